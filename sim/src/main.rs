@@ -1,0 +1,3 @@
+//! The command `beaver`.
+
+fn main() {}

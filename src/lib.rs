@@ -1,0 +1,16 @@
+//! Beaver keeps a state machine alive across crashes.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod clock;
+mod error;
+mod log_event;
+mod position;
+mod state_machine;
+pub mod storage;
+
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use error::{Error, Result};
+pub use log_event::{DecodeError, LogEvent};
+pub use position::{Epoch, ParsePositionError, Position, Seq};
+pub use state_machine::StateMachine;
+pub use storage::{Access, Storage, StorageFile, StorageLock};
