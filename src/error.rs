@@ -16,7 +16,9 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[non_exhaustive]
 pub enum Error {
     /// A line or document is whole but its bytes do not match its checksum. Nothing was changed on disk.
-    #[error("{file}: checksum mismatch at byte {offset} (seq {seq}): expected {expected:08x}, found {found:08x}")]
+    #[error(
+        "{file}: checksum mismatch at byte {offset} (seq {seq}): expected {expected:08x}, found {found:08x}"
+    )]
     ChecksumMismatch {
         /// The damaged file.
         file: String,
@@ -175,7 +177,11 @@ pub enum Error {
 impl Error {
     /// Wraps the error of the storage call `operation` on `file`.
     pub(crate) fn storage(operation: &'static str, file: &str, source: io::Error) -> Self {
-        Error::Storage { operation, file: file.to_owned(), source: Arc::new(source) }
+        Error::Storage {
+            operation,
+            file: file.to_owned(),
+            source: Arc::new(source),
+        }
     }
 
     /// Whether the failed operation may nevertheless have taken effect; opening again decides.

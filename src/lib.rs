@@ -1,5 +1,4 @@
 //! Beaver keeps a state machine alive across crashes.
-#![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod clock;
 mod error;

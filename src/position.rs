@@ -30,7 +30,10 @@ impl Position {
     /// The position of event `seq` of `epoch`.
     #[must_use]
     pub const fn new(epoch: u64, seq: u64) -> Self {
-        Position { epoch: Epoch(epoch), seq: Seq(seq) }
+        Position {
+            epoch: Epoch(epoch),
+            seq: Seq(seq),
+        }
     }
 }
 
@@ -61,7 +64,9 @@ impl FromStr for Position {
     type Err = ParsePositionError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let parsed = text.split_once(':').and_then(|(e, s)| Some(Position::new(e.parse().ok()?, s.parse().ok()?)));
+        let parsed = text
+            .split_once(':')
+            .and_then(|(e, s)| Some(Position::new(e.parse().ok()?, s.parse().ok()?)));
         parsed.ok_or_else(|| ParsePositionError(text.to_owned()))
     }
 }
