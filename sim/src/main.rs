@@ -1,3 +1,3 @@
 //! The command `beaver`.
-
+mod cli;
 fn main() {}
