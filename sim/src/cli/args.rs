@@ -4,10 +4,11 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use beaver::Position;
+use beaver_sim::scenario::Seeds;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::exit;
-use super::seeds::{Seed, SeedRange};
+use super::seed::Seed;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -90,7 +91,7 @@ pub(crate) struct RunOptions {
     pub(crate) seed: Option<Seed>,
     /// Run these seeds, B excluded, in place of the scenario's own
     #[arg(long, value_name = "A..B")]
-    pub(crate) seeds: Option<SeedRange>,
+    pub(crate) seeds: Option<Seeds>,
     /// Seeds that run at the same time; the result does not depend on it [default: all cores]
     #[arg(long, value_name = "N")]
     pub(crate) jobs: Option<NonZeroUsize>,
@@ -212,10 +213,16 @@ pub(crate) struct TraceArgs {
     pub(crate) scenario: PathBuf,
     /// The seeds
     #[arg(long, value_name = "A..B")]
-    pub(crate) seeds: SeedRange,
+    pub(crate) seeds: Seeds,
     /// The crash profile, in place of the scenario's own
     #[arg(long, value_name = "PROFILE")]
     pub(crate) fs: Option<String>,
+    /// Seeds that run at the same time
+    #[arg(long, value_name = "N")]
+    pub(crate) jobs: Option<NonZeroUsize>,
+    /// Print a line for each seed, one after the other
+    #[arg(long)]
+    pub(crate) each: bool,
     /// From the last seed to the first: what one run leaves behind for the next would show
     #[arg(long)]
     pub(crate) backwards: bool,

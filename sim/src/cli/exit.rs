@@ -3,7 +3,9 @@
 use std::fmt;
 use std::process::ExitCode;
 
-/// How a command ended. The order of the variants is the precedence: the first that applies wins.
+use beaver_sim::report::Verdict;
+
+/// How a command ended. The order of the variants is the precedence when several apply; [`Verdict`] keeps to the same one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Exit {
     /// 2: the command line, a scenario or a file could not be used. Nothing was judged.
@@ -56,10 +58,19 @@ impl Exit {
         }
     }
 
-    /// Of the two, the one that wins.
-    #[must_use]
-    pub(crate) fn or(self, other: Exit) -> Exit {
-        self.min(other)
+    /// The exit code of a verdict. One that says that something is wrong wins over the interruption: more runs would not
+    /// have made it go away.
+    pub(crate) const fn of_verdict(verdict: Verdict, interrupted: bool) -> Self {
+        match verdict {
+            Verdict::Panic => Exit::Panic,
+            Verdict::Violation => Exit::Violation,
+            Verdict::NotDeterministic => Exit::NotDeterministic,
+            Verdict::Budget => Exit::Budget,
+            Verdict::Coverage => Exit::Coverage,
+            Verdict::Nothing | Verdict::Pass if interrupted => Exit::Interrupted,
+            Verdict::Nothing => Exit::Nothing,
+            Verdict::Pass => Exit::Held,
+        }
     }
 }
 
@@ -110,11 +121,17 @@ mod tests {
 
     #[test]
     fn precedence_is_4_1_5_3_7_6() {
-        let codes: Vec<u8> = Exit::ALL.iter().map(|exit| exit.code()).collect();
+        let codes = Exit::ALL.map(Exit::code);
         assert_eq!(codes, [2, 4, 1, 5, 3, 7, 6, 130, 0]);
-        assert!(Exit::ALL.is_sorted());
-        assert_eq!(Exit::Coverage.or(Exit::Violation), Exit::Violation);
-        assert_eq!(Exit::Held.or(Exit::Nothing), Exit::Nothing);
+        assert!(Verdict::ALL.is_sorted());
+        let of_verdicts = Verdict::ALL.map(|verdict| Exit::of_verdict(verdict, false));
+        assert!(of_verdicts.is_sorted());
+    }
+
+    #[test]
+    fn an_interruption_hides_no_failure() {
+        let codes = Verdict::ALL.map(|verdict| Exit::of_verdict(verdict, true).code());
+        assert_eq!(codes, [4, 1, 5, 3, 7, 130, 130]);
     }
 
     #[test]

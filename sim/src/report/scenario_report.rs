@@ -1,5 +1,6 @@
 //! One scenario after its runs: the result and what belongs beside it in a report.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use crate::marks::Mark;
@@ -43,6 +44,24 @@ pub struct Disagreement {
     pub first: String,
     /// That line in the second process.
     pub second: String,
+}
+
+impl fmt::Display for Disagreement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.seed {
+            Some(seed) => writeln!(
+                f,
+                "not deterministic: in two processes seed {seed} differs at line {} of its trace",
+                self.line
+            )?,
+            None => writeln!(f, "not deterministic: two processes differ, but no seed does when run alone")?,
+        }
+        for line in &self.before {
+            writeln!(f, "  both    {line}")?;
+        }
+        writeln!(f, "  first   {}", self.first)?;
+        write!(f, "  second  {}", self.second)
+    }
 }
 
 impl ScenarioReport {

@@ -1,0 +1,251 @@
+//! `beaver run`: every scenario over its seeds, a row for each as it ends, then what failed and how to see it again.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anstyle::{AnsiColor, Style};
+use beaver_sim::report::{Disagreement, Document, Failure as FailureReport, ScenarioReport, Table, Verdict};
+use beaver_sim::run::{run_scenario, saved_failure};
+use beaver_sim::scenario::Scenario;
+
+use super::args::{Format, RunArgs};
+use super::determinism;
+use super::exit::{Exit, Failure};
+use super::interrupt;
+use super::output::{Output, styled};
+use super::progress::Progress;
+use super::run_plan::RunPlan;
+use super::scenario_files::ScenarioFile;
+use super::stopwatch::Stopwatch;
+
+/// How many failures of one scenario are printed in full; all that are kept are saved.
+const PRINTED_FAILURES: usize = 3;
+
+pub(crate) fn run(args: &RunArgs, out: &mut Output) -> Result<Exit, Failure> {
+    let stop = interrupt::flag()?;
+    let plan = RunPlan::resolve(args)?;
+    let text = args.options.format == Format::Text;
+    announce(&plan, text, out)?;
+    let stopwatch = Stopwatch::start();
+    let table = Table::new(plan.files.iter().map(|file| file.scenario.name.as_str()));
+    if text {
+        out.line(table.heading());
+    }
+    let mut reports = Vec::with_capacity(plan.files.len());
+    for (at, file) in plan.files.iter().enumerate() {
+        if stop.load(Ordering::SeqCst) {
+            break;
+        }
+        let mut report = run_one(&plan, at, file, stop)?;
+        if plan.check_determinism && !stop.load(Ordering::SeqCst) {
+            report.disagreement = second_process(&plan, file, &report, args)?;
+        }
+        if text {
+            out.line(coloured(&table.row(&report), report.verdict()));
+            out.flush();
+        }
+        reports.push(report);
+    }
+    let interrupted = stop.load(Ordering::SeqCst);
+    let verdict = reports.iter().map(ScenarioReport::verdict).min().unwrap_or(Verdict::Nothing);
+    let elapsed_ms = stopwatch.elapsed_ms();
+    if text {
+        out.line(coloured(&table.total(&reports, verdict, elapsed_ms), verdict));
+        print_findings(&reports, interrupted, out);
+    } else {
+        let document = Document::new(&reports, verdict, interrupted, elapsed_ms);
+        let json = serde_json::to_string_pretty(&document)
+            .map_err(|error| Failure::at("the report cannot be written as JSON", error))?;
+        out.line(json);
+    }
+    Ok(Exit::of_verdict(verdict, interrupted))
+}
+
+/// Prints version, seeds and configuration: where the results go, or beside them if those are for a program.
+fn announce(plan: &RunPlan, text: bool, out: &mut Output) -> Result<(), Failure> {
+    if text {
+        out.line(format_args!("{plan}\n"));
+        out.flush();
+        return Ok(());
+    }
+    let mut error = Output::error();
+    error.line(plan);
+    error.finish().map_err(|error| Failure::at("standard error", error))
+}
+
+/// Runs one scenario over its seeds and saves what failed.
+fn run_one(
+    plan: &RunPlan,
+    at: usize,
+    file: &ScenarioFile,
+    stop: &AtomicBool,
+) -> Result<ScenarioReport, Failure> {
+    let scenario = &file.scenario;
+    let seeds = plan.seeds_of(file);
+    let stopwatch = Stopwatch::start();
+    let progress = Progress::start(&scenario.name, at + 1, plan.files.len(), seeds.count());
+    let result = run_scenario(scenario, seeds, plan.jobs, &|runs| progress.done(runs), stop);
+    drop(progress);
+    let saved = result
+        .failures
+        .iter()
+        .map(|run| save(&plan.out, scenario, &saved_failure(scenario, run), run.seed).map(Some))
+        .collect::<Result<_, _>>()?;
+    Ok(ScenarioReport {
+        claim: scenario.claim.clone(),
+        profile: scenario.profile,
+        seeds,
+        expected: scenario.expect.marks.clone(),
+        gated: plan.is_gated(),
+        result,
+        saved,
+        disagreement: None,
+        elapsed_ms: stopwatch.elapsed_ms(),
+    })
+}
+
+/// Writes a failure as `<scenario>-<seed>.json`; an older failure of the same scenario and seed is replaced.
+fn save(out: &Path, scenario: &Scenario, failure: &Scenario, seed: u64) -> Result<PathBuf, Failure> {
+    std::fs::create_dir_all(out).map_err(|error| Failure::at(out.display(), error))?;
+    let path = out.join(format!("{}-{seed}.json", file_name(&scenario.name)));
+    let mut json = serde_json::to_string_pretty(failure)
+        .map_err(|error| Failure::at("a failure cannot be written as JSON", error))?;
+    json.push('\n');
+    std::fs::write(&path, json).map_err(|error| Failure::at(path.display(), error))?;
+    Ok(path)
+}
+
+/// The name of a scenario as part of a file name: it comes from a file that anyone may have written.
+fn file_name(name: &str) -> String {
+    let plain = |letter: char| match letter {
+        'a'..='z' | 'A'..='Z' | '0'..='9' | '_' | '-' => letter,
+        _ => '_',
+    };
+    name.chars().map(plain).take(100).collect()
+}
+
+/// Runs the same seeds in a second process and compares.
+fn second_process(
+    plan: &RunPlan,
+    file: &ScenarioFile,
+    report: &ScenarioReport,
+    args: &RunArgs,
+) -> Result<Option<Disagreement>, Failure> {
+    let other = match &args.options.second {
+        Some(program) => program.clone(),
+        None => determinism::this_program()?,
+    };
+    let check = determinism::Check {
+        path: &file.path,
+        seeds: report.seeds,
+        profile: file.scenario.profile,
+        jobs: plan.jobs,
+        second: &other,
+    };
+    check.run(report.result.trace_hash)
+}
+
+/// Prints what was found, worst last, so that it stands where the reader is.
+fn print_findings(reports: &[ScenarioReport], interrupted: bool, out: &mut Output) {
+    let lost: u64 = reports.iter().map(|report| report.result.counts.events_lost).sum();
+    if lost > 0 {
+        out.line(format_args!(
+            "\n{lost} acknowledged events lost to injected damage that left no proof of them (invariant 8 allows it)"
+        ));
+    }
+    for report in reports {
+        print_missed(report, out);
+    }
+    for report in reports {
+        print_failures(report, out);
+        if let Some(disagreement) = &report.disagreement {
+            out.line(format_args!("\n{}: {disagreement}", report.result.name));
+        }
+    }
+    if interrupted {
+        out.line("\nstopped by Ctrl-C: the figures are those of the runs that were done");
+    }
+}
+
+fn print_missed(report: &ScenarioReport, out: &mut Output) {
+    let judged = if report.gated && !report.result.cancelled { "" } else { " (not judged)" };
+    for missed in report.missed() {
+        out.line(format_args!("\n{}: {missed}{judged}", report.result.name));
+    }
+}
+
+fn print_failures(report: &ScenarioReport, out: &mut Output) {
+    let name = &report.result.name;
+    for (run, file) in report.failures().take(PRINTED_FAILURES) {
+        let failure = FailureReport {
+            scenario: name,
+            run,
+            seeded: true,
+            replay: file.map(|file| replay_command(file)),
+        };
+        out.write(format_args!("\n{failure}"));
+    }
+    let printed = report.result.failures.len().min(PRINTED_FAILURES) as u64;
+    let others = report.result.failed_runs.saturating_sub(printed);
+    if others > 0 {
+        let first = report.result.failures.len();
+        out.line(format_args!("\n{name}: {others} more runs failed; the first {first} are saved"));
+    }
+}
+
+/// The command that replays the failure in `file`, with this program named as it was called.
+fn replay_command(file: &Path) -> String {
+    let program = std::env::args().next().unwrap_or_else(|| "beaver".to_owned());
+    format!("{} replay {}", quoted(&program), quoted(&file.display().to_string()))
+}
+
+/// `text` as one word of a shell.
+fn quoted(text: &str) -> String {
+    let plain = |letter: char| letter.is_alphanumeric() || "/._-+:=@".contains(letter);
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
+fn coloured(row: &str, verdict: Verdict) -> String {
+    let colour = match verdict {
+        Verdict::Pass => AnsiColor::Green,
+        Verdict::Nothing | Verdict::Coverage => AnsiColor::Yellow,
+        _ => AnsiColor::Red,
+    };
+    let style = Style::new().bold().fg_color(Some(colour.into()));
+    // The verdict is the last cell but the time, and no name or number before it can hold its word followed by a blank.
+    match row.rfind(&format!(" {verdict} ")) {
+        Some(at) => {
+            let (start, end) = (at + 1, at + 1 + verdict.name().len());
+            format!("{}{}{}", &row[..start], styled(style, verdict), &row[end..])
+        }
+        None => row.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_verdict_of_a_row_is_coloured() {
+        let row = "pass  1  pass   2.00 s";
+        let coloured = coloured(row, Verdict::Pass);
+        assert!(coloured.starts_with("pass  1  \u{1b}["), "{coloured:?}");
+        assert_eq!(anstream::adapter::strip_str(&coloured).to_string(), row);
+    }
+
+    #[test]
+    fn a_name_from_a_file_cannot_leave_the_directory() {
+        assert_eq!(file_name("../a b/ü"), "___a_b__");
+    }
+
+    #[test]
+    fn words_with_blanks_are_quoted() {
+        assert_eq!(quoted("failures/a-7.json"), "failures/a-7.json");
+        assert_eq!(quoted("it's here"), r"'it'\''s here'");
+    }
+}
