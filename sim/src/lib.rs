@@ -6,6 +6,9 @@
 //! scenario, trace and verdict).
 
 pub mod marks;
+pub mod oracle;
 pub mod result;
 pub mod run;
 pub mod scenario;
+pub mod stream;
+pub mod workload;
