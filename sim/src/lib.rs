@@ -7,7 +7,10 @@
 
 pub mod diagnose;
 pub mod marks;
+pub mod oracle;
 pub mod report;
 pub mod result;
 pub mod run;
 pub mod scenario;
+pub mod stream;
+pub mod workload;

@@ -60,25 +60,44 @@ pub struct Scenario {
     pub script: Option<Script>,
 }
 
-/// The crash profiles, by the names that files and the command line use.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize,
-)]
-#[serde(rename_all = "kebab-case")]
-pub enum Profile {
-    /// Nothing that was not synced survives.
-    Strict,
-    /// Metadata in order: ext4, XFS.
-    LinuxOrdered,
-    /// Names in any order, rename atomic: Btrfs.
-    BtrfsLike,
-    /// What POSIX promises and no more.
+/// Declares the profiles once: variant, name, what they stand for.
+macro_rules! profiles {
+    ($($(#[$attribute:meta])* $profile:ident $name:literal $says:literal;)*) => {
+        /// The crash profiles, by the names that files and the command line use.
+        #[derive(
+            Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize,
+        )]
+        pub enum Profile {
+            $(#[doc = $says] $(#[$attribute])* #[serde(rename = $name)] $profile,)*
+        }
+
+        impl Profile {
+            /// All profiles, the mildest first.
+            pub const ALL: &'static [Profile] = &[$(Profile::$profile,)*];
+
+            /// The name in files and on the command line.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Profile::$profile => $name,)* }
+            }
+
+            /// What it stands for, in one line.
+            #[must_use]
+            pub const fn description(self) -> &'static str {
+                match self { $(Profile::$profile => $says,)* }
+            }
+        }
+    };
+}
+
+profiles! {
+    Strict "strict" "nothing that was not synced survives";
+    LinuxOrdered "linux-ordered" "names and set_len survive as a prefix, in order: ext4, XFS";
+    BtrfsLike "btrfs-like" "names survive in any combination, a rename is atomic: Btrfs";
     #[default]
-    Posix,
-    /// The worst case without device faults.
-    Alice,
-    /// `posix` on a bad disk.
-    HostileDevice,
+    Posix "posix" "what POSIX promises and no more: names survive in any combination, a rename may leave both";
+    Alice "alice" "as posix; a rename may leave neither name, and lost data reads as garbage";
+    HostileDevice "hostile-device" "as posix, on a device that shears sectors, cannot read them, and lies about syncs";
 }
 
 /// How often the program under test is stopped, and how.
