@@ -108,7 +108,12 @@ pub(crate) struct RunOptions {
     #[arg(long)]
     pub(crate) check_determinism: bool,
     /// The program of the second process: another build of beaver [default: this one]
-    #[arg(long, value_name = "PROGRAM", hide = true, requires = "check_determinism")]
+    #[arg(
+        long,
+        value_name = "PROGRAM",
+        hide = true,
+        requires = "check_determinism"
+    )]
     pub(crate) second: Option<PathBuf>,
 }
 

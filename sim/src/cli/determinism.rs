@@ -57,7 +57,9 @@ impl Check<'_> {
         let first = self.child(&first_program, &["--each"])?;
         let mut second = self.child(self.second, &["--each", "--backwards"])?;
         second.reverse();
-        let Some(seed) = first_difference(&first, &second).and_then(|at| seed_of(&first, &second, at)) else {
+        let Some(seed) =
+            first_difference(&first, &second).and_then(|at| seed_of(&first, &second, at))
+        else {
             return Ok(Some(without_seed(first_hash, second_hash)));
         };
         let calls_of = seed.to_string();
@@ -71,14 +73,22 @@ impl Check<'_> {
         let output = Command::new(program)
             .arg("trace")
             .arg(self.path)
-            .args(["--seeds", &self.seeds.to_string(), "--fs", self.profile.name()])
+            .args([
+                "--seeds",
+                &self.seeds.to_string(),
+                "--fs",
+                self.profile.name(),
+            ])
             .args(extra)
             .stdin(Stdio::null())
             .stderr(Stdio::inherit())
             .output()
             .map_err(|error| Failure::at(program.display(), error))?;
         if !output.status.success() {
-            return Err(Failure::at(program.display(), format_args!("the second process failed: {}", output.status)));
+            return Err(Failure::at(
+                program.display(),
+                format_args!("the second process failed: {}", output.status),
+            ));
         }
         let text = String::from_utf8_lossy(&output.stdout);
         Ok(text.lines().map(str::to_owned).collect())

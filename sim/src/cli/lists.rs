@@ -27,7 +27,9 @@ pub(crate) fn faults(format: Format, out: &mut Output) -> Result<Exit, Failure> 
     let entries = FaultKind::ALL.iter().map(|kind| Entry {
         name: kind.name(),
         description: kind.description(),
-        more: Some(FaultFacts { damages: kind.damages() }),
+        more: Some(FaultFacts {
+            damages: kind.damages(),
+        }),
     });
     print("faults", &entries.collect::<Vec<_>>(), format, out)
 }
@@ -54,9 +56,16 @@ fn print(
         out.line(json);
         return Ok(Exit::Held);
     }
-    let width = entries.iter().map(|entry| entry.name.len()).max().unwrap_or(0);
+    let width = entries
+        .iter()
+        .map(|entry| entry.name.len())
+        .max()
+        .unwrap_or(0);
     for entry in entries {
-        out.line(format_args!("{:<width$}  {}", entry.name, entry.description));
+        out.line(format_args!(
+            "{:<width$}  {}",
+            entry.name, entry.description
+        ));
     }
     Ok(Exit::Held)
 }

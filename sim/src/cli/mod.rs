@@ -32,15 +32,22 @@ pub(crate) fn main() -> ExitCode {
     let cli = Cli::parse();
     let mut out = Output::standard();
     let done = dispatch(cli, &mut out);
-    let written = out.finish().map_err(|error| Failure::at("standard output", error));
-    let exit = done.and_then(|exit| written.map(|()| exit)).unwrap_or_else(|failure| {
-        let mut error = Output::error();
-        let label = styled(Style::new().bold().fg_color(Some(AnsiColor::Red.into())), "error:");
-        error.line(format_args!("{label} {failure}"));
-        // Nothing more can be said when standard error cannot be written to either.
-        let _ = error.finish();
-        Exit::Usage
-    });
+    let written = out
+        .finish()
+        .map_err(|error| Failure::at("standard output", error));
+    let exit = done
+        .and_then(|exit| written.map(|()| exit))
+        .unwrap_or_else(|failure| {
+            let mut error = Output::error();
+            let label = styled(
+                Style::new().bold().fg_color(Some(AnsiColor::Red.into())),
+                "error:",
+            );
+            error.line(format_args!("{label} {failure}"));
+            // Nothing more can be said when standard error cannot be written to either.
+            let _ = error.finish();
+            Exit::Usage
+        });
     exit.into()
 }
 

@@ -28,7 +28,11 @@ impl Output {
     }
 
     fn new(stream: Box<dyn Write>) -> Self {
-        Output { stream: Box::new(io::BufWriter::with_capacity(1 << 16, stream)), gone: false, failed: None }
+        Output {
+            stream: Box::new(io::BufWriter::with_capacity(1 << 16, stream)),
+            gone: false,
+            failed: None,
+        }
     }
 
     /// Writes `text` and ends the line.
@@ -48,7 +52,9 @@ impl Output {
 
     /// Shows everything written so far, before work that takes time.
     pub(crate) fn flush(&mut self) {
-        if !self.gone && let Err(error) = self.stream.flush() {
+        if !self.gone
+            && let Err(error) = self.stream.flush()
+        {
             self.close(error);
         }
     }

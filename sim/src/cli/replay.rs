@@ -31,7 +31,13 @@ pub(crate) fn replay(args: &ReplayArgs, out: &mut Output) -> Result<Exit, Failur
         out.line(format_args!("{announcement}\n"));
         out.flush();
     }
-    let run = run_script(&scenario, Keep { trace: true, ..Keep::default() });
+    let run = run_script(
+        &scenario,
+        Keep {
+            trace: true,
+            ..Keep::default()
+        },
+    );
     let verdict = Verdict::of_outcome(&run.outcome);
     if args.format == Format::Json {
         let document = RunDocument::new(&scenario.name, &file, &run);

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anstyle::{AnsiColor, Style};
-use beaver_sim::report::{Disagreement, Document, Failure as FailureReport, ScenarioReport, Table, Verdict};
+use beaver_sim::report::{
+    Disagreement, Document, Failure as FailureReport, ScenarioReport, Table, Verdict,
+};
 use beaver_sim::run::{run_scenario, saved_failure};
 use beaver_sim::scenario::Scenario;
 
@@ -47,10 +49,17 @@ pub(crate) fn run(args: &RunArgs, out: &mut Output) -> Result<Exit, Failure> {
         reports.push(report);
     }
     let interrupted = stop.load(Ordering::SeqCst);
-    let verdict = reports.iter().map(ScenarioReport::verdict).min().unwrap_or(Verdict::Nothing);
+    let verdict = reports
+        .iter()
+        .map(ScenarioReport::verdict)
+        .min()
+        .unwrap_or(Verdict::Nothing);
     let elapsed_ms = stopwatch.elapsed_ms();
     if text {
-        out.line(coloured(&table.total(&reports, verdict, elapsed_ms), verdict));
+        out.line(coloured(
+            &table.total(&reports, verdict, elapsed_ms),
+            verdict,
+        ));
         print_findings(&reports, interrupted, out);
     } else {
         let document = Document::new(&reports, verdict, interrupted, elapsed_ms);
@@ -70,7 +79,9 @@ fn announce(plan: &RunPlan, text: bool, out: &mut Output) -> Result<(), Failure>
     }
     let mut error = Output::error();
     error.line(plan);
-    error.finish().map_err(|error| Failure::at("standard error", error))
+    error
+        .finish()
+        .map_err(|error| Failure::at("standard error", error))
 }
 
 /// Runs one scenario over its seeds and saves what failed.
@@ -84,7 +95,13 @@ fn run_one(
     let seeds = plan.seeds_of(file);
     let stopwatch = Stopwatch::start();
     let progress = Progress::start(&scenario.name, at + 1, plan.files.len(), seeds.count());
-    let result = run_scenario(scenario, seeds, plan.jobs, &|runs| progress.done(runs), stop);
+    let result = run_scenario(
+        scenario,
+        seeds,
+        plan.jobs,
+        &|runs| progress.done(runs),
+        stop,
+    );
     drop(progress);
     let saved = result
         .failures
@@ -105,7 +122,12 @@ fn run_one(
 }
 
 /// Writes a failure as `<scenario>-<seed>.json`; an older failure of the same scenario and seed is replaced.
-fn save(out: &Path, scenario: &Scenario, failure: &Scenario, seed: u64) -> Result<PathBuf, Failure> {
+fn save(
+    out: &Path,
+    scenario: &Scenario,
+    failure: &Scenario,
+    seed: u64,
+) -> Result<PathBuf, Failure> {
     std::fs::create_dir_all(out).map_err(|error| Failure::at(out.display(), error))?;
     let path = out.join(format!("{}-{seed}.json", file_name(&scenario.name)));
     let mut json = serde_json::to_string_pretty(failure)
@@ -147,7 +169,10 @@ fn second_process(
 
 /// Prints what was found, worst last, so that it stands where the reader is.
 fn print_findings(reports: &[ScenarioReport], interrupted: bool, out: &mut Output) {
-    let lost: u64 = reports.iter().map(|report| report.result.counts.events_lost).sum();
+    let lost: u64 = reports
+        .iter()
+        .map(|report| report.result.counts.events_lost)
+        .sum();
     if lost > 0 {
         out.line(format_args!(
             "\n{lost} acknowledged events lost to injected damage that left no proof of them (invariant 8 allows it)"
@@ -168,7 +193,11 @@ fn print_findings(reports: &[ScenarioReport], interrupted: bool, out: &mut Outpu
 }
 
 fn print_missed(report: &ScenarioReport, out: &mut Output) {
-    let judged = if report.gated && !report.result.cancelled { "" } else { " (not judged)" };
+    let judged = if report.gated && !report.result.cancelled {
+        ""
+    } else {
+        " (not judged)"
+    };
     for missed in report.missed() {
         out.line(format_args!("\n{}: {missed}{judged}", report.result.name));
     }
@@ -189,14 +218,22 @@ fn print_failures(report: &ScenarioReport, out: &mut Output) {
     let others = report.result.failed_runs.saturating_sub(printed);
     if others > 0 {
         let first = report.result.failures.len();
-        out.line(format_args!("\n{name}: {others} more runs failed; the first {first} are saved"));
+        out.line(format_args!(
+            "\n{name}: {others} more runs failed; the first {first} are saved"
+        ));
     }
 }
 
 /// The command that replays the failure in `file`, with this program named as it was called.
 fn replay_command(file: &Path) -> String {
-    let program = std::env::args().next().unwrap_or_else(|| "beaver".to_owned());
-    format!("{} replay {}", quoted(&program), quoted(&file.display().to_string()))
+    let program = std::env::args()
+        .next()
+        .unwrap_or_else(|| "beaver".to_owned());
+    format!(
+        "{} replay {}",
+        quoted(&program),
+        quoted(&file.display().to_string())
+    )
 }
 
 /// `text` as one word of a shell.

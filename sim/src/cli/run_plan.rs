@@ -40,7 +40,11 @@ impl RunPlan {
     pub(crate) fn resolve(args: &RunArgs) -> Result<Self, Failure> {
         let options = &args.options;
         let seeds = chosen_seeds(options)?;
-        let profile = options.fs.as_deref().map(scenario_files::profile).transpose()?;
+        let profile = options
+            .fs
+            .as_deref()
+            .map(scenario_files::profile)
+            .transpose()?;
         let mut files = scenario_files::load(&args.scenarios)?;
         for file in &mut files {
             file.scenario.profile = profile.unwrap_or(file.scenario.profile);
@@ -67,21 +71,35 @@ impl RunPlan {
     }
 
     fn runs(&self) -> u64 {
-        self.files.iter().map(|file| self.seeds_of(file).count()).sum()
+        self.files
+            .iter()
+            .map(|file| self.seeds_of(file).count())
+            .sum()
     }
 }
 
 impl fmt::Display for RunPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "beaver {}", env!("CARGO_PKG_VERSION"))?;
-        writeln!(f, "scenarios    {} ({} runs)", self.files.len(), self.runs())?;
+        writeln!(
+            f,
+            "scenarios    {} ({} runs)",
+            self.files.len(),
+            self.runs()
+        )?;
         match self.seeds {
             Some((seeds, source)) => {
-                writeln!(f, "seeds        {seeds} (from {source}); coverage is reported, not judged")?;
+                writeln!(
+                    f,
+                    "seeds        {seeds} (from {source}); coverage is reported, not judged"
+                )?;
             }
             None => {
                 let first = self.files.first().map(|file| file.scenario.seeds);
-                let same = self.files.iter().all(|file| Some(file.scenario.seeds) == first);
+                let same = self
+                    .files
+                    .iter()
+                    .all(|file| Some(file.scenario.seeds) == first);
                 match first.filter(|_| same) {
                     Some(seeds) => writeln!(f, "seeds        {seeds} (from the scenarios)")?,
                     None => writeln!(f, "seeds        those of each scenario")?,
@@ -94,7 +112,11 @@ impl fmt::Display for RunPlan {
         }
         writeln!(f, "jobs         {}", self.jobs)?;
         writeln!(f, "failures     {}", self.out.display())?;
-        let processes = if self.check_determinism { "two for each seed, compared" } else { "one" };
+        let processes = if self.check_determinism {
+            "two for each seed, compared"
+        } else {
+            "one"
+        };
         write!(f, "processes    {processes}")
     }
 }
@@ -110,9 +132,11 @@ fn chosen_seeds(options: &RunOptions) -> Result<Option<(Seeds, &'static str)>, F
     let Some(value) = std::env::var_os(SEED_VARIABLE) else {
         return Ok(None);
     };
-    let Seed(seed) = value
-        .to_string_lossy()
-        .parse()
-        .map_err(|error| Failure::at(format_args!("the environment variable {SEED_VARIABLE}"), error))?;
+    let Seed(seed) = value.to_string_lossy().parse().map_err(|error| {
+        Failure::at(
+            format_args!("the environment variable {SEED_VARIABLE}"),
+            error,
+        )
+    })?;
     Ok(Some((Seeds::one(seed), SEED_VARIABLE)))
 }

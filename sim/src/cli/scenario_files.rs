@@ -25,7 +25,11 @@ pub(crate) struct ScenarioFile {
 /// Every file that is not there or cannot be used, one line each.
 pub(crate) fn load(asked: &[PathBuf]) -> Result<Vec<ScenarioFile>, Failure> {
     let everything = [PathBuf::from(DIRECTORY)];
-    let asked = if asked.is_empty() { &everything[..] } else { asked };
+    let asked = if asked.is_empty() {
+        &everything[..]
+    } else {
+        asked
+    };
     let mut files = Vec::new();
     let mut problems = Vec::new();
     for name in asked {
@@ -41,7 +45,11 @@ pub(crate) fn load(asked: &[PathBuf]) -> Result<Vec<ScenarioFile>, Failure> {
             Err(failure) => problems.push(failure.to_string()),
         }
     }
-    if problems.is_empty() { Ok(loaded) } else { Err(Failure::new(problems.join("\n"))) }
+    if problems.is_empty() {
+        Ok(loaded)
+    } else {
+        Err(Failure::new(problems.join("\n")))
+    }
 }
 
 /// Reads one scenario.
@@ -90,7 +98,9 @@ fn locate(asked: &Path) -> Result<Vec<PathBuf>, Failure> {
     let names = in_directory(Path::new(DIRECTORY)).unwrap_or_default();
     let names: Vec<String> = names.iter().map(|path| stem(path)).collect();
     let meant = did_you_mean(&name, names.iter().map(String::as_str));
-    Err(Failure::new(format!("{name}: neither a file nor a scenario in {DIRECTORY}/{meant}")))
+    Err(Failure::new(format!(
+        "{name}: neither a file nor a scenario in {DIRECTORY}/{meant}"
+    )))
 }
 
 /// The scenario files in `directory`, sorted by name.
@@ -98,7 +108,9 @@ fn in_directory(directory: &Path) -> Result<Vec<PathBuf>, Failure> {
     let read = || -> std::io::Result<Vec<PathBuf>> {
         let entries = std::fs::read_dir(directory)?;
         let paths = entries.map(|entry| entry.map(|entry| entry.path()));
-        paths.filter(|path| path.as_ref().map_or(true, |path| has_json_extension(path))).collect()
+        paths
+            .filter(|path| path.as_ref().map_or(true, |path| has_json_extension(path)))
+            .collect()
     };
     let mut paths = read().map_err(|error| Failure::at(directory.display(), error))?;
     paths.sort();
@@ -106,9 +118,13 @@ fn in_directory(directory: &Path) -> Result<Vec<PathBuf>, Failure> {
 }
 
 fn has_json_extension(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == "json")
+    path.extension()
+        .is_some_and(|extension| extension == "json")
 }
 
 fn stem(path: &Path) -> String {
-    path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+    path.file_stem()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
 }

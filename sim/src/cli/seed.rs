@@ -20,9 +20,12 @@ impl FromStr for Seed {
             false => u64::from_str_radix(digits, radix).ok(),
         };
         // The largest number is left out: a range that ends behind it could not be written.
-        parsed.filter(|seed| *seed < u64::MAX).map(Seed).ok_or_else(|| {
-            format!("`{text}` is not a seed: write a number from 0 to 2^64-2, decimal or 0x…")
-        })
+        parsed
+            .filter(|seed| *seed < u64::MAX)
+            .map(Seed)
+            .ok_or_else(|| {
+                format!("`{text}` is not a seed: write a number from 0 to 2^64-2, decimal or 0x…")
+            })
     }
 }
 
@@ -39,7 +42,19 @@ mod tests {
 
     #[test]
     fn what_is_not_a_number_is_refused() {
-        for bad in ["", "x", "-1", "+1", "0x", "0x-1", "0x+1", "1.5", "18446744073709551615", "18446744073709551616", "7f"] {
+        for bad in [
+            "",
+            "x",
+            "-1",
+            "+1",
+            "0x",
+            "0x-1",
+            "0x+1",
+            "1.5",
+            "18446744073709551615",
+            "18446744073709551616",
+            "7f",
+        ] {
             assert!(bad.parse::<Seed>().is_err(), "{bad}");
         }
     }

@@ -27,7 +27,11 @@ pub(crate) fn trace(args: &TraceArgs, out: &mut Output) -> Result<Exit, Failure>
     let jobs = args.jobs.unwrap_or(NonZeroUsize::MIN);
     let result = run_scenario(&scenario, args.seeds, jobs, &|_| (), stop);
     out.line(format_args!("{:016x}", result.trace_hash));
-    Ok(if result.cancelled { Exit::Interrupted } else { Exit::Held })
+    Ok(if result.cancelled {
+        Exit::Interrupted
+    } else {
+        Exit::Held
+    })
 }
 
 /// Runs the seeds in order or backwards, so that what one run leaves behind for the next makes a difference.
@@ -39,7 +43,10 @@ fn one_by_one(scenario: &Scenario, args: &TraceArgs, out: &mut Output) {
             false => args.seeds.start + at,
         };
         let wanted = args.calls_of == Some(seed);
-        let keep = Keep { trace: wanted, ..Keep::default() };
+        let keep = Keep {
+            trace: wanted,
+            ..Keep::default()
+        };
         let run = run_seed(scenario, seed, keep);
         if args.each {
             out.line(format_args!("{seed} {:016x}", run.trace_hash));

@@ -231,7 +231,17 @@ mod tests {
 
     #[test]
     fn a_text_that_is_not_json_never_panics() {
-        for text in ["", "{", "{\"a", "{\"a\\", "[1,", "}", "{\"a\" 1}", "[[[[", "\"é"] {
+        for text in [
+            "",
+            "{",
+            "{\"a",
+            "{\"a\\",
+            "[1,",
+            "}",
+            "{\"a\" 1}",
+            "[[[[",
+            "\"é",
+        ] {
             for path in ["a", "a.b", "[0]", "a[3].b", "x"] {
                 let _ = find(text, path);
             }

@@ -43,7 +43,11 @@ impl<'m> UnknownName<'m> {
             path => format!(" in `{path}`"),
         };
         let meant = did_you_mean(self.typed, self.known.iter().copied());
-        format!("unknown {what} `{}`{place}{meant}{}", self.typed, self.known_names())
+        format!(
+            "unknown {what} `{}`{place}{meant}{}",
+            self.typed,
+            self.known_names()
+        )
     }
 
     fn known_names(&self) -> String {
@@ -58,7 +62,9 @@ impl<'m> UnknownName<'m> {
 
 /// The message without the place that `serde_json` adds at its end.
 pub(super) fn without_place(message: &str) -> &str {
-    message.rfind(" at line ").map_or(message, |at| &message[..at])
+    message
+        .rfind(" at line ")
+        .map_or(message, |at| &message[..at])
 }
 
 #[cfg(test)]
@@ -67,7 +73,8 @@ mod tests {
 
     #[test]
     fn an_unknown_field_is_taken_apart() {
-        let unknown = UnknownName::read("unknown field `comands`, expected one of `commands`, `jobs`");
+        let unknown =
+            UnknownName::read("unknown field `comands`, expected one of `commands`, `jobs`");
         assert_eq!(
             unknown.unwrap().message("workload"),
             "unknown field `comands` in `workload` (did you mean `commands`?); known: commands, jobs"
@@ -83,6 +90,9 @@ mod tests {
     #[test]
     fn other_messages_are_left_alone() {
         assert_eq!(UnknownName::read("missing field `claim`"), None);
-        assert_eq!(without_place("missing field `claim` at line 3 column 1"), "missing field `claim`");
+        assert_eq!(
+            without_place("missing field `claim` at line 3 column 1"),
+            "missing field `claim`"
+        );
     }
 }

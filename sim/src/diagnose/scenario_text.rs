@@ -52,11 +52,19 @@ pub fn read_scenario(file: &str, default_name: &str, text: &str) -> Result<Scena
             message: format!("`{}`: {}", impossible.field, impossible.message),
         })
         .collect();
-    if impossible.is_empty() { Ok(scenario) } else { Err(impossible) }
+    if impossible.is_empty() {
+        Ok(scenario)
+    } else {
+        Err(impossible)
+    }
 }
 
 /// The problem behind an error of `serde`.
-fn refused(file: &str, text: &str, error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
+fn refused(
+    file: &str,
+    text: &str,
+    error: &serde_path_to_error::Error<serde_json::Error>,
+) -> Problem {
     let full = error.inner().to_string();
     let message = without_place(&full);
     let path = error.path().to_string();
@@ -72,14 +80,22 @@ fn refused(file: &str, text: &str, error: &serde_path_to_error::Error<serde_json
         }
         None => (reported, message.to_owned()),
     };
-    Problem { file: file.to_owned(), place, message }
+    Problem {
+        file: file.to_owned(),
+        place,
+        message,
+    }
 }
 
 /// Where `name` stands in quotes for the last time before the place that `error` reports.
 ///
 /// `serde` reports a refused name right behind it, or, where it had to read a whole object first, at the end of that.
 fn last_before(text: &str, name: &str, error: &serde_json::Error) -> Option<Place> {
-    let line_start: usize = text.split_inclusive('\n').take(error.line().checked_sub(1)?).map(str::len).sum();
+    let line_start: usize = text
+        .split_inclusive('\n')
+        .take(error.line().checked_sub(1)?)
+        .map(str::len)
+        .sum();
     let end = (line_start + error.column()).min(text.len());
     let quoted = serde_json::to_string(name).ok()?;
     let at = text.get(..end)?.rfind(&quoted)?;
@@ -88,7 +104,9 @@ fn last_before(text: &str, name: &str, error: &serde_json::Error) -> Option<Plac
 
 /// The path of the object that holds `name`: `path` may or may not end in the name itself.
 fn parent<'p>(path: &'p str, name: &str) -> &'p str {
-    let trimmed = path.strip_suffix(name).map(|rest| rest.trim_end_matches('.'));
+    let trimmed = path
+        .strip_suffix(name)
+        .map(|rest| rest.trim_end_matches('.'));
     match trimmed.unwrap_or(path) {
         "." => "",
         parent => parent,

@@ -32,7 +32,11 @@ impl fmt::Display for Failure<'_> {
             write!(f, ", seed {}", self.run.seed)?;
         }
         writeln!(f, ": {what}")?;
-        entry(f, "step", &format!("{} ({})", failure.step, failure.command))?;
+        entry(
+            f,
+            "step",
+            &format!("{} ({})", failure.step, failure.command),
+        )?;
         let crash_point = failure.crash_point.as_deref();
         entry(f, "crash", crash_point.unwrap_or("none before the check"))?;
         entry(f, "expected", &failure.expected)?;

@@ -79,7 +79,12 @@ struct DisagreementDocument {
 impl Document {
     /// The object over `reports`.
     #[must_use]
-    pub fn new(reports: &[ScenarioReport], verdict: Verdict, interrupted: bool, elapsed_ms: u64) -> Self {
+    pub fn new(
+        reports: &[ScenarioReport],
+        verdict: Verdict,
+        interrupted: bool,
+        elapsed_ms: u64,
+    ) -> Self {
         Document {
             tool: "beaver",
             version: env!("CARGO_PKG_VERSION"),
@@ -107,8 +112,16 @@ impl ScenarioDocument {
             recoveries: counts.recoveries,
             images_checked: counts.images_checked,
             events_lost: counts.events_lost,
-            faults_fired: result.faults_fired.iter().map(|(kind, n)| (kind.name(), *n)).collect(),
-            marks: result.marks.iter().map(|(mark, n)| (mark.name(), *n)).collect(),
+            faults_fired: result
+                .faults_fired
+                .iter()
+                .map(|(kind, n)| (kind.name(), *n))
+                .collect(),
+            marks: result
+                .marks
+                .iter()
+                .map(|(mark, n)| (mark.name(), *n))
+                .collect(),
             trace_hash: hash(result.trace_hash),
             failed_runs: result.failed_runs,
             violations: report
@@ -185,11 +198,21 @@ impl RunDocument {
             crashes: run.counts.crashes,
             recoveries: run.counts.recoveries,
             images_checked: run.counts.images_checked,
-            faults_fired: run.faults_fired.iter().map(|(kind, n)| (kind.name(), *n)).collect(),
-            marks: run.marks.iter().map(|(mark, n)| (mark.name(), *n)).collect(),
+            faults_fired: run
+                .faults_fired
+                .iter()
+                .map(|(kind, n)| (kind.name(), *n))
+                .collect(),
+            marks: run
+                .marks
+                .iter()
+                .map(|(mark, n)| (mark.name(), *n))
+                .collect(),
             trace_hash: hash(run.trace_hash),
             trace: run.trace.clone(),
-            violations: ViolationDocument::new(run, Some(file.to_owned())).into_iter().collect(),
+            violations: ViolationDocument::new(run, Some(file.to_owned()))
+                .into_iter()
+                .collect(),
             verdict: Verdict::of_outcome(&run.outcome).name(),
         }
     }
@@ -211,7 +234,10 @@ mod tests {
     #[test]
     fn the_document_has_the_promised_fields() {
         let mut report = scenario_report();
-        report.result.failures.push(failed_run(7, Outcome::Violated));
+        report
+            .result
+            .failures
+            .push(failed_run(7, Outcome::Violated));
         report.saved.push(Some("failures/x-7.json".into()));
         let document = Document::new(&[report], Verdict::Violation, false, 12);
         let value = serde_json::to_value(&document).unwrap();
@@ -222,7 +248,14 @@ mod tests {
         let scenario = &value["scenarios"][0];
         assert_eq!(scenario["name"], "acked_events_survive");
         assert_eq!(scenario["seeds"], "0..1000");
-        let counters = ["runs", "commands", "storage_calls", "crashes", "recoveries", "images_checked"];
+        let counters = [
+            "runs",
+            "commands",
+            "storage_calls",
+            "crashes",
+            "recoveries",
+            "images_checked",
+        ];
         for counter in counters {
             assert!(scenario[counter].is_u64(), "{counter}");
         }

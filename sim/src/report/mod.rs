@@ -9,7 +9,7 @@ mod testing;
 mod verdict;
 
 pub use failure::Failure;
-pub use json::{RunDocument, Document};
+pub use json::{Document, RunDocument};
 pub use scenario_report::{Disagreement, ScenarioReport};
 pub use table::Table;
 pub use verdict::Verdict;

@@ -54,7 +54,10 @@ impl fmt::Display for Disagreement {
                 "not deterministic: in two processes seed {seed} differs at line {} of its trace",
                 self.line
             )?,
-            None => writeln!(f, "not deterministic: two processes differ, but no seed does when run alone")?,
+            None => writeln!(
+                f,
+                "not deterministic: two processes differ, but no seed does when run alone"
+            )?,
         }
         for line in &self.before {
             writeln!(f, "  both    {line}")?;
@@ -78,7 +81,11 @@ impl ScenarioReport {
 
     /// The failed runs that were kept, each with the file it was saved in.
     pub fn failures(&self) -> impl Iterator<Item = (&RunResult, Option<&PathBuf>)> {
-        let files = self.saved.iter().map(Option::as_ref).chain(std::iter::repeat(None));
+        let files = self
+            .saved
+            .iter()
+            .map(Option::as_ref)
+            .chain(std::iter::repeat(None));
         self.result.failures.iter().zip(files)
     }
 
@@ -96,7 +103,9 @@ impl ScenarioReport {
         let marks = self.result.missed_marks();
         faults
             .map(|kind| format!("fault {kind} is on and never fired: {}", kind.description()))
-            .chain(marks.map(|mark| format!("mark {mark} was never reached: {}", mark.description())))
+            .chain(
+                marks.map(|mark| format!("mark {mark} was never reached: {}", mark.description())),
+            )
             .collect()
     }
 }

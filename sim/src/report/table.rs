@@ -57,7 +57,13 @@ impl Table {
             counts.recoveries,
             report.result.faults_fired.values().sum(),
         ];
-        self.numbers_line(&report.result.name, numbers, &marks, report.verdict(), report.elapsed_ms)
+        self.numbers_line(
+            &report.result.name,
+            numbers,
+            &marks,
+            report.verdict(),
+            report.elapsed_ms,
+        )
     }
 
     /// The sum over all scenarios.
@@ -147,7 +153,11 @@ mod tests {
         let lines = [
             table.heading(),
             table.row(&report),
-            table.total(std::slice::from_ref(&report), report.verdict(), report.elapsed_ms),
+            table.total(
+                std::slice::from_ref(&report),
+                report.verdict(),
+                report.elapsed_ms,
+            ),
         ];
         let widths: Vec<usize> = lines.iter().map(|line| line.chars().count()).collect();
         assert_eq!(widths, [widths[0]; 3], "{lines:#?}");

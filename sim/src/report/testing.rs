@@ -56,7 +56,10 @@ pub(super) fn scenario_report() -> ScenarioReport {
     ScenarioReport {
         claim: "acknowledged events survive".to_owned(),
         profile: Profile::Posix,
-        seeds: Seeds { start: 0, end: 1000 },
+        seeds: Seeds {
+            start: 0,
+            end: 1000,
+        },
         expected: vec![Mark::TornTailCut],
         gated: true,
         result: scenario_result(),

@@ -71,7 +71,8 @@ impl Verdict {
             .iter()
             .map(|run| Verdict::of_outcome(&run.outcome))
             .min();
-        let missed = result.missed_marks().next().is_some() || result.unfired_faults().next().is_some();
+        let missed =
+            result.missed_marks().next().is_some() || result.unfired_faults().next().is_some();
         match worst {
             Some(verdict) => verdict,
             None if gated && !result.cancelled && result.runs > 0 && missed => Verdict::Coverage,
