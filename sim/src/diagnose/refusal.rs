@@ -39,7 +39,7 @@ impl<'m> UnknownName<'m> {
             other => other,
         };
         let place = match inside {
-            "" | "." => String::new(),
+            "" => String::new(),
             path => format!(" in `{path}`"),
         };
         let meant = did_you_mean(self.typed, self.known.iter().copied());

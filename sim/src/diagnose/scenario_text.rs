@@ -102,15 +102,10 @@ fn last_before(text: &str, name: &str, error: &serde_json::Error) -> Option<Plac
     Some(Place::of_offset(text, at))
 }
 
-/// The path of the object that holds `name`: `path` may or may not end in the name itself.
+/// The path of the object that holds `name`: `path` may end in the name itself, or in `?` for a key that was refused.
 fn parent<'p>(path: &'p str, name: &str) -> &'p str {
-    let trimmed = path
-        .strip_suffix(name)
-        .map(|rest| rest.trim_end_matches('.'));
-    match trimmed.unwrap_or(path) {
-        "." => "",
-        parent => parent,
-    }
+    let trimmed = path.strip_suffix(name).or_else(|| path.strip_suffix('?'));
+    trimmed.unwrap_or(path).trim_end_matches('.')
 }
 
 #[cfg(test)]

@@ -1,0 +1,9 @@
+//! The command `beaver` as its users meet it: a process with arguments, output and an exit code.
+
+mod beaver;
+mod golden;
+mod help;
+mod lists;
+mod run;
+mod scenario_errors;
+mod usage;
