@@ -6,6 +6,7 @@
 //! * A job waits, is in flight, completed or dead. Its id is used once, for ever.
 //! * Waiting jobs are handed out first in, first out; being handed out counts as an attempt and sets a deadline.
 //! * A failed or late job goes to the back of the queue while it has attempts left, and is dead otherwise.
+//! * Of a completed job only its id is remembered.
 
 use std::fmt;
 
@@ -111,6 +112,8 @@ pub struct Model {
     pub jobs: Vec<ModelJob>,
     /// Ids of the waiting jobs, the next one first.
     pub waiting: Vec<String>,
+    /// Ids of the dead jobs, in the order in which they were given up.
+    pub dead: Vec<String>,
 }
 
 impl Model {
@@ -164,7 +167,10 @@ impl Model {
                 job.standing = Standing::Waiting;
                 self.waiting.push(record.id.clone());
             }
-            What::Buried => job.standing = Standing::Dead,
+            What::Buried => {
+                job.standing = Standing::Dead;
+                self.dead.push(record.id.clone());
+            }
         }
     }
 

@@ -1,7 +1,7 @@
 //! The judge is judged: it is told the truth once and lies many times, and must know which is which.
 
 use super::*;
-use crate::oracle::model::{Standing, What};
+use crate::oracle::model::What;
 
 fn enqueue(id: &str) -> Record {
     Record {
