@@ -20,7 +20,7 @@ pub use workload::{CommandKind, LogSettings, Range, Workload};
 use serde::{Deserialize, Serialize};
 
 /// One scenario, as it stands in a file of `scenarios/`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Scenario {
     /// The short name; the file's stem where the file leaves it out.
@@ -65,7 +65,7 @@ macro_rules! profiles {
     ($($(#[$attribute:meta])* $profile:ident $name:literal $says:literal;)*) => {
         /// The crash profiles, by the names that files and the command line use.
         #[derive(
-            Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize,
+            Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
         )]
         pub enum Profile {
             $(#[doc = $says] $(#[$attribute])* #[serde(rename = $name)] $profile,)*
@@ -103,7 +103,7 @@ profiles! {
 /// How often the program under test is stopped, and how.
 ///
 /// Rates are chances in 1,000: `*_in_command_pm` for each command, `in_recovery_pm` for each recovery.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Crashes {
     /// Process killed at one of the storage calls of a command.
@@ -142,7 +142,7 @@ impl Default for Crashes {
 /// What must have happened at least once over all seeds of the scenario.
 ///
 /// Every fault kind in `faults` must fire without being named here.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Expect {
     /// Marks, by name: see [`Mark`](crate::marks::Mark).
@@ -151,7 +151,7 @@ pub struct Expect {
 }
 
 /// What a run may use up. Beyond it the run counts as without progress.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Budget {
     /// Storage calls of one run.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 macro_rules! fault_kinds {
     ($($kind:ident $name:literal $moment:ident $does:literal;)*) => {
         /// One kind of fault; CRASH_MODEL sections 5 and 6.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
         pub enum FaultKind {
             $(#[doc = $does] #[serde(rename = $name)] $kind,)*
         }
@@ -129,7 +129,17 @@ impl fmt::Display for FaultKind {
 
 /// Which files a fault may hit, by the role that their names show.
 #[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize,
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum Target {
@@ -150,7 +160,17 @@ pub enum Target {
 
 /// During which part of a run a fault may fire.
 #[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize,
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum Phase {
@@ -164,7 +184,7 @@ pub enum Phase {
 }
 
 /// A fault kind that is switched on, and how often it fires.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FaultRate {
     /// What goes wrong.

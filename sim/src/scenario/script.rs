@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::faults::FaultKind;
 
 /// Everything that chance decided in a run.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Script {
     /// The commands, in order.
@@ -19,7 +19,7 @@ pub struct Script {
 }
 
 /// One job to enqueue.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Job {
     /// Its id.
@@ -33,7 +33,7 @@ pub struct Job {
 }
 
 /// One command of the workload.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "do", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Step {
     /// Enqueue these jobs, all or none.
@@ -96,7 +96,7 @@ pub enum Step {
 }
 
 /// A fault at a storage call. Which of the optional fields it uses depends on its kind.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PlannedFault {
     /// The number of the call, counted over the whole run from 1; for damage at rest, the next call after it.
@@ -118,7 +118,9 @@ pub struct PlannedFault {
 }
 
 /// How a process ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum CrashKind {
     /// The process is killed; the system goes on.
@@ -128,7 +130,9 @@ pub enum CrashKind {
 }
 
 /// Where in a storage call a crash happens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Moment {
     /// Before it did anything.
@@ -140,7 +144,7 @@ pub enum Moment {
 }
 
 /// A crash at a storage call.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PlannedCrash {
     /// The number of the call, counted over the whole run from 1.
@@ -155,6 +159,6 @@ pub struct PlannedCrash {
 }
 
 /// What survived one power cut: for each pending record, in order, which of its outcomes came true.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Image {}

@@ -6,7 +6,9 @@ use std::path::Path;
 /// Compares `actual` with the golden text `name`, after what differs from run to run was taken out.
 #[track_caller]
 pub(crate) fn check_golden(name: &str, actual: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/golden")
+        .join(name);
     let actual = settled(actual);
     if std::env::var_os("BEAVER_BLESS").is_some() {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -43,7 +45,10 @@ fn settled_line(line: &str) -> String {
         return "jobs         N".to_owned();
     }
     // The last cell of a row of the verdict table: a number of seconds with two digits behind the point, right-aligned.
-    match line.strip_suffix(" s").and_then(|rest| rest.rsplit_once("  ")) {
+    match line
+        .strip_suffix(" s")
+        .and_then(|rest| rest.rsplit_once("  "))
+    {
         Some((row, time)) if time.contains('.') => format!("{}  T", row.trim_end()),
         _ => line.to_owned(),
     }

@@ -39,5 +39,8 @@ fn help_hides_what_is_not_for_people() {
 #[test]
 fn version_is_that_of_the_package() {
     let ran = Place::empty().beaver("--version").ends_with(0);
-    assert_eq!(ran.stdout, format!("beaver {}\n", env!("CARGO_PKG_VERSION")));
+    assert_eq!(
+        ran.stdout,
+        format!("beaver {}\n", env!("CARGO_PKG_VERSION"))
+    );
 }

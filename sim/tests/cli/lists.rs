@@ -20,11 +20,23 @@ fn every_profile_has_a_line() {
 
 #[test]
 fn lists_are_json_for_programs() {
-    let faults = Place::empty().beaver("faults --format json").ends_with(0).json();
-    assert_eq!(faults["faults"].as_array().unwrap().len(), FaultKind::ALL.len());
+    let faults = Place::empty()
+        .beaver("faults --format json")
+        .ends_with(0)
+        .json();
+    assert_eq!(
+        faults["faults"].as_array().unwrap().len(),
+        FaultKind::ALL.len()
+    );
     assert_eq!(faults["faults"][0]["name"], FaultKind::ALL[0].name());
-    let profiles = Place::empty().beaver("profiles --format json").ends_with(0).json();
-    assert_eq!(profiles["profiles"].as_array().unwrap().len(), Profile::ALL.len());
+    let profiles = Place::empty()
+        .beaver("profiles --format json")
+        .ends_with(0)
+        .json();
+    assert_eq!(
+        profiles["profiles"].as_array().unwrap().len(),
+        Profile::ALL.len()
+    );
 }
 
 #[test]

@@ -6,4 +6,5 @@ mod help;
 mod lists;
 mod run;
 mod scenario_errors;
+mod schema;
 mod usage;

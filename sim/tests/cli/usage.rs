@@ -4,7 +4,10 @@ use crate::beaver::Place;
 
 #[track_caller]
 fn check_refused(line: &str, why: &str) {
-    let ran = Place::with_small_scenario().beaver(line).ends_with(2).complains(why);
+    let ran = Place::with_small_scenario()
+        .beaver(line)
+        .ends_with(2)
+        .complains(why);
     assert_eq!(ran.stdout, "", "{line}");
 }
 
@@ -51,17 +54,26 @@ fn an_unknown_command_flag_or_format_is_refused() {
 
 #[test]
 fn an_unknown_profile_is_named_with_what_was_meant() {
-    check_refused("run --fs posx", "unknown profile `posx` (did you mean `posix`?)");
+    check_refused(
+        "run --fs posx",
+        "unknown profile `posx` (did you mean `posix`?)",
+    );
 }
 
 #[test]
 fn an_unknown_scenario_is_named_with_what_was_meant() {
-    check_refused("run smal", "smal: neither a file nor a scenario in scenarios/ (did you mean `small`?)");
+    check_refused(
+        "run smal",
+        "smal: neither a file nor a scenario in scenarios/ (did you mean `small`?)",
+    );
 }
 
 #[test]
 fn a_directory_without_scenarios_is_refused() {
-    Place::empty().beaver("").ends_with(2).complains("scenarios");
+    Place::empty()
+        .beaver("")
+        .ends_with(2)
+        .complains("scenarios");
 }
 
 #[test]
@@ -72,5 +84,8 @@ fn a_replay_without_a_file_or_of_a_missing_one_is_refused() {
 
 #[test]
 fn a_scenario_is_not_a_saved_failure() {
-    check_refused("replay scenarios/small.json", "it is a scenario and not a saved failure");
+    check_refused(
+        "replay scenarios/small.json",
+        "it is a scenario and not a saved failure",
+    );
 }
