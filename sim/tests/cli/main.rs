@@ -3,6 +3,9 @@
 mod beaver;
 mod golden;
 mod help;
+mod images;
+#[cfg(unix)]
+mod interrupt;
 mod lists;
 mod run;
 mod scenario_errors;
