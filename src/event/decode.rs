@@ -34,7 +34,8 @@ struct Fields<'a> {
     max_attempts: Option<NonZeroU32>,
     timeout_ms: Option<u64>,
     payload: Option<&'a RawValue>,
-    /// The first field that no event has. Kept until the type is known, because an unknown type explains it better.
+    /// The first field that no event has. Kept until the type is known, because an unknown type
+    /// explains it better.
     unknown: Option<String>,
 }
 

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 /// The name of a job: 1 to 256 bytes of any UTF-8, chosen by the caller.
 ///
-/// A name is used once: a store never accepts it again, even after its job is finished. Clones share the text.
+/// A name is used once: a store never accepts it again, even after its job is finished. Clones
+/// share the text.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct JobId(Arc<str>);
 

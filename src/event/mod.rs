@@ -3,24 +3,27 @@
 //! # Bytes
 //! ```text
 //! {"type":"ENQUEUE","job_id":"job-1","timestamp":1700000000123,"payload":{…}}
-//! {"type":"ENQUEUE","job_id":"job-2","timestamp":1700000000123,"max_attempts":5,"timeout_ms":1000,"payload":{…}}
+//! {"type":"ENQUEUE","job_id":"j","timestamp":0,"max_attempts":5,"timeout_ms":1000,"payload":{…}}
 //! {"type":"DISPATCH","job_id":"job-1","timestamp":1700000000124}
 //! ```
-//! One spelling is written: this order of fields, no spaces. `max_attempts` is left out when it is 3 and `timeout_ms` when it is 60000;
-//! these two numbers belong to the format and never change, so that what was written means the same for ever. `ACK`, `RETRY`,
-//! `TIMEOUT` and `DEAD` look like `DISPATCH`.
+//! One spelling is written: this order of fields, no spaces. `max_attempts` is left out when it is
+//! 3 and `timeout_ms` when it is 60000; these two numbers belong to the format and never change, so
+//! that what was written means the same for ever. `ACK`, `RETRY`, `TIMEOUT` and `DEAD` look like
+//! `DISPATCH`.
 //!
-//! Any spelling is read: another order, spaces, escapes. What an event says is read strictly: an unknown type, a field that is
-//! unknown, missing, doubled or does not belong to the type, and a value out of range are errors, never ignored.
+//! Any spelling is read: another order, spaces, escapes. What an event says is read strictly: an
+//! unknown type, a field that is unknown, missing, doubled or does not belong to the type, and a
+//! value out of range are errors, never ignored.
 //!
 //! An ENQUEUE carries everything about its job, so that the log alone is enough to make it again.
 
+mod canonical;
 mod decode;
 mod job_id;
 mod payload;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -43,7 +46,8 @@ pub const DEFAULT_TIMEOUT_MS: u64 = 60_000;
 pub struct Event {
     /// The job that changes.
     pub job_id: JobId,
-    /// When, in milliseconds since the Unix epoch. The deadline of an attempt is computed from it, never from a clock.
+    /// When, in milliseconds since the Unix epoch. The deadline of an attempt is computed from it,
+    /// never from a clock.
     pub timestamp_ms: u64,
     /// What happens to the job.
     pub kind: EventKind,
@@ -197,7 +201,10 @@ impl LogEvent for Event {
     }
 
     fn decode(json: &[u8]) -> Result<Self, DecodeError> {
-        decode::any_spelling(json)
+        match canonical::decode(json) {
+            Some(event) => Ok(event),
+            None => decode::any_spelling(json),
+        }
     }
 
     fn kind(&self) -> &'static str {

@@ -1,11 +1,14 @@
 //! What a job carries: JSON, kept byte for byte.
 //!
-//! The log never takes a payload apart. A number of forty digits, a duplicate key, spaces between tokens and the choice of escapes all
-//! come back as they went in. What cannot come back so is refused here, before it reaches the log:
+//! The log never takes a payload apart. A number of forty digits, a duplicate key, spaces between
+//! tokens and the choice of escapes all come back as they went in. What cannot come back so is
+//! refused here, before it reaches the log:
 //!
-//! * white space before or after the value: inside a log line nothing says to which side of the value it belongs;
+//! * white space before or after the value: inside a log line nothing says to which side of the
+//!   value it belongs;
 //! * a raw line break: an event is one line;
-//! * more bytes than always fit in a line, and deeper nesting than a reader with a limit can follow.
+//! * more bytes than always fit in a line, and deeper nesting than a reader with a limit can
+//!   follow.
 
 use std::fmt;
 use std::str::FromStr;
@@ -46,10 +49,12 @@ pub enum InvalidPayload {
 }
 
 impl Payload {
-    /// The longest payload in bytes: 16 MiB less 4 KiB, so that every event fits into a log line of at most 16 MiB.
+    /// The longest payload in bytes: 16 MiB less 4 KiB, so that every event fits into a log line of
+    /// at most 16 MiB.
     pub const MAX_BYTES: usize = (16 << 20) - (4 << 10);
 
-    /// How deep objects and arrays may nest. `serde_json` reads 127 levels by default; the rest is for the line around a payload.
+    /// How deep objects and arrays may nest. `serde_json` reads 127 levels by default; the rest is
+    /// for the line around a payload.
     pub const MAX_DEPTH: u32 = json::MAX_DEPTH;
 
     /// Checks that `json` is one JSON value that can be kept byte for byte.

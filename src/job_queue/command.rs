@@ -18,20 +18,25 @@ pub enum Command {
     Ack(JobId),
     /// The attempt at this job failed: back to the queue, or given up if it has no attempts left.
     Fail(JobId),
-    /// Every job in flight whose deadline has come goes back to the queue, or is given up if it has no attempts left.
+    /// Every job in flight whose deadline has come goes back to the queue, or is given up if it has
+    /// no attempts left.
     Tick,
-    /// Every job in flight goes back to the queue, or is given up if it has no attempts left: for a restart that lost the workers.
+    /// Every job in flight goes back to the queue, or is given up if it has no attempts left: for a
+    /// restart that lost the workers.
     RequeueInFlight,
 }
 
 impl JobQueue {
-    /// The events that `command` means at `now_ms` (milliseconds since the Unix epoch), without changing anything.
+    /// The events that `command` means at `now_ms` (milliseconds since the Unix epoch), without
+    /// changing anything.
     ///
-    /// Applied in order to this state, each of them succeeds. They belong together and are to be logged as one atomic append. None
-    /// means that there is nothing to do: an empty list of jobs, an empty queue, nothing due.
+    /// Applied in order to this state, each of them succeeds. They belong together and are to be
+    /// logged as one atomic append. None means that there is nothing to do: an empty list of jobs,
+    /// an empty queue, nothing due.
     ///
-    /// [`Command::Tick`] and [`Command::RequeueInFlight`] take the jobs in the order of their deadlines, and jobs with the same deadline
-    /// in the order of their names. A job is due when its deadline is `now_ms` or earlier.
+    /// [`Command::Tick`] and [`Command::RequeueInFlight`] take the jobs in the order of their
+    /// deadlines, and jobs with the same deadline in the order of their names. A job is due when
+    /// its deadline is `now_ms` or earlier.
     ///
     /// # Errors
     /// The command is illegal in this state. Nothing may be logged.

@@ -46,7 +46,8 @@ pub enum JobError {
         /// The job at the front.
         front: JobId,
     },
-    /// The job was dispatched as often as it may be, so it cannot go back to the queue: it can only succeed or be given up.
+    /// The job was dispatched as often as it may be, so it cannot go back to the queue: it can only
+    /// succeed or be given up.
     #[error("{event} of job {id:?}, which has used all its {attempts} attempts")]
     NoAttemptsLeft {
         /// The job.

@@ -1,7 +1,7 @@
 //! Job names in an order: in at the back, out at the front, and a clone that shares them.
 //!
-//! Names lie in chunks of [`CHUNK`]. A clone copies the list of chunks; a change copies the chunk that it touches if a clone
-//! still has it.
+//! Names lie in chunks of [`CHUNK`]. A clone copies the list of chunks; a change copies the chunk
+//! that it touches if a clone still has it.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -67,3 +67,44 @@ impl PartialEq for IdList {
 }
 
 impl Eq for IdList {}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn id(number: usize) -> JobId {
+        JobId::new(number.to_string()).unwrap()
+    }
+
+    fn check_same(list: &IdList, model: &VecDeque<JobId>) {
+        assert_eq!(list.len(), model.len());
+        assert_eq!(list.front(), model.front());
+        assert!(list.iter().eq(model.iter()));
+    }
+
+    proptest! {
+        #[test]
+        fn list_does_what_a_deque_does(steps in prop::collection::vec((0..900_usize, 0..900_usize), 0..8)) {
+            let (mut list, mut model) = (IdList::default(), VecDeque::new());
+            for (pushed, popped) in steps {
+                let (list_before, model_before) = (list.clone(), model.clone());
+                for number in 0..pushed {
+                    list.push_back(id(number));
+                    model.push_back(id(number));
+                }
+                check_same(&list, &model);
+                for _ in 0..popped {
+                    list.pop_front();
+                    model.pop_front();
+                }
+                check_same(&list, &model);
+                check_same(&list_before, &model_before);
+                let mut anew = IdList::default();
+                model.iter().for_each(|id| anew.push_back(id.clone()));
+                prop_assert_eq!(&anew, &list);
+            }
+        }
+    }
+}

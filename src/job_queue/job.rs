@@ -13,7 +13,8 @@ pub struct JobSpec {
     pub payload: Payload,
     /// How often it may be dispatched.
     pub max_attempts: NonZeroU32,
-    /// How long one attempt may take, in milliseconds. 0: due at the next tick; a deadline past 2^64 ms never comes.
+    /// How long one attempt may take, in milliseconds. 0: due at the next tick; a deadline past
+    /// 2^64 ms never comes.
     pub timeout_ms: u64,
 }
 

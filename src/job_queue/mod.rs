@@ -1,8 +1,9 @@
 //! The job queue: a state machine over [`Event`]s.
 //!
 //! # Promise
-//! A job is enqueued once, dispatched at most `max_attempts` times, and completes at most once. Jobs are dispatched first in, first
-//! out. Its payload stays with it byte for byte until it is completed.
+//! A job is enqueued once, dispatched at most `max_attempts` times, and completes at most once.
+//! Jobs are dispatched first in, first out. Its payload stays with it byte for byte until it is
+//! completed.
 //!
 //! # States
 //! ```text
@@ -13,14 +14,17 @@
 //!                ▲                                      │ │
 //!                └── RETRY, TIMEOUT (attempts < max) ───┘ └────DEAD──▶ dead
 //! ```
-//! A job that comes back goes to the *back* of the queue: one that keeps failing does not hold up the others. Completed and dead are
-//! final, and their names stay known for ever, so that what was done is never done again. Of a completed job only its name is kept.
+//! A job that comes back goes to the *back* of the queue: one that keeps failing does not hold up
+//! the others. Completed and dead are final, and their names stay known for ever, so that what was
+//! done is never done again. Of a completed job only its name is kept.
 //!
 //! # Two halves
-//! [`JobQueue::plan`] decides: it checks a command against the state and says which events it means. [`JobQueue::apply`] follows:
-//! it makes one event's change, live and in replay alike, and is the only code that changes the state. `apply` checks every event
-//! again and strictly, a DISPATCH out of turn included, so that a log made by other code cannot bring about a state that this code could
-//! not have reached. Time is an argument of `plan` and a field of the event; neither half asks a clock.
+//! [`JobQueue::plan`] decides: it checks a command against the state and says which events it
+//! means. [`JobQueue::apply`] follows: it makes one event's change, live and in replay alike, and
+//! is the only code that changes the state. `apply` checks every event again and strictly, a
+//! DISPATCH out of turn included, so that a log made by other code cannot bring about a state that
+//! this code could not have reached. Time is an argument of `plan` and a field of the event;
+//! neither half asks a clock.
 
 mod command;
 mod error;
@@ -31,6 +35,8 @@ mod snapshot;
 mod transition;
 mod verify;
 
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod tests;
 
@@ -50,8 +56,9 @@ use shared_map::SharedMap;
 
 /// The state of all jobs ever enqueued.
 ///
-/// Every event costs logarithmic time. A clone shares the jobs and the queue with the original and copies only the index of what is in
-/// flight; what is shared is copied piece by piece when either changes.
+/// Every event costs logarithmic time. A clone shares the jobs and the queue with the original and
+/// copies only the index of what is in flight; what is shared is copied piece by piece when either
+/// changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobQueue {
     /// Every job ever enqueued.
@@ -98,7 +105,8 @@ impl JobQueue {
         self.jobs.get(id).map(Record::status)
     }
 
-    /// What is known about job `id`. `None`: it was never enqueued, or is completed (then only its name is kept).
+    /// What is known about job `id`. `None`: it was never enqueued, or is completed (then only its
+    /// name is kept).
     #[must_use]
     pub fn job(&self, id: &JobId) -> Option<&Job> {
         match self.jobs.get(id)? {
@@ -137,13 +145,15 @@ impl JobQueue {
         self.dead.iter().map(|id| (id, self.listed(id)))
     }
 
-    /// The names of the completed jobs, in an order that depends on the names of all jobs alone. Looks at every job.
+    /// The names of the completed jobs, in an order that depends on the names of all jobs alone.
+    /// Looks at every job.
     pub fn completed(&self) -> impl Iterator<Item = &JobId> {
         let completed = |(id, record)| matches!(record, &Record::Completed).then_some(id);
         self.jobs.iter().filter_map(completed)
     }
 
-    /// The earliest deadline of a job in flight, in milliseconds since the Unix epoch: before it a [`Command::Tick`] does nothing.
+    /// The earliest deadline of a job in flight, in milliseconds since the Unix epoch: before it a
+    /// [`Command::Tick`] does nothing.
     #[must_use]
     pub fn next_deadline_ms(&self) -> Option<u64> {
         self.in_flight.first().map(|(deadline_ms, _)| *deadline_ms)

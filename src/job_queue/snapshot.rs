@@ -2,16 +2,18 @@
 //!
 //! # Bytes
 //! ```text
-//! {"pending":[{"id":"b","payload":{…},"max_attempts":3,"timeout_ms":60000,"attempts":0},…],
-//!  "in_flight":[{"id":"a","payload":{…},"max_attempts":3,"timeout_ms":60000,"attempts":1,"deadline_ms":1700000060124},…],
-//!  "dead":[{"id":"c","payload":{…},"max_attempts":3,"timeout_ms":60000,"attempts":3},…],
-//!  "completed":["d",…]}
-//! ```
-//! without the line breaks. `pending` is in the order of the queue, `in_flight` in the order of deadlines, `dead` in the order of dying,
-//! `completed` in the order of the map of jobs. Nothing else is state, so what is read back is equal to what was written.
+//! {"pending":[JOB,…],"in_flight":[JOB,…],"dead":[JOB,…],"completed":["job-4",…]}
 //!
-//! One spelling is written and only that one is read: a snapshot is never written by hand, and what differs was not written by this
-//! code. What is read must also be a state that can be reached; a name that stands twice and an attempt too many are errors.
+//! {"id":"job-1","payload":{…},"max_attempts":3,"timeout_ms":60000,"attempts":0}
+//! {"id":"job-2","payload":{…},"max_attempts":3,"timeout_ms":60000,"attempts":1,"deadline_ms":60124}
+//! ```
+//! The second JOB is one in flight. `pending` is in the order of the queue, `in_flight` in the
+//! order of deadlines, `dead` in the order of dying, `completed` in the order of the map of jobs.
+//! Nothing else is state, so what is read back is equal to what was written.
+//!
+//! One spelling is written and only that one is read: a snapshot is never written by hand, and what
+//! differs was not written by this code. What is read must also be a state that can be reached; a
+//! name that stands twice and an attempt too many are errors.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;

@@ -285,3 +285,121 @@ fn dead_letters_keep_their_payload_and_order() {
         .collect();
     assert_eq!(dead, [("b", r#"{"n":1}"#), ("a", r#"{"n":1}"#)]);
 }
+
+fn snapshot(queue: &JobQueue) -> String {
+    let mut out = Vec::new();
+    queue.snapshot(&mut out);
+    String::from_utf8(out).unwrap()
+}
+
+/// One job in each place, its payload spelled in a way that no writer would choose.
+fn one_of_each() -> JobQueue {
+    let odd = Payload::new(r#"{ "n" : 9007199254740993 }"#).unwrap();
+    let dead = JobSpec::new(id("dead"), odd).with_max_attempts(NonZeroU32::MIN);
+    let mut queue = queue_of([dead, spec("done"), spec("flying"), spec("z"), spec("a")]);
+    for _ in 0..3 {
+        run(&mut queue, &Command::Dispatch, 100);
+    }
+    run(&mut queue, &Command::Ack(id("done")), 101);
+    run(&mut queue, &Command::Fail(id("dead")), 102);
+    queue
+}
+
+const ONE_OF_EACH: &str = concat!(
+    r#"{"pending":["#,
+    r#"{"id":"z","payload":{"n":1},"max_attempts":3,"timeout_ms":60000,"attempts":0},"#,
+    r#"{"id":"a","payload":{"n":1},"max_attempts":3,"timeout_ms":60000,"attempts":0}],"#,
+    r#""in_flight":[{"id":"flying","payload":{"n":1},"max_attempts":3,"timeout_ms":60000,"#,
+    r#""attempts":1,"deadline_ms":60100}],"#,
+    r#""dead":[{"id":"dead","payload":{ "n" : 9007199254740993 },"max_attempts":1,"#,
+    r#""timeout_ms":60000,"attempts":1}],"#,
+    r#""completed":["done"]}"#,
+);
+
+#[test]
+fn snapshot_keeps_order_payload_bytes_and_finished_names() {
+    let queue = one_of_each();
+    assert_eq!(snapshot(&queue), ONE_OF_EACH);
+    assert_eq!(JobQueue::restore(ONE_OF_EACH.as_bytes()), Ok(queue));
+}
+
+#[test]
+fn empty_state_has_a_snapshot() {
+    let json = r#"{"pending":[],"in_flight":[],"dead":[],"completed":[]}"#;
+    assert_eq!(snapshot(&JobQueue::new()), json);
+    assert_eq!(JobQueue::restore(json.as_bytes()), Ok(JobQueue::new()));
+}
+
+#[test]
+fn snapshot_that_says_something_impossible_is_refused() {
+    for (from, to, reason) in [
+        (r#""id":"a""#, r#""id":"z""#, "job \"z\" is there twice"),
+        (
+            r#"["done"]"#,
+            r#"["done","done"]"#,
+            "job \"done\" is there twice",
+        ),
+        (
+            r#"["done"]"#,
+            r#"["flying"]"#,
+            "job \"flying\" is there twice",
+        ),
+        (
+            r#""attempts":0}]"#,
+            r#""attempts":3}]"#,
+            "pending with 3 of 3 attempts",
+        ),
+        (
+            r#""attempts":1,"dead"#,
+            r#""attempts":0,"dead"#,
+            "in flight with 0 of 3 attempts",
+        ),
+        (
+            r#""attempts":1,"dead"#,
+            r#""attempts":4,"dead"#,
+            "in flight with 4 of 3 attempts",
+        ),
+        (r#","deadline_ms":60100"#, "", "expected ,\"deadline_ms\":"),
+        (
+            r#""max_attempts":1,"#,
+            r#""max_attempts":0,"#,
+            "a limit above 0",
+        ),
+        (
+            r#""max_attempts":1,"#,
+            r#""max_attempts":4294967296,"#,
+            "a number below 2^32",
+        ),
+        (
+            r#""max_attempts":1,"#,
+            r#""max_attempts":01,"#,
+            "without leading zeros",
+        ),
+        (r#""max_attempts":1,"#, r#""max_attempts":,"#, "a number"),
+        (r#""id":"a""#, r#""id":"""#, "empty"),
+        (r#""id":"a""#, r#""id":"\ud800""#, "whole characters"),
+        (r#""id":"a""#, r#""id":5"#, "a string"),
+        (
+            r#""payload":{"n":1}"#,
+            r#""payload":{"n":}"#,
+            "a JSON value",
+        ),
+        (
+            r#""completed":["done"]"#,
+            r#""completed":["done"],"more":1"#,
+            "expected }",
+        ),
+        (r#"["done"]}"#, r#"["done"]} "#, "the end"),
+        (r#"{"pending""#, r#"{ "pending""#, "expected {"),
+    ] {
+        assert!(ONE_OF_EACH.contains(from), "{from}");
+        let json = ONE_OF_EACH.replacen(from, to, 1);
+        let error = JobQueue::restore(json.as_bytes())
+            .expect_err(to)
+            .to_string();
+        assert!(
+            error.contains(reason),
+            "{to}: {error:?} does not say {reason:?}"
+        );
+    }
+}

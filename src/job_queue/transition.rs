@@ -106,7 +106,8 @@ impl JobQueue {
         Ok(())
     }
 
-    /// The record and the deadline of job `id`, which must be in flight for `event` to happen to it.
+    /// The record and the deadline of job `id`, which must be in flight for `event` to happen to
+    /// it.
     fn in_flight_record(
         &mut self,
         id: &JobId,

@@ -4,7 +4,8 @@ use super::{Job, JobQueue, JobStatus, Record};
 use crate::event::JobId;
 
 impl JobQueue {
-    /// Checks that the lists and the map of jobs agree and that no job is in a state it cannot have reached. Looks at every job.
+    /// Checks that the lists and the map of jobs agree and that no job is in a state it cannot have
+    /// reached. Looks at every job.
     ///
     /// A state that was only ever changed by [`apply`](crate::StateMachine::apply) or read by
     /// [`restore`](crate::StateMachine::restore) passes.
@@ -34,7 +35,8 @@ impl JobQueue {
         self.check_lists()
     }
 
-    /// Every listed name is a job of that status. With equal counts this means that none is missing, if none is listed twice.
+    /// Every listed name is a job of that status. With equal counts this means that none is
+    /// missing, if none is listed twice.
     fn check_lists(&self) -> Result<(), String> {
         for id in self.pending.iter() {
             self.check_listed(id, JobStatus::Pending)?;

@@ -1,15 +1,16 @@
 //! Finding the end of a JSON value, and that it is one.
 //!
-//! The grammar is that of RFC 8259 with two limits: no raw line break, and at most [`MAX_DEPTH`] objects and arrays inside each other.
-//! It is the grammar that `serde_json` accepts for a `RawValue` (a test holds both together), so a `\u` escape needs four hex digits
-//! and a number may be of any size; neither is turned into a value here.
+//! The grammar is that of RFC 8259 with two limits: no raw line break, and at most [`MAX_DEPTH`]
+//! objects and arrays inside each other. It is the grammar that `serde_json` accepts for a
+//! `RawValue` (a test holds both together), so a `\u` escape needs four hex digits and a number may
+//! be of any size; neither is turned into a value here.
 
 use std::fmt;
 
 /// How deep objects and arrays may nest.
 ///
-/// `serde_json` reads 127 levels by default. The difference leaves room for the lines and documents that a payload is put into, so that
-/// whoever reads those as plain JSON can.
+/// `serde_json` reads 127 levels by default. The difference leaves room for the lines and documents
+/// that a payload is put into, so that whoever reads those as plain JSON can.
 pub(crate) const MAX_DEPTH: u32 = 100;
 
 /// Why some bytes are not what was expected.
@@ -103,7 +104,8 @@ enum Next {
     End(usize),
 }
 
-/// Goes on behind a complete value: over closing brackets, and over a comma (and a key) to the value after it.
+/// Goes on behind a complete value: over closing brackets, and over a comma (and a key) to the
+/// value after it.
 fn close(json: &[u8], mut at: usize, open: &mut Open) -> Result<Next, Fault> {
     while open.depth > 0 {
         at = skip_spaces(json, at);
@@ -243,4 +245,85 @@ fn some_digits_end(json: &[u8], at: usize) -> Result<usize, Fault> {
         return Err(Fault { at, expected });
     }
     Ok(end)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::value::RawValue;
+
+    use super::*;
+    use crate::event::tests::json_text;
+
+    fn accepts(json: &str) -> bool {
+        value_end(json.as_bytes(), 0) == Ok(json.len())
+    }
+
+    /// `RawValue` has no limit of depth and takes line breaks and spaces around the value.
+    fn serde_json_accepts(json: &str) -> bool {
+        let surrounded = json.starts_with([' ', '\t']) || json.ends_with([' ', '\t']);
+        let valid = serde_json::from_str::<&RawValue>(json).is_ok();
+        valid && !surrounded && !json.contains(['\n', '\r'])
+    }
+
+    proptest! {
+        #[test]
+        fn valid_values_are_accepted(json in json_text()) {
+            prop_assert!(serde_json_accepts(&json), "{}", json);
+            prop_assert!(accepts(&json), "{}", json);
+        }
+
+        #[test]
+        fn altered_values_are_judged_as_serde_json_judges_them(
+            json in json_text(),
+            at in any::<prop::sample::Index>(),
+            cut in 0..3_usize,
+            put in "[\\[\\]{},:\"\\\\0-9eE+.tfnu a\t\n-]{0,2}",
+        ) {
+            let mut chars: Vec<char> = json.chars().collect();
+            let at = at.index(chars.len());
+            let end = chars.len().min(at + cut);
+            chars.splice(at..end, put.chars());
+            let json: String = chars.into_iter().collect();
+            prop_assert_eq!(accepts(&json), serde_json_accepts(&json), "{}", json);
+        }
+
+        #[test]
+        fn any_text_is_judged_as_serde_json_judges_it(json in "[\\[\\]{},:\"\\\\0-9eE+.a -]{0,12}") {
+            prop_assert_eq!(accepts(&json), serde_json_accepts(&json), "{}", json);
+        }
+    }
+
+    #[test]
+    fn end_of_the_first_value_is_found() {
+        for (json, end) in [
+            ("1,2", 1),
+            ("{}}", 2),
+            ("[ ]x", 3),
+            ("\"a\\\"\" ", 5),
+            ("nulll", 4),
+        ] {
+            assert_eq!(value_end(json.as_bytes(), 0), Ok(end), "{json}");
+        }
+        assert_eq!(value_end(b"{\"payload\":[1,{}]}", 11), Ok(17));
+    }
+
+    #[test]
+    fn fault_says_where_and_what() {
+        let fault = value_end(b"[1,\"\x01\"]", 0).unwrap_err();
+        assert_eq!(
+            fault.to_string(),
+            "expected no raw control character in a string at byte 4"
+        );
+        for (json, at) in [
+            ("", 0),
+            ("[1 2]", 3),
+            ("{\"a\" 1}", 5),
+            ("[", 1),
+            ("\"\\x\"", 1),
+            ("1.", 2),
+        ] {
+            assert_eq!(value_end(json.as_bytes(), 0).unwrap_err().at, at, "{json}");
+        }
+    }
 }

@@ -2,7 +2,8 @@
 
 /// Appends `text` as a JSON string, with quotes.
 ///
-/// Escaped are the quote, the backslash and the control characters below 0x20, and nothing else: the spelling of `serde_json`.
+/// Escaped are the quote, the backslash and the control characters below 0x20, and nothing else:
+/// the spelling of `serde_json`.
 pub(crate) fn write_string(out: &mut Vec<u8>, text: &str) {
     let bytes = text.as_bytes();
     out.push(b'"');
