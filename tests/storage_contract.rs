@@ -1,9 +1,14 @@
-//! The storage contract, claim by claim, on every storage of the library.
+//! The storage contract, claim by claim, on every storage of the library, and the proof that it
+//! says no to a storage that breaks it.
 
+mod plain;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use beaver::storage::contract::CLAIMS;
 use beaver::storage::{DiskStorage, contract};
+use plain::{BUGS, Bug, Plain};
 
 #[test]
 fn real_files_keep_the_contract() {
@@ -11,6 +16,33 @@ fn real_files_keep_the_contract() {
         let directory = tempfile::tempdir().unwrap();
         println!("{}", claim.name);
         claim.check(&DiskStorage::open(directory.path()).unwrap());
+    }
+}
+
+#[test]
+fn a_plain_map_of_bytes_keeps_the_contract() {
+    contract::check(|| Arc::new(Plain::default()));
+}
+
+/// The claims that a storage with this bug breaks.
+fn broken_by(bug: Bug) -> Vec<&'static str> {
+    let breaks = |claim: &&contract::Claim| {
+        let run = || claim.check(&Plain::with(bug));
+        catch_unwind(AssertUnwindSafe(run)).is_err()
+    };
+    CLAIMS
+        .iter()
+        .filter(breaks)
+        .map(|claim| claim.name)
+        .collect()
+}
+
+#[test]
+fn every_planted_bug_is_caught() {
+    for &bug in BUGS {
+        let broken = broken_by(bug);
+        println!("{bug:?}: {broken:?}");
+        assert!(!broken.is_empty(), "nobody noticed {bug:?}");
     }
 }
 

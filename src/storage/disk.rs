@@ -12,8 +12,8 @@
 //! | one owner | `flock` on the file `LOCK`: it leaves with the process, however that ends |
 //! | nothing leaves the directory | names are checked, and symbolic links are not followed |
 //!
-//! A sync that a signal interrupted is reported as `Interrupted` and not tried again, as the
-//! standard library would: the error may be the only report of bytes that were not written, and a
+//! A sync that a signal interrupted is reported as `Interrupted` and, other than in the standard
+//! library, not tried again: the error may be the only report of bytes that were not written, and a
 //! second call would then return `Ok`.
 
 use std::fs::{File, TryLockError};
