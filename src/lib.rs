@@ -2,6 +2,9 @@
 
 mod clock;
 mod error;
+pub mod event;
+pub mod job_queue;
+mod json;
 mod log_event;
 mod position;
 mod state_machine;
@@ -9,6 +12,8 @@ pub mod storage;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use error::{Error, Result};
+pub use event::{Event, EventKind, EventType, JobId, Payload};
+pub use job_queue::{Command, JobError, JobQueue, JobSpec, JobStatus};
 pub use log_event::{DecodeError, LogEvent};
 pub use position::{Epoch, ParsePositionError, Position, Seq};
 pub use state_machine::StateMachine;

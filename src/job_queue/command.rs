@@ -1,0 +1,121 @@
+//! What callers ask for, and which events that means.
+
+use std::collections::BTreeSet;
+
+use crate::event::{Event, EventKind, EventType, JobId};
+
+use super::transition::wrong_status;
+use super::{JobError, JobQueue, JobSpec, JobStatus};
+
+/// Something a caller asks the job queue to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Enqueue these jobs in this order: all of them or none.
+    Enqueue(Vec<JobSpec>),
+    /// Hand out the job at the front of the queue, if there is one.
+    Dispatch,
+    /// The attempt at this job succeeded.
+    Ack(JobId),
+    /// The attempt at this job failed: back to the queue, or given up if it has no attempts left.
+    Fail(JobId),
+    /// Every job in flight whose deadline has come goes back to the queue, or is given up if it has
+    /// no attempts left.
+    Tick,
+    /// Every job in flight goes back to the queue, or is given up if it has no attempts left: for a
+    /// restart that lost the workers.
+    RequeueInFlight,
+}
+
+impl JobQueue {
+    /// The events that `command` means at `now_ms` (milliseconds since the Unix epoch), without
+    /// changing anything.
+    ///
+    /// Applied in order to this state, each of them succeeds. They belong together and are to be
+    /// logged as one atomic append. None means that there is nothing to do: an empty list of jobs,
+    /// an empty queue, nothing due.
+    ///
+    /// [`Command::Tick`] and [`Command::RequeueInFlight`] take the jobs in the order of their
+    /// deadlines, and jobs with the same deadline in the order of their names. A job is due when
+    /// its deadline is `now_ms` or earlier.
+    ///
+    /// # Errors
+    /// The command is illegal in this state. Nothing may be logged.
+    pub fn plan(&self, command: &Command, now_ms: u64) -> Result<Vec<Event>, JobError> {
+        let event = |id: &JobId, kind| Event::new(id.clone(), now_ms, kind);
+        match command {
+            Command::Enqueue(specs) => self.plan_enqueue(specs, now_ms),
+            Command::Dispatch => {
+                let front = self.pending().next();
+                Ok(front
+                    .map(|(id, _)| event(id, EventKind::Dispatch))
+                    .into_iter()
+                    .collect())
+            }
+            Command::Ack(id) => {
+                self.require_in_flight(id, EventType::Ack)?;
+                Ok(vec![event(id, EventKind::Ack)])
+            }
+            Command::Fail(id) => {
+                self.require_in_flight(id, EventType::Retry)?;
+                Ok(vec![event(id, self.back_or_dead(id, EventKind::Retry))])
+            }
+            Command::Tick => {
+                let due = self
+                    .in_flight
+                    .iter()
+                    .take_while(|(deadline_ms, _)| *deadline_ms <= now_ms);
+                let timed_out = |(_, id)| event(id, self.back_or_dead(id, EventKind::Timeout));
+                Ok(due
+                    .map(|(deadline_ms, id)| (deadline_ms, id))
+                    .map(timed_out)
+                    .collect())
+            }
+            Command::RequeueInFlight => {
+                let back =
+                    |(_, id): &(u64, JobId)| event(id, self.back_or_dead(id, EventKind::Retry));
+                Ok(self.in_flight.iter().map(back).collect())
+            }
+        }
+    }
+
+    fn plan_enqueue(&self, specs: &[JobSpec], now_ms: u64) -> Result<Vec<Event>, JobError> {
+        let mut names = BTreeSet::new();
+        for JobSpec { id, .. } in specs {
+            if let Some(status) = self.status(id) {
+                return Err(JobError::AlreadyEnqueued {
+                    id: id.clone(),
+                    status,
+                });
+            }
+            if !names.insert(id) {
+                return Err(JobError::Repeated { id: id.clone() });
+            }
+        }
+        Ok(specs.iter().map(|spec| enqueue(spec, now_ms)).collect())
+    }
+
+    fn require_in_flight(&self, id: &JobId, event: EventType) -> Result<(), JobError> {
+        match self.status(id) {
+            Some(JobStatus::InFlight { .. }) => Ok(()),
+            status => Err(wrong_status(id, status, event)),
+        }
+    }
+
+    /// `back`, or DEAD if the job in flight `id` has no attempts left.
+    fn back_or_dead(&self, id: &JobId, back: EventKind) -> EventKind {
+        if self.listed(id).has_attempts_left() {
+            back
+        } else {
+            EventKind::Dead
+        }
+    }
+}
+
+fn enqueue(spec: &JobSpec, now_ms: u64) -> Event {
+    let kind = EventKind::Enqueue {
+        payload: spec.payload.clone(),
+        max_attempts: spec.max_attempts,
+        timeout_ms: spec.timeout_ms,
+    };
+    Event::new(spec.id.clone(), now_ms, kind)
+}
