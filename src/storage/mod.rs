@@ -16,6 +16,11 @@
 //! Errors are `std::io::Error` with their real kinds (`NotFound`, `AlreadyExists`, `StorageFull`, `Interrupted`,
 //! `ReadOnlyFilesystem`, `WouldBlock` …), because what a caller may do next depends on them.
 
+mod name;
+pub mod sim;
+
+pub use name::{LOCK_NAME, check_name};
+
 use std::fmt::Debug;
 use std::io;
 
