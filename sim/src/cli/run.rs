@@ -42,7 +42,11 @@ pub(crate) fn run(args: &RunArgs, out: &mut Output) -> Result<Exit, Failure> {
         if plan.check_determinism && !stop.load(Ordering::SeqCst) {
             let checked = second_process(&plan, file, &report, args);
             // Ctrl-C reaches the second process too; what it could not finish says nothing.
-            report.disagreement = if stop.load(Ordering::SeqCst) { None } else { checked? };
+            report.disagreement = if stop.load(Ordering::SeqCst) {
+                None
+            } else {
+                checked?
+            };
         }
         if text {
             out.line(coloured(&table.row(&report), report.verdict()));

@@ -19,7 +19,10 @@ fn check_images(words: &[&str], images: &[&str]) {
 #[test]
 fn images_are_one_a_line_and_posix_by_default() {
     check_images(&["create f; write f 0 AB; sync f"], &["(none)", "f=AB"]);
-    check_images(&["--fs", "linux-ordered", "create f; write f 0 AB; sync f"], &["f=AB"]);
+    check_images(
+        &["--fs", "linux-ordered", "create f; write f 0 AB; sync f"],
+        &["f=AB"],
+    );
 }
 
 #[test]
@@ -31,7 +34,9 @@ fn files_that_are_there_come_first() {
 
 #[test]
 fn json_has_all_five_profiles() {
-    let ran = Place::empty().beaver_words(&["images", "--format", "json", "f=A; remove f"]).ends_with(0);
+    let ran = Place::empty()
+        .beaver_words(&["images", "--format", "json", "f=A; remove f"])
+        .ends_with(0);
     assert_eq!(ran.stdout.lines().count(), 1);
     let both = json!(["(none)", "f=A"]);
     assert_eq!(
@@ -44,7 +49,14 @@ fn json_has_all_five_profiles() {
             },
         })
     );
-    let words = ["images", "--format", "json", "--fs", "strict", "f=A; remove f"];
+    let words = [
+        "images",
+        "--format",
+        "json",
+        "--fs",
+        "strict",
+        "f=A; remove f",
+    ];
     let one = Place::empty().beaver_words(&words).ends_with(0).json();
     assert_eq!(one["images"], json!({"strict": ["f=A"]}));
 }
@@ -53,11 +65,22 @@ fn json_has_all_five_profiles() {
 fn a_file_of_histories_gives_every_vector_exactly() {
     let vectors = Path::new(env!("CARGO_MANIFEST_DIR")).join(VECTORS);
     let expected = std::fs::read_to_string(&vectors).unwrap();
-    let words = ["images", "--format", "json", "--file", vectors.to_str().unwrap()];
+    let words = [
+        "images",
+        "--format",
+        "json",
+        "--file",
+        vectors.to_str().unwrap(),
+    ];
     let ran = Place::empty().beaver_words(&words).ends_with(0);
     let parse = |line: &str| -> Value { serde_json::from_str(line).unwrap() };
     assert_eq!(ran.stdout.lines().count(), expected.lines().count());
-    for (line, expected) in ran.stdout.lines().map(parse).zip(expected.lines().map(parse)) {
+    for (line, expected) in ran
+        .stdout
+        .lines()
+        .map(parse)
+        .zip(expected.lines().map(parse))
+    {
         assert_eq!(line["images"], expected["images"], "{}", expected["id"]);
         assert_eq!(line["steps"], expected["steps"]);
         assert_eq!(line["files"], expected["files"]);
@@ -86,12 +109,27 @@ fn a_history_that_makes_no_sense_ends_with_2() {
         ("create f; write f x A", "x"),
         ("f=A; f=B", "there twice"),
     ] {
-        Place::empty().beaver_words(&["images", history]).ends_with(2).complains(why);
+        Place::empty()
+            .beaver_words(&["images", history])
+            .ends_with(2)
+            .complains(why);
     }
     let place = Place::empty();
     place.write("histories.jsonl", "{\"steps\": []}\n{\"steps\": 7}\n");
-    place.beaver("images --file histories.jsonl").ends_with(2).complains("histories.jsonl:2");
-    place.beaver("images --file nowhere").ends_with(2).complains("nowhere");
-    place.beaver("images").ends_with(2).complains("<HISTORY|--file <F>>");
-    Place::empty().beaver_words(&["images", "--fs", "ext4", "sync_dir"]).ends_with(2).complains("unknown profile `ext4`");
+    place
+        .beaver("images --file histories.jsonl")
+        .ends_with(2)
+        .complains("histories.jsonl:2");
+    place
+        .beaver("images --file nowhere")
+        .ends_with(2)
+        .complains("nowhere");
+    place
+        .beaver("images")
+        .ends_with(2)
+        .complains("<HISTORY>");
+    Place::empty()
+        .beaver_words(&["images", "--fs", "ext4", "sync_dir"])
+        .ends_with(2)
+        .complains("unknown profile `ext4`");
 }
