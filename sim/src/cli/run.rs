@@ -38,7 +38,7 @@ pub(crate) fn run(args: &RunArgs, out: &mut Output) -> Result<Exit, Failure> {
         if stop.load(Ordering::SeqCst) {
             break;
         }
-        let mut report = run_one(&plan, at, file, stop)?;
+        let mut report = run_one(&plan, at, file, stop);
         if plan.check_determinism && !stop.load(Ordering::SeqCst) {
             let checked = second_process(&plan, file, &report, args);
             // Ctrl-C reaches the second process too; what it could not finish says nothing.
@@ -91,12 +91,7 @@ fn announce(plan: &RunPlan, text: bool, out: &mut Output) -> Result<(), Failure>
 }
 
 /// Runs one scenario over its seeds and saves what failed.
-fn run_one(
-    plan: &RunPlan,
-    at: usize,
-    file: &ScenarioFile,
-    stop: &AtomicBool,
-) -> Result<ScenarioReport, Failure> {
+fn run_one(plan: &RunPlan, at: usize, file: &ScenarioFile, stop: &AtomicBool) -> ScenarioReport {
     let scenario = &file.scenario;
     let seeds = plan.seeds_of(file);
     let stopwatch = Stopwatch::start();
@@ -112,9 +107,10 @@ fn run_one(
     let saved = result
         .failures
         .iter()
-        .map(|run| save(&plan.out, scenario, &saved_failure(scenario, run), run.seed).map(Some))
-        .collect::<Result<_, _>>()?;
-    Ok(ScenarioReport {
+        .map(|run| save(&plan.out, scenario, &saved_failure(scenario, run), run.seed))
+        .map(|saved| saved.map_err(warn).ok())
+        .collect();
+    ScenarioReport {
         claim: scenario.claim.clone(),
         profile: scenario.profile,
         seeds,
@@ -124,7 +120,15 @@ fn run_one(
         saved,
         disagreement: None,
         elapsed_ms: stopwatch.elapsed_ms(),
-    })
+    }
+}
+
+/// Says that a failure could not be saved. The verdict is worth more than the file, so the work goes on.
+fn warn(failure: Failure) {
+    let mut error = Output::error();
+    error.line(format_args!("warning: not saved: {failure}"));
+    // Nothing more can be said when standard error cannot be written to either.
+    let _ = error.finish();
 }
 
 /// Writes a failure as `<scenario>-<seed>.json`; an older failure of the same scenario and seed is replaced.
@@ -216,7 +220,7 @@ fn print_failures(report: &ScenarioReport, out: &mut Output) {
             scenario: name,
             run,
             seeded: true,
-            replay: file.map(|file| replay_command(file)),
+            replay: Some(replay_command(report, run.seed, file.map(PathBuf::as_path))),
         };
         out.write(format_args!("\n{failure}"));
     }
@@ -230,16 +234,20 @@ fn print_failures(report: &ScenarioReport, out: &mut Output) {
     }
 }
 
-/// The command that replays the failure in `file`, with this program named as it was called.
-fn replay_command(file: &Path) -> String {
+/// The command that shows a failure again, with this program named as it was called: from its file, or from its seed where it
+/// could not be saved.
+fn replay_command(report: &ScenarioReport, seed: u64, file: Option<&Path>) -> String {
     let program = std::env::args()
         .next()
         .unwrap_or_else(|| "beaver".to_owned());
-    format!(
-        "{} replay {}",
-        quoted(&program),
-        quoted(&file.display().to_string())
-    )
+    let program = quoted(&program);
+    match file {
+        Some(file) => format!("{program} replay {}", quoted(&file.display().to_string())),
+        None => {
+            let (name, profile) = (quoted(&report.result.name), report.profile.name());
+            format!("{program} run {name} --seed {seed} --fs {profile}")
+        }
+    }
 }
 
 /// `text` as one word of a shell.

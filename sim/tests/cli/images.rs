@@ -124,10 +124,7 @@ fn a_history_that_makes_no_sense_ends_with_2() {
         .beaver("images --file nowhere")
         .ends_with(2)
         .complains("nowhere");
-    place
-        .beaver("images")
-        .ends_with(2)
-        .complains("<HISTORY>");
+    place.beaver("images").ends_with(2).complains("<HISTORY>");
     Place::empty()
         .beaver_words(&["images", "--fs", "ext4", "sync_dir"])
         .ends_with(2)
