@@ -3,6 +3,7 @@
 mod args;
 mod determinism;
 mod exit;
+mod findings;
 mod images;
 mod interrupt;
 mod lists;

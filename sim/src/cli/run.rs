@@ -4,24 +4,20 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anstyle::{AnsiColor, Style};
-use beaver_sim::report::{
-    Disagreement, Document, Failure as FailureReport, ScenarioReport, Table, Verdict,
-};
+use beaver_sim::report::{Disagreement, Document, ScenarioReport, Table, Verdict};
 use beaver_sim::run::{run_scenario, saved_failure};
 use beaver_sim::scenario::Scenario;
 
 use super::args::{Format, RunArgs};
 use super::determinism;
 use super::exit::{Exit, Failure};
+use super::findings;
 use super::interrupt;
 use super::output::{Output, styled};
 use super::progress::Progress;
 use super::run_plan::RunPlan;
 use super::scenario_files::ScenarioFile;
 use super::stopwatch::Stopwatch;
-
-/// How many failures of one scenario are printed in full; all that are kept are saved.
-const PRINTED_FAILURES: usize = 3;
 
 pub(crate) fn run(args: &RunArgs, out: &mut Output) -> Result<Exit, Failure> {
     let stop = interrupt::flag()?;
@@ -66,7 +62,7 @@ pub(crate) fn run(args: &RunArgs, out: &mut Output) -> Result<Exit, Failure> {
             &table.total(&reports, verdict, elapsed_ms),
             verdict,
         ));
-        print_findings(&reports, interrupted, out);
+        findings::print(&reports, interrupted, out);
     } else {
         let document = Document::new(&reports, verdict, interrupted, elapsed_ms);
         let json = serde_json::to_string_pretty(&document)
@@ -177,89 +173,6 @@ fn second_process(
     check.run(report.result.trace_hash)
 }
 
-/// Prints what was found, worst last, so that it stands where the reader is.
-fn print_findings(reports: &[ScenarioReport], interrupted: bool, out: &mut Output) {
-    let lost: u64 = reports
-        .iter()
-        .map(|report| report.result.counts.events_lost)
-        .sum();
-    if lost > 0 {
-        out.line(format_args!(
-            "\n{lost} acknowledged events lost to injected damage that left no proof of them (invariant 8 allows it)"
-        ));
-    }
-    for report in reports {
-        print_missed(report, out);
-    }
-    for report in reports {
-        print_failures(report, out);
-        if let Some(disagreement) = &report.disagreement {
-            out.line(format_args!("\n{}: {disagreement}", report.result.name));
-        }
-    }
-    if interrupted {
-        out.line("\nstopped by Ctrl-C: the figures are those of the runs that were done");
-    }
-}
-
-fn print_missed(report: &ScenarioReport, out: &mut Output) {
-    let judged = if report.gated && !report.result.cancelled {
-        ""
-    } else {
-        " (not judged)"
-    };
-    for missed in report.missed() {
-        out.line(format_args!("\n{}: {missed}{judged}", report.result.name));
-    }
-}
-
-fn print_failures(report: &ScenarioReport, out: &mut Output) {
-    let name = &report.result.name;
-    for (run, file) in report.failures().take(PRINTED_FAILURES) {
-        let failure = FailureReport {
-            scenario: name,
-            run,
-            seeded: true,
-            replay: Some(replay_command(report, run.seed, file.map(PathBuf::as_path))),
-        };
-        out.write(format_args!("\n{failure}"));
-    }
-    let printed = report.result.failures.len().min(PRINTED_FAILURES) as u64;
-    let others = report.result.failed_runs.saturating_sub(printed);
-    if others > 0 {
-        let first = report.result.failures.len();
-        out.line(format_args!(
-            "\n{name}: {others} more runs failed; the first {first} are saved"
-        ));
-    }
-}
-
-/// The command that shows a failure again, with this program named as it was called: from its file, or from its seed where it
-/// could not be saved.
-fn replay_command(report: &ScenarioReport, seed: u64, file: Option<&Path>) -> String {
-    let program = std::env::args()
-        .next()
-        .unwrap_or_else(|| "beaver".to_owned());
-    let program = quoted(&program);
-    match file {
-        Some(file) => format!("{program} replay {}", quoted(&file.display().to_string())),
-        None => {
-            let (name, profile) = (quoted(&report.result.name), report.profile.name());
-            format!("{program} run {name} --seed {seed} --fs {profile}")
-        }
-    }
-}
-
-/// `text` as one word of a shell.
-fn quoted(text: &str) -> String {
-    let plain = |letter: char| letter.is_alphanumeric() || "/._-+:=@".contains(letter);
-    if !text.is_empty() && text.chars().all(plain) {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
-    }
-}
-
 fn coloured(row: &str, verdict: Verdict) -> String {
     let colour = match verdict {
         Verdict::Pass => AnsiColor::Green,
@@ -292,11 +205,5 @@ mod tests {
     #[test]
     fn a_name_from_a_file_cannot_leave_the_directory() {
         assert_eq!(file_name("../a b/ü"), "___a_b__");
-    }
-
-    #[test]
-    fn words_with_blanks_are_quoted() {
-        assert_eq!(quoted("failures/a-7.json"), "failures/a-7.json");
-        assert_eq!(quoted("it's here"), r"'it'\''s here'");
     }
 }

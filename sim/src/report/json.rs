@@ -10,23 +10,19 @@ use crate::result::RunResult;
 /// The one object that `beaver run --format json` prints.
 #[derive(Debug, Serialize)]
 pub struct Document {
-    /// Always `beaver`.
-    pub tool: &'static str,
-    /// The version of the tool.
-    pub version: &'static str,
+    tool: &'static str,
+    version: &'static str,
     /// One for each scenario, in the order in which they ran.
-    pub scenarios: Vec<ScenarioDocument>,
-    /// How long everything took, in milliseconds.
-    pub elapsed_ms: u64,
+    scenarios: Vec<ScenarioDocument>,
+    elapsed_ms: u64,
     /// Whether it was stopped before its end.
-    pub interrupted: bool,
-    /// The verdict over everything.
-    pub verdict: &'static str,
+    interrupted: bool,
+    verdict: &'static str,
 }
 
 /// One scenario of a [`Document`].
 #[derive(Debug, Serialize)]
-pub struct ScenarioDocument {
+struct ScenarioDocument {
     name: String,
     claim: String,
     profile: &'static str,
@@ -56,7 +52,7 @@ pub struct ScenarioDocument {
 
 /// One run that did not hold.
 #[derive(Debug, Serialize)]
-pub struct ViolationDocument {
+struct ViolationDocument {
     /// The number of the invariant; 0 for a budget or a panic.
     invariant: u8,
     name: &'static str,

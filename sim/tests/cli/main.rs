@@ -1,5 +1,10 @@
 //! The command `beaver` as its users meet it: a process with arguments, output and an exit code.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test ends where something unexpected happens, in the functions that it calls too"
+)]
+
 mod beaver;
 mod golden;
 mod help;
