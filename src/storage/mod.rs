@@ -24,6 +24,7 @@ compile_error!(
 pub mod contract;
 mod disk;
 mod name;
+pub mod sim;
 
 pub use disk::DiskStorage;
 pub use name::{LOCK_NAME, check_name};
