@@ -1,0 +1,184 @@
+//! A scenario: the claim under test, as data.
+//!
+//! A scenario file says what the program under test does (workload), what is done to it (crashes and faults), on which
+//! kind of file system (profile), over which seeds, and what must have been seen at the end (expect). Every field but
+//! the claim has a default, so that a file states only what matters for its claim.
+//!
+//! With a [`script`](Scenario::script) nothing is left to chance: commands, faults, crash points and what survived each
+//! power cut are written out, and the run draws no random number. That is what a saved failure is.
+
+mod faults;
+mod script;
+mod seeds;
+mod workload;
+
+pub use faults::{FaultKind, FaultRate, Phase, Target};
+pub use script::{CrashKind, Image, Job, Moment, PlannedCrash, PlannedFault, Script, Step};
+pub use seeds::{ParseSeedsError, Seeds};
+pub use workload::{CommandKind, LogSettings, Range, Workload};
+
+use serde::{Deserialize, Serialize};
+
+/// One scenario, as it stands in a file of `scenarios/`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    /// The short name; the file's stem where the file leaves it out.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub name: String,
+    /// What holds if this scenario passes, in one sentence.
+    pub claim: String,
+    /// The seeds of the default run, `"A..B"` without B.
+    #[serde(default)]
+    pub seeds: Seeds,
+    /// What a power cut may leave behind.
+    #[serde(default)]
+    pub profile: Profile,
+    /// What the program under test is told to do.
+    #[serde(default)]
+    pub workload: Workload,
+    /// How the log under test is set up.
+    #[serde(default)]
+    pub log: LogSettings,
+    /// How often it is stopped, and what that may damage.
+    #[serde(default)]
+    pub crashes: Crashes,
+    /// What the disk does wrong, each kind with its rate.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<FaultRate>,
+    /// How many of `faults` each seed picks (a swarm); 0 means all of them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub fault_mixture: u32,
+    /// What must have happened at least once over all seeds.
+    #[serde(default)]
+    pub expect: Expect,
+    /// What a run may use up before it counts as without progress.
+    #[serde(default)]
+    pub budget: Budget,
+    /// Commands, faults and crashes written out; if present, `workload`, `faults` and the rates of `crashes` are unused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub script: Option<Script>,
+}
+
+/// Declares the profiles once: variant, name, what they stand for.
+macro_rules! profiles {
+    ($($(#[$attribute:meta])* $profile:ident $name:literal $says:literal;)*) => {
+        /// The crash profiles, by the names that files and the command line use.
+        #[derive(
+            Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize,
+        )]
+        pub enum Profile {
+            $(#[doc = $says] $(#[$attribute])* #[serde(rename = $name)] $profile,)*
+        }
+
+        impl Profile {
+            /// All profiles, the mildest first.
+            pub const ALL: &'static [Profile] = &[$(Profile::$profile,)*];
+
+            /// The name in files and on the command line.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Profile::$profile => $name,)* }
+            }
+
+            /// What it stands for, in one line.
+            #[must_use]
+            pub const fn description(self) -> &'static str {
+                match self { $(Profile::$profile => $says,)* }
+            }
+        }
+    };
+}
+
+profiles! {
+    Strict "strict" "nothing that was not synced survives";
+    LinuxOrdered "linux-ordered" "names and set_len survive as a prefix, in order: ext4, XFS";
+    BtrfsLike "btrfs-like" "names survive in any combination, a rename is atomic: Btrfs";
+    #[default]
+    Posix "posix" "what POSIX promises and no more: names survive in any combination, a rename may leave both";
+    Alice "alice" "as posix; a rename may leave neither name, and lost data reads as garbage";
+    HostileDevice "hostile-device" "as posix, on a device that shears sectors, cannot read them, and lies about syncs";
+}
+
+/// How often the program under test is stopped, and how.
+///
+/// Rates are chances in 1,000: `*_in_command_pm` for each command, `in_recovery_pm` for each recovery.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Crashes {
+    /// Process killed at one of the storage calls of a command.
+    pub kill_in_command_pm: u32,
+    /// Power cut at one of the storage calls of a command.
+    pub power_cut_in_command_pm: u32,
+    /// Recovery crashed (killed or power cut, evenly) at one of its calls.
+    pub in_recovery_pm: u32,
+    /// How many recoveries in a row may be crashed before one is left alone.
+    pub nested: u32,
+    /// Pages that may be torn at a power cut; sectors stay whole.
+    pub torn_pages: u32,
+    /// Whether grown files may show seeded garbage instead of zeros where their data did not survive.
+    pub garbage: bool,
+    /// Chance in 1,000 before each call that the system writes back one dirty page or size on its own.
+    pub writeback_pm: u32,
+    /// Images of a power cut that are recovered and judged beside the one the run goes on with.
+    pub images: u32,
+}
+
+impl Default for Crashes {
+    fn default() -> Self {
+        Crashes {
+            kill_in_command_pm: 0,
+            power_cut_in_command_pm: 0,
+            in_recovery_pm: 0,
+            nested: 1,
+            torn_pages: 1,
+            garbage: false,
+            writeback_pm: 0,
+            images: 0,
+        }
+    }
+}
+
+/// What must have happened at least once over all seeds of the scenario.
+///
+/// Every fault kind in `faults` must fire without being named here.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Expect {
+    /// Marks, by name: see [`Mark`](crate::marks::Mark).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub marks: Vec<crate::marks::Mark>,
+}
+
+/// What a run may use up. Beyond it the run counts as without progress.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Budget {
+    /// Storage calls of one run.
+    pub storage_calls: u64,
+    /// Storage calls of one recovery.
+    pub recovery_calls: u64,
+    /// Attempts to open the store after a crash or an error, before giving up.
+    pub open_attempts: u32,
+    /// Bytes of all files after a checkpoint, beyond which disk use is not bounded; 0 derives it from the workload.
+    pub disk_bytes: u64,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Budget {
+            storage_calls: 200_000,
+            recovery_calls: 5_000,
+            open_attempts: 64,
+            disk_bytes: 0,
+        }
+    }
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes the field by reference"
+)]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}

@@ -1,0 +1,161 @@
+//! What the program under test is told to do, and how its log is set up.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// A closed range of integers, written `[least, most]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "[u64; 2]", into = "[u64; 2]")]
+pub struct Range {
+    /// The least value.
+    pub least: u64,
+    /// The most; not below `least`.
+    pub most: u64,
+}
+
+impl Range {
+    /// The range from `least` to `most`, both included.
+    #[must_use]
+    pub const fn new(least: u64, most: u64) -> Self {
+        Range { least, most }
+    }
+}
+
+impl TryFrom<[u64; 2]> for Range {
+    type Error = String;
+
+    fn try_from([least, most]: [u64; 2]) -> Result<Self, Self::Error> {
+        if least > most {
+            return Err(format!(
+                "[{least}, {most}] is not a range: write [least, most]"
+            ));
+        }
+        Ok(Range { least, most })
+    }
+}
+
+impl From<Range> for [u64; 2] {
+    fn from(range: Range) -> Self {
+        [range.least, range.most]
+    }
+}
+
+/// The sorts of command that a workload can draw.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum CommandKind {
+    /// One job.
+    Enqueue,
+    /// Several jobs at once, all or none.
+    EnqueueBatch,
+    /// Hand out the oldest pending job.
+    Dispatch,
+    /// A worker reports success.
+    Ack,
+    /// A worker reports failure.
+    Fail,
+    /// Time passes and expired jobs are retried or buried.
+    Tick,
+    /// Everything in flight goes back to the queue.
+    Requeue,
+    /// Several callers share one sync.
+    Group,
+    /// Rotate, snapshot, prune.
+    Checkpoint,
+    /// A checkpoint with other commands between its steps.
+    SlowCheckpoint,
+    /// Close cleanly and open again.
+    Reopen,
+    /// The process is killed between two commands and started again.
+    Kill,
+    /// The power fails between two commands.
+    PowerCut,
+    /// A second process tries to open the same directory.
+    SecondOpener,
+    /// The whole log is inspected while it is in use, and replayed twice.
+    Inspect,
+    /// A copy of the disk is damaged and read by lenient replay.
+    Lenient,
+}
+
+/// What the program under test is told to do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Workload {
+    /// How many commands a run has.
+    pub commands: u32,
+    /// How often each command is drawn, relative to the others. A command that is not named is not drawn.
+    pub weights: BTreeMap<CommandKind, u32>,
+    /// How many different job ids there are; a small number makes duplicates and refusals.
+    pub jobs: u32,
+    /// Jobs of one `enqueue-batch`.
+    pub batch_size: Range,
+    /// Commands of one `group`.
+    pub group_size: Range,
+    /// Bytes of a payload.
+    pub payload_bytes: Range,
+    /// Attempts that a job may use.
+    pub max_attempts: Range,
+    /// Time that a worker has before its job is taken away, in milliseconds.
+    pub timeout_ms: Range,
+    /// Time that passes in one `tick`, in milliseconds.
+    pub tick_ms: Range,
+}
+
+impl Default for Workload {
+    fn default() -> Self {
+        use CommandKind::{
+            Ack, Checkpoint, Dispatch, Enqueue, EnqueueBatch, Fail, Group, Reopen, Tick,
+        };
+        Workload {
+            commands: 30,
+            weights: [
+                (Enqueue, 30),
+                (EnqueueBatch, 8),
+                (Dispatch, 20),
+                (Ack, 12),
+                (Fail, 6),
+                (Tick, 4),
+                (Group, 6),
+                (Checkpoint, 5),
+                (Reopen, 3),
+            ]
+            .into(),
+            jobs: 12,
+            batch_size: Range::new(2, 4),
+            group_size: Range::new(2, 4),
+            payload_bytes: Range::new(0, 120),
+            max_attempts: Range::new(1, 3),
+            timeout_ms: Range::new(50, 500),
+            tick_ms: Range::new(1, 400),
+        }
+    }
+}
+
+/// How the log under test is set up. Zero stands for the library's default where that makes sense.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogSettings {
+    /// Bytes of space preallocated ahead; 0 for none.
+    pub preallocate_bytes: u64,
+    /// Bytes of events that share one sync; 0 for the library's default.
+    pub batch_bytes: u64,
+    /// Old snapshots kept beside the newest.
+    pub keep_old_snapshots: u32,
+    /// Whether each open puts what was in flight back into the queue, as logged commands.
+    pub requeue_on_open: bool,
+}
+
+impl Default for LogSettings {
+    fn default() -> Self {
+        LogSettings {
+            preallocate_bytes: 0,
+            batch_bytes: 0,
+            keep_old_snapshots: 1,
+            requeue_on_open: false,
+        }
+    }
+}

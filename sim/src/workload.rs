@@ -1,0 +1,242 @@
+//! The workload: draws the next command. It knows what a client knows of the queue, and nothing about storage.
+//!
+//! Most commands are ones that a client would sensibly give (acknowledge a job that is in flight); some are late, doubled or
+//! wrong on purpose, because refusals must be right too.
+
+use crate::oracle::model::{Model, Standing};
+use crate::scenario::{CommandKind, Job, Range, Step, Workload};
+use crate::stream::Stream;
+
+/// Draws commands.
+#[derive(Debug)]
+pub struct Commands<'a> {
+    workload: &'a Workload,
+    stream: Stream,
+    /// How many ids were made up so far.
+    ids: u64,
+}
+
+impl<'a> Commands<'a> {
+    /// The commands of `seed`.
+    #[must_use]
+    pub fn new(workload: &'a Workload, seed: u64) -> Self {
+        Commands {
+            workload,
+            stream: Stream::new(seed, "workload"),
+            ids: 0,
+        }
+    }
+
+    /// The next command, in view of the queue as the client knows it at `now_ms`.
+    pub fn next(&mut self, model: &Model, now_ms: u64) -> Step {
+        match self.kind() {
+            CommandKind::Group => self.group(model, now_ms),
+            CommandKind::Checkpoint => Step::Checkpoint,
+            CommandKind::SlowCheckpoint => {
+                let mut between = model.clone();
+                Step::SlowCheckpoint {
+                    before_write: self.several(&mut between, now_ms, Range::new(0, 2)),
+                    before_finish: self.several(&mut between, now_ms, Range::new(0, 2)),
+                }
+            }
+            CommandKind::Reopen => Step::Reopen,
+            CommandKind::Kill => Step::Kill,
+            CommandKind::PowerCut => Step::PowerCut { image: None },
+            CommandKind::SecondOpener => Step::SecondOpener,
+            CommandKind::Inspect => Step::Inspect,
+            CommandKind::Lenient => Step::Lenient { damage: Vec::new() },
+            simple => self.simple(simple, model),
+        }
+    }
+
+    fn kind(&mut self) -> CommandKind {
+        let total: u64 = self.workload.weights.values().copied().map(u64::from).sum();
+        let mut drawn = self.stream.draw(1, total.max(1));
+        for (kind, weight) in &self.workload.weights {
+            let weight = u64::from(*weight);
+            if drawn <= weight {
+                return *kind;
+            }
+            drawn -= weight;
+        }
+        CommandKind::Enqueue
+    }
+
+    fn group(&mut self, model: &Model, now_ms: u64) -> Step {
+        let mut inside = model.clone();
+        let steps = self.several(&mut inside, now_ms, self.workload.group_size);
+        Step::Group { steps }
+    }
+
+    /// Several simple commands in a row, each in view of what the ones before it will have done.
+    fn several(&mut self, model: &mut Model, now_ms: u64, how_many: Range) -> Vec<Step> {
+        let count = self.stream.draw(how_many.least, how_many.most);
+        let mut steps = Vec::new();
+        for _ in 0..count {
+            const SIMPLE: [CommandKind; 8] = [
+                CommandKind::Enqueue,
+                CommandKind::Enqueue,
+                CommandKind::EnqueueBatch,
+                CommandKind::Dispatch,
+                CommandKind::Dispatch,
+                CommandKind::Ack,
+                CommandKind::Ack,
+                CommandKind::Fail,
+            ];
+            let kind = *self.stream.pick(&SIMPLE);
+            let step = self.simple(kind, model);
+            for record in model.expect(&step, now_ms).unwrap_or_default() {
+                model.apply(&record);
+            }
+            steps.push(step);
+        }
+        steps
+    }
+
+    fn simple(&mut self, kind: CommandKind, model: &Model) -> Step {
+        let unfinished = model.jobs.iter().filter(|job| is_open(job.standing));
+        let full = unfinished.count() >= self.workload.jobs as usize;
+        match kind {
+            CommandKind::Enqueue | CommandKind::EnqueueBatch if full => Step::Dispatch,
+            CommandKind::Enqueue => self.enqueue(model, Range::new(1, 1)),
+            CommandKind::EnqueueBatch => self.enqueue(model, self.workload.batch_size),
+            CommandKind::Ack => {
+                let id = self.job_in_hand(model);
+                id.map_or(Step::Dispatch, |id| Step::Ack { id })
+            }
+            CommandKind::Fail => {
+                let id = self.job_in_hand(model);
+                id.map_or(Step::Dispatch, |id| Step::Fail { id })
+            }
+            CommandKind::Tick => Step::Tick {
+                ms: self.within(self.workload.tick_ms),
+            },
+            CommandKind::Requeue => Step::Requeue,
+            _ => Step::Dispatch,
+        }
+    }
+
+    fn within(&mut self, range: Range) -> u64 {
+        self.stream.draw(range.least, range.most)
+    }
+
+    /// A job that a worker holds; one time in twelve any job, so that late and doubled reports happen.
+    fn job_in_hand(&mut self, model: &Model) -> Option<String> {
+        let any = self.stream.draw(1, 12) == 1;
+        let jobs = model.jobs.iter();
+        let ids: Vec<&String> = jobs
+            .filter(|job| any || matches!(job.standing, Standing::InFlight { .. }))
+            .map(|job| &job.id)
+            .collect();
+        if ids.is_empty() {
+            return None;
+        }
+        Some((*self.stream.pick(&ids)).clone())
+    }
+
+    fn enqueue(&mut self, model: &Model, how_many: Range) -> Step {
+        let count = self.within(how_many);
+        let jobs = (0..count).map(|_| self.job(model)).collect();
+        Step::Enqueue { jobs }
+    }
+
+    fn job(&mut self, model: &Model) -> Job {
+        let used_again = !model.jobs.is_empty() && self.stream.draw(1, 16) == 1;
+        let id = if used_again {
+            self.stream.pick(&model.jobs).id.clone()
+        } else {
+            self.new_id()
+        };
+        let max_attempts = self.within(self.workload.max_attempts);
+        Job {
+            id,
+            payload: self.payload(),
+            max_attempts: u32::try_from(max_attempts).unwrap_or(u32::MAX).max(1),
+            timeout_ms: self.within(self.workload.timeout_ms),
+        }
+    }
+
+    /// A fresh id; now and then one that an encoder could get wrong.
+    fn new_id(&mut self) -> String {
+        self.ids += 1;
+        let number = self.ids;
+        match self.stream.draw(1, 20) {
+            1 => format!("job \"{number}\" \\ {{\""),
+            2 => format!("j\u{f6}b-\u{1f9ab}-{number}\u{7f}"),
+            3 => format!("job\n{number}\t\u{0}"),
+            _ => format!("job-{number}"),
+        }
+    }
+
+    /// A JSON text of about the drawn length; now and then one that a codec could change.
+    fn payload(&mut self) -> String {
+        let bytes = usize::try_from(self.within(self.workload.payload_bytes)).unwrap_or(0);
+        match self.stream.draw(1, 10) {
+            1 => "9007199254740993".to_owned(),
+            2 => "{\"a\": 1.50e+3,\"a\":\"\\u00e9\\/\"}".to_owned(),
+            3 => "[null,-0.0, 1E400 ,\"{\\\"seq\\\":1}\"]".to_owned(),
+            _ => {
+                let letter = char::from(b'a' + u8::try_from(self.stream.draw(0, 25)).unwrap_or(0));
+                let text: String = std::iter::repeat_n(letter, bytes).collect();
+                format!("{{\"data\":\"{text}\"}}")
+            }
+        }
+    }
+}
+
+fn is_open(standing: Standing) -> bool {
+    matches!(standing, Standing::Waiting | Standing::InFlight { .. })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn steps(workload: &Workload, seed: u64, count: usize) -> Vec<Step> {
+        let mut commands = Commands::new(workload, seed);
+        let mut model = Model::default();
+        let mut steps = Vec::new();
+        for now_ms in 0..count as u64 {
+            let step = commands.next(&model, now_ms);
+            if matches!(
+                step,
+                Step::Enqueue { .. } | Step::Dispatch | Step::Ack { .. } | Step::Fail { .. }
+            ) {
+                for record in model.expect(&step, now_ms).unwrap_or_default() {
+                    model.apply(&record);
+                }
+            }
+            steps.push(step);
+        }
+        steps
+    }
+
+    #[test]
+    fn equal_seeds_draw_equal_commands() {
+        let workload = Workload::default();
+        assert_eq!(steps(&workload, 3, 200), steps(&workload, 3, 200));
+        assert_ne!(steps(&workload, 3, 200), steps(&workload, 4, 200));
+    }
+
+    #[test]
+    fn every_command_that_has_a_weight_is_drawn() {
+        let workload = Workload::default();
+        let drawn = steps(&workload, 1, 2000);
+        assert!(drawn.contains(&Step::Checkpoint));
+        assert!(drawn.contains(&Step::Reopen));
+        assert!(drawn.iter().any(|s| matches!(s, Step::Group { .. })));
+        assert!(drawn.iter().any(|s| matches!(s, Step::Tick { .. })));
+        assert!(!drawn.contains(&Step::Kill));
+    }
+
+    #[test]
+    fn payloads_are_json() {
+        let workload = Workload::default();
+        let mut commands = Commands::new(&workload, 1);
+        for _ in 0..200 {
+            let payload = commands.payload();
+            let parsed = serde_json::from_str::<&serde_json::value::RawValue>(&payload);
+            assert!(parsed.is_ok(), "{payload}");
+        }
+    }
+}
