@@ -72,6 +72,23 @@ fn a_full_file_system_refuses_by_kind_and_keeps_what_is_there() {
                 file.write_at(&[1; 4096], 0).unwrap();
                 file.sync_data().unwrap();
                 let ballast = small.fill("ballast");
+                let large = std::fs::metadata(&ballast).unwrap().len();
+                let rest = large - (64 << 10);
+                std::fs::File::options()
+                    .write(true)
+                    .open(&ballast)
+                    .unwrap()
+                    .set_len(rest)
+                    .unwrap();
+                assert_eq!(kind(file.allocate(1 << 20)), StorageFull);
+                assert_eq!(file.len().unwrap(), 4096, "nothing stays reserved");
+                storage
+                    .create("g")
+                    .unwrap()
+                    .write_at(&[4; 32 << 10], 0)
+                    .unwrap();
+                storage.remove("g").unwrap();
+                small.fill("ballast");
 
                 assert_eq!(kind(file.allocate(1 << 20)), StorageFull);
                 assert_eq!(

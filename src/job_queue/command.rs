@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::event::{Event, EventKind, EventType, JobId};
 
-use super::transition::wrong_status;
-use super::{JobError, JobQueue, JobSpec, JobStatus};
+use super::job::Stage;
+use super::{Job, JobError, JobQueue, JobSpec};
 
 /// Something a caller asks the job queue to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,8 +35,8 @@ impl JobQueue {
     /// an empty queue, nothing due.
     ///
     /// [`Command::Tick`] and [`Command::RequeueInFlight`] take the jobs in the order of their
-    /// deadlines, and jobs with the same deadline in the order of their names. A job is due when
-    /// its deadline is `now_ms` or earlier.
+    /// deadlines, and jobs with the same deadline in the order in which they were enqueued. A job
+    /// is due when its deadline is `now_ms` or earlier.
     ///
     /// # Errors
     /// The command is illegal in this state. Nothing may be logged.
@@ -46,34 +46,32 @@ impl JobQueue {
             Command::Enqueue(specs) => self.plan_enqueue(specs, now_ms),
             Command::Dispatch => {
                 let front = self.pending().next();
-                Ok(front
-                    .map(|(id, _)| event(id, EventKind::Dispatch))
-                    .into_iter()
-                    .collect())
+                let dispatch = front.map(|(id, _)| event(id, EventKind::Dispatch));
+                Ok(dispatch.into_iter().collect())
             }
             Command::Ack(id) => {
                 self.require_in_flight(id, EventType::Ack)?;
                 Ok(vec![event(id, EventKind::Ack)])
             }
             Command::Fail(id) => {
-                self.require_in_flight(id, EventType::Retry)?;
-                Ok(vec![event(id, self.back_or_dead(id, EventKind::Retry))])
+                let (number, _) = self.require_in_flight(id, EventType::Retry)?;
+                let (id, job) = self.listed(number);
+                Ok(vec![event(id, back_or_dead(job, EventKind::Retry))])
             }
             Command::Tick => {
-                let due = self
-                    .in_flight
-                    .iter()
-                    .take_while(|(deadline_ms, _)| *deadline_ms <= now_ms);
-                let timed_out = |(_, id)| event(id, self.back_or_dead(id, EventKind::Timeout));
-                Ok(due
-                    .map(|(deadline_ms, id)| (deadline_ms, id))
-                    .map(timed_out)
-                    .collect())
+                let due = |job: &Job| match job.stage {
+                    Stage::InFlight { deadline_ms } => deadline_ms <= now_ms,
+                    Stage::Pending | Stage::Dead => false,
+                };
+                let due = self.in_flight().take_while(|(_, job)| due(job));
+                let timed_out =
+                    due.map(|(id, job)| event(id, back_or_dead(job, EventKind::Timeout)));
+                Ok(timed_out.collect())
             }
             Command::RequeueInFlight => {
-                let back =
-                    |(_, id): &(u64, JobId)| event(id, self.back_or_dead(id, EventKind::Retry));
-                Ok(self.in_flight.iter().map(back).collect())
+                let all = self.in_flight();
+                let back = all.map(|(id, job)| event(id, back_or_dead(job, EventKind::Retry)));
+                Ok(back.collect())
             }
         }
     }
@@ -82,10 +80,8 @@ impl JobQueue {
         let mut names = BTreeSet::new();
         for JobSpec { id, .. } in specs {
             if let Some(status) = self.status(id) {
-                return Err(JobError::AlreadyEnqueued {
-                    id: id.clone(),
-                    status,
-                });
+                let id = id.clone();
+                return Err(JobError::AlreadyEnqueued { id, status });
             }
             if !names.insert(id) {
                 return Err(JobError::Repeated { id: id.clone() });
@@ -93,21 +89,14 @@ impl JobQueue {
         }
         Ok(specs.iter().map(|spec| enqueue(spec, now_ms)).collect())
     }
+}
 
-    fn require_in_flight(&self, id: &JobId, event: EventType) -> Result<(), JobError> {
-        match self.status(id) {
-            Some(JobStatus::InFlight { .. }) => Ok(()),
-            status => Err(wrong_status(id, status, event)),
-        }
-    }
-
-    /// `back`, or DEAD if the job in flight `id` has no attempts left.
-    fn back_or_dead(&self, id: &JobId, back: EventKind) -> EventKind {
-        if self.listed(id).has_attempts_left() {
-            back
-        } else {
-            EventKind::Dead
-        }
+/// `back`, or DEAD if `job` has no attempts left.
+fn back_or_dead(job: &Job, back: EventKind) -> EventKind {
+    if job.has_attempts_left() {
+        back
+    } else {
+        EventKind::Dead
     }
 }
 

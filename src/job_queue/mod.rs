@@ -28,9 +28,9 @@
 
 mod command;
 mod error;
-mod id_list;
 mod job;
-mod shared_map;
+mod name_index;
+mod shared_list;
 mod snapshot;
 mod transition;
 mod verify;
@@ -51,8 +51,8 @@ pub use command::Command;
 pub use error::JobError;
 pub use job::{Job, JobCounts, JobSpec, JobStatus};
 
-use id_list::IdList;
-use shared_map::SharedMap;
+use name_index::NameIndex;
+use shared_list::SharedList;
 
 /// The state of all jobs ever enqueued.
 ///
@@ -61,28 +61,30 @@ use shared_map::SharedMap;
 /// changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobQueue {
-    /// Every job ever enqueued.
-    jobs: SharedMap<Record>,
-    /// The pending ones, the next to be dispatched first.
-    pending: IdList,
-    /// Those in flight, by deadline and then name.
-    in_flight: BTreeSet<(u64, JobId)>,
-    /// The dead ones in the order in which they died.
-    dead: IdList,
+    /// Every job ever enqueued, in that order. The place of a job in it is its number.
+    jobs: SharedList<Slot>,
+    /// The numbers by name.
+    names: NameIndex,
+    /// The pending jobs, the next to be dispatched first.
+    pending: SharedList<usize>,
+    /// The jobs in flight, by deadline and then number.
+    in_flight: BTreeSet<(u64, usize)>,
+    /// The dead jobs in the order in which they died.
+    dead: SharedList<usize>,
 }
 
-/// What is known about a job.
+/// What is known about a job for ever: its name; and until it is completed, the rest.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Record {
-    Job(Arc<Job>),
-    Completed,
+struct Slot {
+    id: JobId,
+    job: Option<Arc<Job>>,
 }
 
-impl Record {
+impl Slot {
     fn status(&self) -> JobStatus {
-        match self {
-            Record::Job(job) => job.status(),
-            Record::Completed => JobStatus::Completed,
+        match &self.job {
+            Some(job) => job.status(),
+            None => JobStatus::Completed,
         }
     }
 }
@@ -92,64 +94,64 @@ impl JobQueue {
     #[must_use]
     pub fn new() -> Self {
         JobQueue {
-            jobs: SharedMap::new(),
-            pending: IdList::default(),
+            jobs: SharedList::new(),
+            names: NameIndex::new(),
+            pending: SharedList::new(),
             in_flight: BTreeSet::new(),
-            dead: IdList::default(),
+            dead: SharedList::new(),
         }
     }
 
     /// Where job `id` stands. `None`: it was never enqueued.
     #[must_use]
     pub fn status(&self, id: &JobId) -> Option<JobStatus> {
-        self.jobs.get(id).map(Record::status)
+        self.number(id).map(|number| self.slot(number).status())
     }
 
     /// What is known about job `id`. `None`: it was never enqueued, or is completed (then only its
     /// name is kept).
     #[must_use]
     pub fn job(&self, id: &JobId) -> Option<&Job> {
-        match self.jobs.get(id)? {
-            Record::Job(job) => Some(job),
-            Record::Completed => None,
-        }
+        self.slot(self.number(id)?).job.as_deref()
     }
 
     /// How many jobs stand where.
     #[must_use]
     pub fn counts(&self) -> JobCounts {
-        let pending = self.pending.len() as u64;
-        let in_flight = self.in_flight.len() as u64;
-        let dead = self.dead.len() as u64;
+        let pending = self.pending.len();
+        let in_flight = self.in_flight.len();
+        let dead = self.dead.len();
         let completed = self.jobs.len() - pending - in_flight - dead;
         JobCounts {
-            pending,
-            in_flight,
-            completed,
-            dead,
+            pending: pending as u64,
+            in_flight: in_flight as u64,
+            completed: completed as u64,
+            dead: dead as u64,
         }
     }
 
     /// The pending jobs, the next to be dispatched first.
     pub fn pending(&self) -> impl Iterator<Item = (&JobId, &Job)> {
-        self.pending.iter().map(|id| (id, self.listed(id)))
+        self.pending.iter().map(|number| self.listed(*number))
     }
 
     /// The jobs in flight, the one that is due next first.
     pub fn in_flight(&self) -> impl Iterator<Item = (&JobId, &Job)> {
-        self.in_flight.iter().map(|(_, id)| (id, self.listed(id)))
+        self.in_flight
+            .iter()
+            .map(|(_, number)| self.listed(*number))
     }
 
     /// The jobs that were given up, in the order in which that happened.
     pub fn dead_letters(&self) -> impl Iterator<Item = (&JobId, &Job)> {
-        self.dead.iter().map(|id| (id, self.listed(id)))
+        self.dead.iter().map(|number| self.listed(*number))
     }
 
-    /// The names of the completed jobs, in an order that depends on the names of all jobs alone.
-    /// Looks at every job.
+    /// The names of the completed jobs, in the order in which they were enqueued. Looks at every
+    /// job.
     pub fn completed(&self) -> impl Iterator<Item = &JobId> {
-        let completed = |(id, record)| matches!(record, &Record::Completed).then_some(id);
-        self.jobs.iter().filter_map(completed)
+        let completed = self.jobs.iter().filter(|slot| slot.job.is_none());
+        completed.map(|slot| &slot.id)
     }
 
     /// The earliest deadline of a job in flight, in milliseconds since the Unix epoch: before it a
@@ -159,10 +161,38 @@ impl JobQueue {
         self.in_flight.first().map(|(deadline_ms, _)| *deadline_ms)
     }
 
-    /// The job `id`, which is in one of the lists.
-    fn listed(&self, id: &JobId) -> &Job {
-        self.job(id)
-            .expect("a job in a list is in the map and not completed")
+    /// The number of job `id`, if it was ever enqueued.
+    fn number(&self, id: &JobId) -> Option<usize> {
+        self.names.find(id, |number| &self.slot(number).id)
+    }
+
+    /// The job with this number, which must exist.
+    fn slot(&self, number: usize) -> &Slot {
+        let slot = self.jobs.get(number);
+        slot.expect("numbers are only given to jobs that are kept for ever")
+    }
+
+    /// The job with this number, which must be in one of the lists.
+    fn listed(&self, number: usize) -> (&JobId, &Job) {
+        let Slot { id, job } = self.slot(number);
+        let job = job.as_deref();
+        (id, job.expect("a completed job is in no list"))
+    }
+
+    /// Adds a job that was never enqueued before, to no list yet, and returns its number.
+    fn add(&mut self, id: &JobId, job: Option<Arc<Job>>) -> usize {
+        let number = self.jobs.len();
+        self.jobs.push_back(Slot {
+            id: id.clone(),
+            job,
+        });
+        let jobs = &self.jobs;
+        self.names
+            .insert(id, number, |number| match jobs.get(number) {
+                Some(slot) => &slot.id,
+                None => unreachable!("job {number} was added before it was indexed"),
+            });
+        number
     }
 }
 

@@ -1,5 +1,5 @@
-//! Claims about the job queue for any commands, judged by a model that is as plain as can be: one list of jobs, searched from
-//! its start, and nothing indexed.
+//! Claims about the job queue for any commands, judged by a model that is as plain as can be: one
+//! list of jobs, searched from its start, and nothing indexed.
 
 use std::num::NonZeroU32;
 
@@ -45,7 +45,7 @@ impl Model {
             _ => None,
         };
         let mut found: Vec<_> = self.jobs.iter().filter_map(deadline).collect();
-        found.sort();
+        found.sort_by_key(|(deadline_ms, _)| *deadline_ms);
         found
     }
 

@@ -133,7 +133,7 @@ fn deadline_comes_from_the_event_and_saturates() {
 }
 
 #[test]
-fn tick_takes_what_is_due_in_the_order_of_deadlines_then_names() {
+fn tick_takes_what_is_due_in_the_order_of_deadlines_then_of_enqueueing() {
     let timeouts = [("d", 30), ("c", 20), ("b", 10), ("a", 20), ("e", 21)];
     let mut queue = queue_of(timeouts.map(|(name, ms)| spec(name).with_timeout_ms(ms)));
     for _ in timeouts {
@@ -141,7 +141,7 @@ fn tick_takes_what_is_due_in_the_order_of_deadlines_then_names() {
     }
     assert_eq!(queue.plan(&Command::Tick, 9), Ok(vec![]));
     run(&mut queue, &Command::Tick, 20);
-    assert_eq!(pending(&queue), ["b", "a", "c"]);
+    assert_eq!(pending(&queue), ["b", "c", "a"]);
     assert_eq!(queue.next_deadline_ms(), Some(21));
 }
 
@@ -300,20 +300,23 @@ fn one_of_each() -> JobQueue {
     for _ in 0..3 {
         run(&mut queue, &Command::Dispatch, 100);
     }
-    run(&mut queue, &Command::Ack(id("done")), 101);
-    run(&mut queue, &Command::Fail(id("dead")), 102);
+    run(&mut queue, &Command::Dispatch, 101);
+    run(&mut queue, &Command::Ack(id("done")), 102);
+    run(&mut queue, &Command::Fail(id("dead")), 103);
+    run(&mut queue, &Command::Fail(id("z")), 104);
     queue
 }
 
 const ONE_OF_EACH: &str = concat!(
-    r#"{"pending":["#,
-    r#"{"id":"z","payload":{"n":1},"max_attempts":3,"timeout_ms":60000,"attempts":0},"#,
+    r#"{"jobs":["#,
+    r#"{"id":"dead","payload":{ "n" : 9007199254740993 },"max_attempts":1,"timeout_ms":60000,"#,
+    r#""attempts":1},"#,
+    r#""done","#,
+    r#"{"id":"flying","payload":{"n":1},"max_attempts":3,"timeout_ms":60000,"attempts":1,"#,
+    r#""deadline_ms":60100},"#,
+    r#"{"id":"z","payload":{"n":1},"max_attempts":3,"timeout_ms":60000,"attempts":1},"#,
     r#"{"id":"a","payload":{"n":1},"max_attempts":3,"timeout_ms":60000,"attempts":0}],"#,
-    r#""in_flight":[{"id":"flying","payload":{"n":1},"max_attempts":3,"timeout_ms":60000,"#,
-    r#""attempts":1,"deadline_ms":60100}],"#,
-    r#""dead":[{"id":"dead","payload":{ "n" : 9007199254740993 },"max_attempts":1,"#,
-    r#""timeout_ms":60000,"attempts":1}],"#,
-    r#""completed":["done"]}"#,
+    r#""pending":[4,3],"dead":[0]}"#,
 );
 
 #[test]
@@ -325,7 +328,7 @@ fn snapshot_keeps_order_payload_bytes_and_finished_names() {
 
 #[test]
 fn empty_state_has_a_snapshot() {
-    let json = r#"{"pending":[],"in_flight":[],"dead":[],"completed":[]}"#;
+    let json = r#"{"jobs":[],"pending":[],"dead":[]}"#;
     assert_eq!(snapshot(&JobQueue::new()), json);
     assert_eq!(JobQueue::restore(json.as_bytes()), Ok(JobQueue::new()));
 }
@@ -334,16 +337,7 @@ fn empty_state_has_a_snapshot() {
 fn snapshot_that_says_something_impossible_is_refused() {
     for (from, to, reason) in [
         (r#""id":"a""#, r#""id":"z""#, "job \"z\" is there twice"),
-        (
-            r#"["done"]"#,
-            r#"["done","done"]"#,
-            "job \"done\" is there twice",
-        ),
-        (
-            r#"["done"]"#,
-            r#"["flying"]"#,
-            "job \"flying\" is there twice",
-        ),
+        (r#""done""#, r#""dead""#, "job \"dead\" is there twice"),
         (
             r#""attempts":0}]"#,
             r#""attempts":3}]"#,
@@ -359,7 +353,25 @@ fn snapshot_that_says_something_impossible_is_refused() {
             r#""attempts":4,"dead"#,
             "in flight with 4 of 3 attempts",
         ),
-        (r#","deadline_ms":60100"#, "", "expected ,\"deadline_ms\":"),
+        (
+            r#""attempts":1},"done""#,
+            r#""attempts":0},"done""#,
+            "dead with 0 of 1 attempts",
+        ),
+        (
+            r#","deadline_ms":60100"#,
+            "",
+            "job \"flying\" is in no list",
+        ),
+        ("[4,3]", "[4]", "job \"z\" is in no list"),
+        ("[4,3]", "[4,3,4]", "number 4 cannot be listed"),
+        ("[4,3]", "[4,3,0]", "dead\" is pending with 1 of 1 attempts"),
+        ("[4,3]", "[4,3,1]", "number 1 cannot be listed"),
+        ("[4,3]", "[4,3,2]", "number 2 cannot be listed"),
+        ("[4,3]", "[4,3,5]", "number 5 cannot be listed"),
+        ("[4,3]", "[4,-3]", "expected a number"),
+        ("[4,3]", "[4,3,]", "expected a number"),
+        ("[4,3]", "[4 ,3]", "expected , at byte"),
         (
             r#""max_attempts":1,"#,
             r#""max_attempts":0,"#,
@@ -384,13 +396,9 @@ fn snapshot_that_says_something_impossible_is_refused() {
             r#""payload":{"n":}"#,
             "a JSON value",
         ),
-        (
-            r#""completed":["done"]"#,
-            r#""completed":["done"],"more":1"#,
-            "expected }",
-        ),
-        (r#"["done"]}"#, r#"["done"]} "#, "the end"),
-        (r#"{"pending""#, r#"{ "pending""#, "expected {"),
+        (r#""dead":[0]"#, r#""dead":[0],"more":1"#, "expected }"),
+        (r#"[0]}"#, r#"[0]} "#, "the end"),
+        (r#"{"jobs""#, r#"{ "jobs""#, "expected {"),
     ] {
         assert!(ONE_OF_EACH.contains(from), "{from}");
         let json = ONE_OF_EACH.replacen(from, to, 1);

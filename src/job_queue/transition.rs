@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::event::{Event, EventKind, EventType, JobId};
 
 use super::job::Stage;
-use super::{Job, JobError, JobQueue, JobStatus, Record};
+use super::{Job, JobError, JobQueue, JobStatus, Slot};
 
 impl JobQueue {
     /// Makes the change of one event, or none of it.
@@ -35,56 +35,52 @@ impl JobQueue {
     }
 
     fn enqueue(&mut self, id: &JobId, job: Job) -> Result<(), JobError> {
-        let record = Record::Job(Arc::new(job));
-        self.jobs
-            .insert(id, record)
-            .map_err(|known| JobError::AlreadyEnqueued {
-                id: id.clone(),
-                status: known.status(),
-            })?;
-        self.pending.push_back(id.clone());
+        if let Some(status) = self.status(id) {
+            let id = id.clone();
+            return Err(JobError::AlreadyEnqueued { id, status });
+        }
+        let number = self.add(id, Some(Arc::new(job)));
+        self.pending.push_back(number);
         Ok(())
     }
 
     /// The deadline comes from the event's own time, so that every replay computes the same one.
     fn dispatch(&mut self, id: &JobId, timestamp_ms: u64) -> Result<(), JobError> {
-        if let Some(front) = self.pending.front()
-            && front != id
-        {
-            let front = front.clone();
-            return Err(match self.status(id) {
-                Some(JobStatus::Pending) => JobError::OutOfTurn {
-                    id: id.clone(),
-                    front,
-                },
-                status => wrong_status(id, status, EventType::Dispatch),
-            });
-        }
-        let job = match self.jobs.get_mut(id) {
-            Some(Record::Job(job)) if job.stage == Stage::Pending => Arc::make_mut(job),
-            other => {
-                let status = other.map(|record| record.status());
-                return Err(wrong_status(id, status, EventType::Dispatch));
-            }
+        let front = self.pending.front().copied();
+        let number = match front {
+            Some(number) if self.slot(number).id == *id => number,
+            _ => return Err(self.not_in_front(id, front)),
         };
+        let job = self.job_mut(number);
         let deadline_ms = timestamp_ms.saturating_add(job.timeout_ms);
         job.attempts += 1;
         job.stage = Stage::InFlight { deadline_ms };
         self.pending.pop_front();
-        self.in_flight.insert((deadline_ms, id.clone()));
+        self.in_flight.insert((deadline_ms, number));
         Ok(())
     }
 
+    /// Why job `id` cannot be dispatched when the job `front` is the next.
+    fn not_in_front(&self, id: &JobId, front: Option<usize>) -> JobError {
+        match (self.status(id), front) {
+            (Some(JobStatus::Pending), Some(front)) => JobError::OutOfTurn {
+                id: id.clone(),
+                front: self.slot(front).id.clone(),
+            },
+            (status, _) => wrong_status(id, status, EventType::Dispatch),
+        }
+    }
+
     fn ack(&mut self, id: &JobId) -> Result<(), JobError> {
-        let (record, deadline_ms) = self.in_flight_record(id, EventType::Ack)?;
-        *record = Record::Completed;
-        self.land(id, deadline_ms);
+        let (number, deadline_ms) = self.require_in_flight(id, EventType::Ack)?;
+        self.land(number, deadline_ms);
+        self.slot_mut(number).job = None;
         Ok(())
     }
 
     fn requeue(&mut self, id: &JobId, event: EventType) -> Result<(), JobError> {
-        let (record, deadline_ms) = self.in_flight_record(id, event)?;
-        let job = record.job_mut();
+        let (number, deadline_ms) = self.require_in_flight(id, event)?;
+        let (_, job) = self.listed(number);
         if !job.has_attempts_left() {
             return Err(JobError::NoAttemptsLeft {
                 id: id.clone(),
@@ -92,54 +88,54 @@ impl JobQueue {
                 event,
             });
         }
-        job.stage = Stage::Pending;
-        self.land(id, deadline_ms);
-        self.pending.push_back(id.clone());
+        self.land(number, deadline_ms);
+        self.job_mut(number).stage = Stage::Pending;
+        self.pending.push_back(number);
         Ok(())
     }
 
     fn give_up(&mut self, id: &JobId) -> Result<(), JobError> {
-        let (record, deadline_ms) = self.in_flight_record(id, EventType::Dead)?;
-        record.job_mut().stage = Stage::Dead;
-        self.land(id, deadline_ms);
-        self.dead.push_back(id.clone());
+        let (number, deadline_ms) = self.require_in_flight(id, EventType::Dead)?;
+        self.land(number, deadline_ms);
+        self.job_mut(number).stage = Stage::Dead;
+        self.dead.push_back(number);
         Ok(())
     }
 
-    /// The record and the deadline of job `id`, which must be in flight for `event` to happen to
-    /// it.
-    fn in_flight_record(
-        &mut self,
+    /// The number and the deadline of job `id`, which must be in flight for `event` to happen.
+    pub(super) fn require_in_flight(
+        &self,
         id: &JobId,
         event: EventType,
-    ) -> Result<(&mut Record, u64), JobError> {
-        match self.jobs.get_mut(id) {
-            None => Err(wrong_status(id, None, event)),
-            Some(record) => match record.status() {
-                JobStatus::InFlight { deadline_ms } => Ok((record, deadline_ms)),
-                status => Err(wrong_status(id, Some(status), event)),
-            },
+    ) -> Result<(usize, u64), JobError> {
+        let Some(number) = self.number(id) else {
+            return Err(wrong_status(id, None, event));
+        };
+        match self.slot(number).status() {
+            JobStatus::InFlight { deadline_ms } => Ok((number, deadline_ms)),
+            status => Err(wrong_status(id, Some(status), event)),
         }
     }
 
-    /// Takes job `id` out of the index of what is in flight.
-    fn land(&mut self, id: &JobId, deadline_ms: u64) {
-        let was_there = self.in_flight.remove(&(deadline_ms, id.clone()));
-        assert!(was_there, "job {id:?} is in flight but not in the index");
+    /// Takes a job out of the index of what is in flight.
+    fn land(&mut self, number: usize, deadline_ms: u64) {
+        let was_there = self.in_flight.remove(&(deadline_ms, number));
+        assert!(was_there, "job {number} is in flight but not in the index");
     }
-}
 
-impl Record {
-    fn job_mut(&mut self) -> &mut Job {
-        match self {
-            Record::Job(job) => Arc::make_mut(job),
-            Record::Completed => unreachable!("a job in flight is not completed"),
-        }
+    fn slot_mut(&mut self, number: usize) -> &mut Slot {
+        let slot = self.jobs.get_mut(number);
+        slot.expect("numbers are only given to jobs that are kept for ever")
+    }
+
+    pub(super) fn job_mut(&mut self, number: usize) -> &mut Job {
+        let job = self.slot_mut(number).job.as_mut();
+        Arc::make_mut(job.expect("a completed job is in no list"))
     }
 }
 
 /// The error for `event` happening to job `id`, which stands where it cannot.
-pub(super) fn wrong_status(id: &JobId, status: Option<JobStatus>, event: EventType) -> JobError {
+fn wrong_status(id: &JobId, status: Option<JobStatus>, event: EventType) -> JobError {
     let id = id.clone();
     match status {
         None => JobError::Unknown { id },

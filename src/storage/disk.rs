@@ -246,7 +246,14 @@ impl StorageFile for DiskFile {
         if len == 0 {
             return Ok(());
         }
-        allocate(&self.file, len)
+        let before = self.len()?;
+        let result = allocate(&self.file, len);
+        // ext4 keeps what it could reserve before it ran out of room: the whole rest of the disk,
+        // which nobody else could use then. If giving it back fails too, the first error matters.
+        if result.is_err() && self.len().is_ok_and(|after| after > before) {
+            let _ = self.set_len(before);
+        }
+        result
     }
 
     fn sync_data(&self) -> io::Result<()> {

@@ -101,7 +101,8 @@ pub trait StorageFile: Debug + Send + Sync {
 
     /// Reserves space so that the file is at least `len` bytes long; what is new reads as zeros, what was there stays.
     ///
-    /// Makes nothing durable. Fails with `StorageFull` when there is no room, or with `Unsupported`.
+    /// Makes nothing durable. Fails with `StorageFull` when there is no room, or with `Unsupported`. After an error the file
+    /// may be longer than it was, by zeros.
     fn allocate(&self, len: u64) -> io::Result<()>;
 
     /// Makes all content written so far and the length durable, though not the file's name.
