@@ -1,0 +1,54 @@
+//! `beaver wal`: tools for logs on real disks.
+//!
+//! They take no lock and change nothing in the log that they look at. What would change something writes a copy into a
+//! directory that is empty or not there yet; nothing is ever overwritten.
+
+mod copies;
+mod dump;
+mod findings;
+mod stats;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use beaver::Storage;
+use beaver::storage::DiskStorage;
+
+use super::args::WalCommand;
+use super::exit::{Exit, Failure};
+use super::output::Output;
+
+pub(crate) fn wal(command: &WalCommand, out: &mut Output) -> Result<Exit, Failure> {
+    match command {
+        WalCommand::Stats(args) => stats::stats(&args.dir, args.format, out),
+        WalCommand::Validate(args) => findings::validate(&args.dir, args.format, out),
+        WalCommand::Dump(args) => dump::dump(&args.dir, args.format, out),
+        WalCommand::Repair { dir, out: copy } => copies::repair(dir, copy, out),
+        WalCommand::Truncate { dir, position, out: copy } => copies::truncate(dir, *position, copy, out),
+        WalCommand::Compare { a, b, format } => findings::compare(a, b, *format, out),
+    }
+}
+
+/// The log in `directory`, to be read only.
+fn log(directory: &Path) -> Result<Arc<dyn Storage>, Failure> {
+    let storage = DiskStorage::open_existing(directory);
+    let storage = storage.map_err(|error| Failure::at(directory.display(), error))?;
+    Ok(Arc::new(storage))
+}
+
+/// What the library says about the log in `directory`, as a failure of the command.
+fn failed(directory: &Path) -> impl Fn(beaver::Error) -> Failure {
+    move |error| Failure::at(directory.display(), error)
+}
+
+/// Exit 1 if there is something to report.
+fn exit_for(found: bool) -> Exit {
+    if found { Exit::Violation } else { Exit::Held }
+}
+
+fn print_json(value: &serde_json::Value, out: &mut Output) -> Result<(), Failure> {
+    let json = serde_json::to_string_pretty(value)
+        .map_err(|error| Failure::at("the result cannot be written as JSON", error))?;
+    out.line(json);
+    Ok(())
+}
