@@ -4,6 +4,9 @@ use std::fmt;
 
 use crate::result::{Outcome, ScenarioResult};
 
+/// The number of the invariant that the same seed gives the same run.
+const DETERMINISM: u8 = 13;
+
 /// What a run has to say in one word. The order is the precedence: of several verdicts the smallest counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verdict {
@@ -49,11 +52,14 @@ impl Verdict {
         }
     }
 
-    /// The verdict over how one run ended.
+    /// The verdict over how one run ended. A run that was repeated and differed has a verdict of its own.
     #[must_use]
     pub const fn of_outcome(outcome: &Outcome) -> Self {
         match outcome {
             Outcome::Held => Verdict::Pass,
+            Outcome::Violated(violation) if violation.invariant == DETERMINISM => {
+                Verdict::NotDeterministic
+            }
             Outcome::Violated(_) => Verdict::Violation,
             Outcome::Exhausted(_) => Verdict::Budget,
             Outcome::Panicked(_) => Verdict::Panic,

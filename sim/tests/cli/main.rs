@@ -6,6 +6,7 @@
 )]
 
 mod beaver;
+mod failures;
 mod golden;
 mod help;
 mod images;
