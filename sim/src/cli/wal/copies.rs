@@ -4,18 +4,34 @@ use std::path::Path;
 use std::sync::Arc;
 
 use beaver::storage::DiskStorage;
+use beaver::wal::LostRange;
 use beaver::{Position, Storage, inspect};
 
 use super::{exit_for, failed, log};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::Output;
 
-/// Ends with 1 if the log was damaged: something is lost, or a header was made anew.
+/// Ends with 1 if the log was damaged.
 pub(super) fn repair(directory: &Path, copy: &Path, out: &mut Output) -> Result<Exit, Failure> {
     let from = log(directory)?;
     let report = inspect::repair(&from, &empty(copy)?).map_err(failed(directory))?;
-    out.write(&report);
-    Ok(exit_for(report.found_damage()))
+    for problem in &report.problems {
+        out.line(format_args!("problem      {problem}"));
+    }
+    for LostRange { from, to } in &report.lost {
+        out.line(format_args!("lost         {from} to {to}"));
+    }
+    for segment in &report.new_headers {
+        out.line(format_args!("header       {segment}: made anew"));
+    }
+    out.line(format_args!(
+        "{}: {} events and {} snapshots saved; the log goes on in epoch {}",
+        copy.display(),
+        report.events,
+        report.snapshots.len(),
+        report.epoch
+    ));
+    Ok(exit_for(!report.problems.is_empty()))
 }
 
 pub(super) fn truncate(
@@ -25,8 +41,14 @@ pub(super) fn truncate(
     out: &mut Output,
 ) -> Result<Exit, Failure> {
     let from = log(directory)?;
-    inspect::truncate(&from, position, &empty(copy)?).map_err(failed(directory))?;
-    out.line(format_args!("{}: ends at {position}", copy.display()));
+    let report = inspect::truncate(&from, position, &empty(copy)?).map_err(failed(directory))?;
+    out.line(format_args!(
+        "{}: {} events in {} segments, and {} snapshots, up to {position}",
+        copy.display(),
+        report.events,
+        report.segments.len(),
+        report.snapshots.len()
+    ));
     Ok(Exit::Held)
 }
 

@@ -3,9 +3,9 @@
 //! They take no lock and change nothing in the log that they look at. What would change something writes a copy into a
 //! directory that is empty or not there yet; nothing is ever overwritten.
 
+mod compare;
 mod copies;
 mod dump;
-mod findings;
 mod stats;
 
 use std::path::Path;
@@ -21,11 +21,11 @@ use super::output::Output;
 pub(crate) fn wal(command: &WalCommand, out: &mut Output) -> Result<Exit, Failure> {
     match command {
         WalCommand::Stats(args) => stats::stats(&args.dir, args.format, out),
-        WalCommand::Validate(args) => findings::validate(&args.dir, args.format, out),
+        WalCommand::Validate(args) => stats::validate(&args.dir, args.format, out),
         WalCommand::Dump(args) => dump::dump(&args.dir, args.format, out),
         WalCommand::Repair { dir, out: copy } => copies::repair(dir, copy, out),
         WalCommand::Truncate { dir, position, out: copy } => copies::truncate(dir, *position, copy, out),
-        WalCommand::Compare { a, b, format } => findings::compare(a, b, *format, out),
+        WalCommand::Compare { a, b, format } => compare::compare(a, b, *format, out),
     }
 }
 
