@@ -178,7 +178,13 @@ impl Repair<'_> {
     }
 
     /// Copies the surviving lines up to the seq `limit`.
-    fn lines(&mut self, segment: &Segment, copy: &mut SegmentCopy<'_>, limit: Seq) -> Result<()> {
+    fn lines(
+        &mut self,
+        segment: &Segment,
+        copy: &mut SegmentCopy<'_>,
+        limit: Seq,
+        is_last: bool,
+    ) -> Result<()> {
         let mut survey = Survey::new(segment);
         let mut doubtful = false;
         while let Some(item) = survey.next()? {
