@@ -40,7 +40,7 @@ impl JobQueue {
     /// an empty queue, nothing due.
     ///
     /// [`Command::Tick`] and [`Command::RequeueInFlight`] take the jobs in the order of their
-    /// deadlines, and jobs with the same deadline in the order in which they were enqueued. A job
+    /// deadlines, and jobs with the same deadline in the order of their names. A job
     /// is due when its deadline is `now_ms` or earlier. They take at most [`JobQueue::PLAN_LIMIT`]
     /// jobs.
     ///

@@ -133,7 +133,7 @@ fn deadline_comes_from_the_event_and_saturates() {
 }
 
 #[test]
-fn tick_takes_what_is_due_in_the_order_of_deadlines_then_of_enqueueing() {
+fn tick_takes_what_is_due_in_the_order_of_deadlines_then_names() {
     let timeouts = [("d", 30), ("c", 20), ("b", 10), ("a", 20), ("e", 21)];
     let mut queue = queue_of(timeouts.map(|(name, ms)| spec(name).with_timeout_ms(ms)));
     for _ in timeouts {
@@ -141,7 +141,7 @@ fn tick_takes_what_is_due_in_the_order_of_deadlines_then_of_enqueueing() {
     }
     assert_eq!(queue.plan(&Command::Tick, 9), Ok(vec![]));
     run(&mut queue, &Command::Tick, 20);
-    assert_eq!(pending(&queue), ["b", "c", "a"]);
+    assert_eq!(pending(&queue), ["b", "a", "c"]);
     assert_eq!(queue.next_deadline_ms(), Some(21));
 }
 
