@@ -377,3 +377,19 @@ impl SharedController {
         self.store.close()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limited_command_is_repeated_until_all_jobs_are_taken() {
+        let mut answers = [JobQueue::PLAN_LIMIT, JobQueue::PLAN_LIMIT, 7].into_iter();
+        let taken = take_all(|| answers.next().map(|count| (count, None)).ok_or(()));
+        assert_eq!(taken, Ok(2 * JobQueue::PLAN_LIMIT + 7));
+        assert_eq!(
+            take_all(|| Err("the log is poisoned")),
+            Err("the log is poisoned")
+        );
+    }
+}
