@@ -164,6 +164,13 @@ pub enum Error {
         reason: String,
     },
 
+    /// The request makes no sense here. Nothing was done.
+    #[error("refused: {reason}")]
+    Refused {
+        /// Why.
+        reason: String,
+    },
+
     /// The epoch has used its largest seq. Nothing was written; rotate, then append again.
     #[error("epoch {epoch} has used its last seq: rotate first")]
     RotateFirst {

@@ -26,6 +26,7 @@ mod rotate;
 pub(crate) mod scan;
 pub(crate) mod search;
 pub(crate) mod sequence;
+pub(crate) mod survey;
 mod tail;
 pub(crate) mod window;
 
@@ -36,7 +37,7 @@ pub use batch_writer::{BatchWriter, PendingAppend};
 pub use commit_queue::{Batch, CommitQueue, Outcome, QueueOptions, Ticket};
 pub use group::Group;
 pub use open::OpenReport;
-pub(crate) use open::{Recovery, chain};
+pub(crate) use open::{Recovery, chain, header};
 pub use reader::LogReader;
 pub(crate) use reader::decode;
 pub use replay::{LostRange, Mode, ReplayError, ReplayReport, Skipped, TornTail};

@@ -62,7 +62,10 @@ fn empty(copy: &Path) -> Result<Arc<dyn Storage>, Failure> {
         Ok(mut entries) => {
             if let Some(entry) = entries.next() {
                 entry.map_err(at)?;
-                return Err(Failure::at(copy.display(), "is not empty, and nothing is overwritten"));
+                return Err(Failure::at(
+                    copy.display(),
+                    "is not empty, and nothing is overwritten",
+                ));
             }
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}

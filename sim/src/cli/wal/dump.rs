@@ -23,7 +23,11 @@ pub(super) fn dump(directory: &Path, format: Format, out: &mut Output) -> Result
             Format::Text => out.line(text_line(line)),
         }
         // Nobody reads any more: stop early.
-        if out.is_gone() { Err(io::ErrorKind::BrokenPipe.into()) } else { Ok(()) }
+        if out.is_gone() {
+            Err(io::ErrorKind::BrokenPipe.into())
+        } else {
+            Ok(())
+        }
     });
     match done {
         Err(_) if out.is_gone() => {}
@@ -35,10 +39,22 @@ pub(super) fn dump(directory: &Path, format: Format, out: &mut Output) -> Result
 /// File, byte offset, then what stands there.
 fn text_line(line: &DumpLine<'_>) -> String {
     let what = match &line.what {
-        What::Header { epoch, prev: Some(prev) } => format!("header of epoch {epoch} after {prev}"),
+        What::Header {
+            epoch,
+            prev: Some(prev),
+        } => format!("header of epoch {epoch} after {prev}"),
         What::Header { epoch, prev: None } => format!("header of epoch {epoch}, the first"),
-        What::Event { position, batch, more, json } => {
-            let batch = if *batch == position.seq { String::new() } else { format!(" batch {batch}") };
+        What::Event {
+            position,
+            batch,
+            more,
+            json,
+        } => {
+            let batch = if *batch == position.seq {
+                String::new()
+            } else {
+                format!(" batch {batch}")
+            };
             let more = if *more { " more" } else { "" };
             format!("{position}{batch}{more} {}", String::from_utf8_lossy(json))
         }
@@ -56,7 +72,12 @@ fn json_line(line: &DumpLine<'_>) -> String {
             let prev = prev.map(|prev| prev.to_string());
             ("header", json!({"epoch": epoch.0, "prev": prev}))
         }
-        What::Event { position, batch, more, .. } => (
+        What::Event {
+            position,
+            batch,
+            more,
+            ..
+        } => (
             "event",
             json!({"position": position.to_string(), "batch": batch.0, "more": more}),
         ),
@@ -75,7 +96,9 @@ fn json_line(line: &DumpLine<'_>) -> String {
 /// One object with the members of all `parts`, and the event byte for byte as it is stored.
 fn joined(parts: &[Value], event: Option<&[u8]>) -> String {
     let members = parts.iter().filter_map(Value::as_object).flatten();
-    let mut text: Vec<String> = members.map(|(name, value)| format!("{name:?}:{value}")).collect();
+    let mut text: Vec<String> = members
+        .map(|(name, value)| format!("{name:?}:{value}"))
+        .collect();
     if let Some(event) = event {
         text.push(format!("\"event\":{}", event_json(event)));
     }
@@ -109,7 +132,10 @@ mod tests {
                 json: br#"{"n":1.50}"#,
             },
         };
-        assert_eq!(text_line(&line), r#"wal-0000000001.jsonl:81 1:2 batch 1 more {"n":1.50}"#);
+        assert_eq!(
+            text_line(&line),
+            r#"wal-0000000001.jsonl:81 1:2 batch 1 more {"n":1.50}"#
+        );
         assert_eq!(
             json_line(&line),
             r#"{"file":"wal-0000000001.jsonl","kind":"event","offset":81,"batch":1,"more":true,"position":"1:2","event":{"n":1.50}}"#

@@ -24,7 +24,11 @@ pub(crate) fn wal(command: &WalCommand, out: &mut Output) -> Result<Exit, Failur
         WalCommand::Validate(args) => stats::validate(&args.dir, args.format, out),
         WalCommand::Dump(args) => dump::dump(&args.dir, args.format, out),
         WalCommand::Repair { dir, out: copy } => copies::repair(dir, copy, out),
-        WalCommand::Truncate { dir, position, out: copy } => copies::truncate(dir, *position, copy, out),
+        WalCommand::Truncate {
+            dir,
+            position,
+            out: copy,
+        } => copies::truncate(dir, *position, copy, out),
         WalCommand::Compare { a, b, format } => compare::compare(a, b, *format, out),
     }
 }

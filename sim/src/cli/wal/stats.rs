@@ -38,7 +38,10 @@ pub(super) fn validate(
                 1 => "1 problem".to_owned(),
                 more => format!("{more} problems"),
             };
-            out.line(format_args!("{} events in {} segments: {found}", stats.events, stats.segments));
+            out.line(format_args!(
+                "{} events in {} segments: {found}",
+                stats.events, stats.segments
+            ));
         }
     }
     Ok(exit_for(!stats.problems.is_empty()))
@@ -51,16 +54,28 @@ pub(super) fn validate(
 fn survey(directory: &Path) -> Result<Stats, Failure> {
     let stats = inspect::stats::<Event>(&log(directory)?).map_err(failed(directory))?;
     if stats.segments == 0 && stats.snapshots == 0 {
-        return Err(Failure::at(directory.display(), "no segment and no snapshot is here"));
+        return Err(Failure::at(
+            directory.display(),
+            "no segment and no snapshot is here",
+        ));
     }
     Ok(stats)
 }
 
 fn print_stats(stats: &Stats, out: &mut Output) {
     let mut row = |label: &str, value: String| out.line(format_args!("{label:<12} {value}"));
-    row("segments", format!("{} ({} bytes)", stats.segments, stats.segment_bytes));
-    row("snapshots", format!("{} ({} bytes)", stats.snapshots, stats.snapshot_bytes));
-    row("events", format!("{} ({} bytes of lines)", stats.events, stats.line_bytes));
+    row(
+        "segments",
+        format!("{} ({} bytes)", stats.segments, stats.segment_bytes),
+    );
+    row(
+        "snapshots",
+        format!("{} ({} bytes)", stats.snapshots, stats.snapshot_bytes),
+    );
+    row(
+        "events",
+        format!("{} ({} bytes of lines)", stats.events, stats.line_bytes),
+    );
     for (kind, count) in &stats.by_kind {
         row(&format!("  {kind}"), count.to_string());
     }
@@ -85,10 +100,19 @@ fn print_findings(stats: &Stats, out: &mut Output) {
         out.line(format_args!("problem      {problem}"));
     }
     for LostRange { from, to } in &stats.lost {
-        out.line(format_args!("lost         {from} to {to}, as an earlier repair says"));
+        out.line(format_args!(
+            "lost         {from} to {to}, as an earlier repair says"
+        ));
     }
-    if let Some(TornTail { file, offset, bytes }) = &stats.torn_tail {
-        out.line(format_args!("torn tail    {file}: {bytes} bytes from byte {offset}, torn or in flight"));
+    if let Some(TornTail {
+        file,
+        offset,
+        bytes,
+    }) = &stats.torn_tail
+    {
+        out.line(format_args!(
+            "torn tail    {file}: {bytes} bytes from byte {offset}, torn or in flight"
+        ));
     }
     for stray in &stats.strays {
         out.line(format_args!("stray        {stray}"));
@@ -116,15 +140,20 @@ fn stats_json(stats: &Stats) -> Value {
 }
 
 fn findings_json(stats: &Stats) -> Value {
-    let problem = |Problem { file, offset, reason }: &Problem| {
-        json!({"file": file, "offset": offset, "reason": reason})
-    };
-    let lost = |range: &LostRange| {
-        json!({"epoch": range.from.epoch.0, "from": range.from.seq.0, "to": range.to.0})
-    };
-    let torn = stats.torn_tail.as_ref().map(|TornTail { file, offset, bytes }| {
-        json!({"file": file, "offset": offset, "bytes": bytes})
-    });
+    let problem =
+        |Problem {
+             file,
+             offset,
+             reason,
+         }: &Problem| { json!({"file": file, "offset": offset, "reason": reason}) };
+    let lost = |range: &LostRange| json!({"epoch": range.from.epoch.0, "from": range.from.seq.0, "to": range.to.0});
+    let torn = stats.torn_tail.as_ref().map(
+        |TornTail {
+             file,
+             offset,
+             bytes,
+         }| { json!({"file": file, "offset": offset, "bytes": bytes}) },
+    );
     json!({
         "segments": stats.segments,
         "events": stats.events,
