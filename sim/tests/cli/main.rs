@@ -17,3 +17,4 @@ mod run;
 mod scenario_errors;
 mod schema;
 mod usage;
+mod wal;

@@ -7,7 +7,7 @@ use beaver::storage::DiskStorage;
 use beaver::wal::LostRange;
 use beaver::{Position, Storage, inspect};
 
-use super::{exit_for, failed, log};
+use super::{counted, exit_for, failed, log};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::Output;
 
@@ -25,10 +25,10 @@ pub(super) fn repair(directory: &Path, copy: &Path, out: &mut Output) -> Result<
         out.line(format_args!("header       {segment}: made anew"));
     }
     out.line(format_args!(
-        "{}: {} events and {} snapshots saved; the log goes on in epoch {}",
+        "{}: {} and {} saved; the log goes on in epoch {}",
         copy.display(),
-        report.events,
-        report.snapshots.len(),
+        counted(report.events, "event"),
+        counted(report.snapshots.len() as u64, "snapshot"),
         report.epoch
     ));
     Ok(exit_for(!report.problems.is_empty()))
@@ -43,11 +43,11 @@ pub(super) fn truncate(
     let from = log(directory)?;
     let report = inspect::truncate(&from, position, &empty(copy)?).map_err(failed(directory))?;
     out.line(format_args!(
-        "{}: {} events in {} segments, and {} snapshots, up to {position}",
+        "{}: {} in {}, and {}, up to {position}",
         copy.display(),
-        report.events,
-        report.segments.len(),
-        report.snapshots.len()
+        counted(report.events, "event"),
+        counted(report.segments.len() as u64, "segment"),
+        counted(report.snapshots.len() as u64, "snapshot")
     ));
     Ok(Exit::Held)
 }

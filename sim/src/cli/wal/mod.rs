@@ -34,9 +34,20 @@ pub(crate) fn wal(command: &WalCommand, out: &mut Output) -> Result<Exit, Failur
 }
 
 /// The log in `directory`, to be read only.
+///
+/// # Errors
+/// It cannot be read, or there is none: a wrong directory must not look like a log that is whole.
 fn log(directory: &Path) -> Result<Arc<dyn Storage>, Failure> {
-    let storage = DiskStorage::open_existing(directory);
-    let storage = storage.map_err(|error| Failure::at(directory.display(), error))?;
+    let at = |error| Failure::at(directory.display(), error);
+    let storage = DiskStorage::open_existing(directory).map_err(at)?;
+    let names = storage.list().map_err(at)?;
+    let belongs = |name: &String| name.starts_with("wal-") || name.starts_with("snapshot-");
+    if !names.iter().any(belongs) {
+        return Err(Failure::at(
+            directory.display(),
+            "no segment and no snapshot is here",
+        ));
+    }
     Ok(Arc::new(storage))
 }
 
@@ -48,6 +59,12 @@ fn failed(directory: &Path) -> impl Fn(beaver::Error) -> Failure {
 /// Exit 1 if there is something to report.
 fn exit_for(found: bool) -> Exit {
     if found { Exit::Violation } else { Exit::Held }
+}
+
+/// `1 event`, `2 events`.
+fn counted(count: u64, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
 }
 
 fn print_json(value: &serde_json::Value, out: &mut Output) -> Result<(), Failure> {

@@ -7,7 +7,7 @@ use beaver::wal::{LostRange, TornTail};
 use beaver::{Event, Position};
 use serde_json::{Value, json};
 
-use super::{exit_for, failed, log, print_json};
+use super::{counted, exit_for, failed, log, print_json};
 use crate::cli::args::Format;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::Output;
@@ -33,33 +33,22 @@ pub(super) fn validate(
         Format::Json => print_json(&findings_json(&stats), out)?,
         Format::Text => {
             print_findings(&stats, out);
-            let found = match stats.problems.len() {
+            let found = match stats.problems.len() as u64 {
                 0 => "whole".to_owned(),
-                1 => "1 problem".to_owned(),
-                more => format!("{more} problems"),
+                problems => counted(problems, "problem"),
             };
-            out.line(format_args!(
-                "{} events in {} segments: {found}",
-                stats.events, stats.segments
-            ));
+            let (events, segments) = (
+                counted(stats.events, "event"),
+                counted(stats.segments, "segment"),
+            );
+            out.line(format_args!("{events} in {segments}: {found}"));
         }
     }
     Ok(exit_for(!stats.problems.is_empty()))
 }
 
-/// Reads the whole store.
-///
-/// # Errors
-/// It cannot be read, or there is none: a wrong directory must not look like a log that is whole.
 fn survey(directory: &Path) -> Result<Stats, Failure> {
-    let stats = inspect::stats::<Event>(&log(directory)?).map_err(failed(directory))?;
-    if stats.segments == 0 && stats.snapshots == 0 {
-        return Err(Failure::at(
-            directory.display(),
-            "no segment and no snapshot is here",
-        ));
-    }
-    Ok(stats)
+    inspect::stats::<Event>(&log(directory)?).map_err(failed(directory))
 }
 
 fn print_stats(stats: &Stats, out: &mut Output) {
@@ -111,7 +100,8 @@ fn print_findings(stats: &Stats, out: &mut Output) {
     }) = &stats.torn_tail
     {
         out.line(format_args!(
-            "torn tail    {file}: {bytes} bytes from byte {offset}, torn or in flight"
+            "torn tail    {file}: {} from byte {offset}, torn or in flight",
+            counted(*bytes, "byte")
         ));
     }
     for stray in &stats.strays {
