@@ -105,6 +105,15 @@ pub enum Error {
         source: Arc<dyn std::error::Error + Send + Sync>,
     },
 
+    /// A snapshot with a valid checksum holds a state that the state machine does not accept. Never passed over.
+    #[error("{file}: the state cannot be restored: {source}")]
+    InvalidState {
+        /// The snapshot.
+        file: String,
+        /// The state machine's reason.
+        source: DecodeError,
+    },
+
     /// Two reads of the same bytes differed. Nothing was changed; opening again may succeed.
     #[error("{file}: reads of byte {offset} keep changing; try again")]
     UnstableRead {

@@ -16,6 +16,19 @@
 //! Errors are `std::io::Error` with their real kinds (`NotFound`, `AlreadyExists`, `StorageFull`, `Interrupted`,
 //! `ReadOnlyFilesystem`, `WouldBlock` …), because what a caller may do next depends on them.
 
+#[cfg(not(unix))]
+compile_error!(
+    "beaver needs the file semantics of Unix: positioned I/O, directory sync, replacing rename"
+);
+
+pub mod contract;
+mod disk;
+mod name;
+pub mod sim;
+
+pub use disk::DiskStorage;
+pub use name::{LOCK_NAME, check_name};
+
 use std::fmt::Debug;
 use std::io;
 
@@ -30,8 +43,9 @@ pub enum Access {
 
 /// One flat directory of files.
 ///
-/// Names are plain file names: no separators, not empty, not `.` or `..`; anything else is refused with `InvalidInput`,
-/// so that nothing leaves the directory. All methods take `&self`; callers synchronise what must not interleave.
+/// Names are plain file names: no separators, no NUL, not empty, not `.` or `..`; anything else is refused with
+/// `InvalidInput`, so that nothing leaves the directory ([`check_name`]). [`LOCK_NAME`] is refused too: the lock is not one
+/// of the files, and [`list`](Storage::list) leaves it out. All methods take `&self`; callers synchronise what must not interleave.
 pub trait Storage: Debug + Send + Sync {
     /// Makes a new, empty file and opens it for reading and writing. Fails with `AlreadyExists` if the name is taken.
     ///
@@ -66,6 +80,10 @@ pub trait Storage: Debug + Send + Sync {
 }
 
 /// One open file. Dropping it closes it; closing makes nothing durable.
+#[expect(
+    clippy::len_without_is_empty,
+    reason = "asking for the length can fail, and nobody asks whether a file is empty"
+)]
 pub trait StorageFile: Debug + Send + Sync {
     /// The length in bytes.
     fn len(&self) -> io::Result<u64>;
@@ -83,7 +101,8 @@ pub trait StorageFile: Debug + Send + Sync {
 
     /// Reserves space so that the file is at least `len` bytes long; what is new reads as zeros, what was there stays.
     ///
-    /// Makes nothing durable. Fails with `StorageFull` when there is no room, or with `Unsupported`.
+    /// Makes nothing durable. Fails with `StorageFull` when there is no room, or with `Unsupported`. After an error the file
+    /// may be longer than it was, by zeros.
     fn allocate(&self, len: u64) -> io::Result<()>;
 
     /// Makes all content written so far and the length durable, though not the file's name.

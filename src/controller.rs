@@ -1,0 +1,368 @@
+//! The job queue's controller: commands in, durable events out.
+//!
+//! Every command is validated first, then logged, then applied; it is durable when it returns. [`Controller`] has one owner
+//! and no threads; [`SharedController`] serves many threads, whose commands share syncs.
+
+use std::sync::Arc;
+
+use crate::clock::Clock;
+use crate::error::{Error, Result};
+use crate::event::{Event, JobId, Payload};
+use crate::job_queue::{Command, JobError, JobQueue, JobSpec};
+use crate::position::Position;
+use crate::storage::Storage;
+use crate::store::{
+    Checkpoint, CheckpointReport, CommandError, RecoveryReport, SharedStore, Store, StoreOptions,
+    WrittenCheckpoint,
+};
+use crate::wal::{LogReader, Ticket};
+
+/// Why a job command did not happen.
+pub type JobCommandError = CommandError<JobError>;
+
+/// How a controller behaves.
+#[derive(Clone, Debug, Default)]
+pub struct ControllerOptions {
+    /// The store beneath it.
+    pub store: StoreOptions,
+    /// Whether opening takes back jobs that were in flight, because whoever had them is gone. It does so with ordinary
+    /// commands, logged like any other. Default: no; such jobs come back when their time is over.
+    pub requeue_in_flight: bool,
+}
+
+/// A job that was handed out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dispatched {
+    /// Its name.
+    pub id: JobId,
+    /// What to do, byte for byte as it was enqueued.
+    pub payload: Payload,
+    /// Which attempt this is, from 1.
+    pub attempt: u32,
+    /// When it times out, in milliseconds since the Unix epoch.
+    pub deadline_ms: u64,
+}
+
+/// What a command's events are, and the job that it hands out, if it does.
+type Plan = (Vec<Event>, Option<Dispatched>);
+
+fn plan(queue: &JobQueue, command: &Command, now_ms: u64) -> Result<Plan, JobError> {
+    let events = queue.plan(command, now_ms)?;
+    let dispatched = match (command, events.first()) {
+        (Command::Dispatch, Some(event)) => dispatched(queue, event),
+        _ => None,
+    };
+    Ok((events, dispatched))
+}
+
+/// The job behind a DISPATCH, before it is applied.
+fn dispatched(queue: &JobQueue, event: &Event) -> Option<Dispatched> {
+    let job = queue.job(&event.job_id)?;
+    Some(Dispatched {
+        id: event.job_id.clone(),
+        payload: job.payload().clone(),
+        attempt: job.attempts() + 1,
+        deadline_ms: event.timestamp_ms.saturating_add(job.timeout_ms()),
+    })
+}
+
+/// A durable job queue for one owner.
+#[derive(Debug)]
+pub struct Controller {
+    store: Store<JobQueue>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Controller {
+    /// Opens the queue in `storage`, or makes a new one where there is none.
+    ///
+    /// # Errors
+    /// As [`Store::open`]; and as any command, if jobs in flight are to be taken back.
+    pub fn open(
+        storage: Arc<dyn Storage>,
+        options: ControllerOptions,
+    ) -> Result<(Self, RecoveryReport)> {
+        let clock = Arc::clone(&options.store.wal.clock);
+        let (store, report) = Store::open(storage, options.store)?;
+        let mut controller = Controller { store, clock };
+        if options.requeue_in_flight {
+            controller.requeue_in_flight().map_err(only_log)?;
+        }
+        Ok((controller, report))
+    }
+
+    /// Adds a job at the end of the queue.
+    ///
+    /// # Errors
+    /// Rejected if a job of that name was ever enqueued; see [`Store::commit`] for the rest.
+    pub fn enqueue(&mut self, spec: JobSpec) -> Result<(), JobCommandError> {
+        self.enqueue_all(vec![spec])
+    }
+
+    /// Adds all jobs, or none of them.
+    ///
+    /// # Errors
+    /// As [`enqueue`](Controller::enqueue).
+    pub fn enqueue_all(&mut self, specs: Vec<JobSpec>) -> Result<(), JobCommandError> {
+        self.execute(&Command::Enqueue(specs)).map(drop)
+    }
+
+    /// Hands out the first job of the queue; `None` if there is none.
+    ///
+    /// # Errors
+    /// As [`Store::commit`].
+    pub fn dispatch(&mut self) -> Result<Option<Dispatched>, JobCommandError> {
+        self.execute(&Command::Dispatch)
+            .map(|(_, dispatched)| dispatched)
+    }
+
+    /// A job that was handed out is done.
+    ///
+    /// # Errors
+    /// Rejected if it is not in flight; see [`Store::commit`] for the rest.
+    pub fn ack(&mut self, id: &JobId) -> Result<(), JobCommandError> {
+        self.execute(&Command::Ack(id.clone())).map(drop)
+    }
+
+    /// A job that was handed out has failed: back to the end of the queue, or to the dead letters after its last attempt.
+    ///
+    /// # Errors
+    /// As [`ack`](Controller::ack).
+    pub fn fail(&mut self, id: &JobId) -> Result<(), JobCommandError> {
+        self.execute(&Command::Fail(id.clone())).map(drop)
+    }
+
+    /// Takes back every job whose time is over. Answers with how many these were.
+    ///
+    /// # Errors
+    /// As [`Store::commit`].
+    pub fn tick(&mut self) -> Result<usize, JobCommandError> {
+        self.execute(&Command::Tick).map(|(events, _)| events)
+    }
+
+    /// Takes back every job that is in flight. Answers with how many these were.
+    ///
+    /// # Errors
+    /// As [`Store::commit`].
+    pub fn requeue_in_flight(&mut self) -> Result<usize, JobCommandError> {
+        self.execute(&Command::RequeueInFlight)
+            .map(|(events, _)| events)
+    }
+
+    /// Carries out any command: the number of its events, and the job that it handed out.
+    ///
+    /// # Errors
+    /// As [`Store::commit`].
+    pub fn execute(
+        &mut self,
+        command: &Command,
+    ) -> Result<(usize, Option<Dispatched>), JobCommandError> {
+        let now_ms = self.clock.now_ms();
+        let (_, answer) = self.store.commit(|queue| counted(queue, command, now_ms))?;
+        Ok(answer)
+    }
+
+    /// Validates and queues a command, for a later [`flush`](Controller::flush) that makes all queued ones durable together.
+    /// No ticket: there is nothing to log.
+    ///
+    /// # Errors
+    /// As [`Store::submit`].
+    pub fn submit(
+        &mut self,
+        command: &Command,
+    ) -> Result<(Option<Ticket>, Option<Dispatched>), JobCommandError> {
+        let now_ms = self.clock.now_ms();
+        self.store.submit(|queue| plan(queue, command, now_ms))
+    }
+
+    /// Makes every queued command durable and applies it.
+    ///
+    /// # Errors
+    /// As [`Store::flush`].
+    pub fn flush(&mut self) -> Result<()> {
+        self.store.flush()
+    }
+
+    /// As [`Store::checkpoint`].
+    ///
+    /// # Errors
+    /// As [`Store::checkpoint`].
+    pub fn checkpoint(&mut self) -> Result<Option<CheckpointReport>> {
+        self.store.checkpoint()
+    }
+
+    /// As [`Store::begin_checkpoint`].
+    ///
+    /// # Errors
+    /// As [`Store::begin_checkpoint`].
+    pub fn begin_checkpoint(&mut self) -> Result<Option<Checkpoint<JobQueue>>> {
+        self.store.begin_checkpoint()
+    }
+
+    /// As [`Store::finish_checkpoint`].
+    ///
+    /// # Errors
+    /// As [`Store::finish_checkpoint`].
+    pub fn finish_checkpoint(&mut self, written: WrittenCheckpoint) -> Result<CheckpointReport> {
+        self.store.finish_checkpoint(written)
+    }
+
+    /// The durable state of the queue: status, counts, dead letters.
+    #[must_use]
+    pub fn state(&self) -> &JobQueue {
+        self.store.state()
+    }
+
+    /// The position of the last applied event.
+    #[must_use]
+    pub fn applied(&self) -> Position {
+        self.store.applied()
+    }
+
+    /// The last position of the log.
+    #[must_use]
+    pub fn last_position(&self) -> Position {
+        self.store.last_position()
+    }
+
+    /// What stopped the queue from accepting changes, if anything did.
+    #[must_use]
+    pub fn poisoned(&self) -> Option<&Error> {
+        self.store.poisoned()
+    }
+
+    /// A reader of the durable part of the log.
+    #[must_use]
+    pub fn reader(&self) -> LogReader {
+        self.store.reader()
+    }
+
+    /// As [`Store::close`].
+    ///
+    /// # Errors
+    /// As [`Store::close`].
+    pub fn close(self) -> Result<()> {
+        self.store.close()
+    }
+}
+
+/// A plan whose answer is the number of its events.
+type Counted = (Vec<Event>, (usize, Option<Dispatched>));
+
+fn counted(queue: &JobQueue, command: &Command, now_ms: u64) -> Result<Counted, JobError> {
+    let (events, dispatched) = plan(queue, command, now_ms)?;
+    let count = events.len();
+    Ok((events, (count, dispatched)))
+}
+
+/// Taking back what is in flight is never rejected.
+fn only_log(error: JobCommandError) -> Error {
+    match error {
+        CommandError::Log(error) => error,
+        CommandError::Rejected(error) => unreachable!("a job in flight can be taken back: {error}"),
+    }
+}
+
+/// A durable job queue for many threads. Cheap to clone; all clones are one queue.
+#[derive(Clone, Debug)]
+pub struct SharedController {
+    store: SharedStore<JobQueue>,
+    clock: Arc<dyn Clock>,
+}
+
+impl SharedController {
+    /// As [`Controller::open`].
+    ///
+    /// # Errors
+    /// As [`Controller::open`].
+    pub fn open(
+        storage: Arc<dyn Storage>,
+        options: ControllerOptions,
+    ) -> Result<(Self, RecoveryReport)> {
+        let clock = Arc::clone(&options.store.wal.clock);
+        let (store, report) = SharedStore::open(storage, options.store)?;
+        let controller = SharedController { store, clock };
+        if options.requeue_in_flight {
+            controller
+                .execute(&Command::RequeueInFlight)
+                .map_err(only_log)?;
+        }
+        Ok((controller, report))
+    }
+
+    /// Carries out a command and waits until it is durable: the number of its events, and the job that it handed out.
+    ///
+    /// # Errors
+    /// As [`SharedStore::commit`].
+    pub fn execute(
+        &self,
+        command: &Command,
+    ) -> Result<(usize, Option<Dispatched>), JobCommandError> {
+        let now_ms = self.clock.now_ms();
+        self.store
+            .commit(|queue| counted(queue, command, now_ms))
+            .map(|(_, answer)| answer)
+    }
+
+    /// As [`Controller::enqueue`].
+    ///
+    /// # Errors
+    /// As [`Controller::enqueue`].
+    pub fn enqueue(&self, spec: JobSpec) -> Result<(), JobCommandError> {
+        self.execute(&Command::Enqueue(vec![spec])).map(drop)
+    }
+
+    /// As [`Controller::dispatch`].
+    ///
+    /// # Errors
+    /// As [`Controller::dispatch`].
+    pub fn dispatch(&self) -> Result<Option<Dispatched>, JobCommandError> {
+        self.execute(&Command::Dispatch)
+            .map(|(_, dispatched)| dispatched)
+    }
+
+    /// As [`Controller::ack`].
+    ///
+    /// # Errors
+    /// As [`Controller::ack`].
+    pub fn ack(&self, id: &JobId) -> Result<(), JobCommandError> {
+        self.execute(&Command::Ack(id.clone())).map(drop)
+    }
+
+    /// As [`Controller::fail`].
+    ///
+    /// # Errors
+    /// As [`Controller::fail`].
+    pub fn fail(&self, id: &JobId) -> Result<(), JobCommandError> {
+        self.execute(&Command::Fail(id.clone())).map(drop)
+    }
+
+    /// As [`Controller::tick`].
+    ///
+    /// # Errors
+    /// As [`Controller::tick`].
+    pub fn tick(&self) -> Result<usize, JobCommandError> {
+        self.execute(&Command::Tick).map(|(events, _)| events)
+    }
+
+    /// Looks at the durable state of the queue.
+    pub fn read<R>(&self, look: impl FnOnce(&JobQueue) -> R) -> R {
+        self.store.read(look)
+    }
+
+    /// As [`SharedStore::checkpoint`].
+    ///
+    /// # Errors
+    /// As [`SharedStore::checkpoint`].
+    pub fn checkpoint(&self) -> Result<Option<CheckpointReport>> {
+        self.store.checkpoint()
+    }
+
+    /// As [`SharedStore::close`].
+    ///
+    /// # Errors
+    /// As [`SharedStore::close`].
+    pub fn close(&self) -> Result<()> {
+        self.store.close()
+    }
+}

@@ -1,0 +1,140 @@
+//! Reading an event in any spelling of its JSON, strictly in what it says.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::num::NonZeroU32;
+
+use serde::de::{self, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::{
+    DEFAULT_MAX_ATTEMPTS, DEFAULT_TIMEOUT_MS, Event, EventKind, EventType, JobId, Payload,
+};
+use crate::log_event::DecodeError;
+
+/// Reads one event: fields in any order, with spaces and escapes.
+///
+/// # Errors
+/// `json` is not one JSON object, or not one that is an event.
+pub(super) fn any_spelling(json: &[u8]) -> Result<Event, DecodeError> {
+    let mut reader = serde_json::Deserializer::from_slice(json);
+    let fields = reader
+        .deserialize_map(FieldsVisitor)
+        .map_err(DecodeError::new)?;
+    reader.end().map_err(DecodeError::new)?;
+    fields.into_event()
+}
+
+/// What was found, before it is known whether it belongs together.
+#[derive(Default)]
+struct Fields<'a> {
+    type_name: Option<Cow<'a, str>>,
+    job_id: Option<Cow<'a, str>>,
+    timestamp_ms: Option<u64>,
+    max_attempts: Option<NonZeroU32>,
+    timeout_ms: Option<u64>,
+    payload: Option<&'a RawValue>,
+    /// The first field that no event has. Kept until the type is known, because an unknown type
+    /// explains it better.
+    unknown: Option<String>,
+}
+
+/// A string, borrowed where it has no escapes.
+#[derive(serde::Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+struct FieldsVisitor;
+
+impl<'de> Visitor<'de> for FieldsVisitor {
+    type Value = Fields<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an event, which is a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
+        let mut fields = Fields::default();
+        while let Some(Text(name)) = map.next_key()? {
+            match &*name {
+                "type" => {
+                    let Text(text) = map.next_value()?;
+                    set(&mut fields.type_name, "type", text)?;
+                }
+                "job_id" => {
+                    let Text(text) = map.next_value()?;
+                    set(&mut fields.job_id, "job_id", text)?;
+                }
+                "timestamp" => set(&mut fields.timestamp_ms, "timestamp", map.next_value()?)?,
+                "max_attempts" => set(&mut fields.max_attempts, "max_attempts", map.next_value()?)?,
+                "timeout_ms" => set(&mut fields.timeout_ms, "timeout_ms", map.next_value()?)?,
+                "payload" => set(&mut fields.payload, "payload", map.next_value()?)?,
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                    fields.unknown.get_or_insert_with(|| name.into_owned());
+                }
+            }
+        }
+        Ok(fields)
+    }
+}
+
+/// Fills `field`, which must be empty.
+fn set<T, E: de::Error>(field: &mut Option<T>, name: &'static str, value: T) -> Result<(), E> {
+    match field.replace(value) {
+        None => Ok(()),
+        Some(_) => Err(E::duplicate_field(name)),
+    }
+}
+
+impl Fields<'_> {
+    fn into_event(self) -> Result<Event, DecodeError> {
+        let type_name = self.type_name.as_ref().ok_or_else(|| missing("type"))?;
+        let event_type: EventType = type_name.parse().map_err(DecodeError::new)?;
+        if let Some(name) = &self.unknown {
+            return Err(DecodeError::new(format_args!(
+                "unknown field {name:?} in {event_type}"
+            )));
+        }
+        let job_id = self.job_id.as_ref().ok_or_else(|| missing("job_id"))?;
+        let job_id = JobId::new(job_id).map_err(DecodeError::new)?;
+        let timestamp_ms = self.timestamp_ms.ok_or_else(|| missing("timestamp"))?;
+        let kind = match event_type {
+            EventType::Enqueue => self.into_enqueue()?,
+            EventType::Dispatch => self.without_details(EventKind::Dispatch)?,
+            EventType::Ack => self.without_details(EventKind::Ack)?,
+            EventType::Retry => self.without_details(EventKind::Retry)?,
+            EventType::Timeout => self.without_details(EventKind::Timeout)?,
+            EventType::Dead => self.without_details(EventKind::Dead)?,
+        };
+        Ok(Event::new(job_id, timestamp_ms, kind))
+    }
+
+    fn into_enqueue(self) -> Result<EventKind, DecodeError> {
+        let payload = self.payload.ok_or_else(|| missing("payload"))?;
+        Ok(EventKind::Enqueue {
+            payload: Payload::new(payload.get()).map_err(DecodeError::new)?,
+            max_attempts: self.max_attempts.unwrap_or(DEFAULT_MAX_ATTEMPTS),
+            timeout_ms: self.timeout_ms.unwrap_or(DEFAULT_TIMEOUT_MS),
+        })
+    }
+
+    /// `kind`, an event that has none of the fields of ENQUEUE.
+    fn without_details(self, kind: EventKind) -> Result<EventKind, DecodeError> {
+        let present = [
+            ("payload", self.payload.is_some()),
+            ("max_attempts", self.max_attempts.is_some()),
+            ("timeout_ms", self.timeout_ms.is_some()),
+        ];
+        match present.into_iter().find(|(_, is_there)| *is_there) {
+            None => Ok(kind),
+            Some((name, _)) => Err(DecodeError::new(format_args!(
+                "field `{name}` does not belong to {}",
+                kind.event_type()
+            ))),
+        }
+    }
+}
+
+fn missing(name: &str) -> DecodeError {
+    DecodeError::new(format_args!("missing field `{name}`"))
+}

@@ -1,0 +1,217 @@
+//! The events of the job queue: what is stored.
+//!
+//! # Bytes
+//! ```text
+//! {"type":"ENQUEUE","job_id":"job-1","timestamp":1700000000123,"payload":{…}}
+//! {"type":"ENQUEUE","job_id":"j","timestamp":0,"max_attempts":5,"timeout_ms":1000,"payload":{…}}
+//! {"type":"DISPATCH","job_id":"job-1","timestamp":1700000000124}
+//! ```
+//! One spelling is written: this order of fields, no spaces. `max_attempts` is left out when it is
+//! 3 and `timeout_ms` when it is 60000; these two numbers belong to the format and never change, so
+//! that what was written means the same for ever. `ACK`, `RETRY`, `TIMEOUT` and `DEAD` look like
+//! `DISPATCH`.
+//!
+//! Any spelling is read: another order, spaces, escapes. What an event says is read strictly: an
+//! unknown type, a field that is unknown, missing, doubled or does not belong to the type, and a
+//! value out of range are errors, never ignored.
+//!
+//! An ENQUEUE carries everything about its job, so that the log alone is enough to make it again.
+
+mod canonical;
+mod decode;
+mod job_id;
+mod payload;
+
+#[cfg(test)]
+pub(crate) mod tests;
+
+use std::fmt;
+use std::num::NonZeroU32;
+use std::str::FromStr;
+
+use crate::json::{write_string, write_u64};
+use crate::log_event::{DecodeError, LogEvent};
+
+pub use job_id::{InvalidJobId, JobId};
+pub use payload::{InvalidPayload, Payload};
+
+/// How often a job is dispatched when the one who enqueues it does not say.
+pub const DEFAULT_MAX_ATTEMPTS: NonZeroU32 = NonZeroU32::new(3).expect("three is not zero");
+
+/// How long an attempt may take, in milliseconds, when the one who enqueues the job does not say.
+pub const DEFAULT_TIMEOUT_MS: u64 = 60_000;
+
+/// One change of the job queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// The job that changes.
+    pub job_id: JobId,
+    /// When, in milliseconds since the Unix epoch. The deadline of an attempt is computed from it,
+    /// never from a clock.
+    pub timestamp_ms: u64,
+    /// What happens to the job.
+    pub kind: EventKind,
+}
+
+/// What happens to a job, with what only that kind of event carries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EventKind {
+    /// The job comes into being and waits at the back of the queue.
+    Enqueue {
+        /// What it carries.
+        payload: Payload,
+        /// How often it may be dispatched.
+        max_attempts: NonZeroU32,
+        /// How long one attempt may take, in milliseconds.
+        timeout_ms: u64,
+    },
+    /// The job at the front is handed out; this counts as an attempt.
+    Dispatch,
+    /// The attempt succeeded and the job is finished.
+    Ack,
+    /// The attempt failed and the job goes to the back of the queue.
+    Retry,
+    /// The attempt took too long and the job goes to the back of the queue.
+    Timeout,
+    /// The job is given up and becomes a dead letter.
+    Dead,
+}
+
+/// The name of a kind of event, as it stands in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum EventType {
+    /// `ENQUEUE`
+    Enqueue,
+    /// `DISPATCH`
+    Dispatch,
+    /// `ACK`
+    Ack,
+    /// `RETRY`
+    Retry,
+    /// `TIMEOUT`
+    Timeout,
+    /// `DEAD`
+    Dead,
+}
+
+impl Event {
+    /// The event of `kind` that happens to `job_id` at `timestamp_ms`.
+    #[must_use]
+    pub fn new(job_id: JobId, timestamp_ms: u64, kind: EventKind) -> Self {
+        Event {
+            job_id,
+            timestamp_ms,
+            kind,
+        }
+    }
+
+    /// Its type.
+    #[must_use]
+    pub fn event_type(&self) -> EventType {
+        self.kind.event_type()
+    }
+}
+
+impl EventKind {
+    /// Its type.
+    #[must_use]
+    pub fn event_type(&self) -> EventType {
+        match self {
+            EventKind::Enqueue { .. } => EventType::Enqueue,
+            EventKind::Dispatch => EventType::Dispatch,
+            EventKind::Ack => EventType::Ack,
+            EventKind::Retry => EventType::Retry,
+            EventKind::Timeout => EventType::Timeout,
+            EventKind::Dead => EventType::Dead,
+        }
+    }
+}
+
+impl EventType {
+    /// Every type there is.
+    pub const ALL: [EventType; 6] = [
+        EventType::Enqueue,
+        EventType::Dispatch,
+        EventType::Ack,
+        EventType::Retry,
+        EventType::Timeout,
+        EventType::Dead,
+    ];
+
+    /// The name in the log, for example `ENQUEUE`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            EventType::Enqueue => "ENQUEUE",
+            EventType::Dispatch => "DISPATCH",
+            EventType::Ack => "ACK",
+            EventType::Retry => "RETRY",
+            EventType::Timeout => "TIMEOUT",
+            EventType::Dead => "DEAD",
+        }
+    }
+}
+
+impl fmt::Display for EventType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A name that no [`EventType`] has.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown event type {0:?}")]
+pub struct UnknownEventType(String);
+
+impl FromStr for EventType {
+    type Err = UnknownEventType;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        let known = EventType::ALL.into_iter().find(|t| t.as_str() == name);
+        known.ok_or_else(|| UnknownEventType(name.to_owned()))
+    }
+}
+
+impl LogEvent for Event {
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"{\"type\":\"");
+        out.extend_from_slice(self.event_type().as_str().as_bytes());
+        out.extend_from_slice(b"\",\"job_id\":");
+        write_string(out, self.job_id.as_str());
+        out.extend_from_slice(b",\"timestamp\":");
+        write_u64(out, self.timestamp_ms);
+        if let EventKind::Enqueue {
+            payload,
+            max_attempts,
+            timeout_ms,
+        } = &self.kind
+        {
+            if *max_attempts != DEFAULT_MAX_ATTEMPTS {
+                out.extend_from_slice(b",\"max_attempts\":");
+                write_u64(out, u64::from(max_attempts.get()));
+            }
+            if *timeout_ms != DEFAULT_TIMEOUT_MS {
+                out.extend_from_slice(b",\"timeout_ms\":");
+                write_u64(out, *timeout_ms);
+            }
+            out.extend_from_slice(b",\"payload\":");
+            out.extend_from_slice(payload.as_str().as_bytes());
+        }
+        out.push(b'}');
+    }
+
+    fn decode(json: &[u8]) -> Result<Self, DecodeError> {
+        match canonical::decode(json) {
+            Some(event) => Ok(event),
+            None => decode::any_spelling(json),
+        }
+    }
+
+    fn kind(&self) -> &'static str {
+        self.event_type().as_str()
+    }
+
+    fn timestamp_ms(&self) -> Option<u64> {
+        Some(self.timestamp_ms)
+    }
+}

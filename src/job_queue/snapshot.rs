@@ -1,0 +1,238 @@
+//! The state as one line of JSON.
+//!
+//! # Bytes
+//! ```text
+//! {"jobs":[JOB,…],"pending":[2,0,…],"dead":[4,…]}
+//!
+//! JOB: "job-1"                                                                completed
+//!      {"id":"job-2","payload":{…},"max_attempts":3,"timeout_ms":60000,"attempts":0}
+//!      {"id":"job-3","payload":{…},…,"attempts":1,"deadline_ms":60124}        in flight
+//! ```
+//! `jobs` has every job ever enqueued, in that order. `pending` is the queue from front to back and
+//! `dead` the dead letters in the order of dying, both as places in `jobs` counted from 0. Nothing
+//! else is state, so what is read back is equal to what was written.
+//!
+//! One spelling is written and only that one is read: a snapshot is never written by hand, and what
+//! differs was not written by this code. What is read must also be a state that can be reached: a
+//! name that stands twice, a job in two lists or in none and an attempt too many are errors.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use crate::event::{JobId, Payload};
+use crate::json::{Cursor, Fault, write_string, write_u64};
+use crate::log_event::DecodeError;
+
+use super::job::{Job, Stage};
+use super::verify::check_attempts;
+use super::{JobQueue, Slot};
+
+/// Appends the state to `out`.
+pub(super) fn write(queue: &JobQueue, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"{\"jobs\":[");
+    write_list(out, queue.jobs.iter(), write_slot);
+    out.extend_from_slice(b"],\"pending\":[");
+    write_list(out, queue.pending.iter(), write_number);
+    out.extend_from_slice(b"],\"dead\":[");
+    write_list(out, queue.dead.iter(), write_number);
+    out.extend_from_slice(b"]}");
+}
+
+fn write_list<T>(
+    out: &mut Vec<u8>,
+    items: impl Iterator<Item = T>,
+    write: impl Fn(&mut Vec<u8>, T),
+) {
+    for (place, item) in items.enumerate() {
+        if place > 0 {
+            out.push(b',');
+        }
+        write(out, item);
+    }
+}
+
+fn write_number(out: &mut Vec<u8>, number: &usize) {
+    write_u64(out, *number as u64);
+}
+
+fn write_slot(out: &mut Vec<u8>, Slot { id, job }: &Slot) {
+    let Some(job) = job else {
+        write_string(out, id.as_str());
+        return;
+    };
+    out.extend_from_slice(b"{\"id\":");
+    write_string(out, id.as_str());
+    out.extend_from_slice(b",\"payload\":");
+    out.extend_from_slice(job.payload.as_str().as_bytes());
+    out.extend_from_slice(b",\"max_attempts\":");
+    write_u64(out, u64::from(job.max_attempts.get()));
+    out.extend_from_slice(b",\"timeout_ms\":");
+    write_u64(out, job.timeout_ms);
+    out.extend_from_slice(b",\"attempts\":");
+    write_u64(out, u64::from(job.attempts));
+    if let Stage::InFlight { deadline_ms } = job.stage {
+        out.extend_from_slice(b",\"deadline_ms\":");
+        write_u64(out, deadline_ms);
+    }
+    out.push(b'}');
+}
+
+/// Reads what [`write`] wrote.
+pub(super) fn read(json: &[u8]) -> Result<JobQueue, DecodeError> {
+    let text = std::str::from_utf8(json).map_err(DecodeError::new)?;
+    let mut reader = Reader {
+        cursor: Cursor::new(text),
+        queue: JobQueue::new(),
+        unlisted: Vec::new(),
+    };
+    reader.expect("{\"jobs\":[")?;
+    reader.list(Reader::slot)?;
+    reader.expect(",\"pending\":[")?;
+    reader.list(Reader::pending)?;
+    reader.expect(",\"dead\":[")?;
+    reader.list(Reader::dead)?;
+    reader.expect("}")?;
+    reader.finish()
+}
+
+struct Reader<'a> {
+    cursor: Cursor<'a>,
+    queue: JobQueue,
+    /// For each job whether it must still appear in one of the two lists.
+    unlisted: Vec<bool>,
+}
+
+impl Reader<'_> {
+    /// Reads items up to the closing bracket.
+    fn list(
+        &mut self,
+        item: impl Fn(&mut Self) -> Result<(), DecodeError>,
+    ) -> Result<(), DecodeError> {
+        if self.cursor.take("]") {
+            return Ok(());
+        }
+        loop {
+            item(self)?;
+            if self.cursor.take("]") {
+                return Ok(());
+            }
+            self.expect(",")?;
+        }
+    }
+
+    fn slot(&mut self) -> Result<(), DecodeError> {
+        if !self.cursor.take("{\"id\":") {
+            let id = self.new_name()?;
+            self.queue.add(&id, None);
+            self.unlisted.push(false);
+            return Ok(());
+        }
+        let id = self.new_name()?;
+        self.expect(",\"payload\":")?;
+        let payload = self.cursor.value().map_err(fault)?;
+        let payload = Payload::of_scanned(payload).map_err(DecodeError::new)?;
+        self.expect(",\"max_attempts\":")?;
+        let max_attempts = NonZeroU32::new(self.count()?);
+        let max_attempts = max_attempts.ok_or_else(|| self.fault("a limit above 0"))?;
+        self.expect(",\"timeout_ms\":")?;
+        let timeout_ms = self.cursor.number().map_err(fault)?;
+        self.expect(",\"attempts\":")?;
+        let attempts = self.count()?;
+        let stage = if self.cursor.take(",\"deadline_ms\":") {
+            let deadline_ms = self.cursor.number().map_err(fault)?;
+            Stage::InFlight { deadline_ms }
+        } else {
+            Stage::Pending
+        };
+        self.expect("}")?;
+        let job = Job {
+            payload,
+            max_attempts,
+            timeout_ms,
+            attempts,
+            stage,
+        };
+        self.add(&id, job)
+    }
+
+    fn add(&mut self, id: &JobId, job: Job) -> Result<(), DecodeError> {
+        let stage = job.stage;
+        if let Stage::InFlight { .. } = stage {
+            check_attempts(id, &job).map_err(DecodeError::new)?;
+        }
+        let number = self.queue.add(id, Some(Arc::new(job)));
+        if let Stage::InFlight { deadline_ms } = stage {
+            self.queue.in_flight.insert((deadline_ms, number));
+        }
+        self.unlisted.push(stage == Stage::Pending);
+        Ok(())
+    }
+
+    fn pending(&mut self) -> Result<(), DecodeError> {
+        let number = self.unlisted_number()?;
+        let (id, job) = self.queue.listed(number);
+        check_attempts(id, job).map_err(DecodeError::new)?;
+        self.queue.pending.push_back(number);
+        Ok(())
+    }
+
+    fn dead(&mut self) -> Result<(), DecodeError> {
+        let number = self.unlisted_number()?;
+        self.queue.job_mut(number).stage = Stage::Dead;
+        let (id, job) = self.queue.listed(number);
+        check_attempts(id, job).map_err(DecodeError::new)?;
+        self.queue.dead.push_back(number);
+        Ok(())
+    }
+
+    /// Reads the number of a job that may be listed and was not listed yet.
+    fn unlisted_number(&mut self) -> Result<usize, DecodeError> {
+        let number = self.cursor.number().map_err(fault)?;
+        let number = usize::try_from(number).unwrap_or(usize::MAX);
+        let listed_now = self.unlisted.get_mut(number).is_some_and(std::mem::take);
+        if listed_now {
+            return Ok(number);
+        }
+        let why = format_args!("job number {number} cannot be listed");
+        Err(DecodeError::new(why))
+    }
+
+    fn finish(self) -> Result<JobQueue, DecodeError> {
+        self.cursor.end().map_err(fault)?;
+        match self.unlisted.iter().position(|unlisted| *unlisted) {
+            None => Ok(self.queue),
+            Some(number) => {
+                let id = &self.queue.slot(number).id;
+                let why = format_args!("job {id:?} is in no list");
+                Err(DecodeError::new(why))
+            }
+        }
+    }
+
+    /// Reads a name that no job before it has.
+    fn new_name(&mut self) -> Result<JobId, DecodeError> {
+        let id = self.cursor.string().map_err(fault)?;
+        let id = JobId::new(id).map_err(DecodeError::new)?;
+        match self.queue.number(&id) {
+            None => Ok(id),
+            Some(_) => Err(DecodeError::new(format_args!("job {id:?} is there twice"))),
+        }
+    }
+
+    fn count(&mut self) -> Result<u32, DecodeError> {
+        let number = self.cursor.number().map_err(fault)?;
+        u32::try_from(number).map_err(|_| self.fault("a number below 2^32"))
+    }
+
+    fn expect(&mut self, literal: &'static str) -> Result<(), DecodeError> {
+        self.cursor.expect(literal).map_err(fault)
+    }
+
+    fn fault(&self, expected: &'static str) -> DecodeError {
+        fault(self.cursor.fault(expected))
+    }
+}
+
+fn fault(fault: Fault) -> DecodeError {
+    DecodeError::new(fault)
+}

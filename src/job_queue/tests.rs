@@ -1,0 +1,413 @@
+//! Claims about the job queue, by example.
+
+use std::num::NonZeroU32;
+
+use super::*;
+use crate::event::{EventKind, EventType, Payload};
+
+fn id(name: &str) -> JobId {
+    JobId::new(name).unwrap()
+}
+
+fn spec(name: &str) -> JobSpec {
+    JobSpec::new(id(name), Payload::new(r#"{"n":1}"#).unwrap())
+}
+
+fn with_limit(name: &str, attempts: u32) -> JobSpec {
+    spec(name).with_max_attempts(NonZeroU32::new(attempts).unwrap())
+}
+
+/// Plans and applies, as a controller does, and checks that the state still holds together.
+fn run(queue: &mut JobQueue, command: &Command, now_ms: u64) -> Vec<EventType> {
+    let events = queue.plan(command, now_ms).unwrap();
+    for event in &events {
+        queue.apply(event).unwrap();
+    }
+    queue.verify().unwrap();
+    events.iter().map(Event::event_type).collect()
+}
+
+fn queue_of(specs: impl IntoIterator<Item = JobSpec>) -> JobQueue {
+    let mut queue = JobQueue::new();
+    run(
+        &mut queue,
+        &Command::Enqueue(specs.into_iter().collect()),
+        0,
+    );
+    queue
+}
+
+fn pending(queue: &JobQueue) -> Vec<&str> {
+    queue.pending().map(|(id, _)| id.as_str()).collect()
+}
+
+fn check_refused(queue: &JobQueue, event: &Event, expected: &JobError) {
+    let mut after = queue.clone();
+    assert_eq!(after.apply(event).as_ref(), Err(expected));
+    assert_eq!(&after, queue, "a refused event changed the state");
+}
+
+#[test]
+fn jobs_are_dispatched_first_in_first_out() {
+    let mut queue = queue_of([spec("b"), spec("a"), spec("c")]);
+    for expected in ["b", "a", "c"] {
+        let events = queue.plan(&Command::Dispatch, 1).unwrap();
+        assert_eq!(events[0].job_id.as_str(), expected);
+        run(&mut queue, &Command::Dispatch, 1);
+    }
+    assert_eq!(queue.plan(&Command::Dispatch, 1), Ok(vec![]));
+}
+
+#[test]
+fn failed_job_goes_to_the_back_of_the_queue() {
+    let mut queue = queue_of([spec("a"), spec("b")]);
+    run(&mut queue, &Command::Dispatch, 1);
+    assert_eq!(
+        run(&mut queue, &Command::Fail(id("a")), 2),
+        [EventType::Retry]
+    );
+    assert_eq!(pending(&queue), ["b", "a"]);
+}
+
+#[test]
+fn attempt_is_counted_once_at_dispatch() {
+    let mut queue = queue_of([spec("a")]);
+    for attempts in 1..=3 {
+        assert_eq!(queue.job(&id("a")).unwrap().attempts(), attempts - 1);
+        run(&mut queue, &Command::Dispatch, 1);
+        assert_eq!(queue.job(&id("a")).unwrap().attempts(), attempts);
+        run(&mut queue, &Command::Fail(id("a")), 1);
+        assert_eq!(queue.job(&id("a")).unwrap().attempts(), attempts);
+    }
+}
+
+#[test]
+fn job_without_attempts_left_dies_on_failure() {
+    let mut queue = queue_of([with_limit("a", 1)]);
+    run(&mut queue, &Command::Dispatch, 1);
+    assert_eq!(
+        run(&mut queue, &Command::Fail(id("a")), 2),
+        [EventType::Dead]
+    );
+    assert_eq!(queue.status(&id("a")), Some(JobStatus::Dead));
+    assert_eq!(
+        queue.plan(&Command::Dispatch, 3),
+        Ok(vec![]),
+        "a dead job was handed out"
+    );
+}
+
+#[test]
+fn job_without_attempts_left_dies_on_timeout_and_the_log_says_so() {
+    let mut queue = queue_of([
+        with_limit("a", 1).with_timeout_ms(10),
+        spec("b").with_timeout_ms(10),
+    ]);
+    run(&mut queue, &Command::Dispatch, 1);
+    run(&mut queue, &Command::Dispatch, 1);
+    assert_eq!(
+        run(&mut queue, &Command::Tick, 11),
+        [EventType::Dead, EventType::Timeout]
+    );
+}
+
+#[test]
+fn deadline_comes_from_the_event_and_saturates() {
+    let mut queue = queue_of([
+        spec("a").with_timeout_ms(5),
+        spec("b").with_timeout_ms(u64::MAX),
+    ]);
+    run(&mut queue, &Command::Dispatch, 100);
+    run(&mut queue, &Command::Dispatch, 100);
+    assert_eq!(
+        queue.status(&id("a")),
+        Some(JobStatus::InFlight { deadline_ms: 105 })
+    );
+    assert_eq!(
+        queue.status(&id("b")),
+        Some(JobStatus::InFlight {
+            deadline_ms: u64::MAX
+        })
+    );
+    assert_eq!(queue.next_deadline_ms(), Some(105));
+}
+
+#[test]
+fn tick_takes_what_is_due_in_the_order_of_deadlines_then_of_enqueueing() {
+    let timeouts = [("d", 30), ("c", 20), ("b", 10), ("a", 20), ("e", 21)];
+    let mut queue = queue_of(timeouts.map(|(name, ms)| spec(name).with_timeout_ms(ms)));
+    for _ in timeouts {
+        run(&mut queue, &Command::Dispatch, 0);
+    }
+    assert_eq!(queue.plan(&Command::Tick, 9), Ok(vec![]));
+    run(&mut queue, &Command::Tick, 20);
+    assert_eq!(pending(&queue), ["b", "c", "a"]);
+    assert_eq!(queue.next_deadline_ms(), Some(21));
+}
+
+#[test]
+fn requeue_takes_everything_in_flight_and_counts_no_attempt() {
+    let mut queue = queue_of([with_limit("a", 1), spec("b")]);
+    run(&mut queue, &Command::Dispatch, 0);
+    run(&mut queue, &Command::Dispatch, 0);
+    let types = run(&mut queue, &Command::RequeueInFlight, 0);
+    assert_eq!(types, [EventType::Dead, EventType::Retry]);
+    assert_eq!(queue.job(&id("b")).unwrap().attempts(), 1);
+    assert_eq!(queue.plan(&Command::RequeueInFlight, 0), Ok(vec![]));
+}
+
+#[test]
+fn finished_name_is_never_accepted_again() {
+    let mut queue = queue_of([spec("done"), with_limit("dead", 1)]);
+    run(&mut queue, &Command::Dispatch, 0);
+    run(&mut queue, &Command::Dispatch, 0);
+    run(&mut queue, &Command::Ack(id("done")), 0);
+    run(&mut queue, &Command::Fail(id("dead")), 0);
+    for (name, status) in [("done", JobStatus::Completed), ("dead", JobStatus::Dead)] {
+        let refused = queue.plan(&Command::Enqueue(vec![spec(name)]), 0);
+        assert_eq!(
+            refused,
+            Err(JobError::AlreadyEnqueued {
+                id: id(name),
+                status
+            })
+        );
+    }
+}
+
+#[test]
+fn list_of_jobs_is_refused_whole() {
+    let queue = queue_of([spec("a")]);
+    let known = Command::Enqueue(vec![spec("b"), spec("a")]);
+    let status = JobStatus::Pending;
+    assert_eq!(
+        queue.plan(&known, 0),
+        Err(JobError::AlreadyEnqueued {
+            id: id("a"),
+            status
+        })
+    );
+    let repeated = Command::Enqueue(vec![spec("b"), spec("c"), spec("b")]);
+    assert_eq!(
+        queue.plan(&repeated, 0),
+        Err(JobError::Repeated { id: id("b") })
+    );
+    assert_eq!(queue.plan(&Command::Enqueue(vec![]), 0), Ok(vec![]));
+}
+
+#[test]
+fn commands_on_jobs_that_are_not_in_flight_are_refused() {
+    let mut queue = queue_of([spec("a"), spec("b")]);
+    run(&mut queue, &Command::Dispatch, 0);
+    run(&mut queue, &Command::Ack(id("a")), 0);
+    let wrong = |name, status, event| {
+        Err(JobError::WrongStatus {
+            id: id(name),
+            status,
+            event,
+        })
+    };
+    assert_eq!(
+        queue.plan(&Command::Ack(id("a")), 0),
+        wrong("a", JobStatus::Completed, EventType::Ack)
+    );
+    assert_eq!(
+        queue.plan(&Command::Fail(id("b")), 0),
+        wrong("b", JobStatus::Pending, EventType::Retry)
+    );
+    let unknown = Err(JobError::Unknown { id: id("x") });
+    assert_eq!(queue.plan(&Command::Ack(id("x")), 0), unknown);
+}
+
+#[test]
+fn dispatch_out_of_turn_is_refused() {
+    let queue = queue_of([spec("a"), spec("b")]);
+    let (id, front) = (id("b"), id("a"));
+    let event = Event::new(id.clone(), 0, EventKind::Dispatch);
+    check_refused(&queue, &event, &JobError::OutOfTurn { id, front });
+}
+
+#[test]
+fn retry_and_timeout_without_attempts_left_are_refused() {
+    let mut queue = queue_of([with_limit("a", 1)]);
+    run(&mut queue, &Command::Dispatch, 0);
+    for (kind, event) in [
+        (EventKind::Retry, EventType::Retry),
+        (EventKind::Timeout, EventType::Timeout),
+    ] {
+        let refused = JobError::NoAttemptsLeft {
+            id: id("a"),
+            attempts: 1,
+            event,
+        };
+        check_refused(&queue, &Event::new(id("a"), 0, kind), &refused);
+    }
+}
+
+#[test]
+fn dead_is_legal_with_attempts_left() {
+    let mut queue = queue_of([spec("a")]);
+    run(&mut queue, &Command::Dispatch, 0);
+    queue
+        .apply(&Event::new(id("a"), 0, EventKind::Dead))
+        .unwrap();
+    queue.verify().unwrap();
+    assert_eq!(queue.dead_letters().count(), 1);
+}
+
+#[test]
+fn second_dispatch_of_a_job_in_flight_is_refused() {
+    let mut queue = queue_of([spec("a")]);
+    run(&mut queue, &Command::Dispatch, 0);
+    let status = queue.status(&id("a")).unwrap();
+    let refused = JobError::WrongStatus {
+        id: id("a"),
+        status,
+        event: EventType::Dispatch,
+    };
+    check_refused(
+        &queue,
+        &Event::new(id("a"), 1, EventKind::Dispatch),
+        &refused,
+    );
+}
+
+#[test]
+fn dead_letters_keep_their_payload_and_order() {
+    let mut queue = queue_of([with_limit("b", 1), with_limit("a", 1)]);
+    for name in ["b", "a"] {
+        run(&mut queue, &Command::Dispatch, 0);
+        run(&mut queue, &Command::Fail(id(name)), 0);
+    }
+    let dead: Vec<_> = queue
+        .dead_letters()
+        .map(|(id, job)| (id.as_str(), job.payload().as_str()))
+        .collect();
+    assert_eq!(dead, [("b", r#"{"n":1}"#), ("a", r#"{"n":1}"#)]);
+}
+
+fn snapshot(queue: &JobQueue) -> String {
+    let mut out = Vec::new();
+    queue.snapshot(&mut out);
+    String::from_utf8(out).unwrap()
+}
+
+/// One job in each place, its payload spelled in a way that no writer would choose.
+fn one_of_each() -> JobQueue {
+    let odd = Payload::new(r#"{ "n" : 9007199254740993 }"#).unwrap();
+    let dead = JobSpec::new(id("dead"), odd).with_max_attempts(NonZeroU32::MIN);
+    let mut queue = queue_of([dead, spec("done"), spec("flying"), spec("z"), spec("a")]);
+    for _ in 0..3 {
+        run(&mut queue, &Command::Dispatch, 100);
+    }
+    run(&mut queue, &Command::Dispatch, 101);
+    run(&mut queue, &Command::Ack(id("done")), 102);
+    run(&mut queue, &Command::Fail(id("dead")), 103);
+    run(&mut queue, &Command::Fail(id("z")), 104);
+    queue
+}
+
+const ONE_OF_EACH: &str = concat!(
+    r#"{"jobs":["#,
+    r#"{"id":"dead","payload":{ "n" : 9007199254740993 },"max_attempts":1,"timeout_ms":60000,"#,
+    r#""attempts":1},"#,
+    r#""done","#,
+    r#"{"id":"flying","payload":{"n":1},"max_attempts":3,"timeout_ms":60000,"attempts":1,"#,
+    r#""deadline_ms":60100},"#,
+    r#"{"id":"z","payload":{"n":1},"max_attempts":3,"timeout_ms":60000,"attempts":1},"#,
+    r#"{"id":"a","payload":{"n":1},"max_attempts":3,"timeout_ms":60000,"attempts":0}],"#,
+    r#""pending":[4,3],"dead":[0]}"#,
+);
+
+#[test]
+fn snapshot_keeps_order_payload_bytes_and_finished_names() {
+    let queue = one_of_each();
+    assert_eq!(snapshot(&queue), ONE_OF_EACH);
+    assert_eq!(JobQueue::restore(ONE_OF_EACH.as_bytes()), Ok(queue));
+}
+
+#[test]
+fn empty_state_has_a_snapshot() {
+    let json = r#"{"jobs":[],"pending":[],"dead":[]}"#;
+    assert_eq!(snapshot(&JobQueue::new()), json);
+    assert_eq!(JobQueue::restore(json.as_bytes()), Ok(JobQueue::new()));
+}
+
+#[test]
+fn snapshot_that_says_something_impossible_is_refused() {
+    for (from, to, reason) in [
+        (r#""id":"a""#, r#""id":"z""#, "job \"z\" is there twice"),
+        (r#""done""#, r#""dead""#, "job \"dead\" is there twice"),
+        (
+            r#""attempts":0}]"#,
+            r#""attempts":3}]"#,
+            "pending with 3 of 3 attempts",
+        ),
+        (
+            r#""attempts":1,"dead"#,
+            r#""attempts":0,"dead"#,
+            "in flight with 0 of 3 attempts",
+        ),
+        (
+            r#""attempts":1,"dead"#,
+            r#""attempts":4,"dead"#,
+            "in flight with 4 of 3 attempts",
+        ),
+        (
+            r#""attempts":1},"done""#,
+            r#""attempts":0},"done""#,
+            "dead with 0 of 1 attempts",
+        ),
+        (
+            r#","deadline_ms":60100"#,
+            "",
+            "job \"flying\" is in no list",
+        ),
+        ("[4,3]", "[4]", "job \"z\" is in no list"),
+        ("[4,3]", "[4,3,4]", "number 4 cannot be listed"),
+        ("[4,3]", "[4,3,0]", "dead\" is pending with 1 of 1 attempts"),
+        ("[4,3]", "[4,3,1]", "number 1 cannot be listed"),
+        ("[4,3]", "[4,3,2]", "number 2 cannot be listed"),
+        ("[4,3]", "[4,3,5]", "number 5 cannot be listed"),
+        ("[4,3]", "[4,-3]", "expected a number"),
+        ("[4,3]", "[4,3,]", "expected a number"),
+        ("[4,3]", "[4 ,3]", "expected , at byte"),
+        (
+            r#""max_attempts":1,"#,
+            r#""max_attempts":0,"#,
+            "a limit above 0",
+        ),
+        (
+            r#""max_attempts":1,"#,
+            r#""max_attempts":4294967296,"#,
+            "a number below 2^32",
+        ),
+        (
+            r#""max_attempts":1,"#,
+            r#""max_attempts":01,"#,
+            "without leading zeros",
+        ),
+        (r#""max_attempts":1,"#, r#""max_attempts":,"#, "a number"),
+        (r#""id":"a""#, r#""id":"""#, "empty"),
+        (r#""id":"a""#, r#""id":"\ud800""#, "whole characters"),
+        (r#""id":"a""#, r#""id":5"#, "a string"),
+        (
+            r#""payload":{"n":1}"#,
+            r#""payload":{"n":}"#,
+            "a JSON value",
+        ),
+        (r#""dead":[0]"#, r#""dead":[0],"more":1"#, "expected }"),
+        (r#"[0]}"#, r#"[0]} "#, "the end"),
+        (r#"{"jobs""#, r#"{ "jobs""#, "expected {"),
+    ] {
+        assert!(ONE_OF_EACH.contains(from), "{from}");
+        let json = ONE_OF_EACH.replacen(from, to, 1);
+        let error = JobQueue::restore(json.as_bytes())
+            .expect_err(to)
+            .to_string();
+        assert!(
+            error.contains(reason),
+            "{to}: {error:?} does not say {reason:?}"
+        );
+    }
+}

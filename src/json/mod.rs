@@ -1,0 +1,18 @@
+//! The JSON that the library writes, and a reader for exactly that.
+//!
+//! Log lines and snapshots have one spelling each: fixed fields in a fixed order, no spaces, plain
+//! decimals. [`write_string`] and [`write_u64`] make it, [`Cursor`] reads it back. A [`Cursor`]
+//! does not understand any other spelling: its callers either refuse that or hand the same bytes to
+//! `serde_json`.
+//!
+//! A payload is somebody else's JSON, kept byte for byte and therefore in any spelling.
+//! [`value_end`] finds where it ends and that it is valid, without recursion: bytes from a disk
+//! never decide how deep the stack gets.
+
+mod cursor;
+mod scan;
+mod write;
+
+pub(crate) use cursor::Cursor;
+pub(crate) use scan::{Fault, MAX_DEPTH, value_end};
+pub(crate) use write::{write_string, write_u64};

@@ -1,0 +1,125 @@
+//! File names of a store: what each name in the directory is.
+//!
+//! ```text
+//! LOCK                       the lock
+//! wal-0000000007.jsonl       segment of epoch 7: at least ten digits, no superfluous zero
+//! snapshot-0000000007.json   state after the last event of epoch 7
+//! *.tmp                      unfinished; removed by open
+//! ```
+//!
+//! Anything else is a stray: reported, never touched. Order is by number, not by text.
+
+use crate::position::Epoch;
+
+/// The file that carries the directory's lock.
+pub(crate) const LOCK: &str = "LOCK";
+
+/// What ends the name of a file that is not finished.
+pub(crate) const TEMPORARY_SUFFIX: &str = ".tmp";
+
+/// The name of a segment.
+pub(crate) fn segment(epoch: Epoch) -> String {
+    format!("wal-{:010}.jsonl", epoch.0)
+}
+
+/// The name of a snapshot of the state after the last event of `epoch`.
+pub(crate) fn snapshot(epoch: Epoch) -> String {
+    format!("snapshot-{:010}.json", epoch.0)
+}
+
+/// The name under which `name` is written until it is whole.
+pub(crate) fn temporary(name: &str) -> String {
+    format!("{name}{TEMPORARY_SUFFIX}")
+}
+
+/// All names of a directory, sorted by what they are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Listing {
+    /// Epochs of the segments, ascending.
+    pub(crate) segments: Vec<Epoch>,
+    /// Epochs of the snapshots, ascending.
+    pub(crate) snapshots: Vec<Epoch>,
+    /// Names of unfinished files.
+    pub(crate) temporaries: Vec<String>,
+    /// Names that mean nothing to us.
+    pub(crate) strays: Vec<String>,
+}
+
+impl Listing {
+    /// Sorts `names` by what they are.
+    pub(crate) fn of(names: Vec<String>) -> Self {
+        let mut listing = Listing::default();
+        for name in names {
+            if name == LOCK {
+                continue;
+            } else if let Some(epoch) = parse(&name, "wal-", ".jsonl") {
+                listing.segments.push(epoch);
+            } else if let Some(epoch) = parse(&name, "snapshot-", ".json") {
+                listing.snapshots.push(epoch);
+            } else if name.ends_with(TEMPORARY_SUFFIX) {
+                listing.temporaries.push(name);
+            } else {
+                listing.strays.push(name);
+            }
+        }
+        listing.segments.sort_unstable();
+        listing.snapshots.sort_unstable();
+        listing
+    }
+
+    /// Whether nothing here was ever a store.
+    pub(crate) fn is_new(&self) -> bool {
+        self.segments.is_empty() && self.snapshots.is_empty()
+    }
+}
+
+/// The epoch in a name, if the name is the one that we would have made.
+fn parse(name: &str, prefix: &str, suffix: &str) -> Option<Epoch> {
+    let digits = name.strip_prefix(prefix)?.strip_suffix(suffix)?;
+    let all_digits = digits.bytes().all(|b| b.is_ascii_digit());
+    let canonical = digits.len() == 10 || (digits.len() > 10 && !digits.starts_with('0'));
+    let number: u64 = if all_digits && canonical {
+        digits.parse().ok()?
+    } else {
+        return None;
+    };
+    (number > 0).then_some(Epoch(number))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_round_trip_and_order_by_number() {
+        let epochs = [1, 9, 10, 9_999_999_999, 10_000_000_000, u64::MAX];
+        let mut names: Vec<String> = epochs.iter().map(|e| segment(Epoch(*e))).collect();
+        names.sort();
+        let listing = Listing::of(names);
+        assert_eq!(listing.segments, epochs.map(Epoch));
+    }
+
+    #[test]
+    fn only_canonical_names_are_ours() {
+        let strays = [
+            "wal-1.jsonl",
+            "wal-00000000001.jsonl",
+            "wal-0000000000.jsonl",
+            "wal-+000000001.jsonl",
+            "wal-0000000001.json",
+            "snapshot-0000000001.jsonl",
+            "WAL-0000000001.jsonl",
+            "notes.txt",
+        ];
+        let listing = Listing::of(strays.iter().map(ToString::to_string).collect());
+        assert_eq!(listing.strays, strays);
+        assert!(listing.is_new());
+    }
+
+    #[test]
+    fn temporaries_are_unfinished_files_of_any_name() {
+        let listing = Listing::of(vec![LOCK.into(), temporary(&segment(Epoch(3)))]);
+        assert_eq!(listing.temporaries, ["wal-0000000003.jsonl.tmp"]);
+        assert!(listing.strays.is_empty());
+    }
+}

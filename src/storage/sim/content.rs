@@ -1,0 +1,109 @@
+//! The bytes of one file: a length and the pages that are not blank.
+//!
+//! No page and nothing inside a page lies at or behind the length, and what has no page reads as zeros. The disk side of a
+//! file is the one exception: writeback may have put a page there whose size record is still pending; see
+//! [`Inode`](super::inode::Inode).
+
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+
+use super::mixing::{hash128, mix128};
+use super::page::{PAGE_BYTES, PAGE_SIZE, Page, kept_of, page_of, within};
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Content {
+    len: u64,
+    pages: BTreeMap<u64, Page>,
+    hash: OnceLock<u128>,
+}
+
+impl Content {
+    pub(super) fn from_bytes(bytes: &[u8]) -> Self {
+        let mut content = Content::default();
+        for (index, chunk) in (0..).zip(bytes.chunks(PAGE_BYTES)) {
+            let mut page = [0; PAGE_BYTES];
+            page[..chunk.len()].copy_from_slice(chunk);
+            content.set_page(index, Some(Page::new(page)));
+        }
+        content.len = bytes.len() as u64;
+        content
+    }
+
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
+        let len = usize::try_from(self.len).expect("a file in memory fits");
+        let mut bytes = vec![0; len];
+        self.read(&mut bytes, 0);
+        bytes
+    }
+
+    pub(super) fn len(&self) -> u64 {
+        self.len
+    }
+
+    pub(super) fn page(&self, index: u64) -> Option<&Page> {
+        self.pages.get(&index)
+    }
+
+    pub(super) fn pages(&self) -> impl DoubleEndedIterator<Item = (u64, &Page)> {
+        self.pages.iter().map(|(index, page)| (*index, page))
+    }
+
+    /// Copies what there is from `offset` on and says how many bytes that was.
+    pub(super) fn read(&self, buf: &mut [u8], offset: u64) -> usize {
+        let left = self.len.saturating_sub(offset);
+        let count = usize::try_from(left).map_or(buf.len(), |left| left.min(buf.len()));
+        let (mut done, mut at) = (0, offset);
+        while done < count {
+            let start = within(at);
+            let part = (PAGE_BYTES - start).min(count - done);
+            let target = &mut buf[done..done + part];
+            match self.pages.get(&page_of(at)) {
+                Some(page) => target.copy_from_slice(&page.bytes()[start..start + part]),
+                None => target.fill(0),
+            }
+            done += part;
+            at += part as u64;
+        }
+        count
+    }
+
+    pub(super) fn set_page(&mut self, index: u64, page: Option<Page>) {
+        self.hash = OnceLock::new();
+        match page {
+            Some(page) if !page.is_blank() => self.pages.insert(index, page),
+            _ => self.pages.remove(&index),
+        };
+    }
+
+    /// Changes the length alone. The caller has cut, or knows that nothing lies behind.
+    pub(super) fn set_len(&mut self, len: u64) {
+        self.hash = OnceLock::new();
+        self.len = len;
+    }
+
+    /// Makes everything from byte `len` on zeros, without changing the length.
+    pub(super) fn cut(&mut self, len: u64) {
+        let behind = len.div_ceil(PAGE_SIZE);
+        if self.pages.range(behind..).next().is_some() {
+            self.hash = OnceLock::new();
+            self.pages.split_off(&behind);
+        }
+        let last = page_of(len);
+        if let Some(page) = self.pages.get(&last) {
+            let page = page.cut(kept_of(len, last));
+            self.set_page(last, page);
+        }
+    }
+
+    /// A hash of length and bytes; equal for equal contents however they came about.
+    pub(super) fn hash(&self) -> u128 {
+        *self.hash.get_or_init(|| {
+            let pages = self
+                .pages
+                .iter()
+                .map(|(index, page)| mix128(page.hash(), u128::from(*index)));
+            let sum = pages.fold(0u128, u128::wrapping_add);
+            mix128(sum, hash128(&self.len.to_le_bytes()))
+        })
+    }
+}

@@ -1,0 +1,335 @@
+//! What a power cut may leave of the bytes of one file.
+//!
+//! The two rules that tie lengths and pages together live here: what was written after a shrink survives only if the
+//! shrink did, and a shrink that survived takes what it cut away with it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::choice::{DeviceExtra, Fill, Tear};
+use super::content::Content;
+use super::image::FileImage;
+use super::inode::{Inode, InodeId, Version};
+use super::mixing::garbage_word;
+use super::page::{PAGE_BYTES, PAGE_SIZE, Page, SECTOR_BYTES, SECTORS, kept_of};
+
+/// One file at a power cut.
+#[derive(Clone, Debug)]
+pub(super) struct FileSpace {
+    inode: Arc<Inode>,
+    /// Whether pending records may survive at all.
+    open: bool,
+}
+
+/// Which of the pending lengths are possible, by number of steps from the durable one; both ends included.
+pub(super) type Window = (u32, u32);
+
+/// One way the bytes of a file may go.
+#[derive(Clone, Debug, Default)]
+pub(super) struct FileChoice {
+    pub(super) size: u32,
+    pub(super) pages: BTreeMap<u64, u32>,
+}
+
+/// What happens to the bytes beyond the choice of versions.
+#[derive(Clone, Copy)]
+pub(super) struct Damage<'a> {
+    pub(super) id: InodeId,
+    pub(super) tears: &'a [Tear],
+    pub(super) fill: Fill,
+    pub(super) device: &'a [DeviceExtra],
+}
+
+impl FileSpace {
+    pub(super) fn new(inode: Arc<Inode>, open: bool) -> Self {
+        FileSpace { inode, open }
+    }
+
+    pub(super) fn inode(&self) -> &Inode {
+        &self.inode
+    }
+
+    /// How many pending lengths there are to choose from.
+    pub(super) fn steps(&self) -> u32 {
+        match self.open {
+            true => count(self.inode.sizes.len()),
+            false => 0,
+        }
+    }
+
+    /// The pages with pending versions.
+    pub(super) fn pages(&self) -> impl Iterator<Item = (u64, &[Version])> {
+        let pages = self.inode.pages.iter().filter(|_| self.open);
+        pages.map(|(index, versions)| (*index, versions.as_slice()))
+    }
+
+    /// The length after `size` steps.
+    pub(super) fn len_at(&self, size: u32) -> u64 {
+        match size {
+            0 => self.inode.disk.len(),
+            size => self.inode.sizes[size as usize - 1].len,
+        }
+    }
+
+    /// The newest version, at most `version`, that may be there after `size` steps.
+    pub(super) fn permitted(&self, index: u64, version: u32, size: u32) -> u32 {
+        let Some(versions) = self.inode.pages.get(&index).filter(|_| self.open) else {
+            return 0;
+        };
+        let later = &self.inode.sizes[size as usize..];
+        let barrier = later.iter().find(|step| step.shrinks);
+        let barrier = barrier.map_or(u64::MAX, |step| step.record);
+        let legal = versions.partition_point(|entry| entry.record < barrier);
+        version.min(count(legal))
+    }
+
+    /// Version `version` of page `index` as the disk shows it after `size` steps: without what surviving shrinks cut, and
+    /// without what lies behind the end.
+    fn page_at(&self, index: u64, version: u32, size: u32) -> Option<Page> {
+        let (written, page) = match version {
+            0 => (0, self.inode.disk.page(index)),
+            version => {
+                let version = &self.inode.pages[&index][version as usize - 1];
+                (version.record, version.page.as_ref())
+            }
+        };
+        let kept = self.kept_at(index, written, size);
+        page.and_then(|page| page.cut(kept))
+    }
+
+    /// How many bytes of a page that record `written` wrote are left after `size` steps.
+    fn kept_at(&self, index: u64, written: u64, size: u32) -> usize {
+        let survived = self.inode.sizes[..size as usize].iter();
+        let cuts = survived.filter(|step| step.shrinks && step.record > written);
+        let shortest = cuts.map(|step| step.len).min().unwrap_or(u64::MAX);
+        kept_of(shortest.min(self.len_at(size)), index)
+    }
+
+    /// Brings a choice to the nearest legal one: the length into `window`, versions below what the length permits, and
+    /// nothing said about pages behind the end.
+    pub(super) fn settle(
+        &self,
+        size: u32,
+        pages: Option<&BTreeMap<u64, u32>>,
+        window: Window,
+    ) -> FileChoice {
+        let size = size.clamp(window.0, window.1);
+        let len = self.len_at(size);
+        let chosen = pages.into_iter().flatten();
+        let pages = chosen.filter_map(|(index, version)| {
+            let version = self.permitted(*index, *version, size);
+            (version > 0 && kept_of(len, *index) > 0).then_some((*index, version))
+        });
+        FileChoice {
+            size,
+            pages: pages.collect(),
+        }
+    }
+
+    /// The bytes that a settled choice leaves.
+    pub(super) fn image(&self, choice: &FileChoice, damage: &Damage<'_>) -> FileImage {
+        let inode = &self.inode;
+        let whole = inode.sizes.is_empty() && inode.pages.is_empty() && inode.disk_is_tidy();
+        if whole && damage.device.is_empty() {
+            return FileImage {
+                content: inode.disk.clone(),
+                unreadable: Arc::new(inode.unreadable.clone()),
+            };
+        }
+        let mut content = (*inode.disk).clone();
+        for step in &inode.sizes[..choice.size as usize] {
+            if step.shrinks {
+                content.cut(step.len);
+            }
+        }
+        for (index, _) in self.pages() {
+            let version = choice.pages.get(&index).copied().unwrap_or(0);
+            let page = self.page_at(index, version, choice.size);
+            content.set_page(
+                index,
+                self.with_fill(index, version, choice.size, page, damage),
+            );
+        }
+        self.tear(&mut content, choice, damage);
+        let mut unreadable = inode.unreadable.clone();
+        self.strike(&mut content, &mut unreadable, choice, damage);
+        let len = self.len_at(choice.size);
+        content.cut(len);
+        content.set_len(len);
+        FileImage {
+            content: Arc::new(content),
+            unreadable: Arc::new(unreadable),
+        }
+    }
+
+    /// Puts garbage where a page grew into the file and its data was lost. What a surviving shrink cut stays zeros.
+    fn with_fill(
+        &self,
+        index: u64,
+        version: u32,
+        size: u32,
+        page: Option<Page>,
+        damage: &Damage<'_>,
+    ) -> Option<Page> {
+        let Fill::Garbage(seed) = damage.fill else {
+            return page;
+        };
+        let from = kept_of(self.inode.disk.len(), index);
+        let to = self.kept_at(index, 0, size);
+        if version > 0 || self.inode.disk.page(index).is_some() && from == 0 || from >= to {
+            return page;
+        }
+        let mut bytes = page.map_or([0; PAGE_BYTES], |page| *page.bytes());
+        for (at, byte) in bytes.iter_mut().enumerate().take(to).skip(from) {
+            let place = index * PAGE_SIZE + at as u64;
+            let word = garbage_word(seed, damage.id.0, place / 8);
+            *byte = word.to_le_bytes()[at % 8];
+        }
+        Some(Page::new(bytes))
+    }
+
+    fn tear(&self, content: &mut Content, choice: &FileChoice, damage: &Damage<'_>) {
+        for tear in damage.tears.iter().filter(|tear| tear.inode == damage.id) {
+            let Some(newer) = choice.pages.get(&tear.page) else {
+                continue;
+            };
+            let older = tear.older.min(newer - 1);
+            let older_page = self.page_at(tear.page, older, choice.size);
+            let older_page = self.with_fill(tear.page, older, choice.size, older_page, damage);
+            let mut bytes = bytes_of(content.page(tear.page));
+            let older_bytes = bytes_of(older_page.as_ref());
+            for sector in (0..SECTORS).filter(|sector| tear.newer_sectors >> sector & 1 == 0) {
+                let range = sector * SECTOR_BYTES..(sector + 1) * SECTOR_BYTES;
+                bytes[range.clone()].copy_from_slice(&older_bytes[range]);
+            }
+            content.set_page(tear.page, Some(Page::new(bytes)));
+        }
+    }
+
+    fn strike(
+        &self,
+        content: &mut Content,
+        unreadable: &mut BTreeSet<u64>,
+        choice: &FileChoice,
+        damage: &Damage<'_>,
+    ) {
+        for extra in damage.device {
+            match *extra {
+                DeviceExtra::ShornSector {
+                    inode,
+                    page,
+                    sector,
+                    keep,
+                    older,
+                } if inode == damage.id => {
+                    let Some(newer) = choice.pages.get(&page) else {
+                        continue;
+                    };
+                    let older = self.page_at(page, older.min(newer - 1), choice.size);
+                    let start = usize::from(sector % 8) * SECTOR_BYTES;
+                    let range = start + usize::from(keep).min(SECTOR_BYTES)..start + SECTOR_BYTES;
+                    let mut bytes = bytes_of(content.page(page));
+                    bytes[range.clone()].copy_from_slice(&bytes_of(older.as_ref())[range]);
+                    content.set_page(page, Some(Page::new(bytes)));
+                }
+                DeviceExtra::UnreadableSector {
+                    inode,
+                    page,
+                    sector,
+                } if inode == damage.id => {
+                    let sector = page * (SECTORS as u64) + u64::from(sector % 8);
+                    unreadable.insert(sector);
+                }
+                DeviceExtra::Revert { inode, page } if inode == damage.id => {
+                    let superseded = self.inode.superseded.as_ref();
+                    let older = superseded.and_then(|pages| pages.get(&page));
+                    if let Some(older) = older.filter(|_| !choice.pages.contains_key(&page)) {
+                        content.set_page(page, older.clone());
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// For each page that lies in the file after `size` steps and has pending versions: the versions that differ, oldest first.
+    pub(super) fn options_at(&self, size: u32) -> Vec<(u64, Vec<u32>)> {
+        let len = self.len_at(size);
+        let pages = self.pages().filter(|(index, _)| kept_of(len, *index) > 0);
+        let options = pages.map(|(index, versions)| {
+            let newest = self.permitted(index, count(versions.len()), size);
+            let mut seen = BTreeSet::new();
+            let versions = (0..=newest).filter(|version| {
+                let page = self.page_at(index, *version, size);
+                let page = page.filter(|page| !page.is_blank());
+                seen.insert(page.map(|page| page.hash()))
+            });
+            (index, versions.collect())
+        });
+        options.collect()
+    }
+
+    /// How many combinations of lengths in `window` and versions there are, saturating.
+    pub(super) fn count(&self, window: Window) -> u64 {
+        let mut total = 0u64;
+        for size in (window.0..=window.1).rev() {
+            let options = self.options_at(size);
+            let factors = options.iter().map(|(_, versions)| versions.len() as u64);
+            total = total.saturating_add(factors.fold(1, u64::saturating_mul));
+            if total == u64::MAX {
+                break;
+            }
+        }
+        total
+    }
+
+    /// All different contents, in a fixed order. Call it only when [`count`](Self::count) is small.
+    pub(super) fn contents(&self, id: InodeId, window: Window) -> Vec<(FileChoice, FileImage)> {
+        let undamaged = Damage {
+            id,
+            tears: &[],
+            fill: Fill::Zeros,
+            device: &[],
+        };
+        let mut seen = BTreeSet::new();
+        let mut contents = Vec::new();
+        for size in window.0..=window.1 {
+            let options = self.options_at(size);
+            let mut digits = vec![0; options.len()];
+            loop {
+                let pages = options.iter().zip(&digits);
+                let pages = pages.map(|((index, versions), digit)| (*index, versions[*digit]));
+                let pages = pages.filter(|(_, version)| *version > 0).collect();
+                let choice = FileChoice { size, pages };
+                let image = self.image(&choice, &undamaged);
+                if seen.insert(image.hash()) {
+                    contents.push((choice, image));
+                }
+                if !advance(&mut digits, |place| options[place].1.len()) {
+                    break;
+                }
+            }
+        }
+        contents
+    }
+}
+
+/// Counts `digits` up by one, the last one fastest. `false` when they have all been through.
+pub(super) fn advance(digits: &mut [usize], base: impl Fn(usize) -> usize) -> bool {
+    for place in (0..digits.len()).rev() {
+        digits[place] += 1;
+        if digits[place] < base(place) {
+            return true;
+        }
+        digits[place] = 0;
+    }
+    false
+}
+
+pub(super) fn count(len: usize) -> u32 {
+    u32::try_from(len).unwrap_or(u32::MAX)
+}
+
+fn bytes_of(page: Option<&Page>) -> [u8; PAGE_BYTES] {
+    page.map_or([0; PAGE_BYTES], |page| *page.bytes())
+}

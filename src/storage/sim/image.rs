@@ -1,0 +1,163 @@
+//! What a disk holds when nothing is pending: names, files and bytes.
+//!
+//! Images share their pages with each other and with the disk that they come from. Two images are equal when names, bytes
+//! and unreadable sectors are, and when the same names are links to one file: a program cannot tell them apart.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+
+use super::content::Content;
+use super::disk::Disk;
+use super::inode::InodeId;
+use super::mixing::{hash128, mix128};
+use super::names::Directory;
+use super::profile::Profile;
+
+/// One directory of files. Cheap to clone and to compare.
+#[derive(Clone)]
+pub struct Image {
+    pub(super) names: Arc<Directory>,
+    /// Sorted by number; only files that have a name.
+    pub(super) files: Vec<(InodeId, FileImage)>,
+    hash: u128,
+}
+
+/// The bytes of one file, whatever its names are.
+#[derive(Clone, Debug)]
+pub(super) struct FileImage {
+    pub(super) content: Arc<Content>,
+    pub(super) unreadable: Arc<BTreeSet<u64>>,
+}
+
+impl FileImage {
+    pub(super) fn new(content: Arc<Content>) -> Self {
+        FileImage {
+            content,
+            unreadable: Arc::default(),
+        }
+    }
+
+    pub(super) fn hash(&self) -> u128 {
+        let sectors = self.unreadable.iter();
+        sectors.fold(self.content.hash(), |hash, sector| {
+            mix128(hash, u128::from(*sector))
+        })
+    }
+}
+
+/// Hashes of the names of each file, added up.
+pub(super) type NameHashes = Vec<(InodeId, u128)>;
+
+pub(super) fn name_hashes(names: &Directory) -> NameHashes {
+    let mut hashes: BTreeMap<InodeId, u128> = BTreeMap::new();
+    for (name, inode) in names {
+        let hash = hashes.entry(*inode).or_default();
+        *hash = hash.wrapping_add(mix128(hash128(name.as_bytes()), 1));
+    }
+    hashes.into_iter().collect()
+}
+
+impl Image {
+    /// `files` holds exactly the files of `hashes`, in the same order.
+    pub(super) fn assemble(
+        names: Arc<Directory>,
+        hashes: &NameHashes,
+        files: Vec<(InodeId, FileImage)>,
+    ) -> Self {
+        debug_assert!(hashes.iter().map(|h| h.0).eq(files.iter().map(|f| f.0)));
+        let parts = hashes.iter().zip(&files);
+        let hash = parts.fold(0u128, |sum, ((_, names), (_, file))| {
+            sum.wrapping_add(mix128(file.hash(), *names))
+        });
+        Image { names, files, hash }
+    }
+
+    /// An image of these files.
+    #[must_use]
+    pub fn from_files<N: AsRef<str>, B: AsRef<[u8]>>(
+        files: impl IntoIterator<Item = (N, B)>,
+    ) -> Self {
+        let mut names = Directory::new();
+        let mut contents = Vec::new();
+        for (number, (name, bytes)) in (1..).zip(files) {
+            let inode = InodeId(number);
+            names.insert(Arc::from(name.as_ref()), inode);
+            let content = Arc::new(Content::from_bytes(bytes.as_ref()));
+            contents.push((inode, FileImage::new(content)));
+        }
+        let hashes = name_hashes(&names);
+        contents.retain(|(inode, _)| names.values().any(|id| id == inode));
+        Image::assemble(Arc::new(names), &hashes, contents)
+    }
+
+    /// The bytes of every file, by name.
+    #[must_use]
+    pub fn to_files(&self) -> BTreeMap<String, Vec<u8>> {
+        let names = self.names.iter();
+        let files = names.map(|(name, inode)| (name.to_string(), self.content(*inode).to_bytes()));
+        files.collect()
+    }
+
+    /// The names, in bytewise order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.names.keys().map(|name| &**name)
+    }
+
+    /// The bytes of a file, if it is there.
+    #[must_use]
+    pub fn read(&self, name: &str) -> Option<Vec<u8>> {
+        let inode = self.names.get(name)?;
+        Some(self.content(*inode).to_bytes())
+    }
+
+    /// The length of a file in bytes, if it is there.
+    #[must_use]
+    pub fn len_of(&self, name: &str) -> Option<u64> {
+        let inode = self.names.get(name)?;
+        Some(self.content(*inode).len())
+    }
+
+    /// The file that a name stands for. Two names of one file give the same number.
+    #[must_use]
+    pub fn inode(&self, name: &str) -> Option<InodeId> {
+        self.names.get(name).copied()
+    }
+
+    /// A hash of everything that equality compares; the same on every machine.
+    #[must_use]
+    pub fn hash128(&self) -> u128 {
+        self.hash
+    }
+
+    /// A disk on which exactly this is durable and nothing is pending.
+    #[must_use]
+    pub fn disk(&self, profile: Profile) -> Disk {
+        Disk::from_image(self, profile)
+    }
+
+    fn content(&self, inode: InodeId) -> &Content {
+        let place = self.files.binary_search_by_key(&inode, |(id, _)| *id);
+        &self.files[place.expect("every name has its file")]
+            .1
+            .content
+    }
+}
+
+impl PartialEq for Image {
+    fn eq(&self, other: &Self) -> bool {
+        self.hash == other.hash
+    }
+}
+
+impl Eq for Image {}
+
+impl fmt::Debug for Image {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let files = self.names.iter().map(|(name, inode)| {
+            let content = self.content(*inode);
+            (name, (inode.0, content.len(), content.hash() as u64 as u32))
+        });
+        f.debug_map().entries(files).finish()
+    }
+}

@@ -1,0 +1,268 @@
+//! One file: its live bytes, its durable bytes, and the records between the two.
+//!
+//! ```text
+//! live      what reads and `len` answer
+//! disk      what is durable (v0 of every page, and the durable length)
+//! sizes     pending lengths, in order: every step that the disk may show on the way
+//! pages     pending versions of each page, in order; the last one is the live page
+//! unsaved   pages that a failed sync left clean but different: nothing pending, and live is not what is on disk
+//! ```
+//!
+//! Records are compared by their numbers: a version with a larger number than a shrink was written after it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::content::Content;
+use super::page::{PAGE_BYTES, PAGE_SIZE, Page, SECTOR_SIZE, kept_of, page_of, within};
+
+/// The number of a file, in order of creation. It stays with the file whatever its names are.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct InodeId(pub u64);
+
+impl fmt::Display for InodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#{}", self.0)
+    }
+}
+
+/// Hands out the numbers of pending records.
+#[derive(Clone, Debug, Default)]
+pub(super) struct RecordNumbers(u64);
+
+impl RecordNumbers {
+    pub(super) fn next(&mut self) -> u64 {
+        self.0 += 1;
+        self.0
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SizeCause {
+    Write,
+    SetLen,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct SizeStep {
+    pub(super) record: u64,
+    pub(super) len: u64,
+    pub(super) cause: SizeCause,
+    pub(super) shrinks: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Version {
+    pub(super) record: u64,
+    /// `None` is a page of zeros.
+    pub(super) page: Option<Page>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Inode {
+    pub(super) live: Arc<Content>,
+    pub(super) disk: Arc<Content>,
+    pub(super) sizes: Vec<SizeStep>,
+    pub(super) pages: BTreeMap<u64, Vec<Version>>,
+    pub(super) unsaved: BTreeSet<u64>,
+    /// Sectors of the device that cannot be read until they are written again.
+    pub(super) unreadable: BTreeSet<u64>,
+    /// What the disk had before the last commit of a page; kept only where a device may take a page back.
+    pub(super) superseded: Option<BTreeMap<u64, Option<Page>>>,
+    /// How many live names the file has.
+    pub(super) links: u32,
+    /// How many failed syncs other handles have to be told of.
+    pub(super) sync_errors: u64,
+}
+
+impl Inode {
+    /// A file all of whose bytes are durable.
+    pub(super) fn settled(content: Arc<Content>) -> Self {
+        Inode {
+            live: content.clone(),
+            disk: content,
+            ..Inode::default()
+        }
+    }
+
+    pub(super) fn is_dirty(&self) -> bool {
+        !self.sizes.is_empty() || !self.pages.is_empty()
+    }
+
+    /// Writes `bytes` at `offset`: a new version of every page it touches, and every page-aligned length on the way.
+    pub(super) fn write(&mut self, records: &mut RecordNumbers, bytes: &[u8], offset: u64) {
+        let end = offset + bytes.len() as u64;
+        let (mut at, mut rest) = (offset, bytes);
+        while !rest.is_empty() {
+            let start = within(at);
+            let (part, behind) = rest.split_at(rest.len().min(PAGE_BYTES - start));
+            let index = page_of(at);
+            let mut page = match self.live.page(index) {
+                Some(page) => *page.bytes(),
+                None => [0; PAGE_BYTES],
+            };
+            page[start..start + part.len()].copy_from_slice(part);
+            let page = Some(Page::new(page));
+            self.set_live_page(index, page.clone());
+            let record = records.next();
+            let versions = self.pages.entry(index).or_default();
+            versions.push(Version { record, page });
+            self.unsaved.remove(&index);
+            at += part.len() as u64;
+            rest = behind;
+            if at > self.live.len() {
+                Arc::make_mut(&mut self.live).set_len(at);
+                self.sizes.push(SizeStep {
+                    record: records.next(),
+                    len: at,
+                    cause: SizeCause::Write,
+                    shrinks: false,
+                });
+            }
+        }
+        if !self.unreadable.is_empty() {
+            let sectors = offset / SECTOR_SIZE..end.div_ceil(SECTOR_SIZE);
+            self.unreadable.retain(|sector| !sectors.contains(sector));
+        }
+    }
+
+    /// Changes the length: one record, also when the length stays the same.
+    pub(super) fn set_len(&mut self, records: &mut RecordNumbers, len: u64) {
+        let shrinks = len < self.live.len();
+        let live = Arc::make_mut(&mut self.live);
+        if shrinks {
+            live.cut(len);
+        }
+        live.set_len(len);
+        self.sizes.push(SizeStep {
+            record: records.next(),
+            len,
+            cause: SizeCause::SetLen,
+            shrinks,
+        });
+    }
+
+    /// Makes everything durable: what a sync that works does.
+    pub(super) fn commit_all(&mut self) {
+        self.commit_sizes(self.sizes.len());
+        let written: Vec<u64> = self.pages.keys().copied().collect();
+        for index in written {
+            let page = self.live.page(index).cloned();
+            self.commit_page(index, page);
+            self.reach(index);
+        }
+        self.pages.clear();
+    }
+
+    /// Commits the first `count` pending lengths, and with each shrink the cut that it makes.
+    pub(super) fn commit_sizes(&mut self, count: usize) {
+        if count == 0 {
+            return;
+        }
+        let disk = Arc::make_mut(&mut self.disk);
+        for step in self.sizes.drain(..count) {
+            if step.shrinks {
+                disk.cut(step.len);
+                cut_versions(&mut self.pages, &step);
+            }
+            disk.set_len(step.len);
+        }
+    }
+
+    /// Makes `page` the durable version of page `index`. The caller takes care of what is pending.
+    pub(super) fn commit_page(&mut self, index: u64, page: Option<Page>) {
+        if let Some(superseded) = &mut self.superseded {
+            superseded.insert(index, self.disk.page(index).cloned());
+        }
+        Arc::make_mut(&mut self.disk).set_page(index, page);
+    }
+
+    /// A page that reaches the disk brings the length up to its end, at most the live one: this is what brings back a
+    /// length that a failed sync lost.
+    pub(super) fn reach(&mut self, index: u64) {
+        let end = (index + 1).saturating_mul(PAGE_SIZE).min(self.live.len());
+        if end > self.disk.len() && end > index * PAGE_SIZE {
+            Arc::make_mut(&mut self.disk).set_len(end);
+        }
+    }
+
+    /// The record number of the oldest pending shrink, or the largest number there is.
+    pub(super) fn first_shrink(&self) -> u64 {
+        let shrink = self.sizes.iter().find(|step| step.shrinks);
+        shrink.map_or(u64::MAX, |step| step.record)
+    }
+
+    /// Background writeback of the current version of one page. `false`: nothing pending, or written after a pending shrink.
+    pub(super) fn write_back_page(&mut self, index: u64) -> bool {
+        let first_shrink = self.first_shrink();
+        let Some(last) = self.pages.get(&index).and_then(|versions| versions.last()) else {
+            return false;
+        };
+        if last.record > first_shrink {
+            return false;
+        }
+        let page = last.page.clone();
+        self.pages.remove(&index);
+        self.commit_page(index, page);
+        true
+    }
+
+    /// Background writeback of the oldest pending length, if a write caused it.
+    pub(super) fn write_back_size(&mut self) -> bool {
+        let oldest = self.sizes.first();
+        if oldest.is_none_or(|step| step.cause == SizeCause::SetLen) {
+            return false;
+        }
+        self.commit_sizes(1);
+        true
+    }
+
+    /// How many pending lengths lead up to the last `set_len`, that one included.
+    pub(super) fn sizes_to_last_set_len(&self) -> usize {
+        let last = self
+            .sizes
+            .iter()
+            .rposition(|step| step.cause == SizeCause::SetLen);
+        last.map_or(0, |index| index + 1)
+    }
+
+    /// Whether nothing durable lies behind the durable length. Writeback may put pages there ahead of their length.
+    pub(super) fn disk_is_tidy(&self) -> bool {
+        let last = self.disk.pages().next_back();
+        last.is_none_or(|(index, page)| {
+            let kept = kept_of(self.disk.len(), index);
+            page.bytes()[kept..].iter().all(|byte| *byte == 0)
+        })
+    }
+
+    pub(super) fn set_live_page(&mut self, index: u64, page: Option<Page>) {
+        Arc::make_mut(&mut self.live).set_page(index, page);
+    }
+
+    /// Whether a read of `len` bytes at `offset` meets a sector that cannot be read.
+    pub(super) fn hits_unreadable(&self, offset: u64, len: u64) -> bool {
+        if self.unreadable.is_empty() || len == 0 {
+            return false;
+        }
+        let sectors = offset / SECTOR_SIZE..(offset + len).div_ceil(SECTOR_SIZE);
+        self.unreadable.range(sectors).next().is_some()
+    }
+}
+
+/// Versions older than a shrink lose what it cut.
+fn cut_versions(pages: &mut BTreeMap<u64, Vec<Version>>, shrink: &SizeStep) {
+    for (index, versions) in pages.range_mut(page_of(shrink.len)..) {
+        let kept = kept_of(shrink.len, *index);
+        for version in versions {
+            if version.record < shrink.record {
+                version.page = version.page.as_ref().and_then(|page| page.cut(kept));
+            }
+        }
+    }
+}

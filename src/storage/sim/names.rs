@@ -1,0 +1,120 @@
+//! The directory: what it says now, what is durable, and the name records between the two.
+//!
+//! A record stays in the list, in order, until everything before it is durable too. So a name that was committed out of
+//! order (a Btrfs file sync does that) is still applied at its place: an older pending removal of the same name cannot
+//! take it away.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::choice::NameOutcome;
+use super::inode::InodeId;
+
+pub(super) type Directory = BTreeMap<Arc<str>, InodeId>;
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Names {
+    /// Shared with images and snapshots; copied when it changes.
+    pub(super) live: Arc<Directory>,
+    pub(super) disk: Arc<Directory>,
+    pub(super) pending: Vec<NameRecord>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct NameRecord {
+    pub(super) record: u64,
+    pub(super) change: NameChange,
+    /// Committed ahead of an older record.
+    pub(super) durable: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum NameChange {
+    Create {
+        name: Arc<str>,
+        inode: InodeId,
+    },
+    Remove {
+        name: Arc<str>,
+    },
+    Rename {
+        from: Arc<str>,
+        to: Arc<str>,
+        inode: InodeId,
+    },
+}
+
+impl NameChange {
+    /// The file that gets a new name by this change.
+    pub(super) fn names_inode(&self) -> Option<InodeId> {
+        match self {
+            NameChange::Create { inode, .. } | NameChange::Rename { inode, .. } => Some(*inode),
+            NameChange::Remove { .. } => None,
+        }
+    }
+
+    /// Applies the change to `directory` as far as `outcome` says; `None` is the old state.
+    pub(super) fn apply(&self, directory: &mut Directory, outcome: Option<NameOutcome>) {
+        let Some(outcome) = outcome else { return };
+        match self {
+            NameChange::Create { name, inode } => {
+                directory.insert(name.clone(), *inode);
+            }
+            NameChange::Remove { name } => {
+                directory.remove(name);
+            }
+            NameChange::Rename { from, to, inode } => {
+                if outcome != NameOutcome::Both {
+                    directory.remove(from);
+                }
+                if outcome != NameOutcome::Neither {
+                    directory.insert(to.clone(), *inode);
+                }
+            }
+        }
+    }
+}
+
+impl Names {
+    pub(super) fn change(&mut self, record: u64, change: NameChange) {
+        change.apply(Arc::make_mut(&mut self.live), Some(NameOutcome::New));
+        self.pending.push(NameRecord {
+            record,
+            change,
+            durable: false,
+        });
+    }
+
+    pub(super) fn commit_all(&mut self) {
+        if self.pending.is_empty() {
+            return;
+        }
+        self.pending.clear();
+        self.disk = self.live.clone();
+    }
+
+    /// Commits the records for which `choose` says so, wherever they stand.
+    pub(super) fn commit_where(&mut self, mut choose: impl FnMut(&NameRecord) -> bool) {
+        for entry in &mut self.pending {
+            entry.durable = entry.durable || choose(entry);
+        }
+        let done = self.pending.iter().take_while(|entry| entry.durable);
+        let done = done.count();
+        if done > 0 {
+            let disk = Arc::make_mut(&mut self.disk);
+            for entry in self.pending.drain(..done) {
+                entry.change.apply(disk, Some(NameOutcome::New));
+            }
+        }
+    }
+
+    /// Whether the file has a name now, or may have one after a power cut.
+    pub(super) fn mention(&self, inode: InodeId) -> bool {
+        self.live.values().any(|id| *id == inode)
+            || self.disk.values().any(|id| *id == inode)
+            || self
+                .pending
+                .iter()
+                .any(|entry| entry.change.names_inode() == Some(inode))
+    }
+}

@@ -1,0 +1,410 @@
+//! Everything that one power cut may leave: the decisions, and the image of each choice.
+//!
+//! Names, lengths and pages are decided each on their own; the rules that tie them together are applied here, so that any
+//! vector of decisions, and any [`Choice`], stands for a legal image.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::choice::{
+    About, Choice, Decision, DeviceExtra, DevicePoint, NameOutcome, Tear, TearPoint,
+};
+use super::disk::{Change, Disk};
+use super::file_space::{Damage, FileChoice, FileSpace, Window, count};
+use super::image::{Image, name_hashes};
+use super::inode::{InodeId, SizeCause};
+use super::names::{Directory, NameChange, NameRecord};
+use super::page::PAGE_SIZE;
+use super::profile::Profile;
+
+/// The images that a power cut may leave.
+#[derive(Clone, Debug)]
+pub struct ImageSpace {
+    profile: Profile,
+    base: Arc<Directory>,
+    pub(super) records: Vec<NameRecord>,
+    /// Every file that may have a name afterwards.
+    pub(super) files: BTreeMap<InodeId, FileSpace>,
+    /// `linux-ordered` only: name records and `set_len` of all files, in order.
+    pub(super) metadata: Vec<Metadata>,
+}
+
+/// One entry of the journal of an ordered file system.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Metadata {
+    pub(super) record: u64,
+    pub(super) what: MetadataKind,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum MetadataKind {
+    /// Index into the name records.
+    Name(usize),
+    /// The file, and how many of its lengths are reached with this one.
+    SetLen(InodeId, u32),
+}
+
+/// A directory that may be left, and what it says about lengths.
+#[derive(Clone, Debug)]
+pub(super) struct Frame {
+    pub(super) names: Arc<Directory>,
+    pub(super) outcomes: BTreeMap<u64, NameOutcome>,
+    pub(super) windows: BTreeMap<InodeId, Window>,
+}
+
+/// One decision and the numbers of the records that it lets survive, option by option from 1.
+pub(super) struct Point {
+    pub(super) about: About,
+    pub(super) records: Vec<u64>,
+}
+
+impl ImageSpace {
+    /// `inside` is the call that the power cut interrupts. It matters for `strict` alone: there nothing pending survives,
+    /// except what the interrupted sync was about to make durable.
+    pub(super) fn new(disk: &Disk, inside: Option<&Change>) -> Self {
+        let profile = disk.profile();
+        let strict = profile == Profile::Strict;
+        let names_open = !strict || matches!(inside, Some(Change::SyncDir));
+        let synced = match inside {
+            Some(Change::SyncData { inode }) => Some(*inode),
+            _ => None,
+        };
+        let records = match names_open {
+            true => disk.names.pending.clone(),
+            false => Vec::new(),
+        };
+        let new_names = records.iter().filter_map(|r| r.change.names_inode());
+        let reachable: BTreeSet<InodeId> =
+            disk.names.disk.values().copied().chain(new_names).collect();
+        let files = reachable.into_iter().map(|id| {
+            let open = !strict || synced == Some(id);
+            (id, FileSpace::new(disk.inodes[&id].clone(), open))
+        });
+        let mut space = ImageSpace {
+            profile,
+            base: disk.names.disk.clone(),
+            records,
+            files: files.collect(),
+            metadata: Vec::new(),
+        };
+        if profile == Profile::LinuxOrdered {
+            space.metadata = space.journal();
+        }
+        space
+    }
+
+    /// The profile whose rules apply.
+    #[must_use]
+    pub fn profile(&self) -> Profile {
+        self.profile
+    }
+
+    fn journal(&self) -> Vec<Metadata> {
+        let names = self
+            .records
+            .iter()
+            .enumerate()
+            .map(|(index, entry)| Metadata {
+                record: entry.record,
+                what: MetadataKind::Name(index),
+            });
+        let mut journal: Vec<Metadata> = names.collect();
+        for (id, file) in &self.files {
+            for (reached, step) in (1..).zip(&file.inode().sizes) {
+                if step.cause == SizeCause::SetLen {
+                    journal.push(Metadata {
+                        record: step.record,
+                        what: MetadataKind::SetLen(*id, reached),
+                    });
+                }
+            }
+        }
+        journal.sort_by_key(|entry| entry.record);
+        journal
+    }
+
+    /// What may become of a name record, besides the old state: the mildest first, everything last.
+    pub(super) fn outcomes(&self, entry: &NameRecord) -> &'static [NameOutcome] {
+        use NameOutcome::{Both, Neither, New};
+        let rename = matches!(entry.change, NameChange::Rename { .. });
+        match rename && !entry.durable {
+            true if self.profile.rename_may_leave_neither() => &[Both, Neither, New],
+            true if self.profile.rename_may_leave_both() => &[Both, New],
+            _ => &[New],
+        }
+    }
+
+    pub(super) fn points(&self) -> Vec<Point> {
+        let mut points = Vec::new();
+        if self.profile == Profile::LinuxOrdered {
+            let records: Vec<u64> = self.metadata.iter().map(|entry| entry.record).collect();
+            if !records.is_empty() {
+                let about = About::Metadata;
+                points.push(Point { about, records });
+            }
+        } else {
+            for entry in self.records.iter().filter(|entry| !entry.durable) {
+                let record = entry.record;
+                points.push(Point {
+                    about: About::Name { record },
+                    records: vec![record; self.outcomes(entry).len()],
+                });
+            }
+        }
+        for (id, file) in &self.files {
+            if file.steps() > 0 {
+                points.push(Point {
+                    about: About::Size { inode: *id },
+                    records: file.inode().sizes.iter().map(|step| step.record).collect(),
+                });
+            }
+            points.extend(file.pages().map(|(page, versions)| Point {
+                about: About::Page { inode: *id, page },
+                records: versions.iter().map(|version| version.record).collect(),
+            }));
+        }
+        points
+    }
+
+    /// What there is to decide, in a fixed order: names, then file by file the length and the pages.
+    #[must_use]
+    pub fn decisions(&self) -> Vec<Decision> {
+        let points = self.points().into_iter().map(|point| Decision {
+            about: point.about,
+            options: count(point.records.len()) + 1,
+        });
+        points.collect()
+    }
+
+    /// The choice that a vector of decisions stands for. A missing decision is 0, one that is too large is the last option;
+    /// what contradicts another one is brought to the nearest legal value.
+    #[must_use]
+    pub fn resolve(&self, options: &[u32]) -> Choice {
+        let mut choice = Choice::default();
+        let mut survived = 0;
+        let points = self.points();
+        for (point, option) in points.iter().zip(options) {
+            let option = (*option).min(count(point.records.len()));
+            if option == 0 {
+                continue;
+            }
+            match point.about {
+                About::Metadata => survived = option as usize,
+                About::Name { record } => {
+                    let entry = self.records.iter().find(|entry| entry.record == record);
+                    let entry = entry.expect("the point was made from this record");
+                    let outcome = self.outcomes(entry)[option as usize - 1];
+                    choice.names.insert(record, outcome);
+                }
+                About::Size { inode } => {
+                    choice.sizes.insert(inode, option);
+                }
+                About::Page { inode, page } => {
+                    let pages = choice.pages.entry(inode).or_default();
+                    pages.insert(page, option);
+                }
+            }
+        }
+        let frame = match self.profile {
+            Profile::LinuxOrdered => self.prefix_frame(survived),
+            _ => self.frame(&choice.names),
+        };
+        self.settle_files(&frame, &choice).into_choice(frame)
+    }
+
+    /// The image that a choice leaves. A choice that is not legal is brought to the nearest one that is.
+    #[must_use]
+    pub fn image(&self, choice: &Choice) -> Image {
+        let frame = self.frame_of(choice);
+        let files = self.settle_files(&frame, choice);
+        let hashes = name_hashes(&frame.names);
+        let tears = choice.tears.iter();
+        let tears = tears.filter(|tear| self.may_tear(tear.inode, tear.page));
+        let tears: Vec<Tear> = tears.cloned().collect();
+        let device: &[DeviceExtra] = match self.profile {
+            Profile::HostileDevice => &choice.device,
+            _ => &[],
+        };
+        let images = hashes.iter().map(|(id, _)| {
+            let damage = Damage {
+                id: *id,
+                tears: &tears,
+                fill: choice.fill,
+                device,
+            };
+            (*id, self.files[id].image(&files.0[id], &damage))
+        });
+        let images = images.collect();
+        Image::assemble(frame.names, &hashes, images)
+    }
+
+    /// The same choice with nothing in it that changes nothing, and nothing that is not legal. Tears, fill and device
+    /// extras stay as they are.
+    #[must_use]
+    pub fn settle(&self, choice: &Choice) -> Choice {
+        let frame = self.frame_of(choice);
+        let settled = self.settle_files(&frame, choice).into_choice(frame);
+        Choice {
+            tears: choice.tears.clone(),
+            fill: choice.fill,
+            device: choice.device.clone(),
+            ..settled
+        }
+    }
+
+    fn settle_files(&self, frame: &Frame, choice: &Choice) -> SettledFiles {
+        let files = self.files.iter().map(|(id, file)| {
+            let size = choice.sizes.get(id).copied().unwrap_or(0);
+            let window = frame.window(*id, file);
+            (*id, file.settle(size, choice.pages.get(id), window))
+        });
+        SettledFiles(files.collect())
+    }
+
+    /// The directory and the lengths that a choice permits.
+    fn frame_of(&self, choice: &Choice) -> Frame {
+        if self.profile != Profile::LinuxOrdered {
+            return self.frame(&choice.names);
+        }
+        let survived = self.metadata.iter().take_while(|entry| match entry.what {
+            MetadataKind::Name(index) => choice.names.contains_key(&self.records[index].record),
+            MetadataKind::SetLen(inode, reached) => choice
+                .sizes
+                .get(&inode)
+                .is_some_and(|size| *size >= reached),
+        });
+        self.prefix_frame(survived.count())
+    }
+
+    fn frame(&self, chosen: &BTreeMap<u64, NameOutcome>) -> Frame {
+        let mut names = self.base.clone();
+        let mut outcomes = BTreeMap::new();
+        for entry in &self.records {
+            let legal = self.outcomes(entry);
+            let outcome = match chosen.get(&entry.record) {
+                _ if entry.durable => NameOutcome::New,
+                Some(outcome) if legal.contains(outcome) => *outcome,
+                Some(_) => NameOutcome::New,
+                None => continue,
+            };
+            entry.change.apply(Arc::make_mut(&mut names), Some(outcome));
+            if !entry.durable {
+                outcomes.insert(entry.record, outcome);
+            }
+        }
+        Frame {
+            names,
+            outcomes,
+            windows: BTreeMap::new(),
+        }
+    }
+
+    /// The frame in which the first `survived` metadata records are durable and the others are not.
+    pub(super) fn prefix_frame(&self, survived: usize) -> Frame {
+        let mut names = self.base.clone();
+        let mut outcomes = BTreeMap::new();
+        let mut windows = BTreeMap::new();
+        for (place, entry) in self.metadata.iter().enumerate() {
+            match entry.what {
+                MetadataKind::Name(index) if place < survived => {
+                    let change = &self.records[index].change;
+                    change.apply(Arc::make_mut(&mut names), Some(NameOutcome::New));
+                    outcomes.insert(entry.record, NameOutcome::New);
+                }
+                MetadataKind::Name(_) => {}
+                MetadataKind::SetLen(inode, reached) => {
+                    let steps = self.files[&inode].steps();
+                    let window = windows.entry(inode).or_insert((0, steps));
+                    if place < survived {
+                        window.0 = reached;
+                    } else {
+                        window.1 = window.1.min(reached - 1);
+                    }
+                }
+            }
+        }
+        Frame {
+            names,
+            outcomes,
+            windows,
+        }
+    }
+
+    /// The pages that a power cut may tear.
+    #[must_use]
+    pub fn tear_points(&self) -> Vec<TearPoint> {
+        let files = self.files.iter();
+        let points = files.flat_map(|(inode, file)| {
+            let pages = file
+                .pages()
+                .filter(|(page, _)| self.may_tear(*inode, *page));
+            pages.map(|(page, versions)| TearPoint {
+                inode: *inode,
+                page,
+                versions: count(versions.len()),
+            })
+        });
+        points.collect()
+    }
+
+    /// Btrfs never overwrites a page in place, so only a page that is new can be torn there.
+    fn may_tear(&self, inode: InodeId, page: u64) -> bool {
+        let Some(file) = self.files.get(&inode) else {
+            return false;
+        };
+        self.profile != Profile::BtrfsLike || page * PAGE_SIZE >= file.len_at(0)
+    }
+
+    /// The places where a bad device may strike. Empty for every profile but `hostile-device`.
+    #[must_use]
+    pub fn device_points(&self) -> Vec<DevicePoint> {
+        let mut points = Vec::new();
+        if self.profile != Profile::HostileDevice {
+            return points;
+        }
+        for (id, file) in &self.files {
+            let pending: BTreeMap<u64, u32> = file
+                .pages()
+                .map(|(page, versions)| (page, count(versions.len())))
+                .collect();
+            let superseded = file.inode().superseded.as_ref();
+            let stored = file.inode().disk.pages().map(|(page, _)| page);
+            let pages: BTreeSet<u64> = stored.chain(pending.keys().copied()).collect();
+            points.extend(pages.into_iter().map(|page| DevicePoint {
+                inode: *id,
+                page,
+                versions: pending.get(&page).copied().unwrap_or(0),
+                can_revert: superseded.is_some_and(|pages| pages.contains_key(&page)),
+            }));
+        }
+        points
+    }
+}
+
+struct SettledFiles(BTreeMap<InodeId, FileChoice>);
+
+impl SettledFiles {
+    fn into_choice(self, frame: Frame) -> Choice {
+        let mut choice = Choice {
+            names: frame.outcomes,
+            ..Choice::default()
+        };
+        for (id, file) in self.0 {
+            if file.size > 0 {
+                choice.sizes.insert(id, file.size);
+            }
+            if !file.pages.is_empty() {
+                choice.pages.insert(id, file.pages);
+            }
+        }
+        choice
+    }
+}
+
+impl Frame {
+    /// The lengths that the frame permits for a file.
+    pub(super) fn window(&self, id: InodeId, file: &FileSpace) -> Window {
+        let window = self.windows.get(&id).copied();
+        window.unwrap_or((0, file.steps()))
+    }
+}

@@ -1,0 +1,186 @@
+//! Checkpoint: rotate, then snapshot, then prune, in that order.
+//!
+//! ```text
+//! begin   rotate │ copy the state          between two batches; the boundary is durable
+//! write   tmp │ sync │ rename │ sync_dir   appends to the new epoch go on meanwhile
+//! finish  remove what is covered │ sync_dir
+//! ```
+//!
+//! A crash after `begin` leaves one more segment to replay; a crash after `write` leaves files that the snapshot covers.
+//! Nothing is removed before the snapshot *and its directory entry* are durable, and only snapshots that this process has
+//! verified or written count as kept. Until as many are there as should be kept, the segments stay: the log itself, back to
+//! its start, is the fall-back.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::front::StoreFront;
+use crate::directory;
+use crate::error::{Error, Result};
+use crate::failpoint;
+use crate::names;
+use crate::position::{Epoch, Position};
+use crate::snapshot;
+use crate::state_machine::StateMachine;
+use crate::storage::Storage;
+use crate::wal::Wal;
+use crate::wal::line::push_decimal;
+
+/// What a checkpoint did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckpointReport {
+    /// The last position that the snapshot covers.
+    pub position: Position,
+    /// The size of the snapshot in bytes.
+    pub bytes: u64,
+    /// The files that were removed.
+    pub removed: Vec<String>,
+}
+
+/// A copy of the state at a boundary, to be written while the log goes on.
+#[derive(Debug)]
+pub struct Checkpoint<M> {
+    storage: Arc<dyn Storage>,
+    boundary: Position,
+    applied: Position,
+    machine: M,
+}
+
+/// A snapshot that is durable, with its name.
+#[derive(Debug)]
+pub struct WrittenCheckpoint {
+    boundary: Position,
+    bytes: u64,
+}
+
+impl<M: StateMachine> Checkpoint<M> {
+    /// The last position that the snapshot will cover.
+    #[must_use]
+    pub fn position(&self) -> Position {
+        self.boundary
+    }
+
+    /// Writes the snapshot and makes it durable.
+    ///
+    /// # Errors
+    /// [`Error::Storage`]: older snapshots and all segments are untouched; a later checkpoint writes it anew.
+    pub fn write(self) -> Result<WrittenCheckpoint> {
+        let document = snapshot::encode(self.boundary, |out| {
+            encode_state(out, self.applied, &self.machine)
+        });
+        snapshot::write(&*self.storage, self.boundary, &document)?;
+        Ok(WrittenCheckpoint {
+            boundary: self.boundary,
+            bytes: document.len() as u64,
+        })
+    }
+}
+
+/// The state of a store: the machine's, and the last position it has applied. That is not always the position that the
+/// snapshot covers: an epoch without events moves only the latter.
+fn encode_state<M: StateMachine>(out: &mut Vec<u8>, applied: Position, machine: &M) {
+    out.extend_from_slice(b"{\"applied\":{\"epoch\":");
+    push_decimal(out, applied.epoch.0);
+    out.extend_from_slice(b",\"seq\":");
+    push_decimal(out, applied.seq.0);
+    out.extend_from_slice(b"},\"machine\":");
+    machine.snapshot(out);
+    out.push(b'}');
+}
+
+/// What this process knows about the snapshots in the directory.
+#[derive(Debug)]
+pub(crate) struct Snapshots {
+    pub(crate) storage: Arc<dyn Storage>,
+    pub(crate) keep_old: usize,
+    /// Verified or written by this process, and durable.
+    pub(crate) trusted: BTreeMap<Epoch, Position>,
+}
+
+impl Snapshots {
+    /// Rotates and copies the state. `None`: everything is covered already, or nothing was ever written.
+    pub(crate) fn begin<M: StateMachine>(
+        &self,
+        wal: &mut Wal<M::Event>,
+        front: &StoreFront<M>,
+    ) -> Result<Option<Checkpoint<M>>> {
+        wal.check_writable()?;
+        failpoint::hit(failpoint::CHECKPOINT_BEGIN)
+            .map_err(|error| Error::storage("checkpoint", ".", error))?;
+        let boundary = if wal.last_seq().0 > 0 {
+            wal.rotate()?
+        } else {
+            match wal.boundary() {
+                None => return Ok(None),
+                Some(boundary) if self.trusted.contains_key(&boundary.epoch) => return Ok(None),
+                Some(boundary) => boundary,
+            }
+        };
+        Ok(Some(Checkpoint {
+            storage: Arc::clone(&self.storage),
+            boundary,
+            applied: front.applied(),
+            machine: front.committed_state().clone(),
+        }))
+    }
+
+    /// Removes what the snapshot covers.
+    pub(crate) fn finish<E>(
+        &mut self,
+        wal: &mut Wal<E>,
+        written: WrittenCheckpoint,
+    ) -> Result<CheckpointReport> {
+        wal.check_writable()?;
+        let WrittenCheckpoint { boundary, bytes } = written;
+        self.trusted.insert(boundary.epoch, boundary);
+        let removed = self.prune(wal)?;
+        tracing::info!(position = %boundary, bytes, removed = removed.len(), "checkpoint");
+        Ok(CheckpointReport {
+            position: boundary,
+            bytes,
+            removed,
+        })
+    }
+
+    fn prune<E>(&mut self, wal: &mut Wal<E>) -> Result<Vec<String>> {
+        let listing = directory::list(&*self.storage)?;
+        let kept: Vec<Epoch> = self
+            .trusted
+            .keys()
+            .rev()
+            .take(self.keep_old + 1)
+            .copied()
+            .collect();
+        let newest = kept.first().copied().unwrap_or_default();
+        let mut removed = Vec::new();
+        failpoint::hit(failpoint::CHECKPOINT_PRUNE)
+            .map_err(|error| Error::storage("remove", ".", error))?;
+        // Snapshots before the segments that bridge to them, oldest first: at no moment is there a snapshot that looks usable
+        // as a fall-back and is not.
+        for epoch in listing
+            .snapshots
+            .iter()
+            .filter(|e| **e < newest && !kept.contains(e))
+        {
+            let name = names::snapshot(*epoch);
+            directory::remove(&*self.storage, &name)?;
+            self.trusted.remove(epoch);
+            removed.push(name);
+        }
+        if kept.len() == self.keep_old + 1 {
+            let oldest = kept.last().copied().unwrap_or_default();
+            for epoch in listing.segments.iter().filter(|epoch| **epoch <= oldest) {
+                let name = names::segment(*epoch);
+                directory::remove(&*self.storage, &name)?;
+                removed.push(name);
+                wal.forget_through(*epoch);
+            }
+        }
+        if !removed.is_empty() {
+            failpoint::hit(failpoint::CHECKPOINT_SYNC_DIR)
+                .map_err(|error| Error::storage("sync_dir", ".", error))?;
+            directory::sync(&*self.storage)?;
+        }
+        Ok(removed)
+    }
+}

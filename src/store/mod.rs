@@ -1,0 +1,224 @@
+//! A state machine on a log with snapshots: recovered when it is opened, durable whenever a command returns.
+//!
+//! # Order of things
+//! * A command is **validated** against the state plus everything that is queued, then **logged**, then **applied**.
+//! * A checkpoint is **rotate**, then **snapshot**, then **prune**: see [`checkpoint`].
+//! * Opening is **inspect**, **replay**, **make trustworthy**, **expose**: see [`recovery`].
+//!
+//! [`Store`] has one owner, no thread and no hidden clock. [`SharedStore`] is the same for many threads.
+
+pub(crate) mod checkpoint;
+pub(crate) mod front;
+pub(crate) mod recovery;
+mod shared;
+
+use std::sync::Arc;
+
+pub use checkpoint::{Checkpoint, CheckpointReport, WrittenCheckpoint};
+pub use recovery::{RecoveryReport, read_state};
+pub use shared::SharedStore;
+
+use crate::clock::Clock;
+use crate::error::{Error, Result};
+use crate::position::Position;
+use crate::state_machine::StateMachine;
+use crate::storage::Storage;
+use crate::wal::pipeline::Front;
+use crate::wal::{LogReader, Outcome, QueueOptions, Ticket, Wal, WalOptions};
+use checkpoint::Snapshots;
+use front::StoreFront;
+
+/// How a store behaves.
+#[derive(Clone, Debug)]
+pub struct StoreOptions {
+    /// The log, and the clock.
+    pub wal: WalOptions,
+    /// How appends of several callers share a sync.
+    pub queue: QueueOptions,
+    /// How many snapshots are kept beside the newest one, with the segments that lead from them to it. Default: 1.
+    pub keep_old_snapshots: usize,
+}
+
+impl Default for StoreOptions {
+    fn default() -> Self {
+        StoreOptions {
+            wal: WalOptions::default(),
+            queue: QueueOptions::default(),
+            keep_old_snapshots: 1,
+        }
+    }
+}
+
+/// Why a command did not happen.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum CommandError<R> {
+    /// The state does not allow it. Nothing was written.
+    #[error(transparent)]
+    Rejected(R),
+    /// The log could not take it; the error says whether the next open may bring it back.
+    #[error(transparent)]
+    Log(#[from] Error),
+}
+
+/// A state machine that survives crashes, for one owner.
+#[derive(Debug)]
+pub struct Store<M: StateMachine> {
+    front: StoreFront<M>,
+    wal: Wal<M::Event>,
+    snapshots: Snapshots,
+    clock: Arc<dyn Clock>,
+}
+
+impl<M: StateMachine> Store<M> {
+    /// Opens the store in `storage`, or makes a new one where there is none: loads the newest valid snapshot, replays what
+    /// comes after it, and makes durable what it shows.
+    ///
+    /// # Errors
+    /// [`Error::Locked`]; every error of damaged data, with nothing changed on disk; [`Error::Storage`] or
+    /// [`Error::UnstableRead`] if something could not be read or made durable, which another try may do.
+    pub fn open(
+        storage: Arc<dyn Storage>,
+        options: StoreOptions,
+    ) -> Result<(Self, RecoveryReport)> {
+        let clock = Arc::clone(&options.wal.clock);
+        let queue = options.queue;
+        let recovered = recovery::recover::<M>(storage, options)?;
+        let front = StoreFront::new(recovered.machine, recovered.applied, queue);
+        let recovery::Recovered {
+            wal,
+            snapshots,
+            report,
+            ..
+        } = recovered;
+        Ok((
+            Store {
+                front,
+                wal,
+                snapshots,
+                clock,
+            },
+            report,
+        ))
+    }
+
+    /// Carries out one command: `plan` looks at the state and answers with the events to log, and something for the caller.
+    /// They are durable and applied when this returns. No events: nothing is logged, `None`.
+    ///
+    /// # Errors
+    /// [`CommandError::Rejected`] with what `plan` said; [`CommandError::Log`] as [`Wal::append`]. In both cases the state is
+    /// unchanged.
+    pub fn commit<R, X>(
+        &mut self,
+        plan: impl FnOnce(&M) -> Result<(Vec<M::Event>, R), X>,
+    ) -> Result<(Option<Position>, R), CommandError<X>> {
+        let (ticket, answer) = self.submit(plan)?;
+        let Some(ticket) = ticket else {
+            return Ok((None, answer));
+        };
+        self.flush()?;
+        match ticket.outcome() {
+            Outcome::Durable(position) => Ok((Some(position), answer)),
+            Outcome::Failed(error) => Err(CommandError::Log(error)),
+            Outcome::Pending => unreachable!("a flush without error has written what was queued"),
+        }
+    }
+
+    /// Validates a command against the state and everything that is queued, and queues its events, for a later
+    /// [`flush`](Store::flush). No events: `None`.
+    ///
+    /// # Errors
+    /// [`CommandError::Rejected`] with what `plan` said; [`CommandError::Log`] if the events do not fit the format or the log
+    /// is poisoned. Nothing was queued.
+    pub fn submit<R, X>(
+        &mut self,
+        plan: impl FnOnce(&M) -> Result<(Vec<M::Event>, R), X>,
+    ) -> Result<(Option<Ticket>, R), CommandError<X>> {
+        self.wal.check_writable()?;
+        self.front.submit(self.clock.now_ms(), plan)
+    }
+
+    /// Makes everything that is queued durable, one write and one sync for each batch, and applies it.
+    ///
+    /// # Errors
+    /// As [`Wal::commit`]. Every ticket of the failed batch and behind it learns of it too.
+    pub fn flush(&mut self) -> Result<()> {
+        while let Some(batch) = self.front.queue().take() {
+            let result = self.wal.commit(batch.groups());
+            self.front.finish(batch, result)?;
+        }
+        Ok(())
+    }
+
+    /// Whether the queue is due to be flushed by size or by time; see [`QueueOptions`].
+    #[must_use]
+    pub fn is_due(&self) -> bool {
+        self.front.is_due(self.clock.now_ms())
+    }
+
+    /// The state: everything durable, nothing else.
+    #[must_use]
+    pub fn state(&self) -> &M {
+        self.front.committed_state()
+    }
+
+    /// The position of the last event that the state has applied.
+    #[must_use]
+    pub fn applied(&self) -> Position {
+        self.front.applied()
+    }
+
+    /// The last position of the log: its epoch may be newer than that of the last applied event.
+    #[must_use]
+    pub fn last_position(&self) -> Position {
+        self.wal.last_position()
+    }
+
+    /// What stopped the store from accepting changes, if anything did.
+    #[must_use]
+    pub fn poisoned(&self) -> Option<&Error> {
+        self.wal.poisoned()
+    }
+
+    /// A reader of the durable part of the log.
+    #[must_use]
+    pub fn reader(&self) -> LogReader<M::Event> {
+        self.wal.reader()
+    }
+
+    /// Writes a snapshot and removes what it covers; see [`checkpoint`] for the steps. `None`: there was nothing to do.
+    ///
+    /// # Errors
+    /// As the three steps. The log goes on unless it is poisoned.
+    pub fn checkpoint(&mut self) -> Result<Option<CheckpointReport>> {
+        let Some(checkpoint) = self.begin_checkpoint()? else {
+            return Ok(None);
+        };
+        let written = checkpoint.write()?;
+        self.finish_checkpoint(written).map(Some)
+    }
+
+    /// The first step of a checkpoint: rotates and copies the state. Commands may go on while the copy is written.
+    ///
+    /// # Errors
+    /// As [`Wal::rotate`].
+    pub fn begin_checkpoint(&mut self) -> Result<Option<Checkpoint<M>>> {
+        self.snapshots.begin(&mut self.wal, &self.front)
+    }
+
+    /// The last step of a checkpoint: removes what the snapshot covers.
+    ///
+    /// # Errors
+    /// [`Error::Poisoned`], [`Error::Storage`]: what could not be removed is removed by a later checkpoint.
+    pub fn finish_checkpoint(&mut self, written: WrittenCheckpoint) -> Result<CheckpointReport> {
+        self.snapshots.finish(&mut self.wal, written)
+    }
+
+    /// Makes what is queued durable and closes the log. Without it nothing is lost either: the next open only looks harder.
+    ///
+    /// # Errors
+    /// As [`flush`](Store::flush) and [`Wal::close`].
+    pub fn close(mut self) -> Result<()> {
+        self.flush()?;
+        self.wal.close()
+    }
+}

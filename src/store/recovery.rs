@@ -1,0 +1,433 @@
+//! Recovery: the newest snapshot that can be used, then every event after it.
+//!
+//! ```text
+//! lock │ list │ load a snapshot │ verify and replay │ sync directory │ cut, rewrite, sync │ clean up │ expose
+//!       └──────────── changes nothing ─────────────┘
+//! ```
+//!
+//! Whatever fails before the first change leaves the directory as it was; whatever fails after it can be tried again. What
+//! one recovery shows, every later one shows.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::StoreOptions;
+use super::checkpoint::Snapshots;
+use crate::directory::{self, Directory};
+use crate::error::{Error, Result};
+use crate::log_event::DecodeError;
+use crate::names::{self, Listing};
+use crate::position::{Epoch, Position};
+use crate::snapshot::{self, DamagedSnapshot, Snapshot};
+use crate::state_machine::StateMachine;
+use crate::storage::{Access, Storage};
+use crate::wal::{
+    LogReader, LostRange, Mode, OpenReport, RawEvent, Recovery, Replay, ReplayError, ReplayReport,
+    Seal, Segment, TornTail, Wal, chain, decode,
+};
+
+/// What opening a store found and did.
+#[derive(Clone, Debug, Default)]
+pub struct RecoveryReport {
+    /// The position that the loaded snapshot covers; `None`: the log was replayed from its start.
+    pub snapshot: Option<Position>,
+    /// Newer snapshots that could not be used.
+    pub damaged_snapshots: Vec<DamagedSnapshot>,
+    /// How many events were replayed.
+    pub replayed: u64,
+    /// The bytes of a batch that was never acknowledged, now cut off.
+    pub torn_tail: Option<TornTail>,
+    /// Events that an earlier repair could not save.
+    pub lost: Vec<LostRange>,
+    /// Unfinished files that were removed.
+    pub removed_temporaries: Vec<String>,
+    /// What an interrupted prune had left, now removed.
+    pub removed_leftovers: Vec<String>,
+    /// Names that are not part of a store; untouched.
+    pub strays: Vec<String>,
+    /// What went wrong without doing harm.
+    pub warnings: Vec<Error>,
+}
+
+/// A recovered store.
+#[derive(Debug)]
+pub(crate) struct Recovered<M: StateMachine> {
+    pub(crate) machine: M,
+    pub(crate) applied: Position,
+    pub(crate) wal: Wal<M::Event>,
+    pub(crate) snapshots: Snapshots,
+    pub(crate) report: RecoveryReport,
+}
+
+/// A state and how far it has come.
+struct State<M> {
+    machine: M,
+    applied: Position,
+    /// The position that the snapshot covers.
+    base: Option<Position>,
+}
+
+/// What is older than the fall-back and not needed any more.
+#[derive(Default)]
+struct Leftovers {
+    names: Vec<String>,
+    /// The verified fall-back.
+    fall_back: Option<Position>,
+}
+
+pub(crate) fn recover<M: StateMachine>(
+    storage: Arc<dyn Storage>,
+    options: StoreOptions,
+) -> Result<Recovered<M>> {
+    let directory = Directory::lock(Arc::clone(&storage))?;
+    let mut report = RecoveryReport {
+        strays: directory.listing.strays.clone(),
+        ..RecoveryReport::default()
+    };
+    let mut state = load_snapshot::<M>(&*storage, &directory.listing, &mut report)?;
+    let leftovers = find_leftovers(&*storage, &directory.listing, state.base, &mut report);
+    let first = directory.listing.segments.first().copied();
+
+    let mut recovery = Recovery::inspect(directory, state.base, options.wal)?;
+    if !recovery.is_new() {
+        let after = state.applied;
+        let replayed = recovery
+            .replay(after, |raw| state.apply(raw))
+            .map_err(into_error)?;
+        note_replay(&mut report, replayed);
+        make_trustworthy(&recovery, &leftovers, &mut report)?;
+    }
+    clean_up(&recovery, &leftovers, &mut report);
+    let wal = recovery.into_wal(first)?;
+    let mut trusted = BTreeMap::new();
+    for position in state.base.into_iter().chain(leftovers.fall_back) {
+        trusted.insert(position.epoch, position);
+    }
+    let snapshots = Snapshots {
+        storage,
+        keep_old: options.keep_old_snapshots,
+        trusted,
+    };
+    announce(&report, wal.last_position());
+    let State {
+        machine, applied, ..
+    } = state;
+    Ok(Recovered {
+        machine,
+        applied,
+        wal,
+        snapshots,
+        report,
+    })
+}
+
+/// The state in a directory, without owning or changing it: the newest usable snapshot and the events after it. Lenient, it
+/// leaves out what is damaged or illegal and reports it; the result is then not the acknowledged history.
+///
+/// # Errors
+/// As [`Store::open`](super::Store::open); lenient, only for what is not damage.
+pub fn read_state<M: StateMachine>(
+    storage: &Arc<dyn Storage>,
+    mode: Mode,
+) -> Result<(M, Position, ReplayReport)> {
+    let listing = directory::list(&**storage)?;
+    let mut ignored = RecoveryReport::default();
+    let loaded = load_snapshot::<M>(&**storage, &listing, &mut ignored);
+    let mut state = match (loaded, mode) {
+        (Ok(state), _) => state,
+        (Err(Error::NoSnapshot { .. } | Error::BrokenChain { .. }), Mode::Lenient) => {
+            State::initial()
+        }
+        (Err(error), _) => return Err(error),
+    };
+    let reader: LogReader<M::Event> = LogReader::open(Arc::clone(storage))?;
+    let mut illegal = Vec::new();
+    let report = reader.replay(
+        state.applied.max(state.base.unwrap_or_default()),
+        mode,
+        |position, event| {
+            match (state.apply_event(position, &event), mode) {
+                (Err(error), Mode::Lenient) => illegal.push((position, error)),
+                (result, _) => result?,
+            }
+            Ok::<(), Error>(())
+        },
+    );
+    let mut report = report.map_err(|error| match error {
+        ReplayError::Log(error) | ReplayError::Handler { error, .. } => error,
+    })?;
+    for (position, error) in illegal {
+        report.applied -= 1;
+        report.skipped.push(crate::wal::Skipped {
+            file: names::segment(position.epoch),
+            offset: 0,
+            from: position.seq,
+            to: Some(position.seq),
+            reason: error.to_string(),
+        });
+    }
+    Ok((state.machine, state.applied, report))
+}
+
+impl<M: StateMachine> State<M> {
+    fn initial() -> Self {
+        State {
+            machine: M::initial(),
+            applied: Position::default(),
+            base: None,
+        }
+    }
+
+    fn restore(snapshot: &Snapshot, epoch: Epoch) -> Result<Self> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Applied {
+            epoch: u64,
+            seq: u64,
+        }
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Stored<'a> {
+            applied: Applied,
+            #[serde(borrow)]
+            machine: &'a RawValue,
+        }
+        let invalid = |source| Error::InvalidState {
+            file: names::snapshot(epoch),
+            source,
+        };
+        let stored: Stored<'_> = serde_json::from_slice(&snapshot.state)
+            .map_err(|error| invalid(DecodeError::new(error)))?;
+        let machine = M::restore(stored.machine.get().as_bytes()).map_err(invalid)?;
+        let applied = Position::new(stored.applied.epoch, stored.applied.seq);
+        if applied > snapshot.position {
+            let why = format!("its state has applied {applied}, which it does not cover");
+            return Err(invalid(DecodeError::new(why)));
+        }
+        Ok(State {
+            machine,
+            applied,
+            base: Some(snapshot.position),
+        })
+    }
+
+    fn apply<X>(&mut self, raw: &RawEvent<'_>) -> Result<(), ReplayError<X>> {
+        let event: M::Event = decode(raw)?;
+        self.apply_event(raw.position, &event)?;
+        Ok(())
+    }
+
+    /// Applying an event again is a no-op: the state knows how far it has come.
+    fn apply_event(&mut self, position: Position, event: &M::Event) -> Result<()> {
+        if position > self.applied {
+            self.machine
+                .apply(event)
+                .map_err(|error| Error::IllegalEvent {
+                    position,
+                    source: Arc::new(error),
+                })?;
+            self.applied = position;
+        }
+        Ok(())
+    }
+}
+
+/// The newest snapshot that is valid and has all segments above it. Changes nothing.
+fn load_snapshot<M: StateMachine>(
+    storage: &dyn Storage,
+    listing: &Listing,
+    report: &mut RecoveryReport,
+) -> Result<State<M>> {
+    if listing.is_new() {
+        return Ok(State::initial());
+    }
+    // Whatever the snapshots hold, a segment was durable after each of them.
+    if let Some(newest) = listing.snapshots.last() {
+        chain(
+            &listing.segments,
+            Some(Position {
+                epoch: *newest,
+                ..Position::default()
+            }),
+        )?;
+    }
+    for epoch in listing.snapshots.iter().rev() {
+        let snapshot = match snapshot::read(storage, *epoch)? {
+            Ok(snapshot) => snapshot,
+            Err(damaged) => {
+                tracing::warn!(file = damaged.file, error = %damaged.error, "snapshot passed over");
+                report.damaged_snapshots.push(damaged);
+                continue;
+            }
+        };
+        if let Err(error) = chain(&listing.segments, Some(snapshot.position)) {
+            return Err(no_snapshot(report, &error));
+        }
+        report.snapshot = Some(snapshot.position);
+        return State::restore(&snapshot, *epoch);
+    }
+    match chain(&listing.segments, None) {
+        Err(error) if !report.damaged_snapshots.is_empty() => Err(no_snapshot(report, &error)),
+        Err(error) => Err(error),
+        Ok(_) => Ok(State::initial()),
+    }
+}
+
+fn no_snapshot(report: &RecoveryReport, chain: &Error) -> Error {
+    let mut reasons: Vec<String> = report
+        .damaged_snapshots
+        .iter()
+        .map(|damaged| damaged.error.to_string())
+        .collect();
+    reasons.push(chain.to_string());
+    Error::NoSnapshot {
+        reason: reasons.join("; "),
+    }
+}
+
+/// What lies below the fall-back, if the fall-back is whole: an interrupted prune has left it. If the fall-back is not whole,
+/// nothing goes, because something below might still be of use.
+fn find_leftovers(
+    storage: &dyn Storage,
+    listing: &Listing,
+    base: Option<Position>,
+    report: &mut RecoveryReport,
+) -> Leftovers {
+    let Some(base) = base else {
+        return Leftovers::default();
+    };
+    let Some(older) = listing
+        .snapshots
+        .iter()
+        .rev()
+        .find(|epoch| **epoch < base.epoch)
+    else {
+        return Leftovers::default();
+    };
+    let snapshots = listing.snapshots.iter().filter(|epoch| *epoch < older);
+    let segments = listing.segments.iter().filter(|epoch| *epoch <= older);
+    let names: Vec<String> = snapshots
+        .map(|epoch| names::snapshot(*epoch))
+        .chain(segments.map(|epoch| names::segment(*epoch)))
+        .collect();
+    if names.is_empty() {
+        return Leftovers::default();
+    }
+    match verify_fall_back(storage, *older, base) {
+        Ok(fall_back) => Leftovers {
+            names,
+            fall_back: Some(fall_back),
+        },
+        Err(error) => {
+            tracing::warn!(%error, "the older snapshot is not a fall-back; nothing is removed");
+            report.warnings.push(error);
+            Leftovers::default()
+        }
+    }
+}
+
+/// Reads the snapshot of `older` and every segment between it and `base`.
+fn verify_fall_back(storage: &dyn Storage, older: Epoch, base: Position) -> Result<Position> {
+    let position = match snapshot::read(storage, older)? {
+        Ok(snapshot) => snapshot.position,
+        Err(damaged) => return Err(damaged.error),
+    };
+    let bridge = (older.0 + 1..=base.epoch.0)
+        .map(|epoch| Segment::open(storage, Epoch(epoch), Access::Read));
+    let bridge: Vec<Result<Segment>> = bridge.collect();
+    let mut replay = Replay::new(position, |_: &RawEvent<'_>| {
+        Ok::<(), ReplayError<Infallible>>(())
+    });
+    let tail = replay.strict(bridge.into_iter(), Seal::Known(Some(position)));
+    let tail = tail.map_err(into_error)?;
+    if tail.last == base.seq && replay.report.torn_tail.is_none() {
+        return Ok(position);
+    }
+    let reason = format!("the segments after {position} do not lead to {base}");
+    Err(Error::BrokenChain {
+        epoch: base.epoch,
+        reason,
+    })
+}
+
+/// Makes what was read durable. On a full disk, what a verified snapshot covers may go first.
+fn make_trustworthy(
+    recovery: &Recovery,
+    leftovers: &Leftovers,
+    report: &mut RecoveryReport,
+) -> Result<()> {
+    recovery.sync_names()?;
+    match recovery.rewrite_tail() {
+        Err(error) if is_full(&error) && !leftovers.names.is_empty() => {
+            tracing::warn!(%error, "the disk is full; leftovers go first");
+            remove_leftovers(recovery, leftovers, report);
+            recovery.sync_names()?;
+            recovery.rewrite_tail()
+        }
+        result => result,
+    }
+}
+
+fn is_full(error: &Error) -> bool {
+    error.io_kind() == Some(std::io::ErrorKind::StorageFull)
+}
+
+/// Removes what nobody needs. An error does no harm: the next open tries again.
+fn clean_up(recovery: &Recovery, leftovers: &Leftovers, report: &mut RecoveryReport) {
+    let mut open_report = OpenReport::default();
+    recovery.remove_temporaries(&mut open_report);
+    report.removed_temporaries = open_report.removed_temporaries;
+    report.warnings.extend(open_report.warnings);
+    remove_leftovers(recovery, leftovers, report);
+    if !report.removed_temporaries.is_empty() || !report.removed_leftovers.is_empty() {
+        report
+            .warnings
+            .extend(directory::sync(&*recovery.directory().storage).err());
+    }
+}
+
+fn remove_leftovers(recovery: &Recovery, leftovers: &Leftovers, report: &mut RecoveryReport) {
+    for name in &leftovers.names {
+        if report.removed_leftovers.contains(name) {
+            continue;
+        }
+        match directory::remove(&*recovery.directory().storage, name) {
+            Ok(()) => report.removed_leftovers.push(name.clone()),
+            Err(error) => report.warnings.push(error),
+        }
+    }
+}
+
+fn note_replay(report: &mut RecoveryReport, replayed: ReplayReport) {
+    report.replayed = replayed.applied;
+    report.torn_tail = replayed.torn_tail;
+    report.lost = replayed.lost;
+}
+
+fn announce(report: &RecoveryReport, position: Position) {
+    if let Some(torn) = &report.torn_tail {
+        tracing::warn!(
+            file = torn.file,
+            offset = torn.offset,
+            bytes = torn.bytes,
+            "torn tail cut"
+        );
+    }
+    if let (Some(used), false) = (report.snapshot, report.damaged_snapshots.is_empty()) {
+        tracing::warn!(%used, "fell back to an older snapshot");
+    }
+    let snapshot = report.snapshot.unwrap_or_default();
+    tracing::info!(%position, %snapshot, replayed = report.replayed, "recovered");
+}
+
+/// A replay whose handler has no errors of its own.
+fn into_error(error: ReplayError<Infallible>) -> Error {
+    match error {
+        ReplayError::Log(error) => error,
+        ReplayError::Handler { error, .. } => match error {},
+    }
+}

@@ -1,0 +1,106 @@
+//! The store for many threads.
+
+use std::sync::Arc;
+
+use super::checkpoint::{CheckpointReport, Snapshots};
+use super::front::StoreFront;
+use super::recovery::{self, RecoveryReport};
+use super::{CommandError, StoreOptions};
+use crate::error::Result;
+use crate::position::Position;
+use crate::state_machine::StateMachine;
+use crate::storage::Storage;
+use crate::sync::Mutex;
+use crate::wal::pipeline::{Owner, Pipeline};
+
+/// A state machine that survives crashes, for many threads: commands that arrive while a sync runs share the next one.
+///
+/// Cheap to clone; all clones are one store. Dropping the last one gives the lock back, but only
+/// [`close`](SharedStore::close) tells whether everything went well.
+#[derive(Debug)]
+pub struct SharedStore<M: StateMachine> {
+    owner: Arc<Owner<StoreFront<M>, M::Event>>,
+    /// Held for the whole of a checkpoint, so that there is one at a time. Taken before the locks of the pipeline.
+    snapshots: Arc<Mutex<Snapshots>>,
+}
+
+impl<M: StateMachine> Clone for SharedStore<M> {
+    fn clone(&self) -> Self {
+        SharedStore {
+            owner: Arc::clone(&self.owner),
+            snapshots: Arc::clone(&self.snapshots),
+        }
+    }
+}
+
+impl<M: StateMachine> SharedStore<M> {
+    /// As [`Store::open`](super::Store::open).
+    ///
+    /// # Errors
+    /// As [`Store::open`](super::Store::open).
+    pub fn open(
+        storage: Arc<dyn Storage>,
+        options: StoreOptions,
+    ) -> Result<(Self, RecoveryReport)> {
+        let clock = Arc::clone(&options.wal.clock);
+        let queue = options.queue;
+        let recovered = recovery::recover::<M>(storage, options)?;
+        let front = StoreFront::new(recovered.machine, recovered.applied, queue);
+        let snapshots = Arc::new(Mutex::new(recovered.snapshots));
+        let owner = Owner::start(Pipeline::new(front, recovered.wal, clock));
+        Ok((SharedStore { owner, snapshots }, recovered.report))
+    }
+
+    /// Carries out one command and waits until it is durable; see [`Store::commit`](super::Store::commit). `plan` runs under
+    /// a lock that every command takes, so it should be short.
+    ///
+    /// # Errors
+    /// As [`Store::commit`](super::Store::commit), and [`Error::Closed`](crate::Error::Closed).
+    pub fn commit<R, X>(
+        &self,
+        plan: impl FnOnce(&M) -> Result<(Vec<M::Event>, R), X>,
+    ) -> Result<(Option<Position>, R), CommandError<X>> {
+        let pipeline = self.owner.pipeline();
+        let now_ms = pipeline.now_ms();
+        let (ticket, answer) = pipeline.front().submit(now_ms, plan)?;
+        let position = ticket.map(|ticket| pipeline.wait(&ticket)).transpose()?;
+        Ok((position, answer))
+    }
+
+    /// Looks at the state: everything durable, nothing else.
+    pub fn read<R>(&self, look: impl FnOnce(&M) -> R) -> R {
+        look(self.owner.pipeline().front().committed_state())
+    }
+
+    /// The position of the last event that the state has applied.
+    #[must_use]
+    pub fn applied(&self) -> Position {
+        self.owner.pipeline().front().applied()
+    }
+
+    /// Writes a snapshot and removes what it covers, while commands go on. `None`: there was nothing to do.
+    ///
+    /// # Errors
+    /// As [`Store::checkpoint`](super::Store::checkpoint), and [`Error::Closed`](crate::Error::Closed).
+    pub fn checkpoint(&self) -> Result<Option<CheckpointReport>> {
+        let mut snapshots = self.snapshots.lock();
+        let pipeline = self.owner.pipeline();
+        // Between two batches, so the copy is the state at the boundary. What is queued goes into the next epoch.
+        let begun = pipeline.between_batches(|wal| snapshots.begin(wal, &*pipeline.front()))?;
+        let Some(checkpoint) = begun else {
+            return Ok(None);
+        };
+        let written = checkpoint.write()?;
+        pipeline
+            .between_batches(|wal| snapshots.finish(wal, written))
+            .map(Some)
+    }
+
+    /// Refuses further commands, makes what is queued durable, answers everybody who waits, and closes the log.
+    ///
+    /// # Errors
+    /// As [`Store::close`](super::Store::close); [`Error::Closed`](crate::Error::Closed) the second time.
+    pub fn close(&self) -> Result<()> {
+        self.owner.pipeline().close()?.close()
+    }
+}

@@ -1,0 +1,140 @@
+//! The log for many threads.
+
+use std::sync::Arc;
+
+use super::Wal;
+use super::commit_queue::{CommitQueue, Outcome, QueueOptions, Ticket};
+use super::group::Group;
+use super::pipeline::{Front, Owner, Pipeline};
+use crate::error::Result;
+use crate::event::Event;
+use crate::log_event::LogEvent;
+use crate::position::Position;
+
+/// A log in front of which many threads append: calls that arrive while a sync runs share the next one.
+///
+/// Cheap to clone; all clones write to the same log. Dropping the last clone writes what is queued and gives the lock back,
+/// but only [`close`](BatchWriter::close) tells whether that went well.
+#[derive(Debug)]
+pub struct BatchWriter<E = Event> {
+    owner: Arc<Owner<LogFront, E>>,
+}
+
+impl<E> Clone for BatchWriter<E> {
+    fn clone(&self) -> Self {
+        BatchWriter {
+            owner: Arc::clone(&self.owner),
+        }
+    }
+}
+
+/// Nothing but a queue stands in front of the log.
+#[derive(Debug)]
+struct LogFront(CommitQueue<()>);
+
+impl Front for LogFront {
+    type Tag = ();
+
+    fn queue(&mut self) -> &mut CommitQueue<()> {
+        &mut self.0
+    }
+
+    fn committed(&mut self, _tags: Vec<()>, _last: Position) {}
+
+    fn failed(&mut self) {}
+}
+
+/// An append that was queued and not waited for.
+#[derive(Debug)]
+pub struct PendingAppend<E = Event> {
+    ticket: Ticket,
+    shared: Arc<Pipeline<LogFront, E>>,
+}
+
+impl<E> PendingAppend<E> {
+    /// What is known by now, without waiting.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        self.ticket.outcome()
+    }
+
+    /// Waits until the append is durable; answers with the position of its last event.
+    ///
+    /// # Errors
+    /// As [`Wal::commit`].
+    pub fn wait(&self) -> Result<Position> {
+        self.shared.wait(&self.ticket)
+    }
+}
+
+impl<E: LogEvent + Send + 'static> BatchWriter<E> {
+    /// Puts a queue in front of `wal`. A batch is written as soon as somebody waits for it and no other one is being written,
+    /// and at the latest when it is full or `flush_interval_ms` old.
+    #[must_use]
+    pub fn new(wal: Wal<E>, options: QueueOptions) -> Self {
+        let clock = Arc::clone(&wal.options.clock);
+        let pipeline = Pipeline::new(LogFront(CommitQueue::new(options)), wal, clock);
+        BatchWriter {
+            owner: Owner::start(pipeline),
+        }
+    }
+
+    /// Appends `events` as one atomic append and waits until they are durable. Answers with the position of the last one.
+    ///
+    /// # Errors
+    /// As [`Wal::append`], and [`Error::Closed`](crate::Error::Closed).
+    pub fn append(&self, events: &[E]) -> Result<Position> {
+        self.submit(events)?.wait()
+    }
+
+    /// Queues `events` as one atomic append; the answer tells later what became of them.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`](crate::Error::TooLarge), [`Error::InvalidEvent`](crate::Error::InvalidEvent) and
+    /// [`Error::Closed`](crate::Error::Closed): nothing was queued.
+    pub fn submit(&self, events: &[E]) -> Result<PendingAppend<E>> {
+        let group = Group::encode(events)?;
+        let shared = self.owner.pipeline();
+        let now_ms = shared.now_ms();
+        let ticket = shared.front().0.submit(now_ms, group, ())?;
+        shared.announce();
+        Ok(PendingAppend {
+            ticket,
+            shared: Arc::clone(shared),
+        })
+    }
+
+    /// Writes everything that is queued.
+    ///
+    /// # Errors
+    /// [`Error::Closed`](crate::Error::Closed). What went wrong with an append, its own ticket tells.
+    pub fn flush(&self) -> Result<()> {
+        self.owner.pipeline().flush()
+    }
+
+    /// Rotates the log between two batches. See [`Wal::rotate`].
+    ///
+    /// # Errors
+    /// As [`Wal::rotate`], and [`Error::Closed`](crate::Error::Closed).
+    pub fn rotate(&self) -> Result<Position> {
+        self.owner.pipeline().with_log(Wal::rotate)
+    }
+
+    /// The position of the last durable event.
+    ///
+    /// # Errors
+    /// [`Error::Closed`](crate::Error::Closed).
+    pub fn last_position(&self) -> Result<Position> {
+        self.owner
+            .pipeline()
+            .with_log(|wal| Ok(wal.last_position()))
+    }
+
+    /// Refuses further appends, makes what is queued durable, answers everybody who waits, and closes the log.
+    ///
+    /// # Errors
+    /// As [`Wal::close`]; [`Error::Closed`](crate::Error::Closed) the second time.
+    pub fn close(&self) -> Result<()> {
+        self.owner.pipeline().close()?.close()
+    }
+}

@@ -1,0 +1,513 @@
+//! Group commit without threads and without a clock: who waits, what goes into the next batch, who learns what.
+//!
+//! ```text
+//! submit ─→ queued ──take──→ in flight (at most one batch) ──finish──→ outcome of every ticket
+//! ```
+//!
+//! The queue decides; somebody else writes. [`BatchWriter`](super::BatchWriter) and the shared store drive it from threads,
+//! the simulator drives it step by step.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::group::Group;
+use super::line::MAX_BATCH;
+use crate::error::{Error, Result};
+use crate::position::{Position, Seq};
+use crate::sync::{Condvar, Mutex};
+
+/// When a batch is full or due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QueueOptions {
+    /// A batch takes no further append once it has this many events. Default: 1,000.
+    pub max_batch_events: usize,
+    /// A batch takes no further append if that would make it larger than this, in bytes; one append alone may. At most 64 MiB.
+    /// Default: 16 MiB.
+    pub max_batch_bytes: usize,
+    /// How long an append that nobody waits for may stay in the queue, in milliseconds. Default: 10.
+    pub flush_interval_ms: u64,
+}
+
+impl Default for QueueOptions {
+    fn default() -> Self {
+        QueueOptions {
+            max_batch_events: 1_000,
+            max_batch_bytes: 16 << 20,
+            flush_interval_ms: 10,
+        }
+    }
+}
+
+/// What became of an append.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// Queued or in flight.
+    Pending,
+    /// Durable, up to and including this position: that of its last event.
+    Durable(Position),
+    /// Not acknowledged. [`Error::is_indeterminate`] tells whether the next open may bring it back.
+    Failed(Error),
+}
+
+/// A claim on the outcome of one append.
+#[derive(Clone, Debug)]
+pub struct Ticket {
+    slot: Arc<Slot>,
+    /// How many events of the batch come up to and including this append.
+    events: u64,
+}
+
+/// The outcome of one batch, shared by its tickets, so that only the callers of a finished batch are woken.
+#[derive(Debug, Default)]
+struct Slot {
+    state: Mutex<SlotState>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct SlotState {
+    /// The position before the batch's first event, or what went wrong.
+    result: Option<Result<Position>>,
+    /// Whether somebody who waits for this batch should write it.
+    leader_wanted: bool,
+}
+
+impl Slot {
+    fn set(&self, result: Result<Position>) {
+        self.state.lock().result.get_or_insert(result);
+        self.changed.notify_all();
+    }
+
+    fn want_leader(&self) {
+        self.state.lock().leader_wanted = true;
+        self.changed.notify_one();
+    }
+
+    /// Whether the caller is now the one who writes the batch.
+    fn lead(&self) -> bool {
+        std::mem::take(&mut self.state.lock().leader_wanted)
+    }
+}
+
+/// What a waiting caller is woken for.
+pub(crate) enum Woken {
+    /// Its outcome is known.
+    Done(Result<Position>),
+    /// It must write the next batch itself.
+    Lead,
+}
+
+impl Ticket {
+    /// What is known by now.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        match &self.slot.state.lock().result {
+            None => Outcome::Pending,
+            Some(result) => self.read(result),
+        }
+    }
+
+    /// Blocks until there is something to do.
+    pub(crate) fn wait(&self) -> Woken {
+        let mut state = self.slot.state.lock();
+        loop {
+            match state.result.as_ref().map(|result| self.read(result)) {
+                Some(Outcome::Durable(position)) => return Woken::Done(Ok(position)),
+                Some(Outcome::Failed(error)) => return Woken::Done(Err(error)),
+                _ if std::mem::take(&mut state.leader_wanted) => return Woken::Lead,
+                _ => state = self.slot.changed.wait(state),
+            }
+        }
+    }
+
+    fn read(&self, result: &Result<Position>) -> Outcome {
+        match result {
+            Ok(before) => {
+                let seq = Seq(before.seq.0 + self.events);
+                Outcome::Durable(Position { seq, ..*before })
+            }
+            Err(error) => Outcome::Failed(error.clone()),
+        }
+    }
+}
+
+/// What goes into one write and one sync.
+#[derive(Debug)]
+pub struct Batch<T> {
+    groups: Vec<Group>,
+    tags: Vec<T>,
+    slot: Arc<Slot>,
+}
+
+impl<T> Drop for Batch<T> {
+    /// A batch that is dropped without an outcome (its writer panicked) still answers its callers.
+    fn drop(&mut self) {
+        self.slot.set(Err(Error::Indeterminate {
+            cause: Arc::new(Error::Closed),
+        }));
+    }
+}
+
+impl<T> Batch<T> {
+    fn new() -> Self {
+        Batch {
+            groups: Vec::new(),
+            tags: Vec::new(),
+            slot: Arc::new(Slot::default()),
+        }
+    }
+
+    /// The appends, in order.
+    #[must_use]
+    pub fn groups(&self) -> &[Group] {
+        &self.groups
+    }
+}
+
+/// A batch that still takes appends.
+#[derive(Debug)]
+struct Open<T> {
+    batch: Batch<T>,
+    events: usize,
+    bytes: usize,
+    /// When its first append came.
+    since_ms: u64,
+}
+
+/// The appends that wait for a sync. `T` is whatever the caller wants back when an append is durable.
+#[derive(Debug)]
+pub struct CommitQueue<T> {
+    options: QueueOptions,
+    /// Full batches first; only the last one takes more.
+    queued: VecDeque<Open<T>>,
+    in_flight: bool,
+    closed: bool,
+    /// Whether somebody writes, or is asked to write, what is queued. Without threads nobody looks.
+    led: bool,
+}
+
+impl<T> CommitQueue<T> {
+    /// An empty queue.
+    #[must_use]
+    pub fn new(options: QueueOptions) -> Self {
+        let max_batch_bytes = options.max_batch_bytes.min(MAX_BATCH);
+        let options = QueueOptions {
+            max_batch_bytes,
+            ..options
+        };
+        CommitQueue {
+            options,
+            queued: VecDeque::new(),
+            in_flight: false,
+            closed: false,
+            led: false,
+        }
+    }
+
+    /// Queues an append.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] after [`close`](CommitQueue::close): nothing was queued.
+    pub fn submit(&mut self, now_ms: u64, group: Group, tag: T) -> Result<Ticket> {
+        if self.closed {
+            return Err(Error::Closed);
+        }
+        let (events, bytes) = (group.len(), group.max_encoded_len());
+        let max = self.options;
+        let fits = self.queued.back().is_some_and(|open| {
+            open.events < max.max_batch_events && open.bytes + bytes <= max.max_batch_bytes
+        });
+        if !fits {
+            let batch = Batch::new();
+            self.queued.push_back(Open {
+                batch,
+                events: 0,
+                bytes: 0,
+                since_ms: now_ms,
+            });
+        }
+        let open = self
+            .queued
+            .back_mut()
+            .expect("one was just pushed if there was none");
+        open.batch.groups.push(group);
+        open.batch.tags.push(tag);
+        open.events += events;
+        open.bytes += bytes;
+        let ticket = Ticket {
+            slot: Arc::clone(&open.batch.slot),
+            events: open.events as u64,
+        };
+        self.pass_lead();
+        Ok(ticket)
+    }
+
+    /// Whether the next batch should be written now: it is full, or its first append has waited long enough.
+    #[must_use]
+    pub fn is_due(&self, now_ms: u64) -> bool {
+        let full = |open: &Open<T>| {
+            open.events >= self.options.max_batch_events
+                || open.bytes >= self.options.max_batch_bytes
+        };
+        !self.in_flight
+            && (self.queued.len() > 1
+                || self.queued.front().is_some_and(full)
+                || self.due_ms().is_some_and(|due_ms| due_ms <= now_ms))
+    }
+
+    /// When the next batch is due if nothing else happens, in the time that `submit` was told.
+    #[must_use]
+    pub fn due_ms(&self) -> Option<u64> {
+        let first = self.queued.front()?;
+        Some(
+            first
+                .since_ms
+                .saturating_add(self.options.flush_interval_ms),
+        )
+    }
+
+    /// Whether nothing is queued (something may be in flight).
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.queued.is_empty()
+    }
+
+    /// Whether a batch was taken and is not finished.
+    #[must_use]
+    pub fn is_in_flight(&self) -> bool {
+        self.in_flight
+    }
+
+    /// Takes the next batch, unless one is in flight or nothing is queued.
+    pub fn take(&mut self) -> Option<Batch<T>> {
+        if self.in_flight {
+            return None;
+        }
+        let open = self.queued.pop_front()?;
+        self.in_flight = true;
+        Some(open.batch)
+    }
+
+    /// Tells every caller of `batch` how it went, and gives back what was queued with it. `result` is what
+    /// [`Wal::commit`](super::Wal::commit) returned.
+    ///
+    /// After an error, everything queued behind the batch fails too: it was not written, and it may build on what failed.
+    ///
+    /// # Errors
+    /// The error in `result`.
+    pub fn finish(&mut self, mut batch: Batch<T>, result: Result<Position>) -> Result<Vec<T>> {
+        self.in_flight = false;
+        self.led = false;
+        let events: u64 = batch.groups.iter().map(|group| group.len() as u64).sum();
+        match result {
+            Ok(last) => {
+                let seq = Seq(last.seq.0 - events);
+                // Leadership goes on before anybody is woken, so that the next write starts at once.
+                self.pass_lead();
+                batch.slot.set(Ok(Position { seq, ..last }));
+                Ok(std::mem::take(&mut batch.tags))
+            }
+            Err(error) => {
+                batch.slot.set(Err(error.clone()));
+                let behind = not_written(&error);
+                for open in self.queued.drain(..) {
+                    open.batch.slot.set(Err(behind.clone()));
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Asks a caller of the next batch to write it, unless somebody writes or is asked already.
+    fn pass_lead(&mut self) {
+        if let Some(next) = self.queued.front().filter(|_| !self.led) {
+            self.led = true;
+            next.batch.slot.want_leader();
+        }
+    }
+
+    /// Whether the caller should write the next batch, because it is due and none of its own callers has begun to.
+    pub(crate) fn lead_if_due(&mut self, now_ms: u64) -> bool {
+        self.is_due(now_ms)
+            && self
+                .queued
+                .front()
+                .is_some_and(|open| open.batch.slot.lead())
+    }
+
+    /// What was queued and not yet taken, in order.
+    pub fn tags(&self) -> impl Iterator<Item = &T> {
+        self.queued.iter().flat_map(|open| &open.batch.tags)
+    }
+
+    /// Takes no further append. What is queued can still be taken.
+    pub fn close(&mut self) {
+        self.closed = true;
+    }
+
+    /// Whether it takes no further append.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.closed
+    }
+}
+
+/// What the callers behind a failed batch learn: theirs was certainly not written.
+fn not_written(error: &Error) -> Error {
+    match error {
+        Error::Indeterminate { cause } => Error::Poisoned {
+            cause: Arc::clone(cause),
+        },
+        other => other.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn queue(options: QueueOptions) -> CommitQueue<u32> {
+        CommitQueue::new(options)
+    }
+
+    fn group(events: usize) -> Group {
+        Group::encode(&vec![Body(10); events]).unwrap()
+    }
+
+    #[derive(Clone)]
+    struct Body(usize);
+
+    impl crate::LogEvent for Body {
+        fn encode(&self, out: &mut Vec<u8>) {
+            out.extend(std::iter::repeat_n(b'1', self.0));
+        }
+        fn decode(json: &[u8]) -> Result<Self, crate::DecodeError> {
+            Ok(Body(json.len()))
+        }
+    }
+
+    fn durable(ticket: &Ticket) -> Option<Position> {
+        match ticket.outcome() {
+            Outcome::Durable(position) => Some(position),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn callers_share_a_batch_and_each_learns_its_own_position() {
+        let mut queue = queue(QueueOptions::default());
+        let tickets: Vec<Ticket> = [1, 2, 3]
+            .into_iter()
+            .zip(0..)
+            .map(|(events, n)| queue.submit(0, group(events), n).unwrap())
+            .collect();
+        let batch = queue.take().unwrap();
+        assert_eq!(batch.groups().len(), 3);
+        assert!(
+            tickets
+                .iter()
+                .all(|t| matches!(t.outcome(), Outcome::Pending))
+        );
+        assert_eq!(
+            queue.finish(batch, Ok(Position::new(2, 16))).unwrap(),
+            [0, 1, 2]
+        );
+        let positions: Vec<_> = tickets.iter().map(durable).collect();
+        assert_eq!(
+            positions,
+            [11, 13, 16].map(|seq| Some(Position::new(2, seq)))
+        );
+    }
+
+    #[test]
+    fn one_batch_at_most_is_in_flight() {
+        let mut queue = queue(QueueOptions::default());
+        queue.submit(0, group(1), 0).unwrap();
+        let batch = queue.take().unwrap();
+        queue.submit(0, group(1), 1).unwrap();
+        assert!(queue.take().is_none());
+        queue.finish(batch, Ok(Position::new(1, 1))).unwrap();
+        assert!(queue.take().is_some());
+    }
+
+    #[test]
+    fn a_batch_ends_by_count_and_by_bytes() {
+        let mut by_count = queue(QueueOptions {
+            max_batch_events: 2,
+            ..QueueOptions::default()
+        });
+        for n in 0..5 {
+            by_count.submit(0, group(1), n).unwrap();
+        }
+        assert_eq!(by_count.take().unwrap().groups().len(), 2);
+        let bytes = 3 * group(1).max_encoded_len();
+        let mut by_bytes = queue(QueueOptions {
+            max_batch_bytes: bytes,
+            ..QueueOptions::default()
+        });
+        for n in 0..5 {
+            by_bytes.submit(0, group(1), n).unwrap();
+        }
+        by_bytes.submit(0, group(9), 5).unwrap();
+        let mut sizes = Vec::new();
+        while let Some(batch) = by_bytes.take() {
+            sizes.push(batch.groups().len());
+            by_bytes.finish(batch, Ok(Position::new(1, 100))).unwrap();
+        }
+        assert_eq!(
+            sizes,
+            [3, 2, 1],
+            "one append alone may be larger than a batch"
+        );
+    }
+
+    #[test]
+    fn a_batch_is_due_by_size_or_by_time() {
+        let options = QueueOptions {
+            max_batch_events: 2,
+            flush_interval_ms: 5,
+            ..QueueOptions::default()
+        };
+        let mut queue = queue(options);
+        assert!(!queue.is_due(u64::MAX));
+        queue.submit(100, group(1), 0).unwrap();
+        assert!(!queue.is_due(104));
+        assert!(queue.is_due(105));
+        queue.submit(101, group(1), 1).unwrap();
+        assert!(queue.is_due(101));
+    }
+
+    #[test]
+    fn on_error_every_caller_learns_of_it_and_those_behind_know_that_nothing_was_written() {
+        let mut queue = queue(QueueOptions {
+            max_batch_events: 1,
+            ..QueueOptions::default()
+        });
+        let first = queue.submit(0, group(1), 0).unwrap();
+        let behind = queue.submit(0, group(1), 1).unwrap();
+        let batch = queue.take().unwrap();
+        let cause = Arc::new(Error::Closed);
+        let error = queue
+            .finish(batch, Err(Error::Indeterminate { cause }))
+            .unwrap_err();
+        assert!(error.is_indeterminate());
+        assert!(matches!(
+            first.outcome(),
+            Outcome::Failed(Error::Indeterminate { .. })
+        ));
+        assert!(matches!(
+            behind.outcome(),
+            Outcome::Failed(Error::Poisoned { .. })
+        ));
+        assert!(queue.is_empty());
+    }
+
+    #[test]
+    fn a_closed_queue_takes_nothing_and_gives_out_what_it_has() {
+        let mut queue = queue(QueueOptions::default());
+        queue.submit(0, group(1), 0).unwrap();
+        queue.close();
+        assert!(matches!(queue.submit(0, group(1), 1), Err(Error::Closed)));
+        assert!(queue.take().is_some());
+    }
+}

@@ -1,0 +1,327 @@
+//! Opening a log: look at everything, change nothing; only then change files; only then expose.
+//!
+//! ```text
+//! lock │ list │ verify │ sync directory │ cut │ rewrite the last batch │ sync │ clean up │ expose
+//!       └ changes nothing ┘└──────────── make trustworthy ────────────┘
+//! ```
+//!
+//! The process before may have been killed, so what is read here may live in the cache only, or (after a failed sync) be
+//! different from what the disk holds while the cache calls it clean. So the last batch is written again from the very bytes
+//! that were verified, and synced, *always*: what one recovery has shown, every later one shows.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use super::line::{Header, Line};
+use super::replay::{RawEvent, Replay, ReplayError, ReplayReport, Seal, Segment, TornTail};
+use super::rotate::create_first;
+use super::scan::Found;
+use super::tail::{Tail, find_tail};
+use super::{Active, Wal, WalOptions};
+use crate::directory::{self, Directory};
+use crate::error::{Error, Result};
+use crate::failpoint;
+use crate::log_event::LogEvent;
+use crate::names;
+use crate::position::{Epoch, Position};
+use crate::storage::{Access, Storage};
+use crate::temporary::{set_len, write_all};
+
+/// What opening a log found and did.
+#[derive(Clone, Debug, Default)]
+pub struct OpenReport {
+    /// The bytes of a batch that was never acknowledged, now cut off.
+    pub torn_tail: Option<TornTail>,
+    /// Unfinished files that were removed.
+    pub removed_temporaries: Vec<String>,
+    /// Names that are not part of a store; untouched.
+    pub strays: Vec<String>,
+    /// What went wrong without doing harm: a temporary file that could not be removed, say.
+    pub warnings: Vec<Error>,
+}
+
+/// A log that is being opened.
+#[derive(Debug)]
+pub(crate) struct Recovery {
+    directory: Directory,
+    options: WalOptions,
+    /// The epochs that are needed, oldest first; the last one is the active one. Empty for a new store.
+    epochs: Vec<Epoch>,
+    /// The active segment, and the last position before it.
+    active: Option<Segment>,
+    prev: Option<Position>,
+    /// The position that a snapshot covers: what the first needed segment must seal.
+    base: Option<Position>,
+    tail: Tail,
+}
+
+impl Recovery {
+    /// Opens the segments above `base` for reading and checks that their chain is complete. Changes nothing.
+    pub(crate) fn inspect(
+        directory: Directory,
+        base: Option<Position>,
+        options: WalOptions,
+    ) -> Result<Self> {
+        let (mut epochs, mut active, mut prev) = (Vec::new(), None, None);
+        if !directory.listing.is_new() {
+            epochs = chain(&directory.listing.segments, base)?;
+            if let Some(last) = epochs.last() {
+                let segment = Segment::open(&*directory.storage, *last, Access::Write)?;
+                prev = header(&segment)?.prev;
+                active = Some(segment);
+            }
+        }
+        Ok(Recovery {
+            directory,
+            options,
+            epochs,
+            active,
+            prev,
+            base,
+            tail: Tail::default(),
+        })
+    }
+
+    /// Whether there is no store yet.
+    pub(crate) fn is_new(&self) -> bool {
+        self.epochs.is_empty()
+    }
+
+    /// Verifies everything above the base and hands its events to `handler`.
+    pub(crate) fn replay<X>(
+        &mut self,
+        after: Position,
+        handler: impl FnMut(&RawEvent<'_>) -> Result<(), ReplayError<X>>,
+    ) -> Result<ReplayReport, ReplayError<X>> {
+        let storage = &*self.directory.storage;
+        let segments = self
+            .epochs
+            .iter()
+            .map(|epoch| Segment::open(storage, *epoch, Access::Read));
+        let mut replay = Replay::new(after, handler);
+        self.tail = replay.strict(segments, Seal::Known(self.base))?;
+        Ok(replay.report)
+    }
+
+    /// Verifies the end of the active segment alone, without a scan of the rest where the end is whole.
+    pub(crate) fn find_tail(&mut self) -> Result<Option<TornTail>> {
+        let Some(active) = &self.active else {
+            return Ok(None);
+        };
+        match self.base {
+            Some(base) if base.epoch.0 + 1 == active.epoch.0 && self.prev != Some(base) => {
+                return Err(Error::BrokenChain {
+                    epoch: active.epoch,
+                    reason: format!("segment {} does not follow {base}", active.epoch),
+                });
+            }
+            _ => {}
+        }
+        let found = find_tail(&*active.file, &active.name, active.epoch, active.limit)?;
+        if let Some(tail) = found {
+            self.tail = tail;
+            return Ok(None);
+        }
+        let everything = Position {
+            epoch: Epoch(u64::MAX),
+            ..Position::default()
+        };
+        let mut replay = Replay::new(everything, |_: &RawEvent<'_>| {
+            Ok::<(), ReplayError<std::convert::Infallible>>(())
+        });
+        let again = Segment::open(&*self.directory.storage, active.epoch, Access::Read);
+        let tail = replay.strict([again].into_iter(), Seal::Unknown);
+        self.tail = tail.map_err(|error| match error {
+            ReplayError::Log(error) => error,
+            ReplayError::Handler { error, .. } => match error {},
+        })?;
+        Ok(replay.report.torn_tail)
+    }
+
+    /// The names in the directory as they were found.
+    pub(crate) fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
+    /// Makes the names that were read durable. Before this nothing may be removed.
+    pub(crate) fn sync_names(&self) -> Result<()> {
+        failpoint::hit(failpoint::RECOVER_SYNC_DIR)
+            .map_err(|error| Error::storage("sync_dir", ".", error))?;
+        directory::sync(&*self.directory.storage)
+    }
+
+    /// Makes the tail that was read durable: cut, rewrite, sync, also when there seems to be nothing to do. May be tried
+    /// again after an error, because it writes everything anew.
+    pub(crate) fn rewrite_tail(&self) -> Result<()> {
+        let Some(active) = &self.active else {
+            return Ok(());
+        };
+        let Tail {
+            end, last_batch, ..
+        } = &self.tail;
+        let error = |operation| move |error| Error::storage(operation, &active.name, error);
+        // The length that we see may be the cache's. Cutting, never overwriting, is what a crash cannot half undo.
+        failpoint::hit(failpoint::RECOVER_CUT)
+            .and_then(|()| set_len(&*active.file, *end))
+            .map_err(error("set_len"))?;
+        // The same bytes in the same place: a crash in here leaves old or new, which are equal.
+        failpoint::hit(failpoint::RECOVER_REWRITE)
+            .and_then(|()| write_all(&*active.file, &last_batch.bytes, last_batch.start))
+            .map_err(error("write_at"))?;
+        failpoint::hit(failpoint::RECOVER_SYNC)
+            .and_then(|()| active.file.sync_data())
+            .map_err(error("sync_data"))
+    }
+
+    /// Removes unfinished files. What cannot be removed is reported: it does no harm.
+    pub(crate) fn remove_temporaries(&self, report: &mut OpenReport) {
+        for name in &self.directory.listing.temporaries {
+            let removed = failpoint::hit(failpoint::RECOVER_CLEAN)
+                .map_err(|error| Error::storage("remove", name, error))
+                .and_then(|()| directory::remove(&*self.directory.storage, name));
+            match removed {
+                Ok(()) => report.removed_temporaries.push(name.clone()),
+                Err(error) => report.warnings.push(error),
+            }
+        }
+    }
+
+    /// The log, ready for use: everything it shows is durable.
+    pub(crate) fn into_wal<E>(mut self, first: Option<Epoch>) -> Result<Wal<E>> {
+        let Directory { storage, lock, .. } = self.directory;
+        let active = match self.active.take() {
+            None => {
+                let created_ms = self.options.clock.now_ms();
+                let (header, file, len) = create_first(&*storage, created_ms)?;
+                Active::new(&header, file, len)
+            }
+            Some(segment) => Active {
+                prev: self.prev,
+                epoch: segment.epoch,
+                name: segment.name,
+                file: segment.file,
+                last: self.tail.last,
+                end: self.tail.end,
+                allocated: self.tail.end,
+                after_marker: self.tail.after_marker,
+            },
+        };
+        let first = first.unwrap_or(active.epoch).min(active.epoch);
+        Ok(Wal {
+            storage,
+            options: self.options,
+            active,
+            first,
+            poisoned: None,
+            lines: Vec::new(),
+            _event: PhantomData,
+            _lock: lock,
+        })
+    }
+}
+
+impl<E: LogEvent> Wal<E> {
+    /// Opens the log in `storage`, or makes a new one where there is none. Only the end of the active segment is read and
+    /// verified, however large the log is; the rest is verified when it is replayed.
+    ///
+    /// # Errors
+    /// [`Error::Locked`]; [`Error::BrokenChain`] if segments are missing; every error of damaged data, with nothing changed;
+    /// [`Error::Storage`] if the log could not be made trustworthy, which another try may do.
+    pub fn open(storage: Arc<dyn Storage>, options: WalOptions) -> Result<(Self, OpenReport)> {
+        Self::open_from(storage, None, options)
+    }
+
+    /// Opens a log of which everything through `covered` was removed because something newer covers it. `covered` is what
+    /// [`rotate`](Wal::rotate) returned.
+    ///
+    /// # Errors
+    /// As [`open`](Wal::open).
+    pub fn open_after(
+        storage: Arc<dyn Storage>,
+        covered: Position,
+        options: WalOptions,
+    ) -> Result<(Self, OpenReport)> {
+        Self::open_from(storage, Some(covered), options)
+    }
+
+    fn open_from(
+        storage: Arc<dyn Storage>,
+        base: Option<Position>,
+        options: WalOptions,
+    ) -> Result<(Self, OpenReport)> {
+        let directory = Directory::lock(storage)?;
+        let mut report = OpenReport {
+            strays: directory.listing.strays.clone(),
+            ..OpenReport::default()
+        };
+        let first = directory.listing.segments.first().copied();
+        let mut recovery = Recovery::inspect(directory, base, options)?;
+        report.torn_tail = recovery.find_tail()?;
+        if !recovery.is_new() {
+            recovery.sync_names()?;
+            recovery.rewrite_tail()?;
+        }
+        recovery.remove_temporaries(&mut report);
+        if !report.removed_temporaries.is_empty() {
+            report
+                .warnings
+                .extend(directory::sync(&*recovery.directory().storage).err());
+        }
+        let wal: Wal<E> = recovery.into_wal(first)?;
+        if let Some(torn) = &report.torn_tail {
+            tracing::warn!(
+                file = torn.file,
+                offset = torn.offset,
+                bytes = torn.bytes,
+                "torn tail cut"
+            );
+        }
+        tracing::info!(position = %wal.last_position(), "log opened");
+        Ok((wal, report))
+    }
+}
+
+/// The epochs above `base`, if they are complete.
+pub(crate) fn chain(segments: &[Epoch], base: Option<Position>) -> Result<Vec<Epoch>> {
+    let start = base.map_or(Epoch(0), |base| base.epoch);
+    let mut next = start;
+    let mut epochs = Vec::new();
+    for epoch in segments.iter().copied().filter(|epoch| *epoch > start) {
+        if epoch.0 != next.0 + 1 {
+            let reason = format!("epoch {} is missing, the next one is {epoch}", next.0 + 1);
+            return Err(Error::BrokenChain {
+                epoch: Epoch(next.0 + 1),
+                reason,
+            });
+        }
+        epochs.push(epoch);
+        next = epoch;
+    }
+    if epochs.is_empty() {
+        let reason = format!("nothing follows epoch {next}");
+        return Err(Error::BrokenChain {
+            epoch: Epoch(next.0 + 1),
+            reason,
+        });
+    }
+    Ok(epochs)
+}
+
+/// The header of a segment.
+pub(crate) fn header(segment: &Segment) -> Result<Header> {
+    match segment.scanner().next()? {
+        Found::Line {
+            line: Line::Header(header),
+            ..
+        } => Ok(header),
+        Found::Damage(damage) => Err(damage.into_error(&segment.name)),
+        Found::Line { .. } | Found::End { .. } => {
+            let reason = "the segment has no header".to_owned();
+            Err(Error::Corrupt {
+                file: names::segment(segment.epoch),
+                offset: 0,
+                reason,
+            })
+        }
+    }
+}

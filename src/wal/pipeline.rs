@@ -1,0 +1,184 @@
+//! Many threads in front of one log: the callers themselves write, one batch at a time.
+//!
+//! ```text
+//! callers ── submit (front's lock) ──→ queue ── one leader (log's lock): write, sync ──→ finish (both locks) ──→ wake
+//! ```
+//!
+//! There is no writer thread that a caller would have to wait for: the first caller of a batch leads, writes it, and asks a
+//! caller of the next batch to lead before it wakes its own. A thread in the background serves only appends that nobody waits
+//! for. Lock order: log, then front.
+
+use std::sync::Arc;
+
+use super::Wal;
+use super::commit_queue::{CommitQueue, Ticket, Woken};
+use crate::clock::Clock;
+use crate::error::{Error, Result};
+use crate::position::Position;
+use crate::sync::{Condvar, Mutex, MutexGuard};
+
+/// What stands in front of a log and must move with it.
+pub(crate) trait Front: Send + 'static {
+    /// What is queued with each append.
+    type Tag: Send;
+
+    /// The queue.
+    fn queue(&mut self) -> &mut CommitQueue<Self::Tag>;
+
+    /// These appends are durable, in this order; `last` is the last position of the log.
+    fn committed(&mut self, tags: Vec<Self::Tag>, last: Position);
+
+    /// A batch failed, and everything queued behind it with it.
+    fn failed(&mut self);
+}
+
+/// A log and its front, each behind its own lock.
+#[derive(Debug)]
+pub(crate) struct Pipeline<F, E> {
+    front: Mutex<F>,
+    /// Nothing once it is closed.
+    log: Mutex<Option<Wal<E>>>,
+    clock: Arc<dyn Clock>,
+    /// Wakes the thread in the background: something was queued that nobody may wait for, or the end has come.
+    queued: Condvar,
+}
+
+impl<F: Front, E> Pipeline<F, E> {
+    pub(crate) fn new(front: F, log: Wal<E>, clock: Arc<dyn Clock>) -> Self {
+        Pipeline {
+            front: Mutex::new(front),
+            log: Mutex::new(Some(log)),
+            clock,
+            queued: Condvar::default(),
+        }
+    }
+
+    pub(crate) fn front(&self) -> MutexGuard<'_, F> {
+        self.front.lock()
+    }
+
+    pub(crate) fn now_ms(&self) -> u64 {
+        self.clock.now_ms()
+    }
+
+    /// Waits until the append is durable or has failed, and writes its batch if nobody else does.
+    pub(crate) fn wait(&self, ticket: &Ticket) -> Result<Position> {
+        loop {
+            match ticket.wait() {
+                Woken::Done(result) => return result,
+                Woken::Lead => self.write_next(&mut self.log.lock()),
+            }
+        }
+    }
+
+    /// Tells the thread in the background that there may be an append nobody waits for.
+    pub(crate) fn announce(&self) {
+        self.queued.notify_one();
+    }
+
+    /// Writes everything that is queued.
+    pub(crate) fn flush(&self) -> Result<()> {
+        self.with_log(|_| Ok(()))
+    }
+
+    /// Writes everything that is queued, then does `work` between batches: nothing is in flight.
+    pub(crate) fn with_log<T>(&self, work: impl FnOnce(&mut Wal<E>) -> Result<T>) -> Result<T> {
+        let mut log = self.log.lock();
+        while !self.front.lock().queue().is_empty() {
+            self.write_next(&mut log);
+        }
+        work(log.as_mut().ok_or(Error::Closed)?)
+    }
+
+    /// Does `work` between two batches, whatever is queued: nothing is in flight.
+    pub(crate) fn between_batches<T>(
+        &self,
+        work: impl FnOnce(&mut Wal<E>) -> Result<T>,
+    ) -> Result<T> {
+        work(self.log.lock().as_mut().ok_or(Error::Closed)?)
+    }
+
+    /// Refuses further appends, writes what is queued, answers everybody, and takes the log out.
+    pub(crate) fn close(&self) -> Result<Wal<E>> {
+        self.front.lock().queue().close();
+        let mut log = self.log.lock();
+        while !self.front.lock().queue().is_empty() {
+            self.write_next(&mut log);
+        }
+        self.queued.notify_all();
+        log.take().ok_or(Error::Closed)
+    }
+
+    /// Serves appends that nobody waits for, until the pipeline is closed.
+    #[cfg_attr(
+        feature = "shuttle",
+        expect(dead_code, reason = "schedules are explored without time")
+    )]
+    pub(crate) fn serve(&self) {
+        let mut front = self.front.lock();
+        while !front.queue().is_closed() {
+            let now_ms = self.clock.now_ms();
+            if front.queue().lead_if_due(now_ms) {
+                drop(front);
+                self.write_next(&mut self.log.lock());
+                front = self.front.lock();
+                continue;
+            }
+            front = match front.queue().due_ms() {
+                None => self.queued.wait(front),
+                // At least a millisecond: a batch that is due and led by somebody else is not waited for in circles.
+                Some(due_ms) => {
+                    let timeout_ms = due_ms.saturating_sub(now_ms).max(1);
+                    self.queued.wait_timeout_ms(front, timeout_ms)
+                }
+            };
+        }
+    }
+
+    /// Writes and syncs the next batch, if there is one, and applies it before the log's lock is given up.
+    fn write_next(&self, log: &mut Option<Wal<E>>) {
+        let Some(batch) = self.front.lock().queue().take() else {
+            return;
+        };
+        let result = log
+            .as_mut()
+            .ok_or(Error::Closed)
+            .and_then(|log| log.commit(batch.groups()));
+        let mut front = self.front.lock();
+        let last = result.as_ref().ok().copied();
+        match (front.queue().finish(batch, result), last) {
+            (Ok(tags), Some(last)) => front.committed(tags, last),
+            _ => front.failed(),
+        }
+    }
+}
+
+/// What the handles of a pipeline share. With the last of them the pipeline is closed and its thread ends.
+#[derive(Debug)]
+pub(crate) struct Owner<F: Front, E>(Arc<Pipeline<F, E>>);
+
+impl<F: Front, E: Send + 'static> Owner<F, E> {
+    /// Starts the thread in the background.
+    pub(crate) fn start(pipeline: Pipeline<F, E>) -> Arc<Self> {
+        let pipeline = Arc::new(pipeline);
+        #[cfg(not(feature = "shuttle"))]
+        {
+            let background = Arc::clone(&pipeline);
+            std::thread::spawn(move || background.serve());
+        }
+        Arc::new(Owner(pipeline))
+    }
+}
+
+impl<F: Front, E> Owner<F, E> {
+    pub(crate) fn pipeline(&self) -> &Arc<Pipeline<F, E>> {
+        &self.0
+    }
+}
+
+impl<F: Front, E> Drop for Owner<F, E> {
+    fn drop(&mut self) {
+        // Whoever needs to know closes; the log that comes back here gives up its lock by being dropped.
+        drop(self.0.close());
+    }
+}

@@ -1,0 +1,165 @@
+//! Reading a log without owning it: takes no lock, changes nothing.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use super::open::{chain, header};
+use super::replay::{Mode, RawEvent, Replay, ReplayError, ReplayReport, Seal, Segment, Skipped};
+use crate::directory;
+use crate::error::{Error, Result};
+use crate::event::Event;
+use crate::log_event::LogEvent;
+use crate::names;
+use crate::position::{Epoch, Position, Seq};
+use crate::storage::{Access, Storage};
+
+/// The segments of a log, for reading.
+///
+/// The log may be in use by another process; then an unfinished end may be an append in flight.
+#[derive(Debug)]
+pub struct LogReader<E = Event> {
+    storage: Arc<dyn Storage>,
+    epochs: Vec<Epoch>,
+    /// How much of the active segment is durable, where that is known.
+    live_end: Option<(Epoch, u64)>,
+    _event: PhantomData<fn() -> E>,
+}
+
+impl<E> LogReader<E> {
+    /// Looks which segments there are.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] if the directory cannot be read.
+    pub fn open(storage: Arc<dyn Storage>) -> Result<Self> {
+        let epochs = directory::list(&*storage)?.segments;
+        Ok(LogReader {
+            storage,
+            epochs,
+            live_end: None,
+            _event: PhantomData,
+        })
+    }
+
+    /// The segments `first` to `last`, of the last one no more than its durable part.
+    pub(crate) fn live(storage: Arc<dyn Storage>, first: Epoch, last: Epoch, end: u64) -> Self {
+        let epochs = (first.0..=last.0).map(Epoch).collect();
+        LogReader {
+            storage,
+            epochs,
+            live_end: Some((last, end)),
+            _event: PhantomData,
+        }
+    }
+
+    /// The epochs of the segments that are there, ascending.
+    #[must_use]
+    pub fn epochs(&self) -> &[Epoch] {
+        &self.epochs
+    }
+
+    /// Opens one segment.
+    pub(crate) fn segment(&self, epoch: Epoch) -> Result<Segment> {
+        let mut segment = Segment::open(&*self.storage, epoch, Access::Read)?;
+        if let Some((_, end)) = self.live_end.filter(|(live, _)| *live == epoch) {
+            segment.limit = segment.limit.min(end);
+        }
+        Ok(segment)
+    }
+}
+
+impl<E: LogEvent> LogReader<E> {
+    /// Reads the events behind `after`, in order, and hands each to `handler` with its position. Segments that end before
+    /// `after` are not read.
+    ///
+    /// # Errors
+    /// As [`Wal::replay`](super::Wal::replay).
+    pub fn replay<X>(
+        &self,
+        after: Position,
+        mode: Mode,
+        mut handler: impl FnMut(Position, E) -> Result<(), X>,
+    ) -> Result<ReplayReport, ReplayError<X>> {
+        let typed = |raw: &RawEvent<'_>| {
+            let event = decode(raw)?;
+            let position = raw.position;
+            handler(position, event).map_err(|error| ReplayError::Handler { position, error })
+        };
+        let mut replay = Replay::new(after, typed);
+        match mode {
+            Mode::Strict => {
+                let needed = self.needed(after);
+                if let Some(first) = needed.first() {
+                    chain(needed, Some(Position::new(first.0 - 1, 0)))?;
+                }
+                let segments = needed.iter().map(|epoch| self.segment(*epoch));
+                replay.strict(segments, Seal::Unknown)?;
+            }
+            Mode::Lenient => self.lenient(&mut replay)?,
+        }
+        Ok(replay.report)
+    }
+
+    /// The epochs that are not over before `after`, and always the last one.
+    fn needed(&self, after: Position) -> &[Epoch] {
+        let over = self.epochs.partition_point(|epoch| *epoch < after.epoch);
+        &self.epochs[over.min(self.epochs.len().saturating_sub(1))..]
+    }
+
+    fn lenient<X, F>(&self, replay: &mut Replay<F>) -> Result<(), ReplayError<X>>
+    where
+        F: FnMut(&RawEvent<'_>) -> Result<(), ReplayError<X>>,
+    {
+        let mut before: Option<(Segment, Seq)> = None;
+        for (index, epoch) in self.epochs.iter().enumerate() {
+            let segment = self.segment(*epoch)?;
+            if let Some((sealed, last)) = before {
+                replay
+                    .report
+                    .skipped
+                    .extend(missing_between(&sealed, last, &segment)?);
+            }
+            let last = replay.lenient_segment(&segment, index + 1 == self.epochs.len())?;
+            before = Some((segment, last));
+        }
+        Ok(())
+    }
+}
+
+/// What is missing between the events of `sealed` that were seen, up to `last`, and the next segment that is there.
+fn missing_between(sealed: &Segment, last: Seq, next: &Segment) -> Result<Option<Skipped>> {
+    let file = sealed.name.clone();
+    if next.epoch.0 != sealed.epoch.0 + 1 {
+        let file = names::segment(Epoch(sealed.epoch.0 + 1));
+        let reason = format!("no segment between {} and {}", sealed.name, next.name);
+        return Ok(Some(Skipped {
+            file,
+            offset: 0,
+            from: Seq(1),
+            to: None,
+            reason,
+        }));
+    }
+    let sealed_at = match header(next) {
+        Ok(header) => header.prev.filter(|prev| prev.seq > last),
+        // Reported when the segment itself is read.
+        Err(error @ Error::Storage { .. }) => return Err(error),
+        Err(_) => None,
+    };
+    Ok(sealed_at.map(|prev| Skipped {
+        file,
+        offset: sealed.limit,
+        from: Seq(last.0 + 1),
+        to: Some(prev.seq),
+        reason: "the next segment says that there were more events".to_owned(),
+    }))
+}
+
+/// The typed event. That it cannot be decoded is never taken for damage.
+pub(crate) fn decode<E: LogEvent>(raw: &RawEvent<'_>) -> Result<E> {
+    E::decode(raw.body).map_err(|source| Error::UnknownEvent {
+        file: raw.file.to_owned(),
+        offset: raw.offset,
+        position: raw.position,
+        source,
+    })
+}

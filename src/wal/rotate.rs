@@ -1,0 +1,196 @@
+//! Ending a segment: rotate, close, and the removal of segments that are no longer needed.
+
+use super::line::{self, Header};
+use super::{Active, Wal};
+use crate::directory;
+use crate::error::{Error, Result};
+use crate::failpoint;
+use crate::names;
+use crate::position::{Epoch, Position, Seq};
+use crate::storage::{Storage, StorageFile};
+use crate::temporary::{self, Prepared, Steps, set_len, write_all};
+
+const STEPS: Steps = Steps {
+    create: || failpoint::hit(failpoint::ROTATE_CREATE),
+    write: || Ok(()),
+    sync: || Ok(()),
+    rename: || failpoint::hit(failpoint::ROTATE_RENAME),
+};
+
+/// Makes the segment of `header`, all but its name. Answers with its length too.
+fn prepare_segment(storage: &dyn Storage, header: &Header) -> Result<(Prepared, u64)> {
+    let mut bytes = Vec::new();
+    line::encode_header(&mut bytes, header);
+    let prepared = temporary::prepare(storage, &names::segment(header.epoch), &bytes, STEPS)?;
+    Ok((prepared, bytes.len() as u64))
+}
+
+/// Makes the first segment of a new store. Nothing was promised yet, so after an error there is nothing to undo: the next
+/// open finds nothing, a temporary file, or a segment without events.
+pub(super) fn create_first(
+    storage: &dyn Storage,
+    created_ms: u64,
+) -> Result<(Header, Box<dyn StorageFile>, u64)> {
+    let header = Header {
+        epoch: Epoch(1),
+        prev: None,
+        created_ms,
+    };
+    let (prepared, len) = prepare_segment(storage, &header)?;
+    let file = prepared.rename(storage, STEPS)?;
+    directory::sync(storage)?;
+    Ok((header, file, len))
+}
+
+impl<E> Wal<E> {
+    /// Seals the active segment and starts the next epoch, whose first event has seq 1. Answers with the last position of the
+    /// sealed one. Rotating an empty segment is allowed. Old segments stay: see [`prune_through`](Wal::prune_through).
+    ///
+    /// ```text
+    /// trim │ sync old │ create tmp │ write header │ sync tmp │ rename │ sync directory │ switch
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Storage`]: the old segment goes on as if nothing had happened. [`Error::Poisoned`]: it does not (the sync of
+    /// the old segment failed, or a new segment could not be taken back); open again.
+    pub fn rotate(&mut self) -> Result<Position> {
+        self.check_writable()?;
+        let sealed = self.last_position();
+        self.trim()?;
+        let epoch = Epoch(
+            sealed
+                .epoch
+                .0
+                .checked_add(1)
+                .ok_or_else(|| Error::Corrupt {
+                    file: self.active.name.clone(),
+                    offset: 0,
+                    reason: "there is no epoch after the last one".to_owned(),
+                })?,
+        );
+        let created_ms = self.options.clock.now_ms();
+        let header = Header {
+            epoch,
+            prev: Some(sealed),
+            created_ms,
+        };
+        let (prepared, len) = prepare_segment(&*self.storage, &header)?;
+        // From here on a crash may show a header that seals the old segment. If anything fails now and the old segment took
+        // one more event, that header could come back and deny it. So it must be gone for certain first.
+        let published = prepared.rename(&*self.storage, STEPS).and_then(|file| {
+            failpoint::hit(failpoint::ROTATE_SYNC_DIR)
+                .and_then(|()| self.storage.sync_dir())
+                .map_err(|error| Error::storage("sync_dir", ".", error))?;
+            Ok(file)
+        });
+        match published {
+            Ok(file) => {
+                tracing::info!(%sealed, epoch = %epoch, "rotated");
+                self.active = Active::new(&header, file, len);
+                Ok(sealed)
+            }
+            Err(error) => Err(self.undo_rotate(epoch, error)),
+        }
+    }
+
+    /// Marks the log as whole, trims it, and gives it back. A crash before this is harmless: it only makes the next open
+    /// look harder.
+    ///
+    /// # Errors
+    /// [`Error::Poisoned`] if the log was poisoned before; [`Error::Storage`] or [`Error::Indeterminate`] if the marker could
+    /// not be written. Whatever it returns, all acknowledged events are durable and the lock is given back.
+    pub fn close(mut self) -> Result<()> {
+        self.check_writable()?;
+        if !self.active.after_marker {
+            self.write_marker()?;
+        }
+        self.trim()
+    }
+
+    /// Removes the segments up to and including `epoch`, oldest first, and syncs the directory; the active one stays.
+    ///
+    /// Only for events that something newer and durable covers, a snapshot say. Afterwards the log is opened with
+    /// [`open_after`](Wal::open_after) and the position that is covered.
+    ///
+    /// # Errors
+    /// [`Error::Poisoned`]: nothing was removed. [`Error::Storage`]: some may be removed; calling again goes on.
+    pub fn prune_through(&mut self, epoch: Epoch) -> Result<u64> {
+        self.check_writable()?;
+        let mut removed = 0;
+        while self.first <= epoch && self.first < self.active.epoch {
+            directory::remove(&*self.storage, &names::segment(self.first))?;
+            self.first = Epoch(self.first.0 + 1);
+            removed += 1;
+        }
+        if removed > 0 {
+            directory::sync(&*self.storage)?;
+        }
+        Ok(removed)
+    }
+
+    /// Takes note that the segments up to and including `epoch` were removed.
+    pub(crate) fn forget_through(&mut self, epoch: Epoch) {
+        self.first = self.first.max(Epoch(epoch.0 + 1)).min(self.active.epoch);
+    }
+
+    /// Cuts free space off the active segment and syncs it.
+    fn trim(&mut self) -> Result<()> {
+        failpoint::hit(failpoint::ROTATE_TRIM)
+            .and_then(|()| set_len(&*self.active.file, self.active.end))
+            .map_err(|error| Error::storage("set_len", &self.active.name, error))?;
+        self.active.allocated = self.active.end;
+        let synced =
+            failpoint::hit(failpoint::ROTATE_SYNC).and_then(|()| self.active.file.sync_data());
+        // Every event is durable since its own sync, but what a failed sync has done to the file is unknown.
+        synced.map_err(|error| Error::Poisoned {
+            cause: self.poison("sync_data", error),
+        })
+    }
+
+    /// Takes back a segment that may or may not have its name.
+    fn undo_rotate(&mut self, epoch: Epoch, error: Error) -> Error {
+        let undone = failpoint::hit(failpoint::ROTATE_UNDO)
+            .map_err(|error| Error::storage("remove", &names::segment(epoch), error))
+            .and_then(|()| directory::remove(&*self.storage, &names::segment(epoch)))
+            .and_then(|()| directory::sync(&*self.storage));
+        match undone {
+            Ok(()) => error,
+            Err(undo_error) => {
+                tracing::error!(%epoch, %undo_error, "a failed rotate could not be undone");
+                let cause = std::sync::Arc::new(error);
+                self.poisoned = Some(std::sync::Arc::clone(&cause));
+                Error::Poisoned { cause }
+            }
+        }
+    }
+
+    /// Appends a marker: everything through the last seq is durable. True, because every append was synced.
+    fn write_marker(&mut self) -> Result<()> {
+        let mut bytes = Vec::new();
+        line::encode_marker(&mut bytes, self.active.epoch, self.active.last);
+        let written = failpoint::hit(failpoint::CLOSE_MARKER)
+            .and_then(|()| write_all(&*self.active.file, &bytes, self.active.end));
+        if let Err(error) = written {
+            return Err(self.undo_write(error));
+        }
+        self.active.end += bytes.len() as u64;
+        self.active.after_marker = true;
+        Ok(())
+    }
+}
+
+impl Active {
+    /// A segment that has nothing but a header of `len` bytes.
+    pub(super) fn new(header: &Header, file: Box<dyn StorageFile>, len: u64) -> Self {
+        Active {
+            epoch: header.epoch,
+            name: names::segment(header.epoch),
+            file,
+            prev: header.prev,
+            last: Seq(0),
+            end: len,
+            allocated: len,
+            after_marker: false,
+        }
+    }
+}

@@ -1,0 +1,270 @@
+//! Walking the lines of one segment from its start: what is valid, what is damage, where free space begins.
+//!
+//! The scanner believes a line on one read, because its checksum proves it. Damage, free space and an unterminated end prove
+//! nothing: they are looked at again with confirmed reads before they are reported, so that a single wrong read is never
+//! taken for the end of the log.
+
+use super::line::{self, Header, Line, LineError, MAX_LINE};
+use super::sequence::{Sequence, Violation};
+use super::window::{Reads, Window};
+use crate::checksum::ChecksumError;
+use crate::error::{Error, Result};
+use crate::position::{Epoch, Seq};
+use crate::storage::StorageFile;
+
+/// Something in a segment that is not a line in its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Damage {
+    /// Offset of the first damaged byte.
+    pub(crate) offset: u64,
+    /// The seq that should have come there.
+    pub(crate) expected: Seq,
+    pub(crate) reason: Reason,
+}
+
+/// What is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Reason {
+    #[error(transparent)]
+    Line(LineError),
+    #[error("the first line is not a valid header")]
+    Header,
+    #[error("the last line has no newline")]
+    Unterminated,
+    #[error("a line is longer than the format allows")]
+    TooLong,
+    #[error("a batch is larger than the format allows")]
+    BatchTooLarge,
+    #[error("blank bytes with something behind them")]
+    Hole,
+    #[error(transparent)]
+    Violation(Violation),
+}
+
+impl Damage {
+    /// The typed error that this damage is when it is corruption of `file`.
+    pub(crate) fn into_error(self, file: &str) -> Error {
+        let (file, offset) = (file.to_owned(), self.offset);
+        match self.reason {
+            Reason::Line(LineError::Checksum(ChecksumError::Mismatch { expected, found })) => {
+                Error::ChecksumMismatch {
+                    file,
+                    offset,
+                    seq: self.expected,
+                    expected,
+                    found,
+                }
+            }
+            Reason::Violation(Violation::Gap { expected, found }) => Error::SequenceGap {
+                file,
+                offset,
+                expected,
+                found,
+            },
+            reason => Error::Corrupt {
+                file,
+                offset,
+                reason: format!("{reason} (expected seq {})", self.expected),
+            },
+        }
+    }
+}
+
+/// What stands next in a segment.
+#[derive(Debug)]
+pub(crate) enum Found<'a> {
+    /// A valid line in its place, and its bytes with the newline.
+    Line {
+        offset: u64,
+        line: Line<'a>,
+        bytes: &'a [u8],
+    },
+    /// Something else; the scanner stays in front of it.
+    Damage(Damage),
+    /// Nothing but free space from this offset to the end.
+    End { offset: u64 },
+}
+
+/// Walks one segment.
+pub(crate) struct Scanner<'f> {
+    window: Window<'f>,
+    epoch: Epoch,
+    sequence: Sequence,
+    header: Option<Header>,
+    /// Length of the line that was handed out last and is not stepped over yet.
+    pending: usize,
+}
+
+/// What a look at the next bytes shows, without stepping over a line.
+enum Look {
+    /// A line of so many bytes, newline included.
+    Line(usize),
+    Blank(u64),
+    Bad(Reason, u64),
+}
+
+impl<'f> Scanner<'f> {
+    /// A scanner at the start of the first `limit` bytes of the segment `epoch`.
+    pub(crate) fn new(file: &'f dyn StorageFile, name: &'f str, epoch: Epoch, limit: u64) -> Self {
+        Scanner {
+            window: Window::new(file, name, limit),
+            epoch,
+            sequence: Sequence::default(),
+            header: None,
+            pending: 0,
+        }
+    }
+
+    /// What the lines so far say about the next one.
+    pub(crate) fn sequence(&self) -> &Sequence {
+        &self.sequence
+    }
+
+    /// The header, once it was seen.
+    pub(crate) fn header(&self) -> Option<Header> {
+        self.header
+    }
+
+    /// The next line, damage or the end. After damage or the end it stays where it is.
+    pub(crate) fn next(&mut self) -> Result<Found<'_>> {
+        self.window.consume(std::mem::take(&mut self.pending));
+        let offset = self.window.position();
+        let mut look = self.look()?;
+        if !matches!(look, Look::Line(_)) && self.window.reads() == Reads::Plain {
+            self.window.restart(offset, Reads::Confirmed);
+            look = self.look()?;
+        }
+        match look {
+            Look::Line(length) => {
+                self.pending = length;
+                let bytes = &self.window.shown()[..length];
+                let decoded = line::decode(self.epoch, &bytes[..length - 1]);
+                let line = decoded.expect("the look before has decoded the same bytes");
+                Ok(Found::Line {
+                    offset,
+                    line,
+                    bytes,
+                })
+            }
+            Look::Blank(offset) => Ok(Found::End { offset }),
+            Look::Bad(reason, offset) => {
+                let expected = self.sequence.expected();
+                Ok(Found::Damage(Damage {
+                    offset,
+                    expected,
+                    reason,
+                }))
+            }
+        }
+    }
+
+    /// Goes on at the valid line at `offset` after damage, as if everything below `next` were accounted for.
+    pub(crate) fn resume(&mut self, offset: u64, next: Seq) {
+        self.pending = 0;
+        self.sequence.skip_to(next);
+        self.window.restart(offset, Reads::Plain);
+    }
+
+    fn look(&mut self) -> Result<Look> {
+        let offset = self.window.position();
+        match self.window.peek()? {
+            None => return self.end(offset),
+            Some(b'\n' | 0) => return self.look_blank(offset),
+            Some(_) => {}
+        }
+        let length = match self.find_newline()? {
+            Ok(length) => length,
+            Err(reason) => return Ok(Look::Bad(reason, offset)),
+        };
+        let bytes = &self.window.shown()[..length - 1];
+        let line = match line::decode(self.epoch, bytes) {
+            Ok(line) => line,
+            Err(LineError::Version(found)) => {
+                let file = self.window.name().to_owned();
+                return Err(Error::Version {
+                    file,
+                    found,
+                    supported: line::VERSION,
+                });
+            }
+            Err(error) if self.is_at_header() => {
+                return Ok(Look::Bad(header_reason(error), offset));
+            }
+            Err(error) => return Ok(Look::Bad(Reason::Line(error), offset)),
+        };
+        if self.is_at_header() {
+            let Line::Header(header) = line else {
+                return Ok(Look::Bad(Reason::Header, offset));
+            };
+            self.header = Some(header);
+        } else if let Err(violation) = self.sequence.accept(&line) {
+            return Ok(Look::Bad(Reason::Violation(violation), offset));
+        }
+        Ok(Look::Line(length))
+    }
+
+    fn is_at_header(&self) -> bool {
+        self.window.position() == 0
+    }
+
+    /// The end of the segment; a segment without a header has none.
+    fn end(&self, offset: u64) -> Result<Look> {
+        Ok(if self.header.is_some() || offset > 0 {
+            Look::Blank(offset)
+        } else {
+            Look::Bad(Reason::Header, 0)
+        })
+    }
+
+    /// Steps over blank bytes: free space reaches to the end of the file, anything else is a hole.
+    fn look_blank(&mut self, offset: u64) -> Result<Look> {
+        if offset == 0 {
+            return Ok(Look::Bad(Reason::Header, 0));
+        }
+        loop {
+            let shown = self.window.shown();
+            let blank = shown
+                .iter()
+                .take_while(|byte| matches!(byte, b'\n' | 0))
+                .count();
+            if blank < shown.len() {
+                return Ok(Look::Bad(Reason::Hole, offset));
+            }
+            self.window.consume(blank);
+            if !self.window.extend()? {
+                return Ok(Look::Blank(offset));
+            }
+        }
+    }
+
+    /// The length of the line in front of the window, newline included.
+    fn find_newline(&mut self) -> Result<Result<usize, Reason>> {
+        let mut searched = 0;
+        loop {
+            let shown = self.window.shown();
+            if let Some(at) = memchr::memchr(b'\n', &shown[searched..]) {
+                let length = searched + at + 1;
+                return Ok(if length > MAX_LINE {
+                    Err(Reason::TooLong)
+                } else {
+                    Ok(length)
+                });
+            }
+            searched = shown.len();
+            if searched > MAX_LINE {
+                return Ok(Err(Reason::TooLong));
+            }
+            if !self.window.extend()? {
+                return Ok(Err(Reason::Unterminated));
+            }
+        }
+    }
+}
+
+/// A header that fails its checksum says so; any other first line is no header.
+fn header_reason(error: LineError) -> Reason {
+    match error {
+        LineError::Checksum(ChecksumError::Mismatch { .. }) => Reason::Line(error),
+        _ => Reason::Header,
+    }
+}

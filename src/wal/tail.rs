@@ -1,0 +1,182 @@
+//! The end of the active segment: where the next append goes, and the bytes that open has to write again.
+
+use memchr::{memchr, memrchr};
+
+use super::line::{self, Line, MAX_BATCH, MAX_LINE};
+use super::search::Search;
+use super::sequence::Sequence;
+use super::window::read_exact;
+use crate::error::Result;
+use crate::position::{Epoch, Seq};
+use crate::storage::StorageFile;
+
+/// Consecutive bytes of a file.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Stretch {
+    pub(crate) start: u64,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// Where the accepted lines of a segment end.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tail {
+    /// The last accepted event; 0 in a segment without one.
+    pub(crate) last: Seq,
+    /// The offset behind the last accepted line.
+    pub(crate) end: u64,
+    /// Whether the last accepted line is a marker.
+    pub(crate) after_marker: bool,
+    /// Everything from the first byte of the last batch (with no event: from the header) to `end`, as it was verified.
+    pub(crate) last_batch: Stretch,
+    /// The batch before, for when nothing of the last one is accepted.
+    batch_before: Stretch,
+    /// How much of `last_batch` belongs to whole appends.
+    kept: usize,
+}
+
+impl Tail {
+    /// Takes the next line of a segment that is read from its start; `Err` if its batch grows past the format's limit.
+    pub(crate) fn push(&mut self, offset: u64, line: &Line<'_>, bytes: &[u8]) -> Result<(), ()> {
+        let mut whole = true;
+        match line {
+            Line::Event(envelope, _) => {
+                if envelope.batch == envelope.seq {
+                    self.batch_before = std::mem::take(&mut self.last_batch);
+                    self.last_batch.start = offset;
+                    self.kept = 0;
+                }
+                whole = !envelope.more;
+            }
+            Line::Header(_) | Line::Marker(_) | Line::Lost(..) => {}
+        }
+        if self.last_batch.bytes.len() + bytes.len() > MAX_BATCH + MAX_LINE {
+            return Err(());
+        }
+        self.last_batch.bytes.extend_from_slice(bytes);
+        if whole {
+            self.kept = self.last_batch.bytes.len();
+            self.end = offset + bytes.len() as u64;
+            self.after_marker = matches!(line, Line::Marker(_));
+            self.last = match line {
+                Line::Event(envelope, _) => envelope.seq,
+                Line::Lost(_, to) => *to,
+                Line::Header(_) | Line::Marker(_) => self.last,
+            };
+        }
+        Ok(())
+    }
+
+    /// Forgets what was pushed behind the last whole append.
+    pub(crate) fn cut(&mut self) {
+        if self.kept == 0 {
+            self.last_batch = std::mem::take(&mut self.batch_before);
+        } else {
+            self.last_batch.bytes.truncate(self.kept);
+        }
+        self.kept = self.last_batch.bytes.len();
+        self.batch_before = Stretch::default();
+    }
+}
+
+/// Finds the tail of a segment of `len` bytes from its end, without reading what lies before its last batch.
+///
+/// `None` says that the end is not whole (or not simple): then the segment must be read from its start.
+pub(crate) fn find_tail(
+    file: &dyn StorageFile,
+    name: &str,
+    epoch: Epoch,
+    len: u64,
+) -> Result<Option<Tail>> {
+    let Some(data_end) = skip_free_space(file, name, len)? else {
+        return Ok(None);
+    };
+    // The newline of the last line is the first byte of what looks like free space.
+    let end = data_end + 1;
+    if end > len {
+        return Ok(None);
+    }
+    let mut size = 64_u64 << 10;
+    let tail = loop {
+        let start = end.saturating_sub(size);
+        let mut bytes = vec![0; usize::try_from(end - start).expect("bounded by twice the limit")];
+        read_exact(file, name, &mut bytes, start)?;
+        match read_backward(epoch, start, &bytes) {
+            Backward::Tail(tail) => break tail,
+            Backward::Damaged => return Ok(None),
+            Backward::MoreBytes if start == 0 || size > (2 * MAX_BATCH) as u64 => return Ok(None),
+            Backward::MoreBytes => size *= 4,
+        }
+    };
+    // What comes behind will be cut, so that it is free space must not rest on one read.
+    let mut rest = Search::new(file, name, epoch, len, tail.end);
+    let nothing_behind = rest.next()?.is_none() && rest.data_end() == tail.end;
+    Ok(nothing_behind.then_some(tail))
+}
+
+/// The offset behind the last byte of the file that is not free space.
+fn skip_free_space(file: &dyn StorageFile, name: &str, len: u64) -> Result<Option<u64>> {
+    const PIECE: u64 = 64 << 10;
+    let mut end = len;
+    while end > 0 {
+        let start = end.saturating_sub(PIECE);
+        let mut bytes = vec![0; usize::try_from(end - start).expect("at most a piece")];
+        read_exact(file, name, &mut bytes, start)?;
+        if let Some(last) = bytes.iter().rposition(|byte| !matches!(byte, b'\n' | 0)) {
+            return Ok(Some(start + last as u64 + 1));
+        }
+        end = start;
+    }
+    Ok(None)
+}
+
+enum Backward {
+    Tail(Tail),
+    MoreBytes,
+    Damaged,
+}
+
+/// Steps over whole lines from the end of `bytes` back to the line before the last batch, then reads forward from there.
+fn read_backward(epoch: Epoch, start: u64, bytes: &[u8]) -> Backward {
+    let mut batch = None;
+    let mut line_end = bytes.len();
+    while line_end > 0 && bytes[line_end - 1] == b'\n' {
+        let line_start = match memrchr(b'\n', &bytes[..line_end - 1]) {
+            Some(at) => at + 1,
+            None if start == 0 => 0,
+            None => return Backward::MoreBytes,
+        };
+        let Ok(line) = line::decode(epoch, &bytes[line_start..line_end - 1]) else {
+            break;
+        };
+        let is_before_batch = match line {
+            Line::Header(_) => true,
+            Line::Event(envelope, _) => envelope.seq < *batch.get_or_insert(envelope.batch),
+            Line::Marker(_) => batch.is_some(),
+            Line::Lost(..) => break,
+        };
+        if is_before_batch {
+            let lines = &bytes[line_start..];
+            return read_batch(epoch, start + line_start as u64, lines)
+                .map_or(Backward::Damaged, Backward::Tail);
+        }
+        line_end = line_start;
+    }
+    Backward::Damaged
+}
+
+/// Reads the line before the last batch and everything behind it; `None` if a line is out of place.
+fn read_batch(epoch: Epoch, mut offset: u64, mut bytes: &[u8]) -> Option<Tail> {
+    let mut sequence = None;
+    let mut tail = Tail::default();
+    while let Some(newline) = memchr(b'\n', bytes) {
+        let line = line::decode(epoch, &bytes[..newline]).ok()?;
+        match &mut sequence {
+            None => sequence = Some(Sequence::after(&line)),
+            Some(sequence) => sequence.accept(&line).ok()?,
+        }
+        tail.push(offset, &line, &bytes[..=newline]).ok()?;
+        offset += newline as u64 + 1;
+        bytes = &bytes[newline + 1..];
+    }
+    (!sequence?.in_group()).then_some(tail)
+}
