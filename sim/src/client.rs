@@ -9,10 +9,12 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use beaver::wal::{Outcome, QueueOptions, Ticket, WalOptions};
+use beaver::controller::Dispatched;
+use beaver::store::{Checkpoint, CheckpointReport, WrittenCheckpoint};
 use beaver::{
-    Checkpoint, CheckpointReport, Clock, Command, CommandError, Controller, ControllerOptions,
+    Clock, Command, CommandError, Controller, ControllerOptions,
     JobError, JobId,
-    Dispatched, JobQueue, JobSpec, Payload, RecoveryReport, Storage, StoreOptions, WrittenCheckpoint,
+    JobQueue, JobSpec, Payload, RecoveryReport, Storage, StoreOptions,
 };
 
 pub(crate) use border::{replay_all, replay_leniently, segment_epochs};

@@ -10,7 +10,6 @@ mod faulty_storage;
 mod rest;
 mod survival;
 
-pub(crate) use choosing::Call;
 pub use director::{Director, Source};
 pub use faulty_storage::{Faults, FaultyStorage};
 pub use rest::at_rest;

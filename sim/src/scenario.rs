@@ -12,7 +12,7 @@ mod script;
 mod seeds;
 mod workload;
 
-pub use faults::{FaultKind, FaultRate, Phase, Target};
+pub use faults::{Drawn, FaultKind, FaultRate, Phase, Target};
 pub use script::{CrashKind, Effect, Job, PlannedCrash, PlannedFault, Script, Step};
 pub use seeds::{ParseSeedsError, Seeds};
 pub use workload::{CommandKind, LogSettings, Range, Workload};

@@ -158,7 +158,7 @@ impl<'a> World<'a> {
     }
 
     fn check_budget(&self) -> Result<(), Stop> {
-        if self.faults.disk().out_of_calls() {
+        if self.faults.disk().is_out_of_calls() {
             let most = self.scenario.budget.storage_calls;
             let finding = Finding::new(
                 0,
@@ -176,7 +176,7 @@ impl<'a> World<'a> {
 
     /// What the files hold now, as a reader sees them.
     fn files(&self) -> Files {
-        self.faults.disk().disk().live().to_files()
+        self.faults.disk().live().to_files()
     }
 
     /// The script so far, the faults that fired included.

@@ -213,7 +213,7 @@ impl Director {
                     });
                     true
                 }
-                Effect::Event(event) => disk.apply(event),
+                Effect::Event(event) => disk.happen(event),
                 Effect::Space(space) => {
                     disk.set_space(space.clone());
                     self.full = space.is_some();
@@ -315,14 +315,8 @@ fn planned(call: &Call<'_>, kind: FaultKind, effect: Effect) -> PlannedFault {
 
 /// No room beyond what is used now and a few bytes more, found out at the write or only at the sync.
 fn used_up(disk: &SimDisk, stream: &mut Stream) -> Space {
-    let used: u64 = disk
-        .disk()
-        .live()
-        .files()
-        .map(|(_, file)| file.len())
-        .sum();
     Space {
-        capacity: used + stream.draw(0, 300),
+        capacity: disk.disk().used() + stream.draw(0, 300),
         noticed: if stream.draw(1, 3) == 1 {
             Noticed::OnSync
         } else {

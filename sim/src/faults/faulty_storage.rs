@@ -1,9 +1,9 @@
 //! A storage in front of the simulated disk that asks the director before each call.
 
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use beaver::storage::sim::{Image, Op, SimDisk};
+use beaver::storage::sim::{Image, Op, Plan, SimDisk};
 use beaver::{Access, Storage, StorageFile, StorageLock};
 
 use crate::oracle::damage::Files;
@@ -17,6 +17,8 @@ use super::director::Director;
 pub struct Faults {
     disk: SimDisk,
     director: Arc<Mutex<Director>>,
+    /// The names of the open files: a rename changes them.
+    open: Arc<Mutex<Vec<Weak<Mutex<Arc<str>>>>>>,
 }
 
 impl Faults {
@@ -24,7 +26,39 @@ impl Faults {
     #[must_use]
     pub fn new(disk: SimDisk, director: Director) -> Self {
         let director = Arc::new(Mutex::new(director));
-        Faults { disk, director }
+        let open = Arc::default();
+        Faults {
+            disk,
+            director,
+            open,
+        }
+    }
+
+    /// An independent copy of the disk on which nothing goes wrong, with nobody on it.
+    #[must_use]
+    pub fn copy(&self) -> SimDisk {
+        let copy = self.disk.fork();
+        copy.crash_at(None);
+        copy.set_plan(Plan::default());
+        copy.set_max_calls(None);
+        copy
+    }
+
+    fn opened(&self, name: &str) -> Arc<Mutex<Arc<str>>> {
+        let name = Arc::new(Mutex::new(Arc::from(name)));
+        let mut open = locked(&self.open);
+        open.retain(|file| file.strong_count() > 0);
+        open.push(Arc::downgrade(&name));
+        name
+    }
+
+    fn renamed(&self, from: &str, to: &str) {
+        for file in locked(&self.open).iter().filter_map(Weak::upgrade) {
+            let mut name = locked(&file);
+            if **name == *from {
+                *name = Arc::from(to);
+            }
+        }
     }
 
     /// The disk.
@@ -35,7 +69,7 @@ impl Faults {
 
     /// The director. A panic of the program under test while it was held leaves it usable.
     pub fn director(&self) -> MutexGuard<'_, Director> {
-        self.director.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.director)
     }
 
     /// The storage as a new process sees it.
@@ -75,6 +109,10 @@ impl Faults {
     }
 }
 
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// The directory.
 #[derive(Debug)]
 pub struct FaultyStorage {
@@ -86,7 +124,7 @@ impl FaultyStorage {
     fn file(&self, name: &str, inner: Box<dyn StorageFile>) -> Box<dyn StorageFile> {
         Box::new(FaultyFile {
             faults: self.faults.clone(),
-            name: Arc::from(name),
+            name: self.faults.opened(name),
             inner,
         })
     }
@@ -110,7 +148,11 @@ impl Storage for FaultyStorage {
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         self.faults.before(Op::Rename, to, 0, 0);
-        self.inner.rename(from, to)
+        let renamed = self.inner.rename(from, to);
+        if renamed.is_ok() {
+            self.faults.renamed(from, to);
+        }
+        renamed
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
@@ -132,39 +174,46 @@ impl Storage for FaultyStorage {
 #[derive(Debug)]
 struct FaultyFile {
     faults: Faults,
-    /// The name under which it was opened; a rename later on does not change it.
-    name: Arc<str>,
+    /// Its name now, or the last one it had.
+    name: Arc<Mutex<Arc<str>>>,
     inner: Box<dyn StorageFile>,
+}
+
+impl FaultyFile {
+    fn before(&self, op: Op, offset: u64, len: usize) {
+        let name = Arc::clone(&locked(&self.name));
+        self.faults.before(op, &name, offset, len);
+    }
 }
 
 impl StorageFile for FaultyFile {
     fn len(&self) -> io::Result<u64> {
-        self.faults.before(Op::Len, &self.name, 0, 0);
+        self.before(Op::Len, 0, 0);
         self.inner.len()
     }
 
     fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
-        self.faults.before(Op::ReadAt, &self.name, offset, buf.len());
+        self.before(Op::ReadAt, offset, buf.len());
         self.inner.read_at(buf, offset)
     }
 
     fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<usize> {
-        self.faults.before(Op::WriteAt, &self.name, offset, buf.len());
+        self.before(Op::WriteAt, offset, buf.len());
         self.inner.write_at(buf, offset)
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        self.faults.before(Op::SetLen, &self.name, len, 0);
+        self.before(Op::SetLen, len, 0);
         self.inner.set_len(len)
     }
 
     fn allocate(&self, len: u64) -> io::Result<()> {
-        self.faults.before(Op::Allocate, &self.name, len, 0);
+        self.before(Op::Allocate, len, 0);
         self.inner.allocate(len)
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.faults.before(Op::SyncData, &self.name, 0, 0);
+        self.before(Op::SyncData, 0, 0);
         self.inner.sync_data()
     }
 }

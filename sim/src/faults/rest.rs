@@ -34,7 +34,7 @@ pub fn at_rest(faults: &Faults, earlier: &Files) -> Vec<PlannedFault> {
             if !stream.chance_pm(rate.pm) {
                 continue;
             }
-            effect(&rate, &faults.disk().disk().live(), earlier, stream)
+            effect(&rate, &faults.disk().live(), earlier, stream)
         };
         let Some(effect) = effect else { continue };
         let fault = PlannedFault {
@@ -52,7 +52,7 @@ pub fn at_rest(faults: &Faults, earlier: &Files) -> Vec<PlannedFault> {
 /// Applies a fault at rest; false if it changed nothing.
 fn take_place(faults: &Faults, fault: &PlannedFault) -> bool {
     let happened = match &fault.effect {
-        Effect::Event(event) => faults.disk().apply(event),
+        Effect::Event(event) => faults.disk().happen(event),
         Effect::LockHeld => faults.disk().hold_lock(),
         Effect::Call(_) if fault.kind == FaultKind::ReadOnly => {
             faults.director().refuse_changes();
@@ -100,16 +100,16 @@ fn effect(
 
 /// Damage to a file of the store. `None` if there is no file for it.
 pub(crate) fn rot(rate: &FaultRate, live: &Image, earlier: &Files, stream: &mut Stream) -> Option<Event> {
-    let newest = live.files().filter_map(|(name, _)| segment_epoch(name)).max();
+    let newest = live.names().filter_map(segment_epoch).max();
     let files: Vec<(String, u64)> = live
-        .files()
-        .filter(|(name, file)| {
+        .names()
+        .filter(|name| {
             let ours = segment_epoch(name).is_some() || snapshot_epoch(name).is_some();
             let header = rate.target == Target::Header && segment_epoch(name).is_some();
-            let hit = header || is_target(rate.target, name, newest.unwrap_or(0));
-            ours && hit && file.len() > 0
+            ours && (header || is_target(rate.target, name, newest.unwrap_or(0)))
         })
-        .map(|(name, file)| (name.to_owned(), file.len()))
+        .map(|name| (name.to_owned(), live.len_of(name).unwrap_or(0)))
+        .filter(|(_, len)| *len > 0)
         .collect();
     if files.is_empty() {
         return None;

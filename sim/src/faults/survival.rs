@@ -3,7 +3,9 @@
 //! Images near the corners of the space (almost everything lost, almost everything kept) break logs more often than those
 //! in the middle, so corners are drawn on purpose and the survival probability is drawn per image.
 
-use beaver::storage::sim::{Choice, DeviceExtra, Fill, ImageSpace, Profile, Progress, Tear};
+use beaver::storage::sim::{
+    About, Choice, Decision, DeviceExtra, Fill, ImageSpace, Profile, Progress, Tear,
+};
 
 use crate::scenario::{Crashes, FaultKind, FaultRate};
 use crate::stream::Stream;
@@ -44,11 +46,8 @@ impl Survivors {
         let stream = &mut self.images;
         let mut choice = match stream.draw(1, 4) {
             1 => {
-                let corners = space.corners();
-                match corners.is_empty() {
-                    true => Choice::default(),
-                    false => stream.pick(&corners).1.clone(),
-                }
+                let options = corner(&space.decisions(), stream);
+                space.resolve(&options)
             }
             _ => {
                 let pm = *stream.pick(&SURVIVAL_PM);
@@ -110,6 +109,35 @@ impl Survivors {
         }
         kinds
     }
+}
+
+/// One of the corners of the space: nothing, everything, all but one, only one, one sort of record without the others,
+/// or the oldest.
+fn corner(decisions: &[Decision], stream: &mut Stream) -> Vec<u32> {
+    let last = |decision: &Decision| decision.options.saturating_sub(1);
+    let one = match decisions.len() {
+        0 => return Vec::new(),
+        some => stream.index(some),
+    };
+    let shape = stream.draw(1, 9);
+    let keeps = |index: usize, about: &About| match shape {
+        1 => false,
+        2 => true,
+        3 => index != one,
+        4 => index == one,
+        5 => matches!(about, About::Name { .. } | About::Metadata),
+        6 => !matches!(about, About::Name { .. } | About::Metadata),
+        7 => matches!(about, About::Size { .. } | About::Name { .. } | About::Metadata),
+        8 => matches!(about, About::Page { page, .. } if page % 2 == 0),
+        _ => index <= one,
+    };
+    let decisions = decisions.iter().enumerate();
+    decisions
+        .map(|(index, decision)| match keeps(index, &decision.about) {
+            true => last(decision),
+            false => 0,
+        })
+        .collect()
 }
 
 /// Which of `options` outcomes came true: the last with the given chance, else an earlier one, mostly the first.

@@ -49,13 +49,15 @@ pub fn after_recovery(names: &[&str], used: Option<Place>, strays: &[String]) ->
 /// Whether a checkpoint without faults has kept disk use bounded: `keep` old snapshots, and the segments from the oldest on.
 #[must_use]
 pub fn after_checkpoint(names: &[&str], keep: u32) -> Option<Finding> {
-    let segments = names.iter().filter(|name| segment_epoch(name).is_some());
-    let snapshots = names.iter().filter(|name| snapshot_epoch(name).is_some());
-    let (segments, snapshots) = (segments.count(), snapshots.count());
+    let segments = names.iter().filter_map(|name| segment_epoch(name));
+    let snapshots: Vec<u64> = names.iter().filter_map(|name| snapshot_epoch(name)).collect();
     let most = keep as usize + 1;
-    if snapshots > most || segments > most + 1 {
-        let expected = format!("at most {most} snapshots and {} segments", most + 1);
-        let found = format!("{snapshots} snapshots and {segments} segments");
+    let oldest = snapshots.iter().min().copied().unwrap_or(0);
+    // With fewer snapshots than are kept, the log back to its start is the fall-back.
+    let below = segments.filter(|epoch| *epoch <= oldest).count();
+    if snapshots.len() > most || (snapshots.len() == most && below > 0) {
+        let expected = format!("at most {most} snapshots and no segment below the oldest");
+        let found = format!("{} snapshots and {below} segments below", snapshots.len());
         return Some(Finding::new(11, expected, found));
     }
     None
@@ -105,6 +107,8 @@ mod tests {
     fn a_tidy_store_is_accepted() {
         let used = Some(Place { epoch: 2, seq: 9 });
         let names = ["LOCK", SNAPSHOT_2, SEGMENT_2, SEGMENT_3];
+        assert_eq!(after_checkpoint(&[SNAPSHOT_2, SEGMENT_3], 0), None);
+        assert!(after_checkpoint(&[SNAPSHOT_2, SEGMENT_2, SEGMENT_3], 0).is_some());
         assert_eq!(after_recovery(&names, used, &[]), None);
         assert_eq!(after_checkpoint(&names, 1), None);
     }

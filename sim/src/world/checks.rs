@@ -46,7 +46,7 @@ impl World<'_> {
             return Ok(None);
         };
         let (state, applied) = (client.state(), client.applied());
-        let fork = self.faults.disk().fork();
+        let fork = self.faults.copy();
         let storage = fork.storage();
         let tail = self.program(|| replay_all(&storage))?;
         let tail = match tail {
@@ -115,14 +115,14 @@ impl World<'_> {
 
     /// Invariants 3, 5 and 6 on copies: opened again, and after a power cut at once, the store shows the same.
     fn judge_again(&mut self, report: &Report) -> Result<(), Stop> {
-        let again = self.faults.disk().fork();
-        let before = tidiness::accepted(&again.disk().live().to_files());
+        let again = self.faults.copy();
+        let before = tidiness::accepted(&again.live().to_files());
         self.judge_copy(&again, 5)?;
-        let after = tidiness::accepted(&again.disk().live().to_files());
+        let after = tidiness::accepted(&again.live().to_files());
         if let Some(finding) = tidiness::compare(&before, &after) {
             return Err(finding.into());
         }
-        let cut = self.faults.disk().fork();
+        let cut = self.faults.copy();
         cut.power_cut(&Choice::default());
         self.judge_copy(&cut, 3)?;
         if let Some(older) = self.without_newest_snapshot(report) {
@@ -143,10 +143,10 @@ impl World<'_> {
         if !segments.contains(&bridge) {
             return None;
         }
-        let fork = self.faults.disk().fork();
+        let fork = self.faults.copy();
         let files = files.into_iter();
         let kept = files.filter(|(name, _)| snapshot_epoch(name) != Some(used.epoch));
-        let image = beaver::storage::sim::Image::from_files(kept.collect());
+        let image = beaver::storage::sim::Image::from_files(kept);
         fork.boot(image.disk(self.scenario.profile.of_disk()));
         Some(fork)
     }
@@ -192,7 +192,7 @@ impl World<'_> {
         }
         for _ in 0..self.scenario.crashes.images {
             let choice = self.survivors.choose(space);
-            let side = self.faults.disk().fork();
+            let side = self.faults.copy();
             side.boot(space.image(&choice).disk(self.scenario.profile.of_disk()));
             let client = self.open_copy(&side)?;
             let client = client.map_err(|text| Finding::new(7, "a power cut image to open", text));
@@ -217,7 +217,7 @@ impl World<'_> {
 fn judge_side(history: &History, client: &Client, side: &SimDisk) -> Result<(), Finding> {
     let tail = replay_all(&side.fork().storage())
         .map_err(|failure| Finding::new(7, "a power cut image to be read", failure.text))?;
-    let files = side.disk().live().to_files();
+    let files = side.live().to_files();
     let first = segment_epochs(files.keys().map(String::as_str));
     let first = first.first().copied().unwrap_or(0);
     let decided = history.decided().iter();

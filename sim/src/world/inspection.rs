@@ -37,7 +37,7 @@ impl World<'_> {
     /// A reader beside the owner sees exactly what was acknowledged, twice.
     pub(super) fn inspect(&mut self) -> Result<(), Stop> {
         for _ in 0..2 {
-            let fork = self.faults.disk().fork();
+            let fork = self.faults.copy();
             let storage = fork.storage();
             let read = self.program(|| replay_all(&storage))?;
             let entries = match read {
@@ -98,7 +98,7 @@ impl World<'_> {
                 target: if stream.coin() { Target::Active } else { Target::Any },
                 phase: Phase::Any,
             };
-            damage.extend(rot(&rate, &copy.disk().live(), &Files::new(), stream));
+            damage.extend(rot(&rate, &copy.live(), &Files::new(), stream));
         }
         damage
     }
@@ -108,7 +108,7 @@ impl World<'_> {
         if self.poisoned || !self.scars.is_empty() {
             return Ok(());
         }
-        let fork = self.faults.disk().fork();
+        let fork = self.faults.copy();
         let damage = match damage.is_empty() {
             true => self.draw_damage(&fork),
             false => damage,
@@ -117,7 +117,7 @@ impl World<'_> {
             recorded.clone_from(&damage);
         }
         for damage in damage {
-            fork.apply(&damage);
+            fork.happen(&damage);
         }
         let storage = fork.storage();
         let read = self.program(|| replay_leniently(&storage))?;
