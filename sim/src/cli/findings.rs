@@ -51,7 +51,7 @@ fn print_failures(report: &ScenarioReport, out: &mut Output) {
         let failure = Failure {
             scenario: name,
             run,
-            seeded: true,
+            profile: report.profile,
             replay: Some(replay_command(report, run.seed, file.map(PathBuf::as_path))),
         };
         out.write(format_args!("\n{failure}"));

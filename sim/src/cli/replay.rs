@@ -49,7 +49,7 @@ pub(crate) fn replay(args: &ReplayArgs, out: &mut Output) -> Result<Exit, Failur
         let failure = FailureReport {
             scenario: &scenario.name,
             run: &run,
-            seeded: false,
+            profile: scenario.profile,
             replay: None,
         };
         out.write(format_args!("\n{failure}"));

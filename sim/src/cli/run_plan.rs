@@ -81,12 +81,8 @@ impl RunPlan {
 impl fmt::Display for RunPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "beaver {}", env!("CARGO_PKG_VERSION"))?;
-        writeln!(
-            f,
-            "scenarios    {} ({} runs)",
-            self.files.len(),
-            self.runs()
-        )?;
+        writeln!(f, "scenarios    {}", self.files.len())?;
+        writeln!(f, "runs         {}", self.runs())?;
         match self.seeds {
             Some((seeds, source)) => {
                 writeln!(

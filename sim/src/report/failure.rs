@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::result::{Outcome, RunResult};
+use crate::scenario::Profile;
 
 /// A failed run, ready to be printed.
 #[derive(Clone, Debug)]
@@ -11,9 +12,9 @@ pub struct Failure<'r> {
     pub scenario: &'r str,
     /// The run; nothing is printed of one that held.
     pub run: &'r RunResult,
-    /// Whether the seed says something: not for a run that was replayed from data.
-    pub seeded: bool,
-    /// The command that replays it.
+    /// The crash profile in force.
+    pub profile: Profile,
+    /// The command that replays it. Without one this is a replay: its seed says nothing, and its calls were all shown.
     pub replay: Option<String>,
 }
 
@@ -28,10 +29,10 @@ impl fmt::Display for Failure<'_> {
             _ => format!("invariant {} violated: {}", failure.invariant, failure.name),
         };
         write!(f, "{}", self.scenario)?;
-        if self.seeded {
+        if self.replay.is_some() {
             write!(f, ", seed {}", self.run.seed)?;
         }
-        writeln!(f, ": {what}")?;
+        writeln!(f, ", profile {}: {what}", self.profile.name())?;
         entry(
             f,
             "step",
@@ -41,13 +42,13 @@ impl fmt::Display for Failure<'_> {
         entry(f, "crash", crash_point.unwrap_or("none before the check"))?;
         entry(f, "expected", &failure.expected)?;
         entry(f, "found", &failure.found)?;
+        let Some(command) = &self.replay else {
+            return Ok(());
+        };
         if !failure.last_calls.is_empty() {
             entry(f, "calls", &failure.last_calls.join("\n"))?;
         }
-        match &self.replay {
-            Some(command) => entry(f, "replay", command),
-            None => Ok(()),
-        }
+        entry(f, "replay", command)
     }
 }
 
@@ -69,12 +70,12 @@ mod tests {
         let failure = Failure {
             scenario: "acked_events_survive",
             run: &run,
-            seeded: true,
+            profile: Profile::Posix,
             replay: Some("beaver replay failures/acked_events_survive-7.json".to_owned()),
         };
         assert_eq!(
             failure.to_string(),
-            "acked_events_survive, seed 7: invariant 1 violated: durability
+            "acked_events_survive, seed 7, profile posix: invariant 1 violated: durability
   step      12 (checkpoint)
   crash     power cut inside call 41 (sync_data wal-0000000002.jsonl)
   expected  5 events
