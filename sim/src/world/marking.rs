@@ -31,7 +31,7 @@ impl World<'_> {
     pub(super) fn mark_refused(&mut self, refusal: Refusal) {
         match refusal {
             Refusal::Duplicate => self.seen.mark(Mark::DuplicateRefused),
-            Refusal::NotInFlight => self.seen.mark(Mark::LateAckRefused),
+            Refusal::NotInFlight => self.seen.mark(Mark::LateReportRefused),
             Refusal::Unknown => {}
         }
     }
