@@ -1,7 +1,8 @@
 //! The job queue's controller: commands in, durable events out.
 //!
-//! Every command is validated first, then logged, then applied; it is durable when it returns. [`Controller`] has one owner
-//! and no threads; [`SharedController`] serves many threads, whose commands share syncs.
+//! Every command is validated first, then logged, then applied; it is durable when it returns.
+//! [`Controller`] has one owner and no threads; [`SharedController`] serves many threads, whose
+//! commands share syncs.
 
 use std::sync::Arc;
 
@@ -25,8 +26,9 @@ pub type JobCommandError = CommandError<JobError>;
 pub struct ControllerOptions {
     /// The store beneath it.
     pub store: StoreOptions,
-    /// Whether opening takes back jobs that were in flight, because whoever had them is gone. It does so with ordinary
-    /// commands, logged like any other. Default: no; such jobs come back when their time is over.
+    /// Whether opening takes back jobs that were in flight, because whoever had them is gone. It
+    /// does so with ordinary commands, logged like any other. Default: no; such jobs come back
+    /// when their time is over.
     pub requeue_in_flight: bool,
 }
 
@@ -124,7 +126,8 @@ impl Controller {
         self.execute(&Command::Ack(id.clone())).map(drop)
     }
 
-    /// A job that was handed out has failed: back to the end of the queue, or to the dead letters after its last attempt.
+    /// A job that was handed out has failed: back to the end of the queue, or to the dead letters
+    /// after its last attempt.
     ///
     /// # Errors
     /// As [`ack`](Controller::ack).
@@ -135,18 +138,18 @@ impl Controller {
     /// Takes back every job whose time is over. Answers with how many these were.
     ///
     /// # Errors
-    /// As [`Store::commit`].
+    /// As [`Store::commit`]. Of more than [`JobQueue::PLAN_LIMIT`] jobs some may be taken back
+    /// already.
     pub fn tick(&mut self) -> Result<usize, JobCommandError> {
-        self.execute(&Command::Tick).map(|(events, _)| events)
+        take_all(|| self.execute(&Command::Tick))
     }
 
     /// Takes back every job that is in flight. Answers with how many these were.
     ///
     /// # Errors
-    /// As [`Store::commit`].
+    /// As [`tick`](Controller::tick).
     pub fn requeue_in_flight(&mut self) -> Result<usize, JobCommandError> {
-        self.execute(&Command::RequeueInFlight)
-            .map(|(events, _)| events)
+        take_all(|| self.execute(&Command::RequeueInFlight))
     }
 
     /// Carries out any command: the number of its events, and the job that it handed out.
@@ -162,8 +165,8 @@ impl Controller {
         Ok(answer)
     }
 
-    /// Validates and queues a command, for a later [`flush`](Controller::flush) that makes all queued ones durable together.
-    /// No ticket: there is nothing to log.
+    /// Validates and queues a command, for a later [`flush`](Controller::flush) that makes all
+    /// queued ones durable together. No ticket: there is nothing to log.
     ///
     /// # Errors
     /// As [`Store::submit`].
@@ -255,6 +258,21 @@ fn counted(queue: &JobQueue, command: &Command, now_ms: u64) -> Result<Counted, 
     Ok((events, (count, dispatched)))
 }
 
+/// Repeats a command that takes back a limited number of jobs until it has taken all, and adds them
+/// up.
+fn take_all<E>(
+    mut execute: impl FnMut() -> Result<(usize, Option<Dispatched>), E>,
+) -> Result<usize, E> {
+    let mut total = 0;
+    loop {
+        let (taken, _) = execute()?;
+        total += taken;
+        if taken < JobQueue::PLAN_LIMIT {
+            return Ok(total);
+        }
+    }
+}
+
 /// Taking back what is in flight is never rejected.
 fn only_log(error: JobCommandError) -> Error {
     match error {
@@ -283,14 +301,13 @@ impl SharedController {
         let (store, report) = SharedStore::open(storage, options.store)?;
         let controller = SharedController { store, clock };
         if options.requeue_in_flight {
-            controller
-                .execute(&Command::RequeueInFlight)
-                .map_err(only_log)?;
+            take_all(|| controller.execute(&Command::RequeueInFlight)).map_err(only_log)?;
         }
         Ok((controller, report))
     }
 
-    /// Carries out a command and waits until it is durable: the number of its events, and the job that it handed out.
+    /// Carries out a command and waits until it is durable: the number of its events, and the job
+    /// that it handed out.
     ///
     /// # Errors
     /// As [`SharedStore::commit`].
@@ -342,7 +359,7 @@ impl SharedController {
     /// # Errors
     /// As [`Controller::tick`].
     pub fn tick(&self) -> Result<usize, JobCommandError> {
-        self.execute(&Command::Tick).map(|(events, _)| events)
+        take_all(|| self.execute(&Command::Tick))
     }
 
     /// Looks at the durable state of the queue.
@@ -364,5 +381,21 @@ impl SharedController {
     /// As [`SharedStore::close`].
     pub fn close(&self) -> Result<()> {
         self.store.close()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limited_command_is_repeated_until_all_jobs_are_taken() {
+        let mut answers = [JobQueue::PLAN_LIMIT, JobQueue::PLAN_LIMIT, 7].into_iter();
+        let taken = take_all(|| answers.next().map(|count| (count, None)).ok_or(()));
+        assert_eq!(taken, Ok(2 * JobQueue::PLAN_LIMIT + 7));
+        assert_eq!(
+            take_all(|| Err("the log is poisoned")),
+            Err("the log is poisoned")
+        );
     }
 }

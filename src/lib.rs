@@ -7,6 +7,7 @@ mod directory;
 mod error;
 pub mod event;
 mod failpoint;
+pub mod inspect;
 pub mod job_queue;
 mod json;
 mod log_event;

@@ -27,6 +27,11 @@ pub enum Command {
 }
 
 impl JobQueue {
+    /// How many jobs one [`Command::Tick`] or [`Command::RequeueInFlight`] takes at most, so that
+    /// its events fit into one append whatever the names are. Who wants them all repeats the
+    /// command until it plans nothing.
+    pub const PLAN_LIMIT: usize = 10_000;
+
     /// The events that `command` means at `now_ms` (milliseconds since the Unix epoch), without
     /// changing anything.
     ///
@@ -35,8 +40,9 @@ impl JobQueue {
     /// an empty queue, nothing due.
     ///
     /// [`Command::Tick`] and [`Command::RequeueInFlight`] take the jobs in the order of their
-    /// deadlines, and jobs with the same deadline in the order in which they were enqueued. A job
-    /// is due when its deadline is `now_ms` or earlier.
+    /// deadlines, and jobs with the same deadline in the order of their names. A job
+    /// is due when its deadline is `now_ms` or earlier. They take at most [`JobQueue::PLAN_LIMIT`]
+    /// jobs.
     ///
     /// # Errors
     /// The command is illegal in this state. Nothing may be logged.
@@ -63,13 +69,16 @@ impl JobQueue {
                     Stage::InFlight { deadline_ms } => deadline_ms <= now_ms,
                     Stage::Pending | Stage::Dead => false,
                 };
-                let due = self.in_flight().take_while(|(_, job)| due(job));
+                let due = self
+                    .in_flight()
+                    .take_while(|(_, job)| due(job))
+                    .take(Self::PLAN_LIMIT);
                 let timed_out =
                     due.map(|(id, job)| event(id, back_or_dead(job, EventKind::Timeout)));
                 Ok(timed_out.collect())
             }
             Command::RequeueInFlight => {
-                let all = self.in_flight();
+                let all = self.in_flight().take(Self::PLAN_LIMIT);
                 let back = all.map(|(id, job)| event(id, back_or_dead(job, EventKind::Retry)));
                 Ok(back.collect())
             }

@@ -40,7 +40,7 @@ mod properties;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::event::{Event, JobId};
@@ -67,8 +67,8 @@ pub struct JobQueue {
     names: NameIndex,
     /// The pending jobs, the next to be dispatched first.
     pending: SharedList<usize>,
-    /// The jobs in flight, by deadline and then number.
-    in_flight: BTreeSet<(u64, usize)>,
+    /// The jobs in flight, by deadline and then name.
+    in_flight: BTreeMap<(u64, JobId), usize>,
     /// The dead jobs in the order in which they died.
     dead: SharedList<usize>,
 }
@@ -97,7 +97,7 @@ impl JobQueue {
             jobs: SharedList::new(),
             names: NameIndex::new(),
             pending: SharedList::new(),
-            in_flight: BTreeSet::new(),
+            in_flight: BTreeMap::new(),
             dead: SharedList::new(),
         }
     }
@@ -137,9 +137,7 @@ impl JobQueue {
 
     /// The jobs in flight, the one that is due next first.
     pub fn in_flight(&self) -> impl Iterator<Item = (&JobId, &Job)> {
-        self.in_flight
-            .iter()
-            .map(|(_, number)| self.listed(*number))
+        self.in_flight.values().map(|number| self.listed(*number))
     }
 
     /// The jobs that were given up, in the order in which that happened.
@@ -158,7 +156,8 @@ impl JobQueue {
     /// [`Command::Tick`] does nothing.
     #[must_use]
     pub fn next_deadline_ms(&self) -> Option<u64> {
-        self.in_flight.first().map(|(deadline_ms, _)| *deadline_ms)
+        let ((deadline_ms, _), _) = self.in_flight.first_key_value()?;
+        Some(*deadline_ms)
     }
 
     /// The number of job `id`, if it was ever enqueued.

@@ -45,7 +45,7 @@ impl Model {
             _ => None,
         };
         let mut found: Vec<_> = self.jobs.iter().filter_map(deadline).collect();
-        found.sort_by_key(|(deadline_ms, _)| *deadline_ms);
+        found.sort();
         found
     }
 

@@ -162,7 +162,8 @@ impl Reader<'_> {
         }
         let number = self.queue.add(id, Some(Arc::new(job)));
         if let Stage::InFlight { deadline_ms } = stage {
-            self.queue.in_flight.insert((deadline_ms, number));
+            let due = (deadline_ms, id.clone());
+            self.queue.in_flight.insert(due, number);
         }
         self.unlisted.push(stage == Stage::Pending);
         Ok(())

@@ -133,7 +133,7 @@ fn deadline_comes_from_the_event_and_saturates() {
 }
 
 #[test]
-fn tick_takes_what_is_due_in_the_order_of_deadlines_then_of_enqueueing() {
+fn tick_takes_what_is_due_in_the_order_of_deadlines_then_names() {
     let timeouts = [("d", 30), ("c", 20), ("b", 10), ("a", 20), ("e", 21)];
     let mut queue = queue_of(timeouts.map(|(name, ms)| spec(name).with_timeout_ms(ms)));
     for _ in timeouts {
@@ -141,7 +141,7 @@ fn tick_takes_what_is_due_in_the_order_of_deadlines_then_of_enqueueing() {
     }
     assert_eq!(queue.plan(&Command::Tick, 9), Ok(vec![]));
     run(&mut queue, &Command::Tick, 20);
-    assert_eq!(pending(&queue), ["b", "c", "a"]);
+    assert_eq!(pending(&queue), ["b", "a", "c"]);
     assert_eq!(queue.next_deadline_ms(), Some(21));
 }
 
@@ -154,6 +154,29 @@ fn requeue_takes_everything_in_flight_and_counts_no_attempt() {
     assert_eq!(types, [EventType::Dead, EventType::Retry]);
     assert_eq!(queue.job(&id("b")).unwrap().attempts(), 1);
     assert_eq!(queue.plan(&Command::RequeueInFlight, 0), Ok(vec![]));
+}
+
+#[test]
+fn plan_for_very_many_jobs_fits_into_one_append() {
+    let count = JobQueue::PLAN_LIMIT + 1;
+    let name = |number| format!("{number:0>256}").replace('0', "\0");
+    let mut queue = queue_of((0..count).map(|number| spec(&name(number)).with_timeout_ms(0)));
+    for number in 0..count {
+        queue
+            .apply(&Event::new(id(&name(number)), 0, EventKind::Dispatch))
+            .unwrap();
+    }
+    for command in [Command::Tick, Command::RequeueInFlight] {
+        let mut queue = queue.clone();
+        let mut bytes = Vec::new();
+        for event in queue.plan(&command, u64::MAX).unwrap() {
+            crate::LogEvent::encode(&event, &mut bytes);
+        }
+        assert!(bytes.len() < 32 << 20, "{}", bytes.len());
+        assert_eq!(run(&mut queue, &command, 0).len(), JobQueue::PLAN_LIMIT);
+        assert_eq!(run(&mut queue, &command, 0).len(), 1);
+        assert_eq!(queue.plan(&command, 0), Ok(vec![]));
+    }
 }
 
 #[test]
@@ -334,6 +357,7 @@ fn empty_state_has_a_snapshot() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of claims, one a line")]
 fn snapshot_that_says_something_impossible_is_refused() {
     for (from, to, reason) in [
         (r#""id":"a""#, r#""id":"z""#, "job \"z\" is there twice"),

@@ -56,7 +56,7 @@ impl JobQueue {
         job.attempts += 1;
         job.stage = Stage::InFlight { deadline_ms };
         self.pending.pop_front();
-        self.in_flight.insert((deadline_ms, number));
+        self.in_flight.insert((deadline_ms, id.clone()), number);
         Ok(())
     }
 
@@ -73,7 +73,7 @@ impl JobQueue {
 
     fn ack(&mut self, id: &JobId) -> Result<(), JobError> {
         let (number, deadline_ms) = self.require_in_flight(id, EventType::Ack)?;
-        self.land(number, deadline_ms);
+        self.land(id, deadline_ms);
         self.slot_mut(number).job = None;
         Ok(())
     }
@@ -88,7 +88,7 @@ impl JobQueue {
                 event,
             });
         }
-        self.land(number, deadline_ms);
+        self.land(id, deadline_ms);
         self.job_mut(number).stage = Stage::Pending;
         self.pending.push_back(number);
         Ok(())
@@ -96,7 +96,7 @@ impl JobQueue {
 
     fn give_up(&mut self, id: &JobId) -> Result<(), JobError> {
         let (number, deadline_ms) = self.require_in_flight(id, EventType::Dead)?;
-        self.land(number, deadline_ms);
+        self.land(id, deadline_ms);
         self.job_mut(number).stage = Stage::Dead;
         self.dead.push_back(number);
         Ok(())
@@ -118,9 +118,12 @@ impl JobQueue {
     }
 
     /// Takes a job out of the index of what is in flight.
-    fn land(&mut self, number: usize, deadline_ms: u64) {
-        let was_there = self.in_flight.remove(&(deadline_ms, number));
-        assert!(was_there, "job {number} is in flight but not in the index");
+    fn land(&mut self, id: &JobId, deadline_ms: u64) {
+        let number = self.in_flight.remove(&(deadline_ms, id.clone()));
+        assert!(
+            number.is_some(),
+            "job {id:?} is in flight but not in the index"
+        );
     }
 
     fn slot_mut(&mut self, number: usize) -> &mut Slot {

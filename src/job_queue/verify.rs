@@ -17,8 +17,13 @@ impl JobQueue {
         for number in self.pending.iter() {
             self.check_listed(*number, JobStatus::Pending, &mut listed)?;
         }
-        for (deadline_ms, number) in &self.in_flight {
+        for ((deadline_ms, id), number) in &self.in_flight {
             let deadline_ms = *deadline_ms;
+            if self.number(id) != Some(*number) {
+                return Err(format!(
+                    "job {id:?} in flight has another number than {number}"
+                ));
+            }
             self.check_listed(*number, JobStatus::InFlight { deadline_ms }, &mut listed)?;
         }
         for number in self.dead.iter() {

@@ -1,12 +1,13 @@
 //! Reading events back, in order, strict or lenient.
 //!
-//! *Strict* stops at the first thing that is wrong with acknowledged data, with a typed error. *Lenient* goes on behind
-//! damage and reports each event that it had to leave out. In both, an atomic append is handed on whole or not at all.
+//! *Strict* stops at the first thing that is wrong with acknowledged data, with a typed error.
+//! *Lenient* goes on behind damage and reports each event that it had to leave out. In both, an
+//! atomic append is handed on whole or not at all.
 
 use super::line::{Envelope, Line};
 use super::scan::{Damage, Found, Reason, Scanner};
 use super::search::{Search, find_proof};
-use super::sequence::Violation;
+use super::survey::{Behind, Damaged, Item, Survey, unfinished_append};
 use super::tail::Tail;
 use crate::error::{Error, Result};
 use crate::names;
@@ -19,7 +20,8 @@ pub enum Mode {
     /// Stop with a typed error.
     #[default]
     Strict,
-    /// Leave out what is damaged, report it, and go on. For salvage: the result is not the acknowledged history.
+    /// Leave out what is damaged, report it, and go on. For salvage: the result is not the
+    /// acknowledged history.
     Lenient,
 }
 
@@ -68,8 +70,8 @@ pub struct Skipped {
     pub offset: u64,
     /// The first seq that is missing because of it.
     pub from: Seq,
-    /// The last seq that is missing because of it; below `from` if no event is missing (a line stood there twice, say), and
-    /// `None` if nothing that survived tells.
+    /// The last seq that is missing because of it; below `from` if no event is missing (a line
+    /// stood there twice, say), and `None` if nothing that survived tells.
     pub to: Option<Seq>,
     /// What is wrong there.
     pub reason: String,
@@ -208,7 +210,8 @@ impl<X, F: FnMut(&RawEvent<'_>) -> Result<(), ReplayError<X>>> Replay<F> {
         }
     }
 
-    /// Reads the segments one after another, strictly. The last one is the active one: only there a torn tail is possible.
+    /// Reads the segments one after another, strictly. The last one is the active one: only there a
+    /// torn tail is possible.
     pub(crate) fn strict(
         &mut self,
         segments: impl ExactSizeIterator<Item = Result<Segment>>,
@@ -279,19 +282,21 @@ impl<X, F: FnMut(&RawEvent<'_>) -> Result<(), ReplayError<X>>> Replay<F> {
         Ok(tail)
     }
 
-    /// Reads one segment and steps over what is damaged. Answers with the last seq that is accounted for.
+    /// Reads one segment and steps over what is damaged. Answers with the last seq that is
+    /// accounted for.
     pub(crate) fn lenient_segment(
         &mut self,
         segment: &Segment,
         is_active: bool,
     ) -> Result<Seq, ReplayError<X>> {
-        let mut scanner = segment.scanner();
+        let mut survey = Survey::new(segment);
         let mut append = Append::default();
-        // After damage inside a batch, what follows up to the end of an append may be the rest of a damaged append.
+        // After damage inside a batch, what follows up to the end of an append may be the rest of a
+        // damaged append.
         let mut doubtful = false;
-        loop {
-            match scanner.next()? {
-                Found::Line {
+        while let Some(item) = survey.next()? {
+            match item {
+                Item::Line {
                     line: Line::Event(envelope, _),
                     ..
                 } if doubtful && envelope.batch != envelope.seq => {
@@ -300,84 +305,41 @@ impl<X, F: FnMut(&RawEvent<'_>) -> Result<(), ReplayError<X>>> Replay<F> {
                         skipped.to = Some(envelope.seq);
                     }
                 }
-                Found::Line { offset, line, .. } => {
+                Item::Line { offset, line, .. } => {
                     doubtful = false;
                     self.line(segment, offset, line, &mut append)?;
                 }
-                Found::End { offset } => {
-                    if let Some(damage) = unfinished_append(&scanner, offset) {
-                        self.end_of_damage(segment, is_active, damage, &append)?;
-                    }
-                    return Ok(scanner.sequence().last());
-                }
-                Found::Damage(damage) => {
-                    let last = scanner.sequence().last();
-                    match self.step_over(segment, damage, &append)? {
-                        Some((offset, next)) => scanner.resume(offset, next),
-                        None => {
-                            self.end_of_damage(segment, is_active, damage, &append)?;
-                            return Ok(last);
-                        }
-                    }
+                Item::Damage(damaged) => {
+                    self.skip(segment, is_active, damaged, &append);
                     append.clear();
                     doubtful = true;
                 }
+                Item::End { .. } => {}
             }
         }
+        Ok(survey.last())
     }
 
-    /// Where the log goes on behind `damage`, and with which seq; reports what is missing.
-    fn step_over(
-        &mut self,
-        segment: &Segment,
-        damage: Damage,
-        append: &Append,
-    ) -> Result<Option<(u64, Seq)>> {
-        let mut search = segment.search(damage.offset);
-        while let Some((offset, line)) = search.next()? {
-            let next = match line {
-                Line::Event(envelope, _) => envelope.seq,
-                Line::Marker(synced) => Seq(synced.0.saturating_add(1)),
-                Line::Lost(from, _) => from,
-                Line::Header(_) => continue,
-            };
-            // A lower number is a line that was there already.
-            if next >= damage.expected {
-                let (first_offset, from) = first_missing(damage, append);
-                let to = Some(Seq(next.0 - 1));
-                self.skip(segment, first_offset, from, to, damage);
-                return Ok(Some((offset, next)));
-            }
+    /// Reports what is missing because of damage: from the start of the append that it has broken.
+    fn skip(&mut self, segment: &Segment, is_active: bool, damaged: Damaged, append: &Append) {
+        let Damage {
+            offset,
+            expected,
+            reason,
+        } = damaged.damage;
+        let (offset, from) = match append.events.first() {
+            Some((offset, envelope, _)) => (*offset, envelope.seq),
+            None => (offset, expected),
+        };
+        if let Some(torn) = damaged.torn_tail(segment, offset).filter(|_| is_active) {
+            self.report.torn_tail = Some(torn);
+            return;
         }
-        Ok(None)
-    }
-
-    /// Nothing valid follows: a torn tail, or in a sealed segment the loss of an unknown number of events.
-    fn end_of_damage(
-        &mut self,
-        segment: &Segment,
-        is_active: bool,
-        damage: Damage,
-        append: &Append,
-    ) -> Result<()> {
-        let (offset, from) = first_missing(damage, append);
-        let mut search = segment.search(damage.offset);
-        let proof = find_proof(&mut search, damage.expected)?;
-        if is_active && proof.is_none() {
-            let bytes = search.data_end().saturating_sub(offset);
-            self.report.torn_tail = Some(TornTail {
-                file: segment.name.clone(),
-                offset,
-                bytes,
-            });
-        } else {
-            self.skip(segment, offset, from, None, damage);
-        }
-        Ok(())
-    }
-
-    fn skip(&mut self, segment: &Segment, offset: u64, from: Seq, to: Option<Seq>, damage: Damage) {
-        let (file, reason) = (segment.name.clone(), damage.reason.to_string());
+        let to = match damaged.behind {
+            Behind::GoesOn { next, .. } => Some(Seq(next.0 - 1)),
+            Behind::Nothing { .. } => None,
+        };
+        let (file, reason) = (segment.name.clone(), reason.to_string());
         self.report.skipped.push(Skipped {
             file,
             offset,
@@ -457,23 +419,4 @@ impl<X, F: FnMut(&RawEvent<'_>) -> Result<(), ReplayError<X>>> Replay<F> {
         self.report.last = Some(position);
         Ok(())
     }
-}
-
-/// The offset and seq from which events are missing: the start of the append that the damage has broken.
-fn first_missing(damage: Damage, append: &Append) -> (u64, Seq) {
-    match append.events.first() {
-        Some((offset, envelope, _)) => (*offset, envelope.seq),
-        None => (damage.offset, damage.expected),
-    }
-}
-
-/// The damage of a segment that ends inside an atomic append.
-fn unfinished_append(scanner: &Scanner<'_>, offset: u64) -> Option<Damage> {
-    let expected = scanner.sequence().expected();
-    let reason = Reason::Violation(Violation::OpenGroup { expected });
-    scanner.sequence().in_group().then_some(Damage {
-        offset,
-        expected,
-        reason,
-    })
 }

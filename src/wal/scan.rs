@@ -1,10 +1,11 @@
-//! Walking the lines of one segment from its start: what is valid, what is damage, where free space begins.
+//! Walking the lines of one segment from its start: what is valid, what is damage, where free space
+//! begins.
 //!
-//! The scanner believes a line on one read, because its checksum proves it. Damage, free space and an unterminated end prove
-//! nothing: they are looked at again with confirmed reads before they are reported, so that a single wrong read is never
-//! taken for the end of the log.
+//! The scanner believes a line on one read, because its checksum proves it. Damage, free space and
+//! an unterminated end prove nothing: they are looked at again with confirmed reads before they are
+//! reported, so that a single wrong read is never taken for the end of the log.
 
-use super::line::{self, Header, Line, LineError, MAX_LINE};
+use super::line::{self, Framed, Header, Line, LineError, MAX_LINE};
 use super::sequence::{Sequence, Violation};
 use super::window::{Reads, Window};
 use crate::checksum::ChecksumError;
@@ -91,6 +92,8 @@ pub(crate) struct Scanner<'f> {
     epoch: Epoch,
     sequence: Sequence,
     header: Option<Header>,
+    /// Whether the next line must be the header.
+    at_header: bool,
     /// Length of the line that was handed out last and is not stepped over yet.
     pending: usize,
 }
@@ -111,6 +114,7 @@ impl<'f> Scanner<'f> {
             epoch,
             sequence: Sequence::default(),
             header: None,
+            at_header: true,
             pending: 0,
         }
     }
@@ -137,9 +141,7 @@ impl<'f> Scanner<'f> {
         match look {
             Look::Line(length) => {
                 self.pending = length;
-                let bytes = &self.window.shown()[..length];
-                let decoded = line::decode(self.epoch, &bytes[..length - 1]);
-                let line = decoded.expect("the look before has decoded the same bytes");
+                let (offset, line, bytes) = self.current();
                 Ok(Found::Line {
                     offset,
                     line,
@@ -158,9 +160,20 @@ impl<'f> Scanner<'f> {
         }
     }
 
-    /// Goes on at the valid line at `offset` after damage, as if everything below `next` were accounted for.
+    /// The line that was handed out last, again.
+    pub(crate) fn current(&self) -> (u64, Line<'_>, &[u8]) {
+        let bytes = &self.window.shown()[..self.pending];
+        match line::frame(self.epoch, &bytes[..bytes.len().saturating_sub(1)]) {
+            Ok((_, Framed::Line(line))) => (self.window.position(), line, bytes),
+            _ => unreachable!("the same bytes were a valid line when they were handed out"),
+        }
+    }
+
+    /// Goes on at the valid line at `offset` after damage, as if everything below `next` were
+    /// accounted for.
     pub(crate) fn resume(&mut self, offset: u64, next: Seq) {
         self.pending = 0;
+        self.at_header = false;
         self.sequence.skip_to(next);
         self.window.restart(offset, Reads::Plain);
     }
@@ -187,39 +200,36 @@ impl<'f> Scanner<'f> {
                     supported: line::VERSION,
                 });
             }
-            Err(error) if self.is_at_header() => {
+            Err(error) if self.at_header => {
                 return Ok(Look::Bad(header_reason(error), offset));
             }
             Err(error) => return Ok(Look::Bad(Reason::Line(error), offset)),
         };
-        if self.is_at_header() {
+        if self.at_header {
             let Line::Header(header) = line else {
                 return Ok(Look::Bad(Reason::Header, offset));
             };
             self.header = Some(header);
+            self.at_header = false;
         } else if let Err(violation) = self.sequence.accept(&line) {
             return Ok(Look::Bad(Reason::Violation(violation), offset));
         }
         Ok(Look::Line(length))
     }
 
-    fn is_at_header(&self) -> bool {
-        self.window.position() == 0
-    }
-
     /// The end of the segment; a segment without a header has none.
     fn end(&self, offset: u64) -> Result<Look> {
-        Ok(if self.header.is_some() || offset > 0 {
-            Look::Blank(offset)
-        } else {
+        Ok(if self.at_header {
             Look::Bad(Reason::Header, 0)
+        } else {
+            Look::Blank(offset)
         })
     }
 
     /// Steps over blank bytes: free space reaches to the end of the file, anything else is a hole.
     fn look_blank(&mut self, offset: u64) -> Result<Look> {
-        if offset == 0 {
-            return Ok(Look::Bad(Reason::Header, 0));
+        if self.at_header {
+            return Ok(Look::Bad(Reason::Header, offset));
         }
         loop {
             let shown = self.window.shown();

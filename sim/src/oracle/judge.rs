@@ -97,7 +97,9 @@ pub fn judge(history: &History, view: &View) -> Result<Verdict, Wrong> {
     let shown = verdict.places.len();
     let mut expected = history.state().clone();
     let in_doubt = history.doubtful().iter().flatten();
-    in_doubt.take(shown).for_each(|record| expected.apply(record));
+    in_doubt
+        .take(shown)
+        .for_each(|record| expected.apply(record));
     let invariant = if view.from_snapshot { 6 } else { 4 };
     compare_states(&expected, &view.state)
         .map_err(|(e, f)| Wrong::Otherwise(Finding::new(invariant, e, f)))?;

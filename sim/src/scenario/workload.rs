@@ -42,9 +42,7 @@ impl From<Range> for [u64; 2] {
 }
 
 /// The sorts of command that a workload can draw.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CommandKind {
     /// One job.

@@ -1,0 +1,337 @@
+//! Repair: a new directory with everything that can be saved, and a note of everything that cannot.
+//!
+//! Surviving lines are copied byte for byte, so every event keeps its position. For each missing
+//! range a `lost` line stands in its place, which a strict reader accepts and reports. Survivors of
+//! a damaged append count as lost: an append is whole or absent. The last segment is sealed and a
+//! fresh epoch follows, so that no position is ever used twice.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::copy::{Target, TargetFile};
+use super::{Problem, problem_of};
+use crate::directory;
+use crate::error::{Error, Result};
+use crate::names::{self, Listing};
+use crate::position::{Epoch, Position, Seq};
+use crate::snapshot;
+use crate::storage::{Access, Storage};
+use crate::wal::line::{self, Envelope, Header, Line};
+use crate::wal::sequence::Sequence;
+use crate::wal::survey::{Item, Survey};
+use crate::wal::{LostRange, Segment, TornTail, header};
+
+/// The most missing segments that are made anew; more than that is a misnamed file.
+const MAX_MISSING: u64 = 10_000;
+
+/// What a repair saved and what it could not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RepairReport {
+    /// How many events were saved.
+    pub events: u64,
+    /// What is missing for good.
+    pub lost: Vec<LostRange>,
+    /// Segments whose header was made anew from the file name and the neighbours; missing segments
+    /// among them.
+    pub new_headers: Vec<String>,
+    /// Snapshots that were copied.
+    pub snapshots: Vec<String>,
+    /// An unfinished end, left out.
+    pub torn_tail: Option<TornTail>,
+    /// Everything that was wrong.
+    pub problems: Vec<Problem>,
+    /// The fresh epoch, in which the log goes on.
+    pub epoch: Epoch,
+}
+
+/// Writes what can be saved of `storage` into `out`, which must be empty.
+///
+/// # Errors
+/// [`Error::Refused`] if there is no segment or `out` is not empty; [`Error::Version`] for a newer format; [`Error::Storage`]:
+/// `out` is unfinished then. `storage` is never changed.
+pub fn repair(storage: &Arc<dyn Storage>, out: &Arc<dyn Storage>) -> Result<RepairReport> {
+    let listing = directory::list(&**storage)?;
+    let (Some(first), Some(last)) = (listing.segments.first(), listing.segments.last()) else {
+        return Err(Error::Refused {
+            reason: "there is no segment to repair".to_owned(),
+        });
+    };
+    let missing = (last.0 - first.0).saturating_sub(listing.segments.len() as u64);
+    if missing > MAX_MISSING || last.next() == *last {
+        let reason = format!("{missing} segments between {first} and {last} are missing");
+        return Err(Error::Refused { reason });
+    }
+    let target = Target::new(&**out)?;
+    let mut repair = Repair {
+        storage: &**storage,
+        target: &target,
+        report: RepairReport::default(),
+    };
+    let snapshots = repair.copy_snapshots(&listing)?;
+    let before_first = Epoch(first.0 - 1);
+    let mut before = match snapshots.get(&before_first) {
+        Some(position) => Some(*position),
+        None => (first.0 > 1).then_some(Position {
+            epoch: before_first,
+            seq: Seq(0),
+        }),
+    };
+    for epoch in (first.0..=last.0).map(Epoch) {
+        let sealed_at = repair.sealed_at(&listing, epoch)?;
+        let sealed_at = sealed_at.or_else(|| snapshots.get(&epoch).map(|position| position.seq));
+        let end = repair.segment(&listing, epoch, before, sealed_at)?;
+        before = Some(Position { epoch, seq: end });
+    }
+    repair.report.epoch = last.next();
+    let mut fresh = target.file(&names::segment(repair.report.epoch))?;
+    fresh.push(&header_bytes(repair.report.epoch, before))?;
+    fresh.finish()?;
+    let report = repair.report;
+    target.finish()?;
+    Ok(report)
+}
+
+fn header_bytes(epoch: Epoch, prev: Option<Position>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    line::encode_header(
+        &mut bytes,
+        &Header {
+            epoch,
+            prev,
+            created_ms: 0,
+        },
+    );
+    bytes
+}
+
+struct Repair<'s> {
+    storage: &'s dyn Storage,
+    target: &'s Target<'s>,
+    report: RepairReport,
+}
+
+impl Repair<'_> {
+    fn copy_snapshots(&mut self, listing: &Listing) -> Result<BTreeMap<Epoch, Position>> {
+        let mut copied = BTreeMap::new();
+        for epoch in &listing.snapshots {
+            match snapshot::read(self.storage, *epoch)? {
+                Ok(snapshot) => {
+                    self.target.copy_snapshot(self.storage, *epoch)?;
+                    self.report.snapshots.push(names::snapshot(*epoch));
+                    copied.insert(*epoch, snapshot.position);
+                }
+                Err(damaged) => self.report.problems.push(Problem {
+                    file: damaged.file,
+                    offset: 0,
+                    reason: damaged.error.to_string(),
+                }),
+            }
+        }
+        Ok(copied)
+    }
+
+    /// The last seq of `epoch`, if the header after it says so.
+    fn sealed_at(&self, listing: &Listing, epoch: Epoch) -> Result<Option<Seq>> {
+        let next = epoch.next();
+        if !listing.segments.contains(&next) {
+            return Ok(None);
+        }
+        match header(&Segment::open(self.storage, next, Access::Read)?) {
+            Ok(header) => Ok(header.prev.map(|prev| prev.seq)),
+            Err(error @ (Error::Storage { .. } | Error::Version { .. })) => Err(error),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// Copies one segment. Answers with its last seq.
+    fn segment(
+        &mut self,
+        listing: &Listing,
+        epoch: Epoch,
+        before: Option<Position>,
+        sealed_at: Option<Seq>,
+    ) -> Result<Seq> {
+        let name = names::segment(epoch);
+        let mut copy = SegmentCopy::new(self.target.file(&name)?, epoch);
+        let limit = sealed_at.unwrap_or(line::MAX_SEQ);
+        if listing.segments.contains(&epoch) {
+            let segment = Segment::open(self.storage, epoch, Access::Read)?;
+            let kept = match header(&segment) {
+                Ok(header) if header.prev == before => Some(header),
+                Ok(_) | Err(Error::Corrupt { .. } | Error::ChecksumMismatch { .. }) => None,
+                Err(error) => return Err(error),
+            };
+            copy.header(kept, before)?;
+            if kept.is_none() {
+                self.report.new_headers.push(name);
+            }
+            let is_last = listing.segments.last() == Some(&epoch);
+            self.lines(&segment, &mut copy, limit, is_last)?;
+        } else {
+            let reason = "the segment is missing".to_owned();
+            self.report.problems.push(Problem {
+                file: name.clone(),
+                offset: 0,
+                reason,
+            });
+            self.report.new_headers.push(name);
+            copy.header(None, before)?;
+        }
+        if let Some(sealed_at) = sealed_at.filter(|sealed_at| *sealed_at > copy.sequence.last()) {
+            copy.lose_through(sealed_at)?;
+        }
+        self.report.events += copy.events;
+        self.report.lost.extend(&copy.lost);
+        let end = copy.sequence.last();
+        copy.file.finish()?;
+        Ok(end)
+    }
+
+    /// Copies the surviving lines up to the seq `limit`.
+    fn lines(
+        &mut self,
+        segment: &Segment,
+        copy: &mut SegmentCopy<'_>,
+        limit: Seq,
+        is_last: bool,
+    ) -> Result<()> {
+        let mut survey = Survey::new(segment);
+        let mut doubtful = false;
+        while let Some(item) = survey.next()? {
+            match item {
+                Item::Line {
+                    line: Line::Header(_),
+                    ..
+                }
+                | Item::End { .. } => {}
+                Item::Line {
+                    line: Line::Event(envelope, _),
+                    ..
+                } if envelope.seq > limit => {}
+                // It may be the rest of a damaged append: as in lenient replay.
+                Item::Line {
+                    line: Line::Event(envelope, _),
+                    ..
+                } if doubtful && envelope.batch != envelope.seq => {
+                    doubtful = envelope.more;
+                }
+                Item::Line {
+                    line: Line::Event(envelope, _),
+                    bytes,
+                    ..
+                } => {
+                    doubtful = false;
+                    copy.event(envelope, bytes)?;
+                }
+                Item::Line { line, bytes, .. } => {
+                    doubtful = false;
+                    copy.note(line, bytes)?;
+                }
+                Item::Damage(damaged) => {
+                    let from = damaged.damage.offset;
+                    let torn = damaged.torn_tail(segment, from).filter(|_| is_last);
+                    copy.append.clear();
+                    doubtful = true;
+                    // Nothing of an unfinished end was acknowledged.
+                    if torn.is_some() {
+                        self.report.torn_tail = torn;
+                        continue;
+                    }
+                    self.report.problems.push(problem_of(segment, damaged));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A segment that is being copied. The lines written so far are always a valid segment.
+struct SegmentCopy<'t> {
+    file: TargetFile<'t>,
+    epoch: Epoch,
+    sequence: Sequence,
+    /// The lines of an append whose end was not seen yet.
+    append: Vec<(Envelope, Vec<u8>)>,
+    events: u64,
+    lost: Vec<LostRange>,
+}
+
+impl<'t> SegmentCopy<'t> {
+    fn new(file: TargetFile<'t>, epoch: Epoch) -> Self {
+        let sequence = Sequence::default();
+        SegmentCopy {
+            file,
+            epoch,
+            sequence,
+            append: Vec::new(),
+            events: 0,
+            lost: Vec::new(),
+        }
+    }
+
+    fn header(&mut self, kept: Option<Header>, prev: Option<Position>) -> Result<()> {
+        let made = Header {
+            epoch: self.epoch,
+            prev,
+            created_ms: 0,
+        };
+        let mut bytes = Vec::new();
+        line::encode_header(&mut bytes, &kept.unwrap_or(made));
+        self.file.push(&bytes)
+    }
+
+    fn event(&mut self, envelope: Envelope, bytes: &[u8]) -> Result<()> {
+        self.append.push((envelope, bytes.to_vec()));
+        if envelope.more {
+            return Ok(());
+        }
+        for (envelope, bytes) in std::mem::take(&mut self.append) {
+            self.lose_through(Seq(envelope.seq.0 - 1))?;
+            if self.sequence.accept(&Line::Event(envelope, &[])).is_ok() {
+                self.file.push(&bytes)?;
+                self.events += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// Copies a marker or a range that was lost before.
+    fn note(&mut self, line: Line<'_>, bytes: &[u8]) -> Result<()> {
+        match line {
+            Line::Marker(synced) => self.lose_through(synced)?,
+            Line::Lost(from, to) => {
+                self.lose_through(Seq(from.0 - 1))?;
+                let from = Position {
+                    epoch: self.epoch,
+                    seq: from,
+                };
+                self.lost.push(LostRange { from, to });
+            }
+            Line::Header(_) | Line::Event(..) => {}
+        }
+        if self.sequence.accept(&line).is_ok() {
+            self.file.push(bytes)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Notes that everything up to `to` which is not there is lost.
+    fn lose_through(&mut self, to: Seq) -> Result<()> {
+        let from = self.sequence.expected();
+        if to < from {
+            return Ok(());
+        }
+        let mut bytes = Vec::new();
+        line::encode_lost(&mut bytes, self.epoch, from, to);
+        self.sequence.skip_to(Seq(to.0 + 1));
+        self.lost.push(LostRange {
+            from: Position {
+                epoch: self.epoch,
+                seq: from,
+            },
+            to,
+        });
+        self.file.push(&bytes)
+    }
+}
