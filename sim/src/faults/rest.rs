@@ -54,7 +54,7 @@ fn take_place(faults: &Faults, fault: &PlannedFault) -> bool {
     let happened = match &fault.effect {
         Effect::Event(event) => faults.disk().happen(event),
         Effect::LockHeld => faults.disk().hold_lock(),
-        Effect::Call(_) if fault.kind == FaultKind::ReadOnly => {
+        Effect::ReadOnly => {
             faults.director().refuse_changes();
             true
         }
@@ -74,6 +74,7 @@ fn effect(
 ) -> Option<Effect> {
     let damage = match rate.kind {
         FaultKind::LockHeld => return Some(Effect::LockHeld),
+        FaultKind::ReadOnly => return Some(Effect::ReadOnly),
         FaultKind::StrayFile => {
             const NAMES: [&str; 4] = ["notes.txt", "wal-7.jsonl", "wal-0000000001.jsonl.bak", "core"];
             Event::Stray {
