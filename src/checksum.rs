@@ -1,14 +1,16 @@
 //! One rule for every checksum.
 //!
-//! CRC-32/IEEE over one kind byte, the epoch as eight bytes little-endian, and every byte of the line or document except
-//! the eight hex digits of the checksum itself (their quotes are covered; the newline is not part of the line):
+//! CRC-32/IEEE over one kind byte, the epoch as eight bytes little-endian, and every byte of the
+//! line or document except the eight hex digits of the checksum itself (their quotes are covered;
+//! the newline is not part of the line):
 //!
 //! ```text
 //! kind │ epoch, 8 bytes LE │ {"seq":1,"event":{…},"crc":" │ 5d0c77aa │ "}
 //! └──────────────── covered ──────────────────────────────┘  not      └─ covered
 //! ```
 //!
-//! So everything that a reader believes is covered, and a line of one segment is never valid in another one.
+//! So everything that a reader believes is covered, and a line of one segment is never valid in
+//! another one.
 
 use crate::position::Epoch;
 
@@ -51,8 +53,8 @@ pub enum ChecksumError {
     },
 }
 
-/// The checksum of `line`, which ends in `,"crc":"xxxxxxxx"}` (whatever the eight digits are; no newline), in the segment
-/// (or snapshot) of `epoch`.
+/// The checksum of `line`, which ends in `,"crc":"xxxxxxxx"}` (whatever the eight digits are; no
+/// newline), in the segment (or snapshot) of `epoch`.
 ///
 /// # Errors
 /// [`ChecksumError::Missing`] if the line does not end that way.
@@ -107,7 +109,8 @@ pub(crate) fn seal(kind: ChecksumKind, epoch: Epoch, out: &mut Vec<u8>, start: u
     out.extend_from_slice(AFTER_DIGITS);
 }
 
-/// What the checksum covers before its digits, and the digits, where they are eight lower-case hex digits.
+/// What the checksum covers before its digits, and the digits, where they are eight lower-case hex
+/// digits.
 fn split(line: &[u8]) -> Result<(&[u8], Option<u32>), ChecksumError> {
     let at = line
         .len()

@@ -1,7 +1,8 @@
 //! The job queue's controller: commands in, durable events out.
 //!
-//! Every command is validated first, then logged, then applied; it is durable when it returns. [`Controller`] has one owner
-//! and no threads; [`SharedController`] serves many threads, whose commands share syncs.
+//! Every command is validated first, then logged, then applied; it is durable when it returns.
+//! [`Controller`] has one owner and no threads; [`SharedController`] serves many threads, whose
+//! commands share syncs.
 
 use std::sync::Arc;
 
@@ -25,8 +26,9 @@ pub type JobCommandError = CommandError<JobError>;
 pub struct ControllerOptions {
     /// The store beneath it.
     pub store: StoreOptions,
-    /// Whether opening takes back jobs that were in flight, because whoever had them is gone. It does so with ordinary
-    /// commands, logged like any other. Default: no; such jobs come back when their time is over.
+    /// Whether opening takes back jobs that were in flight, because whoever had them is gone. It
+    /// does so with ordinary commands, logged like any other. Default: no; such jobs come back
+    /// when their time is over.
     pub requeue_in_flight: bool,
 }
 
@@ -124,7 +126,8 @@ impl Controller {
         self.execute(&Command::Ack(id.clone())).map(drop)
     }
 
-    /// A job that was handed out has failed: back to the end of the queue, or to the dead letters after its last attempt.
+    /// A job that was handed out has failed: back to the end of the queue, or to the dead letters
+    /// after its last attempt.
     ///
     /// # Errors
     /// As [`ack`](Controller::ack).
@@ -135,7 +138,8 @@ impl Controller {
     /// Takes back every job whose time is over. Answers with how many these were.
     ///
     /// # Errors
-    /// As [`Store::commit`]. Of more than [`JobQueue::PLAN_LIMIT`] jobs some may be taken back already.
+    /// As [`Store::commit`]. Of more than [`JobQueue::PLAN_LIMIT`] jobs some may be taken back
+    /// already.
     pub fn tick(&mut self) -> Result<usize, JobCommandError> {
         take_all(|| self.execute(&Command::Tick))
     }
@@ -161,8 +165,8 @@ impl Controller {
         Ok(answer)
     }
 
-    /// Validates and queues a command, for a later [`flush`](Controller::flush) that makes all queued ones durable together.
-    /// No ticket: there is nothing to log.
+    /// Validates and queues a command, for a later [`flush`](Controller::flush) that makes all
+    /// queued ones durable together. No ticket: there is nothing to log.
     ///
     /// # Errors
     /// As [`Store::submit`].
@@ -254,7 +258,8 @@ fn counted(queue: &JobQueue, command: &Command, now_ms: u64) -> Result<Counted, 
     Ok((events, (count, dispatched)))
 }
 
-/// Repeats a command that takes back a limited number of jobs until it has taken all, and adds them up.
+/// Repeats a command that takes back a limited number of jobs until it has taken all, and adds them
+/// up.
 fn take_all<E>(
     mut execute: impl FnMut() -> Result<(usize, Option<Dispatched>), E>,
 ) -> Result<usize, E> {
@@ -301,7 +306,8 @@ impl SharedController {
         Ok((controller, report))
     }
 
-    /// Carries out a command and waits until it is durable: the number of its events, and the job that it handed out.
+    /// Carries out a command and waits until it is durable: the number of its events, and the job
+    /// that it handed out.
     ///
     /// # Errors
     /// As [`SharedStore::commit`].

@@ -1,4 +1,5 @@
-//! The one error type: a variant for each thing that a caller can do about it, with place and cause.
+//! The one error type: a variant for each thing that a caller can do about it, with place and
+//! cause.
 
 use std::io;
 use std::sync::Arc;
@@ -15,7 +16,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A line or document is whole but its bytes do not match its checksum. Nothing was changed on disk.
+    /// A line or document is whole but its bytes do not match its checksum. Nothing was changed on
+    /// disk.
     #[error(
         "{file}: checksum mismatch at byte {offset} (seq {seq}): expected {expected:08x}, found {found:08x}"
     )]
@@ -43,7 +45,8 @@ pub enum Error {
         reason: String,
     },
 
-    /// A valid line carries another seq than the one that must come next, so events are missing or doubled.
+    /// A valid line carries another seq than the one that must come next, so events are missing or
+    /// doubled.
     #[error("{file}: sequence gap at byte {offset}: expected seq {expected}, found {found}")]
     SequenceGap {
         /// The damaged file.
@@ -56,7 +59,8 @@ pub enum Error {
         found: Seq,
     },
 
-    /// A segment that recovery needs is not there, or names it before or after are not the ones they must be.
+    /// A segment that recovery needs is not there, or names it before or after are not the ones
+    /// they must be.
     #[error("the chain of segments is broken: {reason}")]
     BrokenChain {
         /// The epoch that is missing or unexpected.
@@ -72,7 +76,8 @@ pub enum Error {
         reason: String,
     },
 
-    /// The file was written by a newer format. Use a newer version of the library; nothing was changed.
+    /// The file was written by a newer format. Use a newer version of the library; nothing was
+    /// changed.
     #[error("{file}: format version {found}, but this library reads version {supported}")]
     Version {
         /// The file.
@@ -83,7 +88,8 @@ pub enum Error {
         supported: u64,
     },
 
-    /// An event with a valid checksum cannot be understood (an unknown type, say). Never skipped, never cut.
+    /// An event with a valid checksum cannot be understood (an unknown type, say). Never skipped,
+    /// never cut.
     #[error("{file}: event {position} at byte {offset} cannot be decoded: {source}")]
     UnknownEvent {
         /// The file.
@@ -105,7 +111,8 @@ pub enum Error {
         source: Arc<dyn std::error::Error + Send + Sync>,
     },
 
-    /// A snapshot with a valid checksum holds a state that the state machine does not accept. Never passed over.
+    /// A snapshot with a valid checksum holds a state that the state machine does not accept. Never
+    /// passed over.
     #[error("{file}: the state cannot be restored: {source}")]
     InvalidState {
         /// The snapshot.
@@ -127,8 +134,8 @@ pub enum Error {
     #[error("the store is in use by another process or handle")]
     Locked,
 
-    /// The log refuses every change since a sync failed; open it again to find out what is durable. What this call wanted to
-    /// write was **not** written.
+    /// The log refuses every change since a sync failed; open it again to find out what is durable.
+    /// What this call wanted to write was **not** written.
     #[error("the log is poisoned by an earlier failure ({cause}); open it again")]
     Poisoned {
         /// What poisoned it.
@@ -139,7 +146,8 @@ pub enum Error {
     #[error("closed")]
     Closed,
 
-    /// The write may be durable or not: the next open decides, once and for all. The log is poisoned.
+    /// The write may be durable or not: the next open decides, once and for all. The log is
+    /// poisoned.
     #[error("it is unknown whether this was stored: {cause}")]
     Indeterminate {
         /// The storage error behind it.
@@ -178,7 +186,8 @@ pub enum Error {
         epoch: Epoch,
     },
 
-    /// A storage call failed and had no effect that matters: what this operation wanted is not in the log, and the log goes on.
+    /// A storage call failed and had no effect that matters: what this operation wanted is not in
+    /// the log, and the log goes on.
     #[error("{operation} {file}: {source}")]
     Storage {
         /// The storage call, in the words of [`Storage`](crate::Storage).

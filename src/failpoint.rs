@@ -1,8 +1,10 @@
-//! Named places between two storage calls where a test can inject an error (feature `failpoints`, off by default).
+//! Named places between two storage calls where a test can inject an error (feature `failpoints`,
+//! off by default).
 //!
-//! A fail point stands for the storage call that follows it: what it returns is handled as if that call had failed, so a
-//! test can fail or crash each commit point on real files too. Only `return` and counted forms are of use: the percent form
-//! of `fail` draws from a generator of its own and cannot be replayed.
+//! A fail point stands for the storage call that follows it: what it returns is handled as if that
+//! call had failed, so a test can fail or crash each commit point on real files too. Only `return`
+//! and counted forms are of use: the percent form of `fail` draws from a generator of its own and
+//! cannot be replayed.
 
 use std::io;
 

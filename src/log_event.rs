@@ -4,10 +4,11 @@ use std::fmt;
 
 /// An event that can be kept in a log: it turns into one line of JSON and back.
 ///
-/// The log itself never looks inside. [`Event`](crate::Event), the job queue's, is the default; bring your own for another
-/// state machine.
+/// The log itself never looks inside. [`Event`](crate::Event), the job queue's, is the default;
+/// bring your own for another state machine.
 pub trait LogEvent: Sized {
-    /// Appends the event to `out` as JSON on one line (no raw line break; `append` refuses an event that has one).
+    /// Appends the event to `out` as JSON on one line (no raw line break; `append` refuses an event
+    /// that has one).
     ///
     /// Must be a pure function of the event: equal events give equal bytes.
     fn encode(&self, out: &mut Vec<u8>);
@@ -15,8 +16,9 @@ pub trait LogEvent: Sized {
     /// Reads back what [`encode`](LogEvent::encode) wrote.
     ///
     /// # Errors
-    /// Says why `json` is not an event: an unknown type, a missing field, a bad value. The log adds file and position. It is
-    /// never taken for damage: nothing is skipped or cut because of it.
+    /// Says why `json` is not an event: an unknown type, a missing field, a bad value. The log adds
+    /// file and position. It is never taken for damage: nothing is skipped or cut because of
+    /// it.
     fn decode(json: &[u8]) -> Result<Self, DecodeError>;
 
     /// A name for statistics, the same for all events of a sort.
@@ -24,7 +26,8 @@ pub trait LogEvent: Sized {
         "event"
     }
 
-    /// When the event happened, in milliseconds since the Unix epoch, where the event knows; for statistics.
+    /// When the event happened, in milliseconds since the Unix epoch, where the event knows; for
+    /// statistics.
     fn timestamp_ms(&self) -> Option<u64> {
         None
     }

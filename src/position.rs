@@ -1,7 +1,7 @@
 //! Positions: where an event stands in a log.
 //!
-//! A seq alone is not unique, because it starts again at 1 in every epoch. The pair `(epoch, seq)` is: it is totally
-//! ordered and never used twice in one store.
+//! A seq alone is not unique, because it starts again at 1 in every epoch. The pair `(epoch, seq)`
+//! is: it is totally ordered and never used twice in one store.
 
 use std::fmt;
 use std::str::FromStr;
@@ -16,14 +16,22 @@ pub struct Seq(pub u64);
 
 /// Where an event stands: globally unique and totally ordered, epoch first.
 ///
-/// `Position { epoch, seq: 0 }` is the boundary before the first event of `epoch`. The default, `0:0`, lies before
-/// everything.
+/// `Position { epoch, seq: 0 }` is the boundary before the first event of `epoch`. The default,
+/// `0:0`, lies before everything.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Position {
     /// The segment.
     pub epoch: Epoch,
     /// The event inside it.
     pub seq: Seq,
+}
+
+impl Epoch {
+    /// The epoch after this one. The last one of all has none and answers with itself.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Epoch(self.0.saturating_add(1))
+    }
 }
 
 impl Position {

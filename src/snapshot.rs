@@ -4,8 +4,9 @@
 //! {"snapshot":"beaver","version":1,"epoch":7,"last_seq":3141,"state":…,"crc":"…"}\n
 //! ```
 //!
-//! The name says the epoch, the document says the position, and the checksum covers both: a snapshot under a wrong name is
-//! damage. Writing is content before name, name before use (see `temporary`).
+//! The name says the epoch, the document says the position, and the checksum covers both: a
+//! snapshot under a wrong name is damage. Writing is content before name, name before use (see
+//! `temporary`).
 
 use std::sync::Arc;
 
@@ -47,7 +48,8 @@ pub struct DamagedSnapshot {
 
 /// The snapshots of a directory.
 ///
-/// For a state machine on a log, [`Store`](crate::Store) does all of this; this is for those who bring their own log.
+/// For a state machine on a log, [`Store`](crate::Store) does all of this; this is for those who
+/// bring their own log.
 #[derive(Clone, Debug)]
 pub struct SnapshotStore {
     storage: Arc<dyn Storage>,
@@ -60,8 +62,8 @@ impl SnapshotStore {
         SnapshotStore { storage }
     }
 
-    /// Writes the state after `position`; durable, its name too, when it returns. Of two snapshots of one epoch the later
-    /// replaces the earlier. `state` is JSON on one line.
+    /// Writes the state after `position`; durable, its name too, when it returns. Of two snapshots
+    /// of one epoch the later replaces the earlier. `state` is JSON on one line.
     ///
     /// # Errors
     /// [`Error::InvalidEvent`] if `state` is empty or has a line break; [`Error::Storage`]: older snapshots are untouched, and
@@ -81,7 +83,8 @@ impl SnapshotStore {
     /// The newest valid snapshot, and the damaged ones that were passed over to get there.
     ///
     /// # Errors
-    /// [`Error::Storage`] if something cannot be read, [`Error::Version`] for a snapshot of a newer format: neither is damage.
+    /// [`Error::Storage`] if something cannot be read, [`Error::Version`] for a snapshot of a newer
+    /// format: neither is damage.
     pub fn load(&self) -> Result<(Option<Snapshot>, Vec<DamagedSnapshot>)> {
         let mut damaged = Vec::new();
         for epoch in directory::list(&*self.storage)?.snapshots.into_iter().rev() {
@@ -93,8 +96,8 @@ impl SnapshotStore {
         Ok((None, damaged))
     }
 
-    /// Removes all snapshots but the newest valid one and the `keep_old` before it, oldest first. Damaged ones older than the
-    /// newest valid one go too. Answers with how many went.
+    /// Removes all snapshots but the newest valid one and the `keep_old` before it, oldest first.
+    /// Damaged ones older than the newest valid one go too. Answers with how many went.
     ///
     /// # Errors
     /// As [`load`](SnapshotStore::load); some may be removed.
@@ -133,8 +136,8 @@ pub(crate) fn encode(position: Position, state: impl FnOnce(&mut Vec<u8>)) -> Ve
     out
 }
 
-/// Puts a document in its place. A failed sync of the directory leaves a snapshot that may vanish, so nothing it covers may
-/// be removed.
+/// Puts a document in its place. A failed sync of the directory leaves a snapshot that may vanish,
+/// so nothing it covers may be removed.
 pub(crate) fn write(storage: &dyn Storage, position: Position, document: &[u8]) -> Result<()> {
     let name = names::snapshot(position.epoch);
     temporary::prepare(storage, &name, document, STEPS)?.rename(storage, STEPS)?;

@@ -1,6 +1,6 @@
-//! The thread primitives of the library in one place, so that a test can put `shuttle`'s in their stead (feature `shuttle`)
-//! and explore schedules. A lock whose holder panicked is never taken again: a panic is a bug, and what the lock guards may be
-//! half changed.
+//! The thread primitives of the library in one place, so that a test can put `shuttle`'s in their
+//! stead (feature `shuttle`) and explore schedules. A lock whose holder panicked is never taken
+//! again: a panic is a bug, and what the lock guards may be half changed.
 
 #[cfg(feature = "shuttle")]
 use shuttle::sync as imp;

@@ -4,8 +4,9 @@
 //! create x.tmp │ write │ sync x.tmp │ rename x.tmp → x │ sync directory │ use x
 //! ```
 //!
-//! A crash before the rename leaves a temporary file, which open removes. A crash after it leaves the old name, the new one
-//! or both; the content behind the new name is always whole, because it was synced before.
+//! A crash before the rename leaves a temporary file, which open removes. A crash after it leaves
+//! the old name, the new one or both; the content behind the new name is always whole, because it
+//! was synced before.
 
 use std::io::{self, ErrorKind};
 
@@ -31,8 +32,8 @@ pub(crate) struct Steps {
     pub(crate) rename: fn() -> io::Result<()>,
 }
 
-/// Writes `content` to a temporary file for `name` and syncs it. After an error nothing is left but, at worst, a temporary
-/// file.
+/// Writes `content` to a temporary file for `name` and syncs it. After an error nothing is left
+/// but, at worst, a temporary file.
 pub(crate) fn prepare(
     storage: &dyn Storage,
     name: &str,
@@ -45,7 +46,8 @@ pub(crate) fn prepare(
         .and_then(|()| write_all(&*file, content, 0))
         .map_err(|error| Error::storage("write_at", &temporary, error))
         .and_then(|()| {
-            // A sync that fails here is not made again: the file, and its inode with it, is thrown away.
+            // A sync that fails here is not made again: the file, and its inode with it, is thrown
+            // away.
             let synced = (steps.sync)().and_then(|()| file.sync_data());
             synced.map_err(|error| Error::storage("sync_data", &temporary, error))
         });
@@ -63,7 +65,8 @@ pub(crate) fn prepare(
     }
 }
 
-/// Creates the temporary file. One that is there already is never used again: a sync of it may have failed.
+/// Creates the temporary file. One that is there already is never used again: a sync of it may have
+/// failed.
 fn create_anew(
     storage: &dyn Storage,
     temporary: &str,
@@ -85,7 +88,8 @@ fn create_anew(
 }
 
 impl Prepared {
-    /// Gives the file its name, which is not durable before the directory is synced. After an error the name may be there.
+    /// Gives the file its name, which is not durable before the directory is synced. After an error
+    /// the name may be there.
     pub(crate) fn rename(
         self,
         storage: &dyn Storage,
@@ -109,8 +113,8 @@ fn discard(storage: &dyn Storage, temporary: &str) {
     }
 }
 
-/// Writes all of `bytes` at `offset`. A short write goes on with the rest; an interrupted one did nothing and is made again.
-/// After an error any prefix may be written.
+/// Writes all of `bytes` at `offset`. A short write goes on with the rest; an interrupted one did
+/// nothing and is made again. After an error any prefix may be written.
 pub(crate) fn write_all(file: &dyn StorageFile, bytes: &[u8], offset: u64) -> io::Result<()> {
     let mut done = 0;
     while done < bytes.len() {
@@ -124,7 +128,8 @@ pub(crate) fn write_all(file: &dyn StorageFile, bytes: &[u8], offset: u64) -> io
     Ok(())
 }
 
-/// Cuts or grows a file. An interrupted call did nothing and is made again: a length set twice is the same length.
+/// Cuts or grows a file. An interrupted call did nothing and is made again: a length set twice is
+/// the same length.
 pub(crate) fn set_len(file: &dyn StorageFile, len: u64) -> io::Result<()> {
     loop {
         match file.set_len(len) {

@@ -57,11 +57,12 @@ impl fmt::Display for Difference {
     }
 }
 
-/// All differences between the events of two logs. How they were batched, and damage between events that both have, makes no
-/// difference.
+/// All differences between the events of two logs. How they were batched, and damage between events
+/// that both have, makes no difference.
 ///
 /// # Errors
-/// [`Error::Storage`](crate::Error::Storage) if something cannot be read, [`Error::Version`](crate::Error::Version) for a newer format.
+/// [`Error::Storage`](crate::Error::Storage) if something cannot be read,
+/// [`Error::Version`](crate::Error::Version) for a newer format.
 pub fn compare(first: &Arc<dyn Storage>, second: &Arc<dyn Storage>) -> Result<Vec<Difference>> {
     let mut epochs = directory::list(&**first)?.segments;
     epochs.extend(directory::list(&**second)?.segments);

@@ -57,8 +57,8 @@ pub enum What<'a> {
 /// Hands everything that stands in the segments of `storage` to `sink`, in order, damage included.
 ///
 /// # Errors
-/// [`Error::Storage`] if something cannot be read, [`Error::Version`] for a newer format, and the error of `sink` as the
-/// storage error of the operation `dump`.
+/// [`Error::Storage`] if something cannot be read, [`Error::Version`] for a newer format, and the
+/// error of `sink` as the storage error of the operation `dump`.
 pub fn dump(
     storage: &Arc<dyn Storage>,
     sink: &mut dyn FnMut(&DumpLine<'_>) -> io::Result<()>,

@@ -1,7 +1,9 @@
-//! Looking at a store without owning it: statistics, validation, dump, repair, truncation, comparison.
+//! Looking at a store without owning it: statistics, validation, dump, repair, truncation,
+//! comparison.
 //!
-//! Nothing here takes the lock or changes what it looks at; what changes anything writes a copy. The log may be in use: then
-//! an unfinished end may be an append in flight rather than a torn tail.
+//! Nothing here takes the lock or changes what it looks at; what changes anything writes a copy.
+//! The log may be in use: then an unfinished end may be an append in flight rather than a torn
+//! tail.
 
 mod compare;
 mod copy;
@@ -193,7 +195,8 @@ impl Stats {
         Ok(())
     }
 
-    /// Whether the log reaches back to its start or to a snapshot, and goes on after the newest snapshot.
+    /// Whether the log reaches back to its start or to a snapshot, and goes on after the newest
+    /// snapshot.
     fn check_start(&mut self, listing: &Listing, snapshots: &BTreeMap<Epoch, Position>) {
         let newest = listing.snapshots.last();
         let last = listing.segments.last();
@@ -204,7 +207,7 @@ impl Stats {
         let Some(first) = listing.segments.first().filter(|first| first.0 > 1) else {
             return;
         };
-        if !snapshots.keys().any(|epoch| epoch.0 + 1 >= first.0) {
+        if !snapshots.keys().any(|epoch| epoch.next() >= *first) {
             let reason = "no segment or valid snapshot leads to this one".to_owned();
             self.problem(&names::segment(*first), 0, reason);
         }

@@ -1,8 +1,9 @@
 //! Repair: a new directory with everything that can be saved, and a note of everything that cannot.
 //!
-//! Surviving lines are copied byte for byte, so every event keeps its position. For each missing range a `lost` line stands
-//! in its place, which a strict reader accepts and reports. Survivors of a damaged append count as lost: an append is whole or
-//! absent. The last segment is sealed and a fresh epoch follows, so that no position is ever used twice.
+//! Surviving lines are copied byte for byte, so every event keeps its position. For each missing
+//! range a `lost` line stands in its place, which a strict reader accepts and reports. Survivors of
+//! a damaged append count as lost: an append is whole or absent. The last segment is sealed and a
+//! fresh epoch follows, so that no position is ever used twice.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,6 +21,9 @@ use crate::wal::sequence::Sequence;
 use crate::wal::survey::{Item, Survey};
 use crate::wal::{LostRange, Segment, TornTail, header};
 
+/// The most missing segments that are made anew; more than that is a misnamed file.
+const MAX_MISSING: u64 = 10_000;
+
 /// What a repair saved and what it could not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RepairReport {
@@ -27,7 +31,8 @@ pub struct RepairReport {
     pub events: u64,
     /// What is missing for good.
     pub lost: Vec<LostRange>,
-    /// Segments whose header was made anew from the file name and the neighbours; missing segments among them.
+    /// Segments whose header was made anew from the file name and the neighbours; missing segments
+    /// among them.
     pub new_headers: Vec<String>,
     /// Snapshots that were copied.
     pub snapshots: Vec<String>,
@@ -51,6 +56,11 @@ pub fn repair(storage: &Arc<dyn Storage>, out: &Arc<dyn Storage>) -> Result<Repa
             reason: "there is no segment to repair".to_owned(),
         });
     };
+    let missing = (last.0 - first.0).saturating_sub(listing.segments.len() as u64);
+    if missing > MAX_MISSING || last.next() == *last {
+        let reason = format!("{missing} segments between {first} and {last} are missing");
+        return Err(Error::Refused { reason });
+    }
     let target = Target::new(&**out)?;
     let mut repair = Repair {
         storage: &**storage,
@@ -72,7 +82,7 @@ pub fn repair(storage: &Arc<dyn Storage>, out: &Arc<dyn Storage>) -> Result<Repa
         let end = repair.segment(&listing, epoch, before, sealed_at)?;
         before = Some(Position { epoch, seq: end });
     }
-    repair.report.epoch = Epoch(last.0 + 1);
+    repair.report.epoch = last.next();
     let mut fresh = target.file(&names::segment(repair.report.epoch))?;
     fresh.push(&header_bytes(repair.report.epoch, before))?;
     fresh.finish()?;
@@ -122,7 +132,7 @@ impl Repair<'_> {
 
     /// The last seq of `epoch`, if the header after it says so.
     fn sealed_at(&self, listing: &Listing, epoch: Epoch) -> Result<Option<Seq>> {
-        let next = Epoch(epoch.0 + 1);
+        let next = epoch.next();
         if !listing.segments.contains(&next) {
             return Ok(None);
         }

@@ -24,12 +24,13 @@ pub struct TruncateReport {
     pub snapshots: Vec<String>,
 }
 
-/// Copies everything up to and including `position` from `storage` into `out`, which must be empty. A seq of 0 ends the copy
-/// before the first event of that epoch.
+/// Copies everything up to and including `position` from `storage` into `out`, which must be empty.
+/// A seq of 0 ends the copy before the first event of that epoch.
 ///
 /// # Errors
-/// [`Error::Refused`] if the position is not in the log, lies inside an atomic append or before everything that can still be
-/// recovered, or if `out` is not empty; every error of damaged data up to the position. `storage` is never changed.
+/// [`Error::Refused`] if the position is not in the log, lies inside an atomic append or before
+/// everything that can still be recovered, or if `out` is not empty; every error of damaged data up
+/// to the position. `storage` is never changed.
 pub fn truncate(
     storage: &Arc<dyn Storage>,
     position: Position,
@@ -48,7 +49,7 @@ pub fn truncate(
         }
     }
     let oldest = listing.segments.first().copied().unwrap_or_default();
-    let can_start = oldest.0 == 1 || snapshots.iter().any(|epoch| epoch.0 + 1 >= oldest.0);
+    let can_start = oldest.0 == 1 || snapshots.iter().any(|epoch| epoch.next() >= oldest);
     if !listing.segments.contains(&position.epoch) || !can_start {
         let reason = format!("nothing in the store leads to {position}");
         return Err(Error::Refused { reason });
@@ -76,7 +77,8 @@ pub fn truncate(
     Ok(report)
 }
 
-/// Copies the lines of a segment, up to the seq `last` if there is one. Answers with the number of events.
+/// Copies the lines of a segment, up to the seq `last` if there is one. Answers with the number of
+/// events.
 fn copy_segment(segment: &Segment, mut copy: TargetFile<'_>, last: Option<Seq>) -> Result<u64> {
     let mut scanner = segment.scanner();
     let mut events = 0;

@@ -6,10 +6,11 @@
 //! finish  remove what is covered │ sync_dir
 //! ```
 //!
-//! A crash after `begin` leaves one more segment to replay; a crash after `write` leaves files that the snapshot covers.
-//! Nothing is removed before the snapshot *and its directory entry* are durable, and only snapshots that this process has
-//! verified or written count as kept. Until as many are there as should be kept, the segments stay: the log itself, back to
-//! its start, is the fall-back.
+//! A crash after `begin` leaves one more segment to replay; a crash after `write` leaves files that
+//! the snapshot covers. Nothing is removed before the snapshot *and its directory entry* are
+//! durable, and only snapshots that this process has verified or written count as kept. Until as
+//! many are there as should be kept, the segments stay: the log itself, back to its start, is the
+//! fall-back.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -76,8 +77,8 @@ impl<M: StateMachine> Checkpoint<M> {
     }
 }
 
-/// The state of a store: the machine's, and the last position it has applied. That is not always the position that the
-/// snapshot covers: an epoch without events moves only the latter.
+/// The state of a store: the machine's, and the last position it has applied. That is not always
+/// the position that the snapshot covers: an epoch without events moves only the latter.
 fn encode_state<M: StateMachine>(out: &mut Vec<u8>, applied: Position, machine: &M) {
     out.extend_from_slice(b"{\"applied\":{\"epoch\":");
     push_decimal(out, applied.epoch.0);
@@ -98,7 +99,8 @@ pub(crate) struct Snapshots {
 }
 
 impl Snapshots {
-    /// Rotates and copies the state. `None`: everything is covered already, or nothing was ever written.
+    /// Rotates and copies the state. `None`: everything is covered already, or nothing was ever
+    /// written.
     pub(crate) fn begin<M: StateMachine>(
         &self,
         wal: &mut Wal<M::Event>,
@@ -155,8 +157,8 @@ impl Snapshots {
         let mut removed = Vec::new();
         failpoint::hit(failpoint::CHECKPOINT_PRUNE)
             .map_err(|error| Error::storage("remove", ".", error))?;
-        // Snapshots before the segments that bridge to them, oldest first: at no moment is there a snapshot that looks usable
-        // as a fall-back and is not.
+        // Snapshots before the segments that bridge to them, oldest first: at no moment is there a
+        // snapshot that looks usable as a fall-back and is not.
         for epoch in listing
             .snapshots
             .iter()

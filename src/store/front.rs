@@ -1,4 +1,5 @@
-//! The state in front of the log: what is durable, and what will be if everything queued becomes durable.
+//! The state in front of the log: what is durable, and what will be if everything queued becomes
+//! durable.
 
 use crate::error::{Error, Result};
 use crate::position::Position;
@@ -58,7 +59,8 @@ impl<M: StateMachine> StoreFront<M> {
         }
         let group = Group::encode(&events)?;
         if let Err(error) = events.iter().try_for_each(|event| self.tip.apply(event)) {
-            // The plan made an event that its own machine refuses. Some of the others are applied, so start over.
+            // The plan made an event that its own machine refuses. Some of the others are applied,
+            // so start over.
             self.rebuild_tip();
             let position = self.applied;
             return Err(Error::IllegalEvent {

@@ -1,11 +1,14 @@
-//! A state machine on a log with snapshots: recovered when it is opened, durable whenever a command returns.
+//! A state machine on a log with snapshots: recovered when it is opened, durable whenever a command
+//! returns.
 //!
 //! # Order of things
-//! * A command is **validated** against the state plus everything that is queued, then **logged**, then **applied**.
+//! * A command is **validated** against the state plus everything that is queued, then **logged**,
+//!   then **applied**.
 //! * A checkpoint is **rotate**, then **snapshot**, then **prune**: see [`checkpoint`].
 //! * Opening is **inspect**, **replay**, **make trustworthy**, **expose**: see [`recovery`].
 //!
-//! [`Store`] has one owner, no thread and no hidden clock. [`SharedStore`] is the same for many threads.
+//! [`Store`] has one owner, no thread and no hidden clock. [`SharedStore`] is the same for many
+//! threads.
 
 pub(crate) mod checkpoint;
 pub(crate) mod front;
@@ -35,7 +38,8 @@ pub struct StoreOptions {
     pub wal: WalOptions,
     /// How appends of several callers share a sync.
     pub queue: QueueOptions,
-    /// How many snapshots are kept beside the newest one, with the segments that lead from them to it. Default: 1.
+    /// How many snapshots are kept beside the newest one, with the segments that lead from them to
+    /// it. Default: 1.
     pub keep_old_snapshots: usize,
 }
 
@@ -70,12 +74,13 @@ pub struct Store<M: StateMachine> {
 }
 
 impl<M: StateMachine> Store<M> {
-    /// Opens the store in `storage`, or makes a new one where there is none: loads the newest valid snapshot, replays what
-    /// comes after it, and makes durable what it shows.
+    /// Opens the store in `storage`, or makes a new one where there is none: loads the newest valid
+    /// snapshot, replays what comes after it, and makes durable what it shows.
     ///
     /// # Errors
-    /// [`Error::Locked`]; every error of damaged data, with nothing changed on disk; [`Error::Storage`] or
-    /// [`Error::UnstableRead`] if something could not be read or made durable, which another try may do.
+    /// [`Error::Locked`]; every error of damaged data, with nothing changed on disk;
+    /// [`Error::Storage`] or [`Error::UnstableRead`] if something could not be read or made
+    /// durable, which another try may do.
     pub fn open(
         storage: Arc<dyn Storage>,
         options: StoreOptions,
@@ -101,12 +106,13 @@ impl<M: StateMachine> Store<M> {
         ))
     }
 
-    /// Carries out one command: `plan` looks at the state and answers with the events to log, and something for the caller.
-    /// They are durable and applied when this returns. No events: nothing is logged, `None`.
+    /// Carries out one command: `plan` looks at the state and answers with the events to log, and
+    /// something for the caller. They are durable and applied when this returns. No events:
+    /// nothing is logged, `None`.
     ///
     /// # Errors
-    /// [`CommandError::Rejected`] with what `plan` said; [`CommandError::Log`] as [`Wal::append`]. In both cases the state is
-    /// unchanged.
+    /// [`CommandError::Rejected`] with what `plan` said; [`CommandError::Log`] as [`Wal::append`].
+    /// In both cases the state is unchanged.
     pub fn commit<R, X>(
         &mut self,
         plan: impl FnOnce(&M) -> Result<(Vec<M::Event>, R), X>,
@@ -123,12 +129,12 @@ impl<M: StateMachine> Store<M> {
         }
     }
 
-    /// Validates a command against the state and everything that is queued, and queues its events, for a later
-    /// [`flush`](Store::flush). No events: `None`.
+    /// Validates a command against the state and everything that is queued, and queues its events,
+    /// for a later [`flush`](Store::flush). No events: `None`.
     ///
     /// # Errors
-    /// [`CommandError::Rejected`] with what `plan` said; [`CommandError::Log`] if the events do not fit the format or the log
-    /// is poisoned. Nothing was queued.
+    /// [`CommandError::Rejected`] with what `plan` said; [`CommandError::Log`] if the events do not
+    /// fit the format or the log is poisoned. Nothing was queued.
     pub fn submit<R, X>(
         &mut self,
         plan: impl FnOnce(&M) -> Result<(Vec<M::Event>, R), X>,
@@ -137,7 +143,8 @@ impl<M: StateMachine> Store<M> {
         self.front.submit(self.clock.now_ms(), plan)
     }
 
-    /// Makes everything that is queued durable, one write and one sync for each batch, and applies it.
+    /// Makes everything that is queued durable, one write and one sync for each batch, and applies
+    /// it.
     ///
     /// # Errors
     /// As [`Wal::commit`]. Every ticket of the failed batch and behind it learns of it too.
@@ -185,7 +192,8 @@ impl<M: StateMachine> Store<M> {
         self.wal.reader()
     }
 
-    /// Writes a snapshot and removes what it covers; see [`checkpoint`] for the steps. `None`: there was nothing to do.
+    /// Writes a snapshot and removes what it covers; see [`checkpoint`] for the steps. `None`:
+    /// there was nothing to do.
     ///
     /// # Errors
     /// As the three steps. The log goes on unless it is poisoned.
@@ -197,7 +205,8 @@ impl<M: StateMachine> Store<M> {
         self.finish_checkpoint(written).map(Some)
     }
 
-    /// The first step of a checkpoint: rotates and copies the state. Commands may go on while the copy is written.
+    /// The first step of a checkpoint: rotates and copies the state. Commands may go on while the
+    /// copy is written.
     ///
     /// # Errors
     /// As [`Wal::rotate`].
@@ -213,7 +222,8 @@ impl<M: StateMachine> Store<M> {
         self.snapshots.finish(&mut self.wal, written)
     }
 
-    /// Makes what is queued durable and closes the log. Without it nothing is lost either: the next open only looks harder.
+    /// Makes what is queued durable and closes the log. Without it nothing is lost either: the next
+    /// open only looks harder.
     ///
     /// # Errors
     /// As [`flush`](Store::flush) and [`Wal::close`].

@@ -5,8 +5,8 @@
 //!       └──────────── changes nothing ─────────────┘
 //! ```
 //!
-//! Whatever fails before the first change leaves the directory as it was; whatever fails after it can be tried again. What
-//! one recovery shows, every later one shows.
+//! Whatever fails before the first change leaves the directory as it was; whatever fails after it
+//! can be tried again. What one recovery shows, every later one shows.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -125,8 +125,9 @@ pub(crate) fn recover<M: StateMachine>(
     })
 }
 
-/// The state in a directory, without owning or changing it: the newest usable snapshot and the events after it. Lenient, it
-/// leaves out what is damaged or illegal and reports it; the result is then not the acknowledged history.
+/// The state in a directory, without owning or changing it: the newest usable snapshot and the
+/// events after it. Lenient, it leaves out what is damaged or illegal and reports it; the result is
+/// then not the acknowledged history.
 ///
 /// # Errors
 /// As [`Store::open`](super::Store::open); lenient, only for what is not damage.
@@ -289,8 +290,8 @@ fn no_snapshot(report: &RecoveryReport, chain: &Error) -> Error {
     }
 }
 
-/// What lies below the fall-back, if the fall-back is whole: an interrupted prune has left it. If the fall-back is not whole,
-/// nothing goes, because something below might still be of use.
+/// What lies below the fall-back, if the fall-back is whole: an interrupted prune has left it. If
+/// the fall-back is not whole, nothing goes, because something below might still be of use.
 fn find_leftovers(
     storage: &dyn Storage,
     listing: &Listing,
@@ -317,7 +318,7 @@ fn find_leftovers(
     if names.is_empty() {
         return Leftovers::default();
     }
-    match verify_fall_back(storage, *older, base) {
+    match verify_fall_back(storage, listing, *older, base) {
         Ok(fall_back) => Leftovers {
             names,
             fall_back: Some(fall_back),
@@ -331,18 +332,27 @@ fn find_leftovers(
 }
 
 /// Reads the snapshot of `older` and every segment between it and `base`.
-fn verify_fall_back(storage: &dyn Storage, older: Epoch, base: Position) -> Result<Position> {
+fn verify_fall_back(
+    storage: &dyn Storage,
+    listing: &Listing,
+    older: Epoch,
+    base: Position,
+) -> Result<Position> {
     let position = match snapshot::read(storage, older)? {
         Ok(snapshot) => snapshot.position,
         Err(damaged) => return Err(damaged.error),
     };
-    let bridge = (older.0 + 1..=base.epoch.0)
-        .map(|epoch| Segment::open(storage, Epoch(epoch), Access::Read));
-    let bridge: Vec<Result<Segment>> = bridge.collect();
+    let upto = listing
+        .segments
+        .partition_point(|epoch| *epoch <= base.epoch);
+    let bridge = chain(&listing.segments[..upto], Some(position))?;
+    let bridge = bridge
+        .iter()
+        .map(|epoch| Segment::open(storage, *epoch, Access::Read));
     let mut replay = Replay::new(position, |_: &RawEvent<'_>| {
         Ok::<(), ReplayError<Infallible>>(())
     });
-    let tail = replay.strict(bridge.into_iter(), Seal::Known(Some(position)));
+    let tail = replay.strict(bridge, Seal::Known(Some(position)));
     let tail = tail.map_err(into_error)?;
     if tail.last == base.seq && replay.report.torn_tail.is_none() {
         return Ok(position);

@@ -13,14 +13,16 @@ use crate::storage::Storage;
 use crate::sync::Mutex;
 use crate::wal::pipeline::{Owner, Pipeline};
 
-/// A state machine that survives crashes, for many threads: commands that arrive while a sync runs share the next one.
+/// A state machine that survives crashes, for many threads: commands that arrive while a sync runs
+/// share the next one.
 ///
 /// Cheap to clone; all clones are one store. Dropping the last one gives the lock back, but only
 /// [`close`](SharedStore::close) tells whether everything went well.
 #[derive(Debug)]
 pub struct SharedStore<M: StateMachine> {
     owner: Arc<Owner<StoreFront<M>, M::Event>>,
-    /// Held for the whole of a checkpoint, so that there is one at a time. Taken before the locks of the pipeline.
+    /// Held for the whole of a checkpoint, so that there is one at a time. Taken before the locks
+    /// of the pipeline.
     snapshots: Arc<Mutex<Snapshots>>,
 }
 
@@ -51,8 +53,9 @@ impl<M: StateMachine> SharedStore<M> {
         Ok((SharedStore { owner, snapshots }, recovered.report))
     }
 
-    /// Carries out one command and waits until it is durable; see [`Store::commit`](super::Store::commit). `plan` runs under
-    /// a lock that every command takes, so it should be short.
+    /// Carries out one command and waits until it is durable; see
+    /// [`Store::commit`](super::Store::commit). `plan` runs under a lock that every command
+    /// takes, so it should be short.
     ///
     /// # Errors
     /// As [`Store::commit`](super::Store::commit), and [`Error::Closed`](crate::Error::Closed).
@@ -78,14 +81,17 @@ impl<M: StateMachine> SharedStore<M> {
         self.owner.pipeline().front().applied()
     }
 
-    /// Writes a snapshot and removes what it covers, while commands go on. `None`: there was nothing to do.
+    /// Writes a snapshot and removes what it covers, while commands go on. `None`: there was
+    /// nothing to do.
     ///
     /// # Errors
-    /// As [`Store::checkpoint`](super::Store::checkpoint), and [`Error::Closed`](crate::Error::Closed).
+    /// As [`Store::checkpoint`](super::Store::checkpoint), and
+    /// [`Error::Closed`](crate::Error::Closed).
     pub fn checkpoint(&self) -> Result<Option<CheckpointReport>> {
         let mut snapshots = self.snapshots.lock();
         let pipeline = self.owner.pipeline();
-        // Between two batches, so the copy is the state at the boundary. What is queued goes into the next epoch.
+        // Between two batches, so the copy is the state at the boundary. What is queued goes into
+        // the next epoch.
         let begun = pipeline.between_batches(|wal| snapshots.begin(wal, &*pipeline.front()))?;
         let Some(checkpoint) = begun else {
             return Ok(None);
@@ -96,10 +102,12 @@ impl<M: StateMachine> SharedStore<M> {
             .map(Some)
     }
 
-    /// Refuses further commands, makes what is queued durable, answers everybody who waits, and closes the log.
+    /// Refuses further commands, makes what is queued durable, answers everybody who waits, and
+    /// closes the log.
     ///
     /// # Errors
-    /// As [`Store::close`](super::Store::close); [`Error::Closed`](crate::Error::Closed) the second time.
+    /// As [`Store::close`](super::Store::close); [`Error::Closed`](crate::Error::Closed) the second
+    /// time.
     pub fn close(&self) -> Result<()> {
         self.owner.pipeline().close()?.close()
     }

@@ -11,10 +11,11 @@ use crate::event::Event;
 use crate::log_event::LogEvent;
 use crate::position::Position;
 
-/// A log in front of which many threads append: calls that arrive while a sync runs share the next one.
+/// A log in front of which many threads append: calls that arrive while a sync runs share the next
+/// one.
 ///
-/// Cheap to clone; all clones write to the same log. Dropping the last clone writes what is queued and gives the lock back,
-/// but only [`close`](BatchWriter::close) tells whether that went well.
+/// Cheap to clone; all clones write to the same log. Dropping the last clone writes what is queued
+/// and gives the lock back, but only [`close`](BatchWriter::close) tells whether that went well.
 #[derive(Debug)]
 pub struct BatchWriter<E = Event> {
     owner: Arc<Owner<LogFront, E>>,
@@ -68,8 +69,9 @@ impl<E> PendingAppend<E> {
 }
 
 impl<E: LogEvent + Send + 'static> BatchWriter<E> {
-    /// Puts a queue in front of `wal`. A batch is written as soon as somebody waits for it and no other one is being written,
-    /// and at the latest when it is full or `flush_interval_ms` old.
+    /// Puts a queue in front of `wal`. A batch is written as soon as somebody waits for it and no
+    /// other one is being written, and at the latest when it is full or `flush_interval_ms`
+    /// old.
     #[must_use]
     pub fn new(wal: Wal<E>, options: QueueOptions) -> Self {
         let clock = Arc::clone(&wal.options.clock);
@@ -79,7 +81,8 @@ impl<E: LogEvent + Send + 'static> BatchWriter<E> {
         }
     }
 
-    /// Appends `events` as one atomic append and waits until they are durable. Answers with the position of the last one.
+    /// Appends `events` as one atomic append and waits until they are durable. Answers with the
+    /// position of the last one.
     ///
     /// # Errors
     /// As [`Wal::append`], and [`Error::Closed`](crate::Error::Closed).
@@ -90,7 +93,8 @@ impl<E: LogEvent + Send + 'static> BatchWriter<E> {
     /// Queues `events` as one atomic append; the answer tells later what became of them.
     ///
     /// # Errors
-    /// [`Error::TooLarge`](crate::Error::TooLarge), [`Error::InvalidEvent`](crate::Error::InvalidEvent) and
+    /// [`Error::TooLarge`](crate::Error::TooLarge),
+    /// [`Error::InvalidEvent`](crate::Error::InvalidEvent) and
     /// [`Error::Closed`](crate::Error::Closed): nothing was queued.
     pub fn submit(&self, events: &[E]) -> Result<PendingAppend<E>> {
         let group = Group::encode(events)?;
@@ -107,7 +111,8 @@ impl<E: LogEvent + Send + 'static> BatchWriter<E> {
     /// Writes everything that is queued.
     ///
     /// # Errors
-    /// [`Error::Closed`](crate::Error::Closed). What went wrong with an append, its own ticket tells.
+    /// [`Error::Closed`](crate::Error::Closed). What went wrong with an append, its own ticket
+    /// tells.
     pub fn flush(&self) -> Result<()> {
         self.owner.pipeline().flush()
     }
@@ -130,7 +135,8 @@ impl<E: LogEvent + Send + 'static> BatchWriter<E> {
             .with_log(|wal| Ok(wal.last_position()))
     }
 
-    /// Refuses further appends, makes what is queued durable, answers everybody who waits, and closes the log.
+    /// Refuses further appends, makes what is queued durable, answers everybody who waits, and
+    /// closes the log.
     ///
     /// # Errors
     /// As [`Wal::close`]; [`Error::Closed`](crate::Error::Closed) the second time.

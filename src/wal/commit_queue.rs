@@ -1,11 +1,12 @@
-//! Group commit without threads and without a clock: who waits, what goes into the next batch, who learns what.
+//! Group commit without threads and without a clock: who waits, what goes into the next batch, who
+//! learns what.
 //!
 //! ```text
 //! submit ─→ queued ──take──→ in flight (at most one batch) ──finish──→ outcome of every ticket
 //! ```
 //!
-//! The queue decides; somebody else writes. [`BatchWriter`](super::BatchWriter) and the shared store drive it from threads,
-//! the simulator drives it step by step.
+//! The queue decides; somebody else writes. [`BatchWriter`](super::BatchWriter) and the shared
+//! store drive it from threads, the simulator drives it step by step.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -21,10 +22,11 @@ use crate::sync::{Condvar, Mutex};
 pub struct QueueOptions {
     /// A batch takes no further append once it has this many events. Default: 1,000.
     pub max_batch_events: usize,
-    /// A batch takes no further append if that would make it larger than this, in bytes; one append alone may. At most 64 MiB.
-    /// Default: 16 MiB.
+    /// A batch takes no further append if that would make it larger than this, in bytes; one
+    /// append alone may. At most 64 MiB. Default: 16 MiB.
     pub max_batch_bytes: usize,
-    /// How long an append that nobody waits for may stay in the queue, in milliseconds. Default: 10.
+    /// How long an append that nobody waits for may stay in the queue, in milliseconds. Default:
+    /// 10.
     pub flush_interval_ms: u64,
 }
 
@@ -57,7 +59,8 @@ pub struct Ticket {
     events: u64,
 }
 
-/// The outcome of one batch, shared by its tickets, so that only the callers of a finished batch are woken.
+/// The outcome of one batch, shared by its tickets, so that only the callers of a finished batch
+/// are woken.
 #[derive(Debug, Default)]
 struct Slot {
     state: Mutex<SlotState>,
@@ -174,7 +177,8 @@ struct Open<T> {
     since_ms: u64,
 }
 
-/// The appends that wait for a sync. `T` is whatever the caller wants back when an append is durable.
+/// The appends that wait for a sync. `T` is whatever the caller wants back when an append is
+/// durable.
 #[derive(Debug)]
 pub struct CommitQueue<T> {
     options: QueueOptions,
@@ -182,7 +186,8 @@ pub struct CommitQueue<T> {
     queued: VecDeque<Open<T>>,
     in_flight: bool,
     closed: bool,
-    /// Whether somebody writes, or is asked to write, what is queued. Without threads nobody looks.
+    /// Whether somebody writes, or is asked to write, what is queued. Without threads nobody
+    /// looks.
     led: bool,
 }
 
@@ -242,7 +247,8 @@ impl<T> CommitQueue<T> {
         Ok(ticket)
     }
 
-    /// Whether the next batch should be written now: it is full, or its first append has waited long enough.
+    /// Whether the next batch should be written now: it is full, or its first append has waited
+    /// long enough.
     #[must_use]
     pub fn is_due(&self, now_ms: u64) -> bool {
         let full = |open: &Open<T>| {
@@ -288,10 +294,11 @@ impl<T> CommitQueue<T> {
         Some(open.batch)
     }
 
-    /// Tells every caller of `batch` how it went, and gives back what was queued with it. `result` is what
-    /// [`Wal::commit`](super::Wal::commit) returned.
+    /// Tells every caller of `batch` how it went, and gives back what was queued with it. `result`
+    /// is what [`Wal::commit`](super::Wal::commit) returned.
     ///
-    /// After an error, everything queued behind the batch fails too: it was not written, and it may build on what failed.
+    /// After an error, everything queued behind the batch fails too: it was not written, and it may
+    /// build on what failed.
     ///
     /// # Errors
     /// The error in `result`.
@@ -302,7 +309,8 @@ impl<T> CommitQueue<T> {
         match result {
             Ok(last) => {
                 let seq = Seq(last.seq.0 - events);
-                // Leadership goes on before anybody is woken, so that the next write starts at once.
+                // Leadership goes on before anybody is woken, so that the next write starts at
+                // once.
                 self.pass_lead();
                 batch.slot.set(Ok(Position { seq, ..last }));
                 Ok(std::mem::take(&mut batch.tags))
@@ -326,7 +334,8 @@ impl<T> CommitQueue<T> {
         }
     }
 
-    /// Whether the caller should write the next batch, because it is due and none of its own callers has begun to.
+    /// Whether the caller should write the next batch, because it is due and none of its own
+    /// callers has begun to.
     pub(crate) fn lead_if_due(&mut self, now_ms: u64) -> bool {
         self.is_due(now_ms)
             && self

@@ -6,8 +6,8 @@ use crate::log_event::LogEvent;
 
 /// The events of one append, encoded: they become durable together or not at all.
 ///
-/// Made outside the log's lock. A group that exists fits the format: each event at most 16 MiB as a line, all of them at most
-/// 64 MiB.
+/// Made outside the log's lock. A group that exists fits the format: each event at most 16 MiB as a
+/// line, all of them at most 64 MiB.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Group {
     bodies: Vec<u8>,
@@ -18,8 +18,8 @@ impl Group {
     /// Encodes `events`.
     ///
     /// # Errors
-    /// [`Error::TooLarge`] if an event or the whole is larger than the format allows; [`Error::InvalidEvent`] if an encoded
-    /// event is empty or contains a line break.
+    /// [`Error::TooLarge`] if an event or the whole is larger than the format allows;
+    /// [`Error::InvalidEvent`] if an encoded event is empty or contains a line break.
     pub fn encode<E: LogEvent>(events: &[E]) -> Result<Self> {
         let mut group = Group {
             bodies: Vec::new(),

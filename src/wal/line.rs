@@ -8,9 +8,10 @@
 //! {"lost":[4,9],"crc":"…"}
 //! ```
 //!
-//! A reader accepts only the canonical envelope that the writer makes: fixed field order, no spaces, plain decimals, eight
-//! lower-case hex digits. What stands inside `event` is opaque here. Valid means framing and checksum, nothing else: whether
-//! a line may follow the one before it is the business of [`sequence`](super::sequence).
+//! A reader accepts only the canonical envelope that the writer makes: fixed field order, no
+//! spaces, plain decimals, eight lower-case hex digits. What stands inside `event` is opaque here.
+//! Valid means framing and checksum, nothing else: whether a line may follow the one before it is
+//! the business of [`sequence`](super::sequence).
 
 use crate::checksum::{self, ChecksumError, ChecksumKind, TRAILER};
 use crate::position::{Epoch, Position, Seq};
@@ -27,7 +28,8 @@ pub(crate) const MAX_BATCH: usize = 64 << 20;
 /// The most bytes that an event's envelope adds to its body, newline included.
 pub(crate) const MAX_ENVELOPE: usize = 128;
 
-/// The largest seq of an epoch; one below the end of the type, so that the next one can always be named.
+/// The largest seq of an epoch; one below the end of the type, so that the next one can always be
+/// named.
 pub(crate) const MAX_SEQ: Seq = Seq(u64::MAX - 1);
 
 /// The first line of a segment.
@@ -138,7 +140,8 @@ pub(crate) fn encode_lost(out: &mut Vec<u8>, epoch: Epoch, from: Seq, to: Seq) {
     out.push(b'\n');
 }
 
-/// Reads one line (without its newline) of the segment `epoch`: framing first, because it is cheap, then the checksum.
+/// Reads one line (without its newline) of the segment `epoch`: framing first, because it is cheap,
+/// then the checksum.
 pub(crate) fn decode(epoch: Epoch, bytes: &[u8]) -> Result<Line<'_>, LineError> {
     let (kind, line) = frame(epoch, bytes)?;
     checksum::verify_checksum(kind, epoch, bytes)?;

@@ -1,18 +1,20 @@
 //! The write-ahead log: segments of JSON lines, appended to, synced, rotated and read back.
 //!
 //! # Promise
-//! When [`Wal::append`] returns `Ok`, the events are durable: they survive `kill -9`, a power cut, a full disk and a torn
-//! write, and every later open shows them. When it returns an error, the error says which of two things is true: the events
-//! are **not** in the log and the log goes on, or ([`Error::is_indeterminate`]) the next open decides and until then the log
-//! refuses every change.
+//! When [`Wal::append`] returns `Ok`, the events are durable: they survive `kill -9`, a power cut,
+//! a full disk and a torn write, and every later open shows them. When it returns an error, the
+//! error says which of two things is true: the events are **not** in the log and the log goes on,
+//! or ([`Error::is_indeterminate`]) the next open decides and until then the log refuses every
+//! change.
 //!
 //! # Steps of an append, and what a crash between them leaves
 //! ```text
 //! encode │ write at the end │ fdatasync │ the end moves │ return
 //!        1                  2           3
 //! ```
-//! 1. Nothing. 2. Any part of the new lines, in any order of pages: the next open finds lines of one batch that no later
-//!    batch vouches for, keeps the whole appends at its start and cuts off the rest. 3. Everything.
+//! 1. Nothing. 2. Any part of the new lines, in any order of pages: the next open finds lines of
+//!    one batch that no later batch vouches for, keeps the whole appends at its start and cuts off
+//!    the rest. 3. Everything.
 
 mod batch_writer;
 mod commit_queue;
@@ -56,11 +58,12 @@ use line::{Envelope, MAX_SEQ};
 /// How a log behaves.
 #[derive(Clone, Debug)]
 pub struct WalOptions {
-    /// How far the active segment is filled with free space (newlines) ahead of its end, in bytes, so that an append
-    /// overwrites instead of growing the file, which costs a journal commit on many file systems. 0 switches it off.
-    /// Default: 256 KiB.
+    /// How far the active segment is filled with free space (newlines) ahead of its end, in bytes,
+    /// so that an append overwrites instead of growing the file, which costs a journal commit
+    /// on many file systems. 0 switches it off. Default: 256 KiB.
     pub preallocate_bytes: u64,
-    /// Fills `created_ms` in a segment's header. Nothing reads it. Default: the clock of the machine.
+    /// Fills `created_ms` in a segment's header. Nothing reads it. Default: the clock of the
+    /// machine.
     pub clock: Arc<dyn Clock>,
 }
 
@@ -111,8 +114,8 @@ struct Active {
 }
 
 impl<E: LogEvent> Wal<E> {
-    /// Appends `events` as one atomic append; they are durable when it returns. Answers with the position of the last event
-    /// of the log. Appending nothing writes nothing.
+    /// Appends `events` as one atomic append; they are durable when it returns. Answers with the
+    /// position of the last event of the log. Appending nothing writes nothing.
     ///
     /// # Errors
     /// [`Error::TooLarge`], [`Error::InvalidEvent`], [`Error::RotateFirst`] and [`Error::Poisoned`]: nothing was written.
@@ -122,11 +125,13 @@ impl<E: LogEvent> Wal<E> {
         self.commit(&[Group::encode(events)?])
     }
 
-    /// Reads the durable events behind `after`, in order, and hands each to `handler` with its position.
+    /// Reads the durable events behind `after`, in order, and hands each to `handler` with its
+    /// position.
     ///
     /// # Errors
-    /// [`ReplayError::Handler`] with the handler's own error and the position it refused; [`ReplayError::Log`] if the log
-    /// cannot be read, is damaged (strict) or holds an event that does not decode (in either mode).
+    /// [`ReplayError::Handler`] with the handler's own error and the position it refused;
+    /// [`ReplayError::Log`] if the log cannot be read, is damaged (strict) or holds an event
+    /// that does not decode (in either mode).
     pub fn replay<X>(
         &self,
         after: Position,
@@ -145,8 +150,8 @@ impl<E> Wal<E> {
         LogReader::live(Arc::clone(&self.storage), self.first, epoch, end)
     }
 
-    /// Makes `groups` durable with one write and one sync; each is atomic for itself and they keep their order. Answers with
-    /// the position of the last event of the log.
+    /// Makes `groups` durable with one write and one sync; each is atomic for itself and they keep
+    /// their order. Answers with the position of the last event of the log.
     ///
     /// # Errors
     /// As [`append`](Wal::append), for all groups together.
@@ -166,7 +171,8 @@ impl<E> Wal<E> {
         let synced =
             failpoint::hit(failpoint::APPEND_SYNC).and_then(|()| self.active.file.sync_data());
         if let Err(error) = synced {
-            // Some pages may be durable, and asking again would prove nothing: only a new open can tell.
+            // Some pages may be durable, and asking again would prove nothing: only a new open can
+            // tell.
             return Err(self.poison_indeterminate("sync_data", error));
         }
         self.active.end = end;
@@ -197,8 +203,8 @@ impl<E> Wal<E> {
         self.poisoned.as_deref()
     }
 
-    /// The last position before the active epoch: what a snapshot of everything up to here would cover if the active epoch
-    /// is empty. Nothing in the first epoch.
+    /// The last position before the active epoch: what a snapshot of everything up to here would
+    /// cover if the active epoch is empty. Nothing in the first epoch.
     #[must_use]
     pub fn boundary(&self) -> Option<Position> {
         self.active.prev
@@ -255,8 +261,9 @@ impl<E> Wal<E> {
         }
     }
 
-    /// Makes free space up to `end` and some way beyond. If that fails the append is tried without it, so no error leaves
-    /// here. What is written is free space wherever it stops, and it never starts below `allocated`, so it cannot meet a line.
+    /// Makes free space up to `end` and some way beyond. If that fails the append is tried without
+    /// it, so no error leaves here. What is written is free space wherever it stops, and it
+    /// never starts below `allocated`, so it cannot meet a line.
     fn make_room(&mut self, end: u64) {
         static FILL: [u8; 64 << 10] = [b'\n'; 64 << 10];
         if self.options.preallocate_bytes == 0 || end <= self.active.allocated {
@@ -275,7 +282,8 @@ impl<E> Wal<E> {
         }
     }
 
-    /// Cuts what a failed write has left. Only cutting will do: bytes written over it could lose against them in a crash.
+    /// Cuts what a failed write has left. Only cutting will do: bytes written over it could lose
+    /// against them in a crash.
     fn undo_write(&mut self, error: std::io::Error) -> Error {
         let undone = failpoint::hit(failpoint::APPEND_UNDO)
             .and_then(|()| set_len(&*self.active.file, self.active.end))

@@ -5,9 +5,10 @@
 //!       └ changes nothing ┘└──────────── make trustworthy ────────────┘
 //! ```
 //!
-//! The process before may have been killed, so what is read here may live in the cache only, or (after a failed sync) be
-//! different from what the disk holds while the cache calls it clean. So the last batch is written again from the very bytes
-//! that were verified, and synced, *always*: what one recovery has shown, every later one shows.
+//! The process before may have been killed, so what is read here may live in the cache only, or
+//! (after a failed sync) be different from what the disk holds while the cache calls it clean. So
+//! the last batch is written again from the very bytes that were verified, and synced, *always*:
+//! what one recovery has shown, every later one shows.
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -45,7 +46,8 @@ pub struct OpenReport {
 pub(crate) struct Recovery {
     directory: Directory,
     options: WalOptions,
-    /// The epochs that are needed, oldest first; the last one is the active one. Empty for a new store.
+    /// The epochs that are needed, oldest first; the last one is the active one. Empty for a new
+    /// store.
     epochs: Vec<Epoch>,
     /// The active segment, and the last position before it.
     active: Option<Segment>,
@@ -56,7 +58,8 @@ pub(crate) struct Recovery {
 }
 
 impl Recovery {
-    /// Opens the segments above `base` for reading and checks that their chain is complete. Changes nothing.
+    /// Opens the segments above `base` for reading and checks that their chain is complete. Changes
+    /// nothing.
     pub(crate) fn inspect(
         directory: Directory,
         base: Option<Position>,
@@ -103,13 +106,14 @@ impl Recovery {
         Ok(replay.report)
     }
 
-    /// Verifies the end of the active segment alone, without a scan of the rest where the end is whole.
+    /// Verifies the end of the active segment alone, without a scan of the rest where the end is
+    /// whole.
     pub(crate) fn find_tail(&mut self) -> Result<Option<TornTail>> {
         let Some(active) = &self.active else {
             return Ok(None);
         };
         match self.base {
-            Some(base) if base.epoch.0 + 1 == active.epoch.0 && self.prev != Some(base) => {
+            Some(base) if base.epoch.next() == active.epoch && self.prev != Some(base) => {
                 return Err(Error::BrokenChain {
                     epoch: active.epoch,
                     reason: format!("segment {} does not follow {base}", active.epoch),
@@ -150,8 +154,8 @@ impl Recovery {
         directory::sync(&*self.directory.storage)
     }
 
-    /// Makes the tail that was read durable: cut, rewrite, sync, also when there seems to be nothing to do. May be tried
-    /// again after an error, because it writes everything anew.
+    /// Makes the tail that was read durable: cut, rewrite, sync, also when there seems to be
+    /// nothing to do. May be tried again after an error, because it writes everything anew.
     pub(crate) fn rewrite_tail(&self) -> Result<()> {
         let Some(active) = &self.active else {
             return Ok(());
@@ -160,7 +164,8 @@ impl Recovery {
             end, last_batch, ..
         } = &self.tail;
         let error = |operation| move |error| Error::storage(operation, &active.name, error);
-        // The length that we see may be the cache's. Cutting, never overwriting, is what a crash cannot half undo.
+        // The length that we see may be the cache's. Cutting, never overwriting, is what a crash
+        // cannot half undo.
         failpoint::hit(failpoint::RECOVER_CUT)
             .and_then(|()| set_len(&*active.file, *end))
             .map_err(error("set_len"))?;
@@ -221,18 +226,20 @@ impl Recovery {
 }
 
 impl<E: LogEvent> Wal<E> {
-    /// Opens the log in `storage`, or makes a new one where there is none. Only the end of the active segment is read and
-    /// verified, however large the log is; the rest is verified when it is replayed.
+    /// Opens the log in `storage`, or makes a new one where there is none. Only the end of the
+    /// active segment is read and verified, however large the log is; the rest is verified when
+    /// it is replayed.
     ///
     /// # Errors
-    /// [`Error::Locked`]; [`Error::BrokenChain`] if segments are missing; every error of damaged data, with nothing changed;
-    /// [`Error::Storage`] if the log could not be made trustworthy, which another try may do.
+    /// [`Error::Locked`]; [`Error::BrokenChain`] if segments are missing; every error of damaged
+    /// data, with nothing changed; [`Error::Storage`] if the log could not be made trustworthy,
+    /// which another try may do.
     pub fn open(storage: Arc<dyn Storage>, options: WalOptions) -> Result<(Self, OpenReport)> {
         Self::open_from(storage, None, options)
     }
 
-    /// Opens a log of which everything through `covered` was removed because something newer covers it. `covered` is what
-    /// [`rotate`](Wal::rotate) returned.
+    /// Opens a log of which everything through `covered` was removed because something newer covers
+    /// it. `covered` is what [`rotate`](Wal::rotate) returned.
     ///
     /// # Errors
     /// As [`open`](Wal::open).
@@ -284,23 +291,26 @@ impl<E: LogEvent> Wal<E> {
 /// The epochs above `base`, if they are complete.
 pub(crate) fn chain(segments: &[Epoch], base: Option<Position>) -> Result<Vec<Epoch>> {
     let start = base.map_or(Epoch(0), |base| base.epoch);
-    let mut next = start;
-    let mut epochs = Vec::new();
-    for epoch in segments.iter().copied().filter(|epoch| *epoch > start) {
-        if epoch.0 != next.0 + 1 {
-            let reason = format!("epoch {} is missing, the next one is {epoch}", next.0 + 1);
+    let epochs: Vec<Epoch> = segments
+        .iter()
+        .copied()
+        .filter(|epoch| *epoch > start)
+        .collect();
+    let mut next = start.next();
+    for epoch in &epochs {
+        if *epoch != next {
+            let reason = format!("epoch {next} is missing, the next one is {epoch}");
             return Err(Error::BrokenChain {
-                epoch: Epoch(next.0 + 1),
+                epoch: next,
                 reason,
             });
         }
-        epochs.push(epoch);
-        next = epoch;
+        next = epoch.next();
     }
     if epochs.is_empty() {
-        let reason = format!("nothing follows epoch {next}");
+        let reason = format!("nothing follows epoch {start}");
         return Err(Error::BrokenChain {
-            epoch: Epoch(next.0 + 1),
+            epoch: next,
             reason,
         });
     }

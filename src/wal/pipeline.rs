@@ -4,9 +4,9 @@
 //! callers ── submit (front's lock) ──→ queue ── one leader (log's lock): write, sync ──→ finish (both locks) ──→ wake
 //! ```
 //!
-//! There is no writer thread that a caller would have to wait for: the first caller of a batch leads, writes it, and asks a
-//! caller of the next batch to lead before it wakes its own. A thread in the background serves only appends that nobody waits
-//! for. Lock order: log, then front.
+//! There is no writer thread that a caller would have to wait for: the first caller of a batch
+//! leads, writes it, and asks a caller of the next batch to lead before it wakes its own. A thread
+//! in the background serves only appends that nobody waits for. Lock order: log, then front.
 
 use std::sync::Arc;
 
@@ -39,7 +39,8 @@ pub(crate) struct Pipeline<F, E> {
     /// Nothing once it is closed.
     log: Mutex<Option<Wal<E>>>,
     clock: Arc<dyn Clock>,
-    /// Wakes the thread in the background: something was queued that nobody may wait for, or the end has come.
+    /// Wakes the thread in the background: something was queued that nobody may wait for, or the
+    /// end has come.
     queued: Condvar,
 }
 
@@ -126,7 +127,8 @@ impl<F: Front, E> Pipeline<F, E> {
             }
             front = match front.queue().due_ms() {
                 None => self.queued.wait(front),
-                // At least a millisecond: a batch that is due and led by somebody else is not waited for in circles.
+                // At least a millisecond: a batch that is due and led by somebody else is not
+                // waited for in circles.
                 Some(due_ms) => {
                     let timeout_ms = due_ms.saturating_sub(now_ms).max(1);
                     self.queued.wait_timeout_ms(front, timeout_ms)
@@ -135,7 +137,8 @@ impl<F: Front, E> Pipeline<F, E> {
         }
     }
 
-    /// Writes and syncs the next batch, if there is one, and applies it before the log's lock is given up.
+    /// Writes and syncs the next batch, if there is one, and applies it before the log's lock is
+    /// given up.
     fn write_next(&self, log: &mut Option<Wal<E>>) {
         let Some(batch) = self.front.lock().queue().take() else {
             return;
@@ -153,7 +156,8 @@ impl<F: Front, E> Pipeline<F, E> {
     }
 }
 
-/// What the handles of a pipeline share. With the last of them the pipeline is closed and its thread ends.
+/// What the handles of a pipeline share. With the last of them the pipeline is closed and its
+/// thread ends.
 #[derive(Debug)]
 pub(crate) struct Owner<F: Front, E>(Arc<Pipeline<F, E>>);
 
@@ -178,7 +182,8 @@ impl<F: Front, E> Owner<F, E> {
 
 impl<F: Front, E> Drop for Owner<F, E> {
     fn drop(&mut self) {
-        // Whoever needs to know closes; the log that comes back here gives up its lock by being dropped.
+        // Whoever needs to know closes; the log that comes back here gives up its lock by being
+        // dropped.
         drop(self.0.close());
     }
 }

@@ -68,8 +68,8 @@ impl<E> LogReader<E> {
 }
 
 impl<E: LogEvent> LogReader<E> {
-    /// Reads the events behind `after`, in order, and hands each to `handler` with its position. Segments that end before
-    /// `after` are not read.
+    /// Reads the events behind `after`, in order, and hands each to `handler` with its position.
+    /// Segments that end before `after` are not read.
     ///
     /// # Errors
     /// As [`Wal::replay`](super::Wal::replay).
@@ -125,11 +125,12 @@ impl<E: LogEvent> LogReader<E> {
     }
 }
 
-/// What is missing between the events of `sealed` that were seen, up to `last`, and the next segment that is there.
+/// What is missing between the events of `sealed` that were seen, up to `last`, and the next
+/// segment that is there.
 fn missing_between(sealed: &Segment, last: Seq, next: &Segment) -> Result<Option<Skipped>> {
     let file = sealed.name.clone();
-    if next.epoch.0 != sealed.epoch.0 + 1 {
-        let file = names::segment(Epoch(sealed.epoch.0 + 1));
+    if next.epoch != sealed.epoch.next() {
+        let file = names::segment(sealed.epoch.next());
         let reason = format!("no segment between {} and {}", sealed.name, next.name);
         return Ok(Some(Skipped {
             file,

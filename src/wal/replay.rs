@@ -1,7 +1,8 @@
 //! Reading events back, in order, strict or lenient.
 //!
-//! *Strict* stops at the first thing that is wrong with acknowledged data, with a typed error. *Lenient* goes on behind
-//! damage and reports each event that it had to leave out. In both, an atomic append is handed on whole or not at all.
+//! *Strict* stops at the first thing that is wrong with acknowledged data, with a typed error.
+//! *Lenient* goes on behind damage and reports each event that it had to leave out. In both, an
+//! atomic append is handed on whole or not at all.
 
 use super::line::{Envelope, Line};
 use super::scan::{Damage, Found, Reason, Scanner};
@@ -19,7 +20,8 @@ pub enum Mode {
     /// Stop with a typed error.
     #[default]
     Strict,
-    /// Leave out what is damaged, report it, and go on. For salvage: the result is not the acknowledged history.
+    /// Leave out what is damaged, report it, and go on. For salvage: the result is not the
+    /// acknowledged history.
     Lenient,
 }
 
@@ -68,8 +70,8 @@ pub struct Skipped {
     pub offset: u64,
     /// The first seq that is missing because of it.
     pub from: Seq,
-    /// The last seq that is missing because of it; below `from` if no event is missing (a line stood there twice, say), and
-    /// `None` if nothing that survived tells.
+    /// The last seq that is missing because of it; below `from` if no event is missing (a line
+    /// stood there twice, say), and `None` if nothing that survived tells.
     pub to: Option<Seq>,
     /// What is wrong there.
     pub reason: String,
@@ -208,7 +210,8 @@ impl<X, F: FnMut(&RawEvent<'_>) -> Result<(), ReplayError<X>>> Replay<F> {
         }
     }
 
-    /// Reads the segments one after another, strictly. The last one is the active one: only there a torn tail is possible.
+    /// Reads the segments one after another, strictly. The last one is the active one: only there a
+    /// torn tail is possible.
     pub(crate) fn strict(
         &mut self,
         segments: impl ExactSizeIterator<Item = Result<Segment>>,
@@ -279,7 +282,8 @@ impl<X, F: FnMut(&RawEvent<'_>) -> Result<(), ReplayError<X>>> Replay<F> {
         Ok(tail)
     }
 
-    /// Reads one segment and steps over what is damaged. Answers with the last seq that is accounted for.
+    /// Reads one segment and steps over what is damaged. Answers with the last seq that is
+    /// accounted for.
     pub(crate) fn lenient_segment(
         &mut self,
         segment: &Segment,
@@ -287,7 +291,8 @@ impl<X, F: FnMut(&RawEvent<'_>) -> Result<(), ReplayError<X>>> Replay<F> {
     ) -> Result<Seq, ReplayError<X>> {
         let mut survey = Survey::new(segment);
         let mut append = Append::default();
-        // After damage inside a batch, what follows up to the end of an append may be the rest of a damaged append.
+        // After damage inside a batch, what follows up to the end of an append may be the rest of a
+        // damaged append.
         let mut doubtful = false;
         while let Some(item) = survey.next()? {
             match item {

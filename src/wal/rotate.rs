@@ -25,8 +25,8 @@ fn prepare_segment(storage: &dyn Storage, header: &Header) -> Result<(Prepared, 
     Ok((prepared, bytes.len() as u64))
 }
 
-/// Makes the first segment of a new store. Nothing was promised yet, so after an error there is nothing to undo: the next
-/// open finds nothing, a temporary file, or a segment without events.
+/// Makes the first segment of a new store. Nothing was promised yet, so after an error there is
+/// nothing to undo: the next open finds nothing, a temporary file, or a segment without events.
 pub(super) fn create_first(
     storage: &dyn Storage,
     created_ms: u64,
@@ -43,8 +43,9 @@ pub(super) fn create_first(
 }
 
 impl<E> Wal<E> {
-    /// Seals the active segment and starts the next epoch, whose first event has seq 1. Answers with the last position of the
-    /// sealed one. Rotating an empty segment is allowed. Old segments stay: see [`prune_through`](Wal::prune_through).
+    /// Seals the active segment and starts the next epoch, whose first event has seq 1. Answers
+    /// with the last position of the sealed one. Rotating an empty segment is allowed. Old
+    /// segments stay: see [`prune_through`](Wal::prune_through).
     ///
     /// ```text
     /// trim │ sync old │ create tmp │ write header │ sync tmp │ rename │ sync directory │ switch
@@ -75,8 +76,9 @@ impl<E> Wal<E> {
             created_ms,
         };
         let (prepared, len) = prepare_segment(&*self.storage, &header)?;
-        // From here on a crash may show a header that seals the old segment. If anything fails now and the old segment took
-        // one more event, that header could come back and deny it. So it must be gone for certain first.
+        // From here on a crash may show a header that seals the old segment. If anything fails now
+        // and the old segment took one more event, that header could come back and deny it.
+        // So it must be gone for certain first.
         let published = prepared.rename(&*self.storage, STEPS).and_then(|file| {
             failpoint::hit(failpoint::ROTATE_SYNC_DIR)
                 .and_then(|()| self.storage.sync_dir())
@@ -93,12 +95,13 @@ impl<E> Wal<E> {
         }
     }
 
-    /// Marks the log as whole, trims it, and gives it back. A crash before this is harmless: it only makes the next open
-    /// look harder.
+    /// Marks the log as whole, trims it, and gives it back. A crash before this is harmless: it
+    /// only makes the next open look harder.
     ///
     /// # Errors
-    /// [`Error::Poisoned`] if the log was poisoned before; [`Error::Storage`] or [`Error::Indeterminate`] if the marker could
-    /// not be written. Whatever it returns, all acknowledged events are durable and the lock is given back.
+    /// [`Error::Poisoned`] if the log was poisoned before; [`Error::Storage`] or
+    /// [`Error::Indeterminate`] if the marker could not be written. Whatever it returns, all
+    /// acknowledged events are durable and the lock is given back.
     pub fn close(mut self) -> Result<()> {
         self.check_writable()?;
         if !self.active.after_marker {
@@ -107,10 +110,11 @@ impl<E> Wal<E> {
         self.trim()
     }
 
-    /// Removes the segments up to and including `epoch`, oldest first, and syncs the directory; the active one stays.
+    /// Removes the segments up to and including `epoch`, oldest first, and syncs the directory; the
+    /// active one stays.
     ///
-    /// Only for events that something newer and durable covers, a snapshot say. Afterwards the log is opened with
-    /// [`open_after`](Wal::open_after) and the position that is covered.
+    /// Only for events that something newer and durable covers, a snapshot say. Afterwards the log
+    /// is opened with [`open_after`](Wal::open_after) and the position that is covered.
     ///
     /// # Errors
     /// [`Error::Poisoned`]: nothing was removed. [`Error::Storage`]: some may be removed; calling again goes on.
@@ -119,7 +123,7 @@ impl<E> Wal<E> {
         let mut removed = 0;
         while self.first <= epoch && self.first < self.active.epoch {
             directory::remove(&*self.storage, &names::segment(self.first))?;
-            self.first = Epoch(self.first.0 + 1);
+            self.first = self.first.next();
             removed += 1;
         }
         if removed > 0 {
@@ -130,7 +134,7 @@ impl<E> Wal<E> {
 
     /// Takes note that the segments up to and including `epoch` were removed.
     pub(crate) fn forget_through(&mut self, epoch: Epoch) {
-        self.first = self.first.max(Epoch(epoch.0 + 1)).min(self.active.epoch);
+        self.first = self.first.max(epoch.next()).min(self.active.epoch);
     }
 
     /// Cuts free space off the active segment and syncs it.
@@ -141,7 +145,8 @@ impl<E> Wal<E> {
         self.active.allocated = self.active.end;
         let synced =
             failpoint::hit(failpoint::ROTATE_SYNC).and_then(|()| self.active.file.sync_data());
-        // Every event is durable since its own sync, but what a failed sync has done to the file is unknown.
+        // Every event is durable since its own sync, but what a failed sync has done to the file is
+        // unknown.
         synced.map_err(|error| Error::Poisoned {
             cause: self.poison("sync_data", error),
         })
@@ -164,7 +169,8 @@ impl<E> Wal<E> {
         }
     }
 
-    /// Appends a marker: everything through the last seq is durable. True, because every append was synced.
+    /// Appends a marker: everything through the last seq is durable. True, because every append was
+    /// synced.
     fn write_marker(&mut self) -> Result<()> {
         let mut bytes = Vec::new();
         line::encode_marker(&mut bytes, self.active.epoch, self.active.last);

@@ -1,8 +1,9 @@
-//! Walking the lines of one segment from its start: what is valid, what is damage, where free space begins.
+//! Walking the lines of one segment from its start: what is valid, what is damage, where free space
+//! begins.
 //!
-//! The scanner believes a line on one read, because its checksum proves it. Damage, free space and an unterminated end prove
-//! nothing: they are looked at again with confirmed reads before they are reported, so that a single wrong read is never
-//! taken for the end of the log.
+//! The scanner believes a line on one read, because its checksum proves it. Damage, free space and
+//! an unterminated end prove nothing: they are looked at again with confirmed reads before they are
+//! reported, so that a single wrong read is never taken for the end of the log.
 
 use super::line::{self, Framed, Header, Line, LineError, MAX_LINE};
 use super::sequence::{Sequence, Violation};
@@ -168,7 +169,8 @@ impl<'f> Scanner<'f> {
         }
     }
 
-    /// Goes on at the valid line at `offset` after damage, as if everything below `next` were accounted for.
+    /// Goes on at the valid line at `offset` after damage, as if everything below `next` were
+    /// accounted for.
     pub(crate) fn resume(&mut self, offset: u64, next: Seq) {
         self.pending = 0;
         self.at_header = false;

@@ -1,8 +1,10 @@
-//! Finding valid lines behind damage, and the proof that decides whether damage is a torn tail or corruption.
+//! Finding valid lines behind damage, and the proof that decides whether damage is a torn tail or
+//! corruption.
 //!
-//! Damage may have eaten a newline, so a line can begin at *every* offset that shows `{"`, not only after a newline. All
-//! candidates of one stretch end at the same newline; their checksums are derived from one pass over it (the CRC of a suffix
-//! follows from that of the whole and that of the prefix), so that hostile bytes cannot make the search quadratic.
+//! Damage may have eaten a newline, so a line can begin at *every* offset that shows `{"`, not only
+//! after a newline. All candidates of one stretch end at the same newline; their checksums are
+//! derived from one pass over it (the CRC of a suffix follows from that of the whole and that of
+//! the prefix), so that hostile bytes cannot make the search quadratic.
 
 use memchr::memmem;
 
@@ -77,8 +79,9 @@ impl<'f> Search<'f> {
         }
     }
 
-    /// The length of the bytes up to the next newline, newline included, or to the end. Bytes too far from the next newline
-    /// to belong to a line are stepped over. `None` at the end of the file.
+    /// The length of the bytes up to the next newline, newline included, or to the end. Bytes too
+    /// far from the next newline to belong to a line are stepped over. `None` at the end of the
+    /// file.
     fn next_stretch(&mut self) -> Result<Option<usize>> {
         let mut searched = 0;
         loop {
@@ -100,7 +103,8 @@ impl<'f> Search<'f> {
     }
 }
 
-/// Where the first valid line in `stretch` begins that ends with it. The newline is not part of `stretch`.
+/// Where the first valid line in `stretch` begins that ends with it. The newline is not part of
+/// `stretch`.
 fn find_line(epoch: Epoch, stretch: &[u8]) -> Option<usize> {
     let trailer_at = stretch.len().checked_sub(TRAILER)?;
     let digits_at = trailer_at + BEFORE_DIGITS.len();
@@ -137,7 +141,8 @@ fn shifted(crc: u32, length: u64) -> u32 {
     hasher.finalize()
 }
 
-/// Looks behind the damage for a line that could only be written after the event `expected` was durable; where it stands.
+/// Looks behind the damage for a line that could only be written after the event `expected` was
+/// durable; where it stands.
 ///
 /// Without such a proof the damage lies in the last batch, which was never acknowledged.
 pub(crate) fn find_proof(search: &mut Search<'_>, expected: Seq) -> Result<Option<u64>> {

@@ -40,7 +40,8 @@ enum Before {
     Header,
     Event(Envelope),
     Marker,
-    /// A range of lost events, or damage that was stepped over: the batch of the next event is unknown.
+    /// A range of lost events, or damage that was stepped over: the batch of the next event is
+    /// unknown.
     Unknown,
 }
 
@@ -63,7 +64,7 @@ impl Sequence {
 
     /// The seq that must come next.
     pub(crate) fn expected(&self) -> Seq {
-        Seq(self.last.0 + 1)
+        Seq(self.last.0.saturating_add(1))
     }
 
     /// Whether the append that the last event belongs to goes on.
@@ -109,7 +110,8 @@ impl Sequence {
         if !fits {
             return Err(Violation::Batch { seq, batch });
         }
-        // An append lies in one batch, so a new batch inside an append means that its end is missing.
+        // An append lies in one batch, so a new batch inside an append means that its end is
+        // missing.
         if self.in_group() && first_of_batch {
             return Err(Violation::OpenGroup {
                 expected: self.expected(),

@@ -35,14 +35,14 @@ pub(crate) struct Damaged {
 pub(crate) enum Behind {
     /// At this offset, with this seq next.
     GoesOn { offset: u64, next: Seq },
-    /// Nothing valid follows; what is not free space ends at `data_end`. `proved`: something shows all the same that
-    /// acknowledged data is missing.
+    /// Nothing valid follows; what is not free space ends at `data_end`. `proved`: something shows
+    /// all the same that acknowledged data is missing.
     Nothing { data_end: u64, proved: bool },
 }
 
 impl Damaged {
-    /// The torn tail that this is at the end of an active segment, if no acknowledged data is missing. `from` is where the
-    /// append begins that the damage has broken.
+    /// The torn tail that this is at the end of an active segment, if no acknowledged data is
+    /// missing. `from` is where the append begins that the damage has broken.
     pub(crate) fn torn_tail(&self, segment: &Segment, from: u64) -> Option<TornTail> {
         match self.behind {
             Behind::Nothing {

@@ -1,4 +1,5 @@
-//! The end of the active segment: where the next append goes, and the bytes that open has to write again.
+//! The end of the active segment: where the next append goes, and the bytes that open has to write
+//! again.
 
 use memchr::{memchr, memrchr};
 
@@ -26,7 +27,8 @@ pub(crate) struct Tail {
     pub(crate) end: u64,
     /// Whether the last accepted line is a marker.
     pub(crate) after_marker: bool,
-    /// Everything from the first byte of the last batch (with no event: from the header) to `end`, as it was verified.
+    /// Everything from the first byte of the last batch (with no event: from the header) to `end`,
+    /// as it was verified.
     pub(crate) last_batch: Stretch,
     /// The batch before, for when nothing of the last one is accepted.
     batch_before: Stretch,
@@ -35,7 +37,8 @@ pub(crate) struct Tail {
 }
 
 impl Tail {
-    /// Takes the next line of a segment that is read from its start; `Err` if its batch grows past the format's limit.
+    /// Takes the next line of a segment that is read from its start; `Err` if its batch grows past
+    /// the format's limit.
     pub(crate) fn push(&mut self, offset: u64, line: &Line<'_>, bytes: &[u8]) -> Result<(), ()> {
         let mut whole = true;
         match line {
@@ -78,9 +81,11 @@ impl Tail {
     }
 }
 
-/// Finds the tail of a segment of `len` bytes from its end, without reading what lies before its last batch.
+/// Finds the tail of a segment of `len` bytes from its end, without reading what lies before its
+/// last batch.
 ///
-/// `None` says that the end is not whole (or not simple): then the segment must be read from its start.
+/// `None` says that the end is not whole (or not simple): then the segment must be read from its
+/// start.
 pub(crate) fn find_tail(
     file: &dyn StorageFile,
     name: &str,
@@ -135,7 +140,8 @@ enum Backward {
     Damaged,
 }
 
-/// Steps over whole lines from the end of `bytes` back to the line before the last batch, then reads forward from there.
+/// Steps over whole lines from the end of `bytes` back to the line before the last batch, then
+/// reads forward from there.
 fn read_backward(epoch: Epoch, start: u64, bytes: &[u8]) -> Backward {
     let mut batch = None;
     let mut line_end = bytes.len();

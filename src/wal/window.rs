@@ -1,8 +1,8 @@
 //! Reading a file forward in large pieces, with constant memory.
 //!
-//! A plain read is believed as long as what it shows proves itself by a checksum. What proves nothing (free space, damage,
-//! the end of the log) must not rest on the word of one read: for that there are *confirmed* reads, which read a piece until
-//! two reads in a row agree.
+//! A plain read is believed as long as what it shows proves itself by a checksum. What proves
+//! nothing (free space, damage, the end of the log) must not rest on the word of one read: for that
+//! there are *confirmed* reads, which read a piece until two reads in a row agree.
 
 use std::io::ErrorKind;
 
@@ -106,7 +106,8 @@ impl<'f> Window<'f> {
         if count == 0 {
             return Ok(false);
         }
-        // Forget what was consumed, but only when that is most of the buffer, so that a long line is not moved for each piece.
+        // Forget what was consumed, but only when that is most of the buffer, so that a long line
+        // is not moved for each piece.
         if self.used * 2 >= self.buffer.len() {
             self.buffer.drain(..self.used);
             self.used = 0;
@@ -145,7 +146,8 @@ impl<'f> Window<'f> {
     }
 }
 
-/// Fills `buffer` from `offset` on. A short read goes on with the rest; an interrupted one did nothing and is made again.
+/// Fills `buffer` from `offset` on. A short read goes on with the rest; an interrupted one did
+/// nothing and is made again.
 pub(crate) fn read_exact(
     file: &dyn StorageFile,
     name: &str,
@@ -155,7 +157,8 @@ pub(crate) fn read_exact(
     let mut done = 0;
     while done < buffer.len() {
         match file.read_at(&mut buffer[done..], offset + done as u64) {
-            // The length said that there is more, so the end here is an error, never the end of the log.
+            // The length said that there is more, so the end here is an error, never the end of the
+            // log.
             Ok(0) => {
                 return Err(Error::storage(
                     "read_at",

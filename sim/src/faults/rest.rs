@@ -54,7 +54,7 @@ fn take_place(faults: &Faults, fault: &PlannedFault) -> bool {
     let happened = match &fault.effect {
         Effect::Event(event) => faults.disk().happen(event),
         Effect::LockHeld => faults.disk().hold_lock(),
-        Effect::Call(_) if fault.kind == FaultKind::ReadOnly => {
+        Effect::ReadOnly => {
             faults.director().refuse_changes();
             true
         }
@@ -69,6 +69,7 @@ fn take_place(faults: &Faults, fault: &PlannedFault) -> bool {
 fn effect(rate: &FaultRate, live: &Image, earlier: &Files, stream: &mut Stream) -> Option<Effect> {
     let damage = match rate.kind {
         FaultKind::LockHeld => return Some(Effect::LockHeld),
+        FaultKind::ReadOnly => return Some(Effect::ReadOnly),
         FaultKind::StrayFile => {
             const NAMES: [&str; 4] = [
                 "notes.txt",

@@ -3,7 +3,7 @@
 use beaver::storage::sim;
 use serde::{Deserialize, Serialize};
 
-use super::faults::FaultKind;
+use super::faults::{Drawn, FaultKind};
 
 /// Everything that chance decided in a run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -116,13 +116,27 @@ pub struct PlannedFault {
 #[serde(rename_all = "kebab-case")]
 pub enum Effect {
     /// The call itself goes wrong.
-    Call(#[schemars(with = "serde_json::Value")] sim::Fault),
+    Call(#[schemars(with = "serde_json::Value")] #[schemars(with = "serde_json::Value")] sim::Fault),
     /// Something happens beside the call.
-    Event(#[schemars(with = "serde_json::Value")] sim::Event),
+    Event(#[schemars(with = "serde_json::Value")] #[schemars(with = "serde_json::Value")] sim::Event),
     /// From here on there is only so much room; none given: as much as anybody wants.
-    Space(#[schemars(with = "Option<serde_json::Value>")] Option<sim::Space>),
+    Space(#[schemars(with = "Option<serde_json::Value>")] #[schemars(with = "Option<serde_json::Value>")] Option<sim::Space>),
     /// Another process holds the lock until the first attempt to open has failed.
     LockHeld,
+    /// From here on every change is refused, until the process ends or the file system is mounted again.
+    ReadOnly,
+}
+
+impl PlannedFault {
+    /// Whether it happens between two processes, not at a call.
+    #[must_use]
+    pub fn is_at_rest(&self) -> bool {
+        match self.effect {
+            Effect::LockHeld | Effect::ReadOnly => true,
+            Effect::Event(_) => self.kind.drawn() == Drawn::Rest,
+            Effect::Call(_) | Effect::Space(_) => false,
+        }
+    }
 }
 
 /// How a process ends.

@@ -178,7 +178,7 @@ impl World<'_> {
             }
             Grave::NotDone => {
                 self.seen.mark(Mark::WriteUndone);
-                self.met_full_disk |= failure.full;
+                self.met_full_disk |= failure.kind == Some(std::io::ErrorKind::StorageFull);
                 self.give_again_later(step);
             }
             Grave::Locked | Grave::Corrupt | Grave::Invalid => {

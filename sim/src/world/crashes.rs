@@ -65,7 +65,7 @@ impl CrashPlan {
 
     /// Maybe arms a crash at one of the next calls.
     pub(super) fn arm(&mut self, activity: Activity, disk: &SimDisk) {
-        if self.scripted.is_some() || self.stopped {
+        if self.scripted.is_some() || self.stopped || self.armed.is_some() {
             return;
         }
         let kind = match activity {
@@ -96,6 +96,17 @@ impl CrashPlan {
             call: disk.calls() + ahead,
             moment,
         }));
+    }
+
+    /// The file system is read-only: the machine is started again at the next call.
+    pub(super) fn arm_reboot(&mut self, disk: &SimDisk) {
+        if self.scripted.is_none() {
+            self.armed = Some(CrashKind::PowerCut);
+            disk.crash_at(Some(CrashPoint {
+                call: disk.calls() + 1,
+                moment: Moment::Before,
+            }));
+        }
     }
 
     /// An activity ended without a crash after `calls` calls.
