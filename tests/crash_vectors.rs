@@ -18,7 +18,7 @@ struct Vector {
 fn vectors() -> Vec<Vector> {
     let lines = include_str!("data/vectors.jsonl").lines();
     lines
-        .map(|line| serde_json::from_str(line).unwrap())
+        .map(|line| serde_json::from_str(line).expect("a line is a vector"))
         .collect()
 }
 

@@ -44,6 +44,11 @@ impl Content {
         self.pages.get(&index)
     }
 
+    pub(super) fn page_bytes(&self, index: u64) -> [u8; PAGE_BYTES] {
+        let page = self.pages.get(&index);
+        page.map_or([0; PAGE_BYTES], |page| *page.bytes())
+    }
+
     pub(super) fn pages(&self) -> impl DoubleEndedIterator<Item = (u64, &Page)> {
         self.pages.iter().map(|(index, page)| (*index, page))
     }

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
 
+use super::content::Content;
 use super::image::{FileImage, Image, name_hashes};
 use super::inode::{Inode, InodeId, RecordNumbers, SizeCause};
 use super::names::{NameChange, Names};
@@ -209,8 +210,8 @@ impl Disk {
     pub(super) fn rename(&mut self, from: &str, to: &str) -> io::Result<()> {
         check_name(from)?;
         check_name(to)?;
-        let inode = self.lookup(from)?;
         self.check_writable()?;
+        let inode = self.lookup(from)?;
         let replaced = self.names.live.get(to).copied();
         // Two names of one file: rename(2) does nothing and says Ok.
         if replaced == Some(inode) {
@@ -227,8 +228,9 @@ impl Disk {
     }
 
     pub(super) fn remove(&mut self, name: &str) -> io::Result<()> {
-        let inode = self.lookup(name)?;
+        check_name(name)?;
         self.check_writable()?;
+        let inode = self.lookup(name)?;
         let name = Arc::from(name);
         let record = self.records.next();
         self.names.change(record, NameChange::Remove { name });
@@ -327,7 +329,7 @@ impl Disk {
         }
     }
 
-    fn check_writable(&self) -> io::Result<()> {
+    pub(super) fn check_writable(&self) -> io::Result<()> {
         match self.read_only {
             true => Err(io::ErrorKind::ReadOnlyFilesystem.into()),
             false => Ok(()),
@@ -377,6 +379,24 @@ impl Disk {
         };
         self.changed(id, len);
         done
+    }
+
+    /// Adds a file that is durable at once, with its name. `false` if the name is taken or no name.
+    pub(super) fn add_durable(&mut self, name: &str, bytes: &[u8]) -> bool {
+        if check_name(name).is_err() || self.names.live.contains_key(name) {
+            return false;
+        }
+        self.last_inode += 1;
+        let id = InodeId(self.last_inode);
+        let mut inode = Inode::settled(Arc::new(Content::from_bytes(bytes)));
+        inode.links = 1;
+        inode.superseded = (self.profile == Profile::HostileDevice).then(BTreeMap::new);
+        self.inodes.insert(id, Arc::new(inode));
+        self.used += bytes.len() as u64;
+        let name: Arc<str> = Arc::from(name);
+        Arc::make_mut(&mut self.names.live).insert(name.clone(), id);
+        Arc::make_mut(&mut self.names.disk).insert(name, id);
+        true
     }
 
     /// Carries out `change` as a call without faults would.

@@ -156,7 +156,14 @@ impl fmt::Debug for Image {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let files = self.names.iter().map(|(name, inode)| {
             let content = self.content(*inode);
-            (name, (inode.0, content.len(), content.hash() as u64 as u32))
+            (
+                name,
+                format!(
+                    "{inode}: {} bytes, {:08x}",
+                    content.len(),
+                    content.hash() >> 96
+                ),
+            )
         });
         f.debug_map().entries(files).finish()
     }

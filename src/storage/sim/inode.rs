@@ -103,10 +103,7 @@ impl Inode {
             let start = within(at);
             let (part, behind) = rest.split_at(rest.len().min(PAGE_BYTES - start));
             let index = page_of(at);
-            let mut page = match self.live.page(index) {
-                Some(page) => *page.bytes(),
-                None => [0; PAGE_BYTES],
-            };
+            let mut page = self.live.page_bytes(index);
             page[start..start + part.len()].copy_from_slice(part);
             let page = Some(Page::new(page));
             self.set_live_page(index, page.clone());
@@ -138,6 +135,7 @@ impl Inode {
         let live = Arc::make_mut(&mut self.live);
         if shrinks {
             live.cut(len);
+            self.unsaved.split_off(&len.div_ceil(PAGE_SIZE));
         }
         live.set_len(len);
         self.sizes.push(SizeStep {

@@ -41,7 +41,7 @@ pub(super) fn hash128(bytes: &[u8]) -> u128 {
 
 /// Mixes two 128-bit values into one. The order matters.
 pub(super) fn mix128(a: u128, b: u128) -> u128 {
-    let mixed = (a ^ (b >> 64 | b << 64)).wrapping_mul(0x2545_f491_4f6c_dd1d_9e37_79b9_7f4a_7c15);
+    let mixed = (a ^ b.rotate_left(64)).wrapping_mul(0x2545_f491_4f6c_dd1d_9e37_79b9_7f4a_7c15);
     let mixed = (mixed ^ mixed >> 61).wrapping_add(b.wrapping_mul(0xda94_2042_e4dd_58b5));
     mixed ^ mixed >> 67
 }

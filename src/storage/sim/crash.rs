@@ -1,0 +1,206 @@
+//! Where a process dies, and what is on the disk then.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::disk::{Change, Disk};
+use super::space::ImageSpace;
+
+/// The kinds of storage calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "each is the trait method of that name")]
+pub enum Op {
+    Create,
+    Open,
+    List,
+    Rename,
+    Remove,
+    SyncDir,
+    Lock,
+    Len,
+    ReadAt,
+    WriteAt,
+    SetLen,
+    Allocate,
+    SyncData,
+}
+
+impl Op {
+    /// All kinds of calls.
+    pub const ALL: [Op; 13] = [
+        Op::Create,
+        Op::Open,
+        Op::List,
+        Op::Rename,
+        Op::Remove,
+        Op::SyncDir,
+        Op::Lock,
+        Op::Len,
+        Op::ReadAt,
+        Op::WriteAt,
+        Op::SetLen,
+        Op::Allocate,
+        Op::SyncData,
+    ];
+
+    /// The name of the trait method.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Op::Create => "create",
+            Op::Open => "open",
+            Op::List => "list",
+            Op::Rename => "rename",
+            Op::Remove => "remove",
+            Op::SyncDir => "sync_dir",
+            Op::Lock => "lock",
+            Op::Len => "len",
+            Op::ReadAt => "read_at",
+            Op::WriteAt => "write_at",
+            Op::SetLen => "set_len",
+            Op::Allocate => "allocate",
+            Op::SyncData => "sync_data",
+        }
+    }
+
+    /// Whether a call of this kind changes the disk, so that it can fail half-way.
+    #[must_use]
+    pub fn changes_something(self) -> bool {
+        !matches!(self, Op::Open | Op::List | Op::Lock | Op::Len | Op::ReadAt)
+    }
+}
+
+impl fmt::Display for Op {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// When in a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Moment {
+    /// It was about to start.
+    Before,
+    /// It was running. What it changes is pending; of a sync, some records may be durable.
+    Inside,
+    /// It was done, but its caller never learned of it.
+    After,
+}
+
+/// A storage call and a moment in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CrashPoint {
+    /// The number of the call.
+    pub call: u64,
+    /// When in the call.
+    pub moment: Moment,
+}
+
+impl fmt::Display for CrashPoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let moment = match self.moment {
+            Moment::Before => "before",
+            Moment::Inside => "inside",
+            Moment::After => "after",
+        };
+        write!(f, "{moment} call {}", self.call)
+    }
+}
+
+/// How much of an interrupted call a killed process leaves in the live view.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Progress {
+    /// Nothing of it.
+    #[default]
+    Nothing,
+    /// All of it.
+    Everything,
+    /// Of a write, so many bytes. For other calls: all of it.
+    Bytes(u64),
+}
+
+/// The disk at the moment at which a process died, with the call that it was in.
+#[derive(Clone, Debug)]
+pub struct Crash {
+    pub(super) point: CrashPoint,
+    pub(super) op: Option<Op>,
+    pub(super) before: Disk,
+    pub(super) inside: Option<Change>,
+}
+
+impl Crash {
+    /// Where the process died.
+    #[must_use]
+    pub fn point(&self) -> CrashPoint {
+        self.point
+    }
+
+    /// The kind of call at that point, if the process was in or about to make one.
+    #[must_use]
+    pub fn op(&self) -> Option<Op> {
+        self.op
+    }
+
+    /// The change that was interrupted, if one was.
+    #[must_use]
+    pub fn inside(&self) -> Option<&Change> {
+        self.inside.as_ref()
+    }
+
+    /// The disk without the interrupted change.
+    #[must_use]
+    pub fn disk(&self) -> &Disk {
+        &self.before
+    }
+
+    /// The disk after the process was killed: the live view goes on, with as much of the interrupted call as `progress`
+    /// says. What was pending stays pending.
+    #[must_use]
+    pub fn kill(&self, progress: Progress) -> Disk {
+        let mut disk = self.before.clone();
+        let Some(change) = &self.inside else {
+            return disk;
+        };
+        let partial = match (progress, change) {
+            (Progress::Nothing, _) => return disk,
+            (
+                Progress::Bytes(count),
+                Change::Write {
+                    inode,
+                    offset,
+                    bytes,
+                },
+            ) => {
+                let count = usize::try_from(count).map_or(bytes.len(), |n| n.min(bytes.len()));
+                Some(Change::Write {
+                    inode: *inode,
+                    offset: *offset,
+                    bytes: bytes[..count].to_vec(),
+                })
+            }
+            _ => None,
+        };
+        // A call that would have failed leaves nothing.
+        let _ = disk.apply(partial.as_ref().unwrap_or(change));
+        disk
+    }
+
+    /// Everything that a power cut at this moment may leave: what the interrupted call changes is pending like everything
+    /// else that was not synced.
+    #[must_use]
+    pub fn images(&self) -> ImageSpace {
+        match &self.inside {
+            // Until a sync returns, its records are what they were: pending. Any of them may be durable.
+            Some(change @ (Change::SyncData { .. } | Change::SyncDir)) => {
+                ImageSpace::new(&self.before, Some(change))
+            }
+            Some(_) => ImageSpace::new(&self.kill(Progress::Everything), None),
+            None => ImageSpace::new(&self.before, None),
+        }
+    }
+}

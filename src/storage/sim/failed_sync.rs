@@ -1,0 +1,241 @@
+//! What a sync that fails leaves behind.
+//!
+//! Some dirty pages are written and the others are not. What follows depends on the file system: most forget that the
+//! others were dirty, so that live and durable bytes differ with nothing pending between them. A program that reads them
+//! back sees what it wrote; after a power cut, or when the cache is dropped, it is gone.
+
+use std::sync::Arc;
+
+use super::disk::Disk;
+use super::fault::{Behaviour, FailedSync, Subset};
+use super::inode::{Inode, InodeId, SizeCause};
+use super::page::{PAGE_BYTES, PAGE_SIZE, Page, kept_of};
+use super::profile::Profile;
+
+impl Disk {
+    /// A sync of `id` fails as `failed` says. It commits no name, and nothing of another file.
+    pub(super) fn fail_sync(&mut self, id: InodeId, failed: &FailedSync) {
+        let len = self.inode(id).live.len();
+        self.inode_mut(id).fail_sync(failed);
+        self.changed(id, len);
+        if failed.behaviour == Behaviour::ReadOnly {
+            self.read_only = true;
+        }
+    }
+
+    /// A directory sync fails after it made some name records durable; the others stay pending.
+    pub(super) fn fail_sync_dir(&mut self, durable: &Subset) {
+        let mut places = 0..;
+        let mut chosen = |record: u64| {
+            let place = places.next().expect("there is no end of places");
+            durable.contains(place, record)
+        };
+        if self.profile() != Profile::LinuxOrdered {
+            self.names.commit_where(|entry| chosen(entry.record));
+            return;
+        }
+        let pending = self.names.pending.iter();
+        let prefix = pending.take_while(|entry| chosen(entry.record));
+        let Some(last) = prefix.last().map(|entry| entry.record) else {
+            return;
+        };
+        self.names.commit_where(|entry| entry.record <= last);
+        let dirty: Vec<InodeId> = self.dirty.iter().copied().collect();
+        for id in dirty {
+            let earlier = |step: &super::inode::SizeStep| {
+                step.cause == SizeCause::SetLen && step.record < last
+            };
+            let count = self.inode(id).sizes.iter().rposition(earlier);
+            if let Some(index) = count {
+                self.inode_mut(id).commit_sizes(index + 1);
+                let len = self.inode(id).live.len();
+                self.changed(id, len);
+            }
+        }
+    }
+
+    /// Pages that failed syncs left clean but different fall back to what is on disk, and lost lengths too.
+    pub(super) fn drop_cache(
+        &mut self,
+        subset: &Subset,
+        is_open: &dyn Fn(InodeId) -> bool,
+    ) -> bool {
+        let mut place = 0;
+        let mut dropped = false;
+        let ids: Vec<InodeId> = self.inodes.keys().copied().collect();
+        for id in ids {
+            let inode = self.inode(id);
+            let len = inode.live.len();
+            let pages: Vec<u64> = inode.unsaved.iter().copied().collect();
+            let length_lost = inode.has_lost_length();
+            for index in pages {
+                if subset.contains(place, index) {
+                    self.inode_mut(id).drop_page(index);
+                    dropped = true;
+                }
+                place += 1;
+            }
+            if length_lost {
+                let idle = self.inode(id).pages.is_empty() && !is_open(id);
+                if idle && subset.contains(place, u64::MAX) {
+                    self.inode_mut(id).drop_length();
+                    self.changed(id, len);
+                    dropped = true;
+                }
+                place += 1;
+            }
+        }
+        dropped
+    }
+}
+
+/// A dirty page, and how much of it is on disk after a sync that failed.
+struct Reached {
+    index: u64,
+    /// 0: the durable version stays.
+    version: usize,
+    written: bool,
+}
+
+impl Inode {
+    fn fail_sync(&mut self, failed: &FailedSync) {
+        let pages = self.pages.iter().enumerate();
+        let reached = pages.map(|(place, (index, versions))| {
+            let written = !failed.failed.contains(place, *index);
+            let left = failed.left.get(index).copied().unwrap_or(0);
+            let left = usize::try_from(left).unwrap_or(usize::MAX);
+            let newest = versions.len();
+            Reached {
+                index: *index,
+                version: if written { newest } else { left.min(newest) },
+                written,
+            }
+        });
+        let reached: Vec<Reached> = reached.collect();
+        self.commit_sizes(match failed.behaviour {
+            Behaviour::MarkClean => self.sizes.len(),
+            _ => self.sizes_before_versions(&reached),
+        });
+        for page in &reached {
+            if page.version > 0 {
+                let version = &self.pages[&page.index][page.version - 1];
+                let version = version.page.clone();
+                self.commit_page(page.index, version);
+            }
+            if page.written {
+                self.commit_length_of(page.index);
+            }
+        }
+        match failed.behaviour {
+            Behaviour::RetryWorks => self.keep_dirty(&reached),
+            Behaviour::Revert => self.show_disk(),
+            Behaviour::MarkClean | Behaviour::MarkCleanSizeLost | Behaviour::ReadOnly => {
+                self.forget_dirty();
+            }
+        }
+        let told = [Behaviour::RetryWorks, Behaviour::ReadOnly];
+        if !told.contains(&failed.behaviour) {
+            self.sync_errors += 1;
+        }
+    }
+
+    /// What was written after a shrink survives only if the shrink did: the lengths that the pages on disk drag along.
+    fn sizes_before_versions(&self, reached: &[Reached]) -> usize {
+        let on_disk = reached.iter().filter(|page| page.version > 0);
+        let records = on_disk.map(|page| self.pages[&page.index][page.version - 1].record);
+        let newest = records.max().unwrap_or(0);
+        let mut sizes = self.sizes.iter();
+        let last = sizes.rposition(|step| step.shrinks && step.record < newest);
+        last.map_or(0, |index| index + 1)
+    }
+
+    /// A page that reaches the disk brings the length up to its end: by the pending lengths where there are any, without
+    /// passing a shrink, else directly.
+    fn commit_length_of(&mut self, index: u64) {
+        let end = (index + 1).saturating_mul(PAGE_SIZE).min(self.live.len());
+        if end <= self.disk.len() || end <= index * PAGE_SIZE {
+            return;
+        }
+        let before_shrink = self.sizes.iter().take_while(|step| !step.shrinks);
+        let step = before_shrink.clone().position(|step| step.len >= end);
+        match step {
+            Some(step) => self.commit_sizes(step + 1),
+            None if before_shrink.count() == self.sizes.len() => self.reach(index),
+            None => {}
+        }
+    }
+
+    /// The pages that were not written stay dirty, without the versions that are on disk or older.
+    fn keep_dirty(&mut self, reached: &[Reached]) {
+        for page in reached {
+            let versions = self.pages.get_mut(&page.index);
+            let versions = versions.expect("it was dirty a moment ago");
+            versions.drain(..page.version);
+            if versions.is_empty() {
+                self.pages.remove(&page.index);
+            }
+        }
+    }
+
+    /// Nothing is dirty any more. A `set_len` stays pending with the lengths before it: it is no data that could fail.
+    fn forget_dirty(&mut self) {
+        for index in std::mem::take(&mut self.pages).into_keys() {
+            let (live, disk) = (self.live.page(index), self.disk.page(index));
+            if live.map(Page::hash) != disk.map(Page::hash) {
+                self.unsaved.insert(index);
+            }
+        }
+        let kept = self.sizes_to_last_set_len();
+        self.sizes.truncate(kept);
+        self.clear_behind_disk_end();
+    }
+
+    /// The cache goes back to what is on disk.
+    fn show_disk(&mut self) {
+        self.sizes.clear();
+        self.pages.clear();
+        self.unsaved.clear();
+        self.clear_behind_disk_end();
+        self.live = self.disk.clone();
+    }
+
+    /// A length that is lost takes with it what writeback had put behind it: a file that grows again shows zeros.
+    fn clear_behind_disk_end(&mut self) {
+        if !self.sizes.is_empty() || self.disk_is_tidy() {
+            return;
+        }
+        let len = self.disk.len();
+        let behind: Vec<u64> = self.disk.pages().map(|(index, _)| index).collect();
+        Arc::make_mut(&mut self.disk).cut(len);
+        let behind = behind
+            .into_iter()
+            .filter(|index| kept_of(len, *index) < PAGE_BYTES);
+        for index in behind {
+            let (live, disk) = (self.live.page(index), self.disk.page(index));
+            if live.map(Page::hash) != disk.map(Page::hash) {
+                self.unsaved.insert(index);
+            }
+        }
+    }
+
+    fn has_lost_length(&self) -> bool {
+        self.sizes.is_empty() && self.live.len() != self.disk.len()
+    }
+
+    fn drop_page(&mut self, index: u64) {
+        self.unsaved.remove(&index);
+        let shrinks = self.sizes.iter().filter(|step| step.shrinks);
+        let shortest = shrinks.map(|step| step.len).min().unwrap_or(u64::MAX);
+        let kept = kept_of(shortest.min(self.live.len()), index);
+        let page = self.disk.page(index).and_then(|page| page.cut(kept));
+        self.set_live_page(index, page);
+    }
+
+    fn drop_length(&mut self) {
+        let len = self.disk.len();
+        let live = Arc::make_mut(&mut self.live);
+        live.cut(len);
+        live.set_len(len);
+        self.unsaved.split_off(&len.div_ceil(PAGE_SIZE));
+    }
+}
