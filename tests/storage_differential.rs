@@ -5,6 +5,7 @@ mod plain;
 
 use std::io;
 
+use beaver::storage::sim::{Disk, Profile, SimDisk, SimOptions};
 use beaver::storage::{DiskStorage, LOCK_NAME};
 use beaver::{Access, Storage, StorageFile, StorageLock};
 use plain::{BUGS, Plain};
@@ -223,6 +224,12 @@ proptest! {
     #[test]
     fn a_plain_map_of_bytes_answers_like_real_files(calls in calls()) {
         prop_assert_eq!(difference(&calls, &Plain::default()), None);
+    }
+
+    #[test]
+    fn the_simulated_disk_answers_like_real_files(calls in calls(), profile in select(&Profile::ALL[..])) {
+        let disk = SimDisk::new(Disk::empty(profile), SimOptions::default());
+        prop_assert_eq!(difference(&calls, &*disk.storage()), None);
     }
 }
 
