@@ -88,7 +88,7 @@ marks! {
     Retried "retried" "a failed job went back to the queue";
     DeadLetter "dead-letter" "a job used up its attempts";
     DuplicateRefused "duplicate-refused" "an id that was used before was refused";
-    LateAckRefused "late-ack-refused" "a report for a job that is not in flight was refused";
+    LateReportRefused "late-report-refused" "a report for a job that is not in flight was refused";
     TornPage "torn-page" "a page survived a power cut in sectors of different age";
     CacheDropped "cache-dropped" "pages whose sync had failed fell back to the bytes on disk";
     ImageJudged "side-image-judged" "an image of a power cut was recovered and judged beside the main line";

@@ -7,3 +7,5 @@ pub mod damage;
 pub mod history;
 pub mod judge;
 pub mod model;
+pub mod salvage;
+pub mod tidiness;

@@ -1,10 +1,18 @@
 //! Runs: one seed, one script, or all seeds of a scenario on several threads.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
-use std::sync::atomic::AtomicBool;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use crate::result::{RunResult, ScenarioResult};
+use beaver::storage::sim::TraceMode;
+
+use crate::oracle::judge::Finding;
+use crate::result::{Counts, FAILURES_KEPT, Outcome, RunResult, ScenarioResult, Violation};
 use crate::scenario::{Scenario, Seeds};
+use crate::sightings::Fnv;
+use crate::world::{Stop, World};
 
 /// What to keep of a run beside its result.
 #[derive(Clone, Copy, Debug, Default)]
@@ -13,4 +21,273 @@ pub struct Keep {
     pub script: bool,
     /// The trace, one line a command or storage call.
     pub trace: bool,
+}
+
+/// How many storage calls a failure shows.
+const LAST_CALLS: usize = 30;
+
+/// Every so many seeds a run is repeated, and must give the same trace hash.
+const REPEAT_EVERY: u64 = 64;
+
+/// Runs one seed of a scenario.
+#[must_use]
+pub fn run_seed(scenario: &Scenario, seed: u64, keep: Keep) -> RunResult {
+    let result = run_once(scenario, seed, keep);
+    if result.outcome == Outcome::Held || keep.trace {
+        return result;
+    }
+    // A failure is run again with everything written down, so that runs that hold need not.
+    let everything = Keep {
+        script: true,
+        trace: true,
+    };
+    run_once(scenario, seed, everything)
+}
+
+/// Runs what the script of `scenario` says; draws nothing.
+///
+/// # Panics
+/// If the scenario has no script.
+#[must_use]
+pub fn run_script(scenario: &Scenario, keep: Keep) -> RunResult {
+    assert!(scenario.script.is_some(), "the scenario has no script");
+    run_seed(scenario, 0, keep)
+}
+
+/// The scenario that replays a run from data alone: what is saved of a failure.
+#[must_use]
+pub fn saved_failure(scenario: &Scenario, result: &RunResult) -> Scenario {
+    Scenario {
+        script: result.script.clone(),
+        seeds: Seeds::one(result.seed),
+        ..scenario.clone()
+    }
+}
+
+/// Runs all `seeds` of a scenario on `jobs` threads. The result does not depend on how many these are.
+///
+/// `progress` is told how many runs are done, from any thread, in any order. When `cancel` is set no further run begins.
+pub fn run_scenario(
+    scenario: &Scenario,
+    seeds: Seeds,
+    jobs: NonZeroUsize,
+    progress: &(dyn Fn(u64) + Sync),
+    cancel: &AtomicBool,
+) -> ScenarioResult {
+    let next = AtomicU64::new(seeds.start);
+    let done = AtomicU64::new(0);
+    let sum = Mutex::new(Sum::new(scenario, seeds.start));
+    let work = || {
+        while !cancel.load(Ordering::Relaxed) {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= seeds.end {
+                break;
+            }
+            let result = run_and_repeat(scenario, seed);
+            let mut sum = sum.lock().unwrap_or_else(PoisonError::into_inner);
+            sum.take(result);
+            drop(sum);
+            progress(done.fetch_add(1, Ordering::Relaxed) + 1);
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..jobs.get() {
+            scope.spawn(work);
+        }
+        work();
+    });
+    let sum = sum.into_inner().unwrap_or_else(PoisonError::into_inner);
+    sum.finish(seeds.count())
+}
+
+/// Invariant 13: now and then a seed is run twice.
+fn run_and_repeat(scenario: &Scenario, seed: u64) -> RunResult {
+    let mut result = run_seed(scenario, seed, Keep::default());
+    if seed.is_multiple_of(REPEAT_EVERY) && result.outcome == Outcome::Held {
+        let again = run_once(scenario, seed, Keep::default());
+        if again.trace_hash != result.trace_hash {
+            let finding = Finding::new(
+                13,
+                format!("the trace hash {:016x} again", result.trace_hash),
+                format!("{:016x}", again.trace_hash),
+            );
+            result.outcome = Outcome::Violated(Violation {
+                invariant: 13,
+                name: invariant_name(13),
+                step: 0,
+                command: "the whole run".to_owned(),
+                crash_point: None,
+                expected: finding.expected,
+                found: finding.found,
+                last_calls: Vec::new(),
+            });
+        }
+    }
+    result
+}
+
+fn run_once(scenario: &Scenario, seed: u64, keep: Keep) -> RunResult {
+    let mode = match keep.trace {
+        true => TraceMode::Records,
+        false => TraceMode::Hash,
+    };
+    let mut world = World::new(scenario, seed, mode);
+    if keep.trace {
+        world.keep_lines();
+    }
+    let stop = world.run().err();
+    let trace = trace(&world, keep.trace);
+    let outcome = match stop {
+        None => Outcome::Held,
+        Some(Stop::Wrong(finding)) => Outcome::Violated(violation(&world, finding, &trace)),
+        Some(Stop::Exhausted(finding)) => Outcome::Exhausted(violation(&world, finding, &trace)),
+        Some(Stop::Panicked(message)) => {
+            let finding = Finding::new(0, "no panic", message);
+            Outcome::Panicked(violation(&world, finding, &trace))
+        }
+    };
+    let mut hash = Fnv::default();
+    hash.update(&world.seen().hash().to_le_bytes());
+    hash.update(&world.disk().trace_hash().to_le_bytes());
+    let counts = Counts {
+        storage_calls: world.disk().calls(),
+        ..world.seen().counts
+    };
+    let fired = world.faults().director().fired().clone();
+    RunResult {
+        seed,
+        counts,
+        faults_fired: fired,
+        marks: world.seen().marks.clone(),
+        trace_hash: hash.0,
+        script: keep.script.then(|| world.script()),
+        trace,
+        outcome,
+    }
+}
+
+/// Commands and storage calls, in the order in which they happened.
+fn trace(world: &World<'_>, wanted: bool) -> Vec<String> {
+    if !wanted {
+        return Vec::new();
+    }
+    let mut lines = world.seen().lines.iter().flatten().peekable();
+    let mut trace = Vec::new();
+    for record in world.disk().trace() {
+        while let Some((_, line)) = lines.next_if(|(call, _)| *call < record.call) {
+            trace.push(line.clone());
+        }
+        trace.push(record.to_string());
+    }
+    trace.extend(lines.map(|(_, line)| line.clone()));
+    trace
+}
+
+fn violation(world: &World<'_>, finding: Finding, trace: &[String]) -> Violation {
+    let first = trace.len().saturating_sub(LAST_CALLS);
+    Violation {
+        invariant: finding.invariant,
+        name: invariant_name(finding.invariant),
+        step: world.seen().counts.commands,
+        command: world.seen().command.clone(),
+        crash_point: world.seen().crash_point.clone(),
+        expected: finding.expected,
+        found: finding.found,
+        last_calls: trace[first..].to_vec(),
+    }
+}
+
+/// The name of an invariant of DESIGN section 6; `budget or panic` for 0.
+#[must_use]
+pub fn invariant_name(invariant: u8) -> &'static str {
+    const NAMES: [&str; 14] = [
+        "budget or panic",
+        "durability",
+        "no phantom",
+        "decided stays decided",
+        "state",
+        "idempotence",
+        "snapshot equivalence",
+        "availability",
+        "honesty",
+        "positions",
+        "poison",
+        "hygiene",
+        "job rules",
+        "determinism",
+    ];
+    NAMES.get(usize::from(invariant)).copied().unwrap_or("unknown")
+}
+
+/// Adds results up in seed order, whatever the order in which they come.
+struct Sum {
+    result: ScenarioResult,
+    hash: Fnv,
+    /// The seed that comes next.
+    next: u64,
+    /// Results that came too early.
+    early: BTreeMap<u64, RunResult>,
+}
+
+impl Sum {
+    fn new(scenario: &Scenario, first: u64) -> Self {
+        let mut faults_fired = BTreeMap::new();
+        for rate in &scenario.faults {
+            faults_fired.insert(rate.kind, 0);
+        }
+        let marks = scenario.expect.marks.iter().map(|mark| (*mark, 0));
+        Sum {
+            result: ScenarioResult {
+                name: scenario.name.clone(),
+                runs: 0,
+                counts: Counts::default(),
+                faults_fired,
+                marks: marks.collect(),
+                trace_hash: 0,
+                failures: Vec::new(),
+                failed_runs: 0,
+                cancelled: false,
+            },
+            hash: Fnv::default(),
+            next: first,
+            early: BTreeMap::new(),
+        }
+    }
+
+    fn take(&mut self, result: RunResult) {
+        self.early.insert(result.seed, result);
+        while let Some(result) = self.early.remove(&self.next) {
+            self.next += 1;
+            self.add(result);
+        }
+    }
+
+    fn add(&mut self, run: RunResult) {
+        let sum = &mut self.result;
+        sum.runs += 1;
+        sum.counts.add(&run.counts);
+        for (kind, count) in &run.faults_fired {
+            *sum.faults_fired.entry(*kind).or_insert(0) += count;
+        }
+        for (mark, count) in &run.marks {
+            *sum.marks.entry(*mark).or_insert(0) += count;
+        }
+        self.hash.update(&run.trace_hash.to_le_bytes());
+        if run.outcome != Outcome::Held {
+            sum.failed_runs += 1;
+            if sum.failures.len() < FAILURES_KEPT {
+                sum.failures.push(run);
+            }
+        }
+    }
+
+    fn finish(mut self, seeds: u64) -> ScenarioResult {
+        // When cancelled, seeds behind a gap may have come; they count too, in their order.
+        for (_, result) in std::mem::take(&mut self.early) {
+            self.add(result);
+        }
+        self.result.cancelled = self.result.runs < seeds;
+        self.result.trace_hash = self.hash.0;
+        self.result
+    }
 }

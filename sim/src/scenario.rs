@@ -12,8 +12,8 @@ mod script;
 mod seeds;
 mod workload;
 
-pub use faults::{FaultKind, FaultRate, Phase, Target};
-pub use script::{CrashKind, Image, Job, Moment, PlannedCrash, PlannedFault, Script, Step};
+pub use faults::{Drawn, FaultKind, FaultRate, Phase, Target};
+pub use script::{CrashKind, Effect, Job, PlannedCrash, PlannedFault, Script, Step};
 pub use seeds::{ParseSeedsError, Seeds};
 pub use workload::{CommandKind, LogSettings, Range, Workload};
 
@@ -81,6 +81,11 @@ macro_rules! profiles {
                 match self { $(Profile::$profile => $name,)* }
             }
 
+            /// The profile of the simulated disk.
+            pub(crate) const fn of_disk(self) -> beaver::storage::sim::Profile {
+                match self { $(Profile::$profile => beaver::storage::sim::Profile::$profile,)* }
+            }
+
             /// What it stands for, in one line.
             #[must_use]
             pub const fn description(self) -> &'static str {
@@ -118,8 +123,6 @@ pub struct Crashes {
     pub torn_pages: u32,
     /// Whether grown files may show seeded garbage instead of zeros where their data did not survive.
     pub garbage: bool,
-    /// Chance in 1,000 before each call that the system writes back one dirty page or size on its own.
-    pub writeback_pm: u32,
     /// Images of a power cut that are recovered and judged beside the one the run goes on with.
     pub images: u32,
 }
@@ -133,7 +136,6 @@ impl Default for Crashes {
             nested: 1,
             torn_pages: 1,
             garbage: false,
-            writeback_pm: 0,
             images: 0,
         }
     }

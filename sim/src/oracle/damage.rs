@@ -126,6 +126,18 @@ impl Scars {
         self.0.iter().any(|scar| scar.file == file)
     }
 
+    /// Whether the first line of `file` is damaged.
+    #[must_use]
+    pub fn damages_first_line(&self, file: &str, files: &Files) -> bool {
+        let line = |bytes: &[u8]| -> Vec<u8> {
+            let end = bytes.iter().position(|byte| *byte == b'\n');
+            bytes[..end.unwrap_or(bytes.len())].to_vec()
+        };
+        let scar = self.0.iter().find(|scar| scar.file == file);
+        let now = files.get(file).map(|bytes| line(bytes));
+        scar.is_some_and(|scar| now != Some(line(&scar.before)))
+    }
+
     /// Forgets damage of files for which `healed` is true.
     pub fn forget(&mut self, healed: impl Fn(&str) -> bool) {
         self.0.retain(|scar| !healed(&scar.file));

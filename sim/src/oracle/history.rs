@@ -40,6 +40,8 @@ pub struct Decided {
     pub place: Place,
     /// Why it must be there.
     pub belief: Belief,
+    /// Which atomic append it belongs to, counted over the whole history.
+    pub group: u64,
 }
 
 /// The history so far.
@@ -49,6 +51,8 @@ pub struct History {
     doubtful: Vec<Vec<Record>>,
     /// The fold over `decided`.
     state: Model,
+    /// How many atomic appends there were.
+    groups: u64,
 }
 
 impl History {
@@ -79,6 +83,7 @@ impl History {
     /// A command returned `Ok` and its last record stands at `last`.
     pub fn acknowledge(&mut self, records: Vec<Record>, last: Place) {
         let count = records.len() as u64;
+        self.groups += 1;
         for (record, index) in records.into_iter().zip(1..) {
             self.state.apply(&record);
             self.decided.push(Decided {
@@ -88,6 +93,7 @@ impl History {
                     seq: (last.seq + index).saturating_sub(count),
                 },
                 belief: Belief::Acknowledged,
+                group: self.groups,
             });
         }
     }
@@ -101,14 +107,18 @@ impl History {
 
     /// A recovery showed the first `groups` groups in doubt, at these places, and no more.
     pub fn decide(&mut self, groups: usize, places: &[Place]) {
-        let shown = self.doubtful.drain(..).take(groups).flatten();
-        for (record, place) in shown.zip(places) {
-            self.state.apply(&record);
-            self.decided.push(Decided {
-                record,
-                place: *place,
-                belief: Belief::Recovered,
-            });
+        let mut places = places.iter();
+        for group in self.doubtful.drain(..).take(groups) {
+            self.groups += 1;
+            for (record, place) in group.into_iter().zip(&mut places) {
+                self.state.apply(&record);
+                self.decided.push(Decided {
+                    record,
+                    place: *place,
+                    belief: Belief::Recovered,
+                    group: self.groups,
+                });
+            }
         }
     }
 

@@ -84,26 +84,44 @@ fault_kinds! {
     InterruptedWrite "interrupted-write" Call "a write is interrupted before it did anything";
     WrongRead "wrong-read" Call "a read returns a wrong bit, once";
     MisplacedWrite "misplaced-write" Call "a write says Ok and lands at another offset";
-    LyingSync "lying-sync" Call "a sync says Ok; a power cut may take one of its pages back";
     CacheDrop "cache-drop" AnyCall "the cache forgets pages whose sync failed: the bytes on disk are back";
+    Writeback "writeback" AnyCall "the system writes back one dirty page or size on its own";
     ReadOnly "read-only" Rest "the file system refuses every change until the process ends";
     BitFlip "bit-flip" Rest "one bit of a file is wrong";
     ZeroedSector "zeroed-sector" Rest "512 bytes of a file are zeros";
     Truncation "truncation" Rest "a file has lost its end";
     OldCopy "old-copy" Rest "a file has the content it had earlier";
-    LostFile "lost-file" Rest "a file is gone";
-    UnreadableSector "unreadable-sector" Rest "512 bytes of a file cannot be read until they are written again";
     ShornSector "shorn-sector" PowerCut "a sector that was being written is half old and half new";
+    LyingSync "lying-sync" PowerCut "a sync said Ok, and the power cut takes one of its pages back";
+    UnreadableSector "unreadable-sector" PowerCut "512 bytes of a file cannot be read any more until they are written again";
     StrayFile "stray-file" Rest "a file with a foreign name lies in the directory";
     LeftoverTemporary "leftover-temporary" Rest "a temporary file of an earlier process lies in the directory";
+    LockHeld "lock-held" Rest "another process still holds the lock at the first attempt to open";
 }
 
 impl FaultKind {
+    /// Whether it may make a command or an open fail. Short and interrupted reads and writes may not.
+    #[must_use]
+    pub const fn excuses_error(self) -> bool {
+        use FaultKind::{InterruptedRead, InterruptedWrite, LeftoverTemporary};
+        use FaultKind::{ShortRead, ShortWrite, StrayFile, Writeback};
+        !matches!(
+            self,
+            ShortRead
+                | ShortWrite
+                | InterruptedRead
+                | InterruptedWrite
+                | Writeback
+                | StrayFile
+                | LeftoverTemporary
+        )
+    }
+
     /// Whether it damages data that was acknowledged, so that invariant 8 excuses a refusal or a bounded loss.
     #[must_use]
     pub const fn damages(self) -> bool {
         use FaultKind::{
-            BitFlip, LostFile, LyingSync, MisplacedWrite, OldCopy, ShornSector, Truncation,
+            BitFlip, LyingSync, MisplacedWrite, OldCopy, ShornSector, Truncation,
             UnreadableSector, ZeroedSector,
         };
         matches!(
@@ -112,7 +130,6 @@ impl FaultKind {
                 | ZeroedSector
                 | Truncation
                 | OldCopy
-                | LostFile
                 | UnreadableSector
                 | ShornSector
                 | LyingSync

@@ -1,5 +1,6 @@
 //! A run written out: commands, faults, crash points and what survived. It replays from data alone.
 
+use beaver::storage::sim;
 use serde::{Deserialize, Serialize};
 
 use super::faults::FaultKind;
@@ -34,7 +35,7 @@ pub struct Job {
 
 /// One command of the workload.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "do", rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Step {
     /// Enqueue these jobs, all or none.
     Enqueue {
@@ -82,7 +83,7 @@ pub enum Step {
     PowerCut {
         /// What survives; nothing that is pending where it is left out.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        image: Option<Image>,
+        image: Option<sim::Choice>,
     },
     /// Let a second process try to open the directory.
     SecondOpener,
@@ -90,31 +91,36 @@ pub enum Step {
     Inspect,
     /// Damage a copy of the disk and read it leniently.
     Lenient {
-        /// The damage.
-        damage: Vec<PlannedFault>,
+        /// The damage; drawn when the command runs where it is left out.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        damage: Vec<sim::Event>,
     },
 }
 
-/// A fault at a storage call. Which of the optional fields it uses depends on its kind.
+/// A fault at a storage call, or between two processes just before one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlannedFault {
-    /// The number of the call, counted over the whole run from 1; for damage at rest, the next call after it.
+    /// The number of the call, counted over the whole run from 1. Damage at rest happens before it.
     pub call: u64,
-    /// What goes wrong.
+    /// Which kind of fault this is.
     pub kind: FaultKind,
-    /// The file that is damaged at rest.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub file: Option<String>,
-    /// Byte offset in the file, or the new length.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub offset: Option<u64>,
-    /// How many bytes, or which bit.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub amount: Option<u64>,
-    /// Which pages of the call are hit, by their index in the file.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub pages: Vec<u64>,
+    /// What the disk does.
+    pub effect: Effect,
+}
+
+/// What the disk does when a fault fires.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Effect {
+    /// The call itself goes wrong.
+    Call(sim::Fault),
+    /// Something happens beside the call.
+    Event(sim::Event),
+    /// From here on there is only so much room; none given: as much as anybody wants.
+    Space(Option<sim::Space>),
+    /// Another process holds the lock until the first attempt to open has failed.
+    LockHeld,
 }
 
 /// How a process ends.
@@ -127,34 +133,18 @@ pub enum CrashKind {
     PowerCut,
 }
 
-/// Where in a storage call a crash happens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Moment {
-    /// Before it did anything.
-    Before,
-    /// In the middle.
-    Inside,
-    /// When it was done, before its caller learned of it.
-    After,
-}
-
 /// A crash at a storage call.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlannedCrash {
-    /// The number of the call, counted over the whole run from 1.
-    pub call: u64,
-    /// Where in the call.
-    pub moment: Moment,
+    /// The call, counted over the whole run from 1, and where in it.
+    pub at: sim::CrashPoint,
     /// How the process ends.
     pub kind: CrashKind,
+    /// How far a call that is killed inside gets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progress: Option<sim::Progress>,
     /// What survives a power cut; nothing that is pending where it is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub image: Option<Image>,
+    pub image: Option<sim::Choice>,
 }
-
-/// What survived one power cut: for each pending record, in order, which of its outcomes came true.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Image {}

@@ -1,0 +1,232 @@
+//! The client: a process that uses the store as any program would, through the library's public API alone.
+//!
+//! Here, and only here, the library's types become those of the oracle.
+
+mod border;
+mod failure;
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use beaver::wal::{Outcome, QueueOptions, Ticket, WalOptions};
+use beaver::controller::Dispatched;
+use beaver::store::{Checkpoint, CheckpointReport, WrittenCheckpoint};
+use beaver::{
+    Clock, Command, CommandError, Controller, ControllerOptions,
+    JobError, JobId,
+    JobQueue, JobSpec, Payload, RecoveryReport, Storage, StoreOptions,
+};
+
+pub(crate) use border::{replay_all, replay_leniently, segment_epochs};
+pub(crate) use failure::{Failure, Grave};
+
+use crate::oracle::history::Place;
+use crate::oracle::model::{Model, Refusal};
+use crate::scenario::{Job, LogSettings, Step};
+
+/// What a command answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// Done, and durable. The id is that of the job that was handed out.
+    Done(Option<String>),
+    /// Refused by the rules of the queue.
+    Refused(Refusal),
+    /// It failed.
+    Failed(Failure),
+}
+
+/// What opening the store reported.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Report {
+    /// The position that the snapshot covers which was used.
+    pub(crate) snapshot: Option<Place>,
+    /// Snapshots that could not be used.
+    pub(crate) damaged_snapshots: Vec<String>,
+    /// Bytes of a torn tail that went.
+    pub(crate) torn_bytes: Option<u64>,
+    /// Temporary files that were removed.
+    pub(crate) temporaries: usize,
+    /// Leftovers of an interrupted prune that were removed.
+    pub(crate) leftovers: usize,
+    /// Foreign names.
+    pub(crate) strays: Vec<String>,
+    /// Whether something went wrong without doing harm.
+    pub(crate) warnings: usize,
+}
+
+/// What a caller gets for a submitted command: a ticket if there was something to log, and the job that it hands out.
+type Claim = (Option<Ticket>, Option<String>);
+
+/// A process with the store open.
+#[derive(Debug)]
+pub(crate) struct Client {
+    controller: Controller,
+}
+
+impl Client {
+    /// Opens the store.
+    pub(crate) fn open(
+        storage: Arc<dyn Storage>,
+        clock: Arc<dyn Clock>,
+        settings: &LogSettings,
+    ) -> Result<(Client, Report), Failure> {
+        let options = ControllerOptions {
+            store: options(clock, settings),
+            requeue_in_flight: false,
+        };
+        let (controller, report) = Controller::open(storage, options)?;
+        Ok((Client { controller }, report_of(&report)))
+    }
+
+    /// One command of the queue.
+    ///
+    /// # Panics
+    /// On a step that is none.
+    pub(crate) fn command(&mut self, step: &Step) -> Answer {
+        let controller = &mut self.controller;
+        match step {
+            Step::Enqueue { jobs } => match &specs(jobs)[..] {
+                [one] => answer(controller.enqueue(one.clone())),
+                several => answer(controller.enqueue_all(several.to_vec())),
+            },
+            Step::Dispatch => match controller.dispatch() {
+                Ok(job) => Answer::Done(job.map(|job| job.id.as_str().to_owned())),
+                Err(error) => refused(error),
+            },
+            Step::Ack { id } => answer(controller.ack(&job_id(id))),
+            Step::Fail { id } => answer(controller.fail(&job_id(id))),
+            Step::Tick { .. } => answer(controller.tick()),
+            Step::Requeue => answer(controller.requeue_in_flight()),
+            other => panic!("{other:?} is not one command of the queue"),
+        }
+    }
+
+    /// Several callers, one sync. Answers for each caller, with the position of his last event where he has one.
+    pub(crate) fn group(&mut self, steps: &[Step]) -> Vec<(Answer, Option<Place>)> {
+        let mut submitted: Vec<Result<Claim, Answer>> = Vec::new();
+        for step in steps {
+            let submission = self.controller.submit(&command(step));
+            let handed_out = |job: Option<Dispatched>| job.map(|job| job.id.as_str().to_owned());
+            let claim = submission.map(|(ticket, job)| (ticket, handed_out(job)));
+            submitted.push(claim.map_err(refused));
+        }
+        // What became of each is in its ticket, whatever the flush says.
+        let _ = self.controller.flush();
+        let outcomes = submitted.into_iter().map(|submitted| match submitted {
+            Err(answer) => (answer, None),
+            Ok((None, _)) => (Answer::Done(None), None),
+            Ok((Some(ticket), front)) => match ticket.outcome() {
+                Outcome::Durable(position) => (Answer::Done(front), Some(border::place(position))),
+                Outcome::Failed(error) => (Answer::Failed(error.into()), None),
+                Outcome::Pending => panic!("a flush leaves no ticket without an outcome"),
+            },
+        });
+        outcomes.collect()
+    }
+
+    /// The first step of a checkpoint.
+    pub(crate) fn begin_checkpoint(&mut self) -> Result<Option<Checkpoint<JobQueue>>, Failure> {
+        Ok(self.controller.begin_checkpoint()?)
+    }
+
+    /// The last step of a checkpoint.
+    pub(crate) fn finish_checkpoint(
+        &mut self,
+        written: WrittenCheckpoint,
+    ) -> Result<CheckpointReport, Failure> {
+        Ok(self.controller.finish_checkpoint(written)?)
+    }
+
+    /// All of a checkpoint. Nothing: there was nothing to do.
+    pub(crate) fn checkpoint(&mut self) -> Result<Option<CheckpointReport>, Failure> {
+        Ok(self.controller.checkpoint()?)
+    }
+
+    /// The state, as the queue shows it.
+    pub(crate) fn state(&self) -> Model {
+        border::state(self.controller.state())
+    }
+
+    /// The last applied position.
+    pub(crate) fn applied(&self) -> Place {
+        border::place(self.controller.applied())
+    }
+
+    /// Closes the store cleanly.
+    pub(crate) fn close(self) -> Result<(), Failure> {
+        Ok(self.controller.close()?)
+    }
+}
+
+fn options(clock: Arc<dyn Clock>, settings: &LogSettings) -> StoreOptions {
+    let mut queue = QueueOptions::default();
+    if settings.batch_bytes > 0 {
+        queue.max_batch_bytes = usize::try_from(settings.batch_bytes).unwrap_or(usize::MAX);
+    }
+    StoreOptions {
+        wal: WalOptions {
+            preallocate_bytes: settings.preallocate_bytes,
+            clock,
+        },
+        queue,
+        keep_old_snapshots: settings.keep_old_snapshots as usize,
+    }
+}
+
+fn report_of(report: &RecoveryReport) -> Report {
+    let damaged = report.damaged_snapshots.iter();
+    Report {
+        snapshot: report.snapshot.map(border::place),
+        damaged_snapshots: damaged.map(|damaged| damaged.file.clone()).collect(),
+        torn_bytes: report.torn_tail.as_ref().map(|tail| tail.bytes),
+        temporaries: report.removed_temporaries.len(),
+        leftovers: report.removed_leftovers.len(),
+        strays: report.strays.clone(),
+        warnings: report.warnings.len(),
+    }
+}
+
+fn answer<T>(result: Result<T, CommandError<JobError>>) -> Answer {
+    match result {
+        Ok(_) => Answer::Done(None),
+        Err(error) => refused(error),
+    }
+}
+
+fn refused(error: CommandError<JobError>) -> Answer {
+    match error {
+        CommandError::Rejected(error) => Answer::Refused(match error {
+            JobError::AlreadyEnqueued { .. } | JobError::Repeated { .. } => Refusal::Duplicate,
+            JobError::Unknown { .. } => Refusal::Unknown,
+            _ => Refusal::NotInFlight,
+        }),
+        CommandError::Log(error) => Answer::Failed(error.into()),
+    }
+}
+
+fn command(step: &Step) -> Command {
+    match step {
+        Step::Enqueue { jobs } => Command::Enqueue(specs(jobs)),
+        Step::Dispatch => Command::Dispatch,
+        Step::Ack { id } => Command::Ack(job_id(id)),
+        Step::Fail { id } => Command::Fail(job_id(id)),
+        Step::Tick { .. } => Command::Tick,
+        Step::Requeue => Command::RequeueInFlight,
+        other => panic!("{other:?} is not one command of the queue"),
+    }
+}
+
+fn specs(jobs: &[Job]) -> Vec<JobSpec> {
+    let specs = jobs.iter().map(|job| {
+        let payload = Payload::new(&job.payload).expect("a scenario's payloads are checked");
+        let attempts = NonZeroU32::new(job.max_attempts).unwrap_or(NonZeroU32::MIN);
+        JobSpec::new(job_id(&job.id), payload)
+            .with_max_attempts(attempts)
+            .with_timeout_ms(job.timeout_ms)
+    });
+    specs.collect()
+}
+
+fn job_id(id: &str) -> JobId {
+    JobId::new(id).expect("a scenario's ids are checked")
+}

@@ -1,0 +1,173 @@
+//! Which kinds of fault apply to a storage call, and what exactly each of them does there.
+
+use beaver::storage::sim::{self, Behaviour, Event, FailedSync, Failure, Fault, Op, Subset};
+
+use crate::scenario::{Effect, FaultKind, Target};
+use crate::stream::Stream;
+
+/// A storage call that is about to be made.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Call<'a> {
+    /// Its number.
+    pub(crate) number: u64,
+    /// What it is.
+    pub(crate) op: Op,
+    /// The file, or the old name of a rename; empty for calls on the directory.
+    pub(crate) file: &'a str,
+    /// Where it reads or writes.
+    pub(crate) offset: u64,
+    /// How many bytes it reads or writes.
+    pub(crate) len: u64,
+}
+
+impl Call<'_> {
+    /// Whether the call changes the disk.
+    pub(crate) fn changes(&self) -> bool {
+        matches!(
+            self.op,
+            Op::Create
+                | Op::Rename
+                | Op::Remove
+                | Op::SyncDir
+                | Op::WriteAt
+                | Op::SetLen
+                | Op::Allocate
+                | Op::SyncData
+        )
+    }
+}
+
+/// Whether faults of `kind` can happen at `call`.
+pub(crate) fn applies(kind: FaultKind, call: &Call<'_>) -> bool {
+    use FaultKind as K;
+    match kind {
+        K::ReadError | K::ReadErrorSticky | K::InterruptedRead => call.op == Op::ReadAt,
+        K::WrongRead => call.op == Op::ReadAt && call.len > 0,
+        K::ShortRead => call.op == Op::ReadAt && call.len > 1,
+        K::OpenError => matches!(call.op, Op::Open | Op::Len | Op::List),
+        K::LockError => call.op == Op::Lock,
+        K::WriteError | K::InterruptedWrite | K::MisplacedWrite => call.op == Op::WriteAt,
+        K::ShortWrite => call.op == Op::WriteAt && call.len > 1,
+        K::CreateError | K::CreateErrorDone | K::FullAtCreate => call.op == Op::Create,
+        K::RenameError | K::RenameErrorDone | K::FullAtRename => call.op == Op::Rename,
+        K::RemoveError | K::RemoveErrorDone => call.op == Op::Remove,
+        K::SetLenError | K::SetLenErrorDone => call.op == Op::SetLen,
+        K::AllocateError => call.op == Op::Allocate,
+        K::FullAtWrite | K::FullDisk => matches!(call.op, Op::WriteAt | Op::Allocate),
+        K::SyncDirError => call.op == Op::SyncDir,
+        K::SyncMarkClean
+        | K::SyncSizeLost
+        | K::SyncRevert
+        | K::SyncRetryWorks
+        | K::SyncReadOnly
+        | K::SyncInterrupted
+        | K::FullAtSync => call.op == Op::SyncData,
+        K::CacheDrop | K::Writeback => true,
+        _ => false,
+    }
+}
+
+/// Whether the file of a call has the role `target`; `newest` is the highest segment number seen.
+pub(crate) fn is_target(target: Target, file: &str, newest: u64) -> bool {
+    let segment = crate::oracle::damage::segment_epoch(file);
+    match target {
+        Target::Any => true,
+        Target::Active | Target::Header => segment.is_some_and(|epoch| epoch >= newest),
+        Target::Sealed => segment.is_some_and(|epoch| epoch < newest),
+        Target::Snapshot => crate::oracle::damage::snapshot_epoch(file).is_some(),
+        Target::Temporary => file.ends_with(".tmp"),
+    }
+}
+
+/// What a fault of `kind` does to `call`, its details drawn.
+pub(crate) fn effect(kind: FaultKind, call: &Call<'_>, stream: &mut Stream) -> Effect {
+    use FaultKind as K;
+    let io = |effect| error(Failure::Io, effect);
+    let full = |effect| error(Failure::StorageFull, effect);
+    let fault = match kind {
+        K::CacheDrop => {
+            let dropped = if stream.coin() {
+                Subset::All
+            } else {
+                Subset::Mask(stream.draw(1, u64::MAX))
+            };
+            return Effect::Event(Event::CacheDrop(dropped));
+        }
+        K::Writeback => {
+            let nth = stream.draw(0, 63);
+            return Effect::Event(Event::Writeback(nth));
+        }
+        K::ShortRead => Fault::ShortRead {
+            bytes: stream.draw(1, call.len - 1),
+        },
+        K::ShortWrite => Fault::ShortWrite {
+            bytes: stream.draw(1, call.len - 1),
+        },
+        K::WrongRead => Fault::FlippedRead {
+            byte: stream.draw(0, call.len - 1),
+            bit: u8::try_from(stream.draw(0, 7)).expect("0 to 7 fit"),
+        },
+        K::MisplacedWrite => Fault::MisdirectedWrite {
+            offset: misplaced(call, stream),
+        },
+        K::InterruptedRead | K::InterruptedWrite => error(Failure::Interrupted, sim::Effect::Nothing),
+        K::WriteError => io(sim::Effect::Bytes(stream.draw(0, call.len))),
+        K::FullAtWrite if call.op == Op::WriteAt => {
+            full(sim::Effect::Bytes(stream.draw(0, call.len.saturating_sub(1))))
+        }
+        K::FullAtWrite | K::FullAtCreate | K::FullAtRename => full(sim::Effect::Nothing),
+        K::CreateErrorDone | K::RenameErrorDone | K::RemoveErrorDone | K::SetLenErrorDone => {
+            io(sim::Effect::Everything)
+        }
+        K::ReadOnly => error(Failure::ReadOnly, sim::Effect::Nothing),
+        K::SyncDirError => Fault::FailedSyncDir {
+            error: Failure::Io,
+            durable: some(stream),
+        },
+        K::SyncMarkClean => failed_sync(Failure::Io, Behaviour::MarkClean, stream),
+        K::SyncSizeLost => failed_sync(Failure::Io, Behaviour::MarkCleanSizeLost, stream),
+        K::SyncRevert => failed_sync(Failure::Io, Behaviour::Revert, stream),
+        K::SyncRetryWorks => failed_sync(Failure::Io, Behaviour::RetryWorks, stream),
+        K::SyncReadOnly => failed_sync(Failure::Io, Behaviour::ReadOnly, stream),
+        K::SyncInterrupted => failed_sync(Failure::Interrupted, Behaviour::MarkClean, stream),
+        K::FullAtSync => failed_sync(Failure::StorageFull, Behaviour::MarkClean, stream),
+        K::AllocateError => error(Failure::Unsupported, sim::Effect::Nothing),
+        _ => io(sim::Effect::Nothing),
+    };
+    Effect::Call(fault)
+}
+
+fn error(error: Failure, effect: sim::Effect) -> Fault {
+    Fault::Error {
+        error,
+        effect,
+        sticky: false,
+    }
+}
+
+fn failed_sync(error: Failure, behaviour: Behaviour, stream: &mut Stream) -> Fault {
+    Fault::FailedSync(FailedSync {
+        error,
+        behaviour,
+        failed: some(stream),
+        left: std::collections::BTreeMap::new(),
+    })
+}
+
+/// All, none, or a drawn subset.
+fn some(stream: &mut Stream) -> Subset {
+    match stream.draw(1, 4) {
+        1 => Subset::Nothing,
+        2 => Subset::Mask(stream.draw(1, u64::MAX)),
+        _ => Subset::All,
+    }
+}
+
+/// Another offset: a page off, a sector off, or the start of the file.
+fn misplaced(call: &Call<'_>, stream: &mut Stream) -> u64 {
+    match stream.draw(1, 3) {
+        1 => call.offset + 4096,
+        2 => call.offset + 512,
+        _ => call.offset.saturating_sub(stream.draw(1, 512)),
+    }
+}

@@ -1,0 +1,326 @@
+//! The director: decides before each storage call what goes wrong at it, and remembers what it decided.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use beaver::storage::sim::{Noticed, Op, Plan, SimDisk, Space};
+
+use crate::oracle::damage::segment_epoch;
+use crate::scenario::{Drawn, Effect, FaultKind, FaultRate, Phase, PlannedFault};
+use crate::stream::Stream;
+
+use super::choosing::{Call, applies, effect, is_target};
+
+/// Where faults come from.
+#[derive(Debug)]
+pub enum Source {
+    /// Rates and a stream of random numbers.
+    Random {
+        /// What is switched on.
+        rates: Vec<FaultRate>,
+        /// Draws whether, and what exactly.
+        stream: Stream,
+    },
+    /// A list, by call number.
+    Script(BTreeMap<u64, Vec<PlannedFault>>),
+}
+
+/// Decides what goes wrong.
+#[derive(Debug)]
+pub struct Director {
+    source: Source,
+    phase: Phase,
+    quiet: bool,
+    planned: Vec<PlannedFault>,
+    fired: BTreeMap<FaultKind, u64>,
+    /// Files whose reads keep failing until the process ends.
+    unreadable: BTreeSet<String>,
+    /// Whether every change is refused until the process ends.
+    read_only: bool,
+    /// From this call on the disk has room again.
+    room_again_at: Option<u64>,
+    /// The highest segment number in a name so far.
+    newest: u64,
+    /// Changes of names since the last directory sync, the one that is being made included.
+    names_since_sync: Vec<Op>,
+    /// Whether a sync of a segment failed in this process.
+    segment_sync_failed: bool,
+    /// Whether the disk has no room.
+    full: bool,
+    /// Faults that may make a command or an open fail.
+    excuses: u64,
+}
+
+impl Director {
+    /// A director for one run.
+    #[must_use]
+    pub fn new(source: Source) -> Self {
+        Director {
+            source,
+            phase: Phase::Running,
+            quiet: false,
+            planned: Vec::new(),
+            fired: BTreeMap::new(),
+            unreadable: BTreeSet::new(),
+            read_only: false,
+            room_again_at: None,
+            newest: 0,
+            names_since_sync: Vec::new(),
+            segment_sync_failed: false,
+            full: false,
+            excuses: 0,
+        }
+    }
+
+    /// The faults of a script.
+    #[must_use]
+    pub fn scripted(faults: &[PlannedFault]) -> Self {
+        let mut plan: BTreeMap<u64, Vec<PlannedFault>> = BTreeMap::new();
+        for fault in faults {
+            plan.entry(fault.call).or_default().push(fault.clone());
+        }
+        Director::new(Source::Script(plan))
+    }
+
+    /// Whether commands run, or a recovery.
+    pub fn set_phase(&mut self, phase: Phase) {
+        self.phase = phase;
+    }
+
+    /// Whether all faults are switched off.
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
+    /// Whether every change is refused until the process ends.
+    #[must_use]
+    pub fn refuses_changes(&self) -> bool {
+        self.read_only
+    }
+
+    /// Switches all faults off, or on again.
+    pub fn set_quiet(&mut self, quiet: bool) {
+        self.quiet = quiet;
+    }
+
+    /// The process ended: what lasts until then is over.
+    pub fn process_ended(&mut self) {
+        self.unreadable.clear();
+        self.read_only = false;
+        self.segment_sync_failed = false;
+        self.names_since_sync.clear();
+    }
+
+    /// Changes of names since the last directory sync.
+    #[must_use]
+    pub fn names_since_sync(&self) -> &[Op] {
+        &self.names_since_sync
+    }
+
+    /// Whether a sync of a segment failed in this process: from then on nothing may be acknowledged.
+    #[must_use]
+    pub fn segment_sync_failed(&self) -> bool {
+        self.segment_sync_failed
+    }
+
+    /// The store was opened anew in the same process.
+    pub fn reopened(&mut self) {
+        self.segment_sync_failed = false;
+    }
+
+    /// How many faults fired that may make a command or an open fail. While the disk is full it grows with every call.
+    #[must_use]
+    pub fn excuses(&self) -> u64 {
+        self.excuses
+    }
+
+    /// Every change is refused until the process ends.
+    pub fn refuse_changes(&mut self) {
+        self.read_only = true;
+    }
+
+    /// Everything that was decided so far.
+    #[must_use]
+    pub fn planned(&self) -> &[PlannedFault] {
+        &self.planned
+    }
+
+    /// What fired, by kind.
+    #[must_use]
+    pub fn fired(&self) -> &BTreeMap<FaultKind, u64> {
+        &self.fired
+    }
+
+    /// Counts a fault of `kind` that fired.
+    pub fn count(&mut self, kind: FaultKind) {
+        *self.fired.entry(kind).or_insert(0) += 1;
+        self.excuses += u64::from(kind.excuses_error());
+    }
+
+    /// Writes down a fault that was decided elsewhere (at rest), and counts it.
+    pub fn note(&mut self, planned: PlannedFault) {
+        self.count(planned.kind);
+        self.planned.push(planned);
+    }
+
+    /// The rates of the kinds that are drawn at `moment`, each with its share of what `most` still allows, and the stream.
+    pub fn rates_at(&mut self, moment: Drawn) -> Option<(Vec<FaultRate>, &mut Stream)> {
+        if self.quiet {
+            return None;
+        }
+        let Source::Random { rates, stream } = &mut self.source else {
+            return None;
+        };
+        let drawn = rates.iter().filter(|rate| {
+            let fired = self.fired.get(&rate.kind).copied().unwrap_or(0);
+            rate.kind.drawn() == moment && (rate.most == 0 || fired < u64::from(rate.most))
+        });
+        Some((drawn.cloned().collect(), stream))
+    }
+
+    /// The faults of a script just before call `number` that do not belong to the call itself.
+    pub fn scripted_at_rest(&self, number: u64) -> Vec<PlannedFault> {
+        match &self.source {
+            Source::Random { .. } => Vec::new(),
+            Source::Script(plan) => {
+                let here = plan.get(&number).into_iter().flatten();
+                here.filter(|fault| fault.kind.drawn() == Drawn::Rest)
+                    .cloned()
+                    .collect()
+            }
+        }
+    }
+
+    /// Decides what goes wrong at `call` and tells the disk.
+    pub(crate) fn before(&mut self, call: &Call<'_>, disk: &SimDisk) {
+        self.newest = self.newest.max(segment_epoch(call.file).unwrap_or(0));
+        // The names are pending until the sync has ended: the call after it clears them.
+        if self.names_since_sync.last() == Some(&Op::SyncDir) {
+            self.names_since_sync.clear();
+        }
+        if let Op::Create | Op::Rename | Op::Remove | Op::SyncDir = call.op {
+            self.names_since_sync.push(call.op);
+        }
+        self.excuses += u64::from(self.full);
+        for fault in self.decide(call, disk) {
+            let fired = match &fault.effect {
+                Effect::Call(what) => {
+                    let sync = call.op == Op::SyncData;
+                    self.segment_sync_failed |= sync && segment_epoch(call.file).is_some();
+                    disk.set_plan(Plan {
+                        calls: [(call.number, what.clone())].into(),
+                        ..Plan::default()
+                    });
+                    true
+                }
+                Effect::Event(event) => disk.happen(event),
+                Effect::Space(space) => {
+                    disk.set_space(space.clone());
+                    self.full = space.is_some();
+                    space.is_some()
+                }
+                Effect::LockHeld => false,
+            };
+            let lifted = matches!(fault.effect, Effect::Space(None));
+            if fired {
+                self.count(fault.kind);
+            }
+            if fired || lifted {
+                self.planned.push(fault);
+            }
+        }
+    }
+
+    fn decide(&mut self, call: &Call<'_>, disk: &SimDisk) -> Vec<PlannedFault> {
+        if let Source::Script(plan) = &self.source {
+            let here = plan.get(&call.number).into_iter().flatten();
+            return here
+                .filter(|fault| fault.kind.drawn() != Drawn::Rest)
+                .cloned()
+                .collect();
+        }
+        let mut faults = Vec::new();
+        if self.room_again_at.is_some_and(|at| call.number >= at) {
+            self.room_again_at = None;
+            faults.push(planned(call, FaultKind::FullDisk, Effect::Space(None)));
+        }
+        if let Some(standing) = self.standing(call) {
+            faults.push(standing);
+            return faults;
+        }
+        if self.quiet {
+            return faults;
+        }
+        let Source::Random { rates, stream } = &mut self.source else {
+            return faults;
+        };
+        for rate in rates.iter() {
+            let fired = self.fired.get(&rate.kind).copied().unwrap_or(0);
+            let spent = rate.most > 0 && fired >= u64::from(rate.most);
+            let elsewhere = rate.phase != Phase::Any && rate.phase != self.phase;
+            if spent
+                || elsewhere
+                || !applies(rate.kind, call)
+                || !is_target(rate.target, call.file, self.newest)
+                || !stream.chance_pm(rate.pm)
+            {
+                continue;
+            }
+            match rate.kind {
+                FaultKind::ReadErrorSticky => {
+                    self.unreadable.insert(call.file.to_owned());
+                }
+                FaultKind::FullDisk if self.room_again_at.is_some() => continue,
+                FaultKind::FullDisk => {
+                    self.room_again_at = Some(call.number + stream.draw(2, 60));
+                    let space = used_up(disk, stream);
+                    faults.push(planned(call, rate.kind, Effect::Space(Some(space))));
+                    continue;
+                }
+                _ => {}
+            }
+            let effect = effect(rate.kind, call, stream);
+            let ends = matches!(effect, Effect::Call(_));
+            faults.push(planned(call, rate.kind, effect));
+            if ends {
+                break;
+            }
+        }
+        faults
+    }
+
+    /// A fault that began at an earlier call and lasts.
+    fn standing(&mut self, call: &Call<'_>) -> Option<PlannedFault> {
+        let Source::Random { stream, .. } = &mut self.source else {
+            return None;
+        };
+        let kind = if self.read_only && call.changes() {
+            FaultKind::ReadOnly
+        } else if call.op == Op::ReadAt && self.unreadable.contains(call.file) {
+            FaultKind::ReadErrorSticky
+        } else {
+            return None;
+        };
+        Some(planned(call, kind, effect(kind, call, stream)))
+    }
+}
+
+fn planned(call: &Call<'_>, kind: FaultKind, effect: Effect) -> PlannedFault {
+    PlannedFault {
+        call: call.number,
+        kind,
+        effect,
+    }
+}
+
+/// No room beyond what is used now and a few bytes more, found out at the write or only at the sync.
+fn used_up(disk: &SimDisk, stream: &mut Stream) -> Space {
+    Space {
+        capacity: disk.disk().used() + stream.draw(0, 300),
+        noticed: if stream.draw(1, 3) == 1 {
+            Noticed::OnSync
+        } else {
+            Noticed::OnWrite
+        },
+    }
+}

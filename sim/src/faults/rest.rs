@@ -1,0 +1,141 @@
+//! Faults at rest: what happens to the files between two processes, while nobody has the directory open.
+
+use beaver::storage::sim::{Event, Image};
+
+use crate::oracle::damage::{Files, segment_epoch, snapshot_epoch};
+use crate::scenario::{Drawn, Effect, FaultKind, FaultRate, PlannedFault, Target};
+use crate::stream::Stream;
+
+use super::choosing::is_target;
+use super::faulty_storage::Faults;
+
+/// Draws and applies the faults at rest, or applies those of a script; says which happened.
+///
+/// `earlier` is what the files held at some earlier time, for a disk that serves an old copy.
+pub fn at_rest(faults: &Faults, earlier: &Files) -> Vec<PlannedFault> {
+    let call = faults.disk().calls() + 1;
+    let scripted = faults.director().scripted_at_rest(call);
+    let mut happened = Vec::new();
+    for fault in scripted {
+        if take_place(faults, &fault) {
+            happened.push(fault);
+        }
+    }
+    let rates = match faults.director().rates_at(Drawn::Rest) {
+        Some((rates, _)) => rates,
+        None => return happened,
+    };
+    for rate in rates {
+        let effect = {
+            let mut director = faults.director();
+            let Some((_, stream)) = director.rates_at(Drawn::Rest) else {
+                break;
+            };
+            if !stream.chance_pm(rate.pm) {
+                continue;
+            }
+            effect(&rate, &faults.disk().live(), earlier, stream)
+        };
+        let Some(effect) = effect else { continue };
+        let fault = PlannedFault {
+            call,
+            kind: rate.kind,
+            effect,
+        };
+        if take_place(faults, &fault) {
+            happened.push(fault);
+        }
+    }
+    happened
+}
+
+/// Applies a fault at rest; false if it changed nothing.
+fn take_place(faults: &Faults, fault: &PlannedFault) -> bool {
+    let happened = match &fault.effect {
+        Effect::Event(event) => faults.disk().happen(event),
+        Effect::LockHeld => faults.disk().hold_lock(),
+        Effect::Call(_) if fault.kind == FaultKind::ReadOnly => {
+            faults.director().refuse_changes();
+            true
+        }
+        Effect::Call(_) | Effect::Space(_) => false,
+    };
+    if happened {
+        faults.director().note(fault.clone());
+    }
+    happened
+}
+
+fn effect(
+    rate: &FaultRate,
+    live: &Image,
+    earlier: &Files,
+    stream: &mut Stream,
+) -> Option<Effect> {
+    let damage = match rate.kind {
+        FaultKind::LockHeld => return Some(Effect::LockHeld),
+        FaultKind::StrayFile => {
+            const NAMES: [&str; 4] = ["notes.txt", "wal-7.jsonl", "wal-0000000001.jsonl.bak", "core"];
+            Event::Stray {
+                file: (*stream.pick(&NAMES)).to_owned(),
+                bytes: b"not a log\n".to_vec(),
+            }
+        }
+        FaultKind::LeftoverTemporary => {
+            let epoch = stream.draw(1, 4);
+            let file = if stream.coin() {
+                format!("wal-{epoch:010}.jsonl.tmp")
+            } else {
+                format!("snapshot-{epoch:010}.json.tmp")
+            };
+            Event::Stray {
+                file,
+                bytes: b"{\"wal\":\"bea".to_vec(),
+            }
+        }
+        _ => rot(rate, live, earlier, stream)?,
+    };
+    Some(Effect::Event(damage))
+}
+
+/// Damage to a file of the store. `None` if there is no file for it.
+pub(crate) fn rot(rate: &FaultRate, live: &Image, earlier: &Files, stream: &mut Stream) -> Option<Event> {
+    let newest = live.names().filter_map(segment_epoch).max();
+    let files: Vec<(String, u64)> = live
+        .names()
+        .filter(|name| {
+            let ours = segment_epoch(name).is_some() || snapshot_epoch(name).is_some();
+            let header = rate.target == Target::Header && segment_epoch(name).is_some();
+            ours && (header || is_target(rate.target, name, newest.unwrap_or(0)))
+        })
+        .map(|name| (name.to_owned(), live.len_of(name).unwrap_or(0)))
+        .filter(|(_, len)| *len > 0)
+        .collect();
+    if files.is_empty() {
+        return None;
+    }
+    let (file, len) = stream.pick(&files).clone();
+    let reach = match rate.target {
+        Target::Header => live.read(&file)?.iter().position(|byte| *byte == b'\n')? as u64,
+        _ => len - 1,
+    };
+    let offset = stream.draw(0, reach);
+    Some(match rate.kind {
+        FaultKind::BitFlip => Event::FlipBit {
+            file,
+            offset,
+            bit: u8::try_from(stream.draw(0, 7)).expect("0 to 7 fit"),
+        },
+        FaultKind::ZeroedSector => Event::ZeroSectors {
+            file,
+            sector: offset / 512,
+            count: 1,
+        },
+        FaultKind::Truncation => Event::Truncate { file, len: offset },
+        FaultKind::OldCopy => Event::Replace {
+            bytes: earlier.get(&file)?.clone(),
+            file,
+        },
+        _ => return None,
+    })
+}

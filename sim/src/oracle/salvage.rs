@@ -1,0 +1,134 @@
+//! Lenient replay of damaged data: what it returns is true, in order and whole by groups, and what it leaves out it says.
+
+use super::history::Decided;
+use super::judge::{Entry, Finding};
+
+/// A range of events that lenient replay says it left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Skip {
+    /// The segment.
+    pub epoch: u64,
+    /// The first seq that is missing.
+    pub from: u64,
+    /// The last one, if anything that survived tells.
+    pub to: Option<u64>,
+}
+
+impl Skip {
+    fn covers(&self, want: &Decided) -> bool {
+        let (epoch, seq) = (want.place.epoch, want.place.seq);
+        epoch == self.epoch && seq >= self.from && self.to.is_none_or(|to| seq <= to)
+    }
+}
+
+/// Judges a lenient replay of a damaged copy against the history that the undamaged log tells.
+///
+/// `unfinished_end` says that it reported an unfinished end of the last segment, which may be what damage made of it.
+///
+/// # Errors
+/// What it made up, changed, tore apart or left out in silence.
+pub fn judge(
+    history: &[Decided],
+    entries: &[Entry],
+    skipped: &[Skip],
+    unfinished_end: bool,
+) -> Result<(), Finding> {
+    let mut rest = history.iter();
+    let mut missing: Vec<&Decided> = Vec::new();
+    for entry in entries {
+        let known = loop {
+            match rest.next() {
+                Some(want) if want.place == entry.place => break want,
+                Some(want) => missing.push(want),
+                None => {
+                    let found = format!("{} at {}", entry.record, entry.place);
+                    return Err(Finding::new(8, "only events of the history, in order", found));
+                }
+            }
+        };
+        if known.record != entry.record {
+            let expected = format!("{} at {}", known.record, known.place);
+            return Err(Finding::new(8, expected, entry.record.to_string()));
+        }
+        if let Some(torn) = missing.iter().find(|gone| gone.group == known.group) {
+            let expected = format!("the append of {} and {} whole or not at all", torn.place, known.place);
+            return Err(Finding::new(8, expected, format!("{} alone", known.place)));
+        }
+    }
+    let at_end = missing.len();
+    missing.extend(rest);
+    for (index, gone) in missing.iter().enumerate() {
+        let reported = skipped.iter().any(|skip| skip.covers(gone));
+        let cut = unfinished_end && index >= at_end;
+        if !reported && !cut {
+            let expected = format!("{} to be returned or reported as left out", gone.place);
+            return Err(Finding::new(8, expected, format!("reported: {skipped:?}")));
+        }
+    }
+    let last = entries.last();
+    let last = last.and_then(|last| history.iter().find(|want| want.place == last.place));
+    let torn = last.and_then(|last| missing.iter().find(|gone| gone.group == last.group));
+    match torn {
+        Some(gone) => {
+            let expected = format!("the append of {} whole or not at all", gone.place);
+            Err(Finding::new(8, expected, "a part of it"))
+        }
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oracle::history::{Belief, Place};
+    use crate::oracle::model::{Record, What};
+
+    fn history() -> Vec<Decided> {
+        let groups = [1, 2, 2, 3];
+        let decided = groups.iter().zip(1..).map(|(group, seq)| Decided {
+            record: Record {
+                id: format!("j{seq}"),
+                at_ms: seq,
+                what: What::Acked,
+            },
+            place: Place { epoch: 1, seq },
+            belief: Belief::Acknowledged,
+            group: *group,
+        });
+        decided.collect()
+    }
+
+    fn check(kept: &[usize], skipped: &[Skip], unfinished_end: bool) -> Result<(), Finding> {
+        let history = history();
+        let entries: Vec<Entry> = kept
+            .iter()
+            .map(|index| Entry {
+                place: history[*index].place,
+                record: history[*index].record.clone(),
+            })
+            .collect();
+        judge(&history, &entries, skipped, unfinished_end)
+    }
+
+    fn skip(from: u64, to: Option<u64>) -> Skip {
+        Skip { epoch: 1, from, to }
+    }
+
+    #[test]
+    fn what_is_left_out_and_reported_is_accepted() {
+        assert_eq!(check(&[0, 1, 2, 3], &[], false), Ok(()));
+        assert_eq!(check(&[0, 3], &[skip(2, Some(3))], false), Ok(()));
+        assert_eq!(check(&[0], &[skip(2, None)], false), Ok(()));
+        assert_eq!(check(&[0, 1, 2], &[], true), Ok(()));
+    }
+
+    #[test]
+    fn silence_halves_and_inventions_are_not() {
+        assert!(check(&[0, 3], &[], false).is_err());
+        assert!(check(&[0, 1, 2], &[], false).is_err());
+        assert!(check(&[1, 2, 3], &[], true).is_err());
+        assert!(check(&[0, 2, 3], &[skip(2, Some(2))], false).is_err());
+        assert!(check(&[0, 1], &[skip(3, None)], false).is_err());
+        assert!(check(&[1, 0], &[skip(1, None)], false).is_err());
+    }
+}

@@ -1,0 +1,138 @@
+//! Invariant 11, hygiene, and the bytes of invariant 5: which files may be there, and what in them must never change.
+
+use super::damage::{Files, segment_epoch, snapshot_epoch};
+use super::history::Place;
+use super::judge::Finding;
+
+/// Whether only the files that the protocol needs are left after a recovery without faults.
+///
+/// `used` is the snapshot that recovery loaded; `strays` are the foreign names that it reported.
+#[must_use]
+pub fn after_recovery(names: &[&str], used: Option<Place>, strays: &[String]) -> Option<Finding> {
+    let foreign = names.iter().find(|name| {
+        let ours = segment_epoch(name).is_some() || snapshot_epoch(name).is_some();
+        !ours && **name != "LOCK" && !strays.iter().any(|stray| stray == *name)
+    });
+    if let Some(name) = foreign {
+        let expected = "only files of the store, or foreign ones that are reported";
+        return Some(Finding::new(11, expected, format!("{name}, not reported")));
+    }
+    let mut segments: Vec<u64> = names.iter().filter_map(|name| segment_epoch(name)).collect();
+    let mut snapshots: Vec<u64> = names.iter().filter_map(|name| snapshot_epoch(name)).collect();
+    segments.sort_unstable();
+    snapshots.sort_unstable();
+    if let Some(gap) = segments.windows(2).find(|pair| pair[0] + 1 != pair[1]) {
+        let expected = format!("segment {} after {}", gap[0] + 1, gap[0]);
+        return Some(Finding::new(9, expected, format!("segment {}", gap[1])));
+    }
+    let used = used.map(|place| place.epoch);
+    if used != snapshots.last().copied() {
+        let expected = "the newest snapshot to be used";
+        let found = format!("snapshots {snapshots:?}, used {used:?}");
+        return Some(Finding::new(7, expected, found));
+    }
+    // The fall-back is the snapshot before the newest, or the whole log where there is none.
+    let lowest_needed = match snapshots.len() {
+        0 => 1,
+        1 => segments.first().copied().unwrap_or(1),
+        more => snapshots[more - 2] + 1,
+    };
+    let leftover_segment = segments.first().is_some_and(|first| *first < lowest_needed);
+    if leftover_segment || snapshots.len() > 2 {
+        let expected = format!("nothing below the fall-back: segments from {lowest_needed} on");
+        let found = format!("segments {segments:?}, snapshots {snapshots:?}");
+        return Some(Finding::new(11, expected, found));
+    }
+    None
+}
+
+/// Whether a checkpoint without faults has kept disk use bounded: `keep` old snapshots, and the segments from the oldest on.
+#[must_use]
+pub fn after_checkpoint(names: &[&str], keep: u32) -> Option<Finding> {
+    let segments = names.iter().filter_map(|name| segment_epoch(name));
+    let snapshots: Vec<u64> = names.iter().filter_map(|name| snapshot_epoch(name)).collect();
+    let most = keep as usize + 1;
+    let oldest = snapshots.iter().min().copied().unwrap_or(0);
+    // With fewer snapshots than are kept, the log back to its start is the fall-back.
+    let below = segments.filter(|epoch| *epoch <= oldest).count();
+    if snapshots.len() > most || (snapshots.len() == most && below > 0) {
+        let expected = format!("at most {most} snapshots and no segment below the oldest");
+        let found = format!("{} snapshots and {below} segments below", snapshots.len());
+        return Some(Finding::new(11, expected, found));
+    }
+    None
+}
+
+/// The bytes that no later recovery may change: of each segment everything but free space at its end, snapshots whole.
+#[must_use]
+pub fn accepted(files: &Files) -> Files {
+    let ours = files
+        .iter()
+        .filter(|(name, _)| segment_epoch(name).is_some() || snapshot_epoch(name).is_some());
+    ours.map(|(name, bytes)| {
+        let free = bytes.iter().rev().take_while(|byte| matches!(byte, b'\n' | 0));
+        let end = bytes.len() - free.count();
+        (name.clone(), bytes[..end].to_vec())
+    })
+    .collect()
+}
+
+/// The first file that differs.
+#[must_use]
+pub fn compare(before: &Files, after: &Files) -> Option<Finding> {
+    for (name, bytes) in before {
+        match after.get(name) {
+            Some(now) if now == bytes => {}
+            Some(now) => {
+                let same = bytes.iter().zip(now).take_while(|(a, b)| a == b).count();
+                let expected = format!("{name} as it was: {} bytes", bytes.len());
+                let found = format!("{} bytes, different from byte {same} on", now.len());
+                return Some(Finding::new(5, expected, found));
+            }
+            None => return Some(Finding::new(5, format!("{name} to be there"), "it is gone")),
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SEGMENT_2: &str = "wal-0000000002.jsonl";
+    const SEGMENT_3: &str = "wal-0000000003.jsonl";
+    const SNAPSHOT_2: &str = "snapshot-0000000002.json";
+
+    #[test]
+    fn a_tidy_store_is_accepted() {
+        let used = Some(Place { epoch: 2, seq: 9 });
+        let names = ["LOCK", SNAPSHOT_2, SEGMENT_2, SEGMENT_3];
+        assert_eq!(after_checkpoint(&[SNAPSHOT_2, SEGMENT_3], 0), None);
+        assert!(after_checkpoint(&[SNAPSHOT_2, SEGMENT_2, SEGMENT_3], 0).is_some());
+        assert_eq!(after_recovery(&names, used, &[]), None);
+        assert_eq!(after_checkpoint(&names, 1), None);
+    }
+
+    #[test]
+    fn leftovers_gaps_and_foreign_names_are_found() {
+        let used = Some(Place { epoch: 2, seq: 9 });
+        let check = |names: &[&str]| after_recovery(names, used, &[]).map(|f| f.invariant);
+        assert_eq!(check(&[SNAPSHOT_2, SEGMENT_3, "x.tmp"]), Some(11));
+        assert_eq!(check(&[SNAPSHOT_2, "wal-0000000001.jsonl", SEGMENT_3]), Some(9));
+        assert_eq!(check(&[SEGMENT_2, SEGMENT_3]), Some(7));
+        let older = "snapshot-0000000001.json";
+        let first = "wal-0000000001.jsonl";
+        let names = [older, SNAPSHOT_2, first, SEGMENT_2, SEGMENT_3];
+        assert_eq!(check(&names), Some(11));
+        assert!(after_checkpoint(&[older, SNAPSHOT_2, "snapshot-0000000003.json"], 1).is_some());
+    }
+
+    #[test]
+    fn free_space_may_change_and_accepted_bytes_may_not() {
+        let files = |text: &str| -> Files { [(SEGMENT_2.to_owned(), text.into())].into() };
+        let before = accepted(&files("{}\n\n\n\0\0"));
+        assert_eq!(compare(&before, &accepted(&files("{}\n"))), None);
+        assert!(compare(&before, &accepted(&files("{x}\n"))).is_some());
+        assert!(compare(&before, &Files::new()).is_some());
+    }
+}

@@ -1,0 +1,222 @@
+//! The world: the only loop. It gives commands to the client, stops it, starts it again, and asks the oracle.
+
+mod checkpoints;
+mod checks;
+mod commands;
+mod crashes;
+mod inspection;
+mod marking;
+mod start;
+mod steps;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use beaver::storage::sim::{Disk, SimDisk, SimOptions, TraceMode};
+use beaver::{Clock, ManualClock};
+
+use crate::client::Client;
+use crate::faults::{Director, Faults, Source, Survivors};
+use crate::guard::guarded;
+use crate::oracle::damage::{Files, Scars};
+use crate::oracle::history::History;
+use crate::oracle::judge::Finding;
+use crate::scenario::{CrashKind, Drawn, FaultRate, Scenario, Script, Step};
+use crate::stream::Stream;
+
+use crashes::CrashPlan;
+use crate::sightings::Sightings;
+use steps::Steps;
+
+/// Why a run ended early.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// An invariant is violated.
+    Wrong(Finding),
+    /// A budget ran out.
+    Exhausted(Finding),
+    /// The program under test panicked.
+    Panicked(String),
+}
+
+impl From<Finding> for Stop {
+    fn from(finding: Finding) -> Self {
+        Stop::Wrong(finding)
+    }
+}
+
+/// What the time is when a run begins, in milliseconds: early enough to read, late enough to be no special case.
+const START_MS: u64 = 1_000_000;
+
+/// One run.
+#[derive(Debug)]
+pub(crate) struct World<'a> {
+    scenario: &'a Scenario,
+    clock: Arc<ManualClock>,
+    faults: Faults,
+    client: Option<Client>,
+    history: History,
+    steps: Steps<'a>,
+    crashes: CrashPlan,
+    survivors: Survivors,
+    /// Whether the log must refuse every change until it is opened again, as far as the client knows.
+    poisoned: bool,
+    /// Commands that failed and are given again later.
+    again: VecDeque<Step>,
+    /// Whether a command was refused by a full disk and none has succeeded since.
+    met_full_disk: bool,
+    /// Whether a torn tail was cut and nothing was acknowledged since.
+    cut_torn_tail: bool,
+    /// How many wrong reads there were up to the last recovery.
+    wrong_reads: u64,
+    /// How the last process ended, and whether the one before it was killed and the store opened in between.
+    last_crash: Option<CrashKind>,
+    killed_then_opened: bool,
+    /// Damage that nothing has healed yet.
+    scars: Scars,
+    /// Whether a sector may be unreadable for good.
+    unreadable: bool,
+    /// What the files held when an earlier process ended.
+    earlier: Files,
+    /// Everything that chance decided so far.
+    script: Script,
+    seen: Sightings,
+}
+
+impl<'a> World<'a> {
+    /// The world of `seed`, or of the scenario's script.
+    pub(crate) fn new(scenario: &'a Scenario, seed: u64, trace: TraceMode) -> Self {
+        let options = SimOptions {
+            trace,
+            max_calls: Some(scenario.budget.storage_calls),
+            ..SimOptions::default()
+        };
+        let profile = scenario.profile.of_disk();
+        let disk = SimDisk::new(Disk::empty(profile), options);
+        let rates = mixture(scenario, seed);
+        let device: Vec<FaultRate> = rates
+            .iter()
+            .filter(|rate| rate.kind.drawn() == Drawn::PowerCut)
+            .cloned()
+            .collect();
+        let director = match &scenario.script {
+            Some(script) => Director::scripted(&script.faults),
+            None => Director::new(Source::Random {
+                rates,
+                stream: Stream::new(seed, "faults"),
+            }),
+        };
+        World {
+            scenario,
+            clock: Arc::new(ManualClock::new(START_MS)),
+            faults: Faults::new(disk, director),
+            client: None,
+            history: History::default(),
+            steps: Steps::new(scenario, seed),
+            crashes: CrashPlan::new(scenario, seed),
+            survivors: Survivors::new(seed, &scenario.crashes, device),
+            poisoned: false,
+            again: VecDeque::new(),
+            met_full_disk: false,
+            cut_torn_tail: false,
+            wrong_reads: 0,
+            last_crash: None,
+            killed_then_opened: false,
+            scars: Scars::default(),
+            unreadable: false,
+            earlier: Files::new(),
+            script: Script::default(),
+            seen: Sightings::default(),
+        }
+    }
+
+    /// Runs to the end.
+    ///
+    /// # Errors
+    /// Why it ended early.
+    pub(crate) fn run(&mut self) -> Result<(), Stop> {
+        self.crashes.arm_scripted(self.faults.disk());
+        self.start()?;
+        while let Some(step) = self.next_step() {
+            self.clock.advance(1);
+            self.step(step)?;
+            self.check_budget()?;
+        }
+        self.last_look()
+    }
+
+    /// The end of a run: nothing goes wrong any more, the store is closed and opened once more, and judged.
+    fn last_look(&mut self) -> Result<(), Stop> {
+        self.faults.director().set_quiet(true);
+        self.crashes.stop(self.faults.disk());
+        self.reopen()
+    }
+
+    /// Runs a piece of the program under test.
+    fn program<T>(&mut self, piece: impl FnOnce() -> T) -> Result<T, Stop> {
+        guarded(piece).map_err(Stop::Panicked)
+    }
+
+    fn check_budget(&self) -> Result<(), Stop> {
+        if self.faults.disk().is_out_of_calls() {
+            let most = self.scenario.budget.storage_calls;
+            let finding = Finding::new(
+                0,
+                format!("the run to end within {most} storage calls"),
+                "it went on",
+            );
+            return Err(Stop::Exhausted(finding));
+        }
+        Ok(())
+    }
+
+    fn now_ms(&self) -> u64 {
+        self.clock.now_ms()
+    }
+
+    /// What the files hold now, as a reader sees them.
+    fn files(&self) -> Files {
+        self.faults.disk().live().to_files()
+    }
+
+    /// The script so far, the faults that fired included.
+    pub(crate) fn script(&self) -> Script {
+        let mut script = self.script.clone();
+        script.faults = self.faults.director().planned().to_vec();
+        script
+    }
+
+    /// The disk, for its trace and its counters.
+    pub(crate) fn disk(&self) -> &SimDisk {
+        self.faults.disk()
+    }
+
+    /// The faults, for what fired.
+    pub(crate) fn faults(&self) -> &Faults {
+        &self.faults
+    }
+
+    /// What was seen on the way.
+    pub(crate) fn seen(&self) -> &Sightings {
+        &self.seen
+    }
+
+    /// Keeps the lines of the trace.
+    pub(crate) fn keep_lines(&mut self) {
+        self.seen.lines = Some(Vec::new());
+    }
+}
+
+/// The faults of a seed: all that are switched on, or as many of them as the mixture has.
+fn mixture(scenario: &Scenario, seed: u64) -> Vec<FaultRate> {
+    let mut rates = scenario.faults.clone();
+    let kept = scenario.fault_mixture as usize;
+    if kept > 0 {
+        let mut stream = Stream::new(seed, "mixture");
+        while rates.len() > kept {
+            rates.swap_remove(stream.index(rates.len()));
+        }
+        rates.sort_by_key(|rate| rate.kind);
+    }
+    rates
+}

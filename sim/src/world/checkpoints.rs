@@ -1,0 +1,160 @@
+//! Checkpoints, in one go or with commands between their steps.
+
+use crate::client::{Failure, Grave};
+use crate::marks::Mark;
+use crate::oracle::judge::Finding;
+use crate::oracle::tidiness;
+use crate::scenario::Step;
+
+use super::commands::Ended;
+use super::crashes::Activity;
+use super::{Stop, World};
+
+impl World<'_> {
+    /// A checkpoint, with commands after its first and its second step if there are any.
+    pub(super) fn checkpoint(
+        &mut self,
+        before_write: &[Step],
+        before_finish: &[Step],
+    ) -> Result<(), Stop> {
+        if before_write.is_empty() && before_finish.is_empty() {
+            return self.checkpoint_at_once();
+        }
+        let (calls, excuses) = self.begin(Activity::Checkpoint);
+        let begun = self.with_client(|client| client.begin_checkpoint())?;
+        if self.crashed_in_checkpoint(calls)? {
+            return Ok(());
+        }
+        let Some(begun) = self.checkpoint_step(begun, excuses)?.flatten() else {
+            return Ok(());
+        };
+        if !self.commands_between(before_write)? {
+            return Ok(());
+        }
+        let (calls, excuses) = self.begin(Activity::Checkpoint);
+        let written = self.program(|| begun.write())?;
+        if self.crashed_in_checkpoint(calls)? {
+            return Ok(());
+        }
+        let written = written.map_err(Failure::from);
+        let Some(written) = self.checkpoint_step(written, excuses)? else {
+            return Ok(());
+        };
+        if !self.commands_between(before_finish)? {
+            return Ok(());
+        }
+        let (calls, excuses) = self.begin(Activity::Checkpoint);
+        let finished = self.with_client(|client| client.finish_checkpoint(written))?;
+        if self.crashed_in_checkpoint(calls)? {
+            return Ok(());
+        }
+        if let Some(report) = self.checkpoint_step(finished, excuses)? {
+            self.seen.mark(Mark::AppendDuringCheckpoint);
+            self.checkpointed(Some(report.removed.len()), excuses)?;
+        }
+        Ok(())
+    }
+
+    fn checkpoint_at_once(&mut self) -> Result<(), Stop> {
+        let (calls, excuses) = self.begin(Activity::Checkpoint);
+        let done = self.with_client(|client| client.checkpoint())?;
+        if self.crashed_in_checkpoint(calls)? {
+            return Ok(());
+        }
+        if let Some(report) = self.checkpoint_step(done, excuses)? {
+            let removed = report.map(|report| report.removed.len());
+            self.checkpointed(removed, excuses)?;
+        }
+        Ok(())
+    }
+
+    /// Commands between two steps of a checkpoint; false if the process did not survive them.
+    fn commands_between(&mut self, steps: &[Step]) -> Result<bool, Stop> {
+        for step in steps {
+            if !self.command(step)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn crashed_in_checkpoint(&mut self, calls: u64) -> Result<bool, Stop> {
+        if self.end(Activity::Checkpoint, calls) == Ended::Normally {
+            return Ok(false);
+        }
+        self.carry_out_crash(Activity::Checkpoint)?;
+        self.start()?;
+        Ok(true)
+    }
+
+    /// A step of a checkpoint ended. A failure needs a fault, and what was acknowledged stays as it is.
+    fn checkpoint_step<T>(
+        &mut self,
+        outcome: Result<T, Failure>,
+        excuses: u64,
+    ) -> Result<Option<T>, Stop> {
+        let failure = match outcome {
+            Ok(value) => {
+                let failed = self.faults.director().segment_sync_failed();
+                if self.poisoned || failed {
+                    let expected = "no checkpoint until the log is opened again";
+                    return Err(Finding::new(10, expected, "it went on").into());
+                }
+                return Ok(Some(value));
+            }
+            Err(failure) => failure,
+        };
+        let call = self.faults.disk().calls();
+        self.seen.line(call, format_args!("  failed: {}", failure.text));
+        let excused = self.faults.director().excuses() > excuses;
+        if !excused && !(self.poisoned && failure.grave == Grave::Poisoned) {
+            let expected = "the checkpoint to succeed: no fault was injected";
+            return Err(Finding::new(7, expected, failure.text).into());
+        }
+        match failure.grave {
+            Grave::InDoubt | Grave::Poisoned => {
+                self.seen.mark_if(!self.poisoned, Mark::Poisoned);
+                self.poisoned = true;
+            }
+            Grave::NotDone => {
+                self.seen.mark(Mark::CheckpointFailed);
+                self.give_again_later(&Step::Checkpoint);
+            }
+            Grave::Locked | Grave::Corrupt | Grave::Invalid => {
+                let expected = "the checkpoint to fail as a checkpoint can";
+                return Err(Finding::new(7, expected, failure.text).into());
+            }
+        }
+        Ok(None)
+    }
+
+    /// A checkpoint ended well: what is on the disk now is bounded.
+    fn checkpointed(&mut self, removed: Option<usize>, excuses: u64) -> Result<(), Stop> {
+        let Some(removed) = removed else {
+            self.seen.mark(Mark::EmptyRotate);
+            return Ok(());
+        };
+        self.seen.mark_if(removed > 0, Mark::Pruned);
+        if self.faults.director().excuses() > excuses || !self.scars.is_empty() {
+            return Ok(());
+        }
+        let files = self.files();
+        let names: Vec<&str> = files.keys().map(String::as_str).collect();
+        let keep = self.scenario.log.keep_old_snapshots;
+        match tidiness::after_checkpoint(&names, keep) {
+            Some(finding) => Err(finding.into()),
+            None => self.check_disk_bytes(&files),
+        }
+    }
+
+    /// Invariant 11: after a checkpoint the disk holds a bounded number of bytes.
+    fn check_disk_bytes(&self, files: &crate::oracle::damage::Files) -> Result<(), Stop> {
+        let used: usize = files.values().map(Vec::len).sum();
+        let most = self.scenario.budget.disk_bytes;
+        if most > 0 && used as u64 > most {
+            let expected = format!("at most {most} bytes on disk after a checkpoint");
+            return Err(Finding::new(11, expected, format!("{used} bytes")).into());
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,237 @@
+//! What is asked of a store that has just opened: invariants 1 to 9 and 11.
+
+use std::sync::Arc;
+
+use beaver::ManualClock;
+use beaver::storage::sim::{Choice, ImageSpace, SimDisk};
+
+use crate::client::{Client, Report, replay_all, segment_epochs};
+use crate::marks::Mark;
+use crate::oracle::damage::{Files, excuse_loss, excuse_refusal, segment_epoch, snapshot_epoch};
+use crate::oracle::history::{History, Place};
+use crate::oracle::judge::{Finding, Verdict, View, Wrong, compare_states, judge};
+use crate::oracle::tidiness;
+
+use super::{Stop, World};
+
+impl World<'_> {
+    /// Judges the store that has just opened; `found` are the files that it met, `excused` whether a fault hit the attempt.
+    pub(super) fn judge_start(
+        &mut self,
+        found: &Files,
+        report: &Report,
+        excused: bool,
+    ) -> Result<(), Stop> {
+        let view = self.view(report)?;
+        if let Some(view) = view {
+            let verdict = match judge(&self.history, &view) {
+                Ok(verdict) => verdict,
+                Err(wrong) => self.accept_loss(wrong, &view, found)?,
+            };
+            self.decide(&verdict);
+        }
+        self.forget_healed(report);
+        if self.scars.is_empty() {
+            self.judge_again(report)?;
+            if !excused {
+                self.judge_files(report)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What the store shows of itself. Nothing if damage in a part that the state does not need keeps it from being read.
+    fn view(&mut self, report: &Report) -> Result<Option<View>, Stop> {
+        let Some(client) = &self.client else {
+            return Ok(None);
+        };
+        let (state, applied) = (client.state(), client.applied());
+        let fork = self.faults.copy();
+        let storage = fork.storage();
+        let tail = self.program(|| replay_all(&storage))?;
+        let tail = match tail {
+            Ok(tail) => tail,
+            Err(failure) => {
+                excuse_refusal(&self.scars, failure.file.as_deref(), &failure.text)?;
+                return Ok(None);
+            }
+        };
+        let first = segment_epochs(self.files().keys().map(String::as_str));
+        let first = first.first().copied().unwrap_or(0);
+        let decided = self.history.decided().iter();
+        let after = decided
+            .map(|decided| decided.place)
+            .take_while(|place| place.epoch < first)
+            .last();
+        Ok(Some(View {
+            state,
+            applied,
+            after: after.unwrap_or_default(),
+            tail,
+            from_snapshot: report.snapshot.is_some(),
+        }))
+    }
+
+    /// A recovery that is not what it should be: only a shorter history can be accepted, and only where damage explains it.
+    fn accept_loss(&mut self, wrong: Wrong, view: &View, found: &Files) -> Result<Verdict, Stop> {
+        let Wrong::Shorter { kept, finding } = wrong else {
+            return Err(wrong.finding().into());
+        };
+        if self.scars.is_empty() {
+            return Err(finding.into());
+        }
+        let before = self.scars.undone(found);
+        let missing = self.history.decided()[kept].place;
+        excuse_loss(&before, found, missing)?;
+        let lost = self.history.decided().len() - kept;
+        self.seen.counts.events_lost += lost as u64;
+        self.seen.mark(Mark::BoundedLoss);
+        self.history.lose_behind(kept);
+        judge(&self.history, view).map_err(|wrong| wrong.finding().into())
+    }
+
+    fn decide(&mut self, verdict: &Verdict) {
+        let doubtful = self.history.doubtful().len();
+        self.seen
+            .mark_if(verdict.groups > 0, Mark::IndeterminateKept);
+        self.seen
+            .mark_if(verdict.groups < doubtful, Mark::IndeterminateLost);
+        self.history.decide(verdict.groups, &verdict.places);
+    }
+
+    /// What the recovery has read and found whole is not damaged any more: what was cut is decided, the rest was harmless.
+    fn forget_healed(&mut self, report: &Report) {
+        let base = report.snapshot.map_or(0, |place| place.epoch);
+        let before = !self.scars.is_empty();
+        let names = self.files();
+        self.scars.forget(|file| {
+            let read = segment_epoch(file).is_some_and(|epoch| epoch > base)
+                || snapshot_epoch(file) == Some(base);
+            read || !names.contains_key(file)
+        });
+        self.seen
+            .mark_if(before && self.scars.is_empty(), Mark::DamageHarmless);
+    }
+
+    /// Invariants 3, 5 and 6 on copies: opened again, and after a power cut at once, the store shows the same.
+    fn judge_again(&mut self, report: &Report) -> Result<(), Stop> {
+        let again = self.faults.copy();
+        let before = tidiness::accepted(&again.live().to_files());
+        self.judge_copy(&again, 5)?;
+        let after = tidiness::accepted(&again.live().to_files());
+        if let Some(finding) = tidiness::compare(&before, &after) {
+            return Err(finding.into());
+        }
+        let cut = self.faults.copy();
+        cut.power_cut(&Choice::default());
+        self.judge_copy(&cut, 3)?;
+        if let Some(older) = self.without_newest_snapshot(report) {
+            self.judge_copy(&older, 6)?;
+        }
+        self.seen.mark(Mark::ReplayedTwice);
+        Ok(())
+    }
+
+    /// A copy of the disk without the snapshot that was used, if recovery must be able to do without it.
+    fn without_newest_snapshot(&self, report: &Report) -> Option<SimDisk> {
+        let used = report.snapshot?;
+        let files = self.files();
+        let older = files.keys().filter_map(|name| snapshot_epoch(name));
+        let older = older.filter(|epoch| *epoch < used.epoch).max();
+        let bridge = older.map_or(1, |epoch| epoch + 1);
+        let segments = segment_epochs(files.keys().map(String::as_str));
+        if !segments.contains(&bridge) {
+            return None;
+        }
+        let fork = self.faults.copy();
+        let files = files.into_iter();
+        let kept = files.filter(|(name, _)| snapshot_epoch(name) != Some(used.epoch));
+        let image = beaver::storage::sim::Image::from_files(kept);
+        fork.boot(image.disk(self.scenario.profile.of_disk()));
+        Some(fork)
+    }
+
+    /// Opens the store on a copy of the disk, where nothing goes wrong, and holds it against the history.
+    fn judge_copy(&mut self, copy: &SimDisk, invariant: u8) -> Result<(), Stop> {
+        let client = self.open_copy(copy)?;
+        let client = client.map_err(|text| Finding::new(invariant, "to open once more", text))?;
+        compare_states(self.history.state(), &client.state())
+            .map_err(|(expected, found)| Finding::new(invariant, expected, found))?;
+        let (expected, found) = (self.applied(), client.applied());
+        if expected != found {
+            let expected = format!("the last position to stay {expected}");
+            return Err(Finding::new(invariant, expected, found.to_string()).into());
+        }
+        self.seen.counts.images_checked += 1;
+        Ok(())
+    }
+
+    fn open_copy(&mut self, copy: &SimDisk) -> Result<Result<Client, String>, Stop> {
+        let clock = Arc::new(ManualClock::new(self.now_ms()));
+        let (storage, settings) = (copy.storage(), &self.scenario.log);
+        let opened = crate::guard::guarded(|| Client::open(storage, clock, settings));
+        let opened = opened.map_err(Stop::Panicked)?;
+        Ok(opened
+            .map(|(client, _)| client)
+            .map_err(|failure| failure.text))
+    }
+
+    fn applied(&self) -> Place {
+        let client = self.client.as_ref();
+        client.map_or(Place::default(), Client::applied)
+    }
+
+    /// Recovers and judges other images of a power cut beside the one with which the run goes on.
+    pub(super) fn judge_side_images(
+        &mut self,
+        space: &ImageSpace,
+        scripted: bool,
+    ) -> Result<(), Stop> {
+        if scripted || !self.scars.is_empty() {
+            return Ok(());
+        }
+        for _ in 0..self.scenario.crashes.images {
+            let choice = self.survivors.choose(space);
+            let side = self.faults.copy();
+            side.boot(space.image(&choice).disk(self.scenario.profile.of_disk()));
+            let client = self.open_copy(&side)?;
+            let client = client.map_err(|text| Finding::new(7, "a power cut image to open", text));
+            judge_side(&self.history, &client?, &side)?;
+            self.seen.counts.images_checked += 1;
+            self.seen.mark(Mark::ImageJudged);
+        }
+        Ok(())
+    }
+
+    /// Invariant 11: only the files that the protocol needs.
+    fn judge_files(&mut self, report: &Report) -> Result<(), Stop> {
+        let files = self.files();
+        let names: Vec<&str> = files.keys().map(String::as_str).collect();
+        match tidiness::after_recovery(&names, report.snapshot, &report.strays) {
+            Some(finding) => Err(finding.into()),
+            None => Ok(()),
+        }
+    }
+}
+
+fn judge_side(history: &History, client: &Client, side: &SimDisk) -> Result<(), Finding> {
+    let tail = replay_all(&side.fork().storage())
+        .map_err(|failure| Finding::new(7, "a power cut image to be read", failure.text))?;
+    let files = side.live().to_files();
+    let first = segment_epochs(files.keys().map(String::as_str));
+    let first = first.first().copied().unwrap_or(0);
+    let decided = history.decided().iter();
+    let after = decided
+        .map(|decided| decided.place)
+        .take_while(|place| place.epoch < first)
+        .last();
+    let view = View {
+        state: client.state(),
+        applied: client.applied(),
+        after: after.unwrap_or_default(),
+        tail,
+        from_snapshot: files.keys().any(|name| snapshot_epoch(name).is_some()),
+    };
+    judge(history, &view).map_err(Wrong::finding)?;
+    Ok(())
+}

@@ -1,0 +1,299 @@
+//! Commands of the queue: given to the client, and their answers held against the model. Invariants 1, 7, 10 and 12.
+
+use crate::client::{Answer, Client, Failure, Grave};
+use crate::marks::Mark;
+use crate::oracle::history::Place;
+use crate::oracle::judge::{Finding, compare_states};
+use crate::oracle::model::{Model, Record, Refusal, What};
+use crate::scenario::Step;
+
+use super::crashes::Activity;
+use super::{Stop, World};
+
+/// What the model says that a command must do.
+pub(super) type Expected = Result<Vec<Record>, Refusal>;
+
+impl World<'_> {
+    /// Carries out one step and writes it down.
+    pub(super) fn step(&mut self, step: Step) -> Result<(), Stop> {
+        self.seen.counts.commands += 1;
+        self.seen.command = describe(&step);
+        let call = self.faults.disk().calls();
+        let command = self.seen.command.clone();
+        self.seen.line(call, format_args!("{command}"));
+        self.script.steps.push(step.clone());
+        match step {
+            Step::Group { steps } => self.group(&steps),
+            Step::Checkpoint => self.checkpoint(&[], &[]),
+            Step::SlowCheckpoint {
+                before_write,
+                before_finish,
+            } => self.checkpoint(&before_write, &before_finish),
+            Step::Reopen => self.reopen(),
+            Step::Kill | Step::PowerCut { .. } => self.stop_and_start(step),
+            Step::SecondOpener => self.second_opener(),
+            Step::Inspect => self.inspect(),
+            Step::Lenient { damage } => self.lenient(damage),
+            simple => self.command(&simple).map(|_| ()),
+        }
+    }
+
+    /// One command of the queue; true if the process survived it.
+    pub(super) fn command(&mut self, step: &Step) -> Result<bool, Stop> {
+        if let Step::Tick { ms } = step {
+            self.clock.advance(*ms);
+        }
+        let expected = self.history.state().expect(step, self.now_ms());
+        let (calls, excuses) = self.begin(Activity::Command);
+        let answer = self.with_client(|client| client.command(step))?;
+        let state = self.end(Activity::Command, calls);
+        self.say_answer(&answer);
+        if state == Ended::Crashed {
+            self.history.doubt(expected.unwrap_or_default());
+            self.carry_out_crash(Activity::Command)?;
+            self.start()?;
+            return Ok(false);
+        }
+        let excused = self.faults.director().excuses() > excuses;
+        let applied = self.with_client(|client| client.applied())?;
+        self.settle(step, expected, answer, applied, excused)?;
+        self.check_live_state()?;
+        Ok(true)
+    }
+
+    /// Several callers share one sync.
+    pub(super) fn group(&mut self, steps: &[Step]) -> Result<(), Stop> {
+        let now_ms = self.now_ms();
+        let mut model = self.history.state().clone();
+        let mut expected: Vec<Expected> = Vec::new();
+        for step in steps {
+            let records = model.expect(step, now_ms);
+            for record in records.iter().flatten() {
+                model.apply(record);
+            }
+            expected.push(records);
+        }
+        let (calls, excuses) = self.begin(Activity::Command);
+        let answers = self.with_client(|client| client.group(steps))?;
+        if self.end(Activity::Command, calls) == Ended::Crashed {
+            for records in expected.into_iter().flatten() {
+                self.history.doubt(records);
+            }
+            self.carry_out_crash(Activity::Command)?;
+            return self.start();
+        }
+        let excused = self.faults.director().excuses() > excuses;
+        let durable = answers.iter().filter(|(answer, place)| {
+            matches!(answer, Answer::Done(_)) && place.is_some()
+        });
+        self.seen.mark_if(durable.count() > 1, Mark::GroupCommit);
+        for ((step, expected), (answer, place)) in steps.iter().zip(expected).zip(answers) {
+            self.say_answer(&answer);
+            let place = place.unwrap_or_else(|| self.history.last_place());
+            self.settle(step, expected, answer, place, excused)?;
+        }
+        self.check_live_state()
+    }
+
+    /// Holds the answer of one command against what the model expects, and against what the client was told before.
+    fn settle(
+        &mut self,
+        step: &Step,
+        expected: Expected,
+        answer: Answer,
+        applied: Place,
+        excused: bool,
+    ) -> Result<(), Stop> {
+        match (expected, answer) {
+            (Ok(records), Answer::Done(id)) => self.acknowledged(step, records, id, applied),
+            (Err(expected), Answer::Refused(found)) if expected == found => {
+                self.mark_refused(expected);
+                Ok(())
+            }
+            (Ok(records), Answer::Failed(failure)) => {
+                self.failed(step, records, &failure, excused)
+            }
+            // A refusal needs no log: a store that is poisoned may say so instead.
+            (Err(_), Answer::Failed(failure)) if failure.grave == Grave::Poisoned => Ok(()),
+            (expected, found) => {
+                let expected = match expected {
+                    Ok(records) => format!("{} to be accepted: {records:?}", describe(step)),
+                    Err(refusal) => format!("{} to be refused: {refusal:?}", describe(step)),
+                };
+                Err(Finding::new(12, expected, format!("{found:?}")).into())
+            }
+        }
+    }
+
+    fn acknowledged(
+        &mut self,
+        step: &Step,
+        records: Vec<Record>,
+        id: Option<String>,
+        applied: Place,
+    ) -> Result<(), Stop> {
+        let in_doubt = self.poisoned || self.faults.director().segment_sync_failed();
+        if in_doubt && !records.is_empty() {
+            let expected = "nothing to be acknowledged until the log is opened again";
+            let found = format!("{} was acknowledged", describe(step));
+            return Err(Finding::new(10, expected, found).into());
+        }
+        let handed_out = records
+            .iter()
+            .find(|record| *step == Step::Dispatch && record.what == What::Dispatched);
+        let expected = handed_out.map(|record| record.id.clone());
+        if *step == Step::Dispatch && expected != id {
+            let expected = format!("the first in the queue: {expected:?}");
+            return Err(Finding::new(12, expected, format!("{id:?} was handed out")).into());
+        }
+        let last = self.history.last_place();
+        if !records.is_empty() && applied <= last {
+            let expected = format!("a position above {last}");
+            return Err(Finding::new(9, expected, applied.to_string()).into());
+        }
+        self.mark_records(&records);
+        self.history.acknowledge(records, applied);
+        Ok(())
+    }
+
+    fn failed(
+        &mut self,
+        step: &Step,
+        records: Vec<Record>,
+        failure: &Failure,
+        excused: bool,
+    ) -> Result<(), Stop> {
+        if !excused && !(self.poisoned && failure.grave == Grave::Poisoned) {
+            let expected = format!("{} to succeed: no fault was injected", describe(step));
+            return Err(Finding::new(7, expected, failure.text.clone()).into());
+        }
+        match failure.grave {
+            Grave::InDoubt => {
+                self.history.doubt(records);
+                self.seen.mark_if(!self.poisoned, Mark::Poisoned);
+                self.poisoned = true;
+                self.give_again_later(step);
+            }
+            Grave::Poisoned => {
+                self.seen.mark(Mark::PoisonRefused);
+                self.poisoned = true;
+            }
+            Grave::NotDone => {
+                self.seen.mark(Mark::WriteUndone);
+                self.met_full_disk |= failure.full;
+                self.give_again_later(step);
+            }
+            Grave::Locked | Grave::Corrupt | Grave::Invalid => {
+                let expected = format!("{} to fail as an append can", describe(step));
+                return Err(Finding::new(7, expected, failure.text.clone()).into());
+            }
+        }
+        Ok(())
+    }
+
+    /// The state that the client reads is the fold over what was acknowledged. Every time while it is small, else now and then.
+    fn check_live_state(&mut self) -> Result<(), Stop> {
+        let jobs = self.history.state().jobs.len();
+        if jobs > 100 && !self.seen.counts.commands.is_multiple_of(32) {
+            return Ok(());
+        }
+        let state = self.with_client(|client| client.state())?;
+        compare_states(self.history.state(), &state)
+            .map_err(|(expected, found)| Finding::new(12, expected, found))?;
+        check_counts(&state)?;
+        Ok(())
+    }
+
+    /// Runs a piece of the program under test that needs the open store.
+    pub(super) fn with_client<T>(
+        &mut self,
+        piece: impl FnOnce(&mut Client) -> T,
+    ) -> Result<T, Stop> {
+        let client = self.client.as_mut();
+        let client = client.expect("between two steps the store is open");
+        crate::guard::guarded(|| piece(client)).map_err(Stop::Panicked)
+    }
+
+    /// A piece of the program under test begins.
+    pub(super) fn begin(&mut self, activity: Activity) -> (u64, u64) {
+        let calls = self.faults.disk().calls();
+        self.crashes.arm(activity, self.faults.disk());
+        (calls, self.faults.director().excuses())
+    }
+
+    /// A piece of the program under test ended, or its process did.
+    pub(super) fn end(&mut self, activity: Activity, calls: u64) -> Ended {
+        if self.has_crashed() {
+            return Ended::Crashed;
+        }
+        let made = self.faults.disk().calls() - calls;
+        self.crashes.disarm(activity, made, self.faults.disk());
+        Ended::Normally
+    }
+
+    fn say_answer(&mut self, answer: &Answer) {
+        let call = self.faults.disk().calls();
+        match answer {
+            Answer::Done(Some(id)) => self.seen.line(call, format_args!("  ok: {id}")),
+            Answer::Done(None) => self.seen.line(call, format_args!("  ok")),
+            Answer::Refused(refusal) => self.seen.line(call, format_args!("  refused: {refusal:?}")),
+            Answer::Failed(failure) => {
+                self.seen.line(call, format_args!("  failed: {}", failure.text));
+            }
+        }
+    }
+}
+
+/// How a piece of the program ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// It returned.
+    Normally,
+    /// Its process is gone.
+    Crashed,
+}
+
+/// Invariant 12 on a state alone: every job stands in exactly one place, and no attempt is above the limit.
+fn check_counts(state: &Model) -> Result<(), Finding> {
+    let over = state.jobs.iter().find(|job| job.attempts > job.max_attempts);
+    if let Some(job) = over {
+        let expected = format!("at most {} attempts of {}", job.max_attempts, job.id);
+        return Err(Finding::new(12, expected, format!("{} attempts", job.attempts)));
+    }
+    let mut ids: Vec<&String> = state.jobs.iter().map(|job| &job.id).collect();
+    ids.sort();
+    match ids.windows(2).find(|pair| pair[0] == pair[1]) {
+        Some(pair) => {
+            let found = format!("{} stands in two places", pair[0]);
+            Err(Finding::new(12, "every job to stand in one place", found))
+        }
+        None => Ok(()),
+    }
+}
+
+/// A command in a few words.
+pub(super) fn describe(step: &Step) -> String {
+    match step {
+        Step::Enqueue { jobs } => {
+            let ids: Vec<&str> = jobs.iter().map(|job| job.id.as_str()).collect();
+            format!("enqueue {}", ids.join(", "))
+        }
+        Step::Dispatch => "dispatch".to_owned(),
+        Step::Ack { id } => format!("ack {id}"),
+        Step::Fail { id } => format!("fail {id}"),
+        Step::Tick { ms } => format!("tick after {ms} ms"),
+        Step::Requeue => "requeue what is in flight".to_owned(),
+        Step::Group { steps } => {
+            let steps: Vec<String> = steps.iter().map(describe).collect();
+            format!("together: {}", steps.join("; "))
+        }
+        Step::Checkpoint => "checkpoint".to_owned(),
+        Step::SlowCheckpoint { .. } => "checkpoint with commands between its steps".to_owned(),
+        Step::Reopen => "close and open again".to_owned(),
+        Step::Kill => "kill".to_owned(),
+        Step::PowerCut { .. } => "power cut".to_owned(),
+        Step::SecondOpener => "a second process opens the store".to_owned(),
+        Step::Inspect => "inspect while in use".to_owned(),
+        Step::Lenient { .. } => "read a damaged copy leniently".to_owned(),
+    }
+}

@@ -1,0 +1,247 @@
+//! Crashes: when the program under test is stopped, how, and what that leaves.
+
+use beaver::storage::sim::{CrashPoint, Moment, Op, Progress, SimDisk};
+
+use crate::faults::choose_progress;
+use crate::marks::Mark;
+use crate::scenario::{CrashKind, Crashes, PlannedCrash, Scenario, Step};
+use crate::stream::Stream;
+
+use super::{Stop, World};
+
+/// What runs while a crash is armed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Activity {
+    /// A command of the queue.
+    Command,
+    /// A checkpoint or a close.
+    Checkpoint,
+    /// A recovery.
+    Recovery,
+}
+
+/// Decides when the program under test is stopped.
+#[derive(Debug)]
+pub(super) struct CrashPlan {
+    rates: Crashes,
+    stream: Stream,
+    /// How many calls the last activity of each sort made: how far ahead it is worth to aim.
+    reach: [u64; 3],
+    /// What the armed crash is.
+    armed: Option<CrashKind>,
+    /// The crashes of a script that are still to come, the next one last.
+    scripted: Option<Vec<PlannedCrash>>,
+    /// How many recoveries in a row were crashed.
+    in_a_row: u32,
+    stopped: bool,
+}
+
+impl CrashPlan {
+    pub(super) fn new(scenario: &Scenario, seed: u64) -> Self {
+        let scripted = scenario.script.as_ref().map(|script| {
+            let mut crashes = script.crashes.clone();
+            crashes.reverse();
+            crashes
+        });
+        CrashPlan {
+            rates: scenario.crashes.clone(),
+            stream: Stream::new(seed, "crashes"),
+            reach: [3, 24, 16],
+            armed: None,
+            scripted,
+            in_a_row: 0,
+            stopped: false,
+        }
+    }
+
+    /// Arms the next crash of the script, if this is one.
+    pub(super) fn arm_scripted(&mut self, disk: &SimDisk) {
+        if let Some(crashes) = &self.scripted {
+            let next = crashes.last();
+            self.armed = next.map(|crash| crash.kind);
+            disk.crash_at(next.map(|crash| crash.at));
+        }
+    }
+
+    /// Maybe arms a crash at one of the next calls.
+    pub(super) fn arm(&mut self, activity: Activity, disk: &SimDisk) {
+        if self.scripted.is_some() || self.stopped {
+            return;
+        }
+        let kind = match activity {
+            Activity::Recovery if self.in_a_row >= self.rates.nested => None,
+            Activity::Recovery => {
+                let hit = self.stream.chance_pm(self.rates.in_recovery_pm);
+                hit.then(|| match self.stream.coin() {
+                    true => CrashKind::Kill,
+                    false => CrashKind::PowerCut,
+                })
+            }
+            Activity::Command | Activity::Checkpoint => {
+                if self.stream.chance_pm(self.rates.kill_in_command_pm) {
+                    Some(CrashKind::Kill)
+                } else if self.stream.chance_pm(self.rates.power_cut_in_command_pm) {
+                    Some(CrashKind::PowerCut)
+                } else {
+                    None
+                }
+            }
+        };
+        let Some(kind) = kind else { return };
+        let ahead = self.stream.draw(1, self.reach[activity as usize].max(1));
+        let moments = [Moment::Before, Moment::Inside, Moment::After];
+        let moment = *self.stream.pick(&moments);
+        self.armed = Some(kind);
+        disk.crash_at(Some(CrashPoint {
+            call: disk.calls() + ahead,
+            moment,
+        }));
+    }
+
+    /// An activity ended without a crash after `calls` calls.
+    pub(super) fn disarm(&mut self, activity: Activity, calls: u64, disk: &SimDisk) {
+        self.reach[activity as usize] = calls;
+        if self.scripted.is_none() && self.armed.take().is_some() {
+            disk.crash_at(None);
+        }
+        if activity == Activity::Recovery {
+            self.in_a_row = 0;
+        }
+    }
+
+    /// No more crashes.
+    pub(super) fn stop(&mut self, disk: &SimDisk) {
+        self.stopped = true;
+        self.armed = None;
+        disk.crash_at(None);
+    }
+}
+
+impl World<'_> {
+    /// Whether the armed crash has happened.
+    pub(super) fn has_crashed(&self) -> bool {
+        self.faults.disk().frozen_at().is_some()
+    }
+
+    /// The armed crash has happened: the process is gone, and what the crash leaves is decided.
+    pub(super) fn carry_out_crash(&mut self, activity: Activity) -> Result<(), Stop> {
+        let disk = self.faults.disk().clone();
+        let crash = disk.crash();
+        let at = crash.point();
+        let kind = self.crashes.armed.take().unwrap_or(CrashKind::Kill);
+        let planned = self.crashes.scripted.as_mut().and_then(Vec::pop);
+        self.mark_crash(activity, crash.op(), at, kind);
+        self.drop_client()?;
+        let mut planned = planned.unwrap_or(PlannedCrash {
+            at,
+            kind,
+            progress: None,
+            image: None,
+        });
+        match kind {
+            CrashKind::Kill => {
+                let progress = planned.progress.take().unwrap_or_else(|| {
+                    match (at.moment, self.crashes.scripted.is_some()) {
+                        (Moment::Inside, false) => choose_progress(&mut self.crashes.stream),
+                        _ => Progress::Nothing,
+                    }
+                });
+                disk.kill(progress);
+                planned.progress = Some(progress);
+            }
+            CrashKind::PowerCut => {
+                let scripted = self.crashes.scripted.is_some();
+                planned.image = Some(self.cut_power(planned.image.take(), scripted)?);
+            }
+        }
+        self.last_crash = Some(kind);
+        self.script.crashes.push(planned);
+        self.crashes.arm_scripted(&disk);
+        self.process_ended();
+        Ok(())
+    }
+
+    /// The process is killed between two commands.
+    pub(super) fn kill(&mut self) -> Result<(), Stop> {
+        let disk = self.faults.disk().clone();
+        self.say_crash("process killed between two commands");
+        self.drop_client()?;
+        disk.kill(Progress::Nothing);
+        self.last_crash = Some(CrashKind::Kill);
+        self.process_ended();
+        Ok(())
+    }
+
+    /// The power fails between two commands.
+    pub(super) fn power_cut(
+        &mut self,
+        image: Option<beaver::storage::sim::Choice>,
+    ) -> Result<(), Stop> {
+        self.say_crash("power cut between two commands");
+        self.drop_client()?;
+        let scripted = self.crashes.scripted.is_some();
+        let image = self.cut_power(image, scripted)?;
+        if let Some(Step::PowerCut { image: recorded }) = self.script.steps.last_mut() {
+            *recorded = Some(image);
+        }
+        self.last_crash = Some(CrashKind::PowerCut);
+        self.process_ended();
+        Ok(())
+    }
+
+    fn drop_client(&mut self) -> Result<(), Stop> {
+        let client = self.client.take();
+        self.program(|| drop(client))
+    }
+
+    fn say_crash(&mut self, words: &str) {
+        self.seen.counts.crashes += 1;
+        let call = self.faults.disk().calls();
+        self.seen.line(call, format_args!("{words}"));
+        self.seen.crash_point = Some(format!("{words}, after call {call}"));
+    }
+
+    fn mark_crash(&mut self, activity: Activity, op: Option<Op>, at: CrashPoint, kind: CrashKind) {
+        let how = match kind {
+            CrashKind::Kill => "process killed",
+            CrashKind::PowerCut => "power cut",
+        };
+        let when = match at.moment {
+            Moment::Before => "before",
+            Moment::Inside => "inside",
+            Moment::After => "after",
+        };
+        let what = op.map_or("none", Op::name);
+        let words = format!("{how} {when} call {} ({what})", at.call);
+        self.seen.counts.crashes += 1;
+        let call = self.faults.disk().calls();
+        self.seen.line(call, format_args!("{words}"));
+        self.seen.crash_point = Some(words);
+        let inside = at.moment == Moment::Inside;
+        self.seen.mark_if(inside && op == Some(Op::SyncData), Mark::CrashInSync);
+        self.seen.mark_if(inside && op == Some(Op::WriteAt), Mark::CrashInWrite);
+        let checkpoint = activity == Activity::Checkpoint;
+        self.seen.mark_if(checkpoint, Mark::CrashInCheckpoint);
+        self.mark_pending_names(op, at.moment);
+        if activity == Activity::Recovery {
+            self.crashes.in_a_row += 1;
+            self.seen.mark(Mark::CrashInRecovery);
+            let again = self.crashes.in_a_row >= 2;
+            self.seen.mark_if(again, Mark::CrashInRecoveryTwice);
+        } else {
+            self.crashes.in_a_row = 0;
+        }
+    }
+
+    /// Whether names were changed and not yet synced when the crash came.
+    fn mark_pending_names(&mut self, op: Option<Op>, moment: Moment) {
+        let ops = self.faults.names_since_sync();
+        let done = moment == Moment::After;
+        let renamed = ops.contains(&Op::Rename) && !(op == Some(Op::Rename) && !done);
+        let created = ops.contains(&Op::Create) && !(op == Some(Op::Create) && !done);
+        let removed = ops.contains(&Op::Remove) && !(op == Some(Op::Remove) && !done);
+        self.seen.mark_if(renamed, Mark::CrashRenameDirSync);
+        self.seen.mark_if(created && !renamed, Mark::CrashCreateDirSync);
+        self.seen.mark_if(removed, Mark::CrashBetweenPrunes);
+    }
+}

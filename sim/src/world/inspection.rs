@@ -1,0 +1,141 @@
+//! Steps that look at the store from beside: a second opener, readers of a log in use, lenient replay of a damaged copy.
+
+use std::sync::Arc;
+
+use beaver::storage::sim::{Event, SimDisk};
+
+use crate::client::{Client, Grave, replay_all, replay_leniently, segment_epochs};
+use crate::marks::Mark;
+use crate::oracle::history::Decided;
+use crate::oracle::judge::{Entry, Finding};
+use crate::oracle::salvage;
+use crate::faults::rot;
+use crate::oracle::damage::Files;
+use crate::scenario::{FaultKind, FaultRate, Phase, Step, Target};
+
+use super::{Stop, World};
+
+impl World<'_> {
+    /// A second process must be refused with `Locked`, whatever state the store is in.
+    pub(super) fn second_opener(&mut self) -> Result<(), Stop> {
+        let (storage, clock) = (self.faults.disk().storage(), Arc::clone(&self.clock));
+        let settings = &self.scenario.log;
+        let opened = crate::guard::guarded(|| Client::open(storage, clock, settings));
+        let calls = self.faults.disk().calls();
+        match opened.map_err(Stop::Panicked)? {
+            Err(failure) if failure.grave == Grave::Locked => {
+                self.seen.line(calls, format_args!("  locked"));
+                self.seen.mark(Mark::SecondOpenerRefused);
+                Ok(())
+            }
+            _ if self.has_crashed() => Ok(()),
+            Err(failure) => Err(Finding::new(7, "to be refused as locked", failure.text).into()),
+            Ok(_) => Err(Finding::new(7, "to be refused as locked", "it opened").into()),
+        }
+    }
+
+    /// A reader beside the owner sees exactly what was acknowledged, twice.
+    pub(super) fn inspect(&mut self) -> Result<(), Stop> {
+        for _ in 0..2 {
+            let fork = self.faults.copy();
+            let storage = fork.storage();
+            let read = self.program(|| replay_all(&storage))?;
+            let entries = match read {
+                Ok(entries) => entries,
+                Err(_) if !self.scars.is_empty() || self.poisoned => return Ok(()),
+                Err(failure) => {
+                    let expected = "a log in use to be readable";
+                    return Err(Finding::new(7, expected, failure.text).into());
+                }
+            };
+            self.judge_reading(&entries)?;
+        }
+        self.seen.mark(Mark::ReplayedTwice);
+        Ok(())
+    }
+
+    /// What a reader sees is the end of the acknowledged history; a poisoned log may show what is in doubt behind it.
+    fn judge_reading(&self, entries: &[Entry]) -> Result<(), Stop> {
+        let decided = self.retained();
+        for (index, want) in decided.iter().enumerate() {
+            let expected = format!("{} at {}", want.record, want.place);
+            let found = match entries.get(index) {
+                Some(entry) if entry.record == want.record && entry.place == want.place => continue,
+                Some(entry) => format!("{} at {}", entry.record, entry.place),
+                None => format!("only {index} records"),
+            };
+            return Err(Finding::new(5, expected, found).into());
+        }
+        match entries.get(decided.len()) {
+            Some(entry) if !self.poisoned => {
+                let found = format!("{} at {}", entry.record, entry.place);
+                Err(Finding::new(2, "nothing behind what was acknowledged", found).into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The decided records that are still in segments.
+    fn retained(&self) -> &[Decided] {
+        let files = self.files();
+        let first = segment_epochs(files.keys().map(String::as_str));
+        let first = first.first().copied().unwrap_or(0);
+        let decided = self.history.decided();
+        let gone = decided.iter().take_while(|d| d.place.epoch < first).count();
+        &decided[gone..]
+    }
+
+    /// One to three places of rot on a copy.
+    fn draw_damage(&mut self, copy: &SimDisk) -> Vec<Event> {
+        let stream = self.survivors.damage_stream();
+        let mut damage = Vec::new();
+        for _ in 0..stream.draw(1, 3) {
+            let kinds = [FaultKind::BitFlip, FaultKind::BitFlip, FaultKind::ZeroedSector];
+            let rate = FaultRate {
+                kind: *stream.pick(&kinds),
+                pm: 1000,
+                most: 0,
+                target: if stream.coin() { Target::Active } else { Target::Any },
+                phase: Phase::Any,
+            };
+            damage.extend(rot(&rate, &copy.live(), &Files::new(), stream));
+        }
+        damage
+    }
+
+    /// Damages a copy of the disk and reads it leniently: everything that is left out must be reported, and nothing else.
+    pub(super) fn lenient(&mut self, damage: Vec<Event>) -> Result<(), Stop> {
+        if self.poisoned || !self.scars.is_empty() {
+            return Ok(());
+        }
+        let fork = self.faults.copy();
+        let damage = match damage.is_empty() {
+            true => self.draw_damage(&fork),
+            false => damage,
+        };
+        if let Some(Step::Lenient { damage: recorded }) = self.script.steps.last_mut() {
+            recorded.clone_from(&damage);
+        }
+        for damage in damage {
+            fork.happen(&damage);
+        }
+        let storage = fork.storage();
+        let read = self.program(|| replay_leniently(&storage))?;
+        let (entries, skipped, whole_end) = match read {
+            Ok(read) => read,
+            Err(failure) => {
+                let expected = "lenient replay to go on behind damage";
+                return Err(Finding::new(8, expected, failure.text).into());
+            }
+        };
+        let retained = self.retained().to_vec();
+        salvage::judge(&retained, &entries, &skipped, whole_end)?;
+        let call = self.faults.disk().calls();
+        self.seen
+            .line(call, format_args!("  {} of {} read", entries.len(), retained.len()));
+        self.seen.mark_if(!skipped.is_empty(), Mark::LenientSkipped);
+        let several = skipped.iter().any(|s| s.to.is_some_and(|to| to > s.from));
+        self.seen.mark_if(several, Mark::LenientGroupSkipped);
+        Ok(())
+    }
+}

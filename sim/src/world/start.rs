@@ -1,0 +1,244 @@
+//! Starting the store: opened again and again until it opens, crashed on the way, and judged when it has opened.
+
+use std::sync::Arc;
+
+use beaver::storage::sim::Choice;
+
+use crate::client::{Client, Failure, Grave, Report};
+use crate::faults::at_rest;
+use crate::marks::Mark;
+use crate::oracle::damage::{Files, excuse_refusal};
+use crate::oracle::judge::Finding;
+use crate::scenario::{FaultKind, Phase, Step};
+
+use super::crashes::Activity;
+use super::{Stop, World};
+
+/// How many failed attempts in a row go by before nothing goes wrong any more: then the store must open.
+const PATIENCE: u32 = 4;
+
+impl World<'_> {
+    /// The store is closed cleanly and opened again.
+    pub(super) fn reopen(&mut self) -> Result<(), Stop> {
+        if let Some(client) = self.client.take() {
+            let calls = self.faults.disk().calls();
+            self.crashes.arm(Activity::Checkpoint, self.faults.disk());
+            let closed = self.program(|| client.close())?;
+            if self.has_crashed() {
+                self.carry_out_crash(Activity::Checkpoint)?;
+                return self.start();
+            }
+            let made = self.faults.disk().calls() - calls;
+            self.crashes
+                .disarm(Activity::Checkpoint, made, self.faults.disk());
+            let clean = closed.is_ok() && !self.poisoned;
+            self.seen.mark_if(clean, Mark::CleanReopen);
+            self.seen.mark_if(self.poisoned, Mark::PoisonedReopened);
+        }
+        self.faults.director().reopened();
+        self.at_rest();
+        self.start()
+    }
+
+    /// A process ended: what it left lies there until the next one starts.
+    pub(super) fn process_ended(&mut self) {
+        self.seen
+            .mark_if(self.poisoned && self.client.is_none(), Mark::PoisonedKilled);
+        self.faults.director().process_ended();
+        self.at_rest();
+    }
+
+    /// Time for faults at rest.
+    fn at_rest(&mut self) {
+        let before = self.files();
+        let happened = at_rest(&self.faults, &self.earlier);
+        if happened.iter().any(|fault| fault.kind.damages()) {
+            let after = self.files();
+            self.scars.remember(&before, &after);
+        }
+        self.earlier = before;
+    }
+
+    /// Opens the store and judges what it shows. Faults and crashes may need several attempts.
+    pub(super) fn start(&mut self) -> Result<(), Stop> {
+        let was_quiet = self.faults.director().is_quiet();
+        let mut failures = 0;
+        for _ in 0..self.scenario.budget.open_attempts {
+            self.check_budget()?;
+            if failures == PATIENCE {
+                self.faults.director().process_ended();
+                self.faults.director().set_quiet(true);
+            }
+            if self.attempt(&mut failures)? {
+                let mut director = self.faults.director();
+                director.set_quiet(was_quiet);
+                director.set_phase(Phase::Running);
+                return Ok(());
+            }
+        }
+        let attempts = self.scenario.budget.open_attempts;
+        Err(Stop::Exhausted(Finding::new(
+            7,
+            format!("the store to open within {attempts} attempts"),
+            "it did not",
+        )))
+    }
+
+    /// One attempt to open; true when the store is open and judged.
+    fn attempt(&mut self, failures: &mut u32) -> Result<bool, Stop> {
+        let disk = self.faults.disk().clone();
+        let found = self.files();
+        let excuses = {
+            let mut director = self.faults.director();
+            director.set_phase(Phase::Recovery);
+            director.excuses()
+        };
+        let calls = disk.calls();
+        self.crashes.arm(Activity::Recovery, &disk);
+        let (storage, clock) = (self.faults.storage(), Arc::clone(&self.clock));
+        let settings = &self.scenario.log;
+        let opened = crate::guard::guarded(|| Client::open(storage, clock, settings));
+        let opened = opened.map_err(Stop::Panicked)?;
+        if self.has_crashed() {
+            drop(opened);
+            self.carry_out_crash(Activity::Recovery)?;
+            return Ok(false);
+        }
+        self.check_budget()?;
+        let made = disk.calls() - calls;
+        self.crashes.disarm(Activity::Recovery, made, &disk);
+        self.seen.counts.recoveries += 1;
+        self.check_recovery_calls(made)?;
+        let excused = self.faults.director().excuses() > excuses;
+        match opened {
+            Ok((client, report)) => {
+                self.say_opened(&client, &report, *failures);
+                self.client = Some(client);
+                self.judge_start(&found, &report, excused)?;
+                self.poisoned = false;
+                Ok(true)
+            }
+            Err(failure) => {
+                *failures += 1;
+                self.seen.line(disk.calls(), format_args!("open: {}", failure.text));
+                self.judge_refusal(&failure, &found, excused)?;
+                Ok(false)
+            }
+        }
+    }
+
+    fn check_recovery_calls(&self, made: u64) -> Result<(), Stop> {
+        let most = self.scenario.budget.recovery_calls;
+        if made > most {
+            let expected = format!("a recovery of at most {most} storage calls");
+            return Err(Finding::new(11, expected, format!("{made} calls")).into());
+        }
+        Ok(())
+    }
+
+    fn say_opened(&mut self, client: &Client, report: &Report, failures: u32) {
+        let call = self.faults.disk().calls();
+        self.seen
+            .line(call, format_args!("opened at {}", client.applied()));
+        self.mark_report(report);
+        if failures > 0 {
+            let director = self.faults.director();
+            let fired = |kind| director.fired().contains_key(&kind);
+            let read = fired(FaultKind::ReadError) || fired(FaultKind::ReadErrorSticky);
+            let read = read || fired(FaultKind::OpenError);
+            let full = fired(FaultKind::FullDisk) || fired(FaultKind::FullAtWrite);
+            let full = full || fired(FaultKind::FullAtSync) || fired(FaultKind::FullAtCreate);
+            drop(director);
+            self.seen.mark_if(read, Mark::TransientRetried);
+            self.seen.mark_if(full, Mark::RecoveredOnFullDisk);
+        }
+    }
+
+    /// The store did not open. Either a fault of this very attempt explains it, and trying again must help, or damage does.
+    fn judge_refusal(
+        &mut self,
+        failure: &Failure,
+        found: &Files,
+        excused: bool,
+    ) -> Result<(), Stop> {
+        if failure.grave == Grave::Locked {
+            self.faults.disk().release_lock();
+        }
+        if excused {
+            let read_only = self.faults.director().refuses_changes();
+            self.seen.mark_if(read_only, Mark::ReadOnlyRefused);
+            return Ok(());
+        }
+        if failure.grave == Grave::NotDone && self.unreadable {
+            return self.restore(found);
+        }
+        let name = failure.file.as_deref();
+        excuse_refusal(&self.scars, name, &failure.text)?;
+        if self.files() != *found {
+            let expected = "a refusal that changes no file";
+            return Err(Finding::new(8, expected, format!("files changed: {}", failure.text)).into());
+        }
+        self.mark_refusal(name);
+        self.restore(found)
+    }
+
+    /// Somebody brings the damaged files back from elsewhere, so that the run can go on.
+    fn restore(&mut self, found: &Files) -> Result<(), Stop> {
+        let whole = self.scars.undone(found);
+        self.faults.restore(&whole, self.scenario.profile);
+        self.scars = crate::oracle::damage::Scars::default();
+        self.unreadable = false;
+        Ok(())
+    }
+
+    /// Decides what survives a power cut, and lets it happen.
+    pub(super) fn cut_power(
+        &mut self,
+        image: Option<Choice>,
+        scripted: bool,
+    ) -> Result<Choice, Stop> {
+        let disk = self.faults.disk().clone();
+        let space = disk.crash().images();
+        let choice = match (image, scripted) {
+            (Some(choice), _) => choice,
+            (None, true) => Choice::default(),
+            (None, false) => {
+                let mut choice = self.survivors.choose(&space);
+                if !self.faults.director().is_quiet() {
+                    for kind in self.survivors.spoil(&space, &mut choice) {
+                        self.faults.director().count(kind);
+                    }
+                }
+                choice
+            }
+        };
+        if scripted {
+            for kind in crate::faults::device_kinds(&choice) {
+                self.faults.director().count(kind);
+            }
+        }
+        self.seen.mark_if(!choice.tears.is_empty(), Mark::TornPage);
+        self.judge_side_images(&space, scripted)?;
+        if !choice.device.is_empty() {
+            let mut sound = choice.clone();
+            sound.device.clear();
+            let before = space.image(&sound).to_files();
+            let after = space.image(&choice).to_files();
+            self.scars.remember(&before, &after);
+            self.unreadable |= crate::faults::device_kinds(&choice)
+                .contains(&FaultKind::UnreadableSector);
+            self.seen.mark_if(before != after, Mark::LyingSyncHit);
+        }
+        disk.power_cut(&choice);
+        Ok(choice)
+    }
+
+    /// Carries out a step that ends the process.
+    pub(super) fn stop_and_start(&mut self, step: Step) -> Result<(), Stop> {
+        match step {
+            Step::PowerCut { image } => self.power_cut(image)?,
+            _ => self.kill()?,
+        }
+        self.start()
+    }
+}

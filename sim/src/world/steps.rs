@@ -1,0 +1,80 @@
+//! Where the next command comes from: the script, the workload, or a client that goes on after an error.
+
+use crate::scenario::{CommandKind, Scenario, Step};
+use crate::stream::Stream;
+use crate::workload::Commands;
+
+use super::World;
+
+/// The source of commands.
+#[derive(Debug)]
+pub(super) enum Steps<'a> {
+    /// Written out.
+    Script(std::slice::Iter<'a, Step>),
+    /// Drawn.
+    Drawn {
+        commands: Commands<'a>,
+        /// How many are still to come.
+        left: u32,
+        /// What the client does about errors.
+        policy: Stream,
+        /// Whether this scenario stops processes at all.
+        kills: bool,
+        cuts: bool,
+    },
+}
+
+impl<'a> Steps<'a> {
+    pub(super) fn new(scenario: &'a Scenario, seed: u64) -> Self {
+        if let Some(script) = &scenario.script {
+            return Steps::Script(script.steps.iter());
+        }
+        let has = |kind| scenario.workload.weights.get(&kind).copied().unwrap_or(0) > 0;
+        let crashes = &scenario.crashes;
+        Steps::Drawn {
+            commands: Commands::new(&scenario.workload, seed),
+            left: scenario.workload.commands,
+            policy: Stream::new(seed, "policy"),
+            kills: crashes.kill_in_command_pm > 0 || has(CommandKind::Kill),
+            cuts: crashes.power_cut_in_command_pm > 0 || has(CommandKind::PowerCut),
+        }
+    }
+}
+
+impl World<'_> {
+    /// The next command. A client whose log is poisoned tries on for a while, or opens it again; one whose command
+    /// failed gives it again later.
+    pub(super) fn next_step(&mut self) -> Option<Step> {
+        let now_ms = self.now_ms();
+        match &mut self.steps {
+            Steps::Script(steps) => steps.next().cloned(),
+            Steps::Drawn {
+                commands,
+                left,
+                policy,
+                kills,
+                cuts,
+            } => {
+                *left = left.checked_sub(1)?;
+                if self.poisoned {
+                    match policy.draw(1, 7) {
+                        1..=3 => return Some(Step::Reopen),
+                        4 if *kills => return Some(Step::Kill),
+                        5 if *cuts => return Some(Step::PowerCut { image: None }),
+                        _ => {}
+                    }
+                } else if !self.again.is_empty() && policy.draw(1, 3) == 1 {
+                    return self.again.pop_front();
+                }
+                Some(commands.next(self.history.state(), now_ms))
+            }
+        }
+    }
+
+    /// Remembers a command that failed, to give it again later.
+    pub(super) fn give_again_later(&mut self, step: &Step) {
+        if self.again.len() < 4 {
+            self.again.push_back(step.clone());
+        }
+    }
+}
