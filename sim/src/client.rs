@@ -8,16 +8,15 @@ mod failure;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use beaver::wal::{Outcome, QueueOptions, Ticket, WalOptions};
 use beaver::controller::Dispatched;
 use beaver::store::{Checkpoint, CheckpointReport, WrittenCheckpoint};
+use beaver::wal::{Outcome, QueueOptions, Ticket, WalOptions};
 use beaver::{
-    Clock, Command, CommandError, Controller, ControllerOptions,
-    JobError, JobId,
-    JobQueue, JobSpec, Payload, RecoveryReport, Storage, StoreOptions,
+    Clock, Command, CommandError, Controller, ControllerOptions, JobError, JobId, JobQueue,
+    JobSpec, Payload, RecoveryReport, Storage, StoreOptions,
 };
 
-pub(crate) use border::{replay_all, replay_leniently, segment_epochs};
+pub(crate) use border::{replay_after, replay_leniently, segment_epochs};
 pub(crate) use failure::{Failure, Grave};
 
 use crate::oracle::history::Place;
@@ -42,8 +41,8 @@ pub(crate) struct Report {
     pub(crate) snapshot: Option<Place>,
     /// Snapshots that could not be used.
     pub(crate) damaged_snapshots: Vec<String>,
-    /// Bytes of a torn tail that went.
-    pub(crate) torn_bytes: Option<u64>,
+    /// The file of a torn tail, and from where on it was cut.
+    pub(crate) torn_tail: Option<(String, u64)>,
     /// Temporary files that were removed.
     pub(crate) temporaries: usize,
     /// Leftovers of an interrupted prune that were removed.
@@ -175,10 +174,11 @@ fn options(clock: Arc<dyn Clock>, settings: &LogSettings) -> StoreOptions {
 
 fn report_of(report: &RecoveryReport) -> Report {
     let damaged = report.damaged_snapshots.iter();
+    let torn = report.torn_tail.as_ref();
     Report {
         snapshot: report.snapshot.map(border::place),
         damaged_snapshots: damaged.map(|damaged| damaged.file.clone()).collect(),
-        torn_bytes: report.torn_tail.as_ref().map(|tail| tail.bytes),
+        torn_tail: torn.map(|tail| (tail.file.clone(), tail.offset)),
         temporaries: report.removed_temporaries.len(),
         leftovers: report.removed_leftovers.len(),
         strays: report.strays.clone(),

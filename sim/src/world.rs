@@ -15,7 +15,7 @@ use std::sync::Arc;
 use beaver::storage::sim::{Disk, SimDisk, SimOptions, TraceMode};
 use beaver::{Clock, ManualClock};
 
-use crate::client::Client;
+use crate::client::{Client, Failure};
 use crate::faults::{Director, Faults, Source, Survivors};
 use crate::guard::guarded;
 use crate::oracle::damage::{Files, Scars};
@@ -24,8 +24,8 @@ use crate::oracle::judge::Finding;
 use crate::scenario::{CrashKind, Drawn, FaultRate, Scenario, Script, Step};
 use crate::stream::Stream;
 
-use crashes::CrashPlan;
 use crate::sightings::Sightings;
+use crashes::CrashPlan;
 use steps::Steps;
 
 /// Why a run ended early.
@@ -67,6 +67,10 @@ pub(crate) struct World<'a> {
     met_full_disk: bool,
     /// Whether a torn tail was cut and nothing was acknowledged since.
     cut_torn_tail: bool,
+    /// Whether another process holds the lock.
+    lock_held: bool,
+    /// How the attempts to open failed since the last one that did not.
+    open_failures: Vec<Failure>,
     /// How many wrong reads there were up to the last recovery.
     wrong_reads: u64,
     /// How the last process ended, and whether the one before it was killed and the store opened in between.
@@ -119,6 +123,8 @@ impl<'a> World<'a> {
             again: VecDeque::new(),
             met_full_disk: false,
             cut_torn_tail: false,
+            lock_held: false,
+            open_failures: Vec::new(),
             wrong_reads: 0,
             last_crash: None,
             killed_then_opened: false,

@@ -82,7 +82,10 @@ pub(crate) fn state(queue: &JobQueue) -> Model {
     }
     let ids = |(id, _): (&beaver::JobId, _)| id.as_str().to_owned();
     model.waiting = queue.pending().map(ids).collect();
-    model.dead = queue.dead_letters().map(|(id, _)| id.as_str().to_owned()).collect();
+    model.dead = queue
+        .dead_letters()
+        .map(|(id, _)| id.as_str().to_owned())
+        .collect();
     model
 }
 
@@ -93,14 +96,18 @@ pub(crate) fn segment_epochs<'a>(names: impl Iterator<Item = &'a str>) -> Vec<u6
     epochs
 }
 
-/// The whole history that the store can still tell, read strictly.
+/// The history behind `after` that the store can still tell, read strictly.
 ///
 /// # Errors
 /// The log cannot be read.
-pub(crate) fn replay_all(storage: &Arc<dyn Storage>) -> Result<Vec<Entry>, Failure> {
+pub(crate) fn replay_after(
+    storage: &Arc<dyn Storage>,
+    after: Place,
+) -> Result<Vec<Entry>, Failure> {
     let mut entries = Vec::new();
     let reader = LogReader::<Event>::open(Arc::clone(storage))?;
-    let replayed = reader.replay(Position::default(), Mode::Strict, |position, event| {
+    let after = Position::new(after.epoch, after.seq);
+    let replayed = reader.replay(after, Mode::Strict, |position, event| {
         entries.push(Entry {
             place: place(position),
             record: record(&event),

@@ -26,8 +26,8 @@ pub(crate) struct Failure {
     pub(crate) grave: Grave,
     /// The file that it names.
     pub(crate) file: Option<String>,
-    /// Whether the disk was full.
-    pub(crate) full: bool,
+    /// The kind of the storage error behind it.
+    pub(crate) kind: Option<std::io::ErrorKind>,
     /// Its text.
     pub(crate) text: String,
 }
@@ -57,7 +57,7 @@ impl From<Error> for Failure {
         Failure {
             grave,
             file,
-            full: error.io_kind() == Some(std::io::ErrorKind::StorageFull),
+            kind: error.io_kind(),
             text: error.to_string(),
         }
     }

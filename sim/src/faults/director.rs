@@ -46,6 +46,10 @@ pub struct Director {
     segment_sync_failed: bool,
     /// Whether the disk has no room.
     full: bool,
+    /// Whether the file system went read-only after a failed sync.
+    remount_needed: bool,
+    /// Whether the newest segment was removed: what undoes a rotate.
+    newest_removed: bool,
     /// Faults that may make a command or an open fail.
     excuses: u64,
 }
@@ -67,6 +71,8 @@ impl Director {
             names_since_sync: Vec::new(),
             segment_sync_failed: false,
             full: false,
+            remount_needed: false,
+            newest_removed: false,
             excuses: 0,
         }
     }
@@ -134,6 +140,22 @@ impl Director {
         self.excuses
     }
 
+    /// The machine was started again.
+    pub fn rebooted(&mut self) {
+        self.remount_needed = false;
+    }
+
+    /// Whether the file system went read-only and the machine has to be started again.
+    #[must_use]
+    pub fn is_remount_needed(&self) -> bool {
+        self.remount_needed
+    }
+
+    /// Whether the newest segment was removed since this was asked last.
+    pub fn take_newest_removed(&mut self) -> bool {
+        std::mem::take(&mut self.newest_removed)
+    }
+
     /// Every change is refused until the process ends.
     pub fn refuse_changes(&mut self) {
         self.read_only = true;
@@ -184,9 +206,7 @@ impl Director {
             Source::Random { .. } => Vec::new(),
             Source::Script(plan) => {
                 let here = plan.get(&number).into_iter().flatten();
-                here.filter(|fault| fault.kind.drawn() == Drawn::Rest)
-                    .cloned()
-                    .collect()
+                here.filter(|fault| fault.is_at_rest()).cloned().collect()
             }
         }
     }
@@ -201,12 +221,15 @@ impl Director {
         if let Op::Create | Op::Rename | Op::Remove | Op::SyncDir = call.op {
             self.names_since_sync.push(call.op);
         }
-        self.excuses += u64::from(self.full);
+        self.excuses += u64::from(self.full || self.remount_needed);
+        let newest = segment_epoch(call.file) == Some(self.newest);
+        self.newest_removed |= newest && call.op == Op::Remove;
         for fault in self.decide(call, disk) {
             let fired = match &fault.effect {
                 Effect::Call(what) => {
                     let sync = call.op == Op::SyncData;
                     self.segment_sync_failed |= sync && segment_epoch(call.file).is_some();
+                    self.remount_needed |= fault.kind == FaultKind::SyncReadOnly;
                     disk.set_plan(Plan {
                         calls: [(call.number, what.clone())].into(),
                         ..Plan::default()
@@ -219,7 +242,7 @@ impl Director {
                     self.full = space.is_some();
                     space.is_some()
                 }
-                Effect::LockHeld => false,
+                Effect::LockHeld | Effect::ReadOnly => false,
             };
             let lifted = matches!(fault.effect, Effect::Space(None));
             if fired {
@@ -234,10 +257,7 @@ impl Director {
     fn decide(&mut self, call: &Call<'_>, disk: &SimDisk) -> Vec<PlannedFault> {
         if let Source::Script(plan) = &self.source {
             let here = plan.get(&call.number).into_iter().flatten();
-            return here
-                .filter(|fault| fault.kind.drawn() != Drawn::Rest)
-                .cloned()
-                .collect();
+            return here.filter(|fault| !fault.is_at_rest()).cloned().collect();
         }
         let mut faults = Vec::new();
         if self.room_again_at.is_some_and(|at| call.number >= at) {

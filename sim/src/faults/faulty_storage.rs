@@ -91,7 +91,9 @@ impl Faults {
     pub fn restore(&self, files: &Files, profile: Profile) {
         let image = Image::from_files(files.clone());
         self.disk.boot(image.disk(profile.of_disk()));
-        self.director().process_ended();
+        let mut director = self.director();
+        director.process_ended();
+        director.rebooted();
     }
 
     fn before(&self, op: Op, file: &str, offset: u64, len: usize) {

@@ -160,7 +160,11 @@ impl Scars {
 /// A refusal that no injected damage explains.
 pub fn excuse_refusal(scars: &Scars, file: Option<&str>, refusal: &str) -> Result<(), Finding> {
     let explained = match file {
-        Some(file) => scars.touches(file),
+        Some(file) => {
+            // A whole header is refused where it does not seal what damage has left of the segment before it.
+            let before = segment_epoch(file).and_then(|epoch| epoch.checked_sub(1));
+            scars.touches(file) || before.is_some_and(|epoch| scars.touches(&segment_name(epoch)))
+        }
         None => !scars.is_empty(),
     };
     if explained {
@@ -172,14 +176,18 @@ pub fn excuse_refusal(scars: &Scars, file: Option<&str>, refusal: &str) -> Resul
 
 /// The epoch in the name of a segment.
 pub(crate) fn segment_epoch(name: &str) -> Option<u64> {
-    let digits = name.strip_prefix("wal-")?.strip_suffix(".jsonl")?;
-    digits.parse().ok()
+    canonical(name.strip_prefix("wal-")?.strip_suffix(".jsonl")?)
+}
+
+/// A number of at least ten digits, with no more zeros before it than that takes.
+fn canonical(digits: &str) -> Option<u64> {
+    let number: u64 = digits.parse().ok()?;
+    (format!("{number:010}") == digits).then_some(number)
 }
 
 /// The epoch in the name of a snapshot.
 pub(crate) fn snapshot_epoch(name: &str) -> Option<u64> {
-    let digits = name.strip_prefix("snapshot-")?.strip_suffix(".json")?;
-    digits.parse().ok()
+    canonical(name.strip_prefix("snapshot-")?.strip_suffix(".json")?)
 }
 
 fn segment_name(epoch: u64) -> String {

@@ -17,8 +17,14 @@ pub fn after_recovery(names: &[&str], used: Option<Place>, strays: &[String]) ->
         let expected = "only files of the store, or foreign ones that are reported";
         return Some(Finding::new(11, expected, format!("{name}, not reported")));
     }
-    let mut segments: Vec<u64> = names.iter().filter_map(|name| segment_epoch(name)).collect();
-    let mut snapshots: Vec<u64> = names.iter().filter_map(|name| snapshot_epoch(name)).collect();
+    let mut segments: Vec<u64> = names
+        .iter()
+        .filter_map(|name| segment_epoch(name))
+        .collect();
+    let mut snapshots: Vec<u64> = names
+        .iter()
+        .filter_map(|name| snapshot_epoch(name))
+        .collect();
     segments.sort_unstable();
     snapshots.sort_unstable();
     if let Some(gap) = segments.windows(2).find(|pair| pair[0] + 1 != pair[1]) {
@@ -50,7 +56,10 @@ pub fn after_recovery(names: &[&str], used: Option<Place>, strays: &[String]) ->
 #[must_use]
 pub fn after_checkpoint(names: &[&str], keep: u32) -> Option<Finding> {
     let segments = names.iter().filter_map(|name| segment_epoch(name));
-    let snapshots: Vec<u64> = names.iter().filter_map(|name| snapshot_epoch(name)).collect();
+    let snapshots: Vec<u64> = names
+        .iter()
+        .filter_map(|name| snapshot_epoch(name))
+        .collect();
     let most = keep as usize + 1;
     let oldest = snapshots.iter().min().copied().unwrap_or(0);
     // With fewer snapshots than are kept, the log back to its start is the fall-back.
@@ -70,16 +79,19 @@ pub fn accepted(files: &Files) -> Files {
         .iter()
         .filter(|(name, _)| segment_epoch(name).is_some() || snapshot_epoch(name).is_some());
     ours.map(|(name, bytes)| {
-        let free = bytes.iter().rev().take_while(|byte| matches!(byte, b'\n' | 0));
+        let free = bytes
+            .iter()
+            .rev()
+            .take_while(|byte| matches!(byte, b'\n' | 0));
         let end = bytes.len() - free.count();
         (name.clone(), bytes[..end].to_vec())
     })
     .collect()
 }
 
-/// The first file that differs.
+/// The first file that differs. `may_go` says that a removal had failed before, so that files may go now.
 #[must_use]
-pub fn compare(before: &Files, after: &Files) -> Option<Finding> {
+pub fn compare(before: &Files, after: &Files, may_go: bool) -> Option<Finding> {
     for (name, bytes) in before {
         match after.get(name) {
             Some(now) if now == bytes => {}
@@ -89,6 +101,7 @@ pub fn compare(before: &Files, after: &Files) -> Option<Finding> {
                 let found = format!("{} bytes, different from byte {same} on", now.len());
                 return Some(Finding::new(5, expected, found));
             }
+            None if may_go => {}
             None => return Some(Finding::new(5, format!("{name} to be there"), "it is gone")),
         }
     }
@@ -118,7 +131,10 @@ mod tests {
         let used = Some(Place { epoch: 2, seq: 9 });
         let check = |names: &[&str]| after_recovery(names, used, &[]).map(|f| f.invariant);
         assert_eq!(check(&[SNAPSHOT_2, SEGMENT_3, "x.tmp"]), Some(11));
-        assert_eq!(check(&[SNAPSHOT_2, "wal-0000000001.jsonl", SEGMENT_3]), Some(9));
+        assert_eq!(
+            check(&[SNAPSHOT_2, "wal-0000000001.jsonl", SEGMENT_3]),
+            Some(9)
+        );
         assert_eq!(check(&[SEGMENT_2, SEGMENT_3]), Some(7));
         let older = "snapshot-0000000001.json";
         let first = "wal-0000000001.jsonl";
@@ -131,8 +147,9 @@ mod tests {
     fn free_space_may_change_and_accepted_bytes_may_not() {
         let files = |text: &str| -> Files { [(SEGMENT_2.to_owned(), text.into())].into() };
         let before = accepted(&files("{}\n\n\n\0\0"));
-        assert_eq!(compare(&before, &accepted(&files("{}\n"))), None);
-        assert!(compare(&before, &accepted(&files("{x}\n"))).is_some());
-        assert!(compare(&before, &Files::new()).is_some());
+        assert_eq!(compare(&before, &accepted(&files("{}\n")), false), None);
+        assert!(compare(&before, &accepted(&files("{x}\n")), true).is_some());
+        assert!(compare(&before, &Files::new(), false).is_some());
+        assert!(compare(&before, &Files::new(), true).is_none());
     }
 }

@@ -25,7 +25,8 @@ impl World<'_> {
         if self.crashed_in_checkpoint(calls)? {
             return Ok(());
         }
-        let Some(begun) = self.checkpoint_step(begun, excuses)?.flatten() else {
+        self.mark_undone(begun.is_err());
+        let Some(begun) = self.checkpoint_step(begun, excuses, true)?.flatten() else {
             return Ok(());
         };
         if !self.commands_between(before_write)? {
@@ -37,7 +38,7 @@ impl World<'_> {
             return Ok(());
         }
         let written = written.map_err(Failure::from);
-        let Some(written) = self.checkpoint_step(written, excuses)? else {
+        let Some(written) = self.checkpoint_step(written, excuses, false)? else {
             return Ok(());
         };
         if !self.commands_between(before_finish)? {
@@ -48,7 +49,7 @@ impl World<'_> {
         if self.crashed_in_checkpoint(calls)? {
             return Ok(());
         }
-        if let Some(report) = self.checkpoint_step(finished, excuses)? {
+        if let Some(report) = self.checkpoint_step(finished, excuses, true)? {
             self.seen.mark(Mark::AppendDuringCheckpoint);
             self.checkpointed(Some(report.removed.len()), excuses)?;
         }
@@ -61,7 +62,8 @@ impl World<'_> {
         if self.crashed_in_checkpoint(calls)? {
             return Ok(());
         }
-        if let Some(report) = self.checkpoint_step(done, excuses)? {
+        self.mark_undone(done.is_err());
+        if let Some(report) = self.checkpoint_step(done, excuses, true)? {
             let removed = report.map(|report| report.removed.len());
             self.checkpointed(removed, excuses)?;
         }
@@ -87,16 +89,23 @@ impl World<'_> {
         Ok(true)
     }
 
-    /// A step of a checkpoint ended. A failure needs a fault, and what was acknowledged stays as it is.
+    /// A rotate that failed behind its rename is undone by removing the new segment.
+    fn mark_undone(&mut self, failed: bool) {
+        let removed = self.faults.director().take_newest_removed();
+        self.seen.mark_if(failed && removed, Mark::RotateUndone);
+    }
+
+    /// A step of a checkpoint ended; `needs_log` says that a poisoned log must refuse it. A failure needs a fault, and what was acknowledged stays as it is.
     fn checkpoint_step<T>(
         &mut self,
         outcome: Result<T, Failure>,
         excuses: u64,
+        needs_log: bool,
     ) -> Result<Option<T>, Stop> {
         let failure = match outcome {
             Ok(value) => {
                 let failed = self.faults.director().segment_sync_failed();
-                if self.poisoned || failed {
+                if needs_log && (self.poisoned || failed) {
                     let expected = "no checkpoint until the log is opened again";
                     return Err(Finding::new(10, expected, "it went on").into());
                 }
@@ -105,7 +114,8 @@ impl World<'_> {
             Err(failure) => failure,
         };
         let call = self.faults.disk().calls();
-        self.seen.line(call, format_args!("  failed: {}", failure.text));
+        self.seen
+            .line(call, format_args!("  failed: {}", failure.text));
         let excused = self.faults.director().excuses() > excuses;
         if !excused && !(self.poisoned && failure.grave == Grave::Poisoned) {
             let expected = "the checkpoint to succeed: no fault was injected";

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use beaver::ManualClock;
 use beaver::storage::sim::{Choice, ImageSpace, SimDisk};
 
-use crate::client::{Client, Report, replay_all, segment_epochs};
+use crate::client::{Client, Report, replay_after, segment_epochs};
 use crate::marks::Mark;
 use crate::oracle::damage::{Files, excuse_loss, excuse_refusal, segment_epoch, snapshot_epoch};
 use crate::oracle::history::{History, Place};
@@ -23,16 +23,14 @@ impl World<'_> {
         excused: bool,
     ) -> Result<(), Stop> {
         let view = self.view(report)?;
-        if let Some(view) = view {
-            let verdict = match judge(&self.history, &view) {
-                Ok(verdict) => verdict,
-                Err(wrong) => self.accept_loss(wrong, &view, found)?,
-            };
-            self.decide(&verdict);
-        }
+        let verdict = match judge(&self.history, &view) {
+            Ok(verdict) => verdict,
+            Err(wrong) => self.accept_loss(wrong, &view, found)?,
+        };
+        self.decide(&verdict);
         self.forget_healed(report);
         if self.scars.is_empty() {
-            self.judge_again(report)?;
+            self.judge_again(report, excused)?;
             if !excused {
                 self.judge_files(report)?;
             }
@@ -40,22 +38,12 @@ impl World<'_> {
         Ok(())
     }
 
-    /// What the store shows of itself. Nothing if damage in a part that the state does not need keeps it from being read.
-    fn view(&mut self, report: &Report) -> Result<Option<View>, Stop> {
-        let Some(client) = &self.client else {
-            return Ok(None);
-        };
-        let (state, applied) = (client.state(), client.applied());
+    /// What the store shows of itself.
+    fn view(&mut self, report: &Report) -> Result<View, Stop> {
+        let (state, applied) = self.with_client(|client| (client.state(), client.applied()))?;
         let fork = self.faults.copy();
         let storage = fork.storage();
-        let tail = self.program(|| replay_all(&storage))?;
-        let tail = match tail {
-            Ok(tail) => tail,
-            Err(failure) => {
-                excuse_refusal(&self.scars, failure.file.as_deref(), &failure.text)?;
-                return Ok(None);
-            }
-        };
+        let tail = self.program(|| replay_after(&storage, Place::default()))?;
         let first = segment_epochs(self.files().keys().map(String::as_str));
         let first = first.first().copied().unwrap_or(0);
         let decided = self.history.decided().iter();
@@ -63,13 +51,27 @@ impl World<'_> {
             .map(|decided| decided.place)
             .take_while(|place| place.epoch < first)
             .last();
-        Ok(Some(View {
+        let (after, tail) = match (tail, report.snapshot) {
+            (Ok(tail), _) => (after.unwrap_or_default(), tail),
+            (Err(failure), snapshot) => {
+                // What a snapshot covers is not read by recovery, so damage there does not keep the store from opening.
+                excuse_refusal(&self.scars, failure.file.as_deref(), &failure.text)?;
+                let after = snapshot.unwrap_or_default();
+                let tail = self.program(|| replay_after(&storage, after))?;
+                let tail = tail.map_err(|failure| {
+                    let expected = "everything behind the snapshot to be readable";
+                    Finding::new(7, expected, failure.text)
+                })?;
+                (after, tail)
+            }
+        };
+        Ok(View {
             state,
             applied,
-            after: after.unwrap_or_default(),
+            after,
             tail,
             from_snapshot: report.snapshot.is_some(),
-        }))
+        })
     }
 
     /// A recovery that is not what it should be: only a shorter history can be accepted, and only where damage explains it.
@@ -114,12 +116,12 @@ impl World<'_> {
     }
 
     /// Invariants 3, 5 and 6 on copies: opened again, and after a power cut at once, the store shows the same.
-    fn judge_again(&mut self, report: &Report) -> Result<(), Stop> {
+    fn judge_again(&mut self, report: &Report, excused: bool) -> Result<(), Stop> {
         let again = self.faults.copy();
         let before = tidiness::accepted(&again.live().to_files());
         self.judge_copy(&again, 5)?;
         let after = tidiness::accepted(&again.live().to_files());
-        if let Some(finding) = tidiness::compare(&before, &after) {
+        if let Some(finding) = tidiness::compare(&before, &after, excused) {
             return Err(finding.into());
         }
         let cut = self.faults.copy();
@@ -215,7 +217,7 @@ impl World<'_> {
 }
 
 fn judge_side(history: &History, client: &Client, side: &SimDisk) -> Result<(), Finding> {
-    let tail = replay_all(&side.fork().storage())
+    let tail = replay_after(&side.fork().storage(), Place::default())
         .map_err(|failure| Finding::new(7, "a power cut image to be read", failure.text))?;
     let files = side.live().to_files();
     let first = segment_epochs(files.keys().map(String::as_str));

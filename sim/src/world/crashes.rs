@@ -65,7 +65,7 @@ impl CrashPlan {
 
     /// Maybe arms a crash at one of the next calls.
     pub(super) fn arm(&mut self, activity: Activity, disk: &SimDisk) {
-        if self.scripted.is_some() || self.stopped {
+        if self.scripted.is_some() || self.stopped || self.armed.is_some() {
             return;
         }
         let kind = match activity {
@@ -96,6 +96,17 @@ impl CrashPlan {
             call: disk.calls() + ahead,
             moment,
         }));
+    }
+
+    /// The file system is read-only: the machine is started again at the next call.
+    pub(super) fn arm_reboot(&mut self, disk: &SimDisk) {
+        if self.scripted.is_none() {
+            self.armed = Some(CrashKind::PowerCut);
+            disk.crash_at(Some(CrashPoint {
+                call: disk.calls() + 1,
+                moment: Moment::Before,
+            }));
+        }
     }
 
     /// An activity ended without a crash after `calls` calls.
@@ -218,8 +229,10 @@ impl World<'_> {
         self.seen.line(call, format_args!("{words}"));
         self.seen.crash_point = Some(words);
         let inside = at.moment == Moment::Inside;
-        self.seen.mark_if(inside && op == Some(Op::SyncData), Mark::CrashInSync);
-        self.seen.mark_if(inside && op == Some(Op::WriteAt), Mark::CrashInWrite);
+        self.seen
+            .mark_if(inside && op == Some(Op::SyncData), Mark::CrashInSync);
+        self.seen
+            .mark_if(inside && op == Some(Op::WriteAt), Mark::CrashInWrite);
         let checkpoint = activity == Activity::Checkpoint;
         self.seen.mark_if(checkpoint, Mark::CrashInCheckpoint);
         self.mark_pending_names(op, at.moment);
@@ -241,7 +254,8 @@ impl World<'_> {
         let created = ops.contains(&Op::Create) && !(op == Some(Op::Create) && !done);
         let removed = ops.contains(&Op::Remove) && !(op == Some(Op::Remove) && !done);
         self.seen.mark_if(renamed, Mark::CrashRenameDirSync);
-        self.seen.mark_if(created && !renamed, Mark::CrashCreateDirSync);
+        self.seen
+            .mark_if(created && !renamed, Mark::CrashCreateDirSync);
         self.seen.mark_if(removed, Mark::CrashBetweenPrunes);
     }
 }

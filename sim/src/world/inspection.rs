@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use beaver::storage::sim::{Event, SimDisk};
 
-use crate::client::{Client, Grave, replay_all, replay_leniently, segment_epochs};
+use crate::client::{Client, Grave, replay_after, replay_leniently, segment_epochs};
 use crate::marks::Mark;
-use crate::oracle::history::Decided;
+use crate::oracle::history::{Decided, Place};
 use crate::oracle::judge::{Entry, Finding};
 use crate::oracle::salvage;
 use crate::faults::rot;
@@ -39,7 +39,7 @@ impl World<'_> {
         for _ in 0..2 {
             let fork = self.faults.copy();
             let storage = fork.storage();
-            let read = self.program(|| replay_all(&storage))?;
+            let read = self.program(|| replay_after(&storage, Place::default()))?;
             let entries = match read {
                 Ok(entries) => entries,
                 Err(_) if !self.scars.is_empty() || self.poisoned => return Ok(()),

@@ -7,9 +7,9 @@ use beaver::storage::sim::Choice;
 use crate::client::{Client, Failure, Grave, Report};
 use crate::faults::at_rest;
 use crate::marks::Mark;
-use crate::oracle::damage::{Files, excuse_refusal};
+use crate::oracle::damage::{Files, excuse_refusal, segment_epoch};
 use crate::oracle::judge::Finding;
-use crate::scenario::{FaultKind, Phase, Step};
+use crate::scenario::{Effect, FaultKind, Phase, Step};
 
 use super::crashes::Activity;
 use super::{Stop, World};
@@ -52,6 +52,7 @@ impl World<'_> {
     fn at_rest(&mut self) {
         let before = self.files();
         let happened = at_rest(&self.faults, &self.earlier);
+        self.lock_held |= happened.iter().any(|fault| fault.effect == Effect::LockHeld);
         if happened.iter().any(|fault| fault.kind.damages()) {
             let after = self.files();
             self.scars.remember(&before, &after);
@@ -63,8 +64,12 @@ impl World<'_> {
     pub(super) fn start(&mut self) -> Result<(), Stop> {
         let was_quiet = self.faults.director().is_quiet();
         let mut failures = 0;
+        self.open_failures.clear();
         for _ in 0..self.scenario.budget.open_attempts {
             self.check_budget()?;
+            if failures > 0 && self.faults.director().is_remount_needed() {
+                self.crashes.arm_reboot(self.faults.disk());
+            }
             if failures == PATIENCE {
                 self.faults.director().process_ended();
                 self.faults.director().set_quiet(true);
@@ -112,8 +117,10 @@ impl World<'_> {
         let excused = self.faults.director().excuses() > excuses;
         match opened {
             Ok((client, report)) => {
-                self.say_opened(&client, &report, *failures);
+                self.say_opened(&client, &report, &found);
                 self.client = Some(client);
+                self.mark_success_after_failures();
+                self.faults.director().reopened();
                 self.judge_start(&found, &report, excused)?;
                 self.poisoned = false;
                 Ok(true)
@@ -136,22 +143,11 @@ impl World<'_> {
         Ok(())
     }
 
-    fn say_opened(&mut self, client: &Client, report: &Report, failures: u32) {
+    fn say_opened(&mut self, client: &Client, report: &Report, found: &Files) {
         let call = self.faults.disk().calls();
         self.seen
             .line(call, format_args!("opened at {}", client.applied()));
-        self.mark_report(report);
-        if failures > 0 {
-            let director = self.faults.director();
-            let fired = |kind| director.fired().contains_key(&kind);
-            let read = fired(FaultKind::ReadError) || fired(FaultKind::ReadErrorSticky);
-            let read = read || fired(FaultKind::OpenError);
-            let full = fired(FaultKind::FullDisk) || fired(FaultKind::FullAtWrite);
-            let full = full || fired(FaultKind::FullAtSync) || fired(FaultKind::FullAtCreate);
-            drop(director);
-            self.seen.mark_if(read, Mark::TransientRetried);
-            self.seen.mark_if(full, Mark::RecoveredOnFullDisk);
-        }
+        self.mark_report(report, found);
     }
 
     /// The store did not open. Either a fault of this very attempt explains it, and trying again must help, or damage does.
@@ -161,12 +157,14 @@ impl World<'_> {
         found: &Files,
         excused: bool,
     ) -> Result<(), Stop> {
-        if failure.grave == Grave::Locked {
+        if failure.grave == Grave::Locked && std::mem::take(&mut self.lock_held) {
             self.faults.disk().release_lock();
+            return Ok(());
         }
         if excused {
-            let read_only = self.faults.director().refuses_changes();
+            let read_only = failure.kind == Some(std::io::ErrorKind::ReadOnlyFilesystem);
             self.seen.mark_if(read_only, Mark::ReadOnlyRefused);
+            self.open_failures.push(failure.clone());
             return Ok(());
         }
         if failure.grave == Grave::NotDone && self.unreadable {
@@ -180,6 +178,20 @@ impl World<'_> {
         }
         self.mark_refusal(name);
         self.restore(found)
+    }
+
+    /// The store is open although it was not at first.
+    fn mark_success_after_failures(&mut self) {
+        for failure in std::mem::take(&mut self.open_failures) {
+            let read = failure.kind != Some(std::io::ErrorKind::StorageFull)
+                && (failure.text.starts_with("read_at")
+                    || failure.text.starts_with("open")
+                    || failure.text.starts_with("len")
+                    || failure.text.starts_with("list"));
+            let full = failure.kind == Some(std::io::ErrorKind::StorageFull);
+            self.seen.mark_if(read, Mark::TransientRetried);
+            self.seen.mark_if(full, Mark::RecoveredOnFullDisk);
+        }
     }
 
     /// Somebody brings the damaged files back from elsewhere, so that the run can go on.
@@ -227,9 +239,14 @@ impl World<'_> {
             self.scars.remember(&before, &after);
             self.unreadable |= crate::faults::device_kinds(&choice)
                 .contains(&FaultKind::UnreadableSector);
-            self.seen.mark_if(before != after, Mark::LyingSyncHit);
+            let lied = crate::faults::device_kinds(&choice).contains(&FaultKind::LyingSync);
+            self.seen.mark_if(lied && before != after, Mark::LyingSyncHit);
         }
+        let newest = self.files().keys().filter_map(|name| segment_epoch(name)).max();
         disk.power_cut(&choice);
+        self.faults.director().rebooted();
+        let left = self.files().keys().filter_map(|name| segment_epoch(name)).max();
+        self.seen.mark_if(left < newest, Mark::NewSegmentLost);
         Ok(choice)
     }
 
