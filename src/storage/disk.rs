@@ -8,7 +8,7 @@
 //! | --- | --- |
 //! | content is durable | `fdatasync` |
 //! | names are durable | `fsync` of the directory |
-//! | the directory is durable | each one that is made is synced in its parent before anything is put into it |
+//! | the directory is durable | each one that is made is synced in its parent before it is used |
 //! | one owner | `flock` on the file `LOCK`: it leaves with the process, however that ends |
 //! | nothing leaves the directory | names are checked, and symbolic links are not followed |
 //!

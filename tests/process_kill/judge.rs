@@ -68,7 +68,7 @@ impl Heard {
         }
         assert!(
             found == possible,
-            "neither what was acknowledged nor more of {steps:?}: {found:#?}, expected {possible:#?}"
+            "neither what was acknowledged nor more of {steps:?}: {found:?}, expected {possible:?}"
         );
         self.model = found;
         self.seen.torn_tails += u64::from(torn);
