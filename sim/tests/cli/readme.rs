@@ -13,7 +13,9 @@ fn readme() -> String {
 fn blocks(readme: &str, language: &str) -> Vec<String> {
     let start = format!("```{language}\n");
     let blocks = readme.split(&start).skip(1);
-    blocks.map(|rest| rest.split("```").next().unwrap().to_owned()).collect()
+    blocks
+        .map(|rest| rest.split("```").next().unwrap().to_owned())
+        .collect()
 }
 
 #[test]
@@ -29,17 +31,24 @@ fn the_scenario_of_the_readme_holds() {
 fn the_scenarios_and_histories_of_the_readme_are_there() {
     let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let shell = blocks(&readme(), "sh").concat();
-    let arguments = shell.lines().filter_map(|line| line.strip_prefix("cargo run --release -- "));
+    let arguments = shell
+        .lines()
+        .filter_map(|line| line.strip_prefix("cargo run --release -- "));
     let mut seen = 0;
     for line in arguments {
         let words: Vec<&str> = line.split_whitespace().collect();
         match words[..] {
             ["run", scenario, ..] if scenario != "my_claim" => {
-                assert!(project.join(format!("scenarios/{scenario}.json")).is_file(), "{line}");
+                assert!(
+                    project.join(format!("scenarios/{scenario}.json")).is_file(),
+                    "{line}"
+                );
             }
             ["images", ..] => {
                 let history = line.split('\'').nth(1).unwrap();
-                Place::empty().beaver_words(&["images", history]).ends_with(0);
+                Place::empty()
+                    .beaver_words(&["images", history])
+                    .ends_with(0);
             }
             _ => {}
         }
