@@ -7,7 +7,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use beaver::storage::contract::CLAIMS;
-use beaver::storage::sim::{Disk, Profile, SimDisk, SimOptions};
+use beaver::storage::sim::{
+    Disk, Effect, Failure, Fault, NthFault, Op, Plan, Profile, SimDisk, SimOptions,
+};
 use beaver::storage::{DiskStorage, contract};
 use plain::{BUGS, Bug, Plain};
 
@@ -31,6 +33,43 @@ fn the_simulated_disk_keeps_the_contract_under_every_profile() {
         let disk = || SimDisk::new(Disk::empty(profile), SimOptions::default());
         contract::check(|| disk().storage());
     }
+}
+
+/// Reads and writes that get less done than they might, or are interrupted.
+fn short_and_interrupted() -> Plan {
+    let mut plan = Plan::default();
+    for nth in 1..2_000 {
+        let bytes = 1 + nth % 89;
+        for (op, short) in [
+            (Op::WriteAt, Fault::ShortWrite { bytes }),
+            (Op::ReadAt, Fault::ShortRead { bytes }),
+        ] {
+            let interrupted = Fault::Error {
+                error: Failure::Interrupted,
+                effect: Effect::Nothing,
+                sticky: false,
+            };
+            let fault = if nth % 5 == 0 { interrupted } else { short };
+            plan.nth.push(NthFault { op, nth, fault });
+        }
+    }
+    plan
+}
+
+#[test]
+fn the_contract_allows_short_and_interrupted_calls() {
+    let plan = short_and_interrupted();
+    let mut fired = 0;
+    for claim in CLAIMS {
+        let options = SimOptions {
+            plan: plan.clone(),
+            ..SimOptions::default()
+        };
+        let disk = SimDisk::new(Disk::empty(Profile::Posix), options);
+        claim.check(&*disk.storage());
+        fired += disk.fired().values().sum::<u64>();
+    }
+    assert!(fired > 1_000, "only {fired} faults");
 }
 
 /// The claims that a storage with this bug breaks.

@@ -87,22 +87,31 @@ impl<E: LogEvent> LogReader<E> {
         let mut replay = Replay::new(after, typed);
         match mode {
             Mode::Strict => {
-                let needed = self.needed(after);
+                let (needed, seal) = self.needed(after)?;
                 if let Some(first) = needed.first() {
                     chain(needed, Some(Position::new(first.0 - 1, 0)))?;
                 }
                 let segments = needed.iter().map(|epoch| self.segment(*epoch));
-                replay.strict(segments, Seal::Unknown)?;
+                replay.strict(segments, seal)?;
             }
             Mode::Lenient => self.lenient(&mut replay)?,
         }
         Ok(replay.report)
     }
 
-    /// The epochs that are not over before `after`, and always the last one.
-    fn needed(&self, after: Position) -> &[Epoch] {
+    /// The epochs that hold something behind `after`, and always the last one.
+    fn needed(&self, after: Position) -> Result<(&[Epoch], Seal)> {
         let over = self.epochs.partition_point(|epoch| *epoch < after.epoch);
-        &self.epochs[over.min(self.epochs.len().saturating_sub(1))..]
+        let needed = &self.epochs[over.min(self.epochs.len().saturating_sub(1))..];
+        // At the end of an epoch nothing of it is needed, and nothing of it has to be whole.
+        if let [first, next, ..] = needed
+            && *first == after.epoch
+            && *next == first.next()
+            && header(&self.segment(*next)?)?.prev == Some(after)
+        {
+            return Ok((&needed[1..], Seal::Known(Some(after))));
+        }
+        Ok((needed, Seal::Unknown))
     }
 
     fn lenient<X, F>(&self, replay: &mut Replay<F>) -> Result<(), ReplayError<X>>

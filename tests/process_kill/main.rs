@@ -25,7 +25,7 @@ use judge::{Crowd, Heard, Seen};
 use model::Numbers;
 use worker::{Line, Order};
 
-const KILLS: u64 = 300;
+const KILLS: u64 = 240;
 const KILLS_WITH_THREADS: u64 = 60;
 const SIGKILL: i32 = 9;
 
@@ -116,7 +116,7 @@ fn work_and_kill(order: &Order, heard: &mut Heard, numbers: &mut Numbers) {
     // Either soon after the start, while it recovers, or after some of its commands.
     let (lines, delay_us) = match numbers.one_in(3) {
         true => (0, numbers.below(12_000)),
-        false => (numbers.below(80), numbers.below(2_000)),
+        false => (numbers.below(40), numbers.below(2_000)),
     };
     for _ in 0..lines {
         match worker.line() {
