@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use beaver_sim::report::{Failure, ScenarioReport};
+use beaver_sim::report::{Failure, ScenarioReport, Tally};
 
 use super::output::Output;
 
@@ -11,6 +11,8 @@ const PRINTED_FAILURES: usize = 3;
 
 /// Prints what was found, worst last, so that it stands where the reader is.
 pub(crate) fn print(reports: &[ScenarioReport], interrupted: bool, out: &mut Output) {
+    out.write(Tally::of_faults(reports));
+    out.write(Tally::of_marks(reports));
     let lost: u64 = reports
         .iter()
         .map(|report| report.result.counts.events_lost)
