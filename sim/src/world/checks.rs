@@ -5,7 +5,7 @@ use std::sync::Arc;
 use beaver::ManualClock;
 use beaver::storage::sim::{Choice, ImageSpace, SimDisk};
 
-use crate::client::{Client, Report, replay_after, segment_epochs};
+use crate::client::{Client, Grave, Report, replay_after, segment_epochs};
 use crate::marks::Mark;
 use crate::oracle::damage::{Files, excuse_loss, excuse_refusal, segment_epoch, snapshot_epoch};
 use crate::oracle::history::{History, Place};
@@ -55,9 +55,15 @@ impl World<'_> {
             (Ok(tail), _) => (after.unwrap_or_default(), tail),
             (Err(failure), snapshot) => {
                 // What a snapshot covers is not read by recovery, so damage there does not keep the store from opening.
-                excuse_refusal(&self.scars, failure.file.as_deref(), &failure.text)?;
+                if !(self.unreadable && failure.grave == Grave::NotDone) {
+                    excuse_refusal(&self.scars, failure.file.as_deref(), &failure.text)?;
+                }
                 let after = snapshot.unwrap_or_default();
-                let tail = self.program(|| replay_after(&storage, after))?;
+                let boundary = snapshot.map_or(after, |place| Place {
+                    epoch: place.epoch + 1,
+                    seq: 0,
+                });
+                let tail = self.program(|| replay_after(&storage, boundary))?;
                 let tail = tail.map_err(|failure| {
                     let expected = "everything behind the snapshot to be readable";
                     Finding::new(7, expected, failure.text)
@@ -83,12 +89,19 @@ impl World<'_> {
             return Err(finding.into());
         }
         let before = self.scars.undone(found);
-        let missing = self.history.decided()[kept].place;
-        excuse_loss(&before, found, missing)?;
+        let missing = &self.history.decided()[kept];
+        let append = self.history.decided()[kept..].iter();
+        let append_last = append
+            .take_while(|decided| decided.group == missing.group)
+            .last()
+            .map_or(0, |decided| decided.place.seq);
+        excuse_loss(&before, found, missing.place, append_last)?;
         let lost = self.history.decided().len() - kept;
         self.seen.counts.events_lost += lost as u64;
         self.seen.mark(Mark::BoundedLoss);
         self.history.lose_behind(kept);
+        // An old copy of a file could bring back what is decided to be lost.
+        self.earlier.clear();
         judge(&self.history, view).map_err(|wrong| wrong.finding().into())
     }
 
