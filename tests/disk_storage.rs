@@ -5,6 +5,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::fs::symlink;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use beaver::storage::{DiskStorage, LOCK_NAME};
 use beaver::{Access, Storage};
@@ -196,6 +197,24 @@ fn the_lock_is_not_inherited_by_a_child_process() {
     storage.lock().expect("the child does not hold the lock");
     drop(child.stdin.take());
     child.wait().unwrap();
+}
+
+/// A process that is being started has a copy of every open file for a moment.
+#[test]
+fn the_lock_is_given_back_at_once_while_processes_are_started() {
+    let (_directory, storage) = opened();
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for _ in 0..200 {
+                Command::new("true").status().unwrap();
+            }
+            done.store(true, Ordering::SeqCst);
+        });
+        while !done.load(Ordering::SeqCst) {
+            drop(storage.lock().expect("the lock was given back"));
+        }
+    });
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use beaver::storage::contract::CLAIMS;
+use beaver::storage::sim::{Disk, Profile, SimDisk, SimOptions};
 use beaver::storage::{DiskStorage, contract};
 use plain::{BUGS, Bug, Plain};
 
@@ -22,6 +23,14 @@ fn real_files_keep_the_contract() {
 #[test]
 fn a_plain_map_of_bytes_keeps_the_contract() {
     contract::check(|| Arc::new(Plain::default()));
+}
+
+#[test]
+fn the_simulated_disk_keeps_the_contract_under_every_profile() {
+    for profile in Profile::ALL {
+        let disk = || SimDisk::new(Disk::empty(profile), SimOptions::default());
+        contract::check(|| disk().storage());
+    }
 }
 
 /// The claims that a storage with this bug breaks.

@@ -5,6 +5,7 @@ mod plain;
 
 use std::io;
 
+use beaver::storage::sim::{Disk, Profile, SimDisk, SimOptions};
 use beaver::storage::{DiskStorage, LOCK_NAME};
 use beaver::{Access, Storage, StorageFile, StorageLock};
 use plain::{BUGS, Plain};
@@ -176,10 +177,12 @@ fn call() -> impl Strategy<Value = Call> {
     let access = select(vec![Access::Read, Access::Write, Access::Write]);
     prop_oneof![
         4 => (slot.clone(), name()).prop_map(|(slot, name)| Call::Create(slot, name)),
-        4 => (slot.clone(), name(), access).prop_map(|(slot, name, access)| Call::Open(slot, name, access)),
+        4 => (slot.clone(), name(), access)
+            .prop_map(|(slot, name, access)| Call::Open(slot, name, access)),
         1 => slot.clone().prop_map(Call::Close),
         2 => slot.clone().prop_map(Call::Len),
-        6 => (slot.clone(), place(), length()).prop_map(|(slot, at, len)| Call::Read(slot, at, len)),
+        6 => (slot.clone(), place(), length())
+            .prop_map(|(slot, at, len)| Call::Read(slot, at, len)),
         10 => (slot.clone(), place(), length(), any::<u8>())
             .prop_map(|(slot, at, len, seed)| Call::Write(slot, at, len, seed)),
         6 => (slot.clone(), place()).prop_map(|(slot, len)| Call::SetLen(slot, len)),
@@ -223,6 +226,12 @@ proptest! {
     #[test]
     fn a_plain_map_of_bytes_answers_like_real_files(calls in calls()) {
         prop_assert_eq!(difference(&calls, &Plain::default()), None);
+    }
+
+    #[test]
+    fn the_simulated_disk_answers_like_real_files(calls in calls(), profile in select(&Profile::ALL[..])) {
+        let disk = SimDisk::new(Disk::empty(profile), SimOptions::default());
+        prop_assert_eq!(difference(&calls, &*disk.storage()), None);
     }
 }
 

@@ -8,13 +8,12 @@ mod failure;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use beaver::wal::{Outcome, QueueOptions, Ticket, WalOptions};
 use beaver::controller::Dispatched;
 use beaver::store::{Checkpoint, CheckpointReport, WrittenCheckpoint};
+use beaver::wal::{Outcome, QueueOptions, Ticket, WalOptions};
 use beaver::{
-    Clock, Command, CommandError, Controller, ControllerOptions,
-    JobError, JobId,
-    JobQueue, JobSpec, Payload, RecoveryReport, Storage, StoreOptions,
+    Clock, Command, CommandError, Controller, ControllerOptions, JobError, JobId, JobQueue,
+    JobSpec, Payload, RecoveryReport, Storage, StoreOptions,
 };
 
 pub(crate) use border::{replay_after, replay_leniently, segment_epochs};

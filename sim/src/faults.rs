@@ -13,5 +13,5 @@ mod survival;
 pub use director::{Director, Source};
 pub use faulty_storage::{Faults, FaultyStorage};
 pub use rest::at_rest;
-pub use survival::{Survivors, choose_progress, device_kinds};
 pub(crate) use rest::rot;
+pub use survival::{Survivors, choose_progress, device_kinds};

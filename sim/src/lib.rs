@@ -5,10 +5,12 @@
 //! (the only loop), [`oracle`] (sees only what a client sees), report (a pure function of scenario, trace and verdict).
 
 mod client;
+pub mod diagnose;
 pub mod faults;
 mod guard;
 pub mod marks;
 pub mod oracle;
+pub mod report;
 pub mod result;
 pub mod run;
 pub mod scenario;

@@ -1,3 +1,9 @@
-//! The command `beaver`.
+//! The command `beaver`: runs scenarios, replays failures, and inspects logs.
 
-fn main() {}
+mod cli;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main()
+}

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 macro_rules! marks {
     ($($mark:ident $name:literal $says:literal;)*) => {
         /// A rare situation that a run reached.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
         pub enum Mark {
             $(#[doc = $says] #[serde(rename = $name)] $mark,)*
         }

@@ -216,7 +216,10 @@ pub fn invariant_name(invariant: u8) -> &'static str {
         "job rules",
         "determinism",
     ];
-    NAMES.get(usize::from(invariant)).copied().unwrap_or("unknown")
+    NAMES
+        .get(usize::from(invariant))
+        .copied()
+        .unwrap_or("unknown")
 }
 
 /// Adds results up in seed order, whatever the order in which they come.

@@ -8,11 +8,13 @@
 //! power cut are written out, and the run draws no random number. That is what a saved failure is.
 
 mod faults;
+mod impossible;
 mod script;
 mod seeds;
 mod workload;
 
 pub use faults::{Drawn, FaultKind, FaultRate, Phase, Target};
+pub use impossible::Impossible;
 pub use script::{CrashKind, Effect, Job, PlannedCrash, PlannedFault, Script, Step};
 pub use seeds::{ParseSeedsError, Seeds};
 pub use workload::{CommandKind, LogSettings, Range, Workload};
@@ -20,7 +22,7 @@ pub use workload::{CommandKind, LogSettings, Range, Workload};
 use serde::{Deserialize, Serialize};
 
 /// One scenario, as it stands in a file of `scenarios/`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Scenario {
     /// The short name; the file's stem where the file leaves it out.
@@ -65,7 +67,7 @@ macro_rules! profiles {
     ($($(#[$attribute:meta])* $profile:ident $name:literal $says:literal;)*) => {
         /// The crash profiles, by the names that files and the command line use.
         #[derive(
-            Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize,
+            Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
         )]
         pub enum Profile {
             $(#[doc = $says] $(#[$attribute])* #[serde(rename = $name)] $profile,)*
@@ -108,7 +110,7 @@ profiles! {
 /// How often the program under test is stopped, and how.
 ///
 /// Rates are chances in 1,000: `*_in_command_pm` for each command, `in_recovery_pm` for each recovery.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Crashes {
     /// Process killed at one of the storage calls of a command.
@@ -144,7 +146,7 @@ impl Default for Crashes {
 /// What must have happened at least once over all seeds of the scenario.
 ///
 /// Every fault kind in `faults` must fire without being named here.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Expect {
     /// Marks, by name: see [`Mark`](crate::marks::Mark).
@@ -153,7 +155,7 @@ pub struct Expect {
 }
 
 /// What a run may use up. Beyond it the run counts as without progress.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Budget {
     /// Storage calls of one run.

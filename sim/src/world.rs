@@ -24,8 +24,8 @@ use crate::oracle::judge::Finding;
 use crate::scenario::{CrashKind, Drawn, FaultRate, Scenario, Script, Step};
 use crate::stream::Stream;
 
-use crashes::CrashPlan;
 use crate::sightings::Sightings;
+use crashes::CrashPlan;
 use steps::Steps;
 
 /// Why a run ended early.

@@ -139,15 +139,24 @@ fn create_with(storage: &dyn Storage, name: &str, content: &[u8]) -> Box<dyn Sto
     file
 }
 
+/// Repeats a call for as long as it is interrupted, which means that it did nothing.
+fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}
+
 /// Writes all of `bytes`, in as many calls as the storage wants.
 #[track_caller]
 fn write(file: &dyn StorageFile, bytes: &[u8], offset: u64) {
     let mut done = 0;
     while done < bytes.len() {
-        match file.write_at(&bytes[done..], offset + done as u64) {
+        match uninterrupted(|| file.write_at(&bytes[done..], offset + done as u64)) {
             Ok(0) => panic!("`write_at` of some bytes writes at least one of them"),
             Ok(written) => done += written,
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => {
                 panic!("`write_at` writes to a file that is open for writing, but: {error}")
             }
@@ -166,10 +175,9 @@ fn read(file: &dyn StorageFile, offset: u64, len: usize) -> Vec<u8> {
     let mut bytes = vec![0x55; len];
     let mut done = 0;
     while done < len {
-        match file.read_at(&mut bytes[done..], offset + done as u64) {
+        match uninterrupted(|| file.read_at(&mut bytes[done..], offset + done as u64)) {
             Ok(0) => break,
             Ok(read) => done += read,
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => panic!("`read_at` reads from an open file, but: {error}"),
         }
     }
@@ -179,6 +187,18 @@ fn read(file: &dyn StorageFile, offset: u64, len: usize) -> Vec<u8> {
     );
     bytes.truncate(done);
     bytes
+}
+
+/// Checks that nothing can be read at `offset`, and that `buf` stays as it is.
+#[track_caller]
+fn reads_nothing(file: &dyn StorageFile, buf: &mut [u8], offset: u64, sentence: &str) {
+    let before = buf.to_vec();
+    let read = ok(uninterrupted(|| file.read_at(buf, offset)), sentence);
+    assert_eq!(read, 0, "{sentence}");
+    assert!(
+        buf == before,
+        "`read_at` leaves the rest of the buffer alone"
+    );
 }
 
 /// Checks the content of an open file: by its length, and by reading past its end.

@@ -8,7 +8,7 @@
 //! | --- | --- |
 //! | content is durable | `fdatasync` |
 //! | names are durable | `fsync` of the directory |
-//! | the directory is durable | each one that is made is synced in its parent before anything is put into it |
+//! | the directory is durable | each one that is made is synced in its parent before it is used |
 //! | one owner | `flock` on the file `LOCK`: it leaves with the process, however that ends |
 //! | nothing leaves the directory | names are checked, and symbolic links are not followed |
 //!
@@ -198,7 +198,7 @@ impl Storage for DiskStorage {
         self.check_writable()?;
         let file = open_at(&self.directory, LOCK_NAME, OFlags::RDWR | OFlags::CREATE)?;
         match file.try_lock() {
-            Ok(()) => Ok(Box::new(DiskLock { _file: file })),
+            Ok(()) => Ok(Box::new(DiskLock { file })),
             Err(TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
             Err(TryLockError::Error(error)) => Err(error),
         }
@@ -261,14 +261,22 @@ impl StorageFile for DiskFile {
     }
 }
 
-/// The lock lives as long as this file is open. It is closed on `exec`, so a child process does not
-/// keep it.
+/// The lock lives as long as this file is open in any process. It is closed on `exec`, so a program
+/// that is started does not keep it.
 #[derive(Debug)]
 struct DiskLock {
-    _file: File,
+    file: File,
 }
 
 impl StorageLock for DiskLock {}
+
+impl Drop for DiskLock {
+    fn drop(&mut self) {
+        // Closing alone would not give it back while a thread starts a process: until its `exec`,
+        // that has a copy of the file. If this fails, closing is what remains.
+        let _ = self.file.unlock();
+    }
+}
 
 fn refused(text: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::PermissionDenied, text)

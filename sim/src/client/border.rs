@@ -82,7 +82,10 @@ pub(crate) fn state(queue: &JobQueue) -> Model {
     }
     let ids = |(id, _): (&beaver::JobId, _)| id.as_str().to_owned();
     model.waiting = queue.pending().map(ids).collect();
-    model.dead = queue.dead_letters().map(|(id, _)| id.as_str().to_owned()).collect();
+    model.dead = queue
+        .dead_letters()
+        .map(|(id, _)| id.as_str().to_owned())
+        .collect();
     model
 }
 

@@ -110,11 +110,13 @@ pub(crate) fn effect(kind: FaultKind, call: &Call<'_>, stream: &mut Stream) -> E
         K::MisplacedWrite => Fault::MisdirectedWrite {
             offset: misplaced(call, stream),
         },
-        K::InterruptedRead | K::InterruptedWrite => error(Failure::Interrupted, sim::Effect::Nothing),
-        K::WriteError => io(sim::Effect::Bytes(stream.draw(0, call.len))),
-        K::FullAtWrite if call.op == Op::WriteAt => {
-            full(sim::Effect::Bytes(stream.draw(0, call.len.saturating_sub(1))))
+        K::InterruptedRead | K::InterruptedWrite => {
+            error(Failure::Interrupted, sim::Effect::Nothing)
         }
+        K::WriteError => io(sim::Effect::Bytes(stream.draw(0, call.len))),
+        K::FullAtWrite if call.op == Op::WriteAt => full(sim::Effect::Bytes(
+            stream.draw(0, call.len.saturating_sub(1)),
+        )),
         K::FullAtWrite | K::FullAtCreate | K::FullAtRename => full(sim::Effect::Nothing),
         K::CreateErrorDone | K::RenameErrorDone | K::RemoveErrorDone | K::SetLenErrorDone => {
             io(sim::Effect::Everything)

@@ -66,17 +66,17 @@ fn take_place(faults: &Faults, fault: &PlannedFault) -> bool {
     happened
 }
 
-fn effect(
-    rate: &FaultRate,
-    live: &Image,
-    earlier: &Files,
-    stream: &mut Stream,
-) -> Option<Effect> {
+fn effect(rate: &FaultRate, live: &Image, earlier: &Files, stream: &mut Stream) -> Option<Effect> {
     let damage = match rate.kind {
         FaultKind::LockHeld => return Some(Effect::LockHeld),
         FaultKind::ReadOnly => return Some(Effect::ReadOnly),
         FaultKind::StrayFile => {
-            const NAMES: [&str; 4] = ["notes.txt", "wal-7.jsonl", "wal-0000000001.jsonl.bak", "core"];
+            const NAMES: [&str; 4] = [
+                "notes.txt",
+                "wal-7.jsonl",
+                "wal-0000000001.jsonl.bak",
+                "core",
+            ];
             Event::Stray {
                 file: (*stream.pick(&NAMES)).to_owned(),
                 bytes: b"not a log\n".to_vec(),
@@ -100,7 +100,12 @@ fn effect(
 }
 
 /// Damage to a file of the store. `None` if there is no file for it.
-pub(crate) fn rot(rate: &FaultRate, live: &Image, earlier: &Files, stream: &mut Stream) -> Option<Event> {
+pub(crate) fn rot(
+    rate: &FaultRate,
+    live: &Image,
+    earlier: &Files,
+    stream: &mut Stream,
+) -> Option<Event> {
     let newest = live.names().filter_map(segment_epoch).max();
     let files: Vec<(String, u64)> = live
         .names()

@@ -127,7 +127,10 @@ fn corner(decisions: &[Decision], stream: &mut Stream) -> Vec<u32> {
         4 => index == one,
         5 => matches!(about, About::Name { .. } | About::Metadata),
         6 => !matches!(about, About::Name { .. } | About::Metadata),
-        7 => matches!(about, About::Size { .. } | About::Name { .. } | About::Metadata),
+        7 => matches!(
+            about,
+            About::Size { .. } | About::Name { .. } | About::Metadata
+        ),
         8 => matches!(about, About::Page { page, .. } if page % 2 == 0),
         _ => index <= one,
     };

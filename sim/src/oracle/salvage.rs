@@ -42,7 +42,11 @@ pub fn judge(
                 Some(want) => missing.push(want),
                 None => {
                     let found = format!("{} at {}", entry.record, entry.place);
-                    return Err(Finding::new(8, "only events of the history, in order", found));
+                    return Err(Finding::new(
+                        8,
+                        "only events of the history, in order",
+                        found,
+                    ));
                 }
             }
         };
@@ -51,7 +55,10 @@ pub fn judge(
             return Err(Finding::new(8, expected, entry.record.to_string()));
         }
         if let Some(torn) = missing.iter().find(|gone| gone.group == known.group) {
-            let expected = format!("the append of {} and {} whole or not at all", torn.place, known.place);
+            let expected = format!(
+                "the append of {} and {} whole or not at all",
+                torn.place, known.place
+            );
             return Err(Finding::new(8, expected, format!("{} alone", known.place)));
         }
     }

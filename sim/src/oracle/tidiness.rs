@@ -17,8 +17,14 @@ pub fn after_recovery(names: &[&str], used: Option<Place>, strays: &[String]) ->
         let expected = "only files of the store, or foreign ones that are reported";
         return Some(Finding::new(11, expected, format!("{name}, not reported")));
     }
-    let mut segments: Vec<u64> = names.iter().filter_map(|name| segment_epoch(name)).collect();
-    let mut snapshots: Vec<u64> = names.iter().filter_map(|name| snapshot_epoch(name)).collect();
+    let mut segments: Vec<u64> = names
+        .iter()
+        .filter_map(|name| segment_epoch(name))
+        .collect();
+    let mut snapshots: Vec<u64> = names
+        .iter()
+        .filter_map(|name| snapshot_epoch(name))
+        .collect();
     segments.sort_unstable();
     snapshots.sort_unstable();
     if let Some(gap) = segments.windows(2).find(|pair| pair[0] + 1 != pair[1]) {
@@ -50,7 +56,10 @@ pub fn after_recovery(names: &[&str], used: Option<Place>, strays: &[String]) ->
 #[must_use]
 pub fn after_checkpoint(names: &[&str], keep: u32) -> Option<Finding> {
     let segments = names.iter().filter_map(|name| segment_epoch(name));
-    let snapshots: Vec<u64> = names.iter().filter_map(|name| snapshot_epoch(name)).collect();
+    let snapshots: Vec<u64> = names
+        .iter()
+        .filter_map(|name| snapshot_epoch(name))
+        .collect();
     let most = keep as usize + 1;
     let oldest = snapshots.iter().min().copied().unwrap_or(0);
     // With fewer snapshots than are kept, the log back to its start is the fall-back.
@@ -70,7 +79,10 @@ pub fn accepted(files: &Files) -> Files {
         .iter()
         .filter(|(name, _)| segment_epoch(name).is_some() || snapshot_epoch(name).is_some());
     ours.map(|(name, bytes)| {
-        let free = bytes.iter().rev().take_while(|byte| matches!(byte, b'\n' | 0));
+        let free = bytes
+            .iter()
+            .rev()
+            .take_while(|byte| matches!(byte, b'\n' | 0));
         let end = bytes.len() - free.count();
         (name.clone(), bytes[..end].to_vec())
     })
@@ -119,7 +131,10 @@ mod tests {
         let used = Some(Place { epoch: 2, seq: 9 });
         let check = |names: &[&str]| after_recovery(names, used, &[]).map(|f| f.invariant);
         assert_eq!(check(&[SNAPSHOT_2, SEGMENT_3, "x.tmp"]), Some(11));
-        assert_eq!(check(&[SNAPSHOT_2, "wal-0000000001.jsonl", SEGMENT_3]), Some(9));
+        assert_eq!(
+            check(&[SNAPSHOT_2, "wal-0000000001.jsonl", SEGMENT_3]),
+            Some(9)
+        );
         assert_eq!(check(&[SEGMENT_2, SEGMENT_3]), Some(7));
         let older = "snapshot-0000000001.json";
         let first = "wal-0000000001.jsonl";

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 macro_rules! fault_kinds {
     ($($kind:ident $name:literal $moment:ident $does:literal;)*) => {
         /// One kind of fault; CRASH_MODEL sections 5 and 6.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
         pub enum FaultKind {
             $(#[doc = $does] #[serde(rename = $name)] $kind,)*
         }
@@ -121,8 +121,8 @@ impl FaultKind {
     #[must_use]
     pub const fn damages(self) -> bool {
         use FaultKind::{
-            BitFlip, LyingSync, MisplacedWrite, OldCopy, ShornSector, Truncation,
-            UnreadableSector, ZeroedSector,
+            BitFlip, LyingSync, MisplacedWrite, OldCopy, ShornSector, Truncation, UnreadableSector,
+            ZeroedSector,
         };
         matches!(
             self,
@@ -145,7 +145,19 @@ impl fmt::Display for FaultKind {
 }
 
 /// Which files a fault may hit, by the role that their names show.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Target {
     /// Any file.
@@ -164,7 +176,19 @@ pub enum Target {
 }
 
 /// During which part of a run a fault may fire.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Phase {
     /// At any time.
@@ -177,7 +201,7 @@ pub enum Phase {
 }
 
 /// A fault kind that is switched on, and how often it fires.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FaultRate {
     /// What goes wrong.

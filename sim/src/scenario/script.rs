@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::faults::{Drawn, FaultKind};
 
 /// Everything that chance decided in a run.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Script {
     /// The commands, in order.
@@ -20,7 +20,7 @@ pub struct Script {
 }
 
 /// One job to enqueue.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Job {
     /// Its id.
@@ -34,7 +34,7 @@ pub struct Job {
 }
 
 /// One command of the workload.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Step {
     /// Enqueue these jobs, all or none.
@@ -83,6 +83,7 @@ pub enum Step {
     PowerCut {
         /// What survives; nothing that is pending where it is left out.
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(with = "Option<serde_json::Value>")]
         image: Option<sim::Choice>,
     },
     /// Let a second process try to open the directory.
@@ -93,12 +94,13 @@ pub enum Step {
     Lenient {
         /// The damage; drawn when the command runs where it is left out.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        #[schemars(with = "Vec<serde_json::Value>")]
         damage: Vec<sim::Event>,
     },
 }
 
 /// A fault at a storage call, or between two processes just before one.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PlannedFault {
     /// The number of the call, counted over the whole run from 1. Damage at rest happens before it.
@@ -110,15 +112,15 @@ pub struct PlannedFault {
 }
 
 /// What the disk does when a fault fires.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Effect {
     /// The call itself goes wrong.
-    Call(sim::Fault),
+    Call(#[schemars(with = "serde_json::Value")] sim::Fault),
     /// Something happens beside the call.
-    Event(sim::Event),
+    Event(#[schemars(with = "serde_json::Value")] sim::Event),
     /// From here on there is only so much room; none given: as much as anybody wants.
-    Space(Option<sim::Space>),
+    Space(#[schemars(with = "Option<serde_json::Value>")] Option<sim::Space>),
     /// Another process holds the lock until the first attempt to open has failed.
     LockHeld,
     /// From here on every change is refused, until the process ends or the file system is mounted again.
@@ -138,7 +140,9 @@ impl PlannedFault {
 }
 
 /// How a process ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum CrashKind {
     /// The process is killed; the system goes on.
@@ -148,17 +152,20 @@ pub enum CrashKind {
 }
 
 /// A crash at a storage call.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PlannedCrash {
     /// The call, counted over the whole run from 1, and where in it.
+    #[schemars(with = "serde_json::Value")]
     pub at: sim::CrashPoint,
     /// How the process ends.
     pub kind: CrashKind,
     /// How far a call that is killed inside gets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<serde_json::Value>")]
     pub progress: Option<sim::Progress>,
     /// What survives a power cut; nothing that is pending where it is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<serde_json::Value>")]
     pub image: Option<sim::Choice>,
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 /// A closed range of integers, written `[least, most]`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(try_from = "[u64; 2]", into = "[u64; 2]")]
 pub struct Range {
     /// The least value.
@@ -42,7 +42,9 @@ impl From<Range> for [u64; 2] {
 }
 
 /// The sorts of command that a workload can draw.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum CommandKind {
     /// One job.
@@ -80,12 +82,13 @@ pub enum CommandKind {
 }
 
 /// What the program under test is told to do.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Workload {
     /// How many commands a run has.
     pub commands: u32,
     /// How often each command is drawn, relative to the others. A command that is not named is not drawn.
+    #[schemars(schema_with = "weights_schema")]
     pub weights: BTreeMap<CommandKind, u32>,
     /// How many different job ids there are; a small number makes duplicates and refusals.
     pub jobs: u32,
@@ -101,6 +104,13 @@ pub struct Workload {
     pub timeout_ms: Range,
     /// Time that passes in one `tick`, in milliseconds.
     pub tick_ms: Range,
+}
+
+/// Weights by the names of the commands: the schema of a map says nothing about its keys by itself.
+fn weights_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    let names = generator.subschema_for::<CommandKind>();
+    let weight = generator.subschema_for::<u32>();
+    schemars::json_schema!({"type": "object", "propertyNames": names, "additionalProperties": weight})
 }
 
 impl Default for Workload {
@@ -134,7 +144,7 @@ impl Default for Workload {
 }
 
 /// How the log under test is set up. Zero stands for the library's default where that makes sense.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LogSettings {
     /// Bytes of space preallocated ahead; 0 for none.

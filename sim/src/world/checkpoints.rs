@@ -114,7 +114,8 @@ impl World<'_> {
             Err(failure) => failure,
         };
         let call = self.faults.disk().calls();
-        self.seen.line(call, format_args!("  failed: {}", failure.text));
+        self.seen
+            .line(call, format_args!("  failed: {}", failure.text));
         let excused = self.faults.director().excuses() > excuses;
         if !excused && !(self.poisoned && failure.grave == Grave::Poisoned) {
             let expected = "the checkpoint to succeed: no fault was injected";

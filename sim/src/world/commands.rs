@@ -83,9 +83,9 @@ impl World<'_> {
             return self.start();
         }
         let excused = self.faults.director().excuses() > excuses;
-        let durable = answers.iter().filter(|(answer, place)| {
-            matches!(answer, Answer::Done(_)) && place.is_some()
-        });
+        let durable = answers
+            .iter()
+            .filter(|(answer, place)| matches!(answer, Answer::Done(_)) && place.is_some());
         self.seen.mark_if(durable.count() > 1, Mark::GroupCommit);
         for ((step, expected), (answer, place)) in steps.iter().zip(expected).zip(answers) {
             self.say_answer(&answer);
@@ -110,9 +110,7 @@ impl World<'_> {
                 self.mark_refused(expected);
                 Ok(())
             }
-            (Ok(records), Answer::Failed(failure)) => {
-                self.failed(step, records, &failure, excused)
-            }
+            (Ok(records), Answer::Failed(failure)) => self.failed(step, records, &failure, excused),
             // A refusal needs no log: a store that is poisoned may say so instead.
             (Err(_), Answer::Failed(failure)) if failure.grave == Grave::Poisoned => Ok(()),
             (expected, found) => {
@@ -236,9 +234,12 @@ impl World<'_> {
         match answer {
             Answer::Done(Some(id)) => self.seen.line(call, format_args!("  ok: {id}")),
             Answer::Done(None) => self.seen.line(call, format_args!("  ok")),
-            Answer::Refused(refusal) => self.seen.line(call, format_args!("  refused: {refusal:?}")),
+            Answer::Refused(refusal) => {
+                self.seen.line(call, format_args!("  refused: {refusal:?}"))
+            }
             Answer::Failed(failure) => {
-                self.seen.line(call, format_args!("  failed: {}", failure.text));
+                self.seen
+                    .line(call, format_args!("  failed: {}", failure.text));
             }
         }
     }
@@ -255,10 +256,17 @@ pub(super) enum Ended {
 
 /// Invariant 12 on a state alone: every job stands in exactly one place, and no attempt is above the limit.
 fn check_counts(state: &Model) -> Result<(), Finding> {
-    let over = state.jobs.iter().find(|job| job.attempts > job.max_attempts);
+    let over = state
+        .jobs
+        .iter()
+        .find(|job| job.attempts > job.max_attempts);
     if let Some(job) = over {
         let expected = format!("at most {} attempts of {}", job.max_attempts, job.id);
-        return Err(Finding::new(12, expected, format!("{} attempts", job.attempts)));
+        return Err(Finding::new(
+            12,
+            expected,
+            format!("{} attempts", job.attempts),
+        ));
     }
     let mut ids: Vec<&String> = state.jobs.iter().map(|job| &job.id).collect();
     ids.sort();

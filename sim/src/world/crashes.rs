@@ -229,8 +229,10 @@ impl World<'_> {
         self.seen.line(call, format_args!("{words}"));
         self.seen.crash_point = Some(words);
         let inside = at.moment == Moment::Inside;
-        self.seen.mark_if(inside && op == Some(Op::SyncData), Mark::CrashInSync);
-        self.seen.mark_if(inside && op == Some(Op::WriteAt), Mark::CrashInWrite);
+        self.seen
+            .mark_if(inside && op == Some(Op::SyncData), Mark::CrashInSync);
+        self.seen
+            .mark_if(inside && op == Some(Op::WriteAt), Mark::CrashInWrite);
         let checkpoint = activity == Activity::Checkpoint;
         self.seen.mark_if(checkpoint, Mark::CrashInCheckpoint);
         self.mark_pending_names(op, at.moment);
@@ -252,7 +254,8 @@ impl World<'_> {
         let created = ops.contains(&Op::Create) && !(op == Some(Op::Create) && !done);
         let removed = ops.contains(&Op::Remove) && !(op == Some(Op::Remove) && !done);
         self.seen.mark_if(renamed, Mark::CrashRenameDirSync);
-        self.seen.mark_if(created && !renamed, Mark::CrashCreateDirSync);
+        self.seen
+            .mark_if(created && !renamed, Mark::CrashCreateDirSync);
         self.seen.mark_if(removed, Mark::CrashBetweenPrunes);
     }
 }

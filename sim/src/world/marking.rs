@@ -62,7 +62,8 @@ impl World<'_> {
             .mark_if(wrong > self.wrong_reads, Mark::WrongReadSurvived);
         self.wrong_reads = wrong;
         self.seen.mark_if(dropped, Mark::CacheDropped);
-        let cut_after_kill = self.killed_then_opened && self.last_crash == Some(CrashKind::PowerCut);
+        let cut_after_kill =
+            self.killed_then_opened && self.last_crash == Some(CrashKind::PowerCut);
         self.seen.mark_if(cut_after_kill, Mark::KillThenPowerCut);
         self.killed_then_opened = self.last_crash == Some(CrashKind::Kill);
     }
@@ -71,7 +72,11 @@ impl World<'_> {
     pub(super) fn mark_refusal(&mut self, file: Option<&str>) {
         self.seen.mark(Mark::CorruptionRefused);
         let Some(name) = file else { return };
-        let newest = self.files().keys().filter_map(|name| segment_epoch(name)).max();
+        let newest = self
+            .files()
+            .keys()
+            .filter_map(|name| segment_epoch(name))
+            .max();
         let segment = segment_epoch(name);
         self.seen
             .mark_if(snapshot_epoch(name).is_some(), Mark::SnapshotRefused);

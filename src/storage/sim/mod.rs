@@ -3,6 +3,7 @@
 mod calls;
 mod choice;
 mod content;
+mod corner;
 mod crash;
 mod disk;
 mod event;
@@ -21,11 +22,13 @@ mod page;
 mod profile;
 mod space;
 mod storage;
+mod survival;
 mod trace;
 
 pub use choice::{
     About, Choice, Decision, DeviceExtra, DevicePoint, Fill, NameOutcome, Tear, TearPoint,
 };
+pub use corner::Corner;
 pub use crash::{Crash, CrashPoint, Moment, Op, Progress};
 pub use disk::{Change, Disk};
 pub use event::Event;
@@ -42,4 +45,5 @@ pub use page::{PAGE_SIZE, SECTOR_SIZE};
 pub use profile::{Profile, UnknownProfile};
 pub use space::ImageSpace;
 pub use storage::SimStorage;
+pub use survival::{Fate, Survival, What};
 pub use trace::{TraceMode, TraceRecord};

@@ -99,6 +99,10 @@ impl ImageSpace {
         self.profile
     }
 
+    pub(super) fn base(&self) -> &Directory {
+        &self.base
+    }
+
     fn journal(&self) -> Vec<Metadata> {
         let names = self
             .records

@@ -1,0 +1,256 @@
+//! The command line as `clap` reads it: names, flags and the help that teaches them. No behaviour.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use beaver::Position;
+use beaver_sim::scenario::Seeds;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use super::exit;
+use super::seed::Seed;
+
+const EXAMPLES: &str = "\
+Examples:
+  beaver                                       every scenario in scenarios/, over its own seeds
+  beaver run torn_tail --seed 7                one run; the same seed gives the same run, always
+  beaver run --seeds 0..100000 --fs alice      more seeds, and a worse disk
+  beaver run --format json | jq .verdict       for a program
+  beaver replay failures/torn_tail-7.json      a saved failure again, call by call
+  beaver images 'f=A; create t; write t 0 B; sync t; rename t f'
+                                               what may a power cut leave?
+  beaver wal validate /var/lib/queue           is my log whole?
+";
+
+/// Crashes a write-ahead log everywhere, recovers it, and checks that no promise was broken.
+///
+/// Without a command, `beaver` runs every scenario in scenarios/.
+#[derive(Debug, Parser)]
+#[command(
+    name = "beaver",
+    version,
+    args_conflicts_with_subcommands = true,
+    after_help = format!("{EXAMPLES}\n{}", exit::HELP),
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    #[command(flatten)]
+    pub(crate) run: RunOptions,
+}
+
+/// What `beaver` can be asked to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run scenarios: seeded random workloads, faults and crashes, judged after every recovery
+    Run(RunArgs),
+    /// Run a saved failure again, call by call, from data alone: no random numbers
+    Replay(ReplayArgs),
+    /// List every image of the files that a power cut may leave after a history
+    Images(ImagesArgs),
+    /// Inspect and repair logs on real disks; what changes anything writes a copy
+    Wal {
+        #[command(subcommand)]
+        command: WalCommand,
+    },
+    /// List the faults that can be injected
+    Faults(ListArgs),
+    /// List the crash profiles
+    Profiles(ListArgs),
+    /// Print the JSON schema of a scenario file
+    Schema,
+    /// One side of `run --check-determinism`: prints a line for each seed
+    #[command(hide = true)]
+    Trace(TraceArgs),
+}
+
+/// How results are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    #[default]
+    Text,
+    /// For programs: standard output has JSON and nothing else
+    Json,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = exit::HELP)]
+pub(crate) struct RunArgs {
+    /// Scenario files, directories of them, or names in scenarios/ [default: all in scenarios/]
+    #[arg(value_name = "SCENARIO")]
+    pub(crate) scenarios: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) options: RunOptions,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct RunOptions {
+    /// Run this seed only, decimal or 0x… [fallback: the environment variable BEAVER_SEED]
+    #[arg(long, value_name = "N", conflicts_with = "seeds")]
+    pub(crate) seed: Option<Seed>,
+    /// Run these seeds, B excluded, in place of the scenario's own
+    #[arg(long, value_name = "A..B")]
+    pub(crate) seeds: Option<Seeds>,
+    /// Seeds that run at the same time; the result does not depend on it [default: all cores]
+    #[arg(long, value_name = "N")]
+    pub(crate) jobs: Option<NonZeroUsize>,
+    /// The crash profile, in place of the scenario's own; `beaver profiles` lists them
+    #[arg(long, value_name = "PROFILE")]
+    pub(crate) fs: Option<String>,
+    /// How results are written
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+    /// Where failures are saved
+    #[arg(long, value_name = "DIR", default_value = "failures")]
+    pub(crate) out: PathBuf,
+    /// Run each seed in two processes and show the first storage call where they differ
+    #[arg(long)]
+    pub(crate) check_determinism: bool,
+    /// The program of the second process: another build of beaver [default: this one]
+    #[arg(
+        long,
+        value_name = "PROGRAM",
+        hide = true,
+        requires = "check_determinism"
+    )]
+    pub(crate) second: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReplayArgs {
+    /// A file that `beaver run` saved
+    pub(crate) file: PathBuf,
+    /// How the result is written
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+const IMAGES_HELP: &str = "\
+A history is a list of steps separated by `;`. First the files that are there and durable, then calls:
+  f=AB             file f has two pages, A and B (a letter is a page of 4096 bytes, 0 is zeros)
+  f=\"\"             file f is empty
+  create f         remove f         rename a b
+  write f 1 BC     pages B and C at page 1
+  set_len f 2      two pages long
+  sync f           sync_dir
+
+Examples:
+  beaver images 'create f; write f 0 AB; sync f'
+  beaver images --fs linux-ordered 'f=A; create t; write t 0 B; sync t; rename t f'
+  beaver images --file vectors.jsonl --format json";
+
+#[derive(Debug, Args)]
+#[command(after_help = IMAGES_HELP)]
+pub(crate) struct ImagesArgs {
+    /// The history
+    #[arg(required_unless_present = "file", conflicts_with = "file")]
+    pub(crate) history: Option<String>,
+    /// The crash profile [default: posix; with --format json: all five]
+    #[arg(long, value_name = "PROFILE")]
+    pub(crate) fs: Option<String>,
+    /// Histories from a file of JSON lines with `files` and `steps`, like vectors.jsonl
+    #[arg(long, value_name = "F")]
+    pub(crate) file: Option<PathBuf>,
+    /// How the images are written
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+/// Tools for logs on real disks. They take no lock and change nothing in DIR.
+#[derive(Debug, Subcommand)]
+pub(crate) enum WalCommand {
+    /// Count events by type, bytes, positions and damage
+    Stats(LogArgs),
+    /// Check every byte and list all problems, not only the first; exit 1 if there is one
+    Validate(LogArgs),
+    /// Print every event with its position
+    Dump(LogArgs),
+    /// Write what survived of a damaged log into a new directory; exit 1 if events were lost
+    Repair {
+        /// The log
+        dir: PathBuf,
+        /// A directory that is empty or not there yet
+        out: PathBuf,
+    },
+    /// Write a copy of the log that ends at a position
+    Truncate {
+        /// The log
+        dir: PathBuf,
+        /// The last event to keep
+        #[arg(value_name = "EPOCH:SEQ")]
+        position: Position,
+        /// A directory that is empty or not there yet
+        out: PathBuf,
+    },
+    /// List the differences between two logs; exit 1 if there is one
+    Compare {
+        /// One log
+        a: PathBuf,
+        /// The other
+        b: PathBuf,
+        /// How the differences are written
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LogArgs {
+    /// The directory of the log
+    pub(crate) dir: PathBuf,
+    /// How the result is written
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    /// How the list is written
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+/// One side of the determinism check.
+#[derive(Debug, Args)]
+pub(crate) struct TraceArgs {
+    /// The scenario
+    pub(crate) scenario: PathBuf,
+    /// The seeds
+    #[arg(long, value_name = "A..B")]
+    pub(crate) seeds: Seeds,
+    /// The crash profile, in place of the scenario's own
+    #[arg(long, value_name = "PROFILE")]
+    pub(crate) fs: Option<String>,
+    /// Seeds that run at the same time
+    #[arg(long, value_name = "N")]
+    pub(crate) jobs: Option<NonZeroUsize>,
+    /// Print a line for each seed, one after the other
+    #[arg(long)]
+    pub(crate) each: bool,
+    /// From the last seed to the first: what one run leaves behind for the next would show
+    #[arg(long)]
+    pub(crate) backwards: bool,
+    /// Print every storage call of this seed instead, and stop after it
+    #[arg(long, value_name = "N")]
+    pub(crate) calls_of: Option<u64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn flags_of_run_work_without_its_name() {
+        let cli = Cli::try_parse_from(["beaver", "--seed", "0x10"]).unwrap();
+        assert!(cli.command.is_none());
+        assert_eq!(cli.run.seed, Some(Seed(16)));
+    }
+}

@@ -1,0 +1,104 @@
+//! What stands under the verdict table: losses, what was never reached, what failed, and the command that shows it again.
+
+use std::path::{Path, PathBuf};
+
+use beaver_sim::report::{Failure, ScenarioReport};
+
+use super::output::Output;
+
+/// How many failures of one scenario are printed in full; all that are kept are saved.
+const PRINTED_FAILURES: usize = 3;
+
+/// Prints what was found, worst last, so that it stands where the reader is.
+pub(crate) fn print(reports: &[ScenarioReport], interrupted: bool, out: &mut Output) {
+    let lost: u64 = reports
+        .iter()
+        .map(|report| report.result.counts.events_lost)
+        .sum();
+    if lost > 0 {
+        out.line(format_args!(
+            "\n{lost} acknowledged events lost to injected damage that left no proof of them (invariant 8 allows it)"
+        ));
+    }
+    for report in reports {
+        print_missed(report, out);
+    }
+    for report in reports {
+        print_failures(report, out);
+        if let Some(disagreement) = &report.disagreement {
+            out.line(format_args!("\n{}: {disagreement}", report.result.name));
+        }
+    }
+    if interrupted {
+        out.line("\nstopped by Ctrl-C: the figures are those of the runs that were done");
+    }
+}
+
+fn print_missed(report: &ScenarioReport, out: &mut Output) {
+    let judged = if report.gated && !report.result.cancelled {
+        ""
+    } else {
+        " (not judged)"
+    };
+    for missed in report.missed() {
+        out.line(format_args!("\n{}: {missed}{judged}", report.result.name));
+    }
+}
+
+fn print_failures(report: &ScenarioReport, out: &mut Output) {
+    let name = &report.result.name;
+    for (run, file) in report.failures().take(PRINTED_FAILURES) {
+        let failure = Failure {
+            scenario: name,
+            run,
+            profile: report.profile,
+            replay: Some(replay_command(report, run.seed, file.map(PathBuf::as_path))),
+        };
+        out.write(format_args!("\n{failure}"));
+    }
+    let printed = report.result.failures.len().min(PRINTED_FAILURES) as u64;
+    let others = report.result.failed_runs.saturating_sub(printed);
+    if others > 0 {
+        let first = report.result.failures.len();
+        out.line(format_args!(
+            "\n{name}: {others} more runs failed; the first {first} are saved"
+        ));
+    }
+}
+
+/// The command that shows a failure again, with this program named as it was called: from its file, or from its seed where it
+/// could not be saved.
+fn replay_command(report: &ScenarioReport, seed: u64, file: Option<&Path>) -> String {
+    let program = std::env::args()
+        .next()
+        .unwrap_or_else(|| "beaver".to_owned());
+    let program = quoted(&program);
+    match file {
+        Some(file) => format!("{program} replay {}", quoted(&file.display().to_string())),
+        None => {
+            let (name, profile) = (quoted(&report.result.name), report.profile.name());
+            format!("{program} run {name} --seed {seed} --fs {profile}")
+        }
+    }
+}
+
+/// `text` as one word of a shell.
+fn quoted(text: &str) -> String {
+    let plain = |letter: char| letter.is_alphanumeric() || "/._-+:=@".contains(letter);
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_with_blanks_are_quoted() {
+        assert_eq!(quoted("failures/a-7.json"), "failures/a-7.json");
+        assert_eq!(quoted("it's here"), r"'it'\''s here'");
+    }
+}

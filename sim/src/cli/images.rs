@@ -1,0 +1,159 @@
+//! `beaver images`: every image that a power cut may leave after a history, one a line.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use beaver::storage::sim::Profile;
+use beaver::storage::sim::notation::History;
+use serde::{Deserialize, Serialize};
+
+use super::args::{Format, ImagesArgs};
+use super::exit::{Exit, Failure};
+use super::output::Output;
+use super::scenario_files;
+
+/// The profiles that are shown when none was asked for: those without device faults, which images never show.
+const SHOWN: [Profile; 5] = [
+    Profile::Strict,
+    Profile::LinuxOrdered,
+    Profile::BtrfsLike,
+    Profile::Posix,
+    Profile::Alice,
+];
+
+/// The most combinations of surviving records that are walked through for one history and profile.
+const MOST_COMBINATIONS: u64 = 20_000_000;
+
+/// A history as it stands on the command line or in a file.
+#[derive(Debug, Deserialize)]
+struct Written {
+    #[serde(default)]
+    files: BTreeMap<String, String>,
+    steps: Steps,
+}
+
+/// The steps of a history: a list, or one string with `;` between them.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Steps {
+    List(Vec<String>),
+    Text(String),
+}
+
+/// A history and its images, as programs read them.
+#[derive(Debug, Serialize)]
+struct Answer<'h> {
+    files: &'h BTreeMap<String, String>,
+    steps: Vec<&'h str>,
+    images: BTreeMap<&'static str, Vec<String>>,
+}
+
+/// A history, and where it was read if not on the command line.
+struct Request {
+    origin: Option<String>,
+    history: History,
+}
+
+pub(crate) fn images(args: &ImagesArgs, out: &mut Output) -> Result<Exit, Failure> {
+    let asked = args.fs.as_deref().map(profile).transpose()?;
+    let profiles = match (asked, args.format) {
+        (Some(profile), _) => vec![profile],
+        (None, Format::Text) => vec![Profile::Posix],
+        (None, Format::Json) => SHOWN.to_vec(),
+    };
+    let requests = match &args.file {
+        Some(file) => from_file(file)?,
+        None => {
+            let text = args.history.as_deref().unwrap_or_default();
+            let history = History::parse(text).map_err(Failure::new)?;
+            vec![Request {
+                origin: None,
+                history,
+            }]
+        }
+    };
+    for request in &requests {
+        if out.is_gone() {
+            break;
+        }
+        let images = request.images(&profiles)?;
+        match args.format {
+            Format::Json => print_json(&request.history, images, out)?,
+            Format::Text => print_text(request, &images, out),
+        }
+    }
+    Ok(Exit::Held)
+}
+
+/// The profile called `name`.
+fn profile(name: &str) -> Result<Profile, Failure> {
+    let known = scenario_files::profile(name)?;
+    known.name().parse().map_err(Failure::new)
+}
+
+/// The histories in a file of JSON lines; blank lines are skipped.
+fn from_file(path: &Path) -> Result<Vec<Request>, Failure> {
+    let text = std::fs::read_to_string(path).map_err(|error| Failure::at(path.display(), error))?;
+    let lines = text
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| !line.trim().is_empty());
+    lines
+        .map(|(at, line)| {
+            let origin = format!("{}:{}", path.display(), at + 1);
+            let history = from_line(line).map_err(|why| Failure::at(&origin, why))?;
+            Ok(Request {
+                origin: Some(origin),
+                history,
+            })
+        })
+        .collect()
+}
+
+fn from_line(line: &str) -> Result<History, String> {
+    let written: Written = serde_json::from_str(line).map_err(|error| error.to_string())?;
+    let steps = match written.steps {
+        Steps::List(steps) => steps,
+        Steps::Text(text) => vec![text],
+    };
+    History::from_parts(&written.files, &steps).map_err(|error| error.to_string())
+}
+
+impl Request {
+    fn images(&self, profiles: &[Profile]) -> Result<BTreeMap<&'static str, Vec<String>>, Failure> {
+        let of_profile = |profile: &Profile| {
+            let images = self.history.images(*profile, MOST_COMBINATIONS);
+            let images = images.map_err(|error| match &self.origin {
+                Some(origin) => Failure::at(origin, error),
+                None => Failure::new(error),
+            })?;
+            Ok((profile.name(), images))
+        };
+        profiles.iter().map(of_profile).collect()
+    }
+}
+
+fn print_json(
+    history: &History,
+    images: BTreeMap<&'static str, Vec<String>>,
+    out: &mut Output,
+) -> Result<(), Failure> {
+    let answer = Answer {
+        files: history.files(),
+        steps: history.steps().collect(),
+        images,
+    };
+    let json = serde_json::to_string(&answer)
+        .map_err(|error| Failure::at("the images cannot be written as JSON", error))?;
+    out.line(json);
+    Ok(())
+}
+
+/// One image a line; histories from a file have a line in front that names them.
+fn print_text(request: &Request, images: &BTreeMap<&'static str, Vec<String>>, out: &mut Output) {
+    if let Some(origin) = &request.origin {
+        let steps: Vec<&str> = request.history.steps().collect();
+        out.line(format_args!("# {origin}: {}", steps.join("; ")));
+    }
+    images.values().flatten().for_each(|image| out.line(image));
+}

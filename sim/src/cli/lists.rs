@@ -1,0 +1,71 @@
+//! `beaver faults` and `beaver profiles`: what can be asked for, one line each.
+
+use beaver_sim::scenario::{FaultKind, Profile};
+use serde::Serialize;
+
+use super::args::Format;
+use super::exit::{Exit, Failure};
+use super::output::Output;
+
+/// One line of a list.
+#[derive(Serialize)]
+struct Entry {
+    name: &'static str,
+    description: &'static str,
+    #[serde(flatten)]
+    more: Option<FaultFacts>,
+}
+
+/// What a fault's entry has beside its name and description.
+#[derive(Serialize)]
+struct FaultFacts {
+    /// Whether it damages acknowledged data, so that a refusal or a bounded loss is excused.
+    damages: bool,
+}
+
+pub(crate) fn faults(format: Format, out: &mut Output) -> Result<Exit, Failure> {
+    let entries = FaultKind::ALL.iter().map(|kind| Entry {
+        name: kind.name(),
+        description: kind.description(),
+        more: Some(FaultFacts {
+            damages: kind.damages(),
+        }),
+    });
+    print("faults", &entries.collect::<Vec<_>>(), format, out)
+}
+
+pub(crate) fn profiles(format: Format, out: &mut Output) -> Result<Exit, Failure> {
+    let entries = Profile::ALL.iter().map(|profile| Entry {
+        name: profile.name(),
+        description: profile.description(),
+        more: None,
+    });
+    print("profiles", &entries.collect::<Vec<_>>(), format, out)
+}
+
+fn print(
+    what: &'static str,
+    entries: &[Entry],
+    format: Format,
+    out: &mut Output,
+) -> Result<Exit, Failure> {
+    if format == Format::Json {
+        let document = std::collections::BTreeMap::from([(what, entries)]);
+        let json = serde_json::to_string_pretty(&document)
+            .map_err(|error| Failure::at("the list cannot be written as JSON", error))?;
+        out.line(json);
+        return Ok(Exit::Held);
+    }
+    let width = entries
+        .iter()
+        .map(|entry| entry.name.len())
+        .max()
+        .unwrap_or(0);
+    for entry in entries {
+        out.line(format_args!(
+            "{:<width$}  {}",
+            entry.name, entry.description
+        ));
+    }
+    Ok(Exit::Held)
+}

@@ -1,0 +1,84 @@
+//! Standard output of the commands: buffered, with colour only where it is wanted, and silent once its reader is gone.
+
+use std::fmt;
+use std::io::{self, Write};
+
+use anstream::AutoStream;
+use anstyle::Style;
+
+/// Where results go. When the reader has gone away (`beaver … | head`), what follows is dropped and the work goes on, so that
+/// the exit code still tells the verdict.
+pub(crate) struct Output {
+    stream: Box<dyn Write>,
+    gone: bool,
+    failed: Option<io::Error>,
+}
+
+impl Output {
+    /// The standard output. `anstream` takes out colours where it is no terminal or `NO_COLOR` is set.
+    pub(crate) fn standard() -> Self {
+        let choice = AutoStream::choice(&io::stdout());
+        Output::new(Box::new(AutoStream::new(io::stdout(), choice)))
+    }
+
+    /// The standard error, for what must not mix with JSON.
+    pub(crate) fn error() -> Self {
+        let choice = AutoStream::choice(&io::stderr());
+        Output::new(Box::new(AutoStream::new(io::stderr(), choice)))
+    }
+
+    fn new(stream: Box<dyn Write>) -> Self {
+        Output {
+            stream: Box::new(io::BufWriter::with_capacity(1 << 16, stream)),
+            gone: false,
+            failed: None,
+        }
+    }
+
+    /// Writes `text` and ends the line.
+    pub(crate) fn line(&mut self, text: impl fmt::Display) {
+        self.write(format_args!("{text}\n"));
+    }
+
+    /// Writes `text` as it is.
+    pub(crate) fn write(&mut self, text: impl fmt::Display) {
+        if self.gone {
+            return;
+        }
+        if let Err(error) = write!(self.stream, "{text}") {
+            self.close(error);
+        }
+    }
+
+    /// Shows everything written so far, before work that takes time.
+    pub(crate) fn flush(&mut self) {
+        if !self.gone
+            && let Err(error) = self.stream.flush()
+        {
+            self.close(error);
+        }
+    }
+
+    /// Whether nobody reads any more, so that long output can be cut short.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.gone
+    }
+
+    /// Flushes, and says whether anything was lost for another reason than that the reader went away.
+    pub(crate) fn finish(mut self) -> io::Result<()> {
+        self.flush();
+        self.failed.map_or(Ok(()), Err)
+    }
+
+    fn close(&mut self, error: io::Error) {
+        self.gone = true;
+        if error.kind() != io::ErrorKind::BrokenPipe {
+            self.failed = Some(error);
+        }
+    }
+}
+
+/// `text` in `style`; the codes vanish where colour is not wanted.
+pub(crate) fn styled(style: Style, text: impl fmt::Display) -> String {
+    format!("{style}{text}{style:#}")
+}

@@ -1,0 +1,32 @@
+//! The progress bar: on standard error, on a terminal, and nowhere else.
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// Shows how many runs of one scenario are done, until it is dropped.
+pub(crate) struct Progress(ProgressBar);
+
+impl Progress {
+    /// A bar for `runs` runs of the scenario `name`, which is number `at` of `of`.
+    pub(crate) fn start(name: &str, at: usize, of: usize, runs: u64) -> Self {
+        // Hides itself where standard error is no terminal.
+        let bar = ProgressBar::with_draw_target(Some(runs), ProgressDrawTarget::stderr_with_hz(10));
+        let template = "{prefix} {msg}  {bar:30}  {pos}/{len} runs  {per_sec}  {eta} left";
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        bar.set_prefix(format!("[{at}/{of}]"));
+        bar.set_message(name.to_owned());
+        Progress(bar)
+    }
+
+    /// Says that `runs` runs are done.
+    pub(crate) fn done(&self, runs: u64) {
+        self.0.set_position(runs);
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}

@@ -1,0 +1,209 @@
+//! `beaver run`: every scenario over its seeds, a row for each as it ends, then what failed and how to see it again.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anstyle::{AnsiColor, Style};
+use beaver_sim::report::{Disagreement, Document, ScenarioReport, Table, Verdict};
+use beaver_sim::run::{run_scenario, saved_failure};
+use beaver_sim::scenario::Scenario;
+
+use super::args::{Format, RunArgs};
+use super::determinism;
+use super::exit::{Exit, Failure};
+use super::findings;
+use super::interrupt;
+use super::output::{Output, styled};
+use super::progress::Progress;
+use super::run_plan::RunPlan;
+use super::scenario_files::ScenarioFile;
+use super::stopwatch::Stopwatch;
+
+pub(crate) fn run(args: &RunArgs, out: &mut Output) -> Result<Exit, Failure> {
+    let stop = interrupt::flag()?;
+    let plan = RunPlan::resolve(args)?;
+    let text = args.options.format == Format::Text;
+    announce(&plan, text, out)?;
+    let stopwatch = Stopwatch::start();
+    let table = Table::new(plan.files.iter().map(|file| file.scenario.name.as_str()));
+    if text {
+        out.line(table.heading());
+    }
+    let mut reports = Vec::with_capacity(plan.files.len());
+    for (at, file) in plan.files.iter().enumerate() {
+        if stop.load(Ordering::SeqCst) {
+            break;
+        }
+        let mut report = run_one(&plan, at, file, stop);
+        if plan.check_determinism && !stop.load(Ordering::SeqCst) {
+            let checked = second_process(&plan, file, &report, args);
+            // Ctrl-C reaches the second process too; what it could not finish says nothing.
+            report.disagreement = if stop.load(Ordering::SeqCst) {
+                None
+            } else {
+                checked?
+            };
+        }
+        if text {
+            out.line(coloured(&table.row(&report), report.verdict()));
+            out.flush();
+        }
+        reports.push(report);
+    }
+    let interrupted = stop.load(Ordering::SeqCst);
+    let verdict = reports
+        .iter()
+        .map(ScenarioReport::verdict)
+        .min()
+        .unwrap_or(Verdict::Nothing);
+    let elapsed_ms = stopwatch.elapsed_ms();
+    if text {
+        out.line(coloured(
+            &table.total(&reports, verdict, elapsed_ms),
+            verdict,
+        ));
+        findings::print(&reports, interrupted, out);
+    } else {
+        let document = Document::new(&reports, verdict, interrupted, elapsed_ms);
+        let json = serde_json::to_string_pretty(&document)
+            .map_err(|error| Failure::at("the report cannot be written as JSON", error))?;
+        out.line(json);
+    }
+    Ok(Exit::of_verdict(verdict, interrupted))
+}
+
+/// Prints version, seeds and configuration: where the results go, or beside them if those are for a program.
+fn announce(plan: &RunPlan, text: bool, out: &mut Output) -> Result<(), Failure> {
+    if text {
+        out.line(format_args!("{plan}\n"));
+        out.flush();
+        return Ok(());
+    }
+    let mut error = Output::error();
+    error.line(plan);
+    error
+        .finish()
+        .map_err(|error| Failure::at("standard error", error))
+}
+
+/// Runs one scenario over its seeds and saves what failed.
+fn run_one(plan: &RunPlan, at: usize, file: &ScenarioFile, stop: &AtomicBool) -> ScenarioReport {
+    let scenario = &file.scenario;
+    let seeds = plan.seeds_of(file);
+    let stopwatch = Stopwatch::start();
+    let progress = Progress::start(&scenario.name, at + 1, plan.files.len(), seeds.count());
+    let result = run_scenario(
+        scenario,
+        seeds,
+        plan.jobs,
+        &|runs| progress.done(runs),
+        stop,
+    );
+    drop(progress);
+    let saved = result
+        .failures
+        .iter()
+        .map(|run| save(&plan.out, scenario, &saved_failure(scenario, run), run.seed))
+        .map(|saved| saved.map_err(warn).ok())
+        .collect();
+    ScenarioReport {
+        claim: scenario.claim.clone(),
+        profile: scenario.profile,
+        seeds,
+        expected: scenario.expect.marks.clone(),
+        gated: plan.is_gated(),
+        result,
+        saved,
+        disagreement: None,
+        elapsed_ms: stopwatch.elapsed_ms(),
+    }
+}
+
+/// Says that a failure could not be saved. The verdict is worth more than the file, so the work goes on.
+fn warn(failure: Failure) {
+    let mut error = Output::error();
+    error.line(format_args!("warning: not saved: {failure}"));
+    // Nothing more can be said when standard error cannot be written to either.
+    let _ = error.finish();
+}
+
+/// Writes a failure as `<scenario>-<seed>.json`; an older failure of the same scenario and seed is replaced.
+fn save(
+    out: &Path,
+    scenario: &Scenario,
+    failure: &Scenario,
+    seed: u64,
+) -> Result<PathBuf, Failure> {
+    std::fs::create_dir_all(out).map_err(|error| Failure::at(out.display(), error))?;
+    let path = out.join(format!("{}-{seed}.json", file_name(&scenario.name)));
+    let mut json = serde_json::to_string_pretty(failure)
+        .map_err(|error| Failure::at("a failure cannot be written as JSON", error))?;
+    json.push('\n');
+    std::fs::write(&path, json).map_err(|error| Failure::at(path.display(), error))?;
+    Ok(path)
+}
+
+/// The name of a scenario as part of a file name: it comes from a file that anyone may have written.
+fn file_name(name: &str) -> String {
+    let plain = |letter: char| match letter {
+        'a'..='z' | 'A'..='Z' | '0'..='9' | '_' | '-' => letter,
+        _ => '_',
+    };
+    name.chars().map(plain).take(100).collect()
+}
+
+/// Runs the same seeds in a second process and compares.
+fn second_process(
+    plan: &RunPlan,
+    file: &ScenarioFile,
+    report: &ScenarioReport,
+    args: &RunArgs,
+) -> Result<Option<Disagreement>, Failure> {
+    let other = match &args.options.second {
+        Some(program) => program.clone(),
+        None => determinism::this_program()?,
+    };
+    let check = determinism::Check {
+        path: &file.path,
+        seeds: report.seeds,
+        profile: file.scenario.profile,
+        jobs: plan.jobs,
+        second: &other,
+    };
+    check.run(report.result.trace_hash)
+}
+
+fn coloured(row: &str, verdict: Verdict) -> String {
+    let colour = match verdict {
+        Verdict::Pass => AnsiColor::Green,
+        Verdict::Nothing | Verdict::Coverage => AnsiColor::Yellow,
+        _ => AnsiColor::Red,
+    };
+    let style = Style::new().bold().fg_color(Some(colour.into()));
+    // The verdict is the last cell but the time, and no name or number before it can hold its word followed by a blank.
+    match row.rfind(&format!(" {verdict} ")) {
+        Some(at) => {
+            let (start, end) = (at + 1, at + 1 + verdict.name().len());
+            format!("{}{}{}", &row[..start], styled(style, verdict), &row[end..])
+        }
+        None => row.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_verdict_of_a_row_is_coloured() {
+        let row = "pass  1  pass   2.00 s";
+        let coloured = coloured(row, Verdict::Pass);
+        assert!(coloured.starts_with("pass  1  \u{1b}["), "{coloured:?}");
+        assert_eq!(anstream::adapter::strip_str(&coloured).to_string(), row);
+    }
+
+    #[test]
+    fn a_name_from_a_file_cannot_leave_the_directory() {
+        assert_eq!(file_name("../a b/ü"), "___a_b__");
+    }
+}

@@ -1,0 +1,75 @@
+//! `beaver wal`: tools for logs on real disks.
+//!
+//! They take no lock and change nothing in the log that they look at. What would change something writes a copy into a
+//! directory that is empty or not there yet; nothing is ever overwritten.
+
+mod compare;
+mod copies;
+mod dump;
+mod stats;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use beaver::Storage;
+use beaver::storage::DiskStorage;
+
+use super::args::WalCommand;
+use super::exit::{Exit, Failure};
+use super::output::Output;
+
+pub(crate) fn wal(command: &WalCommand, out: &mut Output) -> Result<Exit, Failure> {
+    match command {
+        WalCommand::Stats(args) => stats::stats(&args.dir, args.format, out),
+        WalCommand::Validate(args) => stats::validate(&args.dir, args.format, out),
+        WalCommand::Dump(args) => dump::dump(&args.dir, args.format, out),
+        WalCommand::Repair { dir, out: copy } => copies::repair(dir, copy, out),
+        WalCommand::Truncate {
+            dir,
+            position,
+            out: copy,
+        } => copies::truncate(dir, *position, copy, out),
+        WalCommand::Compare { a, b, format } => compare::compare(a, b, *format, out),
+    }
+}
+
+/// The log in `directory`, to be read only.
+///
+/// # Errors
+/// It cannot be read, or there is none: a wrong directory must not look like a log that is whole.
+fn log(directory: &Path) -> Result<Arc<dyn Storage>, Failure> {
+    let at = |error| Failure::at(directory.display(), error);
+    let storage = DiskStorage::open_existing(directory).map_err(at)?;
+    let names = storage.list().map_err(at)?;
+    let belongs = |name: &String| name.starts_with("wal-") || name.starts_with("snapshot-");
+    if !names.iter().any(belongs) {
+        return Err(Failure::at(
+            directory.display(),
+            "no segment and no snapshot is here",
+        ));
+    }
+    Ok(Arc::new(storage))
+}
+
+/// What the library says about the log in `directory`, as a failure of the command.
+fn failed(directory: &Path) -> impl Fn(beaver::Error) -> Failure {
+    move |error| Failure::at(directory.display(), error)
+}
+
+/// Exit 1 if there is something to report.
+fn exit_for(found: bool) -> Exit {
+    if found { Exit::Violation } else { Exit::Held }
+}
+
+/// `1 event`, `2 events`.
+fn counted(count: u64, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
+}
+
+fn print_json(value: &serde_json::Value, out: &mut Output) -> Result<(), Failure> {
+    let json = serde_json::to_string_pretty(value)
+        .map_err(|error| Failure::at("the result cannot be written as JSON", error))?;
+    out.line(json);
+    Ok(())
+}

@@ -1,0 +1,89 @@
+//! What is printed about one run that did not hold: what broke, where, what led there, and how to see it again.
+
+use std::fmt;
+
+use crate::result::{Outcome, RunResult};
+use crate::scenario::Profile;
+
+/// A failed run, ready to be printed.
+#[derive(Clone, Debug)]
+pub struct Failure<'r> {
+    /// The scenario.
+    pub scenario: &'r str,
+    /// The run; nothing is printed of one that held.
+    pub run: &'r RunResult,
+    /// The crash profile in force.
+    pub profile: Profile,
+    /// The command that replays it. Without one this is a replay: its seed says nothing, and its calls were all shown.
+    pub replay: Option<String>,
+}
+
+impl fmt::Display for Failure<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(failure) = self.run.outcome.failure() else {
+            return Ok(());
+        };
+        let what = match &self.run.outcome {
+            Outcome::Panicked(_) => "the program under test panicked".to_owned(),
+            Outcome::Exhausted(_) => "a budget ran out".to_owned(),
+            _ => format!("invariant {} violated: {}", failure.invariant, failure.name),
+        };
+        write!(f, "{}", self.scenario)?;
+        if self.replay.is_some() {
+            write!(f, ", seed {}", self.run.seed)?;
+        }
+        writeln!(f, ", profile {}: {what}", self.profile.name())?;
+        entry(
+            f,
+            "step",
+            &format!("{} ({})", failure.step, failure.command),
+        )?;
+        let crash_point = failure.crash_point.as_deref();
+        entry(f, "crash", crash_point.unwrap_or("none before the check"))?;
+        entry(f, "expected", &failure.expected)?;
+        entry(f, "found", &failure.found)?;
+        let Some(command) = &self.replay else {
+            return Ok(());
+        };
+        if !failure.last_calls.is_empty() {
+            entry(f, "calls", &failure.last_calls.join("\n"))?;
+        }
+        entry(f, "replay", command)
+    }
+}
+
+/// One labelled entry; further lines of its text are indented to stand under the first.
+fn entry(f: &mut fmt::Formatter<'_>, label: &str, text: &str) -> fmt::Result {
+    let mut lines = text.lines();
+    writeln!(f, "  {label:<9} {}", lines.next().unwrap_or_default())?;
+    lines.try_for_each(|line| writeln!(f, "  {:<9} {line}", ""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::testing::failed_run;
+
+    #[test]
+    fn a_failure_names_everything_that_is_needed_to_see_it_again() {
+        let run = failed_run(7, Outcome::Violated);
+        let failure = Failure {
+            scenario: "acked_events_survive",
+            run: &run,
+            profile: Profile::Posix,
+            replay: Some("beaver replay failures/acked_events_survive-7.json".to_owned()),
+        };
+        assert_eq!(
+            failure.to_string(),
+            "acked_events_survive, seed 7, profile posix: invariant 1 violated: durability
+  step      12 (checkpoint)
+  crash     power cut inside call 41 (sync_data wal-0000000002.jsonl)
+  expected  5 events
+  found     4 events
+            the last is missing
+  calls     40 write_at wal-0000000002.jsonl 0 112 -> Ok(112)
+  replay    beaver replay failures/acked_events_survive-7.json
+"
+        );
+    }
+}

@@ -1,0 +1,15 @@
+//! What people and programs read: pure functions of results. Nothing here runs, prints or looks at a clock.
+
+mod failure;
+mod json;
+mod scenario_report;
+mod table;
+#[cfg(test)]
+mod testing;
+mod verdict;
+
+pub use failure::Failure;
+pub use json::{Document, RunDocument};
+pub use scenario_report::{Disagreement, ScenarioReport};
+pub use table::Table;
+pub use verdict::Verdict;

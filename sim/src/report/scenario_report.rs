@@ -1,0 +1,111 @@
+//! One scenario after its runs: the result and what belongs beside it in a report.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::marks::Mark;
+use crate::report::Verdict;
+use crate::result::{RunResult, ScenarioResult};
+use crate::scenario::{Profile, Seeds};
+
+/// Everything that a report says about one scenario.
+#[derive(Clone, Debug)]
+pub struct ScenarioReport {
+    /// What it claims.
+    pub claim: String,
+    /// The crash profile in force.
+    pub profile: Profile,
+    /// The seeds that were asked for.
+    pub seeds: Seeds,
+    /// The marks that it expects.
+    pub expected: Vec<Mark>,
+    /// Whether coverage is judged, not only reported.
+    pub gated: bool,
+    /// What came out.
+    pub result: ScenarioResult,
+    /// Where each of `result.failures` was saved, in the same order; `None` for one that could not be.
+    pub saved: Vec<Option<PathBuf>>,
+    /// Where two processes differed; `None` where they agreed or were not compared.
+    pub disagreement: Option<Disagreement>,
+    /// How long it took, in milliseconds.
+    pub elapsed_ms: u64,
+}
+
+/// Two runs of one seed that should have been the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Disagreement {
+    /// The seed; `None` if only the hash over all seeds differs and no single seed could be found.
+    pub seed: Option<u64>,
+    /// The line of the trace, counted from 1, where the runs differ.
+    pub line: u64,
+    /// The lines before it, which are the same in both.
+    pub before: Vec<String>,
+    /// That line in the first process.
+    pub first: String,
+    /// That line in the second process.
+    pub second: String,
+}
+
+impl fmt::Display for Disagreement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.seed {
+            Some(seed) => writeln!(
+                f,
+                "not deterministic: in two processes seed {seed} differs at line {} of its trace",
+                self.line
+            )?,
+            None => writeln!(
+                f,
+                "not deterministic: two processes differ, but no seed does when run alone"
+            )?,
+        }
+        for line in &self.before {
+            writeln!(f, "  both    {line}")?;
+        }
+        writeln!(f, "  first   {}", self.first)?;
+        write!(f, "  second  {}", self.second)
+    }
+}
+
+impl ScenarioReport {
+    /// The verdict over the scenario.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        let runs = Verdict::of_scenario(&self.result, self.gated);
+        let processes = match self.disagreement {
+            Some(_) => Verdict::NotDeterministic,
+            None => Verdict::Pass,
+        };
+        runs.min(processes)
+    }
+
+    /// The failed runs that were kept, each with the file it was saved in.
+    pub fn failures(&self) -> impl Iterator<Item = (&RunResult, Option<&PathBuf>)> {
+        let files = self
+            .saved
+            .iter()
+            .map(Option::as_ref)
+            .chain(std::iter::repeat(None));
+        self.result.failures.iter().zip(files)
+    }
+
+    /// How many of the expected marks were reached.
+    #[must_use]
+    pub fn expected_reached(&self) -> usize {
+        let reached = |mark: &&Mark| self.result.marks.get(mark).is_some_and(|count| *count > 0);
+        self.expected.iter().filter(reached).count()
+    }
+
+    /// What was expected and did not happen, one sentence each.
+    #[must_use]
+    pub fn missed(&self) -> Vec<String> {
+        let faults = self.result.unfired_faults();
+        let marks = self.result.missed_marks();
+        faults
+            .map(|kind| format!("fault {kind} is on and never fired: {}", kind.description()))
+            .chain(
+                marks.map(|mark| format!("mark {mark} was never reached: {}", mark.description())),
+            )
+            .collect()
+    }
+}

@@ -1,0 +1,134 @@
+//! The verdict over one scenario, or over all of them.
+
+use std::fmt;
+
+use crate::result::{Outcome, ScenarioResult};
+
+/// The number of the invariant that the same seed gives the same run.
+const DETERMINISM: u8 = 13;
+
+/// What a run has to say in one word. The order is the precedence: of several verdicts the smallest counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verdict {
+    /// The program under test panicked.
+    Panic,
+    /// An invariant was violated.
+    Violation,
+    /// The same seed gave two different runs.
+    NotDeterministic,
+    /// A budget ran out: no progress.
+    Budget,
+    /// A fault that was on never fired, or an expected mark was never reached.
+    Coverage,
+    /// Nothing was measured.
+    Nothing,
+    /// Everything held.
+    Pass,
+}
+
+impl Verdict {
+    /// All verdicts, in order of precedence.
+    pub const ALL: [Verdict; 7] = [
+        Verdict::Panic,
+        Verdict::Violation,
+        Verdict::NotDeterministic,
+        Verdict::Budget,
+        Verdict::Coverage,
+        Verdict::Nothing,
+        Verdict::Pass,
+    ];
+
+    /// The word that programs read.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Verdict::Panic => "panic",
+            Verdict::Violation => "violation",
+            Verdict::NotDeterministic => "nondeterministic",
+            Verdict::Budget => "budget",
+            Verdict::Coverage => "coverage",
+            Verdict::Nothing => "nothing",
+            Verdict::Pass => "pass",
+        }
+    }
+
+    /// The verdict over how one run ended. A run that was repeated and differed has a verdict of its own.
+    #[must_use]
+    pub const fn of_outcome(outcome: &Outcome) -> Self {
+        match outcome {
+            Outcome::Held => Verdict::Pass,
+            Outcome::Violated(violation) if violation.invariant == DETERMINISM => {
+                Verdict::NotDeterministic
+            }
+            Outcome::Violated(_) => Verdict::Violation,
+            Outcome::Exhausted(_) => Verdict::Budget,
+            Outcome::Panicked(_) => Verdict::Panic,
+        }
+    }
+
+    /// The verdict over all runs of a scenario.
+    ///
+    /// `gated` says whether coverage counts: only when the scenario's own seeds were asked for. A run that was stopped early
+    /// is never gated, because the seeds that are missing might have reached what is missing.
+    #[must_use]
+    pub fn of_scenario(result: &ScenarioResult, gated: bool) -> Self {
+        let worst = result
+            .failures
+            .iter()
+            .map(|run| Verdict::of_outcome(&run.outcome))
+            .min();
+        let missed =
+            result.missed_marks().next().is_some() || result.unfired_faults().next().is_some();
+        match worst {
+            Some(verdict) => verdict,
+            None if gated && !result.cancelled && result.runs > 0 && missed => Verdict::Coverage,
+            None if result.runs == 0 || result.counts.commands == 0 => Verdict::Nothing,
+            None => Verdict::Pass,
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::marks::Mark;
+    use crate::report::testing::{failed_run, scenario_result};
+
+    #[test]
+    fn the_worst_run_decides() {
+        let mut result = scenario_result();
+        assert_eq!(Verdict::of_scenario(&result, true), Verdict::Pass);
+        result.failures.push(failed_run(3, Outcome::Exhausted));
+        assert_eq!(Verdict::of_scenario(&result, true), Verdict::Budget);
+        result.failures.push(failed_run(4, Outcome::Violated));
+        assert_eq!(Verdict::of_scenario(&result, true), Verdict::Violation);
+        result.failures.push(failed_run(5, Outcome::Panicked));
+        assert_eq!(Verdict::of_scenario(&result, true), Verdict::Panic);
+    }
+
+    #[test]
+    fn coverage_counts_only_when_gated_and_complete() {
+        let mut result = scenario_result();
+        result.marks.insert(Mark::Pruned, 0);
+        assert_eq!(Verdict::of_scenario(&result, true), Verdict::Coverage);
+        assert_eq!(Verdict::of_scenario(&result, false), Verdict::Pass);
+        result.cancelled = true;
+        assert_eq!(Verdict::of_scenario(&result, true), Verdict::Pass);
+    }
+
+    #[test]
+    fn without_a_run_or_a_command_nothing_was_measured() {
+        let mut result = scenario_result();
+        result.counts.commands = 0;
+        assert_eq!(Verdict::of_scenario(&result, true), Verdict::Nothing);
+        result.runs = 0;
+        result.marks.insert(Mark::Pruned, 0);
+        assert_eq!(Verdict::of_scenario(&result, true), Verdict::Nothing);
+    }
+}

@@ -1,0 +1,175 @@
+//! A run that does not hold: what is printed, what is saved, and that the saved file shows the same failure again.
+//!
+//! The program under test keeps its promises, so the failures here are budgets that no program could keep.
+
+use serde_json::Value;
+
+use crate::beaver::Place;
+use crate::golden::check_golden;
+
+/// Disk use after a checkpoint counts as unbounded above one byte: invariant 11 cannot hold. The commands are written out,
+/// so that what is printed changes only with the library.
+const UNBOUNDED: &str = r#"{
+  "claim": "disk use stays below one byte",
+  "seeds": "0..2",
+  "script": {"steps": [
+    {"enqueue": {"jobs": [{"id": "j", "payload": "1", "max_attempts": 1, "timeout_ms": 1}]}},
+    "checkpoint"
+  ]},
+  "budget": {"disk_bytes": 1}
+}
+"#;
+
+/// The same with commands that are drawn.
+const DRAWN: &str = r#"{
+  "claim": "disk use stays below one byte",
+  "workload": {"commands": 30, "weights": {"enqueue": 3, "checkpoint": 2}},
+  "crashes": {"power_cut_in_command_pm": 200},
+  "faults": [{"kind": "write-error", "pm": 50}],
+  "budget": {"disk_bytes": 1}
+}
+"#;
+
+/// Five storage calls are not enough for a run.
+const EXHAUSTED: &str = r#"{
+  "claim": "five calls are enough",
+  "seeds": "0..2",
+  "workload": {"commands": 6},
+  "budget": {"storage_calls": 5}
+}
+"#;
+
+fn place_with(name: &str, scenario: &str) -> Place {
+    let place = Place::empty();
+    place.write(&format!("scenarios/{name}.json"), scenario);
+    place
+}
+
+#[test]
+fn a_violation_ends_with_1_and_is_printed_and_saved() {
+    let place = place_with("unbounded", UNBOUNDED);
+    let ran = place.beaver("run").ends_with(1);
+    check_golden("run_violation.txt", &ran.stdout);
+    assert!(place.path().join("failures/unbounded-0.json").is_file());
+}
+
+#[test]
+fn the_json_of_a_violation_names_invariant_seed_step_and_file() {
+    let place = place_with("unbounded", UNBOUNDED);
+    let document = place
+        .beaver("run --format json --out elsewhere")
+        .ends_with(1)
+        .json();
+    assert_eq!(document["verdict"], "violation");
+    let violation = &document["scenarios"][0]["violations"][0];
+    assert_eq!(violation["invariant"], 11);
+    assert_eq!(violation["seed"], 0);
+    assert!(violation["step"].as_u64().unwrap() > 0);
+    assert_eq!(violation["file"], "elsewhere/unbounded-0.json");
+    assert!(place.path().join("elsewhere/unbounded-0.json").is_file());
+}
+
+#[test]
+fn a_saved_failure_replays_call_by_call_to_the_same_end() {
+    let place = place_with("unbounded", UNBOUNDED);
+    place.beaver("run --seed 0").ends_with(1);
+    let ran = place
+        .beaver("replay failures/unbounded-0.json")
+        .ends_with(1);
+    check_golden("replay_violation.txt", &ran.stdout);
+    let document = place
+        .beaver("replay failures/unbounded-0.json --format json")
+        .ends_with(1)
+        .json();
+    assert_eq!(document["verdict"], "violation");
+    assert_eq!(document["violations"][0]["invariant"], 11);
+    assert_eq!(
+        document["violations"][0]["file"],
+        "failures/unbounded-0.json"
+    );
+    let calls = document["storage_calls"].as_u64().unwrap();
+    let lines = document["trace"].as_array().unwrap().len() as u64;
+    assert!(lines >= calls, "{lines} lines for {calls} calls");
+}
+
+#[test]
+fn a_replay_draws_no_random_number() {
+    let place = place_with("drawn", DRAWN);
+    for seed in 0..5 {
+        let ran = place
+            .beaver(&format!("run --seed {seed} --format json"))
+            .ends_with(1)
+            .json();
+        let file = format!("failures/drawn-{seed}.json");
+        let replay = |file: &str| {
+            let mut document = place
+                .beaver(&format!("replay {file} --format json"))
+                .ends_with(1)
+                .json();
+            document["violations"][0]["file"] = Value::Null;
+            document
+        };
+        let original = replay(&file);
+        let violation = &ran["scenarios"][0]["violations"][0];
+        assert_eq!(original["violations"][0]["found"], violation["found"]);
+        assert_eq!(original["violations"][0]["step"], violation["step"]);
+        // The same script under other seeds and another workload is the same run.
+        let text = std::fs::read_to_string(place.path().join(&file)).unwrap();
+        let mut scenario: Value = serde_json::from_str(&text).unwrap();
+        scenario["seeds"] = "900..901".into();
+        scenario["workload"]["commands"] = 77.into();
+        place.write("other.json", &scenario.to_string());
+        assert_eq!(replay("other.json"), original);
+    }
+}
+
+#[test]
+fn a_budget_that_runs_out_ends_with_3() {
+    let place = place_with("exhausted", EXHAUSTED);
+    place.beaver("run").ends_with(3).says("a budget ran out");
+    let document = place.beaver("run --format json").ends_with(3).json();
+    assert_eq!(document["verdict"], "budget");
+}
+
+#[test]
+fn a_violation_wins_over_a_budget_and_a_missed_mark() {
+    let place = place_with("unbounded", UNBOUNDED);
+    place.write("scenarios/exhausted.json", EXHAUSTED);
+    place.write(
+        "scenarios/unreached.json",
+        r#"{"claim": "c", "seeds": "0..2", "workload": {"commands": 2}, "expect": {"marks": ["lenient-skipped"]}}"#,
+    );
+    let document = place.beaver("run --format json").ends_with(1).json();
+    let verdicts: Vec<&Value> = document["scenarios"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|scenario| &scenario["verdict"])
+        .collect();
+    assert_eq!(verdicts, ["budget", "violation", "coverage"]);
+    place.beaver("run exhausted unreached").ends_with(3);
+}
+
+#[test]
+fn a_failure_that_cannot_be_saved_is_a_failure_all_the_same() {
+    let place = place_with("unbounded", UNBOUNDED);
+    place.write("taken", "a file");
+    let ran = place
+        .beaver("run --seed 0 --out taken")
+        .ends_with(1)
+        .complains("warning: not saved");
+    ran.says("run unbounded --seed 0 --fs posix");
+}
+
+#[test]
+fn a_saved_failure_that_was_edited_by_mistake_is_refused_with_its_line() {
+    let place = place_with("unbounded", UNBOUNDED);
+    place.beaver("run --seed 0").ends_with(1);
+    let file = place.path().join("failures/unbounded-0.json");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replacen("\"enqueue\"", "\"enqeue\"", 2)).unwrap();
+    let ran = place
+        .beaver("replay failures/unbounded-0.json")
+        .ends_with(2);
+    ran.complains("(did you mean `enqueue`?)");
+}

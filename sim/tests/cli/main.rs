@@ -1,0 +1,20 @@
+//! The command `beaver` as its users meet it: a process with arguments, output and an exit code.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test ends where something unexpected happens, in the functions that it calls too"
+)]
+
+mod beaver;
+mod failures;
+mod golden;
+mod help;
+mod images;
+#[cfg(unix)]
+mod interrupt;
+mod lists;
+mod run;
+mod scenario_errors;
+mod schema;
+mod usage;
+mod wal;

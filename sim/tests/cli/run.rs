@@ -1,0 +1,213 @@
+//! `beaver run`.
+
+use crate::beaver::Place;
+use crate::golden::check_golden;
+
+/// A scenario that draws nothing, so that its counts change only with the library.
+const WRITTEN_OUT: &str = r#"{
+  "claim": "a job survives a power cut",
+  "seeds": "0..2",
+  "script": {"steps": [
+    {"enqueue": {"jobs": [{"id": "j", "payload": "1", "max_attempts": 1, "timeout_ms": 1}]}},
+    {"power-cut": {}},
+    "dispatch"
+  ]}
+}
+"#;
+
+#[test]
+fn without_a_command_everything_in_scenarios_runs() {
+    let place = Place::empty();
+    place.write("scenarios/written_out.json", WRITTEN_OUT);
+    let ran = place.beaver("").ends_with(0);
+    check_golden("run_written_out.txt", &ran.stdout);
+    assert_eq!(ran.stderr, "");
+}
+
+#[test]
+fn a_scenario_is_a_name_a_file_or_a_directory() {
+    let place = Place::with_small_scenario();
+    for scenario in ["small", "small.json", "scenarios/small.json", "scenarios"] {
+        place
+            .beaver(&format!("run {scenario} --seed 1"))
+            .ends_with(0)
+            .says("\nsmall ");
+    }
+}
+
+#[test]
+fn version_seed_and_configuration_come_before_any_work() {
+    let place = Place::with_small_scenario();
+    let ran = place
+        .beaver("run --seed 0x10 --fs alice --jobs 1 --out elsewhere")
+        .ends_with(0);
+    let header: Vec<&str> = ran.stdout.lines().take(8).collect();
+    assert_eq!(
+        header,
+        [
+            concat!("beaver ", env!("CARGO_PKG_VERSION")),
+            "scenarios    1",
+            "runs         1",
+            "seeds        16..17 (from --seed); coverage is reported, not judged",
+            "profile      alice (from --fs)",
+            "jobs         1",
+            "failures     elsewhere",
+            "processes    one",
+        ]
+    );
+}
+
+#[test]
+fn the_environment_is_the_fallback_for_the_seed() {
+    let place = Place::with_small_scenario().set("BEAVER_SEED", "0x2a");
+    place
+        .beaver("run")
+        .ends_with(0)
+        .says("42..43 (from BEAVER_SEED)");
+    place
+        .beaver("run --seed 3")
+        .ends_with(0)
+        .says("3..4 (from --seed)");
+    place
+        .beaver("run --seeds 3..5")
+        .ends_with(0)
+        .says("3..5 (from --seeds)");
+}
+
+#[test]
+fn json_is_one_object_and_the_rest_goes_to_standard_error() {
+    let place = Place::with_small_scenario();
+    let ran = place
+        .beaver("run --format json")
+        .ends_with(0)
+        .complains("beaver ");
+    let document = ran.json();
+    assert_eq!(document["tool"], "beaver");
+    assert_eq!(document["verdict"], "pass");
+    assert!(document["elapsed_ms"].is_u64());
+    let scenario = &document["scenarios"][0];
+    assert_eq!(scenario["name"], "small");
+    assert_eq!(scenario["seeds"], "0..5");
+    assert_eq!(scenario["runs"], 5);
+    let counters = [
+        "commands",
+        "storage_calls",
+        "crashes",
+        "recoveries",
+        "images_checked",
+    ];
+    for counter in counters {
+        assert!(scenario[counter].is_u64(), "{counter}");
+    }
+    assert!(scenario["faults_fired"].is_object());
+    assert!(scenario["marks"].is_object());
+    assert!(scenario["violations"].as_array().unwrap().is_empty());
+    let hash = scenario["trace_hash"].as_str().unwrap();
+    assert_eq!(hash.len(), 16);
+    assert!(
+        hash.chars()
+            .all(|digit| matches!(digit, '0'..='9' | 'a'..='f')),
+        "{hash}"
+    );
+}
+
+#[test]
+fn the_result_does_not_depend_on_the_number_of_jobs() {
+    let place = Place::with_small_scenario();
+    let result = |jobs: u32| {
+        let ran = place
+            .beaver(&format!("run --format json --jobs {jobs}"))
+            .ends_with(0);
+        let mut scenario = ran.json()["scenarios"][0].clone();
+        scenario["elapsed_ms"] = 0.into();
+        scenario
+    };
+    assert_eq!(result(1), result(4));
+}
+
+#[test]
+fn a_directory_that_is_empty_measures_nothing() {
+    let place = Place::empty();
+    std::fs::create_dir(place.path().join("scenarios")).unwrap();
+    place.beaver("run").ends_with(6);
+    let document = place.beaver("run --format json").ends_with(6).json();
+    assert_eq!(document["verdict"], "nothing");
+}
+
+#[test]
+fn a_mark_that_is_never_reached_ends_with_7_unless_other_seeds_were_asked_for() {
+    let place = Place::empty();
+    place.write(
+        "scenarios/unreached.json",
+        r#"{"claim": "c", "seeds": "0..3", "script": {"steps": ["checkpoint"]}, "expect": {"marks": ["lenient-skipped"]}}"#,
+    );
+    let ran = place.beaver("run").ends_with(7);
+    check_golden("run_unreached.txt", &ran.stdout);
+    let document = place.beaver("run --format json").ends_with(7).json();
+    assert_eq!(document["verdict"], "coverage");
+    assert_eq!(document["scenarios"][0]["marks"]["lenient-skipped"], 0);
+    place
+        .beaver("run --seed 0")
+        .ends_with(0)
+        .says("lenient-skipped was never reached");
+}
+
+#[test]
+fn a_fault_that_never_fires_ends_with_7() {
+    let place = Place::empty();
+    place.write(
+        "scenarios/unfired.json",
+        r#"{"claim": "c", "seeds": "0..3", "workload": {"commands": 3}, "faults": [{"kind": "bit-flip", "pm": 0}]}"#,
+    );
+    place
+        .beaver("run")
+        .ends_with(7)
+        .says("fault bit-flip is on and never fired");
+}
+
+#[test]
+fn colour_is_for_terminals_and_those_who_ask() {
+    let place = Place::with_small_scenario();
+    assert!(!place.beaver("run --seed 1").stdout.contains('\u{1b}'));
+    let asked = Place::with_small_scenario().set("CLICOLOR_FORCE", "1");
+    assert!(asked.beaver("run --seed 1").stdout.contains("\u{1b}["));
+    let declined = Place::with_small_scenario()
+        .set("CLICOLOR_FORCE", "0")
+        .set("NO_COLOR", "1");
+    assert!(!declined.beaver("run --seed 1").stdout.contains('\u{1b}'));
+}
+
+#[test]
+fn a_second_process_agrees() {
+    let place = Place::with_small_scenario();
+    place
+        .beaver("run --check-determinism")
+        .ends_with(0)
+        .says("two for each seed, compared");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_second_process_that_differs_ends_with_5_and_shows_the_first_call() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::with_small_scenario();
+    let program = env!("CARGO_BIN_EXE_beaver");
+    // A second process whose seed 2 differs from the third line of its trace on.
+    let script = format!(
+        "#!/bin/sh\ncase \"$*\" in\n*--calls-of*) '{program}' \"$@\" | sed '3s/^/other /' ;;\n\
+         *--each*) '{program}' \"$@\" | sed '/^2 /s/.$/z/' ;;\n*) echo different ;;\nesac\n"
+    );
+    let second = place.write("second.sh", &script);
+    std::fs::set_permissions(&second, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let line = format!("run --check-determinism --second {}", second.display());
+    let ran = place.beaver(&line).ends_with(5);
+    let shown = ran
+        .says("small: not deterministic: in two processes seed 2 differs at line 3 of its trace");
+    shown.says("  second  other ");
+    let document = place
+        .beaver(&format!("{line} --format json"))
+        .ends_with(5)
+        .json();
+    assert_eq!(document["verdict"], "nondeterministic");
+    assert_eq!(document["scenarios"][0]["disagreement"]["seed"], 2);
+}

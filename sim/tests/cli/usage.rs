@@ -1,0 +1,91 @@
+//! Wrong usage ends with 2 and says what was wrong; nothing runs.
+
+use crate::beaver::Place;
+
+#[track_caller]
+fn check_refused(line: &str, why: &str) {
+    let ran = Place::with_small_scenario()
+        .beaver(line)
+        .ends_with(2)
+        .complains(why);
+    assert_eq!(ran.stdout, "", "{line}");
+}
+
+#[test]
+fn a_seed_that_is_no_number_is_refused() {
+    check_refused("run --seed seven", "`seven` is not a seed");
+    check_refused("--seed -1", "-1");
+    check_refused("run --seed 0xg", "`0xg` is not a seed");
+}
+
+#[test]
+fn a_seed_from_the_environment_that_is_no_number_is_refused() {
+    let place = Place::with_small_scenario().set("BEAVER_SEED", "seven");
+    place
+        .beaver("run")
+        .ends_with(2)
+        .complains("the environment variable BEAVER_SEED: `seven` is not a seed");
+}
+
+#[test]
+fn a_range_without_a_seed_is_refused() {
+    check_refused("run --seeds 5..5", "5..5");
+    check_refused("run --seeds 9..1", "9..1");
+    check_refused("run --seeds 5", "A..B");
+}
+
+#[test]
+fn a_seed_and_a_range_exclude_each_other() {
+    check_refused("run --seed 1 --seeds 1..2", "cannot be used with");
+}
+
+#[test]
+fn jobs_must_be_at_least_one() {
+    check_refused("run --jobs 0", "--jobs");
+    check_refused("run --jobs many", "--jobs");
+}
+
+#[test]
+fn an_unknown_command_flag_or_format_is_refused() {
+    check_refused("rnu", "unrecognized subcommand 'rnu'");
+    check_refused("run --sed 1", "--seed");
+    check_refused("run --format xml", "possible values: text, json");
+}
+
+#[test]
+fn an_unknown_profile_is_named_with_what_was_meant() {
+    check_refused(
+        "run --fs posx",
+        "unknown profile `posx` (did you mean `posix`?)",
+    );
+}
+
+#[test]
+fn an_unknown_scenario_is_named_with_what_was_meant() {
+    check_refused(
+        "run smal",
+        "smal: neither a file nor a scenario in scenarios/ (did you mean `small`?)",
+    );
+}
+
+#[test]
+fn a_directory_without_scenarios_is_refused() {
+    Place::empty()
+        .beaver("")
+        .ends_with(2)
+        .complains("scenarios");
+}
+
+#[test]
+fn a_replay_without_a_file_or_of_a_missing_one_is_refused() {
+    check_refused("replay", "<FILE>");
+    check_refused("replay nowhere.json", "nowhere.json");
+}
+
+#[test]
+fn a_scenario_is_not_a_saved_failure() {
+    check_refused(
+        "replay scenarios/small.json",
+        "it is a scenario and not a saved failure",
+    );
+}

@@ -1,0 +1,182 @@
+//! What a choice means, in words: one line for each pending record.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::choice::{Choice, NameOutcome};
+use super::inode::{InodeId, SizeCause};
+use super::names::{Directory, NameChange};
+use super::space::ImageSpace;
+
+/// What became of one pending record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Survival {
+    /// Its number.
+    pub record: u64,
+    /// The file it belongs to, if it is about bytes or a new name.
+    pub inode: Option<InodeId>,
+    /// The name or names of the file: those it has, or may get.
+    pub file: String,
+    /// What the record says.
+    pub what: What,
+    /// How it went.
+    pub fate: Fate,
+}
+
+/// What a pending record says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "snake_case")]
+pub enum What {
+    /// A file was made.
+    Create,
+    /// A name was removed.
+    Remove,
+    /// A file got another name.
+    Rename {
+        /// The new name.
+        to: String,
+    },
+    /// The length became this, because of a write.
+    Growth {
+        /// In bytes.
+        len: u64,
+    },
+    /// The length was set.
+    SetLen {
+        /// In bytes.
+        len: u64,
+    },
+    /// A page was written.
+    Page {
+        /// Its number.
+        page: u64,
+        /// Which pending version of it this is, from 1.
+        version: u32,
+    },
+}
+
+/// What became of a pending record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fate {
+    /// It is on disk.
+    Survived,
+    /// It is not.
+    Lost,
+    /// A rename left both names.
+    BothNames,
+    /// A rename left neither name.
+    NeitherName,
+    /// It was on disk, and something later is there now.
+    Replaced,
+}
+
+impl fmt::Display for Survival {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let file = &self.file;
+        match &self.what {
+            What::Create => write!(f, "create {file}")?,
+            What::Remove => write!(f, "remove {file}")?,
+            What::Rename { to } => write!(f, "rename {file} to {to}")?,
+            What::Growth { len } => write!(f, "{file}: length {len}")?,
+            What::SetLen { len } => write!(f, "{file}: set_len {len}")?,
+            What::Page { page, version } => write!(f, "{file}: page {page}, version {version}")?,
+        }
+        f.write_str(match self.fate {
+            Fate::Survived => " survived",
+            Fate::Lost => " was lost",
+            Fate::BothNames => " left both names",
+            Fate::NeitherName => " left neither name",
+            Fate::Replaced => " was replaced by a later one",
+        })
+    }
+}
+
+impl ImageSpace {
+    /// What becomes of every pending record under a choice, in the order in which they were made.
+    #[must_use]
+    pub fn describe(&self, choice: &Choice) -> Vec<Survival> {
+        let choice = self.settle(choice);
+        let mut lines = self.describe_names(&choice);
+        for (id, file) in &self.files {
+            let name = self.name_of(*id);
+            let size = choice.sizes.get(id).copied().unwrap_or(0);
+            let line = |record, what, fate| Survival {
+                record,
+                inode: Some(*id),
+                file: name.clone(),
+                what,
+                fate,
+            };
+            let steps = file.inode().sizes.iter().take(file.steps() as usize);
+            lines.extend((1..).zip(steps).map(|(step, entry)| {
+                let len = entry.len;
+                let what = match entry.cause {
+                    SizeCause::Write => What::Growth { len },
+                    SizeCause::SetLen => What::SetLen { len },
+                };
+                line(entry.record, what, fate(step, size))
+            }));
+            let chosen = choice.pages.get(id);
+            for (page, versions) in file.pages() {
+                let newest = chosen.and_then(|pages| pages.get(&page)).copied();
+                lines.extend((1..).zip(versions).map(|(version, entry)| {
+                    let what = What::Page { page, version };
+                    line(entry.record, what, fate(version, newest.unwrap_or(0)))
+                }));
+            }
+        }
+        lines.sort_by_key(|line| line.record);
+        lines
+    }
+
+    fn describe_names(&self, choice: &Choice) -> Vec<Survival> {
+        let lines = self.records.iter().map(|entry| {
+            let (file, what) = match &entry.change {
+                NameChange::Create { name, .. } => (name, What::Create),
+                NameChange::Remove { name } => (name, What::Remove),
+                NameChange::Rename { from, to, .. } => (from, What::Rename { to: to.to_string() }),
+            };
+            Survival {
+                record: entry.record,
+                inode: entry.change.names_inode(),
+                file: file.to_string(),
+                what,
+                fate: match choice.names.get(&entry.record) {
+                    _ if entry.durable => Fate::Survived,
+                    None => Fate::Lost,
+                    Some(NameOutcome::New) => Fate::Survived,
+                    Some(NameOutcome::Both) => Fate::BothNames,
+                    Some(NameOutcome::Neither) => Fate::NeitherName,
+                },
+            }
+        });
+        lines.collect()
+    }
+
+    /// The names that a file has or may get, oldest first.
+    fn name_of(&self, inode: InodeId) -> String {
+        let durable: &Directory = self.base();
+        let durable = durable.iter().filter(|(_, id)| **id == inode);
+        let mut names: Vec<Arc<str>> = durable.map(|(name, _)| name.clone()).collect();
+        for entry in &self.records {
+            match &entry.change {
+                NameChange::Create { name, inode: id } if *id == inode => names.push(name.clone()),
+                NameChange::Rename { to, inode: id, .. } if *id == inode => names.push(to.clone()),
+                _ => {}
+            }
+        }
+        names.dedup();
+        names.join("/")
+    }
+}
+
+fn fate(number: u32, reached: u32) -> Fate {
+    match number.cmp(&reached) {
+        std::cmp::Ordering::Less => Fate::Replaced,
+        std::cmp::Ordering::Equal => Fate::Survived,
+        std::cmp::Ordering::Greater => Fate::Lost,
+    }
+}
