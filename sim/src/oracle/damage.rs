@@ -1,8 +1,8 @@
 //! Invariant 8, honesty: which refusals and which losses injected damage explains.
 //!
-//! Beside the answers of the store, this part of the oracle looks at the bytes of the files, as the documented format
-//! lays them out: before the damage, and as recovery found them. Only so can it know whether a proof was left that should have
-//! kept recovery from returning a shorter history.
+//! Beside the answers of the store, this part of the oracle looks at the bytes of the files, as the
+//! documented format lays them out: before the damage, and as recovery found them. Only so can it
+//! know whether a proof was left that should have kept recovery from returning a shorter history.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -26,11 +26,14 @@ enum Says {
     Other,
 }
 
-/// Whether the store may return a history that ends before `missing_first`, the first of the acknowledged events that are gone.
+/// Whether the store may return a history that ends before `missing_first`, the first of the
+/// acknowledged events that are gone.
 ///
-/// `append_last` is the last seq of the atomic append that this event begins: damage to any of its events takes all of them.
+/// `append_last` is the last seq of the atomic append that this event begins: damage to any of its
+/// events takes all of them.
 ///
-/// `before` are the files as they would be without the damage, `found` are the files that recovery met.
+/// `before` are the files as they would be without the damage, `found` are the files that recovery
+/// met.
 ///
 /// # Errors
 /// The proof that was left, or why the damage does not explain the loss.
@@ -168,7 +171,8 @@ impl Scars {
 pub fn excuse_refusal(scars: &Scars, file: Option<&str>, refusal: &str) -> Result<(), Finding> {
     let explained = match file {
         Some(file) => {
-            // A whole header is refused where it does not seal what damage has left of the segment before it.
+            // A whole header is refused where it does not seal what damage has left of the segment
+            // before it.
             let before = segment_epoch(file).and_then(|epoch| epoch.checked_sub(1));
             scars.touches(file) || before.is_some_and(|epoch| scars.touches(&segment_name(epoch)))
         }

@@ -1,4 +1,5 @@
-//! Starting the store: opened again and again until it opens, crashed on the way, and judged when it has opened.
+//! Starting the store: opened again and again until it opens, crashed on the way, and judged when
+//! it has opened.
 
 use std::sync::Arc;
 
@@ -14,7 +15,8 @@ use crate::scenario::{Effect, FaultKind, Phase, Step};
 use super::crashes::Activity;
 use super::{Stop, World};
 
-/// How many failed attempts in a row go by before nothing goes wrong any more: then the store must open.
+/// How many failed attempts in a row go by before nothing goes wrong any more: then the store must
+/// open.
 const PATIENCE: u32 = 4;
 
 impl World<'_> {
@@ -52,7 +54,9 @@ impl World<'_> {
     fn at_rest(&mut self) {
         let before = self.files();
         let happened = at_rest(&self.faults, &self.earlier);
-        self.lock_held |= happened.iter().any(|fault| fault.effect == Effect::LockHeld);
+        self.lock_held |= happened
+            .iter()
+            .any(|fault| fault.effect == Effect::LockHeld);
         if happened.iter().any(|fault| fault.kind.damages()) {
             let after = self.files();
             self.scars.remember(&before, &after);
@@ -127,7 +131,8 @@ impl World<'_> {
             }
             Err(failure) => {
                 *failures += 1;
-                self.seen.line(disk.calls(), format_args!("open: {}", failure.text));
+                self.seen
+                    .line(disk.calls(), format_args!("open: {}", failure.text));
                 self.judge_refusal(&failure, &found, excused)?;
                 Ok(false)
             }
@@ -150,7 +155,8 @@ impl World<'_> {
         self.mark_report(report, found);
     }
 
-    /// The store did not open. Either a fault of this very attempt explains it, and trying again must help, or damage does.
+    /// The store did not open. Either a fault of this very attempt explains it, and trying again
+    /// must help, or damage does.
     fn judge_refusal(
         &mut self,
         failure: &Failure,
@@ -174,7 +180,9 @@ impl World<'_> {
         excuse_refusal(&self.scars, name, &failure.text)?;
         if self.files() != *found {
             let expected = "a refusal that changes no file";
-            return Err(Finding::new(8, expected, format!("files changed: {}", failure.text)).into());
+            return Err(
+                Finding::new(8, expected, format!("files changed: {}", failure.text)).into(),
+            );
         }
         self.mark_refusal(name);
         self.restore(found)
@@ -237,15 +245,24 @@ impl World<'_> {
             let before = space.image(&sound).to_files();
             let after = space.image(&choice).to_files();
             self.scars.remember(&before, &after);
-            self.unreadable |= crate::faults::device_kinds(&choice)
-                .contains(&FaultKind::UnreadableSector);
+            self.unreadable |=
+                crate::faults::device_kinds(&choice).contains(&FaultKind::UnreadableSector);
             let lied = crate::faults::device_kinds(&choice).contains(&FaultKind::LyingSync);
-            self.seen.mark_if(lied && before != after, Mark::LyingSyncHit);
+            self.seen
+                .mark_if(lied && before != after, Mark::LyingSyncHit);
         }
-        let newest = self.files().keys().filter_map(|name| segment_epoch(name)).max();
+        let newest = self
+            .files()
+            .keys()
+            .filter_map(|name| segment_epoch(name))
+            .max();
         disk.power_cut(&choice);
         self.faults.director().rebooted();
-        let left = self.files().keys().filter_map(|name| segment_epoch(name)).max();
+        let left = self
+            .files()
+            .keys()
+            .filter_map(|name| segment_epoch(name))
+            .max();
         self.seen.mark_if(left < newest, Mark::NewSegmentLost);
         Ok(choice)
     }
