@@ -116,11 +116,23 @@ pub struct PlannedFault {
 #[serde(rename_all = "kebab-case")]
 pub enum Effect {
     /// The call itself goes wrong.
-    Call(#[schemars(with = "serde_json::Value")] #[schemars(with = "serde_json::Value")] sim::Fault),
+    Call(
+        #[schemars(with = "serde_json::Value")]
+        #[schemars(with = "serde_json::Value")]
+        sim::Fault,
+    ),
     /// Something happens beside the call.
-    Event(#[schemars(with = "serde_json::Value")] #[schemars(with = "serde_json::Value")] sim::Event),
+    Event(
+        #[schemars(with = "serde_json::Value")]
+        #[schemars(with = "serde_json::Value")]
+        sim::Event,
+    ),
     /// From here on there is only so much room; none given: as much as anybody wants.
-    Space(#[schemars(with = "Option<serde_json::Value>")] #[schemars(with = "Option<serde_json::Value>")] Option<sim::Space>),
+    Space(
+        #[schemars(with = "Option<serde_json::Value>")]
+        #[schemars(with = "Option<serde_json::Value>")]
+        Option<sim::Space>,
+    ),
     /// Another process holds the lock until the first attempt to open has failed.
     LockHeld,
     /// From here on every change is refused, until the process ends or the file system is mounted again.

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use beaver::storage::sim::{Event, SimDisk};
 
 use crate::client::{Client, Grave, replay_after, replay_leniently, segment_epochs};
+use crate::faults::rot;
 use crate::marks::Mark;
+use crate::oracle::damage::Files;
 use crate::oracle::history::{Decided, Place};
 use crate::oracle::judge::{Entry, Finding};
 use crate::oracle::salvage;
-use crate::faults::rot;
-use crate::oracle::damage::Files;
 use crate::scenario::{FaultKind, FaultRate, Phase, Step, Target};
 
 use super::{Stop, World};
@@ -90,12 +90,20 @@ impl World<'_> {
         let stream = self.survivors.damage_stream();
         let mut damage = Vec::new();
         for _ in 0..stream.draw(1, 3) {
-            let kinds = [FaultKind::BitFlip, FaultKind::BitFlip, FaultKind::ZeroedSector];
+            let kinds = [
+                FaultKind::BitFlip,
+                FaultKind::BitFlip,
+                FaultKind::ZeroedSector,
+            ];
             let rate = FaultRate {
                 kind: *stream.pick(&kinds),
                 pm: 1000,
                 most: 0,
-                target: if stream.coin() { Target::Active } else { Target::Any },
+                target: if stream.coin() {
+                    Target::Active
+                } else {
+                    Target::Any
+                },
                 phase: Phase::Any,
             };
             damage.extend(rot(&rate, &copy.live(), &Files::new(), stream));
@@ -131,8 +139,10 @@ impl World<'_> {
         let retained = self.retained().to_vec();
         salvage::judge(&retained, &entries, &skipped, whole_end)?;
         let call = self.faults.disk().calls();
-        self.seen
-            .line(call, format_args!("  {} of {} read", entries.len(), retained.len()));
+        self.seen.line(
+            call,
+            format_args!("  {} of {} read", entries.len(), retained.len()),
+        );
         self.seen.mark_if(!skipped.is_empty(), Mark::LenientSkipped);
         let several = skipped.iter().any(|s| s.to.is_some_and(|to| to > s.from));
         self.seen.mark_if(several, Mark::LenientGroupSkipped);

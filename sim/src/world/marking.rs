@@ -42,7 +42,9 @@ impl World<'_> {
         seen.mark_if(report.snapshot.is_some(), Mark::SnapshotUsed);
         seen.mark_if(report.torn_tail.is_some(), Mark::TornTailCut);
         let half = report.torn_tail.as_ref().is_some_and(|(file, offset)| {
-            let cut = found.get(file).and_then(|bytes| bytes.get(usize::try_from(*offset).ok()?..));
+            let cut = found
+                .get(file)
+                .and_then(|bytes| bytes.get(usize::try_from(*offset).ok()?..));
             cut.is_some_and(begins_with_whole_line)
         });
         seen.mark_if(half, Mark::HalfGroupCut);

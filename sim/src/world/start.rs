@@ -52,7 +52,9 @@ impl World<'_> {
     fn at_rest(&mut self) {
         let before = self.files();
         let happened = at_rest(&self.faults, &self.earlier);
-        self.lock_held |= happened.iter().any(|fault| fault.effect == Effect::LockHeld);
+        self.lock_held |= happened
+            .iter()
+            .any(|fault| fault.effect == Effect::LockHeld);
         if happened.iter().any(|fault| fault.kind.damages()) {
             let after = self.files();
             self.scars.remember(&before, &after);
@@ -127,7 +129,8 @@ impl World<'_> {
             }
             Err(failure) => {
                 *failures += 1;
-                self.seen.line(disk.calls(), format_args!("open: {}", failure.text));
+                self.seen
+                    .line(disk.calls(), format_args!("open: {}", failure.text));
                 self.judge_refusal(&failure, &found, excused)?;
                 Ok(false)
             }
@@ -174,7 +177,9 @@ impl World<'_> {
         excuse_refusal(&self.scars, name, &failure.text)?;
         if self.files() != *found {
             let expected = "a refusal that changes no file";
-            return Err(Finding::new(8, expected, format!("files changed: {}", failure.text)).into());
+            return Err(
+                Finding::new(8, expected, format!("files changed: {}", failure.text)).into(),
+            );
         }
         self.mark_refusal(name);
         self.restore(found)
@@ -237,15 +242,24 @@ impl World<'_> {
             let before = space.image(&sound).to_files();
             let after = space.image(&choice).to_files();
             self.scars.remember(&before, &after);
-            self.unreadable |= crate::faults::device_kinds(&choice)
-                .contains(&FaultKind::UnreadableSector);
+            self.unreadable |=
+                crate::faults::device_kinds(&choice).contains(&FaultKind::UnreadableSector);
             let lied = crate::faults::device_kinds(&choice).contains(&FaultKind::LyingSync);
-            self.seen.mark_if(lied && before != after, Mark::LyingSyncHit);
+            self.seen
+                .mark_if(lied && before != after, Mark::LyingSyncHit);
         }
-        let newest = self.files().keys().filter_map(|name| segment_epoch(name)).max();
+        let newest = self
+            .files()
+            .keys()
+            .filter_map(|name| segment_epoch(name))
+            .max();
         disk.power_cut(&choice);
         self.faults.director().rebooted();
-        let left = self.files().keys().filter_map(|name| segment_epoch(name)).max();
+        let left = self
+            .files()
+            .keys()
+            .filter_map(|name| segment_epoch(name))
+            .max();
         self.seen.mark_if(left < newest, Mark::NewSegmentLost);
         Ok(choice)
     }
