@@ -35,3 +35,8 @@ pub use state_machine::StateMachine;
 pub use storage::{Access, Storage, StorageFile, StorageLock};
 pub use store::{CommandError, RecoveryReport, SharedStore, Store, StoreOptions};
 pub use wal::{BatchWriter, Wal, WalOptions};
+
+/// The README's program compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

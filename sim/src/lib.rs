@@ -11,6 +11,7 @@ pub mod diagnose;
 pub mod faults;
 mod guard;
 pub mod marks;
+pub mod mildest;
 pub mod oracle;
 pub mod report;
 pub mod result;

@@ -160,11 +160,11 @@ pub(crate) struct ImagesArgs {
 /// Tools for logs on real disks. They take no lock and change nothing in DIR.
 #[derive(Debug, Subcommand)]
 pub(crate) enum WalCommand {
-    /// Count events by type, bytes, positions and damage
-    Stats(LogArgs),
+    /// Count events by type, bytes, positions and damage; exit 1 if there is damage
+    Stats(EventLogArgs),
     /// Check every byte and list all problems, not only the first; exit 1 if there is one
-    Validate(LogArgs),
-    /// Print every event with its position
+    Validate(EventLogArgs),
+    /// Print every line with its place, with JSON one object a line; exit 1 if there is damage
     Dump(LogArgs),
     /// Write what survived of a damaged log into a new directory; exit 1 if events were lost
     Repair {
@@ -193,6 +193,15 @@ pub(crate) enum WalCommand {
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EventLogArgs {
+    #[command(flatten)]
+    pub(crate) log: LogArgs,
+    /// Take any event: the log is not of the job queue but of another state machine
+    #[arg(long)]
+    pub(crate) any_event: bool,
 }
 
 #[derive(Debug, Args)]

@@ -1,6 +1,6 @@
 //! What stands under the verdict table: losses, what was never reached, what failed, and the command that shows it again.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use beaver_sim::report::{Failure, ScenarioReport};
 
@@ -47,12 +47,13 @@ fn print_missed(report: &ScenarioReport, out: &mut Output) {
 
 fn print_failures(report: &ScenarioReport, out: &mut Output) {
     let name = &report.result.name;
-    for (run, file) in report.failures().take(PRINTED_FAILURES) {
+    for (run, saved) in report.failures().take(PRINTED_FAILURES) {
         let failure = Failure {
             scenario: name,
             run,
             profile: report.profile,
-            replay: Some(replay_command(report, run.seed, file.map(PathBuf::as_path))),
+            mildest: Some(saved.mildest),
+            replay: Some(replay_command(report, run.seed, saved.file.as_deref())),
         };
         out.write(format_args!("\n{failure}"));
     }

@@ -50,6 +50,7 @@ pub(crate) fn replay(args: &ReplayArgs, out: &mut Output) -> Result<Exit, Failur
             scenario: &scenario.name,
             run: &run,
             profile: scenario.profile,
+            mildest: None,
             replay: None,
         };
         out.write(format_args!("\n{failure}"));

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anstyle::{AnsiColor, Style};
-use beaver_sim::report::{Disagreement, Document, ScenarioReport, Table, Verdict};
+use beaver_sim::mildest::mildest_profile;
+use beaver_sim::report::{Disagreement, Document, SavedFailure, ScenarioReport, Table, Verdict};
+use beaver_sim::result::RunResult;
 use beaver_sim::run::{run_scenario, saved_failure};
 use beaver_sim::scenario::Scenario;
 
@@ -103,8 +105,7 @@ fn run_one(plan: &RunPlan, at: usize, file: &ScenarioFile, stop: &AtomicBool) ->
     let saved = result
         .failures
         .iter()
-        .map(|run| save(&plan.out, scenario, &saved_failure(scenario, run), run.seed))
-        .map(|saved| saved.map_err(warn).ok())
+        .map(|run| keep(&plan.out, scenario, run))
         .collect();
     ScenarioReport {
         claim: scenario.claim.clone(),
@@ -116,6 +117,15 @@ fn run_one(plan: &RunPlan, at: usize, file: &ScenarioFile, stop: &AtomicBool) ->
         saved,
         disagreement: None,
         elapsed_ms: stopwatch.elapsed_ms(),
+    }
+}
+
+/// Saves a failed run and finds the mildest profile in which it happens.
+fn keep(out: &Path, scenario: &Scenario, run: &RunResult) -> SavedFailure {
+    let failure = saved_failure(scenario, run);
+    SavedFailure {
+        file: save(out, scenario, &failure, run.seed).map_err(warn).ok(),
+        mildest: mildest_profile(&failure, run),
     }
 }
 

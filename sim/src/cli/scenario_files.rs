@@ -1,5 +1,6 @@
 //! Finds the scenarios that were asked for and reads them. All that is wrong with any of them is reported before anything runs.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use beaver_sim::diagnose::{did_you_mean, read_scenario};
@@ -38,6 +39,7 @@ pub(crate) fn load(asked: &[PathBuf]) -> Result<Vec<ScenarioFile>, Failure> {
             Err(failure) => problems.push(failure.to_string()),
         }
     }
+    keep_first_of_each(&mut files);
     let mut loaded = Vec::with_capacity(files.len());
     for path in files {
         match read(&path) {
@@ -45,11 +47,34 @@ pub(crate) fn load(asked: &[PathBuf]) -> Result<Vec<ScenarioFile>, Failure> {
             Err(failure) => problems.push(failure.to_string()),
         }
     }
+    problems.extend(shared_names(&loaded));
     if problems.is_empty() {
         Ok(loaded)
     } else {
         Err(Failure::new(problems.join("\n")))
     }
+}
+
+/// Leaves out files that were named before.
+fn keep_first_of_each(files: &mut Vec<PathBuf>) {
+    let mut seen = BTreeSet::new();
+    files.retain(|file| seen.insert(file.canonicalize().unwrap_or_else(|_| file.clone())));
+}
+
+/// What is wrong with scenarios of the same name: their failures would be saved in the same files.
+fn shared_names(loaded: &[ScenarioFile]) -> Vec<String> {
+    let mut first = BTreeMap::new();
+    let mut problems = Vec::new();
+    for file in loaded {
+        if let Some(other) = first.insert(&file.scenario.name, &file.path) {
+            let (path, name) = (file.path.display(), &file.scenario.name);
+            problems.push(format!(
+                "{path}: the name `{name}` is that of {} too",
+                other.display()
+            ));
+        }
+    }
+    problems
 }
 
 /// Reads one scenario.

@@ -14,6 +14,8 @@ pub struct Failure<'r> {
     pub run: &'r RunResult,
     /// The crash profile in force.
     pub profile: Profile,
+    /// The mildest profile in which it happens, where it was looked for.
+    pub mildest: Option<Profile>,
     /// The command that replays it. Without one this is a replay: its seed says nothing, and its calls were all shown.
     pub replay: Option<String>,
 }
@@ -42,6 +44,13 @@ impl fmt::Display for Failure<'_> {
         entry(f, "crash", crash_point.unwrap_or("none before the check"))?;
         entry(f, "expected", &failure.expected)?;
         entry(f, "found", &failure.found)?;
+        if let Some(mildest) = self.mildest {
+            entry(
+                f,
+                "mildest",
+                &format!("{}: {}", mildest.name(), mildest.description()),
+            )?;
+        }
         let Some(command) = &self.replay else {
             return Ok(());
         };
@@ -71,6 +80,7 @@ mod tests {
             scenario: "acked_events_survive",
             run: &run,
             profile: Profile::Posix,
+            mildest: Some(Profile::Strict),
             replay: Some("beaver replay failures/acked_events_survive-7.json".to_owned()),
         };
         assert_eq!(
@@ -81,6 +91,7 @@ mod tests {
   expected  5 events
   found     4 events
             the last is missing
+  mildest   strict: nothing that was not synced survives
   calls     40 write_at wal-0000000002.jsonl 0 112 -> Ok(112)
   replay    beaver replay failures/acked_events_survive-7.json
 "

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::report::{Disagreement, ScenarioReport, Verdict};
 use crate::result::RunResult;
+use crate::scenario::Profile;
 
 /// The one object that `beaver run --format json` prints.
 #[derive(Debug, Serialize)]
@@ -60,6 +61,9 @@ struct ViolationDocument {
     step: u64,
     /// The file that replays it.
     file: Option<String>,
+    /// The mildest profile in which it happens; not looked for in a replay.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mildest_profile: Option<&'static str>,
     expected: String,
     found: String,
 }
@@ -122,9 +126,9 @@ impl ScenarioDocument {
             failed_runs: result.failed_runs,
             violations: report
                 .failures()
-                .filter_map(|(run, file)| {
-                    let file = file.map(|path| path.display().to_string());
-                    ViolationDocument::new(run, file)
+                .filter_map(|(run, saved)| {
+                    let file = saved.file.as_ref().map(|path| path.display().to_string());
+                    ViolationDocument::new(run, file, Some(saved.mildest))
                 })
                 .collect(),
             missed: report.missed(),
@@ -137,7 +141,7 @@ impl ScenarioDocument {
 }
 
 impl ViolationDocument {
-    fn new(run: &RunResult, file: Option<String>) -> Option<Self> {
+    fn new(run: &RunResult, file: Option<String>, mildest: Option<Profile>) -> Option<Self> {
         let failure = run.outcome.failure()?;
         Some(ViolationDocument {
             invariant: failure.invariant,
@@ -145,6 +149,7 @@ impl ViolationDocument {
             seed: run.seed,
             step: failure.step,
             file,
+            mildest_profile: mildest.map(Profile::name),
             expected: failure.expected.clone(),
             found: failure.found.clone(),
         })
@@ -206,7 +211,7 @@ impl RunDocument {
                 .collect(),
             trace_hash: hash(run.trace_hash),
             trace: run.trace.clone(),
-            violations: ViolationDocument::new(run, Some(file.to_owned()))
+            violations: ViolationDocument::new(run, Some(file.to_owned()), None)
                 .into_iter()
                 .collect(),
             verdict: Verdict::of_outcome(&run.outcome).name(),
@@ -224,6 +229,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::report::SavedFailure;
     use crate::report::testing::{failed_run, scenario_report};
     use crate::result::Outcome;
 
@@ -234,7 +240,10 @@ mod tests {
             .result
             .failures
             .push(failed_run(7, Outcome::Violated));
-        report.saved.push(Some("failures/x-7.json".into()));
+        report.saved.push(SavedFailure {
+            file: Some("failures/x-7.json".into()),
+            mildest: Profile::LinuxOrdered,
+        });
         let document = Document::new(&[report], Verdict::Violation, false, 12);
         let value = serde_json::to_value(&document).unwrap();
         assert_eq!(value["tool"], "beaver");
@@ -263,6 +272,7 @@ mod tests {
         assert_eq!(violation["seed"], 7);
         assert_eq!(violation["step"], 12);
         assert_eq!(violation["file"], "failures/x-7.json");
+        assert_eq!(violation["mildest_profile"], "linux-ordered");
         assert_eq!(scenario["disagreement"], Value::Null);
     }
 }

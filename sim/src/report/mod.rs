@@ -10,6 +10,6 @@ mod verdict;
 
 pub use failure::Failure;
 pub use json::{Document, RunDocument};
-pub use scenario_report::{Disagreement, ScenarioReport};
+pub use scenario_report::{Disagreement, SavedFailure, ScenarioReport};
 pub use table::Table;
 pub use verdict::Verdict;

@@ -23,12 +23,21 @@ pub struct ScenarioReport {
     pub gated: bool,
     /// What came out.
     pub result: ScenarioResult,
-    /// Where each of `result.failures` was saved, in the same order; `None` for one that could not be.
-    pub saved: Vec<Option<PathBuf>>,
+    /// What became of each of `result.failures`, in the same order.
+    pub saved: Vec<SavedFailure>,
     /// Where two processes differed; `None` where they agreed or were not compared.
     pub disagreement: Option<Disagreement>,
     /// How long it took, in milliseconds.
     pub elapsed_ms: u64,
+}
+
+/// What became of a failed run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SavedFailure {
+    /// The file that replays it; `None` if it could not be written.
+    pub file: Option<PathBuf>,
+    /// The mildest profile in which it happens.
+    pub mildest: Profile,
 }
 
 /// Two runs of one seed that should have been the same.
@@ -79,14 +88,9 @@ impl ScenarioReport {
         runs.min(processes)
     }
 
-    /// The failed runs that were kept, each with the file it was saved in.
-    pub fn failures(&self) -> impl Iterator<Item = (&RunResult, Option<&PathBuf>)> {
-        let files = self
-            .saved
-            .iter()
-            .map(Option::as_ref)
-            .chain(std::iter::repeat(None));
-        self.result.failures.iter().zip(files)
+    /// The failed runs that were kept, each with what became of it.
+    pub fn failures(&self) -> impl Iterator<Item = (&RunResult, &SavedFailure)> {
+        self.result.failures.iter().zip(&self.saved)
     }
 
     /// How many of the expected marks were reached.

@@ -13,6 +13,7 @@ mod images;
 #[cfg(unix)]
 mod interrupt;
 mod lists;
+mod readme;
 mod run;
 mod scenario_errors;
 mod schema;

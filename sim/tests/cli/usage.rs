@@ -89,3 +89,15 @@ fn a_scenario_is_not_a_saved_failure() {
         "it is a scenario and not a saved failure",
     );
 }
+
+#[test]
+fn a_scenario_that_is_named_twice_runs_once_and_two_of_one_name_are_refused() {
+    let place = Place::with_small_scenario();
+    let ran = place
+        .beaver("run small scenarios/small.json scenarios --seed 1")
+        .ends_with(0);
+    assert_eq!(ran.stdout.matches("\nsmall ").count(), 1);
+    place.write("elsewhere/small.json", r#"{"claim": "c"}"#);
+    let ran = place.beaver("run small elsewhere --seed 1").ends_with(2);
+    ran.complains("the name `small` is that of scenarios/small.json too");
+}

@@ -4,7 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use beaver::storage::DiskStorage;
-use beaver::{Controller, ControllerOptions, JobId, JobSpec, ManualClock, Payload};
+use beaver::{
+    Controller, ControllerOptions, DecodeError, JobId, JobSpec, LogEvent, ManualClock, Payload,
+    Wal, WalOptions,
+};
 
 use crate::beaver::{Place, Ran};
 use crate::golden::check_golden;
@@ -249,6 +252,41 @@ fn a_directory_that_is_no_log_ends_with_2() {
         .ends_with(2)
         .complains("EPOCH:SEQ");
     place.beaver("wal").ends_with(2);
+}
+
+#[test]
+fn a_log_of_another_state_machine_needs_to_be_told() {
+    let place = Place::empty();
+    let storage = Arc::new(DiskStorage::open(place.path().join("log")).unwrap());
+    let (mut log, _) = Wal::<Note>::open(storage, WalOptions::default()).unwrap();
+    log.append(&[Note, Note]).unwrap();
+    log.close().unwrap();
+    look(&place, "wal validate log")
+        .ends_with(1)
+        .says("cannot be decoded");
+    look(&place, "wal validate log --any-event")
+        .ends_with(0)
+        .says("2 events in 1 segment: whole");
+    let stats = look(&place, "wal stats log --any-event --format json")
+        .ends_with(0)
+        .json();
+    assert_eq!(stats["by_kind"]["event"], 2);
+    look(&place, "wal dump log")
+        .ends_with(0)
+        .says("1:1 more {\"note\":true}");
+}
+
+/// An event that is none of the job queue's.
+struct Note;
+
+impl LogEvent for Note {
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(br#"{"note":true}"#);
+    }
+
+    fn decode(_: &[u8]) -> Result<Self, DecodeError> {
+        Ok(Note)
+    }
 }
 
 #[test]

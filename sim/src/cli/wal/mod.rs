@@ -3,6 +3,7 @@
 //! They take no lock and change nothing in the log that they look at. What would change something writes a copy into a
 //! directory that is empty or not there yet; nothing is ever overwritten.
 
+mod any_event;
 mod compare;
 mod copies;
 mod dump;
@@ -20,8 +21,8 @@ use super::output::Output;
 
 pub(crate) fn wal(command: &WalCommand, out: &mut Output) -> Result<Exit, Failure> {
     match command {
-        WalCommand::Stats(args) => stats::stats(&args.dir, args.format, out),
-        WalCommand::Validate(args) => stats::validate(&args.dir, args.format, out),
+        WalCommand::Stats(args) => stats::stats(args, out),
+        WalCommand::Validate(args) => stats::validate(args, out),
         WalCommand::Dump(args) => dump::dump(&args.dir, args.format, out),
         WalCommand::Repair { dir, out: copy } => copies::repair(dir, copy, out),
         WalCommand::Truncate {

@@ -1,21 +1,20 @@
 //! `beaver wal stats` and `beaver wal validate`: what is in a store, and everything that is wrong with it.
 
-use std::path::Path;
-
 use beaver::inspect::{self, Problem, Stats};
 use beaver::wal::{LostRange, TornTail};
 use beaver::{Event, Position};
 use serde_json::{Value, json};
 
+use super::any_event::AnyEvent;
 use super::{counted, exit_for, failed, log, print_json};
-use crate::cli::args::Format;
+use crate::cli::args::{EventLogArgs, Format};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::Output;
 
 /// Prints counts and everything that is wrong; ends with 1 if something is.
-pub(super) fn stats(directory: &Path, format: Format, out: &mut Output) -> Result<Exit, Failure> {
-    let stats = survey(directory)?;
-    match format {
+pub(super) fn stats(args: &EventLogArgs, out: &mut Output) -> Result<Exit, Failure> {
+    let stats = survey(args)?;
+    match args.log.format {
         Format::Json => print_json(&stats_json(&stats), out)?,
         Format::Text => print_stats(&stats, out),
     }
@@ -23,13 +22,9 @@ pub(super) fn stats(directory: &Path, format: Format, out: &mut Output) -> Resul
 }
 
 /// Prints everything that is wrong; ends with 1 if something is.
-pub(super) fn validate(
-    directory: &Path,
-    format: Format,
-    out: &mut Output,
-) -> Result<Exit, Failure> {
-    let stats = survey(directory)?;
-    match format {
+pub(super) fn validate(args: &EventLogArgs, out: &mut Output) -> Result<Exit, Failure> {
+    let stats = survey(args)?;
+    match args.log.format {
         Format::Json => print_json(&findings_json(&stats), out)?,
         Format::Text => {
             print_findings(&stats, out);
@@ -47,8 +42,14 @@ pub(super) fn validate(
     Ok(exit_for(!stats.problems.is_empty()))
 }
 
-fn survey(directory: &Path) -> Result<Stats, Failure> {
-    inspect::stats::<Event>(&log(directory)?).map_err(failed(directory))
+fn survey(args: &EventLogArgs) -> Result<Stats, Failure> {
+    let directory = &args.log.dir;
+    let log = log(directory)?;
+    let stats = match args.any_event {
+        true => inspect::stats::<AnyEvent>(&log),
+        false => inspect::stats::<Event>(&log),
+    };
+    stats.map_err(failed(directory))
 }
 
 fn print_stats(stats: &Stats, out: &mut Output) {

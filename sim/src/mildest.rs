@@ -1,0 +1,81 @@
+//! The mildest file system on which a failure happens: "happens on ext4" is another message than "POSIX allows it".
+//!
+//! The script of the failure is run again under each profile, the mildest first. What survived each power cut is data; what a
+//! milder profile does not allow of it, its disk leaves out. If the run still breaks the same promise, it happens there too.
+//! The reverse is not said: another history may break it under a milder profile still.
+
+use crate::result::{Outcome, RunResult};
+use crate::run::{Keep, run_script};
+use crate::scenario::{Profile, Scenario};
+
+/// The mildest profile under which `failure`, the saved form of the failed run `result`, fails in the same way.
+#[must_use]
+pub fn mildest_profile(failure: &Scenario, result: &RunResult) -> Profile {
+    let own = failure.profile;
+    if failure.script.is_none() {
+        return own;
+    }
+    let milder = Profile::ALL
+        .iter()
+        .copied()
+        .filter(|profile| *profile < own);
+    milder
+        .into_iter()
+        .find(|profile| fails_alike(failure, result, *profile))
+        .unwrap_or(own)
+}
+
+/// Whether the script ends in the same way under `profile`: the same invariant, or a panic, or a budget.
+fn fails_alike(failure: &Scenario, result: &RunResult, profile: Profile) -> bool {
+    let scenario = Scenario {
+        profile,
+        ..failure.clone()
+    };
+    let run = run_script(&scenario, Keep::default());
+    match (&run.outcome, &result.outcome) {
+        (Outcome::Violated(found), Outcome::Violated(known)) => found.invariant == known.invariant,
+        (Outcome::Exhausted(_), Outcome::Exhausted(_))
+        | (Outcome::Panicked(_), Outcome::Panicked(_)) => true,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::{run_seed, saved_failure};
+
+    /// Disk use above one byte counts as unbounded, on any file system.
+    fn unbounded(profile: Profile) -> (Scenario, RunResult) {
+        let json = r#"{"claim": "c", "budget": {"disk_bytes": 1}, "script": {"steps": [
+            {"enqueue": {"jobs": [{"id": "j", "payload": "1", "max_attempts": 1, "timeout_ms": 1}]}}, "checkpoint"]}}"#;
+        let mut scenario: Scenario = serde_json::from_str(json).unwrap();
+        scenario.profile = profile;
+        let run = run_seed(
+            &scenario,
+            0,
+            Keep {
+                script: true,
+                trace: false,
+            },
+        );
+        (saved_failure(&scenario, &run), run)
+    }
+
+    #[test]
+    fn what_happens_everywhere_happens_on_the_mildest() {
+        for profile in Profile::ALL {
+            let (failure, run) = unbounded(*profile);
+            assert_eq!(mildest_profile(&failure, &run), Profile::Strict);
+        }
+    }
+
+    #[test]
+    fn another_failure_does_not_count() {
+        let (failure, mut run) = unbounded(Profile::Posix);
+        if let Outcome::Violated(violation) = &mut run.outcome {
+            violation.invariant = 1;
+        }
+        assert_eq!(mildest_profile(&failure, &run), Profile::Posix);
+    }
+}
