@@ -1,5 +1,5 @@
-//! The conformance vectors of the crash model: for each history and profile the exact set of images that a power cut may
-//! leave, no more and no less.
+//! The conformance vectors of the crash model: for each history and profile the exact set of images
+//! that a power cut may leave, no more and no less.
 
 use std::collections::BTreeMap;
 

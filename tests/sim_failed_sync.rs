@@ -1,5 +1,11 @@
-//! What a failed sync leaves behind on the simulated disk: rows V26 to V29, V36 and V37 of the crash model, and the rules
-//! that stand beside them.
+//! What a failed sync leaves behind on the simulated disk: rows V26 to V29, V36 and V37 of the
+//! crash model, and the rules that stand beside them.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    reason = "a test stops at its first surprise, and its sizes are small"
+)]
 
 use std::collections::BTreeMap;
 use std::io;

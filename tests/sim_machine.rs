@@ -1,5 +1,11 @@
 //! Processes on the simulated disk: call numbers, crash points, budgets, traces and faults.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::too_many_lines,
+    reason = "a test stops at its first surprise, and its sizes are small"
+)]
+
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
 use std::sync::Arc;

@@ -1,8 +1,15 @@
 //! The crash images of the simulated disk against a second, naive account of the crash model.
 //!
-//! The reference keeps every record for ever, tries every combination of outcomes one by one, and replays the records in
-//! order. It has no pages that are shared, no versions that are folded and no counting; it is slow and short. Files are
-//! made of cells of 512 bytes, eight to a page, so that shrinks inside a page are covered.
+//! The reference keeps every record for ever, tries every combination of outcomes one by one, and
+//! replays the records in order. It has no pages that are shared, no versions that are folded and
+//! no counting; it is slow and short. Files are made of cells of 512 bytes, eight to a page, so
+//! that shrinks inside a page are covered.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    reason = "a test stops at its first surprise, and its sizes are small"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,5 @@
-//! The client: a process that uses the store as any program would, through the library's public API alone.
+//! The client: a process that uses the store as any program would, through the library's public API
+//! alone.
 //!
 //! Here, and only here, the library's types become those of the oracle.
 
@@ -49,11 +50,10 @@ pub(crate) struct Report {
     pub(crate) leftovers: usize,
     /// Foreign names.
     pub(crate) strays: Vec<String>,
-    /// Whether something went wrong without doing harm.
-    pub(crate) warnings: usize,
 }
 
-/// What a caller gets for a submitted command: a ticket if there was something to log, and the job that it hands out.
+/// What a caller gets for a submitted command: a ticket if there was something to log, and the job
+/// that it hands out.
 type Claim = (Option<Ticket>, Option<String>);
 
 /// A process with the store open.
@@ -100,7 +100,8 @@ impl Client {
         }
     }
 
-    /// Several callers, one sync. Answers for each caller, with the position of his last event where he has one.
+    /// Several callers, one sync. Answers for each caller, with the position of his last event
+    /// where he has one.
     pub(crate) fn group(&mut self, steps: &[Step]) -> Vec<(Answer, Option<Place>)> {
         let mut submitted: Vec<Result<Claim, Answer>> = Vec::new();
         for step in steps {
@@ -182,7 +183,6 @@ fn report_of(report: &RecoveryReport) -> Report {
         temporaries: report.removed_temporaries.len(),
         leftovers: report.removed_leftovers.len(),
         strays: report.strays.clone(),
-        warnings: report.warnings.len(),
     }
 }
 

@@ -1,8 +1,8 @@
-//! Faults: turns rates and a seed into faults at call numbers, and hands them to the disk. It knows storage calls and no
-//! commands.
+//! Faults: turns rates and a seed into faults at call numbers, and hands them to the disk. It knows
+//! storage calls and no commands.
 //!
-//! What goes wrong is decided call by call, because only the call tells which kinds apply to it; every decision is written
-//! down as a [`PlannedFault`], and a run from such a list draws nothing.
+//! What goes wrong is decided call by call, because only the call tells which kinds apply to it;
+//! every decision is written down as a [`PlannedFault`], and a run from such a list draws nothing.
 
 mod choosing;
 mod director;

@@ -1,4 +1,5 @@
-//! Catches panics of the program under test, with their message and place, and keeps them off the terminal.
+//! Catches panics of the program under test, with their message and place, and keeps them off the
+//! terminal.
 
 use std::cell::{Cell, RefCell};
 use std::panic::{self, AssertUnwindSafe};

@@ -1,8 +1,10 @@
-//! The simulator: it runs the library, unmodified, on a disk that fails and loses, crashes it everywhere, recovers it, and
-//! checks the outcome against a model. Every run is a pure function of (scenario, seed).
+//! The simulator: it runs the library, unmodified, on a disk that fails and loses, crashes it
+//! everywhere, recovers it, and checks the outcome against a model. Every run is a pure function of
+//! (scenario, seed).
 //!
-//! Five concerns stay apart: [`workload`] (commands, knows no storage), [`faults`] (call numbers, know no commands), world
-//! (the only loop), [`oracle`] (sees only what a client sees), report (a pure function of scenario, trace and verdict).
+//! Five concerns stay apart: [`workload`] (commands, knows no storage), [`faults`] (call numbers,
+//! know no commands), world (the only loop), [`oracle`] (sees only what a client sees), report (a
+//! pure function of scenario, trace and verdict).
 
 mod client;
 pub mod diagnose;

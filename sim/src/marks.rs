@@ -1,5 +1,5 @@
-//! Marks: rare situations by name. A scenario that expects a mark and never reaches it fails: a test that does not reach
-//! its situation proves nothing.
+//! Marks: rare situations by name. A scenario that expects a mark and never reaches it fails: a
+//! test that does not reach its situation proves nothing.
 
 use std::fmt;
 

@@ -1,4 +1,5 @@
-//! What a run has to say for itself: counts, faults fired, marks reached, and whether everything held.
+//! What a run has to say for itself: counts, faults fired, marks reached, and whether everything
+//! held.
 
 use std::collections::BTreeMap;
 
@@ -90,7 +91,8 @@ pub struct Violation {
     pub step: u64,
     /// The command in words.
     pub command: String,
-    /// The crash before the check, in words: `power cut inside call 41 (sync_data wal-0000000002.jsonl)`.
+    /// The crash before the check, in words: `power cut inside call 41 (sync_data
+    /// wal-0000000002.jsonl)`.
     pub crash_point: Option<String>,
     /// What had to be.
     pub expected: String,

@@ -64,9 +64,11 @@ pub fn saved_failure(scenario: &Scenario, result: &RunResult) -> Scenario {
     }
 }
 
-/// Runs all `seeds` of a scenario on `jobs` threads. The result does not depend on how many these are.
+/// Runs all `seeds` of a scenario on `jobs` threads. The result does not depend on how many these
+/// are.
 ///
-/// `progress` is told how many runs are done, from any thread, in any order. When `cancel` is set no further run begins.
+/// `progress` is told how many runs are done, from any thread, in any order. When `cancel` is set
+/// no further run begins.
 pub fn run_scenario(
     scenario: &Scenario,
     seeds: Seeds,

@@ -1,11 +1,13 @@
 //! A scenario: the claim under test, as data.
 //!
-//! A scenario file says what the program under test does (workload), what is done to it (crashes and faults), on which
-//! kind of file system (profile), over which seeds, and what must have been seen at the end (expect). Every field but
-//! the claim has a default, so that a file states only what matters for its claim.
+//! A scenario file says what the program under test does (workload), what is done to it (crashes
+//! and faults), on which kind of file system (profile), over which seeds, and what must have been
+//! seen at the end (expect). Every field but the claim has a default, so that a file states only
+//! what matters for its claim.
 //!
-//! With a [`script`](Scenario::script) nothing is left to chance: commands, faults, crash points and what survived each
-//! power cut are written out, and the run draws no random number. That is what a saved failure is.
+//! With a [`script`](Scenario::script) nothing is left to chance: commands, faults, crash points
+//! and what survived each power cut are written out, and the run draws no random number. That is
+//! what a saved failure is.
 
 mod faults;
 mod impossible;
@@ -57,7 +59,8 @@ pub struct Scenario {
     /// What a run may use up before it counts as without progress.
     #[serde(default)]
     pub budget: Budget,
-    /// Commands, faults and crashes written out; if present, `workload`, `faults` and the rates of `crashes` are unused.
+    /// Commands, faults and crashes written out; if present, `workload`, `faults` and the rates of
+    /// `crashes` are unused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub script: Option<Script>,
 }
@@ -109,7 +112,8 @@ profiles! {
 
 /// How often the program under test is stopped, and how.
 ///
-/// Rates are chances in 1,000: `*_in_command_pm` for each command, `in_recovery_pm` for each recovery.
+/// Rates are chances in 1,000: `*_in_command_pm` for each command, `in_recovery_pm` for each
+/// recovery.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Crashes {
@@ -123,7 +127,8 @@ pub struct Crashes {
     pub nested: u32,
     /// Pages that may be torn at a power cut; sectors stay whole.
     pub torn_pages: u32,
-    /// Whether grown files may show seeded garbage instead of zeros where their data did not survive.
+    /// Whether grown files may show seeded garbage instead of zeros where their data did not
+    /// survive.
     pub garbage: bool,
     /// Images of a power cut that are recovered and judged beside the one the run goes on with.
     pub images: u32,
@@ -164,7 +169,8 @@ pub struct Budget {
     pub recovery_calls: u64,
     /// Attempts to open the store after a crash or an error, before giving up.
     pub open_attempts: u32,
-    /// Bytes of all files after a checkpoint, beyond which disk use is not bounded; 0 derives it from the workload.
+    /// Bytes of all files after a checkpoint, beyond which disk use is not bounded; 0 derives it
+    /// from the workload.
     pub disk_bytes: u64,
 }
 

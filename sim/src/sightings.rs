@@ -13,7 +13,8 @@ pub(crate) struct Sightings {
     pub(crate) counts: Counts,
     /// Marks.
     pub(crate) marks: BTreeMap<Mark, u64>,
-    /// Lines about commands, crashes and recoveries, each with the number of the storage call before it; only if wanted.
+    /// Lines about commands, crashes and recoveries, each with the number of the storage call
+    /// before it; only if wanted.
     pub(crate) lines: Option<Vec<(u64, String)>>,
     /// The command that runs, in words.
     pub(crate) command: String,

@@ -1,6 +1,8 @@
-//! Random streams: one for each purpose, derived from the seed by label, so that a new knob leaves old seeds valid.
+//! Random streams: one for each purpose, derived from the seed by label, so that a new knob leaves
+//! old seeds valid.
 //!
-//! Only integers over closed ranges are drawn, by a method written here: the values depend on ChaCha8 and on nothing else.
+//! Only integers over closed ranges are drawn, by a method written here: the values depend on
+//! ChaCha8 and on nothing else.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -12,7 +14,8 @@ pub struct Stream(ChaCha8Rng);
 impl Stream {
     /// The stream of `seed` for the purpose `label` (at most 24 bytes).
     ///
-    /// The key of the generator is the seed in little-endian followed by the label, filled up with zeros.
+    /// The key of the generator is the seed in little-endian followed by the label, filled up with
+    /// zeros.
     #[must_use]
     pub fn new(seed: u64, label: &str) -> Self {
         assert!(label.len() <= 24, "a label has at most 24 bytes: {label}");
@@ -31,7 +34,8 @@ impl Stream {
         let Some(span) = (most - least).checked_add(1) else {
             return self.0.next_u64();
         };
-        // Values above the largest multiple of the span would make small results more likely: they are drawn again.
+        // Values above the largest multiple of the span would make small results more likely: they
+        // are drawn again.
         let zone = u64::MAX - (u64::MAX % span + 1) % span;
         loop {
             let value = self.0.next_u64();

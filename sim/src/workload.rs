@@ -1,7 +1,8 @@
-//! The workload: draws the next command. It knows what a client knows of the queue, and nothing about storage.
+//! The workload: draws the next command. It knows what a client knows of the queue, and nothing
+//! about storage.
 //!
-//! Most commands are ones that a client would sensibly give (acknowledge a job that is in flight); some are late, doubled or
-//! wrong on purpose, because refusals must be right too.
+//! Most commands are ones that a client would sensibly give (acknowledge a job that is in flight);
+//! some are late, doubled or wrong on purpose, because refusals must be right too.
 
 use crate::oracle::model::{Model, Standing};
 use crate::scenario::{CommandKind, Job, Range, Step, Workload};
@@ -120,7 +121,8 @@ impl<'a> Commands<'a> {
         self.stream.draw(range.least, range.most)
     }
 
-    /// A job that a worker holds; one time in twelve any job, so that late and doubled reports happen.
+    /// A job that a worker holds; one time in twelve any job, so that late and doubled reports
+    /// happen.
     fn job_in_hand(&mut self, model: &Model) -> Option<String> {
         let any = self.stream.draw(1, 12) == 1;
         let jobs = model.jobs.iter();

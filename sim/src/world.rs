@@ -1,4 +1,5 @@
-//! The world: the only loop. It gives commands to the client, stops it, starts it again, and asks the oracle.
+//! The world: the only loop. It gives commands to the client, stops it, starts it again, and asks
+//! the oracle.
 
 mod checkpoints;
 mod checks;
@@ -45,7 +46,8 @@ impl From<Finding> for Stop {
     }
 }
 
-/// What the time is when a run begins, in milliseconds: early enough to read, late enough to be no special case.
+/// What the time is when a run begins, in milliseconds: early enough to read, late enough to be no
+/// special case.
 const START_MS: u64 = 1_000_000;
 
 /// One run.
@@ -59,7 +61,8 @@ pub(crate) struct World<'a> {
     steps: Steps<'a>,
     crashes: CrashPlan,
     survivors: Survivors,
-    /// Whether the log must refuse every change until it is opened again, as far as the client knows.
+    /// Whether the log must refuse every change until it is opened again, as far as the client
+    /// knows.
     poisoned: bool,
     /// Commands that failed and are given again later.
     again: VecDeque<Step>,
@@ -73,7 +76,8 @@ pub(crate) struct World<'a> {
     open_failures: Vec<Failure>,
     /// How many wrong reads there were up to the last recovery.
     wrong_reads: u64,
-    /// How the last process ended, and whether the one before it was killed and the store opened in between.
+    /// How the last process ended, and whether the one before it was killed and the store opened in
+    /// between.
     last_crash: Option<CrashKind>,
     killed_then_opened: bool,
     /// Damage that nothing has healed yet.
@@ -107,7 +111,7 @@ impl<'a> World<'a> {
             Some(script) => Director::scripted(&script.faults),
             None => Director::new(Source::Random {
                 rates,
-                stream: Stream::new(seed, "faults"),
+                stream: Box::new(Stream::new(seed, "faults")),
             }),
         };
         World {
@@ -151,7 +155,8 @@ impl<'a> World<'a> {
         self.last_look()
     }
 
-    /// The end of a run: nothing goes wrong any more, the store is closed and opened once more, and judged.
+    /// The end of a run: nothing goes wrong any more, the store is closed and opened once more, and
+    /// judged.
     fn last_look(&mut self) -> Result<(), Stop> {
         self.faults.director().set_quiet(true);
         self.crashes.stop(self.faults.disk());

@@ -15,7 +15,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::front::StoreFront;
 use crate::directory;
 use crate::error::{Error, Result};
 use crate::failpoint;
@@ -23,7 +22,7 @@ use crate::names;
 use crate::position::{Epoch, Position};
 use crate::snapshot;
 use crate::state_machine::StateMachine;
-use crate::storage::Storage;
+use crate::storage::{Storage, StorageLock};
 use crate::wal::Wal;
 use crate::wal::line::push_decimal;
 
@@ -38,13 +37,16 @@ pub struct CheckpointReport {
     pub removed: Vec<String>,
 }
 
-/// A copy of the state at a boundary, to be written while the log goes on.
+/// A copy of the state at a boundary, to be written while the log goes on. While there is one, the
+/// directory stays locked.
 #[derive(Debug)]
 pub struct Checkpoint<M> {
     storage: Arc<dyn Storage>,
     boundary: Position,
     applied: Position,
     machine: M,
+    /// Whoever opens the store anew must not meet somebody who still writes in it.
+    _lock: Arc<dyn StorageLock>,
 }
 
 /// A snapshot that is durable, with its name.
@@ -64,7 +66,8 @@ impl<M: StateMachine> Checkpoint<M> {
     /// Writes the snapshot and makes it durable.
     ///
     /// # Errors
-    /// [`Error::Storage`]: older snapshots and all segments are untouched; a later checkpoint writes it anew.
+    /// [`Error::Storage`]: older snapshots and all segments are untouched; a later checkpoint
+    /// writes it anew.
     pub fn write(self) -> Result<WrittenCheckpoint> {
         let document = snapshot::encode(self.boundary, |out| {
             encode_state(out, self.applied, &self.machine)
@@ -99,12 +102,12 @@ pub(crate) struct Snapshots {
 }
 
 impl Snapshots {
-    /// Rotates and copies the state. `None`: everything is covered already, or nothing was ever
-    /// written.
+    /// Rotates, then takes `copy`: the state and the last position it has applied. `None`:
+    /// everything is covered already, or nothing was ever written.
     pub(crate) fn begin<M: StateMachine>(
         &self,
         wal: &mut Wal<M::Event>,
-        front: &StoreFront<M>,
+        copy: impl FnOnce() -> (Position, M),
     ) -> Result<Option<Checkpoint<M>>> {
         wal.check_writable()?;
         failpoint::hit(failpoint::CHECKPOINT_BEGIN)
@@ -118,11 +121,13 @@ impl Snapshots {
                 Some(boundary) => boundary,
             }
         };
+        let (applied, machine) = copy();
         Ok(Some(Checkpoint {
             storage: Arc::clone(&self.storage),
             boundary,
-            applied: front.applied(),
-            machine: front.committed_state().clone(),
+            applied,
+            machine,
+            _lock: wal.lock(),
         }))
     }
 

@@ -18,6 +18,11 @@ pub(crate) struct StoreFront<M: StateMachine> {
     /// Everything durable and everything queued: commands are validated against this.
     tip: M,
     applied: Position,
+    /// Whether the tip is to be made anew before it is used: something that was applied to it is
+    /// gone, or `apply` has failed or panicked half-way.
+    tip_is_stale: bool,
+    /// Whether `apply` is at work on what is durable. Where it stays so, `apply` has panicked.
+    applying: bool,
 }
 
 impl<M: StateMachine> StoreFront<M> {
@@ -29,15 +34,28 @@ impl<M: StateMachine> StoreFront<M> {
             committed: machine,
             tip,
             applied,
+            tip_is_stale: false,
+            applying: false,
         }
     }
 
     pub(crate) fn committed_state(&self) -> &M {
+        assert!(!self.applying, "the state machine panicked in `apply`");
         &self.committed
+    }
+
+    /// The durable state and the last position that it has applied.
+    pub(crate) fn copy(&self) -> (Position, M) {
+        (self.applied, self.committed_state().clone())
     }
 
     pub(crate) fn applied(&self) -> Position {
         self.applied
+    }
+
+    /// A ticket for everything that a command may have seen and that is not decided yet.
+    pub(crate) fn barrier(&self) -> Option<Ticket> {
+        self.queue.barrier()
     }
 
     pub(crate) fn is_due(&self, now_ms: u64) -> bool {
@@ -53,15 +71,18 @@ impl<M: StateMachine> StoreFront<M> {
         if self.queue.is_closed() {
             return Err(Error::Closed.into());
         }
+        if self.tip_is_stale {
+            self.rebuild_tip();
+        }
         let (events, answer) = plan(&self.tip).map_err(CommandError::Rejected)?;
         if events.is_empty() {
             return Ok((None, answer));
         }
         let group = Group::encode(&events)?;
+        self.tip_is_stale = true;
         if let Err(error) = events.iter().try_for_each(|event| self.tip.apply(event)) {
             // The plan made an event that its own machine refuses. Some of the others are applied,
-            // so start over.
-            self.rebuild_tip();
+            // so it stays stale.
             let position = self.applied;
             return Err(Error::IllegalEvent {
                 position,
@@ -69,6 +90,7 @@ impl<M: StateMachine> StoreFront<M> {
             }
             .into());
         }
+        self.tip_is_stale = false;
         let ticket = self.queue.submit(now_ms, group, events)?;
         Ok((Some(ticket), answer))
     }
@@ -101,6 +123,7 @@ impl<M: StateMachine> StoreFront<M> {
                 .apply(event)
                 .expect("it was applied in the same order when it was queued");
         }
+        self.tip_is_stale = false;
     }
 }
 
@@ -112,15 +135,17 @@ impl<M: StateMachine> Front for StoreFront<M> {
     }
 
     fn committed(&mut self, tags: Vec<Self::Tag>, last: Position) {
+        self.applying = true;
         for event in tags.iter().flatten() {
             self.committed
                 .apply(event)
                 .expect("it was applied in the same order when it was queued");
         }
+        self.applying = false;
         self.applied = last;
     }
 
     fn failed(&mut self) {
-        self.tip = self.committed.clone();
+        self.tip_is_stale = true;
     }
 }

@@ -211,13 +211,14 @@ impl<M: StateMachine> Store<M> {
     /// # Errors
     /// As [`Wal::rotate`].
     pub fn begin_checkpoint(&mut self) -> Result<Option<Checkpoint<M>>> {
-        self.snapshots.begin(&mut self.wal, &self.front)
+        self.snapshots.begin(&mut self.wal, || self.front.copy())
     }
 
     /// The last step of a checkpoint: removes what the snapshot covers.
     ///
     /// # Errors
-    /// [`Error::Poisoned`], [`Error::Storage`]: what could not be removed is removed by a later checkpoint.
+    /// [`Error::Poisoned`], [`Error::Storage`]: what could not be removed is removed by a later
+    /// checkpoint.
     pub fn finish_checkpoint(&mut self, written: WrittenCheckpoint) -> Result<CheckpointReport> {
         self.snapshots.finish(&mut self.wal, written)
     }

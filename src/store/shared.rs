@@ -11,6 +11,7 @@ use crate::position::Position;
 use crate::state_machine::StateMachine;
 use crate::storage::Storage;
 use crate::sync::Mutex;
+use crate::wal::not_written;
 use crate::wal::pipeline::{Owner, Pipeline};
 
 /// A state machine that survives crashes, for many threads: commands that arrive while a sync runs
@@ -54,8 +55,12 @@ impl<M: StateMachine> SharedStore<M> {
     }
 
     /// Carries out one command and waits until it is durable; see
-    /// [`Store::commit`](super::Store::commit). `plan` runs under a lock that every command
-    /// takes, so it should be short.
+    /// [`Store::commit`](super::Store::commit). `plan` runs under a lock that every command takes:
+    /// it should be short, and must not call the store.
+    ///
+    /// An answer without events, a rejection too, may rest on what other callers have just queued.
+    /// It is given when that is durable; if it does not get durable, the command fails with the
+    /// same error.
     ///
     /// # Errors
     /// As [`Store::commit`](super::Store::commit), and [`Error::Closed`](crate::Error::Closed).
@@ -65,12 +70,24 @@ impl<M: StateMachine> SharedStore<M> {
     ) -> Result<(Option<Position>, R), CommandError<X>> {
         let pipeline = self.owner.pipeline();
         let now_ms = pipeline.now_ms();
-        let (ticket, answer) = pipeline.front().submit(now_ms, plan)?;
-        let position = ticket.map(|ticket| pipeline.wait(&ticket)).transpose()?;
-        Ok((position, answer))
+        let mut front = pipeline.front();
+        let submitted = front.submit(now_ms, plan);
+        let seen = front.barrier();
+        drop(front);
+        match submitted {
+            Ok((Some(ticket), answer)) => Ok((Some(pipeline.wait(&ticket)?), answer)),
+            Err(error @ CommandError::Log(_)) => Err(error),
+            answer => {
+                if let Some(seen) = seen {
+                    pipeline.wait(&seen).map_err(|error| not_written(&error))?;
+                }
+                answer.map(|(_, answer)| (None, answer))
+            }
+        }
     }
 
-    /// Looks at the state: everything durable, nothing else.
+    /// Looks at the state: everything durable, nothing else. `look` runs under a lock that every
+    /// command takes: it should be short, and must not call the store.
     pub fn read<R>(&self, look: impl FnOnce(&M) -> R) -> R {
         look(self.owner.pipeline().front().committed_state())
     }
@@ -92,7 +109,8 @@ impl<M: StateMachine> SharedStore<M> {
         let pipeline = self.owner.pipeline();
         // Between two batches, so the copy is the state at the boundary. What is queued goes into
         // the next epoch.
-        let begun = pipeline.between_batches(|wal| snapshots.begin(wal, &*pipeline.front()))?;
+        let begun =
+            pipeline.between_batches(|wal| snapshots.begin(wal, || pipeline.front().copy()))?;
         let Some(checkpoint) = begun else {
             return Ok(None);
         };
@@ -103,12 +121,15 @@ impl<M: StateMachine> SharedStore<M> {
     }
 
     /// Refuses further commands, makes what is queued durable, answers everybody who waits, and
-    /// closes the log.
+    /// closes the log. A checkpoint that another thread is writing is waited for, so that nobody
+    /// writes in the directory afterwards.
     ///
     /// # Errors
     /// As [`Store::close`](super::Store::close); [`Error::Closed`](crate::Error::Closed) the second
     /// time.
     pub fn close(&self) -> Result<()> {
+        self.owner.pipeline().refuse();
+        let _checkpoint = self.snapshots.lock();
         self.owner.pipeline().close()?.close()
     }
 }

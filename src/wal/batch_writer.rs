@@ -2,14 +2,18 @@
 
 use std::sync::Arc;
 
-use super::Wal;
 use super::commit_queue::{CommitQueue, Outcome, QueueOptions, Ticket};
 use super::group::Group;
 use super::pipeline::{Front, Owner, Pipeline};
+use super::{LogReader, Wal};
 use crate::error::Result;
 use crate::event::Event;
 use crate::log_event::LogEvent;
 use crate::position::Position;
+
+/// How many batches may be queued before a caller that does not wait must write one. It bounds the
+/// memory of the queue.
+const MAX_BATCHES_AHEAD: usize = 4;
 
 /// A log in front of which many threads append: calls that arrive while a sync runs share the next
 /// one.
@@ -87,20 +91,28 @@ impl<E: LogEvent + Send + 'static> BatchWriter<E> {
     /// # Errors
     /// As [`Wal::append`], and [`Error::Closed`](crate::Error::Closed).
     pub fn append(&self, events: &[E]) -> Result<Position> {
-        self.submit(events)?.wait()
+        let (ticket, batches) = self.queue(events)?;
+        // Nobody may wait for the batches before this one; then only the thread in the background
+        // writes them.
+        if batches > 1 {
+            self.owner.pipeline().announce();
+        }
+        self.owner.pipeline().wait(&ticket)
     }
 
-    /// Queues `events` as one atomic append; the answer tells later what became of them.
+    /// Queues `events` as one atomic append; the answer tells later what became of them. It does
+    /// not wait, unless several full batches are queued already: then it writes one of those first.
     ///
     /// # Errors
     /// [`Error::TooLarge`](crate::Error::TooLarge),
     /// [`Error::InvalidEvent`](crate::Error::InvalidEvent) and
     /// [`Error::Closed`](crate::Error::Closed): nothing was queued.
     pub fn submit(&self, events: &[E]) -> Result<PendingAppend<E>> {
-        let group = Group::encode(events)?;
         let shared = self.owner.pipeline();
-        let now_ms = shared.now_ms();
-        let ticket = shared.front().0.submit(now_ms, group, ())?;
+        let (ticket, batches) = self.queue(events)?;
+        if batches > MAX_BATCHES_AHEAD {
+            shared.write_one();
+        }
         shared.announce();
         Ok(PendingAppend {
             ticket,
@@ -108,16 +120,27 @@ impl<E: LogEvent + Send + 'static> BatchWriter<E> {
         })
     }
 
-    /// Writes everything that is queued.
+    /// Queues one append. Answers with its ticket and the number of batches that are queued.
+    fn queue(&self, events: &[E]) -> Result<(Ticket, usize)> {
+        let group = Group::encode(events)?;
+        let shared = self.owner.pipeline();
+        let now_ms = shared.now_ms();
+        let mut front = shared.front();
+        let ticket = front.0.submit(now_ms, group, ())?;
+        Ok((ticket, front.0.batches()))
+    }
+
+    /// Writes everything that is queued when it is called.
     ///
     /// # Errors
     /// [`Error::Closed`](crate::Error::Closed). What went wrong with an append, its own ticket
     /// tells.
     pub fn flush(&self) -> Result<()> {
-        self.owner.pipeline().flush()
+        self.owner.pipeline().with_log(|_| Ok(()))
     }
 
-    /// Rotates the log between two batches. See [`Wal::rotate`].
+    /// Writes everything that is queued when it is called, then rotates the log between two
+    /// batches. See [`Wal::rotate`].
     ///
     /// # Errors
     /// As [`Wal::rotate`], and [`Error::Closed`](crate::Error::Closed).
@@ -125,14 +148,24 @@ impl<E: LogEvent + Send + 'static> BatchWriter<E> {
         self.owner.pipeline().with_log(Wal::rotate)
     }
 
-    /// The position of the last durable event.
+    /// The position of the last durable event, between two batches.
     ///
     /// # Errors
     /// [`Error::Closed`](crate::Error::Closed).
     pub fn last_position(&self) -> Result<Position> {
         self.owner
             .pipeline()
-            .with_log(|wal| Ok(wal.last_position()))
+            .between_batches(|wal| Ok(wal.last_position()))
+    }
+
+    /// A reader of what is durable now. No lock is held while it reads: its handler may append.
+    ///
+    /// # Errors
+    /// [`Error::Closed`](crate::Error::Closed).
+    pub fn reader(&self) -> Result<LogReader<E>> {
+        self.owner
+            .pipeline()
+            .between_batches(|wal| Ok(wal.reader()))
     }
 
     /// Refuses further appends, makes what is queued durable, answers everybody who waits, and

@@ -140,13 +140,19 @@ pub struct Batch<T> {
     groups: Vec<Group>,
     tags: Vec<T>,
     slot: Arc<Slot>,
+    /// Whether somebody may have begun to write it.
+    taken: bool,
 }
 
 impl<T> Drop for Batch<T> {
-    /// A batch that is dropped without an outcome (its writer panicked) still answers its callers.
+    /// A batch that is dropped without an outcome (its writer panicked, or its queue is gone) still
+    /// answers its callers.
     fn drop(&mut self) {
-        self.slot.set(Err(Error::Indeterminate {
-            cause: Arc::new(Error::Closed),
+        self.slot.set(Err(if self.taken {
+            let cause = Arc::new(Error::Closed);
+            Error::Indeterminate { cause }
+        } else {
+            Error::Closed
         }));
     }
 }
@@ -157,6 +163,7 @@ impl<T> Batch<T> {
             groups: Vec::new(),
             tags: Vec::new(),
             slot: Arc::new(Slot::default()),
+            taken: false,
         }
     }
 
@@ -184,7 +191,8 @@ pub struct CommitQueue<T> {
     options: QueueOptions,
     /// Full batches first; only the last one takes more.
     queued: VecDeque<Open<T>>,
-    in_flight: bool,
+    /// The batch that was taken and is not finished.
+    in_flight: Option<Arc<Slot>>,
     closed: bool,
     /// Whether somebody writes, or is asked to write, what is queued. Without threads nobody
     /// looks.
@@ -203,7 +211,7 @@ impl<T> CommitQueue<T> {
         CommitQueue {
             options,
             queued: VecDeque::new(),
-            in_flight: false,
+            in_flight: None,
             closed: false,
             led: false,
         }
@@ -255,10 +263,13 @@ impl<T> CommitQueue<T> {
             open.events >= self.options.max_batch_events
                 || open.bytes >= self.options.max_batch_bytes
         };
-        !self.in_flight
-            && (self.queued.len() > 1
-                || self.queued.front().is_some_and(full)
-                || self.due_ms().is_some_and(|due_ms| due_ms <= now_ms))
+        // A clock that was set back must not make anybody wait for the difference.
+        let late = |open: &Open<T>| {
+            now_ms < open.since_ms || now_ms - open.since_ms >= self.options.flush_interval_ms
+        };
+        let ready = |open| full(open) || late(open);
+        self.in_flight.is_none()
+            && (self.queued.len() > 1 || self.queued.front().is_some_and(ready))
     }
 
     /// When the next batch is due if nothing else happens, in the time that `submit` was told.
@@ -272,6 +283,19 @@ impl<T> CommitQueue<T> {
         )
     }
 
+    /// How long to wait at most before looking again whether a batch is due, in milliseconds.
+    pub(crate) fn look_again_ms(&self, now_ms: u64) -> Option<u64> {
+        let wait_ms = self.due_ms()?.saturating_sub(now_ms);
+        // At least a millisecond: a batch that is due and led by somebody else is not waited for in
+        // circles.
+        Some(wait_ms.min(self.options.flush_interval_ms).max(1))
+    }
+
+    /// How many batches the queue makes up.
+    pub(crate) fn batches(&self) -> usize {
+        self.queued.len()
+    }
+
     /// Whether nothing is queued (something may be in flight).
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -281,17 +305,18 @@ impl<T> CommitQueue<T> {
     /// Whether a batch was taken and is not finished.
     #[must_use]
     pub fn is_in_flight(&self) -> bool {
-        self.in_flight
+        self.in_flight.is_some()
     }
 
     /// Takes the next batch, unless one is in flight or nothing is queued.
     pub fn take(&mut self) -> Option<Batch<T>> {
-        if self.in_flight {
+        if self.in_flight.is_some() {
             return None;
         }
-        let open = self.queued.pop_front()?;
-        self.in_flight = true;
-        Some(open.batch)
+        let mut batch = self.queued.pop_front()?.batch;
+        self.in_flight = Some(Arc::clone(&batch.slot));
+        batch.taken = true;
+        Some(batch)
     }
 
     /// Tells every caller of `batch` how it went, and gives back what was queued with it. `result`
@@ -303,7 +328,7 @@ impl<T> CommitQueue<T> {
     /// # Errors
     /// The error in `result`.
     pub fn finish(&mut self, mut batch: Batch<T>, result: Result<Position>) -> Result<Vec<T>> {
-        self.in_flight = false;
+        self.in_flight = None;
         self.led = false;
         let events: u64 = batch.groups.iter().map(|group| group.len() as u64).sum();
         match result {
@@ -344,6 +369,25 @@ impl<T> CommitQueue<T> {
                 .is_some_and(|open| open.batch.slot.lead())
     }
 
+    /// A ticket for everything that was queued so far: it is decided when all of that is. `None` if
+    /// it is already.
+    pub(crate) fn barrier(&self) -> Option<Ticket> {
+        let queued = self.queued.back().map(|open| &open.batch.slot);
+        let slot = queued.or(self.in_flight.as_ref())?;
+        Some(Ticket {
+            slot: Arc::clone(slot),
+            events: 0,
+        })
+    }
+
+    /// Answers everybody who is queued, because nobody is left who could write, and takes no
+    /// further append.
+    pub(crate) fn abandon(&mut self) {
+        self.closed = true;
+        self.in_flight = None;
+        self.queued.clear();
+    }
+
     /// What was queued and not yet taken, in order.
     pub fn tags(&self) -> impl Iterator<Item = &T> {
         self.queued.iter().flat_map(|open| &open.batch.tags)
@@ -362,7 +406,7 @@ impl<T> CommitQueue<T> {
 }
 
 /// What the callers behind a failed batch learn: theirs was certainly not written.
-fn not_written(error: &Error) -> Error {
+pub(crate) fn not_written(error: &Error) -> Error {
     match error {
         Error::Indeterminate { cause } => Error::Poisoned {
             cause: Arc::clone(cause),

@@ -36,6 +36,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 pub use batch_writer::{BatchWriter, PendingAppend};
+pub(crate) use commit_queue::not_written;
 pub use commit_queue::{Batch, CommitQueue, Outcome, QueueOptions, Ticket};
 pub use group::Group;
 pub use open::OpenReport;
@@ -91,8 +92,8 @@ pub struct Wal<E = Event> {
     /// The lines of the batch that is being written.
     lines: Vec<u8>,
     _event: PhantomData<fn() -> E>,
-    /// Held until the log is dropped.
-    _lock: Box<dyn StorageLock>,
+    /// Held until the log is dropped, and whatever else still writes in the directory.
+    lock: Arc<dyn StorageLock>,
 }
 
 /// The segment that is appended to.
@@ -118,9 +119,10 @@ impl<E: LogEvent> Wal<E> {
     /// position of the last event of the log. Appending nothing writes nothing.
     ///
     /// # Errors
-    /// [`Error::TooLarge`], [`Error::InvalidEvent`], [`Error::RotateFirst`] and [`Error::Poisoned`]: nothing was written.
-    /// [`Error::Storage`]: the write failed and was undone, nothing of it is in the log. [`Error::Indeterminate`]: the next
-    /// open decides; the log is poisoned.
+    /// [`Error::TooLarge`], [`Error::InvalidEvent`], [`Error::RotateFirst`] and
+    /// [`Error::Poisoned`]: nothing was written. [`Error::Storage`]: the write failed and was
+    /// undone, nothing of it is in the log. [`Error::Indeterminate`]: the next open decides; the
+    /// log is poisoned.
     pub fn append(&mut self, events: &[E]) -> Result<Position> {
         self.commit(&[Group::encode(events)?])
     }
@@ -214,6 +216,11 @@ impl<E> Wal<E> {
     #[must_use]
     pub fn first_epoch(&self) -> Epoch {
         self.first
+    }
+
+    /// The lock of the directory, for those who write in it beside the log.
+    pub(crate) fn lock(&self) -> Arc<dyn StorageLock> {
+        Arc::clone(&self.lock)
     }
 
     /// Encodes the lines of a batch, which gets its numbers here. Answers with its last seq.

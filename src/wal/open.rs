@@ -220,7 +220,7 @@ impl Recovery {
             poisoned: None,
             lines: Vec::new(),
             _event: PhantomData,
-            _lock: lock,
+            lock: Arc::from(lock),
         })
     }
 }

@@ -7,6 +7,10 @@
 //! There is no writer thread that a caller would have to wait for: the first caller of a batch
 //! leads, writes it, and asks a caller of the next batch to lead before it wakes its own. A thread
 //! in the background serves only appends that nobody waits for. Lock order: log, then front.
+//!
+//! A panic while the log's lock is held (in a state machine, or in a [`Storage`](crate::Storage) of
+//! somebody else's making) ends the pipeline: the log is dropped, everybody who waits is answered,
+//! and every later call gets [`Error::Closed`].
 
 use std::sync::Arc;
 
@@ -15,7 +19,7 @@ use super::commit_queue::{CommitQueue, Ticket, Woken};
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::position::Position;
-use crate::sync::{Condvar, Mutex, MutexGuard};
+use crate::sync::{self, Condvar, Mutex, MutexGuard};
 
 /// What stands in front of a log and must move with it.
 pub(crate) trait Front: Send + 'static {
@@ -67,7 +71,7 @@ impl<F: Front, E> Pipeline<F, E> {
         loop {
             match ticket.wait() {
                 Woken::Done(result) => return result,
-                Woken::Lead => self.write_next(&mut self.log.lock()),
+                Woken::Lead => self.write_one(),
             }
         }
     }
@@ -77,18 +81,16 @@ impl<F: Front, E> Pipeline<F, E> {
         self.queued.notify_one();
     }
 
-    /// Writes everything that is queued.
-    pub(crate) fn flush(&self) -> Result<()> {
-        self.with_log(|_| Ok(()))
+    /// Writes the next batch, if there is one.
+    pub(crate) fn write_one(&self) {
+        self.write_next(&mut self.lock_log().log);
     }
 
     /// Writes everything that is queued, then does `work` between batches: nothing is in flight.
     pub(crate) fn with_log<T>(&self, work: impl FnOnce(&mut Wal<E>) -> Result<T>) -> Result<T> {
-        let mut log = self.log.lock();
-        while !self.front.lock().queue().is_empty() {
-            self.write_next(&mut log);
-        }
-        work(log.as_mut().ok_or(Error::Closed)?)
+        let mut locked = self.lock_log();
+        self.write_queued(&mut locked.log);
+        work(locked.log.as_mut().ok_or(Error::Closed)?)
     }
 
     /// Does `work` between two batches, whatever is queued: nothing is in flight.
@@ -96,44 +98,47 @@ impl<F: Front, E> Pipeline<F, E> {
         &self,
         work: impl FnOnce(&mut Wal<E>) -> Result<T>,
     ) -> Result<T> {
-        work(self.log.lock().as_mut().ok_or(Error::Closed)?)
+        work(self.lock_log().log.as_mut().ok_or(Error::Closed)?)
+    }
+
+    /// Refuses further appends.
+    pub(crate) fn refuse(&self) {
+        self.front.lock().queue().close();
+        self.queued.notify_all();
     }
 
     /// Refuses further appends, writes what is queued, answers everybody, and takes the log out.
     pub(crate) fn close(&self) -> Result<Wal<E>> {
-        self.front.lock().queue().close();
-        let mut log = self.log.lock();
-        while !self.front.lock().queue().is_empty() {
-            self.write_next(&mut log);
-        }
-        self.queued.notify_all();
-        log.take().ok_or(Error::Closed)
+        self.refuse();
+        let mut locked = self.lock_log();
+        self.write_queued(&mut locked.log);
+        locked.log.take().ok_or(Error::Closed)
     }
 
     /// Serves appends that nobody waits for, until the pipeline is closed.
-    #[cfg_attr(
-        feature = "shuttle",
-        expect(dead_code, reason = "schedules are explored without time")
-    )]
-    pub(crate) fn serve(&self) {
+    fn serve(&self) {
         let mut front = self.front.lock();
         while !front.queue().is_closed() {
             let now_ms = self.clock.now_ms();
             if front.queue().lead_if_due(now_ms) {
                 drop(front);
-                self.write_next(&mut self.log.lock());
+                self.write_one();
                 front = self.front.lock();
                 continue;
             }
-            front = match front.queue().due_ms() {
+            front = match front.queue().look_again_ms(now_ms) {
                 None => self.queued.wait(front),
-                // At least a millisecond: a batch that is due and led by somebody else is not
-                // waited for in circles.
-                Some(due_ms) => {
-                    let timeout_ms = due_ms.saturating_sub(now_ms).max(1);
-                    self.queued.wait_timeout_ms(front, timeout_ms)
-                }
+                Some(wait_ms) => self.queued.wait_timeout_ms(&self.front, front, wait_ms),
             };
+        }
+    }
+
+    /// Writes what is queued now. Not what comes meanwhile: callers that never stop would keep it
+    /// here for ever.
+    fn write_queued(&self, log: &mut Option<Wal<E>>) {
+        let batches = self.front.lock().queue().batches();
+        for _ in 0..batches {
+            self.write_next(log);
         }
     }
 
@@ -154,6 +159,34 @@ impl<F: Front, E> Pipeline<F, E> {
             _ => front.failed(),
         }
     }
+
+    fn lock_log(&self) -> LockedLog<'_, F, E> {
+        LockedLog {
+            log: self.log.lock(),
+            pipeline: self,
+            was_panicking: std::thread::panicking(),
+        }
+    }
+}
+
+/// The log's lock.
+struct LockedLog<'a, F: Front, E> {
+    log: MutexGuard<'a, Option<Wal<E>>>,
+    pipeline: &'a Pipeline<F, E>,
+    was_panicking: bool,
+}
+
+impl<F: Front, E> Drop for LockedLog<'_, F, E> {
+    /// After a panic the log may be half changed, so it is dropped, and nobody may be left waiting
+    /// for it.
+    fn drop(&mut self) {
+        if self.was_panicking || !std::thread::panicking() {
+            return;
+        }
+        *self.log = None;
+        self.pipeline.front.lock().queue().abandon();
+        self.pipeline.queued.notify_all();
+    }
 }
 
 /// What the handles of a pipeline share. With the last of them the pipeline is closed and its
@@ -165,11 +198,8 @@ impl<F: Front, E: Send + 'static> Owner<F, E> {
     /// Starts the thread in the background.
     pub(crate) fn start(pipeline: Pipeline<F, E>) -> Arc<Self> {
         let pipeline = Arc::new(pipeline);
-        #[cfg(not(feature = "shuttle"))]
-        {
-            let background = Arc::clone(&pipeline);
-            std::thread::spawn(move || background.serve());
-        }
+        let background = Arc::clone(&pipeline);
+        sync::spawn(move || background.serve());
         Arc::new(Owner(pipeline))
     }
 }

@@ -121,7 +121,8 @@ pub(crate) fn replay_after(
     }
 }
 
-/// What a lenient reader gets: the records, what it says it left out, and whether it cut an unfinished end off.
+/// What a lenient reader gets: the records, what it says it left out, and whether it cut an
+/// unfinished end off.
 pub(crate) type Salvaged = (Vec<Entry>, Vec<Skip>, bool);
 
 /// Everything that lenient replay still finds, and what it reports as left out.

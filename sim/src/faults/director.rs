@@ -1,4 +1,5 @@
-//! The director: decides before each storage call what goes wrong at it, and remembers what it decided.
+//! The director: decides before each storage call what goes wrong at it, and remembers what it
+//! decided.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,7 +19,7 @@ pub enum Source {
         /// What is switched on.
         rates: Vec<FaultRate>,
         /// Draws whether, and what exactly.
-        stream: Stream,
+        stream: Box<Stream>,
     },
     /// A list, by call number.
     Script(BTreeMap<u64, Vec<PlannedFault>>),
@@ -123,7 +124,8 @@ impl Director {
         &self.names_since_sync
     }
 
-    /// Whether a sync of a segment failed in this process: from then on nothing may be acknowledged.
+    /// Whether a sync of a segment failed in this process: from then on nothing may be
+    /// acknowledged.
     #[must_use]
     pub fn segment_sync_failed(&self) -> bool {
         self.segment_sync_failed
@@ -134,7 +136,8 @@ impl Director {
         self.segment_sync_failed = false;
     }
 
-    /// How many faults fired that may make a command or an open fail. While the disk is full it grows with every call.
+    /// How many faults fired that may make a command or an open fail. While the disk is full it
+    /// grows with every call.
     #[must_use]
     pub fn excuses(&self) -> u64 {
         self.excuses
@@ -185,7 +188,8 @@ impl Director {
         self.planned.push(planned);
     }
 
-    /// The rates of the kinds that are drawn at `moment`, each with its share of what `most` still allows, and the stream.
+    /// The rates of the kinds that are drawn at `moment`, each with its share of what `most` still
+    /// allows, and the stream.
     pub fn rates_at(&mut self, moment: Drawn) -> Option<(Vec<FaultRate>, &mut Stream)> {
         if self.quiet {
             return None;
@@ -333,7 +337,8 @@ fn planned(call: &Call<'_>, kind: FaultKind, effect: Effect) -> PlannedFault {
     }
 }
 
-/// No room beyond what is used now and a few bytes more, found out at the write or only at the sync.
+/// No room beyond what is used now and a few bytes more, found out at the write or only at the
+/// sync.
 fn used_up(disk: &SimDisk, stream: &mut Stream) -> Space {
     Space {
         capacity: disk.disk().used() + stream.draw(0, 300),

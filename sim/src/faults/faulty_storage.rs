@@ -12,13 +12,16 @@ use crate::scenario::Profile;
 use super::choosing::Call;
 use super::director::Director;
 
+/// The name of an open file, which a rename changes.
+type FileName = Mutex<Arc<str>>;
+
 /// The disk and the director that spoils it; clones share both.
 #[derive(Clone, Debug)]
 pub struct Faults {
     disk: SimDisk,
     director: Arc<Mutex<Director>>,
     /// The names of the open files: a rename changes them.
-    open: Arc<Mutex<Vec<Weak<Mutex<Arc<str>>>>>>,
+    open: Arc<Mutex<Vec<Weak<FileName>>>>,
 }
 
 impl Faults {
@@ -44,7 +47,7 @@ impl Faults {
         copy
     }
 
-    fn opened(&self, name: &str) -> Arc<Mutex<Arc<str>>> {
+    fn opened(&self, name: &str) -> Arc<FileName> {
         let name = Arc::new(Mutex::new(Arc::from(name)));
         let mut open = locked(&self.open);
         open.retain(|file| file.strong_count() > 0);
@@ -177,7 +180,7 @@ impl Storage for FaultyStorage {
 struct FaultyFile {
     faults: Faults,
     /// Its name now, or the last one it had.
-    name: Arc<Mutex<Arc<str>>>,
+    name: Arc<FileName>,
     inner: Box<dyn StorageFile>,
 }
 

@@ -1,7 +1,9 @@
-//! What survives a power cut, and how far a killed call got: drawn from the seed, or taken from a script.
+//! What survives a power cut, and how far a killed call got: drawn from the seed, or taken from a
+//! script.
 //!
-//! Images near the corners of the space (almost everything lost, almost everything kept) break logs more often than those
-//! in the middle, so corners are drawn on purpose and the survival probability is drawn per image.
+//! Images near the corners of the space (almost everything lost, almost everything kept) break logs
+//! more often than those in the middle, so corners are drawn on purpose and the survival
+//! probability is drawn per image.
 
 use beaver::storage::sim::{
     About, Choice, Decision, DeviceExtra, Fill, ImageSpace, Profile, Progress, Tear,
@@ -111,8 +113,8 @@ impl Survivors {
     }
 }
 
-/// One of the corners of the space: nothing, everything, all but one, only one, one sort of record without the others,
-/// or the oldest.
+/// One of the corners of the space: nothing, everything, all but one, only one, one sort of record
+/// without the others, or the oldest.
 fn corner(decisions: &[Decision], stream: &mut Stream) -> Vec<u32> {
     let last = |decision: &Decision| decision.options.saturating_sub(1);
     let one = match decisions.len() {
@@ -143,7 +145,8 @@ fn corner(decisions: &[Decision], stream: &mut Stream) -> Vec<u32> {
         .collect()
 }
 
-/// Which of `options` outcomes came true: the last with the given chance, else an earlier one, mostly the first.
+/// Which of `options` outcomes came true: the last with the given chance, else an earlier one,
+/// mostly the first.
 fn outcome(options: u32, pm: u32, stream: &mut Stream) -> u32 {
     let last = options.saturating_sub(1);
     if stream.chance_pm(pm) {

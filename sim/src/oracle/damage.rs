@@ -1,8 +1,8 @@
 //! Invariant 8, honesty: which refusals and which losses injected damage explains.
 //!
-//! Beside the answers of the store, this part of the oracle looks at the bytes of the files, as the documented format
-//! lays them out: before the damage, and as recovery found them. Only so can it know whether a proof was left that should have
-//! kept recovery from returning a shorter history.
+//! Beside the answers of the store, this part of the oracle looks at the bytes of the files, as the
+//! documented format lays them out: before the damage, and as recovery found them. Only so can it
+//! know whether a proof was left that should have kept recovery from returning a shorter history.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -26,13 +26,23 @@ enum Says {
     Other,
 }
 
-/// Whether the store may return a history that ends before `missing_first`, the first of the acknowledged events that are gone.
+/// Whether the store may return a history that ends before `missing_first`, the first of the
+/// acknowledged events that are gone.
 ///
-/// `before` are the files as they would be without the damage, `found` are the files that recovery met.
+/// `append_last` is the last seq of the atomic append that this event begins: damage to any of its
+/// events takes all of them.
+///
+/// `before` are the files as they would be without the damage, `found` are the files that recovery
+/// met.
 ///
 /// # Errors
 /// The proof that was left, or why the damage does not explain the loss.
-pub fn excuse_loss(before: &Files, found: &Files, missing_first: Place) -> Result<(), Finding> {
+pub fn excuse_loss(
+    before: &Files,
+    found: &Files,
+    missing_first: Place,
+    append_last: u64,
+) -> Result<(), Finding> {
     let epochs = before.keys().filter_map(|name| segment_epoch(name));
     let newest = epochs.max().unwrap_or(0);
     if missing_first.epoch != newest {
@@ -46,7 +56,7 @@ pub fn excuse_loss(before: &Files, found: &Files, missing_first: Place) -> Resul
     let lines = lines(old);
     let intact = |line: &Range<usize>| new.get(line.clone()) == old.get(line.clone());
     let damaged = lines.iter().position(|(range, says)| {
-        let acknowledged = !matches!(says, Says::Event { seq, .. } if *seq > missing_first.seq);
+        let acknowledged = !matches!(says, Says::Event { seq, .. } if *seq > append_last);
         acknowledged && !intact(range)
     });
     let Some(damaged) = damaged else {
@@ -161,7 +171,8 @@ impl Scars {
 pub fn excuse_refusal(scars: &Scars, file: Option<&str>, refusal: &str) -> Result<(), Finding> {
     let explained = match file {
         Some(file) => {
-            // A whole header is refused where it does not seal what damage has left of the segment before it.
+            // A whole header is refused where it does not seal what damage has left of the segment
+            // before it.
             let before = segment_epoch(file).and_then(|epoch| epoch.checked_sub(1));
             scars.touches(file) || before.is_some_and(|epoch| scars.touches(&segment_name(epoch)))
         }
@@ -244,13 +255,22 @@ mod tests {
             epoch: 2,
             seq: missing,
         };
-        excuse_loss(&files(before), &files(found), missing_first)
+        excuse_loss(&files(before), &files(found), missing_first, missing)
     }
 
     #[test]
     fn a_loss_in_the_last_batch_that_damage_explains_is_excused() {
         let found = SEGMENT.replace("{\"seq\":2", "{\"sex\":2");
         assert_eq!(check(SEGMENT, &found, 2), Ok(()));
+    }
+
+    #[test]
+    fn damage_to_the_end_of_an_append_takes_all_of_it() {
+        let found = SEGMENT.replace("{\"seq\":3", "{\"sex\":3");
+        let missing_first = Place { epoch: 2, seq: 2 };
+        let excuse = |last| excuse_loss(&files(SEGMENT), &files(&found), missing_first, last);
+        assert_eq!(excuse(3), Ok(()));
+        assert!(excuse(2).is_err());
     }
 
     #[test]
@@ -284,14 +304,14 @@ mod tests {
             files.insert("snapshot-0000000002.json".to_owned(), b"{}\n".to_vec());
         }
         let missing_first = Place { epoch: 2, seq: 3 };
-        assert!(excuse_loss(&before, &after, missing_first).is_err());
+        assert!(excuse_loss(&before, &after, missing_first, 3).is_err());
     }
 
     #[test]
     fn a_loss_below_the_active_segment_is_not_excused() {
         let missing_first = Place { epoch: 1, seq: 3 };
         let found = files(&SEGMENT.replace('s', "z"));
-        assert!(excuse_loss(&files(SEGMENT), &found, missing_first).is_err());
+        assert!(excuse_loss(&files(SEGMENT), &found, missing_first, 3).is_err());
     }
 
     #[test]

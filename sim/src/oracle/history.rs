@@ -1,13 +1,15 @@
 //! What the client was told, in order: the history that every recovery is held against.
 //!
-//! An atomic command is one group of records. A group is *acknowledged* when the command returned `Ok`; it is *in doubt*
-//! when the command failed without saying whether it took effect, or had no time to answer. Groups in doubt lie behind all
-//! others, in the order in which they were given: a log is a prefix, so the possible histories are the decided groups and
-//! the first k of those in doubt, for each k. The first recovery that ends decides k, and from then on it is fixed.
+//! An atomic command is one group of records. A group is *acknowledged* when the command returned
+//! `Ok`; it is *in doubt* when the command failed without saying whether it took effect, or had no
+//! time to answer. Groups in doubt lie behind all others, in the order in which they were given: a
+//! log is a prefix, so the possible histories are the decided groups and the first k of those in
+//! doubt, for each k. The first recovery that ends decides k, and from then on it is fixed.
 
 use super::model::{Model, Record};
 
-/// Where a record stands: epoch, then seq. The client reads it off the store and knows only that it grows.
+/// Where a record stands: epoch, then seq. The client reads it off the store and knows only that it
+/// grows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
     /// Number of the segment.

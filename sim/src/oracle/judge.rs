@@ -1,7 +1,7 @@
 //! The judge of one recovery: holds what the store shows against what the client was told.
 //!
-//! It verifies invariants 1 to 4, 6 and 9. It does not look at files, and it excuses nothing: whether injected damage
-//! explains a [`Finding`] is decided in `damage`.
+//! It verifies invariants 1 to 4, 6 and 9. It does not look at files, and it excuses nothing:
+//! whether injected damage explains a [`Finding`] is decided in `damage`.
 
 use super::history::{Belief, History, Place};
 use super::model::{Model, ModelJob, Record, Standing};
@@ -106,7 +106,8 @@ pub fn judge(history: &History, view: &View) -> Result<Verdict, Wrong> {
     Ok(verdict)
 }
 
-/// Invariants 1, 2 and 3: the tail is the decided records in order, then whole groups in doubt, then nothing.
+/// Invariants 1, 2 and 3: the tail is the decided records in order, then whole groups in doubt,
+/// then nothing.
 fn judge_tail(history: &History, view: &View, before: usize) -> Result<Verdict, Wrong> {
     let decided = &history.decided()[before..];
     for (index, want) in decided.iter().enumerate() {
@@ -127,7 +128,8 @@ fn judge_tail(history: &History, view: &View, before: usize) -> Result<Verdict, 
         };
         let found = format!("{} at {}", entry.record, entry.place);
         if entry.record != want.record {
-            // A record that is left out shows as its successor; one that was never given is a phantom.
+            // A record that is left out shows as its successor; one that was never given is a
+            // phantom.
             let left_out = decided[index..].iter().any(|d| d.record == entry.record);
             let invariant = if left_out { invariant } else { 2 };
             return Err(Wrong::Otherwise(Finding::new(invariant, expected, found)));
@@ -167,7 +169,8 @@ fn judge_doubtful(doubtful: &[Vec<Record>], extra: &[Entry]) -> Result<Verdict, 
     Ok(Verdict { groups, places })
 }
 
-/// Invariant 9: seqs without a gap inside an epoch, epochs that grow, and a last position that is true.
+/// Invariant 9: seqs without a gap inside an epoch, epochs that grow, and a last position that is
+/// true.
 fn judge_places(view: &View, before: usize) -> Result<(), Wrong> {
     let mut last = view.after;
     for entry in &view.tail {
@@ -183,7 +186,8 @@ fn judge_places(view: &View, before: usize) -> Result<(), Wrong> {
         }
         last = entry.place;
     }
-    // Where no record was ever stored, or only a snapshot is left, there is nothing to hold the position against.
+    // Where no record was ever stored, or only a snapshot is left, there is nothing to hold the
+    // position against.
     if (before > 0 || !view.tail.is_empty()) && view.applied != last {
         let expected = format!("the last applied position to be {last}");
         let found = view.applied.to_string();

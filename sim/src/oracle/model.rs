@@ -1,11 +1,15 @@
-//! The model of the job queue: what a client may expect, written again from the description and as simply as possible.
+//! The model of the job queue: what a client may expect, written again from the description and as
+//! simply as possible.
 //!
-//! It shares no code with the queue under test. Jobs are looked up by walking a list, nothing is indexed, nothing is clever:
-//! where the two disagree, the one that can be read in a minute is right.
+//! It shares no code with the queue under test. Jobs are looked up by walking a list, nothing is
+//! indexed, nothing is clever: where the two disagree, the one that can be read in a minute is
+//! right.
 //!
 //! * A job waits, is in flight, completed or dead. Its id is used once, for ever.
-//! * Waiting jobs are handed out first in, first out; being handed out counts as an attempt and sets a deadline.
-//! * A failed or late job goes to the back of the queue while it has attempts left, and is dead otherwise.
+//! * Waiting jobs are handed out first in, first out; being handed out counts as an attempt and
+//!   sets a deadline.
+//! * A failed or late job goes to the back of the queue while it has attempts left, and is dead
+//!   otherwise.
 //! * Of a completed job only its id is remembered.
 
 use std::fmt;
@@ -132,7 +136,8 @@ impl Model {
         self.jobs.iter().find(|job| job.id == id)
     }
 
-    /// Applies one record. A record that breaks the rules is applied as well as it can be: judging it is not done here.
+    /// Applies one record. A record that breaks the rules is applied as well as it can be: judging
+    /// it is not done here.
     pub fn apply(&mut self, record: &Record) {
         if let What::Enqueued {
             payload,
@@ -174,7 +179,8 @@ impl Model {
         }
     }
 
-    /// What a command at `now_ms` must write down, or why it must be refused. Nothing to write down is an empty list.
+    /// What a command at `now_ms` must write down, or why it must be refused. Nothing to write down
+    /// is an empty list.
     ///
     /// # Errors
     /// The reason for which the command must be refused.
@@ -234,7 +240,8 @@ impl Model {
         }
     }
 
-    /// Jobs that leave their workers, the earliest deadline first, ids in bytewise order where deadlines are equal.
+    /// Jobs that leave their workers, the earliest deadline first, ids in bytewise order where
+    /// deadlines are equal.
     fn expect_in_flight_back(
         &self,
         now_ms: u64,

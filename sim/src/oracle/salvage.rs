@@ -1,4 +1,5 @@
-//! Lenient replay of damaged data: what it returns is true, in order and whole by groups, and what it leaves out it says.
+//! Lenient replay of damaged data: what it returns is true, in order and whole by groups, and what
+//! it leaves out it says.
 
 use super::history::Decided;
 use super::judge::{Entry, Finding};
@@ -23,7 +24,8 @@ impl Skip {
 
 /// Judges a lenient replay of a damaged copy against the history that the undamaged log tells.
 ///
-/// `unfinished_end` says that it reported an unfinished end of the last segment, which may be what damage made of it.
+/// `unfinished_end` says that it reported an unfinished end of the last segment, which may be what
+/// damage made of it.
 ///
 /// # Errors
 /// What it made up, changed, tore apart or left out in silence.

@@ -1,4 +1,5 @@
-//! Invariant 11, hygiene, and the bytes of invariant 5: which files may be there, and what in them must never change.
+//! Invariant 11, hygiene, and the bytes of invariant 5: which files may be there, and what in them
+//! must never change.
 
 use super::damage::{Files, segment_epoch, snapshot_epoch};
 use super::history::Place;
@@ -52,7 +53,8 @@ pub fn after_recovery(names: &[&str], used: Option<Place>, strays: &[String]) ->
     None
 }
 
-/// Whether a checkpoint without faults has kept disk use bounded: `keep` old snapshots, and the segments from the oldest on.
+/// Whether a checkpoint without faults has kept disk use bounded: `keep` old snapshots, and the
+/// segments from the oldest on.
 #[must_use]
 pub fn after_checkpoint(names: &[&str], keep: u32) -> Option<Finding> {
     let segments = names.iter().filter_map(|name| segment_epoch(name));
@@ -72,7 +74,8 @@ pub fn after_checkpoint(names: &[&str], keep: u32) -> Option<Finding> {
     None
 }
 
-/// The bytes that no later recovery may change: of each segment everything but free space at its end, snapshots whole.
+/// The bytes that no later recovery may change: of each segment everything but free space at its
+/// end, snapshots whole.
 #[must_use]
 pub fn accepted(files: &Files) -> Files {
     let ours = files
@@ -89,7 +92,8 @@ pub fn accepted(files: &Files) -> Files {
     .collect()
 }
 
-/// The first file that differs. `may_go` says that a removal had failed before, so that files may go now.
+/// The first file that differs. `may_go` says that a removal had failed before, so that files may
+/// go now.
 #[must_use]
 pub fn compare(before: &Files, after: &Files, may_go: bool) -> Option<Finding> {
     for (name, bytes) in before {

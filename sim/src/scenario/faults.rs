@@ -100,7 +100,8 @@ fault_kinds! {
 }
 
 impl FaultKind {
-    /// Whether it may make a command or an open fail. Short and interrupted reads and writes may not.
+    /// Whether it may make a command or an open fail. Short and interrupted reads and writes may
+    /// not.
     #[must_use]
     pub const fn excuses_error(self) -> bool {
         use FaultKind::{InterruptedRead, InterruptedWrite, LeftoverTemporary};
@@ -117,7 +118,8 @@ impl FaultKind {
         )
     }
 
-    /// Whether it damages data that was acknowledged, so that invariant 8 excuses a refusal or a bounded loss.
+    /// Whether it damages data that was acknowledged, so that invariant 8 excuses a refusal or a
+    /// bounded loss.
     #[must_use]
     pub const fn damages(self) -> bool {
         use FaultKind::{

@@ -1,5 +1,6 @@
-//! Values that can be read and make no sense: chances above certainty, workloads that cannot draw a command, jobs that no
-//! queue takes. They are found before anything runs, all at once, each with the path of its field.
+//! Values that can be read and make no sense: chances above certainty, workloads that cannot draw a
+//! command, jobs that no queue takes. They are found before anything runs, all at once, each with
+//! the path of its field.
 
 use std::num::NonZeroU32;
 

@@ -123,7 +123,8 @@ pub enum Effect {
     Space(#[schemars(with = "Option<serde_json::Value>")] Option<sim::Space>),
     /// Another process holds the lock until the first attempt to open has failed.
     LockHeld,
-    /// From here on every change is refused, until the process ends or the file system is mounted again.
+    /// From here on every change is refused, until the process ends or the file system is mounted
+    /// again.
     ReadOnly,
 }
 

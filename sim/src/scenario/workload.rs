@@ -87,7 +87,8 @@ pub enum CommandKind {
 pub struct Workload {
     /// How many commands a run has.
     pub commands: u32,
-    /// How often each command is drawn, relative to the others. A command that is not named is not drawn.
+    /// How often each command is drawn, relative to the others. A command that is not named is not
+    /// drawn.
     #[schemars(schema_with = "weights_schema")]
     pub weights: BTreeMap<CommandKind, u32>,
     /// How many different job ids there are; a small number makes duplicates and refusals.

@@ -95,7 +95,8 @@ impl World<'_> {
         self.seen.mark_if(failed && removed, Mark::RotateUndone);
     }
 
-    /// A step of a checkpoint ended; `needs_log` says that a poisoned log must refuse it. A failure needs a fault, and what was acknowledged stays as it is.
+    /// A step of a checkpoint ended; `needs_log` says that a poisoned log must refuse it. A failure
+    /// needs a fault, and what was acknowledged stays as it is.
     fn checkpoint_step<T>(
         &mut self,
         outcome: Result<T, Failure>,
@@ -117,7 +118,8 @@ impl World<'_> {
         self.seen
             .line(call, format_args!("  failed: {}", failure.text));
         let excused = self.faults.director().excuses() > excuses;
-        if !excused && !(self.poisoned && failure.grave == Grave::Poisoned) {
+        let known = self.poisoned && failure.grave == Grave::Poisoned;
+        if !excused && !known {
             let expected = "the checkpoint to succeed: no fault was injected";
             return Err(Finding::new(7, expected, failure.text).into());
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use beaver::ManualClock;
 use beaver::storage::sim::{Choice, ImageSpace, SimDisk};
 
-use crate::client::{Client, Report, replay_after, segment_epochs};
+use crate::client::{Client, Grave, Report, replay_after, segment_epochs};
 use crate::marks::Mark;
 use crate::oracle::damage::{Files, excuse_loss, excuse_refusal, segment_epoch, snapshot_epoch};
 use crate::oracle::history::{History, Place};
@@ -15,7 +15,8 @@ use crate::oracle::tidiness;
 use super::{Stop, World};
 
 impl World<'_> {
-    /// Judges the store that has just opened; `found` are the files that it met, `excused` whether a fault hit the attempt.
+    /// Judges the store that has just opened; `found` are the files that it met, `excused` whether
+    /// a fault hit the attempt.
     pub(super) fn judge_start(
         &mut self,
         found: &Files,
@@ -54,10 +55,17 @@ impl World<'_> {
         let (after, tail) = match (tail, report.snapshot) {
             (Ok(tail), _) => (after.unwrap_or_default(), tail),
             (Err(failure), snapshot) => {
-                // What a snapshot covers is not read by recovery, so damage there does not keep the store from opening.
-                excuse_refusal(&self.scars, failure.file.as_deref(), &failure.text)?;
+                // What a snapshot covers is not read by recovery, so damage there does not keep the
+                // store from opening.
+                if !(self.unreadable && failure.grave == Grave::NotDone) {
+                    excuse_refusal(&self.scars, failure.file.as_deref(), &failure.text)?;
+                }
                 let after = snapshot.unwrap_or_default();
-                let tail = self.program(|| replay_after(&storage, after))?;
+                let boundary = snapshot.map_or(after, |place| Place {
+                    epoch: place.epoch + 1,
+                    seq: 0,
+                });
+                let tail = self.program(|| replay_after(&storage, boundary))?;
                 let tail = tail.map_err(|failure| {
                     let expected = "everything behind the snapshot to be readable";
                     Finding::new(7, expected, failure.text)
@@ -74,7 +82,8 @@ impl World<'_> {
         })
     }
 
-    /// A recovery that is not what it should be: only a shorter history can be accepted, and only where damage explains it.
+    /// A recovery that is not what it should be: only a shorter history can be accepted, and only
+    /// where damage explains it.
     fn accept_loss(&mut self, wrong: Wrong, view: &View, found: &Files) -> Result<Verdict, Stop> {
         let Wrong::Shorter { kept, finding } = wrong else {
             return Err(wrong.finding().into());
@@ -83,12 +92,19 @@ impl World<'_> {
             return Err(finding.into());
         }
         let before = self.scars.undone(found);
-        let missing = self.history.decided()[kept].place;
-        excuse_loss(&before, found, missing)?;
+        let missing = &self.history.decided()[kept];
+        let append = self.history.decided()[kept..].iter();
+        let append_last = append
+            .take_while(|decided| decided.group == missing.group)
+            .last()
+            .map_or(0, |decided| decided.place.seq);
+        excuse_loss(&before, found, missing.place, append_last)?;
         let lost = self.history.decided().len() - kept;
         self.seen.counts.events_lost += lost as u64;
         self.seen.mark(Mark::BoundedLoss);
         self.history.lose_behind(kept);
+        // An old copy of a file could bring back what is decided to be lost.
+        self.earlier.clear();
         judge(&self.history, view).map_err(|wrong| wrong.finding().into())
     }
 
@@ -101,7 +117,8 @@ impl World<'_> {
         self.history.decide(verdict.groups, &verdict.places);
     }
 
-    /// What the recovery has read and found whole is not damaged any more: what was cut is decided, the rest was harmless.
+    /// What the recovery has read and found whole is not damaged any more: what was cut is decided,
+    /// the rest was harmless.
     fn forget_healed(&mut self, report: &Report) {
         let base = report.snapshot.map_or(0, |place| place.epoch);
         let before = !self.scars.is_empty();
@@ -115,7 +132,8 @@ impl World<'_> {
             .mark_if(before && self.scars.is_empty(), Mark::DamageHarmless);
     }
 
-    /// Invariants 3, 5 and 6 on copies: opened again, and after a power cut at once, the store shows the same.
+    /// Invariants 3, 5 and 6 on copies: opened again, and after a power cut at once, the store
+    /// shows the same.
     fn judge_again(&mut self, report: &Report, excused: bool) -> Result<(), Stop> {
         let again = self.faults.copy();
         let before = tidiness::accepted(&again.live().to_files());
@@ -134,7 +152,8 @@ impl World<'_> {
         Ok(())
     }
 
-    /// A copy of the disk without the snapshot that was used, if recovery must be able to do without it.
+    /// A copy of the disk without the snapshot that was used, if recovery must be able to do
+    /// without it.
     fn without_newest_snapshot(&self, report: &Report) -> Option<SimDisk> {
         let used = report.snapshot?;
         let files = self.files();
@@ -153,7 +172,8 @@ impl World<'_> {
         Some(fork)
     }
 
-    /// Opens the store on a copy of the disk, where nothing goes wrong, and holds it against the history.
+    /// Opens the store on a copy of the disk, where nothing goes wrong, and holds it against the
+    /// history.
     fn judge_copy(&mut self, copy: &SimDisk, invariant: u8) -> Result<(), Stop> {
         let client = self.open_copy(copy)?;
         let client = client.map_err(|text| Finding::new(invariant, "to open once more", text))?;

@@ -1,4 +1,5 @@
-//! Commands of the queue: given to the client, and their answers held against the model. Invariants 1, 7, 10 and 12.
+//! Commands of the queue: given to the client, and their answers held against the model. Invariants
+//! 1, 7, 10 and 12.
 
 use crate::client::{Answer, Client, Failure, Grave};
 use crate::marks::Mark;
@@ -95,7 +96,8 @@ impl World<'_> {
         self.check_live_state()
     }
 
-    /// Holds the answer of one command against what the model expects, and against what the client was told before.
+    /// Holds the answer of one command against what the model expects, and against what the client
+    /// was told before.
     fn settle(
         &mut self,
         step: &Step,
@@ -161,7 +163,8 @@ impl World<'_> {
         failure: &Failure,
         excused: bool,
     ) -> Result<(), Stop> {
-        if !excused && !(self.poisoned && failure.grave == Grave::Poisoned) {
+        let known = self.poisoned && failure.grave == Grave::Poisoned;
+        if !excused && !known {
             let expected = format!("{} to succeed: no fault was injected", describe(step));
             return Err(Finding::new(7, expected, failure.text.clone()).into());
         }
@@ -189,7 +192,8 @@ impl World<'_> {
         Ok(())
     }
 
-    /// The state that the client reads is the fold over what was acknowledged. Every time while it is small, else now and then.
+    /// The state that the client reads is the fold over what was acknowledged. Every time while it
+    /// is small, else now and then.
     fn check_live_state(&mut self) -> Result<(), Stop> {
         let jobs = self.history.state().jobs.len();
         if jobs > 100 && !self.seen.counts.commands.is_multiple_of(32) {
@@ -254,7 +258,8 @@ pub(super) enum Ended {
     Crashed,
 }
 
-/// Invariant 12 on a state alone: every job stands in exactly one place, and no attempt is above the limit.
+/// Invariant 12 on a state alone: every job stands in exactly one place, and no attempt is above
+/// the limit.
 fn check_counts(state: &Model) -> Result<(), Finding> {
     let over = state
         .jobs

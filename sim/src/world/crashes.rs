@@ -250,9 +250,10 @@ impl World<'_> {
     fn mark_pending_names(&mut self, op: Option<Op>, moment: Moment) {
         let ops = self.faults.names_since_sync();
         let done = moment == Moment::After;
-        let renamed = ops.contains(&Op::Rename) && !(op == Some(Op::Rename) && !done);
-        let created = ops.contains(&Op::Create) && !(op == Some(Op::Create) && !done);
-        let removed = ops.contains(&Op::Remove) && !(op == Some(Op::Remove) && !done);
+        let pending = |change| ops.contains(&change) && (done || op != Some(change));
+        let renamed = pending(Op::Rename);
+        let created = pending(Op::Create);
+        let removed = pending(Op::Remove);
         self.seen.mark_if(renamed, Mark::CrashRenameDirSync);
         self.seen
             .mark_if(created && !renamed, Mark::CrashCreateDirSync);

@@ -1,4 +1,5 @@
-//! Steps that look at the store from beside: a second opener, readers of a log in use, lenient replay of a damaged copy.
+//! Steps that look at the store from beside: a second opener, readers of a log in use, lenient
+//! replay of a damaged copy.
 
 use std::sync::Arc;
 
@@ -7,10 +8,10 @@ use beaver::storage::sim::{Event, SimDisk};
 use crate::client::{Client, Grave, replay_after, replay_leniently, segment_epochs};
 use crate::faults::rot;
 use crate::marks::Mark;
-use crate::oracle::damage::Files;
+use crate::oracle::damage::{Files, segment_epoch};
 use crate::oracle::history::{Decided, Place};
 use crate::oracle::judge::{Entry, Finding};
-use crate::oracle::salvage;
+use crate::oracle::{salvage, tidiness};
 use crate::scenario::{FaultKind, FaultRate, Phase, Step, Target};
 
 use super::{Stop, World};
@@ -54,7 +55,8 @@ impl World<'_> {
         Ok(())
     }
 
-    /// What a reader sees is the end of the acknowledged history; a poisoned log may show what is in doubt behind it.
+    /// What a reader sees is the end of the acknowledged history; a poisoned log may show what is
+    /// in doubt behind it.
     fn judge_reading(&self, entries: &[Entry]) -> Result<(), Stop> {
         let decided = self.retained();
         for (index, want) in decided.iter().enumerate() {
@@ -111,7 +113,8 @@ impl World<'_> {
         damage
     }
 
-    /// Damages a copy of the disk and reads it leniently: everything that is left out must be reported, and nothing else.
+    /// Damages a copy of the disk and reads it leniently: everything that is left out must be
+    /// reported, and nothing else.
     pub(super) fn lenient(&mut self, damage: Vec<Event>) -> Result<(), Stop> {
         if self.poisoned || !self.scars.is_empty() {
             return Ok(());
@@ -124,12 +127,22 @@ impl World<'_> {
         if let Some(Step::Lenient { damage: recorded }) = self.script.steps.last_mut() {
             recorded.clone_from(&damage);
         }
+        let before = tidiness::accepted(&fork.live().to_files());
         for damage in damage {
             fork.happen(&damage);
         }
+        // Where damage leaves nothing but free space at the end of the log, nothing tells that
+        // there was more.
+        let after = tidiness::accepted(&fork.live().to_files());
+        let newest = before
+            .iter()
+            .rfind(|(name, _)| segment_epoch(name).is_some());
+        let blanked = newest.is_some_and(|(name, bytes)| {
+            after.get(name).is_none_or(|left| left.len() < bytes.len())
+        });
         let storage = fork.storage();
         let read = self.program(|| replay_leniently(&storage))?;
-        let (entries, skipped, whole_end) = match read {
+        let (entries, skipped, unfinished_end) = match read {
             Ok(read) => read,
             Err(failure) => {
                 let expected = "lenient replay to go on behind damage";
@@ -137,7 +150,7 @@ impl World<'_> {
             }
         };
         let retained = self.retained().to_vec();
-        salvage::judge(&retained, &entries, &skipped, whole_end)?;
+        salvage::judge(&retained, &entries, &skipped, unfinished_end || blanked)?;
         let call = self.faults.disk().calls();
         self.seen.line(
             call,

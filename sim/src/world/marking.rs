@@ -92,7 +92,8 @@ impl World<'_> {
     }
 }
 
-/// Whether what was cut begins with a line that is whole: then it went for the append that it belongs to.
+/// Whether what was cut begins with a line that is whole: then it went for the append that it
+/// belongs to.
 fn begins_with_whole_line(cut: &[u8]) -> bool {
     let end = cut.iter().position(|byte| *byte == b'\n');
     let line = end.and_then(|end| cut.get(..end)).unwrap_or_default();

@@ -1,4 +1,5 @@
-//! Starting the store: opened again and again until it opens, crashed on the way, and judged when it has opened.
+//! Starting the store: opened again and again until it opens, crashed on the way, and judged when
+//! it has opened.
 
 use std::sync::Arc;
 
@@ -14,7 +15,8 @@ use crate::scenario::{Effect, FaultKind, Phase, Step};
 use super::crashes::Activity;
 use super::{Stop, World};
 
-/// How many failed attempts in a row go by before nothing goes wrong any more: then the store must open.
+/// How many failed attempts in a row go by before nothing goes wrong any more: then the store must
+/// open.
 const PATIENCE: u32 = 4;
 
 impl World<'_> {
@@ -153,7 +155,8 @@ impl World<'_> {
         self.mark_report(report, found);
     }
 
-    /// The store did not open. Either a fault of this very attempt explains it, and trying again must help, or damage does.
+    /// The store did not open. Either a fault of this very attempt explains it, and trying again
+    /// must help, or damage does.
     fn judge_refusal(
         &mut self,
         failure: &Failure,

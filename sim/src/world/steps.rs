@@ -1,4 +1,5 @@
-//! Where the next command comes from: the script, the workload, or a client that goes on after an error.
+//! Where the next command comes from: the script, the workload, or a client that goes on after an
+//! error.
 
 use crate::scenario::{CommandKind, Scenario, Step};
 use crate::stream::Stream;
@@ -12,16 +13,21 @@ pub(super) enum Steps<'a> {
     /// Written out.
     Script(std::slice::Iter<'a, Step>),
     /// Drawn.
-    Drawn {
-        commands: Commands<'a>,
-        /// How many are still to come.
-        left: u32,
-        /// What the client does about errors.
-        policy: Stream,
-        /// Whether this scenario stops processes at all.
-        kills: bool,
-        cuts: bool,
-    },
+    Drawn(Box<Drawn<'a>>),
+}
+
+/// A client that draws what it does.
+#[derive(Debug)]
+pub(super) struct Drawn<'a> {
+    commands: Commands<'a>,
+    /// How many are still to come.
+    left: u32,
+    /// What the client does about errors.
+    policy: Stream,
+    /// Whether this scenario kills processes.
+    kills: bool,
+    /// Whether it cuts the power.
+    cuts: bool,
 }
 
 impl<'a> Steps<'a> {
@@ -31,42 +37,36 @@ impl<'a> Steps<'a> {
         }
         let has = |kind| scenario.workload.weights.get(&kind).copied().unwrap_or(0) > 0;
         let crashes = &scenario.crashes;
-        Steps::Drawn {
+        Steps::Drawn(Box::new(Drawn {
             commands: Commands::new(&scenario.workload, seed),
             left: scenario.workload.commands,
             policy: Stream::new(seed, "policy"),
             kills: crashes.kill_in_command_pm > 0 || has(CommandKind::Kill),
             cuts: crashes.power_cut_in_command_pm > 0 || has(CommandKind::PowerCut),
-        }
+        }))
     }
 }
 
 impl World<'_> {
-    /// The next command. A client whose log is poisoned tries on for a while, or opens it again; one whose command
-    /// failed gives it again later.
+    /// The next command. A client whose log is poisoned tries on for a while, or opens it again;
+    /// one whose command failed gives it again later.
     pub(super) fn next_step(&mut self) -> Option<Step> {
         let now_ms = self.now_ms();
         match &mut self.steps {
             Steps::Script(steps) => steps.next().cloned(),
-            Steps::Drawn {
-                commands,
-                left,
-                policy,
-                kills,
-                cuts,
-            } => {
-                *left = left.checked_sub(1)?;
+            Steps::Drawn(drawn) => {
+                drawn.left = drawn.left.checked_sub(1)?;
                 if self.poisoned {
-                    match policy.draw(1, 7) {
+                    match drawn.policy.draw(1, 7) {
                         1..=3 => return Some(Step::Reopen),
-                        4 if *kills => return Some(Step::Kill),
-                        5 if *cuts => return Some(Step::PowerCut { image: None }),
+                        4 if drawn.kills => return Some(Step::Kill),
+                        5 if drawn.cuts => return Some(Step::PowerCut { image: None }),
                         _ => {}
                     }
-                } else if !self.again.is_empty() && policy.draw(1, 3) == 1 {
+                } else if !self.again.is_empty() && drawn.policy.draw(1, 3) == 1 {
                     return self.again.pop_front();
                 }
-                Some(commands.next(self.history.state(), now_ms))
+                Some(drawn.commands.next(self.history.state(), now_ms))
             }
         }
     }

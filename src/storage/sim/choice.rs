@@ -1,8 +1,9 @@
 //! What survives a power cut, as data: printable, storable, and small enough to shrink.
 //!
-//! A choice names the records that survive; what it does not name is lost. [`ImageSpace`](super::ImageSpace) reads it
-//! leniently: what its profile does not permit is brought to the nearest thing that it does, so every choice stands for a
-//! legal image and a shrinker can leave out whatever it likes.
+//! A choice names the records that survive; what it does not name is lost.
+//! [`ImageSpace`](super::ImageSpace) reads it leniently: what its profile does not permit is
+//! brought to the nearest thing that it does, so every choice stands for a legal image and a
+//! shrinker can leave out whatever it likes.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +21,8 @@ pub struct Choice {
     /// How many of a file's pending lengths were reached; without an entry none.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub sizes: BTreeMap<InodeId, u32>,
-    /// Which version of a page is there: 1 is the oldest pending one; without an entry the durable one.
+    /// Which version of a page is there: 1 is the oldest pending one; without an entry the durable
+    /// one.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub pages: BTreeMap<InodeId, BTreeMap<u64, u32>>,
     /// Pages of which only some sectors are of the version above.
@@ -86,7 +88,8 @@ impl Fill {
     deny_unknown_fields
 )]
 pub enum DeviceExtra {
-    /// A sector of a surviving pending page was written in part: its first bytes are new, the rest is of an older version.
+    /// A sector of a surviving pending page was written in part: its first bytes are new, the rest
+    /// is of an older version.
     ShornSector {
         /// The file.
         inode: InodeId,

@@ -1,8 +1,8 @@
 //! The bytes of one file: a length and the pages that are not blank.
 //!
-//! No page and nothing inside a page lies at or behind the length, and what has no page reads as zeros. The disk side of a
-//! file is the one exception: writeback may have put a page there whose size record is still pending; see
-//! [`Inode`](super::inode::Inode).
+//! No page and nothing inside a page lies at or behind the length, and what has no page reads as
+//! zeros. The disk side of a file is the one exception: writeback may have put a page there whose
+//! size record is still pending; see [`Inode`](super::inode::Inode).
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;

@@ -1,6 +1,7 @@
 //! The choices at the edges of a space: the near-all and near-nothing images that break logs.
 //!
-//! A sample with an even chance for each record almost never gives them, so they are always tried first.
+//! A sample with an even chance for each record almost never gives them, so they are always tried
+//! first.
 
 use std::fmt;
 
@@ -60,7 +61,8 @@ impl fmt::Display for Corner {
 }
 
 impl ImageSpace {
-    /// The choice of one corner. An index or a number that the space does not have gives its nearest neighbour.
+    /// The choice of one corner. An index or a number that the space does not have gives its
+    /// nearest neighbour.
     #[must_use]
     pub fn corner(&self, corner: Corner) -> Choice {
         let points = self.points();
@@ -87,8 +89,8 @@ impl ImageSpace {
         self.resolve(&options)
     }
 
-    /// All corners of this space, in a fixed order. Of those that exist for every decision, and of the oldest-first ones, at
-    /// most 16 each, spread evenly. Several may give the same image.
+    /// All corners of this space, in a fixed order. Of those that exist for every decision, and of
+    /// the oldest-first ones, at most 16 each, spread evenly. Several may give the same image.
     #[must_use]
     pub fn corners(&self) -> Vec<Corner> {
         let points = self.points();

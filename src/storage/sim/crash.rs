@@ -4,7 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::disk::{Change, Disk};
+use super::change::Change;
+use super::disk::Disk;
 use super::space::ImageSpace;
 
 /// The kinds of storage calls.
@@ -158,8 +159,8 @@ impl Crash {
         &self.before
     }
 
-    /// The disk after the process was killed: the live view goes on, with as much of the interrupted call as `progress`
-    /// says. What was pending stays pending.
+    /// The disk after the process was killed: the live view goes on, with as much of the
+    /// interrupted call as `progress` says. What was pending stays pending.
     #[must_use]
     pub fn kill(&self, progress: Progress) -> Disk {
         let mut disk = self.before.clone();
@@ -190,12 +191,13 @@ impl Crash {
         disk
     }
 
-    /// Everything that a power cut at this moment may leave: what the interrupted call changes is pending like everything
-    /// else that was not synced.
+    /// Everything that a power cut at this moment may leave: what the interrupted call changes is
+    /// pending like everything else that was not synced.
     #[must_use]
     pub fn images(&self) -> ImageSpace {
         match &self.inside {
-            // Until a sync returns, its records are what they were: pending. Any of them may be durable.
+            // Until a sync returns, its records are what they were: pending. Any of them may be
+            // durable.
             Some(change @ (Change::SyncData { .. } | Change::SyncDir)) => {
                 ImageSpace::new(&self.before, Some(change))
             }

@@ -1,7 +1,8 @@
 //! A whole disk as a value: files, names, and what is pending.
 //!
-//! Nothing here knows of processes, handles, faults or call numbers. A copy costs a reference count a file, so that a
-//! search can keep one for every crash point; files and pages are copied when they change.
+//! Nothing here knows of processes, handles, faults or call numbers. A copy costs a reference count
+//! a file, so that a search can keep one for every crash point; files and pages are copied when
+//! they change.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -23,7 +24,8 @@ const MAX_LEN: u64 = i64::MAX as u64;
 pub struct Disk {
     profile: Profile,
     pub(super) inodes: BTreeMap<InodeId, Arc<Inode>>,
-    /// Files with pending records; always those, so that a sync that drags others along need not look at all.
+    /// Files with pending records; always those, so that a sync that drags others along need not
+    /// look at all.
     pub(super) dirty: BTreeSet<InodeId>,
     pub(super) names: Names,
     records: RecordNumbers,
@@ -32,58 +34,6 @@ pub struct Disk {
     pub(super) read_only: bool,
     /// The lengths of all files that have a name, added up.
     used: u64,
-}
-
-/// A call that changes the disk, as data.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Change {
-    /// Make a file.
-    Create {
-        /// Its name.
-        name: String,
-    },
-    /// Rename a file.
-    Rename {
-        /// The old name.
-        from: String,
-        /// The new name.
-        to: String,
-    },
-    /// Remove a name.
-    Remove {
-        /// The name.
-        name: String,
-    },
-    /// Write bytes.
-    Write {
-        /// The file.
-        inode: InodeId,
-        /// Where.
-        offset: u64,
-        /// What.
-        bytes: Vec<u8>,
-    },
-    /// Change the length.
-    SetLen {
-        /// The file.
-        inode: InodeId,
-        /// The new length in bytes.
-        len: u64,
-    },
-    /// Grow the file to at least a length.
-    Allocate {
-        /// The file.
-        inode: InodeId,
-        /// The length in bytes.
-        len: u64,
-    },
-    /// Sync a file.
-    SyncData {
-        /// The file.
-        inode: InodeId,
-    },
-    /// Sync the directory.
-    SyncDir,
 }
 
 impl Disk {
@@ -102,7 +52,8 @@ impl Disk {
         }
     }
 
-    /// A disk on which exactly `image` is durable and nothing is pending. The files keep their numbers.
+    /// A disk on which exactly `image` is durable and nothing is pending. The files keep their
+    /// numbers.
     #[must_use]
     pub fn from_image(image: &Image, profile: Profile) -> Self {
         let mut disk = Disk::empty(profile);
@@ -349,7 +300,8 @@ impl Disk {
         });
     }
 
-    /// Everything that could be written back in the background now, in order: pages, then the oldest length, file by file.
+    /// Everything that could be written back in the background now, in order: pages, then the
+    /// oldest length, file by file.
     pub(super) fn write_back_candidates(&self) -> Vec<(InodeId, Option<u64>)> {
         let mut candidates = Vec::new();
         for id in &self.dirty {
@@ -369,7 +321,8 @@ impl Disk {
         candidates
     }
 
-    /// Writes back one page (`Some`) or the oldest length (`None`). `false` if there was nothing to do.
+    /// Writes back one page (`Some`) or the oldest length (`None`). `false` if there was nothing to
+    /// do.
     pub(super) fn write_back(&mut self, id: InodeId, page: Option<u64>) -> bool {
         let len = self.inode(id).live.len();
         let inode = self.inode_mut(id);
@@ -397,27 +350,5 @@ impl Disk {
         Arc::make_mut(&mut self.names.live).insert(name.clone(), id);
         Arc::make_mut(&mut self.names.disk).insert(name, id);
         true
-    }
-
-    /// Carries out `change` as a call without faults would.
-    ///
-    /// # Errors
-    ///
-    /// Those of the call.
-    pub fn apply(&mut self, change: &Change) -> io::Result<()> {
-        match change {
-            Change::Create { name } => self.create(name).map(|_| ()),
-            Change::Rename { from, to } => self.rename(from, to),
-            Change::Remove { name } => self.remove(name),
-            Change::Write {
-                inode,
-                offset,
-                bytes,
-            } => self.write(*inode, bytes, *offset),
-            Change::SetLen { inode, len } => self.set_len(*inode, *len),
-            Change::Allocate { inode, len } => self.allocate(*inode, *len),
-            Change::SyncData { inode } => self.sync_data(*inode),
-            Change::SyncDir => self.sync_dir(),
-        }
     }
 }

@@ -32,11 +32,13 @@ pub enum Event {
         /// The file, by its live name.
         file: String,
     },
-    /// The kernel writes back one of all the things that it could, this one in order, counted round.
+    /// The kernel writes back one of all the things that it could, this one in order, counted
+    /// round.
     Writeback(u64),
-    /// Pages of failed syncs leave the cache and fall back to what is on disk: those that the subset says, of all files in
-    /// order. A lost length counts as a page of its own, behind the pages of its file; with it goes everything that lies
-    /// behind the durable length. It stays while the file is open or has dirty pages.
+    /// Pages of failed syncs leave the cache and fall back to what is on disk: those that the
+    /// subset says, of all files in order. A lost length counts as a page of its own, behind the
+    /// pages of its file; with it goes everything that lies behind the durable length. It stays
+    /// while the file is open or has dirty pages.
     CacheDrop(Subset),
     /// One bit of a file is wrong.
     FlipBit {
@@ -100,16 +102,17 @@ impl Event {
 }
 
 impl Disk {
-    /// Makes `event` happen while no process runs. `false` if there is nothing that it could happen to, or it would change
-    /// nothing.
+    /// Makes `event` happen while no process runs. `false` if there is nothing that it could happen
+    /// to, or it would change nothing.
     ///
-    /// Damage to a file strikes what is durable and what the cache shows alike. `Truncate` and `Replace` also end
-    /// everything that is pending of the file's bytes.
+    /// Damage to a file strikes what is durable and what the cache shows alike. `Truncate` and
+    /// `Replace` also end everything that is pending of the file's bytes.
     pub fn happen(&mut self, event: &Event) -> bool {
         self.happen_while(event, &|_| false)
     }
 
-    /// The same while a process runs that has some files open: the kernel keeps the length of those.
+    /// The same while a process runs that has some files open: the kernel keeps the length of
+    /// those.
     pub(super) fn happen_while(
         &mut self,
         event: &Event,

@@ -1,8 +1,9 @@
 //! What a sync that fails leaves behind.
 //!
-//! Some dirty pages are written and the others are not. What follows depends on the file system: most forget that the
-//! others were dirty, so that live and durable bytes differ with nothing pending between them. A program that reads them
-//! back sees what it wrote; after a power cut, or when the cache is dropped, it is gone.
+//! Some dirty pages are written and the others are not. What follows depends on the file system:
+//! most forget that the others were dirty, so that live and durable bytes differ with nothing
+//! pending between them. A program that reads them back sees what it wrote; after a power cut, or
+//! when the cache is dropped, it is gone.
 
 use std::sync::Arc;
 
@@ -54,7 +55,8 @@ impl Disk {
         }
     }
 
-    /// Pages that failed syncs left clean but different fall back to what is on disk, and lost lengths too.
+    /// Pages that failed syncs left clean but different fall back to what is on disk, and lost
+    /// lengths too.
     pub(super) fn drop_cache(
         &mut self,
         subset: &Subset,
@@ -139,7 +141,8 @@ impl Inode {
         }
     }
 
-    /// What was written after a shrink survives only if the shrink did: the lengths that the pages on disk drag along.
+    /// What was written after a shrink survives only if the shrink did: the lengths that the pages
+    /// on disk drag along.
     fn sizes_before_versions(&self, reached: &[Reached]) -> usize {
         let on_disk = reached.iter().filter(|page| page.version > 0);
         let records = on_disk.map(|page| self.pages[&page.index][page.version - 1].record);
@@ -149,8 +152,8 @@ impl Inode {
         last.map_or(0, |index| index + 1)
     }
 
-    /// A page that reaches the disk brings the length up to its end: by the pending lengths where there are any, without
-    /// passing a shrink, else directly.
+    /// A page that reaches the disk brings the length up to its end: by the pending lengths where
+    /// there are any, without passing a shrink, else directly.
     fn commit_length_of(&mut self, index: u64) {
         let end = (index + 1).saturating_mul(PAGE_SIZE).min(self.live.len());
         if end <= self.disk.len() || end <= index * PAGE_SIZE {
@@ -177,7 +180,8 @@ impl Inode {
         }
     }
 
-    /// Nothing is dirty any more. A `set_len` stays pending with the lengths before it: it is no data that could fail.
+    /// Nothing is dirty any more. A `set_len` stays pending with the lengths before it: it is no
+    /// data that could fail.
     fn forget_dirty(&mut self) {
         for index in std::mem::take(&mut self.pages).into_keys() {
             let (live, disk) = (self.live.page(index), self.disk.page(index));
@@ -199,7 +203,8 @@ impl Inode {
         self.live = self.disk.clone();
     }
 
-    /// A length that is lost takes with it what writeback had put behind it: a file that grows again shows zeros.
+    /// A length that is lost takes with it what writeback had put behind it: a file that grows
+    /// again shows zeros.
     fn clear_behind_disk_end(&mut self) {
         if !self.sizes.is_empty() || self.disk_is_tidy() {
             return;

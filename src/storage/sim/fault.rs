@@ -1,8 +1,9 @@
 //! What can go wrong while a program runs, as data.
 //!
-//! A [`Plan`] says which fault strikes at which storage call. It is printable, can be stored in a scenario and shrunk, and
-//! needs no random numbers to run. A fault that makes no sense for the call it is planned on (a short write on `list`) does
-//! not fire: the call goes through, and the fault is reported among those that never fired.
+//! A [`Plan`] says which fault strikes at which storage call. It is printable, can be stored in a
+//! scenario and shrunk, and needs no random numbers to run. A fault that makes no sense for the
+//! call it is planned on (a short write on `list`) does not fire: the call goes through, and the
+//! fault is reported among those that never fired.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -50,14 +51,16 @@ pub struct NthFault {
     deny_unknown_fields
 )]
 pub enum Fault {
-    /// The call fails. On `sync_data` this is a [`FailedSync`] of all pages, `mark-clean`; on `sync_dir` nothing gets durable.
+    /// The call fails. On `sync_data` this is a [`FailedSync`] of all pages, `mark-clean`; on
+    /// `sync_dir` nothing gets durable.
     Error {
         /// With what.
         error: Failure,
         /// How far it got. Only calls that change something can have an effect.
         #[serde(default)]
         effect: Effect,
-        /// Whether every later call of the same kind fails likewise, without effect, until the process ends.
+        /// Whether every later call of the same kind fails likewise, without effect, until the
+        /// process ends.
         #[serde(default)]
         sticky: bool,
     },
@@ -68,7 +71,8 @@ pub enum Fault {
         /// With what.
         #[serde(default)]
         error: Failure,
-        /// Which of the pending name records it has made durable. `linux-ordered` takes the longest prefix among them.
+        /// Which of the pending name records it has made durable. `linux-ordered` takes the longest
+        /// prefix among them.
         #[serde(default)]
         durable: Subset,
     },
@@ -125,7 +129,8 @@ pub enum Failure {
 impl Failure {
     pub(super) fn error(self) -> io::Error {
         match self {
-            // The standard library has no public kind for EIO; the number is the same on every Unix.
+            // The standard library has no public kind for EIO; the number is the same on every
+            // Unix.
             Failure::Io => io::Error::from_raw_os_error(5),
             Failure::StorageFull => io::ErrorKind::StorageFull.into(),
             Failure::Interrupted => io::ErrorKind::Interrupted.into(),
@@ -160,8 +165,8 @@ pub struct FailedSync {
     pub behaviour: Behaviour,
     /// Which of the file's dirty pages are not written. The others are.
     pub failed: Subset,
-    /// For failed pages: the version that is on disk nevertheless, because background writeback had put it there. 0, the
-    /// default, is the durable one, 1 the oldest pending one.
+    /// For failed pages: the version that is on disk nevertheless, because background writeback had
+    /// put it there. 0, the default, is the durable one, 1 the oldest pending one.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub left: BTreeMap<u64, u32>,
 }
@@ -170,8 +175,8 @@ pub struct FailedSync {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Behaviour {
-    /// They count as clean: the cache shows the new bytes, the next sync says `Ok` and writes nothing. The length is
-    /// durable. ext4.
+    /// They count as clean: the cache shows the new bytes, the next sync says `Ok` and writes
+    /// nothing. The length is durable. ext4.
     #[default]
     MarkClean,
     /// As `mark-clean`, and the length is not durable either. XFS, Btrfs.
@@ -180,7 +185,8 @@ pub enum Behaviour {
     Revert,
     /// They stay dirty, a later sync writes them. FreeBSD.
     RetryWorks,
-    /// From then on every change is refused until the machine is started again. ext4 with `data=journal`.
+    /// From then on every change is refused until the machine is started again. ext4 with
+    /// `data=journal`.
     ReadOnly,
 }
 
@@ -248,8 +254,8 @@ pub struct Space {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Noticed {
-    /// A write that does not fit is short, the next one fails; `set_len` and `allocate` fail. `create` fails when nothing is
-    /// left.
+    /// A write that does not fit is short, the next one fails; `set_len` and `allocate` fail.
+    /// `create` fails when nothing is left.
     #[default]
     OnWrite,
     /// Space is allocated late: writes succeed and the sync fails, for the pages that are new.
@@ -350,8 +356,8 @@ impl Fault {
         }
     }
 
-    /// Whether a call of this kind can meet the fault. Whether it then fires may depend on the call: a read of one byte is
-    /// never short.
+    /// Whether a call of this kind can meet the fault. Whether it then fires may depend on the
+    /// call: a read of one byte is never short.
     #[must_use]
     pub fn applies_to(&self, op: Op) -> bool {
         match self {

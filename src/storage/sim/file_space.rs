@@ -1,7 +1,7 @@
 //! What a power cut may leave of the bytes of one file.
 //!
-//! The two rules that tie lengths and pages together live here: what was written after a shrink survives only if the
-//! shrink did, and a shrink that survived takes what it cut away with it.
+//! The two rules that tie lengths and pages together live here: what was written after a shrink
+//! survives only if the shrink did, and a shrink that survived takes what it cut away with it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -21,7 +21,8 @@ pub(super) struct FileSpace {
     open: bool,
 }
 
-/// Which of the pending lengths are possible, by number of steps from the durable one; both ends included.
+/// Which of the pending lengths are possible, by number of steps from the durable one; both ends
+/// included.
 pub(super) type Window = (u32, u32);
 
 /// One way the bytes of a file may go.
@@ -83,8 +84,8 @@ impl FileSpace {
         version.min(count(legal))
     }
 
-    /// Version `version` of page `index` as the disk shows it after `size` steps: without what surviving shrinks cut, and
-    /// without what lies behind the end.
+    /// Version `version` of page `index` as the disk shows it after `size` steps: without what
+    /// surviving shrinks cut, and without what lies behind the end.
     fn page_at(&self, index: u64, version: u32, size: u32) -> Option<Page> {
         let (written, page) = match version {
             0 => (0, self.inode.disk.page(index)),
@@ -105,8 +106,8 @@ impl FileSpace {
         kept_of(shortest.min(self.len_at(size)), index)
     }
 
-    /// Brings a choice to the nearest legal one: the length into `window`, versions below what the length permits, and
-    /// nothing said about pages behind the end.
+    /// Brings a choice to the nearest legal one: the length into `window`, versions below what the
+    /// length permits, and nothing said about pages behind the end.
     pub(super) fn settle(
         &self,
         size: u32,
@@ -162,7 +163,8 @@ impl FileSpace {
         }
     }
 
-    /// Puts garbage where a page grew into the file and its data was lost. What a surviving shrink cut stays zeros.
+    /// Puts garbage where a page grew into the file and its data was lost. What a surviving shrink
+    /// cut stays zeros.
     fn with_fill(
         &self,
         index: u64,
@@ -252,7 +254,8 @@ impl FileSpace {
         }
     }
 
-    /// For each page that lies in the file after `size` steps and has pending versions: the versions that differ, oldest first.
+    /// For each page that lies in the file after `size` steps and has pending versions: the
+    /// versions that differ, oldest first.
     pub(super) fn options_at(&self, size: u32) -> Vec<(u64, Vec<u32>)> {
         let len = self.len_at(size);
         let pages = self.pages().filter(|(index, _)| kept_of(len, *index) > 0);

@@ -1,7 +1,8 @@
 //! What a disk holds when nothing is pending: names, files and bytes.
 //!
-//! Images share their pages with each other and with the disk that they come from. Two images are equal when names, bytes
-//! and unreadable sectors are, and when the same names are links to one file: a program cannot tell them apart.
+//! Images share their pages with each other and with the disk that they come from. Two images are
+//! equal when names, bytes and unreadable sectors are, and when the same names are links to one
+//! file: a program cannot tell them apart.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

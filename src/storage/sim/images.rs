@@ -1,21 +1,22 @@
 //! All images of a space, one after the other.
 //!
-//! The order is fixed: directories in the order in which their records were made, the old state first; in each of them the
-//! files by number, lengths and versions from the oldest up. Equal images are passed over and counted.
+//! The order is fixed: directories in the order in which their records were made, the old state
+//! first; in each of them the files by number, lengths and versions from the oldest up. Equal
+//! images are passed over and counted.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::choice::Choice;
+use super::choice::{Choice, NameOutcome};
 use super::file_space::{FileChoice, Window, advance};
 use super::image::{FileImage, Image, NameHashes, name_hashes};
 use super::inode::InodeId;
-use super::names::Directory;
+use super::names::{Directory, NameRecord};
 use super::profile::Profile;
 use super::space::{Frame, ImageSpace};
 
 /// More directories than this are never enumerated.
-const MAX_FRAMES: u64 = 1 << 20;
+const MAX_FRAMES: u64 = 1 << 16;
 
 /// The different images of a space.
 #[derive(Debug)]
@@ -53,8 +54,8 @@ pub struct Candidate {
 }
 
 impl ImageSpace {
-    /// How many combinations of names, lengths and versions there are; at least the number of different images, and the
-    /// largest number there is where they cannot be counted.
+    /// How many combinations of names, lengths and versions there are; at least the number of
+    /// different images, and the largest number there is where they cannot be counted.
     #[must_use]
     pub fn count(&self) -> u64 {
         let frames = self.frames(MAX_FRAMES);
@@ -78,7 +79,8 @@ impl ImageSpace {
         })
     }
 
-    /// A choice that leads to `image`, if this space has at most `limit` combinations and one of them does.
+    /// A choice that leads to `image`, if this space has at most `limit` combinations and one of
+    /// them does.
     #[must_use]
     pub fn find(&self, image: &Image, limit: u64) -> Option<Choice> {
         let mut images = self.enumerate(limit)?;
@@ -117,31 +119,110 @@ impl ImageSpace {
         (frames.len() as u64 <= limit).then_some(frames)
     }
 
+    /// Records that share no name do not touch each other: the directories are the product of what
+    /// each such group can do.
     fn subset_frames(&self, limit: u64) -> Option<Vec<Frame>> {
+        let mut groups = Vec::new();
+        let mut total = 1u64;
+        for group in self.groups() {
+            let parts = self.parts(&group, limit)?;
+            total = total.saturating_mul(parts.len() as u64);
+            if total > limit {
+                return None;
+            }
+            groups.push(parts);
+        }
         let mut frames = vec![self.prefix_frame(0)];
-        for entry in &self.records {
-            let outcomes = self.outcomes(entry).iter().map(|outcome| Some(*outcome));
-            let old = (!entry.durable).then_some(None);
-            let outcomes: Vec<_> = old.into_iter().chain(outcomes).collect();
+        for parts in groups {
             let grown = frames.iter().flat_map(|frame| {
-                outcomes.iter().map(|outcome| {
+                parts.iter().map(|part| {
                     let mut frame = frame.clone();
-                    if let Some(outcome) = outcome {
-                        let names = Arc::make_mut(&mut frame.names);
-                        entry.change.apply(names, Some(*outcome));
-                        if !entry.durable {
-                            frame.outcomes.insert(entry.record, *outcome);
-                        }
+                    let names = Arc::make_mut(&mut frame.names);
+                    for (name, inode) in &part.slots {
+                        match inode {
+                            Some(inode) => names.insert(name.clone(), *inode),
+                            None => names.remove(name),
+                        };
                     }
+                    frame.outcomes.extend(&part.outcomes);
                     frame
                 })
             });
-            frames = different(grown);
-            if frames.len() as u64 > limit {
+            frames = grown.collect();
+        }
+        Some(frames)
+    }
+
+    /// The name records by the names that they share, each group in order.
+    fn groups(&self) -> Vec<Vec<usize>> {
+        let mut groups: Vec<(BTreeSet<Arc<str>>, Vec<usize>)> = Vec::new();
+        for (index, entry) in self.records.iter().enumerate() {
+            let mut names: BTreeSet<Arc<str>> = entry.change.slots().cloned().collect();
+            let (touched, apart) = std::mem::take(&mut groups)
+                .into_iter()
+                .partition(|(slots, _)| !slots.is_disjoint(&names));
+            groups = apart;
+            let touched: Vec<(BTreeSet<Arc<str>>, Vec<usize>)> = touched;
+            let mut records = Vec::new();
+            for (slots, indexes) in touched {
+                names.extend(slots);
+                records.extend(indexes);
+            }
+            records.push(index);
+            records.sort_unstable();
+            groups.push((names, records));
+        }
+        groups.into_iter().map(|(_, records)| records).collect()
+    }
+
+    /// What the records of one group can make of their names.
+    fn parts(&self, group: &[usize], limit: u64) -> Option<Vec<Part>> {
+        let records = group.iter().map(|index| &self.records[*index]);
+        let slots = records.clone().flat_map(|entry| entry.change.slots());
+        let slots = slots.map(|name| (name.clone(), self.base().get(name).copied()));
+        let mut parts = vec![Part {
+            slots: slots.collect(),
+            outcomes: BTreeMap::new(),
+        }];
+        for entry in records {
+            let mut seen = BTreeSet::new();
+            let mut grown = Vec::new();
+            for part in &parts {
+                if !entry.durable && seen.insert(part.slots.clone()) {
+                    grown.push(part.clone());
+                }
+                for outcome in self.outcomes(entry) {
+                    let mut part = part.clone();
+                    part.apply(entry, *outcome);
+                    if seen.insert(part.slots.clone()) {
+                        grown.push(part);
+                    }
+                }
+            }
+            parts = grown;
+            if parts.len() as u64 > limit {
                 return None;
             }
         }
-        Some(frames)
+        Some(parts)
+    }
+}
+
+/// What some names stand for, and the outcomes that lead there.
+#[derive(Clone)]
+struct Part {
+    slots: BTreeMap<Arc<str>, Option<InodeId>>,
+    outcomes: BTreeMap<u64, NameOutcome>,
+}
+
+impl Part {
+    fn apply(&mut self, entry: &NameRecord, outcome: NameOutcome) {
+        entry.change.apply_to(outcome, |name, inode| {
+            self.slots.insert(name.clone(), inode);
+        });
+        if !entry.durable {
+            self.outcomes.insert(entry.record, outcome);
+        }
     }
 }
 

@@ -5,10 +5,12 @@
 //! disk      what is durable (v0 of every page, and the durable length)
 //! sizes     pending lengths, in order: every step that the disk may show on the way
 //! pages     pending versions of each page, in order; the last one is the live page
-//! unsaved   pages that a failed sync left clean but different: nothing pending, and live is not what is on disk
+//! unsaved   pages that a failed sync left clean but different: nothing pending, and not what is
+//!           on disk
 //! ```
 //!
-//! Records are compared by their numbers: a version with a larger number than a shrink was written after it.
+//! Records are compared by their numbers: a version with a larger number than a shrink was written
+//! after it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -73,7 +75,8 @@ pub(super) struct Inode {
     pub(super) unsaved: BTreeSet<u64>,
     /// Sectors of the device that cannot be read until they are written again.
     pub(super) unreadable: BTreeSet<u64>,
-    /// What the disk had before the last commit of a page; kept only where a device may take a page back.
+    /// What the disk had before the last commit of a page; kept only where a device may take a page
+    /// back.
     pub(super) superseded: Option<BTreeMap<u64, Option<Page>>>,
     /// How many live names the file has.
     pub(super) links: u32,
@@ -95,7 +98,8 @@ impl Inode {
         !self.sizes.is_empty() || !self.pages.is_empty()
     }
 
-    /// Writes `bytes` at `offset`: a new version of every page it touches, and every page-aligned length on the way.
+    /// Writes `bytes` at `offset`: a new version of every page it touches, and every page-aligned
+    /// length on the way.
     pub(super) fn write(&mut self, records: &mut RecordNumbers, bytes: &[u8], offset: u64) {
         let end = offset + bytes.len() as u64;
         let (mut at, mut rest) = (offset, bytes);
@@ -181,8 +185,8 @@ impl Inode {
         Arc::make_mut(&mut self.disk).set_page(index, page);
     }
 
-    /// A page that reaches the disk brings the length up to its end, at most the live one: this is what brings back a
-    /// length that a failed sync lost.
+    /// A page that reaches the disk brings the length up to its end, at most the live one: this is
+    /// what brings back a length that a failed sync lost.
     pub(super) fn reach(&mut self, index: u64) {
         let end = (index + 1).saturating_mul(PAGE_SIZE).min(self.live.len());
         if end > self.disk.len() && end > index * PAGE_SIZE {
@@ -196,7 +200,8 @@ impl Inode {
         shrink.map_or(u64::MAX, |step| step.record)
     }
 
-    /// Background writeback of the current version of one page. `false`: nothing pending, or written after a pending shrink.
+    /// Background writeback of the current version of one page. `false`: nothing pending, or
+    /// written after a pending shrink.
     pub(super) fn write_back_page(&mut self, index: u64) -> bool {
         let first_shrink = self.first_shrink();
         let Some(last) = self.pages.get(&index).and_then(|versions| versions.last()) else {
@@ -230,7 +235,8 @@ impl Inode {
         last.map_or(0, |index| index + 1)
     }
 
-    /// Whether nothing durable lies behind the durable length. Writeback may put pages there ahead of their length.
+    /// Whether nothing durable lies behind the durable length. Writeback may put pages there ahead
+    /// of their length.
     pub(super) fn disk_is_tidy(&self) -> bool {
         let last = self.disk.pages().next_back();
         last.is_none_or(|(index, page)| {

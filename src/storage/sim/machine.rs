@@ -1,17 +1,21 @@
-//! The machine that runs one process at a time on a disk: call numbers, crash points, faults and the trace.
+//! The machine that runs one process at a time on a disk: call numbers, crash points, faults and
+//! the trace.
 //!
-//! Every call goes through [`begin`](Machine::begin), which numbers it, lets the planned events happen and finds the
-//! planned fault, and [`finish`](Machine::finish), which records it. When the crash point is reached the machine freezes:
-//! nothing changes any more, and every call of the process fails until its owner starts a new one.
+//! Every call goes through [`begin`](Machine::begin), which numbers it, lets the planned events
+//! happen and finds the planned fault, and [`finish`](Machine::finish), which records it. When the
+//! crash point is reached the machine freezes: nothing changes any more, and every call of the
+//! process fails until its owner starts a new one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
 
+use super::change::Change;
 use super::crash::{Crash, CrashPoint, Moment, Op};
-use super::disk::{Change, Disk};
-use super::fault::{Effect, Failure, Fault, Plan};
+use super::disk::Disk;
+use super::fault::{Failure, Fault, Plan};
 use super::inode::InodeId;
+use super::strike::Planned;
 use super::trace::{Trace, TraceMode, TraceRecord};
 
 /// How to run.
@@ -21,7 +25,8 @@ pub struct SimOptions {
     pub plan: Plan,
     /// Where the process dies.
     pub crash_at: Option<CrashPoint>,
-    /// After so many calls, counted through crashes, every further one fails: a program that does not end is stopped.
+    /// After so many calls, counted through crashes, every further one fails: a program that does
+    /// not end is stopped.
     pub max_calls: Option<u64>,
     /// How much to record.
     pub trace: TraceMode,
@@ -52,28 +57,6 @@ fn gone(error: &io::Error) -> Option<Gone> {
     error.get_ref()?.downcast_ref().copied()
 }
 
-/// A planned fault or event that did not happen.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unfired {
-    /// Where it was planned.
-    pub planned: Planned,
-    /// What it was, as in [`Fault::kind`] and [`Event::kind`](super::Event::kind).
-    pub kind: &'static str,
-    /// Whether its call was made, but the fault could not strike it.
-    pub did_not_apply: bool,
-}
-
-/// A place in a plan.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Planned {
-    /// A fault at the call of this number.
-    Call(u64),
-    /// The entry of this index in [`Plan::nth`].
-    Nth(usize),
-    /// The event of this index before the call of this number.
-    Event(u64, usize),
-}
-
 #[derive(Clone, Debug)]
 pub(super) struct Machine {
     pub(super) disk: Disk,
@@ -92,10 +75,10 @@ pub(super) struct Machine {
     pub(super) lock: Option<u64>,
     /// Another process holds the lock.
     pub(super) lock_taken: bool,
-    sticky: BTreeMap<Op, Failure>,
+    pub(super) sticky: BTreeMap<Op, Failure>,
     pub(super) fired: BTreeMap<&'static str, u64>,
-    happened: BTreeSet<Planned>,
-    did_not_apply: BTreeSet<Planned>,
+    pub(super) happened: BTreeSet<Planned>,
+    pub(super) did_not_apply: BTreeSet<Planned>,
     pub(super) recorded: Option<Vec<Crash>>,
 }
 
@@ -197,7 +180,8 @@ impl Machine {
         })
     }
 
-    /// Passes the middle of a call: freezes there if the crash point says so. `change` is what the call is about to do.
+    /// Passes the middle of a call: freezes there if the crash point says so. `change` is what the
+    /// call is about to do.
     pub(super) fn pass_inside(
         &mut self,
         call: &Call,
@@ -283,129 +267,5 @@ impl Machine {
             inside,
         });
         io::Error::other(Gone::Crashed)
-    }
-
-    fn let_events_happen(&mut self, number: u64) {
-        let Some(events) = self.plan.events.get(&number).cloned() else {
-            return;
-        };
-        for (index, event) in events.iter().enumerate() {
-            let handles = &self.handles;
-            let is_open = |id| handles.values().any(|handle| handle.inode == id);
-            let planned = Planned::Event(number, index);
-            if self.disk.happen_while(event, &is_open) {
-                self.happened.insert(planned);
-                self.count(event.kind());
-            } else {
-                self.did_not_apply.insert(planned);
-            }
-        }
-    }
-
-    pub(super) fn count(&mut self, kind: &'static str) {
-        *self.fired.entry(kind).or_default() += 1;
-        self.trace.note(kind, self.calls);
-    }
-
-    fn planned_fault(&mut self, number: u64, op: Op, nth: u64) -> Option<(Planned, Fault)> {
-        let by_call = self.plan.calls.get(&number);
-        let planned = match by_call {
-            Some(fault) => Some((Planned::Call(number), fault)),
-            None => {
-                let mut entries = self.plan.nth.iter().enumerate();
-                let entry = entries.find(|(_, entry)| entry.op == op && entry.nth == nth);
-                entry.map(|(index, entry)| (Planned::Nth(index), &entry.fault))
-            }
-        };
-        let (planned, fault) = planned?;
-        if !fault.applies_to(op) {
-            self.did_not_apply.insert(planned);
-            return None;
-        }
-        Some((planned, fault.clone()))
-    }
-
-    /// Counts the fault of `call` as fired and gives it away.
-    pub(super) fn fire(&mut self, call: &mut Call) {
-        if let Some((planned, fault)) = call.fault.take() {
-            self.happened.insert(planned);
-            self.strike(call, fault.kind());
-            if let Fault::Error {
-                error,
-                sticky: true,
-                ..
-            } = fault
-            {
-                self.sticky.insert(call.op, error);
-            }
-        }
-    }
-
-    /// Counts a fault that no plan named for this very call.
-    pub(super) fn strike(&mut self, call: &mut Call, kind: &'static str) {
-        call.struck = Some(kind);
-        self.count(kind);
-    }
-
-    /// The error that a planned fault, or an earlier sticky one, demands of this call.
-    pub(super) fn planned_error(&self, call: &Call) -> Option<(Failure, Effect)> {
-        match &call.fault {
-            Some((_, Fault::Error { error, effect, .. })) => Some((*error, *effect)),
-            _ => {
-                let failure = self.sticky.get(&call.op);
-                failure.map(|failure| (*failure, Effect::Nothing))
-            }
-        }
-    }
-
-    /// Counts the error of [`planned_error`](Self::planned_error) as fired and makes it.
-    pub(super) fn fail(&mut self, call: &mut Call, failure: Failure) -> io::Error {
-        match call.fault {
-            Some((_, Fault::Error { .. })) => self.fire(call),
-            _ => self.strike(call, "error"),
-        }
-        failure.error()
-    }
-
-    /// Makes the change, unless the plan lets it fail first.
-    pub(super) fn change<T>(
-        &mut self,
-        call: &mut Call,
-        act: impl FnOnce(&mut Disk) -> io::Result<T>,
-    ) -> io::Result<T> {
-        match self.planned_error(call) {
-            None => act(&mut self.disk),
-            Some((failure, Effect::Nothing)) => Err(self.fail(call, failure)),
-            Some((failure, Effect::Everything | Effect::Bytes(_))) => {
-                act(&mut self.disk)?;
-                Err(self.fail(call, failure))
-            }
-        }
-    }
-
-    pub(super) fn unfired(&self) -> Vec<Unfired> {
-        let calls = self.plan.calls.iter();
-        let calls = calls.map(|(number, fault)| (Planned::Call(*number), fault.kind()));
-        let nth = self.plan.nth.iter().enumerate();
-        let nth = nth.map(|(index, entry)| (Planned::Nth(index), entry.fault.kind()));
-        let events = self.plan.events.iter().flat_map(|(number, events)| {
-            let events = events.iter().enumerate();
-            events.map(|(index, event)| (Planned::Event(*number, index), event.kind()))
-        });
-        let all = calls.chain(nth).chain(events);
-        let unfired = all.filter(|(planned, _)| !self.happened.contains(planned));
-        let unfired = unfired.map(|(planned, kind)| Unfired {
-            planned,
-            kind,
-            did_not_apply: self.did_not_apply.contains(&planned),
-        });
-        unfired.collect()
-    }
-
-    /// Replaces the plan. What the old one did stays counted.
-    pub(super) fn set_plan(&mut self, plan: Plan) {
-        self.plan = plan;
-        self.happened.clear();
-        self.did_not_apply.clear();
     }
 }

@@ -1,12 +1,15 @@
-//! The two mixing functions of the simulated disk: a stable content hash and a stable source of garbage bytes.
+//! The two mixing functions of the simulated disk: a stable content hash and a stable source of
+//! garbage bytes.
 //!
-//! Both are pure functions of their input, the same on every machine and in every version of this crate: trace hashes and
-//! saved failures depend on them. Neither is a cryptographic hash; nobody here tries to make two things collide.
+//! Both are pure functions of their input, the same on every machine and in every version of this
+//! crate: trace hashes and saved failures depend on them. Neither is a cryptographic hash; nobody
+//! here tries to make two things collide.
 
 const FIRST: u64 = 0x9e37_79b9_7f4a_7c15;
 const SECOND: u64 = 0xd6e8_feb8_6659_fd93;
 
-/// The finaliser of SplitMix64: every bit of the input changes about half of the bits of the output.
+/// The finaliser of SplitMix64: every bit of the input changes about half of the bits of the
+/// output.
 pub(super) fn scramble(word: u64) -> u64 {
     let mut z = word.wrapping_add(FIRST);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -46,7 +49,8 @@ pub(super) fn mix128(a: u128, b: u128) -> u128 {
     mixed ^ mixed >> 67
 }
 
-/// Word `index` of the garbage that `seed` stands for: what a disk shows where nothing was ever written.
+/// Word `index` of the garbage that `seed` stands for: what a disk shows where nothing was ever
+/// written.
 pub(super) fn garbage_word(seed: u64, inode: u64, index: u64) -> u64 {
     scramble(scramble(scramble(seed) ^ inode) ^ index)
 }

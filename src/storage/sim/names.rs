@@ -1,8 +1,8 @@
 //! The directory: what it says now, what is durable, and the name records between the two.
 //!
-//! A record stays in the list, in order, until everything before it is durable too. So a name that was committed out of
-//! order (a Btrfs file sync does that) is still applied at its place: an older pending removal of the same name cannot
-//! take it away.
+//! A record stays in the list, in order, until everything before it is durable too. So a name that
+//! was committed out of order (a Btrfs file sync does that) is still applied at its place: an older
+//! pending removal of the same name cannot take it away.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -53,31 +53,49 @@ impl NameChange {
         }
     }
 
-    /// Applies the change to `directory` as far as `outcome` says; `None` is the old state.
-    pub(super) fn apply(&self, directory: &mut Directory, outcome: Option<NameOutcome>) {
-        let Some(outcome) = outcome else { return };
+    /// The names that the change is about.
+    pub(super) fn slots(&self) -> impl Iterator<Item = &Arc<str>> {
+        let (first, second) = match self {
+            NameChange::Create { name, .. } | NameChange::Remove { name } => (name, None),
+            NameChange::Rename { from, to, .. } => (from, Some(to)),
+        };
+        std::iter::once(first).chain(second)
+    }
+
+    /// Tells `set` what each name stands for after the change went as `outcome` says.
+    pub(super) fn apply_to(
+        &self,
+        outcome: NameOutcome,
+        mut set: impl FnMut(&Arc<str>, Option<InodeId>),
+    ) {
         match self {
-            NameChange::Create { name, inode } => {
-                directory.insert(name.clone(), *inode);
-            }
-            NameChange::Remove { name } => {
-                directory.remove(name);
-            }
+            NameChange::Create { name, inode } => set(name, Some(*inode)),
+            NameChange::Remove { name } => set(name, None),
             NameChange::Rename { from, to, inode } => {
                 if outcome != NameOutcome::Both {
-                    directory.remove(from);
+                    set(from, None);
                 }
                 if outcome != NameOutcome::Neither {
-                    directory.insert(to.clone(), *inode);
+                    set(to, Some(*inode));
                 }
             }
         }
+    }
+
+    /// Applies the change to a whole directory.
+    pub(super) fn apply(&self, directory: &mut Directory, outcome: NameOutcome) {
+        self.apply_to(outcome, |name, inode| {
+            match inode {
+                Some(inode) => directory.insert(name.clone(), inode),
+                None => directory.remove(name),
+            };
+        });
     }
 }
 
 impl Names {
     pub(super) fn change(&mut self, record: u64, change: NameChange) {
-        change.apply(Arc::make_mut(&mut self.live), Some(NameOutcome::New));
+        change.apply(Arc::make_mut(&mut self.live), NameOutcome::New);
         self.pending.push(NameRecord {
             record,
             change,
@@ -103,7 +121,7 @@ impl Names {
         if done > 0 {
             let disk = Arc::make_mut(&mut self.disk);
             for entry in self.pending.drain(..done) {
-                entry.change.apply(disk, Some(NameOutcome::New));
+                entry.change.apply(disk, NameOutcome::New);
             }
         }
     }

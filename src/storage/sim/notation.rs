@@ -4,8 +4,9 @@
 //! f=AB; create t; write t 0 B; sync t; rename t f; sync_dir
 //! ```
 //!
-//! One letter is one page of 4096 bytes filled with it, `0` is a page of zeros, `""` an empty file. Files given as `f=AB`
-//! stand first; they are there and durable before the first step. Lengths and offsets count pages. The steps:
+//! One letter is one page of 4096 bytes filled with it, `0` is a page of zeros, `""` an empty file.
+//! Files given as `f=AB` stand first; they are there and durable before the first step. Lengths and
+//! offsets count pages. The steps:
 //!
 //! | step | does |
 //! | --- | --- |
@@ -19,7 +20,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
-use super::disk::{Change, Disk};
+use super::change::Change;
+use super::disk::Disk;
 use super::image::Image;
 use super::page::{PAGE_BYTES, PAGE_SIZE};
 use super::profile::Profile;
@@ -112,8 +114,8 @@ impl History {
         Ok(history)
     }
 
-    /// Reads a history whose files and steps are apart, as in a line of `vectors.jsonl`. A step may hold several, separated
-    /// by semicolons.
+    /// Reads a history whose files and steps are apart, as in a line of `vectors.jsonl`. A step may
+    /// hold several, separated by semicolons.
     ///
     /// # Errors
     ///
@@ -188,11 +190,13 @@ impl History {
         Ok(disk)
     }
 
-    /// Every image that a power cut after the last step may leave, as text: different ones, sorted bytewise.
+    /// Every image that a power cut after the last step may leave, as text: different ones, sorted
+    /// bytewise.
     ///
     /// # Errors
     ///
-    /// Those of [`run`](Self::run), and [`NotationError::TooMany`] if more than `limit` combinations survive.
+    /// Those of [`run`](Self::run), and [`NotationError::TooMany`] if more than `limit`
+    /// combinations survive.
     pub fn images(&self, profile: Profile, limit: u64) -> Result<Vec<String>, NotationError> {
         let space = self.run(profile)?.images();
         let Some(images) = space.enumerate(limit) else {
@@ -305,8 +309,8 @@ fn page_bytes(pages: &str) -> Vec<u8> {
     pages.collect()
 }
 
-/// An image as one line: `a=AB,b=""`, names sorted; `(none)` without files. A page that is not one letter throughout shows
-/// as `?`.
+/// An image as one line: `a=AB,b=""`, names sorted; `(none)` without files. A page that is not one
+/// letter throughout shows as `?`.
 #[must_use]
 pub fn render(image: &Image) -> String {
     let files = image.to_files();

@@ -10,12 +10,14 @@ use super::disk::Disk;
 use super::event::Event;
 use super::fault::{Plan, Space};
 use super::image::Image;
-use super::machine::{Machine, SimOptions, Unfired};
+use super::machine::{Machine, SimOptions};
 use super::storage::{Shared, SimStorage, enter};
+use super::strike::Unfired;
 use super::trace::TraceRecord;
 use crate::storage::Storage;
 
-/// A machine with a disk that runs one process after the other. A clone is another handle of the same machine.
+/// A machine with a disk that runs one process after the other. A clone is another handle of the
+/// same machine.
 #[derive(Clone)]
 pub struct SimDisk {
     machine: Shared,
@@ -36,7 +38,8 @@ impl SimDisk {
         Arc::new(SimStorage::new(self.machine.clone()))
     }
 
-    /// Sets or clears the point at which the process dies. A point that lies behind is never reached.
+    /// Sets or clears the point at which the process dies. A point that lies behind is never
+    /// reached.
     pub fn crash_at(&self, point: Option<CrashPoint>) {
         enter(&self.machine).crash_at = point;
     }
@@ -47,7 +50,8 @@ impl SimDisk {
         enter(&self.machine).frozen.as_ref().map(Crash::point)
     }
 
-    /// The state at the crash point. If none was reached, the process dies here and now, between two calls.
+    /// The state at the crash point. If none was reached, the process dies here and now, between
+    /// two calls.
     #[must_use]
     pub fn crash(&self) -> Crash {
         let mut machine = enter(&self.machine);
@@ -69,14 +73,15 @@ impl SimDisk {
         })
     }
 
-    /// Kills the process, at the crash point if one was reached, and starts the next one. The live view goes on; what was
-    /// pending stays pending.
+    /// Kills the process, at the crash point if one was reached, and starts the next one. The live
+    /// view goes on; what was pending stays pending.
     pub fn kill(&self, progress: Progress) {
         let disk = self.crash().kill(progress);
         enter(&self.machine).start_process(disk);
     }
 
-    /// Cuts the power, at the crash point if one was reached, and starts the next process on what `choice` leaves.
+    /// Cuts the power, at the crash point if one was reached, and starts the next process on what
+    /// `choice` leaves.
     pub fn power_cut(&self, choice: &Choice) -> Image {
         let image = self.crash().images().image(choice);
         self.boot_image(&image);
@@ -89,7 +94,8 @@ impl SimDisk {
         self.boot(image.disk(profile));
     }
 
-    /// Starts the next process on any disk. The numbers of calls go on. A lock that another process held is gone.
+    /// Starts the next process on any disk. The numbers of calls go on. A lock that another process
+    /// held is gone.
     pub fn boot(&self, disk: Disk) {
         let mut machine = enter(&self.machine);
         machine.lock_taken = false;
@@ -98,8 +104,8 @@ impl SimDisk {
         machine.trace.note(&format!("{hash:032x}"), 0);
     }
 
-    /// An independent machine in the same state: disk, numbers, plan, counts, trace and a crash that was reached. Handles
-    /// belong to the machine that they were opened on.
+    /// An independent machine in the same state: disk, numbers, plan, counts, trace and a crash
+    /// that was reached. Handles belong to the machine that they were opened on.
     #[must_use]
     pub fn fork(&self) -> SimDisk {
         let mut machine = enter(&self.machine).clone();
@@ -139,8 +145,9 @@ impl SimDisk {
         self.disk().live()
     }
 
-    /// Makes an event happen now: damage at rest, say, between two processes. `false` if it changed nothing; then it is
-    /// not counted. Files that the process has open keep their length when the cache is dropped.
+    /// Makes an event happen now: damage at rest, say, between two processes. `false` if it changed
+    /// nothing; then it is not counted. Files that the process has open keep their length when the
+    /// cache is dropped.
     pub fn happen(&self, event: &Event) -> bool {
         let mut machine = enter(&self.machine);
         let machine = &mut *machine;
@@ -153,7 +160,8 @@ impl SimDisk {
         happened
     }
 
-    /// Replaces the plan for what follows. Faults of the old one that never fired are no longer reported.
+    /// Replaces the plan for what follows. Faults of the old one that never fired are no longer
+    /// reported.
     pub fn set_plan(&self, plan: Plan) {
         enter(&self.machine).set_plan(plan);
     }

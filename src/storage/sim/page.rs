@@ -1,7 +1,7 @@
 //! One immutable page of 4096 bytes, shared by every version, file and disk that holds it.
 //!
-//! Pages are the unit in which a power cut chooses. They are never changed in place once shared, so that a copy of a whole
-//! disk costs a reference count a page, and a page is hashed at most once.
+//! Pages are the unit in which a power cut chooses. They are never changed in place once shared, so
+//! that a copy of a whole disk costs a reference count a page, and a page is hashed at most once.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -53,7 +53,8 @@ impl Page {
             .get_or_init(|| self.0.bytes.iter().all(|byte| *byte == 0))
     }
 
-    /// This page with zeros from byte `from` on; itself if it has nothing else there, `None` if nothing is left.
+    /// This page with zeros from byte `from` on; itself if it has nothing else there, `None` if
+    /// nothing is left.
     pub(super) fn cut(&self, from: usize) -> Option<Page> {
         if from == 0 {
             return None;

@@ -1,4 +1,5 @@
-//! What kind of file system the simulated disk is: what may survive in which order, and what a sync drags along.
+//! What kind of file system the simulated disk is: what may survive in which order, and what a sync
+//! drags along.
 //!
 //! | profile | names | a file sync or `sync_dir` also commits |
 //! | --- | --- | --- |
@@ -24,14 +25,16 @@ pub enum Profile {
     Strict,
     /// Metadata survives as a prefix, in order: ext4, XFS.
     LinuxOrdered,
-    /// Metadata in any order, each rename atomic; a file sync commits the file's own new names: Btrfs.
+    /// Metadata in any order, each rename atomic; a file sync commits the file's own new names:
+    /// Btrfs.
     BtrfsLike,
     /// What POSIX promises and no more.
     #[default]
     Posix,
     /// As `posix`, and a rename may lose both names: the worst case without device faults.
     Alice,
-    /// As `posix`, on a device that shears, loses and takes back sectors where the choice asks for it.
+    /// As `posix`, on a device that shears, loses and takes back sectors where the choice asks for
+    /// it.
     HostileDevice,
 }
 

@@ -1,20 +1,18 @@
 //! Everything that one power cut may leave: the decisions, and the image of each choice.
 //!
-//! Names, lengths and pages are decided each on their own; the rules that tie them together are applied here, so that any
-//! vector of decisions, and any [`Choice`], stands for a legal image.
+//! Names, lengths and pages are decided each on their own; the rules that tie them together are
+//! applied here, so that any vector of decisions, and any [`Choice`], stands for a legal image.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::choice::{
-    About, Choice, Decision, DeviceExtra, DevicePoint, NameOutcome, Tear, TearPoint,
-};
-use super::disk::{Change, Disk};
+use super::change::Change;
+use super::choice::{About, Choice, Decision, DeviceExtra, NameOutcome, Tear};
+use super::disk::Disk;
 use super::file_space::{Damage, FileChoice, FileSpace, Window, count};
 use super::image::{Image, name_hashes};
 use super::inode::{InodeId, SizeCause};
 use super::names::{Directory, NameChange, NameRecord};
-use super::page::PAGE_SIZE;
 use super::profile::Profile;
 
 /// The images that a power cut may leave.
@@ -59,8 +57,8 @@ pub(super) struct Point {
 }
 
 impl ImageSpace {
-    /// `inside` is the call that the power cut interrupts. It matters for `strict` alone: there nothing pending survives,
-    /// except what the interrupted sync was about to make durable.
+    /// `inside` is the call that the power cut interrupts. It matters for `strict` alone: there
+    /// nothing pending survives, except what the interrupted sync was about to make durable.
     pub(super) fn new(disk: &Disk, inside: Option<&Change>) -> Self {
         let profile = disk.profile();
         let strict = profile == Profile::Strict;
@@ -170,7 +168,8 @@ impl ImageSpace {
         points
     }
 
-    /// What there is to decide, in a fixed order: names, then file by file the length and the pages.
+    /// What there is to decide, in a fixed order: names, then file by file the length and the
+    /// pages.
     #[must_use]
     pub fn decisions(&self) -> Vec<Decision> {
         let points = self.points().into_iter().map(|point| Decision {
@@ -180,8 +179,9 @@ impl ImageSpace {
         points.collect()
     }
 
-    /// The choice that a vector of decisions stands for. A missing decision is 0, one that is too large is the last option;
-    /// what contradicts another one is brought to the nearest legal value.
+    /// The choice that a vector of decisions stands for. A missing decision is 0, one that is too
+    /// large is the last option; what contradicts another one is brought to the nearest legal
+    /// value.
     #[must_use]
     pub fn resolve(&self, options: &[u32]) -> Choice {
         let mut choice = Choice::default();
@@ -216,7 +216,8 @@ impl ImageSpace {
         self.settle_files(&frame, &choice).into_choice(frame)
     }
 
-    /// The image that a choice leaves. A choice that is not legal is brought to the nearest one that is.
+    /// The image that a choice leaves. A choice that is not legal is brought to the nearest one
+    /// that is.
     #[must_use]
     pub fn image(&self, choice: &Choice) -> Image {
         let frame = self.frame_of(choice);
@@ -242,8 +243,8 @@ impl ImageSpace {
         Image::assemble(frame.names, &hashes, images)
     }
 
-    /// The same choice with nothing in it that changes nothing, and nothing that is not legal. Tears, fill and device
-    /// extras stay as they are.
+    /// The same choice with nothing in it that changes nothing, and nothing that is not legal.
+    /// Tears, fill and device extras stay as they are.
     #[must_use]
     pub fn settle(&self, choice: &Choice) -> Choice {
         let frame = self.frame_of(choice);
@@ -291,7 +292,7 @@ impl ImageSpace {
                 Some(_) => NameOutcome::New,
                 None => continue,
             };
-            entry.change.apply(Arc::make_mut(&mut names), Some(outcome));
+            entry.change.apply(Arc::make_mut(&mut names), outcome);
             if !entry.durable {
                 outcomes.insert(entry.record, outcome);
             }
@@ -312,7 +313,7 @@ impl ImageSpace {
             match entry.what {
                 MetadataKind::Name(index) if place < survived => {
                     let change = &self.records[index].change;
-                    change.apply(Arc::make_mut(&mut names), Some(NameOutcome::New));
+                    change.apply(Arc::make_mut(&mut names), NameOutcome::New);
                     outcomes.insert(entry.record, NameOutcome::New);
                 }
                 MetadataKind::Name(_) => {}
@@ -332,56 +333,6 @@ impl ImageSpace {
             outcomes,
             windows,
         }
-    }
-
-    /// The pages that a power cut may tear.
-    #[must_use]
-    pub fn tear_points(&self) -> Vec<TearPoint> {
-        let files = self.files.iter();
-        let points = files.flat_map(|(inode, file)| {
-            let pages = file
-                .pages()
-                .filter(|(page, _)| self.may_tear(*inode, *page));
-            pages.map(|(page, versions)| TearPoint {
-                inode: *inode,
-                page,
-                versions: count(versions.len()),
-            })
-        });
-        points.collect()
-    }
-
-    /// Btrfs never overwrites a page in place, so only a page that is new can be torn there.
-    fn may_tear(&self, inode: InodeId, page: u64) -> bool {
-        let Some(file) = self.files.get(&inode) else {
-            return false;
-        };
-        self.profile != Profile::BtrfsLike || page * PAGE_SIZE >= file.len_at(0)
-    }
-
-    /// The places where a bad device may strike. Empty for every profile but `hostile-device`.
-    #[must_use]
-    pub fn device_points(&self) -> Vec<DevicePoint> {
-        let mut points = Vec::new();
-        if self.profile != Profile::HostileDevice {
-            return points;
-        }
-        for (id, file) in &self.files {
-            let pending: BTreeMap<u64, u32> = file
-                .pages()
-                .map(|(page, versions)| (page, count(versions.len())))
-                .collect();
-            let superseded = file.inode().superseded.as_ref();
-            let stored = file.inode().disk.pages().map(|(page, _)| page);
-            let pages: BTreeSet<u64> = stored.chain(pending.keys().copied()).collect();
-            points.extend(pages.into_iter().map(|page| DevicePoint {
-                inode: *id,
-                page,
-                versions: pending.get(&page).copied().unwrap_or(0),
-                can_revert: superseded.is_some_and(|pages| pages.contains_key(&page)),
-            }));
-        }
-        points
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::calls::OpenFile;
+use super::file_calls::OpenFile;
 use super::machine::Machine;
 use crate::storage::{Access, Storage, StorageFile, StorageLock};
 
@@ -15,8 +15,8 @@ pub(super) fn enter(machine: &Shared) -> MutexGuard<'_, Machine> {
     machine.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The disk of a [`SimDisk`](super::SimDisk) in the hands of one process. Dead after a kill or a power cut: every call fails
-/// with an error for which [`is_crash`](super::is_crash) holds.
+/// The disk of a [`SimDisk`](super::SimDisk) in the hands of one process. Dead after a kill or a
+/// power cut: every call fails with an error for which [`is_crash`](super::is_crash) holds.
 pub struct SimStorage {
     machine: Shared,
     process: u64,

@@ -1,7 +1,7 @@
 //! The record of every storage call: what was asked, what was answered, and what struck.
 //!
-//! A trace holds no addresses and no times, so two runs of the same program on the same plan have equal traces, and the
-//! running hash over all of them tells at once.
+//! A trace holds no addresses and no times, so two runs of the same program on the same plan have
+//! equal traces, and the running hash over all of them tells at once.
 
 use std::fmt;
 use std::io;

@@ -1,4 +1,5 @@
-//! The judge is judged: it is told the truth once and lies many times, and must know which is which.
+//! The judge is judged: it is told the truth once and lies many times, and must know which is
+//! which.
 
 use super::*;
 use crate::oracle::model::What;
@@ -19,7 +20,8 @@ fn place(epoch: u64, seq: u64) -> Place {
     Place { epoch, seq }
 }
 
-/// Three acknowledged commands (the second a group of two), then two groups in doubt, one of them of two records.
+/// Three acknowledged commands (the second a group of two), then two groups in doubt, one of them
+/// of two records.
 fn history() -> History {
     let mut history = History::default();
     history.acknowledge(vec![enqueue("a")], place(1, 1));

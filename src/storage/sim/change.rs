@@ -1,0 +1,82 @@
+//! A call that changes the disk, as data: what a crash can interrupt.
+
+use std::io;
+
+use super::disk::Disk;
+use super::inode::InodeId;
+
+/// A call that changes the disk, as data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Make a file.
+    Create {
+        /// Its name.
+        name: String,
+    },
+    /// Rename a file.
+    Rename {
+        /// The old name.
+        from: String,
+        /// The new name.
+        to: String,
+    },
+    /// Remove a name.
+    Remove {
+        /// The name.
+        name: String,
+    },
+    /// Write bytes.
+    Write {
+        /// The file.
+        inode: InodeId,
+        /// Where.
+        offset: u64,
+        /// What.
+        bytes: Vec<u8>,
+    },
+    /// Change the length.
+    SetLen {
+        /// The file.
+        inode: InodeId,
+        /// The new length in bytes.
+        len: u64,
+    },
+    /// Grow the file to at least a length.
+    Allocate {
+        /// The file.
+        inode: InodeId,
+        /// The length in bytes.
+        len: u64,
+    },
+    /// Sync a file.
+    SyncData {
+        /// The file.
+        inode: InodeId,
+    },
+    /// Sync the directory.
+    SyncDir,
+}
+
+impl Disk {
+    /// Carries out `change` as a call without faults would.
+    ///
+    /// # Errors
+    ///
+    /// Those of the call.
+    pub fn apply(&mut self, change: &Change) -> io::Result<()> {
+        match change {
+            Change::Create { name } => self.create(name).map(|_| ()),
+            Change::Rename { from, to } => self.rename(from, to),
+            Change::Remove { name } => self.remove(name),
+            Change::Write {
+                inode,
+                offset,
+                bytes,
+            } => self.write(*inode, bytes, *offset),
+            Change::SetLen { inode, len } => self.set_len(*inode, *len),
+            Change::Allocate { inode, len } => self.allocate(*inode, *len),
+            Change::SyncData { inode } => self.sync_data(*inode),
+            Change::SyncDir => self.sync_dir(),
+        }
+    }
+}
