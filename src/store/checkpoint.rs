@@ -18,13 +18,13 @@ use std::sync::Arc;
 use crate::directory;
 use crate::error::{Error, Result};
 use crate::failpoint;
+use crate::json::write_u64;
 use crate::names;
 use crate::position::{Epoch, Position};
 use crate::snapshot;
 use crate::state_machine::StateMachine;
 use crate::storage::{Storage, StorageLock};
 use crate::wal::Wal;
-use crate::wal::line::push_decimal;
 
 /// What a checkpoint did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,9 +84,9 @@ impl<M: StateMachine> Checkpoint<M> {
 /// the position that the snapshot covers: an epoch without events moves only the latter.
 fn encode_state<M: StateMachine>(out: &mut Vec<u8>, applied: Position, machine: &M) {
     out.extend_from_slice(b"{\"applied\":{\"epoch\":");
-    push_decimal(out, applied.epoch.0);
+    write_u64(out, applied.epoch.0);
     out.extend_from_slice(b",\"seq\":");
-    push_decimal(out, applied.seq.0);
+    write_u64(out, applied.seq.0);
     out.extend_from_slice(b"},\"machine\":");
     machine.snapshot(out);
     out.push(b'}');
