@@ -24,7 +24,7 @@ use shuttle::sync::Mutex;
 use shuttle::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use shuttle::thread;
 
-use hooked::Hooked;
+use hooked::hooked;
 use note::{Note, Notes};
 
 const RANDOM: usize = 1_500;
@@ -39,12 +39,14 @@ fn explore(claim: impl Fn() + Send + Sync + 'static) {
 
 /// A disk in memory. Other threads may run while a write or a sync does.
 fn memory() -> Arc<dyn Storage> {
-    hooked(|_, _| Ok(()))
+    interleaved(|_, _| Ok(()))
 }
 
-fn hooked(hook: impl Fn(Op, &str) -> io::Result<()> + Send + Sync + 'static) -> Arc<dyn Storage> {
+fn interleaved(
+    hook: impl Fn(Op, &str) -> io::Result<()> + Send + Sync + 'static,
+) -> Arc<dyn Storage> {
     let disk = SimDisk::new(Disk::empty(Profile::Posix), SimOptions::default());
-    Hooked::new(disk.storage(), move |op, file| {
+    hooked(disk.storage(), move |op, file| {
         if op.changes_something() {
             thread::yield_now();
         }
@@ -55,7 +57,7 @@ fn hooked(hook: impl Fn(Op, &str) -> io::Result<()> + Send + Sync + 'static) -> 
 /// Lets the `nth` call of kind `op` on a segment fail.
 fn failing(op: Op, nth: usize) -> Arc<dyn Storage> {
     let count = AtomicUsize::new(0);
-    hooked(move |called, file| {
+    interleaved(move |called, file| {
         let counts = called == op && file.starts_with("wal-");
         match counts && count.fetch_add(1, Ordering::SeqCst) + 1 == nth {
             true => Err(io::Error::other("planned")),
@@ -383,7 +385,7 @@ fn commands_and_checkpoints_interleave_as_they_like() {
 fn nothing_writes_after_close_has_returned() {
     explore(|| {
         let closed = Arc::new(AtomicBool::new(false));
-        let storage = hooked({
+        let storage = interleaved({
             let closed = Arc::clone(&closed);
             move |op, file| {
                 assert!(!closed.load(Ordering::SeqCst), "{op:?} {file}");

@@ -24,7 +24,7 @@ use beaver::{
     Wal, WalOptions,
 };
 
-use hooked::Hooked;
+use hooked::hooked;
 use note::{Note, Notes};
 
 /// Runs `claim` on real files and in memory.
@@ -157,7 +157,7 @@ impl Gated {
         let gate = Arc::new(Gate::default());
         let then = Arc::new(Mutex::new(Then::Succeed));
         let (at, what) = (Arc::clone(&gate), Arc::clone(&then));
-        let storage = Hooked::new(memory(), move |called, file| {
+        let storage = hooked(memory(), move |called, file| {
             if called != op || !file.starts_with("wal-") {
                 return Ok(());
             }
@@ -618,7 +618,7 @@ fn close_waits_for_a_checkpoint_and_nobody_writes_afterwards() {
     let closed = Arc::new(AtomicBool::new(false));
     let storage = {
         let (gate, closed) = (Arc::clone(&gate), Arc::clone(&closed));
-        Hooked::new(memory(), move |op, file| {
+        hooked(memory(), move |op, file| {
             assert!(!closed.load(Ordering::SeqCst), "{op:?} {file} after close");
             if op == Op::Rename && file.starts_with("snapshot-") {
                 gate.pass();
@@ -654,7 +654,7 @@ fn commands_are_taken_while_a_checkpoint_rotates() {
     let gate = Arc::new(Gate::default());
     let storage = {
         let gate = Arc::clone(&gate);
-        Hooked::new(memory(), move |op, file| {
+        hooked(memory(), move |op, file| {
             if op == Op::Rename && file.starts_with("wal-") {
                 gate.pass();
             }

@@ -8,23 +8,23 @@ use beaver::{Access, Storage, StorageFile, StorageLock};
 
 /// Is asked with the kind of call and the file (`.` for the directory; a handle keeps the name under
 /// which it was made, a new segment's the temporary one) before the call is made. An error is what the call returns; it is then not made.
-pub(crate) type Hook = dyn Fn(Op, &str) -> io::Result<()> + Send + Sync;
+type Hook = dyn Fn(Op, &str) -> io::Result<()> + Send + Sync;
 
-#[derive(Clone)]
-pub(crate) struct Hooked {
+/// `inner`, with `hook` before each call.
+pub(crate) fn hooked(
+    inner: Arc<dyn Storage>,
+    hook: impl Fn(Op, &str) -> io::Result<()> + Send + Sync + 'static,
+) -> Arc<dyn Storage> {
+    let hook = Arc::new(hook);
+    Arc::new(Hooked { inner, hook })
+}
+
+struct Hooked {
     inner: Arc<dyn Storage>,
     hook: Arc<Hook>,
 }
 
 impl Hooked {
-    pub(crate) fn new(
-        inner: Arc<dyn Storage>,
-        hook: impl Fn(Op, &str) -> io::Result<()> + Send + Sync + 'static,
-    ) -> Arc<dyn Storage> {
-        let hook = Arc::new(hook);
-        Arc::new(Hooked { inner, hook })
-    }
-
     fn file(&self, name: &str, file: Box<dyn StorageFile>) -> Box<dyn StorageFile> {
         Box::new(HookedFile {
             name: name.to_owned(),
