@@ -90,7 +90,6 @@ pub(crate) fn recover<M: StateMachine>(
     };
     let mut state = load_snapshot::<M>(&*storage, &directory.listing, &mut report)?;
     let leftovers = find_leftovers(&*storage, &directory.listing, state.base, &mut report);
-    let first = directory.listing.segments.first().copied();
 
     let mut recovery = Recovery::inspect(directory, state.base, options.wal)?;
     if !recovery.is_new() {
@@ -102,7 +101,7 @@ pub(crate) fn recover<M: StateMachine>(
         make_trustworthy(&recovery, &leftovers, &mut report)?;
     }
     clean_up(&recovery, &leftovers, &mut report);
-    let wal = recovery.into_wal(first)?;
+    let wal = recovery.into_wal()?;
     let mut trusted = BTreeMap::new();
     for position in state.base.into_iter().chain(leftovers.fall_back) {
         trusted.insert(position.epoch, position);

@@ -69,7 +69,8 @@ impl<E> LogReader<E> {
 
 impl<E: LogEvent> LogReader<E> {
     /// Reads the events behind `after`, in order, and hands each to `handler` with its position.
-    /// Segments that end before `after` are not read.
+    /// The default position stands before the oldest event that is still there. Segments that end
+    /// at or before `after` are not read.
     ///
     /// # Errors
     /// As [`Wal::replay`](super::Wal::replay).
@@ -99,19 +100,37 @@ impl<E: LogEvent> LogReader<E> {
         Ok(replay.report)
     }
 
-    /// The epochs that hold something behind `after`, and always the last one.
+    /// The epochs that hold something behind `after`, and always the last one; an error if events
+    /// behind `after` lie in segments that are not there any more.
     fn needed(&self, after: Position) -> Result<(&[Epoch], Seal)> {
         let over = self.epochs.partition_point(|epoch| *epoch < after.epoch);
         let needed = &self.epochs[over.min(self.epochs.len().saturating_sub(1))..];
-        // At the end of an epoch nothing of it is needed, and nothing of it has to be whole.
-        if let [first, next, ..] = needed
-            && *first == after.epoch
-            && *next == first.next()
-            && header(&self.segment(*next)?)?.prev == Some(after)
-        {
-            return Ok((&needed[1..], Seal::Known(Some(after))));
+        match needed {
+            [] => Ok((needed, Seal::Unknown)),
+            _ if after == Position::default() => Ok((needed, Seal::Unknown)),
+            // At the end of an epoch nothing of it is needed, and nothing of it has to be whole.
+            [first, next, ..] if *first == after.epoch && *next == first.next() => {
+                let is_over = self.is_sealed_at_most(*next, after)?;
+                Ok((&needed[usize::from(is_over)..], Seal::Unknown))
+            }
+            [first, ..] if *first <= after.epoch => Ok((needed, Seal::Unknown)),
+            [first, ..]
+                if *first == after.epoch.next() && self.is_sealed_at_most(*first, after)? =>
+            {
+                Ok((needed, Seal::Unknown))
+            }
+            [first, ..] => {
+                let reason = format!("there are events between {after} and segment {first}");
+                let epoch = after.epoch;
+                Err(Error::BrokenChain { epoch, reason })
+            }
         }
-        Ok((needed, Seal::Unknown))
+    }
+
+    /// Whether what lies before `epoch` ends at or before `position`.
+    fn is_sealed_at_most(&self, epoch: Epoch, position: Position) -> Result<bool> {
+        let prev = header(&self.segment(epoch)?)?.prev;
+        Ok(prev.is_none_or(|prev| prev <= position))
     }
 
     fn lenient<X, F>(&self, replay: &mut Replay<F>) -> Result<(), ReplayError<X>>
