@@ -21,3 +21,4 @@ mod sightings;
 pub mod stream;
 pub mod workload;
 mod world;
+pub mod zoo;

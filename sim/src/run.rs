@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use beaver::storage::sim::TraceMode;
 
+use crate::faults::Between;
 use crate::oracle::judge::Finding;
 use crate::result::{Counts, FAILURES_KEPT, Outcome, RunResult, ScenarioResult, Violation};
 use crate::scenario::{Scenario, Seeds};
@@ -32,7 +33,14 @@ const REPEAT_EVERY: u64 = 64;
 /// Runs one seed of a scenario.
 #[must_use]
 pub fn run_seed(scenario: &Scenario, seed: u64, keep: Keep) -> RunResult {
-    let result = run_once(scenario, seed, keep);
+    run_seed_behind(&Between::default(), scenario, seed, keep)
+}
+
+/// Runs one seed, or the script of a scenario, with something between the program under test and
+/// its disk: a planted bug, say.
+#[must_use]
+pub fn run_seed_behind(between: &Between, scenario: &Scenario, seed: u64, keep: Keep) -> RunResult {
+    let result = run_once(between, scenario, seed, keep);
     if result.outcome == Outcome::Held || keep.trace {
         return result;
     }
@@ -41,7 +49,7 @@ pub fn run_seed(scenario: &Scenario, seed: u64, keep: Keep) -> RunResult {
         script: true,
         trace: true,
     };
-    run_once(scenario, seed, everything)
+    run_once(between, scenario, seed, everything)
 }
 
 /// Runs what the script of `scenario` says; draws nothing.
@@ -106,7 +114,7 @@ pub fn run_scenario(
 fn run_and_repeat(scenario: &Scenario, seed: u64) -> RunResult {
     let mut result = run_seed(scenario, seed, Keep::default());
     if seed.is_multiple_of(REPEAT_EVERY) && result.outcome == Outcome::Held {
-        let again = run_once(scenario, seed, Keep::default());
+        let again = run_once(&Between::default(), scenario, seed, Keep::default());
         if again.trace_hash != result.trace_hash {
             let finding = Finding::new(
                 13,
@@ -128,12 +136,13 @@ fn run_and_repeat(scenario: &Scenario, seed: u64) -> RunResult {
     result
 }
 
-fn run_once(scenario: &Scenario, seed: u64, keep: Keep) -> RunResult {
+fn run_once(between: &Between, scenario: &Scenario, seed: u64, keep: Keep) -> RunResult {
     let mode = match keep.trace {
         true => TraceMode::Records,
         false => TraceMode::Hash,
     };
     let mut world = World::new(scenario, seed, mode);
+    world.put_between(between.clone());
     if keep.trace {
         world.keep_lines();
     }

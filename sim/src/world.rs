@@ -17,7 +17,7 @@ use beaver::storage::sim::{Disk, SimDisk, SimOptions, TraceMode};
 use beaver::{Clock, ManualClock};
 
 use crate::client::{Client, Failure};
-use crate::faults::{Director, Faults, Source, Survivors};
+use crate::faults::{Between, Director, Faults, Source, Survivors};
 use crate::guard::guarded;
 use crate::oracle::damage::{Files, Scars};
 use crate::oracle::history::History;
@@ -138,6 +138,11 @@ impl<'a> World<'a> {
             script: Script::default(),
             seen: Sightings::default(),
         }
+    }
+
+    /// Puts something between the program under test and its disk.
+    pub(crate) fn put_between(&mut self, between: Between) {
+        self.faults.put_between(between);
     }
 
     /// Runs to the end.
