@@ -29,6 +29,7 @@ use crate::stream::Stream;
 use crate::sightings::Sightings;
 use crashes::CrashPlan;
 use moments::Beliefs;
+pub(crate) use commands::{check_counts, describe};
 pub(crate) use moments::Moment;
 use steps::Steps;
 

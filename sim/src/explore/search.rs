@@ -8,24 +8,24 @@
 //! A disk is judged once for each thing that may be believed about it; what a recovery shows is examined once for each disk
 //! that it leaves behind, and compared from then on. Both lose nothing: a recovery is a function of its disk.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use beaver::storage::sim::{
-    Change, Crash, CrashPoint, Disk, Moment as When, Profile, Progress, SimDisk, SimOptions,
-    TraceMode,
+    Change, Crash, CrashPoint, Disk, Profile, Progress, SimDisk, SimOptions, TraceMode,
 };
-use beaver::{JobQueue, ManualClock};
+use beaver::{Clock, JobQueue, ManualClock};
 
 use crate::client::{Client, Report};
 use crate::faults::Survivors;
 use crate::guard::guarded;
 use crate::oracle::history::{History, Place};
 use crate::oracle::judge::Finding;
+use crate::oracle::model::Record;
 use crate::scenario::{Crashes, LogSettings};
 use crate::world::Moment;
 
-use super::examine::Examined;
+use super::examine::Opened;
 use super::options::Options;
 use super::prefixes::prefixes;
 use super::tally::Tally;
@@ -51,6 +51,8 @@ pub(super) struct Search<'a> {
     judged: BTreeMap<(usize, u128), u32>,
     /// What recoveries showed, by belief and the disk that they left.
     shown: BTreeMap<(usize, u128), Shown>,
+    /// Disks, with what was decided about them, on which the store has gone on.
+    gone_on: BTreeSet<(usize, u128)>,
 }
 
 /// What may be believed about a disk.
@@ -61,12 +63,12 @@ struct Belief {
 }
 
 /// What a recovery showed that was examined and found right.
-pub(super) struct Shown {
-    pub(super) queue: JobQueue,
-    pub(super) applied: Place,
-    pub(super) snapshot: Option<Place>,
+struct Shown {
+    queue: JobQueue,
+    applied: Place,
+    snapshot: Option<Place>,
     /// What is believed from now on.
-    pub(super) decided: usize,
+    decided: usize,
 }
 
 /// A disk on which a process starts.
@@ -110,6 +112,7 @@ impl<'a> Search<'a> {
             beliefs: Vec::new(),
             judged: BTreeMap::new(),
             shown: BTreeMap::new(),
+            gone_on: BTreeSet::new(),
         }
     }
 
@@ -122,7 +125,7 @@ impl<'a> Search<'a> {
             belief,
             calls: 0,
             depth: self.options.depth.saturating_sub(1),
-            shown: moment.crash.point().moment == When::After,
+            shown: false,
         });
     }
 
@@ -131,12 +134,32 @@ impl<'a> Search<'a> {
         known.unwrap_or_else(|| self.add_belief(Arc::clone(history)))
     }
 
-    pub(super) fn add_belief(&mut self, history: Arc<History>) -> usize {
+    fn add_belief(&mut self, history: Arc<History>) -> usize {
         self.beliefs.push(Belief {
             history,
             decided: Vec::new(),
         });
         self.beliefs.len() - 1
+    }
+
+    /// The beliefs while `records` are being made durable behind `before`, and when they are, with the last one at `last`.
+    pub(super) fn add_append(
+        &mut self,
+        before: usize,
+        records: Vec<Record>,
+        last: Place,
+    ) -> (usize, usize) {
+        let mut doubtful = (*self.beliefs[before].history).clone();
+        let mut after = doubtful.clone();
+        doubtful.doubt(records.clone());
+        after.acknowledge(records, last);
+        let places = after.decided()[doubtful.decided().len()..].iter();
+        let places = places.map(|decided| decided.place).collect();
+        let after = self.add_belief(Arc::new(after));
+        let doubtful = self.add_belief(Arc::new(doubtful));
+        // A recovery that shows none of it leads back, and one that shows all of it leads where the answer would have.
+        self.beliefs[doubtful].decided = vec![(Vec::new(), before), (places, after)];
+        (doubtful, after)
     }
 
     pub(super) fn history(&self, belief: usize) -> &Arc<History> {
@@ -274,6 +297,7 @@ impl<'a> Search<'a> {
         };
         let crashes = sim.take_crash_points();
         sim.record_crash_points(false);
+        let end = sim.crash_between_calls();
         let decided = match self.judge(start.belief, &sim, opened, found.as_ref()) {
             Ok(decided) => decided,
             Err(finding) => return self.is_wrong(finding),
@@ -291,7 +315,7 @@ impl<'a> Search<'a> {
             });
         }
         self.die(&Death {
-            crash: &sim.crash_between_calls(),
+            crash: &end,
             belief: decided,
             calls: start.calls,
             depth: start.depth.saturating_sub(1),
@@ -299,7 +323,11 @@ impl<'a> Search<'a> {
         });
     }
 
-    pub(super) fn is_wrong(&mut self, finding: Finding) {
+    pub(super) fn now_ms(&self) -> u64 {
+        self.clock.now_ms()
+    }
+
+    fn is_wrong(&mut self, finding: Finding) {
         self.wrong.push(Wrong::new(finding));
     }
 
@@ -326,15 +354,24 @@ impl<'a> Search<'a> {
         }
         self.tally.examined += 1;
         let queue = client.queue().clone();
-        let examined = Examined {
+        let mut opened = Opened {
             belief,
             sim,
             client,
             report,
         };
-        let shown = self.examine(examined, queue)?;
-        let decided = shown.decided;
+        let decided = self.examine(&opened)?;
+        let shown = Shown {
+            queue,
+            applied: opened.client.applied(),
+            snapshot: opened.report.snapshot,
+            decided,
+        };
+        // Before the store goes on, because a crash then may lead back to here.
         self.shown.insert(key, shown);
+        if self.gone_on.insert((decided, key.1)) {
+            self.go_on(&mut opened, decided)?;
+        }
         Ok(decided)
     }
 }
