@@ -10,11 +10,11 @@ fn main() {
     let explored = match args[1].parse::<usize>() {
         Ok(ops) => {
             let scenario: Scenario = serde_json::from_str(r#"{"claim":"x"}"#).unwrap();
-            explore_small(&scenario, ops, options)
+            explore_small(&scenario, ops, &options)
         }
         Err(_) => {
             let scenario: Scenario = serde_json::from_str(&std::fs::read_to_string(&args[1]).unwrap()).unwrap();
-            explore_seed(&scenario, args.get(3).map_or(0, |s| s.parse().unwrap()), options)
+            explore_seed(&scenario, args.get(3).map_or(0, |s| s.parse().unwrap()), &options)
         }
     };
     let s = started.elapsed().as_secs_f64();

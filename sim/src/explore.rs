@@ -41,9 +41,10 @@ impl Explored {
 
 /// Explores the run of one seed of a scenario: its commands and faults, without the crashes that it draws itself.
 #[must_use]
-pub fn explore_seed(scenario: &Scenario, seed: u64, options: Options) -> Explored {
+pub fn explore_seed(scenario: &Scenario, seed: u64, options: &Options) -> Explored {
     let scenario = undisturbed(scenario);
     let mut world = World::new(&scenario, seed, TraceMode::Off);
+    world.put_between(options.between.clone());
     let mut explored = Explored::default();
     world.keep_moments();
     let mut running = world.begin_run().map(|()| true);
@@ -67,7 +68,7 @@ pub fn explore_seed(scenario: &Scenario, seed: u64, options: Options) -> Explore
 
 /// Explores every sequence of up to `ops` commands of the alphabet, from an empty store and from a prepared one.
 #[must_use]
-pub fn explore_small(scenario: &Scenario, ops: usize, options: Options) -> Explored {
+pub fn explore_small(scenario: &Scenario, ops: usize, options: &Options) -> Explored {
     let mut explored = Explored::default();
     for sequence in alphabet::sequences(ops) {
         explored.add(explore_last(scenario, &sequence, options));
@@ -76,7 +77,7 @@ pub fn explore_small(scenario: &Scenario, ops: usize, options: Options) -> Explo
 }
 
 /// Explores the last step of a sequence: what comes before it is explored as a sequence of its own.
-fn explore_last(scenario: &Scenario, sequence: &[Step], options: Options) -> Explored {
+fn explore_last(scenario: &Scenario, sequence: &[Step], options: &Options) -> Explored {
     let scenario = Scenario {
         script: Some(Script {
             steps: sequence.to_vec(),
@@ -85,6 +86,7 @@ fn explore_last(scenario: &Scenario, sequence: &[Step], options: Options) -> Exp
         ..undisturbed(scenario)
     };
     let mut world = World::new(&scenario, 0, TraceMode::Off);
+    world.put_between(options.between.clone());
     let mut explored = Explored::default();
     let run = run_to_last(&mut world, sequence.len());
     let calls = match run {
@@ -123,7 +125,7 @@ fn explore_moments(
     scenario: &Scenario,
     moments: &[Moment],
     steps: &[Step],
-    options: Options,
+    options: &Options,
 ) -> Explored {
     let mut search = Search::new(&scenario.log, scenario.profile.of_disk(), options);
     for moment in moments {

@@ -1,7 +1,9 @@
 //! How far an exploration goes.
 
+use crate::faults::Between;
+
 /// How far an exploration goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// How many crashes in a row: 1 crashes the workload, 2 crashes the recovery after that too.
     pub depth: u32,
@@ -9,6 +11,8 @@ pub struct Options {
     pub cap: u64,
     /// Where samples come from.
     pub seed: u64,
+    /// What stands between the program under test and the disk: a planted bug, say.
+    pub between: Between,
 }
 
 impl Default for Options {
@@ -17,6 +21,7 @@ impl Default for Options {
             depth: 2,
             cap: 256,
             seed: 0,
+            between: Between::default(),
         }
     }
 }

@@ -44,7 +44,7 @@ pub(super) struct Search<'a> {
     pub(super) clock: Arc<ManualClock>,
     pub(super) tally: Tally,
     pub(super) wrong: Vec<Wrong>,
-    options: Options,
+    options: &'a Options,
     survivors: Survivors,
     beliefs: Vec<Belief>,
     /// Disks that were judged, with the belief, and how deep the search went on from there.
@@ -96,7 +96,7 @@ pub(super) struct Death<'c> {
 }
 
 impl<'a> Search<'a> {
-    pub(super) fn new(settings: &'a LogSettings, profile: Profile, options: Options) -> Self {
+    pub(super) fn new(settings: &'a LogSettings, profile: Profile, options: &'a Options) -> Self {
         let crashes = Crashes {
             torn_pages: 0,
             ..Crashes::default()
@@ -285,7 +285,8 @@ impl<'a> Search<'a> {
         let found = start.shown_before.then(|| start.disk.clone());
         let sim = SimDisk::new(start.disk, options);
         sim.record_crash_points(start.depth > 0);
-        let (storage, clock) = (sim.storage(), Arc::clone(&self.clock));
+        let storage = self.options.between.wrap(sim.storage());
+        let clock = Arc::clone(&self.clock);
         let opened = guarded(|| Client::open(storage, clock, self.settings));
         let opened = match opened {
             Ok(Ok(opened)) => opened,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use beaver::storage::sim::Crash;
 
+use crate::faults::Between;
 use crate::oracle::history::History;
 use crate::oracle::model::Record;
 
@@ -108,6 +109,11 @@ impl World<'_> {
         if let Some(Beliefs(beliefs)) = &mut self.beliefs {
             beliefs.push(belief);
         }
+    }
+
+    /// Puts something between the program under test and its disk.
+    pub(crate) fn put_between(&mut self, between: Between) {
+        self.faults.put_between(between);
     }
 
     /// Opens the store for the first time.
