@@ -130,7 +130,7 @@ impl Search<'_> {
                 crash,
                 belief,
                 calls: 0,
-                depth: 0,
+                depth: 1,
                 shown: false,
             });
         }

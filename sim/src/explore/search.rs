@@ -53,6 +53,8 @@ pub(super) struct Search<'a> {
     shown: BTreeMap<(usize, u128), Shown>,
     /// Disks, with what was decided about them, on which the store has gone on.
     gone_on: BTreeSet<(usize, u128)>,
+    /// Whether a store is going on now: what follows from that need not go on once more.
+    going_on: bool,
 }
 
 /// What may be believed about a disk.
@@ -77,7 +79,7 @@ struct Start {
     belief: usize,
     /// The number of the last storage call before, counted over the whole run.
     calls: u64,
-    /// How many more crashes follow.
+    /// How many more crashes follow: the last of them only when recovery has ended.
     depth: u32,
     /// Whether the recovery before this one had ended.
     shown_before: bool,
@@ -89,7 +91,7 @@ pub(super) struct Death<'c> {
     pub(super) belief: usize,
     /// The number of the last storage call before its process started, counted over the whole run.
     pub(super) calls: u64,
-    /// How many more crashes follow.
+    /// How many more crashes follow, as for the start of a process.
     pub(super) depth: u32,
     /// Whether its recovery had ended.
     pub(super) shown: bool,
@@ -113,6 +115,7 @@ impl<'a> Search<'a> {
             judged: BTreeMap::new(),
             shown: BTreeMap::new(),
             gone_on: BTreeSet::new(),
+            going_on: false,
         }
     }
 
@@ -124,7 +127,7 @@ impl<'a> Search<'a> {
             crash: &moment.crash,
             belief,
             calls: 0,
-            depth: self.options.depth.saturating_sub(1),
+            depth: self.options.depth,
             shown: false,
         });
     }
@@ -284,7 +287,7 @@ impl<'a> Search<'a> {
         };
         let found = start.shown_before.then(|| start.disk.clone());
         let sim = SimDisk::new(start.disk, options);
-        sim.record_crash_points(start.depth > 0);
+        sim.record_crash_points(start.depth > 1);
         let storage = self.options.between.wrap(sim.storage());
         let clock = Arc::clone(&self.clock);
         let opened = guarded(|| Client::open(storage, clock, self.settings));
@@ -299,19 +302,23 @@ impl<'a> Search<'a> {
         let crashes = sim.take_crash_points();
         sim.record_crash_points(false);
         let end = sim.crash_between_calls();
+        let calls = sim.calls();
         let decided = match self.judge(start.belief, &sim, opened, found.as_ref()) {
             Ok(decided) => decided,
             Err(finding) => return self.is_wrong(finding),
         };
-        if start.depth > 0 {
-            self.tally.storage_calls += sim.calls();
+        let Some(depth) = start.depth.checked_sub(1) else {
+            return;
+        };
+        if depth > 0 {
+            self.tally.storage_calls += calls;
         }
         for crash in &crashes {
             self.die(&Death {
                 crash,
                 belief: start.belief,
                 calls: start.calls,
-                depth: start.depth - 1,
+                depth,
                 shown: false,
             });
         }
@@ -319,7 +326,7 @@ impl<'a> Search<'a> {
             crash: &end,
             belief: decided,
             calls: start.calls,
-            depth: start.depth.saturating_sub(1),
+            depth,
             shown: true,
         });
     }
@@ -370,8 +377,11 @@ impl<'a> Search<'a> {
         };
         // Before the store goes on, because a crash then may lead back to here.
         self.shown.insert(key, shown);
-        if self.gone_on.insert((decided, key.1)) {
-            self.go_on(&mut opened, decided)?;
+        if !self.going_on && self.gone_on.insert((decided, key.1)) {
+            self.going_on = true;
+            let gone_on = self.go_on(&mut opened, decided);
+            self.going_on = false;
+            gone_on?;
         }
         Ok(decided)
     }
