@@ -7,6 +7,7 @@ mod commands;
 mod crashes;
 mod inspection;
 mod marking;
+mod moments;
 mod start;
 mod steps;
 
@@ -27,6 +28,9 @@ use crate::stream::Stream;
 
 use crate::sightings::Sightings;
 use crashes::CrashPlan;
+use moments::Beliefs;
+pub(crate) use commands::{check_counts, describe};
+pub(crate) use moments::Moment;
 use steps::Steps;
 
 /// Why a run ended early.
@@ -89,6 +93,8 @@ pub(crate) struct World<'a> {
     /// Everything that chance decided so far.
     script: Script,
     seen: Sightings,
+    /// What the client believed at which call, if the moments of the run are kept.
+    beliefs: Option<Beliefs>,
 }
 
 impl<'a> World<'a> {
@@ -137,6 +143,7 @@ impl<'a> World<'a> {
             earlier: Files::new(),
             script: Script::default(),
             seen: Sightings::default(),
+            beliefs: None,
         }
     }
 
@@ -152,11 +159,7 @@ impl<'a> World<'a> {
     pub(crate) fn run(&mut self) -> Result<(), Stop> {
         self.crashes.arm_scripted(self.faults.disk());
         self.start()?;
-        while let Some(step) = self.next_step() {
-            self.clock.advance(1);
-            self.step(step)?;
-            self.check_budget()?;
-        }
+        while self.next_command()? {}
         self.last_look()
     }
 
