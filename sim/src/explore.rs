@@ -50,7 +50,12 @@ pub fn explore_seed(scenario: &Scenario, seed: u64, options: &Options) -> Explor
     let mut running = world.begin_run().map(|()| true);
     loop {
         let steps = world.script().steps;
-        explored.add(explore_moments(&scenario, &world.take_moments(), &steps, options));
+        explored.add(explore_moments(
+            &scenario,
+            &world.take_moments(),
+            &steps,
+            options,
+        ));
         running = match running {
             Ok(true) => world.next_command(),
             Ok(false) => break,
@@ -96,7 +101,12 @@ fn explore_last(scenario: &Scenario, sequence: &[Step], options: &Options) -> Ex
             return explored;
         }
     };
-    explored.add(explore_moments(&scenario, &world.take_moments(), sequence, options));
+    explored.add(explore_moments(
+        &scenario,
+        &world.take_moments(),
+        sequence,
+        options,
+    ));
     explored.tally.workloads = 1;
     explored.tally.commands = 1;
     explored.tally.storage_calls += world.disk().calls() - calls;

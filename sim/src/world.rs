@@ -18,7 +18,7 @@ use beaver::storage::sim::{Disk, SimDisk, SimOptions, TraceMode};
 use beaver::{Clock, ManualClock};
 
 use crate::client::{Client, Failure};
-use crate::faults::{Between, Director, Faults, Source, Survivors};
+use crate::faults::{Director, Faults, Source, Survivors};
 use crate::guard::guarded;
 use crate::oracle::damage::{Files, Scars};
 use crate::oracle::history::History;
@@ -27,9 +27,9 @@ use crate::scenario::{CrashKind, Drawn, FaultRate, Scenario, Script, Step};
 use crate::stream::Stream;
 
 use crate::sightings::Sightings;
+pub(crate) use commands::check_counts;
 use crashes::CrashPlan;
 use moments::Beliefs;
-pub(crate) use commands::{check_counts, describe};
 pub(crate) use moments::Moment;
 use steps::Steps;
 
@@ -145,11 +145,6 @@ impl<'a> World<'a> {
             seen: Sightings::default(),
             beliefs: None,
         }
-    }
-
-    /// Puts something between the program under test and its disk.
-    pub(crate) fn put_between(&mut self, between: Between) {
-        self.faults.put_between(between);
     }
 
     /// Runs to the end.

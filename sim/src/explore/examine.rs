@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use beaver::storage::sim::{Disk, Image, SimDisk};
 use beaver::Storage;
+use beaver::storage::sim::{Disk, Image, SimDisk};
 
 use crate::client::{Answer, Client, Report, replay_after, segment_epochs};
 use crate::guard::guarded;
@@ -74,9 +74,9 @@ impl Search<'_> {
         kept.retain(|name, _| snapshot_epoch(name) != Some(used.epoch));
         let copy = store.sim.fork();
         copy.boot(Image::from_files(kept).disk(self.profile));
-        let (client, _) = self.open(copy.storage())?.map_err(|text| {
-            Finding::new(6, "the older snapshot to do as well", text)
-        })?;
+        let (client, _) = self
+            .open(copy.storage())?
+            .map_err(|text| Finding::new(6, "the older snapshot to do as well", text))?;
         compare_states(self.history(decided).state(), &client.state())
             .map_err(|(expected, found)| Finding::new(6, expected, found))
     }
@@ -173,9 +173,12 @@ pub(super) fn compare_bytes(found: &Disk, left: &Disk) -> Result<(), Finding> {
         return Ok(());
     }
     let (found, left) = (found.to_files(), left.to_files());
-    match tidiness::compare(&tidiness::accepted(&found), &tidiness::accepted(&left), false) {
+    match tidiness::compare(
+        &tidiness::accepted(&found),
+        &tidiness::accepted(&left),
+        false,
+    ) {
         Some(finding) => Err(finding),
         None => Ok(()),
     }
 }
-

@@ -133,7 +133,10 @@ impl<'a> Search<'a> {
     }
 
     fn belief(&mut self, history: &Arc<History>) -> usize {
-        let known = self.beliefs.iter().position(|belief| Arc::ptr_eq(&belief.history, history));
+        let known = self
+            .beliefs
+            .iter()
+            .position(|belief| Arc::ptr_eq(&belief.history, history));
         known.unwrap_or_else(|| self.add_belief(Arc::clone(history)))
     }
 
@@ -175,7 +178,10 @@ impl<'a> Search<'a> {
         if history.doubtful().is_empty() {
             return belief;
         }
-        let known = self.beliefs[belief].decided.iter().find(|(known, _)| *known == places);
+        let known = self.beliefs[belief]
+            .decided
+            .iter()
+            .find(|(known, _)| *known == places);
         if let Some((_, decided)) = known {
             return *decided;
         }
@@ -238,7 +244,9 @@ impl<'a> Search<'a> {
         let samples = cap.saturating_sub(corners.len() as u64);
         let corners = corners.into_iter().map(|corner| space.corner(corner));
         let corners: Vec<_> = corners.collect();
-        let sampled: Vec<_> = (0..samples).map(|_| self.survivors.choose(&space)).collect();
+        let sampled: Vec<_> = (0..samples)
+            .map(|_| self.survivors.choose(&space))
+            .collect();
         for choice in corners.into_iter().chain(sampled) {
             let image = space.image(&choice);
             self.tally.sampled += 1;

@@ -63,7 +63,9 @@ impl World<'_> {
         let mut moments = Vec::new();
         let mut crashes = crashes.into_iter().peekable();
         for (index, belief) in beliefs.iter().enumerate() {
-            let next = beliefs.get(index + 1).map_or(u64::MAX, |next| next.first_call);
+            let next = beliefs
+                .get(index + 1)
+                .map_or(u64::MAX, |next| next.first_call);
             moments.extend(belief.idle.clone().map(|crash| moment(belief, crash)));
             while let Some(crash) = crashes.next_if(|crash| crash.point().call < next) {
                 moments.push(moment(belief, crash));

@@ -36,7 +36,12 @@ impl Disk {
         for (place, id) in (0..).zip(self.inodes.keys()) {
             places.insert(*id, place);
         }
-        let mut records: Vec<u64> = self.names.pending.iter().map(|entry| entry.record).collect();
+        let mut records: Vec<u64> = self
+            .names
+            .pending
+            .iter()
+            .map(|entry| entry.record)
+            .collect();
         for inode in self.inodes.values() {
             records.extend(inode.sizes.iter().map(|step| step.record));
             let versions = inode.pages.values().flatten();
@@ -147,8 +152,10 @@ mod tests {
             "create f; write f 0 A; sync_dir",
             "create f; write f 0 B; write f 0 A; sync_dir",
         ];
-        let all: std::collections::BTreeSet<u128> =
-            histories.iter().map(|history| fingerprint(history)).collect();
+        let all: std::collections::BTreeSet<u128> = histories
+            .iter()
+            .map(|history| fingerprint(history))
+            .collect();
         assert_eq!(all.len(), histories.len());
         assert_eq!(fingerprint(synced), fingerprint("f=A"));
         let again = "create g; remove g; create f; write f 0 A; sync f; sync_dir";
