@@ -222,6 +222,7 @@ impl Stats {
         self.segment_bytes += segment.limit;
         let mut survey = Survey::new(segment);
         let mut append_start = None;
+        let mut is_damaged = false;
         loop {
             let item = match survey.next() {
                 Ok(Some(item)) => item,
@@ -246,6 +247,12 @@ impl Stats {
                     self.line::<E>(segment, offset, line);
                 }
                 Item::Damage(damaged) => {
+                    // What a strict reader meets first decides; the rest is a list of problems.
+                    let is_first = !std::mem::replace(&mut is_damaged, true);
+                    let damaged = match is_active && is_first {
+                        true => survey.judge(damaged)?,
+                        false => damaged,
+                    };
                     self.damage(segment, is_active, damaged, append_start.take());
                 }
                 Item::End { .. } => {}
