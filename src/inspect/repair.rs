@@ -273,6 +273,10 @@ impl Repair<'_> {
                     copy.note(line, bytes)?;
                 }
                 Item::Damage(damaged) => {
+                    let damaged = match is_last {
+                        true => survey.judge(damaged)?,
+                        false => damaged,
+                    };
                     let from = damaged.damage.offset;
                     let torn = damaged.torn_tail(segment, from).filter(|_| is_active);
                     doubtful = damaged.takes_events() || !copy.append.is_empty();

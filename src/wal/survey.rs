@@ -124,7 +124,9 @@ impl<'s> Survey<'s> {
     /// end, whatever lines of the last batch have survived.
     pub(crate) fn judge(&mut self, damaged: Damaged) -> Result<Damaged> {
         let mut search = self.segment.search(damaged.damage.offset);
-        if find_proof(&mut search, damaged.damage.expected)?.is_some() {
+        // Without a header a strict reader believes nothing.
+        let has_header = damaged.damage.reason != Reason::Header;
+        if !has_header || find_proof(&mut search, damaged.damage.expected)?.is_some() {
             return Ok(damaged);
         }
         self.done = true;
