@@ -16,14 +16,14 @@ use std::sync::Arc;
 use beaver::storage::sim::{Disk, SimDisk, SimOptions, TraceMode};
 use beaver::{Clock, ManualClock};
 
-use crate::client::{Client, Failure};
-use crate::faults::{Between, Director, Faults, Source, Survivors};
+use crate::faults::{Director, Faults, Source, Survivors};
 use crate::guard::guarded;
 use crate::oracle::damage::{Files, Scars};
 use crate::oracle::history::History;
 use crate::oracle::judge::Finding;
 use crate::scenario::{CrashKind, Drawn, FaultRate, Scenario, Script, Step};
 use crate::stream::Stream;
+use crate::subject::{Failure, Process, Subject};
 
 use crate::sightings::Sightings;
 use crashes::CrashPlan;
@@ -56,7 +56,8 @@ pub(crate) struct World<'a> {
     scenario: &'a Scenario,
     clock: Arc<ManualClock>,
     faults: Faults,
-    client: Option<Client>,
+    subject: Subject,
+    client: Option<Box<dyn Process>>,
     history: History,
     steps: Steps<'a>,
     crashes: CrashPlan,
@@ -118,6 +119,7 @@ impl<'a> World<'a> {
             scenario,
             clock: Arc::new(ManualClock::new(START_MS)),
             faults: Faults::new(disk, director),
+            subject: Subject::default(),
             client: None,
             history: History::default(),
             steps: Steps::new(scenario, seed),
@@ -140,9 +142,9 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Puts something between the program under test and its disk.
-    pub(crate) fn put_between(&mut self, between: Between) {
-        self.faults.put_between(between);
+    /// Tests this in place of the library.
+    pub(crate) fn test(&mut self, subject: Subject) {
+        self.subject = subject;
     }
 
     /// Runs to the end.
