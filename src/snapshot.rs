@@ -112,6 +112,10 @@ impl SnapshotStore {
         }
         let newest = kept.first().copied().unwrap_or_default();
         epochs.retain(|epoch| *epoch < newest && !kept.contains(epoch));
+        if !epochs.is_empty() {
+            // The name of the newest may be in the cache only.
+            directory::sync(&*self.storage)?;
+        }
         for epoch in &epochs {
             directory::remove(&*self.storage, &names::snapshot(*epoch))?;
         }

@@ -18,7 +18,7 @@ use beaver::{
     JobSpec, Payload, RecoveryReport, Storage, StoreOptions,
 };
 
-pub(crate) use border::segment_epochs;
+pub(crate) use border::{replay_after, segment_epochs};
 
 use crate::oracle::history::Place;
 use crate::oracle::judge::Entry;
@@ -32,7 +32,7 @@ type Claim = (Option<Ticket>, Option<String>);
 
 /// The library.
 #[derive(Clone, Copy, Debug)]
-pub struct Beaver;
+pub(crate) struct Beaver;
 
 impl Store for Beaver {
     fn open(
@@ -77,6 +77,11 @@ impl Client {
         };
         let (controller, report) = Controller::open(storage, options)?;
         Ok((Client { controller }, report_of(&report)))
+    }
+
+    /// The queue itself, to compare it with another one.
+    pub(crate) fn queue(&self) -> &JobQueue {
+        self.controller.state()
     }
 }
 

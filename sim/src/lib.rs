@@ -8,6 +8,7 @@
 
 mod client;
 pub mod diagnose;
+pub mod explore;
 pub mod faults;
 mod guard;
 pub mod marks;

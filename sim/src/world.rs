@@ -7,6 +7,7 @@ mod commands;
 mod crashes;
 mod inspection;
 mod marking;
+mod moments;
 mod start;
 mod steps;
 
@@ -26,7 +27,10 @@ use crate::stream::Stream;
 use crate::subject::{Failure, Process, Subject};
 
 use crate::sightings::Sightings;
+pub(crate) use commands::check_counts;
 use crashes::CrashPlan;
+use moments::Beliefs;
+pub(crate) use moments::Moment;
 use steps::Steps;
 
 /// Why a run ended early.
@@ -90,6 +94,8 @@ pub(crate) struct World<'a> {
     /// Everything that chance decided so far.
     script: Script,
     seen: Sightings,
+    /// What the client believed at which call, if the moments of the run are kept.
+    beliefs: Option<Beliefs>,
 }
 
 impl<'a> World<'a> {
@@ -139,6 +145,7 @@ impl<'a> World<'a> {
             earlier: Files::new(),
             script: Script::default(),
             seen: Sightings::default(),
+            beliefs: None,
         }
     }
 
@@ -154,11 +161,7 @@ impl<'a> World<'a> {
     pub(crate) fn run(&mut self) -> Result<(), Stop> {
         self.crashes.arm_scripted(self.faults.disk());
         self.start()?;
-        while let Some(step) = self.next_step() {
-            self.clock.advance(1);
-            self.step(step)?;
-            self.check_budget()?;
-        }
+        while self.next_command()? {}
         self.last_look()
     }
 

@@ -82,6 +82,8 @@ impl World<'_> {
                 let mut director = self.faults.director();
                 director.set_quiet(was_quiet);
                 director.set_phase(Phase::Running);
+                drop(director);
+                self.believe_settled();
                 return Ok(());
             }
         }
