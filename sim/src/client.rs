@@ -6,55 +6,57 @@
 mod border;
 mod failure;
 
+use std::any::Any;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use beaver::controller::Dispatched;
-use beaver::store::{Checkpoint, CheckpointReport, WrittenCheckpoint};
+use beaver::store::{Checkpoint, WrittenCheckpoint};
 use beaver::wal::{Outcome, QueueOptions, Ticket, WalOptions};
 use beaver::{
     Clock, Command, CommandError, Controller, ControllerOptions, JobError, JobId, JobQueue,
     JobSpec, Payload, RecoveryReport, Storage, StoreOptions,
 };
 
-pub(crate) use border::{replay_after, replay_leniently, segment_epochs};
-pub(crate) use failure::{Failure, Grave};
+pub(crate) use border::{replay_after, segment_epochs};
 
 use crate::oracle::history::Place;
+use crate::oracle::judge::Entry;
 use crate::oracle::model::{Model, Refusal};
 use crate::scenario::{Job, LogSettings, Step};
-
-/// What a command answered.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Answer {
-    /// Done, and durable. The id is that of the job that was handed out.
-    Done(Option<String>),
-    /// Refused by the rules of the queue.
-    Refused(Refusal),
-    /// It failed.
-    Failed(Failure),
-}
-
-/// What opening the store reported.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Report {
-    /// The position that the snapshot covers which was used.
-    pub(crate) snapshot: Option<Place>,
-    /// Snapshots that could not be used.
-    pub(crate) damaged_snapshots: Vec<String>,
-    /// The file of a torn tail, and from where on it was cut.
-    pub(crate) torn_tail: Option<(String, u64)>,
-    /// Temporary files that were removed.
-    pub(crate) temporaries: usize,
-    /// Leftovers of an interrupted prune that were removed.
-    pub(crate) leftovers: usize,
-    /// Foreign names.
-    pub(crate) strays: Vec<String>,
-}
+use crate::subject::{Answer, Begun, Failure, Process, Report, Salvaged, Store};
 
 /// What a caller gets for a submitted command: a ticket if there was something to log, and the job
 /// that it hands out.
 type Claim = (Option<Ticket>, Option<String>);
+
+/// The library.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Beaver;
+
+impl Store for Beaver {
+    fn open(
+        &self,
+        storage: Arc<dyn Storage>,
+        clock: Arc<dyn Clock>,
+        settings: &LogSettings,
+    ) -> Result<(Box<dyn Process>, Report), Failure> {
+        let (client, report) = Client::open(storage, clock, settings)?;
+        Ok((Box::new(client), report))
+    }
+
+    fn replay_after(
+        &self,
+        storage: &Arc<dyn Storage>,
+        after: Place,
+    ) -> Result<Vec<Entry>, Failure> {
+        border::replay_after(storage, after)
+    }
+
+    fn replay_leniently(&self, storage: &Arc<dyn Storage>) -> Result<Option<Salvaged>, Failure> {
+        border::replay_leniently(storage).map(Some)
+    }
+}
 
 /// A process with the store open.
 #[derive(Debug)]
@@ -77,11 +79,14 @@ impl Client {
         Ok((Client { controller }, report_of(&report)))
     }
 
-    /// One command of the queue.
-    ///
-    /// # Panics
-    /// On a step that is none.
-    pub(crate) fn command(&mut self, step: &Step) -> Answer {
+    /// The queue itself, to compare it with another one.
+    pub(crate) fn queue(&self) -> &JobQueue {
+        self.controller.state()
+    }
+}
+
+impl Process for Client {
+    fn command(&mut self, step: &Step) -> Answer {
         let controller = &mut self.controller;
         match step {
             Step::Enqueue { jobs } => match &specs(jobs)[..] {
@@ -100,9 +105,7 @@ impl Client {
         }
     }
 
-    /// Several callers, one sync. Answers for each caller, with the position of his last event
-    /// where he has one.
-    pub(crate) fn group(&mut self, steps: &[Step]) -> Vec<(Answer, Option<Place>)> {
+    fn group(&mut self, steps: &[Step]) -> Vec<(Answer, Option<Place>)> {
         let mut submitted: Vec<Result<Claim, Answer>> = Vec::new();
         for step in steps {
             let submission = self.controller.submit(&command(step));
@@ -124,42 +127,38 @@ impl Client {
         outcomes.collect()
     }
 
-    /// The first step of a checkpoint.
-    pub(crate) fn begin_checkpoint(&mut self) -> Result<Option<Checkpoint<JobQueue>>, Failure> {
-        Ok(self.controller.begin_checkpoint()?)
+    fn begin_checkpoint(&mut self) -> Result<Option<Box<dyn Begun>>, Failure> {
+        let begun = self.controller.begin_checkpoint()?;
+        Ok(begun.map(|begun| Box::new(begun) as Box<dyn Begun>))
     }
 
-    /// The last step of a checkpoint.
-    pub(crate) fn finish_checkpoint(
-        &mut self,
-        written: WrittenCheckpoint,
-    ) -> Result<CheckpointReport, Failure> {
-        Ok(self.controller.finish_checkpoint(written)?)
+    fn finish_checkpoint(&mut self, written: Box<dyn Any>) -> Result<usize, Failure> {
+        let written = written.downcast::<WrittenCheckpoint>();
+        let written = *written.expect("the world hands back what `write` returned");
+        Ok(self.controller.finish_checkpoint(written)?.removed.len())
     }
 
-    /// All of a checkpoint. Nothing: there was nothing to do.
-    pub(crate) fn checkpoint(&mut self) -> Result<Option<CheckpointReport>, Failure> {
-        Ok(self.controller.checkpoint()?)
+    fn checkpoint(&mut self) -> Result<Option<usize>, Failure> {
+        let report = self.controller.checkpoint()?;
+        Ok(report.map(|report| report.removed.len()))
     }
 
-    /// The state, as the queue shows it.
-    pub(crate) fn state(&self) -> Model {
+    fn state(&self) -> Model {
         border::state(self.controller.state())
     }
 
-    /// The queue itself, to compare it with another one.
-    pub(crate) fn queue(&self) -> &JobQueue {
-        self.controller.state()
-    }
-
-    /// The last applied position.
-    pub(crate) fn applied(&self) -> Place {
+    fn applied(&self) -> Place {
         border::place(self.controller.applied())
     }
 
-    /// Closes the store cleanly.
-    pub(crate) fn close(self) -> Result<(), Failure> {
+    fn close(self: Box<Self>) -> Result<(), Failure> {
         Ok(self.controller.close()?)
+    }
+}
+
+impl Begun for Checkpoint<JobQueue> {
+    fn write(self: Box<Self>) -> Result<Box<dyn Any>, Failure> {
+        Ok(Box::new(Checkpoint::write(*self)?))
     }
 }
 

@@ -20,6 +20,7 @@ pub mod run;
 pub mod scenario;
 mod sightings;
 pub mod stream;
+pub mod subject;
 pub mod workload;
 mod world;
 pub mod zoo;

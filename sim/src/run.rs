@@ -8,11 +8,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use beaver::storage::sim::TraceMode;
 
-use crate::faults::Between;
 use crate::oracle::judge::Finding;
 use crate::result::{Counts, FAILURES_KEPT, Outcome, RunResult, ScenarioResult, Violation};
 use crate::scenario::{Scenario, Seeds};
 use crate::sightings::Fnv;
+use crate::subject::Subject;
 use crate::world::{Stop, World};
 
 /// What to keep of a run beside its result.
@@ -33,14 +33,13 @@ const REPEAT_EVERY: u64 = 64;
 /// Runs one seed of a scenario.
 #[must_use]
 pub fn run_seed(scenario: &Scenario, seed: u64, keep: Keep) -> RunResult {
-    run_seed_behind(&Between::default(), scenario, seed, keep)
+    run_seed_of(&Subject::default(), scenario, seed, keep)
 }
 
-/// Runs one seed, or the script of a scenario, with something between the program under test and
-/// its disk: a planted bug, say.
+/// Runs one seed, or the script of a scenario, with this under test.
 #[must_use]
-pub fn run_seed_behind(between: &Between, scenario: &Scenario, seed: u64, keep: Keep) -> RunResult {
-    let result = run_once(between, scenario, seed, keep);
+pub fn run_seed_of(subject: &Subject, scenario: &Scenario, seed: u64, keep: Keep) -> RunResult {
+    let result = run_once(subject, scenario, seed, keep);
     if result.outcome == Outcome::Held || keep.trace {
         return result;
     }
@@ -49,7 +48,7 @@ pub fn run_seed_behind(between: &Between, scenario: &Scenario, seed: u64, keep: 
         script: true,
         trace: true,
     };
-    run_once(between, scenario, seed, everything)
+    run_once(subject, scenario, seed, everything)
 }
 
 /// Runs what the script of `scenario` says; draws nothing.
@@ -114,7 +113,7 @@ pub fn run_scenario(
 fn run_and_repeat(scenario: &Scenario, seed: u64) -> RunResult {
     let mut result = run_seed(scenario, seed, Keep::default());
     if seed.is_multiple_of(REPEAT_EVERY) && result.outcome == Outcome::Held {
-        let again = run_once(&Between::default(), scenario, seed, Keep::default());
+        let again = run_once(&Subject::default(), scenario, seed, Keep::default());
         if again.trace_hash != result.trace_hash {
             let finding = Finding::new(
                 13,
@@ -136,13 +135,13 @@ fn run_and_repeat(scenario: &Scenario, seed: u64) -> RunResult {
     result
 }
 
-fn run_once(between: &Between, scenario: &Scenario, seed: u64, keep: Keep) -> RunResult {
+fn run_once(subject: &Subject, scenario: &Scenario, seed: u64, keep: Keep) -> RunResult {
     let mode = match keep.trace {
         true => TraceMode::Records,
         false => TraceMode::Hash,
     };
     let mut world = World::new(scenario, seed, mode);
-    world.put_between(between.clone());
+    world.test(subject.clone());
     if keep.trace {
         world.keep_lines();
     }

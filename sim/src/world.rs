@@ -17,7 +17,6 @@ use std::sync::Arc;
 use beaver::storage::sim::{Disk, SimDisk, SimOptions, TraceMode};
 use beaver::{Clock, ManualClock};
 
-use crate::client::{Client, Failure};
 use crate::faults::{Director, Faults, Source, Survivors};
 use crate::guard::guarded;
 use crate::oracle::damage::{Files, Scars};
@@ -25,6 +24,7 @@ use crate::oracle::history::History;
 use crate::oracle::judge::Finding;
 use crate::scenario::{CrashKind, Drawn, FaultRate, Scenario, Script, Step};
 use crate::stream::Stream;
+use crate::subject::{Failure, Process, Subject};
 
 use crate::sightings::Sightings;
 pub(crate) use commands::check_counts;
@@ -60,7 +60,8 @@ pub(crate) struct World<'a> {
     scenario: &'a Scenario,
     clock: Arc<ManualClock>,
     faults: Faults,
-    client: Option<Client>,
+    subject: Subject,
+    client: Option<Box<dyn Process>>,
     history: History,
     steps: Steps<'a>,
     crashes: CrashPlan,
@@ -124,6 +125,7 @@ impl<'a> World<'a> {
             scenario,
             clock: Arc::new(ManualClock::new(START_MS)),
             faults: Faults::new(disk, director),
+            subject: Subject::default(),
             client: None,
             history: History::default(),
             steps: Steps::new(scenario, seed),
@@ -145,6 +147,11 @@ impl<'a> World<'a> {
             seen: Sightings::default(),
             beliefs: None,
         }
+    }
+
+    /// Tests this in place of the library.
+    pub(crate) fn test(&mut self, subject: Subject) {
+        self.subject = subject;
     }
 
     /// Runs to the end.

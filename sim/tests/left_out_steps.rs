@@ -4,8 +4,8 @@
 mod schedule;
 
 use beaver::storage::sim::{Behaviour, Effect, Event, FailedSync, Failure, Fault, Moment, Subset};
-use beaver_sim::faults::Between;
 use beaver_sim::scenario::{FaultKind, Step as Command};
+use beaver_sim::subject::Subject;
 use beaver_sim::zoo::left_out::Step;
 
 use schedule::{Schedule, enqueue, enqueue_to_page_end, power_cut};
@@ -18,7 +18,7 @@ const WRITE: &str = "write_at wal-0000000001";
 
 /// The history holds, and violates `invariant` without `step`.
 fn check_needed(step: Step, invariant: u8, schedule: &Schedule) {
-    schedule.check_holds(&Between::default());
+    schedule.check_holds(&Subject::default());
     schedule.check_violates(invariant, &step.left_out());
 }
 

@@ -273,7 +273,7 @@ impl Repair<'_> {
                     copy.note(line, bytes)?;
                 }
                 Item::Damage(damaged) => {
-                    let damaged = match is_last {
+                    let damaged = match is_active {
                         true => survey.judge(damaged)?,
                         false => damaged,
                     };

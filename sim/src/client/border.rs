@@ -13,7 +13,7 @@ use crate::oracle::history::Place;
 use crate::oracle::judge::Entry;
 use crate::oracle::model::{Model, ModelJob, Record, Standing, What};
 
-use super::Failure;
+use crate::subject::{Failure, Salvaged};
 
 /// An event as a record of the history.
 pub(crate) fn record(event: &Event) -> Record {
@@ -120,10 +120,6 @@ pub(crate) fn replay_after(
         Err(ReplayError::Handler { error, .. }) => match error {},
     }
 }
-
-/// What a lenient reader gets: the records, what it says it left out, and whether it cut an
-/// unfinished end off.
-pub(crate) type Salvaged = (Vec<Entry>, Vec<Skip>, bool);
 
 /// Everything that lenient replay still finds, and what it reports as left out.
 ///

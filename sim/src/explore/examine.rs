@@ -5,13 +5,14 @@ use std::sync::Arc;
 use beaver::Storage;
 use beaver::storage::sim::{Disk, Image, SimDisk};
 
-use crate::client::{Answer, Client, Report, replay_after, segment_epochs};
+use crate::client::{Client, replay_after, segment_epochs};
 use crate::guard::guarded;
 use crate::oracle::damage::snapshot_epoch;
 use crate::oracle::history::{History, Place};
 use crate::oracle::judge::{Finding, Verdict, View, Wrong as Misjudged, compare_states, judge};
 use crate::oracle::tidiness;
 use crate::scenario::{Job, Step};
+use crate::subject::{Answer, Process, Report};
 use crate::world::check_counts;
 
 use super::search::{Death, Search};

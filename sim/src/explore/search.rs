@@ -16,13 +16,14 @@ use beaver::storage::sim::{
 };
 use beaver::{Clock, JobQueue, ManualClock};
 
-use crate::client::{Client, Report};
+use crate::client::Client;
 use crate::faults::Survivors;
 use crate::guard::guarded;
 use crate::oracle::history::{History, Place};
 use crate::oracle::judge::Finding;
 use crate::oracle::model::Record;
 use crate::scenario::{Crashes, LogSettings};
+use crate::subject::{Process, Report};
 use crate::world::Moment;
 
 use super::examine::Opened;

@@ -1,10 +1,10 @@
 //! Checkpoints, in one go or with commands between their steps.
 
-use crate::client::{Failure, Grave};
 use crate::marks::Mark;
 use crate::oracle::judge::Finding;
 use crate::oracle::tidiness;
 use crate::scenario::Step;
+use crate::subject::{Failure, Grave};
 
 use super::commands::Ended;
 use super::crashes::Activity;
@@ -37,7 +37,6 @@ impl World<'_> {
         if self.crashed_in_checkpoint(calls)? {
             return Ok(());
         }
-        let written = written.map_err(Failure::from);
         let Some(written) = self.checkpoint_step(written, excuses, false)? else {
             return Ok(());
         };
@@ -49,9 +48,9 @@ impl World<'_> {
         if self.crashed_in_checkpoint(calls)? {
             return Ok(());
         }
-        if let Some(report) = self.checkpoint_step(finished, excuses, true)? {
+        if let Some(removed) = self.checkpoint_step(finished, excuses, true)? {
             self.seen.mark(Mark::AppendDuringCheckpoint);
-            self.checkpointed(Some(report.removed.len()), excuses)?;
+            self.checkpointed(Some(removed), excuses)?;
         }
         Ok(())
     }
@@ -63,8 +62,7 @@ impl World<'_> {
             return Ok(());
         }
         self.mark_undone(done.is_err());
-        if let Some(report) = self.checkpoint_step(done, excuses, true)? {
-            let removed = report.map(|report| report.removed.len());
+        if let Some(removed) = self.checkpoint_step(done, excuses, true)? {
             self.checkpointed(removed, excuses)?;
         }
         Ok(())

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use beaver::ManualClock;
 use beaver::storage::sim::{Choice, ImageSpace, SimDisk};
 
-use crate::client::{Client, Grave, Report, replay_after, segment_epochs};
+use crate::client::segment_epochs;
 use crate::marks::Mark;
 use crate::oracle::damage::{Files, excuse_loss, excuse_refusal, segment_epoch, snapshot_epoch};
 use crate::oracle::history::{History, Place};
 use crate::oracle::judge::{Finding, Verdict, View, Wrong, compare_states, judge};
 use crate::oracle::tidiness;
+use crate::subject::{Grave, Process, Report, Store};
 
 use super::{Stop, World};
 
@@ -44,7 +45,8 @@ impl World<'_> {
         let (state, applied) = self.with_client(|client| (client.state(), client.applied()))?;
         let fork = self.faults.copy();
         let storage = fork.storage();
-        let tail = self.program(|| replay_after(&storage, Place::default()))?;
+        let store = Arc::clone(&self.subject.store);
+        let tail = self.program(|| store.replay_after(&storage, Place::default()))?;
         let first = segment_epochs(self.files().keys().map(String::as_str));
         let first = first.first().copied().unwrap_or(0);
         let decided = self.history.decided().iter();
@@ -65,7 +67,7 @@ impl World<'_> {
                     epoch: place.epoch + 1,
                     seq: 0,
                 });
-                let tail = self.program(|| replay_after(&storage, boundary))?;
+                let tail = self.program(|| store.replay_after(&storage, boundary))?;
                 let tail = tail.map_err(|failure| {
                     let expected = "everything behind the snapshot to be readable";
                     Finding::new(7, expected, failure.text)
@@ -188,10 +190,11 @@ impl World<'_> {
         Ok(())
     }
 
-    fn open_copy(&mut self, copy: &SimDisk) -> Result<Result<Client, String>, Stop> {
+    fn open_copy(&mut self, copy: &SimDisk) -> Result<Result<Box<dyn Process>, String>, Stop> {
         let clock = Arc::new(ManualClock::new(self.now_ms()));
         let (storage, settings) = (copy.storage(), &self.scenario.log);
-        let opened = crate::guard::guarded(|| Client::open(storage, clock, settings));
+        let subject = &self.subject;
+        let opened = crate::guard::guarded(|| subject.open(storage, clock, settings));
         let opened = opened.map_err(Stop::Panicked)?;
         Ok(opened
             .map(|(client, _)| client)
@@ -200,7 +203,7 @@ impl World<'_> {
 
     fn applied(&self) -> Place {
         let client = self.client.as_ref();
-        client.map_or(Place::default(), Client::applied)
+        client.map_or(Place::default(), |client| client.applied())
     }
 
     /// Recovers and judges other images of a power cut beside the one with which the run goes on.
@@ -218,7 +221,7 @@ impl World<'_> {
             side.boot(space.image(&choice).disk(self.scenario.profile.of_disk()));
             let client = self.open_copy(&side)?;
             let client = client.map_err(|text| Finding::new(7, "a power cut image to open", text));
-            judge_side(&self.history, &client?, &side)?;
+            judge_side(&self.history, &*self.subject.store, &*client?, &side)?;
             self.seen.counts.images_checked += 1;
             self.seen.mark(Mark::ImageJudged);
         }
@@ -236,8 +239,15 @@ impl World<'_> {
     }
 }
 
-fn judge_side(history: &History, client: &Client, side: &SimDisk) -> Result<(), Finding> {
-    let tail = replay_after(&side.fork().storage(), Place::default())
+fn judge_side(
+    history: &History,
+    store: &dyn Store,
+    client: &dyn Process,
+    side: &SimDisk,
+) -> Result<(), Finding> {
+    let storage: Arc<dyn beaver::Storage> = side.fork().storage();
+    let tail = store
+        .replay_after(&storage, Place::default())
         .map_err(|failure| Finding::new(7, "a power cut image to be read", failure.text))?;
     let files = side.live().to_files();
     let first = segment_epochs(files.keys().map(String::as_str));

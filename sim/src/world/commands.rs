@@ -1,12 +1,12 @@
 //! Commands of the queue: given to the client, and their answers held against the model. Invariants
 //! 1, 7, 10 and 12.
 
-use crate::client::{Answer, Client, Failure, Grave};
 use crate::marks::Mark;
 use crate::oracle::history::Place;
 use crate::oracle::judge::{Finding, compare_states};
 use crate::oracle::model::{Model, Record, Refusal, What};
 use crate::scenario::Step;
+use crate::subject::{Answer, Failure, Grave, Process};
 
 use super::crashes::Activity;
 use super::{Stop, World};
@@ -213,11 +213,11 @@ impl World<'_> {
     /// Runs a piece of the program under test that needs the open store.
     pub(super) fn with_client<T>(
         &mut self,
-        piece: impl FnOnce(&mut Client) -> T,
+        piece: impl FnOnce(&mut dyn Process) -> T,
     ) -> Result<T, Stop> {
         let client = self.client.as_mut();
         let client = client.expect("between two steps the store is open");
-        crate::guard::guarded(|| piece(client)).map_err(Stop::Panicked)
+        crate::guard::guarded(|| piece(&mut **client)).map_err(Stop::Panicked)
     }
 
     /// A piece of the program under test begins.

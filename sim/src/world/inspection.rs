@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use beaver::storage::sim::{Event, SimDisk};
 
-use crate::client::{Client, Grave, replay_after, replay_leniently, segment_epochs};
+use crate::client::segment_epochs;
 use crate::faults::rot;
 use crate::marks::Mark;
 use crate::oracle::damage::{Files, segment_epoch};
@@ -13,6 +13,7 @@ use crate::oracle::history::{Decided, Place};
 use crate::oracle::judge::{Entry, Finding};
 use crate::oracle::{salvage, tidiness};
 use crate::scenario::{FaultKind, FaultRate, Phase, Step, Target};
+use crate::subject::Grave;
 
 use super::{Stop, World};
 
@@ -20,8 +21,8 @@ impl World<'_> {
     /// A second process must be refused with `Locked`, whatever state the store is in.
     pub(super) fn second_opener(&mut self) -> Result<(), Stop> {
         let (storage, clock) = (self.faults.disk().storage(), Arc::clone(&self.clock));
-        let settings = &self.scenario.log;
-        let opened = crate::guard::guarded(|| Client::open(storage, clock, settings));
+        let (subject, settings) = (&self.subject, &self.scenario.log);
+        let opened = crate::guard::guarded(|| subject.open(storage, clock, settings));
         let calls = self.faults.disk().calls();
         match opened.map_err(Stop::Panicked)? {
             Err(failure) if failure.grave == Grave::Locked => {
@@ -40,7 +41,8 @@ impl World<'_> {
         for _ in 0..2 {
             let fork = self.faults.copy();
             let storage = fork.storage();
-            let read = self.program(|| replay_after(&storage, Place::default()))?;
+            let store = Arc::clone(&self.subject.store);
+            let read = self.program(|| store.replay_after(&storage, Place::default()))?;
             let entries = match read {
                 Ok(entries) => entries,
                 Err(_) if !self.scars.is_empty() || self.poisoned => return Ok(()),
@@ -141,9 +143,11 @@ impl World<'_> {
             after.get(name).is_none_or(|left| left.len() < bytes.len())
         });
         let storage = fork.storage();
-        let read = self.program(|| replay_leniently(&storage))?;
+        let store = Arc::clone(&self.subject.store);
+        let read = self.program(|| store.replay_leniently(&storage))?;
         let (entries, skipped, unfinished_end) = match read {
-            Ok(read) => read,
+            Ok(Some(read)) => read,
+            Ok(None) => return Ok(()),
             Err(failure) => {
                 let expected = "lenient replay to go on behind damage";
                 return Err(Finding::new(8, expected, failure.text).into());

@@ -1,10 +1,10 @@
 //! Marks that are read off answers, reports and refusals.
 
-use crate::client::Report;
 use crate::marks::Mark;
 use crate::oracle::damage::{Files, segment_epoch, snapshot_epoch};
 use crate::oracle::model::{Record, Refusal, What};
 use crate::scenario::{CrashKind, FaultKind};
+use crate::subject::Report;
 
 use super::World;
 

@@ -9,6 +9,7 @@ use beaver::storage::sim::Crash;
 use crate::faults::Between;
 use crate::oracle::history::History;
 use crate::oracle::model::Record;
+use crate::subject::Subject;
 
 use super::{Stop, World};
 
@@ -115,7 +116,7 @@ impl World<'_> {
 
     /// Puts something between the program under test and its disk.
     pub(crate) fn put_between(&mut self, between: Between) {
-        self.faults.put_between(between);
+        self.test(Subject::behind(between));
     }
 
     /// Opens the store for the first time.

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use beaver::storage::sim::Choice;
 
-use crate::client::{Client, Failure, Grave, Report};
 use crate::faults::at_rest;
 use crate::marks::Mark;
 use crate::oracle::damage::{Files, excuse_refusal, segment_epoch};
 use crate::oracle::judge::Finding;
 use crate::scenario::{Effect, FaultKind, Phase, Step};
+use crate::subject::{Failure, Grave, Process, Report};
 
 use super::crashes::Activity;
 use super::{Stop, World};
@@ -107,8 +107,8 @@ impl World<'_> {
         let calls = disk.calls();
         self.crashes.arm(Activity::Recovery, &disk);
         let (storage, clock) = (self.faults.storage(), Arc::clone(&self.clock));
-        let settings = &self.scenario.log;
-        let opened = crate::guard::guarded(|| Client::open(storage, clock, settings));
+        let (subject, settings) = (&self.subject, &self.scenario.log);
+        let opened = crate::guard::guarded(|| subject.open(storage, clock, settings));
         let opened = opened.map_err(Stop::Panicked)?;
         if self.has_crashed() {
             drop(opened);
@@ -123,7 +123,7 @@ impl World<'_> {
         let excused = self.faults.director().excuses() > excuses;
         match opened {
             Ok((client, report)) => {
-                self.say_opened(&client, &report, &found);
+                self.say_opened(&*client, &report, &found);
                 self.client = Some(client);
                 self.mark_success_after_failures();
                 self.faults.director().reopened();
@@ -150,7 +150,7 @@ impl World<'_> {
         Ok(())
     }
 
-    fn say_opened(&mut self, client: &Client, report: &Report, found: &Files) {
+    fn say_opened(&mut self, client: &dyn Process, report: &Report, found: &Files) {
         let call = self.faults.disk().calls();
         self.seen
             .line(call, format_args!("opened at {}", client.applied()));

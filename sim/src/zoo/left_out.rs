@@ -10,8 +10,8 @@ use std::sync::Mutex;
 use beaver::Storage;
 
 use super::twist::{Opened, Twist, between, locked};
-use crate::faults::Between;
 use crate::oracle::damage::segment_epoch;
+use crate::subject::Subject;
 
 /// A step that is left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,8 +55,8 @@ impl Step {
 
     /// The library without this step.
     #[must_use]
-    pub fn left_out(self) -> Between {
-        match self {
+    pub fn left_out(self) -> Subject {
+        Subject::behind(match self {
             Step::UndoOfRotate | Step::DirectorySyncOfUndo => between(move || Undo {
                 removes: self == Step::DirectorySyncOfUndo,
                 ..Undo::default()
@@ -72,7 +72,7 @@ impl Step {
             }
             Step::IdleSync => between(IdleSync::default),
             Step::SecondRead => between(SecondRead::default),
-        }
+        })
     }
 }
 

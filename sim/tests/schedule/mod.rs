@@ -6,12 +6,12 @@
 //! between.
 
 use beaver::storage::sim::{self, CrashPoint, Moment};
-use beaver_sim::faults::Between;
 use beaver_sim::result::{Outcome, RunResult};
-use beaver_sim::run::{Keep, run_seed_behind};
+use beaver_sim::run::{Keep, run_seed_of};
 use beaver_sim::scenario::{
     CrashKind, Effect, FaultKind, Job, PlannedCrash, PlannedFault, Profile, Scenario, Script, Step,
 };
+use beaver_sim::subject::Subject;
 
 /// A history in the making.
 #[derive(Clone)]
@@ -78,7 +78,7 @@ impl Schedule {
     }
 
     /// Runs it and says how it ended.
-    pub(crate) fn run(&self, between: &Between) -> RunResult {
+    pub(crate) fn run(&self, subject: &Subject) -> RunResult {
         let mut scenario: Scenario = serde_json::from_str(r#"{"claim": "c"}"#).unwrap();
         scenario.profile = self.profile;
         let mut script = Script {
@@ -87,7 +87,7 @@ impl Schedule {
         };
         for wrong in &self.wrong {
             scenario.script = Some(script.clone());
-            let so_far = run(between, &scenario);
+            let so_far = run(subject, &scenario);
             let number = find(&so_far.trace, wrong.call, wrong.nth);
             match &wrong.what {
                 What::Fault(kind, effect) => script.faults.push(PlannedFault {
@@ -107,18 +107,18 @@ impl Schedule {
             }
         }
         scenario.script = Some(script);
-        run(between, &scenario)
+        run(subject, &scenario)
     }
 
-    /// Holds, with this in between.
-    pub(crate) fn check_holds(&self, between: &Between) {
-        let run = self.run(between);
+    /// Holds, this under test.
+    pub(crate) fn check_holds(&self, subject: &Subject) {
+        let run = self.run(subject);
         assert_eq!(run.outcome, Outcome::Held, "{}", run.trace.join("\n"));
     }
 
-    /// Violates `invariant`, with this in between.
-    pub(crate) fn check_violates(&self, invariant: u8, between: &Between) {
-        let run = self.run(between);
+    /// Violates `invariant`, this under test.
+    pub(crate) fn check_violates(&self, invariant: u8, subject: &Subject) {
+        let run = self.run(subject);
         let trace = run.trace.join("\n");
         match &run.outcome {
             Outcome::Violated(violation) => {
@@ -129,12 +129,12 @@ impl Schedule {
     }
 }
 
-fn run(between: &Between, scenario: &Scenario) -> RunResult {
+fn run(subject: &Subject, scenario: &Scenario) -> RunResult {
     let keep = Keep {
         script: false,
         trace: true,
     };
-    run_seed_behind(between, scenario, 0, keep)
+    run_seed_of(subject, scenario, 0, keep)
 }
 
 /// The number of the `nth` storage call in `trace` that reads `call`.
@@ -177,7 +177,7 @@ pub(crate) fn enqueue_to_page_end(before: &[Step], id: &str) -> Step {
         steps.push(enqueue_with(id, payload));
         steps
     };
-    let run = Schedule::of(with("\"\"".to_owned())).run(&Between::default());
+    let run = Schedule::of(with("\"\"".to_owned())).run(&Subject::default());
     let last_command = run
         .trace
         .iter()

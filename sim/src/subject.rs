@@ -1,0 +1,211 @@
+//! What is tested: a store that keeps a job queue, and how the simulator speaks to it.
+//!
+//! Any store that reaches its disk through [`Storage`] can be put under the same workload, faults
+//! and crashes, and is judged by the same oracle. It says what it is asked in the words of the
+//! oracle: [`Place`], [`Record`](crate::oracle::model::Record), [`Model`].
+
+use std::any::Any;
+use std::fmt::Debug;
+use std::io::ErrorKind;
+use std::sync::Arc;
+
+use beaver::{Clock, Storage};
+
+use crate::client::Beaver;
+use crate::faults::Between;
+use crate::oracle::history::Place;
+use crate::oracle::judge::Entry;
+use crate::oracle::model::{Model, Refusal};
+use crate::oracle::salvage::Skip;
+use crate::scenario::{LogSettings, Step};
+
+/// A store, and what stands between it and the disk.
+#[derive(Clone, Debug)]
+pub struct Subject {
+    /// The store.
+    pub store: Arc<dyn Store>,
+    /// What stands between it and the disk. Nothing by default.
+    pub between: Between,
+}
+
+impl Default for Subject {
+    /// The library, unmodified.
+    fn default() -> Self {
+        Subject::of(Beaver)
+    }
+}
+
+impl Subject {
+    /// A store, with nothing between it and the disk.
+    #[must_use]
+    pub fn of(store: impl Store + 'static) -> Self {
+        Subject {
+            store: Arc::new(store),
+            between: Between::default(),
+        }
+    }
+
+    /// The library, with something between it and the disk.
+    #[must_use]
+    pub fn behind(between: Between) -> Self {
+        Subject {
+            between,
+            ..Subject::default()
+        }
+    }
+
+    /// A process opens the store on this disk.
+    pub(crate) fn open(
+        &self,
+        disk: Arc<dyn Storage>,
+        clock: Arc<dyn Clock>,
+        settings: &LogSettings,
+    ) -> Result<(Box<dyn Process>, Report), Failure> {
+        self.store.open(self.between.wrap(disk), clock, settings)
+    }
+}
+
+/// A kind of store.
+///
+/// Its files are named and laid out as the documented format says (segments of JSON lines,
+/// snapshots), because the oracle reads them where it has to know whether damage left a proof.
+pub trait Store: Debug + Send + Sync {
+    /// Opens the store in a directory, recovering whatever an earlier process left.
+    ///
+    /// # Errors
+    /// Why it did not open.
+    fn open(
+        &self,
+        storage: Arc<dyn Storage>,
+        clock: Arc<dyn Clock>,
+        settings: &LogSettings,
+    ) -> Result<(Box<dyn Process>, Report), Failure>;
+
+    /// The history behind `after` that the files can still tell, read strictly, by somebody who
+    /// does not own the store and changes nothing.
+    ///
+    /// # Errors
+    /// Why it cannot be read.
+    fn replay_after(&self, storage: &Arc<dyn Storage>, after: Place)
+    -> Result<Vec<Entry>, Failure>;
+
+    /// Everything that a lenient reader still finds; nothing if the store has no lenient reader.
+    ///
+    /// # Errors
+    /// It gave up.
+    fn replay_leniently(&self, _storage: &Arc<dyn Storage>) -> Result<Option<Salvaged>, Failure> {
+        Ok(None)
+    }
+}
+
+/// A process that has a store open. Dropping it ends the process without a farewell.
+pub trait Process: Debug {
+    /// Carries out one command of the queue.
+    fn command(&mut self, step: &Step) -> Answer;
+
+    /// Several callers submit their commands, then one sync serves all. An answer for each caller,
+    /// with the place of his last record where he has one.
+    fn group(&mut self, steps: &[Step]) -> Vec<(Answer, Option<Place>)>;
+
+    /// The first step of a checkpoint, which other commands may follow. Nothing: there was nothing
+    /// to do.
+    ///
+    /// # Errors
+    /// It failed.
+    fn begin_checkpoint(&mut self) -> Result<Option<Box<dyn Begun>>, Failure>;
+
+    /// The last step of a checkpoint: how many files were removed.
+    ///
+    /// # Errors
+    /// It failed.
+    fn finish_checkpoint(&mut self, written: Box<dyn Any>) -> Result<usize, Failure>;
+
+    /// All of a checkpoint: how many files were removed. Nothing: there was nothing to do.
+    ///
+    /// # Errors
+    /// It failed.
+    fn checkpoint(&mut self) -> Result<Option<usize>, Failure>;
+
+    /// The state, as the queue shows it.
+    fn state(&self) -> Model;
+
+    /// The last applied place.
+    fn applied(&self) -> Place;
+
+    /// Closes the store cleanly.
+    ///
+    /// # Errors
+    /// It failed, and is closed all the same.
+    fn close(self: Box<Self>) -> Result<(), Failure>;
+}
+
+/// A checkpoint that has begun.
+pub trait Begun {
+    /// The second step: makes the snapshot durable, while commands go on.
+    ///
+    /// # Errors
+    /// It failed.
+    fn write(self: Box<Self>) -> Result<Box<dyn Any>, Failure>;
+}
+
+/// What a lenient reader gets: the records, what it says it left out, and whether it cut an
+/// unfinished end off.
+pub type Salvaged = (Vec<Entry>, Vec<Skip>, bool);
+
+/// What a command answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Done, and durable. The id is that of the job that was handed out.
+    Done(Option<String>),
+    /// Refused by the rules of the queue.
+    Refused(Refusal),
+    /// It failed.
+    Failed(Failure),
+}
+
+/// What opening the store reported.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// The place that the snapshot covers which was used.
+    pub snapshot: Option<Place>,
+    /// Snapshots that could not be used.
+    pub damaged_snapshots: Vec<String>,
+    /// The file of a torn tail, and from where on it was cut.
+    pub torn_tail: Option<(String, u64)>,
+    /// Temporary files that were removed.
+    pub temporaries: usize,
+    /// Leftovers of an interrupted prune that were removed.
+    pub leftovers: usize,
+    /// Foreign names.
+    pub strays: Vec<String>,
+}
+
+/// How grave an error is to a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Grave {
+    /// Nothing was done; the log goes on.
+    NotDone,
+    /// It may have been done or not; only opening the store again decides.
+    InDoubt,
+    /// The log refuses everything until it is opened again, and this did nothing.
+    Poisoned,
+    /// Somebody else owns the directory.
+    Locked,
+    /// What is on the disk is refused.
+    Corrupt,
+    /// The command can never succeed as it is.
+    Invalid,
+}
+
+/// An error, as a client sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// How grave it is.
+    pub grave: Grave,
+    /// The file that it names.
+    pub file: Option<String>,
+    /// The kind of the storage error behind it.
+    pub kind: Option<ErrorKind>,
+    /// Its text.
+    pub text: String,
+}
