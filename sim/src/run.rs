@@ -12,6 +12,7 @@ use crate::oracle::judge::Finding;
 use crate::result::{Counts, FAILURES_KEPT, Outcome, RunResult, ScenarioResult, Violation};
 use crate::scenario::{Scenario, Seeds};
 use crate::sightings::Fnv;
+pub use crate::world::Plant;
 use crate::world::{Stop, World};
 
 /// What to keep of a run beside its result.
@@ -32,7 +33,23 @@ const REPEAT_EVERY: u64 = 64;
 /// Runs one seed of a scenario.
 #[must_use]
 pub fn run_seed(scenario: &Scenario, seed: u64, keep: Keep) -> RunResult {
-    let result = run_once(scenario, seed, keep);
+    run_seen_through(scenario, seed, keep, None)
+}
+
+/// Runs one seed with `plant` between the library and the disk. A step that it leaves out must be
+/// noticed: this is how the judge is judged.
+#[must_use]
+pub fn run_planted(scenario: &Scenario, seed: u64, keep: Keep, plant: &Plant) -> RunResult {
+    run_seen_through(scenario, seed, keep, Some(plant))
+}
+
+fn run_seen_through(
+    scenario: &Scenario,
+    seed: u64,
+    keep: Keep,
+    plant: Option<&Plant>,
+) -> RunResult {
+    let result = run_once(scenario, seed, keep, plant);
     if result.outcome == Outcome::Held || keep.trace {
         return result;
     }
@@ -41,7 +58,7 @@ pub fn run_seed(scenario: &Scenario, seed: u64, keep: Keep) -> RunResult {
         script: true,
         trace: true,
     };
-    run_once(scenario, seed, everything)
+    run_once(scenario, seed, everything, plant)
 }
 
 /// Runs what the script of `scenario` says; draws nothing.
@@ -106,7 +123,7 @@ pub fn run_scenario(
 fn run_and_repeat(scenario: &Scenario, seed: u64) -> RunResult {
     let mut result = run_seed(scenario, seed, Keep::default());
     if seed.is_multiple_of(REPEAT_EVERY) && result.outcome == Outcome::Held {
-        let again = run_once(scenario, seed, Keep::default());
+        let again = run_once(scenario, seed, Keep::default(), None);
         if again.trace_hash != result.trace_hash {
             let finding = Finding::new(
                 13,
@@ -128,12 +145,12 @@ fn run_and_repeat(scenario: &Scenario, seed: u64) -> RunResult {
     result
 }
 
-fn run_once(scenario: &Scenario, seed: u64, keep: Keep) -> RunResult {
+fn run_once(scenario: &Scenario, seed: u64, keep: Keep, plant: Option<&Plant>) -> RunResult {
     let mode = match keep.trace {
         true => TraceMode::Records,
         false => TraceMode::Hash,
     };
-    let mut world = World::new(scenario, seed, mode);
+    let mut world = World::new(scenario, seed, mode, plant);
     if keep.trace {
         world.keep_lines();
     }

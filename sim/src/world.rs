@@ -14,7 +14,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use beaver::storage::sim::{Disk, SimDisk, SimOptions, TraceMode};
-use beaver::{Clock, ManualClock};
+use beaver::{Clock, ManualClock, Storage};
 
 use crate::client::{Client, Failure};
 use crate::faults::{Director, Faults, Source, Survivors};
@@ -46,13 +46,17 @@ impl From<Finding> for Stop {
     }
 }
 
+/// Puts something between the library and the disk: a storage that leaves a step out, say. The
+/// judge must notice.
+pub type Plant = dyn Fn(Arc<dyn Storage>) -> Arc<dyn Storage> + Sync;
+
 /// What the time is when a run begins, in milliseconds: early enough to read, late enough to be no
 /// special case.
 const START_MS: u64 = 1_000_000;
 
 /// One run.
-#[derive(Debug)]
 pub(crate) struct World<'a> {
+    plant: Option<&'a Plant>,
     scenario: &'a Scenario,
     clock: Arc<ManualClock>,
     faults: Faults,
@@ -93,7 +97,12 @@ pub(crate) struct World<'a> {
 
 impl<'a> World<'a> {
     /// The world of `seed`, or of the scenario's script.
-    pub(crate) fn new(scenario: &'a Scenario, seed: u64, trace: TraceMode) -> Self {
+    pub(crate) fn new(
+        scenario: &'a Scenario,
+        seed: u64,
+        trace: TraceMode,
+        plant: Option<&'a Plant>,
+    ) -> Self {
         let options = SimOptions {
             trace,
             max_calls: Some(scenario.budget.storage_calls),
@@ -115,6 +124,7 @@ impl<'a> World<'a> {
             }),
         };
         World {
+            plant,
             scenario,
             clock: Arc::new(ManualClock::new(START_MS)),
             faults: Faults::new(disk, director),
@@ -161,6 +171,14 @@ impl<'a> World<'a> {
         self.faults.director().set_quiet(true);
         self.crashes.stop(self.faults.disk());
         self.reopen()
+    }
+
+    /// What the program under test sees of `storage`.
+    fn seen_through_plant(&self, storage: Arc<dyn Storage>) -> Arc<dyn Storage> {
+        match self.plant {
+            Some(plant) => plant(storage),
+            None => storage,
+        }
     }
 
     /// Runs a piece of the program under test.

@@ -104,7 +104,8 @@ impl World<'_> {
         };
         let calls = disk.calls();
         self.crashes.arm(Activity::Recovery, &disk);
-        let (storage, clock) = (self.faults.storage(), Arc::clone(&self.clock));
+        let storage = self.seen_through_plant(self.faults.storage());
+        let clock = Arc::clone(&self.clock);
         let settings = &self.scenario.log;
         let opened = crate::guard::guarded(|| Client::open(storage, clock, settings));
         let opened = opened.map_err(Stop::Panicked)?;
