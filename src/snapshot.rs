@@ -14,11 +14,12 @@ use crate::checksum::{self, ChecksumError, ChecksumKind, TRAILER};
 use crate::directory;
 use crate::error::{Error, Result};
 use crate::failpoint;
+use crate::json::{read_u64, write_u64};
 use crate::names;
 use crate::position::{Epoch, Position, Seq};
 use crate::storage::{Access, Storage, StorageFile};
 use crate::temporary::{self, Steps};
-use crate::wal::line::{VERSION, push_decimal};
+use crate::wal::line::VERSION;
 use crate::wal::window::{Reads, Window};
 
 const STEPS: Steps = Steps {
@@ -111,6 +112,10 @@ impl SnapshotStore {
         }
         let newest = kept.first().copied().unwrap_or_default();
         epochs.retain(|epoch| *epoch < newest && !kept.contains(epoch));
+        if !epochs.is_empty() {
+            // The name of the newest may be in the cache only.
+            directory::sync(&*self.storage)?;
+        }
         for epoch in &epochs {
             directory::remove(&*self.storage, &names::snapshot(*epoch))?;
         }
@@ -124,11 +129,11 @@ impl SnapshotStore {
 /// The document of a snapshot whose state is what `state` appends.
 pub(crate) fn encode(position: Position, state: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     let mut out = b"{\"snapshot\":\"beaver\",\"version\":".to_vec();
-    push_decimal(&mut out, VERSION);
+    write_u64(&mut out, VERSION);
     out.extend_from_slice(b",\"epoch\":");
-    push_decimal(&mut out, position.epoch.0);
+    write_u64(&mut out, position.epoch.0);
     out.extend_from_slice(b",\"last_seq\":");
-    push_decimal(&mut out, position.seq.0);
+    write_u64(&mut out, position.seq.0);
     out.extend_from_slice(b",\"state\":");
     state(&mut out);
     checksum::seal(ChecksumKind::Snapshot, position.epoch, &mut out, 0);
@@ -247,9 +252,8 @@ fn frame(line: &[u8]) -> Option<(u64, Option<Position>, usize)> {
 
 /// A plain decimal at the start of `text`, and what follows it.
 fn decimal(text: &[u8]) -> Option<(u64, &[u8])> {
-    let mut text = crate::wal::line::Text(text);
-    let number = text.decimal()?;
-    Some((number, text.0))
+    let (number, digits) = read_u64(text)?;
+    Some((number, &text[digits..]))
 }
 
 #[cfg(test)]

@@ -147,6 +147,11 @@ impl Client {
         border::state(self.controller.state())
     }
 
+    /// The queue itself, to compare it with another one.
+    pub(crate) fn queue(&self) -> &JobQueue {
+        self.controller.state()
+    }
+
     /// The last applied position.
     pub(crate) fn applied(&self) -> Place {
         border::place(self.controller.applied())

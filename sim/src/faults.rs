@@ -4,12 +4,14 @@
 //! What goes wrong is decided call by call, because only the call tells which kinds apply to it;
 //! every decision is written down as a [`PlannedFault`], and a run from such a list draws nothing.
 
+mod between;
 mod choosing;
 mod director;
 mod faulty_storage;
 mod rest;
 mod survival;
 
+pub use between::Between;
 pub use director::{Director, Source};
 pub use faulty_storage::{Faults, FaultyStorage};
 pub use rest::at_rest;

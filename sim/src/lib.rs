@@ -8,6 +8,7 @@
 
 mod client;
 pub mod diagnose;
+pub mod explore;
 pub mod faults;
 mod guard;
 pub mod marks;
@@ -21,3 +22,4 @@ mod sightings;
 pub mod stream;
 pub mod workload;
 mod world;
+pub mod zoo;

@@ -8,11 +8,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use beaver::storage::sim::TraceMode;
 
+use crate::faults::Between;
 use crate::oracle::judge::Finding;
 use crate::result::{Counts, FAILURES_KEPT, Outcome, RunResult, ScenarioResult, Violation};
 use crate::scenario::{Scenario, Seeds};
 use crate::sightings::Fnv;
-pub use crate::world::Plant;
 use crate::world::{Stop, World};
 
 /// What to keep of a run beside its result.
@@ -33,23 +33,14 @@ const REPEAT_EVERY: u64 = 64;
 /// Runs one seed of a scenario.
 #[must_use]
 pub fn run_seed(scenario: &Scenario, seed: u64, keep: Keep) -> RunResult {
-    run_seen_through(scenario, seed, keep, None)
+    run_seed_behind(&Between::default(), scenario, seed, keep)
 }
 
-/// Runs one seed with `plant` between the library and the disk. A step that it leaves out must be
-/// noticed: this is how the judge is judged.
+/// Runs one seed, or the script of a scenario, with something between the program under test and
+/// its disk: a planted bug, say.
 #[must_use]
-pub fn run_planted(scenario: &Scenario, seed: u64, keep: Keep, plant: &Plant) -> RunResult {
-    run_seen_through(scenario, seed, keep, Some(plant))
-}
-
-fn run_seen_through(
-    scenario: &Scenario,
-    seed: u64,
-    keep: Keep,
-    plant: Option<&Plant>,
-) -> RunResult {
-    let result = run_once(scenario, seed, keep, plant);
+pub fn run_seed_behind(between: &Between, scenario: &Scenario, seed: u64, keep: Keep) -> RunResult {
+    let result = run_once(between, scenario, seed, keep);
     if result.outcome == Outcome::Held || keep.trace {
         return result;
     }
@@ -58,7 +49,7 @@ fn run_seen_through(
         script: true,
         trace: true,
     };
-    run_once(scenario, seed, everything, plant)
+    run_once(between, scenario, seed, everything)
 }
 
 /// Runs what the script of `scenario` says; draws nothing.
@@ -123,7 +114,7 @@ pub fn run_scenario(
 fn run_and_repeat(scenario: &Scenario, seed: u64) -> RunResult {
     let mut result = run_seed(scenario, seed, Keep::default());
     if seed.is_multiple_of(REPEAT_EVERY) && result.outcome == Outcome::Held {
-        let again = run_once(scenario, seed, Keep::default(), None);
+        let again = run_once(&Between::default(), scenario, seed, Keep::default());
         if again.trace_hash != result.trace_hash {
             let finding = Finding::new(
                 13,
@@ -145,12 +136,13 @@ fn run_and_repeat(scenario: &Scenario, seed: u64) -> RunResult {
     result
 }
 
-fn run_once(scenario: &Scenario, seed: u64, keep: Keep, plant: Option<&Plant>) -> RunResult {
+fn run_once(between: &Between, scenario: &Scenario, seed: u64, keep: Keep) -> RunResult {
     let mode = match keep.trace {
         true => TraceMode::Records,
         false => TraceMode::Hash,
     };
-    let mut world = World::new(scenario, seed, mode, plant);
+    let mut world = World::new(scenario, seed, mode);
+    world.put_between(between.clone());
     if keep.trace {
         world.keep_lines();
     }

@@ -7,6 +7,7 @@ mod commands;
 mod crashes;
 mod inspection;
 mod marking;
+mod moments;
 mod start;
 mod steps;
 
@@ -14,7 +15,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use beaver::storage::sim::{Disk, SimDisk, SimOptions, TraceMode};
-use beaver::{Clock, ManualClock, Storage};
+use beaver::{Clock, ManualClock};
 
 use crate::client::{Client, Failure};
 use crate::faults::{Director, Faults, Source, Survivors};
@@ -26,7 +27,10 @@ use crate::scenario::{CrashKind, Drawn, FaultRate, Scenario, Script, Step};
 use crate::stream::Stream;
 
 use crate::sightings::Sightings;
+pub(crate) use commands::check_counts;
 use crashes::CrashPlan;
+use moments::Beliefs;
+pub(crate) use moments::Moment;
 use steps::Steps;
 
 /// Why a run ended early.
@@ -46,17 +50,13 @@ impl From<Finding> for Stop {
     }
 }
 
-/// Puts something between the library and the disk: a storage that leaves a step out, say. The
-/// judge must notice.
-pub type Plant = dyn Fn(Arc<dyn Storage>) -> Arc<dyn Storage> + Sync;
-
 /// What the time is when a run begins, in milliseconds: early enough to read, late enough to be no
 /// special case.
 const START_MS: u64 = 1_000_000;
 
 /// One run.
+#[derive(Debug)]
 pub(crate) struct World<'a> {
-    plant: Option<&'a Plant>,
     scenario: &'a Scenario,
     clock: Arc<ManualClock>,
     faults: Faults,
@@ -93,16 +93,13 @@ pub(crate) struct World<'a> {
     /// Everything that chance decided so far.
     script: Script,
     seen: Sightings,
+    /// What the client believed at which call, if the moments of the run are kept.
+    beliefs: Option<Beliefs>,
 }
 
 impl<'a> World<'a> {
     /// The world of `seed`, or of the scenario's script.
-    pub(crate) fn new(
-        scenario: &'a Scenario,
-        seed: u64,
-        trace: TraceMode,
-        plant: Option<&'a Plant>,
-    ) -> Self {
+    pub(crate) fn new(scenario: &'a Scenario, seed: u64, trace: TraceMode) -> Self {
         let options = SimOptions {
             trace,
             max_calls: Some(scenario.budget.storage_calls),
@@ -124,7 +121,6 @@ impl<'a> World<'a> {
             }),
         };
         World {
-            plant,
             scenario,
             clock: Arc::new(ManualClock::new(START_MS)),
             faults: Faults::new(disk, director),
@@ -147,6 +143,7 @@ impl<'a> World<'a> {
             earlier: Files::new(),
             script: Script::default(),
             seen: Sightings::default(),
+            beliefs: None,
         }
     }
 
@@ -157,11 +154,7 @@ impl<'a> World<'a> {
     pub(crate) fn run(&mut self) -> Result<(), Stop> {
         self.crashes.arm_scripted(self.faults.disk());
         self.start()?;
-        while let Some(step) = self.next_step() {
-            self.clock.advance(1);
-            self.step(step)?;
-            self.check_budget()?;
-        }
+        while self.next_command()? {}
         self.last_look()
     }
 
@@ -171,14 +164,6 @@ impl<'a> World<'a> {
         self.faults.director().set_quiet(true);
         self.crashes.stop(self.faults.disk());
         self.reopen()
-    }
-
-    /// What the program under test sees of `storage`.
-    fn seen_through_plant(&self, storage: Arc<dyn Storage>) -> Arc<dyn Storage> {
-        match self.plant {
-            Some(plant) => plant(storage),
-            None => storage,
-        }
     }
 
     /// Runs a piece of the program under test.

@@ -230,8 +230,8 @@ impl Repair<'_> {
                 Item::Damage(damaged) => {
                     let from = damaged.damage.offset;
                     let torn = damaged.torn_tail(segment, from).filter(|_| is_last);
+                    doubtful = damaged.takes_events() || !copy.append.is_empty();
                     copy.append.clear();
-                    doubtful = true;
                     // Nothing of an unfinished end was acknowledged.
                     if torn.is_some() {
                         self.report.torn_tail = torn;

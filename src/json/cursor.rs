@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::scan::{self, Fault, digits_end, string_end};
+use super::scan::{self, Fault, read_u64, string_end};
 
 /// A place in a text of JSON. Every method reads one thing and moves behind it; on error it stays.
 pub(crate) struct Cursor<'a> {
@@ -60,15 +60,10 @@ impl<'a> Cursor<'a> {
 
     /// Reads a number without sign, fraction, exponent and leading zeros.
     pub(crate) fn number(&mut self) -> Result<u64, Fault> {
-        let end = digits_end(self.text.as_bytes(), self.at);
-        let digits = &self.text[self.at..end];
-        if digits.len() > 1 && digits.starts_with('0') {
-            return Err(self.fault("a number without leading zeros"));
-        }
-        let value = digits
-            .parse()
-            .map_err(|_| self.fault("a number below 2^64"))?;
-        self.at = end;
+        let digits = &self.text.as_bytes()[self.at..];
+        let (value, length) = read_u64(digits)
+            .ok_or_else(|| self.fault("a number below 2^64 without leading zeros"))?;
+        self.at += length;
         Ok(value)
     }
 

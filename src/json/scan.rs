@@ -231,6 +231,28 @@ fn number_end(json: &[u8], start: usize) -> Result<usize, Fault> {
     Ok(at)
 }
 
+/// Reads the plain decimal that `json` starts with (no sign, no leading zero) and says how many digits
+/// it has. `None` if there is none, or if it does not fit.
+pub(crate) fn read_u64(json: &[u8]) -> Option<(u64, usize)> {
+    // A number of up to 19 digits fits for certain.
+    const SAFE: usize = 19;
+    let mut number = 0;
+    let mut digits = 0;
+    while let Some(digit) = json.get(digits).map(|byte| byte.wrapping_sub(b'0')) {
+        if digit > 9 {
+            break;
+        }
+        number = if digits < SAFE {
+            number * 10 + u64::from(digit)
+        } else {
+            number.checked_mul(10)?.checked_add(u64::from(digit))?
+        };
+        digits += 1;
+    }
+    let canonical = digits == 1 || (digits > 1 && json[0] != b'0');
+    canonical.then_some((number, digits))
+}
+
 pub(super) fn digits_end(json: &[u8], mut at: usize) -> usize {
     while let Some(b'0'..=b'9') = json.get(at) {
         at += 1;

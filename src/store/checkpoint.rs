@@ -18,13 +18,13 @@ use std::sync::Arc;
 use crate::directory;
 use crate::error::{Error, Result};
 use crate::failpoint;
-use crate::names;
+use crate::json::write_u64;
+use crate::names::{self, Listing};
 use crate::position::{Epoch, Position};
 use crate::snapshot;
 use crate::state_machine::StateMachine;
-use crate::storage::{Storage, StorageLock};
-use crate::wal::Wal;
-use crate::wal::line::push_decimal;
+use crate::storage::{Access, Storage, StorageLock};
+use crate::wal::{Segment, Wal, chain, header};
 
 /// What a checkpoint did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,9 +84,9 @@ impl<M: StateMachine> Checkpoint<M> {
 /// the position that the snapshot covers: an epoch without events moves only the latter.
 fn encode_state<M: StateMachine>(out: &mut Vec<u8>, applied: Position, machine: &M) {
     out.extend_from_slice(b"{\"applied\":{\"epoch\":");
-    push_decimal(out, applied.epoch.0);
+    write_u64(out, applied.epoch.0);
     out.extend_from_slice(b",\"seq\":");
-    push_decimal(out, applied.seq.0);
+    write_u64(out, applied.seq.0);
     out.extend_from_slice(b"},\"machine\":");
     machine.snapshot(out);
     out.push(b'}');
@@ -149,8 +149,33 @@ impl Snapshots {
         })
     }
 
+    /// Verifies older snapshots as long as fewer are trusted than shall be kept: another process may
+    /// have written them. One that cannot be read does not count.
+    fn trust_older(&mut self, listing: &Listing) {
+        for epoch in listing.snapshots.iter().rev() {
+            let newest = self.trusted.keys().next_back();
+            if self.trusted.len() > self.keep_old || newest.is_none_or(|newest| epoch >= newest) {
+                continue;
+            }
+            if let Ok(Some(position)) = self.fall_back(listing, *epoch) {
+                self.trusted.insert(*epoch, position);
+            }
+        }
+    }
+
+    /// The position of the snapshot of `epoch`, if it is valid and the log follows it.
+    fn fall_back(&self, listing: &Listing, epoch: Epoch) -> Result<Option<Position>> {
+        let Ok(snapshot) = snapshot::read(&*self.storage, epoch)? else {
+            return Ok(None);
+        };
+        let next = chain(&listing.segments, Some(snapshot.position))?[0];
+        let prev = header(&Segment::open(&*self.storage, next, Access::Read)?)?.prev;
+        Ok(prev.filter(|prev| *prev == snapshot.position))
+    }
+
     fn prune<E>(&mut self, wal: &mut Wal<E>) -> Result<Vec<String>> {
         let listing = directory::list(&*self.storage)?;
+        self.trust_older(&listing);
         let kept: Vec<Epoch> = self
             .trusted
             .keys()

@@ -12,6 +12,7 @@
 
 pub(crate) mod checkpoint;
 pub(crate) mod front;
+mod leftovers;
 pub(crate) mod recovery;
 mod shared;
 

@@ -17,6 +17,7 @@ use serde_json::value::RawValue;
 
 use super::StoreOptions;
 use super::checkpoint::Snapshots;
+use super::leftovers::Leftovers;
 use crate::directory::{self, Directory};
 use crate::error::{Error, Result};
 use crate::log_event::DecodeError;
@@ -24,10 +25,10 @@ use crate::names::{self, Listing};
 use crate::position::{Epoch, Position};
 use crate::snapshot::{self, DamagedSnapshot, Snapshot};
 use crate::state_machine::StateMachine;
-use crate::storage::{Access, Storage};
+use crate::storage::Storage;
 use crate::wal::{
-    LogReader, LostRange, Mode, OpenReport, RawEvent, Recovery, Replay, ReplayError, ReplayReport,
-    Seal, Segment, TornTail, Wal, chain, decode,
+    LogReader, LostRange, Mode, OpenReport, RawEvent, Recovery, ReplayError, ReplayReport,
+    TornTail, Wal, chain, decode,
 };
 
 /// What opening a store found and did.
@@ -71,14 +72,6 @@ struct State<M> {
     base: Option<Position>,
 }
 
-/// What is older than the fall-back and not needed any more.
-#[derive(Default)]
-struct Leftovers {
-    names: Vec<String>,
-    /// The verified fall-back.
-    fall_back: Option<Position>,
-}
-
 pub(crate) fn recover<M: StateMachine>(
     storage: Arc<dyn Storage>,
     options: StoreOptions,
@@ -89,8 +82,13 @@ pub(crate) fn recover<M: StateMachine>(
         ..RecoveryReport::default()
     };
     let mut state = load_snapshot::<M>(&*storage, &directory.listing, &mut report)?;
-    let leftovers = find_leftovers(&*storage, &directory.listing, state.base, &mut report);
-    let first = directory.listing.segments.first().copied();
+    let leftovers = Leftovers::find(
+        &*storage,
+        &directory.listing,
+        state.base,
+        options.keep_old_snapshots,
+        &mut report,
+    );
 
     let mut recovery = Recovery::inspect(directory, state.base, options.wal)?;
     if !recovery.is_new() {
@@ -102,9 +100,9 @@ pub(crate) fn recover<M: StateMachine>(
         make_trustworthy(&recovery, &leftovers, &mut report)?;
     }
     clean_up(&recovery, &leftovers, &mut report);
-    let wal = recovery.into_wal(first)?;
+    let wal = recovery.into_wal()?;
     let mut trusted = BTreeMap::new();
-    for position in state.base.into_iter().chain(leftovers.fall_back) {
+    for position in state.base.into_iter().chain(leftovers.fall_backs) {
         trusted.insert(position.epoch, position);
     }
     let snapshots = Snapshots {
@@ -138,14 +136,14 @@ pub fn read_state<M: StateMachine>(
     let listing = directory::list(&**storage)?;
     let mut ignored = RecoveryReport::default();
     let loaded = load_snapshot::<M>(&**storage, &listing, &mut ignored);
-    let mut state = match (loaded, mode) {
+    let mut state: State<M> = match (loaded, mode) {
         (Ok(state), _) => state,
         (Err(Error::NoSnapshot { .. } | Error::BrokenChain { .. }), Mode::Lenient) => {
-            State::initial()
+            newest_state(&**storage, &listing)?
         }
         (Err(error), _) => return Err(error),
     };
-    let reader: LogReader<M::Event> = LogReader::open(Arc::clone(storage))?;
+    let reader = LogReader::behind(Arc::clone(storage), &listing.segments, state.base);
     let mut illegal = Vec::new();
     let report = reader.replay(
         state.applied.max(state.base.unwrap_or_default()),
@@ -278,6 +276,16 @@ fn load_snapshot<M: StateMachine>(
     }
 }
 
+/// The newest snapshot that is valid, whatever segments are there.
+fn newest_state<M: StateMachine>(storage: &dyn Storage, listing: &Listing) -> Result<State<M>> {
+    for epoch in listing.snapshots.iter().rev() {
+        if let Ok(snapshot) = snapshot::read(storage, *epoch)? {
+            return State::restore(&snapshot, *epoch);
+        }
+    }
+    Ok(State::initial())
+}
+
 fn no_snapshot(report: &RecoveryReport, chain: &Error) -> Error {
     let mut reasons: Vec<String> = report
         .damaged_snapshots
@@ -290,80 +298,6 @@ fn no_snapshot(report: &RecoveryReport, chain: &Error) -> Error {
     }
 }
 
-/// What lies below the fall-back, if the fall-back is whole: an interrupted prune has left it. If
-/// the fall-back is not whole, nothing goes, because something below might still be of use.
-fn find_leftovers(
-    storage: &dyn Storage,
-    listing: &Listing,
-    base: Option<Position>,
-    report: &mut RecoveryReport,
-) -> Leftovers {
-    let Some(base) = base else {
-        return Leftovers::default();
-    };
-    let Some(older) = listing
-        .snapshots
-        .iter()
-        .rev()
-        .find(|epoch| **epoch < base.epoch)
-    else {
-        return Leftovers::default();
-    };
-    let snapshots = listing.snapshots.iter().filter(|epoch| *epoch < older);
-    let segments = listing.segments.iter().filter(|epoch| *epoch <= older);
-    let names: Vec<String> = snapshots
-        .map(|epoch| names::snapshot(*epoch))
-        .chain(segments.map(|epoch| names::segment(*epoch)))
-        .collect();
-    if names.is_empty() {
-        return Leftovers::default();
-    }
-    match verify_fall_back(storage, listing, *older, base) {
-        Ok(fall_back) => Leftovers {
-            names,
-            fall_back: Some(fall_back),
-        },
-        Err(error) => {
-            tracing::warn!(%error, "the older snapshot is not a fall-back; nothing is removed");
-            report.warnings.push(error);
-            Leftovers::default()
-        }
-    }
-}
-
-/// Reads the snapshot of `older` and every segment between it and `base`.
-fn verify_fall_back(
-    storage: &dyn Storage,
-    listing: &Listing,
-    older: Epoch,
-    base: Position,
-) -> Result<Position> {
-    let position = match snapshot::read(storage, older)? {
-        Ok(snapshot) => snapshot.position,
-        Err(damaged) => return Err(damaged.error),
-    };
-    let upto = listing
-        .segments
-        .partition_point(|epoch| *epoch <= base.epoch);
-    let bridge = chain(&listing.segments[..upto], Some(position))?;
-    let bridge = bridge
-        .iter()
-        .map(|epoch| Segment::open(storage, *epoch, Access::Read));
-    let mut replay = Replay::new(position, |_: &RawEvent<'_>| {
-        Ok::<(), ReplayError<Infallible>>(())
-    });
-    let tail = replay.strict(bridge, Seal::Known(Some(position)));
-    let tail = tail.map_err(into_error)?;
-    if tail.last == base.seq && replay.report.torn_tail.is_none() {
-        return Ok(position);
-    }
-    let reason = format!("the segments after {position} do not lead to {base}");
-    Err(Error::BrokenChain {
-        epoch: base.epoch,
-        reason,
-    })
-}
-
 /// Makes what was read durable. On a full disk, what a verified snapshot covers may go first.
 fn make_trustworthy(
     recovery: &Recovery,
@@ -372,9 +306,9 @@ fn make_trustworthy(
 ) -> Result<()> {
     recovery.sync_names()?;
     match recovery.rewrite_tail() {
-        Err(error) if is_full(&error) && !leftovers.names.is_empty() => {
+        Err(error) if is_full(&error) && !leftovers.is_empty() => {
             tracing::warn!(%error, "the disk is full; leftovers go first");
-            remove_leftovers(recovery, leftovers, report);
+            leftovers.remove(&*recovery.directory().storage, report);
             recovery.sync_names()?;
             recovery.rewrite_tail()
         }
@@ -392,23 +326,11 @@ fn clean_up(recovery: &Recovery, leftovers: &Leftovers, report: &mut RecoveryRep
     recovery.remove_temporaries(&mut open_report);
     report.removed_temporaries = open_report.removed_temporaries;
     report.warnings.extend(open_report.warnings);
-    remove_leftovers(recovery, leftovers, report);
+    leftovers.remove(&*recovery.directory().storage, report);
     if !report.removed_temporaries.is_empty() || !report.removed_leftovers.is_empty() {
         report
             .warnings
             .extend(directory::sync(&*recovery.directory().storage).err());
-    }
-}
-
-fn remove_leftovers(recovery: &Recovery, leftovers: &Leftovers, report: &mut RecoveryReport) {
-    for name in &leftovers.names {
-        if report.removed_leftovers.contains(name) {
-            continue;
-        }
-        match directory::remove(&*recovery.directory().storage, name) {
-            Ok(()) => report.removed_leftovers.push(name.clone()),
-            Err(error) => report.warnings.push(error),
-        }
     }
 }
 
@@ -435,7 +357,7 @@ fn announce(report: &RecoveryReport, position: Position) {
 }
 
 /// A replay whose handler has no errors of its own.
-fn into_error(error: ReplayError<Infallible>) -> Error {
+pub(super) fn into_error(error: ReplayError<Infallible>) -> Error {
     match error {
         ReplayError::Log(error) => error,
         ReplayError::Handler { error, .. } => match error {},

@@ -14,6 +14,7 @@
 //! the business of [`sequence`](super::sequence).
 
 use crate::checksum::{self, ChecksumError, ChecksumKind, TRAILER};
+use crate::json::{read_u64, write_u64};
 use crate::position::{Epoch, Position, Seq};
 
 /// The format version that this library writes and reads.
@@ -65,6 +66,43 @@ pub(crate) enum Line<'a> {
     Lost(Seq, Seq),
 }
 
+/// What a valid line says, without its bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Parsed {
+    Header(Header),
+    /// An event whose body has so many bytes.
+    Event(Envelope, usize),
+    Marker(Seq),
+    Lost(Seq, Seq),
+}
+
+impl Line<'_> {
+    /// What stays when the bytes of the line are let go.
+    pub(crate) fn parsed(&self) -> Parsed {
+        match *self {
+            Line::Header(header) => Parsed::Header(header),
+            Line::Event(envelope, body) => Parsed::Event(envelope, body.len()),
+            Line::Marker(synced) => Parsed::Marker(synced),
+            Line::Lost(from, to) => Parsed::Lost(from, to),
+        }
+    }
+}
+
+impl Parsed {
+    /// The line again, from its bytes without the newline.
+    pub(crate) fn with(self, bytes: &[u8]) -> Line<'_> {
+        match self {
+            Parsed::Header(header) => Line::Header(header),
+            Parsed::Event(envelope, body) => {
+                let end = bytes.len() - TRAILER;
+                Line::Event(envelope, &bytes[end - body..end])
+            }
+            Parsed::Marker(synced) => Line::Marker(synced),
+            Parsed::Lost(from, to) => Line::Lost(from, to),
+        }
+    }
+}
+
 /// Why a line is not valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum LineError {
@@ -81,22 +119,22 @@ pub(crate) enum LineError {
 pub(crate) fn encode_header(out: &mut Vec<u8>, header: &Header) {
     let start = out.len();
     out.extend_from_slice(b"{\"wal\":\"beaver\",\"version\":");
-    push_decimal(out, VERSION);
+    write_u64(out, VERSION);
     out.extend_from_slice(b",\"epoch\":");
-    push_decimal(out, header.epoch.0);
+    write_u64(out, header.epoch.0);
     out.extend_from_slice(b",\"prev\":");
     match header.prev {
         None => out.extend_from_slice(b"null"),
         Some(prev) => {
             out.extend_from_slice(b"{\"epoch\":");
-            push_decimal(out, prev.epoch.0);
+            write_u64(out, prev.epoch.0);
             out.extend_from_slice(b",\"last_seq\":");
-            push_decimal(out, prev.seq.0);
+            write_u64(out, prev.seq.0);
             out.push(b'}');
         }
     }
     out.extend_from_slice(b",\"created_ms\":");
-    push_decimal(out, header.created_ms);
+    write_u64(out, header.created_ms);
     checksum::seal(ChecksumKind::Header, header.epoch, out, start);
     out.push(b'\n');
 }
@@ -105,10 +143,10 @@ pub(crate) fn encode_header(out: &mut Vec<u8>, header: &Header) {
 pub(crate) fn encode_event(out: &mut Vec<u8>, epoch: Epoch, envelope: Envelope, body: &[u8]) {
     let start = out.len();
     out.extend_from_slice(b"{\"seq\":");
-    push_decimal(out, envelope.seq.0);
+    write_u64(out, envelope.seq.0);
     if envelope.batch != envelope.seq {
         out.extend_from_slice(b",\"batch\":");
-        push_decimal(out, envelope.batch.0);
+        write_u64(out, envelope.batch.0);
     }
     if envelope.more {
         out.extend_from_slice(b",\"more\":true");
@@ -123,7 +161,7 @@ pub(crate) fn encode_event(out: &mut Vec<u8>, epoch: Epoch, envelope: Envelope, 
 pub(crate) fn encode_marker(out: &mut Vec<u8>, epoch: Epoch, synced: Seq) {
     let start = out.len();
     out.extend_from_slice(b"{\"synced\":");
-    push_decimal(out, synced.0);
+    write_u64(out, synced.0);
     checksum::seal(ChecksumKind::Marker, epoch, out, start);
     out.push(b'\n');
 }
@@ -132,9 +170,9 @@ pub(crate) fn encode_marker(out: &mut Vec<u8>, epoch: Epoch, synced: Seq) {
 pub(crate) fn encode_lost(out: &mut Vec<u8>, epoch: Epoch, from: Seq, to: Seq) {
     let start = out.len();
     out.extend_from_slice(b"{\"lost\":[");
-    push_decimal(out, from.0);
+    write_u64(out, from.0);
     out.push(b',');
-    push_decimal(out, to.0);
+    write_u64(out, to.0);
     out.push(b']');
     checksum::seal(ChecksumKind::Lost, epoch, out, start);
     out.push(b'\n');
@@ -238,7 +276,7 @@ fn frame_header(text: &mut Text<'_>) -> Option<Header> {
 }
 
 /// What is left to read of a line.
-pub(crate) struct Text<'a>(pub(crate) &'a [u8]);
+struct Text<'a>(&'a [u8]);
 
 impl Text<'_> {
     /// Steps over `word` if it comes next.
@@ -249,41 +287,15 @@ impl Text<'_> {
     }
 
     /// A plain decimal: no sign, no leading zero.
-    pub(crate) fn decimal(&mut self) -> Option<u64> {
-        let digits = self
-            .0
-            .iter()
-            .take(21)
-            .take_while(|b| b.is_ascii_digit())
-            .count();
-        let (number, rest) = self.0.split_at(digits);
-        if digits == 0 || (number[0] == b'0' && digits > 1) {
-            return None;
-        }
-        self.0 = rest;
-        number.iter().try_fold(0_u64, |sum, digit| {
-            sum.checked_mul(10)?.checked_add(u64::from(digit - b'0'))
-        })
+    fn decimal(&mut self) -> Option<u64> {
+        let (number, digits) = read_u64(self.0)?;
+        self.0 = &self.0[digits..];
+        Some(number)
     }
 
     fn is_done(&self) -> bool {
         self.0.is_empty()
     }
-}
-
-/// Appends `number` in plain decimals.
-pub(crate) fn push_decimal(out: &mut Vec<u8>, mut number: u64) {
-    let mut digits = [0_u8; 20];
-    let mut at = digits.len();
-    loop {
-        at -= 1;
-        digits[at] = b'0' + (number % 10) as u8;
-        number /= 10;
-        if number == 0 {
-            break;
-        }
-    }
-    out.extend_from_slice(&digits[at..]);
 }
 
 #[cfg(test)]

@@ -87,6 +87,8 @@ pub struct Wal<E = Event> {
     active: Active,
     /// The oldest segment that is still there.
     first: Epoch,
+    /// Whether segments were removed and the directory not synced since.
+    prune_pending: bool,
     /// What poisoned the log.
     poisoned: Option<Arc<Error>>,
     /// The lines of the batch that is being written.

@@ -66,7 +66,8 @@ impl Recovery {
         options: WalOptions,
     ) -> Result<Self> {
         let (mut epochs, mut active, mut prev) = (Vec::new(), None, None);
-        if !directory.listing.is_new() {
+        // Where something is covered there was a log, so a new one would use its positions again.
+        if !directory.listing.is_new() || base.is_some() {
             epochs = chain(&directory.listing.segments, base)?;
             if let Some(last) = epochs.last() {
                 let segment = Segment::open(&*directory.storage, *last, Access::Write)?;
@@ -119,7 +120,7 @@ impl Recovery {
                     reason: format!("segment {} does not follow {base}", active.epoch),
                 });
             }
-            _ => {}
+            _ => Seal::Unknown.check(&active.name, self.prev, active.epoch)?,
         }
         let found = find_tail(&*active.file, &active.name, active.epoch, active.limit)?;
         if let Some(tail) = found {
@@ -192,8 +193,12 @@ impl Recovery {
     }
 
     /// The log, ready for use: everything it shows is durable.
-    pub(crate) fn into_wal<E>(mut self, first: Option<Epoch>) -> Result<Wal<E>> {
-        let Directory { storage, lock, .. } = self.directory;
+    pub(crate) fn into_wal<E>(mut self) -> Result<Wal<E>> {
+        let Directory {
+            storage,
+            lock,
+            listing,
+        } = self.directory;
         let active = match self.active.take() {
             None => {
                 let created_ms = self.options.clock.now_ms();
@@ -211,12 +216,13 @@ impl Recovery {
                 after_marker: self.tail.after_marker,
             },
         };
-        let first = first.unwrap_or(active.epoch).min(active.epoch);
+        let first = oldest_without_gap(&listing.segments, active.epoch);
         Ok(Wal {
             storage,
             options: self.options,
             active,
             first,
+            prune_pending: false,
             poisoned: None,
             lines: Vec::new(),
             _event: PhantomData,
@@ -261,7 +267,6 @@ impl<E: LogEvent> Wal<E> {
             strays: directory.listing.strays.clone(),
             ..OpenReport::default()
         };
-        let first = directory.listing.segments.first().copied();
         let mut recovery = Recovery::inspect(directory, base, options)?;
         report.torn_tail = recovery.find_tail()?;
         if !recovery.is_new() {
@@ -274,7 +279,7 @@ impl<E: LogEvent> Wal<E> {
                 .warnings
                 .extend(directory::sync(&*recovery.directory().storage).err());
         }
-        let wal: Wal<E> = recovery.into_wal(first)?;
+        let wal: Wal<E> = recovery.into_wal()?;
         if let Some(torn) = &report.torn_tail {
             tracing::warn!(
                 file = torn.file,
@@ -315,6 +320,16 @@ pub(crate) fn chain(segments: &[Epoch], base: Option<Position>) -> Result<Vec<Ep
         });
     }
     Ok(epochs)
+}
+
+/// The oldest segment from which on all are there, up to `active`: a prune whose removals were not
+/// durable may have left some below a gap.
+fn oldest_without_gap(segments: &[Epoch], active: Epoch) -> Epoch {
+    let below = segments.iter().rev().filter(|epoch| **epoch < active);
+    below.fold(active, |first, epoch| match epoch.next() == first {
+        true => *epoch,
+        false => first,
+    })
 }
 
 /// The header of a segment.

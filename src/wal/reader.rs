@@ -20,6 +20,8 @@ use crate::storage::{Access, Storage};
 pub struct LogReader<E = Event> {
     storage: Arc<dyn Storage>,
     epochs: Vec<Epoch>,
+    /// What the first of them must say about what lies before it.
+    seal: Seal,
     /// How much of the active segment is durable, where that is known.
     live_end: Option<(Epoch, u64)>,
     _event: PhantomData<fn() -> E>,
@@ -35,9 +37,27 @@ impl<E> LogReader<E> {
         Ok(LogReader {
             storage,
             epochs,
+            seal: Seal::Unknown,
             live_end: None,
             _event: PhantomData,
         })
+    }
+
+    /// Those of `segments` that lie behind what a snapshot covers, all of them without one.
+    pub(crate) fn behind(
+        storage: Arc<dyn Storage>,
+        segments: &[Epoch],
+        base: Option<Position>,
+    ) -> Self {
+        let covered = base.map_or(Epoch(0), |base| base.epoch);
+        let needed = segments.iter().copied().filter(|epoch| *epoch > covered);
+        LogReader {
+            storage,
+            epochs: needed.collect(),
+            seal: Seal::Known(base),
+            live_end: None,
+            _event: PhantomData,
+        }
     }
 
     /// The segments `first` to `last`, of the last one no more than its durable part.
@@ -46,6 +66,7 @@ impl<E> LogReader<E> {
         LogReader {
             storage,
             epochs,
+            seal: Seal::Unknown,
             live_end: Some((last, end)),
             _event: PhantomData,
         }
@@ -69,7 +90,8 @@ impl<E> LogReader<E> {
 
 impl<E: LogEvent> LogReader<E> {
     /// Reads the events behind `after`, in order, and hands each to `handler` with its position.
-    /// Segments that end before `after` are not read.
+    /// The default position stands before the oldest event that is still there. Segments that end
+    /// at or before `after` are not read.
     ///
     /// # Errors
     /// As [`Wal::replay`](super::Wal::replay).
@@ -87,10 +109,12 @@ impl<E: LogEvent> LogReader<E> {
         let mut replay = Replay::new(after, typed);
         match mode {
             Mode::Strict => {
-                let (needed, seal) = self.needed(after)?;
+                let needed = self.needed(after)?;
                 if let Some(first) = needed.first() {
                     chain(needed, Some(Position::new(first.0 - 1, 0)))?;
                 }
+                let is_whole = needed.len() == self.epochs.len();
+                let seal = if is_whole { self.seal } else { Seal::Unknown };
                 let segments = needed.iter().map(|epoch| self.segment(*epoch));
                 replay.strict(segments, seal)?;
             }
@@ -99,19 +123,37 @@ impl<E: LogEvent> LogReader<E> {
         Ok(replay.report)
     }
 
-    /// The epochs that hold something behind `after`, and always the last one.
-    fn needed(&self, after: Position) -> Result<(&[Epoch], Seal)> {
+    /// The epochs that hold something behind `after`, and always the last one; an error if events
+    /// behind `after` lie in segments that are not there any more.
+    fn needed(&self, after: Position) -> Result<&[Epoch]> {
         let over = self.epochs.partition_point(|epoch| *epoch < after.epoch);
         let needed = &self.epochs[over.min(self.epochs.len().saturating_sub(1))..];
-        // At the end of an epoch nothing of it is needed, and nothing of it has to be whole.
-        if let [first, next, ..] = needed
-            && *first == after.epoch
-            && *next == first.next()
-            && header(&self.segment(*next)?)?.prev == Some(after)
-        {
-            return Ok((&needed[1..], Seal::Known(Some(after))));
+        match needed {
+            [] => Ok(needed),
+            _ if after == Position::default() => Ok(needed),
+            // At the end of an epoch nothing of it is needed, and nothing of it has to be whole.
+            [first, next, ..] if *first == after.epoch && *next == first.next() => {
+                let is_over = self.is_sealed_at_most(*next, after)?;
+                Ok(&needed[usize::from(is_over)..])
+            }
+            [first, ..] if *first <= after.epoch => Ok(needed),
+            [first, ..]
+                if *first == after.epoch.next() && self.is_sealed_at_most(*first, after)? =>
+            {
+                Ok(needed)
+            }
+            [first, ..] => {
+                let reason = format!("there are events between {after} and segment {first}");
+                let epoch = after.epoch;
+                Err(Error::BrokenChain { epoch, reason })
+            }
         }
-        Ok((needed, Seal::Unknown))
+    }
+
+    /// Whether what lies before `epoch` ends at or before `position`.
+    fn is_sealed_at_most(&self, epoch: Epoch, position: Position) -> Result<bool> {
+        let prev = header(&self.segment(epoch)?)?.prev;
+        Ok(prev.is_none_or(|prev| prev <= position))
     }
 
     fn lenient<X, F>(&self, replay: &mut Replay<F>) -> Result<(), ReplayError<X>>

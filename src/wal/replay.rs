@@ -148,12 +148,14 @@ pub(crate) enum Seal {
 }
 
 impl Seal {
-    fn check(self, file: &str, prev: Option<Position>, epoch: Epoch) -> Result<()> {
+    pub(crate) fn check(self, file: &str, prev: Option<Position>, epoch: Epoch) -> Result<()> {
         let (fits, expected) = match self {
             Seal::Known(expected) => (prev == expected, show(expected)),
             Seal::Unknown => {
-                let before = prev.map_or(0, |prev| prev.epoch.0);
-                (before == epoch.0 - 1, format!("epoch {}", epoch.0 - 1))
+                // The first epoch has no other before it, so its header seals nothing.
+                let before = prev.map(|prev| prev.epoch.0);
+                let expected = epoch.0.checked_sub(1).filter(|before| *before > 0);
+                (before == expected, format!("epoch {}", epoch.0 - 1))
             }
         };
         if fits {
@@ -311,8 +313,8 @@ impl<X, F: FnMut(&RawEvent<'_>) -> Result<(), ReplayError<X>>> Replay<F> {
                 }
                 Item::Damage(damaged) => {
                     self.skip(segment, is_active, damaged, &append);
+                    doubtful = damaged.takes_events() || !append.events.is_empty();
                     append.clear();
-                    doubtful = true;
                 }
                 Item::End { .. } => {}
             }

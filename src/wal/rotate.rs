@@ -122,12 +122,14 @@ impl<E> Wal<E> {
         self.check_writable()?;
         let mut removed = 0;
         while self.first <= epoch && self.first < self.active.epoch {
+            self.prune_pending = true;
             directory::remove(&*self.storage, &names::segment(self.first))?;
             self.first = self.first.next();
             removed += 1;
         }
-        if removed > 0 {
+        if self.prune_pending {
             directory::sync(&*self.storage)?;
+            self.prune_pending = false;
         }
         Ok(removed)
     }

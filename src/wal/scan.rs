@@ -5,7 +5,7 @@
 //! an unterminated end prove nothing: they are looked at again with confirmed reads before they are
 //! reported, so that a single wrong read is never taken for the end of the log.
 
-use super::line::{self, Framed, Header, Line, LineError, MAX_LINE};
+use super::line::{self, Header, Line, LineError, MAX_LINE, Parsed};
 use super::sequence::{Sequence, Violation};
 use super::window::{Reads, Window};
 use crate::checksum::ChecksumError;
@@ -94,14 +94,14 @@ pub(crate) struct Scanner<'f> {
     header: Option<Header>,
     /// Whether the next line must be the header.
     at_header: bool,
-    /// Length of the line that was handed out last and is not stepped over yet.
-    pending: usize,
+    /// The line that was handed out last and is not stepped over yet, and its length.
+    pending: Option<(Parsed, usize)>,
 }
 
 /// What a look at the next bytes shows, without stepping over a line.
 enum Look {
     /// A line of so many bytes, newline included.
-    Line(usize),
+    Line(Parsed, usize),
     Blank(u64),
     Bad(Reason, u64),
 }
@@ -115,7 +115,7 @@ impl<'f> Scanner<'f> {
             sequence: Sequence::default(),
             header: None,
             at_header: true,
-            pending: 0,
+            pending: None,
         }
     }
 
@@ -131,16 +131,18 @@ impl<'f> Scanner<'f> {
 
     /// The next line, damage or the end. After damage or the end it stays where it is.
     pub(crate) fn next(&mut self) -> Result<Found<'_>> {
-        self.window.consume(std::mem::take(&mut self.pending));
+        if let Some((_, length)) = self.pending.take() {
+            self.window.consume(length);
+        }
         let offset = self.window.position();
         let mut look = self.look()?;
-        if !matches!(look, Look::Line(_)) && self.window.reads() == Reads::Plain {
+        if !matches!(look, Look::Line(..)) && self.window.reads() == Reads::Plain {
             self.window.restart(offset, Reads::Confirmed);
             look = self.look()?;
         }
         match look {
-            Look::Line(length) => {
-                self.pending = length;
+            Look::Line(parsed, length) => {
+                self.pending = Some((parsed, length));
                 let (offset, line, bytes) = self.current();
                 Ok(Found::Line {
                     offset,
@@ -162,17 +164,19 @@ impl<'f> Scanner<'f> {
 
     /// The line that was handed out last, again.
     pub(crate) fn current(&self) -> (u64, Line<'_>, &[u8]) {
-        let bytes = &self.window.shown()[..self.pending];
-        match line::frame(self.epoch, &bytes[..bytes.len().saturating_sub(1)]) {
-            Ok((_, Framed::Line(line))) => (self.window.position(), line, bytes),
-            _ => unreachable!("the same bytes were a valid line when they were handed out"),
-        }
+        let (parsed, length) = self.pending.expect("a line was handed out");
+        let bytes = &self.window.shown()[..length];
+        (
+            self.window.position(),
+            parsed.with(&bytes[..length - 1]),
+            bytes,
+        )
     }
 
     /// Goes on at the valid line at `offset` after damage, as if everything below `next` were
     /// accounted for.
     pub(crate) fn resume(&mut self, offset: u64, next: Seq) {
-        self.pending = 0;
+        self.pending = None;
         self.at_header = false;
         self.sequence.skip_to(next);
         self.window.restart(offset, Reads::Plain);
@@ -205,6 +209,7 @@ impl<'f> Scanner<'f> {
             }
             Err(error) => return Ok(Look::Bad(Reason::Line(error), offset)),
         };
+        let parsed = line.parsed();
         if self.at_header {
             let Line::Header(header) = line else {
                 return Ok(Look::Bad(Reason::Header, offset));
@@ -214,7 +219,7 @@ impl<'f> Scanner<'f> {
         } else if let Err(violation) = self.sequence.accept(&line) {
             return Ok(Look::Bad(Reason::Violation(violation), offset));
         }
-        Ok(Look::Line(length))
+        Ok(Look::Line(parsed, length))
     }
 
     /// The end of the segment; a segment without a header has none.

@@ -41,14 +41,23 @@ pub(crate) enum Behind {
 }
 
 impl Damaged {
+    /// Whether events are missing because of it: a line that stands there twice takes none.
+    pub(crate) fn takes_events(&self) -> bool {
+        match self.behind {
+            Behind::GoesOn { next, .. } => next > self.damage.expected,
+            Behind::Nothing { .. } => true,
+        }
+    }
+
     /// The torn tail that this is at the end of an active segment, if no acknowledged data is
-    /// missing. `from` is where the append begins that the damage has broken.
+    /// missing. `from` is where the append begins that the damage has broken. A header is never
+    /// torn: it was durable before its name.
     pub(crate) fn torn_tail(&self, segment: &Segment, from: u64) -> Option<TornTail> {
         match self.behind {
             Behind::Nothing {
                 data_end,
                 proved: false,
-            } if self.damage.reason != Reason::Header => {
+            } if self.damage.offset > 0 => {
                 let bytes = data_end.saturating_sub(from);
                 Some(TornTail {
                     file: segment.name.clone(),

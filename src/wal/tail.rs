@@ -34,6 +34,8 @@ pub(crate) struct Tail {
     batch_before: Stretch,
     /// How much of `last_batch` belongs to whole appends.
     kept: usize,
+    /// The batch of the last event.
+    batch: Option<Seq>,
 }
 
 impl Tail {
@@ -43,7 +45,10 @@ impl Tail {
         let mut whole = true;
         match line {
             Line::Event(envelope, _) => {
-                if envelope.batch == envelope.seq {
+                // Behind lost events a batch may go on of which the first event is not there.
+                let is_later = self.batch.is_some_and(|batch| envelope.batch > batch);
+                self.batch = Some(envelope.batch);
+                if envelope.batch == envelope.seq || is_later {
                     self.batch_before = std::mem::take(&mut self.last_batch);
                     self.last_batch.start = offset;
                     self.kept = 0;
@@ -155,6 +160,7 @@ fn read_backward(epoch: Epoch, start: u64, bytes: &[u8]) -> Backward {
             break;
         };
         let is_before_batch = match line {
+            Line::Header(_) if line_start as u64 + start > 0 => break,
             Line::Header(_) => true,
             Line::Event(envelope, _) => envelope.seq < *batch.get_or_insert(envelope.batch),
             Line::Marker(_) => batch.is_some(),

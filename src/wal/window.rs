@@ -31,8 +31,10 @@ pub(crate) struct Window<'f> {
     reads: Reads,
     /// Offset of `buffer[used]`.
     position: u64,
+    /// Shown is `used..filled`; what lies behind is room that was made before.
     buffer: Vec<u8>,
     used: usize,
+    filled: usize,
 }
 
 impl<'f> Window<'f> {
@@ -46,6 +48,7 @@ impl<'f> Window<'f> {
             position: 0,
             buffer: Vec::new(),
             used: 0,
+            filled: 0,
         }
     }
 
@@ -66,8 +69,7 @@ impl<'f> Window<'f> {
 
     /// Starts again at `position`; what was read before is forgotten.
     pub(crate) fn restart(&mut self, position: u64, reads: Reads) {
-        self.buffer.clear();
-        self.used = 0;
+        (self.used, self.filled) = (0, 0);
         self.position = position;
         self.reads = reads;
     }
@@ -77,18 +79,19 @@ impl<'f> Window<'f> {
         self.used += count;
         self.position += count as u64;
         debug_assert!(
-            self.used <= self.buffer.len(),
+            self.used <= self.filled,
             "only what was shown can be consumed"
         );
     }
 
     /// What is in the window.
     pub(crate) fn shown(&self) -> &[u8] {
-        &self.buffer[self.used..]
+        &self.buffer[self.used..self.filled]
     }
 
     /// What is in the window, when nothing more is read.
     pub(crate) fn into_shown(mut self) -> Vec<u8> {
+        self.buffer.truncate(self.filled);
         self.buffer.drain(..self.used);
         self.buffer
     }
@@ -108,28 +111,37 @@ impl<'f> Window<'f> {
         }
         // Forget what was consumed, but only when that is most of the buffer, so that a long line
         // is not moved for each piece.
-        if self.used * 2 >= self.buffer.len() {
-            self.buffer.drain(..self.used);
-            self.used = 0;
+        if self.used * 2 >= self.filled {
+            self.buffer.copy_within(self.used..self.filled, 0);
+            (self.used, self.filled) = (0, self.filled - self.used);
         }
-        let old = self.buffer.len();
-        self.buffer.resize(old + count, 0);
-        read_exact(self.file, self.name, &mut self.buffer[old..], from)?;
+        let end = self.filled + count;
+        if self.buffer.len() < end {
+            self.buffer.resize(end, 0);
+        }
+        read_exact(
+            self.file,
+            self.name,
+            &mut self.buffer[self.filled..end],
+            from,
+        )?;
         if self.reads == Reads::Confirmed {
-            self.confirm(old, from)?;
+            self.confirm(end, from)?;
         }
+        self.filled = end;
         Ok(true)
     }
 
-    /// Reads `buffer[old..]` again until two reads in a row agree.
-    fn confirm(&mut self, old: usize, from: u64) -> Result<()> {
-        let mut again = vec![0; self.buffer.len() - old];
+    /// Reads `buffer[filled..end]` again until two reads in a row agree.
+    fn confirm(&mut self, end: usize, from: u64) -> Result<()> {
+        let once = &mut self.buffer[self.filled..end];
+        let mut again = vec![0; once.len()];
         for _ in 0..CONFIRM_ATTEMPTS {
             read_exact(self.file, self.name, &mut again, from)?;
-            if again == self.buffer[old..] {
+            if again == once {
                 return Ok(());
             }
-            self.buffer[old..].copy_from_slice(&again);
+            once.copy_from_slice(&again);
         }
         Err(Error::UnstableRead {
             file: self.name.to_owned(),

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use beaver_sim::report::{Failure, ScenarioReport};
+use beaver_sim::report::{Failure, ScenarioReport, Tally};
 
 use super::output::Output;
 
@@ -11,6 +11,8 @@ const PRINTED_FAILURES: usize = 3;
 
 /// Prints what was found, worst last, so that it stands where the reader is.
 pub(crate) fn print(reports: &[ScenarioReport], interrupted: bool, out: &mut Output) {
+    out.write(Tally::of_faults(reports));
+    out.write(Tally::of_marks(reports));
     let lost: u64 = reports
         .iter()
         .map(|report| report.result.counts.events_lost)
@@ -20,9 +22,7 @@ pub(crate) fn print(reports: &[ScenarioReport], interrupted: bool, out: &mut Out
             "\n{lost} acknowledged events lost to injected damage that left no proof of them (invariant 8 allows it)"
         ));
     }
-    for report in reports {
-        print_missed(report, out);
-    }
+    print_missed(reports, out);
     for report in reports {
         print_failures(report, out);
         if let Some(disagreement) = &report.disagreement {
@@ -34,14 +34,29 @@ pub(crate) fn print(reports: &[ScenarioReport], interrupted: bool, out: &mut Out
     }
 }
 
-fn print_missed(report: &ScenarioReport, out: &mut Output) {
-    let judged = if report.gated && !report.result.cancelled {
-        ""
-    } else {
-        " (not judged)"
-    };
-    for missed in report.missed() {
-        out.line(format_args!("\n{}: {missed}{judged}", report.result.name));
+/// What a gated scenario missed, each with what it means; of the others the names, because other seeds miss other things.
+fn print_missed(reports: &[ScenarioReport], out: &mut Output) {
+    let (judged, unjudged): (Vec<_>, Vec<_>) = reports
+        .iter()
+        .partition(|report| report.gated && !report.result.cancelled);
+    for report in judged {
+        for missed in report.missed() {
+            out.line(format_args!("\n{}: {missed}", report.result.name));
+        }
+    }
+    let unjudged: Vec<String> = unjudged
+        .iter()
+        .filter_map(|report| {
+            Some(format!(
+                "  {}: {}",
+                report.result.name,
+                report.missed_names()?
+            ))
+        })
+        .collect();
+    if !unjudged.is_empty() {
+        out.line("\nnot reached with these seeds, and not judged:");
+        unjudged.iter().for_each(|line| out.line(line));
     }
 }
 

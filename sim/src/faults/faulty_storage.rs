@@ -9,6 +9,7 @@ use beaver::{Access, Storage, StorageFile, StorageLock};
 use crate::oracle::damage::Files;
 use crate::scenario::Profile;
 
+use super::between::Between;
 use super::choosing::Call;
 use super::director::Director;
 
@@ -22,6 +23,7 @@ pub struct Faults {
     director: Arc<Mutex<Director>>,
     /// The names of the open files: a rename changes them.
     open: Arc<Mutex<Vec<Weak<FileName>>>>,
+    between: Between,
 }
 
 impl Faults {
@@ -34,7 +36,13 @@ impl Faults {
             disk,
             director,
             open,
+            between: Between::default(),
         }
+    }
+
+    /// Puts something between the program under test and the faults.
+    pub(crate) fn put_between(&mut self, between: Between) {
+        self.between = between;
     }
 
     /// An independent copy of the disk on which nothing goes wrong, with nobody on it.
@@ -78,10 +86,10 @@ impl Faults {
     /// The storage as a new process sees it.
     #[must_use]
     pub fn storage(&self) -> Arc<dyn Storage> {
-        Arc::new(FaultyStorage {
+        self.between.wrap(Arc::new(FaultyStorage {
             faults: self.clone(),
             inner: self.disk.storage(),
-        })
+        }))
     }
 
     /// Changes of names since the last directory sync.

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::marks::Mark;
 use crate::report::{Disagreement, ScenarioReport, Verdict};
 use crate::result::RunResult;
-use crate::scenario::Profile;
+use crate::scenario::{FaultKind, Profile};
 
 /// The one object that `beaver run --format json` prints.
 #[derive(Debug, Serialize)]
@@ -42,8 +43,10 @@ struct ScenarioDocument {
     trace_hash: String,
     failed_runs: u64,
     violations: Vec<ViolationDocument>,
-    /// What was expected and did not happen; judged only if `gated`.
-    missed: Vec<String>,
+    /// Faults that are on and never fired; judged only if `gated`.
+    unfired_faults: Vec<&'static str>,
+    /// Marks that are expected and were never reached; judged only if `gated`.
+    missed_marks: Vec<&'static str>,
     gated: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     disagreement: Option<DisagreementDocument>,
@@ -131,7 +134,8 @@ impl ScenarioDocument {
                     ViolationDocument::new(run, file, Some(saved.mildest))
                 })
                 .collect(),
-            missed: report.missed(),
+            unfired_faults: result.unfired_faults().map(FaultKind::name).collect(),
+            missed_marks: result.missed_marks().map(Mark::name).collect(),
             gated: report.gated,
             disagreement: report.disagreement.as_ref().map(DisagreementDocument::new),
             elapsed_ms: report.elapsed_ms,

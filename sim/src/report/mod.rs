@@ -4,6 +4,7 @@ mod failure;
 mod json;
 mod scenario_report;
 mod table;
+mod tally;
 #[cfg(test)]
 mod testing;
 mod verdict;
@@ -12,4 +13,5 @@ pub use failure::Failure;
 pub use json::{Document, RunDocument};
 pub use scenario_report::{Disagreement, SavedFailure, ScenarioReport};
 pub use table::Table;
+pub use tally::Tally;
 pub use verdict::Verdict;

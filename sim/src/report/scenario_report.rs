@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::marks::Mark;
 use crate::report::Verdict;
 use crate::result::{RunResult, ScenarioResult};
-use crate::scenario::{Profile, Seeds};
+use crate::scenario::{FaultKind, Profile, Seeds};
 
 /// Everything that a report says about one scenario.
 #[derive(Clone, Debug)]
@@ -105,11 +105,23 @@ impl ScenarioReport {
     pub fn missed(&self) -> Vec<String> {
         let faults = self.result.unfired_faults();
         let marks = self.result.missed_marks();
-        faults
-            .map(|kind| format!("fault {kind} is on and never fired: {}", kind.description()))
-            .chain(
-                marks.map(|mark| format!("mark {mark} was never reached: {}", mark.description())),
-            )
-            .collect()
+        let faults = faults
+            .map(|kind| format!("fault {kind} is on and never fired: {}", kind.description()));
+        let marks =
+            marks.map(|mark| format!("mark {mark} was never reached: {}", mark.description()));
+        faults.chain(marks).collect()
+    }
+
+    /// The names of what was expected and did not happen, in one line; `None` if it all happened.
+    #[must_use]
+    pub fn missed_names(&self) -> Option<String> {
+        let faults: Vec<&str> = self.result.unfired_faults().map(FaultKind::name).collect();
+        let marks: Vec<&str> = self.result.missed_marks().map(Mark::name).collect();
+        let named = [("faults", faults), ("marks", marks)];
+        let lists = named.iter().filter(|(_, names)| !names.is_empty());
+        let lists: Vec<String> = lists
+            .map(|(what, names)| format!("{what} {}", names.join(", ")))
+            .collect();
+        (!lists.is_empty()).then(|| lists.join("; "))
     }
 }

@@ -190,8 +190,7 @@ impl World<'_> {
 
     fn open_copy(&mut self, copy: &SimDisk) -> Result<Result<Client, String>, Stop> {
         let clock = Arc::new(ManualClock::new(self.now_ms()));
-        let storage = self.seen_through_plant(copy.storage());
-        let settings = &self.scenario.log;
+        let (storage, settings) = (copy.storage(), &self.scenario.log);
         let opened = crate::guard::guarded(|| Client::open(storage, clock, settings));
         let opened = opened.map_err(Stop::Panicked)?;
         Ok(opened

@@ -45,6 +45,7 @@ impl World<'_> {
             self.clock.advance(*ms);
         }
         let expected = self.history.state().expect(step, self.now_ms());
+        self.believe_doubtful(&expected);
         let (calls, excuses) = self.begin(Activity::Command);
         let answer = self.with_client(|client| client.command(step))?;
         let state = self.end(Activity::Command, calls);
@@ -58,6 +59,7 @@ impl World<'_> {
         let excused = self.faults.director().excuses() > excuses;
         let applied = self.with_client(|client| client.applied())?;
         self.settle(step, expected, answer, applied, excused)?;
+        self.believe_settled();
         self.check_live_state()?;
         Ok(true)
     }
@@ -74,6 +76,7 @@ impl World<'_> {
             }
             expected.push(records);
         }
+        self.believe_doubtful(expected.iter().flatten());
         let (calls, excuses) = self.begin(Activity::Command);
         let answers = self.with_client(|client| client.group(steps))?;
         if self.end(Activity::Command, calls) == Ended::Crashed {
@@ -93,6 +96,7 @@ impl World<'_> {
             let place = place.unwrap_or_else(|| self.history.last_place());
             self.settle(step, expected, answer, place, excused)?;
         }
+        self.believe_settled();
         self.check_live_state()
     }
 
@@ -260,7 +264,7 @@ pub(super) enum Ended {
 
 /// Invariant 12 on a state alone: every job stands in exactly one place, and no attempt is above
 /// the limit.
-fn check_counts(state: &Model) -> Result<(), Finding> {
+pub(crate) fn check_counts(state: &Model) -> Result<(), Finding> {
     let over = state
         .jobs
         .iter()
@@ -285,7 +289,7 @@ fn check_counts(state: &Model) -> Result<(), Finding> {
 }
 
 /// A command in a few words.
-pub(super) fn describe(step: &Step) -> String {
+pub(crate) fn describe(step: &Step) -> String {
     match step {
         Step::Enqueue { jobs } => {
             let ids: Vec<&str> = jobs.iter().map(|job| job.id.as_str()).collect();

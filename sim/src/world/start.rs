@@ -82,6 +82,8 @@ impl World<'_> {
                 let mut director = self.faults.director();
                 director.set_quiet(was_quiet);
                 director.set_phase(Phase::Running);
+                drop(director);
+                self.believe_settled();
                 return Ok(());
             }
         }
@@ -104,8 +106,7 @@ impl World<'_> {
         };
         let calls = disk.calls();
         self.crashes.arm(Activity::Recovery, &disk);
-        let storage = self.seen_through_plant(self.faults.storage());
-        let clock = Arc::clone(&self.clock);
+        let (storage, clock) = (self.faults.storage(), Arc::clone(&self.clock));
         let settings = &self.scenario.log;
         let opened = crate::guard::guarded(|| Client::open(storage, clock, settings));
         let opened = opened.map_err(Stop::Panicked)?;

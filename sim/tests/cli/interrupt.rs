@@ -1,5 +1,6 @@
 //! Ctrl-C ends the work after the runs that are under way, and what was done so far is reported.
 
+use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -11,17 +12,27 @@ fn interrupted(format: &str) -> (Option<i32>, String) {
     let mut child = place
         .command(&["run", "--seeds", "0..1000000000", "--format", format])
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
+        .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // Long enough for the handler to be there; the signal before that would end the process with no code.
-    std::thread::sleep(Duration::from_millis(700));
-    let pid = child.id().to_string();
-    let sent = Command::new("kill").args(["-INT", &pid]).status().unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    // The configuration is printed once the handler is there; then a moment for some runs.
+    let mut first = String::new();
+    match format {
+        "text" => stdout.read_line(&mut first).unwrap(),
+        _ => stderr.read_line(&mut first).unwrap(),
+    };
+    assert!(first.starts_with("beaver "), "{first}");
+    std::thread::sleep(Duration::from_millis(500));
+    let sent = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status()
+        .unwrap();
     assert!(sent.success());
-    let mut stdout = String::new();
-    std::io::Read::read_to_string(child.stdout.as_mut().unwrap(), &mut stdout).unwrap();
-    (child.wait().unwrap().code(), stdout)
+    let mut rest = String::new();
+    stdout.read_to_string(&mut rest).unwrap();
+    (child.wait().unwrap().code(), rest)
 }
 
 #[test]

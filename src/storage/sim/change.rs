@@ -57,13 +57,36 @@ pub enum Change {
     SyncDir,
 }
 
+impl Change {
+    /// The file whose bytes the change is about.
+    #[must_use]
+    pub fn inode(&self) -> Option<InodeId> {
+        match self {
+            Change::Write { inode, .. }
+            | Change::SetLen { inode, .. }
+            | Change::Allocate { inode, .. }
+            | Change::SyncData { inode } => Some(*inode),
+            Change::Create { .. }
+            | Change::Rename { .. }
+            | Change::Remove { .. }
+            | Change::SyncDir => None,
+        }
+    }
+}
+
 impl Disk {
     /// Carries out `change` as a call without faults would.
     ///
     /// # Errors
     ///
-    /// Those of the call.
+    /// Those of the call; `NotFound` for a file that is not there.
     pub fn apply(&mut self, change: &Change) -> io::Result<()> {
+        if change
+            .inode()
+            .is_some_and(|id| !self.inodes.contains_key(&id))
+        {
+            return Err(io::ErrorKind::NotFound.into());
+        }
         match change {
             Change::Create { name } => self.create(name).map(|_| ()),
             Change::Rename { from, to } => self.rename(from, to),

@@ -1,5 +1,6 @@
 //! Where a process dies, and what is on the disk then.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -164,11 +165,19 @@ impl Crash {
     #[must_use]
     pub fn kill(&self, progress: Progress) -> Disk {
         let mut disk = self.before.clone();
-        let Some(change) = &self.inside else {
-            return disk;
-        };
-        let partial = match (progress, change) {
-            (Progress::Nothing, _) => return disk,
+        if let Some(change) = self.done_by(progress) {
+            // A call that would have failed leaves nothing.
+            let _ = disk.apply(&change);
+        }
+        disk.forget_unreachable(|_| false);
+        disk
+    }
+
+    /// As much of the interrupted change as `progress` says.
+    fn done_by(&self, progress: Progress) -> Option<Cow<'_, Change>> {
+        let whole = self.inside.as_ref()?;
+        match (progress, whole) {
+            (Progress::Nothing, _) => None,
             (
                 Progress::Bytes(count),
                 Change::Write {
@@ -178,17 +187,14 @@ impl Crash {
                 },
             ) => {
                 let count = usize::try_from(count).map_or(bytes.len(), |n| n.min(bytes.len()));
-                Some(Change::Write {
+                Some(Cow::Owned(Change::Write {
                     inode: *inode,
                     offset: *offset,
                     bytes: bytes[..count].to_vec(),
-                })
+                }))
             }
-            _ => None,
-        };
-        // A call that would have failed leaves nothing.
-        let _ = disk.apply(partial.as_ref().unwrap_or(change));
-        disk
+            (Progress::Everything | Progress::Bytes(_), _) => Some(Cow::Borrowed(whole)),
+        }
     }
 
     /// Everything that a power cut at this moment may leave: what the interrupted call changes is

@@ -313,6 +313,11 @@ impl Disk {
                     candidates.push((*id, Some(*index)));
                 }
             }
+            for (index, record) in &inode.retry.pages {
+                if *record < first_shrink {
+                    candidates.push((*id, Some(*index)));
+                }
+            }
             let oldest = inode.sizes.first();
             if oldest.is_some_and(|step| step.cause == SizeCause::Write) {
                 candidates.push((*id, None));

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::content::Content;
 use super::disk::Disk;
 use super::fault::Subset;
-use super::inode::InodeId;
+use super::inode::{InodeId, Retry};
 use super::page::{PAGE_BYTES, Page, SECTOR_SIZE, page_of, within};
 
 /// One thing that happens on its own.
@@ -197,6 +197,7 @@ impl Disk {
         inode.sizes.clear();
         inode.pages.clear();
         inode.unsaved.clear();
+        inode.retry = Retry::default();
         self.changed(id, len);
         true
     }

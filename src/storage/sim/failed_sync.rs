@@ -5,11 +5,12 @@
 //! pending between them. A program that reads them back sees what it wrote; after a power cut, or
 //! when the cache is dropped, it is gone.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::disk::Disk;
 use super::fault::{Behaviour, FailedSync, Subset};
-use super::inode::{Inode, InodeId, SizeCause};
+use super::inode::{Inode, InodeId, Retry, SizeCause, SizeStep, Version};
 use super::page::{PAGE_BYTES, PAGE_SIZE, Page, kept_of};
 use super::profile::Profile;
 
@@ -43,9 +44,7 @@ impl Disk {
         self.names.commit_where(|entry| entry.record <= last);
         let dirty: Vec<InodeId> = self.dirty.iter().copied().collect();
         for id in dirty {
-            let earlier = |step: &super::inode::SizeStep| {
-                step.cause == SizeCause::SetLen && step.record < last
-            };
+            let earlier = |step: &SizeStep| step.cause == SizeCause::SetLen && step.record < last;
             let count = self.inode(id).sizes.iter().rposition(earlier);
             if let Some(index) = count {
                 self.inode_mut(id).commit_sizes(index + 1);
@@ -101,6 +100,7 @@ struct Reached {
 
 impl Inode {
     fn fail_sync(&mut self, failed: &FailedSync) {
+        self.resume_retry();
         let pages = self.pages.iter().enumerate();
         let reached = pages.map(|(place, (index, versions))| {
             let written = !failed.failed.contains(place, *index);
@@ -129,7 +129,7 @@ impl Inode {
             }
         }
         match failed.behaviour {
-            Behaviour::RetryWorks => self.keep_dirty(&reached),
+            Behaviour::RetryWorks => self.keep_for_retry(),
             Behaviour::Revert => self.show_disk(),
             Behaviour::MarkClean | Behaviour::MarkCleanSizeLost | Behaviour::ReadOnly => {
                 self.forget_dirty();
@@ -168,15 +168,37 @@ impl Inode {
         }
     }
 
-    /// The pages that were not written stay dirty, without the versions that are on disk or older.
-    fn keep_dirty(&mut self, reached: &[Reached]) {
-        for page in reached {
-            let versions = self.pages.get_mut(&page.index);
-            let versions = versions.expect("it was dirty a moment ago");
-            versions.drain(..page.version);
-            if versions.is_empty() {
-                self.pages.remove(&page.index);
-            }
+    /// What was not written is written by the next sync, and cannot survive a power cut before.
+    fn keep_for_retry(&mut self) {
+        let newest = self.pages.iter().map(|(index, versions)| {
+            let last = versions.last().map_or(0, |version| version.record);
+            (*index, last)
+        });
+        let newest: BTreeMap<u64, u64> = newest.collect();
+        let unsaved = std::mem::take(&mut self.unsaved);
+        self.forget_dirty();
+        let failed = std::mem::replace(&mut self.unsaved, unsaved);
+        let failed = failed.into_iter();
+        let failed = failed.map(|index| (index, newest.get(&index).copied().unwrap_or(0)));
+        self.retry.pages.extend(failed);
+        self.retry.length = self.last_len() != self.live.len();
+    }
+
+    /// Makes what an earlier sync left to be written again pending once more, so that this one can
+    /// fail on it.
+    fn resume_retry(&mut self) {
+        let retry = std::mem::take(&mut self.retry);
+        for (index, record) in retry.pages {
+            let page = self.live.page(index).cloned();
+            self.pages.insert(index, vec![Version { record, page }]);
+        }
+        if retry.length && self.last_len() != self.live.len() {
+            self.sizes.push(SizeStep {
+                record: 0,
+                len: self.live.len(),
+                cause: SizeCause::Write,
+                shrinks: false,
+            });
         }
     }
 
@@ -199,6 +221,7 @@ impl Inode {
         self.sizes.clear();
         self.pages.clear();
         self.unsaved.clear();
+        self.retry = Retry::default();
         self.clear_behind_disk_end();
         self.live = self.disk.clone();
     }
@@ -224,7 +247,7 @@ impl Inode {
     }
 
     fn has_lost_length(&self) -> bool {
-        self.sizes.is_empty() && self.live.len() != self.disk.len()
+        self.sizes.is_empty() && !self.retry.length && self.live.len() != self.disk.len()
     }
 
     fn drop_page(&mut self, index: u64) {

@@ -183,7 +183,8 @@ pub enum Behaviour {
     MarkCleanSizeLost,
     /// The cache goes back to what is on disk at once. Btrfs in Rebello et al. 2020.
     Revert,
-    /// They stay dirty, a later sync writes them. FreeBSD.
+    /// They stay dirty: the next sync writes them. A power cut before it finds the old bytes and
+    /// the old length. FreeBSD.
     RetryWorks,
     /// From then on every change is refused until the machine is started again. ext4 with
     /// `data=journal`.

@@ -19,6 +19,8 @@ pub(super) struct FileSpace {
     inode: Arc<Inode>,
     /// Whether pending records may survive at all.
     open: bool,
+    /// The only image there is, where nothing is pending.
+    settled: Option<FileImage>,
 }
 
 /// Which of the pending lengths are possible, by number of steps from the durable one; both ends
@@ -43,7 +45,16 @@ pub(super) struct Damage<'a> {
 
 impl FileSpace {
     pub(super) fn new(inode: Arc<Inode>, open: bool) -> Self {
-        FileSpace { inode, open }
+        let whole = inode.sizes.is_empty() && inode.pages.is_empty();
+        let settled = whole.then(|| FileImage {
+            content: inode.disk.clone(),
+            unreadable: Arc::new(inode.unreadable.clone()),
+        });
+        FileSpace {
+            inode,
+            open,
+            settled,
+        }
     }
 
     pub(super) fn inode(&self) -> &Inode {
@@ -130,12 +141,8 @@ impl FileSpace {
     /// The bytes that a settled choice leaves.
     pub(super) fn image(&self, choice: &FileChoice, damage: &Damage<'_>) -> FileImage {
         let inode = &self.inode;
-        let whole = inode.sizes.is_empty() && inode.pages.is_empty() && inode.disk_is_tidy();
-        if whole && damage.device.is_empty() {
-            return FileImage {
-                content: inode.disk.clone(),
-                unreadable: Arc::new(inode.unreadable.clone()),
-            };
+        if let Some(settled) = self.settled.as_ref().filter(|_| damage.device.is_empty()) {
+            return settled.clone();
         }
         let mut content = (*inode.disk).clone();
         for step in &inode.sizes[..choice.size as usize] {

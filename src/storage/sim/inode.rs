@@ -66,6 +66,13 @@ pub(super) struct Version {
     pub(super) page: Option<Page>,
 }
 
+/// What is to be written again: pages, each with the number of its last record, and the length.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Retry {
+    pub(super) pages: BTreeMap<u64, u64>,
+    pub(super) length: bool,
+}
+
 #[derive(Clone, Debug, Default)]
 pub(super) struct Inode {
     pub(super) live: Arc<Content>,
@@ -73,6 +80,9 @@ pub(super) struct Inode {
     pub(super) sizes: Vec<SizeStep>,
     pub(super) pages: BTreeMap<u64, Vec<Version>>,
     pub(super) unsaved: BTreeSet<u64>,
+    /// What a failed sync did not write and the next one will, where that is how the file system
+    /// works. Until then it cannot survive a power cut.
+    pub(super) retry: Retry,
     /// Sectors of the device that cannot be read until they are written again.
     pub(super) unreadable: BTreeSet<u64>,
     /// What the disk had before the last commit of a page; kept only where a device may take a page
@@ -95,7 +105,8 @@ impl Inode {
     }
 
     pub(super) fn is_dirty(&self) -> bool {
-        !self.sizes.is_empty() || !self.pages.is_empty()
+        let retry = self.retry.length || !self.retry.pages.is_empty();
+        retry || !self.sizes.is_empty() || !self.pages.is_empty()
     }
 
     /// Writes `bytes` at `offset`: a new version of every page it touches, and every page-aligned
@@ -115,6 +126,7 @@ impl Inode {
             let versions = self.pages.entry(index).or_default();
             versions.push(Version { record, page });
             self.unsaved.remove(&index);
+            self.retry.pages.remove(&index);
             at += part.len() as u64;
             rest = behind;
             if at > self.live.len() {
@@ -139,7 +151,9 @@ impl Inode {
         let live = Arc::make_mut(&mut self.live);
         if shrinks {
             live.cut(len);
-            self.unsaved.split_off(&len.div_ceil(PAGE_SIZE));
+            let behind = len.div_ceil(PAGE_SIZE);
+            self.unsaved.split_off(&behind);
+            self.retry.pages.split_off(&behind);
         }
         live.set_len(len);
         self.sizes.push(SizeStep {
@@ -153,13 +167,16 @@ impl Inode {
     /// Makes everything durable: what a sync that works does.
     pub(super) fn commit_all(&mut self) {
         self.commit_sizes(self.sizes.len());
-        let written: Vec<u64> = self.pages.keys().copied().collect();
-        for index in written {
+        let retry = std::mem::take(&mut self.retry);
+        if retry.length {
+            Arc::make_mut(&mut self.disk).set_len(self.live.len());
+        }
+        let pages = std::mem::take(&mut self.pages).into_keys();
+        for index in pages.chain(retry.pages.into_keys()) {
             let page = self.live.page(index).cloned();
             self.commit_page(index, page);
             self.reach(index);
         }
-        self.pages.clear();
     }
 
     /// Commits the first `count` pending lengths, and with each shrink the cut that it makes.
@@ -204,16 +221,50 @@ impl Inode {
     /// written after a pending shrink.
     pub(super) fn write_back_page(&mut self, index: u64) -> bool {
         let first_shrink = self.first_shrink();
-        let Some(last) = self.pages.get(&index).and_then(|versions| versions.last()) else {
-            return false;
+        let versions = self.pages.get(&index);
+        let Some(last) = versions.and_then(|versions| versions.last()) else {
+            return self.write_back_retry(index);
         };
         if last.record > first_shrink {
             return false;
         }
-        let page = last.page.clone();
+        let (record, page) = (last.record, last.page.clone());
         self.pages.remove(&index);
         self.commit_page(index, page);
+        self.expect_length_of(index, record);
         true
+    }
+
+    /// A page that writeback puts behind a lost length has its length pending: the next sync finds
+    /// nothing dirty there and must commit it all the same.
+    fn expect_length_of(&mut self, index: u64, record: u64) {
+        let end = (index + 1).saturating_mul(PAGE_SIZE).min(self.live.len());
+        if end > self.last_len() && end > index * PAGE_SIZE {
+            self.sizes.push(SizeStep {
+                record,
+                len: end,
+                cause: SizeCause::Write,
+                shrinks: false,
+            });
+        }
+    }
+
+    /// The length that the disk has once everything pending is there.
+    pub(super) fn last_len(&self) -> u64 {
+        let last = self.sizes.last();
+        last.map_or(self.disk.len(), |step| step.len)
+    }
+
+    /// Background writeback of a page that a failed sync left to be written again.
+    fn write_back_retry(&mut self, index: u64) -> bool {
+        let record = self.retry.pages.get(&index).copied();
+        let there = record.is_some_and(|record| record < self.first_shrink());
+        if there {
+            self.retry.pages.remove(&index);
+            let page = self.live.page(index).cloned();
+            self.commit_page(index, page);
+        }
+        there
     }
 
     /// Background writeback of the oldest pending length, if a write caused it.

@@ -160,7 +160,7 @@ impl Machine {
         let nth = &mut self.calls_by_op[op as usize];
         *nth += 1;
         let nth = *nth;
-        if self.recorded.is_some() {
+        if self.recorded.is_some() && op.changes_something() {
             self.record(number, Moment::Before, op, None);
         }
         let crash = self.crash_at.filter(|point| point.call == number);

@@ -51,6 +51,7 @@ mod failed_sync;
 mod fault;
 mod file_calls;
 mod file_space;
+mod fingerprint;
 mod image;
 mod images;
 mod inode;

@@ -73,8 +73,23 @@ impl SimDisk {
         })
     }
 
-    /// Kills the process, at the crash point if one was reached, and starts the next one. The live
-    /// view goes on; what was pending stays pending.
+    /// What [`crash`](Self::crash) would answer between two calls, without letting the process die.
+    #[must_use]
+    pub fn crash_between_calls(&self) -> Crash {
+        let machine = enter(&self.machine);
+        Crash {
+            point: CrashPoint {
+                call: machine.calls,
+                moment: Moment::After,
+            },
+            op: None,
+            before: machine.disk.clone(),
+            inside: None,
+        }
+    }
+
+    /// Kills the process, at the crash point if one was reached, and starts the next one. The live view goes on; what was
+    /// pending stays pending.
     pub fn kill(&self, progress: Progress) {
         let disk = self.crash().kill(progress);
         enter(&self.machine).start_process(disk);
@@ -117,12 +132,13 @@ impl SimDisk {
         }
     }
 
-    /// Whether to keep the state before and inside every call from now on.
+    /// Whether to keep the state before and inside every call that changes something, from now on.
     pub fn record_crash_points(&self, on: bool) {
         enter(&self.machine).recorded = on.then(Vec::new);
     }
 
-    /// The states that were kept: `Before` each call, and `Inside` each one that changes something.
+    /// The states that were kept: `Before` and `Inside` each call that changes something. Before and inside any other call the
+    /// disk is as it was before the next of these.
     #[must_use]
     pub fn take_crash_points(&self) -> Vec<Crash> {
         let mut machine = enter(&self.machine);

@@ -1,0 +1,27 @@
+//! How far an exploration goes.
+
+use crate::faults::Between;
+
+/// How far an exploration goes.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// How many crashes in a row: 1 crashes the workload, 2 crashes the recovery after that too.
+    pub depth: u32,
+    /// How many images of one power cut are judged at most. Where there are more, corners and seeded samples stand for them.
+    pub cap: u64,
+    /// Where samples come from.
+    pub seed: u64,
+    /// What stands between the program under test and the disk: a planted bug, say.
+    pub between: Between,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            depth: 2,
+            cap: 256,
+            seed: 0,
+            between: Between::default(),
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! How the search came to a disk: the crashes on the way, as a script that replays it.
+
+use beaver::storage::sim::{Choice, CrashPoint, Moment, Progress};
+
+use crate::oracle::judge::Finding;
+use crate::scenario::{CrashKind, PlannedCrash, Script, Step};
+
+/// Something that must not be, and the way to it.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// What is wrong. Invariant 0 is a panic.
+    pub finding: Finding,
+    /// The workload, and the crashes that lead there.
+    pub script: Script,
+}
+
+/// One step of the way, as it goes into a script.
+#[derive(Clone, Debug)]
+pub(super) enum Leg {
+    /// A crash at a storage call.
+    InCall(PlannedCrash),
+    /// A step between two calls.
+    Step(Step),
+}
+
+/// What is wrong, and the legs that lead there, the last one first.
+#[derive(Debug)]
+pub(super) struct Wrong {
+    pub(super) finding: Finding,
+    pub(super) legs: Vec<Leg>,
+}
+
+impl Wrong {
+    pub(super) fn new(finding: Finding) -> Self {
+        Wrong {
+            finding,
+            legs: Vec::new(),
+        }
+    }
+
+    /// The failure of a workload whose first `steps` were given when it first crashed.
+    pub(super) fn after(self, steps: &[Step]) -> Failure {
+        let mut script = Script {
+            steps: steps.to_vec(),
+            ..Script::default()
+        };
+        for leg in self.legs.into_iter().rev() {
+            match leg {
+                Leg::InCall(crash) => script.crashes.push(crash),
+                Leg::Step(step) => script.steps.push(step),
+            }
+        }
+        Failure {
+            finding: self.finding,
+            script,
+        }
+    }
+}
+
+/// The leg of a process that was killed at `at`, counted over the whole run.
+pub(super) fn killed(at: CrashPoint, progress: Progress) -> Leg {
+    match at.moment {
+        Moment::After => Leg::Step(Step::Kill),
+        _ => Leg::InCall(PlannedCrash {
+            at,
+            kind: CrashKind::Kill,
+            progress: Some(progress),
+            image: None,
+        }),
+    }
+}
+
+/// The leg of a power cut at `at`, counted over the whole run.
+pub(super) fn power_cut(at: CrashPoint, image: Choice) -> Leg {
+    let image = Some(image);
+    match at.moment {
+        Moment::After => Leg::Step(Step::PowerCut { image }),
+        _ => Leg::InCall(PlannedCrash {
+            at,
+            kind: CrashKind::PowerCut,
+            progress: None,
+            image,
+        }),
+    }
+}

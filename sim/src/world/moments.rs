@@ -1,0 +1,142 @@
+//! The moments of a run at which its process could have died: for each the disk, and what the client believed then.
+//!
+//! The run itself goes on undisturbed. Whoever explores it takes the moments afterwards and lets the process die at each.
+
+use std::sync::Arc;
+
+use beaver::storage::sim::Crash;
+
+use crate::faults::Between;
+use crate::oracle::history::History;
+use crate::oracle::model::Record;
+
+use super::{Stop, World};
+
+/// A moment at which the process could have died.
+#[derive(Clone, Debug)]
+pub(crate) struct Moment {
+    /// The disk, and the storage call that was under way.
+    pub(crate) crash: Crash,
+    /// What the client believed.
+    pub(crate) belief: Arc<History>,
+    /// How many steps of the workload had begun.
+    pub(crate) step: u64,
+    /// The time, in milliseconds.
+    pub(crate) now_ms: u64,
+}
+
+/// What the client believes from one storage call on.
+#[derive(Debug)]
+struct Belief {
+    first_call: u64,
+    history: Arc<History>,
+    step: u64,
+    now_ms: u64,
+    /// The disk between two calls, if nothing was under way.
+    idle: Option<Crash>,
+}
+
+/// The beliefs that no moment was made of yet.
+#[derive(Debug)]
+pub(crate) struct Beliefs(Vec<Belief>);
+
+impl World<'_> {
+    /// Keeps the moments from now on. Before the store was opened for the first time nothing is believed.
+    pub(crate) fn keep_moments(&mut self) {
+        self.faults.disk().record_crash_points(true);
+        self.beliefs = Some(Beliefs(Vec::new()));
+        self.believe_settled();
+    }
+
+    /// The moments since the last time.
+    pub(crate) fn take_moments(&mut self) -> Vec<Moment> {
+        let crashes = self.faults.disk().take_crash_points();
+        let Some(Beliefs(beliefs)) = &mut self.beliefs else {
+            return Vec::new();
+        };
+        let moment = |belief: &Belief, crash: Crash| Moment {
+            crash,
+            belief: Arc::clone(&belief.history),
+            step: belief.step,
+            now_ms: belief.now_ms,
+        };
+        let mut moments = Vec::new();
+        let mut crashes = crashes.into_iter().peekable();
+        for (index, belief) in beliefs.iter().enumerate() {
+            let next = beliefs
+                .get(index + 1)
+                .map_or(u64::MAX, |next| next.first_call);
+            moments.extend(belief.idle.clone().map(|crash| moment(belief, crash)));
+            while let Some(crash) = crashes.next_if(|crash| crash.point().call < next) {
+                moments.push(moment(belief, crash));
+            }
+        }
+        beliefs.drain(..beliefs.len().saturating_sub(1));
+        if let Some(last) = beliefs.last_mut() {
+            last.idle = None;
+        }
+        moments
+    }
+
+    /// From now on it is unknown whether `records` took effect, until something is believed again.
+    pub(super) fn believe_doubtful<'r>(
+        &mut self,
+        records: impl IntoIterator<Item = &'r Vec<Record>>,
+    ) {
+        if self.beliefs.is_some() {
+            let mut history = self.history.clone();
+            for group in records {
+                history.doubt(group.clone());
+            }
+            self.believe(history, None);
+        }
+    }
+
+    /// From now on the history so far is believed.
+    pub(super) fn believe_settled(&mut self) {
+        if self.beliefs.is_some() {
+            let idle = self.faults.disk().crash_between_calls();
+            self.believe(self.history.clone(), Some(idle));
+        }
+    }
+
+    fn believe(&mut self, history: History, idle: Option<Crash>) {
+        let belief = Belief {
+            first_call: self.faults.disk().calls() + 1,
+            history: Arc::new(history),
+            step: self.seen.counts.commands,
+            now_ms: self.now_ms(),
+            idle,
+        };
+        if let Some(Beliefs(beliefs)) = &mut self.beliefs {
+            beliefs.push(belief);
+        }
+    }
+
+    /// Puts something between the program under test and its disk.
+    pub(crate) fn put_between(&mut self, between: Between) {
+        self.faults.put_between(between);
+    }
+
+    /// Opens the store for the first time.
+    ///
+    /// # Errors
+    /// Why the run ended.
+    pub(crate) fn begin_run(&mut self) -> Result<(), Stop> {
+        self.start()
+    }
+
+    /// Carries out the next command; `false` if there is none.
+    ///
+    /// # Errors
+    /// Why the run ended.
+    pub(crate) fn next_command(&mut self) -> Result<bool, Stop> {
+        let Some(step) = self.next_step() else {
+            return Ok(false);
+        };
+        self.clock.advance(1);
+        self.step(step)?;
+        self.check_budget()?;
+        Ok(true)
+    }
+}

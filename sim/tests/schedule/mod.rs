@@ -1,0 +1,196 @@
+//! Histories written out: commands, and what goes wrong at which of the storage calls that they
+//! make.
+//!
+//! A storage call is named by what it does ("the second sync of the first segment"), not by its
+//! number: the number is looked up in the trace of the history so far, with the same storage in
+//! between.
+
+use beaver::storage::sim::{self, CrashPoint, Moment};
+use beaver_sim::faults::Between;
+use beaver_sim::result::{Outcome, RunResult};
+use beaver_sim::run::{Keep, run_seed_behind};
+use beaver_sim::scenario::{
+    CrashKind, Effect, FaultKind, Job, PlannedCrash, PlannedFault, Profile, Scenario, Script, Step,
+};
+
+/// A history in the making.
+#[derive(Clone)]
+pub(crate) struct Schedule {
+    steps: Vec<Step>,
+    profile: Profile,
+    wrong: Vec<Wrong>,
+}
+
+/// What goes wrong at one call.
+#[derive(Clone)]
+struct Wrong {
+    call: &'static str,
+    nth: usize,
+    what: What,
+}
+
+#[derive(Clone)]
+enum What {
+    Fault(FaultKind, Effect),
+    Crash(Moment, CrashKind, sim::Choice),
+}
+
+impl Schedule {
+    pub(crate) fn of(steps: impl IntoIterator<Item = Step>) -> Self {
+        Schedule {
+            steps: steps.into_iter().collect(),
+            profile: Profile::Posix,
+            wrong: Vec::new(),
+        }
+    }
+
+    /// The `nth` call (from 1) that reads `call` in the trace, `"sync_data wal-0000000001"`, fails.
+    pub(crate) fn fault(
+        mut self,
+        call: &'static str,
+        nth: usize,
+        kind: FaultKind,
+        fault: sim::Fault,
+    ) -> Self {
+        let what = What::Fault(kind, Effect::Call(fault));
+        self.wrong.push(Wrong { call, nth, what });
+        self
+    }
+
+    /// Something happens just before that call.
+    pub(crate) fn event(
+        mut self,
+        call: &'static str,
+        nth: usize,
+        kind: FaultKind,
+        event: sim::Event,
+    ) -> Self {
+        let what = What::Fault(kind, Effect::Event(event));
+        self.wrong.push(Wrong { call, nth, what });
+        self
+    }
+
+    /// The process is killed at that call.
+    pub(crate) fn kill(mut self, moment: Moment, call: &'static str, nth: usize) -> Self {
+        let what = What::Crash(moment, CrashKind::Kill, sim::Choice::default());
+        self.wrong.push(Wrong { call, nth, what });
+        self
+    }
+
+    /// Runs it and says how it ended.
+    pub(crate) fn run(&self, between: &Between) -> RunResult {
+        let mut scenario: Scenario = serde_json::from_str(r#"{"claim": "c"}"#).unwrap();
+        scenario.profile = self.profile;
+        let mut script = Script {
+            steps: self.steps.clone(),
+            ..Script::default()
+        };
+        for wrong in &self.wrong {
+            scenario.script = Some(script.clone());
+            let so_far = run(between, &scenario);
+            let number = find(&so_far.trace, wrong.call, wrong.nth);
+            match &wrong.what {
+                What::Fault(kind, effect) => script.faults.push(PlannedFault {
+                    call: number,
+                    kind: *kind,
+                    effect: effect.clone(),
+                }),
+                What::Crash(moment, kind, image) => script.crashes.push(PlannedCrash {
+                    at: CrashPoint {
+                        call: number,
+                        moment: *moment,
+                    },
+                    kind: *kind,
+                    progress: None,
+                    image: Some(image.clone()),
+                }),
+            }
+        }
+        scenario.script = Some(script);
+        run(between, &scenario)
+    }
+
+    /// Holds, with this in between.
+    pub(crate) fn check_holds(&self, between: &Between) {
+        let run = self.run(between);
+        assert_eq!(run.outcome, Outcome::Held, "{}", run.trace.join("\n"));
+    }
+
+    /// Violates `invariant`, with this in between.
+    pub(crate) fn check_violates(&self, invariant: u8, between: &Between) {
+        let run = self.run(between);
+        let trace = run.trace.join("\n");
+        match &run.outcome {
+            Outcome::Violated(violation) => {
+                assert_eq!(violation.invariant, invariant, "{violation:#?}\n{trace}");
+            }
+            other => panic!("invariant {invariant} should be violated: {other:?}\n{trace}"),
+        }
+    }
+}
+
+fn run(between: &Between, scenario: &Scenario) -> RunResult {
+    let keep = Keep {
+        script: false,
+        trace: true,
+    };
+    run_seed_behind(between, scenario, 0, keep)
+}
+
+/// The number of the `nth` storage call in `trace` that reads `call`.
+fn find(trace: &[String], call: &str, nth: usize) -> u64 {
+    let mut numbers = trace.iter().filter_map(|line| {
+        let (number, rest) = line.trim_start().split_once(' ')?;
+        rest.starts_with(call).then(|| number.parse().ok())?
+    });
+    let found = numbers.nth(nth - 1);
+    found.unwrap_or_else(|| panic!("no {call} number {nth} in\n{}", trace.join("\n")))
+}
+
+pub(crate) fn enqueue(id: &str) -> Step {
+    enqueue_with(id, "1".to_owned())
+}
+
+pub(crate) fn enqueue_with(id: &str, payload: String) -> Step {
+    Step::Enqueue {
+        jobs: vec![job(id, payload)],
+    }
+}
+
+pub(crate) fn job(id: &str, payload: String) -> Job {
+    Job {
+        id: id.to_owned(),
+        payload,
+        max_attempts: 2,
+        timeout_ms: 100,
+    }
+}
+
+pub(crate) fn power_cut() -> Step {
+    Step::PowerCut { image: None }
+}
+
+/// An enqueue of `id` whose line ends where a page of the file ends, after `before`.
+pub(crate) fn enqueue_to_page_end(before: &[Step], id: &str) -> Step {
+    let with = |payload: String| {
+        let mut steps = before.to_vec();
+        steps.push(enqueue_with(id, payload));
+        steps
+    };
+    let run = Schedule::of(with("\"\"".to_owned())).run(&Between::default());
+    let last_command = run
+        .trace
+        .iter()
+        .rposition(|line| line.starts_with("enqueue"));
+    let write = run.trace[last_command.unwrap()..].iter().find_map(|line| {
+        line.split_once(" write_at ")?
+            .1
+            .split(' ')
+            .nth(1)?
+            .split_once('+')
+    });
+    let (offset, len) = write.unwrap();
+    let end = offset.parse::<usize>().unwrap() + len.parse::<usize>().unwrap();
+    let padding = "x".repeat(end.next_multiple_of(4096) - end);
+    enqueue_with(id, format!("\"{padding}\""))
+}

@@ -1,0 +1,172 @@
+//! Whether two disks are the same, pending records included: what a search needs to remember where it has been.
+//!
+//! Two disks with equal fingerprints behave alike for ever: every read, every failure of a sync and every power cut leaves
+//! the same. The numbers of records and files do not count, only their order does.
+
+use std::collections::BTreeMap;
+
+use super::disk::Disk;
+use super::inode::{Inode, InodeId};
+use super::mixing::{hash128, mix128};
+use super::names::{Directory, NameChange};
+
+impl Disk {
+    /// Whether a power cut now leaves exactly what a reader sees: nothing is pending, and the cache shows what the disk has.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.dirty.is_empty()
+            && self.names.pending.is_empty()
+            && !self.read_only
+            && self.inodes.values().all(|inode| inode.is_settled())
+    }
+
+    /// A hash of everything that can make a difference later. Of a settled disk it is the hash of its
+    /// [image](Image::hash128).
+    #[must_use]
+    pub fn fingerprint(&self) -> u128 {
+        match self.is_settled() {
+            true => self.live().hash128(),
+            false => self.fingerprint_of_pending(),
+        }
+    }
+
+    fn fingerprint_of_pending(&self) -> u128 {
+        let mut hash = Hash(u128::from(self.read_only));
+        let mut places: BTreeMap<InodeId, u64> = BTreeMap::new();
+        for (place, id) in (0..).zip(self.inodes.keys()) {
+            places.insert(*id, place);
+        }
+        let mut records: Vec<u64> = self
+            .names
+            .pending
+            .iter()
+            .map(|entry| entry.record)
+            .collect();
+        for inode in self.inodes.values() {
+            records.extend(inode.sizes.iter().map(|step| step.record));
+            let versions = inode.pages.values().flatten();
+            records.extend(versions.map(|version| version.record));
+        }
+        records.sort_unstable();
+        let rank = |record: u64| records.partition_point(|other| *other < record) as u64;
+        for directory in [&self.names.live, &self.names.disk] {
+            hash.directory(directory, &places);
+        }
+        for entry in &self.names.pending {
+            hash.number(rank(entry.record) << 1 | u64::from(entry.durable));
+            hash.change(&entry.change, &places);
+        }
+        for inode in self.inodes.values() {
+            hash.inode(inode, &rank);
+        }
+        hash.0
+    }
+}
+
+impl Inode {
+    fn is_settled(&self) -> bool {
+        !self.is_dirty() && self.unsaved.is_empty() && self.live.hash() == self.disk.hash()
+    }
+}
+
+struct Hash(u128);
+
+impl Hash {
+    fn mix(&mut self, value: u128) {
+        self.0 = mix128(self.0, value);
+    }
+
+    fn number(&mut self, value: u64) {
+        self.mix(u128::from(value));
+    }
+
+    fn text(&mut self, text: &str) {
+        self.mix(hash128(text.as_bytes()));
+    }
+
+    fn directory(&mut self, directory: &Directory, places: &BTreeMap<InodeId, u64>) {
+        self.number(directory.len() as u64);
+        for (name, inode) in directory {
+            self.text(name);
+            self.number(places[inode]);
+        }
+    }
+
+    fn change(&mut self, change: &NameChange, places: &BTreeMap<InodeId, u64>) {
+        match change {
+            NameChange::Create { name, inode } => {
+                self.text(name);
+                self.number(places[inode]);
+            }
+            NameChange::Remove { name } => self.text(name),
+            NameChange::Rename { from, to, inode } => {
+                self.text(from);
+                self.text(to);
+                self.number(places[inode]);
+            }
+        }
+    }
+
+    fn inode(&mut self, inode: &Inode, rank: &impl Fn(u64) -> u64) {
+        self.mix(inode.live.hash());
+        self.mix(inode.disk.hash());
+        for step in &inode.sizes {
+            self.number(rank(step.record));
+            self.number(step.len);
+            self.number(step.cause as u64);
+        }
+        for (index, versions) in &inode.pages {
+            self.number(*index);
+            for version in versions {
+                self.number(rank(version.record));
+                self.mix(version.page.as_ref().map_or(0, |page| page.hash()));
+            }
+        }
+        let superseded = inode.superseded.iter().flatten();
+        for (index, page) in superseded {
+            self.number(*index);
+            self.mix(page.as_ref().map_or(0, |page| page.hash()));
+        }
+        let numbers = inode.unsaved.iter().chain(&inode.unreadable);
+        numbers.for_each(|number| self.number(*number));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::notation::History;
+    use super::super::profile::Profile;
+    use super::*;
+
+    fn fingerprint(history: &str) -> u128 {
+        let history = History::parse(history).unwrap();
+        history.run(Profile::Posix).unwrap().fingerprint()
+    }
+
+    #[test]
+    fn same_bytes_with_other_things_pending_are_another_disk() {
+        let synced = "create f; write f 0 A; sync f; sync_dir";
+        let histories = [
+            synced,
+            "create f; write f 0 A; sync f",
+            "create f; write f 0 A; sync_dir",
+            "create f; write f 0 B; write f 0 A; sync_dir",
+        ];
+        let all: std::collections::BTreeSet<u128> = histories
+            .iter()
+            .map(|history| fingerprint(history))
+            .collect();
+        assert_eq!(all.len(), histories.len());
+        assert_eq!(fingerprint(synced), fingerprint("f=A"));
+        let again = "create g; remove g; create f; write f 0 A; sync f; sync_dir";
+        assert_eq!(fingerprint(synced), fingerprint(again));
+    }
+
+    #[test]
+    fn settled_disk_has_the_fingerprint_of_its_image() {
+        let history = History::parse("f=A; create g; sync_dir").unwrap();
+        let disk = history.run(Profile::Posix).unwrap();
+        assert!(disk.is_settled());
+        assert_eq!(disk.fingerprint(), disk.live().hash128());
+    }
+}

@@ -1,0 +1,132 @@
+//! What an interrupted prune has left: files below the oldest snapshot that is to be kept.
+//!
+//! They go only if everything above them is known to be whole: each kept snapshot, and every segment
+//! that leads from one to the next. Otherwise something below might still be of use, so nothing goes.
+
+use std::convert::Infallible;
+
+use super::recovery::{RecoveryReport, into_error};
+use crate::directory;
+use crate::error::{Error, Result};
+use crate::names::{self, Listing};
+use crate::position::{Epoch, Position};
+use crate::snapshot;
+use crate::storage::{Access, Storage};
+use crate::wal::{RawEvent, Replay, ReplayError, Seal, Segment, chain};
+
+/// Files that nobody needs.
+#[derive(Debug, Default)]
+pub(super) struct Leftovers {
+    names: Vec<String>,
+    /// The verified older snapshots, newest first.
+    pub(super) fall_backs: Vec<Position>,
+}
+
+impl Leftovers {
+    /// What lies below the `keep_old` snapshots before `base` (at least one), if these are whole.
+    pub(super) fn find(
+        storage: &dyn Storage,
+        listing: &Listing,
+        base: Option<Position>,
+        keep_old: usize,
+        report: &mut RecoveryReport,
+    ) -> Self {
+        let Some(base) = base else {
+            return Leftovers::default();
+        };
+        let older = listing.snapshots.iter().rev().copied();
+        let older = older.filter(|epoch| *epoch < base.epoch);
+        let kept: Vec<Epoch> = older.take(keep_old.max(1)).collect();
+        let names = match kept.last() {
+            Some(oldest) if kept.len() >= keep_old => below(listing, *oldest),
+            _ => Vec::new(),
+        };
+        if names.is_empty() {
+            return Leftovers::default();
+        }
+        match verify_all(storage, listing, &kept, base) {
+            Ok(fall_backs) => Leftovers { names, fall_backs },
+            Err(error) => {
+                tracing::warn!(%error, "an older snapshot is not a fall-back; nothing is removed");
+                report.warnings.push(error);
+                Leftovers::default()
+            }
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+
+    /// Removes what is still there. An error does no harm: the next open tries again.
+    pub(super) fn remove(&self, storage: &dyn Storage, report: &mut RecoveryReport) {
+        for name in &self.names {
+            if report.removed_leftovers.contains(name) {
+                continue;
+            }
+            match directory::remove(storage, name) {
+                Ok(()) => report.removed_leftovers.push(name.clone()),
+                Err(error) => report.warnings.push(error),
+            }
+        }
+    }
+}
+
+/// Snapshots before the segments that lead to them, each oldest first.
+fn below(listing: &Listing, oldest: Epoch) -> Vec<String> {
+    let snapshots = listing.snapshots.iter().filter(|epoch| **epoch < oldest);
+    let segments = listing.segments.iter().filter(|epoch| **epoch <= oldest);
+    snapshots
+        .map(|epoch| names::snapshot(*epoch))
+        .chain(segments.map(|epoch| names::segment(*epoch)))
+        .collect()
+}
+
+/// Reads the snapshots of `kept`, newest first, and every segment up to `base`.
+fn verify_all(
+    storage: &dyn Storage,
+    listing: &Listing,
+    kept: &[Epoch],
+    base: Position,
+) -> Result<Vec<Position>> {
+    let mut newer = base;
+    let mut fall_backs = Vec::new();
+    for epoch in kept {
+        newer = verify_fall_back(storage, listing, *epoch, newer)?;
+        fall_backs.push(newer);
+    }
+    Ok(fall_backs)
+}
+
+/// Reads the snapshot of `older` and every segment between it and the snapshot at `newer`.
+fn verify_fall_back(
+    storage: &dyn Storage,
+    listing: &Listing,
+    older: Epoch,
+    newer: Position,
+) -> Result<Position> {
+    let position = match snapshot::read(storage, older)? {
+        Ok(snapshot) => snapshot.position,
+        Err(damaged) => return Err(damaged.error),
+    };
+    let upto = listing
+        .segments
+        .partition_point(|epoch| *epoch <= newer.epoch);
+    let bridge = chain(&listing.segments[..upto], Some(position))?;
+    let bridge = bridge
+        .iter()
+        .map(|epoch| Segment::open(storage, *epoch, Access::Read));
+    let mut replay = Replay::new(position, |_: &RawEvent<'_>| {
+        Ok::<(), ReplayError<Infallible>>(())
+    });
+    let tail = replay.strict(bridge, Seal::Known(Some(position)));
+    let tail = tail.map_err(into_error)?;
+    if tail.last == newer.seq && replay.report.torn_tail.is_none() {
+        return Ok(position);
+    }
+    let reason = format!("the segments after {position} do not lead to {newer}");
+    Err(Error::BrokenChain {
+        epoch: newer.epoch,
+        reason,
+    })
+}

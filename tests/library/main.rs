@@ -1,0 +1,19 @@
+//! What the library promises, claim by claim, through its public interface.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    reason = "a test that meets an error it does not expect has failed, and its files are small"
+)]
+
+mod support;
+
+mod checkpoint;
+mod format;
+mod snapshot;
+mod store_recovery;
+mod torn_tail;
+mod wal_append;
+mod wal_open;
+mod wal_replay;
+mod wal_rotate;

@@ -1,0 +1,127 @@
+//! Segments and snapshots made by hand, line by line, valid or not.
+
+use beaver::{ChecksumKind, Epoch, calculate_checksum};
+
+use super::{Memory, snapshot, wal};
+
+/// Ends `text` with its checksum and a newline.
+pub(crate) fn sealed(kind: ChecksumKind, epoch: u64, text: &str) -> String {
+    let open = format!("{text},\"crc\":\"00000000\"}}");
+    let crc = calculate_checksum(kind, Epoch(epoch), open.as_bytes()).unwrap();
+    format!("{text},\"crc\":\"{crc:08x}\"}}\n")
+}
+
+/// The lines of one segment.
+#[derive(Clone, Debug)]
+pub(crate) struct Lines {
+    epoch: u64,
+    pub(crate) bytes: Vec<u8>,
+    /// Where each line begins, the header too.
+    pub(crate) starts: Vec<usize>,
+}
+
+impl Lines {
+    /// A segment without a header.
+    pub(crate) fn headless(epoch: u64) -> Self {
+        Lines {
+            epoch,
+            bytes: Vec::new(),
+            starts: Vec::new(),
+        }
+    }
+
+    /// The first segment.
+    pub(crate) fn first() -> Self {
+        Lines::headless(1).line(ChecksumKind::Header, &header(1, "null"))
+    }
+
+    /// The segment after `epoch - 1`, which ended with `last_seq`.
+    pub(crate) fn after(epoch: u64, last_seq: u64) -> Self {
+        let prev = format!("{{\"epoch\":{},\"last_seq\":{last_seq}}}", epoch - 1);
+        Lines::headless(epoch).line(ChecksumKind::Header, &header(epoch, &prev))
+    }
+
+    /// Anything with a valid checksum.
+    pub(crate) fn line(self, kind: ChecksumKind, text: &str) -> Self {
+        let line = sealed(kind, self.epoch, text);
+        self.raw(line)
+    }
+
+    /// Anything.
+    pub(crate) fn raw(mut self, bytes: impl AsRef<[u8]>) -> Self {
+        self.starts.push(self.bytes.len());
+        self.bytes.extend_from_slice(bytes.as_ref());
+        self
+    }
+
+    /// An event of a batch, with its seq as its content.
+    pub(crate) fn event(self, seq: u64, batch: u64) -> Self {
+        self.any_event(seq, batch, false, &seq.to_string())
+    }
+
+    /// An event that the next one belongs to.
+    pub(crate) fn more(self, seq: u64, batch: u64) -> Self {
+        self.any_event(seq, batch, true, &seq.to_string())
+    }
+
+    pub(crate) fn any_event(self, seq: u64, batch: u64, more: bool, body: &str) -> Self {
+        let batch = if batch == seq {
+            String::new()
+        } else {
+            format!(",\"batch\":{batch}")
+        };
+        let more = if more { ",\"more\":true" } else { "" };
+        let text = format!("{{\"seq\":{seq}{batch}{more},\"event\":{body}");
+        self.line(ChecksumKind::Event, &text)
+    }
+
+    pub(crate) fn marker(self, synced: u64) -> Self {
+        self.line(ChecksumKind::Marker, &format!("{{\"synced\":{synced}"))
+    }
+
+    pub(crate) fn lost(self, from: u64, to: u64) -> Self {
+        self.line(ChecksumKind::Lost, &format!("{{\"lost\":[{from},{to}]"))
+    }
+
+    /// What was an event here is damaged: its first brace is gone.
+    pub(crate) fn damaged(self, seq: u64, batch: u64) -> Self {
+        let mut damaged = self.event(seq, batch);
+        let start = *damaged.starts.last().unwrap();
+        damaged.bytes[start] = b'#';
+        damaged
+    }
+
+    /// Puts the segment on a disk.
+    pub(crate) fn on(&self, disk: &Memory) {
+        disk.put(&wal(self.epoch), &self.bytes);
+    }
+
+    /// A disk with this segment.
+    pub(crate) fn disk(&self) -> Memory {
+        let disk = Memory::new();
+        self.on(&disk);
+        disk
+    }
+}
+
+fn header(epoch: u64, prev: &str) -> String {
+    format!("{{\"wal\":\"beaver\",\"version\":1,\"epoch\":{epoch},\"prev\":{prev},\"created_ms\":0")
+}
+
+/// Puts a snapshot of a tape on a disk.
+pub(crate) fn put_snapshot(disk: &Memory, epoch: u64, last_seq: u64, tape: &[&str]) {
+    let applied = format!("{{\"epoch\":{epoch},\"seq\":{last_seq}}}");
+    let state = format!("{{\"applied\":{applied},\"machine\":[{}]}}", tape.join(","));
+    disk.put(&snapshot(epoch), snapshot_document(epoch, last_seq, &state));
+}
+
+pub(crate) fn snapshot_document(epoch: u64, last_seq: u64, state: &str) -> String {
+    let head = format!(
+        "{{\"snapshot\":\"beaver\",\"version\":1,\"epoch\":{epoch},\"last_seq\":{last_seq}"
+    );
+    sealed(
+        ChecksumKind::Snapshot,
+        epoch,
+        &format!("{head},\"state\":{state}"),
+    )
+}

@@ -1,0 +1,282 @@
+//! Reading back: in order, whole appends, strict or lenient.
+
+use beaver::wal::{LogReader, Mode, ReplayError};
+use beaver::{Error, Position};
+
+use crate::support::*;
+
+/// A log of three segments with two, three and one events.
+fn three_segments() -> Memory {
+    let disk = log_of(1..=2);
+    let mut wal = open(&disk);
+    wal.rotate().unwrap();
+    append_group(&mut wal, 1..=3);
+    wal.rotate().unwrap();
+    append(&mut wal, 1..=1);
+    disk
+}
+
+const ALL: [&str; 6] = ["1:1=1", "1:2=2", "2:1=1", "2:2=2", "2:3=3", "3:1=1"];
+
+fn behind(disk: &Memory, after: Position) -> usize {
+    try_read(disk, after, Mode::Strict).unwrap().0.len()
+}
+
+#[test]
+fn events_come_in_order_with_their_positions() {
+    let disk = three_segments();
+    assert_eq!(read(&disk), ALL);
+    let (_, report) = try_read(&disk, Position::default(), Mode::Strict).unwrap();
+    assert_eq!(
+        (report.applied, report.first, report.last),
+        (6, Some(at(1, 1)), Some(at(3, 1)))
+    );
+}
+
+#[test]
+fn replay_begins_behind_any_position() {
+    let disk = three_segments();
+    for (after, count) in [
+        (at(1, 0), 6),
+        (at(1, 1), 5),
+        (at(1, 2), 4),
+        (at(1, 9), 4),
+        (at(2, 0), 4),
+        (at(2, 2), 2),
+        (at(3, 0), 1),
+        (at(3, 1), 0),
+        (at(9, 9), 0),
+    ] {
+        assert_eq!(behind(&disk, after), count, "{after}");
+        let (lenient, _) = try_read(&disk, after, Mode::Lenient).unwrap();
+        assert_eq!(lenient.len(), count, "{after}");
+    }
+}
+
+#[test]
+fn the_handlers_error_stops_and_comes_back_with_its_position() {
+    let disk = three_segments();
+    let reader = LogReader::<Line>::open(disk.storage()).unwrap();
+    for mode in [Mode::Strict, Mode::Lenient] {
+        let mut seen = 0;
+        let result = reader.replay(Position::default(), mode, |position, _| {
+            seen += 1;
+            if position == at(2, 2) {
+                Err("no")
+            } else {
+                Ok(())
+            }
+        });
+        let Err(ReplayError::Handler { position, error }) = result else {
+            panic!("the handler said no");
+        };
+        assert_eq!((position, error, seen), (at(2, 2), "no", 4));
+    }
+}
+
+#[test]
+fn segments_that_are_over_are_not_read() {
+    let disk = three_segments();
+    flip(&disk, WAL1, 800);
+    assert_eq!(behind(&disk, at(2, 0)), 4);
+    assert_eq!(
+        behind(&disk, at(1, 2)),
+        4,
+        "the next segment says that this was the last event"
+    );
+    try_read(&disk, at(1, 1), Mode::Strict).unwrap_err();
+}
+
+#[test]
+fn what_lies_between_the_position_and_the_log_is_missed() {
+    let disk = three_segments();
+    disk.lose(WAL1);
+    assert_eq!(behind(&disk, at(1, 2)), 4);
+    assert_eq!(
+        behind(&disk, Position::default()),
+        4,
+        "from the oldest that is there"
+    );
+    let error = try_read(&disk, at(1, 1), Mode::Strict).unwrap_err();
+    assert!(matches!(error, Error::BrokenChain { .. }), "{error}");
+    disk.lose(WAL2);
+    let error = try_read(&disk, at(1, 2), Mode::Strict).unwrap_err();
+    assert!(matches!(error, Error::BrokenChain { .. }), "{error}");
+}
+
+#[test]
+fn a_missing_segment_is_an_error_strictly_and_reported_leniently() {
+    let disk = three_segments();
+    disk.lose(WAL2);
+    assert!(matches!(
+        try_read(&disk, Position::default(), Mode::Strict),
+        Err(Error::BrokenChain { .. })
+    ));
+    let (seen, report) = read_leniently(&disk);
+    assert_eq!(seen, ["1:1=1", "1:2=2", "3:1=1"]);
+    assert_eq!(
+        (report.skipped[0].file.as_str(), report.skipped.len()),
+        (WAL2, 1)
+    );
+}
+
+#[test]
+fn an_empty_directory_has_no_events() {
+    let (seen, report) = try_read(&Memory::new(), Position::default(), Mode::Strict).unwrap();
+    assert_eq!((seen.len(), report), (0, Default::default()));
+}
+
+#[test]
+fn readers_take_no_lock_and_change_nothing() {
+    let disk = three_segments();
+    glue(&disk, &wal(3), "torn");
+    let _owner = disk.storage().lock().unwrap();
+    disk.take_calls();
+    read(&disk);
+    read_leniently(&disk);
+    assert_eq!(disk.take_changes(), [""; 0]);
+}
+
+#[test]
+fn lenient_replay_of_a_whole_log_is_strict_replay() {
+    let disk = three_segments();
+    let (seen, report) = read_leniently(&disk);
+    assert_eq!((seen, report.skipped.len()), (read(&disk), 0));
+}
+
+/// Lenient replay of one segment hands on these seqs, and says which ones it left out.
+fn check_lenient(log: &Lines, seqs: &[u64], skipped: &[(u64, Option<u64>)]) {
+    let (seen, report) = read_leniently(&log.disk());
+    let expected: Vec<_> = seqs.iter().map(|seq| format!("1:{seq}={seq}")).collect();
+    let left_out: Vec<_> = report
+        .skipped
+        .iter()
+        .map(|s| (s.from.0, s.to.map(|to| to.0)))
+        .collect();
+    assert_eq!((seen, left_out.as_slice()), (expected, skipped));
+}
+
+#[test]
+fn lenient_replay_leaves_out_what_is_damaged_and_goes_on() {
+    let log = Lines::first().event(1, 1).damaged(2, 2).event(3, 3);
+    check_lenient(&log, &[1, 3], &[(2, Some(2))]);
+    let log = Lines::first()
+        .damaged(1, 1)
+        .damaged(2, 2)
+        .event(3, 3)
+        .damaged(4, 4)
+        .marker(4)
+        .event(5, 5);
+    check_lenient(&log, &[3, 5], &[(1, Some(2)), (4, Some(4))]);
+}
+
+#[test]
+fn lenient_replay_leaves_out_an_append_with_a_damaged_member_whole() {
+    let log = Lines::first()
+        .event(1, 1)
+        .more(2, 2)
+        .damaged(3, 2)
+        .event(4, 2)
+        .event(5, 5);
+    check_lenient(&log, &[1, 5], &[(2, Some(4))]);
+    let log = Lines::first()
+        .event(1, 1)
+        .damaged(2, 2)
+        .more(3, 2)
+        .event(4, 2)
+        .event(5, 5);
+    check_lenient(&log, &[1, 5], &[(2, Some(4))]);
+    let log = Lines::first()
+        .event(1, 1)
+        .more(2, 2)
+        .more(3, 2)
+        .damaged(4, 2)
+        .event(5, 5);
+    check_lenient(&log, &[1, 5], &[(2, Some(4))]);
+}
+
+#[test]
+fn lenient_replay_leaves_out_nothing_for_damage_that_took_no_event() {
+    let line = |seq, batch| Lines::headless(1).event(seq, batch).bytes;
+    let log = Lines::first()
+        .event(1, 1)
+        .event(2, 1)
+        .raw(line(2, 1))
+        .event(3, 1)
+        .event(4, 4);
+    check_lenient(&log, &[1, 2, 3, 4], &[(3, Some(2))]);
+    let log = Lines::first()
+        .event(1, 1)
+        .event(2, 1)
+        .raw("\n")
+        .event(3, 1)
+        .event(4, 4);
+    check_lenient(&log, &[1, 2, 3, 4], &[(3, Some(2))]);
+    let log = Lines::first().event(1, 1).raw("junk\n").event(2, 2);
+    check_lenient(&log, &[1, 2], &[(2, Some(1))]);
+}
+
+#[test]
+fn lenient_replay_steps_over_a_damaged_header() {
+    let log = Lines::headless(1).raw("{\"wal\"\n").event(1, 1).event(2, 2);
+    check_lenient(&log, &[1, 2], &[(1, Some(0))]);
+}
+
+#[test]
+fn lenient_replay_says_when_nothing_tells_how_much_is_missing() {
+    let disk = Lines::first().event(1, 1).disk();
+    glue(&disk, WAL1, "junk");
+    Lines::headless(2).raw("junk").on(&disk);
+    let (seen, report) = read_leniently(&disk);
+    assert_eq!(seen, ["1:1=1"]);
+    let left_out: Vec<_> = report
+        .skipped
+        .iter()
+        .map(|s| (s.file.as_str(), s.to))
+        .collect();
+    assert_eq!(left_out, [(WAL1, None), (WAL2, None)]);
+}
+
+#[test]
+fn lenient_replay_reports_what_the_next_header_says_is_missing() {
+    let disk = Lines::first().event(1, 1).disk();
+    Lines::after(2, 3).event(1, 1).on(&disk);
+    let (seen, report) = read_leniently(&disk);
+    assert_eq!(seen, ["1:1=1", "2:1=1"]);
+    assert_eq!(
+        (report.skipped[0].from.0, report.skipped[0].to.unwrap().0),
+        (2, 3)
+    );
+}
+
+#[test]
+fn an_unfinished_end_is_the_same_in_both_modes() {
+    for log in [
+        Lines::first().event(1, 1).raw("torn"),
+        Lines::first().event(1, 1).more(2, 2),
+        Lines::first().event(1, 1).more(2, 2).raw("torn\n\n"),
+        Lines::first().event(1, 1).raw("\0\0torn\0\0"),
+    ] {
+        let (seen, lenient) = read_leniently(&log.disk());
+        let (_, strict) = try_read(&log.disk(), Position::default(), Mode::Strict).unwrap();
+        assert_eq!(
+            (seen, lenient.torn_tail),
+            (numbered(1..=1), strict.torn_tail)
+        );
+    }
+}
+
+#[test]
+fn replaying_twice_shows_the_same() {
+    let disk = three_segments();
+    let wal = open(&disk);
+    let mut runs = [Vec::new(), Vec::new()];
+    for run in &mut runs {
+        wal.replay(Position::default(), Mode::Strict, |position, line| {
+            run.push((position, line));
+            Ok::<(), ()>(())
+        })
+        .unwrap();
+    }
+    assert_eq!(runs[0], runs[1]);
+}
