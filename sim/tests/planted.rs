@@ -1,6 +1,8 @@
 //! The explorer is judged: bugs that are planted between the library and its disk are found, and
 //! without them nothing is.
 
+#![expect(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
+
 use std::collections::BTreeSet;
 use std::io;
 use std::num::NonZeroUsize;
