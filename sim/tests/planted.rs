@@ -1,7 +1,10 @@
 //! The explorer is judged: bugs that are planted between the library and its disk are found, and
 //! without them nothing is.
 
-#![expect(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test ends where something unexpected happens, in the functions that it calls too"
+)]
 
 use std::collections::BTreeSet;
 use std::io;
