@@ -142,7 +142,7 @@ fn join_all<T>(threads: Vec<thread::JoinHandle<T>>) -> Vec<T> {
 
 #[test]
 fn every_append_is_answered_and_there() {
-    for options in [queue(1, 0), queue(2, 10), queue(100, 10)] {
+    for options in [queue(1, 0), queue(2, 10), queue(100, 10), queue(100, 0)] {
         explore(move || {
             let storage = memory();
             let writer = writer(&storage, options);

@@ -17,7 +17,7 @@ use std::thread;
 
 use beaver::storage::DiskStorage;
 use beaver::storage::sim::{Disk, Op, Profile, SimDisk, SimOptions};
-use beaver::wal::{Mode, Outcome, PendingAppend, QueueOptions};
+use beaver::wal::{Group, Mode, Outcome, PendingAppend, QueueOptions};
 use beaver::{
     BatchWriter, Command, CommandError, ControllerOptions, Error, JobId, JobSpec, JobStatus,
     ManualClock, Payload, Position, SharedController, SharedStore, Storage, Store, StoreOptions,
@@ -187,8 +187,6 @@ fn note(caller: u32, n: u32) -> Note {
     Note { caller, n }
 }
 
-const ONE_A_BATCH: usize = 1;
-
 fn batches_of(max_batch_events: usize) -> QueueOptions {
     QueueOptions {
         max_batch_events,
@@ -294,12 +292,20 @@ fn an_append_nobody_waits_for_is_written_when_its_time_has_come() {
 
 #[test]
 fn an_append_is_not_held_up_by_earlier_ones_that_nobody_waits_for() {
+    // One event leaves room in a batch, two more do not fit: the first batch is never full.
+    let options = QueueOptions {
+        max_batch_bytes: 2 * Group::encode(&[note(0, 0)]).unwrap().max_encoded_len(),
+        flush_interval_ms: u64::MAX,
+        ..QueueOptions::default()
+    };
     let storage = memory();
-    let writer = writer(&storage, batches_of(ONE_A_BATCH));
+    let writer = writer(&storage, options);
     for n in 0..20 {
-        drop(writer.submit(&[note(0, n)]).unwrap());
+        drop(writer.submit(&[note(0, 3 * n)]).unwrap());
+        let both = [note(0, 3 * n + 1), note(0, 3 * n + 2)];
+        let position = writer.append(&both).unwrap();
+        assert_eq!(position, Position::new(1, u64::from(3 * n + 3)));
     }
-    assert_eq!(writer.append(&[note(0, 20)]).unwrap(), Position::new(1, 21));
 }
 
 #[test]

@@ -6,22 +6,25 @@
 mod alphabet;
 mod examine;
 mod options;
+mod parallel;
 mod prefixes;
 mod search;
+mod starts;
 mod tally;
 mod trail;
+mod work;
 
 pub use options::Options;
+pub use starts::Start;
 pub use tally::Tally;
 pub use trail::Failure;
 
-use beaver::storage::sim::TraceMode;
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::oracle::judge::Finding;
-use crate::scenario::{Scenario, Script, Step};
-use crate::world::{Moment, Stop, World};
+use crate::scenario::Scenario;
 
-use search::Search;
+use work::{Yield, explore_last, stretches};
 
 /// What an exploration found.
 #[derive(Clone, Debug, Default)]
@@ -30,121 +33,76 @@ pub struct Explored {
     pub tally: Tally,
     /// What was wrong, in the order of the workloads.
     pub failures: Vec<Failure>,
+    /// A hash over every disk that was judged, in order.
+    pub hash: u64,
+    /// Whether it was stopped before its end.
+    pub cancelled: bool,
 }
 
-impl Explored {
-    fn add(&mut self, other: Explored) {
-        self.tally += other.tally;
-        self.failures.extend(other.failures);
-    }
+/// How an exploration runs; its result does not depend on this.
+#[derive(Clone, Copy)]
+pub struct Running<'r> {
+    /// How many threads work on it.
+    pub jobs: NonZeroUsize,
+    /// Is told how many units of work are done, and how many there are.
+    pub progress: &'r (dyn Fn(u64, u64) + Sync),
+    /// When it is set no further unit begins.
+    pub cancel: &'r AtomicBool,
 }
 
 /// Explores the run of one seed of a scenario: its commands and faults, without the crashes that it draws itself.
 #[must_use]
-pub fn explore_seed(scenario: &Scenario, seed: u64, options: &Options) -> Explored {
+pub fn explore_seed(
+    scenario: &Scenario,
+    seed: u64,
+    options: &Options,
+    running: Running<'_>,
+) -> Explored {
     let scenario = undisturbed(scenario);
-    let mut world = World::new(&scenario, seed, TraceMode::Off);
-    world.put_between(options.between.clone());
-    let mut explored = Explored::default();
-    world.keep_moments();
-    let mut running = world.begin_run().map(|()| true);
-    loop {
-        let steps = world.script().steps;
-        explored.add(explore_moments(
-            &scenario,
-            &world.take_moments(),
-            &steps,
-            options,
-        ));
-        running = match running {
-            Ok(true) => world.next_command(),
-            Ok(false) => break,
-            Err(stop) => {
-                explored.failures.push(stopped(stop, &world));
-                break;
-            }
-        };
-    }
-    explored.tally.workloads = 1;
-    explored.tally.commands = world.seen().counts.commands;
-    explored.tally.storage_calls += world.disk().calls();
-    explored
+    let (stretches, run) = stretches(&scenario, seed, options);
+    explore(&stretches, run, running, |stretch| {
+        stretch.explore(&scenario, options)
+    })
 }
 
-/// Explores every sequence of up to `ops` commands of the alphabet, from an empty store and from a prepared one.
+/// Explores every sequence of up to `ops` commands of the alphabet from `start`.
 #[must_use]
-pub fn explore_small(scenario: &Scenario, ops: usize, options: &Options) -> Explored {
-    let mut explored = Explored::default();
-    for sequence in alphabet::sequences(ops) {
-        explored.add(explore_last(scenario, &sequence, options));
-    }
-    explored
-}
-
-/// Explores the last step of a sequence: what comes before it is explored as a sequence of its own.
-fn explore_last(scenario: &Scenario, sequence: &[Step], options: &Options) -> Explored {
+pub fn explore_small(
+    scenario: &Scenario,
+    start: Start,
+    ops: usize,
+    options: &Options,
+    running: Running<'_>,
+) -> Explored {
     let scenario = Scenario {
-        script: Some(Script {
-            steps: sequence.to_vec(),
-            ..Script::default()
-        }),
+        log: start.log(),
         ..undisturbed(scenario)
     };
-    let mut world = World::new(&scenario, 0, TraceMode::Off);
-    world.put_between(options.between.clone());
-    let mut explored = Explored::default();
-    let run = run_to_last(&mut world, sequence.len());
-    let calls = match run {
-        Ok(calls) => calls,
-        Err(stop) => {
-            explored.failures.push(stopped(stop, &world));
-            return explored;
-        }
-    };
-    explored.add(explore_moments(
-        &scenario,
-        &world.take_moments(),
-        sequence,
-        options,
-    ));
-    explored.tally.workloads = 1;
-    explored.tally.commands = 1;
-    explored.tally.storage_calls += world.disk().calls() - calls;
-    explored
+    let (first, model) = start.steps(&scenario);
+    let words = alphabet::words(ops);
+    explore(&words, Yield::default(), running, |word| {
+        let mut steps = first.clone();
+        steps.extend(alphabet::spell(word, model.clone()));
+        explore_last(&scenario, steps, options)
+    })
 }
 
-/// Runs a sequence and keeps the moments of its last step. Answers with the number of calls before it.
-fn run_to_last(world: &mut World<'_>, steps: usize) -> Result<u64, Stop> {
-    if steps == 0 {
-        world.keep_moments();
-        world.begin_run()?;
-        return Ok(0);
-    }
-    world.begin_run()?;
-    for _ in 1..steps {
-        world.next_command()?;
-    }
-    let calls = world.disk().calls();
-    world.keep_moments();
-    let _ = world.take_moments();
-    world.next_command()?;
-    Ok(calls)
-}
-
-fn explore_moments(
-    scenario: &Scenario,
-    moments: &[Moment],
-    steps: &[Step],
-    options: &Options,
+fn explore<T: Sync>(
+    units: &[T],
+    mut sum: Yield,
+    running: Running<'_>,
+    explore: impl Fn(&T) -> Yield + Sync,
 ) -> Explored {
-    let mut search = Search::new(&scenario.log, scenario.profile.of_disk(), options);
-    for moment in moments {
-        search.moment(moment);
-    }
-    let failures = search.wrong.into_iter().map(|wrong| wrong.after(steps));
+    let all = units.len() as u64;
+    let progress = |done| (running.progress)(done, all);
+    let yields = parallel::in_order(units, running.jobs, &progress, running.cancel, explore);
+    let cancelled = running.cancel.load(Ordering::Relaxed) && yields.len() < units.len();
+    yields.into_iter().for_each(|part| sum.add(part));
     Explored {
-        failures: failures.collect(),
-        tally: search.tally,
+        tally: sum.tally,
+        failures: sum.failures,
+        hash: sum.hash,
+        cancelled,
     }
 }
 
@@ -157,15 +115,4 @@ fn undisturbed(scenario: &Scenario) -> Scenario {
     scenario.crashes.images = 0;
     scenario.faults.retain(|rate| !rate.kind.damages());
     scenario
-}
-
-fn stopped(stop: Stop, world: &World<'_>) -> Failure {
-    let finding = match stop {
-        Stop::Wrong(finding) | Stop::Exhausted(finding) => finding,
-        Stop::Panicked(message) => Finding::new(0, "no panic", message),
-    };
-    Failure {
-        finding,
-        script: world.script(),
-    }
 }

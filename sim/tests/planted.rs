@@ -1,11 +1,14 @@
 //! The explorer is judged: bugs that are planted between the library and its disk are found, and
 //! without them nothing is.
 
+use std::collections::BTreeSet;
 use std::io;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use beaver::storage::{Access, Storage, StorageFile, StorageLock};
-use beaver_sim::explore::{Options, explore_small};
+use beaver_sim::explore::{Options, Running, Start, explore_small};
 use beaver_sim::faults::Between;
 use beaver_sim::scenario::Scenario;
 
@@ -108,13 +111,20 @@ fn check_small(ops: usize, left_out: LeftOut) -> Vec<u8> {
         between,
         ..Options::default()
     };
-    let explored = explore_small(&scenario, ops, &options);
-    for failure in explored.failures.iter().take(2) {
-        println!("{failure:?}");
+    let running = Running {
+        jobs: NonZeroUsize::MIN,
+        progress: &|_, _| {},
+        cancel: &AtomicBool::new(false),
+    };
+    let mut found = BTreeSet::new();
+    for start in Start::ALL {
+        let explored = explore_small(&scenario, start, ops, &options, running);
+        for failure in explored.failures.iter().take(2) {
+            println!("{start:?} {failure:?}");
+        }
+        let failures = explored.failures.iter();
+        found.extend(failures.map(|failure| failure.finding.invariant));
     }
-    let failures = explored.failures.iter();
-    let found: std::collections::BTreeSet<u8> =
-        failures.map(|failure| failure.finding.invariant).collect();
     found.into_iter().collect()
 }
 

@@ -4,9 +4,9 @@ use crate::directory;
 use crate::error::{Error, Result};
 use crate::names;
 use crate::position::Epoch;
-use crate::storage::{Access, Storage, StorageFile, StorageLock};
+use crate::snapshot;
+use crate::storage::{Storage, StorageFile, StorageLock};
 use crate::temporary::write_all;
-use crate::wal::window::{Reads, Window};
 
 /// How many bytes are gathered before they are written.
 const PIECE: usize = 1 << 20;
@@ -55,22 +55,17 @@ impl<'s> Target<'s> {
         })
     }
 
-    /// Copies a whole snapshot.
-    pub(super) fn copy_snapshot(&self, from: &dyn Storage, epoch: Epoch) -> Result<()> {
+    /// Copies a whole snapshot, from the bytes that were verified. Answers with its name.
+    pub(super) fn copy_snapshot(&self, from: &dyn Storage, epoch: Epoch) -> Result<String> {
+        let snapshot = snapshot::read(from, epoch)?.map_err(|damaged| damaged.error)?;
+        let document = snapshot::encode(snapshot.position, |out| {
+            out.extend_from_slice(&snapshot.state);
+        });
         let name = names::snapshot(epoch);
-        let file = from.open(&name, Access::Read);
-        let file = file.map_err(|error| Error::storage("open", &name, error))?;
-        let len = file
-            .len()
-            .map_err(|error| Error::storage("len", &name, error))?;
-        let mut window = Window::new(&*file, &name, len);
-        window.restart(0, Reads::Plain);
         let mut copy = self.file(&name)?;
-        while window.extend()? {
-            copy.push(window.shown())?;
-            window.consume(window.shown().len());
-        }
-        copy.finish()
+        copy.push(&document)?;
+        copy.finish()?;
+        Ok(name)
     }
 
     /// Makes the names durable.

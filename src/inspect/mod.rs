@@ -29,7 +29,7 @@ use crate::snapshot;
 use crate::storage::{Access, Storage};
 use crate::wal::line::Line;
 use crate::wal::survey::{Damaged, Item, Survey};
-use crate::wal::{LostRange, Segment, TornTail, header};
+use crate::wal::{LostRange, Seal, Segment, TornTail, header};
 
 /// Something that is wrong with a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -172,6 +172,11 @@ impl Stats {
             Err(error @ Error::Storage { .. }) => return Err(error),
             Err(_) => return Ok(()), // The survey of the segment reports it.
         };
+        let seal = Seal::Unknown.check(&segment.name, prev, segment.epoch);
+        if let Err(Error::Corrupt { reason, .. }) = seal {
+            self.problem(&segment.name, 0, reason);
+            return Ok(());
+        }
         let epoch_before = Epoch(segment.epoch.0 - 1);
         let expected = match before {
             Some(before) if before.epoch == epoch_before => Some(*before),
@@ -222,6 +227,7 @@ impl Stats {
         self.segment_bytes += segment.limit;
         let mut survey = Survey::new(segment);
         let mut append_start = None;
+        let mut is_damaged = false;
         loop {
             let item = match survey.next() {
                 Ok(Some(item)) => item,
@@ -246,6 +252,12 @@ impl Stats {
                     self.line::<E>(segment, offset, line);
                 }
                 Item::Damage(damaged) => {
+                    // What a strict reader meets first decides; the rest is a list of problems.
+                    let is_first = !std::mem::replace(&mut is_damaged, true);
+                    let damaged = match is_active && is_first {
+                        true => survey.judge(damaged)?,
+                        false => damaged,
+                    };
                     self.damage(segment, is_active, damaged, append_start.take());
                 }
                 Item::End { .. } => {}

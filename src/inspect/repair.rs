@@ -47,39 +47,29 @@ pub struct RepairReport {
 /// Writes what can be saved of `storage` into `out`, which must be empty.
 ///
 /// # Errors
-/// [`Error::Refused`] if there is no segment or `out` is not empty; [`Error::Version`] for a newer format; [`Error::Storage`]:
-/// `out` is unfinished then. `storage` is never changed.
+/// [`Error::Refused`] if there is no segment and no valid snapshot, if too much is missing, or if
+/// `out` is not empty; [`Error::Version`] for a newer format; [`Error::Storage`]: `out` is unfinished
+/// then. `storage` is never changed.
 pub fn repair(storage: &Arc<dyn Storage>, out: &Arc<dyn Storage>) -> Result<RepairReport> {
     let listing = directory::list(&**storage)?;
-    let (Some(first), Some(last)) = (listing.segments.first(), listing.segments.last()) else {
-        return Err(Error::Refused {
-            reason: "there is no segment to repair".to_owned(),
-        });
-    };
-    let missing = (last.0 - first.0).saturating_sub(listing.segments.len() as u64);
-    if missing > MAX_MISSING || last.next() == *last {
-        let reason = format!("{missing} segments between {first} and {last} are missing");
-        return Err(Error::Refused { reason });
-    }
+    let mut problems = Vec::new();
+    let snapshots = valid_snapshots(&**storage, &listing, &mut problems)?;
+    let (first, last) = range(&listing, &snapshots)?;
     let target = Target::new(&**out)?;
     let mut repair = Repair {
         storage: &**storage,
         target: &target,
-        report: RepairReport::default(),
+        listing,
+        snapshots,
+        report: RepairReport {
+            problems,
+            ..RepairReport::default()
+        },
     };
-    let snapshots = repair.copy_snapshots(&listing)?;
-    let before_first = Epoch(first.0 - 1);
-    let mut before = match snapshots.get(&before_first) {
-        Some(position) => Some(*position),
-        None => (first.0 > 1).then_some(Position {
-            epoch: before_first,
-            seq: Seq(0),
-        }),
-    };
+    repair.copy_snapshots()?;
+    let mut before = repair.before(first)?;
     for epoch in (first.0..=last.0).map(Epoch) {
-        let sealed_at = repair.sealed_at(&listing, epoch)?;
-        let sealed_at = sealed_at.or_else(|| snapshots.get(&epoch).map(|position| position.seq));
-        let end = repair.segment(&listing, epoch, before, sealed_at)?;
+        let end = repair.segment(epoch, before, epoch == last)?;
         before = Some(Position { epoch, seq: end });
     }
     repair.report.epoch = last.next();
@@ -89,6 +79,54 @@ pub fn repair(storage: &Arc<dyn Storage>, out: &Arc<dyn Storage>) -> Result<Repa
     let report = repair.report;
     target.finish()?;
     Ok(report)
+}
+
+/// The positions of the snapshots that can be copied.
+fn valid_snapshots(
+    storage: &dyn Storage,
+    listing: &Listing,
+    problems: &mut Vec<Problem>,
+) -> Result<BTreeMap<Epoch, Position>> {
+    let mut valid = BTreeMap::new();
+    for epoch in &listing.snapshots {
+        match snapshot::read(storage, *epoch)? {
+            Ok(snapshot) => {
+                valid.insert(*epoch, snapshot.position);
+            }
+            Err(damaged) => problems.push(Problem {
+                file: damaged.file,
+                offset: 0,
+                reason: damaged.error.to_string(),
+            }),
+        }
+    }
+    Ok(valid)
+}
+
+/// The first and the last epoch of the copy, without the fresh one. It begins where a snapshot or
+/// the log itself does, and reaches at least to the newest snapshot, which needs what follows it.
+fn range(listing: &Listing, snapshots: &BTreeMap<Epoch, Position>) -> Result<(Epoch, Epoch)> {
+    let newest = snapshots.keys().next_back().copied();
+    let oldest = listing.segments.first().copied();
+    let is_led_to = |first: Epoch| first.0 == 1 || newest.is_some_and(|it| it.next() >= first);
+    let first = match (oldest, newest) {
+        (Some(first), _) if is_led_to(first) => first,
+        (_, Some(newest)) => newest.next(),
+        (Some(first), None) => first,
+        (None, None) => {
+            let reason = "there is nothing to repair".to_owned();
+            return Err(Error::Refused { reason });
+        }
+    };
+    let last = listing.segments.last().copied().max(newest);
+    let last = last.unwrap_or_default();
+    let there = listing.segments.len() as u64;
+    let missing = last.next().0.saturating_sub(first.0).saturating_sub(there);
+    if missing > MAX_MISSING || last.next() == last {
+        let reason = format!("{missing} segments between {first} and {last} are missing");
+        return Err(Error::Refused { reason });
+    }
+    Ok((first, last))
 }
 
 fn header_bytes(epoch: Epoch, prev: Option<Position>) -> Vec<u8> {
@@ -107,54 +145,52 @@ fn header_bytes(epoch: Epoch, prev: Option<Position>) -> Vec<u8> {
 struct Repair<'s> {
     storage: &'s dyn Storage,
     target: &'s Target<'s>,
+    listing: Listing,
+    /// The valid ones.
+    snapshots: BTreeMap<Epoch, Position>,
     report: RepairReport,
 }
 
 impl Repair<'_> {
-    fn copy_snapshots(&mut self, listing: &Listing) -> Result<BTreeMap<Epoch, Position>> {
-        let mut copied = BTreeMap::new();
-        for epoch in &listing.snapshots {
-            match snapshot::read(self.storage, *epoch)? {
-                Ok(snapshot) => {
-                    self.target.copy_snapshot(self.storage, *epoch)?;
-                    self.report.snapshots.push(names::snapshot(*epoch));
-                    copied.insert(*epoch, snapshot.position);
-                }
-                Err(damaged) => self.report.problems.push(Problem {
-                    file: damaged.file,
-                    offset: 0,
-                    reason: damaged.error.to_string(),
-                }),
-            }
+    fn copy_snapshots(&mut self) -> Result<()> {
+        for epoch in self.snapshots.keys() {
+            let name = self.target.copy_snapshot(self.storage, *epoch)?;
+            self.report.snapshots.push(name);
         }
-        Ok(copied)
+        Ok(())
     }
 
-    /// The last seq of `epoch`, if the header after it says so.
-    fn sealed_at(&self, listing: &Listing, epoch: Epoch) -> Result<Option<Seq>> {
+    /// The last position before the segment `first`: a snapshot's, or what the segment itself says.
+    fn before(&self, first: Epoch) -> Result<Option<Position>> {
+        let before = Epoch(first.0 - 1);
+        if before.0 == 0 || self.snapshots.contains_key(&before) {
+            return Ok(self.snapshots.get(&before).copied());
+        }
+        let seq = self.sealed_at(before)?.unwrap_or_default();
+        Ok(Some(Position { epoch: before, seq }))
+    }
+
+    /// The last seq of `epoch`, if the header after it or a snapshot says so.
+    fn sealed_at(&self, epoch: Epoch) -> Result<Option<Seq>> {
         let next = epoch.next();
-        if !listing.segments.contains(&next) {
-            return Ok(None);
+        let snapshot = self.snapshots.get(&epoch);
+        let mut end = snapshot.copied();
+        if self.listing.segments.contains(&next) {
+            match header(&Segment::open(self.storage, next, Access::Read)?) {
+                Ok(header) => end = header.prev.filter(|prev| prev.epoch == epoch).or(end),
+                Err(Error::Corrupt { .. } | Error::ChecksumMismatch { .. }) => {}
+                Err(error) => return Err(error),
+            }
         }
-        match header(&Segment::open(self.storage, next, Access::Read)?) {
-            Ok(header) => Ok(header.prev.map(|prev| prev.seq)),
-            Err(error @ (Error::Storage { .. } | Error::Version { .. })) => Err(error),
-            Err(_) => Ok(None),
-        }
+        Ok(end.map(|end| end.seq.min(line::MAX_SEQ)))
     }
 
     /// Copies one segment. Answers with its last seq.
-    fn segment(
-        &mut self,
-        listing: &Listing,
-        epoch: Epoch,
-        before: Option<Position>,
-        sealed_at: Option<Seq>,
-    ) -> Result<Seq> {
+    fn segment(&mut self, epoch: Epoch, before: Option<Position>, is_last: bool) -> Result<Seq> {
         let name = names::segment(epoch);
+        let sealed_at = self.sealed_at(epoch)?;
         let mut copy = SegmentCopy::new(self.target.file(&name)?, epoch);
-        let limit = sealed_at.unwrap_or(line::MAX_SEQ);
-        if listing.segments.contains(&epoch) {
+        if self.listing.segments.contains(&epoch) {
             let segment = Segment::open(self.storage, epoch, Access::Read)?;
             let kept = match header(&segment) {
                 Ok(header) if header.prev == before => Some(header),
@@ -165,8 +201,8 @@ impl Repair<'_> {
             if kept.is_none() {
                 self.report.new_headers.push(name);
             }
-            let is_last = listing.segments.last() == Some(&epoch);
-            self.lines(&segment, &mut copy, limit, is_last)?;
+            let is_active = is_last && sealed_at.is_none();
+            self.lines(&segment, &mut copy, sealed_at, is_active)?;
         } else {
             let reason = "the segment is missing".to_owned();
             self.report.problems.push(Problem {
@@ -187,14 +223,15 @@ impl Repair<'_> {
         Ok(end)
     }
 
-    /// Copies the surviving lines up to the seq `limit`.
+    /// Copies the surviving lines up to the seq at which the next segment seals this one.
     fn lines(
         &mut self,
         segment: &Segment,
         copy: &mut SegmentCopy<'_>,
-        limit: Seq,
-        is_last: bool,
+        sealed_at: Option<Seq>,
+        is_active: bool,
     ) -> Result<()> {
+        let limit = sealed_at.unwrap_or(line::MAX_SEQ);
         let mut survey = Survey::new(segment);
         let mut doubtful = false;
         while let Some(item) = survey.next()? {
@@ -205,9 +242,17 @@ impl Repair<'_> {
                 }
                 | Item::End { .. } => {}
                 Item::Line {
+                    offset,
                     line: Line::Event(envelope, _),
                     ..
-                } if envelope.seq > limit => {}
+                } if envelope.seq > limit => {
+                    let reason = format!("event {} is behind the seal at {limit}", envelope.seq);
+                    self.report.problems.push(Problem {
+                        file: segment.name.clone(),
+                        offset,
+                        reason,
+                    });
+                }
                 // It may be the rest of a damaged append: as in lenient replay.
                 Item::Line {
                     line: Line::Event(envelope, _),
@@ -228,8 +273,12 @@ impl Repair<'_> {
                     copy.note(line, bytes)?;
                 }
                 Item::Damage(damaged) => {
+                    let damaged = match is_active {
+                        true => survey.judge(damaged)?,
+                        false => damaged,
+                    };
                     let from = damaged.damage.offset;
-                    let torn = damaged.torn_tail(segment, from).filter(|_| is_last);
+                    let torn = damaged.torn_tail(segment, from).filter(|_| is_active);
                     doubtful = damaged.takes_events() || !copy.append.is_empty();
                     copy.append.clear();
                     // Nothing of an unfinished end was acknowledged.

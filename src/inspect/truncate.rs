@@ -5,13 +5,13 @@ use std::sync::Arc;
 use super::copy::{Target, TargetFile};
 use crate::directory;
 use crate::error::{Error, Result};
-use crate::names;
-use crate::position::{Epoch, Position, Seq};
+use crate::position::{Epoch, Position};
 use crate::snapshot;
 use crate::storage::{Access, Storage};
 use crate::wal::line::Line;
-use crate::wal::scan::Found;
-use crate::wal::{Segment, chain};
+use crate::wal::scan::{Found, Scanner};
+use crate::wal::survey::unfinished_append;
+use crate::wal::{Seal, Segment, oldest_without_gap};
 
 /// What a truncated copy holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -48,46 +48,78 @@ pub fn truncate(
             snapshots.push(*epoch);
         }
     }
-    let oldest = listing.segments.first().copied().unwrap_or_default();
+    let oldest = oldest_without_gap(&listing.segments, position.epoch);
     let can_start = oldest.0 == 1 || snapshots.iter().any(|epoch| epoch.next() >= oldest);
     if !listing.segments.contains(&position.epoch) || !can_start {
         let reason = format!("nothing in the store leads to {position}");
         return Err(Error::Refused { reason });
     }
-    let start = Position {
-        epoch: Epoch(oldest.0 - 1),
-        seq: Seq(0),
-    };
+    let range = (oldest.0..=position.epoch.0).map(Epoch);
+    let segments = range.map(|epoch| Segment::open(&**storage, epoch, Access::Read));
+    let segments = segments.collect::<Result<Vec<Segment>>>()?;
+    // Everything is looked at before anything is written, so that a refusal leaves nothing behind.
+    let mut seal = Seal::Unknown;
+    for segment in &segments {
+        seal = check_segment(segment, seal, position)?;
+    }
     let target = Target::new(&**out)?;
     let mut report = TruncateReport::default();
-    for epoch in chain(&listing.segments, Some(start))?
-        .into_iter()
-        .filter(|e| *e <= position.epoch)
-    {
-        let segment = Segment::open(&**storage, epoch, Access::Read)?;
-        let last = (epoch == position.epoch).then_some(position.seq);
-        report.events += copy_segment(&segment, target.file(&segment.name)?, last)?;
-        report.segments.push(segment.name);
+    for segment in &segments {
+        report.events += copy_segment(segment, target.file(&segment.name)?, position)?;
+        report.segments.push(segment.name.clone());
     }
     for epoch in snapshots {
-        target.copy_snapshot(&**storage, epoch)?;
-        report.snapshots.push(names::snapshot(epoch));
+        let name = target.copy_snapshot(&**storage, epoch)?;
+        report.snapshots.push(name);
     }
     target.finish()?;
     Ok(report)
 }
 
-/// Copies the lines of a segment, up to the seq `last` if there is one. Answers with the number of
-/// events.
-fn copy_segment(segment: &Segment, mut copy: TargetFile<'_>, last: Option<Seq>) -> Result<u64> {
+/// Whether a segment is whole up to `position` and follows the one before it. Answers with what the
+/// next one must seal.
+fn check_segment(segment: &Segment, seal: Seal, position: Position) -> Result<Seal> {
+    let mut scanner = segment.scanner();
+    let is_last = segment.epoch == position.epoch;
+    while !has_reached(&scanner, segment, position) {
+        match scanner.next()? {
+            Found::Line { .. } => {}
+            Found::Damage(damage) => return Err(damage.into_error(&segment.name)),
+            Found::End { offset } => match unfinished_append(&scanner, offset) {
+                Some(damage) if !is_last => return Err(damage.into_error(&segment.name)),
+                _ => break,
+            },
+        }
+    }
+    let prev = scanner.header().and_then(|header| header.prev);
+    seal.check(&segment.name, prev, segment.epoch)?;
+    let sequence = scanner.sequence();
+    if is_last && (sequence.last() != position.seq || sequence.in_group()) {
+        let inside = match sequence.in_group() {
+            true => "lies inside an atomic append",
+            false => "is not there",
+        };
+        let reason = format!("event {position} {inside}");
+        return Err(Error::Refused { reason });
+    }
+    Ok(Seal::Known(Some(Position {
+        epoch: segment.epoch,
+        seq: sequence.last(),
+    })))
+}
+
+/// Whether nothing behind what was seen belongs to the copy.
+fn has_reached(scanner: &Scanner<'_>, segment: &Segment, position: Position) -> bool {
+    segment.epoch == position.epoch
+        && scanner.header().is_some()
+        && scanner.sequence().last() >= position.seq
+}
+
+/// Copies the lines of a segment up to `position`. Answers with the number of events.
+fn copy_segment(segment: &Segment, mut copy: TargetFile<'_>, position: Position) -> Result<u64> {
     let mut scanner = segment.scanner();
     let mut events = 0;
-    loop {
-        let reached = scanner.header().is_some()
-            && last.is_some_and(|last| scanner.sequence().last() >= last);
-        if reached {
-            break;
-        }
+    while !has_reached(&scanner, segment, position) {
         match scanner.next()? {
             Found::Line { line, bytes, .. } => {
                 events += u64::from(matches!(line, Line::Event(..)));
@@ -96,16 +128,6 @@ fn copy_segment(segment: &Segment, mut copy: TargetFile<'_>, last: Option<Seq>) 
             Found::Damage(damage) => return Err(damage.into_error(&segment.name)),
             Found::End { .. } => break,
         }
-    }
-    let sequence = scanner.sequence();
-    if let Some(last) = last.filter(|last| sequence.last() != *last || sequence.in_group()) {
-        let inside = if sequence.in_group() {
-            "lies inside an atomic append"
-        } else {
-            "is not there"
-        };
-        let reason = format!("{}: event {last} {inside}", segment.name);
-        return Err(Error::Refused { reason });
     }
     copy.finish()?;
     Ok(events)

@@ -40,7 +40,7 @@ pub(crate) use commit_queue::not_written;
 pub use commit_queue::{Batch, CommitQueue, Outcome, QueueOptions, Ticket};
 pub use group::Group;
 pub use open::OpenReport;
-pub(crate) use open::{Recovery, chain, header};
+pub(crate) use open::{Recovery, chain, header, oldest_without_gap};
 pub use reader::LogReader;
 pub(crate) use reader::decode;
 pub use replay::{LostRange, Mode, ReplayError, ReplayReport, Skipped, TornTail};

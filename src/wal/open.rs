@@ -324,7 +324,7 @@ pub(crate) fn chain(segments: &[Epoch], base: Option<Position>) -> Result<Vec<Ep
 
 /// The oldest segment from which on all are there, up to `active`: a prune whose removals were not
 /// durable may have left some below a gap.
-fn oldest_without_gap(segments: &[Epoch], active: Epoch) -> Epoch {
+pub(crate) fn oldest_without_gap(segments: &[Epoch], active: Epoch) -> Epoch {
     let below = segments.iter().rev().filter(|epoch| **epoch < active);
     below.fold(active, |first, epoch| match epoch.next() == first {
         true => *epoch,

@@ -312,6 +312,10 @@ impl<X, F: FnMut(&RawEvent<'_>) -> Result<(), ReplayError<X>>> Replay<F> {
                     self.line(segment, offset, line, &mut append)?;
                 }
                 Item::Damage(damaged) => {
+                    let damaged = match is_active {
+                        true => survey.judge(damaged)?,
+                        false => damaged,
+                    };
                     self.skip(segment, is_active, damaged, &append);
                     doubtful = damaged.takes_events() || !append.events.is_empty();
                     append.clear();

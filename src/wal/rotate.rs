@@ -54,21 +54,16 @@ impl<E> Wal<E> {
     /// # Errors
     /// [`Error::Storage`]: the old segment goes on as if nothing had happened. [`Error::Poisoned`]: it does not (the sync of
     /// the old segment failed, or a new segment could not be taken back); open again.
+    /// [`Error::Refused`] in the largest epoch.
     pub fn rotate(&mut self) -> Result<Position> {
         self.check_writable()?;
         let sealed = self.last_position();
+        let epoch = sealed.epoch.next();
+        if epoch == sealed.epoch {
+            let reason = "there is no epoch after the last one".to_owned();
+            return Err(Error::Refused { reason });
+        }
         self.trim()?;
-        let epoch = Epoch(
-            sealed
-                .epoch
-                .0
-                .checked_add(1)
-                .ok_or_else(|| Error::Corrupt {
-                    file: self.active.name.clone(),
-                    offset: 0,
-                    reason: "there is no epoch after the last one".to_owned(),
-                })?,
-        );
         let created_ms = self.options.clock.now_ms();
         let header = Header {
             epoch,

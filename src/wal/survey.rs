@@ -120,6 +120,23 @@ impl<'s> Survey<'s> {
         }
     }
 
+    /// Judges damage in an active segment as a strict reader does: without proof behind it, it is the
+    /// end, whatever lines of the last batch have survived.
+    pub(crate) fn judge(&mut self, damaged: Damaged) -> Result<Damaged> {
+        let mut search = self.segment.search(damaged.damage.offset);
+        // Without a header a strict reader believes nothing.
+        let has_header = damaged.damage.reason != Reason::Header;
+        if !has_header || find_proof(&mut search, damaged.damage.expected)?.is_some() {
+            return Ok(damaged);
+        }
+        self.done = true;
+        let behind = Behind::Nothing {
+            data_end: search.data_end(),
+            proved: false,
+        };
+        Ok(Damaged { behind, ..damaged })
+    }
+
     /// Goes on at the next valid line that does not go back.
     fn step_over(&mut self, damage: Damage) -> Result<Damaged> {
         let mut search = self.segment.search(damage.offset);

@@ -10,6 +10,8 @@ mod support;
 
 mod checkpoint;
 mod format;
+mod inspect;
+mod repair;
 mod snapshot;
 mod store_recovery;
 mod torn_tail;

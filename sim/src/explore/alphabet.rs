@@ -1,10 +1,11 @@
 //! The alphabet of small workloads: every sequence of up to so many commands.
 
+use crate::oracle::model::{Model, Standing};
 use crate::scenario::{Job, Step};
 
 /// The letters: one of each command of the controller. Which job a command is about follows from what came before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Letter {
+pub(super) enum Letter {
     Enqueue,
     Batch,
     Dispatch,
@@ -26,8 +27,8 @@ const LETTERS: [Letter; 8] = [
     Letter::Reopen,
 ];
 
-/// Every sequence of at most `ops` letters, shorter ones first, the empty one included.
-pub(super) fn sequences(ops: usize) -> Vec<Vec<Step>> {
+/// Every word of at most `ops` letters, shorter ones first, the empty one included.
+pub(super) fn words(ops: usize) -> Vec<Vec<Letter>> {
     let mut words: Vec<Vec<Letter>> = vec![Vec::new()];
     let mut longest = words.clone();
     for _ in 0..ops {
@@ -41,41 +42,54 @@ pub(super) fn sequences(ops: usize) -> Vec<Vec<Step>> {
         longest = longer.collect();
         words.extend(longest.iter().cloned());
     }
-    words.iter().map(|word| spell(word)).collect()
+    words
 }
 
-/// The steps of a word. Jobs are handed out in the order in which they came, so the last one handed out is known.
-fn spell(word: &[Letter]) -> Vec<Step> {
-    let mut jobs = 0;
-    let mut handed_out = 0;
+/// The steps of a word, for a queue that looks like `model`.
+pub(super) fn spell(word: &[Letter], mut model: Model) -> Vec<Step> {
+    let mut now_ms = 0;
     let mut steps = Vec::new();
     for letter in word {
-        let in_hand = || format!("job-{handed_out}");
         let step = match letter {
             Letter::Enqueue => Step::Enqueue {
-                jobs: new_jobs(&mut jobs, 1),
+                jobs: new_jobs(&model, 1),
             },
             Letter::Batch => Step::Enqueue {
-                jobs: new_jobs(&mut jobs, 2),
+                jobs: new_jobs(&model, 2),
             },
-            Letter::Dispatch => {
-                handed_out += 1;
-                Step::Dispatch
-            }
-            Letter::Ack => Step::Ack { id: in_hand() },
-            Letter::Fail => Step::Fail { id: in_hand() },
+            Letter::Dispatch => Step::Dispatch,
+            Letter::Ack => Step::Ack {
+                id: in_hand(&model),
+            },
+            Letter::Fail => Step::Fail {
+                id: in_hand(&model),
+            },
             Letter::Tick => Step::Tick { ms: 1000 },
             Letter::Checkpoint => Step::Checkpoint,
             Letter::Reopen => Step::Reopen,
         };
+        if let Letter::Tick = letter {
+            now_ms += 1000;
+        }
+        if !matches!(step, Step::Checkpoint | Step::Reopen) {
+            let records = model.expect(&step, now_ms).unwrap_or_default();
+            records.iter().for_each(|record| model.apply(record));
+        }
         steps.push(step);
     }
     steps
 }
 
-fn new_jobs(jobs: &mut u64, count: u64) -> Vec<Job> {
-    let first = *jobs + 1;
-    *jobs += count;
+/// The job that was handed out last, or one that nobody knows.
+fn in_hand(model: &Model) -> String {
+    let in_flight = |standing| matches!(standing, Standing::InFlight { .. });
+    let mut jobs = model.jobs.iter().rev();
+    let job = jobs.find(|job| in_flight(job.standing));
+    job.map_or("nobody".to_owned(), |job| job.id.clone())
+}
+
+fn new_jobs(model: &Model, count: usize) -> Vec<Job> {
+    let first = model.jobs.len() + 1;
     let numbers = first..first + count;
     let jobs = numbers.map(|number| Job {
         id: format!("job-{number}"),
@@ -84,4 +98,31 @@ fn new_jobs(jobs: &mut u64, count: u64) -> Vec<Job> {
         timeout_ms: 500,
     });
     jobs.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_are_585_words_of_up_to_three_letters() {
+        assert_eq!(words(3).len(), 1 + 8 + 64 + 512);
+    }
+
+    #[test]
+    fn a_worker_answers_for_the_job_that_it_was_given() {
+        let word = [
+            Letter::Batch,
+            Letter::Dispatch,
+            Letter::Dispatch,
+            Letter::Ack,
+        ];
+        let steps = spell(&word, Model::default());
+        assert_eq!(
+            steps[3],
+            Step::Ack {
+                id: "job-2".to_owned()
+            }
+        );
+    }
 }

@@ -22,7 +22,7 @@ use crate::guard::guarded;
 use crate::oracle::history::{History, Place};
 use crate::oracle::judge::Finding;
 use crate::oracle::model::Record;
-use crate::scenario::{Crashes, LogSettings};
+use crate::scenario::{Crashes, LogSettings, Step};
 use crate::subject::{Process, Report};
 use crate::world::Moment;
 
@@ -31,6 +31,7 @@ use super::options::Options;
 use super::prefixes::prefixes;
 use super::tally::Tally;
 use super::trail::{Leg, Wrong, killed, power_cut};
+use super::work::Yield;
 
 /// Storage calls of one recovery, beyond which it counts as without end.
 const RECOVERY_CALLS: u64 = 5_000;
@@ -45,6 +46,8 @@ pub(super) struct Search<'a> {
     pub(super) clock: Arc<ManualClock>,
     pub(super) tally: Tally,
     pub(super) wrong: Vec<Wrong>,
+    /// A hash over every disk that was judged.
+    hash: u64,
     options: &'a Options,
     survivors: Survivors,
     beliefs: Vec<Belief>,
@@ -110,6 +113,7 @@ impl<'a> Search<'a> {
             clock: Arc::new(ManualClock::new(0)),
             tally: Tally::default(),
             wrong: Vec::new(),
+            hash: 0,
             options,
             survivors: Survivors::new(options.seed, &crashes, Vec::new()),
             beliefs: Vec::new(),
@@ -117,6 +121,16 @@ impl<'a> Search<'a> {
             shown: BTreeMap::new(),
             gone_on: BTreeSet::new(),
             going_on: false,
+        }
+    }
+
+    /// What came out of a workload that began with `steps`.
+    pub(super) fn into_yield(self, steps: &[Step]) -> Yield {
+        let failures = self.wrong.into_iter().map(|wrong| wrong.after(steps));
+        Yield {
+            failures: failures.collect(),
+            tally: self.tally,
+            hash: self.hash,
         }
     }
 
@@ -269,6 +283,10 @@ impl<'a> Search<'a> {
             return false;
         }
         *judged = reached;
+        let low = u64::try_from(fingerprint & u128::from(u64::MAX)).unwrap_or_default();
+        self.hash = (self.hash ^ low)
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+            .rotate_left(29);
         true
     }
 

@@ -113,7 +113,11 @@ pub(crate) fn effect(kind: FaultKind, call: &Call<'_>, stream: &mut Stream) -> E
         K::InterruptedRead | K::InterruptedWrite => {
             error(Failure::Interrupted, sim::Effect::Nothing)
         }
-        K::WriteError => io(sim::Effect::Bytes(stream.draw(0, call.len))),
+        // All of it, now and then: an error that is not the whole truth is the hardest to undo.
+        K::WriteError => io(match stream.draw(1, 4) {
+            1 => sim::Effect::Everything,
+            _ => sim::Effect::Bytes(stream.draw(0, call.len)),
+        }),
         K::FullAtWrite if call.op == Op::WriteAt => full(sim::Effect::Bytes(
             stream.draw(0, call.len.saturating_sub(1)),
         )),

@@ -8,7 +8,7 @@ use beaver::storage::sim::Crash;
 
 use crate::faults::Between;
 use crate::oracle::history::History;
-use crate::oracle::model::Record;
+use crate::oracle::model::{Model, Record};
 use crate::subject::Subject;
 
 use super::{Stop, World};
@@ -20,8 +20,6 @@ pub(crate) struct Moment {
     pub(crate) crash: Crash,
     /// What the client believed.
     pub(crate) belief: Arc<History>,
-    /// How many steps of the workload had begun.
-    pub(crate) step: u64,
     /// The time, in milliseconds.
     pub(crate) now_ms: u64,
 }
@@ -31,7 +29,6 @@ pub(crate) struct Moment {
 struct Belief {
     first_call: u64,
     history: Arc<History>,
-    step: u64,
     now_ms: u64,
     /// The disk between two calls, if nothing was under way.
     idle: Option<Crash>,
@@ -58,7 +55,6 @@ impl World<'_> {
         let moment = |belief: &Belief, crash: Crash| Moment {
             crash,
             belief: Arc::clone(&belief.history),
-            step: belief.step,
             now_ms: belief.now_ms,
         };
         let mut moments = Vec::new();
@@ -105,7 +101,6 @@ impl World<'_> {
         let belief = Belief {
             first_call: self.faults.disk().calls() + 1,
             history: Arc::new(history),
-            step: self.seen.counts.commands,
             now_ms: self.now_ms(),
             idle,
         };
@@ -117,6 +112,11 @@ impl World<'_> {
     /// Puts something between the program under test and its disk.
     pub(crate) fn put_between(&mut self, between: Between) {
         self.test(Subject::behind(between));
+    }
+
+    /// The queue as the client believes it to be.
+    pub(crate) fn believed(&self) -> &Model {
+        self.history.state()
     }
 
     /// Opens the store for the first time.

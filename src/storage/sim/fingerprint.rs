@@ -136,7 +136,6 @@ impl Hash {
 mod tests {
     use super::super::notation::History;
     use super::super::profile::Profile;
-    use super::*;
 
     fn fingerprint(history: &str) -> u128 {
         let history = History::parse(history).unwrap();

@@ -1,0 +1,137 @@
+//! What must hold for any log, whatever is in its files.
+
+use std::sync::Arc;
+
+use beaver::inspect;
+use beaver::storage::sim::SimDisk;
+use beaver::wal::{LogReader, Mode, ReplayReport};
+use beaver::{DecodeError, Error, LogEvent, Position, Storage, Wal, WalOptions};
+
+use super::empty;
+
+/// An event that may be anything.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct AnyEvent(Vec<u8>);
+
+impl LogEvent for AnyEvent {
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.0);
+    }
+
+    fn decode(json: &[u8]) -> Result<Self, DecodeError> {
+        Ok(AnyEvent(json.to_vec()))
+    }
+}
+
+type Events = Vec<(Position, AnyEvent)>;
+
+/// Reads all events. What lies before an error is thrown away with it.
+pub(crate) fn read(
+    storage: &Arc<dyn Storage>,
+    mode: Mode,
+) -> Result<(Events, ReplayReport), String> {
+    let reader = LogReader::open(Arc::clone(storage)).map_err(|error| error.to_string())?;
+    let mut events = Vec::new();
+    let report = reader.replay(Position::default(), mode, |position, event: AnyEvent| {
+        events.push((position, event));
+        Ok::<(), Error>(())
+    });
+    let report = report.map_err(|error| error.to_string())?;
+    assert!(events.is_sorted_by(|a, b| a.0 < b.0), "positions go up");
+    assert_eq!(report.applied, events.len() as u64);
+    Ok((events, report))
+}
+
+/// A strict and a lenient reader, the inspection tools and repair agree about `disk`.
+pub(crate) fn check_reading(disk: &SimDisk) {
+    let storage = disk.storage();
+    let before = disk.live();
+    let strict = read(&storage, Mode::Strict);
+    let lenient = read(&storage, Mode::Lenient);
+    // A newer version is refused by all of them, other damage by none.
+    let stats = inspect::stats::<AnyEvent>(&storage);
+    let dump = inspect::dump(&storage, &mut |_| Ok(()));
+    for error in [stats.as_ref().err(), dump.as_ref().err()] {
+        assert!(
+            matches!(error, None | Some(Error::Version { .. })),
+            "{error:?}"
+        );
+    }
+    if let Ok((events, report)) = &strict {
+        let (salvaged, lenient) = lenient
+            .as_ref()
+            .expect("lenient refuses no more than strict");
+        assert_eq!(events, salvaged);
+        assert_eq!(report, lenient, "nothing is skipped in a whole log");
+        let stats = stats.expect("it is whole");
+        assert_eq!(report.torn_tail, stats.torn_tail);
+    }
+    check_repair(&storage, &lenient);
+    if let Ok((events, _)) = &strict {
+        check_truncate(&storage, events);
+    }
+    assert_eq!(disk.live(), before, "readers change nothing");
+}
+
+/// What repair saves a strict reader accepts, and it is what a lenient reader sees.
+fn check_repair(storage: &Arc<dyn Storage>, lenient: &Result<(Events, ReplayReport), String>) {
+    let copy = empty();
+    if inspect::repair(storage, &copy).is_err() {
+        return;
+    }
+    let (saved, report) = read(&copy, Mode::Strict).expect("a repaired log is whole");
+    assert_eq!(report.torn_tail, None);
+    let mut problems = inspect::validate::<AnyEvent>(&copy).expect("a repaired log is whole");
+    // A file that is missing cannot be made up; what is there is whole.
+    problems.retain(|problem| problem.offset > 0);
+    assert_eq!(problems, []);
+    let (seen, _) = lenient.as_ref().expect("what can be repaired can be read");
+    let missing = seen.iter().find(|event| !saved.contains(event));
+    assert_eq!(missing, None, "repair saves what a lenient reader sees");
+    let extra = saved.iter().find(|event| !seen.contains(event));
+    assert_eq!(extra, None, "and no more");
+}
+
+/// A copy that ends at a position holds the events up to it.
+fn check_truncate(storage: &Arc<dyn Storage>, events: &Events) {
+    let Some(position) = events.get(events.len() / 2).map(|event| event.0) else {
+        return;
+    };
+    let copy = empty();
+    if inspect::truncate(storage, position, &copy).is_ok() {
+        let (kept, _) = read(&copy, Mode::Strict).expect("a truncated log is whole");
+        assert_eq!(kept, events[..=events.len() / 2]);
+        inspect::compare(storage, &copy).expect("both can be read");
+    }
+}
+
+/// Opening takes a log as a strict reader sees it, or leaves it alone.
+pub(crate) fn check_opening(disk: &SimDisk) {
+    let storage = disk.storage();
+    let before = disk.live();
+    let strict = read(&storage, Mode::Strict);
+    let (wal, _) = match Wal::<AnyEvent>::open(Arc::clone(&storage), WalOptions::default()) {
+        Ok(opened) => opened,
+        Err(error) => {
+            // A reader takes a log whose start was pruned, `open` does not.
+            let pruned = matches!(error, Error::BrokenChain { .. });
+            assert!(strict.is_err() || pruned, "a whole log is refused: {error}");
+            assert_eq!(disk.live(), before, "{error}");
+            return;
+        }
+    };
+    let last = wal.last_position();
+    drop(wal);
+    let (mut wal, again) = Wal::<AnyEvent>::open(Arc::clone(&storage), WalOptions::default())
+        .expect("what was opened once is opened again");
+    assert_eq!((wal.last_position(), again.torn_tail), (last, None));
+    let appended = wal.append(&[AnyEvent(b"0".to_vec())]);
+    wal.close().expect("nothing fails on this disk");
+    if let Ok((mut events, _)) = strict {
+        if let Ok(position) = appended {
+            events.push((position, AnyEvent(b"0".to_vec())));
+        }
+        let (now, _) = read(&storage, Mode::Strict).expect("it is whole");
+        assert_eq!(now, events);
+    }
+}

@@ -1,0 +1,101 @@
+//! Any bytes as a snapshot, and as the state in one.
+
+use std::sync::Arc;
+
+use beaver::storage::sim::SimDisk;
+use beaver::wal::Mode;
+use beaver::{
+    Command, Controller, ControllerOptions, Epoch, JobQueue, ManualClock, Position, SnapshotStore,
+    StateMachine, StoreOptions, WalOptions,
+};
+
+use super::{MAX_INPUT, disk, sealed};
+
+pub(crate) fn check(input: &[u8]) {
+    if input.len() > MAX_INPUT {
+        return;
+    }
+    check_state(input);
+    let snapshot = sealed(Epoch(1), input);
+    let mut files = vec![("snapshot-0000000001.json".to_owned(), snapshot)];
+    let loaded = SnapshotStore::new(disk(&files).storage()).load();
+    let last_seq = match loaded {
+        Ok((Some(snapshot), _)) => snapshot.position.seq.0,
+        _ => 0,
+    };
+    let header = format!(
+        "{{\"wal\":\"beaver\",\"version\":1,\"epoch\":2,\"prev\":{{\"epoch\":1,\"last_seq\":{last_seq}}},\
+         \"created_ms\":0,\"crc\":\"*\"}}\n"
+    );
+    let segment = sealed(Epoch(2), header.as_bytes());
+    files.push(("wal-0000000002.jsonl".to_owned(), segment));
+    let disk = disk(&files);
+    check_store(&disk);
+    assert!(!disk.is_out_of_calls());
+}
+
+/// A state that is accepted is written as it was read.
+fn check_state(input: &[u8]) {
+    let Ok(state) = JobQueue::restore(input) else {
+        return;
+    };
+    let mut written = Vec::new();
+    state.snapshot(&mut written);
+    let again = JobQueue::restore(&written).expect("a state that was written is one");
+    assert_eq!(again, state);
+}
+
+/// A store that opens can be used, and opens again with the same state.
+pub(crate) fn check_store(disk: &SimDisk) {
+    let before = disk.live();
+    let mut queue = match open(disk) {
+        Ok(queue) => queue,
+        Err(error) => {
+            assert_eq!(disk.live(), before, "{error}");
+            return;
+        }
+    };
+    for command in [
+        Command::Dispatch,
+        Command::Tick,
+        Command::RequeueInFlight,
+        Command::Dispatch,
+    ] {
+        match queue.execute(&command) {
+            // A log at its last seq, say.
+            Err(beaver::CommandError::Log(_)) | Ok(_) => {}
+            Err(beaver::CommandError::Rejected(error)) => panic!("{command:?}: {error}"),
+        }
+    }
+    // Segments that the snapshot covers may be damaged; reading them ends all the same.
+    drop(
+        queue
+            .reader()
+            .replay(Position::default(), Mode::Strict, |_, _| Ok::<(), ()>(())),
+    );
+    let (state, applied) = (queue.state().clone(), queue.applied());
+    match queue.checkpoint() {
+        // There is no epoch after the largest one.
+        Ok(_) | Err(beaver::Error::Refused { .. }) => {}
+        Err(error) => panic!("nothing fails on this disk: {error}"),
+    }
+    assert_eq!((queue.state(), queue.applied()), (&state, applied));
+    drop(queue);
+    let queue = open(disk).expect("what was opened once is opened again");
+    assert_eq!((queue.state(), queue.applied()), (&state, applied));
+}
+
+fn open(disk: &SimDisk) -> beaver::Result<Controller> {
+    let wal = WalOptions {
+        clock: Arc::new(ManualClock::new(1_700_000_000_000)),
+        ..WalOptions::default()
+    };
+    let options = ControllerOptions {
+        store: StoreOptions {
+            wal,
+            ..StoreOptions::default()
+        },
+        ..ControllerOptions::default()
+    };
+    Controller::open(disk.storage(), options).map(|(queue, _)| queue)
+}

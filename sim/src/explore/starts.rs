@@ -1,0 +1,124 @@
+//! Where small workloads begin: an empty store, or a prepared one with an old snapshot and a log that is about to cross a page.
+
+use beaver::storage::sim::TraceMode;
+
+use crate::oracle::damage::segment_epoch;
+use crate::oracle::model::Model;
+use crate::scenario::{Job, LogSettings, Scenario, Script, Step};
+use crate::world::World;
+
+/// How far before the end of its page the active segment of a prepared store ends, in bytes: every append crosses.
+const BEFORE_PAGE_END: u64 = 40;
+const PAGE: u64 = beaver::storage::sim::PAGE_SIZE;
+
+/// Where a small workload begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// No store at all.
+    Empty,
+    /// Two snapshots, the segments that lead from the older one on, and an active segment just before the end of a page.
+    Prepared,
+    /// The same with space preallocated ahead of the log.
+    Preallocated,
+}
+
+impl Start {
+    /// All of them.
+    pub const ALL: [Start; 3] = [Start::Empty, Start::Prepared, Start::Preallocated];
+
+    /// The name in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Start::Empty => "small-from-empty",
+            Start::Prepared => "small-from-prepared",
+            Start::Preallocated => "small-preallocated",
+        }
+    }
+
+    /// How the log is set up.
+    pub(super) fn log(self) -> LogSettings {
+        LogSettings {
+            preallocate_bytes: match self {
+                Start::Preallocated => PAGE,
+                Start::Empty | Start::Prepared => 0,
+            },
+            ..LogSettings::default()
+        }
+    }
+
+    /// The steps that lead there, and the queue that they leave.
+    pub(super) fn steps(self, scenario: &Scenario) -> (Vec<Step>, Model) {
+        match self {
+            Start::Empty => (Vec::new(), Model::default()),
+            Start::Prepared | Start::Preallocated => prepared(scenario),
+        }
+    }
+}
+
+fn prepared(scenario: &Scenario) -> (Vec<Step>, Model) {
+    let enqueue = |ids: &[&str], payload: &str| Step::Enqueue {
+        jobs: ids.iter().map(|id| job(id, payload)).collect(),
+    };
+    let ack = |id: &str| Step::Ack { id: id.to_owned() };
+    let fail = |id: &str| Step::Fail { id: id.to_owned() };
+    let mut steps = vec![
+        enqueue(&["old-1", "old-2", "old-3"], "{}"),
+        Step::Dispatch,
+        ack("old-1"),
+        Step::Checkpoint,
+        Step::Dispatch,
+        enqueue(&["old-4"], "[1,2,3]"),
+        Step::Checkpoint,
+        fail("old-2"),
+        Step::Dispatch,
+    ];
+    // A first run says where the log ends with an empty filler, a second one fills it up.
+    steps.push(enqueue(&["filler"], "\"\""));
+    let (end, _) = run(scenario, &steps);
+    let room = (PAGE - BEFORE_PAGE_END).saturating_sub(end);
+    let filler = "x".repeat(usize::try_from(room).expect("less than a page"));
+    steps.pop();
+    steps.push(enqueue(&["filler"], &format!("\"{filler}\"")));
+    let (_, model) = run(scenario, &steps);
+    (steps, model)
+}
+
+fn job(id: &str, payload: &str) -> Job {
+    Job {
+        id: id.to_owned(),
+        payload: payload.to_owned(),
+        max_attempts: 2,
+        timeout_ms: 500,
+    }
+}
+
+/// Runs `steps` and answers with where the lines of the newest segment end, and with the queue. What goes wrong here goes
+/// wrong again in the exploration, which reports it.
+fn run(scenario: &Scenario, steps: &[Step]) -> (u64, Model) {
+    let scenario = Scenario {
+        script: Some(Script {
+            steps: steps.to_vec(),
+            ..Script::default()
+        }),
+        ..scenario.clone()
+    };
+    let mut world = World::new(&scenario, 0, TraceMode::Off);
+    let mut running = world.begin_run().is_ok();
+    while running {
+        running = world.next_command().unwrap_or(false);
+    }
+    let live = world.disk().live();
+    let newest = live
+        .names()
+        .filter(|name| segment_epoch(name).is_some())
+        .last();
+    let bytes = newest.and_then(|name| live.read(name)).unwrap_or_default();
+    let free = bytes
+        .iter()
+        .rev()
+        .take_while(|byte| **byte == b'\n')
+        .count();
+    let end = bytes.len() as u64 - free as u64 + 1;
+    (end, world.believed().clone())
+}

@@ -1,0 +1,140 @@
+//! Units of work: one command of one workload, with everything that a crash in it can lead to.
+
+use beaver::storage::sim::TraceMode;
+
+use crate::oracle::judge::Finding;
+use crate::scenario::{Scenario, Script, Step};
+use crate::world::{Moment, Stop, World};
+
+use super::options::Options;
+use super::search::Search;
+use super::tally::Tally;
+use super::trail::Failure;
+
+/// What came out of some units of work.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Yield {
+    pub(super) tally: Tally,
+    pub(super) failures: Vec<Failure>,
+    /// A hash over every disk that was judged.
+    pub(super) hash: u64,
+}
+
+impl Yield {
+    /// Adds what came out of the next unit.
+    pub(super) fn add(&mut self, other: Yield) {
+        self.tally += other.tally;
+        self.failures.extend(other.failures);
+        self.hash = (self.hash.rotate_left(5) ^ other.hash).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+}
+
+/// One command of a long workload: what led to it, and the moments in it.
+#[derive(Debug)]
+pub(super) struct Stretch {
+    steps: Vec<Step>,
+    moments: Vec<Moment>,
+}
+
+/// The workload of one seed, in stretches; and what went wrong without any crash.
+pub(super) fn stretches(
+    scenario: &Scenario,
+    seed: u64,
+    options: &Options,
+) -> (Vec<Stretch>, Yield) {
+    let mut world = World::new(scenario, seed, TraceMode::Off);
+    world.put_between(options.between.clone());
+    world.keep_moments();
+    let mut stretches = Vec::new();
+    let mut run = Yield::default();
+    let mut running = world.begin_run().map(|()| true);
+    loop {
+        stretches.push(Stretch {
+            steps: world.script().steps,
+            moments: world.take_moments(),
+        });
+        running = match running {
+            Ok(true) => world.next_command(),
+            Ok(false) => break,
+            Err(stop) => {
+                run.failures.push(stopped(stop, &world));
+                break;
+            }
+        };
+    }
+    run.tally.workloads = 1;
+    run.tally.commands = world.seen().counts.commands;
+    run.tally.storage_calls = world.disk().calls();
+    (stretches, run)
+}
+
+impl Stretch {
+    /// Lets the process die at each moment.
+    pub(super) fn explore(&self, scenario: &Scenario, options: &Options) -> Yield {
+        let mut search = Search::new(&scenario.log, scenario.profile.of_disk(), options);
+        for moment in &self.moments {
+            search.moment(moment);
+        }
+        search.into_yield(&self.steps)
+    }
+}
+
+/// Explores the last of `steps`; what comes before is explored as a workload of its own.
+pub(super) fn explore_last(scenario: &Scenario, steps: Vec<Step>, options: &Options) -> Yield {
+    let count = steps.len();
+    let scenario = Scenario {
+        script: Some(Script {
+            steps,
+            ..Script::default()
+        }),
+        ..scenario.clone()
+    };
+    let mut world = World::new(&scenario, 0, TraceMode::Off);
+    world.put_between(options.between.clone());
+    let mut sum = Yield::default();
+    sum.tally.workloads = 1;
+    match run_to_last(&mut world, count) {
+        Ok(calls) => {
+            sum.tally.commands = 1;
+            sum.tally.storage_calls = world.disk().calls() - calls;
+            let stretch = Stretch {
+                steps: world.script().steps,
+                moments: world.take_moments(),
+            };
+            sum.add(stretch.explore(&scenario, options));
+        }
+        Err(stop) => sum.failures.push(stopped(stop, &world)),
+    }
+    sum
+}
+
+/// Runs a workload of `steps` steps and keeps the moments of the last one. Answers with the number of calls before it.
+fn run_to_last(world: &mut World<'_>, steps: usize) -> Result<u64, Stop> {
+    if steps == 0 {
+        world.keep_moments();
+        world.begin_run()?;
+        return Ok(0);
+    }
+    world.begin_run()?;
+    for _ in 1..steps {
+        world.next_command()?;
+    }
+    let calls = world.disk().calls();
+    world.keep_moments();
+    // The moment before the step is the last one of the workload without it.
+    let _ = world.take_moments();
+    world.next_command()?;
+    Ok(calls)
+}
+
+/// The run ended without any crash: that needs none to be reported.
+fn stopped(stop: Stop, world: &World<'_>) -> Failure {
+    let finding = match stop {
+        Stop::Wrong(finding) | Stop::Exhausted(finding) => finding,
+        Stop::Panicked(message) => Finding::new(0, "no panic", message),
+    };
+    Failure {
+        finding,
+        script: world.script(),
+    }
+}
