@@ -3,7 +3,7 @@
 //! the sampler and the oracle: a judge that never says no proves nothing.
 
 use beaver_sim::result::Outcome;
-use beaver_sim::run::{Keep, run_seed, run_seed_behind};
+use beaver_sim::run::{Keep, run_seed, run_seed_of};
 use beaver_sim::scenario::Scenario;
 use beaver_sim::zoo::left_out::Step;
 
@@ -24,7 +24,7 @@ fn check_caught(step: Step, invariants: &[u8], scenario: &str) {
     }
     let left_out = step.left_out();
     let caught = (0..SEEDS).find_map(|seed| {
-        let outcome = run_seed_behind(&left_out, &scenario, seed, Keep::default()).outcome;
+        let outcome = run_seed_of(&left_out, &scenario, seed, Keep::default()).outcome;
         outcome.failure().map(|failure| (seed, failure.clone()))
     });
     let Some((seed, failure)) = caught else {
