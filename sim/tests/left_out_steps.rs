@@ -8,7 +8,9 @@ use beaver_sim::scenario::{FaultKind, Step as Command};
 use beaver_sim::subject::Subject;
 use beaver_sim::zoo::left_out::Step;
 
-use schedule::{Schedule, enqueue, enqueue_to_page_end, power_cut};
+use beaver_sim::zoo::plain::{Bug, Plain};
+
+use schedule::{Schedule, enqueue, enqueue_to_page_end, job, power_cut};
 
 /// Syncs of the first segment: when it is made, and one for each append.
 const SYNC: &str = "sync_data wal-0000000001";
@@ -149,4 +151,102 @@ fn what_looks_damaged_is_read_again() {
         Fault::FlippedRead { byte: 250, bit: 0 },
     );
     check_needed(Step::SecondRead, 1, &schedule);
+}
+
+/// The history holds, and violates `invariant` if the reader of the plain store lacks a rule.
+fn check_rule(rule: Bug, invariant: u8, schedule: &Schedule) {
+    schedule.check_holds(&Plain::sound());
+    schedule.check_violates(invariant, &Plain::with(rule));
+}
+
+/// The second process starts: what is damaged before it is damaged at rest.
+const SECOND_PROCESS: &str = "lock .";
+
+/// Bit 0 of one byte of the first segment is wrong when the second process starts.
+fn flipped(schedule: Schedule, offset: usize) -> Schedule {
+    let flip = Event::FlipBit {
+        file: "wal-0000000001.jsonl".to_owned(),
+        offset: offset as u64,
+        bit: 0,
+    };
+    schedule.event(SECOND_PROCESS, 2, FaultKind::BitFlip, flip)
+}
+
+#[test]
+fn segments_must_be_contiguous_above_the_snapshot_only() {
+    let schedule = Schedule::of([
+        enqueue("a"),
+        Command::Checkpoint,
+        enqueue("b"),
+        Command::Checkpoint,
+        power_cut(),
+    ])
+    .fault(
+        "create snapshot-0000000001",
+        1,
+        FaultKind::CreateError,
+        Fault::Error {
+            error: Failure::Io,
+            effect: Effect::Nothing,
+            sticky: false,
+        },
+    )
+    // The prune removes two segments, and the removal of the second alone is durable.
+    .fault(
+        "sync_dir",
+        5,
+        FaultKind::SyncDirError,
+        Fault::FailedSyncDir {
+            error: Failure::Io,
+            durable: Subset::Mask(0b10),
+        },
+    );
+    schedule.check_holds(&Subject::default());
+    check_rule(Bug::ContiguityEverywhere, 8, &schedule);
+}
+
+#[test]
+fn a_gap_is_damage_and_not_yet_corruption() {
+    let jobs = ["b", "c", "d"].map(|id| job(id, format!("\"{}\"", "x".repeat(5000))));
+    let jobs = jobs.into();
+    let schedule = Schedule::of([enqueue("a"), Command::Enqueue { jobs }, power_cut()]).fault(
+        SYNC,
+        3,
+        FaultKind::SyncMarkClean,
+        Fault::FailedSync(FailedSync {
+            failed: Subset::Only(vec![1]),
+            ..FailedSync::default()
+        }),
+    );
+    schedule.check_holds(&Subject::default());
+    check_rule(Bug::GapIsCorruption, 8, &schedule);
+}
+
+#[test]
+fn proof_is_looked_for_at_every_offset() {
+    let schedule = Schedule::of([enqueue("a"), enqueue("b"), enqueue("c"), Command::Kill]);
+    let newline = schedule.written(&Plain::sound(), 3).end - 1;
+    let schedule = flipped(schedule, newline);
+    check_rule(Bug::ProofAtLinesOnly, 8, &schedule);
+}
+
+#[test]
+fn a_marker_is_a_proof() {
+    let schedule = Schedule::of([enqueue("a"), enqueue("b"), Command::Reopen]);
+    let inside = schedule.written(&Plain::sound(), 3).start + 30;
+    let schedule = flipped(schedule, inside);
+    check_rule(Bug::NoMarkerProof, 8, &schedule);
+}
+
+#[test]
+fn the_first_event_of_a_batch_is_a_proof() {
+    let schedule = Schedule::of([enqueue("a"), Command::Reopen, enqueue("b"), Command::Kill]);
+    let marker = schedule.written(&Plain::sound(), 3).start + 5;
+    let flip = Event::FlipBit {
+        file: "wal-0000000001.jsonl".to_owned(),
+        offset: marker as u64,
+        bit: 0,
+    };
+    let schedule = schedule.event("lock .", 3, FaultKind::BitFlip, flip);
+    check_rule(Bug::NoFirstOfBatchProof, 8, &schedule);
 }

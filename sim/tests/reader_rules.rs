@@ -1,8 +1,10 @@
-//! The rules of a reader without which the protocols of DESIGN section 3 lose data or refuse
+//! The rules of a reader without which the protocols lose data or refuse
 //! without need: each is shown by the bytes that a crash, or damage, leaves where it matters.
 //!
 //! A rule that is left out has the same bytes judged the other way round, so each of these tests
 //! fails with it.
+
+#![expect(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
 
 use beaver::storage::sim::{Disk, Image, Profile, SimDisk, SimOptions};
 use beaver::{

@@ -70,7 +70,8 @@ pub fn excuse_loss(
     let batch = batch.unwrap_or(missing_first.seq);
     for (range, says) in &lines[damaged..] {
         let proves = match says {
-            Says::Event { batch: later, .. } => *later > batch,
+            // The first event of a batch was written only when everything before it was durable.
+            Says::Event { seq, batch: its } => *its > batch || its == seq,
             Says::Marker { synced } => *synced >= missing_first.seq,
             Says::Header | Says::Other => false,
         };
@@ -284,6 +285,16 @@ mod tests {
     fn a_loss_that_an_event_of_a_later_batch_disproves_is_not_excused() {
         let found = SEGMENT.replace("{\"seq\":1", "{\"sex\":1");
         assert!(check(SEGMENT, &found, 1).is_err());
+    }
+
+    #[test]
+    fn a_loss_that_the_first_event_of_a_batch_disproves_is_not_excused() {
+        let before = SEGMENT.replace(
+            "{\"seq\":2,\"event",
+            "{\"synced\":1,\"crc\":\"00000000\"}\n{\"seq\":2,\"event",
+        );
+        let found = before.replace("synced", "sinked");
+        assert!(check(&before, &found, 2).is_err());
     }
 
     #[test]

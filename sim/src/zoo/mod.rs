@@ -6,4 +6,5 @@
 //! the real library and its disk.
 
 pub mod left_out;
+pub mod plain;
 pub mod twist;

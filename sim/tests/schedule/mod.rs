@@ -5,6 +5,13 @@
 //! number: the number is looked up in the trace of the history so far, with the same storage in
 //! between.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a history that cannot be written out is a test that fails"
+)]
+
+use std::ops::Range;
+
 use beaver::storage::sim::{self, CrashPoint, Moment};
 use beaver_sim::result::{Outcome, RunResult};
 use beaver_sim::run::{Keep, run_seed_of};
@@ -110,6 +117,19 @@ impl Schedule {
         run(subject, &scenario)
     }
 
+    /// Where the `nth` write (from 1) of the history so far goes.
+    pub(crate) fn written(&self, subject: &Subject, nth: usize) -> Range<usize> {
+        let trace = self.run(subject).trace;
+        let mut writes = trace.iter().filter_map(|line| {
+            let range = line.split_once(" write_at ")?.1.split(' ').nth(1)?;
+            let (offset, len) = range.split_once('+')?;
+            let offset: usize = offset.parse().ok()?;
+            Some(offset..offset + len.parse::<usize>().ok()?)
+        });
+        let found = writes.nth(nth - 1);
+        found.unwrap_or_else(|| panic!("no write number {nth} in\n{}", trace.join("\n")))
+    }
+
     /// Holds, this under test.
     pub(crate) fn check_holds(&self, subject: &Subject) {
         let run = self.run(subject);
@@ -175,22 +195,12 @@ pub(crate) fn enqueue_to_page_end(before: &[Step], id: &str) -> Step {
     let with = |payload: String| {
         let mut steps = before.to_vec();
         steps.push(enqueue_with(id, payload));
-        steps
+        Schedule::of(steps)
     };
-    let run = Schedule::of(with("\"\"".to_owned())).run(&Subject::default());
-    let last_command = run
-        .trace
-        .iter()
-        .rposition(|line| line.starts_with("enqueue"));
-    let write = run.trace[last_command.unwrap()..].iter().find_map(|line| {
-        line.split_once(" write_at ")?
-            .1
-            .split(' ')
-            .nth(1)?
-            .split_once('+')
-    });
-    let (offset, len) = write.unwrap();
-    let end = offset.parse::<usize>().unwrap() + len.parse::<usize>().unwrap();
+    let nth = before.len() + 2;
+    let end = with("\"\"".to_owned())
+        .written(&Subject::default(), nth)
+        .end;
     let padding = "x".repeat(end.next_multiple_of(4096) - end);
     enqueue_with(id, format!("\"{padding}\""))
 }
