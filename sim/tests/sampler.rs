@@ -2,8 +2,6 @@
 //! reason: the same steps of which `left_out_steps` shows one history each. So these tests judge
 //! the sampler and the oracle: a judge that never says no proves nothing.
 
-#![expect(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
-
 use beaver_sim::result::Outcome;
 use beaver_sim::run::{Keep, run_seed, run_seed_of};
 use beaver_sim::scenario::Scenario;
