@@ -16,7 +16,7 @@ use std::sync::{Arc, Condvar, Mutex, mpsc};
 use std::thread;
 
 use beaver::storage::DiskStorage;
-use beaver::storage::sim::{Disk, Op, Profile, SimDisk, SimOptions};
+use beaver::storage::sim::{CrashPoint, Disk, Moment, Op, Profile, SimDisk, SimOptions};
 use beaver::wal::{Group, Mode, Outcome, PendingAppend, QueueOptions};
 use beaver::{
     BatchWriter, Command, CommandError, ControllerOptions, Error, JobId, JobSpec, JobStatus,
@@ -729,6 +729,54 @@ fn the_handler_of_a_replay_may_append() {
         "and sees nothing of what it appended"
     );
     assert_eq!(writer.last_position().unwrap(), Position::new(1, 10));
+}
+
+#[test]
+fn what_many_callers_were_told_survives_a_power_cut() {
+    for call in (20..140).step_by(6) {
+        let options = SimOptions {
+            crash_at: Some(CrashPoint {
+                call,
+                moment: Moment::Inside,
+            }),
+            ..SimOptions::default()
+        };
+        let machine = SimDisk::new(Disk::empty(Profile::Posix), options);
+        let writer = writer(&machine.storage(), batches_of(3));
+        let acknowledged: Vec<u32> = thread::scope(|scope| {
+            let append_all = |caller| {
+                let writer = &writer;
+                move || {
+                    (0..)
+                        .take_while(|n| writer.append(&[note(caller, *n)]).is_ok())
+                        .count()
+                }
+            };
+            let callers: Vec<_> = (0..4)
+                .map(|caller| scope.spawn(append_all(caller)))
+                .collect();
+            // Some rotations, too, until the machine is dead.
+            while writer.rotate().is_ok() {}
+            let counts = callers.into_iter().map(|caller| caller.join().unwrap());
+            counts.map(|count| u32::try_from(count).unwrap()).collect()
+        });
+        drop(writer);
+        let images = machine.crash().images();
+        for corner in images.corners() {
+            let image = images.image(&images.corner(corner));
+            let disk = SimDisk::new(image.disk(Profile::Posix), SimOptions::default());
+            let there = check_callers(&recovered(&disk.storage()));
+            for (caller, acknowledged) in (0..).zip(&acknowledged) {
+                let there = there.get(&caller).copied().unwrap_or(0);
+                // The last append of each caller is in doubt.
+                let possible = *acknowledged..=*acknowledged + 1;
+                assert!(
+                    possible.contains(&there),
+                    "call {call}: caller {caller} has {there}"
+                );
+            }
+        }
+    }
 }
 
 fn job(n: usize) -> JobId {

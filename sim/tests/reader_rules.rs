@@ -4,8 +4,6 @@
 //! A rule that is left out has the same bytes judged the other way round, so each of these tests
 //! fails with it.
 
-#![expect(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
-
 use beaver::storage::sim::{Disk, Image, Profile, SimDisk, SimOptions};
 use beaver::{
     ChecksumKind, Controller, ControllerOptions, Epoch, Error, JobId, calculate_checksum,

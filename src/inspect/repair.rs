@@ -170,14 +170,13 @@ impl Repair<'_> {
         Ok(Some(Position { epoch: before, seq }))
     }
 
-    /// The last seq of `epoch`, if the header after it or a snapshot says so.
+    /// The last seq of `epoch`, if a snapshot or the header after it says so.
     fn sealed_at(&self, epoch: Epoch) -> Result<Option<Seq>> {
         let next = epoch.next();
-        let snapshot = self.snapshots.get(&epoch);
-        let mut end = snapshot.copied();
-        if self.listing.segments.contains(&next) {
+        let mut end = self.snapshots.get(&epoch).copied();
+        if end.is_none() && self.listing.segments.contains(&next) {
             match header(&Segment::open(self.storage, next, Access::Read)?) {
-                Ok(header) => end = header.prev.filter(|prev| prev.epoch == epoch).or(end),
+                Ok(header) => end = header.prev.filter(|prev| prev.epoch == epoch),
                 Err(Error::Corrupt { .. } | Error::ChecksumMismatch { .. }) => {}
                 Err(error) => return Err(error),
             }
@@ -199,10 +198,11 @@ impl Repair<'_> {
             };
             copy.header(kept, before)?;
             if kept.is_none() {
+                self.report.problems.extend(mismatch(&segment, before)?);
                 self.report.new_headers.push(name);
             }
             let is_active = is_last && sealed_at.is_none();
-            self.lines(&segment, &mut copy, sealed_at, is_active)?;
+            self.lines(&segment, &mut copy, is_active)?;
         } else {
             let reason = "the segment is missing".to_owned();
             self.report.problems.push(Problem {
@@ -223,15 +223,17 @@ impl Repair<'_> {
         Ok(end)
     }
 
-    /// Copies the surviving lines up to the seq at which the next segment seals this one.
+    /// Copies the surviving lines, no further than to a snapshot of the epoch.
     fn lines(
         &mut self,
         segment: &Segment,
         copy: &mut SegmentCopy<'_>,
-        sealed_at: Option<Seq>,
         is_active: bool,
     ) -> Result<()> {
-        let limit = sealed_at.unwrap_or(line::MAX_SEQ);
+        // An event that is there is believed, whatever the next segment says it seals: its header is
+        // made anew. Only a snapshot cannot be, and recovery goes on where it ends.
+        let snapshot = self.snapshots.get(&segment.epoch);
+        let limit = snapshot.map_or(line::MAX_SEQ, |snapshot| snapshot.seq);
         let mut survey = Survey::new(segment);
         let mut doubtful = false;
         while let Some(item) = survey.next()? {
@@ -246,7 +248,8 @@ impl Repair<'_> {
                     line: Line::Event(envelope, _),
                     ..
                 } if envelope.seq > limit => {
-                    let reason = format!("event {} is behind the seal at {limit}", envelope.seq);
+                    let reason =
+                        format!("event {} is behind the snapshot at {limit}", envelope.seq);
                     self.report.problems.push(Problem {
                         file: segment.name.clone(),
                         offset,
@@ -292,6 +295,23 @@ impl Repair<'_> {
         }
         Ok(())
     }
+}
+
+/// What a valid header that is made anew all the same says about the segment before it.
+fn mismatch(segment: &Segment, before: Option<Position>) -> Result<Option<Problem>> {
+    let found = match header(segment) {
+        Ok(header) => header.prev,
+        // Damage is reported as such.
+        Err(Error::Corrupt { .. } | Error::ChecksumMismatch { .. }) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let show = |position: Option<Position>| position.unwrap_or_default();
+    let (found, before) = (show(found), show(before));
+    Ok(Some(Problem {
+        file: segment.name.clone(),
+        offset: 0,
+        reason: format!("the header seals {found}, but before it lies {before}"),
+    }))
 }
 
 /// A segment that is being copied. The lines written so far are always a valid segment.

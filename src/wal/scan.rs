@@ -173,12 +173,11 @@ impl<'f> Scanner<'f> {
         )
     }
 
-    /// Goes on at the valid line at `offset` after damage, as if everything below `next` were
-    /// accounted for.
-    pub(crate) fn resume(&mut self, offset: u64, next: Seq) {
+    /// Goes on at the valid line at `offset` after damage, as if `sequence` came before it.
+    pub(crate) fn resume(&mut self, offset: u64, sequence: Sequence) {
         self.pending = None;
         self.at_header = false;
-        self.sequence.skip_to(next);
+        self.sequence = sequence;
         self.window.restart(offset, Reads::Plain);
     }
 

@@ -162,6 +162,8 @@ fn read_backward(epoch: Epoch, start: u64, bytes: &[u8]) -> Backward {
         let is_before_batch = match line {
             Line::Header(_) if line_start as u64 + start > 0 => break,
             Line::Header(_) => true,
+            // Such a line may stand nowhere, so it is not the one before the last batch either.
+            Line::Event(envelope, _) if !(1..=envelope.seq.0).contains(&envelope.batch.0) => break,
             Line::Event(envelope, _) => envelope.seq < *batch.get_or_insert(envelope.batch),
             Line::Marker(_) => batch.is_some(),
             Line::Lost(..) => break,

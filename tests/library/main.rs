@@ -11,6 +11,7 @@ mod support;
 mod checkpoint;
 mod format;
 mod inspect;
+mod properties;
 mod repair;
 mod snapshot;
 mod store_recovery;
