@@ -93,6 +93,7 @@ mod directory;
 mod error;
 pub mod event;
 mod failpoint;
+mod format;
 pub mod inspect;
 pub mod job_queue;
 mod json;
@@ -106,6 +107,7 @@ pub mod store;
 mod sync;
 mod temporary;
 pub mod wal;
+mod window;
 
 pub use checksum::{ChecksumError, ChecksumKind, calculate_checksum, verify_checksum};
 pub use clock::{Clock, ManualClock, SystemClock};

@@ -8,7 +8,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::copy::{Target, TargetFile};
+use super::copy::Target;
+use super::segment_copy::SegmentCopy;
 use super::{Problem, problem_of};
 use crate::directory;
 use crate::error::{Error, Result};
@@ -16,8 +17,7 @@ use crate::names::{self, Listing};
 use crate::position::{Epoch, Position, Seq};
 use crate::snapshot;
 use crate::storage::{Access, Storage};
-use crate::wal::line::{self, Envelope, Header, Line};
-use crate::wal::sequence::Sequence;
+use crate::wal::line::{self, Header, Line};
 use crate::wal::survey::{Item, Survey};
 use crate::wal::{LostRange, Segment, TornTail, header};
 
@@ -213,13 +213,13 @@ impl Repair<'_> {
             self.report.new_headers.push(name);
             copy.header(None, before)?;
         }
-        if let Some(sealed_at) = sealed_at.filter(|sealed_at| *sealed_at > copy.sequence.last()) {
+        if let Some(sealed_at) = sealed_at.filter(|sealed_at| *sealed_at > copy.last()) {
             copy.lose_through(sealed_at)?;
         }
         self.report.events += copy.events;
         self.report.lost.extend(&copy.lost);
-        let end = copy.sequence.last();
-        copy.file.finish()?;
+        let end = copy.last();
+        copy.finish()?;
         Ok(end)
     }
 
@@ -282,8 +282,7 @@ impl Repair<'_> {
                     };
                     let from = damaged.damage.offset;
                     let torn = damaged.torn_tail(segment, from).filter(|_| is_active);
-                    doubtful = damaged.takes_events() || !copy.append.is_empty();
-                    copy.append.clear();
+                    doubtful = copy.give_up_append() || damaged.takes_events();
                     // Nothing of an unfinished end was acknowledged.
                     if torn.is_some() {
                         self.report.torn_tail = torn;
@@ -312,95 +311,4 @@ fn mismatch(segment: &Segment, before: Option<Position>) -> Result<Option<Proble
         offset: 0,
         reason: format!("the header seals {found}, but before it lies {before}"),
     }))
-}
-
-/// A segment that is being copied. The lines written so far are always a valid segment.
-struct SegmentCopy<'t> {
-    file: TargetFile<'t>,
-    epoch: Epoch,
-    sequence: Sequence,
-    /// The lines of an append whose end was not seen yet.
-    append: Vec<(Envelope, Vec<u8>)>,
-    events: u64,
-    lost: Vec<LostRange>,
-}
-
-impl<'t> SegmentCopy<'t> {
-    fn new(file: TargetFile<'t>, epoch: Epoch) -> Self {
-        let sequence = Sequence::default();
-        SegmentCopy {
-            file,
-            epoch,
-            sequence,
-            append: Vec::new(),
-            events: 0,
-            lost: Vec::new(),
-        }
-    }
-
-    fn header(&mut self, kept: Option<Header>, prev: Option<Position>) -> Result<()> {
-        let made = Header {
-            epoch: self.epoch,
-            prev,
-            created_ms: 0,
-        };
-        let mut bytes = Vec::new();
-        line::encode_header(&mut bytes, &kept.unwrap_or(made));
-        self.file.push(&bytes)
-    }
-
-    fn event(&mut self, envelope: Envelope, bytes: &[u8]) -> Result<()> {
-        self.append.push((envelope, bytes.to_vec()));
-        if envelope.more {
-            return Ok(());
-        }
-        for (envelope, bytes) in std::mem::take(&mut self.append) {
-            self.lose_through(Seq(envelope.seq.0 - 1))?;
-            if self.sequence.accept(&Line::Event(envelope, &[])).is_ok() {
-                self.file.push(&bytes)?;
-                self.events += 1;
-            }
-        }
-        Ok(())
-    }
-
-    /// Copies a marker or a range that was lost before.
-    fn note(&mut self, line: Line<'_>, bytes: &[u8]) -> Result<()> {
-        match line {
-            Line::Marker(synced) => self.lose_through(synced)?,
-            Line::Lost(from, to) => {
-                self.lose_through(Seq(from.0 - 1))?;
-                let from = Position {
-                    epoch: self.epoch,
-                    seq: from,
-                };
-                self.lost.push(LostRange { from, to });
-            }
-            Line::Header(_) | Line::Event(..) => {}
-        }
-        if self.sequence.accept(&line).is_ok() {
-            self.file.push(bytes)
-        } else {
-            Ok(())
-        }
-    }
-
-    /// Notes that everything up to `to` which is not there is lost.
-    fn lose_through(&mut self, to: Seq) -> Result<()> {
-        let from = self.sequence.expected();
-        if to < from {
-            return Ok(());
-        }
-        let mut bytes = Vec::new();
-        line::encode_lost(&mut bytes, self.epoch, from, to);
-        self.sequence.skip_to(Seq(to.0 + 1));
-        self.lost.push(LostRange {
-            from: Position {
-                epoch: self.epoch,
-                seq: from,
-            },
-            to,
-        });
-        self.file.push(&bytes)
-    }
 }

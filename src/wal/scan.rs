@@ -7,11 +7,12 @@
 
 use super::line::{self, Header, Line, LineError, MAX_LINE, Parsed};
 use super::sequence::{Sequence, Violation};
-use super::window::{Reads, Window};
 use crate::checksum::ChecksumError;
 use crate::error::{Error, Result};
+use crate::format::VERSION;
 use crate::position::{Epoch, Seq};
 use crate::storage::StorageFile;
+use crate::window::{Reads, Window};
 
 /// Something in a segment that is not a line in its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -200,7 +201,7 @@ impl<'f> Scanner<'f> {
                 return Err(Error::Version {
                     file,
                     found,
-                    supported: line::VERSION,
+                    supported: VERSION,
                 });
             }
             Err(error) if self.at_header => {

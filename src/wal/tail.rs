@@ -6,10 +6,10 @@ use memchr::{memchr, memrchr};
 use super::line::{self, Line, MAX_BATCH, MAX_LINE};
 use super::search::Search;
 use super::sequence::Sequence;
-use super::window::read_exact;
 use crate::error::Result;
 use crate::position::{Epoch, Seq};
 use crate::storage::StorageFile;
+use crate::window::read_exact;
 
 /// Consecutive bytes of a file.
 #[derive(Clone, Debug, Default)]
