@@ -19,7 +19,7 @@ use beaver::storage::DiskStorage;
 use beaver::storage::sim::{CrashPoint, Disk, Moment, Op, Profile, SimDisk, SimOptions};
 use beaver::wal::{Group, Mode, Outcome, PendingAppend, QueueOptions};
 use beaver::{
-    BatchWriter, Command, CommandError, ControllerOptions, Error, JobId, JobSpec, JobStatus,
+    BatchWriter, Command, CommandError, ControllerOptions, Epoch, Error, JobId, JobSpec, JobStatus,
     ManualClock, Payload, Position, SharedController, SharedStore, Storage, Store, StoreOptions,
     Wal, WalOptions,
 };
@@ -394,6 +394,46 @@ fn rotate_and_flush_end_though_callers_never_stop() {
     });
     writer.close().unwrap();
     check_callers(&recovered(&storage));
+}
+
+#[test]
+fn a_failed_rotate_leaves_the_log_in_use() {
+    let fails = Arc::new(AtomicUsize::new(0));
+    let storage = {
+        let fails = Arc::clone(&fails);
+        hooked(memory(), move |op, _| {
+            let turn = matches!(op, Op::Create | Op::Rename | Op::SyncDir)
+                && fails.load(Ordering::SeqCst) > 0
+                && fails.fetch_sub(1, Ordering::SeqCst) == 1;
+            match turn {
+                true => Err(io::Error::other("planned")),
+                false => Ok(()),
+            }
+        })
+    };
+    let writer = writer(&storage, QueueOptions::default());
+    thread::scope(|scope| {
+        for caller in 0..3 {
+            let writer = &writer;
+            scope.spawn(move || {
+                for n in 0..50 {
+                    writer.append(&[note(caller, n)]).unwrap();
+                }
+            });
+        }
+        // The first, the second and the third of these calls fails in turn.
+        for nth in [1, 2, 3, 1, 2, 3] {
+            fails.store(nth, Ordering::SeqCst);
+            let error = writer.rotate().unwrap_err();
+            assert!(matches!(error, Error::Storage { .. }), "{error}");
+            assert_eq!(writer.last_position().unwrap().epoch, Epoch(1));
+        }
+    });
+    writer.rotate().unwrap();
+    assert_eq!(writer.append(&[note(0, 50)]).unwrap(), Position::new(2, 1));
+    writer.close().unwrap();
+    let expected = BTreeMap::from([(0, 51), (1, 50), (2, 50)]);
+    assert_eq!(check_callers(&recovered(&storage)), expected);
 }
 
 #[test]
