@@ -79,6 +79,17 @@ impl Client {
         Ok((Client { controller }, report_of(&report)))
     }
 
+    /// Several callers submit.
+    fn submit(&mut self, steps: &[Step]) -> Vec<Result<Claim, Answer>> {
+        let submitted = steps.iter().map(|step| {
+            let submission = self.controller.submit(&command(step));
+            let handed_out = |job: Option<Dispatched>| job.map(|job| job.id.as_str().to_owned());
+            let claim = submission.map(|(ticket, job)| (ticket, handed_out(job)));
+            claim.map_err(refused)
+        });
+        submitted.collect()
+    }
+
     /// The queue itself, to compare it with another one.
     pub(crate) fn queue(&self) -> &JobQueue {
         self.controller.state()
@@ -106,25 +117,10 @@ impl Process for Client {
     }
 
     fn group(&mut self, steps: &[Step]) -> Vec<(Answer, Option<Place>)> {
-        let mut submitted: Vec<Result<Claim, Answer>> = Vec::new();
-        for step in steps {
-            let submission = self.controller.submit(&command(step));
-            let handed_out = |job: Option<Dispatched>| job.map(|job| job.id.as_str().to_owned());
-            let claim = submission.map(|(ticket, job)| (ticket, handed_out(job)));
-            submitted.push(claim.map_err(refused));
-        }
+        let submitted = self.submit(steps);
         // What became of each is in its ticket, whatever the flush says.
         let _ = self.controller.flush();
-        let outcomes = submitted.into_iter().map(|submitted| match submitted {
-            Err(answer) => (answer, None),
-            Ok((None, _)) => (Answer::Done(None), None),
-            Ok((Some(ticket), front)) => match ticket.outcome() {
-                Outcome::Durable(position) => (Answer::Done(front), Some(border::place(position))),
-                Outcome::Failed(error) => (Answer::Failed(error.into()), None),
-                Outcome::Pending => panic!("a flush leaves no ticket without an outcome"),
-            },
-        });
-        outcomes.collect()
+        outcomes(submitted)
     }
 
     fn begin_checkpoint(&mut self) -> Result<Option<Box<dyn Begun>>, Failure> {
@@ -154,12 +150,33 @@ impl Process for Client {
     fn close(self: Box<Self>) -> Result<(), Failure> {
         Ok(self.controller.close()?)
     }
+
+    fn close_queued(mut self: Box<Self>, steps: &[Step]) -> Vec<(Answer, Option<Place>)> {
+        let submitted = self.submit(steps);
+        // What became of each is in its ticket, whatever the close says.
+        let _ = self.controller.close();
+        outcomes(submitted)
+    }
 }
 
 impl Begun for Checkpoint<JobQueue> {
     fn write(self: Box<Self>) -> Result<Box<dyn Any>, Failure> {
         Ok(Box::new(Checkpoint::write(*self)?))
     }
+}
+
+/// What became of what the callers have submitted.
+fn outcomes(submitted: Vec<Result<Claim, Answer>>) -> Vec<(Answer, Option<Place>)> {
+    let outcomes = submitted.into_iter().map(|submitted| match submitted {
+        Err(answer) => (answer, None),
+        Ok((None, _)) => (Answer::Done(None), None),
+        Ok((Some(ticket), front)) => match ticket.outcome() {
+            Outcome::Durable(position) => (Answer::Done(front), Some(border::place(position))),
+            Outcome::Failed(error) => (Answer::Failed(error.into()), None),
+            Outcome::Pending => (Answer::Waiting, None),
+        },
+    });
+    outcomes.collect()
 }
 
 fn options(clock: Arc<dyn Clock>, settings: &LogSettings) -> StoreOptions {

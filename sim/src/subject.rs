@@ -137,6 +137,10 @@ pub trait Process: Debug {
     /// # Errors
     /// It failed, and is closed all the same.
     fn close(self: Box<Self>) -> Result<(), Failure>;
+
+    /// Several callers submit their commands, and the store is closed before anybody has flushed.
+    /// An answer for each caller, as for [`group`](Process::group).
+    fn close_queued(self: Box<Self>, steps: &[Step]) -> Vec<(Answer, Option<Place>)>;
 }
 
 /// A checkpoint that has begun.
@@ -161,6 +165,8 @@ pub enum Answer {
     Refused(Refusal),
     /// It failed.
     Failed(Failure),
+    /// The caller waits, and nobody is left to answer.
+    Waiting,
 }
 
 /// What opening the store reported.

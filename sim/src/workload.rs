@@ -31,7 +31,12 @@ impl<'a> Commands<'a> {
     /// The next command, in view of the queue as the client knows it at `now_ms`.
     pub fn next(&mut self, model: &Model, now_ms: u64) -> Step {
         match self.kind() {
-            CommandKind::Group => self.group(model, now_ms),
+            CommandKind::Group => Step::Group {
+                steps: self.group(model, now_ms),
+            },
+            CommandKind::CloseQueued => Step::CloseQueued {
+                steps: self.group(model, now_ms),
+            },
             CommandKind::Checkpoint => Step::Checkpoint,
             CommandKind::SlowCheckpoint => {
                 let mut between = model.clone();
@@ -63,10 +68,9 @@ impl<'a> Commands<'a> {
         CommandKind::Enqueue
     }
 
-    fn group(&mut self, model: &Model, now_ms: u64) -> Step {
+    fn group(&mut self, model: &Model, now_ms: u64) -> Vec<Step> {
         let mut inside = model.clone();
-        let steps = self.several(&mut inside, now_ms, self.workload.group_size);
-        Step::Group { steps }
+        self.several(&mut inside, now_ms, self.workload.group_size)
     }
 
     /// Several simple commands in a row, each in view of what the ones before it will have done.

@@ -87,6 +87,8 @@ pub(crate) struct World<'a> {
     killed_then_opened: bool,
     /// Damage that nothing has healed yet.
     scars: Scars,
+    /// Whether the log holds an event of an unknown type, and nothing has damaged it since.
+    unknown_event: bool,
     /// Whether a sector may be unreadable for good.
     unreadable: bool,
     /// What the files held when an earlier process ended.
@@ -141,6 +143,7 @@ impl<'a> World<'a> {
             last_crash: None,
             killed_then_opened: false,
             scars: Scars::default(),
+            unknown_event: false,
             unreadable: false,
             earlier: Files::new(),
             script: Script::default(),

@@ -121,6 +121,9 @@ pub(crate) fn rot(
     if files.is_empty() {
         return None;
     }
+    if rate.kind == FaultKind::UnknownEvent {
+        return unknown_event(live, newest?);
+    }
     let (file, len) = stream.pick(&files).clone();
     let reach = match rate.target {
         Target::Header => live.read(&file)?.iter().position(|byte| *byte == b'\n')? as u64,
@@ -139,10 +142,54 @@ pub(crate) fn rot(
             count: 1,
         },
         FaultKind::Truncation => Event::Truncate { file, len: offset },
+        FaultKind::LostLine => without_a_line(file.clone(), live.read(&file)?, stream)?,
         FaultKind::OldCopy => Event::Replace {
             bytes: earlier.get(&file)?.clone(),
             file,
         },
         _ => return None,
     })
+}
+
+/// The file without one of its lines.
+fn without_a_line(file: String, mut bytes: Vec<u8>, stream: &mut Stream) -> Option<Event> {
+    let mut lines: Vec<std::ops::Range<usize>> = Vec::new();
+    let mut start = 0;
+    for (at, byte) in bytes.iter().enumerate() {
+        if *byte == b'\n' {
+            lines.push(start..at + 1);
+            start = at + 1;
+        }
+    }
+    lines.retain(|line| line.len() > 1);
+    if lines.is_empty() {
+        return None;
+    }
+    bytes.drain(stream.pick(&lines).clone());
+    Some(Event::Replace { file, bytes })
+}
+
+/// The newest segment with one more event, of a type from the future, if its last line is an event
+/// or a marker.
+fn unknown_event(live: &Image, epoch: u64) -> Option<Event> {
+    let file = format!("wal-{epoch:010}.jsonl");
+    let mut bytes = live.read(&file)?;
+    let line = bytes
+        .strip_suffix(b"\n")?
+        .rsplit(|byte| *byte == b'\n')
+        .next()?;
+    let value: serde_json::Value = serde_json::from_slice(line).ok()?;
+    let last = value.get("seq").or(value.get("synced"))?.as_u64()?;
+    if value.get("more").is_some() {
+        return None;
+    }
+    let seq = last + 1;
+    let open = format!(
+        "{{\"seq\":{seq},\"event\":{{\"type\":\"PAUSE\",\"job_id\":\"j\",\"timestamp\":1}},\"crc\":\""
+    );
+    let blank = format!("{open}00000000\"}}");
+    let (kind, epoch) = (beaver::ChecksumKind::Event, beaver::Epoch(epoch));
+    let crc = beaver::calculate_checksum(kind, epoch, blank.as_bytes()).ok()?;
+    bytes.extend(format!("{open}{crc:08x}\"}}\n").into_bytes());
+    Some(Event::Replace { file, bytes })
 }

@@ -91,6 +91,8 @@ fault_kinds! {
     ZeroedSector "zeroed-sector" Rest "512 bytes of a file are zeros";
     Truncation "truncation" Rest "a file has lost its end";
     OldCopy "old-copy" Rest "a file has the content it had earlier";
+    LostLine "lost-line" Rest "a line of a file is gone, its newline too";
+    UnknownEvent "unknown-event" Rest "a newer program has appended an event of a type that this one does not know";
     ShornSector "shorn-sector" PowerCut "a sector that was being written is half old and half new";
     LyingSync "lying-sync" PowerCut "a sync said Ok, and the power cut takes one of its pages back";
     UnreadableSector "unreadable-sector" PowerCut "512 bytes of a file cannot be read any more until they are written again";
@@ -123,8 +125,8 @@ impl FaultKind {
     #[must_use]
     pub const fn damages(self) -> bool {
         use FaultKind::{
-            BitFlip, LyingSync, MisplacedWrite, OldCopy, ShornSector, Truncation, UnreadableSector,
-            ZeroedSector,
+            BitFlip, LostLine, LyingSync, MisplacedWrite, OldCopy, ShornSector, Truncation,
+            UnknownEvent, UnreadableSector, ZeroedSector,
         };
         matches!(
             self,
@@ -132,6 +134,8 @@ impl FaultKind {
                 | ZeroedSector
                 | Truncation
                 | OldCopy
+                | LostLine
+                | UnknownEvent
                 | UnreadableSector
                 | ShornSector
                 | LyingSync

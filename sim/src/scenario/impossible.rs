@@ -134,8 +134,12 @@ impl Check {
                 Step::Enqueue { jobs } => self.jobs(&format!("{path}.enqueue.jobs"), jobs),
                 Step::Ack { id } => self.id(&format!("{path}.ack.id"), id),
                 Step::Fail { id } => self.id(&format!("{path}.fail.id"), id),
-                Step::Group { steps } => {
-                    let path = format!("{path}.group.steps");
+                Step::Group { steps } | Step::CloseQueued { steps } => {
+                    let name = match step {
+                        Step::Group { .. } => "group",
+                        _ => "close-queued",
+                    };
+                    let path = format!("{path}.{name}.steps");
                     self.members(&path, steps);
                     self.steps(&path, steps);
                 }

@@ -77,6 +77,11 @@ pub enum Step {
     },
     /// Close cleanly and open again.
     Reopen,
+    /// Submit these commands as so many callers, close before anybody has flushed, and open again.
+    CloseQueued {
+        /// Enqueue, dispatch, ack, fail, tick and requeue only.
+        steps: Vec<Step>,
+    },
     /// Kill the process and start it again.
     Kill,
     /// Cut the power and start again.

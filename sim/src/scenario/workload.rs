@@ -69,6 +69,8 @@ pub enum CommandKind {
     SlowCheckpoint,
     /// Close cleanly and open again.
     Reopen,
+    /// Several callers have submitted when the store is closed; then it is opened again.
+    CloseQueued,
     /// The process is killed between two commands and started again.
     Kill,
     /// The power fails between two commands.

@@ -24,6 +24,10 @@ impl World<'_> {
         report: &Report,
         excused: bool,
     ) -> Result<(), Stop> {
+        if std::mem::take(&mut self.unknown_event) {
+            let expected = "a refusal: the log holds an event of an unknown type";
+            return Err(Finding::new(8, expected, "it opened").into());
+        }
         let view = self.view(report)?;
         let verdict = match judge(&self.history, &view) {
             Ok(verdict) => verdict,

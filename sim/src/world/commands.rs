@@ -24,7 +24,8 @@ impl World<'_> {
         self.seen.line(call, format_args!("{command}"));
         self.script.steps.push(step.clone());
         match step {
-            Step::Group { steps } => self.group(&steps),
+            Step::Group { steps } => self.group(&steps, false),
+            Step::CloseQueued { steps } => self.group(&steps, true),
             Step::Checkpoint => self.checkpoint(&[], &[]),
             Step::SlowCheckpoint {
                 before_write,
@@ -64,8 +65,8 @@ impl World<'_> {
         Ok(true)
     }
 
-    /// Several callers share one sync.
-    pub(super) fn group(&mut self, steps: &[Step]) -> Result<(), Stop> {
+    /// Several callers share one sync; it may be the one with which the store is closed.
+    pub(super) fn group(&mut self, steps: &[Step], closes: bool) -> Result<(), Stop> {
         let now_ms = self.now_ms();
         let mut model = self.history.state().clone();
         let mut expected: Vec<Expected> = Vec::new();
@@ -78,7 +79,13 @@ impl World<'_> {
         }
         self.believe_doubtful(expected.iter().flatten());
         let (calls, excuses) = self.begin(Activity::Command);
-        let answers = self.with_client(|client| client.group(steps))?;
+        let answers = match (closes, self.client.take()) {
+            (true, Some(client)) => self.program(|| client.close_queued(steps))?,
+            (_, client) => {
+                self.client = client;
+                self.with_client(|client| client.group(steps))?
+            }
+        };
         if self.end(Activity::Command, calls) == Ended::Crashed {
             for records in expected.into_iter().flatten() {
                 self.history.doubt(records);
@@ -87,6 +94,10 @@ impl World<'_> {
             return self.start();
         }
         let excused = self.faults.director().excuses() > excuses;
+        if closes {
+            // The sync that failed may be the one after that of the callers.
+            self.faults.director().reopened();
+        }
         let durable = answers
             .iter()
             .filter(|(answer, place)| matches!(answer, Answer::Done(_)) && place.is_some());
@@ -95,6 +106,10 @@ impl World<'_> {
             self.say_answer(&answer);
             let place = place.unwrap_or_else(|| self.history.last_place());
             self.settle(step, expected, answer, place, excused)?;
+        }
+        if closes {
+            self.at_rest();
+            return self.start();
         }
         self.believe_settled();
         self.check_live_state()
@@ -117,6 +132,11 @@ impl World<'_> {
                 Ok(())
             }
             (Ok(records), Answer::Failed(failure)) => self.failed(step, records, &failure, excused),
+            (_, Answer::Waiting) => Err(Stop::Exhausted(Finding::new(
+                0,
+                format!("{} to be answered", describe(step)),
+                "its caller waits for ever",
+            ))),
             // A refusal needs no log: a store that is poisoned may say so instead.
             (Err(_), Answer::Failed(failure)) if failure.grave == Grave::Poisoned => Ok(()),
             (expected, found) => {
@@ -245,6 +265,7 @@ impl World<'_> {
             Answer::Refused(refusal) => {
                 self.seen.line(call, format_args!("  refused: {refusal:?}"))
             }
+            Answer::Waiting => self.seen.line(call, format_args!("  no answer")),
             Answer::Failed(failure) => {
                 self.seen
                     .line(call, format_args!("  failed: {}", failure.text));
@@ -303,6 +324,10 @@ pub(crate) fn describe(step: &Step) -> String {
         Step::Group { steps } => {
             let steps: Vec<String> = steps.iter().map(describe).collect();
             format!("together: {}", steps.join("; "))
+        }
+        Step::CloseQueued { steps } => {
+            let steps: Vec<String> = steps.iter().map(describe).collect();
+            format!("closed while waiting: {}", steps.join("; "))
         }
         Step::Checkpoint => "checkpoint".to_owned(),
         Step::SlowCheckpoint { .. } => "checkpoint with commands between its steps".to_owned(),

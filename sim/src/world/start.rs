@@ -51,7 +51,7 @@ impl World<'_> {
     }
 
     /// Time for faults at rest.
-    fn at_rest(&mut self) {
+    pub(super) fn at_rest(&mut self) {
         let before = self.files();
         let happened = at_rest(&self.faults, &self.earlier);
         self.lock_held |= happened
@@ -60,6 +60,9 @@ impl World<'_> {
         if happened.iter().any(|fault| fault.kind.damages()) {
             let after = self.files();
             self.scars.remember(&before, &after);
+            // Where the last damage was of another kind, it may have hit the event.
+            let damage = happened.iter().rfind(|fault| fault.kind.damages());
+            self.unknown_event = damage.is_some_and(|f| f.kind == FaultKind::UnknownEvent);
         }
         self.earlier = before;
     }
@@ -210,6 +213,7 @@ impl World<'_> {
         self.faults.restore(&whole, self.scenario.profile);
         self.scars = crate::oracle::damage::Scars::default();
         self.unreadable = false;
+        self.unknown_event = false;
         Ok(())
     }
 
@@ -242,6 +246,7 @@ impl World<'_> {
         self.seen.mark_if(!choice.tears.is_empty(), Mark::TornPage);
         self.judge_side_images(&space, scripted)?;
         if !choice.device.is_empty() {
+            self.unknown_event = false;
             let mut sound = choice.clone();
             sound.device.clear();
             let before = space.image(&sound).to_files();

@@ -5,6 +5,9 @@
 //! where it is a storage call that is missing or wrong, by a [storage](twist) that stands between
 //! the real library and its disk.
 
+pub mod careless;
+pub mod catalogue;
+pub mod habitats;
 pub mod left_out;
 pub mod plain;
 pub mod twist;
