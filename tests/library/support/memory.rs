@@ -32,6 +32,9 @@ pub(crate) struct Call {
     pub(crate) op: Op,
     pub(crate) file: String,
     pub(crate) offset: u64,
+    /// How many bytes were to be read or written.
+    pub(crate) len: usize,
+    /// Those that were to be written.
     pub(crate) bytes: Vec<u8>,
 }
 
@@ -142,13 +145,15 @@ struct State {
 impl State {
     /// Notes a call and says what happens to it.
     fn enter(&mut self, op: Op, file: &str, offset: u64, bytes: &[u8]) -> Option<How> {
-        let (file, bytes) = (file.to_owned(), bytes.to_vec());
-        let fault = self.fault(op, &file, offset, bytes.len() as u64);
+        let (file, len) = (file.to_owned(), bytes.len());
+        let fault = self.fault(op, &file, offset, len as u64);
+        let written = if op == Op::Write { bytes } else { &[] };
         self.calls.push(Call {
             op,
             file,
             offset,
-            bytes,
+            len,
+            bytes: written.to_vec(),
         });
         fault
     }
@@ -316,7 +321,7 @@ impl Memory {
     pub(crate) fn take_read_bytes(&self) -> usize {
         let calls = self.take_calls();
         let reads = calls.iter().filter(|call| call.op == Op::Read);
-        reads.map(|call| call.bytes.len()).sum()
+        reads.map(|call| call.len).sum()
     }
 }
 
