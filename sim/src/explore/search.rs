@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use beaver::storage::sim::{
-    Change, Crash, CrashPoint, Disk, Profile, Progress, SimDisk, SimOptions, TraceMode,
+    Change, Crash, CrashPoint, Disk, ImageSpace, Profile, Progress, SimDisk, SimOptions, TraceMode,
 };
 use beaver::{Clock, JobQueue, ManualClock};
 
@@ -53,6 +53,8 @@ pub(super) struct Search<'a> {
     beliefs: Vec<Belief>,
     /// Disks that were judged, with the belief, and how deep the search went on from there.
     judged: BTreeMap<(usize, u128), u32>,
+    /// Disks on which a process died, likewise, with the write that it was in.
+    died: BTreeMap<(usize, u128), u32>,
     /// What recoveries showed, by belief and the disk that they left.
     shown: BTreeMap<(usize, u128), Shown>,
     /// Disks, with what was decided about them, on which the store has gone on.
@@ -118,6 +120,7 @@ impl<'a> Search<'a> {
             survivors: Survivors::new(options.seed, &crashes, Vec::new()),
             beliefs: Vec::new(),
             judged: BTreeMap::new(),
+            died: BTreeMap::new(),
             shown: BTreeMap::new(),
             gone_on: BTreeSet::new(),
             going_on: false,
@@ -210,25 +213,37 @@ impl<'a> Search<'a> {
     /// A process dies: goes on from everything that it may leave.
     pub(super) fn die(&mut self, death: &Death<'_>) {
         self.tally.crash_points += 1;
-        self.be_killed(death);
-        self.lose_power(death);
-    }
-
-    fn be_killed(&mut self, death: &Death<'_>) {
-        match death.crash.inside() {
-            None => self.start_killed(death, Progress::Nothing),
-            Some(Change::Write { bytes, .. }) => {
-                for length in prefixes(bytes) {
-                    self.start_killed(death, Progress::Bytes(length));
-                }
+        let inside = death.crash.inside();
+        if let Some(Change::Write { bytes, .. }) = inside
+            && self.is_first(death, death.crash.fingerprint())
+        {
+            for length in prefixes(bytes) {
+                let progress = Progress::Bytes(length);
+                self.start_killed(death, death.crash.kill(progress), progress);
             }
-            // Nothing of it and all of it: that is before and after the call.
-            Some(_) => {}
+        }
+        let syncs = matches!(inside, Some(Change::SyncData { .. } | Change::SyncDir));
+        // What a call changes is pending while it runs, and so is what a sync is about to commit.
+        let pending = match inside.is_none() || syncs {
+            true => Progress::Nothing,
+            false => Progress::Everything,
+        };
+        let disk = death.crash.kill(pending);
+        // Killed inside a call: nothing of it and all of it is before and after the call.
+        if inside.is_none() {
+            self.start_killed(death, disk.clone(), pending);
+        }
+        // In `strict` alone it matters which sync is under way.
+        if syncs && self.profile == Profile::Strict {
+            self.lose_power(death, &death.crash.images());
+        } else if self.is_first(death, disk.fingerprint()) {
+            self.lose_power(death, &disk.images());
+        } else {
+            self.tally.equal_points += 1;
         }
     }
 
-    fn start_killed(&mut self, death: &Death<'_>, progress: Progress) {
-        let disk = death.crash.kill(progress);
+    fn start_killed(&mut self, death: &Death<'_>, disk: Disk, progress: Progress) {
         self.tally.killed += 1;
         if !self.is_new(death, disk.fingerprint()) {
             return;
@@ -237,8 +252,7 @@ impl<'a> Search<'a> {
         self.follow(start, || killed(place_of(death), progress));
     }
 
-    fn lose_power(&mut self, death: &Death<'_>) {
-        let space = death.crash.images();
+    fn lose_power(&mut self, death: &Death<'_>, space: &ImageSpace) {
         let cap = self.options.cap;
         if let Some(mut images) = space.enumerate(cap) {
             while let Some(candidate) = images.next() {
@@ -259,9 +273,7 @@ impl<'a> Search<'a> {
         let samples = cap.saturating_sub(corners.len() as u64);
         let corners = corners.into_iter().map(|corner| space.corner(corner));
         let corners: Vec<_> = corners.collect();
-        let sampled: Vec<_> = (0..samples)
-            .map(|_| self.survivors.choose(&space))
-            .collect();
+        let sampled: Vec<_> = (0..samples).map(|_| self.survivors.choose(space)).collect();
         for choice in corners.into_iter().chain(sampled) {
             let image = space.image(&choice);
             self.tally.sampled += 1;
@@ -272,12 +284,19 @@ impl<'a> Search<'a> {
         }
     }
 
+    /// Whether no process has died like this before, with the same things believed and as many crashes to follow.
+    fn is_first(&mut self, death: &Death<'_>, fingerprint: u128) -> bool {
+        let known = self.died.entry(key(death, fingerprint)).or_insert(0);
+        let reached = death.depth + 1;
+        let first = *known < reached;
+        *known = reached.max(*known);
+        first
+    }
+
     /// Whether a disk has yet to be judged. If not it counts as dropped.
     fn is_new(&mut self, death: &Death<'_>, fingerprint: u128) -> bool {
-        // What recovery has shown before must come back with the same bytes, which is more than the belief says.
-        let key = (death.belief << 1 | usize::from(death.shown), fingerprint);
         let reached = death.depth + 1;
-        let judged = self.judged.entry(key).or_insert(0);
+        let judged = self.judged.entry(key(death, fingerprint)).or_insert(0);
         if *judged >= reached {
             self.tally.dropped += 1;
             return false;
@@ -410,6 +429,11 @@ impl<'a> Search<'a> {
         }
         Ok(decided)
     }
+}
+
+/// What recovery has shown before must come back with the same bytes, which is more than the belief says.
+fn key(death: &Death<'_>, fingerprint: u128) -> (usize, u128) {
+    (death.belief << 1 | usize::from(death.shown), fingerprint)
 }
 
 fn start(death: &Death<'_>, disk: Disk) -> Start {

@@ -14,6 +14,9 @@ pub struct Tally {
     pub storage_calls: u64,
     /// Moments at which a process died: before, inside and after each of these calls, and after each answer.
     pub crash_points: u64,
+    /// Those of them that were like an earlier one, with the same things believed: the same disk, the same call. What they may
+    /// leave was not listed again.
+    pub equal_points: u64,
     /// Images of power cuts whose possibilities were all judged.
     pub enumerated: u64,
     /// Images of power cuts that had too many possibilities: corners and samples.
@@ -44,6 +47,7 @@ impl AddAssign for Tally {
         self.commands += other.commands;
         self.storage_calls += other.storage_calls;
         self.crash_points += other.crash_points;
+        self.equal_points += other.equal_points;
         self.enumerated += other.enumerated;
         self.sampled += other.sampled;
         self.killed += other.killed;

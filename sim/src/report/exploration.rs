@@ -19,6 +19,7 @@ pub struct Exploration {
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(super) struct Counted {
     crash_points: u64,
+    equal_points: u64,
     enumerated: u64,
     sampled: u64,
     killed: u64,
@@ -32,6 +33,7 @@ impl Counted {
     pub(super) fn new(tally: &Tally) -> Self {
         Counted {
             crash_points: tally.crash_points,
+            equal_points: tally.equal_points,
             enumerated: tally.enumerated,
             sampled: tally.sampled,
             killed: tally.killed,

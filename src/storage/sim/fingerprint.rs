@@ -3,9 +3,10 @@
 //! Two disks with equal fingerprints behave alike for ever: every read, every failure of a sync and every power cut leaves
 //! the same. The numbers of records and files do not count, only their order does.
 
-use std::collections::BTreeMap;
-
+use super::change::Change;
+use super::crash::Crash;
 use super::disk::Disk;
+use super::image::{content_hash, name_hashes};
 use super::inode::{Inode, InodeId};
 use super::mixing::{hash128, mix128};
 use super::names::{Directory, NameChange};
@@ -25,17 +26,26 @@ impl Disk {
     #[must_use]
     pub fn fingerprint(&self) -> u128 {
         match self.is_settled() {
-            true => self.live().hash128(),
+            true => self.hash_of_live(),
             false => self.fingerprint_of_pending(),
         }
     }
 
+    /// The hash of the live view, without making an image of it.
+    fn hash_of_live(&self) -> u128 {
+        let files = name_hashes(&self.names.live)
+            .into_iter()
+            .map(|(id, names)| {
+                let inode = &self.inodes[&id];
+                mix128(content_hash(&inode.live, &inode.unreadable), names)
+            });
+        files.fold(0, u128::wrapping_add)
+    }
+
     fn fingerprint_of_pending(&self) -> u128 {
         let mut hash = Hash(u128::from(self.read_only));
-        let mut places: BTreeMap<InodeId, u64> = BTreeMap::new();
-        for (place, id) in (0..).zip(self.inodes.keys()) {
-            places.insert(*id, place);
-        }
+        let inodes: Vec<InodeId> = self.inodes.keys().copied().collect();
+        let place = |id: InodeId| inodes.partition_point(|other| *other < id) as u64;
         let mut records: Vec<u64> = self
             .names
             .pending
@@ -50,16 +60,35 @@ impl Disk {
         records.sort_unstable();
         let rank = |record: u64| records.partition_point(|other| *other < record) as u64;
         for directory in [&self.names.live, &self.names.disk] {
-            hash.directory(directory, &places);
+            hash.directory(directory, &place);
         }
         for entry in &self.names.pending {
             hash.number(rank(entry.record) << 1 | u64::from(entry.durable));
-            hash.change(&entry.change, &places);
+            hash.change(&entry.change, &place);
         }
         for inode in self.inodes.values() {
             hash.inode(inode, &rank);
         }
         hash.0
+    }
+}
+
+impl Crash {
+    /// A hash of the disk, as [`Disk::fingerprint`], and of the bytes that were being written, if any were.
+    #[must_use]
+    pub fn fingerprint(&self) -> u128 {
+        let disk = self.disk().fingerprint();
+        match self.inside() {
+            Some(Change::Write {
+                inode,
+                offset,
+                bytes,
+            }) => {
+                let place = u128::from(inode.0) << 64 | u128::from(*offset);
+                mix128(mix128(disk, place), hash128(bytes))
+            }
+            _ => disk,
+        }
     }
 }
 
@@ -84,25 +113,25 @@ impl Hash {
         self.mix(hash128(text.as_bytes()));
     }
 
-    fn directory(&mut self, directory: &Directory, places: &BTreeMap<InodeId, u64>) {
+    fn directory(&mut self, directory: &Directory, place: &impl Fn(InodeId) -> u64) {
         self.number(directory.len() as u64);
         for (name, inode) in directory {
             self.text(name);
-            self.number(places[inode]);
+            self.number(place(*inode));
         }
     }
 
-    fn change(&mut self, change: &NameChange, places: &BTreeMap<InodeId, u64>) {
+    fn change(&mut self, change: &NameChange, place: &impl Fn(InodeId) -> u64) {
         match change {
             NameChange::Create { name, inode } => {
                 self.text(name);
-                self.number(places[inode]);
+                self.number(place(*inode));
             }
             NameChange::Remove { name } => self.text(name),
             NameChange::Rename { from, to, inode } => {
                 self.text(from);
                 self.text(to);
-                self.number(places[inode]);
+                self.number(place(*inode));
             }
         }
     }

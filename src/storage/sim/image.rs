@@ -40,23 +40,33 @@ impl FileImage {
     }
 
     pub(super) fn hash(&self) -> u128 {
-        let sectors = self.unreadable.iter();
-        sectors.fold(self.content.hash(), |hash, sector| {
-            mix128(hash, u128::from(*sector))
-        })
+        content_hash(&self.content, &self.unreadable)
     }
+}
+
+/// A hash of everything in a file that a program can tell.
+pub(super) fn content_hash(content: &Content, unreadable: &BTreeSet<u64>) -> u128 {
+    unreadable.iter().fold(content.hash(), |hash, sector| {
+        mix128(hash, u128::from(*sector))
+    })
 }
 
 /// Hashes of the names of each file, added up.
 pub(super) type NameHashes = Vec<(InodeId, u128)>;
 
 pub(super) fn name_hashes(names: &Directory) -> NameHashes {
-    let mut hashes: BTreeMap<InodeId, u128> = BTreeMap::new();
-    for (name, inode) in names {
-        let hash = hashes.entry(*inode).or_default();
-        *hash = hash.wrapping_add(mix128(hash128(name.as_bytes()), 1));
-    }
-    hashes.into_iter().collect()
+    let hashes = names.iter();
+    let hashes = hashes.map(|(name, inode)| (*inode, mix128(hash128(name.as_bytes()), 1)));
+    let mut hashes: NameHashes = hashes.collect();
+    hashes.sort_unstable_by_key(|(inode, _)| *inode);
+    hashes.dedup_by(|(inode, hash), (earlier, sum)| {
+        let same = inode == earlier;
+        if same {
+            *sum = sum.wrapping_add(*hash);
+        }
+        same
+    });
+    hashes
 }
 
 impl Image {

@@ -292,7 +292,7 @@ impl Inode {
         let last = self.disk.pages().next_back();
         last.is_none_or(|(index, page)| {
             let kept = kept_of(self.disk.len(), index);
-            page.bytes()[kept..].iter().all(|byte| *byte == 0)
+            page.extent() <= kept
         })
     }
 

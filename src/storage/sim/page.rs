@@ -25,7 +25,8 @@ pub(super) struct Page(Arc<Frozen>);
 struct Frozen {
     bytes: [u8; PAGE_BYTES],
     hash: OnceLock<u128>,
-    blank: OnceLock<bool>,
+    /// How many bytes there are up to the last one that is not zero.
+    extent: OnceLock<usize>,
 }
 
 impl Page {
@@ -33,7 +34,7 @@ impl Page {
         Page(Arc::new(Frozen {
             bytes,
             hash: OnceLock::new(),
-            blank: OnceLock::new(),
+            extent: OnceLock::new(),
         }))
     }
 
@@ -42,15 +43,25 @@ impl Page {
     }
 
     pub(super) fn hash(&self) -> u128 {
-        *self.0.hash.get_or_init(|| hash128(&self.0.bytes))
+        let hash = || hash128(&self.0.bytes[..self.extent()]);
+        *self.0.hash.get_or_init(hash)
     }
 
     /// Whether all bytes are zero: such a page is the same content as no page at all.
     pub(super) fn is_blank(&self) -> bool {
-        *self
-            .0
-            .blank
-            .get_or_init(|| self.0.bytes.iter().all(|byte| *byte == 0))
+        self.extent() == 0
+    }
+
+    /// How many bytes there are up to the last one that is not zero. Small files leave most of a page blank, so what asks
+    /// about whole pages asks this first.
+    pub(super) fn extent(&self) -> usize {
+        *self.0.extent.get_or_init(|| {
+            let (words, _) = self.0.bytes.as_chunks::<64>();
+            let used = words.iter().rposition(|word| *word != [0; 64]);
+            let end = used.map_or(0, |index| (index + 1) * 64);
+            let last = self.0.bytes[..end].iter().rposition(|byte| *byte != 0);
+            last.map_or(0, |index| index + 1)
+        })
     }
 
     /// This page with zeros from byte `from` on; itself if it has nothing else there, `None` if
@@ -59,7 +70,7 @@ impl Page {
         if from == 0 {
             return None;
         }
-        if from >= PAGE_BYTES || self.0.bytes[from..].iter().all(|byte| *byte == 0) {
+        if from >= self.extent() {
             return Some(self.clone());
         }
         let mut bytes = self.0.bytes;
