@@ -194,3 +194,96 @@ fn open(directory: &Path) -> Result<(Store<Ledger>, u64), Box<dyn Error>> {
     let (store, report) = Store::open(storage, StoreOptions::default())?;
     Ok((store, report.replayed))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open_account(name: &str) -> Entry {
+        Entry::Open {
+            account: name.to_owned(),
+        }
+    }
+
+    fn deposit(name: &str, cents: u64) -> Entry {
+        Entry::Deposit {
+            account: name.to_owned(),
+            cents,
+        }
+    }
+
+    fn transfer(from: &str, to: &str, cents: u64) -> Entry {
+        Entry::Transfer {
+            from: from.to_owned(),
+            to: to.to_owned(),
+            cents,
+        }
+    }
+
+    fn with_two_accounts(cents: u64) -> Ledger {
+        let mut ledger = Ledger::initial();
+        for entry in [
+            open_account("ada"),
+            open_account("bob"),
+            deposit("ada", cents),
+        ] {
+            ledger.apply(&entry).unwrap();
+        }
+        ledger
+    }
+
+    #[test]
+    fn a_refused_entry_changes_nothing() {
+        let before = with_two_accounts(u64::MAX);
+        for (entry, reason) in [
+            (open_account("ada"), Refused::Exists("ada".to_owned())),
+            (deposit("eve", 1), Refused::Unknown("eve".to_owned())),
+            (deposit("ada", 1), Refused::TooMuch("ada".to_owned())),
+            (
+                transfer("ada", "eve", 1),
+                Refused::Unknown("eve".to_owned()),
+            ),
+            (
+                transfer("bob", "ada", 1),
+                Refused::Overdrawn {
+                    account: "bob".to_owned(),
+                    cents: 0,
+                },
+            ),
+        ] {
+            let mut ledger = before.clone();
+            assert_eq!(ledger.apply(&entry), Err(reason));
+            assert_eq!(ledger, before);
+        }
+    }
+
+    #[test]
+    fn entries_and_states_read_back_as_they_were_written() {
+        let mut bytes = Vec::new();
+        transfer("ada", "bob", 7).encode(&mut bytes);
+        assert_eq!(Entry::decode(&bytes), Ok(transfer("ada", "bob", 7)));
+        assert!(Entry::decode(b"{\"type\":\"close\",\"account\":\"ada\"}").is_err());
+        let ledger = with_two_accounts(7);
+        let mut bytes = Vec::new();
+        ledger.snapshot(&mut bytes);
+        assert_eq!(Ledger::restore(&bytes), Ok(ledger));
+    }
+
+    #[test]
+    fn entries_that_belong_together_are_stored_together_or_not_at_all() {
+        let directory = tempfile::tempdir().unwrap();
+        let (mut store, _) = open(directory.path()).unwrap();
+        let all = |entries: Vec<Entry>| move |ledger: &Ledger| ledger.check(entries);
+        store
+            .commit(all(vec![open_account("ada"), deposit("ada", 5)]))
+            .unwrap();
+        let refused = store.commit(all(vec![deposit("ada", 1), transfer("ada", "bob", 1)]));
+        assert!(matches!(refused, Err(CommandError::Rejected(_))));
+        store.checkpoint().unwrap();
+        store.commit(all(vec![deposit("ada", 2)])).unwrap();
+        drop(store);
+        let (store, replayed) = open(directory.path()).unwrap();
+        assert_eq!(store.state().balance("ada"), Ok(7));
+        assert_eq!(replayed, 1);
+    }
+}

@@ -14,13 +14,13 @@ use crate::checksum::{self, ChecksumError, ChecksumKind, TRAILER};
 use crate::directory;
 use crate::error::{Error, Result};
 use crate::failpoint;
+use crate::format::VERSION;
 use crate::json::{read_u64, write_u64};
 use crate::names;
 use crate::position::{Epoch, Position, Seq};
 use crate::storage::{Access, Storage, StorageFile};
 use crate::temporary::{self, Steps};
-use crate::wal::line::VERSION;
-use crate::wal::window::{Reads, Window};
+use crate::window::{Reads, Window};
 
 const STEPS: Steps = Steps {
     create: || Ok(()),

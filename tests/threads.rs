@@ -16,10 +16,10 @@ use std::sync::{Arc, Condvar, Mutex, mpsc};
 use std::thread;
 
 use beaver::storage::DiskStorage;
-use beaver::storage::sim::{Disk, Op, Profile, SimDisk, SimOptions};
+use beaver::storage::sim::{CrashPoint, Disk, Moment, Op, Profile, SimDisk, SimOptions};
 use beaver::wal::{Group, Mode, Outcome, PendingAppend, QueueOptions};
 use beaver::{
-    BatchWriter, Command, CommandError, ControllerOptions, Error, JobId, JobSpec, JobStatus,
+    BatchWriter, Command, CommandError, ControllerOptions, Epoch, Error, JobId, JobSpec, JobStatus,
     ManualClock, Payload, Position, SharedController, SharedStore, Storage, Store, StoreOptions,
     Wal, WalOptions,
 };
@@ -397,6 +397,46 @@ fn rotate_and_flush_end_though_callers_never_stop() {
 }
 
 #[test]
+fn a_failed_rotate_leaves_the_log_in_use() {
+    let fails = Arc::new(AtomicUsize::new(0));
+    let storage = {
+        let fails = Arc::clone(&fails);
+        hooked(memory(), move |op, _| {
+            let turn = matches!(op, Op::Create | Op::Rename | Op::SyncDir)
+                && fails.load(Ordering::SeqCst) > 0
+                && fails.fetch_sub(1, Ordering::SeqCst) == 1;
+            match turn {
+                true => Err(io::Error::other("planned")),
+                false => Ok(()),
+            }
+        })
+    };
+    let writer = writer(&storage, QueueOptions::default());
+    thread::scope(|scope| {
+        for caller in 0..3 {
+            let writer = &writer;
+            scope.spawn(move || {
+                for n in 0..50 {
+                    writer.append(&[note(caller, n)]).unwrap();
+                }
+            });
+        }
+        // The first, the second and the third of these calls fails in turn.
+        for nth in [1, 2, 3, 1, 2, 3] {
+            fails.store(nth, Ordering::SeqCst);
+            let error = writer.rotate().unwrap_err();
+            assert!(matches!(error, Error::Storage { .. }), "{error}");
+            assert_eq!(writer.last_position().unwrap().epoch, Epoch(1));
+        }
+    });
+    writer.rotate().unwrap();
+    assert_eq!(writer.append(&[note(0, 50)]).unwrap(), Position::new(2, 1));
+    writer.close().unwrap();
+    let expected = BTreeMap::from([(0, 51), (1, 50), (2, 50)]);
+    assert_eq!(check_callers(&recovered(&storage)), expected);
+}
+
+#[test]
 fn after_a_failed_sync_its_batch_is_in_doubt_and_those_behind_were_not_written() {
     let gated = Gated::before(Op::SyncData);
     let writer = writer(&gated.storage, batches_of(3));
@@ -729,6 +769,54 @@ fn the_handler_of_a_replay_may_append() {
         "and sees nothing of what it appended"
     );
     assert_eq!(writer.last_position().unwrap(), Position::new(1, 10));
+}
+
+#[test]
+fn what_many_callers_were_told_survives_a_power_cut() {
+    for call in (20..140).step_by(6) {
+        let options = SimOptions {
+            crash_at: Some(CrashPoint {
+                call,
+                moment: Moment::Inside,
+            }),
+            ..SimOptions::default()
+        };
+        let machine = SimDisk::new(Disk::empty(Profile::Posix), options);
+        let writer = writer(&machine.storage(), batches_of(3));
+        let acknowledged: Vec<u32> = thread::scope(|scope| {
+            let append_all = |caller| {
+                let writer = &writer;
+                move || {
+                    (0..)
+                        .take_while(|n| writer.append(&[note(caller, *n)]).is_ok())
+                        .count()
+                }
+            };
+            let callers: Vec<_> = (0..4)
+                .map(|caller| scope.spawn(append_all(caller)))
+                .collect();
+            // Some rotations, too, until the machine is dead.
+            while writer.rotate().is_ok() {}
+            let counts = callers.into_iter().map(|caller| caller.join().unwrap());
+            counts.map(|count| u32::try_from(count).unwrap()).collect()
+        });
+        drop(writer);
+        let images = machine.crash().images();
+        for corner in images.corners() {
+            let image = images.image(&images.corner(corner));
+            let disk = SimDisk::new(image.disk(Profile::Posix), SimOptions::default());
+            let there = check_callers(&recovered(&disk.storage()));
+            for (caller, acknowledged) in (0..).zip(&acknowledged) {
+                let there = there.get(&caller).copied().unwrap_or(0);
+                // The last append of each caller is in doubt.
+                let possible = *acknowledged..=*acknowledged + 1;
+                assert!(
+                    possible.contains(&there),
+                    "call {call}: caller {caller} has {there}"
+                );
+            }
+        }
+    }
 }
 
 fn job(n: usize) -> JobId {

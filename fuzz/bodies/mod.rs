@@ -8,7 +8,7 @@
 //!     -max_total_time=60 -timeout=10 -malloc_limit_mb=256 -rss_limit_mb=2048
 //! ```
 //!
-//! (or `snapshot`, `event`, `directory`). *Never panic* and *never allocate beyond a bound* are
+//! (or `snapshot`, `event`, `directory`; and `scenario`, which is the simulator's). *Never panic* and *never allocate beyond a bound* are
 //! watched by libFuzzer: no input of a few kilobytes may ask for 256 MiB at once. *Never hang* is
 //! also watched here: storage calls are counted, and there is a limit for the size of the input.
 //!

@@ -6,6 +6,7 @@
 mod alphabet;
 mod examine;
 mod options;
+mod outcome;
 mod parallel;
 mod prefixes;
 mod search;
@@ -37,6 +38,16 @@ pub struct Explored {
     pub hash: u64,
     /// Whether it was stopped before its end.
     pub cancelled: bool,
+}
+
+impl Explored {
+    /// Adds what the next exploration found.
+    pub fn add(&mut self, next: Explored) {
+        self.tally += next.tally;
+        self.failures.extend(next.failures);
+        self.hash = work::mixed(self.hash, next.hash);
+        self.cancelled |= next.cancelled;
+    }
 }
 
 /// How an exploration runs; its result does not depend on this.

@@ -83,7 +83,7 @@ impl Outcome {
 /// What went wrong, where, and what led there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
-    /// The invariant of DESIGN section 6, 1 to 13; 0 for a budget or a panic.
+    /// The invariant, 1 to 13; 0 for a budget or a panic.
     pub invariant: u8,
     /// Its name: `durability`, `no phantom` …; `budget` or `panic`.
     pub name: &'static str,

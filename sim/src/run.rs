@@ -207,7 +207,7 @@ fn violation(world: &World<'_>, finding: Finding, trace: &[String]) -> Violation
     }
 }
 
-/// The name of an invariant of DESIGN section 6; `budget or panic` for 0.
+/// The name of an invariant; `budget or panic` for 0.
 #[must_use]
 pub fn invariant_name(invariant: u8) -> &'static str {
     const NAMES: [&str; 14] = [

@@ -1,6 +1,11 @@
 //! The explorer is judged: bugs that are planted between the library and its disk are found, and
 //! without them nothing is.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test ends where something unexpected happens, in the functions that it calls too"
+)]
+
 use std::collections::BTreeSet;
 use std::io;
 use std::num::NonZeroUsize;

@@ -1,4 +1,4 @@
-//! The rules of a reader without which the protocols of DESIGN section 3 lose data or refuse
+//! The rules of a reader without which the protocols lose data or refuse
 //! without need: each is shown by the bytes that a crash, or damage, leaves where it matters.
 //!
 //! A rule that is left out has the same bytes judged the other way round, so each of these tests
@@ -12,7 +12,8 @@ use beaver::{
 /// A line with its checksum in the place of the zeros.
 fn line(kind: ChecksumKind, epoch: u64, text: &str) -> String {
     let text = format!("{text},\"crc\":\"00000000\"}}");
-    let crc = calculate_checksum(kind, Epoch(epoch), text.as_bytes()).unwrap();
+    let crc = calculate_checksum(kind, Epoch(epoch), text.as_bytes())
+        .expect("the lines of these tests are well formed");
     text.replace("00000000", &format!("{crc:08x}")) + "\n"
 }
 
@@ -64,7 +65,7 @@ fn open(files: &[(&str, String)]) -> Result<Vec<u64>, Error> {
     );
     let (controller, _) = Controller::open(disk.storage(), ControllerOptions::default())?;
     let there = |seq: &u64| {
-        let id = JobId::new(format!("j{seq}")).unwrap();
+        let id = JobId::new(format!("j{seq}")).expect("the lines of these tests are well formed");
         controller.state().job(&id).is_some()
     };
     Ok((1..10).filter(there).collect())
@@ -100,7 +101,10 @@ fn a_gap_in_the_last_batch_is_a_torn_tail() {
     let hole = "\0".repeat(lost);
     for middle in [hole, String::new()] {
         let lines = [event(1, 1, 1), event(1, 2, 2), middle, event(1, 4, 2)];
-        assert_eq!(open_lines(&lines).unwrap(), [1, 2]);
+        assert_eq!(
+            open_lines(&lines).expect("the lines of these tests are well formed"),
+            [1, 2]
+        );
     }
 }
 
@@ -122,7 +126,10 @@ fn a_marker_is_proof() {
     let damaged = spoiled(&event(1, 2, 2), false);
     check_refused(&[event(1, 1, 1), damaged.clone(), marker(1, 2)]);
     // Without it the same damage lies in a batch that nobody was told of.
-    assert_eq!(open_lines(&[event(1, 1, 1), damaged]).unwrap(), [1]);
+    assert_eq!(
+        open_lines(&[event(1, 1, 1), damaged]).expect("the lines of these tests are well formed"),
+        [1]
+    );
 }
 
 #[test]
@@ -138,11 +145,12 @@ fn only_segments_above_the_snapshot_must_be_without_a_gap() {
     let state = "{\"applied\":{\"epoch\":2,\"seq\":1},\"machine\":".to_owned();
     let disk = SimDisk::new(Disk::empty(Profile::Posix), SimOptions::default());
     let options = ControllerOptions::default();
-    let (controller, _) = Controller::open(disk.storage(), options).unwrap();
+    let (controller, _) = Controller::open(disk.storage(), options)
+        .expect("the lines of these tests are well formed");
     let mut machine = Vec::new();
     beaver::StateMachine::snapshot(controller.state(), &mut machine);
     drop(controller);
-    let machine = String::from_utf8(machine).unwrap();
+    let machine = String::from_utf8(machine).expect("the lines of these tests are well formed");
     let text = format!(
         "{{\"snapshot\":\"beaver\",\"version\":1,\"epoch\":3,\"last_seq\":0,\"state\":{state}{machine}}}"
     );
@@ -157,7 +165,10 @@ fn only_segments_above_the_snapshot_must_be_without_a_gap() {
             header(4, "{\"epoch\":3,\"last_seq\":0}") + &event(4, 1, 1),
         ),
     ];
-    assert_eq!(open(&files).unwrap(), [1]);
+    assert_eq!(
+        open(&files).expect("the lines of these tests are well formed"),
+        [1]
+    );
     // Above the snapshot a gap is a loss.
     let [_, first, _] = &files;
     let last = (

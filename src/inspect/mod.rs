@@ -9,6 +9,7 @@ mod compare;
 mod copy;
 mod dump;
 mod repair;
+mod segment_copy;
 mod truncate;
 
 use std::collections::BTreeMap;

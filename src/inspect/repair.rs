@@ -8,7 +8,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::copy::{Target, TargetFile};
+use super::copy::Target;
+use super::segment_copy::SegmentCopy;
 use super::{Problem, problem_of};
 use crate::directory;
 use crate::error::{Error, Result};
@@ -16,8 +17,7 @@ use crate::names::{self, Listing};
 use crate::position::{Epoch, Position, Seq};
 use crate::snapshot;
 use crate::storage::{Access, Storage};
-use crate::wal::line::{self, Envelope, Header, Line};
-use crate::wal::sequence::Sequence;
+use crate::wal::line::{self, Header, Line};
 use crate::wal::survey::{Item, Survey};
 use crate::wal::{LostRange, Segment, TornTail, header};
 
@@ -170,14 +170,13 @@ impl Repair<'_> {
         Ok(Some(Position { epoch: before, seq }))
     }
 
-    /// The last seq of `epoch`, if the header after it or a snapshot says so.
+    /// The last seq of `epoch`, if a snapshot or the header after it says so.
     fn sealed_at(&self, epoch: Epoch) -> Result<Option<Seq>> {
         let next = epoch.next();
-        let snapshot = self.snapshots.get(&epoch);
-        let mut end = snapshot.copied();
-        if self.listing.segments.contains(&next) {
+        let mut end = self.snapshots.get(&epoch).copied();
+        if end.is_none() && self.listing.segments.contains(&next) {
             match header(&Segment::open(self.storage, next, Access::Read)?) {
-                Ok(header) => end = header.prev.filter(|prev| prev.epoch == epoch).or(end),
+                Ok(header) => end = header.prev.filter(|prev| prev.epoch == epoch),
                 Err(Error::Corrupt { .. } | Error::ChecksumMismatch { .. }) => {}
                 Err(error) => return Err(error),
             }
@@ -199,10 +198,11 @@ impl Repair<'_> {
             };
             copy.header(kept, before)?;
             if kept.is_none() {
+                self.report.problems.extend(mismatch(&segment, before)?);
                 self.report.new_headers.push(name);
             }
             let is_active = is_last && sealed_at.is_none();
-            self.lines(&segment, &mut copy, sealed_at, is_active)?;
+            self.lines(&segment, &mut copy, is_active)?;
         } else {
             let reason = "the segment is missing".to_owned();
             self.report.problems.push(Problem {
@@ -213,25 +213,27 @@ impl Repair<'_> {
             self.report.new_headers.push(name);
             copy.header(None, before)?;
         }
-        if let Some(sealed_at) = sealed_at.filter(|sealed_at| *sealed_at > copy.sequence.last()) {
+        if let Some(sealed_at) = sealed_at.filter(|sealed_at| *sealed_at > copy.last()) {
             copy.lose_through(sealed_at)?;
         }
         self.report.events += copy.events;
         self.report.lost.extend(&copy.lost);
-        let end = copy.sequence.last();
-        copy.file.finish()?;
+        let end = copy.last();
+        copy.finish()?;
         Ok(end)
     }
 
-    /// Copies the surviving lines up to the seq at which the next segment seals this one.
+    /// Copies the surviving lines, no further than to a snapshot of the epoch.
     fn lines(
         &mut self,
         segment: &Segment,
         copy: &mut SegmentCopy<'_>,
-        sealed_at: Option<Seq>,
         is_active: bool,
     ) -> Result<()> {
-        let limit = sealed_at.unwrap_or(line::MAX_SEQ);
+        // An event that is there is believed, whatever the next segment says it seals: its header is
+        // made anew. Only a snapshot cannot be, and recovery goes on where it ends.
+        let snapshot = self.snapshots.get(&segment.epoch);
+        let limit = snapshot.map_or(line::MAX_SEQ, |snapshot| snapshot.seq);
         let mut survey = Survey::new(segment);
         let mut doubtful = false;
         while let Some(item) = survey.next()? {
@@ -246,7 +248,8 @@ impl Repair<'_> {
                     line: Line::Event(envelope, _),
                     ..
                 } if envelope.seq > limit => {
-                    let reason = format!("event {} is behind the seal at {limit}", envelope.seq);
+                    let reason =
+                        format!("event {} is behind the snapshot at {limit}", envelope.seq);
                     self.report.problems.push(Problem {
                         file: segment.name.clone(),
                         offset,
@@ -279,8 +282,7 @@ impl Repair<'_> {
                     };
                     let from = damaged.damage.offset;
                     let torn = damaged.torn_tail(segment, from).filter(|_| is_active);
-                    doubtful = damaged.takes_events() || !copy.append.is_empty();
-                    copy.append.clear();
+                    doubtful = copy.give_up_append() || damaged.takes_events();
                     // Nothing of an unfinished end was acknowledged.
                     if torn.is_some() {
                         self.report.torn_tail = torn;
@@ -294,93 +296,19 @@ impl Repair<'_> {
     }
 }
 
-/// A segment that is being copied. The lines written so far are always a valid segment.
-struct SegmentCopy<'t> {
-    file: TargetFile<'t>,
-    epoch: Epoch,
-    sequence: Sequence,
-    /// The lines of an append whose end was not seen yet.
-    append: Vec<(Envelope, Vec<u8>)>,
-    events: u64,
-    lost: Vec<LostRange>,
-}
-
-impl<'t> SegmentCopy<'t> {
-    fn new(file: TargetFile<'t>, epoch: Epoch) -> Self {
-        let sequence = Sequence::default();
-        SegmentCopy {
-            file,
-            epoch,
-            sequence,
-            append: Vec::new(),
-            events: 0,
-            lost: Vec::new(),
-        }
-    }
-
-    fn header(&mut self, kept: Option<Header>, prev: Option<Position>) -> Result<()> {
-        let made = Header {
-            epoch: self.epoch,
-            prev,
-            created_ms: 0,
-        };
-        let mut bytes = Vec::new();
-        line::encode_header(&mut bytes, &kept.unwrap_or(made));
-        self.file.push(&bytes)
-    }
-
-    fn event(&mut self, envelope: Envelope, bytes: &[u8]) -> Result<()> {
-        self.append.push((envelope, bytes.to_vec()));
-        if envelope.more {
-            return Ok(());
-        }
-        for (envelope, bytes) in std::mem::take(&mut self.append) {
-            self.lose_through(Seq(envelope.seq.0 - 1))?;
-            if self.sequence.accept(&Line::Event(envelope, &[])).is_ok() {
-                self.file.push(&bytes)?;
-                self.events += 1;
-            }
-        }
-        Ok(())
-    }
-
-    /// Copies a marker or a range that was lost before.
-    fn note(&mut self, line: Line<'_>, bytes: &[u8]) -> Result<()> {
-        match line {
-            Line::Marker(synced) => self.lose_through(synced)?,
-            Line::Lost(from, to) => {
-                self.lose_through(Seq(from.0 - 1))?;
-                let from = Position {
-                    epoch: self.epoch,
-                    seq: from,
-                };
-                self.lost.push(LostRange { from, to });
-            }
-            Line::Header(_) | Line::Event(..) => {}
-        }
-        if self.sequence.accept(&line).is_ok() {
-            self.file.push(bytes)
-        } else {
-            Ok(())
-        }
-    }
-
-    /// Notes that everything up to `to` which is not there is lost.
-    fn lose_through(&mut self, to: Seq) -> Result<()> {
-        let from = self.sequence.expected();
-        if to < from {
-            return Ok(());
-        }
-        let mut bytes = Vec::new();
-        line::encode_lost(&mut bytes, self.epoch, from, to);
-        self.sequence.skip_to(Seq(to.0 + 1));
-        self.lost.push(LostRange {
-            from: Position {
-                epoch: self.epoch,
-                seq: from,
-            },
-            to,
-        });
-        self.file.push(&bytes)
-    }
+/// What a valid header that is made anew all the same says about the segment before it.
+fn mismatch(segment: &Segment, before: Option<Position>) -> Result<Option<Problem>> {
+    let found = match header(segment) {
+        Ok(header) => header.prev,
+        // Damage is reported as such.
+        Err(Error::Corrupt { .. } | Error::ChecksumMismatch { .. }) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let show = |position: Option<Position>| position.unwrap_or_default();
+    let (found, before) = (show(found), show(before));
+    Ok(Some(Problem {
+        file: segment.name.clone(),
+        offset: 0,
+        reason: format!("the header seals {found}, but before it lies {before}"),
+    }))
 }

@@ -4,8 +4,8 @@
 //! # Order of things
 //! * A command is **validated** against the state plus everything that is queued, then **logged**,
 //!   then **applied**.
-//! * A checkpoint is **rotate**, then **snapshot**, then **prune**: see [`checkpoint`].
-//! * Opening is **inspect**, **replay**, **make trustworthy**, **expose**: see [`recovery`].
+//! * A checkpoint is **rotate**, then **snapshot**, then **prune**: see [`Store::checkpoint`].
+//! * Opening is **inspect**, **replay**, **make trustworthy**, **expose**: see [`Store::open`].
 //!
 //! [`Store`] has one owner, no thread and no hidden clock. [`SharedStore`] is the same for many
 //! threads.
@@ -193,7 +193,9 @@ impl<M: StateMachine> Store<M> {
         self.wal.reader()
     }
 
-    /// Writes a snapshot and removes what it covers; see [`checkpoint`] for the steps. `None`:
+    /// Writes a snapshot and removes what it covers, in three steps that can also be taken one by
+    /// one: [`begin_checkpoint`](Store::begin_checkpoint), [`Checkpoint::write`],
+    /// [`finish_checkpoint`](Store::finish_checkpoint). A crash between them loses nothing. `None`:
     /// there was nothing to do.
     ///
     /// # Errors

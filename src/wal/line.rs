@@ -14,11 +14,9 @@
 //! the business of [`sequence`](super::sequence).
 
 use crate::checksum::{self, ChecksumError, ChecksumKind, TRAILER};
+use crate::format::VERSION;
 use crate::json::{read_u64, write_u64};
 use crate::position::{Epoch, Position, Seq};
-
-/// The format version that this library writes and reads.
-pub(crate) const VERSION: u64 = 1;
 
 /// The longest line, newline included: 16 MiB.
 pub(crate) const MAX_LINE: usize = 16 << 20;

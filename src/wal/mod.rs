@@ -30,7 +30,6 @@ pub(crate) mod search;
 pub(crate) mod sequence;
 pub(crate) mod survey;
 mod tail;
-pub(crate) mod window;
 
 use std::marker::PhantomData;
 use std::sync::Arc;

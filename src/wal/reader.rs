@@ -163,12 +163,11 @@ impl<E: LogEvent> LogReader<E> {
         let mut before: Option<(Segment, Seq)> = None;
         for (index, epoch) in self.epochs.iter().enumerate() {
             let segment = self.segment(*epoch)?;
-            if let Some((sealed, last)) = before {
-                replay
-                    .report
-                    .skipped
-                    .extend(missing_between(&sealed, last, &segment)?);
-            }
+            let sealed = before.as_ref().map(|(segment, last)| (segment, *last));
+            replay
+                .report
+                .skipped
+                .extend(missing_between(sealed, &segment)?);
             let last = replay.lenient_segment(&segment, index + 1 == self.epochs.len())?;
             before = Some((segment, last));
         }
@@ -176,34 +175,57 @@ impl<E: LogEvent> LogReader<E> {
     }
 }
 
-/// What is missing between the events of `sealed` that were seen, up to `last`, and the next
-/// segment that is there.
-fn missing_between(sealed: &Segment, last: Seq, next: &Segment) -> Result<Option<Skipped>> {
-    let file = sealed.name.clone();
-    if next.epoch != sealed.epoch.next() {
-        let file = names::segment(sealed.epoch.next());
-        let reason = format!("no segment between {} and {}", sealed.name, next.name);
-        return Ok(Some(Skipped {
-            file,
-            offset: 0,
-            from: Seq(1),
-            to: None,
-            reason,
-        }));
-    }
-    let sealed_at = match header(next) {
-        Ok(header) => header.prev.filter(|prev| prev.seq > last),
-        // Reported when the segment itself is read.
-        Err(error @ Error::Storage { .. }) => return Err(error),
-        Err(_) => None,
+/// What is missing or wrong between the segment before, of which the events up to the seq were seen,
+/// and the next segment that is there.
+fn missing_between(before: Option<(&Segment, Seq)>, next: &Segment) -> Result<Option<Skipped>> {
+    let none_missing = |reason: String| Skipped {
+        file: next.name.clone(),
+        offset: 0,
+        from: Seq(1),
+        to: Some(Seq(0)),
+        reason,
     };
-    Ok(sealed_at.map(|prev| Skipped {
-        file,
-        offset: sealed.limit,
-        from: Seq(last.0 + 1),
-        to: Some(prev.seq),
-        reason: "the next segment says that there were more events".to_owned(),
-    }))
+    let prev = match header(next) {
+        Ok(header) => header.prev,
+        Err(error @ Error::Storage { .. }) => return Err(error),
+        // Reported when the segment itself is read.
+        Err(_) => return Ok(None),
+    };
+    let Some((sealed, last)) = before.filter(|(sealed, _)| sealed.epoch.next() == next.epoch)
+    else {
+        let seal = Seal::Unknown.check(&next.name, prev, next.epoch);
+        let wrong = seal.err().map(|error| none_missing(error.to_string()));
+        return Ok(before.map(|(sealed, _)| gap(sealed, next)).or(wrong));
+    };
+    let seen = Position {
+        epoch: sealed.epoch,
+        seq: last,
+    };
+    Ok(match prev {
+        Some(prev) if prev == seen => None,
+        Some(prev) if prev.epoch == sealed.epoch && prev.seq > last => Some(Skipped {
+            file: sealed.name.clone(),
+            offset: sealed.limit,
+            from: Seq(last.0 + 1),
+            to: Some(prev.seq),
+            reason: "the next segment says that there were more events".to_owned(),
+        }),
+        prev => Seal::Known(Some(seen))
+            .check(&next.name, prev, next.epoch)
+            .err()
+            .map(|error| none_missing(error.to_string())),
+    })
+}
+
+/// The segments between two that are there.
+fn gap(sealed: &Segment, next: &Segment) -> Skipped {
+    Skipped {
+        file: names::segment(sealed.epoch.next()),
+        offset: 0,
+        from: Seq(1),
+        to: None,
+        reason: format!("no segment between {} and {}", sealed.name, next.name),
+    }
 }
 
 /// The typed event. That it cannot be decoded is never taken for damage.

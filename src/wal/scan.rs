@@ -7,11 +7,12 @@
 
 use super::line::{self, Header, Line, LineError, MAX_LINE, Parsed};
 use super::sequence::{Sequence, Violation};
-use super::window::{Reads, Window};
 use crate::checksum::ChecksumError;
 use crate::error::{Error, Result};
+use crate::format::VERSION;
 use crate::position::{Epoch, Seq};
 use crate::storage::StorageFile;
+use crate::window::{Reads, Window};
 
 /// Something in a segment that is not a line in its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -173,12 +174,11 @@ impl<'f> Scanner<'f> {
         )
     }
 
-    /// Goes on at the valid line at `offset` after damage, as if everything below `next` were
-    /// accounted for.
-    pub(crate) fn resume(&mut self, offset: u64, next: Seq) {
+    /// Goes on at the valid line at `offset` after damage, as if `sequence` came before it.
+    pub(crate) fn resume(&mut self, offset: u64, sequence: Sequence) {
         self.pending = None;
         self.at_header = false;
-        self.sequence.skip_to(next);
+        self.sequence = sequence;
         self.window.restart(offset, Reads::Plain);
     }
 
@@ -201,7 +201,7 @@ impl<'f> Scanner<'f> {
                 return Err(Error::Version {
                     file,
                     found,
-                    supported: line::VERSION,
+                    supported: VERSION,
                 });
             }
             Err(error) if self.at_header => {

@@ -9,11 +9,11 @@
 use memchr::memmem;
 
 use super::line::{self, Framed, Line, MAX_LINE};
-use super::window::{Reads, Window};
 use crate::checksum::{self, AFTER_DIGITS, BEFORE_DIGITS, TRAILER};
 use crate::error::Result;
 use crate::position::{Epoch, Seq};
 use crate::storage::StorageFile;
+use crate::window::{Reads, Window};
 
 /// A search for valid lines, forward from some offset, on confirmed reads.
 pub(crate) struct Search<'f> {

@@ -1,5 +1,7 @@
 //! Everything in a segment, damage included: what inspection, repair and lenient replay walk over.
 
+use std::cmp::Ordering;
+
 use super::line::Line;
 use super::replay::{Segment, TornTail};
 use super::scan::{Damage, Found, Reason, Scanner};
@@ -147,11 +149,8 @@ impl<'s> Survey<'s> {
                 Line::Lost(from, _) => from,
                 Line::Header(_) => continue,
             };
-            // A lower number is a line that was there already; some lines may stand nowhere.
-            let mut trial = Sequence::default();
-            trial.skip_to(next);
-            if next >= damage.expected && trial.accept(&line).is_ok() {
-                self.scanner.resume(offset, next);
+            if let Some(sequence) = self.sequence_before(&line, next) {
+                self.scanner.resume(offset, sequence);
                 return Ok(Damaged {
                     damage,
                     behind: Behind::GoesOn { offset, next },
@@ -166,6 +165,23 @@ impl<'s> Survey<'s> {
             proved,
         };
         Ok(Damaged { damage, behind })
+    }
+
+    /// What the lines before `line` must have been, if it may be the next one behind damage. Some
+    /// lines may stand nowhere, and a lower number is a line that was there already.
+    fn sequence_before(&self, line: &Line<'_>, next: Seq) -> Option<Sequence> {
+        let here = *self.scanner.sequence();
+        let mut anywhere = here;
+        anywhere.skip_to(next);
+        // Where no event is missing the rules go on as if the damage were not there. But an append
+        // whose end is missing ends here.
+        let candidates = match next.cmp(&here.expected()) {
+            Ordering::Less => [None, None],
+            Ordering::Equal => [Some(here), here.in_group().then_some(anywhere)],
+            Ordering::Greater => [Some(anywhere), None],
+        };
+        let fits = |sequence: &Sequence| { *sequence }.accept(line).is_ok();
+        candidates.into_iter().flatten().find(fits)
     }
 }
 

@@ -6,10 +6,10 @@ use memchr::{memchr, memrchr};
 use super::line::{self, Line, MAX_BATCH, MAX_LINE};
 use super::search::Search;
 use super::sequence::Sequence;
-use super::window::read_exact;
 use crate::error::Result;
 use crate::position::{Epoch, Seq};
 use crate::storage::StorageFile;
+use crate::window::read_exact;
 
 /// Consecutive bytes of a file.
 #[derive(Clone, Debug, Default)]
@@ -162,6 +162,8 @@ fn read_backward(epoch: Epoch, start: u64, bytes: &[u8]) -> Backward {
         let is_before_batch = match line {
             Line::Header(_) if line_start as u64 + start > 0 => break,
             Line::Header(_) => true,
+            // Such a line may stand nowhere, so it is not the one before the last batch either.
+            Line::Event(envelope, _) if !(1..=envelope.seq.0).contains(&envelope.batch.0) => break,
             Line::Event(envelope, _) => envelope.seq < *batch.get_or_insert(envelope.batch),
             Line::Marker(_) => batch.is_some(),
             Line::Lost(..) => break,

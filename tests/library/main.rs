@@ -9,8 +9,13 @@
 mod support;
 
 mod checkpoint;
+mod errors;
 mod format;
 mod inspect;
+mod layers;
+mod lifecycle;
+mod old_files;
+mod properties;
 mod repair;
 mod snapshot;
 mod store_recovery;

@@ -181,12 +181,30 @@ fn a_missing_segment_is_noted_from_what_the_next_one_seals() {
 }
 
 #[test]
-fn events_behind_a_seal_are_left_out_and_reported() {
-    let disk = Lines::first().event(1, 1).event(2, 2).event(3, 3).disk();
+fn events_behind_a_seal_are_believed_and_the_header_is_made_anew() {
+    let disk = Lines::first().event(1, 1).event(2, 2).disk();
     Lines::after(2, 1).event(1, 1).on(&disk);
     let (out, report) = repair(&disk);
-    assert_eq!(out.bytes(WAL1), Lines::first().event(1, 1).bytes);
+    assert_eq!(out.bytes(WAL2), Lines::after(2, 2).event(1, 1).bytes);
+    assert_eq!(
+        (report.problems.len(), report.new_headers),
+        (1, vec![wal(2)])
+    );
+    assert_eq!(tape(&out), ["1", "2", "1"]);
+}
+
+#[test]
+fn events_behind_a_snapshot_of_their_epoch_are_left_out_and_reported() {
+    let disk = Lines::first().event(1, 1).event(2, 2).event(3, 3).disk();
+    Lines::after(2, 3).event(1, 1).on(&disk);
+    put_snapshot(&disk, 1, 2, &["1", "2"]);
+    let (out, report) = repair(&disk);
+    assert_eq!(
+        out.bytes(WAL1),
+        Lines::first().event(1, 1).event(2, 2).bytes
+    );
     assert_eq!(report.problems.len(), 2);
+    assert_eq!(tape(&out), ["1", "2", "1"]);
 }
 
 #[test]

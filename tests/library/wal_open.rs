@@ -468,3 +468,19 @@ fn a_lock_that_fails_otherwise_is_a_storage_error() {
         }
     ));
 }
+
+#[test]
+fn a_last_line_that_may_stand_nowhere_is_not_taken_for_the_end() {
+    for log in [
+        Lines::first().marker(0).event(0, 1),
+        Lines::first().event(1, 1).event(2, 5),
+        Lines::first().event(1, 0),
+    ] {
+        let disk = log.disk();
+        match try_read(&disk, at(0, 0), Default::default()) {
+            Ok((_, report)) => assert_eq!(try_open(&disk).unwrap().1.torn_tail, report.torn_tail),
+            Err(error) => assert_eq!(open_error(&disk).to_string(), error.to_string()),
+        }
+        assert!(disk.bytes(WAL1).len() <= log.bytes.len());
+    }
+}

@@ -280,3 +280,9 @@ fn replaying_twice_shows_the_same() {
     }
     assert_eq!(runs[0], runs[1]);
 }
+
+#[test]
+fn lenient_replay_leaves_out_an_event_that_claims_a_batch_it_cannot_be_of() {
+    let log = Lines::first().event(1, 1).marker(1).event(2, 1).event(3, 3);
+    check_lenient(&log, &[1, 3], &[(2, Some(2))]);
+}

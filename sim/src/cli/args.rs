@@ -44,6 +44,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Run scenarios: seeded random workloads, faults and crashes, judged after every recovery
     Run(RunArgs),
+    /// Explore scenarios and small workloads: every crash point, every image, recovery crashed again
+    Explore(ExploreArgs),
     /// Run a saved failure again, call by call, from data alone: no random numbers
     Replay(ReplayArgs),
     /// List every image of the files that a power cut may leave after a history
@@ -115,6 +117,52 @@ pub(crate) struct RunOptions {
         requires = "check_determinism"
     )]
     pub(crate) second: Option<PathBuf>,
+}
+
+const EXPLORE_HELP: &str = "\
+A scenario is run once, without the crashes that it draws itself, and crashed before, inside and after each storage call.
+Every disk that a crash may leave under the profile is recovered by the real controller and judged. With --ops every
+sequence of up to N commands is explored: enqueue, a batch of two, dispatch, ack, fail, tick, checkpoint, reopen; from an
+empty store, from a prepared one with an old snapshot, and from that with preallocated space.
+
+Examples:
+  beaver explore --ops 3                       every workload of up to three commands
+  beaver explore swarm --seeds 0..20           twenty workloads of one scenario
+  beaver explore --ops 2 --depth 3 --fs alice  deeper, on a worse disk";
+
+#[derive(Debug, Args)]
+#[command(after_help = format!("{EXPLORE_HELP}\n\n{}", exit::HELP))]
+pub(crate) struct ExploreArgs {
+    /// Scenario files, directories of them, or names in scenarios/ [default: all in scenarios/, none with --ops]
+    #[arg(value_name = "SCENARIO")]
+    pub(crate) scenarios: Vec<PathBuf>,
+    /// Explore every sequence of up to N commands
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=6))]
+    pub(crate) ops: Option<u8>,
+    /// Crashes in a row: 1 crashes the workload, 2 the recovery after that too
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=4))]
+    pub(crate) depth: u32,
+    /// Images of one power cut that are judged at most; of more, corners and samples
+    #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) cap: u64,
+    /// The seed of the scenarios' workloads, decimal or 0x… [default: the first of each scenario]
+    #[arg(long, value_name = "N", conflicts_with = "seeds")]
+    pub(crate) seed: Option<Seed>,
+    /// The seeds of the scenarios' workloads, B excluded
+    #[arg(long, value_name = "A..B")]
+    pub(crate) seeds: Option<Seeds>,
+    /// Commands that are explored at the same time; the result does not depend on it [default: all cores]
+    #[arg(long, value_name = "N")]
+    pub(crate) jobs: Option<NonZeroUsize>,
+    /// The crash profile, in place of the scenario's own; `beaver profiles` lists them
+    #[arg(long, value_name = "PROFILE")]
+    pub(crate) fs: Option<String>,
+    /// How results are written
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+    /// Where failures are saved
+    #[arg(long, value_name = "DIR", default_value = "failures")]
+    pub(crate) out: PathBuf,
 }
 
 #[derive(Debug, Args)]

@@ -3,6 +3,7 @@
 mod args;
 mod determinism;
 mod exit;
+mod explore;
 mod findings;
 mod images;
 mod interrupt;
@@ -59,6 +60,7 @@ fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
     };
     match cli.command.unwrap_or(Command::Run(run_all)) {
         Command::Run(args) => run::run(&args, out),
+        Command::Explore(args) => explore::explore(&args, out),
         Command::Replay(args) => replay::replay(&args, out),
         Command::Images(args) => images::images(&args, out),
         Command::Wal { command } => wal::wal(&command, out),

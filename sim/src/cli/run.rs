@@ -121,7 +121,7 @@ fn run_one(plan: &RunPlan, at: usize, file: &ScenarioFile, stop: &AtomicBool) ->
 }
 
 /// Saves a failed run and finds the mildest profile in which it happens.
-fn keep(out: &Path, scenario: &Scenario, run: &RunResult) -> SavedFailure {
+pub(super) fn keep(out: &Path, scenario: &Scenario, run: &RunResult) -> SavedFailure {
     let failure = saved_failure(scenario, run);
     SavedFailure {
         file: save(out, scenario, &failure, run.seed).map_err(warn).ok(),
@@ -183,7 +183,7 @@ fn second_process(
     check.run(report.result.trace_hash)
 }
 
-fn coloured(row: &str, verdict: Verdict) -> String {
+pub(super) fn coloured(row: &str, verdict: Verdict) -> String {
     let colour = match verdict {
         Verdict::Pass => AnsiColor::Green,
         Verdict::Nothing | Verdict::Coverage => AnsiColor::Yellow,

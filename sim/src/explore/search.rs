@@ -31,7 +31,7 @@ use super::options::Options;
 use super::prefixes::prefixes;
 use super::tally::Tally;
 use super::trail::{Leg, Wrong, killed, power_cut};
-use super::work::Yield;
+use super::work::{Yield, mixed};
 
 /// Storage calls of one recovery, beyond which it counts as without end.
 const RECOVERY_CALLS: u64 = 5_000;
@@ -284,9 +284,7 @@ impl<'a> Search<'a> {
         }
         *judged = reached;
         let low = u64::try_from(fingerprint & u128::from(u64::MAX)).unwrap_or_default();
-        self.hash = (self.hash ^ low)
-            .wrapping_mul(0x9e37_79b9_7f4a_7c15)
-            .rotate_left(29);
+        self.hash = mixed(self.hash, low);
         true
     }
 

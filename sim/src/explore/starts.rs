@@ -4,7 +4,9 @@ use beaver::storage::sim::TraceMode;
 
 use crate::oracle::damage::segment_epoch;
 use crate::oracle::model::Model;
-use crate::scenario::{Job, LogSettings, Scenario, Script, Step};
+use crate::scenario::{
+    Budget, Crashes, Expect, Job, LogSettings, Profile, Scenario, Script, Seeds, Step, Workload,
+};
 use crate::world::World;
 
 /// How far before the end of its page the active segment of a prepared store ends, in bytes: every append crosses.
@@ -33,6 +35,25 @@ impl Start {
             Start::Empty => "small-from-empty",
             Start::Prepared => "small-from-prepared",
             Start::Preallocated => "small-preallocated",
+        }
+    }
+
+    /// The scenario around the small workloads that begin here.
+    #[must_use]
+    pub fn scenario(self, profile: Profile) -> Scenario {
+        Scenario {
+            name: self.name().to_owned(),
+            claim: "Every small workload survives a crash at every moment of it.".to_owned(),
+            seeds: Seeds::one(0),
+            profile,
+            workload: Workload::default(),
+            log: self.log(),
+            crashes: Crashes::default(),
+            faults: Vec::new(),
+            fault_mixture: 0,
+            expect: Expect::default(),
+            budget: Budget::default(),
+            script: None,
         }
     }
 

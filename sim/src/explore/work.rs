@@ -25,8 +25,13 @@ impl Yield {
     pub(super) fn add(&mut self, other: Yield) {
         self.tally += other.tally;
         self.failures.extend(other.failures);
-        self.hash = (self.hash.rotate_left(5) ^ other.hash).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.hash = mixed(self.hash, other.hash);
     }
+}
+
+/// The hash over what was hashed so far and what comes next.
+pub(super) fn mixed(hash: u64, next: u64) -> u64 {
+    (hash.rotate_left(29) ^ next).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 /// One command of a long workload: what led to it, and the moments in it.

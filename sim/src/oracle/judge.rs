@@ -33,7 +33,7 @@ pub struct View {
 /// Something that must not be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// The invariant of DESIGN section 6.
+    /// The invariant, 1 to 13.
     pub invariant: u8,
     /// What had to be.
     pub expected: String,

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::exploration::Counted;
 use crate::marks::Mark;
-use crate::report::{Disagreement, ScenarioReport, Verdict};
+use crate::report::{Disagreement, Exploration, ScenarioReport, Verdict};
 use crate::result::RunResult;
 use crate::scenario::{FaultKind, Profile};
 
@@ -52,6 +53,9 @@ struct ScenarioDocument {
     disagreement: Option<DisagreementDocument>,
     elapsed_ms: u64,
     verdict: &'static str,
+    /// Only of an exploration.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    explored: Option<Counted>,
 }
 
 /// One run that did not hold.
@@ -80,6 +84,24 @@ struct DisagreementDocument {
 }
 
 impl Document {
+    /// The object over explorations: the same with the counts of each.
+    #[must_use]
+    pub fn of_explorations(
+        explorations: &[Exploration],
+        verdict: Verdict,
+        interrupted: bool,
+        elapsed_ms: u64,
+    ) -> Self {
+        let scenarios = explorations.iter().map(|exploration| ScenarioDocument {
+            explored: Some(Counted::new(&exploration.tally)),
+            ..ScenarioDocument::new(&exploration.report)
+        });
+        Document {
+            scenarios: scenarios.collect(),
+            ..Document::new(&[], verdict, interrupted, elapsed_ms)
+        }
+    }
+
     /// The object over `reports`.
     #[must_use]
     pub fn new(
@@ -140,6 +162,7 @@ impl ScenarioDocument {
             disagreement: report.disagreement.as_ref().map(DisagreementDocument::new),
             elapsed_ms: report.elapsed_ms,
             verdict: report.verdict().name(),
+            explored: None,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What people and programs read: pure functions of results. Nothing here runs, prints or looks at a clock.
 
+mod exploration;
 mod failure;
 mod json;
 mod scenario_report;
@@ -9,6 +10,7 @@ mod tally;
 mod testing;
 mod verdict;
 
+pub use exploration::{Exploration, ExplorationTable, conclusion};
 pub use failure::Failure;
 pub use json::{Document, RunDocument};
 pub use scenario_report::{Disagreement, SavedFailure, ScenarioReport};

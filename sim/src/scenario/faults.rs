@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// Declares the fault kinds once: name, when it is drawn, and what it does.
 macro_rules! fault_kinds {
     ($($kind:ident $name:literal $moment:ident $does:literal;)*) => {
-        /// One kind of fault; CRASH_MODEL sections 5 and 6.
+        /// One kind of fault.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
         pub enum FaultKind {
             $(#[doc = $does] #[serde(rename = $name)] $kind,)*

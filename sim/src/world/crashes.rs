@@ -123,8 +123,11 @@ impl CrashPlan {
     /// No more crashes.
     pub(super) fn stop(&mut self, disk: &SimDisk) {
         self.stopped = true;
-        self.armed = None;
-        disk.crash_at(None);
+        // What a script still has is the start of a machine whose file system went read-only.
+        if self.scripted.is_none() {
+            self.armed = None;
+            disk.crash_at(None);
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Steps of the protocol that are storage calls, left out: the end of DESIGN section 3.
+//! Steps of the protocol that are storage calls, left out.
 //!
 //! A model checked every short history with each of these steps left out, and violations came
 //! back. So each is needed, and a simulator that does not notice when it is missing is blind there.

@@ -44,3 +44,8 @@ fn version_is_that_of_the_package() {
         format!("beaver {}\n", env!("CARGO_PKG_VERSION"))
     );
 }
+
+#[test]
+fn help_of_explore_says_what_is_explored() {
+    check_help("explore --help", "help_explore.txt");
+}

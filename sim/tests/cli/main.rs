@@ -6,6 +6,7 @@
 )]
 
 mod beaver;
+mod explore;
 mod failures;
 mod golden;
 mod help;

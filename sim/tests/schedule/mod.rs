@@ -5,6 +5,11 @@
 //! number: the number is looked up in the trace of the history so far, with the same storage in
 //! between.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a history that cannot be written out is a test that fails"
+)]
+
 use std::ops::Range;
 
 use beaver::storage::sim::{self, CrashPoint, Moment};

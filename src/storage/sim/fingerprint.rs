@@ -21,7 +21,7 @@ impl Disk {
     }
 
     /// A hash of everything that can make a difference later. Of a settled disk it is the hash of its
-    /// [image](Image::hash128).
+    /// [image](super::Image::hash128).
     #[must_use]
     pub fn fingerprint(&self) -> u128 {
         match self.is_settled() {

@@ -12,7 +12,7 @@ pub(crate) fn sealed(kind: ChecksumKind, epoch: u64, text: &str) -> String {
 }
 
 /// The lines of one segment.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Lines {
     epoch: u64,
     pub(crate) bytes: Vec<u8>,
@@ -101,6 +101,12 @@ impl Lines {
         let disk = Memory::new();
         self.on(&disk);
         disk
+    }
+}
+
+impl std::fmt::Debug for Lines {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&String::from_utf8_lossy(&self.bytes))
     }
 }
 

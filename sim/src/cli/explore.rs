@@ -1,0 +1,249 @@
+//! `beaver explore`: every crash point of workloads, every image, and recovery crashed again; a row for each as it ends.
+
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use beaver_sim::explore::{Explored, Options, Running, Start, Tally, explore_seed, explore_small};
+use beaver_sim::report::{
+    Document, Exploration, ExplorationTable, ScenarioReport, Verdict, conclusion,
+};
+use beaver_sim::scenario::{Profile, Scenario, Seeds};
+
+use super::args::{ExploreArgs, Format};
+use super::exit::{Exit, Failure};
+use super::findings;
+use super::interrupt;
+use super::output::Output;
+use super::progress::Progress;
+use super::run::{coloured, keep};
+use super::scenario_files;
+use super::seed::Seed;
+use super::stopwatch::Stopwatch;
+
+/// What is explored as one row of the table.
+struct Subject {
+    name: String,
+    scenario: Scenario,
+    what: What,
+}
+
+enum What {
+    /// The workloads of some seeds.
+    Seeds(Seeds),
+    /// Every workload of up to so many commands.
+    Small(Start, usize),
+}
+
+/// Everything that is fixed before the work begins.
+struct ExplorePlan {
+    subjects: Vec<Subject>,
+    options: Options,
+    profile: Option<Profile>,
+    jobs: NonZeroUsize,
+    out: PathBuf,
+}
+
+pub(crate) fn explore(args: &ExploreArgs, out: &mut Output) -> Result<Exit, Failure> {
+    let stop = interrupt::flag()?;
+    let plan = ExplorePlan::resolve(args)?;
+    let text = args.format == Format::Text;
+    announce(&plan, text, out)?;
+    let table = ExplorationTable::new(plan.subjects.iter().map(|subject| subject.name.as_str()));
+    if text {
+        out.line(table.heading());
+        out.flush();
+    }
+    let stopwatch = Stopwatch::start();
+    let mut explorations: Vec<Exploration> = Vec::new();
+    for at in 0..plan.subjects.len() {
+        if stop.load(Ordering::SeqCst) {
+            break;
+        }
+        let exploration = explore_one(&plan, at, stop);
+        if text {
+            let verdict = exploration.report.verdict();
+            out.line(coloured(&table.row(&exploration), verdict));
+            out.flush();
+        }
+        explorations.push(exploration);
+    }
+    let interrupted = stop.load(Ordering::SeqCst);
+    let verdicts = explorations
+        .iter()
+        .map(|exploration| exploration.report.verdict());
+    let verdict = verdicts.min().unwrap_or(Verdict::Nothing);
+    let elapsed_ms = stopwatch.elapsed_ms();
+    if text {
+        let mut sum = Tally::default();
+        explorations
+            .iter()
+            .for_each(|exploration| sum += exploration.tally);
+        out.line(coloured(
+            &table.total(&sum, verdict.name(), elapsed_ms),
+            verdict,
+        ));
+        let (depth, cap) = (plan.options.depth, plan.options.cap);
+        out.line(format_args!(
+            "\n{}",
+            conclusion(&sum, depth, cap, elapsed_ms)
+        ));
+        let reports = explorations
+            .into_iter()
+            .map(|exploration| exploration.report);
+        findings::print(&reports.collect::<Vec<_>>(), interrupted, out);
+    } else {
+        let document = Document::of_explorations(&explorations, verdict, interrupted, elapsed_ms);
+        let json = serde_json::to_string_pretty(&document)
+            .map_err(|error| Failure::at("the report cannot be written as JSON", error))?;
+        out.line(json);
+    }
+    Ok(Exit::of_verdict(verdict, interrupted))
+}
+
+/// Prints version, seeds and configuration: where the results go, or beside them if those are for a program.
+fn announce(plan: &ExplorePlan, text: bool, out: &mut Output) -> Result<(), Failure> {
+    if text {
+        out.line(format_args!("{plan}\n"));
+        out.flush();
+        return Ok(());
+    }
+    let mut error = Output::error();
+    error.line(plan);
+    error
+        .finish()
+        .map_err(|error| Failure::at("standard error", error))
+}
+
+fn explore_one(plan: &ExplorePlan, at: usize, stop: &AtomicBool) -> Exploration {
+    let subject = &plan.subjects[at];
+    let stopwatch = Stopwatch::start();
+    let progress = Progress::explore(&subject.name, at + 1, plan.subjects.len());
+    let running = Running {
+        jobs: plan.jobs,
+        progress: &|done, all| progress.done_of(done, all),
+        cancel: stop,
+    };
+    let (explored, seeds) = subject.explore(&plan.options, running);
+    drop(progress);
+    let scenario = subject.as_explored();
+    let result = explored.to_result(&subject.name, &scenario);
+    let saved = result
+        .failures
+        .iter()
+        .map(|run| keep(&plan.out, &scenario, run))
+        .collect();
+    Exploration {
+        tally: explored.tally,
+        report: ScenarioReport {
+            claim: scenario.claim.clone(),
+            profile: scenario.profile,
+            seeds,
+            expected: Vec::new(),
+            gated: false,
+            result,
+            saved,
+            disagreement: None,
+            elapsed_ms: stopwatch.elapsed_ms(),
+        },
+    }
+}
+
+impl Subject {
+    fn explore(&self, options: &Options, running: Running<'_>) -> (Explored, Seeds) {
+        match self.what {
+            What::Small(start, ops) => {
+                let explored = explore_small(&self.scenario, start, ops, options, running);
+                (explored, Seeds::one(0))
+            }
+            What::Seeds(seeds) => {
+                let mut sum = Explored::default();
+                for seed in seeds.start..seeds.end {
+                    if running.cancel.load(Ordering::SeqCst) {
+                        sum.cancelled = true;
+                        break;
+                    }
+                    sum.add(explore_seed(&self.scenario, seed, options, running));
+                }
+                (sum, seeds)
+            }
+        }
+    }
+
+    /// The scenario whose scripts the failures are.
+    fn as_explored(&self) -> Scenario {
+        Scenario {
+            name: format!("explore-{}", self.name),
+            ..self.scenario.clone()
+        }
+    }
+}
+
+impl ExplorePlan {
+    /// Resolves the command line.
+    ///
+    /// # Errors
+    /// A profile or scenario cannot be used.
+    fn resolve(args: &ExploreArgs) -> Result<Self, Failure> {
+        let profile = args
+            .fs
+            .as_deref()
+            .map(scenario_files::profile)
+            .transpose()?;
+        let mut subjects = Vec::new();
+        for start in args.ops.iter().flat_map(|_| Start::ALL) {
+            let ops = usize::from(args.ops.unwrap_or_default());
+            subjects.push(Subject {
+                name: start.name().to_owned(),
+                scenario: start.scenario(profile.unwrap_or_default()),
+                what: What::Small(start, ops),
+            });
+        }
+        if args.ops.is_none() || !args.scenarios.is_empty() {
+            for file in scenario_files::load(&args.scenarios)? {
+                let mut scenario = file.scenario;
+                scenario.profile = profile.unwrap_or(scenario.profile);
+                let first = Seeds::one(scenario.seeds.start);
+                let seed = args.seed.map(|Seed(seed)| Seeds::one(seed));
+                subjects.push(Subject {
+                    name: scenario.name.clone(),
+                    what: What::Seeds(seed.or(args.seeds).unwrap_or(first)),
+                    scenario,
+                });
+            }
+        }
+        let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        Ok(ExplorePlan {
+            subjects,
+            options: Options {
+                depth: args.depth,
+                cap: args.cap,
+                ..Options::default()
+            },
+            profile,
+            jobs: args.jobs.unwrap_or(cores),
+            out: args.out.clone(),
+        })
+    }
+}
+
+impl fmt::Display for ExplorePlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "beaver {}", env!("CARGO_PKG_VERSION"))?;
+        writeln!(f, "explorations {}", self.subjects.len())?;
+        writeln!(f, "depth        {}", self.options.depth)?;
+        writeln!(
+            f,
+            "cap          {} images of one power cut",
+            self.options.cap
+        )?;
+        writeln!(f, "seed         {} for samples", self.options.seed)?;
+        match self.profile {
+            Some(profile) => writeln!(f, "profile      {} (from --fs)", profile.name())?,
+            None => writeln!(f, "profile      that of each scenario; posix for --ops")?,
+        }
+        writeln!(f, "jobs         {}", self.jobs)?;
+        write!(f, "failures     {}", self.out.display())
+    }
+}

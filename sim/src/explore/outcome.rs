@@ -1,0 +1,76 @@
+//! An exploration in the words of a run: what reports and saved failures are made of.
+
+use crate::result::{Counts, FAILURES_KEPT, Outcome, RunResult, ScenarioResult, Violation};
+use crate::run::{Keep, invariant_name, run_script};
+use crate::scenario::Scenario;
+
+use super::{Explored, Failure};
+
+impl Explored {
+    /// The result as a scenario would have it: a workload counts as a run. Each failure that is kept was run again from its
+    /// script; equal ones are kept once.
+    #[must_use]
+    pub fn to_result(&self, name: &str, scenario: &Scenario) -> ScenarioResult {
+        let tally = &self.tally;
+        let mut failures: Vec<&Failure> = Vec::new();
+        for failure in &self.failures {
+            if !failures.iter().any(|kept| kept.finding == failure.finding) {
+                failures.push(failure);
+            }
+        }
+        let kept = failures.iter().take(FAILURES_KEPT).zip(0..);
+        let kept = kept.map(|(failure, number)| run_again(scenario, failure, number));
+        ScenarioResult {
+            name: name.to_owned(),
+            runs: tally.workloads,
+            counts: Counts {
+                commands: tally.commands,
+                storage_calls: tally.storage_calls,
+                crashes: tally.crash_points,
+                recoveries: tally.recoveries,
+                images_checked: tally.recoveries,
+                events_lost: 0,
+            },
+            faults_fired: [].into(),
+            marks: [].into(),
+            trace_hash: self.hash,
+            failures: kept.collect(),
+            failed_runs: failures.len() as u64,
+            cancelled: self.cancelled,
+        }
+    }
+}
+
+/// The run of a failure's script. Where that holds, the failure itself stands for it.
+fn run_again(scenario: &Scenario, failure: &Failure, number: u64) -> RunResult {
+    let scenario = Scenario {
+        script: Some(failure.script.clone()),
+        ..scenario.clone()
+    };
+    let everything = Keep {
+        script: true,
+        trace: true,
+    };
+    let mut run = run_script(&scenario, everything);
+    run.seed = number;
+    run.script = Some(failure.script.clone());
+    if run.outcome.failure().is_some() {
+        return run;
+    }
+    let finding = &failure.finding;
+    let violation = Violation {
+        invariant: finding.invariant,
+        name: invariant_name(finding.invariant),
+        step: failure.script.steps.len() as u64,
+        command: "the exploration; its script alone does not show it".to_owned(),
+        crash_point: None,
+        expected: finding.expected.clone(),
+        found: finding.found.clone(),
+        last_calls: Vec::new(),
+    };
+    run.outcome = match finding.invariant {
+        0 => Outcome::Panicked(violation),
+        _ => Outcome::Violated(violation),
+    };
+    run
+}

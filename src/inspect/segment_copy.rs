@@ -1,0 +1,115 @@
+//! The copy of one segment that repair writes: at every moment a valid segment.
+
+use super::copy::TargetFile;
+use crate::error::Result;
+use crate::position::{Epoch, Position, Seq};
+use crate::wal::LostRange;
+use crate::wal::line::{self, Envelope, Header, Line};
+use crate::wal::sequence::Sequence;
+
+/// A segment that is being copied. The lines written so far are always a valid segment.
+pub(super) struct SegmentCopy<'t> {
+    file: TargetFile<'t>,
+    epoch: Epoch,
+    sequence: Sequence,
+    /// The lines of an append whose end was not seen yet.
+    append: Vec<(Envelope, Vec<u8>)>,
+    pub(super) events: u64,
+    pub(super) lost: Vec<LostRange>,
+}
+
+impl<'t> SegmentCopy<'t> {
+    pub(super) fn new(file: TargetFile<'t>, epoch: Epoch) -> Self {
+        let sequence = Sequence::default();
+        SegmentCopy {
+            file,
+            epoch,
+            sequence,
+            append: Vec::new(),
+            events: 0,
+            lost: Vec::new(),
+        }
+    }
+
+    pub(super) fn header(&mut self, kept: Option<Header>, prev: Option<Position>) -> Result<()> {
+        let made = Header {
+            epoch: self.epoch,
+            prev,
+            created_ms: 0,
+        };
+        let mut bytes = Vec::new();
+        line::encode_header(&mut bytes, &kept.unwrap_or(made));
+        self.file.push(&bytes)
+    }
+
+    pub(super) fn event(&mut self, envelope: Envelope, bytes: &[u8]) -> Result<()> {
+        self.append.push((envelope, bytes.to_vec()));
+        if envelope.more {
+            return Ok(());
+        }
+        for (envelope, bytes) in std::mem::take(&mut self.append) {
+            self.lose_through(Seq(envelope.seq.0 - 1))?;
+            if self.sequence.accept(&Line::Event(envelope, &[])).is_ok() {
+                self.file.push(&bytes)?;
+                self.events += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// Copies a marker or a range that was lost before.
+    pub(super) fn note(&mut self, line: Line<'_>, bytes: &[u8]) -> Result<()> {
+        match line {
+            Line::Marker(synced) => self.lose_through(synced)?,
+            Line::Lost(from, to) => {
+                self.lose_through(Seq(from.0 - 1))?;
+                let from = Position {
+                    epoch: self.epoch,
+                    seq: from,
+                };
+                self.lost.push(LostRange { from, to });
+            }
+            Line::Header(_) | Line::Event(..) => {}
+        }
+        if self.sequence.accept(&line).is_ok() {
+            self.file.push(bytes)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Notes that everything up to `to` which is not there is lost.
+    pub(super) fn lose_through(&mut self, to: Seq) -> Result<()> {
+        let from = self.sequence.expected();
+        if to < from {
+            return Ok(());
+        }
+        let mut bytes = Vec::new();
+        line::encode_lost(&mut bytes, self.epoch, from, to);
+        self.sequence.skip_to(Seq(to.0 + 1));
+        self.lost.push(LostRange {
+            from: Position {
+                epoch: self.epoch,
+                seq: from,
+            },
+            to,
+        });
+        self.file.push(&bytes)
+    }
+
+    /// The last seq that is accounted for.
+    pub(super) fn last(&self) -> Seq {
+        self.sequence.last()
+    }
+
+    /// Gives up the append whose end was not seen. Answers whether there was one.
+    pub(super) fn give_up_append(&mut self) -> bool {
+        let was_open = !self.append.is_empty();
+        self.append.clear();
+        was_open
+    }
+
+    pub(super) fn finish(self) -> Result<()> {
+        self.file.finish()
+    }
+}

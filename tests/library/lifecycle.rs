@@ -1,0 +1,226 @@
+//! The parts together: a log from its first open to its last, snapshots beside it, and the queue.
+
+use std::sync::Arc;
+
+use beaver::storage::DiskStorage;
+use beaver::wal::{BatchWriter, Mode, QueueOptions};
+use beaver::{
+    Command, Controller, ControllerOptions, Epoch, JobId, JobSpec, JobStatus, ManualClock, Payload,
+    SnapshotStore, Storage, Wal, WalOptions,
+};
+
+use crate::support::*;
+
+fn spec(name: &str) -> JobSpec {
+    JobSpec::new(
+        JobId::new(name).unwrap(),
+        Payload::new("{\"n\":1}").unwrap(),
+    )
+}
+
+fn controller(storage: &Arc<dyn Storage>, clock: &Arc<ManualClock>, requeue: bool) -> Controller {
+    let clock: Arc<ManualClock> = Arc::clone(clock);
+    let wal = WalOptions { clock, ..plain() };
+    let store = beaver::StoreOptions {
+        wal,
+        ..store_options()
+    };
+    let options = ControllerOptions {
+        store,
+        requeue_in_flight: requeue,
+    };
+    Controller::open(Arc::clone(storage), options).unwrap().0
+}
+
+/// Runs `claim` on real files and in memory.
+fn on_both(claim: impl Fn(Arc<dyn Storage>)) {
+    let dir = tempfile::tempdir().unwrap();
+    claim(Arc::new(DiskStorage::open(dir.path()).unwrap()));
+    claim(Memory::new().storage());
+}
+
+#[test]
+fn a_log_lives_through_open_append_rotate_close_and_open() {
+    on_both(|storage| {
+        let open = || {
+            Wal::<Line>::open(Arc::clone(&storage), WalOptions::default())
+                .unwrap()
+                .0
+        };
+        let mut wal = open();
+        append(&mut wal, 1..=3);
+        wal.rotate().unwrap();
+        append_group(&mut wal, 1..=2);
+        wal.close().unwrap();
+        let mut wal = open();
+        assert_eq!(wal.last_position(), at(2, 2));
+        append(&mut wal, 3..=3);
+        drop(wal);
+        let mut seen = 0;
+        let report = open().replay(at(0, 0), Mode::Strict, |_, _| {
+            seen += 1;
+            Ok::<(), ()>(())
+        });
+        assert_eq!((report.unwrap().applied, seen), (6, 6));
+    });
+}
+
+#[test]
+fn a_log_with_snapshots_of_its_own_is_pruned_and_opened_behind_them() {
+    on_both(|storage| {
+        let snapshots = SnapshotStore::new(Arc::clone(&storage));
+        let (mut wal, _) = Wal::<Line>::open(Arc::clone(&storage), plain()).unwrap();
+        append(&mut wal, 1..=3);
+        let covered = wal.rotate().unwrap();
+        snapshots.write(covered, b"[1,2,3]").unwrap();
+        assert_eq!(wal.prune_through(covered.epoch).unwrap(), 1);
+        append(&mut wal, 1..=2);
+        wal.close().unwrap();
+        let snapshot = snapshots.load().unwrap().0.unwrap();
+        assert_eq!(
+            (snapshot.position, &snapshot.state[..]),
+            (covered, &b"[1,2,3]"[..])
+        );
+        let (wal, _) = Wal::<Line>::open_after(Arc::clone(&storage), covered, plain()).unwrap();
+        let report = wal
+            .replay(covered, Mode::Strict, |_, _| Ok::<(), ()>(()))
+            .unwrap();
+        assert_eq!((report.applied, wal.first_epoch()), (2, Epoch(2)));
+    });
+}
+
+#[test]
+fn many_threads_append_and_each_event_is_there_once_in_the_order_of_its_position() {
+    on_both(|storage| {
+        let (wal, _) = Wal::<Line>::open(Arc::clone(&storage), plain()).unwrap();
+        let writer = BatchWriter::new(wal, QueueOptions::default());
+        let mut acknowledged: Vec<_> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..4)
+                .map(|thread| {
+                    let writer = writer.clone();
+                    scope.spawn(move || {
+                        let append = |n: u64| {
+                            let event = line(thread * 1000 + n);
+                            (writer.append(std::slice::from_ref(&event)).unwrap(), event)
+                        };
+                        (0..25).map(append).collect::<Vec<_>>()
+                    })
+                })
+                .collect();
+            threads
+                .into_iter()
+                .flat_map(|thread| thread.join().unwrap())
+                .collect()
+        });
+        writer.close().unwrap();
+        acknowledged.sort_by_key(|(position, _)| *position);
+        let (wal, _) = Wal::<Line>::open(Arc::clone(&storage), plain()).unwrap();
+        let mut seen = Vec::new();
+        wal.replay(at(0, 0), Mode::Strict, |position, event| {
+            seen.push((position, event));
+            Ok::<(), ()>(())
+        })
+        .unwrap();
+        assert_eq!(seen, acknowledged);
+    });
+}
+
+#[test]
+fn a_queue_goes_on_where_it_was_whatever_ended_the_process() {
+    on_both(|storage| {
+        let clock = Arc::new(ManualClock::new(1_000));
+        let mut queue = controller(&storage, &clock, false);
+        queue
+            .enqueue_all(vec![spec("a"), spec("b"), spec("c")])
+            .unwrap();
+        let a = queue.dispatch().unwrap().unwrap();
+        assert_eq!((a.id.as_str(), a.attempt, a.deadline_ms), ("a", 1, 61_000));
+        queue.ack(&a.id).unwrap();
+        let b = queue.dispatch().unwrap().unwrap();
+        drop(queue);
+        let mut queue = controller(&storage, &clock, false);
+        assert_eq!(queue.state().status(&a.id), Some(JobStatus::Completed));
+        assert_eq!(
+            queue.state().status(&b.id),
+            Some(JobStatus::InFlight {
+                deadline_ms: b.deadline_ms
+            })
+        );
+        queue.checkpoint().unwrap().unwrap();
+        queue.fail(&b.id).unwrap();
+        queue.close().unwrap();
+        let mut queue = controller(&storage, &clock, false);
+        let order: Vec<_> = std::iter::from_fn(|| queue.dispatch().unwrap())
+            .map(|job| job.id)
+            .collect();
+        assert_eq!(
+            order.iter().map(JobId::as_str).collect::<Vec<_>>(),
+            ["c", "b"]
+        );
+    });
+}
+
+#[test]
+fn a_job_whose_time_is_over_comes_back_until_its_last_attempt() {
+    let disk = Memory::new();
+    let (storage, clock) = (disk.storage(), Arc::new(ManualClock::new(0)));
+    let mut queue = controller(&storage, &clock, false);
+    let job = spec("a")
+        .with_max_attempts(2.try_into().unwrap())
+        .with_timeout_ms(10);
+    queue.enqueue(job).unwrap();
+    for attempt in 1..=2 {
+        assert_eq!(queue.dispatch().unwrap().unwrap().attempt, attempt);
+        assert_eq!(queue.tick().unwrap(), 0);
+        clock.advance(10);
+        assert_eq!(queue.tick().unwrap(), 1);
+        drop(queue);
+        queue = controller(&storage, &clock, false);
+    }
+    let id = JobId::new("a").unwrap();
+    assert_eq!(queue.state().status(&id), Some(JobStatus::Dead));
+    assert_eq!(
+        (
+            queue.dispatch().unwrap(),
+            queue.state().dead_letters().count()
+        ),
+        (None, 1)
+    );
+}
+
+#[test]
+fn what_was_in_flight_is_taken_back_on_request_and_that_is_logged() {
+    let disk = Memory::new();
+    let (storage, clock) = (disk.storage(), Arc::new(ManualClock::new(0)));
+    let mut queue = controller(&storage, &clock, false);
+    queue.enqueue(spec("a")).unwrap();
+    queue.dispatch().unwrap().unwrap();
+    drop(queue);
+    let queue = controller(&storage, &clock, true);
+    assert_eq!(queue.state().counts().pending, 1);
+    drop(queue);
+    assert!(disk.text(WAL1).contains("RETRY"));
+    let mut queue = controller(&storage, &clock, false);
+    assert_eq!(queue.dispatch().unwrap().unwrap().attempt, 2);
+}
+
+#[test]
+fn commands_of_a_queue_are_submitted_together_and_durable_together() {
+    let disk = Memory::new();
+    let (storage, clock) = (disk.storage(), Arc::new(ManualClock::new(0)));
+    let mut queue = controller(&storage, &clock, false);
+    queue.submit(&Command::Enqueue(vec![spec("a")])).unwrap();
+    let (_, dispatched) = queue.submit(&Command::Dispatch).unwrap();
+    assert_eq!(dispatched.unwrap().id.as_str(), "a");
+    assert_eq!(
+        queue.state().counts().total(),
+        0,
+        "nothing is shown before it is durable"
+    );
+    disk.take_calls();
+    queue.flush().unwrap();
+    assert_eq!(
+        (disk.take_changes().len(), queue.state().counts().in_flight),
+        (2, 1)
+    );
+}
