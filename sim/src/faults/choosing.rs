@@ -74,6 +74,8 @@ pub(crate) fn is_target(target: Target, file: &str, newest: u64) -> bool {
         Target::Any => true,
         Target::Active | Target::Header => segment.is_some_and(|epoch| epoch >= newest),
         Target::Sealed => segment.is_some_and(|epoch| epoch < newest),
+        // Only what lies at rest is hit there.
+        Target::LineEnd | Target::Marker => false,
         Target::Snapshot => crate::oracle::damage::snapshot_epoch(file).is_some(),
         Target::Temporary => file.ends_with(".tmp"),
     }

@@ -108,6 +108,11 @@ pub(crate) fn rot(
     stream: &mut Stream,
 ) -> Option<Event> {
     let newest = live.names().filter_map(segment_epoch).max();
+    if let Target::LineEnd | Target::Marker = rate.target {
+        let file = format!("wal-{:010}.jsonl", newest?);
+        let offset = weak_spot(rate.target, &live.read(&file)?, stream)?;
+        return damage(rate.kind, file, offset, live, earlier, stream);
+    }
     let files: Vec<(String, u64)> = live
         .names()
         .filter(|name| {
@@ -130,7 +135,35 @@ pub(crate) fn rot(
         _ => len - 1,
     };
     let offset = stream.draw(0, reach);
-    Some(match rate.kind {
+    damage(rate.kind, file, offset, live, earlier, stream)
+}
+
+/// A byte that a reader depends on more than on others.
+fn weak_spot(target: Target, bytes: &[u8], stream: &mut Stream) -> Option<u64> {
+    let spots: Vec<usize> = match target {
+        Target::LineEnd => (0..bytes.len()).filter(|at| bytes[*at] == b'\n').collect(),
+        _ => {
+            let markers = bytes.windows(9).enumerate();
+            let markers = markers.filter(|(_, bytes)| bytes.starts_with(b"{\"synced\""));
+            markers.map(|(at, _)| at + 5).collect()
+        }
+    };
+    match spots.is_empty() {
+        true => None,
+        false => Some(*stream.pick(&spots) as u64),
+    }
+}
+
+/// What happens to `file` at `offset`.
+fn damage(
+    kind: FaultKind,
+    file: String,
+    offset: u64,
+    live: &Image,
+    earlier: &Files,
+    stream: &mut Stream,
+) -> Option<Event> {
+    Some(match kind {
         FaultKind::BitFlip => Event::FlipBit {
             file,
             offset,

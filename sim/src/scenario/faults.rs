@@ -175,6 +175,10 @@ pub enum Target {
     Sealed,
     /// The first line of a segment.
     Header,
+    /// The newline at the end of a line of the newest segment; for faults at rest only.
+    LineEnd,
+    /// A marker in the newest segment; for faults at rest only.
+    Marker,
     /// A snapshot.
     Snapshot,
     /// A temporary file.

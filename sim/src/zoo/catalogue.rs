@@ -83,8 +83,8 @@ exhibits! {
     "B09" B::OvertakenSeq(Plain) "callers" [8, 9] "seq order differs from file order" "raft-recovery `Append`";
     "B10" B::SeqsCrossRotation(Plain) "callers" [1, 8, 9] "old seqs written into the new file" "raft-recovery `Rotate`; hashicorp/raft-wal 68f487d";
     "B11" B::CopyBeforeRotation(Plain) "callers" [1, 4, 6, 8] "events between copy and rotate" "raft-recovery `takeSnapshot`; laurus #876; influxdb #25277";
-    "B12" B::PositionAfterCopy(Plain) "callers" [1, 4, 6] "last_seq ahead of the copied state" "raft-recovery `EnqueueJobs`; etcd #13766, #13854";
-    "B13" C::SnapshotNameNotSynced(Careless) "checkpoints" [1, 7, 8] "snapshot rename without sync_dir" "hashicorp/raft #229; consul #3362; ClickHouse #111339; sled #1229; redis #10737";
+    "B12" B::PositionAfterCopy(Plain) "callers" [1, 4, 6, 8] "last_seq ahead of the copied state" "raft-recovery `EnqueueJobs`; etcd #13766, #13854";
+    "B13" C::SnapshotNameNotSynced(Careless) "checkpoints-without-fall-back" [1, 7, 8] "snapshot rename without sync_dir" "hashicorp/raft #229; consul #3362; ClickHouse #111339; sled #1229; redis #10737";
     "B14" C::SegmentNameNotSynced(Careless) "power-cuts" [1, 3, 5, 7, 8] "new log file without sync_dir" "etcd #6368; KAFKA-3968; WiredTiger #2064; pebble #125; badger d301dc43";
     "B15" B::FailedRotationCloses(Plain) "failing-checkpoints" [7] "failed rotation leaves the log closed" "raft-recovery `Rotate`; t4 #124";
     "B16" C::NeverRemoves(Careless) "checkpoints" [11] "rotated files never removed" "beanstalkd #570, #573; prometheus #4695";
@@ -121,12 +121,12 @@ exhibits! {
     "S03" L::MarkersInRewrite(LeftOut) "markers" [1, 3, 5, 8] "rewrite leaves out markers" "DESIGN section 3";
     "S04" L::VerifiedBuffer(LeftOut) "killed-then-cut" [1, 3, 4, 5, 8, 9] "rewrite from a second read" "DESIGN section 3";
     "S05" L::Rewrite(LeftOut) "killed-then-cut" [3] "last batch is not rewritten" "DESIGN section 3";
-    "S06" L::BothCuts(LeftOut) "failing-writes" [2, 3, 5] "nothing is cut by set_len" "DESIGN section 3";
+    "S06" L::BothCuts(LeftOut) "failing-page-writes" [2, 3, 5] "nothing is cut by set_len" "DESIGN section 3";
     "S07" L::IdleSync(LeftOut) "killed-then-cut" [3] "no sync where nothing was changed" "DESIGN section 3";
-    "S08" B::ContiguityEverywhere(Plain) "checkpoints" [8] "contiguity below the snapshot too" "DESIGN section 3";
+    "S08" B::ContiguityEverywhere(Plain) "interrupted-prunes" [8] "contiguity below the snapshot too" "DESIGN section 3";
     "S09" B::GapIsCorruption(Plain) "power-cuts" [7, 8] "a gap is corruption" "DESIGN section 3";
     "S10" L::SecondRead(LeftOut) "wrong-reads" [1, 3, 5, 8] "no second read" "DESIGN section 3";
-    "S11" B::ProofAtLinesOnly(Plain) "rot" [8] "proof behind newlines only" "DESIGN section 3";
-    "S12a" B::NoMarkerProof(Plain) "rot" [8] "a marker is no proof" "DESIGN section 3";
-    "S12b" B::NoFirstOfBatchProof(Plain) "rot" [8] "the first event of a batch is no proof" "DESIGN section 3";
+    "S11" B::ProofAtLinesOnly(Plain) "weak-spots" [8] "proof behind newlines only" "DESIGN section 3";
+    "S12a" B::NoMarkerProof(Plain) "weak-spots" [8] "a marker is no proof" "DESIGN section 3";
+    "S12b" B::NoFirstOfBatchProof(Plain) "weak-spots" [8] "the first event of a batch is no proof" "DESIGN section 3";
 }

@@ -21,6 +21,20 @@ const HABITATS: &[(&str, &str)] = &[
         "faults": [{"kind": "create-error", "pm": 20}, {"kind": "remove-error", "pm": 20}]}"#,
     ),
     (
+        "checkpoints-without-fall-back",
+        r#"{"claim": "With no older snapshot kept, a crash at any step of a checkpoint loses nothing.",
+        "workload": {"commands": 24, "weights": {"enqueue": 20, "dispatch": 14, "ack": 10, "checkpoint": 14, "reopen": 2, "power-cut": 2}},
+        "log": {"keep_old_snapshots": 0},
+        "crashes": {"power_cut_in_command_pm": 150, "in_recovery_pm": 40}}"#,
+    ),
+    (
+        "interrupted-prunes",
+        r#"{"claim": "A prune of several segments may be crashed at any of its steps.",
+        "workload": {"commands": 24, "weights": {"enqueue": 20, "dispatch": 10, "checkpoint": 20, "power-cut": 6}},
+        "crashes": {"power_cut_in_command_pm": 100},
+        "faults": [{"kind": "create-error", "pm": 250, "target": "temporary"}, {"kind": "sync-dir-error", "pm": 80}]}"#,
+    ),
+    (
         "failing-checkpoints",
         r#"{"claim": "A checkpoint that fails leaves a usable log.",
         "workload": {"commands": 20, "weights": {"enqueue": 10, "dispatch": 6, "checkpoint": 8, "reopen": 1}},
@@ -39,6 +53,14 @@ const HABITATS: &[(&str, &str)] = &[
             "kill": 4, "power-cut": 3}},
         "crashes": {"power_cut_in_command_pm": 100, "kill_in_command_pm": 60, "torn_pages": 4},
         "faults": [{"kind": "write-error", "pm": 150}, {"kind": "sync-mark-clean", "pm": 60}]}"#,
+    ),
+    (
+        "failing-page-writes",
+        r#"{"claim": "A failed write of whole pages is cut off, whatever was written back of it.",
+        "workload": {"commands": 16, "payload_bytes": [3700, 4300], "jobs": 100, "weights": {"enqueue": 10, "group": 3, "reopen": 3,
+            "kill": 4, "power-cut": 4}},
+        "crashes": {"power_cut_in_command_pm": 60, "kill_in_command_pm": 60},
+        "faults": [{"kind": "write-error", "pm": 250}, {"kind": "sync-mark-clean", "pm": 100}, {"kind": "writeback", "pm": 150}]}"#,
     ),
     (
         "failing-syncs",
@@ -88,6 +110,12 @@ const HABITATS: &[(&str, &str)] = &[
             {"kind": "bit-flip", "pm": 100, "target": "snapshot"}, {"kind": "lost-line", "pm": 80}, {"kind": "zeroed-sector", "pm": 30},
             {"kind": "unknown-event", "pm": 40}],
         "fault_mixture": 2}"#,
+    ),
+    (
+        "weak-spots",
+        r#"{"claim": "Damage to the end of a line or to a marker costs nothing that another line proves.",
+        "workload": {"commands": 24, "weights": {"enqueue": 20, "dispatch": 8, "ack": 6, "group": 4, "reopen": 6, "kill": 6}},
+        "faults": [{"kind": "bit-flip", "pm": 150, "target": "line-end"}, {"kind": "bit-flip", "pm": 150, "target": "marker"}]}"#,
     ),
 ];
 
