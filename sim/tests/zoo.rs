@@ -11,7 +11,10 @@ use beaver_sim::zoo::plain::Plain;
 const SEEDS: u64 = 3000;
 
 fn habitat(name: &str) -> Scenario {
-    habitats().into_iter().find(|h| h.name == name).unwrap()
+    habitats()
+        .into_iter()
+        .find(|h| h.name == name)
+        .expect("the habitat has this name")
 }
 
 #[test]
