@@ -2,7 +2,7 @@
 //! storage calls and no commands.
 //!
 //! What goes wrong is decided call by call, because only the call tells which kinds apply to it;
-//! every decision is written down as a [`PlannedFault`], and a run from such a list draws nothing.
+//! every decision is written down as a [`PlannedFault`](crate::scenario::PlannedFault), and a run from such a list draws nothing.
 
 mod between;
 mod choosing;
