@@ -58,7 +58,8 @@ impl Leftovers {
         self.names.is_empty()
     }
 
-    /// Removes what is still there. An error does no harm: the next open tries again.
+    /// Removes what is still there, in order, and stops at the first that stays: no segment goes
+    /// before the snapshot that needs it. An error does no harm: the next open tries again.
     pub(super) fn remove(&self, storage: &dyn Storage, report: &mut RecoveryReport) {
         for name in &self.names {
             if report.removed_leftovers.contains(name) {
@@ -66,7 +67,10 @@ impl Leftovers {
             }
             match directory::remove(storage, name) {
                 Ok(()) => report.removed_leftovers.push(name.clone()),
-                Err(error) => report.warnings.push(error),
+                Err(error) => {
+                    report.warnings.push(error);
+                    return;
+                }
             }
         }
     }
