@@ -10,10 +10,10 @@ use beaver::storage::sim::TraceMode;
 
 use crate::oracle::judge::Finding;
 use crate::result::{Counts, FAILURES_KEPT, Outcome, RunResult, ScenarioResult, Violation};
-use crate::scenario::{Scenario, Seeds};
+use crate::scenario::{Phase, Scenario, Script, Seeds};
 use crate::sightings::Fnv;
 use crate::subject::Subject;
-use crate::world::{Stop, World};
+use crate::world::{Course, Licence, Stop, World};
 
 /// What to keep of a run beside its result.
 #[derive(Clone, Copy, Debug, Default)]
@@ -147,15 +147,7 @@ fn run_once(subject: &Subject, scenario: &Scenario, seed: u64, keep: Keep) -> Ru
     }
     let stop = world.run().err();
     let trace = trace(&world, keep.trace);
-    let outcome = match stop {
-        None => Outcome::Held,
-        Some(Stop::Wrong(finding)) => Outcome::Violated(violation(&world, finding, &trace)),
-        Some(Stop::Exhausted(finding)) => Outcome::Exhausted(violation(&world, finding, &trace)),
-        Some(Stop::Panicked(message)) => {
-            let finding = Finding::new(0, "no panic", message);
-            Outcome::Panicked(violation(&world, finding, &trace))
-        }
-    };
+    let outcome = outcome(&world, stop, &trace);
     let mut hash = Fnv::default();
     hash.update(&world.seen().hash().to_le_bytes());
     hash.update(&world.disk().trace_hash().to_le_bytes());
@@ -173,6 +165,56 @@ fn run_once(subject: &Subject, scenario: &Scenario, seed: u64, keep: Keep) -> Ru
         script: keep.script.then(|| world.script()),
         trace,
         outcome,
+    }
+}
+
+/// A run that wrote its course down.
+#[derive(Debug)]
+pub(crate) struct CourseRun {
+    /// How it ended.
+    pub(crate) outcome: Outcome,
+    /// Whether it ended in a recovery.
+    pub(crate) recovering: bool,
+    /// Everything that was decided, by the numbers of its calls.
+    pub(crate) script: Script,
+    /// The same by its legs.
+    pub(crate) course: Course,
+}
+
+/// Runs the script of a scenario and writes its course down. Where one is to be followed, the
+/// script has the commands alone.
+pub(crate) fn run_course(
+    subject: &Subject,
+    scenario: &Scenario,
+    followed: Option<(Course, Licence)>,
+) -> CourseRun {
+    let seed = match followed {
+        Some((_, Licence::Drawn(seed))) => seed,
+        _ => 0,
+    };
+    let mut world = World::new(scenario, seed, TraceMode::Off);
+    world.test(subject.clone());
+    world.keep_course(followed);
+    let stop = world.run().err();
+    let outcome = outcome(&world, stop, &[]);
+    let recovering = world.faults().director().phase() == Phase::Recovery;
+    CourseRun {
+        outcome,
+        recovering,
+        script: world.script(),
+        course: world.take_course(),
+    }
+}
+
+fn outcome(world: &World<'_>, stop: Option<Stop>, trace: &[String]) -> Outcome {
+    match stop {
+        None => Outcome::Held,
+        Some(Stop::Wrong(finding)) => Outcome::Violated(violation(world, finding, trace)),
+        Some(Stop::Exhausted(finding)) => Outcome::Exhausted(violation(world, finding, trace)),
+        Some(Stop::Panicked(message)) => {
+            let finding = Finding::new(0, "no panic", message);
+            Outcome::Panicked(violation(world, finding, trace))
+        }
     }
 }
 
