@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use beaver::storage::sim::TraceMode;
+use beaver::storage::sim::{TraceMode, TraceRecord};
 
 use crate::oracle::judge::Finding;
 use crate::result::{Counts, FAILURES_KEPT, Outcome, RunResult, ScenarioResult, Violation};
@@ -179,6 +179,8 @@ pub(crate) struct CourseRun {
     pub(crate) script: Script,
     /// The same by its legs.
     pub(crate) course: Course,
+    /// The storage calls, if they were to be kept.
+    pub(crate) calls: Vec<TraceRecord>,
 }
 
 /// Runs the script of a scenario and writes its course down. Where one is to be followed, the
@@ -187,12 +189,13 @@ pub(crate) fn run_course(
     subject: &Subject,
     scenario: &Scenario,
     followed: Option<(Course, Licence)>,
+    trace: TraceMode,
 ) -> CourseRun {
     let seed = match followed {
         Some((_, Licence::Drawn(seed))) => seed,
         _ => 0,
     };
-    let mut world = World::new(scenario, seed, TraceMode::Off);
+    let mut world = World::new(scenario, seed, trace);
     world.test(subject.clone());
     world.keep_course(followed);
     let stop = world.run().err();
@@ -203,6 +206,7 @@ pub(crate) fn run_course(
         recovering,
         script: world.script(),
         course: world.take_course(),
+        calls: world.disk().trace(),
     }
 }
 

@@ -46,6 +46,8 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Explore scenarios and small workloads: every crash point, every image, recovery crashed again
     Explore(ExploreArgs),
+    /// Plant every known crash bug, catch it, and shrink the history that shows it
+    Zoo(ZooArgs),
     /// Run a saved failure again, call by call, from data alone: no random numbers
     Replay(ReplayArgs),
     /// List every image of the files that a power cut may leave after a history
@@ -163,6 +165,36 @@ pub(crate) struct ExploreArgs {
     /// Where failures are saved
     #[arg(long, value_name = "DIR", default_value = "failures")]
     pub(crate) out: PathBuf,
+}
+
+const ZOO_HELP: &str = "\
+The zoo holds bugs that other logs and job queues shipped (B01 to B42), and steps of the protocol left out (S01 to S12).
+Each is planted outside the library: behind it, between it and its disk, or in a plain store of its own. It is looked for
+with the seeds of a scenario in which the library holds, and caught if the invariant breaks for which it is kept here.
+
+Examples:
+  beaver zoo                                   every bug
+  beaver zoo B13 S05                           two of them
+  beaver zoo --explore --format json           with the explorer too, for a program";
+
+#[derive(Debug, Args)]
+#[command(after_help = format!("{ZOO_HELP}\n\n{}", exit::HELP))]
+pub(crate) struct ZooArgs {
+    /// The bugs, by number; B05 is both B05a and B05b [default: all]
+    #[arg(value_name = "ID")]
+    pub(crate) ids: Vec<String>,
+    /// How many seeds each bug is looked for with, at most
+    #[arg(long, value_name = "N", default_value_t = 3000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) seeds: u64,
+    /// Let the explorer look for each bug too, not only for those that no seed finds
+    #[arg(long)]
+    pub(crate) explore: bool,
+    /// Bugs that are looked for at the same time; the result does not depend on it [default: all cores]
+    #[arg(long, value_name = "N")]
+    pub(crate) jobs: Option<NonZeroUsize>,
+    /// How the result is written
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
 }
 
 #[derive(Debug, Args)]

@@ -19,6 +19,7 @@ mod seed;
 mod stopwatch;
 mod trace;
 mod wal;
+mod zoo;
 
 use std::process::ExitCode;
 
@@ -61,6 +62,7 @@ fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
     match cli.command.unwrap_or(Command::Run(run_all)) {
         Command::Run(args) => run::run(&args, out),
         Command::Explore(args) => explore::explore(&args, out),
+        Command::Zoo(args) => zoo::zoo(&args, out),
         Command::Replay(args) => replay::replay(&args, out),
         Command::Images(args) => images::images(&args, out),
         Command::Wal { command } => wal::wal(&command, out),

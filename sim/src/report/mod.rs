@@ -9,6 +9,7 @@ mod tally;
 #[cfg(test)]
 mod testing;
 mod verdict;
+mod zoo;
 
 pub use exploration::{Exploration, ExplorationTable, conclusion};
 pub use failure::Failure;
@@ -17,3 +18,4 @@ pub use scenario_report::{Disagreement, SavedFailure, ScenarioReport};
 pub use table::Table;
 pub use tally::Tally;
 pub use verdict::Verdict;
+pub use zoo::{ZooDocument, ZooReport};

@@ -29,7 +29,10 @@ pub(super) fn without_one(draft: &Draft) -> Vec<Draft> {
     let mut drafts = Vec::new();
     for at in draft.commands() {
         drafts.push(without(draft, &[at]));
-        let first = draft.scenes[at].legs.iter().position(|leg| leg.crash.is_some());
+        let first = draft.scenes[at]
+            .legs
+            .iter()
+            .position(|leg| leg.crash.is_some());
         if let Some(leg) = first {
             let (crash, _) = parted(&draft.scenes[at], leg);
             drafts.push(replaced(draft, at, [crash]));
@@ -46,7 +49,11 @@ pub(super) fn without_two(draft: &Draft) -> Vec<Draft> {
     }
     let mut drafts = Vec::new();
     for (index, first) in places.iter().enumerate() {
-        drafts.extend(places[index + 1..].iter().map(|second| without(draft, &[*first, *second])));
+        drafts.extend(
+            places[index + 1..]
+                .iter()
+                .map(|second| without(draft, &[*first, *second])),
+        );
     }
     drafts
 }
@@ -81,7 +88,10 @@ pub(super) fn crashes_between(draft: &Draft) -> Vec<Draft> {
         let (crash, command) = parted(scene, leg);
         drafts.push(replaced(draft, at, [command.clone(), crash.clone()]));
         if leg == 0 && scene.step.is_some() {
-            let command = Scene { legs: Vec::new(), ..command };
+            let command = Scene {
+                legs: Vec::new(),
+                ..command
+            };
             drafts.push(replaced(draft, at, [crash, command]));
         }
     }
@@ -200,7 +210,10 @@ fn replaced(draft: &Draft, at: usize, by: impl IntoIterator<Item = Scene>) -> Dr
 /// it, and the command before.
 fn parted(scene: &Scene, leg: usize) -> (Scene, Scene) {
     let crashed = &scene.legs[leg];
-    let kind = crashed.crash.as_ref().map_or(CrashKind::Kill, |crash| crash.kind);
+    let kind = crashed
+        .crash
+        .as_ref()
+        .map_or(CrashKind::Kill, |crash| crash.kind);
     let end = Leg {
         left: crashed.left.clone(),
         ..Leg::default()

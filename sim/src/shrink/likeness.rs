@@ -67,19 +67,30 @@ fn ids_of(steps: &[Step]) -> Vec<String> {
 /// The first clause of a text, without ids and numbers; files are what they are for, and all
 /// records are alike.
 fn shape(text: &str, ids: &[String]) -> String {
-    const RECORDS: [&str; 6] = ["enqueue ", "dispatch ", "ack ", "retry ", "timeout ", "dead "];
-    let record = RECORDS.iter().any(|start| text.starts_with(start));
-    if record && text.contains(" at ") {
+    const RECORDS: [&str; 6] = ["enqueue", "dispatch", "ack", "retry", "timeout", "dead"];
+    const COMMANDS: [&str; 6] = ["enqueue", "dispatch", "ack", "fail", "tick", "requeue"];
+    let first = text.split(' ').next().unwrap_or_default();
+    let asked = [" to be ", " to succeed", " to fail ", " was "].iter();
+    let asked = asked.filter_map(|words| text.rfind(words)).next();
+    if let (true, Some(at)) = (COMMANDS.contains(&first), asked) {
+        return format!("a command{}", shape(&text[at..], ids));
+    }
+    if RECORDS.contains(&first) {
         return "a record".to_owned();
     }
-    let clause = text.split([';', '{', '[', '(', '"']).next().unwrap_or_default();
+    let clause = text
+        .split([';', '{', '[', '(', '"'])
+        .next()
+        .unwrap_or_default();
     let clause = clause.split(": ").next().unwrap_or_default();
     let words = clause.split_whitespace().filter_map(|word| {
         let bare = word.trim_matches(|letter: char| !letter.is_alphanumeric());
         if bare.starts_with("wal-") || bare.starts_with("snapshot-") {
             return Some(file_class(bare));
         }
-        let plain = bare.chars().all(|letter| letter.is_alphabetic() || letter == '-');
+        let plain = bare
+            .chars()
+            .all(|letter| letter.is_alphabetic() || letter == '-');
         (plain && !bare.is_empty() && !ids.iter().any(|id| id == bare)).then_some(bare)
     });
     words.collect::<Vec<_>>().join(" ")
@@ -101,10 +112,23 @@ mod tests {
     fn ids_numbers_and_files_do_not_count() {
         let ids = ["a".to_owned(), "late".to_owned()];
         for (one, other) in [
-            ("the history ends after 3 records; 2 are missing: ack a", "the history ends after 1 records; 1"),
-            ("wal-0000000001.jsonl at byte 17: damaged", "wal-0000000004.jsonl at byte 3: damaged"),
-            ("enqueue a {\"x\":1} at 5 at 1:2", "dispatch late at 7 at 2:1"),
+            (
+                "the history ends after 3 records; 2 are missing: ack a",
+                "the history ends after 1 records; 1",
+            ),
+            (
+                "wal-0000000001.jsonl at byte 17: damaged",
+                "wal-0000000004.jsonl at byte 3: damaged",
+            ),
+            (
+                "enqueue a {\"x\":1} at 5 at 1:2",
+                "dispatch late at 7 at 2:1",
+            ),
             ("job a: Waiting, attempt 1", "job late: Dead, attempt 2"),
+            (
+                "dispatch was acknowledged",
+                "enqueue a, late was acknowledged",
+            ),
         ] {
             assert_eq!(shape(one, &ids), shape(other, &ids), "{one}");
         }
@@ -112,7 +136,10 @@ mod tests {
 
     #[test]
     fn a_segment_is_not_a_snapshot() {
-        let (segment, snapshot) = ("wal-0000000001.jsonl is damaged", "snapshot-0000000001.json is damaged");
+        let (segment, snapshot) = (
+            "wal-0000000001.jsonl is damaged",
+            "snapshot-0000000001.json is damaged",
+        );
         assert_ne!(shape(segment, &[]), shape(snapshot, &[]));
     }
 }

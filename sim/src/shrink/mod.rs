@@ -19,7 +19,9 @@ pub(crate) mod remains;
 mod search;
 mod size;
 mod values;
+mod words;
 
 pub use likeness::Likeness;
 pub use search::{Ended, Limits, Shrunk, shrink};
 pub use size::Size;
+pub use words::words;

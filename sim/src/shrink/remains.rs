@@ -64,8 +64,16 @@ impl Remains {
         Remains {
             otherwise,
             except: if otherwise { everything } else { nothing },
-            tears: choice.tears.iter().map(|tear| (file(tear.inode), tear.clone())).collect(),
-            device: choice.device.iter().map(|extra| (file(inode_of(extra)), extra.clone())).collect(),
+            tears: choice
+                .tears
+                .iter()
+                .map(|tear| (file(tear.inode), tear.clone()))
+                .collect(),
+            device: choice
+                .device
+                .iter()
+                .map(|extra| (file(inode_of(extra)), extra.clone()))
+                .collect(),
             fill: choice.fill,
         }
     }
@@ -83,7 +91,10 @@ impl Remains {
         choice.fill = self.fill;
         for (file, tear) in &self.tears {
             if let Some(inode) = names.inode(file) {
-                choice.tears.push(Tear { inode, ..tear.clone() });
+                choice.tears.push(Tear {
+                    inode,
+                    ..tear.clone()
+                });
             }
         }
         for (file, extra) in &self.device {
@@ -146,7 +157,9 @@ impl Names {
 
     fn inode(&self, file: &str) -> Option<InodeId> {
         let mut files = self.files.iter();
-        files.find(|(_, name)| *name == file).map(|(inode, _)| *inode)
+        files
+            .find(|(_, name)| *name == file)
+            .map(|(inode, _)| *inode)
     }
 }
 
@@ -162,7 +175,10 @@ fn option_of(choice: &Choice, decision: &Decision, space: &ImageSpace) -> u32 {
         About::Size { inode } => choice.sizes.get(&inode).copied().unwrap_or(0),
         About::Page { inode, page } => {
             let pages = choice.pages.get(&inode);
-            pages.and_then(|pages| pages.get(&page)).copied().unwrap_or(0)
+            pages
+                .and_then(|pages| pages.get(&page))
+                .copied()
+                .unwrap_or(0)
         }
         // The journal is the first decision; how much of it survived shows in the names.
         About::Metadata => (0..decision.options)

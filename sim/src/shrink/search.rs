@@ -1,5 +1,7 @@
 //! The search: tries smaller drafts until none fails alike, or until it may try no more.
 
+use beaver::storage::sim::TraceMode;
+
 use crate::result::RunResult;
 use crate::run::{Keep, run_course, run_seed_of};
 use crate::scenario::{Crashes, Expect, Profile, Scenario, Workload};
@@ -65,7 +67,7 @@ pub struct Shrunk {
 #[must_use]
 pub fn shrink(subject: &Subject, failure: &Scenario, limits: Limits<'_>) -> Option<Shrunk> {
     failure.script.as_ref()?;
-    let first = run_course(subject, failure, None);
+    let first = run_course(subject, failure, None, TraceMode::Off);
     let likeness = Likeness::of(&first.outcome, first.recovering, &first.script)?;
     let before = Size::of(failure.script.as_ref()?);
     let draft = Draft::of(failure, &first);
@@ -223,7 +225,12 @@ impl Search<'_> {
     fn take(&mut self, draft: &Draft, licence: Licence) -> Option<bool> {
         self.count()?;
         let (scenario, course) = draft.to_run(&self.best);
-        let run = run_course(self.subject, &scenario, Some((course, licence)));
+        let run = run_course(
+            self.subject,
+            &scenario,
+            Some((course, licence)),
+            TraceMode::Off,
+        );
         let alike = Likeness::of(&run.outcome, run.recovering, &run.script);
         if alike.as_ref() != Some(&self.likeness)
             || Order::of(&Draft::of(&scenario, &run)) >= self.order
@@ -239,7 +246,7 @@ impl Search<'_> {
 
     /// Runs a scenario from its script alone, and keeps it if it is smaller and fails alike.
     fn keep_if_alike(&mut self, written: &Scenario) -> bool {
-        let run = run_course(self.subject, written, None);
+        let run = run_course(self.subject, written, None, TraceMode::Off);
         let alike = Likeness::of(&run.outcome, run.recovering, &run.script);
         let draft = Draft::of(written, &run);
         let order = Order::of(&draft);

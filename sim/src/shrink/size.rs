@@ -53,7 +53,11 @@ pub(super) fn is_crash(step: &Step) -> bool {
 }
 
 fn commands(steps: &[Step]) -> usize {
-    steps.iter().filter(|step| !is_crash(step)).map(weight).sum()
+    steps
+        .iter()
+        .filter(|step| !is_crash(step))
+        .map(weight)
+        .sum()
 }
 
 fn weight(step: &Step) -> usize {
@@ -99,7 +103,10 @@ impl Order {
         let inside = legs().filter_map(|leg| leg.crash.as_ref());
         let crashes = between + inside.clone().count();
         let faults: usize = legs().map(|leg| leg.faults.len()).sum();
-        let cuts = steps.iter().filter(|step| matches!(step, Step::PowerCut { .. })).count();
+        let cuts = steps
+            .iter()
+            .filter(|step| matches!(step, Step::PowerCut { .. }))
+            .count();
         let inside = inside.map(|crash| 2 + usize::from(crash.kind == CrashKind::PowerCut));
         let jobs = jobs_of(&steps);
         let numbers = |job: &Job| u64::from(job.max_attempts) + job.timeout_ms;
@@ -108,12 +115,18 @@ impl Order {
             crashes,
             faults,
             grave: cuts + inside.sum::<usize>(),
-            left: legs().filter_map(|leg| leg.left.as_ref()).map(super::remains::Remains::len).sum(),
+            left: legs()
+                .filter_map(|leg| leg.left.as_ref())
+                .map(super::remains::Remains::len)
+                .sum(),
             profile: draft.profile as usize,
             settings: unusual(&draft.log),
             wrapped: wrapped(&steps),
             jobs: jobs.len(),
-            bytes: jobs.iter().map(|job| job.id.len() + job.payload.len()).sum(),
+            bytes: jobs
+                .iter()
+                .map(|job| job.id.len() + job.payload.len())
+                .sum(),
             numbers: jobs.iter().map(|job| numbers(job)).sum::<u64>() + ticks(&steps),
         }
     }
@@ -146,14 +159,20 @@ pub(super) fn inner(step: &Step) -> Vec<&Step> {
 
 fn wrapped(steps: &[Step]) -> usize {
     let wraps = |step: &&Step| {
-        matches!(step, Step::Group { .. } | Step::CloseQueued { .. } | Step::SlowCheckpoint { .. })
+        matches!(
+            step,
+            Step::Group { .. } | Step::CloseQueued { .. } | Step::SlowCheckpoint { .. }
+        )
     };
     steps.iter().filter(wraps).count()
 }
 
 fn jobs_of(steps: &[Step]) -> Vec<&Job> {
     let mut jobs = Vec::new();
-    for step in steps.iter().flat_map(|step| std::iter::once(step).chain(inner(step))) {
+    for step in steps
+        .iter()
+        .flat_map(|step| std::iter::once(step).chain(inner(step)))
+    {
         if let Step::Enqueue { jobs: these } = step {
             jobs.extend(these);
         }
@@ -162,7 +181,9 @@ fn jobs_of(steps: &[Step]) -> Vec<&Job> {
 }
 
 fn ticks(steps: &[Step]) -> u64 {
-    let all = steps.iter().flat_map(|step| std::iter::once(step).chain(inner(step)));
+    let all = steps
+        .iter()
+        .flat_map(|step| std::iter::once(step).chain(inner(step)));
     let ticks = all.map(|step| match step {
         Step::Tick { ms } => *ms,
         _ => 0,

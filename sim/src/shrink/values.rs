@@ -45,10 +45,12 @@ fn smaller_steps(step: &Step) -> Vec<Step> {
                 before_write,
                 before_finish: before_finish.clone(),
             }));
-            smaller.extend(less(before_finish).map(|before_finish| Step::SlowCheckpoint {
-                before_write: before_write.clone(),
-                before_finish,
-            }));
+            smaller.extend(
+                less(before_finish).map(|before_finish| Step::SlowCheckpoint {
+                    before_write: before_write.clone(),
+                    before_finish,
+                }),
+            );
         }
         Step::Enqueue { jobs } if jobs.len() > 1 => {
             smaller.extend(less(jobs).map(|jobs| Step::Enqueue { jobs }));
@@ -73,7 +75,9 @@ pub(super) fn plainer_values(draft: &Draft) -> Vec<Draft> {
     let changes: [fn(&mut Job); 3] = [plain_payload, plain_attempts, plain_timeout];
     let mut drafts = Vec::new();
     let mut all = draft.clone();
-    changes.iter().for_each(|change| for_jobs(&mut all, None, *change));
+    changes
+        .iter()
+        .for_each(|change| for_jobs(&mut all, None, *change));
     drafts.push(all);
     for change in changes {
         let mut one = draft.clone();
@@ -128,7 +132,9 @@ pub(super) fn default_settings(draft: &Draft) -> Vec<Draft> {
 fn with_short_ids(draft: &Draft) -> Draft {
     let mut ids = BTreeSet::new();
     let mut short = draft.clone();
-    for_steps(&mut short, None, &mut |step| ids.extend(ids_in(step).map(|id| id.clone())));
+    for_steps(&mut short, None, &mut |step| {
+        ids.extend(ids_in(step).map(|id| id.clone()))
+    });
     if ids.len() > 26 {
         return short;
     }

@@ -99,7 +99,11 @@ impl World<'_> {
     pub(super) fn begin_scene(&mut self) {
         if self.courses.is_some() {
             self.end_leg();
-            self.courses.as_mut().expect("it is there").done.push(Vec::new());
+            self.courses
+                .as_mut()
+                .expect("it is there")
+                .done
+                .push(Vec::new());
             self.begin_leg();
         }
     }
