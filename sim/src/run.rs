@@ -57,8 +57,17 @@ pub fn run_seed_of(subject: &Subject, scenario: &Scenario, seed: u64, keep: Keep
 /// If the scenario has no script.
 #[must_use]
 pub fn run_script(scenario: &Scenario, keep: Keep) -> RunResult {
+    run_script_of(&Subject::default(), scenario, keep)
+}
+
+/// The same with this under test.
+///
+/// # Panics
+/// If the scenario has no script.
+#[must_use]
+pub fn run_script_of(subject: &Subject, scenario: &Scenario, keep: Keep) -> RunResult {
     assert!(scenario.script.is_some(), "the scenario has no script");
-    run_seed(scenario, 0, keep)
+    run_seed_of(subject, scenario, 0, keep)
 }
 
 /// The scenario that replays a run from data alone: what is saved of a failure.

@@ -50,6 +50,8 @@ pub(crate) enum Command {
     Zoo(ZooArgs),
     /// Run a saved failure again, call by call, from data alone: no random numbers
     Replay(ReplayArgs),
+    /// Go on shrinking a saved failure: fewer commands, crashes and faults that fail alike
+    Shrink(ShrinkArgs),
     /// List every image of the files that a power cut may leave after a history
     Images(ImagesArgs),
     /// Inspect and repair logs on real disks; what changes anything writes a copy
@@ -201,6 +203,33 @@ pub(crate) struct ZooArgs {
 pub(crate) struct ReplayArgs {
     /// A file that `beaver run` saved
     pub(crate) file: PathBuf,
+    /// How the result is written
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+const SHRINK_HELP: &str = "\
+Commands, faults, crashes and what survived a power cut are taken out one by one, and made plainer, as long as the same
+invariant breaks in the same place. What is left is written out as a scenario that `beaver replay` runs.
+
+Example:
+  beaver shrink failures/torn_tail-7.json --seconds 60";
+
+#[derive(Debug, Args)]
+#[command(after_help = format!("{SHRINK_HELP}\n\n{}", exit::HELP))]
+pub(crate) struct ShrinkArgs {
+    /// A file that `beaver run` saved
+    #[arg(value_name = "FAILURE")]
+    pub(crate) file: PathBuf,
+    /// Where the smaller failure is written [default: FAILURE with `-shrunk` in its name]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// How many candidates are run at most
+    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    pub(crate) runs: u64,
+    /// How long it may take at most
+    #[arg(long, value_name = "N", default_value_t = 60)]
+    pub(crate) seconds: u64,
     /// How the result is written
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,

@@ -16,6 +16,7 @@ mod run_plan;
 mod scenario_files;
 mod schema;
 mod seed;
+mod shrink;
 mod stopwatch;
 mod trace;
 mod wal;
@@ -64,6 +65,7 @@ fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
         Command::Explore(args) => explore::explore(&args, out),
         Command::Zoo(args) => zoo::zoo(&args, out),
         Command::Replay(args) => replay::replay(&args, out),
+        Command::Shrink(args) => shrink::shrink(&args, out),
         Command::Images(args) => images::images(&args, out),
         Command::Wal { command } => wal::wal(&command, out),
         Command::Faults(args) => lists::faults(args.format, out),

@@ -4,6 +4,7 @@ mod exploration;
 mod failure;
 mod json;
 mod scenario_report;
+mod shrinking;
 mod table;
 mod tally;
 #[cfg(test)]
@@ -15,6 +16,7 @@ pub use exploration::{Exploration, ExplorationTable, conclusion};
 pub use failure::Failure;
 pub use json::{Document, RunDocument};
 pub use scenario_report::{Disagreement, SavedFailure, ScenarioReport};
+pub use shrinking::ShrinkDocument;
 pub use table::Table;
 pub use tally::Tally;
 pub use verdict::Verdict;
