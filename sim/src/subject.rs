@@ -60,10 +60,13 @@ impl Subject {
         disk: Arc<dyn Storage>,
         clock: Arc<dyn Clock>,
         settings: &LogSettings,
-    ) -> Result<(Box<dyn Process>, Report), Failure> {
+    ) -> Opening {
         self.store.open(self.between.wrap(disk), clock, settings)
     }
 }
+
+/// What came of opening a store: a process that has it open and what it reported, or why it did not open.
+pub type Opening = Result<(Box<dyn Process>, Report), Failure>;
 
 /// A kind of store.
 ///
@@ -79,7 +82,7 @@ pub trait Store: Debug + Send + Sync {
         storage: Arc<dyn Storage>,
         clock: Arc<dyn Clock>,
         settings: &LogSettings,
-    ) -> Result<(Box<dyn Process>, Report), Failure>;
+    ) -> Opening;
 
     /// The history behind `after` that the files can still tell, read strictly, by somebody who
     /// does not own the store and changes nothing.

@@ -23,6 +23,7 @@ impl World<'_> {
         let command = self.seen.command.clone();
         self.seen.line(call, format_args!("{command}"));
         self.script.steps.push(step.clone());
+        self.untouched &= matches!(step, Step::Kill | Step::PowerCut { .. });
         match step {
             Step::Group { steps } => self.group(&steps, false),
             Step::CloseQueued { steps } => self.group(&steps, true),
