@@ -117,6 +117,13 @@ pub trait Process: Debug {
     /// It failed.
     fn begin_checkpoint(&mut self) -> Result<Option<Box<dyn Begun>>, Failure>;
 
+    /// Several callers submit their commands, and the first step of a checkpoint comes before
+    /// anybody has flushed. An answer for each caller, as for [`group`](Process::group).
+    fn begin_checkpoint_queued(&mut self, steps: &[Step]) -> BegunQueued {
+        let begun = self.begin_checkpoint();
+        (begun, self.group(steps))
+    }
+
     /// The last step of a checkpoint: how many files were removed.
     ///
     /// # Errors
@@ -156,6 +163,12 @@ pub trait Process: Debug {
     /// An answer for each caller, as for [`group`](Process::group).
     fn close_queued(self: Box<Self>, steps: &[Step]) -> Vec<(Answer, Option<Place>)>;
 }
+
+/// What came of a checkpoint that began while callers waited, and of what they had submitted.
+pub type BegunQueued = (
+    Result<Option<Box<dyn Begun>>, Failure>,
+    Vec<(Answer, Option<Place>)>,
+);
 
 /// A checkpoint that has begun.
 pub trait Begun {
