@@ -34,6 +34,7 @@ pub(crate) use course::{Course, Leg, Licence, between_calls};
 use crashes::CrashPlan;
 use moments::Beliefs;
 pub(crate) use moments::Moment;
+pub(crate) use start::check_recovery_calls;
 use steps::Steps;
 
 /// Why a run ended early.
@@ -96,6 +97,8 @@ pub(crate) struct World<'a> {
     unreadable: bool,
     /// What the files held when an earlier process ended.
     earlier: Files,
+    /// Whether a recovery has ended and nothing was asked of the store since.
+    untouched: bool,
     /// Everything that chance decided so far.
     script: Script,
     seen: Sightings,
@@ -151,6 +154,7 @@ impl<'a> World<'a> {
             unknown_event: false,
             unreadable: false,
             earlier: Files::new(),
+            untouched: false,
             script: Script::default(),
             seen: Sightings::default(),
             beliefs: None,
@@ -191,12 +195,7 @@ impl<'a> World<'a> {
 
     fn check_budget(&self) -> Result<(), Stop> {
         if self.faults.disk().is_out_of_calls() {
-            let most = self.scenario.budget.storage_calls;
-            let finding = Finding::new(
-                0,
-                format!("the run to end within {most} storage calls"),
-                "it went on",
-            );
+            let finding = out_of_calls(self.scenario.budget.storage_calls);
             return Err(Stop::Exhausted(finding));
         }
         Ok(())
@@ -237,6 +236,12 @@ impl<'a> World<'a> {
     pub(crate) fn keep_lines(&mut self) {
         self.seen.lines = Some(Vec::new());
     }
+}
+
+/// A run made more storage calls than its budget allows.
+pub(crate) fn out_of_calls(most: u64) -> Finding {
+    let expected = format!("the run to end within {most} storage calls");
+    Finding::new(0, expected, "it went on")
 }
 
 /// The faults of a seed: all that are switched on, or as many of them as the mixture has.
