@@ -78,10 +78,10 @@ fn check_caught(id: &str, found: &Found) {
     for (scenario, failure) in found {
         let finding = &failure.finding;
         let replayed = replayed(exhibit, scenario, failure);
-        assert_eq!(
-            replayed,
-            Some(finding.invariant),
-            "{id}: {finding:?} by {:?}",
+        // A run also cuts the power of copies, and may see earlier that the same promise is lost.
+        assert!(
+            replayed == Some(finding.invariant) || replayed.is_some_and(reason),
+            "{id}: {replayed:?} and not {finding:?} by {:?}",
             failure.script
         );
     }
