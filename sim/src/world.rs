@@ -27,7 +27,7 @@ use crate::stream::Stream;
 use crate::subject::{Failure, Process, Subject};
 
 use crate::sightings::Sightings;
-pub(crate) use commands::check_counts;
+pub(crate) use crate::oracle::judge::check_counts;
 use crashes::CrashPlan;
 use moments::Beliefs;
 pub(crate) use moments::Moment;
