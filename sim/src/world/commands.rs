@@ -159,7 +159,7 @@ impl World<'_> {
         id: Option<String>,
         applied: Place,
     ) -> Result<(), Stop> {
-        let in_doubt = self.poisoned || self.faults.director().segment_sync_failed();
+        let in_doubt = self.poisoned || self.log_sync_failed();
         if in_doubt && !records.is_empty() {
             let expected = "nothing to be acknowledged until the log is opened again";
             let found = format!("{} was acknowledged", describe(step));
@@ -181,6 +181,12 @@ impl World<'_> {
         self.mark_records(&records);
         self.history.acknowledge(records, applied);
         Ok(())
+    }
+
+    /// Whether a sync of the log failed in this process. Of files that are not documented nobody
+    /// can say what they are.
+    pub(super) fn log_sync_failed(&self) -> bool {
+        self.subject.is_documented() && self.faults.director().segment_sync_failed()
     }
 
     fn failed(
