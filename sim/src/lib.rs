@@ -14,6 +14,7 @@ mod guard;
 pub mod marks;
 pub mod mildest;
 pub mod oracle;
+pub mod own;
 pub mod report;
 pub mod result;
 pub mod run;
