@@ -6,6 +6,7 @@
 //! know no commands), world (the only loop), [`oracle`] (sees only what a client sees), report (a
 //! pure function of scenario, trace and verdict).
 
+pub mod check;
 mod client;
 pub mod diagnose;
 pub mod explore;

@@ -139,6 +139,8 @@ impl<S: OwnStore> Store for Own<S> {
         _storage: &Arc<dyn Storage>,
         _after: Place,
     ) -> Result<Vec<Entry>, Failure> {
-        Err(process::invalid("reading the log of a store whose files are not documented"))
+        Err(process::invalid(
+            "reading the log of a store whose files are not documented",
+        ))
     }
 }

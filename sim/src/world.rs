@@ -26,8 +26,9 @@ use crate::scenario::{CrashKind, Drawn, FaultRate, Scenario, Script, Step};
 use crate::stream::Stream;
 use crate::subject::{Failure, Layout, Process, Subject};
 
-use crate::sightings::Sightings;
 pub(crate) use crate::oracle::judge::check_counts;
+use crate::sightings::Sightings;
+pub(crate) use commands::describe;
 use crashes::CrashPlan;
 use moments::Beliefs;
 pub(crate) use moments::Moment;

@@ -181,7 +181,9 @@ pub(super) fn invalid(what: &str) -> Failure {
         grave: Grave::Invalid,
         file: None,
         kind: None,
-        text: format!("{what}: a store of one's own takes single commands by number, and checkpoints"),
+        text: format!(
+            "{what}: a store of one's own takes single commands by number, and checkpoints"
+        ),
     }
 }
 

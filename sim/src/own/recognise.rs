@@ -13,6 +13,9 @@ use crate::oracle::history::{Belief, Decided, History};
 use crate::oracle::judge::{Entry, Finding, View};
 use crate::oracle::model::{Model, Record};
 
+/// How many bytes a state may have in words to be shown whole.
+const SHORT: usize = 200;
+
 /// The state after these commands.
 pub(super) fn fold<S: OwnStore>(numbers: &[u64]) -> S::State {
     let mut state = S::State::default();
@@ -34,7 +37,9 @@ pub(super) fn recognise<S: OwnStore>(
     let doubtful: Vec<Record> = history.doubtful().iter().flatten().cloned().collect();
     let with_doubtful = |count: usize| [&decided[..], &doubtful[..count]].concat();
     let possible = (0..=doubtful.len()).map(with_doubtful);
-    let shorter = (0..decided.len()).rev().map(|kept| decided[..kept].to_vec());
+    let shorter = (0..decided.len())
+        .rev()
+        .map(|kept| decided[..kept].to_vec());
     let mut histories = possible.clone().chain(shorter);
     if let Some(shown) = histories.find(|records| leads_to::<S>(records, found)) {
         return Ok(shown);
@@ -105,7 +110,10 @@ pub(super) fn view(records: Vec<Record>) -> View {
 ///
 /// # Errors
 /// The first line of what they look like that differs.
-pub(super) fn compare<T: PartialEq + Debug>(expected: &T, found: &T) -> Result<(), (String, String)> {
+pub(super) fn compare<T: PartialEq + Debug>(
+    expected: &T,
+    found: &T,
+) -> Result<(), (String, String)> {
     match expected == found {
         true => Ok(()),
         false => Err(nearest(std::slice::from_ref(expected), found)),
@@ -114,6 +122,14 @@ pub(super) fn compare<T: PartialEq + Debug>(expected: &T, found: &T) -> Result<(
 
 /// The first difference between `found` and that of `states` which it is like for longest.
 fn nearest<T: Debug>(states: &[T], found: &T) -> (String, String) {
+    let [.., longest] = states else {
+        return ("a state".to_owned(), format!("{found:?}"));
+    };
+    let (whole, other) = (format!("{longest:?}"), format!("{found:?}"));
+    if whole.len().max(other.len()) <= SHORT {
+        let states: Vec<String> = states.iter().map(|state| format!("{state:?}")).collect();
+        return (format!("the state {}", states.join(" or ")), other);
+    }
     let found = format!("{found:#?}");
     let differences = states.iter().map(|state| {
         let expected = format!("{state:#?}");

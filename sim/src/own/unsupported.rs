@@ -2,9 +2,7 @@
 //! is refused by name: a step that is left out in silence would look like a promise that was kept.
 
 use super::process::number;
-use crate::scenario::{
-    CommandKind, Drawn, Effect, FaultKind, Impossible, Scenario, Step, Target,
-};
+use crate::scenario::{CommandKind, Drawn, Effect, FaultKind, Impossible, Scenario, Step, Target};
 
 /// Everything in `scenario` that makes no sense for a store of one's own, in the order of the
 /// fields. Empty: it can run.
@@ -18,7 +16,10 @@ pub fn unsupported(scenario: &Scenario) -> Vec<Impossible> {
             for (at, fault) in script.faults.iter().enumerate() {
                 let at_rest = fault.is_at_rest() && !matches!(fault.effect, Effect::ReadOnly);
                 if at_rest || needs_files(fault.kind) {
-                    no(format!("script.faults[{at}].kind"), fault_message(fault.kind));
+                    no(
+                        format!("script.faults[{at}].kind"),
+                        fault_message(fault.kind),
+                    );
                 }
             }
         }
@@ -82,8 +83,13 @@ fn check_steps(path: &str, steps: &[Step], no: &mut impl FnMut(String, String)) 
             | Step::PowerCut { .. } => {}
             other => {
                 let name = serde_json::to_value(other).unwrap_or_default();
-                let name = name.as_object().and_then(|step| step.keys().next().cloned());
-                no(path, step_message(&name.unwrap_or_else(|| format!("{other:?}"))));
+                let name = name
+                    .as_object()
+                    .and_then(|step| step.keys().next().cloned());
+                no(
+                    path,
+                    step_message(&name.unwrap_or_else(|| format!("{other:?}"))),
+                );
             }
         }
     }

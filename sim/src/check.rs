@@ -1,0 +1,146 @@
+//! One call from `cargo test`: a store is sampled and explored, and a failure is a panic that says
+//! what was done, what went wrong, and how to see it again.
+//!
+//! ```no_run
+//! # use std::{io, sync::Arc};
+//! # use beaver_sim::own::OwnStore;
+//! # #[derive(Debug)]
+//! # struct MyStore;
+//! # impl OwnStore for MyStore {
+//! #     type Command = u64;
+//! #     type State = Vec<u64>;
+//! #     fn command(number: u64) -> u64 { number }
+//! #     fn apply(state: &mut Vec<u64>, command: &u64) { state.push(*command) }
+//! #     fn open(_: Arc<dyn beaver::Storage>) -> io::Result<Self> { Ok(MyStore) }
+//! #     fn write(&mut self, _: &u64) -> io::Result<()> { Ok(()) }
+//! #     fn state(&self) -> Vec<u64> { Vec::new() }
+//! # }
+//! use beaver_sim::check::{Check, check};
+//!
+//! #[test]
+//! fn my_store_survives_crashes() {
+//!     check::<MyStore>(&Check::default());
+//! }
+//! # my_store_survives_crashes();
+//! ```
+
+mod failing;
+mod replay;
+
+use crate::own::{OwnStore, unsupported};
+use crate::result::{Counts, Outcome};
+use crate::run::{Keep, run_seed_of};
+use crate::scenario::{Scenario, Seeds};
+use crate::subject::{Layout, Subject};
+
+pub use failing::Failing;
+
+/// What is done to a store.
+#[derive(Clone, Debug)]
+pub struct Check {
+    scenario: Scenario,
+}
+
+impl Default for Check {
+    /// Some hundred runs of two dozen commands, with crashes everywhere and storage calls that fail
+    /// in every way but one: data that was durable stays undamaged.
+    fn default() -> Self {
+        Check::scenario(include_str!("check/default.json"))
+    }
+}
+
+impl Check {
+    /// What a scenario says, in the same JSON as the files of `beaver run`. Of the commands a store
+    /// of one's own has `enqueue` (any command of its own), `group`, `checkpoint`, `reopen`,
+    /// `close-queued`, `kill` and `power-cut`.
+    ///
+    /// # Panics
+    /// If `json` is not a scenario that makes sense: a test has it at hand.
+    #[must_use]
+    pub fn scenario(json: &str) -> Self {
+        let scenario: Scenario = match serde_json::from_str(json) {
+            Ok(scenario) => scenario,
+            Err(error) => panic!("the scenario of the check cannot be read: {error}"),
+        };
+        Check { scenario }
+    }
+
+    /// Runs these seeds instead of those of the scenario.
+    #[must_use]
+    pub fn seeds(mut self, seeds: Seeds) -> Self {
+        self.scenario.seeds = seeds;
+        self
+    }
+}
+
+/// What a check that held has done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Checked {
+    /// How many runs there were.
+    pub runs: u64,
+    /// What was counted in them.
+    pub counts: Counts,
+}
+
+/// Tests a store, and panics if it breaks a promise.
+///
+/// With `BEAVER_REPLAY=FILE` in the environment it runs that saved failure again and nothing else.
+///
+/// # Panics
+/// With a [`Failing`] in words, or if the scenario asks for something that the store does not have.
+pub fn check<S: OwnStore>(check: &Check) {
+    let named = Scenario {
+        name: name::<S>(),
+        ..check.scenario.clone()
+    };
+    let subject = Subject::own::<S>();
+    if let Some(file) = replay::wanted() {
+        return replay::replay(&subject, &named.name, &file);
+    }
+    if let Err(failing) = find(&subject, &Check { scenario: named }) {
+        let replay = replay::save(&failing.scenario);
+        panic!("{failing}{replay}");
+    }
+}
+
+/// Tests a store of any sort and says what is wrong with it.
+///
+/// # Errors
+/// The first failure, by seed.
+///
+/// # Panics
+/// If the scenario asks for something that the store does not have.
+pub fn find(subject: &Subject, check: &Check) -> Result<Checked, Box<Failing>> {
+    let scenario = &check.scenario;
+    let mut impossible = scenario.check();
+    if let Layout::Own { .. } = subject.store.layout() {
+        impossible.extend(unsupported(scenario));
+    }
+    let impossible: Vec<String> = impossible
+        .iter()
+        .map(|no| format!("{}: {}", no.field, no.message))
+        .collect();
+    assert!(
+        impossible.is_empty(),
+        "the scenario cannot run:\n{}",
+        impossible.join("\n")
+    );
+    let mut checked = Checked::default();
+    for seed in scenario.seeds.start..scenario.seeds.end {
+        let run = run_seed_of(subject, scenario, seed, Keep::default());
+        checked.runs += 1;
+        checked.counts.add(&run.counts);
+        if run.outcome != Outcome::Held {
+            return Err(Box::new(Failing::new(scenario, run)));
+        }
+    }
+    Ok(checked)
+}
+
+/// The name of a store, without the path of its module.
+fn name<S>() -> String {
+    let name = std::any::type_name::<S>();
+    let path = name.find('<').unwrap_or(name.len());
+    let start = name[..path].rfind("::").map_or(0, |at| at + 2);
+    name[start..].to_owned()
+}
