@@ -18,7 +18,7 @@ use beaver::{
     JobSpec, Payload, RecoveryReport, Storage, StoreOptions,
 };
 
-pub(crate) use border::{replay_after, segment_epochs};
+pub(crate) use border::segment_epochs;
 
 use crate::oracle::history::Place;
 use crate::oracle::judge::Entry;
@@ -60,13 +60,13 @@ impl Store for Beaver {
 
 /// A process with the store open.
 #[derive(Debug)]
-pub(crate) struct Client {
+struct Client {
     controller: Controller,
 }
 
 impl Client {
     /// Opens the store.
-    pub(crate) fn open(
+    fn open(
         storage: Arc<dyn Storage>,
         clock: Arc<dyn Clock>,
         settings: &LogSettings,
@@ -88,11 +88,6 @@ impl Client {
             claim.map_err(refused)
         });
         submitted.collect()
-    }
-
-    /// The queue itself, to compare it with another one.
-    pub(crate) fn queue(&self) -> &JobQueue {
-        self.controller.state()
     }
 }
 
@@ -141,6 +136,14 @@ impl Process for Client {
 
     fn state(&self) -> Model {
         border::state(self.controller.state())
+    }
+
+    fn keep_state(&self) -> Box<dyn Any> {
+        Box::new(self.controller.state().clone())
+    }
+
+    fn is_in_state(&self, kept: &dyn Any) -> bool {
+        kept.downcast_ref::<JobQueue>() == Some(self.controller.state())
     }
 
     fn applied(&self) -> Place {

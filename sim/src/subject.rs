@@ -151,6 +151,17 @@ pub trait Process: Debug {
     /// The state, as the queue shows it.
     fn state(&self) -> Model;
 
+    /// The state as it is now, to be compared with later ones: whatever is cheap to keep.
+    fn keep_state(&self) -> Box<dyn Any> {
+        Box::new(self.state())
+    }
+
+    /// Whether the state is as it was in a process that kept it.
+    fn is_in_state(&self, kept: &dyn Any) -> bool {
+        kept.downcast_ref::<Model>()
+            .is_some_and(|kept| *kept == self.state())
+    }
+
     /// The last applied place.
     fn applied(&self) -> Place;
 

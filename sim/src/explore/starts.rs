@@ -7,6 +7,7 @@ use crate::oracle::model::Model;
 use crate::scenario::{
     Budget, Crashes, Expect, Job, LogSettings, Profile, Scenario, Script, Seeds, Step, Workload,
 };
+use crate::subject::Subject;
 use crate::world::World;
 
 /// How far before the end of its page the active segment of a prepared store ends, in bytes: every append crosses.
@@ -69,15 +70,15 @@ impl Start {
     }
 
     /// The steps that lead there, and the queue that they leave.
-    pub(super) fn steps(self, scenario: &Scenario) -> (Vec<Step>, Model) {
+    pub(super) fn steps(self, subject: &Subject, scenario: &Scenario) -> (Vec<Step>, Model) {
         match self {
             Start::Empty => (Vec::new(), Model::default()),
-            Start::Prepared | Start::Preallocated => prepared(scenario),
+            Start::Prepared | Start::Preallocated => prepared(subject, scenario),
         }
     }
 }
 
-fn prepared(scenario: &Scenario) -> (Vec<Step>, Model) {
+fn prepared(subject: &Subject, scenario: &Scenario) -> (Vec<Step>, Model) {
     let enqueue = |ids: &[&str], payload: &str| Step::Enqueue {
         jobs: ids.iter().map(|id| job(id, payload)).collect(),
     };
@@ -96,12 +97,12 @@ fn prepared(scenario: &Scenario) -> (Vec<Step>, Model) {
     ];
     // A first run says where the log ends with an empty filler, a second one fills it up.
     steps.push(enqueue(&["filler"], "\"\""));
-    let (end, _) = run(scenario, &steps);
+    let (end, _) = run(subject, scenario, &steps);
     let room = (PAGE - BEFORE_PAGE_END).saturating_sub(end);
     let filler = "x".repeat(usize::try_from(room).expect("less than a page"));
     steps.pop();
     steps.push(enqueue(&["filler"], &format!("\"{filler}\"")));
-    let (_, model) = run(scenario, &steps);
+    let (_, model) = run(subject, scenario, &steps);
     (steps, model)
 }
 
@@ -116,7 +117,7 @@ fn job(id: &str, payload: &str) -> Job {
 
 /// Runs `steps` and answers with where the lines of the newest segment end, and with the queue. What goes wrong here goes
 /// wrong again in the exploration, which reports it.
-fn run(scenario: &Scenario, steps: &[Step]) -> (u64, Model) {
+fn run(subject: &Subject, scenario: &Scenario, steps: &[Step]) -> (u64, Model) {
     let scenario = Scenario {
         script: Some(Script {
             steps: steps.to_vec(),
@@ -125,6 +126,7 @@ fn run(scenario: &Scenario, steps: &[Step]) -> (u64, Model) {
         ..scenario.clone()
     };
     let mut world = World::new(&scenario, 0, TraceMode::Off);
+    world.test(subject.clone());
     let mut running = world.begin_run().is_ok();
     while running {
         running = world.next_command().unwrap_or(false);
