@@ -9,7 +9,7 @@ use beaver_sim::check::{Check, check};
 use beaver_sim::own::OwnStore;
 
 #[derive(Debug)]
-struct AddressBook<const SYNCS_DIRECTORY: bool> {
+pub(crate) struct AddressBook<const SYNCS_DIRECTORY: bool> {
     storage: Arc<dyn Storage>,
     file: Box<dyn StorageFile>,
     entries: BTreeMap<u64, u64>,
@@ -73,6 +73,6 @@ fn parse(line: &[u8]) -> Option<(u64, u64)> {
     Some((key.parse().ok()?, value.parse().ok()?))
 }
 
-fn main() {
+pub(crate) fn main() {
     check::<AddressBook<false>>(&Check::default());
 }

@@ -27,6 +27,10 @@
 mod failing;
 mod replay;
 
+use std::num::NonZeroUsize;
+use std::sync::atomic::AtomicBool;
+
+use crate::explore::{Options, Running, Start, Tally, explore_small};
 use crate::own::{OwnStore, unsupported};
 use crate::result::{Counts, Outcome};
 use crate::run::{Keep, run_seed_of};
@@ -39,6 +43,7 @@ pub use failing::Failing;
 #[derive(Clone, Debug)]
 pub struct Check {
     scenario: Scenario,
+    commands: usize,
 }
 
 impl Default for Check {
@@ -62,13 +67,25 @@ impl Check {
             Ok(scenario) => scenario,
             Err(error) => panic!("the scenario of the check cannot be read: {error}"),
         };
-        Check { scenario }
+        Check {
+            scenario,
+            commands: 3,
+        }
     }
 
     /// Runs these seeds instead of those of the scenario.
     #[must_use]
     pub fn seeds(mut self, seeds: Seeds) -> Self {
         self.scenario.seeds = seeds;
+        self
+    }
+
+    /// How many commands the workloads have that are explored whole, with every crash that the
+    /// profile allows: every sequence of up to so many, 3 unless said otherwise. Every command more
+    /// takes about ten times as long.
+    #[must_use]
+    pub fn explore(mut self, commands: usize) -> Self {
+        self.commands = commands;
         self
     }
 }
@@ -80,6 +97,8 @@ pub struct Checked {
     pub runs: u64,
     /// What was counted in them.
     pub counts: Counts,
+    /// What the exploration of small workloads did.
+    pub explored: Tally,
 }
 
 /// Tests a store, and panics if it breaks a promise.
@@ -97,7 +116,11 @@ pub fn check<S: OwnStore>(check: &Check) {
     if let Some(file) = replay::wanted() {
         return replay::replay(&subject, &named.name, &file);
     }
-    if let Err(failing) = find(&subject, &Check { scenario: named }) {
+    let check = Check {
+        scenario: named,
+        ..check.clone()
+    };
+    if let Err(failing) = find(&subject, &check) {
         let replay = replay::save(&failing.scenario);
         panic!("{failing}{replay}");
     }
@@ -134,7 +157,30 @@ pub fn find(subject: &Subject, check: &Check) -> Result<Checked, Box<Failing>> {
             return Err(Box::new(Failing::new(scenario, run)));
         }
     }
+    for start in [Start::Empty, Start::Prepared] {
+        checked.explored += explore(subject, check, start)?;
+    }
     Ok(checked)
+}
+
+/// Every small workload from `start`, with every crash.
+fn explore(subject: &Subject, check: &Check, start: Start) -> Result<Tally, Box<Failing>> {
+    let scenario = Scenario {
+        name: check.scenario.name.clone(),
+        ..start.scenario(check.scenario.profile)
+    };
+    let running = Running {
+        jobs: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+        progress: &|_, _| {},
+        cancel: &AtomicBool::new(false),
+    };
+    let options = Options::default();
+    let explored = explore_small(subject, &scenario, start, check.commands, &options, running);
+    let result = explored.to_result(subject, &scenario.name, &scenario);
+    match result.failures.into_iter().next() {
+        Some(run) => Err(Box::new(Failing::new(&scenario, run))),
+        None => Ok(explored.tally),
+    }
 }
 
 /// The name of a store, without the path of its module.

@@ -53,7 +53,7 @@ pub trait OwnStore: fmt::Debug + Sized + 'static {
     type Command: fmt::Debug;
     /// What the commands lead to; the initial one is its default. States are equal if nobody who
     /// uses the store can tell them apart. `{:#?}` is what a finding shows of it.
-    type State: Default + PartialEq + fmt::Debug;
+    type State: Default + PartialEq + fmt::Debug + 'static;
 
     /// The command with this number, counted from 1: a pure function. Few keys and different values
     /// make commands that matter to each other.

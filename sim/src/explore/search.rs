@@ -21,7 +21,7 @@ use crate::world::Moment;
 use super::beliefs::{BeliefId, Beliefs};
 use super::examine::{Opened, refusal};
 use super::files;
-use super::memory::{Memory, Situation};
+use super::memory::{Memory, Shown, Situation};
 use super::prefixes::prefixes;
 use super::tally::Tally;
 use super::trail::{Leg, Wrong, killed, power_cut};
@@ -287,7 +287,7 @@ impl<'a> Search<'a> {
         found: Option<&Disk>,
     ) -> Result<BeliefId, Finding> {
         let left = sim.disk();
-        if let Some(found) = found {
+        if let Some(found) = found.filter(|_| self.tested.subject.is_documented()) {
             files::compare_bytes(found, &left)?;
         }
         let fingerprint = left.fingerprint();
@@ -303,10 +303,10 @@ impl<'a> Search<'a> {
             client,
             report,
         };
-        let decided = self.examine(&opened)?;
+        let shown = Shown::of(&*opened.client, &opened.report);
+        let decided = self.examine(&mut opened)?;
         // Before the store goes on, because a crash then may lead back to here.
-        let (client, report) = (&*opened.client, &opened.report);
-        self.memory.remember(situation, client, report, decided);
+        self.memory.remember(situation, shown, decided);
         let situation = Situation::new(decided, true, fingerprint);
         if !self.going_on && self.memory.is_first_to_go_on(situation) {
             self.going_on = true;

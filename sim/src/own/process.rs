@@ -125,6 +125,15 @@ impl<S: OwnStore> Process for OwnProcess<S> {
         Model::fold(&records.collect::<Vec<_>>())
     }
 
+    fn keep_state(&self) -> Box<dyn Any> {
+        Box::new(self.store.state())
+    }
+
+    fn is_in_state(&self, kept: &dyn Any) -> bool {
+        kept.downcast_ref::<S::State>()
+            .is_some_and(|kept| *kept == self.store.state())
+    }
+
     fn applied(&self) -> Place {
         place(self.numbers.len())
     }
