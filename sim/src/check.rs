@@ -21,7 +21,7 @@
 //! fn my_store_survives_crashes() {
 //!     check::<MyStore>(&Check::default());
 //! }
-//! # my_store_survives_crashes();
+//! # fn main() {}
 //! ```
 
 mod failing;
@@ -108,19 +108,11 @@ pub struct Checked {
 /// # Panics
 /// With a [`Failing`] in words, or if the scenario asks for something that the store does not have.
 pub fn check<S: OwnStore>(check: &Check) {
-    let named = Scenario {
-        name: name::<S>(),
-        ..check.scenario.clone()
-    };
     let subject = Subject::own::<S>();
     if let Some(file) = replay::wanted() {
-        return replay::replay(&subject, &named.name, &file);
+        return replay::replay(&subject, &file);
     }
-    let check = Check {
-        scenario: named,
-        ..check.clone()
-    };
-    if let Err(failing) = find(&subject, &check) {
+    if let Err(failing) = find(&subject, check) {
         let replay = replay::save(&failing.scenario);
         panic!("{failing}{replay}");
     }
@@ -134,7 +126,10 @@ pub fn check<S: OwnStore>(check: &Check) {
 /// # Panics
 /// If the scenario asks for something that the store does not have.
 pub fn find(subject: &Subject, check: &Check) -> Result<Checked, Box<Failing>> {
-    let scenario = &check.scenario;
+    let scenario = &Scenario {
+        name: subject.name(),
+        ..check.scenario.clone()
+    };
     let mut impossible = scenario.check();
     if let Layout::Own { .. } = subject.store.layout() {
         impossible.extend(unsupported(scenario));
@@ -166,7 +161,7 @@ pub fn find(subject: &Subject, check: &Check) -> Result<Checked, Box<Failing>> {
 /// Every small workload from `start`, with every crash.
 fn explore(subject: &Subject, check: &Check, start: Start) -> Result<Tally, Box<Failing>> {
     let scenario = Scenario {
-        name: check.scenario.name.clone(),
+        name: subject.name(),
         ..start.scenario(check.scenario.profile)
     };
     let running = Running {
@@ -181,12 +176,4 @@ fn explore(subject: &Subject, check: &Check, start: Start) -> Result<Tally, Box<
         Some(run) => Err(Box::new(Failing::new(&scenario, run))),
         None => Ok(explored.tally),
     }
-}
-
-/// The name of a store, without the path of its module.
-fn name<S>() -> String {
-    let name = std::any::type_name::<S>();
-    let path = name.find('<').unwrap_or(name.len());
-    let start = name[..path].rfind("::").map_or(0, |at| at + 2);
-    name[start..].to_owned()
 }

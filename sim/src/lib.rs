@@ -26,3 +26,8 @@ pub mod subject;
 pub mod workload;
 mod world;
 pub mod zoo;
+
+/// The code of the page runs as it stands there.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/your-own-store.md")]
+pub struct YourOwnStore;

@@ -46,8 +46,8 @@ use process::{OwnProcess, failure};
 ///   is run again: no time, no chance, no threads.
 ///
 /// # What is not asked of it
-/// After an error it gets no further command: the process ends, or the store is dropped and opened
-/// again, and the command that failed may be there or not.
+/// After an error it gets no further command and its state is not looked at: the process ends, or the
+/// store is dropped and opened again, and the command that failed may be there or not.
 pub trait OwnStore: fmt::Debug + Sized + 'static {
     /// What it can be told to do.
     type Command: fmt::Debug;
@@ -110,7 +110,11 @@ struct Own<S>(PhantomData<fn() -> S>);
 
 impl<S> fmt::Debug for Own<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Own({})", std::any::type_name::<S>())
+        // Without the path of its module.
+        let name = std::any::type_name::<S>();
+        let path = name.find('<').unwrap_or(name.len());
+        let start = name[..path].rfind("::").map_or(0, |at| at + 2);
+        f.write_str(&name[start..])
     }
 }
 

@@ -54,6 +54,11 @@ impl Subject {
         }
     }
 
+    /// The name of the store.
+    pub(crate) fn name(&self) -> String {
+        format!("{:?}", self.store)
+    }
+
     /// Whether the store keeps the job queue in the documented files.
     pub(crate) fn is_documented(&self) -> bool {
         matches!(self.store.layout(), Layout::Documented)

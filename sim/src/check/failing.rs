@@ -5,7 +5,7 @@ use std::fmt;
 use crate::report;
 use crate::result::RunResult;
 use crate::run::saved_failure;
-use crate::scenario::{CrashKind, Scenario, Step};
+use crate::scenario::{Scenario, Step};
 
 /// A run that did not hold.
 #[derive(Clone, Debug)]
@@ -41,23 +41,7 @@ impl fmt::Display for Failing {
         for (step, number) in script.steps.iter().zip(1..) {
             writeln!(f, "{number:>5}  {}", words(step))?;
         }
-        for fault in &script.faults {
-            writeln!(
-                f,
-                "fault at call {}: {}",
-                fault.call,
-                fault.kind.description()
-            )?;
-        }
-        for crash in &script.crashes {
-            let kind = match crash.kind {
-                CrashKind::Kill => "process killed",
-                CrashKind::PowerCut => "power cut",
-            };
-            let at = crash.at;
-            writeln!(f, "{kind} {:?} call {}", at.moment, at.call)?;
-        }
-        writeln!(f, "{}", self.run.trace.join("\n"))
+        writeln!(f, "\n{}\n", self.run.trace.join("\n"))
     }
 }
 

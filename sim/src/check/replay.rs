@@ -1,6 +1,6 @@
 //! Saved failures of a check: where they are written, and how they are run again.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::result::Outcome;
 use crate::run::{Keep, run_seed_of};
@@ -15,13 +15,13 @@ pub(super) fn wanted() -> Option<PathBuf> {
     std::env::var_os(VARIABLE).map(PathBuf::from)
 }
 
-/// Runs a saved failure of the store `name` again; those of others are left alone.
-pub(super) fn replay(subject: &Subject, name: &str, file: &PathBuf) {
+/// Runs a saved failure of this store again; those of others are left alone.
+pub(super) fn replay(subject: &Subject, file: &Path) {
     let text = std::fs::read_to_string(file);
     let text = text.unwrap_or_else(|error| panic!("{VARIABLE}={}: {error}", file.display()));
     let scenario: Scenario = serde_json::from_str(&text)
         .unwrap_or_else(|error| panic!("{VARIABLE}={}: {error}", file.display()));
-    if scenario.name != name || scenario.script.is_none() {
+    if scenario.name != subject.name() || scenario.script.is_none() {
         return;
     }
     let run = run_seed_of(subject, &scenario, 0, Keep::default());
@@ -41,7 +41,7 @@ pub(super) fn save(failure: &Scenario) -> String {
     let path = directory.join(format!("{name}-{}.json", failure.seeds.start));
     let json = serde_json::to_string_pretty(failure).map_err(std::io::Error::other);
     let saved = std::fs::create_dir_all(&directory)
-        .and_then(|()| json)
+        .and(json)
         .and_then(|json| std::fs::write(&path, json));
     if let Err(error) = saved {
         return format!("It could not be saved as {}: {error}\n", path.display());
@@ -55,12 +55,13 @@ pub(super) fn save(failure: &Scenario) -> String {
     )
 }
 
-/// Beside the program that runs: `target/debug/failures` for a test.
+/// `target/debug/failures` for a test or an example; a directory for temporary files where the program
+/// that runs lies elsewhere.
 fn directory() -> PathBuf {
-    let program = std::env::current_exe().ok();
-    let target = program.and_then(|program| {
-        let deps = program.parent()?;
-        Some(deps.parent()?.to_owned())
-    });
-    target.unwrap_or_else(std::env::temp_dir).join("failures")
+    let program = std::env::current_exe().unwrap_or_default();
+    let parent = program.parent();
+    let built = parent.filter(|parent| parent.ends_with("deps") || parent.ends_with("examples"));
+    let target = built.and_then(Path::parent).map(Path::to_owned);
+    let target = target.unwrap_or_else(|| std::env::temp_dir().join("beaver"));
+    target.join("failures")
 }

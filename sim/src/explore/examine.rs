@@ -19,7 +19,7 @@ use super::search::{Death, Search};
 use super::trail::{Leg, Wrong};
 
 /// The number of the command with which a store of one's own goes on: no workload comes so far.
-const ONE_MORE: u64 = 1_000_000;
+const ONE_MORE: u64 = 1_000;
 
 /// A store that has just opened.
 pub(super) struct Opened<'s> {
