@@ -105,10 +105,11 @@ pub fn explore_small(
         options,
     };
     let (first, model) = start.steps(subject, &scenario);
-    let words = alphabet::words(ops);
+    let layout = subject.store.layout();
+    let words = alphabet::words(alphabet::letters(layout), ops);
     explore(&words, Yield::default(), running, |word| {
         let mut steps = first.clone();
-        steps.extend(alphabet::spell(word, model.clone()));
+        steps.extend(alphabet::spell(layout, word, model.clone()));
         explore_last(tested, steps)
     })
 }

@@ -24,10 +24,11 @@ use crate::oracle::history::History;
 use crate::oracle::judge::Finding;
 use crate::scenario::{CrashKind, Drawn, FaultRate, Scenario, Script, Step};
 use crate::stream::Stream;
-use crate::subject::{Failure, Process, Subject};
+use crate::subject::{Failure, Layout, Process, Subject};
 
+pub(crate) use crate::oracle::judge::check_counts;
 use crate::sightings::Sightings;
-pub(crate) use commands::check_counts;
+pub(crate) use commands::describe;
 use crashes::CrashPlan;
 use moments::Beliefs;
 pub(crate) use moments::Moment;
@@ -158,6 +159,9 @@ impl<'a> World<'a> {
 
     /// Tests this in place of the library.
     pub(crate) fn test(&mut self, subject: Subject) {
+        if let Layout::Own { words } = subject.store.layout() {
+            self.steps.number(words);
+        }
         self.subject = subject;
     }
 

@@ -33,6 +33,19 @@ pub struct Job {
     pub timeout_ms: u64,
 }
 
+impl Job {
+    /// A command by number, for a store that keeps commands of its own; `words` says what it is.
+    #[must_use]
+    pub fn numbered(number: u64, words: &str) -> Self {
+        Job {
+            id: number.to_string(),
+            payload: serde_json::Value::from(words).to_string(),
+            max_attempts: 1,
+            timeout_ms: 0,
+        }
+    }
+}
+
 /// One command of the workload.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
