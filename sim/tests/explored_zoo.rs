@@ -24,13 +24,17 @@ fn exhibit(id: &str) -> &'static Exhibit {
     EXHIBITS.iter().find(|exhibit| exhibit.id == id).unwrap()
 }
 
-/// What an exploration of all workloads of up to `ops` commands finds.
+/// What an exploration of all workloads of up to `ops` commands finds, from every start.
 fn small(subject: &Subject, ops: usize) -> Found {
+    small_from(&Start::ALL, subject, ops)
+}
+
+fn small_from(starts: &[Start], subject: &Subject, ops: usize) -> Found {
     let mut found = Vec::new();
-    for start in Start::ALL {
+    for start in starts {
         let scenario = start.scenario(Profile::Posix);
         let options = Options::default();
-        let explored = explore_small(subject, &scenario, start, ops, &options, one_thread());
+        let explored = explore_small(subject, &scenario, *start, ops, &options, one_thread());
         found.extend(in_scenario(&scenario, explored.failures));
     }
     found
@@ -110,6 +114,20 @@ fn bugs_are_found_in_every_workload_of_one_command() {
 fn bugs_behind_failing_calls_are_found_around_a_drawn_run() {
     check_caught("S01", &seeds(exhibit("S01"), 0..4));
     check_caught("S05", &seeds(exhibit("S05"), 0..40));
+}
+
+#[test]
+fn bugs_of_two_callers_are_found_in_their_interleavings() {
+    for id in ["B09", "B10", "B11", "B12"] {
+        check_caught(
+            id,
+            &small_from(&[Start::Empty], &exhibit(id).plant.subject(), 2),
+        );
+    }
+    check_caught(
+        "B28",
+        &small_from(&[Start::Empty], &exhibit("B28").plant.subject(), 3),
+    );
 }
 
 #[test]

@@ -228,6 +228,7 @@ impl ExplorePlan {
             options: Options {
                 depth: args.depth,
                 cap: args.cap,
+                callers: args.callers,
                 ..Options::default()
             },
             profile,

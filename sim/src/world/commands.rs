@@ -35,7 +35,11 @@ impl World<'_> {
                 before_write,
                 before_finish,
             } => self.checkpoint(&before_write, &before_finish),
-            Step::QueuedCheckpoint { steps } => self.queued_checkpoint(&steps),
+            Step::QueuedCheckpoint {
+                steps,
+                before_write,
+                before_finish,
+            } => self.queued_checkpoint(&steps, &before_write, &before_finish),
             Step::Reopen => self.reopen(),
             Step::Kill | Step::PowerCut { .. } => self.stop_and_start(step),
             Step::SecondOpener => self.second_opener(),
@@ -337,7 +341,7 @@ pub(crate) fn describe(step: &Step) -> String {
             format!("closed while waiting: {}", steps.join("; "))
         }
         Step::Checkpoint => "checkpoint".to_owned(),
-        Step::QueuedCheckpoint { steps } => {
+        Step::QueuedCheckpoint { steps, .. } => {
             let steps: Vec<String> = steps.iter().map(describe).collect();
             format!("checkpoint while these wait: {}", steps.join("; "))
         }
