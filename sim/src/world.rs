@@ -4,6 +4,7 @@
 mod checkpoints;
 mod checks;
 mod commands;
+mod course;
 mod crashes;
 mod inspection;
 mod marking;
@@ -29,6 +30,8 @@ use crate::subject::{Failure, Layout, Process, Subject};
 pub(crate) use crate::oracle::judge::check_counts;
 use crate::sightings::Sightings;
 pub(crate) use commands::describe;
+use course::Courses;
+pub(crate) use course::{Course, Leg, Licence, between_calls};
 use crashes::CrashPlan;
 use moments::Beliefs;
 pub(crate) use moments::Moment;
@@ -102,6 +105,8 @@ pub(crate) struct World<'a> {
     seen: Sightings,
     /// What the client believed at which call, if the moments of the run are kept.
     beliefs: Option<Beliefs>,
+    /// The course of the run, if it is written down.
+    courses: Option<Courses>,
 }
 
 impl<'a> World<'a> {
@@ -154,6 +159,7 @@ impl<'a> World<'a> {
             script: Script::default(),
             seen: Sightings::default(),
             beliefs: None,
+            courses: None,
         }
     }
 
@@ -171,6 +177,7 @@ impl<'a> World<'a> {
     /// Why it ended early.
     pub(crate) fn run(&mut self) -> Result<(), Stop> {
         self.crashes.arm_scripted(self.faults.disk());
+        self.begin_scene();
         self.start()?;
         while self.next_command()? {}
         self.last_look()
@@ -181,6 +188,7 @@ impl<'a> World<'a> {
     fn last_look(&mut self) -> Result<(), Stop> {
         self.faults.director().set_quiet(true);
         self.crashes.stop(self.faults.disk());
+        self.begin_scene();
         self.reopen()
     }
 

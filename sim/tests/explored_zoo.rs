@@ -73,7 +73,8 @@ fn one_thread() -> Running<'static> {
     }
 }
 
-/// The bug was found, for its reason, and each failure replays from its saved scenario with the same invariant.
+/// The bug was found, for its reason, and each failure replays from its saved scenario: with the same invariant, or with
+/// another one that the bug may violate, because a run looks ahead after each recovery and may see it earlier.
 fn check_caught(id: &str, found: &Found) {
     let exhibit = exhibit(id);
     let reason = |invariant| exhibit.invariants.contains(&invariant);
@@ -82,12 +83,8 @@ fn check_caught(id: &str, found: &Found) {
     for (scenario, failure) in found {
         let finding = &failure.finding;
         let replayed = replayed(exhibit, scenario, failure);
-        assert_eq!(
-            replayed,
-            Some(finding.invariant),
-            "{id}: {finding:?} by {:?}",
-            failure.script
-        );
+        let alike = replayed.is_some_and(|found| found == finding.invariant || reason(found));
+        assert!(alike, "{id}: {replayed:?}, not {finding:?}");
     }
 }
 
@@ -118,16 +115,11 @@ fn bugs_behind_failing_calls_are_found_around_a_drawn_run() {
 
 #[test]
 fn bugs_of_two_callers_are_found_in_their_interleavings() {
+    let find = |id, start, ops| small_from(&[start], &exhibit(id).plant.subject(), ops);
     for id in ["B09", "B10", "B11", "B12"] {
-        check_caught(
-            id,
-            &small_from(&[Start::Empty], &exhibit(id).plant.subject(), 2),
-        );
+        check_caught(id, &find(id, Start::Prepared, 2));
     }
-    check_caught(
-        "B28",
-        &small_from(&[Start::Empty], &exhibit("B28").plant.subject(), 3),
-    );
+    check_caught("B28", &find("B28", Start::Empty, 3));
 }
 
 #[test]

@@ -27,6 +27,7 @@ impl World<'_> {
         self.seen.line(call, format_args!("{command}"));
         self.script.steps.push(step.clone());
         self.untouched &= matches!(step, Step::Kill | Step::PowerCut { .. });
+        self.begin_scene();
         match step {
             Step::Group { steps } => self.group(&steps, false),
             Step::CloseQueued { steps } => self.group(&steps, true),

@@ -223,6 +223,7 @@ impl World<'_> {
     ) -> Result<Choice, Stop> {
         let disk = self.faults.disk().clone();
         let space = disk.crash().images();
+        let image = self.left_by_course(&space).or(image);
         let choice = match (image, scripted) {
             (Some(choice), _) => choice,
             (None, true) => Choice::default(),
@@ -261,6 +262,7 @@ impl World<'_> {
             .keys()
             .filter_map(|name| segment_epoch(name))
             .max();
+        self.leg_left(&choice, &space);
         disk.power_cut(&choice);
         self.faults.director().rebooted();
         let left = self
