@@ -6,6 +6,7 @@
 //! know no commands), world (the only loop), [`oracle`] (sees only what a client sees), report (a
 //! pure function of scenario, trace and verdict).
 
+pub mod check;
 mod client;
 pub mod diagnose;
 pub mod explore;
@@ -14,6 +15,7 @@ mod guard;
 pub mod marks;
 pub mod mildest;
 pub mod oracle;
+pub mod own;
 pub mod report;
 pub mod result;
 pub mod run;
@@ -25,3 +27,8 @@ pub mod subject;
 pub mod workload;
 mod world;
 pub mod zoo;
+
+/// The code of the page runs as it stands there.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/your-own-store.md")]
+pub struct YourOwnStore;
