@@ -24,7 +24,7 @@ use crate::oracle::history::Place;
 use crate::oracle::judge::Entry;
 use crate::oracle::model::{Model, Refusal};
 use crate::scenario::{Job, LogSettings, Step};
-use crate::subject::{Answer, Begun, Failure, Process, Report, Salvaged, Store};
+use crate::subject::{Answer, Begun, BegunQueued, Failure, Process, Report, Salvaged, Store};
 
 /// What a caller gets for a submitted command: a ticket if there was something to log, and the job
 /// that it hands out.
@@ -121,6 +121,13 @@ impl Process for Client {
     fn begin_checkpoint(&mut self) -> Result<Option<Box<dyn Begun>>, Failure> {
         let begun = self.controller.begin_checkpoint()?;
         Ok(begun.map(|begun| Box::new(begun) as Box<dyn Begun>))
+    }
+
+    fn begin_checkpoint_queued(&mut self, steps: &[Step]) -> BegunQueued {
+        let submitted = self.submit(steps);
+        let begun = self.begin_checkpoint();
+        let _ = self.controller.flush();
+        (begun, outcomes(submitted))
     }
 
     fn finish_checkpoint(&mut self, written: Box<dyn Any>) -> Result<usize, Failure> {

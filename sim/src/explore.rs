@@ -10,7 +10,7 @@ mod files;
 mod memory;
 mod options;
 mod outcome;
-mod parallel;
+pub(crate) mod parallel;
 mod prefixes;
 mod search;
 mod starts;

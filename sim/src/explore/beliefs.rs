@@ -56,12 +56,10 @@ impl Beliefs {
         let mut after = doubtful.clone();
         doubtful.doubt(records.clone());
         after.acknowledge(records, last);
-        let places = after.decided()[doubtful.decided().len()..].iter();
-        let places = places.map(|decided| decided.place).collect();
         let after = self.add(Arc::new(after));
         let doubtful = self.add(Arc::new(doubtful));
-        // A recovery that shows none of it leads back, and one that shows all of it leads where the answer would have.
-        self.0[doubtful].decided = vec![(Vec::new(), before), (places, after)];
+        // A recovery that shows none of it leads back.
+        self.0[doubtful].decided = vec![(Vec::new(), before)];
         (doubtful, after)
     }
 

@@ -10,7 +10,7 @@ use crate::oracle::damage::{Scars, excuse_refusal};
 use crate::oracle::history::{History, Place};
 use crate::oracle::judge::{Finding, Verdict, View, Wrong as Misjudged, judge};
 use crate::scenario::{Job, Step};
-use crate::subject::{Answer, Failure, Layout, Process, Report};
+use crate::subject::{Answer, Failure, Layout, Opening, Process, Report};
 use crate::world::check_counts;
 
 use super::beliefs::BeliefId;
@@ -102,10 +102,7 @@ impl Search<'_> {
     ///
     /// # Errors
     /// It panicked.
-    pub(super) fn open(
-        &self,
-        disk: Arc<dyn Storage>,
-    ) -> Result<Result<(Box<dyn Process>, Report), Failure>, Finding> {
+    pub(super) fn open(&self, disk: Arc<dyn Storage>) -> Result<Opening, Finding> {
         let (subject, settings) = (self.tested.subject, &self.tested.scenario.log);
         let clock: Arc<dyn Clock> = self.clock.clone();
         let opened = guarded(|| subject.open(disk, clock, settings));

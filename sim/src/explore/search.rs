@@ -16,7 +16,7 @@ use crate::faults::Survivors;
 use crate::oracle::judge::Finding;
 use crate::scenario::{Crashes, Script};
 use crate::subject::{Process, Report};
-use crate::world::Moment;
+use crate::world::{Moment, check_recovery_calls, out_of_calls};
 
 use super::beliefs::{BeliefId, Beliefs};
 use super::examine::{Opened, refusal};
@@ -26,9 +26,6 @@ use super::prefixes::prefixes;
 use super::tally::Tally;
 use super::trail::{Leg, Wrong, killed, power_cut};
 use super::work::{Tested, Yield, mixed};
-
-/// Storage calls of one recovery, beyond which it counts as without end.
-const RECOVERY_CALLS: u64 = 5_000;
 
 /// How many failures of one unit are kept.
 const FAILURES_KEPT: usize = 8;
@@ -59,6 +56,16 @@ struct Start {
     depth: u32,
     /// Whether the recovery before this one had ended.
     shown_before: bool,
+}
+
+impl Start {
+    /// Invariant 5: what a recovery has shown, the next one leaves byte for byte.
+    fn compare_bytes(&self, left: &Disk) -> Result<(), Finding> {
+        match self.shown_before {
+            true => files::compare_bytes(&self.disk, left),
+            false => Ok(()),
+        }
+    }
 }
 
 /// Where a process dies.
@@ -230,25 +237,21 @@ impl<'a> Search<'a> {
     fn recover(&mut self, start: Start) {
         self.tally.recoveries += 1;
         let options = SimOptions {
-            max_calls: Some(RECOVERY_CALLS),
+            max_calls: Some(self.tested.scenario.budget.storage_calls),
             trace: TraceMode::Off,
             ..SimOptions::default()
         };
-        let found = start.shown_before.then(|| start.disk.clone());
         let sim = SimDisk::new(start.disk.clone(), options);
         sim.record_crash_points(start.depth > 1);
-        let opened = match self.open(sim.storage()) {
-            Ok(Ok(opened)) => opened,
-            Ok(Err(failure)) => return self.is_wrong(refusal(&failure)),
-            Err(finding) => return self.is_wrong(finding),
-        };
+        let opened = self.open_within_budget(&sim);
         let crashes = sim.take_crash_points();
         sim.record_crash_points(false);
         let end = sim.crash_between_calls();
         let calls = sim.calls();
-        let decided = match self.judge(&start, &sim, opened, found.as_ref()) {
+        let decided = opened.and_then(|opened| self.judge(&start, &sim, opened));
+        let decided = match decided {
             Ok(decided) => decided,
-            Err(finding) => return self.is_wrong(finding),
+            Err(finding) => return self.wrong.push(Wrong::new(finding)),
         };
         let Some(depth) = start.depth.checked_sub(1) else {
             return;
@@ -274,8 +277,15 @@ impl<'a> Search<'a> {
         });
     }
 
-    fn is_wrong(&mut self, finding: Finding) {
-        self.wrong.push(Wrong::new(finding));
+    /// Opens the store, which a crash alone must not keep from opening, nor for long.
+    fn open_within_budget(&self, sim: &SimDisk) -> Result<(Box<dyn Process>, Report), Finding> {
+        let budget = &self.tested.scenario.budget;
+        let opened = self.open(sim.storage())?;
+        if sim.is_out_of_calls() {
+            return Err(out_of_calls(budget.storage_calls));
+        }
+        check_recovery_calls(sim.calls(), budget.recovery_calls)?;
+        opened.map_err(|failure| refusal(&failure))
     }
 
     /// Judges what a recovery shows. Answers with what is believed from now on.
@@ -284,15 +294,12 @@ impl<'a> Search<'a> {
         start: &Start,
         sim: &SimDisk,
         (client, report): (Box<dyn Process>, Report),
-        found: Option<&Disk>,
     ) -> Result<BeliefId, Finding> {
         let left = sim.disk();
-        if let Some(found) = found.filter(|_| self.tested.subject.is_documented()) {
-            files::compare_bytes(found, &left)?;
-        }
         let fingerprint = left.fingerprint();
         let situation = Situation::new(start.belief, false, fingerprint);
         if let Some(decided) = self.memory.decided(situation, &*client, &report) {
+            start.compare_bytes(&left)?;
             return Ok(decided);
         }
         self.tally.examined += 1;
@@ -307,6 +314,9 @@ impl<'a> Search<'a> {
         let decided = self.examine(&mut opened)?;
         // Before the store goes on, because a crash then may lead back to here.
         self.memory.remember(situation, shown, decided);
+        if self.tested.subject.is_documented() {
+            start.compare_bytes(&left)?;
+        }
         let situation = Situation::new(decided, true, fingerprint);
         if !self.going_on && self.memory.is_first_to_go_on(situation) {
             self.going_on = true;

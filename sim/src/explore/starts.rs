@@ -25,11 +25,18 @@ pub enum Start {
     Prepared,
     /// The same with space preallocated ahead of the log.
     Preallocated,
+    /// One snapshot and the segment behind it: no older snapshot is kept to fall back to.
+    WithoutFallBack,
 }
 
 impl Start {
     /// All of them.
-    pub const ALL: [Start; 3] = [Start::Empty, Start::Prepared, Start::Preallocated];
+    pub const ALL: [Start; 4] = [
+        Start::Empty,
+        Start::Prepared,
+        Start::Preallocated,
+        Start::WithoutFallBack,
+    ];
 
     /// The name in reports.
     #[must_use]
@@ -38,6 +45,7 @@ impl Start {
             Start::Empty => "small-from-empty",
             Start::Prepared => "small-from-prepared",
             Start::Preallocated => "small-preallocated",
+            Start::WithoutFallBack => "small-without-fall-back",
         }
     }
 
@@ -62,12 +70,17 @@ impl Start {
 
     /// How the log is set up.
     pub(super) fn log(self) -> LogSettings {
-        LogSettings {
-            preallocate_bytes: match self {
-                Start::Preallocated => PAGE,
-                Start::Empty | Start::Prepared => 0,
+        let settings = LogSettings::default();
+        match self {
+            Start::Empty | Start::Prepared => settings,
+            Start::Preallocated => LogSettings {
+                preallocate_bytes: PAGE,
+                ..settings
             },
-            ..LogSettings::default()
+            Start::WithoutFallBack => LogSettings {
+                keep_old_snapshots: 0,
+                ..settings
+            },
         }
     }
 
@@ -75,10 +88,12 @@ impl Start {
     pub(super) fn steps(self, subject: &Subject, scenario: &Scenario) -> (Vec<Step>, Model) {
         match self {
             Start::Empty => (Vec::new(), Model::default()),
-            Start::Prepared | Start::Preallocated => match subject.store.layout() {
-                Layout::Documented => prepared(subject, scenario),
-                Layout::Own { words } => prepared_own(subject, scenario, words),
-            },
+            Start::Prepared | Start::Preallocated | Start::WithoutFallBack => {
+                match subject.store.layout() {
+                    Layout::Documented => prepared(subject, scenario),
+                    Layout::Own { words } => prepared_own(subject, scenario, words),
+                }
+            }
         }
     }
 }

@@ -21,6 +21,8 @@ pub(super) enum Leg {
     InCall(PlannedCrash),
     /// A step between two calls.
     Step(Step),
+    /// No process had started before.
+    Start,
 }
 
 /// What is wrong, and the legs that lead there, the last one first.
@@ -50,6 +52,7 @@ impl Wrong {
             match leg {
                 Leg::InCall(crash) => script.crashes.push(crash),
                 Leg::Step(step) => script.steps.push(step),
+                Leg::Start => {}
             }
         }
         Failure {
@@ -79,6 +82,7 @@ fn make_room(script: &mut Script, last_call: u64) {
 /// The leg of a process that was killed at `at`, counted over the whole run.
 pub(super) fn killed(at: CrashPoint, progress: Progress) -> Leg {
     match at.moment {
+        Moment::After if at.call == 0 => Leg::Start,
         Moment::After => Leg::Step(Step::Kill),
         _ => Leg::InCall(PlannedCrash {
             at,
@@ -93,6 +97,7 @@ pub(super) fn killed(at: CrashPoint, progress: Progress) -> Leg {
 pub(super) fn power_cut(at: CrashPoint, image: Choice) -> Leg {
     let image = Some(image);
     match at.moment {
+        Moment::After if at.call == 0 => Leg::Start,
         Moment::After => Leg::Step(Step::PowerCut { image }),
         _ => Leg::InCall(PlannedCrash {
             at,
