@@ -5,7 +5,7 @@ use crate::marks::Mark;
 use crate::oracle::history::Place;
 use crate::oracle::judge::Finding;
 use crate::oracle::model::{Record, Refusal, What};
-use crate::scenario::Step;
+use crate::scenario::{Job, Step};
 use crate::subject::{Answer, Failure, Grave, Process};
 
 use super::crashes::Activity;
@@ -325,8 +325,8 @@ pub(super) enum Ended {
 pub(crate) fn describe(step: &Step) -> String {
     match step {
         Step::Enqueue { jobs } => {
-            let ids: Vec<&str> = jobs.iter().map(|job| job.id.as_str()).collect();
-            format!("enqueue {}", ids.join(", "))
+            let jobs: Vec<String> = jobs.iter().map(Job::describe).collect();
+            format!("enqueue {}", jobs.join(", "))
         }
         Step::Dispatch => "dispatch".to_owned(),
         Step::Ack { id } => format!("ack {id}"),
