@@ -21,6 +21,7 @@ pub mod scenario;
 mod sightings;
 pub mod stream;
 pub mod subject;
+pub mod tape;
 pub mod workload;
 mod world;
 pub mod zoo;
