@@ -8,6 +8,7 @@
 
 mod client;
 pub mod diagnose;
+pub mod explain;
 pub mod explore;
 pub mod faults;
 mod guard;

@@ -5,12 +5,19 @@
 //! The reverse is not said: another history may break it under a milder profile still.
 
 use crate::result::{Outcome, RunResult};
-use crate::run::{Keep, run_script};
+use crate::run::{Keep, run_seed_of};
 use crate::scenario::{Profile, Scenario};
+use crate::subject::Subject;
 
 /// The mildest profile under which `failure`, the saved form of the failed run `result`, fails in the same way.
 #[must_use]
 pub fn mildest_profile(failure: &Scenario, result: &RunResult) -> Profile {
+    mildest_profile_of(&Subject::default(), failure, result)
+}
+
+/// The same with this under test.
+#[must_use]
+pub fn mildest_profile_of(subject: &Subject, failure: &Scenario, result: &RunResult) -> Profile {
     let own = failure.profile;
     if failure.script.is_none() {
         return own;
@@ -21,17 +28,22 @@ pub fn mildest_profile(failure: &Scenario, result: &RunResult) -> Profile {
         .filter(|profile| *profile < own);
     milder
         .into_iter()
-        .find(|profile| fails_alike(failure, result, *profile))
+        .find(|profile| fails_alike(subject, failure, result, *profile))
         .unwrap_or(own)
 }
 
 /// Whether the script ends in the same way under `profile`: the same invariant, or a panic, or a budget.
-fn fails_alike(failure: &Scenario, result: &RunResult, profile: Profile) -> bool {
+fn fails_alike(
+    subject: &Subject,
+    failure: &Scenario,
+    result: &RunResult,
+    profile: Profile,
+) -> bool {
     let scenario = Scenario {
         profile,
         ..failure.clone()
     };
-    let run = run_script(&scenario, Keep::default());
+    let run = run_seed_of(subject, &scenario, 0, Keep::default());
     match (&run.outcome, &result.outcome) {
         (Outcome::Violated(found), Outcome::Violated(known)) => found.invariant == known.invariant,
         (Outcome::Exhausted(_), Outcome::Exhausted(_))
