@@ -3,6 +3,9 @@
 //! The script of the failure is run again under each profile, the mildest first. What survived each power cut is data; what a
 //! milder profile does not allow of it, its disk leaves out. If the run still breaks the same promise, it happens there too.
 //! The reverse is not said: another history may break it under a milder profile still.
+//!
+//! `strict` is no candidate: no file system is like it. There a sync of a file never commits its
+//! name, which those with ordered metadata do, so it is not the mildest either.
 
 use crate::result::{Outcome, RunResult};
 use crate::run::{Keep, run_seed_of};
@@ -25,7 +28,7 @@ pub fn mildest_profile_of(subject: &Subject, failure: &Scenario, result: &RunRes
     let milder = Profile::ALL
         .iter()
         .copied()
-        .filter(|profile| *profile < own);
+        .filter(|profile| *profile != Profile::Strict && *profile < own);
     milder
         .into_iter()
         .find(|profile| fails_alike(subject, failure, result, *profile))
@@ -78,7 +81,8 @@ mod tests {
     fn what_happens_everywhere_happens_on_the_mildest() {
         for profile in Profile::ALL {
             let (failure, run) = unbounded(*profile);
-            assert_eq!(mildest_profile(&failure, &run), Profile::Strict);
+            let mildest = Profile::LinuxOrdered.min(*profile);
+            assert_eq!(mildest_profile(&failure, &run), mildest);
         }
     }
 

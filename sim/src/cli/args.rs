@@ -16,7 +16,9 @@ Examples:
   beaver run torn_tail --seed 7                one run; the same seed gives the same run, always
   beaver run --seeds 0..100000 --fs alice      more seeds, and a worse disk
   beaver run --format json | jq .verdict       for a program
-  beaver replay failures/torn_tail-7.json      a saved failure again, call by call
+  beaver run --report run.html                 a page with pictures of what failed
+  beaver replay failures/torn_tail-durability-1c0ffee1
+                                               a saved failure again, call by call
   beaver images 'f=A; create t; write t 0 B; sync t; rename t f'
                                                what may a power cut leave?
   beaver wal validate /var/lib/queue           is my log whole?
@@ -103,9 +105,12 @@ pub(crate) struct RunOptions {
     /// How results are written
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,
-    /// Where failures are saved
+    /// Where failures are saved: a folder for each, with scenario, plan, calls, files and report
     #[arg(long, value_name = "DIR", default_value = "failures")]
     pub(crate) out: PathBuf,
+    /// Write a page about it: one HTML file that needs no network
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
     /// Run each seed in two processes and show the first storage call where they differ
     #[arg(long)]
     pub(crate) check_determinism: bool,
@@ -160,18 +165,24 @@ pub(crate) struct ExploreArgs {
     /// How results are written
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,
-    /// Where failures are saved
+    /// Where failures are saved: a folder for each, with scenario, plan, calls, files and report
     #[arg(long, value_name = "DIR", default_value = "failures")]
     pub(crate) out: PathBuf,
+    /// Write a page about it: one HTML file that needs no network
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ReplayArgs {
-    /// A file that `beaver run` saved
+    /// A folder in which `beaver run` or `beaver explore` saved a failure, or the scenario.json in it
     pub(crate) file: PathBuf,
     /// How the result is written
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,
+    /// Write a page about it: one HTML file that needs no network
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
 }
 
 const IMAGES_HELP: &str = "\

@@ -1,15 +1,25 @@
 //! `beaver replay`: a saved failure again, call by call. It draws no random number: everything that chance decided is in the file.
 
-use beaver_sim::report::{Failure as FailureReport, RunDocument, Verdict};
+use beaver_sim::explain::explain;
+use beaver_sim::failure_folder::{SCENARIO, replay_command};
+use beaver_sim::page::Page;
+use beaver_sim::report::{RunDocument, Verdict};
 use beaver_sim::run::{Keep, run_script};
+use beaver_sim::subject::Subject;
 
 use super::args::{Format, ReplayArgs};
 use super::exit::{Exit, Failure};
 use super::output::Output;
+use super::page_file;
+use super::run::this_program;
 use super::scenario_files;
 
 pub(crate) fn replay(args: &ReplayArgs, out: &mut Output) -> Result<Exit, Failure> {
-    let scenario = scenario_files::read(&args.file)?;
+    let path = match args.file.is_dir() {
+        true => args.file.join(SCENARIO),
+        false => args.file.clone(),
+    };
+    let scenario = scenario_files::read(&path)?;
     let file = args.file.display().to_string();
     let Some(script) = &scenario.script else {
         return Err(Failure::at(
@@ -39,6 +49,19 @@ pub(crate) fn replay(args: &ReplayArgs, out: &mut Output) -> Result<Exit, Failur
         },
     );
     let verdict = Verdict::of_outcome(&run.outcome);
+    let command = replay_command(&this_program(), &args.file);
+    let explained = explain(&Subject::default(), &scenario, &command);
+    if let Some(path) = &args.report {
+        match &explained {
+            Some(explained) => page_file::write(path, &Page::of_failure(explained))?,
+            None => {
+                return Err(Failure::at(
+                    &file,
+                    "holds now: there is no failure to write a page about",
+                ));
+            }
+        }
+    }
     if args.format == Format::Json {
         let document = RunDocument::new(&scenario.name, &file, &run);
         let json = serde_json::to_string_pretty(&document)
@@ -46,14 +69,9 @@ pub(crate) fn replay(args: &ReplayArgs, out: &mut Output) -> Result<Exit, Failur
         out.line(json);
     } else {
         run.trace.iter().for_each(|line| out.line(line));
-        let failure = FailureReport {
-            scenario: &scenario.name,
-            run: &run,
-            profile: scenario.profile,
-            mildest: None,
-            replay: None,
-        };
-        out.write(format_args!("\n{failure}"));
+        if let Some(explained) = &explained {
+            out.write(format_args!("\n{}", explained.explanation));
+        }
         out.line(format_args!("verdict: {verdict}"));
     }
     Ok(Exit::of_verdict(verdict, false))

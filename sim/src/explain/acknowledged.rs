@@ -29,7 +29,7 @@ pub struct Acknowledged {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "kept")]
 pub enum Kept {
-    /// They were written before an earlier crash, or after this one, or there was none.
+    /// There was no crash, or it came before they were written, or an earlier one after.
     NotTouched,
     /// All of them are there.
     There,
@@ -50,8 +50,6 @@ pub enum Kept {
 #[derive(Clone, Debug)]
 pub(super) struct Ack {
     pub(super) shown: Acknowledged,
-    /// The last call before its command.
-    pub(super) begun: u64,
     /// Writes: file, offset, length, call.
     pub(super) writes: Vec<(FileNumber, u64, u64, u64)>,
 }
@@ -73,7 +71,9 @@ pub(super) fn acknowledged(watched: &Watched, ledger: &Ledger, cut: Option<&Cut<
                 let writes: Vec<_> = writes
                     .filter_map(|deed| Some((deed.file?, deed.offset, deed.len, deed.call)))
                     .collect();
-                let fate = cut.map_or(Kept::NotTouched, |cut| fate(&writes, entry.call, ledger, cut));
+                let fate = cut.map_or(Kept::NotTouched, |cut| {
+                    fate(&writes, entry.call, ledger, cut)
+                });
                 let shown = Acknowledged {
                     command: number,
                     words: words.clone(),
@@ -82,11 +82,7 @@ pub(super) fn acknowledged(watched: &Watched, ledger: &Ledger, cut: Option<&Cut<
                     records: *records,
                     fate,
                 };
-                acks.push(Ack {
-                    shown,
-                    begun,
-                    writes,
-                });
+                acks.push(Ack { shown, writes });
             }
             _ => {}
         }
@@ -113,7 +109,11 @@ fn fate(writes: &[(FileNumber, u64, u64, u64)], call: u64, ledger: &Ledger, cut:
         };
         let wrong = (*offset..offset + len).find(|at| {
             let at = usize::try_from(*at).unwrap_or(usize::MAX);
-            sides.view.live.get(at).is_some_and(|byte| left.get(at) != Some(byte))
+            sides
+                .view
+                .live
+                .get(at)
+                .is_some_and(|byte| left.get(at) != Some(byte))
         });
         if let Some(offset) = wrong {
             let gone = false;

@@ -79,7 +79,9 @@ fn sides(crashed: &Crashed, ledger: &Ledger, place: usize) -> Vec<Sides> {
     let left = &crashed.left;
     let views = crashed.crash.files().into_iter();
     let sides = views.map(|view| {
-        let name = left.names().find(|name| left.inode(name) == Some(view.inode));
+        let name = left
+            .names()
+            .find(|name| left.inode(name) == Some(view.inode));
         Sides {
             file: ledger.file_at(place, view.inode),
             left: name.and_then(|name| left.read(name)),

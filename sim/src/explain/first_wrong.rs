@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::acknowledged::{Ack, Kept};
-use super::cut::Cut;
+use super::cut::{Cut, Sides};
 use super::ledger::Ledger;
 use super::whole::Wholeness;
 use crate::result::Violation;
@@ -74,7 +74,11 @@ pub(super) fn first_wrong(
     };
     let changed = || {
         let changed = cut?.files.iter().filter(|sides| sides.changed());
-        let mut changed = changed.filter_map(|sides| {
+        let named = |sides: &&Sides| {
+            let names = &mut sides.view.live_names.iter();
+            names.any(|name| !name.ends_with(".tmp"))
+        };
+        let mut changed = changed.filter(named).filter_map(|sides| {
             let left = sides.left.as_deref().unwrap_or_default();
             let live = &sides.view.live;
             let same = live.iter().zip(left).take_while(|(a, b)| a == b).count();

@@ -108,7 +108,9 @@ impl Lanes {
         let mut done = 0;
         let mut crashes = 0;
         for entry in &watched.tape {
-            ledger.between(done, entry.call).for_each(|deed| drawing.deed(deed));
+            ledger
+                .between(done, entry.call)
+                .for_each(|deed| drawing.deed(deed));
             done = done.max(entry.call);
             match &entry.what {
                 Happening::Crashed(crashed) => {
@@ -123,7 +125,9 @@ impl Lanes {
                 _ => {}
             }
         }
-        ledger.between(done, u64::MAX).for_each(|deed| drawing.deed(deed));
+        ledger
+            .between(done, u64::MAX)
+            .for_each(|deed| drawing.deed(deed));
         drawing.finish()
     }
 }
@@ -189,7 +193,9 @@ impl Drawing<'_> {
         self.column(deed.call, Instant::Call { op, ok });
         if op == Op::SyncDir {
             if ok {
-                self.lanes.values_mut().for_each(|track| track.names.settle(at));
+                self.lanes
+                    .values_mut()
+                    .for_each(|track| track.names.settle(at));
             }
             return;
         }
@@ -214,7 +220,9 @@ impl Drawing<'_> {
             _ => {}
         }
         if ordered && ok && op == Op::SyncData {
-            self.lanes.values_mut().for_each(|track| track.names.settle(at));
+            self.lanes
+                .values_mut()
+                .for_each(|track| track.names.settle(at));
         }
     }
 
@@ -235,7 +243,10 @@ impl Drawing<'_> {
                 Some(_) if lost => Some(Standing::Lost),
                 Some(_) => Some(Standing::Durable),
             };
-            let names = fate(&track.names, gone && !sides.is_none_or(|s| s.view.live_names.is_empty()));
+            let names = fate(
+                &track.names,
+                gone && !sides.is_none_or(|s| s.view.live_names.is_empty()),
+            );
             let bytes = fate(&track.bytes, changed && (gone || track.bytes.is_pending()));
             track.names.set(at + 1, names);
             track.bytes.set(at + 1, bytes);

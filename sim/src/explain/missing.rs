@@ -13,13 +13,17 @@
 //! | `removed-too-early` | a removal survived and a name that was made before it did not: no directory sync lies between |
 //! | `failed-write-stays` | a write failed, the process went on, and the file was not cut back |
 //! | `hole` | a write begins behind the end of its file |
-//! | `cache-believed` | a process that was killed left bytes in the cache alone; the next one opened and did not write and sync them again |
-//! | `end-not-cut` | the file had an unfinished end when the store was opened, and was not cut |
+//! | `cache-believed` | a process that ended left bytes in the cache alone; the next one opened and did not write and sync them again |
+//! | `rename-not-undone` | a rename or the directory sync behind it failed, and something was acknowledged elsewhere before the new name was removed and the directory synced |
+//! | `removed-uncovered` | a segment was removed, or a snapshot renamed away, and no snapshot that covers it is there |
 //! | `damage-believed` | bytes rotted, or a read was wrong, and the store went on with them |
+//! | `end-not-cut` | the file had an unfinished end when the store was opened, and was not cut |
 //! | `nothing-removed` | files are left that nothing needs, and no call removed them |
+//! | `lost` | something that was acknowledged was lost, and that is all that can be said |
 //! | `nothing-lost` | no storage step is missing: what was acknowledged was on the disk |
 //!
-//! The last two are said only where no other rule applies. A rule is no proof: the same calls may
+//! The calls behind the crash are looked at where those before it show nothing; the last three rules
+//! apply where no other does. A rule is no proof: the same calls may
 //! be right for another program. So they are called likely.
 
 use beaver::storage::sim::Op;
@@ -45,26 +49,29 @@ pub struct MissingStep {
 }
 
 /// Everything that a rule may look at.
+#[derive(Clone, Copy)]
 pub(super) struct Case<'c> {
+    /// The calls that are looked at: behind the first, up to the second.
+    pub(super) window: (u64, u64),
     pub(super) ledger: &'c Ledger,
     pub(super) acks: &'c [Ack],
     pub(super) cut: Option<&'c Cut<'c>>,
     /// Calls at which a process had opened the store, and the call before it began to.
     pub(super) openings: &'c [(u64, u64)],
-    /// The calls before kills that left the system running.
-    pub(super) kills: &'c [u64],
     pub(super) wholeness: &'c Wholeness,
     pub(super) violation: &'c Violation,
     pub(super) script: Option<&'c Script>,
     /// The last call of the run.
     pub(super) end: u64,
+    /// The names that the last recovery met.
+    pub(super) met: &'c [String],
     /// The names at the end.
     pub(super) names: &'c [String],
 }
 
 type Rule = fn(&Case<'_>) -> Option<MissingStep>;
 
-const RULES: [Rule; 11] = [
+const RULES: [Rule; 13] = [
     sync_failed,
     not_synced,
     never_written,
@@ -74,13 +81,22 @@ const RULES: [Rule; 11] = [
     failed_write_stays,
     hole,
     cache_believed,
-    end_not_cut,
+    names_lost::rename_not_undone,
+    names_lost::removed_uncovered,
     damage_believed,
+    end_not_cut,
 ];
 
 /// What is likely missing, the strongest first; never empty.
 pub(super) fn missing(case: &Case<'_>) -> Vec<MissingStep> {
-    let mut steps: Vec<MissingStep> = RULES.iter().filter_map(|rule| rule(case)).collect();
+    let steps_of = |case: &Case<'_>| -> Vec<MissingStep> {
+        RULES.iter().filter_map(|rule| rule(case)).collect()
+    };
+    let mut steps = steps_of(case);
+    if let Some(cut) = case.cut.filter(|_| steps.is_empty()) {
+        let window = (cut.call, case.end);
+        steps = steps_of(&Case { window, ..*case });
+    }
     if steps.is_empty() {
         steps.push(nothing_removed(case).unwrap_or_else(|| nothing_lost(case)));
     }
@@ -96,19 +112,15 @@ pub(super) fn step(rule: &'static str, call: u64, words: String) -> Option<Missi
 impl<'c> Case<'c> {
     /// The calls that can matter: those since the power cut before, or all.
     pub(super) fn deeds(&self) -> impl Iterator<Item = &'c Deed> + Clone {
-        let (after, until) = self.window();
+        let (after, until) = self.window;
         self.ledger.between(after, until)
     }
 
     /// Acknowledgements in the same time.
     pub(super) fn acks(&self) -> impl Iterator<Item = &'c Ack> {
-        let (after, until) = self.window();
+        let (after, until) = self.window;
         let acks = self.acks.iter();
         acks.filter(move |ack| ack.shown.call > after && ack.shown.call <= until)
-    }
-
-    fn window(&self) -> (u64, u64) {
-        self.cut.map_or((0, self.end), |cut| (cut.after, cut.call))
     }
 
     /// Whether bytes of a file are gone, or the file is.
@@ -250,10 +262,10 @@ fn cache_believed(case: &Case<'_>) -> Option<MissingStep> {
     let cut = case.cut?;
     let changed = cut.files.iter().filter(|sides| sides.changed());
     let files: Vec<FileNumber> = changed.filter_map(|sides| sides.file).collect();
-    let opened = case.openings.iter().find(|(_, opened)| {
-        let killed = case.kills.iter().any(|kill| *kill > cut.after && kill <= opened);
-        killed && *opened > cut.after && *opened <= cut.call
-    })?;
+    let opened = case
+        .openings
+        .iter()
+        .find(|(_, opened)| *opened > case.window.0 && *opened <= cut.call)?;
     let file = files.into_iter().find(|file| {
         let before = case.deeds().any(|deed| {
             deed.file == Some(*file) && deed.op == Op::WriteAt && deed.call <= opened.0
@@ -262,11 +274,13 @@ fn cache_believed(case: &Case<'_>) -> Option<MissingStep> {
     })?;
     let name = case.ledger.name(file);
     let how = match case.ledger.synced(file, opened.0, opened.1) {
-        true => "synced it, but did not write those bytes again: after a failed sync, the next one says ok and writes nothing",
+        true => {
+            "synced it, but did not write those bytes again: after a failed sync, the next one says ok and writes nothing"
+        }
         false => "did not sync it",
     };
     let words = format!(
-        "a process was killed and left bytes of `{name}` in the cache alone; the recovery that ended at call {} believed them and {how}",
+        "a process ended and left bytes of `{name}` in the cache alone; the recovery that ended at call {} believed them and {how}",
         opened.1
     );
     step("cache-believed", opened.1, words)
@@ -284,7 +298,9 @@ fn end_not_cut(case: &Case<'_>) -> Option<MissingStep> {
     let (from, to) = case.openings.last()?;
     let cut = case.ledger.between(*from, *to).any(|deed| {
         let file = deed.file.map(|file| case.ledger.name(file));
-        deed.op == Op::SetLen && file == Some(name.as_str()) && deed.offset <= *offset
+        let cut = deed.op == Op::SetLen && deed.offset <= *offset;
+        let replaced = matches!(deed.op, Op::Remove | Op::Rename);
+        file == Some(name.as_str()) && (cut || replaced)
     });
     if cut {
         return None;
@@ -321,13 +337,18 @@ fn nothing_removed(case: &Case<'_>) -> Option<MissingStep> {
         return None;
     }
     let removed = case.ledger.between(0, case.end);
-    let removed = removed.filter(|deed| deed.op == Op::Remove && deed.ok).count();
+    let removed = removed
+        .filter(|deed| deed.op == Op::Remove && deed.ok)
+        .count();
     let words = match removed {
         0 => format!(
             "no file was ever removed; there are now {}",
             case.names.join(", ")
         ),
-        _ => format!("what is left is more than is needed: {}", case.names.join(", ")),
+        _ => format!(
+            "what is left is more than is needed: {}",
+            case.names.join(", ")
+        ),
     };
     Some(MissingStep {
         rule: "nothing-removed",
@@ -337,6 +358,17 @@ fn nothing_removed(case: &Case<'_>) -> Option<MissingStep> {
 }
 
 fn nothing_lost(case: &Case<'_>) -> MissingStep {
+    let is_lost = |ack: &&Ack| matches!(ack.shown.fate, Kept::Lost { .. });
+    if let Some(ack) = case.acks.iter().find(is_lost) {
+        return MissingStep {
+            rule: "lost",
+            words: format!(
+                "what was written for {} was lost, and no rule says why",
+                command(ack)
+            ),
+            call: None,
+        };
+    }
     let words = match (case.cut, case.wholeness.problem()) {
         (_, Some(problem)) => format!(
             "no storage step is missing: everything that was acknowledged was on the disk, but it does not read as a store ({problem}): look at what writes it"

@@ -22,17 +22,19 @@ pub use acknowledged::{Acknowledged, Kept};
 pub use first_wrong::FirstWrong;
 pub use missing::MissingStep;
 pub use survival::{
-    FileFate, NameFate, NameVerdict, PageFate, PageVerdict, SectorFate, Side, SurvivalTable,
+    FileFate, LineFate, NameFate, NameVerdict, PageFate, PageVerdict, SectorFate, Side,
+    SurvivalTable,
 };
+pub(crate) use text::{printable, shortened};
 
-use beaver::storage::sim::{CrashPoint, Op};
+use beaver::storage::sim::{CrashPoint, Image, Op};
 use serde::Serialize;
 
 use crate::mildest::mildest_profile_of;
 use crate::report::Verdict;
 use crate::result::{Outcome, Violation};
 use crate::run::{Watched, watch};
-use crate::scenario::{CrashKind, Scenario};
+use crate::scenario::{CrashKind, Profile, Scenario};
 use crate::subject::Subject;
 use crate::tape::{Crashed, Happening};
 
@@ -88,6 +90,15 @@ pub struct Explanation {
     pub replay: String,
 }
 
+impl Explanation {
+    /// The mildest profile in which it happens.
+    #[must_use]
+    pub fn mildest(&self) -> Profile {
+        let named = |profile: &&Profile| profile.name() == self.mildest.profile;
+        Profile::ALL.iter().find(named).copied().unwrap_or_default()
+    }
+}
+
 /// A crash in words.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct CrashWords {
@@ -112,15 +123,17 @@ pub struct Mildest {
     pub words: &'static str,
 }
 
-/// An explanation, and what pictures of it are made of.
+/// An explanation, and what pictures and files of it are made of.
 #[derive(Clone, Debug)]
 pub struct Explained {
     /// The explanation.
     pub explanation: Explanation,
     /// Commands, storage calls and crashes, in order.
     pub timeline: Timeline,
-    /// The run.
-    pub watched: Watched,
+    /// What was on the disk when the last recovery began.
+    pub before: Image,
+    /// What was on the disk at the end.
+    pub after: Image,
 }
 
 /// Explains a failure: the scenario with the script of a run that did not hold. `replay` is the
@@ -135,7 +148,15 @@ pub fn explain(subject: &Subject, failure: &Scenario, replay: &str) -> Option<Ex
     let cut = Cut::find(&watched, &ledger);
     let acks = acknowledged(&watched, &ledger, cut.as_ref());
     let wholeness = Wholeness::of(&met_at_last(&watched));
-    let missing = missing_steps(failure, &watched, &ledger, &acks, cut.as_ref(), &wholeness, &violation);
+    let missing = missing_steps(
+        failure,
+        &watched,
+        &ledger,
+        &acks,
+        cut.as_ref(),
+        &wholeness,
+        &violation,
+    );
     let mildest = mildest_profile_of(subject, failure, &watched.result);
     let timeline = Timeline::of(&watched, &ledger, cut.as_ref());
     let explanation = Explanation {
@@ -166,7 +187,8 @@ pub fn explain(subject: &Subject, failure: &Scenario, replay: &str) -> Option<Ex
     Some(Explained {
         explanation,
         timeline,
-        watched,
+        before: met_at_last(&watched),
+        after: watched.end,
     })
 }
 
@@ -180,46 +202,42 @@ fn missing_steps(
     violation: &Violation,
 ) -> Vec<MissingStep> {
     let mut openings = Vec::new();
-    let mut kills = Vec::new();
     let mut opening = 0;
     for entry in &watched.tape {
         match &entry.what {
             Happening::Opening { .. } => opening = entry.call,
             Happening::Opened { .. } => openings.push((opening, entry.call)),
-            Happening::Crashed(crashed) if crashed.choice.is_none() => kills.push(entry.call),
             _ => {}
         }
     }
-    let names: Vec<String> = watched.end.names().map(str::to_owned).collect();
+    let names = |image: &Image| -> Vec<String> { image.names().map(str::to_owned).collect() };
+    let end = watched.result.counts.storage_calls;
     missing(&Case {
+        window: cut.map_or((0, end), |cut| (cut.after, cut.call)),
         ledger,
         acks,
         cut,
         openings: &openings,
-        kills: &kills,
         wholeness,
         violation,
         script: failure.script.as_ref(),
-        end: watched.result.counts.storage_calls,
-        names: &names,
+        end,
+        met: &names(&met_at_last(watched)),
+        names: &names(&watched.end),
     })
 }
 
 /// What the last recovery met.
-fn met_at_last(watched: &Watched) -> beaver::storage::sim::Image {
-    let met = watched.tape.iter().rev().find_map(|entry| match &entry.what {
-        Happening::Opening { found } => Some(found.clone()),
-        _ => None,
-    });
+fn met_at_last(watched: &Watched) -> Image {
+    let met = watched
+        .tape
+        .iter()
+        .rev()
+        .find_map(|entry| match &entry.what {
+            Happening::Opening { found } => Some(found.clone()),
+            _ => None,
+        });
     met.unwrap_or_else(|| watched.end.clone())
-}
-
-/// The files that the last recovery met, and those that are there at the end.
-#[must_use]
-pub fn before_and_after(
-    watched: &Watched,
-) -> (beaver::storage::sim::Image, beaver::storage::sim::Image) {
-    (met_at_last(watched), watched.end.clone())
 }
 
 fn crashes(watched: &Watched) -> Vec<CrashWords> {

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::cut::{Cut, Sides};
 use super::ledger::Ledger;
+use super::text::shortened;
 
 /// What a crash left of everything.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -74,6 +75,19 @@ pub struct FileFate {
     pub pages: Vec<PageFate>,
     /// The first byte that a reader saw and that is not there any more.
     pub first_lost: Option<u64>,
+    /// The lines that a reader saw: those of a log are its events. At most the first 200.
+    pub lines: Vec<LineFate>,
+}
+
+/// A line of a file and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LineFate {
+    /// Where it begins.
+    pub offset: u64,
+    /// The line as text; of a long one its two ends.
+    pub text: String,
+    /// Whether all its bytes are there.
+    pub kept: bool,
 }
 
 /// A page of a file.
@@ -142,7 +156,11 @@ pub enum PageVerdict {
 pub(super) fn table(cut: &Cut<'_>, ledger: &Ledger) -> SurvivalTable {
     SurvivalTable {
         names: names(cut),
-        files: cut.files.iter().map(|sides| file(sides, cut, ledger)).collect(),
+        files: cut
+            .files
+            .iter()
+            .map(|sides| file(sides, cut, ledger))
+            .collect(),
         records: cut.records.iter().map(ToString::to_string).collect(),
     }
 }
@@ -155,7 +173,10 @@ fn names(cut: &Cut<'_>) -> Vec<NameFate> {
     names.extend(left.names());
     let fates = names.into_iter().map(|name| {
         let among = |names: fn(&Sides) -> &Vec<String>| {
-            let found = cut.files.iter().find(|sides| names(sides).iter().any(|n| n == name));
+            let found = cut
+                .files
+                .iter()
+                .find(|sides| names(sides).iter().any(|n| n == name));
             found.map(|sides| sides.view.inode.0)
         };
         let live = among(|sides| &sides.view.live_names);
@@ -224,13 +245,37 @@ fn file(sides: &Sides, cut: &Cut<'_>, ledger: &Ledger) -> FileFate {
         after_len: left.map(|left| left.len() as u64),
         pages: pages.collect(),
         first_lost: first_lost.map(|(at, _)| at as u64),
+        lines: lines(&view.live, left),
     }
+}
+
+/// How many lines of a file are looked at.
+const MOST_LINES: usize = 200;
+
+fn lines(live: &[u8], left: Option<&[u8]>) -> Vec<LineFate> {
+    let mut at = 0;
+    let mut fates = Vec::new();
+    for line in live.split_inclusive(|byte| *byte == b'\n').take(MOST_LINES) {
+        let part = left.and_then(|left| left.get(at..at + line.len()));
+        let blank = line.iter().all(|byte| matches!(byte, 0 | b'\n'));
+        if !blank {
+            fates.push(LineFate {
+                offset: at as u64,
+                text: shortened(String::from_utf8_lossy(line).trim_end()),
+                kept: part == Some(line),
+            });
+        }
+        at += line.len();
+    }
+    fates
 }
 
 fn page(sides: &Sides, number: u64, cut: &Cut<'_>, ledger: &Ledger) -> PageFate {
     let view = &sides.view;
     let from = number * PAGE_SIZE;
-    let sectors = (from..from + PAGE_SIZE).step_by(512).map(|at| sector(sides, at));
+    let sectors = (from..from + PAGE_SIZE)
+        .step_by(512)
+        .map(|at| sector(sides, at));
     let sectors: Vec<SectorFate> = sectors.collect();
     let touches = |offset: u64, len: u64| offset < from + PAGE_SIZE && offset + len > from;
     let writes = ledger.between(cut.after, cut.call).filter(|deed| {
@@ -250,7 +295,9 @@ fn page(sides: &Sides, number: u64, cut: &Cut<'_>, ledger: &Ledger) -> PageFate 
 fn page_verdict(sectors: &[SectorFate], gone: bool) -> PageVerdict {
     let pending = |sector: &&SectorFate| sector.live == Side::Pending;
     let pending: Vec<&SectorFate> = sectors.iter().filter(pending).collect();
-    let survived = pending.iter().filter(|sector| sector.after == Side::Pending);
+    let survived = pending
+        .iter()
+        .filter(|sector| sector.after == Side::Pending);
     let survived = survived.count();
     let settled = |sector: &SectorFate| sector.live != Side::Pending;
     let odd = |sector: &SectorFate| settled(sector) && sector.after != sector.durable;

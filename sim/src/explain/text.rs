@@ -1,4 +1,8 @@
-//! The explanation for people: what broke, what had been promised, what was lost, what to look at.
+//! The explanation for people: what broke, what had been promised, what was lost, what to look at,
+//! and last the command that shows it again.
+//!
+//! In the rows of pages each letter is a sector of 512 bytes: `#` as durable, `~` pending, `0` zeros
+//! where there were bytes, `?` something else, `.` not there.
 
 use std::fmt;
 
@@ -13,6 +17,10 @@ const SHOWN_ACKS: usize = 12;
 /// How many pages of a file are shown at most.
 const SHOWN_PAGES: usize = 16;
 
+/// How many lines that were lost are shown of a file, and how much of each.
+const SHOWN_LINES: usize = 6;
+const SHOWN_COLUMNS: usize = 100;
+
 /// How many characters of a value are shown: a payload may have thousands.
 const SHOWN_CHARS: usize = 240;
 
@@ -25,18 +33,28 @@ impl fmt::Display for Explanation {
         };
         writeln!(f, "{}, profile {}: {what}", self.scenario, self.profile)?;
         entry(f, "promise", self.promise)?;
-        entry(f, "at", &format!("command {} ({})", self.step, self.command))?;
+        entry(
+            f,
+            "at",
+            &format!("command {} ({})", self.step, self.command),
+        )?;
         entry(f, "expected", &shortened(&self.expected))?;
         entry(f, "found", &shortened(&self.found))?;
         entry(f, "first", &self.first_wrong.to_string())?;
         for (at, missing) in self.missing.iter().enumerate() {
             entry(f, if at == 0 { "likely" } else { "also" }, &missing.words)?;
         }
-        entry(f, "mildest", &format!("{}: {}", self.mildest.profile, self.mildest.words))?;
-        entry(f, "replay", &self.replay)?;
+        entry(
+            f,
+            "mildest",
+            &format!("{}: {}", self.mildest.profile, self.mildest.words),
+        )?;
         self.write_acknowledged(f)?;
         self.write_crashes(f)?;
-        self.survival.iter().try_for_each(|table| write!(f, "{table}"))
+        self.survival
+            .iter()
+            .try_for_each(|table| write!(f, "{table}"))?;
+        writeln!(f, "\nreplay: {}", self.replay)
     }
 }
 
@@ -45,7 +63,10 @@ impl Explanation {
         if self.acknowledged.is_empty() {
             return writeln!(f, "\nnothing was acknowledged");
         }
-        writeln!(f, "\nacknowledged\n  command   call  place  bytes")?;
+        writeln!(
+            f,
+            "\nacknowledged\n  command   call  place  its bytes after the crash, and what it was"
+        )?;
         let hidden = self.acknowledged.len().saturating_sub(SHOWN_ACKS);
         for (at, ack) in self.acknowledged.iter().enumerate() {
             if hidden > 0 && at == SHOWN_ACKS / 2 {
@@ -74,10 +95,12 @@ impl Explanation {
 impl fmt::Display for Acknowledged {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let fate = match &self.fate {
-            Kept::NotTouched => "before or after the crash".to_owned(),
+            Kept::NotTouched => "not touched by it".to_owned(),
             Kept::There => "there".to_owned(),
             Kept::NeverWritten => "never written".to_owned(),
-            Kept::Lost { file, gone: true, .. } => format!("lost with {file}"),
+            Kept::Lost {
+                file, gone: true, ..
+            } => format!("lost with {file}"),
             Kept::Lost { file, offset, .. } => format!("lost at byte {offset} of {file}"),
         };
         let (command, call, place) = (self.command, self.call, &self.place);
@@ -104,7 +127,11 @@ impl NameFate {
         let side = |inode: Option<u64>| inode.map_or("-".to_owned(), |inode| format!("#{inode}"));
         let (live, durable, after) = (side(self.live), side(self.durable), side(self.after));
         let verdict = self.verdict.words();
-        write!(f, "{:<wide$}  {live:<4}  {durable:<7}  {after:<5}  {verdict}", self.name)?;
+        write!(
+            f,
+            "{:<wide$}  {live:<4}  {durable:<7}  {after:<5}  {verdict}",
+            self.name
+        )?;
         if !self.pending.is_empty() {
             write!(f, " ({})", self.pending.join("; "))?;
         }
@@ -149,6 +176,15 @@ impl FileFate {
         if hidden > 0 {
             writeln!(f, "     …  {hidden} more")?;
         }
+        let lost = self.lines.iter().filter(|line| !line.kept);
+        for line in lost.clone().take(SHOWN_LINES) {
+            let text: String = line.text.chars().take(SHOWN_COLUMNS).collect();
+            writeln!(f, "  lost {:>6}  {text}", line.offset)?;
+        }
+        let hidden = lost.count().saturating_sub(SHOWN_LINES);
+        if hidden > 0 {
+            writeln!(f, "       …  {hidden} more lines")?;
+        }
         Ok(())
     }
 }
@@ -156,14 +192,22 @@ impl FileFate {
 impl fmt::Display for PageFate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let row = |side: fn(&super::SectorFate) -> Side| -> String {
-            self.sectors.iter().map(|sector| side(sector).letter()).collect()
+            self.sectors
+                .iter()
+                .map(|sector| side(sector).letter())
+                .collect()
         };
         let (live, durable) = (row(|s| s.live), row(|s| s.durable));
         let after = match self.verdict {
             PageVerdict::Gone => "........".to_owned(),
             _ => row(|s| s.after),
         };
-        write!(f, "  {:>4}  {live}  {durable}  {after}  {}", self.page, self.verdict.words())?;
+        write!(
+            f,
+            "  {:>4}  {live}  {durable}  {after}  {}",
+            self.page,
+            self.verdict.words()
+        )?;
         if self.pending > 0 {
             write!(f, ", {} pending", self.pending)?;
         }
@@ -229,13 +273,22 @@ fn entry(f: &mut fmt::Formatter<'_>, label: &str, text: &str) -> fmt::Result {
 }
 
 /// `text` with the middle of every long word left out: a payload says nothing that its ends do not.
-pub(super) fn shortened(text: &str) -> String {
+pub(crate) fn shortened(text: &str) -> String {
     let count = text.chars().count();
     if count <= SHOWN_CHARS {
-        return text.replace(['\u{7f}'], "\u{2421}");
+        return printable(text);
     }
     let head: String = text.chars().take(SHOWN_CHARS * 2 / 3).collect();
     let tail: String = text.chars().skip(count - SHOWN_CHARS / 3).collect();
     let left_out = count - head.chars().count() - tail.chars().count();
-    format!("{head} … ({left_out} characters) … {tail}")
+    printable(&format!("{head} … ({left_out} characters) … {tail}"))
+}
+
+/// `text` with control characters as escapes, because names of jobs may hold any.
+pub(crate) fn printable(text: &str) -> String {
+    let letters = text.chars().map(|letter| match letter.is_control() {
+        true => letter.escape_default().to_string(),
+        false => letter.to_string(),
+    });
+    letters.collect()
 }

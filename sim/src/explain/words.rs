@@ -32,14 +32,16 @@ pub(super) fn promise(invariant: u8) -> &'static str {
 /// How common the mildest profile is, in a few words.
 pub(super) fn how_common(profile: Profile) -> &'static str {
     match profile {
-        Profile::Strict => "happens on every file system: nothing that was pending had to survive",
+        Profile::Strict => "happens where nothing survives that was not synced",
         Profile::LinuxOrdered => "happens on ext4 and XFS",
         Profile::BtrfsLike => "happens on Btrfs, not with ordered metadata",
         Profile::Posix => "POSIX allows it; with ordered metadata (ext4, XFS) it does not happen",
         Profile::Alice => {
             "takes more than POSIX allows: a rename that leaves neither name, or lost data that reads as garbage"
         }
-        Profile::HostileDevice => "takes a device that shears sectors, cannot read them, or lies about syncs",
+        Profile::HostileDevice => {
+            "takes a device that shears sectors, cannot read them, or lies about syncs"
+        }
     }
 }
 

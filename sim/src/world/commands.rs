@@ -279,9 +279,7 @@ impl World<'_> {
         };
         let call = self.faults.disk().calls();
         self.seen.line(call, format_args!("  {words}"));
-        self.seen
-            .tape
-            .write(call, || Happening::Answered { words });
+        self.seen.tape.write(call, || Happening::Answered { words });
     }
 }
 

@@ -109,9 +109,9 @@ impl World<'_> {
             director.excuses()
         };
         let calls = disk.calls();
-        self.seen.tape.write(calls, || Happening::Opening {
-            found: disk.live(),
-        });
+        self.seen
+            .tape
+            .write(calls, || Happening::Opening { found: disk.live() });
         self.crashes.arm(Activity::Recovery, &disk);
         let (storage, clock) = (self.faults.storage(), Arc::clone(&self.clock));
         let (subject, settings) = (&self.subject, &self.scenario.log);
