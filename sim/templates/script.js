@@ -87,6 +87,11 @@
     });
   }
 
+  // A long picture opens where the crash is that is explained.
+  for (const scroller of all("[data-begin]")) {
+    scroller.scrollLeft = Math.max(0, Number(scroller.dataset.begin) - scroller.clientWidth * 0.7);
+  }
+
   document.addEventListener("keydown", (event) => {
     const typing = event.target.matches?.("input, textarea, select");
     if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey) {

@@ -29,10 +29,15 @@ pub struct Acknowledged {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "kept")]
 pub enum Kept {
-    /// There was no crash, or it came before they were written, or an earlier one after.
+    /// There was no crash, or it came before they were written, or after their file was gone.
     NotTouched,
     /// All of them are there.
     There,
+    /// The program removed the file.
+    Removed {
+        /// The file.
+        file: String,
+    },
     /// They are not.
     Lost {
         /// The file.
@@ -92,11 +97,15 @@ pub(super) fn acknowledged(watched: &Watched, ledger: &Ledger, cut: Option<&Cut<
 
 /// Whether what was written for an acknowledgement is on the disk that the crash left.
 fn fate(writes: &[(FileNumber, u64, u64, u64)], call: u64, ledger: &Ledger, cut: &Cut<'_>) -> Kept {
-    if call <= cut.after || call > cut.call {
+    if call > cut.call {
         return Kept::NotTouched;
     }
     if writes.is_empty() {
         return Kept::NeverWritten;
+    }
+    let sides_of = |file| cut.sides_of(file);
+    if writes.iter().all(|(file, ..)| sides_of(*file).is_none()) {
+        return Kept::NotTouched;
     }
     for (file, offset, len, _) in writes {
         let Some(sides) = cut.sides_of(*file) else {
@@ -104,6 +113,9 @@ fn fate(writes: &[(FileNumber, u64, u64, u64)], call: u64, ledger: &Ledger, cut:
         };
         let file = ledger.name(*file).to_owned();
         let Some(left) = &sides.left else {
+            if sides.view.live_names.is_empty() {
+                return Kept::Removed { file };
+            }
             let (offset, gone) = (*offset, true);
             return Kept::Lost { file, offset, gone };
         };

@@ -50,6 +50,8 @@ pub enum Instant {
     Crash {
         /// Whether the power failed, so that what is pending may be lost.
         power: bool,
+        /// Whether it is the crash that is explained.
+        explained: bool,
     },
     /// The store opened.
     Opened,
@@ -229,7 +231,8 @@ impl Drawing<'_> {
     fn crash(&mut self, crashed: &Crashed, place: usize, call: u64) {
         let at = self.columns.len();
         let power = crashed.choice.is_some();
-        self.column(call, Instant::Crash { power });
+        let explained = self.cut.is_some_and(|cut| cut.place == place);
+        self.column(call, Instant::Crash { power, explained });
         if !power {
             return;
         }

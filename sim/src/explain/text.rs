@@ -21,6 +21,9 @@ const SHOWN_PAGES: usize = 16;
 const SHOWN_LINES: usize = 6;
 const SHOWN_COLUMNS: usize = 100;
 
+/// How many equal letters in a row are shown as they are.
+const LONGEST_RUN: usize = 16;
+
 /// How many characters of a value are shown: a payload may have thousands.
 const SHOWN_CHARS: usize = 240;
 
@@ -98,6 +101,7 @@ impl fmt::Display for Acknowledged {
             Kept::NotTouched => "not touched by it".to_owned(),
             Kept::There => "there".to_owned(),
             Kept::NeverWritten => "never written".to_owned(),
+            Kept::Removed { file } => format!("removed with {file}"),
             Kept::Lost {
                 file, gone: true, ..
             } => format!("lost with {file}"),
@@ -274,14 +278,26 @@ fn entry(f: &mut fmt::Formatter<'_>, label: &str, text: &str) -> fmt::Result {
 
 /// `text` with the middle of every long word left out: a payload says nothing that its ends do not.
 pub(crate) fn shortened(text: &str) -> String {
+    let text = without_runs(text);
     let count = text.chars().count();
     if count <= SHOWN_CHARS {
-        return printable(text);
+        return printable(&text);
     }
     let head: String = text.chars().take(SHOWN_CHARS * 2 / 3).collect();
     let tail: String = text.chars().skip(count - SHOWN_CHARS / 3).collect();
     let left_out = count - head.chars().count() - tail.chars().count();
     printable(&format!("{head} … ({left_out} characters) … {tail}"))
+}
+
+/// `text` with long runs of one letter made short: payloads are full of them.
+fn without_runs(text: &str) -> String {
+    let letters: Vec<char> = text.chars().collect();
+    let runs = letters.chunk_by(|one, next| one == next);
+    let runs = runs.map(|run| match run.len() {
+        len if len > LONGEST_RUN => format!("{0}{0}…({len})…{0}{0}", run[0]),
+        _ => run.iter().collect(),
+    });
+    runs.collect()
 }
 
 /// `text` with control characters as escapes, because names of jobs may hold any.

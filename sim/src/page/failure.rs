@@ -20,6 +20,8 @@ pub(super) struct FailureSection {
     pub(super) promise: &'static str,
     pub(super) missing: Vec<Vec<Part>>,
     pub(super) facts: Vec<Fact>,
+    pub(super) expected: String,
+    pub(super) found: String,
     pub(super) replay: String,
     pub(super) picture: Picture,
     pub(super) has_survival: bool,
@@ -92,6 +94,8 @@ impl FailureSection {
                 .map(|step| parts(&step.words))
                 .collect(),
             facts: facts(explanation, count),
+            expected: shortened(&explanation.expected),
+            found: shortened(&explanation.found),
             replay: explanation.replay.clone(),
             picture: Picture::draw(&explained.timeline.lanes, first_column),
             has_survival: survival.is_some(),
@@ -130,9 +134,13 @@ fn facts(explanation: &Explanation, count: usize) -> Vec<Fact> {
             ),
         ),
         ("first wrong", explanation.first_wrong.to_string()),
-        ("expected", shortened(&explanation.expected)),
-        ("found", shortened(&explanation.found)),
-        ("happens", explanation.mildest.words.to_owned()),
+        (
+            "mildest",
+            format!(
+                "{}: {}",
+                explanation.mildest.profile, explanation.mildest.words
+            ),
+        ),
     ];
     if count > 1 {
         facts.push(("met", format!("{count} times")));
@@ -168,6 +176,7 @@ impl AckRow {
             Kept::NotTouched => ("not touched by it".to_owned(), "plain"),
             Kept::There => ("there".to_owned(), "good"),
             Kept::NeverWritten => ("never written".to_owned(), "bad"),
+            Kept::Removed { file } => (format!("removed with {file}"), "warn"),
             Kept::Lost {
                 file, gone: true, ..
             } => (format!("lost with {file}"), "bad"),
@@ -204,6 +213,7 @@ fn timeline(explained: &Explained) -> (Vec<TimelineRow>, usize, usize) {
         line
     });
     let mut rows: Vec<TimelineRow> = rows.collect();
+    drop_plain_answers(&mut rows);
     let hidden = rows.len().saturating_sub(MOST_ROWS);
     rows.drain(..hidden);
     let first = Picture::first_column(&explained.timeline.lanes);
@@ -211,6 +221,21 @@ fn timeline(explained: &Explained) -> (Vec<TimelineRow>, usize, usize) {
         row.column = row.column.and_then(|column| column.checked_sub(first));
     }
     (rows, hidden, first)
+}
+
+/// An answer says nothing that the acknowledgement behind it does not.
+fn drop_plain_answers(rows: &mut Vec<TimelineRow>) {
+    let acknowledged: Vec<bool> = rows
+        .iter()
+        .skip(1)
+        .map(|next| next.kind == "ack")
+        .chain([false])
+        .collect();
+    let mut acknowledged = acknowledged.into_iter();
+    rows.retain(|row| {
+        let next = acknowledged.next().unwrap_or(false);
+        !(next && row.kind == "answer" && row.detail == "ok")
+    });
 }
 
 impl TimelineRow {
@@ -344,8 +369,8 @@ pub(super) fn instant_words(what: &Instant, call: u64) -> String {
         Instant::Call { op, ok: true } => format!("call {call}: {op}"),
         Instant::Call { op, ok: false } => format!("call {call}: {op} failed"),
         Instant::Acknowledged { place } => format!("acknowledged: {place}"),
-        Instant::Crash { power: true } => "power cut".to_owned(),
-        Instant::Crash { power: false } => "process killed".to_owned(),
+        Instant::Crash { power: true, .. } => "power cut".to_owned(),
+        Instant::Crash { power: false, .. } => "process killed".to_owned(),
         Instant::Opened => "the store opened".to_owned(),
     }
 }

@@ -30,6 +30,8 @@ pub(super) struct Picture {
     pub(super) head: usize,
     pub(super) step: usize,
     pub(super) number_y: usize,
+    /// What is to be in sight at first.
+    pub(super) begin: usize,
     pub(super) hidden: usize,
     pub(super) rules: Vec<usize>,
     pub(super) numbers: Vec<Number>,
@@ -113,6 +115,7 @@ impl Picture {
             head: HEAD,
             step,
             number_y: HEAD - 8,
+            begin: 0,
             hidden: first,
             rules: (0..shown.len() + 2)
                 .map(|lane| HEAD + LANE * lane)
@@ -165,17 +168,20 @@ impl Picture {
                 }
                 Instant::Acknowledged { .. } => self.marks.push(mark("ack", tick(x, client))),
                 Instant::Opened => self.marks.push(mark("open", triangle(x, client, 6))),
-                Instant::Crash { power } => self.draw_crash(x, *power),
+                Instant::Crash { power, explained } => self.draw_crash(x, *power, *explained),
             }
         }
     }
 
-    fn draw_crash(&mut self, x: usize, power: bool) {
+    fn draw_crash(&mut self, x: usize, power: bool, explained: bool) {
+        if explained {
+            self.begin = x;
+        }
         let right = x + 90 > self.width;
         self.crashes.push(CrashLine {
             class: if power { "cut" } else { "kill" },
             x,
-            rest: if power { self.width - x } else { 0 },
+            rest: if explained { self.width - x } else { 0 },
             top: 4,
             text_x: if right { x.saturating_sub(6) } else { x + 6 },
             text_y: 14,
