@@ -10,11 +10,11 @@ use beaver::storage::sim::{Image, TraceMode, TraceRecord};
 
 use crate::oracle::judge::Finding;
 use crate::result::{Counts, FAILURES_KEPT, Outcome, RunResult, ScenarioResult, Violation};
-use crate::scenario::{Scenario, Seeds};
+use crate::scenario::{Phase, Scenario, Script, Seeds};
 use crate::sightings::Fnv;
 use crate::subject::Subject;
 use crate::tape::Entry;
-use crate::world::{Stop, World};
+use crate::world::{Course, Licence, Stop, World};
 
 /// What to keep of a run beside its result.
 #[derive(Clone, Copy, Debug, Default)]
@@ -91,8 +91,17 @@ pub fn watch(subject: &Subject, scenario: &Scenario, seed: u64) -> Watched {
 /// If the scenario has no script.
 #[must_use]
 pub fn run_script(scenario: &Scenario, keep: Keep) -> RunResult {
+    run_script_of(&Subject::default(), scenario, keep)
+}
+
+/// The same with this under test.
+///
+/// # Panics
+/// If the scenario has no script.
+#[must_use]
+pub fn run_script_of(subject: &Subject, scenario: &Scenario, keep: Keep) -> RunResult {
     assert!(scenario.script.is_some(), "the scenario has no script");
-    run_seed(scenario, 0, keep)
+    run_seed_of(subject, scenario, 0, keep)
 }
 
 /// The scenario that replays a run from data alone: what is saved of a failure.
@@ -185,15 +194,7 @@ fn run_once(subject: &Subject, scenario: &Scenario, seed: u64, keep: Keep) -> Ru
 fn run_to_end(world: &mut World<'_>, seed: u64, keep: Keep) -> RunResult {
     let stop = world.run().err();
     let trace = trace(world, keep.trace);
-    let outcome = match stop {
-        None => Outcome::Held,
-        Some(Stop::Wrong(finding)) => Outcome::Violated(violation(world, finding, &trace)),
-        Some(Stop::Exhausted(finding)) => Outcome::Exhausted(violation(world, finding, &trace)),
-        Some(Stop::Panicked(message)) => {
-            let finding = Finding::new(0, "no panic", message);
-            Outcome::Panicked(violation(world, finding, &trace))
-        }
-    };
+    let outcome = outcome(world, stop, &trace);
     let mut hash = Fnv::default();
     hash.update(&world.seen().hash().to_le_bytes());
     hash.update(&world.disk().trace_hash().to_le_bytes());
@@ -211,6 +212,60 @@ fn run_to_end(world: &mut World<'_>, seed: u64, keep: Keep) -> RunResult {
         script: keep.script.then(|| world.script()),
         trace,
         outcome,
+    }
+}
+
+/// A run that wrote its course down.
+#[derive(Debug)]
+pub(crate) struct CourseRun {
+    /// How it ended.
+    pub(crate) outcome: Outcome,
+    /// Whether it ended in a recovery.
+    pub(crate) recovering: bool,
+    /// Everything that was decided, by the numbers of its calls.
+    pub(crate) script: Script,
+    /// The same by its legs.
+    pub(crate) course: Course,
+    /// The storage calls, if they were to be kept.
+    pub(crate) calls: Vec<TraceRecord>,
+}
+
+/// Runs the script of a scenario and writes its course down. Where one is to be followed, the
+/// script has the commands alone.
+pub(crate) fn run_course(
+    subject: &Subject,
+    scenario: &Scenario,
+    followed: Option<(Course, Licence)>,
+    trace: TraceMode,
+) -> CourseRun {
+    let seed = match followed {
+        Some((_, Licence::Drawn(seed))) => seed,
+        _ => 0,
+    };
+    let mut world = World::new(scenario, seed, trace);
+    world.test(subject.clone());
+    world.keep_course(followed);
+    let stop = world.run().err();
+    let outcome = outcome(&world, stop, &[]);
+    let recovering = world.faults().director().phase() == Phase::Recovery;
+    CourseRun {
+        outcome,
+        recovering,
+        script: world.script(),
+        course: world.take_course(),
+        calls: world.disk().trace(),
+    }
+}
+
+fn outcome(world: &World<'_>, stop: Option<Stop>, trace: &[String]) -> Outcome {
+    match stop {
+        None => Outcome::Held,
+        Some(Stop::Wrong(finding)) => Outcome::Violated(violation(world, finding, trace)),
+        Some(Stop::Exhausted(finding)) => Outcome::Exhausted(violation(world, finding, trace)),
+        Some(Stop::Panicked(message)) => {
+            let finding = Finding::new(0, "no panic", message);
+            Outcome::Panicked(violation(world, finding, trace))
+        }
     }
 }
 

@@ -64,6 +64,12 @@ impl CrashPlan {
         }
     }
 
+    /// Arms this crash, or none.
+    pub(super) fn plan(&mut self, crash: Option<PlannedCrash>, disk: &SimDisk) {
+        self.scripted = Some(crash.into_iter().collect());
+        self.arm_scripted(disk);
+    }
+
     /// Maybe arms a crash at one of the next calls.
     pub(super) fn arm(&mut self, activity: Activity, disk: &SimDisk) {
         if self.scripted.is_some() || self.stopped || self.armed.is_some() {
@@ -171,8 +177,10 @@ impl World<'_> {
         }
         self.tape_crash(kind, crash, planned.image.as_ref());
         self.last_crash = Some(kind);
+        self.leg_crashed(&planned);
         self.script.crashes.push(planned);
         self.crashes.arm_scripted(&disk);
+        self.begin_leg_behind_crash();
         self.process_ended();
         Ok(())
     }
@@ -186,6 +194,7 @@ impl World<'_> {
         disk.kill(Progress::Nothing);
         self.tape_crash(CrashKind::Kill, crash, None);
         self.last_crash = Some(CrashKind::Kill);
+        self.begin_leg_behind_crash();
         self.process_ended();
         Ok(())
     }
@@ -202,6 +211,7 @@ impl World<'_> {
             *recorded = Some(image);
         }
         self.last_crash = Some(CrashKind::PowerCut);
+        self.begin_leg_behind_crash();
         self.process_ended();
         Ok(())
     }
