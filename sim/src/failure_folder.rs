@@ -12,9 +12,8 @@
 //!   seen.json       how often it was met, and with which seeds
 //! ```
 //!
-//! Equal failures share a folder: the hash is over the invariant, the crash, the likely missing step
-//! and the kind of the first wrong place, and over no number that another history would change. The
-//! shortest script stays.
+//! Equal failures share a folder: the hash is over their [likeness](crate::shrink::Likeness), which
+//! holds no number that another history would change. The shortest script stays.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -24,25 +23,26 @@ use std::path::{Path, PathBuf};
 use beaver::storage::sim::Image;
 use serde::{Deserialize, Serialize};
 
-use crate::explain::{Explained, Explanation, FirstWrong, explain};
+use crate::explain::{Explained, Explanation, explain};
 use crate::result::RunResult;
 use crate::run::{invariant_name, saved_failure};
 use crate::scenario::{PlannedCrash, PlannedFault, Scenario};
+use crate::shrink::{Likeness, Limits, shrink};
 use crate::sightings::Fnv;
 use crate::subject::Subject;
 
 /// The file of a folder that replays the failure.
 pub const SCENARIO: &str = "scenario.json";
 
-/// A failure that was saved.
+/// A failed run that is about to be saved.
 #[derive(Clone, Debug)]
-pub struct Saved {
-    /// The folder.
-    pub path: PathBuf,
-    /// How often the failure was met, this time included.
-    pub count: usize,
-    /// The explanation; none if the script alone does not show the failure.
-    pub explained: Option<Explained>,
+pub struct Failing {
+    /// What replays it.
+    pub scenario: Scenario,
+    /// The run.
+    pub run: RunResult,
+    /// What makes another failure the same; none if the script alone does not show it.
+    likeness: Option<Likeness>,
 }
 
 /// How often a failure was met.
@@ -69,37 +69,78 @@ struct Report<'e> {
     explanation: &'e Explanation,
 }
 
-/// Explains the failed run of a scenario, which may have been shrunk, and saves it below `out`.
-/// `program` is how the reader calls this program.
+impl Failing {
+    /// The failed run of a scenario.
+    #[must_use]
+    pub fn new(subject: &Subject, scenario: &Scenario, run: &RunResult) -> Self {
+        let failure = saved_failure(scenario, run);
+        let shrunk = shrink(subject, &failure, Limits::runs(0));
+        Failing {
+            scenario: failure,
+            run: run.clone(),
+            likeness: shrunk.map(|shrunk| shrunk.likeness),
+        }
+    }
+
+    /// The folder below `out` that it shares with equal failures: `<claim>-<invariant>-<hash>`.
+    #[must_use]
+    pub fn folder(&self, out: &Path) -> PathBuf {
+        let invariant = self.run.outcome.failure();
+        let invariant = invariant.map_or(0, |failure| failure.invariant);
+        let name = match invariant {
+            0 => "budget-or-panic".to_owned(),
+            number => invariant_name(number).replace(' ', "-"),
+        };
+        let mut hash = Fnv::default();
+        if let Some(likeness) = &self.likeness {
+            hash.update(likeness.activity.as_bytes());
+            hash.update(likeness.expected.as_bytes());
+            hash.update(likeness.found.as_bytes());
+        }
+        let claim = file_name(&self.scenario.name);
+        out.join(format!("{claim}-{name}-{:08x}", hash.0 >> 32))
+    }
+
+    /// Makes it as small as `limits` allow.
+    pub fn shrink(&mut self, subject: &Subject, limits: Limits<'_>) {
+        if let Some(shrunk) = shrink(subject, &self.scenario, limits) {
+            self.scenario = shrunk.scenario;
+            let seed = self.run.seed;
+            self.run = RunResult { seed, ..shrunk.run };
+        }
+    }
+
+    /// Writes the folder, and says why it failed; nothing if the script alone does not show that.
+    /// What lies there already stays if its script is shorter.
+    ///
+    /// # Errors
+    /// Something could not be written; the path is in the message.
+    pub fn save(
+        &self,
+        path: &Path,
+        subject: &Subject,
+        replay: &str,
+    ) -> io::Result<Option<Explained>> {
+        let explained = explain(subject, &self.scenario, replay);
+        create_dir(path)?;
+        count(path, self.run.seed)?;
+        if steps_saved(path).is_none_or(|steps| steps >= steps_of(&self.scenario)) {
+            write_failure(path, &self.scenario, &self.run, explained.as_ref())?;
+        }
+        Ok(explained)
+    }
+}
+
+/// Counts a failure that is equal to the one in `path`: how often that was met, this time included.
 ///
 /// # Errors
-/// Something could not be written; the path is in the message.
-pub fn save(
-    out: &Path,
-    subject: &Subject,
-    scenario: &Scenario,
-    run: &RunResult,
-    program: &str,
-) -> io::Result<Saved> {
-    let failure = saved_failure(scenario, run);
-    let mut explained = explain(subject, &failure, "");
-    let path = out.join(folder_name(&failure, run, explained.as_ref()));
-    if let Some(explained) = &mut explained {
-        explained.explanation.replay = replay_command(program, &path);
-    }
-    create_dir(&path)?;
-    let mut seen = read_seen(&path);
-    seen.seeds.insert(run.seed);
+/// The count could not be written.
+pub fn count(path: &Path, seed: u64) -> io::Result<usize> {
+    let mut seen = read_seen(path);
+    seen.seeds.insert(seed);
     seen.count = seen.seeds.len();
-    if steps_saved(&path).is_none_or(|steps| steps >= steps_of(&failure)) {
-        write_failure(&path, &failure, run, explained.as_ref())?;
-    }
     write_json(&path.join("seen.json"), &seen)?;
-    Ok(Saved {
-        path,
-        count: seen.count,
-        explained,
-    })
+    Ok(seen.count)
 }
 
 /// The command that replays the failure in `path`.
@@ -168,37 +209,6 @@ fn write_unexplained(path: &Path, run: &RunResult) -> io::Result<()> {
         );
     }
     write(&path.join("report.txt"), text.as_bytes())
-}
-
-/// `<claim>-<invariant>-<hash>`.
-fn folder_name(failure: &Scenario, run: &RunResult, explained: Option<&Explained>) -> String {
-    let invariant = run.outcome.failure().map_or(0, |failure| failure.invariant);
-    let name = match invariant {
-        0 => "budget-or-panic".to_owned(),
-        number => invariant_name(number).replace(' ', "-"),
-    };
-    let mut hash = Fnv::default();
-    hash.update(failure.profile.name().as_bytes());
-    match explained.map(|explained| &explained.explanation) {
-        Some(explanation) => hash.update(likeness(explanation).as_bytes()),
-        None => hash.update(b"unexplained"),
-    }
-    format!("{}-{name}-{:08x}", file_name(&failure.name), hash.0 >> 32)
-}
-
-/// What two failures share that count as one.
-fn likeness(explanation: &Explanation) -> String {
-    let crash = explanation.explained.map(|at| &explanation.crashes[at]);
-    let crash = crash.map(|crash| (crash.kind, crash.at.moment, crash.op));
-    let place = match &explanation.first_wrong {
-        FirstWrong::LostByte { gone, .. } => format!("lost {gone}"),
-        FirstWrong::ChangedByte { .. } => "changed".to_owned(),
-        FirstWrong::BadByte { .. } => "bad".to_owned(),
-        FirstWrong::Field { .. } => "field".to_owned(),
-    };
-    let rule = explanation.missing.first().map(|missing| missing.rule);
-    let (verdict, invariant) = (explanation.verdict, explanation.invariant);
-    format!("{verdict} {invariant} {crash:?} {place} {rule:?}")
 }
 
 /// The name of a scenario as part of a file name: it comes from a file that anyone may have written.

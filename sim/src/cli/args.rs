@@ -217,6 +217,9 @@ pub(crate) struct ReplayArgs {
     /// Write a page about it: one HTML file that needs no network
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,
+    /// Plant this bug of the zoo first: a failure that `beaver zoo` found
+    #[arg(long, value_name = "ID")]
+    pub(crate) bug: Option<String>,
 }
 
 const SHRINK_HELP: &str = "\
@@ -224,12 +227,12 @@ Commands, faults, crashes and what survived a power cut are taken out one by one
 invariant breaks in the same place. What is left is written out as a scenario that `beaver replay` runs.
 
 Example:
-  beaver shrink failures/torn_tail-7.json --seconds 60";
+  beaver shrink failures/torn_tail-durability-1c0ffee1 --seconds 60";
 
 #[derive(Debug, Args)]
 #[command(after_help = format!("{SHRINK_HELP}\n\n{}", exit::HELP))]
 pub(crate) struct ShrinkArgs {
-    /// A file that `beaver run` saved
+    /// A folder in which a failure was saved, or the scenario.json in it
     #[arg(value_name = "FAILURE")]
     pub(crate) file: PathBuf,
     /// Where the smaller failure is written [default: FAILURE with `-shrunk` in its name]

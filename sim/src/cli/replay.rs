@@ -1,11 +1,12 @@
 //! `beaver replay`: a saved failure again, call by call. It draws no random number: everything that chance decided is in the file.
 
 use beaver_sim::explain::explain;
-use beaver_sim::failure_folder::{SCENARIO, replay_command};
+use beaver_sim::failure_folder::replay_command;
 use beaver_sim::page::Page;
 use beaver_sim::report::{RunDocument, Verdict};
-use beaver_sim::run::{Keep, run_script};
+use beaver_sim::run::{Keep, run_seed_of};
 use beaver_sim::subject::Subject;
+use beaver_sim::zoo::catalogue::EXHIBITS;
 
 use super::args::{Format, ReplayArgs};
 use super::exit::{Exit, Failure};
@@ -15,11 +16,11 @@ use super::run::this_program;
 use super::scenario_files;
 
 pub(crate) fn replay(args: &ReplayArgs, out: &mut Output) -> Result<Exit, Failure> {
-    let path = match args.file.is_dir() {
-        true => args.file.join(SCENARIO),
-        false => args.file.clone(),
+    let scenario = scenario_files::read(&scenario_files::of_failure(&args.file))?;
+    let subject = match &args.bug {
+        Some(id) => planted(id)?,
+        None => Subject::default(),
     };
-    let scenario = scenario_files::read(&path)?;
     let file = args.file.display().to_string();
     let Some(script) = &scenario.script else {
         return Err(Failure::at(
@@ -41,16 +42,21 @@ pub(crate) fn replay(args: &ReplayArgs, out: &mut Output) -> Result<Exit, Failur
         out.line(format_args!("{announcement}\n"));
         out.flush();
     }
-    let run = run_script(
+    let run = run_seed_of(
+        &subject,
         &scenario,
+        0,
         Keep {
             trace: true,
             ..Keep::default()
         },
     );
     let verdict = Verdict::of_outcome(&run.outcome);
-    let command = replay_command(&this_program(), &args.file);
-    let explained = explain(&Subject::default(), &scenario, &command);
+    let mut command = replay_command(&this_program(), &args.file);
+    if let Some(id) = &args.bug {
+        command = format!("{command} --bug {id}");
+    }
+    let explained = explain(&subject, &scenario, &command);
     if let Some(path) = &args.report {
         match &explained {
             Some(explained) => page_file::write(path, &Page::of_failure(explained))?,
@@ -75,4 +81,11 @@ pub(crate) fn replay(args: &ReplayArgs, out: &mut Output) -> Result<Exit, Failur
         out.line(format_args!("verdict: {verdict}"));
     }
     Ok(Exit::of_verdict(verdict, false))
+}
+
+/// The program under test with a bug of the zoo.
+fn planted(id: &str) -> Result<Subject, Failure> {
+    let known = EXHIBITS.iter().find(|bug| bug.id.eq_ignore_ascii_case(id));
+    let known = known.map(|bug| bug.plant.subject());
+    known.ok_or_else(|| Failure::at(id, "is no bug of the zoo: `beaver zoo` lists them"))
 }

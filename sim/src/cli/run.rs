@@ -1,16 +1,18 @@
 //! `beaver run`: every scenario over its seeds, a row for each as it ends, then what failed and how to see it again.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use beaver_sim::explain::explain;
-use beaver_sim::failure_folder::{self, quoted};
+use beaver_sim::failure_folder::{self, Failing, quoted, replay_command};
 use beaver_sim::page::{Coverage, Page};
 use beaver_sim::report::{Disagreement, Document, SavedFailure, ScenarioReport, Table, Verdict};
 use beaver_sim::result::RunResult;
-use beaver_sim::run::{run_scenario, saved_failure};
+use beaver_sim::run::run_scenario;
 use beaver_sim::scenario::Scenario;
+use beaver_sim::shrink::Limits;
 use beaver_sim::subject::Subject;
 
 use super::args::{Format, RunArgs};
@@ -124,42 +126,69 @@ fn run_one(plan: &RunPlan, at: usize, file: &ScenarioFile, stop: &AtomicBool) ->
     }
 }
 
-/// Explains failed runs and saves each in its folder. Equal ones share one; the first stands for all.
+/// How long one failure is made smaller at most: `beaver shrink` goes on.
+const SHRINKING: Duration = Duration::from_secs(10);
+
+/// How many candidates that are run for it at most.
+const CANDIDATES: u64 = 20_000;
+
+/// Shrinks and explains failed runs, and saves each in its folder. Equal ones share one; the first
+/// stands for all.
 pub(super) fn keep_all(out: &Path, scenario: &Scenario, runs: &[RunResult]) -> Vec<SavedFailure> {
-    let mut saved: Vec<SavedFailure> = Vec::new();
-    for run in runs {
-        let mut kept = keep(out, scenario, run);
-        let same =
-            |earlier: &&mut SavedFailure| earlier.file.is_some() && earlier.file == kept.file;
-        if let Some(first) = saved.iter_mut().find(same) {
-            first.count = kept.count;
-            (kept.explained, kept.folded) = (None, true);
+    let mut saved: Vec<(PathBuf, SavedFailure)> = Vec::new();
+    let mut folded = Vec::new();
+    for (at, run) in runs.iter().enumerate() {
+        let failing = Failing::new(&Subject::default(), scenario, run);
+        let path = failing.folder(out);
+        if let Some((_, first)) = saved.iter_mut().find(|(known, _)| *known == path) {
+            first.count += 1;
+            if first.file.is_some() {
+                first.count = failure_folder::count(&path, run.seed).unwrap_or(first.count);
+            }
+            folded.push((at, first.file.clone(), first.mildest));
+        } else {
+            saved.push((path.clone(), keep(failing, &path)));
         }
-        saved.push(kept);
+    }
+    let mut saved: Vec<SavedFailure> = saved.into_iter().map(|(_, saved)| saved).collect();
+    for (at, file, mildest) in folded {
+        let kept = SavedFailure {
+            file,
+            mildest,
+            count: 1,
+            explained: None,
+            folded: true,
+        };
+        saved.insert(at, kept);
     }
     saved
 }
 
-fn keep(out: &Path, scenario: &Scenario, run: &RunResult) -> SavedFailure {
-    let kept = failure_folder::save(out, &Subject::default(), scenario, run, &this_program());
-    let kept = kept.map_err(|error| warn(&error)).ok();
-    let (file, explained) = match kept {
-        Some(kept) => (Some((kept.path, kept.count)), kept.explained),
-        None => {
-            let command = seed_command(scenario, run.seed);
-            (
-                None,
-                explain(&Subject::default(), &saved_failure(scenario, run), &command),
-            )
+fn keep(mut failing: Failing, path: &Path) -> SavedFailure {
+    let subject = Subject::default();
+    let stopwatch = Stopwatch::start();
+    let go_on = || u128::from(stopwatch.elapsed_ms()) < SHRINKING.as_millis();
+    let limits = Limits {
+        runs: CANDIDATES,
+        go_on: &go_on,
+    };
+    failing.shrink(&subject, limits);
+    let replay = replay_command(&this_program(), path);
+    let (file, explained) = match failing.save(path, &subject, &replay) {
+        Ok(explained) => (Some(path.to_owned()), explained),
+        Err(error) => {
+            warn(&error);
+            let command = seed_command(&failing.scenario, failing.run.seed);
+            (None, explain(&subject, &failing.scenario, &command))
         }
     };
-    let (file, count) = file.unzip();
+    let known = explained
+        .as_ref()
+        .map(|explained| explained.explanation.mildest());
     SavedFailure {
         file,
-        mildest: explained
-            .as_ref()
-            .map_or(scenario.profile, |e| e.explanation.mildest()),
-        count: count.unwrap_or(1),
+        mildest: known.unwrap_or(failing.scenario.profile),
+        count: 1,
         explained: explained.map(Box::new),
         folded: false,
     }
