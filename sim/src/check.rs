@@ -114,7 +114,7 @@ pub fn check<S: OwnStore>(check: &Check) {
     }
     if let Err(failing) = find(&subject, check) {
         let replay = replay::save(&failing.scenario);
-        panic!("{failing}{replay}");
+        panic!("{failing}\n{replay}");
     }
 }
 
@@ -149,7 +149,7 @@ pub fn find(subject: &Subject, check: &Check) -> Result<Checked, Box<Failing>> {
         checked.runs += 1;
         checked.counts.add(&run.counts);
         if run.outcome != Outcome::Held {
-            return Err(Box::new(Failing::new(scenario, run)));
+            return Err(Box::new(Failing::shrunk(subject, scenario, run)));
         }
     }
     for start in [Start::Empty, Start::Prepared] {
@@ -173,7 +173,7 @@ fn explore(subject: &Subject, check: &Check, start: Start) -> Result<Tally, Box<
     let explored = explore_small(subject, &scenario, start, check.commands, &options, running);
     let result = explored.to_result(subject, &scenario.name, &scenario);
     match result.failures.into_iter().next() {
-        Some(run) => Err(Box::new(Failing::new(&scenario, run))),
+        Some(run) => Err(Box::new(Failing::shrunk(subject, &scenario, run))),
         None => Ok(explored.tally),
     }
 }

@@ -83,6 +83,7 @@ fn check_caught(id: &str, found: &Found) {
     for (scenario, failure) in found {
         let finding = &failure.finding;
         let replayed = replayed(exhibit, scenario, failure);
+        // A run also cuts the power of copies, and may see earlier that the same promise is lost.
         let alike = replayed.is_some_and(|found| found == finding.invariant || reason(found));
         assert!(alike, "{id}: {replayed:?}, not {finding:?}");
     }

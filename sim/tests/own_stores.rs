@@ -159,7 +159,7 @@ fn a_list_without_a_bug_is_clean() {
 #[test]
 fn what_is_not_synced_is_a_lost_command() {
     let check = Check::default().seeds(Seeds { start: 0, end: 0 });
-    check_wrong::<{ list::NO_SYNC }>(&check, 1, "are missing");
+    check_wrong::<{ list::NO_SYNC }>(&check, 3, "after a power cut");
 }
 
 #[test]

@@ -1,26 +1,45 @@
-//! A store that breaks a promise, in words.
+//! A store that breaks a promise: the smallest history that shows it, in words.
 
 use std::fmt;
 
 use crate::report;
 use crate::result::RunResult;
 use crate::run::saved_failure;
-use crate::scenario::{Scenario, Step};
+use crate::scenario::Scenario;
+use crate::shrink::{Limits, shrink, words};
+use crate::subject::Subject;
 
-/// A run that did not hold.
+/// How many smaller histories are tried.
+const CANDIDATES: u64 = 3_000;
+
+/// A run that did not hold, as small as it could be made.
 #[derive(Clone, Debug)]
 pub struct Failing {
     /// The scenario that replays it from data alone.
     pub scenario: Scenario,
     /// What came out.
     pub run: RunResult,
+    /// What was done, a line for each command and for each thing that went wrong.
+    pub history: Vec<String>,
 }
 
 impl Failing {
-    pub(super) fn new(scenario: &Scenario, run: RunResult) -> Self {
+    /// Shrinks a run of `scenario` that did not hold.
+    pub(super) fn shrunk(subject: &Subject, scenario: &Scenario, run: RunResult) -> Self {
+        let saved = saved_failure(scenario, &run);
+        match shrink(subject, &saved, Limits::runs(CANDIDATES)) {
+            Some(shrunk) => Failing::of(subject, shrunk.scenario, shrunk.run),
+            None => Failing::of(subject, saved, run),
+        }
+    }
+
+    /// The run of a saved failure.
+    pub(super) fn of(subject: &Subject, scenario: Scenario, run: RunResult) -> Self {
+        let history = words(subject, &scenario);
         Failing {
-            scenario: saved_failure(scenario, &run),
+            scenario,
             run,
+            history,
         }
     }
 }
@@ -35,33 +54,13 @@ impl fmt::Display for Failing {
             replay: None,
         };
         writeln!(f, "{failure}")?;
-        let Some(script) = &self.scenario.script else {
-            return Ok(());
-        };
-        for (step, number) in script.steps.iter().zip(1..) {
-            writeln!(f, "{number:>5}  {}", words(step))?;
+        for line in &self.history {
+            writeln!(f, "    {line}")?;
         }
-        writeln!(f, "\n{}\n", self.run.trace.join("\n"))
-    }
-}
-
-/// A step as the user of a store of his own would say it.
-fn words(step: &Step) -> String {
-    match step {
-        Step::Enqueue { jobs } => {
-            let words = jobs.iter().map(|job| {
-                serde_json::from_str(&job.payload).unwrap_or_else(|_| job.payload.clone())
-            });
-            format!("write {}", words.collect::<Vec<String>>().join(", "))
+        writeln!(f)?;
+        for line in &self.run.trace {
+            writeln!(f, "{line}")?;
         }
-        Step::Group { steps } => {
-            let steps: Vec<String> = steps.iter().map(words).collect();
-            steps.join("; ")
-        }
-        Step::CloseQueued { steps } => {
-            let steps: Vec<String> = steps.iter().map(words).collect();
-            format!("{}; close and open again", steps.join("; "))
-        }
-        other => crate::world::describe(other),
+        Ok(())
     }
 }

@@ -7,6 +7,8 @@ use crate::run::{Keep, run_seed_of};
 use crate::scenario::Scenario;
 use crate::subject::Subject;
 
+use super::Failing;
+
 /// The variable that names a saved failure.
 const VARIABLE: &str = "BEAVER_REPLAY";
 
@@ -26,7 +28,7 @@ pub(super) fn replay(subject: &Subject, file: &Path) {
     }
     let run = run_seed_of(subject, &scenario, 0, Keep::default());
     if run.outcome != Outcome::Held {
-        panic!("{}", super::Failing { scenario, run });
+        panic!("{}", Failing::of(subject, scenario, run));
     }
 }
 

@@ -44,6 +44,16 @@ impl Job {
             timeout_ms: 0,
         }
     }
+
+    /// The job in a few words: its id, and what the command is that it stands for, if it does.
+    pub(crate) fn describe(&self) -> String {
+        let words = self.id.parse::<u64>().ok();
+        let words = words.and_then(|_| serde_json::from_str::<String>(&self.payload).ok());
+        match words {
+            Some(words) => format!("{}: {words}", self.id),
+            None => self.id.clone(),
+        }
+    }
 }
 
 /// One command of the workload.

@@ -73,7 +73,8 @@ fn ids_of(steps: &[Step]) -> Vec<String> {
     ids
 }
 
-/// The first clause of a text, without ids and numbers; files are what they are for, and all
+/// The first clause of a text, without ids, numbers and words of one letter (which may be an id in
+/// one history and not in another); files are what they are for, and all
 /// records are alike.
 fn shape(text: &str, ids: &[String]) -> String {
     const RECORDS: [&str; 6] = ["enqueue", "dispatch", "ack", "retry", "timeout", "dead"];
@@ -100,7 +101,7 @@ fn shape(text: &str, ids: &[String]) -> String {
         let plain = bare
             .chars()
             .all(|letter| letter.is_alphabetic() || letter == '-');
-        (plain && !bare.is_empty() && !ids.iter().any(|id| id == bare)).then_some(bare)
+        (plain && bare.len() > 1 && !ids.iter().any(|id| id == bare)).then_some(bare)
     });
     words.collect::<Vec<_>>().join(" ")
 }

@@ -11,7 +11,9 @@ use crate::oracle::damage::{Files, excuse_loss, excuse_refusal, segment_epoch, s
 use crate::oracle::history::{History, Place};
 use crate::oracle::judge::{Finding, Verdict, View, Wrong, judge};
 use crate::oracle::tidiness;
+use crate::scenario::CrashKind;
 use crate::subject::{Grave, Process, Report, Store};
+use crate::tape::{Crashed, Happening};
 
 use super::commands::OPEN;
 use super::{Stop, World};
@@ -155,7 +157,7 @@ impl World<'_> {
     fn judge_again(&mut self, report: &Report, excused: bool) -> Result<(), Stop> {
         let again = self.faults.copy();
         let before = tidiness::accepted(&again.live().to_files());
-        self.judge_copy(&again, 5)?;
+        self.judge_copy(&again, 5, "opened once more")?;
         if self.subject.is_documented() {
             let after = tidiness::accepted(&again.live().to_files());
             if let Some(finding) = tidiness::compare(&before, &after, excused) {
@@ -163,13 +165,33 @@ impl World<'_> {
             }
         }
         let cut = self.faults.copy();
-        cut.power_cut(&Choice::default());
-        self.judge_copy(&cut, 3)?;
+        let so_far = self.tape_cut_on_copy(&cut);
+        self.judge_copy(&cut, 3, "after a power cut as soon as it was open")?;
+        self.seen.tape.rewind(so_far);
         if let Some(older) = self.without_newest_snapshot(report) {
-            self.judge_copy(&older, 6)?;
+            self.judge_copy(&older, 6, "without the newest snapshot")?;
         }
         self.seen.mark(Mark::ReplayedTwice);
         Ok(())
+    }
+
+    /// Cuts the power of a copy and keeps what that leaves, if the run is to be explained. Says how
+    /// much had been kept before.
+    fn tape_cut_on_copy(&mut self, cut: &SimDisk) -> usize {
+        let so_far = self.seen.tape.len();
+        let crash = cut.crash();
+        cut.power_cut(&Choice::default());
+        let call = self.faults.disk().calls();
+        self.seen.tape.write(call, || {
+            Happening::Crashed(Box::new(Crashed {
+                kind: CrashKind::PowerCut,
+                words: format!("power cut at once after the recovery, after call {call}"),
+                crash,
+                choice: Some(Choice::default()),
+                left: cut.live(),
+            }))
+        });
+        so_far
     }
 
     /// A copy of the disk without the snapshot that was used, if recovery must be able to do
@@ -194,17 +216,19 @@ impl World<'_> {
 
     /// Opens the store on a copy of the disk, where nothing goes wrong, and holds it against the
     /// history.
-    fn judge_copy(&mut self, copy: &SimDisk, invariant: u8) -> Result<(), Stop> {
+    fn judge_copy(&mut self, copy: &SimDisk, invariant: u8, when: &str) -> Result<(), Stop> {
         let client = self.open_copy(copy)?;
         let mut client =
-            client.map_err(|text| Finding::new(invariant, "to open once more", text))?;
+            client.map_err(|text| Finding::new(invariant, format!("to open, {when}"), text))?;
         client
             .compare(self.history.state())
-            .map_err(|(expected, found)| Finding::new(invariant, expected, found))?;
+            .map_err(|(expected, found)| {
+                Finding::new(invariant, expected, format!("{found}, {when}"))
+            })?;
         let (expected, found) = (self.applied(), client.applied());
         if expected != found {
             let expected = format!("the last position to stay {expected}");
-            return Err(Finding::new(invariant, expected, found.to_string()).into());
+            return Err(Finding::new(invariant, expected, format!("{found}, {when}")).into());
         }
         self.seen.counts.images_checked += 1;
         Ok(())

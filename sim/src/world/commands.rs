@@ -5,8 +5,9 @@ use crate::marks::Mark;
 use crate::oracle::history::Place;
 use crate::oracle::judge::Finding;
 use crate::oracle::model::{Record, Refusal, What};
-use crate::scenario::Step;
+use crate::scenario::{Job, Step};
 use crate::subject::{Answer, Failure, Grave, Process};
+use crate::tape::Happening;
 
 use super::crashes::Activity;
 use super::{Stop, World};
@@ -25,6 +26,11 @@ impl World<'_> {
         let call = self.faults.disk().calls();
         let command = self.seen.command.clone();
         self.seen.line(call, format_args!("{command}"));
+        let number = self.seen.counts.commands;
+        self.seen.tape.write(call, || Happening::Command {
+            number,
+            words: command,
+        });
         self.script.steps.push(step.clone());
         self.untouched &= matches!(step, Step::Kill | Step::PowerCut { .. });
         self.begin_scene();
@@ -208,6 +214,12 @@ impl World<'_> {
             let expected = format!("a position above {last}");
             return Err(Finding::new(9, expected, applied.to_string()).into());
         }
+        let call = self.faults.disk().calls();
+        self.seen.tape.write(call, || Happening::Acknowledged {
+            words: describe(step),
+            records: records.len(),
+            place: applied,
+        });
         self.mark_records(&records);
         self.history.acknowledge(records, applied);
         Ok(())
@@ -296,19 +308,16 @@ impl World<'_> {
     }
 
     fn say_answer(&mut self, answer: &Answer) {
+        let words = match answer {
+            Answer::Done(Some(id)) => format!("ok: {id}"),
+            Answer::Done(None) => "ok".to_owned(),
+            Answer::Refused(refusal) => format!("refused: {refusal:?}"),
+            Answer::Waiting => "no answer".to_owned(),
+            Answer::Failed(failure) => format!("failed: {}", failure.text),
+        };
         let call = self.faults.disk().calls();
-        match answer {
-            Answer::Done(Some(id)) => self.seen.line(call, format_args!("  ok: {id}")),
-            Answer::Done(None) => self.seen.line(call, format_args!("  ok")),
-            Answer::Refused(refusal) => {
-                self.seen.line(call, format_args!("  refused: {refusal:?}"))
-            }
-            Answer::Waiting => self.seen.line(call, format_args!("  no answer")),
-            Answer::Failed(failure) => {
-                self.seen
-                    .line(call, format_args!("  failed: {}", failure.text));
-            }
-        }
+        self.seen.line(call, format_args!("  {words}"));
+        self.seen.tape.write(call, || Happening::Answered { words });
     }
 }
 
@@ -325,8 +334,8 @@ pub(super) enum Ended {
 pub(crate) fn describe(step: &Step) -> String {
     match step {
         Step::Enqueue { jobs } => {
-            let ids: Vec<&str> = jobs.iter().map(|job| job.id.as_str()).collect();
-            format!("enqueue {}", ids.join(", "))
+            let jobs: Vec<String> = jobs.iter().map(Job::describe).collect();
+            format!("enqueue {}", jobs.join(", "))
         }
         Step::Dispatch => "dispatch".to_owned(),
         Step::Ack { id } => format!("ack {id}"),
