@@ -236,6 +236,11 @@ impl<'a> World<'a> {
         &self.seen
     }
 
+    /// Keeps everything that happens, to be explained.
+    pub(crate) fn keep_tape(&mut self) {
+        self.seen.tape.start();
+    }
+
     /// Keeps the lines of the trace.
     pub(crate) fn keep_lines(&mut self) {
         self.seen.lines = Some(Vec::new());

@@ -4,6 +4,8 @@ use crate::oracle::model::{Model, Standing};
 use crate::scenario::{Job, Step};
 use crate::subject::Layout;
 
+use super::callers::{Phrase, meetings};
+
 /// The letters: one of each command of the controller. Which job a command is about follows from what came before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Letter {
@@ -19,7 +21,7 @@ pub(super) enum Letter {
 }
 
 /// The letters of a store: those of the queue, or of commands by number.
-pub(super) fn letters(layout: Layout) -> &'static [Letter] {
+fn letters(layout: Layout) -> &'static [Letter] {
     match layout {
         Layout::Documented => &LETTERS,
         Layout::Own { .. } => &OWN_LETTERS,
@@ -44,52 +46,80 @@ const LETTERS: [Letter; 8] = [
     Letter::Reopen,
 ];
 
-/// Every word of at most `ops` letters, shorter ones first, the empty one included.
-pub(super) fn words(letters: &[Letter], ops: usize) -> Vec<Vec<Letter>> {
-    let mut words: Vec<Vec<Letter>> = vec![Vec::new()];
-    let mut longest = words.clone();
-    for _ in 0..ops {
-        let longer = longest.iter().flat_map(|word| {
-            letters.iter().map(|letter| {
-                let mut word = word.clone();
-                word.push(*letter);
-                word
-            })
-        });
-        longest = longer.collect();
-        words.extend(longest.iter().cloned());
+/// Every word of at most `ops` commands, shorter ones first, the empty one included. With more than one caller what they can
+/// do at once is a letter too, as long as the commands in it.
+pub(super) fn words(layout: Layout, ops: usize, callers: u32) -> Vec<Vec<Phrase>> {
+    let letters = letters(layout).iter().copied().map(Phrase::Alone);
+    let alone: Vec<Phrase> = letters.collect();
+    let mut by_length: Vec<Vec<Vec<Phrase>>> = vec![vec![Vec::new()]];
+    for length in 1..=ops {
+        let mut words = Vec::new();
+        for last in 1..=length {
+            let phrases = match (last, layout) {
+                (1, _) => alone.clone(),
+                (_, Layout::Documented) if callers > 1 => meetings(last),
+                _ => Vec::new(),
+            };
+            for word in &by_length[length - last] {
+                words.extend(phrases.iter().map(|phrase| {
+                    let mut word = word.clone();
+                    word.push(phrase.clone());
+                    word
+                }));
+            }
+        }
+        by_length.push(words);
     }
-    words
+    by_length.concat()
 }
 
-/// The steps of a word, for a store with this layout whose queue looks like `model`.
-pub(super) fn spell(layout: Layout, word: &[Letter], mut model: Model) -> Vec<Step> {
-    let mut now_ms = 0;
-    let mut steps = Vec::new();
-    for letter in word {
+/// Spells words out, one command after the other: which job a command is about follows from what came before it.
+pub(super) struct Speller {
+    layout: Layout,
+    /// What the queue looks like now.
+    model: Model,
+    now_ms: u64,
+}
+
+impl Default for Speller {
+    /// For an empty queue.
+    fn default() -> Self {
+        Speller::new(Layout::Documented, Model::default())
+    }
+}
+
+impl Speller {
+    /// For a store with this layout whose queue looks like `model`.
+    pub(super) fn new(layout: Layout, model: Model) -> Self {
+        Speller {
+            layout,
+            model,
+            now_ms: 0,
+        }
+    }
+
+    /// The step of a letter, which happens.
+    pub(super) fn step(&mut self, letter: Letter) -> Step {
+        let (layout, model) = (self.layout, &self.model);
         let step = match letter {
             Letter::Enqueue => Step::Enqueue {
-                jobs: new_jobs(layout, &model, 1),
+                jobs: new_jobs(layout, model, 1),
             },
             Letter::Batch => Step::Enqueue {
-                jobs: new_jobs(layout, &model, 2),
+                jobs: new_jobs(layout, model, 2),
             },
             Letter::Together => Step::Group {
-                steps: one_by_one(new_jobs(layout, &model, 2)),
+                steps: one_by_one(new_jobs(layout, model, 2)),
             },
             Letter::Dispatch => Step::Dispatch,
-            Letter::Ack => Step::Ack {
-                id: in_hand(&model),
-            },
-            Letter::Fail => Step::Fail {
-                id: in_hand(&model),
-            },
+            Letter::Ack => Step::Ack { id: in_hand(model) },
+            Letter::Fail => Step::Fail { id: in_hand(model) },
             Letter::Tick => Step::Tick { ms: 1000 },
             Letter::Checkpoint => Step::Checkpoint,
             Letter::Reopen => Step::Reopen,
         };
         if let Letter::Tick = letter {
-            now_ms += 1000;
+            self.now_ms += 1000;
         }
         let commands = match &step {
             Step::Checkpoint | Step::Reopen => &[],
@@ -97,12 +127,11 @@ pub(super) fn spell(layout: Layout, word: &[Letter], mut model: Model) -> Vec<St
             one => std::slice::from_ref(one),
         };
         for command in commands {
-            let records = model.expect(command, now_ms).unwrap_or_default();
-            records.iter().for_each(|record| model.apply(record));
+            let records = self.model.expect(command, self.now_ms).unwrap_or_default();
+            records.iter().for_each(|record| self.model.apply(record));
         }
-        steps.push(step);
+        step
     }
-    steps
 }
 
 /// The job that was handed out last, or one that nobody knows.
@@ -142,7 +171,9 @@ mod tests {
 
     #[test]
     fn there_are_585_words_of_up_to_three_letters() {
-        assert_eq!(words(&LETTERS, 3).len(), 1 + 8 + 64 + 512);
+        let words = |callers| words(Layout::Documented, 3, callers).len();
+        assert_eq!(words(1), 1 + 8 + 64 + 512);
+        assert_eq!(words(2), words(1) + 45 + 2 * 8 * 45 + 175);
     }
 
     #[test]
@@ -153,7 +184,8 @@ mod tests {
             Letter::Dispatch,
             Letter::Ack,
         ];
-        let steps = spell(Layout::Documented, &word, Model::default());
+        let mut speller = Speller::default();
+        let steps = word.map(|letter| speller.step(letter));
         assert_eq!(
             steps[3],
             Step::Ack {

@@ -99,10 +99,16 @@ pub enum Step {
         before_finish: Vec<Step>,
     },
     /// A checkpoint that begins when these callers have submitted and nobody has flushed: their sync
-    /// comes behind its first step.
+    /// comes behind its first step. Then as a slow checkpoint.
     QueuedCheckpoint {
         /// Enqueue, dispatch, ack, fail, tick and requeue only.
         steps: Vec<Step>,
+        /// Run after that sync, before the snapshot is written.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        before_write: Vec<Step>,
+        /// Run after the snapshot is written, before anything is pruned.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        before_finish: Vec<Step>,
     },
     /// Close cleanly and open again.
     Reopen,

@@ -33,7 +33,12 @@ impl World<'_> {
     }
 
     /// A checkpoint that begins while callers wait for a sync.
-    pub(super) fn queued_checkpoint(&mut self, steps: &[Step]) -> Result<(), Stop> {
+    pub(super) fn queued_checkpoint(
+        &mut self,
+        steps: &[Step],
+        before_write: &[Step],
+        before_finish: &[Step],
+    ) -> Result<(), Stop> {
         let expected = self.expect_all(steps);
         let (calls, excuses) = self.begin(Activity::Checkpoint);
         let (begun, answers) = self.with_client(|client| client.begin_checkpoint_queued(steps))?;
@@ -48,7 +53,7 @@ impl World<'_> {
         self.believe_settled();
         self.check_live_state()?;
         match self.checkpoint_step(begun, excuses, true)?.flatten() {
-            Some(begun) => self.complete_checkpoint(begun, &[], &[]),
+            Some(begun) => self.complete_checkpoint(begun, before_write, before_finish),
             None => Ok(()),
         }
     }

@@ -11,7 +11,9 @@ use crate::oracle::damage::{Files, excuse_loss, excuse_refusal, segment_epoch, s
 use crate::oracle::history::{History, Place};
 use crate::oracle::judge::{Finding, Verdict, View, Wrong, judge};
 use crate::oracle::tidiness;
+use crate::scenario::CrashKind;
 use crate::subject::{Grave, Process, Report, Store};
+use crate::tape::{Crashed, Happening};
 
 use super::commands::OPEN;
 use super::{Stop, World};
@@ -163,13 +165,33 @@ impl World<'_> {
             }
         }
         let cut = self.faults.copy();
-        cut.power_cut(&Choice::default());
+        let so_far = self.tape_cut_on_copy(&cut);
         self.judge_copy(&cut, 3, "after a power cut as soon as it was open")?;
+        self.seen.tape.rewind(so_far);
         if let Some(older) = self.without_newest_snapshot(report) {
             self.judge_copy(&older, 6, "without the newest snapshot")?;
         }
         self.seen.mark(Mark::ReplayedTwice);
         Ok(())
+    }
+
+    /// Cuts the power of a copy and keeps what that leaves, if the run is to be explained. Says how
+    /// much had been kept before.
+    fn tape_cut_on_copy(&mut self, cut: &SimDisk) -> usize {
+        let so_far = self.seen.tape.len();
+        let crash = cut.crash();
+        cut.power_cut(&Choice::default());
+        let call = self.faults.disk().calls();
+        self.seen.tape.write(call, || {
+            Happening::Crashed(Box::new(Crashed {
+                kind: CrashKind::PowerCut,
+                words: format!("power cut at once after the recovery, after call {call}"),
+                crash,
+                choice: Some(Choice::default()),
+                left: cut.live(),
+            }))
+        });
+        so_far
     }
 
     /// A copy of the disk without the snapshot that was used, if recovery must be able to do

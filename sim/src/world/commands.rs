@@ -7,6 +7,7 @@ use crate::oracle::judge::Finding;
 use crate::oracle::model::{Record, Refusal, What};
 use crate::scenario::{Job, Step};
 use crate::subject::{Answer, Failure, Grave, Process};
+use crate::tape::Happening;
 
 use super::crashes::Activity;
 use super::{Stop, World};
@@ -25,6 +26,11 @@ impl World<'_> {
         let call = self.faults.disk().calls();
         let command = self.seen.command.clone();
         self.seen.line(call, format_args!("{command}"));
+        let number = self.seen.counts.commands;
+        self.seen.tape.write(call, || Happening::Command {
+            number,
+            words: command,
+        });
         self.script.steps.push(step.clone());
         self.untouched &= matches!(step, Step::Kill | Step::PowerCut { .. });
         self.begin_scene();
@@ -36,7 +42,11 @@ impl World<'_> {
                 before_write,
                 before_finish,
             } => self.checkpoint(&before_write, &before_finish),
-            Step::QueuedCheckpoint { steps } => self.queued_checkpoint(&steps),
+            Step::QueuedCheckpoint {
+                steps,
+                before_write,
+                before_finish,
+            } => self.queued_checkpoint(&steps, &before_write, &before_finish),
             Step::Reopen => self.reopen(),
             Step::Kill | Step::PowerCut { .. } => self.stop_and_start(step),
             Step::SecondOpener => self.second_opener(),
@@ -204,6 +214,12 @@ impl World<'_> {
             let expected = format!("a position above {last}");
             return Err(Finding::new(9, expected, applied.to_string()).into());
         }
+        let call = self.faults.disk().calls();
+        self.seen.tape.write(call, || Happening::Acknowledged {
+            words: describe(step),
+            records: records.len(),
+            place: applied,
+        });
         self.mark_records(&records);
         self.history.acknowledge(records, applied);
         Ok(())
@@ -292,19 +308,16 @@ impl World<'_> {
     }
 
     fn say_answer(&mut self, answer: &Answer) {
+        let words = match answer {
+            Answer::Done(Some(id)) => format!("ok: {id}"),
+            Answer::Done(None) => "ok".to_owned(),
+            Answer::Refused(refusal) => format!("refused: {refusal:?}"),
+            Answer::Waiting => "no answer".to_owned(),
+            Answer::Failed(failure) => format!("failed: {}", failure.text),
+        };
         let call = self.faults.disk().calls();
-        match answer {
-            Answer::Done(Some(id)) => self.seen.line(call, format_args!("  ok: {id}")),
-            Answer::Done(None) => self.seen.line(call, format_args!("  ok")),
-            Answer::Refused(refusal) => {
-                self.seen.line(call, format_args!("  refused: {refusal:?}"))
-            }
-            Answer::Waiting => self.seen.line(call, format_args!("  no answer")),
-            Answer::Failed(failure) => {
-                self.seen
-                    .line(call, format_args!("  failed: {}", failure.text));
-            }
-        }
+        self.seen.line(call, format_args!("  {words}"));
+        self.seen.tape.write(call, || Happening::Answered { words });
     }
 }
 
@@ -338,7 +351,7 @@ pub(crate) fn describe(step: &Step) -> String {
             format!("closed while waiting: {}", steps.join("; "))
         }
         Step::Checkpoint => "checkpoint".to_owned(),
-        Step::QueuedCheckpoint { steps } => {
+        Step::QueuedCheckpoint { steps, .. } => {
             let steps: Vec<String> = steps.iter().map(describe).collect();
             format!("checkpoint while these wait: {}", steps.join("; "))
         }
