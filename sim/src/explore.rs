@@ -27,6 +27,7 @@ pub use trail::Failure;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::coverage::Coverage;
 use crate::scenario::Scenario;
 use crate::subject::Subject;
 
@@ -40,6 +41,8 @@ pub struct Explored {
     pub tally: Tally,
     /// What was wrong, in the order of the workloads.
     pub failures: Vec<Failure>,
+    /// Where processes died.
+    pub coverage: Coverage,
     /// A hash over every disk that was judged, in order.
     pub hash: u64,
     /// Whether it was stopped before its end.
@@ -50,6 +53,7 @@ impl Explored {
     /// Adds what the next exploration found.
     pub fn add(&mut self, next: Explored) {
         self.tally += next.tally;
+        self.coverage.add(&next.coverage);
         self.failures.extend(next.failures);
         self.hash = work::mixed(self.hash, next.hash);
         self.cancelled |= next.cancelled;
@@ -132,6 +136,7 @@ fn explore<T: Sync>(
     Explored {
         tally: sum.tally,
         failures: sum.failures,
+        coverage: sum.coverage,
         hash: sum.hash,
         cancelled,
     }

@@ -8,6 +8,7 @@
 
 pub mod check;
 mod client;
+pub mod coverage;
 pub mod diagnose;
 pub mod explain;
 pub mod explore;

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use beaver::storage::sim::{Image, TraceMode, TraceRecord};
 
+use crate::coverage::Coverage;
 use crate::oracle::judge::Finding;
 use crate::result::{Counts, FAILURES_KEPT, Outcome, RunResult, ScenarioResult, Violation};
 use crate::scenario::{Phase, Scenario, Script, Seeds};
@@ -203,7 +204,9 @@ fn run_to_end(world: &mut World<'_>, seed: u64, keep: Keep) -> RunResult {
         ..world.seen().counts
     };
     let fired = world.faults().director().fired().clone();
+    let coverage = world.faults().director().watch().coverage().clone();
     RunResult {
+        coverage,
         seed,
         counts,
         faults_fired: fired,
@@ -349,6 +352,7 @@ impl Sum {
                 counts: Counts::default(),
                 faults_fired,
                 marks: marks.collect(),
+                coverage: Coverage::default(),
                 trace_hash: 0,
                 failures: Vec::new(),
                 failed_runs: 0,
@@ -378,6 +382,7 @@ impl Sum {
         for (mark, count) in &run.marks {
             *sum.marks.entry(*mark).or_insert(0) += count;
         }
+        sum.coverage.add(&run.coverage);
         self.hash.update(&run.trace_hash.to_le_bytes());
         if run.outcome != Outcome::Held {
             sum.failed_runs += 1;

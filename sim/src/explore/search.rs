@@ -12,7 +12,8 @@ use beaver::storage::sim::{
     Change, Crash, CrashPoint, Disk, ImageSpace, Profile, Progress, SimDisk, SimOptions, TraceMode,
 };
 
-use crate::faults::Survivors;
+use crate::coverage::Coverage;
+use crate::faults::{Faults, Survivors};
 use crate::oracle::judge::Finding;
 use crate::scenario::{Crashes, Script};
 use crate::subject::{Process, Report};
@@ -27,6 +28,10 @@ use super::tally::Tally;
 use super::trail::{Leg, Wrong, killed, power_cut};
 use super::work::{Tested, Yield, mixed};
 
+/// Every so many recoveries of a unit the stack is walked at each storage call, to say where processes die: to walk it always
+/// would take longer than the recovery.
+const COVERED: u64 = 32;
+
 /// How many failures of one unit are kept.
 const FAILURES_KEPT: usize = 8;
 
@@ -39,6 +44,8 @@ pub(super) struct Search<'a> {
     pub(super) wrong: Vec<Wrong>,
     pub(super) beliefs: Beliefs,
     memory: Memory,
+    /// Where processes died.
+    coverage: Coverage,
     /// A hash over every disk that was judged.
     hash: u64,
     survivors: Survivors,
@@ -84,6 +91,7 @@ impl<'a> Search<'a> {
             wrong: Vec::new(),
             beliefs: Beliefs::default(),
             memory: Memory::default(),
+            coverage: Coverage::default(),
             hash: 0,
             survivors: Survivors::new(tested.options.seed, &crashes, Vec::new()),
             going_on: false,
@@ -96,6 +104,7 @@ impl<'a> Search<'a> {
         Yield {
             failures: failures.collect(),
             tally: self.tally,
+            coverage: self.coverage,
             hash: self.hash,
         }
     }
@@ -233,7 +242,7 @@ impl<'a> Search<'a> {
         };
         let sim = SimDisk::new(start.disk.clone(), options);
         sim.record_crash_points(start.depth > 1);
-        let opened = self.open_within_budget(&sim);
+        let opened = self.open_within_budget(&sim, start.depth > 1);
         let crashes = sim.take_crash_points();
         sim.record_crash_points(false);
         let end = sim.crash_between_calls();
@@ -268,9 +277,21 @@ impl<'a> Search<'a> {
     }
 
     /// Opens the store, which a crash alone must not keep from opening, nor for long.
-    fn open_within_budget(&self, sim: &SimDisk) -> Result<(Box<dyn Process>, Report), Finding> {
+    fn open_within_budget(
+        &mut self,
+        sim: &SimDisk,
+        crashed: bool,
+    ) -> Result<(Box<dyn Process>, Report), Finding> {
         let budget = &self.tested.scenario.budget;
-        let opened = self.open(sim.storage())?;
+        let opened = match crashed && self.tally.recoveries % COVERED == 1 {
+            true => {
+                let watched = Faults::watched(sim);
+                let opened = self.open(watched.storage());
+                self.coverage.add(watched.director().watch().coverage());
+                opened?
+            }
+            false => self.open(sim.storage())?,
+        };
         if sim.is_out_of_calls() {
             return Err(out_of_calls(budget.storage_calls));
         }
