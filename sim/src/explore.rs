@@ -5,6 +5,7 @@
 
 mod alphabet;
 mod beliefs;
+mod callers;
 mod examine;
 mod files;
 mod memory;
@@ -29,6 +30,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::scenario::Scenario;
 use crate::subject::Subject;
 
+use alphabet::Speller;
 use work::{Tested, Yield, explore_last, stretches};
 
 /// What an exploration found.
@@ -85,7 +87,8 @@ pub fn explore_seed(
     explore(&stretches, run, running, |stretch| stretch.explore(tested))
 }
 
-/// Explores every sequence of up to `ops` commands of the alphabet from `start`, with this under test.
+/// Explores every sequence of up to `ops` commands of the alphabet from `start`, and what several callers can do at once with
+/// as many, with this under test.
 #[must_use]
 pub fn explore_small(
     subject: &Subject,
@@ -105,10 +108,12 @@ pub fn explore_small(
         options,
     };
     let (first, model) = start.steps(subject, &scenario);
-    let words = alphabet::words(ops);
+    let layout = subject.store.layout();
+    let words = alphabet::words(layout, ops, options.callers);
     explore(&words, Yield::default(), running, |word| {
+        let mut speller = Speller::new(layout, model.clone());
         let mut steps = first.clone();
-        steps.extend(alphabet::spell(word, model.clone()));
+        steps.extend(word.iter().map(|phrase| phrase.spell(&mut speller)));
         explore_last(tested, steps)
     })
 }

@@ -6,6 +6,7 @@
 //! know no commands), world (the only loop), [`oracle`] (sees only what a client sees), report (a
 //! pure function of scenario, trace and verdict).
 
+pub mod check;
 mod client;
 pub mod diagnose;
 pub mod explain;
@@ -16,6 +17,7 @@ mod guard;
 pub mod marks;
 pub mod mildest;
 pub mod oracle;
+pub mod own;
 pub mod page;
 pub mod report;
 pub mod result;
@@ -29,3 +31,8 @@ pub mod tape;
 pub mod workload;
 mod world;
 pub mod zoo;
+
+/// The code of the page runs as it stands there.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/your-own-store.md")]
+pub struct YourOwnStore;

@@ -148,6 +148,10 @@ pub(crate) struct ExploreArgs {
     /// Explore every sequence of up to N commands
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=6))]
     pub(crate) ops: Option<u8>,
+    /// How many callers the sequences of --ops have: 2 also share syncs, wait while the store is closed, and go on while a
+    /// checkpoint is under way
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=2))]
+    pub(crate) callers: u32,
     /// Crashes in a row: 1 crashes the workload, 2 the recovery after that too
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=4))]
     pub(crate) depth: u32,

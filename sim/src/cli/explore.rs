@@ -230,6 +230,7 @@ impl ExplorePlan {
             options: Options {
                 depth: args.depth,
                 cap: args.cap,
+                callers: args.callers,
                 ..Options::default()
             },
             profile,
@@ -249,6 +250,7 @@ impl fmt::Display for ExplorePlan {
             "cap          {} images of one power cut",
             self.options.cap
         )?;
+        writeln!(f, "callers      {} with --ops", self.options.callers)?;
         writeln!(f, "seed         {} for samples", self.options.seed)?;
         match self.profile {
             Some(profile) => writeln!(f, "profile      {} (from --fs)", profile.name())?,

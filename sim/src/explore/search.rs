@@ -21,7 +21,7 @@ use crate::world::{Moment, check_recovery_calls, out_of_calls};
 use super::beliefs::{BeliefId, Beliefs};
 use super::examine::{Opened, refusal};
 use super::files;
-use super::memory::{Memory, Situation};
+use super::memory::{Memory, Shown, Situation};
 use super::prefixes::prefixes;
 use super::tally::Tally;
 use super::trail::{Leg, Wrong, killed, power_cut};
@@ -56,16 +56,6 @@ struct Start {
     depth: u32,
     /// Whether the recovery before this one had ended.
     shown_before: bool,
-}
-
-impl Start {
-    /// Invariant 5: what a recovery has shown, the next one leaves byte for byte.
-    fn compare_bytes(&self, left: &Disk) -> Result<(), Finding> {
-        match self.shown_before {
-            true => files::compare_bytes(&self.disk, left),
-            false => Ok(()),
-        }
-    }
 }
 
 /// Where a process dies.
@@ -288,6 +278,14 @@ impl<'a> Search<'a> {
         opened.map_err(|failure| refusal(&failure))
     }
 
+    /// Invariant 5: what a recovery has shown, the next one leaves byte for byte.
+    fn compare_bytes(&self, start: &Start, left: &Disk) -> Result<(), Finding> {
+        match start.shown_before && self.tested.subject.is_documented() {
+            true => files::compare_bytes(&start.disk, left),
+            false => Ok(()),
+        }
+    }
+
     /// Judges what a recovery shows. Answers with what is believed from now on.
     fn judge(
         &mut self,
@@ -299,7 +297,7 @@ impl<'a> Search<'a> {
         let fingerprint = left.fingerprint();
         let situation = Situation::new(start.belief, false, fingerprint);
         if let Some(decided) = self.memory.decided(situation, &*client, &report) {
-            start.compare_bytes(&left)?;
+            self.compare_bytes(start, &left)?;
             return Ok(decided);
         }
         self.tally.examined += 1;
@@ -310,11 +308,11 @@ impl<'a> Search<'a> {
             client,
             report,
         };
-        let decided = self.examine(&opened)?;
+        let shown = Shown::of(&*opened.client, &opened.report);
+        let decided = self.examine(&mut opened)?;
         // Before the store goes on, because a crash then may lead back to here.
-        let (client, report) = (&*opened.client, &opened.report);
-        self.memory.remember(situation, client, report, decided);
-        start.compare_bytes(&left)?;
+        self.memory.remember(situation, shown, decided);
+        self.compare_bytes(start, &left)?;
         let situation = Situation::new(decided, true, fingerprint);
         if !self.going_on && self.memory.is_first_to_go_on(situation) {
             self.going_on = true;

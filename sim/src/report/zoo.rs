@@ -106,7 +106,7 @@ impl fmt::Display for ZooReport {
         }
         writeln!(
             f,
-            "verdict: {} in {}",
+            "verdict  {}  {}",
             self.verdict(),
             seconds(self.elapsed_ms)
         )

@@ -52,6 +52,21 @@ fn smaller_steps(step: &Step) -> Vec<Step> {
                 }),
             );
         }
+        Step::QueuedCheckpoint {
+            steps,
+            before_write,
+            before_finish,
+        } => {
+            smaller.push(Step::SlowCheckpoint {
+                before_write: before_write.clone(),
+                before_finish: before_finish.clone(),
+            });
+            smaller.extend(less(steps).map(|steps| Step::QueuedCheckpoint {
+                steps,
+                before_write: before_write.clone(),
+                before_finish: before_finish.clone(),
+            }));
+        }
         Step::Enqueue { jobs } if jobs.len() > 1 => {
             smaller.extend(less(jobs).map(|jobs| Step::Enqueue { jobs }));
         }

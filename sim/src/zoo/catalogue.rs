@@ -109,7 +109,7 @@ exhibits! {
     "B33a" B::ChecksumBeforeEncoding(Plain) "power-cuts" [8, 1] "checksum taken before the encoder changes the value" "raft-recovery; tidwall/wal #1";
     "B33b" B::NumbersAsFloats(Plain) "power-cuts" [2] "numbers pass through a float" "raft-recovery";
     "B34" B::AnswerFromBuffer(Plain) "power-cuts" [1, 8] "acknowledged from the buffer" "raft-recovery before ff57c51; etcd #14370; NATS #7564; tikv #994";
-    "B35" C::RenamedBeforeSync(Careless) "checkpoints-without-fall-back" [1, 3, 5, 7, 8] "snapshot renamed before its data is synced" "zeek #1817; WiredTiger #1389; ALICE (OSDI'14)";
+    "B35" C::RenamedBeforeSync(Careless) "checkpoints-without-fall-back" [8, 3] "snapshot renamed before its data is synced" "zeek #1817; WiredTiger #1389; ALICE (OSDI'14)";
     "B36" B::RepairRenumbers(Plain) "power-cuts" [2] "repair renumbers" "raft-recovery `RepairWAL`";
     "B37" B::UnknownTypeIgnored(Plain) "rot" [8] "unknown event type ignored" "raft-recovery `replayWAL`";
     "B38" C::SyncedNowAndThen(Careless) "power-cuts" [3, 1] "no fsync before the answer" "NATS #7564; tikv #994; SpacetimeDB #4886; VelesDB #898";

@@ -36,6 +36,9 @@ impl Default for Patience {
     }
 }
 
+/// How many seeds are tried at most under each milder profile.
+const MILDER_SEEDS: u64 = 1000;
+
 /// How many commands the explorer's workloads have.
 const EXPLORED_COMMANDS: usize = 2;
 
@@ -231,7 +234,7 @@ fn seek_milder(
             profile: *profile,
             ..scenario.clone()
         };
-        let found = sample(subject, &milder, seeds, cancel);
+        let found = sample(subject, &milder, seeds.min(MILDER_SEEDS), cancel);
         let violation = found.as_ref().and_then(|(_, run)| run.outcome.failure());
         if violation.is_some_and(|found| exhibit.invariants.contains(&found.invariant)) {
             catch.profile = *profile;
