@@ -30,7 +30,7 @@ use beaver::storage::sim::Op;
 use serde::Serialize;
 
 use super::acknowledged::{Ack, Kept};
-use super::cut::Cut;
+use super::cut::{Cut, Sides};
 use super::ledger::{Deed, FileNumber, Ledger};
 use super::names_lost;
 use super::whole::Wholeness;
@@ -126,7 +126,7 @@ impl<'c> Case<'c> {
     /// Whether bytes of a file are gone, or the file is.
     fn lost(&self, file: FileNumber) -> bool {
         let sides = self.cut.and_then(|cut| cut.sides_of(file));
-        sides.is_some_and(super::cut::Sides::changed)
+        sides.is_some_and(Sides::changed)
     }
 }
 
@@ -139,22 +139,27 @@ fn sync_failed(case: &Case<'_>) -> Option<MissingStep> {
     let failed = |deed: &&Deed| deed.op == Op::SyncData && !deed.ok;
     case.deeds().filter(failed).find_map(|sync| {
         let file = sync.file?;
-        let holds = |ack: &&Ack| {
-            ack.shown.call >= sync.call
-                && ack.writes.iter().any(|(written, ..)| *written == file)
-                && case
-                    .deeds()
-                    .any(|deed| deed.call <= ack.shown.call && deed.process == sync.process)
-                && !case
-                    .deeds()
-                    .any(|deed| deed.process > sync.process && deed.call <= ack.shown.call)
+        let same_process = |until: u64| {
+            let mut later = case.ledger.between(sync.call, until);
+            later.all(|deed| deed.process == sync.process)
         };
-        let ack = case.acks().find(holds)?;
-        let name = case.ledger.name(file);
+        let holds = |ack: &&Ack| {
+            let inside = ack.writes.iter().any(|(written, ..)| *written == file);
+            inside && ack.shown.call >= sync.call && same_process(ack.shown.call)
+        };
+        let what = match case.acks().find(holds) {
+            Some(ack) => command(ack),
+            // What must not be acknowledged is judged before it counts as acknowledged.
+            None if case.violation.invariant == 10 && same_process(case.end) => {
+                let Violation { step, command, .. } = case.violation;
+                format!("command {step} ({command})")
+            }
+            None => return None,
+        };
         let words = format!(
-            "sync of `{name}` failed (call {}) and its data was acknowledged later, with {}",
+            "sync of `{}` failed (call {}) and its data was acknowledged later, with {what}",
+            case.ledger.name(file),
             sync.call,
-            command(ack)
         );
         step("sync-failed", sync.call, words)
     })
@@ -260,18 +265,18 @@ fn hole(case: &Case<'_>) -> Option<MissingStep> {
 
 fn cache_believed(case: &Case<'_>) -> Option<MissingStep> {
     let cut = case.cut?;
-    let changed = cut.files.iter().filter(|sides| sides.changed());
-    let files: Vec<FileNumber> = changed.filter_map(|sides| sides.file).collect();
+    let there = |sides: &&Sides| sides.changed() && sides.left.is_some();
+    let mut files = cut
+        .files
+        .iter()
+        .filter(there)
+        .filter_map(|sides| sides.file);
+    // The first process of all has nothing to believe.
     let opened = case
         .openings
         .iter()
-        .find(|(_, opened)| *opened > case.window.0 && *opened <= cut.call)?;
-    let file = files.into_iter().find(|file| {
-        let before = case.deeds().any(|deed| {
-            deed.file == Some(*file) && deed.op == Op::WriteAt && deed.call <= opened.0
-        });
-        before && !rewritten(case, *file, *opened)
-    })?;
+        .rfind(|(from, opened)| *from > 0 && *opened > case.window.0 && *opened <= cut.call)?;
+    let file = files.find(|file| !rewritten(case, *file, *opened))?;
     let name = case.ledger.name(file);
     let how = match case.ledger.synced(file, opened.0, opened.1) {
         true => {

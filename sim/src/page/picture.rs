@@ -15,7 +15,7 @@ const LANE: usize = 46;
 const HEAD: usize = 44;
 
 /// About how wide the picture is where there are few moments.
-const WIDTH: usize = 800;
+const WIDTH: usize = 880;
 
 /// Where the strip of a name and that of the bytes begin in a lane, and how high they are.
 const NAME_STRIP: (usize, usize) = (9, 9);
@@ -98,7 +98,7 @@ impl Picture {
 
     pub(super) fn draw(lanes: &Lanes, first: usize) -> Self {
         let columns = (lanes.columns.len() - first).max(1);
-        let step = (WIDTH / columns).clamp(20, 44);
+        let step = (WIDTH / columns).clamp(20, 64);
         // Files that were gone before the first moment that is drawn say nothing.
         let visible = |lane: &&Lane| {
             let stretches = lane.names.iter().chain(&lane.bytes);
