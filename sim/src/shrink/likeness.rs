@@ -58,6 +58,15 @@ fn ids_of(steps: &[Step]) -> Vec<String> {
                 ids.extend(ids_of(before_write));
                 ids.extend(ids_of(before_finish));
             }
+            Step::QueuedCheckpoint {
+                steps,
+                before_write,
+                before_finish,
+            } => {
+                ids.extend(ids_of(steps));
+                ids.extend(ids_of(before_write));
+                ids.extend(ids_of(before_finish));
+            }
             _ => {}
         }
     }
