@@ -171,6 +171,8 @@ pub(super) fn keep_all(
 
 fn keep(mut failing: Failing, path: &Path, shrinks: bool) -> SavedFailure {
     let subject = Subject::default();
+    // What the seed shows is the failure as it was found, on the file system that was asked for.
+    let command = seed_command(&failing.scenario, failing.run.seed);
     if shrinks {
         shrink(&mut failing, &subject);
     }
@@ -179,7 +181,6 @@ fn keep(mut failing: Failing, path: &Path, shrinks: bool) -> SavedFailure {
         Ok(explained) => (Some(path.to_owned()), explained),
         Err(error) => {
             warn(&error);
-            let command = seed_command(&failing.scenario, failing.run.seed);
             (None, explain(&subject, &failing.scenario, &command))
         }
     };
