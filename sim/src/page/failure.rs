@@ -173,7 +173,7 @@ fn sentence(words: &str) -> String {
 impl AckRow {
     fn new(ack: &Acknowledged) -> Self {
         let (fate, tone) = match &ack.fate {
-            Kept::NotTouched => ("not touched by it".to_owned(), "plain"),
+            Kept::NotTouched => ("not touched by a crash".to_owned(), "plain"),
             Kept::There => ("there".to_owned(), "good"),
             Kept::NeverWritten => ("never written".to_owned(), "bad"),
             Kept::Removed { file } => (format!("removed with {file}"), "warn"),
