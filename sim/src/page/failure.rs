@@ -113,12 +113,11 @@ impl FailureSection {
 }
 
 fn heading(explanation: &Explanation) -> String {
-    let what = match (explanation.verdict, explanation.invariant) {
+    match (explanation.verdict, explanation.invariant) {
         ("panic", _) => "The program under test panicked".to_owned(),
         ("budget", _) => "A budget ran out".to_owned(),
         (_, number) => format!("Invariant {number} is violated: {}", explanation.name),
-    };
-    what
+    }
 }
 
 fn facts(explanation: &Explanation, count: usize) -> Vec<Fact> {
