@@ -5,10 +5,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
+use beaver_sim::coverage::Coverage;
 use beaver_sim::explain::explain;
 use beaver_sim::failure_folder::{self, Failing, quoted, replay_command};
-use beaver_sim::page::{Coverage, Page};
-use beaver_sim::report::{Disagreement, Document, SavedFailure, ScenarioReport, Table, Verdict};
+use beaver_sim::page::{self, Page};
+use beaver_sim::report::{
+    CoverageText, Disagreement, Document, SavedFailure, ScenarioReport, Table, Verdict, page_sites,
+};
 use beaver_sim::result::RunResult;
 use beaver_sim::run::run_scenario;
 use beaver_sim::scenario::Scenario;
@@ -65,8 +68,13 @@ pub(crate) fn run(args: &RunArgs, out: &mut Output) -> Result<Exit, Failure> {
         .min()
         .unwrap_or(Verdict::Nothing);
     let elapsed_ms = stopwatch.elapsed_ms();
+    let coverage = Coverage::sum(reports.iter().map(|report| &report.result.coverage));
     if let Some(path) = &args.options.report {
-        let page = Page::of_runs(&reports, verdict, elapsed_ms, Coverage::default());
+        let shown = page::Coverage {
+            sites: page_sites(&coverage),
+            ..page::Coverage::default()
+        };
+        let page = Page::of_runs(&reports, verdict, elapsed_ms, shown);
         page_file::write(path, &page)?;
     }
     if text {
@@ -75,6 +83,8 @@ pub(crate) fn run(args: &RunArgs, out: &mut Output) -> Result<Exit, Failure> {
             verdict,
         ));
         findings::print(&reports, interrupted, out);
+        let listed = args.scenarios.is_empty() && plan.is_gated();
+        out.write(CoverageText::new(&coverage, listed));
     } else {
         let document = Document::new(&reports, verdict, interrupted, elapsed_ms);
         let json = serde_json::to_string_pretty(&document)
