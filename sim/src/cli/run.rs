@@ -162,7 +162,8 @@ pub(super) fn keep_all(
             }
             folded.push((at, first.file.clone(), first.mildest));
         } else {
-            saved.push((path.clone(), keep(failing, &path, shrinks)));
+            let by_seed = seed_command(scenario, run.seed);
+            saved.push((path.clone(), keep(failing, &path, shrinks, &by_seed)));
         }
     }
     let mut saved: Vec<SavedFailure> = saved.into_iter().map(|(_, saved)| saved).collect();
@@ -179,7 +180,8 @@ pub(super) fn keep_all(
     saved
 }
 
-fn keep(mut failing: Failing, path: &Path, shrinks: bool) -> SavedFailure {
+/// Saves one failure; `by_seed` is the command that shows it again if it cannot be saved.
+fn keep(mut failing: Failing, path: &Path, shrinks: bool, by_seed: &str) -> SavedFailure {
     let subject = Subject::default();
     if shrinks {
         shrink(&mut failing, &subject);
@@ -189,8 +191,7 @@ fn keep(mut failing: Failing, path: &Path, shrinks: bool) -> SavedFailure {
         Ok(explained) => (Some(path.to_owned()), explained),
         Err(error) => {
             warn(&error);
-            let command = seed_command(&failing.scenario, failing.run.seed);
-            (None, explain(&subject, &failing.scenario, &command))
+            (None, explain(&subject, &failing.scenario, by_seed))
         }
     };
     let known = explained
@@ -224,7 +225,7 @@ pub(super) fn this_program() -> String {
 }
 
 /// The command that runs a seed again: for a failure that could not be saved.
-pub(super) fn seed_command(scenario: &Scenario, seed: u64) -> String {
+fn seed_command(scenario: &Scenario, seed: u64) -> String {
     let (name, profile) = (quoted(&scenario.name), scenario.profile.name());
     format!("{} run {name} --seed {seed} --fs {profile}", this_program())
 }
