@@ -179,6 +179,7 @@ pub(super) fn keep_all(
     saved
 }
 
+/// Saves one failure.
 fn keep(mut failing: Failing, path: &Path, shrinks: bool) -> SavedFailure {
     let subject = Subject::default();
     // What the seed shows is the failure as it was found, on the file system that was asked for.
@@ -225,7 +226,7 @@ pub(super) fn this_program() -> String {
 }
 
 /// The command that runs a seed again: for a failure that could not be saved.
-pub(super) fn seed_command(scenario: &Scenario, seed: u64) -> String {
+fn seed_command(scenario: &Scenario, seed: u64) -> String {
     let (name, profile) = (quoted(&scenario.name), scenario.profile.name());
     format!("{} run {name} --seed {seed} --fs {profile}", this_program())
 }
