@@ -30,13 +30,14 @@ pub(crate) mod search;
 pub(crate) mod sequence;
 pub(crate) mod survey;
 mod tail;
+mod ticket;
 
 use std::marker::PhantomData;
 use std::sync::Arc;
 
 pub use batch_writer::{BatchWriter, PendingAppend};
 pub(crate) use commit_queue::not_written;
-pub use commit_queue::{Batch, CommitQueue, Outcome, QueueOptions, Ticket};
+pub use commit_queue::{Batch, CommitQueue, QueueOptions};
 pub use group::Group;
 pub use open::OpenReport;
 pub(crate) use open::{Recovery, chain, header, oldest_without_gap};
@@ -44,6 +45,7 @@ pub use reader::LogReader;
 pub(crate) use reader::decode;
 pub use replay::{LostRange, Mode, ReplayError, ReplayReport, Skipped, TornTail};
 pub(crate) use replay::{RawEvent, Replay, Seal, Segment};
+pub use ticket::{Outcome, Ticket};
 
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, Result};
