@@ -5,9 +5,9 @@
 //! Whoever changes what a lock guards in more than one step leaves word where the next one looks:
 //! see `wal::pipeline` and `store::front`.
 
+use std::sync::PoisonError;
 #[cfg(all(target_os = "linux", not(feature = "shuttle")))]
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::PoisonError;
 
 #[cfg(all(target_os = "linux", not(feature = "shuttle")))]
 use rustix::thread::futex;

@@ -70,6 +70,7 @@ fn wal_options() -> WalOptions {
     WalOptions {
         preallocate_bytes: 0,
         clock: Arc::new(ManualClock::new(1)),
+        ..WalOptions::default()
     }
 }
 

@@ -11,6 +11,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::BATCH_BYTES;
 use super::group::Group;
 use super::line::MAX_BATCH;
 use super::ticket::{Slot, Ticket};
@@ -34,7 +35,7 @@ impl Default for QueueOptions {
     fn default() -> Self {
         QueueOptions {
             max_batch_events: 1_000,
-            max_batch_bytes: 16 << 20,
+            max_batch_bytes: BATCH_BYTES,
             flush_interval_ms: 10,
         }
     }
@@ -279,7 +280,10 @@ impl<T> CommitQueue<T> {
             Ok(last) => {
                 let seq = Seq(last.seq.0 - events);
                 self.last_appends = batch.groups.len();
-                let waiting = self.queued.front().map_or(0, |open| open.batch.groups.len());
+                let waiting = self
+                    .queued
+                    .front()
+                    .map_or(0, |open| open.batch.groups.len());
                 wakeup.leader = self.pass_lead(waiting);
                 batch.slot.decide(Ok(Position { seq, ..last }));
                 Ok(std::mem::take(&mut batch.tags))
@@ -306,7 +310,11 @@ impl<T> CommitQueue<T> {
         self.led = true;
         let slot = &next.batch.slot;
         let is_open = self.queued.len() == 1;
-        slot.expect(if is_open { self.last_appends + waiting } else { 0 });
+        slot.expect(if is_open {
+            self.last_appends + waiting
+        } else {
+            0
+        });
         slot.ask_lead();
         Some(Arc::clone(slot))
     }

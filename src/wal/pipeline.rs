@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use super::Wal;
 use super::commit_queue::{CommitQueue, Wakeup};
+use super::room::Room;
 use super::ticket::{Ticket, Woken};
 use crate::clock::Clock;
 use crate::error::{Error, Result};
@@ -48,8 +49,10 @@ pub(crate) struct Pipeline<F, E> {
     /// Nothing once it is closed.
     log: Mutex<Option<Wal<E>>>,
     clock: Arc<dyn Clock>,
-    /// Wakes the thread in the background: something was queued that nobody may wait for, or the
-    /// end has come.
+    /// Where the thread in the background should make free space.
+    room: Mutex<Option<Arc<Room>>>,
+    /// Wakes the thread in the background: something was queued that nobody may wait for, there
+    /// should be more free space, or the end has come.
     queued: Condvar,
 }
 
@@ -59,6 +62,7 @@ impl<F: Front, E> Pipeline<F, E> {
             front: Mutex::new(front),
             log: Mutex::new(Some(log)),
             clock,
+            room: Mutex::new(None),
             queued: Condvar::default(),
         }
     }
@@ -124,10 +128,25 @@ impl<F: Front, E> Pipeline<F, E> {
         locked.log.take().ok_or(Error::Closed)
     }
 
-    /// Serves appends that nobody waits for, until the pipeline is closed.
+    /// Has free space made while the disk syncs. If nobody comes to it in time, appends do without.
+    fn want_room(&self, room: &Arc<Room>) {
+        let front = self.front.lock();
+        *self.room.lock() = Some(Arc::clone(room));
+        drop(front);
+        self.queued.notify_one();
+    }
+
+    /// Serves appends that nobody waits for, and makes free space, until the pipeline is closed.
     fn serve(&self) {
         let mut front = self.front.lock();
         while !front.queue().is_closed() {
+            let room = self.room.lock().take();
+            if let Some(room) = room {
+                drop(front);
+                room.make();
+                front = self.front.lock();
+                continue;
+            }
             let now_ms = self.clock.now_ms();
             if front.queue().lead_if_due(now_ms) {
                 drop(front);
@@ -158,7 +177,7 @@ impl<F: Front, E> Pipeline<F, E> {
         let result = log
             .as_mut()
             .ok_or(Error::Closed)
-            .and_then(|log| log.commit(batch.groups()));
+            .and_then(|log| log.commit_with_room(batch.groups(), |room| self.want_room(room)));
         let mut front = self.front.lock();
         let last = result.as_ref().ok().copied();
         let (settled, wakeup) = front.queue().settle(batch, result);
