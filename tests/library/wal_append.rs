@@ -340,7 +340,11 @@ fn space_is_made_ahead_and_a_crashed_log_is_still_lines() {
     let lines = Lines::first().event(1, 1).bytes;
     let bytes = disk.bytes(WAL1);
     assert_eq!(bytes[..lines.len()], lines);
-    assert_eq!(bytes.len(), 4096, "at least 1000 bytes, to the end of a page");
+    assert_eq!(
+        bytes.len(),
+        4096,
+        "at least 1000 bytes, to the end of a page"
+    );
     assert!(bytes[lines.len()..].iter().all(|byte| *byte == b'\n'));
     disk.take_calls();
     append(&mut wal, 2..=5);
