@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use beaver_sim::explore::{Explored, Options, Running, Start, Tally, explore_seed, explore_small};
+use beaver_sim::page::{Coverage, Page};
 use beaver_sim::report::{
     Document, Exploration, ExplorationTable, ScenarioReport, Verdict, conclusion,
 };
@@ -17,8 +18,9 @@ use super::exit::{Exit, Failure};
 use super::findings;
 use super::interrupt;
 use super::output::Output;
+use super::page_file;
 use super::progress::Progress;
-use super::run::{coloured, keep};
+use super::run::{coloured, keep_all};
 use super::scenario_files;
 use super::seed::Seed;
 use super::stopwatch::Stopwatch;
@@ -76,6 +78,10 @@ pub(crate) fn explore(args: &ExploreArgs, out: &mut Output) -> Result<Exit, Fail
         .map(|exploration| exploration.report.verdict());
     let verdict = verdicts.min().unwrap_or(Verdict::Nothing);
     let elapsed_ms = stopwatch.elapsed_ms();
+    if let Some(path) = &args.report {
+        let page = Page::of_explorations(&explorations, verdict, elapsed_ms, Coverage::default());
+        page_file::write(path, &page)?;
+    }
     if text {
         let mut sum = Tally::default();
         explorations
@@ -130,11 +136,7 @@ fn explore_one(plan: &ExplorePlan, at: usize, stop: &AtomicBool) -> Exploration 
     drop(progress);
     let scenario = row.as_explored();
     let result = explored.to_result(&Subject::default(), &row.name, &scenario);
-    let saved = result
-        .failures
-        .iter()
-        .map(|run| keep(&plan.out, &scenario, run))
-        .collect();
+    let saved = keep_all(&plan.out, &scenario, &result.failures);
     Exploration {
         tally: explored.tally,
         report: ScenarioReport {
@@ -228,6 +230,7 @@ impl ExplorePlan {
             options: Options {
                 depth: args.depth,
                 cap: args.cap,
+                callers: args.callers,
                 ..Options::default()
             },
             profile,
@@ -247,6 +250,7 @@ impl fmt::Display for ExplorePlan {
             "cap          {} images of one power cut",
             self.options.cap
         )?;
+        writeln!(f, "callers      {} with --ops", self.options.callers)?;
         writeln!(f, "seed         {} for samples", self.options.seed)?;
         match self.profile {
             Some(profile) => writeln!(f, "profile      {} (from --fs)", profile.name())?,

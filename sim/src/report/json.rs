@@ -66,7 +66,7 @@ struct ViolationDocument {
     name: &'static str,
     seed: u64,
     step: u64,
-    /// The file that replays it.
+    /// The folder that replays it; equal failures have the same.
     file: Option<String>,
     /// The mildest profile in which it happens; not looked for in a replay.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -268,8 +268,11 @@ mod tests {
             .failures
             .push(failed_run(7, Outcome::Violated));
         report.saved.push(SavedFailure {
-            file: Some("failures/x-7.json".into()),
+            file: Some("failures/x-durability-7".into()),
             mildest: Profile::LinuxOrdered,
+            count: 1,
+            explained: None,
+            folded: false,
         });
         let document = Document::new(&[report], Verdict::Violation, false, 12);
         let value = serde_json::to_value(&document).unwrap();
@@ -298,7 +301,7 @@ mod tests {
         assert_eq!(violation["invariant"], 1);
         assert_eq!(violation["seed"], 7);
         assert_eq!(violation["step"], 12);
-        assert_eq!(violation["file"], "failures/x-7.json");
+        assert_eq!(violation["file"], "failures/x-durability-7");
         assert_eq!(violation["mildest_profile"], "linux-ordered");
         assert_eq!(scenario["disagreement"], Value::Null);
     }

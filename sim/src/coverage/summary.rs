@@ -1,0 +1,8 @@
+//! x
+
+/// x
+#[derive(Debug)]
+pub struct Row;
+/// x
+#[derive(Debug)]
+pub struct Summary;
