@@ -4,6 +4,8 @@
 //! *Lenient* goes on behind damage and reports each event that it had to leave out. In both, an
 //! atomic append is handed on whole or not at all.
 
+use std::convert::Infallible;
+
 use super::line::{Envelope, Line};
 use super::scan::{Damage, Found, Reason, Scanner};
 use super::search::{Search, find_proof};
@@ -174,6 +176,24 @@ impl Seal {
 /// A position, or its absence, for a message.
 fn show(position: Option<Position>) -> String {
     position.map_or_else(|| "nothing".to_owned(), |position| position.to_string())
+}
+
+/// The tail of the active segment by a strict scan of all of it, for where its end alone does not
+/// tell. Its events are not decoded.
+pub(crate) fn scan_tail(segment: Segment) -> Result<(Tail, Option<TornTail>)> {
+    let everything = Position {
+        epoch: Epoch(u64::MAX),
+        ..Position::default()
+    };
+    let mut replay = Replay::new(everything, |_: &RawEvent<'_>| {
+        Ok::<(), ReplayError<Infallible>>(())
+    });
+    let tail = replay.strict([Ok(segment)].into_iter(), Seal::Unknown);
+    let tail = tail.map_err(|error| match error {
+        ReplayError::Log(error) => error,
+        ReplayError::Handler { error, .. } => match error {},
+    })?;
+    Ok((tail, replay.report.torn_tail))
 }
 
 /// The events of one append, held back until all of them are there.
