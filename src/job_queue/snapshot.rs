@@ -79,9 +79,8 @@ fn write_slot(out: &mut Vec<u8>, Slot { id, job }: &Slot) {
 
 /// Reads what [`write`] wrote.
 pub(super) fn read(json: &[u8]) -> Result<JobQueue, DecodeError> {
-    let text = std::str::from_utf8(json).map_err(DecodeError::new)?;
     let mut reader = Reader {
-        cursor: Cursor::new(text),
+        cursor: Cursor::new(json),
         queue: JobQueue::new(),
         unlisted: Vec::new(),
     };
@@ -225,6 +224,7 @@ impl Reader<'_> {
         u32::try_from(number).map_err(|_| self.fault("a number below 2^32"))
     }
 
+    #[inline]
     fn expect(&mut self, literal: &'static str) -> Result<(), DecodeError> {
         self.cursor.expect(literal).map_err(fault)
     }
