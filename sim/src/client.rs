@@ -18,13 +18,13 @@ use beaver::{
     JobSpec, Payload, RecoveryReport, Storage, StoreOptions,
 };
 
-pub(crate) use border::{replay_after, segment_epochs};
+pub(crate) use border::segment_epochs;
 
 use crate::oracle::history::Place;
 use crate::oracle::judge::Entry;
 use crate::oracle::model::{Model, Refusal};
 use crate::scenario::{Job, LogSettings, Step};
-use crate::subject::{Answer, Begun, Failure, Process, Report, Salvaged, Store};
+use crate::subject::{Answer, Begun, BegunQueued, Failure, Process, Report, Salvaged, Store};
 
 /// What a caller gets for a submitted command: a ticket if there was something to log, and the job
 /// that it hands out.
@@ -60,13 +60,13 @@ impl Store for Beaver {
 
 /// A process with the store open.
 #[derive(Debug)]
-pub(crate) struct Client {
+struct Client {
     controller: Controller,
 }
 
 impl Client {
     /// Opens the store.
-    pub(crate) fn open(
+    fn open(
         storage: Arc<dyn Storage>,
         clock: Arc<dyn Clock>,
         settings: &LogSettings,
@@ -88,11 +88,6 @@ impl Client {
             claim.map_err(refused)
         });
         submitted.collect()
-    }
-
-    /// The queue itself, to compare it with another one.
-    pub(crate) fn queue(&self) -> &JobQueue {
-        self.controller.state()
     }
 }
 
@@ -128,6 +123,13 @@ impl Process for Client {
         Ok(begun.map(|begun| Box::new(begun) as Box<dyn Begun>))
     }
 
+    fn begin_checkpoint_queued(&mut self, steps: &[Step]) -> BegunQueued {
+        let submitted = self.submit(steps);
+        let begun = self.begin_checkpoint();
+        let _ = self.controller.flush();
+        (begun, outcomes(submitted))
+    }
+
     fn finish_checkpoint(&mut self, written: Box<dyn Any>) -> Result<usize, Failure> {
         let written = written.downcast::<WrittenCheckpoint>();
         let written = *written.expect("the world hands back what `write` returned");
@@ -141,6 +143,14 @@ impl Process for Client {
 
     fn state(&self) -> Model {
         border::state(self.controller.state())
+    }
+
+    fn keep_state(&self) -> Box<dyn Any> {
+        Box::new(self.controller.state().clone())
+    }
+
+    fn is_in_state(&self, kept: &dyn Any) -> bool {
+        kept.downcast_ref::<JobQueue>() == Some(self.controller.state())
     }
 
     fn applied(&self) -> Place {

@@ -4,10 +4,13 @@
 //! again at each of its calls. What is left to chance is counted: see [`Tally`].
 
 mod alphabet;
+mod beliefs;
 mod examine;
+mod files;
+mod memory;
 mod options;
 mod outcome;
-mod parallel;
+pub(crate) mod parallel;
 mod prefixes;
 mod search;
 mod starts;
@@ -24,8 +27,9 @@ use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::scenario::Scenario;
+use crate::subject::Subject;
 
-use work::{Yield, explore_last, stretches};
+use work::{Tested, Yield, explore_last, stretches};
 
 /// What an exploration found.
 #[derive(Clone, Debug, Default)]
@@ -61,24 +65,30 @@ pub struct Running<'r> {
     pub cancel: &'r AtomicBool,
 }
 
-/// Explores the run of one seed of a scenario: its commands and faults, without the crashes that it draws itself.
+/// Explores the run of one seed of a scenario with this under test: its commands and faults, without the crashes that it
+/// draws itself.
 #[must_use]
 pub fn explore_seed(
+    subject: &Subject,
     scenario: &Scenario,
     seed: u64,
     options: &Options,
     running: Running<'_>,
 ) -> Explored {
     let scenario = undisturbed(scenario);
-    let (stretches, run) = stretches(&scenario, seed, options);
-    explore(&stretches, run, running, |stretch| {
-        stretch.explore(&scenario, options)
-    })
+    let tested = Tested {
+        subject,
+        scenario: &scenario,
+        options,
+    };
+    let (stretches, run) = stretches(tested, seed);
+    explore(&stretches, run, running, |stretch| stretch.explore(tested))
 }
 
-/// Explores every sequence of up to `ops` commands of the alphabet from `start`.
+/// Explores every sequence of up to `ops` commands of the alphabet from `start`, with this under test.
 #[must_use]
 pub fn explore_small(
+    subject: &Subject,
     scenario: &Scenario,
     start: Start,
     ops: usize,
@@ -89,12 +99,17 @@ pub fn explore_small(
         log: start.log(),
         ..undisturbed(scenario)
     };
-    let (first, model) = start.steps(&scenario);
+    let tested = Tested {
+        subject,
+        scenario: &scenario,
+        options,
+    };
+    let (first, model) = start.steps(subject, &scenario);
     let words = alphabet::words(ops);
     explore(&words, Yield::default(), running, |word| {
         let mut steps = first.clone();
         steps.extend(alphabet::spell(word, model.clone()));
-        explore_last(&scenario, steps, options)
+        explore_last(tested, steps)
     })
 }
 

@@ -18,6 +18,7 @@ pub mod report;
 pub mod result;
 pub mod run;
 pub mod scenario;
+pub mod shrink;
 mod sightings;
 pub mod stream;
 pub mod subject;

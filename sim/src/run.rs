@@ -6,14 +6,14 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use beaver::storage::sim::TraceMode;
+use beaver::storage::sim::{TraceMode, TraceRecord};
 
 use crate::oracle::judge::Finding;
 use crate::result::{Counts, FAILURES_KEPT, Outcome, RunResult, ScenarioResult, Violation};
-use crate::scenario::{Scenario, Seeds};
+use crate::scenario::{Phase, Scenario, Script, Seeds};
 use crate::sightings::Fnv;
 use crate::subject::Subject;
-use crate::world::{Stop, World};
+use crate::world::{Course, Licence, Stop, World};
 
 /// What to keep of a run beside its result.
 #[derive(Clone, Copy, Debug, Default)]
@@ -57,8 +57,17 @@ pub fn run_seed_of(subject: &Subject, scenario: &Scenario, seed: u64, keep: Keep
 /// If the scenario has no script.
 #[must_use]
 pub fn run_script(scenario: &Scenario, keep: Keep) -> RunResult {
+    run_script_of(&Subject::default(), scenario, keep)
+}
+
+/// The same with this under test.
+///
+/// # Panics
+/// If the scenario has no script.
+#[must_use]
+pub fn run_script_of(subject: &Subject, scenario: &Scenario, keep: Keep) -> RunResult {
     assert!(scenario.script.is_some(), "the scenario has no script");
-    run_seed(scenario, 0, keep)
+    run_seed_of(subject, scenario, 0, keep)
 }
 
 /// The scenario that replays a run from data alone: what is saved of a failure.
@@ -147,15 +156,7 @@ fn run_once(subject: &Subject, scenario: &Scenario, seed: u64, keep: Keep) -> Ru
     }
     let stop = world.run().err();
     let trace = trace(&world, keep.trace);
-    let outcome = match stop {
-        None => Outcome::Held,
-        Some(Stop::Wrong(finding)) => Outcome::Violated(violation(&world, finding, &trace)),
-        Some(Stop::Exhausted(finding)) => Outcome::Exhausted(violation(&world, finding, &trace)),
-        Some(Stop::Panicked(message)) => {
-            let finding = Finding::new(0, "no panic", message);
-            Outcome::Panicked(violation(&world, finding, &trace))
-        }
-    };
+    let outcome = outcome(&world, stop, &trace);
     let mut hash = Fnv::default();
     hash.update(&world.seen().hash().to_le_bytes());
     hash.update(&world.disk().trace_hash().to_le_bytes());
@@ -173,6 +174,60 @@ fn run_once(subject: &Subject, scenario: &Scenario, seed: u64, keep: Keep) -> Ru
         script: keep.script.then(|| world.script()),
         trace,
         outcome,
+    }
+}
+
+/// A run that wrote its course down.
+#[derive(Debug)]
+pub(crate) struct CourseRun {
+    /// How it ended.
+    pub(crate) outcome: Outcome,
+    /// Whether it ended in a recovery.
+    pub(crate) recovering: bool,
+    /// Everything that was decided, by the numbers of its calls.
+    pub(crate) script: Script,
+    /// The same by its legs.
+    pub(crate) course: Course,
+    /// The storage calls, if they were to be kept.
+    pub(crate) calls: Vec<TraceRecord>,
+}
+
+/// Runs the script of a scenario and writes its course down. Where one is to be followed, the
+/// script has the commands alone.
+pub(crate) fn run_course(
+    subject: &Subject,
+    scenario: &Scenario,
+    followed: Option<(Course, Licence)>,
+    trace: TraceMode,
+) -> CourseRun {
+    let seed = match followed {
+        Some((_, Licence::Drawn(seed))) => seed,
+        _ => 0,
+    };
+    let mut world = World::new(scenario, seed, trace);
+    world.test(subject.clone());
+    world.keep_course(followed);
+    let stop = world.run().err();
+    let outcome = outcome(&world, stop, &[]);
+    let recovering = world.faults().director().phase() == Phase::Recovery;
+    CourseRun {
+        outcome,
+        recovering,
+        script: world.script(),
+        course: world.take_course(),
+        calls: world.disk().trace(),
+    }
+}
+
+fn outcome(world: &World<'_>, stop: Option<Stop>, trace: &[String]) -> Outcome {
+    match stop {
+        None => Outcome::Held,
+        Some(Stop::Wrong(finding)) => Outcome::Violated(violation(world, finding, trace)),
+        Some(Stop::Exhausted(finding)) => Outcome::Exhausted(violation(world, finding, trace)),
+        Some(Stop::Panicked(message)) => {
+            let finding = Finding::new(0, "no panic", message);
+            Outcome::Panicked(violation(world, finding, trace))
+        }
     }
 }
 

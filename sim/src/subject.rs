@@ -60,10 +60,13 @@ impl Subject {
         disk: Arc<dyn Storage>,
         clock: Arc<dyn Clock>,
         settings: &LogSettings,
-    ) -> Result<(Box<dyn Process>, Report), Failure> {
+    ) -> Opening {
         self.store.open(self.between.wrap(disk), clock, settings)
     }
 }
+
+/// What came of opening a store: a process that has it open and what it reported, or why it did not open.
+pub type Opening = Result<(Box<dyn Process>, Report), Failure>;
 
 /// A kind of store.
 ///
@@ -79,7 +82,7 @@ pub trait Store: Debug + Send + Sync {
         storage: Arc<dyn Storage>,
         clock: Arc<dyn Clock>,
         settings: &LogSettings,
-    ) -> Result<(Box<dyn Process>, Report), Failure>;
+    ) -> Opening;
 
     /// The history behind `after` that the files can still tell, read strictly, by somebody who
     /// does not own the store and changes nothing.
@@ -114,6 +117,13 @@ pub trait Process: Debug {
     /// It failed.
     fn begin_checkpoint(&mut self) -> Result<Option<Box<dyn Begun>>, Failure>;
 
+    /// Several callers submit their commands, and the first step of a checkpoint comes before
+    /// anybody has flushed. An answer for each caller, as for [`group`](Process::group).
+    fn begin_checkpoint_queued(&mut self, steps: &[Step]) -> BegunQueued {
+        let begun = self.begin_checkpoint();
+        (begun, self.group(steps))
+    }
+
     /// The last step of a checkpoint: how many files were removed.
     ///
     /// # Errors
@@ -129,6 +139,17 @@ pub trait Process: Debug {
     /// The state, as the queue shows it.
     fn state(&self) -> Model;
 
+    /// The state as it is now, to be compared with later ones: whatever is cheap to keep.
+    fn keep_state(&self) -> Box<dyn Any> {
+        Box::new(self.state())
+    }
+
+    /// Whether the state is as it was in a process that kept it.
+    fn is_in_state(&self, kept: &dyn Any) -> bool {
+        kept.downcast_ref::<Model>()
+            .is_some_and(|kept| *kept == self.state())
+    }
+
     /// The last applied place.
     fn applied(&self) -> Place;
 
@@ -142,6 +163,12 @@ pub trait Process: Debug {
     /// An answer for each caller, as for [`group`](Process::group).
     fn close_queued(self: Box<Self>, steps: &[Step]) -> Vec<(Answer, Option<Place>)>;
 }
+
+/// What came of a checkpoint that began while callers waited, and of what they had submitted.
+pub type BegunQueued = (
+    Result<Option<Box<dyn Begun>>, Failure>,
+    Vec<(Answer, Option<Place>)>,
+);
 
 /// A checkpoint that has begun.
 pub trait Begun {

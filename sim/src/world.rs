@@ -4,6 +4,7 @@
 mod checkpoints;
 mod checks;
 mod commands;
+mod course;
 mod crashes;
 mod inspection;
 mod marking;
@@ -27,10 +28,13 @@ use crate::stream::Stream;
 use crate::subject::{Failure, Process, Subject};
 
 use crate::sightings::Sightings;
-pub(crate) use commands::check_counts;
+pub(crate) use commands::{check_counts, describe};
+use course::Courses;
+pub(crate) use course::{Course, Leg, Licence, between_calls};
 use crashes::CrashPlan;
 use moments::Beliefs;
 pub(crate) use moments::Moment;
+pub(crate) use start::check_recovery_calls;
 use steps::Steps;
 
 /// Why a run ended early.
@@ -93,11 +97,15 @@ pub(crate) struct World<'a> {
     unreadable: bool,
     /// What the files held when an earlier process ended.
     earlier: Files,
+    /// Whether a recovery has ended and nothing was asked of the store since.
+    untouched: bool,
     /// Everything that chance decided so far.
     script: Script,
     seen: Sightings,
     /// What the client believed at which call, if the moments of the run are kept.
     beliefs: Option<Beliefs>,
+    /// The course of the run, if it is written down.
+    courses: Option<Courses>,
 }
 
 impl<'a> World<'a> {
@@ -146,9 +154,11 @@ impl<'a> World<'a> {
             unknown_event: false,
             unreadable: false,
             earlier: Files::new(),
+            untouched: false,
             script: Script::default(),
             seen: Sightings::default(),
             beliefs: None,
+            courses: None,
         }
     }
 
@@ -163,6 +173,7 @@ impl<'a> World<'a> {
     /// Why it ended early.
     pub(crate) fn run(&mut self) -> Result<(), Stop> {
         self.crashes.arm_scripted(self.faults.disk());
+        self.begin_scene();
         self.start()?;
         while self.next_command()? {}
         self.last_look()
@@ -173,6 +184,7 @@ impl<'a> World<'a> {
     fn last_look(&mut self) -> Result<(), Stop> {
         self.faults.director().set_quiet(true);
         self.crashes.stop(self.faults.disk());
+        self.begin_scene();
         self.reopen()
     }
 
@@ -183,12 +195,7 @@ impl<'a> World<'a> {
 
     fn check_budget(&self) -> Result<(), Stop> {
         if self.faults.disk().is_out_of_calls() {
-            let most = self.scenario.budget.storage_calls;
-            let finding = Finding::new(
-                0,
-                format!("the run to end within {most} storage calls"),
-                "it went on",
-            );
+            let finding = out_of_calls(self.scenario.budget.storage_calls);
             return Err(Stop::Exhausted(finding));
         }
         Ok(())
@@ -229,6 +236,12 @@ impl<'a> World<'a> {
     pub(crate) fn keep_lines(&mut self) {
         self.seen.lines = Some(Vec::new());
     }
+}
+
+/// A run made more storage calls than its budget allows.
+pub(crate) fn out_of_calls(most: u64) -> Finding {
+    let expected = format!("the run to end within {most} storage calls");
+    Finding::new(0, expected, "it went on")
 }
 
 /// The faults of a seed: all that are switched on, or as many of them as the mixture has.

@@ -16,6 +16,7 @@ use beaver::storage::{Access, Storage, StorageFile, StorageLock};
 use beaver_sim::explore::{Options, Running, Start, explore_small};
 use beaver_sim::faults::Between;
 use beaver_sim::scenario::Scenario;
+use beaver_sim::subject::Subject;
 
 /// Which calls are left out, by the name of the file.
 #[derive(Clone, Copy, Debug)]
@@ -112,10 +113,7 @@ impl StorageFile for CarelessFile {
 fn check_small(ops: usize, left_out: LeftOut) -> Vec<u8> {
     let scenario: Scenario = serde_json::from_str(r#"{"claim": "small"}"#).unwrap();
     let between = Between::new(move |inner| Arc::new(Careless { inner, left_out }));
-    let options = Options {
-        between,
-        ..Options::default()
-    };
+    let (subject, options) = (Subject::behind(between), Options::default());
     let running = Running {
         jobs: NonZeroUsize::MIN,
         progress: &|_, _| {},
@@ -123,7 +121,7 @@ fn check_small(ops: usize, left_out: LeftOut) -> Vec<u8> {
     };
     let mut found = BTreeSet::new();
     for start in Start::ALL {
-        let explored = explore_small(&scenario, start, ops, &options, running);
+        let explored = explore_small(&subject, &scenario, start, ops, &options, running);
         for failure in explored.failures.iter().take(2) {
             println!("{start:?} {failure:?}");
         }

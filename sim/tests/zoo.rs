@@ -1,61 +1,128 @@
-//! Every bug of the zoo is caught, and for its reason; without bugs nothing is.
+//! Every bug of the zoo is caught for its reason and shrinks to a small history; without bugs
+//! nothing is caught.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test ends where something unexpected happens, in the functions that it calls too"
+)]
+
+use std::num::NonZeroUsize;
+use std::sync::atomic::AtomicBool;
+
+use beaver_sim::report::{Verdict, ZooReport};
 use beaver_sim::result::Outcome;
-use beaver_sim::run::{Keep, run_seed_of};
+use beaver_sim::run::{Keep, run_script_of, run_seed_of, saved_failure};
 use beaver_sim::scenario::Scenario;
-use beaver_sim::subject::Subject;
-use beaver_sim::zoo::catalogue::EXHIBITS;
-use beaver_sim::zoo::habitats::habitats;
-use beaver_sim::zoo::plain::Plain;
+use beaver_sim::shrink::{Ended, Limits, Shrunk, shrink};
+use beaver_sim::zoo::catalogue::{EXHIBITS, Exhibit};
+use beaver_sim::zoo::habitats::{habitat, habitats};
+use beaver_sim::zoo::hunt::{Patience, hunt, hunt_all, patrol};
 
-const SEEDS: u64 = 3000;
+fn jobs() -> NonZeroUsize {
+    std::thread::available_parallelism().unwrap()
+}
 
-fn habitat(name: &str) -> Scenario {
-    habitats()
-        .into_iter()
-        .find(|h| h.name == name)
-        .expect("the habitat has this name")
+fn exhibit(id: &str) -> &'static Exhibit {
+    EXHIBITS.iter().find(|exhibit| exhibit.id == id).unwrap()
 }
 
 #[test]
-fn every_bug_is_caught() {
-    let mut missed = Vec::new();
-    let only = std::env::var("ZOO_ONLY").unwrap_or_default();
-    for exhibit in EXHIBITS
-        .iter()
-        .filter(|e| only.is_empty() || only.split(',').any(|o| o == e.id))
-    {
-        let subject = exhibit.plant.subject();
-        let scenario = habitat(exhibit.habitat);
-        let found = (0..SEEDS).find_map(|seed| {
-            let run = run_seed_of(&subject, &scenario, seed, Keep::default());
-            run.outcome
-                .failure()
-                .map(|v| (seed, v.invariant, v.expected.clone(), v.found.clone()))
-        });
-        println!("{} {found:?}", exhibit.id);
-        match found {
-            Some((_, invariant, _, _)) if exhibit.invariants.contains(&invariant) => {}
-            other => missed.push((exhibit.id, exhibit.name, other)),
-        }
+fn every_bug_is_caught_for_its_reason_and_shrinks_to_six_commands_and_one_crash() {
+    let all: Vec<_> = EXHIBITS.iter().collect();
+    let go_on = AtomicBool::new(false);
+    let report = ZooReport {
+        bugs: hunt_all(&all, Patience::default(), jobs(), &|_| {}, &go_on),
+        ..ZooReport::default()
+    };
+    assert_eq!(report.verdict(), Verdict::Pass, "{report}");
+    assert_eq!(report.small(), EXHIBITS.len(), "{report}");
+    for bug in &report.bugs {
+        let shrunk = &bug.caught.as_ref().unwrap().shrunk;
+        assert_eq!(shrunk.ended, Ended::NothingSmaller, "{}", bug.exhibit.id);
+        let control = bug.exhibit.plant.control();
+        let run = run_script_of(&control, &shrunk.scenario, Keep::default());
+        assert_eq!(run.outcome, Outcome::Held, "{}", bug.exhibit.id);
     }
-    assert!(missed.is_empty(), "{missed:#?}");
 }
 
 #[test]
 fn without_bugs_nothing_is_caught() {
-    for scenario in habitats() {
-        for subject in [Subject::default(), Plain::sound()] {
-            for seed in 0..60 {
-                let run = run_seed_of(&subject, &scenario, seed, Keep::default());
-                assert_eq!(
-                    run.outcome,
-                    Outcome::Held,
-                    "{} seed {seed} {:?}",
-                    scenario.name,
-                    subject.store
-                );
-            }
-        }
+    let habitats: Vec<_> = habitats()
+        .into_iter()
+        .map(|habitat| (habitat, 60))
+        .collect();
+    let go_on = AtomicBool::new(false);
+    let (runs, alarms) = patrol(&habitats, jobs(), &|_| {}, &go_on);
+    assert!(alarms.is_empty(), "{alarms:#?}");
+    assert_eq!(runs, 2 * 60 * habitats.len() as u64);
+}
+
+#[test]
+fn bug_that_no_seed_finds_is_left_to_the_explorer() {
+    let patience = Patience {
+        seeds: 0,
+        ..Patience::default()
+    };
+    let hunted = hunt(exhibit("B34"), patience, &AtomicBool::new(false));
+    assert!(hunted.is_right(), "{hunted:#?}");
+    assert_eq!(hunted.explored.unwrap().invariant, Some(1));
+}
+
+/// The first failure of a bug in its habitat.
+fn failure(exhibit: &Exhibit) -> Scenario {
+    let (subject, habitat) = (exhibit.plant.subject(), habitat(exhibit.habitat));
+    let mut runs = (0..3000).map(|seed| run_seed_of(&subject, &habitat, seed, Keep::default()));
+    let run = runs.find(|run| run.outcome != Outcome::Held).unwrap();
+    saved_failure(&habitat, &run)
+}
+
+fn shrunk(id: &str, limits: Limits<'_>) -> Shrunk {
+    let exhibit = exhibit(id);
+    shrink(&exhibit.plant.subject(), &failure(exhibit), limits).unwrap()
+}
+
+#[test]
+fn the_same_failure_shrinks_to_the_same_history() {
+    let (one, other) = (
+        shrunk("B36", Limits::runs(400)),
+        shrunk("B36", Limits::runs(400)),
+    );
+    assert_eq!(one.scenario, other.scenario);
+    assert_eq!(one.run.trace_hash, other.run.trace_hash);
+}
+
+#[test]
+fn a_shrunk_failure_replays_from_its_script_and_shrinks_no_further() {
+    for id in ["B13", "B41", "S06"] {
+        let first = shrunk(id, Limits::runs(10_000));
+        assert_eq!(first.ended, Ended::NothingSmaller);
+        let subject = exhibit(id).plant.subject();
+        let text = serde_json::to_string(&first.scenario).unwrap();
+        let read: Scenario = serde_json::from_str(&text).unwrap();
+        let again = shrink(&subject, &read, Limits::runs(10_000)).unwrap();
+        assert_eq!(again.scenario, first.scenario, "{id}");
+        assert_eq!(again.likeness, first.likeness, "{id}");
     }
+}
+
+#[test]
+fn a_limit_ends_the_search_with_what_there_is() {
+    let stopped = shrunk("B36", Limits::runs(3));
+    assert_eq!((stopped.runs, stopped.ended), (3, Ended::Limit));
+    assert!(stopped.run.outcome != Outcome::Held);
+    let limits = Limits {
+        runs: 1000,
+        go_on: &|| false,
+    };
+    let untouched = shrunk("B36", limits);
+    assert_eq!((untouched.runs, untouched.ended), (0, Ended::Limit));
+    assert_eq!(untouched.before, untouched.after);
+}
+
+#[test]
+fn a_history_that_holds_is_not_shrunk() {
+    let exhibit = exhibit("B36");
+    let limits = Limits::runs(1000);
+    let result = shrink(&exhibit.plant.control(), &failure(exhibit), limits);
+    assert!(result.is_none());
 }

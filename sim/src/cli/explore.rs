@@ -10,6 +10,7 @@ use beaver_sim::report::{
     Document, Exploration, ExplorationTable, ScenarioReport, Verdict, conclusion,
 };
 use beaver_sim::scenario::{Profile, Scenario, Seeds};
+use beaver_sim::subject::Subject;
 
 use super::args::{ExploreArgs, Format};
 use super::exit::{Exit, Failure};
@@ -23,7 +24,7 @@ use super::seed::Seed;
 use super::stopwatch::Stopwatch;
 
 /// What is explored as one row of the table.
-struct Subject {
+struct Row {
     name: String,
     scenario: Scenario,
     what: What,
@@ -38,7 +39,7 @@ enum What {
 
 /// Everything that is fixed before the work begins.
 struct ExplorePlan {
-    subjects: Vec<Subject>,
+    rows: Vec<Row>,
     options: Options,
     profile: Option<Profile>,
     jobs: NonZeroUsize,
@@ -50,14 +51,14 @@ pub(crate) fn explore(args: &ExploreArgs, out: &mut Output) -> Result<Exit, Fail
     let plan = ExplorePlan::resolve(args)?;
     let text = args.format == Format::Text;
     announce(&plan, text, out)?;
-    let table = ExplorationTable::new(plan.subjects.iter().map(|subject| subject.name.as_str()));
+    let table = ExplorationTable::new(plan.rows.iter().map(|row| row.name.as_str()));
     if text {
         out.line(table.heading());
         out.flush();
     }
     let stopwatch = Stopwatch::start();
     let mut explorations: Vec<Exploration> = Vec::new();
-    for at in 0..plan.subjects.len() {
+    for at in 0..plan.rows.len() {
         if stop.load(Ordering::SeqCst) {
             break;
         }
@@ -117,18 +118,18 @@ fn announce(plan: &ExplorePlan, text: bool, out: &mut Output) -> Result<(), Fail
 }
 
 fn explore_one(plan: &ExplorePlan, at: usize, stop: &AtomicBool) -> Exploration {
-    let subject = &plan.subjects[at];
+    let row = &plan.rows[at];
     let stopwatch = Stopwatch::start();
-    let progress = Progress::explore(&subject.name, at + 1, plan.subjects.len());
+    let progress = Progress::explore(&row.name, at + 1, plan.rows.len());
     let running = Running {
         jobs: plan.jobs,
         progress: &|done, all| progress.done_of(done, all),
         cancel: stop,
     };
-    let (explored, seeds) = subject.explore(&plan.options, running);
+    let (explored, seeds) = row.explore(&plan.options, running);
     drop(progress);
-    let scenario = subject.as_explored();
-    let result = explored.to_result(&subject.name, &scenario);
+    let scenario = row.as_explored();
+    let result = explored.to_result(&Subject::default(), &row.name, &scenario);
     let saved = result
         .failures
         .iter()
@@ -150,11 +151,13 @@ fn explore_one(plan: &ExplorePlan, at: usize, stop: &AtomicBool) -> Exploration 
     }
 }
 
-impl Subject {
+impl Row {
     fn explore(&self, options: &Options, running: Running<'_>) -> (Explored, Seeds) {
+        let subject = Subject::default();
         match self.what {
             What::Small(start, ops) => {
-                let explored = explore_small(&self.scenario, start, ops, options, running);
+                let explored =
+                    explore_small(&subject, &self.scenario, start, ops, options, running);
                 (explored, Seeds::one(0))
             }
             What::Seeds(seeds) => {
@@ -164,7 +167,13 @@ impl Subject {
                         sum.cancelled = true;
                         break;
                     }
-                    sum.add(explore_seed(&self.scenario, seed, options, running));
+                    sum.add(explore_seed(
+                        &subject,
+                        &self.scenario,
+                        seed,
+                        options,
+                        running,
+                    ));
                 }
                 (sum, seeds)
             }
@@ -191,10 +200,10 @@ impl ExplorePlan {
             .as_deref()
             .map(scenario_files::profile)
             .transpose()?;
-        let mut subjects = Vec::new();
+        let mut rows = Vec::new();
         for start in args.ops.iter().flat_map(|_| Start::ALL) {
             let ops = usize::from(args.ops.unwrap_or_default());
-            subjects.push(Subject {
+            rows.push(Row {
                 name: start.name().to_owned(),
                 scenario: start.scenario(profile.unwrap_or_default()),
                 what: What::Small(start, ops),
@@ -206,7 +215,7 @@ impl ExplorePlan {
                 scenario.profile = profile.unwrap_or(scenario.profile);
                 let first = Seeds::one(scenario.seeds.start);
                 let seed = args.seed.map(|Seed(seed)| Seeds::one(seed));
-                subjects.push(Subject {
+                rows.push(Row {
                     name: scenario.name.clone(),
                     what: What::Seeds(seed.or(args.seeds).unwrap_or(first)),
                     scenario,
@@ -215,7 +224,7 @@ impl ExplorePlan {
         }
         let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         Ok(ExplorePlan {
-            subjects,
+            rows,
             options: Options {
                 depth: args.depth,
                 cap: args.cap,
@@ -231,7 +240,7 @@ impl ExplorePlan {
 impl fmt::Display for ExplorePlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "beaver {}", env!("CARGO_PKG_VERSION"))?;
-        writeln!(f, "explorations {}", self.subjects.len())?;
+        writeln!(f, "explorations {}", self.rows.len())?;
         writeln!(f, "depth        {}", self.options.depth)?;
         writeln!(
             f,

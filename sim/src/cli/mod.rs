@@ -16,9 +16,11 @@ mod run_plan;
 mod scenario_files;
 mod schema;
 mod seed;
+mod shrink;
 mod stopwatch;
 mod trace;
 mod wal;
+mod zoo;
 
 use std::process::ExitCode;
 
@@ -61,7 +63,9 @@ fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
     match cli.command.unwrap_or(Command::Run(run_all)) {
         Command::Run(args) => run::run(&args, out),
         Command::Explore(args) => explore::explore(&args, out),
+        Command::Zoo(args) => zoo::zoo(&args, out),
         Command::Replay(args) => replay::replay(&args, out),
+        Command::Shrink(args) => shrink::shrink(&args, out),
         Command::Images(args) => images::images(&args, out),
         Command::Wal { command } => wal::wal(&command, out),
         Command::Faults(args) => lists::faults(args.format, out),

@@ -1,7 +1,5 @@
 //! How far an exploration goes.
 
-use crate::faults::Between;
-
 /// How far an exploration goes.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -11,8 +9,6 @@ pub struct Options {
     pub cap: u64,
     /// Where samples come from.
     pub seed: u64,
-    /// What stands between the program under test and the disk: a planted bug, say.
-    pub between: Between,
 }
 
 impl Default for Options {
@@ -21,7 +17,6 @@ impl Default for Options {
             depth: 2,
             cap: 256,
             seed: 0,
-            between: Between::default(),
         }
     }
 }

@@ -1,16 +1,17 @@
 //! An exploration in the words of a run: what reports and saved failures are made of.
 
 use crate::result::{Counts, FAILURES_KEPT, Outcome, RunResult, ScenarioResult, Violation};
-use crate::run::{Keep, invariant_name, run_script};
+use crate::run::{Keep, invariant_name, run_seed_of};
 use crate::scenario::Scenario;
+use crate::subject::Subject;
 
 use super::{Explored, Failure};
 
 impl Explored {
     /// The result as a scenario would have it: a workload counts as a run. Each failure that is kept was run again from its
-    /// script; equal ones are kept once.
+    /// script, with `subject` under test; equal ones are kept once.
     #[must_use]
-    pub fn to_result(&self, name: &str, scenario: &Scenario) -> ScenarioResult {
+    pub fn to_result(&self, subject: &Subject, name: &str, scenario: &Scenario) -> ScenarioResult {
         let tally = &self.tally;
         let mut failures: Vec<&Failure> = Vec::new();
         for failure in &self.failures {
@@ -19,7 +20,7 @@ impl Explored {
             }
         }
         let kept = failures.iter().take(FAILURES_KEPT).zip(0..);
-        let kept = kept.map(|(failure, number)| run_again(scenario, failure, number));
+        let kept = kept.map(|(failure, number)| run_again(subject, scenario, failure, number));
         ScenarioResult {
             name: name.to_owned(),
             runs: tally.workloads,
@@ -42,7 +43,7 @@ impl Explored {
 }
 
 /// The run of a failure's script. Where that holds, the failure itself stands for it.
-fn run_again(scenario: &Scenario, failure: &Failure, number: u64) -> RunResult {
+fn run_again(subject: &Subject, scenario: &Scenario, failure: &Failure, number: u64) -> RunResult {
     let scenario = Scenario {
         script: Some(failure.script.clone()),
         ..scenario.clone()
@@ -51,7 +52,7 @@ fn run_again(scenario: &Scenario, failure: &Failure, number: u64) -> RunResult {
         script: true,
         trace: true,
     };
-    let mut run = run_script(&scenario, everything);
+    let mut run = run_seed_of(subject, &scenario, 0, everything);
     run.seed = number;
     run.script = Some(failure.script.clone());
     if run.outcome.failure().is_some() {

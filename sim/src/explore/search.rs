@@ -4,85 +4,52 @@
 //! crash ──▶ each disk that it may leave ──▶ recover, judge ──┬─▶ crash at each call of that recovery   (depth)
 //!                                                           └─▶ crash when it is over: what it showed is decided
 //! ```
-//!
-//! A disk is judged once for each thing that may be believed about it; what a recovery shows is examined once for each disk
-//! that it leaves behind, and compared from then on. Both lose nothing: a recovery is a function of its disk.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use beaver::ManualClock;
 use beaver::storage::sim::{
     Change, Crash, CrashPoint, Disk, ImageSpace, Profile, Progress, SimDisk, SimOptions, TraceMode,
 };
-use beaver::{Clock, JobQueue, ManualClock};
 
-use crate::client::Client;
 use crate::faults::Survivors;
-use crate::guard::guarded;
-use crate::oracle::history::{History, Place};
 use crate::oracle::judge::Finding;
-use crate::oracle::model::Record;
-use crate::scenario::{Crashes, LogSettings, Step};
+use crate::scenario::{Crashes, Script};
 use crate::subject::{Process, Report};
-use crate::world::Moment;
+use crate::world::{Moment, check_recovery_calls, out_of_calls};
 
-use super::examine::Opened;
-use super::options::Options;
+use super::beliefs::{BeliefId, Beliefs};
+use super::examine::{Opened, refusal};
+use super::files;
+use super::memory::{Memory, Situation};
 use super::prefixes::prefixes;
 use super::tally::Tally;
 use super::trail::{Leg, Wrong, killed, power_cut};
-use super::work::{Yield, mixed};
-
-/// Storage calls of one recovery, beyond which it counts as without end.
-const RECOVERY_CALLS: u64 = 5_000;
+use super::work::{Tested, Yield, mixed};
 
 /// How many failures of one unit are kept.
 const FAILURES_KEPT: usize = 8;
 
 /// Everything that one unit of work (a command of a workload) remembers.
 pub(super) struct Search<'a> {
-    pub(super) settings: &'a LogSettings,
+    pub(super) tested: Tested<'a>,
     pub(super) profile: Profile,
     pub(super) clock: Arc<ManualClock>,
     pub(super) tally: Tally,
     pub(super) wrong: Vec<Wrong>,
+    pub(super) beliefs: Beliefs,
+    memory: Memory,
     /// A hash over every disk that was judged.
     hash: u64,
-    options: &'a Options,
     survivors: Survivors,
-    beliefs: Vec<Belief>,
-    /// Disks that were judged, with the belief, and how deep the search went on from there.
-    judged: BTreeMap<(usize, u128), u32>,
-    /// Disks on which a process died, likewise, with the write that it was in.
-    died: BTreeMap<(usize, u128), u32>,
-    /// What recoveries showed, by belief and the disk that they left.
-    shown: BTreeMap<(usize, u128), Shown>,
-    /// Disks, with what was decided about them, on which the store has gone on.
-    gone_on: BTreeSet<(usize, u128)>,
     /// Whether a store is going on now: what follows from that need not go on once more.
     going_on: bool,
-}
-
-/// What may be believed about a disk.
-struct Belief {
-    history: Arc<History>,
-    /// The beliefs that recoveries lead to from here: how many groups in doubt they showed, and where.
-    decided: Vec<(Vec<Place>, usize)>,
-}
-
-/// What a recovery showed that was examined and found right.
-struct Shown {
-    queue: JobQueue,
-    applied: Place,
-    snapshot: Option<Place>,
-    /// What is believed from now on.
-    decided: usize,
 }
 
 /// A disk on which a process starts.
 struct Start {
     disk: Disk,
-    belief: usize,
+    belief: BeliefId,
     /// The number of the last storage call before, counted over the whole run.
     calls: u64,
     /// How many more crashes follow: the last of them only when recovery has ended.
@@ -91,10 +58,20 @@ struct Start {
     shown_before: bool,
 }
 
+impl Start {
+    /// Invariant 5: what a recovery has shown, the next one leaves byte for byte.
+    fn compare_bytes(&self, left: &Disk) -> Result<(), Finding> {
+        match self.shown_before {
+            true => files::compare_bytes(&self.disk, left),
+            false => Ok(()),
+        }
+    }
+}
+
 /// Where a process dies.
 pub(super) struct Death<'c> {
     pub(super) crash: &'c Crash,
-    pub(super) belief: usize,
+    pub(super) belief: BeliefId,
     /// The number of the last storage call before its process started, counted over the whole run.
     pub(super) calls: u64,
     /// How many more crashes follow, as for the start of a process.
@@ -104,32 +81,28 @@ pub(super) struct Death<'c> {
 }
 
 impl<'a> Search<'a> {
-    pub(super) fn new(settings: &'a LogSettings, profile: Profile, options: &'a Options) -> Self {
+    pub(super) fn new(tested: Tested<'a>) -> Self {
         let crashes = Crashes {
             torn_pages: 0,
             ..Crashes::default()
         };
         Search {
-            settings,
-            profile,
+            tested,
+            profile: tested.scenario.profile.of_disk(),
             clock: Arc::new(ManualClock::new(0)),
             tally: Tally::default(),
             wrong: Vec::new(),
+            beliefs: Beliefs::default(),
+            memory: Memory::default(),
             hash: 0,
-            options,
-            survivors: Survivors::new(options.seed, &crashes, Vec::new()),
-            beliefs: Vec::new(),
-            judged: BTreeMap::new(),
-            died: BTreeMap::new(),
-            shown: BTreeMap::new(),
-            gone_on: BTreeSet::new(),
+            survivors: Survivors::new(tested.options.seed, &crashes, Vec::new()),
             going_on: false,
         }
     }
 
-    /// What came out of a workload that began with `steps`.
-    pub(super) fn into_yield(self, steps: &[Step]) -> Yield {
-        let failures = self.wrong.into_iter().map(|wrong| wrong.after(steps));
+    /// What came out of a workload that began with `script`.
+    pub(super) fn into_yield(self, script: &Script) -> Yield {
+        let failures = self.wrong.into_iter().map(|wrong| wrong.after(script));
         Yield {
             failures: failures.collect(),
             tally: self.tally,
@@ -140,74 +113,18 @@ impl<'a> Search<'a> {
     /// Lets the process of the workload die at `moment`.
     pub(super) fn moment(&mut self, moment: &Moment) {
         self.clock = Arc::new(ManualClock::new(moment.now_ms));
-        let belief = self.belief(&moment.belief);
+        let belief = self.beliefs.of(&moment.belief);
+        let first_wrong = self.wrong.len();
         self.die(&Death {
             crash: &moment.crash,
             belief,
             calls: 0,
-            depth: self.options.depth,
+            depth: self.tested.options.depth,
             shown: false,
         });
-    }
-
-    fn belief(&mut self, history: &Arc<History>) -> usize {
-        let known = self
-            .beliefs
-            .iter()
-            .position(|belief| Arc::ptr_eq(&belief.history, history));
-        known.unwrap_or_else(|| self.add_belief(Arc::clone(history)))
-    }
-
-    fn add_belief(&mut self, history: Arc<History>) -> usize {
-        self.beliefs.push(Belief {
-            history,
-            decided: Vec::new(),
-        });
-        self.beliefs.len() - 1
-    }
-
-    /// The beliefs while `records` are being made durable behind `before`, and when they are, with the last one at `last`.
-    pub(super) fn add_append(
-        &mut self,
-        before: usize,
-        records: Vec<Record>,
-        last: Place,
-    ) -> (usize, usize) {
-        let mut doubtful = (*self.beliefs[before].history).clone();
-        let mut after = doubtful.clone();
-        doubtful.doubt(records.clone());
-        after.acknowledge(records, last);
-        let places = after.decided()[doubtful.decided().len()..].iter();
-        let places = places.map(|decided| decided.place).collect();
-        let after = self.add_belief(Arc::new(after));
-        let doubtful = self.add_belief(Arc::new(doubtful));
-        // A recovery that shows none of it leads back, and one that shows all of it leads where the answer would have.
-        self.beliefs[doubtful].decided = vec![(Vec::new(), before), (places, after)];
-        (doubtful, after)
-    }
-
-    pub(super) fn history(&self, belief: usize) -> &Arc<History> {
-        &self.beliefs[belief].history
-    }
-
-    /// The belief after a recovery under `belief` has shown the first `groups` groups in doubt at `places`.
-    pub(super) fn decide(&mut self, belief: usize, groups: usize, places: Vec<Place>) -> usize {
-        let history = &self.beliefs[belief].history;
-        if history.doubtful().is_empty() {
-            return belief;
+        for wrong in &mut self.wrong[first_wrong..] {
+            wrong.last_call = moment.crash.point().call;
         }
-        let known = self.beliefs[belief]
-            .decided
-            .iter()
-            .find(|(known, _)| *known == places);
-        if let Some((_, decided)) = known {
-            return *decided;
-        }
-        let mut history = (**history).clone();
-        history.decide(groups, &places);
-        let decided = self.add_belief(Arc::new(history));
-        self.beliefs[belief].decided.push((places, decided));
-        decided
     }
 
     /// A process dies: goes on from everything that it may leave.
@@ -253,7 +170,7 @@ impl<'a> Search<'a> {
     }
 
     fn lose_power(&mut self, death: &Death<'_>, space: &ImageSpace) {
-        let cap = self.options.cap;
+        let cap = self.tested.options.cap;
         if let Some(mut images) = space.enumerate(cap) {
             while let Some(candidate) = images.next() {
                 self.tally.enumerated += 1;
@@ -286,22 +203,17 @@ impl<'a> Search<'a> {
 
     /// Whether no process has died like this before, with the same things believed and as many crashes to follow.
     fn is_first(&mut self, death: &Death<'_>, fingerprint: u128) -> bool {
-        let known = self.died.entry(key(death, fingerprint)).or_insert(0);
-        let reached = death.depth + 1;
-        let first = *known < reached;
-        *known = reached.max(*known);
-        first
+        let situation = Situation::new(death.belief, death.shown, fingerprint);
+        self.memory.is_first_death(situation, death.depth)
     }
 
     /// Whether a disk has yet to be judged. If not it counts as dropped.
     fn is_new(&mut self, death: &Death<'_>, fingerprint: u128) -> bool {
-        let reached = death.depth + 1;
-        let judged = self.judged.entry(key(death, fingerprint)).or_insert(0);
-        if *judged >= reached {
+        let situation = Situation::new(death.belief, death.shown, fingerprint);
+        if !self.memory.is_new(situation, death.depth) {
             self.tally.dropped += 1;
             return false;
         }
-        *judged = reached;
         let low = u64::try_from(fingerprint & u128::from(u64::MAX)).unwrap_or_default();
         self.hash = mixed(self.hash, low);
         true
@@ -325,31 +237,21 @@ impl<'a> Search<'a> {
     fn recover(&mut self, start: Start) {
         self.tally.recoveries += 1;
         let options = SimOptions {
-            max_calls: Some(RECOVERY_CALLS),
+            max_calls: Some(self.tested.scenario.budget.storage_calls),
             trace: TraceMode::Off,
             ..SimOptions::default()
         };
-        let found = start.shown_before.then(|| start.disk.clone());
-        let sim = SimDisk::new(start.disk, options);
+        let sim = SimDisk::new(start.disk.clone(), options);
         sim.record_crash_points(start.depth > 1);
-        let storage = self.options.between.wrap(sim.storage());
-        let clock = Arc::clone(&self.clock);
-        let opened = guarded(|| Client::open(storage, clock, self.settings));
-        let opened = match opened {
-            Ok(Ok(opened)) => opened,
-            Ok(Err(failure)) => {
-                let expected = "the store to open after a crash without any fault";
-                return self.is_wrong(Finding::new(7, expected, failure.text));
-            }
-            Err(panic) => return self.is_wrong(Finding::new(0, "no panic", panic)),
-        };
+        let opened = self.open_within_budget(&sim);
         let crashes = sim.take_crash_points();
         sim.record_crash_points(false);
         let end = sim.crash_between_calls();
         let calls = sim.calls();
-        let decided = match self.judge(start.belief, &sim, opened, found.as_ref()) {
+        let decided = opened.and_then(|opened| self.judge(&start, &sim, opened));
+        let decided = match decided {
             Ok(decided) => decided,
-            Err(finding) => return self.is_wrong(finding),
+            Err(finding) => return self.wrong.push(Wrong::new(finding)),
         };
         let Some(depth) = start.depth.checked_sub(1) else {
             return;
@@ -375,65 +277,52 @@ impl<'a> Search<'a> {
         });
     }
 
-    pub(super) fn now_ms(&self) -> u64 {
-        self.clock.now_ms()
-    }
-
-    fn is_wrong(&mut self, finding: Finding) {
-        self.wrong.push(Wrong::new(finding));
+    /// Opens the store, which a crash alone must not keep from opening, nor for long.
+    fn open_within_budget(&self, sim: &SimDisk) -> Result<(Box<dyn Process>, Report), Finding> {
+        let budget = &self.tested.scenario.budget;
+        let opened = self.open(sim.storage())?;
+        if sim.is_out_of_calls() {
+            return Err(out_of_calls(budget.storage_calls));
+        }
+        check_recovery_calls(sim.calls(), budget.recovery_calls)?;
+        opened.map_err(|failure| refusal(&failure))
     }
 
     /// Judges what a recovery shows. Answers with what is believed from now on.
     fn judge(
         &mut self,
-        belief: usize,
+        start: &Start,
         sim: &SimDisk,
-        (client, report): (Client, Report),
-        found: Option<&Disk>,
-    ) -> Result<usize, Finding> {
+        (client, report): (Box<dyn Process>, Report),
+    ) -> Result<BeliefId, Finding> {
         let left = sim.disk();
-        let key = (belief, left.fingerprint());
-        if let Some(found) = found {
-            super::examine::compare_bytes(found, &left)?;
-        }
-        if let Some(shown) = self.shown.get(&key) {
-            let same = shown.applied == client.applied()
-                && shown.snapshot == report.snapshot
-                && shown.queue == *client.queue();
-            if same {
-                return Ok(shown.decided);
-            }
+        let fingerprint = left.fingerprint();
+        let situation = Situation::new(start.belief, false, fingerprint);
+        if let Some(decided) = self.memory.decided(situation, &*client, &report) {
+            start.compare_bytes(&left)?;
+            return Ok(decided);
         }
         self.tally.examined += 1;
-        let queue = client.queue().clone();
         let mut opened = Opened {
-            belief,
+            belief: start.belief,
             sim,
+            calls: start.calls,
             client,
             report,
         };
         let decided = self.examine(&opened)?;
-        let shown = Shown {
-            queue,
-            applied: opened.client.applied(),
-            snapshot: opened.report.snapshot,
-            decided,
-        };
         // Before the store goes on, because a crash then may lead back to here.
-        self.shown.insert(key, shown);
-        if !self.going_on && self.gone_on.insert((decided, key.1)) {
+        let (client, report) = (&*opened.client, &opened.report);
+        self.memory.remember(situation, client, report, decided);
+        start.compare_bytes(&left)?;
+        let situation = Situation::new(decided, true, fingerprint);
+        if !self.going_on && self.memory.is_first_to_go_on(situation) {
             self.going_on = true;
-            let gone_on = self.go_on(&mut opened, decided);
+            self.go_on(&mut opened, decided);
             self.going_on = false;
-            gone_on?;
         }
         Ok(decided)
     }
-}
-
-/// What recovery has shown before must come back with the same bytes, which is more than the belief says.
-fn key(death: &Death<'_>, fingerprint: u128) -> (usize, u128) {
-    (death.belief << 1 | usize::from(death.shown), fingerprint)
 }
 
 fn start(death: &Death<'_>, disk: Disk) -> Start {

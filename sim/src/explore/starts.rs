@@ -7,6 +7,7 @@ use crate::oracle::model::Model;
 use crate::scenario::{
     Budget, Crashes, Expect, Job, LogSettings, Profile, Scenario, Script, Seeds, Step, Workload,
 };
+use crate::subject::Subject;
 use crate::world::World;
 
 /// How far before the end of its page the active segment of a prepared store ends, in bytes: every append crosses.
@@ -22,11 +23,18 @@ pub enum Start {
     Prepared,
     /// The same with space preallocated ahead of the log.
     Preallocated,
+    /// One snapshot and the segment behind it: no older snapshot is kept to fall back to.
+    WithoutFallBack,
 }
 
 impl Start {
     /// All of them.
-    pub const ALL: [Start; 3] = [Start::Empty, Start::Prepared, Start::Preallocated];
+    pub const ALL: [Start; 4] = [
+        Start::Empty,
+        Start::Prepared,
+        Start::Preallocated,
+        Start::WithoutFallBack,
+    ];
 
     /// The name in reports.
     #[must_use]
@@ -35,6 +43,7 @@ impl Start {
             Start::Empty => "small-from-empty",
             Start::Prepared => "small-from-prepared",
             Start::Preallocated => "small-preallocated",
+            Start::WithoutFallBack => "small-without-fall-back",
         }
     }
 
@@ -59,25 +68,32 @@ impl Start {
 
     /// How the log is set up.
     pub(super) fn log(self) -> LogSettings {
-        LogSettings {
-            preallocate_bytes: match self {
-                Start::Preallocated => PAGE,
-                Start::Empty | Start::Prepared => 0,
+        let settings = LogSettings::default();
+        match self {
+            Start::Empty | Start::Prepared => settings,
+            Start::Preallocated => LogSettings {
+                preallocate_bytes: PAGE,
+                ..settings
             },
-            ..LogSettings::default()
+            Start::WithoutFallBack => LogSettings {
+                keep_old_snapshots: 0,
+                ..settings
+            },
         }
     }
 
     /// The steps that lead there, and the queue that they leave.
-    pub(super) fn steps(self, scenario: &Scenario) -> (Vec<Step>, Model) {
+    pub(super) fn steps(self, subject: &Subject, scenario: &Scenario) -> (Vec<Step>, Model) {
         match self {
             Start::Empty => (Vec::new(), Model::default()),
-            Start::Prepared | Start::Preallocated => prepared(scenario),
+            Start::Prepared | Start::Preallocated | Start::WithoutFallBack => {
+                prepared(subject, scenario)
+            }
         }
     }
 }
 
-fn prepared(scenario: &Scenario) -> (Vec<Step>, Model) {
+fn prepared(subject: &Subject, scenario: &Scenario) -> (Vec<Step>, Model) {
     let enqueue = |ids: &[&str], payload: &str| Step::Enqueue {
         jobs: ids.iter().map(|id| job(id, payload)).collect(),
     };
@@ -96,12 +112,12 @@ fn prepared(scenario: &Scenario) -> (Vec<Step>, Model) {
     ];
     // A first run says where the log ends with an empty filler, a second one fills it up.
     steps.push(enqueue(&["filler"], "\"\""));
-    let (end, _) = run(scenario, &steps);
+    let (end, _) = run(subject, scenario, &steps);
     let room = (PAGE - BEFORE_PAGE_END).saturating_sub(end);
     let filler = "x".repeat(usize::try_from(room).expect("less than a page"));
     steps.pop();
     steps.push(enqueue(&["filler"], &format!("\"{filler}\"")));
-    let (_, model) = run(scenario, &steps);
+    let (_, model) = run(subject, scenario, &steps);
     (steps, model)
 }
 
@@ -116,7 +132,7 @@ fn job(id: &str, payload: &str) -> Job {
 
 /// Runs `steps` and answers with where the lines of the newest segment end, and with the queue. What goes wrong here goes
 /// wrong again in the exploration, which reports it.
-fn run(scenario: &Scenario, steps: &[Step]) -> (u64, Model) {
+fn run(subject: &Subject, scenario: &Scenario, steps: &[Step]) -> (u64, Model) {
     let scenario = Scenario {
         script: Some(Script {
             steps: steps.to_vec(),
@@ -125,6 +141,7 @@ fn run(scenario: &Scenario, steps: &[Step]) -> (u64, Model) {
         ..scenario.clone()
     };
     let mut world = World::new(&scenario, 0, TraceMode::Off);
+    world.test(subject.clone());
     let mut running = world.begin_run().is_ok();
     while running {
         running = world.next_command().unwrap_or(false);

@@ -3,7 +3,7 @@
 use beaver::storage::sim::{Choice, CrashPoint, Moment, Progress};
 
 use crate::oracle::judge::Finding;
-use crate::scenario::{CrashKind, PlannedCrash, Script, Step};
+use crate::scenario::{CrashKind, Effect, PlannedCrash, PlannedFault, Script, Step};
 
 /// Something that must not be, and the way to it.
 #[derive(Clone, Debug)]
@@ -21,6 +21,8 @@ pub(super) enum Leg {
     InCall(PlannedCrash),
     /// A step between two calls.
     Step(Step),
+    /// No process had started before.
+    Start,
 }
 
 /// What is wrong, and the legs that lead there, the last one first.
@@ -28,6 +30,8 @@ pub(super) enum Leg {
 pub(super) struct Wrong {
     pub(super) finding: Finding,
     pub(super) legs: Vec<Leg>,
+    /// The number of the workload's last storage call before its first crash.
+    pub(super) last_call: u64,
 }
 
 impl Wrong {
@@ -35,19 +39,20 @@ impl Wrong {
         Wrong {
             finding,
             legs: Vec::new(),
+            last_call: 0,
         }
     }
 
-    /// The failure of a workload whose first `steps` were given when it first crashed.
-    pub(super) fn after(self, steps: &[Step]) -> Failure {
-        let mut script = Script {
-            steps: steps.to_vec(),
-            ..Script::default()
-        };
+    /// The failure of a workload that had come as far as `script` when it first crashed, or a little less far.
+    pub(super) fn after(self, script: &Script) -> Failure {
+        let mut script = script.clone();
+        script.faults.retain(|fault| fault.call <= self.last_call);
+        make_room(&mut script, self.last_call);
         for leg in self.legs.into_iter().rev() {
             match leg {
                 Leg::InCall(crash) => script.crashes.push(crash),
                 Leg::Step(step) => script.steps.push(step),
+                Leg::Start => {}
             }
         }
         Failure {
@@ -57,9 +62,27 @@ impl Wrong {
     }
 }
 
+/// Behind the first crash a disk that was full has room again, because there the search lets nothing go wrong.
+fn make_room(script: &mut Script, last_call: u64) {
+    let space = script.faults.iter().rev();
+    let mut space = space.filter(|fault| matches!(fault.effect, Effect::Space(_)));
+    if let Some(full) = space
+        .next()
+        .filter(|fault| fault.effect != Effect::Space(None))
+    {
+        let room = PlannedFault {
+            call: last_call + 1,
+            effect: Effect::Space(None),
+            ..full.clone()
+        };
+        script.faults.push(room);
+    }
+}
+
 /// The leg of a process that was killed at `at`, counted over the whole run.
 pub(super) fn killed(at: CrashPoint, progress: Progress) -> Leg {
     match at.moment {
+        Moment::After if at.call == 0 => Leg::Start,
         Moment::After => Leg::Step(Step::Kill),
         _ => Leg::InCall(PlannedCrash {
             at,
@@ -74,6 +97,7 @@ pub(super) fn killed(at: CrashPoint, progress: Progress) -> Leg {
 pub(super) fn power_cut(at: CrashPoint, image: Choice) -> Leg {
     let image = Some(image);
     match at.moment {
+        Moment::After if at.call == 0 => Leg::Start,
         Moment::After => Leg::Step(Step::PowerCut { image }),
         _ => Leg::InCall(PlannedCrash {
             at,

@@ -4,12 +4,30 @@ use beaver::storage::sim::TraceMode;
 
 use crate::oracle::judge::Finding;
 use crate::scenario::{Scenario, Script, Step};
+use crate::subject::Subject;
 use crate::world::{Moment, Stop, World};
 
 use super::options::Options;
 use super::search::Search;
 use super::tally::Tally;
 use super::trail::Failure;
+
+/// What is explored: the program under test, around what workload, and how far.
+#[derive(Clone, Copy)]
+pub(super) struct Tested<'a> {
+    pub(super) subject: &'a Subject,
+    pub(super) scenario: &'a Scenario,
+    pub(super) options: &'a Options,
+}
+
+impl Tested<'_> {
+    /// A world in which `scenario` runs.
+    fn world<'s>(self, scenario: &'s Scenario, seed: u64) -> World<'s> {
+        let mut world = World::new(scenario, seed, TraceMode::Off);
+        world.test(self.subject.clone());
+        world
+    }
+}
 
 /// What came out of some units of work.
 #[derive(Clone, Debug, Default)]
@@ -37,25 +55,20 @@ pub(super) fn mixed(hash: u64, next: u64) -> u64 {
 /// One command of a long workload: what led to it, and the moments in it.
 #[derive(Debug)]
 pub(super) struct Stretch {
-    steps: Vec<Step>,
+    script: Script,
     moments: Vec<Moment>,
 }
 
 /// The workload of one seed, in stretches; and what went wrong without any crash.
-pub(super) fn stretches(
-    scenario: &Scenario,
-    seed: u64,
-    options: &Options,
-) -> (Vec<Stretch>, Yield) {
-    let mut world = World::new(scenario, seed, TraceMode::Off);
-    world.put_between(options.between.clone());
+pub(super) fn stretches(tested: Tested<'_>, seed: u64) -> (Vec<Stretch>, Yield) {
+    let mut world = tested.world(tested.scenario, seed);
     world.keep_moments();
     let mut stretches = Vec::new();
     let mut run = Yield::default();
     let mut running = world.begin_run().map(|()| true);
     loop {
         stretches.push(Stretch {
-            steps: world.script().steps,
+            script: world.script(),
             moments: world.take_moments(),
         });
         running = match running {
@@ -75,27 +88,26 @@ pub(super) fn stretches(
 
 impl Stretch {
     /// Lets the process die at each moment.
-    pub(super) fn explore(&self, scenario: &Scenario, options: &Options) -> Yield {
-        let mut search = Search::new(&scenario.log, scenario.profile.of_disk(), options);
+    pub(super) fn explore(&self, tested: Tested<'_>) -> Yield {
+        let mut search = Search::new(tested);
         for moment in &self.moments {
             search.moment(moment);
         }
-        search.into_yield(&self.steps)
+        search.into_yield(&self.script)
     }
 }
 
 /// Explores the last of `steps`; what comes before is explored as a workload of its own.
-pub(super) fn explore_last(scenario: &Scenario, steps: Vec<Step>, options: &Options) -> Yield {
+pub(super) fn explore_last(tested: Tested<'_>, steps: Vec<Step>) -> Yield {
     let count = steps.len();
     let scenario = Scenario {
         script: Some(Script {
             steps,
             ..Script::default()
         }),
-        ..scenario.clone()
+        ..tested.scenario.clone()
     };
-    let mut world = World::new(&scenario, 0, TraceMode::Off);
-    world.put_between(options.between.clone());
+    let mut world = tested.world(&scenario, 0);
     let mut sum = Yield::default();
     sum.tally.workloads = 1;
     match run_to_last(&mut world, count) {
@@ -103,10 +115,10 @@ pub(super) fn explore_last(scenario: &Scenario, steps: Vec<Step>, options: &Opti
             sum.tally.commands = 1;
             sum.tally.storage_calls = world.disk().calls() - calls;
             let stretch = Stretch {
-                steps: world.script().steps,
+                script: world.script(),
                 moments: world.take_moments(),
             };
-            sum.add(stretch.explore(&scenario, options));
+            sum.add(stretch.explore(tested));
         }
         Err(stop) => sum.failures.push(stopped(stop, &world)),
     }

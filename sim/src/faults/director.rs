@@ -88,6 +88,21 @@ impl Director {
         Director::new(Source::Script(plan))
     }
 
+    /// Plans more faults for a run from a script.
+    pub(crate) fn plan(&mut self, faults: Vec<PlannedFault>) {
+        if let Source::Script(plan) = &mut self.source {
+            for fault in faults {
+                plan.entry(fault.call).or_default().push(fault);
+            }
+        }
+    }
+
+    /// Whether commands run, or a recovery.
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        self.phase
+    }
+
     /// Whether commands run, or a recovery.
     pub fn set_phase(&mut self, phase: Phase) {
         self.phase = phase;

@@ -4,16 +4,20 @@ mod exploration;
 mod failure;
 mod json;
 mod scenario_report;
+mod shrinking;
 mod table;
 mod tally;
 #[cfg(test)]
 mod testing;
 mod verdict;
+mod zoo;
 
 pub use exploration::{Exploration, ExplorationTable, conclusion};
 pub use failure::Failure;
 pub use json::{Document, RunDocument};
 pub use scenario_report::{Disagreement, SavedFailure, ScenarioReport};
+pub use shrinking::ShrinkDocument;
 pub use table::Table;
 pub use tally::Tally;
 pub use verdict::Verdict;
+pub use zoo::{ZooDocument, ZooReport};

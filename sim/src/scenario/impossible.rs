@@ -134,9 +134,12 @@ impl Check {
                 Step::Enqueue { jobs } => self.jobs(&format!("{path}.enqueue.jobs"), jobs),
                 Step::Ack { id } => self.id(&format!("{path}.ack.id"), id),
                 Step::Fail { id } => self.id(&format!("{path}.fail.id"), id),
-                Step::Group { steps } | Step::CloseQueued { steps } => {
+                Step::Group { steps }
+                | Step::QueuedCheckpoint { steps }
+                | Step::CloseQueued { steps } => {
                     let name = match step {
                         Step::Group { .. } => "group",
+                        Step::QueuedCheckpoint { .. } => "queued-checkpoint",
                         _ => "close-queued",
                     };
                     let path = format!("{path}.{name}.steps");

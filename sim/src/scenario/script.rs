@@ -75,6 +75,12 @@ pub enum Step {
         /// Run after the snapshot is written, before anything is pruned.
         before_finish: Vec<Step>,
     },
+    /// A checkpoint that begins when these callers have submitted and nobody has flushed: their sync
+    /// comes behind its first step.
+    QueuedCheckpoint {
+        /// Enqueue, dispatch, ack, fail, tick and requeue only.
+        steps: Vec<Step>,
+    },
     /// Close cleanly and open again.
     Reopen,
     /// Submit these commands as so many callers, close before anybody has flushed, and open again.

@@ -4,7 +4,7 @@ use crate::marks::Mark;
 use crate::oracle::judge::Finding;
 use crate::oracle::tidiness;
 use crate::scenario::Step;
-use crate::subject::{Failure, Grave};
+use crate::subject::{Begun, Failure, Grave};
 
 use super::commands::Ended;
 use super::crashes::Activity;
@@ -26,9 +26,40 @@ impl World<'_> {
             return Ok(());
         }
         self.mark_undone(begun.is_err());
-        let Some(begun) = self.checkpoint_step(begun, excuses, true)?.flatten() else {
-            return Ok(());
-        };
+        match self.checkpoint_step(begun, excuses, true)?.flatten() {
+            Some(begun) => self.complete_checkpoint(begun, before_write, before_finish),
+            None => Ok(()),
+        }
+    }
+
+    /// A checkpoint that begins while callers wait for a sync.
+    pub(super) fn queued_checkpoint(&mut self, steps: &[Step]) -> Result<(), Stop> {
+        let expected = self.expect_all(steps);
+        let (calls, excuses) = self.begin(Activity::Checkpoint);
+        let (begun, answers) = self.with_client(|client| client.begin_checkpoint_queued(steps))?;
+        if self.end(Activity::Checkpoint, calls) == Ended::Crashed {
+            self.doubt_all(expected);
+            self.carry_out_crash(Activity::Checkpoint)?;
+            return self.start();
+        }
+        let excused = self.faults.director().excuses() > excuses;
+        self.mark_undone(begun.is_err());
+        self.settle_all(steps, expected, answers, excused)?;
+        self.believe_settled();
+        self.check_live_state()?;
+        match self.checkpoint_step(begun, excuses, true)?.flatten() {
+            Some(begun) => self.complete_checkpoint(begun, &[], &[]),
+            None => Ok(()),
+        }
+    }
+
+    /// The second and the third step of a checkpoint, with commands before each.
+    fn complete_checkpoint(
+        &mut self,
+        begun: Box<dyn Begun>,
+        before_write: &[Step],
+        before_finish: &[Step],
+    ) -> Result<(), Stop> {
         if !self.commands_between(before_write)? {
             return Ok(());
         }

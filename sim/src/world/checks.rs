@@ -210,6 +210,15 @@ impl World<'_> {
         client.map_or(Place::default(), |client| client.applied())
     }
 
+    /// Invariant 5: what the recovery before has shown, this one leaves byte for byte.
+    pub(super) fn compare_bytes(&self, found: &Files) -> Result<(), Stop> {
+        let (found, left) = (tidiness::accepted(found), tidiness::accepted(&self.files()));
+        match tidiness::compare(&found, &left, false) {
+            Some(finding) => Err(finding.into()),
+            None => Ok(()),
+        }
+    }
+
     /// Recovers and judges other images of a power cut beside the one with which the run goes on.
     pub(super) fn judge_side_images(
         &mut self,

@@ -23,6 +23,8 @@ impl World<'_> {
         let command = self.seen.command.clone();
         self.seen.line(call, format_args!("{command}"));
         self.script.steps.push(step.clone());
+        self.untouched &= matches!(step, Step::Kill | Step::PowerCut { .. });
+        self.begin_scene();
         match step {
             Step::Group { steps } => self.group(&steps, false),
             Step::CloseQueued { steps } => self.group(&steps, true),
@@ -31,6 +33,7 @@ impl World<'_> {
                 before_write,
                 before_finish,
             } => self.checkpoint(&before_write, &before_finish),
+            Step::QueuedCheckpoint { steps } => self.queued_checkpoint(&steps),
             Step::Reopen => self.reopen(),
             Step::Kill | Step::PowerCut { .. } => self.stop_and_start(step),
             Step::SecondOpener => self.second_opener(),
@@ -67,17 +70,7 @@ impl World<'_> {
 
     /// Several callers share one sync; it may be the one with which the store is closed.
     pub(super) fn group(&mut self, steps: &[Step], closes: bool) -> Result<(), Stop> {
-        let now_ms = self.now_ms();
-        let mut model = self.history.state().clone();
-        let mut expected: Vec<Expected> = Vec::new();
-        for step in steps {
-            let records = model.expect(step, now_ms);
-            for record in records.iter().flatten() {
-                model.apply(record);
-            }
-            expected.push(records);
-        }
-        self.believe_doubtful(expected.iter().flatten());
+        let expected = self.expect_all(steps);
         let (calls, excuses) = self.begin(Activity::Command);
         let answers = match (closes, self.client.take()) {
             (true, Some(client)) => self.program(|| client.close_queued(steps))?,
@@ -87,9 +80,7 @@ impl World<'_> {
             }
         };
         if self.end(Activity::Command, calls) == Ended::Crashed {
-            for records in expected.into_iter().flatten() {
-                self.history.doubt(records);
-            }
+            self.doubt_all(expected);
             self.carry_out_crash(Activity::Command)?;
             return self.start();
         }
@@ -102,17 +93,52 @@ impl World<'_> {
             .iter()
             .filter(|(answer, place)| matches!(answer, Answer::Done(_)) && place.is_some());
         self.seen.mark_if(durable.count() > 1, Mark::GroupCommit);
-        for ((step, expected), (answer, place)) in steps.iter().zip(expected).zip(answers) {
-            self.say_answer(&answer);
-            let place = place.unwrap_or_else(|| self.history.last_place());
-            self.settle(step, expected, answer, place, excused)?;
-        }
+        self.settle_all(steps, expected, answers, excused)?;
         if closes {
             self.at_rest();
             return self.start();
         }
         self.believe_settled();
         self.check_live_state()
+    }
+
+    /// What the model expects of commands that are all validated before any of them is durable.
+    pub(super) fn expect_all(&mut self, steps: &[Step]) -> Vec<Expected> {
+        let now_ms = self.now_ms();
+        let mut model = self.history.state().clone();
+        let mut expected: Vec<Expected> = Vec::new();
+        for step in steps {
+            let records = model.expect(step, now_ms);
+            for record in records.iter().flatten() {
+                model.apply(record);
+            }
+            expected.push(records);
+        }
+        self.believe_doubtful(expected.iter().flatten());
+        expected
+    }
+
+    /// Their callers had no time to hear an answer.
+    pub(super) fn doubt_all(&mut self, expected: Vec<Expected>) {
+        for records in expected.into_iter().flatten() {
+            self.history.doubt(records);
+        }
+    }
+
+    /// Settles them one after the other.
+    pub(super) fn settle_all(
+        &mut self,
+        steps: &[Step],
+        expected: Vec<Expected>,
+        answers: Vec<(Answer, Option<Place>)>,
+        excused: bool,
+    ) -> Result<(), Stop> {
+        for ((step, expected), (answer, place)) in steps.iter().zip(expected).zip(answers) {
+            self.say_answer(&answer);
+            let place = place.unwrap_or_else(|| self.history.last_place());
+            self.settle(step, expected, answer, place, excused)?;
+        }
+        Ok(())
     }
 
     /// Holds the answer of one command against what the model expects, and against what the client
@@ -218,7 +244,7 @@ impl World<'_> {
 
     /// The state that the client reads is the fold over what was acknowledged. Every time while it
     /// is small, else now and then.
-    fn check_live_state(&mut self) -> Result<(), Stop> {
+    pub(super) fn check_live_state(&mut self) -> Result<(), Stop> {
         let jobs = self.history.state().jobs.len();
         if jobs > 100 && !self.seen.counts.commands.is_multiple_of(32) {
             return Ok(());
@@ -330,6 +356,10 @@ pub(crate) fn describe(step: &Step) -> String {
             format!("closed while waiting: {}", steps.join("; "))
         }
         Step::Checkpoint => "checkpoint".to_owned(),
+        Step::QueuedCheckpoint { steps } => {
+            let steps: Vec<String> = steps.iter().map(describe).collect();
+            format!("checkpoint while these wait: {}", steps.join("; "))
+        }
         Step::SlowCheckpoint { .. } => "checkpoint with commands between its steps".to_owned(),
         Step::Reopen => "close and open again".to_owned(),
         Step::Kill => "kill".to_owned(),

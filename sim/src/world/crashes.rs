@@ -63,6 +63,12 @@ impl CrashPlan {
         }
     }
 
+    /// Arms this crash, or none.
+    pub(super) fn plan(&mut self, crash: Option<PlannedCrash>, disk: &SimDisk) {
+        self.scripted = Some(crash.into_iter().collect());
+        self.arm_scripted(disk);
+    }
+
     /// Maybe arms a crash at one of the next calls.
     pub(super) fn arm(&mut self, activity: Activity, disk: &SimDisk) {
         if self.scripted.is_some() || self.stopped || self.armed.is_some() {
@@ -169,8 +175,10 @@ impl World<'_> {
             }
         }
         self.last_crash = Some(kind);
+        self.leg_crashed(&planned);
         self.script.crashes.push(planned);
         self.crashes.arm_scripted(&disk);
+        self.begin_leg_behind_crash();
         self.process_ended();
         Ok(())
     }
@@ -182,6 +190,7 @@ impl World<'_> {
         self.drop_client()?;
         disk.kill(Progress::Nothing);
         self.last_crash = Some(CrashKind::Kill);
+        self.begin_leg_behind_crash();
         self.process_ended();
         Ok(())
     }
@@ -199,6 +208,7 @@ impl World<'_> {
             *recorded = Some(image);
         }
         self.last_crash = Some(CrashKind::PowerCut);
+        self.begin_leg_behind_crash();
         self.process_ended();
         Ok(())
     }

@@ -6,10 +6,8 @@ use std::sync::Arc;
 
 use beaver::storage::sim::Crash;
 
-use crate::faults::Between;
 use crate::oracle::history::History;
 use crate::oracle::model::{Model, Record};
-use crate::subject::Subject;
 
 use super::{Stop, World};
 
@@ -107,11 +105,6 @@ impl World<'_> {
         if let Some(Beliefs(beliefs)) = &mut self.beliefs {
             beliefs.push(belief);
         }
-    }
-
-    /// Puts something between the program under test and its disk.
-    pub(crate) fn put_between(&mut self, between: Between) {
-        self.test(Subject::behind(between));
     }
 
     /// The queue as the client believes it to be.

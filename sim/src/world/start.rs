@@ -86,6 +86,7 @@ impl World<'_> {
                 director.set_quiet(was_quiet);
                 director.set_phase(Phase::Running);
                 drop(director);
+                self.untouched = true;
                 self.believe_settled();
                 return Ok(());
             }
@@ -102,6 +103,7 @@ impl World<'_> {
     fn attempt(&mut self, failures: &mut u32) -> Result<bool, Stop> {
         let disk = self.faults.disk().clone();
         let found = self.files();
+        let untouched = std::mem::take(&mut self.untouched);
         let excuses = {
             let mut director = self.faults.director();
             director.set_phase(Phase::Recovery);
@@ -122,7 +124,7 @@ impl World<'_> {
         let made = disk.calls() - calls;
         self.crashes.disarm(Activity::Recovery, made, &disk);
         self.seen.counts.recoveries += 1;
-        self.check_recovery_calls(made)?;
+        check_recovery_calls(made, self.scenario.budget.recovery_calls)?;
         let excused = self.faults.director().excuses() > excuses;
         match opened {
             Ok((client, report)) => {
@@ -130,7 +132,11 @@ impl World<'_> {
                 self.client = Some(client);
                 self.mark_success_after_failures();
                 self.faults.director().reopened();
+                let compares = untouched && !excused && self.scars.is_empty();
                 self.judge_start(&found, &report, excused)?;
+                if compares {
+                    self.compare_bytes(&found)?;
+                }
                 self.poisoned = false;
                 Ok(true)
             }
@@ -142,15 +148,6 @@ impl World<'_> {
                 Ok(false)
             }
         }
-    }
-
-    fn check_recovery_calls(&self, made: u64) -> Result<(), Stop> {
-        let most = self.scenario.budget.recovery_calls;
-        if made > most {
-            let expected = format!("a recovery of at most {most} storage calls");
-            return Err(Finding::new(11, expected, format!("{made} calls")).into());
-        }
-        Ok(())
     }
 
     fn say_opened(&mut self, client: &dyn Process, report: &Report, found: &Files) {
@@ -225,6 +222,7 @@ impl World<'_> {
     ) -> Result<Choice, Stop> {
         let disk = self.faults.disk().clone();
         let space = disk.crash().images();
+        let image = self.left_by_course(&space).or(image);
         let choice = match (image, scripted) {
             (Some(choice), _) => choice,
             (None, true) => Choice::default(),
@@ -263,6 +261,7 @@ impl World<'_> {
             .keys()
             .filter_map(|name| segment_epoch(name))
             .max();
+        self.leg_left(&choice, &space);
         disk.power_cut(&choice);
         self.faults.director().rebooted();
         let left = self
@@ -282,4 +281,13 @@ impl World<'_> {
         }
         self.start()
     }
+}
+
+/// Invariant 11: a recovery ends within its budget.
+pub(crate) fn check_recovery_calls(made: u64, most: u64) -> Result<(), Finding> {
+    if made <= most {
+        return Ok(());
+    }
+    let expected = format!("a recovery of at most {most} storage calls");
+    Err(Finding::new(11, expected, format!("{made} calls")))
 }

@@ -23,7 +23,7 @@ pub enum Careless {
     SegmentNameNotSynced,
     /// Nothing is removed.
     NeverRemoves,
-    /// A temporary file is renamed before its data is synced.
+    /// A snapshot is renamed before its data is synced.
     RenamedBeforeSync,
     /// The log is synced at each third call only.
     SyncedNowAndThen,
@@ -121,7 +121,7 @@ impl Twist for Habit {
     fn sync_data(&self, file: &Opened) -> io::Result<()> {
         let name = file.name();
         match self.careless {
-            Careless::RenamedBeforeSync if name.ends_with(".tmp") => Ok(()),
+            Careless::RenamedBeforeSync if name.starts_with("snapshot-") => Ok(()),
             Careless::SyncedNowAndThen if segment_epoch(&name).is_some() => {
                 let mut syncs = locked(&self.syncs);
                 *syncs += 1;

@@ -51,7 +51,8 @@ pub struct Exhibit {
     pub plant: Plant,
     /// The scenario in which it is looked for.
     pub habitat: &'static str,
-    /// The invariants that may catch it: any other one means that it was caught for another reason.
+    /// The invariants that catch it: first the one that its witness breaks, then those that show the
+    /// same loss in another history. Any other one means that it was caught for another reason.
     pub invariants: &'static [u8],
 }
 
@@ -71,61 +72,61 @@ macro_rules! exhibits {
 }
 
 exhibits! {
-    "B01" B::EnqueueWithoutPayload(Plain) "power-cuts" [1, 2, 4, 6, 8] "enqueue record without payload" "raft-recovery `Event`, `replayWAL`";
-    "B02" B::ReplayIgnoresSnapshot(Plain) "checkpoints" [2, 4, 5, 6, 8] "replay ignores last_seq" "raft-recovery `Replay`; hashicorp/raft #142";
-    "B03" B::FilterWithoutEpoch(Plain) "checkpoints" [1, 4, 6, 8, 9] "seq reset confuses last_seq" "Typhon #712; vibesql #5770; matrixone #12843";
+    "B01" B::EnqueueWithoutPayload(Plain) "power-cuts" [8, 2] "enqueue record without payload" "raft-recovery `Event`, `replayWAL`";
+    "B02" B::ReplayIgnoresSnapshot(Plain) "checkpoints" [8] "replay ignores last_seq" "raft-recovery `Replay`; hashicorp/raft #142";
+    "B03" B::FilterWithoutEpoch(Plain) "checkpoints" [9, 6, 8] "seq reset confuses last_seq" "Typhon #712; vibesql #5770; matrixone #12843";
     "B04" B::SeqRestartsAtOpen(Plain) "power-cuts" [8, 9] "seq restarts at open" "raft-recovery `GetLastEvent`; Typhon #712";
-    "B05a" B::SeqBarelyChecked(Plain) "rot" [1, 2, 4, 6, 8, 9] "checksum covers the seq as a character" "raft-recovery `CalculateChecksum`; pogreb #30";
-    "B05b" B::PayloadNotChecked(Plain) "rot" [1, 2, 4, 6, 8] "checksum covers neither timestamp nor payload" "raft-recovery `CalculateChecksum`; raft-engine #319";
-    "B06" B::TornTailRefused(Plain) "power-cuts" [7, 8] "torn tail refuses start" "etcd #5230, #15068; ra #283; mysticeti #219; ALICE (OSDI'14)";
-    "B07" C::NeverCuts(Careless) "failing-writes" [1, 2, 3, 5, 7, 8, 9] "append after torn tail" "cqlite #1390; dittofs #2230; amelie #17";
-    "B08" C::StaleOffset(Careless) "failing-writes" [1, 7, 8] "append at a stale offset" "raft-recovery `Rotate`; raft-engine #200, #245; nsq #214";
-    "B09" B::OvertakenSeq(Plain) "callers" [8, 9] "seq order differs from file order" "raft-recovery `Append`";
-    "B10" B::SeqsCrossRotation(Plain) "callers" [1, 8, 9] "old seqs written into the new file" "raft-recovery `Rotate`; hashicorp/raft-wal 68f487d";
-    "B11" B::CopyBeforeRotation(Plain) "callers" [1, 4, 6, 8] "events between copy and rotate" "raft-recovery `takeSnapshot`; laurus #876; influxdb #25277";
-    "B12" B::PositionAfterCopy(Plain) "callers" [1, 4, 6, 8] "last_seq ahead of the copied state" "raft-recovery `EnqueueJobs`; etcd #13766, #13854";
-    "B13" C::SnapshotNameNotSynced(Careless) "checkpoints-without-fall-back" [1, 7, 8] "snapshot rename without sync_dir" "hashicorp/raft #229; consul #3362; ClickHouse #111339; sled #1229; redis #10737";
-    "B14" C::SegmentNameNotSynced(Careless) "power-cuts" [1, 3, 5, 7, 8] "new log file without sync_dir" "etcd #6368; KAFKA-3968; WiredTiger #2064; pebble #125; badger d301dc43";
+    "B05a" B::SeqBarelyChecked(Plain) "rot" [1, 8] "checksum covers the seq as a character" "raft-recovery `CalculateChecksum`; pogreb #30";
+    "B05b" B::PayloadNotChecked(Plain) "rot" [2, 8] "checksum covers neither timestamp nor payload" "raft-recovery `CalculateChecksum`; raft-engine #319";
+    "B06" B::TornTailRefused(Plain) "power-cuts" [8] "torn tail refuses start" "etcd #5230, #15068; ra #283; mysticeti #219; ALICE (OSDI'14)";
+    "B07" C::NeverCuts(Careless) "failing-writes" [2] "append after torn tail" "cqlite #1390; dittofs #2230; amelie #17";
+    "B08" C::StaleOffset(Careless) "failing-writes" [8, 1] "append at a stale offset" "raft-recovery `Rotate`; raft-engine #200, #245; nsq #214";
+    "B09" B::OvertakenSeq(Plain) "callers" [8] "seq order differs from file order" "raft-recovery `Append`";
+    "B10" B::SeqsCrossRotation(Plain) "callers" [8] "old seqs written into the new file" "raft-recovery `Rotate`; hashicorp/raft-wal 68f487d";
+    "B11" B::CopyBeforeRotation(Plain) "callers" [8] "events between copy and rotate" "raft-recovery `takeSnapshot`; laurus #876; influxdb #25277";
+    "B12" B::PositionAfterCopy(Plain) "callers" [8, 6] "last_seq ahead of the copied state" "raft-recovery `EnqueueJobs`; etcd #13766, #13854";
+    "B13" C::SnapshotNameNotSynced(Careless) "checkpoints-without-fall-back" [8] "snapshot rename without sync_dir" "hashicorp/raft #229; consul #3362; ClickHouse #111339; sled #1229; redis #10737";
+    "B14" C::SegmentNameNotSynced(Careless) "power-cuts" [1] "new log file without sync_dir" "etcd #6368; KAFKA-3968; WiredTiger #2064; pebble #125; badger d301dc43";
     "B15" B::FailedRotationCloses(Plain) "failing-checkpoints" [7] "failed rotation leaves the log closed" "raft-recovery `Rotate`; t4 #124";
     "B16" C::NeverRemoves(Careless) "checkpoints" [11] "rotated files never removed" "beanstalkd #570, #573; prometheus #4695";
-    "B17" B::SyncFailureGoesOn(Plain) "failing-syncs" [1, 2, 8, 9, 10] "log continues after a failed sync" "turso #2091; LevelDB 1.15; raft-engine #131; cockroach #37102; yugabyte-db #33816";
-    "B18" B::HalfBatchStays(Plain) "failing-writes" [1, 2, 7, 8, 9] "half-written batch kept" "proton #1229; rocksdb-js #751; etcd #2819";
-    "B19a" B::LoggedBeforeChecked(Plain) "late-reports" [2, 7, 8, 9] "report logged before it is validated" "raft-recovery `handleResult`; ArcadeDB #4936";
-    "B19b" B::RefusedEnqueueLogged(Plain) "late-reports" [2, 7, 8, 9] "refused enqueue comes back" "raft-recovery `EnqueueJobs`; ArcadeDB #4936";
-    "B20" B::DispatchIgnoresError(Plain) "failing-writes" [1, 2, 4, 6, 9, 10, 12] "dispatch goes on after a failed append" "raft-recovery `dispatchLoop`, `Poll`";
-    "B21" B::AttemptCountedTwice(Plain) "late-reports" [4, 12] "attempt counted twice live, once in replay" "raft-recovery `handleResult`; azkaban #332; apalis #554";
-    "B22" B::DeathNotLogged(Plain) "late-reports" [1, 2, 4, 6, 8] "dead job logged as timeout" "raft-recovery `timeoutLoop`";
-    "B23" B::ReplayLeavesReady(Plain) "late-reports" [4, 6, 12] "replayed dispatch leaves the job in the ready queue" "raft-recovery `MarkInFlight`, `MarkDead`";
-    "B24" B::RequeueNotLogged(Plain) "late-reports" [1, 4, 6, 7, 8, 9, 12] "recovery requeue is not logged" "raft-recovery `Start`; weaviate #1716";
-    "B25" B::OrderLostInSnapshot(Plain) "checkpoints" [4, 6] "queue order lost in the snapshot" "raft-recovery `Restore`; OrderBook-rs #192; rabbitmq-server #14100; beanstalkd #668";
-    "B26" B::ClockInReplay(Plain) "late-reports" [4, 5, 6] "clock read during replay" "raft-recovery `replayWAL`; copycat #40; TemporalStore #1759";
-    "B27" B::CompletedForgotten(Plain) "checkpoints" [4, 6, 8] "completed ids dropped from the snapshot" "raft-recovery `PartialSnapshot`; akka-ddd #71";
+    "B17" B::SyncFailureGoesOn(Plain) "failing-syncs" [10, 2, 8] "log continues after a failed sync" "turso #2091; LevelDB 1.15; raft-engine #131; cockroach #37102; yugabyte-db #33816";
+    "B18" B::HalfBatchStays(Plain) "failing-writes" [8, 2] "half-written batch kept" "proton #1229; rocksdb-js #751; etcd #2819";
+    "B19a" B::LoggedBeforeChecked(Plain) "late-reports" [8] "report logged before it is validated" "raft-recovery `handleResult`; ArcadeDB #4936";
+    "B19b" B::RefusedEnqueueLogged(Plain) "late-reports" [8] "refused enqueue comes back" "raft-recovery `EnqueueJobs`; ArcadeDB #4936";
+    "B20" B::DispatchIgnoresError(Plain) "failing-writes" [10, 9, 1] "dispatch goes on after a failed append" "raft-recovery `dispatchLoop`, `Poll`";
+    "B21" B::AttemptCountedTwice(Plain) "late-reports" [12] "attempt counted twice live, once in replay" "raft-recovery `handleResult`; azkaban #332; apalis #554";
+    "B22" B::DeathNotLogged(Plain) "late-reports" [2] "dead job logged as timeout" "raft-recovery `timeoutLoop`";
+    "B23" B::ReplayLeavesReady(Plain) "late-reports" [6, 4] "replayed dispatch leaves the job in the ready queue" "raft-recovery `MarkInFlight`, `MarkDead`";
+    "B24" B::RequeueNotLogged(Plain) "late-reports" [9] "recovery requeue is not logged" "raft-recovery `Start`; weaviate #1716";
+    "B25" B::OrderLostInSnapshot(Plain) "checkpoints" [6] "queue order lost in the snapshot" "raft-recovery `Restore`; OrderBook-rs #192; rabbitmq-server #14100; beanstalkd #668";
+    "B26" B::ClockInReplay(Plain) "late-reports" [6, 4] "clock read during replay" "raft-recovery `replayWAL`; copycat #40; TemporalStore #1759";
+    "B27" B::CompletedForgotten(Plain) "checkpoints" [6] "completed ids dropped from the snapshot" "raft-recovery `PartialSnapshot`; akka-ddd #71";
     "B28" B::CloseStrandsCallers(Plain) "callers" [0] "close strands waiting callers" "raft-recovery `Close`; oxia #266; matrixone #28013; AutoMQ #3465";
     "B29" B::LockHeldInReplay(Plain) "late-reports" [0] "lock held over the replay callback" "raft-recovery `Replay`; raft-engine #63";
-    "B30" B::NoContinuity(Plain) "rot" [1, 2, 4, 6, 8, 9] "no continuity check" "RocksDB #7701; ra #581; memgraph #4528";
-    "B31" B::SnapshotNotChecked(Plain) "rot" [4, 6, 9] "snapshot without checksum" "raft-recovery `Load`";
-    "B32" B::SnapshotMovedAway(Plain) "checkpoints" [1, 4, 6, 7, 8, 9] "live snapshot moved away first" "raft-recovery `WriteWithBackup`; verdi #39; ZOOKEEPER-2325; NATS #7676";
-    "B33a" B::ChecksumBeforeEncoding(Plain) "power-cuts" [1, 7, 8] "checksum taken before the encoder changes the value" "raft-recovery; tidwall/wal #1";
-    "B33b" B::NumbersAsFloats(Plain) "power-cuts" [1, 2, 4, 6] "numbers pass through a float" "raft-recovery";
-    "B34" B::AnswerFromBuffer(Plain) "power-cuts" [1, 2, 4, 9] "acknowledged from the buffer" "raft-recovery before ff57c51; etcd #14370; NATS #7564; tikv #994";
-    "B35" C::RenamedBeforeSync(Careless) "power-cuts" [1, 3, 5, 7, 8] "snapshot renamed before its data is synced" "zeek #1817; WiredTiger #1389; ALICE (OSDI'14)";
-    "B36" B::RepairRenumbers(Plain) "power-cuts" [1, 2, 3, 4, 9] "repair renumbers" "raft-recovery `RepairWAL`";
-    "B37" B::UnknownTypeIgnored(Plain) "rot" [8, 9] "unknown event type ignored" "raft-recovery `replayWAL`";
-    "B38" C::SyncedNowAndThen(Careless) "power-cuts" [1, 3] "no fsync before the answer" "NATS #7564; tikv #994; SpacetimeDB #4886; VelesDB #898";
-    "B39" C::SyncErrorSwallowed(Careless) "failing-syncs" [1, 3, 10] "sync error swallowed" "redis #8111, #8347, #8419; Rebello et al., ATC'20";
-    "B40" B::PrunedTooEarly(Plain) "checkpoints" [1, 7, 8, 9] "log dropped before the snapshot is durable" "ArcadeDB #4830; VelesDB #898; orientdb #10084; turso #5010";
-    "B41" B::FirstBadRecordEnds(Plain) "rot" [1, 2, 4, 8, 9] "bad record in the middle ends the log" "RocksDB #7701; NATS #7549; memgraph #4528; Alagappan et al., FAST'18";
-    "B42" B::RepairThrowsAway(Plain) "power-cuts" [1, 3, 8, 9] "repair throws the file away" "frostdb #313; prometheus #13152";
-    "S01" L::UndoOfRotate(LeftOut) "failing-rotates" [1, 8] "failed rotate is not undone" "DESIGN section 3";
-    "S02" L::DirectorySyncOfUndo(LeftOut) "failing-rotates" [1, 8] "undo of a failed rotate is not synced" "DESIGN section 3";
-    "S03" L::MarkersInRewrite(LeftOut) "markers" [1, 3, 5, 8] "rewrite leaves out markers" "DESIGN section 3";
-    "S04" L::VerifiedBuffer(LeftOut) "killed-then-cut" [1, 3, 4, 5, 8, 9] "rewrite from a second read" "DESIGN section 3";
-    "S05" L::Rewrite(LeftOut) "killed-then-cut" [3] "last batch is not rewritten" "DESIGN section 3";
+    "B30" B::NoContinuity(Plain) "rot" [1] "no continuity check" "RocksDB #7701; ra #581; memgraph #4528";
+    "B31" B::SnapshotNotChecked(Plain) "rot" [6] "snapshot without checksum" "raft-recovery `Load`";
+    "B32" B::SnapshotMovedAway(Plain) "checkpoints" [8, 7, 4] "live snapshot moved away first" "raft-recovery `WriteWithBackup`; verdi #39; ZOOKEEPER-2325; NATS #7676";
+    "B33a" B::ChecksumBeforeEncoding(Plain) "power-cuts" [8, 1] "checksum taken before the encoder changes the value" "raft-recovery; tidwall/wal #1";
+    "B33b" B::NumbersAsFloats(Plain) "power-cuts" [2] "numbers pass through a float" "raft-recovery";
+    "B34" B::AnswerFromBuffer(Plain) "power-cuts" [1, 8] "acknowledged from the buffer" "raft-recovery before ff57c51; etcd #14370; NATS #7564; tikv #994";
+    "B35" C::RenamedBeforeSync(Careless) "checkpoints-without-fall-back" [1, 3, 5, 7, 8] "snapshot renamed before its data is synced" "zeek #1817; WiredTiger #1389; ALICE (OSDI'14)";
+    "B36" B::RepairRenumbers(Plain) "power-cuts" [2] "repair renumbers" "raft-recovery `RepairWAL`";
+    "B37" B::UnknownTypeIgnored(Plain) "rot" [8] "unknown event type ignored" "raft-recovery `replayWAL`";
+    "B38" C::SyncedNowAndThen(Careless) "power-cuts" [3, 1] "no fsync before the answer" "NATS #7564; tikv #994; SpacetimeDB #4886; VelesDB #898";
+    "B39" C::SyncErrorSwallowed(Careless) "failing-syncs" [10, 3] "sync error swallowed" "redis #8111, #8347, #8419; Rebello et al., ATC'20";
+    "B40" B::PrunedTooEarly(Plain) "checkpoints" [8] "log dropped before the snapshot is durable" "ArcadeDB #4830; VelesDB #898; orientdb #10084; turso #5010";
+    "B41" B::FirstBadRecordEnds(Plain) "rot" [8] "bad record in the middle ends the log" "RocksDB #7701; NATS #7549; memgraph #4528; Alagappan et al., FAST'18";
+    "B42" B::RepairThrowsAway(Plain) "power-cuts" [1, 3] "repair throws the file away" "frostdb #313; prometheus #13152";
+    "S01" L::UndoOfRotate(LeftOut) "failing-rotates" [8] "failed rotate is not undone" "DESIGN section 3";
+    "S02" L::DirectorySyncOfUndo(LeftOut) "failing-rotates" [8] "undo of a failed rotate is not synced" "DESIGN section 3";
+    "S03" L::MarkersInRewrite(LeftOut) "markers" [8, 5] "rewrite leaves out markers" "DESIGN section 3";
+    "S04" L::VerifiedBuffer(LeftOut) "killed-then-cut" [1, 3, 9, 8] "rewrite from a second read" "DESIGN section 3";
+    "S05" L::Rewrite(LeftOut) "killed-then-cut" [3, 9, 8] "last batch is not rewritten" "DESIGN section 3";
     "S06" L::BothCuts(LeftOut) "failing-page-writes" [2, 3, 5] "nothing is cut by set_len" "DESIGN section 3";
     "S07" L::IdleSync(LeftOut) "killed-then-cut" [3] "no sync where nothing was changed" "DESIGN section 3";
     "S08" B::ContiguityEverywhere(Plain) "interrupted-prunes" [8] "contiguity below the snapshot too" "DESIGN section 3";
-    "S09" B::GapIsCorruption(Plain) "power-cuts" [7, 8] "a gap is corruption" "DESIGN section 3";
-    "S10" L::SecondRead(LeftOut) "wrong-reads" [1, 3, 5, 8] "no second read" "DESIGN section 3";
+    "S09" B::GapIsCorruption(Plain) "power-cuts" [8] "a gap is corruption" "DESIGN section 3";
+    "S10" L::SecondRead(LeftOut) "wrong-reads" [1] "no second read" "DESIGN section 3";
     "S11" B::ProofAtLinesOnly(Plain) "weak-spots" [8] "proof behind newlines only" "DESIGN section 3";
     "S12a" B::NoMarkerProof(Plain) "weak-spots" [8] "a marker is no proof" "DESIGN section 3";
     "S12b" B::NoFirstOfBatchProof(Plain) "weak-spots" [8] "the first event of a batch is no proof" "DESIGN section 3";

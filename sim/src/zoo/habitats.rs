@@ -132,3 +132,14 @@ pub fn habitats() -> Vec<Scenario> {
     });
     scenarios.collect()
 }
+
+/// The habitat of this name.
+///
+/// # Panics
+/// If there is none; a test looks every exhibit's up.
+#[must_use]
+pub fn habitat(name: &str) -> Scenario {
+    let mut all = habitats().into_iter();
+    let found = all.find(|habitat| habitat.name == name);
+    found.expect("every exhibit names a habitat; a test looks all of them up")
+}

@@ -23,6 +23,7 @@ fn small_workloads_are_exhaustive_and_clean() {
         "small-from-empty",
         "small-from-prepared",
         "small-preallocated",
+        "small-without-fall-back",
     ];
     assert_eq!(names, small);
     for scenario in explored["scenarios"].as_array().unwrap() {

@@ -1,0 +1,101 @@
+//! What a search remembers, so that nothing is judged twice.
+//!
+//! A disk is judged once for each thing that may be believed about it; what a recovery shows is examined once for each disk
+//! that it leaves behind, and compared from then on. Both lose nothing: a recovery is a function of its disk.
+
+use std::any::Any;
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::oracle::history::Place;
+use crate::subject::{Process, Report};
+
+use super::beliefs::BeliefId;
+
+/// A disk by its fingerprint, and what is believed about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Situation(usize, u128);
+
+impl Situation {
+    /// `shown` says that a recovery has ended on the disk: what it showed must come back with the same bytes, which is more
+    /// than the belief says.
+    pub(super) fn new(belief: BeliefId, shown: bool, fingerprint: u128) -> Self {
+        Situation(belief << 1 | usize::from(shown), fingerprint)
+    }
+}
+
+/// What a recovery showed that was examined and found right.
+struct Shown {
+    state: Box<dyn Any>,
+    applied: Place,
+    snapshot: Option<Place>,
+    /// What is believed from now on.
+    decided: BeliefId,
+}
+
+/// Everything that one search remembers.
+#[derive(Default)]
+pub(super) struct Memory {
+    /// Disks that were judged, and how deep the search went on from there.
+    judged: BTreeMap<Situation, u32>,
+    /// Disks on which a process died, likewise, with the write that it was in.
+    died: BTreeMap<Situation, u32>,
+    /// What recoveries showed, by the disk that they left.
+    shown: BTreeMap<Situation, Shown>,
+    /// Disks, with what was decided about them, on which the store has gone on.
+    gone_on: BTreeSet<Situation>,
+}
+
+impl Memory {
+    /// Whether no process has died like this before with as many crashes to follow.
+    pub(super) fn is_first_death(&mut self, situation: Situation, depth: u32) -> bool {
+        is_deeper(self.died.entry(situation).or_insert(0), depth)
+    }
+
+    /// Whether a disk has yet to be judged with as many crashes to follow.
+    pub(super) fn is_new(&mut self, situation: Situation, depth: u32) -> bool {
+        is_deeper(self.judged.entry(situation).or_insert(0), depth)
+    }
+
+    /// What was decided when a recovery left this disk and showed the same.
+    pub(super) fn decided(
+        &self,
+        situation: Situation,
+        client: &dyn Process,
+        report: &Report,
+    ) -> Option<BeliefId> {
+        let shown = self.shown.get(&situation)?;
+        let same = shown.applied == client.applied()
+            && shown.snapshot == report.snapshot
+            && client.is_in_state(&*shown.state);
+        same.then_some(shown.decided)
+    }
+
+    /// A recovery left this disk, showed this, and was found right.
+    pub(super) fn remember(
+        &mut self,
+        situation: Situation,
+        client: &dyn Process,
+        report: &Report,
+        decided: BeliefId,
+    ) {
+        let shown = Shown {
+            state: client.keep_state(),
+            applied: client.applied(),
+            snapshot: report.snapshot,
+            decided,
+        };
+        self.shown.insert(situation, shown);
+    }
+
+    /// Whether the store has not gone on from here before.
+    pub(super) fn is_first_to_go_on(&mut self, situation: Situation) -> bool {
+        self.gone_on.insert(situation)
+    }
+}
+
+/// Whether `depth` crashes to follow are more than were followed before; they are from now on.
+fn is_deeper(reached: &mut u32, depth: u32) -> bool {
+    let deeper = *reached <= depth;
+    *reached = (*reached).max(depth + 1);
+    deeper
+}

@@ -1,0 +1,145 @@
+//! What makes two failures the same: the invariant, how it broke, and where. Never a number.
+
+use crate::result::{Outcome, Violation};
+use crate::scenario::{Script, Step};
+
+/// What a failure is, without anything that depends on the history that led there.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Likeness {
+    /// The invariant; 0 for a budget or a panic.
+    pub invariant: u8,
+    /// What the program was doing: `recovery`, `command`, `checkpoint`, `look` or `close`.
+    pub activity: &'static str,
+    /// What had to be, in the words that stay when ids, numbers and records are taken out.
+    pub expected: String,
+    /// What was, likewise.
+    pub found: String,
+}
+
+impl Likeness {
+    /// The likeness of a run that ended so, `recovering` or not; nothing if it held.
+    #[must_use]
+    pub fn of(outcome: &Outcome, recovering: bool, script: &Script) -> Option<Self> {
+        let violation = outcome.failure()?;
+        let ids = ids_of(&script.steps);
+        Some(Likeness {
+            invariant: violation.invariant,
+            activity: match recovering {
+                true => "recovery",
+                false => activity(violation),
+            },
+            expected: shape(&violation.expected, &ids),
+            found: shape(&violation.found, &ids),
+        })
+    }
+}
+
+/// What ran, by the words in which a run names its commands.
+fn activity(violation: &Violation) -> &'static str {
+    match violation.command.split(' ').next().unwrap_or_default() {
+        "checkpoint" => "checkpoint",
+        "inspect" | "read" | "a" => "look",
+        "close" => "close",
+        _ => "command",
+    }
+}
+
+/// The ids of all jobs that are enqueued.
+fn ids_of(steps: &[Step]) -> Vec<String> {
+    let mut ids = Vec::new();
+    for step in steps {
+        match step {
+            Step::Enqueue { jobs } => ids.extend(jobs.iter().map(|job| job.id.clone())),
+            Step::Group { steps } | Step::CloseQueued { steps } => ids.extend(ids_of(steps)),
+            Step::SlowCheckpoint {
+                before_write,
+                before_finish,
+            } => {
+                ids.extend(ids_of(before_write));
+                ids.extend(ids_of(before_finish));
+            }
+            _ => {}
+        }
+    }
+    ids
+}
+
+/// The first clause of a text, without ids and numbers; files are what they are for, and all
+/// records are alike.
+fn shape(text: &str, ids: &[String]) -> String {
+    const RECORDS: [&str; 6] = ["enqueue", "dispatch", "ack", "retry", "timeout", "dead"];
+    const COMMANDS: [&str; 6] = ["enqueue", "dispatch", "ack", "fail", "tick", "requeue"];
+    let first = text.split(' ').next().unwrap_or_default();
+    let asked = [" to be ", " to succeed", " to fail ", " was "].iter();
+    let asked = asked.filter_map(|words| text.rfind(words)).next();
+    if let (true, Some(at)) = (COMMANDS.contains(&first), asked) {
+        return format!("a command{}", shape(&text[at..], ids));
+    }
+    if RECORDS.contains(&first) {
+        return "a record".to_owned();
+    }
+    let clause = text
+        .split([';', '{', '[', '(', '"'])
+        .next()
+        .unwrap_or_default();
+    let clause = clause.split(": ").next().unwrap_or_default();
+    let words = clause.split_whitespace().filter_map(|word| {
+        let bare = word.trim_matches(|letter: char| !letter.is_alphanumeric());
+        if bare.starts_with("wal-") || bare.starts_with("snapshot-") {
+            return Some(file_class(bare));
+        }
+        let plain = bare
+            .chars()
+            .all(|letter| letter.is_alphabetic() || letter == '-');
+        (plain && !bare.is_empty() && !ids.iter().any(|id| id == bare)).then_some(bare)
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+fn file_class(name: &str) -> &'static str {
+    match name {
+        _ if name.ends_with(".tmp") => "temporary",
+        _ if name.starts_with("snapshot-") => "snapshot",
+        _ => "segment",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_numbers_and_files_do_not_count() {
+        let ids = ["a".to_owned(), "late".to_owned()];
+        for (one, other) in [
+            (
+                "the history ends after 3 records; 2 are missing: ack a",
+                "the history ends after 1 records; 1",
+            ),
+            (
+                "wal-0000000001.jsonl at byte 17: damaged",
+                "wal-0000000004.jsonl at byte 3: damaged",
+            ),
+            (
+                "enqueue a {\"x\":1} at 5 at 1:2",
+                "dispatch late at 7 at 2:1",
+            ),
+            ("job a: Waiting, attempt 1", "job late: Dead, attempt 2"),
+            (
+                "dispatch was acknowledged",
+                "enqueue a, late was acknowledged",
+            ),
+        ] {
+            assert_eq!(shape(one, &ids), shape(other, &ids), "{one}");
+        }
+    }
+
+    #[test]
+    fn a_segment_is_not_a_snapshot() {
+        let (segment, snapshot) = (
+            "wal-0000000001.jsonl is damaged",
+            "snapshot-0000000001.json is damaged",
+        );
+        assert_ne!(shape(segment, &[]), shape(snapshot, &[]));
+    }
+}

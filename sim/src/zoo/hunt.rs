@@ -1,0 +1,280 @@
+//! The hunt: a bug is planted and looked for by the sampler, and by the explorer where that finds
+//! nothing or is asked for. What is caught is shrunk.
+
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::explore::parallel::in_order;
+use crate::explore::{Options, Running, Start, explore_small};
+use crate::result::{Outcome, RunResult};
+use crate::run::{Keep, run_seed_of, saved_failure};
+use crate::scenario::{Profile, Scenario};
+use crate::shrink::{Limits, Shrunk, shrink, words};
+use crate::subject::Subject;
+
+use super::catalogue::Exhibit;
+use super::habitats::habitat;
+
+/// How long a bug is looked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// How many seeds of its habitat are run.
+    pub seeds: u64,
+    /// How many candidates its shrinking may run.
+    pub shrink_runs: u64,
+    /// Whether the explorer looks for it too, although the sampler has found it.
+    pub explore: bool,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Patience {
+            seeds: 3000,
+            shrink_runs: 5000,
+            explore: false,
+        }
+    }
+}
+
+/// How many commands the explorer's workloads have.
+const EXPLORED_COMMANDS: usize = 2;
+
+/// A bug that was caught.
+#[derive(Clone, Debug)]
+pub struct Catch {
+    /// The invariant that caught it; 0 for a budget or a panic.
+    pub invariant: u8,
+    /// The runs until then, that one included; workloads, where the explorer caught it.
+    pub runs: u64,
+    /// The mildest profile in which it was seen.
+    pub profile: Profile,
+    /// The history, as small as it could be made.
+    pub shrunk: Shrunk,
+    /// The same in words.
+    pub words: Vec<String>,
+}
+
+/// What an exploration of small workloads found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sighting {
+    /// The workloads.
+    pub workloads: u64,
+    /// The disks that were recovered and judged.
+    pub recoveries: u64,
+    /// The invariant of the first failure.
+    pub invariant: Option<u8>,
+}
+
+/// How the hunt for one bug ended.
+#[derive(Clone, Debug)]
+pub struct Hunted {
+    /// The bug.
+    pub exhibit: &'static Exhibit,
+    /// What caught it.
+    pub caught: Option<Catch>,
+    /// What the explorer saw, where it looked.
+    pub explored: Option<Sighting>,
+}
+
+impl Hunted {
+    /// Whether it was caught, for the reason for which it is kept here.
+    #[must_use]
+    pub fn is_right(&self) -> bool {
+        let known = |catch: &Catch| self.exhibit.invariants.contains(&catch.invariant);
+        self.caught.as_ref().is_some_and(known)
+    }
+}
+
+/// Plants a bug and looks for it. When `cancel` is set it is given up.
+#[must_use]
+pub fn hunt(exhibit: &'static Exhibit, patience: Patience, cancel: &AtomicBool) -> Hunted {
+    let subject = exhibit.plant.subject();
+    let scenario = habitat(exhibit.habitat);
+    let sampled = sample(&subject, &scenario, patience.seeds, cancel);
+    let mut caught = sampled.and_then(|(runs, run)| {
+        let failure = saved_failure(&scenario, &run);
+        catch(&subject, &failure, runs, patience)
+    });
+    let mut explored = None;
+    if (patience.explore || caught.is_none()) && !cancel.load(Ordering::Relaxed) {
+        let (sighting, failure) = explore(&subject, &scenario, cancel);
+        explored = Some(sighting);
+        let failure = failure.filter(|_| caught.is_none());
+        if let Some(failure) = failure {
+            caught = catch(&subject, &failure, sighting.workloads, patience);
+        }
+    }
+    if let Some(catch) = &mut caught {
+        seek_milder(exhibit, &subject, &scenario, patience.seeds, catch, cancel);
+    }
+    Hunted {
+        exhibit,
+        caught,
+        explored,
+    }
+}
+
+/// Hunts for each of these bugs, several at a time; the answers come in their order.
+///
+/// `progress` is told how many are done. When `cancel` is set no further hunt begins.
+#[must_use]
+pub fn hunt_all(
+    exhibits: &[&'static Exhibit],
+    patience: Patience,
+    jobs: NonZeroUsize,
+    progress: &(dyn Fn(u64) + Sync),
+    cancel: &AtomicBool,
+) -> Vec<Hunted> {
+    let hunts = in_order(exhibits, jobs, progress, cancel, |exhibit| {
+        hunt(exhibit, patience, cancel)
+    });
+    match cancel.load(Ordering::Relaxed) {
+        // A hunt that was given up says nothing about its bug.
+        true => hunts
+            .into_iter()
+            .filter(|hunt| hunt.caught.is_some())
+            .collect(),
+        false => hunts,
+    }
+}
+
+/// Runs the stores without bugs over the first seeds of these habitats: how many runs that were,
+/// and what false alarms there were.
+#[must_use]
+pub fn patrol(
+    habitats: &[(Scenario, u64)],
+    jobs: NonZeroUsize,
+    progress: &(dyn Fn(u64) + Sync),
+    cancel: &AtomicBool,
+) -> (u64, Vec<FalseAlarm>) {
+    let rounds = in_order(habitats, jobs, progress, cancel, |(habitat, seeds)| {
+        check_controls(habitat, *seeds, cancel)
+    });
+    let runs = rounds.iter().map(|(runs, _)| runs).sum();
+    (
+        runs,
+        rounds.into_iter().filter_map(|(_, alarm)| alarm).collect(),
+    )
+}
+
+/// The first of so many seeds that does not hold, and how many were run.
+fn sample(
+    subject: &Subject,
+    scenario: &Scenario,
+    seeds: u64,
+    cancel: &AtomicBool,
+) -> Option<(u64, RunResult)> {
+    let seeds = (0..seeds).take_while(|_| !cancel.load(Ordering::Relaxed));
+    let mut runs = seeds.map(|seed| run_seed_of(subject, scenario, seed, Keep::default()));
+    runs.find(|run| run.outcome != Outcome::Held)
+        .map(|run| (run.seed + 1, run))
+}
+
+fn catch(subject: &Subject, failure: &Scenario, runs: u64, patience: Patience) -> Option<Catch> {
+    let shrunk = shrink(subject, failure, Limits::runs(patience.shrink_runs))?;
+    Some(Catch {
+        invariant: shrunk.likeness.invariant,
+        runs,
+        profile: shrunk.scenario.profile,
+        words: words(subject, &shrunk.scenario),
+        shrunk,
+    })
+}
+
+/// Explores small workloads: what was seen, and the first failure as a scenario.
+fn explore(
+    subject: &Subject,
+    scenario: &Scenario,
+    cancel: &AtomicBool,
+) -> (Sighting, Option<Scenario>) {
+    let running = Running {
+        jobs: NonZeroUsize::MIN,
+        progress: &|_, _| {},
+        cancel,
+    };
+    let mut sighting = Sighting {
+        workloads: 0,
+        recoveries: 0,
+        invariant: None,
+    };
+    for start in Start::ALL {
+        let of = start.scenario(scenario.profile);
+        let options = Options::default();
+        let explored = explore_small(subject, &of, start, EXPLORED_COMMANDS, &options, running);
+        sighting.workloads += explored.tally.workloads;
+        sighting.recoveries += explored.tally.recoveries;
+        if let Some(failure) = explored.failures.first() {
+            sighting.invariant = Some(failure.finding.invariant);
+            let failure = Scenario {
+                script: Some(failure.script.clone()),
+                ..of
+            };
+            return (sighting, Some(failure));
+        }
+    }
+    (sighting, None)
+}
+
+/// Looks for the bug under milder profiles than that in which it was caught, with other seeds too.
+fn seek_milder(
+    exhibit: &Exhibit,
+    subject: &Subject,
+    scenario: &Scenario,
+    seeds: u64,
+    catch: &mut Catch,
+    cancel: &AtomicBool,
+) {
+    // No file system is like `strict`, the first.
+    let milder = Profile::ALL.iter().skip(1);
+    for profile in milder.filter(|profile| **profile < catch.profile) {
+        let milder = Scenario {
+            profile: *profile,
+            ..scenario.clone()
+        };
+        let found = sample(subject, &milder, seeds, cancel);
+        let violation = found.as_ref().and_then(|(_, run)| run.outcome.failure());
+        if violation.is_some_and(|found| exhibit.invariants.contains(&found.invariant)) {
+            catch.profile = *profile;
+            break;
+        }
+    }
+}
+
+/// A seed in which a store without bugs did not hold: a false alarm.
+#[derive(Clone, Debug)]
+pub struct FalseAlarm {
+    /// The store: `library` or `plain store`.
+    pub store: &'static str,
+    /// The habitat.
+    pub habitat: String,
+    /// The seed.
+    pub seed: u64,
+    /// How it ended.
+    pub outcome: Outcome,
+}
+
+/// Runs the stores without bugs over so many seeds of a habitat: how many runs that were, and the
+/// first false alarm.
+fn check_controls(
+    scenario: &Scenario,
+    seeds: u64,
+    cancel: &AtomicBool,
+) -> (u64, Option<FalseAlarm>) {
+    let mut runs = 0;
+    for (store, subject) in super::controls() {
+        for seed in (0..seeds).take_while(|_| !cancel.load(Ordering::Relaxed)) {
+            runs += 1;
+            let run = run_seed_of(&subject, scenario, seed, Keep::default());
+            if run.outcome != Outcome::Held {
+                let alarm = FalseAlarm {
+                    store,
+                    habitat: scenario.name.clone(),
+                    seed,
+                    outcome: run.outcome,
+                };
+                return (runs, Some(alarm));
+            }
+        }
+    }
+    (runs, None)
+}
