@@ -147,9 +147,9 @@ fn split(line: &[u8]) -> Result<(&[u8], Option<u32>), ChecksumError> {
 const NIBBLES: [u8; 256] = {
     let mut nibbles = [NO_DIGIT; 256];
     let digits = b"0123456789abcdef";
-    let mut nibble = 0;
-    while nibble < digits.len() {
-        nibbles[digits[nibble] as usize] = nibble as u8;
+    let mut nibble = 0_u8;
+    while nibble < 16 {
+        nibbles[digits[nibble as usize] as usize] = nibble;
         nibble += 1;
     }
     nibbles

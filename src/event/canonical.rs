@@ -11,6 +11,7 @@ use super::{
 use crate::json::Cursor;
 
 /// Reads one event, or `None` if it is not an event in the spelling that is written.
+#[inline]
 pub(super) fn decode(json: &[u8]) -> Option<Event> {
     let mut cursor = Cursor::new(json);
     let event_type = event_type(&mut cursor)?;

@@ -269,14 +269,18 @@ pub(crate) fn read_u64(json: &[u8]) -> Option<(u64, usize)> {
     let mut number = 0;
     let mut digits = 0;
     // A number of up to 16 digits fits for certain, and few are longer.
-    while digits <= 8
-        && let Some(word) = json.get(digits..).and_then(<[u8]>::first_chunk)
-    {
-        let (value, count) = leading_digits(u64::from_le_bytes(*word));
-        number = number * POWERS_OF_TEN[count] + value;
-        digits += count;
-        if count < word.len() {
+    if let Some((word, rest)) = json.split_first_chunk() {
+        (number, digits) = leading_digits(u64::from_le_bytes(*word));
+        if digits < word.len() {
             return canonical(json, number, digits);
+        }
+        if let Some(word) = rest.first_chunk() {
+            let (value, count) = leading_digits(u64::from_le_bytes(*word));
+            number = number * POWERS_OF_TEN[count] + value;
+            digits += count;
+            if count < word.len() {
+                return canonical(json, number, digits);
+            }
         }
     }
     while let Some(digit) = json.get(digits).map(|byte| byte.wrapping_sub(b'0')) {

@@ -270,6 +270,7 @@ pub(crate) fn frame(epoch: Epoch, bytes: &[u8]) -> Result<(ChecksumKind, Framed<
     Err(LineError::Framing)
 }
 
+#[inline]
 fn frame_event<'a>(text: &mut Text<'a>) -> Option<(Envelope, &'a [u8])> {
     let seq = Seq(text.decimal()?);
     let mut batch = seq;

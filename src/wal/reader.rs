@@ -253,6 +253,7 @@ fn gap(sealed: &Segment, next: &Segment) -> Skipped {
 }
 
 /// The typed event. That it cannot be decoded is never taken for damage.
+#[inline]
 pub(crate) fn decode<E: LogEvent>(raw: &RawEvent<'_>) -> Result<E> {
     E::decode(raw.body).map_err(|source| Error::UnknownEvent {
         file: raw.file.to_owned(),

@@ -325,7 +325,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::storage::Storage;
     use crate::storage::sim::{Disk, Profile, SimDisk, SimOptions};
     use crate::wal::line::{Envelope, encode_event, encode_header, encode_marker};
 
