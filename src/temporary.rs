@@ -13,6 +13,7 @@ use std::io::{self, ErrorKind};
 use crate::directory;
 use crate::error::{Error, Result};
 use crate::names;
+pub(crate) use crate::storage::write_all;
 use crate::storage::{Storage, StorageFile};
 
 /// A whole, synced file that does not have its name yet.
@@ -111,21 +112,6 @@ fn discard(storage: &dyn Storage, temporary: &str) {
     if let Err(error) = directory::remove(storage, temporary) {
         tracing::warn!(file = temporary, %error, "a temporary file is left behind");
     }
-}
-
-/// Writes all of `bytes` at `offset`. A short write goes on with the rest; an interrupted one did
-/// nothing and is made again. After an error any prefix may be written.
-pub(crate) fn write_all(file: &dyn StorageFile, bytes: &[u8], offset: u64) -> io::Result<()> {
-    let mut done = 0;
-    while done < bytes.len() {
-        match file.write_at(&bytes[done..], offset + done as u64) {
-            Ok(0) => return Err(ErrorKind::WriteZero.into()),
-            Ok(count) => done += count,
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
 }
 
 /// Cuts or grows a file. An interrupted call did nothing and is made again: a length set twice is

@@ -5,6 +5,7 @@
 
 mod alphabet;
 mod beliefs;
+mod callers;
 mod examine;
 mod files;
 mod memory;
@@ -26,9 +27,11 @@ pub use trail::Failure;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::coverage::Coverage;
 use crate::scenario::Scenario;
 use crate::subject::Subject;
 
+use alphabet::Speller;
 use work::{Tested, Yield, explore_last, stretches};
 
 /// What an exploration found.
@@ -38,6 +41,8 @@ pub struct Explored {
     pub tally: Tally,
     /// What was wrong, in the order of the workloads.
     pub failures: Vec<Failure>,
+    /// Where processes died.
+    pub coverage: Coverage,
     /// A hash over every disk that was judged, in order.
     pub hash: u64,
     /// Whether it was stopped before its end.
@@ -48,6 +53,7 @@ impl Explored {
     /// Adds what the next exploration found.
     pub fn add(&mut self, next: Explored) {
         self.tally += next.tally;
+        self.coverage.add(&next.coverage);
         self.failures.extend(next.failures);
         self.hash = work::mixed(self.hash, next.hash);
         self.cancelled |= next.cancelled;
@@ -85,7 +91,8 @@ pub fn explore_seed(
     explore(&stretches, run, running, |stretch| stretch.explore(tested))
 }
 
-/// Explores every sequence of up to `ops` commands of the alphabet from `start`, with this under test.
+/// Explores every sequence of up to `ops` commands of the alphabet from `start`, and what several callers can do at once with
+/// as many, with this under test.
 #[must_use]
 pub fn explore_small(
     subject: &Subject,
@@ -105,10 +112,12 @@ pub fn explore_small(
         options,
     };
     let (first, model) = start.steps(subject, &scenario);
-    let words = alphabet::words(ops);
+    let layout = subject.store.layout();
+    let words = alphabet::words(layout, ops, options.callers);
     explore(&words, Yield::default(), running, |word| {
+        let mut speller = Speller::new(layout, model.clone());
         let mut steps = first.clone();
-        steps.extend(alphabet::spell(word, model.clone()));
+        steps.extend(word.iter().map(|phrase| phrase.spell(&mut speller)));
         explore_last(tested, steps)
     })
 }
@@ -127,6 +136,7 @@ fn explore<T: Sync>(
     Explored {
         tally: sum.tally,
         failures: sum.failures,
+        coverage: sum.coverage,
         hash: sum.hash,
         cancelled,
     }

@@ -12,6 +12,7 @@ mod rest;
 mod survival;
 
 pub use between::Between;
+pub(crate) use choosing::{applies_to, changes};
 pub use director::{Director, Source};
 pub use faulty_storage::{Faults, FaultyStorage};
 pub use rest::at_rest;

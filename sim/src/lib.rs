@@ -6,14 +6,20 @@
 //! know no commands), world (the only loop), [`oracle`] (sees only what a client sees), report (a
 //! pure function of scenario, trace and verdict).
 
+pub mod check;
 mod client;
+pub mod coverage;
 pub mod diagnose;
+pub mod explain;
 pub mod explore;
+pub mod failure_folder;
 pub mod faults;
 mod guard;
 pub mod marks;
 pub mod mildest;
 pub mod oracle;
+pub mod own;
+pub mod page;
 pub mod report;
 pub mod result;
 pub mod run;
@@ -22,6 +28,12 @@ pub mod shrink;
 mod sightings;
 pub mod stream;
 pub mod subject;
+pub mod tape;
 pub mod workload;
 mod world;
 pub mod zoo;
+
+/// The code of the page runs as it stands there.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/your-own-store.md")]
+pub struct YourOwnStore;

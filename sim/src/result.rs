@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::coverage::Coverage;
 use crate::marks::Mark;
 use crate::scenario::{FaultKind, Script};
 
@@ -46,6 +47,8 @@ pub struct RunResult {
     pub faults_fired: BTreeMap<FaultKind, u64>,
     /// Marks that were reached.
     pub marks: BTreeMap<Mark, u64>,
+    /// Where the process died, and what went wrong where.
+    pub coverage: Coverage,
     /// Hash over every command with its outcome and every storage call with its result.
     pub trace_hash: u64,
     /// How it ended.
@@ -115,6 +118,8 @@ pub struct ScenarioResult {
     pub faults_fired: BTreeMap<FaultKind, u64>,
     /// Marks reached; those that are expected and were never reached are there with 0.
     pub marks: BTreeMap<Mark, u64>,
+    /// Where processes died, and what went wrong where.
+    pub coverage: Coverage,
     /// Hash over the trace hashes in seed order.
     pub trace_hash: u64,
     /// The runs that did not hold, in seed order, at most [`FAILURES_KEPT`]; each with its script.

@@ -6,13 +6,15 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use beaver::storage::sim::{TraceMode, TraceRecord};
+use beaver::storage::sim::{Image, TraceMode, TraceRecord};
 
+use crate::coverage::Coverage;
 use crate::oracle::judge::Finding;
 use crate::result::{Counts, FAILURES_KEPT, Outcome, RunResult, ScenarioResult, Violation};
 use crate::scenario::{Phase, Scenario, Script, Seeds};
 use crate::sightings::Fnv;
 use crate::subject::Subject;
+use crate::tape::Entry;
 use crate::world::{Course, Licence, Stop, World};
 
 /// What to keep of a run beside its result.
@@ -49,6 +51,39 @@ pub fn run_seed_of(subject: &Subject, scenario: &Scenario, seed: u64, keep: Keep
         trace: true,
     };
     run_once(subject, scenario, seed, everything)
+}
+
+/// A run with everything that an explanation needs.
+#[derive(Clone, Debug)]
+pub struct Watched {
+    /// The run, with its trace and script.
+    pub result: RunResult,
+    /// Every storage call.
+    pub calls: Vec<TraceRecord>,
+    /// Everything else, in order.
+    pub tape: Vec<Entry>,
+    /// What is on the disk at the end.
+    pub end: Image,
+}
+
+/// Runs one seed, or the script of a scenario, and keeps everything.
+#[must_use]
+pub fn watch(subject: &Subject, scenario: &Scenario, seed: u64) -> Watched {
+    let mut world = World::new(scenario, seed, TraceMode::Records);
+    world.test(subject.clone());
+    world.keep_lines();
+    world.keep_tape();
+    let keep = Keep {
+        script: true,
+        trace: true,
+    };
+    let result = run_to_end(&mut world, seed, keep);
+    Watched {
+        result,
+        calls: world.disk().trace(),
+        tape: world.seen().tape.entries().to_vec(),
+        end: world.disk().live(),
+    }
 }
 
 /// Runs what the script of `scenario` says; draws nothing.
@@ -154,9 +189,13 @@ fn run_once(subject: &Subject, scenario: &Scenario, seed: u64, keep: Keep) -> Ru
     if keep.trace {
         world.keep_lines();
     }
+    run_to_end(&mut world, seed, keep)
+}
+
+fn run_to_end(world: &mut World<'_>, seed: u64, keep: Keep) -> RunResult {
     let stop = world.run().err();
-    let trace = trace(&world, keep.trace);
-    let outcome = outcome(&world, stop, &trace);
+    let trace = trace(world, keep.trace);
+    let outcome = outcome(world, stop, &trace);
     let mut hash = Fnv::default();
     hash.update(&world.seen().hash().to_le_bytes());
     hash.update(&world.disk().trace_hash().to_le_bytes());
@@ -165,7 +204,9 @@ fn run_once(subject: &Subject, scenario: &Scenario, seed: u64, keep: Keep) -> Ru
         ..world.seen().counts
     };
     let fired = world.faults().director().fired().clone();
+    let coverage = world.faults().director().watch().coverage().clone();
     RunResult {
+        coverage,
         seed,
         counts,
         faults_fired: fired,
@@ -311,6 +352,7 @@ impl Sum {
                 counts: Counts::default(),
                 faults_fired,
                 marks: marks.collect(),
+                coverage: Coverage::default(),
                 trace_hash: 0,
                 failures: Vec::new(),
                 failed_runs: 0,
@@ -340,6 +382,7 @@ impl Sum {
         for (mark, count) in &run.marks {
             *sum.marks.entry(*mark).or_insert(0) += count;
         }
+        sum.coverage.add(&run.coverage);
         self.hash.update(&run.trace_hash.to_le_bytes());
         if run.outcome != Outcome::Held {
             sum.failed_runs += 1;

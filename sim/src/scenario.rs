@@ -39,13 +39,13 @@ pub struct Scenario {
     #[serde(default)]
     pub profile: Profile,
     /// What the program under test is told to do.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub workload: Workload,
     /// How the log under test is set up.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub log: LogSettings,
     /// How often it is stopped, and what that may damage.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub crashes: Crashes,
     /// What the disk does wrong, each kind with its rate.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -54,10 +54,10 @@ pub struct Scenario {
     #[serde(default, skip_serializing_if = "is_zero")]
     pub fault_mixture: u32,
     /// What must have happened at least once over all seeds.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub expect: Expect,
     /// What a run may use up before it counts as without progress.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub budget: Budget,
     /// Commands, faults and crashes written out; if present, `workload`, `faults` and the rates of
     /// `crashes` are unused.
@@ -191,4 +191,9 @@ impl Default for Budget {
 )]
 fn is_zero(number: &u32) -> bool {
     *number == 0
+}
+
+/// Whether a file may leave it out.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }

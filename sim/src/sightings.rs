@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use crate::marks::Mark;
 use crate::result::Counts;
+use crate::tape::Tape;
 
 /// What a run has seen so far.
 #[derive(Debug, Default)]
@@ -16,6 +17,8 @@ pub(crate) struct Sightings {
     /// Lines about commands, crashes and recoveries, each with the number of the storage call
     /// before it; only if wanted.
     pub(crate) lines: Option<Vec<(u64, String)>>,
+    /// The same as data, only if wanted.
+    pub(crate) tape: Tape,
     /// The command that runs, in words.
     pub(crate) command: String,
     /// The last crash, in words.

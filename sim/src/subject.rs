@@ -13,8 +13,8 @@ use beaver::{Clock, Storage};
 
 use crate::client::Beaver;
 use crate::faults::Between;
-use crate::oracle::history::Place;
-use crate::oracle::judge::Entry;
+use crate::oracle::history::{History, Place};
+use crate::oracle::judge::{Entry, Finding, View, check_counts, compare_states};
 use crate::oracle::model::{Model, Refusal};
 use crate::oracle::salvage::Skip;
 use crate::scenario::{LogSettings, Step};
@@ -54,6 +54,16 @@ impl Subject {
         }
     }
 
+    /// The name of the store.
+    pub(crate) fn name(&self) -> String {
+        format!("{:?}", self.store)
+    }
+
+    /// Whether the store keeps the job queue in the documented files.
+    pub(crate) fn is_documented(&self) -> bool {
+        matches!(self.store.layout(), Layout::Documented)
+    }
+
     /// A process opens the store on this disk.
     pub(crate) fn open(
         &self,
@@ -68,11 +78,28 @@ impl Subject {
 /// What came of opening a store: a process that has it open and what it reported, or why it did not open.
 pub type Opening = Result<(Box<dyn Process>, Report), Failure>;
 
+/// What the oracle knows of a store beside what it shows.
+#[derive(Clone, Copy, Debug)]
+pub enum Layout {
+    /// It keeps the job queue in segments of JSON lines and in snapshots, as the documented format
+    /// says. The oracle reads them: which files may be there, what recovery must leave byte for
+    /// byte, and whether damage left a proof.
+    Documented,
+    /// It keeps commands of its own, by number, in files of its own. The oracle knows which
+    /// commands were given, and asks the store which of the possible histories it shows.
+    Own {
+        /// A command in words.
+        words: fn(u64) -> String,
+    },
+}
+
 /// A kind of store.
-///
-/// Its files are named and laid out as the documented format says (segments of JSON lines,
-/// snapshots), because the oracle reads them where it has to know whether damage left a proof.
 pub trait Store: Debug + Send + Sync {
+    /// What the oracle knows of its commands and files.
+    fn layout(&self) -> Layout {
+        Layout::Documented
+    }
+
     /// Opens the store in a directory, recovering whatever an earlier process left.
     ///
     /// # Errors
@@ -152,6 +179,25 @@ pub trait Process: Debug {
 
     /// The last applied place.
     fn applied(&self) -> Place;
+
+    /// Holds the state against what it should be.
+    ///
+    /// # Errors
+    /// The first difference: what was expected, and what was found.
+    fn compare(&mut self, expected: &Model) -> Result<(), (String, String)> {
+        let state = self.state();
+        compare_states(expected, &state)?;
+        check_counts(&state).map_err(|finding| (finding.expected, finding.found))
+    }
+
+    /// Which of the histories that are possible the store shows. Asked after every opening, before
+    /// anything else. Nothing: the oracle reads it off the documented files.
+    ///
+    /// # Errors
+    /// None of them, and what is nearest.
+    fn recognise(&mut self, _history: &History) -> Option<Result<View, Finding>> {
+        None
+    }
 
     /// Closes the store cleanly.
     ///

@@ -15,6 +15,8 @@ pub struct Commands<'a> {
     stream: Stream,
     /// How many ids were made up so far.
     ids: u64,
+    /// The words for the commands of a store that keeps no jobs: they are drawn by number.
+    words: Option<fn(u64) -> String>,
 }
 
 impl<'a> Commands<'a> {
@@ -25,7 +27,13 @@ impl<'a> Commands<'a> {
             workload,
             stream: Stream::new(seed, "workload"),
             ids: 0,
+            words: None,
         }
+    }
+
+    /// Draws commands by number from now on: each is used once, and `words` says what it is.
+    pub fn number(&mut self, words: fn(u64) -> String) {
+        self.words = Some(words);
     }
 
     /// The next command, in view of the queue as the client knows it at `now_ms`.
@@ -99,6 +107,11 @@ impl<'a> Commands<'a> {
     }
 
     fn simple(&mut self, kind: CommandKind, model: &Model) -> Step {
+        if let Some(words) = self.words {
+            self.ids += 1;
+            let jobs = vec![Job::numbered(self.ids, &words(self.ids))];
+            return Step::Enqueue { jobs };
+        }
         let unfinished = model.jobs.iter().filter(|job| is_open(job.standing));
         let full = unfinished.count() >= self.workload.jobs as usize;
         match kind {

@@ -25,10 +25,11 @@ use crate::oracle::history::History;
 use crate::oracle::judge::Finding;
 use crate::scenario::{CrashKind, Drawn, FaultRate, Scenario, Script, Step};
 use crate::stream::Stream;
-use crate::subject::{Failure, Process, Subject};
+use crate::subject::{Failure, Layout, Process, Subject};
 
+pub(crate) use crate::oracle::judge::check_counts;
 use crate::sightings::Sightings;
-pub(crate) use commands::{check_counts, describe};
+pub(crate) use commands::describe;
 use course::Courses;
 pub(crate) use course::{Course, Leg, Licence, between_calls};
 use crashes::CrashPlan;
@@ -164,6 +165,9 @@ impl<'a> World<'a> {
 
     /// Tests this in place of the library.
     pub(crate) fn test(&mut self, subject: Subject) {
+        if let Layout::Own { words } = subject.store.layout() {
+            self.steps.number(words);
+        }
         self.subject = subject;
     }
 
@@ -230,6 +234,11 @@ impl<'a> World<'a> {
     /// What was seen on the way.
     pub(crate) fn seen(&self) -> &Sightings {
         &self.seen
+    }
+
+    /// Keeps everything that happens, to be explained.
+    pub(crate) fn keep_tape(&mut self) {
+        self.seen.tape.start();
     }
 
     /// Keeps the lines of the trace.

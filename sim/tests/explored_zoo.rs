@@ -24,13 +24,17 @@ fn exhibit(id: &str) -> &'static Exhibit {
     EXHIBITS.iter().find(|exhibit| exhibit.id == id).unwrap()
 }
 
-/// What an exploration of all workloads of up to `ops` commands finds.
+/// What an exploration of all workloads of up to `ops` commands finds, from every start.
 fn small(subject: &Subject, ops: usize) -> Found {
+    small_from(&Start::ALL, subject, ops)
+}
+
+fn small_from(starts: &[Start], subject: &Subject, ops: usize) -> Found {
     let mut found = Vec::new();
-    for start in Start::ALL {
+    for start in starts {
         let scenario = start.scenario(Profile::Posix);
         let options = Options::default();
-        let explored = explore_small(subject, &scenario, start, ops, &options, one_thread());
+        let explored = explore_small(subject, &scenario, *start, ops, &options, one_thread());
         found.extend(in_scenario(&scenario, explored.failures));
     }
     found
@@ -69,7 +73,8 @@ fn one_thread() -> Running<'static> {
     }
 }
 
-/// The bug was found, for its reason, and each failure replays from its saved scenario with the same invariant.
+/// The bug was found, for its reason, and each failure replays from its saved scenario: with the same invariant, or with
+/// another one that the bug may violate, because a run looks ahead after each recovery and may see it earlier.
 fn check_caught(id: &str, found: &Found) {
     let exhibit = exhibit(id);
     let reason = |invariant| exhibit.invariants.contains(&invariant);
@@ -78,12 +83,9 @@ fn check_caught(id: &str, found: &Found) {
     for (scenario, failure) in found {
         let finding = &failure.finding;
         let replayed = replayed(exhibit, scenario, failure);
-        assert_eq!(
-            replayed,
-            Some(finding.invariant),
-            "{id}: {finding:?} by {:?}",
-            failure.script
-        );
+        // A run also cuts the power of copies, and may see earlier that the same promise is lost.
+        let alike = replayed.is_some_and(|found| found == finding.invariant || reason(found));
+        assert!(alike, "{id}: {replayed:?}, not {finding:?}");
     }
 }
 
@@ -110,6 +112,15 @@ fn bugs_are_found_in_every_workload_of_one_command() {
 fn bugs_behind_failing_calls_are_found_around_a_drawn_run() {
     check_caught("S01", &seeds(exhibit("S01"), 0..4));
     check_caught("S05", &seeds(exhibit("S05"), 0..40));
+}
+
+#[test]
+fn bugs_of_two_callers_are_found_in_their_interleavings() {
+    let find = |id, start, ops| small_from(&[start], &exhibit(id).plant.subject(), ops);
+    for id in ["B09", "B10", "B11", "B12"] {
+        check_caught(id, &find(id, Start::Prepared, 2));
+    }
+    check_caught("B28", &find("B28", Start::Empty, 3));
 }
 
 #[test]

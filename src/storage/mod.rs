@@ -27,9 +27,11 @@ pub mod contract;
 mod disk;
 mod name;
 pub mod sim;
+mod whole;
 
 pub use disk::DiskStorage;
 pub use name::{LOCK_NAME, check_name};
+pub use whole::{read_all, write_all};
 
 use std::fmt::Debug;
 use std::io;

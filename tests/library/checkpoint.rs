@@ -130,6 +130,7 @@ fn commands_go_on_while_the_copy_is_written() {
     let mut store = open_with(&disk, store_options());
     commit(&mut store, 1..=2);
     let begun = store.begin_checkpoint().unwrap().unwrap();
+    assert_eq!(begun.position(), at(1, 2));
     commit(&mut store, 3..=4);
     let written = begun.write().unwrap();
     commit(&mut store, 5..=5);
@@ -439,4 +440,20 @@ fn disk_use_is_bounded_by_checkpoints() {
         most = most.max(disk.names().len());
     }
     assert!(most <= 5, "{most}");
+}
+
+#[test]
+fn what_this_process_has_written_itself_it_does_not_read_again() {
+    let disk = Memory::new();
+    let mut store = open_with(&disk, keeping(1));
+    for number in 1..=2 {
+        commit(&mut store, number..=number);
+        checkpoint(&mut store);
+    }
+    disk.take_calls();
+    commit(&mut store, 3..=3);
+    checkpoint(&mut store);
+    let calls = disk.take_calls();
+    let mut reads = calls.iter().filter(|call| call.op == Op::Read);
+    assert_eq!(reads.find(|call| call.file.starts_with("snapshot")), None);
 }

@@ -9,6 +9,7 @@
 mod support;
 
 mod checkpoint;
+mod commands;
 mod errors;
 mod format;
 mod inspect;

@@ -248,11 +248,18 @@ fn what_an_interrupted_prune_left_is_removed_if_the_fall_back_is_whole() {
     assert_eq!(store.state().0, numbers(1..=8));
 }
 
+fn drop_last_line(bytes: &mut Vec<u8>) {
+    let lines = bytes.strip_suffix(b"\n").unwrap();
+    let last = lines.iter().rposition(|byte| *byte == b'\n').unwrap();
+    bytes.truncate(last + 1);
+}
+
 #[test]
 fn nothing_is_removed_if_the_fall_back_is_not_whole() {
-    let damages: [fn(&Memory); 4] = [
+    let damages: [fn(&Memory); 5] = [
         |disk| flip(disk, &snapshot(2), 333),
         |disk| flip(disk, &wal(3), 900),
+        |disk| disk.edit(&wal(3), drop_last_line),
         |disk| disk.lose(&wal(3)),
         |disk| put_snapshot(disk, 2, 1, &["9"]),
     ];

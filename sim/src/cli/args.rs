@@ -16,7 +16,9 @@ Examples:
   beaver run torn_tail --seed 7                one run; the same seed gives the same run, always
   beaver run --seeds 0..100000 --fs alice      more seeds, and a worse disk
   beaver run --format json | jq .verdict       for a program
-  beaver replay failures/torn_tail-7.json      a saved failure again, call by call
+  beaver run --report run.html                 a page with pictures of what failed
+  beaver replay failures/torn_tail-durability-1c0ffee1
+                                               a saved failure again, call by call
   beaver images 'f=A; create t; write t 0 B; sync t; rename t f'
                                                what may a power cut leave?
   beaver wal validate /var/lib/queue           is my log whole?
@@ -107,9 +109,15 @@ pub(crate) struct RunOptions {
     /// How results are written
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,
-    /// Where failures are saved
+    /// Where failures are saved: a folder for each, with scenario, plan, calls, files and report
     #[arg(long, value_name = "DIR", default_value = "failures")]
     pub(crate) out: PathBuf,
+    /// Save failures as they were found; otherwise each is first made as small as a few seconds allow
+    #[arg(long)]
+    pub(crate) no_shrink: bool,
+    /// Write a page about it: one HTML file that needs no network
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
     /// Run each seed in two processes and show the first storage call where they differ
     #[arg(long)]
     pub(crate) check_determinism: bool,
@@ -143,6 +151,10 @@ pub(crate) struct ExploreArgs {
     /// Explore every sequence of up to N commands
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=6))]
     pub(crate) ops: Option<u8>,
+    /// How many callers the sequences of --ops have: 2 also share syncs, wait while the store is closed, and go on while a
+    /// checkpoint is under way
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=2))]
+    pub(crate) callers: u32,
     /// Crashes in a row: 1 crashes the workload, 2 the recovery after that too
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=4))]
     pub(crate) depth: u32,
@@ -164,9 +176,15 @@ pub(crate) struct ExploreArgs {
     /// How results are written
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,
-    /// Where failures are saved
+    /// Where failures are saved: a folder for each, with scenario, plan, calls, files and report
     #[arg(long, value_name = "DIR", default_value = "failures")]
     pub(crate) out: PathBuf,
+    /// Save failures as they were found; otherwise each is first made as small as a few seconds allow
+    #[arg(long)]
+    pub(crate) no_shrink: bool,
+    /// Write a page about it: one HTML file that needs no network
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
 }
 
 const ZOO_HELP: &str = "\
@@ -201,11 +219,17 @@ pub(crate) struct ZooArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ReplayArgs {
-    /// A file that `beaver run` saved
+    /// A folder in which `beaver run` or `beaver explore` saved a failure, or the scenario.json in it
     pub(crate) file: PathBuf,
     /// How the result is written
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,
+    /// Write a page about it: one HTML file that needs no network
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
+    /// Plant this bug of the zoo first: a failure that `beaver zoo` found
+    #[arg(long, value_name = "ID")]
+    pub(crate) bug: Option<String>,
 }
 
 const SHRINK_HELP: &str = "\
@@ -213,12 +237,12 @@ Commands, faults, crashes and what survived a power cut are taken out one by one
 invariant breaks in the same place. What is left is written out as a scenario that `beaver replay` runs.
 
 Example:
-  beaver shrink failures/torn_tail-7.json --seconds 60";
+  beaver shrink failures/torn_tail-durability-1c0ffee1 --seconds 60";
 
 #[derive(Debug, Args)]
 #[command(after_help = format!("{SHRINK_HELP}\n\n{}", exit::HELP))]
 pub(crate) struct ShrinkArgs {
-    /// A file that `beaver run` saved
+    /// A folder in which a failure was saved, or the scenario.json in it
     #[arg(value_name = "FAILURE")]
     pub(crate) file: PathBuf,
     /// Where the smaller failure is written [default: FAILURE with `-shrunk` in its name]

@@ -5,9 +5,12 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use beaver_sim::coverage::Coverage;
 use beaver_sim::explore::{Explored, Options, Running, Start, Tally, explore_seed, explore_small};
+use beaver_sim::page::{self, Page};
 use beaver_sim::report::{
-    Document, Exploration, ExplorationTable, ScenarioReport, Verdict, conclusion,
+    CoverageText, Document, Exploration, ExplorationTable, ScenarioReport, Verdict, conclusion,
+    page_sites,
 };
 use beaver_sim::scenario::{Profile, Scenario, Seeds};
 use beaver_sim::subject::Subject;
@@ -17,8 +20,9 @@ use super::exit::{Exit, Failure};
 use super::findings;
 use super::interrupt;
 use super::output::Output;
+use super::page_file;
 use super::progress::Progress;
-use super::run::{coloured, keep};
+use super::run::{coloured, keep_all};
 use super::scenario_files;
 use super::seed::Seed;
 use super::stopwatch::Stopwatch;
@@ -44,6 +48,7 @@ struct ExplorePlan {
     profile: Option<Profile>,
     jobs: NonZeroUsize,
     out: PathBuf,
+    shrinks: bool,
 }
 
 pub(crate) fn explore(args: &ExploreArgs, out: &mut Output) -> Result<Exit, Failure> {
@@ -76,6 +81,16 @@ pub(crate) fn explore(args: &ExploreArgs, out: &mut Output) -> Result<Exit, Fail
         .map(|exploration| exploration.report.verdict());
     let verdict = verdicts.min().unwrap_or(Verdict::Nothing);
     let elapsed_ms = stopwatch.elapsed_ms();
+    let reached = explorations.iter();
+    let coverage = Coverage::sum(reached.map(|explored| &explored.report.result.coverage));
+    if let Some(path) = &args.report {
+        let shown = page::Coverage {
+            sites: page_sites(&coverage),
+            ..page::Coverage::default()
+        };
+        let page = Page::of_explorations(&explorations, verdict, elapsed_ms, shown);
+        page_file::write(path, &page)?;
+    }
     if text {
         let mut sum = Tally::default();
         explorations
@@ -94,6 +109,7 @@ pub(crate) fn explore(args: &ExploreArgs, out: &mut Output) -> Result<Exit, Fail
             .into_iter()
             .map(|exploration| exploration.report);
         findings::print(&reports.collect::<Vec<_>>(), interrupted, out);
+        out.write(CoverageText::new(&coverage, false));
     } else {
         let document = Document::of_explorations(&explorations, verdict, interrupted, elapsed_ms);
         let json = serde_json::to_string_pretty(&document)
@@ -130,11 +146,7 @@ fn explore_one(plan: &ExplorePlan, at: usize, stop: &AtomicBool) -> Exploration 
     drop(progress);
     let scenario = row.as_explored();
     let result = explored.to_result(&Subject::default(), &row.name, &scenario);
-    let saved = result
-        .failures
-        .iter()
-        .map(|run| keep(&plan.out, &scenario, run))
-        .collect();
+    let saved = keep_all(&plan.out, plan.shrinks, &scenario, &result.failures);
     Exploration {
         tally: explored.tally,
         report: ScenarioReport {
@@ -228,11 +240,13 @@ impl ExplorePlan {
             options: Options {
                 depth: args.depth,
                 cap: args.cap,
+                callers: args.callers,
                 ..Options::default()
             },
             profile,
             jobs: args.jobs.unwrap_or(cores),
             out: args.out.clone(),
+            shrinks: !args.no_shrink,
         })
     }
 }
@@ -247,6 +261,7 @@ impl fmt::Display for ExplorePlan {
             "cap          {} images of one power cut",
             self.options.cap
         )?;
+        writeln!(f, "callers      {} with --ops", self.options.callers)?;
         writeln!(f, "seed         {} for samples", self.options.seed)?;
         match self.profile {
             Some(profile) => writeln!(f, "profile      {} (from --fs)", profile.name())?,

@@ -1,12 +1,13 @@
 //! What stands under the verdict table: losses, what was never reached, what failed, and the command that shows it again.
 
-use std::path::Path;
-
-use beaver_sim::report::{Failure, ScenarioReport, Tally};
+use beaver_sim::failure_folder::replay_command;
+use beaver_sim::report::{Failure, SavedFailure, ScenarioReport, Tally};
+use beaver_sim::result::RunResult;
 
 use super::output::Output;
+use super::run::this_program;
 
-/// How many failures of one scenario are printed in full; all that are kept are saved.
+/// How many different failures of one scenario are printed in full; all that are kept are saved.
 const PRINTED_FAILURES: usize = 3;
 
 /// Prints what was found, worst last, so that it stands where the reader is.
@@ -62,59 +63,49 @@ fn print_missed(reports: &[ScenarioReport], out: &mut Output) {
 
 fn print_failures(report: &ScenarioReport, out: &mut Output) {
     let name = &report.result.name;
-    for (run, saved) in report.failures().take(PRINTED_FAILURES) {
-        let failure = Failure {
-            scenario: name,
-            run,
-            profile: report.profile,
-            mildest: Some(saved.mildest),
-            replay: Some(replay_command(report, run.seed, saved.file.as_deref())),
-        };
-        out.write(format_args!("\n{failure}"));
+    let different = report.failures().filter(|(_, saved)| !saved.folded);
+    let different: Vec<_> = different.collect();
+    for (run, saved) in different.iter().take(PRINTED_FAILURES) {
+        if saved.count > 1 {
+            out.line(format_args!("\nmet with {} seeds:", saved.count));
+        }
+        match &saved.explained {
+            Some(explained) => out.write(format_args!("\n{}", explained.explanation)),
+            None => print_unexplained(report, run, saved, out),
+        }
     }
-    let printed = report.result.failures.len().min(PRINTED_FAILURES) as u64;
-    let others = report.result.failed_runs.saturating_sub(printed);
+    let others = different.len().saturating_sub(PRINTED_FAILURES);
     if others > 0 {
-        let first = report.result.failures.len();
+        out.line(format_args!("\n{name}: {others} more failures are saved"));
+    }
+    let unsaved = report
+        .result
+        .failed_runs
+        .saturating_sub(report.result.failures.len() as u64);
+    if unsaved > 0 {
         out.line(format_args!(
-            "\n{name}: {others} more runs failed; the first {first} are saved"
+            "\n{name}: {unsaved} more runs failed and were not looked at"
         ));
     }
 }
 
-/// The command that shows a failure again, with this program named as it was called: from its file, or from its seed where it
-/// could not be saved.
-fn replay_command(report: &ScenarioReport, seed: u64, file: Option<&Path>) -> String {
-    let program = std::env::args()
-        .next()
-        .unwrap_or_else(|| "beaver".to_owned());
-    let program = quoted(&program);
-    match file {
-        Some(file) => format!("{program} replay {}", quoted(&file.display().to_string())),
-        None => {
-            let (name, profile) = (quoted(&report.result.name), report.profile.name());
-            format!("{program} run {name} --seed {seed} --fs {profile}")
-        }
-    }
-}
-
-/// `text` as one word of a shell.
-fn quoted(text: &str) -> String {
-    let plain = |letter: char| letter.is_alphanumeric() || "/._-+:=@".contains(letter);
-    if !text.is_empty() && text.chars().all(plain) {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_with_blanks_are_quoted() {
-        assert_eq!(quoted("failures/a-7.json"), "failures/a-7.json");
-        assert_eq!(quoted("it's here"), r"'it'\''s here'");
-    }
+/// A failure that its script alone does not show.
+fn print_unexplained(
+    report: &ScenarioReport,
+    run: &RunResult,
+    saved: &SavedFailure,
+    out: &mut Output,
+) {
+    let replay = saved
+        .file
+        .as_deref()
+        .map(|path| replay_command(&this_program(), path));
+    let failure = Failure {
+        scenario: &report.result.name,
+        run,
+        profile: report.profile,
+        mildest: Some(saved.mildest),
+        replay,
+    };
+    out.write(format_args!("\n{failure}"));
 }

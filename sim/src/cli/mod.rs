@@ -9,6 +9,7 @@ mod images;
 mod interrupt;
 mod lists;
 mod output;
+mod page_file;
 mod progress;
 mod replay;
 mod run;

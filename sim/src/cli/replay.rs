@@ -1,15 +1,26 @@
 //! `beaver replay`: a saved failure again, call by call. It draws no random number: everything that chance decided is in the file.
 
-use beaver_sim::report::{Failure as FailureReport, RunDocument, Verdict};
-use beaver_sim::run::{Keep, run_script};
+use beaver_sim::explain::explain;
+use beaver_sim::failure_folder::replay_command;
+use beaver_sim::page::Page;
+use beaver_sim::report::{RunDocument, Verdict};
+use beaver_sim::run::{Keep, run_seed_of};
+use beaver_sim::subject::Subject;
+use beaver_sim::zoo::catalogue::EXHIBITS;
 
 use super::args::{Format, ReplayArgs};
 use super::exit::{Exit, Failure};
 use super::output::Output;
+use super::page_file;
+use super::run::this_program;
 use super::scenario_files;
 
 pub(crate) fn replay(args: &ReplayArgs, out: &mut Output) -> Result<Exit, Failure> {
-    let scenario = scenario_files::read(&args.file)?;
+    let scenario = scenario_files::read(&scenario_files::of_failure(&args.file))?;
+    let subject = match &args.bug {
+        Some(id) => planted(id)?,
+        None => Subject::default(),
+    };
     let file = args.file.display().to_string();
     let Some(script) = &scenario.script else {
         return Err(Failure::at(
@@ -31,14 +42,32 @@ pub(crate) fn replay(args: &ReplayArgs, out: &mut Output) -> Result<Exit, Failur
         out.line(format_args!("{announcement}\n"));
         out.flush();
     }
-    let run = run_script(
+    let run = run_seed_of(
+        &subject,
         &scenario,
+        0,
         Keep {
             trace: true,
             ..Keep::default()
         },
     );
     let verdict = Verdict::of_outcome(&run.outcome);
+    let mut command = replay_command(&this_program(), &args.file);
+    if let Some(id) = &args.bug {
+        command = format!("{command} --bug {id}");
+    }
+    let explained = explain(&subject, &scenario, &command);
+    if let Some(path) = &args.report {
+        match &explained {
+            Some(explained) => page_file::write(path, &Page::of_failure(explained))?,
+            None => {
+                return Err(Failure::at(
+                    &file,
+                    "holds now: there is no failure to write a page about",
+                ));
+            }
+        }
+    }
     if args.format == Format::Json {
         let document = RunDocument::new(&scenario.name, &file, &run);
         let json = serde_json::to_string_pretty(&document)
@@ -46,15 +75,17 @@ pub(crate) fn replay(args: &ReplayArgs, out: &mut Output) -> Result<Exit, Failur
         out.line(json);
     } else {
         run.trace.iter().for_each(|line| out.line(line));
-        let failure = FailureReport {
-            scenario: &scenario.name,
-            run: &run,
-            profile: scenario.profile,
-            mildest: None,
-            replay: None,
-        };
-        out.write(format_args!("\n{failure}"));
+        if let Some(explained) = &explained {
+            out.write(format_args!("\n{}", explained.explanation));
+        }
         out.line(format_args!("verdict: {verdict}"));
     }
     Ok(Exit::of_verdict(verdict, false))
+}
+
+/// The program under test with a bug of the zoo.
+fn planted(id: &str) -> Result<Subject, Failure> {
+    let known = EXHIBITS.iter().find(|bug| bug.id.eq_ignore_ascii_case(id));
+    let known = known.map(|bug| bug.plant.subject());
+    known.ok_or_else(|| Failure::at(id, "is no bug of the zoo: `beaver zoo` lists them"))
 }

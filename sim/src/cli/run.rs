@@ -2,13 +2,21 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
-use beaver_sim::mildest::mildest_profile;
-use beaver_sim::report::{Disagreement, Document, SavedFailure, ScenarioReport, Table, Verdict};
+use beaver_sim::coverage::Coverage;
+use beaver_sim::explain::explain;
+use beaver_sim::failure_folder::{self, Failing, quoted, replay_command};
+use beaver_sim::page::{self, Page};
+use beaver_sim::report::{
+    CoverageText, Disagreement, Document, SavedFailure, ScenarioReport, Table, Verdict, page_sites,
+};
 use beaver_sim::result::RunResult;
-use beaver_sim::run::{run_scenario, saved_failure};
+use beaver_sim::run::run_scenario;
 use beaver_sim::scenario::Scenario;
+use beaver_sim::shrink::Limits;
+use beaver_sim::subject::Subject;
 
 use super::args::{Format, RunArgs};
 use super::determinism;
@@ -16,6 +24,7 @@ use super::exit::{Exit, Failure};
 use super::findings;
 use super::interrupt;
 use super::output::{Output, styled};
+use super::page_file;
 use super::progress::Progress;
 use super::run_plan::RunPlan;
 use super::scenario_files::ScenarioFile;
@@ -59,12 +68,23 @@ pub(crate) fn run(args: &RunArgs, out: &mut Output) -> Result<Exit, Failure> {
         .min()
         .unwrap_or(Verdict::Nothing);
     let elapsed_ms = stopwatch.elapsed_ms();
+    let coverage = Coverage::sum(reports.iter().map(|report| &report.result.coverage));
+    if let Some(path) = &args.options.report {
+        let shown = page::Coverage {
+            sites: page_sites(&coverage),
+            ..page::Coverage::default()
+        };
+        let page = Page::of_runs(&reports, verdict, elapsed_ms, shown);
+        page_file::write(path, &page)?;
+    }
     if text {
         out.line(coloured(
             &table.total(&reports, verdict, elapsed_ms),
             verdict,
         ));
         findings::print(&reports, interrupted, out);
+        let listed = args.scenarios.is_empty() && plan.is_gated();
+        out.write(CoverageText::new(&coverage, listed));
     } else {
         let document = Document::new(&reports, verdict, interrupted, elapsed_ms);
         let json = serde_json::to_string_pretty(&document)
@@ -102,11 +122,7 @@ fn run_one(plan: &RunPlan, at: usize, file: &ScenarioFile, stop: &AtomicBool) ->
         stop,
     );
     drop(progress);
-    let saved = result
-        .failures
-        .iter()
-        .map(|run| keep(&plan.out, scenario, run))
-        .collect();
+    let saved = keep_all(&plan.out, plan.shrinks, scenario, &result.failures);
     ScenarioReport {
         claim: scenario.claim.clone(),
         profile: scenario.profile,
@@ -120,46 +136,105 @@ fn run_one(plan: &RunPlan, at: usize, file: &ScenarioFile, stop: &AtomicBool) ->
     }
 }
 
-/// Saves a failed run and finds the mildest profile in which it happens.
-pub(super) fn keep(out: &Path, scenario: &Scenario, run: &RunResult) -> SavedFailure {
-    let failure = saved_failure(scenario, run);
+/// How long one failure is made smaller at most: `beaver shrink` goes on.
+const SHRINKING: Duration = Duration::from_secs(10);
+
+/// How many candidates that are run for it at most.
+const CANDIDATES: u64 = 20_000;
+
+/// Shrinks (if `shrinks`) and explains failed runs, and saves each in its folder. Equal ones share
+/// one; the first stands for all.
+pub(super) fn keep_all(
+    out: &Path,
+    shrinks: bool,
+    scenario: &Scenario,
+    runs: &[RunResult],
+) -> Vec<SavedFailure> {
+    let mut saved: Vec<(PathBuf, SavedFailure)> = Vec::new();
+    let mut folded = Vec::new();
+    for (at, run) in runs.iter().enumerate() {
+        let failing = Failing::new(&Subject::default(), scenario, run);
+        let path = failing.folder(out);
+        if let Some((_, first)) = saved.iter_mut().find(|(known, _)| *known == path) {
+            first.count += 1;
+            if first.file.is_some() {
+                first.count = failure_folder::count(&path, run.seed).unwrap_or(first.count);
+            }
+            folded.push((at, first.file.clone(), first.mildest));
+        } else {
+            saved.push((path.clone(), keep(failing, &path, shrinks)));
+        }
+    }
+    let mut saved: Vec<SavedFailure> = saved.into_iter().map(|(_, saved)| saved).collect();
+    for (at, file, mildest) in folded {
+        let kept = SavedFailure {
+            file,
+            mildest,
+            count: 1,
+            explained: None,
+            folded: true,
+        };
+        saved.insert(at, kept);
+    }
+    saved
+}
+
+fn keep(mut failing: Failing, path: &Path, shrinks: bool) -> SavedFailure {
+    let subject = Subject::default();
+    if shrinks {
+        shrink(&mut failing, &subject);
+    }
+    let replay = replay_command(&this_program(), path);
+    let (file, explained) = match failing.save(path, &subject, &replay) {
+        Ok(explained) => (Some(path.to_owned()), explained),
+        Err(error) => {
+            warn(&error);
+            let command = seed_command(&failing.scenario, failing.run.seed);
+            (None, explain(&subject, &failing.scenario, &command))
+        }
+    };
+    let known = explained
+        .as_ref()
+        .map(|explained| explained.explanation.mildest());
     SavedFailure {
-        file: save(out, scenario, &failure, run.seed).map_err(warn).ok(),
-        mildest: mildest_profile(&failure, run),
+        file,
+        mildest: known.unwrap_or(failing.scenario.profile),
+        count: 1,
+        explained: explained.map(Box::new),
+        folded: false,
     }
 }
 
+/// Makes a failure smaller until its time is over or somebody presses Ctrl-C.
+fn shrink(failing: &mut Failing, subject: &Subject) {
+    let stopwatch = Stopwatch::start();
+    let stopped = || interrupt::flag().is_ok_and(|stop| stop.load(Ordering::SeqCst));
+    let go_on = || u128::from(stopwatch.elapsed_ms()) < SHRINKING.as_millis() && !stopped();
+    let limits = Limits {
+        runs: CANDIDATES,
+        go_on: &go_on,
+    };
+    failing.shrink(subject, limits);
+}
+
+/// This program as it was called.
+pub(super) fn this_program() -> String {
+    let program = std::env::args().next();
+    quoted(&program.unwrap_or_else(|| "beaver".to_owned()))
+}
+
+/// The command that runs a seed again: for a failure that could not be saved.
+pub(super) fn seed_command(scenario: &Scenario, seed: u64) -> String {
+    let (name, profile) = (quoted(&scenario.name), scenario.profile.name());
+    format!("{} run {name} --seed {seed} --fs {profile}", this_program())
+}
+
 /// Says that a failure could not be saved. The verdict is worth more than the file, so the work goes on.
-fn warn(failure: Failure) {
+fn warn(failure: &std::io::Error) {
     let mut error = Output::error();
     error.line(format_args!("warning: not saved: {failure}"));
     // Nothing more can be said when standard error cannot be written to either.
     let _ = error.finish();
-}
-
-/// Writes a failure as `<scenario>-<seed>.json`; an older failure of the same scenario and seed is replaced.
-fn save(
-    out: &Path,
-    scenario: &Scenario,
-    failure: &Scenario,
-    seed: u64,
-) -> Result<PathBuf, Failure> {
-    std::fs::create_dir_all(out).map_err(|error| Failure::at(out.display(), error))?;
-    let path = out.join(format!("{}-{seed}.json", file_name(&scenario.name)));
-    let mut json = serde_json::to_string_pretty(failure)
-        .map_err(|error| Failure::at("a failure cannot be written as JSON", error))?;
-    json.push('\n');
-    std::fs::write(&path, json).map_err(|error| Failure::at(path.display(), error))?;
-    Ok(path)
-}
-
-/// The name of a scenario as part of a file name: it comes from a file that anyone may have written.
-fn file_name(name: &str) -> String {
-    let plain = |letter: char| match letter {
-        'a'..='z' | 'A'..='Z' | '0'..='9' | '_' | '-' => letter,
-        _ => '_',
-    };
-    name.chars().map(plain).take(100).collect()
 }
 
 /// Runs the same seeds in a second process and compares.
@@ -210,10 +285,5 @@ mod tests {
         let coloured = coloured(row, Verdict::Pass);
         assert!(coloured.starts_with("pass  1  \u{1b}["), "{coloured:?}");
         assert_eq!(anstream::adapter::strip_str(&coloured).to_string(), row);
-    }
-
-    #[test]
-    fn a_name_from_a_file_cannot_leave_the_directory() {
-        assert_eq!(file_name("../a b/ü"), "___a_b__");
     }
 }

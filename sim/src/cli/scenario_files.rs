@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use beaver_sim::diagnose::{did_you_mean, read_scenario};
+use beaver_sim::failure_folder::SCENARIO;
 use beaver_sim::scenario::{Profile, Scenario};
 
 use super::exit::Failure;
@@ -89,6 +90,14 @@ pub(crate) fn read(path: &Path) -> Result<Scenario, Failure> {
         let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
         Failure::new(lines.join("\n"))
     })
+}
+
+/// The file that replays a saved failure: the one in its folder, or the one that was named.
+pub(crate) fn of_failure(path: &Path) -> PathBuf {
+    match path.is_dir() {
+        true => path.join(SCENARIO),
+        false => path.to_owned(),
+    }
 }
 
 /// The profile called `name`.

@@ -20,7 +20,8 @@ const ENDING: &str = "-shrunk";
 
 pub(crate) fn shrink(args: &ShrinkArgs, out: &mut Output) -> Result<Exit, Failure> {
     let stop = interrupt::flag()?;
-    let scenario = scenario_files::read(&args.file)?;
+    let saved = scenario_files::of_failure(&args.file);
+    let scenario = scenario_files::read(&saved)?;
     let file = args.file.display().to_string();
     if scenario.script.is_none() {
         return Err(Failure::at(
@@ -42,7 +43,7 @@ pub(crate) fn shrink(args: &ShrinkArgs, out: &mut Output) -> Result<Exit, Failur
         let why = "does not fail with this build, so there is nothing to shrink";
         return Err(Failure::at(&file, why));
     };
-    let path = args.out.clone().unwrap_or_else(|| beside(&args.file));
+    let path = args.out.clone().unwrap_or_else(|| beside(&saved));
     write(&path, &shrunk.scenario)?;
     let words = words(&subject, &shrunk.scenario);
     if text {

@@ -8,15 +8,18 @@ use beaver::{Clock, Storage};
 use crate::guard::guarded;
 use crate::oracle::damage::{Scars, excuse_refusal};
 use crate::oracle::history::{History, Place};
-use crate::oracle::judge::{Finding, Verdict, View, Wrong as Misjudged, compare_states, judge};
+use crate::oracle::judge::{Finding, Verdict, View, Wrong as Misjudged, judge};
 use crate::scenario::{Job, Step};
-use crate::subject::{Answer, Failure, Opening, Process, Report};
+use crate::subject::{Answer, Failure, Layout, Opening, Process, Report};
 use crate::world::check_counts;
 
 use super::beliefs::BeliefId;
 use super::files;
 use super::search::{Death, Search};
 use super::trail::{Leg, Wrong};
+
+/// The number of the command with which a store of one's own goes on: no workload comes so far.
+const ONE_MORE: u64 = 1_000;
 
 /// A store that has just opened.
 pub(super) struct Opened<'s> {
@@ -37,19 +40,26 @@ impl Search<'_> {
     ///
     /// # Errors
     /// What is wrong.
-    pub(super) fn examine(&mut self, store: &Opened<'_>) -> Result<BeliefId, Finding> {
+    pub(super) fn examine(&mut self, store: &mut Opened<'_>) -> Result<BeliefId, Finding> {
         let files = store.sim.live();
         let Verdict { groups, places } = self.judge_history(store, &files)?;
         let decided = self.beliefs.decide(store.belief, groups, places);
         self.judge_without_newest(store, &files, decided)?;
-        files::check_tidy(&files, &store.report)?;
+        if self.tested.subject.is_documented() {
+            files::check_tidy(&files, &store.report)?;
+        }
         check_counts(&store.client.state())?;
         Ok(decided)
     }
 
-    fn judge_history(&self, store: &Opened<'_>, files: &Image) -> Result<Verdict, Finding> {
+    fn judge_history(&self, store: &mut Opened<'_>, files: &Image) -> Result<Verdict, Finding> {
         let history = self.beliefs.history(store.belief);
-        let view = self.view(history, store, files)?;
+        let recognised = guarded(|| store.client.recognise(history));
+        let recognised = recognised.map_err(|panic| Finding::new(0, "no panic", panic))?;
+        let view = match recognised {
+            Some(view) => view?,
+            None => self.view(history, store, files)?,
+        };
         judge(history, &view).map_err(Misjudged::finding)
     }
 
@@ -80,10 +90,11 @@ impl Search<'_> {
         };
         let copy = store.sim.fork();
         copy.boot(older.disk(self.profile));
-        let (client, _) = self
+        let (mut client, _) = self
             .open(copy.storage())?
             .map_err(|failure| Finding::new(6, "to open once more", failure.text))?;
-        compare_states(self.beliefs.history(decided).state(), &client.state())
+        client
+            .compare(self.beliefs.history(decided).state())
             .map_err(|(expected, found)| Finding::new(6, expected, found))
     }
 
@@ -101,14 +112,16 @@ impl Search<'_> {
     /// The store takes one more command, and its process dies at each call of it, and after it. What is wrong is remembered
     /// with the way to it.
     pub(super) fn go_on(&mut self, store: &mut Opened<'_>, decided: BeliefId) {
-        let step = Step::Enqueue {
-            jobs: vec![Job {
+        let job = match self.tested.subject.store.layout() {
+            Layout::Documented => Job {
                 id: "one-more".to_owned(),
                 payload: "{}".to_owned(),
                 max_attempts: 1,
                 timeout_ms: 1000,
-            }],
+            },
+            Layout::Own { words } => Job::numbered(ONE_MORE, &words(ONE_MORE)),
         };
+        let step = Step::Enqueue { jobs: vec![job] };
         let first_wrong = self.wrong.len();
         if let Err(finding) = self.take_one_more(store, decided, &step) {
             self.wrong.push(Wrong::new(finding));
@@ -143,7 +156,9 @@ impl Search<'_> {
             return Err(Finding::new(9, expected, applied.to_string()));
         }
         let (doubtful, after) = self.beliefs.append(decided, records, applied);
-        compare_states(self.beliefs.history(after).state(), &store.client.state())
+        store
+            .client
+            .compare(self.beliefs.history(after).state())
             .map_err(|(expected, found)| Finding::new(12, expected, found))?;
         let end = store.sim.crash_between_calls();
         let crashes = crashes.iter().map(|crash| (crash, doubtful));

@@ -23,13 +23,22 @@ impl Situation {
     }
 }
 
-/// What a recovery showed that was examined and found right.
-struct Shown {
+/// What a recovery showed.
+pub(super) struct Shown {
     state: Box<dyn Any>,
     applied: Place,
     snapshot: Option<Place>,
-    /// What is believed from now on.
-    decided: BeliefId,
+}
+
+impl Shown {
+    /// What a store shows that has just opened, before anything is asked of it.
+    pub(super) fn of(client: &dyn Process, report: &Report) -> Self {
+        Shown {
+            state: client.keep_state(),
+            applied: client.applied(),
+            snapshot: report.snapshot,
+        }
+    }
 }
 
 /// Everything that one search remembers.
@@ -39,8 +48,9 @@ pub(super) struct Memory {
     judged: BTreeMap<Situation, u32>,
     /// Disks on which a process died, likewise, with the write that it was in.
     died: BTreeMap<Situation, u32>,
-    /// What recoveries showed, by the disk that they left.
-    shown: BTreeMap<Situation, Shown>,
+    /// What recoveries showed that were found right, by the disk that they left, and what is
+    /// believed from then on.
+    shown: BTreeMap<Situation, (Shown, BeliefId)>,
     /// Disks, with what was decided about them, on which the store has gone on.
     gone_on: BTreeSet<Situation>,
 }
@@ -63,28 +73,16 @@ impl Memory {
         client: &dyn Process,
         report: &Report,
     ) -> Option<BeliefId> {
-        let shown = self.shown.get(&situation)?;
+        let (shown, decided) = self.shown.get(&situation)?;
         let same = shown.applied == client.applied()
             && shown.snapshot == report.snapshot
             && client.is_in_state(&*shown.state);
-        same.then_some(shown.decided)
+        same.then_some(*decided)
     }
 
     /// A recovery left this disk, showed this, and was found right.
-    pub(super) fn remember(
-        &mut self,
-        situation: Situation,
-        client: &dyn Process,
-        report: &Report,
-        decided: BeliefId,
-    ) {
-        let shown = Shown {
-            state: client.keep_state(),
-            applied: client.applied(),
-            snapshot: report.snapshot,
-            decided,
-        };
-        self.shown.insert(situation, shown);
+    pub(super) fn remember(&mut self, situation: Situation, shown: Shown, decided: BeliefId) {
+        self.shown.insert(situation, (shown, decided));
     }
 
     /// Whether the store has not gone on from here before.

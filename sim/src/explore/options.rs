@@ -9,6 +9,9 @@ pub struct Options {
     pub cap: u64,
     /// Where samples come from.
     pub seed: u64,
+    /// How many callers the small workloads have: with 2 they also share syncs, wait while the store is closed, and give
+    /// commands while a checkpoint is under way.
+    pub callers: u32,
 }
 
 impl Default for Options {
@@ -17,6 +20,7 @@ impl Default for Options {
             depth: 2,
             cap: 256,
             seed: 0,
+            callers: 2,
         }
     }
 }

@@ -34,6 +34,7 @@ impl Explored {
             },
             faults_fired: [].into(),
             marks: [].into(),
+            coverage: self.coverage.clone(),
             trace_hash: self.hash,
             failures: kept.collect(),
             failed_runs: failures.len() as u64,

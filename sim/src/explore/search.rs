@@ -12,7 +12,8 @@ use beaver::storage::sim::{
     Change, Crash, CrashPoint, Disk, ImageSpace, Profile, Progress, SimDisk, SimOptions, TraceMode,
 };
 
-use crate::faults::Survivors;
+use crate::coverage::Coverage;
+use crate::faults::{Faults, Survivors};
 use crate::oracle::judge::Finding;
 use crate::scenario::{Crashes, Script};
 use crate::subject::{Process, Report};
@@ -21,11 +22,15 @@ use crate::world::{Moment, check_recovery_calls, out_of_calls};
 use super::beliefs::{BeliefId, Beliefs};
 use super::examine::{Opened, refusal};
 use super::files;
-use super::memory::{Memory, Situation};
+use super::memory::{Memory, Shown, Situation};
 use super::prefixes::prefixes;
 use super::tally::Tally;
 use super::trail::{Leg, Wrong, killed, power_cut};
 use super::work::{Tested, Yield, mixed};
+
+/// Every so many recoveries of a unit the stack is walked at each storage call, to say where processes die: to walk it always
+/// would take longer than the recovery.
+const COVERED: u64 = 32;
 
 /// How many failures of one unit are kept.
 const FAILURES_KEPT: usize = 8;
@@ -39,6 +44,8 @@ pub(super) struct Search<'a> {
     pub(super) wrong: Vec<Wrong>,
     pub(super) beliefs: Beliefs,
     memory: Memory,
+    /// Where processes died.
+    coverage: Coverage,
     /// A hash over every disk that was judged.
     hash: u64,
     survivors: Survivors,
@@ -56,16 +63,6 @@ struct Start {
     depth: u32,
     /// Whether the recovery before this one had ended.
     shown_before: bool,
-}
-
-impl Start {
-    /// Invariant 5: what a recovery has shown, the next one leaves byte for byte.
-    fn compare_bytes(&self, left: &Disk) -> Result<(), Finding> {
-        match self.shown_before {
-            true => files::compare_bytes(&self.disk, left),
-            false => Ok(()),
-        }
-    }
 }
 
 /// Where a process dies.
@@ -94,6 +91,7 @@ impl<'a> Search<'a> {
             wrong: Vec::new(),
             beliefs: Beliefs::default(),
             memory: Memory::default(),
+            coverage: Coverage::default(),
             hash: 0,
             survivors: Survivors::new(tested.options.seed, &crashes, Vec::new()),
             going_on: false,
@@ -106,6 +104,7 @@ impl<'a> Search<'a> {
         Yield {
             failures: failures.collect(),
             tally: self.tally,
+            coverage: self.coverage,
             hash: self.hash,
         }
     }
@@ -243,7 +242,7 @@ impl<'a> Search<'a> {
         };
         let sim = SimDisk::new(start.disk.clone(), options);
         sim.record_crash_points(start.depth > 1);
-        let opened = self.open_within_budget(&sim);
+        let opened = self.open_within_budget(&sim, start.depth > 1);
         let crashes = sim.take_crash_points();
         sim.record_crash_points(false);
         let end = sim.crash_between_calls();
@@ -278,14 +277,34 @@ impl<'a> Search<'a> {
     }
 
     /// Opens the store, which a crash alone must not keep from opening, nor for long.
-    fn open_within_budget(&self, sim: &SimDisk) -> Result<(Box<dyn Process>, Report), Finding> {
+    fn open_within_budget(
+        &mut self,
+        sim: &SimDisk,
+        crashed: bool,
+    ) -> Result<(Box<dyn Process>, Report), Finding> {
         let budget = &self.tested.scenario.budget;
-        let opened = self.open(sim.storage())?;
+        let opened = match crashed && self.tally.recoveries % COVERED == 1 {
+            true => {
+                let watched = Faults::watched(sim);
+                let opened = self.open(watched.storage());
+                self.coverage.add(watched.director().watch().coverage());
+                opened?
+            }
+            false => self.open(sim.storage())?,
+        };
         if sim.is_out_of_calls() {
             return Err(out_of_calls(budget.storage_calls));
         }
         check_recovery_calls(sim.calls(), budget.recovery_calls)?;
         opened.map_err(|failure| refusal(&failure))
+    }
+
+    /// Invariant 5: what a recovery has shown, the next one leaves byte for byte.
+    fn compare_bytes(&self, start: &Start, left: &Disk) -> Result<(), Finding> {
+        match start.shown_before && self.tested.subject.is_documented() {
+            true => files::compare_bytes(&start.disk, left),
+            false => Ok(()),
+        }
     }
 
     /// Judges what a recovery shows. Answers with what is believed from now on.
@@ -299,7 +318,7 @@ impl<'a> Search<'a> {
         let fingerprint = left.fingerprint();
         let situation = Situation::new(start.belief, false, fingerprint);
         if let Some(decided) = self.memory.decided(situation, &*client, &report) {
-            start.compare_bytes(&left)?;
+            self.compare_bytes(start, &left)?;
             return Ok(decided);
         }
         self.tally.examined += 1;
@@ -310,11 +329,11 @@ impl<'a> Search<'a> {
             client,
             report,
         };
-        let decided = self.examine(&opened)?;
+        let shown = Shown::of(&*opened.client, &opened.report);
+        let decided = self.examine(&mut opened)?;
         // Before the store goes on, because a crash then may lead back to here.
-        let (client, report) = (&*opened.client, &opened.report);
-        self.memory.remember(situation, client, report, decided);
-        start.compare_bytes(&left)?;
+        self.memory.remember(situation, shown, decided);
+        self.compare_bytes(start, &left)?;
         let situation = Situation::new(decided, true, fingerprint);
         if !self.going_on && self.memory.is_first_to_go_on(situation) {
             self.going_on = true;

@@ -7,8 +7,10 @@ use crate::oracle::model::Model;
 use crate::scenario::{
     Budget, Crashes, Expect, Job, LogSettings, Profile, Scenario, Script, Seeds, Step, Workload,
 };
-use crate::subject::Subject;
+use crate::subject::{Layout, Subject};
 use crate::world::World;
+
+use super::alphabet::one_by_one;
 
 /// How far before the end of its page the active segment of a prepared store ends, in bytes: every append crosses.
 const BEFORE_PAGE_END: u64 = 40;
@@ -87,7 +89,10 @@ impl Start {
         match self {
             Start::Empty => (Vec::new(), Model::default()),
             Start::Prepared | Start::Preallocated | Start::WithoutFallBack => {
-                prepared(subject, scenario)
+                match subject.store.layout() {
+                    Layout::Documented => prepared(subject, scenario),
+                    Layout::Own { words } => prepared_own(subject, scenario, words),
+                }
             }
         }
     }
@@ -117,6 +122,20 @@ fn prepared(subject: &Subject, scenario: &Scenario) -> (Vec<Step>, Model) {
     let filler = "x".repeat(usize::try_from(room).expect("less than a page"));
     steps.pop();
     steps.push(enqueue(&["filler"], &format!("\"{filler}\"")));
+    let (_, model) = run(subject, scenario, &steps);
+    (steps, model)
+}
+
+/// Commands, a checkpoint, and more commands, for a store with files of its own.
+fn prepared_own(
+    subject: &Subject,
+    scenario: &Scenario,
+    words: fn(u64) -> String,
+) -> (Vec<Step>, Model) {
+    let jobs = (1..=5).map(|number| Job::numbered(number, &words(number)));
+    let mut steps = one_by_one(jobs.collect());
+    steps.insert(4, Step::Checkpoint);
+    steps.insert(2, Step::Checkpoint);
     let (_, model) = run(subject, scenario, &steps);
     (steps, model)
 }

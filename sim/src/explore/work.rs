@@ -2,6 +2,7 @@
 
 use beaver::storage::sim::TraceMode;
 
+use crate::coverage::Coverage;
 use crate::oracle::judge::Finding;
 use crate::scenario::{Scenario, Script, Step};
 use crate::subject::Subject;
@@ -34,6 +35,8 @@ impl Tested<'_> {
 pub(super) struct Yield {
     pub(super) tally: Tally,
     pub(super) failures: Vec<Failure>,
+    /// Where processes died.
+    pub(super) coverage: Coverage,
     /// A hash over every disk that was judged.
     pub(super) hash: u64,
 }
@@ -42,6 +45,7 @@ impl Yield {
     /// Adds what came out of the next unit.
     pub(super) fn add(&mut self, other: Yield) {
         self.tally += other.tally;
+        self.coverage.add(&other.coverage);
         self.failures.extend(other.failures);
         self.hash = mixed(self.hash, other.hash);
     }
@@ -83,6 +87,7 @@ pub(super) fn stretches(tested: Tested<'_>, seed: u64) -> (Vec<Stretch>, Yield) 
     run.tally.workloads = 1;
     run.tally.commands = world.seen().counts.commands;
     run.tally.storage_calls = world.disk().calls();
+    run.coverage = coverage(&world);
     (stretches, run)
 }
 
@@ -118,6 +123,7 @@ pub(super) fn explore_last(tested: Tested<'_>, steps: Vec<Step>) -> Yield {
                 script: world.script(),
                 moments: world.take_moments(),
             };
+            sum.coverage = coverage(&world);
             sum.add(stretch.explore(tested));
         }
         Err(stop) => sum.failures.push(stopped(stop, &world)),
@@ -142,6 +148,11 @@ fn run_to_last(world: &mut World<'_>, steps: usize) -> Result<u64, Stop> {
     let _ = world.take_moments();
     world.next_command()?;
     Ok(calls)
+}
+
+/// Where the process of a world could die while its moments were kept.
+fn coverage(world: &World<'_>) -> Coverage {
+    world.faults().director().watch().coverage().clone()
 }
 
 /// The run ended without any crash: that needs none to be reported.

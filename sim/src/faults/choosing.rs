@@ -1,8 +1,10 @@
 //! Which kinds of fault apply to a storage call, and what exactly each of them does there.
 
-use beaver::storage::sim::{self, Behaviour, Event, FailedSync, Failure, Fault, Op, Subset};
+use beaver::storage::sim::{
+    self, Behaviour, Event, FailedSync, Failure, Fault, Moment, Op, Subset,
+};
 
-use crate::scenario::{Effect, FaultKind, Target};
+use crate::scenario::{Drawn, Effect, FaultKind, Target};
 use crate::stream::Stream;
 
 /// A storage call that is about to be made.
@@ -18,23 +20,36 @@ pub(crate) struct Call<'a> {
     pub(crate) offset: u64,
     /// How many bytes it reads or writes.
     pub(crate) len: u64,
+    /// At which moment of it the process dies.
+    pub(crate) dies: Option<Moment>,
 }
 
-impl Call<'_> {
-    /// Whether the call changes the disk.
-    pub(crate) fn changes(&self) -> bool {
-        matches!(
-            self.op,
-            Op::Create
-                | Op::Rename
-                | Op::Remove
-                | Op::SyncDir
-                | Op::WriteAt
-                | Op::SetLen
-                | Op::Allocate
-                | Op::SyncData
-        )
-    }
+/// Whether a call changes the disk.
+pub(crate) fn changes(op: Op) -> bool {
+    matches!(
+        op,
+        Op::Create
+            | Op::Rename
+            | Op::Remove
+            | Op::SyncDir
+            | Op::WriteAt
+            | Op::SetLen
+            | Op::Allocate
+            | Op::SyncData
+    )
+}
+
+/// Whether some call of this sort can go wrong like this.
+pub(crate) fn applies_to(kind: FaultKind, op: Op) -> bool {
+    let call = Call {
+        number: 0,
+        op,
+        file: "",
+        offset: 0,
+        len: 2,
+        dies: None,
+    };
+    kind.drawn() == Drawn::Call && applies(kind, &call)
 }
 
 /// Whether faults of `kind` can happen at `call`.

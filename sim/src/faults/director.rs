@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use beaver::storage::sim::{Noticed, Op, Plan, SimDisk, Space};
 
+use crate::coverage::Watch;
 use crate::oracle::damage::segment_epoch;
 use crate::scenario::{Drawn, Effect, FaultKind, FaultRate, Phase, PlannedFault};
 use crate::stream::Stream;
 
-use super::choosing::{Call, applies, effect, is_target};
+use super::choosing::{Call, applies, applies_to, changes, effect, is_target};
 
 /// Where faults come from.
 #[derive(Debug)]
@@ -53,6 +54,8 @@ pub struct Director {
     newest_removed: bool,
     /// Faults that may make a command or an open fail.
     excuses: u64,
+    /// Sees where the process dies, and what goes wrong where.
+    watch: Watch,
 }
 
 impl Director {
@@ -75,6 +78,7 @@ impl Director {
             remount_needed: false,
             newest_removed: false,
             excuses: 0,
+            watch: Watch::default(),
         }
     }
 
@@ -179,6 +183,11 @@ impl Director {
         self.read_only = true;
     }
 
+    /// What watches the calls.
+    pub(crate) fn watch(&mut self) -> &mut Watch {
+        &mut self.watch
+    }
+
     /// Everything that was decided so far.
     #[must_use]
     pub fn planned(&self) -> &[PlannedFault] {
@@ -232,6 +241,7 @@ impl Director {
 
     /// Decides what goes wrong at `call` and tells the disk.
     pub(crate) fn before(&mut self, call: &Call<'_>, disk: &SimDisk) {
+        let mut hit = Vec::new();
         self.newest = self.newest.max(segment_epoch(call.file).unwrap_or(0));
         // The names are pending until the sync has ended: the call after it clears them.
         if self.names_since_sync.last() == Some(&Op::SyncDir) {
@@ -266,11 +276,13 @@ impl Director {
             let lifted = matches!(fault.effect, Effect::Space(None));
             if fired {
                 self.count(fault.kind);
+                hit.extend(applies_to(fault.kind, call.op).then_some(fault.kind));
             }
             if fired || lifted {
                 self.planned.push(fault);
             }
         }
+        self.watch.call(call.op, call.dies, &hit);
     }
 
     fn decide(&mut self, call: &Call<'_>, disk: &SimDisk) -> Vec<PlannedFault> {
@@ -333,7 +345,7 @@ impl Director {
         let Source::Random { stream, .. } = &mut self.source else {
             return None;
         };
-        let kind = if self.read_only && call.changes() {
+        let kind = if self.read_only && changes(call.op) {
             FaultKind::ReadOnly
         } else if call.op == Op::ReadAt && self.unreadable.contains(call.file) {
             FaultKind::ReadErrorSticky

@@ -37,6 +37,14 @@ impl Faults {
         }
     }
 
+    /// Nothing goes wrong on this disk, and somebody lets the process die at every moment of every
+    /// call.
+    pub(crate) fn watched(disk: &SimDisk) -> Self {
+        let mut director = Director::scripted(&[]);
+        director.watch().set_every_moment(true);
+        Faults::new(disk.clone(), director)
+    }
+
     /// An independent copy of the disk on which nothing goes wrong, with nobody on it.
     #[must_use]
     pub fn copy(&self) -> SimDisk {
@@ -100,15 +108,16 @@ impl Faults {
     }
 
     fn before(&self, op: Op, file: &str, offset: u64, len: usize) {
-        if self.disk.frozen_at().is_some() {
+        let Some((number, dies)) = self.disk.next_call() else {
             return;
-        }
+        };
         let call = Call {
-            number: self.disk.calls() + 1,
+            number,
             op,
             file,
             offset,
             len: len as u64,
+            dies,
         };
         self.director().before(&call, &self.disk);
     }

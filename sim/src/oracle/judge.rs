@@ -232,6 +232,32 @@ pub fn compare_states(expected: &Model, found: &Model) -> Result<(), (String, St
     Ok(())
 }
 
+/// Invariant 12 on a state alone: every job stands in exactly one place, and no attempt is above
+/// the limit.
+pub(crate) fn check_counts(state: &Model) -> Result<(), Finding> {
+    let over = state
+        .jobs
+        .iter()
+        .find(|job| job.attempts > job.max_attempts);
+    if let Some(job) = over {
+        let expected = format!("at most {} attempts of {}", job.max_attempts, job.id);
+        return Err(Finding::new(
+            12,
+            expected,
+            format!("{} attempts", job.attempts),
+        ));
+    }
+    let mut ids: Vec<&String> = state.jobs.iter().map(|job| &job.id).collect();
+    ids.sort();
+    match ids.windows(2).find(|pair| pair[0] == pair[1]) {
+        Some(pair) => {
+            let found = format!("{} stands in two places", pair[0]);
+            Err(Finding::new(12, "every job to stand in one place", found))
+        }
+        None => Ok(()),
+    }
+}
+
 fn describe(job: &ModelJob) -> String {
     format!(
         "job {}: {:?}, attempt {} of {}, timeout {} ms, payload {}",

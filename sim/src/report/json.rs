@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::coverage::CoverageDocument;
 use super::exploration::Counted;
+use crate::coverage::Coverage;
 use crate::marks::Mark;
 use crate::report::{Disagreement, Exploration, ScenarioReport, Verdict};
 use crate::result::RunResult;
@@ -17,6 +19,8 @@ pub struct Document {
     version: &'static str,
     /// One for each scenario, in the order in which they ran.
     scenarios: Vec<ScenarioDocument>,
+    /// Where processes died, over all scenarios.
+    coverage: CoverageDocument,
     elapsed_ms: u64,
     /// Whether it was stopped before its end.
     interrupted: bool,
@@ -66,7 +70,7 @@ struct ViolationDocument {
     name: &'static str,
     seed: u64,
     step: u64,
-    /// The file that replays it.
+    /// The folder that replays it; equal failures have the same.
     file: Option<String>,
     /// The mildest profile in which it happens; not looked for in a replay.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -96,8 +100,10 @@ impl Document {
             explored: Some(Counted::new(&exploration.tally)),
             ..ScenarioDocument::new(&exploration.report)
         });
+        let coverage = explorations.iter().map(|e| &e.report.result.coverage);
         Document {
             scenarios: scenarios.collect(),
+            coverage: CoverageDocument::new(&Coverage::sum(coverage)),
             ..Document::new(&[], verdict, interrupted, elapsed_ms)
         }
     }
@@ -114,6 +120,9 @@ impl Document {
             tool: "beaver",
             version: env!("CARGO_PKG_VERSION"),
             scenarios: reports.iter().map(ScenarioDocument::new).collect(),
+            coverage: CoverageDocument::new(&Coverage::sum(
+                reports.iter().map(|report| &report.result.coverage),
+            )),
             elapsed_ms,
             interrupted,
             verdict: verdict.name(),
@@ -268,8 +277,11 @@ mod tests {
             .failures
             .push(failed_run(7, Outcome::Violated));
         report.saved.push(SavedFailure {
-            file: Some("failures/x-7.json".into()),
+            file: Some("failures/x-durability-7".into()),
             mildest: Profile::LinuxOrdered,
+            count: 1,
+            explained: None,
+            folded: false,
         });
         let document = Document::new(&[report], Verdict::Violation, false, 12);
         let value = serde_json::to_value(&document).unwrap();
@@ -298,7 +310,7 @@ mod tests {
         assert_eq!(violation["invariant"], 1);
         assert_eq!(violation["seed"], 7);
         assert_eq!(violation["step"], 12);
-        assert_eq!(violation["file"], "failures/x-7.json");
+        assert_eq!(violation["file"], "failures/x-durability-7");
         assert_eq!(violation["mildest_profile"], "linux-ordered");
         assert_eq!(scenario["disagreement"], Value::Null);
     }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::explain::Explained;
 use crate::marks::Mark;
 use crate::report::Verdict;
 use crate::result::{RunResult, ScenarioResult};
@@ -32,12 +33,19 @@ pub struct ScenarioReport {
 }
 
 /// What became of a failed run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct SavedFailure {
-    /// The file that replays it; `None` if it could not be written.
+    /// The folder that it is saved in; `None` if it could not be written.
     pub file: Option<PathBuf>,
     /// The mildest profile in which it happens.
     pub mildest: Profile,
+    /// How often it was met, as its folder says.
+    pub count: usize,
+    /// Why it failed; not of one that lies in the folder of an earlier one, nor of one that its
+    /// script alone does not show.
+    pub explained: Option<Box<Explained>>,
+    /// Whether it lies in the folder of an earlier one.
+    pub folded: bool,
 }
 
 /// Two runs of one seed that should have been the same.

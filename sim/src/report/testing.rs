@@ -1,5 +1,6 @@
 //! Results for the tests of reports.
 
+use crate::coverage::Coverage;
 use crate::marks::Mark;
 use crate::report::ScenarioReport;
 use crate::result::{Counts, Outcome, RunResult, ScenarioResult, Violation};
@@ -24,6 +25,7 @@ pub(super) fn failed_run(seed: u64, outcome: fn(Violation) -> Outcome) -> RunRes
         counts: Counts::default(),
         faults_fired: [(FaultKind::ReadError, 1)].into(),
         marks: [].into(),
+        coverage: Coverage::default(),
         trace_hash: 1,
         outcome: outcome(violation()),
         script: None,
@@ -45,6 +47,7 @@ pub(super) fn scenario_result() -> ScenarioResult {
         },
         faults_fired: [(FaultKind::ReadError, 17)].into(),
         marks: [(Mark::TornTailCut, 3)].into(),
+        coverage: Coverage::default(),
         trace_hash: 0xabc,
         failures: Vec::new(),
         failed_runs: 0,

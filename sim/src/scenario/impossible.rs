@@ -134,30 +134,29 @@ impl Check {
                 Step::Enqueue { jobs } => self.jobs(&format!("{path}.enqueue.jobs"), jobs),
                 Step::Ack { id } => self.id(&format!("{path}.ack.id"), id),
                 Step::Fail { id } => self.id(&format!("{path}.fail.id"), id),
-                Step::Group { steps }
-                | Step::QueuedCheckpoint { steps }
-                | Step::CloseQueued { steps } => {
-                    let name = match step {
-                        Step::Group { .. } => "group",
-                        Step::QueuedCheckpoint { .. } => "queued-checkpoint",
-                        _ => "close-queued",
-                    };
-                    let path = format!("{path}.{name}.steps");
-                    self.members(&path, steps);
-                    self.steps(&path, steps);
+                Step::Group { steps } => {
+                    self.members(&format!("{path}.group.steps"), steps);
+                }
+                Step::CloseQueued { steps } => {
+                    self.members(&format!("{path}.close-queued.steps"), steps);
                 }
                 Step::SlowCheckpoint {
                     before_write,
                     before_finish,
                 } => {
-                    self.steps(
-                        &format!("{path}.slow-checkpoint.before_write"),
-                        before_write,
-                    );
-                    self.steps(
-                        &format!("{path}.slow-checkpoint.before_finish"),
-                        before_finish,
-                    );
+                    let path = format!("{path}.slow-checkpoint");
+                    self.members(&format!("{path}.before_write"), before_write);
+                    self.members(&format!("{path}.before_finish"), before_finish);
+                }
+                Step::QueuedCheckpoint {
+                    steps,
+                    before_write,
+                    before_finish,
+                } => {
+                    let path = format!("{path}.queued-checkpoint");
+                    self.members(&format!("{path}.steps"), steps);
+                    self.members(&format!("{path}.before_write"), before_write);
+                    self.members(&format!("{path}.before_finish"), before_finish);
                 }
                 _ => {}
             }
@@ -166,6 +165,7 @@ impl Check {
 
     /// A group holds what one caller can submit.
     fn members(&mut self, path: &str, steps: &[Step]) {
+        self.steps(path, steps);
         for (at, step) in steps.iter().enumerate() {
             let can_submit = matches!(
                 step,

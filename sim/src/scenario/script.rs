@@ -33,6 +33,29 @@ pub struct Job {
     pub timeout_ms: u64,
 }
 
+impl Job {
+    /// A command by number, for a store that keeps commands of its own; `words` says what it is.
+    #[must_use]
+    pub fn numbered(number: u64, words: &str) -> Self {
+        Job {
+            id: number.to_string(),
+            payload: serde_json::Value::from(words).to_string(),
+            max_attempts: 1,
+            timeout_ms: 0,
+        }
+    }
+
+    /// The job in a few words: its id, and what the command is that it stands for, if it does.
+    pub(crate) fn describe(&self) -> String {
+        let words = self.id.parse::<u64>().ok();
+        let words = words.and_then(|_| serde_json::from_str::<String>(&self.payload).ok());
+        match words {
+            Some(words) => format!("{}: {words}", self.id),
+            None => self.id.clone(),
+        }
+    }
+}
+
 /// One command of the workload.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -76,10 +99,16 @@ pub enum Step {
         before_finish: Vec<Step>,
     },
     /// A checkpoint that begins when these callers have submitted and nobody has flushed: their sync
-    /// comes behind its first step.
+    /// comes behind its first step. Then as a slow checkpoint.
     QueuedCheckpoint {
         /// Enqueue, dispatch, ack, fail, tick and requeue only.
         steps: Vec<Step>,
+        /// Run after that sync, before the snapshot is written.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        before_write: Vec<Step>,
+        /// Run after the snapshot is written, before anything is pruned.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        before_finish: Vec<Step>,
     },
     /// Close cleanly and open again.
     Reopen,

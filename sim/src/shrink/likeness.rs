@@ -58,13 +58,23 @@ fn ids_of(steps: &[Step]) -> Vec<String> {
                 ids.extend(ids_of(before_write));
                 ids.extend(ids_of(before_finish));
             }
+            Step::QueuedCheckpoint {
+                steps,
+                before_write,
+                before_finish,
+            } => {
+                ids.extend(ids_of(steps));
+                ids.extend(ids_of(before_write));
+                ids.extend(ids_of(before_finish));
+            }
             _ => {}
         }
     }
     ids
 }
 
-/// The first clause of a text, without ids and numbers; files are what they are for, and all
+/// The first clause of a text, without ids, numbers and words of one letter (which may be an id in
+/// one history and not in another); files are what they are for, and all
 /// records are alike.
 fn shape(text: &str, ids: &[String]) -> String {
     const RECORDS: [&str; 6] = ["enqueue", "dispatch", "ack", "retry", "timeout", "dead"];
@@ -91,7 +101,7 @@ fn shape(text: &str, ids: &[String]) -> String {
         let plain = bare
             .chars()
             .all(|letter| letter.is_alphabetic() || letter == '-');
-        (plain && !bare.is_empty() && !ids.iter().any(|id| id == bare)).then_some(bare)
+        (plain && bare.len() > 1 && !ids.iter().any(|id| id == bare)).then_some(bare)
     });
     words.collect::<Vec<_>>().join(" ")
 }

@@ -68,6 +68,11 @@ fn weight(step: &Step) -> usize {
             before_write,
             before_finish,
         } => 1 + commands(before_write) + commands(before_finish),
+        Step::QueuedCheckpoint {
+            steps,
+            before_write,
+            before_finish,
+        } => 1 + commands(steps) + commands(before_write) + commands(before_finish),
         _ => 1,
     }
 }
@@ -153,6 +158,15 @@ pub(super) fn inner(step: &Step) -> Vec<&Step> {
             before_write,
             before_finish,
         } => before_write.iter().chain(before_finish).collect(),
+        Step::QueuedCheckpoint {
+            steps,
+            before_write,
+            before_finish,
+        } => steps
+            .iter()
+            .chain(before_write)
+            .chain(before_finish)
+            .collect(),
         _ => Vec::new(),
     }
 }
@@ -161,7 +175,10 @@ fn wrapped(steps: &[Step]) -> usize {
     let wraps = |step: &&Step| {
         matches!(
             step,
-            Step::Group { .. } | Step::CloseQueued { .. } | Step::SlowCheckpoint { .. }
+            Step::Group { .. }
+                | Step::CloseQueued { .. }
+                | Step::SlowCheckpoint { .. }
+                | Step::QueuedCheckpoint { .. }
         )
     };
     steps.iter().filter(wraps).count()

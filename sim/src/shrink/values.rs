@@ -52,6 +52,21 @@ fn smaller_steps(step: &Step) -> Vec<Step> {
                 }),
             );
         }
+        Step::QueuedCheckpoint {
+            steps,
+            before_write,
+            before_finish,
+        } => {
+            smaller.push(Step::SlowCheckpoint {
+                before_write: before_write.clone(),
+                before_finish: before_finish.clone(),
+            });
+            smaller.extend(less(steps).map(|steps| Step::QueuedCheckpoint {
+                steps,
+                before_write: before_write.clone(),
+                before_finish: before_finish.clone(),
+            }));
+        }
         Step::Enqueue { jobs } if jobs.len() > 1 => {
             smaller.extend(less(jobs).map(|jobs| Step::Enqueue { jobs }));
         }
@@ -182,6 +197,14 @@ fn for_steps(draft: &mut Draft, only: Option<usize>, change: &mut dyn FnMut(&mut
                 } => {
                     before_write.iter_mut().for_each(&mut *change);
                     before_finish.iter_mut().for_each(&mut *change);
+                }
+                Step::QueuedCheckpoint {
+                    steps,
+                    before_write,
+                    before_finish,
+                } => {
+                    let inside = steps.iter_mut().chain(before_write);
+                    inside.chain(before_finish).for_each(&mut *change);
                 }
                 step => change(step),
             }

@@ -1,9 +1,11 @@
 //! A history in words: its commands, and under each what goes wrong in it.
 
-use beaver::storage::sim::{Moment, Progress, TraceMode, TraceRecord};
+use std::collections::BTreeMap;
+
+use beaver::storage::sim::{Moment, Op, Progress, TraceMode};
 
 use crate::run::run_course;
-use crate::scenario::{CrashKind, PlannedCrash, PlannedFault, Scenario, Step};
+use crate::scenario::{CrashKind, PlannedCrash, PlannedFault, Scenario, Script, Step};
 use crate::subject::Subject;
 use crate::world::{Course, Leg, describe};
 
@@ -13,24 +15,59 @@ use super::remains::Remains;
 /// to the command above them begin with two blanks.
 #[must_use]
 pub fn words(subject: &Subject, scenario: &Scenario) -> Vec<String> {
-    let run = run_course(subject, scenario, None, TraceMode::Records);
+    let run = run_course(subject, scenario, None, TraceMode::Off);
+    let calls = all_calls(subject, scenario, &run.script);
     let mut lines = Vec::new();
     let starts = starts(&run.course, &run.script.faults, &run.script.crashes);
     for (at, legs) in run.course.iter().enumerate() {
         let step = at.checked_sub(1).and_then(|at| run.script.steps.get(at));
         let wrong = legs.iter().zip(&starts[at]);
         let wrong: Vec<String> = wrong
-            .flat_map(|(leg, start)| leg_words(leg, *start, &run.calls, step))
+            .flat_map(|(leg, start)| leg_words(leg, *start, &calls, step))
             .collect();
         match step {
-            Some(step) => lines.push(describe(step)),
+            Some(step) => lines.push(describe(step).escape_debug().to_string()),
             None if wrong.is_empty() => continue,
             None if at == 0 => lines.push("open".to_owned()),
-            None => lines.push("close and open again".to_owned()),
+            None => lines.push("close and open again, to look".to_owned()),
         }
         lines.extend(wrong.into_iter().map(|line| format!("  {line}")));
     }
     lines
+}
+
+/// The storage calls of a script, by number, those in which it crashes too: a call that never
+/// returned has no record, so the history is also run up to it without the crash.
+fn all_calls(subject: &Subject, scenario: &Scenario, script: &Script) -> BTreeMap<u64, String> {
+    let mut calls = BTreeMap::new();
+    for crashes in 0..=script.crashes.len() {
+        let mut part = scenario.clone();
+        part.script = Some(Script {
+            crashes: script.crashes[..crashes].to_vec(),
+            ..script.clone()
+        });
+        let first = crashes
+            .checked_sub(1)
+            .map_or(0, |last| script.crashes[last].at.call);
+        let run = run_course(subject, &part, None, TraceMode::Records);
+        let mut renamed: BTreeMap<&str, &str> = BTreeMap::new();
+        for record in &run.calls {
+            let file = &*record.file;
+            match (record.op, &record.to) {
+                (Op::Rename, Some(to)) => drop(renamed.insert(file, to)),
+                (Op::Create | Op::Open, _) => drop(renamed.remove(file)),
+                _ => {}
+            }
+            let name = match record.op {
+                Op::Rename => file,
+                _ => renamed.get(file).copied().unwrap_or(file),
+            };
+            if record.call > first || crashes == 0 {
+                calls.insert(record.call, format!("{} {name}", record.op.name()));
+            }
+        }
+    }
+    calls
 }
 
 /// The number of the call before each leg, as far as anything planned in it tells.
@@ -54,7 +91,12 @@ fn starts(course: &Course, faults: &[PlannedFault], crashes: &[PlannedCrash]) ->
     scenes.collect()
 }
 
-fn leg_words(leg: &Leg, start: u64, calls: &[TraceRecord], step: Option<&Step>) -> Vec<String> {
+fn leg_words(
+    leg: &Leg,
+    start: u64,
+    calls: &BTreeMap<u64, String>,
+    step: Option<&Step>,
+) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for fault in &leg.faults {
         let name = fault.kind.name();
@@ -78,15 +120,12 @@ fn leg_words(leg: &Leg, start: u64, calls: &[TraceRecord], step: Option<&Step>) 
     lines
 }
 
-fn call_words(number: u64, calls: &[TraceRecord]) -> String {
-    let call = calls.iter().find(|record| record.call == number);
-    match call {
-        Some(record) => format!("{} {}", record.op.name(), record.file),
-        None => format!("call {number}"),
-    }
+fn call_words(number: u64, calls: &BTreeMap<u64, String>) -> String {
+    let known = calls.get(&number).cloned();
+    known.unwrap_or_else(|| format!("call {number}"))
 }
 
-fn crash_words(crash: &PlannedCrash, start: u64, calls: &[TraceRecord]) -> String {
+fn crash_words(crash: &PlannedCrash, start: u64, calls: &BTreeMap<u64, String>) -> String {
     let how = match crash.kind {
         CrashKind::Kill => "killed",
         CrashKind::PowerCut => "power cut",

@@ -9,10 +9,13 @@ use crate::client::segment_epochs;
 use crate::marks::Mark;
 use crate::oracle::damage::{Files, excuse_loss, excuse_refusal, segment_epoch, snapshot_epoch};
 use crate::oracle::history::{History, Place};
-use crate::oracle::judge::{Finding, Verdict, View, Wrong, compare_states, judge};
+use crate::oracle::judge::{Finding, Verdict, View, Wrong, judge};
 use crate::oracle::tidiness;
+use crate::scenario::CrashKind;
 use crate::subject::{Grave, Process, Report, Store};
+use crate::tape::{Crashed, Happening};
 
+use super::commands::OPEN;
 use super::{Stop, World};
 
 impl World<'_> {
@@ -28,7 +31,10 @@ impl World<'_> {
             let expected = "a refusal: the log holds an event of an unknown type";
             return Err(Finding::new(8, expected, "it opened").into());
         }
-        let view = self.view(report)?;
+        let view = match self.recognised()? {
+            Some(view) => view,
+            None => self.view(report)?,
+        };
         let verdict = match judge(&self.history, &view) {
             Ok(verdict) => verdict,
             Err(wrong) => self.accept_loss(wrong, &view, found)?,
@@ -37,14 +43,22 @@ impl World<'_> {
         self.forget_healed(report);
         if self.scars.is_empty() {
             self.judge_again(report, excused)?;
-            if !excused {
+            if !excused && self.subject.is_documented() {
                 self.judge_files(report)?;
             }
         }
         Ok(())
     }
 
-    /// What the store shows of itself.
+    /// What a store shows that says itself which history it is.
+    fn recognised(&mut self) -> Result<Option<View>, Stop> {
+        let client = self.client.as_mut().expect(OPEN);
+        let history = &self.history;
+        let view = crate::guard::guarded(|| client.recognise(history)).map_err(Stop::Panicked)?;
+        Ok(view.transpose()?)
+    }
+
+    /// What the files and the queue show.
     fn view(&mut self, report: &Report) -> Result<View, Stop> {
         let (state, applied) = self.with_client(|client| (client.state(), client.applied()))?;
         let fork = self.faults.copy();
@@ -143,19 +157,41 @@ impl World<'_> {
     fn judge_again(&mut self, report: &Report, excused: bool) -> Result<(), Stop> {
         let again = self.faults.copy();
         let before = tidiness::accepted(&again.live().to_files());
-        self.judge_copy(&again, 5)?;
-        let after = tidiness::accepted(&again.live().to_files());
-        if let Some(finding) = tidiness::compare(&before, &after, excused) {
-            return Err(finding.into());
+        self.judge_copy(&again, 5, "opened once more")?;
+        if self.subject.is_documented() {
+            let after = tidiness::accepted(&again.live().to_files());
+            if let Some(finding) = tidiness::compare(&before, &after, excused) {
+                return Err(finding.into());
+            }
         }
         let cut = self.faults.copy();
-        cut.power_cut(&Choice::default());
-        self.judge_copy(&cut, 3)?;
+        let so_far = self.tape_cut_on_copy(&cut);
+        self.judge_copy(&cut, 3, "after a power cut as soon as it was open")?;
+        self.seen.tape.rewind(so_far);
         if let Some(older) = self.without_newest_snapshot(report) {
-            self.judge_copy(&older, 6)?;
+            self.judge_copy(&older, 6, "without the newest snapshot")?;
         }
         self.seen.mark(Mark::ReplayedTwice);
         Ok(())
+    }
+
+    /// Cuts the power of a copy and keeps what that leaves, if the run is to be explained. Says how
+    /// much had been kept before.
+    fn tape_cut_on_copy(&mut self, cut: &SimDisk) -> usize {
+        let so_far = self.seen.tape.len();
+        let crash = cut.crash();
+        cut.power_cut(&Choice::default());
+        let call = self.faults.disk().calls();
+        self.seen.tape.write(call, || {
+            Happening::Crashed(Box::new(Crashed {
+                kind: CrashKind::PowerCut,
+                words: format!("power cut at once after the recovery, after call {call}"),
+                crash,
+                choice: Some(Choice::default()),
+                left: cut.live(),
+            }))
+        });
+        so_far
     }
 
     /// A copy of the disk without the snapshot that was used, if recovery must be able to do
@@ -180,15 +216,19 @@ impl World<'_> {
 
     /// Opens the store on a copy of the disk, where nothing goes wrong, and holds it against the
     /// history.
-    fn judge_copy(&mut self, copy: &SimDisk, invariant: u8) -> Result<(), Stop> {
+    fn judge_copy(&mut self, copy: &SimDisk, invariant: u8, when: &str) -> Result<(), Stop> {
         let client = self.open_copy(copy)?;
-        let client = client.map_err(|text| Finding::new(invariant, "to open once more", text))?;
-        compare_states(self.history.state(), &client.state())
-            .map_err(|(expected, found)| Finding::new(invariant, expected, found))?;
+        let mut client =
+            client.map_err(|text| Finding::new(invariant, format!("to open, {when}"), text))?;
+        client
+            .compare(self.history.state())
+            .map_err(|(expected, found)| {
+                Finding::new(invariant, expected, format!("{found}, {when}"))
+            })?;
         let (expected, found) = (self.applied(), client.applied());
         if expected != found {
             let expected = format!("the last position to stay {expected}");
-            return Err(Finding::new(invariant, expected, found.to_string()).into());
+            return Err(Finding::new(invariant, expected, format!("{found}, {when}")).into());
         }
         self.seen.counts.images_checked += 1;
         Ok(())
@@ -234,7 +274,7 @@ impl World<'_> {
             side.boot(space.image(&choice).disk(self.scenario.profile.of_disk()));
             let client = self.open_copy(&side)?;
             let client = client.map_err(|text| Finding::new(7, "a power cut image to open", text));
-            judge_side(&self.history, &*self.subject.store, &*client?, &side)?;
+            judge_side(&self.history, &*self.subject.store, &mut *client?, &side)?;
             self.seen.counts.images_checked += 1;
             self.seen.mark(Mark::ImageJudged);
         }
@@ -255,9 +295,13 @@ impl World<'_> {
 fn judge_side(
     history: &History,
     store: &dyn Store,
-    client: &dyn Process,
+    client: &mut dyn Process,
     side: &SimDisk,
 ) -> Result<(), Finding> {
+    if let Some(view) = client.recognise(history) {
+        judge(history, &view?).map_err(Wrong::finding)?;
+        return Ok(());
+    }
     let storage: Arc<dyn beaver::Storage> = side.fork().storage();
     let tail = store
         .replay_after(&storage, Place::default())

@@ -3,13 +3,17 @@
 
 use crate::marks::Mark;
 use crate::oracle::history::Place;
-use crate::oracle::judge::{Finding, compare_states};
-use crate::oracle::model::{Model, Record, Refusal, What};
-use crate::scenario::Step;
+use crate::oracle::judge::Finding;
+use crate::oracle::model::{Record, Refusal, What};
+use crate::scenario::{Job, Step};
 use crate::subject::{Answer, Failure, Grave, Process};
+use crate::tape::Happening;
 
 use super::crashes::Activity;
 use super::{Stop, World};
+
+/// Why there is a client.
+pub(super) const OPEN: &str = "between two steps the store is open";
 
 /// What the model says that a command must do.
 pub(super) type Expected = Result<Vec<Record>, Refusal>;
@@ -22,6 +26,11 @@ impl World<'_> {
         let call = self.faults.disk().calls();
         let command = self.seen.command.clone();
         self.seen.line(call, format_args!("{command}"));
+        let number = self.seen.counts.commands;
+        self.seen.tape.write(call, || Happening::Command {
+            number,
+            words: command,
+        });
         self.script.steps.push(step.clone());
         self.untouched &= matches!(step, Step::Kill | Step::PowerCut { .. });
         self.begin_scene();
@@ -33,7 +42,11 @@ impl World<'_> {
                 before_write,
                 before_finish,
             } => self.checkpoint(&before_write, &before_finish),
-            Step::QueuedCheckpoint { steps } => self.queued_checkpoint(&steps),
+            Step::QueuedCheckpoint {
+                steps,
+                before_write,
+                before_finish,
+            } => self.queued_checkpoint(&steps, &before_write, &before_finish),
             Step::Reopen => self.reopen(),
             Step::Kill | Step::PowerCut { .. } => self.stop_and_start(step),
             Step::SecondOpener => self.second_opener(),
@@ -182,7 +195,7 @@ impl World<'_> {
         id: Option<String>,
         applied: Place,
     ) -> Result<(), Stop> {
-        let in_doubt = self.poisoned || self.faults.director().segment_sync_failed();
+        let in_doubt = self.poisoned || self.log_sync_failed();
         if in_doubt && !records.is_empty() {
             let expected = "nothing to be acknowledged until the log is opened again";
             let found = format!("{} was acknowledged", describe(step));
@@ -201,9 +214,21 @@ impl World<'_> {
             let expected = format!("a position above {last}");
             return Err(Finding::new(9, expected, applied.to_string()).into());
         }
+        let call = self.faults.disk().calls();
+        self.seen.tape.write(call, || Happening::Acknowledged {
+            words: describe(step),
+            records: records.len(),
+            place: applied,
+        });
         self.mark_records(&records);
         self.history.acknowledge(records, applied);
         Ok(())
+    }
+
+    /// Whether a sync of the log failed in this process. Of files that are not documented nobody
+    /// can say what they are.
+    pub(super) fn log_sync_failed(&self) -> bool {
+        self.subject.is_documented() && self.faults.director().segment_sync_failed()
     }
 
     fn failed(
@@ -249,11 +274,11 @@ impl World<'_> {
         if jobs > 100 && !self.seen.counts.commands.is_multiple_of(32) {
             return Ok(());
         }
-        let state = self.with_client(|client| client.state())?;
-        compare_states(self.history.state(), &state)
-            .map_err(|(expected, found)| Finding::new(12, expected, found))?;
-        check_counts(&state)?;
-        Ok(())
+        let client = self.client.as_mut().expect(OPEN);
+        let expected = self.history.state();
+        crate::guard::guarded(|| client.compare(expected))
+            .map_err(Stop::Panicked)?
+            .map_err(|(expected, found)| Finding::new(12, expected, found).into())
     }
 
     /// Runs a piece of the program under test that needs the open store.
@@ -261,8 +286,7 @@ impl World<'_> {
         &mut self,
         piece: impl FnOnce(&mut dyn Process) -> T,
     ) -> Result<T, Stop> {
-        let client = self.client.as_mut();
-        let client = client.expect("between two steps the store is open");
+        let client = self.client.as_mut().expect(OPEN);
         crate::guard::guarded(|| piece(&mut **client)).map_err(Stop::Panicked)
     }
 
@@ -284,19 +308,16 @@ impl World<'_> {
     }
 
     fn say_answer(&mut self, answer: &Answer) {
+        let words = match answer {
+            Answer::Done(Some(id)) => format!("ok: {id}"),
+            Answer::Done(None) => "ok".to_owned(),
+            Answer::Refused(refusal) => format!("refused: {refusal:?}"),
+            Answer::Waiting => "no answer".to_owned(),
+            Answer::Failed(failure) => format!("failed: {}", failure.text),
+        };
         let call = self.faults.disk().calls();
-        match answer {
-            Answer::Done(Some(id)) => self.seen.line(call, format_args!("  ok: {id}")),
-            Answer::Done(None) => self.seen.line(call, format_args!("  ok")),
-            Answer::Refused(refusal) => {
-                self.seen.line(call, format_args!("  refused: {refusal:?}"))
-            }
-            Answer::Waiting => self.seen.line(call, format_args!("  no answer")),
-            Answer::Failed(failure) => {
-                self.seen
-                    .line(call, format_args!("  failed: {}", failure.text));
-            }
-        }
+        self.seen.line(call, format_args!("  {words}"));
+        self.seen.tape.write(call, || Happening::Answered { words });
     }
 }
 
@@ -309,38 +330,12 @@ pub(super) enum Ended {
     Crashed,
 }
 
-/// Invariant 12 on a state alone: every job stands in exactly one place, and no attempt is above
-/// the limit.
-pub(crate) fn check_counts(state: &Model) -> Result<(), Finding> {
-    let over = state
-        .jobs
-        .iter()
-        .find(|job| job.attempts > job.max_attempts);
-    if let Some(job) = over {
-        let expected = format!("at most {} attempts of {}", job.max_attempts, job.id);
-        return Err(Finding::new(
-            12,
-            expected,
-            format!("{} attempts", job.attempts),
-        ));
-    }
-    let mut ids: Vec<&String> = state.jobs.iter().map(|job| &job.id).collect();
-    ids.sort();
-    match ids.windows(2).find(|pair| pair[0] == pair[1]) {
-        Some(pair) => {
-            let found = format!("{} stands in two places", pair[0]);
-            Err(Finding::new(12, "every job to stand in one place", found))
-        }
-        None => Ok(()),
-    }
-}
-
 /// A command in a few words.
 pub(crate) fn describe(step: &Step) -> String {
     match step {
         Step::Enqueue { jobs } => {
-            let ids: Vec<&str> = jobs.iter().map(|job| job.id.as_str()).collect();
-            format!("enqueue {}", ids.join(", "))
+            let jobs: Vec<String> = jobs.iter().map(Job::describe).collect();
+            format!("enqueue {}", jobs.join(", "))
         }
         Step::Dispatch => "dispatch".to_owned(),
         Step::Ack { id } => format!("ack {id}"),
@@ -356,7 +351,7 @@ pub(crate) fn describe(step: &Step) -> String {
             format!("closed while waiting: {}", steps.join("; "))
         }
         Step::Checkpoint => "checkpoint".to_owned(),
-        Step::QueuedCheckpoint { steps } => {
+        Step::QueuedCheckpoint { steps, .. } => {
             let steps: Vec<String> = steps.iter().map(describe).collect();
             format!("checkpoint while these wait: {}", steps.join("; "))
         }

@@ -1,11 +1,12 @@
 //! Crashes: when the program under test is stopped, how, and what that leaves.
 
-use beaver::storage::sim::{CrashPoint, Moment, Op, Progress, SimDisk};
+use beaver::storage::sim::{Choice, Crash, CrashPoint, Moment, Op, Progress, SimDisk};
 
 use crate::faults::choose_progress;
 use crate::marks::Mark;
 use crate::scenario::{CrashKind, Crashes, PlannedCrash, Scenario, Step};
 use crate::stream::Stream;
+use crate::tape::{Crashed, Happening};
 
 use super::{Stop, World};
 
@@ -174,6 +175,7 @@ impl World<'_> {
                 planned.image = Some(self.cut_power(planned.image.take(), scripted)?);
             }
         }
+        self.tape_crash(kind, crash, planned.image.as_ref());
         self.last_crash = Some(kind);
         self.leg_crashed(&planned);
         self.script.crashes.push(planned);
@@ -188,7 +190,9 @@ impl World<'_> {
         let disk = self.faults.disk().clone();
         self.say_crash("process killed between two commands");
         self.drop_client()?;
+        let crash = disk.crash();
         disk.kill(Progress::Nothing);
+        self.tape_crash(CrashKind::Kill, crash, None);
         self.last_crash = Some(CrashKind::Kill);
         self.begin_leg_behind_crash();
         self.process_ended();
@@ -196,14 +200,13 @@ impl World<'_> {
     }
 
     /// The power fails between two commands.
-    pub(super) fn power_cut(
-        &mut self,
-        image: Option<beaver::storage::sim::Choice>,
-    ) -> Result<(), Stop> {
+    pub(super) fn power_cut(&mut self, image: Option<Choice>) -> Result<(), Stop> {
         self.say_crash("power cut between two commands");
         self.drop_client()?;
         let scripted = self.crashes.scripted.is_some();
+        let crash = self.faults.disk().crash();
         let image = self.cut_power(image, scripted)?;
+        self.tape_crash(CrashKind::PowerCut, crash, Some(&image));
         if let Some(Step::PowerCut { image: recorded }) = self.script.steps.last_mut() {
             *recorded = Some(image);
         }
@@ -211,6 +214,21 @@ impl World<'_> {
         self.begin_leg_behind_crash();
         self.process_ended();
         Ok(())
+    }
+
+    /// Keeps the disk before and after a crash, if the run is to be explained.
+    fn tape_crash(&mut self, kind: CrashKind, crash: Crash, choice: Option<&Choice>) {
+        let disk = self.faults.disk();
+        let words = self.seen.crash_point.clone().unwrap_or_default();
+        self.seen.tape.write(disk.calls(), || {
+            Happening::Crashed(Box::new(Crashed {
+                kind,
+                words,
+                crash,
+                choice: choice.cloned(),
+                left: disk.live(),
+            }))
+        });
     }
 
     fn drop_client(&mut self) -> Result<(), Stop> {

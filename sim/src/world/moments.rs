@@ -40,6 +40,7 @@ impl World<'_> {
     /// Keeps the moments from now on. Before the store was opened for the first time nothing is believed.
     pub(crate) fn keep_moments(&mut self) {
         self.faults.disk().record_crash_points(true);
+        self.faults.director().watch().set_every_moment(true);
         self.beliefs = Some(Beliefs(Vec::new()));
         self.believe_settled();
     }

@@ -11,6 +11,7 @@ use crate::oracle::damage::{Files, excuse_refusal, segment_epoch};
 use crate::oracle::judge::Finding;
 use crate::scenario::{Effect, FaultKind, Phase, Step};
 use crate::subject::{Failure, Grave, Process, Report};
+use crate::tape::Happening;
 
 use super::crashes::Activity;
 use super::{Stop, World};
@@ -110,6 +111,9 @@ impl World<'_> {
             director.excuses()
         };
         let calls = disk.calls();
+        self.seen
+            .tape
+            .write(calls, || Happening::Opening { found: disk.live() });
         self.crashes.arm(Activity::Recovery, &disk);
         let (storage, clock) = (self.faults.storage(), Arc::clone(&self.clock));
         let (subject, settings) = (&self.subject, &self.scenario.log);
@@ -132,7 +136,8 @@ impl World<'_> {
                 self.client = Some(client);
                 self.mark_success_after_failures();
                 self.faults.director().reopened();
-                let compares = untouched && !excused && self.scars.is_empty();
+                let documented = self.subject.is_documented();
+                let compares = untouched && !excused && documented && self.scars.is_empty();
                 self.judge_start(&found, &report, excused)?;
                 if compares {
                     self.compare_bytes(&found)?;
@@ -144,6 +149,10 @@ impl World<'_> {
                 *failures += 1;
                 self.seen
                     .line(disk.calls(), format_args!("open: {}", failure.text));
+                let text = failure.text.clone();
+                self.seen
+                    .tape
+                    .write(disk.calls(), || Happening::Refused { text });
                 self.judge_refusal(&failure, &found, excused)?;
                 Ok(false)
             }
@@ -154,6 +163,8 @@ impl World<'_> {
         let call = self.faults.disk().calls();
         self.seen
             .line(call, format_args!("opened at {}", client.applied()));
+        let place = client.applied();
+        self.seen.tape.write(call, || Happening::Opened { place });
         self.mark_report(report, found);
     }
 

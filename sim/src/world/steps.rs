@@ -45,6 +45,13 @@ impl<'a> Steps<'a> {
             cuts: crashes.power_cut_in_command_pm > 0 || has(CommandKind::PowerCut),
         }))
     }
+
+    /// From now on commands are drawn by number, for a store that keeps commands of its own.
+    pub(super) fn number(&mut self, words: fn(u64) -> String) {
+        if let Steps::Drawn(drawn) = self {
+            drawn.commands.number(words);
+        }
+    }
 }
 
 impl World<'_> {

@@ -39,6 +39,15 @@ const EXHAUSTED: &str = r#"{
 }
 "#;
 
+/// The only folder in a directory of failures.
+fn only_folder(place: &Place, directory: &str) -> String {
+    let entries = std::fs::read_dir(place.path().join(directory)).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let names: Vec<String> = names.collect();
+    assert_eq!(names.len(), 1, "{names:?}");
+    format!("{directory}/{}", names[0])
+}
+
 fn place_with(name: &str, scenario: &str) -> Place {
     let place = Place::empty();
     place.write(&format!("scenarios/{name}.json"), scenario);
@@ -50,7 +59,102 @@ fn a_violation_ends_with_1_and_is_printed_and_saved() {
     let place = place_with("unbounded", UNBOUNDED);
     let ran = place.beaver("run").ends_with(1);
     check_golden("run_violation.txt", &ran.stdout);
-    assert!(place.path().join("failures/unbounded-0.json").is_file());
+    let folder = only_folder(&place, "failures");
+    assert!(
+        folder.starts_with("failures/unbounded-hygiene-"),
+        "{folder}"
+    );
+}
+
+#[test]
+fn a_saved_failure_is_a_folder_whose_stores_open() {
+    let place = place_with("unbounded", UNBOUNDED);
+    place.beaver("run").ends_with(1);
+    let folder = only_folder(&place, "failures");
+    let read = |file: &str| {
+        let path = place.path().join(&folder).join(file);
+        std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{file}: {error}"))
+    };
+    let report: Value = serde_json::from_str(&read("report.json")).unwrap();
+    assert_eq!(report["invariant"], 11);
+    assert_eq!(report["mildest"]["profile"], "linux-ordered");
+    assert!(read("report.txt").contains("invariant 11 violated: hygiene"));
+    let plan: Value = serde_json::from_str(&read("plan.json")).unwrap();
+    assert_eq!(plan["crashes"], serde_json::json!([]));
+    let calls = read("trace.jsonl");
+    let calls = calls
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap());
+    assert!(calls.filter(|row| row["what"] == "call").count() > 20);
+    // The only recovery of this run met an empty directory.
+    assert!(place.path().join(&folder).join("before").is_dir());
+    place
+        .beaver(&format!("wal validate {folder}/after"))
+        .ends_with(0);
+    place
+        .beaver(&format!("wal dump {folder}/after"))
+        .ends_with(0)
+        .says("ENQUEUE");
+}
+
+#[test]
+fn a_page_is_written_where_it_is_asked_for() {
+    let place = place_with("unbounded", UNBOUNDED);
+    let page = |file: &str| std::fs::read_to_string(place.path().join(file)).unwrap();
+    place.beaver("run --report run.html").ends_with(1);
+    let run = page("run.html");
+    for part in [
+        "unbounded",
+        "Invariant 11 is violated: hygiene",
+        "replayed-twice",
+        "sync_dir",
+    ] {
+        assert!(run.contains(part), "{part}");
+    }
+    let folder = only_folder(&place, "failures");
+    place
+        .beaver(&format!("replay {folder} --report failure.html"))
+        .ends_with(1);
+    assert!(page("failure.html").contains("Invariant 11 is violated"));
+    place
+        .beaver("explore --ops 1 --depth 1 --cap 2 --report explored.html")
+        .ends_with(0);
+    assert!(page("explored.html").contains("crash points"));
+    place
+        .beaver("run --report nowhere/run.html")
+        .ends_with(2)
+        .complains("nowhere/run.html");
+}
+
+#[test]
+fn a_failure_of_the_zoo_replays_with_its_bug_planted() {
+    let place = Place::empty();
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/examples/b14.json");
+    place
+        .beaver_words(&["replay", example, "--bug", "b14"])
+        .ends_with(1)
+        .says("the directory was never synced");
+    place
+        .beaver_words(&["replay", example, "--report", "page.html"])
+        .ends_with(2)
+        .complains("holds now");
+    place
+        .beaver_words(&["replay", example, "--bug", "B99"])
+        .ends_with(2)
+        .complains("no bug of the zoo");
+}
+
+#[test]
+fn equal_failures_share_a_folder_that_counts_them() {
+    let place = place_with("unbounded", UNBOUNDED);
+    let ran = place.beaver("run").ends_with(1);
+    ran.says("met with 2 seeds");
+    let folder = only_folder(&place, "failures");
+    let seen = std::fs::read_to_string(place.path().join(&folder).join("seen.json")).unwrap();
+    let seen: Value = serde_json::from_str(&seen).unwrap();
+    assert_eq!(seen, serde_json::json!({"count": 2, "seeds": [0, 1]}));
+    place.beaver("run --seed 1").ends_with(1);
+    assert_eq!(only_folder(&place, "failures"), folder);
 }
 
 #[test]
@@ -65,28 +169,24 @@ fn the_json_of_a_violation_names_invariant_seed_step_and_file() {
     assert_eq!(violation["invariant"], 11);
     assert_eq!(violation["seed"], 0);
     assert!(violation["step"].as_u64().unwrap() > 0);
-    assert_eq!(violation["file"], "elsewhere/unbounded-0.json");
-    assert!(place.path().join("elsewhere/unbounded-0.json").is_file());
+    assert_eq!(violation["file"], only_folder(&place, "elsewhere"));
 }
 
 #[test]
 fn a_saved_failure_replays_call_by_call_to_the_same_end() {
     let place = place_with("unbounded", UNBOUNDED);
     place.beaver("run --seed 0").ends_with(1);
-    let ran = place
-        .beaver("replay failures/unbounded-0.json")
-        .ends_with(1);
+    let folder = only_folder(&place, "failures");
+    let ran = place.beaver(&format!("replay {folder}")).ends_with(1);
     check_golden("replay_violation.txt", &ran.stdout);
+    let file = format!("{folder}/scenario.json");
     let document = place
-        .beaver("replay failures/unbounded-0.json --format json")
+        .beaver(&format!("replay {file} --format json"))
         .ends_with(1)
         .json();
     assert_eq!(document["verdict"], "violation");
     assert_eq!(document["violations"][0]["invariant"], 11);
-    assert_eq!(
-        document["violations"][0]["file"],
-        "failures/unbounded-0.json"
-    );
+    assert_eq!(document["violations"][0]["file"], file);
     let calls = document["storage_calls"].as_u64().unwrap();
     let lines = document["trace"].as_array().unwrap().len() as u64;
     assert!(lines >= calls, "{lines} lines for {calls} calls");
@@ -97,10 +197,12 @@ fn a_replay_draws_no_random_number() {
     let place = place_with("drawn", DRAWN);
     for seed in 0..5 {
         let ran = place
-            .beaver(&format!("run --seed {seed} --format json"))
+            .beaver(&format!(
+                "run --seed {seed} --format json --out failures-{seed}"
+            ))
             .ends_with(1)
             .json();
-        let file = format!("failures/drawn-{seed}.json");
+        let file = only_folder(&place, &format!("failures-{seed}")) + "/scenario.json";
         let replay = |file: &str| {
             let mut document = place
                 .beaver(&format!("replay {file} --format json"))
@@ -165,11 +267,10 @@ fn a_failure_that_cannot_be_saved_is_a_failure_all_the_same() {
 fn a_saved_failure_that_was_edited_by_mistake_is_refused_with_its_line() {
     let place = place_with("unbounded", UNBOUNDED);
     place.beaver("run --seed 0").ends_with(1);
-    let file = place.path().join("failures/unbounded-0.json");
+    let folder = only_folder(&place, "failures");
+    let file = place.path().join(&folder).join("scenario.json");
     let text = std::fs::read_to_string(&file).unwrap();
     std::fs::write(&file, text.replacen("\"enqueue\"", "\"enqeue\"", 2)).unwrap();
-    let ran = place
-        .beaver("replay failures/unbounded-0.json")
-        .ends_with(2);
+    let ran = place.beaver(&format!("replay {folder}")).ends_with(2);
     ran.complains("(did you mean `enqueue`?)");
 }

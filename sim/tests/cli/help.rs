@@ -49,3 +49,13 @@ fn version_is_that_of_the_package() {
 fn help_of_explore_says_what_is_explored() {
     check_help("explore --help", "help_explore.txt");
 }
+
+#[test]
+fn help_of_zoo_says_what_is_in_it() {
+    check_help("zoo --help", "help_zoo.txt");
+}
+
+#[test]
+fn help_of_shrink_says_what_is_taken_out() {
+    check_help("shrink --help", "help_shrink.txt");
+}

@@ -18,5 +18,7 @@ mod readme;
 mod run;
 mod scenario_errors;
 mod schema;
+mod shrink;
 mod usage;
 mod wal;
+mod zoo;

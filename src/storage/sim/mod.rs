@@ -68,6 +68,7 @@ mod storage;
 mod strike;
 mod survival;
 mod trace;
+mod view;
 mod weak_spots;
 
 pub use change::Change;
@@ -94,3 +95,4 @@ pub use storage::SimStorage;
 pub use strike::{Planned, Unfired};
 pub use survival::{Fate, Survival, What};
 pub use trace::{TraceMode, TraceRecord};
+pub use view::FileView;

@@ -44,6 +44,19 @@ impl SimDisk {
         enter(&self.machine).crash_at = point;
     }
 
+    /// The number of the next storage call, and at which moment of it the process dies, if it does.
+    /// Nothing: it is dead.
+    #[must_use]
+    pub fn next_call(&self) -> Option<(u64, Option<Moment>)> {
+        let machine = enter(&self.machine);
+        if machine.frozen.is_some() {
+            return None;
+        }
+        let number = machine.calls + 1;
+        let crash = machine.crash_at.filter(|point| point.call == number);
+        Some((number, crash.map(|point| point.moment)))
+    }
+
     /// Where the machine froze, if it did.
     #[must_use]
     pub fn frozen_at(&self) -> Option<CrashPoint> {

@@ -73,9 +73,7 @@ impl PlainProcess {
     pub(super) fn finish(&mut self, written: &dyn Any) -> Result<usize, Failure> {
         let written: &Written = written.downcast_ref().expect("the world hands it back");
         self.check_writable()?;
-        if let Some(stale) = self.stale.take() {
-            self.active.next_seq = self.active.next_seq.max(stale);
-        }
+        self.stale = None;
         if written.rotates_later {
             self.rotate()?;
         }

@@ -73,6 +73,8 @@ struct Submitted {
     records: Vec<Record>,
     answer: Answer,
     place: Option<Place>,
+    /// Whether it changes the queue and not the log.
+    unlogged: bool,
 }
 
 impl PlainProcess {
@@ -142,6 +144,7 @@ impl PlainProcess {
             records: Vec::new(),
             answer,
             place: None,
+            unlogged: *step == Step::Requeue && self.has(Bug::RequeueNotLogged),
         };
         let records = match queue.plan(step, now_ms) {
             Ok(records) => records,
@@ -182,20 +185,12 @@ impl PlainProcess {
 
     /// Writes what was submitted, as one batch, and gives everybody his place.
     fn commit(&mut self, submitted: &mut [Submitted]) -> Result<(), Failure> {
-        let logged = |one: &Submitted, process: &Self| {
-            let unlogged = process.has(Bug::RequeueNotLogged)
-                && one
-                    .records
-                    .iter()
-                    .all(|record| record.what == What::Retried);
-            !one.records.is_empty() && !unlogged
-        };
         let mut next_seq = self.stale.unwrap_or(self.active.next_seq);
         let batch = next_seq;
         let mut lines = Vec::new();
         let mut last = self.applied;
         for one in submitted.iter_mut() {
-            if !logged(one, self) {
+            if one.records.is_empty() || one.unlogged {
                 one.place = Some(last);
                 continue;
             }
@@ -225,10 +220,10 @@ impl PlainProcess {
             lines.reverse();
         }
         self.append(&lines.concat())?;
-        match &mut self.stale {
-            Some(stale) => *stale = next_seq,
-            None => self.active.next_seq = next_seq,
+        if let Some(stale) = &mut self.stale {
+            *stale = next_seq;
         }
+        self.active.next_seq = next_seq;
         self.applied = last;
         *locked(&self.glimpse) = last;
         Ok(())

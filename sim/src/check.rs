@@ -1,0 +1,179 @@
+//! One call from `cargo test`: a store is sampled and explored, and a failure is a panic that says
+//! what was done, what went wrong, and how to see it again.
+//!
+//! ```no_run
+//! # use std::{io, sync::Arc};
+//! # use beaver_sim::own::OwnStore;
+//! # #[derive(Debug)]
+//! # struct MyStore;
+//! # impl OwnStore for MyStore {
+//! #     type Command = u64;
+//! #     type State = Vec<u64>;
+//! #     fn command(number: u64) -> u64 { number }
+//! #     fn apply(state: &mut Vec<u64>, command: &u64) { state.push(*command) }
+//! #     fn open(_: Arc<dyn beaver::Storage>) -> io::Result<Self> { Ok(MyStore) }
+//! #     fn write(&mut self, _: &u64) -> io::Result<()> { Ok(()) }
+//! #     fn state(&self) -> Vec<u64> { Vec::new() }
+//! # }
+//! use beaver_sim::check::{Check, check};
+//!
+//! #[test]
+//! fn my_store_survives_crashes() {
+//!     check::<MyStore>(&Check::default());
+//! }
+//! # fn main() {}
+//! ```
+
+mod failing;
+mod replay;
+
+use std::num::NonZeroUsize;
+use std::sync::atomic::AtomicBool;
+
+use crate::explore::{Options, Running, Start, Tally, explore_small};
+use crate::own::{OwnStore, unsupported};
+use crate::result::{Counts, Outcome};
+use crate::run::{Keep, run_seed_of};
+use crate::scenario::{Scenario, Seeds};
+use crate::subject::{Layout, Subject};
+
+pub use failing::Failing;
+
+/// What is done to a store.
+#[derive(Clone, Debug)]
+pub struct Check {
+    scenario: Scenario,
+    commands: usize,
+}
+
+impl Default for Check {
+    /// Some hundred runs of two dozen commands, with crashes everywhere and storage calls that fail
+    /// in every way but one: data that was durable stays undamaged.
+    fn default() -> Self {
+        Check::scenario(include_str!("check/default.json"))
+    }
+}
+
+impl Check {
+    /// What a scenario says, in the same JSON as the files of `beaver run`. Of the commands a store
+    /// of one's own has `enqueue` (any command of its own), `group`, `checkpoint`, `reopen`,
+    /// `close-queued`, `kill` and `power-cut`.
+    ///
+    /// # Panics
+    /// If `json` is not a scenario that makes sense: a test has it at hand.
+    #[must_use]
+    pub fn scenario(json: &str) -> Self {
+        let scenario: Scenario = match serde_json::from_str(json) {
+            Ok(scenario) => scenario,
+            Err(error) => panic!("the scenario of the check cannot be read: {error}"),
+        };
+        Check {
+            scenario,
+            commands: 3,
+        }
+    }
+
+    /// Runs these seeds instead of those of the scenario.
+    #[must_use]
+    pub fn seeds(mut self, seeds: Seeds) -> Self {
+        self.scenario.seeds = seeds;
+        self
+    }
+
+    /// How many commands the workloads have that are explored whole, with every crash that the
+    /// profile allows: every sequence of up to so many, 3 unless said otherwise. Every command more
+    /// takes about ten times as long.
+    #[must_use]
+    pub fn explore(mut self, commands: usize) -> Self {
+        self.commands = commands;
+        self
+    }
+}
+
+/// What a check that held has done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Checked {
+    /// How many runs there were.
+    pub runs: u64,
+    /// What was counted in them.
+    pub counts: Counts,
+    /// What the exploration of small workloads did.
+    pub explored: Tally,
+}
+
+/// Tests a store, and panics if it breaks a promise.
+///
+/// With `BEAVER_REPLAY=FILE` in the environment it runs that saved failure again and nothing else.
+///
+/// # Panics
+/// With a [`Failing`] in words, or if the scenario asks for something that the store does not have.
+pub fn check<S: OwnStore>(check: &Check) {
+    let subject = Subject::own::<S>();
+    if let Some(file) = replay::wanted() {
+        return replay::replay(&subject, &file);
+    }
+    if let Err(failing) = find(&subject, check) {
+        let replay = replay::save(&failing.scenario);
+        panic!("{failing}\n{replay}");
+    }
+}
+
+/// Tests a store of any sort and says what is wrong with it.
+///
+/// # Errors
+/// The first failure, by seed.
+///
+/// # Panics
+/// If the scenario asks for something that the store does not have.
+pub fn find(subject: &Subject, check: &Check) -> Result<Checked, Box<Failing>> {
+    let scenario = &Scenario {
+        name: subject.name(),
+        ..check.scenario.clone()
+    };
+    let mut impossible = scenario.check();
+    if let Layout::Own { .. } = subject.store.layout() {
+        impossible.extend(unsupported(scenario));
+    }
+    let impossible: Vec<String> = impossible
+        .iter()
+        .map(|no| format!("{}: {}", no.field, no.message))
+        .collect();
+    assert!(
+        impossible.is_empty(),
+        "the scenario cannot run:\n{}",
+        impossible.join("\n")
+    );
+    let mut checked = Checked::default();
+    for seed in scenario.seeds.start..scenario.seeds.end {
+        let run = run_seed_of(subject, scenario, seed, Keep::default());
+        checked.runs += 1;
+        checked.counts.add(&run.counts);
+        if run.outcome != Outcome::Held {
+            return Err(Box::new(Failing::shrunk(subject, scenario, run)));
+        }
+    }
+    for start in [Start::Empty, Start::Prepared] {
+        checked.explored += explore(subject, check, start)?;
+    }
+    Ok(checked)
+}
+
+/// Every small workload from `start`, with every crash.
+fn explore(subject: &Subject, check: &Check, start: Start) -> Result<Tally, Box<Failing>> {
+    let scenario = Scenario {
+        name: subject.name(),
+        ..start.scenario(check.scenario.profile)
+    };
+    let running = Running {
+        jobs: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+        progress: &|_, _| {},
+        cancel: &AtomicBool::new(false),
+    };
+    let options = Options::default();
+    let explored = explore_small(subject, &scenario, start, check.commands, &options, running);
+    let result = explored.to_result(subject, &scenario.name, &scenario);
+    match result.failures.into_iter().next() {
+        Some(run) => Err(Box::new(Failing::shrunk(subject, &scenario, run))),
+        None => Ok(explored.tally),
+    }
+}

@@ -1,0 +1,125 @@
+//! Promises, crashes, profiles and damage in words.
+
+use beaver::storage::sim::{Change, Event, Moment, Op};
+
+use crate::scenario::{CrashKind, Effect, Profile};
+use crate::tape::Crashed;
+
+/// What each invariant promises, by number; 0 stands for a budget or a panic.
+const PROMISES: [&str; 14] = [
+    "A run ends within its budget, and nothing panics.",
+    "Every acknowledged event is there after every recovery.",
+    "The recovered history is the acknowledged events in order, with at most the indeterminate \
+     ones added in their place: nothing else, nothing twice.",
+    "What one recovery showed about an indeterminate event, every later one shows.",
+    "The recovered state is the fold over the recovered history, field by field.",
+    "Recovering again changes nothing, and neither does replaying again.",
+    "A snapshot and the tail behind it give the same state as the whole history.",
+    "Without damage recovery succeeds, after a transient error when tried again; a command fails \
+     only where a fault explains it.",
+    "What was damaged is refused with its place, or what is returned is right: never wrong data \
+     in silence.",
+    "Seqs and epochs are contiguous, the last position is true, and nothing goes backwards.",
+    "After a storage error that leaves doubt nothing is acknowledged until the log is opened \
+     again.",
+    "After recovery only the files that the protocol needs are left, disk use is bounded, and \
+     recovery ends within its budget.",
+    "Every job stands in exactly one place, in order, completes at most once, and keeps its \
+     payload bit for bit.",
+    "The same scenario and seed give the same run.",
+];
+
+/// What an invariant promises.
+pub(super) fn promise(invariant: u8) -> &'static str {
+    let promise = PROMISES.get(usize::from(invariant));
+    promise.copied().unwrap_or("An invariant of its own.")
+}
+
+/// How common the mildest profile is, in a few words.
+pub(super) fn how_common(profile: Profile) -> &'static str {
+    match profile {
+        Profile::Strict => "happens where nothing survives that was not synced",
+        Profile::LinuxOrdered => "happens on ext4 and XFS",
+        Profile::BtrfsLike => "happens on Btrfs, not with ordered metadata",
+        Profile::Posix => "POSIX allows it; with ordered metadata (ext4, XFS) it does not happen",
+        Profile::Alice => {
+            "takes more than POSIX allows: a rename that leaves neither name, or lost data that \
+             reads as garbage"
+        }
+        Profile::HostileDevice => {
+            "takes a device that shears sectors, cannot read them, or lies about syncs"
+        }
+    }
+}
+
+/// The file that a crashed call was about, if it can be told.
+pub(super) fn file_of(crashed: &Crashed) -> Option<String> {
+    let inode = match crashed.crash.inside()? {
+        Change::Create { name } | Change::Remove { name } => return Some(name.to_string()),
+        Change::Rename { from, .. } => return Some(from.to_string()),
+        Change::SyncDir => return Some("the directory".to_owned()),
+        Change::Write { inode, .. }
+        | Change::SetLen { inode, .. }
+        | Change::Allocate { inode, .. }
+        | Change::SyncData { inode } => *inode,
+    };
+    let files = crashed.crash.files();
+    let view = files.iter().find(|view| view.inode == inode)?;
+    view.live_names.first().cloned()
+}
+
+/// What stops, when and in which call.
+pub(super) fn of_crash(crashed: &Crashed, file: Option<&str>) -> String {
+    let point = crashed.crash.point();
+    let Some(op) = crashed.crash.op() else {
+        return crashed.words.clone();
+    };
+    let how = match crashed.kind {
+        CrashKind::Kill => "the process was killed",
+        CrashKind::PowerCut => "the power failed",
+    };
+    let when = match point.moment {
+        Moment::Before => "just before",
+        Moment::Inside => "inside",
+        Moment::After => "just after",
+    };
+    let on = match (op, file) {
+        (Op::SyncDir | Op::List | Op::Lock, _) | (_, None) => String::new(),
+        (_, Some(file)) => format!(" {file}"),
+    };
+    format!("{how} {when} call {} ({op}{on})", point.call)
+}
+
+/// What a fault did to a file.
+pub(super) fn of_effect(effect: &Effect) -> String {
+    match effect {
+        Effect::Event(event) => of_event(event),
+        Effect::Call(_) => "a storage call went wrong".to_owned(),
+        Effect::Space(_) => "the disk was full".to_owned(),
+        Effect::LockHeld => "another process held the lock".to_owned(),
+        Effect::ReadOnly => "the file system refused every change".to_owned(),
+    }
+}
+
+fn of_event(event: &Event) -> String {
+    match event {
+        Event::WritebackPage { file, page } => format!("page {page} of `{file}` was written back"),
+        Event::WritebackSize { file } => format!("a length of `{file}` was written back"),
+        Event::Writeback(_) => "something was written back".to_owned(),
+        Event::CacheDrop(_) => "pages whose sync had failed left the cache".to_owned(),
+        Event::FlipBit { file, offset, bit } => {
+            format!("bit {bit} of byte {offset} of `{file}` was flipped")
+        }
+        Event::ZeroSectors {
+            file,
+            sector,
+            count,
+        } => {
+            let (from, to) = (sector * 512, (sector + count) * 512);
+            format!("bytes {from} to {to} of `{file}` became zeros")
+        }
+        Event::Truncate { file, len } => format!("`{file}` was shortened to {len} bytes"),
+        Event::Replace { file, .. } => format!("`{file}` got other bytes"),
+        Event::Stray { file, .. } => format!("`{file}` appeared"),
+    }
+}

@@ -1,0 +1,296 @@
+//! A failure on disk: a folder with everything that one needs to see it again and to look into it.
+//!
+//! ```text
+//! failures/<claim>-<invariant>-<hash>/
+//!   scenario.json   what `beaver replay` runs: commands, faults, crashes, and what survived
+//!   plan.json       the faults and crashes alone
+//!   trace.jsonl     commands, storage calls with their results, crashes: one object a line
+//!   before/         the files that the last recovery met
+//!   after/          the files at the end; both are stores that `beaver wal` opens
+//!   report.txt      the explanation for people
+//!   report.json     the same for programs
+//!   seen.json       how often it was met, and with which seeds
+//! ```
+//!
+//! Equal failures share a folder: the hash is over their [likeness](crate::shrink::Likeness), which
+//! holds no number that another history would change. The shortest script stays.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use beaver::storage::sim::Image;
+use serde::{Deserialize, Serialize};
+
+use crate::explain::{Explained, Explanation, explain};
+use crate::result::RunResult;
+use crate::run::{invariant_name, saved_failure};
+use crate::scenario::{PlannedCrash, PlannedFault, Scenario};
+use crate::shrink::{Likeness, Limits, shrink};
+use crate::sightings::Fnv;
+use crate::subject::Subject;
+
+/// The file of a folder that replays the failure.
+pub const SCENARIO: &str = "scenario.json";
+
+/// A failed run that is about to be saved.
+#[derive(Clone, Debug)]
+pub struct Failing {
+    /// What replays it.
+    pub scenario: Scenario,
+    /// The run.
+    pub run: RunResult,
+    /// What makes another failure the same; none if the script alone does not show it.
+    likeness: Option<Likeness>,
+}
+
+/// How often a failure was met.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Seen {
+    count: usize,
+    seeds: BTreeSet<u64>,
+}
+
+/// The faults and crashes of a script.
+#[derive(Debug, Serialize)]
+struct Plan<'s> {
+    profile: &'static str,
+    faults: &'s [PlannedFault],
+    crashes: &'s [PlannedCrash],
+}
+
+/// The report for programs.
+#[derive(Debug, Serialize)]
+struct Report<'e> {
+    tool: &'static str,
+    version: &'static str,
+    #[serde(flatten)]
+    explanation: &'e Explanation,
+}
+
+impl Failing {
+    /// The failed run of a scenario.
+    #[must_use]
+    pub fn new(subject: &Subject, scenario: &Scenario, run: &RunResult) -> Self {
+        let failure = saved_failure(scenario, run);
+        let shrunk = shrink(subject, &failure, Limits::runs(0));
+        Failing {
+            scenario: failure,
+            run: run.clone(),
+            likeness: shrunk.map(|shrunk| shrunk.likeness),
+        }
+    }
+
+    /// The folder below `out` that it shares with equal failures: `<claim>-<invariant>-<hash>`.
+    #[must_use]
+    pub fn folder(&self, out: &Path) -> PathBuf {
+        let invariant = self.run.outcome.failure();
+        let invariant = invariant.map_or(0, |failure| failure.invariant);
+        let name = match invariant {
+            0 => "budget-or-panic".to_owned(),
+            number => invariant_name(number).replace(' ', "-"),
+        };
+        let mut hash = Fnv::default();
+        if let Some(likeness) = &self.likeness {
+            hash.update(likeness.activity.as_bytes());
+            hash.update(likeness.expected.as_bytes());
+            hash.update(likeness.found.as_bytes());
+        }
+        let claim = file_name(&self.scenario.name);
+        out.join(format!("{claim}-{name}-{:08x}", hash.0 >> 32))
+    }
+
+    /// Makes it as small as `limits` allow.
+    pub fn shrink(&mut self, subject: &Subject, limits: Limits<'_>) {
+        if let Some(shrunk) = shrink(subject, &self.scenario, limits) {
+            self.scenario = shrunk.scenario;
+            let seed = self.run.seed;
+            self.run = RunResult { seed, ..shrunk.run };
+        }
+    }
+
+    /// Writes the folder, and says why it failed; nothing if the script alone does not show that.
+    /// What lies there already stays if its script is shorter.
+    ///
+    /// # Errors
+    /// Something could not be written; the path is in the message.
+    pub fn save(
+        &self,
+        path: &Path,
+        subject: &Subject,
+        replay: &str,
+    ) -> io::Result<Option<Explained>> {
+        let explained = explain(subject, &self.scenario, replay);
+        create_dir(path)?;
+        count(path, self.run.seed)?;
+        if steps_saved(path).is_none_or(|steps| steps >= steps_of(&self.scenario)) {
+            write_failure(path, &self.scenario, &self.run, explained.as_ref())?;
+        }
+        Ok(explained)
+    }
+}
+
+/// Counts a failure that is equal to the one in `path`: how often that was met, this time included.
+///
+/// # Errors
+/// The count could not be written.
+pub fn count(path: &Path, seed: u64) -> io::Result<usize> {
+    let mut seen = read_seen(path);
+    seen.seeds.insert(seed);
+    seen.count = seen.seeds.len();
+    write_json(&path.join("seen.json"), &seen)?;
+    Ok(seen.count)
+}
+
+/// The command that replays the failure in `path`.
+#[must_use]
+pub fn replay_command(program: &str, path: &Path) -> String {
+    format!("{program} replay {}", quoted(&path.display().to_string()))
+}
+
+/// `text` as one word of a shell.
+#[must_use]
+pub fn quoted(text: &str) -> String {
+    let plain = |letter: char| letter.is_alphanumeric() || "/._-+:=@".contains(letter);
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
+fn write_failure(
+    path: &Path,
+    failure: &Scenario,
+    run: &RunResult,
+    explained: Option<&Explained>,
+) -> io::Result<()> {
+    write_json(&path.join(SCENARIO), failure)?;
+    let script = failure.script.as_ref();
+    let plan = Plan {
+        profile: failure.profile.name(),
+        faults: script.map_or(&[], |script| &script.faults),
+        crashes: script.map_or(&[], |script| &script.crashes),
+    };
+    write_json(&path.join("plan.json"), &plan)?;
+    let Some(explained) = explained else {
+        return write_unexplained(path, run);
+    };
+    let mut lines = String::new();
+    for row in &explained.timeline.rows {
+        lines += &serde_json::to_string(row)?;
+        lines.push('\n');
+    }
+    write(&path.join("trace.jsonl"), lines.as_bytes())?;
+    write_image(&path.join("before"), &explained.before)?;
+    write_image(&path.join("after"), &explained.after)?;
+    let explanation = &explained.explanation;
+    write(&path.join("report.txt"), explanation.to_string().as_bytes())?;
+    let report = Report {
+        tool: "beaver",
+        version: env!("CARGO_PKG_VERSION"),
+        explanation,
+    };
+    write_json(&path.join("report.json"), &report)
+}
+
+/// What is known of a failure that its script alone does not show.
+fn write_unexplained(path: &Path, run: &RunResult) -> io::Result<()> {
+    let mut text = String::new();
+    for line in &run.trace {
+        text += line;
+        text.push('\n');
+    }
+    if let Some(failure) = run.outcome.failure() {
+        text += &format!(
+            "\ninvariant {}: {}\nexpected {}\nfound {}\nThe script alone does not show it.\n",
+            failure.invariant, failure.name, failure.expected, failure.found
+        );
+    }
+    write(&path.join("report.txt"), text.as_bytes())
+}
+
+/// The name of a scenario as part of a file name: it comes from a file that anyone may have written.
+fn file_name(name: &str) -> String {
+    let plain = |letter: char| match letter {
+        'a'..='z' | 'A'..='Z' | '0'..='9' | '_' | '-' => letter,
+        _ => '_',
+    };
+    name.chars().map(plain).take(100).collect()
+}
+
+/// The files of an image as real files, in place of whatever lay there.
+fn write_image(path: &Path, image: &Image) -> io::Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(at(path, error)),
+        _ => create_dir(path)?,
+    }
+    for (name, bytes) in image.to_files() {
+        write(&path.join(file_of_disk(&name)), &bytes)?;
+    }
+    Ok(())
+}
+
+/// A name of the simulated disk as a name of the real one. Only a stray file may have one that is
+/// not plain already.
+fn file_of_disk(name: &str) -> String {
+    let plain = name.replace(['/', '\\', '\0'], "_");
+    if plain.trim_matches('.').is_empty() {
+        format!("_{plain}")
+    } else {
+        plain
+    }
+}
+
+fn read_seen(path: &Path) -> Seen {
+    let text = fs::read(path.join("seen.json")).unwrap_or_default();
+    serde_json::from_slice(&text).unwrap_or_default()
+}
+
+fn steps_saved(path: &Path) -> Option<usize> {
+    let text = fs::read(path.join(SCENARIO)).ok()?;
+    let saved: Scenario = serde_json::from_slice(&text).ok()?;
+    Some(steps_of(&saved))
+}
+
+fn steps_of(scenario: &Scenario) -> usize {
+    let script = scenario.script.as_ref();
+    script.map_or(usize::MAX, |script| script.steps.len())
+}
+
+fn create_dir(path: &Path) -> io::Result<()> {
+    fs::create_dir_all(path).map_err(|error| at(path, error))
+}
+
+fn write_json(path: &Path, value: &impl Serialize) -> io::Result<()> {
+    let mut json = serde_json::to_vec_pretty(value)?;
+    json.push(b'\n');
+    write(path, &json)
+}
+
+fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    fs::write(path, bytes).map_err(|error| at(path, error))
+}
+
+fn at(path: &Path, error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_from_a_file_cannot_leave_the_directory() {
+        assert_eq!(file_name("../a b/ü"), "___a_b__");
+        assert_eq!(file_of_disk(".."), "_..");
+        assert_eq!(file_of_disk("a/b"), "a_b");
+    }
+
+    #[test]
+    fn words_with_blanks_are_quoted() {
+        assert_eq!(quoted("failures/a-7"), "failures/a-7");
+        assert_eq!(quoted("it's here"), r"'it'\''s here'");
+    }
+}

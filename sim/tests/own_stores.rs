@@ -1,0 +1,259 @@
+//! Stores and state machines that are not ours are explored, sampled and judged like the library.
+
+#[path = "../examples/address_book.rs"]
+mod address_book;
+#[path = "own/list.rs"]
+mod list;
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+
+use beaver::{DecodeError, LogEvent, StateMachine};
+use beaver_sim::check::{Check, Checked, find};
+use beaver_sim::own::{OnBeaver, OwnMachine, OwnStore};
+use beaver_sim::result::Outcome;
+use beaver_sim::run::{Keep, run_seed_of};
+use beaver_sim::scenario::Seeds;
+use beaver_sim::subject::Subject;
+
+use address_book::AddressBook;
+use list::List;
+
+#[track_caller]
+fn check_sound<S: OwnStore>(check: &Check) -> Checked {
+    match find(&Subject::own::<S>(), check) {
+        Ok(checked) => checked,
+        Err(failing) => panic!("{failing}"),
+    }
+}
+
+#[test]
+fn the_sound_address_book_is_explored_and_sampled_without_a_finding() {
+    let checked = check_sound::<AddressBook<true>>(&Check::default());
+    assert_eq!(checked.runs, 400);
+    assert!(checked.counts.crashes > 1_000, "{checked:?}");
+    assert!(checked.explored.is_exhaustive(), "{checked:?}");
+    assert!(checked.explored.recoveries > 1_000, "{checked:?}");
+}
+
+#[test]
+#[should_panic(expected = "To see it again: BEAVER_REPLAY=")]
+fn the_example_finds_the_missing_directory_sync() {
+    address_book::main();
+}
+
+#[test]
+fn the_sampler_and_the_explorer_find_the_missing_directory_sync_each_alone() {
+    let subject = Subject::own::<AddressBook<false>>();
+    let sampled = Check::default().explore(0);
+    let explored = Check::default().seeds(Seeds { start: 0, end: 0 });
+    for check in [sampled, explored] {
+        let failing = find(&subject, &check).unwrap_err();
+        let violation = failing.run.outcome.failure().unwrap();
+        assert!([1, 3].contains(&violation.invariant), "{failing}");
+    }
+}
+
+#[test]
+fn a_saved_failure_fails_alike_from_data_alone() {
+    let subject = Subject::own::<AddressBook<false>>();
+    let failing = find(&subject, &Check::default()).unwrap_err();
+    let json = serde_json::to_string(&failing.scenario).unwrap();
+    let scenario = serde_json::from_str(&json).unwrap();
+    let again = run_seed_of(&subject, &scenario, 0, Keep::default());
+    assert_eq!(again.outcome, failing.run.outcome);
+    let sound = Subject::own::<AddressBook<true>>();
+    let sound = run_seed_of(&sound, &scenario, 0, Keep::default());
+    assert_eq!(sound.outcome, Outcome::Held);
+}
+
+/// A counter for each of three names.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Counters(BTreeMap<u64, u64>);
+
+/// One more for a name.
+#[derive(Clone, Debug)]
+struct OneMore(u64);
+
+impl LogEvent for OneMore {
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.0.to_string().as_bytes());
+    }
+
+    fn decode(json: &[u8]) -> Result<Self, DecodeError> {
+        serde_json::from_slice(json)
+            .map(OneMore)
+            .map_err(DecodeError::new)
+    }
+}
+
+impl StateMachine for Counters {
+    type Event = OneMore;
+    type Error = Infallible;
+
+    fn apply(&mut self, event: &OneMore) -> Result<(), Infallible> {
+        *self.0.entry(event.0).or_insert(0) += 1;
+        Ok(())
+    }
+
+    fn snapshot(&self, out: &mut Vec<u8>) {
+        serde_json::to_writer(out, &self.0).expect("numbers can always be written");
+    }
+
+    fn restore(json: &[u8]) -> Result<Self, DecodeError> {
+        serde_json::from_slice(json)
+            .map(Counters)
+            .map_err(DecodeError::new)
+    }
+
+    fn initial() -> Self {
+        Counters::default()
+    }
+}
+
+impl OwnMachine for Counters {
+    type Command = u64;
+
+    fn command(number: u64) -> u64 {
+        number
+    }
+
+    fn plan(&self, command: &u64) -> Vec<OneMore> {
+        // Every fifth command is one that the state does not allow.
+        match command % 5 {
+            0 => Vec::new(),
+            _ => vec![OneMore(command % 3), OneMore(command % 2)],
+        }
+    }
+}
+
+#[test]
+fn a_state_machine_on_the_library_survives_everything() {
+    let checked = check_sound::<OnBeaver<Counters>>(&Check::default().explore(2));
+    assert!(checked.explored.is_exhaustive(), "{checked:?}");
+}
+
+/// A few commands, and storage calls that fail.
+const WITH_ERRORS: &str = r#"{
+    "claim": "errors are not the end", "seeds": "0..200",
+    "workload": {"commands": 12, "weights": {"enqueue": 10, "reopen": 2, "power-cut": 2}},
+    "faults": [{"kind": "read-error", "pm": 50}, {"kind": "sync-mark-clean", "pm": 50}]
+}"#;
+
+#[track_caller]
+fn check_wrong<const WRONG: list::Wrong>(check: &Check, invariant: u8, found: &str) {
+    let found_out = find(&Subject::own::<List<WRONG>>(), check);
+    let failing = found_out.expect_err("the list is wrong");
+    let violation = failing.run.outcome.failure();
+    let violation = violation.expect("what is found out did not hold");
+    assert_eq!(violation.invariant, invariant, "{failing}");
+    assert!(violation.found.contains(found), "{failing}");
+}
+
+#[test]
+fn a_list_without_a_bug_is_clean() {
+    check_sound::<List<{ list::SOUND }>>(&Check::default().explore(2));
+    check_sound::<List<{ list::SOUND }>>(&Check::scenario(WITH_ERRORS).explore(0));
+}
+
+#[test]
+fn what_is_not_synced_is_a_lost_command() {
+    let check = Check::default().seeds(Seeds { start: 0, end: 0 });
+    check_wrong::<{ list::NO_SYNC }>(&check, 3, "after a power cut");
+}
+
+#[test]
+fn a_command_that_is_left_out_is_named() {
+    let check = Check::default().seeds(Seeds { start: 0, end: 0 });
+    check_wrong::<{ list::LEAVES_OUT }>(&check, 3, "all the other commands");
+}
+
+#[test]
+fn a_state_that_no_history_leads_to_is_shown_beside_what_should_be() {
+    let check = Check::default().seeds(Seeds { start: 0, end: 0 });
+    check_wrong::<{ list::INVENTS }>(&check, 4, "[1000, 1000]");
+}
+
+#[test]
+fn a_state_that_is_wrong_without_any_crash_breaks_the_rules() {
+    let check = Check::default().seeds(Seeds { start: 0, end: 0 });
+    check_wrong::<{ list::FORGETS }>(&check, 12, "[1, 2]");
+}
+
+#[test]
+fn a_panic_is_a_finding() {
+    let check = Check::scenario(WITH_ERRORS).explore(0);
+    check_wrong::<{ list::PANICS }>(&check, 0, "panicked at");
+}
+
+#[test]
+fn a_store_that_does_not_open_after_a_crash_is_not_available() {
+    let check = Check::default().seeds(Seeds { start: 0, end: 0 });
+    check_wrong::<{ list::STAYS_SHUT }>(&check, 8, "list.new is in the way");
+}
+
+#[test]
+fn an_error_that_is_taken_for_success_loses_the_command() {
+    let check = Check::scenario(WITH_ERRORS).explore(0);
+    check_wrong::<{ list::IGNORES_ERRORS }>(&check, 1, "are missing");
+}
+
+#[test]
+#[should_panic(
+    expected = "workload.weights.dispatch: a store with commands of its own has no dispatch"
+)]
+fn a_step_that_such_a_store_does_not_have_is_refused() {
+    let check = Check::scenario(r#"{"claim": "c", "workload": {"weights": {"dispatch": 1}}}"#);
+    let _ = find(&Subject::own::<AddressBook<true>>(), &check);
+}
+
+#[test]
+#[should_panic(expected = "faults[0].kind: bit-flip damages or adds files")]
+fn damage_that_only_documented_files_could_prove_is_refused() {
+    let check = Check::scenario(
+        r#"{"claim": "c", "workload": {"weights": {"enqueue": 1}},
+            "faults": [{"kind": "bit-flip", "pm": 1}]}"#,
+    );
+    let _ = find(&Subject::own::<AddressBook<true>>(), &check);
+}
+
+#[test]
+#[should_panic(
+    expected = "script.steps[1].group.steps[0]: a store with commands of its own has no tick"
+)]
+fn a_script_with_steps_of_the_queue_is_refused() {
+    let check = Check::scenario(
+        r#"{"claim": "c", "script": {"steps": ["checkpoint", {"group": {"steps": [{"tick": {"ms": 1}}]}}]}}"#,
+    );
+    let _ = find(&Subject::own::<AddressBook<true>>(), &check);
+}
+
+const PAGE: &str = "../docs/your-own-store.md";
+
+/// The block of the page behind `start`, as it stands there.
+fn block<'p>(page: &'p str, start: &str) -> &'p str {
+    let (_, behind) = page.split_once(start).expect("the page has such a block");
+    behind.split_once("```").expect("blocks end").0
+}
+
+#[test]
+fn the_page_shows_the_example_as_it_is() {
+    let page = std::fs::read_to_string(PAGE).unwrap();
+    let example = std::fs::read_to_string("examples/address_book.rs").unwrap();
+    assert!(example.lines().count() < 80);
+    assert_eq!(block(&page, "```rust,should_panic\n"), example);
+}
+
+#[test]
+fn the_page_shows_what_the_example_finds() {
+    let page = std::fs::read_to_string(PAGE).unwrap();
+    let subject = Subject::own::<AddressBook<false>>();
+    let failing = find(&subject, &Check::default()).unwrap_err();
+    let shown = block(&page, "```text\n");
+    let actual = format!("{}\n", failing.to_string().trim_end());
+    if std::env::var_os("BEAVER_BLESS").is_some() {
+        std::fs::write(PAGE, page.replacen(shown, &actual, 1)).unwrap();
+        return;
+    }
+    assert_eq!(shown, actual, "BEAVER_BLESS=1 writes it anew");
+}
