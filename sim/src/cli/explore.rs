@@ -48,6 +48,7 @@ struct ExplorePlan {
     profile: Option<Profile>,
     jobs: NonZeroUsize,
     out: PathBuf,
+    shrinks: bool,
 }
 
 pub(crate) fn explore(args: &ExploreArgs, out: &mut Output) -> Result<Exit, Failure> {
@@ -145,7 +146,7 @@ fn explore_one(plan: &ExplorePlan, at: usize, stop: &AtomicBool) -> Exploration 
     drop(progress);
     let scenario = row.as_explored();
     let result = explored.to_result(&Subject::default(), &row.name, &scenario);
-    let saved = keep_all(&plan.out, &scenario, &result.failures);
+    let saved = keep_all(&plan.out, plan.shrinks, &scenario, &result.failures);
     Exploration {
         tally: explored.tally,
         report: ScenarioReport {
@@ -245,6 +246,7 @@ impl ExplorePlan {
             profile,
             jobs: args.jobs.unwrap_or(cores),
             out: args.out.clone(),
+            shrinks: !args.no_shrink,
         })
     }
 }

@@ -121,7 +121,7 @@ fn run_one(plan: &RunPlan, at: usize, file: &ScenarioFile, stop: &AtomicBool) ->
         stop,
     );
     drop(progress);
-    let saved = keep_all(&plan.out, scenario, &result.failures);
+    let saved = keep_all(&plan.out, plan.shrinks, scenario, &result.failures);
     ScenarioReport {
         claim: scenario.claim.clone(),
         profile: scenario.profile,
@@ -141,9 +141,14 @@ const SHRINKING: Duration = Duration::from_secs(10);
 /// How many candidates that are run for it at most.
 const CANDIDATES: u64 = 20_000;
 
-/// Shrinks and explains failed runs, and saves each in its folder. Equal ones share one; the first
-/// stands for all.
-pub(super) fn keep_all(out: &Path, scenario: &Scenario, runs: &[RunResult]) -> Vec<SavedFailure> {
+/// Shrinks (if `shrinks`) and explains failed runs, and saves each in its folder. Equal ones share
+/// one; the first stands for all.
+pub(super) fn keep_all(
+    out: &Path,
+    shrinks: bool,
+    scenario: &Scenario,
+    runs: &[RunResult],
+) -> Vec<SavedFailure> {
     let mut saved: Vec<(PathBuf, SavedFailure)> = Vec::new();
     let mut folded = Vec::new();
     for (at, run) in runs.iter().enumerate() {
@@ -156,7 +161,7 @@ pub(super) fn keep_all(out: &Path, scenario: &Scenario, runs: &[RunResult]) -> V
             }
             folded.push((at, first.file.clone(), first.mildest));
         } else {
-            saved.push((path.clone(), keep(failing, &path)));
+            saved.push((path.clone(), keep(failing, &path, shrinks)));
         }
     }
     let mut saved: Vec<SavedFailure> = saved.into_iter().map(|(_, saved)| saved).collect();
@@ -173,15 +178,11 @@ pub(super) fn keep_all(out: &Path, scenario: &Scenario, runs: &[RunResult]) -> V
     saved
 }
 
-fn keep(mut failing: Failing, path: &Path) -> SavedFailure {
+fn keep(mut failing: Failing, path: &Path, shrinks: bool) -> SavedFailure {
     let subject = Subject::default();
-    let stopwatch = Stopwatch::start();
-    let go_on = || u128::from(stopwatch.elapsed_ms()) < SHRINKING.as_millis();
-    let limits = Limits {
-        runs: CANDIDATES,
-        go_on: &go_on,
-    };
-    failing.shrink(&subject, limits);
+    if shrinks {
+        shrink(&mut failing, &subject);
+    }
     let replay = replay_command(&this_program(), path);
     let (file, explained) = match failing.save(path, &subject, &replay) {
         Ok(explained) => (Some(path.to_owned()), explained),
@@ -201,6 +202,18 @@ fn keep(mut failing: Failing, path: &Path) -> SavedFailure {
         explained: explained.map(Box::new),
         folded: false,
     }
+}
+
+/// Makes a failure smaller until its time is over or somebody presses Ctrl-C.
+fn shrink(failing: &mut Failing, subject: &Subject) {
+    let stopwatch = Stopwatch::start();
+    let stopped = || interrupt::flag().is_ok_and(|stop| stop.load(Ordering::SeqCst));
+    let go_on = || u128::from(stopwatch.elapsed_ms()) < SHRINKING.as_millis() && !stopped();
+    let limits = Limits {
+        runs: CANDIDATES,
+        go_on: &go_on,
+    };
+    failing.shrink(subject, limits);
 }
 
 /// This program as it was called.

@@ -3,24 +3,31 @@
 //! Each rule looks for one way in which programs lose data, in the calls between the power cut
 //! before and the crash that is explained, and names the calls. The rules, strongest first:
 //!
-//! | rule | it says so where |
-//! | --- | --- |
-//! | `sync-failed` | a sync of a file failed, and something that lies in the file was acknowledged afterwards by the same process |
-//! | `not-synced` | a write was acknowledged, and its file was not synced in between |
-//! | `never-written` | something was acknowledged for which nothing was written |
-//! | `renamed-before-sync` | a file was renamed while bytes of it were not synced, and they were lost |
-//! | `name-not-synced` | a name was lost, and the directory was not synced before something in the file was acknowledged |
-//! | `removed-too-early` | a removal survived and a name that was made before it did not: no directory sync lies between |
-//! | `failed-write-stays` | a write failed, the process went on, and the file was not cut back |
-//! | `hole` | a write begins behind the end of its file |
-//! | `cache-believed` | a process that ended left bytes in the cache alone; the next one opened and did not write and sync them again |
-//! | `rename-not-undone` | a rename or the directory sync behind it failed, and something was acknowledged elsewhere before the new name was removed and the directory synced |
-//! | `removed-uncovered` | a segment was removed, or a snapshot renamed away, and no snapshot that covers it is there |
-//! | `damage-believed` | bytes rotted, or a read was wrong, and the store went on with them |
-//! | `end-not-cut` | the file had an unfinished end when the store was opened, and was not cut |
-//! | `nothing-removed` | files are left that nothing needs, and no call removed them |
-//! | `lost` | something that was acknowledged was lost, and that is all that can be said |
-//! | `nothing-lost` | no storage step is missing: what was acknowledged was on the disk |
+//! - `sync-failed`: a sync of a file failed, and something that lies in the file was
+//!   acknowledged afterwards by the same process;
+//! - `not-synced`: a write was acknowledged, and its file was not synced in between;
+//! - `never-written`: something was acknowledged for which nothing was written;
+//! - `renamed-before-sync`: a file was renamed while bytes of it were not synced, and they
+//!   were lost;
+//! - `name-not-synced`: a name was lost, and the directory was not synced before something
+//!   in the file was acknowledged;
+//! - `removed-too-early`: a removal survived and a name that was made before it did not: no
+//!   directory sync lies between;
+//! - `failed-write-stays`: a write failed, the process went on, and the file was not cut
+//!   back;
+//! - `hole`: a write begins behind the end of its file;
+//! - `cache-believed`: a process that ended left bytes in the cache alone; the next one
+//!   opened and did not write and sync them again;
+//! - `rename-not-undone`: a rename or the directory sync behind it failed, and something was
+//!   acknowledged elsewhere before the new name was removed and the directory synced;
+//! - `removed-uncovered`: a segment was removed, or a snapshot renamed away, and no snapshot
+//!   that covers it is there;
+//! - `damage-believed`: bytes rotted, or a read was wrong, and the store went on with them;
+//! - `end-not-cut`: the file had an unfinished end when the store was opened, and was not
+//!   cut;
+//! - `nothing-removed`: files are left that nothing needs, and no call removed them;
+//! - `lost`: something that was acknowledged was lost, and that is all that can be said;
+//! - `nothing-lost`: no storage step is missing: what was acknowledged was on the disk.
 //!
 //! The calls behind the crash are looked at where those before it show nothing; the last three rules
 //! apply where no other does. A rule is no proof: the same calls may
@@ -30,7 +37,7 @@ use beaver::storage::sim::Op;
 use serde::Serialize;
 
 use super::acknowledged::{Ack, Kept};
-use super::cut::Cut;
+use super::cut::{Cut, Sides};
 use super::ledger::{Deed, FileNumber, Ledger};
 use super::names_lost;
 use super::whole::Wholeness;
@@ -126,7 +133,7 @@ impl<'c> Case<'c> {
     /// Whether bytes of a file are gone, or the file is.
     fn lost(&self, file: FileNumber) -> bool {
         let sides = self.cut.and_then(|cut| cut.sides_of(file));
-        sides.is_some_and(super::cut::Sides::changed)
+        sides.is_some_and(Sides::changed)
     }
 }
 
@@ -139,22 +146,27 @@ fn sync_failed(case: &Case<'_>) -> Option<MissingStep> {
     let failed = |deed: &&Deed| deed.op == Op::SyncData && !deed.ok;
     case.deeds().filter(failed).find_map(|sync| {
         let file = sync.file?;
-        let holds = |ack: &&Ack| {
-            ack.shown.call >= sync.call
-                && ack.writes.iter().any(|(written, ..)| *written == file)
-                && case
-                    .deeds()
-                    .any(|deed| deed.call <= ack.shown.call && deed.process == sync.process)
-                && !case
-                    .deeds()
-                    .any(|deed| deed.process > sync.process && deed.call <= ack.shown.call)
+        let same_process = |until: u64| {
+            let mut later = case.ledger.between(sync.call, until);
+            later.all(|deed| deed.process == sync.process)
         };
-        let ack = case.acks().find(holds)?;
-        let name = case.ledger.name(file);
+        let holds = |ack: &&Ack| {
+            let inside = ack.writes.iter().any(|(written, ..)| *written == file);
+            inside && ack.shown.call >= sync.call && same_process(ack.shown.call)
+        };
+        let what = match case.acks().find(holds) {
+            Some(ack) => command(ack),
+            // What must not be acknowledged is judged before it counts as acknowledged.
+            None if case.violation.invariant == 10 && same_process(case.end) => {
+                let Violation { step, command, .. } = case.violation;
+                format!("command {step} ({command})")
+            }
+            None => return None,
+        };
         let words = format!(
-            "sync of `{name}` failed (call {}) and its data was acknowledged later, with {}",
+            "sync of `{}` failed (call {}) and its data was acknowledged later, with {what}",
+            case.ledger.name(file),
             sync.call,
-            command(ack)
         );
         step("sync-failed", sync.call, words)
     })
@@ -171,7 +183,8 @@ fn not_synced(case: &Case<'_>) -> Option<MissingStep> {
         })?;
         let name = case.ledger.name(*file);
         let words = format!(
-            "the write at offset {offset} of `{name}` (call {call}) was acknowledged with {}, but never synced before",
+            "the write at offset {offset} of `{name}` (call {call}) was acknowledged with {}, but \
+             never synced before",
             command(ack)
         );
         step("not-synced", *call, words)
@@ -221,7 +234,8 @@ fn failed_write_stays(case: &Case<'_>) -> Option<MissingStep> {
             return None;
         }
         let words = format!(
-            "the write at offset {} of `{}` failed (call {}), and what it left there was never cut off",
+            "the write at offset {} of `{}` failed (call {}), and what it left there was never \
+             cut off",
             write.offset,
             case.ledger.name(file),
             write.call
@@ -243,7 +257,8 @@ fn hole(case: &Case<'_>) -> Option<MissingStep> {
                 let end = deed.offset + deed.len;
                 if let Some(known) = known.filter(|known| deed.offset > *known) {
                     let words = format!(
-                        "the write at offset {} of `{}` (call {}) begins behind the end of the file, which was cut to {known} bytes: it leaves a hole",
+                        "the write at offset {} of `{}` (call {}) begins behind the end of the \
+                         file, which was cut to {known} bytes: it leaves a hole",
                         deed.offset,
                         case.ledger.name(file),
                         deed.call
@@ -260,27 +275,29 @@ fn hole(case: &Case<'_>) -> Option<MissingStep> {
 
 fn cache_believed(case: &Case<'_>) -> Option<MissingStep> {
     let cut = case.cut?;
-    let changed = cut.files.iter().filter(|sides| sides.changed());
-    let files: Vec<FileNumber> = changed.filter_map(|sides| sides.file).collect();
+    let there = |sides: &&Sides| sides.changed() && sides.left.is_some();
+    let mut files = cut
+        .files
+        .iter()
+        .filter(there)
+        .filter_map(|sides| sides.file);
+    // The first process of all has nothing to believe.
     let opened = case
         .openings
         .iter()
-        .find(|(_, opened)| *opened > case.window.0 && *opened <= cut.call)?;
-    let file = files.into_iter().find(|file| {
-        let before = case.deeds().any(|deed| {
-            deed.file == Some(*file) && deed.op == Op::WriteAt && deed.call <= opened.0
-        });
-        before && !rewritten(case, *file, *opened)
-    })?;
+        .rfind(|(from, opened)| *from > 0 && *opened > case.window.0 && *opened <= cut.call)?;
+    let file = files.find(|file| !rewritten(case, *file, *opened))?;
     let name = case.ledger.name(file);
     let how = match case.ledger.synced(file, opened.0, opened.1) {
         true => {
-            "synced it, but did not write those bytes again: after a failed sync, the next one says ok and writes nothing"
+            "synced it, but did not write those bytes again: after a failed sync, the next one \
+             says ok and writes nothing"
         }
         false => "did not sync it",
     };
     let words = format!(
-        "a process ended and left bytes of `{name}` in the cache alone; the recovery that ended at call {} believed them and {how}",
+        "a process ended and left bytes of `{name}` in the cache alone; the recovery that ended \
+         at call {} believed them and {how}",
         opened.1
     );
     step("cache-believed", opened.1, words)
@@ -306,7 +323,8 @@ fn end_not_cut(case: &Case<'_>) -> Option<MissingStep> {
         return None;
     }
     let words = format!(
-        "`{name}` has an unfinished end from byte {offset} on, and the recovery that ended at call {to} did not cut it off"
+        "`{name}` has an unfinished end from byte {offset} on, and the recovery that ended at \
+         call {to} did not cut it off"
     );
     step("end-not-cut", *to, words)
 }
@@ -326,7 +344,8 @@ fn damage_believed(case: &Case<'_>) -> Option<MissingStep> {
         .iter()
         .rfind(|fault| fault.kind == crate::scenario::FaultKind::WrongRead)?;
     let words = format!(
-        "the read of call {} returned wrong bytes, and the store acted on them without reading again",
+        "the read of call {} returned wrong bytes, and the store acted on them without reading \
+         again",
         wrong.call
     );
     step("damage-believed", wrong.call, words)
@@ -371,10 +390,15 @@ fn nothing_lost(case: &Case<'_>) -> MissingStep {
     }
     let words = match (case.cut, case.wholeness.problem()) {
         (_, Some(problem)) => format!(
-            "no storage step is missing: everything that was acknowledged was on the disk, but it does not read as a store ({problem}): look at what writes it"
+            "no storage step is missing: everything that was acknowledged was on the disk, but it \
+             does not read as a store ({problem}): look at what writes it"
         ),
-        (Some(_), None) => "no storage step is missing: everything that was acknowledged was on the disk and reads as a whole store: look at encoding, replay and the state machine".to_owned(),
-        (None, None) => "no storage step is missing, and there was no crash: look at the state machine and at what answers the client".to_owned(),
+        (Some(_), None) => "no storage step is missing: everything that was acknowledged was on \
+         the disk and reads as a whole store: look at encoding, replay and the state machine"
+            .to_owned(),
+        (None, None) => "no storage step is missing, and there was no crash: look at the state \
+         machine and at what answers the client"
+            .to_owned(),
     };
     MissingStep {
         rule: "nothing-lost",

@@ -15,7 +15,7 @@ const LANE: usize = 46;
 const HEAD: usize = 44;
 
 /// About how wide the picture is where there are few moments.
-const WIDTH: usize = 800;
+const WIDTH: usize = 880;
 
 /// Where the strip of a name and that of the bytes begin in a lane, and how high they are.
 const NAME_STRIP: (usize, usize) = (9, 9);
@@ -98,7 +98,7 @@ impl Picture {
 
     pub(super) fn draw(lanes: &Lanes, first: usize) -> Self {
         let columns = (lanes.columns.len() - first).max(1);
-        let step = (WIDTH / columns).clamp(20, 44);
+        let step = (WIDTH / columns).clamp(20, 64);
         // Files that were gone before the first moment that is drawn say nothing.
         let visible = |lane: &&Lane| {
             let stretches = lane.names.iter().chain(&lane.bytes);
@@ -290,7 +290,8 @@ fn words(lanes: &Lanes, shown: &[&Lane]) -> String {
         false => format!("lost: {}", lost.join(", ")),
     };
     format!(
-        "{} files over {} moments with {crashes} crashes; {lost}. The timeline below has the same in words.",
+        "{} files over {} moments with {crashes} crashes; {lost}. The timeline below has the same \
+         in words.",
         shown.len(),
         lanes.columns.len()
     )
@@ -331,7 +332,8 @@ fn triangle(x: usize, y: usize, r: usize) -> String {
 fn cross(x: usize, y: usize, r: usize) -> String {
     let arm = r - 1;
     format!(
-        "M{} {}l2-2 {arm} {arm} {arm}-{arm} 2 2-{arm} {arm} {arm} {arm}-2 2-{arm}-{arm}-{arm} {arm}-2-2 {arm}-{arm}z",
+        "M{} {}l2-2 {arm} {arm} {arm}-{arm} 2 2-{arm} {arm} {arm} {arm}-2 2-{arm}-{arm}-{arm} \
+         {arm}-2-2 {arm}-{arm}z",
         x.saturating_sub(r + 1),
         y - arm,
     )

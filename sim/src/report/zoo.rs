@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::report::Verdict;
 use crate::run::invariant_name;
 use crate::shrink::Ended;
+use crate::zoo::catalogue::Testimony;
 use crate::zoo::hunt::{Catch, FalseAlarm, Hunted};
 
 use super::table::{grouped, seconds};
@@ -122,6 +123,10 @@ impl fmt::Display for Block<'_> {
         let exhibit = bug.exhibit;
         writeln!(f, "{:<5} {}", exhibit.id, exhibit.name)?;
         writeln!(f, "      source   {}", exhibit.source)?;
+        writeln!(f, "      promise  {}", exhibit.witness().claim)?;
+        if !bug.has_witness() {
+            writeln!(f, "      NO WITNESS: {}", testimony(bug.witness))?;
+        }
         writeln!(f, "      habitat  {}", exhibit.habitat)?;
         if let Some(seen) = &bug.explored {
             let (workloads, recoveries) = (grouped(seen.workloads), grouped(seen.recoveries));
@@ -166,6 +171,17 @@ impl fmt::Display for Block<'_> {
     }
 }
 
+fn testimony(witness: Testimony) -> String {
+    let with = witness
+        .broken
+        .map_or_else(|| "nothing".to_owned(), invariant);
+    let without = match witness.holds_without {
+        true => "holds",
+        false => "does not hold",
+    };
+    format!("it breaks {with} with the bug, and {without} without it")
+}
+
 fn invariant(number: u8) -> String {
     match number {
         0 => invariant_name(0).to_owned(),
@@ -204,6 +220,11 @@ struct BugDocument {
     habitat: &'static str,
     /// The invariants that may catch it; 0 for a budget or a panic.
     invariants: &'static [u8],
+    /// What holds without the bug, and the file whose history shows it.
+    claim: String,
+    witness: String,
+    /// Whether that breaks the first of the invariants with the bug, and holds without.
+    witness_right: bool,
     caught: bool,
     /// Whether it was caught by one of them.
     right: bool,
@@ -287,6 +308,9 @@ impl BugDocument {
             source: exhibit.source,
             habitat: exhibit.habitat,
             invariants: exhibit.invariants,
+            claim: exhibit.witness().claim,
+            witness: format!("scenarios/{}.json", exhibit.witness().name),
+            witness_right: bug.has_witness(),
             caught: bug.caught.is_some(),
             right: bug.is_right(),
             catch: bug.caught.as_ref().map(CatchDocument::new),

@@ -198,6 +198,14 @@ fn for_steps(draft: &mut Draft, only: Option<usize>, change: &mut dyn FnMut(&mut
                     before_write.iter_mut().for_each(&mut *change);
                     before_finish.iter_mut().for_each(&mut *change);
                 }
+                Step::QueuedCheckpoint {
+                    steps,
+                    before_write,
+                    before_finish,
+                } => {
+                    let inside = steps.iter_mut().chain(before_write);
+                    inside.chain(before_finish).for_each(&mut *change);
+                }
                 step => change(step),
             }
         }

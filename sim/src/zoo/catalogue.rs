@@ -4,6 +4,9 @@
 use super::careless::Careless as C;
 use super::left_out::Step as L;
 use super::plain::{Bug as B, Plain};
+use crate::result::Outcome;
+use crate::run::{Keep, run_script_of};
+use crate::scenario::Scenario;
 use crate::subject::Subject;
 
 /// How a bug is planted.
@@ -54,6 +57,48 @@ pub struct Exhibit {
     /// The invariants that catch it: first the one that its witness breaks, then those that show the
     /// same loss in another history. Any other one means that it was caught for another reason.
     pub invariants: &'static [u8],
+    /// A history in which it shows, as a scenario file: without the bug it holds.
+    witness: &'static str,
+}
+
+impl Exhibit {
+    /// The invariant that its witness breaks: the reason for which it is kept here.
+    #[must_use]
+    pub fn reason(&self) -> u8 {
+        self.invariants.first().copied().unwrap_or_default()
+    }
+
+    /// A history, written by hand, in which the bug shows and without it nothing.
+    #[must_use]
+    pub fn witness(&self) -> Scenario {
+        let witness: Scenario = serde_json::from_str(self.witness)
+            .expect("the file is a scenario; a test reads all of them");
+        Scenario {
+            name: format!("zoo/{}", self.id),
+            ..witness
+        }
+    }
+
+    /// The invariant that the witness breaks with the bug, and whether it holds without.
+    #[must_use]
+    pub fn question_witness(&self) -> Testimony {
+        let witness = self.witness();
+        let run = |subject| run_script_of(&subject, &witness, Keep::default()).outcome;
+        let with = run(self.plant.subject());
+        Testimony {
+            broken: with.failure().map(|violation| violation.invariant),
+            holds_without: run(self.plant.control()) == Outcome::Held,
+        }
+    }
+}
+
+/// What a witness says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Testimony {
+    /// The invariant that is broken with the bug; 0 for a budget or a panic.
+    pub broken: Option<u8>,
+    /// Whether everything holds without it.
+    pub holds_without: bool,
 }
 
 /// Declares the exhibits: id, plant, habitat, invariants, name, source.
@@ -67,15 +112,16 @@ macro_rules! exhibits {
             plant: Plant::$kind($plant::$bug),
             habitat: $habitat,
             invariants: &[$($invariant),*],
+            witness: include_str!(concat!("../../../scenarios/zoo/", $id, ".json")),
         },)*];
     };
 }
 
 exhibits! {
-    "B01" B::EnqueueWithoutPayload(Plain) "power-cuts" [8, 2] "enqueue record without payload" "raft-recovery `Event`, `replayWAL`";
+    "B01" B::EnqueueWithoutPayload(Plain) "power-cuts" [2, 8] "enqueue record without payload" "raft-recovery `Event`, `replayWAL`";
     "B02" B::ReplayIgnoresSnapshot(Plain) "checkpoints" [8] "replay ignores last_seq" "raft-recovery `Replay`; hashicorp/raft #142";
     "B03" B::FilterWithoutEpoch(Plain) "checkpoints" [9, 6, 8] "seq reset confuses last_seq" "Typhon #712; vibesql #5770; matrixone #12843";
-    "B04" B::SeqRestartsAtOpen(Plain) "power-cuts" [8, 9] "seq restarts at open" "raft-recovery `GetLastEvent`; Typhon #712";
+    "B04" B::SeqRestartsAtOpen(Plain) "power-cuts" [9, 8] "seq restarts at open" "raft-recovery `GetLastEvent`; Typhon #712";
     "B05a" B::SeqBarelyChecked(Plain) "rot" [1, 8] "checksum covers the seq as a character" "raft-recovery `CalculateChecksum`; pogreb #30";
     "B05b" B::PayloadNotChecked(Plain) "rot" [2, 8] "checksum covers neither timestamp nor payload" "raft-recovery `CalculateChecksum`; raft-engine #319";
     "B06" B::TornTailRefused(Plain) "power-cuts" [8] "torn tail refuses start" "etcd #5230, #15068; ra #283; mysticeti #219; ALICE (OSDI'14)";
@@ -84,50 +130,50 @@ exhibits! {
     "B09" B::OvertakenSeq(Plain) "callers" [8] "seq order differs from file order" "raft-recovery `Append`";
     "B10" B::SeqsCrossRotation(Plain) "callers" [8] "old seqs written into the new file" "raft-recovery `Rotate`; hashicorp/raft-wal 68f487d";
     "B11" B::CopyBeforeRotation(Plain) "callers" [8] "events between copy and rotate" "raft-recovery `takeSnapshot`; laurus #876; influxdb #25277";
-    "B12" B::PositionAfterCopy(Plain) "callers" [8, 6] "last_seq ahead of the copied state" "raft-recovery `EnqueueJobs`; etcd #13766, #13854";
+    "B12" B::PositionAfterCopy(Plain) "callers" [6, 8] "last_seq ahead of the copied state" "raft-recovery `EnqueueJobs`; etcd #13766, #13854";
     "B13" C::SnapshotNameNotSynced(Careless) "checkpoints-without-fall-back" [8] "snapshot rename without sync_dir" "hashicorp/raft #229; consul #3362; ClickHouse #111339; sled #1229; redis #10737";
     "B14" C::SegmentNameNotSynced(Careless) "power-cuts" [1] "new log file without sync_dir" "etcd #6368; KAFKA-3968; WiredTiger #2064; pebble #125; badger d301dc43";
     "B15" B::FailedRotationCloses(Plain) "failing-checkpoints" [7] "failed rotation leaves the log closed" "raft-recovery `Rotate`; t4 #124";
     "B16" C::NeverRemoves(Careless) "checkpoints" [11] "rotated files never removed" "beanstalkd #570, #573; prometheus #4695";
     "B17" B::SyncFailureGoesOn(Plain) "failing-syncs" [10, 2, 8] "log continues after a failed sync" "turso #2091; LevelDB 1.15; raft-engine #131; cockroach #37102; yugabyte-db #33816";
-    "B18" B::HalfBatchStays(Plain) "failing-writes" [8, 2] "half-written batch kept" "proton #1229; rocksdb-js #751; etcd #2819";
+    "B18" B::HalfBatchStays(Plain) "failing-writes" [2, 8] "half-written batch kept" "proton #1229; rocksdb-js #751; etcd #2819";
     "B19a" B::LoggedBeforeChecked(Plain) "late-reports" [8] "report logged before it is validated" "raft-recovery `handleResult`; ArcadeDB #4936";
     "B19b" B::RefusedEnqueueLogged(Plain) "late-reports" [8] "refused enqueue comes back" "raft-recovery `EnqueueJobs`; ArcadeDB #4936";
-    "B20" B::DispatchIgnoresError(Plain) "failing-writes" [10, 9, 1] "dispatch goes on after a failed append" "raft-recovery `dispatchLoop`, `Poll`";
+    "B20" B::DispatchIgnoresError(Plain) "failing-writes" [1, 10, 9] "dispatch goes on after a failed append" "raft-recovery `dispatchLoop`, `Poll`";
     "B21" B::AttemptCountedTwice(Plain) "late-reports" [12] "attempt counted twice live, once in replay" "raft-recovery `handleResult`; azkaban #332; apalis #554";
     "B22" B::DeathNotLogged(Plain) "late-reports" [2] "dead job logged as timeout" "raft-recovery `timeoutLoop`";
-    "B23" B::ReplayLeavesReady(Plain) "late-reports" [6, 4] "replayed dispatch leaves the job in the ready queue" "raft-recovery `MarkInFlight`, `MarkDead`";
+    "B23" B::ReplayLeavesReady(Plain) "late-reports" [4, 6] "replayed dispatch leaves the job in the ready queue" "raft-recovery `MarkInFlight`, `MarkDead`";
     "B24" B::RequeueNotLogged(Plain) "late-reports" [9] "recovery requeue is not logged" "raft-recovery `Start`; weaviate #1716";
     "B25" B::OrderLostInSnapshot(Plain) "checkpoints" [6] "queue order lost in the snapshot" "raft-recovery `Restore`; OrderBook-rs #192; rabbitmq-server #14100; beanstalkd #668";
-    "B26" B::ClockInReplay(Plain) "late-reports" [6, 4] "clock read during replay" "raft-recovery `replayWAL`; copycat #40; TemporalStore #1759";
+    "B26" B::ClockInReplay(Plain) "late-reports" [4, 6] "clock read during replay" "raft-recovery `replayWAL`; copycat #40; TemporalStore #1759";
     "B27" B::CompletedForgotten(Plain) "checkpoints" [6] "completed ids dropped from the snapshot" "raft-recovery `PartialSnapshot`; akka-ddd #71";
     "B28" B::CloseStrandsCallers(Plain) "callers" [0] "close strands waiting callers" "raft-recovery `Close`; oxia #266; matrixone #28013; AutoMQ #3465";
     "B29" B::LockHeldInReplay(Plain) "late-reports" [0] "lock held over the replay callback" "raft-recovery `Replay`; raft-engine #63";
     "B30" B::NoContinuity(Plain) "rot" [1] "no continuity check" "RocksDB #7701; ra #581; memgraph #4528";
     "B31" B::SnapshotNotChecked(Plain) "rot" [6] "snapshot without checksum" "raft-recovery `Load`";
     "B32" B::SnapshotMovedAway(Plain) "checkpoints" [8, 7, 4] "live snapshot moved away first" "raft-recovery `WriteWithBackup`; verdi #39; ZOOKEEPER-2325; NATS #7676";
-    "B33a" B::ChecksumBeforeEncoding(Plain) "power-cuts" [8, 1] "checksum taken before the encoder changes the value" "raft-recovery; tidwall/wal #1";
+    "B33a" B::ChecksumBeforeEncoding(Plain) "power-cuts" [1, 8] "checksum taken before the encoder changes the value" "raft-recovery; tidwall/wal #1";
     "B33b" B::NumbersAsFloats(Plain) "power-cuts" [2] "numbers pass through a float" "raft-recovery";
     "B34" B::AnswerFromBuffer(Plain) "power-cuts" [1, 8] "acknowledged from the buffer" "raft-recovery before ff57c51; etcd #14370; NATS #7564; tikv #994";
     "B35" C::RenamedBeforeSync(Careless) "checkpoints-without-fall-back" [8, 3] "snapshot renamed before its data is synced" "zeek #1817; WiredTiger #1389; ALICE (OSDI'14)";
     "B36" B::RepairRenumbers(Plain) "power-cuts" [2] "repair renumbers" "raft-recovery `RepairWAL`";
     "B37" B::UnknownTypeIgnored(Plain) "rot" [8] "unknown event type ignored" "raft-recovery `replayWAL`";
-    "B38" C::SyncedNowAndThen(Careless) "power-cuts" [3, 1] "no fsync before the answer" "NATS #7564; tikv #994; SpacetimeDB #4886; VelesDB #898";
+    "B38" C::SyncedNowAndThen(Careless) "power-cuts" [1, 3] "no fsync before the answer" "NATS #7564; tikv #994; SpacetimeDB #4886; VelesDB #898";
     "B39" C::SyncErrorSwallowed(Careless) "failing-syncs" [10, 3] "sync error swallowed" "redis #8111, #8347, #8419; Rebello et al., ATC'20";
     "B40" B::PrunedTooEarly(Plain) "checkpoints" [8] "log dropped before the snapshot is durable" "ArcadeDB #4830; VelesDB #898; orientdb #10084; turso #5010";
     "B41" B::FirstBadRecordEnds(Plain) "rot" [8] "bad record in the middle ends the log" "RocksDB #7701; NATS #7549; memgraph #4528; Alagappan et al., FAST'18";
     "B42" B::RepairThrowsAway(Plain) "power-cuts" [1, 3] "repair throws the file away" "frostdb #313; prometheus #13152";
-    "S01" L::UndoOfRotate(LeftOut) "failing-rotates" [8] "failed rotate is not undone" "DESIGN section 3";
-    "S02" L::DirectorySyncOfUndo(LeftOut) "failing-rotates" [8] "undo of a failed rotate is not synced" "DESIGN section 3";
-    "S03" L::MarkersInRewrite(LeftOut) "markers" [8, 5] "rewrite leaves out markers" "DESIGN section 3";
-    "S04" L::VerifiedBuffer(LeftOut) "killed-then-cut" [1, 3, 9, 8] "rewrite from a second read" "DESIGN section 3";
-    "S05" L::Rewrite(LeftOut) "killed-then-cut" [3, 9, 8] "last batch is not rewritten" "DESIGN section 3";
-    "S06" L::BothCuts(LeftOut) "failing-page-writes" [2, 3, 5] "nothing is cut by set_len" "DESIGN section 3";
-    "S07" L::IdleSync(LeftOut) "killed-then-cut" [3] "no sync where nothing was changed" "DESIGN section 3";
-    "S08" B::ContiguityEverywhere(Plain) "interrupted-prunes" [8] "contiguity below the snapshot too" "DESIGN section 3";
-    "S09" B::GapIsCorruption(Plain) "power-cuts" [8] "a gap is corruption" "DESIGN section 3";
-    "S10" L::SecondRead(LeftOut) "wrong-reads" [1] "no second read" "DESIGN section 3";
-    "S11" B::ProofAtLinesOnly(Plain) "weak-spots" [8] "proof behind newlines only" "DESIGN section 3";
-    "S12a" B::NoMarkerProof(Plain) "weak-spots" [8] "a marker is no proof" "DESIGN section 3";
-    "S12b" B::NoFirstOfBatchProof(Plain) "weak-spots" [8] "the first event of a batch is no proof" "DESIGN section 3";
+    "S01" L::UndoOfRotate(LeftOut) "failing-rotates" [8] "failed rotate is not undone" "a model of the protocol without it";
+    "S02" L::DirectorySyncOfUndo(LeftOut) "failing-rotates" [8] "undo of a failed rotate is not synced" "a model of the protocol without it";
+    "S03" L::MarkersInRewrite(LeftOut) "markers" [8, 5] "rewrite leaves out markers" "a model of the protocol without it";
+    "S04" L::VerifiedBuffer(LeftOut) "killed-then-cut" [1, 3, 9, 8] "rewrite from a second read" "a model of the protocol without it";
+    "S05" L::Rewrite(LeftOut) "killed-then-cut" [3, 9, 8] "last batch is not rewritten" "a model of the protocol without it";
+    "S06" L::BothCuts(LeftOut) "failing-page-writes" [2, 3, 5] "nothing is cut by set_len" "a model of the protocol without it";
+    "S07" L::IdleSync(LeftOut) "killed-then-cut" [3] "no sync where nothing was changed" "a model of the protocol without it";
+    "S08" B::ContiguityEverywhere(Plain) "interrupted-prunes" [8] "contiguity below the snapshot too" "a model of the protocol without it";
+    "S09" B::GapIsCorruption(Plain) "power-cuts" [8] "a gap is corruption" "a model of the protocol without it";
+    "S10" L::SecondRead(LeftOut) "wrong-reads" [1] "no second read" "a model of the protocol without it";
+    "S11" B::ProofAtLinesOnly(Plain) "weak-spots" [8] "proof behind newlines only" "a model of the protocol without it";
+    "S12a" B::NoMarkerProof(Plain) "weak-spots" [8] "a marker is no proof" "a model of the protocol without it";
+    "S12b" B::NoFirstOfBatchProof(Plain) "weak-spots" [8] "the first event of a batch is no proof" "a model of the protocol without it";
 }

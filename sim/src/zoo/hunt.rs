@@ -12,7 +12,7 @@ use crate::scenario::{Profile, Scenario};
 use crate::shrink::{Limits, Shrunk, shrink, words};
 use crate::subject::Subject;
 
-use super::catalogue::Exhibit;
+use super::catalogue::{Exhibit, Testimony};
 use super::habitats::habitat;
 
 /// How long a bug is looked for.
@@ -73,6 +73,8 @@ pub struct Sighting {
 pub struct Hunted {
     /// The bug.
     pub exhibit: &'static Exhibit,
+    /// What its witness says.
+    pub witness: Testimony,
     /// What caught it.
     pub caught: Option<Catch>,
     /// What the explorer saw, where it looked.
@@ -80,11 +82,18 @@ pub struct Hunted {
 }
 
 impl Hunted {
-    /// Whether it was caught, for the reason for which it is kept here.
+    /// Whether it was caught for its reason, and its witness shows it.
     #[must_use]
     pub fn is_right(&self) -> bool {
         let known = |catch: &Catch| self.exhibit.invariants.contains(&catch.invariant);
-        self.caught.as_ref().is_some_and(known)
+        self.has_witness() && self.caught.as_ref().is_some_and(known)
+    }
+
+    /// Whether its witness breaks the invariant that it is there for, with the bug and not without.
+    #[must_use]
+    pub fn has_witness(&self) -> bool {
+        let reason = Some(self.exhibit.reason());
+        self.witness.broken == reason && self.witness.holds_without
     }
 }
 
@@ -112,6 +121,7 @@ pub fn hunt(exhibit: &'static Exhibit, patience: Patience, cancel: &AtomicBool) 
     }
     Hunted {
         exhibit,
+        witness: exhibit.question_witness(),
         caught,
         explored,
     }

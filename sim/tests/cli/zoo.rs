@@ -61,3 +61,16 @@ fn a_bug_that_is_not_there_is_a_wrong_usage() {
     let ran = Place::empty().beaver("zoo B43").ends_with(2);
     ran.complains("no bug `B43` in the zoo");
 }
+
+#[test]
+fn the_witnesses_are_no_scenarios_of_the_default_run() {
+    let place = Place::with_small_scenario();
+    place.write(
+        "scenarios/zoo/B01.json",
+        r#"{"claim": "not run by default"}"#,
+    );
+    place
+        .beaver("run --seed 0")
+        .ends_with(0)
+        .says("scenarios    1\n");
+}
