@@ -109,7 +109,7 @@ pub(crate) fn explore(args: &ExploreArgs, out: &mut Output) -> Result<Exit, Fail
             .into_iter()
             .map(|exploration| exploration.report);
         findings::print(&reports.collect::<Vec<_>>(), interrupted, out);
-        out.write(CoverageText::new(&coverage, false));
+        out.write(CoverageText::new(&coverage));
     } else {
         let document = Document::of_explorations(&explorations, verdict, interrupted, elapsed_ms);
         let json = serde_json::to_string_pretty(&document)

@@ -83,8 +83,7 @@ pub(crate) fn run(args: &RunArgs, out: &mut Output) -> Result<Exit, Failure> {
             verdict,
         ));
         findings::print(&reports, interrupted, out);
-        let listed = args.scenarios.is_empty() && plan.is_gated();
-        out.write(CoverageText::new(&coverage, listed));
+        out.write(CoverageText::new(&coverage));
     } else {
         let document = Document::new(&reports, verdict, interrupted, elapsed_ms);
         let json = serde_json::to_string_pretty(&document)

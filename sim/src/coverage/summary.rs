@@ -136,9 +136,8 @@ impl fmt::Display for Summary {
         let (missed, explained) = (self.missed().count(), self.explained().count());
         write!(
             f,
-            "{} storage calls of the library: {died} of {moments} crashes before, inside and after, \
-             {hit} of {faults} faults; {explained} cannot be reached, {missed} were missed",
-            self.rows.len()
+            "{died} of {moments} crashes before, inside or after a storage call of the library, \
+             {hit} of {faults} faults at one; {explained} out of reach, {missed} missed"
         )
     }
 }

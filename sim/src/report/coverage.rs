@@ -8,55 +8,56 @@ use serde::Serialize;
 use crate::coverage::{Cell, Coverage, Summary, why};
 use crate::page;
 
-/// Coverage in words: a line, and on request everything that was never reached.
+/// How many calls of which something was missed are listed; of more the number.
+const LISTED: usize = 16;
+
+/// Coverage in words: how much was seen, what was missed, and why the rest cannot be reached.
 #[derive(Clone, Debug)]
-pub struct CoverageText {
-    summary: Summary,
-    /// Whether what was never reached is listed.
-    listed: bool,
-}
+pub struct CoverageText(Summary);
 
 impl CoverageText {
-    /// The words for `coverage`; `listed` says whether what was never reached is listed.
+    /// The words for `coverage`.
     #[must_use]
-    pub fn new(coverage: &Coverage, listed: bool) -> Self {
-        CoverageText {
-            summary: Summary::of(coverage),
-            listed,
+    pub fn new(coverage: &Coverage) -> Self {
+        CoverageText(Summary::of(coverage))
+    }
+
+    /// What was never reached, by call.
+    fn write_missed(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut missed: BTreeMap<_, Vec<String>> = BTreeMap::new();
+        for (site, cell) in self.0.missed() {
+            missed.entry(site).or_default().push(cell.to_string());
         }
+        if missed.len() > LISTED {
+            let calls = missed.len();
+            return writeln!(f, "  missed at {calls} calls: --format json lists them");
+        }
+        for (site, cells) in missed {
+            let (place, call) = (site.place, site.op.name());
+            writeln!(f, "  missed: {place} {call}: {}", cells.join(", "))?;
+        }
+        Ok(())
     }
 }
 
 impl fmt::Display for CoverageText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let summary = &self.summary;
-        writeln!(f, "\ncoverage of crash states")?;
-        writeln!(f, "  {summary}")?;
-        for site in &summary.strangers {
+        writeln!(f, "\ncoverage of crash states: {}", self.0)?;
+        self.write_missed(f)?;
+        for site in &self.0.strangers {
             let (place, call) = (site.place, site.op.name());
             writeln!(f, "  not in the table of sites: {place} {call}")?;
         }
-        if !self.listed {
-            return Ok(());
-        }
-        let mut missed: BTreeMap<_, Vec<String>> = BTreeMap::new();
-        for (site, cell) in summary.missed() {
-            missed.entry(site).or_default().push(cell.to_string());
-        }
-        for (site, cells) in missed {
+        for (site, cell) in self.0.stale() {
             let (place, call) = (site.place, site.op.name());
-            writeln!(f, "  never reached: {place} {call}: {}", cells.join(", "))?;
-        }
-        for (site, cell) in summary.stale() {
-            let (place, call) = (site.place, site.op.name());
-            writeln!(f, "  reached after all: {place} {call}: {cell}")?;
+            writeln!(f, "  said to be out of reach: {place} {call}: {cell}")?;
         }
         let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
-        for (_, _, reason) in summary.explained() {
+        for (_, _, reason) in self.0.explained() {
             *reasons.entry(reason).or_insert(0) += 1;
         }
         for (reason, count) in reasons {
-            writeln!(f, "  {count} cannot be reached: {reason}")?;
+            writeln!(f, "  {count} out of reach: {reason}")?;
         }
         Ok(())
     }
