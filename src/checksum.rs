@@ -100,13 +100,36 @@ pub(crate) fn start(kind: ChecksumKind, epoch: Epoch) -> crc32fast::Hasher {
 
 /// Appends `,"crc":"xxxxxxxx"}` to the line that starts at `out[start..]`.
 pub(crate) fn seal(kind: ChecksumKind, epoch: Epoch, out: &mut Vec<u8>, start: usize) {
-    out.extend_from_slice(BEFORE_DIGITS);
-    let crc = over(kind, epoch, &out[start..]);
-    for shift in (0..8).rev() {
-        let nibble = (crc >> (shift * 4)) & 0xf;
-        out.push(b"0123456789abcdef"[nibble as usize]);
+    Seal::new(kind, epoch).close(out, start);
+}
+
+/// Closes many lines of one kind and epoch.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seal {
+    /// The checksum of the kind and the epoch alone.
+    prefix: u32,
+}
+
+impl Seal {
+    pub(crate) fn new(kind: ChecksumKind, epoch: Epoch) -> Self {
+        let prefix = start(kind, epoch).finalize();
+        Seal { prefix }
     }
-    out.extend_from_slice(AFTER_DIGITS);
+
+    /// Appends `,"crc":"xxxxxxxx"}` to the line that starts at `out[start..]`.
+    pub(crate) fn close(self, out: &mut Vec<u8>, start: usize) {
+        // What is covered stands together for a moment, so that one pass does.
+        out.extend_from_slice(b",\"crc\":\"\"}");
+        let mut hasher = crc32fast::Hasher::new_with_initial(self.prefix);
+        hasher.update(&out[start..]);
+        let crc = hasher.finalize();
+        let mut end = *b"xxxxxxxx\"}";
+        for (digit, shift) in end.iter_mut().zip((0..DIGITS).rev()) {
+            *digit = b"0123456789abcdef"[(crc >> (shift * 4) & 0xf) as usize];
+        }
+        out.truncate(out.len() - AFTER_DIGITS.len());
+        out.extend_from_slice(&end);
+    }
 }
 
 /// What the checksum covers before its digits, and the digits, where they are eight lower-case hex

@@ -13,7 +13,7 @@
 //! Valid means framing and checksum, nothing else: whether a line may follow the one before it is
 //! the business of [`sequence`](super::sequence).
 
-use crate::checksum::{self, ChecksumError, ChecksumKind, TRAILER};
+use crate::checksum::{self, ChecksumError, ChecksumKind, Seal, TRAILER};
 use crate::format::VERSION;
 use crate::json::{read_u64, write_u64};
 use crate::position::{Epoch, Position, Seq};
@@ -138,7 +138,23 @@ pub(crate) fn encode_header(out: &mut Vec<u8>, header: &Header) {
 }
 
 /// Appends an event line to `out`, newline included.
+#[cfg(test)]
 pub(crate) fn encode_event(out: &mut Vec<u8>, epoch: Epoch, envelope: Envelope, body: &[u8]) {
+    let seal = Seal::new(ChecksumKind::Event, epoch);
+    let Ok(()) = encode_event_with(out, seal, envelope, |out| {
+        out.extend_from_slice(body);
+        Ok::<(), std::convert::Infallible>(())
+    });
+}
+
+/// Appends an event line to `out`, newline included. `body` appends what stands inside `event`;
+/// after its error the line is unfinished.
+pub(crate) fn encode_event_with<X>(
+    out: &mut Vec<u8>,
+    seal: Seal,
+    envelope: Envelope,
+    body: impl FnOnce(&mut Vec<u8>) -> Result<(), X>,
+) -> Result<(), X> {
     let start = out.len();
     out.extend_from_slice(b"{\"seq\":");
     write_u64(out, envelope.seq.0);
@@ -150,9 +166,10 @@ pub(crate) fn encode_event(out: &mut Vec<u8>, epoch: Epoch, envelope: Envelope, 
         out.extend_from_slice(b",\"more\":true");
     }
     out.extend_from_slice(b",\"event\":");
-    out.extend_from_slice(body);
-    checksum::seal(ChecksumKind::Event, epoch, out, start);
+    body(out)?;
+    seal.close(out, start);
     out.push(b'\n');
+    Ok(())
 }
 
 /// Appends a marker line to `out`, newline included.

@@ -13,8 +13,10 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use super::append::OpenBatch;
 use super::line::{Header, Line};
 use super::replay::{RawEvent, Replay, ReplayError, ReplayReport, Seal, Segment, TornTail};
+use super::room::Ahead;
 use super::rotate::create_first;
 use super::scan::Found;
 use super::tail::{Tail, find_tail};
@@ -199,22 +201,26 @@ impl Recovery {
             lock,
             listing,
         } = self.directory;
+        let room = Wal::<E>::room_bytes(&self.options);
         let active = match self.active.take() {
             None => {
                 let created_ms = self.options.clock.now_ms();
                 let (header, file, len) = create_first(&*storage, created_ms)?;
-                Active::new(&header, file, len)
+                Active::new(&header, file, len, room)
             }
-            Some(segment) => Active {
-                prev: self.prev,
-                epoch: segment.epoch,
-                name: segment.name,
-                file: segment.file,
-                last: self.tail.last,
-                end: self.tail.end,
-                allocated: self.tail.end,
-                after_marker: self.tail.after_marker,
-            },
+            Some(segment) => {
+                let (file, end) = (Arc::from(segment.file), self.tail.end);
+                Active {
+                    prev: self.prev,
+                    epoch: segment.epoch,
+                    ahead: Ahead::new(Arc::clone(&file), &segment.name, end, room),
+                    name: segment.name,
+                    file,
+                    last: self.tail.last,
+                    end,
+                    after_marker: self.tail.after_marker,
+                }
+            }
         };
         let first = oldest_without_gap(&listing.segments, active.epoch);
         Ok(Wal {
@@ -224,7 +230,7 @@ impl Recovery {
             first,
             prune_pending: false,
             poisoned: None,
-            lines: Vec::new(),
+            open: OpenBatch::default(),
             _event: PhantomData,
             lock: Arc::from(lock),
         })
