@@ -15,6 +15,7 @@ fn check(subject: &Subject, seeds: u64) {
     let mut files: Vec<_> = std::fs::read_dir(directory)
         .unwrap()
         .map(|e| e.unwrap().path())
+        .filter(|path| path.is_file())
         .collect();
     files.sort();
     let mut failed = Vec::new();
