@@ -3,10 +3,7 @@
 //! `cargo bench -p beaver-sim --bench explore` prints one line for each measurement. A name as an argument runs only the
 //! measurements whose name contains it. Run as a test, or with `--test`, it measures workloads of one command, once.
 
-#![expect(
-    clippy::print_stdout,
-    reason = "a benchmark says what it has measured"
-)]
+#![expect(clippy::print_stdout, reason = "a benchmark says what it has measured")]
 
 use std::num::NonZeroUsize;
 use std::sync::atomic::AtomicBool;

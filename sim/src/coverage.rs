@@ -16,8 +16,8 @@ use beaver::storage::sim::{Moment, Op};
 use crate::faults::{applies_to, changes};
 use crate::scenario::FaultKind;
 
-pub use sites::{SITES, Unreached};
-pub use summary::{Row, Summary};
+pub use sites::{SITES, UNREACHED, Unreached};
+pub use summary::{Cell, Row, Summary, why};
 pub(crate) use watch::Watch;
 
 /// A kind of storage call, made by one function of the library.
@@ -58,6 +58,14 @@ impl Coverage {
     pub(crate) fn hit(&mut self, site: Site, kind: FaultKind) {
         let seen = self.0.entry(site).or_default();
         *seen.faults.entry(kind).or_insert(0) += 1;
+    }
+
+    /// What happened in all of these.
+    #[must_use]
+    pub fn sum<'c>(all: impl IntoIterator<Item = &'c Coverage>) -> Self {
+        let mut sum = Coverage::default();
+        all.into_iter().for_each(|one| sum.add(one));
+        sum
     }
 
     /// Adds what happened in another run.

@@ -14,7 +14,7 @@ use super::group::{Group, check_body, check_size};
 use super::line::{self, Envelope, MAX_BATCH, MAX_ENVELOPE, MAX_SEQ};
 use super::room::Room;
 use super::{BATCH_BYTES, SyncPolicy, Wal};
-use crate::checksum::{ChecksumKind, Seal};
+use crate::checksum::{ChecksumKind, Start};
 use crate::error::{Error, Result};
 use crate::failpoint;
 use crate::log_event::LogEvent;
@@ -52,7 +52,7 @@ impl OpenBatch {
 /// Encodes events behind the open batch.
 struct Encoder<'a> {
     out: &'a mut Vec<u8>,
-    seal: Seal,
+    crc: Start,
     batch: Seq,
     next: Seq,
 }
@@ -66,7 +66,7 @@ impl Encoder<'_> {
         let (seq, batch) = (self.next, self.batch);
         self.next = Seq(seq.0 + 1);
         let envelope = Envelope { seq, batch, more };
-        line::encode_event_with(self.out, self.seal, envelope, body)
+        line::encode_event_with(self.out, &self.crc, envelope, body)
     }
 
     /// One atomic append.
@@ -216,7 +216,7 @@ impl<E> Wal<E> {
         self.open.lines.truncate(self.open.kept);
         encode(&mut Encoder {
             out: &mut self.open.lines,
-            seal: Seal::new(ChecksumKind::Event, epoch),
+            crc: Start::new(ChecksumKind::Event, epoch),
             batch: Seq(self.active.last.0 + 1),
             next: Seq(last.0 + 1),
         })

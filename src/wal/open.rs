@@ -15,7 +15,9 @@ use std::sync::Arc;
 
 use super::append::OpenBatch;
 use super::line::{Header, Line};
-use super::replay::{RawEvent, Replay, ReplayError, ReplayReport, Seal, Segment, TornTail};
+use super::replay::{
+    RawEvent, Replay, ReplayError, ReplayReport, Seal, Segment, TornTail, scan_tail,
+};
 use super::room::Ahead;
 use super::rotate::create_first;
 use super::scan::Found;
@@ -129,20 +131,10 @@ impl Recovery {
             self.tail = tail;
             return Ok(None);
         }
-        let everything = Position {
-            epoch: Epoch(u64::MAX),
-            ..Position::default()
-        };
-        let mut replay = Replay::new(everything, |_: &RawEvent<'_>| {
-            Ok::<(), ReplayError<std::convert::Infallible>>(())
-        });
-        let again = Segment::open(&*self.directory.storage, active.epoch, Access::Read);
-        let tail = replay.strict([again].into_iter(), Seal::Unknown);
-        self.tail = tail.map_err(|error| match error {
-            ReplayError::Log(error) => error,
-            ReplayError::Handler { error, .. } => match error {},
-        })?;
-        Ok(replay.report.torn_tail)
+        let again = Segment::open(&*self.directory.storage, active.epoch, Access::Read)?;
+        let (tail, torn_tail) = scan_tail(again)?;
+        self.tail = tail;
+        Ok(torn_tail)
     }
 
     /// The names in the directory as they were found.

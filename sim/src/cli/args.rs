@@ -112,6 +112,9 @@ pub(crate) struct RunOptions {
     /// Where failures are saved: a folder for each, with scenario, plan, calls, files and report
     #[arg(long, value_name = "DIR", default_value = "failures")]
     pub(crate) out: PathBuf,
+    /// Save failures as they were found; otherwise each is first made as small as a few seconds allow
+    #[arg(long)]
+    pub(crate) no_shrink: bool,
     /// Write a page about it: one HTML file that needs no network
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,
@@ -176,6 +179,9 @@ pub(crate) struct ExploreArgs {
     /// Where failures are saved: a folder for each, with scenario, plan, calls, files and report
     #[arg(long, value_name = "DIR", default_value = "failures")]
     pub(crate) out: PathBuf,
+    /// Save failures as they were found; otherwise each is first made as small as a few seconds allow
+    #[arg(long)]
+    pub(crate) no_shrink: bool,
     /// Write a page about it: one HTML file that needs no network
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,

@@ -5,10 +5,12 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use beaver_sim::coverage::Coverage;
 use beaver_sim::explore::{Explored, Options, Running, Start, Tally, explore_seed, explore_small};
-use beaver_sim::page::{Coverage, Page};
+use beaver_sim::page::{self, Page};
 use beaver_sim::report::{
-    Document, Exploration, ExplorationTable, ScenarioReport, Verdict, conclusion,
+    CoverageText, Document, Exploration, ExplorationTable, ScenarioReport, Verdict, conclusion,
+    page_sites,
 };
 use beaver_sim::scenario::{Profile, Scenario, Seeds};
 use beaver_sim::subject::Subject;
@@ -46,6 +48,7 @@ struct ExplorePlan {
     profile: Option<Profile>,
     jobs: NonZeroUsize,
     out: PathBuf,
+    shrinks: bool,
 }
 
 pub(crate) fn explore(args: &ExploreArgs, out: &mut Output) -> Result<Exit, Failure> {
@@ -78,8 +81,14 @@ pub(crate) fn explore(args: &ExploreArgs, out: &mut Output) -> Result<Exit, Fail
         .map(|exploration| exploration.report.verdict());
     let verdict = verdicts.min().unwrap_or(Verdict::Nothing);
     let elapsed_ms = stopwatch.elapsed_ms();
+    let reached = explorations.iter();
+    let coverage = Coverage::sum(reached.map(|explored| &explored.report.result.coverage));
     if let Some(path) = &args.report {
-        let page = Page::of_explorations(&explorations, verdict, elapsed_ms, Coverage::default());
+        let shown = page::Coverage {
+            sites: page_sites(&coverage),
+            ..page::Coverage::default()
+        };
+        let page = Page::of_explorations(&explorations, verdict, elapsed_ms, shown);
         page_file::write(path, &page)?;
     }
     if text {
@@ -100,6 +109,7 @@ pub(crate) fn explore(args: &ExploreArgs, out: &mut Output) -> Result<Exit, Fail
             .into_iter()
             .map(|exploration| exploration.report);
         findings::print(&reports.collect::<Vec<_>>(), interrupted, out);
+        out.write(CoverageText::new(&coverage));
     } else {
         let document = Document::of_explorations(&explorations, verdict, interrupted, elapsed_ms);
         let json = serde_json::to_string_pretty(&document)
@@ -136,7 +146,7 @@ fn explore_one(plan: &ExplorePlan, at: usize, stop: &AtomicBool) -> Exploration 
     drop(progress);
     let scenario = row.as_explored();
     let result = explored.to_result(&Subject::default(), &row.name, &scenario);
-    let saved = keep_all(&plan.out, &scenario, &result.failures);
+    let saved = keep_all(&plan.out, plan.shrinks, &scenario, &result.failures);
     Exploration {
         tally: explored.tally,
         report: ScenarioReport {
@@ -236,6 +246,7 @@ impl ExplorePlan {
             profile,
             jobs: args.jobs.unwrap_or(cores),
             out: args.out.clone(),
+            shrinks: !args.no_shrink,
         })
     }
 }

@@ -5,10 +5,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
+use beaver_sim::coverage::Coverage;
 use beaver_sim::explain::explain;
 use beaver_sim::failure_folder::{self, Failing, quoted, replay_command};
-use beaver_sim::page::{Coverage, Page};
-use beaver_sim::report::{Disagreement, Document, SavedFailure, ScenarioReport, Table, Verdict};
+use beaver_sim::page::{self, Page};
+use beaver_sim::report::{
+    CoverageText, Disagreement, Document, SavedFailure, ScenarioReport, Table, Verdict, page_sites,
+};
 use beaver_sim::result::RunResult;
 use beaver_sim::run::run_scenario;
 use beaver_sim::scenario::Scenario;
@@ -65,8 +68,13 @@ pub(crate) fn run(args: &RunArgs, out: &mut Output) -> Result<Exit, Failure> {
         .min()
         .unwrap_or(Verdict::Nothing);
     let elapsed_ms = stopwatch.elapsed_ms();
+    let coverage = Coverage::sum(reports.iter().map(|report| &report.result.coverage));
     if let Some(path) = &args.options.report {
-        let page = Page::of_runs(&reports, verdict, elapsed_ms, Coverage::default());
+        let shown = page::Coverage {
+            sites: page_sites(&coverage),
+            ..page::Coverage::default()
+        };
+        let page = Page::of_runs(&reports, verdict, elapsed_ms, shown);
         page_file::write(path, &page)?;
     }
     if text {
@@ -75,6 +83,7 @@ pub(crate) fn run(args: &RunArgs, out: &mut Output) -> Result<Exit, Failure> {
             verdict,
         ));
         findings::print(&reports, interrupted, out);
+        out.write(CoverageText::new(&coverage));
     } else {
         let document = Document::new(&reports, verdict, interrupted, elapsed_ms);
         let json = serde_json::to_string_pretty(&document)
@@ -112,7 +121,7 @@ fn run_one(plan: &RunPlan, at: usize, file: &ScenarioFile, stop: &AtomicBool) ->
         stop,
     );
     drop(progress);
-    let saved = keep_all(&plan.out, scenario, &result.failures);
+    let saved = keep_all(&plan.out, plan.shrinks, scenario, &result.failures);
     ScenarioReport {
         claim: scenario.claim.clone(),
         profile: scenario.profile,
@@ -132,9 +141,14 @@ const SHRINKING: Duration = Duration::from_secs(10);
 /// How many candidates that are run for it at most.
 const CANDIDATES: u64 = 20_000;
 
-/// Shrinks and explains failed runs, and saves each in its folder. Equal ones share one; the first
-/// stands for all.
-pub(super) fn keep_all(out: &Path, scenario: &Scenario, runs: &[RunResult]) -> Vec<SavedFailure> {
+/// Shrinks (if `shrinks`) and explains failed runs, and saves each in its folder. Equal ones share
+/// one; the first stands for all.
+pub(super) fn keep_all(
+    out: &Path,
+    shrinks: bool,
+    scenario: &Scenario,
+    runs: &[RunResult],
+) -> Vec<SavedFailure> {
     let mut saved: Vec<(PathBuf, SavedFailure)> = Vec::new();
     let mut folded = Vec::new();
     for (at, run) in runs.iter().enumerate() {
@@ -147,7 +161,7 @@ pub(super) fn keep_all(out: &Path, scenario: &Scenario, runs: &[RunResult]) -> V
             }
             folded.push((at, first.file.clone(), first.mildest));
         } else {
-            saved.push((path.clone(), keep(failing, &path)));
+            saved.push((path.clone(), keep(failing, &path, shrinks)));
         }
     }
     let mut saved: Vec<SavedFailure> = saved.into_iter().map(|(_, saved)| saved).collect();
@@ -164,21 +178,19 @@ pub(super) fn keep_all(out: &Path, scenario: &Scenario, runs: &[RunResult]) -> V
     saved
 }
 
-fn keep(mut failing: Failing, path: &Path) -> SavedFailure {
+/// Saves one failure.
+fn keep(mut failing: Failing, path: &Path, shrinks: bool) -> SavedFailure {
     let subject = Subject::default();
-    let stopwatch = Stopwatch::start();
-    let go_on = || u128::from(stopwatch.elapsed_ms()) < SHRINKING.as_millis();
-    let limits = Limits {
-        runs: CANDIDATES,
-        go_on: &go_on,
-    };
-    failing.shrink(&subject, limits);
+    // What the seed shows is the failure as it was found, on the file system that was asked for.
+    let command = seed_command(&failing.scenario, failing.run.seed);
+    if shrinks {
+        shrink(&mut failing, &subject);
+    }
     let replay = replay_command(&this_program(), path);
     let (file, explained) = match failing.save(path, &subject, &replay) {
         Ok(explained) => (Some(path.to_owned()), explained),
         Err(error) => {
             warn(&error);
-            let command = seed_command(&failing.scenario, failing.run.seed);
             (None, explain(&subject, &failing.scenario, &command))
         }
     };
@@ -194,6 +206,18 @@ fn keep(mut failing: Failing, path: &Path) -> SavedFailure {
     }
 }
 
+/// Makes a failure smaller until its time is over or somebody presses Ctrl-C.
+fn shrink(failing: &mut Failing, subject: &Subject) {
+    let stopwatch = Stopwatch::start();
+    let stopped = || interrupt::flag().is_ok_and(|stop| stop.load(Ordering::SeqCst));
+    let go_on = || u128::from(stopwatch.elapsed_ms()) < SHRINKING.as_millis() && !stopped();
+    let limits = Limits {
+        runs: CANDIDATES,
+        go_on: &go_on,
+    };
+    failing.shrink(subject, limits);
+}
+
 /// This program as it was called.
 pub(super) fn this_program() -> String {
     let program = std::env::args().next();
@@ -201,7 +225,7 @@ pub(super) fn this_program() -> String {
 }
 
 /// The command that runs a seed again: for a failure that could not be saved.
-pub(super) fn seed_command(scenario: &Scenario, seed: u64) -> String {
+fn seed_command(scenario: &Scenario, seed: u64) -> String {
     let (name, profile) = (quoted(&scenario.name), scenario.profile.name());
     format!("{} run {name} --seed {seed} --fs {profile}", this_program())
 }

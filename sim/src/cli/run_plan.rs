@@ -28,6 +28,8 @@ pub(crate) struct RunPlan {
     pub(crate) jobs: NonZeroUsize,
     /// Where failures are saved.
     pub(crate) out: PathBuf,
+    /// Whether they are made smaller first.
+    pub(crate) shrinks: bool,
     /// Whether each seed runs in a second process too.
     pub(crate) check_determinism: bool,
 }
@@ -56,6 +58,7 @@ impl RunPlan {
             profile,
             jobs: options.jobs.unwrap_or(cores),
             out: options.out.clone(),
+            shrinks: !options.no_shrink,
             check_determinism: options.check_determinism,
         })
     }

@@ -1,10 +1,116 @@
-//! Every place in the library that makes a storage call.
+//! Every function of the library that makes storage calls, itself or through a carrier, with the
+//! kinds of call that it makes; and what no run can reach, with the reason.
+//!
+//! The first list is held against the source by a test: `sim/tests/coverage.rs`.
 
-use super::Site;
+use beaver::storage::sim::{Moment, Op};
 
-/// All sites.
-pub const SITES: &[Site] = &[];
+use super::{Cell, Site};
+use crate::scenario::FaultKind;
 
-/// x
-#[derive(Debug)]
-pub struct Unreached;
+/// Declares the sites once: the function, and its calls.
+macro_rules! sites {
+    ($($place:literal $($op:ident)+;)*) => {
+        /// All sites, in the order of their places.
+        pub const SITES: &[Site] = &[$($(Site { place: $place, op: Op::$op },)+)*];
+    };
+}
+
+sites! {
+    "inspect::compare::compare" List;
+    "inspect::copy::Copying::new" Lock;
+    "inspect::copy::Copying::file" Create;
+    "inspect::copy::Copying::finish" SyncDir;
+    "inspect::copy::NewFile::finish" Rename SyncData;
+    "inspect::copy::NewFile::write" WriteAt;
+    "inspect::dump::dump" List;
+    "inspect::length" Open Len;
+    "inspect::repair::repair" List;
+    "inspect::stats" List;
+    "inspect::truncate::truncate" List;
+    "snapshot::SnapshotStore::load" List;
+    "snapshot::SnapshotStore::prune" List Remove SyncDir;
+    "snapshot::read" Open;
+    "snapshot::read_all" Len ReadAt;
+    "snapshot::write" Create Rename Remove SyncDir WriteAt SyncData;
+    "store::checkpoint::Snapshots::prune" List Remove SyncDir;
+    "store::leftovers::Leftovers::remove" Remove;
+    "store::recovery::clean_up" SyncDir;
+    "store::recovery::read_state" List;
+    "store::recovery::recover" List Lock;
+    "wal::Wal::commit" WriteAt SyncData;
+    "wal::Wal::make_room" WriteAt;
+    "wal::Wal::undo_write" SetLen SyncData;
+    "wal::open::Recovery::remove_temporaries" Remove;
+    "wal::open::Recovery::rewrite_tail" WriteAt SetLen SyncData;
+    "wal::open::Recovery::sync_names" SyncDir;
+    "wal::open::open_from" List SyncDir Lock;
+    "wal::reader::LogReader::open" List;
+    "wal::replay::Segment::open" Open Len;
+    "wal::rotate::create_first" Rename Remove SyncDir;
+    "wal::rotate::prepare_segment" Create Remove WriteAt SyncData;
+    "wal::rotate::prune_through" Remove SyncDir;
+    "wal::rotate::rotate" Rename Remove SyncDir;
+    "wal::rotate::trim" SetLen SyncData;
+    "wal::rotate::undo_rotate" Remove SyncDir;
+    "wal::rotate::write_marker" WriteAt;
+    "wal::scan::Scanner::find_newline" ReadAt;
+    "wal::scan::Scanner::look" ReadAt;
+    "wal::scan::Scanner::look_blank" ReadAt;
+    "wal::search::Search::next_stretch" ReadAt;
+    "wal::tail::find_tail" ReadAt;
+    "wal::tail::skip_free_space" ReadAt;
+}
+
+/// Something that the default run does not reach, and why.
+#[derive(Clone, Copy, Debug)]
+pub struct Unreached {
+    /// The place, or what the places begin with where it ends with `::`.
+    pub place: &'static str,
+    /// The calls; none stands for all that are made there.
+    pub ops: &'static [Op],
+    /// What does not happen there; nothing stands for everything that could.
+    pub cells: &'static [Cell],
+    /// Why.
+    pub why: &'static str,
+}
+
+impl Unreached {
+    /// Whether this is about `cell` of `site`.
+    #[must_use]
+    pub fn explains(&self, site: Site, cell: Cell) -> bool {
+        let place = match self.place.ends_with("::") {
+            true => site.place.starts_with(self.place),
+            false => site.place == self.place,
+        };
+        let op = self.ops.is_empty() || self.ops.contains(&site.op);
+        place && op && (self.cells.is_empty() || self.cells.contains(&cell))
+    }
+}
+
+/// Everything that the default run does not reach. An entry of which anything is reached is stale.
+pub const UNREACHED: &[Unreached] = &[
+    Unreached {
+        place: "inspect::",
+        ops: &[],
+        cells: &[],
+        why: "a tool that works on copies of a store at rest; no run of the store makes the call",
+    },
+    Unreached {
+        place: "snapshot::SnapshotStore::",
+        ops: &[],
+        cells: &[],
+        why: "for whoever keeps snapshots and no log; the controller does not make the call",
+    },
+];
+
+/// Named here so that an entry of the list above is one line.
+#[expect(dead_code, reason = "no entry is about single moments or faults yet")]
+const fn died(moment: Moment) -> Cell {
+    Cell::Died(moment)
+}
+
+#[expect(dead_code, reason = "no entry is about single moments or faults yet")]
+const fn hit(kind: FaultKind) -> Cell {
+    Cell::Hit(kind)
+}

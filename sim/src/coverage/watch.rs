@@ -48,3 +48,39 @@ impl Watch {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What was seen of the one call that a test makes.
+    fn seen(watch: &Watch) -> Vec<([u64; 3], usize)> {
+        let seen = watch.coverage().seen().values();
+        seen.map(|seen| (seen.died, seen.faults.len())).collect()
+    }
+
+    #[test]
+    fn a_fault_of_a_call_that_is_never_made_does_not_count() {
+        let mut watch = Watch::default();
+        watch.call(Op::Create, Some(Moment::Before), &[FaultKind::CreateError]);
+        assert_eq!(seen(&watch), [([1, 0, 0], 0)]);
+        watch.call(Op::Create, Some(Moment::After), &[FaultKind::CreateError]);
+        assert_eq!(seen(&watch), [([1, 0, 1], 1)]);
+    }
+
+    #[test]
+    fn a_call_that_nothing_happens_to_is_not_looked_at() {
+        let mut watch = Watch::default();
+        watch.call(Op::Create, None, &[]);
+        assert_eq!(seen(&watch), []);
+    }
+
+    #[test]
+    fn where_the_process_dies_everywhere_each_moment_counts_that_differs() {
+        let mut watch = Watch::default();
+        watch.set_every_moment(true);
+        watch.call(Op::ReadAt, None, &[]);
+        watch.call(Op::SyncDir, None, &[]);
+        assert_eq!(seen(&watch), [([1, 1, 1], 0), ([1, 0, 1], 0)]);
+    }
+}

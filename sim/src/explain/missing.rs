@@ -3,24 +3,31 @@
 //! Each rule looks for one way in which programs lose data, in the calls between the power cut
 //! before and the crash that is explained, and names the calls. The rules, strongest first:
 //!
-//! | rule | it says so where |
-//! | --- | --- |
-//! | `sync-failed` | a sync of a file failed, and something that lies in the file was acknowledged afterwards by the same process |
-//! | `not-synced` | a write was acknowledged, and its file was not synced in between |
-//! | `never-written` | something was acknowledged for which nothing was written |
-//! | `renamed-before-sync` | a file was renamed while bytes of it were not synced, and they were lost |
-//! | `name-not-synced` | a name was lost, and the directory was not synced before something in the file was acknowledged |
-//! | `removed-too-early` | a removal survived and a name that was made before it did not: no directory sync lies between |
-//! | `failed-write-stays` | a write failed, the process went on, and the file was not cut back |
-//! | `hole` | a write begins behind the end of its file |
-//! | `cache-believed` | a process that ended left bytes in the cache alone; the next one opened and did not write and sync them again |
-//! | `rename-not-undone` | a rename or the directory sync behind it failed, and something was acknowledged elsewhere before the new name was removed and the directory synced |
-//! | `removed-uncovered` | a segment was removed, or a snapshot renamed away, and no snapshot that covers it is there |
-//! | `damage-believed` | bytes rotted, or a read was wrong, and the store went on with them |
-//! | `end-not-cut` | the file had an unfinished end when the store was opened, and was not cut |
-//! | `nothing-removed` | files are left that nothing needs, and no call removed them |
-//! | `lost` | something that was acknowledged was lost, and that is all that can be said |
-//! | `nothing-lost` | no storage step is missing: what was acknowledged was on the disk |
+//! - `sync-failed`: a sync of a file failed, and something that lies in the file was
+//!   acknowledged afterwards by the same process;
+//! - `not-synced`: a write was acknowledged, and its file was not synced in between;
+//! - `never-written`: something was acknowledged for which nothing was written;
+//! - `renamed-before-sync`: a file was renamed while bytes of it were not synced, and they
+//!   were lost;
+//! - `name-not-synced`: a name was lost, and the directory was not synced before something
+//!   in the file was acknowledged;
+//! - `removed-too-early`: a removal survived and a name that was made before it did not: no
+//!   directory sync lies between;
+//! - `failed-write-stays`: a write failed, the process went on, and the file was not cut
+//!   back;
+//! - `hole`: a write begins behind the end of its file;
+//! - `cache-believed`: a process that ended left bytes in the cache alone; the next one
+//!   opened and did not write and sync them again;
+//! - `rename-not-undone`: a rename or the directory sync behind it failed, and something was
+//!   acknowledged elsewhere before the new name was removed and the directory synced;
+//! - `removed-uncovered`: a segment was removed, or a snapshot renamed away, and no snapshot
+//!   that covers it is there;
+//! - `damage-believed`: bytes rotted, or a read was wrong, and the store went on with them;
+//! - `end-not-cut`: the file had an unfinished end when the store was opened, and was not
+//!   cut;
+//! - `nothing-removed`: files are left that nothing needs, and no call removed them;
+//! - `lost`: something that was acknowledged was lost, and that is all that can be said;
+//! - `nothing-lost`: no storage step is missing: what was acknowledged was on the disk.
 //!
 //! The calls behind the crash are looked at where those before it show nothing; the last three rules
 //! apply where no other does. A rule is no proof: the same calls may
@@ -176,7 +183,8 @@ fn not_synced(case: &Case<'_>) -> Option<MissingStep> {
         })?;
         let name = case.ledger.name(*file);
         let words = format!(
-            "the write at offset {offset} of `{name}` (call {call}) was acknowledged with {}, but never synced before",
+            "the write at offset {offset} of `{name}` (call {call}) was acknowledged with {}, but \
+             never synced before",
             command(ack)
         );
         step("not-synced", *call, words)
@@ -226,7 +234,8 @@ fn failed_write_stays(case: &Case<'_>) -> Option<MissingStep> {
             return None;
         }
         let words = format!(
-            "the write at offset {} of `{}` failed (call {}), and what it left there was never cut off",
+            "the write at offset {} of `{}` failed (call {}), and what it left there was never \
+             cut off",
             write.offset,
             case.ledger.name(file),
             write.call
@@ -248,7 +257,8 @@ fn hole(case: &Case<'_>) -> Option<MissingStep> {
                 let end = deed.offset + deed.len;
                 if let Some(known) = known.filter(|known| deed.offset > *known) {
                     let words = format!(
-                        "the write at offset {} of `{}` (call {}) begins behind the end of the file, which was cut to {known} bytes: it leaves a hole",
+                        "the write at offset {} of `{}` (call {}) begins behind the end of the \
+                         file, which was cut to {known} bytes: it leaves a hole",
                         deed.offset,
                         case.ledger.name(file),
                         deed.call
@@ -280,12 +290,14 @@ fn cache_believed(case: &Case<'_>) -> Option<MissingStep> {
     let name = case.ledger.name(file);
     let how = match case.ledger.synced(file, opened.0, opened.1) {
         true => {
-            "synced it, but did not write those bytes again: after a failed sync, the next one says ok and writes nothing"
+            "synced it, but did not write those bytes again: after a failed sync, the next one \
+             says ok and writes nothing"
         }
         false => "did not sync it",
     };
     let words = format!(
-        "a process ended and left bytes of `{name}` in the cache alone; the recovery that ended at call {} believed them and {how}",
+        "a process ended and left bytes of `{name}` in the cache alone; the recovery that ended \
+         at call {} believed them and {how}",
         opened.1
     );
     step("cache-believed", opened.1, words)
@@ -311,7 +323,8 @@ fn end_not_cut(case: &Case<'_>) -> Option<MissingStep> {
         return None;
     }
     let words = format!(
-        "`{name}` has an unfinished end from byte {offset} on, and the recovery that ended at call {to} did not cut it off"
+        "`{name}` has an unfinished end from byte {offset} on, and the recovery that ended at \
+         call {to} did not cut it off"
     );
     step("end-not-cut", *to, words)
 }
@@ -331,7 +344,8 @@ fn damage_believed(case: &Case<'_>) -> Option<MissingStep> {
         .iter()
         .rfind(|fault| fault.kind == crate::scenario::FaultKind::WrongRead)?;
     let words = format!(
-        "the read of call {} returned wrong bytes, and the store acted on them without reading again",
+        "the read of call {} returned wrong bytes, and the store acted on them without reading \
+         again",
         wrong.call
     );
     step("damage-believed", wrong.call, words)
@@ -376,10 +390,15 @@ fn nothing_lost(case: &Case<'_>) -> MissingStep {
     }
     let words = match (case.cut, case.wholeness.problem()) {
         (_, Some(problem)) => format!(
-            "no storage step is missing: everything that was acknowledged was on the disk, but it does not read as a store ({problem}): look at what writes it"
+            "no storage step is missing: everything that was acknowledged was on the disk, but it \
+             does not read as a store ({problem}): look at what writes it"
         ),
-        (Some(_), None) => "no storage step is missing: everything that was acknowledged was on the disk and reads as a whole store: look at encoding, replay and the state machine".to_owned(),
-        (None, None) => "no storage step is missing, and there was no crash: look at the state machine and at what answers the client".to_owned(),
+        (Some(_), None) => "no storage step is missing: everything that was acknowledged was on \
+         the disk and reads as a whole store: look at encoding, replay and the state machine"
+            .to_owned(),
+        (None, None) => "no storage step is missing, and there was no crash: look at the state \
+         machine and at what answers the client"
+            .to_owned(),
     };
     MissingStep {
         rule: "nothing-lost",

@@ -60,10 +60,13 @@ pub(super) fn removed_too_early(case: &Case<'_>) -> Option<MissingStep> {
                 && !case.ledger.dir_synced(deed.call, remove.call)
                 && deed.file != Some(file)
         });
-        let lost = pending.filter(|deed| name_is_lost(cut, case, deed)).last()?;
+        let lost = pending
+            .filter(|deed| name_is_lost(cut, case, deed))
+            .last()?;
         let name = case.ledger.name(lost.file?);
         let words = format!(
-            "`{}` was removed (call {}) before the directory was synced after `{name}` got its name (call {})",
+            "`{}` was removed (call {}) before the directory was synced after `{name}` got its \
+             name (call {})",
             remove.name, remove.call, lost.call
         );
         let step = step("removed-too-early", remove.call, words);
@@ -74,7 +77,7 @@ pub(super) fn removed_too_early(case: &Case<'_>) -> Option<MissingStep> {
 fn name_is_lost(cut: &Cut<'_>, case: &Case<'_>, deed: &Deed) -> bool {
     let name = deed.file.map(|file| case.ledger.name(file));
     let gone = name.is_some_and(|name| cut.crashed.left.inode(name).is_none());
-    let recorded = cut.records.iter().any(|record| is_lost_name(record));
+    let recorded = cut.records.iter().any(is_lost_name);
     gone && recorded
 }
 
@@ -95,7 +98,12 @@ pub(super) fn rename_not_undone(case: &Case<'_>) -> Option<MissingStep> {
         };
         let failed = match rename.ok {
             false => rename.call,
-            true => later().next().filter(|next| next.op == Op::SyncDir && !next.ok)?.call,
+            true => {
+                later()
+                    .next()
+                    .filter(|next| next.op == Op::SyncDir && !next.ok)?
+                    .call
+            }
         };
         let undone = later().find(|deed| deed.op == Op::Remove && deed.file == Some(file));
         let undone = undone.filter(|undone| undone.ok);
@@ -105,9 +113,8 @@ pub(super) fn rename_not_undone(case: &Case<'_>) -> Option<MissingStep> {
             others.any(|(_, _, _, call)| later().any(|deed| deed.call == *call))
         };
         let ack = case.acks().find(elsewhere)?;
-        let settled = undone.is_some_and(|undone| {
-            case.ledger.dir_synced(undone.call, ack.shown.call)
-        });
+        let settled =
+            undone.is_some_and(|undone| case.ledger.dir_synced(undone.call, ack.shown.call));
         if settled {
             return None;
         }
@@ -117,7 +124,8 @@ pub(super) fn rename_not_undone(case: &Case<'_>) -> Option<MissingStep> {
             Some(_) => "and the removal that undoes it was not synced",
         };
         let words = format!(
-            "the rename to `{name}` (call {}) failed, or the directory sync behind it did, {how} before {} was acknowledged in another file",
+            "the rename to `{name}` (call {}) failed, or the directory sync behind it did, {how} \
+             before {} was acknowledged in another file",
             rename.call,
             command(ack)
         );

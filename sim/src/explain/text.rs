@@ -98,7 +98,7 @@ impl Explanation {
 impl fmt::Display for Acknowledged {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let fate = match &self.fate {
-            Kept::NotTouched => "not touched by it".to_owned(),
+            Kept::NotTouched => "not touched by a crash".to_owned(),
             Kept::There => "there".to_owned(),
             Kept::NeverWritten => "never written".to_owned(),
             Kept::Removed { file } => format!("removed with {file}"),

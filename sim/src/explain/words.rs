@@ -9,17 +9,23 @@ use crate::tape::Crashed;
 const PROMISES: [&str; 14] = [
     "A run ends within its budget, and nothing panics.",
     "Every acknowledged event is there after every recovery.",
-    "The recovered history is the acknowledged events in order, with at most the indeterminate ones added in their place: nothing else, nothing twice.",
+    "The recovered history is the acknowledged events in order, with at most the indeterminate \
+     ones added in their place: nothing else, nothing twice.",
     "What one recovery showed about an indeterminate event, every later one shows.",
     "The recovered state is the fold over the recovered history, field by field.",
     "Recovering again changes nothing, and neither does replaying again.",
     "A snapshot and the tail behind it give the same state as the whole history.",
-    "Without damage recovery succeeds, after a transient error when tried again; a command fails only where a fault explains it.",
-    "What was damaged is refused with its place, or what is returned is right: never wrong data in silence.",
+    "Without damage recovery succeeds, after a transient error when tried again; a command fails \
+     only where a fault explains it.",
+    "What was damaged is refused with its place, or what is returned is right: never wrong data \
+     in silence.",
     "Seqs and epochs are contiguous, the last position is true, and nothing goes backwards.",
-    "After a storage error that leaves doubt nothing is acknowledged until the log is opened again.",
-    "After recovery only the files that the protocol needs are left, disk use is bounded, and recovery ends within its budget.",
-    "Every job stands in exactly one place, in order, completes at most once, and keeps its payload bit for bit.",
+    "After a storage error that leaves doubt nothing is acknowledged until the log is opened \
+     again.",
+    "After recovery only the files that the protocol needs are left, disk use is bounded, and \
+     recovery ends within its budget.",
+    "Every job stands in exactly one place, in order, completes at most once, and keeps its \
+     payload bit for bit.",
     "The same scenario and seed give the same run.",
 ];
 
@@ -37,7 +43,8 @@ pub(super) fn how_common(profile: Profile) -> &'static str {
         Profile::BtrfsLike => "happens on Btrfs, not with ordered metadata",
         Profile::Posix => "POSIX allows it; with ordered metadata (ext4, XFS) it does not happen",
         Profile::Alice => {
-            "takes more than POSIX allows: a rename that leaves neither name, or lost data that reads as garbage"
+            "takes more than POSIX allows: a rename that leaves neither name, or lost data that \
+             reads as garbage"
         }
         Profile::HostileDevice => {
             "takes a device that shears sectors, cannot read them, or lies about syncs"

@@ -113,12 +113,11 @@ impl FailureSection {
 }
 
 fn heading(explanation: &Explanation) -> String {
-    let what = match (explanation.verdict, explanation.invariant) {
+    match (explanation.verdict, explanation.invariant) {
         ("panic", _) => "The program under test panicked".to_owned(),
         ("budget", _) => "A budget ran out".to_owned(),
         (_, number) => format!("Invariant {number} is violated: {}", explanation.name),
-    };
-    what
+    }
 }
 
 fn facts(explanation: &Explanation, count: usize) -> Vec<Fact> {
@@ -173,7 +172,7 @@ fn sentence(words: &str) -> String {
 impl AckRow {
     fn new(ack: &Acknowledged) -> Self {
         let (fate, tone) = match &ack.fate {
-            Kept::NotTouched => ("not touched by it".to_owned(), "plain"),
+            Kept::NotTouched => ("not touched by a crash".to_owned(), "plain"),
             Kept::There => ("there".to_owned(), "good"),
             Kept::NeverWritten => ("never written".to_owned(), "bad"),
             Kept::Removed { file } => (format!("removed with {file}"), "warn"),

@@ -93,8 +93,17 @@ impl Page {
         });
         Page {
             title: named(reports, "run"),
-            subtitle: "Seeded random crash runs: after every recovery each invariant is checked against a model that saw the same commands.".to_owned(),
-            columns: vec!["runs", "commands", "calls", "crashes", "recoveries", "faults"],
+            subtitle: "Seeded random crash runs: after every recovery each invariant is checked \
+             against a model that saw the same commands."
+                .to_owned(),
+            columns: vec![
+                "runs",
+                "commands",
+                "calls",
+                "crashes",
+                "recoveries",
+                "faults",
+            ],
             scenarios: rows.collect(),
             failures: failures(reports.iter()),
             coverage: coverage.with_counts(reports),
@@ -139,13 +148,15 @@ impl Page {
                 "No power cut had more images than the cap: every one was recovered and judged."
             }
             false => {
-                "Where a power cut had more images than the cap, corners and seeded samples of them were judged."
+                "Where a power cut had more images than the cap, corners and seeded samples of \
+                 them were judged."
             }
         };
         Page {
             title: named(explorations.iter().map(|one| &one.report), "exploration"),
             subtitle: format!(
-                "Every crash point of each workload, and every disk that a crash there may leave. {how}"
+                "Every crash point of each workload, and every disk that a crash there may leave. \
+                 {how}"
             ),
             rows_title: "Explorations",
             row_name: "exploration",

@@ -290,7 +290,8 @@ fn words(lanes: &Lanes, shown: &[&Lane]) -> String {
         false => format!("lost: {}", lost.join(", ")),
     };
     format!(
-        "{} files over {} moments with {crashes} crashes; {lost}. The timeline below has the same in words.",
+        "{} files over {} moments with {crashes} crashes; {lost}. The timeline below has the same \
+         in words.",
         shown.len(),
         lanes.columns.len()
     )
@@ -331,7 +332,8 @@ fn triangle(x: usize, y: usize, r: usize) -> String {
 fn cross(x: usize, y: usize, r: usize) -> String {
     let arm = r - 1;
     format!(
-        "M{} {}l2-2 {arm} {arm} {arm}-{arm} 2 2-{arm} {arm} {arm} {arm}-2 2-{arm}-{arm}-{arm} {arm}-2-2 {arm}-{arm}z",
+        "M{} {}l2-2 {arm} {arm} {arm}-{arm} 2 2-{arm} {arm} {arm} {arm}-2 2-{arm}-{arm}-{arm} \
+         {arm}-2-2 {arm}-{arm}z",
         x.saturating_sub(r + 1),
         y - arm,
     )

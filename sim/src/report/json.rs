@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::coverage::CoverageDocument;
 use super::exploration::Counted;
+use crate::coverage::Coverage;
 use crate::marks::Mark;
 use crate::report::{Disagreement, Exploration, ScenarioReport, Verdict};
 use crate::result::RunResult;
@@ -17,6 +19,8 @@ pub struct Document {
     version: &'static str,
     /// One for each scenario, in the order in which they ran.
     scenarios: Vec<ScenarioDocument>,
+    /// Where processes died, over all scenarios.
+    coverage: CoverageDocument,
     elapsed_ms: u64,
     /// Whether it was stopped before its end.
     interrupted: bool,
@@ -96,8 +100,10 @@ impl Document {
             explored: Some(Counted::new(&exploration.tally)),
             ..ScenarioDocument::new(&exploration.report)
         });
+        let coverage = explorations.iter().map(|e| &e.report.result.coverage);
         Document {
             scenarios: scenarios.collect(),
+            coverage: CoverageDocument::new(&Coverage::sum(coverage)),
             ..Document::new(&[], verdict, interrupted, elapsed_ms)
         }
     }
@@ -114,6 +120,9 @@ impl Document {
             tool: "beaver",
             version: env!("CARGO_PKG_VERSION"),
             scenarios: reports.iter().map(ScenarioDocument::new).collect(),
+            coverage: CoverageDocument::new(&Coverage::sum(
+                reports.iter().map(|report| &report.result.coverage),
+            )),
             elapsed_ms,
             interrupted,
             verdict: verdict.name(),

@@ -1,5 +1,6 @@
 //! What people and programs read: pure functions of results. Nothing here runs, prints or looks at a clock.
 
+mod coverage;
 mod exploration;
 mod failure;
 mod json;
@@ -12,6 +13,7 @@ mod testing;
 mod verdict;
 mod zoo;
 
+pub use coverage::{CoverageText, page_sites};
 pub use exploration::{Exploration, ExplorationTable, conclusion};
 pub use failure::Failure;
 pub use json::{Document, RunDocument};

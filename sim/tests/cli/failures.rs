@@ -98,6 +98,53 @@ fn a_saved_failure_is_a_folder_whose_stores_open() {
 }
 
 #[test]
+fn a_page_is_written_where_it_is_asked_for() {
+    let place = place_with("unbounded", UNBOUNDED);
+    let page = |file: &str| std::fs::read_to_string(place.path().join(file)).unwrap();
+    place.beaver("run --report run.html").ends_with(1);
+    let run = page("run.html");
+    for part in [
+        "unbounded",
+        "Invariant 11 is violated: hygiene",
+        "replayed-twice",
+        "sync_dir",
+    ] {
+        assert!(run.contains(part), "{part}");
+    }
+    let folder = only_folder(&place, "failures");
+    place
+        .beaver(&format!("replay {folder} --report failure.html"))
+        .ends_with(1);
+    assert!(page("failure.html").contains("Invariant 11 is violated"));
+    place
+        .beaver("explore --ops 1 --depth 1 --cap 2 --report explored.html")
+        .ends_with(0);
+    assert!(page("explored.html").contains("crash points"));
+    place
+        .beaver("run --report nowhere/run.html")
+        .ends_with(2)
+        .complains("nowhere/run.html");
+}
+
+#[test]
+fn a_failure_of_the_zoo_replays_with_its_bug_planted() {
+    let place = Place::empty();
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/examples/b14.json");
+    place
+        .beaver_words(&["replay", example, "--bug", "b14"])
+        .ends_with(1)
+        .says("the directory was never synced");
+    place
+        .beaver_words(&["replay", example, "--report", "page.html"])
+        .ends_with(2)
+        .complains("holds now");
+    place
+        .beaver_words(&["replay", example, "--bug", "B99"])
+        .ends_with(2)
+        .complains("no bug of the zoo");
+}
+
+#[test]
 fn equal_failures_share_a_folder_that_counts_them() {
     let place = place_with("unbounded", UNBOUNDED);
     let ran = place.beaver("run").ends_with(1);
@@ -151,7 +198,7 @@ fn a_replay_draws_no_random_number() {
     for seed in 0..5 {
         let ran = place
             .beaver(&format!(
-                "run --seed {seed} --format json --out failures-{seed}"
+                "run --seed {seed} --no-shrink --format json --out failures-{seed}"
             ))
             .ends_with(1)
             .json();

@@ -90,3 +90,26 @@ fn what_holds_or_has_no_script_is_refused() {
         .ends_with(2)
         .complains("does not fail with this build");
 }
+
+/// How many commands the only failure has that `beaver run` saved.
+fn saved_commands(words: &str) -> usize {
+    let place = Place::empty();
+    place.write("scenarios/unbounded.json", FAILURE);
+    place.beaver(words).ends_with(1);
+    let mut folders = std::fs::read_dir(place.path().join("failures")).unwrap();
+    let file = folders
+        .next()
+        .unwrap()
+        .unwrap()
+        .path()
+        .join("scenario.json");
+    let text = std::fs::read_to_string(file).unwrap();
+    let scenario: serde_json::Value = serde_json::from_str(&text).unwrap();
+    scenario["script"]["steps"].as_array().unwrap().len()
+}
+
+#[test]
+fn what_run_finds_is_shrunk_before_it_is_saved_unless_that_is_switched_off() {
+    assert_eq!(saved_commands("run --seed 0"), 2);
+    assert_eq!(saved_commands("run --seed 0 --no-shrink"), 7);
+}
