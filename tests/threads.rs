@@ -38,8 +38,10 @@ fn memory() -> Arc<dyn Storage> {
     SimDisk::new(Disk::empty(Profile::Posix), SimOptions::default()).storage()
 }
 
+/// No space is made ahead: a gate waits for the next write, and that is to be the next batch.
 fn wal_options() -> WalOptions {
     WalOptions {
+        preallocate_bytes: 0,
         clock: Arc::new(ManualClock::new(1)),
         ..WalOptions::default()
     }
