@@ -162,8 +162,7 @@ pub(super) fn keep_all(
             }
             folded.push((at, first.file.clone(), first.mildest));
         } else {
-            let by_seed = seed_command(scenario, run.seed);
-            saved.push((path.clone(), keep(failing, &path, shrinks, &by_seed)));
+            saved.push((path.clone(), keep(failing, &path, shrinks)));
         }
     }
     let mut saved: Vec<SavedFailure> = saved.into_iter().map(|(_, saved)| saved).collect();
@@ -180,9 +179,10 @@ pub(super) fn keep_all(
     saved
 }
 
-/// Saves one failure; `by_seed` is the command that shows it again if it cannot be saved.
-fn keep(mut failing: Failing, path: &Path, shrinks: bool, by_seed: &str) -> SavedFailure {
+fn keep(mut failing: Failing, path: &Path, shrinks: bool) -> SavedFailure {
     let subject = Subject::default();
+    // What the seed shows is the failure as it was found, on the file system that was asked for.
+    let command = seed_command(&failing.scenario, failing.run.seed);
     if shrinks {
         shrink(&mut failing, &subject);
     }
@@ -191,7 +191,7 @@ fn keep(mut failing: Failing, path: &Path, shrinks: bool, by_seed: &str) -> Save
         Ok(explained) => (Some(path.to_owned()), explained),
         Err(error) => {
             warn(&error);
-            (None, explain(&subject, &failing.scenario, by_seed))
+            (None, explain(&subject, &failing.scenario, &command))
         }
     };
     let known = explained
@@ -225,7 +225,7 @@ pub(super) fn this_program() -> String {
 }
 
 /// The command that runs a seed again: for a failure that could not be saved.
-fn seed_command(scenario: &Scenario, seed: u64) -> String {
+pub(super) fn seed_command(scenario: &Scenario, seed: u64) -> String {
     let (name, profile) = (quoted(&scenario.name), scenario.profile.name());
     format!("{} run {name} --seed {seed} --fs {profile}", this_program())
 }
