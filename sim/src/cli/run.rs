@@ -225,7 +225,7 @@ pub(super) fn this_program() -> String {
 }
 
 /// The command that runs a seed again: for a failure that could not be saved.
-fn seed_command(scenario: &Scenario, seed: u64) -> String {
+pub(super) fn seed_command(scenario: &Scenario, seed: u64) -> String {
     let (name, profile) = (quoted(&scenario.name), scenario.profile.name());
     format!("{} run {name} --seed {seed} --fs {profile}", this_program())
 }

@@ -33,6 +33,8 @@ pub struct Reached {
     pub name: String,
     /// Whether it was.
     pub seen: bool,
+    /// Why it cannot be, if there is a reason.
+    pub excuse: Option<&'static str>,
 }
 
 /// Names with counts.
@@ -97,10 +99,28 @@ impl Coverage {
 
 impl Site {
     pub(super) fn is_complete(&self) -> bool {
-        self.moments
-            .iter()
-            .chain(&self.faults)
-            .all(|reached| reached.seen)
+        let mut all = self.moments.iter().chain(&self.faults);
+        all.all(|reached| reached.seen || reached.excuse.is_some())
+    }
+}
+
+impl Reached {
+    /// How it is drawn.
+    pub(super) fn class(&self) -> &'static str {
+        match (self.seen, self.excuse) {
+            (true, _) => "seen",
+            (false, Some(_)) => "excused",
+            (false, None) => "never",
+        }
+    }
+
+    /// What it says when somebody points at it.
+    pub(super) fn words(&self) -> &'static str {
+        match (self.seen, self.excuse) {
+            (true, _) => "reached",
+            (false, Some(why)) => why,
+            (false, None) => "never reached",
+        }
     }
 }
 

@@ -130,6 +130,7 @@ pub fn page_sites(coverage: &Coverage) -> Vec<page::Site> {
                 Cell::Hit(_) => cell.to_string(),
             },
             seen: count > 0,
+            excuse: why(row.site, *cell),
         };
         let (died, hit): (Vec<_>, Vec<_>) = row
             .cells
