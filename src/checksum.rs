@@ -63,7 +63,7 @@ pub fn calculate_checksum(
     epoch: Epoch,
     line: &[u8],
 ) -> Result<u32, ChecksumError> {
-    split(line).map(|(covered, _)| over(kind, epoch, covered))
+    split(line).map(|(covered, _)| Start::new(kind, epoch).over(covered))
 }
 
 /// Checks that `line` carries its own checksum.
@@ -71,46 +71,75 @@ pub fn calculate_checksum(
 /// # Errors
 /// Says what is missing or which checksum was expected and found.
 pub fn verify_checksum(kind: ChecksumKind, epoch: Epoch, line: &[u8]) -> Result<(), ChecksumError> {
-    let (covered, found) = split(line)?;
-    let found = found.ok_or(ChecksumError::Missing)?;
-    let expected = over(kind, epoch, covered);
-    if expected == found {
-        Ok(())
-    } else {
-        Err(ChecksumError::Mismatch { expected, found })
+    Start::new(kind, epoch).verify(line)
+}
+
+/// The checksum over a kind and an epoch, with which that of every such line begins. Who checks
+/// or seals many lines computes it once.
+#[derive(Clone, Debug)]
+pub(crate) struct Start(crc32fast::Hasher);
+
+impl Start {
+    pub(crate) fn new(kind: ChecksumKind, epoch: Epoch) -> Self {
+        let mut prefix = [kind as u8; 9];
+        prefix[1..].copy_from_slice(&epoch.0.to_le_bytes());
+        let mut hasher = crc32fast::Hasher::new();
+        hasher.update(&prefix);
+        Start(hasher)
     }
-}
 
-/// The checksum of a line of which `covered` is what stands before the digits.
-pub(crate) fn over(kind: ChecksumKind, epoch: Epoch, covered: &[u8]) -> u32 {
-    let mut hasher = start(kind, epoch);
-    hasher.update(covered);
-    hasher.update(AFTER_DIGITS);
-    hasher.finalize()
-}
+    /// A hasher that has seen the kind and the epoch.
+    #[inline]
+    pub(crate) fn hasher(&self) -> crc32fast::Hasher {
+        self.0.clone()
+    }
 
-/// A hasher that has seen the kind and the epoch.
-pub(crate) fn start(kind: ChecksumKind, epoch: Epoch) -> crc32fast::Hasher {
-    let mut prefix = [kind as u8; 9];
-    prefix[1..].copy_from_slice(&epoch.0.to_le_bytes());
-    let mut hasher = crc32fast::Hasher::new();
-    hasher.update(&prefix);
-    hasher
+    /// Checks that `line` carries its own checksum.
+    #[inline]
+    pub(crate) fn verify(&self, line: &[u8]) -> Result<(), ChecksumError> {
+        let (covered, found) = split(line)?;
+        let found = found.ok_or(ChecksumError::Missing)?;
+        let expected = self.over(covered);
+        if expected == found {
+            Ok(())
+        } else {
+            Err(ChecksumError::Mismatch { expected, found })
+        }
+    }
+
+    /// The checksum of a line of which `covered` is what stands before the digits.
+    #[inline]
+    fn over(&self, covered: &[u8]) -> u32 {
+        let mut hasher = self.hasher();
+        hasher.update(covered);
+        hasher.update(AFTER_DIGITS);
+        hasher.finalize()
+    }
+
+    /// Appends `,"crc":"xxxxxxxx"}` to the line that starts at `out[start..]`.
+    pub(crate) fn seal(&self, out: &mut Vec<u8>, start: usize) {
+        // What is covered stands together for a moment, so that one pass does.
+        out.extend_from_slice(b",\"crc\":\"\"}");
+        let mut hasher = self.hasher();
+        hasher.update(&out[start..]);
+        let crc = hasher.finalize();
+        let mut end = *b"xxxxxxxx\"}";
+        for (digit, shift) in end.iter_mut().zip((0..DIGITS).rev()) {
+            *digit = b"0123456789abcdef"[(crc >> (shift * 4) & 0xf) as usize];
+        }
+        out.truncate(out.len() - AFTER_DIGITS.len());
+        out.extend_from_slice(&end);
+    }
 }
 
 /// Appends `,"crc":"xxxxxxxx"}` to the line that starts at `out[start..]`.
 pub(crate) fn seal(kind: ChecksumKind, epoch: Epoch, out: &mut Vec<u8>, start: usize) {
-    out.extend_from_slice(BEFORE_DIGITS);
-    let crc = over(kind, epoch, &out[start..]);
-    for shift in (0..8).rev() {
-        let nibble = (crc >> (shift * 4)) & 0xf;
-        out.push(b"0123456789abcdef"[nibble as usize]);
-    }
-    out.extend_from_slice(AFTER_DIGITS);
+    Start::new(kind, epoch).seal(out, start);
 }
 
 /// What the checksum covers before its digits, and the digits, where they are eight lower-case hex
 /// digits.
+#[inline]
 fn split(line: &[u8]) -> Result<(&[u8], Option<u32>), ChecksumError> {
     let at = line
         .len()
@@ -123,16 +152,29 @@ fn split(line: &[u8]) -> Result<(&[u8], Option<u32>), ChecksumError> {
     Ok((&line[..digits_at], parse_digits(&line[digits_at..end])))
 }
 
+/// What each byte is worth as a lower-case hex digit; [`NO_DIGIT`] if it is none.
+const NIBBLES: [u8; 256] = {
+    let mut nibbles = [NO_DIGIT; 256];
+    let digits = b"0123456789abcdef";
+    let mut nibble = 0_u8;
+    while nibble < 16 {
+        nibbles[digits[nibble as usize] as usize] = nibble;
+        nibble += 1;
+    }
+    nibbles
+};
+const NO_DIGIT: u8 = 0x10;
+
 /// The number in eight lower-case hex digits.
+#[inline]
 pub(crate) fn parse_digits(digits: &[u8]) -> Option<u32> {
-    digits.iter().try_fold(0_u32, |number, digit| {
-        let nibble = match digit {
-            b'0'..=b'9' => digit - b'0',
-            b'a'..=b'f' => digit - b'a' + 10,
-            _ => return None,
-        };
-        Some(number << 4 | u32::from(nibble))
-    })
+    let (mut number, mut seen) = (0, 0);
+    for digit in digits {
+        let nibble = NIBBLES[usize::from(*digit)];
+        number = number << 4 | u32::from(nibble);
+        seen |= nibble;
+    }
+    (seen & NO_DIGIT == 0).then_some(number)
 }
 
 #[cfg(test)]

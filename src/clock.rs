@@ -29,6 +29,26 @@ impl Clock for SystemClock {
     }
 }
 
+/// How long something takes. Only for waits that decide nothing that is stored.
+#[cfg(not(feature = "shuttle"))]
+#[derive(Debug)]
+pub(crate) struct Stopwatch(std::time::Instant);
+
+#[cfg(not(feature = "shuttle"))]
+impl Stopwatch {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place that may read the real clock"
+    )]
+    pub(crate) fn start() -> Self {
+        Stopwatch(std::time::Instant::now())
+    }
+
+    pub(crate) fn elapsed_us(&self) -> u64 {
+        u64::try_from(self.0.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+}
+
 /// A clock that stands still until it is told to move: for tests and simulations.
 #[derive(Debug, Default)]
 pub struct ManualClock(AtomicU64);

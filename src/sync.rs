@@ -6,7 +6,11 @@
 //! see `wal::pipeline` and `store::front`.
 
 use std::sync::PoisonError;
+#[cfg(all(target_os = "linux", not(feature = "shuttle")))]
+use std::sync::atomic::{AtomicU32, Ordering};
 
+#[cfg(all(target_os = "linux", not(feature = "shuttle")))]
+use rustix::thread::futex;
 #[cfg(feature = "shuttle")]
 use shuttle::sync as imp;
 #[cfg(not(feature = "shuttle"))]
@@ -69,6 +73,111 @@ impl Condvar {
 
     pub(crate) fn notify_all(&self) {
         self.0.notify_all();
+    }
+}
+
+/// A number that threads wait on until it changes. Those who are woken take no lock, so waking many
+/// of them does not make them queue up again behind each other.
+#[cfg(all(target_os = "linux", not(feature = "shuttle")))]
+#[derive(Debug, Default)]
+pub(crate) struct Word(AtomicU32);
+
+#[cfg(all(target_os = "linux", not(feature = "shuttle")))]
+impl Word {
+    pub(crate) fn load(&self) -> u32 {
+        self.0.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn store(&self, value: u32) {
+        self.0.store(value, Ordering::Release);
+    }
+
+    /// Puts `to` in the place of `from`, and says whether `from` was there.
+    pub(crate) fn replace(&self, from: u32, to: u32) -> bool {
+        let order = (Ordering::AcqRel, Ordering::Acquire);
+        self.0.compare_exchange(from, to, order.0, order.1).is_ok()
+    }
+
+    /// Sleeps while the number is `value`. May return early.
+    pub(crate) fn wait_while(&self, value: u32) {
+        // Whatever it returns (the number changed, a signal came), the caller looks again.
+        let _ = futex::wait(&self.0, futex::Flags::PRIVATE, value, None);
+    }
+
+    pub(crate) fn wake_one(&self) {
+        self.wake(1);
+    }
+
+    pub(crate) fn wake_all(&self) {
+        self.wake(i32::MAX.unsigned_abs());
+    }
+
+    fn wake(&self, count: u32) {
+        futex::wake(&self.0, futex::Flags::PRIVATE, count)
+            .expect("waking fails only for an address that is none");
+    }
+}
+
+/// The same where there is no futex, or where schedules are explored.
+#[cfg(any(not(target_os = "linux"), feature = "shuttle"))]
+#[derive(Debug, Default)]
+pub(crate) struct Word {
+    value: Mutex<u32>,
+    changed: Condvar,
+}
+
+#[cfg(any(not(target_os = "linux"), feature = "shuttle"))]
+impl Word {
+    pub(crate) fn load(&self) -> u32 {
+        *self.value.lock()
+    }
+
+    pub(crate) fn store(&self, value: u32) {
+        *self.value.lock() = value;
+    }
+
+    pub(crate) fn replace(&self, from: u32, to: u32) -> bool {
+        let mut value = self.value.lock();
+        let found = *value == from;
+        if found {
+            *value = to;
+        }
+        found
+    }
+
+    pub(crate) fn wait_while(&self, value: u32) {
+        let found = self.value.lock();
+        if *found == value {
+            drop(self.changed.wait(found));
+        }
+    }
+
+    pub(crate) fn wake_one(&self) {
+        self.changed.notify_one();
+    }
+
+    pub(crate) fn wake_all(&self) {
+        self.changed.notify_all();
+    }
+}
+
+/// Lets other threads run until `done`, or for about `limit_us` microseconds.
+#[cfg(not(feature = "shuttle"))]
+pub(crate) fn give_way(limit_us: u64, done: impl Fn() -> bool) {
+    if done() {
+        return;
+    }
+    let stopwatch = crate::clock::Stopwatch::start();
+    while !done() && stopwatch.elapsed_us() < limit_us {
+        std::thread::yield_now();
+    }
+}
+
+/// Where schedules are explored the time is over at any moment.
+#[cfg(feature = "shuttle")]
+pub(crate) fn give_way(_limit_us: u64, done: impl Fn() -> bool) {
+    if !done() {
+        shuttle::thread::yield_now();
     }
 }
 

@@ -70,6 +70,7 @@ fn wal_options() -> WalOptions {
     WalOptions {
         preallocate_bytes: 0,
         clock: Arc::new(ManualClock::new(1)),
+        ..WalOptions::default()
     }
 }
 
@@ -409,6 +410,40 @@ fn nothing_writes_after_close_has_returned() {
             Ok(_) | Err(Error::Closed)
         ));
         assert!(matches!(caller.join().unwrap(), Ok(_) | Err(Error::Closed)));
+    });
+}
+
+#[test]
+fn space_made_beside_the_log_meets_no_line_and_no_later_owner() {
+    explore(|| {
+        let closed = Arc::new(AtomicBool::new(false));
+        let storage = interleaved({
+            let closed = Arc::clone(&closed);
+            move |op, file| {
+                assert!(!closed.load(Ordering::SeqCst), "{op:?} {file}");
+                Ok(())
+            }
+        });
+        let options = WalOptions {
+            preallocate_bytes: 100,
+            ..wal_options()
+        };
+        let (wal, _) = Wal::open(Arc::clone(&storage), options).unwrap();
+        let writer = BatchWriter::new(wal, queue(1, 10));
+        let callers = spawn_all(2, {
+            let writer = writer.clone();
+            move |caller| {
+                writer.append(&[note(caller, 0)]).unwrap();
+                writer.append(&[note(caller, 1)]).unwrap();
+            }
+        });
+        writer.rotate().unwrap();
+        join_all(callers);
+        writer.close().unwrap();
+        closed.store(true, Ordering::SeqCst);
+        thread::yield_now();
+        closed.store(false, Ordering::SeqCst);
+        assert_eq!(recovered(&storage), BTreeMap::from([(0, 2), (1, 2)]));
     });
 }
 

@@ -198,6 +198,7 @@ fn options(clock: Arc<dyn Clock>, settings: &LogSettings) -> StoreOptions {
         wal: WalOptions {
             preallocate_bytes: settings.preallocate_bytes,
             clock,
+            ..WalOptions::default()
         },
         queue,
         keep_old_snapshots: settings.keep_old_snapshots as usize,

@@ -11,8 +11,9 @@ use super::{
 use crate::json::Cursor;
 
 /// Reads one event, or `None` if it is not an event in the spelling that is written.
+#[inline]
 pub(super) fn decode(json: &[u8]) -> Option<Event> {
-    let mut cursor = Cursor::new(std::str::from_utf8(json).ok()?);
+    let mut cursor = Cursor::new(json);
     let event_type = event_type(&mut cursor)?;
     let job_id = JobId::new(cursor.string().ok()?).ok()?;
     cursor.expect(",\"timestamp\":").ok()?;
@@ -31,22 +32,29 @@ pub(super) fn decode(json: &[u8]) -> Option<Event> {
 }
 
 /// Reads up to the name of the job.
+#[inline]
 fn event_type(cursor: &mut Cursor<'_>) -> Option<EventType> {
-    for (start, event_type) in [
-        ("{\"type\":\"ENQUEUE\",\"job_id\":", EventType::Enqueue),
-        ("{\"type\":\"DISPATCH\",\"job_id\":", EventType::Dispatch),
-        ("{\"type\":\"ACK\",\"job_id\":", EventType::Ack),
-        ("{\"type\":\"RETRY\",\"job_id\":", EventType::Retry),
-        ("{\"type\":\"TIMEOUT\",\"job_id\":", EventType::Timeout),
-        ("{\"type\":\"DEAD\",\"job_id\":", EventType::Dead),
-    ] {
-        if cursor.take(start) {
-            return Some(event_type);
-        }
-    }
-    None
+    cursor.expect("{\"type\":\"").ok()?;
+    let event_type = if cursor.take("ENQUEUE\"") {
+        EventType::Enqueue
+    } else if cursor.take("DISPATCH\"") {
+        EventType::Dispatch
+    } else if cursor.take("ACK\"") {
+        EventType::Ack
+    } else if cursor.take("RETRY\"") {
+        EventType::Retry
+    } else if cursor.take("TIMEOUT\"") {
+        EventType::Timeout
+    } else if cursor.take("DEAD\"") {
+        EventType::Dead
+    } else {
+        return None;
+    };
+    cursor.expect(",\"job_id\":").ok()?;
+    Some(event_type)
 }
 
+#[inline]
 fn enqueue(cursor: &mut Cursor<'_>) -> Option<EventKind> {
     let mut max_attempts = DEFAULT_MAX_ATTEMPTS;
     if cursor.take(",\"max_attempts\":") {

@@ -16,6 +16,7 @@ use crate::log_event::DecodeError;
 ///
 /// # Errors
 /// `json` is not one JSON object, or not one that is an event.
+#[cold]
 pub(super) fn any_spelling(json: &[u8]) -> Result<Event, DecodeError> {
     let mut reader = serde_json::Deserializer::from_slice(json);
     let fields = reader

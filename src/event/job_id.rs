@@ -3,14 +3,15 @@
 use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Arc;
+
+use smol_str::SmolStr;
 
 /// The name of a job: 1 to 256 bytes of any UTF-8, chosen by the caller.
 ///
-/// A name is used once: a store never accepts it again, even after its job is finished. Clones
-/// share the text.
+/// A name is used once: a store never accepts it again, even after its job is finished. Up to 23
+/// bytes take no memory of their own; clones of a longer name share it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct JobId(Arc<str>);
+pub struct JobId(SmolStr);
 
 /// Why a text is not a [`JobId`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -38,7 +39,7 @@ impl JobId {
         let id = id.as_ref();
         match id.len() {
             0 => Err(InvalidJobId::Empty),
-            1..=Self::MAX_BYTES => Ok(JobId(Arc::from(id))),
+            1..=Self::MAX_BYTES => Ok(JobId(SmolStr::new(id))),
             bytes => Err(InvalidJobId::TooLong { bytes }),
         }
     }

@@ -200,6 +200,7 @@ impl LogEvent for Event {
         out.push(b'}');
     }
 
+    #[inline]
     fn decode(json: &[u8]) -> Result<Self, DecodeError> {
         match canonical::decode(json) {
             Some(event) => Ok(event),

@@ -12,13 +12,15 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Arc;
+
+use smol_str::SmolStr;
 
 use crate::json;
 
-/// One JSON value, kept byte for byte. Clones share the text.
+/// One JSON value, kept byte for byte. Up to 23 bytes take no memory of their own; clones of a
+/// longer one share it.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct Payload(Arc<str>);
+pub struct Payload(SmolStr);
 
 /// Why a text is not a [`Payload`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -64,13 +66,13 @@ impl Payload {
     pub fn new(json: impl AsRef<str>) -> Result<Self, InvalidPayload> {
         let json = json.as_ref();
         check(json)?;
-        Ok(Payload(Arc::from(json)))
+        Ok(Payload(SmolStr::new(json)))
     }
 
     /// Keeps `json`, which a scan has found to be a value.
     pub(crate) fn of_scanned(json: &str) -> Result<Self, InvalidPayload> {
         check_length(json)?;
-        Ok(Payload(Arc::from(json)))
+        Ok(Payload(SmolStr::new(json)))
     }
 
     /// The JSON text as the caller gave it.

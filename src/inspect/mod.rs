@@ -230,6 +230,9 @@ impl Stats {
         let mut append_start = None;
         let mut is_damaged = false;
         loop {
+            survey.lines(|offset, line, bytes| {
+                self.line::<E>(segment, offset, line, bytes, &mut append_start);
+            });
             let item = match survey.next() {
                 Ok(Some(item)) => item,
                 Ok(None) => break,
@@ -244,14 +247,7 @@ impl Stats {
                     offset,
                     line,
                     bytes,
-                } => {
-                    self.line_bytes += bytes.len() as u64;
-                    if let Line::Event(envelope, _) = line {
-                        let start = append_start.take().unwrap_or(offset);
-                        append_start = envelope.more.then_some(start);
-                    }
-                    self.line::<E>(segment, offset, line);
-                }
+                } => self.line::<E>(segment, offset, line, bytes, &mut append_start),
                 Item::Damage(damaged) => {
                     // What a strict reader meets first decides; the rest is a list of problems.
                     let is_first = !std::mem::replace(&mut is_damaged, true);
@@ -270,9 +266,20 @@ impl Stats {
         })
     }
 
-    fn line<E: LogEvent>(&mut self, segment: &Segment, offset: u64, line: Line<'_>) {
+    /// Counts one valid line. `append_start` is where the append begins that is not complete yet.
+    fn line<E: LogEvent>(
+        &mut self,
+        segment: &Segment,
+        offset: u64,
+        line: Line<'_>,
+        bytes: &[u8],
+        append_start: &mut Option<u64>,
+    ) {
+        self.line_bytes += bytes.len() as u64;
         match line {
             Line::Event(envelope, body) => {
+                let start = append_start.take().unwrap_or(offset);
+                *append_start = envelope.more.then_some(start);
                 let position = Position {
                     epoch: segment.epoch,
                     seq: envelope.seq,

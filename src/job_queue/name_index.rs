@@ -12,7 +12,7 @@
 //! indexes, however they came about. Names with the same checksum, made on purpose perhaps, end up
 //! in an ordinary ordered map: that costs logarithmic time, never linear time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::event::JobId;
@@ -94,6 +94,26 @@ impl NameIndex {
         }
     }
 
+    /// The index of `count` names at once, which is several times faster than one after another.
+    /// The same index either way.
+    ///
+    /// # Errors
+    /// A name stands there twice: the lowest number whose name a lower one has.
+    pub(super) fn of<'a>(count: usize, name: impl Fn(usize) -> &'a JobId) -> Result<Self, usize> {
+        let mut entries: Vec<(u32, usize)> = (0..count)
+            .map(|number| (hash(name(number)), number))
+            .collect();
+        entries.sort_unstable();
+        let same_hash = entries.chunk_by(|one, other| one.0 == other.0);
+        let twice = same_hash.filter_map(|entries| first_twice(entries, &name));
+        match twice.min() {
+            Some(number) => Err(number),
+            None => Ok(NameIndex {
+                root: node_of(&entries, 0, &name),
+            }),
+        }
+    }
+
     /// The number of `id`.
     pub(super) fn find<'a>(&self, id: &JobId, name: impl Fn(usize) -> &'a JobId) -> Option<usize> {
         find(&self.root, hash(id), id, name)
@@ -108,6 +128,38 @@ impl NameIndex {
     ) {
         insert(&mut self.root, hash(id), id, number, name);
     }
+}
+
+/// The lowest number among `entries`, which are sorted, whose name a lower one has.
+fn first_twice<'a>(entries: &[(u32, usize)], name: impl Fn(usize) -> &'a JobId) -> Option<usize> {
+    if entries.len() == 1 {
+        return None;
+    }
+    let mut names = BTreeSet::new();
+    let mut numbers = entries.iter().map(|(_, number)| *number);
+    numbers.find(|number| !names.insert(name(*number)))
+}
+
+/// The node at `depth` that holds `entries`, which are sorted.
+fn node_of<'a>(entries: &[(u32, usize)], depth: u32, name: &impl Fn(usize) -> &'a JobId) -> Node {
+    if entries.len() <= LEAF_LIMIT {
+        let (hashes, numbers) = entries.iter().copied().unzip();
+        return Node::Leaf(Arc::new(Leaf { hashes, numbers }));
+    }
+    if depth * BITS == u32::BITS {
+        let named = entries
+            .iter()
+            .map(|(_, number)| (name(*number).clone(), *number));
+        return Node::SameHash(Arc::new(named.collect()));
+    }
+    let mut rest = entries;
+    let children = std::array::from_fn(|place| {
+        let (own, others) =
+            rest.split_at(rest.partition_point(|(hash, _)| child(*hash, depth) <= place));
+        rest = others;
+        node_of(own, depth + 1, name)
+    });
+    Node::Branch(Arc::new(children))
 }
 
 fn find<'a>(
@@ -210,6 +262,38 @@ mod tests {
             backwards.insert(id, number, |number| &names[number]);
         }
         assert_eq!(backwards, index_of(&names));
+    }
+
+    #[test]
+    fn all_at_once_is_the_same_as_one_after_another() {
+        for count in [0, 1, LEAF_LIMIT, LEAF_LIMIT + 1, 9_000] {
+            let names = names(count);
+            let at_once = NameIndex::of(count, |number| &names[number]);
+            assert_eq!(at_once, Ok(index_of(&names)), "{count}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_stands_there_twice_is_noticed() {
+        let mut names = names(9_000);
+        names[7_000] = names[1].clone();
+        names[8_000] = names[3].clone();
+        names[8_500] = names[1].clone();
+        let at_once = NameIndex::of(names.len(), |number| &names[number]);
+        assert_eq!(at_once, Err(7_000));
+    }
+
+    #[test]
+    fn many_names_with_one_hash_are_one_map_at_once_too() {
+        let names = names(1000);
+        let hash = 0xabad_cafe;
+        let mut root = Node::Leaf(Arc::default());
+        let mut entries = Vec::new();
+        for (number, id) in names.iter().enumerate() {
+            insert(&mut root, hash, id, number, |number| &names[number]);
+            entries.push((hash, number));
+        }
+        assert_eq!(node_of(&entries, 0, &|number| &names[number]), root);
     }
 
     #[test]

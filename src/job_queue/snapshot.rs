@@ -24,6 +24,7 @@ use crate::json::{Cursor, Fault, write_string, write_u64};
 use crate::log_event::DecodeError;
 
 use super::job::{Job, Stage};
+use super::name_index::NameIndex;
 use super::verify::check_attempts;
 use super::{JobQueue, Slot};
 
@@ -79,14 +80,14 @@ fn write_slot(out: &mut Vec<u8>, Slot { id, job }: &Slot) {
 
 /// Reads what [`write`] wrote.
 pub(super) fn read(json: &[u8]) -> Result<JobQueue, DecodeError> {
-    let text = std::str::from_utf8(json).map_err(DecodeError::new)?;
     let mut reader = Reader {
-        cursor: Cursor::new(text),
+        cursor: Cursor::new(json),
         queue: JobQueue::new(),
         unlisted: Vec::new(),
     };
     reader.expect("{\"jobs\":[")?;
     reader.list(Reader::slot)?;
+    reader.index()?;
     reader.expect(",\"pending\":[")?;
     reader.list(Reader::pending)?;
     reader.expect(",\"dead\":[")?;
@@ -122,12 +123,12 @@ impl Reader<'_> {
 
     fn slot(&mut self) -> Result<(), DecodeError> {
         if !self.cursor.take("{\"id\":") {
-            let id = self.new_name()?;
-            self.queue.add(&id, None);
+            let id = self.name()?;
+            self.queue.jobs.push_back(Slot { id, job: None });
             self.unlisted.push(false);
             return Ok(());
         }
-        let id = self.new_name()?;
+        let id = self.name()?;
         self.expect(",\"payload\":")?;
         let payload = self.cursor.value().map_err(fault)?;
         let payload = Payload::of_scanned(payload).map_err(DecodeError::new)?;
@@ -152,20 +153,34 @@ impl Reader<'_> {
             attempts,
             stage,
         };
-        self.add(&id, job)
+        self.add(id, job)
     }
 
-    fn add(&mut self, id: &JobId, job: Job) -> Result<(), DecodeError> {
+    fn add(&mut self, id: JobId, job: Job) -> Result<(), DecodeError> {
         let stage = job.stage;
-        if let Stage::InFlight { .. } = stage {
-            check_attempts(id, &job).map_err(DecodeError::new)?;
-        }
-        let number = self.queue.add(id, Some(Arc::new(job)));
         if let Stage::InFlight { deadline_ms } = stage {
-            let due = (deadline_ms, id.clone());
+            check_attempts(&id, &job).map_err(DecodeError::new)?;
+            let (due, number) = ((deadline_ms, id.clone()), self.queue.jobs.len());
             self.queue.in_flight.insert(due, number);
         }
+        let job = Some(Arc::new(job));
+        self.queue.jobs.push_back(Slot { id, job });
         self.unlisted.push(stage == Stage::Pending);
+        Ok(())
+    }
+
+    /// Makes the index of the names, now that all are there.
+    fn index(&mut self) -> Result<(), DecodeError> {
+        let queue = &mut self.queue;
+        let (jobs, count) = (&queue.jobs, queue.jobs.len());
+        let name = |number| match jobs.get(number) {
+            Some(slot) => &slot.id,
+            None => unreachable!("the index asks for names below {count}"),
+        };
+        queue.names = NameIndex::of(count, name).map_err(|twice| {
+            let id = name(twice);
+            DecodeError::new(format_args!("job {id:?} is there twice"))
+        })?;
         Ok(())
     }
 
@@ -210,14 +225,9 @@ impl Reader<'_> {
         }
     }
 
-    /// Reads a name that no job before it has.
-    fn new_name(&mut self) -> Result<JobId, DecodeError> {
+    fn name(&mut self) -> Result<JobId, DecodeError> {
         let id = self.cursor.string().map_err(fault)?;
-        let id = JobId::new(id).map_err(DecodeError::new)?;
-        match self.queue.number(&id) {
-            None => Ok(id),
-            Some(_) => Err(DecodeError::new(format_args!("job {id:?} is there twice"))),
-        }
+        JobId::new(id).map_err(DecodeError::new)
     }
 
     fn count(&mut self) -> Result<u32, DecodeError> {
@@ -225,6 +235,7 @@ impl Reader<'_> {
         u32::try_from(number).map_err(|_| self.fault("a number below 2^32"))
     }
 
+    #[inline]
     fn expect(&mut self, literal: &'static str) -> Result<(), DecodeError> {
         self.cursor.expect(literal).map_err(fault)
     }

@@ -11,6 +11,7 @@
 
 mod cursor;
 mod scan;
+mod word;
 mod write;
 
 pub(crate) use cursor::Cursor;

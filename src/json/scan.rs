@@ -7,6 +7,8 @@
 
 use std::fmt;
 
+use super::word::{POWERS_OF_TEN, first_byte, leading_digits, special_bytes};
+
 /// How deep objects and arrays may nest.
 ///
 /// `serde_json` reads 127 levels by default. The difference leaves room for the lines and documents
@@ -157,18 +159,26 @@ fn skip_spaces(json: &[u8], mut at: usize) -> usize {
 }
 
 /// The offset behind the string whose opening quote is at `at`.
-pub(super) fn string_end(json: &[u8], mut at: usize) -> Result<usize, Fault> {
-    at += 1;
+pub(super) fn string_end(json: &[u8], at: usize) -> Result<usize, Fault> {
+    scan_string(json, at).map(|(end, _)| end)
+}
+
+/// The offset behind the string whose opening quote is at `at`, and whether every byte in it stands
+/// for itself.
+#[inline]
+pub(super) fn scan_string(json: &[u8], mut at: usize) -> Result<(usize, bool), Fault> {
+    at = plain_end(json, at + 1);
+    if json.get(at) == Some(&b'"') {
+        return Ok((at + 1, true));
+    }
     loop {
-        at = plain_end(json, at);
         match json.get(at) {
-            Some(b'"') => return Ok(at + 1),
-            Some(b'\\') => at = escape_end(json, at)?,
-            Some(0..=0x1f) => {
+            Some(b'"') => return Ok((at + 1, false)),
+            Some(b'\\') => at = plain_end(json, escape_end(json, at)?),
+            Some(_) => {
                 let expected = "no raw control character in a string";
                 return Err(Fault { at, expected });
             }
-            Some(_) => at += 1,
             None => {
                 let expected = "a closing quote";
                 return Err(Fault { at, expected });
@@ -177,15 +187,22 @@ pub(super) fn string_end(json: &[u8], mut at: usize) -> Result<usize, Fault> {
     }
 }
 
-/// Steps over pieces of a string in which every byte stands for itself. Most strings are nothing else, and a whole piece is
-/// looked at as fast as one byte.
-fn plain_end(json: &[u8], mut at: usize) -> usize {
-    while let Some(piece) = json.get(at..).and_then(<[u8]>::first_chunk::<16>) {
-        let special = |byte: &u8| *byte < 0x20 || *byte == b'"' || *byte == b'\\';
-        if piece.iter().fold(false, |any, byte| any | special(byte)) {
+/// The offset of the first byte from `at` on that does not stand for itself in a string: a quote, a
+/// backslash or a control character. The length of `json` if there is none.
+#[inline]
+pub(super) fn plain_end(json: &[u8], mut at: usize) -> usize {
+    while let Some(word) = json.get(at..).and_then(<[u8]>::first_chunk) {
+        let special = special_bytes(u64::from_le_bytes(*word));
+        if special != 0 {
+            return at + first_byte(special);
+        }
+        at += word.len();
+    }
+    while let Some(byte) = json.get(at) {
+        if *byte < 0x20 || *byte == b'"' || *byte == b'\\' {
             break;
         }
-        at += piece.len();
+        at += 1;
     }
     at
 }
@@ -247,24 +264,40 @@ fn number_end(json: &[u8], start: usize) -> Result<usize, Fault> {
 
 /// Reads the plain decimal that `json` starts with (no sign, no leading zero) and says how many digits
 /// it has. `None` if there is none, or if it does not fit.
+#[inline]
 pub(crate) fn read_u64(json: &[u8]) -> Option<(u64, usize)> {
-    // A number of up to 19 digits fits for certain.
-    const SAFE: usize = 19;
     let mut number = 0;
     let mut digits = 0;
+    // A number of up to 16 digits fits for certain, and few are longer.
+    if let Some((word, rest)) = json.split_first_chunk() {
+        (number, digits) = leading_digits(u64::from_le_bytes(*word));
+        if digits < word.len() {
+            return canonical(json, number, digits);
+        }
+        if let Some(word) = rest.first_chunk() {
+            let (value, count) = leading_digits(u64::from_le_bytes(*word));
+            number = number * POWERS_OF_TEN[count] + value;
+            digits += count;
+            if count < word.len() {
+                return canonical(json, number, digits);
+            }
+        }
+    }
     while let Some(digit) = json.get(digits).map(|byte| byte.wrapping_sub(b'0')) {
         if digit > 9 {
             break;
         }
-        number = if digits < SAFE {
-            number * 10 + u64::from(digit)
-        } else {
-            number.checked_mul(10)?.checked_add(u64::from(digit))?
-        };
+        number = u64::checked_mul(number, 10)?.checked_add(u64::from(digit))?;
         digits += 1;
     }
-    let canonical = digits == 1 || (digits > 1 && json[0] != b'0');
-    canonical.then_some((number, digits))
+    canonical(json, number, digits)
+}
+
+/// A number in so many digits, unless it has none or a leading zero.
+#[inline]
+fn canonical(json: &[u8], number: u64, digits: usize) -> Option<(u64, usize)> {
+    let is_canonical = digits == 1 || (digits > 1 && json[0] != b'0');
+    is_canonical.then_some((number, digits))
 }
 
 pub(super) fn digits_end(json: &[u8], mut at: usize) -> usize {

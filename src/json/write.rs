@@ -1,5 +1,7 @@
 //! Writing strings and numbers: one spelling for each value.
 
+use super::scan::plain_end;
+
 /// Appends `text` as a JSON string, with quotes.
 ///
 /// Escaped are the quote, the backslash and the control characters below 0x20, and nothing else:
@@ -7,30 +9,34 @@
 pub(crate) fn write_string(out: &mut Vec<u8>, text: &str) {
     let bytes = text.as_bytes();
     out.push(b'"');
-    let mut written = 0;
-    for (at, &byte) in bytes.iter().enumerate() {
-        if byte >= 0x20 && byte != b'"' && byte != b'\\' {
-            continue;
-        }
-        out.extend_from_slice(&bytes[written..at]);
-        written = at + 1;
-        match byte {
-            b'"' => out.extend_from_slice(b"\\\""),
-            b'\\' => out.extend_from_slice(b"\\\\"),
-            0x08 => out.extend_from_slice(b"\\b"),
-            0x09 => out.extend_from_slice(b"\\t"),
-            0x0a => out.extend_from_slice(b"\\n"),
-            0x0c => out.extend_from_slice(b"\\f"),
-            0x0d => out.extend_from_slice(b"\\r"),
-            _ => {
-                out.extend_from_slice(b"\\u00");
-                out.push(hex_digit(byte >> 4));
-                out.push(hex_digit(byte & 15));
-            }
+    let mut at = 0;
+    loop {
+        let end = plain_end(bytes, at);
+        out.extend_from_slice(&bytes[at..end]);
+        let Some(byte) = bytes.get(end) else {
+            break;
+        };
+        write_escape(out, *byte);
+        at = end + 1;
+    }
+    out.push(b'"');
+}
+
+fn write_escape(out: &mut Vec<u8>, byte: u8) {
+    match byte {
+        b'"' => out.extend_from_slice(b"\\\""),
+        b'\\' => out.extend_from_slice(b"\\\\"),
+        0x08 => out.extend_from_slice(b"\\b"),
+        0x09 => out.extend_from_slice(b"\\t"),
+        0x0a => out.extend_from_slice(b"\\n"),
+        0x0c => out.extend_from_slice(b"\\f"),
+        0x0d => out.extend_from_slice(b"\\r"),
+        _ => {
+            out.extend_from_slice(b"\\u00");
+            out.push(hex_digit(byte >> 4));
+            out.push(hex_digit(byte & 15));
         }
     }
-    out.extend_from_slice(&bytes[written..]);
-    out.push(b'"');
 }
 
 fn hex_digit(nibble: u8) -> u8 {
@@ -42,6 +48,13 @@ pub(crate) fn write_u64(out: &mut Vec<u8>, number: u64) {
     let mut digits = [0; 20];
     let mut first = digits.len();
     let mut rest = number;
+    while rest >= 100 {
+        let pair = (rest % 100) as u8;
+        rest /= 100;
+        first -= 2;
+        digits[first] = b'0' + pair / 10;
+        digits[first + 1] = b'0' + pair % 10;
+    }
     loop {
         first -= 1;
         digits[first] = b'0' + (rest % 10) as u8;

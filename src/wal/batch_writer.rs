@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use super::commit_queue::{CommitQueue, Outcome, QueueOptions, Ticket};
+use super::commit_queue::{CommitQueue, QueueOptions};
 use super::group::Group;
 use super::pipeline::{Front, Owner, Pipeline};
+use super::ticket::{Outcome, Ticket};
 use super::{LogReader, Wal};
 use crate::error::Result;
 use crate::event::Event;

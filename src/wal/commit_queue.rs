@@ -11,11 +11,12 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::BATCH_BYTES;
 use super::group::Group;
 use super::line::MAX_BATCH;
+use super::ticket::{Slot, Ticket};
 use crate::error::{Error, Result};
 use crate::position::{Position, Seq};
-use crate::sync::{Condvar, Mutex};
 
 /// When a batch is full or due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,102 +35,8 @@ impl Default for QueueOptions {
     fn default() -> Self {
         QueueOptions {
             max_batch_events: 1_000,
-            max_batch_bytes: 16 << 20,
+            max_batch_bytes: BATCH_BYTES,
             flush_interval_ms: 10,
-        }
-    }
-}
-
-/// What became of an append.
-#[derive(Clone, Debug)]
-pub enum Outcome {
-    /// Queued or in flight.
-    Pending,
-    /// Durable, up to and including this position: that of its last event.
-    Durable(Position),
-    /// Not acknowledged. [`Error::is_indeterminate`] tells whether the next open may bring it back.
-    Failed(Error),
-}
-
-/// A claim on the outcome of one append.
-#[derive(Clone, Debug)]
-pub struct Ticket {
-    slot: Arc<Slot>,
-    /// How many events of the batch come up to and including this append.
-    events: u64,
-}
-
-/// The outcome of one batch, shared by its tickets, so that only the callers of a finished batch
-/// are woken.
-#[derive(Debug, Default)]
-struct Slot {
-    state: Mutex<SlotState>,
-    changed: Condvar,
-}
-
-#[derive(Debug, Default)]
-struct SlotState {
-    /// The position before the batch's first event, or what went wrong.
-    result: Option<Result<Position>>,
-    /// Whether somebody who waits for this batch should write it.
-    leader_wanted: bool,
-}
-
-impl Slot {
-    fn set(&self, result: Result<Position>) {
-        self.state.lock().result.get_or_insert(result);
-        self.changed.notify_all();
-    }
-
-    fn want_leader(&self) {
-        self.state.lock().leader_wanted = true;
-        self.changed.notify_one();
-    }
-
-    /// Whether the caller is now the one who writes the batch.
-    fn lead(&self) -> bool {
-        std::mem::take(&mut self.state.lock().leader_wanted)
-    }
-}
-
-/// What a waiting caller is woken for.
-pub(crate) enum Woken {
-    /// Its outcome is known.
-    Done(Result<Position>),
-    /// It must write the next batch itself.
-    Lead,
-}
-
-impl Ticket {
-    /// What is known by now.
-    #[must_use]
-    pub fn outcome(&self) -> Outcome {
-        match &self.slot.state.lock().result {
-            None => Outcome::Pending,
-            Some(result) => self.read(result),
-        }
-    }
-
-    /// Blocks until there is something to do.
-    pub(crate) fn wait(&self) -> Woken {
-        let mut state = self.slot.state.lock();
-        loop {
-            match state.result.as_ref().map(|result| self.read(result)) {
-                Some(Outcome::Durable(position)) => return Woken::Done(Ok(position)),
-                Some(Outcome::Failed(error)) => return Woken::Done(Err(error)),
-                _ if std::mem::take(&mut state.leader_wanted) => return Woken::Lead,
-                _ => state = self.slot.changed.wait(state),
-            }
-        }
-    }
-
-    fn read(&self, result: &Result<Position>) -> Outcome {
-        match result {
-            Ok(before) => {
-                let seq = Seq(before.seq.0 + self.events);
-                Outcome::Durable(Position { seq, ..*before })
-            }
-            Err(error) => Outcome::Failed(error.clone()),
         }
     }
 }
@@ -148,12 +55,15 @@ impl<T> Drop for Batch<T> {
     /// A batch that is dropped without an outcome (its writer panicked, or its queue is gone) still
     /// answers its callers.
     fn drop(&mut self) {
-        self.slot.set(Err(if self.taken {
+        let decided = self.slot.decide(Err(if self.taken {
             let cause = Arc::new(Error::Closed);
             Error::Indeterminate { cause }
         } else {
             Error::Closed
         }));
+        if decided {
+            self.slot.wake_all();
+        }
     }
 }
 
@@ -197,6 +107,27 @@ pub struct CommitQueue<T> {
     /// Whether somebody writes, or is asked to write, what is queued. Without threads nobody
     /// looks.
     led: bool,
+    /// How many appends the last batch had.
+    last_appends: usize,
+}
+
+/// Those who are to be woken once no lock is held: the next leader first, so that the next write
+/// starts at once, then everybody whose batch is decided.
+#[derive(Debug, Default)]
+pub(crate) struct Wakeup {
+    leader: Option<Arc<Slot>>,
+    decided: Vec<Arc<Slot>>,
+}
+
+impl Drop for Wakeup {
+    fn drop(&mut self) {
+        if let Some(slot) = &self.leader {
+            slot.wake_one();
+        }
+        for slot in &self.decided {
+            slot.wake_all();
+        }
+    }
 }
 
 impl<T> CommitQueue<T> {
@@ -214,6 +145,7 @@ impl<T> CommitQueue<T> {
             in_flight: None,
             closed: false,
             led: false,
+            last_appends: 0,
         }
     }
 
@@ -231,6 +163,9 @@ impl<T> CommitQueue<T> {
             open.events < max.max_batch_events && open.bytes + bytes <= max.max_batch_bytes
         });
         if !fits {
+            if let Some(full) = self.queued.back() {
+                full.batch.slot.expect(0);
+            }
             let batch = Batch::new();
             self.queued.push_back(Open {
                 batch,
@@ -247,11 +182,10 @@ impl<T> CommitQueue<T> {
         open.batch.tags.push(tag);
         open.events += events;
         open.bytes += bytes;
-        let ticket = Ticket {
-            slot: Arc::clone(&open.batch.slot),
-            events: open.events as u64,
-        };
-        self.pass_lead();
+        open.batch.slot.join();
+        let ticket = Ticket::new(&open.batch.slot, open.events as u64);
+        // The caller, or whoever waits for this batch first, finds the lead without being woken.
+        self.pass_lead(0);
         Ok(ticket)
     }
 
@@ -327,36 +261,62 @@ impl<T> CommitQueue<T> {
     ///
     /// # Errors
     /// The error in `result`.
-    pub fn finish(&mut self, mut batch: Batch<T>, result: Result<Position>) -> Result<Vec<T>> {
+    pub fn finish(&mut self, batch: Batch<T>, result: Result<Position>) -> Result<Vec<T>> {
+        self.settle(batch, result).0
+    }
+
+    /// As [`finish`](CommitQueue::finish), but leaves the waking to the caller, who holds locks
+    /// that those who wake would want.
+    pub(crate) fn settle(
+        &mut self,
+        mut batch: Batch<T>,
+        result: Result<Position>,
+    ) -> (Result<Vec<T>>, Wakeup) {
         self.in_flight = None;
         self.led = false;
+        let mut wakeup = Wakeup::default();
         let events: u64 = batch.groups.iter().map(|group| group.len() as u64).sum();
-        match result {
+        let decided = match result {
             Ok(last) => {
                 let seq = Seq(last.seq.0 - events);
-                // Leadership goes on before anybody is woken, so that the next write starts at
-                // once.
-                self.pass_lead();
-                batch.slot.set(Ok(Position { seq, ..last }));
+                self.last_appends = batch.groups.len();
+                let waiting = self
+                    .queued
+                    .front()
+                    .map_or(0, |open| open.batch.groups.len());
+                wakeup.leader = self.pass_lead(waiting);
+                batch.slot.decide(Ok(Position { seq, ..last }));
                 Ok(std::mem::take(&mut batch.tags))
             }
             Err(error) => {
-                batch.slot.set(Err(error.clone()));
+                batch.slot.decide(Err(error.clone()));
                 let behind = not_written(&error);
                 for open in self.queued.drain(..) {
-                    open.batch.slot.set(Err(behind.clone()));
+                    open.batch.slot.decide(Err(behind.clone()));
+                    wakeup.decided.push(Arc::clone(&open.batch.slot));
                 }
                 Err(error)
             }
-        }
+        };
+        wakeup.decided.push(Arc::clone(&batch.slot));
+        (decided, wakeup)
     }
 
     /// Asks a caller of the next batch to write it, unless somebody writes or is asked already.
-    fn pass_lead(&mut self) {
-        if let Some(next) = self.queued.front().filter(|_| !self.led) {
-            self.led = true;
-            next.batch.slot.want_leader();
-        }
+    /// Besides those who are `waiting`, the callers of the last batch are likely to come back, so
+    /// the leader may wait for as many for a moment. Answers with whom to wake.
+    fn pass_lead(&mut self, waiting: usize) -> Option<Arc<Slot>> {
+        let next = self.queued.front().filter(|_| !self.led)?;
+        self.led = true;
+        let slot = &next.batch.slot;
+        let is_open = self.queued.len() == 1;
+        slot.expect(if is_open {
+            self.last_appends + waiting
+        } else {
+            0
+        });
+        slot.ask_lead();
+        Some(Arc::clone(slot))
     }
 
     /// Whether the caller should write the next batch, because it is due and none of its own
@@ -374,10 +334,7 @@ impl<T> CommitQueue<T> {
     pub(crate) fn barrier(&self) -> Option<Ticket> {
         let queued = self.queued.back().map(|open| &open.batch.slot);
         let slot = queued.or(self.in_flight.as_ref())?;
-        Some(Ticket {
-            slot: Arc::clone(slot),
-            events: 0,
-        })
+        Some(Ticket::new(slot, 0))
     }
 
     /// Answers everybody who is queued, because nobody is left who could write, and takes no
@@ -417,6 +374,7 @@ pub(crate) fn not_written(error: &Error) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use super::super::ticket::Outcome;
     use super::*;
 
     fn queue(options: QueueOptions) -> CommitQueue<u32> {

@@ -29,13 +29,9 @@ impl Group {
             let start = group.bodies.len();
             event.encode(&mut group.bodies);
             let body = &group.bodies[start..];
-            if body.is_empty() || memchr::memchr(b'\n', body).is_some() {
-                let reason = "the encoded event is empty or contains a line break".to_owned();
-                return Err(Error::InvalidEvent { reason });
-            }
-            check("event", body.len() + MAX_ENVELOPE, MAX_LINE)?;
+            check_body(body)?;
             group.lengths.push(body.len());
-            check("append", group.max_encoded_len(), MAX_BATCH)?;
+            check_size("append", group.max_encoded_len(), MAX_BATCH)?;
         }
         Ok(group)
     }
@@ -69,7 +65,17 @@ impl Group {
     }
 }
 
-fn check(what: &'static str, size: usize, limit: usize) -> Result<()> {
+/// Refuses an encoded event that does not fit the format.
+pub(super) fn check_body(body: &[u8]) -> Result<()> {
+    if body.is_empty() || memchr::memchr(b'\n', body).is_some() {
+        let reason = "the encoded event is empty or contains a line break".to_owned();
+        return Err(Error::InvalidEvent { reason });
+    }
+    check_size("event", body.len() + MAX_ENVELOPE, MAX_LINE)
+}
+
+/// Refuses what is larger than `limit`.
+pub(super) fn check_size(what: &'static str, size: usize, limit: usize) -> Result<()> {
     if size <= limit {
         return Ok(());
     }

@@ -13,7 +13,7 @@
 //! Valid means framing and checksum, nothing else: whether a line may follow the one before it is
 //! the business of [`sequence`](super::sequence).
 
-use crate::checksum::{self, ChecksumError, ChecksumKind, TRAILER};
+use crate::checksum::{self, ChecksumError, ChecksumKind, Start, TRAILER};
 use crate::format::VERSION;
 use crate::json::{read_u64, write_u64};
 use crate::position::{Epoch, Position, Seq};
@@ -75,6 +75,17 @@ pub(crate) enum Parsed {
 }
 
 impl Line<'_> {
+    /// The seq that comes next where this line stands, because everything below it is accounted
+    /// for.
+    pub(crate) fn next_seq(&self) -> Seq {
+        match *self {
+            Line::Header(_) => Seq(1),
+            Line::Event(envelope, _) => envelope.seq,
+            Line::Marker(synced) => Seq(synced.0.saturating_add(1)),
+            Line::Lost(from, _) => from,
+        }
+    }
+
     /// What stays when the bytes of the line are let go.
     pub(crate) fn parsed(&self) -> Parsed {
         match *self {
@@ -138,7 +149,23 @@ pub(crate) fn encode_header(out: &mut Vec<u8>, header: &Header) {
 }
 
 /// Appends an event line to `out`, newline included.
+#[cfg(test)]
 pub(crate) fn encode_event(out: &mut Vec<u8>, epoch: Epoch, envelope: Envelope, body: &[u8]) {
+    let crc = Start::new(ChecksumKind::Event, epoch);
+    let Ok(()) = encode_event_with(out, &crc, envelope, |out| {
+        out.extend_from_slice(body);
+        Ok::<(), std::convert::Infallible>(())
+    });
+}
+
+/// Appends an event line to `out`, newline included. `body` appends what stands inside `event`;
+/// after its error the line is unfinished.
+pub(crate) fn encode_event_with<X>(
+    out: &mut Vec<u8>,
+    crc: &Start,
+    envelope: Envelope,
+    body: impl FnOnce(&mut Vec<u8>) -> Result<(), X>,
+) -> Result<(), X> {
     let start = out.len();
     out.extend_from_slice(b"{\"seq\":");
     write_u64(out, envelope.seq.0);
@@ -150,9 +177,10 @@ pub(crate) fn encode_event(out: &mut Vec<u8>, epoch: Epoch, envelope: Envelope, 
         out.extend_from_slice(b",\"more\":true");
     }
     out.extend_from_slice(b",\"event\":");
-    out.extend_from_slice(body);
-    checksum::seal(ChecksumKind::Event, epoch, out, start);
+    body(out)?;
+    crc.seal(out, start);
     out.push(b'\n');
+    Ok(())
 }
 
 /// Appends a marker line to `out`, newline included.
@@ -176,15 +204,40 @@ pub(crate) fn encode_lost(out: &mut Vec<u8>, epoch: Epoch, from: Seq, to: Seq) {
     out.push(b'\n');
 }
 
-/// Reads one line (without its newline) of the segment `epoch`: framing first, because it is cheap,
-/// then the checksum.
-pub(crate) fn decode(epoch: Epoch, bytes: &[u8]) -> Result<Line<'_>, LineError> {
-    let (kind, line) = frame(epoch, bytes)?;
-    checksum::verify_checksum(kind, epoch, bytes)?;
-    match line {
-        Framed::Line(line) => Ok(line),
-        Framed::Version(version) => Err(LineError::Version(version)),
+/// Reads the lines of one segment.
+#[derive(Clone, Debug)]
+pub(crate) struct Decoder {
+    epoch: Epoch,
+    /// Almost every line is an event.
+    event: Start,
+}
+
+impl Decoder {
+    /// A reader of the lines of the segment `epoch`.
+    pub(crate) fn new(epoch: Epoch) -> Self {
+        let event = Start::new(ChecksumKind::Event, epoch);
+        Decoder { epoch, event }
     }
+
+    /// Reads one line (without its newline): framing first, because it is cheap, then the checksum.
+    #[inline]
+    pub(crate) fn decode<'a>(&self, bytes: &'a [u8]) -> Result<Line<'a>, LineError> {
+        let (kind, line) = frame(self.epoch, bytes)?;
+        match kind {
+            ChecksumKind::Event => self.event.verify(bytes)?,
+            other => checksum::verify_checksum(other, self.epoch, bytes)?,
+        }
+        match line {
+            Framed::Line(line) => Ok(line),
+            Framed::Version(version) => Err(LineError::Version(version)),
+        }
+    }
+}
+
+/// Reads one line of the segment `epoch`.
+#[cfg(test)]
+fn decode(epoch: Epoch, bytes: &[u8]) -> Result<Line<'_>, LineError> {
+    Decoder::new(epoch).decode(bytes)
 }
 
 /// A line whose framing is right; its checksum is not known yet.
@@ -194,6 +247,7 @@ pub(crate) enum Framed<'a> {
 }
 
 /// The framing of a line alone. Takes time that does not grow with the event's body.
+#[inline]
 pub(crate) fn frame(epoch: Epoch, bytes: &[u8]) -> Result<(ChecksumKind, Framed<'_>), LineError> {
     if bytes.len() >= MAX_LINE {
         return Err(LineError::Framing);
@@ -233,6 +287,7 @@ pub(crate) fn frame(epoch: Epoch, bytes: &[u8]) -> Result<(ChecksumKind, Framed<
     Err(LineError::Framing)
 }
 
+#[inline]
 fn frame_event<'a>(text: &mut Text<'a>) -> Option<(Envelope, &'a [u8])> {
     let seq = Seq(text.decimal()?);
     let mut batch = seq;
@@ -278,6 +333,7 @@ struct Text<'a>(&'a [u8]);
 
 impl Text<'_> {
     /// Steps over `word` if it comes next.
+    #[inline]
     fn skip(&mut self, word: &[u8]) -> bool {
         let rest = self.0.strip_prefix(word);
         self.0 = rest.unwrap_or(self.0);
@@ -285,6 +341,7 @@ impl Text<'_> {
     }
 
     /// A plain decimal: no sign, no leading zero.
+    #[inline]
     fn decimal(&mut self) -> Option<u64> {
         let (number, digits) = read_u64(self.0)?;
         self.0 = &self.0[digits..];

@@ -1,21 +1,23 @@
 //! The write-ahead log: segments of JSON lines, appended to, synced, rotated and read back.
 //!
 //! # Promise
-//! When [`Wal::append`] returns `Ok`, the events are durable: they survive `kill -9`, a power cut,
-//! a full disk and a torn write, and every later open shows them. When it returns an error, the
+//! When [`Wal::append`] returns `Ok`, the events are durable (unless another [`SyncPolicy`] was asked
+//! for): they survive `kill -9`, a power cut, a full disk and a torn write, and every later open
+//! shows them. When it returns an error, the
 //! error says which of two things is true: the events are **not** in the log and the log goes on,
 //! or ([`Error::is_indeterminate`]) the next open decides and until then the log refuses every
 //! change.
 //!
 //! # Steps of an append, and what a crash between them leaves
 //! ```text
-//! encode │ write at the end │ fdatasync │ the end moves │ return
-//!        1                  2           3
+//! encode │ write at the end │ make room ahead │ fdatasync │ the end moves │ return
+//!        1                  2                 2           3
 //! ```
 //! 1. Nothing. 2. Any part of the new lines, in any order of pages: the next open finds lines of
 //!    one batch that no later batch vouches for, keeps the whole appends at its start and cuts off
 //!    the rest. 3. Everything.
 
+mod append;
 mod batch_writer;
 mod commit_queue;
 mod group;
@@ -24,19 +26,21 @@ mod open;
 pub(crate) mod pipeline;
 mod reader;
 mod replay;
+pub(crate) mod room;
 mod rotate;
 pub(crate) mod scan;
 pub(crate) mod search;
 pub(crate) mod sequence;
 pub(crate) mod survey;
 mod tail;
+mod ticket;
 
 use std::marker::PhantomData;
 use std::sync::Arc;
 
 pub use batch_writer::{BatchWriter, PendingAppend};
 pub(crate) use commit_queue::not_written;
-pub use commit_queue::{Batch, CommitQueue, Outcome, QueueOptions, Ticket};
+pub use commit_queue::{Batch, CommitQueue, QueueOptions};
 pub use group::Group;
 pub use open::OpenReport;
 pub(crate) use open::{Recovery, chain, header, oldest_without_gap};
@@ -44,23 +48,53 @@ pub use reader::LogReader;
 pub(crate) use reader::decode;
 pub use replay::{LostRange, Mode, ReplayError, ReplayReport, Skipped, TornTail};
 pub(crate) use replay::{RawEvent, Replay, Seal, Segment};
+pub use ticket::{Outcome, Ticket};
 
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, Result};
 use crate::event::Event;
-use crate::failpoint;
 use crate::log_event::LogEvent;
 use crate::position::{Epoch, Position, Seq};
 use crate::storage::{Storage, StorageFile, StorageLock};
-use crate::temporary::{set_len, write_all};
-use line::{Envelope, MAX_SEQ};
+use append::OpenBatch;
+use room::Ahead;
+
+/// A batch takes no further append if that would make it larger than this, unless its owner says
+/// otherwise: 16 MiB.
+const BATCH_BYTES: usize = 16 << 20;
+
+/// When [`Wal::append`] syncs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SyncPolicy {
+    /// Before it returns: what was appended is durable.
+    #[default]
+    EveryAppend,
+    /// When it is asked to: what was appended is **not durable** when it returns, and a crash may
+    /// take it; so may the end of this very process, because some of it is still in its memory.
+    ///
+    /// It becomes durable with the next [`sync`](Wal::sync), [`rotate`](Wal::rotate) or
+    /// [`close`](Wal::close), and when the batch has reached 16 MiB. A crash before that takes an
+    /// end of what was appended since, never a part from its middle, and an atomic append whole or
+    /// not at all. Positions stay valid unless a crash takes them; then they are given out again.
+    /// [`last_position`](Wal::last_position) and readers show what is durable, nothing else.
+    ///
+    /// If a write or a sync fails, events are in doubt whose append was answered before; the error
+    /// is [`Error::Indeterminate`] and the log refuses every change until it is opened again.
+    ///
+    /// [`BatchWriter`] and [`Store`](crate::Store) sync all the same before they answer; their way
+    /// to share a sync is to submit now and wait later.
+    OnRequest,
+}
 
 /// How a log behaves.
 #[derive(Clone, Debug)]
 pub struct WalOptions {
+    /// When an append syncs. Default: every time, before it returns.
+    pub sync: SyncPolicy,
     /// How far the active segment is filled with free space (newlines) ahead of its end, in bytes,
     /// so that an append overwrites instead of growing the file, which costs a journal commit
-    /// on many file systems. 0 switches it off. Default: 256 KiB.
+    /// on many file systems. 0 switches it off. Nothing is filled where syncs are made on request:
+    /// there the file grows once for many appends. Default: 1 MiB.
     pub preallocate_bytes: u64,
     /// Fills `created_ms` in a segment's header. Nothing reads it. Default: the clock of the
     /// machine.
@@ -70,7 +104,8 @@ pub struct WalOptions {
 impl Default for WalOptions {
     fn default() -> Self {
         WalOptions {
-            preallocate_bytes: 256 << 10,
+            sync: SyncPolicy::EveryAppend,
+            preallocate_bytes: 1 << 20,
             clock: Arc::new(SystemClock),
         }
     }
@@ -90,8 +125,8 @@ pub struct Wal<E = Event> {
     prune_pending: bool,
     /// What poisoned the log.
     poisoned: Option<Arc<Error>>,
-    /// The lines of the batch that is being written.
-    lines: Vec<u8>,
+    /// What is not durable yet.
+    open: OpenBatch,
     _event: PhantomData<fn() -> E>,
     /// Held until the log is dropped, and whatever else still writes in the directory.
     lock: Arc<dyn StorageLock>,
@@ -102,32 +137,20 @@ pub struct Wal<E = Event> {
 struct Active {
     epoch: Epoch,
     name: String,
-    file: Box<dyn StorageFile>,
+    file: Arc<dyn StorageFile>,
     /// The last position before this segment.
     prev: Option<Position>,
     /// The last durable event.
     last: Seq,
     /// The offset behind the last durable line.
     end: u64,
-    /// Where free space that was made ahead ends; never below `end`.
-    allocated: u64,
+    /// The free space behind it.
+    ahead: Ahead,
     /// Whether the last line is a marker.
     after_marker: bool,
 }
 
 impl<E: LogEvent> Wal<E> {
-    /// Appends `events` as one atomic append; they are durable when it returns. Answers with the
-    /// position of the last event of the log. Appending nothing writes nothing.
-    ///
-    /// # Errors
-    /// [`Error::TooLarge`], [`Error::InvalidEvent`], [`Error::RotateFirst`] and
-    /// [`Error::Poisoned`]: nothing was written. [`Error::Storage`]: the write failed and was
-    /// undone, nothing of it is in the log. [`Error::Indeterminate`]: the next open decides; the
-    /// log is poisoned.
-    pub fn append(&mut self, events: &[E]) -> Result<Position> {
-        self.commit(&[Group::encode(events)?])
-    }
-
     /// Reads the durable events behind `after`, in order, and hands each to `handler` with its
     /// position.
     ///
@@ -153,36 +176,12 @@ impl<E> Wal<E> {
         LogReader::live(Arc::clone(&self.storage), self.first, epoch, end)
     }
 
-    /// Makes `groups` durable with one write and one sync; each is atomic for itself and they keep
-    /// their order. Answers with the position of the last event of the log.
-    ///
-    /// # Errors
-    /// As [`append`](Wal::append), for all groups together.
-    pub fn commit(&mut self, groups: &[Group]) -> Result<Position> {
-        self.check_writable()?;
-        let last = self.encode(groups)?;
-        if self.lines.is_empty() {
-            return Ok(self.last_position());
+    /// How much space is made ahead at a time.
+    fn room_bytes(options: &WalOptions) -> u64 {
+        match options.sync {
+            SyncPolicy::EveryAppend => options.preallocate_bytes,
+            SyncPolicy::OnRequest => 0,
         }
-        let end = self.active.end + self.lines.len() as u64;
-        self.make_room(end);
-        let written = failpoint::hit(failpoint::APPEND_WRITE)
-            .and_then(|()| write_all(&*self.active.file, &self.lines, self.active.end));
-        if let Err(error) = written {
-            return Err(self.undo_write(error));
-        }
-        let synced =
-            failpoint::hit(failpoint::APPEND_SYNC).and_then(|()| self.active.file.sync_data());
-        if let Err(error) = synced {
-            // Some pages may be durable, and asking again would prove nothing: only a new open can
-            // tell.
-            return Err(self.poison_indeterminate("sync_data", error));
-        }
-        self.active.end = end;
-        self.active.allocated = self.active.allocated.max(end);
-        self.active.last = last;
-        self.active.after_marker = false;
-        Ok(self.last_position())
     }
 
     /// The position of the last durable event. Its seq is 0 while the epoch is empty.
@@ -224,41 +223,6 @@ impl<E> Wal<E> {
         Arc::clone(&self.lock)
     }
 
-    /// Encodes the lines of a batch, which gets its numbers here. Answers with its last seq.
-    fn encode(&mut self, groups: &[Group]) -> Result<Seq> {
-        self.lines.clear();
-        let events: u64 = groups.iter().map(|group| group.len() as u64).sum();
-        let last = self
-            .active
-            .last
-            .0
-            .checked_add(events)
-            .filter(|last| *last <= MAX_SEQ.0);
-        let last = last.ok_or(Error::RotateFirst {
-            epoch: self.active.epoch,
-        })?;
-        let size: usize = groups.iter().map(Group::max_encoded_len).sum();
-        if size > line::MAX_BATCH {
-            let (size, limit) = (size as u64, line::MAX_BATCH as u64);
-            return Err(Error::TooLarge {
-                what: "batch",
-                size,
-                limit,
-            });
-        }
-        let batch = Seq(self.active.last.0 + 1);
-        let mut seq = batch;
-        for group in groups {
-            for (index, body) in group.bodies().enumerate() {
-                let more = index + 1 < group.len();
-                let envelope = Envelope { seq, batch, more };
-                line::encode_event(&mut self.lines, self.active.epoch, envelope, body);
-                seq = Seq(seq.0 + 1);
-            }
-        }
-        Ok(Seq(last))
-    }
-
     /// Refuses if the log is poisoned.
     pub(crate) fn check_writable(&self) -> Result<()> {
         match &self.poisoned {
@@ -266,59 +230,6 @@ impl<E> Wal<E> {
                 cause: Arc::clone(cause),
             }),
             None => Ok(()),
-        }
-    }
-
-    /// Makes free space up to `end` and some way beyond. If that fails the append is tried without
-    /// it, so no error leaves here. What is written is free space wherever it stops, and it
-    /// never starts below `allocated`, so it cannot meet a line.
-    fn make_room(&mut self, end: u64) {
-        static FILL: [u8; 64 << 10] = [b'\n'; 64 << 10];
-        if self.options.preallocate_bytes == 0 || end <= self.active.allocated {
-            return;
-        }
-        let target = end + self.options.preallocate_bytes;
-        while self.active.allocated < target {
-            let left = target - self.active.allocated;
-            let count = usize::try_from(left).map_or(FILL.len(), |left| left.min(FILL.len()));
-            let written = write_all(&*self.active.file, &FILL[..count], self.active.allocated);
-            if let Err(error) = written {
-                tracing::debug!(file = self.active.name, %error, "no room ahead of the log's end");
-                return;
-            }
-            self.active.allocated += count as u64;
-        }
-    }
-
-    /// Cuts what a failed write has left. Only cutting will do: bytes written over it could lose
-    /// against them in a crash.
-    fn undo_write(&mut self, error: std::io::Error) -> Error {
-        let undone = failpoint::hit(failpoint::APPEND_UNDO)
-            .and_then(|()| set_len(&*self.active.file, self.active.end))
-            .and_then(|()| self.active.file.sync_data());
-        match undone {
-            Ok(()) => {
-                self.active.allocated = self.active.end;
-                Error::storage("write_at", &self.active.name, error)
-            }
-            Err(undo_error) => {
-                tracing::error!(file = self.active.name, %undo_error, "a failed write stays");
-                self.poison_indeterminate("write_at", error)
-            }
-        }
-    }
-
-    /// Refuses every change from now on.
-    fn poison(&mut self, operation: &'static str, error: std::io::Error) -> Arc<Error> {
-        let cause = Arc::new(Error::storage(operation, &self.active.name, error));
-        tracing::error!(position = %self.last_position(), %cause, "the log is poisoned");
-        self.poisoned = Some(Arc::clone(&cause));
-        cause
-    }
-
-    fn poison_indeterminate(&mut self, operation: &'static str, error: std::io::Error) -> Error {
-        Error::Indeterminate {
-            cause: self.poison(operation, error),
         }
     }
 }

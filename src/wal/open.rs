@@ -13,8 +13,12 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use super::append::OpenBatch;
 use super::line::{Header, Line};
-use super::replay::{RawEvent, Replay, ReplayError, ReplayReport, Seal, Segment, TornTail};
+use super::replay::{
+    RawEvent, Replay, ReplayError, ReplayReport, Seal, Segment, TornTail, scan_tail,
+};
+use super::room::Ahead;
 use super::rotate::create_first;
 use super::scan::Found;
 use super::tail::{Tail, find_tail};
@@ -127,20 +131,10 @@ impl Recovery {
             self.tail = tail;
             return Ok(None);
         }
-        let everything = Position {
-            epoch: Epoch(u64::MAX),
-            ..Position::default()
-        };
-        let mut replay = Replay::new(everything, |_: &RawEvent<'_>| {
-            Ok::<(), ReplayError<std::convert::Infallible>>(())
-        });
-        let again = Segment::open(&*self.directory.storage, active.epoch, Access::Read);
-        let tail = replay.strict([again].into_iter(), Seal::Unknown);
-        self.tail = tail.map_err(|error| match error {
-            ReplayError::Log(error) => error,
-            ReplayError::Handler { error, .. } => match error {},
-        })?;
-        Ok(replay.report.torn_tail)
+        let again = Segment::open(&*self.directory.storage, active.epoch, Access::Read)?;
+        let (tail, torn_tail) = scan_tail(again)?;
+        self.tail = tail;
+        Ok(torn_tail)
     }
 
     /// The names in the directory as they were found.
@@ -199,22 +193,26 @@ impl Recovery {
             lock,
             listing,
         } = self.directory;
+        let room = Wal::<E>::room_bytes(&self.options);
         let active = match self.active.take() {
             None => {
                 let created_ms = self.options.clock.now_ms();
                 let (header, file, len) = create_first(&*storage, created_ms)?;
-                Active::new(&header, file, len)
+                Active::new(&header, file, len, room)
             }
-            Some(segment) => Active {
-                prev: self.prev,
-                epoch: segment.epoch,
-                name: segment.name,
-                file: segment.file,
-                last: self.tail.last,
-                end: self.tail.end,
-                allocated: self.tail.end,
-                after_marker: self.tail.after_marker,
-            },
+            Some(segment) => {
+                let (file, end) = (Arc::from(segment.file), self.tail.end);
+                Active {
+                    prev: self.prev,
+                    epoch: segment.epoch,
+                    ahead: Ahead::new(Arc::clone(&file), &segment.name, end, room),
+                    name: segment.name,
+                    file,
+                    last: self.tail.last,
+                    end,
+                    after_marker: self.tail.after_marker,
+                }
+            }
         };
         let first = oldest_without_gap(&listing.segments, active.epoch);
         Ok(Wal {
@@ -224,7 +222,7 @@ impl Recovery {
             first,
             prune_pending: false,
             poisoned: None,
-            lines: Vec::new(),
+            open: OpenBatch::default(),
             _event: PhantomData,
             lock: Arc::from(lock),
         })

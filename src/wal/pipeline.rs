@@ -15,11 +15,17 @@
 use std::sync::Arc;
 
 use super::Wal;
-use super::commit_queue::{CommitQueue, Ticket, Woken};
+use super::commit_queue::{CommitQueue, Wakeup};
+use super::room::Room;
+use super::ticket::{Ticket, Woken};
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::position::Position;
 use crate::sync::{self, Condvar, Mutex, MutexGuard};
+
+/// How long a leader waits for the callers of the last batch to come back, in microseconds: less
+/// than a sync takes, so what it costs when nobody comes is less than what a shared sync saves.
+const COMPANY_US: u64 = 40;
 
 /// What stands in front of a log and must move with it.
 pub(crate) trait Front: Send + 'static {
@@ -43,8 +49,10 @@ pub(crate) struct Pipeline<F, E> {
     /// Nothing once it is closed.
     log: Mutex<Option<Wal<E>>>,
     clock: Arc<dyn Clock>,
-    /// Wakes the thread in the background: something was queued that nobody may wait for, or the
-    /// end has come.
+    /// Where the thread in the background should make free space.
+    room: Mutex<Option<Arc<Room>>>,
+    /// Wakes the thread in the background: something was queued that nobody may wait for, there
+    /// should be more free space, or the end has come.
     queued: Condvar,
 }
 
@@ -54,6 +62,7 @@ impl<F: Front, E> Pipeline<F, E> {
             front: Mutex::new(front),
             log: Mutex::new(Some(log)),
             clock,
+            room: Mutex::new(None),
             queued: Condvar::default(),
         }
     }
@@ -71,7 +80,10 @@ impl<F: Front, E> Pipeline<F, E> {
         loop {
             match ticket.wait() {
                 Woken::Done(result) => return result,
-                Woken::Lead => self.write_one(),
+                Woken::Lead => {
+                    sync::give_way(COMPANY_US, || ticket.has_company());
+                    self.write_one();
+                }
             }
         }
     }
@@ -83,7 +95,8 @@ impl<F: Front, E> Pipeline<F, E> {
 
     /// Writes the next batch, if there is one.
     pub(crate) fn write_one(&self) {
-        self.write_next(&mut self.lock_log().log);
+        let wakeup = self.write_next(&mut self.lock_log().log);
+        drop(wakeup);
     }
 
     /// Writes everything that is queued, then does `work` between batches: nothing is in flight.
@@ -115,10 +128,25 @@ impl<F: Front, E> Pipeline<F, E> {
         locked.log.take().ok_or(Error::Closed)
     }
 
-    /// Serves appends that nobody waits for, until the pipeline is closed.
+    /// Has free space made while the disk syncs. If nobody comes to it in time, appends do without.
+    fn want_room(&self, room: &Arc<Room>) {
+        let front = self.front.lock();
+        *self.room.lock() = Some(Arc::clone(room));
+        drop(front);
+        self.queued.notify_one();
+    }
+
+    /// Serves appends that nobody waits for, and makes free space, until the pipeline is closed.
     fn serve(&self) {
         let mut front = self.front.lock();
         while !front.queue().is_closed() {
+            let room = self.room.lock().take();
+            if let Some(room) = room {
+                drop(front);
+                room.make();
+                front = self.front.lock();
+                continue;
+            }
             let now_ms = self.clock.now_ms();
             if front.queue().lead_if_due(now_ms) {
                 drop(front);
@@ -138,26 +166,27 @@ impl<F: Front, E> Pipeline<F, E> {
     fn write_queued(&self, log: &mut Option<Wal<E>>) {
         let batches = self.front.lock().queue().batches();
         for _ in 0..batches {
-            self.write_next(log);
+            drop(self.write_next(log));
         }
     }
 
     /// Writes and syncs the next batch, if there is one, and applies it before the log's lock is
-    /// given up.
-    fn write_next(&self, log: &mut Option<Wal<E>>) {
-        let Some(batch) = self.front.lock().queue().take() else {
-            return;
-        };
+    /// given up. Answers with whom to wake when it is.
+    fn write_next(&self, log: &mut Option<Wal<E>>) -> Option<Wakeup> {
+        let batch = self.front.lock().queue().take()?;
         let result = log
             .as_mut()
             .ok_or(Error::Closed)
-            .and_then(|log| log.commit(batch.groups()));
+            .and_then(|log| log.commit_with_room(batch.groups(), |room| self.want_room(room)));
         let mut front = self.front.lock();
         let last = result.as_ref().ok().copied();
-        match (front.queue().finish(batch, result), last) {
+        let (settled, wakeup) = front.queue().settle(batch, result);
+        match (settled, last) {
             (Ok(tags), Some(last)) => front.committed(tags, last),
             _ => front.failed(),
         }
+        drop(front);
+        Some(wakeup)
     }
 
     fn lock_log(&self) -> LockedLog<'_, F, E> {

@@ -4,7 +4,10 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use super::open::{chain, header};
-use super::replay::{Mode, RawEvent, Replay, ReplayError, ReplayReport, Seal, Segment, Skipped};
+use super::replay::{
+    Mode, RawEvent, Replay, ReplayError, ReplayReport, Seal, Segment, Skipped, scan_tail,
+};
+use super::tail::find_tail;
 use crate::directory;
 use crate::error::{Error, Result};
 use crate::event::Event;
@@ -76,6 +79,27 @@ impl<E> LogReader<E> {
     #[must_use]
     pub fn epochs(&self) -> &[Epoch] {
         &self.epochs
+    }
+
+    /// The position of the last event, found as [`Wal::open`](super::Wal::open) finds it: only the
+    /// end of the newest segment is read and verified, unless that end is not whole. Its seq is 0
+    /// while that segment has no event; nothing where there is no segment.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] if something cannot be read, and every error of damaged data in what had
+    /// to be read.
+    pub fn last_position(&self) -> Result<Option<Position>> {
+        let Some(epoch) = self.epochs.last().copied() else {
+            return Ok(None);
+        };
+        let segment = self.segment(epoch)?;
+        let found = find_tail(&*segment.file, &segment.name, epoch, segment.limit)?;
+        let tail = match found {
+            Some(tail) => tail,
+            None => scan_tail(segment)?.0,
+        };
+        let seq = tail.last;
+        Ok(Some(Position { epoch, seq }))
     }
 
     /// Opens one segment.
@@ -229,6 +253,7 @@ fn gap(sealed: &Segment, next: &Segment) -> Skipped {
 }
 
 /// The typed event. That it cannot be decoded is never taken for damage.
+#[inline]
 pub(crate) fn decode<E: LogEvent>(raw: &RawEvent<'_>) -> Result<E> {
     E::decode(raw.body).map_err(|source| Error::UnknownEvent {
         file: raw.file.to_owned(),

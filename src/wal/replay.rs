@@ -4,6 +4,8 @@
 //! *Lenient* goes on behind damage and reports each event that it had to leave out. In both, an
 //! atomic append is handed on whole or not at all.
 
+use std::convert::Infallible;
+
 use super::line::{Envelope, Line};
 use super::scan::{Damage, Found, Reason, Scanner};
 use super::search::{Search, find_proof};
@@ -176,6 +178,24 @@ fn show(position: Option<Position>) -> String {
     position.map_or_else(|| "nothing".to_owned(), |position| position.to_string())
 }
 
+/// The tail of the active segment by a strict scan of all of it, for where its end alone does not
+/// tell. Its events are not decoded.
+pub(crate) fn scan_tail(segment: Segment) -> Result<(Tail, Option<TornTail>)> {
+    let everything = Position {
+        epoch: Epoch(u64::MAX),
+        ..Position::default()
+    };
+    let mut replay = Replay::new(everything, |_: &RawEvent<'_>| {
+        Ok::<(), ReplayError<Infallible>>(())
+    });
+    let tail = replay.strict([Ok(segment)].into_iter(), Seal::Unknown);
+    let tail = tail.map_err(|error| match error {
+        ReplayError::Log(error) => error,
+        ReplayError::Handler { error, .. } => match error {},
+    })?;
+    Ok((tail, replay.report.torn_tail))
+}
+
 /// The events of one append, held back until all of them are there.
 #[derive(Default)]
 struct Append {
@@ -193,6 +213,12 @@ impl Append {
         self.events.clear();
         self.bodies.clear();
     }
+}
+
+/// Why a strict replay goes no further.
+enum Stop<X> {
+    Damage(Damage),
+    Replay(ReplayError<X>),
 }
 
 /// Hands events to a handler and keeps the report.
@@ -241,31 +267,7 @@ impl<X, F: FnMut(&RawEvent<'_>) -> Result<(), ReplayError<X>>> Replay<F> {
     ) -> Result<Tail, ReplayError<X>> {
         let mut scanner = segment.scanner();
         let mut tail = Tail::default();
-        let mut append = Append::default();
-        let damage = loop {
-            let expected = scanner.sequence().expected();
-            match scanner.next()? {
-                Found::Damage(damage) => break Some(damage),
-                Found::End { offset } => break unfinished_append(&scanner, offset),
-                Found::Line {
-                    offset,
-                    line,
-                    bytes,
-                } => {
-                    if let Line::Header(header) = line {
-                        seal.check(&segment.name, header.prev, segment.epoch)?;
-                    }
-                    if tail.push(offset, &line, bytes).is_err() {
-                        break Some(Damage {
-                            offset,
-                            expected,
-                            reason: Reason::BatchTooLarge,
-                        });
-                    }
-                    self.line(segment, offset, line, &mut append)?;
-                }
-            }
-        };
+        let damage = self.strict_lines(segment, seal, &mut scanner, &mut tail)?;
         let Some(damage) = damage else {
             return Ok(tail);
         };
@@ -282,6 +284,64 @@ impl<X, F: FnMut(&RawEvent<'_>) -> Result<(), ReplayError<X>>> Replay<F> {
         };
         self.report.torn_tail = Some(torn);
         Ok(tail)
+    }
+
+    /// Hands on every line up to the end or to damage, which is the answer.
+    fn strict_lines(
+        &mut self,
+        segment: &Segment,
+        seal: Seal,
+        scanner: &mut Scanner<'_>,
+        tail: &mut Tail,
+    ) -> Result<Option<Damage>, ReplayError<X>> {
+        let mut append = Append::default();
+        loop {
+            let mut handed_on = scanner.lines(|offset, line, bytes| {
+                self.strict_line(segment, offset, line, bytes, tail, &mut append)
+            });
+            if handed_on.is_ok() {
+                handed_on = match scanner.next()? {
+                    Found::Damage(damage) => return Ok(Some(damage)),
+                    Found::End { offset } => return Ok(unfinished_append(scanner, offset)),
+                    Found::Line {
+                        offset,
+                        line,
+                        bytes,
+                    } => {
+                        if let Line::Header(header) = line {
+                            seal.check(&segment.name, header.prev, segment.epoch)?;
+                        }
+                        self.strict_line(segment, offset, line, bytes, tail, &mut append)
+                    }
+                };
+            }
+            match handed_on {
+                Ok(()) => {}
+                Err(Stop::Damage(damage)) => return Ok(Some(damage)),
+                Err(Stop::Replay(error)) => return Err(error),
+            }
+        }
+    }
+
+    #[inline]
+    fn strict_line(
+        &mut self,
+        segment: &Segment,
+        offset: u64,
+        line: Line<'_>,
+        bytes: &[u8],
+        tail: &mut Tail,
+        append: &mut Append,
+    ) -> Result<(), Stop<X>> {
+        if tail.push(offset, &line, bytes).is_err() {
+            return Err(Stop::Damage(Damage {
+                offset,
+                expected: line.next_seq(),
+                reason: Reason::BatchTooLarge,
+            }));
+        }
+        self.line(segment, offset, line, append)
+            .map_err(Stop::Replay)
     }
 
     /// Reads one segment and steps over what is damaged. Answers with the last seq that is
@@ -355,6 +415,7 @@ impl<X, F: FnMut(&RawEvent<'_>) -> Result<(), ReplayError<X>>> Replay<F> {
         });
     }
 
+    #[inline]
     fn line(
         &mut self,
         segment: &Segment,
@@ -400,6 +461,7 @@ impl<X, F: FnMut(&RawEvent<'_>) -> Result<(), ReplayError<X>>> Replay<F> {
         Ok(())
     }
 
+    #[inline]
     fn event(
         &mut self,
         segment: &Segment,

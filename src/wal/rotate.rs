@@ -1,6 +1,9 @@
 //! Ending a segment: rotate, close, and the removal of segments that are no longer needed.
 
+use std::sync::Arc;
+
 use super::line::{self, Header};
+use super::room::Ahead;
 use super::{Active, Wal};
 use crate::directory;
 use crate::error::{Error, Result};
@@ -8,7 +11,7 @@ use crate::failpoint;
 use crate::names;
 use crate::position::{Epoch, Position, Seq};
 use crate::storage::{Storage, StorageFile};
-use crate::temporary::{self, Prepared, Steps, set_len, write_all};
+use crate::temporary::{self, Prepared, Steps, write_all};
 
 const STEPS: Steps = Steps {
     create: || failpoint::hit(failpoint::ROTATE_CREATE),
@@ -56,8 +59,7 @@ impl<E> Wal<E> {
     /// the old segment failed, or a new segment could not be taken back); open again.
     /// [`Error::Refused`] in the largest epoch.
     pub fn rotate(&mut self) -> Result<Position> {
-        self.check_writable()?;
-        let sealed = self.last_position();
+        let sealed = self.sync()?;
         let epoch = sealed.epoch.next();
         if epoch == sealed.epoch {
             let reason = "there is no epoch after the last one".to_owned();
@@ -83,7 +85,8 @@ impl<E> Wal<E> {
         match published {
             Ok(file) => {
                 tracing::info!(%sealed, epoch = %epoch, "rotated");
-                self.active = Active::new(&header, file, len);
+                let room = Self::room_bytes(&self.options);
+                self.active = Active::new(&header, file, len, room);
                 Ok(sealed)
             }
             Err(error) => Err(self.undo_rotate(epoch, error)),
@@ -98,7 +101,7 @@ impl<E> Wal<E> {
     /// [`Error::Indeterminate`] if the marker could not be written. Whatever it returns, all
     /// acknowledged events are durable and the lock is given back.
     pub fn close(mut self) -> Result<()> {
-        self.check_writable()?;
+        self.sync()?;
         if !self.active.after_marker {
             self.write_marker()?;
         }
@@ -137,9 +140,8 @@ impl<E> Wal<E> {
     /// Cuts free space off the active segment and syncs it.
     fn trim(&mut self) -> Result<()> {
         failpoint::hit(failpoint::ROTATE_TRIM)
-            .and_then(|()| set_len(&*self.active.file, self.active.end))
+            .and_then(|()| self.active.ahead.cut(self.active.end))
             .map_err(|error| Error::storage("set_len", &self.active.name, error))?;
-        self.active.allocated = self.active.end;
         let synced =
             failpoint::hit(failpoint::ROTATE_SYNC).and_then(|()| self.active.file.sync_data());
         // Every event is durable since its own sync, but what a failed sync has done to the file is
@@ -159,8 +161,8 @@ impl<E> Wal<E> {
             Ok(()) => error,
             Err(undo_error) => {
                 tracing::error!(%epoch, %undo_error, "a failed rotate could not be undone");
-                let cause = std::sync::Arc::new(error);
-                self.poisoned = Some(std::sync::Arc::clone(&cause));
+                let cause = Arc::new(error);
+                self.poisoned = Some(Arc::clone(&cause));
                 Error::Poisoned { cause }
             }
         }
@@ -171,12 +173,14 @@ impl<E> Wal<E> {
     fn write_marker(&mut self) -> Result<()> {
         let mut bytes = Vec::new();
         line::encode_marker(&mut bytes, self.active.epoch, self.active.last);
+        let end = self.active.end + bytes.len() as u64;
+        self.active.ahead.claim(end);
         let written = failpoint::hit(failpoint::CLOSE_MARKER)
             .and_then(|()| write_all(&*self.active.file, &bytes, self.active.end));
         if let Err(error) = written {
             return Err(self.undo_write(error));
         }
-        self.active.end += bytes.len() as u64;
+        self.active.end = end;
         self.active.after_marker = true;
         Ok(())
     }
@@ -184,15 +188,17 @@ impl<E> Wal<E> {
 
 impl Active {
     /// A segment that has nothing but a header of `len` bytes.
-    pub(super) fn new(header: &Header, file: Box<dyn StorageFile>, len: u64) -> Self {
+    pub(super) fn new(header: &Header, file: Box<dyn StorageFile>, len: u64, room: u64) -> Self {
+        let name = names::segment(header.epoch);
+        let file = Arc::from(file);
         Active {
             epoch: header.epoch,
-            name: names::segment(header.epoch),
+            ahead: Ahead::new(Arc::clone(&file), &name, len, room),
+            name,
             file,
             prev: header.prev,
             last: Seq(0),
             end: len,
-            allocated: len,
             after_marker: false,
         }
     }

@@ -8,8 +8,8 @@
 
 use memchr::memmem;
 
-use super::line::{self, Framed, Line, MAX_LINE};
-use crate::checksum::{self, AFTER_DIGITS, BEFORE_DIGITS, TRAILER};
+use super::line::{self, Decoder, Framed, Line, MAX_LINE};
+use crate::checksum::{self, AFTER_DIGITS, BEFORE_DIGITS, Start, TRAILER};
 use crate::error::Result;
 use crate::position::{Epoch, Seq};
 use crate::storage::StorageFile;
@@ -65,7 +65,8 @@ impl<'f> Search<'f> {
             if let Some(at) = hit {
                 // The bytes are still in the buffer, just behind the window's edge.
                 let bytes = &self.window.consumed(length)[at..length - 1];
-                let line = line::decode(self.epoch, bytes).expect("the checksum was just compared");
+                let line = Decoder::new(self.epoch).decode(bytes);
+                let line = line.expect("the checksum was just compared");
                 return Ok(Some((start + at as u64, line)));
             }
         }
@@ -124,7 +125,7 @@ fn find_line(epoch: Epoch, stretch: &[u8]) -> Option<usize> {
         hashed = at;
         let length = (digits_at - at) as u64;
         let suffix = whole ^ shifted(prefix.clone().finalize(), length);
-        let mut crc = checksum::start(kind, epoch);
+        let mut crc = Start::new(kind, epoch).hasher();
         crc.combine(&crc32fast::Hasher::new_with_initial_len(suffix, length));
         crc.update(AFTER_DIGITS);
         if crc.finalize() == written {

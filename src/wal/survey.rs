@@ -1,6 +1,7 @@
 //! Everything in a segment, damage included: what inspection, repair and lenient replay walk over.
 
 use std::cmp::Ordering;
+use std::convert::Infallible;
 
 use super::line::Line;
 use super::replay::{Segment, TornTail};
@@ -93,6 +94,17 @@ impl<'s> Survey<'s> {
         self.scanner.sequence().last()
     }
 
+    /// Steps over the lines that [`Scanner::lines`] hands on.
+    pub(crate) fn lines(&mut self, mut look: impl FnMut(u64, Line<'_>, &[u8])) {
+        if self.done {
+            return;
+        }
+        let Ok(()) = self.scanner.lines(|offset, line, bytes| {
+            look(offset, line, bytes);
+            Ok::<(), Infallible>(())
+        });
+    }
+
     /// The next item; `None` behind the end.
     pub(crate) fn next(&mut self) -> Result<Option<Item<'_>>> {
         if self.done {
@@ -143,12 +155,10 @@ impl<'s> Survey<'s> {
     fn step_over(&mut self, damage: Damage) -> Result<Damaged> {
         let mut search = self.segment.search(damage.offset);
         while let Some((offset, line)) = search.next()? {
-            let next = match line {
-                Line::Event(envelope, _) => envelope.seq,
-                Line::Marker(synced) => Seq(synced.0.saturating_add(1)),
-                Line::Lost(from, _) => from,
-                Line::Header(_) => continue,
-            };
+            if let Line::Header(_) = line {
+                continue;
+            }
+            let next = line.next_seq();
             if let Some(sequence) = self.sequence_before(&line, next) {
                 self.scanner.resume(offset, sequence);
                 return Ok(Damaged {

@@ -3,7 +3,7 @@
 
 use memchr::{memchr, memrchr};
 
-use super::line::{self, Line, MAX_BATCH, MAX_LINE};
+use super::line::{Decoder, Line, MAX_BATCH, MAX_LINE};
 use super::search::Search;
 use super::sequence::Sequence;
 use crate::error::Result;
@@ -49,7 +49,9 @@ impl Tail {
                 let is_later = self.batch.is_some_and(|batch| envelope.batch > batch);
                 self.batch = Some(envelope.batch);
                 if envelope.batch == envelope.seq || is_later {
-                    self.batch_before = std::mem::take(&mut self.last_batch);
+                    // Memory goes from one to the other, so that a short batch takes no new one.
+                    std::mem::swap(&mut self.batch_before, &mut self.last_batch);
+                    self.last_batch.bytes.clear();
                     self.last_batch.start = offset;
                     self.kept = 0;
                 }
@@ -148,6 +150,7 @@ enum Backward {
 /// Steps over whole lines from the end of `bytes` back to the line before the last batch, then
 /// reads forward from there.
 fn read_backward(epoch: Epoch, start: u64, bytes: &[u8]) -> Backward {
+    let decoder = Decoder::new(epoch);
     let mut batch = None;
     let mut line_end = bytes.len();
     while line_end > 0 && bytes[line_end - 1] == b'\n' {
@@ -156,7 +159,7 @@ fn read_backward(epoch: Epoch, start: u64, bytes: &[u8]) -> Backward {
             None if start == 0 => 0,
             None => return Backward::MoreBytes,
         };
-        let Ok(line) = line::decode(epoch, &bytes[line_start..line_end - 1]) else {
+        let Ok(line) = decoder.decode(&bytes[line_start..line_end - 1]) else {
             break;
         };
         let is_before_batch = match line {
@@ -180,10 +183,11 @@ fn read_backward(epoch: Epoch, start: u64, bytes: &[u8]) -> Backward {
 
 /// Reads the line before the last batch and everything behind it; `None` if a line is out of place.
 fn read_batch(epoch: Epoch, mut offset: u64, mut bytes: &[u8]) -> Option<Tail> {
+    let decoder = Decoder::new(epoch);
     let mut sequence = None;
     let mut tail = Tail::default();
     while let Some(newline) = memchr(b'\n', bytes) {
-        let line = line::decode(epoch, &bytes[..newline]).ok()?;
+        let line = decoder.decode(&bytes[..newline]).ok()?;
         match &mut sequence {
             None => sequence = Some(Sequence::after(&line)),
             Some(sequence) => sequence.accept(&line).ok()?,

@@ -11,7 +11,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("json", &[]),
     ("format", &[]),
     ("clock", &[]),
-    ("sync", &[]),
+    ("sync", &["clock"]),
     ("failpoint", &[]),
     ("error", &["log_event", "position"]),
     ("event", &["json", "log_event"]),

@@ -340,9 +340,12 @@ fn space_is_made_ahead_and_a_crashed_log_is_still_lines() {
     let lines = Lines::first().event(1, 1).bytes;
     let bytes = disk.bytes(WAL1);
     assert_eq!(bytes[..lines.len()], lines);
-    assert!(
-        bytes.len() == lines.len() + 1000 && bytes[lines.len()..].iter().all(|byte| *byte == b'\n')
+    assert_eq!(
+        bytes.len(),
+        4096,
+        "at least 1000 bytes, to the end of a page"
     );
+    assert!(bytes[lines.len()..].iter().all(|byte| *byte == b'\n'));
     disk.take_calls();
     append(&mut wal, 2..=5);
     assert_eq!(
@@ -376,14 +379,17 @@ fn making_space_never_starts_before_the_end_of_what_was_made() {
 #[test]
 fn without_room_for_space_ahead_the_append_is_tried_without_it() {
     let disk = Memory::new();
-    let (mut wal, _) = Wal::<Line>::open(disk.storage(), preallocating(1000)).unwrap();
     for (number, torn) in [(1, 0), (2, 10), (3, 100), (4, 400)] {
+        let (mut wal, _) = Wal::<Line>::open(disk.storage(), preallocating(1000)).unwrap();
         disk.inject(
             Fault::on(Op::Write, "wal")
+                .after(1)
                 .torn(torn)
                 .kind(ErrorKind::StorageFull),
         );
         append(&mut wal, number..=number);
+        let lines = disk.bytes(WAL1).trim_ascii_end().len() + 1;
+        assert_eq!(disk.bytes(WAL1).len(), lines + torn);
         assert_eq!(
             (durable(&disk), read(&disk)),
             (numbered(1..=number), numbered(1..=number))

@@ -286,3 +286,42 @@ fn lenient_replay_leaves_out_an_event_that_claims_a_batch_it_cannot_be_of() {
     let log = Lines::first().event(1, 1).marker(1).event(2, 1).event(3, 3);
     check_lenient(&log, &[1, 3], &[(2, Some(2))]);
 }
+
+fn last_position(disk: &Memory) -> beaver::Result<Option<Position>> {
+    LogReader::<Line>::open(disk.storage())
+        .unwrap()
+        .last_position()
+}
+
+#[test]
+fn the_last_position_is_known_without_owning_the_log_or_reading_all_of_it() {
+    assert_eq!(last_position(&Memory::new()).unwrap(), None);
+    let disk = three_segments();
+    assert_eq!(last_position(&disk).unwrap(), Some(at(3, 1)));
+    open(&disk).rotate().unwrap();
+    assert_eq!(last_position(&disk).unwrap(), Some(at(4, 0)));
+
+    let disk = log_of(1..=6_000);
+    let (length, before) = (disk.bytes(WAL1).len(), disk.files());
+    disk.take_read_bytes();
+    assert_eq!(last_position(&disk).unwrap(), Some(at(1, 6_000)));
+    assert!(disk.take_read_bytes() < length);
+    assert_eq!(disk.files(), before);
+}
+
+#[test]
+fn the_last_position_is_the_one_that_opening_would_show() {
+    let torn = log_of(1..=3);
+    glue(&torn, WAL1, "{\"seq\":4,\"ev");
+    assert_eq!(last_position(&torn).unwrap(), Some(at(1, 3)));
+    assert_eq!(open(&torn).last_position(), at(1, 3));
+
+    let damaged = Lines::first()
+        .event(1, 1)
+        .damaged(2, 2)
+        .event(3, 3)
+        .event(4, 4);
+    let damaged = damaged.damaged(5, 5).disk();
+    let error = last_position(&damaged).unwrap_err();
+    assert_eq!(error.to_string(), open_error(&damaged).to_string());
+}

@@ -178,8 +178,11 @@ pub(super) fn keep_all(
     saved
 }
 
+/// Saves one failure.
 fn keep(mut failing: Failing, path: &Path, shrinks: bool) -> SavedFailure {
     let subject = Subject::default();
+    // What the seed shows is the failure as it was found, on the file system that was asked for.
+    let command = seed_command(&failing.scenario, failing.run.seed);
     if shrinks {
         shrink(&mut failing, &subject);
     }
@@ -188,7 +191,6 @@ fn keep(mut failing: Failing, path: &Path, shrinks: bool) -> SavedFailure {
         Ok(explained) => (Some(path.to_owned()), explained),
         Err(error) => {
             warn(&error);
-            let command = seed_command(&failing.scenario, failing.run.seed);
             (None, explain(&subject, &failing.scenario, &command))
         }
     };
@@ -223,7 +225,7 @@ pub(super) fn this_program() -> String {
 }
 
 /// The command that runs a seed again: for a failure that could not be saved.
-pub(super) fn seed_command(scenario: &Scenario, seed: u64) -> String {
+fn seed_command(scenario: &Scenario, seed: u64) -> String {
     let (name, profile) = (quoted(&scenario.name), scenario.profile.name());
     format!("{} run {name} --seed {seed} --fs {profile}", this_program())
 }

@@ -55,6 +55,7 @@ impl<M: OwnMachine> OwnStore for OnBeaver<M> {
         let wal = WalOptions {
             preallocate_bytes: 0,
             clock: Arc::new(ManualClock::new(0)),
+            ..WalOptions::default()
         };
         let options = StoreOptions {
             wal,

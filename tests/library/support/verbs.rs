@@ -31,6 +31,7 @@ pub(crate) fn plain() -> WalOptions {
     WalOptions {
         preallocate_bytes: 0,
         clock: Arc::new(ManualClock::new(0)),
+        ..WalOptions::default()
     }
 }
 

@@ -1,0 +1,104 @@
+//! Eight bytes looked at as one number: most of what is read is plain text and long numbers, and
+//! this finds the end of both several times faster than byte after byte.
+//!
+//! In a word that was read little-endian the first byte is the lowest. A borrow runs upwards, so
+//! the lowest mark that [`special_bytes`] sets is always right; one above it may be wrong.
+
+/// A byte in all eight places.
+const fn all(byte: u8) -> u64 {
+    u64::from_le_bytes([byte; 8])
+}
+
+/// The high bit of every byte that is a quote, a backslash or below 0x20. Only the lowest bit that
+/// is set may be believed; no bit is set if there is no such byte.
+#[inline]
+pub(super) const fn special_bytes(word: u64) -> u64 {
+    let quote = word ^ all(b'"');
+    let backslash = word ^ all(b'\\');
+    let zero_in_quote = quote.wrapping_sub(all(1)) & !quote;
+    let zero_in_backslash = backslash.wrapping_sub(all(1)) & !backslash;
+    let control = word.wrapping_sub(all(0x20)) & !word;
+    (zero_in_quote | zero_in_backslash | control) & all(0x80)
+}
+
+/// The place of the byte that holds the lowest bit of `marks`, which is not 0.
+#[inline]
+pub(super) const fn first_byte(marks: u64) -> usize {
+    (marks.trailing_zeros() / 8) as usize
+}
+
+/// What the number in front of so many digits is multiplied by.
+pub(super) const POWERS_OF_TEN: [u64; 9] = [
+    1,
+    10,
+    100,
+    1_000,
+    10_000,
+    100_000,
+    1_000_000,
+    10_000_000,
+    100_000_000,
+];
+
+/// The number in the digits at the start of the word, and how many there are.
+#[inline]
+pub(super) const fn leading_digits(word: u64) -> (u64, usize) {
+    let values = word ^ all(b'0');
+    // Above 9 the sum reaches the high bit, and what has that bit is no digit either.
+    let marks = (values.wrapping_add(all(0x7f - 9)) | values) & all(0x80);
+    if marks == 0 {
+        return (eight_digits(values), 8);
+    }
+    let count = first_byte(marks);
+    if count == 0 {
+        return (0, 0);
+    }
+    // Zeros in front, which say nothing, instead of what stands behind.
+    (eight_digits(values << (64 - 8 * count)), count)
+}
+
+/// The number of which these are the eight digits, the first one lowest.
+#[inline]
+const fn eight_digits(values: u64) -> u64 {
+    // Pairs of digits, then of those, then of those again: what a step has added up stands above
+    // what it still carries along.
+    let pairs = (values.wrapping_mul(10 << 8 | 1) >> 8) & 0x00ff_00ff_00ff_00ff;
+    let fours = (pairs.wrapping_mul(100 << 16 | 1) >> 16) & 0x0000_ffff_0000_ffff;
+    fours.wrapping_mul(10_000 << 32 | 1) >> 32
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn the_first_special_byte_is_found(
+            bytes in any::<[u8; 8]>(),
+            some in "[ -~\"\\\\\u{0}-\u{1f}]{8}",
+        ) {
+            for word in [bytes, *some.as_bytes().first_chunk().unwrap()] {
+                let is_special = |byte: &u8| *byte < 0x20 || matches!(byte, b'"' | b'\\');
+                let marks = special_bytes(u64::from_le_bytes(word));
+                let found = (marks != 0).then(|| first_byte(marks));
+                prop_assert_eq!(found, word.iter().position(is_special), "{:?}", word);
+            }
+        }
+
+        #[test]
+        fn leading_digits_are_read_as_the_standard_library_reads_them(
+            text in "[0-9]{0,8}",
+            rest in any::<[u8; 8]>(),
+        ) {
+            let mut bytes = text.into_bytes();
+            bytes.extend_from_slice(&rest);
+            let word = u64::from_le_bytes(*bytes.first_chunk().unwrap());
+            let count = bytes[..8].iter().take_while(|byte| byte.is_ascii_digit()).count();
+            let digits = std::str::from_utf8(&bytes[..count]).unwrap();
+            let value = digits.parse().unwrap_or(0);
+            prop_assert_eq!(leading_digits(word), (value, count), "{:?}", bytes);
+        }
+    }
+}

@@ -1,0 +1,290 @@
+//! Appending: from events to durable lines.
+//!
+//! ```text
+//! encode │ write at the end │ make room ahead │ fdatasync │ the end moves
+//! ```
+//!
+//! What is encoded and not durable yet is the open batch. There is one at most, and the next one
+//! begins when it is synced: readers rest on that.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use super::group::{Group, check_body, check_size};
+use super::line::{self, Envelope, MAX_BATCH, MAX_ENVELOPE, MAX_SEQ};
+use super::room::Room;
+use super::{BATCH_BYTES, SyncPolicy, Wal};
+use crate::checksum::{ChecksumKind, Start};
+use crate::error::{Error, Result};
+use crate::failpoint;
+use crate::log_event::LogEvent;
+use crate::position::{Position, Seq};
+use crate::temporary::write_all;
+
+/// Under [`SyncPolicy::OnRequest`] so many bytes are collected before they are written.
+const WRITE_BYTES: usize = 64 << 10;
+
+/// The batch that the next sync ends.
+#[derive(Debug, Default)]
+pub(super) struct OpenBatch {
+    /// Lines that are not written yet; behind `kept`, what an append that was refused has left.
+    lines: Vec<u8>,
+    kept: usize,
+    /// The bytes that are written, from the end of the log on.
+    written: u64,
+    events: u64,
+    /// Whether an append was answered although its events are in here.
+    answered: bool,
+}
+
+impl OpenBatch {
+    /// Starts anew, with the memory of the old one.
+    fn clear(&mut self) {
+        let mut lines = std::mem::take(&mut self.lines);
+        lines.clear();
+        *self = OpenBatch {
+            lines,
+            ..OpenBatch::default()
+        };
+    }
+}
+
+/// Encodes events behind the open batch.
+struct Encoder<'a> {
+    out: &'a mut Vec<u8>,
+    crc: Start,
+    batch: Seq,
+    next: Seq,
+}
+
+impl Encoder<'_> {
+    fn event<X>(
+        &mut self,
+        more: bool,
+        body: impl FnOnce(&mut Vec<u8>) -> Result<(), X>,
+    ) -> Result<(), X> {
+        let (seq, batch) = (self.next, self.batch);
+        self.next = Seq(seq.0 + 1);
+        let envelope = Envelope { seq, batch, more };
+        line::encode_event_with(self.out, &self.crc, envelope, body)
+    }
+
+    /// One atomic append.
+    fn events<E: LogEvent>(&mut self, events: &[E]) -> Result<()> {
+        let mut size = events.len().saturating_mul(MAX_ENVELOPE);
+        check_size("append", size, MAX_BATCH)?;
+        for (event, left) in events.iter().zip((0..events.len()).rev()) {
+            self.event(left > 0, |out| {
+                let start = out.len();
+                event.encode(out);
+                check_body(&out[start..])?;
+                size += out.len() - start;
+                check_size("append", size, MAX_BATCH)
+            })?;
+        }
+        Ok(())
+    }
+
+    fn group(&mut self, group: &Group) {
+        for (body, left) in group.bodies().zip((0..group.len()).rev()) {
+            let Ok(()) = self.event(left > 0, |out| {
+                out.extend_from_slice(body);
+                Ok::<(), Infallible>(())
+            });
+        }
+    }
+}
+
+impl<E: LogEvent> Wal<E> {
+    /// Appends `events` as one atomic append. Answers with the position of the last event of the
+    /// log. Appending nothing writes nothing.
+    ///
+    /// Under [`SyncPolicy::EveryAppend`], the default, they are durable when it returns. Under
+    /// [`SyncPolicy::OnRequest`] they are **not**: see there.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`], [`Error::InvalidEvent`], [`Error::RotateFirst`] and
+    /// [`Error::Poisoned`]: nothing was written. [`Error::Storage`]: the write failed and was
+    /// undone, nothing of it is in the log. [`Error::Indeterminate`]: the next open decides; the
+    /// log is poisoned.
+    pub fn append(&mut self, events: &[E]) -> Result<Position> {
+        self.check_writable()?;
+        self.take(events.len(), |encoder| encoder.events(events))?;
+        match self.options.sync {
+            SyncPolicy::EveryAppend => self.sync(),
+            SyncPolicy::OnRequest => self.answer_early(),
+        }
+    }
+}
+
+impl<E> Wal<E> {
+    /// Makes `groups` durable with one write and one sync, whatever the [`SyncPolicy`]; each is
+    /// atomic for itself and they keep their order. Answers with the position of the last event
+    /// of the log.
+    ///
+    /// # Errors
+    /// As [`append`](Wal::append), for all groups together.
+    pub fn commit(&mut self, groups: &[Group]) -> Result<Position> {
+        self.commit_with_room(groups, |room| room.make())
+    }
+
+    /// As [`commit`](Wal::commit); `make_room` is told when there should be more free space ahead,
+    /// and may have somebody else make it.
+    pub(crate) fn commit_with_room(
+        &mut self,
+        groups: &[Group],
+        make_room: impl FnOnce(&Arc<Room>),
+    ) -> Result<Position> {
+        self.check_writable()?;
+        let size = groups.iter().map(Group::max_encoded_len).sum();
+        check_size("batch", size, MAX_BATCH)?;
+        let events = groups.iter().map(Group::len).sum();
+        self.take(events, |encoder| {
+            groups.iter().for_each(|group| encoder.group(group));
+            Ok(())
+        })?;
+        self.sync_with_room(make_room)
+    }
+
+    /// Makes everything that was appended durable. Answers with the position of the last event of
+    /// the log. Nothing to do, unless the [`SyncPolicy`] is to sync on request.
+    ///
+    /// # Errors
+    /// As [`append`](Wal::append), for everything that was appended since the last sync.
+    pub fn sync(&mut self) -> Result<Position> {
+        self.sync_with_room(|room| room.make())
+    }
+
+    fn sync_with_room(&mut self, make_room: impl FnOnce(&Arc<Room>)) -> Result<Position> {
+        self.check_writable()?;
+        if self.open.events == 0 {
+            return Ok(self.last_position());
+        }
+        self.write_open()?;
+        let end = self.active.end + self.open.written;
+        if let Some(room) = self.active.ahead.wanted(end) {
+            make_room(room);
+        }
+        let synced =
+            failpoint::hit(failpoint::APPEND_SYNC).and_then(|()| self.active.file.sync_data());
+        if let Err(error) = synced {
+            // Some pages may be durable, and asking again would prove nothing: only a new open can
+            // tell.
+            return Err(self.poison_indeterminate("sync_data", error));
+        }
+        self.active.end = end;
+        self.active.last = Seq(self.active.last.0 + self.open.events);
+        self.active.after_marker = false;
+        self.open.clear();
+        Ok(self.last_position())
+    }
+
+    /// The position of the last event that was taken in, durable or not.
+    fn taken_position(&self) -> Position {
+        let Position { epoch, seq } = self.last_position();
+        let seq = Seq(seq.0 + self.open.events);
+        Position { epoch, seq }
+    }
+
+    /// Takes `count` events into the open batch, or nothing.
+    fn take(
+        &mut self,
+        count: usize,
+        encode: impl Fn(&mut Encoder<'_>) -> Result<()>,
+    ) -> Result<()> {
+        self.encode(count as u64, &encode)?;
+        let size = self.open.written + self.open.lines.len() as u64;
+        if self.open.events > 0 && size > BATCH_BYTES as u64 {
+            // What is there is a batch; the new events are the next one, so they are encoded anew.
+            self.sync()?;
+            self.encode(count as u64, &encode)?;
+        }
+        self.open.kept = self.open.lines.len();
+        self.open.events += count as u64;
+        Ok(())
+    }
+
+    fn encode(
+        &mut self,
+        count: u64,
+        encode: impl Fn(&mut Encoder<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let Position { epoch, seq: last } = self.taken_position();
+        if last.0.checked_add(count).is_none_or(|seq| seq > MAX_SEQ.0) {
+            return Err(Error::RotateFirst { epoch });
+        }
+        self.open.lines.truncate(self.open.kept);
+        encode(&mut Encoder {
+            out: &mut self.open.lines,
+            crc: Start::new(ChecksumKind::Event, epoch),
+            batch: Seq(self.active.last.0 + 1),
+            next: Seq(last.0 + 1),
+        })
+    }
+
+    /// Answers an append whose events are not durable yet, and writes them when there are enough.
+    fn answer_early(&mut self) -> Result<Position> {
+        let size = self.open.written + self.open.kept as u64;
+        if size >= BATCH_BYTES as u64 {
+            return self.sync();
+        }
+        if self.open.kept >= WRITE_BYTES {
+            self.write_open()?;
+        }
+        self.open.answered = self.open.events > 0;
+        Ok(self.taken_position())
+    }
+
+    /// Writes what the open batch has in memory.
+    fn write_open(&mut self) -> Result<()> {
+        let start = self.active.end + self.open.written;
+        let lines = &self.open.lines[..self.open.kept];
+        let end = start + lines.len() as u64;
+        self.active.ahead.claim(end);
+        let written = failpoint::hit(failpoint::APPEND_WRITE)
+            .and_then(|()| write_all(&*self.active.file, lines, start));
+        if let Err(error) = written {
+            return Err(self.undo_write(error));
+        }
+        self.open.written = end - self.active.end;
+        self.open.lines.clear();
+        self.open.kept = 0;
+        Ok(())
+    }
+
+    /// Cuts what a failed write has left. Only cutting will do: bytes written over it could lose
+    /// against them in a crash. What was answered already cannot be taken back: then only the next
+    /// open can tell what is left of it.
+    pub(super) fn undo_write(&mut self, error: std::io::Error) -> Error {
+        if self.open.answered {
+            return self.poison_indeterminate("write_at", error);
+        }
+        let undone = failpoint::hit(failpoint::APPEND_UNDO)
+            .and_then(|()| self.active.ahead.cut(self.active.end))
+            .and_then(|()| self.active.file.sync_data());
+        match undone {
+            Ok(()) => {
+                self.open.clear();
+                Error::storage("write_at", &self.active.name, error)
+            }
+            Err(undo_error) => {
+                tracing::error!(file = self.active.name, %undo_error, "a failed write stays");
+                self.poison_indeterminate("write_at", error)
+            }
+        }
+    }
+
+    /// Refuses every change from now on.
+    pub(super) fn poison(&mut self, operation: &'static str, error: std::io::Error) -> Arc<Error> {
+        let cause = Arc::new(Error::storage(operation, &self.active.name, error));
+        tracing::error!(position = %self.last_position(), %cause, "the log is poisoned");
+        self.poisoned = Some(Arc::clone(&cause));
+        cause
+    }
+
+    fn poison_indeterminate(&mut self, operation: &'static str, error: std::io::Error) -> Error {
+        Error::Indeterminate {
+            cause: self.poison(operation, error),
+        }
+    }
+}

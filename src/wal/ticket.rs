@@ -1,0 +1,146 @@
+//! What a caller holds while its append is queued or in flight, and what it is woken for.
+//!
+//! All tickets of a batch share one slot, so that a batch that is finished wakes its own callers
+//! and nobody else:
+//!
+//! ```text
+//!             ask_lead            lead (one caller)
+//!   WAITING ───────────→ LEAD ─────────────────────→ WAITING …
+//!      └──────────── decide ──────────→ DECIDED ←─────┘
+//! ```
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use crate::error::{Error, Result};
+use crate::position::{Position, Seq};
+use crate::sync::Word;
+
+/// What became of an append.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// Queued or in flight.
+    Pending,
+    /// Durable, up to and including this position: that of its last event.
+    Durable(Position),
+    /// Not acknowledged. [`Error::is_indeterminate`] tells whether the next open may bring it back.
+    Failed(Error),
+}
+
+/// A claim on the outcome of one append.
+#[derive(Clone, Debug)]
+pub struct Ticket {
+    slot: Arc<Slot>,
+    /// How many events of the batch come up to and including this append.
+    events: u64,
+}
+
+/// What a waiting caller is woken for.
+pub(crate) enum Woken {
+    /// Its outcome is known.
+    Done(Result<Position>),
+    /// It must write the next batch itself.
+    Lead,
+}
+
+/// The outcome of one batch.
+#[derive(Debug, Default)]
+pub(super) struct Slot {
+    /// The position before the batch's first event, or what went wrong. Set before the word says
+    /// so.
+    result: OnceLock<Result<Position>>,
+    word: Word,
+    /// How many appends the batch has.
+    joined: AtomicUsize,
+    /// How many it is expected to get.
+    expected: AtomicUsize,
+}
+
+const WAITING: u32 = 0;
+/// Somebody who waits for this batch should write it.
+const LEAD: u32 = 1;
+const DECIDED: u32 = 2;
+
+impl Slot {
+    /// One more append belongs to the batch.
+    pub(super) fn join(&self) {
+        self.joined.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Whoever leads need not wait for more than `appends`.
+    pub(super) fn expect(&self, appends: usize) {
+        self.expected.store(appends, Ordering::Relaxed);
+    }
+
+    /// Asks for somebody who writes the batch. Those who sleep already are not woken by it.
+    pub(super) fn ask_lead(&self) {
+        self.word.replace(WAITING, LEAD);
+    }
+
+    /// Whether the caller is now the one who writes the batch.
+    pub(super) fn lead(&self) -> bool {
+        self.word.replace(LEAD, WAITING)
+    }
+
+    /// Notes what became of the batch, and says whether that was open. Wakes nobody.
+    pub(super) fn decide(&self, result: Result<Position>) -> bool {
+        let open = self.result.set(result).is_ok();
+        if open {
+            self.word.store(DECIDED);
+        }
+        open
+    }
+
+    /// Wakes one who sleeps, to lead.
+    pub(super) fn wake_one(&self) {
+        self.word.wake_one();
+    }
+
+    /// Wakes everybody who sleeps.
+    pub(super) fn wake_all(&self) {
+        self.word.wake_all();
+    }
+}
+
+impl Ticket {
+    pub(super) fn new(slot: &Arc<Slot>, events: u64) -> Self {
+        let slot = Arc::clone(slot);
+        Ticket { slot, events }
+    }
+
+    /// What is known by now.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        match self.slot.result.get() {
+            None => Outcome::Pending,
+            Some(Ok(before)) => Outcome::Durable(self.position(*before)),
+            Some(Err(error)) => Outcome::Failed(error.clone()),
+        }
+    }
+
+    /// Blocks until there is something to do.
+    pub(crate) fn wait(&self) -> Woken {
+        loop {
+            match self.slot.word.load() {
+                LEAD if self.slot.lead() => return Woken::Lead,
+                WAITING => self.slot.word.wait_while(WAITING),
+                _ => {}
+            }
+            if let Some(result) = self.slot.result.get() {
+                let position = result.as_ref().map(|before| self.position(*before));
+                return Woken::Done(position.map_err(Error::clone));
+            }
+        }
+    }
+
+    /// Whether as many appends share the batch as can be hoped for.
+    pub(crate) fn has_company(&self) -> bool {
+        let joined = self.slot.joined.load(Ordering::Relaxed);
+        joined >= self.slot.expected.load(Ordering::Relaxed)
+    }
+
+    fn position(&self, before: Position) -> Position {
+        let seq = Seq(before.seq.0 + self.events);
+        Position { seq, ..before }
+    }
+}
