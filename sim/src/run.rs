@@ -11,11 +11,11 @@ use beaver::storage::sim::{Image, TraceMode, TraceRecord};
 use crate::coverage::Coverage;
 use crate::oracle::judge::Finding;
 use crate::result::{Counts, FAILURES_KEPT, Outcome, RunResult, ScenarioResult, Violation};
-use crate::scenario::{Phase, Scenario, Script, Seeds};
+use crate::scenario::{Scenario, Seeds};
 use crate::sightings::Fnv;
 use crate::subject::Subject;
 use crate::tape::Entry;
-use crate::world::{Course, Licence, Stop, World};
+use crate::world::{Stop, World};
 
 /// What to keep of a run beside its result.
 #[derive(Clone, Copy, Debug, Default)]
@@ -218,49 +218,8 @@ fn run_to_end(world: &mut World<'_>, seed: u64, keep: Keep) -> RunResult {
     }
 }
 
-/// A run that wrote its course down.
-#[derive(Debug)]
-pub(crate) struct CourseRun {
-    /// How it ended.
-    pub(crate) outcome: Outcome,
-    /// Whether it ended in a recovery.
-    pub(crate) recovering: bool,
-    /// Everything that was decided, by the numbers of its calls.
-    pub(crate) script: Script,
-    /// The same by its legs.
-    pub(crate) course: Course,
-    /// The storage calls, if they were to be kept.
-    pub(crate) calls: Vec<TraceRecord>,
-}
-
-/// Runs the script of a scenario and writes its course down. Where one is to be followed, the
-/// script has the commands alone.
-pub(crate) fn run_course(
-    subject: &Subject,
-    scenario: &Scenario,
-    followed: Option<(Course, Licence)>,
-    trace: TraceMode,
-) -> CourseRun {
-    let seed = match followed {
-        Some((_, Licence::Drawn(seed))) => seed,
-        _ => 0,
-    };
-    let mut world = World::new(scenario, seed, trace);
-    world.test(subject.clone());
-    world.keep_course(followed);
-    let stop = world.run().err();
-    let outcome = outcome(&world, stop, &[]);
-    let recovering = world.faults().director().phase() == Phase::Recovery;
-    CourseRun {
-        outcome,
-        recovering,
-        script: world.script(),
-        course: world.take_course(),
-        calls: world.disk().trace(),
-    }
-}
-
-fn outcome(world: &World<'_>, stop: Option<Stop>, trace: &[String]) -> Outcome {
+/// How a run that stopped so ended.
+pub(crate) fn outcome(world: &World<'_>, stop: Option<Stop>, trace: &[String]) -> Outcome {
     match stop {
         None => Outcome::Held,
         Some(Stop::Wrong(finding)) => Outcome::Violated(violation(world, finding, trace)),

@@ -1,8 +1,9 @@
 //! A history that can be changed: each command with its crashes and faults, counted leg by leg.
 
-use crate::run::CourseRun;
 use crate::scenario::{LogSettings, Profile, Scenario, Script, Step};
 use crate::world::{Course, Leg};
+
+use super::rerun::CourseRun;
 
 /// A command and what goes wrong in it.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -16,6 +16,7 @@ mod draft;
 mod edits;
 mod likeness;
 pub(crate) mod remains;
+mod rerun;
 mod search;
 mod size;
 mod values;

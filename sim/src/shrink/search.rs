@@ -3,7 +3,7 @@
 use beaver::storage::sim::TraceMode;
 
 use crate::result::RunResult;
-use crate::run::{Keep, run_course, run_seed_of};
+use crate::run::{Keep, run_seed_of};
 use crate::scenario::{Crashes, Expect, Profile, Scenario, Workload};
 use crate::subject::Subject;
 use crate::world::Licence;
@@ -11,6 +11,7 @@ use crate::world::Licence;
 use super::draft::Draft;
 use super::edits::{self, Edits};
 use super::likeness::Likeness;
+use super::rerun::run_course;
 use super::size::{Order, Size};
 use super::values;
 

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use beaver::storage::sim::{Moment, Op, Progress, TraceMode};
 
-use crate::run::run_course;
 use crate::scenario::{CrashKind, PlannedCrash, PlannedFault, Scenario, Script, Step};
 use crate::subject::Subject;
 use crate::world::{Course, Leg, describe};
 
 use super::remains::Remains;
+use super::rerun::run_course;
 
 /// The script of a scenario in words, one line for each command, fault and crash; lines that belong
 /// to the command above them begin with two blanks.
