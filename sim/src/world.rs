@@ -100,6 +100,8 @@ pub(crate) struct World<'a> {
     earlier: Files,
     /// Whether a recovery has ended and nothing was asked of the store since.
     untouched: bool,
+    /// Whether an error in the last recovery may have left what the next one removes.
+    may_go: bool,
     /// Everything that chance decided so far.
     script: Script,
     seen: Sightings,
@@ -156,6 +158,7 @@ impl<'a> World<'a> {
             unreadable: false,
             earlier: Files::new(),
             untouched: false,
+            may_go: false,
             script: Script::default(),
             seen: Sightings::default(),
             beliefs: None,

@@ -50,7 +50,7 @@ impl fmt::Display for CoverageText {
         }
         for (site, cell) in self.0.stale() {
             let (place, call) = (site.place, site.op.name());
-            writeln!(f, "  said to be out of reach: {place} {call}: {cell}")?;
+            writeln!(f, "  also reached: {place} {call}: {cell}")?;
         }
         let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
         for (_, _, reason) in self.0.explained() {

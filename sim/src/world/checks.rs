@@ -250,10 +250,11 @@ impl World<'_> {
         client.map_or(Place::default(), |client| client.applied())
     }
 
-    /// Invariant 5: what the recovery before has shown, this one leaves byte for byte.
+    /// Invariant 5: what the recovery before has shown, this one leaves byte for byte. What that one
+    /// could not remove, or not durably, may go now.
     pub(super) fn compare_bytes(&self, found: &Files) -> Result<(), Stop> {
         let (found, left) = (tidiness::accepted(found), tidiness::accepted(&self.files()));
-        match tidiness::compare(&found, &left, false) {
+        match tidiness::compare(&found, &left, self.may_go) {
             Some(finding) => Err(finding.into()),
             None => Ok(()),
         }

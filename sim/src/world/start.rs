@@ -142,6 +142,7 @@ impl World<'_> {
                 if compares {
                     self.compare_bytes(&found)?;
                 }
+                self.may_go = excused;
                 self.poisoned = false;
                 Ok(true)
             }
