@@ -436,3 +436,14 @@ fn recovery_reads_each_needed_byte_a_bounded_number_of_times() {
     drop(recover(&disk));
     assert!(disk.take_read_bytes() < 3 * size);
 }
+
+#[test]
+fn a_sync_that_fails_during_recovery_is_not_tried_again() {
+    let disk = store_with(1, store_options());
+    disk.inject(Fault::on(Op::SyncData, "wal"));
+    disk.take_calls();
+    let error = try_recover(&disk).unwrap_err();
+    let calls = disk.take_calls();
+    let syncs = calls.iter().filter(|call| call.op == Op::SyncData).count();
+    assert_eq!(syncs, 1, "{error}");
+}
