@@ -55,7 +55,7 @@ pub(crate) fn explore(args: &ExploreArgs, out: &mut Output) -> Result<Exit, Fail
     let stop = interrupt::flag()?;
     let plan = ExplorePlan::resolve(args)?;
     let text = args.format == Format::Text;
-    announce(&plan, text, out)?;
+    out.announce(&plan, text)?;
     let table = ExplorationTable::new(plan.rows.iter().map(|row| row.name.as_str()));
     if text {
         out.line(table.heading());
@@ -117,20 +117,6 @@ pub(crate) fn explore(args: &ExploreArgs, out: &mut Output) -> Result<Exit, Fail
         out.line(json);
     }
     Ok(Exit::of_verdict(verdict, interrupted))
-}
-
-/// Prints version, seeds and configuration: where the results go, or beside them if those are for a program.
-fn announce(plan: &ExplorePlan, text: bool, out: &mut Output) -> Result<(), Failure> {
-    if text {
-        out.line(format_args!("{plan}\n"));
-        out.flush();
-        return Ok(());
-    }
-    let mut error = Output::error();
-    error.line(plan);
-    error
-        .finish()
-        .map_err(|error| Failure::at("standard error", error))
 }
 
 fn explore_one(plan: &ExplorePlan, at: usize, stop: &AtomicBool) -> Exploration {

@@ -6,6 +6,8 @@ use std::io::{self, Write};
 use anstream::AutoStream;
 use anstyle::Style;
 
+use super::exit::Failure;
+
 /// Where results go. When the reader has gone away (`beaver … | head`), what follows is dropped and the work goes on, so that
 /// the exit code still tells the verdict.
 pub(crate) struct Output {
@@ -57,6 +59,21 @@ impl Output {
         {
             self.close(error);
         }
+    }
+
+    /// Says what is about to be done: here for people, on standard error where this is for
+    /// programs.
+    pub(crate) fn announce(&mut self, what: impl fmt::Display, text: bool) -> Result<(), Failure> {
+        if text {
+            self.line(format_args!("{what}\n"));
+            self.flush();
+            return Ok(());
+        }
+        let mut error = Output::error();
+        error.line(what);
+        error
+            .finish()
+            .map_err(|error| Failure::at("standard error", error))
     }
 
     /// Whether nobody reads any more, so that long output can be cut short.

@@ -34,7 +34,7 @@ pub(crate) fn run(args: &RunArgs, out: &mut Output) -> Result<Exit, Failure> {
     let stop = interrupt::flag()?;
     let plan = RunPlan::resolve(args)?;
     let text = args.options.format == Format::Text;
-    announce(&plan, text, out)?;
+    out.announce(&plan, text)?;
     let stopwatch = Stopwatch::start();
     let table = Table::new(plan.files.iter().map(|file| file.scenario.name.as_str()));
     if text {
@@ -91,20 +91,6 @@ pub(crate) fn run(args: &RunArgs, out: &mut Output) -> Result<Exit, Failure> {
         out.line(json);
     }
     Ok(Exit::of_verdict(verdict, interrupted))
-}
-
-/// Prints version, seeds and configuration: where the results go, or beside them if those are for a program.
-fn announce(plan: &RunPlan, text: bool, out: &mut Output) -> Result<(), Failure> {
-    if text {
-        out.line(format_args!("{plan}\n"));
-        out.flush();
-        return Ok(());
-    }
-    let mut error = Output::error();
-    error.line(plan);
-    error
-        .finish()
-        .map_err(|error| Failure::at("standard error", error))
 }
 
 /// Runs one scenario over its seeds and saves what failed.

@@ -75,16 +75,7 @@ fn announce(
         args.runs,
         args.seconds,
     );
-    if text {
-        out.line(format_args!("{announcement}\n"));
-        out.flush();
-        return Ok(());
-    }
-    let mut error = Output::error();
-    error.line(announcement);
-    error
-        .finish()
-        .map_err(|error| Failure::at("standard error", error))
+    out.announce(announcement, text)
 }
 
 fn print(shrunk: &Shrunk, words: &[String], path: &Path, out: &mut Output) {

@@ -122,16 +122,7 @@ fn announce(
             false => "where the seeds find nothing",
         },
     );
-    if text {
-        out.line(format_args!("{announcement}\n"));
-        out.flush();
-        return Ok(());
-    }
-    let mut error = Output::error();
-    error.line(announcement);
-    error
-        .finish()
-        .map_err(|error| Failure::at("standard error", error))
+    out.announce(announcement, text)
 }
 
 #[cfg(test)]
