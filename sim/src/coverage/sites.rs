@@ -111,12 +111,6 @@ pub const UNREACHED: &[Unreached] = &[
         why: "looks at a store that somebody else may own; no run of the store makes the call",
     },
     Unreached {
-        place: "wal::open::open_from",
-        ops: &[],
-        cells: &[],
-        why: ALONE,
-    },
-    Unreached {
         place: "wal::reader::LogReader::open",
         ops: &[],
         cells: &[],
@@ -124,18 +118,6 @@ pub const UNREACHED: &[Unreached] = &[
     },
     Unreached {
         place: "wal::rotate::prune_through",
-        ops: &[],
-        cells: &[],
-        why: ALONE,
-    },
-    Unreached {
-        place: "wal::tail::find_tail",
-        ops: &[],
-        cells: &[],
-        why: ALONE,
-    },
-    Unreached {
-        place: "wal::tail::skip_free_space",
         ops: &[],
         cells: &[],
         why: ALONE,
