@@ -91,11 +91,8 @@ pub(crate) fn explore(args: &ExploreArgs, out: &mut Output) -> Result<Exit, Fail
     let reached = explorations.iter();
     let coverage = Coverage::sum(reached.map(|explored| &explored.report.result.coverage));
     if let Some(path) = &args.report {
-        let shown = page::Coverage {
-            sites: page_sites(&coverage),
-            ..page::Coverage::default()
-        };
-        let page = Page::of_explorations(&explorations, verdict, elapsed_ms, shown);
+        let sites = shown(&coverage);
+        let page = Page::of_explorations(&explorations, verdict, elapsed_ms, sites);
         page_file::write(path, &page)?;
     }
     if text {
@@ -124,6 +121,14 @@ pub(crate) fn explore(args: &ExploreArgs, out: &mut Output) -> Result<Exit, Fail
         out.line(json);
     }
     Ok(Exit::of_verdict(verdict, interrupted))
+}
+
+/// The coverage of a page over explorations, in which no fault fires and no mark is expected.
+fn shown(coverage: &Coverage) -> page::Coverage {
+    page::Coverage {
+        sites: page_sites(coverage),
+        ..page::Coverage::default()
+    }
 }
 
 fn explore_one(

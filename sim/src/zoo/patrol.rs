@@ -96,7 +96,7 @@ pub struct FalseAlarm {
 
 /// One piece of the work.
 enum Round {
-    Seeds(Scenario, u64),
+    Seeds(Box<Scenario>, u64),
     Explore(Profile),
 }
 
@@ -115,7 +115,7 @@ pub fn patrol(
             profile: *profile,
             ..habitat(name)
         };
-        Round::Seeds(habitat, *seeds)
+        Round::Seeds(Box::new(habitat), *seeds)
     });
     let explored = beat.explored.iter().map(|profile| Round::Explore(*profile));
     let rounds: Vec<_> = seeds.chain(explored).collect();
