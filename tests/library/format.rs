@@ -283,6 +283,19 @@ fn lost_events_must_fit() {
     check_refused(&Lines::first().lost(1, 3).event(4, 5).marker(4).disk());
     check_refused(&Lines::first().lost(1, 3).event(4, 0).marker(4).disk());
     check_refused(&Lines::first().lost(1, u64::MAX).marker(1).disk());
+    for text in [r#"{"lost":[1,2"#, r#"{"lost":[1,2],"to":2"#] {
+        let log = Lines::first().line(ChecksumKind::Lost, text);
+        check_refused(&log.marker(2).disk());
+    }
+}
+
+#[test]
+fn the_largest_seq_is_one_and_nothing_comes_behind_it() {
+    let max = u64::MAX - 1;
+    let log = Lines::first().lost(1, max - 2).event(max - 1, max - 1);
+    let log = log.event(max, max);
+    assert_eq!(read(&log.disk()).len(), 2);
+    check_refused(&log.event(max + 1, max + 1).event(1, 1).disk());
 }
 
 #[test]
@@ -339,13 +352,18 @@ fn a_header_that_is_not_valid_is_corruption_also_in_the_active_segment() {
 #[test]
 fn a_header_with_a_flipped_bit_is_a_checksum_mismatch_at_byte_0() {
     let disk = log_of(1..=1);
-    disk.edit(WAL1, |bytes| bytes[75] ^= 1);
+    let text = disk.text(WAL1);
+    let created = text.find("\"created_ms\":").unwrap() + "\"created_ms\":".len();
+    disk.edit(WAL1, |bytes| bytes[created] ^= 1);
     let error = check_refused(&disk);
     assert!(
-        matches!(
-            error,
-            Error::ChecksumMismatch { offset: 0, .. } | Error::Corrupt { offset: 0, .. }
-        ),
+        matches!(error, Error::ChecksumMismatch { offset: 0, .. }),
+        "{error}"
+    );
+    disk.edit(WAL1, |bytes| bytes[0] ^= 1);
+    let error = check_refused(&disk);
+    assert!(
+        matches!(&error, Error::Corrupt { offset: 0, reason, .. } if reason.contains("header")),
         "{error}"
     );
 }
