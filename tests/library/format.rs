@@ -375,6 +375,11 @@ fn a_second_header_is_corruption() {
     check_refused(&Lines::first().event(1, 1).raw(&header).event(1, 1).disk());
     let error = open_error(&Lines::first().event(1, 1).raw(&header).event(1, 1).disk());
     assert!(matches!(error, Error::Corrupt { .. }), "{error}");
+    // Also where the end of the log is read alone.
+    let body = format!("\"{}\"", "x".repeat(100_000));
+    let log = Lines::first().any_event(1, 1, false, &body).raw(&header);
+    let error = open_error(&log.event(2, 2).disk());
+    assert!(matches!(error, Error::Corrupt { .. }), "{error}");
 }
 
 #[test]
@@ -424,6 +429,19 @@ fn a_line_longer_than_the_limit_is_damage() {
         long.starts[2]
     );
     check_refused(&long.event(3, 3).disk());
+    // A line of exactly the limit is one, and a byte more is too much.
+    let envelope = Lines::headless(1).any_event(1, 1, false, "").bytes.len();
+    for (more, is_line) in [(0, true), (1, false)] {
+        let body = "1".repeat((16 << 20) - envelope + more);
+        let log = Lines::first().any_event(1, 1, false, &body);
+        let read = try_read(&log.event(2, 2).disk(), Position::default(), Mode::Strict);
+        assert_eq!(read.is_ok(), is_line, "{more} over the limit");
+    }
+    // Where no newline follows the search ends at the limit, too.
+    let disk = Lines::first().raw("x".repeat(40 << 20)).disk();
+    Lines::after(2, 0).on(&disk);
+    let error = check_refused(&disk);
+    assert!(error.to_string().contains("longer than"), "{error}");
 }
 
 #[test]

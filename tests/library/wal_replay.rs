@@ -355,6 +355,12 @@ fn the_last_position_is_the_one_that_opening_would_show() {
         .event(3, 3)
         .event(4, 4);
     let damaged = damaged.damaged(5, 5).disk();
-    let error = last_position(&damaged).unwrap_err();
-    assert_eq!(error.to_string(), open_error(&damaged).to_string());
+    for refused in [
+        damaged,
+        Lines::headless(1).raw("\0\n\0\n").disk(),
+        Lines::headless(1).event(1, 1).disk(),
+    ] {
+        let error = last_position(&refused).unwrap_err();
+        assert_eq!(error.to_string(), open_error(&refused).to_string());
+    }
 }
