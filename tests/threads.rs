@@ -710,6 +710,40 @@ fn a_failed_batch_leaves_the_state_as_it_was_for_every_caller() {
 }
 
 #[test]
+fn a_command_behind_a_refused_one_is_planned_on_what_is_in_flight() {
+    let gated = Gated::before(Op::SyncData);
+    let store = store(&gated.storage);
+    gated.shut(Then::Succeed);
+    let (began, begun) = mpsc::channel();
+    thread::scope(|scope| {
+        let writing = scope.spawn(|| append_next(&store, 0));
+        gated.gate.until_reached();
+        // Its own machine refuses it, so what the next command is planned on is made anew: from
+        // what is durable and from what will be.
+        let refused = store.commit(|_| Ok::<_, ()>((vec![note(0, 9)], ())));
+        assert!(matches!(
+            refused,
+            Err(CommandError::Log(Error::IllegalEvent { .. }))
+        ));
+        let behind = scope.spawn(|| {
+            store.commit(|notes| {
+                began.send(notes.count(0)).unwrap();
+                Ok::<_, ()>((vec![notes.next(0)], ()))
+            })
+        });
+        let planned_on = begun.recv().unwrap();
+        gated.gate.open();
+        assert_eq!(planned_on, 1, "one was in flight");
+        assert_eq!(writing.join().unwrap().unwrap(), Position::new(1, 1));
+        let (position, ()) = behind.join().unwrap().unwrap();
+        assert_eq!(position, Some(Position::new(1, 2)));
+    });
+    store.close().unwrap();
+    let events = recovered(&gated.storage);
+    assert_eq!(check_callers(&events), BTreeMap::from([(0, 2)]));
+}
+
+#[test]
 fn an_answer_without_events_waits_for_what_it_saw() {
     for then in [Then::Succeed, Then::Fail] {
         let gated = Gated::before(Op::SyncData);

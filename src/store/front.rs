@@ -96,11 +96,7 @@ impl<M: StateMachine> StoreFront<M> {
     }
 
     /// Tells the callers of a batch, and applies it if it is durable.
-    pub(crate) fn finish(
-        &mut self,
-        batch: Batch<Vec<M::Event>>,
-        result: Result<Position>,
-    ) -> Result<()> {
+    pub(crate) fn finish(&mut self, batch: Batch, result: Result<Position>) -> Result<()> {
         let last = result.as_ref().ok().copied();
         match (self.queue.finish(batch, result), last) {
             (Ok(tags), Some(last)) => {
@@ -115,7 +111,7 @@ impl<M: StateMachine> StoreFront<M> {
         }
     }
 
-    /// The durable state with what is still queued on top.
+    /// The durable state with what is in flight and what is queued on top.
     fn rebuild_tip(&mut self) {
         self.tip = self.committed.clone();
         for event in self.queue.tags().flatten() {

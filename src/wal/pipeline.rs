@@ -180,7 +180,7 @@ impl<F: Front, E> Pipeline<F, E> {
             .and_then(|log| log.commit_with_room(batch.groups(), |room| self.want_room(room)));
         let mut front = self.front.lock();
         let last = result.as_ref().ok().copied();
-        let (settled, wakeup) = front.queue().settle(batch, result);
+        let (settled, wakeup) = front.queue().settle(&batch, result);
         match (settled, last) {
             (Ok(tags), Some(last)) => front.committed(tags, last),
             _ => front.failed(),

@@ -78,6 +78,7 @@ impl Sequence {
     }
 
     /// Takes the next line, or says why it may not stand here (then nothing has changed).
+    #[inline]
     pub(crate) fn accept(&mut self, line: &Line<'_>) -> Result<(), Violation> {
         match *line {
             Line::Header(_) => Err(Violation::Header),
@@ -93,6 +94,7 @@ impl Sequence {
         self.before = Before::Unknown;
     }
 
+    #[inline]
     fn accept_event(&mut self, envelope: Envelope) -> Result<(), Violation> {
         let Envelope { seq, batch, .. } = envelope;
         if seq != self.expected() || seq > MAX_SEQ {
