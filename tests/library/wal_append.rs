@@ -361,6 +361,24 @@ fn space_is_made_ahead_and_a_crashed_log_is_still_lines() {
 }
 
 #[test]
+fn space_is_made_as_far_as_asked_and_again_when_less_than_half_is_left() {
+    for ahead in [8 << 10, 200_000] {
+        let disk = Memory::new();
+        let (mut wal, _) = Wal::<Line>::open(disk.storage(), preallocating(ahead)).unwrap();
+        let mut made = 0;
+        for _ in 0..1000 {
+            wal.append(&[line("1".repeat(200))]).unwrap();
+            let bytes = disk.bytes(WAL1);
+            let end = bytes.trim_ascii_end().len() as u64 + 1;
+            if made <= end + ahead / 2 {
+                made = (end + ahead).next_multiple_of(4096);
+            }
+            assert_eq!(bytes.len() as u64, made, "the log ends at {end}");
+        }
+    }
+}
+
+#[test]
 fn making_space_never_starts_before_the_end_of_what_was_made() {
     let disk = Memory::new();
     let (mut wal, _) = Wal::<Line>::open(disk.storage(), preallocating(100)).unwrap();
