@@ -136,13 +136,13 @@ fn over_end(crc: u32) -> u32 {
 const STEPS: [u32; 256] = {
     let mut steps = [0; 256];
     let mut byte = 0;
-    while byte < steps.len() {
-        let (mut crc, mut bit) = (byte as u32, 0);
+    while byte < 256 {
+        let (mut crc, mut bit) = (byte, 0);
         while bit < 8 {
-            crc = crc >> 1 ^ (crc & 1) * 0xedb8_8320;
+            crc = (crc >> 1) ^ ((crc & 1) * 0xedb8_8320);
             bit += 1;
         }
-        steps[byte] = crc;
+        steps[byte as usize] = crc;
         byte += 1;
     }
     steps

@@ -103,7 +103,7 @@ const fn eight_digits(values: u64) -> u64 {
 pub(super) const fn digits_of(number: u64) -> (u64, usize) {
     // Halves of four digits, then of two, then of one: the quotient below, the rest above it. Each
     // product stays in its own lane.
-    let fours = number / 10_000 | (number % 10_000) << 32;
+    let fours = (number / 10_000) | ((number % 10_000) << 32);
     let hundreds = ((fours * 10_486) >> 20) & 0x0000_007f_0000_007f;
     let pairs = hundreds | (fours - hundreds * 100) << 16;
     let tens = ((pairs * 103) >> 10) & 0x000f_000f_000f_000f;

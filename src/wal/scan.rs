@@ -383,8 +383,8 @@ mod tests {
                     lines.push((offset, line.parsed()));
                     Ok::<(), std::convert::Infallible>(())
                 });
-                let (start, end) = (taken.start, taken.start + taken.bytes.len() as u64);
-                assert_eq!(taken.bytes, &bytes[start as usize..end as usize]);
+                let start = usize::try_from(taken.start).unwrap();
+                assert_eq!(taken.bytes, &bytes[start..start + taken.bytes.len()]);
             }
             match scanner.next() {
                 Ok(Found::Line { offset, line, .. }) => lines.push((offset, line.parsed())),
