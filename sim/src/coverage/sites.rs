@@ -47,7 +47,6 @@ sites! {
     "wal::open::Recovery::sync_names" SyncDir;
     "wal::open::open_from" List SyncDir Lock;
     "wal::reader::LogReader::open" List;
-    "wal::replay::Segment::open" Open Len;
     "wal::room::Ahead::cut" SetLen;
     "wal::room::Room::make" WriteAt;
     "wal::rotate::create_first" Rename Remove SyncDir;
@@ -61,6 +60,7 @@ sites! {
     "wal::scan::Scanner::look" ReadAt;
     "wal::scan::Scanner::look_blank" ReadAt;
     "wal::search::Search::next_stretch" ReadAt;
+    "wal::segment::Segment::open" Open Len;
     "wal::tail::find_tail" ReadAt;
     "wal::tail::skip_free_space" ReadAt;
 }
