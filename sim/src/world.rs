@@ -11,6 +11,7 @@ mod marking;
 mod moments;
 mod start;
 mod steps;
+mod unsynced;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -37,6 +38,7 @@ use moments::Beliefs;
 pub(crate) use moments::Moment;
 pub(crate) use start::check_recovery_calls;
 use steps::Steps;
+use unsynced::Unpromised;
 
 /// Why a run ended early.
 #[derive(Debug)]
@@ -74,6 +76,10 @@ pub(crate) struct World<'a> {
     /// Whether the log must refuse every change until it is opened again, as far as the client
     /// knows.
     poisoned: bool,
+    /// What was answered and is not promised yet.
+    unpromised: VecDeque<Unpromised>,
+    /// How many groups the processes that are gone had answered without a promise.
+    unsynced: usize,
     /// Commands that failed and are given again later.
     again: VecDeque<Step>,
     /// Whether a command was refused by a full disk and none has succeeded since.
@@ -145,6 +151,8 @@ impl<'a> World<'a> {
             crashes: CrashPlan::new(scenario, seed),
             survivors: Survivors::new(seed, &scenario.crashes, device),
             poisoned: false,
+            unpromised: VecDeque::new(),
+            unsynced: 0,
             again: VecDeque::new(),
             met_full_disk: false,
             cut_torn_tail: false,

@@ -215,10 +215,20 @@ impl LogEvent for Event {
 
     #[inline]
     fn decode(json: &[u8]) -> Result<Self, DecodeError> {
-        match canonical::fields(json) {
-            Some(fields) => Ok(fields.into_event()),
-            None => decode::any_spelling(json),
-        }
+        canonical::read(
+            json,
+            |fields| Ok(fields.into_event()),
+            || decode::any_spelling(json),
+        )
+    }
+
+    #[inline]
+    fn describe(json: &[u8]) -> Result<(&'static str, Option<u64>), DecodeError> {
+        canonical::read(
+            json,
+            |fields| Ok((fields.event_type.as_str(), Some(fields.timestamp_ms))),
+            || decode::any_spelling(json).map(|event| (event.kind(), event.timestamp_ms())),
+        )
     }
 
     fn kind(&self) -> &'static str {

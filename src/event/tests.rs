@@ -350,7 +350,7 @@ pub(crate) fn any_event() -> impl Strategy<Value = Event> {
 
 /// The event, if it is spelled as it is written.
 fn canonical_spelling(json: &[u8]) -> Option<Event> {
-    canonical::fields(json).map(canonical::Fields::into_event)
+    canonical::read(json, |fields| Some(fields.into_event()), || None)
 }
 
 proptest! {
@@ -384,6 +384,9 @@ proptest! {
         if let Some(event) = canonical_spelling(&json) {
             prop_assert_eq!(decode::any_spelling(&json), Ok(event));
         }
+        let decoded = Event::decode(&json);
+        let described = decoded.map(|event| (event.kind(), event.timestamp_ms()));
+        prop_assert_eq!(Event::describe(&json), described);
     }
 
     #[test]

@@ -64,19 +64,26 @@ impl<'a> Cursor<'a> {
     /// Reads a string.
     #[inline]
     pub(crate) fn string(&mut self) -> Result<Cow<'a, str>, Fault> {
-        if let [b'"', inside @ ..] = self.rest
-            && let Some((value, rest)) = split_plain(inside)
-            && let Ok(value) = std::str::from_utf8(value)
-        {
-            self.rest = rest;
-            return Ok(Cow::Borrowed(value));
+        match self.plain_string() {
+            Some(value) => Ok(Cow::Borrowed(value)),
+            None => self.any_string().map(Cow::Owned),
         }
-        self.any_string().map(Cow::Owned)
+    }
+
+    /// Reads a string in which every byte stands for itself.
+    #[inline]
+    pub(crate) fn plain_string(&mut self) -> Option<&'a str> {
+        let inside = self.rest.strip_prefix(b"\"")?;
+        let (value, rest) = inside.split_at(plain_end(inside, 0));
+        let rest = rest.strip_prefix(b"\"")?;
+        let value = std::str::from_utf8(value).ok()?;
+        self.rest = rest;
+        Some(value)
     }
 
     /// Reads a string with escapes, or says what is wrong with it.
     #[cold]
-    fn any_string(&mut self) -> Result<String, Fault> {
+    pub(crate) fn any_string(&mut self) -> Result<String, Fault> {
         if self.rest.first() != Some(&b'"') {
             return Err(self.fault("a string"));
         }
@@ -88,7 +95,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Reads a number without sign, fraction, exponent and leading zeros.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn number(&mut self) -> Result<u64, Fault> {
         match read_u64(self.rest) {
             Some((value, length)) => {
@@ -109,6 +116,11 @@ impl<'a> Cursor<'a> {
         Ok(value)
     }
 
+    /// What is not read yet.
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
     /// Nothing may follow.
     #[inline]
     pub(crate) fn end(&self) -> Result<(), Fault> {
@@ -117,12 +129,4 @@ impl<'a> Cursor<'a> {
         }
         Err(self.fault("the end"))
     }
-}
-
-/// What stands before the quote that ends a string, and what behind it, if every byte of the string
-/// stands for itself.
-#[inline]
-fn split_plain(inside: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (value, rest) = inside.split_at(plain_end(inside, 0));
-    Some((value, rest.strip_prefix(b"\"")?))
 }

@@ -259,13 +259,18 @@ fn number_end(json: &[u8], start: usize) -> Result<usize, Fault> {
 
 /// Reads the plain decimal that `json` starts with (no sign, no leading zero) and says how many digits
 /// it has. `None` if there is none, or if it does not fit.
-#[inline]
+#[inline(always)]
 pub(crate) fn read_u64(json: &[u8]) -> Option<(u64, usize)> {
-    // A number of up to 15 digits fits for certain, and few are longer.
     let (number, digits) = leading_digits(word_at(json, 0));
     if digits < 8 {
         return canonical(json, number, digits);
     }
+    read_long(json, number)
+}
+
+/// As [`read_u64`], for what begins with the eight digits of `number`.
+fn read_long(json: &[u8], number: u64) -> Option<(u64, usize)> {
+    // A number of up to 15 digits fits for certain, and few are longer.
     let (value, count) = leading_digits(word_at(json, 8));
     if count < 8 {
         return canonical(json, number * POWERS_OF_TEN[count] + value, 8 + count);
@@ -289,7 +294,7 @@ fn read_digits(json: &[u8]) -> Option<(u64, usize)> {
 /// A number in so many digits, unless it has none or a leading zero.
 #[inline]
 fn canonical(json: &[u8], number: u64, digits: usize) -> Option<(u64, usize)> {
-    let is_canonical = digits == 1 || (digits > 1 && json[0] != b'0');
+    let is_canonical = digits == 1 || (digits > 1 && json.first() != Some(&b'0'));
     is_canonical.then_some((number, digits))
 }
 

@@ -7,23 +7,28 @@
 /// The eight bytes from `at` on, which is at most at the end; behind the end stand zeros.
 #[inline]
 pub(super) fn word_at(bytes: &[u8], at: usize) -> u64 {
+    match bytes.get(at..).and_then(<[u8]>::first_chunk) {
+        Some(word) => u64::from_le_bytes(*word),
+        None => last_word_at(bytes, at),
+    }
+}
+
+/// As [`word_at`], where fewer than eight bytes are left.
+#[inline(never)]
+fn last_word_at(bytes: &[u8], at: usize) -> u64 {
     let rest = bytes.get(at..).unwrap_or_default();
-    match (rest.first_chunk(), bytes.last_chunk()) {
-        (Some(word), _) => u64::from_le_bytes(*word),
-        (None, Some(last)) => {
+    match bytes.last_chunk() {
+        Some(last) => {
             // The first bytes of the last word stand before `at`; all eight of them at the end, and
             // a word is not shifted by its whole length at once.
             let half = 4 * (8 - rest.len());
             u64::from_le_bytes(*last) >> half >> half
         }
-        (None, None) => short_word(rest),
+        None => {
+            let bytes = rest.iter().rev();
+            bytes.fold(0, |word, byte| word << 8 | u64::from(*byte))
+        }
     }
-}
-
-/// Fewer than eight bytes, with zeros behind them.
-fn short_word(bytes: &[u8]) -> u64 {
-    let bytes = bytes.iter().rev();
-    bytes.fold(0, |word, byte| word << 8 | u64::from(*byte))
 }
 
 /// A byte in all eight places.

@@ -118,12 +118,6 @@ pub const UNREACHED: &[Unreached] = &[
         why: ALONE,
     },
     Unreached {
-        place: "wal::open::open_from",
-        ops: &[],
-        cells: &[],
-        why: ALONE,
-    },
-    Unreached {
         place: "wal::reader::LogReader::open",
         ops: &[],
         cells: &[],
@@ -131,18 +125,6 @@ pub const UNREACHED: &[Unreached] = &[
     },
     Unreached {
         place: "wal::rotate::prune_through",
-        ops: &[],
-        cells: &[],
-        why: ALONE,
-    },
-    Unreached {
-        place: "wal::tail::find_tail",
-        ops: &[],
-        cells: &[],
-        why: ALONE,
-    },
-    Unreached {
-        place: "wal::tail::skip_free_space",
         ops: &[],
         cells: &[],
         why: ALONE,

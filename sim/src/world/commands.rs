@@ -51,6 +51,7 @@ impl World<'_> {
             Step::Kill | Step::PowerCut { .. } => self.stop_and_start(step),
             Step::SecondOpener => self.second_opener(),
             Step::Inspect => self.inspect(),
+            Step::Sync | Step::Rotate => self.sync(&step),
             Step::Lenient { damage } => self.lenient(damage),
             simple => self.command(&simple).map(|_| ()),
         }
@@ -76,6 +77,7 @@ impl World<'_> {
         let excused = self.faults.director().excuses() > excuses;
         let applied = self.with_client(|client| client.applied())?;
         self.settle(step, expected, answer, applied, excused)?;
+        self.learn_durable_unasked()?;
         self.believe_settled();
         self.check_live_state()?;
         Ok(true)
@@ -105,12 +107,17 @@ impl World<'_> {
         let durable = answers
             .iter()
             .filter(|(answer, place)| matches!(answer, Answer::Done(_)) && place.is_some());
-        self.seen.mark_if(durable.count() > 1, Mark::GroupCommit);
+        let durable = durable.count();
+        self.seen.mark_if(durable > 1, Mark::GroupCommit);
         self.settle_all(steps, expected, answers, excused)?;
+        if durable > 0 {
+            self.promise_all();
+        }
         if closes {
             self.at_rest();
             return self.start();
         }
+        self.learn_durable()?;
         self.believe_settled();
         self.check_live_state()
     }
@@ -214,14 +221,8 @@ impl World<'_> {
             let expected = format!("a position above {last}");
             return Err(Finding::new(9, expected, applied.to_string()).into());
         }
-        let call = self.faults.disk().calls();
-        self.seen.tape.write(call, || Happening::Acknowledged {
-            words: describe(step),
-            records: records.len(),
-            place: applied,
-        });
         self.mark_records(&records);
-        self.history.acknowledge(records, applied);
+        self.answered(step, records, applied);
         Ok(())
     }
 
@@ -231,7 +232,7 @@ impl World<'_> {
         self.subject.is_documented() && self.faults.director().segment_sync_failed()
     }
 
-    fn failed(
+    pub(super) fn failed(
         &mut self,
         step: &Step,
         records: Vec<Record>,
@@ -307,7 +308,7 @@ impl World<'_> {
         Ended::Normally
     }
 
-    fn say_answer(&mut self, answer: &Answer) {
+    pub(super) fn say_answer(&mut self, answer: &Answer) {
         let words = match answer {
             Answer::Done(Some(id)) => format!("ok: {id}"),
             Answer::Done(None) => "ok".to_owned(),
@@ -342,25 +343,52 @@ pub(crate) fn describe(step: &Step) -> String {
         Step::Fail { id } => format!("fail {id}"),
         Step::Tick { ms } => format!("tick after {ms} ms"),
         Step::Requeue => "requeue what is in flight".to_owned(),
-        Step::Group { steps } => {
-            let steps: Vec<String> = steps.iter().map(describe).collect();
-            format!("together: {}", steps.join("; "))
-        }
-        Step::CloseQueued { steps } => {
-            let steps: Vec<String> = steps.iter().map(describe).collect();
-            format!("closed while waiting: {}", steps.join("; "))
-        }
+        Step::Group { steps } => format!("together: {}", describe_all(steps)),
+        Step::CloseQueued { steps } => format!("closed while waiting: {}", describe_all(steps)),
         Step::Checkpoint => "checkpoint".to_owned(),
-        Step::QueuedCheckpoint { steps, .. } => {
-            let steps: Vec<String> = steps.iter().map(describe).collect();
-            format!("checkpoint while these wait: {}", steps.join("; "))
+        Step::QueuedCheckpoint {
+            steps,
+            before_write,
+            before_finish,
+        } => {
+            let between = describe_between(before_write, before_finish);
+            format!(
+                "checkpoint while these wait: {}{between}",
+                describe_all(steps)
+            )
         }
-        Step::SlowCheckpoint { .. } => "checkpoint with commands between its steps".to_owned(),
+        Step::SlowCheckpoint {
+            before_write,
+            before_finish,
+        } => format!(
+            "checkpoint{}",
+            describe_between(before_write, before_finish)
+        ),
         Step::Reopen => "close and open again".to_owned(),
         Step::Kill => "kill".to_owned(),
         Step::PowerCut { .. } => "power cut".to_owned(),
         Step::SecondOpener => "a second process opens the store".to_owned(),
         Step::Inspect => "inspect while in use".to_owned(),
         Step::Lenient { .. } => "read a damaged copy leniently".to_owned(),
+        Step::Sync => "sync".to_owned(),
+        Step::Rotate => "rotate".to_owned(),
+    }
+}
+
+fn describe_all(steps: &[Step]) -> String {
+    let steps: Vec<String> = steps.iter().map(describe).collect();
+    steps.join("; ")
+}
+
+/// What comes between the steps of a checkpoint.
+fn describe_between(before_write: &[Step], before_finish: &[Step]) -> String {
+    let between = [("writes", before_write), ("ends", before_finish)];
+    let between = between.iter().filter(|(_, steps)| !steps.is_empty());
+    let words: Vec<String> = between
+        .map(|(when, steps)| format!("before it {when}: {}", describe_all(steps)))
+        .collect();
+    match words[..] {
+        [] => String::new(),
+        _ => format!(" ({})", words.join("; ")),
     }
 }

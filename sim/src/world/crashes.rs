@@ -232,6 +232,7 @@ impl World<'_> {
     }
 
     fn drop_client(&mut self) -> Result<(), Stop> {
+        self.interrupt();
         let client = self.client.take();
         self.program(|| drop(client))
     }

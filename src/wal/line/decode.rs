@@ -153,7 +153,7 @@ impl Text<'_> {
     }
 
     /// A plain decimal: no sign, no leading zero.
-    #[inline]
+    #[inline(always)]
     fn decimal(&mut self) -> Option<u64> {
         let (number, digits) = read_u64(self.0)?;
         self.0 = &self.0[digits..];
