@@ -72,7 +72,7 @@ fn the_contract_allows_short_and_interrupted_calls() {
     assert!(fired > 1_000, "only {fired} faults");
 }
 
-/// The claims that a storage with this bug breaks.
+/// The claims that a storage with this bug breaks, without the one in which chance has a part.
 fn broken_by(bug: Bug) -> Vec<&'static str> {
     let breaks = |claim: &&contract::Claim| {
         let run = || claim.check(&Plain::with(bug));
@@ -80,6 +80,7 @@ fn broken_by(bug: Bug) -> Vec<&'static str> {
     };
     CLAIMS
         .iter()
+        .filter(|claim| claim.name != "threads_may_share_a_handle")
         .filter(breaks)
         .map(|claim| claim.name)
         .collect()

@@ -354,19 +354,15 @@ fn the_thread_in_the_background_makes_space_ahead() {
 
 #[test]
 fn nobody_makes_space_once_the_log_is_dropped() {
-    for _ in 0..20 {
+    for _ in 0..5 {
         let (storage, writes) = counting_writes();
-        let writer = making_room(&storage, 16 << 20);
+        let writer = making_room(&storage, 4 << 20);
         writer.append(&[note(0, 0)]).unwrap();
         while writes.load(Ordering::SeqCst) < 4 {
             thread::yield_now();
         }
         drop(writer);
         let written = writes.load(Ordering::SeqCst);
-        // The thread in the background holds the storage while it makes space.
-        while Arc::strong_count(&writes) > 2 && Arc::strong_count(&storage) > 1 {
-            thread::yield_now();
-        }
         for _ in 0..100 {
             thread::yield_now();
         }

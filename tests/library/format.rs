@@ -376,7 +376,7 @@ fn a_second_header_is_corruption() {
     let error = open_error(&Lines::first().event(1, 1).raw(&header).event(1, 1).disk());
     assert!(matches!(error, Error::Corrupt { .. }), "{error}");
     // Also where the end of the log is read alone.
-    let body = format!("\"{}\"", "x".repeat(100_000));
+    let body = format!("\"{}\"", "x".repeat(300_000));
     let log = Lines::first().any_event(1, 1, false, &body).raw(&header);
     let error = open_error(&log.event(2, 2).disk());
     assert!(matches!(error, Error::Corrupt { .. }), "{error}");

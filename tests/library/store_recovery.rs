@@ -228,11 +228,13 @@ fn looking_at_the_state_strictly_refuses_what_recovery_refuses() {
     recover_error(&disk);
     beaver::store::read_state::<Tape>(&disk.storage(), Mode::Strict).unwrap_err();
     // The log behind the snapshot goes on from somewhere else, and nothing else is wrong.
-    let disk = Memory::new();
-    put_snapshot(&disk, 1, 2, &["1", "2"]);
-    Lines::after(2, 3).event(1, 1).on(&disk);
-    recover_error(&disk);
-    beaver::store::read_state::<Tape>(&disk.storage(), Mode::Strict).unwrap_err();
+    for sealed in [1, 3] {
+        let disk = Memory::new();
+        put_snapshot(&disk, 1, 2, &["1", "2"]);
+        Lines::after(2, sealed).event(1, 1).on(&disk);
+        recover_error(&disk);
+        beaver::store::read_state::<Tape>(&disk.storage(), Mode::Strict).unwrap_err();
+    }
 }
 
 #[test]

@@ -308,11 +308,11 @@ fn a_read_that_is_wrong_once_is_not_the_end_of_the_log() {
 fn a_byte_that_one_read_does_not_show_is_cut_and_reported_all_the_same() {
     let log = Lines::first().event(1, 1);
     let end = log.bytes.len() as u64;
-    for shown in [b'\n', 0] {
+    for (honest, shown) in [(0, b'\n'), (1, b'\n'), (2, b'\n'), (0, 0), (1, 0), (2, 0)] {
         let disk = log.clone().raw("x").disk();
-        disk.inject(Fault::on(Op::Read, WAL1).wrong(end, shown));
+        disk.inject(Fault::on(Op::Read, WAL1).wrong(end, shown).after(honest));
         let torn = try_open(&disk).unwrap().1.torn_tail.unwrap();
-        assert_eq!((torn.offset, torn.bytes), (end, 1));
+        assert_eq!((torn.offset, torn.bytes), (end, 1), "after {honest} reads");
         assert_eq!(disk.fired(), 1);
         assert_eq!(disk.bytes(WAL1), log.bytes);
     }
