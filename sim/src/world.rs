@@ -102,6 +102,8 @@ pub(crate) struct World<'a> {
     untouched: bool,
     /// Whether an error in the last recovery may have left what the next one removes.
     may_go: bool,
+    /// What is wrong with an image beside the run, until the run has shown it itself.
+    wrong_beside: Option<Stop>,
     /// Everything that chance decided so far.
     script: Script,
     seen: Sightings,
@@ -159,6 +161,7 @@ impl<'a> World<'a> {
             earlier: Files::new(),
             untouched: false,
             may_go: false,
+            wrong_beside: None,
             script: Script::default(),
             seen: Sightings::default(),
             beliefs: None,

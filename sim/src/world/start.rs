@@ -89,7 +89,7 @@ impl World<'_> {
                 drop(director);
                 self.untouched = true;
                 self.believe_settled();
-                return Ok(());
+                return self.wrong_beside.take().map_or(Ok(()), Err);
             }
         }
         let attempts = self.scenario.budget.open_attempts;
@@ -241,20 +241,17 @@ impl World<'_> {
             (None, false) => {
                 let mut choice = self.survivors.choose(&space);
                 if !self.faults.director().is_quiet() {
-                    for kind in self.survivors.spoil(&space, &mut choice) {
-                        self.faults.director().count(kind);
-                    }
+                    self.survivors.spoil(&space, &mut choice);
                 }
                 choice
             }
         };
-        if scripted {
-            for kind in crate::faults::device_kinds(&choice) {
-                self.faults.director().count(kind);
-            }
+        let wrong = self.judge_side_images(&space, scripted);
+        let choice = wrong.unwrap_or(choice);
+        for kind in crate::faults::device_kinds(&choice) {
+            self.faults.director().count(kind);
         }
         self.seen.mark_if(!choice.tears.is_empty(), Mark::TornPage);
-        self.judge_side_images(&space, scripted)?;
         if !choice.device.is_empty() {
             self.unknown_event = false;
             let mut sound = choice.clone();
