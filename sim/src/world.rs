@@ -1,6 +1,7 @@
 //! The world: the only loop. It gives commands to the client, stops it, starts it again, and asks
 //! the oracle.
 
+mod beside;
 mod checkpoints;
 mod checks;
 mod commands;
@@ -12,6 +13,7 @@ mod moments;
 mod start;
 mod steps;
 
+use std::any::Any;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -29,6 +31,7 @@ use crate::subject::{Failure, Layout, Process, Subject};
 
 pub(crate) use crate::oracle::judge::check_counts;
 use crate::sightings::Sightings;
+use beside::Beside;
 pub(crate) use commands::describe;
 use course::Courses;
 pub(crate) use course::{Course, Leg, Licence, between_calls};
@@ -37,6 +40,9 @@ use moments::Beliefs;
 pub(crate) use moments::Moment;
 pub(crate) use start::check_recovery_calls;
 use steps::Steps;
+
+/// What came of the second step of a checkpoint.
+type Written = Result<Box<dyn Any + Send>, Failure>;
 
 /// Why a run ended early.
 #[derive(Debug)]
@@ -111,6 +117,10 @@ pub(crate) struct World<'a> {
     beliefs: Option<Beliefs>,
     /// The course of the run, if it is written down.
     courses: Option<Courses>,
+    /// The second step of a checkpoint, while commands are given in the middle of it.
+    writing: Option<Beside<Written>>,
+    /// Whether there will be such a step: then the store's calls are made one by one.
+    has_stepwise: bool,
 }
 
 impl<'a> World<'a> {
@@ -166,6 +176,8 @@ impl<'a> World<'a> {
             seen: Sightings::default(),
             beliefs: None,
             courses: None,
+            writing: None,
+            has_stepwise: has_stepwise(scenario),
         }
     }
 
@@ -251,6 +263,12 @@ impl<'a> World<'a> {
     pub(crate) fn keep_lines(&mut self) {
         self.seen.lines = Some(Vec::new());
     }
+}
+
+/// Whether a script gives commands in the middle of a step of the store.
+fn has_stepwise(scenario: &Scenario) -> bool {
+    let mut steps = scenario.script.iter().flat_map(|script| &script.steps);
+    steps.any(|step| matches!(step, Step::CheckpointAmid { .. }))
 }
 
 /// A run made more storage calls than its budget allows.

@@ -47,6 +47,7 @@ impl World<'_> {
                 before_write,
                 before_finish,
             } => self.queued_checkpoint(&steps, &before_write, &before_finish),
+            Step::CheckpointAmid { during_write } => self.checkpoint_amid(during_write),
             Step::Reopen => self.reopen(),
             Step::Kill | Step::PowerCut { .. } => self.stop_and_start(step),
             Step::SecondOpener => self.second_opener(),
@@ -75,7 +76,7 @@ impl World<'_> {
         }
         let excused = self.faults.director().excuses() > excuses;
         let applied = self.with_client(|client| client.applied())?;
-        self.settle(step, expected, answer, applied, excused)?;
+        self.settle(step, expected, answer, applied, excused, false)?;
         self.believe_settled();
         self.check_live_state()?;
         Ok(true)
@@ -146,16 +147,23 @@ impl World<'_> {
         answers: Vec<(Answer, Option<Place>)>,
         excused: bool,
     ) -> Result<(), Stop> {
-        for ((step, expected), (answer, place)) in steps.iter().zip(expected).zip(answers) {
+        let last_in_doubt = answers.iter().rposition(|(answer, _)| {
+            matches!(answer, Answer::Failed(failure) if failure.grave == Grave::InDoubt)
+        });
+        // Where not everybody fits into one batch, one may be durable before the sync of another one fails.
+        let last_in_doubt = last_in_doubt.filter(|_| self.scenario.log.batch_bytes > 0);
+        let answers = answers.into_iter().enumerate();
+        for ((step, expected), (at, (answer, place))) in steps.iter().zip(expected).zip(answers) {
             self.say_answer(&answer);
             let place = place.unwrap_or_else(|| self.history.last_place());
-            self.settle(step, expected, answer, place, excused)?;
+            let before_failure = last_in_doubt.is_some_and(|last| at < last);
+            self.settle(step, expected, answer, place, excused, before_failure)?;
         }
         Ok(())
     }
 
     /// Holds the answer of one command against what the model expects, and against what the client
-    /// was told before.
+    /// was told before. `before_failure` says that its batch was written before the one whose sync failed.
     fn settle(
         &mut self,
         step: &Step,
@@ -163,9 +171,13 @@ impl World<'_> {
         answer: Answer,
         applied: Place,
         excused: bool,
+        before_failure: bool,
     ) -> Result<(), Stop> {
         match (expected, answer) {
-            (Ok(records), Answer::Done(id)) => self.acknowledged(step, records, id, applied),
+            (Ok(records), Answer::Done(id)) => {
+                let in_doubt = self.poisoned || self.log_sync_failed() && !before_failure;
+                self.acknowledged(step, records, id, applied, in_doubt)
+            }
             (Err(expected), Answer::Refused(found)) if expected == found => {
                 self.mark_refused(expected);
                 Ok(())
@@ -194,8 +206,8 @@ impl World<'_> {
         records: Vec<Record>,
         id: Option<String>,
         applied: Place,
+        in_doubt: bool,
     ) -> Result<(), Stop> {
-        let in_doubt = self.poisoned || self.log_sync_failed();
         if in_doubt && !records.is_empty() {
             let expected = "nothing to be acknowledged until the log is opened again";
             let found = format!("{} was acknowledged", describe(step));
@@ -356,6 +368,16 @@ pub(crate) fn describe(step: &Step) -> String {
             format!("checkpoint while these wait: {}", steps.join("; "))
         }
         Step::SlowCheckpoint { .. } => "checkpoint with commands between its steps".to_owned(),
+        Step::CheckpointAmid { during_write } => {
+            let amid = during_write
+                .iter()
+                .map(|amid| format!("before call {} {}", amid.before_call, describe(&amid.step)));
+            let amid: Vec<String> = amid.collect();
+            format!(
+                "checkpoint, and while it writes its snapshot: {}",
+                amid.join("; ")
+            )
+        }
         Step::Reopen => "close and open again".to_owned(),
         Step::Kill => "kill".to_owned(),
         Step::PowerCut { .. } => "power cut".to_owned(),

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use beaver::Storage;
 use beaver::storage::sim::Choice;
 
 use crate::faults::at_rest;
@@ -13,6 +14,7 @@ use crate::scenario::{Effect, FaultKind, Phase, Step};
 use crate::subject::{Failure, Grave, Process, Report};
 use crate::tape::Happening;
 
+use super::beside::Stepwise;
 use super::crashes::Activity;
 use super::{Stop, World};
 
@@ -117,7 +119,13 @@ impl World<'_> {
         self.crashes.arm(Activity::Recovery, &disk);
         let (storage, clock) = (self.faults.storage(), Arc::clone(&self.clock));
         let (subject, settings) = (&self.subject, &self.scenario.log);
-        let opened = crate::guard::guarded(|| subject.open(storage, clock, settings));
+        let stepwise = self.has_stepwise;
+        let outermost = |storage| match stepwise {
+            true => Arc::new(Stepwise(storage)) as Arc<dyn Storage>,
+            false => storage,
+        };
+        let opened =
+            crate::guard::guarded(|| subject.open_through(storage, clock, settings, outermost));
         let opened = opened.map_err(Stop::Panicked)?;
         if self.has_crashed() {
             drop(opened);
