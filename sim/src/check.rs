@@ -103,7 +103,8 @@ pub struct Checked {
 
 /// Tests a store, and panics if it breaks a promise.
 ///
-/// With `BEAVER_REPLAY=FILE` in the environment it runs that saved failure again and nothing else.
+/// A failure is saved as a folder. With `BEAVER_REPLAY=FOLDER` in the environment that is run again and
+/// nothing else.
 ///
 /// # Panics
 /// With a [`Failing`] in words, or if the scenario asks for something that the store does not have.
@@ -113,8 +114,7 @@ pub fn check<S: OwnStore>(check: &Check) {
         return replay::replay(&subject, &file);
     }
     if let Err(failing) = find(&subject, check) {
-        let replay = replay::save(&failing.scenario);
-        panic!("{failing}\n{replay}");
+        panic!("{}", replay::save(&subject, *failing));
     }
 }
 

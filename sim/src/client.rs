@@ -3,6 +3,7 @@
 //!
 //! Here, and only here, the library's types become those of the oracle.
 
+mod bare_log;
 mod border;
 mod failure;
 
@@ -18,12 +19,13 @@ use beaver::{
     JobSpec, Payload, RecoveryReport, Storage, StoreOptions,
 };
 
+use bare_log::BareLog;
 pub(crate) use border::segment_epochs;
 
 use crate::oracle::history::Place;
 use crate::oracle::judge::Entry;
 use crate::oracle::model::{Model, Refusal};
-use crate::scenario::{Job, LogSettings, Step};
+use crate::scenario::{Job, LogSettings, Step, SyncSetting};
 use crate::subject::{Answer, Begun, BegunQueued, Failure, Process, Report, Salvaged, Store};
 
 /// What a caller gets for a submitted command: a ticket if there was something to log, and the job
@@ -41,8 +43,16 @@ impl Store for Beaver {
         clock: Arc<dyn Clock>,
         settings: &LogSettings,
     ) -> Result<(Box<dyn Process>, Report), Failure> {
-        let (client, report) = Client::open(storage, clock, settings)?;
-        Ok((Box::new(client), report))
+        match settings.sync {
+            SyncSetting::EveryAppend => {
+                let (client, report) = Client::open(storage, clock, settings)?;
+                Ok((Box::new(client), report))
+            }
+            SyncSetting::OnRequest => {
+                let (log, report) = BareLog::open(storage, clock, settings)?;
+                Ok((Box::new(log), report))
+            }
+        }
     }
 
     fn replay_after(
@@ -227,12 +237,16 @@ fn answer<T>(result: Result<T, CommandError<JobError>>) -> Answer {
 
 fn refused(error: CommandError<JobError>) -> Answer {
     match error {
-        CommandError::Rejected(error) => Answer::Refused(match error {
-            JobError::AlreadyEnqueued { .. } | JobError::Repeated { .. } => Refusal::Duplicate,
-            JobError::Unknown { .. } => Refusal::Unknown,
-            _ => Refusal::NotInFlight,
-        }),
+        CommandError::Rejected(error) => Answer::Refused(refusal(&error)),
         CommandError::Log(error) => Answer::Failed(error.into()),
+    }
+}
+
+fn refusal(error: &JobError) -> Refusal {
+    match error {
+        JobError::AlreadyEnqueued { .. } | JobError::Repeated { .. } => Refusal::Duplicate,
+        JobError::Unknown { .. } => Refusal::Unknown,
+        _ => Refusal::NotInFlight,
     }
 }
 

@@ -9,13 +9,13 @@
 //!   after/          the files at the end; both are stores that `beaver wal` opens
 //!   report.txt      the explanation for people
 //!   report.json     the same for programs
-//!   seen.json       how often it was met, and with which seeds
+//!   seen.json       how many runs it stands for, and which
 //! ```
 //!
 //! Equal failures share a folder: the hash is over their [likeness](crate::shrink::Likeness), which
-//! holds no number that another history would change. The shortest script stays.
+//! holds no number that another history would change. The shortest script that still fails stays.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -24,10 +24,10 @@ use beaver::storage::sim::Image;
 use serde::{Deserialize, Serialize};
 
 use crate::explain::{Explained, Explanation, explain};
-use crate::result::RunResult;
-use crate::run::{invariant_name, saved_failure};
+use crate::result::{Outcome, RunResult};
+use crate::run::{Keep, invariant_name, run_seed_of, saved_failure};
 use crate::scenario::{PlannedCrash, PlannedFault, Scenario};
-use crate::shrink::{Likeness, Limits, shrink};
+use crate::shrink::{Likeness, Limits, Sameness, Shrunk, shrink};
 use crate::sightings::Fnv;
 use crate::subject::Subject;
 
@@ -45,11 +45,11 @@ pub struct Failing {
     likeness: Option<Likeness>,
 }
 
-/// How often a failure was met.
+/// The runs that a failure stands for: how many, and the seeds of each scenario.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Seen {
     count: usize,
-    seeds: BTreeSet<u64>,
+    seeds: BTreeMap<String, BTreeSet<u64>>,
 }
 
 /// The faults and crashes of a script.
@@ -82,6 +82,24 @@ impl Failing {
         }
     }
 
+    /// A failure that was shrunk already.
+    #[must_use]
+    pub fn of(shrunk: Shrunk) -> Self {
+        Failing {
+            scenario: shrunk.scenario,
+            run: shrunk.run,
+            likeness: Some(shrunk.likeness),
+        }
+    }
+
+    /// What makes another failure that was shrunk the same; nothing if the script alone does not
+    /// show it.
+    #[must_use]
+    pub fn sameness(&self, subject: &Subject) -> Option<Sameness> {
+        let likeness = self.likeness.as_ref()?;
+        Some(Sameness::of(subject, &self.scenario, likeness))
+    }
+
     /// The folder below `out` that it shares with equal failures: `<claim>-<invariant>-<hash>`.
     #[must_use]
     pub fn folder(&self, out: &Path) -> PathBuf {
@@ -111,7 +129,7 @@ impl Failing {
     }
 
     /// Writes the folder, and says why it failed; nothing if the script alone does not show that.
-    /// What lies there already stays if its script is shorter.
+    /// What lies there already stays if its script is shorter and still fails.
     ///
     /// # Errors
     /// Something could not be written; the path is in the message.
@@ -123,22 +141,26 @@ impl Failing {
     ) -> io::Result<Option<Explained>> {
         let explained = explain(subject, &self.scenario, replay);
         create_dir(path)?;
-        count(path, self.run.seed)?;
-        if steps_saved(path).is_none_or(|steps| steps >= steps_of(&self.scenario)) {
+        count(path, &self.scenario.name, self.run.seed)?;
+        if !lies_shorter(path, subject, steps_of(&self.scenario)) {
             write_failure(path, &self.scenario, &self.run, explained.as_ref())?;
         }
         Ok(explained)
     }
 }
 
-/// Counts a failure that is equal to the one in `path`: how often that was met, this time included.
+/// Counts a run of `scenario` whose failure is equal to the one in `path`: how many runs that stands
+/// for, this one included.
 ///
 /// # Errors
 /// The count could not be written.
-pub fn count(path: &Path, seed: u64) -> io::Result<usize> {
+pub fn count(path: &Path, scenario: &str, seed: u64) -> io::Result<usize> {
     let mut seen = read_seen(path);
-    seen.seeds.insert(seed);
-    seen.count = seen.seeds.len();
+    seen.seeds
+        .entry(scenario.to_owned())
+        .or_default()
+        .insert(seed);
+    seen.count = seen.seeds.values().map(BTreeSet::len).sum();
     write_json(&path.join("seen.json"), &seen)?;
     Ok(seen.count)
 }
@@ -248,10 +270,14 @@ fn read_seen(path: &Path) -> Seen {
     serde_json::from_slice(&text).unwrap_or_default()
 }
 
-fn steps_saved(path: &Path) -> Option<usize> {
-    let text = fs::read(path.join(SCENARIO)).ok()?;
-    let saved: Scenario = serde_json::from_slice(&text).ok()?;
-    Some(steps_of(&saved))
+/// Whether a failure of fewer than `steps` steps lies in `path`, and still is one.
+fn lies_shorter(path: &Path, subject: &Subject, steps: usize) -> bool {
+    let text = fs::read(path.join(SCENARIO)).unwrap_or_default();
+    let Ok(saved) = serde_json::from_slice::<Scenario>(&text) else {
+        return false;
+    };
+    let fails = || run_seed_of(subject, &saved, 0, Keep::default()).outcome != Outcome::Held;
+    saved.script.is_some() && steps_of(&saved) < steps && fails()
 }
 
 fn steps_of(scenario: &Scenario) -> usize {

@@ -91,6 +91,11 @@ marks! {
     LateReportRefused "late-report-refused" "a report for a job that is not in flight was refused";
     TornPage "torn-page" "a page survived a power cut in sectors of different age";
     CacheDropped "cache-dropped" "pages whose sync had failed fell back to the bytes on disk";
+    SyncedOnRequest "synced-on-request" "a sync, a rotate or a close made durable what had been answered before";
+    BatchLimitSynced "batch-limit-synced" "what had been answered became durable because the batch had reached its limit";
+    UnsyncedKept "unsynced-kept" "events that were answered and not synced were there after a crash";
+    UnsyncedEndLost "unsynced-end-lost" "a crash took the end of what was answered and not synced, and left what came before it";
+    UnsyncedLost "unsynced-lost" "a crash took everything that was answered and not synced";
     ImageJudged "side-image-judged" "an image of a power cut was recovered and judged beside the main line";
 }
 

@@ -19,7 +19,7 @@ pub use faults::{Drawn, FaultKind, FaultRate, Phase, Target};
 pub use impossible::Impossible;
 pub use script::{CrashKind, Effect, Job, Meanwhile, PlannedCrash, PlannedFault, Script, Step};
 pub use seeds::{ParseSeedsError, Seeds};
-pub use workload::{CommandKind, LogSettings, Range, Workload};
+pub use workload::{CommandKind, LogSettings, Range, SyncSetting, Workload};
 
 use serde::{Deserialize, Serialize};
 
@@ -194,6 +194,6 @@ fn is_zero(number: &u32) -> bool {
 }
 
 /// Whether a file may leave it out.
-fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }

@@ -192,6 +192,30 @@ pub trait Process: Debug {
     /// The last applied place.
     fn applied(&self) -> Place;
 
+    /// The last place that the store says is durable. Below [`applied`](Process::applied) only
+    /// where it syncs on request.
+    fn durable(&self) -> Place {
+        self.applied()
+    }
+
+    /// Makes everything that was answered durable: what stands last. Only of a store that syncs on
+    /// request.
+    ///
+    /// # Errors
+    /// It failed.
+    fn sync(&mut self) -> Result<Place, Failure> {
+        Err(Failure::unknown("a sync on request"))
+    }
+
+    /// Makes everything that was answered durable and begins a new segment: what stands last. Only
+    /// of a store that syncs on request.
+    ///
+    /// # Errors
+    /// It failed.
+    fn rotate(&mut self) -> Result<Place, Failure> {
+        Err(Failure::unknown("a rotate on request"))
+    }
+
     /// Holds the state against what it should be.
     ///
     /// # Errors
@@ -299,4 +323,16 @@ pub struct Failure {
     pub kind: Option<ErrorKind>,
     /// Its text.
     pub text: String,
+}
+
+impl Failure {
+    /// The store has no such command.
+    pub(crate) fn unknown(what: &str) -> Self {
+        Failure {
+            grave: Grave::Invalid,
+            file: None,
+            kind: None,
+            text: format!("{what}: the store has no such command"),
+        }
+    }
 }

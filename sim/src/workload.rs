@@ -59,6 +59,8 @@ impl<'a> Commands<'a> {
             CommandKind::SecondOpener => Step::SecondOpener,
             CommandKind::Inspect => Step::Inspect,
             CommandKind::Lenient => Step::Lenient { damage: Vec::new() },
+            CommandKind::Sync => Step::Sync,
+            CommandKind::Rotate => Step::Rotate,
             simple => self.simple(simple, model),
         }
     }

@@ -7,11 +7,13 @@ mod checks;
 mod commands;
 mod course;
 mod crashes;
+mod describe;
 mod inspection;
 mod marking;
 mod moments;
 mod start;
 mod steps;
+mod unsynced;
 
 use std::any::Any;
 use std::collections::VecDeque;
@@ -32,14 +34,15 @@ use crate::subject::{Failure, Layout, Process, Subject};
 pub(crate) use crate::oracle::judge::check_counts;
 use crate::sightings::Sightings;
 use beside::Beside;
-pub(crate) use commands::describe;
 use course::Courses;
 pub(crate) use course::{Course, Leg, Licence, between_calls};
 use crashes::CrashPlan;
+pub(crate) use describe::describe;
 use moments::Beliefs;
 pub(crate) use moments::Moment;
 pub(crate) use start::check_recovery_calls;
 use steps::Steps;
+use unsynced::Unpromised;
 
 /// What came of the second step of a checkpoint.
 type Written = Result<Box<dyn Any + Send>, Failure>;
@@ -80,6 +83,10 @@ pub(crate) struct World<'a> {
     /// Whether the log must refuse every change until it is opened again, as far as the client
     /// knows.
     poisoned: bool,
+    /// What was answered and is not promised yet.
+    unpromised: VecDeque<Unpromised>,
+    /// How many groups the processes that are gone had answered without a promise.
+    unsynced: usize,
     /// Commands that failed and are given again later.
     again: VecDeque<Step>,
     /// Whether a command was refused by a full disk and none has succeeded since.
@@ -157,6 +164,8 @@ impl<'a> World<'a> {
             crashes: CrashPlan::new(scenario, seed),
             survivors: Survivors::new(seed, &scenario.crashes, device),
             poisoned: false,
+            unpromised: VecDeque::new(),
+            unsynced: 0,
             again: VecDeque::new(),
             met_full_disk: false,
             cut_torn_tail: false,

@@ -13,12 +13,13 @@ use std::sync::atomic::AtomicBool;
 use beaver_sim::report::{Verdict, ZooReport};
 use beaver_sim::result::Outcome;
 use beaver_sim::run::{Keep, run_script_of, run_seed_of, saved_failure};
-use beaver_sim::scenario::Scenario;
+use beaver_sim::scenario::{Profile, Scenario};
 use beaver_sim::shrink::{Ended, Limits, Shrunk, shrink};
 use beaver_sim::subject::Subject;
 use beaver_sim::zoo::catalogue::{EXHIBITS, Exhibit};
 use beaver_sim::zoo::habitats::{habitat, habitats};
-use beaver_sim::zoo::hunt::{Patience, hunt, hunt_all, patrol};
+use beaver_sim::zoo::hunt::{Patience, hunt, hunt_all};
+use beaver_sim::zoo::patrol::{Beat, FalseAlarm, patrol};
 
 fn jobs() -> NonZeroUsize {
     std::thread::available_parallelism().unwrap()
@@ -49,14 +50,71 @@ fn every_bug_is_caught_for_its_reason_and_shrinks_to_six_commands_and_one_crash(
 
 #[test]
 fn without_bugs_nothing_is_caught() {
-    let habitats: Vec<_> = habitats()
-        .into_iter()
-        .map(|habitat| (habitat, 60))
-        .collect();
+    let beat = Beat::everywhere(60).and_explore(Profile::Posix);
     let go_on = AtomicBool::new(false);
-    let (runs, alarms) = patrol(&habitats, jobs(), &|_| {}, &go_on);
-    assert!(alarms.is_empty(), "{alarms:#?}");
-    assert_eq!(runs, 2 * 60 * habitats.len() as u64);
+    let patrolled = patrol(&beat, jobs(), &|_| {}, &go_on);
+    assert!(patrolled.false_alarms.is_empty(), "{patrolled:#?}");
+    assert_eq!(patrolled.runs, 2 * 60 * habitats().len() as u64);
+    assert!(patrolled.explored.recoveries > 10_000, "{patrolled:#?}");
+}
+
+#[test]
+fn the_stores_without_bugs_run_wherever_bugs_were_looked_for() {
+    let patience = Patience {
+        seeds: 3,
+        shrink_runs: 10,
+        explore: false,
+    };
+    let hunted = hunt(exhibit("B05a"), patience, &AtomicBool::new(false));
+    assert!(hunted.explored.is_some(), "three seeds do not find it");
+    let beat = Beat::after(std::slice::from_ref(&hunted), 2);
+    let places = hunted.sampled.len();
+    assert_eq!(beat.rounds(), 2 * (places + 1));
+    let patrolled = patrol(&beat, jobs(), &|_| {}, &AtomicBool::new(false));
+    assert_eq!(patrolled.runs, 2 * hunted.sampled.values().sum::<u64>());
+    assert!(patrolled.explored.workloads > 0);
+}
+
+#[test]
+fn a_store_with_a_bug_among_the_sound_ones_is_a_false_alarm() {
+    let alarm = FalseAlarm {
+        store: "library",
+        place: "power-cuts under posix".to_owned(),
+        seed: Some(7),
+        invariant: 1,
+        found: "nothing".to_owned(),
+    };
+    let mut report = ZooReport {
+        bugs: vec![hunt(
+            exhibit("B01"),
+            Patience::default(),
+            &AtomicBool::new(false),
+        )],
+        ..ZooReport::default()
+    };
+    assert_eq!(report.verdict(), Verdict::Pass);
+    report.patrolled.false_alarms.push(alarm);
+    assert_eq!(report.verdict(), Verdict::Violation);
+    let text = report.to_string();
+    let line =
+        "false alarm: library, power-cuts under posix, seed 7: invariant 1 (durability): nothing";
+    assert!(text.contains(line), "{text}");
+}
+
+#[test]
+fn a_bug_that_is_caught_for_another_reason_is_not_caught() {
+    let mut bug = hunt(exhibit("B01"), Patience::default(), &AtomicBool::new(false));
+    assert!(bug.is_right());
+    bug.caught.as_mut().unwrap().invariant = 11;
+    let report = ZooReport {
+        bugs: vec![bug],
+        ..ZooReport::default()
+    };
+    assert_eq!(report.verdict(), Verdict::Violation);
+    assert!(
+        report.to_string().contains("FOR ANOTHER REASON"),
+        "{report}"
+    );
 }
 
 #[test]

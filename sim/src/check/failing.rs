@@ -1,7 +1,8 @@
-//! A store that breaks a promise: the smallest history that shows it, in words.
+//! A store that breaks a promise: the smallest history that shows it, and why it does, in words.
 
 use std::fmt;
 
+use crate::explain::{Explained, explain};
 use crate::report;
 use crate::result::RunResult;
 use crate::run::saved_failure;
@@ -21,6 +22,10 @@ pub struct Failing {
     pub run: RunResult,
     /// What was done, a line for each command and for each thing that went wrong.
     pub history: Vec<String>,
+    /// Why it failed; nothing if its script alone does not show it.
+    pub explained: Option<Box<Explained>>,
+    /// How it is seen again.
+    pub(super) replay: String,
 }
 
 impl Failing {
@@ -35,17 +40,29 @@ impl Failing {
 
     /// The run of a saved failure.
     pub(super) fn of(subject: &Subject, scenario: Scenario, run: RunResult) -> Self {
-        let history = words(subject, &scenario);
+        let replay = "save `scenario` and name the file in BEAVER_REPLAY".to_owned();
         Failing {
+            history: words(subject, &scenario),
+            explained: explain(subject, &scenario, &replay).map(Box::new),
             scenario,
             run,
-            history,
+            replay,
         }
     }
-}
 
-impl fmt::Display for Failing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// The same, to be seen again with this command.
+    pub(super) fn replayed_by(mut self, command: String) -> Self {
+        if let Some(explained) = &mut self.explained {
+            explained.explanation.replay.clone_from(&command);
+        }
+        self.replay = command;
+        self
+    }
+
+    fn write_why(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(explained) = &self.explained {
+            return explained.explanation.write_why(f);
+        }
         let failure = report::Failure {
             scenario: &self.scenario.name,
             run: &self.run,
@@ -53,14 +70,17 @@ impl fmt::Display for Failing {
             mildest: None,
             replay: None,
         };
-        writeln!(f, "{failure}")?;
-        for line in &self.history {
-            writeln!(f, "    {line}")?;
+        write!(f, "{failure}")
+    }
+}
+
+impl fmt::Display for Failing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write_why(f)?;
+        for (title, lines) in [("history", &self.history), ("calls", &self.run.trace)] {
+            writeln!(f, "\n{title}")?;
+            lines.iter().try_for_each(|line| writeln!(f, "  {line}"))?;
         }
-        writeln!(f)?;
-        for line in &self.run.trace {
-            writeln!(f, "{line}")?;
-        }
-        Ok(())
+        writeln!(f, "\nreplay: {}", self.replay)
     }
 }

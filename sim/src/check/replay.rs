@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use super::Failing;
+use crate::failure_folder::{self, SCENARIO, quoted};
 use crate::result::Outcome;
 use crate::run::{Keep, run_seed_of};
 use crate::scenario::Scenario;
 use crate::subject::Subject;
-
-use super::Failing;
 
 /// The variable that names a saved failure.
 const VARIABLE: &str = "BEAVER_REPLAY";
@@ -18,43 +18,57 @@ pub(super) fn wanted() -> Option<PathBuf> {
 }
 
 /// Runs a saved failure of this store again; those of others are left alone.
-pub(super) fn replay(subject: &Subject, file: &Path) {
-    let text = std::fs::read_to_string(file);
+pub(super) fn replay(subject: &Subject, path: &Path) {
+    let file = match path.is_dir() {
+        true => path.join(SCENARIO),
+        false => path.to_owned(),
+    };
+    let text = std::fs::read_to_string(&file);
     let text = text.unwrap_or_else(|error| panic!("{VARIABLE}={}: {error}", file.display()));
     let scenario: Scenario = serde_json::from_str(&text)
         .unwrap_or_else(|error| panic!("{VARIABLE}={}: {error}", file.display()));
     if scenario.name != subject.name() || scenario.script.is_none() {
         return;
     }
-    let run = run_seed_of(subject, &scenario, 0, Keep::default());
+    let everything = Keep {
+        script: true,
+        trace: true,
+    };
+    let run = run_seed_of(subject, &scenario, 0, everything);
     if run.outcome != Outcome::Held {
-        panic!("{}", Failing::of(subject, scenario, run));
+        panic!(
+            "{}",
+            Failing::of(subject, scenario, run).replayed_by(command(path))
+        );
     }
 }
 
-/// Writes a failure down and says how to run it again.
-pub(super) fn save(failure: &Scenario) -> String {
-    let directory = directory();
-    let plain = |letter: char| match letter {
-        'a'..='z' | 'A'..='Z' | '0'..='9' | '-' => letter,
-        _ => '_',
-    };
-    let name: String = failure.name.chars().map(plain).take(100).collect();
-    let path = directory.join(format!("{name}-{}.json", failure.seeds.start));
-    let json = serde_json::to_string_pretty(failure).map_err(std::io::Error::other);
-    let saved = std::fs::create_dir_all(&directory)
-        .and(json)
-        .and_then(|json| std::fs::write(&path, json));
-    if let Err(error) = saved {
-        return format!("It could not be saved as {}: {error}\n", path.display());
+/// Writes a failure down as a folder; the failure then says how it is run again.
+pub(super) fn save(subject: &Subject, failing: Failing) -> Failing {
+    let folder = failure_folder::Failing::new(subject, &failing.scenario, &failing.run);
+    let path = folder.folder(&directory());
+    let replay = command(&path);
+    match folder.save(&path, subject, &replay) {
+        Ok(_) => failing.replayed_by(replay),
+        Err(error) => {
+            let told = format!("not saved: {error}; {}", failing.replay);
+            failing.replayed_by(told)
+        }
     }
+}
+
+/// What is typed to see the failure in `path` again.
+fn command(path: &Path) -> String {
     let thread = std::thread::current();
     let test = thread.name().filter(|name| *name != "main");
-    format!(
-        "To see it again: {VARIABLE}={} cargo test {}\n",
-        path.display(),
-        test.unwrap_or_default()
-    )
+    let command = format!(
+        "{VARIABLE}={} cargo test",
+        quoted(&path.display().to_string())
+    );
+    match test {
+        Some(test) => format!("{command} {test}"),
+        None => command,
+    }
 }
 
 /// `target/debug/failures` for a test or an example; a directory for temporary files where the program

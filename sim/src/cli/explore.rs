@@ -19,10 +19,11 @@ use super::args::{ExploreArgs, Format};
 use super::exit::{Exit, Failure};
 use super::findings;
 use super::interrupt;
+use super::keeping::Keeper;
 use super::output::Output;
 use super::page_file;
 use super::progress::Progress;
-use super::run::{coloured, keep_all};
+use super::run::coloured;
 use super::scenario_files;
 use super::seed::Seed;
 use super::stopwatch::Stopwatch;
@@ -63,11 +64,12 @@ pub(crate) fn explore(args: &ExploreArgs, out: &mut Output) -> Result<Exit, Fail
     }
     let stopwatch = Stopwatch::start();
     let mut explorations: Vec<Exploration> = Vec::new();
+    let mut keeper = Keeper::new(&plan.out, plan.shrinks);
     for at in 0..plan.rows.len() {
         if stop.load(Ordering::SeqCst) {
             break;
         }
-        let exploration = explore_one(&plan, at, stop);
+        let exploration = explore_one(&plan, at, &mut keeper, stop);
         if text {
             let verdict = exploration.report.verdict();
             out.line(coloured(&table.row(&exploration), verdict));
@@ -75,6 +77,11 @@ pub(crate) fn explore(args: &ExploreArgs, out: &mut Output) -> Result<Exit, Fail
         }
         explorations.push(exploration);
     }
+    keeper.settle(
+        explorations
+            .iter_mut()
+            .map(|exploration| &mut exploration.report),
+    );
     let interrupted = stop.load(Ordering::SeqCst);
     let verdicts = explorations
         .iter()
@@ -84,11 +91,8 @@ pub(crate) fn explore(args: &ExploreArgs, out: &mut Output) -> Result<Exit, Fail
     let reached = explorations.iter();
     let coverage = Coverage::sum(reached.map(|explored| &explored.report.result.coverage));
     if let Some(path) = &args.report {
-        let shown = page::Coverage {
-            sites: page_sites(&coverage),
-            ..page::Coverage::default()
-        };
-        let page = Page::of_explorations(&explorations, verdict, elapsed_ms, shown);
+        let sites = shown(&coverage);
+        let page = Page::of_explorations(&explorations, verdict, elapsed_ms, sites);
         page_file::write(path, &page)?;
     }
     if text {
@@ -119,7 +123,20 @@ pub(crate) fn explore(args: &ExploreArgs, out: &mut Output) -> Result<Exit, Fail
     Ok(Exit::of_verdict(verdict, interrupted))
 }
 
-fn explore_one(plan: &ExplorePlan, at: usize, stop: &AtomicBool) -> Exploration {
+/// The coverage of a page over explorations, in which no fault fires and no mark is expected.
+fn shown(coverage: &Coverage) -> page::Coverage {
+    page::Coverage {
+        sites: page_sites(coverage),
+        ..page::Coverage::default()
+    }
+}
+
+fn explore_one(
+    plan: &ExplorePlan,
+    at: usize,
+    keeper: &mut Keeper<'_>,
+    stop: &AtomicBool,
+) -> Exploration {
     let row = &plan.rows[at];
     let stopwatch = Stopwatch::start();
     let progress = Progress::explore(&row.name, at + 1, plan.rows.len());
@@ -132,7 +149,7 @@ fn explore_one(plan: &ExplorePlan, at: usize, stop: &AtomicBool) -> Exploration 
     drop(progress);
     let scenario = row.as_explored();
     let result = explored.to_result(&Subject::default(), &row.name, &scenario);
-    let saved = keep_all(&plan.out, plan.shrinks, &scenario, &result.failures);
+    let saved = keeper.keep_all(&scenario, &result.failures);
     Exploration {
         tally: explored.tally,
         report: ScenarioReport {

@@ -1,11 +1,14 @@
 //! What stands under the verdict table: losses, what was never reached, what failed, and the command that shows it again.
 
+use std::collections::BTreeMap;
+use std::path::Path;
+
 use beaver_sim::failure_folder::replay_command;
 use beaver_sim::report::{Failure, SavedFailure, ScenarioReport, Tally};
 use beaver_sim::result::RunResult;
 
+use super::keeping::this_program;
 use super::output::Output;
-use super::run::this_program;
 
 /// How many different failures of one scenario are printed in full; all that are kept are saved.
 const PRINTED_FAILURES: usize = 3;
@@ -67,13 +70,14 @@ fn print_failures(report: &ScenarioReport, out: &mut Output) {
     let different: Vec<_> = different.collect();
     for (run, saved) in different.iter().take(PRINTED_FAILURES) {
         if saved.count > 1 {
-            out.line(format_args!("\nmet with {} seeds:", saved.count));
+            out.line(format_args!("\nstands for {} runs:", saved.count));
         }
         match &saved.explained {
             Some(explained) => out.write(format_args!("\n{}", explained.explanation)),
             None => print_unexplained(report, run, saved, out),
         }
     }
+    print_met_elsewhere(report, out);
     let others = different.len().saturating_sub(PRINTED_FAILURES);
     if others > 0 {
         out.line(format_args!("\n{name}: {others} more failures are saved"));
@@ -85,6 +89,25 @@ fn print_failures(report: &ScenarioReport, out: &mut Output) {
     if unsaved > 0 {
         out.line(format_args!(
             "\n{name}: {unsaved} more runs failed and were not looked at"
+        ));
+    }
+}
+
+/// How many runs failed like one of another scenario.
+fn print_met_elsewhere(report: &ScenarioReport, out: &mut Output) {
+    let here = report.saved.iter().filter(|saved| !saved.folded);
+    let here: Vec<&Path> = here.filter_map(|saved| saved.file.as_deref()).collect();
+    let mut elsewhere: BTreeMap<&Path, usize> = BTreeMap::new();
+    let folded = report.saved.iter().filter(|saved| saved.folded);
+    for file in folded.filter_map(|saved| saved.file.as_deref()) {
+        if !here.contains(&file) {
+            *elsewhere.entry(file).or_default() += 1;
+        }
+    }
+    for (file, runs) in elsewhere {
+        let (name, file) = (&report.result.name, file.display());
+        out.line(format_args!(
+            "\n{name}: failed in {runs} of its runs as in {file}"
         ));
     }
 }

@@ -7,6 +7,7 @@ mod explore;
 mod findings;
 mod images;
 mod interrupt;
+mod keeping;
 mod lists;
 mod output;
 mod page_file;

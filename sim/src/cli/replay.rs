@@ -10,17 +10,14 @@ use beaver_sim::zoo::catalogue::EXHIBITS;
 
 use super::args::{Format, ReplayArgs};
 use super::exit::{Exit, Failure};
+use super::keeping::this_program;
 use super::output::Output;
 use super::page_file;
-use super::run::this_program;
 use super::scenario_files;
 
 pub(crate) fn replay(args: &ReplayArgs, out: &mut Output) -> Result<Exit, Failure> {
     let scenario = scenario_files::read(&scenario_files::of_failure(&args.file))?;
-    let subject = match &args.bug {
-        Some(id) => planted(id)?,
-        None => Subject::default(),
-    };
+    let subject = planted(args.bug.as_deref())?;
     let file = args.file.display().to_string();
     let Some(script) = &scenario.script else {
         return Err(Failure::at(
@@ -83,8 +80,11 @@ pub(crate) fn replay(args: &ReplayArgs, out: &mut Output) -> Result<Exit, Failur
     Ok(Exit::of_verdict(verdict, false))
 }
 
-/// The program under test with a bug of the zoo.
-fn planted(id: &str) -> Result<Subject, Failure> {
+/// The program under test, with the bug of the zoo that was asked for.
+pub(super) fn planted(id: Option<&str>) -> Result<Subject, Failure> {
+    let Some(id) = id else {
+        return Ok(Subject::default());
+    };
     let known = EXHIBITS.iter().find(|bug| bug.id.eq_ignore_ascii_case(id));
     let known = known.map(|bug| bug.plant.subject());
     known.ok_or_else(|| Failure::at(id, "is no bug of the zoo: `beaver zoo` lists them"))

@@ -6,12 +6,12 @@ use std::sync::atomic::Ordering;
 use beaver_sim::report::{Failure as FailureReport, ShrinkDocument, Verdict};
 use beaver_sim::scenario::Scenario;
 use beaver_sim::shrink::{Ended, Limits, Shrunk, shrink as shrink_failure, words};
-use beaver_sim::subject::Subject;
 
 use super::args::{Format, ShrinkArgs};
 use super::exit::{Exit, Failure};
 use super::interrupt;
 use super::output::Output;
+use super::replay::planted;
 use super::scenario_files;
 use super::stopwatch::Stopwatch;
 
@@ -38,7 +38,7 @@ pub(crate) fn shrink(args: &ShrinkArgs, out: &mut Output) -> Result<Exit, Failur
         runs: args.runs,
         go_on: &go_on,
     };
-    let subject = Subject::default();
+    let subject = planted(args.bug.as_deref())?;
     let Some(shrunk) = shrink_failure(&subject, &scenario, limits) else {
         let why = "does not fail with this build, so there is nothing to shrink";
         return Err(Failure::at(&file, why));

@@ -2,18 +2,24 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use beaver_sim::diagnose::did_you_mean;
-use beaver_sim::report::{ZooDocument, ZooReport};
+use beaver_sim::explain::explain;
+use beaver_sim::failure_folder::{Failing, replay_command};
+use beaver_sim::page::Page;
+use beaver_sim::report::{Shown, ZooDocument, ZooReport};
 use beaver_sim::zoo::catalogue::{EXHIBITS, Exhibit};
-use beaver_sim::zoo::habitats::habitats;
-use beaver_sim::zoo::hunt::{Hunted, Patience, hunt_all, patrol};
+use beaver_sim::zoo::hunt::{Hunted, Patience, hunt_all};
+use beaver_sim::zoo::patrol::{Beat, Patrolled, patrol};
 
 use super::args::{Format, ZooArgs};
 use super::exit::{Exit, Failure};
 use super::interrupt;
+use super::keeping::{this_program, warn};
 use super::output::Output;
+use super::page_file;
 use super::progress::Progress;
 use super::stopwatch::Stopwatch;
 
@@ -36,14 +42,17 @@ pub(crate) fn zoo(args: &ZooArgs, out: &mut Output) -> Result<Exit, Failure> {
     let progress = Progress::start("bugs", 1, 2, exhibits.len() as u64);
     let bugs = hunt_all(&exhibits, patience, jobs, &|done| progress.done(done), stop);
     drop(progress);
-    let (control_runs, false_alarms) = check_controls(&bugs, jobs, stop);
+    let patrolled = check_controls(&bugs, jobs, stop);
     let report = ZooReport {
+        shown: show_all(args, &bugs),
         bugs,
-        control_runs,
-        false_alarms,
+        patrolled,
         elapsed_ms: stopwatch.elapsed_ms(),
         interrupted: stop.load(Ordering::SeqCst),
     };
+    if let Some(path) = &args.report {
+        page_file::write(path, &Page::of_zoo(&report))?;
+    }
     if text {
         out.write(&report);
     } else {
@@ -84,25 +93,57 @@ fn is_called(exhibit: &Exhibit, id: &str) -> bool {
     known == id || known.trim_end_matches(['A', 'B']) == id
 }
 
-/// Runs the stores without bugs over the seeds over which bugs were looked for.
-fn check_controls(
-    bugs: &[Hunted],
-    jobs: NonZeroUsize,
-    stop: &AtomicBool,
-) -> (u64, Vec<beaver_sim::zoo::hunt::FalseAlarm>) {
-    let mut seeds: BTreeMap<&str, u64> = BTreeMap::new();
-    for bug in bugs {
-        let runs = bug.caught.as_ref().map_or(0, |catch| catch.runs);
-        let seeds = seeds.entry(bug.exhibit.habitat).or_insert(CONTROL_SEEDS);
-        *seeds = runs.max(*seeds);
+/// Runs the stores without bugs wherever bugs were looked for.
+fn check_controls(bugs: &[Hunted], jobs: NonZeroUsize, stop: &AtomicBool) -> Patrolled {
+    let beat = Beat::after(bugs, CONTROL_SEEDS);
+    let progress = Progress::start("stores without bugs", 2, 2, beat.rounds() as u64);
+    patrol(&beat, jobs, &|done| progress.done(done), stop)
+}
+
+/// What is shown of the bugs that were caught, by number; saved where that is asked for.
+fn show_all(args: &ZooArgs, bugs: &[Hunted]) -> BTreeMap<&'static str, Shown> {
+    if args.out.is_none() && args.report.is_none() {
+        return BTreeMap::new();
     }
-    let habitats = habitats().into_iter().filter_map(|habitat| {
-        let seeds = *seeds.get(habitat.name.as_str())?;
-        Some((habitat, seeds))
+    let shown = bugs.iter().filter_map(|bug| {
+        let shown = show(bug, args.out.as_deref())?;
+        Some((bug.exhibit.id, shown))
     });
-    let habitats: Vec<_> = habitats.collect();
-    let progress = Progress::start("stores without bugs", 2, 2, habitats.len() as u64);
-    patrol(&habitats, jobs, &|done| progress.done(done), stop)
+    shown.collect()
+}
+
+/// Explains what caught a bug, and saves it below `out`.
+fn show(bug: &Hunted, out: Option<&Path>) -> Option<Shown> {
+    let exhibit = bug.exhibit;
+    let subject = exhibit.plant.subject();
+    let mut shrunk = bug.caught.as_ref()?.shrunk.clone();
+    shrunk.scenario.name = exhibit.id.to_owned();
+    shrunk.scenario.claim = exhibit.witness().claim;
+    let failing = Failing::of(shrunk);
+    let folder = out.map(|out| out.join(exhibit.id));
+    let replay = match &folder {
+        Some(folder) => {
+            let replay = replay_command(&this_program(), folder);
+            format!("{replay} --bug {}", exhibit.id)
+        }
+        None => format!("{} zoo {} --out DIR", this_program(), exhibit.id),
+    };
+    let saved = folder
+        .as_ref()
+        .map(|folder| failing.save(folder, &subject, &replay));
+    let (folder, explained) = match saved {
+        Some(Ok(explained)) => (folder, explained),
+        not_saved => {
+            if let Some(Err(error)) = not_saved {
+                warn(&error);
+            }
+            (None, explain(&subject, &failing.scenario, &replay))
+        }
+    };
+    Some(Shown {
+        folder,
+        explained: Box::new(explained?),
+    })
 }
 
 /// Prints version and configuration: where the results go, or beside them if those are for a program.

@@ -38,6 +38,7 @@ sites! {
     "store::recovery::clean_up" SyncDir;
     "store::recovery::read_state" List;
     "store::recovery::recover" List Lock;
+    "wal::append::preallocate" SyncData;
     "wal::append::sync_with_room" SyncData;
     "wal::append::undo_write" SyncData;
     "wal::append::write_open" WriteAt;
@@ -111,7 +112,7 @@ pub const UNREACHED: &[Unreached] = &[
         why: "looks at a store that somebody else may own; no run of the store makes the call",
     },
     Unreached {
-        place: "wal::open::open_from",
+        place: "wal::append::preallocate",
         ops: &[],
         cells: &[],
         why: ALONE,
@@ -124,18 +125,6 @@ pub const UNREACHED: &[Unreached] = &[
     },
     Unreached {
         place: "wal::rotate::prune_through",
-        ops: &[],
-        cells: &[],
-        why: ALONE,
-    },
-    Unreached {
-        place: "wal::tail::find_tail",
-        ops: &[],
-        cells: &[],
-        why: ALONE,
-    },
-    Unreached {
-        place: "wal::tail::skip_free_space",
         ops: &[],
         cells: &[],
         why: ALONE,

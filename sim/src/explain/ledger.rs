@@ -66,7 +66,10 @@ impl Ledger {
             }
             match &entry.what {
                 Happening::Crashed(crashed) => ledger.crash(crashed),
-                Happening::Opening { found } => ledger.meet(found),
+                Happening::Opening { found } => {
+                    ledger.process += 1;
+                    ledger.meet(found);
+                }
                 _ => {}
             }
         }
@@ -113,9 +116,6 @@ impl Ledger {
     }
 
     fn take(&mut self, record: &TraceRecord) {
-        if record.op == Op::Lock {
-            self.process += 1;
-        }
         let name = record.file.to_string();
         let done = record.answer.is_ok() || record.fault == Some("error-with-effect");
         let file = match record.op {

@@ -25,7 +25,7 @@ pub(super) fn name_not_synced(case: &Case<'_>) -> Option<MissingStep> {
             writes.into_iter().any(inside) && !case.ledger.dir_synced(named.call, ack.shown.call)
         });
         let reopened = case.openings.iter().find(|(_, opened)| {
-            *opened > named.call
+            *opened >= named.call
                 && *opened <= cut.call
                 && !case.ledger.dir_synced(named.call, *opened)
         });

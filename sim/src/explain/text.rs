@@ -29,6 +29,14 @@ const SHOWN_CHARS: usize = 240;
 
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write_why(f)?;
+        writeln!(f, "\nreplay: {}", self.replay)
+    }
+}
+
+impl Explanation {
+    /// Everything but the command that shows it again.
+    pub(crate) fn write_why(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = match self.invariant {
             0 if self.verdict == "panic" => "the program under test panicked".to_owned(),
             0 => "a budget ran out".to_owned(),
@@ -56,12 +64,9 @@ impl fmt::Display for Explanation {
         self.write_crashes(f)?;
         self.survival
             .iter()
-            .try_for_each(|table| write!(f, "{table}"))?;
-        writeln!(f, "\nreplay: {}", self.replay)
+            .try_for_each(|table| write!(f, "{table}"))
     }
-}
 
-impl Explanation {
     fn write_acknowledged(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.acknowledged.is_empty() {
             return writeln!(f, "\nnothing was acknowledged");

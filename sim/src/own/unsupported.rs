@@ -2,7 +2,9 @@
 //! is refused by name: a step that is left out in silence would look like a promise that was kept.
 
 use super::process::number;
-use crate::scenario::{CommandKind, Drawn, Effect, FaultKind, Impossible, Scenario, Step, Target};
+use crate::scenario::{
+    CommandKind, Drawn, Effect, FaultKind, Impossible, Scenario, Step, SyncSetting, Target,
+};
 
 /// Everything in `scenario` that makes no sense for a store of one's own, in the order of the
 /// fields. Empty: it can run.
@@ -31,6 +33,10 @@ pub fn unsupported(scenario: &Scenario) -> Vec<Impossible> {
                 no(format!("workload.weights.{name}"), step_message(name));
             }
         }
+    }
+    if scenario.log.sync != SyncSetting::EveryAppend {
+        let message = "a store of one's own promises what it answers";
+        no("log.sync".to_owned(), message.to_owned());
     }
     for (at, rate) in scenario.faults.iter().enumerate() {
         if needs_files(rate.kind) {

@@ -142,7 +142,7 @@ fn facts(explanation: &Explanation, count: usize) -> Vec<Fact> {
         ),
     ];
     if count > 1 {
-        facts.push(("met", format!("{count} times")));
+        facts.push(("stands for", format!("{count} runs")));
     }
     let facts = facts.into_iter();
     facts.map(|(label, value)| Fact { label, value }).collect()

@@ -9,6 +9,7 @@ mod coverage;
 mod failure;
 mod picture;
 mod survival;
+mod zoo;
 
 pub use coverage::{Counted, Coverage, Reached, Site, TallyList};
 

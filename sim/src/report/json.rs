@@ -72,6 +72,9 @@ struct ViolationDocument {
     step: u64,
     /// The folder that replays it; equal failures have the same.
     file: Option<String>,
+    /// How many runs it stands for; not where another one stands for it, and not of a replay.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stands_for: Option<usize>,
     /// The mildest profile in which it happens; not looked for in a replay.
     #[serde(skip_serializing_if = "Option::is_none")]
     mildest_profile: Option<&'static str>,
@@ -162,7 +165,11 @@ impl ScenarioDocument {
                 .failures()
                 .filter_map(|(run, saved)| {
                     let file = saved.file.as_ref().map(|path| path.display().to_string());
-                    ViolationDocument::new(run, file, Some(saved.mildest))
+                    let violation = ViolationDocument::new(run, file, Some(saved.mildest))?;
+                    Some(ViolationDocument {
+                        stands_for: (!saved.folded).then_some(saved.count),
+                        ..violation
+                    })
                 })
                 .collect(),
             unfired_faults: result.unfired_faults().map(FaultKind::name).collect(),
@@ -185,6 +192,7 @@ impl ViolationDocument {
             seed: run.seed,
             step: failure.step,
             file,
+            stands_for: None,
             mildest_profile: mildest.map(Profile::name),
             expected: failure.expected.clone(),
             found: failure.found.clone(),

@@ -22,4 +22,4 @@ pub use shrinking::ShrinkDocument;
 pub use table::Table;
 pub use tally::Tally;
 pub use verdict::Verdict;
-pub use zoo::{ZooDocument, ZooReport};
+pub use zoo::{Shown, ZooDocument, ZooReport};

@@ -39,12 +39,12 @@ pub struct SavedFailure {
     pub file: Option<PathBuf>,
     /// The mildest profile in which it happens.
     pub mildest: Profile,
-    /// How often it was met, as its folder says.
+    /// How many runs it stands for.
     pub count: usize,
     /// Why it failed; not of one that lies in the folder of an earlier one, nor of one that its
     /// script alone does not show.
     pub explained: Option<Box<Explained>>,
-    /// Whether it lies in the folder of an earlier one.
+    /// Whether it lies in the folder of an earlier one, which stands for it too.
     pub folded: bool,
 }
 

@@ -1,16 +1,21 @@
 //! What the zoo has to show: each bug, what caught it, and the smallest history that shows it.
 
+mod document;
+
+use std::collections::BTreeMap;
 use std::fmt;
+use std::path::PathBuf;
 
-use serde::Serialize;
-
+use crate::explain::Explained;
 use crate::report::Verdict;
 use crate::run::invariant_name;
 use crate::shrink::Ended;
 use crate::zoo::catalogue::Testimony;
-use crate::zoo::hunt::{Catch, FalseAlarm, Hunted};
+use crate::zoo::hunt::{Catch, Hunted};
+use crate::zoo::patrol::{FalseAlarm, Patrolled};
 
 use super::table::{grouped, seconds};
+pub use document::ZooDocument;
 
 /// At most so many commands and crashes make a history small.
 const SMALL: (usize, usize) = (6, 1);
@@ -23,14 +28,23 @@ const SMALL_OF_TEN: usize = 9;
 pub struct ZooReport {
     /// The bugs, in the order of the catalogue.
     pub bugs: Vec<Hunted>,
-    /// Runs of the stores without bugs.
-    pub control_runs: u64,
-    /// Those that did not hold.
-    pub false_alarms: Vec<FalseAlarm>,
+    /// What the stores without bugs did in the same places.
+    pub patrolled: Patrolled,
+    /// What is shown of each bug that was caught, by its number, where that was asked for.
+    pub shown: BTreeMap<&'static str, Shown>,
     /// How long it took, in milliseconds.
     pub elapsed_ms: u64,
     /// Whether it was stopped before its end.
     pub interrupted: bool,
+}
+
+/// A bug that was caught, to be looked at.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    /// The folder that its failure is saved in.
+    pub folder: Option<PathBuf>,
+    /// Why it failed, and the command that shows it again.
+    pub explained: Box<Explained>,
 }
 
 impl ZooReport {
@@ -39,7 +53,7 @@ impl ZooReport {
     #[must_use]
     pub fn verdict(&self) -> Verdict {
         let wrong = self.bugs.iter().any(|bug| !bug.is_right());
-        match wrong || !self.false_alarms.is_empty() {
+        match wrong || !self.patrolled.false_alarms.is_empty() {
             true => Verdict::Violation,
             false if self.bugs.is_empty() => Verdict::Nothing,
             false => Verdict::Pass,
@@ -74,13 +88,12 @@ fn is_small(catch: &Catch) -> bool {
 impl fmt::Display for ZooReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for bug in &self.bugs {
-            writeln!(f, "{}\n", Block(bug))?;
+            let shown = self.shown.get(bug.exhibit.id);
+            writeln!(f, "{}\n", Block { bug, shown })?;
         }
-        for alarm in &self.false_alarms {
-            let (store, habitat, seed) = (alarm.store, &alarm.habitat, alarm.seed);
-            let found = alarm.outcome.failure();
-            let found = found.map_or("", |violation| violation.found.as_str());
-            writeln!(f, "false alarm: {store}, {habitat}, seed {seed}: {found}\n")?;
+        let patrolled = &self.patrolled;
+        for alarm in &patrolled.false_alarms {
+            writeln!(f, "false alarm: {alarm}\n")?;
         }
         let all = self.bugs.len();
         writeln!(
@@ -94,11 +107,21 @@ impl fmt::Display for ZooReport {
             f,
             "{small} of {all} shrunk to at most {commands} commands and {crashes} crash"
         )?;
-        let (runs, alarms) = (grouped(self.control_runs), self.false_alarms.len());
-        writeln!(
+        let (runs, alarms) = (grouped(patrolled.runs), patrolled.false_alarms.len());
+        write!(
             f,
             "{alarms} false alarms in {runs} runs of the stores without bugs"
         )?;
+        let explored = patrolled.explored;
+        if explored.workloads > 0 {
+            let (workloads, recoveries) =
+                (grouped(explored.workloads), grouped(explored.recoveries));
+            write!(
+                f,
+                ", and in {recoveries} recoveries of {workloads} workloads"
+            )?;
+        }
+        writeln!(f)?;
         if self.interrupted {
             writeln!(
                 f,
@@ -114,12 +137,25 @@ impl fmt::Display for ZooReport {
     }
 }
 
+impl fmt::Display for FalseAlarm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, {}", self.store, self.place)?;
+        if let Some(seed) = self.seed {
+            write!(f, ", seed {seed}")?;
+        }
+        write!(f, ": {}: {}", invariant(self.invariant), self.found)
+    }
+}
+
 /// What is said about one bug.
-struct Block<'b>(&'b Hunted);
+struct Block<'b> {
+    bug: &'b Hunted,
+    shown: Option<&'b Shown>,
+}
 
 impl fmt::Display for Block<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Block(bug) = self;
+        let Block { bug, shown } = self;
         let exhibit = bug.exhibit;
         writeln!(f, "{:<5} {}", exhibit.id, exhibit.name)?;
         writeln!(f, "      source   {}", exhibit.source)?;
@@ -167,7 +203,11 @@ impl fmt::Display for Block<'_> {
         catch
             .words
             .iter()
-            .try_for_each(|line| write!(f, "\n        {line}"))
+            .try_for_each(|line| write!(f, "\n        {line}"))?;
+        match shown.filter(|shown| shown.folder.is_some()) {
+            Some(shown) => write!(f, "\n      replay   {}", shown.explained.explanation.replay),
+            None => Ok(()),
+        }
     }
 }
 
@@ -193,153 +233,5 @@ fn plural(count: u64, one: &str) -> String {
     match count {
         1 => one.to_owned(),
         _ => format!("{one}s"),
-    }
-}
-
-/// The one object that `beaver zoo --format json` prints.
-#[derive(Debug, Serialize)]
-pub struct ZooDocument {
-    tool: &'static str,
-    version: &'static str,
-    bugs: Vec<BugDocument>,
-    caught: usize,
-    /// How many shrank to at most six commands and one crash.
-    small: usize,
-    control_runs: u64,
-    false_alarms: Vec<FalseAlarmDocument>,
-    elapsed_ms: u64,
-    interrupted: bool,
-    verdict: &'static str,
-}
-
-#[derive(Debug, Serialize)]
-struct BugDocument {
-    id: &'static str,
-    name: &'static str,
-    source: &'static str,
-    habitat: &'static str,
-    /// The invariants that may catch it; 0 for a budget or a panic.
-    invariants: &'static [u8],
-    /// What holds without the bug, and the file whose history shows it.
-    claim: String,
-    witness: String,
-    /// Whether that breaks the first of the invariants with the bug, and holds without.
-    witness_right: bool,
-    caught: bool,
-    /// Whether it was caught by one of them.
-    right: bool,
-    #[serde(flatten)]
-    catch: Option<CatchDocument>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    explored: Option<SightingDocument>,
-}
-
-#[derive(Debug, Serialize)]
-struct CatchDocument {
-    invariant: u8,
-    invariant_name: &'static str,
-    runs: u64,
-    /// The mildest in which it was seen.
-    profile: &'static str,
-    commands: usize,
-    crashes: usize,
-    faults: usize,
-    shrunk_commands: usize,
-    shrunk_crashes: usize,
-    shrunk_faults: usize,
-    shrink_runs: u64,
-    /// The history in words, a line each.
-    shrunk: Vec<String>,
-    /// The same as a scenario.
-    scenario: crate::scenario::Scenario,
-}
-
-#[derive(Debug, Serialize)]
-struct SightingDocument {
-    workloads: u64,
-    recoveries: u64,
-    invariant: Option<u8>,
-}
-
-#[derive(Debug, Serialize)]
-struct FalseAlarmDocument {
-    store: &'static str,
-    habitat: String,
-    seed: u64,
-    invariant: Option<u8>,
-    found: Option<String>,
-}
-
-impl ZooDocument {
-    /// The object over a report.
-    #[must_use]
-    pub fn new(report: &ZooReport) -> Self {
-        let alarms = report.false_alarms.iter().map(|alarm| FalseAlarmDocument {
-            store: alarm.store,
-            habitat: alarm.habitat.clone(),
-            seed: alarm.seed,
-            invariant: alarm.outcome.failure().map(|violation| violation.invariant),
-            found: alarm
-                .outcome
-                .failure()
-                .map(|violation| violation.found.clone()),
-        });
-        ZooDocument {
-            tool: "beaver",
-            version: env!("CARGO_PKG_VERSION"),
-            bugs: report.bugs.iter().map(BugDocument::new).collect(),
-            caught: report.caught(),
-            small: report.small(),
-            control_runs: report.control_runs,
-            false_alarms: alarms.collect(),
-            elapsed_ms: report.elapsed_ms,
-            interrupted: report.interrupted,
-            verdict: report.verdict().name(),
-        }
-    }
-}
-
-impl BugDocument {
-    fn new(bug: &Hunted) -> Self {
-        let exhibit = bug.exhibit;
-        BugDocument {
-            id: exhibit.id,
-            name: exhibit.name,
-            source: exhibit.source,
-            habitat: exhibit.habitat,
-            invariants: exhibit.invariants,
-            claim: exhibit.witness().claim,
-            witness: format!("scenarios/{}.json", exhibit.witness().name),
-            witness_right: bug.has_witness(),
-            caught: bug.caught.is_some(),
-            right: bug.is_right(),
-            catch: bug.caught.as_ref().map(CatchDocument::new),
-            explored: bug.explored.map(|seen| SightingDocument {
-                workloads: seen.workloads,
-                recoveries: seen.recoveries,
-                invariant: seen.invariant,
-            }),
-        }
-    }
-}
-
-impl CatchDocument {
-    fn new(catch: &Catch) -> Self {
-        let (before, after) = (catch.shrunk.before, catch.shrunk.after);
-        CatchDocument {
-            invariant: catch.invariant,
-            invariant_name: invariant_name(catch.invariant),
-            runs: catch.runs,
-            profile: catch.profile.name(),
-            commands: before.commands,
-            crashes: before.crashes,
-            faults: before.faults,
-            shrunk_commands: after.commands,
-            shrunk_crashes: after.crashes,
-            shrunk_faults: after.faults,
-            shrink_runs: catch.shrunk.runs,
-            shrunk: catch.words.clone(),
-            scenario: catch.shrunk.scenario.clone(),
-        }
     }
 }

@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 
 use beaver::{JobId, Payload};
 
-use super::{Job, Range, Scenario, Step};
+use super::{CommandKind, Job, Range, Scenario, Step, SyncSetting};
 
 /// The chance in 1,000 that is certainty.
 const CERTAIN_PM: u32 = 1_000;
@@ -32,8 +32,14 @@ impl Scenario {
             );
         }
         match &self.script {
-            Some(script) => check.steps("script.steps", &script.steps),
-            None => self.check_workload(&mut check),
+            Some(script) => {
+                check.steps("script.steps", &script.steps);
+                self.check_steps_of_log(&script.steps, &mut check);
+            }
+            None => {
+                self.check_workload(&mut check);
+                self.check_commands_of_log(&mut check);
+            }
         }
         self.check_rates(&mut check);
         self.check_budget(&mut check);
@@ -68,6 +74,57 @@ impl Scenario {
         }
     }
 
+    /// A log that is used alone has other commands than a store.
+    fn check_commands_of_log(&self, check: &mut Check) {
+        for (kind, _) in self
+            .workload
+            .weights
+            .iter()
+            .filter(|(_, weight)| **weight > 0)
+        {
+            let has = match self.log.sync {
+                SyncSetting::EveryAppend => {
+                    !matches!(kind, CommandKind::Sync | CommandKind::Rotate)
+                }
+                SyncSetting::OnRequest => !matches!(
+                    kind,
+                    CommandKind::Checkpoint
+                        | CommandKind::SlowCheckpoint
+                        | CommandKind::CloseQueued
+                        | CommandKind::Inspect
+                        | CommandKind::Lenient
+                ),
+            };
+            if !has {
+                let name = serde_json::to_value(kind).unwrap_or_default();
+                let field = format!("workload.weights.{}", name.as_str().unwrap_or_default());
+                check.no(&field, self.log.sync.has_no_such_command());
+            }
+        }
+    }
+
+    /// The same for commands that are written out.
+    fn check_steps_of_log(&self, steps: &[Step], check: &mut Check) {
+        for (at, step) in steps.iter().enumerate() {
+            let has = match self.log.sync {
+                SyncSetting::EveryAppend => !matches!(step, Step::Sync | Step::Rotate),
+                SyncSetting::OnRequest => !matches!(
+                    step,
+                    Step::Checkpoint
+                        | Step::SlowCheckpoint { .. }
+                        | Step::QueuedCheckpoint { .. }
+                        | Step::CloseQueued { .. }
+                        | Step::Inspect
+                        | Step::Lenient { .. }
+                ),
+            };
+            if !has {
+                let message = self.log.sync.has_no_such_command();
+                check.no(&format!("script.steps[{at}]"), message);
+            }
+        }
+    }
+
     fn check_rates(&self, check: &mut Check) {
         let crashes = &self.crashes;
         check.rate("crashes.kill_in_command_pm", crashes.kill_in_command_pm);
@@ -97,6 +154,18 @@ impl Scenario {
         ];
         for (field, _) in limits.iter().filter(|(_, limit)| *limit == 0) {
             check.no(field, "0 leaves no room for any run: at least 1");
+        }
+    }
+}
+
+impl SyncSetting {
+    fn has_no_such_command(self) -> &'static str {
+        match self {
+            SyncSetting::EveryAppend => "only where `log.sync` is `on-request`",
+            SyncSetting::OnRequest => {
+                "where `log.sync` is `on-request` the log is used alone: no checkpoints, no \
+                 queue of callers, no inspection"
+            }
         }
     }
 }

@@ -142,6 +142,10 @@ pub enum Step {
         #[schemars(with = "Vec<serde_json::Value>")]
         damage: Vec<sim::Event>,
     },
+    /// Make everything that was appended durable; only of a log that syncs on request.
+    Sync,
+    /// Seal the active segment and begin the next one; only of a log that syncs on request.
+    Rotate,
 }
 
 /// A command between two storage calls of a checkpoint's second step.

@@ -81,6 +81,10 @@ pub enum CommandKind {
     Inspect,
     /// A copy of the disk is damaged and read by lenient replay.
     Lenient,
+    /// Everything that was appended is made durable; only where `log.sync` is `on-request`.
+    Sync,
+    /// The active segment is sealed and the next one begins; only where `log.sync` is `on-request`.
+    Rotate,
 }
 
 /// What the program under test is told to do.
@@ -146,6 +150,24 @@ impl Default for Workload {
     }
 }
 
+/// When an append becomes durable.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum SyncSetting {
+    /// Before it is answered.
+    #[default]
+    EveryAppend,
+    /// When somebody asks for it. The log is then used alone, without snapshots and checkpoints: a
+    /// command is answered when its events are in memory, and is promised with the next `sync`,
+    /// `rotate`, `group` or clean close, or when the batch has grown to its limit. A crash may take
+    /// an end of what was answered since, never a part from the middle, and an append whole or not
+    /// at all. Of the commands there are `enqueue`, `enqueue-batch`, `dispatch`, `ack`, `fail`,
+    /// `tick`, `requeue`, `group`, `sync`, `rotate`, `reopen`, `second-opener`, `kill`, `power-cut`.
+    OnRequest,
+}
+
 /// How the log under test is set up. Zero stands for the library's default where that makes sense.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -158,6 +180,9 @@ pub struct LogSettings {
     pub keep_old_snapshots: u32,
     /// Whether each open puts what was in flight back into the queue, as logged commands.
     pub requeue_on_open: bool,
+    /// When an append becomes durable.
+    #[serde(skip_serializing_if = "super::is_default")]
+    pub sync: SyncSetting,
 }
 
 impl Default for LogSettings {
@@ -167,6 +192,7 @@ impl Default for LogSettings {
             batch_bytes: 0,
             keep_old_snapshots: 1,
             requeue_on_open: false,
+            sync: SyncSetting::EveryAppend,
         }
     }
 }

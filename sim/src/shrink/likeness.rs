@@ -45,7 +45,7 @@ fn activity(violation: &Violation) -> &'static str {
 }
 
 /// The ids of all jobs that are enqueued.
-fn ids_of(steps: &[Step]) -> Vec<String> {
+pub(super) fn ids_of(steps: &[Step]) -> Vec<String> {
     let mut ids = Vec::new();
     for step in steps {
         match step {

@@ -9,6 +9,7 @@
 //!   edits      drafts that are a little smaller
 //!   Size       what "smaller" means
 //! Likeness   what "fails alike" means
+//! Sameness   what makes two shrunk failures one
 //! search     tries drafts until none that is smaller fails alike, or the limit is reached
 //! ```
 
@@ -17,12 +18,14 @@ mod edits;
 mod likeness;
 pub(crate) mod remains;
 mod rerun;
+mod sameness;
 mod search;
 mod size;
 mod values;
 mod words;
 
 pub use likeness::Likeness;
+pub use sameness::Sameness;
 pub use search::{Ended, Limits, Shrunk, shrink};
 pub use size::Size;
 pub use words::words;

@@ -130,6 +130,7 @@ impl World<'_> {
 
     fn decide(&mut self, verdict: &Verdict) {
         let doubtful = self.history.doubtful().len();
+        self.mark_unsynced(verdict.groups);
         self.seen
             .mark_if(verdict.groups > 0, Mark::IndeterminateKept);
         self.seen

@@ -5,11 +5,12 @@ use crate::marks::Mark;
 use crate::oracle::history::Place;
 use crate::oracle::judge::Finding;
 use crate::oracle::model::{Record, Refusal, What};
-use crate::scenario::{Job, Step};
+use crate::scenario::Step;
 use crate::subject::{Answer, Failure, Grave, Process};
 use crate::tape::Happening;
 
 use super::crashes::Activity;
+use super::describe::describe;
 use super::{Stop, World};
 
 /// Why there is a client.
@@ -52,6 +53,7 @@ impl World<'_> {
             Step::Kill | Step::PowerCut { .. } => self.stop_and_start(step),
             Step::SecondOpener => self.second_opener(),
             Step::Inspect => self.inspect(),
+            Step::Sync | Step::Rotate => self.sync(&step),
             Step::Lenient { damage } => self.lenient(damage),
             simple => self.command(&simple).map(|_| ()),
         }
@@ -77,6 +79,7 @@ impl World<'_> {
         let excused = self.faults.director().excuses() > excuses;
         let applied = self.with_client(|client| client.applied())?;
         self.settle(step, expected, answer, applied, excused, false)?;
+        self.learn_durable_unasked()?;
         self.believe_settled();
         self.check_live_state()?;
         Ok(true)
@@ -106,12 +109,17 @@ impl World<'_> {
         let durable = answers
             .iter()
             .filter(|(answer, place)| matches!(answer, Answer::Done(_)) && place.is_some());
-        self.seen.mark_if(durable.count() > 1, Mark::GroupCommit);
+        let durable = durable.count();
+        self.seen.mark_if(durable > 1, Mark::GroupCommit);
         self.settle_all(steps, expected, answers, excused)?;
+        if durable > 0 {
+            self.promise_all();
+        }
         if closes {
             self.at_rest();
             return self.start();
         }
+        self.learn_durable()?;
         self.believe_settled();
         self.check_live_state()
     }
@@ -226,14 +234,8 @@ impl World<'_> {
             let expected = format!("a position above {last}");
             return Err(Finding::new(9, expected, applied.to_string()).into());
         }
-        let call = self.faults.disk().calls();
-        self.seen.tape.write(call, || Happening::Acknowledged {
-            words: describe(step),
-            records: records.len(),
-            place: applied,
-        });
         self.mark_records(&records);
-        self.history.acknowledge(records, applied);
+        self.answered(step, records, applied);
         Ok(())
     }
 
@@ -243,7 +245,7 @@ impl World<'_> {
         self.subject.is_documented() && self.faults.director().segment_sync_failed()
     }
 
-    fn failed(
+    pub(super) fn failed(
         &mut self,
         step: &Step,
         records: Vec<Record>,
@@ -319,7 +321,7 @@ impl World<'_> {
         Ended::Normally
     }
 
-    fn say_answer(&mut self, answer: &Answer) {
+    pub(super) fn say_answer(&mut self, answer: &Answer) {
         let words = match answer {
             Answer::Done(Some(id)) => format!("ok: {id}"),
             Answer::Done(None) => "ok".to_owned(),
@@ -340,49 +342,4 @@ pub(super) enum Ended {
     Normally,
     /// Its process is gone.
     Crashed,
-}
-
-/// A command in a few words.
-pub(crate) fn describe(step: &Step) -> String {
-    match step {
-        Step::Enqueue { jobs } => {
-            let jobs: Vec<String> = jobs.iter().map(Job::describe).collect();
-            format!("enqueue {}", jobs.join(", "))
-        }
-        Step::Dispatch => "dispatch".to_owned(),
-        Step::Ack { id } => format!("ack {id}"),
-        Step::Fail { id } => format!("fail {id}"),
-        Step::Tick { ms } => format!("tick after {ms} ms"),
-        Step::Requeue => "requeue what is in flight".to_owned(),
-        Step::Group { steps } => {
-            let steps: Vec<String> = steps.iter().map(describe).collect();
-            format!("together: {}", steps.join("; "))
-        }
-        Step::CloseQueued { steps } => {
-            let steps: Vec<String> = steps.iter().map(describe).collect();
-            format!("closed while waiting: {}", steps.join("; "))
-        }
-        Step::Checkpoint => "checkpoint".to_owned(),
-        Step::QueuedCheckpoint { steps, .. } => {
-            let steps: Vec<String> = steps.iter().map(describe).collect();
-            format!("checkpoint while these wait: {}", steps.join("; "))
-        }
-        Step::SlowCheckpoint { .. } => "checkpoint with commands between its steps".to_owned(),
-        Step::CheckpointAmid { during_write } => {
-            let amid = during_write
-                .iter()
-                .map(|amid| format!("before call {} {}", amid.before_call, describe(&amid.step)));
-            let amid: Vec<String> = amid.collect();
-            format!(
-                "checkpoint, and while it writes its snapshot: {}",
-                amid.join("; ")
-            )
-        }
-        Step::Reopen => "close and open again".to_owned(),
-        Step::Kill => "kill".to_owned(),
-        Step::PowerCut { .. } => "power cut".to_owned(),
-        Step::SecondOpener => "a second process opens the store".to_owned(),
-        Step::Inspect => "inspect while in use".to_owned(),
-        Step::Lenient { .. } => "read a damaged copy leniently".to_owned(),
-    }
 }

@@ -96,7 +96,9 @@ impl World<'_> {
         }
     }
 
-    fn believe(&mut self, history: History, idle: Option<Crash>) {
+    fn believe(&mut self, mut history: History, idle: Option<Crash>) {
+        // Whoever looks at the moment lets the process die there.
+        history.interrupt();
         let belief = Belief {
             first_call: self.faults.disk().calls() + 1,
             history: Arc::new(history),

@@ -36,6 +36,10 @@ impl World<'_> {
             let made = self.faults.disk().calls() - calls;
             self.crashes
                 .disarm(Activity::Checkpoint, made, self.faults.disk());
+            match &closed {
+                Ok(()) => self.promise_all(),
+                Err(_) => self.interrupt(),
+            }
             let clean = closed.is_ok() && !self.poisoned;
             self.seen.mark_if(clean, Mark::CleanReopen);
             self.seen.mark_if(self.poisoned, Mark::PoisonedReopened);

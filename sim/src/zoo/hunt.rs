@@ -1,6 +1,7 @@
 //! The hunt: a bug is planted and looked for by the sampler, and by the explorer where that finds
 //! nothing or is asked for. What is caught is shrunk.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -58,7 +59,7 @@ pub struct Catch {
 }
 
 /// What an exploration of small workloads found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sighting {
     /// The workloads.
     pub workloads: u64,
@@ -75,6 +76,8 @@ pub struct Hunted {
     pub exhibit: &'static Exhibit,
     /// What its witness says.
     pub witness: Testimony,
+    /// How many seeds of its habitat it was looked for with, under each profile.
+    pub sampled: BTreeMap<Profile, u64>,
     /// What caught it.
     pub caught: Option<Catch>,
     /// What the explorer saw, where it looked.
@@ -102,14 +105,15 @@ impl Hunted {
 pub fn hunt(exhibit: &'static Exhibit, patience: Patience, cancel: &AtomicBool) -> Hunted {
     let subject = exhibit.plant.subject();
     let scenario = habitat(exhibit.habitat);
-    let sampled = sample(&subject, &scenario, patience.seeds, cancel);
-    let mut caught = sampled.and_then(|(runs, run)| {
+    let (runs, failed) = sample(&subject, &scenario, patience.seeds, cancel);
+    let mut sampled = BTreeMap::from([(scenario.profile, runs)]);
+    let mut caught = failed.and_then(|run| {
         let failure = saved_failure(&scenario, &run);
         catch(&subject, &failure, runs, patience)
     });
     let mut explored = None;
     if (patience.explore || caught.is_none()) && !cancel.load(Ordering::Relaxed) {
-        let (sighting, failure) = explore(&subject, &scenario, cancel);
+        let (sighting, failure) = explore(&subject, scenario.profile, cancel);
         explored = Some(sighting);
         let failure = failure.filter(|_| caught.is_none());
         if let Some(failure) = failure {
@@ -117,11 +121,13 @@ pub fn hunt(exhibit: &'static Exhibit, patience: Patience, cancel: &AtomicBool) 
         }
     }
     if let Some(catch) = &mut caught {
-        seek_milder(exhibit, &subject, &scenario, patience.seeds, catch, cancel);
+        let milder = seek_milder(exhibit, &subject, &scenario, patience.seeds, catch, cancel);
+        sampled.extend(milder);
     }
     Hunted {
         exhibit,
         witness: exhibit.question_witness(),
+        sampled,
         caught,
         explored,
     }
@@ -151,36 +157,22 @@ pub fn hunt_all(
     }
 }
 
-/// Runs the stores without bugs over the first seeds of these habitats: how many runs that were,
-/// and what false alarms there were.
-#[must_use]
-pub fn patrol(
-    habitats: &[(Scenario, u64)],
-    jobs: NonZeroUsize,
-    progress: &(dyn Fn(u64) + Sync),
-    cancel: &AtomicBool,
-) -> (u64, Vec<FalseAlarm>) {
-    let rounds = in_order(habitats, jobs, progress, cancel, |(habitat, seeds)| {
-        check_controls(habitat, *seeds, cancel)
-    });
-    let runs = rounds.iter().map(|(runs, _)| runs).sum();
-    (
-        runs,
-        rounds.into_iter().filter_map(|(_, alarm)| alarm).collect(),
-    )
-}
-
-/// The first of so many seeds that does not hold, and how many were run.
+/// How many seeds were run, and the first of so many that does not hold.
 fn sample(
     subject: &Subject,
     scenario: &Scenario,
     seeds: u64,
     cancel: &AtomicBool,
-) -> Option<(u64, RunResult)> {
-    let seeds = (0..seeds).take_while(|_| !cancel.load(Ordering::Relaxed));
-    let mut runs = seeds.map(|seed| run_seed_of(subject, scenario, seed, Keep::default()));
-    runs.find(|run| run.outcome != Outcome::Held)
-        .map(|run| (run.seed + 1, run))
+) -> (u64, Option<RunResult>) {
+    let mut runs = 0;
+    for seed in (0..seeds).take_while(|_| !cancel.load(Ordering::Relaxed)) {
+        runs += 1;
+        let run = run_seed_of(subject, scenario, seed, Keep::default());
+        if run.outcome != Outcome::Held {
+            return (runs, Some(run));
+        }
+    }
+    (runs, None)
 }
 
 fn catch(subject: &Subject, failure: &Scenario, runs: u64, patience: Patience) -> Option<Catch> {
@@ -195,9 +187,9 @@ fn catch(subject: &Subject, failure: &Scenario, runs: u64, patience: Patience) -
 }
 
 /// Explores small workloads: what was seen, and the first failure as a scenario.
-fn explore(
+pub(super) fn explore(
     subject: &Subject,
-    scenario: &Scenario,
+    profile: Profile,
     cancel: &AtomicBool,
 ) -> (Sighting, Option<Scenario>) {
     let running = Running {
@@ -205,13 +197,9 @@ fn explore(
         progress: &|_, _| {},
         cancel,
     };
-    let mut sighting = Sighting {
-        workloads: 0,
-        recoveries: 0,
-        invariant: None,
-    };
+    let mut sighting = Sighting::default();
     for start in Start::ALL {
-        let of = start.scenario(scenario.profile);
+        let of = start.scenario(profile);
         let options = Options::default();
         let explored = explore_small(subject, &of, start, EXPLORED_COMMANDS, &options, running);
         sighting.workloads += explored.tally.workloads;
@@ -228,7 +216,8 @@ fn explore(
     (sighting, None)
 }
 
-/// Looks for the bug under milder profiles than that in which it was caught, with other seeds too.
+/// Looks for the bug under milder profiles than that in which it was caught, with other seeds too:
+/// how many were run under each.
 fn seek_milder(
     exhibit: &Exhibit,
     subject: &Subject,
@@ -236,7 +225,8 @@ fn seek_milder(
     seeds: u64,
     catch: &mut Catch,
     cancel: &AtomicBool,
-) {
+) -> BTreeMap<Profile, u64> {
+    let mut sampled = BTreeMap::new();
     // No file system is like `strict`, the first.
     let milder = Profile::ALL.iter().skip(1);
     for profile in milder.filter(|profile| **profile < catch.profile) {
@@ -244,50 +234,13 @@ fn seek_milder(
             profile: *profile,
             ..scenario.clone()
         };
-        let found = sample(subject, &milder, seeds.min(MILDER_SEEDS), cancel);
-        let violation = found.as_ref().and_then(|(_, run)| run.outcome.failure());
+        let (runs, failed) = sample(subject, &milder, seeds.min(MILDER_SEEDS), cancel);
+        sampled.insert(*profile, runs);
+        let violation = failed.as_ref().and_then(|run| run.outcome.failure());
         if violation.is_some_and(|found| exhibit.invariants.contains(&found.invariant)) {
             catch.profile = *profile;
             break;
         }
     }
-}
-
-/// A seed in which a store without bugs did not hold: a false alarm.
-#[derive(Clone, Debug)]
-pub struct FalseAlarm {
-    /// The store: `library` or `plain store`.
-    pub store: &'static str,
-    /// The habitat.
-    pub habitat: String,
-    /// The seed.
-    pub seed: u64,
-    /// How it ended.
-    pub outcome: Outcome,
-}
-
-/// Runs the stores without bugs over so many seeds of a habitat: how many runs that were, and the
-/// first false alarm.
-fn check_controls(
-    scenario: &Scenario,
-    seeds: u64,
-    cancel: &AtomicBool,
-) -> (u64, Option<FalseAlarm>) {
-    let mut runs = 0;
-    for (store, subject) in super::controls() {
-        for seed in (0..seeds).take_while(|_| !cancel.load(Ordering::Relaxed)) {
-            runs += 1;
-            let run = run_seed_of(&subject, scenario, seed, Keep::default());
-            if run.outcome != Outcome::Held {
-                let alarm = FalseAlarm {
-                    store,
-                    habitat: scenario.name.clone(),
-                    seed,
-                    outcome: run.outcome,
-                };
-                return (runs, Some(alarm));
-            }
-        }
-    }
-    (runs, None)
+    sampled
 }

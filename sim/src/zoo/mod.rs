@@ -10,6 +10,7 @@ pub mod catalogue;
 pub mod habitats;
 pub mod hunt;
 pub mod left_out;
+pub mod patrol;
 pub mod plain;
 pub mod twist;
 

@@ -148,13 +148,67 @@ fn a_failure_of_the_zoo_replays_with_its_bug_planted() {
 fn equal_failures_share_a_folder_that_counts_them() {
     let place = place_with("unbounded", UNBOUNDED);
     let ran = place.beaver("run").ends_with(1);
-    ran.says("met with 2 seeds");
+    ran.says("stands for 2 runs:");
     let folder = only_folder(&place, "failures");
     let seen = std::fs::read_to_string(place.path().join(&folder).join("seen.json")).unwrap();
     let seen: Value = serde_json::from_str(&seen).unwrap();
-    assert_eq!(seen, serde_json::json!({"count": 2, "seeds": [0, 1]}));
+    assert_eq!(
+        seen,
+        serde_json::json!({"count": 2, "seeds": {"unbounded": [0, 1]}})
+    );
     place.beaver("run --seed 1").ends_with(1);
     assert_eq!(only_folder(&place, "failures"), folder);
+}
+
+/// The same failure behind one command more, in another scenario.
+const TWICE: &str = r#"{
+  "claim": "disk use stays below one byte",
+  "seeds": "0..3",
+  "script": {"steps": [
+    {"enqueue": {"jobs": [{"id": "z", "payload": "12", "max_attempts": 2, "timeout_ms": 7}]}},
+    {"enqueue": {"jobs": [{"id": "j", "payload": "1", "max_attempts": 1, "timeout_ms": 1}]}},
+    "checkpoint"
+  ]},
+  "budget": {"disk_bytes": 1}
+}
+"#;
+
+#[test]
+fn failures_that_shrink_to_the_same_history_are_one_wherever_they_were_met() {
+    let place = place_with("unbounded", UNBOUNDED);
+    place.write("scenarios/twice.json", TWICE);
+    let ran = place.beaver("run").ends_with(1);
+    let folder = only_folder(&place, "failures");
+    let seen = std::fs::read_to_string(place.path().join(&folder).join("seen.json")).unwrap();
+    let seen: Value = serde_json::from_str(&seen).unwrap();
+    assert_eq!(seen["count"], 5);
+    ran.says("stands for 5 runs:").says(&format!(
+        "unbounded: failed in 2 of its runs as in {folder}"
+    ));
+}
+
+#[test]
+fn without_shrinking_only_alike_failures_of_one_scenario_are_one() {
+    let place = place_with("unbounded", UNBOUNDED);
+    place.write("scenarios/twice.json", TWICE);
+    place.beaver("run --no-shrink").ends_with(1);
+    let folders = std::fs::read_dir(place.path().join("failures")).unwrap();
+    assert_eq!(folders.count(), 2);
+}
+
+#[test]
+fn a_saved_failure_that_holds_now_gives_way_to_one_that_does_not() {
+    let place = place_with("unbounded", UNBOUNDED);
+    place.beaver("run").ends_with(1);
+    let file = only_folder(&place, "failures") + "/scenario.json";
+    let text = std::fs::read_to_string(place.path().join(&file)).unwrap();
+    let mut mended: Value = serde_json::from_str(&text).unwrap();
+    mended["budget"]["disk_bytes"] = 1_000_000.into();
+    mended["script"]["steps"] = serde_json::json!(["checkpoint"]);
+    place.write(&file, &mended.to_string());
+    place.beaver(&format!("replay {file}")).ends_with(0);
+    place.beaver("run").ends_with(1);
+    place.beaver(&format!("replay {file}")).ends_with(1);
 }
 
 #[test]
@@ -170,6 +224,10 @@ fn the_json_of_a_violation_names_invariant_seed_step_and_file() {
     assert_eq!(violation["seed"], 0);
     assert!(violation["step"].as_u64().unwrap() > 0);
     assert_eq!(violation["file"], only_folder(&place, "elsewhere"));
+    assert_eq!(violation["stands_for"], 2);
+    let folded = &document["scenarios"][0]["violations"][1];
+    assert_eq!(folded["file"], violation["file"]);
+    assert_eq!(folded["stands_for"], Value::Null);
 }
 
 #[test]

@@ -53,7 +53,76 @@ fn a_bug_that_is_not_caught_ends_with_1() {
 #[test]
 fn the_explorer_looks_too_where_it_is_asked() {
     let ran = Place::empty().beaver("zoo B34 --explore").ends_with(0);
-    ran.says("explorer invariant 1 (durability)");
+    ran.says("explorer invariant 1 (durability)")
+        .says(" recoveries of 944 workloads");
+}
+
+/// The command behind the `replay` of a bug, without the program.
+fn replay_of(stdout: &str, id: &str) -> String {
+    let block = stdout.split("\n\n").find(|block| block.starts_with(id));
+    let lines = block
+        .unwrap_or_else(|| panic!("no {id} in:\n{stdout}"))
+        .lines();
+    let mut lines = lines.filter_map(|line| line.trim_start().strip_prefix("replay "));
+    let command = lines
+        .next()
+        .unwrap_or_else(|| panic!("{id} has no replay:\n{stdout}"));
+    let words = command.trim_start().split_once(' ');
+    words.unwrap().1.to_owned()
+}
+
+#[test]
+fn each_bug_is_saved_where_it_is_asked_for_and_replays_with_one_command() {
+    let place = Place::empty();
+    let ran = place
+        .beaver("zoo B03 S03 --out caught --report zoo.html")
+        .ends_with(0);
+    for (id, invariant) in [("B03", "invariant"), ("S03", "invariant")] {
+        let folder = place.path().join("caught").join(id);
+        for file in [
+            "scenario.json",
+            "plan.json",
+            "trace.jsonl",
+            "report.txt",
+            "report.json",
+        ] {
+            assert!(folder.join(file).is_file(), "{id} {file}");
+        }
+        for image in ["before", "after"] {
+            assert!(folder.join(image).is_dir(), "{id} {image}");
+        }
+        let replay = replay_of(&ran.stdout, id);
+        assert_eq!(replay, format!("replay caught/{id} --bug {id}"));
+        let again = place.beaver(&replay).ends_with(1);
+        again.says(invariant).says(&format!("{id}, profile"));
+        // Without the bug the same history holds.
+        place.beaver(&format!("replay caught/{id}")).ends_with(0);
+        place
+            .beaver(&format!("shrink caught/{id} --bug {id} --out smaller.json"))
+            .ends_with(1);
+    }
+    let page = std::fs::read_to_string(place.path().join("zoo.html")).unwrap();
+    for part in [
+        "B03",
+        "S03",
+        "caught by",
+        "false alarms",
+        "replay caught/B03 --bug B03",
+    ] {
+        assert!(page.contains(part), "{part}");
+    }
+}
+
+#[test]
+fn json_says_where_a_bug_is_saved() {
+    let place = Place::empty();
+    let document = place
+        .beaver("zoo B01 --out caught --format json")
+        .ends_with(0)
+        .json();
+    assert_eq!(document["bugs"][0]["file"], "caught/B01");
+    let replay = document["bugs"][0]["replay"].as_str().unwrap();
+    assert!(replay.ends_with("replay caught/B01 --bug B01"), "{replay}");
 }
 
 #[test]

@@ -47,6 +47,12 @@ fn a_failure_that_is_met_again_is_counted() {
     failing
         .save(&path, &caught.subject, "beaver replay x")
         .unwrap();
-    assert_eq!(count(&path, caught.run.seed).unwrap(), 1);
-    assert_eq!(count(&path, caught.run.seed + 1).unwrap(), 2);
+    assert_eq!(
+        count(&path, &caught.habitat.name, caught.run.seed).unwrap(),
+        1
+    );
+    assert_eq!(
+        count(&path, &caught.habitat.name, caught.run.seed + 1).unwrap(),
+        2
+    );
 }
