@@ -19,12 +19,31 @@ pub(crate) const TEMPORARY_SUFFIX: &str = ".tmp";
 
 /// The name of a segment.
 pub(crate) fn segment(epoch: Epoch) -> String {
-    format!("wal-{:010}.jsonl", epoch.0)
+    numbered("wal-", epoch, ".jsonl")
 }
 
 /// The name of a snapshot of the state after the last event of `epoch`.
 pub(crate) fn snapshot(epoch: Epoch) -> String {
-    format!("snapshot-{:010}.json", epoch.0)
+    numbered("snapshot-", epoch, ".json")
+}
+
+/// A name with an epoch in it, of at least ten digits. Every recovery spells a few, so this does without the machinery of
+/// formatting.
+fn numbered(prefix: &str, epoch: Epoch, suffix: &str) -> String {
+    const LEAST: usize = 10;
+    let mut digits = [b'0'; 20];
+    let (mut rest, mut first) = (epoch.0, digits.len());
+    while rest > 0 {
+        first -= 1;
+        digits[first] += u8::try_from(rest % 10).expect("a digit fits");
+        rest /= 10;
+    }
+    let digits = &digits[first.min(digits.len() - LEAST)..];
+    let mut name = String::with_capacity(prefix.len() + digits.len() + suffix.len());
+    name.push_str(prefix);
+    name.extend(digits.iter().map(|digit| char::from(*digit)));
+    name.push_str(suffix);
+    name
 }
 
 /// The name under which `name` is written until it is whole.
@@ -97,6 +116,17 @@ mod tests {
         names.sort();
         let listing = Listing::of(names);
         assert_eq!(listing.segments, epochs.map(Epoch));
+    }
+
+    #[test]
+    fn names_have_at_least_ten_digits() {
+        for number in [0, 7, 9_999_999_999, 10_000_000_000, u64::MAX] {
+            assert_eq!(segment(Epoch(number)), format!("wal-{number:010}.jsonl"));
+            assert_eq!(
+                snapshot(Epoch(number)),
+                format!("snapshot-{number:010}.json")
+            );
+        }
     }
 
     #[test]

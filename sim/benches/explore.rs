@@ -13,6 +13,11 @@ use beaver_sim::explore::{Options, Running, Start, Tally, explore_small};
 use beaver_sim::scenario::Profile;
 use beaver_sim::subject::Subject;
 
+/// The one of the `beaver` binary.
+#[cfg(feature = "mimalloc")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let bench = words.iter().any(|word| word == "--bench");

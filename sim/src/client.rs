@@ -180,7 +180,7 @@ impl Process for Client {
 }
 
 impl Begun for Checkpoint<JobQueue> {
-    fn write(self: Box<Self>) -> Result<Box<dyn Any>, Failure> {
+    fn write(self: Box<Self>) -> Result<Box<dyn Any + Send>, Failure> {
         Ok(Box::new(Checkpoint::write(*self)?))
     }
 }

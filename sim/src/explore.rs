@@ -2,15 +2,6 @@
 //!
 //! Each disk that a crash may leave is recovered by the store under test and judged by the oracle, and the recovery is
 //! crashed again at each of its calls. What is left to chance is counted: see [`Tally`].
-//!
-//! # Where the time goes
-//! Three of four disks that a crash may leave are like one that was judged, and cost a fingerprint. Each of the others costs
-//! one whole recovery on a machine of its own: some twenty-five microseconds for a workload of three commands. No part of that
-//! stands out. A quarter is the allocator, a tenth compares and copies bytes, and the rest is the recovery itself: reading the
-//! files, looking at lines, checksums, the state. Pages are shared and hashed once, so the size of the files hardly counts;
-//! one recovery in eight shows something new, and is asked everything and goes on with one more command. So what bounds the
-//! rate is the number of small objects that a recovery makes and the number of cores: threads share nothing but the list of
-//! workloads.
 
 mod alphabet;
 mod beliefs;
@@ -37,11 +28,12 @@ use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::coverage::Coverage;
-use crate::scenario::Scenario;
+use crate::scenario::{Scenario, Script};
 use crate::subject::Subject;
 
 use alphabet::Speller;
-use work::{Tested, Yield, explore_last, stretches};
+use callers::Phrase;
+use work::{Tested, Yield, explore_last, explore_last_after_failure, stretches};
 
 /// What an exploration found.
 #[derive(Clone, Debug, Default)]
@@ -122,12 +114,25 @@ pub fn explore_small(
     };
     let (first, model) = start.steps(subject, &scenario);
     let layout = subject.store.layout();
-    let words = alphabet::words(layout, ops, options.callers);
+    let words = match start {
+        Start::FailingSync => alphabet::words_with_a_failure(layout, ops, options.callers),
+        _ => alphabet::words(layout, ops, options.callers),
+    };
     explore(&words, Yield::default(), running, |word| {
         let mut speller = Speller::new(layout, model.clone());
         let mut steps = first.clone();
         steps.extend(word.iter().map(|phrase| phrase.spell(&mut speller)));
-        explore_last(tested, steps)
+        let fails = |phrase: &Phrase| matches!(phrase, Phrase::Failing(_));
+        match word.iter().position(fails) {
+            Some(at) => explore_last_after_failure(tested, &steps, first.len() + at),
+            None => explore_last(
+                tested,
+                Script {
+                    steps,
+                    ..Script::default()
+                },
+            ),
+        }
     })
 }
 

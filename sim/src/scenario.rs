@@ -17,7 +17,7 @@ mod workload;
 
 pub use faults::{Drawn, FaultKind, FaultRate, Phase, Target};
 pub use impossible::Impossible;
-pub use script::{CrashKind, Effect, Job, PlannedCrash, PlannedFault, Script, Step};
+pub use script::{CrashKind, Effect, Job, Meanwhile, PlannedCrash, PlannedFault, Script, Step};
 pub use seeds::{ParseSeedsError, Seeds};
 pub use workload::{CommandKind, LogSettings, Range, SyncSetting, Workload};
 

@@ -71,7 +71,19 @@ impl Subject {
         clock: Arc<dyn Clock>,
         settings: &LogSettings,
     ) -> Opening {
-        self.store.open(self.between.wrap(disk), clock, settings)
+        self.open_through(disk, clock, settings, |storage| storage)
+    }
+
+    /// The same; all of the store's calls go through what `outermost` makes of its storage.
+    pub(crate) fn open_through(
+        &self,
+        disk: Arc<dyn Storage>,
+        clock: Arc<dyn Clock>,
+        settings: &LogSettings,
+        outermost: impl FnOnce(Arc<dyn Storage>) -> Arc<dyn Storage>,
+    ) -> Opening {
+        let storage = outermost(self.between.wrap(disk));
+        self.store.open(storage, clock, settings)
     }
 }
 
@@ -241,12 +253,12 @@ pub type BegunQueued = (
 );
 
 /// A checkpoint that has begun.
-pub trait Begun {
-    /// The second step: makes the snapshot durable, while commands go on.
+pub trait Begun: Send {
+    /// The second step: makes the snapshot durable, while commands go on, perhaps on a thread of its own.
     ///
     /// # Errors
     /// It failed.
-    fn write(self: Box<Self>) -> Result<Box<dyn Any>, Failure>;
+    fn write(self: Box<Self>) -> Result<Box<dyn Any + Send>, Failure>;
 }
 
 /// What a lenient reader gets: the records, what it says it left out, and whether it cut an

@@ -1,11 +1,13 @@
 //! The world: the only loop. It gives commands to the client, stops it, starts it again, and asks
 //! the oracle.
 
+mod beside;
 mod checkpoints;
 mod checks;
 mod commands;
 mod course;
 mod crashes;
+mod describe;
 mod inspection;
 mod marking;
 mod moments;
@@ -13,6 +15,7 @@ mod start;
 mod steps;
 mod unsynced;
 
+use std::any::Any;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -30,15 +33,19 @@ use crate::subject::{Failure, Layout, Process, Subject};
 
 pub(crate) use crate::oracle::judge::check_counts;
 use crate::sightings::Sightings;
-pub(crate) use commands::describe;
+use beside::Beside;
 use course::Courses;
 pub(crate) use course::{Course, Leg, Licence, between_calls};
 use crashes::CrashPlan;
+pub(crate) use describe::describe;
 use moments::Beliefs;
 pub(crate) use moments::Moment;
 pub(crate) use start::check_recovery_calls;
 use steps::Steps;
 use unsynced::Unpromised;
+
+/// What came of the second step of a checkpoint.
+type Written = Result<Box<dyn Any + Send>, Failure>;
 
 /// Why a run ended early.
 #[derive(Debug)]
@@ -108,6 +115,8 @@ pub(crate) struct World<'a> {
     untouched: bool,
     /// Whether an error in the last recovery may have left what the next one removes.
     may_go: bool,
+    /// What is wrong with an image beside the run, until the run has shown it itself.
+    wrong_beside: Option<Stop>,
     /// Everything that chance decided so far.
     script: Script,
     seen: Sightings,
@@ -115,6 +124,10 @@ pub(crate) struct World<'a> {
     beliefs: Option<Beliefs>,
     /// The course of the run, if it is written down.
     courses: Option<Courses>,
+    /// The second step of a checkpoint, while commands are given in the middle of it.
+    writing: Option<Beside<Written>>,
+    /// Whether there will be such a step: then the store's calls are made one by one.
+    has_stepwise: bool,
 }
 
 impl<'a> World<'a> {
@@ -167,10 +180,13 @@ impl<'a> World<'a> {
             earlier: Files::new(),
             untouched: false,
             may_go: false,
+            wrong_beside: None,
             script: Script::default(),
             seen: Sightings::default(),
             beliefs: None,
             courses: None,
+            writing: None,
+            has_stepwise: has_stepwise(scenario),
         }
     }
 
@@ -256,6 +272,12 @@ impl<'a> World<'a> {
     pub(crate) fn keep_lines(&mut self) {
         self.seen.lines = Some(Vec::new());
     }
+}
+
+/// Whether a script gives commands in the middle of a step of the store.
+fn has_stepwise(scenario: &Scenario) -> bool {
+    let mut steps = scenario.script.iter().flat_map(|script| &script.steps);
+    steps.any(|step| matches!(step, Step::CheckpointAmid { .. }))
 }
 
 /// A run made more storage calls than its budget allows.

@@ -124,6 +124,13 @@ fn bugs_of_two_callers_are_found_in_their_interleavings() {
 }
 
 #[test]
+fn bugs_behind_a_failing_sync_are_found_with_commands_queued_behind_it() {
+    let find = |id, ops| small_from(&[Start::FailingSync], &exhibit(id).plant.subject(), ops);
+    check_caught("B39", &find("B39", 1));
+    check_caught("B17", &find("B17", 2));
+}
+
+#[test]
 fn failures_of_every_shape_replay() {
     let idle_sync = small(&exhibit("S07").plant.subject(), 1);
     check_shown_and_lost(&idle_sync);

@@ -216,7 +216,7 @@ impl ExplorePlan {
             .map(scenario_files::profile)
             .transpose()?;
         let mut rows = Vec::new();
-        for start in args.ops.iter().flat_map(|_| Start::ALL) {
+        for start in args.ops.iter().flat_map(|_| Start::of(args.callers)) {
             let ops = usize::from(args.ops.unwrap_or_default());
             rows.push(Row {
                 name: start.name().to_owned(),

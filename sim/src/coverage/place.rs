@@ -31,6 +31,9 @@ thread_local! {
     static KNOWN: RefCell<BTreeMap<usize, Meaning>> = const { RefCell::new(BTreeMap::new()) };
 }
 
+/// What any thread has looked up: some threads live no longer than one step of a store.
+static LOOKED_UP: Mutex<BTreeMap<usize, Meaning>> = Mutex::new(BTreeMap::new());
+
 /// The names that were met, each kept once for ever: there are as many as the library has
 /// functions.
 static NAMES: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
@@ -50,7 +53,11 @@ pub(crate) fn here() -> &'static str {
 fn meaning(address: *mut c_void) -> Meaning {
     KNOWN.with_borrow_mut(|known| {
         let meaning = known.entry(address.addr());
-        *meaning.or_insert_with(|| look_up(address))
+        *meaning.or_insert_with(|| {
+            let mut all = LOOKED_UP.lock().unwrap_or_else(PoisonError::into_inner);
+            *all.entry(address.addr())
+                .or_insert_with(|| look_up(address))
+        })
     })
 }
 

@@ -4,7 +4,7 @@ use crate::oracle::model::{Model, Standing};
 use crate::scenario::{Job, Step};
 use crate::subject::Layout;
 
-use super::callers::{Phrase, meetings};
+use super::callers::{Phrase, failing_words, meetings};
 
 /// The letters: one of each command of the controller. Which job a command is about follows from what came before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +71,14 @@ pub(super) fn words(layout: Layout, ops: usize, callers: u32) -> Vec<Vec<Phrase>
         by_length.push(words);
     }
     by_length.concat()
+}
+
+/// The same with a sync that fails in each of them; none for one caller.
+pub(super) fn words_with_a_failure(layout: Layout, ops: usize, callers: u32) -> Vec<Vec<Phrase>> {
+    match layout {
+        Layout::Documented if callers > 1 => failing_words(letters(layout), ops),
+        _ => Vec::new(),
+    }
 }
 
 /// Spells words out, one command after the other: which job a command is about follows from what came before it.
@@ -173,7 +181,7 @@ mod tests {
     fn there_are_585_words_of_up_to_three_letters() {
         let words = |callers| words(Layout::Documented, 3, callers).len();
         assert_eq!(words(1), 1 + 8 + 64 + 512);
-        assert_eq!(words(2), words(1) + 45 + 2 * 8 * 45 + 175);
+        assert_eq!(words(2), words(1) + 65 + 2 * 8 * 65 + 625);
     }
 
     #[test]

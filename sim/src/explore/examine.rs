@@ -165,6 +165,7 @@ impl Search<'_> {
         for (crash, belief) in crashes.chain([(&end, after)]) {
             self.die(&Death {
                 crash,
+                at: crash.point(),
                 belief,
                 calls: store.calls,
                 depth: 1,

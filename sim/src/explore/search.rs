@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use beaver::ManualClock;
 use beaver::storage::sim::{
-    Change, Crash, CrashPoint, Disk, ImageSpace, Profile, Progress, SimDisk, SimOptions, TraceMode,
+    self, Change, Crash, CrashPoint, Disk, ImageSpace, Profile, Progress, SimDisk, SimOptions,
+    TraceMode,
 };
 
 use crate::coverage::Coverage;
@@ -68,6 +69,8 @@ struct Start {
 /// Where a process dies.
 pub(super) struct Death<'c> {
     pub(super) crash: &'c Crash,
+    /// Where that is, as a script says it.
+    pub(super) at: CrashPoint,
     pub(super) belief: BeliefId,
     /// The number of the last storage call before its process started, counted over the whole run.
     pub(super) calls: u64,
@@ -109,13 +112,21 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Lets the process of the workload die at `moment`.
-    pub(super) fn moment(&mut self, moment: &Moment) {
+    /// Lets the process of the workload die at `moment`. Between two commands of one step that is `before_next` call of it.
+    pub(super) fn moment(&mut self, moment: &Moment, before_next: bool) {
         self.clock = Arc::new(ManualClock::new(moment.now_ms));
         let belief = self.beliefs.of(&moment.belief);
         let first_wrong = self.wrong.len();
+        let mut at = moment.crash.point();
+        if before_next && at.moment == sim::Moment::After {
+            at = CrashPoint {
+                call: at.call + 1,
+                moment: sim::Moment::Before,
+            };
+        }
         self.die(&Death {
             crash: &moment.crash,
+            at,
             belief,
             calls: 0,
             depth: self.tested.options.depth,
@@ -135,7 +146,9 @@ impl<'a> Search<'a> {
         {
             for length in prefixes(bytes) {
                 let progress = Progress::Bytes(length);
-                self.start_killed(death, death.crash.kill(progress), progress);
+                let disk = death.crash.kill(progress);
+                let fingerprint = disk.fingerprint();
+                self.start_killed(death, &disk, fingerprint, progress);
             }
         }
         let syncs = matches!(inside, Some(Change::SyncData { .. } | Change::SyncDir));
@@ -145,26 +158,33 @@ impl<'a> Search<'a> {
             false => Progress::Everything,
         };
         let disk = death.crash.kill(pending);
+        let fingerprint = disk.fingerprint();
         // Killed inside a call: nothing of it and all of it is before and after the call.
         if inside.is_none() {
-            self.start_killed(death, disk.clone(), pending);
+            self.start_killed(death, &disk, fingerprint, pending);
         }
         // In `strict` alone it matters which sync is under way.
         if syncs && self.profile == Profile::Strict {
             self.lose_power(death, &death.crash.images());
-        } else if self.is_first(death, disk.fingerprint()) {
+        } else if self.is_first(death, fingerprint) {
             self.lose_power(death, &disk.images());
         } else {
             self.tally.equal_points += 1;
         }
     }
 
-    fn start_killed(&mut self, death: &Death<'_>, disk: Disk, progress: Progress) {
+    fn start_killed(
+        &mut self,
+        death: &Death<'_>,
+        disk: &Disk,
+        fingerprint: u128,
+        progress: Progress,
+    ) {
         self.tally.killed += 1;
-        if !self.is_new(death, disk.fingerprint()) {
+        if !self.is_new(death, fingerprint) {
             return;
         }
-        let start = start(death, disk);
+        let start = start(death, disk.clone());
         self.follow(start, || killed(place_of(death), progress));
     }
 
@@ -261,6 +281,7 @@ impl<'a> Search<'a> {
         for crash in &crashes {
             self.die(&Death {
                 crash,
+                at: crash.point(),
                 belief: start.belief,
                 calls: start.calls,
                 depth,
@@ -269,6 +290,7 @@ impl<'a> Search<'a> {
         }
         self.die(&Death {
             crash: &end,
+            at: end.point(),
             belief: decided,
             calls: start.calls,
             depth,
@@ -355,7 +377,7 @@ fn start(death: &Death<'_>, disk: Disk) -> Start {
 }
 
 fn place_of(death: &Death<'_>) -> CrashPoint {
-    let CrashPoint { call, moment } = death.crash.point();
+    let CrashPoint { call, moment } = death.at;
     CrashPoint {
         call: death.calls + call,
         moment,

@@ -14,6 +14,8 @@ use super::alphabet::one_by_one;
 
 /// How far before the end of its page the active segment of a prepared store ends, in bytes: every append crosses.
 const BEFORE_PAGE_END: u64 = 40;
+/// So few bytes that two short commands share a batch and others wait for the next one.
+const BATCH_BYTES: u64 = 400;
 const PAGE: u64 = beaver::storage::sim::PAGE_SIZE;
 
 /// Where a small workload begins.
@@ -27,16 +29,26 @@ pub enum Start {
     Preallocated,
     /// One snapshot and the segment behind it: no older snapshot is kept to fall back to.
     WithoutFallBack,
+    /// As prepared, with batches of a few commands, and workloads in which the sync of one of them fails.
+    FailingSync,
 }
 
 impl Start {
     /// All of them.
-    pub const ALL: [Start; 4] = [
+    pub const ALL: [Start; 5] = [
         Start::Empty,
         Start::Prepared,
         Start::Preallocated,
         Start::WithoutFallBack,
+        Start::FailingSync,
     ];
+
+    /// Those from which so many callers have workloads: where a sync fails there must be somebody else who waits for it, or comes
+    /// behind it.
+    pub fn of(callers: u32) -> impl Iterator<Item = Start> {
+        let alone = move |start: &Start| callers > 1 || *start != Start::FailingSync;
+        Start::ALL.into_iter().filter(alone)
+    }
 
     /// The name in reports.
     #[must_use]
@@ -46,6 +58,7 @@ impl Start {
             Start::Prepared => "small-from-prepared",
             Start::Preallocated => "small-preallocated",
             Start::WithoutFallBack => "small-without-fall-back",
+            Start::FailingSync => "small-failing-sync",
         }
     }
 
@@ -81,6 +94,10 @@ impl Start {
                 keep_old_snapshots: 0,
                 ..settings
             },
+            Start::FailingSync => LogSettings {
+                batch_bytes: BATCH_BYTES,
+                ..settings
+            },
         }
     }
 
@@ -88,12 +105,10 @@ impl Start {
     pub(super) fn steps(self, subject: &Subject, scenario: &Scenario) -> (Vec<Step>, Model) {
         match self {
             Start::Empty => (Vec::new(), Model::default()),
-            Start::Prepared | Start::Preallocated | Start::WithoutFallBack => {
-                match subject.store.layout() {
-                    Layout::Documented => prepared(subject, scenario),
-                    Layout::Own { words } => prepared_own(subject, scenario, words),
-                }
-            }
+            _ => match subject.store.layout() {
+                Layout::Documented => prepared(subject, scenario),
+                Layout::Own { words } => prepared_own(subject, scenario, words),
+            },
         }
     }
 }

@@ -1,10 +1,10 @@
 //! Units of work: one command of one workload, with everything that a crash in it can lead to.
 
-use beaver::storage::sim::TraceMode;
+use beaver::storage::sim::{self, Behaviour, FailedSync, TraceMode};
 
 use crate::coverage::Coverage;
 use crate::oracle::judge::Finding;
-use crate::scenario::{Scenario, Script, Step};
+use crate::scenario::{Effect, FaultKind, PlannedFault, Scenario, Script, Step};
 use crate::subject::Subject;
 use crate::world::{Moment, Stop, World};
 
@@ -95,21 +95,18 @@ impl Stretch {
     /// Lets the process die at each moment.
     pub(super) fn explore(&self, tested: Tested<'_>) -> Yield {
         let mut search = Search::new(tested);
-        for moment in &self.moments {
-            search.moment(moment);
+        for (moment, behind) in self.moments.iter().zip((0..self.moments.len()).rev()) {
+            search.moment(moment, behind > 0);
         }
         search.into_yield(&self.script)
     }
 }
 
-/// Explores the last of `steps`; what comes before is explored as a workload of its own.
-pub(super) fn explore_last(tested: Tested<'_>, steps: Vec<Step>) -> Yield {
-    let count = steps.len();
+/// Explores the last of the steps of `script`; what comes before is explored as a workload of its own.
+pub(super) fn explore_last(tested: Tested<'_>, script: Script) -> Yield {
+    let count = script.steps.len();
     let scenario = Scenario {
-        script: Some(Script {
-            steps,
-            ..Script::default()
-        }),
+        script: Some(script),
         ..tested.scenario.clone()
     };
     let mut world = tested.world(&scenario, 0);
@@ -148,6 +145,61 @@ fn run_to_last(world: &mut World<'_>, steps: usize) -> Result<u64, Stop> {
     let _ = world.take_moments();
     world.next_command()?;
     Ok(calls)
+}
+
+/// Explores the last of `steps` once for each sync of step `at` that can fail, and each way in which it can.
+pub(super) fn explore_last_after_failure(tested: Tested<'_>, steps: &[Step], at: usize) -> Yield {
+    let script = |faults| Script {
+        steps: steps.to_vec(),
+        faults,
+        ..Script::default()
+    };
+    let mut sum = Yield::default();
+    for call in syncs_of(tested, &steps[..=at]) {
+        for (kind, behaviour) in FAILED_SYNCS {
+            let failed = sim::Fault::FailedSync(FailedSync {
+                behaviour,
+                ..FailedSync::default()
+            });
+            let fault = PlannedFault {
+                call,
+                kind,
+                effect: Effect::Call(failed),
+            };
+            sum.add(explore_last(tested, script(vec![fault])));
+        }
+    }
+    sum
+}
+
+/// What file systems make of a failed sync. Where everything is refused from then on, only a reboot helps: that is left to the
+/// sampler.
+const FAILED_SYNCS: [(FaultKind, Behaviour); 4] = [
+    (FaultKind::SyncMarkClean, Behaviour::MarkClean),
+    (FaultKind::SyncSizeLost, Behaviour::MarkCleanSizeLost),
+    (FaultKind::SyncRevert, Behaviour::Revert),
+    (FaultKind::SyncRetryWorks, Behaviour::RetryWorks),
+];
+
+/// The file syncs that the last of `steps` makes, by the number of the call. A workload that does not get so far has none: it is
+/// explored, and reported, without the failure.
+fn syncs_of(tested: Tested<'_>, steps: &[Step]) -> Vec<u64> {
+    let scenario = Scenario {
+        script: Some(Script {
+            steps: steps.to_vec(),
+            ..Script::default()
+        }),
+        ..tested.scenario.clone()
+    };
+    let mut world = tested.world(&scenario, 0);
+    if run_to_last(&mut world, steps.len()).is_err() {
+        return Vec::new();
+    }
+    let crashes = world.take_moments().into_iter().map(|moment| moment.crash);
+    let syncs = crashes.filter(|crash| crash.op() == Some(sim::Op::SyncData));
+    let syncs = syncs.map(|crash| crash.point());
+    let before = syncs.filter(|point| point.moment == sim::Moment::Before);
+    before.map(|point| point.call).collect()
 }
 
 /// Where the process of a world could die while its moments were kept.

@@ -162,6 +162,11 @@ impl Director {
         self.excuses
     }
 
+    /// From the next call on a full disk has room again.
+    pub fn make_room(&mut self) {
+        self.room_again_at = self.room_again_at.map(|_| 0);
+    }
+
     /// The machine was started again.
     pub fn rebooted(&mut self) {
         self.remount_needed = false;

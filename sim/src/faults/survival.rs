@@ -70,9 +70,8 @@ impl Survivors {
         choice
     }
 
-    /// Adds what a bad device does to `choice`; says which kinds it was.
-    pub fn spoil(&mut self, space: &ImageSpace, choice: &mut Choice) -> Vec<FaultKind> {
-        let mut kinds = Vec::new();
+    /// Adds what a bad device does to `choice`.
+    pub fn spoil(&mut self, space: &ImageSpace, choice: &mut Choice) {
         for rate in &self.device {
             if !self.images.chance_pm(rate.pm) {
                 continue;
@@ -107,9 +106,7 @@ impl Survivors {
                     sector,
                 },
             });
-            kinds.push(rate.kind);
         }
-        kinds
     }
 }
 

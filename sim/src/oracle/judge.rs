@@ -111,7 +111,7 @@ pub fn judge(history: &History, view: &View) -> Result<Verdict, Wrong> {
 fn judge_tail(history: &History, view: &View, before: usize) -> Result<Verdict, Wrong> {
     let decided = &history.decided()[before..];
     for (index, want) in decided.iter().enumerate() {
-        let expected = format!("{} at {}", want.record, want.place);
+        let expected = || format!("{} at {}", want.record, want.place);
         let invariant = match want.belief {
             Belief::Acknowledged => 1,
             Belief::Recovered => 3,
@@ -123,19 +123,21 @@ fn judge_tail(history: &History, view: &View, before: usize) -> Result<Verdict, 
                 "the history ends after {kept} records; {missing} are missing: {}",
                 first_records(decided[index..].iter().map(|d| &d.record))
             );
-            let finding = Finding::new(invariant, expected, found);
+            let finding = Finding::new(invariant, expected(), found);
             return Err(Wrong::Shorter { kept, finding });
         };
-        let found = format!("{} at {}", entry.record, entry.place);
+        let found = || format!("{} at {}", entry.record, entry.place);
         if entry.record != want.record {
             // A record that is left out shows as its successor; one that was never given is a
             // phantom.
             let left_out = decided[index..].iter().any(|d| d.record == entry.record);
             let invariant = if left_out { invariant } else { 2 };
-            return Err(Wrong::Otherwise(Finding::new(invariant, expected, found)));
+            let finding = Finding::new(invariant, expected(), found());
+            return Err(Wrong::Otherwise(finding));
         }
         if entry.place != want.place {
-            return Err(Wrong::Otherwise(Finding::new(9, expected, found)));
+            let finding = Finding::new(9, expected(), found());
+            return Err(Wrong::Otherwise(finding));
         }
     }
     judge_doubtful(history.doubtful(), &view.tail[decided.len()..])

@@ -217,6 +217,11 @@ impl Check {
                     self.members(&format!("{path}.before_write"), before_write);
                     self.members(&format!("{path}.before_finish"), before_finish);
                 }
+                Step::CheckpointAmid { during_write } => {
+                    let steps = during_write.iter().map(|amid| amid.step.clone());
+                    let path = format!("{path}.checkpoint-amid.during_write");
+                    self.members(&path, &steps.collect::<Vec<_>>());
+                }
                 Step::QueuedCheckpoint {
                     steps,
                     before_write,

@@ -110,6 +110,11 @@ pub enum Step {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         before_finish: Vec<Step>,
     },
+    /// A checkpoint with commands in the middle of its second step.
+    CheckpointAmid {
+        /// What is run while the snapshot is written, in order.
+        during_write: Vec<Meanwhile>,
+    },
     /// Close cleanly and open again.
     Reopen,
     /// Submit these commands as so many callers, close before anybody has flushed, and open again.
@@ -141,6 +146,16 @@ pub enum Step {
     Sync,
     /// Seal the active segment and begin the next one; only of a log that syncs on request.
     Rotate,
+}
+
+/// A command between two storage calls of a checkpoint's second step.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Meanwhile {
+    /// It is run just before this storage call of the step, counted from 1; behind the step if that makes fewer.
+    pub before_call: u64,
+    /// Enqueue, dispatch, ack, fail, tick and requeue only.
+    pub step: Step,
 }
 
 /// A fault at a storage call, or between two processes just before one.

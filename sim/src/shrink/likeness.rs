@@ -58,6 +58,10 @@ pub(super) fn ids_of(steps: &[Step]) -> Vec<String> {
                 ids.extend(ids_of(before_write));
                 ids.extend(ids_of(before_finish));
             }
+            Step::CheckpointAmid { during_write } => {
+                let steps: Vec<Step> = during_write.iter().map(|amid| amid.step.clone()).collect();
+                ids.extend(ids_of(&steps));
+            }
             Step::QueuedCheckpoint {
                 steps,
                 before_write,

@@ -73,6 +73,8 @@ fn weight(step: &Step) -> usize {
             before_write,
             before_finish,
         } => 1 + commands(steps) + commands(before_write) + commands(before_finish),
+        // Commands between two steps of a checkpoint are simpler than in the middle of one.
+        Step::CheckpointAmid { during_write } => 1 + during_write.len(),
         _ => 1,
     }
 }
@@ -167,21 +169,24 @@ pub(super) fn inner(step: &Step) -> Vec<&Step> {
             .chain(before_write)
             .chain(before_finish)
             .collect(),
+        Step::CheckpointAmid { during_write } => {
+            during_write.iter().map(|amid| &amid.step).collect()
+        }
         _ => Vec::new(),
     }
 }
 
 fn wrapped(steps: &[Step]) -> usize {
-    let wraps = |step: &&Step| {
-        matches!(
-            step,
-            Step::Group { .. }
-                | Step::CloseQueued { .. }
-                | Step::SlowCheckpoint { .. }
-                | Step::QueuedCheckpoint { .. }
-        )
-    };
-    steps.iter().filter(wraps).count()
+    let wraps = steps.iter().map(|step| match step {
+        Step::Group { .. }
+        | Step::CloseQueued { .. }
+        | Step::SlowCheckpoint { .. }
+        | Step::QueuedCheckpoint { .. } => 1,
+        // Commands between two steps of a checkpoint are plainer than in the middle of one.
+        Step::CheckpointAmid { .. } => 2,
+        _ => 0,
+    });
+    wraps.sum()
 }
 
 fn jobs_of(steps: &[Step]) -> Vec<&Job> {

@@ -67,6 +67,21 @@ fn smaller_steps(step: &Step) -> Vec<Step> {
                 before_finish: before_finish.clone(),
             }));
         }
+        Step::CheckpointAmid { during_write } => {
+            smaller.push(Step::Checkpoint);
+            let steps = || during_write.iter().map(|amid| amid.step.clone()).collect();
+            smaller.push(Step::SlowCheckpoint {
+                before_write: steps(),
+                before_finish: Vec::new(),
+            });
+            smaller.push(Step::SlowCheckpoint {
+                before_write: Vec::new(),
+                before_finish: steps(),
+            });
+            smaller.extend(
+                less(during_write).map(|during_write| Step::CheckpointAmid { during_write }),
+            );
+        }
         Step::Enqueue { jobs } if jobs.len() > 1 => {
             smaller.extend(less(jobs).map(|jobs| Step::Enqueue { jobs }));
         }
@@ -197,6 +212,11 @@ fn for_steps(draft: &mut Draft, only: Option<usize>, change: &mut dyn FnMut(&mut
                 } => {
                     before_write.iter_mut().for_each(&mut *change);
                     before_finish.iter_mut().for_each(&mut *change);
+                }
+                Step::CheckpointAmid { during_write } => {
+                    during_write
+                        .iter_mut()
+                        .for_each(|amid| change(&mut amid.step));
                 }
                 Step::QueuedCheckpoint {
                     steps,

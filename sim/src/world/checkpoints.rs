@@ -1,11 +1,14 @@
 //! Checkpoints, in one go or with commands between their steps.
 
+use std::any::Any;
+
 use crate::marks::Mark;
 use crate::oracle::judge::Finding;
 use crate::oracle::tidiness;
-use crate::scenario::Step;
+use crate::scenario::{Meanwhile, Step};
 use crate::subject::{Begun, Failure, Grave};
 
+use super::beside::Beside;
 use super::commands::Ended;
 use super::crashes::Activity;
 use super::{Stop, World};
@@ -28,6 +31,49 @@ impl World<'_> {
         self.mark_undone(begun.is_err());
         match self.checkpoint_step(begun, excuses, true)?.flatten() {
             Some(begun) => self.complete_checkpoint(begun, before_write, before_finish),
+            None => Ok(()),
+        }
+    }
+
+    /// A checkpoint with commands in the middle of its second step.
+    pub(super) fn checkpoint_amid(&mut self, during_write: Vec<Meanwhile>) -> Result<(), Stop> {
+        let (calls, excuses) = self.begin(Activity::Checkpoint);
+        let begun = self.with_client(|client| client.begin_checkpoint())?;
+        if self.crashed_in_checkpoint(calls)? {
+            return Ok(());
+        }
+        self.mark_undone(begun.is_err());
+        let Some(begun) = self.checkpoint_step(begun, excuses, true)?.flatten() else {
+            return Ok(());
+        };
+        let (mut calls, mut excuses) = self.begin(Activity::Checkpoint);
+        self.writing = Some(Beside::start(move || begun.write()));
+        let mut made = 1;
+        for Meanwhile { before_call, step } in during_write {
+            while made < before_call && !self.has_crashed() {
+                if let Some(writing) = &mut self.writing {
+                    writing.make_call();
+                }
+                made += 1;
+            }
+            if self.crashed_in_checkpoint(calls)? {
+                return Ok(());
+            }
+            let excused = self.faults.director().excuses() > excuses;
+            if !self.command(&step)? {
+                return Ok(());
+            }
+            (calls, excuses) = self.begin(Activity::Checkpoint);
+            // What went wrong in the step so far still explains how it ends.
+            excuses -= u64::from(excused);
+        }
+        let writing = self.writing.take().expect("it was started above");
+        let written = writing.finish().map_err(Stop::Panicked)?;
+        if self.crashed_in_checkpoint(calls)? {
+            return Ok(());
+        }
+        match self.checkpoint_step(written, excuses, false)? {
+            Some(written) => self.finish_checkpoint(written),
             None => Ok(()),
         }
     }
@@ -79,6 +125,11 @@ impl World<'_> {
         if !self.commands_between(before_finish)? {
             return Ok(());
         }
+        self.finish_checkpoint(written)
+    }
+
+    /// The last step of a checkpoint.
+    fn finish_checkpoint(&mut self, written: Box<dyn Any + Send>) -> Result<(), Stop> {
         let (calls, excuses) = self.begin(Activity::Checkpoint);
         let finished = self.with_client(|client| client.finish_checkpoint(written))?;
         if self.crashed_in_checkpoint(calls)? {

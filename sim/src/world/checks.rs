@@ -235,7 +235,7 @@ impl World<'_> {
         Ok(())
     }
 
-    fn open_copy(&mut self, copy: &SimDisk) -> Result<Result<Box<dyn Process>, String>, Stop> {
+    fn open_copy(&self, copy: &SimDisk) -> Result<Result<Box<dyn Process>, String>, Stop> {
         let clock = Arc::new(ManualClock::new(self.now_ms()));
         let (storage, settings) = (copy.storage(), &self.scenario.log);
         let subject = &self.subject;
@@ -261,25 +261,39 @@ impl World<'_> {
         }
     }
 
-    /// Recovers and judges other images of a power cut beside the one with which the run goes on.
+    /// Recovers and judges other images of a power cut beside the one with which the run goes on. The first that is wrong is
+    /// the answer: the run goes on with that one, so that its script says what was left, and the failure replays as every
+    /// other does.
     pub(super) fn judge_side_images(
         &mut self,
         space: &ImageSpace,
         scripted: bool,
-    ) -> Result<(), Stop> {
+    ) -> Option<Choice> {
         if scripted || !self.scars.is_empty() {
-            return Ok(());
+            return None;
         }
         for _ in 0..self.scenario.crashes.images {
             let choice = self.survivors.choose(space);
-            let side = self.faults.copy();
-            side.boot(space.image(&choice).disk(self.scenario.profile.of_disk()));
-            let client = self.open_copy(&side)?;
-            let client = client.map_err(|text| Finding::new(7, "a power cut image to open", text));
-            judge_side(&self.history, &*self.subject.store, &mut *client?, &side)?;
+            if let Err(wrong) = self.judge_side_image(space, &choice) {
+                self.wrong_beside = Some(wrong);
+                // As beside the run: nothing stands in the way of the recovery that is to show it.
+                self.crashes.stop(self.faults.disk());
+                self.faults.director().set_quiet(true);
+                self.faults.director().make_room();
+                return Some(choice);
+            }
             self.seen.counts.images_checked += 1;
             self.seen.mark(Mark::ImageJudged);
         }
+        None
+    }
+
+    fn judge_side_image(&self, space: &ImageSpace, choice: &Choice) -> Result<(), Stop> {
+        let side = self.faults.copy();
+        side.boot(space.image(choice).disk(self.scenario.profile.of_disk()));
+        let client = self.open_copy(&side)?;
+        let client = client.map_err(|text| Finding::new(7, "a power cut image to open", text));
+        judge_side(&self.history, &*self.subject.store, &mut *client?, &side)?;
         Ok(())
     }
 

@@ -5,11 +5,12 @@ use crate::marks::Mark;
 use crate::oracle::history::Place;
 use crate::oracle::judge::Finding;
 use crate::oracle::model::{Record, Refusal, What};
-use crate::scenario::{Job, Step};
+use crate::scenario::Step;
 use crate::subject::{Answer, Failure, Grave, Process};
 use crate::tape::Happening;
 
 use super::crashes::Activity;
+use super::describe::describe;
 use super::{Stop, World};
 
 /// Why there is a client.
@@ -47,6 +48,7 @@ impl World<'_> {
                 before_write,
                 before_finish,
             } => self.queued_checkpoint(&steps, &before_write, &before_finish),
+            Step::CheckpointAmid { during_write } => self.checkpoint_amid(during_write),
             Step::Reopen => self.reopen(),
             Step::Kill | Step::PowerCut { .. } => self.stop_and_start(step),
             Step::SecondOpener => self.second_opener(),
@@ -76,7 +78,7 @@ impl World<'_> {
         }
         let excused = self.faults.director().excuses() > excuses;
         let applied = self.with_client(|client| client.applied())?;
-        self.settle(step, expected, answer, applied, excused)?;
+        self.settle(step, expected, answer, applied, excused, false)?;
         self.learn_durable_unasked()?;
         self.believe_settled();
         self.check_live_state()?;
@@ -153,16 +155,23 @@ impl World<'_> {
         answers: Vec<(Answer, Option<Place>)>,
         excused: bool,
     ) -> Result<(), Stop> {
-        for ((step, expected), (answer, place)) in steps.iter().zip(expected).zip(answers) {
+        let last_in_doubt = answers.iter().rposition(|(answer, _)| {
+            matches!(answer, Answer::Failed(failure) if failure.grave == Grave::InDoubt)
+        });
+        // Where not everybody fits into one batch, one may be durable before the sync of another one fails.
+        let last_in_doubt = last_in_doubt.filter(|_| self.scenario.log.batch_bytes > 0);
+        let answers = answers.into_iter().enumerate();
+        for ((step, expected), (at, (answer, place))) in steps.iter().zip(expected).zip(answers) {
             self.say_answer(&answer);
             let place = place.unwrap_or_else(|| self.history.last_place());
-            self.settle(step, expected, answer, place, excused)?;
+            let before_failure = last_in_doubt.is_some_and(|last| at < last);
+            self.settle(step, expected, answer, place, excused, before_failure)?;
         }
         Ok(())
     }
 
     /// Holds the answer of one command against what the model expects, and against what the client
-    /// was told before.
+    /// was told before. `before_failure` says that its batch was written before the one whose sync failed.
     fn settle(
         &mut self,
         step: &Step,
@@ -170,9 +179,13 @@ impl World<'_> {
         answer: Answer,
         applied: Place,
         excused: bool,
+        before_failure: bool,
     ) -> Result<(), Stop> {
         match (expected, answer) {
-            (Ok(records), Answer::Done(id)) => self.acknowledged(step, records, id, applied),
+            (Ok(records), Answer::Done(id)) => {
+                let in_doubt = self.poisoned || self.log_sync_failed() && !before_failure;
+                self.acknowledged(step, records, id, applied, in_doubt)
+            }
             (Err(expected), Answer::Refused(found)) if expected == found => {
                 self.mark_refused(expected);
                 Ok(())
@@ -201,8 +214,8 @@ impl World<'_> {
         records: Vec<Record>,
         id: Option<String>,
         applied: Place,
+        in_doubt: bool,
     ) -> Result<(), Stop> {
-        let in_doubt = self.poisoned || self.log_sync_failed();
         if in_doubt && !records.is_empty() {
             let expected = "nothing to be acknowledged until the log is opened again";
             let found = format!("{} was acknowledged", describe(step));
@@ -329,66 +342,4 @@ pub(super) enum Ended {
     Normally,
     /// Its process is gone.
     Crashed,
-}
-
-/// A command in a few words.
-pub(crate) fn describe(step: &Step) -> String {
-    match step {
-        Step::Enqueue { jobs } => {
-            let jobs: Vec<String> = jobs.iter().map(Job::describe).collect();
-            format!("enqueue {}", jobs.join(", "))
-        }
-        Step::Dispatch => "dispatch".to_owned(),
-        Step::Ack { id } => format!("ack {id}"),
-        Step::Fail { id } => format!("fail {id}"),
-        Step::Tick { ms } => format!("tick after {ms} ms"),
-        Step::Requeue => "requeue what is in flight".to_owned(),
-        Step::Group { steps } => format!("together: {}", describe_all(steps)),
-        Step::CloseQueued { steps } => format!("closed while waiting: {}", describe_all(steps)),
-        Step::Checkpoint => "checkpoint".to_owned(),
-        Step::QueuedCheckpoint {
-            steps,
-            before_write,
-            before_finish,
-        } => {
-            let between = describe_between(before_write, before_finish);
-            format!(
-                "checkpoint while these wait: {}{between}",
-                describe_all(steps)
-            )
-        }
-        Step::SlowCheckpoint {
-            before_write,
-            before_finish,
-        } => format!(
-            "checkpoint{}",
-            describe_between(before_write, before_finish)
-        ),
-        Step::Reopen => "close and open again".to_owned(),
-        Step::Kill => "kill".to_owned(),
-        Step::PowerCut { .. } => "power cut".to_owned(),
-        Step::SecondOpener => "a second process opens the store".to_owned(),
-        Step::Inspect => "inspect while in use".to_owned(),
-        Step::Lenient { .. } => "read a damaged copy leniently".to_owned(),
-        Step::Sync => "sync".to_owned(),
-        Step::Rotate => "rotate".to_owned(),
-    }
-}
-
-fn describe_all(steps: &[Step]) -> String {
-    let steps: Vec<String> = steps.iter().map(describe).collect();
-    steps.join("; ")
-}
-
-/// What comes between the steps of a checkpoint.
-fn describe_between(before_write: &[Step], before_finish: &[Step]) -> String {
-    let between = [("writes", before_write), ("ends", before_finish)];
-    let between = between.iter().filter(|(_, steps)| !steps.is_empty());
-    let words: Vec<String> = between
-        .map(|(when, steps)| format!("before it {when}: {}", describe_all(steps)))
-        .collect();
-    match words[..] {
-        [] => String::new(),
-        _ => format!(" ({})", words.join("; ")),
-    }
 }

@@ -234,6 +234,10 @@ impl World<'_> {
     fn drop_client(&mut self) -> Result<(), Stop> {
         self.interrupt();
         let client = self.client.take();
+        // A process ends with all its threads. On a disk that is frozen no call of theirs does anything.
+        if let Some(writing) = self.writing.take() {
+            writing.finish().map_err(Stop::Panicked)?.ok();
+        }
         self.program(|| drop(client))
     }
 

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use beaver::Storage;
 use beaver::storage::sim::Choice;
 
 use crate::faults::at_rest;
@@ -13,6 +14,7 @@ use crate::scenario::{Effect, FaultKind, Phase, Step};
 use crate::subject::{Failure, Grave, Process, Report};
 use crate::tape::Happening;
 
+use super::beside::Stepwise;
 use super::crashes::Activity;
 use super::{Stop, World};
 
@@ -93,7 +95,7 @@ impl World<'_> {
                 drop(director);
                 self.untouched = true;
                 self.believe_settled();
-                return Ok(());
+                return self.wrong_beside.take().map_or(Ok(()), Err);
             }
         }
         let attempts = self.scenario.budget.open_attempts;
@@ -121,7 +123,13 @@ impl World<'_> {
         self.crashes.arm(Activity::Recovery, &disk);
         let (storage, clock) = (self.faults.storage(), Arc::clone(&self.clock));
         let (subject, settings) = (&self.subject, &self.scenario.log);
-        let opened = crate::guard::guarded(|| subject.open(storage, clock, settings));
+        let stepwise = self.has_stepwise;
+        let outermost = |storage| match stepwise {
+            true => Arc::new(Stepwise(storage)) as Arc<dyn Storage>,
+            false => storage,
+        };
+        let opened =
+            crate::guard::guarded(|| subject.open_through(storage, clock, settings, outermost));
         let opened = opened.map_err(Stop::Panicked)?;
         if self.has_crashed() {
             drop(opened);
@@ -245,20 +253,17 @@ impl World<'_> {
             (None, false) => {
                 let mut choice = self.survivors.choose(&space);
                 if !self.faults.director().is_quiet() {
-                    for kind in self.survivors.spoil(&space, &mut choice) {
-                        self.faults.director().count(kind);
-                    }
+                    self.survivors.spoil(&space, &mut choice);
                 }
                 choice
             }
         };
-        if scripted {
-            for kind in crate::faults::device_kinds(&choice) {
-                self.faults.director().count(kind);
-            }
+        let wrong = self.judge_side_images(&space, scripted);
+        let choice = wrong.unwrap_or(choice);
+        for kind in crate::faults::device_kinds(&choice) {
+            self.faults.director().count(kind);
         }
         self.seen.mark_if(!choice.tears.is_empty(), Mark::TornPage);
-        self.judge_side_images(&space, scripted)?;
         if !choice.device.is_empty() {
             self.unknown_event = false;
             let mut sound = choice.clone();

@@ -24,6 +24,7 @@ fn small_workloads_are_exhaustive_and_clean() {
         "small-from-prepared",
         "small-preallocated",
         "small-without-fall-back",
+        "small-failing-sync",
     ];
     assert_eq!(names, small);
     for scenario in explored["scenarios"].as_array().unwrap() {

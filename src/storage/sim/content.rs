@@ -21,9 +21,7 @@ impl Content {
     pub(super) fn from_bytes(bytes: &[u8]) -> Self {
         let mut content = Content::default();
         for (index, chunk) in (0..).zip(bytes.chunks(PAGE_BYTES)) {
-            let mut page = [0; PAGE_BYTES];
-            page[..chunk.len()].copy_from_slice(chunk);
-            content.set_page(index, Some(Page::new(page)));
+            content.set_page(index, Some(Page::new(chunk)));
         }
         content.len = bytes.len() as u64;
         content
@@ -46,7 +44,7 @@ impl Content {
 
     pub(super) fn page_bytes(&self, index: u64) -> [u8; PAGE_BYTES] {
         let page = self.pages.get(&index);
-        page.map_or([0; PAGE_BYTES], |page| *page.bytes())
+        page.map_or([0; PAGE_BYTES], Page::whole)
     }
 
     pub(super) fn pages(&self) -> impl DoubleEndedIterator<Item = (u64, &Page)> {
@@ -62,10 +60,11 @@ impl Content {
             let start = within(at);
             let part = (PAGE_BYTES - start).min(count - done);
             let target = &mut buf[done..done + part];
-            match self.pages.get(&page_of(at)) {
-                Some(page) => target.copy_from_slice(&page.bytes()[start..start + part]),
-                None => target.fill(0),
-            }
+            let page = self.pages.get(&page_of(at)).map_or(&[][..], Page::bytes);
+            let there = page.get(start..).unwrap_or_default();
+            let (copied, blank) = target.split_at_mut(part.min(there.len()));
+            copied.copy_from_slice(&there[..copied.len()]);
+            blank.fill(0);
             done += part;
             at += part as u64;
         }

@@ -62,7 +62,7 @@ impl Disk {
         let hostile = profile == Profile::HostileDevice;
         for (id, file) in &image.files {
             let mut inode = Inode::settled(file.content.clone());
-            inode.unreadable = (*file.unreadable).clone();
+            inode.unreadable = file.unreadable.clone();
             inode.superseded = hostile.then(BTreeMap::new);
             disk.inodes.insert(*id, Arc::new(inode));
             disk.last_inode = id.0;
@@ -88,7 +88,7 @@ impl Disk {
         let files = hashes.iter().map(|(id, _)| {
             let inode = &self.inodes[id];
             let mut file = FileImage::new(inode.live.clone());
-            file.unreadable = Arc::new(inode.unreadable.clone());
+            file.unreadable = inode.unreadable.clone();
             (*id, file)
         });
         let files = files.collect();
@@ -145,11 +145,9 @@ impl Disk {
         self.last_inode += 1;
         let id = InodeId(self.last_inode);
         let hostile = self.profile == Profile::HostileDevice;
-        let inode = Inode {
-            links: 1,
-            superseded: hostile.then(BTreeMap::new),
-            ..Inode::default()
-        };
+        let mut inode = Inode::settled(Arc::default());
+        inode.links = 1;
+        inode.superseded = hostile.then(BTreeMap::new);
         self.inodes.insert(id, Arc::new(inode));
         let name = Arc::from(name);
         let record = self.records.next();

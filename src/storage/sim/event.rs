@@ -207,7 +207,7 @@ fn flip(content: &mut Content, offset: u64, bit: u8) {
     if offset < content.len() {
         let mut page = content.page_bytes(page_of(offset));
         page[within(offset)] ^= 1 << (bit % 8);
-        content.set_page(page_of(offset), Some(Page::new(page)));
+        content.set_page(page_of(offset), Some(Page::new(&page)));
     }
 }
 
@@ -222,7 +222,7 @@ fn zero_sectors(content: &mut Content, sector: u64, count: u64) {
         let part = part.min(PAGE_BYTES - from);
         let mut page = content.page_bytes(page_of(at));
         page[from..from + part].fill(0);
-        content.set_page(page_of(at), Some(Page::new(page)));
+        content.set_page(page_of(at), Some(Page::new(&page)));
         at += part as u64;
     }
 }

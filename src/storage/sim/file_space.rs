@@ -48,7 +48,7 @@ impl FileSpace {
         let whole = inode.sizes.is_empty() && inode.pages.is_empty();
         let settled = whole.then(|| FileImage {
             content: inode.disk.clone(),
-            unreadable: Arc::new(inode.unreadable.clone()),
+            unreadable: inode.unreadable.clone(),
         });
         FileSpace {
             inode,
@@ -166,7 +166,7 @@ impl FileSpace {
         content.set_len(len);
         FileImage {
             content: Arc::new(content),
-            unreadable: Arc::new(unreadable),
+            unreadable,
         }
     }
 
@@ -188,13 +188,13 @@ impl FileSpace {
         if version > 0 || self.inode.disk.page(index).is_some() && from == 0 || from >= to {
             return page;
         }
-        let mut bytes = page.map_or([0; PAGE_BYTES], |page| *page.bytes());
+        let mut bytes = bytes_of(page.as_ref());
         for (at, byte) in bytes.iter_mut().enumerate().take(to).skip(from) {
             let place = index * PAGE_SIZE + at as u64;
             let word = garbage_word(seed, damage.id.0, place / 8);
             *byte = word.to_le_bytes()[at % 8];
         }
-        Some(Page::new(bytes))
+        Some(Page::new(&bytes))
     }
 
     fn tear(&self, content: &mut Content, choice: &FileChoice, damage: &Damage<'_>) {
@@ -211,7 +211,7 @@ impl FileSpace {
                 let range = sector * SECTOR_BYTES..(sector + 1) * SECTOR_BYTES;
                 bytes[range.clone()].copy_from_slice(&older_bytes[range]);
             }
-            content.set_page(tear.page, Some(Page::new(bytes)));
+            content.set_page(tear.page, Some(Page::new(&bytes)));
         }
     }
 
@@ -239,7 +239,7 @@ impl FileSpace {
                     let range = start + usize::from(keep).min(SECTOR_BYTES)..start + SECTOR_BYTES;
                     let mut bytes = bytes_of(content.page(page));
                     bytes[range.clone()].copy_from_slice(&bytes_of(older.as_ref())[range]);
-                    content.set_page(page, Some(Page::new(bytes)));
+                    content.set_page(page, Some(Page::new(&bytes)));
                 }
                 DeviceExtra::UnreadableSector {
                     inode,
@@ -341,5 +341,5 @@ pub(super) fn count(len: usize) -> u32 {
 }
 
 fn bytes_of(page: Option<&Page>) -> [u8; PAGE_BYTES] {
-    page.map_or([0; PAGE_BYTES], |page| *page.bytes())
+    page.map_or([0; PAGE_BYTES], Page::whole)
 }

@@ -28,14 +28,14 @@ pub struct Image {
 #[derive(Clone, Debug)]
 pub(super) struct FileImage {
     pub(super) content: Arc<Content>,
-    pub(super) unreadable: Arc<BTreeSet<u64>>,
+    pub(super) unreadable: BTreeSet<u64>,
 }
 
 impl FileImage {
     pub(super) fn new(content: Arc<Content>) -> Self {
         FileImage {
             content,
-            unreadable: Arc::default(),
+            unreadable: BTreeSet::new(),
         }
     }
 

@@ -97,10 +97,22 @@ pub(super) struct Inode {
 impl Inode {
     /// A file all of whose bytes are durable.
     pub(super) fn settled(content: Arc<Content>) -> Self {
+        Inode::with(content.clone(), content)
+    }
+
+    /// A file with nothing pending.
+    pub(super) fn with(live: Arc<Content>, disk: Arc<Content>) -> Self {
         Inode {
-            live: content.clone(),
-            disk: content,
-            ..Inode::default()
+            live,
+            disk,
+            sizes: Vec::new(),
+            pages: BTreeMap::new(),
+            unsaved: BTreeSet::new(),
+            retry: Retry::default(),
+            unreadable: BTreeSet::new(),
+            superseded: None,
+            links: 0,
+            sync_errors: 0,
         }
     }
 
@@ -118,9 +130,7 @@ impl Inode {
             let start = within(at);
             let (part, behind) = rest.split_at(rest.len().min(PAGE_BYTES - start));
             let index = page_of(at);
-            let mut page = self.live.page_bytes(index);
-            page[start..start + part.len()].copy_from_slice(part);
-            let page = Some(Page::new(page));
+            let page = Some(Page::written(self.live.page(index), start, part));
             self.set_live_page(index, page.clone());
             let record = records.next();
             let versions = self.pages.entry(index).or_default();
@@ -130,7 +140,7 @@ impl Inode {
             at += part.len() as u64;
             rest = behind;
             if at > self.live.len() {
-                Arc::make_mut(&mut self.live).set_len(at);
+                set_len(&mut self.live, at);
                 self.sizes.push(SizeStep {
                     record: records.next(),
                     len: at,
@@ -148,14 +158,13 @@ impl Inode {
     /// Changes the length: one record, also when the length stays the same.
     pub(super) fn set_len(&mut self, records: &mut RecordNumbers, len: u64) {
         let shrinks = len < self.live.len();
-        let live = Arc::make_mut(&mut self.live);
         if shrinks {
-            live.cut(len);
+            Arc::make_mut(&mut self.live).cut(len);
             let behind = len.div_ceil(PAGE_SIZE);
             self.unsaved.split_off(&behind);
             self.retry.pages.split_off(&behind);
         }
-        live.set_len(len);
+        set_len(&mut self.live, len);
         self.sizes.push(SizeStep {
             record: records.next(),
             len,
@@ -169,7 +178,7 @@ impl Inode {
         self.commit_sizes(self.sizes.len());
         let retry = std::mem::take(&mut self.retry);
         if retry.length {
-            Arc::make_mut(&mut self.disk).set_len(self.live.len());
+            set_len(&mut self.disk, self.live.len());
         }
         let pages = std::mem::take(&mut self.pages).into_keys();
         for index in pages.chain(retry.pages.into_keys()) {
@@ -181,16 +190,12 @@ impl Inode {
 
     /// Commits the first `count` pending lengths, and with each shrink the cut that it makes.
     pub(super) fn commit_sizes(&mut self, count: usize) {
-        if count == 0 {
-            return;
-        }
-        let disk = Arc::make_mut(&mut self.disk);
         for step in self.sizes.drain(..count) {
             if step.shrinks {
-                disk.cut(step.len);
+                Arc::make_mut(&mut self.disk).cut(step.len);
                 cut_versions(&mut self.pages, &step);
             }
-            disk.set_len(step.len);
+            set_len(&mut self.disk, step.len);
         }
     }
 
@@ -199,7 +204,7 @@ impl Inode {
         if let Some(superseded) = &mut self.superseded {
             superseded.insert(index, self.disk.page(index).cloned());
         }
-        Arc::make_mut(&mut self.disk).set_page(index, page);
+        set_page(&mut self.disk, index, page);
     }
 
     /// A page that reaches the disk brings the length up to its end, at most the live one: this is
@@ -207,7 +212,7 @@ impl Inode {
     pub(super) fn reach(&mut self, index: u64) {
         let end = (index + 1).saturating_mul(PAGE_SIZE).min(self.live.len());
         if end > self.disk.len() && end > index * PAGE_SIZE {
-            Arc::make_mut(&mut self.disk).set_len(end);
+            set_len(&mut self.disk, end);
         }
     }
 
@@ -297,7 +302,7 @@ impl Inode {
     }
 
     pub(super) fn set_live_page(&mut self, index: u64, page: Option<Page>) {
-        Arc::make_mut(&mut self.live).set_page(index, page);
+        set_page(&mut self.live, index, page);
     }
 
     /// Whether a read of `len` bytes at `offset` meets a sector that cannot be read.
@@ -307,6 +312,26 @@ impl Inode {
         }
         let sectors = offset / SECTOR_SIZE..(offset + len).div_ceil(SECTOR_SIZE);
         self.unreadable.range(sectors).next().is_some()
+    }
+}
+
+/// Changes the length, and copies the content only if that is another one.
+fn set_len(content: &mut Arc<Content>, len: u64) {
+    if content.len() != len {
+        Arc::make_mut(content).set_len(len);
+    }
+}
+
+/// Changes a page, and copies the content only if that is another one: most of what a recovery writes is there already.
+fn set_page(content: &mut Arc<Content>, index: u64, page: Option<Page>) {
+    let there = content.page(index);
+    let same = match (there, &page) {
+        (Some(there), Some(page)) => there.is_same(page),
+        (None, None) => true,
+        _ => false,
+    };
+    if !same {
+        Arc::make_mut(content).set_page(index, page);
     }
 }
 

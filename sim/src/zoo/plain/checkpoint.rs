@@ -150,7 +150,7 @@ impl PlainProcess {
 }
 
 impl Begun for PlainCheckpoint {
-    fn write(self: Box<Self>) -> Result<Box<dyn Any>, Failure> {
+    fn write(self: Box<Self>) -> Result<Box<dyn Any + Send>, Failure> {
         let disk = &*self.disk;
         let name = snapshot_name(self.boundary.0);
         if let (Some(Bug::SnapshotMovedAway), Some(older)) = (self.bug, self.older) {
