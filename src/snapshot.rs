@@ -8,6 +8,7 @@
 //! snapshot under a wrong name is damage. Writing is content before name, name before use (see
 //! `temporary`).
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::checksum::{self, ChecksumError, ChecksumKind, TRAILER};
@@ -36,6 +37,30 @@ pub struct Snapshot {
     pub position: Position,
     /// The state, JSON on one line, byte for byte as it was written.
     pub state: Vec<u8>,
+}
+
+/// A snapshot as it stands in its file: a large one is not copied to get at its state.
+#[derive(Debug)]
+pub(crate) struct Document {
+    pub(crate) position: Position,
+    bytes: Vec<u8>,
+    state: Range<usize>,
+}
+
+impl Document {
+    /// The state, byte for byte as it was written.
+    pub(crate) fn state(&self) -> &[u8] {
+        &self.bytes[self.state.clone()]
+    }
+
+    fn into_snapshot(mut self) -> Snapshot {
+        self.bytes.truncate(self.state.end);
+        self.bytes.drain(..self.state.start);
+        Snapshot {
+            position: self.position,
+            state: self.bytes,
+        }
+    }
 }
 
 /// A snapshot that cannot be believed.
@@ -90,7 +115,7 @@ impl SnapshotStore {
         let mut damaged = Vec::new();
         for epoch in directory::list(&*self.storage)?.snapshots.into_iter().rev() {
             match read(&*self.storage, epoch)? {
-                Ok(snapshot) => return Ok((Some(snapshot), damaged)),
+                Ok(document) => return Ok((Some(document.into_snapshot()), damaged)),
                 Err(damage) => damaged.push(damage),
             }
         }
@@ -155,7 +180,7 @@ pub(crate) fn write(storage: &dyn Storage, position: Position, document: &[u8]) 
 pub(crate) fn read(
     storage: &dyn Storage,
     epoch: Epoch,
-) -> Result<Result<Snapshot, DamagedSnapshot>> {
+) -> Result<Result<Document, DamagedSnapshot>> {
     let name = names::snapshot(epoch);
     let file = storage
         .open(&name, Access::Read)
@@ -166,7 +191,7 @@ pub(crate) fn read(
         decoded = decode(&name, epoch, read_all(&*file, &name, Reads::Confirmed)?);
     }
     match decoded {
-        Ok(snapshot) => Ok(Ok(snapshot)),
+        Ok(document) => Ok(Ok(document)),
         Err(error @ Error::Version { .. }) => Err(error),
         Err(error) => Ok(Err(DamagedSnapshot { file: name, error })),
     }
@@ -183,7 +208,7 @@ fn read_all(file: &dyn StorageFile, name: &str, reads: Reads) -> Result<Vec<u8>>
 }
 
 /// Reads a document. Valid is: the canonical frame, the checksum, and the epoch of its name.
-fn decode(name: &str, epoch: Epoch, mut bytes: Vec<u8>) -> Result<Snapshot> {
+pub(crate) fn decode(name: &str, epoch: Epoch, bytes: Vec<u8>) -> Result<Document> {
     let corrupt = |offset: usize, reason: &str| Error::Corrupt {
         file: name.to_owned(),
         offset: offset as u64,
@@ -223,12 +248,11 @@ fn decode(name: &str, epoch: Epoch, mut bytes: Vec<u8>) -> Result<Snapshot> {
     }
     let position = position.filter(|position| position.epoch == epoch);
     let position = position.ok_or_else(|| corrupt(0, "the document is of another epoch"))?;
-    let state_end = line.len() - TRAILER;
-    bytes.truncate(state_end);
-    bytes.drain(..state_at);
-    Ok(Snapshot {
+    let state = state_at..line.len() - TRAILER;
+    Ok(Document {
         position,
-        state: bytes,
+        bytes,
+        state,
     })
 }
 
@@ -264,9 +288,10 @@ mod tests {
     fn a_document_reads_back_byte_for_byte() {
         let position = Position::new(7, 3141);
         let document = encode(position, |out| out.extend_from_slice(b"{\"a\":1e400}"));
-        let snapshot = decode("s", Epoch(7), document).unwrap();
+        let document = decode("s", Epoch(7), document).unwrap();
+        assert_eq!(document.state(), b"{\"a\":1e400}");
         assert_eq!(
-            snapshot,
+            document.into_snapshot(),
             Snapshot {
                 position,
                 state: b"{\"a\":1e400}".to_vec()

@@ -44,6 +44,32 @@ fn a_read_only_mount_refuses_changes_by_kind() {
 }
 
 #[test]
+fn what_was_synced_is_on_the_device() {
+    with_private_mounts("what_was_synced_is_on_the_device", || {
+        let is_there = |small: &SmallFileSystem, what: &str| {
+            let found = small.device_has(what.as_bytes());
+            assert_ne!(found, Some(false), "{}: {what}", small.kind);
+        };
+        for small in SmallFileSystem::all() {
+            let made = small.path().join("directory-that-was-made");
+            let storage = DiskStorage::open(&made).unwrap();
+            is_there(&small, "directory-that-was-made");
+            let file = storage.create("file-that-was-made").unwrap();
+            file.write_at(b"bytes-that-were-synced", 0).unwrap();
+            file.sync_data().unwrap();
+            is_there(&small, "bytes-that-were-synced");
+            storage.sync_dir().unwrap();
+            is_there(&small, "file-that-was-made");
+
+            let found = small.path().join("directory-that-was-there");
+            std::fs::create_dir(&found).unwrap();
+            DiskStorage::open(&found).unwrap();
+            is_there(&small, "directory-that-was-there");
+        }
+    });
+}
+
+#[test]
 fn a_read_only_directory_refuses_changes_by_kind() {
     let directory = tempfile::tempdir().unwrap();
     let storage = DiskStorage::open(directory.path()).unwrap();

@@ -286,6 +286,8 @@ fn a_failed_write_of_what_was_answered_poisons() {
 #[test]
 fn a_failed_write_of_what_nobody_was_told_of_is_undone() {
     let (_, mut wal, fails) = failing(Op::WriteAt);
+    // Nothing is answered by an answer to nothing.
+    wal.append(&[]).unwrap();
     fails.store(true, Ordering::SeqCst);
     let error = wal.append(&[event(0, 70_000)]).unwrap_err();
     assert!(matches!(error, Error::Storage { .. }), "{error}");

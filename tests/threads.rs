@@ -19,9 +19,9 @@ use beaver::storage::DiskStorage;
 use beaver::storage::sim::{CrashPoint, Disk, Moment, Op, Profile, SimDisk, SimOptions};
 use beaver::wal::{Group, Mode, Outcome, PendingAppend, QueueOptions};
 use beaver::{
-    BatchWriter, Command, CommandError, ControllerOptions, Epoch, Error, JobId, JobSpec, JobStatus,
-    ManualClock, Payload, Position, SharedController, SharedStore, Storage, Store, StoreOptions,
-    Wal, WalOptions,
+    Access, BatchWriter, Clock, Command, CommandError, ControllerOptions, Epoch, Error, JobId,
+    JobSpec, JobStatus, ManualClock, Payload, Position, SharedController, SharedStore, Storage,
+    Store, StoreOptions, Wal, WalOptions,
 };
 
 use hooked::hooked;
@@ -42,7 +42,7 @@ fn memory() -> Arc<dyn Storage> {
 fn wal_options() -> WalOptions {
     WalOptions {
         preallocate_bytes: 0,
-        clock: Arc::new(ManualClock::new(1)),
+        clock: Arc::new(ManualClock::new(1_000)),
         ..WalOptions::default()
     }
 }
@@ -290,6 +290,88 @@ fn an_append_nobody_waits_for_is_written_when_its_time_has_come() {
         thread::yield_now();
     }
     assert_eq!(pending.wait().unwrap(), Position::new(1, 2));
+}
+
+#[test]
+fn an_append_nobody_waits_for_is_written_though_nothing_else_happens() {
+    let (wal, _) = Wal::<Note>::open(memory(), WalOptions::default()).unwrap();
+    let writer = BatchWriter::new(wal, QueueOptions::default());
+    let pending = writer.submit(&[note(0, 0)]).unwrap();
+    while matches!(pending.outcome(), Outcome::Pending) {
+        thread::yield_now();
+    }
+    assert_eq!(pending.wait().unwrap(), Position::new(1, 1));
+}
+
+#[test]
+fn an_append_nobody_waits_for_stays_in_the_queue_until_it_is_due_or_flushed() {
+    let writer = writer(&memory(), QueueOptions::default());
+    for n in 0..3 {
+        let pending = writer.submit(&[note(0, n)]).unwrap();
+        for _ in 0..100 {
+            thread::yield_now();
+        }
+        assert!(matches!(pending.outcome(), Outcome::Pending));
+        writer.flush().unwrap();
+        assert!(matches!(pending.outcome(), Outcome::Durable(_)));
+    }
+}
+
+/// Counts the writes to segments.
+fn counting_writes() -> (Arc<dyn Storage>, Arc<AtomicUsize>) {
+    let writes = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&writes);
+    let storage = hooked(memory(), move |op, file| {
+        if op == Op::WriteAt && file.starts_with("wal-") {
+            count.fetch_add(1, Ordering::SeqCst);
+            thread::yield_now();
+        }
+        Ok(())
+    });
+    (storage, writes)
+}
+
+fn making_room(storage: &Arc<dyn Storage>, preallocate_bytes: u64) -> BatchWriter<Note> {
+    let options = WalOptions {
+        preallocate_bytes,
+        ..wal_options()
+    };
+    let (wal, _) = Wal::open(Arc::clone(storage), options).unwrap();
+    BatchWriter::new(wal, QueueOptions::default())
+}
+
+#[test]
+fn the_thread_in_the_background_makes_space_ahead() {
+    const BYTES: u64 = 1 << 20;
+    let (storage, _) = counting_writes();
+    let writer = making_room(&storage, BYTES);
+    writer.append(&[note(0, 0)]).unwrap();
+    let segment = storage.open("wal-0000000001.jsonl", Access::Read).unwrap();
+    while segment.len().unwrap() < BYTES {
+        thread::yield_now();
+    }
+}
+
+#[test]
+fn nobody_makes_space_once_the_log_is_dropped() {
+    for _ in 0..20 {
+        let (storage, writes) = counting_writes();
+        let writer = making_room(&storage, 16 << 20);
+        writer.append(&[note(0, 0)]).unwrap();
+        while writes.load(Ordering::SeqCst) < 4 {
+            thread::yield_now();
+        }
+        drop(writer);
+        let written = writes.load(Ordering::SeqCst);
+        // The thread in the background holds the storage while it makes space.
+        while Arc::strong_count(&writes) > 2 && Arc::strong_count(&storage) > 1 {
+            thread::yield_now();
+        }
+        for _ in 0..100 {
+            thread::yield_now();
+        }
+        assert_eq!(writes.load(Ordering::SeqCst), written);
+    }
 }
 
 #[test]
@@ -628,6 +710,40 @@ fn a_failed_batch_leaves_the_state_as_it_was_for_every_caller() {
 }
 
 #[test]
+fn a_command_behind_a_refused_one_is_planned_on_what_is_in_flight() {
+    let gated = Gated::before(Op::SyncData);
+    let store = store(&gated.storage);
+    gated.shut(Then::Succeed);
+    let (began, begun) = mpsc::channel();
+    thread::scope(|scope| {
+        let writing = scope.spawn(|| append_next(&store, 0));
+        gated.gate.until_reached();
+        // Its own machine refuses it, so what the next command is planned on is made anew: from
+        // what is durable and from what will be.
+        let refused = store.commit(|_| Ok::<_, ()>((vec![note(0, 9)], ())));
+        assert!(matches!(
+            refused,
+            Err(CommandError::Log(Error::IllegalEvent { .. }))
+        ));
+        let behind = scope.spawn(|| {
+            store.commit(|notes| {
+                began.send(notes.count(0)).unwrap();
+                Ok::<_, ()>((vec![notes.next(0)], ()))
+            })
+        });
+        let planned_on = begun.recv().unwrap();
+        gated.gate.open();
+        assert_eq!(planned_on, 1, "one was in flight");
+        assert_eq!(writing.join().unwrap().unwrap(), Position::new(1, 1));
+        let (position, ()) = behind.join().unwrap().unwrap();
+        assert_eq!(position, Some(Position::new(1, 2)));
+    });
+    store.close().unwrap();
+    let events = recovered(&gated.storage);
+    assert_eq!(check_callers(&events), BTreeMap::from([(0, 2)]));
+}
+
+#[test]
 fn an_answer_without_events_waits_for_what_it_saw() {
     for then in [Then::Succeed, Then::Fail] {
         let gated = Gated::before(Op::SyncData);
@@ -823,6 +939,52 @@ fn what_many_callers_were_told_survives_a_power_cut() {
 
 fn job(n: usize) -> JobId {
     JobId::new(format!("job-{n}")).unwrap()
+}
+
+#[test]
+fn a_shared_queue_takes_the_commands_of_an_owned_one() {
+    on_both(|storage| {
+        let clock = Arc::new(ManualClock::new(1_000));
+        let mut options = ControllerOptions::default();
+        options.store.wal.clock = Arc::clone(&clock) as Arc<dyn Clock>;
+        let (queue, _) = SharedController::open(Arc::clone(&storage), options).unwrap();
+        for n in 0..2 {
+            let spec = JobSpec::new(job(n), Payload::new("[1]").unwrap()).with_timeout_ms(10);
+            queue.enqueue(spec).unwrap();
+        }
+        let first = queue.dispatch().unwrap().unwrap();
+        queue.fail(&first.id).unwrap();
+        assert_eq!(
+            queue.read(|state| state.status(&first.id)),
+            Some(JobStatus::Pending)
+        );
+        for _ in 0..2 {
+            queue.dispatch().unwrap().unwrap();
+        }
+        assert_eq!(queue.tick().unwrap(), 0);
+        clock.advance(10);
+        assert_eq!(queue.tick().unwrap(), 2);
+        let report = queue.checkpoint().unwrap().unwrap();
+        assert!(
+            storage
+                .list()
+                .unwrap()
+                .contains(&"snapshot-0000000001.json".to_owned())
+        );
+        assert_eq!(report.position, Position::new(1, 8));
+        assert_eq!(queue.checkpoint().unwrap(), None);
+        queue.close().unwrap();
+    });
+}
+
+#[test]
+fn a_shared_store_says_how_far_it_has_come() {
+    let store = store(&memory());
+    assert_eq!(store.applied(), Position::default());
+    for _ in 0..3 {
+        let position = append_next(&store, 0).unwrap();
+        assert_eq!(store.applied(), position);
+    }
 }
 
 #[test]

@@ -11,6 +11,11 @@ pub(crate) fn check(input: &[u8]) {
         spaced.as_ref().ok(),
         "both readers agree"
     );
+    let described = Event::describe(input);
+    let expected = event
+        .clone()
+        .map(|event| (event.kind(), event.timestamp_ms()));
+    assert_eq!(described, expected, "what inspection is told");
     let Ok(event) = event else {
         return;
     };

@@ -6,6 +6,8 @@ use std::str::FromStr;
 
 use smol_str::SmolStr;
 
+use super::text::keep;
+
 /// The name of a job: 1 to 256 bytes of any UTF-8, chosen by the caller.
 ///
 /// A name is used once: a store never accepts it again, even after its job is finished. Up to 23
@@ -37,11 +39,24 @@ impl JobId {
     /// It is empty or longer than [`JobId::MAX_BYTES`].
     pub fn new(id: impl AsRef<str>) -> Result<Self, InvalidJobId> {
         let id = id.as_ref();
+        Self::check(id)?;
+        Ok(Self::of_checked(id))
+    }
+
+    /// Whether `id` can be a name.
+    #[inline]
+    pub(super) fn check(id: &str) -> Result<(), InvalidJobId> {
         match id.len() {
             0 => Err(InvalidJobId::Empty),
-            1..=Self::MAX_BYTES => Ok(JobId(SmolStr::new(id))),
+            1..=Self::MAX_BYTES => Ok(()),
             bytes => Err(InvalidJobId::TooLong { bytes }),
         }
+    }
+
+    /// The name `id`, which was checked.
+    #[inline]
+    pub(super) fn of_checked(id: &str) -> Self {
+        JobId(keep(id))
     }
 
     /// The name as the caller gave it.

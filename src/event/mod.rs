@@ -21,6 +21,7 @@ mod canonical;
 mod decode;
 mod job_id;
 mod payload;
+mod text;
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -173,10 +174,22 @@ impl FromStr for EventType {
 }
 
 impl LogEvent for Event {
+    #[inline]
     fn encode(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(b"{\"type\":\"");
-        out.extend_from_slice(self.event_type().as_str().as_bytes());
-        out.extend_from_slice(b"\",\"job_id\":");
+        match self.kind {
+            EventKind::Enqueue { .. } => {
+                out.extend_from_slice(b"{\"type\":\"ENQUEUE\",\"job_id\":");
+            }
+            EventKind::Dispatch => {
+                out.extend_from_slice(b"{\"type\":\"DISPATCH\",\"job_id\":");
+            }
+            EventKind::Ack => out.extend_from_slice(b"{\"type\":\"ACK\",\"job_id\":"),
+            EventKind::Retry => out.extend_from_slice(b"{\"type\":\"RETRY\",\"job_id\":"),
+            EventKind::Timeout => {
+                out.extend_from_slice(b"{\"type\":\"TIMEOUT\",\"job_id\":");
+            }
+            EventKind::Dead => out.extend_from_slice(b"{\"type\":\"DEAD\",\"job_id\":"),
+        }
         write_string(out, self.job_id.as_str());
         out.extend_from_slice(b",\"timestamp\":");
         write_u64(out, self.timestamp_ms);
@@ -202,10 +215,20 @@ impl LogEvent for Event {
 
     #[inline]
     fn decode(json: &[u8]) -> Result<Self, DecodeError> {
-        match canonical::decode(json) {
-            Some(event) => Ok(event),
-            None => decode::any_spelling(json),
-        }
+        canonical::read(
+            json,
+            |fields| Ok(fields.into_event()),
+            || decode::any_spelling(json),
+        )
+    }
+
+    #[inline]
+    fn describe(json: &[u8]) -> Result<(&'static str, Option<u64>), DecodeError> {
+        canonical::read(
+            json,
+            |fields| Ok((fields.event_type.as_str(), Some(fields.timestamp_ms))),
+            || decode::any_spelling(json).map(|event| (event.kind(), event.timestamp_ms())),
+        )
     }
 
     fn kind(&self) -> &'static str {

@@ -15,6 +15,7 @@ use std::str::FromStr;
 
 use smol_str::SmolStr;
 
+use super::text::keep;
 use crate::json;
 
 /// One JSON value, kept byte for byte. Up to 23 bytes take no memory of their own; clones of a
@@ -66,13 +67,22 @@ impl Payload {
     pub fn new(json: impl AsRef<str>) -> Result<Self, InvalidPayload> {
         let json = json.as_ref();
         check(json)?;
-        Ok(Payload(SmolStr::new(json)))
+        Ok(Self::of_checked(json))
     }
 
     /// Keeps `json`, which a scan has found to be a value.
     pub(crate) fn of_scanned(json: &str) -> Result<Self, InvalidPayload> {
         check_length(json)?;
-        Ok(Payload(SmolStr::new(json)))
+        Ok(Self::of_checked(json))
+    }
+
+    /// The payload `json`, which was checked.
+    #[inline]
+    pub(super) fn of_checked(json: &str) -> Self {
+        Payload(match json {
+            "{}" => SmolStr::new_static("{}"),
+            _ => keep(json),
+        })
     }
 
     /// The JSON text as the caller gave it.
@@ -82,7 +92,9 @@ impl Payload {
     }
 }
 
-fn check_length(json: &str) -> Result<(), InvalidPayload> {
+/// Whether `json` is short enough.
+#[inline]
+pub(super) fn check_length(json: &str) -> Result<(), InvalidPayload> {
     if json.len() > Payload::MAX_BYTES {
         let bytes = json.len();
         return Err(InvalidPayload::TooLong { bytes });

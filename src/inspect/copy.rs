@@ -59,7 +59,7 @@ impl<'s> Target<'s> {
     pub(super) fn copy_snapshot(&self, from: &dyn Storage, epoch: Epoch) -> Result<String> {
         let snapshot = snapshot::read(from, epoch)?.map_err(|damaged| damaged.error)?;
         let document = snapshot::encode(snapshot.position, |out| {
-            out.extend_from_slice(&snapshot.state);
+            out.extend_from_slice(snapshot.state());
         });
         let name = names::snapshot(epoch);
         let mut copy = self.file(&name)?;

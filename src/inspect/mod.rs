@@ -287,8 +287,8 @@ impl Stats {
                 self.events += 1;
                 self.first.get_or_insert(position);
                 self.last = Some(position);
-                match E::decode(body) {
-                    Ok(event) => self.event(&event),
+                match E::describe(body) {
+                    Ok((kind, now_ms)) => self.event(kind, now_ms),
                     Err(error) => {
                         let reason = format!("event {position} cannot be decoded: {error}");
                         self.problem(&segment.name, offset, reason);
@@ -307,9 +307,9 @@ impl Stats {
         }
     }
 
-    fn event<E: LogEvent>(&mut self, event: &E) {
-        *self.by_kind.entry(event.kind()).or_default() += 1;
-        if let Some(now_ms) = event.timestamp_ms() {
+    fn event(&mut self, kind: &'static str, now_ms: Option<u64>) {
+        *self.by_kind.entry(kind).or_default() += 1;
+        if let Some(now_ms) = now_ms {
             self.earliest_ms = Some(self.earliest_ms.map_or(now_ms, |ms| ms.min(now_ms)));
             self.latest_ms = Some(self.latest_ms.map_or(now_ms, |ms| ms.max(now_ms)));
         }

@@ -60,7 +60,7 @@ impl JobQueue {
                 Ok(vec![event(id, EventKind::Ack)])
             }
             Command::Fail(id) => {
-                let (number, _) = self.require_in_flight(id, EventType::Retry)?;
+                let number = self.require_in_flight(id, EventType::Retry)?;
                 let (id, job) = self.listed(number);
                 Ok(vec![event(id, back_or_dead(job, EventKind::Retry))])
             }

@@ -28,6 +28,7 @@
 
 mod command;
 mod error;
+mod in_flight;
 mod job;
 mod name_index;
 mod shared_list;
@@ -40,7 +41,6 @@ mod properties;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::event::{Event, JobId};
@@ -51,6 +51,7 @@ pub use command::Command;
 pub use error::JobError;
 pub use job::{Job, JobCounts, JobSpec, JobStatus};
 
+use in_flight::InFlight;
 use name_index::NameIndex;
 use shared_list::SharedList;
 
@@ -67,8 +68,8 @@ pub struct JobQueue {
     names: NameIndex,
     /// The pending jobs, the next to be dispatched first.
     pending: SharedList<usize>,
-    /// The jobs in flight, by deadline and then name.
-    in_flight: BTreeMap<(u64, JobId), usize>,
+    /// The jobs in flight.
+    in_flight: InFlight,
     /// The dead jobs in the order in which they died.
     dead: SharedList<usize>,
 }
@@ -97,7 +98,7 @@ impl JobQueue {
             jobs: SharedList::new(),
             names: NameIndex::new(),
             pending: SharedList::new(),
-            in_flight: BTreeMap::new(),
+            in_flight: InFlight::default(),
             dead: SharedList::new(),
         }
     }
@@ -137,7 +138,8 @@ impl JobQueue {
 
     /// The jobs in flight, the one that is due next first.
     pub fn in_flight(&self) -> impl Iterator<Item = (&JobId, &Job)> {
-        self.in_flight.values().map(|number| self.listed(*number))
+        let jobs = self.in_flight.iter();
+        jobs.map(|(_, _, number)| self.listed(number))
     }
 
     /// The jobs that were given up, in the order in which that happened.
@@ -156,8 +158,7 @@ impl JobQueue {
     /// [`Command::Tick`] does nothing.
     #[must_use]
     pub fn next_deadline_ms(&self) -> Option<u64> {
-        let ((deadline_ms, _), _) = self.in_flight.first_key_value()?;
-        Some(*deadline_ms)
+        self.in_flight.first_deadline_ms()
     }
 
     /// The number of job `id`, if it was ever enqueued.

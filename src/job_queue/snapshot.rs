@@ -160,8 +160,8 @@ impl Reader<'_> {
         let stage = job.stage;
         if let Stage::InFlight { deadline_ms } = stage {
             check_attempts(&id, &job).map_err(DecodeError::new)?;
-            let (due, number) = ((deadline_ms, id.clone()), self.queue.jobs.len());
-            self.queue.in_flight.insert(due, number);
+            let number = self.queue.jobs.len();
+            self.queue.in_flight.insert(&id, number, deadline_ms);
         }
         let job = Some(Arc::new(job));
         self.queue.jobs.push_back(Slot { id, job });

@@ -56,7 +56,7 @@ impl JobQueue {
         job.attempts += 1;
         job.stage = Stage::InFlight { deadline_ms };
         self.pending.pop_front();
-        self.in_flight.insert((deadline_ms, id.clone()), number);
+        self.in_flight.insert(id, number, deadline_ms);
         Ok(())
     }
 
@@ -72,14 +72,14 @@ impl JobQueue {
     }
 
     fn ack(&mut self, id: &JobId) -> Result<(), JobError> {
-        let (number, deadline_ms) = self.require_in_flight(id, EventType::Ack)?;
-        self.land(id, deadline_ms);
+        let number = self.require_in_flight(id, EventType::Ack)?;
+        self.in_flight.remove(id);
         self.slot_mut(number).job = None;
         Ok(())
     }
 
     fn requeue(&mut self, id: &JobId, event: EventType) -> Result<(), JobError> {
-        let (number, deadline_ms) = self.require_in_flight(id, event)?;
+        let number = self.require_in_flight(id, event)?;
         let (_, job) = self.listed(number);
         if !job.has_attempts_left() {
             return Err(JobError::NoAttemptsLeft {
@@ -88,42 +88,30 @@ impl JobQueue {
                 event,
             });
         }
-        self.land(id, deadline_ms);
+        self.in_flight.remove(id);
         self.job_mut(number).stage = Stage::Pending;
         self.pending.push_back(number);
         Ok(())
     }
 
     fn give_up(&mut self, id: &JobId) -> Result<(), JobError> {
-        let (number, deadline_ms) = self.require_in_flight(id, EventType::Dead)?;
-        self.land(id, deadline_ms);
+        let number = self.require_in_flight(id, EventType::Dead)?;
+        self.in_flight.remove(id);
         self.job_mut(number).stage = Stage::Dead;
         self.dead.push_back(number);
         Ok(())
     }
 
-    /// The number and the deadline of job `id`, which must be in flight for `event` to happen.
+    /// The number of job `id`, which must be in flight for `event` to happen.
     pub(super) fn require_in_flight(
         &self,
         id: &JobId,
         event: EventType,
-    ) -> Result<(usize, u64), JobError> {
-        let Some(number) = self.number(id) else {
-            return Err(wrong_status(id, None, event));
-        };
-        match self.slot(number).status() {
-            JobStatus::InFlight { deadline_ms } => Ok((number, deadline_ms)),
-            status => Err(wrong_status(id, Some(status), event)),
+    ) -> Result<usize, JobError> {
+        match self.in_flight.find(id) {
+            Some((number, _)) => Ok(number),
+            None => Err(wrong_status(id, self.status(id), event)),
         }
-    }
-
-    /// Takes a job out of the index of what is in flight.
-    fn land(&mut self, id: &JobId, deadline_ms: u64) {
-        let number = self.in_flight.remove(&(deadline_ms, id.clone()));
-        assert!(
-            number.is_some(),
-            "job {id:?} is in flight but not in the index"
-        );
     }
 
     fn slot_mut(&mut self, number: usize) -> &mut Slot {

@@ -17,14 +17,16 @@ impl JobQueue {
         for number in self.pending.iter() {
             self.check_listed(*number, JobStatus::Pending, &mut listed)?;
         }
-        for ((deadline_ms, id), number) in &self.in_flight {
-            let deadline_ms = *deadline_ms;
-            if self.number(id) != Some(*number) {
+        if !self.in_flight.is_consistent() {
+            return Err("the views of the jobs in flight differ".to_owned());
+        }
+        for (deadline_ms, id, number) in self.in_flight.iter() {
+            if self.number(id) != Some(number) {
                 return Err(format!(
                     "job {id:?} in flight has another number than {number}"
                 ));
             }
-            self.check_listed(*number, JobStatus::InFlight { deadline_ms }, &mut listed)?;
+            self.check_listed(number, JobStatus::InFlight { deadline_ms }, &mut listed)?;
         }
         for number in self.dead.iter() {
             self.check_listed(*number, JobStatus::Dead, &mut listed)?;

@@ -2,26 +2,43 @@
 
 use std::borrow::Cow;
 
-use super::scan::{self, Fault, read_u64, scan_string};
+use super::scan::{Fault, plain_end, read_u64, string_end, value_end};
 
 /// A place in a text of JSON. Every method reads one thing and moves behind it; on error it stays.
 ///
 /// Bytes are compared, and only what is handed out as text is checked to be UTF-8.
 pub(crate) struct Cursor<'a> {
-    json: &'a [u8],
-    at: usize,
+    /// What is not read yet.
+    rest: &'a [u8],
+    /// How much there was.
+    length: usize,
 }
 
 impl<'a> Cursor<'a> {
     /// A cursor before the first byte of `json`.
+    #[inline]
     pub(crate) fn new(json: &'a [u8]) -> Self {
-        Cursor { json, at: 0 }
+        Cursor {
+            rest: json,
+            length: json.len(),
+        }
     }
 
     /// A fault at this place.
+    #[cold]
     pub(crate) fn fault(&self, expected: &'static str) -> Fault {
         Fault {
-            at: self.at,
+            at: self.length - self.rest.len(),
+            expected,
+        }
+    }
+
+    /// The same fault in the whole text.
+    #[cold]
+    fn in_whole(&self, fault: Fault) -> Fault {
+        let Fault { at, expected } = fault;
+        Fault {
+            at: self.length - self.rest.len() + at,
             expected,
         }
     }
@@ -30,11 +47,9 @@ impl<'a> Cursor<'a> {
     /// with a text that is known ahead takes a few instructions.
     #[inline]
     pub(crate) fn take(&mut self, literal: &str) -> bool {
-        let found = self.json[self.at..].starts_with(literal.as_bytes());
-        if found {
-            self.at += literal.len();
-        }
-        found
+        let rest = self.rest.strip_prefix(literal.as_bytes());
+        self.rest = rest.unwrap_or(self.rest);
+        rest.is_some()
     }
 
     /// Moves over `literal`, which must be next.
@@ -49,50 +64,69 @@ impl<'a> Cursor<'a> {
     /// Reads a string.
     #[inline]
     pub(crate) fn string(&mut self) -> Result<Cow<'a, str>, Fault> {
-        if self.json.get(self.at) != Some(&b'"') {
+        match self.plain_string() {
+            Some(value) => Ok(Cow::Borrowed(value)),
+            None => self.any_string().map(Cow::Owned),
+        }
+    }
+
+    /// Reads a string in which every byte stands for itself.
+    #[inline]
+    pub(crate) fn plain_string(&mut self) -> Option<&'a str> {
+        let inside = self.rest.strip_prefix(b"\"")?;
+        let (value, rest) = inside.split_at(plain_end(inside, 0));
+        let rest = rest.strip_prefix(b"\"")?;
+        let value = std::str::from_utf8(value).ok()?;
+        self.rest = rest;
+        Some(value)
+    }
+
+    /// Reads a string with escapes, or says what is wrong with it.
+    #[cold]
+    pub(crate) fn any_string(&mut self) -> Result<String, Fault> {
+        if self.rest.first() != Some(&b'"') {
             return Err(self.fault("a string"));
         }
-        let (end, is_plain) = scan_string(self.json, self.at)?;
-        let value = if is_plain {
-            Cow::Borrowed(self.text(self.at + 1, end - 1)?)
-        } else {
-            let unescaped = serde_json::from_slice(&self.json[self.at..end]);
-            Cow::Owned(unescaped.map_err(|_| self.fault("a string of whole characters"))?)
-        };
-        self.at = end;
+        let end = string_end(self.rest, 0).map_err(|fault| self.in_whole(fault))?;
+        let value = serde_json::from_slice(&self.rest[..end])
+            .map_err(|_| self.fault("a string of whole characters"))?;
+        self.rest = &self.rest[end..];
         Ok(value)
     }
 
     /// Reads a number without sign, fraction, exponent and leading zeros.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn number(&mut self) -> Result<u64, Fault> {
-        let (value, length) = read_u64(&self.json[self.at..])
-            .ok_or_else(|| self.fault("a number below 2^64 without leading zeros"))?;
-        self.at += length;
-        Ok(value)
+        match read_u64(self.rest) {
+            Some((value, length)) => {
+                self.rest = &self.rest[length..];
+                Ok(value)
+            }
+            None => Err(self.fault("a number below 2^64 without leading zeros")),
+        }
     }
 
     /// Reads any valid value and returns its bytes as they are.
     #[inline]
     pub(crate) fn value(&mut self) -> Result<&'a str, Fault> {
-        let end = scan::value_end(self.json, self.at)?;
-        let value = self.text(self.at, end)?;
-        self.at = end;
+        let end = value_end(self.rest, 0).map_err(|fault| self.in_whole(fault))?;
+        let (value, rest) = self.rest.split_at(end);
+        let value = std::str::from_utf8(value).map_err(|_| self.fault("text in UTF-8"))?;
+        self.rest = rest;
         Ok(value)
+    }
+
+    /// What is not read yet.
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        self.rest
     }
 
     /// Nothing may follow.
     #[inline]
     pub(crate) fn end(&self) -> Result<(), Fault> {
-        if self.at == self.json.len() {
+        if self.rest.is_empty() {
             return Ok(());
         }
         Err(self.fault("the end"))
-    }
-
-    #[inline]
-    fn text(&self, start: usize, end: usize) -> Result<&'a str, Fault> {
-        let text = std::str::from_utf8(&self.json[start..end]);
-        text.map_err(|_| self.fault("text in UTF-8"))
     }
 }

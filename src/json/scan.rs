@@ -7,7 +7,7 @@
 
 use std::fmt;
 
-use super::word::{POWERS_OF_TEN, first_byte, leading_digits, special_bytes};
+use super::word::{POWERS_OF_TEN, first_byte, leading_digits, special_bytes, word_at};
 
 /// How deep objects and arrays may nest.
 ///
@@ -108,6 +108,7 @@ enum Next {
 
 /// Goes on behind a complete value: over closing brackets, and over a comma (and a key) to the
 /// value after it.
+#[inline]
 fn close(json: &[u8], mut at: usize, open: &mut Open) -> Result<Next, Fault> {
     while open.depth > 0 {
         at = skip_spaces(json, at);
@@ -151,6 +152,7 @@ fn key_end(json: &[u8], at: usize) -> Result<usize, Fault> {
     Ok(skip_spaces(json, colon + 1))
 }
 
+#[inline]
 fn skip_spaces(json: &[u8], mut at: usize) -> usize {
     while let Some(b' ' | b'\t') = json.get(at) {
         at += 1;
@@ -159,21 +161,20 @@ fn skip_spaces(json: &[u8], mut at: usize) -> usize {
 }
 
 /// The offset behind the string whose opening quote is at `at`.
+#[inline]
 pub(super) fn string_end(json: &[u8], at: usize) -> Result<usize, Fault> {
-    scan_string(json, at).map(|(end, _)| end)
+    let end = plain_end(json, at + 1);
+    if json.get(end) == Some(&b'"') {
+        return Ok(end + 1);
+    }
+    escaped_string_end(json, end)
 }
 
-/// The offset behind the string whose opening quote is at `at`, and whether every byte in it stands
-/// for itself.
-#[inline]
-pub(super) fn scan_string(json: &[u8], mut at: usize) -> Result<(usize, bool), Fault> {
-    at = plain_end(json, at + 1);
-    if json.get(at) == Some(&b'"') {
-        return Ok((at + 1, true));
-    }
+/// As [`string_end`], from the first byte on that does not stand for itself.
+fn escaped_string_end(json: &[u8], mut at: usize) -> Result<usize, Fault> {
     loop {
         match json.get(at) {
-            Some(b'"') => return Ok((at + 1, false)),
+            Some(b'"') => return Ok(at + 1),
             Some(b'\\') => at = plain_end(json, escape_end(json, at)?),
             Some(_) => {
                 let expected = "no raw control character in a string";
@@ -191,20 +192,14 @@ pub(super) fn scan_string(json: &[u8], mut at: usize) -> Result<(usize, bool), F
 /// backslash or a control character. The length of `json` if there is none.
 #[inline]
 pub(super) fn plain_end(json: &[u8], mut at: usize) -> usize {
-    while let Some(word) = json.get(at..).and_then(<[u8]>::first_chunk) {
-        let special = special_bytes(u64::from_le_bytes(*word));
+    loop {
+        // Behind the end stand zeros, which are control characters.
+        let special = special_bytes(word_at(json, at));
         if special != 0 {
             return at + first_byte(special);
         }
-        at += word.len();
+        at += size_of::<u64>();
     }
-    while let Some(byte) = json.get(at) {
-        if *byte < 0x20 || *byte == b'"' || *byte == b'\\' {
-            break;
-        }
-        at += 1;
-    }
-    at
 }
 
 fn escape_end(json: &[u8], at: usize) -> Result<usize, Fault> {
@@ -264,25 +259,28 @@ fn number_end(json: &[u8], start: usize) -> Result<usize, Fault> {
 
 /// Reads the plain decimal that `json` starts with (no sign, no leading zero) and says how many digits
 /// it has. `None` if there is none, or if it does not fit.
-#[inline]
+#[inline(always)]
 pub(crate) fn read_u64(json: &[u8]) -> Option<(u64, usize)> {
-    let mut number = 0;
-    let mut digits = 0;
-    // A number of up to 16 digits fits for certain, and few are longer.
-    if let Some((word, rest)) = json.split_first_chunk() {
-        (number, digits) = leading_digits(u64::from_le_bytes(*word));
-        if digits < word.len() {
-            return canonical(json, number, digits);
-        }
-        if let Some(word) = rest.first_chunk() {
-            let (value, count) = leading_digits(u64::from_le_bytes(*word));
-            number = number * POWERS_OF_TEN[count] + value;
-            digits += count;
-            if count < word.len() {
-                return canonical(json, number, digits);
-            }
-        }
+    let (number, digits) = leading_digits(word_at(json, 0));
+    if digits < 8 {
+        return canonical(json, number, digits);
     }
+    read_long(json, number)
+}
+
+/// As [`read_u64`], for what begins with the eight digits of `number`.
+fn read_long(json: &[u8], number: u64) -> Option<(u64, usize)> {
+    // A number of up to 15 digits fits for certain, and few are longer.
+    let (value, count) = leading_digits(word_at(json, 8));
+    if count < 8 {
+        return canonical(json, number * POWERS_OF_TEN[count] + value, 8 + count);
+    }
+    read_digits(json)
+}
+
+/// As [`read_u64`], digit by digit.
+fn read_digits(json: &[u8]) -> Option<(u64, usize)> {
+    let (mut number, mut digits) = (0, 0);
     while let Some(digit) = json.get(digits).map(|byte| byte.wrapping_sub(b'0')) {
         if digit > 9 {
             break;
@@ -296,7 +294,7 @@ pub(crate) fn read_u64(json: &[u8]) -> Option<(u64, usize)> {
 /// A number in so many digits, unless it has none or a leading zero.
 #[inline]
 fn canonical(json: &[u8], number: u64, digits: usize) -> Option<(u64, usize)> {
-    let is_canonical = digits == 1 || (digits > 1 && json[0] != b'0');
+    let is_canonical = digits == 1 || (digits > 1 && json.first() != Some(&b'0'));
     is_canonical.then_some((number, digits))
 }
 

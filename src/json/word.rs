@@ -4,21 +4,51 @@
 //! In a word that was read little-endian the first byte is the lowest. A borrow runs upwards, so
 //! the lowest mark that [`special_bytes`] sets is always right; one above it may be wrong.
 
+/// The eight bytes from `at` on, which is at most at the end; behind the end stand zeros.
+#[inline]
+pub(super) fn word_at(bytes: &[u8], at: usize) -> u64 {
+    match bytes.get(at..).and_then(<[u8]>::first_chunk) {
+        Some(word) => u64::from_le_bytes(*word),
+        None => last_word_at(bytes, at),
+    }
+}
+
+/// As [`word_at`], where fewer than eight bytes are left.
+#[inline(never)]
+fn last_word_at(bytes: &[u8], at: usize) -> u64 {
+    let rest = bytes.get(at..).unwrap_or_default();
+    match bytes.last_chunk() {
+        Some(last) => {
+            // The first bytes of the last word stand before `at`; all eight of them at the end, and
+            // a word is not shifted by its whole length at once.
+            let half = 4 * (8 - rest.len());
+            u64::from_le_bytes(*last) >> half >> half
+        }
+        None => {
+            let bytes = rest.iter().rev();
+            bytes.fold(0, |word, byte| word << 8 | u64::from(*byte))
+        }
+    }
+}
+
 /// A byte in all eight places.
 const fn all(byte: u8) -> u64 {
     u64::from_le_bytes([byte; 8])
 }
 
+const ONES: u64 = all(1);
+const HIGH_BITS: u64 = all(0x80);
+
 /// The high bit of every byte that is a quote, a backslash or below 0x20. Only the lowest bit that
 /// is set may be believed; no bit is set if there is no such byte.
 #[inline]
 pub(super) const fn special_bytes(word: u64) -> u64 {
-    let quote = word ^ all(b'"');
-    let backslash = word ^ all(b'\\');
-    let zero_in_quote = quote.wrapping_sub(all(1)) & !quote;
-    let zero_in_backslash = backslash.wrapping_sub(all(1)) & !backslash;
-    let control = word.wrapping_sub(all(0x20)) & !word;
-    (zero_in_quote | zero_in_backslash | control) & all(0x80)
+    let quote = word ^ const { all(b'"') };
+    let backslash = word ^ const { all(b'\\') };
+    let zero_in_quote = quote.wrapping_sub(ONES) & !quote;
+    let zero_in_backslash = backslash.wrapping_sub(ONES) & !backslash;
+    let control = word.wrapping_sub(const { all(0x20) }) & !word;
+    (zero_in_quote | zero_in_backslash | control) & HIGH_BITS
 }
 
 /// The place of the byte that holds the lowest bit of `marks`, which is not 0.
@@ -43,9 +73,9 @@ pub(super) const POWERS_OF_TEN: [u64; 9] = [
 /// The number in the digits at the start of the word, and how many there are.
 #[inline]
 pub(super) const fn leading_digits(word: u64) -> (u64, usize) {
-    let values = word ^ all(b'0');
+    let values = word ^ const { all(b'0') };
     // Above 9 the sum reaches the high bit, and what has that bit is no digit either.
-    let marks = (values.wrapping_add(all(0x7f - 9)) | values) & all(0x80);
+    let marks = (values.wrapping_add(const { all(0x7f - 9) }) | values) & HIGH_BITS;
     if marks == 0 {
         return (eight_digits(values), 8);
     }
@@ -67,6 +97,21 @@ const fn eight_digits(values: u64) -> u64 {
     fours.wrapping_mul(10_000 << 32 | 1) >> 32
 }
 
+/// The eight digits of a number below 10^8, the first one lowest, and how many of them are zeros in
+/// front (of 0 itself one digit stays).
+#[inline]
+pub(super) const fn digits_of(number: u64) -> (u64, usize) {
+    // Halves of four digits, then of two, then of one: the quotient below, the rest above it. Each
+    // product stays in its own lane.
+    let fours = number / 10_000 | (number % 10_000) << 32;
+    let hundreds = ((fours * 10_486) >> 20) & 0x0000_007f_0000_007f;
+    let pairs = hundreds | (fours - hundreds * 100) << 16;
+    let tens = ((pairs * 103) >> 10) & 0x000f_000f_000f_000f;
+    let digits = tens | (pairs - tens * 10) << 8;
+    let zeros = first_byte(digits | 1 << 56);
+    (digits | const { all(b'0') }, zeros)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -74,6 +119,17 @@ mod tests {
     use super::*;
 
     proptest! {
+        #[test]
+        fn behind_the_end_stand_zeros(bytes in prop::collection::vec(any::<u8>(), 0..24)) {
+            for at in 0..=bytes.len() {
+                let mut word = [0; 8];
+                let rest = &bytes[at..];
+                let length = rest.len().min(8);
+                word[..length].copy_from_slice(&rest[..length]);
+                prop_assert_eq!(word_at(&bytes, at).to_le_bytes(), word);
+            }
+        }
+
         #[test]
         fn the_first_special_byte_is_found(
             bytes in any::<[u8; 8]>(),
@@ -84,6 +140,15 @@ mod tests {
                 let marks = special_bytes(u64::from_le_bytes(word));
                 let found = (marks != 0).then(|| first_byte(marks));
                 prop_assert_eq!(found, word.iter().position(is_special), "{:?}", word);
+            }
+        }
+
+        #[test]
+        fn digits_are_those_of_the_standard_library(number in 0..100_000_000_u64) {
+            for number in [number, number % 10_000, number % 100, number % 10] {
+                let (digits, zeros) = digits_of(number);
+                let text = String::from_utf8(digits.to_le_bytes()[zeros..].to_vec()).unwrap();
+                prop_assert_eq!(text, number.to_string());
             }
         }
 

@@ -51,7 +51,7 @@ pub fn read_all(storage: &dyn Storage, name: &str) -> io::Result<Option<Vec<u8>>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::storage::sim::{Disk, Fault, Plan, Profile, SimDisk, SimOptions};
+    use crate::storage::sim::{Disk, Effect, Failure, Fault, Plan, Profile, SimDisk, SimOptions};
 
     #[test]
     fn short_calls_are_carried_on() {
@@ -71,5 +71,31 @@ mod tests {
         assert_eq!(read.as_deref(), Some(&b"\0abcdef"[..]));
         assert_eq!(disk.calls(), 7, "each short call is followed by another");
         assert_eq!(read_all(&*storage, "g").unwrap(), None);
+    }
+
+    #[test]
+    fn an_interrupted_read_is_made_again_and_any_other_error_is_the_answer() {
+        let disk = SimDisk::new(Disk::empty(Profile::Posix), SimOptions::default());
+        let storage = disk.storage();
+        write_all(&*storage.create("f").unwrap(), b"abc", 0).unwrap();
+        let failing = |error| Fault::Error {
+            error,
+            effect: Effect::Nothing,
+            sticky: false,
+        };
+        let faults = [
+            (5, failing(Failure::Interrupted)),
+            (7, failing(Failure::Io)),
+            (10, failing(Failure::Io)),
+        ];
+        disk.set_plan(Plan {
+            calls: faults.into(),
+            ..Plan::default()
+        });
+        let read = read_all(&*storage, "f").unwrap();
+        assert_eq!(read.as_deref(), Some(&b"abc"[..]));
+        assert_eq!(disk.calls(), 6, "open, len, and the read twice");
+        read_all(&*storage, "f").expect_err("the file cannot be opened");
+        read_all(&*storage, "f").expect_err("the file cannot be read");
     }
 }

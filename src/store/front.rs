@@ -1,5 +1,11 @@
-//! The state in front of the log: what is durable, and what will be if everything queued becomes
-//! durable.
+//! Two states and the queue between them: what is durable, and what will be if everything queued
+//! becomes durable.
+//!
+//! With threads each has its own lock, so that commands are planned while a batch is applied. Whoever
+//! needs both takes that of what is durable first.
+
+use std::fmt;
+use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::position::Position;
@@ -7,50 +13,106 @@ use crate::state_machine::StateMachine;
 use crate::store::CommandError;
 use crate::wal::pipeline::Front;
 use crate::wal::{Batch, CommitQueue, Group, QueueOptions, Ticket};
-use std::sync::Arc;
 
-/// Two states and the queue between them.
+/// Everything durable.
+pub(crate) struct Committed<M> {
+    machine: M,
+    applied: Position,
+    /// Whether `apply` is at work. Where it stays so, `apply` has panicked.
+    applying: bool,
+}
+
+/// A state machine need not be `Debug`.
+impl<M> fmt::Debug for Committed<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("Committed");
+        debug
+            .field("applied", &self.applied)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<M: StateMachine> Committed<M> {
+    pub(crate) fn state(&self) -> &M {
+        assert!(!self.applying, "the state machine panicked in `apply`");
+        &self.machine
+    }
+
+    /// The last position that the state has applied.
+    pub(crate) fn applied(&self) -> Position {
+        self.applied
+    }
+
+    /// The state and the last position that it has applied.
+    pub(crate) fn copy(&self) -> (Position, M) {
+        (self.applied, self.state().clone())
+    }
+
+    /// Follows a batch that is durable; `last` is the last position of the log.
+    fn apply(&mut self, tags: &[Vec<M::Event>], last: Position) {
+        self.applying = true;
+        for event in tags.iter().flatten() {
+            self.machine
+                .apply(event)
+                .expect("it was applied in the same order when it was queued");
+        }
+        self.applying = false;
+        self.applied = last;
+    }
+}
+
+/// What commands are planned on, and the queue that they go into.
 #[derive(Debug)]
 pub(crate) struct StoreFront<M: StateMachine> {
     queue: CommitQueue<Vec<M::Event>>,
-    /// Everything durable.
-    committed: M,
-    /// Everything durable and everything queued: commands are validated against this.
+    /// Everything durable, in flight and queued.
     tip: M,
-    applied: Position,
     /// Whether the tip is to be made anew before it is used: something that was applied to it is
     /// gone, or `apply` has failed or panicked half-way.
     tip_is_stale: bool,
-    /// Whether `apply` is at work on what is durable. Where it stays so, `apply` has panicked.
-    applying: bool,
+    /// The last position that is durable.
+    last: Position,
 }
 
 impl<M: StateMachine> StoreFront<M> {
     /// Starts from a recovered state.
-    pub(crate) fn new(machine: M, applied: Position, options: QueueOptions) -> Self {
-        let tip = machine.clone();
-        StoreFront {
+    pub(crate) fn new(
+        machine: M,
+        applied: Position,
+        options: QueueOptions,
+    ) -> (Self, Committed<M>) {
+        let front = StoreFront {
             queue: CommitQueue::new(options),
-            committed: machine,
-            tip,
-            applied,
+            tip: machine.clone(),
             tip_is_stale: false,
+            last: applied,
+        };
+        let committed = Committed {
+            machine,
+            applied,
             applying: false,
+        };
+        (front, committed)
+    }
+
+    /// Whether the tip must be [renewed](StoreFront::renew_tip) before a command is submitted.
+    pub(crate) fn tip_is_stale(&self) -> bool {
+        self.tip_is_stale
+    }
+
+    /// Makes the tip anew where it is stale: the durable state with what is in flight and what is
+    /// queued on top.
+    pub(crate) fn renew_tip(&mut self, committed: &Committed<M>) {
+        if !self.tip_is_stale || self.queue.is_closed() {
+            return;
         }
-    }
-
-    pub(crate) fn committed_state(&self) -> &M {
-        assert!(!self.applying, "the state machine panicked in `apply`");
-        &self.committed
-    }
-
-    /// The durable state and the last position that it has applied.
-    pub(crate) fn copy(&self) -> (Position, M) {
-        (self.applied, self.committed_state().clone())
-    }
-
-    pub(crate) fn applied(&self) -> Position {
-        self.applied
+        self.tip = committed.state().clone();
+        for event in self.queue.tags().flatten() {
+            self.tip
+                .apply(event)
+                .expect("it was applied in the same order when it was queued");
+        }
+        self.tip_is_stale = false;
     }
 
     /// A ticket for everything that a command may have seen and that is not decided yet.
@@ -71,24 +133,20 @@ impl<M: StateMachine> StoreFront<M> {
         if self.queue.is_closed() {
             return Err(Error::Closed.into());
         }
-        if self.tip_is_stale {
-            self.rebuild_tip();
-        }
+        assert!(!self.tip_is_stale, "a stale tip is renewed first");
         let (events, answer) = plan(&self.tip).map_err(CommandError::Rejected)?;
         if events.is_empty() {
             return Ok((None, answer));
         }
         let group = Group::encode(&events)?;
         self.tip_is_stale = true;
-        if let Err(error) = events.iter().try_for_each(|event| self.tip.apply(event)) {
-            // The plan made an event that its own machine refuses. Some of the others are applied,
-            // so it stays stale.
-            let position = self.applied;
-            return Err(Error::IllegalEvent {
-                position,
+        for event in &events {
+            // The plan made an event that its own machine refuses. Some of the others may be
+            // applied, so the tip stays stale.
+            self.tip.apply(event).map_err(|error| Error::IllegalEvent {
+                position: self.last,
                 source: Arc::new(error),
-            }
-            .into());
+            })?;
         }
         self.tip_is_stale = false;
         let ticket = self.queue.submit(now_ms, group, events)?;
@@ -98,54 +156,34 @@ impl<M: StateMachine> StoreFront<M> {
     /// Tells the callers of a batch, and applies it if it is durable.
     pub(crate) fn finish(
         &mut self,
-        batch: Batch<Vec<M::Event>>,
+        committed: &mut Committed<M>,
+        batch: Batch,
         result: Result<Position>,
     ) -> Result<()> {
         let last = result.as_ref().ok().copied();
-        match (self.queue.finish(batch, result), last) {
-            (Ok(tags), Some(last)) => {
-                self.committed(tags, last);
-                Ok(())
-            }
-            (Err(error), _) => {
-                self.failed();
-                Err(error)
-            }
-            (Ok(_), None) => unreachable!("a batch that failed does not finish well"),
-        }
-    }
-
-    /// The durable state with what is still queued on top.
-    fn rebuild_tip(&mut self) {
-        self.tip = self.committed.clone();
-        for event in self.queue.tags().flatten() {
-            self.tip
-                .apply(event)
-                .expect("it was applied in the same order when it was queued");
-        }
-        self.tip_is_stale = false;
+        let tags = self.queue.finish(batch, result);
+        self.decided(last);
+        committed.apply(&tags?, self.last);
+        Ok(())
     }
 }
 
 impl<M: StateMachine> Front for StoreFront<M> {
     type Tag = Vec<M::Event>;
+    type Durable = Committed<M>;
 
     fn queue(&mut self) -> &mut CommitQueue<Self::Tag> {
         &mut self.queue
     }
 
-    fn committed(&mut self, tags: Vec<Self::Tag>, last: Position) {
-        self.applying = true;
-        for event in tags.iter().flatten() {
-            self.committed
-                .apply(event)
-                .expect("it was applied in the same order when it was queued");
+    fn decided(&mut self, last: Option<Position>) {
+        match last {
+            Some(last) => self.last = last,
+            None => self.tip_is_stale = true,
         }
-        self.applying = false;
-        self.applied = last;
     }
 
-    fn failed(&mut self) {
-        self.tip_is_stale = true;
+    fn apply(committed: &mut Committed<M>, tags: &[Self::Tag], last: Position) {
+        committed.apply(tags, last);
     }
 }

@@ -30,7 +30,7 @@ use crate::storage::Storage;
 use crate::wal::pipeline::Front;
 use crate::wal::{LogReader, Outcome, QueueOptions, Ticket, Wal, WalOptions};
 use checkpoint::Snapshots;
-use front::StoreFront;
+use front::{Committed, StoreFront};
 
 /// How a store behaves.
 #[derive(Clone, Debug)]
@@ -69,6 +69,7 @@ pub enum CommandError<R> {
 #[derive(Debug)]
 pub struct Store<M: StateMachine> {
     front: StoreFront<M>,
+    committed: Committed<M>,
     wal: Wal<M::Event>,
     snapshots: Snapshots,
     clock: Arc<dyn Clock>,
@@ -89,7 +90,7 @@ impl<M: StateMachine> Store<M> {
         let clock = Arc::clone(&options.wal.clock);
         let queue = options.queue;
         let recovered = recovery::recover::<M>(storage, options)?;
-        let front = StoreFront::new(recovered.machine, recovered.applied, queue);
+        let (front, committed) = StoreFront::new(recovered.machine, recovered.applied, queue);
         let recovery::Recovered {
             wal,
             snapshots,
@@ -99,6 +100,7 @@ impl<M: StateMachine> Store<M> {
         Ok((
             Store {
                 front,
+                committed,
                 wal,
                 snapshots,
                 clock,
@@ -141,6 +143,7 @@ impl<M: StateMachine> Store<M> {
         plan: impl FnOnce(&M) -> Result<(Vec<M::Event>, R), X>,
     ) -> Result<(Option<Ticket>, R), CommandError<X>> {
         self.wal.check_writable()?;
+        self.front.renew_tip(&self.committed);
         self.front.submit(self.clock.now_ms(), plan)
     }
 
@@ -152,7 +155,7 @@ impl<M: StateMachine> Store<M> {
     pub fn flush(&mut self) -> Result<()> {
         while let Some(batch) = self.front.queue().take() {
             let result = self.wal.commit(batch.groups());
-            self.front.finish(batch, result)?;
+            self.front.finish(&mut self.committed, batch, result)?;
         }
         Ok(())
     }
@@ -166,13 +169,13 @@ impl<M: StateMachine> Store<M> {
     /// The state: everything durable, nothing else.
     #[must_use]
     pub fn state(&self) -> &M {
-        self.front.committed_state()
+        self.committed.state()
     }
 
     /// The position of the last event that the state has applied.
     #[must_use]
     pub fn applied(&self) -> Position {
-        self.front.applied()
+        self.committed.applied()
     }
 
     /// The last position of the log: its epoch may be newer than that of the last applied event.
@@ -214,7 +217,8 @@ impl<M: StateMachine> Store<M> {
     /// # Errors
     /// As [`Wal::rotate`].
     pub fn begin_checkpoint(&mut self) -> Result<Option<Checkpoint<M>>> {
-        self.snapshots.begin(&mut self.wal, || self.front.copy())
+        self.snapshots
+            .begin(&mut self.wal, || self.committed.copy())
     }
 
     /// The last step of a checkpoint: removes what the snapshot covers.

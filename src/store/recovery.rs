@@ -20,10 +20,11 @@ use super::checkpoint::Snapshots;
 use super::leftovers::Leftovers;
 use crate::directory::{self, Directory};
 use crate::error::{Error, Result};
+use crate::json::Cursor;
 use crate::log_event::DecodeError;
 use crate::names::{self, Listing};
 use crate::position::{Epoch, Position};
-use crate::snapshot::{self, DamagedSnapshot, Snapshot};
+use crate::snapshot::{self, DamagedSnapshot, Document};
 use crate::state_machine::StateMachine;
 use crate::storage::Storage;
 use crate::wal::{
@@ -172,6 +173,20 @@ pub fn read_state<M: StateMachine>(
     Ok((state.machine, state.applied, report))
 }
 
+/// The last position that a state has applied, and the machine's own state, in the one spelling
+/// that is written. Nothing looks at the machine's bytes on the way: the checksum says that they
+/// are what it wrote, and whether they are a state of it, it judges itself.
+fn canonical_state(state: &[u8]) -> Option<(Position, &[u8])> {
+    let mut cursor = Cursor::new(state);
+    cursor.expect("{\"applied\":{\"epoch\":").ok()?;
+    let epoch = cursor.number().ok()?;
+    cursor.expect(",\"seq\":").ok()?;
+    let seq = cursor.number().ok()?;
+    cursor.expect("},\"machine\":").ok()?;
+    let machine = cursor.rest().strip_suffix(b"}")?;
+    Some((Position::new(epoch, seq), machine))
+}
+
 impl<M: StateMachine> State<M> {
     fn initial() -> Self {
         State {
@@ -181,7 +196,7 @@ impl<M: StateMachine> State<M> {
         }
     }
 
-    fn restore(snapshot: &Snapshot, epoch: Epoch) -> Result<Self> {
+    fn restore(snapshot: &Document, epoch: Epoch) -> Result<Self> {
         #[derive(Deserialize)]
         #[serde(deny_unknown_fields)]
         struct Applied {
@@ -199,10 +214,16 @@ impl<M: StateMachine> State<M> {
             file: names::snapshot(epoch),
             source,
         };
-        let stored: Stored<'_> = serde_json::from_slice(&snapshot.state)
-            .map_err(|error| invalid(DecodeError::new(error)))?;
-        let machine = M::restore(stored.machine.get().as_bytes()).map_err(invalid)?;
-        let applied = Position::new(stored.applied.epoch, stored.applied.seq);
+        let (applied, machine) = match canonical_state(snapshot.state()) {
+            Some(parts) => parts,
+            None => {
+                let stored: Stored<'_> = serde_json::from_slice(snapshot.state())
+                    .map_err(|error| invalid(DecodeError::new(error)))?;
+                let applied = Position::new(stored.applied.epoch, stored.applied.seq);
+                (applied, stored.machine.get().as_bytes())
+            }
+        };
+        let machine = M::restore(machine).map_err(invalid)?;
         if applied > snapshot.position {
             let why = format!("its state has applied {applied}, which it does not cover");
             return Err(invalid(DecodeError::new(why)));
@@ -361,5 +382,48 @@ pub(super) fn into_error(error: ReplayError<Infallible>) -> Error {
     match error {
         ReplayError::Log(error) => error,
         ReplayError::Handler { error, .. } => match error {},
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job_queue::JobQueue;
+
+    const MACHINE: &str = r#"{"jobs":["}","\"}"],"pending":[],"dead":[]}"#;
+
+    fn document(state: &str) -> Document {
+        let position = Position::new(7, 9);
+        let document = snapshot::encode(position, |out| out.extend_from_slice(state.as_bytes()));
+        snapshot::decode("s", Epoch(7), document).unwrap()
+    }
+
+    #[test]
+    fn a_state_is_read_alike_in_the_written_spelling_and_in_another() {
+        let written = format!(r#"{{"applied":{{"epoch":6,"seq":3}},"machine":{MACHINE}}}"#);
+        let expected = (Position::new(6, 3), MACHINE.as_bytes());
+        assert_eq!(canonical_state(written.as_bytes()), Some(expected));
+        let other = format!(r#"{{"machine":{MACHINE}, "applied":{{"seq":3,"epoch":6}}}}"#);
+        assert_eq!(canonical_state(other.as_bytes()), None);
+        for state in [written, other] {
+            let state = State::<JobQueue>::restore(&document(&state), Epoch(7)).unwrap();
+            assert_eq!(state.applied, Position::new(6, 3));
+            assert_eq!(state.machine.counts().completed, 2);
+        }
+    }
+
+    #[test]
+    fn a_state_with_more_or_less_in_it_is_refused() {
+        let applied = r#"{"applied":{"epoch":6,"seq":3}"#;
+        for rest in [
+            format!(r#","machine":{MACHINE},"x":1}}"#),
+            format!(r#","machine":{MACHINE}}}}}"#),
+            format!(r#","machine":{MACHINE}"#),
+            "}".to_owned(),
+        ] {
+            let document = document(&format!("{applied}{rest}"));
+            let state = State::<JobQueue>::restore(&document, Epoch(7));
+            assert!(matches!(state, Err(Error::InvalidState { .. })), "{rest}");
+        }
     }
 }

@@ -48,9 +48,9 @@ impl<M: StateMachine> SharedStore<M> {
         let clock = Arc::clone(&options.wal.clock);
         let queue = options.queue;
         let recovered = recovery::recover::<M>(storage, options)?;
-        let front = StoreFront::new(recovered.machine, recovered.applied, queue);
+        let (front, committed) = StoreFront::new(recovered.machine, recovered.applied, queue);
         let snapshots = Arc::new(Mutex::new(recovered.snapshots));
-        let owner = Owner::start(Pipeline::new(front, recovered.wal, clock));
+        let owner = Owner::start(Pipeline::new(front, committed, recovered.wal, clock));
         Ok((SharedStore { owner, snapshots }, recovered.report))
     }
 
@@ -71,13 +71,21 @@ impl<M: StateMachine> SharedStore<M> {
         let pipeline = self.owner.pipeline();
         let now_ms = pipeline.now_ms();
         let mut front = pipeline.front();
-        let submitted = front.submit(now_ms, plan);
-        let seen = front.barrier();
-        drop(front);
-        match submitted {
-            Ok((Some(ticket), answer)) => Ok((Some(pipeline.wait(&ticket)?), answer)),
+        if front.tip_is_stale() {
+            drop(front);
+            let committed = pipeline.durable();
+            front = pipeline.front();
+            front.renew_tip(&committed);
+        }
+        match front.submit(now_ms, plan) {
+            Ok((Some(ticket), answer)) => {
+                drop(front);
+                Ok((Some(pipeline.wait(&ticket)?), answer))
+            }
             Err(error @ CommandError::Log(_)) => Err(error),
             answer => {
+                let seen = front.barrier();
+                drop(front);
                 if let Some(seen) = seen {
                     pipeline.wait(&seen).map_err(|error| not_written(&error))?;
                 }
@@ -87,15 +95,15 @@ impl<M: StateMachine> SharedStore<M> {
     }
 
     /// Looks at the state: everything durable, nothing else. `look` runs under a lock that every
-    /// command takes: it should be short, and must not call the store.
+    /// batch takes: it should be short, and must not call the store.
     pub fn read<R>(&self, look: impl FnOnce(&M) -> R) -> R {
-        look(self.owner.pipeline().front().committed_state())
+        look(self.owner.pipeline().durable().state())
     }
 
     /// The position of the last event that the state has applied.
     #[must_use]
     pub fn applied(&self) -> Position {
-        self.owner.pipeline().front().applied()
+        self.owner.pipeline().durable().applied()
     }
 
     /// Writes a snapshot and removes what it covers, while commands go on. `None`: there was
@@ -110,7 +118,7 @@ impl<M: StateMachine> SharedStore<M> {
         // Between two batches, so the copy is the state at the boundary. What is queued goes into
         // the next epoch.
         let begun =
-            pipeline.between_batches(|wal| snapshots.begin(wal, || pipeline.front().copy()))?;
+            pipeline.between_batches(|wal| snapshots.begin(wal, || pipeline.durable().copy()))?;
         let Some(checkpoint) = begun else {
             return Ok(None);
         };

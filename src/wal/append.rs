@@ -155,6 +155,26 @@ impl<E> Wal<E> {
         self.sync_with_room(|room| room.make())
     }
 
+    /// Makes free space for `bytes` now, and makes it durable, after everything that was appended:
+    /// what is appended next overwrites it and waits for nothing else. Without it space is made
+    /// [as the log grows](super::WalOptions::preallocate_bytes), while appends wait for the disk.
+    ///
+    /// A hint: on a disk that gets full it makes what it can. Rotating and closing cut what is
+    /// left of it.
+    ///
+    /// # Errors
+    /// As [`sync`](Wal::sync). [`Error::Poisoned`] too if the space cannot be synced: what a sync
+    /// that failed has done to the file is unknown. Every event is durable all the same.
+    pub fn preallocate(&mut self, bytes: u64) -> Result<()> {
+        self.sync()?;
+        self.active.ahead.ask(self.active.end, bytes).make();
+        // Nothing but free space: were it lost in a crash, the next open would not miss it.
+        let synced = self.active.file.sync_data();
+        synced.map_err(|error| Error::Poisoned {
+            cause: self.poison("sync_data", error),
+        })
+    }
+
     fn sync_with_room(&mut self, make_room: impl FnOnce(&Arc<Room>)) -> Result<Position> {
         self.check_writable()?;
         if self.open.events == 0 {

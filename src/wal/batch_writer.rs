@@ -40,14 +40,15 @@ struct LogFront(CommitQueue<()>);
 
 impl Front for LogFront {
     type Tag = ();
+    type Durable = ();
 
     fn queue(&mut self) -> &mut CommitQueue<()> {
         &mut self.0
     }
 
-    fn committed(&mut self, _tags: Vec<()>, _last: Position) {}
+    fn decided(&mut self, _last: Option<Position>) {}
 
-    fn failed(&mut self) {}
+    fn apply(_durable: &mut (), _tags: &[()], _last: Position) {}
 }
 
 /// An append that was queued and not waited for.
@@ -80,7 +81,7 @@ impl<E: LogEvent + Send + 'static> BatchWriter<E> {
     #[must_use]
     pub fn new(wal: Wal<E>, options: QueueOptions) -> Self {
         let clock = Arc::clone(&wal.options.clock);
-        let pipeline = Pipeline::new(LogFront(CommitQueue::new(options)), wal, clock);
+        let pipeline = Pipeline::new(LogFront(CommitQueue::new(options)), (), wal, clock);
         BatchWriter {
             owner: Owner::start(pipeline),
         }

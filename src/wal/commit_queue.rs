@@ -43,15 +43,14 @@ impl Default for QueueOptions {
 
 /// What goes into one write and one sync.
 #[derive(Debug)]
-pub struct Batch<T> {
+pub struct Batch {
     groups: Vec<Group>,
-    tags: Vec<T>,
     slot: Arc<Slot>,
     /// Whether somebody may have begun to write it.
     taken: bool,
 }
 
-impl<T> Drop for Batch<T> {
+impl Drop for Batch {
     /// A batch that is dropped without an outcome (its writer panicked, or its queue is gone) still
     /// answers its callers.
     fn drop(&mut self) {
@@ -67,11 +66,11 @@ impl<T> Drop for Batch<T> {
     }
 }
 
-impl<T> Batch<T> {
-    fn new() -> Self {
+impl Batch {
+    /// An empty one, with memory for as many appends as the last one had.
+    fn with_capacity(appends: usize) -> Self {
         Batch {
-            groups: Vec::new(),
-            tags: Vec::new(),
+            groups: Vec::with_capacity(appends),
             slot: Arc::new(Slot::default()),
             taken: false,
         }
@@ -87,11 +86,20 @@ impl<T> Batch<T> {
 /// A batch that still takes appends.
 #[derive(Debug)]
 struct Open<T> {
-    batch: Batch<T>,
+    batch: Batch,
+    tags: Vec<T>,
     events: usize,
     bytes: usize,
     /// When its first append came.
     since_ms: u64,
+}
+
+/// The batch that was taken and is not finished. What is kept of it here is what those who look at
+/// the queue meanwhile must see.
+#[derive(Debug)]
+struct InFlight<T> {
+    slot: Arc<Slot>,
+    tags: Vec<T>,
 }
 
 /// The appends that wait for a sync. `T` is whatever the caller wants back when an append is
@@ -101,8 +109,7 @@ pub struct CommitQueue<T> {
     options: QueueOptions,
     /// Full batches first; only the last one takes more.
     queued: VecDeque<Open<T>>,
-    /// The batch that was taken and is not finished.
-    in_flight: Option<Arc<Slot>>,
+    in_flight: Option<InFlight<T>>,
     closed: bool,
     /// Whether somebody writes, or is asked to write, what is queued. Without threads nobody
     /// looks.
@@ -166,9 +173,10 @@ impl<T> CommitQueue<T> {
             if let Some(full) = self.queued.back() {
                 full.batch.slot.expect(0);
             }
-            let batch = Batch::new();
+            let batch = Batch::with_capacity(self.last_appends);
             self.queued.push_back(Open {
                 batch,
+                tags: Vec::with_capacity(self.last_appends),
                 events: 0,
                 bytes: 0,
                 since_ms: now_ms,
@@ -179,7 +187,7 @@ impl<T> CommitQueue<T> {
             .back_mut()
             .expect("one was just pushed if there was none");
         open.batch.groups.push(group);
-        open.batch.tags.push(tag);
+        open.tags.push(tag);
         open.events += events;
         open.bytes += bytes;
         open.batch.slot.join();
@@ -243,12 +251,15 @@ impl<T> CommitQueue<T> {
     }
 
     /// Takes the next batch, unless one is in flight or nothing is queued.
-    pub fn take(&mut self) -> Option<Batch<T>> {
+    pub fn take(&mut self) -> Option<Batch> {
         if self.in_flight.is_some() {
             return None;
         }
-        let mut batch = self.queued.pop_front()?.batch;
-        self.in_flight = Some(Arc::clone(&batch.slot));
+        let Open {
+            mut batch, tags, ..
+        } = self.queued.pop_front()?;
+        let slot = Arc::clone(&batch.slot);
+        self.in_flight = Some(InFlight { slot, tags });
         batch.taken = true;
         Some(batch)
     }
@@ -261,18 +272,24 @@ impl<T> CommitQueue<T> {
     ///
     /// # Errors
     /// The error in `result`.
-    pub fn finish(&mut self, batch: Batch<T>, result: Result<Position>) -> Result<Vec<T>> {
-        self.settle(batch, result).0
+    ///
+    /// # Panics
+    /// If `batch` is not the one that was taken last.
+    pub fn finish(&mut self, batch: Batch, result: Result<Position>) -> Result<Vec<T>> {
+        self.settle(&batch, result).0
     }
 
     /// As [`finish`](CommitQueue::finish), but leaves the waking to the caller, who holds locks
     /// that those who wake would want.
     pub(crate) fn settle(
         &mut self,
-        mut batch: Batch<T>,
+        batch: &Batch,
         result: Result<Position>,
     ) -> (Result<Vec<T>>, Wakeup) {
-        self.in_flight = None;
+        let in_flight = self.in_flight.take();
+        let InFlight { tags, .. } = in_flight
+            .filter(|taken| Arc::ptr_eq(&taken.slot, &batch.slot))
+            .expect("a batch is finished once, by the queue that gave it out");
         self.led = false;
         let mut wakeup = Wakeup::default();
         let events: u64 = batch.groups.iter().map(|group| group.len() as u64).sum();
@@ -286,7 +303,7 @@ impl<T> CommitQueue<T> {
                     .map_or(0, |open| open.batch.groups.len());
                 wakeup.leader = self.pass_lead(waiting);
                 batch.slot.decide(Ok(Position { seq, ..last }));
-                Ok(std::mem::take(&mut batch.tags))
+                Ok(tags)
             }
             Err(error) => {
                 batch.slot.decide(Err(error.clone()));
@@ -333,7 +350,8 @@ impl<T> CommitQueue<T> {
     /// it is already.
     pub(crate) fn barrier(&self) -> Option<Ticket> {
         let queued = self.queued.back().map(|open| &open.batch.slot);
-        let slot = queued.or(self.in_flight.as_ref())?;
+        let in_flight = self.in_flight.as_ref().map(|taken| &taken.slot);
+        let slot = queued.or(in_flight)?;
         Some(Ticket::new(slot, 0))
     }
 
@@ -345,9 +363,10 @@ impl<T> CommitQueue<T> {
         self.queued.clear();
     }
 
-    /// What was queued and not yet taken, in order.
+    /// What was queued and is not decided, in order: what is in flight, then what is queued.
     pub fn tags(&self) -> impl Iterator<Item = &T> {
-        self.queued.iter().flat_map(|open| &open.batch.tags)
+        let in_flight = self.in_flight.iter().flat_map(|taken| &taken.tags);
+        in_flight.chain(self.queued.iter().flat_map(|open| &open.tags))
     }
 
     /// Takes no further append. What is queued can still be taken.

@@ -11,8 +11,15 @@ use crate::log_event::LogEvent;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Group {
     bodies: Vec<u8>,
-    lengths: Vec<usize>,
+    /// Where each body but the first begins, so that an append of one event needs no list.
+    starts: Vec<usize>,
 }
+
+/// What an encoded event usually takes at most, so that appending one is one allocation.
+const USUAL_BODY: usize = 192;
+
+/// For so many events memory is asked for at once; for more it grows.
+const USUAL_EVENTS: usize = 1024;
 
 impl Group {
     /// Encodes `events`.
@@ -21,16 +28,18 @@ impl Group {
     /// [`Error::TooLarge`] if an event or the whole is larger than the format allows;
     /// [`Error::InvalidEvent`] if an encoded event is empty or contains a line break.
     pub fn encode<E: LogEvent>(events: &[E]) -> Result<Self> {
+        let usual = events.len().min(USUAL_EVENTS);
         let mut group = Group {
-            bodies: Vec::new(),
-            lengths: Vec::with_capacity(events.len()),
+            bodies: Vec::with_capacity(usual * USUAL_BODY),
+            starts: Vec::with_capacity(usual.saturating_sub(1)),
         };
         for event in events {
             let start = group.bodies.len();
             event.encode(&mut group.bodies);
-            let body = &group.bodies[start..];
-            check_body(body)?;
-            group.lengths.push(body.len());
+            check_body(&group.bodies[start..])?;
+            if start > 0 {
+                group.starts.push(start);
+            }
             check_size("append", group.max_encoded_len(), MAX_BATCH)?;
         }
         Ok(group)
@@ -39,27 +48,28 @@ impl Group {
     /// How many events there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.lengths.len()
+        self.starts.len() + usize::from(!self.is_empty())
     }
 
     /// Whether there are no events.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.lengths.is_empty()
+        self.bodies.is_empty()
     }
 
     /// The most bytes that the group takes in a segment.
     #[must_use]
     pub fn max_encoded_len(&self) -> usize {
-        self.bodies.len() + self.lengths.len() * MAX_ENVELOPE
+        self.bodies.len() + self.len() * MAX_ENVELOPE
     }
 
     /// The encoded events.
     pub(crate) fn bodies(&self) -> impl Iterator<Item = &[u8]> {
-        let mut rest = self.bodies.as_slice();
-        self.lengths.iter().map(move |length| {
-            let (body, behind) = rest.split_at(*length);
-            rest = behind;
+        let last = (!self.is_empty()).then_some(self.bodies.len());
+        let mut start = 0;
+        self.starts.iter().copied().chain(last).map(move |end| {
+            let body = &self.bodies[start..end];
+            start = end;
             body
         })
     }

@@ -15,12 +15,12 @@ use std::sync::Arc;
 
 use super::append::OpenBatch;
 use super::line::{Header, Line};
-use super::replay::{
-    RawEvent, Replay, ReplayError, ReplayReport, Seal, Segment, TornTail, scan_tail,
-};
+use super::replay::{RawEvent, Replay, ReplayError, scan_tail};
+use super::replay_report::{ReplayReport, TornTail};
 use super::room::Ahead;
 use super::rotate::create_first;
 use super::scan::Found;
+use super::segment::{Seal, Segment};
 use super::tail::{Tail, find_tail};
 use super::{Active, Wal, WalOptions};
 use crate::directory::{self, Directory};

@@ -1,12 +1,13 @@
 //! Many threads in front of one log: the callers themselves write, one batch at a time.
 //!
 //! ```text
-//! callers ── submit (front's lock) ──→ queue ── one leader (log's lock): write, sync ──→ finish (both locks) ──→ wake
+//! callers ── submit (front's lock) ──→ queue ── one leader (log's lock): write, sync ──→ finish (all locks) ──→ wake
 //! ```
 //!
 //! There is no writer thread that a caller would have to wait for: the first caller of a batch
 //! leads, writes it, and asks a caller of the next batch to lead before it wakes its own. A thread
-//! in the background serves only appends that nobody waits for. Lock order: log, then front.
+//! in the background serves only appends that nobody waits for. Lock order: log, what
+//! follows it, front.
 //!
 //! A panic while the log's lock is held (in a state machine, or in a [`Storage`](crate::Storage) of
 //! somebody else's making) ends the pipeline: the log is dropped, everybody who waits is answered,
@@ -32,20 +33,25 @@ pub(crate) trait Front: Send + 'static {
     /// What is queued with each append.
     type Tag: Send;
 
+    /// What follows the log: everything durable.
+    type Durable: std::fmt::Debug + Send;
+
     /// The queue.
     fn queue(&mut self) -> &mut CommitQueue<Self::Tag>;
 
-    /// These appends are durable, in this order; `last` is the last position of the log.
-    fn committed(&mut self, tags: Vec<Self::Tag>, last: Position);
+    /// A batch is durable, and `last` the last position of the log; or it failed, and everything
+    /// queued behind it with it.
+    fn decided(&mut self, last: Option<Position>);
 
-    /// A batch failed, and everything queued behind it with it.
-    fn failed(&mut self);
+    /// These appends are durable, in this order; `last` is the last position of the log.
+    fn apply(durable: &mut Self::Durable, tags: &[Self::Tag], last: Position);
 }
 
-/// A log and its front, each behind its own lock.
+/// A log, its front, and what follows it, each behind its own lock.
 #[derive(Debug)]
-pub(crate) struct Pipeline<F, E> {
+pub(crate) struct Pipeline<F: Front, E> {
     front: Mutex<F>,
+    durable: Mutex<F::Durable>,
     /// Nothing once it is closed.
     log: Mutex<Option<Wal<E>>>,
     clock: Arc<dyn Clock>,
@@ -57,9 +63,10 @@ pub(crate) struct Pipeline<F, E> {
 }
 
 impl<F: Front, E> Pipeline<F, E> {
-    pub(crate) fn new(front: F, log: Wal<E>, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(front: F, durable: F::Durable, log: Wal<E>, clock: Arc<dyn Clock>) -> Self {
         Pipeline {
             front: Mutex::new(front),
+            durable: Mutex::new(durable),
             log: Mutex::new(Some(log)),
             clock,
             room: Mutex::new(None),
@@ -69,6 +76,11 @@ impl<F: Front, E> Pipeline<F, E> {
 
     pub(crate) fn front(&self) -> MutexGuard<'_, F> {
         self.front.lock()
+    }
+
+    /// Whatever a caller has been told is durable is in it.
+    pub(crate) fn durable(&self) -> MutexGuard<'_, F::Durable> {
+        self.durable.lock()
     }
 
     pub(crate) fn now_ms(&self) -> u64 {
@@ -178,14 +190,17 @@ impl<F: Front, E> Pipeline<F, E> {
             .as_mut()
             .ok_or(Error::Closed)
             .and_then(|log| log.commit_with_room(batch.groups(), |room| self.want_room(room)));
-        let mut front = self.front.lock();
         let last = result.as_ref().ok().copied();
-        let (settled, wakeup) = front.queue().settle(batch, result);
-        match (settled, last) {
-            (Ok(tags), Some(last)) => front.committed(tags, last),
-            _ => front.failed(),
-        }
+        // Taken before anybody can learn that the batch is durable, and kept until it is applied:
+        // whoever has learned it finds it applied. Commands are planned meanwhile.
+        let mut durable = self.durable.lock();
+        let mut front = self.front.lock();
+        let (tags, wakeup) = front.queue().settle(&batch, result);
+        front.decided(last);
         drop(front);
+        if let (Ok(tags), Some(last)) = (tags, last) {
+            F::apply(&mut durable, &tags, last);
+        }
         Some(wakeup)
     }
 

@@ -4,14 +4,14 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use super::open::{chain, header};
-use super::replay::{
-    Mode, RawEvent, Replay, ReplayError, ReplayReport, Seal, Segment, Skipped, scan_tail,
-};
+use super::replay::{Mode, RawEvent, Replay, ReplayError, scan_tail};
+use super::replay_report::{ReplayReport, Skipped};
+use super::segment::{Seal, Segment};
 use super::tail::find_tail;
 use crate::directory;
 use crate::error::{Error, Result};
 use crate::event::Event;
-use crate::log_event::LogEvent;
+use crate::log_event::{DecodeError, LogEvent};
 use crate::names;
 use crate::position::{Epoch, Position, Seq};
 use crate::storage::{Access, Storage};
@@ -126,9 +126,12 @@ impl<E: LogEvent> LogReader<E> {
         mut handler: impl FnMut(Position, E) -> Result<(), X>,
     ) -> Result<ReplayReport, ReplayError<X>> {
         let typed = |raw: &RawEvent<'_>| {
-            let event = decode(raw)?;
             let position = raw.position;
-            handler(position, event).map_err(|error| ReplayError::Handler { position, error })
+            match E::decode(raw.body) {
+                Ok(event) => handler(position, event)
+                    .map_err(|error| ReplayError::Handler { position, error }),
+                Err(source) => Err(unknown_event(raw, source).into()),
+            }
         };
         let mut replay = Replay::new(after, typed);
         match mode {
@@ -252,13 +255,19 @@ fn gap(sealed: &Segment, next: &Segment) -> Skipped {
     }
 }
 
-/// The typed event. That it cannot be decoded is never taken for damage.
+/// The typed event.
 #[inline]
 pub(crate) fn decode<E: LogEvent>(raw: &RawEvent<'_>) -> Result<E> {
-    E::decode(raw.body).map_err(|source| Error::UnknownEvent {
+    E::decode(raw.body).map_err(|source| unknown_event(raw, source))
+}
+
+/// That an event cannot be decoded is never taken for damage.
+#[cold]
+fn unknown_event(raw: &RawEvent<'_>, source: DecodeError) -> Error {
+    Error::UnknownEvent {
         file: raw.file.to_owned(),
         offset: raw.offset,
         position: raw.position,
         source,
-    })
+    }
 }

@@ -7,14 +7,14 @@
 use std::convert::Infallible;
 
 use super::line::{Envelope, Line};
+use super::replay_report::{LostRange, ReplayReport, Skipped, TornTail};
 use super::scan::{Damage, Found, Reason, Scanner};
-use super::search::{Search, find_proof};
+use super::search::find_proof;
+use super::segment::{Seal, Segment};
 use super::survey::{Behind, Damaged, Item, Survey, unfinished_append};
 use super::tail::Tail;
 use crate::error::{Error, Result};
-use crate::names;
 use crate::position::{Epoch, Position, Seq};
-use crate::storage::{Access, Storage, StorageFile};
 
 /// What to do about damaged acknowledged data.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,59 +43,6 @@ pub enum ReplayError<X> {
     },
 }
 
-/// An unfinished end of the active segment: bytes of a batch that was never acknowledged.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TornTail {
-    /// The segment.
-    pub file: String,
-    /// Offset of the first byte that is not part of the log.
-    pub offset: u64,
-    /// How many bytes that is; free space at the end is not counted.
-    pub bytes: u64,
-}
-
-/// Events that a repair could not save, as the log itself says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LostRange {
-    /// The first missing event.
-    pub from: Position,
-    /// The last missing seq, of the same epoch.
-    pub to: Seq,
-}
-
-/// Something that a lenient replay left out.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Skipped {
-    /// The segment.
-    pub file: String,
-    /// Offset of the first byte left out.
-    pub offset: u64,
-    /// The first seq that is missing because of it.
-    pub from: Seq,
-    /// The last seq that is missing because of it; below `from` if no event is missing (a line
-    /// stood there twice, say), and `None` if nothing that survived tells.
-    pub to: Option<Seq>,
-    /// What is wrong there.
-    pub reason: String,
-}
-
-/// What a replay did.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ReplayReport {
-    /// How many events were handed to the handler.
-    pub applied: u64,
-    /// The first of them.
-    pub first: Option<Position>,
-    /// The last of them.
-    pub last: Option<Position>,
-    /// What a lenient replay left out. Empty in a strict one.
-    pub skipped: Vec<Skipped>,
-    /// Events that an earlier repair could not save.
-    pub lost: Vec<LostRange>,
-    /// An unfinished end; in a log that is being written it may be an append in flight.
-    pub torn_tail: Option<TornTail>,
-}
-
 /// An event as it stands in a segment.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RawEvent<'a> {
@@ -103,79 +50,6 @@ pub(crate) struct RawEvent<'a> {
     pub(crate) offset: u64,
     pub(crate) position: Position,
     pub(crate) body: &'a [u8],
-}
-
-/// A segment that is open for reading.
-#[derive(Debug)]
-pub(crate) struct Segment {
-    pub(crate) epoch: Epoch,
-    pub(crate) name: String,
-    pub(crate) file: Box<dyn StorageFile>,
-    /// How many of its bytes may be read.
-    pub(crate) limit: u64,
-}
-
-impl Segment {
-    /// Opens the segment `epoch`, all of it.
-    pub(crate) fn open(storage: &dyn Storage, epoch: Epoch, access: Access) -> Result<Self> {
-        let name = names::segment(epoch);
-        let file = storage
-            .open(&name, access)
-            .map_err(|e| Error::storage("open", &name, e))?;
-        let limit = file.len().map_err(|e| Error::storage("len", &name, e))?;
-        Ok(Segment {
-            epoch,
-            name,
-            file,
-            limit,
-        })
-    }
-
-    pub(crate) fn scanner(&self) -> Scanner<'_> {
-        Scanner::new(&*self.file, &self.name, self.epoch, self.limit)
-    }
-
-    pub(crate) fn search(&self, offset: u64) -> Search<'_> {
-        Search::new(&*self.file, &self.name, self.epoch, self.limit, offset)
-    }
-}
-
-/// What the header of a segment must say about the segment before it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Seal {
-    /// Reading starts in the middle of the log.
-    Unknown,
-    /// This was the last position before the segment; `None` before epoch 1.
-    Known(Option<Position>),
-}
-
-impl Seal {
-    pub(crate) fn check(self, file: &str, prev: Option<Position>, epoch: Epoch) -> Result<()> {
-        let (fits, expected) = match self {
-            Seal::Known(expected) => (prev == expected, show(expected)),
-            Seal::Unknown => {
-                // The first epoch has no other before it, so its header seals nothing.
-                let before = prev.map(|prev| prev.epoch.0);
-                let expected = epoch.0.checked_sub(1).filter(|before| *before > 0);
-                (before == expected, format!("epoch {}", epoch.0 - 1))
-            }
-        };
-        if fits {
-            return Ok(());
-        }
-        let found = show(prev);
-        let reason = format!("the header seals {found}, but what lies before it is {expected}");
-        Err(Error::Corrupt {
-            file: file.to_owned(),
-            offset: 0,
-            reason,
-        })
-    }
-}
-
-/// A position, or its absence, for a message.
-fn show(position: Option<Position>) -> String {
-    position.map_or_else(|| "nothing".to_owned(), |position| position.to_string())
 }
 
 /// The tail of the active segment by a strict scan of all of it, for where its end alone does not
@@ -219,6 +93,16 @@ impl Append {
 enum Stop<X> {
     Damage(Damage),
     Replay(ReplayError<X>),
+}
+
+/// The damage that a batch past the format's limit is, at its line `line`.
+#[cold]
+fn too_large<X>(offset: u64, line: &Line<'_>) -> Stop<X> {
+    Stop::Damage(Damage {
+        offset,
+        expected: line.next_seq(),
+        reason: Reason::BatchTooLarge,
+    })
 }
 
 /// Hands events to a handler and keeps the report.
@@ -296,9 +180,14 @@ impl<X, F: FnMut(&RawEvent<'_>) -> Result<(), ReplayError<X>>> Replay<F> {
     ) -> Result<Option<Damage>, ReplayError<X>> {
         let mut append = Append::default();
         loop {
-            let mut handed_on = scanner.lines(|offset, line, bytes| {
-                self.strict_line(segment, offset, line, bytes, tail, &mut append)
+            let taken = scanner.lines(|offset, line, bytes| {
+                tail.note(offset, &line, bytes.len())
+                    .map_err(|()| too_large(offset, &line))?;
+                self.line(segment, offset, line, &mut append)
+                    .map_err(Stop::Replay)
             });
+            tail.keep(taken.start, taken.bytes);
+            let mut handed_on = taken.result;
             if handed_on.is_ok() {
                 handed_on = match scanner.next()? {
                     Found::Damage(damage) => return Ok(Some(damage)),
@@ -311,7 +200,12 @@ impl<X, F: FnMut(&RawEvent<'_>) -> Result<(), ReplayError<X>>> Replay<F> {
                         if let Line::Header(header) = line {
                             seal.check(&segment.name, header.prev, segment.epoch)?;
                         }
-                        self.strict_line(segment, offset, line, bytes, tail, &mut append)
+                        tail.push(offset, &line, bytes)
+                            .map_err(|()| too_large(offset, &line))
+                            .and_then(|()| {
+                                self.line(segment, offset, line, &mut append)
+                                    .map_err(Stop::Replay)
+                            })
                     }
                 };
             }
@@ -321,27 +215,6 @@ impl<X, F: FnMut(&RawEvent<'_>) -> Result<(), ReplayError<X>>> Replay<F> {
                 Err(Stop::Replay(error)) => return Err(error),
             }
         }
-    }
-
-    #[inline]
-    fn strict_line(
-        &mut self,
-        segment: &Segment,
-        offset: u64,
-        line: Line<'_>,
-        bytes: &[u8],
-        tail: &mut Tail,
-        append: &mut Append,
-    ) -> Result<(), Stop<X>> {
-        if tail.push(offset, &line, bytes).is_err() {
-            return Err(Stop::Damage(Damage {
-                offset,
-                expected: line.next_seq(),
-                reason: Reason::BatchTooLarge,
-            }));
-        }
-        self.line(segment, offset, line, append)
-            .map_err(Stop::Replay)
     }
 
     /// Reads one segment and steps over what is damaged. Answers with the last seq that is

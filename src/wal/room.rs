@@ -105,9 +105,15 @@ impl Ahead {
         if self.bytes == 0 || self.asked > end.saturating_add(self.bytes / 2) {
             return None;
         }
-        self.asked = end.saturating_add(self.bytes).next_multiple_of(PAGE);
+        Some(self.ask(end, self.bytes))
+    }
+
+    /// Asks for room for `bytes` behind `end`: whole pages, unless that is beyond any file.
+    pub(super) fn ask(&mut self, end: u64, bytes: u64) -> &Arc<Room> {
+        let goal = end.saturating_add(bytes);
+        self.asked = goal.checked_next_multiple_of(PAGE).unwrap_or(goal);
         self.room.made.lock().goal = self.asked;
-        Some(&self.room)
+        &self.room
     }
 
     /// Cuts the file at `end`. Nobody makes space any more until the log wants it again.

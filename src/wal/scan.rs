@@ -99,6 +99,16 @@ pub(crate) struct Scanner<'f> {
     pending: Option<(Parsed, usize)>,
 }
 
+/// Lines that were handed on together.
+#[derive(Debug)]
+pub(crate) struct Taken<'a, X> {
+    /// The offset of the first.
+    pub(crate) start: u64,
+    pub(crate) bytes: &'a [u8],
+    /// What the one who took them said to the last.
+    pub(crate) result: Result<(), X>,
+}
+
 /// What a look at the next bytes shows, without stepping over a line.
 enum Look {
     /// A line of so many bytes, newline included.
@@ -133,20 +143,19 @@ impl<'f> Scanner<'f> {
     /// Hands on one line after another, with its offset and its bytes, for as long as the window
     /// holds it whole, it is valid and it stands in its place. Whatever is next then is left to
     /// [`next`](Self::next). This decides nothing and is only faster: between two lines nothing is
-    /// read, kept or moved.
-    ///
-    /// # Errors
-    /// What `take` returned; the line it was given is stepped over.
+    /// read, kept or moved. Answers with all lines that were handed on, and with the error of
+    /// `take`; the line it was given then is the last of them.
+    #[inline]
     pub(crate) fn lines<X>(
         &mut self,
         mut take: impl FnMut(u64, Line<'_>, &[u8]) -> Result<(), X>,
-    ) -> Result<(), X> {
+    ) -> Taken<'_, X> {
         self.step_over_pending();
-        if self.at_header {
-            return Ok(());
-        }
         let start = self.window.position();
-        let shown = self.window.shown();
+        let shown = match self.at_header {
+            true => &[],
+            false => self.window.shown(),
+        };
         let mut taken = 0;
         let mut result = Ok(());
         while result.is_ok()
@@ -159,7 +168,11 @@ impl<'f> Scanner<'f> {
             taken += newline + 1;
         }
         self.window.consume(taken);
-        result
+        Taken {
+            start,
+            bytes: self.window.consumed(taken),
+            result,
+        }
     }
 
     fn step_over_pending(&mut self) {
@@ -366,10 +379,12 @@ mod tests {
         let mut lines = Vec::new();
         loop {
             if many_at_once {
-                let Ok(()) = scanner.lines(|offset, line, _| {
+                let taken = scanner.lines(|offset, line, _| {
                     lines.push((offset, line.parsed()));
                     Ok::<(), std::convert::Infallible>(())
                 });
+                let (start, end) = (taken.start, taken.start + taken.bytes.len() as u64);
+                assert_eq!(taken.bytes, &bytes[start as usize..end as usize]);
             }
             match scanner.next() {
                 Ok(Found::Line { offset, line, .. }) => lines.push((offset, line.parsed())),

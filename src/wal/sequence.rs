@@ -38,7 +38,11 @@ enum Before {
     /// The header.
     #[default]
     Header,
-    Event(Envelope),
+    /// An event of this batch, and whether its append goes on.
+    Event {
+        batch: Seq,
+        more: bool,
+    },
     Marker,
     /// A range of lost events, or damage that was stepped over: the batch of the next event is
     /// unknown.
@@ -50,7 +54,7 @@ impl Sequence {
     pub(crate) fn after(line: &Line<'_>) -> Self {
         let (last, before) = match *line {
             Line::Header(_) => (Seq(0), Before::Header),
-            Line::Event(envelope, _) => (envelope.seq, Before::Event(envelope)),
+            Line::Event(Envelope { seq, batch, more }, _) => (seq, Before::Event { batch, more }),
             Line::Marker(synced) => (synced, Before::Marker),
             Line::Lost(_, to) => (to, Before::Unknown),
         };
@@ -69,7 +73,7 @@ impl Sequence {
 
     /// Whether the append that the last event belongs to goes on.
     pub(crate) fn in_group(&self) -> bool {
-        matches!(self.before, Before::Event(Envelope { more: true, .. }))
+        matches!(self.before, Before::Event { more: true, .. })
     }
 
     /// Whether the line before is a marker.
@@ -78,12 +82,15 @@ impl Sequence {
     }
 
     /// Takes the next line, or says why it may not stand here (then nothing has changed).
+    #[inline]
     pub(crate) fn accept(&mut self, line: &Line<'_>) -> Result<(), Violation> {
-        match *line {
+        match line {
             Line::Header(_) => Err(Violation::Header),
-            Line::Event(envelope, _) => self.accept_event(envelope),
-            Line::Marker(synced) => self.accept_marker(synced),
-            Line::Lost(from, to) => self.accept_lost(from, to),
+            // One by one: a copy of the whole would read the last byte back as part of a word
+            // before it has arrived there.
+            Line::Event(Envelope { seq, batch, more }, _) => self.accept_event(*seq, *batch, *more),
+            Line::Marker(synced) => self.accept_marker(*synced),
+            Line::Lost(from, to) => self.accept_lost(*from, *to),
         }
     }
 
@@ -93,8 +100,8 @@ impl Sequence {
         self.before = Before::Unknown;
     }
 
-    fn accept_event(&mut self, envelope: Envelope) -> Result<(), Violation> {
-        let Envelope { seq, batch, .. } = envelope;
+    #[inline]
+    fn accept_event(&mut self, seq: Seq, batch: Seq, more: bool) -> Result<(), Violation> {
         if seq != self.expected() || seq > MAX_SEQ {
             return Err(Violation::Gap {
                 expected: self.expected(),
@@ -104,7 +111,7 @@ impl Sequence {
         let first_of_batch = batch == seq;
         let fits = match self.before {
             Before::Header | Before::Marker => first_of_batch,
-            Before::Event(before) => first_of_batch || batch == before.batch,
+            Before::Event { batch: before, .. } => first_of_batch || batch == before,
             Before::Unknown => (1..=seq.0).contains(&batch.0),
         };
         if !fits {
@@ -118,7 +125,7 @@ impl Sequence {
             });
         }
         self.last = seq;
-        self.before = Before::Event(envelope);
+        self.before = Before::Event { batch, more };
         Ok(())
     }
 

@@ -4,9 +4,10 @@ use std::cmp::Ordering;
 use std::convert::Infallible;
 
 use super::line::Line;
-use super::replay::{Segment, TornTail};
+use super::replay_report::TornTail;
 use super::scan::{Damage, Found, Reason, Scanner};
 use super::search::find_proof;
+use super::segment::Segment;
 use super::sequence::{Sequence, Violation};
 use crate::error::Result;
 use crate::position::Seq;
@@ -99,10 +100,11 @@ impl<'s> Survey<'s> {
         if self.done {
             return;
         }
-        let Ok(()) = self.scanner.lines(|offset, line, bytes| {
+        let taken = self.scanner.lines(|offset, line, bytes| {
             look(offset, line, bytes);
             Ok::<(), Infallible>(())
         });
+        let Ok(()) = taken.result;
     }
 
     /// The next item; `None` behind the end.

@@ -18,7 +18,22 @@ pub(crate) struct Stretch {
     pub(crate) bytes: Vec<u8>,
 }
 
+impl Stretch {
+    /// Goes on up to `end` with what is missing of the `bytes` from `start` on.
+    fn fill(&mut self, end: u64, start: u64, bytes: &[u8]) {
+        let have = self.start + self.bytes.len() as u64;
+        if have < end {
+            let place = |offset: u64| usize::try_from(offset - start).expect("it lies in memory");
+            self.bytes
+                .extend_from_slice(&bytes[place(have)..place(end)]);
+        }
+    }
+}
+
 /// Where the accepted lines of a segment end.
+///
+/// Lines are noted one by one, and their bytes kept many at once: until then they lie where they
+/// were read, and of most of them none will ever be asked for.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tail {
     /// The last accepted event; 0 in a segment without one.
@@ -32,40 +47,53 @@ pub(crate) struct Tail {
     pub(crate) last_batch: Stretch,
     /// The batch before, for when nothing of the last one is accepted.
     batch_before: Stretch,
-    /// How much of `last_batch` belongs to whole appends.
-    kept: usize,
+    /// The offset behind the last line that was noted.
+    noted: u64,
     /// The batch of the last event.
     batch: Option<Seq>,
 }
 
 impl Tail {
+    /// A tail of which the first line stands at `offset`.
+    fn starting_at(offset: u64) -> Self {
+        let mut tail = Tail {
+            noted: offset,
+            ..Tail::default()
+        };
+        (tail.batch_before.start, tail.last_batch.start) = (offset, offset);
+        tail
+    }
+
     /// Takes the next line of a segment that is read from its start; `Err` if its batch grows past
     /// the format's limit.
     pub(crate) fn push(&mut self, offset: u64, line: &Line<'_>, bytes: &[u8]) -> Result<(), ()> {
+        self.note(offset, line, bytes.len())?;
+        self.keep(offset, bytes);
+        Ok(())
+    }
+
+    /// As [`push`](Self::push), for a line of so many bytes that [`keep`](Self::keep) is given
+    /// later.
+    #[inline]
+    pub(crate) fn note(&mut self, offset: u64, line: &Line<'_>, length: usize) -> Result<(), ()> {
+        debug_assert_eq!(offset, self.noted, "one line follows the other");
         let mut whole = true;
-        match line {
-            Line::Event(envelope, _) => {
-                // Behind lost events a batch may go on of which the first event is not there.
-                let is_later = self.batch.is_some_and(|batch| envelope.batch > batch);
-                self.batch = Some(envelope.batch);
-                if envelope.batch == envelope.seq || is_later {
-                    // Memory goes from one to the other, so that a short batch takes no new one.
-                    std::mem::swap(&mut self.batch_before, &mut self.last_batch);
-                    self.last_batch.bytes.clear();
-                    self.last_batch.start = offset;
-                    self.kept = 0;
-                }
-                whole = !envelope.more;
+        if let Line::Event(envelope, _) = line {
+            // Behind lost events a batch may go on of which the first event is not there.
+            let is_later = self.batch.is_some_and(|batch| envelope.batch > batch);
+            self.batch = Some(envelope.batch);
+            if envelope.batch == envelope.seq || is_later {
+                self.begin_batch(offset);
             }
-            Line::Header(_) | Line::Marker(_) | Line::Lost(..) => {}
+            whole = !envelope.more;
         }
-        if self.last_batch.bytes.len() + bytes.len() > MAX_BATCH + MAX_LINE {
+        let end = offset + length as u64;
+        if end - self.last_batch.start > (MAX_BATCH + MAX_LINE) as u64 {
             return Err(());
         }
-        self.last_batch.bytes.extend_from_slice(bytes);
+        self.noted = end;
         if whole {
-            self.kept = self.last_batch.bytes.len();
-            self.end = offset + bytes.len() as u64;
+            self.end = end;
             self.after_marker = matches!(line, Line::Marker(_));
             self.last = match line {
                 Line::Event(envelope, _) => envelope.seq,
@@ -76,15 +104,35 @@ impl Tail {
         Ok(())
     }
 
+    fn begin_batch(&mut self, offset: u64) {
+        // Memory goes from one to the other, so that a short batch takes no new one.
+        std::mem::swap(&mut self.batch_before, &mut self.last_batch);
+        self.last_batch.bytes.clear();
+        self.last_batch.start = offset;
+    }
+
+    /// Keeps what may be asked for of the `bytes` from `start` on, which are whole lines: all that
+    /// were noted and not kept yet, and nothing of a line that was not noted.
+    pub(crate) fn keep(&mut self, start: u64, bytes: &[u8]) {
+        self.batch_before.fill(self.last_batch.start, start, bytes);
+        self.last_batch.fill(self.noted, start, bytes);
+    }
+
     /// Forgets what was pushed behind the last whole append.
     pub(crate) fn cut(&mut self) {
-        if self.kept == 0 {
+        if self.end <= self.last_batch.start {
             self.last_batch = std::mem::take(&mut self.batch_before);
         } else {
-            self.last_batch.bytes.truncate(self.kept);
+            let kept = usize::try_from(self.end - self.last_batch.start);
+            self.last_batch
+                .bytes
+                .truncate(kept.expect("it lies in memory"));
         }
-        self.kept = self.last_batch.bytes.len();
-        self.batch_before = Stretch::default();
+        self.noted = self.end;
+        self.batch_before = Stretch {
+            start: self.last_batch.start,
+            bytes: Vec::new(),
+        };
     }
 }
 
@@ -185,7 +233,7 @@ fn read_backward(epoch: Epoch, start: u64, bytes: &[u8]) -> Backward {
 fn read_batch(epoch: Epoch, mut offset: u64, mut bytes: &[u8]) -> Option<Tail> {
     let decoder = Decoder::new(epoch);
     let mut sequence = None;
-    let mut tail = Tail::default();
+    let mut tail = Tail::starting_at(offset);
     while let Some(newline) = memchr(b'\n', bytes) {
         let line = decoder.decode(&bytes[..newline]).ok()?;
         match &mut sequence {

@@ -283,6 +283,19 @@ fn lost_events_must_fit() {
     check_refused(&Lines::first().lost(1, 3).event(4, 5).marker(4).disk());
     check_refused(&Lines::first().lost(1, 3).event(4, 0).marker(4).disk());
     check_refused(&Lines::first().lost(1, u64::MAX).marker(1).disk());
+    for text in [r#"{"lost":[1,2"#, r#"{"lost":[1,2],"to":2"#] {
+        let log = Lines::first().line(ChecksumKind::Lost, text);
+        check_refused(&log.marker(2).disk());
+    }
+}
+
+#[test]
+fn the_largest_seq_is_one_and_nothing_comes_behind_it() {
+    let max = u64::MAX - 1;
+    let log = Lines::first().lost(1, max - 2).event(max - 1, max - 1);
+    let log = log.event(max, max);
+    assert_eq!(read(&log.disk()).len(), 2);
+    check_refused(&log.event(max + 1, max + 1).event(1, 1).disk());
 }
 
 #[test]
@@ -339,13 +352,18 @@ fn a_header_that_is_not_valid_is_corruption_also_in_the_active_segment() {
 #[test]
 fn a_header_with_a_flipped_bit_is_a_checksum_mismatch_at_byte_0() {
     let disk = log_of(1..=1);
-    disk.edit(WAL1, |bytes| bytes[75] ^= 1);
+    let text = disk.text(WAL1);
+    let created = text.find("\"created_ms\":").unwrap() + "\"created_ms\":".len();
+    disk.edit(WAL1, |bytes| bytes[created] ^= 1);
     let error = check_refused(&disk);
     assert!(
-        matches!(
-            error,
-            Error::ChecksumMismatch { offset: 0, .. } | Error::Corrupt { offset: 0, .. }
-        ),
+        matches!(error, Error::ChecksumMismatch { offset: 0, .. }),
+        "{error}"
+    );
+    disk.edit(WAL1, |bytes| bytes[0] ^= 1);
+    let error = check_refused(&disk);
+    assert!(
+        matches!(&error, Error::Corrupt { offset: 0, reason, .. } if reason.contains("header")),
         "{error}"
     );
 }
@@ -356,6 +374,11 @@ fn a_second_header_is_corruption() {
     check_refused(&Lines::first().event(1, 1).raw(&header).event(2, 2).disk());
     check_refused(&Lines::first().event(1, 1).raw(&header).event(1, 1).disk());
     let error = open_error(&Lines::first().event(1, 1).raw(&header).event(1, 1).disk());
+    assert!(matches!(error, Error::Corrupt { .. }), "{error}");
+    // Also where the end of the log is read alone.
+    let body = format!("\"{}\"", "x".repeat(100_000));
+    let log = Lines::first().any_event(1, 1, false, &body).raw(&header);
+    let error = open_error(&log.event(2, 2).disk());
     assert!(matches!(error, Error::Corrupt { .. }), "{error}");
 }
 
@@ -406,6 +429,19 @@ fn a_line_longer_than_the_limit_is_damage() {
         long.starts[2]
     );
     check_refused(&long.event(3, 3).disk());
+    // A line of exactly the limit is one, and a byte more is too much.
+    let envelope = Lines::headless(1).any_event(1, 1, false, "").bytes.len();
+    for (more, is_line) in [(0, true), (1, false)] {
+        let body = "1".repeat((16 << 20) - envelope + more);
+        let log = Lines::first().any_event(1, 1, false, &body);
+        let read = try_read(&log.event(2, 2).disk(), Position::default(), Mode::Strict);
+        assert_eq!(read.is_ok(), is_line, "{more} over the limit");
+    }
+    // Where no newline follows the search ends at the limit, too.
+    let disk = Lines::first().raw("x".repeat(40 << 20)).disk();
+    Lines::after(2, 0).on(&disk);
+    let error = check_refused(&disk);
+    assert!(error.to_string().contains("longer than"), "{error}");
 }
 
 #[test]

@@ -224,3 +224,36 @@ fn commands_of_a_queue_are_submitted_together_and_durable_together() {
         (2, 1)
     );
 }
+
+#[test]
+fn a_checkpoint_of_a_queue_may_be_taken_in_three_steps() {
+    on_both(|storage| {
+        let clock = Arc::new(ManualClock::new(1_000));
+        let mut queue = controller(&storage, &clock, false);
+        assert!(queue.begin_checkpoint().unwrap().is_none());
+        queue.enqueue(spec("a")).unwrap();
+        let begun = queue.begin_checkpoint().unwrap().unwrap();
+        let written = begun.write().unwrap();
+        queue.enqueue(spec("b")).unwrap();
+        let report = queue.finish_checkpoint(written).unwrap();
+        assert_eq!(report.position, queue.applied().min(report.position));
+        drop(queue);
+        let queue = controller(&storage, &clock, false);
+        for name in ["a", "b"] {
+            let id = JobId::new(name).unwrap();
+            assert_eq!(queue.state().status(&id), Some(JobStatus::Pending));
+        }
+    });
+}
+
+#[test]
+fn a_queue_says_what_has_poisoned_it() {
+    let disk = Memory::new();
+    let clock = Arc::new(ManualClock::new(1_000));
+    let mut queue = controller(&disk.storage(), &clock, false);
+    assert!(queue.poisoned().is_none());
+    disk.inject(Fault::on(Op::SyncData, "wal"));
+    queue.enqueue(spec("a")).unwrap_err();
+    let cause = queue.poisoned().unwrap().to_string();
+    assert!(cause.contains("sync_data"), "{cause}");
+}

@@ -10,6 +10,7 @@ mod support;
 
 mod checkpoint;
 mod commands;
+mod commit_queue;
 mod errors;
 mod format;
 mod inspect;

@@ -214,6 +214,8 @@ fn valid_snapshots_are_copied_and_the_store_opens_with_them() {
     let (out, report) = repair(&disk);
     assert_eq!(report.snapshots, [snapshot(2), snapshot(3)]);
     assert_eq!(out.bytes(&snapshot(3)), disk.bytes(&snapshot(3)));
+    // What leads from the older snapshot to the newer one comes along.
+    assert_eq!(out.names()[2..4], [wal(3), wal(4)]);
     assert_eq!(tape(&out), numbers(1..=8));
 }
 

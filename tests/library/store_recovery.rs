@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 
 use beaver::wal::Mode;
-use beaver::{Error, Store};
+use beaver::{Epoch, Error, Store};
 
 use crate::support::*;
 
@@ -227,6 +227,12 @@ fn looking_at_the_state_strictly_refuses_what_recovery_refuses() {
     disk.lose(&wal(3));
     recover_error(&disk);
     beaver::store::read_state::<Tape>(&disk.storage(), Mode::Strict).unwrap_err();
+    // The log behind the snapshot goes on from somewhere else, and nothing else is wrong.
+    let disk = Memory::new();
+    put_snapshot(&disk, 1, 2, &["1", "2"]);
+    Lines::after(2, 3).event(1, 1).on(&disk);
+    recover_error(&disk);
+    beaver::store::read_state::<Tape>(&disk.storage(), Mode::Strict).unwrap_err();
 }
 
 #[test]
@@ -236,6 +242,15 @@ fn looking_leniently_uses_the_newest_snapshot_whatever_is_missing_behind_it() {
     disk.lose(&wal(2));
     let (machine, ..) = beaver::store::read_state::<Tape>(&disk.storage(), Mode::Lenient).unwrap();
     assert_eq!(machine.0, ["1", "2", "5", "6"]);
+}
+
+#[test]
+fn looking_leniently_reports_no_damage_in_what_the_snapshot_covers() {
+    let disk = two_snapshots();
+    flip(&disk, &wal(2), 900);
+    let (machine, _, report) =
+        beaver::store::read_state::<Tape>(&disk.storage(), Mode::Lenient).unwrap();
+    assert_eq!((machine.0, report.skipped), (numbers(1..=6), Vec::new()));
 }
 
 #[test]
@@ -424,6 +439,28 @@ fn a_reader_of_the_store_reads_what_the_log_still_has() {
 }
 
 #[test]
+fn a_reader_looks_for_nothing_that_a_checkpoint_of_the_same_process_has_removed() {
+    let disk = Memory::new();
+    let (mut store, _) = recover(&disk);
+    for n in 1..=3 {
+        commit(&mut store, n..=n);
+        checkpoint(&mut store);
+    }
+    commit(&mut store, 4..=4);
+    assert_eq!(disk.names()[2..], [wal(3), wal(4)]);
+    let reader = store.reader();
+    assert_eq!(reader.epochs(), [Epoch(3), Epoch(4)]);
+    let mut seen = Vec::new();
+    reader
+        .replay(at(2, 1), Mode::Strict, |_, Line(text)| {
+            seen.push(text);
+            Ok::<(), ()>(())
+        })
+        .unwrap();
+    assert_eq!(seen, numbers(3..=4));
+}
+
+#[test]
 fn recovery_reads_each_needed_byte_a_bounded_number_of_times() {
     let disk = Memory::new();
     let (mut store, _) = recover(&disk);
@@ -439,11 +476,13 @@ fn recovery_reads_each_needed_byte_a_bounded_number_of_times() {
 
 #[test]
 fn a_sync_that_fails_during_recovery_is_not_tried_again() {
-    let disk = store_with(1, store_options());
-    disk.inject(Fault::on(Op::SyncData, "wal"));
-    disk.take_calls();
-    let error = try_recover(&disk).unwrap_err();
-    let calls = disk.take_calls();
-    let syncs = calls.iter().filter(|call| call.op == Op::SyncData).count();
-    assert_eq!(syncs, 1, "{error}");
+    // With leftovers, too, which are reason to try again on a full disk.
+    for disk in [store_with(1, store_options()), store_with(3, keeping(9))] {
+        disk.inject(Fault::on(Op::SyncData, "wal"));
+        disk.take_calls();
+        let error = try_recover(&disk).unwrap_err();
+        let calls = disk.take_calls();
+        let syncs = calls.iter().filter(|call| call.op == Op::SyncData).count();
+        assert_eq!(syncs, 1, "{error}");
+    }
 }

@@ -361,6 +361,24 @@ fn space_is_made_ahead_and_a_crashed_log_is_still_lines() {
 }
 
 #[test]
+fn space_is_made_as_far_as_asked_and_again_when_less_than_half_is_left() {
+    for ahead in [8 << 10, 200_000] {
+        let disk = Memory::new();
+        let (mut wal, _) = Wal::<Line>::open(disk.storage(), preallocating(ahead)).unwrap();
+        let mut made = 0;
+        for _ in 0..1000 {
+            wal.append(&[line("1".repeat(200))]).unwrap();
+            let bytes = disk.bytes(WAL1);
+            let end = bytes.trim_ascii_end().len() as u64 + 1;
+            if made <= end + ahead / 2 {
+                made = (end + ahead).next_multiple_of(4096);
+            }
+            assert_eq!(bytes.len() as u64, made, "the log ends at {end}");
+        }
+    }
+}
+
+#[test]
 fn making_space_never_starts_before_the_end_of_what_was_made() {
     let disk = Memory::new();
     let (mut wal, _) = Wal::<Line>::open(disk.storage(), preallocating(100)).unwrap();
@@ -395,6 +413,51 @@ fn without_room_for_space_ahead_the_append_is_tried_without_it() {
             (numbered(1..=number), numbered(1..=number))
         );
     }
+}
+
+#[test]
+fn space_made_beforehand_is_durable_and_overwritten_by_what_is_appended() {
+    let disk = log_of(1..=1);
+    let mut wal = open(&disk);
+    let lines = disk.bytes(WAL1).len();
+    wal.preallocate(100_000).unwrap();
+    let made = disk.power_cut().bytes(WAL1);
+    assert_eq!(made.len(), (lines + 100_000).next_multiple_of(4096));
+    assert!(made[lines..].iter().all(|byte| *byte == b'\n'));
+    assert_eq!(live(&wal), numbered(1..=1));
+    disk.take_calls();
+    append(&mut wal, 2..=3);
+    assert_eq!(disk.bytes(WAL1).len(), made.len());
+    assert_eq!(disk.take_changes().len(), 4, "a write and a sync each");
+    assert_eq!(durable(&disk), numbered(1..=3));
+    wal.rotate().unwrap();
+    assert_eq!(
+        disk.bytes(WAL1).trim_ascii_end().len() + 1,
+        disk.bytes(WAL1).len()
+    );
+}
+
+#[test]
+fn space_that_cannot_be_made_beforehand_is_done_without() {
+    let disk = log_of(1..=1);
+    let mut wal = open(&disk);
+    let full = Fault::on(Op::Write, "wal").torn(10);
+    disk.inject(full.kind(ErrorKind::StorageFull));
+    wal.preallocate(u64::MAX).unwrap();
+    append(&mut wal, 2..=3);
+    assert_eq!(durable(&disk), numbered(1..=3));
+}
+
+#[test]
+fn space_whose_sync_fails_poisons_and_loses_nothing() {
+    let disk = log_of(1..=1);
+    let mut wal = open(&disk);
+    append(&mut wal, 2..=2);
+    disk.inject(Fault::on(Op::SyncData, "wal"));
+    let error = wal.preallocate(1000).unwrap_err();
+    assert!(matches!(error, Error::Poisoned { .. }), "{error}");
+    check_poisoned(wal);
+    assert_eq!(durable(&disk), numbered(1..=2));
 }
 
 #[test]

@@ -116,6 +116,11 @@ fn the_rewrite_covers_the_last_batch_and_the_markers_behind_it() {
 }
 
 #[test]
+fn the_rewrite_begins_with_the_first_event_that_is_there_of_a_batch_whose_start_is_lost() {
+    check_rewrite(&Lines::first().event(1, 1).lost(2, 3).event(4, 3), 3);
+}
+
+#[test]
 fn without_an_event_the_rewrite_begins_with_the_header() {
     check_rewrite(&Lines::first(), 0);
     check_rewrite(&Lines::first().marker(0), 0);
@@ -296,6 +301,20 @@ fn a_read_that_is_wrong_once_is_not_the_end_of_the_log() {
                 Err(error) => assert!(matches!(error, Error::UnstableRead { .. }), "{error}"),
             }
         }
+    }
+}
+
+#[test]
+fn a_byte_that_one_read_does_not_show_is_cut_and_reported_all_the_same() {
+    let log = Lines::first().event(1, 1);
+    let end = log.bytes.len() as u64;
+    for shown in [b'\n', 0] {
+        let disk = log.clone().raw("x").disk();
+        disk.inject(Fault::on(Op::Read, WAL1).wrong(end, shown));
+        let torn = try_open(&disk).unwrap().1.torn_tail.unwrap();
+        assert_eq!((torn.offset, torn.bytes), (end, 1));
+        assert_eq!(disk.fired(), 1);
+        assert_eq!(disk.bytes(WAL1), log.bytes);
     }
 }
 

@@ -1,7 +1,7 @@
 //! Reading back: in order, whole appends, strict or lenient.
 
 use beaver::wal::{LogReader, Mode, ReplayError};
-use beaver::{Error, Position};
+use beaver::{ChecksumKind, Error, Position, Seq};
 
 use crate::support::*;
 
@@ -220,6 +220,10 @@ fn lenient_replay_leaves_out_nothing_for_damage_that_took_no_event() {
 fn lenient_replay_steps_over_a_damaged_header() {
     let log = Lines::headless(1).raw("{\"wal\"\n").event(1, 1).event(2, 2);
     check_lenient(&log, &[1, 2], &[(1, Some(0))]);
+    // Without a header nothing is a torn tail, also where no line behind it proves anything. Event 2
+    // may be the end of an append.
+    let log = Lines::headless(1).raw("{\"wal\"\n").event(2, 1).event(3, 1);
+    check_lenient(&log, &[3], &[(1, Some(2))]);
 }
 
 #[test]
@@ -247,6 +251,35 @@ fn lenient_replay_reports_what_the_next_header_says_is_missing() {
         (report.skipped[0].from.0, report.skipped[0].to.unwrap().0),
         (2, 3)
     );
+}
+
+#[test]
+fn lenient_replay_reports_a_header_that_seals_another_end_than_there_is() {
+    let header = |prev: &str| {
+        let text = format!(
+            "{{\"wal\":\"beaver\",\"version\":1,\"epoch\":2,\"prev\":{prev},\"created_ms\":0"
+        );
+        Lines::headless(2).line(ChecksumKind::Header, &text)
+    };
+    for (prev, sealed) in [
+        (r#"{"epoch":1,"last_seq":1}"#, "1:1"),
+        (r#"{"epoch":0,"last_seq":9}"#, "0:9"),
+        ("null", "nothing"),
+    ] {
+        let disk = Lines::first().event(1, 1).event(2, 2).disk();
+        header(prev).event(1, 1).on(&disk);
+        let (seen, report) = read_leniently(&disk);
+        assert_eq!(seen, ["1:1=1", "1:2=2", "2:1=1"]);
+        let skipped = &report.skipped[0];
+        assert_eq!(
+            (skipped.file.as_str(), skipped.from.0, skipped.to),
+            (WAL2, 1, Some(Seq(0))),
+            "no event is missing"
+        );
+        let reason = format!("the header seals {sealed}, but what lies before it is 1:2");
+        assert!(skipped.reason.contains(&reason), "{}", skipped.reason);
+        assert_eq!(report.skipped.len(), 1);
+    }
 }
 
 #[test]
@@ -322,6 +355,12 @@ fn the_last_position_is_the_one_that_opening_would_show() {
         .event(3, 3)
         .event(4, 4);
     let damaged = damaged.damaged(5, 5).disk();
-    let error = last_position(&damaged).unwrap_err();
-    assert_eq!(error.to_string(), open_error(&damaged).to_string());
+    for refused in [
+        damaged,
+        Lines::headless(1).raw("\0\n\0\n").disk(),
+        Lines::headless(1).event(1, 1).disk(),
+    ] {
+        let error = last_position(&refused).unwrap_err();
+        assert_eq!(error.to_string(), open_error(&refused).to_string());
+    }
 }

@@ -84,7 +84,7 @@ const fn entry<C: Contestant>(
 
 /// Everybody, in the order of the first round.
 pub static ROSTER: &[Entry] = &[
-    entry::<Raw>(
+    entry::<Raw<b'\n'>>(
         "raw",
         "",
         true,
@@ -93,23 +93,30 @@ pub static ROSTER: &[Entry] = &[
         ],
     ),
     Entry {
-        measure: measure_shared::<Raw>,
-        ..entry::<Raw>(
+        measure: measure_shared::<Raw<b'\n'>>,
+        ..entry::<Raw<b'\n'>>(
             "raw-shared",
             "",
             true,
             &[Append8, Append64, Batch64, Batch1000],
         )
     },
-    entry::<Beaver>(
+    entry::<Raw<0>>("raw-zeros", "", true, &[Append1]),
+    Entry {
+        measure: measure_shared::<Raw<0>>,
+        ..entry::<Raw<0>>("raw-shared-zeros", "", true, &[Batch64, Batch1000])
+    },
+    entry::<Beaver<false>>(
         "beaver",
         "",
         true,
         &[
-            Append1, Append8, Append64, Batch64, Batch1000, Replay, Validate, OpenRead, OpenWrite,
+            Append1, Append8, Append64, Batch64, Batch1000, Unsynced, Replay, Validate, OpenRead,
+            OpenWrite,
         ],
     ),
-    entry::<Beaver>("beaver-log", "", true, &[Controller64]),
+    entry::<Beaver<true>>("beaver-filled", "", true, &[Append1, Batch64, Batch1000]),
+    entry::<Beaver<false>>("beaver-log", "", true, &[Controller64]),
     entry::<BeaverQueue>("beaver-queue", "", true, &[Recover, Controller64]),
     entry::<WriteAhead>(
         "writeahead",

@@ -38,6 +38,7 @@ sites! {
     "store::recovery::clean_up" SyncDir;
     "store::recovery::read_state" List;
     "store::recovery::recover" List Lock;
+    "wal::append::preallocate" SyncData;
     "wal::append::sync_with_room" SyncData;
     "wal::append::undo_write" SyncData;
     "wal::append::write_open" WriteAt;
@@ -109,6 +110,12 @@ pub const UNREACHED: &[Unreached] = &[
         ops: &[],
         cells: &[],
         why: "looks at a store that somebody else may own; no run of the store makes the call",
+    },
+    Unreached {
+        place: "wal::append::preallocate",
+        ops: &[],
+        cells: &[],
+        why: ALONE,
     },
     Unreached {
         place: "wal::reader::LogReader::open",

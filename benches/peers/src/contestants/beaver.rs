@@ -3,20 +3,22 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use anyhow::{Result, anyhow, ensure};
+use anyhow::{Result, anyhow, bail, ensure};
 use beaver::storage::DiskStorage;
-use beaver::wal::{LogReader, Mode, QueueOptions};
+use beaver::wal::{LogReader, Mode, QueueOptions, SyncPolicy};
 use beaver::{BatchWriter, Event, Position, Storage, Wal, WalOptions, inspect};
 
 use crate::contestant::{Contestant, Plan};
 use crate::record::{self, Form, Tally};
 
-pub enum Beaver {
+/// With its default options, under which it makes free space as it grows; or, as `raw` and `okaywal`
+/// have it too, with all the space it needs made before the clock starts.
+pub enum Beaver<const FILLED: bool> {
     One(Mutex<Wal>),
     Many(BatchWriter),
 }
 
-impl Contestant for Beaver {
+impl<const FILLED: bool> Contestant for Beaver<FILLED> {
     type Input = Event;
 
     fn input(number: u64, form: Form) -> Event {
@@ -25,7 +27,17 @@ impl Contestant for Beaver {
 
     fn create(directory: &Path, plan: Plan) -> Result<Self> {
         let storage = Arc::new(DiskStorage::open(directory)?);
-        let (wal, _) = Wal::open(storage, WalOptions::default())?;
+        let options = WalOptions {
+            sync: match plan.unsynced {
+                true => SyncPolicy::OnRequest,
+                false => SyncPolicy::EveryAppend,
+            },
+            ..WalOptions::default()
+        };
+        let (mut wal, _) = Wal::open(storage, options)?;
+        if FILLED {
+            wal.preallocate(plan.bytes())?;
+        }
         Ok(match plan.callers {
             1 => Beaver::One(Mutex::new(wal)),
             _ => Beaver::Many(BatchWriter::new(wal, QueueOptions::default())),
@@ -47,6 +59,19 @@ impl Contestant for Beaver {
         match self {
             Beaver::One(wal) => wal.lock().expect("no thread panicked").append(&events)?,
             Beaver::Many(writer) => writer.append(&events)?,
+        };
+        Ok(())
+    }
+
+    /// The log was opened with the policy under which an append does not sync.
+    fn append_unsynced(&self, event: Event) -> Result<()> {
+        self.append(0, event)
+    }
+
+    fn sync(&self) -> Result<()> {
+        match self {
+            Beaver::One(wal) => wal.lock().expect("no thread panicked").sync()?,
+            Beaver::Many(_) => bail!("it has no policy but to sync"),
         };
         Ok(())
     }

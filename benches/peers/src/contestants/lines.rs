@@ -42,7 +42,7 @@ impl<const CRC: bool> Contestant for LineScan<CRC> {
     }
 
     fn fill(directory: &Path, plan: Plan) -> Result<()> {
-        Beaver::fill(directory, plan)
+        Beaver::<false>::fill(directory, plan)
     }
 
     fn replay(directory: &Path, tally: &mut Tally) -> Result<()> {
@@ -101,7 +101,7 @@ impl<const ONCE: bool> Contestant for SerdeBorrowed<ONCE> {
     }
 
     fn fill(directory: &Path, plan: Plan) -> Result<()> {
-        Beaver::fill(directory, plan)
+        Beaver::<false>::fill(directory, plan)
     }
 
     fn replay(directory: &Path, tally: &mut Tally) -> Result<()> {

@@ -17,14 +17,15 @@ const NAME: &str = "raw.jsonl";
 /// More after one write makes the cache use large folios, which later small writes pay for.
 const FILL_PIECE: usize = 64 << 10;
 
-/// One write and one `fdatasync` into a file of written blocks; without sync, a buffer of 64 KiB.
-pub struct Raw {
+/// One write and one `fdatasync` into a file of written blocks, full of `BLANK` bytes; without sync,
+/// a buffer of 64 KiB.
+pub struct Raw<const BLANK: u8> {
     file: File,
     end: AtomicU64,
     buffer: Mutex<Vec<u8>>,
 }
 
-impl Contestant for Raw {
+impl<const BLANK: u8> Contestant for Raw<BLANK> {
     type Input = Vec<u8>;
 
     fn input(number: u64, form: Form) -> Vec<u8> {
@@ -42,7 +43,7 @@ impl Contestant for Raw {
             .open(directory.join(NAME))?;
         // A buffered writer grows its file anyway; filling it first would only measure the cache.
         if !plan.unsynced {
-            let blank = vec![b'\n'; FILL_PIECE];
+            let blank = vec![BLANK; FILL_PIECE];
             for _ in 0..plan.bytes().div_ceil(FILL_PIECE as u64) {
                 file.write_all(&blank)?;
             }
@@ -145,7 +146,7 @@ impl Contestant for Raw {
     }
 }
 
-impl Raw {
+impl<const BLANK: u8> Raw<BLANK> {
     fn write_buffer(&self, buffer: &mut Vec<u8>) -> Result<()> {
         let at = self.end.fetch_add(buffer.len() as u64, Ordering::Relaxed);
         self.file.write_all_at(buffer, at)?;

@@ -13,10 +13,16 @@
 //! Valid means framing and checksum, nothing else: whether a line may follow the one before it is
 //! the business of [`sequence`](super::sequence).
 
-use crate::checksum::{self, ChecksumError, ChecksumKind, Start, TRAILER};
-use crate::format::VERSION;
-use crate::json::{read_u64, write_u64};
+mod decode;
+mod encode;
+
+use crate::checksum::{ChecksumError, TRAILER};
 use crate::position::{Epoch, Position, Seq};
+
+pub(crate) use decode::{Decoder, Framed, frame};
+#[cfg(test)]
+pub(crate) use encode::encode_event;
+pub(crate) use encode::{encode_event_with, encode_header, encode_lost, encode_marker};
 
 /// The longest line, newline included: 16 MiB.
 pub(crate) const MAX_LINE: usize = 16 << 20;
@@ -124,238 +130,15 @@ pub(crate) enum LineError {
     Version(u64),
 }
 
-/// Appends a header line to `out`, newline included.
-pub(crate) fn encode_header(out: &mut Vec<u8>, header: &Header) {
-    let start = out.len();
-    out.extend_from_slice(b"{\"wal\":\"beaver\",\"version\":");
-    write_u64(out, VERSION);
-    out.extend_from_slice(b",\"epoch\":");
-    write_u64(out, header.epoch.0);
-    out.extend_from_slice(b",\"prev\":");
-    match header.prev {
-        None => out.extend_from_slice(b"null"),
-        Some(prev) => {
-            out.extend_from_slice(b"{\"epoch\":");
-            write_u64(out, prev.epoch.0);
-            out.extend_from_slice(b",\"last_seq\":");
-            write_u64(out, prev.seq.0);
-            out.push(b'}');
-        }
-    }
-    out.extend_from_slice(b",\"created_ms\":");
-    write_u64(out, header.created_ms);
-    checksum::seal(ChecksumKind::Header, header.epoch, out, start);
-    out.push(b'\n');
-}
-
-/// Appends an event line to `out`, newline included.
-#[cfg(test)]
-pub(crate) fn encode_event(out: &mut Vec<u8>, epoch: Epoch, envelope: Envelope, body: &[u8]) {
-    let crc = Start::new(ChecksumKind::Event, epoch);
-    let Ok(()) = encode_event_with(out, &crc, envelope, |out| {
-        out.extend_from_slice(body);
-        Ok::<(), std::convert::Infallible>(())
-    });
-}
-
-/// Appends an event line to `out`, newline included. `body` appends what stands inside `event`;
-/// after its error the line is unfinished.
-pub(crate) fn encode_event_with<X>(
-    out: &mut Vec<u8>,
-    crc: &Start,
-    envelope: Envelope,
-    body: impl FnOnce(&mut Vec<u8>) -> Result<(), X>,
-) -> Result<(), X> {
-    let start = out.len();
-    out.extend_from_slice(b"{\"seq\":");
-    write_u64(out, envelope.seq.0);
-    if envelope.batch != envelope.seq {
-        out.extend_from_slice(b",\"batch\":");
-        write_u64(out, envelope.batch.0);
-    }
-    if envelope.more {
-        out.extend_from_slice(b",\"more\":true");
-    }
-    out.extend_from_slice(b",\"event\":");
-    body(out)?;
-    crc.seal(out, start);
-    out.push(b'\n');
-    Ok(())
-}
-
-/// Appends a marker line to `out`, newline included.
-pub(crate) fn encode_marker(out: &mut Vec<u8>, epoch: Epoch, synced: Seq) {
-    let start = out.len();
-    out.extend_from_slice(b"{\"synced\":");
-    write_u64(out, synced.0);
-    checksum::seal(ChecksumKind::Marker, epoch, out, start);
-    out.push(b'\n');
-}
-
-/// Appends a line for the missing events `from`..=`to` to `out`, newline included.
-pub(crate) fn encode_lost(out: &mut Vec<u8>, epoch: Epoch, from: Seq, to: Seq) {
-    let start = out.len();
-    out.extend_from_slice(b"{\"lost\":[");
-    write_u64(out, from.0);
-    out.push(b',');
-    write_u64(out, to.0);
-    out.push(b']');
-    checksum::seal(ChecksumKind::Lost, epoch, out, start);
-    out.push(b'\n');
-}
-
-/// Reads the lines of one segment.
-#[derive(Clone, Debug)]
-pub(crate) struct Decoder {
-    epoch: Epoch,
-    /// Almost every line is an event.
-    event: Start,
-}
-
-impl Decoder {
-    /// A reader of the lines of the segment `epoch`.
-    pub(crate) fn new(epoch: Epoch) -> Self {
-        let event = Start::new(ChecksumKind::Event, epoch);
-        Decoder { epoch, event }
-    }
-
-    /// Reads one line (without its newline): framing first, because it is cheap, then the checksum.
-    #[inline]
-    pub(crate) fn decode<'a>(&self, bytes: &'a [u8]) -> Result<Line<'a>, LineError> {
-        let (kind, line) = frame(self.epoch, bytes)?;
-        match kind {
-            ChecksumKind::Event => self.event.verify(bytes)?,
-            other => checksum::verify_checksum(other, self.epoch, bytes)?,
-        }
-        match line {
-            Framed::Line(line) => Ok(line),
-            Framed::Version(version) => Err(LineError::Version(version)),
-        }
-    }
-}
-
-/// Reads one line of the segment `epoch`.
-#[cfg(test)]
-fn decode(epoch: Epoch, bytes: &[u8]) -> Result<Line<'_>, LineError> {
-    Decoder::new(epoch).decode(bytes)
-}
-
-/// A line whose framing is right; its checksum is not known yet.
-pub(crate) enum Framed<'a> {
-    Line(Line<'a>),
-    Version(u64),
-}
-
-/// The framing of a line alone. Takes time that does not grow with the event's body.
-#[inline]
-pub(crate) fn frame(epoch: Epoch, bytes: &[u8]) -> Result<(ChecksumKind, Framed<'_>), LineError> {
-    if bytes.len() >= MAX_LINE {
-        return Err(LineError::Framing);
-    }
-    let content = bytes.len().checked_sub(TRAILER).map(|at| &bytes[..at]);
-    let mut text = Text(content.ok_or(LineError::Framing)?);
-    if text.skip(b"{\"seq\":") {
-        let (envelope, body) = frame_event(&mut text).ok_or(LineError::Framing)?;
-        return Ok((
-            ChecksumKind::Event,
-            Framed::Line(Line::Event(envelope, body)),
-        ));
-    }
-    if text.skip(b"{\"synced\":") {
-        let synced = text
-            .decimal()
-            .filter(|_| text.is_done())
-            .ok_or(LineError::Framing)?;
-        return Ok((
-            ChecksumKind::Marker,
-            Framed::Line(Line::Marker(Seq(synced))),
-        ));
-    }
-    if text.skip(b"{\"lost\":[") {
-        let line = frame_lost(&mut text).ok_or(LineError::Framing)?;
-        return Ok((ChecksumKind::Lost, Framed::Line(line)));
-    }
-    if text.skip(b"{\"wal\":\"beaver\",\"version\":") {
-        let version = text.decimal().ok_or(LineError::Framing)?;
-        if version != VERSION {
-            return Ok((ChecksumKind::Header, Framed::Version(version)));
-        }
-        let header = frame_header(&mut text).filter(|header| header.epoch == epoch);
-        let line = Line::Header(header.ok_or(LineError::Framing)?);
-        return Ok((ChecksumKind::Header, Framed::Line(line)));
-    }
-    Err(LineError::Framing)
-}
-
-#[inline]
-fn frame_event<'a>(text: &mut Text<'a>) -> Option<(Envelope, &'a [u8])> {
-    let seq = Seq(text.decimal()?);
-    let mut batch = seq;
-    if text.skip(b",\"batch\":") {
-        batch = Seq(text.decimal()?);
-        if batch == seq {
-            return None; // The writer leaves it out.
-        }
-    }
-    let more = text.skip(b",\"more\":true");
-    text.skip(b",\"event\":")
-        .then_some((Envelope { seq, batch, more }, text.0))
-}
-
-fn frame_lost<'a>(text: &mut Text<'a>) -> Option<Line<'a>> {
-    let from = Seq(text.decimal()?);
-    let to = text.skip(b",").then(|| text.decimal())?;
-    (text.skip(b"]") && text.is_done()).then_some(Line::Lost(from, Seq(to?)))
-}
-
-fn frame_header(text: &mut Text<'_>) -> Option<Header> {
-    let epoch = text.skip(b",\"epoch\":").then(|| text.decimal())??;
-    let prev = if text.skip(b",\"prev\":null") {
-        None
-    } else {
-        let prev_epoch = text
-            .skip(b",\"prev\":{\"epoch\":")
-            .then(|| text.decimal())??;
-        let last_seq = text.skip(b",\"last_seq\":").then(|| text.decimal())??;
-        let closed = text.skip(b"}");
-        Some(Position::new(prev_epoch, last_seq)).filter(|_| closed)
-    };
-    let created_ms = text.skip(b",\"created_ms\":").then(|| text.decimal())??;
-    text.is_done().then_some(Header {
-        epoch: Epoch(epoch),
-        prev,
-        created_ms,
-    })
-}
-
-/// What is left to read of a line.
-struct Text<'a>(&'a [u8]);
-
-impl Text<'_> {
-    /// Steps over `word` if it comes next.
-    #[inline]
-    fn skip(&mut self, word: &[u8]) -> bool {
-        let rest = self.0.strip_prefix(word);
-        self.0 = rest.unwrap_or(self.0);
-        rest.is_some()
-    }
-
-    /// A plain decimal: no sign, no leading zero.
-    #[inline]
-    fn decimal(&mut self) -> Option<u64> {
-        let (number, digits) = read_u64(self.0)?;
-        self.0 = &self.0[digits..];
-        Some(number)
-    }
-
-    fn is_done(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::checksum::{self, ChecksumKind};
+
+    /// Reads one line of the segment `epoch`.
+    fn decode(epoch: Epoch, bytes: &[u8]) -> Result<Line<'_>, LineError> {
+        Decoder::new(epoch).decode(bytes)
+    }
 
     fn encoded(f: impl FnOnce(&mut Vec<u8>)) -> String {
         let mut out = Vec::new();

@@ -1,0 +1,166 @@
+//! Reading lines: framing first, then the checksum.
+
+use super::{Envelope, Header, Line, LineError, MAX_LINE};
+use crate::checksum::{self, ChecksumKind, Start, TRAILER};
+use crate::format::VERSION;
+use crate::json::read_u64;
+use crate::position::{Epoch, Position, Seq};
+
+/// Reads the lines of one segment.
+#[derive(Clone, Debug)]
+pub(crate) struct Decoder {
+    epoch: Epoch,
+    /// Almost every line is an event.
+    event: Start,
+}
+
+impl Decoder {
+    /// A reader of the lines of the segment `epoch`.
+    pub(crate) fn new(epoch: Epoch) -> Self {
+        let event = Start::new(ChecksumKind::Event, epoch);
+        Decoder { epoch, event }
+    }
+
+    /// Reads one line (without its newline): framing first, because it is cheap, then the checksum.
+    #[inline]
+    pub(crate) fn decode<'a>(&self, bytes: &'a [u8]) -> Result<Line<'a>, LineError> {
+        let mut text = content(bytes)?;
+        if !text.skip(b"{\"seq\":") {
+            return self.decode_other(bytes);
+        }
+        let (envelope, body) = frame_event(&mut text).ok_or(LineError::Framing)?;
+        self.event.verify(bytes)?;
+        Ok(Line::Event(envelope, body))
+    }
+
+    /// Reads a line that is not an event.
+    fn decode_other<'a>(&self, bytes: &'a [u8]) -> Result<Line<'a>, LineError> {
+        let (kind, line) = frame_other(self.epoch, content(bytes)?)?;
+        checksum::verify_checksum(kind, self.epoch, bytes)?;
+        match line {
+            Framed::Line(line) => Ok(line),
+            Framed::Version(version) => Err(LineError::Version(version)),
+        }
+    }
+}
+
+/// A line whose framing is right; its checksum is not known yet.
+pub(crate) enum Framed<'a> {
+    Line(Line<'a>),
+    Version(u64),
+}
+
+/// What a line says before its checksum.
+#[inline]
+fn content(bytes: &[u8]) -> Result<Text<'_>, LineError> {
+    if bytes.len() >= MAX_LINE {
+        return Err(LineError::Framing);
+    }
+    let content = bytes.len().checked_sub(TRAILER).map(|at| &bytes[..at]);
+    Ok(Text(content.ok_or(LineError::Framing)?))
+}
+
+/// The framing of a line alone. Takes time that does not grow with the event's body.
+pub(crate) fn frame(epoch: Epoch, bytes: &[u8]) -> Result<(ChecksumKind, Framed<'_>), LineError> {
+    let mut text = content(bytes)?;
+    if text.skip(b"{\"seq\":") {
+        let (envelope, body) = frame_event(&mut text).ok_or(LineError::Framing)?;
+        let line = Line::Event(envelope, body);
+        return Ok((ChecksumKind::Event, Framed::Line(line)));
+    }
+    frame_other(epoch, text)
+}
+
+/// The framing of a line that is not an event.
+fn frame_other(epoch: Epoch, mut text: Text<'_>) -> Result<(ChecksumKind, Framed<'_>), LineError> {
+    if text.skip(b"{\"synced\":") {
+        let synced = text
+            .decimal()
+            .filter(|_| text.is_done())
+            .ok_or(LineError::Framing)?;
+        return Ok((
+            ChecksumKind::Marker,
+            Framed::Line(Line::Marker(Seq(synced))),
+        ));
+    }
+    if text.skip(b"{\"lost\":[") {
+        let line = frame_lost(&mut text).ok_or(LineError::Framing)?;
+        return Ok((ChecksumKind::Lost, Framed::Line(line)));
+    }
+    if text.skip(b"{\"wal\":\"beaver\",\"version\":") {
+        let version = text.decimal().ok_or(LineError::Framing)?;
+        if version != VERSION {
+            return Ok((ChecksumKind::Header, Framed::Version(version)));
+        }
+        let header = frame_header(&mut text).filter(|header| header.epoch == epoch);
+        let line = Line::Header(header.ok_or(LineError::Framing)?);
+        return Ok((ChecksumKind::Header, Framed::Line(line)));
+    }
+    Err(LineError::Framing)
+}
+
+#[inline]
+fn frame_event<'a>(text: &mut Text<'a>) -> Option<(Envelope, &'a [u8])> {
+    let seq = Seq(text.decimal()?);
+    let mut batch = seq;
+    if text.skip(b",\"batch\":") {
+        batch = Seq(text.decimal()?);
+        if batch == seq {
+            return None; // The writer leaves it out.
+        }
+    }
+    let more = text.skip(b",\"more\":true");
+    text.skip(b",\"event\":")
+        .then_some((Envelope { seq, batch, more }, text.0))
+}
+
+fn frame_lost<'a>(text: &mut Text<'a>) -> Option<Line<'a>> {
+    let from = Seq(text.decimal()?);
+    let to = text.skip(b",").then(|| text.decimal())?;
+    (text.skip(b"]") && text.is_done()).then_some(Line::Lost(from, Seq(to?)))
+}
+
+fn frame_header(text: &mut Text<'_>) -> Option<Header> {
+    let epoch = text.skip(b",\"epoch\":").then(|| text.decimal())??;
+    let prev = if text.skip(b",\"prev\":null") {
+        None
+    } else {
+        let prev_epoch = text
+            .skip(b",\"prev\":{\"epoch\":")
+            .then(|| text.decimal())??;
+        let last_seq = text.skip(b",\"last_seq\":").then(|| text.decimal())??;
+        let closed = text.skip(b"}");
+        Some(Position::new(prev_epoch, last_seq)).filter(|_| closed)
+    };
+    let created_ms = text.skip(b",\"created_ms\":").then(|| text.decimal())??;
+    text.is_done().then_some(Header {
+        epoch: Epoch(epoch),
+        prev,
+        created_ms,
+    })
+}
+
+/// What is left to read of a line.
+struct Text<'a>(&'a [u8]);
+
+impl Text<'_> {
+    /// Steps over `word` if it comes next.
+    #[inline]
+    fn skip(&mut self, word: &[u8]) -> bool {
+        let rest = self.0.strip_prefix(word);
+        self.0 = rest.unwrap_or(self.0);
+        rest.is_some()
+    }
+
+    /// A plain decimal: no sign, no leading zero.
+    #[inline(always)]
+    fn decimal(&mut self) -> Option<u64> {
+        let (number, digits) = read_u64(self.0)?;
+        self.0 = &self.0[digits..];
+        Some(number)
+    }
+
+    fn is_done(&self) -> bool {
+        self.0.is_empty()
+    }
+}

@@ -1,0 +1,87 @@
+//! Writing lines.
+
+use super::{Envelope, Header};
+use crate::checksum::{self, ChecksumKind, Start};
+use crate::format::VERSION;
+use crate::json::write_u64;
+use crate::position::{Epoch, Seq};
+
+/// Appends a header line to `out`, newline included.
+pub(crate) fn encode_header(out: &mut Vec<u8>, header: &Header) {
+    let start = out.len();
+    out.extend_from_slice(b"{\"wal\":\"beaver\",\"version\":");
+    write_u64(out, VERSION);
+    out.extend_from_slice(b",\"epoch\":");
+    write_u64(out, header.epoch.0);
+    out.extend_from_slice(b",\"prev\":");
+    match header.prev {
+        None => out.extend_from_slice(b"null"),
+        Some(prev) => {
+            out.extend_from_slice(b"{\"epoch\":");
+            write_u64(out, prev.epoch.0);
+            out.extend_from_slice(b",\"last_seq\":");
+            write_u64(out, prev.seq.0);
+            out.push(b'}');
+        }
+    }
+    out.extend_from_slice(b",\"created_ms\":");
+    write_u64(out, header.created_ms);
+    checksum::seal(ChecksumKind::Header, header.epoch, out, start);
+    out.push(b'\n');
+}
+
+/// Appends an event line to `out`, newline included.
+#[cfg(test)]
+pub(crate) fn encode_event(out: &mut Vec<u8>, epoch: Epoch, envelope: Envelope, body: &[u8]) {
+    let crc = Start::new(ChecksumKind::Event, epoch);
+    let Ok(()) = encode_event_with(out, &crc, envelope, |out| {
+        out.extend_from_slice(body);
+        Ok::<(), std::convert::Infallible>(())
+    });
+}
+
+/// Appends an event line to `out`, newline included. `body` appends what stands inside `event`;
+/// after its error the line is unfinished.
+pub(crate) fn encode_event_with<X>(
+    out: &mut Vec<u8>,
+    crc: &Start,
+    envelope: Envelope,
+    body: impl FnOnce(&mut Vec<u8>) -> Result<(), X>,
+) -> Result<(), X> {
+    let start = out.len();
+    out.extend_from_slice(b"{\"seq\":");
+    write_u64(out, envelope.seq.0);
+    if envelope.batch != envelope.seq {
+        out.extend_from_slice(b",\"batch\":");
+        write_u64(out, envelope.batch.0);
+    }
+    if envelope.more {
+        out.extend_from_slice(b",\"more\":true");
+    }
+    out.extend_from_slice(b",\"event\":");
+    body(out)?;
+    crc.seal(out, start);
+    out.push(b'\n');
+    Ok(())
+}
+
+/// Appends a marker line to `out`, newline included.
+pub(crate) fn encode_marker(out: &mut Vec<u8>, epoch: Epoch, synced: Seq) {
+    let start = out.len();
+    out.extend_from_slice(b"{\"synced\":");
+    write_u64(out, synced.0);
+    checksum::seal(ChecksumKind::Marker, epoch, out, start);
+    out.push(b'\n');
+}
+
+/// Appends a line for the missing events `from`..=`to` to `out`, newline included.
+pub(crate) fn encode_lost(out: &mut Vec<u8>, epoch: Epoch, from: Seq, to: Seq) {
+    let start = out.len();
+    out.extend_from_slice(b"{\"lost\":[");
+    write_u64(out, from.0);
+    out.push(b',');
+    write_u64(out, to.0);
+    out.push(b']');
+    checksum::seal(ChecksumKind::Lost, epoch, out, start);
+    out.push(b'\n');
+}
