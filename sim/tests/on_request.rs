@@ -9,15 +9,17 @@
 use std::any::Any;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use beaver::{Clock, Storage};
+use beaver_sim::explore::{Options, Running, explore_seed};
 use beaver_sim::marks::Mark;
 use beaver_sim::oracle::history::Place;
 use beaver_sim::oracle::judge::Entry;
 use beaver_sim::oracle::model::Model;
 use beaver_sim::result::{Outcome, RunResult};
 use beaver_sim::run::{Keep, run_seed_of};
-use beaver_sim::scenario::{Crashes, LogSettings, Scenario, Step};
+use beaver_sim::scenario::{Crashes, LogSettings, Range, Scenario, Step};
 use beaver_sim::shrink::{Limits, shrink};
 use beaver_sim::subject::{Answer, Begun, Failure, Process, Report, Store, Subject};
 use beaver_sim::zoo::twist::{Opened, Twist, between};
@@ -281,4 +283,53 @@ fn a_command_that_such_a_log_does_not_have_is_refused_with_its_field() {
     let script = r#"{"claim": "c", "log": {"sync": "on-request"},
         "script": {"steps": ["sync", "checkpoint"]}}"#;
     assert_eq!(fields(script), ["script.steps[1]"]);
+}
+
+#[test]
+fn every_crash_of_a_run_is_explored_without_a_finding() {
+    let mut scenario = scenario();
+    scenario.workload.commands = 14;
+    scenario.workload.payload_bytes = Range::new(0, 12_000);
+    let running = Running {
+        jobs: std::num::NonZeroUsize::MIN,
+        progress: &|_, _| {},
+        cancel: &AtomicBool::new(false),
+    };
+    let options = Options {
+        cap: 24,
+        ..Options::default()
+    };
+    for seed in 0..3 {
+        let subject = Subject::default();
+        let explored = explore_seed(&subject, &scenario, seed, &options, running);
+        let wrong = explored.failures.first();
+        assert!(
+            wrong.is_none(),
+            "{seed}: {:#?}",
+            wrong.map(|wrong| &wrong.finding)
+        );
+        assert!(explored.tally.recoveries > 50, "{:?}", explored.tally);
+    }
+}
+
+#[test]
+fn the_explorer_catches_a_sync_that_writes_nothing() {
+    let subject = Wrongly::subject(Wrong::SyncDoesNothing);
+    let scenario = written_out(&format!("{ENQUEUE_A}, \"sync\""));
+    let running = Running {
+        jobs: std::num::NonZeroUsize::MIN,
+        progress: &|_, _| {},
+        cancel: &AtomicBool::new(false),
+    };
+    let explored = explore_seed(&subject, &scenario, 0, &Options::default(), running);
+    let wrong = explored.failures.first().expect("it is caught");
+    assert_eq!(wrong.finding.invariant, 1, "{:#?}", wrong.finding);
+    let sound = explore_seed(
+        &Subject::default(),
+        &scenario,
+        0,
+        &Options::default(),
+        running,
+    );
+    assert!(sound.failures.is_empty());
 }

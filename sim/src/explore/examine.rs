@@ -9,7 +9,7 @@ use crate::guard::guarded;
 use crate::oracle::damage::{Scars, excuse_refusal};
 use crate::oracle::history::{History, Place};
 use crate::oracle::judge::{Finding, Verdict, View, Wrong as Misjudged, judge};
-use crate::scenario::{Job, Step};
+use crate::scenario::{Job, Step, SyncSetting};
 use crate::subject::{Answer, Failure, Layout, Opening, Process, Report};
 use crate::world::check_counts;
 
@@ -142,7 +142,14 @@ impl Search<'_> {
             return Ok(());
         };
         store.sim.record_crash_points(true);
-        let answer = guarded(|| store.client.command(step));
+        let on_request = self.tested.scenario.log.sync == SyncSetting::OnRequest;
+        let answer = guarded(|| match store.client.command(step) {
+            Answer::Done(None) if on_request => match store.client.sync() {
+                Ok(_) => Answer::Done(None),
+                Err(failure) => Answer::Failed(failure),
+            },
+            answer => answer,
+        });
         let answer = answer.map_err(|panic| Finding::new(0, "no panic", panic))?;
         let crashes = store.sim.take_crash_points();
         store.sim.record_crash_points(false);
