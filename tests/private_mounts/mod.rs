@@ -115,13 +115,6 @@ impl SmallFileSystem {
         Path::new(&self.place)
     }
 
-    /// Whether its device has these bytes, whatever the system still holds in memory. `None` if it
-    /// has no device.
-    pub(crate) fn device_has(&self, bytes: &[u8]) -> Option<bool> {
-        let image = std::fs::read(format!("{}.image", self.place)).ok()?;
-        Some(memchr::memmem::find(&image, bytes).is_some())
-    }
-
     /// Makes it refuse (`ro`), or accept (`rw`), every change.
     pub(crate) fn remount(&self, mode: &str) {
         let whole = run("mount", &["-o", &format!("remount,{mode}"), &self.place]);
