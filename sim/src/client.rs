@@ -24,7 +24,8 @@ pub(crate) use border::segment_epochs;
 
 use crate::oracle::history::Place;
 use crate::oracle::judge::Entry;
-use crate::oracle::model::{Model, Refusal};
+use crate::oracle::model::Refusal;
+use crate::oracle::shown::Shown;
 use crate::scenario::{Job, LogSettings, Step, SyncSetting};
 use crate::subject::{Answer, Begun, BegunQueued, Failure, Process, Report, Salvaged, Store};
 
@@ -151,7 +152,7 @@ impl Process for Client {
         Ok(report.map(|report| report.removed.len()))
     }
 
-    fn state(&self) -> Model {
+    fn state(&self) -> Shown {
         border::state(self.controller.state())
     }
 

@@ -8,4 +8,5 @@ pub mod history;
 pub mod judge;
 pub mod model;
 pub mod salvage;
+pub mod shown;
 pub mod tidiness;

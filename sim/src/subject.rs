@@ -14,9 +14,10 @@ use beaver::{Clock, Storage};
 use crate::client::Beaver;
 use crate::faults::Between;
 use crate::oracle::history::{History, Place};
-use crate::oracle::judge::{Entry, Finding, View, check_counts, compare_states};
+use crate::oracle::judge::{Entry, Finding, View};
 use crate::oracle::model::{Model, Refusal};
 use crate::oracle::salvage::Skip;
+use crate::oracle::shown::Shown;
 use crate::scenario::{LogSettings, Step};
 
 /// A store, and what stands between it and the disk.
@@ -176,7 +177,7 @@ pub trait Process: Debug {
     fn checkpoint(&mut self) -> Result<Option<usize>, Failure>;
 
     /// The state, as the queue shows it.
-    fn state(&self) -> Model;
+    fn state(&self) -> Shown;
 
     /// The state as it is now, to be compared with later ones: whatever is cheap to keep.
     fn keep_state(&self) -> Box<dyn Any> {
@@ -185,7 +186,7 @@ pub trait Process: Debug {
 
     /// Whether the state is as it was in a process that kept it.
     fn is_in_state(&self, kept: &dyn Any) -> bool {
-        kept.downcast_ref::<Model>()
+        kept.downcast_ref::<Shown>()
             .is_some_and(|kept| *kept == self.state())
     }
 
@@ -222,8 +223,10 @@ pub trait Process: Debug {
     /// The first difference: what was expected, and what was found.
     fn compare(&mut self, expected: &Model) -> Result<(), (String, String)> {
         let state = self.state();
-        compare_states(expected, &state)?;
-        check_counts(&state).map_err(|finding| (finding.expected, finding.found))
+        state.compare(expected)?;
+        state
+            .check_counts()
+            .map_err(|finding| (finding.expected, finding.found))
     }
 
     /// Which of the histories that are possible the store shows. Asked after every opening, before

@@ -4,7 +4,7 @@
 //! Most commands are ones that a client would sensibly give (acknowledge a job that is in flight);
 //! some are late, doubled or wrong on purpose, because refusals must be right too.
 
-use crate::oracle::model::{Model, Standing};
+use crate::oracle::model::{Model, ModelJob, Standing};
 use crate::scenario::{CommandKind, Job, Range, Step, Workload};
 use crate::stream::Stream;
 
@@ -38,7 +38,7 @@ impl<'a> Commands<'a> {
 
     /// The next command, in view of the queue as the client knows it at `now_ms`.
     pub fn next(&mut self, model: &Model, now_ms: u64) -> Step {
-        match self.kind() {
+        match self.kind(model) {
             CommandKind::Group => Step::Group {
                 steps: self.group(model, now_ms),
             },
@@ -65,7 +65,17 @@ impl<'a> Commands<'a> {
         }
     }
 
-    fn kind(&mut self) -> CommandKind {
+    /// Draws the sort of the next command. What takes longer the larger the store is gets rarer as it grows.
+    fn kind(&mut self, model: &Model) -> CommandKind {
+        loop {
+            let kind = self.weighted();
+            if !kind.grows_with_the_store() || self.stream.still_often(model.len()) {
+                return kind;
+            }
+        }
+    }
+
+    fn weighted(&mut self) -> CommandKind {
         let total: u64 = self.workload.weights.values().copied().map(u64::from).sum();
         let mut drawn = self.stream.draw(1, total.max(1));
         for (kind, weight) in &self.workload.weights {
@@ -114,8 +124,7 @@ impl<'a> Commands<'a> {
             let jobs = vec![Job::numbered(self.ids, &words(self.ids))];
             return Step::Enqueue { jobs };
         }
-        let unfinished = model.jobs.iter().filter(|job| is_open(job.standing));
-        let full = unfinished.count() >= self.workload.jobs as usize;
+        let full = model.open().count() >= self.workload.jobs as usize;
         match kind {
             CommandKind::Enqueue | CommandKind::EnqueueBatch if full => Step::Dispatch,
             CommandKind::Enqueue => self.enqueue(model, Range::new(1, 1)),
@@ -143,16 +152,24 @@ impl<'a> Commands<'a> {
     /// A job that a worker holds; one time in twelve any job, so that late and doubled reports
     /// happen.
     fn job_in_hand(&mut self, model: &Model) -> Option<String> {
-        let any = self.stream.draw(1, 12) == 1;
-        let jobs = model.jobs.iter();
-        let ids: Vec<&String> = jobs
-            .filter(|job| any || matches!(job.standing, Standing::InFlight { .. }))
-            .map(|job| &job.id)
-            .collect();
+        if self.stream.draw(1, 12) == 1 {
+            return self.any_job(model);
+        }
+        let in_flight = |job: &&ModelJob| matches!(job.standing, Standing::InFlight { .. });
+        let ids: Vec<&String> = model.open().filter(in_flight).map(|job| &job.id).collect();
         if ids.is_empty() {
             return None;
         }
         Some((*self.stream.pick(&ids)).clone())
+    }
+
+    /// One of all the jobs that were ever there.
+    fn any_job(&mut self, model: &Model) -> Option<String> {
+        if model.is_empty() {
+            return None;
+        }
+        let drawn = self.stream.index(model.len());
+        model.nth(drawn).map(|job| job.id.clone())
     }
 
     fn enqueue(&mut self, model: &Model, how_many: Range) -> Step {
@@ -162,12 +179,12 @@ impl<'a> Commands<'a> {
     }
 
     fn job(&mut self, model: &Model) -> Job {
-        let used_again = !model.jobs.is_empty() && self.stream.draw(1, 16) == 1;
-        let id = if used_again {
-            self.stream.pick(&model.jobs).id.clone()
-        } else {
-            self.new_id()
+        let used_again = !model.is_empty() && self.stream.draw(1, 16) == 1;
+        let id = match used_again {
+            true => self.any_job(model),
+            false => None,
         };
+        let id = id.unwrap_or_else(|| self.new_id());
         let max_attempts = self.within(self.workload.max_attempts);
         Job {
             id,
@@ -203,10 +220,6 @@ impl<'a> Commands<'a> {
             }
         }
     }
-}
-
-fn is_open(standing: Standing) -> bool {
-    matches!(standing, Standing::Waiting | Standing::InFlight { .. })
 }
 
 #[cfg(test)]
@@ -248,6 +261,28 @@ mod tests {
         assert!(drawn.iter().any(|s| matches!(s, Step::Group { .. })));
         assert!(drawn.iter().any(|s| matches!(s, Step::Tick { .. })));
         assert!(!drawn.contains(&Step::Kill));
+    }
+
+    #[test]
+    fn what_takes_long_in_a_large_store_gets_rarer_as_it_grows() {
+        let workload = Workload::default();
+        let long = |jobs: usize| {
+            let mut model = Model::default();
+            for id in 0..jobs {
+                let enqueue = Step::Enqueue {
+                    jobs: vec![Job::numbered(id as u64, "1")],
+                };
+                let records = model.expect(&enqueue, 0).unwrap();
+                records.iter().for_each(|record| model.apply(record));
+            }
+            let mut commands = Commands::new(&workload, 1);
+            let drawn = (0..4000).map(|_| commands.kind(&model));
+            drawn.filter(|kind| kind.grows_with_the_store()).count()
+        };
+        assert_eq!(long(0), long(250), "as the weights say");
+        let (small, large) = (long(250), long(2500));
+        assert!(small > 200 && large > 0, "{small}, {large}");
+        assert!(large < small / 5, "{small}, {large}");
     }
 
     #[test]

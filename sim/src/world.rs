@@ -31,7 +31,6 @@ use crate::scenario::{CrashKind, Drawn, FaultRate, Scenario, Script, Step};
 use crate::stream::Stream;
 use crate::subject::{Failure, Layout, Process, Subject};
 
-pub(crate) use crate::oracle::judge::check_counts;
 use crate::sightings::Sightings;
 use beside::Beside;
 use course::Courses;

@@ -16,7 +16,7 @@ use beaver_sim::explore::{Options, Running, explore_seed};
 use beaver_sim::marks::Mark;
 use beaver_sim::oracle::history::Place;
 use beaver_sim::oracle::judge::Entry;
-use beaver_sim::oracle::model::Model;
+use beaver_sim::oracle::shown::Shown;
 use beaver_sim::result::{Outcome, RunResult};
 use beaver_sim::run::{Keep, run_seed_of};
 use beaver_sim::scenario::{Crashes, LogSettings, Range, Scenario, Step};
@@ -126,7 +126,7 @@ impl Process for WrongLog {
         self.log.checkpoint()
     }
 
-    fn state(&self) -> Model {
+    fn state(&self) -> Shown {
         self.log.state()
     }
 

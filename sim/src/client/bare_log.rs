@@ -11,7 +11,7 @@ use beaver::{Clock, Event, JobQueue, Position, StateMachine, Storage, Wal};
 use super::border;
 use super::{command, refusal};
 use crate::oracle::history::Place;
-use crate::oracle::model::Model;
+use crate::oracle::shown::Shown;
 use crate::scenario::{LogSettings, Step};
 use crate::subject::{Answer, Begun, Failure, Grave, Process, Report};
 
@@ -152,7 +152,7 @@ impl Process for BareLog {
         Err(Failure::unknown("a checkpoint"))
     }
 
-    fn state(&self) -> Model {
+    fn state(&self) -> Shown {
         border::state(&self.queue)
     }
 

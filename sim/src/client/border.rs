@@ -11,7 +11,8 @@ use crate::oracle::salvage::Skip;
 use crate::oracle::damage::segment_epoch;
 use crate::oracle::history::Place;
 use crate::oracle::judge::Entry;
-use crate::oracle::model::{Model, ModelJob, Record, Standing, What};
+use crate::oracle::model::{ModelJob, Record, Standing, What};
+use crate::oracle::shown::Shown;
 
 use crate::subject::{Failure, Salvaged};
 
@@ -49,44 +50,38 @@ pub(crate) fn place(position: Position) -> Place {
 }
 
 /// Everything that a client can ask the queue about its state.
-pub(crate) fn state(queue: &JobQueue) -> Model {
-    let mut model = Model::default();
+pub(crate) fn state(queue: &JobQueue) -> Shown {
     let listed = queue
         .pending()
         .chain(queue.in_flight())
         .chain(queue.dead_letters());
-    for (id, job) in listed {
-        model.jobs.push(ModelJob {
-            id: id.as_str().to_owned(),
-            payload: job.payload().as_str().to_owned(),
-            max_attempts: job.max_attempts().get(),
-            timeout_ms: job.timeout_ms(),
-            attempts: job.attempts(),
-            standing: match job.status() {
-                JobStatus::Pending => Standing::Waiting,
-                JobStatus::InFlight { deadline_ms } => Standing::InFlight { deadline_ms },
-                JobStatus::Completed => Standing::Completed,
-                JobStatus::Dead => Standing::Dead,
-            },
-        });
-    }
-    for id in queue.completed() {
-        model.jobs.push(ModelJob {
-            id: id.as_str().to_owned(),
-            payload: String::new(),
-            max_attempts: 0,
-            timeout_ms: 0,
-            attempts: 0,
-            standing: Standing::Completed,
-        });
-    }
+    let listed = listed.map(|(id, job)| ModelJob {
+        id: id.as_str().to_owned(),
+        payload: job.payload().as_str().to_owned(),
+        max_attempts: job.max_attempts().get(),
+        timeout_ms: job.timeout_ms(),
+        attempts: job.attempts(),
+        standing: match job.status() {
+            JobStatus::Pending => Standing::Waiting,
+            JobStatus::InFlight { deadline_ms } => Standing::InFlight { deadline_ms },
+            JobStatus::Completed => Standing::Completed,
+            JobStatus::Dead => Standing::Dead,
+        },
+    });
+    let completed = queue.completed().map(|id| ModelJob {
+        id: id.as_str().to_owned(),
+        payload: String::new(),
+        max_attempts: 0,
+        timeout_ms: 0,
+        attempts: 0,
+        standing: Standing::Completed,
+    });
     let ids = |(id, _): (&beaver::JobId, _)| id.as_str().to_owned();
-    model.waiting = queue.pending().map(ids).collect();
-    model.dead = queue
-        .dead_letters()
-        .map(|(id, _)| id.as_str().to_owned())
-        .collect();
-    model
+    Shown {
+        jobs: listed.chain(completed).collect(),
+        waiting: queue.pending().map(ids).collect(),
+        dead: queue.dead_letters().map(ids).collect(),
+    }
 }
 
 /// The segments in the directory, by number.

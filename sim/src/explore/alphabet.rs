@@ -145,13 +145,13 @@ impl Speller {
 /// The job that was handed out last, or one that nobody knows.
 fn in_hand(model: &Model) -> String {
     let in_flight = |standing| matches!(standing, Standing::InFlight { .. });
-    let mut jobs = model.jobs.iter().rev();
+    let mut jobs = model.open().rev();
     let job = jobs.find(|job| in_flight(job.standing));
     job.map_or("nobody".to_owned(), |job| job.id.clone())
 }
 
 fn new_jobs(layout: Layout, model: &Model, count: u64) -> Vec<Job> {
-    let first = model.jobs.len() as u64 + 1;
+    let first = model.len() as u64 + 1;
     let numbers = first..first + count;
     let jobs = numbers.map(|number| match layout {
         Layout::Own { words } => Job::numbered(number, &words(number)),

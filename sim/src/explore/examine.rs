@@ -11,7 +11,6 @@ use crate::oracle::history::{History, Place};
 use crate::oracle::judge::{Finding, Verdict, View, Wrong as Misjudged, judge};
 use crate::scenario::{Job, Step, SyncSetting};
 use crate::subject::{Answer, Failure, Layout, Opening, Process, Report};
-use crate::world::check_counts;
 
 use super::beliefs::BeliefId;
 use super::files;
@@ -48,7 +47,7 @@ impl Search<'_> {
         if self.tested.subject.is_documented() {
             files::check_tidy(&files, &store.report)?;
         }
-        check_counts(&store.client.state())?;
+        store.client.state().check_counts()?;
         Ok(decided)
     }
 

@@ -30,6 +30,8 @@ pub enum Source {
 #[derive(Debug)]
 pub struct Director {
     source: Source,
+    /// How many jobs the store holds.
+    jobs: usize,
     phase: Phase,
     quiet: bool,
     planned: Vec<PlannedFault>,
@@ -64,6 +66,7 @@ impl Director {
     pub fn new(source: Source) -> Self {
         Director {
             source,
+            jobs: 0,
             phase: Phase::Running,
             quiet: false,
             planned: Vec::new(),
@@ -110,6 +113,11 @@ impl Director {
     /// Whether commands run, or a recovery.
     pub fn set_phase(&mut self, phase: Phase) {
         self.phase = phase;
+    }
+
+    /// The store holds this many jobs, finished ones included: the more, the rarer are faults.
+    pub(crate) fn set_jobs(&mut self, jobs: usize) {
+        self.jobs = jobs;
     }
 
     /// Whether all faults are switched off.
@@ -319,6 +327,7 @@ impl Director {
                 || !applies(rate.kind, call)
                 || !is_target(rate.target, call.file, self.newest)
                 || !stream.chance_pm(rate.pm)
+                || !stream.still_often(self.jobs)
             {
                 continue;
             }

@@ -235,7 +235,7 @@ mod tests {
     #[test]
     fn what_is_answered_counts_and_must_not_be_there() {
         let history = answered();
-        assert_eq!(history.state().jobs.len(), 4);
+        assert_eq!(history.state().len(), 4);
         assert_eq!(history.decided().len(), 1);
         assert_eq!(history.last_place(), place(4));
     }
@@ -250,7 +250,7 @@ mod tests {
         assert_eq!(history.promise_through(place(4)), 1);
         let places: Vec<u64> = history.decided().iter().map(|d| d.place.seq).collect();
         assert_eq!(places, [1, 2, 3, 4]);
-        assert_eq!(history.state().jobs.len(), 4);
+        assert_eq!(history.state().len(), 4);
         assert_eq!(history.interrupt(), 0);
     }
 
@@ -261,9 +261,9 @@ mod tests {
         assert_eq!(history.interrupt(), 2);
         let doubtful: Vec<usize> = history.doubtful().iter().map(Vec::len).collect();
         assert_eq!(doubtful, [1, 2, 1]);
-        assert_eq!(history.state().jobs.len(), 1);
+        assert_eq!(history.state().len(), 1);
         assert_eq!(history.last_place(), place(1));
         history.decide(1, &[place(2)]);
-        assert_eq!(history.state().jobs.len(), 2);
+        assert_eq!(history.state().len(), 2);
     }
 }

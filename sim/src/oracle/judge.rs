@@ -4,7 +4,8 @@
 //! whether injected damage explains a [`Finding`] is decided in `damage`.
 
 use super::history::{Belief, History, Place};
-use super::model::{Model, ModelJob, Record, Standing};
+use super::model::Record;
+use super::shown::Shown;
 
 /// One entry of the history as the store tells it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,8 +19,8 @@ pub struct Entry {
 /// What a client sees of a store after opening it.
 #[derive(Clone, Debug)]
 pub struct View {
-    /// The state, its jobs in any order.
-    pub state: Model,
+    /// The state.
+    pub state: Shown,
     /// Where the last record stands that the state contains.
     pub applied: Place,
     /// Everything up to here can no longer be replayed: a snapshot stands for it.
@@ -101,7 +102,8 @@ pub fn judge(history: &History, view: &View) -> Result<Verdict, Wrong> {
         .take(shown)
         .for_each(|record| expected.apply(record));
     let invariant = if view.from_snapshot { 6 } else { 4 };
-    compare_states(&expected, &view.state)
+    view.state
+        .compare(&expected)
         .map_err(|(e, f)| Wrong::Otherwise(Finding::new(invariant, e, f)))?;
     Ok(verdict)
 }
@@ -196,75 +198,6 @@ fn judge_places(view: &View, before: usize) -> Result<(), Wrong> {
         return Err(Wrong::Otherwise(Finding::new(9, expected, found)));
     }
     Ok(())
-}
-
-/// The first difference between two states, field by field: what was expected, and what was found.
-///
-/// # Errors
-/// The difference.
-pub fn compare_states(expected: &Model, found: &Model) -> Result<(), (String, String)> {
-    let sorted = |model: &Model| {
-        let mut jobs = model.jobs.clone();
-        jobs.sort_by(|a, b| a.id.cmp(&b.id));
-        jobs
-    };
-    let (want, got): (Vec<ModelJob>, Vec<ModelJob>) = (sorted(expected), sorted(found));
-    for (w, g) in want.iter().zip(&got) {
-        let completed = w.standing == Standing::Completed && g.standing == Standing::Completed;
-        if w != g && !(completed && w.id == g.id) {
-            return Err((describe(w), describe(g)));
-        }
-    }
-    if want.len() != got.len() {
-        let ids = |jobs: &[ModelJob]| {
-            let ids: Vec<_> = jobs.iter().map(|job| job.id.clone()).collect();
-            format!("{} jobs: {}", jobs.len(), ids.join(", "))
-        };
-        return Err((ids(&want), ids(&got)));
-    }
-    let order = |what: &str, ids: &[String]| format!("{what} in this order: {}", ids.join(", "));
-    if expected.waiting != found.waiting {
-        let what = "waiting";
-        return Err((order(what, &expected.waiting), order(what, &found.waiting)));
-    }
-    if expected.dead != found.dead {
-        let what = "dead";
-        return Err((order(what, &expected.dead), order(what, &found.dead)));
-    }
-    Ok(())
-}
-
-/// Invariant 12 on a state alone: every job stands in exactly one place, and no attempt is above
-/// the limit.
-pub(crate) fn check_counts(state: &Model) -> Result<(), Finding> {
-    let over = state
-        .jobs
-        .iter()
-        .find(|job| job.attempts > job.max_attempts);
-    if let Some(job) = over {
-        let expected = format!("at most {} attempts of {}", job.max_attempts, job.id);
-        return Err(Finding::new(
-            12,
-            expected,
-            format!("{} attempts", job.attempts),
-        ));
-    }
-    let mut ids: Vec<&String> = state.jobs.iter().map(|job| &job.id).collect();
-    ids.sort();
-    match ids.windows(2).find(|pair| pair[0] == pair[1]) {
-        Some(pair) => {
-            let found = format!("{} stands in two places", pair[0]);
-            Err(Finding::new(12, "every job to stand in one place", found))
-        }
-        None => Ok(()),
-    }
-}
-
-fn describe(job: &ModelJob) -> String {
-    format!(
-        "job {}: {:?}, attempt {} of {}, timeout {} ms, payload {}",
-        job.id, job.standing, job.attempts, job.max_attempts, job.timeout_ms, job.payload
-    )
 }
 
 fn first_records<'a>(records: impl Iterator<Item = &'a Record>) -> String {

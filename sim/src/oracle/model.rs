@@ -1,9 +1,10 @@
 //! The model of the job queue: what a client may expect, written again from the description and as
 //! simply as possible.
 //!
-//! It shares no code with the queue under test. Jobs are looked up by walking a list, nothing is
-//! indexed, nothing is clever: where the two disagree, the one that can be read in a minute is
-//! right.
+//! It shares no code with the queue under test, and nothing is clever: where the two disagree, the
+//! one that can be read in a minute is right. Its lists are persistent ones, so that a copy costs
+//! nothing: what a command would lead to is tried on a copy. A list of the unfinished jobs and a
+//! map of the ids keep a command from walking over all that were ever there.
 //!
 //! * A job waits, is in flight, completed or dead. Its id is used once, for ever.
 //! * Waiting jobs are handed out first in, first out; being handed out counts as an attempt and
@@ -13,6 +14,8 @@
 //! * Of a completed job only its id is remembered.
 
 use std::fmt;
+
+use rpds::{RedBlackTreeMapSync, VectorSync};
 
 use crate::scenario::{Job, Step};
 
@@ -81,6 +84,14 @@ pub enum Standing {
     Dead,
 }
 
+impl Standing {
+    /// Whether the job is not finished.
+    #[must_use]
+    pub fn is_open(self) -> bool {
+        matches!(self, Standing::Waiting | Standing::InFlight { .. })
+    }
+}
+
 /// One job, with everything a client knows about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModelJob {
@@ -113,11 +124,15 @@ pub enum Refusal {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Model {
     /// All jobs, in the order in which they were enqueued.
-    pub jobs: Vec<ModelJob>,
+    jobs: VectorSync<ModelJob>,
+    /// Where in `jobs` an id stands.
+    by_id: RedBlackTreeMapSync<String, usize>,
+    /// Where in `jobs` those stand that wait or are in flight, in order.
+    open: Vec<usize>,
     /// Ids of the waiting jobs, the next one first.
-    pub waiting: Vec<String>,
+    waiting: Vec<String>,
     /// Ids of the dead jobs, in the order in which they were given up.
-    pub dead: Vec<String>,
+    dead: VectorSync<String>,
 }
 
 impl Model {
@@ -130,10 +145,55 @@ impl Model {
         model
     }
 
+    /// How many jobs there are, finished ones included.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.jobs.len()
+    }
+
+    /// Whether no job was ever enqueued.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.jobs.is_empty()
+    }
+
     /// The job `id`, if there is one.
     #[must_use]
     pub fn job(&self, id: &str) -> Option<&ModelJob> {
-        self.jobs.iter().find(|job| job.id == id)
+        self.jobs.get(self.position(id)?)
+    }
+
+    /// As which job `id` was enqueued, from 0.
+    #[must_use]
+    pub fn position(&self, id: &str) -> Option<usize> {
+        self.by_id.get(id).copied()
+    }
+
+    /// The job that was enqueued as number `at`, from 0.
+    #[must_use]
+    pub fn nth(&self, at: usize) -> Option<&ModelJob> {
+        self.jobs.get(at)
+    }
+
+    /// All jobs, in the order in which they were enqueued.
+    pub fn jobs(&self) -> impl Iterator<Item = &ModelJob> {
+        self.jobs.iter()
+    }
+
+    /// The jobs that wait or are in flight, in the order in which they were enqueued.
+    pub fn open(&self) -> impl DoubleEndedIterator<Item = &ModelJob> {
+        self.open.iter().filter_map(|at| self.jobs.get(*at))
+    }
+
+    /// Ids of the waiting jobs, the next one first.
+    #[must_use]
+    pub fn waiting(&self) -> &[String] {
+        &self.waiting
+    }
+
+    /// Ids of the dead jobs, in the order in which they were given up.
+    pub fn dead(&self) -> impl Iterator<Item = &String> {
+        self.dead.iter()
     }
 
     /// Applies one record. A record that breaks the rules is applied as well as it can be: judging
@@ -145,7 +205,10 @@ impl Model {
             timeout_ms,
         } = &record.what
         {
-            self.jobs.push(ModelJob {
+            let at = self.jobs.len();
+            self.by_id.insert_mut(record.id.clone(), at);
+            self.open.push(at);
+            self.jobs.push_back_mut(ModelJob {
                 id: record.id.clone(),
                 payload: payload.clone(),
                 max_attempts: *max_attempts,
@@ -157,9 +220,10 @@ impl Model {
             return;
         }
         self.waiting.retain(|id| *id != record.id);
-        let Some(job) = self.jobs.iter_mut().find(|job| job.id == record.id) else {
+        let Some(at) = self.by_id.get(&record.id).copied() else {
             return;
         };
+        let job = self.jobs.get_mut(at).expect("the map says where jobs are");
         match record.what {
             What::Enqueued { .. } => {}
             What::Dispatched => {
@@ -174,8 +238,13 @@ impl Model {
             }
             What::Buried => {
                 job.standing = Standing::Dead;
-                self.dead.push(record.id.clone());
+                self.dead.push_back_mut(record.id.clone());
             }
+        }
+        match (self.open.binary_search(&at), job.standing.is_open()) {
+            (Ok(index), false) => drop(self.open.remove(index)),
+            (Err(index), true) => self.open.insert(index, at),
+            _ => {}
         }
     }
 
@@ -248,7 +317,7 @@ impl Model {
         what: What,
         leaves: impl Fn(&ModelJob) -> bool,
     ) -> Vec<Record> {
-        let mut leaving: Vec<&ModelJob> = self.jobs.iter().filter(|job| leaves(job)).collect();
+        let mut leaving: Vec<&ModelJob> = self.open().filter(|job| leaves(job)).collect();
         leaving.sort_by(|a, b| (deadline(a), &a.id).cmp(&(deadline(b), &b.id)));
         let records = leaving.into_iter();
         records
@@ -311,7 +380,7 @@ mod tests {
             assert_eq!(run(&mut model, &Step::Tick { ms: 0 }, at + 9), Ok(0));
             assert_eq!(run(&mut model, &Step::Tick { ms: 0 }, at + 10), Ok(1));
         }
-        assert_eq!(model.jobs[0].standing, Standing::Dead);
+        assert_eq!(model.job("a").map(|job| job.standing), Some(Standing::Dead));
         assert_eq!(model.waiting, Vec::<String>::new());
         assert_eq!(run(&mut model, &enqueue, 200), Err(Refusal::Duplicate));
     }

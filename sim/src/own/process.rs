@@ -11,6 +11,7 @@ use super::recognise::{fold, recognise};
 use crate::oracle::history::{History, Place};
 use crate::oracle::judge::{Finding, View};
 use crate::oracle::model::{Model, Record, Refusal, What};
+use crate::oracle::shown::Shown;
 use crate::scenario::{Job, Step};
 use crate::subject::{Answer, Begun, Failure, Grave, Process};
 
@@ -112,7 +113,7 @@ impl<S: OwnStore> Process for OwnProcess<S> {
         Ok(Some(0))
     }
 
-    fn state(&self) -> Model {
+    fn state(&self) -> Shown {
         let records = self.numbers.iter().map(|number| Record {
             id: number.to_string(),
             at_ms: 0,
@@ -122,7 +123,7 @@ impl<S: OwnStore> Process for OwnProcess<S> {
                 timeout_ms: 0,
             },
         });
-        Model::fold(&records.collect::<Vec<_>>())
+        Shown::from(&Model::fold(&records.collect::<Vec<_>>()))
     }
 
     fn keep_state(&self) -> Box<dyn Any> {
@@ -143,7 +144,7 @@ impl<S: OwnStore> Process for OwnProcess<S> {
         if self.broken.is_some() {
             return Ok(());
         }
-        let numbers: Vec<u64> = expected.jobs.iter().filter_map(|j| number(&j.id)).collect();
+        let numbers: Vec<u64> = expected.jobs().filter_map(|j| number(&j.id)).collect();
         super::recognise::compare(&fold::<S>(&numbers), &self.store.state())?;
         self.numbers = numbers;
         Ok(())

@@ -12,6 +12,7 @@ use super::process::{number, place};
 use crate::oracle::history::{Belief, Decided, History};
 use crate::oracle::judge::{Entry, Finding, View};
 use crate::oracle::model::{Model, Record};
+use crate::oracle::shown::Shown;
 
 /// How many bytes a state may have in words to be shown whole.
 const SHORT: usize = 200;
@@ -90,7 +91,7 @@ fn one_is_missing(missing: &Decided) -> Finding {
 
 /// What a client sees of a store that shows these records.
 pub(super) fn view(records: Vec<Record>) -> View {
-    let state = Model::fold(&records);
+    let state = Shown::from(&Model::fold(&records));
     let applied = place(records.len());
     let entries = records.into_iter().zip(1..);
     let tail = entries.map(|(record, count)| Entry {

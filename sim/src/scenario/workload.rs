@@ -87,11 +87,26 @@ pub enum CommandKind {
     Rotate,
 }
 
+impl CommandKind {
+    /// Whether it opens the store, writes all of it out or looks at all of it.
+    pub(crate) fn grows_with_the_store(self) -> bool {
+        use CommandKind as K;
+        match self {
+            K::Enqueue | K::EnqueueBatch | K::Dispatch | K::Ack | K::Fail | K::Tick => false,
+            K::Requeue | K::Group | K::Sync => false,
+            K::Checkpoint | K::SlowCheckpoint | K::Reopen | K::CloseQueued | K::Kill => true,
+            K::PowerCut | K::SecondOpener | K::Inspect | K::Lenient | K::Rotate => true,
+        }
+    }
+}
+
 /// What the program under test is told to do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Workload {
-    /// How many commands a run has.
+    /// How many commands a run has. Once there were more than 250 jobs, whatever opens the store, writes all of it out or
+    /// looks at all of it (checkpoints, crashes, faults, …) gets rarer as the store grows, so that a command of a long run
+    /// costs no more than one of a short run.
     pub commands: u32,
     /// How often each command is drawn, relative to the others. A command that is not named is not
     /// drawn.

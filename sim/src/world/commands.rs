@@ -35,6 +35,8 @@ impl World<'_> {
         self.script.steps.push(step.clone());
         self.untouched &= matches!(step, Step::Kill | Step::PowerCut { .. });
         self.begin_scene();
+        let jobs = self.history.state().len();
+        self.faults.director().set_jobs(jobs);
         match step {
             Step::Group { steps } => self.group(&steps, false),
             Step::CloseQueued { steps } => self.group(&steps, true),
@@ -284,8 +286,8 @@ impl World<'_> {
     /// The state that the client reads is the fold over what was acknowledged. Every time while it
     /// is small, else now and then.
     pub(super) fn check_live_state(&mut self) -> Result<(), Stop> {
-        let jobs = self.history.state().jobs.len();
-        if jobs > 100 && !self.seen.counts.commands.is_multiple_of(32) {
+        let jobs = self.history.state().len() as u64;
+        if jobs > 100 && !self.seen.counts.commands.is_multiple_of(32.max(jobs / 8)) {
             return Ok(());
         }
         let client = self.client.as_mut().expect(OPEN);
@@ -307,7 +309,8 @@ impl World<'_> {
     /// A piece of the program under test begins.
     pub(super) fn begin(&mut self, activity: Activity) -> (u64, u64) {
         let calls = self.faults.disk().calls();
-        self.crashes.arm(activity, self.faults.disk());
+        self.crashes
+            .arm(activity, self.history.state().len(), self.faults.disk());
         (calls, self.faults.director().excuses())
     }
 

@@ -70,8 +70,8 @@ impl CrashPlan {
         self.arm_scripted(disk);
     }
 
-    /// Maybe arms a crash at one of the next calls.
-    pub(super) fn arm(&mut self, activity: Activity, disk: &SimDisk) {
+    /// Maybe arms a crash at one of the next calls; the store holds this many jobs.
+    pub(super) fn arm(&mut self, activity: Activity, jobs: usize, disk: &SimDisk) {
         if self.scripted.is_some() || self.stopped || self.armed.is_some() {
             return;
         }
@@ -94,7 +94,11 @@ impl CrashPlan {
                 }
             }
         };
-        let Some(kind) = kind else { return };
+        let often =
+            |stream: &mut Stream| activity == Activity::Recovery || stream.still_often(jobs);
+        let Some(kind) = kind.filter(|_| often(&mut self.stream)) else {
+            return;
+        };
         let ahead = self.stream.draw(1, self.reach[activity as usize].max(1));
         let moments = [Moment::Before, Moment::Inside, Moment::After];
         let moment = *self.stream.pick(&moments);

@@ -27,7 +27,9 @@ impl World<'_> {
     pub(super) fn reopen(&mut self) -> Result<(), Stop> {
         if let Some(client) = self.client.take() {
             let calls = self.faults.disk().calls();
-            self.crashes.arm(Activity::Checkpoint, self.faults.disk());
+            let jobs = self.history.state().len();
+            self.crashes
+                .arm(Activity::Checkpoint, jobs, self.faults.disk());
             let closed = self.program(|| client.close())?;
             if self.has_crashed() {
                 self.carry_out_crash(Activity::Checkpoint)?;
@@ -120,7 +122,8 @@ impl World<'_> {
         self.seen
             .tape
             .write(calls, || Happening::Opening { found: disk.live() });
-        self.crashes.arm(Activity::Recovery, &disk);
+        let jobs = self.history.state().len();
+        self.crashes.arm(Activity::Recovery, jobs, &disk);
         let (storage, clock) = (self.faults.storage(), Arc::clone(&self.clock));
         let (subject, settings) = (&self.subject, &self.scenario.log);
         let stepwise = self.has_stepwise;

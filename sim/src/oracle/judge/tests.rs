@@ -2,7 +2,7 @@
 //! which.
 
 use super::*;
-use crate::oracle::model::What;
+use crate::oracle::model::{Model, Standing, What};
 
 fn enqueue(id: &str) -> Record {
     Record {
@@ -58,7 +58,7 @@ fn truth(groups: usize) -> View {
         });
     }
     View {
-        state,
+        state: Shown::from(&state),
         applied: tail.last().unwrap().place,
         after: Place::default(),
         tail,
@@ -81,7 +81,7 @@ fn check_caught(invariant: u8, groups: usize, lie: impl FnOnce(&mut View)) {
 }
 
 fn refold(view: &mut View) {
-    view.state = Model::fold(view.tail.iter().map(|entry| &entry.record));
+    view.state = Shown::from(&Model::fold(view.tail.iter().map(|entry| &entry.record)));
     view.applied = view.tail.last().unwrap().place;
 }
 
@@ -192,18 +192,25 @@ fn what_one_recovery_showed_must_be_shown_by_the_next() {
 
 #[test]
 fn every_field_of_the_state_counts() {
-    check_caught(4, 0, |view| view.state.jobs[0].attempts += 1);
-    check_caught(4, 0, |view| view.state.jobs[0].standing = Standing::Waiting);
-    check_caught(4, 0, |view| view.state.jobs[1].payload.push(' '));
-    check_caught(4, 0, |view| view.state.jobs[1].max_attempts += 1);
-    check_caught(4, 0, |view| view.state.jobs[1].timeout_ms += 1);
-    check_caught(4, 0, |view| view.state.waiting.swap(0, 1));
-    check_caught(4, 0, |view| drop(view.state.waiting.pop()));
-    check_caught(4, 0, |view| drop(view.state.jobs.pop()));
-    check_caught(6, 0, |view| {
-        view.from_snapshot = true;
-        view.state.jobs[0].attempts += 1;
-    });
+    for (invariant, from_snapshot) in [(4, false), (6, true)] {
+        let check = |change: fn(&mut Shown)| {
+            check_caught(invariant, 0, |view| {
+                view.from_snapshot = from_snapshot;
+                change(&mut view.state);
+            });
+        };
+        check(|state| state.jobs[0].attempts += 1);
+        check(|state| state.jobs[0].standing = Standing::Waiting);
+        check(|state| state.jobs[1].payload.push(' '));
+        check(|state| state.jobs[1].max_attempts += 1);
+        check(|state| state.jobs[1].timeout_ms += 1);
+        check(|state| state.waiting.swap(0, 1));
+        check(|state| drop(state.waiting.pop()));
+        check(|state| drop(state.jobs.pop()));
+        check(|state| state.dead.push("a".to_owned()));
+        // One job twice, and another one not at all.
+        check(|state| state.jobs[1] = state.jobs[0].clone());
+    }
 }
 
 #[test]

@@ -25,7 +25,7 @@ pub use bug::Bug;
 
 use crate::oracle::history::Place;
 use crate::oracle::judge::Entry;
-use crate::oracle::model::Model;
+use crate::oracle::shown::Shown;
 use crate::scenario::{LogSettings, Step};
 use crate::subject::{Answer, Begun, Failure, Process, Report, Store, Subject};
 
@@ -105,8 +105,8 @@ impl Process for PlainProcess {
         self.finish(&*written).map(Some)
     }
 
-    fn state(&self) -> Model {
-        self.queue.to_model()
+    fn state(&self) -> Shown {
+        self.queue.shown()
     }
 
     fn applied(&self) -> Place {

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, VecDeque};
 use serde::{Deserialize, Serialize};
 
 use super::bug::Bug;
-use crate::oracle::model::{Model, ModelJob, Record, Refusal, Standing, What};
+use crate::oracle::model::{ModelJob, Record, Refusal, Standing, What};
+use crate::oracle::shown::Shown;
 use crate::scenario::{Job, Step};
 
 /// One job.
@@ -226,7 +227,7 @@ impl Queue {
     }
 
     /// The state in the words of the oracle.
-    pub(super) fn to_model(&self) -> Model {
+    pub(super) fn shown(&self) -> Shown {
         let jobs = self.jobs.iter().map(|(id, job)| ModelJob {
             id: id.clone(),
             payload: job.payload.clone(),
@@ -240,7 +241,7 @@ impl Queue {
                 Place::Dead => Standing::Dead,
             },
         });
-        Model {
+        Shown {
             jobs: jobs.collect(),
             waiting: self.ready.iter().cloned().collect(),
             dead: self.dead.clone(),
