@@ -3,7 +3,7 @@
 
 use memchr::{memchr, memrchr};
 
-use super::line::{Decoder, Line, MAX_BATCH, MAX_LINE};
+use super::line::{Decoder, Envelope, Framed, Line, MAX_BATCH, MAX_LINE, frame};
 use super::search::Search;
 use super::sequence::Sequence;
 use crate::error::Result;
@@ -136,6 +136,12 @@ impl Tail {
     }
 }
 
+/// How much of the end is read at first.
+const FIRST_PIECE: u64 = 64 << 10;
+
+/// How much is read at most: then the last batch is longer than the format allows.
+const LONGEST: u64 = 2 * MAX_BATCH as u64;
+
 /// Finds the tail of a segment of `len` bytes from its end, without reading what lies before its
 /// last batch.
 ///
@@ -155,18 +161,28 @@ pub(crate) fn find_tail(
     if end > len {
         return Ok(None);
     }
-    let mut size = 64_u64 << 10;
-    let tail = loop {
-        let start = end.saturating_sub(size);
-        let mut bytes = vec![0; usize::try_from(end - start).expect("bounded by twice the limit")];
-        read_exact(file, name, &mut bytes, start)?;
-        match read_backward(epoch, start, &bytes) {
+    let mut start = end.saturating_sub(FIRST_PIECE);
+    let mut bytes = vec![0; in_memory(end - start)];
+    read_exact(file, name, &mut bytes, start)?;
+    let mut tail = loop {
+        let wanted = match read_backward(epoch, start, &bytes) {
             Backward::Tail(tail) => break tail,
             Backward::Damaged => return Ok(None),
-            Backward::MoreBytes if start == 0 || size > (2 * MAX_BATCH) as u64 => return Ok(None),
-            Backward::MoreBytes => size *= 4,
-        }
+            Backward::MoreBytes { .. } if start == 0 || end - start > LONGEST => return Ok(None),
+            Backward::MoreBytes { wanted } => wanted.min(LONGEST),
+        };
+        // What is there is not read again.
+        let before = start.saturating_sub(wanted);
+        let mut longer = vec![0; in_memory(end - before)];
+        let (missing, there) = longer.split_at_mut(in_memory(start - before));
+        read_exact(file, name, missing, before)?;
+        there.copy_from_slice(&bytes);
+        (start, bytes) = (before, longer);
     };
+    // The last batch is nearly all of it and stays where it is: to copy it takes longer than to read it.
+    bytes.truncate(in_memory(tail.end - start));
+    bytes.drain(..in_memory(tail.last_batch.start - start));
+    tail.last_batch.bytes = bytes;
     // What comes behind will be cut, so that it is free space must not rest on one read.
     let mut rest = Search::new(file, name, epoch, len, tail.end);
     let nothing_behind = rest.next()?.is_none() && rest.data_end() == tail.end;
@@ -175,11 +191,10 @@ pub(crate) fn find_tail(
 
 /// The offset behind the last byte of the file that is not free space.
 fn skip_free_space(file: &dyn StorageFile, name: &str, len: u64) -> Result<Option<u64>> {
-    const PIECE: u64 = 64 << 10;
     let mut end = len;
     while end > 0 {
-        let start = end.saturating_sub(PIECE);
-        let mut bytes = vec![0; usize::try_from(end - start).expect("at most a piece")];
+        let start = end.saturating_sub(FIRST_PIECE);
+        let mut bytes = vec![0; in_memory(end - start)];
         read_exact(file, name, &mut bytes, start)?;
         if let Some(last) = bytes.iter().rposition(|byte| !matches!(byte, b'\n' | 0)) {
             return Ok(Some(start + last as u64 + 1));
@@ -189,25 +204,67 @@ fn skip_free_space(file: &dyn StorageFile, name: &str, len: u64) -> Result<Optio
     Ok(None)
 }
 
+fn in_memory(bytes: u64) -> usize {
+    usize::try_from(bytes).expect("bounded by a few times the limit of a batch")
+}
+
 enum Backward {
+    /// The tail, without the bytes of its last batch.
     Tail(Tail),
-    MoreBytes,
+    /// So many more before these, about.
+    MoreBytes {
+        wanted: u64,
+    },
     Damaged,
 }
 
+/// What the events say that the way back has seen.
+#[derive(Clone, Copy)]
+struct Seen {
+    batch: Seq,
+    first: Seq,
+    last: Seq,
+}
+
+impl Seen {
+    fn of(envelope: Envelope) -> Self {
+        Seen {
+            batch: envelope.batch,
+            first: envelope.seq,
+            last: envelope.seq,
+        }
+    }
+
+    /// How many bytes the rest of the batch has, and the line before it, if its lines are as long as those in
+    /// the `looked_at` bytes on average, and an eighth more.
+    fn rest_of_batch(self, looked_at: u64) -> u64 {
+        let events = self.last.0.saturating_sub(self.first.0).saturating_add(1);
+        let left = self.first.0.saturating_sub(self.batch.0).saturating_add(1);
+        let bytes = left.saturating_mul(looked_at / events + 1);
+        bytes.saturating_add(bytes / 8)
+    }
+}
+
 /// Steps over whole lines from the end of `bytes` back to the line before the last batch, then
-/// reads forward from there.
+/// reads forward from there. The way back looks at no checksum, because the way forward looks at
+/// all of them.
 fn read_backward(epoch: Epoch, start: u64, bytes: &[u8]) -> Backward {
-    let decoder = Decoder::new(epoch);
-    let mut batch = None;
+    let mut seen: Option<Seen> = None;
     let mut line_end = bytes.len();
     while line_end > 0 && bytes[line_end - 1] == b'\n' {
         let line_start = match memrchr(b'\n', &bytes[..line_end - 1]) {
             Some(at) => at + 1,
             None if start == 0 => 0,
-            None => return Backward::MoreBytes,
+            None => {
+                let looked_at = (bytes.len() - line_end) as u64;
+                let wanted = seen.map_or(0, |seen| seen.rest_of_batch(looked_at));
+                // Nothing proves yet what the lines say.
+                let (least, most) = (FIRST_PIECE, 15 * bytes.len() as u64);
+                let wanted = wanted.clamp(least, most);
+                return Backward::MoreBytes { wanted };
+            }
         };
-        let Ok(line) = decoder.decode(&bytes[line_start..line_end - 1]) else {
+        let Ok((_, Framed::Line(line))) = frame(epoch, &bytes[line_start..line_end - 1]) else {
             break;
         };
         let is_before_batch = match line {
@@ -215,8 +272,12 @@ fn read_backward(epoch: Epoch, start: u64, bytes: &[u8]) -> Backward {
             Line::Header(_) => true,
             // Such a line may stand nowhere, so it is not the one before the last batch either.
             Line::Event(envelope, _) if !(1..=envelope.seq.0).contains(&envelope.batch.0) => break,
-            Line::Event(envelope, _) => envelope.seq < *batch.get_or_insert(envelope.batch),
-            Line::Marker(_) => batch.is_some(),
+            Line::Event(envelope, _) => {
+                let seen = seen.get_or_insert(Seen::of(envelope));
+                seen.first = envelope.seq;
+                envelope.seq < seen.batch
+            }
+            Line::Marker(_) => seen.is_some(),
             Line::Lost(..) => break,
         };
         if is_before_batch {
@@ -229,7 +290,7 @@ fn read_backward(epoch: Epoch, start: u64, bytes: &[u8]) -> Backward {
     Backward::Damaged
 }
 
-/// Reads the line before the last batch and everything behind it; `None` if a line is out of place.
+/// Reads the line before the last batch and everything behind it, and keeps no bytes; `None` if a line is out of place.
 fn read_batch(epoch: Epoch, mut offset: u64, mut bytes: &[u8]) -> Option<Tail> {
     let decoder = Decoder::new(epoch);
     let mut sequence = None;
@@ -240,7 +301,7 @@ fn read_batch(epoch: Epoch, mut offset: u64, mut bytes: &[u8]) -> Option<Tail> {
             None => sequence = Some(Sequence::after(&line)),
             Some(sequence) => sequence.accept(&line).ok()?,
         }
-        tail.push(offset, &line, &bytes[..=newline]).ok()?;
+        tail.note(offset, &line, newline + 1).ok()?;
         offset += newline as u64 + 1;
         bytes = &bytes[newline + 1..];
     }

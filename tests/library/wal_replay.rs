@@ -343,6 +343,30 @@ fn the_last_position_is_known_without_owning_the_log_or_reading_all_of_it() {
 }
 
 #[test]
+fn a_last_batch_of_any_shape_is_found_from_the_end() {
+    let (short, long) = (30, 300_000);
+    for shape in [
+        vec![short; 5_000],
+        [vec![short; 2_000], vec![long]].concat(),
+        [vec![long], vec![short; 2_000]].concat(),
+        [vec![long; 3], vec![short; 10], vec![long], vec![short]].concat(),
+        vec![long],
+    ] {
+        let disk = log_of(1..=20_000);
+        let events = shape.iter().map(|length| line("1".repeat(*length)));
+        open(&disk).append(&events.collect::<Vec<_>>()).unwrap();
+        let batch: usize = shape.iter().sum();
+        disk.take_read_bytes();
+        let last = at(1, 20_000 + shape.len() as u64);
+        assert_eq!(last_position(&disk).unwrap(), Some(last));
+        // The piece at the end is read twice, and what comes behind it at most sixteenfold.
+        let (read, most) = (disk.take_read_bytes(), 3 * batch + 1_200_000);
+        assert!(read < most, "{read} bytes for a batch of {batch}");
+        assert_eq!(open(&disk).last_position(), last);
+    }
+}
+
+#[test]
 fn the_last_position_is_the_one_that_opening_would_show() {
     let torn = log_of(1..=3);
     glue(&torn, WAL1, "{\"seq\":4,\"ev");
