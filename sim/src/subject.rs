@@ -217,6 +217,15 @@ pub trait Process: Debug {
         Err(Failure::unknown("a rotate on request"))
     }
 
+    /// Makes everything that was answered durable, and free space for so many bytes behind it: what
+    /// stands last. Only of a store that syncs on request.
+    ///
+    /// # Errors
+    /// It failed.
+    fn preallocate(&mut self, _bytes: u64) -> Result<Place, Failure> {
+        Err(Failure::unknown("space on request"))
+    }
+
     /// Holds the state against what it should be.
     ///
     /// # Errors

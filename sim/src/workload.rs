@@ -61,6 +61,9 @@ impl<'a> Commands<'a> {
             CommandKind::Lenient => Step::Lenient { damage: Vec::new() },
             CommandKind::Sync => Step::Sync,
             CommandKind::Rotate => Step::Rotate,
+            CommandKind::Preallocate => Step::Preallocate {
+                bytes: self.stream.draw(1, 64 << 10),
+            },
             simple => self.simple(simple, model),
         }
     }

@@ -180,6 +180,11 @@ impl Process for BareLog {
         Ok(border::place(self.wal.rotate()?))
     }
 
+    fn preallocate(&mut self, bytes: u64) -> Result<Place, Failure> {
+        self.wal.preallocate(bytes)?;
+        Ok(border::place(self.wal.last_position()))
+    }
+
     fn close(self: Box<Self>) -> Result<(), Failure> {
         Ok(self.wal.close()?)
     }

@@ -112,12 +112,6 @@ pub const UNREACHED: &[Unreached] = &[
         why: "looks at a store that somebody else may own; no run of the store makes the call",
     },
     Unreached {
-        place: "wal::append::preallocate",
-        ops: &[],
-        cells: &[],
-        why: ALONE,
-    },
-    Unreached {
         place: "wal::reader::LogReader::open",
         ops: &[],
         cells: &[],

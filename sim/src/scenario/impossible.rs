@@ -83,9 +83,10 @@ impl Scenario {
             .filter(|(_, weight)| **weight > 0)
         {
             let has = match self.log.sync {
-                SyncSetting::EveryAppend => {
-                    !matches!(kind, CommandKind::Sync | CommandKind::Rotate)
-                }
+                SyncSetting::EveryAppend => !matches!(
+                    kind,
+                    CommandKind::Sync | CommandKind::Rotate | CommandKind::Preallocate
+                ),
                 SyncSetting::OnRequest => !matches!(
                     kind,
                     CommandKind::Checkpoint
@@ -107,7 +108,9 @@ impl Scenario {
     fn check_steps_of_log(&self, steps: &[Step], check: &mut Check) {
         for (at, step) in steps.iter().enumerate() {
             let has = match self.log.sync {
-                SyncSetting::EveryAppend => !matches!(step, Step::Sync | Step::Rotate),
+                SyncSetting::EveryAppend => {
+                    !matches!(step, Step::Sync | Step::Rotate | Step::Preallocate { .. })
+                }
                 SyncSetting::OnRequest => !matches!(
                     step,
                     Step::Checkpoint

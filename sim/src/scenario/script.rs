@@ -146,6 +146,11 @@ pub enum Step {
     Sync,
     /// Seal the active segment and begin the next one; only of a log that syncs on request.
     Rotate,
+    /// Make everything that was appended durable, and free space behind it; only of a log that syncs on request.
+    Preallocate {
+        /// How much space.
+        bytes: u64,
+    },
 }
 
 /// A command between two storage calls of a checkpoint's second step.

@@ -85,6 +85,9 @@ pub enum CommandKind {
     Sync,
     /// The active segment is sealed and the next one begins; only where `log.sync` is `on-request`.
     Rotate,
+    /// Everything that was appended is made durable, and up to 64 KiB of free space behind it; only where `log.sync` is
+    /// `on-request`.
+    Preallocate,
 }
 
 impl CommandKind {
@@ -93,7 +96,7 @@ impl CommandKind {
         use CommandKind as K;
         match self {
             K::Enqueue | K::EnqueueBatch | K::Dispatch | K::Ack | K::Fail | K::Tick => false,
-            K::Requeue | K::Group | K::Sync => false,
+            K::Requeue | K::Group | K::Sync | K::Preallocate => false,
             K::Checkpoint | K::SlowCheckpoint | K::Reopen | K::CloseQueued | K::Kill => true,
             K::PowerCut | K::SecondOpener | K::Inspect | K::Lenient | K::Rotate => true,
         }
@@ -176,10 +179,10 @@ pub enum SyncSetting {
     EveryAppend,
     /// When somebody asks for it. The log is then used alone, without snapshots and checkpoints: a
     /// command is answered when its events are in memory, and is promised with the next `sync`,
-    /// `rotate`, `group` or clean close, or when the batch has grown to its limit. A crash may take
+    /// `rotate`, `preallocate`, `group` or clean close, or when the batch has grown to its limit. A crash may take
     /// an end of what was answered since, never a part from the middle, and an append whole or not
     /// at all. Of the commands there are `enqueue`, `enqueue-batch`, `dispatch`, `ack`, `fail`,
-    /// `tick`, `requeue`, `group`, `sync`, `rotate`, `reopen`, `second-opener`, `kill`, `power-cut`.
+    /// `tick`, `requeue`, `group`, `sync`, `rotate`, `preallocate`, `reopen`, `second-opener`, `kill`, `power-cut`.
     OnRequest,
 }
 

@@ -55,7 +55,7 @@ impl World<'_> {
             Step::Kill | Step::PowerCut { .. } => self.stop_and_start(step),
             Step::SecondOpener => self.second_opener(),
             Step::Inspect => self.inspect(),
-            Step::Sync | Step::Rotate => self.sync(&step),
+            Step::Sync | Step::Rotate | Step::Preallocate { .. } => self.sync(&step),
             Step::Lenient { damage } => self.lenient(damage),
             simple => self.command(&simple).map(|_| ()),
         }

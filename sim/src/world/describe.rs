@@ -53,6 +53,7 @@ pub(crate) fn describe(step: &Step) -> String {
         Step::Lenient { .. } => "read a damaged copy leniently".to_owned(),
         Step::Sync => "sync".to_owned(),
         Step::Rotate => "rotate".to_owned(),
+        Step::Preallocate { bytes } => format!("sync and make space for {bytes} bytes"),
     }
 }
 

@@ -1,5 +1,5 @@
-//! A log that syncs on request: what was answered is promised later, by a sync, a rotate, a clean
-//! close, or because the batch has grown to its limit.
+//! A log that syncs on request: what was answered is promised later, by a sync, a rotate, making
+//! space, a clean close, or because the batch has grown to its limit.
 //!
 //! What is promised is learnt twice over: from the answer of whoever was asked to sync, and from the
 //! position that the log says is durable. Neither may be less than the other.
@@ -114,11 +114,12 @@ impl World<'_> {
         Ok(())
     }
 
-    /// A sync or a rotate is asked for.
+    /// A sync is asked for, or what brings one with it.
     pub(super) fn sync(&mut self, step: &Step) -> Result<(), Stop> {
         let (calls, excuses) = self.begin(Activity::Command);
         let done = self.with_client(|client| match step {
             Step::Rotate => client.rotate(),
+            Step::Preallocate { bytes } => client.preallocate(*bytes),
             _ => client.sync(),
         })?;
         if self.end(Activity::Command, calls) == Ended::Crashed {
