@@ -383,6 +383,31 @@ fn commands_and_checkpoints_interleave_as_they_like() {
 }
 
 #[test]
+fn a_command_that_its_own_machine_refuses_harms_no_other() {
+    for options in [queue(1, 10), queue(100, 10)] {
+        explore(move || {
+            let storage = memory();
+            let store = store(&storage, options);
+            let callers = spawn_all(2, {
+                let store = store.clone();
+                move |caller| {
+                    for _ in 0..2 {
+                        append_next(&store, caller).unwrap();
+                    }
+                }
+            });
+            // What the others are planned on is made anew after it, whatever is queued or in flight.
+            let refused = store.commit(|_| Ok::<_, ()>((vec![note(9, 9)], ())));
+            let illegal = matches!(refused, Err(CommandError::Log(Error::IllegalEvent { .. })));
+            assert!(illegal);
+            join_all(callers);
+            store.close().unwrap();
+            assert_eq!(recovered(&storage), BTreeMap::from([(0, 2), (1, 2)]));
+        });
+    }
+}
+
+#[test]
 fn nothing_writes_after_close_has_returned() {
     explore(|| {
         let closed = Arc::new(AtomicBool::new(false));
