@@ -217,6 +217,15 @@ pub trait Process: Debug {
         Err(Failure::unknown("a rotate on request"))
     }
 
+    /// Everything that is durable and still in the log, as its owner reads it. Only of a store that syncs on
+    /// request.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    fn read_durable(&self) -> Result<Vec<Entry>, Failure> {
+        Err(Failure::unknown("reading what is durable"))
+    }
+
     /// Makes everything that was answered durable, and free space for so many bytes behind it: what
     /// stands last. Only of a store that syncs on request.
     ///

@@ -16,6 +16,7 @@ use beaver_sim::explore::{Options, Running, explore_seed};
 use beaver_sim::marks::Mark;
 use beaver_sim::oracle::history::Place;
 use beaver_sim::oracle::judge::Entry;
+use beaver_sim::oracle::model::{Record, What};
 use beaver_sim::oracle::shown::Shown;
 use beaver_sim::result::{Outcome, RunResult};
 use beaver_sim::run::{Keep, run_seed_of};
@@ -66,6 +67,10 @@ enum Wrong {
     AnsweredIsDurable,
     /// A sync is answered with where the log ended at the sync before.
     SyncAnswersLate,
+    /// A reader shows what is only answered.
+    ReaderShowsTheAnswered,
+    /// A reader does not show the last event.
+    ReaderLeavesOneOut,
 }
 
 impl Wrongly {
@@ -85,7 +90,13 @@ impl Store for Wrongly {
         let (log, report) = self.store.open(storage, clock, settings)?;
         let before = log.durable();
         let wrong = self.wrong;
-        Ok((Box::new(WrongLog { log, wrong, before }), report))
+        let log = WrongLog {
+            log,
+            wrong,
+            before,
+            answered: None,
+        };
+        Ok((Box::new(log), report))
     }
 
     fn replay_after(
@@ -103,11 +114,25 @@ struct WrongLog {
     wrong: Wrong,
     /// Where the log ended at the last sync.
     before: Place,
+    /// A job that was enqueued since.
+    answered: Option<Entry>,
 }
 
 impl Process for WrongLog {
     fn command(&mut self, step: &Step) -> Answer {
-        self.log.command(step)
+        let answer = self.log.command(step);
+        if let (Step::Enqueue { jobs }, Answer::Done(_)) = (step, &answer) {
+            let what = What::Enqueued {
+                payload: jobs[0].payload.clone(),
+                max_attempts: jobs[0].max_attempts,
+                timeout_ms: jobs[0].timeout_ms,
+            };
+            let (id, at_ms) = (jobs[0].id.clone(), 0);
+            let record = Record { id, at_ms, what };
+            let place = self.log.applied();
+            self.answered = Some(Entry { place, record });
+        }
+        answer
     }
 
     fn group(&mut self, steps: &[Step]) -> Vec<(Answer, Option<Place>)> {
@@ -137,17 +162,30 @@ impl Process for WrongLog {
     fn durable(&self) -> Place {
         match self.wrong {
             Wrong::SyncDoesNothing | Wrong::AnsweredIsDurable => self.log.applied(),
-            Wrong::SyncAnswersLate => self.log.durable(),
+            _ => self.log.durable(),
         }
+    }
+
+    fn read_durable(&self) -> Result<Vec<Entry>, Failure> {
+        let mut entries = self.log.read_durable()?;
+        match self.wrong {
+            Wrong::ReaderShowsTheAnswered => entries.extend(self.answered.clone()),
+            Wrong::ReaderLeavesOneOut => drop(entries.pop()),
+            _ => {}
+        }
+        Ok(entries)
     }
 
     fn sync(&mut self) -> Result<Place, Failure> {
         match self.wrong {
             Wrong::SyncDoesNothing => Ok(self.log.applied()),
-            Wrong::AnsweredIsDurable => self.log.sync(),
             Wrong::SyncAnswersLate => {
                 let synced = self.log.sync()?;
                 Ok(std::mem::replace(&mut self.before, synced))
+            }
+            _ => {
+                self.answered = None;
+                self.log.sync()
             }
         }
     }
@@ -208,6 +246,21 @@ fn a_sync_that_answers_with_another_position_is_caught() {
     let run = first_failure(&subject, &scenario(), 20).expect("it is caught");
     let violation = run.outcome.failure().unwrap();
     assert_eq!(violation.invariant, 9, "{violation:#?}");
+}
+
+#[test]
+fn a_reader_shows_what_is_durable_no_less_and_no_more() {
+    for (wrong, synced, invariant) in [
+        (Wrong::ReaderShowsTheAnswered, "", 2),
+        (Wrong::ReaderLeavesOneOut, "\"sync\",", 5),
+    ] {
+        let scenario = written_out(&format!("{ENQUEUE_A}, {synced} \"inspect\""));
+        let run = run_seed_of(&Wrongly::subject(wrong), &scenario, 0, Keep::default());
+        let violation = run.outcome.failure().expect("it is caught");
+        assert_eq!(violation.invariant, invariant, "{violation:#?}");
+        let run = run_seed_of(&Subject::default(), &scenario, 0, Keep::default());
+        assert_eq!(run.outcome, Outcome::Held);
+    }
 }
 
 /// Writes, and never syncs what was written to a segment that is in use.
@@ -273,8 +326,8 @@ fn a_command_that_such_a_log_does_not_have_is_refused_with_its_field() {
         scenario.check().into_iter().map(|no| no.field).collect()
     };
     let alone = r#"{"claim": "c", "log": {"sync": "on-request"},
-        "workload": {"weights": {"enqueue": 1, "checkpoint": 1, "inspect": 1, "sync": 1}}}"#;
-    let expected = ["workload.weights.checkpoint", "workload.weights.inspect"];
+        "workload": {"weights": {"enqueue": 1, "checkpoint": 1, "lenient": 1, "sync": 1}}}"#;
+    let expected = ["workload.weights.checkpoint", "workload.weights.lenient"];
     assert_eq!(fields(alone), expected);
     let store = r#"{"claim": "c", "workload": {"weights": {"enqueue": 1, "rotate": 1}}}"#;
     assert_eq!(fields(store), ["workload.weights.rotate"]);

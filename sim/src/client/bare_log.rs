@@ -11,6 +11,7 @@ use beaver::{Clock, Event, JobQueue, Position, StateMachine, Storage, Wal};
 use super::border;
 use super::{command, refusal};
 use crate::oracle::history::Place;
+use crate::oracle::judge::Entry;
 use crate::oracle::shown::Shown;
 use crate::scenario::{LogSettings, Step};
 use crate::subject::{Answer, Begun, Failure, Grave, Process, Report};
@@ -178,6 +179,10 @@ impl Process for BareLog {
 
     fn rotate(&mut self) -> Result<Place, Failure> {
         Ok(border::place(self.wal.rotate()?))
+    }
+
+    fn read_durable(&self) -> Result<Vec<Entry>, Failure> {
+        border::read(&self.wal.reader(), Position::default())
     }
 
     fn preallocate(&mut self, bytes: u64) -> Result<Place, Failure> {

@@ -99,9 +99,16 @@ pub(crate) fn replay_after(
     storage: &Arc<dyn Storage>,
     after: Place,
 ) -> Result<Vec<Entry>, Failure> {
-    let mut entries = Vec::new();
     let reader = LogReader::<Event>::open(Arc::clone(storage))?;
-    let after = Position::new(after.epoch, after.seq);
+    read(&reader, Position::new(after.epoch, after.seq))
+}
+
+/// What `reader` shows behind `after`, read strictly.
+///
+/// # Errors
+/// The log cannot be read.
+pub(crate) fn read(reader: &LogReader<Event>, after: Position) -> Result<Vec<Entry>, Failure> {
+    let mut entries = Vec::new();
     let replayed = reader.replay(after, Mode::Strict, |position, event| {
         entries.push(Entry {
             place: place(position),

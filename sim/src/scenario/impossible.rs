@@ -92,7 +92,6 @@ impl Scenario {
                     CommandKind::Checkpoint
                         | CommandKind::SlowCheckpoint
                         | CommandKind::CloseQueued
-                        | CommandKind::Inspect
                         | CommandKind::Lenient
                 ),
             };
@@ -117,7 +116,6 @@ impl Scenario {
                         | Step::SlowCheckpoint { .. }
                         | Step::QueuedCheckpoint { .. }
                         | Step::CloseQueued { .. }
-                        | Step::Inspect
                         | Step::Lenient { .. }
                 ),
             };

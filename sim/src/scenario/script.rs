@@ -133,7 +133,8 @@ pub enum Step {
     },
     /// Let a second process try to open the directory.
     SecondOpener,
-    /// Inspect the log while it is in use, and replay it twice.
+    /// Inspect the log while it is in use, and replay it twice. Where it syncs on request, its owner reads what is
+    /// durable.
     Inspect,
     /// Damage a copy of the disk and read it leniently.
     Lenient {

@@ -77,7 +77,8 @@ pub enum CommandKind {
     PowerCut,
     /// A second process tries to open the same directory.
     SecondOpener,
-    /// The whole log is inspected while it is in use, and replayed twice.
+    /// The whole log is inspected while it is in use, and replayed twice. Where it syncs on request, its owner reads what
+    /// is durable.
     Inspect,
     /// A copy of the disk is damaged and read by lenient replay.
     Lenient,
@@ -182,7 +183,7 @@ pub enum SyncSetting {
     /// `rotate`, `preallocate`, `group` or clean close, or when the batch has grown to its limit. A crash may take
     /// an end of what was answered since, never a part from the middle, and an append whole or not
     /// at all. Of the commands there are `enqueue`, `enqueue-batch`, `dispatch`, `ack`, `fail`,
-    /// `tick`, `requeue`, `group`, `sync`, `rotate`, `preallocate`, `reopen`, `second-opener`, `kill`, `power-cut`.
+    /// `tick`, `requeue`, `group`, `sync`, `rotate`, `preallocate`, `inspect`, `reopen`, `second-opener`, `kill`, `power-cut`.
     OnRequest,
 }
 

@@ -15,6 +15,8 @@ use crate::oracle::{salvage, tidiness};
 use crate::scenario::{FaultKind, FaultRate, Phase, Step, Target};
 use crate::subject::Grave;
 
+use super::commands::Ended;
+use super::crashes::Activity;
 use super::{Stop, World};
 
 impl World<'_> {
@@ -36,8 +38,17 @@ impl World<'_> {
         }
     }
 
-    /// A reader beside the owner sees exactly what was acknowledged, twice.
+    /// Somebody reads the log while it is in use.
     pub(super) fn inspect(&mut self) -> Result<(), Stop> {
+        match self.promises_at_once() {
+            true => self.read_beside(),
+            // What another process sees of it says nothing: it may hold less than was answered.
+            false => self.read_durable(),
+        }
+    }
+
+    /// A reader beside the owner sees exactly what was acknowledged, twice.
+    fn read_beside(&mut self) -> Result<(), Stop> {
         for _ in 0..2 {
             let fork = self.faults.copy();
             let storage = fork.storage();
@@ -51,15 +62,37 @@ impl World<'_> {
                     return Err(Finding::new(7, expected, failure.text).into());
                 }
             };
-            self.judge_reading(&entries)?;
+            // A poisoned log may show what is in doubt.
+            self.judge_reading(&entries, self.poisoned)?;
         }
         self.seen.mark(Mark::ReplayedTwice);
         Ok(())
     }
 
-    /// What a reader sees is the end of the acknowledged history; a poisoned log may show what is
-    /// in doubt behind it.
-    fn judge_reading(&self, entries: &[Entry]) -> Result<(), Stop> {
+    /// The owner itself sees exactly what it has promised, whatever it has answered since.
+    fn read_durable(&mut self) -> Result<(), Stop> {
+        let (calls, excuses) = self.begin(Activity::Command);
+        let read = self.with_client(|client| client.read_durable())?;
+        if self.end(Activity::Command, calls) == Ended::Crashed {
+            self.carry_out_crash(Activity::Command)?;
+            return self.start();
+        }
+        let excused = self.faults.director().excuses() > excuses || !self.scars.is_empty();
+        match read {
+            Ok(entries) => self.judge_reading(&entries, false)?,
+            Err(_) if excused => {}
+            Err(failure) => {
+                let expected = "a log in use to be readable by its owner";
+                return Err(Finding::new(7, expected, failure.text).into());
+            }
+        }
+        self.believe_settled();
+        Ok(())
+    }
+
+    /// What a reader sees is the end of the acknowledged history, and behind it only what `may_show` allows: what
+    /// is in doubt.
+    fn judge_reading(&self, entries: &[Entry], may_show: bool) -> Result<(), Stop> {
         let decided = self.retained();
         for (index, want) in decided.iter().enumerate() {
             let expected = format!("{} at {}", want.record, want.place);
@@ -71,7 +104,7 @@ impl World<'_> {
             return Err(Finding::new(5, expected, found).into());
         }
         match entries.get(decided.len()) {
-            Some(entry) if !self.poisoned => {
+            Some(entry) if !may_show => {
                 let found = format!("{} at {}", entry.record, entry.place);
                 Err(Finding::new(2, "nothing behind what was acknowledged", found).into())
             }

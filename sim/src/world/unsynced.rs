@@ -26,7 +26,7 @@ pub(super) struct Unpromised {
 
 impl World<'_> {
     /// Whether an answer is a promise.
-    fn promises_at_once(&self) -> bool {
+    pub(super) fn promises_at_once(&self) -> bool {
         self.scenario.log.sync == SyncSetting::EveryAppend
     }
 
