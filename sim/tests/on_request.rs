@@ -301,6 +301,20 @@ fn what_is_not_synced_may_go_with_the_process_and_what_is_synced_may_not() {
 }
 
 #[test]
+fn a_second_opener_may_be_refused_because_the_disk_is_read_only() {
+    // The power cut is what lets it be mounted again.
+    let steps = r#""sync", "second-opener", {"power-cut": {}}"#;
+    let mut scenario = written_out(&format!("{ENQUEUE_A}, {steps}"));
+    let fault = r#"{"call": 12, "kind": "sync-read-only", "effect": {"call": {"failed-sync":
+        {"error": "io", "behaviour": "read-only", "failed": "all"}}}}"#;
+    let script = scenario.script.as_mut().expect("it has steps");
+    script.faults.push(serde_json::from_str(fault).unwrap());
+    let run = run_seed_of(&Subject::default(), &scenario, 0, Keep::default());
+    assert_eq!(run.outcome, Outcome::Held);
+    assert_eq!(run.marks.get(&Mark::SecondOpenerRefused), None);
+}
+
+#[test]
 fn a_batch_at_its_limit_is_promised_unasked() {
     let payload = "1".repeat(9 << 20);
     let job = |id: &str| {

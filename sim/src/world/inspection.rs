@@ -20,13 +20,20 @@ use super::crashes::Activity;
 use super::{Stop, World};
 
 impl World<'_> {
-    /// A second process must be refused with `Locked`, whatever state the store is in.
+    /// A second process must be refused with `Locked`, whatever state the store is in. On a file system that has gone
+    /// read-only it may not get as far as the lock.
     pub(super) fn second_opener(&mut self) -> Result<(), Stop> {
         let (storage, clock) = (self.faults.disk().storage(), Arc::clone(&self.clock));
         let (subject, settings) = (&self.subject, &self.scenario.log);
         let opened = crate::guard::guarded(|| subject.open(storage, clock, settings));
         let calls = self.faults.disk().calls();
+        let read_only = self.faults.director().is_remount_needed();
         match opened.map_err(Stop::Panicked)? {
+            Err(failure)
+                if read_only && failure.kind == Some(std::io::ErrorKind::ReadOnlyFilesystem) =>
+            {
+                Ok(())
+            }
             Err(failure) if failure.grave == Grave::Locked => {
                 self.seen.line(calls, format_args!("  locked"));
                 self.seen.mark(Mark::SecondOpenerRefused);
