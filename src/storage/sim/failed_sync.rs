@@ -220,9 +220,9 @@ impl Inode {
     fn show_disk(&mut self) {
         self.sizes.clear();
         self.pages.clear();
-        self.unsaved.clear();
         self.retry = Retry::default();
         self.clear_behind_disk_end();
+        self.unsaved.clear();
         self.live = self.disk.clone();
     }
 
