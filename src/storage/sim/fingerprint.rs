@@ -56,6 +56,7 @@ impl Disk {
             records.extend(inode.sizes.iter().map(|step| step.record));
             let versions = inode.pages.values().flatten();
             records.extend(versions.map(|version| version.record));
+            records.extend(inode.retry.pages.values());
         }
         records.sort_unstable();
         let rank = |record: u64| records.partition_point(|other| *other < record) as u64;
@@ -139,25 +140,38 @@ impl Hash {
     fn inode(&mut self, inode: &Inode, rank: &impl Fn(u64) -> u64) {
         self.mix(inode.live.hash());
         self.mix(inode.disk.hash());
+        self.number(inode.sizes.len() as u64);
         for step in &inode.sizes {
             self.number(rank(step.record));
             self.number(step.len);
             self.number(step.cause as u64);
         }
+        self.number(inode.pages.len() as u64);
         for (index, versions) in &inode.pages {
             self.number(*index);
+            self.number(versions.len() as u64);
             for version in versions {
                 self.number(rank(version.record));
                 self.mix(version.page.as_ref().map_or(0, |page| page.hash()));
             }
         }
-        let superseded = inode.superseded.iter().flatten();
-        for (index, page) in superseded {
+        let retry = &inode.retry;
+        self.number(u64::from(retry.length));
+        self.number(retry.pages.len() as u64);
+        for (index, record) in &retry.pages {
+            self.number(*index);
+            self.number(rank(*record));
+        }
+        for numbers in [&inode.unsaved, &inode.unreadable] {
+            self.number(numbers.len() as u64);
+            numbers.iter().for_each(|number| self.number(*number));
+        }
+        let superseded = inode.superseded.as_ref();
+        self.number(superseded.map_or(0, |pages| pages.len() as u64));
+        for (index, page) in superseded.into_iter().flatten() {
             self.number(*index);
             self.mix(page.as_ref().map_or(0, |page| page.hash()));
         }
-        let numbers = inode.unsaved.iter().chain(&inode.unreadable);
-        numbers.for_each(|number| self.number(*number));
     }
 }
 
