@@ -8,7 +8,7 @@ use std::io;
 use beaver::storage::sim::{Disk, Profile, SimDisk, SimOptions};
 use beaver::storage::{DiskStorage, LOCK_NAME};
 use beaver::{Access, Storage, StorageFile, StorageLock};
-use plain::{BUGS, Plain};
+use plain::{BUGS, Bug, Plain};
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
@@ -237,7 +237,9 @@ proptest! {
 
 #[test]
 fn every_planted_bug_makes_a_difference() {
-    for &bug in BUGS {
+    // The calls of a sequence come from one thread.
+    let seen = |bug: &&Bug| **bug != Bug::HandlesBelongToTheirThread;
+    for &bug in BUGS.iter().filter(seen) {
         let config = Config {
             cases: 2000,
             failure_persistence: None,

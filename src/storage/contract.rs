@@ -237,3 +237,20 @@ fn pattern(seed: u8, len: usize) -> Vec<u8> {
         .take(len)
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_have_no_zeros_and_differ_from_the_first_byte_on() {
+        for seed in 0..8 {
+            let bytes = pattern(seed, 1000);
+            assert!(bytes.len() == 1000 && !bytes.contains(&0));
+            for other in 0..seed {
+                let other = pattern(other, 1000);
+                assert!(bytes.iter().zip(&other).all(|(a, b)| a != b));
+            }
+        }
+    }
+}

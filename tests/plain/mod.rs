@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::ThreadId;
 
 use beaver::storage::check_name;
 use beaver::{Access, Storage, StorageFile, StorageLock};
@@ -19,6 +20,7 @@ macro_rules! bugs {
 
 bugs! {
     CreateReplaces,
+    NewFilesHaveAByte,
     OpenCreates,
     ListIsInOrderOfCreation,
     ListShowsTheLock,
@@ -31,12 +33,18 @@ bugs! {
     RemoveEmptiesTheFile,
     RemoveOfNothingSucceeds,
     NamesKeepTheirFile,
+    SyncOfAnEmptyDirectoryFails,
+    HandlesHaveTheirOwnCopy,
+    HandlesBelongToTheirThread,
     ReadsBeyondTheEndFail,
     GapsKeepGarbage,
     EmptyWritesGrow,
     WritesCut,
+    LongWritesLoseTheirEnd,
     CutBytesComeBack,
+    CutBytesCanBeRead,
     SetLenOnlyCuts,
+    SetLenToTheSameLengthEmpties,
     AllocateCuts,
     AllocateEmpties,
     AllocateAddsGarbage,
@@ -45,6 +53,7 @@ bugs! {
     SyncOfAnEmptyFileFails,
     TheLockIsShared,
     TheLockStays,
+    TheLockHindersItsHolder,
 }
 
 #[derive(Debug, Default)]
@@ -97,14 +106,21 @@ impl Plain {
     }
 
     fn handle(&self, inode: Arc<Inode>, access: Access) -> Box<dyn StorageFile> {
-        let bug = self.bug;
-        Box::new(Handle { bug, inode, access })
+        Box::new(Handle {
+            bug: self.bug,
+            inode,
+            access,
+            thread: std::thread::current().id(),
+        })
     }
 }
 
 impl Storage for Plain {
     fn create(&self, name: &str) -> io::Result<Box<dyn StorageFile>> {
         self.check(name)?;
+        if self.has(Bug::TheLockHindersItsHolder) && self.locked.load(Ordering::SeqCst) {
+            return Err(ErrorKind::WouldBlock.into());
+        }
         if self.find(name).is_ok() {
             if !self.has(Bug::CreateReplaces) {
                 return Err(ErrorKind::AlreadyExists.into());
@@ -113,6 +129,7 @@ impl Storage for Plain {
         }
         let inode = match hold(&self.removed).get(name) {
             Some(inode) if self.has(Bug::NamesKeepTheirFile) => Arc::clone(inode),
+            _ if self.has(Bug::NewFilesHaveAByte) => Arc::new(Mutex::new((vec![b'\n'], 1))),
             _ => Arc::default(),
         };
         hold(&self.files).push((name.to_owned(), Arc::clone(&inode)));
@@ -123,6 +140,10 @@ impl Storage for Plain {
         self.check(name)?;
         match self.find(name) {
             Err(_) if self.has(Bug::OpenCreates) => self.create(name),
+            Ok(inode) if self.has(Bug::HandlesHaveTheirOwnCopy) => {
+                let copy = hold(&inode).clone();
+                Ok(self.handle(Arc::new(Mutex::new(copy)), access))
+            }
             found => Ok(self.handle(found?, access)),
         }
     }
@@ -181,7 +202,10 @@ impl Storage for Plain {
     }
 
     fn sync_dir(&self) -> io::Result<()> {
-        Ok(())
+        match hold(&self.files).is_empty() && self.has(Bug::SyncOfAnEmptyDirectoryFails) {
+            true => Err(ErrorKind::InvalidInput.into()),
+            false => Ok(()),
+        }
     }
 
     fn lock(&self) -> io::Result<Box<dyn StorageLock>> {
@@ -214,6 +238,7 @@ struct Handle {
     bug: Option<Bug>,
     inode: Arc<Inode>,
     access: Access,
+    thread: ThreadId,
 }
 
 impl Handle {
@@ -221,7 +246,16 @@ impl Handle {
         self.bug == Some(bug)
     }
 
+    fn check_thread(&self) -> io::Result<()> {
+        let other = std::thread::current().id() != self.thread;
+        match other && self.has(Bug::HandlesBelongToTheirThread) {
+            true => Err(ErrorKind::PermissionDenied.into()),
+            false => Ok(()),
+        }
+    }
+
     fn check_writable(&self) -> io::Result<()> {
+        self.check_thread()?;
         if self.access == Access::Write || self.has(Bug::ReadHandlesWrite) {
             return Ok(());
         }
@@ -254,8 +288,13 @@ impl StorageFile for Handle {
     }
 
     fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.check_thread()?;
         let file = hold(&self.inode);
-        let (bytes, len) = (&file.0, file.1);
+        let bytes = &file.0;
+        let len = match self.has(Bug::CutBytesCanBeRead) {
+            true => bytes.len(),
+            false => file.1,
+        };
         if size(offset) > len && self.has(Bug::ReadsBeyondTheEndFail) {
             return Err(ErrorKind::UnexpectedEof.into());
         }
@@ -279,7 +318,11 @@ impl StorageFile for Handle {
         if self.has(Bug::WritesCut) {
             file.1 = end;
         }
-        file.0[size(offset)..end].copy_from_slice(buf);
+        let kept = match self.has(Bug::LongWritesLoseTheirEnd) {
+            true => buf.len().min(1 << 15),
+            false => buf.len(),
+        };
+        file.0[size(offset)..][..kept].copy_from_slice(&buf[..kept]);
         Ok(buf.len())
     }
 
@@ -291,6 +334,9 @@ impl StorageFile for Handle {
                 self.grow(&mut file, size(len), 0);
             }
         } else {
+            if size(len) == file.1 && self.has(Bug::SetLenToTheSameLengthEmpties) {
+                file.0.fill(0);
+            }
             file.1 = size(len);
         }
         Ok(())
