@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 use beaver::Storage;
 use beaver::storage::sim::notation::{History, render};
 use beaver::storage::sim::{
-    About, Choice, Corner, Decision, DeviceExtra, Disk, Fate, Fill, Image, ImageSpace, InodeId,
-    NameOutcome, PAGE_SIZE, Profile, SimDisk, SimOptions, Tear,
+    About, Choice, Corner, Decision, DeviceExtra, Disk, Event, Fate, Fill, Image, ImageSpace,
+    InodeId, NameOutcome, PAGE_SIZE, Profile, SimDisk, SimOptions, Tear,
 };
 
 const SECTOR: usize = 512;
@@ -130,6 +130,23 @@ fn lost_data_reads_as_garbage_where_asked_and_cut_bytes_never_do() {
 }
 
 #[test]
+fn what_writeback_put_ahead_of_its_length_is_there_and_no_garbage() {
+    let history = History::parse("f=A; write f 1 B").unwrap();
+    let mut disk = history.run(Profile::Alice).unwrap();
+    let page = Event::WritebackPage {
+        file: "f".to_owned(),
+        page: 1,
+    };
+    assert!(disk.happen(&page));
+    let choice = Choice {
+        sizes: BTreeMap::from([(F, 1)]),
+        fill: Fill::Garbage(7),
+        ..Choice::default()
+    };
+    assert_eq!(render(&disk.images().image(&choice)), "f=AB");
+}
+
+#[test]
 fn a_shorn_sector_is_new_in_front_and_old_behind() {
     let history = "f=A; write f 0 B";
     let choice = Choice {
@@ -149,6 +166,93 @@ fn a_shorn_sector_is_new_in_front_and_old_behind() {
     assert!(bytes[1024..].iter().all(|byte| *byte == b'B'));
     let posix = space(Profile::Posix, history).image(&choice);
     assert_eq!(render(&posix), "f=B", "only a hostile device does this");
+}
+
+#[test]
+fn behind_a_shorn_edge_lies_an_older_version_whatever_the_choice_asks_for() {
+    let space = space(Profile::HostileDevice, "f=A; write f 0 B; write f 0 C");
+    let shorn = |older| {
+        let choice = Choice {
+            device: vec![DeviceExtra::ShornSector {
+                inode: F,
+                page: 0,
+                sector: 9,
+                keep: 0,
+                older,
+            }],
+            ..newest(0, 2)
+        };
+        sectors(&space.image(&choice))
+    };
+    assert_eq!(shorn(0), "CACCCCCC", "sectors count round");
+    assert_eq!(shorn(1), "CBCCCCCC");
+    assert_eq!(shorn(2), "CBCCCCCC", "the version itself is not older");
+    assert_eq!(shorn(9), "CBCCCCCC");
+}
+
+#[test]
+fn a_bad_device_strikes_the_file_that_the_choice_names_and_no_other() {
+    let history = "f=A; g=A; write f 0 B; write g 0 B; sync f; sync g; write f 0 C; write g 0 C";
+    let space = space(Profile::HostileDevice, history);
+    let g = InodeId(2);
+    let image = |pages: &[InodeId], extra: DeviceExtra| {
+        let pages = pages.iter().map(|id| (*id, BTreeMap::from([(0, 1)])));
+        space.image(&Choice {
+            pages: pages.collect(),
+            device: vec![extra],
+            ..Choice::default()
+        })
+    };
+    let shorn = DeviceExtra::ShornSector {
+        inode: g,
+        page: 0,
+        sector: 0,
+        keep: 0,
+        older: 0,
+    };
+    assert_eq!(render(&image(&[F, g], shorn)), "f=C,g=?");
+    let revert = DeviceExtra::Revert { inode: g, page: 0 };
+    assert_eq!(render(&image(&[], revert)), "f=B,g=A");
+    let unreadable = DeviceExtra::UnreadableSector {
+        inode: g,
+        page: 0,
+        sector: 0,
+    };
+    let image = image(&[], unreadable);
+    let storage = SimDisk::new(image.disk(Profile::HostileDevice), SimOptions::default()).storage();
+    for (name, readable) in [("f", true), ("g", false)] {
+        let file = storage.open(name, beaver::Access::Read).unwrap();
+        assert_eq!(file.read_at(&mut [0], 0).is_ok(), readable, "{name}");
+    }
+}
+
+#[test]
+fn a_page_of_any_file_on_a_bad_device_can_be_taken_back() {
+    let take_back = |disk: &Disk, inode| {
+        let space = disk.images();
+        space.image(&Choice {
+            device: vec![DeviceExtra::Revert { inode, page: 0 }],
+            ..Choice::default()
+        })
+    };
+    let history = "create f; sync_dir; write f 0 A; sync f; write f 0 B; sync f";
+    let disk = History::parse(history).unwrap();
+    let disk = disk.run(Profile::HostileDevice).unwrap();
+    assert_eq!(render(&take_back(&disk, F)), "f=A");
+    let mut disk = Disk::empty(Profile::HostileDevice);
+    assert!(disk.happen(&Event::Stray {
+        file: "f".to_owned(),
+        bytes: vec![b'A'; PAGE_SIZE as usize],
+    }));
+    let change = beaver::storage::sim::Change::Write {
+        inode: F,
+        offset: 0,
+        bytes: vec![b'B'; PAGE_SIZE as usize],
+    };
+    disk.apply(&change).unwrap();
+    disk.apply(&beaver::storage::sim::Change::SyncData { inode: F })
+        .unwrap();
+    assert_eq!(render(&take_back(&disk, F)), "f=A");
 }
 
 #[test]
@@ -203,6 +307,40 @@ fn an_unreadable_sector_fails_every_read_until_it_is_written() {
 }
 
 #[test]
+fn only_reads_that_touch_an_unreadable_sector_fail_and_only_writes_over_it_heal_it() {
+    let space = space(Profile::HostileDevice, "f=AAA");
+    let unreadable = |page, sector| DeviceExtra::UnreadableSector {
+        inode: F,
+        page,
+        sector,
+    };
+    let image = space.image(&Choice {
+        device: vec![unreadable(0, 1), unreadable(0, 3), unreadable(1, 6)],
+        ..Choice::default()
+    });
+    let storage = SimDisk::new(image.disk(Profile::HostileDevice), SimOptions::default()).storage();
+    let file = storage.open("f", beaver::Access::Write).unwrap();
+    let readable = || -> Vec<u64> {
+        let reads = |sector: &u64| {
+            let mut bytes = [0; SECTOR];
+            file.read_at(&mut bytes, sector * SECTOR as u64).is_ok()
+        };
+        (0..24).filter(reads).collect()
+    };
+    let all_but = |missing: &[u64]| -> Vec<u64> {
+        (0..24).filter(|sector| !missing.contains(sector)).collect()
+    };
+    assert_eq!(readable(), all_but(&[1, 3, 14]));
+    assert_eq!(file.read_at(&mut [], 3 * SECTOR as u64 + 5).unwrap(), 0);
+    let last_byte = 4 * SECTOR as u64 - 1;
+    assert!(file.read_at(&mut [0], last_byte).is_err());
+    file.write_at(&[b'x'; SECTOR], 3 * SECTOR as u64).unwrap();
+    assert_eq!(readable(), all_but(&[1, 14]));
+    file.write_at(b"x", 14 * SECTOR as u64).unwrap();
+    assert_eq!(readable(), all_but(&[1]));
+}
+
+#[test]
 fn the_space_of_decisions_says_what_there_is_to_decide() {
     let history = "f=A; write f 0 BC; create g; rename g h";
     let about = |profile| -> Vec<(About, u32)> {
@@ -246,6 +384,65 @@ fn corners_are_what_their_names_say() {
     let corners = space.corners();
     assert_eq!(corners.len(), 2 + 5 + 5 + 6 + 5);
     assert!(corners.contains(&Corner::OldestFirst(2)));
+}
+
+#[test]
+fn corners_of_a_large_space_are_spread_evenly() {
+    let steps: Vec<String> = (0..40).map(|n| format!("create f{n:02}")).collect();
+    let corners = space(Profile::Posix, &steps.join(";")).corners();
+    let only = corners.iter().filter_map(|corner| match corner {
+        Corner::Only(index) => Some(*index),
+        _ => None,
+    });
+    let evenly = [0, 2, 5, 7, 10, 12, 15, 17, 20, 22, 25, 27, 30, 32, 35, 37];
+    assert_eq!(only.collect::<Vec<_>>(), evenly);
+    assert_eq!(corners.len(), 2 + 16 + 16 + 6 + 16);
+}
+
+#[test]
+fn every_corner_can_be_put_into_words() {
+    let corners = [
+        (Corner::Nothing, "nothing survives"),
+        (Corner::Everything, "everything survives"),
+        (Corner::AllBut(3), "all but decision 3"),
+        (Corner::Only(4), "only decision 4"),
+        (Corner::NamesWithoutData, "names without data"),
+        (Corner::DataWithoutNames, "data without names"),
+        (Corner::SizeWithoutData, "lengths without data"),
+        (Corner::DataWithoutSize, "data without lengths"),
+        (Corner::EvenPages, "even pages"),
+        (Corner::OddPages, "odd pages"),
+        (Corner::OldestFirst(7), "everything up to record 7"),
+    ];
+    for (corner, words) in corners {
+        assert_eq!(corner.to_string(), words);
+    }
+}
+
+#[test]
+fn a_choice_is_written_with_what_it_chooses_alone() {
+    let tear = Tear {
+        inode: F,
+        page: 0,
+        newer_sectors: 1,
+        older: 0,
+    };
+    let choice = Choice {
+        tears: vec![tear],
+        fill: Fill::Garbage(7),
+        device: vec![DeviceExtra::Revert { inode: F, page: 0 }],
+        ..newest(0, 1)
+    };
+    let text = serde_json::to_string(&choice).unwrap();
+    assert_eq!(
+        text,
+        r#"{"pages":{"1":{"0":1}},"tears":[{"inode":1,"page":0,"newer_sectors":1,"older":0}],"fill":{"garbage":7},"device":[{"revert":{"inode":1,"page":0}}]}"#
+    );
+    assert_eq!(serde_json::from_str::<Choice>(&text).unwrap(), choice);
+    assert_eq!(serde_json::to_string(&Choice::default()).unwrap(), "{}");
+    // What is not about versions and names is kept when a choice is settled.
+    let space = space(Profile::HostileDevice, "f=A; write f 0 B");
+    assert_eq!(space.settle(&choice), choice);
 }
 
 #[test]
@@ -301,6 +498,55 @@ fn a_choice_can_be_put_into_words() {
     );
     let all = space.describe(&space.corner(Corner::Everything));
     assert_eq!(all[1].fate, Fate::Replaced);
+}
+
+#[test]
+fn names_and_lengths_go_in_every_way_that_words_know() {
+    let words = |profile, history: &str, names: &[NameOutcome]| -> Vec<String> {
+        let space = space(profile, history);
+        let records = space.corner(Corner::Everything).names.into_keys();
+        let choice = Choice {
+            names: records.zip(names.iter().copied()).collect(),
+            ..Choice::default()
+        };
+        let lines = space.describe(&choice);
+        lines.iter().map(ToString::to_string).collect()
+    };
+    let (new, both, neither) = (NameOutcome::New, NameOutcome::Both, NameOutcome::Neither);
+    // Two files: the words of one never name the other.
+    let history = "f=A; g=B; rename f h; create k; set_len g 2; remove g";
+    assert_eq!(
+        words(Profile::Alice, history, &[both, new]),
+        [
+            "rename f to h left both names",
+            "create k survived",
+            "g: set_len 8192 was lost",
+            "remove g was lost",
+        ]
+    );
+    assert_eq!(
+        words(Profile::Alice, history, &[neither])[0],
+        "rename f to h left neither name"
+    );
+    assert_eq!(
+        words(
+            Profile::Alice,
+            "create a; create b; write a 0 A; rename a c",
+            &[]
+        ),
+        [
+            "create a was lost",
+            "create b was lost",
+            "a/c: page 0, version 1 was lost",
+            "a/c: length 4096 was lost",
+            "rename a to c was lost",
+        ]
+    );
+    // A name that a file sync committed ahead of an older one has survived, whatever is chosen.
+    assert_eq!(
+        words(Profile::BtrfsLike, "create a; create b; sync b", &[]),
+        ["create a was lost", "create b survived"]
+    );
 }
 
 #[test]
@@ -385,6 +631,21 @@ fn mistakes_in_a_history_are_explained() {
         ("f=A; f=B", "step 2 (\"f=B\"): \"f\" is there twice"),
         ("sync_dir; f=A", "files stand before the first step"),
         ("create a/b", "it has a separator"),
+        (
+            "create a,b",
+            "step 1 (\"create a,b\"): \"a,b\" has a comma or a quote",
+        ),
+        ("create a\"", "has a comma or a quote"),
+        ("create", "expected: create FILE"),
+        ("f=A; write f", "expected: write FILE OFFSET LETTERS"),
+        ("f=A; set_len f", "expected: set_len FILE LENGTH"),
+        ("f=A; allocate f", "expected: allocate FILE LENGTH"),
+        ("f=A; rename f", "expected: rename FROM TO"),
+        ("remove", "expected: remove FILE"),
+        ("sync", "expected: sync FILE"),
+        ("sync_data", "expected: sync FILE"),
+        ("sync_all", "expected: sync FILE"),
+        ("sync_dir f", "expected: sync_dir"),
         ("f=A; create f", "step 1 (\"create f\") fails"),
         ("remove f", "step 1 (\"remove f\") fails"),
     ] {
@@ -403,6 +664,42 @@ fn every_spelling_of_a_step_is_read() {
     assert_eq!(history.files()["f"], "");
     let disk: Disk = history.run(Profile::Posix).unwrap();
     assert_eq!(disk.profile(), Profile::Posix);
+}
+
+#[test]
+fn a_history_has_at_most_so_many_pages_and_steps() {
+    let letters = "A".repeat(4096);
+    let file = History::parse(&format!("f={letters}")).unwrap();
+    assert_eq!(file.files()["f"], letters);
+    assert!(History::parse(&format!("f={letters}A")).is_err());
+    assert!(History::parse("f=A; set_len f 4096").is_ok());
+    assert!(History::parse("f=A; set_len f 4097").is_err());
+    let steps = vec!["sync_dir"; 4096].join(";");
+    let history = History::parse(&steps).unwrap();
+    assert!(history.steps().eq(vec!["sync_dir"; 4096]));
+    let error = History::parse(&format!("{steps}; sync_dir")).unwrap_err();
+    assert!(error.to_string().contains("at most 4096 steps"), "{error}");
+}
+
+#[test]
+fn a_page_shows_as_its_letter_only_if_it_is_whole_and_all_of_it() {
+    let shown = |bytes: &[u8]| render(&Image::from_files([("f", bytes)]));
+    let page = PAGE_SIZE as usize;
+    for (bytes, expected) in [
+        (vec![], "f=\"\""),
+        (vec![b'A'; page], "f=A"),
+        (vec![0; page], "f=0"),
+        (vec![b'A'; 100], "f=?"),
+        (vec![0; 100], "f=?"),
+        (vec![b'-'; page], "f=?"),
+        (vec![1; page], "f=?"),
+        ([vec![b'A'; page], vec![b'A'; 1]].concat(), "f=A?"),
+        ([vec![b'A'; page - 1], vec![b'B'; 1]].concat(), "f=?"),
+        ([vec![0; page - 1], vec![b'B'; 1]].concat(), "f=?"),
+    ] {
+        assert_eq!(shown(&bytes), expected);
+    }
+    assert_eq!(render(&Image::from_files::<&str, &[u8]>([])), "(none)");
 }
 
 #[test]

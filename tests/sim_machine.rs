@@ -11,9 +11,9 @@ use std::io::{self, ErrorKind};
 use std::sync::Arc;
 
 use beaver::storage::sim::{
-    Choice, Corner, CrashPoint, Disk, Effect, Event, FAULT_KINDS, Failure, Fault, Image, Moment,
-    Noticed, NthFault, Op, PAGE_SIZE, Plan, Planned, Profile, Progress, SimDisk, SimOptions, Space,
-    TraceMode, is_crash, is_out_of_calls,
+    Change, Choice, Corner, CrashPoint, Disk, Effect, Event, FAULT_KINDS, FailedSync, Failure,
+    Fault, Image, InodeId, Moment, Noticed, NthFault, Op, PAGE_SIZE, Plan, Planned, Profile,
+    Progress, SimDisk, SimOptions, Space, Subset, TraceMode, is_crash, is_out_of_calls,
 };
 use beaver::{Access, Storage};
 
@@ -81,6 +81,90 @@ fn nothing_changes_after_the_crash_point_and_old_handles_stay_dead() {
     assert!(next.lock().is_ok());
     assert_eq!(read(&*next, "f").unwrap(), b"");
     assert_eq!(disk.calls(), 8, "numbers go on");
+}
+
+/// Makes one call of each kind, in this order; all of them succeed.
+fn one_call_of_each_kind(storage: &dyn Storage) -> io::Result<()> {
+    let lock = storage.lock()?;
+    let file = storage.create("f")?;
+    file.write_at(b"abc", 0)?;
+    file.set_len(2)?;
+    file.allocate(4)?;
+    file.len()?;
+    file.read_at(&mut [0; 8], 1)?;
+    file.sync_data()?;
+    storage.rename("f", "g")?;
+    storage.open("g", Access::Read)?;
+    storage.list()?;
+    storage.sync_dir()?;
+    storage.remove("g")?;
+    drop(lock);
+    Ok(())
+}
+
+const ONE_OF_EACH: [Op; 13] = [
+    Op::Lock,
+    Op::Create,
+    Op::WriteAt,
+    Op::SetLen,
+    Op::Allocate,
+    Op::Len,
+    Op::ReadAt,
+    Op::SyncData,
+    Op::Rename,
+    Op::Open,
+    Op::List,
+    Op::SyncDir,
+    Op::Remove,
+];
+
+#[test]
+fn every_call_can_die_before_inside_and_after() {
+    for (call, op) in (1..).zip(ONE_OF_EACH) {
+        for moment in [Moment::Before, Moment::Inside, Moment::After] {
+            let disk = machine(SimOptions::default());
+            disk.crash_at(at(call, moment));
+            let error = one_call_of_each_kind(&*disk.storage()).unwrap_err();
+            assert!(is_crash(&error) && !is_out_of_calls(&error));
+            assert_eq!(disk.frozen_at(), at(call, moment));
+            assert_eq!(disk.next_call(), None);
+            let crash = disk.crash();
+            assert_eq!(crash.op(), Some(op));
+            let inside = moment == Moment::Inside && op.changes_something();
+            assert_eq!(crash.inside().is_some(), inside, "{moment:?} {op}");
+        }
+    }
+    let disk = machine(SimOptions::default());
+    one_call_of_each_kind(&*disk.storage()).unwrap();
+    assert_eq!(disk.crash().op(), None, "it died between two calls");
+}
+
+#[test]
+fn the_next_call_is_known_and_whether_it_is_the_last() {
+    let disk = machine(SimOptions::default());
+    assert_eq!(disk.next_call(), Some((1, None)));
+    disk.crash_at(at(2, Moment::Inside));
+    assert_eq!(disk.next_call(), Some((1, None)));
+    disk.storage().list().unwrap();
+    assert_eq!(disk.next_call(), Some((2, Some(Moment::Inside))));
+    disk.crash_at(None);
+    assert_eq!(disk.next_call(), Some((2, None)));
+}
+
+#[test]
+fn an_interrupted_allocate_never_cuts() {
+    let disk = machine(SimOptions::default());
+    write_a_file(&*disk.storage()).unwrap();
+    let file = disk.storage().open("f", Access::Write).unwrap();
+    disk.crash_at(at(6, Moment::Inside));
+    assert!(file.allocate(1).is_err());
+    let change = Change::Allocate {
+        inode: InodeId(1),
+        len: 1,
+    };
+    assert_eq!(disk.crash().inside(), Some(&change));
+    disk.kill(Progress::Everything);
+    assert_eq!(read(&*disk.storage(), "f").unwrap(), b"abc");
 }
 
 #[test]
@@ -208,6 +292,23 @@ fn every_crash_point_of_one_run_can_be_kept() {
 }
 
 #[test]
+fn crash_points_are_kept_where_something_changes_and_only_if_asked_for() {
+    let disk = machine(SimOptions::default());
+    one_call_of_each_kind(&*disk.storage()).unwrap();
+    assert!(disk.take_crash_points().is_empty());
+    disk.record_crash_points(true);
+    one_call_of_each_kind(&*disk.storage()).unwrap();
+    let kept = disk.take_crash_points();
+    let kept: Vec<Op> = kept
+        .iter()
+        .filter_map(beaver::storage::sim::Crash::op)
+        .collect();
+    let changes = ONE_OF_EACH.into_iter().filter(|op| op.changes_something());
+    assert_eq!(kept, changes.flat_map(|op| [op; 2]).collect::<Vec<_>>());
+    assert_eq!(kept.len(), 2 * 8);
+}
+
+#[test]
 fn a_fork_goes_its_own_way() {
     let disk = machine(SimOptions::default());
     write_a_file(&*disk.storage()).unwrap();
@@ -234,6 +335,10 @@ fn a_program_that_does_not_end_runs_out_of_calls() {
     assert!(disk.is_out_of_calls());
     assert!(is_out_of_calls(&storage.sync_dir().unwrap_err()));
     assert_eq!(disk.calls(), 10);
+    disk.set_max_calls(Some(11));
+    assert!(!disk.is_out_of_calls());
+    assert!(storage.list().is_ok());
+    assert!(is_out_of_calls(&storage.list().unwrap_err()));
 }
 
 #[test]
@@ -260,6 +365,46 @@ fn equal_runs_have_equal_traces_and_different_ones_do_not() {
     assert_eq!(lines[2], "     3 open g = NotFound");
     assert_eq!(lines[3], "     4 rename f h = ok");
     assert!(one.take_trace().is_empty());
+}
+
+/// Traces are compared across versions, and saved with failures.
+#[test]
+fn the_trace_of_a_run_is_the_same_for_ever() {
+    let disk = with_fault(
+        12,
+        Fault::Error {
+            error: Failure::PermissionDenied,
+            effect: Effect::Nothing,
+            sticky: false,
+        },
+    );
+    assert!(one_call_of_each_kind(&*disk.storage()).is_err());
+    assert!(disk.happen(&Event::FlipBit {
+        file: "g".to_owned(),
+        offset: 0,
+        bit: 3,
+    }));
+    disk.kill(Progress::Nothing);
+    disk.boot(disk.disk());
+    let lines: Vec<String> = disk.trace().iter().map(ToString::to_string).collect();
+    assert_eq!(
+        lines,
+        [
+            "     1 lock . = ok",
+            "     2 create f = ok",
+            "     3 write_at f 0+3 [e114a98f821bbcb4] = 3",
+            "     4 set_len f 2 = ok",
+            "     5 allocate f 4 = ok",
+            "     6 len f = 4",
+            "     7 read_at f 1+8 [a52001576db11f5b] = 3",
+            "     8 sync_data f = ok",
+            "     9 rename f g = ok",
+            "    10 open g = ok",
+            "    11 list . = 1",
+            "    12 sync_dir . = PermissionDenied (error)",
+        ]
+    );
+    assert_eq!(disk.trace_hash(), 0xe49b_c478_f99b_b6b0);
 }
 
 #[test]
@@ -340,6 +485,39 @@ fn an_error_on_a_sync_is_a_failed_sync() {
 }
 
 #[test]
+fn an_error_on_a_sync_with_effect_comes_after_everything_was_written() {
+    let disk = with_fault(
+        3,
+        Fault::Error {
+            error: Failure::Io,
+            effect: Effect::Everything,
+            sticky: false,
+        },
+    );
+    let storage = disk.storage();
+    write_a_file(&*storage).unwrap_err();
+    storage.sync_dir().unwrap();
+    let image = disk.power_cut(&Choice::default());
+    assert_eq!(image.read("f").unwrap(), b"abc");
+}
+
+#[test]
+fn an_error_with_effect_cannot_strike_a_call_that_changes_nothing() {
+    let disk = with_fault(
+        1,
+        Fault::Error {
+            error: Failure::Io,
+            effect: Effect::Everything,
+            sticky: false,
+        },
+    );
+    assert!(disk.storage().list().is_ok());
+    let unfired = disk.unfired();
+    assert_eq!(unfired.len(), 1);
+    assert!(unfired[0].did_not_apply);
+}
+
+#[test]
 fn a_sticky_error_lasts_until_the_process_ends() {
     let disk = with_fault(
         5,
@@ -361,9 +539,11 @@ fn a_sticky_error_lasts_until_the_process_ends() {
 
 #[test]
 fn short_and_wrong_reads_strike_once() {
-    let cases: [(Fault, &[u8]); 3] = [
+    let cases: [(Fault, &[u8]); 5] = [
         (Fault::ShortRead { bytes: 2 }, b"ab"),
         (Fault::FlippedRead { byte: 1, bit: 0 }, b"acc"),
+        (Fault::FlippedRead { byte: 2, bit: 3 }, b"abk"),
+        (Fault::FlippedRead { byte: 2, bit: 13 }, b"abC"),
         (Fault::ZeroedRead { sector: 0 }, &[0, 0, 0]),
     ];
     for (fault, expected) in cases {
@@ -398,6 +578,9 @@ fn a_fault_that_cannot_strike_is_reported_and_the_call_goes_through() {
             (1, Fault::ShortWrite { bytes: 1 }),
             (2, Fault::ShortWrite { bytes: 3 }),
             (6, short.clone()),
+            (8, Fault::ShortRead { bytes: 0 }),
+            (10, Fault::MisdirectedWrite { offset: 0 }),
+            (11, Fault::MisdirectedWrite { offset: 9 }),
             (99, short.clone()),
         ]),
         nth: vec![NthFault {
@@ -415,6 +598,14 @@ fn a_fault_that_cannot_strike_is_reported_and_the_call_goes_through() {
     let storage = disk.storage();
     write_a_file(&*storage).unwrap();
     assert_eq!(read(&*storage, "f").unwrap(), b"abc");
+    assert_eq!(
+        read(&*storage, "f").unwrap(),
+        b"abc",
+        "0 bytes are the end of the file"
+    );
+    let file = storage.open("f", Access::Write).unwrap();
+    assert_eq!(file.write_at(b"xyz", 0).unwrap(), 3, "where it should go");
+    assert_eq!(file.write_at(b"", 0).unwrap(), 0);
     assert!(disk.fired().is_empty());
     let unfired: Vec<_> = disk.unfired();
     let unfired: Vec<_> = unfired
@@ -427,6 +618,9 @@ fn a_fault_that_cannot_strike_is_reported_and_the_call_goes_through() {
             (Planned::Call(1), true),
             (Planned::Call(2), true),
             (Planned::Call(6), true),
+            (Planned::Call(8), true),
+            (Planned::Call(10), true),
+            (Planned::Call(11), true),
             (Planned::Call(99), false),
             (Planned::Nth(0), false),
             (Planned::Event(2, 0), true),
@@ -483,6 +677,50 @@ fn a_full_disk_shortens_a_write_and_refuses_the_next() {
         file.write_at(b"abcdefgh", 0).unwrap(),
         8,
         "nobody counts a file without a name"
+    );
+}
+
+#[test]
+fn a_fault_that_is_planned_comes_before_a_full_disk() {
+    let disk = with_fault(
+        1,
+        Fault::Error {
+            error: Failure::PermissionDenied,
+            effect: Effect::Nothing,
+            sticky: false,
+        },
+    );
+    disk.set_space(Some(Space {
+        capacity: 0,
+        noticed: Noticed::OnWrite,
+    }));
+    let storage = disk.storage();
+    let refused = Some(ErrorKind::PermissionDenied);
+    assert_eq!(kind(storage.create("f")), refused);
+    assert!(disk.unfired().is_empty());
+    assert_eq!(kind(storage.create("f")), Some(ErrorKind::StorageFull));
+}
+
+#[test]
+fn a_sync_fails_for_want_of_room_only_if_new_pages_found_none() {
+    let sync = |capacity, noticed, offset, len| {
+        let disk = machine(SimOptions::default());
+        let storage = disk.storage();
+        let file = storage.create("f").unwrap();
+        file.write_at(&[1; 100], 0).unwrap();
+        file.sync_data().unwrap();
+        file.write_at(&vec![2; len], offset).unwrap();
+        disk.set_space(Some(Space { capacity, noticed }));
+        kind(file.sync_data())
+    };
+    let (late, full) = (Noticed::OnSync, Some(ErrorKind::StorageFull));
+    assert_eq!(sync(4195, late, 100, 4096), full);
+    assert_eq!(sync(4196, late, 100, 4096), None, "all of it has room");
+    assert_eq!(sync(50, late, 0, 100), None, "nothing is new");
+    assert_eq!(
+        sync(50, Noticed::OnWrite, 100, 4096),
+        None,
+        "the write would have said it"
     );
 }
 
@@ -625,6 +863,72 @@ fn damage_at_rest_strikes_file_and_cache() {
 }
 
 #[test]
+fn damage_strikes_what_is_pending_too() {
+    let image = Image::from_files([("f", [b'a'; 2 * PAGE_SIZE as usize])]);
+    let disk = SimDisk::new(image.disk(Profile::Posix), SimOptions::default());
+    let file = disk.storage().open("f", Access::Write).unwrap();
+    file.write_at(b"b", 0).unwrap();
+    file.write_at(b"b", PAGE_SIZE).unwrap();
+    assert!(disk.happen(&Event::FlipBit {
+        file: "f".to_owned(),
+        offset: 0,
+        bit: 3,
+    }));
+    let first_bytes = |corner| {
+        let space = disk.disk().images();
+        let bytes = space.image(&space.corner(corner)).read("f").unwrap();
+        [bytes[0], bytes[1], bytes[PAGE_SIZE as usize]]
+    };
+    assert_eq!(first_bytes(Corner::Nothing), *b"iaa");
+    assert_eq!(first_bytes(Corner::Everything), *b"jab");
+    file.sync_data().unwrap();
+    assert_eq!(first_bytes(Corner::Nothing), *b"jab");
+}
+
+#[test]
+fn a_lost_length_leaves_the_cache_when_no_handle_of_its_file_is_open() {
+    let drop_all = Event::CacheDrop(Subset::All);
+    let lost = |planned: bool| {
+        let disk = machine(SimOptions::default());
+        let storage = disk.storage();
+        write_a_file(&*storage).unwrap();
+        let other = storage.create("other").unwrap();
+        let file = storage.open("f", Access::Write).unwrap();
+        file.write_at(&[0; 9], 3).unwrap();
+        disk.set_plan(Plan {
+            calls: BTreeMap::from([(
+                8,
+                Fault::FailedSync(FailedSync {
+                    behaviour: beaver::storage::sim::Behaviour::MarkCleanSizeLost,
+                    ..FailedSync::default()
+                }),
+            )]),
+            events: BTreeMap::from([(9, vec![drop_all.clone()]), (10, vec![drop_all.clone()])]),
+            ..Plan::default()
+        });
+        file.sync_data().unwrap_err();
+        assert_eq!(disk.live().len_of("f"), Some(12));
+        // While `f` is open, and when `other` alone is.
+        if planned {
+            storage.list().unwrap();
+        } else {
+            assert!(!disk.happen(&drop_all));
+        }
+        assert_eq!(disk.live().len_of("f"), Some(12));
+        drop(file);
+        if planned {
+            storage.list().unwrap();
+        } else {
+            assert!(disk.happen(&drop_all));
+        }
+        drop(other);
+        disk.live().len_of("f")
+    };
+    assert_eq!(lost(false), Some(3));
+    assert_eq!(lost(true), Some(3));
+}
+
+#[test]
 fn background_writeback_is_an_event_that_a_plan_can_hold() {
     let events = BTreeMap::from([(
         3,
@@ -696,6 +1000,25 @@ fn a_plan_is_written_and_read_as_text() {
     assert_eq!(plan.events[&20][3], Event::Stray { file, bytes });
     let written = serde_json::to_string(&plan).unwrap();
     assert_eq!(serde_json::from_str::<Plan>(&written).unwrap(), plan);
+    let replace = |bytes: &[u8]| Event::Replace {
+        file: "f".to_owned(),
+        bytes: bytes.to_vec(),
+    };
+    for (bytes, text) in [
+        (&b"old"[..], r#"{"replace":{"file":"f","bytes":"old"}}"#),
+        (b"", r#"{"replace":{"file":"f","bytes":""}}"#),
+        (
+            b"\xff\x01",
+            r#"{"replace":{"file":"f","bytes":"hex:ff01"}}"#,
+        ),
+        (
+            b"hex:00",
+            r#"{"replace":{"file":"f","bytes":"hex:6865783a3030"}}"#,
+        ),
+    ] {
+        assert_eq!(serde_json::to_string(&replace(bytes)).unwrap(), text);
+        assert_eq!(serde_json::from_str::<Event>(text).unwrap(), replace(bytes));
+    }
     for wrong in [
         r#"{"call": {}}"#,
         r#"{"calls": {"1": {"short-write": {"bytes": 1, "more": 2}}}}"#,
@@ -704,6 +1027,50 @@ fn a_plan_is_written_and_read_as_text() {
     ] {
         assert!(serde_json::from_str::<Plan>(wrong).is_err(), "{wrong}");
     }
+}
+
+#[test]
+fn every_profile_has_a_name_and_a_line_of_its_own() {
+    let mut lines = Vec::new();
+    for profile in Profile::ALL {
+        let name = profile.to_string();
+        assert_eq!(name, profile.name());
+        assert_eq!(name.parse(), Ok(profile));
+        assert_eq!(
+            serde_json::to_string(&profile).unwrap(),
+            format!("{name:?}")
+        );
+        assert!(profile.description().contains(' '));
+        lines.push(profile.description());
+    }
+    lines.sort_unstable();
+    lines.dedup();
+    assert_eq!(lines.len(), Profile::ALL.len());
+    let unknown = "ext4".parse::<Profile>().unwrap_err().to_string();
+    assert!(unknown.starts_with("unknown profile \"ext4\": expected one of strict, "));
+}
+
+/// What an assertion prints that fails.
+#[test]
+fn debug_output_shows_names_and_lengths_and_no_bytes() {
+    let disk = machine(SimOptions::default());
+    let storage = disk.storage();
+    let file = storage.create("f").unwrap();
+    file.write_at(&[7; 5000], 0).unwrap();
+    let lock = storage.lock().unwrap();
+    assert_eq!(
+        format!("{storage:?} {file:?} {lock:?}"),
+        "SimStorage(process 1) SimFile(\"f\") SimLock"
+    );
+    let image = format!("{:?}", disk.live());
+    assert!(image.starts_with("{\"f\": \"#1: 5000 bytes, "), "{image}");
+    assert_eq!(image.len(), "{\"f\": \"#1: 5000 bytes, 01234567\"}".len());
+    let machine = format!("{disk:?}");
+    assert_eq!(
+        machine,
+        format!("SimDisk {{ process: 1, calls: 3, live: {image}, .. }}")
+    );
+    assert!(format!("{:?}", disk.disk()).contains("page: Some(Page("));
 }
 
 #[test]

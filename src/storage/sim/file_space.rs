@@ -343,3 +343,69 @@ pub(super) fn count(len: usize) -> u32 {
 fn bytes_of(page: Option<&Page>) -> [u8; PAGE_BYTES] {
     page.map_or([0; PAGE_BYTES], Page::whole)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::notation::History;
+    use super::super::profile::Profile;
+    use super::*;
+
+    /// Saved failures rest on it: each byte is the one of its place in the file.
+    #[test]
+    fn garbage_is_a_function_of_the_number_the_file_and_the_place() {
+        let history = History::parse("a=A; f=A; set_len f 0; sync f; write f 0 BBB").unwrap();
+        let space = FileSpace::new(
+            history.run(Profile::Alice).unwrap().inodes[&InodeId(2)].clone(),
+            true,
+        );
+        let choice = FileChoice {
+            size: 3,
+            pages: BTreeMap::from([(1, 1)]),
+        };
+        let damage = Damage {
+            id: InodeId(2),
+            tears: &[],
+            fill: Fill::Garbage(7),
+            device: &[],
+        };
+        let bytes = space.image(&choice, &damage).content.to_bytes();
+        for (place, byte) in (0..).zip(bytes) {
+            let garbage = garbage_word(7, 2, place / 8) >> (place % 8 * 8);
+            let expected = match place / PAGE_SIZE {
+                1 => b'B',
+                _ => garbage.to_le_bytes()[0],
+            };
+            assert_eq!(byte, expected, "byte {place}");
+        }
+    }
+
+    #[test]
+    fn garbage_begins_behind_what_is_durable() {
+        let mut inode = (*History::parse("f=A")
+            .unwrap()
+            .run(Profile::Alice)
+            .unwrap()
+            .inodes[&InodeId(1)])
+            .clone();
+        let mut numbers = super::super::inode::RecordNumbers::default();
+        inode.set_len(&mut numbers, 100);
+        inode.commit_all();
+        inode.write(&mut numbers, &[b'B'; 3000], 100);
+        let space = FileSpace::new(Arc::new(inode), true);
+        let lost = FileChoice {
+            size: 1,
+            pages: BTreeMap::new(),
+        };
+        let damage = Damage {
+            id: InodeId(1),
+            tears: &[],
+            fill: Fill::Garbage(7),
+            device: &[],
+        };
+        let bytes = space.image(&lost, &damage).content.to_bytes();
+        assert_eq!(bytes.len(), 3100);
+        assert!(bytes[..100].iter().all(|byte| *byte == b'A'));
+        assert_eq!(bytes[100], garbage_word(7, 1, 12).to_le_bytes()[4]);
+        assert_eq!(bytes[3099], garbage_word(7, 1, 387).to_le_bytes()[3]);
+    }
+}
