@@ -142,6 +142,28 @@ fn a_file_that_a_power_cut_may_bring_back_is_kept() {
     let images = space.enumerate(10).unwrap();
     let found: Vec<_> = images.map(|found| found.image.read("g")).collect();
     assert!(found.contains(&Some(b"bytes".to_vec())));
+    // A durable name brings its file back too.
+    let disk = machine(Profile::Posix, "f=A");
+    disk.storage().remove("f").unwrap();
+    disk.kill(Progress::Nothing);
+    let space = disk.disk().images();
+    let images = space.enumerate(10).unwrap();
+    let found: Vec<String> = images.map(|found| render(&found.image)).collect();
+    assert_eq!(found, ["f=A", "(none)"]);
+}
+
+#[test]
+fn a_disk_shows_every_file_that_has_a_name_live_or_durable() {
+    let files = posix("a=A; b=B; remove a; create c; create d; remove d").files();
+    let names = files
+        .iter()
+        .map(|file| (file.live_names.join(" "), file.durable_names.join(" ")));
+    let names: Vec<_> = names.collect();
+    let expected = [("", "a"), ("b", "b"), ("c", "")];
+    assert_eq!(
+        names,
+        expected.map(|(live, durable)| (live.to_owned(), durable.to_owned()))
+    );
 }
 
 #[test]

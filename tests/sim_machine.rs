@@ -790,6 +790,22 @@ fn damage_at_rest_strikes_file_and_cache() {
         (
             Event::ZeroSectors {
                 file: file("f"),
+                sector: 0,
+                count: 1,
+            },
+            [vec![0; 512], vec![1; 4488]].concat(),
+        ),
+        (
+            Event::FlipBit {
+                file: file("f"),
+                offset: 0,
+                bit: 8,
+            },
+            [vec![0], vec![1; 4999]].concat(),
+        ),
+        (
+            Event::ZeroSectors {
+                file: file("f"),
                 sector: 9,
                 count: 99,
             },
