@@ -11,7 +11,6 @@ use beaver::{
     Payload, Position, SharedController, Store, StoreOptions,
 };
 
-use crate::hooked::hooked;
 use crate::note::{Note, Notes};
 use crate::support::*;
 
@@ -84,16 +83,7 @@ fn an_answer_without_events_waits_for_what_it_saw() {
 
 #[test]
 fn commands_are_taken_while_a_checkpoint_rotates() {
-    let gate = Arc::new(Gate::default());
-    let storage = {
-        let gate = Arc::clone(&gate);
-        hooked(memory(), move |op, file| {
-            if op == Op::Rename && file.starts_with("wal-") {
-                gate.pass();
-            }
-            Ok(())
-        })
-    };
+    let Gated { storage, gate, .. } = Gated::before(Op::Rename);
     let store = store(&storage);
     append_next(&store, 0).unwrap();
     gate.shut();
