@@ -132,10 +132,11 @@ pub fn run_scenario(
     let sum = Mutex::new(Sum::new(scenario, seeds.start));
     let work = || {
         while !cancel.load(Ordering::Relaxed) {
-            let seed = next.fetch_add(1, Ordering::Relaxed);
-            if seed >= seeds.end {
+            // It stops at the end instead of running over it: the last seed there is has no next one.
+            let one_more = |seed: u64| (seed < seeds.end).then_some(seed + 1);
+            let Ok(seed) = next.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more) else {
                 break;
-            }
+            };
             let result = run_and_repeat(scenario, seed);
             let mut sum = sum.lock().unwrap_or_else(PoisonError::into_inner);
             sum.take(result);
@@ -144,7 +145,7 @@ pub fn run_scenario(
         }
     };
     std::thread::scope(|scope| {
-        for _ in 1..jobs.get() {
+        for _ in 1..seeds.count().min(jobs.get() as u64) {
             scope.spawn(work);
         }
         work();

@@ -169,8 +169,8 @@ pub struct Budget {
     pub recovery_calls: u64,
     /// Attempts to open the store after a crash or an error, before giving up.
     pub open_attempts: u32,
-    /// Bytes of all files after a checkpoint, beyond which disk use is not bounded; 0 derives it
-    /// from the workload.
+    /// Bytes of all files after a checkpoint, beyond which disk use is not bounded; 0: only the files are
+    /// counted, not their bytes.
     pub disk_bytes: u64,
 }
 

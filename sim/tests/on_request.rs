@@ -350,6 +350,9 @@ fn a_command_that_such_a_log_does_not_have_is_refused_with_its_field() {
     let script = r#"{"claim": "c", "log": {"sync": "on-request"},
         "script": {"steps": ["sync", "checkpoint"]}}"#;
     assert_eq!(fields(script), ["script.steps[1]"]);
+    let script = r#"{"claim": "c", "log": {"sync": "on-request"},
+        "script": {"steps": [{"checkpoint-amid": {"during_write": []}}]}}"#;
+    assert_eq!(fields(script), ["script.steps[0]"]);
 }
 
 #[test]

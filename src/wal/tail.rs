@@ -256,11 +256,15 @@ fn read_backward(epoch: Epoch, start: u64, bytes: &[u8]) -> Backward {
             Some(at) => at + 1,
             None if start == 0 => 0,
             None => {
-                let looked_at = (bytes.len() - line_end) as u64;
+                // No line is longer, and what is no line need not be looked for.
+                if line_end > MAX_LINE {
+                    break;
+                }
+                let (have, looked_at) = (bytes.len() as u64, (bytes.len() - line_end) as u64);
                 let wanted = seen.map_or(0, |seen| seen.rest_of_batch(looked_at));
-                // Nothing proves yet what the lines say.
-                let (least, most) = (FIRST_PIECE, 15 * bytes.len() as u64);
-                let wanted = wanted.clamp(least, most);
+                // At least as much again, so that all steps together take twice as long as the last one;
+                // and not much more, because nothing proves yet what the lines say.
+                let wanted = wanted.clamp(have.max(FIRST_PIECE), 15 * have.max(FIRST_PIECE));
                 return Backward::MoreBytes { wanted };
             }
         };

@@ -351,6 +351,7 @@ fn a_last_batch_of_any_shape_is_found_from_the_end() {
         [vec![long], vec![short; 2_000]].concat(),
         [vec![long; 3], vec![short; 10], vec![long], vec![short]].concat(),
         vec![long],
+        vec![20 * long, short],
     ] {
         let disk = log_of(1..=20_000);
         let events = shape.iter().map(|length| line("1".repeat(*length)));

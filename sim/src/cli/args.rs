@@ -16,11 +16,11 @@ pub(crate) use failing::{ReplayArgs, ShrinkArgs, ZooArgs};
 const EXAMPLES: &str = "\
 Examples:
   beaver                                       every scenario in scenarios/, over its own seeds
-  beaver run torn_tail --seed 7                one run; the same seed gives the same run, always
+  beaver run swarm --seed 7                    one run; the same seed gives the same run, always
   beaver run --seeds 0..100000 --fs alice      more seeds, and a worse disk
   beaver run --format json | jq .verdict       for a program
   beaver run --report run.html                 a page with pictures of what failed
-  beaver replay failures/torn_tail-durability-1c0ffee1
+  beaver replay failures/swarm-durability-1c0ffee1
                                                a saved failure again, call by call
   beaver images 'f=A; create t; write t 0 B; sync t; rename t f'
                                                what may a power cut leave?
@@ -138,7 +138,7 @@ const EXPLORE_HELP: &str = "\
 A scenario is run once, without the crashes that it draws itself, and crashed before, inside and after each storage call.
 Every disk that a crash may leave under the profile is recovered by the real controller and judged. With --ops every
 sequence of up to N commands is explored: enqueue, a batch of two, dispatch, ack, fail, tick, checkpoint, reopen; from an
-empty store, from a prepared one with an old snapshot, and from that with preallocated space.
+empty store, from prepared ones with an old snapshot, with preallocated space and with small batches, and with syncs that fail.
 
 Examples:
   beaver explore --ops 3                       every workload of up to three commands
@@ -230,7 +230,7 @@ pub(crate) enum WalCommand {
     Validate(EventLogArgs),
     /// Print every line with its place, with JSON one object a line; exit 1 if there is damage
     Dump(LogArgs),
-    /// Write what survived of a damaged log into a new directory; exit 1 if events were lost
+    /// Write what survived of a damaged log into a new directory; exit 1 if anything was wrong
     Repair {
         /// The log
         dir: PathBuf,

@@ -55,6 +55,7 @@ struct ExplorePlan {
 pub(crate) fn explore(args: &ExploreArgs, out: &mut Output) -> Result<Exit, Failure> {
     let stop = interrupt::flag()?;
     let plan = ExplorePlan::resolve(args)?;
+    page_file::claim(args.report.as_deref())?;
     let text = args.format == Format::Text;
     out.announce(&plan, text)?;
     let table = ExplorationTable::new(plan.rows.iter().map(|row| row.name.as_str()));
@@ -90,11 +91,11 @@ pub(crate) fn explore(args: &ExploreArgs, out: &mut Output) -> Result<Exit, Fail
     let elapsed_ms = stopwatch.elapsed_ms();
     let reached = explorations.iter();
     let coverage = Coverage::sum(reached.map(|explored| &explored.report.result.coverage));
-    if let Some(path) = &args.report {
+    let page = args.report.as_ref().map(|path| {
         let sites = shown(&coverage);
         let page = Page::of_explorations(&explorations, verdict, elapsed_ms, sites);
-        page_file::write(path, &page)?;
-    }
+        (path, page)
+    });
     if text {
         let mut sum = Tally::default();
         explorations
@@ -120,7 +121,11 @@ pub(crate) fn explore(args: &ExploreArgs, out: &mut Output) -> Result<Exit, Fail
             .map_err(|error| Failure::at("the report cannot be written as JSON", error))?;
         out.line(json);
     }
-    Ok(Exit::of_verdict(verdict, interrupted))
+    let exit = Exit::of_verdict(verdict, interrupted);
+    match page {
+        Some((path, page)) => page_file::write(path, &page, exit),
+        None => Ok(exit),
+    }
 }
 
 /// The coverage of a page over explorations, in which no fault fires and no mark is expected.

@@ -18,6 +18,7 @@ use super::scenario_files;
 pub(crate) fn replay(args: &ReplayArgs, out: &mut Output) -> Result<Exit, Failure> {
     let scenario = scenario_files::read(&scenario_files::of_failure(&args.file))?;
     let subject = planted(args.bug.as_deref())?;
+    page_file::claim(args.report.as_deref())?;
     let file = args.file.display().to_string();
     let Some(script) = &scenario.script else {
         return Err(Failure::at(
@@ -54,17 +55,6 @@ pub(crate) fn replay(args: &ReplayArgs, out: &mut Output) -> Result<Exit, Failur
         command = format!("{command} --bug {id}");
     }
     let explained = explain(&subject, &scenario, &command);
-    if let Some(path) = &args.report {
-        match &explained {
-            Some(explained) => page_file::write(path, &Page::of_failure(explained))?,
-            None => {
-                return Err(Failure::at(
-                    &file,
-                    "holds now: there is no failure to write a page about",
-                ));
-            }
-        }
-    }
     if args.format == Format::Json {
         let document = RunDocument::new(&scenario.name, &file, &run);
         let json = serde_json::to_string_pretty(&document)
@@ -77,7 +67,15 @@ pub(crate) fn replay(args: &ReplayArgs, out: &mut Output) -> Result<Exit, Failur
         }
         out.line(format_args!("verdict: {verdict}"));
     }
-    Ok(Exit::of_verdict(verdict, false))
+    let exit = Exit::of_verdict(verdict, false);
+    match (&args.report, &explained) {
+        (None, _) => Ok(exit),
+        (Some(path), Some(explained)) => page_file::write(path, &Page::of_failure(explained), exit),
+        (Some(_), None) => Err(Failure::at(
+            &file,
+            "holds now: there is no failure to write a page about",
+        )),
+    }
 }
 
 /// The program under test, with the bug of the zoo that was asked for.

@@ -26,6 +26,7 @@ use super::stopwatch::Stopwatch;
 pub(crate) fn run(args: &RunArgs, out: &mut Output) -> Result<Exit, Failure> {
     let stop = interrupt::flag()?;
     let plan = RunPlan::resolve(args)?;
+    page_file::claim(args.options.report.as_deref())?;
     let text = args.options.format == Format::Text;
     out.announce(&plan, text)?;
     let stopwatch = Stopwatch::start();
@@ -64,14 +65,6 @@ pub(crate) fn run(args: &RunArgs, out: &mut Output) -> Result<Exit, Failure> {
         .unwrap_or(Verdict::Nothing);
     let elapsed_ms = stopwatch.elapsed_ms();
     let coverage = Coverage::sum(reports.iter().map(|report| &report.result.coverage));
-    if let Some(path) = &args.options.report {
-        let shown = page::Coverage {
-            sites: page_sites(&coverage),
-            ..page::Coverage::default()
-        };
-        let page = Page::of_runs(&reports, verdict, elapsed_ms, shown);
-        page_file::write(path, &page)?;
-    }
     if text {
         out.line(coloured(
             &table.total(&reports, verdict, elapsed_ms),
@@ -85,7 +78,16 @@ pub(crate) fn run(args: &RunArgs, out: &mut Output) -> Result<Exit, Failure> {
             .map_err(|error| Failure::at("the report cannot be written as JSON", error))?;
         out.line(json);
     }
-    Ok(Exit::of_verdict(verdict, interrupted))
+    let exit = Exit::of_verdict(verdict, interrupted);
+    let Some(path) = &args.options.report else {
+        return Ok(exit);
+    };
+    let shown = page::Coverage {
+        sites: page_sites(&coverage),
+        ..page::Coverage::default()
+    };
+    let page = Page::of_runs(&reports, verdict, elapsed_ms, shown);
+    page_file::write(path, &page, exit)
 }
 
 /// Runs one scenario over its seeds and saves what failed.

@@ -77,7 +77,7 @@ impl RunPlan {
         self.files
             .iter()
             .map(|file| self.seeds_of(file).count())
-            .sum()
+            .fold(0, u64::saturating_add)
     }
 }
 

@@ -29,6 +29,7 @@ const CONTROL_SEEDS: u64 = 200;
 pub(crate) fn zoo(args: &ZooArgs, out: &mut Output) -> Result<Exit, Failure> {
     let stop = interrupt::flag()?;
     let exhibits = chosen(&args.ids)?;
+    page_file::claim(args.report.as_deref())?;
     let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let jobs = args.jobs.unwrap_or(cores);
     let text = args.format == Format::Text;
@@ -50,9 +51,6 @@ pub(crate) fn zoo(args: &ZooArgs, out: &mut Output) -> Result<Exit, Failure> {
         elapsed_ms: stopwatch.elapsed_ms(),
         interrupted: stop.load(Ordering::SeqCst),
     };
-    if let Some(path) = &args.report {
-        page_file::write(path, &Page::of_zoo(&report))?;
-    }
     if text {
         out.write(&report);
     } else {
@@ -60,7 +58,11 @@ pub(crate) fn zoo(args: &ZooArgs, out: &mut Output) -> Result<Exit, Failure> {
             .map_err(|error| Failure::at("the report cannot be written as JSON", error))?;
         out.line(json);
     }
-    Ok(Exit::of_verdict(report.verdict(), report.interrupted))
+    let exit = Exit::of_verdict(report.verdict(), report.interrupted);
+    match &args.report {
+        Some(path) => page_file::write(path, &Page::of_zoo(&report), exit),
+        None => Ok(exit),
+    }
 }
 
 /// The bugs that were asked for; all of them if none was.

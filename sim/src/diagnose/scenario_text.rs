@@ -30,6 +30,14 @@ impl std::error::Error for Problem {}
 /// # Errors
 /// Syntax errors, unknown fields and wrong types end the search at the first; impossible values are all reported.
 pub fn read_scenario(file: &str, default_name: &str, text: &str) -> Result<Scenario, Vec<Problem>> {
+    // Fields in an order that nobody can see would be read from an array too.
+    if text.trim_start().starts_with('[') {
+        return Err(vec![Problem {
+            file: file.to_owned(),
+            place: Place { line: 1, column: 1 },
+            message: "a scenario is a JSON object with its fields by name, not an array".to_owned(),
+        }]);
+    }
     let mut reader = serde_json::Deserializer::from_str(text);
     let read = serde_path_to_error::deserialize(&mut reader);
     let mut scenario: Scenario = read.map_err(|error| vec![refused(file, text, &error)])?;

@@ -45,7 +45,8 @@ impl Search<'_> {
         let decided = self.beliefs.decide(store.belief, groups, places);
         self.judge_without_newest(store, &files, decided)?;
         if self.tested.subject.is_documented() {
-            files::check_tidy(&files, &store.report)?;
+            let keep = self.tested.scenario.log.keep_old_snapshots;
+            files::check_tidy(&files, &store.report, keep)?;
         }
         store.client.state().check_counts()?;
         Ok(decided)

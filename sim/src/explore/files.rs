@@ -10,9 +10,9 @@ use crate::oracle::tidiness;
 use crate::subject::Report;
 
 /// Invariant 11: only the files that the protocol needs.
-pub(super) fn check_tidy(files: &Image, report: &Report) -> Result<(), Finding> {
+pub(super) fn check_tidy(files: &Image, report: &Report, keep: u32) -> Result<(), Finding> {
     let names: Vec<&str> = files.names().collect();
-    match tidiness::after_recovery(&names, report.snapshot, &report.strays) {
+    match tidiness::after_recovery(&names, report.snapshot, &report.strays, keep) {
         Some(finding) => Err(finding),
         None => Ok(()),
     }

@@ -32,7 +32,7 @@ pub(crate) fn in_order<T: Sync, R: Send>(
         }
     };
     std::thread::scope(|scope| {
-        for _ in 1..jobs.get() {
+        for _ in 1..items.len().min(jobs.get()) {
             scope.spawn(work_off);
         }
         work_off();

@@ -7,9 +7,15 @@ use super::judge::Finding;
 
 /// Whether only the files that the protocol needs are left after a recovery without faults.
 ///
-/// `used` is the snapshot that recovery loaded; `strays` are the foreign names that it reported.
+/// `used` is the snapshot that recovery loaded; `strays` are the foreign names that it reported; `keep`
+/// old snapshots are kept beside the newest, of which recovery leaves at least one.
 #[must_use]
-pub fn after_recovery(names: &[&str], used: Option<Place>, strays: &[String]) -> Option<Finding> {
+pub fn after_recovery(
+    names: &[&str],
+    used: Option<Place>,
+    strays: &[String],
+    keep: u32,
+) -> Option<Finding> {
     let foreign = names.iter().find(|name| {
         let ours = segment_epoch(name).is_some() || snapshot_epoch(name).is_some();
         !ours && **name != "LOCK" && !strays.iter().any(|stray| stray == *name)
@@ -38,14 +44,15 @@ pub fn after_recovery(names: &[&str], used: Option<Place>, strays: &[String]) ->
         let found = format!("snapshots {snapshots:?}, used {used:?}");
         return Some(Finding::new(7, expected, found));
     }
-    // The fall-back is the snapshot before the newest, or the whole log where there is none.
-    let lowest_needed = match snapshots.len() {
-        0 => 1,
-        1 => segments.first().copied().unwrap_or(1),
-        more => snapshots[more - 2] + 1,
+    // The fall-back is the oldest snapshot that is kept, or the whole log where there are not as many.
+    let most = keep.max(1) as usize + 1;
+    let lowest_needed = match snapshots.len().checked_sub(most) {
+        Some(oldest) => snapshots[oldest] + 1,
+        None if snapshots.is_empty() => 1,
+        None => segments.first().copied().unwrap_or(1),
     };
     let leftover_segment = segments.first().is_some_and(|first| *first < lowest_needed);
-    if leftover_segment || snapshots.len() > 2 {
+    if leftover_segment || snapshots.len() > most {
         let expected = format!("nothing below the fall-back: segments from {lowest_needed} on");
         let found = format!("segments {segments:?}, snapshots {snapshots:?}");
         return Some(Finding::new(11, expected, found));
@@ -126,14 +133,14 @@ mod tests {
         let names = ["LOCK", SNAPSHOT_2, SEGMENT_2, SEGMENT_3];
         assert_eq!(after_checkpoint(&[SNAPSHOT_2, SEGMENT_3], 0), None);
         assert!(after_checkpoint(&[SNAPSHOT_2, SEGMENT_2, SEGMENT_3], 0).is_some());
-        assert_eq!(after_recovery(&names, used, &[]), None);
+        assert_eq!(after_recovery(&names, used, &[], 1), None);
         assert_eq!(after_checkpoint(&names, 1), None);
     }
 
     #[test]
     fn leftovers_gaps_and_foreign_names_are_found() {
         let used = Some(Place { epoch: 2, seq: 9 });
-        let check = |names: &[&str]| after_recovery(names, used, &[]).map(|f| f.invariant);
+        let check = |names: &[&str]| after_recovery(names, used, &[], 1).map(|f| f.invariant);
         assert_eq!(check(&[SNAPSHOT_2, SEGMENT_3, "x.tmp"]), Some(11));
         assert_eq!(
             check(&[SNAPSHOT_2, "wal-0000000001.jsonl", SEGMENT_3]),
@@ -145,6 +152,28 @@ mod tests {
         let names = [older, SNAPSHOT_2, first, SEGMENT_2, SEGMENT_3];
         assert_eq!(check(&names), Some(11));
         assert!(after_checkpoint(&[older, SNAPSHOT_2, "snapshot-0000000003.json"], 1).is_some());
+    }
+
+    #[test]
+    fn as_many_old_snapshots_may_stay_as_are_kept() {
+        let used = Some(Place { epoch: 2, seq: 9 });
+        let older = ["snapshot-0000000001.json", SNAPSHOT_2];
+        let all = [&older[..], &["wal-0000000001.jsonl", SEGMENT_2, SEGMENT_3]].concat();
+        for (keep, whole_log_may_stay) in [(0, false), (1, false), (2, true), (3, true)] {
+            let found = after_recovery(&all, used, &[], keep);
+            assert_eq!(found.is_none(), whole_log_may_stay, "{keep}: {found:?}");
+            let cut = [&older[..], &[SEGMENT_2, SEGMENT_3]].concat();
+            assert_eq!(after_recovery(&cut, used, &[], keep), None, "{keep}");
+        }
+        let used = Some(Place { epoch: 3, seq: 9 });
+        let last = [
+            "snapshot-0000000003.json",
+            SEGMENT_3,
+            "wal-0000000004.jsonl",
+        ];
+        let three = [&older[..], &last].concat();
+        assert!(after_recovery(&three, used, &[], 1).is_some());
+        assert_eq!(after_recovery(&three, used, &[], 2), None);
     }
 
     #[test]

@@ -20,6 +20,12 @@ pub struct Impossible {
     pub message: String,
 }
 
+/// The most free space that a disk in memory is asked to hold: 64 MiB.
+const MOST_SPACE: u64 = 64 << 20;
+
+/// More storage calls than any step of a store makes.
+const MOST_CALLS: u64 = 100_000;
+
 impl Scenario {
     /// Every value that makes no sense, in the order of the fields. Empty: the scenario can run.
     #[must_use]
@@ -41,6 +47,8 @@ impl Scenario {
                 self.check_commands_of_log(&mut check);
             }
         }
+        let space = self.log.preallocate_bytes;
+        check.at_most("log.preallocate_bytes", space, MOST_SPACE, "bytes");
         self.check_rates(&mut check);
         self.check_budget(&mut check);
         check.0
@@ -60,14 +68,8 @@ impl Scenario {
         check.at_least_one("workload.batch_size", workload.batch_size);
         check.at_least_one("workload.group_size", workload.group_size);
         check.at_least_one("workload.max_attempts", workload.max_attempts);
-        let most = Payload::MAX_BYTES as u64;
-        if workload.payload_bytes.most > most {
-            let found = workload.payload_bytes.most;
-            check.no(
-                "workload.payload_bytes",
-                &format!("{found} bytes are too many: at most {most}"),
-            );
-        }
+        let (found, most) = (workload.payload_bytes.most, Payload::MAX_BYTES as u64);
+        check.at_most("workload.payload_bytes", found, most, "bytes");
         let most = u64::from(u32::MAX);
         if workload.max_attempts.most > most {
             check.no("workload.max_attempts", &format!("at most {most}"));
@@ -115,6 +117,7 @@ impl Scenario {
                     Step::Checkpoint
                         | Step::SlowCheckpoint { .. }
                         | Step::QueuedCheckpoint { .. }
+                        | Step::CheckpointAmid { .. }
                         | Step::CloseQueued { .. }
                         | Step::Lenient { .. }
                 ),
@@ -165,7 +168,7 @@ impl SyncSetting {
             SyncSetting::EveryAppend => "only where `log.sync` is `on-request`",
             SyncSetting::OnRequest => {
                 "where `log.sync` is `on-request` the log is used alone: no checkpoints, no \
-                 queue of callers, no inspection"
+                 queue of callers, no lenient reading"
             }
         }
     }
@@ -222,6 +225,10 @@ impl Check {
                     let steps = during_write.iter().map(|amid| amid.step.clone());
                     let path = format!("{path}.checkpoint-amid.during_write");
                     self.members(&path, &steps.collect::<Vec<_>>());
+                    for (at, amid) in during_write.iter().enumerate() {
+                        let field = format!("{path}[{at}].before_call");
+                        self.at_most(&field, amid.before_call, MOST_CALLS, "calls");
+                    }
                 }
                 Step::QueuedCheckpoint {
                     steps,
@@ -233,8 +240,25 @@ impl Check {
                     self.members(&format!("{path}.before_write"), before_write);
                     self.members(&format!("{path}.before_finish"), before_finish);
                 }
+                Step::Preallocate { bytes } => {
+                    self.at_most(
+                        &format!("{path}.preallocate.bytes"),
+                        *bytes,
+                        MOST_SPACE,
+                        "bytes",
+                    );
+                }
                 _ => {}
             }
+        }
+    }
+
+    fn at_most(&mut self, field: &str, found: u64, most: u64, unit: &str) {
+        if found > most {
+            self.no(
+                field,
+                &format!("{found} {unit} are too many: at most {most}"),
+            );
         }
     }
 

@@ -197,8 +197,6 @@ pub struct LogSettings {
     pub batch_bytes: u64,
     /// Old snapshots kept beside the newest.
     pub keep_old_snapshots: u32,
-    /// Whether each open puts what was in flight back into the queue, as logged commands.
-    pub requeue_on_open: bool,
     /// When an append becomes durable.
     #[serde(skip_serializing_if = "super::is_default")]
     pub sync: SyncSetting,
@@ -210,7 +208,6 @@ impl Default for LogSettings {
             preallocate_bytes: 0,
             batch_bytes: 0,
             keep_old_snapshots: 1,
-            requeue_on_open: false,
             sync: SyncSetting::EveryAppend,
         }
     }

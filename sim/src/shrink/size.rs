@@ -145,7 +145,6 @@ fn unusual(log: &LogSettings) -> usize {
         log.preallocate_bytes != plain.preallocate_bytes,
         log.batch_bytes != plain.batch_bytes,
         log.keep_old_snapshots != plain.keep_old_snapshots,
-        log.requeue_on_open != plain.requeue_on_open,
     ]
     .into_iter()
     .filter(|unusual| *unusual)

@@ -301,7 +301,8 @@ impl World<'_> {
     fn judge_files(&mut self, report: &Report) -> Result<(), Stop> {
         let files = self.files();
         let names: Vec<&str> = files.keys().map(String::as_str).collect();
-        match tidiness::after_recovery(&names, report.snapshot, &report.strays) {
+        let keep = self.scenario.log.keep_old_snapshots;
+        match tidiness::after_recovery(&names, report.snapshot, &report.strays, keep) {
             Some(finding) => Err(finding.into()),
             None => Ok(()),
         }

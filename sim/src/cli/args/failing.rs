@@ -65,7 +65,7 @@ Commands, faults, crashes and what survived a power cut are taken out one by one
 invariant breaks in the same place. What is left is written out as a scenario that `beaver replay` runs.
 
 Example:
-  beaver shrink failures/torn_tail-durability-1c0ffee1 --seconds 60";
+  beaver shrink failures/swarm-durability-1c0ffee1 --seconds 60";
 
 #[derive(Debug, Args)]
 #[command(after_help = format!("{SHRINK_HELP}\n\n{}", exit::HELP))]
@@ -73,7 +73,7 @@ pub(crate) struct ShrinkArgs {
     /// A folder in which a failure was saved, or the scenario.json in it
     #[arg(value_name = "FAILURE")]
     pub(crate) file: PathBuf,
-    /// Where the smaller failure is written [default: FAILURE with `-shrunk` in its name]
+    /// Where the smaller failure is written [default: the file that replays FAILURE, with `-shrunk` in its name]
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
     /// How many candidates are run at most

@@ -41,7 +41,13 @@ pub(super) fn truncate(
     out: &mut Output,
 ) -> Result<Exit, Failure> {
     let from = log(directory)?;
-    let report = inspect::truncate(&from, position, &empty(copy)?).map_err(failed(directory))?;
+    let was_there = copy.exists();
+    let truncated = inspect::truncate(&from, position, &empty(copy)?);
+    if truncated.is_err() && !was_there {
+        // A refusal writes nothing, and then the directory that was made for it goes too; what holds something stays.
+        let _ = std::fs::remove_dir(copy);
+    }
+    let report = truncated.map_err(failed(directory))?;
     out.line(format_args!(
         "{}: {} in {}, and {}, up to {position}",
         copy.display(),
