@@ -133,7 +133,7 @@ pub fn run_scenario(
     let work = || {
         while !cancel.load(Ordering::Relaxed) {
             // It stops at the end instead of running over it: the last seed there is has no next one.
-            let one_more = |seed: u64| (seed < seeds.end).then_some(seed + 1);
+            let one_more = |seed: u64| (seed < seeds.end).then(|| seed + 1);
             let Ok(seed) = next.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more) else {
                 break;
             };

@@ -153,6 +153,32 @@ fn a_mark_that_is_never_reached_ends_with_7_unless_other_seeds_were_asked_for() 
 }
 
 #[test]
+fn the_last_seed_there_is_runs_once_on_any_number_of_threads() {
+    let place = Place::with_small_scenario();
+    for jobs in [1, 2, 1000] {
+        let command = format!("run small --seed 18446744073709551614 --jobs {jobs} --format json");
+        let document = place.beaver(&command).ends_with(0).json();
+        assert_eq!(document["scenarios"][0]["runs"], 1, "{jobs}");
+    }
+}
+
+#[test]
+fn a_page_that_cannot_be_written_is_refused_before_anything_runs() {
+    let place = Place::with_small_scenario();
+    for command in ["run small", "explore small", "zoo B14"] {
+        let ran = place
+            .beaver(&format!("{command} --report nowhere/page.html"))
+            .ends_with(2);
+        assert_eq!(ran.stdout, "", "{command}");
+        assert!(
+            ran.stderr.starts_with("error: nowhere/page.html: "),
+            "{}",
+            ran.stderr
+        );
+    }
+}
+
+#[test]
 fn a_fault_that_never_fires_ends_with_7() {
     let place = Place::empty();
     place.write(

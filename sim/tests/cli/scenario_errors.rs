@@ -27,7 +27,23 @@ fn a_misspelt_command_in_the_weights() {
         "{\n  \"claim\": \"c\",\n  \"workload\": {\n    \"weights\": {\"enqeue\": 3}\n  }\n}",
         "scenarios/wrong.json:4:17: unknown value `enqeue` in `workload.weights` (did you mean `enqueue`?); known: \
          enqueue, enqueue-batch, dispatch, ack, fail, tick, requeue, group, checkpoint, slow-checkpoint, reopen, \
-         close-queued, kill, power-cut, second-opener, inspect, lenient, sync, rotate",
+         close-queued, kill, power-cut, second-opener, inspect, lenient, sync, rotate, preallocate",
+    );
+}
+
+#[test]
+fn fields_without_names() {
+    check_message(
+        "[\"n\", \"c\"]",
+        "scenarios/wrong.json:1:1: a scenario is a JSON object with its fields by name, not an array",
+    );
+}
+
+#[test]
+fn a_number_that_would_never_be_reached() {
+    check_message(
+        "{\"claim\": \"c\", \"log\": {\"preallocate_bytes\": 18446744073709551615}}",
+        "scenarios/wrong.json:1:24: `log.preallocate_bytes`: 18446744073709551615 bytes are too many: at most 67108864",
     );
 }
 
