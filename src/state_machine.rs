@@ -33,7 +33,8 @@ pub trait StateMachine: Clone + Send + Sync + 'static {
     /// Appends the whole state to `out` as JSON on one line: equal states give equal bytes.
     fn snapshot(&self, out: &mut Vec<u8>);
 
-    /// The state that [`snapshot`](StateMachine::snapshot) wrote.
+    /// The state that [`snapshot`](StateMachine::snapshot) wrote. `json` has the checksum that it was written with; that it
+    /// is JSON, and what it says, nobody has looked at before.
     ///
     /// # Errors
     /// Says why `json` is not a state of this machine.

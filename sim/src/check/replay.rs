@@ -27,9 +27,14 @@ pub(super) fn replay(subject: &Subject, path: &Path) {
     let text = text.unwrap_or_else(|error| panic!("{VARIABLE}={}: {error}", file.display()));
     let scenario: Scenario = serde_json::from_str(&text)
         .unwrap_or_else(|error| panic!("{VARIABLE}={}: {error}", file.display()));
-    if scenario.name != subject.name() || scenario.script.is_none() {
+    if scenario.name != subject.name() {
         return;
     }
+    assert!(
+        scenario.script.is_some(),
+        "{VARIABLE}={}: it has no `script`, so it is no saved failure",
+        file.display()
+    );
     let everything = Keep {
         script: true,
         trace: true,
