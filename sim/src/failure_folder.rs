@@ -24,7 +24,7 @@ use beaver::storage::sim::Image;
 use serde::{Deserialize, Serialize};
 
 use crate::explain::{Explained, Explanation, explain};
-use crate::result::{Outcome, RunResult};
+use crate::result::RunResult;
 use crate::run::{Keep, invariant_name, run_seed_of, saved_failure};
 use crate::scenario::{PlannedCrash, PlannedFault, Scenario};
 use crate::shrink::{Likeness, Limits, Sameness, Shrunk, shrink};
@@ -142,10 +142,24 @@ impl Failing {
         let explained = explain(subject, &self.scenario, replay);
         create_dir(path)?;
         count(path, &self.scenario.name, self.run.seed)?;
-        if !lies_shorter(path, subject, steps_of(&self.scenario)) {
+        if !self.lies_shorter(path, subject) {
             write_failure(path, &self.scenario, &self.run, explained.as_ref())?;
         }
         Ok(explained)
+    }
+
+    /// Whether a failure of the same sort with fewer steps lies in `path`, and still is one.
+    fn lies_shorter(&self, path: &Path, subject: &Subject) -> bool {
+        let text = fs::read(path.join(SCENARIO)).unwrap_or_default();
+        let Ok(saved) = serde_json::from_slice::<Scenario>(&text) else {
+            return false;
+        };
+        let sort = |run: &RunResult| run.outcome.failure().map(|violation| violation.name);
+        let fails = || {
+            let run = run_seed_of(subject, &saved, 0, Keep::default());
+            sort(&run).is_some() && sort(&run) == sort(&self.run)
+        };
+        saved.script.is_some() && steps_of(&saved) < steps_of(&self.scenario) && fails()
     }
 }
 
@@ -268,16 +282,6 @@ fn file_of_disk(name: &str) -> String {
 fn read_seen(path: &Path) -> Seen {
     let text = fs::read(path.join("seen.json")).unwrap_or_default();
     serde_json::from_slice(&text).unwrap_or_default()
-}
-
-/// Whether a failure of fewer than `steps` steps lies in `path`, and still is one.
-fn lies_shorter(path: &Path, subject: &Subject, steps: usize) -> bool {
-    let text = fs::read(path.join(SCENARIO)).unwrap_or_default();
-    let Ok(saved) = serde_json::from_slice::<Scenario>(&text) else {
-        return false;
-    };
-    let fails = || run_seed_of(subject, &saved, 0, Keep::default()).outcome != Outcome::Held;
-    saved.script.is_some() && steps_of(&saved) < steps && fails()
 }
 
 fn steps_of(scenario: &Scenario) -> usize {

@@ -64,25 +64,7 @@ pub(crate) fn explore(args: &ExploreArgs, out: &mut Output) -> Result<Exit, Fail
         out.flush();
     }
     let stopwatch = Stopwatch::start();
-    let mut explorations: Vec<Exploration> = Vec::new();
-    let mut keeper = Keeper::new(&plan.out, plan.shrinks);
-    for at in 0..plan.rows.len() {
-        if stop.load(Ordering::SeqCst) {
-            break;
-        }
-        let exploration = explore_one(&plan, at, &mut keeper, stop);
-        if text {
-            let verdict = exploration.report.verdict();
-            out.line(coloured(&table.row(&exploration), verdict));
-            out.flush();
-        }
-        explorations.push(exploration);
-    }
-    keeper.settle(
-        explorations
-            .iter_mut()
-            .map(|exploration| &mut exploration.report),
-    );
+    let explorations = explore_all(&plan, &table, stop, text.then_some(&mut *out));
     let interrupted = stop.load(Ordering::SeqCst);
     let verdicts = explorations
         .iter()
@@ -126,6 +108,35 @@ pub(crate) fn explore(args: &ExploreArgs, out: &mut Output) -> Result<Exit, Fail
         Some((path, page)) => page_file::write(path, &page, exit),
         None => Ok(exit),
     }
+}
+
+/// Explores everything; a row for each is written to `out` as it ends.
+fn explore_all(
+    plan: &ExplorePlan,
+    table: &ExplorationTable,
+    stop: &AtomicBool,
+    mut out: Option<&mut Output>,
+) -> Vec<Exploration> {
+    let mut explorations = Vec::new();
+    let mut keeper = Keeper::new(&plan.out, plan.shrinks);
+    for at in 0..plan.rows.len() {
+        if stop.load(Ordering::SeqCst) {
+            break;
+        }
+        let exploration = explore_one(plan, at, &mut keeper, stop);
+        if let Some(out) = &mut out {
+            let verdict = exploration.report.verdict();
+            out.line(coloured(&table.row(&exploration), verdict));
+            out.flush();
+        }
+        explorations.push(exploration);
+    }
+    keeper.settle(
+        explorations
+            .iter_mut()
+            .map(|exploration| &mut exploration.report),
+    );
+    explorations
 }
 
 /// The coverage of a page over explorations, in which no fault fires and no mark is expected.
