@@ -192,6 +192,8 @@ fn truncate_writes_a_copy_that_ends_at_a_position() {
         &look(&place, "wal compare log cut").ends_with(1).stdout,
     );
     look(&place, "wal truncate log 9:1 beyond").ends_with(2);
+    // A refusal leaves nothing behind.
+    assert!(!place.path().join("beyond").exists());
 }
 
 #[test]
