@@ -179,17 +179,7 @@ fn a_disk_is_settled_when_the_cache_shows_what_it_has() {
     }
     for behaviour in Behaviour::ALL {
         let disk = machine(Profile::Posix, "f=A");
-        disk.set_plan(Plan {
-            nth: vec![NthFault {
-                op: Op::SyncData,
-                nth: 1,
-                fault: Fault::FailedSync(FailedSync {
-                    behaviour,
-                    ..FailedSync::default()
-                }),
-            }],
-            ..Plan::default()
-        });
+        disk.set_plan(first_sync_fails(behaviour));
         let file = disk.storage().open("f", Access::Write).unwrap();
         file.write_at(b"x", 0).unwrap();
         file.sync_data().unwrap_err();
@@ -276,20 +266,26 @@ fn disks_on_which_other_things_are_pending_have_other_fingerprints() {
     ]);
 }
 
-/// The fingerprint after `f=AB`, these steps, and a sync of `f` that fails among them.
-fn after_a_failed_sync(behaviour: Behaviour, steps: &[Step]) -> u128 {
-    let disk = machine(Profile::Posix, "f=AB");
-    disk.set_plan(Plan {
+/// The first sync of a file fails like this.
+fn first_sync_fails(behaviour: Behaviour) -> Plan {
+    let fault = Fault::FailedSync(FailedSync {
+        behaviour,
+        ..FailedSync::default()
+    });
+    Plan {
         nth: vec![NthFault {
             op: Op::SyncData,
             nth: 1,
-            fault: Fault::FailedSync(FailedSync {
-                behaviour,
-                ..FailedSync::default()
-            }),
+            fault,
         }],
         ..Plan::default()
-    });
+    }
+}
+
+/// The fingerprint after `f=AB`, these steps, and a sync of `f` that fails among them.
+fn after_a_failed_sync(behaviour: Behaviour, steps: &[Step]) -> u128 {
+    let disk = machine(Profile::Posix, "f=AB");
+    disk.set_plan(first_sync_fails(behaviour));
     let file = disk.storage().open("f", Access::Write).unwrap();
     for step in steps {
         match step {

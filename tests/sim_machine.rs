@@ -2,7 +2,6 @@
 
 #![expect(
     clippy::cast_possible_truncation,
-    clippy::too_many_lines,
     reason = "a test stops at its first surprise, and its sizes are small"
 )]
 
@@ -766,111 +765,78 @@ fn the_lock_may_be_held_by_another_process() {
     assert!(disk.storage().lock().is_ok());
 }
 
+fn flip(file: &str, offset: u64, bit: u8) -> Event {
+    let file = file.to_owned();
+    Event::FlipBit { file, offset, bit }
+}
+
+fn zero(sector: u64, count: u64) -> Event {
+    let file = "f".to_owned();
+    Event::ZeroSectors {
+        file,
+        sector,
+        count,
+    }
+}
+
+fn truncate(len: u64) -> Event {
+    let file = "f".to_owned();
+    Event::Truncate { file, len }
+}
+
+fn stray(file: &str, bytes: &[u8]) -> Event {
+    let (file, bytes) = (file.to_owned(), bytes.to_vec());
+    Event::Stray { file, bytes }
+}
+
+/// A disk with a file of 5,000 bytes at rest.
+fn at_rest() -> SimDisk {
+    let image = Image::from_files([("f", vec![1u8; 5000])]);
+    SimDisk::new(image.disk(Profile::Posix), SimOptions::default())
+}
+
 #[test]
 fn damage_at_rest_strikes_file_and_cache() {
-    let file = |name: &str| name.to_owned();
-    let image = Image::from_files([("f", vec![1u8; 5000])]);
+    let replace = Event::Replace {
+        file: "f".to_owned(),
+        bytes: b"old".to_vec(),
+    };
     let cases: Vec<(Event, Vec<u8>)> = vec![
+        (flip("f", 4999, 3), [vec![1; 4999], vec![9]].concat()),
         (
-            Event::FlipBit {
-                file: file("f"),
-                offset: 4999,
-                bit: 3,
-            },
-            [vec![1; 4999], vec![9]].concat(),
-        ),
-        (
-            Event::ZeroSectors {
-                file: file("f"),
-                sector: 7,
-                count: 2,
-            },
+            zero(7, 2),
             [vec![1; 3584], vec![0; 1024], vec![1; 392]].concat(),
         ),
-        (
-            Event::ZeroSectors {
-                file: file("f"),
-                sector: 0,
-                count: 1,
-            },
-            [vec![0; 512], vec![1; 4488]].concat(),
-        ),
-        (
-            Event::FlipBit {
-                file: file("f"),
-                offset: 0,
-                bit: 8,
-            },
-            [vec![0], vec![1; 4999]].concat(),
-        ),
-        (
-            Event::ZeroSectors {
-                file: file("f"),
-                sector: 9,
-                count: 99,
-            },
-            [vec![1; 4608], vec![0; 392]].concat(),
-        ),
-        (
-            Event::Truncate {
-                file: file("f"),
-                len: 4097,
-            },
-            vec![1; 4097],
-        ),
-        (
-            Event::Replace {
-                file: file("f"),
-                bytes: b"old".to_vec(),
-            },
-            b"old".to_vec(),
-        ),
+        (zero(0, 1), [vec![0; 512], vec![1; 4488]].concat()),
+        (flip("f", 0, 8), [vec![0], vec![1; 4999]].concat()),
+        (zero(9, 99), [vec![1; 4608], vec![0; 392]].concat()),
+        (truncate(4097), vec![1; 4097]),
+        (replace, b"old".to_vec()),
     ];
     for (event, expected) in cases {
-        let disk = SimDisk::new(image.disk(Profile::Posix), SimOptions::default());
+        let disk = at_rest();
         assert!(disk.happen(&event));
         assert_eq!(disk.live().read("f").unwrap(), expected);
         assert_eq!(disk.fired(), BTreeMap::from([(event.kind(), 1)]));
         let cut = disk.power_cut(&Choice::default());
         assert_eq!(cut.read("f").unwrap(), expected);
     }
-    let disk = SimDisk::new(image.disk(Profile::Posix), SimOptions::default());
+}
+
+#[test]
+fn damage_that_changes_nothing_has_not_happened() {
+    let disk = at_rest();
     for nothing in [
-        Event::FlipBit {
-            file: file("f"),
-            offset: 5000,
-            bit: 0,
-        },
-        Event::FlipBit {
-            file: file("g"),
-            offset: 0,
-            bit: 0,
-        },
-        Event::ZeroSectors {
-            file: file("f"),
-            sector: 10,
-            count: 1,
-        },
-        Event::Truncate {
-            file: file("f"),
-            len: 5000,
-        },
-        Event::Stray {
-            file: file("f"),
-            bytes: vec![],
-        },
-        Event::Stray {
-            file: file("a/b"),
-            bytes: vec![],
-        },
+        flip("f", 5000, 0),
+        flip("g", 0, 0),
+        zero(10, 1),
+        truncate(5000),
+        stray("f", b""),
+        stray("a/b", b""),
     ] {
         assert!(!disk.happen(&nothing), "{nothing:?}");
     }
-    let stray = Event::Stray {
-        file: file("x.tmp"),
-        bytes: b"left".to_vec(),
-    };
-    assert!(disk.happen(&stray));
+    assert!(disk.happen(&stray("x.tmp", b"left")));
     assert_eq!(
         disk.power_cut(&Choice::default()).read("x.tmp").unwrap(),
         b"left"
