@@ -102,7 +102,7 @@ mod names;
 mod position;
 pub mod snapshot;
 mod state_machine;
-pub mod storage;
+pub use beaver_storage as storage;
 pub mod store;
 mod sync;
 mod temporary;

@@ -1,152 +1,168 @@
-//! Real file systems that refuse: read-only, full.
+//! Stores on real file systems that refuse: read-only, full.
 
+#![expect(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
+
+#[path = "../storage/tests/private_mounts/mod.rs"]
 mod private_mounts;
 
 use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem, StorageFull};
-use std::io::{self, ErrorKind};
+use std::path::Path;
+use std::sync::Arc;
 
 use beaver::storage::DiskStorage;
-use beaver::{Access, Storage};
+use beaver::store::read_state;
+use beaver::wal::Mode;
+use beaver::{
+    CommandError, Controller, ControllerOptions, Error, Event, JobId, JobQueue, JobSpec, Payload,
+    Storage, inspect,
+};
 use private_mounts::{ReadOnlyDirectory, SmallFileSystem, with_private_mounts};
 
-fn kind<T: std::fmt::Debug>(result: io::Result<T>) -> ErrorKind {
-    result.expect_err("a call that must be refused").kind()
+fn open(directory: &Path, preallocate_bytes: u64) -> beaver::Result<Controller> {
+    let storage = Arc::new(DiskStorage::open(directory).expect("an open directory"));
+    let mut options = ControllerOptions::default();
+    options.store.wal.preallocate_bytes = preallocate_bytes;
+    Controller::open(storage, options).map(|(controller, _)| controller)
 }
 
-/// Whether the device of `small` has these bytes, whatever the system still holds in memory. `None`
-/// if it has no device.
-fn device_has(small: &SmallFileSystem, bytes: &[u8]) -> Option<bool> {
-    let image = std::fs::read(small.path().with_extension("image")).ok()?;
-    Some(memchr::memmem::find(&image, bytes).is_some())
+fn id(number: u64) -> JobId {
+    JobId::new(format!("job-{number}")).expect("a valid name")
 }
 
-#[test]
-fn a_read_only_mount_refuses_changes_by_kind() {
-    with_private_mounts("a_read_only_mount_refuses_changes_by_kind", || {
-        for small in SmallFileSystem::all() {
-            let storage = DiskStorage::open(small.path().join("data")).unwrap();
-            let file = storage.create("f").unwrap();
-            file.write_at(b"text", 0).unwrap();
-            file.sync_data().unwrap();
-            drop((file, storage));
-            small.remount("ro");
+/// Enqueues job `number`, with about a kilobyte to carry.
+fn enqueue(controller: &mut Controller, number: u64) -> Result<(), Error> {
+    let payload = format!("\"{number} {}\"", "x".repeat(1_000));
+    let spec = JobSpec::new(id(number), Payload::new(payload).expect("a valid payload"));
+    controller.enqueue(spec).map_err(|error| match error {
+        CommandError::Log(error) => error,
+        CommandError::Rejected(error) => panic!("a new job was refused: {error}"),
+    })
+}
 
-            let storage = DiskStorage::open(small.path().join("data")).unwrap();
-            assert_eq!(kind(storage.lock()), ReadOnlyFilesystem);
-            assert_eq!(kind(storage.create("g")), ReadOnlyFilesystem);
-            assert_eq!(kind(storage.open("f", Access::Write)), ReadOnlyFilesystem);
-            assert_eq!(kind(storage.rename("f", "g")), ReadOnlyFilesystem);
-            assert_eq!(kind(storage.remove("f")), ReadOnlyFilesystem);
-            let missing = DiskStorage::open(small.path().join("other"));
-            assert_eq!(kind(missing), ReadOnlyFilesystem);
+/// What is in a store, for somebody who may not change it.
+fn inspected(directory: &Path) -> JobQueue {
+    let storage: Arc<dyn Storage> = Arc::new(DiskStorage::open_existing(directory).unwrap());
+    assert_eq!(inspect::validate::<Event>(&storage).unwrap().len(), 0);
+    let (state, _, _) = read_state::<JobQueue>(&storage, Mode::Strict).unwrap();
+    state
+}
 
-            let storage = DiskStorage::open_existing(small.path().join("data")).unwrap();
-            assert_eq!(storage.list().unwrap(), ["f"]);
-            let mut buf = [0; 4];
-            let file = storage.open("f", Access::Read).unwrap();
-            assert_eq!(file.read_at(&mut buf, 0).unwrap(), 4);
-            assert_eq!(&buf, b"text");
+fn pending(state: &JobQueue) -> Vec<JobId> {
+    state.pending().map(|(id, _)| id.clone()).collect()
+}
+
+/// A store with ten jobs; a process that was killed leaves it like that.
+fn store_of_ten(directory: &Path) {
+    let mut controller = open(directory, 0).unwrap();
+    for number in 0..10 {
+        enqueue(&mut controller, number).unwrap();
+        if number == 5 {
+            controller.checkpoint().unwrap();
         }
-    });
+    }
 }
 
 #[test]
-fn what_was_synced_is_on_the_device() {
-    with_private_mounts("what_was_synced_is_on_the_device", || {
-        let is_there = |small: &SmallFileSystem, what: &str| {
-            let found = device_has(small, what.as_bytes());
-            assert_ne!(found, Some(false), "{}: {what}", small.kind);
-        };
-        for small in SmallFileSystem::all() {
-            let made = small.path().join("directory-that-was-made");
-            let storage = DiskStorage::open(&made).unwrap();
-            is_there(&small, "directory-that-was-made");
-            let file = storage.create("file-that-was-made").unwrap();
-            file.write_at(b"bytes-that-were-synced", 0).unwrap();
-            file.sync_data().unwrap();
-            is_there(&small, "bytes-that-were-synced");
-            storage.sync_dir().unwrap();
-            is_there(&small, "file-that-was-made");
-
-            let found = small.path().join("directory-that-was-there");
-            std::fs::create_dir(&found).unwrap();
-            DiskStorage::open(&found).unwrap();
-            is_there(&small, "directory-that-was-there");
-        }
-    });
-}
-
-#[test]
-fn a_read_only_directory_refuses_changes_by_kind() {
-    let directory = tempfile::tempdir().unwrap();
-    let storage = DiskStorage::open(directory.path()).unwrap();
-    storage.create("f").unwrap().write_at(b"text", 0).unwrap();
-    let Some(_guard) = ReadOnlyDirectory::new(directory.path()) else {
-        return;
-    };
-    assert_eq!(kind(storage.lock()), PermissionDenied);
-    assert_eq!(kind(storage.create("g")), PermissionDenied);
-    assert_eq!(kind(storage.open("f", Access::Write)), PermissionDenied);
-    assert_eq!(kind(storage.rename("f", "g")), PermissionDenied);
-    assert_eq!(kind(storage.remove("f")), PermissionDenied);
-    let storage = DiskStorage::open_existing(directory.path()).unwrap();
-    assert_eq!(storage.open("f", Access::Read).unwrap().len().unwrap(), 4);
-}
-
-#[test]
-fn a_full_file_system_refuses_by_kind_and_keeps_what_is_there() {
+fn a_store_on_a_read_only_mount_is_refused_and_can_be_inspected() {
     with_private_mounts(
-        "a_full_file_system_refuses_by_kind_and_keeps_what_is_there",
+        "a_store_on_a_read_only_mount_is_refused_and_can_be_inspected",
         || {
             for small in SmallFileSystem::all() {
-                println!("{}", small.kind);
-                let storage = DiskStorage::open(small.path().join("data")).unwrap();
-                let file = storage.create("f").unwrap();
-                file.write_at(&[1; 4096], 0).unwrap();
-                file.sync_data().unwrap();
-                let ballast = small.fill("ballast");
-                let large = std::fs::metadata(&ballast).unwrap().len();
-                let rest = large - (64 << 10);
-                std::fs::File::options()
-                    .write(true)
-                    .open(&ballast)
-                    .unwrap()
-                    .set_len(rest)
-                    .unwrap();
-                assert_eq!(kind(file.allocate(1 << 20)), StorageFull);
-                assert_eq!(file.len().unwrap(), 4096, "nothing stays reserved");
-                storage
-                    .create("g")
-                    .unwrap()
-                    .write_at(&[4; 32 << 10], 0)
-                    .unwrap();
-                storage.remove("g").unwrap();
-                small.fill("ballast");
+                let directory = small.path().join("store");
+                store_of_ten(&directory);
+                small.remount("ro");
+                let error = open(&directory, 0).unwrap_err();
+                assert!(matches!(&error, Error::Storage { .. }), "{error}");
+                assert_eq!(error.io_kind(), Some(ReadOnlyFilesystem), "{error}");
+                assert_eq!(pending(&inspected(&directory)).len(), 10);
+                small.remount("rw");
+                let controller = open(&directory, 0).unwrap();
+                assert_eq!(pending(controller.state()).len(), 10);
+            }
+        },
+    );
+}
 
-                assert_eq!(kind(file.allocate(1 << 20)), StorageFull);
-                assert_eq!(
-                    file.len().unwrap(),
-                    4096,
-                    "a failed reservation leaves the length"
-                );
-                let mut end = 4096;
-                let full = loop {
-                    match file.write_at(&[2; 4096], end) {
-                        Ok(written) => end += written as u64,
-                        Err(error) => break error.kind(),
-                    }
-                };
-                assert_eq!(full, StorageFull);
-                file.set_len(4096).unwrap();
-                file.sync_data().unwrap();
-                let mut buf = [0; 4097];
-                assert_eq!(file.read_at(&mut buf, 0).unwrap(), 4096);
-                assert_eq!(buf[..4096], [1; 4096]);
+#[test]
+fn a_store_in_a_read_only_directory_is_refused_and_can_be_inspected() {
+    let directory = tempfile::tempdir().unwrap();
+    store_of_ten(directory.path());
+    let Some(guard) = ReadOnlyDirectory::new(directory.path()) else {
+        return;
+    };
+    let error = open(directory.path(), 0).unwrap_err();
+    assert!(matches!(&error, Error::Storage { .. }), "{error}");
+    assert_eq!(error.io_kind(), Some(PermissionDenied), "{error}");
+    assert_eq!(pending(&inspected(directory.path())).len(), 10);
+    drop(guard);
+    let controller = open(directory.path(), 0).unwrap();
+    assert_eq!(pending(controller.state()).len(), 10);
+}
 
-                std::fs::remove_file(ballast).unwrap();
-                file.allocate(1 << 20).unwrap();
-                file.write_at(&[3; 4096], 4096).unwrap();
-                file.sync_data().unwrap();
+/// Enqueues until the disk is full, and says how many jobs were acknowledged in all.
+fn enqueue_until_full(controller: &mut Controller, from: u64) -> u64 {
+    let mut next = from;
+    let error = loop {
+        match enqueue(controller, next) {
+            Ok(()) => next += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!(!error.is_indeterminate(), "{error}");
+    assert_eq!(error.io_kind(), Some(StorageFull), "{error}");
+    assert!(controller.poisoned().is_none());
+    assert_eq!(controller.state().status(&id(next)), None);
+    next
+}
+
+fn check_full_disk(small: &SmallFileSystem, preallocate_bytes: u64) {
+    let directory = small.path().join(format!("store-{preallocate_bytes}"));
+    store_of_ten(&directory);
+    let mut controller = open(&directory, preallocate_bytes).unwrap();
+    let ballast = small.fill("ballast");
+    let acknowledged = enqueue_until_full(&mut controller, 10);
+    let all: Vec<_> = (0..acknowledged).map(id).collect();
+
+    let error = controller.checkpoint().unwrap_err();
+    assert_eq!(error.io_kind(), Some(StorageFull), "{error}");
+    assert!(
+        controller.poisoned().is_none(),
+        "a full disk stops a checkpoint, not the log"
+    );
+    assert_eq!(
+        enqueue_until_full(&mut controller, acknowledged),
+        acknowledged
+    );
+    assert_eq!(pending(controller.state()), all);
+    drop(controller);
+    assert_eq!(pending(&inspected(&directory)), all);
+    let mut controller = open(&directory, preallocate_bytes).unwrap();
+    assert_eq!(
+        pending(controller.state()),
+        all,
+        "a full disk loses nothing"
+    );
+
+    std::fs::remove_file(ballast).unwrap();
+    for number in acknowledged..acknowledged + 10 {
+        enqueue(&mut controller, number).unwrap();
+    }
+    controller.checkpoint().unwrap();
+    controller.close().unwrap();
+    let all: Vec<_> = (0..acknowledged + 10).map(id).collect();
+    assert_eq!(pending(open(&directory, 0).unwrap().state()), all);
+}
+
+#[test]
+fn a_full_disk_loses_nothing_and_stops_only_until_there_is_room() {
+    with_private_mounts(
+        "a_full_disk_loses_nothing_and_stops_only_until_there_is_room",
+        || {
+            for small in SmallFileSystem::all() {
+                for preallocate_bytes in [0, 256 << 10] {
+                    println!("{}, {preallocate_bytes} bytes ahead", small.kind);
+                    check_full_disk(&small, preallocate_bytes);
+                }
             }
         },
     );

@@ -14,12 +14,12 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
-use beaver::storage::sim::{Disk, Op, Profile, SimDisk, SimOptions};
 use beaver::wal::{Mode, Outcome, QueueOptions};
 use beaver::{
     BatchWriter, CommandError, Error, ManualClock, Position, SharedStore, Storage, StoreOptions,
     Wal, WalOptions,
 };
+use beaver_disk::{Disk, Op, Profile, SimDisk, SimOptions};
 use shuttle::sync::Mutex;
 use shuttle::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use shuttle::thread;

@@ -9,11 +9,11 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use beaver::storage::sim::{Choice, Crash, Disk, ImageSpace, Op, Profile, SimDisk, SimOptions};
 use beaver::wal::{Group, Mode, SyncPolicy};
 use beaver::{
     Error, Event, EventKind, JobId, ManualClock, Payload, Position, Storage, Wal, WalOptions,
 };
+use beaver_disk::{Choice, Crash, Disk, ImageSpace, Op, Profile, SimDisk, SimOptions};
 use proptest::collection::vec;
 use proptest::prelude::*;
 

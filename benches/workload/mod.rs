@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use beaver::job_queue::JobQueue;
-use beaver::storage::sim::{Disk, Profile, SimDisk, SimOptions, TraceMode};
 use beaver::wal::QueueOptions;
 use beaver::{
     BatchWriter, Event, EventKind, JobId, LogEvent, ManualClock, Payload, StateMachine, Storage,
     Wal, WalOptions,
 };
+use beaver_disk::{Disk, Profile, SimDisk, SimOptions, TraceMode};
 
 /// The time stamp of the first event, in milliseconds since the Unix epoch.
 const FIRST_MS: u64 = 1_700_000_000_000;

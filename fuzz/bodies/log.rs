@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use beaver::inspect;
-use beaver::storage::sim::SimDisk;
 use beaver::wal::{LogReader, LostRange, Mode, ReplayReport};
 use beaver::{DecodeError, Error, LogEvent, Position, Storage, Wal, WalOptions};
+use beaver_disk::SimDisk;
 
 use super::empty;
 

@@ -25,8 +25,8 @@ pub(crate) mod snapshot;
 
 use std::sync::Arc;
 
-use beaver::storage::sim::{Disk, Image, Profile, SimDisk, SimOptions};
 use beaver::{ChecksumKind, Epoch, Storage, calculate_checksum};
+use beaver_disk::{Disk, Image, Profile, SimDisk, SimOptions};
 
 /// Longer inputs show nothing that shorter ones do not.
 pub(crate) const MAX_INPUT: usize = 64 << 10;

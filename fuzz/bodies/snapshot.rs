@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use beaver::storage::sim::SimDisk;
 use beaver::wal::Mode;
 use beaver::{
     Command, Controller, ControllerOptions, Epoch, JobQueue, ManualClock, Position, SnapshotStore,
     StateMachine, StoreOptions, WalOptions,
 };
+use beaver_disk::SimDisk;
 
 use super::{MAX_INPUT, disk, sealed};
 

@@ -11,7 +11,7 @@ mod watch;
 
 use std::collections::BTreeMap;
 
-use beaver::storage::sim::{Moment, Op};
+use beaver_disk::{Moment, Op};
 
 use crate::faults::{applies_to, changes};
 use crate::scenario::FaultKind;

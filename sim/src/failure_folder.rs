@@ -20,7 +20,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use beaver::storage::sim::Image;
+use beaver_disk::Image;
 use serde::{Deserialize, Serialize};
 
 use crate::explain::{Explained, Explanation, explain};

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use beaver::storage::sim::{Image, TraceMode, TraceRecord};
+use beaver_disk::{Image, TraceMode, TraceRecord};
 
 use crate::coverage::Coverage;
 use crate::oracle::judge::Finding;

@@ -87,8 +87,8 @@ macro_rules! profiles {
             }
 
             /// The profile of the simulated disk.
-            pub(crate) const fn of_disk(self) -> beaver::storage::sim::Profile {
-                match self { $(Profile::$profile => beaver::storage::sim::Profile::$profile,)* }
+            pub(crate) const fn of_disk(self) -> beaver_disk::Profile {
+                match self { $(Profile::$profile => beaver_disk::Profile::$profile,)* }
             }
 
             /// What it stands for, in one line.

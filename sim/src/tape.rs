@@ -3,7 +3,7 @@
 //!
 //! The text lines of a trace say the same for people; this is what the explanation reads.
 
-use beaver::storage::sim::{Choice, Crash, Image};
+use beaver_disk::{Choice, Crash, Image};
 
 use crate::oracle::history::Place;
 use crate::scenario::CrashKind;

@@ -19,8 +19,8 @@ use std::any::Any;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use beaver::storage::sim::{Disk, SimDisk, SimOptions, TraceMode};
 use beaver::{Clock, ManualClock};
+use beaver_disk::{Disk, SimDisk, SimOptions, TraceMode};
 
 use crate::faults::{Director, Faults, Source, Survivors};
 use crate::guard::guarded;

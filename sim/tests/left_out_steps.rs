@@ -3,7 +3,7 @@
 
 mod schedule;
 
-use beaver::storage::sim::{Behaviour, Effect, Event, FailedSync, Failure, Fault, Moment, Subset};
+use beaver_disk::{Behaviour, Effect, Event, FailedSync, Failure, Fault, Moment, Subset};
 use beaver_sim::scenario::{FaultKind, Step as Command};
 use beaver_sim::subject::Subject;
 use beaver_sim::zoo::left_out::Step;

@@ -4,10 +4,10 @@
 //! A rule that is left out has the same bytes judged the other way round, so each of these tests
 //! fails with it.
 
-use beaver::storage::sim::{Disk, Image, Profile, SimDisk, SimOptions};
 use beaver::{
     ChecksumKind, Controller, ControllerOptions, Epoch, Error, JobId, calculate_checksum,
 };
+use beaver_disk::{Disk, Image, Profile, SimDisk, SimOptions};
 
 /// A line with its checksum in the place of the zeros.
 fn line(kind: ChecksumKind, epoch: u64, text: &str) -> String {

@@ -338,8 +338,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::storage::sim::{Disk, Profile, SimDisk, SimOptions};
     use crate::wal::line::{Envelope, encode_event, encode_header, encode_marker};
+    use beaver_disk::{Disk, Profile, SimDisk, SimOptions};
 
     const EPOCH: Epoch = Epoch(1);
 

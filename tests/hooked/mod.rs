@@ -3,8 +3,8 @@
 use std::io;
 use std::sync::Arc;
 
-use beaver::storage::sim::Op;
 use beaver::{Access, Storage, StorageFile, StorageLock};
+use beaver_disk::Op;
 
 /// Is asked with the kind of call and the file (`.` for the directory; a handle keeps the name under
 /// which it was made, a new segment's the temporary one) before the call is made. An error is what the call returns; it is then not made.

@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use beaver::storage::sim::{CrashPoint, Disk, Moment, Profile, SimDisk, SimOptions};
 use beaver::wal::{Group, Mode, Outcome, PendingAppend, QueueOptions};
 use beaver::{BatchWriter, ManualClock, Position, Wal, WalOptions};
+use beaver_disk::{CrashPoint, Disk, Moment, Profile, SimDisk, SimOptions};
 
 use crate::note::Note;
 use crate::support::*;

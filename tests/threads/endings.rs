@@ -4,9 +4,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use beaver::storage::sim::Op;
 use beaver::wal::{Outcome, QueueOptions};
 use beaver::{BatchWriter, Error, ManualClock, Position, Store, Wal, WalOptions};
+use beaver_disk::Op;
 
 use crate::hooked::hooked;
 use crate::note::{Note, Notes};

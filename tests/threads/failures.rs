@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use beaver::storage::sim::Op;
 use beaver::wal::QueueOptions;
 use beaver::{CommandError, Epoch, Error, Position};
+use beaver_disk::Op;
 
 use crate::hooked::hooked;
 use crate::note::{Note, Notes};

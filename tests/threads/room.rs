@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use beaver::storage::sim::Op;
 use beaver::wal::QueueOptions;
 use beaver::{Access, BatchWriter, Storage, Wal, WalOptions};
+use beaver_disk::Op;
 
 use crate::hooked::hooked;
 use crate::note::Note;

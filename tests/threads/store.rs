@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 
-use beaver::storage::sim::Op;
 use beaver::{
     Clock, Command, CommandError, ControllerOptions, Error, JobId, JobSpec, JobStatus, ManualClock,
     Payload, Position, SharedController, Store, StoreOptions,
 };
+use beaver_disk::Op;
 
 use crate::note::{Note, Notes};
 use crate::support::*;

@@ -5,12 +5,12 @@ use std::io;
 use std::sync::{Arc, Condvar, Mutex};
 
 use beaver::storage::DiskStorage;
-use beaver::storage::sim::{Disk, Op, Profile, SimDisk, SimOptions};
 use beaver::wal::{Mode, Outcome, PendingAppend, QueueOptions};
 use beaver::{
     BatchWriter, CommandError, Error, ManualClock, Position, SharedStore, Storage, StoreOptions,
     Wal, WalOptions,
 };
+use beaver_disk::{Disk, Op, Profile, SimDisk, SimOptions};
 
 use crate::hooked::hooked;
 use crate::note::{Note, Notes};

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use beaver::storage::sim::Profile;
-use beaver::storage::sim::notation::History;
+use beaver_disk::Profile;
+use beaver_disk::notation::History;
 use serde::{Deserialize, Serialize};
 
 use super::args::{Format, ImagesArgs};

@@ -3,7 +3,7 @@
 //!
 //! The first list is held against the source by a test: `sim/tests/coverage.rs`.
 
-use beaver::storage::sim::{Moment, Op};
+use beaver_disk::{Moment, Op};
 
 use super::{Cell, Site};
 use crate::scenario::FaultKind;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use beaver::storage::sim::Moment;
+use beaver_disk::Moment;
 
 use super::{Coverage, SITES, Seen, Site, UNREACHED};
 use crate::scenario::FaultKind;

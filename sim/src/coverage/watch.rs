@@ -1,6 +1,6 @@
 //! Watches the storage calls of a run for the ones that count.
 
-use beaver::storage::sim::{Moment, Op};
+use beaver_disk::{Moment, Op};
 
 use super::{Coverage, Site, place};
 use crate::scenario::FaultKind;

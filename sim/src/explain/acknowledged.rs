@@ -6,7 +6,7 @@ use super::cut::Cut;
 use super::ledger::{FileNumber, Ledger};
 use crate::run::Watched;
 use crate::tape::Happening;
-use beaver::storage::sim::Op;
+use beaver_disk::Op;
 
 /// A promise that the client was given.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

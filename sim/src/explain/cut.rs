@@ -1,6 +1,6 @@
 //! The crash that is explained: the last power cut that took something, else the last crash.
 
-use beaver::storage::sim::{FileView, Survival};
+use beaver_disk::{FileView, Survival};
 
 use super::ledger::{FileNumber, Ledger};
 use crate::run::Watched;

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use beaver::storage::sim::{Op, Profile as Disk};
+use beaver_disk::{Op, Profile as Disk};
 
 use super::cut::Cut;
 use super::ledger::{Deed, FileNumber, Ledger};

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use beaver::storage::sim::{Image, InodeId, Op, TraceRecord};
+use beaver_disk::{Image, InodeId, Op, TraceRecord};
 
 use crate::run::Watched;
 use crate::tape::{Crashed, Happening};

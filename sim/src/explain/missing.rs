@@ -33,7 +33,7 @@
 //! apply where no other does. A rule is no proof: the same calls may
 //! be right for another program. So they are called likely.
 
-use beaver::storage::sim::Op;
+use beaver_disk::Op;
 use serde::Serialize;
 
 use super::acknowledged::{Ack, Kept};

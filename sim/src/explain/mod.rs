@@ -27,7 +27,7 @@ pub use survival::{
 };
 pub(crate) use text::{printable, shortened};
 
-use beaver::storage::sim::{CrashPoint, Image, Op};
+use beaver_disk::{CrashPoint, Image, Op};
 use serde::Serialize;
 
 use crate::mildest::mildest_profile_of;

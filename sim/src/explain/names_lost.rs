@@ -1,6 +1,6 @@
 //! The rules about names: what a directory sync that is missing does.
 
-use beaver::storage::sim::{Fate, Op, Survival, What};
+use beaver_disk::{Fate, Op, Survival, What};
 
 use super::cut::Cut;
 use super::ledger::{Deed, FileNumber};

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use beaver::storage::sim::{Fate, Op, PAGE_SIZE, SECTOR_SIZE, What};
+use beaver_disk::{Fate, Op, PAGE_SIZE, SECTOR_SIZE, What};
 use serde::Serialize;
 
 use super::cut::{Cut, Sides};

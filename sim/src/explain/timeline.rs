@@ -1,7 +1,7 @@
 //! A run in order: commands, storage calls, crashes, recoveries. The lines of `trace.jsonl`, and the
 //! rows of the timeline of a page.
 
-use beaver::storage::sim::{Op, TraceRecord};
+use beaver_disk::{Op, TraceRecord};
 use serde::Serialize;
 
 use super::cut::Cut;

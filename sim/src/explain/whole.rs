@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use beaver::Event;
-use beaver::storage::sim::{Image, SimDisk, SimOptions};
+use beaver_disk::{Image, SimDisk, SimOptions};
 
 use crate::scenario::Profile;
 

@@ -1,6 +1,6 @@
 //! Promises, crashes, profiles and damage in words.
 
-use beaver::storage::sim::{Change, Event, Moment, Op};
+use beaver_disk::{Change, Event, Moment, Op};
 
 use crate::scenario::{CrashKind, Effect, Profile};
 use crate::tape::Crashed;

@@ -195,7 +195,7 @@ mod tests {
     use std::sync::Arc;
 
     use beaver::ManualClock;
-    use beaver::storage::sim::{Disk, Profile, SimDisk, SimOptions};
+    use beaver_disk::{Disk, Profile, SimDisk, SimOptions};
 
     use super::*;
     use crate::scenario::LogSettings;

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use beaver::storage::sim::{Image, SimDisk};
 use beaver::{Clock, Storage};
+use beaver_disk::{Image, SimDisk};
 
 use crate::guard::guarded;
 use crate::oracle::damage::{Scars, excuse_refusal};

@@ -1,6 +1,6 @@
 //! Questions about the files of a store, which only the documented layout answers: invariants 5, 6 and 11.
 
-use beaver::storage::sim::{Disk, Image};
+use beaver_disk::{Disk, Image};
 
 use crate::client::segment_epochs;
 use crate::oracle::damage::snapshot_epoch;

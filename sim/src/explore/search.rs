@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use beaver::ManualClock;
-use beaver::storage::sim::{
+use beaver_disk::{
     self, Change, Crash, CrashPoint, Disk, ImageSpace, Profile, Progress, SimDisk, SimOptions,
     TraceMode,
 };
@@ -118,10 +118,10 @@ impl<'a> Search<'a> {
         let belief = self.beliefs.of(&moment.belief);
         let first_wrong = self.wrong.len();
         let mut at = moment.crash.point();
-        if before_next && at.moment == sim::Moment::After {
+        if before_next && at.moment == beaver_disk::Moment::After {
             at = CrashPoint {
                 call: at.call + 1,
-                moment: sim::Moment::Before,
+                moment: beaver_disk::Moment::Before,
             };
         }
         self.die(&Death {

@@ -1,6 +1,6 @@
 //! Where small workloads begin: an empty store, or a prepared one with an old snapshot and a log that is about to cross a page.
 
-use beaver::storage::sim::TraceMode;
+use beaver_disk::TraceMode;
 
 use crate::oracle::damage::segment_epoch;
 use crate::oracle::model::Model;
@@ -16,7 +16,7 @@ use super::alphabet::one_by_one;
 const BEFORE_PAGE_END: u64 = 40;
 /// So few bytes that two short commands share a batch and others wait for the next one.
 const BATCH_BYTES: u64 = 400;
-const PAGE: u64 = beaver::storage::sim::PAGE_SIZE;
+const PAGE: u64 = beaver_disk::PAGE_SIZE;
 
 /// Where a small workload begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! How the search came to a disk: the crashes on the way, as a script that replays it.
 
-use beaver::storage::sim::{Choice, CrashPoint, Moment, Progress};
+use beaver_disk::{Choice, CrashPoint, Moment, Progress};
 
 use crate::oracle::judge::Finding;
 use crate::scenario::{CrashKind, Effect, PlannedCrash, PlannedFault, Script, Step};

@@ -1,6 +1,6 @@
 //! Units of work: one command of one workload, with everything that a crash in it can lead to.
 
-use beaver::storage::sim::{self, Behaviour, FailedSync, TraceMode};
+use beaver_disk::{Behaviour, FailedSync, TraceMode};
 
 use crate::coverage::Coverage;
 use crate::oracle::judge::Finding;
@@ -157,7 +157,7 @@ pub(super) fn explore_last_after_failure(tested: Tested<'_>, steps: &[Step], at:
     let mut sum = Yield::default();
     for call in syncs_of(tested, &steps[..=at]) {
         for (kind, behaviour) in FAILED_SYNCS {
-            let failed = sim::Fault::FailedSync(FailedSync {
+            let failed = beaver_disk::Fault::FailedSync(FailedSync {
                 behaviour,
                 ..FailedSync::default()
             });
@@ -196,9 +196,9 @@ fn syncs_of(tested: Tested<'_>, steps: &[Step]) -> Vec<u64> {
         return Vec::new();
     }
     let crashes = world.take_moments().into_iter().map(|moment| moment.crash);
-    let syncs = crashes.filter(|crash| crash.op() == Some(sim::Op::SyncData));
+    let syncs = crashes.filter(|crash| crash.op() == Some(beaver_disk::Op::SyncData));
     let syncs = syncs.map(|crash| crash.point());
-    let before = syncs.filter(|point| point.moment == sim::Moment::Before);
+    let before = syncs.filter(|point| point.moment == beaver_disk::Moment::Before);
     before.map(|point| point.call).collect()
 }
 

@@ -1,8 +1,6 @@
 //! Which kinds of fault apply to a storage call, and what exactly each of them does there.
 
-use beaver::storage::sim::{
-    self, Behaviour, Event, FailedSync, Failure, Fault, Moment, Op, Subset,
-};
+use beaver_disk::{self, Behaviour, Event, FailedSync, Failure, Fault, Moment, Op, Subset};
 
 use crate::scenario::{Drawn, Effect, FaultKind, Target};
 use crate::stream::Stream;
@@ -128,21 +126,21 @@ pub(crate) fn effect(kind: FaultKind, call: &Call<'_>, stream: &mut Stream) -> E
             offset: misplaced(call, stream),
         },
         K::InterruptedRead | K::InterruptedWrite => {
-            error(Failure::Interrupted, sim::Effect::Nothing)
+            error(Failure::Interrupted, beaver_disk::Effect::Nothing)
         }
         // All of it, now and then: an error that is not the whole truth is the hardest to undo.
         K::WriteError => io(match stream.draw(1, 4) {
-            1 => sim::Effect::Everything,
-            _ => sim::Effect::Bytes(stream.draw(0, call.len)),
+            1 => beaver_disk::Effect::Everything,
+            _ => beaver_disk::Effect::Bytes(stream.draw(0, call.len)),
         }),
-        K::FullAtWrite if call.op == Op::WriteAt => full(sim::Effect::Bytes(
+        K::FullAtWrite if call.op == Op::WriteAt => full(beaver_disk::Effect::Bytes(
             stream.draw(0, call.len.saturating_sub(1)),
         )),
-        K::FullAtWrite | K::FullAtCreate | K::FullAtRename => full(sim::Effect::Nothing),
+        K::FullAtWrite | K::FullAtCreate | K::FullAtRename => full(beaver_disk::Effect::Nothing),
         K::CreateErrorDone | K::RenameErrorDone | K::RemoveErrorDone | K::SetLenErrorDone => {
-            io(sim::Effect::Everything)
+            io(beaver_disk::Effect::Everything)
         }
-        K::ReadOnly => error(Failure::ReadOnly, sim::Effect::Nothing),
+        K::ReadOnly => error(Failure::ReadOnly, beaver_disk::Effect::Nothing),
         K::SyncDirError => Fault::FailedSyncDir {
             error: Failure::Io,
             durable: some(stream),
@@ -154,13 +152,13 @@ pub(crate) fn effect(kind: FaultKind, call: &Call<'_>, stream: &mut Stream) -> E
         K::SyncReadOnly => failed_sync(Failure::Io, Behaviour::ReadOnly, stream),
         K::SyncInterrupted => failed_sync(Failure::Interrupted, Behaviour::MarkClean, stream),
         K::FullAtSync => failed_sync(Failure::StorageFull, Behaviour::MarkClean, stream),
-        K::AllocateError => error(Failure::Unsupported, sim::Effect::Nothing),
-        _ => io(sim::Effect::Nothing),
+        K::AllocateError => error(Failure::Unsupported, beaver_disk::Effect::Nothing),
+        _ => io(beaver_disk::Effect::Nothing),
     };
     Effect::Call(fault)
 }
 
-fn error(error: Failure, effect: sim::Effect) -> Fault {
+fn error(error: Failure, effect: beaver_disk::Effect) -> Fault {
     Fault::Error {
         error,
         effect,

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use beaver::storage::sim::{Noticed, Op, Plan, SimDisk, Space};
+use beaver_disk::{Noticed, Op, Plan, SimDisk, Space};
 
 use crate::coverage::Watch;
 use crate::oracle::damage::segment_epoch;

@@ -3,8 +3,8 @@
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use beaver::storage::sim::{Image, Op, Plan, SimDisk};
 use beaver::{Access, Storage, StorageFile, StorageLock};
+use beaver_disk::{Image, Op, Plan, SimDisk};
 
 use crate::oracle::damage::Files;
 use crate::scenario::Profile;

@@ -1,7 +1,7 @@
 //! Faults at rest: what happens to the files between two processes, while nobody has the directory
 //! open.
 
-use beaver::storage::sim::{Event, Image};
+use beaver_disk::{Event, Image};
 
 use crate::oracle::damage::{Files, segment_epoch, snapshot_epoch};
 use crate::scenario::{Drawn, Effect, FaultKind, FaultRate, PlannedFault, Target};

@@ -5,7 +5,7 @@
 //! more often than those in the middle, so corners are drawn on purpose and the survival
 //! probability is drawn per image.
 
-use beaver::storage::sim::{
+use beaver_disk::{
     About, Choice, Decision, DeviceExtra, Fill, ImageSpace, Profile, Progress, Tear,
 };
 

@@ -1,6 +1,6 @@
 //! One failure on a page: words, picture, survival and timeline.
 
-use beaver::storage::sim::Op;
+use beaver_disk::Op;
 
 use super::picture::Picture;
 use super::survival::{FileBlock, NameRow, files, names};

@@ -2,7 +2,7 @@
 //!
 //! All places are whole pixels; a column is a moment. The markup is the template's.
 
-use beaver::storage::sim::Op;
+use beaver_disk::Op;
 
 use super::failure::instant_words;
 use crate::explain::lanes::{Instant, Lane, Lanes, Standing, Stretch};

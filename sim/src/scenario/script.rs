@@ -1,6 +1,5 @@
 //! A run written out: commands, faults, crash points and what survived. It replays from data alone.
 
-use beaver::storage::sim;
 use serde::{Deserialize, Serialize};
 
 use super::faults::{Drawn, FaultKind};
@@ -129,7 +128,7 @@ pub enum Step {
         /// What survives; nothing that is pending where it is left out.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[schemars(with = "Option<serde_json::Value>")]
-        image: Option<sim::Choice>,
+        image: Option<beaver_disk::Choice>,
     },
     /// Let a second process try to open the directory.
     SecondOpener,
@@ -141,7 +140,7 @@ pub enum Step {
         /// The damage; drawn when the command runs where it is left out.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         #[schemars(with = "Vec<serde_json::Value>")]
-        damage: Vec<sim::Event>,
+        damage: Vec<beaver_disk::Event>,
     },
     /// Make everything that was appended durable; only of a log that syncs on request.
     Sync,
@@ -181,11 +180,11 @@ pub struct PlannedFault {
 #[serde(rename_all = "kebab-case")]
 pub enum Effect {
     /// The call itself goes wrong.
-    Call(#[schemars(with = "serde_json::Value")] sim::Fault),
+    Call(#[schemars(with = "serde_json::Value")] beaver_disk::Fault),
     /// Something happens beside the call.
-    Event(#[schemars(with = "serde_json::Value")] sim::Event),
+    Event(#[schemars(with = "serde_json::Value")] beaver_disk::Event),
     /// From here on there is only so much room; none given: as much as anybody wants.
-    Space(#[schemars(with = "Option<serde_json::Value>")] Option<sim::Space>),
+    Space(#[schemars(with = "Option<serde_json::Value>")] Option<beaver_disk::Space>),
     /// Another process holds the lock until the first attempt to open has failed.
     LockHeld,
     /// From here on every change is refused, until the process ends or the file system is mounted
@@ -223,15 +222,15 @@ pub enum CrashKind {
 pub struct PlannedCrash {
     /// The call, counted over the whole run from 1, and where in it.
     #[schemars(with = "serde_json::Value")]
-    pub at: sim::CrashPoint,
+    pub at: beaver_disk::CrashPoint,
     /// How the process ends.
     pub kind: CrashKind,
     /// How far a call that is killed inside gets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<serde_json::Value>")]
-    pub progress: Option<sim::Progress>,
+    pub progress: Option<beaver_disk::Progress>,
     /// What survives a power cut; nothing that is pending where it is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<serde_json::Value>")]
-    pub image: Option<sim::Choice>,
+    pub image: Option<beaver_disk::Choice>,
 }

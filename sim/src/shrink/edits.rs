@@ -1,6 +1,6 @@
 //! Drafts that are a little smaller: without some commands, crashes or faults, or with plainer ones.
 
-use beaver::storage::sim::{Moment, Progress};
+use beaver_disk::{Moment, Progress};
 
 use crate::scenario::{CrashKind, Step};
 use crate::world::{Leg, between_calls};
@@ -171,7 +171,7 @@ pub(super) fn plainer_remains(draft: &Draft) -> Vec<Draft> {
             with(less);
         }
         with(Remains {
-            fill: beaver::storage::sim::Fill::Zeros,
+            fill: beaver_disk::Fill::Zeros,
             ..left.clone()
         });
     }

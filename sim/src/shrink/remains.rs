@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use beaver::storage::sim::{
+use beaver_disk::{
     About, Choice, Decision, DeviceExtra, Fill, ImageSpace, InodeId, NameOutcome, Tear, What,
 };
 
@@ -210,7 +210,7 @@ mod tests {
     use std::sync::Arc;
 
     use beaver::Storage;
-    use beaver::storage::sim::{Disk, Profile, SimDisk, SimOptions};
+    use beaver_disk::{Disk, Profile, SimDisk, SimOptions};
 
     use super::*;
 

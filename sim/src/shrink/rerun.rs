@@ -1,6 +1,6 @@
 //! A run that writes its course down, and may follow another one.
 
-use beaver::storage::sim::{TraceMode, TraceRecord};
+use beaver_disk::{TraceMode, TraceRecord};
 
 use crate::result::Outcome;
 use crate::run::outcome;

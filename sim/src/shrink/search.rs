@@ -1,6 +1,6 @@
 //! The search: tries smaller drafts until none fails alike, or until it may try no more.
 
-use beaver::storage::sim::TraceMode;
+use beaver_disk::TraceMode;
 
 use crate::result::RunResult;
 use crate::run::{Keep, run_seed_of};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use beaver::storage::sim::{Moment, Op, Progress, TraceMode};
+use beaver_disk::{Moment, Op, Progress, TraceMode};
 
 use crate::scenario::{CrashKind, PlannedCrash, PlannedFault, Scenario, Script, Step};
 use crate::subject::Subject;

@@ -164,7 +164,7 @@ impl StorageFile for StepwiseFile {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use beaver::storage::sim::{Disk, Profile, SimDisk, SimOptions};
+    use beaver_disk::{Disk, Profile, SimDisk, SimOptions};
 
     fn sim() -> (SimDisk, Arc<dyn Storage>) {
         let sim = SimDisk::new(Disk::empty(Profile::Posix), SimOptions::default());

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use beaver::ManualClock;
-use beaver::storage::sim::{Choice, ImageSpace, SimDisk};
+use beaver_disk::{Choice, ImageSpace, SimDisk};
 
 use crate::client::segment_epochs;
 use crate::marks::Mark;
@@ -210,7 +210,7 @@ impl World<'_> {
         let fork = self.faults.copy();
         let files = files.into_iter();
         let kept = files.filter(|(name, _)| snapshot_epoch(name) != Some(used.epoch));
-        let image = beaver::storage::sim::Image::from_files(kept);
+        let image = beaver_disk::Image::from_files(kept);
         fork.boot(image.disk(self.scenario.profile.of_disk()));
         Some(fork)
     }

@@ -13,7 +13,7 @@
 //! A world writes the course of its run down, and can follow one: whatever number a leg begins at,
 //! its faults and its crash come at the calls that they belong to.
 
-use beaver::storage::sim::{Choice, ImageSpace};
+use beaver_disk::{Choice, ImageSpace};
 
 use crate::faults::rot;
 use crate::oracle::damage::Files;
@@ -214,7 +214,7 @@ fn scene_len(course: &Course) -> usize {
 fn strike_elsewhere(
     fault: &mut PlannedFault,
     number: u64,
-    live: &beaver::storage::sim::Image,
+    live: &beaver_disk::Image,
     earlier: &Files,
 ) {
     let targets = [Target::Any, Target::LineEnd, Target::Marker, Target::Active];

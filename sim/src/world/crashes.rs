@@ -1,6 +1,6 @@
 //! Crashes: when the program under test is stopped, how, and what that leaves.
 
-use beaver::storage::sim::{Choice, Crash, CrashPoint, Moment, Op, Progress, SimDisk};
+use beaver_disk::{Choice, Crash, CrashPoint, Moment, Op, Progress, SimDisk};
 
 use crate::faults::choose_progress;
 use crate::marks::Mark;

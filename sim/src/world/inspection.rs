@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use beaver::storage::sim::{Event, SimDisk};
+use beaver_disk::{Event, SimDisk};
 
 use crate::client::segment_epochs;
 use crate::faults::rot;

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use beaver::storage::sim::Crash;
+use beaver_disk::Crash;
 
 use crate::oracle::history::History;
 use crate::oracle::model::{Model, Record};

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use beaver::Storage;
-use beaver::storage::sim::Choice;
+use beaver_disk::Choice;
 
 use crate::faults::at_rest;
 use crate::marks::Mark;

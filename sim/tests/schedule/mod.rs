@@ -12,7 +12,7 @@
 
 use std::ops::Range;
 
-use beaver::storage::sim::{self, CrashPoint, Moment};
+use beaver_disk::{CrashPoint, Moment};
 use beaver_sim::result::{Outcome, RunResult};
 use beaver_sim::run::{Keep, run_seed_of};
 use beaver_sim::scenario::{
@@ -39,7 +39,7 @@ struct Wrong {
 #[derive(Clone)]
 enum What {
     Fault(FaultKind, Effect),
-    Crash(Moment, CrashKind, sim::Choice),
+    Crash(Moment, CrashKind, beaver_disk::Choice),
 }
 
 impl Schedule {
@@ -57,7 +57,7 @@ impl Schedule {
         call: &'static str,
         nth: usize,
         kind: FaultKind,
-        fault: sim::Fault,
+        fault: beaver_disk::Fault,
     ) -> Self {
         let what = What::Fault(kind, Effect::Call(fault));
         self.wrong.push(Wrong { call, nth, what });
@@ -70,7 +70,7 @@ impl Schedule {
         call: &'static str,
         nth: usize,
         kind: FaultKind,
-        event: sim::Event,
+        event: beaver_disk::Event,
     ) -> Self {
         let what = What::Fault(kind, Effect::Event(event));
         self.wrong.push(Wrong { call, nth, what });
@@ -79,7 +79,7 @@ impl Schedule {
 
     /// The process is killed at that call.
     pub(crate) fn kill(mut self, moment: Moment, call: &'static str, nth: usize) -> Self {
-        let what = What::Crash(moment, CrashKind::Kill, sim::Choice::default());
+        let what = What::Crash(moment, CrashKind::Kill, beaver_disk::Choice::default());
         self.wrong.push(Wrong { call, nth, what });
         self
     }

@@ -1,0 +1,357 @@
+//! A whole disk as a value: files, names, and what is pending.
+//!
+//! Nothing here knows of processes, handles, faults or call numbers. A copy costs a reference count
+//! a file, so that a search can keep one for every crash point; files and pages are copied when
+//! they change.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::sync::Arc;
+
+use super::content::Content;
+use super::image::{FileImage, Image, name_hashes};
+use super::inode::{Inode, InodeId, RecordNumbers, SizeCause};
+use super::names::{NameChange, Names};
+use super::profile::Profile;
+use super::space::ImageSpace;
+use beaver_storage::check_name;
+
+/// The largest length of a file: what a signed file offset can say.
+const MAX_LEN: u64 = i64::MAX as u64;
+
+/// One disk. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Disk {
+    profile: Profile,
+    pub(super) inodes: BTreeMap<InodeId, Arc<Inode>>,
+    /// Files with pending records; always those, so that a sync that drags others along need not
+    /// look at all.
+    pub(super) dirty: BTreeSet<InodeId>,
+    pub(super) names: Names,
+    records: RecordNumbers,
+    last_inode: u64,
+    /// Since a failed sync the file system refuses every change.
+    pub(super) read_only: bool,
+    /// The lengths of all files that have a name, added up.
+    used: u64,
+}
+
+impl Disk {
+    /// A disk without files.
+    #[must_use]
+    pub fn empty(profile: Profile) -> Self {
+        Disk {
+            profile,
+            inodes: BTreeMap::new(),
+            dirty: BTreeSet::new(),
+            names: Names::default(),
+            records: RecordNumbers::default(),
+            last_inode: 0,
+            read_only: false,
+            used: 0,
+        }
+    }
+
+    /// A disk on which exactly `image` is durable and nothing is pending. The files keep their
+    /// numbers.
+    #[must_use]
+    pub fn from_image(image: &Image, profile: Profile) -> Self {
+        let mut disk = Disk::empty(profile);
+        disk.names.live = image.names.clone();
+        disk.names.disk = image.names.clone();
+        let hostile = profile == Profile::HostileDevice;
+        for (id, file) in &image.files {
+            let mut inode = Inode::settled(file.content.clone());
+            inode.unreadable = file.unreadable.clone();
+            inode.superseded = hostile.then(BTreeMap::new);
+            disk.inodes.insert(*id, Arc::new(inode));
+            disk.last_inode = id.0;
+        }
+        for id in image.names.values() {
+            let inode = disk.inodes.get_mut(id).expect("every name has its file");
+            Arc::make_mut(inode).links += 1;
+        }
+        disk.used = image.files.iter().map(|(_, file)| file.content.len()).sum();
+        disk
+    }
+
+    /// The kind of file system this is.
+    #[must_use]
+    pub fn profile(&self) -> Profile {
+        self.profile
+    }
+
+    /// What a reader sees now: the live view.
+    #[must_use]
+    pub fn live(&self) -> Image {
+        let hashes = name_hashes(&self.names.live);
+        let files = hashes.iter().map(|(id, _)| {
+            let inode = &self.inodes[id];
+            let mut file = FileImage::new(inode.live.clone());
+            file.unreadable = inode.unreadable.clone();
+            (*id, file)
+        });
+        let files = files.collect();
+        Image::assemble(self.names.live.clone(), &hashes, files)
+    }
+
+    /// Everything that a power cut now may leave.
+    #[must_use]
+    pub fn images(&self) -> ImageSpace {
+        ImageSpace::new(self, None)
+    }
+
+    /// The lengths of all files that have a name, added up, in bytes.
+    #[must_use]
+    pub fn used(&self) -> u64 {
+        self.used
+    }
+
+    pub(super) fn inode(&self, id: InodeId) -> &Inode {
+        &self.inodes[&id]
+    }
+
+    /// The file to change. Its length counts towards `used` again by [`changed`](Self::changed).
+    pub(super) fn inode_mut(&mut self, id: InodeId) -> &mut Inode {
+        let inode = self.inodes.get_mut(&id);
+        Arc::make_mut(inode.expect("a file stays as long as a handle or a name does"))
+    }
+
+    /// Takes note of a change of `id`, whose length was `old_len`.
+    pub(super) fn changed(&mut self, id: InodeId, old_len: u64) {
+        let inode = &self.inodes[&id];
+        if inode.is_dirty() {
+            self.dirty.insert(id);
+        } else {
+            self.dirty.remove(&id);
+        }
+        if inode.links > 0 {
+            self.used = self.used - old_len + inode.live.len();
+        }
+    }
+
+    pub(super) fn lookup(&self, name: &str) -> io::Result<InodeId> {
+        check_name(name)?;
+        let inode = self.names.live.get(name).copied();
+        inode.ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    pub(super) fn create(&mut self, name: &str) -> io::Result<InodeId> {
+        check_name(name)?;
+        if self.names.live.contains_key(name) {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        self.check_writable()?;
+        self.last_inode += 1;
+        let id = InodeId(self.last_inode);
+        let hostile = self.profile == Profile::HostileDevice;
+        let mut inode = Inode::settled(Arc::default());
+        inode.links = 1;
+        inode.superseded = hostile.then(BTreeMap::new);
+        self.inodes.insert(id, Arc::new(inode));
+        let name = Arc::from(name);
+        let record = self.records.next();
+        self.names
+            .change(record, NameChange::Create { name, inode: id });
+        Ok(id)
+    }
+
+    pub(super) fn rename(&mut self, from: &str, to: &str) -> io::Result<()> {
+        check_name(from)?;
+        check_name(to)?;
+        self.check_writable()?;
+        let inode = self.lookup(from)?;
+        let replaced = self.names.live.get(to).copied();
+        // Two names of one file: rename(2) does nothing and says Ok.
+        if replaced == Some(inode) {
+            return Ok(());
+        }
+        let (from, to) = (Arc::from(from), Arc::from(to));
+        let record = self.records.next();
+        self.names
+            .change(record, NameChange::Rename { from, to, inode });
+        if let Some(replaced) = replaced {
+            self.unlink(replaced);
+        }
+        Ok(())
+    }
+
+    pub(super) fn remove(&mut self, name: &str) -> io::Result<()> {
+        check_name(name)?;
+        self.check_writable()?;
+        let inode = self.lookup(name)?;
+        let name = Arc::from(name);
+        let record = self.records.next();
+        self.names.change(record, NameChange::Remove { name });
+        self.unlink(inode);
+        Ok(())
+    }
+
+    fn unlink(&mut self, id: InodeId) {
+        let inode = self.inode_mut(id);
+        inode.links -= 1;
+        if inode.links == 0 {
+            let len = inode.live.len();
+            self.used -= len;
+        }
+    }
+
+    pub(super) fn write(&mut self, id: InodeId, bytes: &[u8], offset: u64) -> io::Result<()> {
+        self.check_writable()?;
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let len = bytes.len() as u64;
+        if offset > MAX_LEN || len > MAX_LEN - offset {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        let old_len = self.inode(id).live.len();
+        let inode = self.inodes.get_mut(&id);
+        let inode = Arc::make_mut(inode.expect("an open file stays"));
+        inode.write(&mut self.records, bytes, offset);
+        self.changed(id, old_len);
+        Ok(())
+    }
+
+    pub(super) fn set_len(&mut self, id: InodeId, len: u64) -> io::Result<()> {
+        self.check_writable()?;
+        if len > MAX_LEN {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        let old_len = self.inode(id).live.len();
+        let inode = self.inodes.get_mut(&id);
+        let inode = Arc::make_mut(inode.expect("an open file stays"));
+        inode.set_len(&mut self.records, len);
+        self.changed(id, old_len);
+        Ok(())
+    }
+
+    pub(super) fn allocate(&mut self, id: InodeId, len: u64) -> io::Result<()> {
+        self.check_writable()?;
+        if len > self.inode(id).live.len() {
+            return self.set_len(id, len);
+        }
+        Ok(())
+    }
+
+    pub(super) fn sync_data(&mut self, id: InodeId) -> io::Result<()> {
+        self.check_writable()?;
+        self.commit_file(id);
+        match self.profile {
+            Profile::LinuxOrdered => self.commit_metadata(),
+            Profile::BtrfsLike => {
+                let own = |change: &NameChange| change.names_inode() == Some(id);
+                self.names.commit_where(|entry| own(&entry.change));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    pub(super) fn sync_dir(&mut self) -> io::Result<()> {
+        self.check_writable()?;
+        if self.profile == Profile::LinuxOrdered {
+            self.commit_metadata();
+        }
+        self.names.commit_all();
+        Ok(())
+    }
+
+    /// Makes all pending content and lengths of one file durable, and nothing else.
+    pub(super) fn commit_file(&mut self, id: InodeId) {
+        if self.dirty.remove(&id) {
+            self.inode_mut(id).commit_all();
+        }
+    }
+
+    /// Commits every name and every `set_len`, of all files.
+    fn commit_metadata(&mut self) {
+        self.names.commit_all();
+        let dirty: Vec<InodeId> = self.dirty.iter().copied().collect();
+        for id in dirty {
+            let count = self.inode(id).sizes_to_last_set_len();
+            if count > 0 {
+                self.inode_mut(id).commit_sizes(count);
+                let len = self.inode(id).live.len();
+                self.changed(id, len);
+            }
+        }
+    }
+
+    pub(super) fn check_writable(&self) -> io::Result<()> {
+        match self.read_only {
+            true => Err(io::ErrorKind::ReadOnlyFilesystem.into()),
+            false => Ok(()),
+        }
+    }
+
+    /// Forgets files that have no name, now or after a power cut, and are not open.
+    pub(super) fn forget_unreachable(&mut self, is_open: impl Fn(InodeId) -> bool) {
+        let names = &self.names;
+        let dirty = &mut self.dirty;
+        self.inodes.retain(|id, inode| {
+            let keep = inode.links > 0 || is_open(*id) || names.mention(*id);
+            if !keep {
+                dirty.remove(id);
+            }
+            keep
+        });
+    }
+
+    /// Everything that could be written back in the background now, in order: pages, then the
+    /// oldest length, file by file.
+    pub(super) fn write_back_candidates(&self) -> Vec<(InodeId, Option<u64>)> {
+        let mut candidates = Vec::new();
+        for id in &self.dirty {
+            let inode = self.inode(*id);
+            let first_shrink = inode.first_shrink();
+            for (index, versions) in &inode.pages {
+                let last = versions.last().map_or(u64::MAX, |version| version.record);
+                if last < first_shrink {
+                    candidates.push((*id, Some(*index)));
+                }
+            }
+            for (index, record) in &inode.retry.pages {
+                if *record < first_shrink {
+                    candidates.push((*id, Some(*index)));
+                }
+            }
+            let oldest = inode.sizes.first();
+            if oldest.is_some_and(|step| step.cause == SizeCause::Write) {
+                candidates.push((*id, None));
+            }
+        }
+        candidates
+    }
+
+    /// Writes back one page (`Some`) or the oldest length (`None`). `false` if there was nothing to
+    /// do.
+    pub(super) fn write_back(&mut self, id: InodeId, page: Option<u64>) -> bool {
+        let len = self.inode(id).live.len();
+        let inode = self.inode_mut(id);
+        let done = match page {
+            Some(index) => inode.write_back_page(index),
+            None => inode.write_back_size(),
+        };
+        self.changed(id, len);
+        done
+    }
+
+    /// Adds a file that is durable at once, with its name. `false` if the name is taken or no name.
+    pub(super) fn add_durable(&mut self, name: &str, bytes: &[u8]) -> bool {
+        if check_name(name).is_err() || self.names.live.contains_key(name) {
+            return false;
+        }
+        self.last_inode += 1;
+        let id = InodeId(self.last_inode);
+        let mut inode = Inode::settled(Arc::new(Content::from_bytes(bytes)));
+        inode.links = 1;
+        inode.superseded = (self.profile == Profile::HostileDevice).then(BTreeMap::new);
+        self.inodes.insert(id, Arc::new(inode));
+        self.used += bytes.len() as u64;
+        let name: Arc<str> = Arc::from(name);
+        Arc::make_mut(&mut self.names.live).insert(name.clone(), id);
+        Arc::make_mut(&mut self.names.disk).insert(name, id);
+        true
+    }
+}

@@ -1,0 +1,98 @@
+//! An in-memory disk that loses, tears and refuses, as data says.
+//!
+//! ```text
+//! SimDisk      the machine, in the hands of a test: starts processes, kills them, cuts the power
+//!   SimStorage   the disk, in the hands of one process: the storage traits
+//!   Plan         which call fails how, and what happens on its own before which call
+//!   Disk         the disk as a value: live bytes, durable bytes, and the records between them
+//!     Crash        the disk at a crash point, with the call that was interrupted
+//!       ImageSpace   everything that a power cut may leave of it
+//!         Choice       what survives, as data
+//!         Image        the files that are left
+//! ```
+//!
+//! A write is a pending record until a sync makes it durable. A process that is killed leaves the
+//! live view, pending records included; a power cut keeps some of the records and drops the others,
+//! and the [`Profile`] says which combinations are possible. There is no randomness here: plans and
+//! choices come from outside, and equal ones give equal runs. Pages are shared between all
+//! versions, disks and images that hold them, so that copies are cheap.
+//!
+//! ```
+//! use beaver_disk::{Disk, Profile, SimDisk, SimOptions};
+//!
+//! # fn main() -> std::io::Result<()> {
+//! let disk = SimDisk::new(Disk::empty(Profile::Posix), SimOptions::default());
+//! let storage = disk.storage();
+//! let file = storage.create("a")?;
+//! file.write_at(b"hello", 0)?;
+//! file.sync_data()?;
+//! // The content is durable, the name is not: nobody synced the directory.
+//! let space = disk.crash().images();
+//! let images = space.enumerate(100).expect("two combinations");
+//! let lengths: Vec<_> = images.map(|found| found.image.len_of("a")).collect();
+//! assert_eq!(lengths, [None, Some(5)]);
+//!
+//! disk.boot_image(&space.image(&space.resolve(&[1])));
+//! assert!(storage.list().is_err(), "that process is dead");
+//! assert_eq!(disk.storage().list()?, ["a"]);
+//! # Ok(())
+//! # }
+//! ```
+
+mod change;
+mod choice;
+mod content;
+mod corner;
+mod crash;
+mod directory_calls;
+mod disk;
+mod event;
+mod failed_sync;
+mod fault;
+mod file_calls;
+mod file_space;
+mod fingerprint;
+mod image;
+mod images;
+mod inode;
+mod machine;
+mod mixing;
+mod names;
+pub mod notation;
+mod owner;
+mod page;
+mod profile;
+mod room;
+mod space;
+mod storage;
+mod strike;
+mod survival;
+mod trace;
+mod view;
+mod weak_spots;
+
+pub use change::Change;
+pub use choice::{
+    About, Choice, Decision, DeviceExtra, DevicePoint, Fill, NameOutcome, Tear, TearPoint,
+};
+pub use corner::Corner;
+pub use crash::{Crash, CrashPoint, Moment, Op, Progress};
+pub use disk::Disk;
+pub use event::Event;
+pub use fault::{
+    Behaviour, Effect, FAULT_KINDS, FailedSync, Failure, Fault, Noticed, NthFault, Plan, Space,
+    Subset,
+};
+pub use image::Image;
+pub use images::{Candidate, Images};
+pub use inode::InodeId;
+pub use machine::{SimOptions, is_crash, is_out_of_calls};
+pub use owner::SimDisk;
+pub use page::{PAGE_SIZE, SECTOR_SIZE};
+pub use profile::{Profile, UnknownProfile};
+pub use space::ImageSpace;
+pub use storage::SimStorage;
+pub use strike::{Planned, Unfired};
+pub use survival::{Fate, Survival, What};
+pub use trace::{TraceMode, TraceRecord};
+pub use view::FileView;

@@ -1,0 +1,151 @@
+//! The simulated disk as a process sees it: the storage traits.
+
+use std::fmt;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::file_calls::OpenFile;
+use super::machine::Machine;
+use beaver_storage::{Access, Storage, StorageFile, StorageLock};
+
+pub(super) type Shared = Arc<Mutex<Machine>>;
+
+/// A panic under the lock would be a bug of the simulated disk; its state is as good as it was.
+pub(super) fn enter(machine: &Shared) -> MutexGuard<'_, Machine> {
+    machine.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The disk of a [`SimDisk`](super::SimDisk) in the hands of one process. Dead after a kill or a
+/// power cut: every call fails with an error for which [`is_crash`](super::is_crash) holds.
+pub struct SimStorage {
+    machine: Shared,
+    process: u64,
+}
+
+struct SimFile {
+    machine: Shared,
+    process: u64,
+    file: OpenFile,
+}
+
+struct SimLock {
+    machine: Shared,
+    process: u64,
+    number: u64,
+}
+
+impl SimStorage {
+    pub(super) fn new(machine: Shared) -> Self {
+        let process = enter(&machine).process;
+        SimStorage { machine, process }
+    }
+
+    fn file(&self, file: OpenFile) -> Box<dyn StorageFile> {
+        Box::new(SimFile {
+            machine: self.machine.clone(),
+            process: self.process,
+            file,
+        })
+    }
+}
+
+impl Storage for SimStorage {
+    fn create(&self, name: &str) -> io::Result<Box<dyn StorageFile>> {
+        let file = enter(&self.machine).create(self.process, name)?;
+        Ok(self.file(file))
+    }
+
+    fn open(&self, name: &str, access: Access) -> io::Result<Box<dyn StorageFile>> {
+        let file = enter(&self.machine).open(self.process, name, access)?;
+        Ok(self.file(file))
+    }
+
+    fn list(&self) -> io::Result<Vec<String>> {
+        enter(&self.machine).list(self.process)
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        enter(&self.machine).rename(self.process, from, to)
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        enter(&self.machine).remove(self.process, name)
+    }
+
+    fn sync_dir(&self) -> io::Result<()> {
+        enter(&self.machine).sync_dir(self.process)
+    }
+
+    fn lock(&self) -> io::Result<Box<dyn StorageLock>> {
+        let number = enter(&self.machine).lock(self.process)?;
+        Ok(Box::new(SimLock {
+            machine: self.machine.clone(),
+            process: self.process,
+            number,
+        }))
+    }
+}
+
+impl StorageFile for SimFile {
+    fn len(&self) -> io::Result<u64> {
+        enter(&self.machine).len(self.process, &self.file)
+    }
+
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        enter(&self.machine).read_at(self.process, &self.file, buf, offset)
+    }
+
+    fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<usize> {
+        enter(&self.machine).write_at(self.process, &self.file, buf, offset)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        enter(&self.machine).set_len(self.process, &self.file, len)
+    }
+
+    fn allocate(&self, len: u64) -> io::Result<()> {
+        enter(&self.machine).allocate(self.process, &self.file, len)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        enter(&self.machine).sync_data(self.process, &self.file)
+    }
+}
+
+impl StorageLock for SimLock {}
+
+impl Drop for SimFile {
+    fn drop(&mut self) {
+        let mut machine = enter(&self.machine);
+        if machine.process == self.process {
+            machine.handles.remove(&self.file.handle);
+        }
+    }
+}
+
+impl Drop for SimLock {
+    fn drop(&mut self) {
+        let mut machine = enter(&self.machine);
+        if machine.process == self.process && machine.lock == Some(self.number) {
+            machine.lock = None;
+        }
+    }
+}
+
+impl fmt::Debug for SimStorage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SimStorage(process {})", self.process)
+    }
+}
+
+impl fmt::Debug for SimFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SimFile({:?})", self.file.name)
+    }
+}
+
+impl fmt::Debug for SimLock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SimLock")
+    }
+}

@@ -1,0 +1,430 @@
+//! What a failed sync leaves behind on the simulated disk: rows V26 to V29, V36 and V37 of the
+//! crash model, and the rules that stand beside them.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    reason = "a test stops at its first surprise, and its sizes are small"
+)]
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+
+use beaver_disk::notation::render;
+use beaver_disk::{
+    Behaviour, Choice, Event, FailedSync, Fault, Image, NthFault, Op, PAGE_SIZE, Plan, Profile,
+    Progress, SimDisk, SimOptions, Subset,
+};
+use beaver_storage::{Access, Storage, StorageFile};
+
+const PROFILES: [Profile; 5] = [
+    Profile::LinuxOrdered,
+    Profile::BtrfsLike,
+    Profile::Posix,
+    Profile::Alice,
+    Profile::HostileDevice,
+];
+
+/// One letter a page; `0` is zeros.
+fn pages(letters: &str) -> Vec<u8> {
+    let bytes = letters
+        .bytes()
+        .map(|byte| if byte == b'0' { 0 } else { byte });
+    bytes.flat_map(|byte| [byte; PAGE_SIZE as usize]).collect()
+}
+
+/// A disk with `f`, the first sync of which fails.
+struct Fixture {
+    disk: SimDisk,
+    storage: Arc<dyn Storage>,
+    file: Box<dyn StorageFile>,
+}
+
+impl Fixture {
+    fn new(profile: Profile, letters: &str, failed: FailedSync) -> Self {
+        let image = Image::from_files([("f", pages(letters))]);
+        let plan = Plan {
+            nth: vec![NthFault {
+                op: Op::SyncData,
+                nth: 1,
+                fault: Fault::FailedSync(failed),
+            }],
+            ..Plan::default()
+        };
+        let options = SimOptions {
+            plan,
+            ..SimOptions::default()
+        };
+        let disk = SimDisk::new(image.disk(profile), options);
+        let storage = disk.storage();
+        let file = storage.open("f", Access::Write).unwrap();
+        Fixture {
+            disk,
+            storage,
+            file,
+        }
+    }
+
+    /// All pages fail.
+    fn whole(profile: Profile, letters: &str, behaviour: Behaviour) -> Self {
+        let failed = FailedSync {
+            behaviour,
+            ..FailedSync::default()
+        };
+        Fixture::new(profile, letters, failed)
+    }
+
+    fn write(&self, at: u64, letters: &str) {
+        let bytes = pages(letters);
+        let written = self.file.write_at(&bytes, at * PAGE_SIZE).unwrap();
+        assert_eq!(written, bytes.len());
+    }
+
+    fn sync_fails(&self) {
+        let error = self.file.sync_data().unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(5));
+    }
+
+    fn kill_and_reopen(&mut self) {
+        self.disk.kill(Progress::Nothing);
+        self.storage = self.disk.storage();
+        self.file = self.storage.open("f", Access::Write).unwrap();
+    }
+
+    fn live(&self) -> String {
+        render(&self.disk.live())
+    }
+
+    /// Every image that a power cut may leave now.
+    fn after_power_cut(&self) -> Vec<String> {
+        let space = self.disk.disk().images();
+        let images = space.enumerate(1000).unwrap();
+        let mut lines: Vec<String> = images.map(|found| render(&found.image)).collect();
+        lines.sort();
+        lines
+    }
+}
+
+#[test]
+fn v26_mark_clean_shows_the_new_bytes_and_loses_them() {
+    for profile in PROFILES {
+        let it = Fixture::whole(profile, "A", Behaviour::MarkClean);
+        it.write(0, "B");
+        it.sync_fails();
+        assert_eq!(it.live(), "f=B");
+        it.file.sync_data().unwrap();
+        assert_eq!(it.after_power_cut(), ["f=A"]);
+        let image = it.disk.power_cut(&Choice::default());
+        assert_eq!(render(&image), "f=A");
+        assert_eq!(it.disk.fired()["failed-sync-mark-clean"], 1);
+    }
+}
+
+#[test]
+fn v27_a_reopened_process_believes_bytes_that_are_not_on_disk() {
+    for profile in PROFILES {
+        let mut it = Fixture::whole(profile, "A", Behaviour::MarkClean);
+        it.write(0, "B");
+        it.sync_fails();
+        it.kill_and_reopen();
+        assert_eq!(it.live(), "f=B");
+        it.file.sync_data().unwrap();
+        assert_eq!(it.after_power_cut(), ["f=A"]);
+    }
+}
+
+#[test]
+fn v28_revert_shows_the_old_bytes_at_once() {
+    for profile in PROFILES {
+        let it = Fixture::whole(profile, "A", Behaviour::Revert);
+        it.write(0, "BC");
+        it.sync_fails();
+        assert_eq!(it.live(), "f=A");
+        it.file.sync_data().unwrap();
+        assert_eq!(it.after_power_cut(), ["f=A"]);
+    }
+}
+
+#[test]
+fn v29_read_only_refuses_every_change_until_the_power_is_cut() {
+    for profile in PROFILES {
+        let mut it = Fixture::whole(profile, "A", Behaviour::ReadOnly);
+        it.write(0, "B");
+        it.sync_fails();
+        assert_eq!(it.live(), "f=B");
+        let refused = |result: io::Result<()>| {
+            let kind = result.unwrap_err().kind();
+            assert_eq!(kind, io::ErrorKind::ReadOnlyFilesystem);
+        };
+        refused(it.file.sync_data());
+        refused(it.file.set_len(0));
+        refused(it.file.allocate(9 * PAGE_SIZE));
+        refused(it.file.write_at(b"C", 0).map(|_| ()));
+        it.disk.kill(Progress::Nothing);
+        it.storage = it.disk.storage();
+        assert_eq!(it.live(), "f=B");
+        refused(it.storage.create("g").map(|_| ()));
+        refused(it.storage.rename("f", "g"));
+        refused(it.storage.remove("f"));
+        refused(it.storage.sync_dir());
+        refused(it.storage.open("f", Access::Write).map(|_| ()));
+        assert!(it.storage.open("f", Access::Read).is_ok());
+        assert_eq!(it.after_power_cut(), ["f=A"]);
+        it.disk.power_cut(&Choice::default());
+        assert!(it.disk.storage().create("g").is_ok());
+    }
+}
+
+#[test]
+fn v36_an_append_keeps_its_length_or_loses_it() {
+    for profile in PROFILES {
+        for (behaviour, expected) in [
+            (Behaviour::MarkClean, "f=A0"),
+            (Behaviour::MarkCleanSizeLost, "f=A"),
+            (Behaviour::Revert, "f=A"),
+            (Behaviour::RetryWorks, "f=A"),
+            (Behaviour::ReadOnly, "f=A"),
+        ] {
+            let it = Fixture::whole(profile, "A", behaviour);
+            it.write(1, "B");
+            it.sync_fails();
+            assert_eq!(it.after_power_cut(), [expected], "{behaviour:?}");
+        }
+    }
+}
+
+#[test]
+fn v37_a_dropped_cache_shows_the_old_bytes_without_a_crash() {
+    for profile in PROFILES {
+        let it = Fixture::whole(profile, "A", Behaviour::MarkClean);
+        it.write(0, "B");
+        it.sync_fails();
+        assert!(it.disk.happen(&Event::CacheDrop(Subset::All)));
+        assert_eq!(it.live(), "f=A");
+        assert_eq!(it.disk.fired()["cache-drop"], 1);
+        assert!(!it.disk.happen(&Event::CacheDrop(Subset::All)));
+    }
+}
+
+#[test]
+fn retry_writes_what_the_failed_sync_did_not() {
+    for profile in PROFILES {
+        let it = Fixture::whole(profile, "A", Behaviour::RetryWorks);
+        it.write(0, "BC");
+        it.sync_fails();
+        assert_eq!(it.live(), "f=BC");
+        assert_eq!(it.after_power_cut(), ["f=A"]);
+        assert!(!it.disk.happen(&Event::CacheDrop(Subset::All)));
+        it.file.sync_data().unwrap();
+        assert_eq!(it.after_power_cut(), ["f=BC"]);
+    }
+}
+
+#[test]
+fn a_retry_may_fail_too_and_in_another_way() {
+    let failing = |nth, behaviour| NthFault {
+        op: Op::SyncData,
+        nth,
+        fault: Fault::FailedSync(FailedSync {
+            behaviour,
+            ..FailedSync::default()
+        }),
+    };
+    for (second, cut) in [
+        (Behaviour::RetryWorks, "f=A"),
+        (Behaviour::MarkClean, "f=A0"),
+        (Behaviour::MarkCleanSizeLost, "f=A"),
+    ] {
+        let it = Fixture::whole(Profile::Posix, "A", Behaviour::RetryWorks);
+        it.disk.set_plan(Plan {
+            nth: vec![failing(1, Behaviour::RetryWorks), failing(2, second)],
+            ..Plan::default()
+        });
+        it.write(0, "BC");
+        it.sync_fails();
+        it.sync_fails();
+        assert_eq!(it.live(), "f=BC");
+        assert_eq!(it.after_power_cut(), [cut], "{second:?}");
+        it.file.sync_data().unwrap();
+        let retried = second == Behaviour::RetryWorks;
+        let expected = if retried { "f=BC" } else { cut };
+        assert_eq!(it.after_power_cut(), [expected], "{second:?}");
+    }
+}
+
+#[test]
+fn pages_that_did_not_fail_are_durable() {
+    for behaviour in Behaviour::ALL {
+        let failed = FailedSync {
+            behaviour,
+            failed: Subset::Only(vec![1]),
+            ..FailedSync::default()
+        };
+        let it = Fixture::new(Profile::Posix, "aaa", failed);
+        it.write(0, "BCD");
+        it.sync_fails();
+        let images = it.after_power_cut();
+        assert_eq!(images, ["f=BaD"], "{behaviour:?}");
+    }
+}
+
+#[test]
+fn a_failed_page_may_have_an_intermediate_version_on_disk() {
+    let failed = FailedSync {
+        left: BTreeMap::from([(0, 1)]),
+        ..FailedSync::default()
+    };
+    let it = Fixture::new(Profile::Posix, "A", failed);
+    it.write(0, "B");
+    it.write(0, "C");
+    it.sync_fails();
+    assert_eq!(it.live(), "f=C");
+    assert_eq!(it.after_power_cut(), ["f=B"]);
+}
+
+#[test]
+fn an_error_may_be_reported_although_everything_was_written() {
+    for behaviour in Behaviour::ALL {
+        let failed = FailedSync {
+            behaviour,
+            failed: Subset::Nothing,
+            ..FailedSync::default()
+        };
+        let it = Fixture::new(Profile::Posix, "A", failed);
+        it.write(0, "BC");
+        it.sync_fails();
+        assert_eq!(it.live(), "f=BC", "{behaviour:?}");
+        assert_eq!(it.after_power_cut(), ["f=BC"], "{behaviour:?}");
+    }
+}
+
+#[test]
+fn rewriting_in_place_brings_a_lost_length_back() {
+    let it = Fixture::whole(Profile::Posix, "A", Behaviour::MarkCleanSizeLost);
+    it.write(1, "BC");
+    it.sync_fails();
+    it.write(1, "B");
+    it.file.sync_data().unwrap();
+    assert_eq!(it.after_power_cut(), ["f=AB"]);
+    it.write(2, "C");
+    it.file.sync_data().unwrap();
+    assert_eq!(it.after_power_cut(), ["f=ABC"]);
+}
+
+#[test]
+fn an_append_beyond_a_lost_length_leaves_zeros_between() {
+    let it = Fixture::whole(Profile::Posix, "A", Behaviour::MarkCleanSizeLost);
+    it.write(1, "BC");
+    it.sync_fails();
+    it.write(3, "D");
+    it.file.sync_data().unwrap();
+    assert_eq!(it.live(), "f=ABCD");
+    assert_eq!(it.after_power_cut(), ["f=A00D"]);
+}
+
+#[test]
+fn a_rewrite_of_the_whole_page_makes_it_dirty_again() {
+    let it = Fixture::whole(Profile::Posix, "A", Behaviour::MarkClean);
+    it.write(0, "B");
+    it.sync_fails();
+    it.file.write_at(b"C", 0).unwrap();
+    it.file.sync_data().unwrap();
+    let image = it.disk.power_cut(&Choice::default());
+    let mut expected = pages("B");
+    expected[0] = b'C';
+    assert_eq!(image.read("f").unwrap(), expected);
+}
+
+#[test]
+fn a_shrink_survives_a_failed_sync_or_stays_pending() {
+    for behaviour in [
+        Behaviour::MarkClean,
+        Behaviour::MarkCleanSizeLost,
+        Behaviour::RetryWorks,
+    ] {
+        let it = Fixture::whole(Profile::Posix, "AB", behaviour);
+        it.file.set_len(PAGE_SIZE).unwrap();
+        it.write(1, "C");
+        it.sync_fails();
+        let images = it.after_power_cut();
+        let expected: &[&str] = match behaviour {
+            Behaviour::MarkClean => &["f=A0"],
+            _ => &["f=A", "f=AB"],
+        };
+        assert_eq!(images, expected, "{behaviour:?}");
+        it.file.sync_data().unwrap();
+        let expected = match behaviour {
+            Behaviour::MarkClean => "f=A0",
+            Behaviour::MarkCleanSizeLost => "f=A",
+            _ => "f=AC",
+        };
+        assert_eq!(it.after_power_cut(), [expected], "{behaviour:?}");
+    }
+}
+
+#[test]
+fn another_open_handle_gets_the_error_once_and_a_new_one_never() {
+    let it = Fixture::whole(Profile::Posix, "A", Behaviour::MarkClean);
+    let other = it.storage.open("f", Access::Write).unwrap();
+    it.write(0, "B");
+    it.sync_fails();
+    let new = it.storage.open("f", Access::Write).unwrap();
+    new.sync_data().unwrap();
+    assert_eq!(other.sync_data().unwrap_err().raw_os_error(), Some(5));
+    other.sync_data().unwrap();
+    assert_eq!(it.disk.fired()["late-sync-error"], 1);
+}
+
+#[test]
+fn a_failed_sync_commits_no_name() {
+    for profile in PROFILES {
+        let it = Fixture::whole(profile, "A", Behaviour::MarkClean);
+        let new = it.storage.create("g").unwrap();
+        new.write_at(&pages("B"), 0).unwrap();
+        assert!(new.sync_data().is_err());
+        assert!(it.after_power_cut().contains(&"f=A".to_owned()));
+    }
+}
+
+#[test]
+fn a_failed_directory_sync_leaves_its_records_pending() {
+    let image = Image::from_files([("f", pages("A"))]);
+    let failing = |durable: Subset| NthFault {
+        op: Op::SyncDir,
+        nth: 1,
+        fault: Fault::FailedSyncDir {
+            error: beaver_disk::Failure::Io,
+            durable,
+        },
+    };
+    for (durable, expected) in [
+        (
+            Subset::Nothing,
+            vec!["a=\"\",b=\"\",f=A", "a=\"\",f=A", "b=\"\",f=A", "f=A"],
+        ),
+        (Subset::Mask(0b01), vec!["a=\"\",b=\"\",f=A", "a=\"\",f=A"]),
+        (Subset::Mask(0b10), vec!["a=\"\",b=\"\",f=A", "b=\"\",f=A"]),
+        (Subset::All, vec!["a=\"\",b=\"\",f=A"]),
+    ] {
+        let options = SimOptions {
+            plan: Plan {
+                nth: vec![failing(durable)],
+                ..Plan::default()
+            },
+            ..SimOptions::default()
+        };
+        let disk = SimDisk::new(image.disk(Profile::Posix), options);
+        let storage = disk.storage();
+        storage.create("a").unwrap();
+        storage.create("b").unwrap();
+        assert!(storage.sync_dir().is_err());
+        let space = disk.disk().images();
+        let images = space.enumerate(100).unwrap();
+        let mut lines: Vec<String> = images.map(|found| render(&found.image)).collect();
+        lines.sort();
+        assert_eq!(lines, expected);
+        storage.sync_dir().unwrap();
+        assert_eq!(disk.disk().images().count(), 1);
+    }
+}
