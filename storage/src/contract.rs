@@ -7,7 +7,7 @@
 //!
 //! ```
 //! # fn main() -> std::io::Result<()> {
-//! use beaver::storage::{DiskStorage, contract};
+//! use beaver_storage::{DiskStorage, contract};
 //!
 //! for claim in contract::CLAIMS {
 //!     let directory = tempfile::tempdir()?;
