@@ -24,7 +24,8 @@ pub use workload::{CommandKind, LogSettings, Range, SyncSetting, Workload};
 use serde::{Deserialize, Serialize};
 
 /// One scenario, as it stands in a file of `scenarios/`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Scenario {
     /// The short name; the file's stem where the file leaves it out.
@@ -70,8 +71,8 @@ macro_rules! profiles {
     ($($(#[$attribute:meta])* $profile:ident $name:literal $says:literal;)*) => {
         /// The crash profiles, by the names that files and the command line use.
         #[derive(
-            Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
-        )]
+            Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
         pub enum Profile {
             $(#[doc = $says] $(#[$attribute])* #[serde(rename = $name)] $profile,)*
         }
@@ -114,7 +115,8 @@ profiles! {
 ///
 /// Rates are chances in 1,000: `*_in_command_pm` for each command, `in_recovery_pm` for each
 /// recovery.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Crashes {
     /// Process killed at one of the storage calls of a command.
@@ -151,7 +153,8 @@ impl Default for Crashes {
 /// What must have happened at least once over all seeds of the scenario.
 ///
 /// Every fault kind in `faults` must fire without being named here.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Expect {
     /// Marks, by name: see [`Mark`](crate::marks::Mark).
@@ -160,7 +163,8 @@ pub struct Expect {
 }
 
 /// What a run may use up. Beyond it the run counts as without progress.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Budget {
     /// Storage calls of one run.
