@@ -2,24 +2,24 @@
 //! what was done, what went wrong, and how to see it again.
 //!
 //! ```no_run
-//! # use std::{io, sync::Arc};
-//! # use beaver_sim::own::OwnStore;
+//! # use beaver_sim::subject::{Answer, Durability, Failure, Machine, Subject};
 //! # #[derive(Debug)]
 //! # struct MyStore;
-//! # impl OwnStore for MyStore {
-//! #     type Command = u64;
+//! # impl Subject for MyStore {
+//! #     type Op = u64;
 //! #     type State = Vec<u64>;
-//! #     fn command(number: u64) -> u64 { number }
-//! #     fn apply(state: &mut Vec<u64>, command: &u64) { state.push(*command) }
-//! #     fn open(_: Arc<dyn beaver::Storage>) -> io::Result<Self> { Ok(MyStore) }
-//! #     fn write(&mut self, _: &u64) -> io::Result<()> { Ok(()) }
-//! #     fn state(&self) -> Vec<u64> { Vec::new() }
+//! #     type Store = ();
+//! #     fn apply(state: &mut Vec<u64>, op: &u64) { state.push(*op) }
+//! #     fn ops(&self, state: &Vec<u64>) -> Vec<u64> { vec![state.len() as u64] }
+//! #     fn open(&self, _: &Machine) -> Result<(), Failure> { Ok(()) }
+//! #     fn run(&self, _: &mut (), _: &u64) -> Result<Answer, Failure> { Ok(Durability::Durable.into()) }
+//! #     fn state(&self, _: &mut ()) -> Result<Vec<u64>, Failure> { Ok(Vec::new()) }
 //! # }
 //! use beaver_sim::check::{Check, check};
 //!
 //! #[test]
 //! fn my_store_survives_crashes() {
-//!     check::<MyStore>(&Check::default());
+//!     check(MyStore, &Check::default());
 //! }
 //! # fn main() {}
 //! ```
@@ -31,11 +31,10 @@ use std::num::NonZeroUsize;
 use std::sync::atomic::AtomicBool;
 
 use crate::explore::{Options, Running, Start, Tally, explore_small};
-use crate::own::{OwnStore, unsupported};
 use crate::result::{Counts, Outcome};
 use crate::run::{Keep, run_seed_of};
 use crate::scenario::{Scenario, Seeds};
-use crate::subject::{Layout, Subject};
+use crate::subject::{AnySubject, Subject};
 
 pub use failing::Failing;
 
@@ -55,9 +54,9 @@ impl Default for Check {
 }
 
 impl Check {
-    /// What a scenario says, in the same JSON as the files of `beaver run`. Of the commands a store
-    /// of one's own has `enqueue` (any command of its own), `group`, `checkpoint`, `reopen`,
-    /// `close-queued`, `kill` and `power-cut`.
+    /// What a scenario says, in the same JSON as the files of `beaver run`. Its workload draws `op` (any
+    /// op of the store), `checkpoint`, `reopen`, `second-opener`, `kill` and `power-cut`, and of a store
+    /// with several callers `group`, `slow-checkpoint` and `close-queued`.
     ///
     /// # Panics
     /// If `json` is not a scenario that makes sense: a test has it at hand.
@@ -108,8 +107,8 @@ pub struct Checked {
 ///
 /// # Panics
 /// With a [`Failing`] in words, or if the scenario asks for something that the store does not have.
-pub fn check<S: OwnStore>(check: &Check) {
-    let subject = Subject::own::<S>();
+pub fn check<S: Subject>(subject: S, check: &Check) {
+    let subject = AnySubject::new(subject);
     if let Some(file) = replay::wanted() {
         return replay::replay(&subject, &file);
     }
@@ -125,15 +124,12 @@ pub fn check<S: OwnStore>(check: &Check) {
 ///
 /// # Panics
 /// If the scenario asks for something that the store does not have.
-pub fn find(subject: &Subject, check: &Check) -> Result<Checked, Box<Failing>> {
+pub fn find(subject: &AnySubject, check: &Check) -> Result<Checked, Box<Failing>> {
     let scenario = &Scenario {
         name: subject.name(),
         ..check.scenario.clone()
     };
-    let mut impossible = scenario.check();
-    if let Layout::Own { .. } = subject.store.layout() {
-        impossible.extend(unsupported(scenario));
-    }
+    let impossible = scenario.check_for(subject);
     let impossible: Vec<String> = impossible
         .iter()
         .map(|no| format!("{}: {}", no.field, no.message))
@@ -159,7 +155,7 @@ pub fn find(subject: &Subject, check: &Check) -> Result<Checked, Box<Failing>> {
 }
 
 /// Every small workload from `start`, with every crash.
-fn explore(subject: &Subject, check: &Check, start: Start) -> Result<Tally, Box<Failing>> {
+fn explore(subject: &AnySubject, check: &Check, start: Start) -> Result<Tally, Box<Failing>> {
     let scenario = Scenario {
         name: subject.name(),
         ..start.scenario(check.scenario.profile)

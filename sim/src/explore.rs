@@ -3,17 +3,15 @@
 //! Each disk that a crash may leave is recovered by the store under test and judged by the oracle, and the recovery is
 //! crashed again at each of its calls. What is left to chance is counted: see [`Tally`].
 
-mod alphabet;
 mod beliefs;
-mod callers;
 mod examine;
-mod files;
 mod memory;
 mod options;
 mod outcome;
 pub mod parallel;
 mod prefixes;
 mod search;
+mod sequences;
 mod starts;
 mod tally;
 mod trail;
@@ -29,10 +27,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::coverage::Coverage;
 use crate::scenario::{Scenario, Script};
-use crate::subject::Subject;
+use crate::subject::AnySubject;
 
-use alphabet::Speller;
-use callers::Phrase;
+use sequences::{Round, StepBuilder, sequences, sequences_with_a_failure};
 use work::{Tested, Yield, explore_last, explore_last_after_failure, stretches};
 
 /// What an exploration found.
@@ -76,7 +73,7 @@ pub struct Running<'r> {
 /// draws itself.
 #[must_use]
 pub fn explore_seed(
-    subject: &Subject,
+    subject: &AnySubject,
     scenario: &Scenario,
     seed: u64,
     options: &Options,
@@ -96,7 +93,7 @@ pub fn explore_seed(
 /// as many, with this under test.
 #[must_use]
 pub fn explore_small(
-    subject: &Subject,
+    subject: &AnySubject,
     scenario: &Scenario,
     start: Start,
     ops: usize,
@@ -112,18 +109,22 @@ pub fn explore_small(
         scenario: &scenario,
         options,
     };
-    let (first, model) = start.steps(subject, &scenario);
-    let layout = subject.store.layout();
-    let words = match start {
-        Start::FailingSync => alphabet::words_with_a_failure(layout, ops, options.callers),
-        _ => alphabet::words(layout, ops, options.callers),
+    let (first, state) = start.steps(subject, &scenario);
+    let sequences = match start {
+        Start::FailingSync => sequences_with_a_failure(subject, ops, options.callers),
+        _ => sequences(subject, ops, options.callers),
     };
-    explore(&words, Yield::default(), running, |word| {
-        let mut speller = Speller::new(layout, model.clone());
+    explore(&sequences, Yield::default(), running, |rounds| {
+        let mut builder = StepBuilder::new(subject, state.clone());
         let mut steps = first.clone();
-        steps.extend(word.iter().map(|phrase| phrase.spell(&mut speller)));
-        let fails = |phrase: &Phrase| matches!(phrase, Phrase::Failing(_));
-        match word.iter().position(fails) {
+        for round in rounds {
+            let Some(step) = builder.step(round) else {
+                return Yield::default();
+            };
+            steps.push(step);
+        }
+        let fails = |round: &Round| matches!(round, Round::FailingSync(_));
+        match rounds.iter().position(fails) {
             Some(at) => explore_last_after_failure(tested, &steps, first.len() + at),
             None => explore_last(
                 tested,

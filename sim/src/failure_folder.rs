@@ -30,7 +30,7 @@ use crate::run::{Keep, run_seed_of, saved_failure};
 use crate::scenario::{PlannedCrash, PlannedFault, Scenario};
 use crate::shrink::{Likeness, Limits, Sameness, Shrunk, shrink};
 use crate::sightings::Fnv;
-use crate::subject::Subject;
+use crate::subject::AnySubject;
 
 /// The file of a folder that replays the failure.
 pub const SCENARIO: &str = "scenario.json";
@@ -73,7 +73,7 @@ struct Report<'e> {
 impl Failing {
     /// The failed run of a scenario.
     #[must_use]
-    pub fn new(subject: &Subject, scenario: &Scenario, run: &RunResult) -> Self {
+    pub fn new(subject: &AnySubject, scenario: &Scenario, run: &RunResult) -> Self {
         let failure = saved_failure(scenario, run);
         let shrunk = shrink(subject, &failure, Limits::runs(0));
         Failing {
@@ -96,7 +96,7 @@ impl Failing {
     /// What makes another failure that was shrunk the same; nothing if the script alone does not
     /// show it.
     #[must_use]
-    pub fn sameness(&self, subject: &Subject) -> Option<Sameness> {
+    pub fn sameness(&self, subject: &AnySubject) -> Option<Sameness> {
         let likeness = self.likeness.as_ref()?;
         Some(Sameness::of(subject, &self.scenario, likeness))
     }
@@ -118,7 +118,7 @@ impl Failing {
     }
 
     /// Makes it as small as `limits` allow.
-    pub fn shrink(&mut self, subject: &Subject, limits: Limits<'_>) {
+    pub fn shrink(&mut self, subject: &AnySubject, limits: Limits<'_>) {
         if let Some(shrunk) = shrink(subject, &self.scenario, limits) {
             self.scenario = shrunk.scenario;
             let seed = self.run.seed;
@@ -134,7 +134,7 @@ impl Failing {
     pub fn save(
         &self,
         path: &Path,
-        subject: &Subject,
+        subject: &AnySubject,
         replay: &str,
     ) -> io::Result<Option<Explained>> {
         let explained = explain(subject, &self.scenario, replay);
@@ -147,7 +147,7 @@ impl Failing {
     }
 
     /// Whether a failure of the same sort with fewer steps lies in `path`, and still is one.
-    fn lies_shorter(&self, path: &Path, subject: &Subject) -> bool {
+    fn lies_shorter(&self, path: &Path, subject: &AnySubject) -> bool {
         let text = fs::read(path.join(SCENARIO)).unwrap_or_default();
         let Ok(saved) = serde_json::from_slice::<Scenario>(&text) else {
             return false;

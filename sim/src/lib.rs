@@ -6,8 +6,8 @@
 //! know no commands), world (the only loop), [`oracle`] (sees only what a client sees), report (a
 //! pure function of scenario, trace and verdict).
 
+pub mod beaver;
 pub mod check;
-mod client;
 pub mod coverage;
 pub mod explain;
 pub mod explore;
@@ -18,7 +18,6 @@ pub mod invariant;
 pub mod marks;
 pub mod mildest;
 pub mod oracle;
-pub mod own;
 pub mod report;
 pub mod result;
 pub mod run;

@@ -10,17 +10,17 @@
 use crate::result::{Outcome, RunResult};
 use crate::run::{Keep, run_seed_of};
 use crate::scenario::{Profile, Scenario};
-use crate::subject::Subject;
+use crate::subject::AnySubject;
 
 /// The mildest profile under which `failure`, the saved form of the failed run `result`, fails in the same way.
 #[must_use]
 pub fn mildest_profile(failure: &Scenario, result: &RunResult) -> Profile {
-    mildest_profile_of(&Subject::default(), failure, result)
+    mildest_profile_of(&crate::beaver::library(failure), failure, result)
 }
 
 /// The same with this under test.
 #[must_use]
-pub fn mildest_profile_of(subject: &Subject, failure: &Scenario, result: &RunResult) -> Profile {
+pub fn mildest_profile_of(subject: &AnySubject, failure: &Scenario, result: &RunResult) -> Profile {
     let own = failure.profile;
     if failure.script.is_none() {
         return own;
@@ -37,7 +37,7 @@ pub fn mildest_profile_of(subject: &Subject, failure: &Scenario, result: &RunRes
 
 /// Whether the script ends in the same way under `profile`: the same invariant, or a panic, or a budget.
 fn fails_alike(
-    subject: &Subject,
+    subject: &AnySubject,
     failure: &Scenario,
     result: &RunResult,
     profile: Profile,

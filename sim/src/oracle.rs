@@ -1,12 +1,7 @@
-//! The oracle: says whether what a client saw is right.
-//!
-//! It knows the commands and their answers, and what the store shows of itself. It knows no type of
-//! the log, no file format and no code of the queue under test.
+//! What must hold of every run.
 
 pub mod damage;
+mod finding;
 pub mod history;
-pub mod judge;
-pub mod model;
-pub mod salvage;
-pub mod shown;
-pub mod tidiness;
+
+pub use finding::Finding;

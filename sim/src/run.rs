@@ -8,13 +8,14 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use beaver_disk::{Image, TraceMode, TraceRecord};
 
+use crate::beaver;
 use crate::coverage::Coverage;
 use crate::invariant::Invariant;
-use crate::oracle::judge::Finding;
+use crate::oracle::Finding;
 use crate::result::{Counts, FAILURES_KEPT, Outcome, RunResult, ScenarioResult, Violation};
 use crate::scenario::{Scenario, Seeds};
 use crate::sightings::Fnv;
-use crate::subject::Subject;
+use crate::subject::AnySubject;
 use crate::tape::Entry;
 use crate::world::{Stop, World};
 
@@ -36,12 +37,12 @@ const REPEAT_EVERY: u64 = 64;
 /// Runs one seed of a scenario.
 #[must_use]
 pub fn run_seed(scenario: &Scenario, seed: u64, keep: Keep) -> RunResult {
-    run_seed_of(&Subject::default(), scenario, seed, keep)
+    run_seed_of(&beaver::library(scenario), scenario, seed, keep)
 }
 
 /// Runs one seed, or the script of a scenario, with this under test.
 #[must_use]
-pub fn run_seed_of(subject: &Subject, scenario: &Scenario, seed: u64, keep: Keep) -> RunResult {
+pub fn run_seed_of(subject: &AnySubject, scenario: &Scenario, seed: u64, keep: Keep) -> RunResult {
     let result = run_once(subject, scenario, seed, keep);
     if result.outcome == Outcome::Held || keep.trace {
         return result;
@@ -69,9 +70,8 @@ pub struct Watched {
 
 /// Runs one seed, or the script of a scenario, and keeps everything.
 #[must_use]
-pub fn watch(subject: &Subject, scenario: &Scenario, seed: u64) -> Watched {
-    let mut world = World::new(scenario, seed, TraceMode::Records);
-    world.test(subject.clone());
+pub fn watch(subject: &AnySubject, scenario: &Scenario, seed: u64) -> Watched {
+    let mut world = World::new(subject, scenario, seed, TraceMode::Records);
     world.keep_lines();
     world.keep_tape();
     let keep = Keep {
@@ -93,7 +93,7 @@ pub fn watch(subject: &Subject, scenario: &Scenario, seed: u64) -> Watched {
 /// If the scenario has no script.
 #[must_use]
 pub fn run_script(scenario: &Scenario, keep: Keep) -> RunResult {
-    run_script_of(&Subject::default(), scenario, keep)
+    run_script_of(&beaver::library(scenario), scenario, keep)
 }
 
 /// The same with this under test.
@@ -101,7 +101,7 @@ pub fn run_script(scenario: &Scenario, keep: Keep) -> RunResult {
 /// # Panics
 /// If the scenario has no script.
 #[must_use]
-pub fn run_script_of(subject: &Subject, scenario: &Scenario, keep: Keep) -> RunResult {
+pub fn run_script_of(subject: &AnySubject, scenario: &Scenario, keep: Keep) -> RunResult {
     assert!(scenario.script.is_some(), "the scenario has no script");
     run_seed_of(subject, scenario, 0, keep)
 }
@@ -159,7 +159,7 @@ pub fn run_scenario(
 fn run_and_repeat(scenario: &Scenario, seed: u64) -> RunResult {
     let mut result = run_seed(scenario, seed, Keep::default());
     if seed.is_multiple_of(REPEAT_EVERY) && result.outcome == Outcome::Held {
-        let again = run_once(&Subject::default(), scenario, seed, Keep::default());
+        let again = run_once(&beaver::library(scenario), scenario, seed, Keep::default());
         if again.trace_hash != result.trace_hash {
             let finding = Finding::new(
                 Invariant::Determinism,
@@ -180,13 +180,12 @@ fn run_and_repeat(scenario: &Scenario, seed: u64) -> RunResult {
     result
 }
 
-fn run_once(subject: &Subject, scenario: &Scenario, seed: u64, keep: Keep) -> RunResult {
+fn run_once(subject: &AnySubject, scenario: &Scenario, seed: u64, keep: Keep) -> RunResult {
     let mode = match keep.trace {
         true => TraceMode::Records,
         false => TraceMode::Hash,
     };
-    let mut world = World::new(scenario, seed, mode);
-    world.test(subject.clone());
+    let mut world = World::new(subject, scenario, seed, mode);
     if keep.trace {
         world.keep_lines();
     }
@@ -222,7 +221,7 @@ fn run_to_end(world: &mut World<'_>, seed: u64, keep: Keep) -> RunResult {
 /// How a run that stopped so ended.
 pub(crate) fn outcome(world: &World<'_>, stop: Option<Stop>, trace: &[String]) -> Outcome {
     match stop {
-        None => Outcome::Held,
+        None | Some(Stop::Over) => Outcome::Held,
         Some(Stop::Wrong(finding)) => Outcome::Violated(violation(world, finding, trace)),
         Some(Stop::Exhausted(finding)) => Outcome::Exhausted(violation(world, finding, trace)),
         Some(Stop::Panicked(message)) => {

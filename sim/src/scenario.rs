@@ -13,12 +13,14 @@ mod faults;
 mod impossible;
 mod script;
 mod seeds;
+mod step;
 mod workload;
 
 pub use faults::{Drawn, FaultKind, FaultRate, Phase, Target};
 pub use impossible::Impossible;
-pub use script::{CrashKind, Effect, Job, Meanwhile, PlannedCrash, PlannedFault, Script, Step};
+pub use script::{CrashKind, Effect, PlannedCrash, PlannedFault, Script};
 pub use seeds::{ParseSeedsError, Seeds};
+pub use step::{Around, Meeting, Scheduled, Step, When};
 pub use workload::{CommandKind, LogSettings, Range, SyncSetting, Workload};
 
 use serde::{Deserialize, Serialize};

@@ -1,359 +1,195 @@
-//! What is tested: a store that keeps a job queue, and how the simulator speaks to it.
+//! What is tested: a store of anybody's, and the reference model that it is held against.
 //!
-//! Any store that reaches its disk through [`Storage`] can be put under the same workload, faults
-//! and crashes, and is judged by the same oracle. It says what it is asked in the words of the
-//! oracle: [`Place`], [`Record`](crate::oracle::model::Record), [`Model`].
+//! An author of a store says in a [`Subject`] what its ops are, what they should do, and how it is
+//! opened and told to do them. The checker gives the ops, crashes the store everywhere, opens it
+//! again, and asks which of the histories that are possible leads to the state that it then shows.
+//! None means a bug, and the finding names the [promise](Promises) that it breaks.
+//!
+//! [`Concurrent`] is for stores with several callers, pending checkpoints and background threads,
+//! [`Inspected`] for stores whose files the checker can read. A store that has neither is tested
+//! without.
 
-use std::any::Any;
+mod answer;
+mod any;
+mod concurrent;
+mod failure;
+mod inspected;
+mod promises;
+mod recognise;
+
 use std::fmt::Debug;
-use std::io::ErrorKind;
 use std::sync::Arc;
 
 use beaver::{Clock, Storage};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
-use crate::client::Beaver;
-use crate::faults::Between;
-use crate::oracle::history::{History, Place};
-use crate::oracle::judge::{Entry, Finding, View};
-use crate::oracle::model::{Model, Refusal};
-use crate::oracle::salvage::Skip;
-use crate::oracle::shown::Shown;
-use crate::scenario::{LogSettings, Step};
+use crate::scenario::{CommandKind, LogSettings};
+use crate::stream::Stream;
 
-/// A store, and what stands between it and the disk.
+pub use answer::{Answer, Durability, Expected};
+pub use any::{AnyOp, AnyState, AnySubject, Interposed, OpenStore};
+pub use concurrent::{BegunWithCallers, Concurrent, PendingCheckpoint};
+pub use failure::{ErrorClass, Failure};
+pub use inspected::{Damaged, Inspected, OpenReport, Position, Readout, Recovered};
+pub use promises::Promises;
+pub(crate) use recognise::{Recognised, Wrong, recognise};
+
+/// What a process opens a store on.
 #[derive(Clone, Debug)]
-pub struct Subject {
-    /// The store.
-    pub store: Arc<dyn Store>,
-    /// What stands between it and the disk. Nothing by default.
-    pub between: Between,
+pub struct Machine {
+    /// The disk.
+    pub storage: Arc<dyn Storage>,
+    /// The time, which stands still until the run moves it.
+    pub clock: Arc<dyn Clock>,
+    /// How the scenario wants a log of this project to be set up; other stores have no use for it.
+    pub log: LogSettings,
 }
 
-impl Default for Subject {
-    /// The library, unmodified.
-    fn default() -> Self {
-        Subject::of(Beaver)
-    }
-}
+/// A kind of store, and what its ops should do.
+///
+/// # What a store has to do
+/// * It reaches its disk through the [`Storage`] that it was given alone, and does the same when it
+///   is run again: no time but the machine's, no chance, no threads (but see [`Concurrent`]).
+/// * It keeps the [`PROMISES`](Subject::PROMISES) that it gives.
+///
+/// # What is not asked of it
+/// After an error of class [`NotDone`](ErrorClass::NotDone) it goes on; after any other it gets no
+/// further op and its state is not looked at: the process ends, or the store is dropped and opened
+/// again, and the op that failed may have taken effect or not.
+pub trait Subject: Debug + Sized + Send + Sync + 'static {
+    /// What the store can be told to do, whole or not at all. Its `Debug` is what reports, scripts
+    /// and pages show.
+    type Op: Clone + Debug + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static;
 
-impl Subject {
-    /// A store, with nothing between it and the disk.
-    #[must_use]
-    pub fn of(store: impl Store + 'static) -> Self {
-        Subject {
-            store: Arc::new(store),
-            between: Between::default(),
-        }
-    }
+    /// What the ops lead to; the initial one is its default. States are equal if no user of the
+    /// store can tell them apart. `{:#?}` is what a finding shows of them.
+    type State: Clone + Debug + Default + PartialEq + Send + Sync + 'static;
 
-    /// The library, with something between it and the disk.
-    #[must_use]
-    pub fn behind(between: Between) -> Self {
-        Subject {
-            between,
-            ..Subject::default()
-        }
-    }
+    /// A store that a process has open. Dropping it ends the process without a farewell.
+    type Store: 'static;
 
-    /// The name of the store.
-    pub(crate) fn name(&self) -> String {
-        format!("{:?}", self.store)
-    }
+    /// What the store promises.
+    const PROMISES: Promises = Promises::ALL;
 
-    /// Whether the store keeps the job queue in the documented files.
-    pub(crate) fn is_documented(&self) -> bool {
-        matches!(self.store.layout(), Layout::Documented)
+    /// The name in reports. By default that of the type, without its path.
+    fn name(&self) -> String {
+        let name = std::any::type_name::<Self>();
+        let path = name.find('<').unwrap_or(name.len());
+        let start = name[..path].rfind("::").map_or(0, |at| at + 2);
+        name[start..].to_owned()
     }
 
-    /// A process opens the store on this disk.
-    pub(crate) fn open(
-        &self,
-        disk: Arc<dyn Storage>,
-        clock: Arc<dyn Clock>,
-        settings: &LogSettings,
-    ) -> Opening {
-        self.open_through(disk, clock, settings, |storage| storage)
+    /// What an op should do, as simply as it can be written. The store is held against this.
+    fn apply(state: &mut Self::State, op: &Self::Op);
+
+    /// The ops that small workloads are made of in this state: each is tried, so that few keys and
+    /// different values find most. A longer workload draws from them too, unless
+    /// [`draw`](Subject::draw) says otherwise.
+    fn ops(&self, state: &Self::State) -> Vec<Self::Op>;
+
+    /// An op that is worth to be given in this state.
+    fn draw(&self, state: &Self::State, random: &mut Stream) -> Self::Op {
+        random.pick(&self.ops(state)).clone()
     }
 
-    /// The same; all of the store's calls go through what `outermost` makes of its storage.
-    pub(crate) fn open_through(
-        &self,
-        disk: Arc<dyn Storage>,
-        clock: Arc<dyn Clock>,
-        settings: &LogSettings,
-        outermost: impl FnOnce(Arc<dyn Storage>) -> Arc<dyn Storage>,
-    ) -> Opening {
-        let storage = outermost(self.between.wrap(disk));
-        self.store.open(storage, clock, settings)
-    }
-}
-
-/// What came of opening a store: a process that has it open and what it reported, or why it did not open.
-pub type Opening = Result<(Box<dyn Process>, Report), Failure>;
-
-/// What the oracle knows of a store beside what it shows.
-#[derive(Clone, Copy, Debug)]
-pub enum Layout {
-    /// It keeps the job queue in segments of JSON lines and in snapshots, as the documented format
-    /// says. The oracle reads them: which files may be there, what recovery must leave byte for
-    /// byte, and whether damage left a proof.
-    Documented,
-    /// It keeps commands of its own, by number, in files of its own. The oracle knows which
-    /// commands were given, and asks the store which of the possible histories it shows.
-    Own {
-        /// A command in words.
-        words: fn(u64) -> String,
-    },
-}
-
-/// A kind of store.
-pub trait Store: Debug + Send + Sync {
-    /// What the oracle knows of its commands and files.
-    fn layout(&self) -> Layout {
-        Layout::Documented
+    /// Ops that are simpler than this one, the simplest first: what a failure is shrunk with.
+    fn simpler(&self, _op: &Self::Op) -> Vec<Self::Op> {
+        Vec::new()
     }
 
-    /// Opens the store in a directory, recovering whatever an earlier process left.
+    /// Whole histories that are simpler than these ops, the simplest first.
+    fn simpler_together(&self, _ops: &[Self::Op]) -> Vec<Vec<Self::Op>> {
+        Vec::new()
+    }
+
+    /// The op as it is when it is given in `state` at `now_ms`, and what it must answer. For stores
+    /// whose ops depend on the time, or answer more than that they are done.
+    fn resolve(&self, op: &Self::Op, _state: &Self::State, _now_ms: u64) -> (Self::Op, Expected) {
+        (op.clone(), Expected::default())
+    }
+
+    /// The fields of an op whose values make no sense, each with why; `nested` says that its caller is one of several. Asked of
+    /// ops that a file holds, before anything runs.
+    fn invalid(&self, _op: &Self::Op, _nested: bool) -> Vec<(String, String)> {
+        Vec::new()
+    }
+
+    /// Why a run can have no step of this kind; nothing if it can.
+    fn lacks(&self, kind: CommandKind) -> Option<String> {
+        use CommandKind as K;
+        let has = match kind {
+            K::Op | K::Enqueue | K::Checkpoint | K::Reopen | K::Kill | K::PowerCut => true,
+            K::SecondOpener => true,
+            K::Group | K::SlowCheckpoint | K::CloseQueued => self.concurrent().is_some(),
+            _ => false,
+        };
+        (!has).then(|| {
+            "the store has no such step: op, checkpoint, reopen, kill, power-cut, second-opener"
+                .to_owned()
+        })
+    }
+
+    /// How far the clock moves before an op, in milliseconds.
+    fn takes_ms(_op: &Self::Op) -> u64 {
+        0
+    }
+
+    /// Opens the store, or makes a new one where there is none, and recovers what an earlier process
+    /// left.
     ///
     /// # Errors
-    /// Why it did not open.
-    fn open(
-        &self,
-        storage: Arc<dyn Storage>,
-        clock: Arc<dyn Clock>,
-        settings: &LogSettings,
-    ) -> Opening;
+    /// A storage call failed, and another try may help.
+    fn open(&self, machine: &Machine) -> Result<Self::Store, Failure>;
 
-    /// The history behind `after` that the files can still tell, read strictly, by somebody who
-    /// does not own the store and changes nothing.
+    /// Carries out an op, and says how durable it is.
     ///
     /// # Errors
-    /// Why it cannot be read.
-    fn replay_after(&self, storage: &Arc<dyn Storage>, after: Place)
-    -> Result<Vec<Entry>, Failure>;
+    /// See [`ErrorClass`].
+    fn run(&self, store: &mut Self::Store, op: &Self::Op) -> Result<Answer, Failure>;
 
-    /// Everything that a lenient reader still finds; nothing if the store has no lenient reader.
-    ///
-    /// # Errors
-    /// It gave up.
-    fn replay_leniently(&self, _storage: &Arc<dyn Storage>) -> Result<Option<Salvaged>, Failure> {
-        Ok(None)
-    }
-}
-
-/// A process that has a store open. Dropping it ends the process without a farewell.
-pub trait Process: Debug {
-    /// Carries out one command of the queue.
-    fn command(&mut self, step: &Step) -> Answer;
-
-    /// Several callers submit their commands, then one sync serves all. An answer for each caller,
-    /// with the place of his last record where he has one.
-    fn group(&mut self, steps: &[Step]) -> Vec<(Answer, Option<Place>)>;
-
-    /// The first step of a checkpoint, which other commands may follow. Nothing: there was nothing
-    /// to do.
-    ///
-    /// # Errors
-    /// It failed.
-    fn begin_checkpoint(&mut self) -> Result<Option<Box<dyn Begun>>, Failure>;
-
-    /// Several callers submit their commands, and the first step of a checkpoint comes before
-    /// anybody has flushed. An answer for each caller, as for [`group`](Process::group).
-    fn begin_checkpoint_queued(&mut self, steps: &[Step]) -> BegunQueued {
-        let begun = self.begin_checkpoint();
-        (begun, self.group(steps))
-    }
-
-    /// The last step of a checkpoint: how many files were removed.
-    ///
-    /// # Errors
-    /// It failed.
-    fn finish_checkpoint(&mut self, written: Box<dyn Any>) -> Result<usize, Failure>;
-
-    /// All of a checkpoint: how many files were removed. Nothing: there was nothing to do.
-    ///
-    /// # Errors
-    /// It failed.
-    fn checkpoint(&mut self) -> Result<Option<usize>, Failure>;
-
-    /// The state, as the queue shows it.
-    fn state(&self) -> Shown;
-
-    /// The state as it is now, to be compared with later ones: whatever is cheap to keep.
-    fn keep_state(&self) -> Box<dyn Any> {
-        Box::new(self.state())
-    }
-
-    /// Whether the state is as it was in a process that kept it.
-    fn is_in_state(&self, kept: &dyn Any) -> bool {
-        kept.downcast_ref::<Shown>()
-            .is_some_and(|kept| *kept == self.state())
-    }
-
-    /// The last applied place.
-    fn applied(&self) -> Place;
-
-    /// The last place that the store says is durable. Below [`applied`](Process::applied) only
-    /// where it syncs on request.
-    fn durable(&self) -> Place {
-        self.applied()
-    }
-
-    /// Makes everything that was answered durable: what stands last. Only of a store that syncs on
-    /// request.
-    ///
-    /// # Errors
-    /// It failed.
-    fn sync(&mut self) -> Result<Place, Failure> {
-        Err(Failure::unknown("a sync on request"))
-    }
-
-    /// Makes everything that was answered durable and begins a new segment: what stands last. Only
-    /// of a store that syncs on request.
-    ///
-    /// # Errors
-    /// It failed.
-    fn rotate(&mut self) -> Result<Place, Failure> {
-        Err(Failure::unknown("a rotate on request"))
-    }
-
-    /// Everything that is durable and still in the log, as its owner reads it. Only of a store that syncs on
-    /// request.
+    /// What the store holds now.
     ///
     /// # Errors
     /// It cannot be read.
-    fn read_durable(&self) -> Result<Vec<Entry>, Failure> {
-        Err(Failure::unknown("reading what is durable"))
+    fn state(&self, store: &mut Self::Store) -> Result<Self::State, Failure>;
+
+    /// What is different between two states: what was expected, and what was found. By default the
+    /// first line of what they look like.
+    fn difference(expected: &Self::State, found: &Self::State) -> (String, String) {
+        recognise::nearest(std::slice::from_ref(&expected), &found)
     }
 
-    /// Makes everything that was answered durable, and free space for so many bytes behind it: what
-    /// stands last. Only of a store that syncs on request.
-    ///
-    /// # Errors
-    /// It failed.
-    fn preallocate(&mut self, _bytes: u64) -> Result<Place, Failure> {
-        Err(Failure::unknown("space on request"))
+    /// How large a state is, in whatever takes time when a store is opened or written out: in a long
+    /// run that becomes rarer as the store grows. 0: it stays small.
+    fn size(_state: &Self::State) -> usize {
+        0
     }
 
-    /// Holds the state against what it should be.
+    /// Compaction, rotation, a snapshot: whatever the store does now and then to stay small.
+    /// Nothing by default. When it has ended, everything that was answered is durable.
     ///
     /// # Errors
-    /// The first difference: what was expected, and what was found.
-    fn compare(&mut self, expected: &Model) -> Result<(), (String, String)> {
-        let state = self.state();
-        state.compare(expected)?;
-        state
-            .check_counts()
-            .map_err(|finding| (finding.expected, finding.found))
+    /// As [`run`](Subject::run); no op is lost by it.
+    fn checkpoint(&self, _store: &mut Self::Store) -> Result<(), Failure> {
+        Ok(())
     }
 
-    /// Which of the histories that are possible the store shows. Asked after every opening, before
-    /// anything else. Nothing: the oracle reads it off the documented files.
+    /// Closes the store cleanly. By default it is dropped.
     ///
     /// # Errors
-    /// None of them, and what is nearest.
-    fn recognise(&mut self, _history: &History) -> Option<Result<View, Finding>> {
+    /// It is closed all the same.
+    fn close(&self, _store: Self::Store) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    /// Several callers, and checkpoints during which ops go on; none by default.
+    fn concurrent(&self) -> Option<&dyn Concurrent<Self>> {
         None
     }
 
-    /// Closes the store cleanly.
-    ///
-    /// # Errors
-    /// It failed, and is closed all the same.
-    fn close(self: Box<Self>) -> Result<(), Failure>;
-
-    /// Several callers submit their commands, and the store is closed before anybody has flushed.
-    /// An answer for each caller, as for [`group`](Process::group).
-    fn close_queued(self: Box<Self>, steps: &[Step]) -> Vec<(Answer, Option<Place>)>;
-}
-
-/// What came of a checkpoint that began while callers waited, and of what they had submitted.
-pub type BegunQueued = (
-    Result<Option<Box<dyn Begun>>, Failure>,
-    Vec<(Answer, Option<Place>)>,
-);
-
-/// A checkpoint that has begun.
-pub trait Begun: Send {
-    /// The second step: makes the snapshot durable, while commands go on, perhaps on a thread of its own.
-    ///
-    /// # Errors
-    /// It failed.
-    fn write(self: Box<Self>) -> Result<Box<dyn Any + Send>, Failure>;
-}
-
-/// What a lenient reader gets: the records, what it says it left out, and whether it cut an
-/// unfinished end off.
-pub type Salvaged = (Vec<Entry>, Vec<Skip>, bool);
-
-/// What a command answered.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// Done, and durable. The id is that of the job that was handed out.
-    Done(Option<String>),
-    /// Refused by the rules of the queue.
-    Refused(Refusal),
-    /// It failed.
-    Failed(Failure),
-    /// The caller waits, and nobody is left to answer.
-    Waiting,
-}
-
-/// What opening the store reported.
-#[derive(Clone, Debug, Default)]
-pub struct Report {
-    /// The place that the snapshot covers which was used.
-    pub snapshot: Option<Place>,
-    /// Snapshots that could not be used.
-    pub damaged_snapshots: Vec<String>,
-    /// The file of a torn tail, and from where on it was cut.
-    pub torn_tail: Option<(String, u64)>,
-    /// Temporary files that were removed.
-    pub temporaries: usize,
-    /// Leftovers of an interrupted prune that were removed.
-    pub leftovers: usize,
-    /// Foreign names.
-    pub strays: Vec<String>,
-}
-
-/// How grave an error is to a client.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Grave {
-    /// Nothing was done; the log goes on.
-    NotDone,
-    /// It may have been done or not; only opening the store again decides.
-    InDoubt,
-    /// The log refuses everything until it is opened again, and this did nothing.
-    Poisoned,
-    /// Somebody else owns the directory.
-    Locked,
-    /// What is on the disk is refused.
-    Corrupt,
-    /// The command can never succeed as it is.
-    Invalid,
-}
-
-/// An error, as a client sees it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
-    /// How grave it is.
-    pub grave: Grave,
-    /// The file that it names.
-    pub file: Option<String>,
-    /// The kind of the storage error behind it.
-    pub kind: Option<ErrorKind>,
-    /// Its text.
-    pub text: String,
-}
-
-impl Failure {
-    /// The store has no such command.
-    pub(crate) fn unknown(what: &str) -> Self {
-        Failure {
-            grave: Grave::Invalid,
-            file: None,
-            kind: None,
-            text: format!("{what}: the store has no such command"),
-        }
+    /// What the checker can read of the store's files; nothing by default.
+    fn inspected(&self) -> Option<&dyn Inspected> {
+        None
     }
 }

@@ -5,8 +5,8 @@
 
 use beaver_disk::{Choice, Crash, Image};
 
-use crate::oracle::history::Place;
 use crate::scenario::CrashKind;
+use crate::subject::Position;
 
 /// One thing that happened, and the number of the last storage call before it.
 #[derive(Clone, Debug)]
@@ -36,10 +36,8 @@ pub enum Happening {
     Acknowledged {
         /// The command, which may be one of several in a group.
         words: String,
-        /// How many records it made.
-        records: usize,
-        /// Where the last of them stands.
-        place: Place,
+        /// Where it stands, in the log of a store that says so.
+        position: Option<Position>,
     },
     /// The process died, or the power failed.
     Crashed(Box<Crashed>),
@@ -50,8 +48,8 @@ pub enum Happening {
     },
     /// The store opened.
     Opened {
-        /// The last applied place.
-        place: Place,
+        /// The last applied position, of a store that says so.
+        position: Option<Position>,
     },
     /// The store did not open.
     Refused {

@@ -2,47 +2,44 @@
 //! the oracle.
 
 mod beside;
-mod checkpoints;
 mod checks;
 mod commands;
 mod course;
 mod crashes;
-mod describe;
+pub(crate) mod examine;
 mod inspection;
 mod marking;
+mod meeting;
 mod moments;
 mod start;
 mod steps;
-mod unsynced;
 
 use std::any::Any;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use beaver::{Clock, ManualClock};
+use beaver::{Clock, ManualClock, Storage};
 use beaver_disk::{Disk, SimDisk, SimOptions, TraceMode};
 
 use crate::faults::{Director, Faults, Source, Survivors};
 use crate::guard::guarded;
 use crate::invariant::Invariant;
-use crate::oracle::damage::{Files, Scars};
+use crate::oracle::Finding;
+use crate::oracle::damage::{Files, InjectedDamage};
 use crate::oracle::history::History;
-use crate::oracle::judge::Finding;
 use crate::scenario::{CrashKind, Drawn, FaultRate, Scenario, Script, Step};
 use crate::stream::Stream;
-use crate::subject::{Failure, Layout, Process, Subject};
+use crate::subject::{AnySubject, Failure, Machine, OpenReport, OpenStore};
 
 use crate::sightings::Sightings;
 use beside::Beside;
 use course::Courses;
 pub(crate) use course::{Course, Leg, Licence, between_calls};
 use crashes::CrashPlan;
-pub(crate) use describe::describe;
 use moments::Beliefs;
 pub(crate) use moments::Moment;
 pub(crate) use start::check_recovery_calls;
 use steps::Steps;
-use unsynced::Unpromised;
 
 /// What came of the second step of a checkpoint.
 type Written = Result<Box<dyn Any + Send>, Failure>;
@@ -56,6 +53,8 @@ pub(crate) enum Stop {
     Exhausted(Finding),
     /// The program under test panicked.
     Panicked(String),
+    /// The store cannot go on, and has not promised to.
+    Over,
 }
 
 impl From<Finding> for Stop {
@@ -69,13 +68,16 @@ impl From<Finding> for Stop {
 const START_MS: u64 = 1_000_000;
 
 /// One run.
-#[derive(Debug)]
 pub(crate) struct World<'a> {
     scenario: &'a Scenario,
     clock: Arc<ManualClock>,
     faults: Faults,
-    subject: Subject,
-    client: Option<Box<dyn Process>>,
+    subject: AnySubject,
+    store: Option<Box<dyn OpenStore>>,
+    /// What opening the store reported last.
+    report: OpenReport,
+    /// Whether the store was ever open.
+    was_open: bool,
     history: History,
     steps: Steps<'a>,
     crashes: CrashPlan,
@@ -83,9 +85,7 @@ pub(crate) struct World<'a> {
     /// Whether the log must refuse every change until it is opened again, as far as the client
     /// knows.
     poisoned: bool,
-    /// What was answered and is not promised yet.
-    unpromised: VecDeque<Unpromised>,
-    /// How many groups the processes that are gone had answered without a promise.
+    /// How many ops the processes that are gone had answered without a promise.
     unsynced: usize,
     /// Commands that failed and are given again later.
     again: VecDeque<Step>,
@@ -104,7 +104,7 @@ pub(crate) struct World<'a> {
     last_crash: Option<CrashKind>,
     killed_then_opened: bool,
     /// Damage that nothing has healed yet.
-    scars: Scars,
+    damage: InjectedDamage,
     /// Whether the log holds an event of an unknown type, and nothing has damaged it since.
     unknown_event: bool,
     /// Whether a sector may be unreadable for good.
@@ -132,7 +132,15 @@ pub(crate) struct World<'a> {
 
 impl<'a> World<'a> {
     /// The world of `seed`, or of the scenario's script.
-    pub(crate) fn new(scenario: &'a Scenario, seed: u64, trace: TraceMode) -> Self {
+    ///
+    /// # Panics
+    /// If the script holds an op that is none of the subject's: a scenario is checked before it runs.
+    pub(crate) fn new(
+        subject: &AnySubject,
+        scenario: &'a Scenario,
+        seed: u64,
+        trace: TraceMode,
+    ) -> Self {
         let options = SimOptions {
             trace,
             max_calls: Some(scenario.budget.storage_calls),
@@ -157,14 +165,15 @@ impl<'a> World<'a> {
             scenario,
             clock: Arc::new(ManualClock::new(START_MS)),
             faults: Faults::new(disk, director),
-            subject: Subject::default(),
-            client: None,
-            history: History::default(),
-            steps: Steps::new(scenario, seed),
+            store: None,
+            report: OpenReport::default(),
+            was_open: false,
+            history: History::new(subject.initial()),
+            steps: Steps::new(subject, scenario, seed),
+            subject: subject.clone(),
             crashes: CrashPlan::new(scenario, seed),
             survivors: Survivors::new(seed, &scenario.crashes, device),
             poisoned: false,
-            unpromised: VecDeque::new(),
             unsynced: 0,
             again: VecDeque::new(),
             met_full_disk: false,
@@ -174,7 +183,7 @@ impl<'a> World<'a> {
             wrong_reads: 0,
             last_crash: None,
             killed_then_opened: false,
-            scars: Scars::default(),
+            damage: InjectedDamage::default(),
             unknown_event: false,
             unreadable: false,
             earlier: Files::new(),
@@ -190,19 +199,18 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Tests this in place of the library.
-    pub(crate) fn test(&mut self, subject: Subject) {
-        if let Layout::Own { words } = subject.store.layout() {
-            self.steps.number(words);
-        }
-        self.subject = subject;
-    }
-
     /// Runs to the end.
     ///
     /// # Errors
     /// Why it ended early.
     pub(crate) fn run(&mut self) -> Result<(), Stop> {
+        match self.run_until_over() {
+            Err(Stop::Over) => Ok(()),
+            ended => ended,
+        }
+    }
+
+    fn run_until_over(&mut self) -> Result<(), Stop> {
         self.crashes.arm_scripted(self.faults.disk());
         self.begin_scene();
         self.start()?;
@@ -222,6 +230,15 @@ impl<'a> World<'a> {
     /// Runs a piece of the program under test.
     fn program<T>(&mut self, piece: impl FnOnce() -> T) -> Result<T, Stop> {
         guarded(piece).map_err(Stop::Panicked)
+    }
+
+    /// A machine on which a process opens the store.
+    fn machine(&self, storage: Arc<dyn Storage>) -> Machine {
+        Machine {
+            storage,
+            clock: self.clock.clone(),
+            log: self.scenario.log.clone(),
+        }
     }
 
     fn check_budget(&self) -> Result<(), Stop> {
@@ -277,7 +294,10 @@ impl<'a> World<'a> {
 /// Whether a script gives commands in the middle of a step of the store.
 fn has_stepwise(scenario: &Scenario) -> bool {
     let mut steps = scenario.script.iter().flat_map(|script| &script.steps);
-    steps.any(|step| matches!(step, Step::CheckpointAmid { .. }))
+    steps.any(|step| match step {
+        Step::Concurrent(meeting) => !meeting.during_write().is_empty(),
+        _ => false,
+    })
 }
 
 /// A run made more storage calls than its budget allows.

@@ -282,7 +282,10 @@ fn a_sync_that_does_not_reach_the_disk_is_caught() {
     let run = first_failure(&subject, &scenario(), 20).expect("it is caught");
     let violation = run.outcome.failure().unwrap();
     // It is missing, or a later batch proves that it was there and nothing excuses the refusal.
-    assert!([1, 8].contains(&violation.invariant.number()), "{violation:#?}");
+    assert!(
+        [1, 8].contains(&violation.invariant.number()),
+        "{violation:#?}"
+    );
 }
 
 #[test]

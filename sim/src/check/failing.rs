@@ -8,7 +8,7 @@ use crate::result::RunResult;
 use crate::run::saved_failure;
 use crate::scenario::Scenario;
 use crate::shrink::{Limits, shrink, words};
-use crate::subject::Subject;
+use crate::subject::AnySubject;
 
 /// How many smaller histories are tried.
 const CANDIDATES: u64 = 3_000;
@@ -30,7 +30,7 @@ pub struct Failing {
 
 impl Failing {
     /// Shrinks a run of `scenario` that did not hold.
-    pub(super) fn shrunk(subject: &Subject, scenario: &Scenario, run: RunResult) -> Self {
+    pub(super) fn shrunk(subject: &AnySubject, scenario: &Scenario, run: RunResult) -> Self {
         let saved = saved_failure(scenario, &run);
         match shrink(subject, &saved, Limits::runs(CANDIDATES)) {
             Some(shrunk) => Failing::of(subject, shrunk.scenario, shrunk.run),
@@ -39,7 +39,7 @@ impl Failing {
     }
 
     /// The run of a saved failure.
-    pub(super) fn of(subject: &Subject, scenario: Scenario, run: RunResult) -> Self {
+    pub(super) fn of(subject: &AnySubject, scenario: Scenario, run: RunResult) -> Self {
         let replay = "save `scenario` and name the file in BEAVER_REPLAY".to_owned();
         Failing {
             history: words(subject, &scenario),

@@ -7,7 +7,7 @@ use crate::failure_folder::{self, SCENARIO, quoted};
 use crate::result::Outcome;
 use crate::run::{Keep, run_seed_of};
 use crate::scenario::Scenario;
-use crate::subject::Subject;
+use crate::subject::AnySubject;
 
 /// The variable that names a saved failure.
 const VARIABLE: &str = "BEAVER_REPLAY";
@@ -18,7 +18,7 @@ pub(super) fn wanted() -> Option<PathBuf> {
 }
 
 /// Runs a saved failure of this store again; those of others are left alone.
-pub(super) fn replay(subject: &Subject, path: &Path) {
+pub(super) fn replay(subject: &AnySubject, path: &Path) {
     let file = match path.is_dir() {
         true => path.join(SCENARIO),
         false => path.to_owned(),
@@ -49,7 +49,7 @@ pub(super) fn replay(subject: &Subject, path: &Path) {
 }
 
 /// Writes a failure down as a folder; the failure then says how it is run again.
-pub(super) fn save(subject: &Subject, failing: Failing) -> Failing {
+pub(super) fn save(subject: &AnySubject, failing: Failing) -> Failing {
     let folder = failure_folder::Failing::new(subject, &failing.scenario, &failing.run);
     let path = folder.folder(&directory());
     let replay = command(&path);

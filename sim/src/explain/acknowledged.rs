@@ -17,10 +17,8 @@ pub struct Acknowledged {
     pub words: String,
     /// The last storage call before the answer.
     pub call: u64,
-    /// Where its last record stands: epoch and seq.
+    /// Where it stands in the log of a store that says so: epoch and seq.
     pub place: String,
-    /// How many records it made.
-    pub records: usize,
     /// What its bytes came to at the crash that is explained.
     pub fate: Kept,
 }
@@ -67,10 +65,8 @@ pub(super) fn acknowledged(watched: &Watched, ledger: &Ledger, cut: Option<&Cut<
         match &entry.what {
             Happening::Command { number: next, .. } => (number, begun) = (*next, entry.call),
             Happening::Acknowledged {
-                words,
-                records,
-                place,
-            } if *records > 0 => {
+                words, position, ..
+            } => {
                 let writes = ledger.between(begun, entry.call);
                 let writes = writes.filter(|deed| deed.op == Op::WriteAt && deed.ok);
                 let writes: Vec<_> = writes
@@ -83,8 +79,7 @@ pub(super) fn acknowledged(watched: &Watched, ledger: &Ledger, cut: Option<&Cut<
                     command: number,
                     words: words.clone(),
                     call: entry.call,
-                    place: place.to_string(),
-                    records: *records,
+                    place: position.map_or_else(String::new, |at| at.to_string()),
                     fate,
                 };
                 acks.push(Ack { shown, writes });

@@ -119,8 +119,8 @@ impl Lanes {
                     drawing.crash(crashed, crashes, entry.call);
                     crashes += 1;
                 }
-                Happening::Acknowledged { records, place, .. } if *records > 0 => {
-                    let place = place.to_string();
+                Happening::Acknowledged { position, .. } => {
+                    let place = position.map_or_else(String::new, |at| at.to_string());
                     drawing.column(entry.call, Instant::Acknowledged { place });
                 }
                 Happening::Opened { .. } => drawing.column(entry.call, Instant::Opened),

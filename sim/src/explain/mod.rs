@@ -36,7 +36,7 @@ use crate::report::Verdict;
 use crate::result::{Outcome, Violation};
 use crate::run::{Watched, watch};
 use crate::scenario::{CrashKind, Profile, Scenario};
-use crate::subject::Subject;
+use crate::subject::AnySubject;
 use crate::tape::{Crashed, Happening};
 
 use acknowledged::{Ack, acknowledged};
@@ -142,7 +142,7 @@ pub struct Explained {
 ///
 /// Returns nothing if the run holds now.
 #[must_use]
-pub fn explain(subject: &Subject, failure: &Scenario, replay: &str) -> Option<Explained> {
+pub fn explain(subject: &AnySubject, failure: &Scenario, replay: &str) -> Option<Explained> {
     let watched = watch(subject, failure, failure.seeds.start);
     let violation = watched.result.outcome.failure()?.clone();
     let ledger = Ledger::read(&watched);

@@ -5,7 +5,7 @@ use beaver_disk::{Fate, Op, Survival, What};
 use super::cut::Cut;
 use super::ledger::{Deed, FileNumber};
 use super::missing::{Case, MissingStep, command, step};
-use crate::oracle::damage::{segment_epoch, snapshot_epoch};
+use crate::beaver::files::{segment_epoch, snapshot_epoch};
 
 /// A name of a file was lost, and something in the file was acknowledged: nobody synced the
 /// directory.

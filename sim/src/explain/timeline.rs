@@ -41,9 +41,7 @@ pub enum Row {
     Acknowledged {
         /// Of which command.
         words: String,
-        /// How many.
-        records: usize,
-        /// Where the last one stands.
+        /// Where it stands in the log of a store that says so.
         place: String,
     },
     /// A storage call.
@@ -135,14 +133,9 @@ fn row_of(entry: &Entry, explained: bool) -> Row {
         Happening::Answered { words } => Row::Answer {
             words: words.clone(),
         },
-        Happening::Acknowledged {
-            words,
-            records,
-            place,
-        } => Row::Acknowledged {
+        Happening::Acknowledged { words, position } => Row::Acknowledged {
             words: words.clone(),
-            records: *records,
-            place: place.to_string(),
+            place: position.map_or_else(String::new, |at| at.to_string()),
         },
         Happening::Crashed(crashed) => {
             let file = words::file_of(crashed);
@@ -155,8 +148,8 @@ fn row_of(entry: &Entry, explained: bool) -> Row {
         Happening::Opening { found } => Row::Opening {
             names: found.names().map(str::to_owned).collect(),
         },
-        Happening::Opened { place } => Row::Opened {
-            place: place.to_string(),
+        Happening::Opened { position } => Row::Opened {
+            place: position.map_or_else(String::new, |at| at.to_string()),
         },
         Happening::Refused { text } => Row::Refused { text: text.clone() },
     }

@@ -5,8 +5,9 @@
 
 use std::sync::Arc;
 
-use crate::oracle::history::{History, Place};
-use crate::oracle::model::Record;
+use crate::oracle::history::History;
+use crate::subject::{AnyOp, AnySubject, Position};
+use crate::world::examine::{Examined, decide};
 
 /// The number of a belief.
 pub(super) type BeliefId = usize;
@@ -14,8 +15,9 @@ pub(super) type BeliefId = usize;
 /// What may be believed about a disk.
 struct Belief {
     history: Arc<History>,
-    /// The beliefs that recoveries lead to from here: where the records in doubt stand that they showed.
-    decided: Vec<(Vec<Place>, BeliefId)>,
+    /// The beliefs that recoveries lead to from here: how many ops in doubt they showed, and where those
+    /// stand.
+    decided: Vec<((usize, Vec<Position>), BeliefId)>,
 }
 
 /// All beliefs of one search.
@@ -45,46 +47,46 @@ impl Beliefs {
         &self.0[belief].history
     }
 
-    /// The beliefs while `records` are being made durable behind `before`, and when they are, with the last one at `last`.
+    /// The beliefs while `op` is being made durable after `before`, and when it is, at `position`.
     pub(super) fn append(
         &mut self,
         before: BeliefId,
-        records: Vec<Record>,
-        last: Place,
+        op: AnyOp,
+        position: Option<Position>,
     ) -> (BeliefId, BeliefId) {
         let mut doubtful = (*self.0[before].history).clone();
         let mut after = doubtful.clone();
-        doubtful.doubt(records.clone());
-        after.acknowledge(records, last);
+        doubtful.doubt(op.clone());
+        after.acknowledge(op, position);
         let after = self.add(Arc::new(after));
         let doubtful = self.add(Arc::new(doubtful));
-        // A recovery that shows none of it leads back.
-        self.0[doubtful].decided = vec![(Vec::new(), before)];
+        // A recovery that shows nothing of it leads back.
+        self.0[doubtful].decided = vec![((0, Vec::new()), before)];
         (doubtful, after)
     }
 
-    /// The belief after a recovery under `belief` has shown the first `groups` groups in doubt at `places`.
+    /// The belief after a recovery under `belief` has shown this.
     pub(super) fn decide(
         &mut self,
+        subject: &AnySubject,
         belief: BeliefId,
-        groups: usize,
-        places: Vec<Place>,
+        examined: Examined,
     ) -> BeliefId {
-        let history = &self.0[belief].history;
-        if history.doubtful().is_empty() {
-            return belief;
-        }
-        let known = self.0[belief]
-            .decided
-            .iter()
-            .find(|(known, _)| *known == places);
-        if let Some((_, decided)) = known {
+        let key = match &examined {
+            Examined::Prefix { .. } if self.0[belief].history.doubtful().is_empty() => {
+                return belief;
+            }
+            Examined::Prefix { shown, positions } => Some((*shown, positions.clone())),
+            Examined::Other(_) => None,
+        };
+        let mut known = self.0[belief].decided.iter();
+        if let Some((_, decided)) = known.find(|(known, _)| Some(known) == key.as_ref()) {
             return *decided;
         }
-        let mut history = (**history).clone();
-        history.decide(groups, &places);
+        let mut history = (*self.0[belief].history).clone();
+        decide(subject, &mut history, examined);
         let decided = self.add(Arc::new(history));
-        self.0[belief].decided.push((places, decided));
+        self.0[belief].decided.extend(key.map(|key| (key, decided)));
         decided
     }
 }

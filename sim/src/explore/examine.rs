@@ -1,25 +1,27 @@
-//! Everything that is asked of a store that a recovery has opened: invariants 1 to 7, 9, 11 and 12, and that it goes on.
+//! What is asked of a store that a recovery has opened: everything that a run asks, and that it goes
+//! on.
 
 use std::sync::Arc;
 
-use beaver::{Clock, Storage};
-use beaver_disk::{Image, SimDisk};
+use beaver::Storage;
+use beaver_disk::SimDisk;
 
 use crate::guard::guarded;
 use crate::invariant::Invariant;
-use crate::oracle::damage::{Scars, excuse_refusal};
-use crate::oracle::history::{History, Place};
-use crate::oracle::judge::{Finding, Verdict, View, Wrong as Misjudged, judge};
-use crate::scenario::{Job, Step, SyncSetting};
-use crate::subject::{Answer, Failure, Layout, Opening, Process, Report};
+use crate::oracle::Finding;
+use crate::oracle::damage::InjectedDamage;
+use crate::scenario::Step;
+use crate::subject::{Damaged, Durability, Failure, Machine, OpenReport, OpenStore, Recovered};
+use crate::world::examine::{
+    check_tidy, examine, panicked, shown_state, unreadable, without_newest_snapshot,
+};
 
 use super::beliefs::BeliefId;
-use super::files;
 use super::search::{Death, Search};
 use super::trail::{Leg, Wrong};
 
-/// The number of the command with which a store of one's own goes on: no workload comes so far.
-const ONE_MORE: u64 = 1_000;
+/// No damage.
+static WHOLE: InjectedDamage = InjectedDamage::NONE;
 
 /// A store that has just opened.
 pub(super) struct Opened<'s> {
@@ -30,9 +32,9 @@ pub(super) struct Opened<'s> {
     /// The number of the last storage call before its process started, counted over the whole run.
     pub(super) calls: u64,
     /// The process that has it open.
-    pub(super) client: Box<dyn Process>,
+    pub(super) store: Box<dyn OpenStore>,
     /// What opening reported.
-    pub(super) report: Report,
+    pub(super) report: OpenReport,
 }
 
 impl Search<'_> {
@@ -40,168 +42,138 @@ impl Search<'_> {
     ///
     /// # Errors
     /// What is wrong.
-    pub(super) fn examine(&mut self, store: &mut Opened<'_>) -> Result<BeliefId, Finding> {
-        let files = store.sim.live();
-        let Verdict { groups, places } = self.judge_history(store, &files)?;
-        let decided = self.beliefs.decide(store.belief, groups, places);
-        self.judge_without_newest(store, &files, decided)?;
-        if self.tested.subject.is_documented() {
-            let keep = self.tested.scenario.log.keep_old_snapshots;
-            files::check_tidy(&files, &store.report, keep)?;
+    pub(super) fn examine(&mut self, opened: &mut Opened<'_>) -> Result<BeliefId, Finding> {
+        let subject = self.tested.subject;
+        let files = opened.sim.live();
+        let history = Arc::clone(self.beliefs.history(opened.belief));
+        let mut recovered = Recovered {
+            store: &mut *opened.store,
+            disk: opened.sim,
+            files: &files,
+            report: &opened.report,
+            history: &history,
+            damaged: Damaged {
+                damage: &WHOLE,
+                unreadable: false,
+            },
+        };
+        let examined = examine(subject, &mut recovered).map_err(crate::subject::Wrong::finding)?;
+        let decided = self.beliefs.decide(subject, opened.belief, examined);
+        if let Some(older) = without_newest_snapshot(subject, &recovered, self.profile) {
+            self.judge_older(&older, decided)?;
         }
-        store.client.state().check_counts()?;
+        check_tidy(subject, &recovered, &self.tested.scenario.log)?;
         Ok(decided)
     }
 
-    fn judge_history(&self, store: &mut Opened<'_>, files: &Image) -> Result<Verdict, Finding> {
-        let history = self.beliefs.history(store.belief);
-        let recognised = guarded(|| store.client.recognise(history));
-        let recognised =
-            recognised.map_err(|panic| Finding::new(Invariant::Progress, "no panic", panic))?;
-        let view = match recognised {
-            Some(view) => view?,
-            None => self.view(history, store, files)?,
-        };
-        judge(history, &view).map_err(Misjudged::finding)
-    }
-
-    /// What a client sees of the store.
-    fn view(&self, history: &History, store: &Opened<'_>, files: &Image) -> Result<View, Finding> {
-        let reader = &self.tested.subject.store;
-        let storage = store.sim.fork().storage();
-        let tail = guarded(|| reader.replay_after(&storage, Place::default()));
-        let tail = tail.map_err(|panic| Finding::new(Invariant::Progress, "no panic", panic))?;
-        Ok(View {
-            state: store.client.state(),
-            applied: store.client.applied(),
-            after: files::start_of_log(files, history),
-            tail: tail.map_err(|failure| refusal(&failure))?,
-            from_snapshot: store.report.snapshot.is_some(),
-        })
-    }
-
     /// Invariant 6: without the snapshot that was used the state is the same.
-    fn judge_without_newest(
-        &self,
-        store: &Opened<'_>,
-        files: &Image,
-        decided: BeliefId,
-    ) -> Result<(), Finding> {
-        let Some(older) = files::without_newest_snapshot(files, &store.report) else {
-            return Ok(());
-        };
-        let copy = store.sim.fork();
-        copy.boot(older.disk(self.profile));
-        let (mut client, _) = self.open(copy.storage())?.map_err(|failure| {
-            Finding::new(
-                Invariant::SnapshotEquivalence,
-                "to open once more",
-                failure.text,
-            )
+    fn judge_older(&self, older: &SimDisk, decided: BeliefId) -> Result<(), Finding> {
+        let opened = self.open(older.storage())?;
+        let mut store = opened.map_err(|failure| {
+            let expected = "to open once more";
+            Finding::new(Invariant::SnapshotEquivalence, expected, failure.text)
         })?;
-        client
-            .compare(self.beliefs.history(decided).state())
-            .map_err(|(expected, found)| {
-                Finding::new(Invariant::SnapshotEquivalence, expected, found)
-            })
+        let state = shown_state(&mut *store)?.map_err(|failure| unreadable(&failure))?;
+        let expected = self.beliefs.history(decided).state();
+        if state != *expected {
+            let (expected, found) = expected.difference(&state);
+            return Err(Finding::new(
+                Invariant::SnapshotEquivalence,
+                expected,
+                found,
+            ));
+        }
+        Ok(())
     }
 
     /// A process opens the store.
     ///
     /// # Errors
     /// It panicked.
-    pub(super) fn open(&self, disk: Arc<dyn Storage>) -> Result<Opening, Finding> {
-        let (subject, settings) = (self.tested.subject, &self.tested.scenario.log);
-        let clock: Arc<dyn Clock> = self.clock.clone();
-        let opened = guarded(|| subject.open(disk, clock, settings));
-        opened.map_err(|panic| Finding::new(Invariant::Progress, "no panic", panic))
+    pub(super) fn open(
+        &self,
+        storage: Arc<dyn Storage>,
+    ) -> Result<Result<Box<dyn OpenStore>, Failure>, Finding> {
+        let machine = Machine {
+            storage,
+            clock: self.clock.clone(),
+            log: self.tested.scenario.log.clone(),
+        };
+        guarded(|| self.tested.subject.open(machine)).map_err(panicked)
     }
 
-    /// The store takes one more command, and its process dies at each call of it, and after it. What is wrong is remembered
-    /// with the way to it.
-    pub(super) fn go_on(&mut self, store: &mut Opened<'_>, decided: BeliefId) {
-        let job = match self.tested.subject.store.layout() {
-            Layout::Documented => Job {
-                id: "one-more".to_owned(),
-                payload: "{}".to_owned(),
-                max_attempts: 1,
-                timeout_ms: 1000,
-            },
-            Layout::Own { words } => Job::numbered(ONE_MORE, &words(ONE_MORE)),
+    /// The store takes one more op, and its process dies at each call of it, and after it. What is
+    /// wrong is remembered with the way to it.
+    pub(super) fn go_on(&mut self, opened: &mut Opened<'_>, decided: BeliefId) {
+        let state = self.beliefs.history(decided).state();
+        let Some(op) = self.tested.subject.ops(state).into_iter().next() else {
+            return;
         };
-        let step = Step::Enqueue { jobs: vec![job] };
         let first_wrong = self.wrong.len();
-        if let Err(finding) = self.take_one_more(store, decided, &step) {
+        if let Err(finding) = self.take_one_more(opened, decided, &op) {
             self.wrong.push(Wrong::new(finding));
         }
         for wrong in &mut self.wrong[first_wrong..] {
-            wrong.legs.push(Leg::Step(step.clone()));
+            wrong.legs.push(Leg::Step(Step::Op(op.clone())));
         }
     }
 
     fn take_one_more(
         &mut self,
-        store: &mut Opened<'_>,
+        opened: &mut Opened<'_>,
         decided: BeliefId,
-        step: &Step,
+        op: &crate::subject::AnyOp,
     ) -> Result<(), Finding> {
         let before = Arc::clone(self.beliefs.history(decided));
-        let Ok(records) = before.state().expect(step, self.clock.now_ms()) else {
+        let now_ms = beaver::Clock::now_ms(&*self.clock);
+        let (op, expected) = self.tested.subject.resolve(op, before.state(), now_ms);
+        if !expected.changes {
             return Ok(());
+        }
+        opened.sim.record_crash_points(true);
+        let answer = guarded(|| opened.store.run(&op)).map_err(panicked)?;
+        let crashes = opened.sim.take_crash_points();
+        opened.sim.record_crash_points(false);
+        let answer = match answer {
+            Ok(answer) if answer.text == expected.text => answer,
+            other => {
+                let expected = "the store to take another op after recovery";
+                let found = match other {
+                    Ok(answer) => answer.text,
+                    Err(failure) => failure.text,
+                };
+                return Err(Finding::new(Invariant::Availability, expected, found));
+            }
         };
-        store.sim.record_crash_points(true);
-        let on_request = self.tested.scenario.log.sync == SyncSetting::OnRequest;
-        let answer = guarded(|| match store.client.command(step) {
-            Answer::Done(None) if on_request => match store.client.sync() {
-                Ok(_) => Answer::Done(None),
-                Err(failure) => Answer::Failed(failure),
-            },
-            answer => answer,
-        });
-        let answer =
-            answer.map_err(|panic| Finding::new(Invariant::Progress, "no panic", panic))?;
-        let crashes = store.sim.take_crash_points();
-        store.sim.record_crash_points(false);
-        if answer != Answer::Done(None) {
-            let expected = "the store to take another command after recovery";
-            return Err(Finding::new(
-                Invariant::Availability,
-                expected,
-                format!("{answer:?}"),
-            ));
+        let last = before.last_position();
+        if answer.position.is_some() && answer.position <= last {
+            let expected = format!("a position above {}", last.unwrap_or_default());
+            let found = answer.position.unwrap_or_default().to_string();
+            return Err(Finding::new(Invariant::Positions, expected, found));
         }
-        let applied = store.client.applied();
-        if applied <= before.last_place() {
-            let expected = format!("a position above {}", before.last_place());
-            return Err(Finding::new(
-                Invariant::Positions,
-                expected,
-                applied.to_string(),
-            ));
+        let (doubtful, after) = self.beliefs.append(decided, op, answer.position);
+        let state = shown_state(&mut *opened.store)?.map_err(|failure| unreadable(&failure))?;
+        let wanted = self.beliefs.history(after).state();
+        if state != *wanted {
+            let (expected, found) = wanted.difference(&state);
+            return Err(Finding::new(Invariant::JobRules, expected, found));
         }
-        let (doubtful, after) = self.beliefs.append(decided, records, applied);
-        store
-            .client
-            .compare(self.beliefs.history(after).state())
-            .map_err(|(expected, found)| Finding::new(Invariant::JobRules, expected, found))?;
-        let end = store.sim.crash_between_calls();
+        let end = opened.sim.crash_between_calls();
+        let after = match answer.durability {
+            Durability::Durable => after,
+            Durability::AllBut { .. } | Durability::NotYet => doubtful,
+        };
         let crashes = crashes.iter().map(|crash| (crash, doubtful));
         for (crash, belief) in crashes.chain([(&end, after)]) {
             self.die(&Death {
                 crash,
                 at: crash.point(),
                 belief,
-                calls: store.calls,
+                calls: opened.calls,
                 depth: 1,
                 shown: false,
             });
         }
         Ok(())
     }
-}
-
-/// The store cannot be opened, or its log not be read, and no fault explains that.
-pub(super) fn refusal(failure: &Failure) -> Finding {
-    let refused = excuse_refusal(&Scars::default(), failure.file.as_deref(), &failure.text);
-    refused.expect_err("without damage nothing excuses a refusal")
 }

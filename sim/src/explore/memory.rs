@@ -3,11 +3,9 @@
 //! A disk is judged once for each thing that may be believed about it; what a recovery shows is examined once for each disk
 //! that it leaves behind, and compared from then on. Both lose nothing: a recovery is a function of its disk.
 
-use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::oracle::history::Place;
-use crate::subject::{Process, Report};
+use crate::subject::{AnyState, Position};
 
 use super::beliefs::BeliefId;
 
@@ -23,22 +21,12 @@ impl Situation {
     }
 }
 
-/// What a recovery showed.
-pub(super) struct Shown {
-    state: Box<dyn Any>,
-    applied: Place,
-    snapshot: Option<Place>,
-}
-
-impl Shown {
-    /// What a store shows that has just opened, before anything is asked of it.
-    pub(super) fn of(client: &dyn Process, report: &Report) -> Self {
-        Shown {
-            state: client.keep_state(),
-            applied: client.applied(),
-            snapshot: report.snapshot,
-        }
-    }
+/// What a recovery showed, before anything was asked of the store.
+#[derive(PartialEq)]
+pub(super) struct Showing {
+    pub(super) state: AnyState,
+    pub(super) applied: Option<Position>,
+    pub(super) snapshot: Option<Position>,
 }
 
 /// Everything that one search remembers.
@@ -50,7 +38,7 @@ pub(super) struct Memory {
     died: BTreeMap<Situation, u32>,
     /// What recoveries showed that were found right, by the disk that they left, and what is
     /// believed from then on.
-    shown: BTreeMap<Situation, (Shown, BeliefId)>,
+    shown: BTreeMap<Situation, (Showing, BeliefId)>,
     /// Disks, with what was decided about them, on which the store has gone on.
     gone_on: BTreeSet<Situation>,
 }
@@ -67,21 +55,13 @@ impl Memory {
     }
 
     /// What was decided when a recovery left this disk and showed the same.
-    pub(super) fn decided(
-        &self,
-        situation: Situation,
-        client: &dyn Process,
-        report: &Report,
-    ) -> Option<BeliefId> {
+    pub(super) fn decided(&self, situation: Situation, showing: &Showing) -> Option<BeliefId> {
         let (shown, decided) = self.shown.get(&situation)?;
-        let same = shown.applied == client.applied()
-            && shown.snapshot == report.snapshot
-            && client.is_in_state(&*shown.state);
-        same.then_some(*decided)
+        (shown == showing).then_some(*decided)
     }
 
     /// A recovery left this disk, showed this, and was found right.
-    pub(super) fn remember(&mut self, situation: Situation, shown: Shown, decided: BeliefId) {
+    pub(super) fn remember(&mut self, situation: Situation, shown: Showing, decided: BeliefId) {
         self.shown.insert(situation, (shown, decided));
     }
 

@@ -4,7 +4,7 @@ use crate::invariant::Invariant;
 use crate::result::{Counts, FAILURES_KEPT, Outcome, RunResult, ScenarioResult, Violation};
 use crate::run::{Keep, run_seed_of};
 use crate::scenario::Scenario;
-use crate::subject::Subject;
+use crate::subject::AnySubject;
 
 use super::{Explored, Failure};
 
@@ -12,7 +12,12 @@ impl Explored {
     /// The result as a scenario would have it: a workload counts as a run. Each failure that is kept was run again from its
     /// script, with `subject` under test; equal ones are kept once.
     #[must_use]
-    pub fn to_result(&self, subject: &Subject, name: &str, scenario: &Scenario) -> ScenarioResult {
+    pub fn to_result(
+        &self,
+        subject: &AnySubject,
+        name: &str,
+        scenario: &Scenario,
+    ) -> ScenarioResult {
         let tally = &self.tally;
         let mut failures: Vec<&Failure> = Vec::new();
         for failure in &self.failures {
@@ -45,7 +50,12 @@ impl Explored {
 }
 
 /// The run of a failure's script. Where that holds, the failure itself stands for it.
-fn run_again(subject: &Subject, scenario: &Scenario, failure: &Failure, number: u64) -> RunResult {
+fn run_again(
+    subject: &AnySubject,
+    scenario: &Scenario,
+    failure: &Failure,
+    number: u64,
+) -> RunResult {
     let scenario = Scenario {
         script: Some(failure.script.clone()),
         ..scenario.clone()

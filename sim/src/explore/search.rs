@@ -13,17 +13,19 @@ use beaver_disk::{
     TraceMode,
 };
 
+use crate::beaver::tidiness;
 use crate::coverage::Coverage;
 use crate::faults::{Faults, Survivors};
-use crate::oracle::judge::Finding;
+use crate::invariant::Invariant;
+use crate::oracle::Finding;
 use crate::scenario::{Crashes, Script};
-use crate::subject::{Process, Report};
+use crate::subject::OpenStore;
+use crate::world::examine::{shown_state, unreadable};
 use crate::world::{Moment, check_recovery_calls, out_of_calls};
 
 use super::beliefs::{BeliefId, Beliefs};
-use super::examine::{Opened, refusal};
-use super::files;
-use super::memory::{Memory, Shown, Situation};
+use super::examine::Opened;
+use super::memory::{Memory, Showing, Situation};
 use super::prefixes::prefixes;
 use super::tally::Tally;
 use super::trail::{Leg, Wrong, killed, power_cut};
@@ -262,14 +264,18 @@ impl<'a> Search<'a> {
         };
         let sim = SimDisk::new(start.disk.clone(), options);
         sim.record_crash_points(start.depth > 1);
-        let opened = self.open_within_budget(&sim, start.depth > 1);
+        let opened = self.open_within_budget(&start, &sim);
         let crashes = sim.take_crash_points();
         sim.record_crash_points(false);
         let end = sim.crash_between_calls();
         let calls = sim.calls();
-        let decided = opened.and_then(|opened| self.judge(&start, &sim, opened));
+        let decided = opened.and_then(|opened| {
+            let judged = opened.map(|store| self.judge(&start, &sim, store));
+            judged.transpose()
+        });
         let decided = match decided {
-            Ok(decided) => decided,
+            Ok(Some(decided)) => decided,
+            Ok(None) => return,
             Err(finding) => return self.wrong.push(Wrong::new(finding)),
         };
         let Some(depth) = start.depth.checked_sub(1) else {
@@ -298,14 +304,15 @@ impl<'a> Search<'a> {
         });
     }
 
-    /// Opens the store, which a crash alone must not keep from opening, nor for long.
+    /// Opens the store, which a crash alone must not keep from opening, nor for long. Nothing: it is not
+    /// open, and has not promised to be.
     fn open_within_budget(
         &mut self,
+        start: &Start,
         sim: &SimDisk,
-        crashed: bool,
-    ) -> Result<(Box<dyn Process>, Report), Finding> {
+    ) -> Result<Option<Box<dyn OpenStore>>, Finding> {
         let budget = &self.tested.scenario.budget;
-        let opened = match crashed && self.tally.recoveries % COVERED == 1 {
+        let opened = match start.depth > 1 && self.tally.recoveries % COVERED == 1 {
             true => {
                 let watched = Faults::watched(sim);
                 let opened = self.open(watched.storage());
@@ -318,15 +325,52 @@ impl<'a> Search<'a> {
             return Err(out_of_calls(budget.storage_calls));
         }
         check_recovery_calls(sim.calls(), budget.recovery_calls)?;
-        opened.map_err(|failure| refusal(&failure))
+        match opened {
+            Ok(store) => Ok(Some(store)),
+            Err(_) if !self.must_open(start) => Ok(None),
+            Err(failure) => {
+                let expected = "recovery to succeed: no injected damage explains a refusal";
+                Err(Finding::new(self.refused(), expected, failure.text))
+            }
+        }
+    }
+
+    /// Whether the store has promised to open on this disk. One to which no op was given may have
+    /// died while it was being created.
+    fn must_open(&self, start: &Start) -> bool {
+        let promises = self.tested.subject.promises();
+        let history = self.beliefs.history(start.belief);
+        let was_open =
+            start.shown_before || !history.decided().is_empty() || !history.doubtful().is_empty();
+        promises.opens && (was_open || promises.opens_after_creation)
+    }
+
+    /// The invariant of a refusal that nothing explains: a store whose files the checker can read says
+    /// that they are damaged.
+    fn refused(&self) -> Invariant {
+        match self.tested.subject.inspected() {
+            Some(_) => Invariant::Honesty,
+            None => Invariant::Availability,
+        }
     }
 
     /// Invariant 5: what a recovery has shown, the next one leaves byte for byte.
     fn compare_bytes(&self, start: &Start, left: &Disk) -> Result<(), Finding> {
-        match start.shown_before && self.tested.subject.is_documented() {
-            true => files::compare_bytes(&start.disk, left),
-            false => Ok(()),
+        let Some(inspected) = self
+            .tested
+            .subject
+            .inspected()
+            .filter(|_| start.shown_before)
+        else {
+            return Ok(());
+        };
+        let (found, left) = (start.disk.live(), left.live());
+        if found.hash128() == left.hash128() {
+            return Ok(());
         }
+        let found = inspected.accepted(&found.to_files());
+        let left = inspected.accepted(&left.to_files());
+        tidiness::compare(&found, &left, false).map_or(Ok(()), Err)
     }
 
     /// Judges what a recovery shows. Answers with what is believed from now on.
@@ -334,12 +378,21 @@ impl<'a> Search<'a> {
         &mut self,
         start: &Start,
         sim: &SimDisk,
-        (client, report): (Box<dyn Process>, Report),
+        mut store: Box<dyn OpenStore>,
     ) -> Result<BeliefId, Finding> {
+        let inspected = self.tested.subject.inspected();
+        let report = inspected.map(|inspected| inspected.report(store.as_any()));
+        let report = report.unwrap_or_default();
+        let state = shown_state(&mut *store)?.map_err(|failure| unreadable(&failure))?;
+        let showing = Showing {
+            state,
+            applied: inspected.map(|inspected| inspected.applied(store.as_any())),
+            snapshot: report.snapshot,
+        };
         let left = sim.disk();
         let fingerprint = left.fingerprint();
         let situation = Situation::new(start.belief, false, fingerprint);
-        if let Some(decided) = self.memory.decided(situation, &*client, &report) {
+        if let Some(decided) = self.memory.decided(situation, &showing) {
             self.compare_bytes(start, &left)?;
             return Ok(decided);
         }
@@ -348,13 +401,12 @@ impl<'a> Search<'a> {
             belief: start.belief,
             sim,
             calls: start.calls,
-            client,
+            store,
             report,
         };
-        let shown = Shown::of(&*opened.client, &opened.report);
         let decided = self.examine(&mut opened)?;
         // Before the store goes on, because a crash then may lead back to here.
-        self.memory.remember(situation, shown, decided);
+        self.memory.remember(situation, showing, decided);
         self.compare_bytes(start, &left)?;
         let situation = Situation::new(decided, true, fingerprint);
         if !self.going_on && self.memory.is_first_to_go_on(situation) {

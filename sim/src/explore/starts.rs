@@ -1,19 +1,13 @@
 //! Where small workloads begin: an empty store, or a prepared one with an old snapshot and a log that is about to cross a page.
 
-use beaver_disk::TraceMode;
+use beaver_disk::{Image, TraceMode};
 
-use crate::oracle::damage::segment_epoch;
-use crate::oracle::model::Model;
 use crate::scenario::{
-    Budget, Crashes, Expect, Job, LogSettings, Profile, Scenario, Script, Seeds, Step, Workload,
+    Budget, Crashes, Expect, LogSettings, Profile, Scenario, Script, Seeds, Step, Workload,
 };
-use crate::subject::{Layout, Subject};
+use crate::subject::{AnyState, AnySubject};
 use crate::world::World;
 
-use super::alphabet::one_by_one;
-
-/// How far before the end of its page the active segment of a prepared store ends, in bytes: every append crosses.
-const BEFORE_PAGE_END: u64 = 40;
 /// So few bytes that two short commands share a batch and others wait for the next one.
 const BATCH_BYTES: u64 = 400;
 const PAGE: u64 = beaver_disk::PAGE_SIZE;
@@ -101,72 +95,55 @@ impl Start {
         }
     }
 
-    /// The steps that lead there, and the queue that they leave.
-    pub(super) fn steps(self, subject: &Subject, scenario: &Scenario) -> (Vec<Step>, Model) {
-        match self {
-            Start::Empty => (Vec::new(), Model::default()),
-            _ => match subject.store.layout() {
-                Layout::Documented => prepared(subject, scenario),
-                Layout::Own { words } => prepared_own(subject, scenario, words),
-            },
+    /// The steps that lead there, and the state that they leave.
+    pub(super) fn steps(self, subject: &AnySubject, scenario: &Scenario) -> (Vec<Step>, AnyState) {
+        let steps = match (self, subject.inspected()) {
+            (Start::Empty, _) => return (Vec::new(), subject.initial()),
+            (_, Some(inspected)) => {
+                inspected.prepared(&|steps| end_of_log(subject, scenario, steps))
+            }
+            (_, None) => some_ops_and_checkpoints(subject),
+        };
+        let (_, state) = run(subject, scenario, &steps);
+        (steps, state)
+    }
+}
+
+/// Ops, a checkpoint, and more ops, for a store of whose files nothing is known.
+fn some_ops_and_checkpoints(subject: &AnySubject) -> Vec<Step> {
+    let mut state = subject.initial();
+    let mut steps = Vec::new();
+    for at in 0..5 {
+        if at == 2 || at == 4 {
+            steps.push(Step::Checkpoint);
         }
+        let ops = subject.ops(&state);
+        let Some(op) = ops.get(at % ops.len().max(1)) else {
+            break;
+        };
+        let (op, _) = subject.resolve(op, &state, 0);
+        op.apply(&mut state);
+        steps.push(Step::Op(op));
     }
+    steps
 }
 
-fn prepared(subject: &Subject, scenario: &Scenario) -> (Vec<Step>, Model) {
-    let enqueue = |ids: &[&str], payload: &str| Step::Enqueue {
-        jobs: ids.iter().map(|id| job(id, payload)).collect(),
-    };
-    let ack = |id: &str| Step::Ack { id: id.to_owned() };
-    let fail = |id: &str| Step::Fail { id: id.to_owned() };
-    let mut steps = vec![
-        enqueue(&["old-1", "old-2", "old-3"], "{}"),
-        Step::Dispatch,
-        ack("old-1"),
-        Step::Checkpoint,
-        Step::Dispatch,
-        enqueue(&["old-4"], "[1,2,3]"),
-        Step::Checkpoint,
-        fail("old-2"),
-        Step::Dispatch,
-    ];
-    // A first run says where the log ends with an empty filler, a second one fills it up.
-    steps.push(enqueue(&["filler"], "\"\""));
-    let (end, _) = run(subject, scenario, &steps);
-    let room = (PAGE - BEFORE_PAGE_END).saturating_sub(end);
-    let filler = "x".repeat(usize::try_from(room).expect("less than a page"));
-    steps.pop();
-    steps.push(enqueue(&["filler"], &format!("\"{filler}\"")));
-    let (_, model) = run(subject, scenario, &steps);
-    (steps, model)
+/// Where the lines of the newest file end after `steps`.
+fn end_of_log(subject: &AnySubject, scenario: &Scenario, steps: &[Step]) -> u64 {
+    let (live, _) = run(subject, scenario, steps);
+    let newest = live.names().filter(|name| name.ends_with(".jsonl")).last();
+    let bytes = newest.and_then(|name| live.read(name)).unwrap_or_default();
+    let free = bytes
+        .iter()
+        .rev()
+        .take_while(|byte| **byte == b'\n')
+        .count();
+    bytes.len() as u64 - free as u64 + 1
 }
 
-/// Commands, a checkpoint, and more commands, for a store with files of its own.
-fn prepared_own(
-    subject: &Subject,
-    scenario: &Scenario,
-    words: fn(u64) -> String,
-) -> (Vec<Step>, Model) {
-    let jobs = (1..=5).map(|number| Job::numbered(number, &words(number)));
-    let mut steps = one_by_one(jobs.collect());
-    steps.insert(4, Step::Checkpoint);
-    steps.insert(2, Step::Checkpoint);
-    let (_, model) = run(subject, scenario, &steps);
-    (steps, model)
-}
-
-fn job(id: &str, payload: &str) -> Job {
-    Job {
-        id: id.to_owned(),
-        payload: payload.to_owned(),
-        max_attempts: 2,
-        timeout_ms: 500,
-    }
-}
-
-/// Runs `steps` and answers with where the lines of the newest segment end, and with the queue. What goes wrong here goes
-/// wrong again in the exploration, which reports it.
-fn run(subject: &Subject, scenario: &Scenario, steps: &[Step]) -> (u64, Model) {
+/// Runs `steps` and answers with what is on the disk then, and with the state. What goes wrong here
+/// goes wrong again in the exploration, which reports it.
+fn run(subject: &AnySubject, scenario: &Scenario, steps: &[Step]) -> (Image, AnyState) {
     let scenario = Scenario {
         script: Some(Script {
             steps: steps.to_vec(),
@@ -174,23 +151,10 @@ fn run(subject: &Subject, scenario: &Scenario, steps: &[Step]) -> (u64, Model) {
         }),
         ..scenario.clone()
     };
-    let mut world = World::new(&scenario, 0, TraceMode::Off);
-    world.test(subject.clone());
+    let mut world = World::new(subject, &scenario, 0, TraceMode::Off);
     let mut running = world.begin_run().is_ok();
     while running {
         running = world.next_command().unwrap_or(false);
     }
-    let live = world.disk().live();
-    let newest = live
-        .names()
-        .filter(|name| segment_epoch(name).is_some())
-        .last();
-    let bytes = newest.and_then(|name| live.read(name)).unwrap_or_default();
-    let free = bytes
-        .iter()
-        .rev()
-        .take_while(|byte| **byte == b'\n')
-        .count();
-    let end = bytes.len() as u64 - free as u64 + 1;
-    (end, world.believed().clone())
+    (world.disk().live(), world.believed().clone())
 }

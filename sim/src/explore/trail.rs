@@ -2,7 +2,7 @@
 
 use beaver_disk::{Choice, CrashPoint, Moment, Progress};
 
-use crate::oracle::judge::Finding;
+use crate::oracle::Finding;
 use crate::scenario::{CrashKind, Effect, PlannedCrash, PlannedFault, Script, Step};
 
 /// Something that must not be, and the way to it.

@@ -3,10 +3,8 @@
 use beaver_disk::{Behaviour, FailedSync, TraceMode};
 
 use crate::coverage::Coverage;
-use crate::invariant::Invariant;
-use crate::oracle::judge::Finding;
 use crate::scenario::{Effect, FaultKind, PlannedFault, Scenario, Script, Step};
-use crate::subject::Subject;
+use crate::subject::AnySubject;
 use crate::world::{Moment, Stop, World};
 
 use super::options::Options;
@@ -17,7 +15,7 @@ use super::trail::Failure;
 /// What is explored: the program under test, around what workload, and how far.
 #[derive(Clone, Copy)]
 pub(super) struct Tested<'a> {
-    pub(super) subject: &'a Subject,
+    pub(super) subject: &'a AnySubject,
     pub(super) scenario: &'a Scenario,
     pub(super) options: &'a Options,
 }
@@ -25,9 +23,7 @@ pub(super) struct Tested<'a> {
 impl Tested<'_> {
     /// A world in which `scenario` runs.
     fn world<'s>(self, scenario: &'s Scenario, seed: u64) -> World<'s> {
-        let mut world = World::new(scenario, seed, TraceMode::Off);
-        world.test(self.subject.clone());
-        world
+        World::new(self.subject, scenario, seed, TraceMode::Off)
     }
 }
 
@@ -210,12 +206,8 @@ fn coverage(world: &World<'_>) -> Coverage {
 
 /// The run ended without any crash: that needs none to be reported.
 fn stopped(stop: Stop, world: &World<'_>) -> Failure {
-    let finding = match stop {
-        Stop::Wrong(finding) | Stop::Exhausted(finding) => finding,
-        Stop::Panicked(message) => Finding::new(Invariant::Progress, "no panic", message),
-    };
     Failure {
-        finding,
+        finding: stop.into(),
         script: world.script(),
     }
 }

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use beaver_disk::{Noticed, Op, Plan, SimDisk, Space};
 
+use crate::beaver::files::segment_epoch;
 use crate::coverage::Watch;
-use crate::oracle::damage::segment_epoch;
 use crate::scenario::{Drawn, Effect, FaultKind, FaultRate, Phase, PlannedFault};
 use crate::stream::Stream;
 

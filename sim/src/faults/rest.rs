@@ -3,7 +3,8 @@
 
 use beaver_disk::{Event, Image};
 
-use crate::oracle::damage::{Files, segment_epoch, snapshot_epoch};
+use crate::beaver::files::{segment_epoch, snapshot_epoch};
+use crate::oracle::damage::Files;
 use crate::scenario::{Drawn, Effect, FaultKind, FaultRate, PlannedFault, Target};
 use crate::stream::Stream;
 

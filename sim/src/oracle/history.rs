@@ -1,269 +1,230 @@
 //! What the client was told, in order: the history that every recovery is held against.
 //!
-//! An atomic command is one group of records. A group is *acknowledged* when the command returned
-//! `Ok`; it is *in doubt* when the command failed without saying whether it took effect, or had no
-//! time to answer. Groups in doubt lie behind all others, in the order in which they were given: a
-//! log is a prefix, so the possible histories are the decided groups and the first k of those in
-//! doubt, for each k. The first recovery that ends decides k, and from then on it is fixed.
+//! An op is *acknowledged* when it answered that it is durable; it is *in doubt* when it failed
+//! without saying whether it took effect, or had no time to answer. Ops in doubt come after all
+//! others, in the order in which they were given: a store is a prefix, so the possible histories are
+//! the decided ops and the first k of those in doubt, for each k. The first recovery that ends
+//! decides k, and from then on it is fixed.
 //!
-//! A log that syncs on request answers before it promises: a group is *answered* until a sync
-//! covers it. Then it is acknowledged; if the process ends before, it is in doubt, before the groups
-//! whose commands had no answer.
+//! A store may answer before it promises: an op is *answered* until a later answer says that it is
+//! durable. If the process ends before, the op is in doubt, before the ops that had no answer.
 
 use std::collections::VecDeque;
 
-use super::model::{Model, Record};
+use crate::subject::{AnyOp, AnyState, Position};
 
-/// Where a record stands: epoch, then seq. The client reads it off the store and knows only that it
-/// grows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
-    /// Number of the segment.
-    pub epoch: u64,
-    /// Number inside the segment, from 1; 0 is the boundary before the first.
-    pub seq: u64,
-}
-
-impl std::fmt::Display for Place {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}:{}", self.epoch, self.seq)
-    }
-}
-
-/// How the client came to believe that a record is there.
+/// How the client came to believe that an op is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Belief {
-    /// Its command returned `Ok`.
+    /// It answered that it is durable.
     Acknowledged,
     /// A recovery showed it.
     Recovered,
 }
 
-/// A record that must be there.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// An op that must be there.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Decided {
-    /// What happened.
-    pub record: Record,
-    /// Where it stands.
-    pub place: Place,
+    /// The op, as it was when it was given.
+    pub op: AnyOp,
+    /// Where it stands in the log of a store that says so.
+    pub position: Option<Position>,
     /// Why it must be there.
     pub belief: Belief,
-    /// Which atomic append it belongs to, counted over the whole history.
-    pub group: u64,
 }
 
-/// A group whose command returned `Ok` without a promise.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// An op that answered without a promise.
+#[derive(Clone, Debug, PartialEq)]
 struct Answered {
-    records: Vec<Record>,
-    /// Where the last of them stands.
-    last: Place,
+    op: AnyOp,
+    position: Option<Position>,
 }
 
 /// The history so far.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct History {
+    /// The state before the first op.
+    base: AnyState,
     decided: Vec<Decided>,
-    /// Behind everything decided, and only while the process lives that answered.
+    /// After everything decided, and only while the process lives that answered.
     answered: VecDeque<Answered>,
-    doubtful: Vec<Vec<Record>>,
-    /// The fold over `decided` and `answered`.
-    state: Model,
-    /// How many atomic appends there were.
-    groups: u64,
+    doubtful: Vec<AnyOp>,
+    /// How many of those in doubt the last recovery showed, of a store that does not promise that the
+    /// next one shows them too.
+    shown: usize,
+    /// The fold over `decided` and `answered`, and what is shown.
+    state: AnyState,
 }
 
 impl History {
+    /// The history of a store to which no op was given.
+    #[must_use]
+    pub fn new(base: AnyState) -> Self {
+        History {
+            state: base.clone(),
+            base,
+            decided: Vec::new(),
+            answered: VecDeque::new(),
+            doubtful: Vec::new(),
+            shown: 0,
+        }
+    }
+
+    /// The state before the first op.
+    #[must_use]
+    pub fn base(&self) -> &AnyState {
+        &self.base
+    }
+
     /// What must be there, in order.
     #[must_use]
     pub fn decided(&self) -> &[Decided] {
         &self.decided
     }
 
-    /// What may be there or not, group by group.
+    /// What may be there or not, in order.
     #[must_use]
-    pub fn doubtful(&self) -> &[Vec<Record>] {
+    pub fn doubtful(&self) -> &[AnyOp] {
         &self.doubtful
     }
 
     /// The state that everything decided leads to, and what was answered since.
     #[must_use]
-    pub fn state(&self) -> &Model {
+    pub fn state(&self) -> &AnyState {
         &self.state
     }
 
-    /// Where the last record stands that is decided or was answered.
+    /// How many ops were answered without a promise.
     #[must_use]
-    pub fn last_place(&self) -> Place {
-        let answered = self.answered.back().map(|group| group.last);
-        let decided = self.decided.last().map(|decided| decided.place);
-        answered.or(decided).unwrap_or_default()
+    pub fn unpromised(&self) -> usize {
+        self.answered.len()
     }
 
-    /// A command returned `Ok` and its last record stands at `last`.
-    pub fn acknowledge(&mut self, records: Vec<Record>, last: Place) {
-        records.iter().for_each(|record| self.state.apply(record));
-        self.push(records, last);
+    /// Where the last op stands that is decided or was answered.
+    #[must_use]
+    pub fn last_position(&self) -> Option<Position> {
+        let answered = self.answered.back().map(|answered| answered.position);
+        let decided = self.decided.last().map(|decided| decided.position);
+        answered.or(decided).flatten()
     }
 
-    /// Decides a group that the state contains.
-    fn push(&mut self, records: Vec<Record>, last: Place) {
-        let count = records.len() as u64;
-        self.groups += 1;
-        for (record, index) in records.into_iter().zip(1..) {
+    /// The state that everything decided leads to, without what a recovery has shown and the store
+    /// may still lose.
+    #[must_use]
+    pub fn decided_state(&self) -> AnyState {
+        match self.shown {
+            0 => self.state.clone(),
+            _ => self.folded(),
+        }
+    }
+
+    /// An op answered that it is durable, and so is everything before it.
+    pub fn acknowledge(&mut self, op: AnyOp, position: Option<Position>) {
+        self.promise_all_but(0);
+        op.apply(&mut self.state);
+        self.decided.push(Decided {
+            op,
+            position,
+            belief: Belief::Acknowledged,
+        });
+    }
+
+    /// An op answered, and nothing is promised yet.
+    pub fn answer(&mut self, op: AnyOp, position: Option<Position>) {
+        self.doubtful.truncate(self.shown);
+        op.apply(&mut self.state);
+        self.answered.push_back(Answered { op, position });
+    }
+
+    /// Everything that was answered but the last `pending` ops is promised now: the ops, and where
+    /// they stand.
+    pub fn promise_all_but(&mut self, pending: usize) -> &[Decided] {
+        let first = self.decided.len();
+        let promised = self.answered.len().saturating_sub(pending);
+        if promised > 0 || pending == 0 {
+            // An op that is durable makes durable what it was built on.
+            let shown = std::mem::take(&mut self.shown);
+            let shown = self.doubtful.drain(..).take(shown).map(|op| Decided {
+                op,
+                position: None,
+                belief: Belief::Recovered,
+            });
+            self.decided.extend(shown);
+        }
+        let promised = self.answered.drain(..promised).map(|answered| Decided {
+            op: answered.op,
+            position: answered.position,
+            belief: Belief::Acknowledged,
+        });
+        self.decided.extend(promised);
+        &self.decided[first..]
+    }
+
+    /// The process that answered is gone: what it did not promise is in doubt. How many ops.
+    pub fn interrupt(&mut self) -> usize {
+        let answered = std::mem::take(&mut self.answered);
+        let count = answered.len();
+        if count > 0 {
+            let answered = answered.into_iter().map(|answered| answered.op);
+            self.doubtful.splice(self.shown..self.shown, answered);
+            self.fold();
+        }
+        count
+    }
+
+    /// It is unknown whether an op took effect.
+    pub fn doubt(&mut self, op: AnyOp) {
+        self.doubtful.push(op);
+    }
+
+    /// A recovery showed the first `shown` ops in doubt, at these positions where it tells them, and
+    /// no more.
+    pub fn decide(&mut self, shown: usize, positions: &[Position]) {
+        let mut positions = positions.iter().copied();
+        for op in self.doubtful.drain(..).take(shown) {
+            op.apply(&mut self.state);
             self.decided.push(Decided {
-                record,
-                place: Place {
-                    epoch: last.epoch,
-                    seq: (last.seq + index).saturating_sub(count),
-                },
-                belief: Belief::Acknowledged,
-                group: self.groups,
+                op,
+                position: positions.next(),
+                belief: Belief::Recovered,
             });
         }
     }
 
-    /// A command returned `Ok`, its last record stands at `last`, and nothing is promised yet.
-    pub fn answer(&mut self, records: Vec<Record>, last: Place) {
-        records.iter().for_each(|record| self.state.apply(record));
-        if !records.is_empty() {
-            self.answered.push_back(Answered { records, last });
-        }
+    /// A recovery showed the first `shown` ops in doubt, and the store does not promise that the next
+    /// one does: that is decided by the next op that is durable.
+    pub fn show(&mut self, shown: usize) {
+        self.fold();
+        self.doubtful[..shown]
+            .iter()
+            .for_each(|op| op.apply(&mut self.state));
+        self.shown = shown;
     }
 
-    /// Whether `place` lies inside a group that was answered.
-    #[must_use]
-    pub fn splits(&self, place: Place) -> bool {
-        self.answered.iter().any(|group| {
-            let before = group.last.seq.saturating_sub(group.records.len() as u64);
-            place.epoch == group.last.epoch && place.seq > before && place < group.last
-        })
-    }
-
-    /// Everything that was answered and stands at `place` or before it is promised now: how many
-    /// groups.
-    pub fn promise_through(&mut self, place: Place) -> usize {
-        let mut promised = 0;
-        while self
-            .answered
-            .front()
-            .is_some_and(|group| group.last <= place)
-        {
-            let group = self.answered.pop_front();
-            group
-                .into_iter()
-                .for_each(|group| self.push(group.records, group.last));
-            promised += 1;
-        }
-        promised
-    }
-
-    /// The process that answered is gone: what it did not promise is in doubt. How many groups.
-    pub fn interrupt(&mut self) -> usize {
-        let answered = std::mem::take(&mut self.answered);
-        let groups = answered.len();
-        if groups > 0 {
-            let answered = answered.into_iter().map(|group| group.records);
-            self.doubtful.splice(0..0, answered);
-            self.state = Model::fold(self.decided.iter().map(|d| &d.record));
-        }
-        groups
-    }
-
-    /// It is unknown whether a command took effect.
-    pub fn doubt(&mut self, records: Vec<Record>) {
-        if !records.is_empty() {
-            self.doubtful.push(records);
-        }
-    }
-
-    /// A recovery showed the first `groups` groups in doubt, at these places, and no more.
-    pub fn decide(&mut self, groups: usize, places: &[Place]) {
-        let mut places = places.iter();
-        for group in self.doubtful.drain(..).take(groups) {
-            self.groups += 1;
-            for (record, place) in group.into_iter().zip(&mut places) {
-                self.state.apply(&record);
-                self.decided.push(Decided {
-                    record,
-                    place: *place,
-                    belief: Belief::Recovered,
-                    group: self.groups,
-                });
-            }
-        }
-    }
-
-    /// Damage took everything behind the first `kept` records, and nothing could have saved it.
-    pub fn lose_behind(&mut self, kept: usize) {
+    /// Everything after the first `kept` ops is gone, and that is excused.
+    pub fn lose_after(&mut self, kept: usize) {
         self.decided.truncate(kept);
         self.doubtful.clear();
-        self.state = Model::fold(self.decided.iter().map(|d| &d.record));
+        self.fold();
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::oracle::model::What;
+    /// The store shows a state that no history leads to, and that is excused: the history begins
+    /// anew from there.
+    pub fn begin_from(&mut self, state: AnyState) {
+        *self = History::new(state);
+    }
 
-    fn record(id: &str) -> Record {
-        Record {
-            id: id.to_owned(),
-            at_ms: 1,
-            what: What::Enqueued {
-                payload: "1".to_owned(),
-                max_attempts: 1,
-                timeout_ms: 1,
-            },
+    /// Computes the state again from everything decided.
+    fn fold(&mut self) {
+        self.state = self.folded();
+        self.shown = 0;
+    }
+
+    fn folded(&self) -> AnyState {
+        let mut state = self.base.clone();
+        for decided in &self.decided {
+            decided.op.apply(&mut state);
         }
-    }
-
-    fn place(seq: u64) -> Place {
-        Place { epoch: 1, seq }
-    }
-
-    /// Two appends were answered, one of one record and one of two.
-    fn answered() -> History {
-        let mut history = History::default();
-        history.acknowledge(vec![record("a")], place(1));
-        history.answer(vec![record("b")], place(2));
-        history.answer(vec![record("c"), record("d")], place(4));
-        history
-    }
-
-    #[test]
-    fn what_is_answered_counts_and_must_not_be_there() {
-        let history = answered();
-        assert_eq!(history.state().len(), 4);
-        assert_eq!(history.decided().len(), 1);
-        assert_eq!(history.last_place(), place(4));
-    }
-
-    #[test]
-    fn a_sync_promises_what_it_covers_at_its_places() {
-        let mut history = answered();
-        assert!(history.splits(place(3)));
-        assert!(!history.splits(place(2)) && !history.splits(place(4)));
-        assert_eq!(history.promise_through(place(2)), 1);
-        assert_eq!(history.promise_through(place(2)), 0);
-        assert_eq!(history.promise_through(place(4)), 1);
-        let places: Vec<u64> = history.decided().iter().map(|d| d.place.seq).collect();
-        assert_eq!(places, [1, 2, 3, 4]);
-        assert_eq!(history.state().len(), 4);
-        assert_eq!(history.interrupt(), 0);
-    }
-
-    #[test]
-    fn what_was_not_promised_is_in_doubt_before_what_was_not_answered() {
-        let mut history = answered();
-        history.doubt(vec![record("e")]);
-        assert_eq!(history.interrupt(), 2);
-        let doubtful: Vec<usize> = history.doubtful().iter().map(Vec::len).collect();
-        assert_eq!(doubtful, [1, 2, 1]);
-        assert_eq!(history.state().len(), 1);
-        assert_eq!(history.last_place(), place(1));
-        history.decide(1, &[place(2)]);
-        assert_eq!(history.state().len(), 2);
+        state
     }
 }

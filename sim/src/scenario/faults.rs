@@ -222,3 +222,13 @@ mod tests {
         }
     }
 }
+
+impl FaultKind {
+    /// Whether it damages what is durable, or puts something beside it: then the checker must read the
+    /// files to know what may be lost.
+    #[must_use]
+    pub fn needs_files(self) -> bool {
+        let at_rest = self.drawn() == Drawn::Rest && self != FaultKind::ReadOnly;
+        at_rest || self.damages()
+    }
+}

@@ -2,11 +2,10 @@
 //! command, jobs that no queue takes. They are found before anything runs, all at once, each with
 //! the path of its field.
 
-use std::num::NonZeroU32;
+use beaver::Payload;
 
-use beaver::{JobId, Payload};
-
-use super::{CommandKind, Job, Range, Scenario, Step, SyncSetting};
+use super::{Effect, Range, Scenario, Step, Target};
+use crate::subject::AnySubject;
 
 /// The chance in 1,000 that is certainty.
 const CERTAIN_PM: u32 = 1_000;
@@ -27,9 +26,16 @@ const MOST_SPACE: u64 = 64 << 20;
 const MOST_CALLS: u64 = 100_000;
 
 impl Scenario {
-    /// Every value that makes no sense, in the order of the fields. Empty: the scenario can run.
+    /// Every value that makes no sense where the library is tested: see [`check_for`](Self::check_for).
     #[must_use]
     pub fn check(&self) -> Vec<Impossible> {
+        self.check_for(&crate::beaver::library(self))
+    }
+
+    /// Every value that makes no sense where this subject is tested, in the order of the fields.
+    /// Empty: the scenario can run.
+    #[must_use]
+    pub fn check_for(&self, subject: &AnySubject) -> Vec<Impossible> {
         let mut check = Check(Vec::new());
         if self.claim.trim().is_empty() {
             check.no(
@@ -39,17 +45,17 @@ impl Scenario {
         }
         match &self.script {
             Some(script) => {
-                check.steps("script.steps", &script.steps);
-                self.check_steps_of_log(&script.steps, &mut check);
+                check.steps(subject, &script.steps);
+                check.planned_faults(subject, self);
             }
             None => {
                 self.check_workload(&mut check);
-                self.check_commands_of_log(&mut check);
+                self.check_kinds(subject, &mut check);
             }
         }
         let space = self.log.preallocate_bytes;
         check.at_most("log.preallocate_bytes", space, MOST_SPACE, "bytes");
-        self.check_rates(&mut check);
+        self.check_rates(subject, &mut check);
         self.check_budget(&mut check);
         check.0
     }
@@ -76,60 +82,19 @@ impl Scenario {
         }
     }
 
-    /// A log that is used alone has other commands than a store.
-    fn check_commands_of_log(&self, check: &mut Check) {
-        for (kind, _) in self
-            .workload
-            .weights
-            .iter()
-            .filter(|(_, weight)| **weight > 0)
-        {
-            let has = match self.log.sync {
-                SyncSetting::EveryAppend => !matches!(
-                    kind,
-                    CommandKind::Sync | CommandKind::Rotate | CommandKind::Preallocate
-                ),
-                SyncSetting::OnRequest => !matches!(
-                    kind,
-                    CommandKind::Checkpoint
-                        | CommandKind::SlowCheckpoint
-                        | CommandKind::CloseQueued
-                        | CommandKind::Lenient
-                ),
-            };
-            if !has {
+    /// Every store has steps of its own.
+    fn check_kinds(&self, subject: &AnySubject, check: &mut Check) {
+        let weights = self.workload.weights.iter();
+        for (kind, _) in weights.filter(|(_, weight)| **weight > 0) {
+            if let Some(message) = subject.lacks(*kind) {
                 let name = serde_json::to_value(kind).unwrap_or_default();
                 let field = format!("workload.weights.{}", name.as_str().unwrap_or_default());
-                check.no(&field, self.log.sync.has_no_such_command());
+                check.no(&field, &message);
             }
         }
     }
 
-    /// The same for commands that are written out.
-    fn check_steps_of_log(&self, steps: &[Step], check: &mut Check) {
-        for (at, step) in steps.iter().enumerate() {
-            let has = match self.log.sync {
-                SyncSetting::EveryAppend => {
-                    !matches!(step, Step::Sync | Step::Rotate | Step::Preallocate { .. })
-                }
-                SyncSetting::OnRequest => !matches!(
-                    step,
-                    Step::Checkpoint
-                        | Step::SlowCheckpoint { .. }
-                        | Step::QueuedCheckpoint { .. }
-                        | Step::CheckpointAmid { .. }
-                        | Step::CloseQueued { .. }
-                        | Step::Lenient { .. }
-                ),
-            };
-            if !has {
-                let message = self.log.sync.has_no_such_command();
-                check.no(&format!("script.steps[{at}]"), message);
-            }
-        }
-    }
-
-    fn check_rates(&self, check: &mut Check) {
+    fn check_rates(&self, subject: &AnySubject, check: &mut Check) {
         let crashes = &self.crashes;
         check.rate("crashes.kill_in_command_pm", crashes.kill_in_command_pm);
         check.rate(
@@ -139,6 +104,17 @@ impl Scenario {
         check.rate("crashes.in_recovery_pm", crashes.in_recovery_pm);
         for (at, fault) in self.faults.iter().enumerate() {
             check.rate(&format!("faults[{at}].pm"), fault.pm);
+            if subject.inspected().is_some() {
+                continue;
+            }
+            if fault.kind.needs_files() {
+                check.no(&format!("faults[{at}].kind"), &needs_files(fault.kind));
+            }
+            if !matches!(fault.target, Target::Any | Target::Temporary) {
+                let message =
+                    "only files that the checker can read have such roles: any or temporary";
+                check.no(&format!("faults[{at}].target"), message);
+            }
         }
         if self.fault_mixture as usize > self.faults.len() {
             let (picked, there) = (self.fault_mixture, self.faults.len());
@@ -162,16 +138,10 @@ impl Scenario {
     }
 }
 
-impl SyncSetting {
-    fn has_no_such_command(self) -> &'static str {
-        match self {
-            SyncSetting::EveryAppend => "only where `log.sync` is `on-request`",
-            SyncSetting::OnRequest => {
-                "where `log.sync` is `on-request` the log is used alone: no checkpoints, no \
-                 queue of callers, no lenient reading"
-            }
-        }
-    }
+fn needs_files(kind: super::FaultKind) -> String {
+    format!(
+        "{kind} damages or adds files, and only a store whose files the checker can read can be judged after that"
+    )
 }
 
 /// What was found so far.
@@ -200,55 +170,48 @@ impl Check {
         }
     }
 
-    fn steps(&mut self, path: &str, steps: &[Step]) {
+    fn steps(&mut self, subject: &AnySubject, steps: &[Step]) {
         for (at, step) in steps.iter().enumerate() {
-            let path = format!("{path}[{at}]");
-            match step {
-                Step::Enqueue { jobs } => self.jobs(&format!("{path}.enqueue.jobs"), jobs),
-                Step::Ack { id } => self.id(&format!("{path}.ack.id"), id),
-                Step::Fail { id } => self.id(&format!("{path}.fail.id"), id),
-                Step::Group { steps } => {
-                    self.members(&format!("{path}.group.steps"), steps);
-                }
-                Step::CloseQueued { steps } => {
-                    self.members(&format!("{path}.close-queued.steps"), steps);
-                }
-                Step::SlowCheckpoint {
-                    before_write,
-                    before_finish,
-                } => {
-                    let path = format!("{path}.slow-checkpoint");
-                    self.members(&format!("{path}.before_write"), before_write);
-                    self.members(&format!("{path}.before_finish"), before_finish);
-                }
-                Step::CheckpointAmid { during_write } => {
-                    let steps = during_write.iter().map(|amid| amid.step.clone());
-                    let path = format!("{path}.checkpoint-amid.during_write");
-                    self.members(&path, &steps.collect::<Vec<_>>());
-                    for (at, amid) in during_write.iter().enumerate() {
-                        let field = format!("{path}[{at}].before_call");
-                        self.at_most(&field, amid.before_call, MOST_CALLS, "calls");
+            let path = format!("script.steps[{at}]");
+            if let Some(message) = step.kind().and_then(|kind| subject.lacks(kind)) {
+                self.no(&path, &message);
+            }
+            let nested = matches!(step, Step::Concurrent(_));
+            for (index, op) in step.ops().into_iter().enumerate() {
+                let path = match nested {
+                    true => format!("{path}.concurrent.ops[{index}].op"),
+                    false => path.clone(),
+                };
+                match subject.read(op) {
+                    Err(error) => self.no(&path, &error.to_string()),
+                    Ok(op) => {
+                        for (field, message) in subject.invalid(&op, nested) {
+                            self.no(&format!("{path}{field}"), &message);
+                        }
                     }
                 }
-                Step::QueuedCheckpoint {
-                    steps,
-                    before_write,
-                    before_finish,
-                } => {
-                    let path = format!("{path}.queued-checkpoint");
-                    self.members(&format!("{path}.steps"), steps);
-                    self.members(&format!("{path}.before_write"), before_write);
-                    self.members(&format!("{path}.before_finish"), before_finish);
+            }
+            if let Step::Concurrent(meeting) = step {
+                for (call, _) in meeting.during_write() {
+                    let field = format!("{path}.concurrent.ops");
+                    self.at_most(&field, call, MOST_CALLS, "calls");
                 }
-                Step::Preallocate { bytes } => {
-                    self.at_most(
-                        &format!("{path}.preallocate.bytes"),
-                        *bytes,
-                        MOST_SPACE,
-                        "bytes",
-                    );
-                }
-                _ => {}
+            }
+        }
+    }
+
+    fn planned_faults(&mut self, subject: &AnySubject, scenario: &Scenario) {
+        if subject.inspected().is_some() {
+            return;
+        }
+        let faults = scenario.script.iter().flat_map(|script| &script.faults);
+        for (at, fault) in faults.enumerate() {
+            let at_rest = fault.is_at_rest() && !matches!(fault.effect, Effect::ReadOnly);
+            if at_rest || fault.kind.needs_files() {
+                self.no(
+                    &format!("script.faults[{at}].kind"),
+                    &needs_files(fault.kind),
+                );
             }
         }
     }
@@ -259,48 +222,6 @@ impl Check {
                 field,
                 &format!("{found} {unit} are too many: at most {most}"),
             );
-        }
-    }
-
-    /// A group holds what one caller can submit.
-    fn members(&mut self, path: &str, steps: &[Step]) {
-        self.steps(path, steps);
-        for (at, step) in steps.iter().enumerate() {
-            let can_submit = matches!(
-                step,
-                Step::Enqueue { .. }
-                    | Step::Dispatch
-                    | Step::Ack { .. }
-                    | Step::Fail { .. }
-                    | Step::Tick { .. }
-                    | Step::Requeue
-            );
-            if !can_submit {
-                let message = "a group holds enqueue, dispatch, ack, fail, tick and requeue only";
-                self.no(&format!("{path}[{at}]"), message);
-            }
-        }
-    }
-
-    fn jobs(&mut self, path: &str, jobs: &[Job]) {
-        for (at, job) in jobs.iter().enumerate() {
-            let path = format!("{path}[{at}]");
-            self.id(&format!("{path}.id"), &job.id);
-            if let Err(error) = Payload::new(&job.payload) {
-                self.no(&format!("{path}.payload"), &error.to_string());
-            }
-            if NonZeroU32::new(job.max_attempts).is_none() {
-                self.no(
-                    &format!("{path}.max_attempts"),
-                    "0 leaves no attempt: at least 1",
-                );
-            }
-        }
-    }
-
-    fn id(&mut self, path: &str, id: &str) {
-        if let Err(error) = JobId::new(id) {
-            self.no(path, &error.to_string());
         }
     }
 }
@@ -348,7 +269,7 @@ mod tests {
                 "script.steps[1].enqueue.jobs[0].id",
                 "script.steps[1].enqueue.jobs[0].payload",
                 "script.steps[1].enqueue.jobs[0].max_attempts",
-                "script.steps[2].group.steps[0]",
+                "script.steps[2].concurrent.ops[0].op",
             ],
         );
     }

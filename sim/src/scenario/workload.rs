@@ -89,6 +89,8 @@ pub enum CommandKind {
     /// Everything that was appended is made durable, and up to 64 KiB of free space behind it; only where `log.sync` is
     /// `on-request`.
     Preallocate,
+    /// An op of a store that is not Beaver's own.
+    Op,
 }
 
 impl CommandKind {
@@ -97,7 +99,7 @@ impl CommandKind {
         use CommandKind as K;
         match self {
             K::Enqueue | K::EnqueueBatch | K::Dispatch | K::Ack | K::Fail | K::Tick => false,
-            K::Requeue | K::Group | K::Sync | K::Preallocate => false,
+            K::Requeue | K::Group | K::Sync | K::Preallocate | K::Op => false,
             K::Checkpoint | K::SlowCheckpoint | K::Reopen | K::CloseQueued | K::Kill => true,
             K::PowerCut | K::SecondOpener | K::Inspect | K::Lenient | K::Rotate => true,
         }

@@ -3,16 +3,17 @@
 use beaver_disk::{Moment, Progress};
 
 use crate::scenario::{CrashKind, Step};
+use crate::subject::AnySubject;
 use crate::world::{Leg, between_calls};
 
 use super::draft::{Draft, Scene};
 use super::remains::Remains;
 
 /// Makes drafts from one, the boldest first.
-pub(super) type Edits = fn(&Draft) -> Vec<Draft>;
+pub(super) type Edits = fn(&AnySubject, &Draft) -> Vec<Draft>;
 
 /// Without runs of commands: half of them, a quarter, and so on down to one.
-pub(super) fn without_commands(draft: &Draft) -> Vec<Draft> {
+pub(super) fn without_commands(subject: &AnySubject, draft: &Draft) -> Vec<Draft> {
     let places = draft.commands();
     let mut drafts = Vec::new();
     let mut chunk = places.len() / 2;
@@ -20,12 +21,12 @@ pub(super) fn without_commands(draft: &Draft) -> Vec<Draft> {
         drafts.extend(places.chunks(chunk).map(|gone| without(draft, gone)));
         chunk /= 2;
     }
-    drafts.extend(without_one(draft));
+    drafts.extend(without_one(subject, draft));
     drafts
 }
 
 /// Without one command; where it crashed, also with the crash in its place.
-pub(super) fn without_one(draft: &Draft) -> Vec<Draft> {
+pub(super) fn without_one(_subject: &AnySubject, draft: &Draft) -> Vec<Draft> {
     let mut drafts = Vec::new();
     for at in draft.commands() {
         drafts.push(without(draft, &[at]));
@@ -42,7 +43,7 @@ pub(super) fn without_one(draft: &Draft) -> Vec<Draft> {
 }
 
 /// Without two commands, wherever they stand.
-pub(super) fn without_two(draft: &Draft) -> Vec<Draft> {
+pub(super) fn without_two(_subject: &AnySubject, draft: &Draft) -> Vec<Draft> {
     let places = draft.commands();
     if places.len() > 14 {
         return Vec::new();
@@ -59,7 +60,7 @@ pub(super) fn without_two(draft: &Draft) -> Vec<Draft> {
 }
 
 /// Without one fault, or without one crash in a call and what comes behind it in the same command.
-pub(super) fn less_wrong(draft: &Draft) -> Vec<Draft> {
+pub(super) fn less_wrong(_subject: &AnySubject, draft: &Draft) -> Vec<Draft> {
     let mut drafts = Vec::new();
     for (at, leg) in legs(draft) {
         for fault in 0..draft.scenes[at].legs[leg].faults.len() {
@@ -78,7 +79,7 @@ pub(super) fn less_wrong(draft: &Draft) -> Vec<Draft> {
 }
 
 /// With a crash between two commands in place of one in a call: behind the command, or before it.
-pub(super) fn crashes_between(draft: &Draft) -> Vec<Draft> {
+pub(super) fn crashes_between(_subject: &AnySubject, draft: &Draft) -> Vec<Draft> {
     let mut drafts = Vec::new();
     for (at, leg) in legs(draft) {
         let scene = &draft.scenes[at];
@@ -99,7 +100,7 @@ pub(super) fn crashes_between(draft: &Draft) -> Vec<Draft> {
 }
 
 /// With a kill in place of a power cut, or a crash that is not in the middle of a call.
-pub(super) fn plainer_crashes(draft: &Draft) -> Vec<Draft> {
+pub(super) fn plainer_crashes(_subject: &AnySubject, draft: &Draft) -> Vec<Draft> {
     let mut drafts = Vec::new();
     for at in draft.commands() {
         if matches!(draft.scenes[at].step, Some(Step::PowerCut { .. })) {
@@ -139,7 +140,7 @@ pub(super) fn plainer_crashes(draft: &Draft) -> Vec<Draft> {
 }
 
 /// With less to say about what a power cut left.
-pub(super) fn plainer_remains(draft: &Draft) -> Vec<Draft> {
+pub(super) fn plainer_remains(_subject: &AnySubject, draft: &Draft) -> Vec<Draft> {
     let mut drafts = Vec::new();
     for (at, leg) in legs(draft) {
         let Some(left) = &draft.scenes[at].legs[leg].left else {

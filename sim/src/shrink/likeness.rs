@@ -1,5 +1,7 @@
 //! What makes two failures the same: the invariant, how it broke, and where. Never a number.
 
+use serde_json::Value;
+
 use crate::invariant::Invariant;
 use crate::result::{Outcome, Violation};
 use crate::scenario::{Script, Step};
@@ -45,34 +47,22 @@ fn activity(violation: &Violation) -> &'static str {
     }
 }
 
-/// The ids of all jobs that are enqueued.
+/// The names in a history: every text in its ops, in the order of their first appearance.
 pub(super) fn ids_of(steps: &[Step]) -> Vec<String> {
-    let mut ids = Vec::new();
-    for step in steps {
-        match step {
-            Step::Enqueue { jobs } => ids.extend(jobs.iter().map(|job| job.id.clone())),
-            Step::Group { steps } | Step::CloseQueued { steps } => ids.extend(ids_of(steps)),
-            Step::SlowCheckpoint {
-                before_write,
-                before_finish,
-            } => {
-                ids.extend(ids_of(before_write));
-                ids.extend(ids_of(before_finish));
-            }
-            Step::CheckpointAmid { during_write } => {
-                let steps: Vec<Step> = during_write.iter().map(|amid| amid.step.clone()).collect();
-                ids.extend(ids_of(&steps));
-            }
-            Step::QueuedCheckpoint {
-                steps,
-                before_write,
-                before_finish,
-            } => {
-                ids.extend(ids_of(steps));
-                ids.extend(ids_of(before_write));
-                ids.extend(ids_of(before_finish));
-            }
+    fn collect(value: &Value, ids: &mut Vec<String>) {
+        match value {
+            Value::String(text) if !ids.contains(text) => ids.push(text.clone()),
+            Value::Array(items) => items.iter().for_each(|item| collect(item, ids)),
+            Value::Object(fields) => fields.values().for_each(|field| collect(field, ids)),
             _ => {}
+        }
+    }
+    let mut ids = Vec::new();
+    for op in steps.iter().flat_map(Step::ops) {
+        let value = op.to_json();
+        // An op that is a text alone is its own name.
+        if !value.is_string() {
+            collect(&value, &mut ids);
         }
     }
     ids

@@ -5,7 +5,7 @@ use beaver_disk::{TraceMode, TraceRecord};
 use crate::result::Outcome;
 use crate::run::outcome;
 use crate::scenario::{Phase, Scenario, Script};
-use crate::subject::Subject;
+use crate::subject::AnySubject;
 use crate::world::{Course, Licence, World};
 
 /// A run that wrote its course down.
@@ -26,7 +26,7 @@ pub(crate) struct CourseRun {
 /// Runs the script of a scenario and writes its course down. Where one is to be followed, the
 /// script has the commands alone.
 pub(crate) fn run_course(
-    subject: &Subject,
+    subject: &AnySubject,
     scenario: &Scenario,
     followed: Option<(Course, Licence)>,
     trace: TraceMode,
@@ -35,8 +35,7 @@ pub(crate) fn run_course(
         Some((_, Licence::Drawn(seed))) => seed,
         _ => 0,
     };
-    let mut world = World::new(scenario, seed, trace);
-    world.test(subject.clone());
+    let mut world = World::new(subject, scenario, seed, trace);
     world.keep_course(followed);
     let stop = world.run().err();
     let outcome = outcome(&world, stop, &[]);

@@ -6,7 +6,7 @@
 
 use crate::invariant::Invariant;
 use crate::scenario::{LogSettings, Profile, Scenario};
-use crate::subject::Subject;
+use crate::subject::AnySubject;
 
 use super::Likeness;
 use super::likeness::ids_of;
@@ -25,7 +25,7 @@ pub struct Sameness {
 impl Sameness {
     /// That of a failure of `subject` that was shrunk.
     #[must_use]
-    pub fn of(subject: &Subject, shrunk: &Scenario, likeness: &Likeness) -> Self {
+    pub fn of(subject: &AnySubject, shrunk: &Scenario, likeness: &Likeness) -> Self {
         let steps = shrunk.script.as_ref().map(|script| &script.steps[..]);
         let ids = ids_of(steps.unwrap_or_default());
         let lines = words(subject, shrunk);

@@ -5,7 +5,7 @@ use beaver_disk::TraceMode;
 use crate::result::RunResult;
 use crate::run::{Keep, run_seed_of};
 use crate::scenario::{Crashes, Expect, Profile, Scenario, Workload};
-use crate::subject::Subject;
+use crate::subject::AnySubject;
 use crate::world::Licence;
 
 use super::draft::Draft;
@@ -66,7 +66,7 @@ pub struct Shrunk {
 /// Shrinks `failure`, the saved form of a run of `subject` that failed. Nothing, if its script does
 /// not fail.
 #[must_use]
-pub fn shrink(subject: &Subject, failure: &Scenario, limits: Limits<'_>) -> Option<Shrunk> {
+pub fn shrink(subject: &AnySubject, failure: &Scenario, limits: Limits<'_>) -> Option<Shrunk> {
     failure.script.as_ref()?;
     let first = run_course(subject, failure, None, TraceMode::Off);
     let likeness = Likeness::of(&first.outcome, first.recovering, &first.script)?;
@@ -118,7 +118,7 @@ fn stripped(scenario: Scenario) -> Scenario {
 }
 
 struct Search<'s> {
-    subject: &'s Subject,
+    subject: &'s AnySubject,
     likeness: Likeness,
     /// The smallest so far, counted leg by leg, how it compares, and as it is written to a file.
     draft: Draft,
@@ -186,7 +186,7 @@ impl Search<'_> {
         }
         let mut at = 0;
         loop {
-            let drafts = edits(&self.draft);
+            let drafts = edits(self.subject, &self.draft);
             let mut tries = drafts.iter().enumerate().skip(at);
             let found = tries.find_map(|(at, draft)| {
                 let mut licences = licences.iter();

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use crate::scenario::{CrashKind, Job, LogSettings, Script, Step};
+use serde_json::Value;
+
+use crate::scenario::{Around, CrashKind, LogSettings, Script, Step};
 
 use super::draft::Draft;
 
@@ -62,19 +64,9 @@ fn commands(steps: &[Step]) -> usize {
 
 fn weight(step: &Step) -> usize {
     match step {
-        Step::Group { steps } => commands(steps),
-        Step::CloseQueued { steps } => 1 + commands(steps),
-        Step::SlowCheckpoint {
-            before_write,
-            before_finish,
-        } => 1 + commands(before_write) + commands(before_finish),
-        Step::QueuedCheckpoint {
-            steps,
-            before_write,
-            before_finish,
-        } => 1 + commands(steps) + commands(before_write) + commands(before_finish),
-        // Commands between two steps of a checkpoint are simpler than in the middle of one.
-        Step::CheckpointAmid { during_write } => 1 + during_write.len(),
+        Step::Concurrent(meeting) => {
+            usize::from(meeting.around != Around::Flush) + meeting.ops.len()
+        }
         _ => 1,
     }
 }
@@ -93,12 +85,11 @@ pub(super) struct Order {
     profile: usize,
     /// Settings that are not the default ones.
     settings: usize,
-    /// Groups, and checkpoints with commands in between.
+    /// Meetings.
     wrapped: usize,
-    jobs: usize,
-    /// Bytes of ids and payloads.
+    /// Bytes of all ops, as JSON.
     bytes: usize,
-    /// Attempts, timeouts and times that pass.
+    /// All numbers in them.
     numbers: u64,
 }
 
@@ -115,8 +106,8 @@ impl Order {
             .filter(|step| matches!(step, Step::PowerCut { .. }))
             .count();
         let inside = inside.map(|crash| 2 + usize::from(crash.kind == CrashKind::PowerCut));
-        let jobs = jobs_of(&steps);
-        let numbers = |job: &Job| u64::from(job.max_attempts) + job.timeout_ms;
+        let ops = steps.iter().flat_map(Step::ops);
+        let ops: Vec<Value> = ops.map(|op| op.to_json()).collect();
         Order {
             all: commands(&steps) + crashes + faults,
             crashes,
@@ -129,12 +120,8 @@ impl Order {
             profile: draft.profile as usize,
             settings: unusual(&draft.log),
             wrapped: wrapped(&steps),
-            jobs: jobs.len(),
-            bytes: jobs
-                .iter()
-                .map(|job| job.id.len() + job.payload.len())
-                .sum(),
-            numbers: jobs.iter().map(|job| numbers(job)).sum::<u64>() + ticks(&steps),
+            bytes: ops.iter().map(|op| op.to_string().len()).sum(),
+            numbers: ops.iter().map(numbers).fold(0, u64::saturating_add),
         }
     }
 }
@@ -151,63 +138,20 @@ fn unusual(log: &LogSettings) -> usize {
     .count()
 }
 
-/// The commands inside of a step.
-pub(super) fn inner(step: &Step) -> Vec<&Step> {
-    match step {
-        Step::Group { steps } | Step::CloseQueued { steps } => steps.iter().collect(),
-        Step::SlowCheckpoint {
-            before_write,
-            before_finish,
-        } => before_write.iter().chain(before_finish).collect(),
-        Step::QueuedCheckpoint {
-            steps,
-            before_write,
-            before_finish,
-        } => steps
-            .iter()
-            .chain(before_write)
-            .chain(before_finish)
-            .collect(),
-        Step::CheckpointAmid { during_write } => {
-            during_write.iter().map(|amid| &amid.step).collect()
-        }
-        _ => Vec::new(),
-    }
-}
-
 fn wrapped(steps: &[Step]) -> usize {
     let wraps = steps.iter().map(|step| match step {
-        Step::Group { .. }
-        | Step::CloseQueued { .. }
-        | Step::SlowCheckpoint { .. }
-        | Step::QueuedCheckpoint { .. } => 1,
-        // Commands between two steps of a checkpoint are plainer than in the middle of one.
-        Step::CheckpointAmid { .. } => 2,
+        // Ops between two steps of a checkpoint are plainer than in the middle of one.
+        Step::Concurrent(meeting) => 1 + usize::from(!meeting.during_write().is_empty()),
         _ => 0,
     });
     wraps.sum()
 }
 
-fn jobs_of(steps: &[Step]) -> Vec<&Job> {
-    let mut jobs = Vec::new();
-    for step in steps
-        .iter()
-        .flat_map(|step| std::iter::once(step).chain(inner(step)))
-    {
-        if let Step::Enqueue { jobs: these } = step {
-            jobs.extend(these);
-        }
-    }
-    jobs
-}
-
-fn ticks(steps: &[Step]) -> u64 {
-    let all = steps
-        .iter()
-        .flat_map(|step| std::iter::once(step).chain(inner(step)));
-    let ticks = all.map(|step| match step {
-        Step::Tick { ms } => *ms,
+fn numbers(value: &Value) -> u64 {
+    match value {
+        Value::Number(number) => number.as_u64().unwrap_or(0),
+        Value::Array(items) => items.iter().map(numbers).fold(0, u64::saturating_add),
+        Value::Object(fields) => fields.values().map(numbers).fold(0, u64::saturating_add),
         _ => 0,
-    });
-    ticks.sum()
+    }
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use beaver_disk::{Moment, Op, Progress, TraceMode};
 
 use crate::scenario::{CrashKind, PlannedCrash, PlannedFault, Scenario, Script, Step};
-use crate::subject::Subject;
-use crate::world::{Course, Leg, describe};
+use crate::subject::AnySubject;
+use crate::world::{Course, Leg};
 
 use super::remains::Remains;
 use super::rerun::run_course;
@@ -14,7 +14,7 @@ use super::rerun::run_course;
 /// The script of a scenario in words, one line for each command, fault and crash; lines that belong
 /// to the command above them begin with two blanks.
 #[must_use]
-pub fn words(subject: &Subject, scenario: &Scenario) -> Vec<String> {
+pub fn words(subject: &AnySubject, scenario: &Scenario) -> Vec<String> {
     let run = run_course(subject, scenario, None, TraceMode::Off);
     let calls = all_calls(subject, scenario, &run.script);
     let mut lines = Vec::new();
@@ -26,7 +26,7 @@ pub fn words(subject: &Subject, scenario: &Scenario) -> Vec<String> {
             .flat_map(|(leg, start)| leg_words(leg, *start, &calls, step))
             .collect();
         match step {
-            Some(step) => lines.push(describe(step).escape_debug().to_string()),
+            Some(step) => lines.push(step.to_string().escape_debug().to_string()),
             None if wrong.is_empty() => continue,
             None if at == 0 => lines.push("open".to_owned()),
             None => lines.push("close and open again, to look".to_owned()),
@@ -38,7 +38,7 @@ pub fn words(subject: &Subject, scenario: &Scenario) -> Vec<String> {
 
 /// The storage calls of a script, by number, those in which it crashes too: a call that never
 /// returned has no record, so the history is also run up to it without the crash.
-fn all_calls(subject: &Subject, scenario: &Scenario, script: &Script) -> BTreeMap<u64, String> {
+fn all_calls(subject: &AnySubject, scenario: &Scenario, script: &Script) -> BTreeMap<u64, String> {
     let mut calls = BTreeMap::new();
     for crashes in 0..=script.crashes.len() {
         let mut part = scenario.clone();
@@ -101,7 +101,7 @@ fn leg_words(
     for fault in &leg.faults {
         let name = fault.kind.name();
         lines.push(match fault.is_at_rest() {
-            true => format!("{name}, while nobody has the store open"),
+            true => format!("{name}, while no process has the store open"),
             false => format!("{name} at {}", call_words(start + fault.call, calls)),
         });
     }

@@ -1,30 +1,31 @@
-//! Commands of the queue: given to the client, and their answers held against the model. Invariants
-//! 1, 7, 10 and 12.
+//! Ops of the store: given to it, and their answers held against the model. Invariants 1, 7, 10
+//! and 12.
 
+use std::io::ErrorKind;
+
+use crate::guard::guarded;
 use crate::invariant::Invariant;
 use crate::marks::Mark;
-use crate::oracle::history::Place;
-use crate::oracle::judge::Finding;
-use crate::oracle::model::{Record, Refusal, What};
-use crate::scenario::Step;
-use crate::subject::{Answer, Failure, Grave, Process};
+use crate::oracle::Finding;
+use crate::scenario::{Step, SyncSetting};
+use crate::subject::{Answer, AnyOp, Durability, ErrorClass, Expected, Failure, OpenStore};
 use crate::tape::Happening;
 
 use super::crashes::Activity;
-use super::describe::describe;
+use super::examine::{panicked, shown_state, unreadable};
 use super::{Stop, World};
 
-/// Why there is a client.
+/// Why there is a store.
 pub(super) const OPEN: &str = "between two steps the store is open";
 
-/// What the model says that a command must do.
-pub(super) type Expected = Result<Vec<Record>, Refusal>;
+/// An op as it was given, and what it must answer.
+pub(super) type Given = (AnyOp, Expected);
 
 impl World<'_> {
     /// Carries out one step and writes it down.
     pub(super) fn step(&mut self, step: Step) -> Result<(), Stop> {
         self.seen.counts.commands += 1;
-        self.seen.command = describe(&step);
+        self.seen.command = step.to_string();
         let call = self.faults.disk().calls();
         let command = self.seen.command.clone();
         self.seen.line(call, format_args!("{command}"));
@@ -36,291 +37,306 @@ impl World<'_> {
         self.script.steps.push(step.clone());
         self.untouched &= matches!(step, Step::Kill | Step::PowerCut { .. });
         self.begin_scene();
-        let jobs = self.history.state().len();
-        self.faults.director().set_jobs(jobs);
+        let size = self.history.state().size();
+        self.faults.director().set_jobs(size);
         match step {
-            Step::Group { steps } => self.group(&steps, false),
-            Step::CloseQueued { steps } => self.group(&steps, true),
-            Step::Checkpoint => self.checkpoint(&[], &[]),
-            Step::SlowCheckpoint {
-                before_write,
-                before_finish,
-            } => self.checkpoint(&before_write, &before_finish),
-            Step::QueuedCheckpoint {
-                steps,
-                before_write,
-                before_finish,
-            } => self.queued_checkpoint(&steps, &before_write, &before_finish),
-            Step::CheckpointAmid { during_write } => self.checkpoint_amid(during_write),
+            Step::Op(op) => self.op(&op).map(|_| ()),
+            Step::Concurrent(meeting) => self.meet(&meeting),
+            Step::Checkpoint => self.checkpoint(),
             Step::Reopen => self.reopen(),
             Step::Kill | Step::PowerCut { .. } => self.stop_and_start(step),
             Step::SecondOpener => self.second_opener(),
             Step::Inspect => self.inspect(),
-            Step::Sync | Step::Rotate | Step::Preallocate { .. } => self.sync(&step),
             Step::Lenient { damage } => self.lenient(damage),
-            simple => self.command(&simple).map(|_| ()),
         }
     }
 
-    /// One command of the queue; true if the process survived it.
-    pub(super) fn command(&mut self, step: &Step) -> Result<bool, Stop> {
-        if let Step::Tick { ms } = step {
-            self.clock.advance(*ms);
-        }
-        let expected = self.history.state().expect(step, self.now_ms());
-        self.believe_doubtful(&expected);
+    /// One op; true if the process survived it.
+    pub(super) fn op(&mut self, op: &AnyOp) -> Result<bool, Stop> {
+        self.clock.advance(op.takes_ms());
+        let (op, expected) = self
+            .subject
+            .resolve(op, self.history.state(), self.now_ms());
+        self.believe_doubtful(expected.changes.then_some(&op));
         let (calls, excuses) = self.begin(Activity::Command);
-        let answer = self.with_client(|client| client.command(step))?;
+        let answer = self.with_store(|store| store.run(&op))?;
         let state = self.end(Activity::Command, calls);
         self.say_answer(&answer);
         if state == Ended::Crashed {
-            self.history.doubt(expected.unwrap_or_default());
+            self.doubt((op, expected));
             self.carry_out_crash(Activity::Command)?;
             self.start()?;
             return Ok(false);
         }
         let excused = self.faults.director().excuses() > excuses;
-        let applied = self.with_client(|client| client.applied())?;
-        self.settle(step, expected, answer, applied, excused, false)?;
-        self.learn_durable_unasked()?;
-        self.believe_settled();
-        self.check_live_state()?;
-        Ok(true)
-    }
-
-    /// Several callers share one sync; it may be the one with which the store is closed.
-    pub(super) fn group(&mut self, steps: &[Step], closes: bool) -> Result<(), Stop> {
-        let expected = self.expect_all(steps);
-        let (calls, excuses) = self.begin(Activity::Command);
-        let answers = match (closes, self.client.take()) {
-            (true, Some(client)) => self.program(|| client.close_queued(steps))?,
-            (_, client) => {
-                self.client = client;
-                self.with_client(|client| client.group(steps))?
-            }
+        let decided = self.history.decided().len();
+        let asked = expected.durable;
+        self.settle((op, expected), answer, excused, false)?;
+        let promised = self.history.decided().len() > decided && self.answers_before_sync();
+        let mark = match asked {
+            true => Mark::SyncedOnRequest,
+            false => Mark::BatchLimitSynced,
         };
-        if self.end(Activity::Command, calls) == Ended::Crashed {
-            self.doubt_all(expected);
-            self.carry_out_crash(Activity::Command)?;
-            return self.start();
-        }
-        let excused = self.faults.director().excuses() > excuses;
-        if closes {
-            // The sync that failed may be the one after that of the callers.
-            self.faults.director().reopened();
-        }
-        let durable = answers
-            .iter()
-            .filter(|(answer, place)| matches!(answer, Answer::Done(_)) && place.is_some());
-        let durable = durable.count();
-        self.seen.mark_if(durable > 1, Mark::GroupCommit);
-        self.settle_all(steps, expected, answers, excused)?;
-        if durable > 0 {
-            self.promise_all();
-        }
-        if closes {
-            self.at_rest();
-            return self.start();
-        }
-        self.learn_durable()?;
+        self.seen.mark_if(promised, mark);
+        self.check_answered()?;
         self.believe_settled();
         self.check_live_state()
     }
 
-    /// What the model expects of commands that are all validated before any of them is durable.
-    pub(super) fn expect_all(&mut self, steps: &[Step]) -> Vec<Expected> {
+    /// What the model expects of ops that are all validated before any of them is durable.
+    pub(super) fn give_all(&mut self, ops: &[AnyOp]) -> Vec<Given> {
         let now_ms = self.now_ms();
-        let mut model = self.history.state().clone();
-        let mut expected: Vec<Expected> = Vec::new();
-        for step in steps {
-            let records = model.expect(step, now_ms);
-            for record in records.iter().flatten() {
-                model.apply(record);
+        let mut state = self.history.state().clone();
+        let given = ops.iter().map(|op| {
+            let given = self.subject.resolve(op, &state, now_ms);
+            if given.1.changes {
+                given.0.apply(&mut state);
             }
-            expected.push(records);
-        }
-        self.believe_doubtful(expected.iter().flatten());
-        expected
+            given
+        });
+        let given: Vec<Given> = given.collect();
+        let changing = given.iter().filter(|(_, expected)| expected.changes);
+        self.believe_doubtful(changing.map(|(op, _)| op));
+        given
     }
 
-    /// Their callers had no time to hear an answer.
-    pub(super) fn doubt_all(&mut self, expected: Vec<Expected>) {
-        for records in expected.into_iter().flatten() {
-            self.history.doubt(records);
+    /// Its caller had no time to hear an answer.
+    pub(super) fn doubt(&mut self, (op, expected): Given) {
+        if expected.changes {
+            self.history.doubt(op);
         }
     }
 
     /// Settles them one after the other.
     pub(super) fn settle_all(
         &mut self,
-        steps: &[Step],
-        expected: Vec<Expected>,
-        answers: Vec<(Answer, Option<Place>)>,
+        given: Vec<Given>,
+        answers: Vec<Result<Answer, Failure>>,
         excused: bool,
     ) -> Result<(), Stop> {
-        let last_in_doubt = answers.iter().rposition(|(answer, _)| {
-            matches!(answer, Answer::Failed(failure) if failure.grave == Grave::InDoubt)
-        });
-        // Where not everybody fits into one batch, one may be durable before the sync of another one fails.
+        let last_in_doubt = answers.iter().rposition(
+            |answer| matches!(answer, Err(failure) if failure.class == ErrorClass::InDoubt),
+        );
+        // Where not all callers fit into one batch, one may be durable before the sync of another one
+        // fails.
         let last_in_doubt = last_in_doubt.filter(|_| self.scenario.log.batch_bytes > 0);
-        let answers = answers.into_iter().enumerate();
-        for ((step, expected), (at, (answer, place))) in steps.iter().zip(expected).zip(answers) {
+        for ((at, answer), given) in answers.into_iter().enumerate().zip(given) {
             self.say_answer(&answer);
-            let place = place.unwrap_or_else(|| self.history.last_place());
             let before_failure = last_in_doubt.is_some_and(|last| at < last);
-            self.settle(step, expected, answer, place, excused, before_failure)?;
+            self.settle(given, answer, excused, before_failure)?;
         }
         Ok(())
     }
 
-    /// Holds the answer of one command against what the model expects, and against what the client
-    /// was told before. `before_failure` says that its batch was written before the one whose sync failed.
+    /// Holds the answer of one op against what the model expects, and against what the client was
+    /// told before. `before_failure` says that its batch was written before the one whose sync failed.
     fn settle(
         &mut self,
-        step: &Step,
-        expected: Expected,
-        answer: Answer,
-        applied: Place,
+        (op, expected): Given,
+        answer: Result<Answer, Failure>,
         excused: bool,
         before_failure: bool,
     ) -> Result<(), Stop> {
-        match (expected, answer) {
-            (Ok(records), Answer::Done(id)) => {
-                let in_doubt = self.poisoned || self.log_sync_failed() && !before_failure;
-                self.acknowledged(step, records, id, applied, in_doubt)
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(failure) if failure.class == ErrorClass::Unanswered => {
+                let expected = format!("{op:?} to be answered");
+                let finding =
+                    Finding::new(Invariant::Progress, expected, "its caller waits for ever");
+                return Err(Stop::Exhausted(finding));
             }
-            (Err(expected), Answer::Refused(found)) if expected == found => {
-                self.mark_refused(expected);
-                Ok(())
-            }
-            (Ok(records), Answer::Failed(failure)) => self.failed(step, records, &failure, excused),
-            (_, Answer::Waiting) => Err(Stop::Exhausted(Finding::new(
-                Invariant::Progress,
-                format!("{} to be answered", describe(step)),
-                "its caller waits for ever",
-            ))),
             // A refusal needs no log: a store that is poisoned may say so instead.
-            (Err(_), Answer::Failed(failure)) if failure.grave == Grave::Poisoned => Ok(()),
-            (expected, found) => {
-                let expected = match expected {
-                    Ok(records) => format!("{} to be accepted: {records:?}", describe(step)),
-                    Err(refusal) => format!("{} to be refused: {refusal:?}", describe(step)),
-                };
-                Err(Finding::new(Invariant::JobRules, expected, format!("{found:?}")).into())
+            Err(failure)
+                if !expected.changes
+                    && !expected.text.is_empty()
+                    && failure.class == ErrorClass::Poisoned =>
+            {
+                return Ok(());
             }
+            Err(failure) => return self.failed((op, expected), &failure, excused),
+        };
+        if answer.text != expected.text {
+            let expected = format!("{op:?} to answer {}", said(&expected.text));
+            let finding = Finding::new(self.rules(), expected, said(&answer.text));
+            return Err(finding.into());
         }
+        if let Some(inspected) = self.subject.inspected() {
+            let marks = inspected.marks(&op, &answer.text);
+            marks.into_iter().for_each(|mark| self.seen.mark(mark));
+        }
+        if expected.durable && answer.durability != Durability::Durable {
+            let expected = format!("{op:?} to make durable everything that was answered");
+            let finding = Finding::new(Invariant::Positions, expected, "some of it");
+            return Err(finding.into());
+        }
+        let in_doubt = self.poisoned || self.log_sync_failed() && !before_failure;
+        if in_doubt && (expected.changes || expected.durable) {
+            let expected = "nothing to be acknowledged until the log is opened again";
+            let found = format!("{op:?} was acknowledged");
+            return Err(Finding::new(Invariant::Poison, expected, found).into());
+        }
+        self.acknowledged(op, &expected, &answer)
     }
 
     fn acknowledged(
         &mut self,
-        step: &Step,
-        records: Vec<Record>,
-        id: Option<String>,
-        applied: Place,
-        in_doubt: bool,
+        op: AnyOp,
+        expected: &Expected,
+        answer: &Answer,
     ) -> Result<(), Stop> {
-        if in_doubt && !records.is_empty() {
-            let expected = "nothing to be acknowledged until the log is opened again";
-            let found = format!("{} was acknowledged", describe(step));
-            return Err(Finding::new(Invariant::Poison, expected, found).into());
+        if expected.changes {
+            let last = self.history.last_position();
+            if answer.position.is_some() && answer.position <= last {
+                let expected = format!("a position above {}", last.unwrap_or_default());
+                let found = answer.position.unwrap_or_default().to_string();
+                return Err(Finding::new(Invariant::Positions, expected, found).into());
+            }
+            let full = std::mem::take(&mut self.met_full_disk);
+            self.seen.mark_if(full, Mark::RetriedAfterFull);
+            let torn = std::mem::take(&mut self.cut_torn_tail);
+            self.seen.mark_if(torn, Mark::TornTailExtended);
+            self.history.answer(op, answer.position);
         }
-        let handed_out = records
-            .iter()
-            .find(|record| *step == Step::Dispatch && record.what == What::Dispatched);
-        let expected = handed_out.map(|record| record.id.clone());
-        if *step == Step::Dispatch && expected != id {
-            let expected = format!("the first in the queue: {expected:?}");
-            return Err(Finding::new(
-                Invariant::JobRules,
-                expected,
-                format!("{id:?} was handed out"),
-            )
-            .into());
+        match answer.durability {
+            Durability::Durable => self.promise_all_but(0),
+            Durability::AllBut { pending } => self.promise_all_but(pending),
+            Durability::NotYet => {}
         }
-        let last = self.history.last_place();
-        if !records.is_empty() && applied <= last {
-            let expected = format!("a position above {last}");
-            return Err(Finding::new(Invariant::Positions, expected, applied.to_string()).into());
-        }
-        self.mark_records(&records);
-        self.answered(step, records, applied);
         Ok(())
     }
 
-    /// Whether a sync of the log failed in this process. Of files that are not documented nobody
-    /// can say what they are.
-    pub(super) fn log_sync_failed(&self) -> bool {
-        self.subject.is_documented() && self.faults.director().segment_sync_failed()
+    /// Everything that was answered but the last `pending` ops is promised.
+    pub(super) fn promise_all_but(&mut self, pending: usize) {
+        let call = self.faults.disk().calls();
+        for promised in self.history.promise_all_but(pending) {
+            self.seen.tape.write(call, || Happening::Acknowledged {
+                words: format!("{:?}", promised.op),
+                position: promised.position,
+            });
+        }
     }
 
-    pub(super) fn failed(
+    /// The process is gone, and with it what it had not promised.
+    pub(super) fn interrupt(&mut self) {
+        self.unsynced += self.history.interrupt();
+    }
+
+    /// Whether the store under test answers before what it answers is durable.
+    pub(super) fn answers_before_sync(&self) -> bool {
+        self.scenario.log.sync == SyncSetting::OnRequest
+    }
+
+    /// The invariant of ops that do something else than the model says.
+    pub(super) fn rules(&self) -> Invariant {
+        match self.subject.inspected() {
+            Some(_) => Invariant::JobRules,
+            None => Invariant::State,
+        }
+    }
+
+    /// Whether a sync of the log failed in this process. Of files that the checker cannot read
+    /// nothing says which of them is the log.
+    pub(super) fn log_sync_failed(&self) -> bool {
+        self.subject.inspected().is_some() && self.faults.director().segment_sync_failed()
+    }
+
+    fn failed(
         &mut self,
-        step: &Step,
-        records: Vec<Record>,
+        (op, expected): Given,
         failure: &Failure,
         excused: bool,
     ) -> Result<(), Stop> {
-        let known = self.poisoned && failure.grave == Grave::Poisoned;
+        let known = self.poisoned && failure.class == ErrorClass::Poisoned;
         if !excused && !known {
-            let expected = format!("{} to succeed: no fault was injected", describe(step));
-            return Err(
-                Finding::new(Invariant::Availability, expected, failure.text.clone()).into(),
-            );
+            let expected = format!("{op:?} to succeed: no fault was injected");
+            let finding = Finding::new(Invariant::Availability, expected, failure.text.clone());
+            return Err(finding.into());
         }
-        match failure.grave {
-            Grave::InDoubt => {
-                self.history.doubt(records);
+        match failure.class {
+            ErrorClass::InDoubt => {
                 self.seen.mark_if(!self.poisoned, Mark::Poisoned);
                 self.poisoned = true;
-                self.give_again_later(step);
+                self.give_again_later(&Step::Op(op.clone()));
+                self.doubt((op, expected));
             }
-            Grave::Poisoned => {
+            ErrorClass::Poisoned => {
                 self.seen.mark(Mark::PoisonRefused);
                 self.poisoned = true;
             }
-            Grave::NotDone => {
+            ErrorClass::NotDone => {
                 self.seen.mark(Mark::WriteUndone);
-                self.met_full_disk |= failure.kind == Some(std::io::ErrorKind::StorageFull);
-                self.give_again_later(step);
+                self.met_full_disk |= failure.kind == Some(ErrorKind::StorageFull);
+                self.give_again_later(&Step::Op(op));
             }
-            Grave::Locked | Grave::Corrupt | Grave::Invalid => {
-                let expected = format!("{} to fail as an append can", describe(step));
-                return Err(
-                    Finding::new(Invariant::Availability, expected, failure.text.clone()).into(),
-                );
+            ErrorClass::Locked
+            | ErrorClass::Corrupt
+            | ErrorClass::Invalid
+            | ErrorClass::Unanswered => {
+                let expected = format!("{op:?} to fail as an op can");
+                let finding = Finding::new(Invariant::Availability, expected, failure.text.clone());
+                return Err(finding.into());
             }
         }
         Ok(())
     }
 
-    /// The state that the client reads is the fold over what was acknowledged. Every time while it
-    /// is small, else now and then.
-    pub(super) fn check_live_state(&mut self) -> Result<(), Stop> {
-        let jobs = self.history.state().len() as u64;
-        if jobs > 100 && !self.seen.counts.commands.is_multiple_of(32.max(jobs / 8)) {
+    /// Invariant 9, as far as the store tells it while it is in use.
+    pub(super) fn check_answered(&mut self) -> Result<(), Stop> {
+        let Some(inspected) = self.subject.inspected() else {
             return Ok(());
+        };
+        let store = self.store.as_mut().expect(OPEN);
+        let checked = guarded(|| inspected.check_answered(store.as_any(), &self.history));
+        Ok(checked.map_err(Stop::Panicked)??)
+    }
+
+    /// The state that the client reads is the fold over what was acknowledged. Every time while it
+    /// is small, else now and then. True if the process survived that.
+    pub(super) fn check_live_state(&mut self) -> Result<bool, Stop> {
+        let size = self.history.state().size() as u64;
+        if size > 100 && !self.seen.counts.commands.is_multiple_of(32.max(size / 8)) {
+            return Ok(true);
         }
-        let client = self.client.as_mut().expect(OPEN);
-        let expected = self.history.state();
-        crate::guard::guarded(|| client.compare(expected))
-            .map_err(Stop::Panicked)?
-            .map_err(|(expected, found)| Finding::new(Invariant::JobRules, expected, found).into())
+        // What an error has left in memory counts no more: the client is not shown it.
+        if self.poisoned && self.subject.inspected().is_none() {
+            return Ok(true);
+        }
+        let excuses = self.faults.director().excuses();
+        let store = self.store.as_mut().expect(OPEN);
+        let shown = shown_state(&mut **store)?;
+        if self.has_crashed() {
+            self.carry_out_crash(Activity::Command)?;
+            self.start()?;
+            return Ok(false);
+        }
+        match shown {
+            Ok(state) if state == *self.history.state() => Ok(true),
+            Ok(state) => {
+                let (expected, found) = self.history.state().difference(&state);
+                Err(Finding::new(self.rules(), expected, found).into())
+            }
+            Err(_) if self.faults.director().excuses() > excuses => {
+                self.poisoned = true;
+                Ok(true)
+            }
+            Err(failure) => Err(unreadable(&failure).into()),
+        }
     }
 
     /// Runs a piece of the program under test that needs the open store.
-    pub(super) fn with_client<T>(
+    pub(super) fn with_store<T>(
         &mut self,
-        piece: impl FnOnce(&mut dyn Process) -> T,
+        piece: impl FnOnce(&mut dyn OpenStore) -> T,
     ) -> Result<T, Stop> {
-        let client = self.client.as_mut().expect(OPEN);
-        crate::guard::guarded(|| piece(&mut **client)).map_err(Stop::Panicked)
+        let store = self.store.as_mut().expect(OPEN);
+        guarded(|| piece(&mut **store)).map_err(Stop::Panicked)
     }
 
     /// A piece of the program under test begins.
     pub(super) fn begin(&mut self, activity: Activity) -> (u64, u64) {
         let calls = self.faults.disk().calls();
         self.crashes
-            .arm(activity, self.history.state().len(), self.faults.disk());
+            .arm(activity, self.history.state().size(), self.faults.disk());
         (calls, self.faults.director().excuses())
     }
 
@@ -334,17 +350,33 @@ impl World<'_> {
         Ended::Normally
     }
 
-    pub(super) fn say_answer(&mut self, answer: &Answer) {
+    pub(super) fn say_answer(&mut self, answer: &Result<Answer, Failure>) {
         let words = match answer {
-            Answer::Done(Some(id)) => format!("ok: {id}"),
-            Answer::Done(None) => "ok".to_owned(),
-            Answer::Refused(refusal) => format!("refused: {refusal:?}"),
-            Answer::Waiting => "no answer".to_owned(),
-            Answer::Failed(failure) => format!("failed: {}", failure.text),
+            Ok(answer) => said(&answer.text),
+            Err(failure) if failure.class == ErrorClass::Unanswered => failure.text.clone(),
+            Err(failure) => format!("failed: {}", failure.text),
         };
         let call = self.faults.disk().calls();
         self.seen.line(call, format_args!("  {words}"));
         self.seen.tape.write(call, || Happening::Answered { words });
+    }
+}
+
+/// An answer in words.
+fn said(text: &str) -> String {
+    match text {
+        "" => "ok".to_owned(),
+        text => text.to_owned(),
+    }
+}
+
+impl From<Stop> for Finding {
+    fn from(stop: Stop) -> Self {
+        match stop {
+            Stop::Wrong(finding) | Stop::Exhausted(finding) => finding,
+            Stop::Panicked(message) => panicked(message),
+            Stop::Over => panic!("a run that is over has nothing to report"),
+        }
     }
 }
 

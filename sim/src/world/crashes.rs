@@ -156,7 +156,7 @@ impl World<'_> {
         let kind = self.crashes.armed.take().unwrap_or(CrashKind::Kill);
         let planned = self.crashes.scripted.as_mut().and_then(Vec::pop);
         self.mark_crash(activity, crash.op(), at, kind);
-        self.drop_client()?;
+        self.drop_store()?;
         let mut planned = planned.unwrap_or(PlannedCrash {
             at,
             kind,
@@ -193,7 +193,7 @@ impl World<'_> {
     pub(super) fn kill(&mut self) -> Result<(), Stop> {
         let disk = self.faults.disk().clone();
         self.say_crash("process killed between two commands");
-        self.drop_client()?;
+        self.drop_store()?;
         let crash = disk.crash();
         disk.kill(Progress::Nothing);
         self.tape_crash(CrashKind::Kill, crash, None);
@@ -206,7 +206,7 @@ impl World<'_> {
     /// The power fails between two commands.
     pub(super) fn power_cut(&mut self, image: Option<Choice>) -> Result<(), Stop> {
         self.say_crash("power cut between two commands");
-        self.drop_client()?;
+        self.drop_store()?;
         let scripted = self.crashes.scripted.is_some();
         let crash = self.faults.disk().crash();
         let image = self.cut_power(image, scripted)?;
@@ -235,14 +235,14 @@ impl World<'_> {
         });
     }
 
-    fn drop_client(&mut self) -> Result<(), Stop> {
+    fn drop_store(&mut self) -> Result<(), Stop> {
         self.interrupt();
-        let client = self.client.take();
+        let store = self.store.take();
         // A process ends with all its threads. On a disk that is frozen no call of theirs does anything.
         if let Some(writing) = self.writing.take() {
             writing.finish().map_err(Stop::Panicked)?.ok();
         }
-        self.program(|| drop(client))
+        self.program(|| drop(store))
     }
 
     fn say_crash(&mut self, words: &str) {

@@ -1,226 +1,119 @@
-//! Steps that look at the store from beside: a second opener, readers of a log in use, lenient
+//! Steps that look at the store from beside: a second opener, a reader of a log in use, lenient
 //! replay of a damaged copy.
 
-use std::sync::Arc;
+use std::io::ErrorKind;
 
-use beaver_disk::{Event, SimDisk};
+use beaver_disk::Event;
 
-use crate::client::segment_epochs;
-use crate::faults::rot;
+use crate::guard::guarded;
 use crate::invariant::Invariant;
 use crate::marks::Mark;
-use crate::oracle::damage::{Files, segment_epoch};
-use crate::oracle::history::{Decided, Place};
-use crate::oracle::judge::{Entry, Finding};
-use crate::oracle::{salvage, tidiness};
-use crate::scenario::{FaultKind, FaultRate, Phase, Step, Target};
-use crate::subject::Grave;
+use crate::oracle::Finding;
+use crate::scenario::Step;
+use crate::subject::{Damaged, ErrorClass, Readout, Recovered};
 
-use super::commands::Ended;
+use super::commands::{Ended, OPEN};
 use super::crashes::Activity;
 use super::{Stop, World};
 
 impl World<'_> {
-    /// A second process must be refused with `Locked`, whatever state the store is in. On a file system that has gone
-    /// read-only it may not get as far as the lock.
+    /// A second process must be refused with `Locked`, whatever state the store is in. On a file
+    /// system that has gone read-only it may not get as far as the lock.
     pub(super) fn second_opener(&mut self) -> Result<(), Stop> {
-        let (storage, clock) = (self.faults.disk().storage(), Arc::clone(&self.clock));
-        let (subject, settings) = (&self.subject, &self.scenario.log);
-        let opened = crate::guard::guarded(|| subject.open(storage, clock, settings));
+        let machine = self.machine(self.faults.disk().storage());
+        let opened = guarded(|| self.subject.open(machine).map(drop));
         let calls = self.faults.disk().calls();
         let read_only = self.faults.director().is_remount_needed();
         match opened.map_err(Stop::Panicked)? {
-            Err(failure)
-                if read_only && failure.kind == Some(std::io::ErrorKind::ReadOnlyFilesystem) =>
-            {
+            Err(failure) if read_only && failure.kind == Some(ErrorKind::ReadOnlyFilesystem) => {
                 Ok(())
             }
-            Err(failure) if failure.grave == Grave::Locked => {
+            Err(failure) if failure.class == ErrorClass::Locked => {
                 self.seen.line(calls, format_args!("  locked"));
                 self.seen.mark(Mark::SecondOpenerRefused);
                 Ok(())
             }
             _ if self.has_crashed() => Ok(()),
-            Err(failure) => Err(Finding::new(
-                Invariant::Availability,
-                "to be refused as locked",
-                failure.text,
-            )
-            .into()),
-            Ok(_) => Err(Finding::new(
-                Invariant::Availability,
-                "to be refused as locked",
-                "it opened",
-            )
-            .into()),
+            refused => {
+                let found =
+                    refused.map_or_else(|failure| failure.text, |()| "it opened".to_owned());
+                let expected = "to be refused as locked";
+                Err(Finding::new(Invariant::Availability, expected, found).into())
+            }
         }
     }
 
-    /// Somebody reads the log while it is in use.
+    /// The log is read while it is in use.
     pub(super) fn inspect(&mut self) -> Result<(), Stop> {
-        match self.promises_at_once() {
-            true => self.read_beside(),
-            // What another process sees of it says nothing: it may hold less than was answered.
-            false => self.read_durable(),
+        let subject = self.subject.clone();
+        let Some(inspected) = subject.inspected() else {
+            return Ok(());
+        };
+        // What another process reads is no call of the store's own, and no moment to crash it.
+        let by_owner = self.answers_before_sync();
+        let begun = by_owner.then(|| self.begin(Activity::Command));
+        let files = self.faults.disk().live();
+        let store = self.store.as_mut().expect(OPEN);
+        let mut recovered = Recovered {
+            store: &mut **store,
+            disk: self.faults.disk(),
+            files: &files,
+            report: &self.report,
+            history: &self.history,
+            damaged: Damaged {
+                damage: &self.damage,
+                unreadable: self.unreadable,
+            },
+        };
+        let read = guarded(|| inspected.read_in_use(&mut recovered, self.poisoned));
+        let read = read.map_err(Stop::Panicked)?;
+        let mut excused = false;
+        if let Some((calls, excuses)) = begun {
+            if self.end(Activity::Command, calls) == Ended::Crashed {
+                self.carry_out_crash(Activity::Command)?;
+                return self.start();
+            }
+            excused = self.faults.director().excuses() > excuses;
         }
-    }
-
-    /// A reader beside the owner sees exactly what was acknowledged, twice.
-    fn read_beside(&mut self) -> Result<(), Stop> {
-        for _ in 0..2 {
-            let fork = self.faults.copy();
-            let storage = fork.storage();
-            let store = Arc::clone(&self.subject.store);
-            let read = self.program(|| store.replay_after(&storage, Place::default()))?;
-            let entries = match read {
-                Ok(entries) => entries,
-                Err(_) if !self.scars.is_empty() || self.poisoned => return Ok(()),
-                Err(failure) => {
-                    let expected = "a log in use to be readable";
-                    return Err(
-                        Finding::new(Invariant::Availability, expected, failure.text).into(),
-                    );
-                }
-            };
-            // A poisoned log may show what is in doubt.
-            self.judge_reading(&entries, self.poisoned)?;
+        match read? {
+            Readout::Right => self.seen.mark_if(!by_owner, Mark::ReplayedTwice),
+            Readout::Excused => {}
+            Readout::Failed(_) if excused => {}
+            Readout::Failed(failure) => {
+                let expected = "a log in use to be readable";
+                let finding = Finding::new(Invariant::Availability, expected, failure.text);
+                return Err(finding.into());
+            }
         }
-        self.seen.mark(Mark::ReplayedTwice);
+        if by_owner {
+            self.believe_settled();
+        }
         Ok(())
     }
 
-    /// The owner itself sees exactly what it has promised, whatever it has answered since.
-    fn read_durable(&mut self) -> Result<(), Stop> {
-        let (calls, excuses) = self.begin(Activity::Command);
-        let read = self.with_client(|client| client.read_durable())?;
-        if self.end(Activity::Command, calls) == Ended::Crashed {
-            self.carry_out_crash(Activity::Command)?;
-            return self.start();
-        }
-        let excused = self.faults.director().excuses() > excuses || !self.scars.is_empty();
-        match read {
-            Ok(entries) => self.judge_reading(&entries, false)?,
-            Err(_) if excused => {}
-            Err(failure) => {
-                let expected = "a log in use to be readable by its owner";
-                return Err(Finding::new(Invariant::Availability, expected, failure.text).into());
-            }
-        }
-        self.believe_settled();
-        Ok(())
-    }
-
-    /// What a reader sees is the end of the acknowledged history, and behind it only what `may_show` allows: what
-    /// is in doubt.
-    fn judge_reading(&self, entries: &[Entry], may_show: bool) -> Result<(), Stop> {
-        let decided = self.retained();
-        for (index, want) in decided.iter().enumerate() {
-            let expected = format!("{} at {}", want.record, want.place);
-            let found = match entries.get(index) {
-                Some(entry) if entry.record == want.record && entry.place == want.place => continue,
-                Some(entry) => format!("{} at {}", entry.record, entry.place),
-                None => format!("only {index} records"),
-            };
-            return Err(Finding::new(Invariant::Idempotence, expected, found).into());
-        }
-        match entries.get(decided.len()) {
-            Some(entry) if !may_show => {
-                let found = format!("{} at {}", entry.record, entry.place);
-                Err(Finding::new(
-                    Invariant::NoPhantom,
-                    "nothing behind what was acknowledged",
-                    found,
-                )
-                .into())
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// The decided records that are still in segments.
-    fn retained(&self) -> &[Decided] {
-        let files = self.files();
-        let first = segment_epochs(files.keys().map(String::as_str));
-        let first = first.first().copied().unwrap_or(0);
-        let decided = self.history.decided();
-        let gone = decided.iter().take_while(|d| d.place.epoch < first).count();
-        &decided[gone..]
-    }
-
-    /// One to three places of rot on a copy.
-    fn draw_damage(&mut self, copy: &SimDisk) -> Vec<Event> {
-        let stream = self.survivors.damage_stream();
-        let mut damage = Vec::new();
-        for _ in 0..stream.draw(1, 3) {
-            let kinds = [
-                FaultKind::BitFlip,
-                FaultKind::BitFlip,
-                FaultKind::ZeroedSector,
-            ];
-            let rate = FaultRate {
-                kind: *stream.pick(&kinds),
-                pm: 1000,
-                most: 0,
-                target: if stream.coin() {
-                    Target::Active
-                } else {
-                    Target::Any
-                },
-                phase: Phase::Any,
-            };
-            damage.extend(rot(&rate, &copy.live(), &Files::new(), stream));
-        }
-        damage
-    }
-
-    /// Damages a copy of the disk and reads it leniently: everything that is left out must be
-    /// reported, and nothing else.
+    /// Damages a copy of the disk and reads it leniently.
     pub(super) fn lenient(&mut self, damage: Vec<Event>) -> Result<(), Stop> {
-        if self.poisoned || !self.scars.is_empty() {
+        let subject = self.subject.clone();
+        let Some(inspected) = subject.inspected() else {
+            return Ok(());
+        };
+        if self.poisoned || !self.damage.is_empty() {
             return Ok(());
         }
-        let fork = self.faults.copy();
+        let copy = self.faults.copy();
         let damage = match damage.is_empty() {
-            true => self.draw_damage(&fork),
+            true => inspected.draw_rot(&copy, self.survivors.damage_stream()),
             false => damage,
         };
         if let Some(Step::Lenient { damage: recorded }) = self.script.steps.last_mut() {
             recorded.clone_from(&damage);
         }
-        let before = tidiness::accepted(&fork.live().to_files());
-        for damage in damage {
-            fork.happen(&damage);
+        let read = guarded(|| inspected.read_leniently(&copy, &damage, &self.history));
+        if let Some((line, marks)) = read.map_err(Stop::Panicked)?? {
+            let call = self.faults.disk().calls();
+            self.seen.line(call, format_args!("{line}"));
+            marks.into_iter().for_each(|mark| self.seen.mark(mark));
         }
-        // Where damage leaves nothing but free space at the end of the log, nothing tells that
-        // there was more.
-        let after = tidiness::accepted(&fork.live().to_files());
-        let newest = before
-            .iter()
-            .rfind(|(name, _)| segment_epoch(name).is_some());
-        let blanked = newest.is_some_and(|(name, bytes)| {
-            after.get(name).is_none_or(|left| left.len() < bytes.len())
-        });
-        let storage = fork.storage();
-        let store = Arc::clone(&self.subject.store);
-        let read = self.program(|| store.replay_leniently(&storage))?;
-        let (entries, skipped, unfinished_end) = match read {
-            Ok(Some(read)) => read,
-            Ok(None) => return Ok(()),
-            Err(failure) => {
-                let expected = "lenient replay to go on behind damage";
-                return Err(Finding::new(Invariant::Honesty, expected, failure.text).into());
-            }
-        };
-        let retained = self.retained().to_vec();
-        salvage::judge(&retained, &entries, &skipped, unfinished_end || blanked)?;
-        let call = self.faults.disk().calls();
-        self.seen.line(
-            call,
-            format_args!("  {} of {} read", entries.len(), retained.len()),
-        );
-        self.seen.mark_if(!skipped.is_empty(), Mark::LenientSkipped);
-        let several = skipped.iter().any(|s| s.to.is_some_and(|to| to > s.from));
-        self.seen.mark_if(several, Mark::LenientGroupSkipped);
         Ok(())
     }
 }

@@ -1,43 +1,15 @@
 //! Marks that are read off answers, reports and refusals.
 
 use crate::marks::Mark;
-use crate::oracle::damage::{Files, segment_epoch, snapshot_epoch};
-use crate::oracle::model::{Record, Refusal, What};
+use crate::oracle::damage::Files;
 use crate::scenario::{CrashKind, FaultKind};
-use crate::subject::Report;
+use crate::subject::OpenReport;
 
 use super::World;
 
 impl World<'_> {
-    /// What a command that was acknowledged did.
-    pub(super) fn mark_records(&mut self, records: &[Record]) {
-        for record in records {
-            match record.what {
-                What::TimedOut => self.seen.mark(Mark::TimedOut),
-                What::Retried => self.seen.mark(Mark::Retried),
-                What::Buried => self.seen.mark(Mark::DeadLetter),
-                What::Enqueued { .. } | What::Dispatched | What::Acked => {}
-            }
-        }
-        if !records.is_empty() {
-            let full = std::mem::take(&mut self.met_full_disk);
-            self.seen.mark_if(full, Mark::RetriedAfterFull);
-            let torn = std::mem::take(&mut self.cut_torn_tail);
-            self.seen.mark_if(torn, Mark::TornTailExtended);
-        }
-    }
-
-    /// What the rules of the queue refused.
-    pub(super) fn mark_refused(&mut self, refusal: Refusal) {
-        match refusal {
-            Refusal::Duplicate => self.seen.mark(Mark::DuplicateRefused),
-            Refusal::NotInFlight => self.seen.mark(Mark::LateReportRefused),
-            Refusal::Unknown => {}
-        }
-    }
-
     /// What a recovery reported.
-    pub(super) fn mark_report(&mut self, report: &Report, found: &Files) {
+    pub(super) fn mark_report(&mut self, report: &OpenReport, found: &Files) {
         let seen = &mut self.seen;
         seen.mark_if(report.snapshot.is_some(), Mark::SnapshotUsed);
         seen.mark_if(report.torn_tail.is_some(), Mark::TornTailCut);
@@ -73,22 +45,22 @@ impl World<'_> {
     /// Which file a refusal named.
     pub(super) fn mark_refusal(&mut self, file: Option<&str>) {
         self.seen.mark(Mark::CorruptionRefused);
-        let Some(name) = file else { return };
-        let newest = self
-            .files()
-            .keys()
-            .filter_map(|name| segment_epoch(name))
-            .max();
-        let segment = segment_epoch(name);
+        if let (Some(file), Some(inspected)) = (file, self.subject.inspected()) {
+            let files = self.faults.disk().live();
+            let marks = inspected.marks_of_refusal(file, &files, &self.damage);
+            marks.into_iter().for_each(|mark| self.seen.mark(mark));
+        }
+    }
+
+    /// A recovery has shown so many ops that were in doubt.
+    pub(super) fn mark_unsynced(&mut self, shown: usize) {
+        let unsynced = std::mem::take(&mut self.unsynced);
+        let kept = shown.min(unsynced);
+        self.seen.mark_if(kept > 0, Mark::UnsyncedKept);
         self.seen
-            .mark_if(snapshot_epoch(name).is_some(), Mark::SnapshotRefused);
+            .mark_if(kept > 0 && kept < unsynced, Mark::UnsyncedEndLost);
         self.seen
-            .mark_if(segment.is_some() && segment == newest, Mark::ActiveRefused);
-        self.seen
-            .mark_if(segment.is_some() && segment != newest, Mark::SealedRefused);
-        let first_line = self.scars.damages_first_line(name, &self.files());
-        self.seen
-            .mark_if(segment.is_some() && first_line, Mark::HeaderRefused);
+            .mark_if(kept == 0 && unsynced > 0, Mark::UnsyncedLost);
     }
 }
 

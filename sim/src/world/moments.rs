@@ -7,7 +7,7 @@ use std::sync::Arc;
 use beaver_disk::Crash;
 
 use crate::oracle::history::History;
-use crate::oracle::model::{Model, Record};
+use crate::subject::{AnyOp, AnyState};
 
 use super::{Stop, World};
 
@@ -74,15 +74,12 @@ impl World<'_> {
         moments
     }
 
-    /// From now on it is unknown whether `records` took effect, until something is believed again.
-    pub(super) fn believe_doubtful<'r>(
-        &mut self,
-        records: impl IntoIterator<Item = &'r Vec<Record>>,
-    ) {
+    /// From now on it is unknown whether these ops took effect, until something is believed again.
+    pub(super) fn believe_doubtful<'o>(&mut self, ops: impl IntoIterator<Item = &'o AnyOp>) {
         if self.beliefs.is_some() {
             let mut history = self.history.clone();
-            for group in records {
-                history.doubt(group.clone());
+            for op in ops {
+                history.doubt(op.clone());
             }
             self.believe(history, None);
         }
@@ -110,8 +107,8 @@ impl World<'_> {
         }
     }
 
-    /// The queue as the client believes it to be.
-    pub(crate) fn believed(&self) -> &Model {
+    /// The state as the client believes it to be.
+    pub(crate) fn believed(&self) -> &AnyState {
         self.history.state()
     }
 

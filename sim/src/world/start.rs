@@ -9,13 +9,14 @@ use beaver_disk::Choice;
 use crate::faults::at_rest;
 use crate::invariant::Invariant;
 use crate::marks::Mark;
-use crate::oracle::damage::{Files, excuse_refusal, segment_epoch};
-use crate::oracle::judge::Finding;
+use crate::oracle::Finding;
+use crate::oracle::damage::{Files, InjectedDamage};
 use crate::scenario::{Effect, FaultKind, Phase, Step};
-use crate::subject::{Failure, Grave, Process, Report};
+use crate::subject::{ErrorClass, Failure};
 use crate::tape::Happening;
 
 use super::beside::Stepwise;
+use super::commands::OPEN;
 use super::crashes::Activity;
 use super::{Stop, World};
 
@@ -26,12 +27,12 @@ const PATIENCE: u32 = 4;
 impl World<'_> {
     /// The store is closed cleanly and opened again.
     pub(super) fn reopen(&mut self) -> Result<(), Stop> {
-        if let Some(client) = self.client.take() {
+        if let Some(store) = self.store.take() {
             let calls = self.faults.disk().calls();
-            let jobs = self.history.state().len();
+            let size = self.history.state().size();
             self.crashes
-                .arm(Activity::Checkpoint, jobs, self.faults.disk());
-            let closed = self.program(|| client.close())?;
+                .arm(Activity::Checkpoint, size, self.faults.disk());
+            let closed = self.program(|| store.close())?;
             if self.has_crashed() {
                 self.carry_out_crash(Activity::Checkpoint)?;
                 return self.start();
@@ -40,7 +41,11 @@ impl World<'_> {
             self.crashes
                 .disarm(Activity::Checkpoint, made, self.faults.disk());
             match &closed {
-                Ok(()) => self.promise_all(),
+                Ok(()) => {
+                    let unpromised = self.history.unpromised();
+                    self.promise_all_but(0);
+                    self.seen.mark_if(unpromised > 0, Mark::SyncedOnRequest);
+                }
                 Err(_) => self.interrupt(),
             }
             let clean = closed.is_ok() && !self.poisoned;
@@ -55,7 +60,7 @@ impl World<'_> {
     /// A process ended: what it left lies there until the next one starts.
     pub(super) fn process_ended(&mut self) {
         self.seen
-            .mark_if(self.poisoned && self.client.is_none(), Mark::PoisonedKilled);
+            .mark_if(self.poisoned && self.store.is_none(), Mark::PoisonedKilled);
         self.faults.director().process_ended();
         self.at_rest();
     }
@@ -69,7 +74,7 @@ impl World<'_> {
             .any(|fault| fault.effect == Effect::LockHeld);
         if happened.iter().any(|fault| fault.kind.damages()) {
             let after = self.files();
-            self.scars.remember(&before, &after);
+            self.damage.remember(&before, &after);
             // Where the last damage was of another kind, it may have hit the event.
             let damage = happened.iter().rfind(|fault| fault.kind.damages());
             self.unknown_event = damage.is_some_and(|f| f.kind == FaultKind::UnknownEvent);
@@ -123,17 +128,14 @@ impl World<'_> {
         self.seen
             .tape
             .write(calls, || Happening::Opening { found: disk.live() });
-        let jobs = self.history.state().len();
-        self.crashes.arm(Activity::Recovery, jobs, &disk);
-        let (storage, clock) = (self.faults.storage(), Arc::clone(&self.clock));
-        let (subject, settings) = (&self.subject, &self.scenario.log);
-        let stepwise = self.has_stepwise;
-        let outermost = |storage| match stepwise {
-            true => Arc::new(Stepwise(storage)) as Arc<dyn Storage>,
-            false => storage,
+        let size = self.history.state().size();
+        self.crashes.arm(Activity::Recovery, size, &disk);
+        let storage = match self.has_stepwise {
+            true => Arc::new(Stepwise(self.faults.storage())) as Arc<dyn Storage>,
+            false => self.faults.storage(),
         };
-        let opened =
-            crate::guard::guarded(|| subject.open_through(storage, clock, settings, outermost));
+        let machine = self.machine(storage);
+        let opened = crate::guard::guarded(|| self.subject.open(machine));
         let opened = opened.map_err(Stop::Panicked)?;
         if self.has_crashed() {
             drop(opened);
@@ -147,19 +149,20 @@ impl World<'_> {
         check_recovery_calls(made, self.scenario.budget.recovery_calls)?;
         let excused = self.faults.director().excuses() > excuses;
         match opened {
-            Ok((client, report)) => {
-                self.say_opened(&*client, &report, &found);
-                self.client = Some(client);
+            Ok(mut store) => {
+                self.report = self.report_of(&mut *store);
+                self.store = Some(store);
+                self.say_opened(&found);
                 self.mark_success_after_failures();
                 self.faults.director().reopened();
-                let documented = self.subject.is_documented();
-                let compares = untouched && !excused && documented && self.scars.is_empty();
-                self.judge_start(&found, &report, excused)?;
+                let compares = untouched && !excused && self.damage.is_empty();
+                self.judge_start(&found, excused)?;
                 if compares {
                     self.compare_bytes(&found)?;
                 }
                 self.may_go = excused;
                 self.poisoned = false;
+                self.was_open = true;
                 Ok(true)
             }
             Err(failure) => {
@@ -176,13 +179,20 @@ impl World<'_> {
         }
     }
 
-    fn say_opened(&mut self, client: &dyn Process, report: &Report, found: &Files) {
+    fn say_opened(&mut self, found: &Files) {
         let call = self.faults.disk().calls();
+        let store = self.store.as_mut().expect(OPEN);
+        let inspected = self.subject.inspected();
+        let position = inspected.map(|inspected| inspected.applied(store.as_any()));
+        match position {
+            Some(position) => self.seen.line(call, format_args!("opened at {position}")),
+            None => self.seen.line(call, format_args!("opened")),
+        }
         self.seen
-            .line(call, format_args!("opened at {}", client.applied()));
-        let place = client.applied();
-        self.seen.tape.write(call, || Happening::Opened { place });
-        self.mark_report(report, found);
+            .tape
+            .write(call, || Happening::Opened { position });
+        let report = self.report.clone();
+        self.mark_report(&report, found);
     }
 
     /// The store did not open. Either a fault of this very attempt explains it, and trying again
@@ -193,7 +203,7 @@ impl World<'_> {
         found: &Files,
         excused: bool,
     ) -> Result<(), Stop> {
-        if failure.grave == Grave::Locked && std::mem::take(&mut self.lock_held) {
+        if failure.class == ErrorClass::Locked && std::mem::take(&mut self.lock_held) {
             self.faults.disk().release_lock();
             return Ok(());
         }
@@ -203,11 +213,14 @@ impl World<'_> {
             self.open_failures.push(failure.clone());
             return Ok(());
         }
-        if failure.grave == Grave::NotDone && self.unreadable {
+        if failure.class == ErrorClass::NotDone && self.unreadable {
             return self.restore(found);
         }
+        if !self.must_open() {
+            return self.give_up(failure);
+        }
         let name = failure.file.as_deref();
-        excuse_refusal(&self.scars, name, &failure.text)?;
+        self.excuse_refusal(failure)?;
         if self.files() != *found {
             let expected = "a refusal that changes no file";
             return Err(Finding::new(
@@ -219,6 +232,31 @@ impl World<'_> {
         }
         self.mark_refusal(name);
         self.restore(found)
+    }
+
+    /// Whether damage explains that the store does not open.
+    fn excuse_refusal(&self, failure: &Failure) -> Result<(), Finding> {
+        match self.subject.inspected() {
+            Some(inspected) => inspected.excuse_refusal(&self.damage, failure),
+            None => {
+                let expected = "recovery to succeed: no injected damage explains a refusal";
+                let found = failure.text.clone();
+                Err(Finding::new(Invariant::Availability, expected, found))
+            }
+        }
+    }
+
+    /// The store does not open, and has not promised to. One that was never open is made anew.
+    fn give_up(&mut self, failure: &Failure) -> Result<(), Stop> {
+        let promises = self.subject.promises();
+        if self.was_open || !promises.opens {
+            let call = self.faults.disk().calls();
+            self.seen
+                .line(call, format_args!("given up: {}", failure.text));
+            return Err(Stop::Over);
+        }
+        self.faults.restore(&Files::new(), self.scenario.profile);
+        Ok(())
     }
 
     /// The store is open although it was not at first.
@@ -237,9 +275,9 @@ impl World<'_> {
 
     /// Somebody brings the damaged files back from elsewhere, so that the run can go on.
     fn restore(&mut self, found: &Files) -> Result<(), Stop> {
-        let whole = self.scars.undone(found);
+        let whole = self.damage.undone(found);
         self.faults.restore(&whole, self.scenario.profile);
-        self.scars = crate::oracle::damage::Scars::default();
+        self.damage = InjectedDamage::default();
         self.unreadable = false;
         self.unknown_event = false;
         Ok(())
@@ -277,28 +315,25 @@ impl World<'_> {
             sound.device.clear();
             let before = space.image(&sound).to_files();
             let after = space.image(&choice).to_files();
-            self.scars.remember(&before, &after);
+            self.damage.remember(&before, &after);
             self.unreadable |=
                 crate::faults::device_kinds(&choice).contains(&FaultKind::UnreadableSector);
             let lied = crate::faults::device_kinds(&choice).contains(&FaultKind::LyingSync);
             self.seen
                 .mark_if(lied && before != after, Mark::LyingSyncHit);
         }
-        let newest = self
-            .files()
-            .keys()
-            .filter_map(|name| segment_epoch(name))
-            .max();
+        let newest = self.newest_segment();
         self.leg_left(&choice, &space);
         disk.power_cut(&choice);
         self.faults.director().rebooted();
-        let left = self
-            .files()
-            .keys()
-            .filter_map(|name| segment_epoch(name))
-            .max();
+        let left = self.newest_segment();
         self.seen.mark_if(left < newest, Mark::NewSegmentLost);
         Ok(choice)
+    }
+
+    fn newest_segment(&self) -> Option<u64> {
+        let inspected = self.subject.inspected()?;
+        inspected.newest_segment(&self.faults.disk().live())
     }
 
     /// Carries out a step that ends the process.

@@ -3,7 +3,8 @@
 
 use crate::scenario::{CommandKind, Scenario, Step};
 use crate::stream::Stream;
-use crate::workload::Commands;
+use crate::subject::AnySubject;
+use crate::workload;
 
 use super::World;
 
@@ -11,7 +12,7 @@ use super::World;
 #[derive(Debug)]
 pub(super) enum Steps<'a> {
     /// Written out.
-    Script(std::slice::Iter<'a, Step>),
+    Script(std::vec::IntoIter<Step>),
     /// Drawn.
     Drawn(Box<Drawn<'a>>),
 }
@@ -19,7 +20,7 @@ pub(super) enum Steps<'a> {
 /// A client that draws what it does.
 #[derive(Debug)]
 pub(super) struct Drawn<'a> {
-    commands: Commands<'a>,
+    steps: workload::Steps<'a>,
     /// How many are still to come.
     left: u32,
     /// What the client does about errors.
@@ -31,26 +32,25 @@ pub(super) struct Drawn<'a> {
 }
 
 impl<'a> Steps<'a> {
-    pub(super) fn new(scenario: &'a Scenario, seed: u64) -> Self {
+    pub(super) fn new(subject: &AnySubject, scenario: &'a Scenario, seed: u64) -> Self {
         if let Some(script) = &scenario.script {
-            return Steps::Script(script.steps.iter());
+            let mut steps = script.steps.clone();
+            for op in steps.iter_mut().flat_map(Step::ops_mut) {
+                *op = subject
+                    .read(op)
+                    .expect("a scenario is checked before it runs");
+            }
+            return Steps::Script(steps.into_iter());
         }
         let has = |kind| scenario.workload.weights.get(&kind).copied().unwrap_or(0) > 0;
         let crashes = &scenario.crashes;
         Steps::Drawn(Box::new(Drawn {
-            commands: Commands::new(&scenario.workload, seed),
+            steps: workload::Steps::new(&scenario.workload, subject.clone(), seed),
             left: scenario.workload.commands,
             policy: Stream::new(seed, "policy"),
             kills: crashes.kill_in_command_pm > 0 || has(CommandKind::Kill),
             cuts: crashes.power_cut_in_command_pm > 0 || has(CommandKind::PowerCut),
         }))
-    }
-
-    /// From now on commands are drawn by number, for a store that keeps commands of its own.
-    pub(super) fn number(&mut self, words: fn(u64) -> String) {
-        if let Steps::Drawn(drawn) = self {
-            drawn.commands.number(words);
-        }
     }
 }
 
@@ -60,7 +60,7 @@ impl World<'_> {
     pub(super) fn next_step(&mut self) -> Option<Step> {
         let now_ms = self.now_ms();
         match &mut self.steps {
-            Steps::Script(steps) => steps.next().cloned(),
+            Steps::Script(steps) => steps.next(),
             Steps::Drawn(drawn) => {
                 drawn.left = drawn.left.checked_sub(1)?;
                 if self.poisoned {
@@ -73,7 +73,7 @@ impl World<'_> {
                 } else if !self.again.is_empty() && drawn.policy.draw(1, 3) == 1 {
                     return self.again.pop_front();
                 }
-                Some(drawn.commands.next(self.history.state(), now_ms))
+                Some(drawn.steps.next(self.history.state(), now_ms))
             }
         }
     }

@@ -1,9 +1,10 @@
 //! Lenient replay of damaged data: what it returns is true, in order and whole by groups, and what
 //! it leaves out it says.
 
-use super::history::Decided;
-use super::judge::{Entry, Finding};
+use super::engine::LogEntry;
+use super::reader::ToldRecord;
 use crate::invariant::Invariant;
+use crate::oracle::Finding;
 
 /// A range of events that lenient replay says it left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,8 +18,8 @@ pub struct Skip {
 }
 
 impl Skip {
-    fn covers(&self, want: &Decided) -> bool {
-        let (epoch, seq) = (want.place.epoch, want.place.seq);
+    fn covers(&self, want: &ToldRecord<'_>) -> bool {
+        let (epoch, seq) = (want.position.epoch, want.position.seq);
         epoch == self.epoch && seq >= self.from && self.to.is_none_or(|to| seq <= to)
     }
 }
@@ -30,21 +31,21 @@ impl Skip {
 ///
 /// # Errors
 /// What it made up, changed, tore apart or left out in silence.
-pub fn judge(
-    history: &[Decided],
-    entries: &[Entry],
+pub(super) fn judge(
+    history: &[ToldRecord<'_>],
+    entries: &[LogEntry],
     skipped: &[Skip],
     unfinished_end: bool,
 ) -> Result<(), Finding> {
     let mut rest = history.iter();
-    let mut missing: Vec<&Decided> = Vec::new();
+    let mut missing: Vec<&ToldRecord<'_>> = Vec::new();
     for entry in entries {
         let known = loop {
             match rest.next() {
-                Some(want) if want.place == entry.place => break want,
+                Some(want) if want.position == entry.position => break want,
                 Some(want) => missing.push(want),
                 None => {
-                    let found = format!("{} at {}", entry.record, entry.place);
+                    let found = format!("{} at {}", entry.record, entry.position);
                     return Err(Finding::new(
                         Invariant::Honesty,
                         "only events of the history, in order",
@@ -53,23 +54,23 @@ pub fn judge(
                 }
             }
         };
-        if known.record != entry.record {
-            let expected = format!("{} at {}", known.record, known.place);
+        if *known.record != entry.record {
+            let expected = format!("{} at {}", known.record, known.position);
             return Err(Finding::new(
                 Invariant::Honesty,
                 expected,
                 entry.record.to_string(),
             ));
         }
-        if let Some(torn) = missing.iter().find(|gone| gone.group == known.group) {
+        if let Some(torn) = missing.iter().find(|gone| gone.op == known.op) {
             let expected = format!(
                 "the append of {} and {} whole or not at all",
-                torn.place, known.place
+                torn.position, known.position
             );
             return Err(Finding::new(
                 Invariant::Honesty,
                 expected,
-                format!("{} alone", known.place),
+                format!("{} alone", known.position),
             ));
         }
     }
@@ -79,7 +80,7 @@ pub fn judge(
         let reported = skipped.iter().any(|skip| skip.covers(gone));
         let cut = unfinished_end && index >= at_end;
         if !reported && !cut {
-            let expected = format!("{} to be returned or reported as left out", gone.place);
+            let expected = format!("{} to be returned or reported as left out", gone.position);
             return Err(Finding::new(
                 Invariant::Honesty,
                 expected,
@@ -88,11 +89,11 @@ pub fn judge(
         }
     }
     let last = entries.last();
-    let last = last.and_then(|last| history.iter().find(|want| want.place == last.place));
-    let torn = last.and_then(|last| missing.iter().find(|gone| gone.group == last.group));
+    let last = last.and_then(|last| history.iter().find(|want| want.position == last.position));
+    let torn = last.and_then(|last| missing.iter().find(|gone| gone.op == last.op));
     match torn {
         Some(gone) => {
-            let expected = format!("the append of {} whole or not at all", gone.place);
+            let expected = format!("the append of {} whole or not at all", gone.position);
             Err(Finding::new(Invariant::Honesty, expected, "a part of it"))
         }
         None => Ok(()),

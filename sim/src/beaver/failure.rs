@@ -2,19 +2,19 @@
 
 use beaver::Error;
 
-use crate::subject::{Failure, Grave};
+use crate::subject::{ErrorClass, Failure};
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        let grave = match &error {
-            Error::Indeterminate { .. } => Grave::InDoubt,
-            Error::Poisoned { .. } | Error::Closed => Grave::Poisoned,
-            Error::Locked => Grave::Locked,
-            Error::Storage { .. } | Error::UnstableRead { .. } => Grave::NotDone,
+        let class = match &error {
+            Error::Indeterminate { .. } => ErrorClass::InDoubt,
+            Error::Poisoned { .. } | Error::Closed => ErrorClass::Poisoned,
+            Error::Locked => ErrorClass::Locked,
+            Error::Storage { .. } | Error::UnstableRead { .. } => ErrorClass::NotDone,
             Error::TooLarge { .. } | Error::InvalidEvent { .. } | Error::RotateFirst { .. } => {
-                Grave::Invalid
+                ErrorClass::Invalid
             }
-            _ => Grave::Corrupt,
+            _ => ErrorClass::Corrupt,
         };
         let file = match &error {
             Error::ChecksumMismatch { file, .. }
@@ -27,7 +27,7 @@ impl From<Error> for Failure {
             _ => None,
         };
         Failure {
-            grave,
+            class,
             file,
             kind: error.io_kind(),
             text: error.to_string(),

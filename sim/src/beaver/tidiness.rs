@@ -1,10 +1,11 @@
 //! Invariant 11, hygiene, and the bytes of invariant 5: which files may be there, and what in them
 //! must never change.
 
-use super::damage::{Files, segment_epoch, snapshot_epoch};
-use super::history::Place;
-use super::judge::Finding;
+use super::files::{segment_epoch, snapshot_epoch};
 use crate::invariant::Invariant;
+use crate::oracle::Finding;
+use crate::oracle::damage::Files;
+use crate::subject::Position;
 
 /// Whether only the files that the protocol needs are left after a recovery without faults.
 ///
@@ -13,7 +14,7 @@ use crate::invariant::Invariant;
 #[must_use]
 pub fn after_recovery(
     names: &[&str],
-    used: Option<Place>,
+    used: Option<Position>,
     strays: &[String],
     keep: u32,
 ) -> Option<Finding> {
@@ -144,7 +145,7 @@ mod tests {
 
     #[test]
     fn a_tidy_store_is_accepted() {
-        let used = Some(Place { epoch: 2, seq: 9 });
+        let used = Some(Position { epoch: 2, seq: 9 });
         let names = ["LOCK", SNAPSHOT_2, SEGMENT_2, SEGMENT_3];
         assert_eq!(after_checkpoint(&[SNAPSHOT_2, SEGMENT_3], 0), None);
         assert!(after_checkpoint(&[SNAPSHOT_2, SEGMENT_2, SEGMENT_3], 0).is_some());
@@ -154,7 +155,7 @@ mod tests {
 
     #[test]
     fn leftovers_gaps_and_foreign_names_are_found() {
-        let used = Some(Place { epoch: 2, seq: 9 });
+        let used = Some(Position { epoch: 2, seq: 9 });
         let check = |names: &[&str]| after_recovery(names, used, &[], 1).map(|f| f.invariant);
         assert_eq!(
             check(&[SNAPSHOT_2, SEGMENT_3, "x.tmp"]),
@@ -177,7 +178,7 @@ mod tests {
 
     #[test]
     fn as_many_old_snapshots_may_stay_as_are_kept() {
-        let used = Some(Place { epoch: 2, seq: 9 });
+        let used = Some(Position { epoch: 2, seq: 9 });
         let older = ["snapshot-0000000001.json", SNAPSHOT_2];
         let all = [&older[..], &["wal-0000000001.jsonl", SEGMENT_2, SEGMENT_3]].concat();
         for (keep, whole_log_may_stay) in [(0, false), (1, false), (2, true), (3, true)] {
@@ -186,7 +187,7 @@ mod tests {
             let cut = [&older[..], &[SEGMENT_2, SEGMENT_3]].concat();
             assert_eq!(after_recovery(&cut, used, &[], keep), None, "{keep}");
         }
-        let used = Some(Place { epoch: 3, seq: 9 });
+        let used = Some(Position { epoch: 3, seq: 9 });
         let last = [
             "snapshot-0000000003.json",
             SEGMENT_3,

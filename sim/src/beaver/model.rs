@@ -17,7 +17,7 @@ use std::fmt;
 
 use rpds::{RedBlackTreeMapSync, VectorSync};
 
-use crate::scenario::{Job, Step};
+use super::op::{Command, Job};
 
 /// What happened to one job: one entry of the history that a client could write down himself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -248,43 +248,54 @@ impl Model {
         }
     }
 
+    /// Whether a client sees no difference between this state and `other`.
+    #[must_use]
+    pub fn looks_like(&self, other: &Model) -> bool {
+        let same = |job: &ModelJob| {
+            other
+                .job(&job.id)
+                .is_some_and(|o| super::state::is_same(job, o))
+        };
+        self.len() == other.len()
+            && self.waiting == other.waiting
+            && self.dead == other.dead
+            && self.jobs().all(same)
+    }
+
     /// What a command at `now_ms` must write down, or why it must be refused. Nothing to write down
     /// is an empty list.
     ///
     /// # Errors
     /// The reason for which the command must be refused.
-    ///
-    /// # Panics
-    /// On a step that is not one command of the queue.
-    pub fn expect(&self, step: &Step, now_ms: u64) -> Result<Vec<Record>, Refusal> {
-        match step {
-            Step::Enqueue { jobs } => self.expect_enqueue(jobs, now_ms),
-            Step::Dispatch => {
+    pub fn plan(&self, command: &Command, now_ms: u64) -> Result<Vec<Record>, Refusal> {
+        match command {
+            Command::Enqueue { jobs } => self.plan_enqueue(jobs, now_ms),
+            Command::Dispatch => {
                 let next = self.waiting.first();
                 Ok(next
                     .map(|id| record(id, now_ms, What::Dispatched))
                     .into_iter()
                     .collect())
             }
-            Step::Ack { id } => {
+            Command::Ack { id } => {
                 self.in_flight(id)?;
                 Ok(vec![record(id, now_ms, What::Acked)])
             }
-            Step::Fail { id } => {
+            Command::Fail { id } => {
                 let job = self.in_flight(id)?;
                 Ok(vec![record(id, now_ms, after_failure(job, What::Retried))])
             }
-            Step::Tick { .. } => Ok(self.expect_in_flight_back(now_ms, What::TimedOut, |job| {
+            Command::Tick { .. } => Ok(self.plan_in_flight_back(now_ms, What::TimedOut, |job| {
                 matches!(job.standing, Standing::InFlight { deadline_ms } if deadline_ms <= now_ms)
             })),
-            Step::Requeue => Ok(self.expect_in_flight_back(now_ms, What::Retried, |job| {
+            Command::Requeue => Ok(self.plan_in_flight_back(now_ms, What::Retried, |job| {
                 matches!(job.standing, Standing::InFlight { .. })
             })),
-            other => panic!("{other:?} is not one command of the queue"),
+            Command::Sync | Command::Rotate | Command::Preallocate { .. } => Ok(Vec::new()),
         }
     }
 
-    fn expect_enqueue(&self, jobs: &[Job], now_ms: u64) -> Result<Vec<Record>, Refusal> {
+    fn plan_enqueue(&self, jobs: &[Job], now_ms: u64) -> Result<Vec<Record>, Refusal> {
         let mut records = Vec::new();
         for (index, job) in jobs.iter().enumerate() {
             let in_this_command = jobs[..index].iter().any(|earlier| earlier.id == job.id);
@@ -311,7 +322,7 @@ impl Model {
 
     /// Jobs that leave their workers, the earliest deadline first, ids in bytewise order where
     /// deadlines are equal.
-    fn expect_in_flight_back(
+    fn plan_in_flight_back(
         &self,
         now_ms: u64,
         what: What,
@@ -362,8 +373,8 @@ mod tests {
         }
     }
 
-    fn run(model: &mut Model, step: &Step, now_ms: u64) -> Result<usize, Refusal> {
-        let records = model.expect(step, now_ms)?;
+    fn run(model: &mut Model, command: &Command, now_ms: u64) -> Result<usize, Refusal> {
+        let records = model.plan(command, now_ms)?;
         records.iter().for_each(|record| model.apply(record));
         Ok(records.len())
     }
@@ -371,14 +382,14 @@ mod tests {
     #[test]
     fn a_job_that_times_out_twice_is_dead_and_its_id_stays_used() {
         let mut model = Model::default();
-        let enqueue = Step::Enqueue {
+        let enqueue = Command::Enqueue {
             jobs: vec![job("a")],
         };
         assert_eq!(run(&mut model, &enqueue, 0), Ok(1));
         for at in [0, 100] {
-            assert_eq!(run(&mut model, &Step::Dispatch, at), Ok(1));
-            assert_eq!(run(&mut model, &Step::Tick { ms: 0 }, at + 9), Ok(0));
-            assert_eq!(run(&mut model, &Step::Tick { ms: 0 }, at + 10), Ok(1));
+            assert_eq!(run(&mut model, &Command::Dispatch, at), Ok(1));
+            assert_eq!(run(&mut model, &Command::Tick { ms: 0 }, at + 9), Ok(0));
+            assert_eq!(run(&mut model, &Command::Tick { ms: 0 }, at + 10), Ok(1));
         }
         assert_eq!(model.job("a").map(|job| job.standing), Some(Standing::Dead));
         assert_eq!(model.waiting, Vec::<String>::new());
@@ -389,10 +400,10 @@ mod tests {
     fn a_failed_job_goes_to_the_back() {
         let mut model = Model::default();
         let jobs = vec![job("a"), job("b")];
-        run(&mut model, &Step::Enqueue { jobs }, 0).unwrap();
-        run(&mut model, &Step::Dispatch, 1).unwrap();
+        run(&mut model, &Command::Enqueue { jobs }, 0).unwrap();
+        run(&mut model, &Command::Dispatch, 1).unwrap();
         let id = "a".to_owned();
-        run(&mut model, &Step::Fail { id }, 2).unwrap();
+        run(&mut model, &Command::Fail { id }, 2).unwrap();
         assert_eq!(model.waiting, ["b", "a"]);
     }
 
@@ -401,7 +412,7 @@ mod tests {
         let model = Model::default();
         let jobs = vec![job("a"), job("b"), job("a")];
         assert_eq!(
-            model.expect(&Step::Enqueue { jobs }, 0),
+            model.plan(&Command::Enqueue { jobs }, 0),
             Err(Refusal::Duplicate)
         );
     }

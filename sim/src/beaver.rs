@@ -1,0 +1,41 @@
+//! Beaver's own job queue and log as a [`Subject`](crate::subject::Subject): ops, an independent
+//! model, the layout of the files, and a reader of the log.
+//!
+//! [`Queue`] is any store that keeps the job queue in the documented files: the library, or one of
+//! the zoo's with a bug. [`RequestLog`] is the log alone, which syncs on request.
+
+mod border;
+pub mod engine;
+mod failure;
+pub mod files;
+mod honesty;
+mod inspected;
+mod library;
+mod log;
+pub mod model;
+mod op;
+mod queue;
+pub mod reader;
+pub mod salvage;
+mod small;
+mod state;
+pub mod tidiness;
+mod workload;
+
+pub use library::Library;
+pub use log::RequestLog;
+pub use op::{Command, Job, QueueOp};
+pub use queue::Queue;
+pub use state::QueueState;
+
+use crate::scenario::{Scenario, SyncSetting};
+use crate::subject::AnySubject;
+
+/// What a scenario tests unless the caller says otherwise: the library.
+#[must_use]
+pub fn library(scenario: &Scenario) -> AnySubject {
+    match scenario.log.sync {
+        SyncSetting::EveryAppend => AnySubject::new(Queue::new(Library)),
+        SyncSetting::OnRequest => AnySubject::new(RequestLog::default()),
+    }
+}

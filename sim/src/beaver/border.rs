@@ -1,0 +1,108 @@
+//! The border: events of the library in the terms of the model, and its readers.
+
+use std::sync::Arc;
+
+use beaver::event::EventKind;
+use beaver::wal::{LogReader, Mode, ReplayError};
+use beaver::{Event, Storage};
+
+use super::engine::{LogEntry, Salvaged};
+use super::files::segment_epoch;
+use super::model::{Record, What};
+use super::salvage::Skip;
+use crate::subject::{Failure, Position};
+
+/// An event as a record of the history.
+pub(crate) fn record(event: &Event) -> Record {
+    let what = match &event.kind {
+        EventKind::Enqueue {
+            payload,
+            max_attempts,
+            timeout_ms,
+        } => What::Enqueued {
+            payload: payload.as_str().to_owned(),
+            max_attempts: max_attempts.get(),
+            timeout_ms: *timeout_ms,
+        },
+        EventKind::Dispatch => What::Dispatched,
+        EventKind::Ack => What::Acked,
+        EventKind::Retry => What::Retried,
+        EventKind::Timeout => What::TimedOut,
+        EventKind::Dead => What::Buried,
+    };
+    Record {
+        id: event.job_id.as_str().to_owned(),
+        at_ms: event.timestamp_ms,
+        what,
+    }
+}
+
+/// A position as the checker writes it.
+pub(crate) fn position(position: beaver::Position) -> Position {
+    Position {
+        epoch: position.epoch.0,
+        seq: position.seq.0,
+    }
+}
+
+/// The history after `after` that the store can still tell, read strictly.
+///
+/// # Errors
+/// The log cannot be read.
+pub(crate) fn replay_after(
+    storage: &Arc<dyn Storage>,
+    after: Position,
+) -> Result<Vec<LogEntry>, Failure> {
+    let reader = LogReader::<Event>::open(Arc::clone(storage))?;
+    read(&reader, beaver::Position::new(after.epoch, after.seq))
+}
+
+/// What `reader` shows after `after`, read strictly.
+///
+/// # Errors
+/// The log cannot be read.
+pub(crate) fn read(
+    reader: &LogReader<Event>,
+    after: beaver::Position,
+) -> Result<Vec<LogEntry>, Failure> {
+    let mut entries = Vec::new();
+    let replayed = reader.replay(after, Mode::Strict, |at, event| {
+        entries.push(LogEntry {
+            position: position(at),
+            record: record(&event),
+        });
+        Ok::<(), std::convert::Infallible>(())
+    });
+    match replayed {
+        Ok(_) => Ok(entries),
+        Err(ReplayError::Log(error)) => Err(Failure::from(error)),
+        Err(ReplayError::Handler { error, .. }) => match error {},
+    }
+}
+
+/// Everything that lenient replay still finds, and what it reports as left out.
+///
+/// # Errors
+/// Lenient replay gave up.
+pub(crate) fn replay_leniently(storage: &Arc<dyn Storage>) -> Result<Salvaged, Failure> {
+    let mut entries = Vec::new();
+    let reader = LogReader::<Event>::open(Arc::clone(storage))?;
+    let replayed = reader.replay(beaver::Position::default(), Mode::Lenient, |at, event| {
+        entries.push(LogEntry {
+            position: position(at),
+            record: record(&event),
+        });
+        Ok::<(), std::convert::Infallible>(())
+    });
+    let report = match replayed {
+        Ok(report) => report,
+        Err(ReplayError::Log(error)) => return Err(Failure::from(error)),
+        Err(ReplayError::Handler { error, .. }) => match error {},
+    };
+    let skipped = report.skipped.iter().map(|skipped| Skip {
+        epoch: segment_epoch(&skipped.file).unwrap_or(0),
+        from: skipped.from.0,
+        to: skipped.to.map(|to| to.0),
+    });
+    Ok((entries, skipped.collect(), report.torn_tail.is_some()))
+}

@@ -1,0 +1,233 @@
+//! The library as an engine of the job queue: a process that uses it as any program would, through
+//! its public API alone.
+
+use std::any::Any;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use beaver::controller::Dispatched;
+use beaver::store::WrittenCheckpoint;
+use beaver::wal::{Outcome, QueueOptions, Ticket, WalOptions};
+use beaver::{
+    Command as LibraryCommand, CommandError, Controller, ControllerOptions, JobError, JobId,
+    JobSpec, Payload, RecoveryReport, Storage, StoreOptions,
+};
+
+use super::engine::{BegunQueued, Done, Engine, LogEntry, Opening, Process, Reply, Salvaged};
+use super::model::Refusal;
+use super::{Command, Job, QueueState, border};
+use crate::subject::{ErrorClass, Failure, Machine, OpenReport, PendingCheckpoint, Position};
+
+/// What a caller gets for a submitted command: a ticket if there was something to log, and the job
+/// that it hands out.
+type Claim = (Option<Ticket>, Option<String>);
+
+/// The library.
+#[derive(Clone, Copy, Debug)]
+pub struct Library;
+
+impl Engine for Library {
+    fn open(&self, machine: &Machine) -> Opening {
+        let options = ControllerOptions {
+            store: options(machine),
+            requeue_in_flight: false,
+        };
+        let (controller, report) = Controller::open(Arc::clone(&machine.storage), options)?;
+        Ok((Box::new(Client { controller }), report_of(&report)))
+    }
+
+    fn replay_after(
+        &self,
+        storage: &Arc<dyn Storage>,
+        after: Position,
+    ) -> Result<Vec<LogEntry>, Failure> {
+        border::replay_after(storage, after)
+    }
+
+    fn replay_leniently(&self, storage: &Arc<dyn Storage>) -> Result<Option<Salvaged>, Failure> {
+        border::replay_leniently(storage).map(Some)
+    }
+}
+
+/// A process with the store open.
+struct Client {
+    controller: Controller,
+}
+
+impl Client {
+    /// Several callers submit.
+    fn submit(&mut self, commands: &[Command]) -> Vec<Result<Claim, CommandError<JobError>>> {
+        let submitted = commands.iter().map(|command| {
+            let (ticket, job) = self.controller.submit(&library_command(command))?;
+            let id = job.map(|job: Dispatched| job.id.as_str().to_owned());
+            Ok((ticket, id))
+        });
+        submitted.collect()
+    }
+}
+
+impl Process for Client {
+    fn command(&mut self, command: &Command) -> Reply {
+        let controller = &mut self.controller;
+        let done = match command {
+            Command::Enqueue { jobs } => match &specs(jobs)[..] {
+                [one] => controller.enqueue(one.clone()).map(|_| None),
+                several => controller.enqueue_all(several.to_vec()).map(|_| None),
+            },
+            Command::Dispatch => controller.dispatch(),
+            Command::Ack { id } => controller.ack(&job_id(id)).map(|_| None),
+            Command::Fail { id } => controller.fail(&job_id(id)).map(|_| None),
+            Command::Tick { .. } => controller.tick().map(|_| None),
+            Command::Requeue => controller.requeue_in_flight().map(|_| None),
+            Command::Sync | Command::Rotate | Command::Preallocate { .. } => {
+                return Err(Failure::unsupported("a command of the log alone"));
+            }
+        };
+        let id = done.map(|job: Option<Dispatched>| job.map(|job| job.id.as_str().to_owned()));
+        reply(id, None)
+    }
+
+    fn group(&mut self, commands: &[Command]) -> Vec<Reply> {
+        let submitted = self.submit(commands);
+        // What became of each is in its ticket, whatever the flush says.
+        let _ = self.controller.flush();
+        outcomes(submitted)
+    }
+
+    fn begin_checkpoint(&mut self) -> Result<Option<PendingCheckpoint>, Failure> {
+        let begun = self.controller.begin_checkpoint()?;
+        Ok(begun.map(|begun| {
+            let write = || {
+                let written = begun.write()?;
+                Ok(Box::new(written) as Box<dyn Any + Send>)
+            };
+            Box::new(write) as PendingCheckpoint
+        }))
+    }
+
+    fn begin_checkpoint_queued(&mut self, commands: &[Command]) -> BegunQueued {
+        let submitted = self.submit(commands);
+        let begun = self.begin_checkpoint();
+        let _ = self.controller.flush();
+        (begun, outcomes(submitted))
+    }
+
+    fn finish_checkpoint(&mut self, written: Box<dyn Any + Send>) -> Result<(), Failure> {
+        let written = written.downcast::<WrittenCheckpoint>();
+        let written = *written.expect("the run hands back what the second step returned");
+        self.controller.finish_checkpoint(written)?;
+        Ok(())
+    }
+
+    fn checkpoint(&mut self) -> Result<(), Failure> {
+        self.controller.checkpoint()?;
+        Ok(())
+    }
+
+    fn state(&self) -> QueueState {
+        QueueState::Shown(self.controller.state().clone())
+    }
+
+    fn applied(&self) -> Position {
+        border::position(self.controller.applied())
+    }
+
+    fn close(self: Box<Self>) -> Result<(), Failure> {
+        Ok(self.controller.close()?)
+    }
+
+    fn close_queued(mut self: Box<Self>, commands: &[Command]) -> Vec<Reply> {
+        let submitted = self.submit(commands);
+        // What became of each is in its ticket, whatever the close says.
+        let _ = self.controller.close();
+        outcomes(submitted)
+    }
+}
+
+/// What became of what the callers have submitted.
+fn outcomes(submitted: Vec<Result<Claim, CommandError<JobError>>>) -> Vec<Reply> {
+    let outcomes = submitted.into_iter().map(|submitted| match submitted {
+        Err(error) => reply(Err(error), None),
+        Ok((None, _)) => reply(Ok(None), None),
+        Ok((Some(ticket), id)) => match ticket.outcome() {
+            Outcome::Durable(position) => reply(Ok(id), Some(border::position(position))),
+            Outcome::Failed(error) => Err(error.into()),
+            Outcome::Pending => Err(Failure::new(ErrorClass::Unanswered, "no answer")),
+        },
+    });
+    outcomes.collect()
+}
+
+fn reply(done: Result<Option<String>, CommandError<JobError>>, at: Option<Position>) -> Reply {
+    match done {
+        Ok(id) => Ok((Done::Accepted(id), at)),
+        Err(CommandError::Rejected(error)) => Ok((Done::Refused(refusal(&error)), at)),
+        Err(CommandError::Log(error)) => Err(error.into()),
+    }
+}
+
+fn options(machine: &Machine) -> StoreOptions {
+    let settings = &machine.log;
+    let mut queue = QueueOptions::default();
+    if settings.batch_bytes > 0 {
+        queue.max_batch_bytes = usize::try_from(settings.batch_bytes).unwrap_or(usize::MAX);
+    }
+    StoreOptions {
+        wal: WalOptions {
+            preallocate_bytes: settings.preallocate_bytes,
+            clock: Arc::clone(&machine.clock),
+            ..WalOptions::default()
+        },
+        queue,
+        keep_old_snapshots: settings.keep_old_snapshots as usize,
+    }
+}
+
+fn report_of(report: &RecoveryReport) -> OpenReport {
+    let damaged = report.damaged_snapshots.iter();
+    let torn = report.torn_tail.as_ref();
+    OpenReport {
+        snapshot: report.snapshot.map(border::position),
+        damaged_snapshots: damaged.map(|damaged| damaged.file.clone()).collect(),
+        torn_tail: torn.map(|tail| (tail.file.clone(), tail.offset)),
+        temporaries: report.removed_temporaries.len(),
+        leftovers: report.removed_leftovers.len(),
+        strays: report.strays.clone(),
+    }
+}
+
+pub(super) fn refusal(error: &JobError) -> Refusal {
+    match error {
+        JobError::AlreadyEnqueued { .. } | JobError::Repeated { .. } => Refusal::Duplicate,
+        JobError::Unknown { .. } => Refusal::Unknown,
+        _ => Refusal::NotInFlight,
+    }
+}
+
+pub(super) fn library_command(command: &Command) -> LibraryCommand {
+    match command {
+        Command::Enqueue { jobs } => LibraryCommand::Enqueue(specs(jobs)),
+        Command::Dispatch => LibraryCommand::Dispatch,
+        Command::Ack { id } => LibraryCommand::Ack(job_id(id)),
+        Command::Fail { id } => LibraryCommand::Fail(job_id(id)),
+        Command::Requeue => LibraryCommand::RequeueInFlight,
+        Command::Tick { .. } | Command::Sync | Command::Rotate | Command::Preallocate { .. } => {
+            LibraryCommand::Tick
+        }
+    }
+}
+
+fn specs(jobs: &[Job]) -> Vec<JobSpec> {
+    let specs = jobs.iter().map(|job| {
+        let payload = Payload::new(&job.payload).expect("a scenario's payloads are checked");
+        let attempts = NonZeroU32::new(job.max_attempts).unwrap_or(NonZeroU32::MIN);
+        JobSpec::new(job_id(&job.id), payload)
+            .with_max_attempts(attempts)
+            .with_timeout_ms(job.timeout_ms)
+    });
+    specs.collect()
+}
+
+fn job_id(id: &str) -> JobId {
+    JobId::new(id).expect("a scenario's ids are checked")
+}

@@ -1,0 +1,357 @@
+//! The log alone as a subject, as a program uses it that syncs on request: a queue in memory, every
+//! command an append, no snapshots.
+//!
+//! An op answers when its events are in memory, and is durable with the next sync, rotate, making of
+//! space, group or clean close, or when the batch has grown to its limit: a prefix, never a hole.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use beaver::event::EventKind;
+use beaver::wal::{Group, Mode, OpenReport as LibraryReport, ReplayError, SyncPolicy, WalOptions};
+use beaver::{Clock, Event, JobQueue, StateMachine, Wal};
+
+use super::engine::{Done, Reply};
+use super::inspected::Documented;
+use super::library::{Library, library_command, refusal};
+use super::op::{Command, QueueOp};
+use super::queue::{OpenLog, answer};
+use super::state::QueueState;
+use super::{border, small, workload};
+use crate::scenario::CommandKind;
+use crate::subject::{
+    Answer, AnyOp, Concurrent, Durability, ErrorClass, Expected, Failure, Inspected, Machine,
+    OpenReport, PendingCheckpoint, Position, Subject,
+};
+
+/// The library's log, synced on request.
+#[derive(Debug)]
+pub struct RequestLog {
+    documented: Documented<Library, OpenRequestLog>,
+}
+
+impl Default for RequestLog {
+    fn default() -> Self {
+        RequestLog {
+            documented: Documented::new(Library, AnyOp::new::<RequestLog>)
+                .read_by_owner(|log| border::read(&log.wal.reader(), beaver::Position::default())),
+        }
+    }
+}
+
+/// A log that a process has open.
+pub struct OpenRequestLog {
+    wal: Wal<Event>,
+    queue: JobQueue,
+    /// Where the last event stands that the queue contains.
+    applied: Position,
+    clock: Arc<dyn Clock>,
+    report: OpenReport,
+    /// Where the appends end that answered and are not known to be durable.
+    pending: VecDeque<Position>,
+}
+
+impl OpenLog for OpenRequestLog {
+    fn report(&self) -> &OpenReport {
+        &self.report
+    }
+
+    fn applied(&self) -> Position {
+        self.applied
+    }
+
+    fn durable(&self) -> Position {
+        border::position(self.wal.last_position())
+    }
+}
+
+impl OpenRequestLog {
+    /// Opens the log and replays all of it.
+    fn open(machine: &Machine) -> Result<Self, Failure> {
+        let options = WalOptions {
+            sync: SyncPolicy::OnRequest,
+            preallocate_bytes: machine.log.preallocate_bytes,
+            clock: Arc::clone(&machine.clock),
+        };
+        let (wal, report) = Wal::open(Arc::clone(&machine.storage), options)?;
+        let (mut queue, mut applied) = (JobQueue::initial(), beaver::Position::default());
+        let replayed = wal.replay(applied, Mode::Strict, |position, event| {
+            applied = position;
+            queue.apply(&event)
+        });
+        match replayed {
+            Ok(_) => {}
+            Err(ReplayError::Log(error)) => return Err(error.into()),
+            Err(ReplayError::Handler { position, error }) => {
+                let text = format!("the event at {position} is illegal: {error}");
+                return Err(Failure::new(ErrorClass::Corrupt, text));
+            }
+        }
+        Ok(OpenRequestLog {
+            wal,
+            queue,
+            applied: border::position(applied),
+            clock: Arc::clone(&machine.clock),
+            report: report_of(report),
+            pending: VecDeque::new(),
+        })
+    }
+
+    /// The events are in the log and end at `last`.
+    fn take_in(&mut self, events: &[Event], last: Position) {
+        for event in events {
+            let applied = self.queue.apply(event);
+            applied.expect("a plan holds only events that the queue allows");
+        }
+        if !events.is_empty() {
+            self.applied = last;
+            self.pending.push_back(last);
+        }
+    }
+
+    fn append(&mut self, command: &Command) -> Reply {
+        let events = self
+            .queue
+            .plan(&library_command(command), self.clock.now_ms());
+        let events = match events {
+            Ok(events) => events,
+            Err(error) => return Ok((Done::Refused(refusal(&error)), None)),
+        };
+        if events.is_empty() {
+            return Ok((Done::Accepted(None), None));
+        }
+        let last = border::position(self.wal.append(&events)?);
+        self.take_in(&events, last);
+        Ok((Done::Accepted(handed_out(command, &events)), Some(last)))
+    }
+
+    /// What came of an op: how many of the last appends the log does not call durable yet.
+    fn answered(&mut self, command: &Command, reply: Reply) -> Result<Answer, Failure> {
+        let answer = answer(command, reply)?;
+        let durable = self.durable();
+        while self.pending.front().is_some_and(|last| *last <= durable) {
+            self.pending.pop_front();
+        }
+        Ok(Answer {
+            durability: match self.pending.len() {
+                0 => Durability::Durable,
+                pending => Durability::AllBut { pending },
+            },
+            position: Some(self.applied),
+            ..answer
+        })
+    }
+}
+
+impl Subject for RequestLog {
+    type Op = QueueOp;
+    type State = QueueState;
+    type Store = OpenRequestLog;
+
+    fn apply(state: &mut QueueState, op: &QueueOp) {
+        let model = state.model_mut();
+        op.records().iter().for_each(|record| model.apply(record));
+    }
+
+    fn ops(&self, state: &QueueState) -> Vec<QueueOp> {
+        small::ops(state.model())
+    }
+
+    fn simpler(&self, op: &QueueOp) -> Vec<QueueOp> {
+        workload::simpler(&op.command)
+            .into_iter()
+            .map(QueueOp::from)
+            .collect()
+    }
+
+    fn simpler_together(&self, ops: &[QueueOp]) -> Vec<Vec<QueueOp>> {
+        workload::simpler_together(ops)
+    }
+
+    fn resolve(&self, op: &QueueOp, state: &QueueState, now_ms: u64) -> (QueueOp, Expected) {
+        op.resolved(state.model(), now_ms)
+    }
+
+    fn invalid(&self, op: &QueueOp, nested: bool) -> Vec<(String, String)> {
+        let mut found = op.command.invalid();
+        if nested && op.command.is_of_log() {
+            let message = "a group holds enqueue, dispatch, ack, fail, tick and requeue only";
+            found.push((String::new(), message.to_owned()));
+        }
+        found
+    }
+
+    fn lacks(&self, kind: CommandKind) -> Option<String> {
+        use CommandKind as K;
+        let lacks = matches!(
+            kind,
+            K::Checkpoint | K::SlowCheckpoint | K::CloseQueued | K::Lenient | K::Op
+        );
+        lacks.then(|| {
+            "where `log.sync` is `on-request` the log is used alone: no checkpoints, no queue of callers, no lenient reading"
+                .to_owned()
+        })
+    }
+
+    fn takes_ms(op: &QueueOp) -> u64 {
+        op.takes_ms()
+    }
+
+    fn open(&self, machine: &Machine) -> Result<OpenRequestLog, Failure> {
+        OpenRequestLog::open(machine)
+    }
+
+    fn run(&self, store: &mut OpenRequestLog, op: &QueueOp) -> Result<Answer, Failure> {
+        let done = Ok((Done::Accepted(None), None));
+        let reply = match &op.command {
+            Command::Sync => store.wal.sync().map_err(Failure::from).and(done),
+            Command::Rotate => store.wal.rotate().map_err(Failure::from).and(done),
+            Command::Preallocate { bytes } => store
+                .wal
+                .preallocate(*bytes)
+                .map_err(Failure::from)
+                .and(done),
+            command => store.append(command),
+        };
+        store.answered(&op.command, reply)
+    }
+
+    fn state(&self, store: &mut OpenRequestLog) -> Result<QueueState, Failure> {
+        Ok(QueueState::Shown(store.queue.clone()))
+    }
+
+    fn difference(expected: &QueueState, found: &QueueState) -> (String, String) {
+        expected.difference(found)
+    }
+
+    fn size(state: &QueueState) -> usize {
+        state.model().len()
+    }
+
+    fn checkpoint(&self, _store: &mut OpenRequestLog) -> Result<(), Failure> {
+        Err(Failure::unsupported("a checkpoint"))
+    }
+
+    fn close(&self, store: OpenRequestLog) -> Result<(), Failure> {
+        Ok(store.wal.close()?)
+    }
+
+    fn concurrent(&self) -> Option<&dyn Concurrent<Self>> {
+        Some(self)
+    }
+
+    fn inspected(&self) -> Option<&dyn Inspected> {
+        Some(&self.documented)
+    }
+}
+
+impl Concurrent<RequestLog> for RequestLog {
+    fn shared_ops(&self) -> usize {
+        small::SHARED
+    }
+
+    fn group(&self, store: &mut OpenRequestLog, ops: &[QueueOp]) -> Vec<Result<Answer, Failure>> {
+        let mut planned = store.queue.clone();
+        let now_ms = store.clock.now_ms();
+        let plan = |op: &QueueOp| {
+            let events = planned.plan(&library_command(&op.command), now_ms);
+            let events = events.map_err(|error| refusal(&error))?;
+            for event in &events {
+                let applied = planned.apply(event);
+                applied.expect("a plan holds only events that the queue allows");
+            }
+            Ok(events)
+        };
+        let plans: Vec<_> = ops.iter().map(plan).collect();
+        let written = plans.iter().flatten().filter(|events| !events.is_empty());
+        let groups: Result<Vec<Group>, _> = written.map(|events| Group::encode(events)).collect();
+        let committed = match groups {
+            Ok(groups) if groups.is_empty() => Ok(None),
+            Ok(groups) => store
+                .wal
+                .commit(&groups)
+                .map(|last| Some(border::position(last))),
+            Err(error) => Err(error),
+        };
+        let committed = committed.map_err(Failure::from);
+        let count: u64 = plans
+            .iter()
+            .flatten()
+            .map(|events| events.len() as u64)
+            .sum();
+        let mut at = committed.clone().ok().flatten().unwrap_or_default();
+        at.seq = at.seq.saturating_sub(count);
+        let replies = ops
+            .iter()
+            .zip(plans)
+            .map(|(op, plan)| match (plan, &committed) {
+                (Err(refusal), _) => Ok((Done::Refused(refusal), None)),
+                (Ok(events), _) if events.is_empty() => Ok((Done::Accepted(None), None)),
+                (Ok(_), Err(failure)) => Err(failure.clone()),
+                (Ok(events), Ok(_)) => {
+                    at.seq += events.len() as u64;
+                    store.take_in(&events, at);
+                    Ok((Done::Accepted(handed_out(&op.command, &events)), Some(at)))
+                }
+            });
+        let replies: Vec<Reply> = replies.collect();
+        let answers = ops.iter().zip(replies);
+        let answers = answers.map(|(op, reply)| {
+            let at = reply.as_ref().ok().and_then(|(_, at)| *at);
+            Ok(Answer {
+                position: at.or(Some(store.applied)),
+                ..store.answered(&op.command, reply)?
+            })
+        });
+        answers.collect()
+    }
+
+    fn close_queued(
+        &self,
+        _store: OpenRequestLog,
+        ops: &[QueueOp],
+    ) -> Vec<Result<Answer, Failure>> {
+        vec![Err(Failure::unsupported("a close while callers wait")); ops.len()]
+    }
+
+    fn begin_checkpoint(
+        &self,
+        _store: &mut OpenRequestLog,
+    ) -> Result<Option<PendingCheckpoint>, Failure> {
+        Err(Failure::unsupported("a checkpoint"))
+    }
+
+    fn begin_checkpoint_queued(
+        &self,
+        store: &mut OpenRequestLog,
+        ops: &[QueueOp],
+    ) -> (
+        Result<Option<PendingCheckpoint>, Failure>,
+        Vec<Result<Answer, Failure>>,
+    ) {
+        (self.begin_checkpoint(store), self.group(store, ops))
+    }
+
+    fn finish_checkpoint(
+        &self,
+        _store: &mut OpenRequestLog,
+        _written: Box<dyn std::any::Any + Send>,
+    ) -> Result<(), Failure> {
+        Err(Failure::unsupported("a checkpoint"))
+    }
+}
+
+/// The job that a dispatch hands out.
+fn handed_out(command: &Command, events: &[Event]) -> Option<String> {
+    let front = events.first().filter(|_| *command == Command::Dispatch)?;
+    (front.kind == EventKind::Dispatch).then(|| front.job_id.as_str().to_owned())
+}
+
+fn report_of(report: LibraryReport) -> OpenReport {
+    OpenReport {
+        torn_tail: report.torn_tail.map(|tail| (tail.file, tail.offset)),
+        temporaries: report.removed_temporaries.len(),
+        strays: report.strays,
+        ..OpenReport::default()
+    }
+}

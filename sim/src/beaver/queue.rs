@@ -1,0 +1,222 @@
+//! The job queue as a subject.
+
+use std::any::Any;
+
+use super::engine::{Done, Engine, Process, Reply};
+use super::inspected::{Documented, queue_op};
+use super::op::{Command, QueueOp, handed_out, refused};
+use super::state::QueueState;
+use super::{small, workload};
+use crate::scenario::CommandKind;
+use crate::subject::{
+    Answer, Concurrent, Durability, Expected, Failure, Inspected, Machine, OpenReport,
+    PendingCheckpoint, Position, Subject,
+};
+
+/// Why the queue has no such command.
+const OF_LOG: &str = "only where `log.sync` is `on-request`";
+
+/// A store that keeps the job queue in the documented files.
+#[derive(Debug)]
+pub struct Queue<E: Engine> {
+    documented: Documented<E, OpenQueue>,
+}
+
+impl<E: Engine> Queue<E> {
+    /// The queue that this keeps.
+    pub fn new(engine: E) -> Self {
+        Queue {
+            documented: Documented::new(engine, queue_op::<E>),
+        }
+    }
+}
+
+/// A queue that a process has open.
+pub struct OpenQueue {
+    process: Box<dyn Process>,
+    report: OpenReport,
+}
+
+/// A store of the documented files that a process has open.
+pub(super) trait OpenLog {
+    /// What opening it reported.
+    fn report(&self) -> &OpenReport;
+
+    /// The last applied position.
+    fn applied(&self) -> Position;
+
+    /// The last position that is durable.
+    fn durable(&self) -> Position {
+        self.applied()
+    }
+}
+
+impl OpenLog for OpenQueue {
+    fn report(&self) -> &OpenReport {
+        &self.report
+    }
+
+    fn applied(&self) -> Position {
+        self.process.applied()
+    }
+}
+
+impl<E: Engine> Subject for Queue<E> {
+    type Op = QueueOp;
+    type State = QueueState;
+    type Store = OpenQueue;
+
+    fn name(&self) -> String {
+        self.documented.engine().name()
+    }
+
+    fn apply(state: &mut QueueState, op: &QueueOp) {
+        let model = state.model_mut();
+        op.records().iter().for_each(|record| model.apply(record));
+    }
+
+    fn ops(&self, state: &QueueState) -> Vec<QueueOp> {
+        small::ops(state.model())
+    }
+
+    fn simpler(&self, op: &QueueOp) -> Vec<QueueOp> {
+        workload::simpler(&op.command)
+            .into_iter()
+            .map(QueueOp::from)
+            .collect()
+    }
+
+    fn simpler_together(&self, ops: &[QueueOp]) -> Vec<Vec<QueueOp>> {
+        workload::simpler_together(ops)
+    }
+
+    fn resolve(&self, op: &QueueOp, state: &QueueState, now_ms: u64) -> (QueueOp, Expected) {
+        op.resolved(state.model(), now_ms)
+    }
+
+    fn invalid(&self, op: &QueueOp, _nested: bool) -> Vec<(String, String)> {
+        let mut found = op.command.invalid();
+        if op.command.is_of_log() {
+            found.push((String::new(), OF_LOG.to_owned()));
+        }
+        found
+    }
+
+    fn lacks(&self, kind: CommandKind) -> Option<String> {
+        use CommandKind as K;
+        let lacks = matches!(kind, K::Sync | K::Rotate | K::Preallocate | K::Op);
+        lacks.then(|| OF_LOG.to_owned())
+    }
+
+    fn takes_ms(op: &QueueOp) -> u64 {
+        op.takes_ms()
+    }
+
+    fn open(&self, machine: &Machine) -> Result<OpenQueue, Failure> {
+        let (process, report) = self.documented.engine().open(machine)?;
+        Ok(OpenQueue { process, report })
+    }
+
+    fn run(&self, store: &mut OpenQueue, op: &QueueOp) -> Result<Answer, Failure> {
+        let reply = store.process.command(&op.command);
+        Ok(Answer {
+            position: Some(store.process.applied()),
+            ..answer(&op.command, reply)?
+        })
+    }
+
+    fn state(&self, store: &mut OpenQueue) -> Result<QueueState, Failure> {
+        Ok(store.process.state())
+    }
+
+    fn difference(expected: &QueueState, found: &QueueState) -> (String, String) {
+        expected.difference(found)
+    }
+
+    fn size(state: &QueueState) -> usize {
+        state.model().len()
+    }
+
+    fn checkpoint(&self, store: &mut OpenQueue) -> Result<(), Failure> {
+        store.process.checkpoint()
+    }
+
+    fn close(&self, store: OpenQueue) -> Result<(), Failure> {
+        store.process.close()
+    }
+
+    fn concurrent(&self) -> Option<&dyn Concurrent<Self>> {
+        Some(self)
+    }
+
+    fn inspected(&self) -> Option<&dyn Inspected> {
+        Some(&self.documented)
+    }
+}
+
+impl<E: Engine> Concurrent<Queue<E>> for Queue<E> {
+    fn shared_ops(&self) -> usize {
+        small::SHARED
+    }
+
+    fn group(&self, store: &mut OpenQueue, ops: &[QueueOp]) -> Vec<Result<Answer, Failure>> {
+        answers(ops, store.process.group(&commands(ops)))
+    }
+
+    fn close_queued(&self, store: OpenQueue, ops: &[QueueOp]) -> Vec<Result<Answer, Failure>> {
+        answers(ops, store.process.close_queued(&commands(ops)))
+    }
+
+    fn begin_checkpoint(
+        &self,
+        store: &mut OpenQueue,
+    ) -> Result<Option<PendingCheckpoint>, Failure> {
+        store.process.begin_checkpoint()
+    }
+
+    fn begin_checkpoint_queued(
+        &self,
+        store: &mut OpenQueue,
+        ops: &[QueueOp],
+    ) -> (
+        Result<Option<PendingCheckpoint>, Failure>,
+        Vec<Result<Answer, Failure>>,
+    ) {
+        let (begun, replies) = store.process.begin_checkpoint_queued(&commands(ops));
+        (begun, answers(ops, replies))
+    }
+
+    fn finish_checkpoint(
+        &self,
+        store: &mut OpenQueue,
+        written: Box<dyn Any + Send>,
+    ) -> Result<(), Failure> {
+        store.process.finish_checkpoint(written)
+    }
+}
+
+fn commands(ops: &[QueueOp]) -> Vec<Command> {
+    ops.iter().map(|op| op.command.clone()).collect()
+}
+
+fn answers(ops: &[QueueOp], replies: Vec<Reply>) -> Vec<Result<Answer, Failure>> {
+    let answers = ops.iter().zip(replies);
+    answers
+        .map(|(op, reply)| answer(&op.command, reply))
+        .collect()
+}
+
+/// What a command answered, in the terms of the checker.
+pub(super) fn answer(command: &Command, reply: Reply) -> Result<Answer, Failure> {
+    let (done, position) = reply?;
+    let text = match done {
+        Done::Refused(refusal) => refused(refusal),
+        Done::Accepted(id) if *command == Command::Dispatch => handed_out(id.as_deref()),
+        Done::Accepted(_) => String::new(),
+    };
+    Ok(Answer {
+        text,
+        durability: Durability::Durable,
+        position,
+    })
+}

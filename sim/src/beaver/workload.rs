@@ -1,0 +1,291 @@
+//! What a client of the queue would sensibly do next.
+//!
+//! Most commands are ones that a client would sensibly give (acknowledge a job that is in flight);
+//! some are late, doubled or wrong on purpose, because refusals must be right too.
+
+use std::collections::BTreeSet;
+
+use super::model::{Model, ModelJob, Standing};
+use super::op::{Command, Job, QueueOp};
+use crate::scenario::{CommandKind, Range, Workload};
+use crate::stream::Stream;
+
+/// Draws commands of the queue and of its log.
+pub(super) struct Draw<'a> {
+    pub(super) workload: &'a Workload,
+    pub(super) stream: &'a mut Stream,
+    /// How many ids were made up so far.
+    pub(super) ids: &'a mut u64,
+}
+
+impl Draw<'_> {
+    /// A command of this kind, in view of the queue.
+    pub(super) fn command(&mut self, kind: CommandKind, model: &Model) -> Command {
+        let full = model.open().count() >= self.workload.jobs as usize;
+        match kind {
+            CommandKind::Enqueue | CommandKind::EnqueueBatch if full => Command::Dispatch,
+            CommandKind::Enqueue => self.enqueue(model, Range::new(1, 1)),
+            CommandKind::EnqueueBatch => self.enqueue(model, self.workload.batch_size),
+            CommandKind::Ack => {
+                let id = self.job_in_hand(model);
+                id.map_or(Command::Dispatch, |id| Command::Ack { id })
+            }
+            CommandKind::Fail => {
+                let id = self.job_in_hand(model);
+                id.map_or(Command::Dispatch, |id| Command::Fail { id })
+            }
+            CommandKind::Tick => Command::Tick {
+                ms: self.within(self.workload.tick_ms),
+            },
+            CommandKind::Requeue => Command::Requeue,
+            CommandKind::Sync => Command::Sync,
+            CommandKind::Rotate => Command::Rotate,
+            CommandKind::Preallocate => Command::Preallocate {
+                bytes: self.stream.draw(1, 64 << 10),
+            },
+            _ => Command::Dispatch,
+        }
+    }
+
+    fn within(&mut self, range: Range) -> u64 {
+        self.stream.draw(range.least, range.most)
+    }
+
+    /// A job that a worker holds; one time in twelve any job, so that late and doubled reports
+    /// happen.
+    fn job_in_hand(&mut self, model: &Model) -> Option<String> {
+        if self.stream.draw(1, 12) == 1 {
+            return self.any_job(model);
+        }
+        let in_flight = |job: &&ModelJob| matches!(job.standing, Standing::InFlight { .. });
+        let ids: Vec<&String> = model.open().filter(in_flight).map(|job| &job.id).collect();
+        if ids.is_empty() {
+            return None;
+        }
+        Some((*self.stream.pick(&ids)).clone())
+    }
+
+    /// One of all the jobs that were ever there.
+    fn any_job(&mut self, model: &Model) -> Option<String> {
+        if model.is_empty() {
+            return None;
+        }
+        let drawn = self.stream.index(model.len());
+        model.nth(drawn).map(|job| job.id.clone())
+    }
+
+    fn enqueue(&mut self, model: &Model, how_many: Range) -> Command {
+        let count = self.within(how_many);
+        let jobs = (0..count).map(|_| self.job(model)).collect();
+        Command::Enqueue { jobs }
+    }
+
+    fn job(&mut self, model: &Model) -> Job {
+        let used_again = !model.is_empty() && self.stream.draw(1, 16) == 1;
+        let id = match used_again {
+            true => self.any_job(model),
+            false => None,
+        };
+        let id = id.unwrap_or_else(|| self.new_id());
+        let max_attempts = self.within(self.workload.max_attempts);
+        Job {
+            id,
+            payload: self.payload(),
+            max_attempts: u32::try_from(max_attempts).unwrap_or(u32::MAX).max(1),
+            timeout_ms: self.within(self.workload.timeout_ms),
+        }
+    }
+
+    /// A fresh id; now and then one that an encoder could get wrong.
+    fn new_id(&mut self) -> String {
+        *self.ids += 1;
+        let number = *self.ids;
+        match self.stream.draw(1, 20) {
+            1 => format!("job \"{number}\" \\ {{\""),
+            2 => format!("j\u{f6}b-\u{1f9ab}-{number}\u{7f}"),
+            3 => format!("job\n{number}\t\u{0}"),
+            _ => format!("job-{number}"),
+        }
+    }
+
+    /// A JSON text of about the drawn length; now and then one that a codec could change.
+    fn payload(&mut self) -> String {
+        let bytes = usize::try_from(self.within(self.workload.payload_bytes)).unwrap_or(0);
+        match self.stream.draw(1, 10) {
+            1 => "9007199254740993".to_owned(),
+            2 => "{\"a\": 1.50e+3,\"a\":\"\\u00e9\\/\"}".to_owned(),
+            3 => "[null,-0.0, 1E400 ,\"{\\\"seq\\\":1}\"]".to_owned(),
+            _ => {
+                let letter = char::from(b'a' + u8::try_from(self.stream.draw(0, 25)).unwrap_or(0));
+                let text: String = std::iter::repeat_n(letter, bytes).collect();
+                format!("{{\"data\":\"{text}\"}}")
+            }
+        }
+    }
+}
+
+/// Commands that are plainer than this one: fewer jobs, shorter payloads, smaller numbers.
+pub(super) fn simpler(command: &Command) -> Vec<Command> {
+    match command {
+        Command::Enqueue { jobs } => {
+            let fewer = (0..jobs.len()).filter(|_| jobs.len() > 1).map(|gone| {
+                let mut jobs = jobs.clone();
+                jobs.remove(gone);
+                jobs
+            });
+            let plainer = PLAINER.iter().map(|change| {
+                let mut jobs = jobs.clone();
+                jobs.iter_mut().for_each(*change);
+                jobs
+            });
+            let simpler = fewer.chain(plainer).filter(|simpler| simpler != jobs);
+            simpler.map(|jobs| Command::Enqueue { jobs }).collect()
+        }
+        Command::Tick { ms } if *ms > 0 => vec![Command::Tick { ms: ms / 2 }],
+        _ => Vec::new(),
+    }
+}
+
+const PLAINER: [fn(&mut Job); 4] = [
+    |job| "1".clone_into(&mut job.payload),
+    |job| {
+        if job.payload.len() > 8 {
+            job.payload = format!("\"{}\"", "x".repeat(job.payload.len() / 2 - 2));
+        }
+    },
+    |job| job.max_attempts = 1,
+    |job| job.timeout_ms = 1,
+];
+
+/// The commands of a whole history, plainer at once: every payload of one digit, every attempt the
+/// only one, every time of one millisecond; and with ids `a`, `b` and so on, in the same order of the
+/// alphabet.
+pub(super) fn simpler_together(ops: &[QueueOp]) -> Vec<Vec<QueueOp>> {
+    let mut histories = vec![changed(ops, |command| {
+        if let Command::Enqueue { jobs } = command {
+            for change in [PLAINER[0], PLAINER[2], PLAINER[3]] {
+                jobs.iter_mut().for_each(change);
+            }
+        }
+    })];
+    for change in [PLAINER[0], PLAINER[2], PLAINER[3]] {
+        histories.push(changed(ops, |command| {
+            if let Command::Enqueue { jobs } = command {
+                jobs.iter_mut().for_each(change);
+            }
+        }));
+    }
+    histories.push(changed(ops, |command| {
+        if let Command::Tick { ms } = command {
+            *ms /= 2;
+        }
+    }));
+    let mut ids = BTreeSet::new();
+    changed(ops, |command| {
+        ids.extend(ids_in(command).into_iter().map(|id| id.clone()))
+    });
+    if ids.len() <= 26 {
+        let ids: Vec<String> = ids.into_iter().collect();
+        histories.push(changed(ops, |command| {
+            for id in ids_in(command) {
+                let place = ids.iter().position(|known| known == id).unwrap_or(0);
+                let letter = u8::try_from(place).map_or('z', |place| char::from(b'a' + place));
+                *id = letter.to_string();
+            }
+        }));
+    }
+    histories.retain(|history| history != ops);
+    histories
+}
+
+fn changed(ops: &[QueueOp], mut change: impl FnMut(&mut Command)) -> Vec<QueueOp> {
+    let ops = ops.iter().map(|op| {
+        let mut command = op.command.clone();
+        change(&mut command);
+        QueueOp::from(command)
+    });
+    ops.collect()
+}
+
+fn ids_in(command: &mut Command) -> Vec<&mut String> {
+    match command {
+        Command::Enqueue { jobs } => jobs.iter_mut().map(|job| &mut job.id).collect(),
+        Command::Ack { id } | Command::Fail { id } => vec![id],
+        _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn steps(workload: &Workload, seed: u64, count: usize) -> Vec<Step> {
+        let mut commands = Commands::new(workload, seed);
+        let mut model = Model::default();
+        let mut steps = Vec::new();
+        for now_ms in 0..count as u64 {
+            let step = commands.next(&model, now_ms);
+            if matches!(
+                step,
+                Step::Enqueue { .. } | Step::Dispatch | Step::Ack { .. } | Step::Fail { .. }
+            ) {
+                for record in model.expect(&step, now_ms).unwrap_or_default() {
+                    model.apply(&record);
+                }
+            }
+            steps.push(step);
+        }
+        steps
+    }
+
+    #[test]
+    fn equal_seeds_draw_equal_commands() {
+        let workload = Workload::default();
+        assert_eq!(steps(&workload, 3, 200), steps(&workload, 3, 200));
+        assert_ne!(steps(&workload, 3, 200), steps(&workload, 4, 200));
+    }
+
+    #[test]
+    fn every_command_that_has_a_weight_is_drawn() {
+        let workload = Workload::default();
+        let drawn = steps(&workload, 1, 2000);
+        assert!(drawn.contains(&Step::Checkpoint));
+        assert!(drawn.contains(&Step::Reopen));
+        assert!(drawn.iter().any(|s| matches!(s, Step::Group { .. })));
+        assert!(drawn.iter().any(|s| matches!(s, Step::Tick { .. })));
+        assert!(!drawn.contains(&Step::Kill));
+    }
+
+    #[test]
+    fn what_takes_long_in_a_large_store_gets_rarer_as_it_grows() {
+        let workload = Workload::default();
+        let long = |jobs: usize| {
+            let mut model = Model::default();
+            for id in 0..jobs {
+                let enqueue = Step::Enqueue {
+                    jobs: vec![Job::numbered(id as u64, "1")],
+                };
+                let records = model.expect(&enqueue, 0).unwrap();
+                records.iter().for_each(|record| model.apply(record));
+            }
+            let mut commands = Commands::new(&workload, 1);
+            let drawn = (0..4000).map(|_| commands.kind(&model));
+            drawn.filter(|kind| kind.grows_with_the_store()).count()
+        };
+        assert_eq!(long(0), long(250), "as the weights say");
+        let (small, large) = (long(250), long(2500));
+        assert!(small > 200 && large > 0, "{small}, {large}");
+        assert!(large < small / 5, "{small}, {large}");
+    }
+
+    #[test]
+    fn payloads_are_json() {
+        let workload = Workload::default();
+        let mut commands = Commands::new(&workload, 1);
+        for _ in 0..200 {
+            let payload = commands.payload();
+            let parsed = serde_json::from_str::<&serde_json::value::RawValue>(&payload);
+            assert!(parsed.is_ok(), "{payload}");
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! Every sequence of up to so many ops, and what several callers can do at once with as many.
+
+use crate::scenario::{Around, Meeting, Scheduled, Step, When};
+use crate::subject::{AnyOp, AnyState, AnySubject};
+
+/// What one caller does: one of the subject's ops, by its place among them, or a step of every
+/// store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Single {
+    Op(usize),
+    Checkpoint,
+    Reopen,
+}
+
+/// What happens at once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Round {
+    /// One step, and no other caller waits.
+    Single(Single),
+    /// Several callers' ops, around a flush, a checkpoint or a close.
+    Meeting(Around, Vec<(When, usize)>),
+    /// These callers submit, some of them share a batch, and one of the syncs fails.
+    FailingSync(Vec<usize>),
+}
+
+/// How many storage calls the second step of a checkpoint makes in the library. An op before the
+/// first of them is given between two steps; a store that makes more is not disturbed in between
+/// those.
+const CALLS_OF_WRITE: u64 = 5;
+
+/// The steps that one caller can do.
+fn singles(subject: &AnySubject) -> Vec<Single> {
+    let ops = 0..subject.ops(&subject.initial()).len();
+    let ops = ops.map(Single::Op);
+    ops.chain([Single::Checkpoint, Single::Reopen]).collect()
+}
+
+/// Every sequence of at most `ops` ops, shorter ones first, the empty one included. With more than
+/// one caller what they can do at once is a round too, as long as the ops in it.
+pub(super) fn sequences(subject: &AnySubject, ops: usize, callers: u32) -> Vec<Vec<Round>> {
+    let shared = subject.shared_ops().filter(|_| callers > 1);
+    let singles: Vec<Round> = singles(subject).into_iter().map(Round::Single).collect();
+    let mut by_length: Vec<Vec<Vec<Round>>> = vec![vec![Vec::new()]];
+    for length in 1..=ops {
+        let mut longer = Vec::new();
+        for last in 1..=length {
+            let rounds = match (last, shared) {
+                (1, _) => singles.clone(),
+                (_, Some(shared)) => meetings(shared, last),
+                (_, None) => Vec::new(),
+            };
+            for earlier in &by_length[length - last] {
+                longer.extend(rounds.iter().map(|round| {
+                    let mut sequence = earlier.clone();
+                    sequence.push(round.clone());
+                    sequence
+                }));
+            }
+        }
+        by_length.push(longer);
+    }
+    by_length.concat()
+}
+
+/// Everything that two callers can do at once with `ops` ops, a checkpoint or a close included.
+fn meetings(shared: usize, ops: usize) -> Vec<Round> {
+    let all_waiting = |program: &[usize]| -> Vec<(When, usize)> {
+        program.iter().map(|op| (When::Waiting, *op)).collect()
+    };
+    let mut meetings = Vec::new();
+    if ops == 2 {
+        let programs = programs(shared, 2).into_iter();
+        meetings
+            .extend(programs.map(|program| Round::Meeting(Around::Flush, all_waiting(&program))));
+    }
+    let Some(inside) = ops.checked_sub(1).filter(|inside| *inside > 0) else {
+        return meetings;
+    };
+    for program in programs(shared, inside) {
+        let amid = amid(&program).into_iter();
+        meetings.extend(amid.map(|schedule| Round::Meeting(Around::Checkpoint, schedule)));
+        if inside <= 2 {
+            meetings.push(Round::Meeting(Around::Close, all_waiting(&program)));
+        }
+        for begun in 0..=inside.min(2) {
+            for written in begun..=inside {
+                let at = |index| match index {
+                    _ if index < begun => When::Waiting,
+                    _ if index < written => When::BeforeWrite,
+                    _ => When::BeforeFinish,
+                };
+                let schedule = program.iter().enumerate();
+                let schedule = schedule.map(|(index, op)| (at(index), *op)).collect();
+                meetings.push(Round::Meeting(Around::Checkpoint, schedule));
+            }
+        }
+    }
+    meetings
+}
+
+/// The ops spread over the storage calls of a checkpoint's second step, in order: at least one of
+/// them in the middle.
+fn amid(program: &[usize]) -> Vec<Vec<(When, usize)>> {
+    let mut spread: Vec<Vec<(u64, usize)>> = vec![Vec::new()];
+    for op in program {
+        let longer = spread.iter().flat_map(|earlier| {
+            let first = earlier.last().map_or(1, |(call, _)| *call);
+            (first..=CALLS_OF_WRITE + 1).map(move |call| {
+                let mut spread = earlier.clone();
+                spread.push((call, *op));
+                spread
+            })
+        });
+        spread = longer.collect();
+    }
+    let middle = 2..=CALLS_OF_WRITE;
+    spread.retain(|spread| spread.iter().any(|(call, _)| middle.contains(call)));
+    let scheduled = spread.into_iter().map(|spread| {
+        let scheduled = spread.into_iter();
+        scheduled
+            .map(|(call, op)| (When::BeforeCall(call), op))
+            .collect()
+    });
+    scheduled.collect()
+}
+
+/// Every sequence of at most `ops` ops in which a sync fails, once: ops of one caller, callers of
+/// whom the sync of one fails, and ops that are given after that. None for a store with one caller.
+pub(super) fn sequences_with_a_failure(
+    subject: &AnySubject,
+    ops: usize,
+    callers: u32,
+) -> Vec<Vec<Round>> {
+    let Some(shared) = subject.shared_ops().filter(|_| callers > 1) else {
+        return Vec::new();
+    };
+    let singles = singles(subject);
+    let alone = |length| -> Vec<Vec<Round>> {
+        let longer = |sequences: Vec<Vec<Round>>| -> Vec<Vec<Round>> {
+            let longer = sequences.iter().flat_map(|earlier| {
+                let singles = singles.iter();
+                singles.map(|single| [&earlier[..], &[Round::Single(*single)]].concat())
+            });
+            longer.collect()
+        };
+        (0..length).fold(vec![Vec::new()], |sequences, _| longer(sequences))
+    };
+    let mut sequences = Vec::new();
+    for callers in 1..=ops {
+        for before in 0..=ops - callers {
+            for after in 0..=ops - callers - before {
+                for first in alone(before) {
+                    for program in programs(shared, callers) {
+                        for last in alone(after) {
+                            let failing = Round::FailingSync(program.clone());
+                            sequences.push([&first[..], &[failing], &last].concat());
+                        }
+                    }
+                }
+            }
+        }
+    }
+    sequences
+}
+
+/// Every sequence of `length` ops that callers can wait for.
+fn programs(shared: usize, length: usize) -> Vec<Vec<usize>> {
+    let mut programs = vec![Vec::new()];
+    for _ in 0..length {
+        let longer = programs.iter().flat_map(|program: &Vec<usize>| {
+            (0..shared).map(|op| {
+                let mut program = program.clone();
+                program.push(op);
+                program
+            })
+        });
+        programs = longer.collect();
+    }
+    programs
+}
+
+/// Makes steps of rounds, one after the other: what an op is about follows from what came before it.
+pub(super) struct StepBuilder<'s> {
+    subject: &'s AnySubject,
+    /// What the store looks like now.
+    state: AnyState,
+    now_ms: u64,
+}
+
+impl<'s> StepBuilder<'s> {
+    /// For a store that looks like `state`.
+    pub(super) fn new(subject: &'s AnySubject, state: AnyState) -> Self {
+        StepBuilder {
+            subject,
+            state,
+            now_ms: 0,
+        }
+    }
+
+    /// The step of a round, which happens; nothing if the store has not as many ops in this state.
+    pub(super) fn step(&mut self, round: &Round) -> Option<Step> {
+        Some(match round {
+            Round::Single(Single::Op(op)) => Step::Op(self.op(*op)?),
+            Round::Single(Single::Checkpoint) => Step::Checkpoint,
+            Round::Single(Single::Reopen) => Step::Reopen,
+            Round::Meeting(around, schedule) => {
+                let ops = schedule.iter().map(|(at, op)| {
+                    Some(Scheduled {
+                        at: *at,
+                        op: self.op(*op)?,
+                    })
+                });
+                Step::Concurrent(Meeting {
+                    around: *around,
+                    ops: ops.collect::<Option<_>>()?,
+                })
+            }
+            Round::FailingSync(ops) => {
+                let ops: Option<Vec<AnyOp>> = ops.iter().map(|op| self.op(*op)).collect();
+                Step::Concurrent(Meeting::waiting(Around::Flush, ops?))
+            }
+        })
+    }
+
+    fn op(&mut self, nth: usize) -> Option<AnyOp> {
+        let op = self.subject.ops(&self.state).into_iter().nth(nth)?;
+        self.now_ms += op.takes_ms();
+        let (resolved, expected) = self.subject.resolve(&op, &self.state, self.now_ms);
+        if expected.changes {
+            resolved.apply(&mut self.state);
+        }
+        Some(op)
+    }
+}

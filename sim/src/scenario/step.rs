@@ -1,0 +1,390 @@
+//! What a run does, step by step.
+
+use std::fmt;
+
+use beaver_disk::{Choice, Event};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::{Map, Value};
+
+use super::CommandKind;
+use crate::subject::AnyOp;
+
+/// One step of a run.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Step {
+    /// One caller gives one op of the store.
+    Op(AnyOp),
+    /// Several ops at once, around a flush, a checkpoint or a close.
+    Concurrent(Meeting),
+    /// Compaction, a snapshot: whatever the store does to stay small.
+    Checkpoint,
+    /// Close cleanly and open again.
+    Reopen,
+    /// Kill the process and start it again.
+    Kill,
+    /// Cut the power and start again.
+    PowerCut {
+        /// What survives; nothing that is pending where it is left out.
+        image: Option<Choice>,
+    },
+    /// Let a second process try to open the directory.
+    SecondOpener,
+    /// Read the log while it is in use, and hold it against the history.
+    Inspect,
+    /// Damage a copy of the disk and read it leniently.
+    Lenient {
+        /// The damage; drawn when the step runs where it is left out.
+        damage: Vec<Event>,
+    },
+}
+
+/// Several ops that meet a flush, a checkpoint or a close, each at its moment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Meeting {
+    /// What they meet.
+    pub around: Around,
+    /// The ops, in the order in which they are given.
+    pub ops: Vec<Scheduled>,
+}
+
+/// What several ops meet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Around {
+    /// One flush, which serves all of them.
+    Flush,
+    /// A checkpoint in three steps: begin, write, finish.
+    Checkpoint,
+    /// A clean close; the store is opened again.
+    Close,
+}
+
+/// An op, and when it is given.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Scheduled {
+    /// When it is given.
+    pub at: When,
+    /// The op.
+    pub op: AnyOp,
+}
+
+/// When an op is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum When {
+    /// Its caller has submitted it, and waits for the flush that comes after the first step.
+    Waiting,
+    /// After the first step of a checkpoint, and the flush.
+    BeforeWrite,
+    /// Just before this storage call of the second step of a checkpoint, counted from 1; after the
+    /// step if that makes fewer.
+    BeforeCall(u64),
+    /// After the second step of a checkpoint.
+    BeforeFinish,
+}
+
+impl Meeting {
+    /// These ops, all waiting.
+    #[must_use]
+    pub fn waiting(around: Around, ops: impl IntoIterator<Item = AnyOp>) -> Self {
+        let at = When::Waiting;
+        let ops = ops.into_iter().map(|op| Scheduled { at, op });
+        Meeting {
+            around,
+            ops: ops.collect(),
+        }
+    }
+
+    /// The ops that are given then.
+    pub fn at(&self, at: When) -> Vec<AnyOp> {
+        let then = self.ops.iter().filter(|scheduled| scheduled.at == at);
+        then.map(|scheduled| scheduled.op.clone()).collect()
+    }
+
+    /// The ops that are given in the middle of the second step of a checkpoint, each with the call
+    /// before which it is.
+    pub fn during_write(&self) -> Vec<(u64, AnyOp)> {
+        let during = self.ops.iter().filter_map(|scheduled| match scheduled.at {
+            When::BeforeCall(call) => Some((call, scheduled.op.clone())),
+            _ => None,
+        });
+        during.collect()
+    }
+}
+
+impl Step {
+    /// What a workload calls it; nothing of an op.
+    #[must_use]
+    pub fn kind(&self) -> Option<CommandKind> {
+        Some(match self {
+            Step::Op(_) => return None,
+            Step::Concurrent(meeting) => match meeting.around {
+                Around::Flush => CommandKind::Group,
+                Around::Checkpoint => CommandKind::SlowCheckpoint,
+                Around::Close => CommandKind::CloseQueued,
+            },
+            Step::Checkpoint => CommandKind::Checkpoint,
+            Step::Reopen => CommandKind::Reopen,
+            Step::Kill => CommandKind::Kill,
+            Step::PowerCut { .. } => CommandKind::PowerCut,
+            Step::SecondOpener => CommandKind::SecondOpener,
+            Step::Inspect => CommandKind::Inspect,
+            Step::Lenient { .. } => CommandKind::Lenient,
+        })
+    }
+
+    /// The ops of the step, wherever in it they are given.
+    #[must_use]
+    pub fn ops(&self) -> Vec<&AnyOp> {
+        match self {
+            Step::Op(op) => vec![op],
+            Step::Concurrent(meeting) => meeting.ops.iter().map(|at| &at.op).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The same, to be changed.
+    pub fn ops_mut(&mut self) -> Vec<&mut AnyOp> {
+        match self {
+            Step::Op(op) => vec![op],
+            Step::Concurrent(meeting) => meeting.ops.iter_mut().map(|at| &mut at.op).collect(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// A step in a few words.
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Step::Op(op) => write!(f, "{op:?}"),
+            Step::Concurrent(meeting) => meeting.fmt(f),
+            Step::Checkpoint => f.write_str("checkpoint"),
+            Step::Reopen => f.write_str("close and open again"),
+            Step::Kill => f.write_str("kill"),
+            Step::PowerCut { .. } => f.write_str("power cut"),
+            Step::SecondOpener => f.write_str("a second process opens the store"),
+            Step::Inspect => f.write_str("inspect while in use"),
+            Step::Lenient { .. } => f.write_str("read a damaged copy leniently"),
+        }
+    }
+}
+
+impl fmt::Display for Meeting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let waiting = listed(&self.at(When::Waiting));
+        match self.around {
+            Around::Flush => return write!(f, "together: {waiting}"),
+            Around::Close => return write!(f, "closed while waiting: {waiting}"),
+            Around::Checkpoint if waiting.is_empty() => f.write_str("checkpoint")?,
+            Around::Checkpoint => write!(f, "checkpoint while these wait: {waiting}")?,
+        }
+        let during: Vec<String> = self
+            .during_write()
+            .iter()
+            .map(|(call, op)| format!("before call {call} {op:?}"))
+            .collect();
+        if !during.is_empty() {
+            write!(
+                f,
+                ", and while it writes its snapshot: {}",
+                during.join("; ")
+            )?;
+        }
+        let between = [("writes", When::BeforeWrite), ("ends", When::BeforeFinish)];
+        let between = between.map(|(when, at)| (when, listed(&self.at(at))));
+        let between = between.iter().filter(|(_, ops)| !ops.is_empty());
+        let between: Vec<String> = between
+            .map(|(when, ops)| format!("before it {when}: {ops}"))
+            .collect();
+        match &between[..] {
+            [] => Ok(()),
+            _ => write!(f, " ({})", between.join("; ")),
+        }
+    }
+}
+
+fn listed(ops: &[AnyOp]) -> String {
+    let ops: Vec<String> = ops.iter().map(|op| format!("{op:?}")).collect();
+    ops.join("; ")
+}
+
+/// The steps of a run that are not ops of the store, as they stand in a file.
+#[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+enum Written {
+    /// Several ops at once, around a flush, a checkpoint or a close.
+    Concurrent(#[cfg_attr(feature = "schema", schemars(with = "Value"))] Meeting),
+    /// Whatever the store does to stay small.
+    Checkpoint,
+    /// Close cleanly and open again.
+    Reopen,
+    /// Kill the process and start it again.
+    Kill,
+    /// Cut the power and start again.
+    PowerCut {
+        /// What survives; nothing that is pending where it is left out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "schema", schemars(with = "Option<Value>"))]
+        image: Option<Choice>,
+    },
+    /// Let a second process try to open the directory.
+    SecondOpener,
+    /// Read the log while it is in use.
+    Inspect,
+    /// Damage a copy of the disk and read it leniently.
+    Lenient {
+        /// The damage; drawn when the step runs where it is left out.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        #[cfg_attr(feature = "schema", schemars(with = "Vec<Value>"))]
+        damage: Vec<Event>,
+    },
+}
+
+/// The names of the steps in [`Written`].
+const NAMES: [&str; 8] = [
+    "concurrent",
+    "checkpoint",
+    "reopen",
+    "kill",
+    "power-cut",
+    "second-opener",
+    "inspect",
+    "lenient",
+];
+
+impl Serialize for Step {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let written = match self.clone() {
+            Step::Op(op) => return op.serialize(serializer),
+            Step::Concurrent(meeting) => Written::Concurrent(meeting),
+            Step::Checkpoint => Written::Checkpoint,
+            Step::Reopen => Written::Reopen,
+            Step::Kill => Written::Kill,
+            Step::PowerCut { image } => Written::PowerCut { image },
+            Step::SecondOpener => Written::SecondOpener,
+            Step::Inspect => Written::Inspect,
+            Step::Lenient { damage } => Written::Lenient { damage },
+        };
+        written.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Step {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        let name = match &value {
+            Value::String(name) => Some(name.as_str()),
+            Value::Object(fields) if fields.len() == 1 => fields.keys().next().map(String::as_str),
+            _ => None,
+        };
+        let Some(name) = name else {
+            return Err(D::Error::custom(
+                "a step is a name, or an object whose only field is one",
+            ));
+        };
+        if let Some(meeting) = Earlier::read(name, &value) {
+            return meeting.map(Step::Concurrent).map_err(D::Error::custom);
+        }
+        if !NAMES.contains(&name) {
+            let op = AnyOp::deserialize(value).map_err(D::Error::custom)?;
+            return Ok(Step::Op(op));
+        }
+        let written = Written::deserialize(value).map_err(D::Error::custom)?;
+        Ok(match written {
+            Written::Concurrent(meeting) => Step::Concurrent(meeting),
+            Written::Checkpoint => Step::Checkpoint,
+            Written::Reopen => Step::Reopen,
+            Written::Kill => Step::Kill,
+            Written::PowerCut { image } => Step::PowerCut { image },
+            Written::SecondOpener => Step::SecondOpener,
+            Written::Inspect => Step::Inspect,
+            Written::Lenient { damage } => Step::Lenient { damage },
+        })
+    }
+}
+
+/// The five kinds of concurrent step of version 0.1, which are still read.
+struct Earlier;
+
+impl Earlier {
+    /// The meeting that a step of this name was; nothing for the steps of today.
+    fn read(name: &str, value: &Value) -> Option<Result<Meeting, String>> {
+        use When::{BeforeFinish, BeforeWrite, Waiting};
+        let (around, fields): (_, &[(&str, When)]) = match name {
+            "group" => (Around::Flush, &[("steps", Waiting)]),
+            "close-queued" => (Around::Close, &[("steps", Waiting)]),
+            "slow-checkpoint" | "queued-checkpoint" => (
+                Around::Checkpoint,
+                &[
+                    ("steps", Waiting),
+                    ("before_write", BeforeWrite),
+                    ("before_finish", BeforeFinish),
+                ],
+            ),
+            "checkpoint-amid" => (Around::Checkpoint, &[("during_write", BeforeWrite)]),
+            _ => return None,
+        };
+        let inside = value.get(name).and_then(Value::as_object);
+        let Some(inside) = inside else {
+            return Some(Err(format!("`{name}` has fields")));
+        };
+        let mut ops = Vec::new();
+        for (field, at) in fields {
+            match Self::ops(inside, field, *at) {
+                Ok(more) => ops.extend(more),
+                Err(error) => return Some(Err(error)),
+            }
+        }
+        let known = |field: &&String| fields.iter().any(|(known, _)| known == field);
+        Some(match inside.keys().find(|field| !known(field)) {
+            Some(unknown) => Err(format!("unknown field `{unknown}`")),
+            None => Ok(Meeting { around, ops }),
+        })
+    }
+
+    fn ops(inside: &Map<String, Value>, field: &str, at: When) -> Result<Vec<Scheduled>, String> {
+        let Some(ops) = inside.get(field) else {
+            return Ok(Vec::new());
+        };
+        let ops = ops
+            .as_array()
+            .ok_or_else(|| format!("`{field}` is a list"))?;
+        let ops = ops.iter().map(|op| {
+            let (at, op) = match field {
+                "during_write" => {
+                    let call = op.get("before_call").and_then(Value::as_u64);
+                    let call = call.ok_or("`during_write` has `before_call` and `step`")?;
+                    (
+                        When::BeforeCall(call),
+                        op.get("step").unwrap_or(&Value::Null),
+                    )
+                }
+                _ => (at, op),
+            };
+            let op = AnyOp::deserialize(op).map_err(|error| error.to_string())?;
+            Ok(Scheduled { at, op })
+        });
+        ops.collect()
+    }
+}
+
+/// The steps of every run, and beside them the ops of Beaver's own queue and log.
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for Step {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Step".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let steps = generator.subschema_for::<Written>();
+        let ops = generator.subschema_for::<crate::beaver::Command>();
+        schemars::json_schema!({"anyOf": [steps, ops]})
+    }
+}

@@ -1,0 +1,584 @@
+//! Subjects with their types erased: what the loop, the explorer, the shrinker and the reports
+//! work on, so that each of them exists once and is compiled once, whatever is tested.
+//!
+//! A value of another subject than the one it came from is a bug of the checker, and panics.
+
+use std::any::Any;
+use std::fmt::{self, Debug};
+use std::sync::Arc;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
+
+use super::concurrent::BegunWithCallers;
+use super::{
+    Answer, Concurrent, Expected, Failure, Inspected, Machine, PendingCheckpoint, Promises, Subject,
+};
+use crate::faults::Between;
+use crate::scenario::CommandKind;
+use crate::stream::Stream;
+
+/// Why a downcast holds.
+const SAME: &str = "the values of one run belong to one subject";
+
+/// An op of some subject.
+#[derive(Clone)]
+pub struct AnyOp(OpKind);
+
+#[derive(Clone)]
+enum OpKind {
+    Typed(Arc<dyn OpValue>),
+    /// As it stands in a file, before a subject has read it.
+    Json(Arc<Value>),
+}
+
+trait OpValue: Debug + Send + Sync {
+    fn as_any(&self) -> &dyn Any;
+    fn is_equal(&self, other: &dyn OpValue) -> bool;
+    fn to_json(&self) -> Value;
+    fn apply(&self, state: &mut AnyState);
+    fn takes_ms(&self) -> u64;
+}
+
+struct OpOf<S: Subject>(S::Op);
+
+impl<S: Subject> Debug for OpOf<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl<S: Subject> OpValue for OpOf<S> {
+    fn as_any(&self) -> &dyn Any {
+        &self.0
+    }
+
+    fn is_equal(&self, other: &dyn OpValue) -> bool {
+        other.as_any().downcast_ref::<S::Op>() == Some(&self.0)
+    }
+
+    fn to_json(&self) -> Value {
+        serde_json::to_value(&self.0).expect("an op can be written as JSON")
+    }
+
+    fn apply(&self, state: &mut AnyState) {
+        S::apply(state.get_mut::<S>(), &self.0);
+    }
+
+    fn takes_ms(&self) -> u64 {
+        S::takes_ms(&self.0)
+    }
+}
+
+impl AnyOp {
+    /// An op of `S`.
+    #[must_use]
+    pub fn new<S: Subject>(op: S::Op) -> Self {
+        AnyOp(OpKind::Typed(Arc::new(OpOf::<S>(op))))
+    }
+
+    /// The op, which is of type `T`.
+    ///
+    /// # Panics
+    /// If it is of another type, or still as it stands in a file.
+    #[must_use]
+    pub fn get<T: 'static>(&self) -> &T {
+        let OpKind::Typed(op) = &self.0 else {
+            panic!("{self:?} was never read by its subject");
+        };
+        op.as_any().downcast_ref().expect(SAME)
+    }
+
+    /// What the op does to a state.
+    pub(crate) fn apply(&self, state: &mut AnyState) {
+        if let OpKind::Typed(op) = &self.0 {
+            op.apply(state);
+        }
+    }
+
+    /// How far the clock moves before it, in milliseconds.
+    pub(crate) fn takes_ms(&self) -> u64 {
+        match &self.0 {
+            OpKind::Typed(op) => op.takes_ms(),
+            OpKind::Json(_) => 0,
+        }
+    }
+
+    /// The op as JSON.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        match &self.0 {
+            OpKind::Typed(op) => op.to_json(),
+            OpKind::Json(value) => (**value).clone(),
+        }
+    }
+}
+
+impl Debug for AnyOp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            OpKind::Typed(op) => op.fmt(f),
+            OpKind::Json(value) => write!(f, "{value}"),
+        }
+    }
+}
+
+impl PartialEq for AnyOp {
+    fn eq(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (OpKind::Typed(one), OpKind::Typed(other)) => one.is_equal(&**other),
+            _ => self.to_json() == other.to_json(),
+        }
+    }
+}
+
+impl Serialize for AnyOp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.to_json().serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for AnyOp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        Ok(AnyOp(OpKind::Json(Arc::new(value))))
+    }
+}
+
+/// A state of some subject. A clone costs nothing until one of the two changes.
+#[derive(Clone)]
+pub struct AnyState(Arc<dyn StateValue>);
+
+trait StateValue: Debug + Send + Sync {
+    fn as_any(&self) -> &dyn Any;
+    fn as_any_mut(&mut self) -> &mut dyn Any;
+    fn copied(&self) -> Arc<dyn StateValue>;
+    fn is_equal(&self, other: &dyn StateValue) -> bool;
+    fn difference(&self, found: &dyn StateValue) -> (String, String);
+    fn size(&self) -> usize;
+}
+
+struct StateOf<S: Subject>(S::State);
+
+impl<S: Subject> Debug for StateOf<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl<S: Subject> StateValue for StateOf<S> {
+    fn as_any(&self) -> &dyn Any {
+        &self.0
+    }
+
+    fn as_any_mut(&mut self) -> &mut dyn Any {
+        &mut self.0
+    }
+
+    fn copied(&self) -> Arc<dyn StateValue> {
+        Arc::new(StateOf::<S>(self.0.clone()))
+    }
+
+    fn is_equal(&self, other: &dyn StateValue) -> bool {
+        other.as_any().downcast_ref::<S::State>() == Some(&self.0)
+    }
+
+    fn difference(&self, found: &dyn StateValue) -> (String, String) {
+        let found = found.as_any().downcast_ref().expect(SAME);
+        S::difference(&self.0, found)
+    }
+
+    fn size(&self) -> usize {
+        S::size(&self.0)
+    }
+}
+
+impl AnyState {
+    /// A state of `S`.
+    #[must_use]
+    pub fn new<S: Subject>(state: S::State) -> Self {
+        AnyState(Arc::new(StateOf::<S>(state)))
+    }
+
+    /// The state, which is of type `T`.
+    ///
+    /// # Panics
+    /// If it is of another type.
+    #[must_use]
+    pub fn get<T: 'static>(&self) -> &T {
+        self.0.as_any().downcast_ref().expect(SAME)
+    }
+
+    fn get_mut<S: Subject>(&mut self) -> &mut S::State {
+        if Arc::get_mut(&mut self.0).is_none() {
+            self.0 = self.0.copied();
+        }
+        let value = Arc::get_mut(&mut self.0).expect("it was copied if others had it");
+        value.as_any_mut().downcast_mut().expect(SAME)
+    }
+
+    /// What is different in `found`: what was expected, and what was found.
+    pub(crate) fn difference(&self, found: &AnyState) -> (String, String) {
+        self.0.difference(&*found.0)
+    }
+
+    /// How large it is: see [`Subject::size`].
+    pub(crate) fn size(&self) -> usize {
+        self.0.size()
+    }
+}
+
+impl Debug for AnyState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl PartialEq for AnyState {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.0.is_equal(&*other.0)
+    }
+}
+
+/// A store that a process has open. Dropping it ends the process without a farewell.
+pub trait OpenStore {
+    /// Carries out an op.
+    ///
+    /// # Errors
+    /// See [`ErrorClass`](super::ErrorClass).
+    fn run(&mut self, op: &AnyOp) -> Result<Answer, Failure>;
+
+    /// What the store shows.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    fn state(&mut self) -> Result<AnyState, Failure>;
+
+    /// See [`Subject::checkpoint`].
+    ///
+    /// # Errors
+    /// It failed.
+    fn checkpoint(&mut self) -> Result<(), Failure>;
+
+    /// See [`Subject::close`].
+    ///
+    /// # Errors
+    /// It failed, and is closed all the same.
+    fn close(self: Box<Self>) -> Result<(), Failure>;
+
+    /// See [`Concurrent::group`].
+    fn group(&mut self, ops: &[AnyOp]) -> Vec<Result<Answer, Failure>>;
+
+    /// See [`Concurrent::close_queued`].
+    fn close_queued(self: Box<Self>, ops: &[AnyOp]) -> Vec<Result<Answer, Failure>>;
+
+    /// See [`Concurrent::begin_checkpoint`].
+    ///
+    /// # Errors
+    /// It failed.
+    fn begin_checkpoint(&mut self) -> Result<Option<PendingCheckpoint>, Failure>;
+
+    /// See [`Concurrent::begin_checkpoint_queued`].
+    fn begin_checkpoint_queued(&mut self, ops: &[AnyOp]) -> BegunWithCallers;
+
+    /// See [`Concurrent::finish_checkpoint`].
+    ///
+    /// # Errors
+    /// It failed.
+    fn finish_checkpoint(&mut self, written: Box<dyn Any + Send>) -> Result<(), Failure>;
+
+    /// The subject's own [`Store`](Subject::Store).
+    fn as_any(&mut self) -> &mut dyn Any;
+}
+
+struct Opened<S: Subject> {
+    subject: Arc<S>,
+    store: S::Store,
+}
+
+impl<S: Subject> Opened<S> {
+    fn typed(ops: &[AnyOp]) -> Vec<S::Op> {
+        ops.iter().map(|op| op.get::<S::Op>().clone()).collect()
+    }
+
+    /// The subject beside its store, if it serves several callers.
+    fn concurrent(&mut self) -> Option<(&dyn Concurrent<S>, &mut S::Store)> {
+        let concurrent = self.subject.concurrent()?;
+        Some((concurrent, &mut self.store))
+    }
+}
+
+const CALLERS: &str = "several callers, or a checkpoint in steps";
+
+impl<S: Subject> OpenStore for Opened<S> {
+    fn run(&mut self, op: &AnyOp) -> Result<Answer, Failure> {
+        self.subject.run(&mut self.store, op.get())
+    }
+
+    fn state(&mut self) -> Result<AnyState, Failure> {
+        self.subject.state(&mut self.store).map(AnyState::new::<S>)
+    }
+
+    fn checkpoint(&mut self) -> Result<(), Failure> {
+        self.subject.checkpoint(&mut self.store)
+    }
+
+    fn close(self: Box<Self>) -> Result<(), Failure> {
+        self.subject.close(self.store)
+    }
+
+    fn group(&mut self, ops: &[AnyOp]) -> Vec<Result<Answer, Failure>> {
+        let ops = Self::typed(ops);
+        match self.concurrent() {
+            Some((concurrent, store)) => concurrent.group(store, &ops),
+            None => vec![Err(Failure::unsupported(CALLERS)); ops.len()],
+        }
+    }
+
+    fn close_queued(self: Box<Self>, ops: &[AnyOp]) -> Vec<Result<Answer, Failure>> {
+        let ops = Self::typed(ops);
+        let Opened { subject, store } = *self;
+        match subject.concurrent() {
+            Some(concurrent) => concurrent.close_queued(store, &ops),
+            None => vec![Err(Failure::unsupported(CALLERS)); ops.len()],
+        }
+    }
+
+    fn begin_checkpoint(&mut self) -> Result<Option<PendingCheckpoint>, Failure> {
+        match self.concurrent() {
+            Some((concurrent, store)) => concurrent.begin_checkpoint(store),
+            None => Err(Failure::unsupported(CALLERS)),
+        }
+    }
+
+    fn begin_checkpoint_queued(&mut self, ops: &[AnyOp]) -> BegunWithCallers {
+        let ops = Self::typed(ops);
+        match self.concurrent() {
+            Some((concurrent, store)) => concurrent.begin_checkpoint_queued(store, &ops),
+            None => {
+                let failure = Failure::unsupported(CALLERS);
+                (Err(failure.clone()), vec![Err(failure); ops.len()])
+            }
+        }
+    }
+
+    fn finish_checkpoint(&mut self, written: Box<dyn Any + Send>) -> Result<(), Failure> {
+        match self.concurrent() {
+            Some((concurrent, store)) => concurrent.finish_checkpoint(store, written),
+            None => Err(Failure::unsupported(CALLERS)),
+        }
+    }
+
+    fn as_any(&mut self) -> &mut dyn Any {
+        &mut self.store
+    }
+}
+
+trait SubjectValue: Debug + Send + Sync {
+    fn name(&self) -> String;
+    fn promises(&self) -> Promises;
+    fn initial(&self) -> AnyState;
+    fn read(&self, op: &Value) -> Result<AnyOp, serde_json::Error>;
+    fn ops(&self, state: &AnyState) -> Vec<AnyOp>;
+    fn draw(&self, state: &AnyState, random: &mut Stream) -> AnyOp;
+    fn simpler(&self, op: &AnyOp) -> Vec<AnyOp>;
+    fn simpler_together(&self, ops: &[&AnyOp]) -> Vec<Vec<AnyOp>>;
+    fn resolve(&self, op: &AnyOp, state: &AnyState, now_ms: u64) -> (AnyOp, Expected);
+    fn open(&self, machine: &Machine) -> Result<Box<dyn OpenStore>, Failure>;
+    fn invalid(&self, op: &AnyOp, nested: bool) -> Vec<(String, String)>;
+    fn lacks(&self, kind: CommandKind) -> Option<String>;
+    fn shared_ops(&self) -> Option<usize>;
+    fn inspected(&self) -> Option<&dyn Inspected>;
+}
+
+#[derive(Debug)]
+struct SubjectOf<S: Subject>(Arc<S>);
+
+impl<S: Subject> SubjectValue for SubjectOf<S> {
+    fn name(&self) -> String {
+        self.0.name()
+    }
+
+    fn promises(&self) -> Promises {
+        S::PROMISES
+    }
+
+    fn initial(&self) -> AnyState {
+        AnyState::new::<S>(S::State::default())
+    }
+
+    fn read(&self, op: &Value) -> Result<AnyOp, serde_json::Error> {
+        S::Op::deserialize(op).map(AnyOp::new::<S>)
+    }
+
+    fn ops(&self, state: &AnyState) -> Vec<AnyOp> {
+        let ops = self.0.ops(state.get());
+        ops.into_iter().map(AnyOp::new::<S>).collect()
+    }
+
+    fn draw(&self, state: &AnyState, random: &mut Stream) -> AnyOp {
+        AnyOp::new::<S>(self.0.draw(state.get(), random))
+    }
+
+    fn simpler(&self, op: &AnyOp) -> Vec<AnyOp> {
+        let ops = self.0.simpler(op.get());
+        ops.into_iter().map(AnyOp::new::<S>).collect()
+    }
+
+    fn simpler_together(&self, ops: &[&AnyOp]) -> Vec<Vec<AnyOp>> {
+        let ops: Vec<S::Op> = ops.iter().map(|op| op.get::<S::Op>().clone()).collect();
+        let histories = self.0.simpler_together(&ops).into_iter();
+        histories
+            .map(|ops| ops.into_iter().map(AnyOp::new::<S>).collect())
+            .collect()
+    }
+
+    fn resolve(&self, op: &AnyOp, state: &AnyState, now_ms: u64) -> (AnyOp, Expected) {
+        let (op, expected) = self.0.resolve(op.get(), state.get(), now_ms);
+        (AnyOp::new::<S>(op), expected)
+    }
+
+    fn open(&self, machine: &Machine) -> Result<Box<dyn OpenStore>, Failure> {
+        let store = self.0.open(machine)?;
+        Ok(Box::new(Opened {
+            subject: Arc::clone(&self.0),
+            store,
+        }))
+    }
+
+    fn invalid(&self, op: &AnyOp, nested: bool) -> Vec<(String, String)> {
+        self.0.invalid(op.get(), nested)
+    }
+
+    fn lacks(&self, kind: CommandKind) -> Option<String> {
+        self.0.lacks(kind)
+    }
+
+    fn shared_ops(&self) -> Option<usize> {
+        self.0.concurrent().map(Concurrent::shared_ops)
+    }
+
+    fn inspected(&self) -> Option<&dyn Inspected> {
+        self.0.inspected()
+    }
+}
+
+/// What stands between the store and its disk.
+pub type Interposed = Between;
+
+/// A subject, and what stands between it and its disk.
+#[derive(Clone, Debug)]
+pub struct AnySubject {
+    subject: Arc<dyn SubjectValue>,
+    interposed: Interposed,
+}
+
+impl AnySubject {
+    /// A subject with nothing between it and the disk.
+    #[must_use]
+    pub fn new<S: Subject>(subject: S) -> Self {
+        AnySubject {
+            subject: Arc::new(SubjectOf(Arc::new(subject))),
+            interposed: Interposed::default(),
+        }
+    }
+
+    /// The same with this between it and the disk.
+    #[must_use]
+    pub fn interposed(mut self, interposed: Interposed) -> Self {
+        self.interposed = interposed;
+        self
+    }
+
+    /// The name in reports.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.subject.name()
+    }
+
+    /// What the store promises.
+    #[must_use]
+    pub fn promises(&self) -> Promises {
+        self.subject.promises()
+    }
+
+    /// The state of a store to which no op was given.
+    #[must_use]
+    pub fn initial(&self) -> AnyState {
+        self.subject.initial()
+    }
+
+    /// The op as the subject reads it; one that it has read already stays as it is.
+    ///
+    /// # Errors
+    /// It is no op of this subject.
+    pub fn read(&self, op: &AnyOp) -> Result<AnyOp, serde_json::Error> {
+        match &op.0 {
+            OpKind::Typed(_) => Ok(op.clone()),
+            OpKind::Json(value) => self.subject.read(value),
+        }
+    }
+
+    /// See [`Subject::ops`].
+    #[must_use]
+    pub fn ops(&self, state: &AnyState) -> Vec<AnyOp> {
+        self.subject.ops(state)
+    }
+
+    /// See [`Subject::draw`].
+    #[must_use]
+    pub fn draw(&self, state: &AnyState, random: &mut Stream) -> AnyOp {
+        self.subject.draw(state, random)
+    }
+
+    /// See [`Subject::simpler`].
+    #[must_use]
+    pub fn simpler(&self, op: &AnyOp) -> Vec<AnyOp> {
+        self.subject.simpler(op)
+    }
+
+    /// See [`Subject::simpler_together`].
+    #[must_use]
+    pub fn simpler_together(&self, ops: &[&AnyOp]) -> Vec<Vec<AnyOp>> {
+        self.subject.simpler_together(ops)
+    }
+
+    /// See [`Subject::resolve`].
+    #[must_use]
+    pub fn resolve(&self, op: &AnyOp, state: &AnyState, now_ms: u64) -> (AnyOp, Expected) {
+        self.subject.resolve(op, state, now_ms)
+    }
+
+    /// A process opens the store.
+    ///
+    /// # Errors
+    /// Why it did not open.
+    pub fn open(&self, mut machine: Machine) -> Result<Box<dyn OpenStore>, Failure> {
+        machine.storage = self.interposed.wrap(machine.storage);
+        self.subject.open(&machine)
+    }
+
+    /// See [`Subject::invalid`].
+    #[must_use]
+    pub fn invalid(&self, op: &AnyOp, nested: bool) -> Vec<(String, String)> {
+        self.subject.invalid(op, nested)
+    }
+
+    /// See [`Subject::lacks`].
+    #[must_use]
+    pub fn lacks(&self, kind: CommandKind) -> Option<String> {
+        self.subject.lacks(kind)
+    }
+
+    /// See [`Concurrent::shared_ops`]; nothing where the store serves one caller.
+    #[must_use]
+    pub fn shared_ops(&self) -> Option<usize> {
+        self.subject.shared_ops()
+    }
+
+    /// See [`Subject::inspected`].
+    #[must_use]
+    pub fn inspected(&self) -> Option<&dyn Inspected> {
+        self.subject.inspected()
+    }
+}

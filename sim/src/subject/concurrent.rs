@@ -1,0 +1,49 @@
+//! Stores with several callers, and checkpoints during which ops go on.
+
+use std::any::Any;
+
+use super::{Answer, Failure, Subject};
+
+/// The second step of a checkpoint, which may run on a thread of its own: makes durable what the
+/// first step has set aside.
+pub type PendingCheckpoint =
+    Box<dyn FnOnce() -> Result<Box<dyn Any + Send>, Failure> + Send + 'static>;
+
+/// A store that serves several callers at once, or goes on while a checkpoint is under way.
+pub trait Concurrent<S: Subject>: Send + Sync {
+    /// The first so many of [`ops`](Subject::ops) are ones that several callers can wait for at once.
+    fn shared_ops(&self) -> usize;
+
+    /// Several callers submit their ops, then one sync serves all. An answer for each.
+    fn group(&self, store: &mut S::Store, ops: &[S::Op]) -> Vec<Result<Answer, Failure>>;
+
+    /// Several callers submit their ops, and the store is closed before any of them has flushed. An
+    /// answer for each.
+    fn close_queued(&self, store: S::Store, ops: &[S::Op]) -> Vec<Result<Answer, Failure>>;
+
+    /// The first step of a checkpoint, which other ops may follow. Nothing: there was nothing to do.
+    ///
+    /// # Errors
+    /// It failed.
+    fn begin_checkpoint(&self, store: &mut S::Store) -> Result<Option<PendingCheckpoint>, Failure>;
+
+    /// Several callers submit their ops, and the first step of a checkpoint comes before any of them
+    /// has flushed. What came of the step, and an answer for each caller.
+    fn begin_checkpoint_queued(&self, store: &mut S::Store, ops: &[S::Op]) -> BegunWithCallers;
+
+    /// The last step of a checkpoint, with what its second step returned.
+    ///
+    /// # Errors
+    /// It failed.
+    fn finish_checkpoint(
+        &self,
+        store: &mut S::Store,
+        written: Box<dyn Any + Send>,
+    ) -> Result<(), Failure>;
+}
+
+/// What came of the first step of a checkpoint, and of what callers had submitted before it.
+pub type BegunWithCallers = (
+    Result<Option<PendingCheckpoint>, Failure>,
+    Vec<Result<Answer, Failure>>,
+);

@@ -1,0 +1,207 @@
+//! Stores whose files the checker can read: more invariants, and damage that they are told apart by.
+
+use std::any::Any;
+use std::fmt;
+
+use beaver_disk::{Event, Image, SimDisk};
+
+use super::{AnyOp, AnyState, Failure, OpenStore};
+use crate::marks::Mark;
+use crate::oracle::Finding;
+use crate::oracle::damage::{Files, InjectedDamage};
+use crate::oracle::history::{Decided, History};
+use crate::scenario::{CommandKind, LogSettings, Step, Workload};
+use crate::stream::Stream;
+
+/// Where an op stands in the log of a store: epoch, then seq. The client knows only that it grows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    /// Number of the segment.
+    pub epoch: u64,
+    /// Number inside the segment, from 1; 0 is the boundary before the first.
+    pub seq: u64,
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.epoch, self.seq)
+    }
+}
+
+/// What opening a store reported.
+#[derive(Clone, Debug, Default)]
+pub struct OpenReport {
+    /// The position that the snapshot covers which was used.
+    pub snapshot: Option<Position>,
+    /// Snapshots that could not be used.
+    pub damaged_snapshots: Vec<String>,
+    /// The file of a torn tail, and from where on it was cut.
+    pub torn_tail: Option<(String, u64)>,
+    /// Temporary files that were removed.
+    pub temporaries: usize,
+    /// Leftovers of an interrupted prune that were removed.
+    pub leftovers: usize,
+    /// Foreign names.
+    pub strays: Vec<String>,
+}
+
+/// A store that has opened, and the history that it is held against.
+pub struct Recovered<'r> {
+    /// The store.
+    pub store: &'r mut dyn OpenStore,
+    /// Its machine: to be copied, not to be changed.
+    pub disk: &'r SimDisk,
+    /// What the files hold now.
+    pub files: &'r Image,
+    /// What opening it reported.
+    pub report: &'r OpenReport,
+    /// What the client was told.
+    pub history: &'r History,
+    /// What the run has damaged, and nothing healed since.
+    pub damaged: Damaged<'r>,
+}
+
+/// Damage that may explain what a store cannot read.
+#[derive(Clone, Copy, Debug)]
+pub struct Damaged<'r> {
+    /// Which bytes stood where.
+    pub damage: &'r InjectedDamage,
+    /// Whether a sector may be unreadable for good.
+    pub unreadable: bool,
+}
+
+/// Something read back from a store in use, or from a copy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Readout {
+    /// It was held against the history and is right.
+    Right,
+    /// What was read proves nothing here: damage or an error explains it.
+    Excused,
+    /// It could not be read.
+    Failed(Failure),
+}
+
+/// A store whose files the checker can read.
+pub trait Inspected: Send + Sync {
+    /// Draws an op of this kind, one that a client would sensibly give in `state`. `drawn` counts
+    /// what was made up so far in the run.
+    fn draw(
+        &self,
+        kind: CommandKind,
+        workload: &Workload,
+        state: &AnyState,
+        random: &mut Stream,
+        drawn: &mut u64,
+    ) -> AnyOp;
+
+    /// Steps that lead to a store whose next op is about to cross a page, for small workloads;
+    /// `end_of_log` runs some steps and says where the log's lines end.
+    fn prepared(&self, end_of_log: &dyn Fn(&[Step]) -> u64) -> Vec<Step>;
+
+    /// What opening the store reported.
+    fn report(&self, store: &mut dyn Any) -> OpenReport;
+
+    /// The last position that the store has applied.
+    fn applied(&self, store: &mut dyn Any) -> Position;
+
+    /// Invariant 9 on a store in use: positions grow, and what it says is durable is what it has promised.
+    ///
+    /// # Errors
+    /// The first that is wrong.
+    fn check_answered(&self, store: &mut dyn Any, history: &History) -> Result<(), Finding>;
+
+    /// Invariants 1, 2, 3, 6 and 9 on what the log says: it tells everything decided, then the first
+    /// `shown` ops in doubt, and nothing else. Where those stand.
+    ///
+    /// # Errors
+    /// The first that is wrong.
+    fn check_history(
+        &self,
+        recovered: &mut Recovered<'_>,
+        shown: usize,
+    ) -> Result<Vec<Position>, Finding>;
+
+    /// What is wrong, said by a reader of the log where it can say more than that the state is no
+    /// possible one.
+    fn sharpened(&self, recovered: &mut Recovered<'_>, finding: Finding) -> Finding;
+
+    /// Invariant 11: only the files that the protocol needs are left after a recovery without faults.
+    ///
+    /// # Errors
+    /// The first that is wrong.
+    fn check_tidy(
+        &self,
+        names: &[&str],
+        report: &OpenReport,
+        log: &LogSettings,
+    ) -> Result<(), Finding>;
+
+    /// Invariant 11 after a checkpoint without faults.
+    ///
+    /// # Errors
+    /// The first that is wrong.
+    fn check_checkpointed(&self, names: &[&str], log: &LogSettings) -> Result<(), Finding>;
+
+    /// The files without the snapshot that was used, if recovery must be able to do without it.
+    fn without_newest_snapshot(&self, files: &Image, report: &OpenReport) -> Option<Image>;
+
+    /// The bytes that no later recovery may change.
+    fn accepted(&self, files: &Files) -> Files;
+
+    /// Whether a recovery with this report has read all of `file` and found it whole.
+    fn has_read(&self, file: &str, report: &OpenReport) -> bool;
+
+    /// The number of the newest segment.
+    fn newest_segment(&self, files: &Image) -> Option<u64>;
+
+    /// Invariant 8: whether what was damaged explains a refusal.
+    ///
+    /// # Errors
+    /// It does not.
+    fn excuse_refusal(&self, damage: &InjectedDamage, failure: &Failure) -> Result<(), Finding>;
+
+    /// Invariant 8: whether a history may end before `missing`, which begin with the first op that is
+    /// gone, and how many events that loses. `before` are the files without the damage, `found` those
+    /// that recovery met.
+    ///
+    /// # Errors
+    /// A proof was left, or the damage does not explain the loss.
+    fn excuse_loss(
+        &self,
+        before: &Files,
+        found: &Files,
+        missing: &[Decided],
+    ) -> Result<u64, Finding>;
+
+    /// Reads the log while it is in use, twice, and holds it against the history. `poisoned` says
+    /// that what is in doubt may show.
+    ///
+    /// # Errors
+    /// What is wrong.
+    fn read_in_use(
+        &self,
+        recovered: &mut Recovered<'_>,
+        poisoned: bool,
+    ) -> Result<Readout, Finding>;
+
+    /// One to three places of rot on a copy, for [`read_leniently`](Inspected::read_leniently).
+    fn draw_rot(&self, copy: &SimDisk, random: &mut Stream) -> Vec<Event>;
+
+    /// Damages a copy and reads it leniently: everything that is left out must be reported, and
+    /// nothing else. The line for the trace, and the marks reached.
+    ///
+    /// # Errors
+    /// What is wrong.
+    fn read_leniently(
+        &self,
+        copy: &SimDisk,
+        damage: &[Event],
+        history: &History,
+    ) -> Result<Option<(String, Vec<Mark>)>, Finding>;
+
+    /// The marks that an op reached which answered `text`.
+    fn marks(&self, op: &AnyOp, text: &str) -> Vec<Mark>;
+
+    /// The marks that a refusal reached which names `file`.
+    fn marks_of_refusal(&self, file: &str, files: &Image, damage: &InjectedDamage) -> Vec<Mark>;
+}
