@@ -4,32 +4,19 @@
 
 use std::{collections::BTreeMap, io, sync::Arc};
 
-use beaver::storage::{Storage, StorageFile, read_all, write_all};
 use beaver_sim::check::{Check, check};
-use beaver_sim::own::OwnStore;
+use beaver_sim::subject::{Answer, Durability, Failure, Machine, Subject};
+use beaver_storage::{Storage, StorageFile, read_all, write_all};
 
-#[derive(Debug)]
-pub(crate) struct AddressBook<const SYNCS_DIRECTORY: bool> {
-    storage: Arc<dyn Storage>,
+pub(crate) struct AddressBook {
     file: Box<dyn StorageFile>,
     entries: BTreeMap<u64, u64>,
 }
 
-impl<const SYNCS_DIRECTORY: bool> OwnStore for AddressBook<SYNCS_DIRECTORY> {
-    type Command = (u64, u64);
-    type State = BTreeMap<u64, u64>;
-
-    fn command(number: u64) -> (u64, u64) {
-        (number % 3, number)
-    }
-
-    fn apply(state: &mut BTreeMap<u64, u64>, (key, value): &(u64, u64)) {
-        state.insert(*key, *value);
-    }
-
-    fn open(storage: Arc<dyn Storage>) -> io::Result<Self> {
-        let bytes = read_all(&*storage, "book")?.unwrap_or_default();
-        // What stands behind the last whole line was never acknowledged.
+impl AddressBook {
+    fn open(storage: &Arc<dyn Storage>, syncs_directory: bool) -> io::Result<Self> {
+        let bytes = read_all(&**storage, "book")?.unwrap_or_default();
+        // What stands after the last whole line was never acknowledged.
         let lines = bytes.split_inclusive(|byte| *byte == b'\n');
         let entries: BTreeMap<_, _> = lines.map_while(parse).collect();
         // A sync of what is left over may have failed. Where it stays, the create fails.
@@ -39,31 +26,10 @@ impl<const SYNCS_DIRECTORY: bool> OwnStore for AddressBook<SYNCS_DIRECTORY> {
         write_all(&*file, lines.as_bytes(), 0)?;
         file.sync_data()?;
         storage.rename("book.new", "book")?;
-        if SYNCS_DIRECTORY {
+        if syncs_directory {
             storage.sync_dir()?;
         }
-        Ok(AddressBook {
-            storage,
-            file,
-            entries,
-        })
-    }
-
-    fn write(&mut self, (key, value): &(u64, u64)) -> io::Result<()> {
-        let line = format!("{key}={value}\n");
-        write_all(&*self.file, line.as_bytes(), self.file.len()?)?;
-        self.file.sync_data()?;
-        self.entries.insert(*key, *value);
-        Ok(())
-    }
-
-    fn state(&self) -> BTreeMap<u64, u64> {
-        self.entries.clone()
-    }
-
-    fn checkpoint(&mut self) -> io::Result<()> {
-        *self = Self::open(Arc::clone(&self.storage))?;
-        Ok(())
+        Ok(AddressBook { file, entries })
     }
 }
 
@@ -73,6 +39,39 @@ fn parse(line: &[u8]) -> Option<(u64, u64)> {
     Some((key.parse().ok()?, value.parse().ok()?))
 }
 
+#[derive(Debug)]
+pub(crate) struct Books {
+    pub(crate) syncs_directory: bool,
+}
+
+impl Subject for Books {
+    type Op = (u64, u64);
+    type State = BTreeMap<u64, u64>;
+    type Store = AddressBook;
+
+    fn apply(state: &mut BTreeMap<u64, u64>, (key, value): &(u64, u64)) {
+        state.insert(*key, *value);
+    }
+    fn ops(&self, state: &BTreeMap<u64, u64>) -> Vec<(u64, u64)> {
+        let next = state.values().max().map_or(1, |value| value + 1);
+        vec![(1, next), (2, next)]
+    }
+    fn open(&self, machine: &Machine) -> Result<AddressBook, Failure> {
+        Ok(AddressBook::open(&machine.storage, self.syncs_directory)?)
+    }
+    fn run(&self, book: &mut AddressBook, (key, value): &(u64, u64)) -> Result<Answer, Failure> {
+        let line = format!("{key}={value}\n");
+        write_all(&*book.file, line.as_bytes(), book.file.len()?)?;
+        book.file.sync_data()?;
+        book.entries.insert(*key, *value);
+        Ok(Durability::Durable.into())
+    }
+    fn state(&self, book: &mut AddressBook) -> Result<BTreeMap<u64, u64>, Failure> {
+        Ok(book.entries.clone())
+    }
+}
+
 pub(crate) fn main() {
-    check::<AddressBook<false>>(&Check::default());
+    let syncs_directory = false;
+    check(Books { syncs_directory }, &Check::default());
 }

@@ -12,6 +12,7 @@ mod honesty;
 mod inspected;
 mod library;
 mod log;
+mod machine;
 pub mod model;
 mod op;
 mod queue;
@@ -24,6 +25,7 @@ mod workload;
 
 pub use library::Library;
 pub use log::RequestLog;
+pub use machine::{OnBeaver, TestedMachine};
 pub use op::{Command, Job, QueueOp};
 pub use queue::Queue;
 pub use state::QueueState;

@@ -9,19 +9,27 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 
 use beaver::{DecodeError, LogEvent, StateMachine};
+use beaver_sim::beaver::{OnBeaver, TestedMachine};
 use beaver_sim::check::{Check, Checked, find};
-use beaver_sim::own::{OnBeaver, OwnMachine, OwnStore};
+use beaver_sim::invariant::Invariant;
 use beaver_sim::result::Outcome;
 use beaver_sim::run::{Keep, run_seed_of};
 use beaver_sim::scenario::Seeds;
-use beaver_sim::subject::Subject;
+use beaver_sim::subject::{AnySubject, Subject};
 
-use address_book::AddressBook;
-use list::List;
+use address_book::Books;
+use list::{Lists, Wrong};
+
+const SOUND: Books = Books {
+    syncs_directory: true,
+};
+const UNSYNCED: Books = Books {
+    syncs_directory: false,
+};
 
 #[track_caller]
-fn check_sound<S: OwnStore>(check: &Check) -> Checked {
-    match find(&Subject::own::<S>(), check) {
+fn check_sound(subject: impl Subject, check: &Check) -> Checked {
+    match find(&AnySubject::new(subject), check) {
         Ok(checked) => checked,
         Err(failing) => panic!("{failing}"),
     }
@@ -29,7 +37,7 @@ fn check_sound<S: OwnStore>(check: &Check) -> Checked {
 
 #[test]
 fn the_sound_address_book_is_explored_and_sampled_without_a_finding() {
-    let checked = check_sound::<AddressBook<true>>(&Check::default());
+    let checked = check_sound(SOUND, &Check::default());
     assert_eq!(checked.runs, 400);
     assert!(checked.counts.crashes > 1_000, "{checked:?}");
     assert!(checked.explored.is_exhaustive(), "{checked:?}");
@@ -44,7 +52,7 @@ fn the_example_finds_the_missing_directory_sync() {
 
 #[test]
 fn the_sampler_and_the_explorer_find_the_missing_directory_sync_each_alone() {
-    let subject = Subject::own::<AddressBook<false>>();
+    let subject = AnySubject::new(UNSYNCED);
     let sampled = Check::default().explore(0);
     let explored = Check::default().seeds(Seeds { start: 0, end: 0 });
     for check in [sampled, explored] {
@@ -56,13 +64,13 @@ fn the_sampler_and_the_explorer_find_the_missing_directory_sync_each_alone() {
 
 #[test]
 fn a_saved_failure_fails_alike_from_data_alone() {
-    let subject = Subject::own::<AddressBook<false>>();
+    let subject = AnySubject::new(UNSYNCED);
     let failing = find(&subject, &Check::default()).unwrap_err();
     let json = serde_json::to_string(&failing.scenario).unwrap();
     let scenario = serde_json::from_str(&json).unwrap();
     let again = run_seed_of(&subject, &scenario, 0, Keep::default());
     assert_eq!(again.outcome, failing.run.outcome);
-    let sound = Subject::own::<AddressBook<true>>();
+    let sound = AnySubject::new(SOUND);
     let sound = run_seed_of(&sound, &scenario, 0, Keep::default());
     assert_eq!(sound.outcome, Outcome::Held);
 }
@@ -111,126 +119,164 @@ impl StateMachine for Counters {
     }
 }
 
-impl OwnMachine for Counters {
-    type Command = u64;
+impl TestedMachine for Counters {
+    type Op = u64;
 
-    fn command(number: u64) -> u64 {
-        number
+    fn ops(&self) -> Vec<u64> {
+        let next = self.0.values().sum::<u64>() + 1;
+        vec![next, next + 1]
     }
 
-    fn plan(&self, command: &u64) -> Vec<OneMore> {
-        // Every fifth command is one that the state does not allow.
-        match command % 5 {
+    fn plan(&self, op: &u64) -> Vec<OneMore> {
+        // Every fifth op is one that the state does not allow.
+        match op % 5 {
             0 => Vec::new(),
-            _ => vec![OneMore(command % 3), OneMore(command % 2)],
+            _ => vec![OneMore(op % 3), OneMore(op % 2)],
         }
     }
 }
 
 #[test]
 fn a_state_machine_on_the_library_survives_everything() {
-    let checked = check_sound::<OnBeaver<Counters>>(&Check::default().explore(2));
+    let checked = check_sound(OnBeaver::<Counters>::new(), &Check::default().explore(2));
     assert!(checked.explored.is_exhaustive(), "{checked:?}");
 }
 
 /// A few commands, and storage calls that fail.
 const WITH_ERRORS: &str = r#"{
     "claim": "errors are not the end", "seeds": "0..200",
-    "workload": {"commands": 12, "weights": {"enqueue": 10, "reopen": 2, "power-cut": 2}},
+    "workload": {"commands": 12, "weights": {"op": 10, "reopen": 2, "power-cut": 2}},
     "faults": [{"kind": "read-error", "pm": 50}, {"kind": "sync-mark-clean", "pm": 50}]
 }"#;
 
 #[track_caller]
-fn check_wrong<const WRONG: list::Wrong>(check: &Check, invariant: u8, found: &str) {
-    let found_out = find(&Subject::own::<List<WRONG>>(), check);
+fn check_wrong(wrong: Wrong, check: &Check, invariant: Invariant, found: &str) {
+    let found_out = find(&AnySubject::new(Lists::<0>(wrong)), check);
     let failing = found_out.expect_err("the list is wrong");
     let violation = failing.run.outcome.failure();
     let violation = violation.expect("what is found out did not hold");
-    assert_eq!(violation.invariant.number(), invariant, "{failing}");
+    assert_eq!(violation.invariant, invariant, "{failing}");
     assert!(violation.found.contains(found), "{failing}");
 }
 
 #[test]
 fn a_list_without_a_bug_is_clean() {
-    check_sound::<List<{ list::SOUND }>>(&Check::default().explore(2));
-    check_sound::<List<{ list::SOUND }>>(&Check::scenario(WITH_ERRORS).explore(0));
+    check_sound(Lists::<0>(Wrong::Sound), &Check::default().explore(2));
+    check_sound(
+        Lists::<0>(Wrong::Sound),
+        &Check::scenario(WITH_ERRORS).explore(0),
+    );
 }
 
 #[test]
-fn what_is_not_synced_is_a_lost_command() {
+fn what_is_not_synced_is_a_lost_op() {
     let check = Check::default().seeds(Seeds { start: 0, end: 0 });
-    check_wrong::<{ list::NO_SYNC }>(&check, 3, "after a power cut");
+    check_wrong(
+        Wrong::NoSync,
+        &check,
+        Invariant::Decided,
+        "after a power cut",
+    );
 }
 
 #[test]
-fn a_command_that_is_left_out_is_named() {
+fn an_op_that_is_left_out_is_named() {
     let check = Check::default().seeds(Seeds { start: 0, end: 0 });
-    check_wrong::<{ list::LEAVES_OUT }>(&check, 3, "all the other commands");
+    check_wrong(
+        Wrong::LeavesOut,
+        &check,
+        Invariant::Decided,
+        "all the other commands",
+    );
 }
 
 #[test]
 fn a_state_that_no_history_leads_to_is_shown_beside_what_should_be() {
     let check = Check::default().seeds(Seeds { start: 0, end: 0 });
-    check_wrong::<{ list::INVENTS }>(&check, 4, "[1000, 1000]");
+    check_wrong(Wrong::Invents, &check, Invariant::State, "[1000, 1000]");
 }
 
 #[test]
 fn a_state_that_is_wrong_without_any_crash_breaks_the_rules() {
     let check = Check::default().seeds(Seeds { start: 0, end: 0 });
-    check_wrong::<{ list::FORGETS }>(&check, 12, "[1, 2]");
+    check_wrong(Wrong::Forgets, &check, Invariant::State, "[1, 2]");
 }
 
 #[test]
 fn a_panic_is_a_finding() {
     let check = Check::scenario(WITH_ERRORS).explore(0);
-    check_wrong::<{ list::PANICS }>(&check, 0, "panicked at");
+    check_wrong(Wrong::Panics, &check, Invariant::Progress, "panicked at");
 }
 
 #[test]
 fn a_store_that_does_not_open_after_a_crash_is_not_available() {
     let check = Check::default().seeds(Seeds { start: 0, end: 0 });
-    check_wrong::<{ list::STAYS_SHUT }>(&check, 8, "list.new is in the way");
+    check_wrong(
+        Wrong::StaysShut,
+        &check,
+        Invariant::Availability,
+        "list.new is in the way",
+    );
 }
 
 #[test]
-fn an_error_that_is_taken_for_success_loses_the_command() {
+fn an_error_that_is_taken_for_success_loses_the_op() {
     let check = Check::scenario(WITH_ERRORS).explore(0);
-    check_wrong::<{ list::IGNORES_ERRORS }>(&check, 1, "are missing");
+    check_wrong(
+        Wrong::IgnoresErrors,
+        &check,
+        Invariant::Durability,
+        "are missing",
+    );
 }
 
 #[test]
-#[should_panic(
-    expected = "workload.weights.dispatch: a store with commands of its own has no dispatch"
-)]
+#[should_panic(expected = "workload.weights.dispatch: the store has no such step")]
 fn a_step_that_such_a_store_does_not_have_is_refused() {
     let check = Check::scenario(r#"{"claim": "c", "workload": {"weights": {"dispatch": 1}}}"#);
-    let _ = find(&Subject::own::<AddressBook<true>>(), &check);
+    let _ = find(&AnySubject::new(SOUND), &check);
 }
 
 #[test]
 #[should_panic(expected = "faults[0].kind: bit-flip damages or adds files")]
 fn damage_that_only_documented_files_could_prove_is_refused() {
     let check = Check::scenario(
-        r#"{"claim": "c", "workload": {"weights": {"enqueue": 1}},
+        r#"{"claim": "c", "workload": {"weights": {"op": 1}},
             "faults": [{"kind": "bit-flip", "pm": 1}]}"#,
     );
-    let _ = find(&Subject::own::<AddressBook<true>>(), &check);
+    let _ = find(&AnySubject::new(SOUND), &check);
 }
 
 #[test]
-#[should_panic(
-    expected = "script.steps[1].group.steps[0]: a store with commands of its own has no tick"
-)]
+#[should_panic(expected = "script.steps[1]: the store has no such step")]
 fn a_script_with_steps_of_the_queue_is_refused() {
     let check = Check::scenario(
         r#"{"claim": "c", "script": {"steps": ["checkpoint", {"group": {"steps": [{"tick": {"ms": 1}}]}}]}}"#,
     );
-    let _ = find(&Subject::own::<AddressBook<true>>(), &check);
+    let _ = find(&AnySubject::new(SOUND), &check);
+}
+
+#[test]
+fn a_promise_that_is_not_given_is_not_held_against_the_store() {
+    let explored = Check::default().seeds(Seeds { start: 0, end: 0 });
+    let shut = Lists::<{ list::UNPROMISED_OPENING }>(Wrong::StaysShut);
+    check_sound(shut, &explored);
+    let forgetful = Lists::<{ list::UNPROMISED_DURABILITY }>(Wrong::IgnoresErrors);
+    check_sound(forgetful, &Check::scenario(WITH_ERRORS).explore(0));
+}
+
+#[test]
+fn a_promise_that_is_not_given_hides_no_other() {
+    let undecided = Lists::<{ list::UNPROMISED_DECIDED }>(Wrong::Invents);
+    let explored = Check::default().seeds(Seeds { start: 0, end: 0 });
+    let failing = find(&AnySubject::new(undecided), &explored).unwrap_err();
+    let violation = failing.run.outcome.failure().unwrap();
+    assert_eq!(violation.invariant, Invariant::State, "{failing}");
 }
 
 const PAGE: &str = "../docs/your-own-store.md";
 
-/// The block of the page behind `start`, as it stands there.
+/// The block of the page after `start`, as it stands there.
 fn block<'p>(page: &'p str, start: &str) -> &'p str {
     let (_, behind) = page.split_once(start).expect("the page has such a block");
     behind.split_once("```").expect("blocks end").0
@@ -247,7 +293,7 @@ fn the_page_shows_the_example_as_it_is() {
 #[test]
 fn the_page_shows_what_the_example_finds() {
     let page = std::fs::read_to_string(PAGE).unwrap();
-    let subject = Subject::own::<AddressBook<false>>();
+    let subject = AnySubject::new(UNSYNCED);
     let failing = find(&subject, &Check::default()).unwrap_err();
     let shown = block(&page, "```text\n");
     // The command that shows it again depends on where the project lies.

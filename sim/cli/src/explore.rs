@@ -10,10 +10,10 @@ use crate::report::{
     CoverageText, Document, Exploration, ExplorationTable, ScenarioReport, Verdict, conclusion,
     page_sites,
 };
+use beaver_sim::beaver::library;
 use beaver_sim::coverage::Coverage;
 use beaver_sim::explore::{Explored, Options, Running, Start, Tally, explore_seed, explore_small};
 use beaver_sim::scenario::{Profile, Scenario, Seeds};
-use beaver_sim::subject::Subject;
 
 use super::args::{ExploreArgs, Format};
 use super::exit::{Exit, Failure};
@@ -164,7 +164,7 @@ fn explore_one(
     let (explored, seeds) = row.explore(&plan.options, running);
     drop(progress);
     let scenario = row.as_explored();
-    let result = explored.to_result(&Subject::default(), &row.name, &scenario);
+    let result = explored.to_result(&library(&scenario), &row.name, &scenario);
     let saved = keeper.keep_all(&scenario, &result.failures);
     Exploration {
         tally: explored.tally,
@@ -184,7 +184,7 @@ fn explore_one(
 
 impl Row {
     fn explore(&self, options: &Options, running: Running<'_>) -> (Explored, Seeds) {
-        let subject = Subject::default();
+        let subject = library(&self.scenario);
         match self.what {
             What::Small(start, ops) => {
                 let explored =

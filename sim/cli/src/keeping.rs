@@ -5,12 +5,13 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::report::{SavedFailure, ScenarioReport};
+use beaver_sim::beaver::library;
 use beaver_sim::explain::explain;
 use beaver_sim::failure_folder::{self, Failing, quoted, replay_command};
 use beaver_sim::result::RunResult;
 use beaver_sim::scenario::Scenario;
 use beaver_sim::shrink::{Limits, Sameness};
-use beaver_sim::subject::Subject;
+use beaver_sim::subject::AnySubject;
 
 use super::interrupt;
 use super::output::Output;
@@ -78,7 +79,7 @@ impl<'o> Keeper<'o> {
     }
 
     fn keep(&mut self, scenario: &Scenario, run: &RunResult) -> SavedFailure {
-        let subject = Subject::default();
+        let subject = library(scenario);
         let mut failing = Failing::new(&subject, scenario, run);
         let folder = failing.folder(self.out);
         let alike = |kept: &&mut Kept| kept.folders.contains(&folder);
@@ -129,7 +130,7 @@ impl Kept {
 
 /// Saves one failure; where that does not work, `command` shows it again.
 fn save(failing: &Failing, folder: &Path, command: &str) -> SavedFailure {
-    let subject = Subject::default();
+    let subject = library(&failing.scenario);
     let replay = replay_command(&this_program(), folder);
     let (file, explained) = match failing.save(folder, &subject, &replay) {
         Ok(explained) => (Some(folder.to_owned()), explained),
@@ -151,7 +152,7 @@ fn save(failing: &Failing, folder: &Path, command: &str) -> SavedFailure {
 }
 
 /// Makes a failure smaller until its time is over or somebody presses Ctrl-C.
-fn shrink(failing: &mut Failing, subject: &Subject) {
+fn shrink(failing: &mut Failing, subject: &AnySubject) {
     let stopwatch = Stopwatch::start();
     let stopped = || interrupt::flag().is_ok_and(|stop| stop.load(Ordering::SeqCst));
     let go_on = || u128::from(stopwatch.elapsed_ms()) < SHRINKING.as_millis() && !stopped();

@@ -2,10 +2,12 @@
 
 use crate::page::Page;
 use crate::report::{RunDocument, Verdict};
+use beaver_sim::beaver::library;
 use beaver_sim::explain::explain;
 use beaver_sim::failure_folder::replay_command;
 use beaver_sim::run::{Keep, run_seed_of};
-use beaver_sim::subject::Subject;
+use beaver_sim::scenario::Scenario;
+use beaver_sim::subject::AnySubject;
 use beaver_zoo::catalogue::EXHIBITS;
 
 use super::args::{Format, ReplayArgs};
@@ -17,7 +19,7 @@ use super::scenario_files;
 
 pub(crate) fn replay(args: &ReplayArgs, out: &mut Output) -> Result<Exit, Failure> {
     let scenario = scenario_files::read(&scenario_files::of_failure(&args.file))?;
-    let subject = planted(args.bug.as_deref())?;
+    let subject = planted(args.bug.as_deref(), &scenario)?;
     page_file::claim(args.report.as_deref())?;
     let file = args.file.display().to_string();
     let Some(script) = &scenario.script else {
@@ -79,9 +81,9 @@ pub(crate) fn replay(args: &ReplayArgs, out: &mut Output) -> Result<Exit, Failur
 }
 
 /// The program under test, with the bug of the zoo that was asked for.
-pub(super) fn planted(id: Option<&str>) -> Result<Subject, Failure> {
+pub(super) fn planted(id: Option<&str>, scenario: &Scenario) -> Result<AnySubject, Failure> {
     let Some(id) = id else {
-        return Ok(Subject::default());
+        return Ok(library(scenario));
     };
     let known = EXHIBITS.iter().find(|bug| bug.id.eq_ignore_ascii_case(id));
     let known = known.map(|bug| bug.plant.subject());

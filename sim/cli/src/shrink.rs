@@ -38,7 +38,7 @@ pub(crate) fn shrink(args: &ShrinkArgs, out: &mut Output) -> Result<Exit, Failur
         runs: args.runs,
         go_on: &go_on,
     };
-    let subject = planted(args.bug.as_deref())?;
+    let subject = planted(args.bug.as_deref(), &scenario)?;
     let Some(shrunk) = shrink_failure(&subject, &scenario, limits) else {
         let why = "does not fail with this build, so there is nothing to shrink";
         return Err(Failure::at(&file, why));

@@ -168,7 +168,7 @@ impl<E: Engine, T: OpenLog + 'static> Inspected for Documented<E, T> {
         self.opened(store).applied()
     }
 
-    fn check_answered(&self, store: &mut dyn Any, history: &History) -> Result<(), Finding> {
+    fn check_durable(&self, store: &mut dyn Any, history: &History) -> Result<usize, Finding> {
         let durable = self.opened(store).durable();
         let last = history.last_position().unwrap_or_default();
         let known = history.decided().last().and_then(|known| known.position);
@@ -183,7 +183,7 @@ impl<E: Engine, T: OpenLog + 'static> Inspected for Documented<E, T> {
                 durable.to_string(),
             ));
         }
-        Ok(())
+        Ok(history.unpromised_after(durable))
     }
 
     fn check_history(

@@ -4,7 +4,6 @@
 //! An op answers when its events are in memory, and is durable with the next sync, rotate, making of
 //! space, group or clean close, or when the batch has grown to its limit: a prefix, never a hole.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use beaver::event::EventKind;
@@ -47,8 +46,6 @@ pub struct OpenRequestLog {
     applied: Position,
     clock: Arc<dyn Clock>,
     report: OpenReport,
-    /// Where the appends end that answered and are not known to be durable.
-    pending: VecDeque<Position>,
 }
 
 impl OpenLog for OpenRequestLog {
@@ -93,7 +90,6 @@ impl OpenRequestLog {
             applied: border::position(applied),
             clock: Arc::clone(&machine.clock),
             report: report_of(report),
-            pending: VecDeque::new(),
         })
     }
 
@@ -105,7 +101,6 @@ impl OpenRequestLog {
         }
         if !events.is_empty() {
             self.applied = last;
-            self.pending.push_back(last);
         }
     }
 
@@ -123,23 +118,6 @@ impl OpenRequestLog {
         let last = border::position(self.wal.append(&events)?);
         self.take_in(&events, last);
         Ok((Done::Accepted(handed_out(command, &events)), Some(last)))
-    }
-
-    /// What came of an op: how many of the last appends the log does not call durable yet.
-    fn answered(&mut self, command: &Command, reply: Reply) -> Result<Answer, Failure> {
-        let answer = answer(command, reply)?;
-        let durable = self.durable();
-        while self.pending.front().is_some_and(|last| *last <= durable) {
-            self.pending.pop_front();
-        }
-        Ok(Answer {
-            durability: match self.pending.len() {
-                0 => Durability::Durable,
-                pending => Durability::AllBut { pending },
-            },
-            position: Some(self.applied),
-            ..answer
-        })
     }
 }
 
@@ -203,6 +181,7 @@ impl Subject for RequestLog {
 
     fn run(&self, store: &mut OpenRequestLog, op: &QueueOp) -> Result<Answer, Failure> {
         let done = Ok((Done::Accepted(None), None));
+        let mut durability = Durability::Durable;
         let reply = match &op.command {
             Command::Sync => store.wal.sync().map_err(Failure::from).and(done),
             Command::Rotate => store.wal.rotate().map_err(Failure::from).and(done),
@@ -211,9 +190,16 @@ impl Subject for RequestLog {
                 .preallocate(*bytes)
                 .map_err(Failure::from)
                 .and(done),
-            command => store.append(command),
+            command => {
+                durability = Durability::NotYet;
+                store.append(command)
+            }
         };
-        store.answered(&op.command, reply)
+        Ok(Answer {
+            durability,
+            position: Some(store.applied),
+            ..answer(&op.command, reply)?
+        })
     }
 
     fn state(&self, store: &mut OpenRequestLog) -> Result<QueueState, Failure> {
@@ -297,10 +283,15 @@ impl Concurrent<RequestLog> for RequestLog {
         let replies: Vec<Reply> = replies.collect();
         let answers = ops.iter().zip(replies);
         let answers = answers.map(|(op, reply)| {
-            let at = reply.as_ref().ok().and_then(|(_, at)| *at);
+            let answer = answer(&op.command, reply)?;
             Ok(Answer {
-                position: at.or(Some(store.applied)),
-                ..store.answered(&op.command, reply)?
+                // What wrote nothing down says nothing of what was written before it.
+                durability: match answer.position {
+                    Some(_) => Durability::Durable,
+                    None => Durability::NotYet,
+                },
+                position: answer.position.or(Some(store.applied)),
+                ..answer
             })
         });
         answers.collect()

@@ -52,6 +52,8 @@ pub struct History {
     /// How many of those in doubt the last recovery showed, of a store that does not promise that the
     /// next one shows them too.
     shown: usize,
+    /// Whether no op was given since.
+    undecided: bool,
     /// The fold over `decided` and `answered`, and what is shown.
     state: AnyState,
 }
@@ -67,6 +69,7 @@ impl History {
             answered: VecDeque::new(),
             doubtful: Vec::new(),
             shown: 0,
+            undecided: false,
         }
     }
 
@@ -100,6 +103,14 @@ impl History {
         self.answered.len()
     }
 
+    /// How many ops were answered without a promise and stand after `position`.
+    #[must_use]
+    pub fn unpromised_after(&self, position: Position) -> usize {
+        let answered = self.answered.iter().rev();
+        let after = answered.take_while(|answered| answered.position > Some(position));
+        after.count()
+    }
+
     /// Where the last op stands that is decided or was answered.
     #[must_use]
     pub fn last_position(&self) -> Option<Position> {
@@ -120,18 +131,17 @@ impl History {
 
     /// An op answered that it is durable, and so is everything before it.
     pub fn acknowledge(&mut self, op: AnyOp, position: Option<Position>) {
+        self.answer(op, position);
         self.promise_all_but(0);
-        op.apply(&mut self.state);
-        self.decided.push(Decided {
-            op,
-            position,
-            belief: Belief::Acknowledged,
-        });
     }
 
     /// An op answered, and nothing is promised yet.
     pub fn answer(&mut self, op: AnyOp, position: Option<Position>) {
-        self.doubtful.truncate(self.shown);
+        if self.undecided {
+            // What was not shown is not built upon, and gone.
+            self.doubtful.truncate(self.shown);
+            self.undecided = false;
+        }
         op.apply(&mut self.state);
         self.answered.push_back(Answered { op, position });
     }
@@ -144,7 +154,7 @@ impl History {
         if promised > 0 || pending == 0 {
             // An op that is durable makes durable what it was built on.
             let shown = std::mem::take(&mut self.shown);
-            let shown = self.doubtful.drain(..).take(shown).map(|op| Decided {
+            let shown = self.doubtful.drain(..shown).map(|op| Decided {
                 op,
                 position: None,
                 belief: Belief::Recovered,
@@ -199,6 +209,7 @@ impl History {
             .iter()
             .for_each(|op| op.apply(&mut self.state));
         self.shown = shown;
+        self.undecided = true;
     }
 
     /// Everything after the first `kept` ops is gone, and that is excused.

@@ -12,7 +12,8 @@ use serde_json::Value;
 
 use super::concurrent::BegunWithCallers;
 use super::{
-    Answer, Concurrent, Expected, Failure, Inspected, Machine, PendingCheckpoint, Promises, Subject,
+    Answer, Concurrent, ErrorClass, Expected, Failure, Inspected, Machine, PendingCheckpoint,
+    Promises, Subject,
 };
 use crate::faults::Between;
 use crate::scenario::CommandKind;
@@ -294,11 +295,33 @@ pub trait OpenStore {
 struct Opened<S: Subject> {
     subject: Arc<S>,
     store: S::Store,
+    /// The error after which nothing more is given to it. A store whose files the checker can read
+    /// is told apart by what it then refuses itself.
+    broken: Option<Failure>,
 }
 
 impl<S: Subject> Opened<S> {
     fn typed(ops: &[AnyOp]) -> Vec<S::Op> {
         ops.iter().map(|op| op.get::<S::Op>().clone()).collect()
+    }
+
+    /// Runs something after whose failure the store is not used any more.
+    fn attempt<T>(
+        &mut self,
+        piece: impl FnOnce(&S, &mut S::Store) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        if let Some(failure) = &self.broken {
+            let text = format!("not opened again since: {}", failure.text);
+            return Err(Failure::new(ErrorClass::Poisoned, text));
+        }
+        let done = piece(&self.subject, &mut self.store);
+        if let Err(failure) = &done
+            && failure.class != ErrorClass::NotDone
+            && self.subject.inspected().is_none()
+        {
+            self.broken = Some(failure.clone());
+        }
+        done
     }
 
     /// The subject beside its store, if it serves several callers.
@@ -312,7 +335,7 @@ const CALLERS: &str = "several callers, or a checkpoint in steps";
 
 impl<S: Subject> OpenStore for Opened<S> {
     fn run(&mut self, op: &AnyOp) -> Result<Answer, Failure> {
-        self.subject.run(&mut self.store, op.get())
+        self.attempt(|subject, store| subject.run(store, op.get()))
     }
 
     fn state(&mut self) -> Result<AnyState, Failure> {
@@ -320,10 +343,13 @@ impl<S: Subject> OpenStore for Opened<S> {
     }
 
     fn checkpoint(&mut self) -> Result<(), Failure> {
-        self.subject.checkpoint(&mut self.store)
+        self.attempt(|subject, store| subject.checkpoint(store))
     }
 
     fn close(self: Box<Self>) -> Result<(), Failure> {
+        if self.broken.is_some() {
+            return Ok(());
+        }
         self.subject.close(self.store)
     }
 
@@ -337,7 +363,7 @@ impl<S: Subject> OpenStore for Opened<S> {
 
     fn close_queued(self: Box<Self>, ops: &[AnyOp]) -> Vec<Result<Answer, Failure>> {
         let ops = Self::typed(ops);
-        let Opened { subject, store } = *self;
+        let Opened { subject, store, .. } = *self;
         match subject.concurrent() {
             Some(concurrent) => concurrent.close_queued(store, &ops),
             None => vec![Err(Failure::unsupported(CALLERS)); ops.len()],
@@ -443,6 +469,7 @@ impl<S: Subject> SubjectValue for SubjectOf<S> {
         Ok(Box::new(Opened {
             subject: Arc::clone(&self.0),
             store,
+            broken: None,
         }))
     }
 

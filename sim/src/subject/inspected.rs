@@ -104,11 +104,13 @@ pub trait Inspected: Send + Sync {
     /// The last position that the store has applied.
     fn applied(&self, store: &mut dyn Any) -> Position;
 
-    /// Invariant 9 on a store in use: positions grow, and what it says is durable is what it has promised.
+    /// Invariant 9 on a store in use: what it says is durable is no less than it has promised and no
+    /// more than it has answered. How many of the ops that were answered last it does not call durable:
+    /// all others are promised by that, also where the op that made them durable failed later on.
     ///
     /// # Errors
-    /// The first that is wrong.
-    fn check_answered(&self, store: &mut dyn Any, history: &History) -> Result<(), Finding>;
+    /// What is wrong.
+    fn check_durable(&self, store: &mut dyn Any, history: &History) -> Result<usize, Finding>;
 
     /// Invariants 1, 2, 3, 6 and 9 on what the log says: it tells everything decided, then the first
     /// `shown` ops in doubt, and nothing else. Where those stand.

@@ -72,13 +72,13 @@ impl World<'_> {
         let decided = self.history.decided().len();
         let asked = expected.durable;
         self.settle((op, expected), answer, excused, false)?;
+        self.learn_durable()?;
         let promised = self.history.decided().len() > decided && self.answers_before_sync();
         let mark = match asked {
             true => Mark::SyncedOnRequest,
             false => Mark::BatchLimitSynced,
         };
         self.seen.mark_if(promised, mark);
-        self.check_answered()?;
         self.believe_settled();
         self.check_live_state()
     }
@@ -280,14 +280,18 @@ impl World<'_> {
         Ok(())
     }
 
-    /// Invariant 9, as far as the store tells it while it is in use.
-    pub(super) fn check_answered(&mut self) -> Result<(), Stop> {
+    /// Learns what is durable from a store that says so while it is in use. Invariant 9.
+    pub(super) fn learn_durable(&mut self) -> Result<(), Stop> {
         let Some(inspected) = self.subject.inspected() else {
             return Ok(());
         };
         let store = self.store.as_mut().expect(OPEN);
-        let checked = guarded(|| inspected.check_answered(store.as_any(), &self.history));
-        Ok(checked.map_err(Stop::Panicked)??)
+        let pending = guarded(|| inspected.check_durable(store.as_any(), &self.history));
+        let pending = pending.map_err(Stop::Panicked)??;
+        if pending < self.history.unpromised() {
+            self.promise_all_but(pending);
+        }
+        Ok(())
     }
 
     /// The state that the client reads is the fold over what was acknowledged. Every time while it

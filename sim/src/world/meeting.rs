@@ -56,7 +56,7 @@ impl World<'_> {
         }
         let excused = self.faults.director().excuses() > excuses;
         self.settle_together(given, answers, excused)?;
-        self.check_answered()?;
+        self.learn_durable()?;
         self.believe_settled();
         self.check_live_state().map(|_| ())
     }

@@ -4,42 +4,52 @@ use std::io;
 use std::sync::Arc;
 
 use beaver::storage::{Storage, read_all, write_all};
-use beaver_sim::own::OwnStore;
+use beaver_sim::subject::{Answer, Durability, Failure, Machine, Promises, Subject};
 
 /// How the list is wrong.
-pub(crate) type Wrong = u8;
-/// It is not.
-pub(crate) const SOUND: Wrong = 0;
-/// A command is not synced.
-pub(crate) const NO_SYNC: Wrong = 1;
-/// Opening leaves the second entry out.
-pub(crate) const LEAVES_OUT: Wrong = 2;
-/// Opening makes the last entry up once more.
-pub(crate) const INVENTS: Wrong = 3;
-/// A command that is answered is not in the state.
-pub(crate) const FORGETS: Wrong = 4;
-/// What could not be read is a panic.
-pub(crate) const PANICS: Wrong = 5;
-/// A file that was not finished keeps the list from opening.
-pub(crate) const STAYS_SHUT: Wrong = 6;
-/// An error is taken for success.
-pub(crate) const IGNORES_ERRORS: Wrong = 7;
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wrong {
+    /// It is not.
+    Sound,
+    /// An op is not synced.
+    NoSync,
+    /// Opening leaves the second entry out.
+    LeavesOut,
+    /// Opening makes the last entry up once more.
+    Invents,
+    /// An op that is answered is not in the state.
+    Forgets,
+    /// What could not be read is a panic.
+    Panics,
+    /// A file that was not finished keeps the list from opening.
+    StaysShut,
+    /// An error is taken for success.
+    IgnoresErrors,
+}
+
+/// The kind of list; `UNPROMISED` says which promise it does not give.
+#[derive(Debug)]
+pub(crate) struct Lists<const UNPROMISED: u8 = 0>(pub(crate) Wrong);
+
+/// Lists without one promise.
+pub(crate) const UNPROMISED_DURABILITY: u8 = 1;
+pub(crate) const UNPROMISED_DECIDED: u8 = 2;
+pub(crate) const UNPROMISED_OPENING: u8 = 3;
 
 /// A list of numbers, each with a fixed length.
-#[derive(Debug)]
-pub(crate) struct List<const WRONG: Wrong> {
+pub(crate) struct List {
     storage: Arc<dyn Storage>,
     entries: Vec<u64>,
 }
 
-impl<const WRONG: Wrong> List<WRONG> {
+impl List {
     /// The whole list takes the place of the one before.
-    fn publish(&self) -> io::Result<()> {
+    fn publish(&self, wrong: Wrong) -> io::Result<()> {
         let _ = self.storage.remove("list.new");
         let file = self.storage.create("list.new")?;
         let text: String = self.entries.iter().map(|e| format!("{e:08}\n")).collect();
         write_all(&*file, text.as_bytes(), 0)?;
-        if WRONG != NO_SYNC {
+        if wrong != Wrong::NoSync {
             file.sync_data()?;
         }
         self.storage.rename("list.new", "list")?;
@@ -47,52 +57,61 @@ impl<const WRONG: Wrong> List<WRONG> {
     }
 }
 
-impl<const WRONG: Wrong> OwnStore for List<WRONG> {
-    type Command = u64;
+impl<const UNPROMISED: u8> Subject for Lists<UNPROMISED> {
+    type Op = u64;
     type State = Vec<u64>;
+    type Store = List;
 
-    fn command(number: u64) -> u64 {
-        number
+    const PROMISES: Promises = Promises {
+        durability: UNPROMISED != UNPROMISED_DURABILITY,
+        decided: UNPROMISED != UNPROMISED_DECIDED,
+        opens: UNPROMISED != UNPROMISED_OPENING,
+        ..Promises::ALL
+    };
+
+    fn apply(state: &mut Vec<u64>, op: &u64) {
+        state.push(*op);
     }
 
-    fn apply(state: &mut Vec<u64>, command: &u64) {
-        state.push(*command);
+    fn ops(&self, state: &Vec<u64>) -> Vec<u64> {
+        vec![state.len() as u64 + 1]
     }
 
-    fn open(storage: Arc<dyn Storage>) -> io::Result<Self> {
+    fn open(&self, machine: &Machine) -> Result<List, Failure> {
+        let storage = Arc::clone(&machine.storage);
         let bytes = match read_all(&*storage, "list") {
-            Err(error) if WRONG == PANICS => panic!("{error}"),
+            Err(error) if self.0 == Wrong::Panics => panic!("{error}"),
             read => read?.unwrap_or_default(),
         };
-        if WRONG == STAYS_SHUT && storage.list()?.iter().any(|name| name == "list.new") {
-            return Err(io::Error::other("list.new is in the way"));
+        if self.0 == Wrong::StaysShut && storage.list()?.iter().any(|name| name == "list.new") {
+            return Err(io::Error::other("list.new is in the way").into());
         }
         let text = String::from_utf8_lossy(&bytes);
         let mut entries: Vec<u64> = text.lines().map_while(|line| line.parse().ok()).collect();
-        if WRONG == LEAVES_OUT && entries.len() > 2 {
+        if self.0 == Wrong::LeavesOut && entries.len() > 2 {
             entries.remove(1);
         }
-        if WRONG == INVENTS {
+        if self.0 == Wrong::Invents {
             entries.extend(entries.last().copied());
         }
         let list = List { storage, entries };
-        list.publish()?;
+        list.publish(self.0)?;
         Ok(list)
     }
 
-    fn write(&mut self, command: &u64) -> io::Result<()> {
-        self.entries.push(*command);
-        let published = self.publish();
-        if WRONG == FORGETS && self.entries.len() == 3 {
-            self.entries.pop();
+    fn run(&self, list: &mut List, op: &u64) -> Result<Answer, Failure> {
+        list.entries.push(*op);
+        let published = list.publish(self.0);
+        if self.0 == Wrong::Forgets && list.entries.len() == 3 {
+            list.entries.pop();
         }
-        match WRONG {
-            IGNORES_ERRORS => Ok(()),
-            _ => published,
+        if self.0 != Wrong::IgnoresErrors {
+            published?;
         }
+        Ok(Durability::Durable.into())
     }
 
-    fn state(&self) -> Vec<u64> {
-        self.entries.clone()
+    fn state(&self, list: &mut List) -> Result<Vec<u64>, Failure> {
+        Ok(list.entries.clone())
     }
 }

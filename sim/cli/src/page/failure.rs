@@ -205,8 +205,7 @@ fn timeline(explained: &Explained) -> (Vec<TimelineRow>, usize, usize) {
         let mut line = TimelineRow::new(row);
         let has_column = match row {
             Row::Call(call) => call.op.changes_something(),
-            Row::Acknowledged { records, .. } => *records > 0,
-            Row::Crash { .. } | Row::Opened { .. } => true,
+            Row::Acknowledged { .. } | Row::Crash { .. } | Row::Opened { .. } => true,
             _ => false,
         };
         if has_column && next < columns {
@@ -266,15 +265,10 @@ impl TimelineRow {
                 bad: words.starts_with("failed") || words.starts_with("no answer"),
                 ..TimelineRow::plain("answer", "answer", words.clone())
             },
-            Row::Acknowledged {
-                words,
-                records,
-                place,
-            } => TimelineRow {
-                result: match records {
-                    0 => "nothing to store".to_owned(),
-                    1 => format!("1 record, at {place}"),
-                    _ => format!("{records} records, to {place}"),
+            Row::Acknowledged { words, place } => TimelineRow {
+                result: match &**place {
+                    "" => String::new(),
+                    place => format!("at {place}"),
                 },
                 ..TimelineRow::plain("ack", "acknowledged", words.clone())
             },
