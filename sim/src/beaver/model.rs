@@ -16,6 +16,7 @@
 use std::fmt;
 
 use rpds::{RedBlackTreeMapSync, VectorSync};
+use serde::{Deserialize, Serialize};
 
 use super::op::{Command, Job};
 
@@ -69,7 +70,7 @@ impl fmt::Display for Record {
 }
 
 /// Where a job stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Standing {
     /// It waits to be handed out.
     Waiting,
@@ -93,7 +94,7 @@ impl Standing {
 }
 
 /// One job, with everything a client knows about it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModelJob {
     /// Its id.
     pub id: String,
@@ -141,6 +142,24 @@ impl Model {
         let mut model = Model::default();
         for record in records {
             model.apply(record);
+        }
+        model
+    }
+
+    /// The state with these jobs, and these ids of waiting and of dead ones, each in its order.
+    #[must_use]
+    pub fn of(jobs: Vec<ModelJob>, waiting: Vec<String>, dead: Vec<String>) -> Model {
+        let mut model = Model {
+            waiting,
+            dead: dead.into_iter().collect(),
+            ..Model::default()
+        };
+        for (at, job) in jobs.into_iter().enumerate() {
+            model.by_id.insert_mut(job.id.clone(), at);
+            if job.standing.is_open() {
+                model.open.push(at);
+            }
+            model.jobs.push_back_mut(job);
         }
         model
     }

@@ -3,12 +3,13 @@
 
 use super::careless::Careless as C;
 use super::left_out::Step as L;
-use super::plain::{Bug as B, Plain};
+use super::plain::{PlainBug as B, PlainStore};
+use super::recovering::library;
 use beaver_sim::invariant::Invariant;
 use beaver_sim::result::Outcome;
 use beaver_sim::run::{Keep, run_script_of};
 use beaver_sim::scenario::Scenario;
-use beaver_sim::subject::Subject;
+use beaver_sim::subject::AnySubject;
 
 /// How a bug is planted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,20 +25,20 @@ pub enum Plant {
 impl Plant {
     /// The program under test with the bug.
     #[must_use]
-    pub fn subject(self) -> Subject {
+    pub fn subject(self) -> AnySubject {
         match self {
             Plant::Careless(careless) => careless.subject(),
             Plant::LeftOut(step) => step.left_out(),
-            Plant::Plain(bug) => Plain::with(bug),
+            Plant::Plain(bug) => PlainStore::with(bug),
         }
     }
 
     /// The same program without the bug.
     #[must_use]
-    pub fn control(self) -> Subject {
+    pub fn control(self) -> AnySubject {
         match self {
-            Plant::Careless(_) | Plant::LeftOut(_) => Subject::default(),
-            Plant::Plain(_) => Plain::sound(),
+            Plant::Careless(_) | Plant::LeftOut(_) => library(),
+            Plant::Plain(_) => PlainStore::sound(),
         }
     }
 }

@@ -12,7 +12,7 @@ use beaver_sim::result::{Outcome, RunResult};
 use beaver_sim::run::{Keep, run_seed_of, saved_failure};
 use beaver_sim::scenario::{Profile, Scenario};
 use beaver_sim::shrink::{Limits, Shrunk, shrink, words};
-use beaver_sim::subject::Subject;
+use beaver_sim::subject::AnySubject;
 
 use super::catalogue::{Exhibit, Testimony};
 use super::habitats::habitat;
@@ -160,7 +160,7 @@ pub fn hunt_all(
 
 /// How many seeds were run, and the first of so many that does not hold.
 fn sample(
-    subject: &Subject,
+    subject: &AnySubject,
     scenario: &Scenario,
     seeds: u64,
     cancel: &AtomicBool,
@@ -176,7 +176,7 @@ fn sample(
     (runs, None)
 }
 
-fn catch(subject: &Subject, failure: &Scenario, runs: u64, patience: Patience) -> Option<Catch> {
+fn catch(subject: &AnySubject, failure: &Scenario, runs: u64, patience: Patience) -> Option<Catch> {
     let shrunk = shrink(subject, failure, Limits::runs(patience.shrink_runs))?;
     Some(Catch {
         invariant: shrunk.likeness.invariant,
@@ -189,7 +189,7 @@ fn catch(subject: &Subject, failure: &Scenario, runs: u64, patience: Patience) -
 
 /// Explores small workloads: what was seen, and the first failure as a scenario.
 pub(super) fn explore(
-    subject: &Subject,
+    subject: &AnySubject,
     profile: Profile,
     cancel: &AtomicBool,
 ) -> (Sighting, Option<Scenario>) {
@@ -221,7 +221,7 @@ pub(super) fn explore(
 /// how many were run under each.
 fn seek_milder(
     exhibit: &Exhibit,
-    subject: &Subject,
+    subject: &AnySubject,
     scenario: &Scenario,
     seeds: u64,
     catch: &mut Catch,

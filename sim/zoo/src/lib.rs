@@ -12,15 +12,16 @@ pub mod hunt;
 pub mod left_out;
 pub mod patrol;
 pub mod plain;
-pub mod twist;
+pub mod recovering;
 
-use beaver_sim::subject::Subject;
+use beaver_sim::subject::AnySubject;
+use recovering::library;
 
 /// The stores without bugs, by name: what is found in them is a false alarm.
 #[must_use]
-pub fn controls() -> [(&'static str, Subject); 2] {
+pub fn controls() -> [(&'static str, AnySubject); 2] {
     [
-        ("library", Subject::default()),
-        ("plain store", plain::Plain::sound()),
+        ("library", library()),
+        ("plain store", plain::PlainStore::sound()),
     ]
 }

@@ -10,7 +10,7 @@ use beaver_sim::explore::parallel::in_order;
 use beaver_sim::invariant::Invariant;
 use beaver_sim::run::{Keep, run_seed_of};
 use beaver_sim::scenario::{Profile, Scenario};
-use beaver_sim::subject::Subject;
+use beaver_sim::subject::AnySubject;
 
 use super::controls;
 use super::habitats::{habitat, habitats};
@@ -159,7 +159,7 @@ pub fn patrol(
 /// A store over the first seeds of a habitat, up to the first false alarm.
 fn run(
     store: &'static str,
-    subject: &Subject,
+    subject: &AnySubject,
     habitat: &Scenario,
     seeds: u64,
     cancel: &AtomicBool,
@@ -185,7 +185,7 @@ fn run(
 /// A store in every small workload, with every crash.
 fn look(
     store: &'static str,
-    subject: &Subject,
+    subject: &AnySubject,
     profile: Profile,
     cancel: &AtomicBool,
 ) -> Patrolled {

@@ -1,77 +1,76 @@
 //! The plain store's checkpoint: rotate, snapshot, prune, in that order.
 
 use std::any::Any;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use beaver::Storage;
-
-use super::bug::Bug;
-use super::files::{corrupt, not_done, prepare, publish, remove, segment_name, snapshot_name};
+use super::bug::PlainBug;
+use super::files::{not_done, prepare, publish, remove, segment_name, snapshot_name};
 use super::line;
-use super::process::{Active, PlainProcess};
-use super::recovery::{Stored, snapshot_bytes};
-use crate::twist::locked;
-use beaver_sim::oracle::damage::{segment_epoch, snapshot_epoch};
-use beaver_sim::oracle::history::Place;
-use beaver_sim::subject::{Begun, Failure, Grave};
-
-/// A checkpoint that has begun: the state at a boundary.
-pub(super) struct PlainCheckpoint {
-    disk: Arc<dyn Storage>,
-    bug: Option<Bug>,
-    boundary: (u64, u64),
-    stored: Stored,
-    /// The last applied place, as it is now.
-    glimpse: Arc<Mutex<Place>>,
-    /// The snapshot before.
-    older: Option<u64>,
-    /// Whether the rotation is still to come.
-    rotates_later: bool,
-}
+use super::process::{PlainProcess, WritableSegment};
+use super::snapshot::PlainSnapshot;
+use crate::recovering::locked;
+use beaver_sim::beaver::files::{segment_epoch, snapshot_epoch};
+use beaver_sim::subject::{ErrorClass, Failure, PendingCheckpoint};
 
 /// A checkpoint whose snapshot is durable.
-#[derive(Debug)]
-struct Written {
+struct DurableSnapshot {
     epoch: u64,
     rotates_later: bool,
 }
 
 impl PlainProcess {
-    pub(super) fn begin(&mut self) -> Result<Option<PlainCheckpoint>, Failure> {
+    /// Copies the state at a boundary. `None`: there is nothing to cover.
+    pub(super) fn begin(&mut self) -> Result<Option<PendingCheckpoint>, Failure> {
         self.check_writable()?;
         let empty = self.active.next_seq == 1;
         let boundary = match self.active.prev {
             None if empty => return Ok(None),
-            Some((epoch, _)) if empty && self.snapshot == Some(epoch) => return Ok(None),
+            Some(prev) if empty && self.snapshot == Some(prev.epoch) => return Ok(None),
             Some(prev) if empty => prev,
-            _ => (self.active.epoch, self.active.next_seq - 1),
+            _ => self.active.last(),
         };
-        let stored = Stored {
-            applied: (self.applied.epoch, self.applied.seq),
-            queue: self.queue.for_snapshot(self.bug),
+        let mut snapshot = PlainSnapshot {
+            boundary,
+            applied: self.applied,
+            state: self.state.clone(),
         };
-        let rotates_later = self.has(Bug::CopyBeforeRotation);
+        let rotates_later = !empty && self.has(PlainBug::CopyBeforeRotation);
         if !empty && !rotates_later {
             let next_seq = self.active.next_seq;
             self.rotate()?;
-            self.stale = self.has(Bug::SeqsCrossRotation).then_some(next_seq);
+            self.stale = self.has(PlainBug::SeqsCrossRotation).then_some(next_seq);
         }
-        if self.has(Bug::PrunedTooEarly) {
-            self.prune(boundary.0)?;
+        if self.has(PlainBug::PrunedTooEarly) {
+            self.prune(boundary.epoch)?;
         }
-        Ok(Some(PlainCheckpoint {
-            disk: Arc::clone(&self.disk),
-            bug: self.bug,
-            boundary,
-            stored,
-            glimpse: Arc::clone(&self.glimpse),
-            older: self.snapshot,
-            rotates_later: rotates_later && !empty,
-        }))
+        let (disk, bug, older) = (Arc::clone(&self.disk), self.bug, self.snapshot);
+        let applied_now = Arc::clone(&self.applied_now);
+        Ok(Some(Box::new(move || {
+            if let (Some(PlainBug::SnapshotMovedAway), Some(older)) = (bug, older) {
+                let older = snapshot_name(older);
+                let moved = disk.rename(&older, &format!("{older}.tmp"));
+                moved.map_err(|error| not_done(&older, &error))?;
+            }
+            if bug == Some(PlainBug::PositionAfterCopy) {
+                snapshot.applied = *locked(&applied_now);
+            }
+            let name = snapshot_name(boundary.epoch);
+            prepare(&*disk, &name, &snapshot.encode(bug))?;
+            publish(&*disk, &name).inspect_err(|_| {
+                let _ = remove(&*disk, &name);
+            })?;
+            let epoch = boundary.epoch;
+            let written = DurableSnapshot {
+                epoch,
+                rotates_later,
+            };
+            Ok(Box::new(written) as Box<dyn Any + Send>)
+        })))
     }
 
-    pub(super) fn finish(&mut self, written: &dyn Any) -> Result<usize, Failure> {
-        let written: &Written = written.downcast_ref().expect("the world hands it back");
+    pub(super) fn finish(&mut self, written: &dyn Any) -> Result<(), Failure> {
+        let written: Option<&DurableSnapshot> = written.downcast_ref();
+        let written = written.expect("the run hands back what the second step returned");
         self.check_writable()?;
         self.stale = None;
         if written.rotates_later {
@@ -83,50 +82,44 @@ impl PlainProcess {
 
     /// Ends the active segment and starts the next one.
     fn rotate(&mut self) -> Result<(), Failure> {
-        self.flush()?;
-        if self.has(Bug::FailedRotationCloses) {
+        if !self.buffer.is_empty() {
+            self.append(&[])?;
+        }
+        let closes = self.has(PlainBug::FailedRotationCloses);
+        if closes {
             self.trouble = Some("it rotates".to_owned());
         }
-        let name = segment_name(self.active.epoch);
+        let prev = self.active.last();
         if let Err(error) = self.active.file.sync_data() {
-            return Err(self.poison(not_done(&name, &error), Grave::Poisoned));
+            let failure = not_done(&segment_name(prev.epoch), &error);
+            return Err(self.poison(failure, ErrorClass::Poisoned));
         }
-        let prev = Some((self.active.epoch, self.active.next_seq - 1));
-        let epoch = self.active.epoch + 1;
-        let (name, header) = (segment_name(epoch), line::header(epoch, prev));
+        let epoch = prev.epoch + 1;
+        let (name, header) = (segment_name(epoch), line::header(epoch, Some(prev)));
         let file = prepare(&*self.disk, &name, &header)?;
         if let Err(failure) = publish(&*self.disk, &name) {
-            if self.has(Bug::FailedRotationCloses) {
-                let _ = remove(&*self.disk, &name);
+            let removed = remove(&*self.disk, &name);
+            if closes {
                 return Err(failure);
             }
-            let undone = remove(&*self.disk, &name).and_then(|()| self.disk.sync_dir());
-            return Err(match undone {
+            // The name may be durable: if it came back, the old segment could take no more records.
+            return Err(match removed.and_then(|()| self.disk.sync_dir()) {
                 Ok(()) => failure,
-                Err(_) => self.poison(failure, Grave::Poisoned),
+                Err(_) => self.poison(failure, ErrorClass::Poisoned),
             });
         }
-        if self.has(Bug::FailedRotationCloses) {
+        if closes {
             self.trouble = None;
         }
-        self.active = Active::new(epoch, prev, file, header.len() as u64);
+        self.active = WritableSegment::new(epoch, Some(prev), file, header.len() as u64);
         Ok(())
     }
 
-    /// Writes what is in the buffer.
-    fn flush(&mut self) -> Result<(), Failure> {
-        if self.buffer.is_empty() {
-            return Ok(());
-        }
-        self.append(&[])
-    }
-
     /// Removes what the snapshot of `covered` stands for.
-    fn prune(&mut self, covered: u64) -> Result<usize, Failure> {
+    fn prune(&mut self, covered: u64) -> Result<(), Failure> {
         let failed = |error: std::io::Error| not_done(".", &error);
-        let names = self.disk.list().map_err(failed)?;
         let mut old: Vec<(bool, u64, String)> = Vec::new();
-        for name in names {
+        for name in self.disk.list().map_err(failed)? {
             let segment = segment_epoch(&name).filter(|epoch| *epoch <= covered);
             let snapshot = snapshot_epoch(&name).filter(|epoch| *epoch < covered);
             if let Some(epoch) = segment.or(snapshot) {
@@ -140,40 +133,6 @@ impl PlainProcess {
         if !old.is_empty() {
             self.disk.sync_dir().map_err(failed)?;
         }
-        Ok(old.len())
-    }
-
-    /// The last applied place.
-    pub(super) fn last_applied(&self) -> Place {
-        self.applied
-    }
-}
-
-impl Begun for PlainCheckpoint {
-    fn write(self: Box<Self>) -> Result<Box<dyn Any + Send>, Failure> {
-        let disk = &*self.disk;
-        let name = snapshot_name(self.boundary.0);
-        if let (Some(Bug::SnapshotMovedAway), Some(older)) = (self.bug, self.older) {
-            let older = snapshot_name(older);
-            let moved = disk.rename(&older, &format!("{older}.tmp"));
-            moved.map_err(|error| not_done(&older, &error))?;
-        }
-        if self.boundary.0 == 0 {
-            return Err(corrupt(&name, "nothing to cover"));
-        }
-        let mut stored = self.stored;
-        if self.bug == Some(Bug::PositionAfterCopy) {
-            let now = *locked(&self.glimpse);
-            stored.applied = (now.epoch, now.seq);
-        }
-        prepare(disk, &name, &snapshot_bytes(self.boundary, &stored))?;
-        if let Err(failure) = publish(disk, &name) {
-            let _ = remove(disk, &name);
-            return Err(failure);
-        }
-        Ok(Box::new(Written {
-            epoch: self.boundary.0,
-            rotates_later: self.rotates_later,
-        }))
+        Ok(())
     }
 }

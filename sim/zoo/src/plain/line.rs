@@ -10,28 +10,29 @@
 //! Payloads are kept as JSON strings, so that they survive byte for byte without a parser that
 //! keeps raw text.
 
-use beaver::{ChecksumKind, Epoch, calculate_checksum};
+use beaver::{ChecksumKind, Epoch, calculate_checksum, verify_checksum};
 use serde_json::{Value, json};
 
-use super::bug::Bug;
-use beaver_sim::oracle::model::{Record, What};
+use super::bug::PlainBug;
+use beaver_sim::beaver::model::{Record, What};
+use beaver_sim::subject::Position;
 
 /// One event with its envelope.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Event {
+#[derive(Clone, Debug)]
+pub(super) struct EventLine {
     pub(super) seq: u64,
     pub(super) batch: u64,
     pub(super) more: bool,
-    /// Nothing: a type that this program does not know.
+    /// `None`: a type that this program does not know.
     pub(super) record: Option<Record>,
 }
 
 /// One valid line.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Line {
-    /// The last place of the segment before.
-    Header(Option<(u64, u64)>),
-    Event(Event),
+#[derive(Clone, Debug)]
+pub(super) enum PlainLine {
+    /// The last position of the segment before.
+    Header(Option<Position>),
+    Event(EventLine),
     Marker(u64),
 }
 
@@ -46,10 +47,9 @@ fn sealed(kind: ChecksumKind, epoch: u64, body: &str, covered: &str) -> Vec<u8> 
 }
 
 /// The first line of a segment.
-pub(super) fn header(epoch: u64, prev: Option<(u64, u64)>) -> Vec<u8> {
-    let prev = prev.map_or("null".to_owned(), |(epoch, last_seq)| {
-        format!("{{\"epoch\":{epoch},\"last_seq\":{last_seq}}}")
-    });
+pub(super) fn header(epoch: u64, prev: Option<Position>) -> Vec<u8> {
+    let prev = prev.map(|prev| json!({"epoch": prev.epoch, "last_seq": prev.seq}));
+    let prev = prev.unwrap_or(Value::Null);
     let body = format!(
         "{{\"wal\":\"beaver\",\"version\":1,\"epoch\":{epoch},\"prev\":{prev},\"created_ms\":0"
     );
@@ -68,42 +68,29 @@ pub(super) fn snapshot(epoch: u64, body: &str) -> Vec<u8> {
 }
 
 /// The line of an event.
-pub(super) fn event(epoch: u64, event: &Event, bug: Option<Bug>) -> Vec<u8> {
+pub(super) fn event(epoch: u64, event: &EventLine, bug: Option<PlainBug>) -> Vec<u8> {
     let record = event.record.as_ref().expect("what is written is known");
     let mut stored = record.clone();
     match (&mut stored.what, bug) {
-        (What::Enqueued { payload, .. }, Some(Bug::NumbersAsFloats)) => {
+        (What::Enqueued { payload, .. }, Some(PlainBug::NumbersAsFloats)) => {
             if let Ok(number) = payload.parse::<f64>() {
                 *payload = format!("{number:.0}");
             }
         }
-        _ if bug == Some(Bug::ChecksumBeforeEncoding) => {
-            let plain = |letter: char| {
-                if letter.is_control() {
-                    '\u{fffd}'
-                } else {
-                    letter
-                }
-            };
-            stored.id = stored.id.chars().map(plain).collect();
+        (_, Some(PlainBug::ChecksumBeforeEncoding)) => {
+            stored.id = stored.id.replace(char::is_control, "\u{fffd}");
         }
         _ => {}
     }
     let body = body(event, &stored, bug);
-    let raw = self::body(event, record, bug);
     let checked = match bug {
-        Some(Bug::ChecksumBeforeEncoding) => &raw,
-        _ => &body,
+        Some(PlainBug::ChecksumBeforeEncoding) => self::body(event, record, bug),
+        _ => covered(event, &stored, &body, bug),
     };
-    sealed(
-        ChecksumKind::Event,
-        epoch,
-        &body,
-        &covered(event, &stored, checked, bug),
-    )
+    sealed(ChecksumKind::Event, epoch, &body, &checked)
 }
 
-fn body(event: &Event, record: &Record, bug: Option<Bug>) -> String {
+fn body(event: &EventLine, record: &Record, bug: Option<PlainBug>) -> String {
     let mut body = format!("{{\"seq\":{}", event.seq);
     if event.batch != event.seq {
         body += &format!(",\"batch\":{}", event.batch);
@@ -115,112 +102,119 @@ fn body(event: &Event, record: &Record, bug: Option<Bug>) -> String {
 }
 
 /// What the checksum of an event covers: all of its line, unless a bug says otherwise.
-fn covered(event: &Event, record: &Record, body: &str, bug: Option<Bug>) -> String {
+fn covered(event: &EventLine, record: &Record, body: &str, bug: Option<PlainBug>) -> String {
+    let seq = event.seq;
     match bug {
-        Some(Bug::SeqBarelyChecked) => {
-            let digit = u32::try_from(event.seq).ok();
+        Some(PlainBug::SeqBarelyChecked) => {
+            let digit = u32::try_from(seq).ok();
             let digit = digit.and_then(|seq| char::from_digit(seq, 10));
             let rest = body.split_once(',').map_or("", |(_, rest)| rest);
             format!("{{\"seq\":{},{rest}", digit.unwrap_or('\u{fffd}'))
         }
-        Some(Bug::PayloadNotChecked) => {
-            let kind = type_of(&record.what);
-            format!(
-                "{{\"seq\":{},\"type\":\"{kind}\",\"id\":{}",
-                event.seq,
-                json!(record.id)
-            )
+        Some(PlainBug::PayloadNotChecked) => {
+            let (kind, id) = (type_of(&record.what), json!(record.id));
+            format!("{{\"seq\":{seq},\"type\":\"{kind}\",\"id\":{id}")
         }
         _ => body.to_owned(),
     }
 }
 
-const TYPES: [&str; 6] = ["ENQUEUE", "DISPATCH", "ACK", "RETRY", "TIMEOUT", "DEAD"];
-
 fn type_of(what: &What) -> &'static str {
     match what {
-        What::Enqueued { .. } => TYPES[0],
-        What::Dispatched => TYPES[1],
-        What::Acked => TYPES[2],
-        What::Retried => TYPES[3],
-        What::TimedOut => TYPES[4],
-        What::Buried => TYPES[5],
+        What::Enqueued { .. } => "ENQUEUE",
+        What::Dispatched => "DISPATCH",
+        What::Acked => "ACK",
+        What::Retried => "RETRY",
+        What::TimedOut => "TIMEOUT",
+        What::Buried => "DEAD",
     }
 }
 
-fn encode(record: &Record, bug: Option<Bug>) -> String {
+fn encode(record: &Record, bug: Option<PlainBug>) -> String {
     let kind = match (&record.what, bug) {
-        (What::Buried, Some(Bug::DeathNotLogged)) => "TIMEOUT",
+        (What::Buried, Some(PlainBug::DeathNotLogged)) => type_of(&What::TimedOut),
         (what, _) => type_of(what),
     };
-    let head = format!(
-        "{{\"type\":\"{kind}\",\"job_id\":{},\"timestamp\":{}",
-        json!(record.id),
-        record.at_ms
-    );
-    match &record.what {
-        What::Enqueued {
-            payload,
-            max_attempts,
-            timeout_ms,
-        } if bug != Some(Bug::EnqueueWithoutPayload) => {
-            let payload = json!(payload);
-            format!(
-                "{head},\"max_attempts\":{max_attempts},\"timeout_ms\":{timeout_ms},\"payload\":{payload}}}"
-            )
-        }
-        _ => head + "}",
+    let (id, at_ms) = (json!(record.id), record.at_ms);
+    let mut event = format!("{{\"type\":\"{kind}\",\"job_id\":{id},\"timestamp\":{at_ms}");
+    if let What::Enqueued {
+        payload,
+        max_attempts,
+        timeout_ms,
+    } = &record.what
+        && bug != Some(PlainBug::EnqueueWithoutPayload)
+    {
+        let payload = json!(payload);
+        event += &format!(
+            ",\"max_attempts\":{max_attempts},\"timeout_ms\":{timeout_ms},\"payload\":{payload}"
+        );
     }
+    event + "}"
 }
 
-/// Reads a line, without its newline. Nothing: it is not valid.
-pub(super) fn decode(epoch: u64, line: &[u8], bug: Option<Bug>) -> Option<Line> {
-    let valid = |kind| beaver::verify_checksum(kind, Epoch(epoch), line).is_ok();
-    if line.starts_with(b"{\"wal\"") && valid(ChecksumKind::Header) {
-        let value: Value = serde_json::from_slice(line).ok()?;
-        let prev = &value["prev"];
-        let prev = (!prev.is_null()).then_some((prev["epoch"].as_u64(), prev["last_seq"].as_u64()));
-        return match prev {
-            None => Some(Line::Header(None)),
-            Some((epoch, seq)) => Some(Line::Header(Some((epoch?, seq?)))),
-        };
-    }
-    if line.starts_with(b"{\"synced\"") && valid(ChecksumKind::Marker) {
-        let value: Value = serde_json::from_slice(line).ok()?;
-        return Some(Line::Marker(value["synced"].as_u64()?));
-    }
-    if !line.starts_with(b"{\"seq\"") {
-        return None;
-    }
-    let odd = matches!(bug, Some(Bug::SeqBarelyChecked | Bug::PayloadNotChecked));
-    if !odd && !valid(ChecksumKind::Event) {
+/// Reads a line, without its newline. `None`: it is not valid.
+pub(super) fn decode(epoch: u64, line: &[u8], bug: Option<PlainBug>) -> Option<PlainLine> {
+    let kinds: [(&[u8], _); 3] = [
+        (b"{\"wal\"", ChecksumKind::Header),
+        (b"{\"synced\"", ChecksumKind::Marker),
+        (b"{\"seq\"", ChecksumKind::Event),
+    ];
+    let (_, kind) = kinds
+        .into_iter()
+        .find(|(start, _)| line.starts_with(start))?;
+    let covers_less = kind == ChecksumKind::Event
+        && matches!(
+            bug,
+            Some(PlainBug::SeqBarelyChecked | PlainBug::PayloadNotChecked)
+        );
+    if !covers_less && verify_checksum(kind, Epoch(epoch), line).is_err() {
         return None;
     }
     let value: Value = serde_json::from_slice(line).ok()?;
+    match kind {
+        ChecksumKind::Header if value["prev"].is_null() => Some(PlainLine::Header(None)),
+        ChecksumKind::Header => Some(PlainLine::Header(Some(Position {
+            epoch: value["prev"]["epoch"].as_u64()?,
+            seq: value["prev"]["last_seq"].as_u64()?,
+        }))),
+        ChecksumKind::Marker => Some(PlainLine::Marker(value["synced"].as_u64()?)),
+        _ => {
+            let event = event_line(&value, bug)?;
+            let valid = !covers_less || is_valid(epoch, line, &value, &event, bug)?;
+            valid.then_some(PlainLine::Event(event))
+        }
+    }
+}
+
+fn event_line(value: &Value, bug: Option<PlainBug>) -> Option<EventLine> {
     let seq = value["seq"].as_u64()?;
-    let event = Event {
+    Some(EventLine {
         seq,
         batch: value.get("batch").map_or(Some(seq), Value::as_u64)?,
         more: value.get("more").is_some(),
         record: record(&value["event"], bug)?,
-    };
-    if odd {
-        let record = event.record.as_ref()?;
-        let text = std::str::from_utf8(line).ok()?;
-        let (body, _) = text.rsplit_once(",\"crc\":")?;
-        let covered = covered(&event, record, body, bug) + NO_CRC;
-        let crc = calculate_checksum(ChecksumKind::Event, Epoch(epoch), covered.as_bytes());
-        if value["crc"].as_str()? != format!("{:08x}", crc.ok()?) {
-            return None;
-        }
-    }
-    Some(Line::Event(event))
+    })
+}
+
+/// Whether the checksum is that of what it covers with this bug.
+fn is_valid(
+    epoch: u64,
+    line: &[u8],
+    value: &Value,
+    event: &EventLine,
+    bug: Option<PlainBug>,
+) -> Option<bool> {
+    let (body, _) = std::str::from_utf8(line).ok()?.rsplit_once(",\"crc\":")?;
+    let covered = covered(event, event.record.as_ref()?, body, bug) + NO_CRC;
+    let crc = calculate_checksum(ChecksumKind::Event, Epoch(epoch), covered.as_bytes());
+    Some(value["crc"].as_str()? == format!("{:08x}", crc.ok()?))
 }
 
 /// A record; `Some(None)` if its type is unknown.
-fn record(value: &Value, bug: Option<Bug>) -> Option<Option<Record>> {
-    let what = match value["type"].as_str()? {
-        "ENQUEUE" if bug == Some(Bug::EnqueueWithoutPayload) => What::Enqueued {
+fn record(value: &Value, bug: Option<PlainBug>) -> Option<Option<Record>> {
+    let kind = value["type"].as_str()?;
+    let what = match kind {
+        "ENQUEUE" if bug == Some(PlainBug::EnqueueWithoutPayload) => What::Enqueued {
             payload: String::new(),
             max_attempts: 1,
             timeout_ms: 0,

@@ -1,46 +1,55 @@
-//! A process with the plain store open: checks, appends, applies.
+//! A process with the plain store open: it checks, appends and applies.
 
 use std::sync::{Arc, Mutex};
 
 use beaver::{Clock, Storage, StorageFile, StorageLock};
+use beaver_storage::write_all;
 
-use super::bug::Bug;
-use super::files::{corrupt, not_done, segment_name, write};
-use super::line::{self, Event};
-use super::queue::{Queue, enqueued};
-use crate::twist::locked;
-use beaver_sim::oracle::history::Place;
-use beaver_sim::oracle::model::{Record, What};
-use beaver_sim::scenario::Step;
-use beaver_sim::subject::{Answer, Failure, Grave};
+use super::bug::PlainBug;
+use super::files::{not_done, segment_name};
+use super::line::{self, EventLine};
+use super::rules;
+use crate::recovering::locked;
+use beaver_sim::beaver::Command;
+use beaver_sim::beaver::engine::{Done, Reply};
+use beaver_sim::beaver::model::{Model, Record, What};
+use beaver_sim::subject::{ErrorClass, Failure, Position};
 
 /// The segment that is written to.
 #[derive(Debug)]
-pub(super) struct Active {
+pub(super) struct WritableSegment {
     pub(super) epoch: u64,
     pub(super) file: Box<dyn StorageFile>,
-    pub(super) prev: Option<(u64, u64)>,
+    pub(super) prev: Option<Position>,
     pub(super) next_seq: u64,
     /// Where the next append goes.
     pub(super) end: u64,
     pub(super) after_marker: bool,
 }
 
-impl Active {
-    /// A segment that has a header of `end` bytes and nothing else.
+impl WritableSegment {
+    /// A segment of `end` bytes without events.
     pub(super) fn new(
         epoch: u64,
-        prev: Option<(u64, u64)>,
+        prev: Option<Position>,
         file: Box<dyn StorageFile>,
         end: u64,
     ) -> Self {
-        Active {
+        WritableSegment {
             epoch,
             file,
             prev,
             next_seq: 1,
             end,
             after_marker: false,
+        }
+    }
+
+    /// The position of its last event, or the boundary before its first.
+    pub(super) fn last(&self) -> Position {
+        Position {
+            epoch: self.epoch,
+            seq: self.next_seq - 1,
         }
     }
 }
@@ -51,11 +60,11 @@ pub(super) struct PlainProcess {
     pub(super) disk: Arc<dyn Storage>,
     #[expect(dead_code, reason = "held until the process ends")]
     pub(super) lock: Box<dyn StorageLock>,
-    pub(super) bug: Option<Bug>,
-    pub(super) clock: Option<Arc<dyn Clock>>,
-    pub(super) queue: Queue,
-    pub(super) applied: Place,
-    pub(super) active: Active,
+    pub(super) bug: Option<PlainBug>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) state: Model,
+    pub(super) applied: Position,
+    pub(super) active: WritableSegment,
     /// The newest durable snapshot.
     pub(super) snapshot: Option<u64>,
     /// Why every change is refused.
@@ -64,159 +73,155 @@ pub(super) struct PlainProcess {
     pub(super) buffer: Vec<u8>,
     /// The next seq of the segment before, while a rotation is under way.
     pub(super) stale: Option<u64>,
-    /// The last applied place, for whoever reads it without asking.
-    pub(super) glimpse: Arc<Mutex<Place>>,
+    /// `applied`, for a checkpoint that is being written.
+    pub(super) applied_now: Arc<Mutex<Position>>,
 }
 
 /// What a caller has submitted.
-struct Submitted {
+struct Submission {
     records: Vec<Record>,
-    answer: Answer,
-    place: Option<Place>,
-    /// Whether it changes the queue and not the log.
-    unlogged: bool,
+    /// Whether the records go to the log.
+    logged: bool,
+    done: Done,
+    position: Option<Position>,
+}
+
+impl Submission {
+    /// Whether it changes the state.
+    fn is_accepted(&self) -> bool {
+        matches!(self.done, Done::Accepted(_)) && !self.records.is_empty()
+    }
 }
 
 impl PlainProcess {
-    pub(super) fn has(&self, bug: Bug) -> bool {
+    pub(super) fn has(&self, bug: PlainBug) -> bool {
         self.bug == Some(bug)
-    }
-
-    pub(super) fn now_ms(&self) -> u64 {
-        self.clock.as_ref().map_or(0, |clock| clock.now_ms())
     }
 
     pub(super) fn check_writable(&self) -> Result<(), Failure> {
         match &self.trouble {
             None => Ok(()),
-            Some(why) => Err(Failure {
-                grave: Grave::Poisoned,
-                ..corrupt("", &format!("refused since: {why}"))
-            }),
+            Some(why) => Err(Failure::new(
+                ErrorClass::Poisoned,
+                format!("refused since: {why}"),
+            )),
         }
     }
 
     /// From now on every change is refused.
-    pub(super) fn poison(&mut self, failure: Failure, grave: Grave) -> Failure {
+    pub(super) fn poison(&mut self, failure: Failure, class: ErrorClass) -> Failure {
         self.trouble = Some(failure.text.clone());
-        Failure { grave, ..failure }
+        Failure { class, ..failure }
     }
 
     /// Several callers submit, one write and one sync serve all.
-    pub(super) fn together(&mut self, steps: &[Step]) -> Vec<(Answer, Option<Place>)> {
-        let now_ms = self.now_ms();
-        let mut queue = self.queue.clone();
-        let mut submitted = Vec::new();
-        for step in steps {
-            submitted.push(self.submit(&mut queue, step, now_ms));
-        }
+    pub(super) fn together(&mut self, commands: &[Command]) -> Vec<Reply> {
+        // A command is checked against the state that the commands before it will lead to.
+        let mut ahead = self.state.clone();
+        let submitted = commands.iter().map(|one| self.submit(&mut ahead, one));
+        let mut submitted: Vec<Submission> = submitted.collect();
         let failed = self.commit(&mut submitted).err();
-        for one in submitted.iter_mut().filter(|one| !one.records.is_empty()) {
-            if let (Some(failure), Answer::Done(_)) = (&failed, &one.answer) {
-                let ignored = self.has(Bug::DispatchIgnoresError)
-                    && one
-                        .records
-                        .iter()
-                        .all(|record| record.what == What::Dispatched);
-                if !ignored {
-                    one.answer = Answer::Failed(failure.clone());
-                    continue;
+        if failed.is_none() {
+            self.state = ahead;
+        }
+        let replies = submitted.into_iter().map(|one| match &failed {
+            Some(failure) if one.is_accepted() => self.not_written(one, failure),
+            _ => Ok((one.done, one.position)),
+        });
+        replies.collect()
+    }
+
+    /// The answer to a caller whose records could not be written.
+    fn not_written(&mut self, one: Submission, failure: &Failure) -> Reply {
+        let dispatched = one.records[0].what == What::Dispatched;
+        if !dispatched || !self.has(PlainBug::DispatchIgnoresError) {
+            return Err(failure.clone());
+        }
+        for record in &one.records {
+            rules::apply_live(&mut self.state, record, self.bug);
+        }
+        self.applied.seq += 1;
+        Ok((one.done, Some(self.applied)))
+    }
+
+    /// One caller's command, checked against the state that everything queued leads to.
+    fn submit(&self, ahead: &mut Model, command: &Command) -> Submission {
+        let now_ms = self.clock.now_ms();
+        let (records, done) = match ahead.plan(command, now_ms) {
+            Ok(records) => {
+                let front = records.first().map(|record| record.id.clone());
+                let handed_out = front.filter(|_| *command == Command::Dispatch);
+                for record in &records {
+                    rules::apply_live(ahead, record, self.bug);
                 }
-                one.place = Some(Place {
-                    seq: self.applied.seq + 1,
-                    ..self.applied
-                });
-                self.applied = one.place.unwrap_or_default();
+                (records, Done::Accepted(handed_out))
             }
-            let applies = matches!(one.answer, Answer::Done(_));
-            for record in one.records.iter().filter(|_| applies) {
-                let applied = self.queue.apply_live(record, self.bug);
-                applied.expect("it was checked against the state and everything before it");
-            }
-        }
-        let answers = submitted.into_iter().map(|one| (one.answer, one.place));
-        answers.collect()
-    }
-
-    /// One caller's command, checked against the state and everything queued.
-    fn submit(&self, queue: &mut Queue, step: &Step, now_ms: u64) -> Submitted {
-        let nothing = |answer| Submitted {
-            records: Vec::new(),
-            answer,
-            place: None,
-            unlogged: *step == Step::Requeue && self.has(Bug::RequeueNotLogged),
+            Err(refusal) => (
+                self.logged_all_the_same(command, now_ms),
+                Done::Refused(refusal),
+            ),
         };
-        let records = match queue.plan(step, now_ms) {
-            Ok(records) => records,
-            Err(refusal) => {
-                let records = match step {
-                    Step::Ack { id } if self.has(Bug::LoggedBeforeChecked) => vec![Record {
-                        id: id.clone(),
-                        at_ms: now_ms,
-                        what: What::Acked,
-                    }],
-                    Step::Enqueue { jobs } if self.has(Bug::RefusedEnqueueLogged) => {
-                        enqueued(jobs, now_ms)
-                    }
-                    _ => Vec::new(),
-                };
-                return Submitted {
-                    records,
-                    ..nothing(Answer::Refused(refusal))
-                };
-            }
-        };
-        let front = match step {
-            Step::Dispatch => records.first().map(|record| record.id.clone()),
-            _ => None,
-        };
-        if records.is_empty() {
-            return nothing(Answer::Done(None));
-        }
-        for record in &records {
-            let applied = queue.apply_live(record, self.bug);
-            applied.expect("the queue has just planned it");
-        }
-        Submitted {
+        let forgotten = *command == Command::Requeue && self.has(PlainBug::RequeueNotLogged);
+        Submission {
+            logged: !records.is_empty() && !forgotten,
             records,
-            ..nothing(Answer::Done(front))
+            done,
+            position: None,
         }
     }
 
-    /// Writes what was submitted, as one batch, and gives everybody his place.
-    fn commit(&mut self, submitted: &mut [Submitted]) -> Result<(), Failure> {
-        let mut next_seq = self.stale.unwrap_or(self.active.next_seq);
-        let batch = next_seq;
+    /// What a bug logs of a command that is refused.
+    fn logged_all_the_same(&self, command: &Command, now_ms: u64) -> Vec<Record> {
+        match command {
+            Command::Ack { id } if self.has(PlainBug::LoggedBeforeChecked) => vec![Record {
+                id: id.clone(),
+                at_ms: now_ms,
+                what: What::Acked,
+            }],
+            Command::Enqueue { jobs } if self.has(PlainBug::RefusedEnqueueLogged) => {
+                let each = jobs.iter().flat_map(|job| {
+                    let jobs = vec![job.clone()];
+                    Model::default().plan(&Command::Enqueue { jobs }, now_ms)
+                });
+                each.flatten().collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// Writes what was submitted, as one batch, and gives every caller a position.
+    fn commit(&mut self, submitted: &mut [Submission]) -> Result<(), Failure> {
+        let epoch = self.active.epoch;
+        let batch = self.stale.unwrap_or(self.active.next_seq);
+        let mut next_seq = batch;
         let mut lines = Vec::new();
         let mut last = self.applied;
         for one in submitted.iter_mut() {
-            if one.records.is_empty() || one.unlogged {
-                one.place = Some(last);
-                continue;
-            }
-            let count = one.records.len();
-            let mut bytes = Vec::new();
-            for (index, record) in one.records.iter().enumerate() {
-                let event = Event {
-                    seq: next_seq,
-                    batch,
-                    more: index + 1 < count,
-                    record: Some(record.clone()),
+            if one.logged {
+                let mut bytes = Vec::new();
+                let after = next_seq + one.records.len() as u64;
+                for (record, seq) in one.records.iter().zip(next_seq..) {
+                    let event = EventLine {
+                        seq,
+                        batch,
+                        more: seq + 1 < after,
+                        record: Some(record.clone()),
+                    };
+                    bytes.extend(line::event(epoch, &event, self.bug));
+                }
+                next_seq = after;
+                last = Position {
+                    epoch,
+                    seq: after - 1,
                 };
-                bytes.extend(line::event(self.active.epoch, &event, self.bug));
-                next_seq += 1;
+                lines.push(bytes);
             }
-            last = Place {
-                epoch: self.active.epoch,
-                seq: next_seq - 1,
-            };
-            one.place = Some(last);
-            lines.push(bytes);
+            one.position = Some(last);
         }
         if lines.is_empty() {
             return Ok(());
         }
-        if self.has(Bug::OvertakenSeq) {
+        if self.has(PlainBug::OvertakenSeq) {
             lines.reverse();
         }
         self.append(&lines.concat())?;
@@ -225,7 +230,7 @@ impl PlainProcess {
         }
         self.active.next_seq = next_seq;
         self.applied = last;
-        *locked(&self.glimpse) = last;
+        *locked(&self.applied_now) = last;
         Ok(())
     }
 
@@ -234,42 +239,40 @@ impl PlainProcess {
         self.check_writable()?;
         let name = segment_name(self.active.epoch);
         let mut all = std::mem::take(&mut self.buffer);
-        if self.has(Bug::AnswerFromBuffer) && all.is_empty() {
+        if self.has(PlainBug::AnswerFromBuffer) && all.is_empty() {
             self.buffer = bytes.to_vec();
             return Ok(());
         }
         all.extend_from_slice(bytes);
-        if let Err(error) = write(&*self.active.file, &all, self.active.end) {
+        if let Err(error) = write_all(&*self.active.file, &all, self.active.end) {
             let failure = not_done(&name, &error);
-            if self.has(Bug::HalfBatchStays) {
+            if self.has(PlainBug::HalfBatchStays) {
                 self.active.end = self.active.file.len().unwrap_or(self.active.end);
                 return Err(failure);
             }
-            return Err(self.undo(failure));
+            return Err(self.cut_off(failure));
         }
         if let Err(error) = self.active.file.sync_data() {
             let failure = not_done(&name, &error);
-            if self.has(Bug::SyncFailureGoesOn) {
+            if self.has(PlainBug::SyncFailureGoesOn) {
                 self.active.end += all.len() as u64;
                 self.active.next_seq += 1;
                 return Err(failure);
             }
-            return Err(self.poison(failure, Grave::InDoubt));
+            return Err(self.poison(failure, ErrorClass::InDoubt));
         }
         self.active.end += all.len() as u64;
         self.active.after_marker = false;
         Ok(())
     }
 
-    /// Cuts what a failed write has left.
-    fn undo(&mut self, failure: Failure) -> Failure {
+    /// Cuts off what a failed write has left.
+    fn cut_off(&mut self, failure: Failure) -> Failure {
         let file = &self.active.file;
-        let undone = file
-            .set_len(self.active.end)
-            .and_then(|()| file.sync_data());
-        match undone {
+        let cut = file.set_len(self.active.end);
+        match cut.and_then(|()| file.sync_data()) {
             Ok(()) => failure,
-            Err(_) => self.poison(failure, Grave::InDoubt),
+            Err(_) => self.poison(failure, ErrorClass::InDoubt),
         }
     }
 
@@ -282,7 +285,7 @@ impl PlainProcess {
         if self.active.after_marker {
             return Ok(());
         }
-        let bytes = line::marker(self.active.epoch, self.active.next_seq - 1);
-        self.append(&bytes)
+        let last = self.active.last();
+        self.append(&line::marker(last.epoch, last.seq))
     }
 }

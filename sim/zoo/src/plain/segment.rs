@@ -3,56 +3,60 @@
 
 use std::ops::Range;
 
-use super::bug::Bug;
-use super::line::{Event, Line, decode};
+use super::bug::PlainBug;
+use super::line::{self, EventLine, PlainLine, decode};
+use beaver_sim::subject::Position;
 
 /// What a segment says.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Segment {
-    /// The last place of the segment before.
-    pub(super) prev: Option<(u64, u64)>,
+pub(super) struct PlainSegment {
+    pub(super) epoch: u64,
+    /// The last position of the segment before.
+    pub(super) prev: Option<Position>,
     /// Its events, whole appends only.
-    pub(super) events: Vec<Event>,
-    /// Where the accepted lines end.
-    pub(super) end: usize,
+    pub(super) events: Vec<EventLine>,
+    /// The lines that are accepted, as they will be from now on.
+    pub(super) accepted: Vec<u8>,
     /// Whether the last accepted line is a marker.
     pub(super) after_marker: bool,
     /// Where the first line begins that is not whole.
     pub(super) damage: Option<usize>,
-    /// Something behind the damage proves that it was durable once.
+    /// Whether something after the damage proves that it was durable once.
     pub(super) proof: bool,
-    /// The bytes, where repair has changed them.
-    pub(super) repaired: Option<Vec<u8>>,
+    /// Whether anything but free space follows the accepted lines.
+    pub(super) torn: bool,
 }
 
-impl Segment {
-    /// The seq of the last event.
-    pub(super) fn last_seq(&self) -> u64 {
-        self.events.last().map_or(0, |event| event.seq)
-    }
-}
-
-/// Reads a segment. Nothing: it has no valid header.
-pub(super) fn read(epoch: u64, bytes: &[u8], bug: Option<Bug>) -> Option<Segment> {
-    let header = line_at(bytes, 0)?;
-    let Line::Header(prev) = decode(epoch, &bytes[header.clone()], bug)? else {
-        return None;
-    };
-    let mut reading = Reading {
-        epoch,
-        bytes,
-        bug,
-        at: header.end + 1,
-        pending: Vec::new(),
-        segment: Segment {
-            prev,
+impl PlainSegment {
+    /// Reads a segment. `None`: it has no valid header.
+    pub(super) fn read(epoch: u64, bytes: &[u8], bug: Option<PlainBug>) -> Option<PlainSegment> {
+        let header = line_at(bytes, 0)?;
+        let PlainLine::Header(prev) = decode(epoch, &bytes[header.clone()], bug)? else {
+            return None;
+        };
+        let mut reader = SegmentReader {
+            bytes,
+            bug,
+            at: header.end + 1,
             end: header.end + 1,
-            ..Segment::default()
-        },
-    };
-    reading.lines();
-    reading.judge();
-    Some(reading.segment)
+            pending: Vec::new(),
+            segment: PlainSegment {
+                epoch,
+                prev,
+                ..PlainSegment::default()
+            },
+        };
+        reader.take_lines();
+        Some(reader.judged())
+    }
+
+    /// The position of its last event, or the boundary before its first.
+    pub(super) fn last(&self) -> Position {
+        Position {
+            epoch: self.epoch,
+            seq: self.events.last().map_or(0, |event| event.seq),
+        }
+    }
 }
 
 /// The line that begins at `at`, without its newline.
@@ -65,65 +69,72 @@ fn is_blank(bytes: &[u8]) -> bool {
     bytes.iter().all(|byte| matches!(byte, b'\n' | 0))
 }
 
-struct Reading<'a> {
-    epoch: u64,
+struct SegmentReader<'a> {
     bytes: &'a [u8],
-    bug: Option<Bug>,
+    bug: Option<PlainBug>,
     at: usize,
+    /// Where the accepted lines end.
+    end: usize,
     /// Events of an append that is not whole yet.
-    pending: Vec<Event>,
-    segment: Segment,
+    pending: Vec<EventLine>,
+    segment: PlainSegment,
 }
 
-impl Reading<'_> {
+impl SegmentReader<'_> {
     /// The seq and the batch of the last event so far.
     fn last(&self) -> (u64, u64) {
         let last = self.pending.last().or(self.segment.events.last());
         last.map_or((0, 0), |event| (event.seq, event.batch))
     }
 
+    /// The line in this range.
+    fn decode(&self, line: Range<usize>) -> Option<PlainLine> {
+        decode(self.segment.epoch, &self.bytes[line], self.bug)
+    }
+
     /// Takes lines until the end, or until one is not whole or not the one that must follow.
-    fn lines(&mut self) {
+    fn take_lines(&mut self) {
         while !is_blank(&self.bytes[self.at..]) {
-            if self.bug == Some(Bug::NoContinuity) && matches!(self.bytes[self.at], b'\n' | 0) {
+            if self.bug == Some(PlainBug::NoContinuity) && is_blank(&self.bytes[self.at..=self.at])
+            {
                 self.at += 1;
                 continue;
             }
             let line = line_at(self.bytes, self.at);
-            let decoded = line.as_ref().and_then(|line| {
-                let decoded = decode(self.epoch, &self.bytes[line.clone()], self.bug)?;
-                self.follows(&decoded).then_some(decoded)
-            });
-            let (Some(line), Some(decoded)) = (line, decoded) else {
+            let next = line.and_then(|line| Some((line.end + 1, self.decode(line)?)));
+            let Some((end, line)) = next.filter(|(_, line)| self.follows(line)) else {
                 self.segment.damage = Some(self.at);
                 return;
             };
-            self.at = line.end + 1;
-            self.take(decoded);
+            self.at = end;
+            self.take(line);
+        }
+        if !self.pending.is_empty() {
+            self.segment.damage = Some(self.end);
         }
     }
 
-    fn follows(&self, line: &Line) -> bool {
-        if matches!(self.bug, Some(Bug::NoContinuity | Bug::SeqBarelyChecked)) {
+    fn follows(&self, line: &PlainLine) -> bool {
+        let lax = [PlainBug::NoContinuity, PlainBug::SeqBarelyChecked];
+        if self.bug.is_some_and(|bug| lax.contains(&bug)) {
             return true;
         }
         let (seq, batch) = self.last();
+        let appended = self.pending.is_empty();
         match line {
-            Line::Header(_) => false,
-            Line::Event(event) => {
+            PlainLine::Header(_) => false,
+            PlainLine::Event(event) => {
                 let in_batch = event.batch == batch && !self.segment.after_marker;
-                let starts = event.batch == event.seq && self.pending.is_empty();
+                let starts = event.batch == event.seq && appended;
                 event.seq == seq + 1 && (in_batch || starts)
             }
-            Line::Marker(synced) => {
-                *synced == seq && self.pending.is_empty() && !self.segment.after_marker
-            }
+            PlainLine::Marker(synced) => *synced == seq && appended && !self.segment.after_marker,
         }
     }
 
-    fn take(&mut self, line: Line) {
-        self.segment.after_marker = matches!(line, Line::Marker(_));
-        if let Line::Event(event) = line {
+    fn take(&mut self, line: PlainLine) {
+        self.segment.after_marker = matches!(line, PlainLine::Marker(_));
+        if let PlainLine::Event(event) = line {
             let more = event.more;
             self.pending.push(event);
             if more {
@@ -131,72 +142,69 @@ impl Reading<'_> {
             }
             self.segment.events.append(&mut self.pending);
         }
-        self.segment.end = self.at;
+        self.end = self.at;
     }
 
-    /// Looks for a proof behind the damage.
-    fn judge(&mut self) {
-        let Some(damage) = self.segment.damage else {
-            if !self.pending.is_empty() {
-                self.segment.damage = Some(self.segment.end);
-            }
-            return;
-        };
-        self.segment.proof = match self.bug {
-            Some(Bug::TornTailRefused) => true,
-            Some(Bug::FirstBadRecordEnds | Bug::RepairThrowsAway) => false,
-            Some(Bug::RepairRenumbers) => {
-                self.renumber(damage);
-                false
-            }
-            _ => self.is_proven(damage),
-        };
+    /// The segment, with what its damage means.
+    fn judged(mut self) -> PlainSegment {
+        self.segment.accepted = self.bytes[..self.end].to_vec();
+        self.segment.torn = !is_blank(&self.bytes[self.end..]);
+        // An append that ends too early, and nothing after it, proves nothing.
+        if let Some(damage) = self.segment.damage.filter(|damage| *damage == self.at) {
+            self.segment.proof = match self.bug {
+                Some(PlainBug::TornTailRefused) => true,
+                Some(PlainBug::FirstBadRecordEnds | PlainBug::RepairThrowsAway) => false,
+                Some(PlainBug::RepairRenumbers) => {
+                    self.renumber(damage);
+                    false
+                }
+                _ => self.is_proven(damage),
+            };
+        }
+        self.segment
     }
 
     fn is_proven(&self, damage: usize) -> bool {
         let expected = self.last().0 + 1;
+        // Damage may have taken the newline before the line that is a proof, so every offset may
+        // begin one.
         let candidates = (damage..self.bytes.len()).filter(|at| {
             let begins = self.bytes[*at..].starts_with(b"{\"");
-            let behind_newline = *at > 0 && self.bytes[*at - 1] == b'\n';
-            begins && (behind_newline || self.bug != Some(Bug::ProofAtLinesOnly))
+            let after_newline = *at > 0 && self.bytes[*at - 1] == b'\n';
+            begins && (after_newline || self.bug != Some(PlainBug::ProofAtLinesOnly))
         });
-        let mut lines = candidates.filter_map(|at| {
-            let line = line_at(self.bytes, at)?;
-            decode(self.epoch, &self.bytes[line], self.bug)
-        });
+        let mut lines = candidates.filter_map(|at| self.decode(line_at(self.bytes, at)?));
         lines.any(|line| match line {
-            Line::Event(_) if self.bug == Some(Bug::GapIsCorruption) => true,
-            Line::Event(event) => {
-                let first = event.batch == event.seq && self.bug != Some(Bug::NoFirstOfBatchProof);
-                let later = event.batch > expected;
-                later || first
+            PlainLine::Event(_) if self.bug == Some(PlainBug::GapIsCorruption) => true,
+            PlainLine::Event(event) => {
+                let first = event.batch == event.seq;
+                let counts = self.bug != Some(PlainBug::NoFirstOfBatchProof);
+                event.batch > expected || first && counts
             }
-            Line::Marker(_) => self.bug != Some(Bug::NoMarkerProof),
-            Line::Header(_) => false,
+            PlainLine::Marker(_) => self.bug != Some(PlainBug::NoMarkerProof),
+            PlainLine::Header(_) => false,
         })
     }
 
     /// A repair that keeps every line it can read and numbers them anew.
     fn renumber(&mut self, damage: usize) {
-        let mut seq = self.segment.last_seq();
-        let mut bytes = self.bytes[..self.segment.end].to_vec();
-        let rest = self.bytes[damage..].split(|byte| *byte == b'\n');
-        for line in rest {
-            if let Some(Line::Event(event)) = decode(self.epoch, line, self.bug) {
-                seq += 1;
-                let event = Event {
+        let epoch = self.segment.epoch;
+        for line in self.bytes[damage..].split(|byte| *byte == b'\n') {
+            let Some(PlainLine::Event(event)) = decode(epoch, line, self.bug) else {
+                continue;
+            };
+            if event.record.is_some() {
+                let seq = self.segment.last().seq + 1;
+                let event = EventLine {
                     seq,
                     batch: seq,
                     more: false,
                     ..event
                 };
-                if event.record.is_some() {
-                    bytes.extend(super::line::event(self.epoch, &event, self.bug));
-                    self.segment.events.push(event);
-                }
+                let bytes = line::event(epoch, &event, self.bug);
+                self.segment.accepted.extend(bytes);
+                self.segment.events.push(event);
             }
         }
-        self.segment.end = bytes.len();
-        self.segment.repaired = Some(bytes);
     }
 }

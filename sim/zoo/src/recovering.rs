@@ -1,0 +1,33 @@
+//! What the bugs between the library and its disk have in common. The library runs unmodified.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use beaver_storage::{Access, InterposedFile, Interposer, interpose};
+
+use beaver_sim::beaver::{Library, Queue};
+use beaver_sim::subject::{AnySubject, Interposed};
+
+/// The library without anything between it and its disk.
+#[must_use]
+pub fn library() -> AnySubject {
+    AnySubject::new(Queue::new(Library))
+}
+
+/// The library behind what `new` makes for each of its processes.
+pub(super) fn library_behind<I: Interposer + 'static>(
+    new: impl Fn() -> I + Send + Sync + 'static,
+) -> AnySubject {
+    let each = move |disk| interpose(disk, Arc::new(new()));
+    library().interposed(Interposed::new(each))
+}
+
+/// Whether a file was there when the process began, is open for writing, and was not synced yet:
+/// what is done to it now makes it trustworthy.
+#[must_use]
+pub fn is_recovering(file: &InterposedFile) -> bool {
+    file.opened_for() == Some(Access::Write) && !file.was_synced()
+}
+
+pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
