@@ -137,7 +137,7 @@ impl<'a> World<'a> {
             max_calls: Some(scenario.budget.storage_calls),
             ..SimOptions::default()
         };
-        let profile = scenario.profile.of_disk();
+        let profile = scenario.profile;
         let disk = SimDisk::new(Disk::empty(profile), options);
         let rates = mixture(scenario, seed);
         let device: Vec<FaultRate> = rates

@@ -89,7 +89,7 @@ pub use inode::InodeId;
 pub use machine::{SimOptions, is_crash, is_out_of_calls};
 pub use owner::SimDisk;
 pub use page::{PAGE_SIZE, SECTOR_SIZE};
-pub use profile::{Profile, UnknownProfile};
+pub use profile::Profile;
 pub use space::ImageSpace;
 pub use storage::SimStorage;
 pub use strike::{Planned, Unfired};

@@ -1014,7 +1014,7 @@ fn every_profile_has_a_name_and_a_line_of_its_own() {
     for profile in Profile::ALL {
         let name = profile.to_string();
         assert_eq!(name, profile.name());
-        assert_eq!(name.parse(), Ok(profile));
+        assert_eq!(Profile::named(&name), Some(profile));
         assert_eq!(
             serde_json::to_string(&profile).unwrap(),
             format!("{name:?}")
@@ -1025,8 +1025,7 @@ fn every_profile_has_a_name_and_a_line_of_its_own() {
     lines.sort_unstable();
     lines.dedup();
     assert_eq!(lines.len(), Profile::ALL.len());
-    let unknown = "ext4".parse::<Profile>().unwrap_err().to_string();
-    assert!(unknown.starts_with("unknown profile \"ext4\": expected one of strict, "));
+    assert_eq!(Profile::named("ext4"), None);
 }
 
 /// What an assertion prints that fails.

@@ -30,7 +30,7 @@ fn every_vector_gives_exactly_its_images() {
         let history = History::from_parts(&vector.files, &vector.steps).unwrap();
         assert_eq!(vector.images.len(), 5, "{}", vector.id);
         for (profile, expected) in &vector.images {
-            let profile: Profile = profile.parse().unwrap();
+            let profile = Profile::named(profile).unwrap();
             let found = history.images(profile, 100_000).unwrap();
             assert_eq!(&found, expected, "{} under {profile}", vector.id);
         }

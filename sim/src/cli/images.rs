@@ -55,7 +55,11 @@ struct Request {
 }
 
 pub(crate) fn images(args: &ImagesArgs, out: &mut Output) -> Result<Exit, Failure> {
-    let asked = args.fs.as_deref().map(profile).transpose()?;
+    let asked = args
+        .fs
+        .as_deref()
+        .map(scenario_files::profile)
+        .transpose()?;
     let profiles = match (asked, args.format) {
         (Some(profile), _) => vec![profile],
         (None, Format::Text) => vec![Profile::Posix],
@@ -83,12 +87,6 @@ pub(crate) fn images(args: &ImagesArgs, out: &mut Output) -> Result<Exit, Failur
         }
     }
     Ok(Exit::Held)
-}
-
-/// The profile called `name`.
-fn profile(name: &str) -> Result<Profile, Failure> {
-    let known = scenario_files::profile(name)?;
-    known.name().parse().map_err(Failure::new)
 }
 
 /// The histories in a file of JSON lines; blank lines are skipped.

@@ -94,8 +94,7 @@ impl Explanation {
     /// The mildest profile in which it happens.
     #[must_use]
     pub fn mildest(&self) -> Profile {
-        let named = |profile: &&Profile| profile.name() == self.mildest.profile;
-        Profile::ALL.iter().find(named).copied().unwrap_or_default()
+        Profile::named(self.mildest.profile).unwrap_or_default()
     }
 }
 
@@ -179,7 +178,7 @@ pub fn explain(subject: &Subject, failure: &Scenario, replay: &str) -> Option<Ex
         acknowledged: acks.into_iter().map(|ack| ack.shown).collect(),
         mildest: Mildest {
             profile: mildest.name(),
-            words: words::how_common(mildest),
+            words: mildest.description(),
         },
         missing,
         replay: replay.to_owned(),

@@ -1,8 +1,8 @@
-//! Promises, crashes, profiles and damage in words.
+//! Promises, crashes and damage in words.
 
 use beaver_disk::{Change, Event, Moment, Op};
 
-use crate::scenario::{CrashKind, Effect, Profile};
+use crate::scenario::{CrashKind, Effect};
 use crate::tape::Crashed;
 
 /// What each invariant promises, by number; 0 stands for a budget or a panic.
@@ -33,23 +33,6 @@ const PROMISES: [&str; 14] = [
 pub(super) fn promise(invariant: u8) -> &'static str {
     let promise = PROMISES.get(usize::from(invariant));
     promise.copied().unwrap_or("An invariant of its own.")
-}
-
-/// How common the mildest profile is, in a few words.
-pub(super) fn how_common(profile: Profile) -> &'static str {
-    match profile {
-        Profile::Strict => "happens where nothing survives that was not synced",
-        Profile::LinuxOrdered => "happens on ext4 and XFS",
-        Profile::BtrfsLike => "happens on Btrfs, not with ordered metadata",
-        Profile::Posix => "POSIX allows it; with ordered metadata (ext4, XFS) it does not happen",
-        Profile::Alice => {
-            "takes more than POSIX allows: a rename that leaves neither name, or lost data that \
-             reads as garbage"
-        }
-        Profile::HostileDevice => {
-            "takes a device that shears sectors, cannot read them, or lies about syncs"
-        }
-    }
 }
 
 /// The file that a crashed call was about, if it can be told.

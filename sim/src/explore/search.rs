@@ -88,7 +88,7 @@ impl<'a> Search<'a> {
         };
         Search {
             tested,
-            profile: tested.scenario.profile.of_disk(),
+            profile: tested.scenario.profile,
             clock: Arc::new(ManualClock::new(0)),
             tally: Tally::default(),
             wrong: Vec::new(),

@@ -101,7 +101,7 @@ impl Faults {
     /// Somebody puts these files in the place of what is on the disk. A new process begins.
     pub fn restore(&self, files: &Files, profile: Profile) {
         let image = Image::from_files(files.clone());
-        self.disk.boot(image.disk(profile.of_disk()));
+        self.disk.boot(image.disk(profile));
         let mut director = self.director();
         director.process_ended();
         director.rebooted();

@@ -211,7 +211,7 @@ impl World<'_> {
         let files = files.into_iter();
         let kept = files.filter(|(name, _)| snapshot_epoch(name) != Some(used.epoch));
         let image = beaver_disk::Image::from_files(kept);
-        fork.boot(image.disk(self.scenario.profile.of_disk()));
+        fork.boot(image.disk(self.scenario.profile));
         Some(fork)
     }
 
@@ -290,7 +290,7 @@ impl World<'_> {
 
     fn judge_side_image(&self, space: &ImageSpace, choice: &Choice) -> Result<(), Stop> {
         let side = self.faults.copy();
-        side.boot(space.image(choice).disk(self.scenario.profile.of_disk()));
+        side.boot(space.image(choice).disk(self.scenario.profile));
         let client = self.open_copy(&side)?;
         let client = client.map_err(|text| Finding::new(7, "a power cut image to open", text));
         judge_side(&self.history, &*self.subject.store, &mut *client?, &side)?;
