@@ -1,6 +1,6 @@
-//! Any bytes as a scenario file. The simulator's own: `sim/tests/scenario_corpus.rs` runs it too.
+//! Any bytes as a scenario file. The command line's own: `sim/cli/tests/scenario_corpus.rs` runs it too.
 
-use beaver_sim::diagnose::read_scenario;
+use beaver_cli::diagnose::read_scenario;
 
 /// Longer inputs show nothing that shorter ones do not.
 const MAX_INPUT: usize = 64 << 10;

@@ -11,7 +11,7 @@ mod files;
 mod memory;
 mod options;
 mod outcome;
-pub(crate) mod parallel;
+pub mod parallel;
 mod prefixes;
 mod search;
 mod starts;

@@ -24,8 +24,9 @@ use beaver_disk::Image;
 use serde::{Deserialize, Serialize};
 
 use crate::explain::{Explained, Explanation, explain};
+use crate::invariant::Invariant;
 use crate::result::RunResult;
-use crate::run::{Keep, invariant_name, run_seed_of, saved_failure};
+use crate::run::{Keep, run_seed_of, saved_failure};
 use crate::scenario::{PlannedCrash, PlannedFault, Scenario};
 use crate::shrink::{Likeness, Limits, Sameness, Shrunk, shrink};
 use crate::sightings::Fnv;
@@ -104,11 +105,8 @@ impl Failing {
     #[must_use]
     pub fn folder(&self, out: &Path) -> PathBuf {
         let invariant = self.run.outcome.failure();
-        let invariant = invariant.map_or(0, |failure| failure.invariant);
-        let name = match invariant {
-            0 => "budget-or-panic".to_owned(),
-            number => invariant_name(number).replace(' ', "-"),
-        };
+        let invariant = invariant.map_or(Invariant::Progress, |failure| failure.invariant);
+        let name = invariant.name().replace(' ', "-");
         let mut hash = Fnv::default();
         if let Some(likeness) = &self.likeness {
             hash.update(likeness.activity.as_bytes());
@@ -154,7 +152,7 @@ impl Failing {
         let Ok(saved) = serde_json::from_slice::<Scenario>(&text) else {
             return false;
         };
-        let sort = |run: &RunResult| run.outcome.failure().map(|violation| violation.name);
+        let sort = |run: &RunResult| run.outcome.failure().map(|violation| violation.invariant);
         let fails = || {
             let run = run_seed_of(subject, &saved, 0, Keep::default());
             sort(&run).is_some() && sort(&run) == sort(&self.run)
@@ -241,7 +239,10 @@ fn write_unexplained(path: &Path, run: &RunResult) -> io::Result<()> {
     if let Some(failure) = run.outcome.failure() {
         text += &format!(
             "\ninvariant {}: {}\nexpected {}\nfound {}\nThe script alone does not show it.\n",
-            failure.invariant, failure.name, failure.expected, failure.found
+            failure.invariant.number(),
+            failure.invariant.name(),
+            failure.expected,
+            failure.found
         );
     }
     write(&path.join("report.txt"), text.as_bytes())

@@ -9,17 +9,16 @@
 pub mod check;
 mod client;
 pub mod coverage;
-pub mod diagnose;
 pub mod explain;
 pub mod explore;
 pub mod failure_folder;
 pub mod faults;
 mod guard;
+pub mod invariant;
 pub mod marks;
 pub mod mildest;
 pub mod oracle;
 pub mod own;
-pub mod page;
 pub mod report;
 pub mod result;
 pub mod run;
@@ -31,7 +30,6 @@ pub mod subject;
 pub mod tape;
 pub mod workload;
 mod world;
-pub mod zoo;
 
 /// The code of the page runs as it stands there.
 #[cfg(doctest)]

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 macro_rules! marks {
     ($($mark:ident $name:literal $says:literal;)*) => {
         /// A rare situation that a run reached.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
         pub enum Mark {
             $(#[doc = $says] #[serde(rename = $name)] $mark,)*
         }

@@ -90,7 +90,7 @@ mod tests {
     fn another_failure_does_not_count() {
         let (failure, mut run) = unbounded(Profile::Posix);
         if let Outcome::Violated(violation) = &mut run.outcome {
-            violation.invariant = 1;
+            violation.invariant = crate::invariant::Invariant::Durability;
         }
         assert_eq!(mildest_profile(&failure, &run), Profile::Posix);
     }

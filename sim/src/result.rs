@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::coverage::Coverage;
+use crate::invariant::Invariant;
 use crate::marks::Mark;
 use crate::scenario::{FaultKind, Script};
 
@@ -86,10 +87,8 @@ impl Outcome {
 /// What went wrong, where, and what led there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
-    /// The invariant, 1 to 13; 0 for a budget or a panic.
-    pub invariant: u8,
-    /// Its name: `durability`, `no phantom` …; `budget` or `panic`.
-    pub name: &'static str,
+    /// The invariant.
+    pub invariant: Invariant,
     /// The command, counted from 1.
     pub step: u64,
     /// The command in words.

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use beaver_disk::{Image, TraceMode, TraceRecord};
 
 use crate::coverage::Coverage;
+use crate::invariant::Invariant;
 use crate::oracle::judge::Finding;
 use crate::result::{Counts, FAILURES_KEPT, Outcome, RunResult, ScenarioResult, Violation};
 use crate::scenario::{Scenario, Seeds};
@@ -161,13 +162,12 @@ fn run_and_repeat(scenario: &Scenario, seed: u64) -> RunResult {
         let again = run_once(&Subject::default(), scenario, seed, Keep::default());
         if again.trace_hash != result.trace_hash {
             let finding = Finding::new(
-                13,
+                Invariant::Determinism,
                 format!("the trace hash {:016x} again", result.trace_hash),
                 format!("{:016x}", again.trace_hash),
             );
             result.outcome = Outcome::Violated(Violation {
-                invariant: 13,
-                name: invariant_name(13),
+                invariant: Invariant::Determinism,
                 step: 0,
                 command: "the whole run".to_owned(),
                 crash_point: None,
@@ -226,7 +226,7 @@ pub(crate) fn outcome(world: &World<'_>, stop: Option<Stop>, trace: &[String]) -
         Some(Stop::Wrong(finding)) => Outcome::Violated(violation(world, finding, trace)),
         Some(Stop::Exhausted(finding)) => Outcome::Exhausted(violation(world, finding, trace)),
         Some(Stop::Panicked(message)) => {
-            let finding = Finding::new(0, "no panic", message);
+            let finding = Finding::new(Invariant::Progress, "no panic", message);
             Outcome::Panicked(violation(world, finding, trace))
         }
     }
@@ -253,7 +253,6 @@ fn violation(world: &World<'_>, finding: Finding, trace: &[String]) -> Violation
     let first = trace.len().saturating_sub(LAST_CALLS);
     Violation {
         invariant: finding.invariant,
-        name: invariant_name(finding.invariant),
         step: world.seen().counts.commands,
         command: world.seen().command.clone(),
         crash_point: world.seen().crash_point.clone(),
@@ -261,31 +260,6 @@ fn violation(world: &World<'_>, finding: Finding, trace: &[String]) -> Violation
         found: finding.found,
         last_calls: trace[first..].to_vec(),
     }
-}
-
-/// The name of an invariant; `budget or panic` for 0.
-#[must_use]
-pub fn invariant_name(invariant: u8) -> &'static str {
-    const NAMES: [&str; 14] = [
-        "budget or panic",
-        "durability",
-        "no phantom",
-        "decided stays decided",
-        "state",
-        "idempotence",
-        "snapshot equivalence",
-        "availability",
-        "honesty",
-        "positions",
-        "poison",
-        "hygiene",
-        "job rules",
-        "determinism",
-    ];
-    NAMES
-        .get(usize::from(invariant))
-        .copied()
-        .unwrap_or("unknown")
 }
 
 /// Adds results up in seed order, whatever the order in which they come.

@@ -25,7 +25,8 @@ pub use workload::{CommandKind, LogSettings, Range, SyncSetting, Workload};
 use serde::{Deserialize, Serialize};
 
 /// One scenario, as it stands in a file of `scenarios/`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Scenario {
     /// The short name; the file's stem where the file leaves it out.
@@ -38,7 +39,7 @@ pub struct Scenario {
     pub seeds: Seeds,
     /// What a power cut may leave behind.
     #[serde(default)]
-    #[schemars(schema_with = "profile_schema")]
+    #[cfg_attr(feature = "schema", schemars(schema_with = "profile_schema"))]
     pub profile: Profile,
     /// What the program under test is told to do.
     #[serde(default, skip_serializing_if = "is_default")]
@@ -68,6 +69,7 @@ pub struct Scenario {
 }
 
 /// The profiles by their names, each with what it stands for.
+#[cfg(feature = "schema")]
 fn profile_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
     let known = Profile::ALL.map(|profile| {
         schemars::json_schema!({"const": profile.name(), "description": profile.description()})
@@ -79,7 +81,8 @@ fn profile_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
 ///
 /// Rates are chances in 1,000: `*_in_command_pm` for each command, `in_recovery_pm` for each
 /// recovery.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Crashes {
     /// Process killed at one of the storage calls of a command.
@@ -116,7 +119,8 @@ impl Default for Crashes {
 /// What must have happened at least once over all seeds of the scenario.
 ///
 /// Every fault kind in `faults` must fire without being named here.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Expect {
     /// Marks, by name: see [`Mark`](crate::marks::Mark).
@@ -125,7 +129,8 @@ pub struct Expect {
 }
 
 /// What a run may use up. Beyond it the run counts as without progress.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Budget {
     /// Storage calls of one run.

@@ -24,6 +24,7 @@ use beaver_disk::{Disk, SimDisk, SimOptions, TraceMode};
 
 use crate::faults::{Director, Faults, Source, Survivors};
 use crate::guard::guarded;
+use crate::invariant::Invariant;
 use crate::oracle::damage::{Files, Scars};
 use crate::oracle::history::History;
 use crate::oracle::judge::Finding;
@@ -282,7 +283,7 @@ fn has_stepwise(scenario: &Scenario) -> bool {
 /// A run made more storage calls than its budget allows.
 pub(crate) fn out_of_calls(most: u64) -> Finding {
     let expected = format!("the run to end within {most} storage calls");
-    Finding::new(0, expected, "it went on")
+    Finding::new(Invariant::Progress, expected, "it went on")
 }
 
 /// The faults of a seed: all that are switched on, or as many of them as the mixture has.

@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 use beaver_sim::result::{Outcome, ScenarioResult};
 use beaver_sim::run::{Keep, run_scenario, run_seed, run_seed_of, saved_failure};
 use beaver_sim::scenario::{Scenario, Seeds};
-use beaver_sim::zoo::left_out::Step;
+use beaver_zoo::left_out::Step;
 
 const EVERYTHING: &str = include_str!("../../scenarios/swarm.json");
 

@@ -4,11 +4,12 @@
 mod schedule;
 
 use beaver_disk::{Behaviour, Effect, Event, FailedSync, Failure, Fault, Moment, Subset};
+use beaver_sim::invariant::Invariant;
 use beaver_sim::scenario::{FaultKind, Step as Command};
 use beaver_sim::subject::Subject;
-use beaver_sim::zoo::left_out::Step;
+use beaver_zoo::left_out::Step;
 
-use beaver_sim::zoo::plain::{Bug, Plain};
+use beaver_zoo::plain::{Bug, Plain};
 
 use schedule::{Schedule, enqueue, enqueue_to_page_end, job, power_cut};
 
@@ -19,7 +20,7 @@ const SYNC: &str = "sync_data wal-0000000001";
 const WRITE: &str = "write_at wal-0000000001";
 
 /// The history holds, and violates `invariant` without `step`.
-fn check_needed(step: Step, invariant: u8, schedule: &Schedule) {
+fn check_needed(step: Step, invariant: Invariant, schedule: &Schedule) {
     schedule.check_holds(&Subject::default());
     schedule.check_violates(invariant, &step.left_out());
 }
@@ -154,7 +155,7 @@ fn what_looks_damaged_is_read_again() {
 }
 
 /// The history holds, and violates `invariant` if the reader of the plain store lacks a rule.
-fn check_rule(rule: Bug, invariant: u8, schedule: &Schedule) {
+fn check_rule(rule: Bug, invariant: Invariant, schedule: &Schedule) {
     schedule.check_holds(&Plain::sound());
     schedule.check_violates(invariant, &Plain::with(rule));
 }

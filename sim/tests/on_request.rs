@@ -23,7 +23,7 @@ use beaver_sim::run::{Keep, run_seed_of};
 use beaver_sim::scenario::{Crashes, LogSettings, Range, Scenario, Step};
 use beaver_sim::shrink::{Limits, shrink};
 use beaver_sim::subject::{Answer, Begun, Failure, Process, Report, Store, Subject};
-use beaver_sim::zoo::twist::{Opened, Twist, between};
+use beaver_zoo::twist::{Opened, Twist, between};
 
 /// The scenario that the default run has.
 fn scenario() -> Scenario {

@@ -10,6 +10,7 @@ use std::convert::Infallible;
 
 use beaver::{DecodeError, LogEvent, StateMachine};
 use beaver_sim::check::{Check, Checked, find};
+use beaver_sim::invariant::Invariant;
 use beaver_sim::own::{OnBeaver, OwnMachine, OwnStore};
 use beaver_sim::result::Outcome;
 use beaver_sim::run::{Keep, run_seed_of};
@@ -141,7 +142,7 @@ const WITH_ERRORS: &str = r#"{
 }"#;
 
 #[track_caller]
-fn check_wrong<const WRONG: list::Wrong>(check: &Check, invariant: u8, found: &str) {
+fn check_wrong<const WRONG: list::Wrong>(check: &Check, invariant: Invariant, found: &str) {
     let found_out = find(&Subject::own::<List<WRONG>>(), check);
     let failing = found_out.expect_err("the list is wrong");
     let violation = failing.run.outcome.failure();

@@ -8,7 +8,7 @@ use beaver_sim::result::Outcome;
 use beaver_sim::run::{Keep, run_seed_of};
 use beaver_sim::scenario::{Scenario, SyncSetting};
 use beaver_sim::subject::Subject;
-use beaver_sim::zoo::plain::Plain;
+use beaver_zoo::plain::Plain;
 
 fn check(subject: &Subject, seeds: u64) {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios");

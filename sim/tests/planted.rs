@@ -15,6 +15,7 @@ use std::sync::atomic::AtomicBool;
 use beaver::storage::{Access, Storage, StorageFile, StorageLock};
 use beaver_sim::explore::{Options, Running, Start, explore_small};
 use beaver_sim::faults::Between;
+use beaver_sim::invariant::Invariant;
 use beaver_sim::scenario::Scenario;
 use beaver_sim::subject::Subject;
 
@@ -128,7 +129,7 @@ fn check_small(ops: usize, left_out: LeftOut) -> Vec<u8> {
         let failures = explored.failures.iter();
         found.extend(failures.map(|failure| failure.finding.invariant));
     }
-    found.into_iter().collect()
+    found.into_iter().map(Invariant::number).collect()
 }
 
 #[test]

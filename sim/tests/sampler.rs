@@ -5,7 +5,7 @@
 use beaver_sim::result::Outcome;
 use beaver_sim::run::{Keep, run_seed, run_seed_of};
 use beaver_sim::scenario::Scenario;
-use beaver_sim::zoo::left_out::Step;
+use beaver_zoo::left_out::Step;
 
 /// How many seeds a test looks at before it gives up.
 const SEEDS: u64 = 3_000;

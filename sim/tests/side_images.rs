@@ -11,7 +11,7 @@ use beaver_sim::run::{Keep, run_script_of, run_seed_of, saved_failure};
 use beaver_sim::scenario::{CrashKind, Scenario, Step};
 use beaver_sim::shrink::{Limits, shrink};
 use beaver_sim::subject::Subject;
-use beaver_sim::zoo::careless::Careless;
+use beaver_zoo::careless::Careless;
 
 const WITH_IMAGES: &str = r#"{
     "claim": "every image of a power cut is recovered, not only the one with which the run goes on",

@@ -6,6 +6,7 @@ use super::acknowledged::{Ack, Kept};
 use super::cut::{Cut, Sides};
 use super::ledger::Ledger;
 use super::whole::Wholeness;
+use crate::invariant::Invariant;
 use crate::result::Violation;
 
 /// Where something is wrong first.
@@ -93,7 +94,15 @@ pub(super) fn first_wrong(
     };
     // What was lost explains what is read; where nothing was, the invariants about state and order
     // are about what was made of the files.
-    let about_bytes = matches!(violation.invariant, 1 | 2 | 3 | 5 | 7 | 8);
+    let about_bytes = matches!(
+        violation.invariant,
+        Invariant::Durability
+            | Invariant::NoPhantom
+            | Invariant::Decided
+            | Invariant::Idempotence
+            | Invariant::Availability
+            | Invariant::Honesty
+    );
     lost.or_else(bad)
         .or_else(|| changed().filter(|_| about_bytes))
         .unwrap_or_else(field)

@@ -41,6 +41,7 @@ use super::cut::{Cut, Sides};
 use super::ledger::{Deed, FileNumber, Ledger};
 use super::names_lost;
 use super::whole::Wholeness;
+use crate::invariant::Invariant;
 use crate::result::Violation;
 use crate::scenario::Script;
 
@@ -157,7 +158,7 @@ fn sync_failed(case: &Case<'_>) -> Option<MissingStep> {
         let what = match case.acks().find(holds) {
             Some(ack) => command(ack),
             // What must not be acknowledged is judged before it counts as acknowledged.
-            None if case.violation.invariant == 10 && same_process(case.end) => {
+            None if case.violation.invariant == Invariant::Poison && same_process(case.end) => {
                 let Violation { step, command, .. } = case.violation;
                 format!("command {step} ({command})")
             }
@@ -352,7 +353,7 @@ fn damage_believed(case: &Case<'_>) -> Option<MissingStep> {
 }
 
 fn nothing_removed(case: &Case<'_>) -> Option<MissingStep> {
-    if case.violation.invariant != 11 {
+    if case.violation.invariant != Invariant::Hygiene {
         return None;
     }
     let removed = case.ledger.between(0, case.end);

@@ -25,11 +25,12 @@ pub use survival::{
     FileFate, LineFate, NameFate, NameVerdict, PageFate, PageVerdict, SectorFate, Side,
     SurvivalTable,
 };
-pub(crate) use text::{printable, shortened};
+pub use text::{printable, shortened};
 
 use beaver_disk::{CrashPoint, Image, Op};
 use serde::Serialize;
 
+use crate::invariant::Invariant;
 use crate::mildest::mildest_profile_of;
 use crate::report::Verdict;
 use crate::result::{Outcome, Violation};
@@ -59,7 +60,7 @@ pub struct Explanation {
     /// `violation`, `budget`, `panic` or `nondeterministic`.
     pub verdict: &'static str,
     /// The number of the invariant; 0 for a budget or a panic.
-    pub invariant: u8,
+    pub invariant: Invariant,
     /// Its name.
     pub name: &'static str,
     /// What it promises.
@@ -166,7 +167,7 @@ pub fn explain(subject: &Subject, failure: &Scenario, replay: &str) -> Option<Ex
         verdict: Verdict::of_outcome(&watched.result.outcome).name(),
         invariant: violation.invariant,
         name: name_of(&watched.result.outcome, &violation),
-        promise: words::promise(violation.invariant),
+        promise: violation.invariant.promise(),
         step: violation.step,
         command: violation.command.clone(),
         expected: violation.expected.clone(),
@@ -262,6 +263,6 @@ fn name_of(outcome: &Outcome, violation: &Violation) -> &'static str {
     match outcome {
         Outcome::Panicked(_) => "panic",
         Outcome::Exhausted(_) => "budget",
-        _ => violation.name,
+        _ => violation.invariant.name(),
     }
 }

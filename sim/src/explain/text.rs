@@ -10,6 +10,7 @@ use super::{
     Acknowledged, Explanation, FileFate, Kept, NameFate, NameVerdict, PageFate, PageVerdict, Side,
     SurvivalTable,
 };
+use crate::invariant::Invariant;
 
 /// How many acknowledgements are shown at most: the first ones and the last ones.
 const SHOWN_ACKS: usize = 12;
@@ -38,9 +39,11 @@ impl Explanation {
     /// Everything but the command that shows it again.
     pub(crate) fn write_why(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = match self.invariant {
-            0 if self.verdict == "panic" => "the program under test panicked".to_owned(),
-            0 => "a budget ran out".to_owned(),
-            number => format!("invariant {number} violated: {}", self.name),
+            Invariant::Progress if self.verdict == "panic" => {
+                "the program under test panicked".to_owned()
+            }
+            Invariant::Progress => "a budget ran out".to_owned(),
+            other => format!("invariant {} violated: {}", other.number(), other.name()),
         };
         writeln!(f, "{}, profile {}: {what}", self.scenario, self.profile)?;
         entry(f, "promise", self.promise)?;
@@ -282,7 +285,7 @@ fn entry(f: &mut fmt::Formatter<'_>, label: &str, text: &str) -> fmt::Result {
 }
 
 /// `text` with the middle of every long word left out: a payload says nothing that its ends do not.
-pub(crate) fn shortened(text: &str) -> String {
+pub fn shortened(text: &str) -> String {
     let text = without_runs(text);
     let count = text.chars().count();
     if count <= SHOWN_CHARS {
@@ -306,7 +309,7 @@ fn without_runs(text: &str) -> String {
 }
 
 /// `text` with control characters as escapes, because names of jobs may hold any.
-pub(crate) fn printable(text: &str) -> String {
+pub fn printable(text: &str) -> String {
     let letters = text.chars().map(|letter| match letter.is_control() {
         true => letter.escape_default().to_string(),
         false => letter.to_string(),

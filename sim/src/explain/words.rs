@@ -1,39 +1,9 @@
-//! Promises, crashes and damage in words.
+//! Crashes and damage in words.
 
 use beaver_disk::{Change, Event, Moment, Op};
 
 use crate::scenario::{CrashKind, Effect};
 use crate::tape::Crashed;
-
-/// What each invariant promises, by number; 0 stands for a budget or a panic.
-const PROMISES: [&str; 14] = [
-    "A run ends within its budget, and nothing panics.",
-    "Every acknowledged event is there after every recovery.",
-    "The recovered history is the acknowledged events in order, with at most the indeterminate \
-     ones added in their place: nothing else, nothing twice.",
-    "What one recovery showed about an indeterminate event, every later one shows.",
-    "The recovered state is the fold over the recovered history, field by field.",
-    "Recovering again changes nothing, and neither does replaying again.",
-    "A snapshot and the tail behind it give the same state as the whole history.",
-    "Without damage recovery succeeds, after a transient error when tried again; a command fails \
-     only where a fault explains it.",
-    "What was damaged is refused with its place, or what is returned is right: never wrong data \
-     in silence.",
-    "Seqs and epochs are contiguous, the last position is true, and nothing goes backwards.",
-    "After a storage error that leaves doubt nothing is acknowledged until the log is opened \
-     again.",
-    "After recovery only the files that the protocol needs are left, disk use is bounded, and \
-     recovery ends within its budget.",
-    "Every job stands in exactly one place, in order, completes at most once, and keeps its \
-     payload bit for bit.",
-    "The same scenario and seed give the same run.",
-];
-
-/// What an invariant promises.
-pub(super) fn promise(invariant: u8) -> &'static str {
-    let promise = PROMISES.get(usize::from(invariant));
-    promise.copied().unwrap_or("An invariant of its own.")
-}
 
 /// The file that a crashed call was about, if it can be told.
 pub(super) fn file_of(crashed: &Crashed) -> Option<String> {

@@ -6,6 +6,7 @@ use beaver::{Clock, Storage};
 use beaver_disk::{Image, SimDisk};
 
 use crate::guard::guarded;
+use crate::invariant::Invariant;
 use crate::oracle::damage::{Scars, excuse_refusal};
 use crate::oracle::history::{History, Place};
 use crate::oracle::judge::{Finding, Verdict, View, Wrong as Misjudged, judge};
@@ -55,7 +56,8 @@ impl Search<'_> {
     fn judge_history(&self, store: &mut Opened<'_>, files: &Image) -> Result<Verdict, Finding> {
         let history = self.beliefs.history(store.belief);
         let recognised = guarded(|| store.client.recognise(history));
-        let recognised = recognised.map_err(|panic| Finding::new(0, "no panic", panic))?;
+        let recognised =
+            recognised.map_err(|panic| Finding::new(Invariant::Progress, "no panic", panic))?;
         let view = match recognised {
             Some(view) => view?,
             None => self.view(history, store, files)?,
@@ -68,7 +70,7 @@ impl Search<'_> {
         let reader = &self.tested.subject.store;
         let storage = store.sim.fork().storage();
         let tail = guarded(|| reader.replay_after(&storage, Place::default()));
-        let tail = tail.map_err(|panic| Finding::new(0, "no panic", panic))?;
+        let tail = tail.map_err(|panic| Finding::new(Invariant::Progress, "no panic", panic))?;
         Ok(View {
             state: store.client.state(),
             applied: store.client.applied(),
@@ -90,12 +92,18 @@ impl Search<'_> {
         };
         let copy = store.sim.fork();
         copy.boot(older.disk(self.profile));
-        let (mut client, _) = self
-            .open(copy.storage())?
-            .map_err(|failure| Finding::new(6, "to open once more", failure.text))?;
+        let (mut client, _) = self.open(copy.storage())?.map_err(|failure| {
+            Finding::new(
+                Invariant::SnapshotEquivalence,
+                "to open once more",
+                failure.text,
+            )
+        })?;
         client
             .compare(self.beliefs.history(decided).state())
-            .map_err(|(expected, found)| Finding::new(6, expected, found))
+            .map_err(|(expected, found)| {
+                Finding::new(Invariant::SnapshotEquivalence, expected, found)
+            })
     }
 
     /// A process opens the store.
@@ -106,7 +114,7 @@ impl Search<'_> {
         let (subject, settings) = (self.tested.subject, &self.tested.scenario.log);
         let clock: Arc<dyn Clock> = self.clock.clone();
         let opened = guarded(|| subject.open(disk, clock, settings));
-        opened.map_err(|panic| Finding::new(0, "no panic", panic))
+        opened.map_err(|panic| Finding::new(Invariant::Progress, "no panic", panic))
     }
 
     /// The store takes one more command, and its process dies at each call of it, and after it. What is wrong is remembered
@@ -150,23 +158,32 @@ impl Search<'_> {
             },
             answer => answer,
         });
-        let answer = answer.map_err(|panic| Finding::new(0, "no panic", panic))?;
+        let answer =
+            answer.map_err(|panic| Finding::new(Invariant::Progress, "no panic", panic))?;
         let crashes = store.sim.take_crash_points();
         store.sim.record_crash_points(false);
         if answer != Answer::Done(None) {
             let expected = "the store to take another command after recovery";
-            return Err(Finding::new(7, expected, format!("{answer:?}")));
+            return Err(Finding::new(
+                Invariant::Availability,
+                expected,
+                format!("{answer:?}"),
+            ));
         }
         let applied = store.client.applied();
         if applied <= before.last_place() {
             let expected = format!("a position above {}", before.last_place());
-            return Err(Finding::new(9, expected, applied.to_string()));
+            return Err(Finding::new(
+                Invariant::Positions,
+                expected,
+                applied.to_string(),
+            ));
         }
         let (doubtful, after) = self.beliefs.append(decided, records, applied);
         store
             .client
             .compare(self.beliefs.history(after).state())
-            .map_err(|(expected, found)| Finding::new(12, expected, found))?;
+            .map_err(|(expected, found)| Finding::new(Invariant::JobRules, expected, found))?;
         let end = store.sim.crash_between_calls();
         let crashes = crashes.iter().map(|crash| (crash, doubtful));
         for (crash, belief) in crashes.chain([(&end, after)]) {

@@ -1,7 +1,8 @@
 //! An exploration in the words of a run: what reports and saved failures are made of.
 
+use crate::invariant::Invariant;
 use crate::result::{Counts, FAILURES_KEPT, Outcome, RunResult, ScenarioResult, Violation};
-use crate::run::{Keep, invariant_name, run_seed_of};
+use crate::run::{Keep, run_seed_of};
 use crate::scenario::Scenario;
 use crate::subject::Subject;
 
@@ -62,7 +63,6 @@ fn run_again(subject: &Subject, scenario: &Scenario, failure: &Failure, number: 
     let finding = &failure.finding;
     let violation = Violation {
         invariant: finding.invariant,
-        name: invariant_name(finding.invariant),
         step: failure.script.steps.len() as u64,
         command: "the exploration; its script alone does not show it".to_owned(),
         crash_point: None,
@@ -71,7 +71,7 @@ fn run_again(subject: &Subject, scenario: &Scenario, failure: &Failure, number: 
         last_calls: Vec::new(),
     };
     run.outcome = match finding.invariant {
-        0 => Outcome::Panicked(violation),
+        Invariant::Progress => Outcome::Panicked(violation),
         _ => Outcome::Violated(violation),
     };
     run

@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 /// and the answers end at the first that is missing.
 ///
 /// `progress` is told how many are done, from any thread.
-pub(crate) fn in_order<T: Sync, R: Send>(
+pub fn in_order<T: Sync, R: Send>(
     items: &[T],
     jobs: NonZeroUsize,
     progress: &(dyn Fn(u64) + Sync),

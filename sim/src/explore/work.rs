@@ -3,6 +3,7 @@
 use beaver_disk::{Behaviour, FailedSync, TraceMode};
 
 use crate::coverage::Coverage;
+use crate::invariant::Invariant;
 use crate::oracle::judge::Finding;
 use crate::scenario::{Effect, FaultKind, PlannedFault, Scenario, Script, Step};
 use crate::subject::Subject;
@@ -211,7 +212,7 @@ fn coverage(world: &World<'_>) -> Coverage {
 fn stopped(stop: Stop, world: &World<'_>) -> Failure {
     let finding = match stop {
         Stop::Wrong(finding) | Stop::Exhausted(finding) => finding,
-        Stop::Panicked(message) => Finding::new(0, "no panic", message),
+        Stop::Panicked(message) => Finding::new(Invariant::Progress, "no panic", message),
     };
     Failure {
         finding,

@@ -9,6 +9,7 @@ use std::ops::Range;
 
 use super::history::Place;
 use super::judge::Finding;
+use crate::invariant::Invariant;
 
 /// The files of a store, as bytes.
 pub type Files = BTreeMap<String, Vec<u8>>;
@@ -96,7 +97,7 @@ pub fn excuse_loss(
 
 fn not_excused(expected: String, missing_first: Place) -> Finding {
     let found = format!("a shorter history: event {missing_first} is missing");
-    Finding::new(8, expected, found)
+    Finding::new(Invariant::Honesty, expected, found)
 }
 
 /// Damage to files that nothing has healed or replaced yet: which bytes stood where.
@@ -183,11 +184,11 @@ pub fn excuse_refusal(scars: &Scars, file: Option<&str>, refusal: &str) -> Resul
         return Ok(());
     }
     let expected = "recovery to succeed: no injected damage explains a refusal";
-    Err(Finding::new(8, expected, refusal))
+    Err(Finding::new(Invariant::Honesty, expected, refusal))
 }
 
 /// The epoch in the name of a segment.
-pub(crate) fn segment_epoch(name: &str) -> Option<u64> {
+pub fn segment_epoch(name: &str) -> Option<u64> {
     canonical(name.strip_prefix("wal-")?.strip_suffix(".jsonl")?)
 }
 
@@ -198,7 +199,7 @@ fn canonical(digits: &str) -> Option<u64> {
 }
 
 /// The epoch in the name of a snapshot.
-pub(crate) fn snapshot_epoch(name: &str) -> Option<u64> {
+pub fn snapshot_epoch(name: &str) -> Option<u64> {
     canonical(name.strip_prefix("snapshot-")?.strip_suffix(".json")?)
 }
 

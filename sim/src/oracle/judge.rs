@@ -6,6 +6,7 @@
 use super::history::{Belief, History, Place};
 use super::model::Record;
 use super::shown::Shown;
+use crate::invariant::Invariant;
 
 /// One entry of the history as the store tells it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,7 +36,7 @@ pub struct View {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// The invariant, 1 to 13.
-    pub invariant: u8,
+    pub invariant: Invariant,
     /// What had to be.
     pub expected: String,
     /// What was.
@@ -44,7 +45,11 @@ pub struct Finding {
 
 impl Finding {
     /// Invariant `invariant` wants `expected`, but there is `found`.
-    pub fn new(invariant: u8, expected: impl Into<String>, found: impl Into<String>) -> Self {
+    pub fn new(
+        invariant: Invariant,
+        expected: impl Into<String>,
+        found: impl Into<String>,
+    ) -> Self {
         Finding {
             invariant,
             expected: expected.into(),
@@ -101,7 +106,11 @@ pub fn judge(history: &History, view: &View) -> Result<Verdict, Wrong> {
     in_doubt
         .take(shown)
         .for_each(|record| expected.apply(record));
-    let invariant = if view.from_snapshot { 6 } else { 4 };
+    let invariant = if view.from_snapshot {
+        Invariant::SnapshotEquivalence
+    } else {
+        Invariant::State
+    };
     view.state
         .compare(&expected)
         .map_err(|(e, f)| Wrong::Otherwise(Finding::new(invariant, e, f)))?;
@@ -115,8 +124,8 @@ fn judge_tail(history: &History, view: &View, before: usize) -> Result<Verdict, 
     for (index, want) in decided.iter().enumerate() {
         let expected = || format!("{} at {}", want.record, want.place);
         let invariant = match want.belief {
-            Belief::Acknowledged => 1,
-            Belief::Recovered => 3,
+            Belief::Acknowledged => Invariant::Durability,
+            Belief::Recovered => Invariant::Decided,
         };
         let Some(entry) = view.tail.get(index) else {
             let kept = before + index;
@@ -133,12 +142,16 @@ fn judge_tail(history: &History, view: &View, before: usize) -> Result<Verdict, 
             // A record that is left out shows as its successor; one that was never given is a
             // phantom.
             let left_out = decided[index..].iter().any(|d| d.record == entry.record);
-            let invariant = if left_out { invariant } else { 2 };
+            let invariant = if left_out {
+                invariant
+            } else {
+                Invariant::NoPhantom
+            };
             let finding = Finding::new(invariant, expected(), found());
             return Err(Wrong::Otherwise(finding));
         }
         if entry.place != want.place {
-            let finding = Finding::new(9, expected(), found());
+            let finding = Finding::new(Invariant::Positions, expected(), found());
             return Err(Wrong::Otherwise(finding));
         }
     }
@@ -159,7 +172,11 @@ fn judge_doubtful(doubtful: &[Vec<Record>], extra: &[Entry]) -> Result<Verdict, 
                 Some(entry) => format!("{} at {}", entry.record, entry.place),
                 None => format!("only {index} of the {} records of one append", group.len()),
             };
-            return Err(Wrong::Otherwise(Finding::new(2, want.to_string(), found)));
+            return Err(Wrong::Otherwise(Finding::new(
+                Invariant::NoPhantom,
+                want.to_string(),
+                found,
+            )));
         }
         rest = &rest[group.len()..];
         groups += 1;
@@ -167,7 +184,11 @@ fn judge_doubtful(doubtful: &[Vec<Record>], extra: &[Entry]) -> Result<Verdict, 
     if let Some(entry) = rest.first() {
         let found = format!("{} at {}", entry.record, entry.place);
         let expected = "no record that nobody asked for";
-        return Err(Wrong::Otherwise(Finding::new(2, expected, found)));
+        return Err(Wrong::Otherwise(Finding::new(
+            Invariant::NoPhantom,
+            expected,
+            found,
+        )));
     }
     let places = extra.iter().map(|entry| entry.place).collect();
     Ok(Verdict { groups, places })
@@ -186,7 +207,11 @@ fn judge_places(view: &View, before: usize) -> Result<(), Wrong> {
         if entry.place != next && !first_of_later {
             let expected = format!("{next}, or the first of a later epoch");
             let found = entry.place.to_string();
-            return Err(Wrong::Otherwise(Finding::new(9, expected, found)));
+            return Err(Wrong::Otherwise(Finding::new(
+                Invariant::Positions,
+                expected,
+                found,
+            )));
         }
         last = entry.place;
     }
@@ -195,7 +220,11 @@ fn judge_places(view: &View, before: usize) -> Result<(), Wrong> {
     if (before > 0 || !view.tail.is_empty()) && view.applied != last {
         let expected = format!("the last applied position to be {last}");
         let found = view.applied.to_string();
-        return Err(Wrong::Otherwise(Finding::new(9, expected, found)));
+        return Err(Wrong::Otherwise(Finding::new(
+            Invariant::Positions,
+            expected,
+            found,
+        )));
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 
 use super::history::Decided;
 use super::judge::{Entry, Finding};
+use crate::invariant::Invariant;
 
 /// A range of events that lenient replay says it left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +46,7 @@ pub fn judge(
                 None => {
                     let found = format!("{} at {}", entry.record, entry.place);
                     return Err(Finding::new(
-                        8,
+                        Invariant::Honesty,
                         "only events of the history, in order",
                         found,
                     ));
@@ -54,14 +55,22 @@ pub fn judge(
         };
         if known.record != entry.record {
             let expected = format!("{} at {}", known.record, known.place);
-            return Err(Finding::new(8, expected, entry.record.to_string()));
+            return Err(Finding::new(
+                Invariant::Honesty,
+                expected,
+                entry.record.to_string(),
+            ));
         }
         if let Some(torn) = missing.iter().find(|gone| gone.group == known.group) {
             let expected = format!(
                 "the append of {} and {} whole or not at all",
                 torn.place, known.place
             );
-            return Err(Finding::new(8, expected, format!("{} alone", known.place)));
+            return Err(Finding::new(
+                Invariant::Honesty,
+                expected,
+                format!("{} alone", known.place),
+            ));
         }
     }
     let at_end = missing.len();
@@ -71,7 +80,11 @@ pub fn judge(
         let cut = unfinished_end && index >= at_end;
         if !reported && !cut {
             let expected = format!("{} to be returned or reported as left out", gone.place);
-            return Err(Finding::new(8, expected, format!("reported: {skipped:?}")));
+            return Err(Finding::new(
+                Invariant::Honesty,
+                expected,
+                format!("reported: {skipped:?}"),
+            ));
         }
     }
     let last = entries.last();
@@ -80,7 +93,7 @@ pub fn judge(
     match torn {
         Some(gone) => {
             let expected = format!("the append of {} whole or not at all", gone.place);
-            Err(Finding::new(8, expected, "a part of it"))
+            Err(Finding::new(Invariant::Honesty, expected, "a part of it"))
         }
         None => Ok(()),
     }

@@ -2,6 +2,7 @@
 
 use super::judge::Finding;
 use super::model::{Model, ModelJob, Standing};
+use crate::invariant::Invariant;
 
 /// The state of a store in the words of the oracle.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -89,7 +90,7 @@ impl Shown {
         if let Some(job) = over {
             let expected = format!("at most {} attempts of {}", job.max_attempts, job.id);
             return Err(Finding::new(
-                12,
+                Invariant::JobRules,
                 expected,
                 format!("{} attempts", job.attempts),
             ));
@@ -99,7 +100,11 @@ impl Shown {
         match ids.windows(2).find(|pair| pair[0] == pair[1]) {
             Some(pair) => {
                 let found = format!("{} stands in two places", pair[0]);
-                Err(Finding::new(12, "every job to stand in one place", found))
+                Err(Finding::new(
+                    Invariant::JobRules,
+                    "every job to stand in one place",
+                    found,
+                ))
             }
             None => Ok(()),
         }

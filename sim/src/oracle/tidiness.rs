@@ -4,6 +4,7 @@
 use super::damage::{Files, segment_epoch, snapshot_epoch};
 use super::history::Place;
 use super::judge::Finding;
+use crate::invariant::Invariant;
 
 /// Whether only the files that the protocol needs are left after a recovery without faults.
 ///
@@ -22,7 +23,11 @@ pub fn after_recovery(
     });
     if let Some(name) = foreign {
         let expected = "only files of the store, or foreign ones that are reported";
-        return Some(Finding::new(11, expected, format!("{name}, not reported")));
+        return Some(Finding::new(
+            Invariant::Hygiene,
+            expected,
+            format!("{name}, not reported"),
+        ));
     }
     let mut segments: Vec<u64> = names
         .iter()
@@ -36,13 +41,17 @@ pub fn after_recovery(
     snapshots.sort_unstable();
     if let Some(gap) = segments.windows(2).find(|pair| pair[0] + 1 != pair[1]) {
         let expected = format!("segment {} after {}", gap[0] + 1, gap[0]);
-        return Some(Finding::new(9, expected, format!("segment {}", gap[1])));
+        return Some(Finding::new(
+            Invariant::Positions,
+            expected,
+            format!("segment {}", gap[1]),
+        ));
     }
     let used = used.map(|place| place.epoch);
     if used != snapshots.last().copied() {
         let expected = "the newest snapshot to be used";
         let found = format!("snapshots {snapshots:?}, used {used:?}");
-        return Some(Finding::new(7, expected, found));
+        return Some(Finding::new(Invariant::Availability, expected, found));
     }
     // The fall-back is the oldest snapshot that is kept, or the whole log where there are not as many.
     let most = keep.max(1) as usize + 1;
@@ -55,7 +64,7 @@ pub fn after_recovery(
     if leftover_segment || snapshots.len() > most {
         let expected = format!("nothing below the fall-back: segments from {lowest_needed} on");
         let found = format!("segments {segments:?}, snapshots {snapshots:?}");
-        return Some(Finding::new(11, expected, found));
+        return Some(Finding::new(Invariant::Hygiene, expected, found));
     }
     None
 }
@@ -76,7 +85,7 @@ pub fn after_checkpoint(names: &[&str], keep: u32) -> Option<Finding> {
     if snapshots.len() > most || (snapshots.len() == most && below > 0) {
         let expected = format!("at most {most} snapshots and no segment below the oldest");
         let found = format!("{} snapshots and {below} segments below", snapshots.len());
-        return Some(Finding::new(11, expected, found));
+        return Some(Finding::new(Invariant::Hygiene, expected, found));
     }
     None
 }
@@ -110,10 +119,16 @@ pub fn compare(before: &Files, after: &Files, may_go: bool) -> Option<Finding> {
                 let same = bytes.iter().zip(now).take_while(|(a, b)| a == b).count();
                 let expected = format!("{name} as it was: {} bytes", bytes.len());
                 let found = format!("{} bytes, different from byte {same} on", now.len());
-                return Some(Finding::new(5, expected, found));
+                return Some(Finding::new(Invariant::Idempotence, expected, found));
             }
             None if may_go => {}
-            None => return Some(Finding::new(5, format!("{name} to be there"), "it is gone")),
+            None => {
+                return Some(Finding::new(
+                    Invariant::Idempotence,
+                    format!("{name} to be there"),
+                    "it is gone",
+                ));
+            }
         }
     }
     None
@@ -141,16 +156,22 @@ mod tests {
     fn leftovers_gaps_and_foreign_names_are_found() {
         let used = Some(Place { epoch: 2, seq: 9 });
         let check = |names: &[&str]| after_recovery(names, used, &[], 1).map(|f| f.invariant);
-        assert_eq!(check(&[SNAPSHOT_2, SEGMENT_3, "x.tmp"]), Some(11));
+        assert_eq!(
+            check(&[SNAPSHOT_2, SEGMENT_3, "x.tmp"]),
+            Some(Invariant::Hygiene)
+        );
         assert_eq!(
             check(&[SNAPSHOT_2, "wal-0000000001.jsonl", SEGMENT_3]),
-            Some(9)
+            Some(Invariant::Positions)
         );
-        assert_eq!(check(&[SEGMENT_2, SEGMENT_3]), Some(7));
+        assert_eq!(
+            check(&[SEGMENT_2, SEGMENT_3]),
+            Some(Invariant::Availability)
+        );
         let older = "snapshot-0000000001.json";
         let first = "wal-0000000001.jsonl";
         let names = [older, SNAPSHOT_2, first, SEGMENT_2, SEGMENT_3];
-        assert_eq!(check(&names), Some(11));
+        assert_eq!(check(&names), Some(Invariant::Hygiene));
         assert!(after_checkpoint(&[older, SNAPSHOT_2, "snapshot-0000000003.json"], 1).is_some());
     }
 

@@ -9,6 +9,7 @@ use std::fmt::Debug;
 
 use super::OwnStore;
 use super::process::{number, place};
+use crate::invariant::Invariant;
 use crate::oracle::history::{Belief, Decided, History};
 use crate::oracle::judge::{Entry, Finding, View};
 use crate::oracle::model::{Model, Record};
@@ -59,12 +60,16 @@ pub(super) fn recognise<S: OwnStore>(
         let records = [&decided[..], std::slice::from_ref(early)].concat();
         if leads_to::<S>(&records, found) {
             let expected = format!("{} before {early}", doubtful[index - 1]);
-            return Err(Finding::new(2, expected, "it came back alone"));
+            return Err(Finding::new(
+                Invariant::NoPhantom,
+                expected,
+                "it came back alone",
+            ));
         }
     }
     let states: Vec<S::State> = possible.map(|records| state_after::<S>(&records)).collect();
     let (expected, found) = nearest(&states, found);
-    Err(Finding::new(4, expected, found))
+    Err(Finding::new(Invariant::State, expected, found))
 }
 
 fn state_after<S: OwnStore>(records: &[Record]) -> S::State {
@@ -78,8 +83,8 @@ fn leads_to<S: OwnStore>(records: &[Record], found: &S::State) -> bool {
 
 fn one_is_missing(missing: &Decided) -> Finding {
     let invariant = match missing.belief {
-        Belief::Acknowledged => 1,
-        Belief::Recovered => 3,
+        Belief::Acknowledged => Invariant::Durability,
+        Belief::Recovered => Invariant::Decided,
     };
     let expected = missing.record.to_string();
     Finding::new(

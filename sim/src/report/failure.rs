@@ -28,7 +28,11 @@ impl fmt::Display for Failure<'_> {
         let what = match &self.run.outcome {
             Outcome::Panicked(_) => "the program under test panicked".to_owned(),
             Outcome::Exhausted(_) => "a budget ran out".to_owned(),
-            _ => format!("invariant {} violated: {}", failure.invariant, failure.name),
+            _ => format!(
+                "invariant {} violated: {}",
+                failure.invariant.number(),
+                failure.invariant.name()
+            ),
         };
         write!(f, "{}", self.scenario)?;
         if self.replay.is_some() {

@@ -1,25 +1,9 @@
-//! What people and programs read: pure functions of results. Nothing here runs, prints or looks at a clock.
+//! What people read about one run that did not hold, and the verdict in one word: pure functions of results.
 
-mod coverage;
-mod exploration;
 mod failure;
-mod json;
-mod scenario_report;
-mod shrinking;
-mod table;
-mod tally;
 #[cfg(test)]
 mod testing;
 mod verdict;
-mod zoo;
 
-pub use coverage::{CoverageText, page_sites};
-pub use exploration::{Exploration, ExplorationTable, conclusion};
 pub use failure::Failure;
-pub use json::{Document, RunDocument};
-pub use scenario_report::{Disagreement, SavedFailure, ScenarioReport};
-pub use shrinking::ShrinkDocument;
-pub use table::Table;
-pub use tally::Tally;
 pub use verdict::Verdict;
-pub use zoo::{Shown, ZooDocument, ZooReport};

@@ -1,15 +1,14 @@
 //! Results for the tests of reports.
 
 use crate::coverage::Coverage;
+use crate::invariant::Invariant;
 use crate::marks::Mark;
-use crate::report::ScenarioReport;
 use crate::result::{Counts, Outcome, RunResult, ScenarioResult, Violation};
-use crate::scenario::{FaultKind, Profile, Seeds};
+use crate::scenario::FaultKind;
 
 pub(super) fn violation() -> Violation {
     Violation {
-        invariant: 1,
-        name: "durability",
+        invariant: Invariant::Durability,
         step: 12,
         command: "checkpoint".to_owned(),
         crash_point: Some("power cut inside call 41 (sync_data wal-0000000002.jsonl)".to_owned()),
@@ -52,22 +51,5 @@ pub(super) fn scenario_result() -> ScenarioResult {
         failures: Vec::new(),
         failed_runs: 0,
         cancelled: false,
-    }
-}
-
-pub(super) fn scenario_report() -> ScenarioReport {
-    ScenarioReport {
-        claim: "acknowledged events survive".to_owned(),
-        profile: Profile::Posix,
-        seeds: Seeds {
-            start: 0,
-            end: 1000,
-        },
-        expected: vec![Mark::TornTailCut],
-        gated: true,
-        result: scenario_result(),
-        saved: Vec::new(),
-        disagreement: None,
-        elapsed_ms: 2_345,
     }
 }

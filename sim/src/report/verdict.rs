@@ -2,10 +2,8 @@
 
 use std::fmt;
 
+use crate::invariant::Invariant;
 use crate::result::{Outcome, ScenarioResult};
-
-/// The number of the invariant that the same seed gives the same run.
-const DETERMINISM: u8 = 13;
 
 /// What a run has to say in one word. The order is the precedence: of several verdicts the smallest counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,7 +55,9 @@ impl Verdict {
     pub const fn of_outcome(outcome: &Outcome) -> Self {
         match outcome {
             Outcome::Held => Verdict::Pass,
-            Outcome::Violated(violation) if violation.invariant == DETERMINISM => {
+            Outcome::Violated(violation)
+                if matches!(violation.invariant, Invariant::Determinism) =>
+            {
                 Verdict::NotDeterministic
             }
             Outcome::Violated(_) => Verdict::Violation,

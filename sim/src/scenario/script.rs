@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::faults::{Drawn, FaultKind};
 
 /// Everything that chance decided in a run.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Script {
     /// The commands, in order.
@@ -19,7 +20,8 @@ pub struct Script {
 }
 
 /// One job to enqueue.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Job {
     /// Its id.
@@ -56,7 +58,8 @@ impl Job {
 }
 
 /// One command of the workload.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Step {
     /// Enqueue these jobs, all or none.
@@ -127,7 +130,7 @@ pub enum Step {
     PowerCut {
         /// What survives; nothing that is pending where it is left out.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        #[schemars(with = "Option<serde_json::Value>")]
+        #[cfg_attr(feature = "schema", schemars(with = "Option<serde_json::Value>"))]
         image: Option<beaver_disk::Choice>,
     },
     /// Let a second process try to open the directory.
@@ -139,7 +142,7 @@ pub enum Step {
     Lenient {
         /// The damage; drawn when the command runs where it is left out.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        #[schemars(with = "Vec<serde_json::Value>")]
+        #[cfg_attr(feature = "schema", schemars(with = "Vec<serde_json::Value>"))]
         damage: Vec<beaver_disk::Event>,
     },
     /// Make everything that was appended durable; only of a log that syncs on request.
@@ -154,7 +157,8 @@ pub enum Step {
 }
 
 /// A command between two storage calls of a checkpoint's second step.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Meanwhile {
     /// It is run just before this storage call of the step, counted from 1; behind the step if that makes fewer.
@@ -164,7 +168,8 @@ pub struct Meanwhile {
 }
 
 /// A fault at a storage call, or between two processes just before one.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PlannedFault {
     /// The number of the call, counted over the whole run from 1. Damage at rest happens before it.
@@ -176,15 +181,19 @@ pub struct PlannedFault {
 }
 
 /// What the disk does when a fault fires.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Effect {
     /// The call itself goes wrong.
-    Call(#[schemars(with = "serde_json::Value")] beaver_disk::Fault),
+    Call(#[cfg_attr(feature = "schema", schemars(with = "serde_json::Value"))] beaver_disk::Fault),
     /// Something happens beside the call.
-    Event(#[schemars(with = "serde_json::Value")] beaver_disk::Event),
+    Event(#[cfg_attr(feature = "schema", schemars(with = "serde_json::Value"))] beaver_disk::Event),
     /// From here on there is only so much room; none given: as much as anybody wants.
-    Space(#[schemars(with = "Option<serde_json::Value>")] Option<beaver_disk::Space>),
+    Space(
+        #[cfg_attr(feature = "schema", schemars(with = "Option<serde_json::Value>"))]
+        Option<beaver_disk::Space>,
+    ),
     /// Another process holds the lock until the first attempt to open has failed.
     LockHeld,
     /// From here on every change is refused, until the process ends or the file system is mounted
@@ -205,9 +214,8 @@ impl PlannedFault {
 }
 
 /// How a process ends.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum CrashKind {
     /// The process is killed; the system goes on.
@@ -217,20 +225,21 @@ pub enum CrashKind {
 }
 
 /// A crash at a storage call.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PlannedCrash {
     /// The call, counted over the whole run from 1, and where in it.
-    #[schemars(with = "serde_json::Value")]
+    #[cfg_attr(feature = "schema", schemars(with = "serde_json::Value"))]
     pub at: beaver_disk::CrashPoint,
     /// How the process ends.
     pub kind: CrashKind,
     /// How far a call that is killed inside gets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<serde_json::Value>")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<serde_json::Value>"))]
     pub progress: Option<beaver_disk::Progress>,
     /// What survives a power cut; nothing that is pending where it is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<serde_json::Value>")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<serde_json::Value>"))]
     pub image: Option<beaver_disk::Choice>,
 }

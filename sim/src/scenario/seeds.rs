@@ -6,9 +6,10 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 /// Seeds `start`, `start + 1` … up to and without `end`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(try_from = "String", into = "String")]
-#[schemars(extend("pattern" = r"^(\d+|0x[0-9a-fA-F]+)\.\.(\d+|0x[0-9a-fA-F]+)$"))]
+#[cfg_attr(feature = "schema", schemars(extend("pattern" = r"^(\d+|0x[0-9a-fA-F]+)\.\.(\d+|0x[0-9a-fA-F]+)$")))]
 pub struct Seeds {
     /// The first seed.
     pub start: u64,

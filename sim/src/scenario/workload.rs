@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 /// A closed range of integers, written `[least, most]`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(try_from = "[u64; 2]", into = "[u64; 2]")]
 pub struct Range {
     /// The least value.
@@ -42,9 +43,8 @@ impl From<Range> for [u64; 2] {
 }
 
 /// The sorts of command that a workload can draw.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum CommandKind {
     /// One job.
@@ -105,7 +105,8 @@ impl CommandKind {
 }
 
 /// What the program under test is told to do.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Workload {
     /// How many commands a run has. Once there were more than 250 jobs, whatever opens the store, writes all of it out or
@@ -114,7 +115,7 @@ pub struct Workload {
     pub commands: u32,
     /// How often each command is drawn, relative to the others. A command that is not named is not
     /// drawn.
-    #[schemars(schema_with = "weights_schema")]
+    #[cfg_attr(feature = "schema", schemars(schema_with = "weights_schema"))]
     pub weights: BTreeMap<CommandKind, u32>,
     /// How many different job ids there are; a small number makes duplicates and refusals.
     pub jobs: u32,
@@ -133,6 +134,7 @@ pub struct Workload {
 }
 
 /// Weights by the names of the commands: the schema of a map says nothing about its keys by itself.
+#[cfg(feature = "schema")]
 fn weights_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
     let names = generator.subschema_for::<CommandKind>();
     let weight = generator.subschema_for::<u32>();
@@ -170,9 +172,8 @@ impl Default for Workload {
 }
 
 /// When an append becomes durable.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum SyncSetting {
     /// Before it is answered.
@@ -188,7 +189,8 @@ pub enum SyncSetting {
 }
 
 /// How the log under test is set up. Zero stands for the library's default where that makes sense.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct LogSettings {
     /// Bytes of space preallocated ahead; 0 for none.

@@ -1,5 +1,6 @@
 //! What makes two failures the same: the invariant, how it broke, and where. Never a number.
 
+use crate::invariant::Invariant;
 use crate::result::{Outcome, Violation};
 use crate::scenario::{Script, Step};
 
@@ -7,7 +8,7 @@ use crate::scenario::{Script, Step};
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Likeness {
     /// The invariant; 0 for a budget or a panic.
-    pub invariant: u8,
+    pub invariant: Invariant,
     /// What the program was doing: `recovery`, `command`, `checkpoint`, `look` or `close`.
     pub activity: &'static str,
     /// What had to be, in the words that stay when ids, numbers and records are taken out.

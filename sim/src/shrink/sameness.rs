@@ -4,6 +4,7 @@
 //! Before that only their [likeness](super::Likeness) can be compared, and two runs of one bug may
 //! be unlike: what is found depends on what else was done.
 
+use crate::invariant::Invariant;
 use crate::scenario::{LogSettings, Profile, Scenario};
 use crate::subject::Subject;
 
@@ -14,7 +15,7 @@ use super::words::words;
 /// A shrunk failure without its names: what jobs are called, and the numbers of calls.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sameness {
-    invariant: u8,
+    invariant: Invariant,
     activity: &'static str,
     profile: Profile,
     settings: LogSettings,

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 
+use crate::invariant::Invariant;
 use crate::marks::Mark;
 use crate::oracle::judge::Finding;
 use crate::oracle::tidiness;
@@ -192,7 +193,7 @@ impl World<'_> {
             Ok(value) => {
                 if needs_log && (self.poisoned || self.log_sync_failed()) {
                     let expected = "no checkpoint until the log is opened again";
-                    return Err(Finding::new(10, expected, "it went on").into());
+                    return Err(Finding::new(Invariant::Poison, expected, "it went on").into());
                 }
                 return Ok(Some(value));
             }
@@ -205,7 +206,7 @@ impl World<'_> {
         let known = self.poisoned && failure.grave == Grave::Poisoned;
         if !excused && !known {
             let expected = "the checkpoint to succeed: no fault was injected";
-            return Err(Finding::new(7, expected, failure.text).into());
+            return Err(Finding::new(Invariant::Availability, expected, failure.text).into());
         }
         match failure.grave {
             Grave::InDoubt | Grave::Poisoned => {
@@ -218,7 +219,7 @@ impl World<'_> {
             }
             Grave::Locked | Grave::Corrupt | Grave::Invalid => {
                 let expected = "the checkpoint to fail as a checkpoint can";
-                return Err(Finding::new(7, expected, failure.text).into());
+                return Err(Finding::new(Invariant::Availability, expected, failure.text).into());
             }
         }
         Ok(None)
@@ -251,7 +252,7 @@ impl World<'_> {
         let most = self.scenario.budget.disk_bytes;
         if most > 0 && used as u64 > most {
             let expected = format!("at most {most} bytes on disk after a checkpoint");
-            return Err(Finding::new(11, expected, format!("{used} bytes")).into());
+            return Err(Finding::new(Invariant::Hygiene, expected, format!("{used} bytes")).into());
         }
         Ok(())
     }

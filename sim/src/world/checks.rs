@@ -6,6 +6,7 @@ use beaver::ManualClock;
 use beaver_disk::{Choice, ImageSpace, SimDisk};
 
 use crate::client::segment_epochs;
+use crate::invariant::Invariant;
 use crate::marks::Mark;
 use crate::oracle::damage::{Files, excuse_loss, excuse_refusal, segment_epoch, snapshot_epoch};
 use crate::oracle::history::{History, Place};
@@ -29,7 +30,7 @@ impl World<'_> {
     ) -> Result<(), Stop> {
         if std::mem::take(&mut self.unknown_event) {
             let expected = "a refusal: the log holds an event of an unknown type";
-            return Err(Finding::new(8, expected, "it opened").into());
+            return Err(Finding::new(Invariant::Honesty, expected, "it opened").into());
         }
         let view = match self.recognised()? {
             Some(view) => view,
@@ -88,7 +89,7 @@ impl World<'_> {
                 let tail = self.program(|| store.replay_after(&storage, boundary))?;
                 let tail = tail.map_err(|failure| {
                     let expected = "everything behind the snapshot to be readable";
-                    Finding::new(7, expected, failure.text)
+                    Finding::new(Invariant::Availability, expected, failure.text)
                 })?;
                 (after, tail)
             }
@@ -158,7 +159,7 @@ impl World<'_> {
     fn judge_again(&mut self, report: &Report, excused: bool) -> Result<(), Stop> {
         let again = self.faults.copy();
         let before = tidiness::accepted(&again.live().to_files());
-        self.judge_copy(&again, 5, "opened once more")?;
+        self.judge_copy(&again, Invariant::Idempotence, "opened once more")?;
         if self.subject.is_documented() {
             let after = tidiness::accepted(&again.live().to_files());
             if let Some(finding) = tidiness::compare(&before, &after, excused) {
@@ -167,10 +168,18 @@ impl World<'_> {
         }
         let cut = self.faults.copy();
         let so_far = self.tape_cut_on_copy(&cut);
-        self.judge_copy(&cut, 3, "after a power cut as soon as it was open")?;
+        self.judge_copy(
+            &cut,
+            Invariant::Decided,
+            "after a power cut as soon as it was open",
+        )?;
         self.seen.tape.rewind(so_far);
         if let Some(older) = self.without_newest_snapshot(report) {
-            self.judge_copy(&older, 6, "without the newest snapshot")?;
+            self.judge_copy(
+                &older,
+                Invariant::SnapshotEquivalence,
+                "without the newest snapshot",
+            )?;
         }
         self.seen.mark(Mark::ReplayedTwice);
         Ok(())
@@ -217,7 +226,7 @@ impl World<'_> {
 
     /// Opens the store on a copy of the disk, where nothing goes wrong, and holds it against the
     /// history.
-    fn judge_copy(&mut self, copy: &SimDisk, invariant: u8, when: &str) -> Result<(), Stop> {
+    fn judge_copy(&mut self, copy: &SimDisk, invariant: Invariant, when: &str) -> Result<(), Stop> {
         let client = self.open_copy(copy)?;
         let mut client =
             client.map_err(|text| Finding::new(invariant, format!("to open, {when}"), text))?;
@@ -292,7 +301,9 @@ impl World<'_> {
         let side = self.faults.copy();
         side.boot(space.image(choice).disk(self.scenario.profile));
         let client = self.open_copy(&side)?;
-        let client = client.map_err(|text| Finding::new(7, "a power cut image to open", text));
+        let client = client.map_err(|text| {
+            Finding::new(Invariant::Availability, "a power cut image to open", text)
+        });
         judge_side(&self.history, &*self.subject.store, &mut *client?, &side)?;
         Ok(())
     }
@@ -322,7 +333,13 @@ fn judge_side(
     let storage: Arc<dyn beaver::Storage> = side.fork().storage();
     let tail = store
         .replay_after(&storage, Place::default())
-        .map_err(|failure| Finding::new(7, "a power cut image to be read", failure.text))?;
+        .map_err(|failure| {
+            Finding::new(
+                Invariant::Availability,
+                "a power cut image to be read",
+                failure.text,
+            )
+        })?;
     let files = side.live().to_files();
     let first = segment_epochs(files.keys().map(String::as_str));
     let first = first.first().copied().unwrap_or(0);

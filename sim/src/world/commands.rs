@@ -1,6 +1,7 @@
 //! Commands of the queue: given to the client, and their answers held against the model. Invariants
 //! 1, 7, 10 and 12.
 
+use crate::invariant::Invariant;
 use crate::marks::Mark;
 use crate::oracle::history::Place;
 use crate::oracle::judge::Finding;
@@ -194,7 +195,7 @@ impl World<'_> {
             }
             (Ok(records), Answer::Failed(failure)) => self.failed(step, records, &failure, excused),
             (_, Answer::Waiting) => Err(Stop::Exhausted(Finding::new(
-                0,
+                Invariant::Progress,
                 format!("{} to be answered", describe(step)),
                 "its caller waits for ever",
             ))),
@@ -205,7 +206,7 @@ impl World<'_> {
                     Ok(records) => format!("{} to be accepted: {records:?}", describe(step)),
                     Err(refusal) => format!("{} to be refused: {refusal:?}", describe(step)),
                 };
-                Err(Finding::new(12, expected, format!("{found:?}")).into())
+                Err(Finding::new(Invariant::JobRules, expected, format!("{found:?}")).into())
             }
         }
     }
@@ -221,7 +222,7 @@ impl World<'_> {
         if in_doubt && !records.is_empty() {
             let expected = "nothing to be acknowledged until the log is opened again";
             let found = format!("{} was acknowledged", describe(step));
-            return Err(Finding::new(10, expected, found).into());
+            return Err(Finding::new(Invariant::Poison, expected, found).into());
         }
         let handed_out = records
             .iter()
@@ -229,12 +230,17 @@ impl World<'_> {
         let expected = handed_out.map(|record| record.id.clone());
         if *step == Step::Dispatch && expected != id {
             let expected = format!("the first in the queue: {expected:?}");
-            return Err(Finding::new(12, expected, format!("{id:?} was handed out")).into());
+            return Err(Finding::new(
+                Invariant::JobRules,
+                expected,
+                format!("{id:?} was handed out"),
+            )
+            .into());
         }
         let last = self.history.last_place();
         if !records.is_empty() && applied <= last {
             let expected = format!("a position above {last}");
-            return Err(Finding::new(9, expected, applied.to_string()).into());
+            return Err(Finding::new(Invariant::Positions, expected, applied.to_string()).into());
         }
         self.mark_records(&records);
         self.answered(step, records, applied);
@@ -257,7 +263,9 @@ impl World<'_> {
         let known = self.poisoned && failure.grave == Grave::Poisoned;
         if !excused && !known {
             let expected = format!("{} to succeed: no fault was injected", describe(step));
-            return Err(Finding::new(7, expected, failure.text.clone()).into());
+            return Err(
+                Finding::new(Invariant::Availability, expected, failure.text.clone()).into(),
+            );
         }
         match failure.grave {
             Grave::InDoubt => {
@@ -277,7 +285,9 @@ impl World<'_> {
             }
             Grave::Locked | Grave::Corrupt | Grave::Invalid => {
                 let expected = format!("{} to fail as an append can", describe(step));
-                return Err(Finding::new(7, expected, failure.text.clone()).into());
+                return Err(
+                    Finding::new(Invariant::Availability, expected, failure.text.clone()).into(),
+                );
             }
         }
         Ok(())
@@ -294,7 +304,7 @@ impl World<'_> {
         let expected = self.history.state();
         crate::guard::guarded(|| client.compare(expected))
             .map_err(Stop::Panicked)?
-            .map_err(|(expected, found)| Finding::new(12, expected, found).into())
+            .map_err(|(expected, found)| Finding::new(Invariant::JobRules, expected, found).into())
     }
 
     /// Runs a piece of the program under test that needs the open store.

@@ -7,6 +7,7 @@ use beaver_disk::{Event, SimDisk};
 
 use crate::client::segment_epochs;
 use crate::faults::rot;
+use crate::invariant::Invariant;
 use crate::marks::Mark;
 use crate::oracle::damage::{Files, segment_epoch};
 use crate::oracle::history::{Decided, Place};
@@ -40,8 +41,18 @@ impl World<'_> {
                 Ok(())
             }
             _ if self.has_crashed() => Ok(()),
-            Err(failure) => Err(Finding::new(7, "to be refused as locked", failure.text).into()),
-            Ok(_) => Err(Finding::new(7, "to be refused as locked", "it opened").into()),
+            Err(failure) => Err(Finding::new(
+                Invariant::Availability,
+                "to be refused as locked",
+                failure.text,
+            )
+            .into()),
+            Ok(_) => Err(Finding::new(
+                Invariant::Availability,
+                "to be refused as locked",
+                "it opened",
+            )
+            .into()),
         }
     }
 
@@ -66,7 +77,9 @@ impl World<'_> {
                 Err(_) if !self.scars.is_empty() || self.poisoned => return Ok(()),
                 Err(failure) => {
                     let expected = "a log in use to be readable";
-                    return Err(Finding::new(7, expected, failure.text).into());
+                    return Err(
+                        Finding::new(Invariant::Availability, expected, failure.text).into(),
+                    );
                 }
             };
             // A poisoned log may show what is in doubt.
@@ -90,7 +103,7 @@ impl World<'_> {
             Err(_) if excused => {}
             Err(failure) => {
                 let expected = "a log in use to be readable by its owner";
-                return Err(Finding::new(7, expected, failure.text).into());
+                return Err(Finding::new(Invariant::Availability, expected, failure.text).into());
             }
         }
         self.believe_settled();
@@ -108,12 +121,17 @@ impl World<'_> {
                 Some(entry) => format!("{} at {}", entry.record, entry.place),
                 None => format!("only {index} records"),
             };
-            return Err(Finding::new(5, expected, found).into());
+            return Err(Finding::new(Invariant::Idempotence, expected, found).into());
         }
         match entries.get(decided.len()) {
             Some(entry) if !may_show => {
                 let found = format!("{} at {}", entry.record, entry.place);
-                Err(Finding::new(2, "nothing behind what was acknowledged", found).into())
+                Err(Finding::new(
+                    Invariant::NoPhantom,
+                    "nothing behind what was acknowledged",
+                    found,
+                )
+                .into())
             }
             _ => Ok(()),
         }
@@ -190,7 +208,7 @@ impl World<'_> {
             Ok(None) => return Ok(()),
             Err(failure) => {
                 let expected = "lenient replay to go on behind damage";
-                return Err(Finding::new(8, expected, failure.text).into());
+                return Err(Finding::new(Invariant::Honesty, expected, failure.text).into());
             }
         };
         let retained = self.retained().to_vec();

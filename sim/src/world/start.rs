@@ -7,6 +7,7 @@ use beaver::Storage;
 use beaver_disk::Choice;
 
 use crate::faults::at_rest;
+use crate::invariant::Invariant;
 use crate::marks::Mark;
 use crate::oracle::damage::{Files, excuse_refusal, segment_epoch};
 use crate::oracle::judge::Finding;
@@ -102,7 +103,7 @@ impl World<'_> {
         }
         let attempts = self.scenario.budget.open_attempts;
         Err(Stop::Exhausted(Finding::new(
-            7,
+            Invariant::Availability,
             format!("the store to open within {attempts} attempts"),
             "it did not",
         )))
@@ -209,9 +210,12 @@ impl World<'_> {
         excuse_refusal(&self.scars, name, &failure.text)?;
         if self.files() != *found {
             let expected = "a refusal that changes no file";
-            return Err(
-                Finding::new(8, expected, format!("files changed: {}", failure.text)).into(),
-            );
+            return Err(Finding::new(
+                Invariant::Honesty,
+                expected,
+                format!("files changed: {}", failure.text),
+            )
+            .into());
         }
         self.mark_refusal(name);
         self.restore(found)
@@ -313,5 +317,9 @@ pub(crate) fn check_recovery_calls(made: u64, most: u64) -> Result<(), Finding> 
         return Ok(());
     }
     let expected = format!("a recovery of at most {most} storage calls");
-    Err(Finding::new(11, expected, format!("{made} calls")))
+    Err(Finding::new(
+        Invariant::Hygiene,
+        expected,
+        format!("{made} calls"),
+    ))
 }

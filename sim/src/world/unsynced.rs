@@ -4,6 +4,7 @@
 //! What is promised is learnt twice over: from the answer of whoever was asked to sync, and from the
 //! position that the log says is durable. Neither may be less than the other.
 
+use crate::invariant::Invariant;
 use crate::marks::Mark;
 use crate::oracle::history::Place;
 use crate::oracle::judge::Finding;
@@ -102,7 +103,7 @@ impl World<'_> {
         let beyond = durable > last && durable.seq > 0;
         if durable < known || beyond || self.history.splits(durable) {
             let expected = format!("what is durable to end with an append from {known} to {last}");
-            return Err(Finding::new(9, expected, durable.to_string()).into());
+            return Err(Finding::new(Invariant::Positions, expected, durable.to_string()).into());
         }
         Ok(self.promise_through(durable))
     }
@@ -148,13 +149,13 @@ impl World<'_> {
         if self.poisoned || self.log_sync_failed() {
             let expected = "nothing to be synced until the log is opened again";
             let found = format!("{} succeeded", describe(step));
-            return Err(Finding::new(10, expected, found).into());
+            return Err(Finding::new(Invariant::Poison, expected, found).into());
         }
         let last = self.history.last_place();
         let empty = place.seq == 0 && place.epoch > last.epoch;
         if place != last && !empty {
             let expected = format!("{} to end at {last}", describe(step));
-            return Err(Finding::new(9, expected, place.to_string()).into());
+            return Err(Finding::new(Invariant::Positions, expected, place.to_string()).into());
         }
         self.promise_all();
         Ok(())

@@ -13,6 +13,7 @@
 use std::ops::Range;
 
 use beaver_disk::{CrashPoint, Moment};
+use beaver_sim::invariant::Invariant;
 use beaver_sim::result::{Outcome, RunResult};
 use beaver_sim::run::{Keep, run_seed_of};
 use beaver_sim::scenario::{
@@ -137,7 +138,7 @@ impl Schedule {
     }
 
     /// Violates `invariant`, this under test.
-    pub(crate) fn check_violates(&self, invariant: u8, subject: &Subject) {
+    pub(crate) fn check_violates(&self, invariant: Invariant, subject: &Subject) {
         let run = self.run(subject);
         let trace = run.trace.join("\n");
         match &run.outcome {

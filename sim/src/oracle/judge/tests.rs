@@ -2,6 +2,7 @@
 //! which.
 
 use super::*;
+use crate::invariant::Invariant;
 use crate::oracle::model::{Model, Standing, What};
 
 fn enqueue(id: &str) -> Record {
@@ -68,7 +69,7 @@ fn truth(groups: usize) -> View {
 
 /// Changes the truth with `lie` and requires that the judge names `invariant`.
 #[track_caller]
-fn check_caught(invariant: u8, groups: usize, lie: impl FnOnce(&mut View)) {
+fn check_caught(invariant: Invariant, groups: usize, lie: impl FnOnce(&mut View)) {
     let mut view = truth(groups);
     lie(&mut view);
     match judge(&history(), &view) {
@@ -104,7 +105,7 @@ fn a_store_that_forgot_the_start_behind_a_snapshot_is_believed() {
 
 #[test]
 fn a_lost_last_record_is_durability() {
-    check_caught(1, 0, |view| {
+    check_caught(Invariant::Durability, 0, |view| {
         view.tail.pop();
         refold(view);
     });
@@ -112,7 +113,7 @@ fn a_lost_last_record_is_durability() {
 
 #[test]
 fn a_lost_record_in_the_middle_is_durability() {
-    check_caught(1, 0, |view| {
+    check_caught(Invariant::Durability, 0, |view| {
         view.tail.remove(1);
         refold(view);
     });
@@ -120,19 +121,21 @@ fn a_lost_record_in_the_middle_is_durability() {
 
 #[test]
 fn a_record_that_nobody_asked_for_is_a_phantom() {
-    check_caught(2, 2, |view| {
+    check_caught(Invariant::NoPhantom, 2, |view| {
         view.tail.push(Entry {
             place: place(2, 5),
             record: enqueue("ghost"),
         });
         refold(view);
     });
-    check_caught(2, 0, |view| view.tail[1].record = enqueue("ghost"));
+    check_caught(Invariant::NoPhantom, 0, |view| {
+        view.tail[1].record = enqueue("ghost")
+    });
 }
 
 #[test]
 fn a_record_told_twice_is_a_phantom() {
-    check_caught(2, 0, |view| {
+    check_caught(Invariant::NoPhantom, 0, |view| {
         let mut again = view.tail[3].clone();
         again.place.seq = 2;
         view.tail.push(again);
@@ -142,7 +145,7 @@ fn a_record_told_twice_is_a_phantom() {
 
 #[test]
 fn two_records_in_the_other_order_are_noticed() {
-    check_caught(1, 0, |view| {
+    check_caught(Invariant::Durability, 0, |view| {
         view.tail.swap(1, 2);
         let (a, b) = (view.tail[1].place, view.tail[2].place);
         (view.tail[1].place, view.tail[2].place) = (b, a);
@@ -152,7 +155,7 @@ fn two_records_in_the_other_order_are_noticed() {
 
 #[test]
 fn a_wrong_payload_in_the_history_is_a_phantom() {
-    check_caught(2, 0, |view| {
+    check_caught(Invariant::NoPhantom, 0, |view| {
         let mut record = enqueue("a");
         if let What::Enqueued { payload, .. } = &mut record.what {
             *payload = "{\"n\":1.0}".to_owned();
@@ -163,7 +166,7 @@ fn a_wrong_payload_in_the_history_is_a_phantom() {
 
 #[test]
 fn half_a_group_is_a_phantom() {
-    check_caught(2, 1, |view| {
+    check_caught(Invariant::NoPhantom, 1, |view| {
         view.tail.pop();
         refold(view);
     });
@@ -171,7 +174,7 @@ fn half_a_group_is_a_phantom() {
 
 #[test]
 fn a_later_group_in_doubt_without_the_earlier_is_a_phantom() {
-    check_caught(2, 2, |view| {
+    check_caught(Invariant::NoPhantom, 2, |view| {
         view.tail.drain(4..6);
         view.tail[4].place.seq = 2;
         refold(view);
@@ -183,16 +186,19 @@ fn what_one_recovery_showed_must_be_shown_by_the_next() {
     let mut history = history();
     history.decide(1, &[place(2, 2), place(2, 3)]);
     let wrong = judge(&history, &truth(0)).unwrap_err();
-    assert_eq!(wrong.finding().invariant, 3);
+    assert_eq!(wrong.finding().invariant, Invariant::Decided);
     assert!(judge(&history, &truth(1)).is_ok());
     // And what it did not show must stay away.
     let wrong = judge(&history, &truth(2)).unwrap_err();
-    assert_eq!(wrong.finding().invariant, 2);
+    assert_eq!(wrong.finding().invariant, Invariant::NoPhantom);
 }
 
 #[test]
 fn every_field_of_the_state_counts() {
-    for (invariant, from_snapshot) in [(4, false), (6, true)] {
+    for (invariant, from_snapshot) in [
+        (Invariant::State, false),
+        (Invariant::SnapshotEquivalence, true),
+    ] {
         let check = |change: fn(&mut Shown)| {
             check_caught(invariant, 0, |view| {
                 view.from_snapshot = from_snapshot;
@@ -215,9 +221,11 @@ fn every_field_of_the_state_counts() {
 
 #[test]
 fn positions_must_be_true() {
-    check_caught(9, 0, |view| view.applied = place(2, 2));
-    check_caught(9, 0, |view| view.tail[3].place = place(1, 4));
-    check_caught(9, 1, |view| {
+    check_caught(Invariant::Positions, 0, |view| view.applied = place(2, 2));
+    check_caught(Invariant::Positions, 0, |view| {
+        view.tail[3].place = place(1, 4)
+    });
+    check_caught(Invariant::Positions, 1, |view| {
         view.tail[5].place.seq += 1;
         view.applied.seq += 1;
     });

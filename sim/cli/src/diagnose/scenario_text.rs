@@ -1,0 +1,182 @@
+//! Reads a scenario, or says what is wrong with it: file, line, column, field and what was meant.
+
+use std::fmt;
+
+use super::place::{Place, find};
+use super::refusal::{UnknownName, without_place};
+use beaver_sim::scenario::Scenario;
+
+/// One thing that is wrong with a scenario file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The file, as it was named.
+    pub file: String,
+    /// Where in it.
+    pub place: Place,
+    /// What is wrong, and what was meant if that can be told.
+    pub message: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: {}", self.file, self.place, self.message)
+    }
+}
+
+impl std::error::Error for Problem {}
+
+/// The scenario in `text`, which was read from `file`. A scenario without a name gets `default_name`.
+///
+/// # Errors
+/// Syntax errors, unknown fields and wrong types end the search at the first; impossible values are all reported.
+pub fn read_scenario(file: &str, default_name: &str, text: &str) -> Result<Scenario, Vec<Problem>> {
+    // Fields in an order that nobody can see would be read from an array too.
+    if text.trim_start().starts_with('[') {
+        return Err(vec![Problem {
+            file: file.to_owned(),
+            place: Place { line: 1, column: 1 },
+            message: "a scenario is a JSON object with its fields by name, not an array".to_owned(),
+        }]);
+    }
+    let mut reader = serde_json::Deserializer::from_str(text);
+    let read = serde_path_to_error::deserialize(&mut reader);
+    let mut scenario: Scenario = read.map_err(|error| vec![refused(file, text, &error)])?;
+    reader.end().map_err(|error| {
+        vec![Problem {
+            file: file.to_owned(),
+            place: Place::of_serde(text, &error),
+            message: without_place(&error.to_string()).to_owned(),
+        }]
+    })?;
+    if scenario.name.is_empty() {
+        default_name.clone_into(&mut scenario.name);
+    }
+    let impossible: Vec<Problem> = scenario
+        .check()
+        .into_iter()
+        .map(|impossible| Problem {
+            file: file.to_owned(),
+            place: find(text, &impossible.field).unwrap_or(Place { line: 1, column: 1 }),
+            message: format!("`{}`: {}", impossible.field, impossible.message),
+        })
+        .collect();
+    if impossible.is_empty() {
+        Ok(scenario)
+    } else {
+        Err(impossible)
+    }
+}
+
+/// The problem behind an error of `serde`.
+fn refused(
+    file: &str,
+    text: &str,
+    error: &serde_path_to_error::Error<serde_json::Error>,
+) -> Problem {
+    let full = error.inner().to_string();
+    let message = without_place(&full);
+    let path = error.path().to_string();
+    let reported = Place::of_serde(text, error.inner());
+    let (place, message) = match UnknownName::read(message) {
+        Some(unknown) => {
+            let place = last_before(text, unknown.typed, error.inner()).unwrap_or(reported);
+            (place, unknown.message(parent(&path, unknown.typed)))
+        }
+        None if error.inner().is_data() && path != "." => {
+            let place = find(text, &path).unwrap_or(reported);
+            (place, format!("`{path}`: {message}"))
+        }
+        None => (reported, message.to_owned()),
+    };
+    Problem {
+        file: file.to_owned(),
+        place,
+        message,
+    }
+}
+
+/// Where `name` stands in quotes for the last time before the place that `error` reports.
+///
+/// `serde` reports a refused name right behind it, or, where it had to read a whole object first, at the end of that.
+fn last_before(text: &str, name: &str, error: &serde_json::Error) -> Option<Place> {
+    let line_start: usize = text
+        .split_inclusive('\n')
+        .take(error.line().checked_sub(1)?)
+        .map(str::len)
+        .sum();
+    let end = (line_start + error.column()).min(text.len());
+    let quoted = serde_json::to_string(name).ok()?;
+    let at = text.get(..end)?.rfind(&quoted)?;
+    Some(Place::of_offset(text, at))
+}
+
+/// The path of the object that holds `name`: `path` may end in the name itself, or in `?` for a key that was refused.
+fn parent<'p>(path: &'p str, name: &str) -> &'p str {
+    let trimmed = path.strip_suffix(name).or_else(|| path.strip_suffix('?'));
+    trimmed.unwrap_or(path).trim_end_matches('.')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check_problem(text: &str, problem: &str) {
+        let problems = read_scenario("s.json", "s", text).unwrap_err();
+        let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        assert_eq!(lines.join("\n"), problem);
+    }
+
+    #[test]
+    fn a_scenario_without_a_name_gets_that_of_its_file() {
+        let scenario = read_scenario("s.json", "s", r#"{"claim": "c"}"#).unwrap();
+        assert_eq!(scenario.name, "s");
+    }
+
+    #[test]
+    fn an_unknown_field_is_named_with_what_was_meant() {
+        check_problem(
+            "{\n  \"claim\": \"c\",\n  \"workload\": {\n    \"comands\": 3\n  }\n}",
+            "s.json:4:5: unknown field `comands` in `workload` (did you mean `commands`?); known: commands, \
+             weights, jobs, batch_size, group_size, payload_bytes, max_attempts, timeout_ms, tick_ms",
+        );
+    }
+
+    #[test]
+    fn an_unknown_profile_is_named_with_what_was_meant() {
+        check_problem(
+            "{\"claim\": \"c\",\n \"profile\": \"posx\"}",
+            "s.json:2:13: unknown value `posx` in `profile` (did you mean `posix`?); known: strict, \
+             linux-ordered, btrfs-like, posix, alice, hostile-device",
+        );
+    }
+
+    #[test]
+    fn an_unknown_fault_is_named_with_what_was_meant() {
+        check_problem(
+            "{\"claim\": \"c\",\n \"faults\": [\n  {\"kind\": \"read-eror\", \"pm\": 3}]}",
+            "s.json:3:12: unknown value `read-eror` in `faults[0].kind` (did you mean `read-error`?); \
+             `beaver schema` and `beaver faults` list what is known",
+        );
+    }
+
+    #[test]
+    fn a_wrong_type_names_its_field() {
+        check_problem(
+            "{\"claim\": \"c\",\n \"workload\": {\n  \"commands\": \"many\"}}",
+            "s.json:3:3: `workload.commands`: invalid type: string \"many\", expected u32",
+        );
+    }
+
+    #[test]
+    fn broken_json_names_line_and_column() {
+        check_problem("{\"claim\": \"c\",\n}", "s.json:2:1: trailing comma");
+        check_problem("", "s.json:1:1: EOF while parsing a value");
+        check_problem("{\"claim\": \"c\"} x", "s.json:1:16: trailing characters");
+    }
+
+    #[test]
+    fn a_missing_claim_is_named() {
+        check_problem("{}", "s.json:1:2: missing field `claim`");
+    }
+}

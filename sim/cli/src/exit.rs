@@ -1,0 +1,144 @@
+//! The exit codes of `beaver`, and which one wins when several apply.
+
+use std::fmt;
+use std::process::ExitCode;
+
+use crate::report::Verdict;
+
+/// How a command ended. The order of the variants is the precedence when several apply; [`Verdict`] keeps to the same one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Exit {
+    /// 2: the command line, a scenario or a file could not be used. Nothing was judged.
+    Usage,
+    /// 4: the program under test panicked.
+    Panic,
+    /// 1: an invariant was violated; of `wal` and `compare`: damage or a difference was found.
+    Violation,
+    /// 5: the same seed gave two different runs.
+    NotDeterministic,
+    /// 3: a budget ran out: the program under test made no progress.
+    Budget,
+    /// 7: a coverage gate was missed: a fault that was on never fired, or an expected mark was never reached.
+    Coverage,
+    /// 6: nothing was measured, so nothing can be said.
+    Nothing,
+    /// 130: stopped by Ctrl-C before the end, and nothing was found until then.
+    Interrupted,
+    /// 0: everything held.
+    Held,
+}
+
+impl Exit {
+    /// All of them, in order of precedence.
+    #[cfg(test)]
+    const ALL: [Exit; 9] = [
+        Exit::Usage,
+        Exit::Panic,
+        Exit::Violation,
+        Exit::NotDeterministic,
+        Exit::Budget,
+        Exit::Coverage,
+        Exit::Nothing,
+        Exit::Interrupted,
+        Exit::Held,
+    ];
+
+    /// The number that the process ends with.
+    pub(crate) const fn code(self) -> u8 {
+        match self {
+            Exit::Held => 0,
+            Exit::Violation => 1,
+            Exit::Usage => 2,
+            Exit::Budget => 3,
+            Exit::Panic => 4,
+            Exit::NotDeterministic => 5,
+            Exit::Nothing => 6,
+            Exit::Coverage => 7,
+            Exit::Interrupted => 130,
+        }
+    }
+
+    /// The exit code of a verdict. One that says that something is wrong wins over the interruption: more runs would not
+    /// have made it go away.
+    pub(crate) const fn of_verdict(verdict: Verdict, interrupted: bool) -> Self {
+        match verdict {
+            Verdict::Panic => Exit::Panic,
+            Verdict::Violation => Exit::Violation,
+            Verdict::NotDeterministic => Exit::NotDeterministic,
+            Verdict::Budget => Exit::Budget,
+            Verdict::Coverage => Exit::Coverage,
+            Verdict::Nothing | Verdict::Pass if interrupted => Exit::Interrupted,
+            Verdict::Nothing => Exit::Nothing,
+            Verdict::Pass => Exit::Held,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        ExitCode::from(exit.code())
+    }
+}
+
+/// What the help says about exit codes.
+pub(crate) const HELP: &str = "\
+Exit codes (when several apply: 4, 1, 5, 3, 7, 6):
+  0    all held
+  1    an invariant was violated; of `wal`: damage or a difference was found
+  2    wrong usage, or a file could not be read or written
+  3    a budget ran out: no progress
+  4    the program under test panicked
+  5    not deterministic: one seed gave two different runs
+  6    nothing was measured
+  7    a coverage gate was missed: a fault that is on never fired, or a mark was never reached
+  130  stopped by Ctrl-C, and nothing was found until then";
+
+/// Why a command could not do its work. It is printed and the process ends with 2.
+#[derive(Debug)]
+pub(crate) struct Failure(String);
+
+impl Failure {
+    /// A failure that says `why`.
+    pub(crate) fn new(why: impl fmt::Display) -> Self {
+        Failure(why.to_string())
+    }
+
+    /// A failure of the operating system at `place`.
+    pub(crate) fn at(place: impl fmt::Display, why: impl fmt::Display) -> Self {
+        Failure(format!("{place}: {why}"))
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn precedence_is_4_1_5_3_7_6() {
+        let codes = Exit::ALL.map(Exit::code);
+        assert_eq!(codes, [2, 4, 1, 5, 3, 7, 6, 130, 0]);
+        assert!(Verdict::ALL.is_sorted());
+        let of_verdicts = Verdict::ALL.map(|verdict| Exit::of_verdict(verdict, false));
+        assert!(of_verdicts.is_sorted());
+    }
+
+    #[test]
+    fn an_interruption_hides_no_failure() {
+        let codes = Verdict::ALL.map(|verdict| Exit::of_verdict(verdict, true).code());
+        assert_eq!(codes, [4, 1, 5, 3, 7, 130, 130]);
+    }
+
+    #[test]
+    fn the_help_names_every_code() {
+        for exit in Exit::ALL {
+            let line = format!("\n  {:<4} ", exit.code());
+            assert!(HELP.contains(&line), "{exit:?}");
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! What stands under the verdict table: losses, what was never reached, what failed, and the command that shows it again.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::report::{Failure, SavedFailure, ScenarioReport, Tally};
+use beaver_sim::failure_folder::replay_command;
+use beaver_sim::result::RunResult;
+
+use super::keeping::this_program;
+use super::output::Output;
+
+/// How many different failures of one scenario are printed in full; all that are kept are saved.
+const PRINTED_FAILURES: usize = 3;
+
+/// Prints what was found, worst last, so that it stands where the reader is.
+pub(crate) fn print(reports: &[ScenarioReport], interrupted: bool, out: &mut Output) {
+    out.write(Tally::of_faults(reports));
+    out.write(Tally::of_marks(reports));
+    let lost: u64 = reports
+        .iter()
+        .map(|report| report.result.counts.events_lost)
+        .sum();
+    if lost > 0 {
+        out.line(format_args!(
+            "\n{lost} acknowledged events lost to injected damage that left no proof of them (invariant 8 allows it)"
+        ));
+    }
+    print_missed(reports, out);
+    for report in reports {
+        print_failures(report, out);
+        if let Some(disagreement) = &report.disagreement {
+            out.line(format_args!("\n{}: {disagreement}", report.result.name));
+        }
+    }
+    if interrupted {
+        out.line("\nstopped by Ctrl-C: the figures are those of the runs that were done");
+    }
+}
+
+/// What a gated scenario missed, each with what it means; of the others the names, because other seeds miss other things.
+fn print_missed(reports: &[ScenarioReport], out: &mut Output) {
+    let (judged, unjudged): (Vec<_>, Vec<_>) = reports
+        .iter()
+        .partition(|report| report.gated && !report.result.cancelled);
+    for report in judged {
+        for missed in report.missed() {
+            out.line(format_args!("\n{}: {missed}", report.result.name));
+        }
+    }
+    let unjudged: Vec<String> = unjudged
+        .iter()
+        .filter_map(|report| {
+            Some(format!(
+                "  {}: {}",
+                report.result.name,
+                report.missed_names()?
+            ))
+        })
+        .collect();
+    if !unjudged.is_empty() {
+        out.line("\nnot reached with these seeds, and not judged:");
+        unjudged.iter().for_each(|line| out.line(line));
+    }
+}
+
+fn print_failures(report: &ScenarioReport, out: &mut Output) {
+    let name = &report.result.name;
+    let different = report.failures().filter(|(_, saved)| !saved.folded);
+    let different: Vec<_> = different.collect();
+    for (run, saved) in different.iter().take(PRINTED_FAILURES) {
+        if saved.count > 1 {
+            out.line(format_args!("\nstands for {} runs:", saved.count));
+        }
+        match &saved.explained {
+            Some(explained) => out.write(format_args!("\n{}", explained.explanation)),
+            None => print_unexplained(report, run, saved, out),
+        }
+    }
+    print_met_elsewhere(report, out);
+    let others = different.len().saturating_sub(PRINTED_FAILURES);
+    if others > 0 {
+        out.line(format_args!("\n{name}: {others} more failures are saved"));
+    }
+    let unsaved = report
+        .result
+        .failed_runs
+        .saturating_sub(report.result.failures.len() as u64);
+    if unsaved > 0 {
+        out.line(format_args!(
+            "\n{name}: {unsaved} more runs failed and were not looked at"
+        ));
+    }
+}
+
+/// How many runs failed like one of another scenario.
+fn print_met_elsewhere(report: &ScenarioReport, out: &mut Output) {
+    let here = report.saved.iter().filter(|saved| !saved.folded);
+    let here: Vec<&Path> = here.filter_map(|saved| saved.file.as_deref()).collect();
+    let mut elsewhere: BTreeMap<&Path, usize> = BTreeMap::new();
+    let folded = report.saved.iter().filter(|saved| saved.folded);
+    for file in folded.filter_map(|saved| saved.file.as_deref()) {
+        if !here.contains(&file) {
+            *elsewhere.entry(file).or_default() += 1;
+        }
+    }
+    for (file, runs) in elsewhere {
+        let (name, file) = (&report.result.name, file.display());
+        out.line(format_args!(
+            "\n{name}: failed in {runs} of its runs as in {file}"
+        ));
+    }
+}
+
+/// A failure that its script alone does not show.
+fn print_unexplained(
+    report: &ScenarioReport,
+    run: &RunResult,
+    saved: &SavedFailure,
+    out: &mut Output,
+) {
+    let replay = saved
+        .file
+        .as_deref()
+        .map(|path| replay_command(&this_program(), path));
+    let failure = Failure {
+        scenario: &report.result.name,
+        run,
+        profile: report.profile,
+        mildest: Some(saved.mildest),
+        replay,
+    };
+    out.write(format_args!("\n{failure}"));
+}

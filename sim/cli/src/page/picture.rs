@@ -1,0 +1,357 @@
+//! The picture of a failure: a lane for each file, and over time what was pending, durable or lost.
+//!
+//! All places are whole pixels; a column is a moment. The markup is the template's.
+
+use beaver_disk::Op;
+
+use super::failure::instant_words;
+use beaver_sim::explain::lanes::{Instant, Lane, Lanes, Standing, Stretch};
+
+/// How many moments are drawn at most: the last ones.
+const MOST_COLUMNS: usize = 240;
+
+/// Height of a lane, and of the strip of numbers above.
+const LANE: usize = 46;
+const HEAD: usize = 44;
+
+/// About how wide the picture is where there are few moments.
+const WIDTH: usize = 880;
+
+/// Where the strip of a name and that of the bytes begin in a lane, and how high they are.
+const NAME_STRIP: (usize, usize) = (9, 9);
+const BYTES_STRIP: (usize, usize) = (24, 14);
+
+#[derive(Debug)]
+pub(super) struct Picture {
+    pub(super) words: String,
+    pub(super) width: usize,
+    pub(super) height: usize,
+    pub(super) lane: usize,
+    pub(super) head: usize,
+    pub(super) step: usize,
+    pub(super) number_y: usize,
+    /// What is to be in sight at first.
+    pub(super) begin: usize,
+    pub(super) hidden: usize,
+    pub(super) rules: Vec<usize>,
+    pub(super) numbers: Vec<Number>,
+    pub(super) lanes: Vec<Label>,
+    pub(super) bars: Vec<Bar>,
+    pub(super) marks: Vec<Mark>,
+    pub(super) crashes: Vec<CrashLine>,
+    pub(super) signs: Vec<Sign>,
+}
+
+#[derive(Debug)]
+pub(super) struct Label {
+    pub(super) name: String,
+}
+
+#[derive(Debug)]
+pub(super) struct Number {
+    pub(super) x: usize,
+    pub(super) text: String,
+}
+
+#[derive(Debug)]
+pub(super) struct Bar {
+    pub(super) class: &'static str,
+    pub(super) x: usize,
+    pub(super) y: usize,
+    pub(super) width: usize,
+    pub(super) height: usize,
+    pub(super) words: String,
+}
+
+#[derive(Debug)]
+pub(super) struct Mark {
+    pub(super) class: &'static str,
+    pub(super) path: String,
+    pub(super) column: usize,
+    pub(super) words: String,
+}
+
+#[derive(Debug)]
+pub(super) struct CrashLine {
+    pub(super) class: &'static str,
+    pub(super) x: usize,
+    pub(super) rest: usize,
+    pub(super) top: usize,
+    pub(super) text_x: usize,
+    pub(super) text_y: usize,
+    pub(super) anchor: &'static str,
+    pub(super) words: &'static str,
+}
+
+#[derive(Debug)]
+pub(super) struct Sign {
+    pub(super) class: &'static str,
+    pub(super) path: String,
+    pub(super) words: &'static str,
+}
+
+impl Picture {
+    /// The first column that is drawn.
+    pub(super) fn first_column(lanes: &Lanes) -> usize {
+        lanes.columns.len().saturating_sub(MOST_COLUMNS)
+    }
+
+    pub(super) fn draw(lanes: &Lanes, first: usize) -> Self {
+        let columns = (lanes.columns.len() - first).max(1);
+        let step = (WIDTH / columns).clamp(20, 64);
+        // Files that were gone before the first moment that is drawn say nothing.
+        let visible = |lane: &&Lane| {
+            let stretches = lane.names.iter().chain(&lane.bytes);
+            stretches.into_iter().any(|stretch| stretch.to > first)
+        };
+        let shown: Vec<&Lane> = lanes.lanes.iter().filter(visible).collect();
+        let height = HEAD + LANE * (shown.len() + 2);
+        let width = step * columns + 14;
+        let mut picture = Picture {
+            words: words(lanes, &shown),
+            width,
+            height,
+            lane: LANE,
+            head: HEAD,
+            step,
+            number_y: HEAD - 8,
+            begin: 0,
+            hidden: first,
+            rules: (0..shown.len() + 2)
+                .map(|lane| HEAD + LANE * lane)
+                .collect(),
+            numbers: Vec::new(),
+            lanes: Vec::new(),
+            bars: Vec::new(),
+            marks: Vec::new(),
+            crashes: Vec::new(),
+            signs: signs(),
+        };
+        picture.draw_moments(lanes, first);
+        for (at, lane) in shown.iter().enumerate() {
+            picture.draw_lane(lane, HEAD + LANE * (at + 2), first);
+            picture.draw_calls(lanes, lane, HEAD + LANE * (at + 2), first);
+        }
+        picture
+    }
+
+    fn middle(&self, column: usize) -> usize {
+        column * self.step + self.step / 2
+    }
+
+    /// Numbers of calls, what the client was told, directory syncs, crashes.
+    fn draw_moments(&mut self, lanes: &Lanes, first: usize) {
+        let mut last_number = None;
+        for (at, column) in lanes.columns.iter().skip(first).enumerate() {
+            let x = self.middle(at);
+            let client = HEAD + LANE / 2;
+            let directory = client + LANE;
+            let words = instant_words(&column.what, column.call);
+            let mark = |class, path| Mark {
+                class,
+                path,
+                column: at,
+                words: words.clone(),
+            };
+            match &column.what {
+                Instant::Call { op, ok } => {
+                    let far = last_number.is_none_or(|last| x - last >= 24);
+                    if far {
+                        let text = column.call.to_string();
+                        self.numbers.push(Number { x, text });
+                        last_number = Some(x);
+                    }
+                    if *op == Op::SyncDir {
+                        let class = if *ok { "sync" } else { "failed" };
+                        self.marks.push(mark(class, diamond(x, directory, 8)));
+                    }
+                }
+                Instant::Acknowledged { .. } => self.marks.push(mark("ack", tick(x, client))),
+                Instant::Opened => self.marks.push(mark("open", triangle(x, client, 6))),
+                Instant::Crash { power, explained } => self.draw_crash(x, *power, *explained),
+            }
+        }
+    }
+
+    fn draw_crash(&mut self, x: usize, power: bool, explained: bool) {
+        if explained {
+            self.begin = x;
+        }
+        let right = x + 90 > self.width;
+        self.crashes.push(CrashLine {
+            class: if power { "cut" } else { "kill" },
+            x,
+            rest: if explained { self.width - x } else { 0 },
+            top: 4,
+            text_x: if right { x.saturating_sub(6) } else { x + 6 },
+            text_y: 14,
+            anchor: if right { "end" } else { "start" },
+            words: if power { "power cut" } else { "killed" },
+        });
+    }
+
+    fn draw_lane(&mut self, lane: &Lane, top: usize, first: usize) {
+        self.lanes.push(Label {
+            name: lane.name.clone(),
+        });
+        for (what, stretches, (y, height)) in [
+            ("name", &lane.names, NAME_STRIP),
+            ("bytes", &lane.bytes, BYTES_STRIP),
+        ] {
+            for stretch in stretches.iter().filter(|stretch| stretch.to > first) {
+                self.draw_stretch(lane, what, stretch, (top + y, height), first);
+            }
+        }
+    }
+
+    fn draw_stretch(
+        &mut self,
+        lane: &Lane,
+        what: &str,
+        stretch: &Stretch,
+        (y, height): (usize, usize),
+        first: usize,
+    ) {
+        let (class, state) = match stretch.state {
+            Standing::Pending => ("pending", "pending: a power cut may take it"),
+            Standing::Durable => ("durable", "durable"),
+            Standing::Doubtful => ("doubt", "in doubt: a sync failed"),
+            Standing::Lost => ("lost", "lost"),
+        };
+        // A state begins where its call is, and holds until the call that ends it.
+        let from = match stretch.from.checked_sub(first) {
+            Some(from) if stretch.state == Standing::Lost => {
+                (from * self.step).saturating_sub(self.step / 2)
+            }
+            Some(from) => self.middle(from),
+            None => 0,
+        };
+        let to = self.middle(stretch.to - first).min(self.width - 6);
+        self.bars.push(Bar {
+            class,
+            x: from,
+            y,
+            width: to.saturating_sub(from),
+            height,
+            words: format!("{} of {}: {state}", what, lane.name),
+        });
+    }
+
+    fn draw_calls(&mut self, lanes: &Lanes, lane: &Lane, top: usize, first: usize) {
+        let name_y = top + NAME_STRIP.0 + NAME_STRIP.1 / 2;
+        let bytes_y = top + BYTES_STRIP.0 + BYTES_STRIP.1 / 2;
+        for column in lane
+            .calls
+            .iter()
+            .filter_map(|column| column.checked_sub(first))
+        {
+            let at = &lanes.columns[column + first];
+            let Instant::Call { op, ok } = at.what else {
+                continue;
+            };
+            let x = self.middle(column);
+            let (class, path) = match op {
+                Op::Create => ("made", circle(x, name_y, 5)),
+                Op::Rename => ("named", triangle(x, name_y, 6)),
+                Op::Remove => ("removed", cross(x, name_y, 5)),
+                Op::SyncData => ("sync", diamond(x, bytes_y, 8)),
+                Op::SetLen | Op::Allocate => ("cut", bracket(x, bytes_y, 6)),
+                _ => ("wrote", upright(x, bytes_y, 7)),
+            };
+            self.marks.push(Mark {
+                class: if ok { class } else { "failed" },
+                path,
+                column,
+                words: format!("{} ({})", instant_words(&at.what, at.call), lane.name),
+            });
+        }
+    }
+}
+
+/// The picture for those who do not see it.
+fn words(lanes: &Lanes, shown: &[&Lane]) -> String {
+    let crashes = lanes.columns.iter();
+    let crashes = crashes
+        .filter(|column| matches!(column.what, Instant::Crash { .. }))
+        .count();
+    let lost = |lane: &&&Lane| {
+        let stretches = lane.names.iter().chain(&lane.bytes);
+        stretches
+            .into_iter()
+            .any(|stretch| stretch.state == Standing::Lost)
+    };
+    let lost: Vec<&str> = shown
+        .iter()
+        .filter(lost)
+        .map(|lane| lane.name.as_str())
+        .collect();
+    let lost = match lost.is_empty() {
+        true => "nothing was lost".to_owned(),
+        false => format!("lost: {}", lost.join(", ")),
+    };
+    format!(
+        "{} files over {} moments with {crashes} crashes; {lost}. The timeline below has the same \
+         in words.",
+        shown.len(),
+        lanes.columns.len()
+    )
+}
+
+fn signs() -> Vec<Sign> {
+    let sign = |class, path, words| Sign { class, path, words };
+    vec![
+        sign("made", circle(8, 8, 5), "create"),
+        sign("named", triangle(8, 8, 6), "rename"),
+        sign("removed", cross(8, 8, 5), "remove"),
+        sign("wrote", upright(8, 8, 7), "write"),
+        sign("cut", bracket(8, 8, 6), "set_len, allocate"),
+        sign("sync", diamond(8, 8, 7), "sync"),
+        sign("failed", diamond(8, 8, 7), "a call that failed"),
+        sign("ack", tick(8, 8), "acknowledged"),
+        sign("open", triangle(8, 8, 6), "the store opened"),
+    ]
+}
+
+fn diamond(x: usize, y: usize, r: usize) -> String {
+    format!("M{x} {}l{r} {r}l-{r} {r}l-{r}-{r}z", y - r)
+}
+
+fn circle(x: usize, y: usize, r: usize) -> String {
+    let wide = 2 * r;
+    format!(
+        "M{} {y}a{r} {r} 0 1 0 {wide} 0a{r} {r} 0 1 0-{wide} 0z",
+        x - r
+    )
+}
+
+fn triangle(x: usize, y: usize, r: usize) -> String {
+    let tall = 2 * r;
+    format!("M{} {}v{tall}l{tall}-{r}z", x - r + 1, y - r)
+}
+
+fn cross(x: usize, y: usize, r: usize) -> String {
+    let arm = r - 1;
+    format!(
+        "M{} {}l2-2 {arm} {arm} {arm}-{arm} 2 2-{arm} {arm} {arm} {arm}-2 2-{arm}-{arm}-{arm} \
+         {arm}-2-2 {arm}-{arm}z",
+        x.saturating_sub(r + 1),
+        y - arm,
+    )
+}
+
+fn upright(x: usize, y: usize, r: usize) -> String {
+    format!("M{} {}h4v{}h-4z", x - 2, y - r, 2 * r)
+}
+
+fn bracket(x: usize, y: usize, r: usize) -> String {
+    let tall = 2 * r;
+    format!("M{} {}h7v3h-4v{}h4v3h-7z", x - 3, y - r, tall - 6)
+}
+
+fn tick(x: usize, y: usize) -> String {
+    format!(
+        "M{} {}l2.6-2.6 3.4 3.4 6.4-7.4 2.8 2.6-9.2 10.6z",
+        x - 7,
+        y + 1
+    )
+}

@@ -1,0 +1,117 @@
+//! The page over the zoo: a row for each bug, and below it what was caught, each as a failure.
+
+use super::failure::{Fact, FailureSection};
+use super::{Figure, Page, ScenarioRow, figure, grouped, seconds, tone};
+use crate::report::{Shown, Verdict, ZooReport};
+use beaver_zoo::hunt::Hunted;
+use beaver_zoo::patrol::FalseAlarm;
+
+/// What is said of each bug.
+const COLUMNS: [&str; 5] = [
+    "invariant",
+    "runs",
+    "mildest profile",
+    "commands",
+    "crashes",
+];
+
+impl Page {
+    /// The page over the zoo. A bug is shown whole where the report says why it was caught.
+    #[must_use]
+    pub fn of_zoo(report: &ZooReport) -> Self {
+        let verdict = report.verdict();
+        let bugs = report.bugs.iter().map(row);
+        let alarms = report.patrolled.false_alarms.iter().map(alarm);
+        let shown = (1..).zip(report.bugs.iter().filter_map(|bug| {
+            let shown = report.shown.get(bug.exhibit.id)?;
+            Some((bug, shown))
+        }));
+        Page {
+            title: "the zoo".to_owned(),
+            subtitle:
+                "Known bugs, planted on purpose: each must be caught for its reason, and the \
+             same stores without bugs must not be."
+                    .to_owned(),
+            rows_title: "Bugs",
+            row_name: "bug",
+            columns: COLUMNS.to_vec(),
+            scenarios: bugs.chain(alarms).collect(),
+            failures: shown
+                .map(|(number, (bug, shown))| section(number, bug, shown))
+                .collect(),
+            ..Page::new(verdict, figures(report))
+        }
+    }
+}
+
+fn figures(report: &ZooReport) -> Vec<Figure> {
+    let patrolled = &report.patrolled;
+    vec![
+        figure("bugs", grouped(report.bugs.len() as u64)),
+        figure("caught for their reason", grouped(report.caught() as u64)),
+        figure("small histories", grouped(report.small() as u64)),
+        figure("runs without bugs", grouped(patrolled.runs)),
+        figure("false alarms", grouped(patrolled.false_alarms.len() as u64)),
+        figure("time", seconds(report.elapsed_ms)),
+    ]
+}
+
+fn row(bug: &Hunted) -> ScenarioRow {
+    let exhibit = bug.exhibit;
+    let catch = bug.caught.as_ref();
+    let values = catch.map(|catch| {
+        let after = catch.shrunk.after;
+        [
+            catch.invariant.number().to_string(),
+            grouped(catch.runs),
+            catch.profile.name().to_owned(),
+            after.commands.to_string(),
+            after.crashes.to_string(),
+        ]
+    });
+    let (verdict, tone) = match (bug.is_right(), catch) {
+        (true, _) => ("caught", tone(Verdict::Pass)),
+        (false, Some(_)) => ("for another reason", tone(Verdict::Violation)),
+        (false, None) => ("not caught", tone(Verdict::Violation)),
+    };
+    ScenarioRow {
+        name: format!("{} {}", exhibit.id, exhibit.name),
+        claim: format!("{} Seen in: {}", exhibit.witness().claim, exhibit.source),
+        values: values.map_or_else(nothing, Vec::from),
+        verdict,
+        tone,
+    }
+}
+
+/// A store without bugs that was caught all the same.
+fn alarm(alarm: &FalseAlarm) -> ScenarioRow {
+    ScenarioRow {
+        name: format!("{} without bugs", alarm.store),
+        claim: alarm.to_string(),
+        values: nothing(),
+        verdict: "false alarm",
+        tone: tone(Verdict::Violation),
+    }
+}
+
+/// Where there is nothing to be said in the columns.
+fn nothing() -> Vec<String> {
+    vec!["\u{2013}".to_owned(); COLUMNS.len()]
+}
+
+fn section(number: usize, bug: &Hunted, shown: &Shown) -> FailureSection {
+    let exhibit = bug.exhibit;
+    let explanation = &shown.explained.explanation;
+    let mut section = FailureSection::new(number, &shown.explained, 1);
+    section.heading = format!("{} {}", exhibit.id, exhibit.name);
+    let caught_by = Fact {
+        label: "caught by",
+        value: format!(
+            "invariant {}: {}",
+            explanation.invariant.number(),
+            explanation.name
+        ),
+    };
+    section.facts.insert(0, caught_by);
+    section
+}

@@ -1,0 +1,41 @@
+//! `--report FILE.html`: the page, written where it was asked for.
+
+use std::fs::OpenOptions;
+use std::path::Path;
+
+use crate::page::Page;
+
+use super::exit::{Exit, Failure};
+use super::keeping::warn;
+
+/// Makes sure that a page can be written there, before the work that it is to be about.
+///
+/// # Errors
+/// It cannot.
+pub(super) fn claim(path: Option<&Path>) -> Result<(), Failure> {
+    let Some(path) = path else {
+        return Ok(());
+    };
+    let was_there = path.exists();
+    let opened = OpenOptions::new().append(true).create(true).open(path);
+    let claimed = opened.and_then(|_| match was_there {
+        true => Ok(()),
+        false => std::fs::remove_file(path),
+    });
+    claimed.map_err(|error| Failure::at(path.display(), error))
+}
+
+/// Writes a page in place of whatever lay there, when everything else has been said, and hands `exit` on.
+///
+/// # Errors
+/// It cannot be written, and `exit` says nothing worse.
+pub(super) fn write(path: &Path, page: &Page, exit: Exit) -> Result<Exit, Failure> {
+    match std::fs::write(path, page.to_string()) {
+        Ok(()) => Ok(exit),
+        Err(error) if exit == Exit::Held => Err(Failure::at(path.display(), error)),
+        Err(error) => {
+            warn(&error);
+            Ok(exit)
+        }
+    }
+}

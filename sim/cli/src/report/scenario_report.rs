@@ -1,0 +1,135 @@
+//! One scenario after its runs: the result and what belongs beside it in a report.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::report::Verdict;
+use beaver_sim::explain::Explained;
+use beaver_sim::marks::Mark;
+use beaver_sim::result::{RunResult, ScenarioResult};
+use beaver_sim::scenario::{FaultKind, Profile, Seeds};
+
+/// Everything that a report says about one scenario.
+#[derive(Clone, Debug)]
+pub struct ScenarioReport {
+    /// What it claims.
+    pub claim: String,
+    /// The crash profile in force.
+    pub profile: Profile,
+    /// The seeds that were asked for.
+    pub seeds: Seeds,
+    /// The marks that it expects.
+    pub expected: Vec<Mark>,
+    /// Whether coverage is judged, not only reported.
+    pub gated: bool,
+    /// What came out.
+    pub result: ScenarioResult,
+    /// What became of each of `result.failures`, in the same order.
+    pub saved: Vec<SavedFailure>,
+    /// Where two processes differed; `None` where they agreed or were not compared.
+    pub disagreement: Option<Disagreement>,
+    /// How long it took, in milliseconds.
+    pub elapsed_ms: u64,
+}
+
+/// What became of a failed run.
+#[derive(Clone, Debug)]
+pub struct SavedFailure {
+    /// The folder that it is saved in; `None` if it could not be written.
+    pub file: Option<PathBuf>,
+    /// The mildest profile in which it happens.
+    pub mildest: Profile,
+    /// How many runs it stands for.
+    pub count: usize,
+    /// Why it failed; not of one that lies in the folder of an earlier one, nor of one that its
+    /// script alone does not show.
+    pub explained: Option<Box<Explained>>,
+    /// Whether it lies in the folder of an earlier one, which stands for it too.
+    pub folded: bool,
+}
+
+/// Two runs of one seed that should have been the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Disagreement {
+    /// The seed; `None` if only the hash over all seeds differs and no single seed could be found.
+    pub seed: Option<u64>,
+    /// The line of the trace, counted from 1, where the runs differ.
+    pub line: u64,
+    /// The lines before it, which are the same in both.
+    pub before: Vec<String>,
+    /// That line in the first process.
+    pub first: String,
+    /// That line in the second process.
+    pub second: String,
+}
+
+impl fmt::Display for Disagreement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.seed {
+            Some(seed) => writeln!(
+                f,
+                "not deterministic: in two processes seed {seed} differs at line {} of its trace",
+                self.line
+            )?,
+            None => writeln!(
+                f,
+                "not deterministic: two processes differ, but no seed does when run alone"
+            )?,
+        }
+        for line in &self.before {
+            writeln!(f, "  both    {line}")?;
+        }
+        writeln!(f, "  first   {}", self.first)?;
+        write!(f, "  second  {}", self.second)
+    }
+}
+
+impl ScenarioReport {
+    /// The verdict over the scenario.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        let runs = Verdict::of_scenario(&self.result, self.gated);
+        let processes = match self.disagreement {
+            Some(_) => Verdict::NotDeterministic,
+            None => Verdict::Pass,
+        };
+        runs.min(processes)
+    }
+
+    /// The failed runs that were kept, each with what became of it.
+    pub fn failures(&self) -> impl Iterator<Item = (&RunResult, &SavedFailure)> {
+        self.result.failures.iter().zip(&self.saved)
+    }
+
+    /// How many of the expected marks were reached.
+    #[must_use]
+    pub fn expected_reached(&self) -> usize {
+        let reached = |mark: &&Mark| self.result.marks.get(mark).is_some_and(|count| *count > 0);
+        self.expected.iter().filter(reached).count()
+    }
+
+    /// What was expected and did not happen, one sentence each.
+    #[must_use]
+    pub fn missed(&self) -> Vec<String> {
+        let faults = self.result.unfired_faults();
+        let marks = self.result.missed_marks();
+        let faults = faults
+            .map(|kind| format!("fault {kind} is on and never fired: {}", kind.description()));
+        let marks =
+            marks.map(|mark| format!("mark {mark} was never reached: {}", mark.description()));
+        faults.chain(marks).collect()
+    }
+
+    /// The names of what was expected and did not happen, in one line; `None` if it all happened.
+    #[must_use]
+    pub fn missed_names(&self) -> Option<String> {
+        let faults: Vec<&str> = self.result.unfired_faults().map(FaultKind::name).collect();
+        let marks: Vec<&str> = self.result.missed_marks().map(Mark::name).collect();
+        let named = [("faults", faults), ("marks", marks)];
+        let lists = named.iter().filter(|(_, names)| !names.is_empty());
+        let lists: Vec<String> = lists
+            .map(|(what, names)| format!("{what} {}", names.join(", ")))
+            .collect();
+        (!lists.is_empty()).then(|| lists.join("; "))
+    }
+}

@@ -1,0 +1,219 @@
+//! What the zoo has to show: each bug, what caught it, and the smallest history that shows it.
+
+mod document;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::report::Verdict;
+use beaver_sim::explain::Explained;
+use beaver_sim::shrink::Ended;
+use beaver_zoo::catalogue::Testimony;
+use beaver_zoo::hunt::{Catch, Hunted};
+use beaver_zoo::patrol::Patrolled;
+
+use super::table::{grouped, seconds};
+pub use document::ZooDocument;
+
+/// At most so many commands and crashes make a history small.
+const SMALL: (usize, usize) = (6, 1);
+
+/// How many of ten bugs must shrink to a small history.
+const SMALL_OF_TEN: usize = 9;
+
+/// Everything that a visit to the zoo found.
+#[derive(Clone, Debug, Default)]
+pub struct ZooReport {
+    /// The bugs, in the order of the catalogue.
+    pub bugs: Vec<Hunted>,
+    /// What the stores without bugs did in the same places.
+    pub patrolled: Patrolled,
+    /// What is shown of each bug that was caught, by its number, where that was asked for.
+    pub shown: BTreeMap<&'static str, Shown>,
+    /// How long it took, in milliseconds.
+    pub elapsed_ms: u64,
+    /// Whether it was stopped before its end.
+    pub interrupted: bool,
+}
+
+/// A bug that was caught, to be looked at.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    /// The folder that its failure is saved in.
+    pub folder: Option<PathBuf>,
+    /// Why it failed, and the command that shows it again.
+    pub explained: Box<Explained>,
+}
+
+impl ZooReport {
+    /// The verdict: a bug that is not caught, or for another reason than its own, is as bad as a
+    /// promise that is broken, and so is a false alarm.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        let wrong = self.bugs.iter().any(|bug| !bug.is_right());
+        match wrong || !self.patrolled.false_alarms.is_empty() {
+            true => Verdict::Violation,
+            false if self.bugs.is_empty() => Verdict::Nothing,
+            false => Verdict::Pass,
+        }
+    }
+
+    /// How many bugs were caught for their reasons.
+    #[must_use]
+    pub fn caught(&self) -> usize {
+        self.bugs.iter().filter(|bug| bug.is_right()).count()
+    }
+
+    /// How many bugs have a history of at most six commands and one crash.
+    #[must_use]
+    pub fn small(&self) -> usize {
+        let catches = self.bugs.iter().filter_map(|bug| bug.caught.as_ref());
+        catches.filter(|catch| is_small(catch)).count()
+    }
+
+    /// Whether nine of ten bugs have a small history.
+    #[must_use]
+    pub fn is_small(&self) -> bool {
+        self.small() * 10 >= self.bugs.len() * SMALL_OF_TEN
+    }
+}
+
+fn is_small(catch: &Catch) -> bool {
+    let size = catch.shrunk.after;
+    size.commands <= SMALL.0 && size.crashes <= SMALL.1
+}
+
+impl fmt::Display for ZooReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for bug in &self.bugs {
+            let shown = self.shown.get(bug.exhibit.id);
+            writeln!(f, "{}\n", Block { bug, shown })?;
+        }
+        let patrolled = &self.patrolled;
+        for alarm in &patrolled.false_alarms {
+            writeln!(f, "false alarm: {alarm}\n")?;
+        }
+        let all = self.bugs.len();
+        writeln!(
+            f,
+            "{} of {all} bugs caught, each for its reason",
+            self.caught()
+        )?;
+        let (commands, crashes) = SMALL;
+        let small = self.small();
+        writeln!(
+            f,
+            "{small} of {all} shrunk to at most {commands} commands and {crashes} crash"
+        )?;
+        let (runs, alarms) = (grouped(patrolled.runs), patrolled.false_alarms.len());
+        write!(
+            f,
+            "{alarms} false alarms in {runs} runs of the stores without bugs"
+        )?;
+        let explored = patrolled.explored;
+        if explored.workloads > 0 {
+            let (workloads, recoveries) =
+                (grouped(explored.workloads), grouped(explored.recoveries));
+            write!(
+                f,
+                ", and in {recoveries} recoveries of {workloads} workloads"
+            )?;
+        }
+        writeln!(f)?;
+        if self.interrupted {
+            writeln!(
+                f,
+                "stopped by Ctrl-C: the bugs behind these were not looked for"
+            )?;
+        }
+        writeln!(
+            f,
+            "verdict  {}  {}",
+            self.verdict(),
+            seconds(self.elapsed_ms)
+        )
+    }
+}
+
+/// What is said about one bug.
+struct Block<'b> {
+    bug: &'b Hunted,
+    shown: Option<&'b Shown>,
+}
+
+impl fmt::Display for Block<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Block { bug, shown } = self;
+        let exhibit = bug.exhibit;
+        writeln!(f, "{:<5} {}", exhibit.id, exhibit.name)?;
+        writeln!(f, "      source   {}", exhibit.source)?;
+        writeln!(f, "      promise  {}", exhibit.witness().claim)?;
+        if !bug.has_witness() {
+            writeln!(f, "      NO WITNESS: {}", testimony(bug.witness))?;
+        }
+        writeln!(f, "      habitat  {}", exhibit.habitat)?;
+        if let Some(seen) = &bug.explored {
+            let (workloads, recoveries) = (grouped(seen.workloads), grouped(seen.recoveries));
+            let what = seen
+                .invariant
+                .map_or_else(|| "not seen".to_owned(), |i| i.to_string());
+            writeln!(
+                f,
+                "      explorer {what}, {workloads} workloads, {recoveries} recoveries"
+            )?;
+        }
+        let Some(catch) = &bug.caught else {
+            return write!(f, "      NOT CAUGHT");
+        };
+        let (how, runs) = (catch.invariant.to_string(), grouped(catch.runs));
+        writeln!(
+            f,
+            "      caught   by {how}, after {runs} {}",
+            plural(catch.runs, "run")
+        )?;
+        if !bug.is_right() {
+            let known: Vec<String> = exhibit.invariants.iter().map(ToString::to_string).collect();
+            writeln!(f, "      FOR ANOTHER REASON than {}", known.join(" or "))?;
+        }
+        writeln!(f, "      profile  {}", catch.profile.name())?;
+        let shrunk = &catch.shrunk;
+        let tried = grouped(shrunk.runs);
+        write!(
+            f,
+            "      shrunk   {} to {}, {tried} tried",
+            shrunk.before, shrunk.after
+        )?;
+        let ended = match shrunk.ended {
+            Ended::NothingSmaller => "",
+            Ended::Limit => ", and not to the end",
+        };
+        write!(f, "{ended}")?;
+        catch
+            .words
+            .iter()
+            .try_for_each(|line| write!(f, "\n        {line}"))?;
+        match shown.filter(|shown| shown.folder.is_some()) {
+            Some(shown) => write!(f, "\n      replay   {}", shown.explained.explanation.replay),
+            None => Ok(()),
+        }
+    }
+}
+
+fn testimony(witness: Testimony) -> String {
+    let with = witness
+        .broken
+        .map_or_else(|| "nothing".to_owned(), |i| i.to_string());
+    let without = match witness.holds_without {
+        true => "holds",
+        false => "does not hold",
+    };
+    format!("it breaks {with} with the bug, and {without} without it")
+}
+
+fn plural(count: u64, one: &str) -> String {
+    match count {
+        1 => one.to_owned(),
+        _ => format!("{one}s"),
+    }
+}

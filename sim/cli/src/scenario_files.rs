@@ -1,0 +1,163 @@
+//! Finds the scenarios that were asked for and reads them. All that is wrong with any of them is reported before anything runs.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use crate::diagnose::{did_you_mean, read_scenario};
+use beaver_sim::failure_folder::SCENARIO;
+use beaver_sim::scenario::{Profile, Scenario};
+
+use super::exit::Failure;
+
+/// Where scenarios are looked for.
+pub(crate) const DIRECTORY: &str = "scenarios";
+
+/// A scenario and the file it was read from.
+#[derive(Clone, Debug)]
+pub(crate) struct ScenarioFile {
+    /// The file.
+    pub(crate) path: PathBuf,
+    /// What it says.
+    pub(crate) scenario: Scenario,
+}
+
+/// The scenarios that `asked` names: files, directories, or names in `scenarios/`; all of `scenarios/` if it names none.
+///
+/// # Errors
+/// Every file that is not there or cannot be used, one line each.
+pub(crate) fn load(asked: &[PathBuf]) -> Result<Vec<ScenarioFile>, Failure> {
+    let everything = [PathBuf::from(DIRECTORY)];
+    let asked = if asked.is_empty() {
+        &everything[..]
+    } else {
+        asked
+    };
+    let mut files = Vec::new();
+    let mut problems = Vec::new();
+    for name in asked {
+        match locate(name) {
+            Ok(paths) => files.extend(paths),
+            Err(failure) => problems.push(failure.to_string()),
+        }
+    }
+    keep_first_of_each(&mut files);
+    let mut loaded = Vec::with_capacity(files.len());
+    for path in files {
+        match read(&path) {
+            Ok(scenario) => loaded.push(ScenarioFile { path, scenario }),
+            Err(failure) => problems.push(failure.to_string()),
+        }
+    }
+    problems.extend(shared_names(&loaded));
+    if problems.is_empty() {
+        Ok(loaded)
+    } else {
+        Err(Failure::new(problems.join("\n")))
+    }
+}
+
+/// Leaves out files that were named before.
+fn keep_first_of_each(files: &mut Vec<PathBuf>) {
+    let mut seen = BTreeSet::new();
+    files.retain(|file| seen.insert(file.canonicalize().unwrap_or_else(|_| file.clone())));
+}
+
+/// What is wrong with scenarios of the same name: their failures would be saved in the same files.
+fn shared_names(loaded: &[ScenarioFile]) -> Vec<String> {
+    let mut first = BTreeMap::new();
+    let mut problems = Vec::new();
+    for file in loaded {
+        if let Some(other) = first.insert(&file.scenario.name, &file.path) {
+            let (path, name) = (file.path.display(), &file.scenario.name);
+            problems.push(format!(
+                "{path}: the name `{name}` is that of {} too",
+                other.display()
+            ));
+        }
+    }
+    problems
+}
+
+/// Reads one scenario.
+///
+/// # Errors
+/// The file cannot be read, or what is wrong in it, one line each.
+pub(crate) fn read(path: &Path) -> Result<Scenario, Failure> {
+    let file = path.display().to_string();
+    let text = std::fs::read_to_string(path).map_err(|error| Failure::at(&file, error))?;
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    read_scenario(&file, &stem, &text).map_err(|problems| {
+        let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        Failure::new(lines.join("\n"))
+    })
+}
+
+/// The file that replays a saved failure: the one in its folder, or the one that was named.
+pub(crate) fn of_failure(path: &Path) -> PathBuf {
+    match path.is_dir() {
+        true => path.join(SCENARIO),
+        false => path.to_owned(),
+    }
+}
+
+/// The profile called `name`.
+///
+/// # Errors
+/// There is none of that name.
+pub(crate) fn profile(name: &str) -> Result<Profile, Failure> {
+    let known = Profile::ALL.iter().map(|profile| profile.name());
+    Profile::named(name).ok_or_else(|| {
+        Failure::new(format!(
+            "unknown profile `{name}`{}; known: {}",
+            did_you_mean(name, known.clone()),
+            known.collect::<Vec<_>>().join(", ")
+        ))
+    })
+}
+
+/// The files that one argument stands for.
+fn locate(asked: &Path) -> Result<Vec<PathBuf>, Failure> {
+    if asked.is_dir() {
+        return in_directory(asked);
+    }
+    if asked.is_file() {
+        return Ok(vec![asked.to_owned()]);
+    }
+    let name = asked.to_string_lossy();
+    let named = Path::new(DIRECTORY).join(format!("{}.json", name.trim_end_matches(".json")));
+    if !name.contains(std::path::MAIN_SEPARATOR) && named.is_file() {
+        return Ok(vec![named]);
+    }
+    let names = in_directory(Path::new(DIRECTORY)).unwrap_or_default();
+    let names: Vec<String> = names.iter().map(|path| stem(path)).collect();
+    let meant = did_you_mean(&name, names.iter().map(String::as_str));
+    Err(Failure::new(format!(
+        "{name}: neither a file nor a scenario in {DIRECTORY}/{meant}"
+    )))
+}
+
+/// The scenario files in `directory`, sorted by name.
+fn in_directory(directory: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let read = || -> std::io::Result<Vec<PathBuf>> {
+        let entries = std::fs::read_dir(directory)?;
+        let paths = entries.map(|entry| entry.map(|entry| entry.path()));
+        paths
+            .filter(|path| path.as_ref().map_or(true, |path| has_json_extension(path)))
+            .collect()
+    };
+    let mut paths = read().map_err(|error| Failure::at(directory.display(), error))?;
+    paths.sort();
+    Ok(paths)
+}
+
+fn has_json_extension(path: &Path) -> bool {
+    path.extension()
+        .is_some_and(|extension| extension == "json")
+}
+
+fn stem(path: &Path) -> String {
+    path.file_stem()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
+}

@@ -1,0 +1,50 @@
+//! `beaver wal compare`: the differences between two logs.
+
+use std::path::Path;
+
+use beaver::inspect::{self, Difference};
+use serde_json::{Value, json};
+
+use super::{exit_for, log, print_json};
+use crate::args::Format;
+use crate::exit::{Exit, Failure};
+use crate::output::Output;
+
+/// Prints one line a difference; ends with 1 if there is one.
+pub(super) fn compare(
+    a: &Path,
+    b: &Path,
+    format: Format,
+    out: &mut Output,
+) -> Result<Exit, Failure> {
+    let differences = inspect::compare(&log(a)?, &log(b)?)
+        .map_err(|error| Failure::at(format_args!("{} and {}", a.display(), b.display()), error))?;
+    match format {
+        Format::Json => {
+            let differences: Vec<Value> = differences.iter().map(difference_json).collect();
+            print_json(&json!({"differences": differences}), out)?;
+        }
+        Format::Text => differences
+            .iter()
+            .for_each(|difference| out.line(difference)),
+    }
+    Ok(exit_for(!differences.is_empty()))
+}
+
+fn difference_json(difference: &Difference) -> Value {
+    match difference {
+        Difference::OnlyInFirst { from, to } => {
+            json!({"kind": "only-in-first", "epoch": from.epoch.0, "from": from.seq.0, "to": to.0})
+        }
+        Difference::OnlyInSecond { from, to } => {
+            json!({"kind": "only-in-second", "epoch": from.epoch.0, "from": from.seq.0, "to": to.0})
+        }
+        Difference::Content {
+            position,
+            first,
+            second,
+        } => {
+            json!({"kind": "content", "position": position.to_string(), "first": first, "second": second})
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! `beaver wal repair` and `beaver wal truncate`: a changed copy in a new directory.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use beaver::storage::DiskStorage;
+use beaver::wal::LostRange;
+use beaver::{Position, Storage, inspect};
+
+use super::{counted, exit_for, failed, log};
+use crate::exit::{Exit, Failure};
+use crate::output::Output;
+
+/// Ends with 1 if the log was damaged.
+pub(super) fn repair(directory: &Path, copy: &Path, out: &mut Output) -> Result<Exit, Failure> {
+    let from = log(directory)?;
+    let report = inspect::repair(&from, &empty(copy)?).map_err(failed(directory))?;
+    for problem in &report.problems {
+        out.line(format_args!("problem      {problem}"));
+    }
+    for LostRange { from, to } in &report.lost {
+        out.line(format_args!("lost         {from} to {to}"));
+    }
+    for segment in &report.new_headers {
+        out.line(format_args!("header       {segment}: made anew"));
+    }
+    out.line(format_args!(
+        "{}: {} and {} saved; the log goes on in epoch {}",
+        copy.display(),
+        counted(report.events, "event"),
+        counted(report.snapshots.len() as u64, "snapshot"),
+        report.epoch
+    ));
+    Ok(exit_for(!report.problems.is_empty()))
+}
+
+pub(super) fn truncate(
+    directory: &Path,
+    position: Position,
+    copy: &Path,
+    out: &mut Output,
+) -> Result<Exit, Failure> {
+    let from = log(directory)?;
+    let was_there = copy.exists();
+    let truncated = inspect::truncate(&from, position, &empty(copy)?);
+    if truncated.is_err() && !was_there {
+        // A refusal writes nothing, and then the directory that was made for it goes too; what holds something stays.
+        let _ = std::fs::remove_dir(copy);
+    }
+    let report = truncated.map_err(failed(directory))?;
+    out.line(format_args!(
+        "{}: {} in {}, and {}, up to {position}",
+        copy.display(),
+        counted(report.events, "event"),
+        counted(report.segments.len() as u64, "segment"),
+        counted(report.snapshots.len() as u64, "snapshot")
+    ));
+    Ok(Exit::Held)
+}
+
+/// The directory `copy`, made if it is not there.
+///
+/// # Errors
+/// It holds something. Nothing is overwritten.
+fn empty(copy: &Path) -> Result<Arc<dyn Storage>, Failure> {
+    let at = |error| Failure::at(copy.display(), error);
+    match std::fs::read_dir(copy) {
+        Ok(mut entries) => {
+            if let Some(entry) = entries.next() {
+                entry.map_err(at)?;
+                return Err(Failure::at(
+                    copy.display(),
+                    "is not empty, and nothing is overwritten",
+                ));
+            }
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => return Err(at(error)),
+    }
+    let storage = DiskStorage::open(copy).map_err(at)?;
+    Ok(Arc::new(storage))
+}

@@ -1,0 +1,175 @@
+//! The explorer visits the zoo: it finds bugs without any luck, and every failure that it finds replays from what is saved
+//! of it.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test ends where something unexpected happens, in the functions that it calls too"
+)]
+
+use std::num::NonZeroUsize;
+use std::sync::atomic::AtomicBool;
+
+use beaver_sim::explore::{Failure, Options, Running, Start, explore_seed, explore_small};
+use beaver_sim::invariant::Invariant;
+use beaver_sim::run::{Keep, run_seed_of};
+use beaver_sim::scenario::{CrashKind, Profile, Scenario, Step};
+use beaver_sim::subject::Subject;
+use beaver_zoo::catalogue::{EXHIBITS, Exhibit};
+use beaver_zoo::habitats::habitats;
+use beaver_zoo::plain::Plain;
+
+/// Failures, each with the scenario around its script.
+type Found = Vec<(Scenario, Failure)>;
+
+fn exhibit(id: &str) -> &'static Exhibit {
+    EXHIBITS.iter().find(|exhibit| exhibit.id == id).unwrap()
+}
+
+/// What an exploration of all workloads of up to `ops` commands finds, from every start.
+fn small(subject: &Subject, ops: usize) -> Found {
+    small_from(&Start::ALL, subject, ops)
+}
+
+fn small_from(starts: &[Start], subject: &Subject, ops: usize) -> Found {
+    let mut found = Vec::new();
+    for start in starts {
+        let scenario = start.scenario(Profile::Posix);
+        let options = Options::default();
+        let explored = explore_small(subject, &scenario, *start, ops, &options, one_thread());
+        found.extend(in_scenario(&scenario, explored.failures));
+    }
+    found
+}
+
+/// What an exploration of the runs of some seeds in the habitat of a bug finds.
+fn seeds(exhibit: &Exhibit, seeds: std::ops::Range<u64>) -> Found {
+    let mut habitats = habitats().into_iter();
+    let habitat = habitats.find(|scenario| scenario.name == exhibit.habitat);
+    let (habitat, subject) = (habitat.unwrap(), exhibit.plant.subject());
+    let options = Options {
+        cap: 64,
+        ..Options::default()
+    };
+    let mut found = Vec::new();
+    for seed in seeds {
+        let explored = explore_seed(&subject, &habitat, seed, &options, one_thread());
+        found.extend(in_scenario(&habitat, explored.failures));
+    }
+    found
+}
+
+fn in_scenario(scenario: &Scenario, failures: Vec<Failure>) -> Found {
+    let failures = failures.into_iter();
+    failures
+        .map(|failure| (scenario.clone(), failure))
+        .collect()
+}
+
+fn one_thread() -> Running<'static> {
+    static NEVER: AtomicBool = AtomicBool::new(false);
+    Running {
+        jobs: NonZeroUsize::MIN,
+        progress: &|_, _| {},
+        cancel: &NEVER,
+    }
+}
+
+/// The bug was found, for its reason, and each failure replays from its saved scenario: with the same invariant, or with
+/// another one that the bug may violate, because a run looks ahead after each recovery and may see it earlier.
+fn check_caught(id: &str, found: &Found) {
+    let exhibit = exhibit(id);
+    let reason = |invariant| exhibit.invariants.contains(&invariant);
+    let mut reasons = found.iter().map(|(_, failure)| failure.finding.invariant);
+    assert!(reasons.any(reason), "{id} is not found for its reason");
+    for (scenario, failure) in found {
+        let finding = &failure.finding;
+        let replayed = replayed(exhibit, scenario, failure);
+        // A run also cuts the power of copies, and may see earlier that the same promise is lost.
+        let alike = replayed.is_some_and(|found| found == finding.invariant || reason(found));
+        assert!(alike, "{id}: {replayed:?}, not {finding:?}");
+    }
+}
+
+/// The invariant that the saved scenario of a failure violates.
+fn replayed(exhibit: &Exhibit, scenario: &Scenario, failure: &Failure) -> Option<Invariant> {
+    let scenario = Scenario {
+        script: Some(failure.script.clone()),
+        ..scenario.clone()
+    };
+    let saved = serde_json::to_string(&scenario).unwrap();
+    let saved: Scenario = serde_json::from_str(&saved).unwrap();
+    let run = run_seed_of(&exhibit.plant.subject(), &saved, 0, Keep::default());
+    run.outcome.failure().map(|violation| violation.invariant)
+}
+
+#[test]
+fn bugs_are_found_in_every_workload_of_one_command() {
+    for id in ["B06", "B13", "B14", "B16", "B34", "B35", "B40"] {
+        check_caught(id, &small(&exhibit(id).plant.subject(), 1));
+    }
+}
+
+#[test]
+fn bugs_behind_failing_calls_are_found_around_a_drawn_run() {
+    check_caught("S01", &seeds(exhibit("S01"), 0..4));
+    check_caught("S05", &seeds(exhibit("S05"), 0..40));
+}
+
+#[test]
+fn bugs_of_two_callers_are_found_in_their_interleavings() {
+    let find = |id, start, ops| small_from(&[start], &exhibit(id).plant.subject(), ops);
+    for id in ["B09", "B10", "B11", "B12"] {
+        check_caught(id, &find(id, Start::Prepared, 2));
+    }
+    check_caught("B28", &find("B28", Start::Empty, 3));
+}
+
+#[test]
+fn bugs_behind_a_failing_sync_are_found_with_commands_queued_behind_it() {
+    let find = |id, ops| small_from(&[Start::FailingSync], &exhibit(id).plant.subject(), ops);
+    check_caught("B39", &find("B39", 1));
+    check_caught("B17", &find("B17", 2));
+}
+
+#[test]
+fn failures_of_every_shape_replay() {
+    let idle_sync = small(&exhibit("S07").plant.subject(), 1);
+    check_shown_and_lost(&idle_sync);
+    let torn = small(&exhibit("B06").plant.subject(), 1);
+    let is_kill_inside = |(_, failure): &(Scenario, Failure)| {
+        let crashes = failure.script.crashes.iter();
+        let mut kills = crashes.filter(|crash| crash.kind == CrashKind::Kill);
+        kills.any(|crash| format!("{:?}", crash.progress).contains("Bytes"))
+    };
+    assert!(torn.iter().any(is_kill_inside));
+    let goes_on = |(_, failure): &(Scenario, Failure)| {
+        let mut steps = failure.script.steps.iter();
+        steps.any(|step| matches!(step, Step::Enqueue { jobs } if jobs[0].id == "one-more"))
+    };
+    assert!(torn.iter().any(goes_on));
+    check_caught("B06", &torn);
+}
+
+/// What one recovery showed and the next one lost takes two crashes.
+fn check_shown_and_lost(found: &Found) {
+    let two_crashes = |failure: &Failure| {
+        let between = failure.script.steps.iter();
+        let ends = between.filter(|step| matches!(step, Step::Kill | Step::PowerCut { .. }));
+        ends.count() + failure.script.crashes.len() >= 2
+    };
+    let twice = found.iter().filter(|(_, failure)| two_crashes(failure));
+    let twice: Found = twice.cloned().collect();
+    assert!(!twice.is_empty());
+    for (scenario, failure) in &twice {
+        let replayed = replayed(exhibit("S07"), scenario, failure);
+        assert_eq!(replayed, Some(failure.finding.invariant), "{failure:?}");
+    }
+}
+
+#[test]
+fn nothing_is_found_without_a_bug() {
+    for subject in [Subject::default(), Plain::sound()] {
+        let found = small(&subject, 2);
+        assert!(found.is_empty(), "{:?}: {:?}", subject.store, found[0].1);
+    }
+}

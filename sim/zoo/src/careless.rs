@@ -1,0 +1,141 @@
+//! Storage calls that other logs leave out, get wrong, or do not look at.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Mutex;
+
+use beaver::Storage;
+
+use super::twist::{Opened, Twist, between, locked};
+use beaver_sim::oracle::damage::{segment_epoch, snapshot_epoch};
+use beaver_sim::subject::Subject;
+
+/// What is done without care.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Careless {
+    /// Nothing is cut off, neither a torn tail nor a failed write.
+    NeverCuts,
+    /// Appends go where the file ended once, also after it was cut.
+    StaleOffset,
+    /// The directory is not synced after a snapshot got its name.
+    SnapshotNameNotSynced,
+    /// The directory is not synced after a segment got its name.
+    SegmentNameNotSynced,
+    /// Nothing is removed.
+    NeverRemoves,
+    /// A snapshot is renamed before its data is synced.
+    RenamedBeforeSync,
+    /// The log is synced at each third call only.
+    SyncedNowAndThen,
+    /// A sync that fails counts as one that succeeded.
+    SyncErrorSwallowed,
+}
+
+impl Careless {
+    /// The library on a disk that is used so.
+    #[must_use]
+    pub fn subject(self) -> Subject {
+        Subject::behind(between(move || Habit {
+            careless: self,
+            renamed: Mutex::default(),
+            syncs: Mutex::default(),
+            ends: Mutex::default(),
+        }))
+    }
+}
+
+#[derive(Debug)]
+struct Habit {
+    careless: Careless,
+    /// The last name that a rename gave.
+    renamed: Mutex<String>,
+    /// Syncs of the log so far.
+    syncs: Mutex<u64>,
+    /// Where files ended at most.
+    ends: Mutex<BTreeMap<String, u64>>,
+}
+
+impl Habit {
+    fn is(&self, careless: Careless) -> bool {
+        self.careless == careless
+    }
+}
+
+impl Twist for Habit {
+    fn rename(&self, disk: &dyn Storage, from: &str, to: &str) -> io::Result<()> {
+        to.clone_into(&mut locked(&self.renamed));
+        disk.rename(from, to)
+    }
+
+    fn remove(&self, disk: &dyn Storage, name: &str) -> io::Result<()> {
+        if self.is(Careless::NeverRemoves) && !name.ends_with(".tmp") {
+            return Ok(());
+        }
+        disk.remove(name)
+    }
+
+    fn sync_dir(&self, disk: &dyn Storage) -> io::Result<()> {
+        let renamed = std::mem::take(&mut *locked(&self.renamed));
+        let snapshot = snapshot_epoch(&renamed).is_some();
+        let segment = segment_epoch(&renamed).is_some();
+        if (snapshot && self.is(Careless::SnapshotNameNotSynced))
+            || (segment && self.is(Careless::SegmentNameNotSynced))
+        {
+            return Ok(());
+        }
+        disk.sync_dir()
+    }
+
+    fn write_at(&self, file: &Opened, buf: &[u8], offset: u64) -> io::Result<usize> {
+        if !self.is(Careless::StaleOffset) {
+            return file.disk.write_at(buf, offset);
+        }
+        let name = file.name();
+        let name = name.trim_end_matches(".tmp").to_owned();
+        let mut ends = locked(&self.ends);
+        let stale = *ends.entry(name.clone()).or_insert(file.disk.len()?);
+        let at = if file.is_recovering() {
+            offset
+        } else {
+            offset.max(stale)
+        };
+        let written = file.disk.write_at(buf, at);
+        let end = file.disk.len()?;
+        ends.insert(name, end.max(stale));
+        written
+    }
+
+    fn set_len(&self, file: &Opened, len: u64) -> io::Result<()> {
+        if self.is(Careless::NeverCuts) {
+            return Ok(());
+        }
+        if self.is(Careless::StaleOffset) {
+            let end = file.disk.len()?;
+            let mut ends = locked(&self.ends);
+            let stale = ends.entry(file.name()).or_insert(end);
+            *stale = end.max(*stale);
+        }
+        file.disk.set_len(len)
+    }
+
+    fn sync_data(&self, file: &Opened) -> io::Result<()> {
+        let name = file.name();
+        match self.careless {
+            Careless::RenamedBeforeSync if name.starts_with("snapshot-") => Ok(()),
+            Careless::SyncedNowAndThen if segment_epoch(&name).is_some() => {
+                let mut syncs = locked(&self.syncs);
+                *syncs += 1;
+                if syncs.is_multiple_of(3) {
+                    file.disk.sync_data()
+                } else {
+                    Ok(())
+                }
+            }
+            Careless::SyncErrorSwallowed => {
+                let _ = file.disk.sync_data();
+                Ok(())
+            }
+            _ => file.disk.sync_data(),
+        }
+    }
+}

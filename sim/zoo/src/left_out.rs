@@ -1,0 +1,251 @@
+//! Steps of the protocol that are storage calls, left out.
+//!
+//! A model checked every short history with each of these steps left out, and violations came
+//! back. So each is needed, and a simulator that does not notice when it is missing is blind there.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Mutex;
+
+use beaver::Storage;
+
+use super::twist::{Opened, Twist, between, locked};
+use beaver_sim::oracle::damage::segment_epoch;
+use beaver_sim::subject::Subject;
+
+/// A step that is left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// A rotate that fails from its `rename` on does not remove the new segment again.
+    UndoOfRotate,
+    /// It removes the new segment, and does not sync the directory then.
+    DirectorySyncOfUndo,
+    /// Open writes the last batch again, and leaves out the marker lines.
+    MarkersInRewrite,
+    /// Open writes the last batch again from a second read, not from what it verified.
+    VerifiedBuffer,
+    /// Open does not write the last batch again.
+    Rewrite,
+    /// A failed write is overwritten with free space, not cut off.
+    CutOfFailedWrite,
+    /// Open does not cut free space behind the last line.
+    CutOfFreeSpace,
+    /// Neither is cut.
+    BothCuts,
+    /// Open does not sync where it has cut nothing and written what was there already.
+    IdleSync,
+    /// Open takes what looks damaged as it was read the first time.
+    SecondRead,
+}
+
+impl Step {
+    /// All of them.
+    pub const ALL: [Step; 10] = [
+        Step::UndoOfRotate,
+        Step::DirectorySyncOfUndo,
+        Step::MarkersInRewrite,
+        Step::VerifiedBuffer,
+        Step::Rewrite,
+        Step::CutOfFailedWrite,
+        Step::CutOfFreeSpace,
+        Step::BothCuts,
+        Step::IdleSync,
+        Step::SecondRead,
+    ];
+
+    /// The library without this step.
+    #[must_use]
+    pub fn left_out(self) -> Subject {
+        Subject::behind(match self {
+            Step::UndoOfRotate | Step::DirectorySyncOfUndo => between(move || Undo {
+                removes: self == Step::DirectorySyncOfUndo,
+                ..Undo::default()
+            }),
+            Step::MarkersInRewrite => between(|| MarkersInRewrite),
+            Step::VerifiedBuffer => between(|| VerifiedBuffer),
+            Step::Rewrite => between(|| Rewrite),
+            Step::CutOfFailedWrite | Step::CutOfFreeSpace | Step::BothCuts => {
+                between(move || Cuts {
+                    running: self != Step::CutOfFreeSpace,
+                    opening: self != Step::CutOfFailedWrite,
+                })
+            }
+            Step::IdleSync => between(IdleSync::default),
+            Step::SecondRead => between(SecondRead::default),
+        })
+    }
+}
+
+/// A rotate is not undone, or its undo is not synced.
+#[derive(Debug, Default)]
+struct Undo {
+    /// Whether the new segment is removed at least.
+    removes: bool,
+    /// The segment whose name is not known to be durable.
+    published: Mutex<Option<String>>,
+    /// Whether the next directory sync is that of an undo.
+    undoing: Mutex<bool>,
+}
+
+impl Twist for Undo {
+    fn rename(&self, disk: &dyn Storage, from: &str, to: &str) -> io::Result<()> {
+        if segment_epoch(to).is_some() {
+            *locked(&self.published) = Some(to.to_owned());
+        }
+        disk.rename(from, to)
+    }
+
+    fn remove(&self, disk: &dyn Storage, name: &str) -> io::Result<()> {
+        if locked(&self.published).as_deref() != Some(name) {
+            return disk.remove(name);
+        }
+        *locked(&self.undoing) = true;
+        if self.removes {
+            disk.remove(name)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn sync_dir(&self, disk: &dyn Storage) -> io::Result<()> {
+        if std::mem::take(&mut *locked(&self.undoing)) {
+            *locked(&self.published) = None;
+            if self.removes {
+                return Ok(());
+            }
+        }
+        disk.sync_dir()?;
+        *locked(&self.published) = None;
+        Ok(())
+    }
+}
+
+#[derive(Debug)]
+struct MarkersInRewrite;
+
+impl Twist for MarkersInRewrite {
+    fn write_at(&self, file: &Opened, buf: &[u8], offset: u64) -> io::Result<usize> {
+        if !file.is_recovering() {
+            return file.disk.write_at(buf, offset);
+        }
+        let mut at = 0;
+        for line in buf.split_inclusive(|byte| *byte == b'\n') {
+            if !line.starts_with(b"{\"synced\"") {
+                let mut done = 0;
+                while done < line.len() {
+                    done += file
+                        .disk
+                        .write_at(&line[done..], offset + (at + done) as u64)?;
+                }
+            }
+            at += line.len();
+        }
+        Ok(buf.len())
+    }
+}
+
+#[derive(Debug)]
+struct VerifiedBuffer;
+
+impl Twist for VerifiedBuffer {
+    fn write_at(&self, file: &Opened, buf: &[u8], offset: u64) -> io::Result<usize> {
+        if !file.is_recovering() {
+            return file.disk.write_at(buf, offset);
+        }
+        let mut again = vec![0; buf.len()];
+        let count = file.disk.read_at(&mut again, offset)?;
+        again[count..].copy_from_slice(&buf[count..]);
+        file.disk.write_at(&again, offset)
+    }
+}
+
+#[derive(Debug)]
+struct Rewrite;
+
+impl Twist for Rewrite {
+    fn write_at(&self, file: &Opened, buf: &[u8], offset: u64) -> io::Result<usize> {
+        if file.is_recovering() {
+            return Ok(buf.len());
+        }
+        file.disk.write_at(buf, offset)
+    }
+}
+
+/// Segments are not cut while they are in use, or while they are opened.
+#[derive(Debug)]
+struct Cuts {
+    running: bool,
+    opening: bool,
+}
+
+impl Twist for Cuts {
+    fn set_len(&self, file: &Opened, len: u64) -> io::Result<()> {
+        let opening = file.is_recovering();
+        if opening && self.opening {
+            return Ok(());
+        }
+        if opening || !self.running {
+            return file.disk.set_len(len);
+        }
+        let end = file.disk.len()?;
+        let blank = vec![b'\n'; usize::try_from(end.saturating_sub(len)).unwrap_or(0)];
+        let mut done = 0;
+        while done < blank.len() {
+            done += file.disk.write_at(&blank[done..], len + done as u64)?;
+        }
+        Ok(())
+    }
+}
+
+#[derive(Debug, Default)]
+struct IdleSync {
+    /// Whether something on the disk was changed since the process began.
+    changed: Mutex<bool>,
+}
+
+impl Twist for IdleSync {
+    fn set_len(&self, file: &Opened, len: u64) -> io::Result<()> {
+        *locked(&self.changed) |= file.disk.len()? != len;
+        file.disk.set_len(len)
+    }
+
+    fn write_at(&self, file: &Opened, buf: &[u8], offset: u64) -> io::Result<usize> {
+        let mut there = vec![0; buf.len()];
+        let count = file.disk.read_at(&mut there, offset)?;
+        *locked(&self.changed) |= there[..count] != *buf;
+        file.disk.write_at(buf, offset)
+    }
+
+    fn sync_data(&self, file: &Opened) -> io::Result<()> {
+        if file.is_recovering() && !*locked(&self.changed) {
+            return Ok(());
+        }
+        file.disk.sync_data()
+    }
+}
+
+/// What was read once is what every later read of the same recovery gives.
+#[derive(Debug, Default)]
+struct SecondRead {
+    first: Mutex<BTreeMap<(String, u64), u8>>,
+    recovered: Mutex<bool>,
+}
+
+impl Twist for SecondRead {
+    fn read_at(&self, file: &Opened, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        let count = file.disk.read_at(buf, offset)?;
+        if *locked(&self.recovered) {
+            return Ok(count);
+        }
+        let mut first = locked(&self.first);
+        for (byte, at) in buf[..count].iter_mut().zip(offset..) {
+            *byte = *first.entry((file.name(), at)).or_insert(*byte);
+        }
+        Ok(count)
+    }
+
+    fn sync_data(&self, file: &Opened) -> io::Result<()> {
+        *locked(&self.recovered) = true;
+        file.disk.sync_data()
+    }
+}
