@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::change::Change;
 use super::disk::Disk;
+use super::fault::CallEffect;
 use super::space::ImageSpace;
 
 /// The kinds of storage calls.
@@ -113,19 +114,6 @@ impl fmt::Display for CrashPoint {
     }
 }
 
-/// How much of an interrupted call a killed process leaves in the live view.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Progress {
-    /// Nothing of it.
-    #[default]
-    Nothing,
-    /// All of it.
-    Everything,
-    /// Of a write, so many bytes. For other calls: all of it.
-    Bytes(u64),
-}
-
 /// The disk at the moment at which a process died, with the call that it was in.
 #[derive(Clone, Debug)]
 pub struct Crash {
@@ -161,11 +149,11 @@ impl Crash {
     }
 
     /// The disk after the process was killed: the live view goes on, with as much of the
-    /// interrupted call as `progress` says. What was pending stays pending.
+    /// interrupted call as `effect` says. What was pending stays pending.
     #[must_use]
-    pub fn kill(&self, progress: Progress) -> Disk {
+    pub fn kill(&self, effect: CallEffect) -> Disk {
         let mut disk = self.before.clone();
-        if let Some(change) = self.done_by(progress) {
+        if let Some(change) = self.done_by(effect) {
             // A call that would have failed leaves nothing.
             let _ = disk.apply(&change);
         }
@@ -173,13 +161,13 @@ impl Crash {
         disk
     }
 
-    /// As much of the interrupted change as `progress` says.
-    fn done_by(&self, progress: Progress) -> Option<Cow<'_, Change>> {
+    /// As much of the interrupted change as `effect` says.
+    fn done_by(&self, effect: CallEffect) -> Option<Cow<'_, Change>> {
         let whole = self.inside.as_ref()?;
-        match (progress, whole) {
-            (Progress::Nothing, _) => None,
+        match (effect, whole) {
+            (CallEffect::Nothing, _) => None,
             (
-                Progress::Bytes(count),
+                CallEffect::Bytes(count),
                 Change::Write {
                     inode,
                     offset,
@@ -193,7 +181,7 @@ impl Crash {
                     bytes: bytes[..count].to_vec(),
                 }))
             }
-            (Progress::Everything | Progress::Bytes(_), _) => Some(Cow::Borrowed(whole)),
+            (CallEffect::Everything | CallEffect::Bytes(_), _) => Some(Cow::Borrowed(whole)),
         }
     }
 
@@ -207,7 +195,7 @@ impl Crash {
             Some(change @ (Change::SyncData { .. } | Change::SyncDir)) => {
                 ImageSpace::new(&self.before, Some(change))
             }
-            Some(_) => ImageSpace::new(&self.kill(Progress::Everything), None),
+            Some(_) => ImageSpace::new(&self.kill(CallEffect::Everything), None),
             None => ImageSpace::new(&self.before, None),
         }
     }

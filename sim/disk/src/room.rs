@@ -4,13 +4,13 @@ use std::io;
 
 use super::fault::{Behaviour, FailedSync, Failure, Noticed, Subset};
 use super::inode::InodeId;
-use super::machine::{Call, Machine};
+use super::machine::{Machine, RunningCall};
 use super::page::PAGE_SIZE;
 
 impl Machine {
     /// How many bytes the files may still grow, if that is limited where writes are made.
     pub(super) fn room(&self) -> Option<u64> {
-        let space = self.plan.space.as_ref()?;
+        let space = self.space.as_ref()?;
         let room = space.capacity.saturating_sub(self.disk.used());
         (space.noticed == Noticed::OnWrite).then_some(room)
     }
@@ -31,7 +31,7 @@ impl Machine {
 
     /// Where space is allocated late: the failure of a sync of pages that found no place.
     pub(super) fn unplaced(&self, inode: InodeId) -> Option<FailedSync> {
-        let space = self.plan.space.as_ref()?;
+        let space = self.space.as_ref()?;
         let late = space.noticed == Noticed::OnSync && self.disk.used() > space.capacity;
         let inode = self.disk.inode(inode);
         let end = inode.disk.len();
@@ -45,7 +45,7 @@ impl Machine {
         })
     }
 
-    pub(super) fn fill_up(&mut self, call: &mut Call) -> io::Error {
+    pub(super) fn fill_up(&mut self, call: &mut RunningCall) -> io::Error {
         self.strike(call, "storage-full");
         Failure::StorageFull.error()
     }

@@ -4,8 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::change::Change;
-use super::crash::{Crash, Progress};
+use super::crash::Crash;
 use super::disk::Disk;
+use super::fault::CallEffect;
 use super::inode::InodeId;
 use super::names::Directory;
 
@@ -37,7 +38,7 @@ impl Crash {
     pub fn files(&self) -> Vec<FileView> {
         match self.inside() {
             None | Some(Change::SyncData { .. } | Change::SyncDir) => self.disk().files(),
-            Some(_) => self.kill(Progress::Everything).files(),
+            Some(_) => self.kill(CallEffect::Everything).files(),
         }
     }
 }

@@ -24,8 +24,8 @@ use std::sync::Arc;
 
 use beaver_disk::notation::{History, render};
 use beaver_disk::{
-    Behaviour, Event, FailedSync, Failure, Fault, PAGE_SIZE, Plan, Profile, Progress, SimDisk,
-    SimOptions, Subset,
+    Behaviour, CallEffect, Event, FailedSync, Failure, Fault, FaultPlan, PAGE_SIZE, Profile,
+    SimDisk, SimOptions, Subset,
 };
 use beaver_storage::{Access, Storage, StorageFile};
 
@@ -68,9 +68,9 @@ impl World {
 
     /// Lets the next call meet `fault`.
     fn plan(&self, fault: Fault) {
-        self.disk.set_plan(Plan {
+        self.disk.set_plan(FaultPlan {
             calls: BTreeMap::from([(self.disk.calls() + 1, fault)]),
-            ..Plan::default()
+            ..FaultPlan::default()
         });
     }
 
@@ -83,7 +83,7 @@ impl World {
             ..FailedSync::default()
         }));
         self.files[name].sync_data().unwrap_err();
-        assert!(self.disk.unfired().is_empty());
+        assert!(self.disk.missed().is_empty() && !self.disk.fired().is_empty());
     }
 
     fn run(&mut self, step: &str) {
@@ -124,7 +124,7 @@ impl World {
             }
             ["close", name] => drop(self.files.remove(name).unwrap()),
             ["kill"] => {
-                self.disk.kill(Progress::Nothing);
+                self.disk.kill(CallEffect::Nothing);
                 self.storage = self.disk.storage();
                 self.open_all();
             }

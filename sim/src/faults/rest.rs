@@ -8,7 +8,7 @@ use crate::scenario::{Drawn, Effect, FaultKind, FaultRate, PlannedFault, Target}
 use crate::stream::Stream;
 
 use super::choosing::is_target;
-use super::faulty_storage::Faults;
+use super::spoiled::Faults;
 
 /// Draws and applies the faults at rest, or applies those of a script; says which happened.
 ///

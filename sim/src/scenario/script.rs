@@ -237,7 +237,7 @@ pub struct PlannedCrash {
     /// How far a call that is killed inside gets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<serde_json::Value>"))]
-    pub progress: Option<beaver_disk::Progress>,
+    pub progress: Option<beaver_disk::CallEffect>,
     /// What survives a power cut; nothing that is pending where it is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<serde_json::Value>"))]

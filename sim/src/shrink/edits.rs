@@ -1,6 +1,6 @@
 //! Drafts that are a little smaller: without some commands, crashes or faults, or with plainer ones.
 
-use beaver_disk::{Moment, Progress};
+use beaver_disk::{CallEffect, Moment};
 
 use crate::scenario::{CrashKind, Step};
 use crate::world::{Leg, between_calls};
@@ -122,7 +122,7 @@ pub(super) fn plainer_crashes(draft: &Draft) -> Vec<Draft> {
                 leg.left = None;
                 if let Some(crash) = &mut leg.crash {
                     crash.kind = CrashKind::Kill;
-                    crash.progress = Some(Progress::Nothing);
+                    crash.progress = Some(CallEffect::Nothing);
                 }
             });
         }

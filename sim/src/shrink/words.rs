@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use beaver_disk::{Moment, Op, Progress, TraceMode};
+use beaver_disk::{CallEffect, Moment, Op, TraceMode};
 
 use crate::scenario::{CrashKind, PlannedCrash, PlannedFault, Scenario, Script, Step};
 use crate::subject::Subject;
@@ -137,8 +137,8 @@ fn crash_words(crash: &PlannedCrash, start: u64, calls: &BTreeMap<u64, String>) 
     };
     let call = call_words(start + crash.at.call, calls);
     let progress = match crash.progress {
-        Some(Progress::Everything) => ", all of it done",
-        Some(Progress::Bytes(_)) => ", some of it done",
+        Some(CallEffect::Everything) => ", all of it done",
+        Some(CallEffect::Bytes(_)) => ", some of it done",
         _ => "",
     };
     format!("{how} {when} {call}{progress}")
