@@ -52,7 +52,7 @@ fn a_failed_rotate_is_undone() {
             sticky: false,
         },
     );
-    check_needed(Step::UndoOfRotate, 8, &schedule);
+    check_needed(Step::UndoOfRotate, Invariant::Honesty, &schedule);
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn the_directory_is_synced_after_a_rotate_was_undone() {
                 durable: Subset::All,
             },
         );
-    check_needed(Step::DirectorySyncOfUndo, 8, &schedule);
+    check_needed(Step::DirectorySyncOfUndo, Invariant::Honesty, &schedule);
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn markers_are_written_again() {
             FaultKind::CacheDrop,
             Event::CacheDrop(Subset::All),
         );
-    check_needed(Step::MarkersInRewrite, 8, &schedule);
+    check_needed(Step::MarkersInRewrite, Invariant::Honesty, &schedule);
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn the_last_batch_is_written_again_from_the_verified_buffer() {
             FaultKind::CacheDrop,
             Event::CacheDrop(Subset::All),
         );
-    check_needed(Step::VerifiedBuffer, 9, &schedule);
+    check_needed(Step::VerifiedBuffer, Invariant::Positions, &schedule);
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn the_last_batch_is_written_again() {
         FaultKind::SyncMarkClean,
         failed_sync(),
     );
-    check_needed(Step::Rewrite, 3, &schedule);
+    check_needed(Step::Rewrite, Invariant::Decided, &schedule);
 }
 
 #[test]
@@ -133,14 +133,14 @@ fn a_failed_write_or_free_space_is_cut() {
         );
     schedule.check_holds(&Step::CutOfFailedWrite.left_out());
     schedule.check_holds(&Step::CutOfFreeSpace.left_out());
-    check_needed(Step::BothCuts, 3, &schedule);
+    check_needed(Step::BothCuts, Invariant::Decided, &schedule);
 }
 
 #[test]
 fn open_syncs_also_where_nothing_was_changed() {
     let schedule =
         Schedule::of([enqueue("a"), enqueue("b"), power_cut()]).kill(Moment::Before, SYNC, 3);
-    check_needed(Step::IdleSync, 3, &schedule);
+    check_needed(Step::IdleSync, Invariant::Decided, &schedule);
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn what_looks_damaged_is_read_again() {
         FaultKind::WrongRead,
         Fault::FlippedRead { byte: 250, bit: 0 },
     );
-    check_needed(Step::SecondRead, 1, &schedule);
+    check_needed(Step::SecondRead, Invariant::Durability, &schedule);
 }
 
 /// The history holds, and violates `invariant` if the reader of the plain store lacks a rule.
@@ -203,7 +203,7 @@ fn segments_must_be_contiguous_above_the_snapshot_only() {
         },
     );
     schedule.check_holds(&Subject::default());
-    check_rule(Bug::ContiguityEverywhere, 8, &schedule);
+    check_rule(Bug::ContiguityEverywhere, Invariant::Honesty, &schedule);
 }
 
 #[test]
@@ -220,7 +220,7 @@ fn a_gap_is_damage_and_not_yet_corruption() {
         }),
     );
     schedule.check_holds(&Subject::default());
-    check_rule(Bug::GapIsCorruption, 8, &schedule);
+    check_rule(Bug::GapIsCorruption, Invariant::Honesty, &schedule);
 }
 
 #[test]
@@ -228,7 +228,7 @@ fn proof_is_looked_for_at_every_offset() {
     let schedule = Schedule::of([enqueue("a"), enqueue("b"), enqueue("c"), Command::Kill]);
     let newline = schedule.written(&Plain::sound(), 3).end - 1;
     let schedule = flipped(schedule, newline);
-    check_rule(Bug::ProofAtLinesOnly, 8, &schedule);
+    check_rule(Bug::ProofAtLinesOnly, Invariant::Honesty, &schedule);
 }
 
 #[test]
@@ -236,7 +236,7 @@ fn a_marker_is_a_proof() {
     let schedule = Schedule::of([enqueue("a"), enqueue("b"), Command::Reopen]);
     let inside = schedule.written(&Plain::sound(), 3).start + 30;
     let schedule = flipped(schedule, inside);
-    check_rule(Bug::NoMarkerProof, 8, &schedule);
+    check_rule(Bug::NoMarkerProof, Invariant::Honesty, &schedule);
 }
 
 #[test]
@@ -249,5 +249,5 @@ fn the_first_event_of_a_batch_is_a_proof() {
         bit: 0,
     };
     let schedule = schedule.event("lock .", 3, FaultKind::BitFlip, flip);
-    check_rule(Bug::NoFirstOfBatchProof, 8, &schedule);
+    check_rule(Bug::NoFirstOfBatchProof, Invariant::Honesty, &schedule);
 }

@@ -224,7 +224,7 @@ fn a_sync_that_writes_nothing_is_caught_and_shrinks_to_three_commands() {
     let run = first_failure(&subject, &scenario, 20).expect("it is caught");
     let saved = beaver_sim::run::saved_failure(&scenario, &run);
     let shrunk = shrink(&subject, &saved, Limits::runs(3000)).unwrap();
-    assert_eq!(shrunk.likeness.invariant, 1, "{shrunk:#?}");
+    assert_eq!(shrunk.likeness.invariant.number(), 1, "{shrunk:#?}");
     // An append, a sync, and the end of the process.
     assert!(shrunk.after.commands <= 3, "{}", shrunk.after);
     assert!(shrunk.after.crashes <= 1, "{}", shrunk.after);
@@ -237,7 +237,7 @@ fn a_log_that_calls_durable_what_it_only_answered_is_caught() {
     let subject = Wrongly::subject(Wrong::AnsweredIsDurable);
     let run = first_failure(&subject, &scenario(), 20).expect("it is caught");
     let violation = run.outcome.failure().unwrap();
-    assert_eq!(violation.invariant, 1, "{violation:#?}");
+    assert_eq!(violation.invariant.number(), 1, "{violation:#?}");
 }
 
 #[test]
@@ -245,7 +245,7 @@ fn a_sync_that_answers_with_another_position_is_caught() {
     let subject = Wrongly::subject(Wrong::SyncAnswersLate);
     let run = first_failure(&subject, &scenario(), 20).expect("it is caught");
     let violation = run.outcome.failure().unwrap();
-    assert_eq!(violation.invariant, 9, "{violation:#?}");
+    assert_eq!(violation.invariant.number(), 9, "{violation:#?}");
 }
 
 #[test]
@@ -257,7 +257,7 @@ fn a_reader_shows_what_is_durable_no_less_and_no_more() {
         let scenario = written_out(&format!("{ENQUEUE_A}, {synced} \"inspect\""));
         let run = run_seed_of(&Wrongly::subject(wrong), &scenario, 0, Keep::default());
         let violation = run.outcome.failure().expect("it is caught");
-        assert_eq!(violation.invariant, invariant, "{violation:#?}");
+        assert_eq!(violation.invariant.number(), invariant, "{violation:#?}");
         let run = run_seed_of(&Subject::default(), &scenario, 0, Keep::default());
         assert_eq!(run.outcome, Outcome::Held);
     }
@@ -282,7 +282,7 @@ fn a_sync_that_does_not_reach_the_disk_is_caught() {
     let run = first_failure(&subject, &scenario(), 20).expect("it is caught");
     let violation = run.outcome.failure().unwrap();
     // It is missing, or a later batch proves that it was there and nothing excuses the refusal.
-    assert!([1, 8].contains(&violation.invariant), "{violation:#?}");
+    assert!([1, 8].contains(&violation.invariant.number()), "{violation:#?}");
 }
 
 #[test]
@@ -393,7 +393,7 @@ fn the_explorer_catches_a_sync_that_writes_nothing() {
     };
     let explored = explore_seed(&subject, &scenario, 0, &Options::default(), running);
     let wrong = explored.failures.first().expect("it is caught");
-    assert_eq!(wrong.finding.invariant, 1, "{:#?}", wrong.finding);
+    assert_eq!(wrong.finding.invariant.number(), 1, "{:#?}", wrong.finding);
     let sound = explore_seed(
         &Subject::default(),
         &scenario,

@@ -10,7 +10,6 @@ use std::convert::Infallible;
 
 use beaver::{DecodeError, LogEvent, StateMachine};
 use beaver_sim::check::{Check, Checked, find};
-use beaver_sim::invariant::Invariant;
 use beaver_sim::own::{OnBeaver, OwnMachine, OwnStore};
 use beaver_sim::result::Outcome;
 use beaver_sim::run::{Keep, run_seed_of};
@@ -51,7 +50,7 @@ fn the_sampler_and_the_explorer_find_the_missing_directory_sync_each_alone() {
     for check in [sampled, explored] {
         let failing = find(&subject, &check).unwrap_err();
         let violation = failing.run.outcome.failure().unwrap();
-        assert!([1, 3].contains(&violation.invariant), "{failing}");
+        assert!([1, 3].contains(&violation.invariant.number()), "{failing}");
     }
 }
 
@@ -142,12 +141,12 @@ const WITH_ERRORS: &str = r#"{
 }"#;
 
 #[track_caller]
-fn check_wrong<const WRONG: list::Wrong>(check: &Check, invariant: Invariant, found: &str) {
+fn check_wrong<const WRONG: list::Wrong>(check: &Check, invariant: u8, found: &str) {
     let found_out = find(&Subject::own::<List<WRONG>>(), check);
     let failing = found_out.expect_err("the list is wrong");
     let violation = failing.run.outcome.failure();
     let violation = violation.expect("what is found out did not hold");
-    assert_eq!(violation.invariant, invariant, "{failing}");
+    assert_eq!(violation.invariant.number(), invariant, "{failing}");
     assert!(violation.found.contains(found), "{failing}");
 }
 
