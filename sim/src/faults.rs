@@ -4,14 +4,12 @@
 //! What goes wrong is decided call by call, because only the call tells which kinds apply to it;
 //! every decision is written down as a [`PlannedFault`](crate::scenario::PlannedFault), and a run from such a list draws nothing.
 
-mod between;
 mod choosing;
 mod director;
 mod rest;
 mod spoiled;
 mod survival;
 
-pub use between::Between;
 pub(crate) use choosing::applies_to;
 pub use director::{Director, Source};
 pub use rest::at_rest;

@@ -10,9 +10,9 @@ use std::io::ErrorKind;
 use std::sync::Arc;
 
 use beaver::{Clock, Storage};
+use beaver_storage::{Interposer, interpose};
 
 use crate::client::Beaver;
-use crate::faults::Between;
 use crate::oracle::history::{History, Place};
 use crate::oracle::judge::{Entry, Finding, View};
 use crate::oracle::model::{Model, Refusal};
@@ -26,7 +26,17 @@ pub struct Subject {
     /// The store.
     pub store: Arc<dyn Store>,
     /// What stands between it and the disk. Nothing by default.
-    pub between: Between,
+    pub interposer: Option<NewInterposer>,
+}
+
+/// Makes for each process what stands between the store and the disk.
+#[derive(Clone)]
+pub struct NewInterposer(Arc<dyn Fn() -> Arc<dyn Interposer> + Send + Sync>);
+
+impl Debug for NewInterposer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        (self.0)().fmt(f)
+    }
 }
 
 impl Default for Subject {
@@ -42,15 +52,17 @@ impl Subject {
     pub fn of(store: impl Store + 'static) -> Self {
         Subject {
             store: Arc::new(store),
-            between: Between::default(),
+            interposer: None,
         }
     }
 
-    /// The library, with something between it and the disk.
+    /// The library, with something between it and the disk: a new one, made by `new`, for each
+    /// process.
     #[must_use]
-    pub fn behind(between: Between) -> Self {
+    pub fn behind<I: Interposer + 'static>(new: impl Fn() -> I + Send + Sync + 'static) -> Self {
+        let new = NewInterposer(Arc::new(move || Arc::new(new())));
         Subject {
-            between,
+            interposer: Some(new),
             ..Subject::default()
         }
     }
@@ -83,8 +95,11 @@ impl Subject {
         settings: &LogSettings,
         outermost: impl FnOnce(Arc<dyn Storage>) -> Arc<dyn Storage>,
     ) -> Opening {
-        let storage = outermost(self.between.wrap(disk));
-        self.store.open(storage, clock, settings)
+        let storage = match &self.interposer {
+            Some(new) => interpose(disk, (new.0)()),
+            None => disk,
+        };
+        self.store.open(outermost(storage), clock, settings)
     }
 }
 

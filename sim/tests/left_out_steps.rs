@@ -3,7 +3,7 @@
 
 mod schedule;
 
-use beaver_disk::{Behaviour, Effect, Event, FailedSync, Failure, Fault, Moment, Subset};
+use beaver_disk::{Behaviour, CallEffect, Event, FailedSync, Failure, Fault, Moment, Subset};
 use beaver_sim::invariant::Invariant;
 use beaver_sim::scenario::{FaultKind, Step as Command};
 use beaver_sim::subject::Subject;
@@ -48,7 +48,7 @@ fn a_failed_rotate_is_undone() {
         FaultKind::RenameErrorDone,
         Fault::Error {
             error: Failure::Io,
-            effect: Effect::Everything,
+            effect: CallEffect::Everything,
             sticky: false,
         },
     );
@@ -118,7 +118,7 @@ fn a_failed_write_or_free_space_is_cut() {
             FaultKind::WriteError,
             Fault::Error {
                 error: Failure::Io,
-                effect: Effect::Everything,
+                effect: CallEffect::Everything,
                 sticky: false,
             },
         )
@@ -188,7 +188,7 @@ fn segments_must_be_contiguous_above_the_snapshot_only() {
         FaultKind::CreateError,
         Fault::Error {
             error: Failure::Io,
-            effect: Effect::Nothing,
+            effect: CallEffect::Nothing,
             sticky: false,
         },
     )

@@ -25,11 +25,15 @@ compile_error!(
 
 pub mod contract;
 mod disk;
+mod interposer;
 mod name;
+mod op;
 mod whole;
 
 pub use disk::DiskStorage;
+pub use interposer::{InterposedFile, Interposer, interpose};
 pub use name::{LOCK_NAME, check_name};
+pub use op::Op;
 pub use whole::{read_all, write_all};
 
 use std::fmt::Debug;

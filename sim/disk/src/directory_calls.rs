@@ -4,13 +4,12 @@ use std::io;
 use std::sync::Arc;
 
 use super::change::Change;
-use super::crash::Op;
 use super::fault::{CallEffect, Fault, Subset};
 use super::file_calls::OpenFile;
 use super::inode::InodeId;
 use super::machine::{Handle, Machine};
 use super::trace::TraceRecord;
-use beaver_storage::Access;
+use beaver_storage::{Access, Op};
 
 impl Machine {
     pub(super) fn create(&mut self, process: u64, name: &str) -> io::Result<OpenFile> {

@@ -6,9 +6,8 @@
 use std::collections::BTreeMap;
 use std::io;
 
+use beaver_storage::Op;
 use serde::{Deserialize, Serialize};
-
-use super::crash::Op;
 
 /// One fault of one storage call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

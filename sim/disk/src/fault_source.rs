@@ -8,11 +8,12 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::crash::{Moment, Op};
+use super::crash::Moment;
 use super::disk::Disk;
 use super::event::Event;
 use super::fault::{Fault, Space};
 use super::inode::InodeId;
+use beaver_storage::Op;
 
 /// Decides what goes wrong on a simulated disk.
 pub trait FaultSource: fmt::Debug + Send {

@@ -4,14 +4,13 @@ use std::io;
 use std::sync::Arc;
 
 use super::change::Change;
-use super::crash::Op;
 use super::fault::{CallEffect, FailedSync, Failure, Fault, Subset};
 use super::inode::InodeId;
 use super::machine::{Machine, RunningCall};
 use super::mixing::hash64;
 use super::page::SECTOR_BYTES;
 use super::trace::TraceRecord;
-use beaver_storage::Access;
+use beaver_storage::{Access, Op};
 
 /// An open file of one process.
 #[derive(Clone, Debug)]

@@ -71,12 +71,13 @@ mod trace;
 mod view;
 mod weak_spots;
 
+pub use beaver_storage::Op;
 pub use change::Change;
 pub use choice::{
     About, Choice, Decision, DeviceExtra, DevicePoint, Fill, NameOutcome, Tear, TearPoint,
 };
 pub use corner::Corner;
-pub use crash::{Crash, CrashPoint, Moment, Op};
+pub use crash::{Crash, CrashPoint, Moment};
 pub use disk::Disk;
 pub use event::Event;
 pub use fault::{Behaviour, CallEffect, FailedSync, Failure, Fault, Noticed, Space, Subset};

@@ -11,12 +11,13 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::change::Change;
-use super::crash::{Crash, CrashPoint, Moment, Op};
+use super::crash::{Crash, CrashPoint, Moment};
 use super::disk::Disk;
 use super::fault::{CallEffect, Failure, Fault, Space};
 use super::fault_source::{FaultPlan, FaultSource, Injection, StorageCall};
 use super::inode::InodeId;
 use super::trace::{Trace, TraceMode, TraceRecord};
+use beaver_storage::Op;
 
 /// How to run.
 #[derive(Clone, Debug, Default)]

@@ -4,11 +4,10 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
-use super::crash::Op;
 use super::file_calls::OpenFile;
 use super::machine::{SharedMachine, enter};
 use super::owner::SimDisk;
-use beaver_storage::{Access, Storage, StorageFile, StorageLock};
+use beaver_storage::{Access, Op, Storage, StorageFile, StorageLock};
 
 impl SimDisk {
     /// The disk for the process that runs now. It is dead after the next kill or power cut.

@@ -7,9 +7,9 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
-use super::crash::Op;
 use super::inode::InodeId;
 use super::mixing::{hash64, scramble};
+use beaver_storage::Op;
 
 /// How much is recorded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -109,7 +109,7 @@ pub struct CrashWords {
     /// The call and the moment in it.
     pub at: CrashPoint,
     /// The kind of call, if one was under way.
-    pub op: Option<Op>,
+    pub op: Option<&'static str>,
     /// The file of that call, if it has one.
     pub file: Option<String>,
 }
@@ -254,7 +254,7 @@ fn crash_words(crashed: &Crashed) -> CrashWords {
         words: words::of_crash(crashed, file.as_deref()),
         kind: crashed.kind,
         at: crashed.crash.point(),
-        op: crashed.crash.op(),
+        op: crashed.crash.op().map(Op::name),
         file,
     }
 }

@@ -60,6 +60,14 @@ impl Faults {
         self.disk.storage()
     }
 
+    /// Nothing goes wrong meanwhile, and the director sees none of the calls.
+    pub(crate) fn undisturbed<T>(&self, act: impl FnOnce(Arc<dyn Storage>) -> T) -> T {
+        self.disk.set_faults(None);
+        let done = act(self.storage());
+        self.disk.set_faults(Some(self.director.clone()));
+        done
+    }
+
     /// Changes of names since the last directory sync.
     #[must_use]
     pub fn names_since_sync(&self) -> Vec<Op> {

@@ -24,9 +24,11 @@ impl World<'_> {
     /// A second process must be refused with `Locked`, whatever state the store is in. On a file system that has gone
     /// read-only it may not get as far as the lock.
     pub(super) fn second_opener(&mut self) -> Result<(), Stop> {
-        let (storage, clock) = (self.faults.disk().storage(), Arc::clone(&self.clock));
+        let clock = Arc::clone(&self.clock);
         let (subject, settings) = (&self.subject, &self.scenario.log);
-        let opened = crate::guard::guarded(|| subject.open(storage, clock, settings));
+        let opened = self.faults.undisturbed(|storage| {
+            crate::guard::guarded(|| subject.open(storage, clock, settings).map(drop))
+        });
         let calls = self.faults.disk().calls();
         let read_only = self.faults.director().is_remount_needed();
         match opened.map_err(Stop::Panicked)? {

@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use beaver::Storage;
 use beaver_disk::Choice;
+use beaver_storage::interpose;
 
 use crate::faults::at_rest;
 use crate::invariant::Invariant;
@@ -129,7 +129,7 @@ impl World<'_> {
         let (subject, settings) = (&self.subject, &self.scenario.log);
         let stepwise = self.has_stepwise;
         let outermost = |storage| match stepwise {
-            true => Arc::new(Stepwise(storage)) as Arc<dyn Storage>,
+            true => interpose(storage, Arc::new(Stepwise)),
             false => storage,
         };
         let opened =

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::Mutex;
 
-use beaver::Storage;
+use beaver_storage::{InterposedFile, Interposer, Storage};
 
-use super::twist::{Opened, Twist, between, locked};
+use super::recovering::{is_recovering, locked};
 use beaver_sim::oracle::damage::{segment_epoch, snapshot_epoch};
 use beaver_sim::subject::Subject;
 
@@ -35,12 +35,12 @@ impl Careless {
     /// The library on a disk that is used so.
     #[must_use]
     pub fn subject(self) -> Subject {
-        Subject::behind(between(move || Habit {
+        Subject::behind(move || Habit {
             careless: self,
             renamed: Mutex::default(),
             syncs: Mutex::default(),
             ends: Mutex::default(),
-        }))
+        })
     }
 }
 
@@ -61,20 +61,20 @@ impl Habit {
     }
 }
 
-impl Twist for Habit {
-    fn rename(&self, disk: &dyn Storage, from: &str, to: &str) -> io::Result<()> {
+impl Interposer for Habit {
+    fn rename(&self, next: &dyn Storage, from: &str, to: &str) -> io::Result<()> {
         to.clone_into(&mut locked(&self.renamed));
-        disk.rename(from, to)
+        next.rename(from, to)
     }
 
-    fn remove(&self, disk: &dyn Storage, name: &str) -> io::Result<()> {
+    fn remove(&self, next: &dyn Storage, name: &str) -> io::Result<()> {
         if self.is(Careless::NeverRemoves) && !name.ends_with(".tmp") {
             return Ok(());
         }
-        disk.remove(name)
+        next.remove(name)
     }
 
-    fn sync_dir(&self, disk: &dyn Storage) -> io::Result<()> {
+    fn sync_dir(&self, next: &dyn Storage) -> io::Result<()> {
         let renamed = std::mem::take(&mut *locked(&self.renamed));
         let snapshot = snapshot_epoch(&renamed).is_some();
         let segment = segment_epoch(&renamed).is_some();
@@ -83,42 +83,42 @@ impl Twist for Habit {
         {
             return Ok(());
         }
-        disk.sync_dir()
+        next.sync_dir()
     }
 
-    fn write_at(&self, file: &Opened, buf: &[u8], offset: u64) -> io::Result<usize> {
+    fn write_at(&self, file: &InterposedFile, buf: &[u8], offset: u64) -> io::Result<usize> {
         if !self.is(Careless::StaleOffset) {
-            return file.disk.write_at(buf, offset);
+            return file.next().write_at(buf, offset);
         }
         let name = file.name();
         let name = name.trim_end_matches(".tmp").to_owned();
         let mut ends = locked(&self.ends);
-        let stale = *ends.entry(name.clone()).or_insert(file.disk.len()?);
-        let at = if file.is_recovering() {
+        let stale = *ends.entry(name.clone()).or_insert(file.next().len()?);
+        let at = if is_recovering(file) {
             offset
         } else {
             offset.max(stale)
         };
-        let written = file.disk.write_at(buf, at);
-        let end = file.disk.len()?;
+        let written = file.next().write_at(buf, at);
+        let end = file.next().len()?;
         ends.insert(name, end.max(stale));
         written
     }
 
-    fn set_len(&self, file: &Opened, len: u64) -> io::Result<()> {
+    fn set_len(&self, file: &InterposedFile, len: u64) -> io::Result<()> {
         if self.is(Careless::NeverCuts) {
             return Ok(());
         }
         if self.is(Careless::StaleOffset) {
-            let end = file.disk.len()?;
+            let end = file.next().len()?;
             let mut ends = locked(&self.ends);
-            let stale = ends.entry(file.name()).or_insert(end);
+            let stale = ends.entry(file.name().to_string()).or_insert(end);
             *stale = end.max(*stale);
         }
-        file.disk.set_len(len)
+        file.next().set_len(len)
     }
 
-    fn sync_data(&self, file: &Opened) -> io::Result<()> {
+    fn sync_data(&self, file: &InterposedFile) -> io::Result<()> {
         let name = file.name();
         match self.careless {
             Careless::RenamedBeforeSync if name.starts_with("snapshot-") => Ok(()),
@@ -126,16 +126,16 @@ impl Twist for Habit {
                 let mut syncs = locked(&self.syncs);
                 *syncs += 1;
                 if syncs.is_multiple_of(3) {
-                    file.disk.sync_data()
+                    file.next().sync_data()
                 } else {
                     Ok(())
                 }
             }
             Careless::SyncErrorSwallowed => {
-                let _ = file.disk.sync_data();
+                let _ = file.next().sync_data();
                 Ok(())
             }
-            _ => file.disk.sync_data(),
+            _ => file.next().sync_data(),
         }
     }
 }

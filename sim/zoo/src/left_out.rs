@@ -5,11 +5,11 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
-use beaver::Storage;
+use beaver_storage::{InterposedFile, Interposer, Storage};
 
-use super::twist::{Opened, Twist, between, locked};
+use super::recovering::{is_recovering, locked};
 use beaver_sim::oracle::damage::segment_epoch;
 use beaver_sim::subject::Subject;
 
@@ -56,23 +56,23 @@ impl Step {
     /// The library without this step.
     #[must_use]
     pub fn left_out(self) -> Subject {
-        Subject::behind(match self {
-            Step::UndoOfRotate | Step::DirectorySyncOfUndo => between(move || Undo {
+        match self {
+            Step::UndoOfRotate | Step::DirectorySyncOfUndo => Subject::behind(move || Undo {
                 removes: self == Step::DirectorySyncOfUndo,
                 ..Undo::default()
             }),
-            Step::MarkersInRewrite => between(|| MarkersInRewrite),
-            Step::VerifiedBuffer => between(|| VerifiedBuffer),
-            Step::Rewrite => between(|| Rewrite),
+            Step::MarkersInRewrite => Subject::behind(|| MarkersInRewrite),
+            Step::VerifiedBuffer => Subject::behind(|| VerifiedBuffer),
+            Step::Rewrite => Subject::behind(|| Rewrite),
             Step::CutOfFailedWrite | Step::CutOfFreeSpace | Step::BothCuts => {
-                between(move || Cuts {
+                Subject::behind(move || Cuts {
                     running: self != Step::CutOfFreeSpace,
                     opening: self != Step::CutOfFailedWrite,
                 })
             }
-            Step::IdleSync => between(IdleSync::default),
-            Step::SecondRead => between(SecondRead::default),
-        })
+            Step::IdleSync => Subject::behind(IdleSync::default),
+            Step::SecondRead => Subject::behind(SecondRead::default),
+        }
     }
 }
 
@@ -87,34 +87,34 @@ struct Undo {
     undoing: Mutex<bool>,
 }
 
-impl Twist for Undo {
-    fn rename(&self, disk: &dyn Storage, from: &str, to: &str) -> io::Result<()> {
+impl Interposer for Undo {
+    fn rename(&self, next: &dyn Storage, from: &str, to: &str) -> io::Result<()> {
         if segment_epoch(to).is_some() {
             *locked(&self.published) = Some(to.to_owned());
         }
-        disk.rename(from, to)
+        next.rename(from, to)
     }
 
-    fn remove(&self, disk: &dyn Storage, name: &str) -> io::Result<()> {
+    fn remove(&self, next: &dyn Storage, name: &str) -> io::Result<()> {
         if locked(&self.published).as_deref() != Some(name) {
-            return disk.remove(name);
+            return next.remove(name);
         }
         *locked(&self.undoing) = true;
         if self.removes {
-            disk.remove(name)
+            next.remove(name)
         } else {
             Ok(())
         }
     }
 
-    fn sync_dir(&self, disk: &dyn Storage) -> io::Result<()> {
+    fn sync_dir(&self, next: &dyn Storage) -> io::Result<()> {
         if std::mem::take(&mut *locked(&self.undoing)) {
             *locked(&self.published) = None;
             if self.removes {
                 return Ok(());
             }
         }
-        disk.sync_dir()?;
+        next.sync_dir()?;
         *locked(&self.published) = None;
         Ok(())
     }
@@ -123,10 +123,10 @@ impl Twist for Undo {
 #[derive(Debug)]
 struct MarkersInRewrite;
 
-impl Twist for MarkersInRewrite {
-    fn write_at(&self, file: &Opened, buf: &[u8], offset: u64) -> io::Result<usize> {
-        if !file.is_recovering() {
-            return file.disk.write_at(buf, offset);
+impl Interposer for MarkersInRewrite {
+    fn write_at(&self, file: &InterposedFile, buf: &[u8], offset: u64) -> io::Result<usize> {
+        if !is_recovering(file) {
+            return file.next().write_at(buf, offset);
         }
         let mut at = 0;
         for line in buf.split_inclusive(|byte| *byte == b'\n') {
@@ -134,7 +134,7 @@ impl Twist for MarkersInRewrite {
                 let mut done = 0;
                 while done < line.len() {
                     done += file
-                        .disk
+                        .next()
                         .write_at(&line[done..], offset + (at + done) as u64)?;
                 }
             }
@@ -147,27 +147,27 @@ impl Twist for MarkersInRewrite {
 #[derive(Debug)]
 struct VerifiedBuffer;
 
-impl Twist for VerifiedBuffer {
-    fn write_at(&self, file: &Opened, buf: &[u8], offset: u64) -> io::Result<usize> {
-        if !file.is_recovering() {
-            return file.disk.write_at(buf, offset);
+impl Interposer for VerifiedBuffer {
+    fn write_at(&self, file: &InterposedFile, buf: &[u8], offset: u64) -> io::Result<usize> {
+        if !is_recovering(file) {
+            return file.next().write_at(buf, offset);
         }
         let mut again = vec![0; buf.len()];
-        let count = file.disk.read_at(&mut again, offset)?;
+        let count = file.next().read_at(&mut again, offset)?;
         again[count..].copy_from_slice(&buf[count..]);
-        file.disk.write_at(&again, offset)
+        file.next().write_at(&again, offset)
     }
 }
 
 #[derive(Debug)]
 struct Rewrite;
 
-impl Twist for Rewrite {
-    fn write_at(&self, file: &Opened, buf: &[u8], offset: u64) -> io::Result<usize> {
-        if file.is_recovering() {
+impl Interposer for Rewrite {
+    fn write_at(&self, file: &InterposedFile, buf: &[u8], offset: u64) -> io::Result<usize> {
+        if is_recovering(file) {
             return Ok(buf.len());
         }
-        file.disk.write_at(buf, offset)
+        file.next().write_at(buf, offset)
     }
 }
 
@@ -178,20 +178,20 @@ struct Cuts {
     opening: bool,
 }
 
-impl Twist for Cuts {
-    fn set_len(&self, file: &Opened, len: u64) -> io::Result<()> {
-        let opening = file.is_recovering();
+impl Interposer for Cuts {
+    fn set_len(&self, file: &InterposedFile, len: u64) -> io::Result<()> {
+        let opening = is_recovering(file);
         if opening && self.opening {
             return Ok(());
         }
         if opening || !self.running {
-            return file.disk.set_len(len);
+            return file.next().set_len(len);
         }
-        let end = file.disk.len()?;
+        let end = file.next().len()?;
         let blank = vec![b'\n'; usize::try_from(end.saturating_sub(len)).unwrap_or(0)];
         let mut done = 0;
         while done < blank.len() {
-            done += file.disk.write_at(&blank[done..], len + done as u64)?;
+            done += file.next().write_at(&blank[done..], len + done as u64)?;
         }
         Ok(())
     }
@@ -203,37 +203,37 @@ struct IdleSync {
     changed: Mutex<bool>,
 }
 
-impl Twist for IdleSync {
-    fn set_len(&self, file: &Opened, len: u64) -> io::Result<()> {
-        *locked(&self.changed) |= file.disk.len()? != len;
-        file.disk.set_len(len)
+impl Interposer for IdleSync {
+    fn set_len(&self, file: &InterposedFile, len: u64) -> io::Result<()> {
+        *locked(&self.changed) |= file.next().len()? != len;
+        file.next().set_len(len)
     }
 
-    fn write_at(&self, file: &Opened, buf: &[u8], offset: u64) -> io::Result<usize> {
+    fn write_at(&self, file: &InterposedFile, buf: &[u8], offset: u64) -> io::Result<usize> {
         let mut there = vec![0; buf.len()];
-        let count = file.disk.read_at(&mut there, offset)?;
+        let count = file.next().read_at(&mut there, offset)?;
         *locked(&self.changed) |= there[..count] != *buf;
-        file.disk.write_at(buf, offset)
+        file.next().write_at(buf, offset)
     }
 
-    fn sync_data(&self, file: &Opened) -> io::Result<()> {
-        if file.is_recovering() && !*locked(&self.changed) {
+    fn sync_data(&self, file: &InterposedFile) -> io::Result<()> {
+        if is_recovering(file) && !*locked(&self.changed) {
             return Ok(());
         }
-        file.disk.sync_data()
+        file.next().sync_data()
     }
 }
 
 /// What was read once is what every later read of the same recovery gives.
 #[derive(Debug, Default)]
 struct SecondRead {
-    first: Mutex<BTreeMap<(String, u64), u8>>,
+    first: Mutex<BTreeMap<(Arc<str>, u64), u8>>,
     recovered: Mutex<bool>,
 }
 
-impl Twist for SecondRead {
-    fn read_at(&self, file: &Opened, buf: &mut [u8], offset: u64) -> io::Result<usize> {
-        let count = file.disk.read_at(buf, offset)?;
+impl Interposer for SecondRead {
+    fn read_at(&self, file: &InterposedFile, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        let count = file.next().read_at(buf, offset)?;
         if *locked(&self.recovered) {
             return Ok(count);
         }
@@ -244,8 +244,8 @@ impl Twist for SecondRead {
         Ok(count)
     }
 
-    fn sync_data(&self, file: &Opened) -> io::Result<()> {
+    fn sync_data(&self, file: &InterposedFile) -> io::Result<()> {
         *locked(&self.recovered) = true;
-        file.disk.sync_data()
+        file.next().sync_data()
     }
 }

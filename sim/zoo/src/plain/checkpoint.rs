@@ -10,7 +10,7 @@ use super::files::{corrupt, not_done, prepare, publish, remove, segment_name, sn
 use super::line;
 use super::process::{Active, PlainProcess};
 use super::recovery::{Stored, snapshot_bytes};
-use crate::twist::locked;
+use crate::recovering::locked;
 use beaver_sim::oracle::damage::{segment_epoch, snapshot_epoch};
 use beaver_sim::oracle::history::Place;
 use beaver_sim::subject::{Begun, Failure, Grave};

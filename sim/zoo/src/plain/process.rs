@@ -8,7 +8,7 @@ use super::bug::Bug;
 use super::files::{corrupt, not_done, segment_name, write};
 use super::line::{self, Event};
 use super::queue::{Queue, enqueued};
-use crate::twist::locked;
+use crate::recovering::locked;
 use beaver_sim::oracle::history::Place;
 use beaver_sim::oracle::model::{Record, What};
 use beaver_sim::scenario::Step;

@@ -1,0 +1,16 @@
+//! What the bugs between the library and its disk have in common. The library runs unmodified.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use beaver_storage::{Access, InterposedFile};
+
+/// Whether a file was there when the process began, is open for writing, and was not synced yet:
+/// what is done to it now makes it trustworthy.
+#[must_use]
+pub fn is_recovering(file: &InterposedFile) -> bool {
+    file.opened_for() == Some(Access::Write) && !file.was_synced()
+}
+
+pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,73 @@
+//! The kinds of storage calls.
+
+use std::fmt;
+
+/// A kind of storage call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(missing_docs, reason = "each is the trait method of that name")]
+pub enum Op {
+    Create,
+    Open,
+    List,
+    Rename,
+    Remove,
+    SyncDir,
+    Lock,
+    Len,
+    ReadAt,
+    WriteAt,
+    SetLen,
+    Allocate,
+    SyncData,
+}
+
+impl Op {
+    /// All kinds of calls.
+    pub const ALL: [Op; 13] = [
+        Op::Create,
+        Op::Open,
+        Op::List,
+        Op::Rename,
+        Op::Remove,
+        Op::SyncDir,
+        Op::Lock,
+        Op::Len,
+        Op::ReadAt,
+        Op::WriteAt,
+        Op::SetLen,
+        Op::Allocate,
+        Op::SyncData,
+    ];
+
+    /// The name of the trait method.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Op::Create => "create",
+            Op::Open => "open",
+            Op::List => "list",
+            Op::Rename => "rename",
+            Op::Remove => "remove",
+            Op::SyncDir => "sync_dir",
+            Op::Lock => "lock",
+            Op::Len => "len",
+            Op::ReadAt => "read_at",
+            Op::WriteAt => "write_at",
+            Op::SetLen => "set_len",
+            Op::Allocate => "allocate",
+            Op::SyncData => "sync_data",
+        }
+    }
+
+    /// Whether a call of this kind changes the disk, so that it can fail half-way.
+    #[must_use]
+    pub fn changes_something(self) -> bool {
+        !matches!(self, Op::Open | Op::List | Op::Lock | Op::Len | Op::ReadAt)
+    }
+}
+
+impl fmt::Display for Op {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
