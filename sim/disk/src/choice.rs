@@ -7,9 +7,8 @@
 
 use std::collections::BTreeMap;
 
+use super::names::{InodeId, NameOutcome};
 use serde::{Deserialize, Serialize};
-
-use super::inode::InodeId;
 
 /// What survives one power cut. The default is: nothing that is pending.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,18 +33,6 @@ pub struct Choice {
     /// What a bad device does on top. Read by the profile `hostile-device` alone.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub device: Vec<DeviceExtra>,
-}
-
-/// What a power cut made of one name record, if not the old state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum NameOutcome {
-    /// A rename left both names.
-    Both,
-    /// A rename left neither name.
-    Neither,
-    /// The change survived.
-    New,
 }
 
 /// A torn page.

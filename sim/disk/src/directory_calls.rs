@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::change::Change;
 use super::fault::{CallEffect, Fault, Subset};
 use super::file_calls::OpenFile;
-use super::inode::InodeId;
 use super::machine::{Handle, Machine};
+use super::names::InodeId;
 use super::trace::TraceRecord;
 use beaver_storage::{Access, Op};
 

@@ -8,12 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
 
+use super::change::Change;
 use super::content::Content;
 use super::image::{FileImage, Image, name_hashes};
-use super::inode::{Inode, InodeId, RecordNumbers, SizeCause};
-use super::names::{NameChange, Names};
+use super::inode::{Inode, RecordNumbers, SizeCause};
+use super::names::{InodeId, NameChange, Names};
 use super::profile::Profile;
-use super::space::ImageSpace;
 use beaver_storage::check_name;
 
 /// The largest length of a file: what a signed file offset can say.
@@ -34,6 +34,14 @@ pub struct Disk {
     pub(super) read_only: bool,
     /// The lengths of all files that have a name, added up.
     used: u64,
+}
+
+impl Image {
+    /// A disk on which exactly this is durable and nothing is pending.
+    #[must_use]
+    pub fn disk(&self, profile: Profile) -> Disk {
+        Disk::from_image(self, profile)
+    }
 }
 
 impl Disk {
@@ -75,6 +83,34 @@ impl Disk {
         disk
     }
 
+    /// Carries out `change` as a call without faults would.
+    ///
+    /// # Errors
+    ///
+    /// Those of the call; `NotFound` for a file that is not there.
+    pub fn apply(&mut self, change: &Change) -> io::Result<()> {
+        if change
+            .inode()
+            .is_some_and(|id| !self.inodes.contains_key(&id))
+        {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        match change {
+            Change::Create { name } => self.create(name).map(|_| ()),
+            Change::Rename { from, to } => self.rename(from, to),
+            Change::Remove { name } => self.remove(name),
+            Change::Write {
+                inode,
+                offset,
+                bytes,
+            } => self.write(*inode, bytes, *offset),
+            Change::SetLen { inode, len } => self.set_len(*inode, *len),
+            Change::Allocate { inode, len } => self.allocate(*inode, *len),
+            Change::SyncData { inode } => self.sync_data(*inode),
+            Change::SyncDir => self.sync_dir(),
+        }
+    }
+
     /// The kind of file system this is.
     #[must_use]
     pub fn profile(&self) -> Profile {
@@ -93,12 +129,6 @@ impl Disk {
         });
         let files = files.collect();
         Image::assemble(self.names.live.clone(), &hashes, files)
-    }
-
-    /// Everything that a power cut now may leave.
-    #[must_use]
-    pub fn images(&self) -> ImageSpace {
-        ImageSpace::new(self, None)
     }
 
     /// The lengths of all files that have a name, added up, in bytes.

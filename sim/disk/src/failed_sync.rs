@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use super::disk::Disk;
 use super::fault::{Behaviour, FailedSync, Subset};
-use super::inode::{Inode, InodeId, Retry, SizeCause, SizeStep, Version};
+use super::inode::{Inode, Retry, SizeCause, SizeStep, Version};
+use super::names::InodeId;
 use super::page::{PAGE_BYTES, PAGE_SIZE, Page, kept_of};
 use super::profile::Profile;
 

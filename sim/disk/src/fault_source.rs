@@ -8,11 +8,11 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::crash::Moment;
+use super::crash_point::Moment;
 use super::disk::Disk;
 use super::event::Event;
 use super::fault::{Fault, Space};
-use super::inode::InodeId;
+use super::names::InodeId;
 use beaver_storage::Op;
 
 /// Decides what goes wrong on a simulated disk.

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use super::change::Change;
 use super::fault::{CallEffect, FailedSync, Failure, Fault, Subset};
-use super::inode::InodeId;
 use super::machine::{Machine, RunningCall};
 use super::mixing::hash64;
+use super::names::InodeId;
 use super::page::SECTOR_BYTES;
 use super::trace::TraceRecord;
 use beaver_storage::{Access, Op};

@@ -9,8 +9,9 @@ use std::sync::Arc;
 use super::choice::{DeviceExtra, Fill, Tear};
 use super::content::Content;
 use super::image::FileImage;
-use super::inode::{Inode, InodeId, Version};
+use super::inode::{Inode, Version};
 use super::mixing::garbage_word;
+use super::names::InodeId;
 use super::page::{PAGE_BYTES, PAGE_SIZE, Page, SECTOR_BYTES, SECTORS, kept_of};
 
 /// One file at a power cut.

@@ -7,9 +7,9 @@ use super::change::Change;
 use super::crash::Crash;
 use super::disk::Disk;
 use super::image::{content_hash, name_hashes};
-use super::inode::{Inode, InodeId};
+use super::inode::Inode;
 use super::mixing::{hash128, mix128};
-use super::names::{Directory, NameChange};
+use super::names::{Directory, InodeId, NameChange};
 
 impl Disk {
     /// Whether a power cut now leaves exactly what a reader sees: nothing is pending, and the cache shows what the disk has.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::content::Content;
 use super::disk::Disk;
 use super::event::Event;
-use super::inode::{InodeId, Retry};
+use super::inode::Retry;
+use super::names::InodeId;
 use super::page::{PAGE_BYTES, Page, SECTOR_SIZE, page_of, within};
 
 impl Disk {

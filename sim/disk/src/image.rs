@@ -9,11 +9,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::content::Content;
-use super::disk::Disk;
-use super::inode::InodeId;
 use super::mixing::{hash128, mix128};
-use super::names::Directory;
-use super::profile::Profile;
+use super::names::{Directory, InodeId};
 
 /// One directory of files. Cheap to clone and to compare.
 #[derive(Clone)]
@@ -139,12 +136,6 @@ impl Image {
     #[must_use]
     pub fn hash128(&self) -> u128 {
         self.hash
-    }
-
-    /// A disk on which exactly this is durable and nothing is pending.
-    #[must_use]
-    pub fn disk(&self, profile: Profile) -> Disk {
-        Disk::from_image(self, profile)
     }
 
     fn content(&self, inode: InodeId) -> &Content {

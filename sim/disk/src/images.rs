@@ -7,11 +7,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::choice::{Choice, NameOutcome};
+use super::choice::Choice;
 use super::file_space::{FileChoice, Window, advance};
 use super::image::{FileImage, Image, NameHashes, name_hashes};
-use super::inode::InodeId;
-use super::names::{Directory, NameRecord};
+use super::names::{Directory, InodeId, NameOutcome, NameRecord};
 use super::profile::Profile;
 use super::space::{Frame, ImageSpace};
 

@@ -11,11 +11,12 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::change::Change;
-use super::crash::{Crash, CrashPoint, Moment};
+use super::crash::Crash;
+use super::crash_point::{CrashPoint, Moment};
 use super::disk::Disk;
 use super::fault::{CallEffect, Failure, Fault, Space};
 use super::fault_source::{FaultPlan, FaultSource, Injection, StorageCall};
-use super::inode::InodeId;
+use super::names::InodeId;
 use super::trace::{Trace, TraceMode, TraceRecord};
 use beaver_storage::Op;
 

@@ -5,10 +5,35 @@
 //! pending removal of the same name cannot take it away.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
-use super::choice::NameOutcome;
-use super::inode::InodeId;
+use serde::{Deserialize, Serialize};
+
+/// The number of a file, in order of creation. It stays with the file whatever its names are.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct InodeId(pub u64);
+
+impl fmt::Display for InodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#{}", self.0)
+    }
+}
+
+/// What a power cut made of one name record, if not the old state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NameOutcome {
+    /// A rename left both names.
+    Both,
+    /// A rename left neither name.
+    Neither,
+    /// The change survived.
+    New,
+}
 
 pub(super) type Directory = BTreeMap<Arc<str>, InodeId>;
 

@@ -5,7 +5,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use super::choice::Choice;
-use super::crash::{Crash, CrashPoint, Moment};
+use super::crash::Crash;
+use super::crash_point::{CrashPoint, Moment};
 use super::disk::Disk;
 use super::event::Event;
 use super::fault::{CallEffect, Space};

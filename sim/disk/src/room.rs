@@ -3,8 +3,8 @@
 use std::io;
 
 use super::fault::{Behaviour, FailedSync, Failure, Noticed, Subset};
-use super::inode::InodeId;
 use super::machine::{Machine, RunningCall};
+use super::names::InodeId;
 use super::page::PAGE_SIZE;
 
 impl Machine {

@@ -7,12 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::change::Change;
-use super::choice::{About, Choice, Decision, DeviceExtra, NameOutcome, Tear};
+use super::choice::{About, Choice, Decision, DeviceExtra, Tear};
+use super::crash::Crash;
 use super::disk::Disk;
+use super::fault::CallEffect;
 use super::file_space::{Damage, FileChoice, FileSpace, Window, count};
 use super::image::{Image, name_hashes};
-use super::inode::{InodeId, SizeCause};
-use super::names::{Directory, NameChange, NameRecord};
+use super::inode::SizeCause;
+use super::names::{Directory, InodeId, NameChange, NameOutcome, NameRecord};
 use super::profile::Profile;
 
 /// The images that a power cut may leave.
@@ -56,10 +58,35 @@ pub(super) struct Point {
     pub(super) records: Vec<u64>,
 }
 
+impl Disk {
+    /// Everything that a power cut now may leave.
+    #[must_use]
+    pub fn images(&self) -> ImageSpace {
+        ImageSpace::new(self, None)
+    }
+}
+
+impl Crash {
+    /// Everything that a power cut at this moment may leave: what the interrupted call changes is
+    /// pending like everything else that was not synced.
+    #[must_use]
+    pub fn images(&self) -> ImageSpace {
+        match &self.inside {
+            // Until a sync returns, its records are what they were: pending. Any of them may be
+            // durable.
+            Some(change @ (Change::SyncData { .. } | Change::SyncDir)) => {
+                ImageSpace::new(&self.before, Some(change))
+            }
+            Some(_) => ImageSpace::new(&self.kill(CallEffect::Everything), None),
+            None => ImageSpace::new(&self.before, None),
+        }
+    }
+}
+
 impl ImageSpace {
     /// `inside` is the call that the power cut interrupts. It matters for `strict` alone: there
     /// nothing pending survives, except what the interrupted sync was about to make durable.
-    pub(super) fn new(disk: &Disk, inside: Option<&Change>) -> Self {
+    fn new(disk: &Disk, inside: Option<&Change>) -> Self {
         let profile = disk.profile();
         let strict = profile == Profile::Strict;
         let names_open = !strict || matches!(inside, Some(Change::SyncDir));

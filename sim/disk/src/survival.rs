@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::choice::{Choice, NameOutcome};
-use super::inode::{InodeId, SizeCause};
-use super::names::{Directory, NameChange};
+use super::choice::Choice;
+use super::inode::SizeCause;
+use super::names::{Directory, InodeId, NameChange, NameOutcome};
 use super::space::ImageSpace;
 
 /// What became of one pending record.

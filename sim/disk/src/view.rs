@@ -7,8 +7,7 @@ use super::change::Change;
 use super::crash::Crash;
 use super::disk::Disk;
 use super::fault::CallEffect;
-use super::inode::InodeId;
-use super::names::Directory;
+use super::names::{Directory, InodeId};
 
 /// One file at a crash.
 #[derive(Clone, Debug, PartialEq, Eq)]

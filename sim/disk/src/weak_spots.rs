@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::choice::{DevicePoint, TearPoint};
 use super::file_space::count;
-use super::inode::InodeId;
+use super::names::InodeId;
 use super::page::PAGE_SIZE;
 use super::profile::Profile;
 use super::space::ImageSpace;
