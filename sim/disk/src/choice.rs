@@ -108,6 +108,29 @@ pub enum DeviceExtra {
     },
 }
 
+impl Choice {
+    /// Which version of a page is there, 0 for the durable one.
+    #[must_use]
+    pub fn version(&self, inode: InodeId, page: u64) -> u32 {
+        let pages = self.pages.get(&inode);
+        pages
+            .and_then(|pages| pages.get(&page))
+            .copied()
+            .unwrap_or(0)
+    }
+}
+
+impl DeviceExtra {
+    /// The file that it strikes.
+    pub(super) fn inode_mut(&mut self) -> &mut InodeId {
+        match self {
+            DeviceExtra::ShornSector { inode, .. }
+            | DeviceExtra::UnreadableSector { inode, .. }
+            | DeviceExtra::Revert { inode, .. } => inode,
+        }
+    }
+}
+
 /// One thing that a power cut decides.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decision {

@@ -295,9 +295,14 @@ impl ImageSpace {
 
     /// The directory and the lengths that a choice permits.
     fn frame_of(&self, choice: &Choice) -> Frame {
-        if self.profile != Profile::LinuxOrdered {
-            return self.frame(&choice.names);
+        match self.profile {
+            Profile::LinuxOrdered => self.prefix_frame(self.surviving_metadata(choice)),
+            _ => self.frame(&choice.names),
         }
+    }
+
+    /// How many of the metadata records, in order, survive by a choice.
+    pub(super) fn surviving_metadata(&self, choice: &Choice) -> usize {
         let survived = self.metadata.iter().take_while(|entry| match entry.what {
             MetadataKind::Name(index) => choice.names.contains_key(&self.records[index].record),
             MetadataKind::SetLen(inode, reached) => choice
@@ -305,7 +310,7 @@ impl ImageSpace {
                 .get(&inode)
                 .is_some_and(|size| *size >= reached),
         });
-        self.prefix_frame(survived.count())
+        survived.count()
     }
 
     fn frame(&self, chosen: &BTreeMap<u64, NameOutcome>) -> Frame {

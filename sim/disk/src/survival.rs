@@ -157,7 +157,7 @@ impl ImageSpace {
     }
 
     /// The names that a file has or may get, oldest first.
-    fn name_of(&self, inode: InodeId) -> String {
+    pub(super) fn name_of(&self, inode: InodeId) -> String {
         let durable: &Directory = self.base();
         let durable = durable.iter().filter(|(_, id)| **id == inode);
         let mut names: Vec<Arc<str>> = durable.map(|(name, _)| name.clone()).collect();
