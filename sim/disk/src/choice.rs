@@ -164,26 +164,15 @@ pub enum About {
     },
 }
 
-/// A page that a power cut may tear.
+/// A page that a power cut may tear, or where a bad device may strike.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TearPoint {
+pub struct WeakSpot {
     /// The file.
     pub inode: InodeId,
     /// The page.
     pub page: u64,
-    /// How many versions there are besides the durable one.
+    /// How many versions there are besides the durable one: with one or more the page can be shorn.
     pub versions: u32,
-}
-
-/// A place where a bad device may strike.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DevicePoint {
-    /// The file.
-    pub inode: InodeId,
-    /// The page.
-    pub page: u64,
-    /// How many pending versions there are: with one or more the page can be shorn.
-    pub versions: u32,
-    /// Whether the page was synced since the last power cut and can therefore be taken back.
+    /// Whether the page was synced since the last power cut, so that a device may take it back.
     pub can_revert: bool,
 }

@@ -147,6 +147,19 @@ impl Disk {
         Arc::make_mut(inode.expect("a file stays as long as a handle or a name does"))
     }
 
+    /// Changes a file and takes note of it.
+    pub(super) fn change_file<T>(
+        &mut self,
+        id: InodeId,
+        change: impl FnOnce(&mut Inode, &mut RecordNumbers) -> T,
+    ) -> T {
+        let inode = self.inodes.get_mut(&id).expect("an open file stays");
+        let old_len = inode.live.len();
+        let done = change(Arc::make_mut(inode), &mut self.records);
+        self.changed(id, old_len);
+        done
+    }
+
     /// Takes note of a change of `id`, whose length was `old_len`.
     pub(super) fn changed(&mut self, id: InodeId, old_len: u64) {
         let inode = &self.inodes[&id];
@@ -172,18 +185,23 @@ impl Disk {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
         self.check_writable()?;
-        self.last_inode += 1;
-        let id = InodeId(self.last_inode);
-        let hostile = self.profile == Profile::HostileDevice;
-        let mut inode = Inode::settled(Arc::default());
-        inode.links = 1;
-        inode.superseded = hostile.then(BTreeMap::new);
-        self.inodes.insert(id, Arc::new(inode));
+        let id = self.add_file(Arc::default());
         let name = Arc::from(name);
         let record = self.records.next();
         self.names
             .change(record, NameChange::Create { name, inode: id });
         Ok(id)
+    }
+
+    /// A new file with one name.
+    fn add_file(&mut self, content: Arc<Content>) -> InodeId {
+        self.last_inode += 1;
+        let id = InodeId(self.last_inode);
+        let mut inode = Inode::settled(content);
+        inode.links = 1;
+        inode.superseded = (self.profile == Profile::HostileDevice).then(BTreeMap::new);
+        self.inodes.insert(id, Arc::new(inode));
+        id
     }
 
     pub(super) fn rename(&mut self, from: &str, to: &str) -> io::Result<()> {
@@ -235,11 +253,7 @@ impl Disk {
         if offset > MAX_LEN || len > MAX_LEN - offset {
             return Err(io::ErrorKind::InvalidInput.into());
         }
-        let old_len = self.inode(id).live.len();
-        let inode = self.inodes.get_mut(&id);
-        let inode = Arc::make_mut(inode.expect("an open file stays"));
-        inode.write(&mut self.records, bytes, offset);
-        self.changed(id, old_len);
+        self.change_file(id, |inode, records| inode.write(records, bytes, offset));
         Ok(())
     }
 
@@ -248,11 +262,7 @@ impl Disk {
         if len > MAX_LEN {
             return Err(io::ErrorKind::InvalidInput.into());
         }
-        let old_len = self.inode(id).live.len();
-        let inode = self.inodes.get_mut(&id);
-        let inode = Arc::make_mut(inode.expect("an open file stays"));
-        inode.set_len(&mut self.records, len);
-        self.changed(id, old_len);
+        self.change_file(id, |inode, records| inode.set_len(records, len));
         Ok(())
     }
 
@@ -301,9 +311,7 @@ impl Disk {
         for id in dirty {
             let count = self.inode(id).sizes_to_last_set_len();
             if count > 0 {
-                self.inode_mut(id).commit_sizes(count);
-                let len = self.inode(id).live.len();
-                self.changed(id, len);
+                self.change_file(id, |inode, _| inode.commit_sizes(count));
             }
         }
     }
@@ -357,14 +365,10 @@ impl Disk {
     /// Writes back one page (`Some`) or the oldest length (`None`). `false` if there was nothing to
     /// do.
     pub(super) fn write_back(&mut self, id: InodeId, page: Option<u64>) -> bool {
-        let len = self.inode(id).live.len();
-        let inode = self.inode_mut(id);
-        let done = match page {
+        self.change_file(id, |inode, _| match page {
             Some(index) => inode.write_back_page(index),
             None => inode.write_back_size(),
-        };
-        self.changed(id, len);
-        done
+        })
     }
 
     /// Adds a file that is durable at once, with its name. `false` if the name is taken or no name.
@@ -372,12 +376,7 @@ impl Disk {
         if check_name(name).is_err() || self.names.live.contains_key(name) {
             return false;
         }
-        self.last_inode += 1;
-        let id = InodeId(self.last_inode);
-        let mut inode = Inode::settled(Arc::new(Content::from_bytes(bytes)));
-        inode.links = 1;
-        inode.superseded = (self.profile == Profile::HostileDevice).then(BTreeMap::new);
-        self.inodes.insert(id, Arc::new(inode));
+        let id = self.add_file(Arc::new(Content::from_bytes(bytes)));
         self.used += bytes.len() as u64;
         let name: Arc<str> = Arc::from(name);
         Arc::make_mut(&mut self.names.live).insert(name.clone(), id);

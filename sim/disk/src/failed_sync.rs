@@ -18,9 +18,7 @@ use super::profile::Profile;
 impl Disk {
     /// A sync of `id` fails as `failed` says. It commits no name, and nothing of another file.
     pub(super) fn fail_sync(&mut self, id: InodeId, failed: &FailedSync) {
-        let len = self.inode(id).live.len();
-        self.inode_mut(id).fail_sync(failed);
-        self.changed(id, len);
+        self.change_file(id, |inode, _| inode.fail_sync(failed));
         if failed.behaviour == Behaviour::ReadOnly {
             self.read_only = true;
         }
@@ -48,9 +46,7 @@ impl Disk {
             let earlier = |step: &SizeStep| step.cause == SizeCause::SetLen && step.record < last;
             let count = self.inode(id).sizes.iter().rposition(earlier);
             if let Some(index) = count {
-                self.inode_mut(id).commit_sizes(index + 1);
-                let len = self.inode(id).live.len();
-                self.changed(id, len);
+                self.change_file(id, |inode, _| inode.commit_sizes(index + 1));
             }
         }
     }
@@ -67,7 +63,6 @@ impl Disk {
         let ids: Vec<InodeId> = self.inodes.keys().copied().collect();
         for id in ids {
             let inode = self.inode(id);
-            let len = inode.live.len();
             let pages: Vec<u64> = inode.unsaved.iter().copied().collect();
             let length_lost = inode.has_lost_length();
             for index in pages {
@@ -80,8 +75,7 @@ impl Disk {
             if length_lost {
                 let idle = self.inode(id).pages.is_empty() && !is_open(id);
                 if idle && subset.contains(place, u64::MAX) {
-                    self.inode_mut(id).drop_length();
-                    self.changed(id, len);
+                    self.change_file(id, |inode, _| inode.drop_length());
                     dropped = true;
                 }
                 place += 1;

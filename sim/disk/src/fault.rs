@@ -166,18 +166,6 @@ impl Behaviour {
         Behaviour::RetryWorks,
         Behaviour::ReadOnly,
     ];
-
-    /// The name in files.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Behaviour::MarkClean => "mark-clean",
-            Behaviour::MarkCleanSizeLost => "mark-clean-size-lost",
-            Behaviour::Revert => "revert",
-            Behaviour::RetryWorks => "retry-works",
-            Behaviour::ReadOnly => "read-only",
-        }
-    }
 }
 
 /// Some of a list of things that is not known yet when the plan is made.

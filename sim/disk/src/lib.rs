@@ -75,7 +75,7 @@ mod weak_spots;
 
 pub use beaver_storage::Op;
 pub use change::Change;
-pub use choice::{About, Choice, Decision, DeviceExtra, DevicePoint, Fill, Tear, TearPoint};
+pub use choice::{About, Choice, Decision, DeviceExtra, Fill, Tear, WeakSpot};
 pub use corner::Corner;
 pub use crash::Crash;
 pub use crash_point::{CrashPoint, Moment};

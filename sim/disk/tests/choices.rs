@@ -400,26 +400,6 @@ fn corners_of_a_large_space_are_spread_evenly() {
 }
 
 #[test]
-fn every_corner_can_be_put_into_words() {
-    let corners = [
-        (Corner::Nothing, "nothing survives"),
-        (Corner::Everything, "everything survives"),
-        (Corner::AllBut(3), "all but decision 3"),
-        (Corner::Only(4), "only decision 4"),
-        (Corner::NamesWithoutData, "names without data"),
-        (Corner::DataWithoutNames, "data without names"),
-        (Corner::SizeWithoutData, "lengths without data"),
-        (Corner::DataWithoutSize, "data without lengths"),
-        (Corner::EvenPages, "even pages"),
-        (Corner::OddPages, "odd pages"),
-        (Corner::OldestFirst(7), "everything up to record 7"),
-    ];
-    for (corner, words) in corners {
-        assert_eq!(corner.to_string(), words);
-    }
-}
-
-#[test]
 fn a_choice_is_written_with_what_it_chooses_alone() {
     let tear = Tear {
         inode: F,
