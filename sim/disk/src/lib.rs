@@ -95,3 +95,8 @@ pub use survival::{Fate, Survival, What};
 pub use survivor_set::SurvivorSet;
 pub use trace::{TraceMode, TraceRecord};
 pub use view::FileView;
+
+/// The README's example is run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
