@@ -141,4 +141,4 @@ pub trait StorageLock: Debug + Send + Sync {}
 /// The README's example is run.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
-struct Readme;
+struct StorageReadme;

@@ -86,7 +86,7 @@ impl Disk {
 }
 
 /// A dirty page, and how much of it is on disk after a sync that failed.
-struct Reached {
+struct SyncedPage {
     index: u64,
     /// 0: the durable version stays.
     version: usize,
@@ -102,13 +102,13 @@ impl Inode {
             let left = failed.left.get(index).copied().unwrap_or(0);
             let left = usize::try_from(left).unwrap_or(usize::MAX);
             let newest = versions.len();
-            Reached {
+            SyncedPage {
                 index: *index,
                 version: if written { newest } else { left.min(newest) },
                 written,
             }
         });
-        let reached: Vec<Reached> = reached.collect();
+        let reached: Vec<SyncedPage> = reached.collect();
         self.commit_sizes(match failed.behaviour {
             Behaviour::MarkClean => self.sizes.len(),
             _ => self.sizes_before_versions(&reached),
@@ -138,7 +138,7 @@ impl Inode {
 
     /// What was written after a shrink survives only if the shrink did: the lengths that the pages
     /// on disk drag along.
-    fn sizes_before_versions(&self, reached: &[Reached]) -> usize {
+    fn sizes_before_versions(&self, reached: &[SyncedPage]) -> usize {
         let on_disk = reached.iter().filter(|page| page.version > 0);
         let records = on_disk.map(|page| self.pages[&page.index][page.version - 1].record);
         let newest = records.max().unwrap_or(0);

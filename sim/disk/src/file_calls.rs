@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::change::Change;
-use super::fault::{CallEffect, FailedSync, Failure, Fault, Subset};
+use super::fault::{CallEffect, FailedSync, FailureKind, Fault, Subset};
 use super::machine::{Machine, RunningCall};
 use super::mixing::hash64;
 use super::names::InodeId;
@@ -82,7 +82,7 @@ impl Machine {
         let count = inode.live.read(buf, offset);
         if inode.hits_unreadable(offset, count as u64) {
             self.strike(call, "unreadable-sector");
-            return Err(Failure::Io.error());
+            return Err(FailureKind::Io.error());
         }
         let bytes = &mut buf[..count];
         let place = |number: &u64| usize::try_from(*number).unwrap_or(usize::MAX);
@@ -246,7 +246,7 @@ impl Machine {
         if self.learn_of_errors(file) {
             self.disk.commit_file(inode);
             self.strike(call, "late-sync-error");
-            return Err(Failure::Io.error());
+            return Err(FailureKind::Io.error());
         }
         self.disk.sync_data(inode)
     }

@@ -80,8 +80,8 @@ pub use corner::Corner;
 pub use crash::Crash;
 pub use crash_point::{CrashPoint, Moment};
 pub use disk::Disk;
-pub use event::Event;
-pub use fault::{Behaviour, CallEffect, FailedSync, Failure, Fault, Noticed, Space, Subset};
+pub use event::DiskEvent;
+pub use fault::{Behaviour, CallEffect, FailedSync, FailureKind, Fault, Noticed, Space, Subset};
 pub use fault_source::{FaultPlan, FaultSource, Injection, StorageCall};
 pub use image::Image;
 pub use images::{Candidate, Images};
@@ -91,7 +91,7 @@ pub use owner::SimDisk;
 pub use page::{PAGE_SIZE, SECTOR_SIZE};
 pub use profile::Profile;
 pub use space::ImageSpace;
-pub use survival::{Fate, Survival, What};
+pub use survival::{Fate, RecordKind, Survival};
 pub use survivor_set::SurvivorSet;
 pub use trace::{TraceMode, TraceRecord};
 pub use view::FileView;
@@ -99,4 +99,4 @@ pub use view::FileView;
 /// The README's example is run.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
-struct Readme;
+struct DiskReadme;

@@ -14,7 +14,7 @@ use super::change::Change;
 use super::crash::Crash;
 use super::crash_point::{CrashPoint, Moment};
 use super::disk::Disk;
-use super::fault::{CallEffect, Failure, Fault, Space};
+use super::fault::{CallEffect, FailureKind, Fault, Space};
 use super::fault_source::{FaultPlan, FaultSource, Injection, StorageCall};
 use super::names::InodeId;
 use super::trace::{Trace, TraceMode, TraceRecord};
@@ -87,7 +87,7 @@ pub(super) struct Machine {
     pub(super) lock: Option<u64>,
     /// Another process holds the lock.
     pub(super) lock_taken: bool,
-    pub(super) sticky: BTreeMap<Op, Failure>,
+    pub(super) sticky: BTreeMap<Op, FailureKind>,
     pub(super) fired: BTreeMap<&'static str, u64>,
     pub(super) missed: Vec<u64>,
     pub(super) recorded: Option<Vec<Crash>>,
@@ -314,7 +314,7 @@ impl Machine {
     }
 
     /// The error that its fault, or an earlier sticky one, demands of this call.
-    pub(super) fn demanded_error(&self, call: &RunningCall) -> Option<(Failure, CallEffect)> {
+    pub(super) fn demanded_error(&self, call: &RunningCall) -> Option<(FailureKind, CallEffect)> {
         match &call.fault {
             Some(Fault::Error { error, effect, .. }) => Some((*error, *effect)),
             _ => {
@@ -325,7 +325,7 @@ impl Machine {
     }
 
     /// Counts the error of [`demanded_error`](Self::demanded_error) as fired and makes it.
-    pub(super) fn fail(&mut self, call: &mut RunningCall, failure: Failure) -> io::Error {
+    pub(super) fn fail(&mut self, call: &mut RunningCall, failure: FailureKind) -> io::Error {
         match call.fault {
             Some(Fault::Error { .. }) => self.fire(call),
             _ => self.strike(call, "error"),

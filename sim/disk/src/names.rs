@@ -35,13 +35,13 @@ pub enum NameOutcome {
     New,
 }
 
-pub(super) type Directory = BTreeMap<Arc<str>, InodeId>;
+pub(super) type NameTable = BTreeMap<Arc<str>, InodeId>;
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Names {
     /// Shared with images and snapshots; copied when it changes.
-    pub(super) live: Arc<Directory>,
-    pub(super) disk: Arc<Directory>,
+    pub(super) live: Arc<NameTable>,
+    pub(super) disk: Arc<NameTable>,
     pub(super) pending: Vec<NameRecord>,
 }
 
@@ -108,7 +108,7 @@ impl NameChange {
     }
 
     /// Applies the change to a whole directory.
-    pub(super) fn apply(&self, directory: &mut Directory, outcome: NameOutcome) {
+    pub(super) fn apply(&self, directory: &mut NameTable, outcome: NameOutcome) {
         self.apply_to(outcome, |name, inode| {
             match inode {
                 Some(inode) => directory.insert(name.clone(), inode),

@@ -33,7 +33,7 @@ const LIMIT: usize = 4096;
 
 /// Files that are there before, and steps.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct History {
+pub struct FileHistory {
     files: BTreeMap<String, String>,
     /// Each one is known to be readable.
     steps: Vec<String>,
@@ -80,14 +80,14 @@ pub enum NotationError {
     },
 }
 
-impl History {
+impl FileHistory {
     /// Reads a history from one text: files, then steps, separated by semicolons or line breaks.
     ///
     /// # Errors
     ///
     /// [`NotationError::Step`] names the step and what was expected.
     pub fn parse(text: &str) -> Result<Self, NotationError> {
-        let mut history = History::default();
+        let mut history = FileHistory::default();
         let steps = text.split([';', '\n']).map(str::trim);
         let steps = steps.filter(|step| !step.is_empty());
         for (number, text) in (1..).zip(steps) {
@@ -114,7 +114,7 @@ impl History {
         files: &BTreeMap<String, String>,
         steps: &[S],
     ) -> Result<Self, NotationError> {
-        let mut history = History::default();
+        let mut history = FileHistory::default();
         for (name, pages) in files {
             history
                 .add_file(name, pages)
@@ -124,7 +124,7 @@ impl History {
                 })?;
         }
         let steps = steps.iter().map(AsRef::as_ref).collect::<Vec<_>>();
-        let more = History::parse(&steps.join(";"))?;
+        let more = FileHistory::parse(&steps.join(";"))?;
         history.files.extend(more.files);
         history.steps = more.steps;
         Ok(history)

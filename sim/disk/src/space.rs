@@ -11,17 +11,17 @@ use super::choice::{About, Choice, Decision, DeviceExtra, Tear};
 use super::crash::Crash;
 use super::disk::Disk;
 use super::fault::CallEffect;
-use super::file_space::{Damage, FileChoice, FileSpace, Window, count};
+use super::file_space::{CutDamage, FileChoice, FileSpace, SizeRange, count};
 use super::image::{Image, name_hashes};
 use super::inode::SizeCause;
-use super::names::{Directory, InodeId, NameChange, NameOutcome, NameRecord};
+use super::names::{InodeId, NameChange, NameOutcome, NameRecord, NameTable};
 use super::profile::Profile;
 
 /// The images that a power cut may leave.
 #[derive(Clone, Debug)]
 pub struct ImageSpace {
     profile: Profile,
-    base: Arc<Directory>,
+    base: Arc<NameTable>,
     pub(super) records: Vec<NameRecord>,
     /// Every file that may have a name afterwards.
     pub(super) files: BTreeMap<InodeId, FileSpace>,
@@ -47,9 +47,9 @@ pub(super) enum MetadataKind {
 /// A directory that may be left, and what it says about lengths.
 #[derive(Clone, Debug)]
 pub(super) struct Frame {
-    pub(super) names: Arc<Directory>,
+    pub(super) names: Arc<NameTable>,
     pub(super) outcomes: BTreeMap<u64, NameOutcome>,
-    pub(super) windows: BTreeMap<InodeId, Window>,
+    pub(super) windows: BTreeMap<InodeId, SizeRange>,
 }
 
 /// One decision and the numbers of the records that it lets survive, option by option from 1.
@@ -124,7 +124,7 @@ impl ImageSpace {
         self.profile
     }
 
-    pub(super) fn base(&self) -> &Directory {
+    pub(super) fn base(&self) -> &NameTable {
         &self.base
     }
 
@@ -258,7 +258,7 @@ impl ImageSpace {
             _ => &[],
         };
         let images = hashes.iter().map(|(id, _)| {
-            let damage = Damage {
+            let damage = CutDamage {
                 id: *id,
                 tears: &tears,
                 fill: choice.fill,
@@ -390,7 +390,7 @@ impl SettledFiles {
 
 impl Frame {
     /// The lengths that the frame permits for a file.
-    pub(super) fn window(&self, id: InodeId, file: &FileSpace) -> Window {
+    pub(super) fn window(&self, id: InodeId, file: &FileSpace) -> SizeRange {
         let window = self.windows.get(&id).copied();
         window.unwrap_or((0, file.steps()))
     }

@@ -22,10 +22,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use beaver_disk::notation::{History, render};
+use beaver_disk::notation::{FileHistory, render};
 use beaver_disk::{
-    Behaviour, CallEffect, Event, FailedSync, Failure, Fault, FaultPlan, PAGE_SIZE, Profile,
-    SimDisk, SimOptions, Subset,
+    Behaviour, CallEffect, DiskEvent, FailedSync, FailureKind, Fault, FaultPlan, PAGE_SIZE,
+    Profile, SimDisk, SimOptions, Subset,
 };
 use beaver_storage::{Access, Storage, StorageFile};
 
@@ -48,7 +48,7 @@ fn number(text: &str) -> u64 {
 
 impl World {
     fn new(profile: Profile, files: &str) -> Self {
-        let disk = History::parse(files).unwrap().run(profile).unwrap();
+        let disk = FileHistory::parse(files).unwrap().run(profile).unwrap();
         let disk = SimDisk::new(disk, SimOptions::default());
         let mut world = World {
             storage: disk.storage(),
@@ -116,7 +116,7 @@ impl World {
             }
             ["fail_dir", mask] => {
                 self.plan(Fault::FailedSyncDir {
-                    error: Failure::Io,
+                    error: FailureKind::Io,
                     durable: Subset::Mask(number(mask)),
                 });
                 self.storage.sync_dir().unwrap_err();
@@ -136,15 +136,15 @@ impl World {
 
     fn happens(&self, words: &[&str]) -> bool {
         let event = match *words {
-            ["page", name, page] => Event::WritebackPage {
+            ["page", name, page] => DiskEvent::WritebackPage {
                 file: name.to_owned(),
                 page: number(page),
             },
-            ["size", name] => Event::WritebackSize {
+            ["size", name] => DiskEvent::WritebackSize {
                 file: name.to_owned(),
             },
-            ["writeback", place] => Event::Writeback(number(place)),
-            ["drop", mask] => Event::CacheDrop(Subset::Mask(number(mask))),
+            ["writeback", place] => DiskEvent::Writeback(number(place)),
+            ["drop", mask] => DiskEvent::CacheDrop(Subset::Mask(number(mask))),
             _ => panic!("no step: {words:?}"),
         };
         self.disk.happen(&event)
