@@ -95,8 +95,8 @@ pub(crate) struct World<'a> {
     cut_torn_tail: bool,
     /// Whether another process holds the lock.
     lock_held: bool,
-    /// How the attempts to open failed since the last one that did not.
-    open_failures: Vec<Failure>,
+    /// What it is worth if the store opens after the attempts that failed.
+    marks_if_open: Vec<crate::marks::Mark>,
     /// How many wrong reads there were up to the last recovery.
     wrong_reads: u64,
     /// How the last process ended, and whether the one before it was killed and the store opened in
@@ -146,7 +146,7 @@ impl<'a> World<'a> {
             max_calls: Some(scenario.budget.storage_calls),
             ..SimOptions::default()
         };
-        let profile = scenario.profile.of_disk();
+        let profile = scenario.profile;
         let disk = SimDisk::new(Disk::empty(profile), options);
         let rates = mixture(scenario, seed);
         let device: Vec<FaultRate> = rates
@@ -179,7 +179,7 @@ impl<'a> World<'a> {
             met_full_disk: false,
             cut_torn_tail: false,
             lock_held: false,
-            open_failures: Vec::new(),
+            marks_if_open: Vec::new(),
             wrong_reads: 0,
             last_crash: None,
             killed_then_opened: false,

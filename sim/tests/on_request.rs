@@ -23,7 +23,8 @@ use beaver_sim::run::{Keep, run_seed_of};
 use beaver_sim::scenario::{Crashes, LogSettings, Range, Scenario, Step};
 use beaver_sim::shrink::{Limits, shrink};
 use beaver_sim::subject::{Answer, Begun, Failure, Process, Report, Store, Subject};
-use beaver_zoo::twist::{Opened, Twist, between};
+use beaver_storage::{InterposedFile, Interposer};
+use beaver_zoo::recovering::is_recovering;
 
 /// The scenario that the default run has.
 fn scenario() -> Scenario {
@@ -267,18 +268,18 @@ fn a_reader_shows_what_is_durable_no_less_and_no_more() {
 #[derive(Debug)]
 struct NeverSyncs;
 
-impl Twist for NeverSyncs {
-    fn sync_data(&self, file: &Opened) -> io::Result<()> {
-        match file.name().ends_with(".jsonl") && !file.is_recovering() {
+impl Interposer for NeverSyncs {
+    fn sync_data(&self, file: &InterposedFile) -> io::Result<()> {
+        match file.name().ends_with(".jsonl") && !is_recovering(file) {
             true => Ok(()),
-            false => file.disk.sync_data(),
+            false => file.next().sync_data(),
         }
     }
 }
 
 #[test]
 fn a_sync_that_does_not_reach_the_disk_is_caught() {
-    let subject = Subject::behind(between(|| NeverSyncs));
+    let subject = Subject::behind(|| NeverSyncs);
     let run = first_failure(&subject, &scenario(), 20).expect("it is caught");
     let violation = run.outcome.failure().unwrap();
     // It is missing, or a later batch proves that it was there and nothing excuses the refusal.

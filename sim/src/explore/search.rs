@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use beaver::ManualClock;
 use beaver_disk::{
-    self, Change, Crash, CrashPoint, Disk, ImageSpace, Profile, Progress, SimDisk, SimOptions,
+    self, CallEffect, Change, Crash, CrashPoint, Disk, ImageSpace, Profile, SimDisk, SimOptions,
     TraceMode,
 };
 
@@ -90,7 +90,7 @@ impl<'a> Search<'a> {
         };
         Search {
             tested,
-            profile: tested.scenario.profile.of_disk(),
+            profile: tested.scenario.profile,
             clock: Arc::new(ManualClock::new(0)),
             tally: Tally::default(),
             wrong: Vec::new(),
@@ -147,7 +147,7 @@ impl<'a> Search<'a> {
             && self.is_first(death, death.crash.fingerprint())
         {
             for length in prefixes(bytes) {
-                let progress = Progress::Bytes(length);
+                let progress = CallEffect::Bytes(length);
                 let disk = death.crash.kill(progress);
                 let fingerprint = disk.fingerprint();
                 self.start_killed(death, &disk, fingerprint, progress);
@@ -156,8 +156,8 @@ impl<'a> Search<'a> {
         let syncs = matches!(inside, Some(Change::SyncData { .. } | Change::SyncDir));
         // What a call changes is pending while it runs, and so is what a sync is about to commit.
         let pending = match inside.is_none() || syncs {
-            true => Progress::Nothing,
-            false => Progress::Everything,
+            true => CallEffect::Nothing,
+            false => CallEffect::Everything,
         };
         let disk = death.crash.kill(pending);
         let fingerprint = disk.fingerprint();
@@ -180,7 +180,7 @@ impl<'a> Search<'a> {
         death: &Death<'_>,
         disk: &Disk,
         fingerprint: u128,
-        progress: Progress,
+        progress: CallEffect,
     ) {
         self.tally.killed += 1;
         if !self.is_new(death, fingerprint) {
@@ -316,6 +316,7 @@ impl<'a> Search<'a> {
             true => {
                 let watched = Faults::watched(sim);
                 let opened = self.open(watched.storage());
+                sim.set_faults(None);
                 self.coverage.add(watched.director().watch().coverage());
                 opened?
             }

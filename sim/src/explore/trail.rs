@@ -1,6 +1,6 @@
 //! How the search came to a disk: the crashes on the way, as a script that replays it.
 
-use beaver_disk::{Choice, CrashPoint, Moment, Progress};
+use beaver_disk::{CallEffect, Choice, CrashPoint, Moment};
 
 use crate::oracle::Finding;
 use crate::scenario::{CrashKind, Effect, PlannedCrash, PlannedFault, Script, Step};
@@ -80,7 +80,7 @@ fn make_room(script: &mut Script, last_call: u64) {
 }
 
 /// The leg of a process that was killed at `at`, counted over the whole run.
-pub(super) fn killed(at: CrashPoint, progress: Progress) -> Leg {
+pub(super) fn killed(at: CrashPoint, progress: CallEffect) -> Leg {
     match at.moment {
         Moment::After if at.call == 0 => Leg::Start,
         Moment::After => Leg::Step(Step::Kill),

@@ -41,7 +41,10 @@ pub enum Effect {
     /// The call itself goes wrong.
     Call(#[cfg_attr(feature = "schema", schemars(with = "serde_json::Value"))] beaver_disk::Fault),
     /// Something happens beside the call.
-    Event(#[cfg_attr(feature = "schema", schemars(with = "serde_json::Value"))] beaver_disk::Event),
+    Event(
+        #[cfg_attr(feature = "schema", schemars(with = "serde_json::Value"))]
+        beaver_disk::DiskEvent,
+    ),
     /// From here on there is only so much room; none given: as much as anybody wants.
     Space(
         #[cfg_attr(feature = "schema", schemars(with = "Option<serde_json::Value>"))]
@@ -90,7 +93,7 @@ pub struct PlannedCrash {
     /// How far a call that is killed inside gets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<serde_json::Value>"))]
-    pub progress: Option<beaver_disk::Progress>,
+    pub progress: Option<beaver_disk::CallEffect>,
     /// What survives a power cut; nothing that is pending where it is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<serde_json::Value>"))]

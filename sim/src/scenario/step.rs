@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use beaver_disk::{Choice, Event};
+use beaver_disk::{Choice, DiskEvent};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
@@ -35,7 +35,7 @@ pub enum Step {
     /// Damage a copy of the disk and read it leniently.
     Lenient {
         /// The damage; drawn when the step runs where it is left out.
-        damage: Vec<Event>,
+        damage: Vec<DiskEvent>,
     },
 }
 
@@ -243,7 +243,7 @@ enum Written {
         /// The damage; drawn when the step runs where it is left out.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         #[cfg_attr(feature = "schema", schemars(with = "Vec<Value>"))]
-        damage: Vec<Event>,
+        damage: Vec<DiskEvent>,
     },
 }
 

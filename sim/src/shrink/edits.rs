@@ -1,13 +1,13 @@
 //! Drafts that are a little smaller: without some commands, crashes or faults, or with plainer ones.
 
-use beaver_disk::{Moment, Progress};
+use beaver_disk::{CallEffect, Moment};
 
 use crate::scenario::{CrashKind, Step};
 use crate::subject::AnySubject;
 use crate::world::{Leg, between_calls};
 
 use super::draft::{Draft, Scene};
-use super::remains::Remains;
+use beaver_disk::SurvivorSet;
 
 /// Makes drafts from one, the boldest first.
 pub(super) type Edits = fn(&AnySubject, &Draft) -> Vec<Draft>;
@@ -123,7 +123,7 @@ pub(super) fn plainer_crashes(_subject: &AnySubject, draft: &Draft) -> Vec<Draft
                 leg.left = None;
                 if let Some(crash) = &mut leg.crash {
                     crash.kind = CrashKind::Kill;
-                    crash.progress = Some(Progress::Nothing);
+                    crash.progress = Some(CallEffect::Nothing);
                 }
             });
         }
@@ -140,22 +140,22 @@ pub(super) fn plainer_crashes(_subject: &AnySubject, draft: &Draft) -> Vec<Draft
 }
 
 /// With less to say about what a power cut left.
-pub(super) fn plainer_remains(_subject: &AnySubject, draft: &Draft) -> Vec<Draft> {
+pub(super) fn plainer_survivors(_subject: &AnySubject, draft: &Draft) -> Vec<Draft> {
     let mut drafts = Vec::new();
     for (at, leg) in legs(draft) {
         let Some(left) = &draft.scenes[at].legs[leg].left else {
             continue;
         };
-        let mut with = |left: Remains| {
+        let mut with = |left: SurvivorSet| {
             let mut plainer = draft.clone();
             plainer.scenes[at].legs[leg].left = Some(left);
             drafts.push(plainer);
         };
-        if left.len() == 0 {
+        if left.size() == 0 {
             continue;
         }
-        with(Remains::everything());
-        with(Remains::default());
+        with(SurvivorSet::everything());
+        with(SurvivorSet::default());
         for name in left.except.keys() {
             let mut less = left.clone();
             less.except.remove(name);
@@ -171,7 +171,7 @@ pub(super) fn plainer_remains(_subject: &AnySubject, draft: &Draft) -> Vec<Draft
             less.device.remove(extra);
             with(less);
         }
-        with(Remains {
+        with(SurvivorSet {
             fill: beaver_disk::Fill::Zeros,
             ..left.clone()
         });

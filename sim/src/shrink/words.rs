@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use beaver_disk::{Moment, Op, Progress, TraceMode};
+use beaver_disk::{CallEffect, Moment, Op, TraceMode};
 
 use crate::scenario::{CrashKind, PlannedCrash, PlannedFault, Scenario, Script, Step};
 use crate::subject::AnySubject;
 use crate::world::{Course, Leg};
 
-use super::remains::Remains;
 use super::rerun::run_course;
+use beaver_disk::SurvivorSet;
 
 /// The script of a scenario in words, one line for each command, fault and crash; lines that belong
 /// to the command above them begin with two blanks.
@@ -115,7 +115,7 @@ fn leg_words(
             .as_ref()
             .is_some_and(|crash| crash.kind == CrashKind::PowerCut);
     if let (true, Some(left)) = (cut, &leg.left) {
-        lines.push(remains_words(left));
+        lines.push(survivor_words(left));
     }
     lines
 }
@@ -137,14 +137,14 @@ fn crash_words(crash: &PlannedCrash, start: u64, calls: &BTreeMap<u64, String>) 
     };
     let call = call_words(start + crash.at.call, calls);
     let progress = match crash.progress {
-        Some(Progress::Everything) => ", all of it done",
-        Some(Progress::Bytes(_)) => ", some of it done",
+        Some(CallEffect::Everything) => ", all of it done",
+        Some(CallEffect::Bytes(_)) => ", some of it done",
         _ => "",
     };
     format!("{how} {when} {call}{progress}")
 }
 
-fn remains_words(left: &Remains) -> String {
+fn survivor_words(left: &SurvivorSet) -> String {
     let names: Vec<String> = left.except.keys().cloned().collect();
     let mut words = match (left.otherwise, names.is_empty()) {
         (false, true) => "nothing that was not synced survived".to_owned(),

@@ -1,8 +1,8 @@
 //! Crashes: when the program under test is stopped, how, and what that leaves.
 
-use beaver_disk::{Choice, Crash, CrashPoint, Moment, Op, Progress, SimDisk};
+use beaver_disk::{CallEffect, Choice, Crash, CrashPoint, Moment, Op, SimDisk};
 
-use crate::faults::choose_progress;
+use crate::faults::choose_effect;
 use crate::marks::Mark;
 use crate::scenario::{CrashKind, Crashes, PlannedCrash, Scenario, Step};
 use crate::stream::Stream;
@@ -167,8 +167,8 @@ impl World<'_> {
             CrashKind::Kill => {
                 let progress = planned.progress.take().unwrap_or_else(|| {
                     match (at.moment, self.crashes.scripted.is_some()) {
-                        (Moment::Inside, false) => choose_progress(&mut self.crashes.stream),
-                        _ => Progress::Nothing,
+                        (Moment::Inside, false) => choose_effect(&mut self.crashes.stream),
+                        _ => CallEffect::Nothing,
                     }
                 });
                 disk.kill(progress);
@@ -195,7 +195,7 @@ impl World<'_> {
         self.say_crash("process killed between two commands");
         self.drop_store()?;
         let crash = disk.crash();
-        disk.kill(Progress::Nothing);
+        disk.kill(CallEffect::Nothing);
         self.tape_crash(CrashKind::Kill, crash, None);
         self.last_crash = Some(CrashKind::Kill);
         self.begin_leg_behind_crash();
