@@ -19,7 +19,7 @@ mod workload;
 pub use beaver_disk::Profile;
 pub use faults::{Drawn, FaultKind, FaultRate, Phase, Target};
 pub use impossible::Impossible;
-pub use script::{CrashKind, Effect, PlannedCrash, PlannedFault, Script};
+pub use script::{CrashKind, Effect, PlannedCrash, PlannedFault, Script, Survivors};
 pub use seeds::{ParseSeedsError, Seeds};
 pub use step::{Around, Meeting, Scheduled, Step, When};
 pub use workload::{CommandKind, LogSettings, Range, SyncSetting, Workload};

@@ -372,6 +372,8 @@ impl FaultSource for Director {
 
 fn planned(call: &StorageCall<'_>, kind: FaultKind, effect: Effect) -> PlannedFault {
     PlannedFault {
+        step: None,
+        process: 0,
         call: call.number,
         kind,
         effect,

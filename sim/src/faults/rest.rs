@@ -40,6 +40,8 @@ pub fn at_rest(faults: &Faults, earlier: &Files) -> Vec<PlannedFault> {
         };
         let Some(effect) = effect else { continue };
         let fault = PlannedFault {
+            step: None,
+            process: 0,
             call,
             kind: rate.kind,
             effect,

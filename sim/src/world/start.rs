@@ -11,7 +11,7 @@ use crate::invariant::Invariant;
 use crate::marks::Mark;
 use crate::oracle::Finding;
 use crate::oracle::damage::{Files, InjectedDamage};
-use crate::scenario::{Effect, FaultKind, Phase, Step};
+use crate::scenario::{Effect, FaultKind, Phase, Step, Survivors};
 use crate::subject::{ErrorClass, Failure};
 use crate::tape::Happening;
 
@@ -295,12 +295,13 @@ impl World<'_> {
     /// Decides what survives a power cut, and lets it happen.
     pub(super) fn cut_power(
         &mut self,
-        image: Option<Choice>,
+        image: Option<Survivors>,
         scripted: bool,
-    ) -> Result<Choice, Stop> {
+    ) -> Result<(Choice, Survivors), Stop> {
         let disk = self.faults.disk().clone();
         let space = disk.crash().images();
-        let image = self.left_by_course(&space).or(image);
+        let image = image.map(|image| image.choose(&space));
+        let image = self.left_by_mode(&space).or(image);
         let choice = match (image, scripted) {
             (Some(choice), _) => choice,
             (None, true) => Choice::default(),
@@ -332,12 +333,12 @@ impl World<'_> {
                 .mark_if(lied && before != after, Mark::LyingSyncHit);
         }
         let newest = self.newest_segment();
-        self.leg_left(&choice, &space);
+        let written = self.written(&space, &choice);
         disk.power_cut(&choice);
         self.faults.director().rebooted();
         let left = self.newest_segment();
         self.seen.mark_if(left < newest, Mark::NewSegmentLost);
-        Ok(choice)
+        Ok((choice, written))
     }
 
     fn newest_segment(&self) -> Option<u64> {
