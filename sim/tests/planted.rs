@@ -14,7 +14,6 @@ use std::sync::atomic::AtomicBool;
 use beaver_sim::explore::{Options, Running, Start, explore_small};
 use beaver_sim::invariant::Invariant;
 use beaver_sim::scenario::Scenario;
-use beaver_sim::subject::Subject;
 use beaver_storage::{InterposedFile, Interposer, Storage};
 
 /// Which calls are left out, by the name of the file.
@@ -57,7 +56,11 @@ impl Interposer for LeftOut {
 /// The invariants that are violated, in order, each once.
 fn check_small(ops: usize, left_out: LeftOut) -> Vec<u8> {
     let scenario: Scenario = serde_json::from_str(r#"{"claim": "small"}"#).unwrap();
-    let (subject, options) = (Subject::behind(move || left_out), Options::default());
+    let (subject, options) = (
+        beaver_sim::beaver::library(&Start::Empty.scenario(beaver_disk::Profile::Posix))
+            .interposed(move || left_out),
+        Options::default(),
+    );
     let running = Running {
         jobs: NonZeroUsize::MIN,
         progress: &|_, _| {},
