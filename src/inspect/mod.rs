@@ -17,7 +17,7 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use compare::{Difference, compare};
-pub use dump::{DumpLine, What, dump};
+pub use dump::{DumpLine, LineContent, dump};
 pub use repair::{RepairReport, repair};
 pub use truncate::{TruncateReport, truncate};
 
@@ -34,22 +34,22 @@ use crate::wal::{LostRange, Seal, Segment, TornTail, header};
 
 /// Something that is wrong with a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
+pub struct StoreProblem {
     /// The file.
     pub file: String,
     /// Byte offset of what is wrong.
     pub offset: u64,
-    /// What is wrong, with what was expected and found.
+    /// LineContent is wrong, with what was expected and found.
     pub reason: String,
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for StoreProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: byte {}: {}", self.file, self.offset, self.reason)
     }
 }
 
-/// What is in a store.
+/// LineContent is in a store.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
     /// Segment files.
@@ -77,7 +77,7 @@ pub struct Stats {
     /// Bytes of snapshots.
     pub snapshot_bytes: u64,
     /// Everything that is wrong, in the order of the files. Empty: the store is whole.
-    pub problems: Vec<Problem>,
+    pub problems: Vec<StoreProblem>,
     /// Events that an earlier repair could not save. Not a problem: the log says so itself.
     pub lost: Vec<LostRange>,
     /// An unfinished end, torn or in flight. Not a problem: nothing of it was acknowledged.
@@ -119,7 +119,7 @@ pub fn stats<E: LogEvent>(storage: &Arc<dyn Storage>) -> Result<Stats> {
 ///
 /// # Errors
 /// As [`stats`].
-pub fn validate<E: LogEvent>(storage: &Arc<dyn Storage>) -> Result<Vec<Problem>> {
+pub fn validate<E: LogEvent>(storage: &Arc<dyn Storage>) -> Result<Vec<StoreProblem>> {
     stats::<E>(storage).map(|stats| stats.problems)
 }
 
@@ -154,7 +154,7 @@ fn length(storage: &dyn Storage, name: &str) -> Result<u64> {
 
 impl Stats {
     fn problem(&mut self, file: &str, offset: u64, reason: String) {
-        self.problems.push(Problem {
+        self.problems.push(StoreProblem {
             file: file.to_owned(),
             offset,
             reason,
@@ -249,7 +249,7 @@ impl Stats {
                     bytes,
                 } => self.line::<E>(segment, offset, line, bytes, &mut append_start),
                 Item::Damage(damaged) => {
-                    // What a strict reader meets first decides; the rest is a list of problems.
+                    // LineContent a strict reader meets first decides; the rest is a list of problems.
                     let is_first = !std::mem::replace(&mut is_damaged, true);
                     let damaged = match is_active && is_first {
                         true => survey.judge(damaged)?,
@@ -331,7 +331,7 @@ impl Stats {
 }
 
 /// Damage in words.
-fn problem_of(segment: &Segment, damaged: Damaged) -> Problem {
+fn problem_of(segment: &Segment, damaged: Damaged) -> StoreProblem {
     use crate::wal::survey::Behind;
     let damage = damaged.damage;
     let expected = damage.expected;
@@ -344,7 +344,7 @@ fn problem_of(segment: &Segment, damaged: Damaged) -> Problem {
         Behind::GoesOn { .. } => String::new(),
         Behind::Nothing { .. } => format!("; everything from event {expected} on is missing"),
     };
-    Problem {
+    StoreProblem {
         file: segment.name.clone(),
         offset: damage.offset,
         reason: format!("{}{missing}", damage.reason),
