@@ -43,6 +43,16 @@ pub enum ReplayError<X> {
     },
 }
 
+/// The error of a replay whose handler has none of its own.
+impl From<ReplayError<Infallible>> for Error {
+    fn from(error: ReplayError<Infallible>) -> Self {
+        match error {
+            ReplayError::Log(error) => error,
+            ReplayError::Handler { error, .. } => match error {},
+        }
+    }
+}
+
 /// An event as it stands in a segment.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RawEvent<'a> {
