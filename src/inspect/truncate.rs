@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::copy::{CopiedFile, CopyDirectory};
+use super::copy::CopyDirectory;
 use crate::directory;
 use crate::error::{Error, Result};
 use crate::position::{Epoch, Position};
@@ -57,15 +57,21 @@ pub fn truncate(
     let range = (oldest.0..=position.epoch.0).map(Epoch);
     let segments = range.map(|epoch| Segment::open(&**storage, epoch, Access::Read));
     let segments = segments.collect::<Result<Vec<Segment>>>()?;
-    // Everything is looked at before anything is written, so that a refusal leaves nothing behind.
+    // Everything is looked at before anything is written, so that a refusal writes nothing.
     let mut seal = Seal::Unknown;
     for segment in &segments {
-        seal = check_segment(segment, seal, position)?;
+        seal = walk(segment, seal, position, |_, _| Ok(()))?;
     }
-    let target = CopyDirectory::new(&**out)?;
+    let target = CopyDirectory::new(Arc::clone(out))?;
     let mut report = TruncateReport::default();
+    let mut seal = Seal::Unknown;
     for segment in &segments {
-        report.events += copy_segment(segment, target.file(&segment.name)?, position)?;
+        let mut copy = target.file(&segment.name)?;
+        seal = walk(segment, seal, position, |line, bytes| {
+            report.events += u64::from(matches!(line, Line::Event(..)));
+            copy.push(bytes)
+        })?;
+        copy.finish()?;
         report.segments.push(segment.name.clone());
     }
     for epoch in snapshots {
@@ -76,14 +82,21 @@ pub fn truncate(
     Ok(report)
 }
 
-/// Whether a segment is whole up to `position` and follows the one before it. Answers with what the
-/// next one must seal.
-fn check_segment(segment: &Segment, seal: Seal, position: Position) -> Result<Seal> {
+/// Hands on the lines of a segment up to `position`, which must be whole and follow the segment
+/// before it. Returns what the next one must seal.
+fn walk(
+    segment: &Segment,
+    seal: Seal,
+    position: Position,
+    mut line: impl FnMut(&Line<'_>, &[u8]) -> Result<()>,
+) -> Result<Seal> {
     let mut scanner = segment.scanner();
     let is_last = segment.epoch == position.epoch;
     while !has_reached(&scanner, segment, position) {
         match scanner.next()? {
-            Found::Line { .. } => {}
+            Found::Line {
+                line: this, bytes, ..
+            } => line(&this, bytes)?,
             Found::Damage(damage) => return Err(damage.into_error(&segment.name)),
             Found::End { offset } => match unfinished_append(&scanner, offset) {
                 Some(damage) if !is_last => return Err(damage.into_error(&segment.name)),
@@ -102,33 +115,12 @@ fn check_segment(segment: &Segment, seal: Seal, position: Position) -> Result<Se
         let reason = format!("event {position} {inside}");
         return Err(Error::Refused { reason });
     }
-    Ok(Seal::Known(Some(Position {
-        epoch: segment.epoch,
-        seq: sequence.last(),
-    })))
+    Ok(Seal::Known(Some(segment.epoch.at(sequence.last()))))
 }
 
-/// Whether nothing behind what was seen belongs to the copy.
+/// Whether nothing after what was seen belongs to the copy.
 fn has_reached(scanner: &Scanner<'_>, segment: &Segment, position: Position) -> bool {
     segment.epoch == position.epoch
         && scanner.header().is_some()
         && scanner.sequence().last() >= position.seq
-}
-
-/// Copies the lines of a segment up to `position`. Answers with the number of events.
-fn copy_segment(segment: &Segment, mut copy: CopiedFile<'_>, position: Position) -> Result<u64> {
-    let mut scanner = segment.scanner();
-    let mut events = 0;
-    while !has_reached(&scanner, segment, position) {
-        match scanner.next()? {
-            Found::Line { line, bytes, .. } => {
-                events += u64::from(matches!(line, Line::Event(..)));
-                copy.push(bytes)?;
-            }
-            Found::Damage(damage) => return Err(damage.into_error(&segment.name)),
-            Found::End { .. } => break,
-        }
-    }
-    copy.finish()?;
-    Ok(events)
 }
