@@ -31,7 +31,7 @@ use crate::storage::Storage;
 use crate::wal::pipeline::Follower;
 use crate::wal::{CommitQueue, LogReader, Outcome, QueueOptions, Ticket, Wal, WalOptions};
 use checkpoint::Snapshots;
-use states::{Committed, Queue, Speculative};
+use states::{CommandQueue, Committed, Speculative};
 
 /// How a store behaves.
 #[derive(Clone, Debug)]
@@ -70,7 +70,7 @@ pub enum CommandError<R> {
 #[derive(Debug)]
 pub struct Store<M: StateMachine> {
     speculative: Speculative<M>,
-    queue: Queue<M>,
+    queue: CommandQueue<M>,
     committed: Committed<M>,
     wal: Wal<M::Event>,
     snapshots: Snapshots,
