@@ -3,13 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::salvage_reader::{SalvageItem, SalvageReader};
 use crate::directory;
 use crate::error::Result;
 use crate::position::{Epoch, Position, Seq};
 use crate::storage::{Access, Storage};
-use crate::wal::Segment;
 use crate::wal::line::Line;
-use crate::wal::survey::{Item, Survey};
+use crate::wal::{PlacedLine, Segment};
 
 /// A difference between the first log and the second one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -149,7 +149,7 @@ fn open(storage: &dyn Storage, epoch: Epoch) -> Result<Option<Segment>> {
 
 /// The events of one segment, one at a time.
 struct Events<'s> {
-    survey: Option<Survey<'s>>,
+    reader: Option<SalvageReader<'s>>,
     seq: Option<Seq>,
     body: Vec<u8>,
 }
@@ -157,7 +157,7 @@ struct Events<'s> {
 impl<'s> Events<'s> {
     fn new(segment: &'s Option<Segment>) -> Self {
         Events {
-            survey: segment.as_ref().map(Survey::new),
+            reader: segment.as_ref().map(SalvageReader::new),
             seq: None,
             body: Vec::new(),
         }
@@ -165,14 +165,14 @@ impl<'s> Events<'s> {
 
     fn advance(&mut self) -> Result<()> {
         self.seq = None;
-        let Some(survey) = &mut self.survey else {
+        let Some(reader) = &mut self.reader else {
             return Ok(());
         };
-        while let Some(item) = survey.next()? {
-            if let Item::Line {
+        while let Some(item) = reader.next()? {
+            if let SalvageItem::Line(PlacedLine {
                 line: Line::Event(envelope, body),
                 ..
-            } = item
+            }) = item
             {
                 self.seq = Some(envelope.seq);
                 self.body.clear();

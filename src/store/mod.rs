@@ -19,6 +19,7 @@ mod shared;
 use std::sync::Arc;
 
 pub use checkpoint::{Checkpoint, CheckpointReport, WrittenCheckpoint};
+pub(crate) use recovery::salvageable;
 pub use recovery::{RecoveryReport, read_state};
 pub use shared::SharedStore;
 

@@ -28,8 +28,8 @@ use crate::snapshot::{self, DamagedSnapshot, Document};
 use crate::state_machine::StateMachine;
 use crate::storage::Storage;
 use crate::wal::{
-    LogReader, LostRange, Mode, OpenReport, RawEvent, Recovery, ReplayError, ReplayReport,
-    TornTail, Wal, chain, decode,
+    LogReader, LostRange, OpenReport, RawEvent, Recovery, ReplayError, ReplayReport, TornTail, Wal,
+    chain,
 };
 
 /// What opening a store found and did.
@@ -66,9 +66,9 @@ pub(crate) struct Recovered<M: StateMachine> {
 }
 
 /// A state and how far it has come.
-struct State<M> {
-    machine: M,
-    applied: Position,
+pub(crate) struct State<M> {
+    pub(crate) machine: M,
+    pub(crate) applied: Position,
     /// The position that the snapshot covers.
     base: Option<Position>,
 }
@@ -125,52 +125,38 @@ pub(crate) fn recover<M: StateMachine>(
 }
 
 /// The state in a directory, without owning or changing it: the newest usable snapshot and the
-/// events after it. Lenient, it leaves out what is damaged or illegal and reports it; the result is
-/// then not the acknowledged history.
+/// events after it. [`inspect::salvage_state`](crate::inspect::salvage_state) goes on after damage.
 ///
 /// # Errors
-/// As [`Store::open`](super::Store::open); lenient, only for what is not damage.
+/// As [`Store::open`](super::Store::open).
 pub fn read_state<M: StateMachine>(
     storage: &Arc<dyn Storage>,
-    mode: Mode,
 ) -> Result<(M, Position, ReplayReport)> {
     let listing = directory::list(&**storage)?;
-    let mut ignored = RecoveryReport::default();
-    let loaded = load_snapshot::<M>(&**storage, &listing, &mut ignored);
-    let mut state: State<M> = match (loaded, mode) {
-        (Ok(state), _) => state,
-        (Err(Error::NoSnapshot { .. } | Error::BrokenChain { .. }), Mode::Lenient) => {
-            newest_state(&**storage, &listing)?
-        }
-        (Err(error), _) => return Err(error),
-    };
-    let reader = LogReader::behind(Arc::clone(storage), &listing.segments, state.base);
-    let mut illegal = Vec::new();
-    let report = reader.replay(
-        state.applied.max(state.base.unwrap_or_default()),
-        mode,
-        |position, event| {
-            match (state.apply_event(position, &event), mode) {
-                (Err(error), Mode::Lenient) => illegal.push((position, error)),
-                (result, _) => result?,
-            }
-            Ok::<(), Error>(())
-        },
-    );
-    let mut report = report.map_err(|error| match error {
+    let mut state = load_snapshot::<M>(&**storage, &listing, &mut RecoveryReport::default())?;
+    let log = LogReader::after(Arc::clone(storage), &listing.segments, state.base);
+    let report = log.replay(state.replay_after(), |position, event| {
+        state.apply_event(position, &event)
+    });
+    let report = report.map_err(|error| match error {
         ReplayError::Log(error) | ReplayError::Handler { error, .. } => error,
     })?;
-    for (position, error) in illegal {
-        report.applied -= 1;
-        report.skipped.push(crate::wal::Skipped {
-            file: names::segment(position.epoch),
-            offset: 0,
-            from: position.seq,
-            to: Some(position.seq),
-            reason: error.to_string(),
-        });
-    }
     Ok((state.machine, state.applied, report))
+}
+
+/// The state to which a salvage adds what it can still read, and the log after it.
+pub(crate) fn salvageable<M: StateMachine>(
+    storage: &Arc<dyn Storage>,
+) -> Result<(State<M>, LogReader<M::Event>)> {
+    let listing = directory::list(&**storage)?;
+    let state = match load_snapshot(&**storage, &listing, &mut RecoveryReport::default()) {
+        Err(Error::NoSnapshot { .. } | Error::BrokenChain { .. }) => {
+            newest_state(&**storage, &listing)?
+        }
+        loaded => loaded?,
+    };
+    let log = LogReader::after(Arc::clone(storage), &listing.segments, state.base);
+    Ok((state, log))
 }
 
 /// The last position that a state has applied, and the machine's own state, in the one spelling
@@ -236,13 +222,18 @@ impl<M: StateMachine> State<M> {
     }
 
     fn apply<X>(&mut self, raw: &RawEvent<'_>) -> Result<(), ReplayError<X>> {
-        let event: M::Event = decode(raw)?;
+        let event: M::Event = raw.decode()?;
         self.apply_event(raw.position, &event)?;
         Ok(())
     }
 
+    /// After which position events are of interest.
+    pub(crate) fn replay_after(&self) -> Position {
+        self.applied.max(self.base.unwrap_or_default())
+    }
+
     /// Applying an event again is a no-op: the state knows how far it has come.
-    fn apply_event(&mut self, position: Position, event: &M::Event) -> Result<()> {
+    pub(crate) fn apply_event(&mut self, position: Position, event: &M::Event) -> Result<()> {
         if position > self.applied {
             self.machine
                 .apply(event)

@@ -19,7 +19,9 @@
 
 mod append;
 mod batch_writer;
+mod chain;
 mod commit_queue;
+mod damage;
 mod group;
 pub(crate) mod line;
 mod open;
@@ -27,13 +29,11 @@ pub(crate) mod pipeline;
 mod reader;
 mod replay;
 mod replay_report;
-pub(crate) mod room;
+mod room;
 mod rotate;
-pub(crate) mod scan;
-pub(crate) mod search;
+mod scan;
 mod segment;
-pub(crate) mod sequence;
-pub(crate) mod survey;
+mod sequence;
 mod tail;
 mod ticket;
 
@@ -41,17 +41,20 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 pub use batch_writer::{BatchWriter, PendingAppend};
+pub(crate) use chain::{PrevLink, chain, oldest_without_gap};
 pub(crate) use commit_queue::not_written;
 pub use commit_queue::{Batch, CommitQueue, QueueOptions};
+pub(crate) use damage::{DamageReason, SegmentDamage};
 pub use group::Group;
 pub use open::OpenReport;
-pub(crate) use open::{Recovery, chain, header, oldest_without_gap};
+pub(crate) use open::Recovery;
 pub use reader::LogReader;
-pub(crate) use reader::decode;
-pub use replay::{Mode, ReplayError};
-pub(crate) use replay::{RawEvent, Replay};
-pub use replay_report::{LostRange, ReplayReport, Skipped, TornTail};
-pub(crate) use segment::{Seal, Segment};
+pub use replay::ReplayError;
+pub(crate) use replay::{RawEvent, Replay, infallible};
+pub use replay_report::{LostRange, ReplayReport, TornTail};
+pub(crate) use scan::{PlacedLine, Scanner, Upcoming, header};
+pub(crate) use segment::Segment;
+pub(crate) use sequence::Sequence;
 pub use ticket::{Outcome, Ticket};
 
 use crate::clock::{Clock, SystemClock};
@@ -155,20 +158,19 @@ struct Active {
 }
 
 impl<E: LogEvent> Wal<E> {
-    /// Reads the durable events behind `after`, in order, and hands each to `handler` with its
+    /// Reads the durable events after `after`, in order, and hands each to `handler` with its
     /// position.
     ///
     /// # Errors
     /// [`ReplayError::Handler`] with the handler's own error and the position it refused;
-    /// [`ReplayError::Log`] if the log cannot be read, is damaged (strict) or holds an event
-    /// that does not decode (in either mode).
+    /// [`ReplayError::Log`] if the log cannot be read, is damaged or holds an event that does not
+    /// decode. [`inspect::salvage`](crate::inspect::salvage) reads on after damage.
     pub fn replay<X>(
         &self,
         after: Position,
-        mode: Mode,
         handler: impl FnMut(Position, E) -> Result<(), X>,
     ) -> Result<ReplayReport, ReplayError<X>> {
-        self.reader().replay(after, mode, handler)
+        self.reader().replay(after, handler)
     }
 }
 

@@ -14,20 +14,19 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use super::append::OpenBatch;
-use super::line::{Header, Line};
+use super::chain::{PrevLink, chain, oldest_without_gap};
 use super::replay::{RawEvent, Replay, ReplayError, scan_tail};
 use super::replay_report::{ReplayReport, TornTail};
 use super::room::Ahead;
 use super::rotate::create_first;
-use super::scan::Found;
-use super::segment::{Seal, Segment};
+use super::scan::header;
+use super::segment::Segment;
 use super::tail::{Tail, find_tail};
 use super::{Active, Wal, WalOptions};
 use crate::directory::{self, Directory};
 use crate::error::{Error, Result};
 use crate::failpoint;
 use crate::log_event::LogEvent;
-use crate::names;
 use crate::position::{Epoch, Position};
 use crate::storage::{Access, Storage};
 use crate::temporary::{set_len, write_all};
@@ -107,7 +106,7 @@ impl Recovery {
             .iter()
             .map(|epoch| Segment::open(storage, *epoch, Access::Read));
         let mut replay = Replay::new(after, handler);
-        self.tail = replay.strict(segments, Seal::Known(self.base))?;
+        self.tail = replay.strict(segments, PrevLink::Known(self.base))?;
         Ok(replay.report)
     }
 
@@ -124,10 +123,9 @@ impl Recovery {
                     reason: format!("segment {} does not follow {base}", active.epoch),
                 });
             }
-            _ => Seal::Unknown.check(&active.name, self.prev, active.epoch)?,
+            _ => PrevLink::Unknown.check(&active.name, self.prev, active.epoch)?,
         }
-        let found = find_tail(&*active.file, &active.name, active.epoch, active.limit)?;
-        if let Some(tail) = found {
+        if let Some(tail) = find_tail(active)? {
             self.tail = tail;
             return Ok(None);
         }
@@ -288,63 +286,5 @@ impl<E: LogEvent> Wal<E> {
         }
         tracing::info!(position = %wal.last_position(), "log opened");
         Ok((wal, report))
-    }
-}
-
-/// The epochs above `base`, if they are complete.
-pub(crate) fn chain(segments: &[Epoch], base: Option<Position>) -> Result<Vec<Epoch>> {
-    let start = base.map_or(Epoch(0), |base| base.epoch);
-    let epochs: Vec<Epoch> = segments
-        .iter()
-        .copied()
-        .filter(|epoch| *epoch > start)
-        .collect();
-    let mut next = start.next();
-    for epoch in &epochs {
-        if *epoch != next {
-            let reason = format!("epoch {next} is missing, the next one is {epoch}");
-            return Err(Error::BrokenChain {
-                epoch: next,
-                reason,
-            });
-        }
-        next = epoch.next();
-    }
-    if epochs.is_empty() {
-        let reason = format!("nothing follows epoch {start}");
-        return Err(Error::BrokenChain {
-            epoch: next,
-            reason,
-        });
-    }
-    Ok(epochs)
-}
-
-/// The oldest segment from which on all are there, up to `active`: a prune whose removals were not
-/// durable may have left some below a gap.
-pub(crate) fn oldest_without_gap(segments: &[Epoch], active: Epoch) -> Epoch {
-    let below = segments.iter().rev().filter(|epoch| **epoch < active);
-    below.fold(active, |first, epoch| match epoch.next() == first {
-        true => *epoch,
-        false => first,
-    })
-}
-
-/// The header of a segment.
-pub(crate) fn header(segment: &Segment) -> Result<Header> {
-    match segment.scanner().next()? {
-        Found::Line {
-            line: Line::Header(header),
-            ..
-        } => Ok(header),
-        Found::Damage(damage) => Err(damage.into_error(&segment.name)),
-        Found::Line { .. } | Found::End { .. } => {
-            let reason = "the segment has no header".to_owned();
-            Err(Error::Corrupt {
-                file: names::segment(segment.epoch),
-                offset: 0,
-                reason,
-            })
-        }
     }
 }

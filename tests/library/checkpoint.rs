@@ -1,6 +1,5 @@
 //! Checkpoints: rotate, then snapshot, then prune.
 
-use beaver::wal::Mode;
 use beaver::{Error, Store, StoreOptions};
 
 use crate::support::*;
@@ -358,7 +357,7 @@ fn a_snapshot_and_the_tail_are_the_fold_of_the_whole_history() {
         .collect();
     assert_eq!(history, numbers(1..=15));
     for epoch in (1..=5).rev() {
-        let (state, ..) = beaver::store::read_state::<Tape>(&disk.storage(), Mode::Strict).unwrap();
+        let (state, ..) = beaver::store::read_state::<Tape>(&disk.storage()).unwrap();
         assert_eq!(state.0, history);
         disk.lose(&snapshot(epoch));
     }

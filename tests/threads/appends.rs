@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use beaver::wal::{Group, Mode, Outcome, PendingAppend, QueueOptions};
+use beaver::wal::{Group, Outcome, PendingAppend, QueueOptions};
 use beaver::{BatchWriter, ManualClock, Position, Wal, WalOptions};
 use beaver_disk::{CrashPoint, Disk, Moment, Profile, SimDisk, SimOptions};
 
@@ -179,7 +179,7 @@ fn the_handler_of_a_replay_may_append() {
         writer.append(&[note(0, n)]).unwrap();
     }
     let reader = writer.reader().unwrap();
-    let report = reader.replay(Position::default(), Mode::Strict, |_, seen: Note| {
+    let report = reader.replay(Position::default(), |_, seen: Note| {
         writer.append(&[note(1, seen.n)]).map(drop)
     });
     assert_eq!(
