@@ -14,8 +14,8 @@ use crate::storage::Storage;
 use crate::store;
 use crate::wal::line::{Header, Line};
 use crate::wal::{
-    LogReader, PlacedLine, PrevLink, RawEvent, Replay, ReplayError, ReplayReport, Segment, header,
-    infallible,
+    LogReader, PlacedLine, PrevLink, RawEvent, Replay, ReplayError, ReplayReport, Segment,
+    decoding, header, infallible,
 };
 
 /// Something that a salvage left out.
@@ -52,13 +52,10 @@ pub struct SalvageReport {
 pub fn salvage<E: LogEvent, X>(
     log: &LogReader<E>,
     after: Position,
-    mut handler: impl FnMut(Position, E) -> Result<(), X>,
+    handler: impl FnMut(Position, E) -> Result<(), X>,
 ) -> Result<SalvageReport, ReplayError<X>> {
     let mut salvage = Salvage {
-        replay: Replay::new(after, |raw: &RawEvent<'_>| {
-            let (position, event) = (raw.position, raw.decode()?);
-            handler(position, event).map_err(|error| ReplayError::Handler { position, error })
-        }),
+        replay: Replay::new(after, decoding(handler)),
         skipped: Vec::new(),
     };
     let mut before: Option<(Segment, Seq)> = None;

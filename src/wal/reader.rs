@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use super::chain::{PrevLink, chain};
-use super::replay::{RawEvent, Replay, ReplayError, scan_tail};
+use super::replay::{Replay, ReplayError, decoding, scan_tail};
 use super::replay_report::ReplayReport;
 use super::scan::header;
 use super::segment::Segment;
@@ -121,7 +121,7 @@ impl<E: LogEvent> LogReader<E> {
     pub fn replay<X>(
         &self,
         after: Position,
-        mut handler: impl FnMut(Position, E) -> Result<(), X>,
+        handler: impl FnMut(Position, E) -> Result<(), X>,
     ) -> Result<ReplayReport, ReplayError<X>> {
         let needed = self.needed(after)?;
         if let Some(first) = needed.first() {
@@ -134,10 +134,7 @@ impl<E: LogEvent> LogReader<E> {
             PrevLink::Unknown
         };
         let segments = needed.iter().map(|epoch| self.segment(*epoch));
-        let mut replay = Replay::new(after, |raw: &RawEvent<'_>| {
-            let (position, event) = (raw.position, raw.decode()?);
-            handler(position, event).map_err(|error| ReplayError::Handler { position, error })
-        });
+        let mut replay = Replay::new(after, decoding(handler));
         replay.strict(segments, link)?;
         Ok(replay.report)
     }

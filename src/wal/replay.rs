@@ -57,6 +57,22 @@ impl RawEvent<'_> {
     }
 }
 
+/// A handler of raw events that decodes each and hands it to `handler`.
+pub(crate) fn decoding<E: LogEvent, X>(
+    mut handler: impl FnMut(Position, E) -> Result<(), X>,
+) -> impl FnMut(&RawEvent<'_>) -> Result<(), ReplayError<X>> {
+    move |raw| {
+        let position = raw.position;
+        // Not `raw.decode()?`: that moves the event twice on its way to the handler.
+        match E::decode(raw.body) {
+            Ok(event) => {
+                handler(position, event).map_err(|error| ReplayError::Handler { position, error })
+            }
+            Err(source) => Err(raw.unknown(source).into()),
+        }
+    }
+}
+
 /// The tail of the active segment by a strict scan of all of it, for where its end alone does not
 /// tell. Its events are not decoded.
 pub(crate) fn scan_tail(segment: Segment) -> Result<(Tail, Option<TornTail>)> {
@@ -195,11 +211,14 @@ impl<X, F: FnMut(&RawEvent<'_>) -> Result<(), ReplayError<X>>> Replay<F> {
             let taken = scanner.lines(|offset, line, bytes| {
                 tail.note(offset, &line, bytes.len())
                     .map_err(|()| batch_too_large(offset, &line))?;
-                if let Line::Header(header) = line {
-                    let checked = link.check(&segment.name, header.prev, segment.epoch);
-                    return checked.map_err(|error| StrictStop::Replay(error.into()));
-                }
-                self.line(segment, offset, line).map_err(StrictStop::Replay)
+                let handed_on = match line {
+                    Line::Header(header) => {
+                        let checked = link.check(&segment.name, header.prev, segment.epoch);
+                        checked.map_err(ReplayError::Log)
+                    }
+                    line => self.line(segment, offset, line),
+                };
+                handed_on.map_err(StrictStop::Replay)
             });
             tail.keep(taken.start, taken.bytes);
             match taken.result {
