@@ -20,15 +20,8 @@ use crate::json::{read_u64, write_u64};
 use crate::names;
 use crate::position::{Epoch, Position, Seq};
 use crate::storage::{Access, Storage, StorageFile};
-use crate::temporary::{self, Steps};
+use crate::temporary;
 use crate::window::{Reads, Window};
-
-const STEPS: Steps = Steps {
-    create: || Ok(()),
-    write: || failpoint::hit(failpoint::SNAPSHOT_WRITE),
-    sync: || failpoint::hit(failpoint::SNAPSHOT_SYNC),
-    rename: || failpoint::hit(failpoint::SNAPSHOT_RENAME),
-};
 
 /// A snapshot that was read and verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -170,7 +163,7 @@ pub(crate) fn encode(position: Position, state: impl FnOnce(&mut Vec<u8>)) -> Ve
 /// so nothing it covers may be removed.
 pub(crate) fn write(storage: &dyn Storage, position: Position, document: &[u8]) -> Result<()> {
     let name = names::snapshot(position.epoch);
-    temporary::prepare(storage, &name, document, STEPS)?.rename(storage, STEPS)?;
+    temporary::prepare(storage, &name, document)?.rename(storage)?;
     failpoint::hit(failpoint::SNAPSHOT_SYNC_DIR)
         .map_err(|error| Error::storage("sync_dir", ".", error))?;
     directory::sync(storage)

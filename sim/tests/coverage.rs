@@ -23,7 +23,7 @@ const CALLS: &[(&str, &[&str])] = &[
         "temporary::prepare(",
         &["create", "remove", "write_at", "sync_data"],
     ),
-    (", STEPS)?.rename(", &["rename", "remove"]),
+    ("document)?.rename(", &["rename", "remove"]),
     ("prepared.rename(", &["rename", "remove"]),
     ("write_all(", &["write_at"]),
     ("set_len(", &["set_len"]),

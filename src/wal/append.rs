@@ -279,9 +279,8 @@ impl<E> Wal<E> {
         if self.open.answered {
             return self.poison_indeterminate("write_at", error);
         }
-        let undone = failpoint::hit(failpoint::APPEND_UNDO)
-            .and_then(|()| self.active.ahead.cut(self.active.end))
-            .and_then(|()| self.active.file.sync_data());
+        let cut = self.active.ahead.cut(self.active.end);
+        let undone = cut.and_then(|()| self.active.file.sync_data());
         match undone {
             Ok(()) => {
                 self.open.clear();

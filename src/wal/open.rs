@@ -142,8 +142,6 @@ impl Recovery {
 
     /// Makes the names that were read durable. Before this nothing may be removed.
     pub(crate) fn sync_names(&self) -> Result<()> {
-        failpoint::hit(failpoint::RECOVER_SYNC_DIR)
-            .map_err(|error| Error::storage("sync_dir", ".", error))?;
         directory::sync(&*self.directory.storage)
     }
 
@@ -159,9 +157,7 @@ impl Recovery {
         let error = |operation| move |error| Error::storage(operation, &active.name, error);
         // The length that we see may be the cache's. Cutting, never overwriting, is what a crash
         // cannot half undo.
-        failpoint::hit(failpoint::RECOVER_CUT)
-            .and_then(|()| set_len(&*active.file, *end))
-            .map_err(error("set_len"))?;
+        set_len(&*active.file, *end).map_err(error("set_len"))?;
         // The same bytes in the same place: a crash in here leaves old or new, which are equal.
         failpoint::hit(failpoint::RECOVER_REWRITE)
             .and_then(|()| write_all(&*active.file, &last_batch.bytes, last_batch.start))
@@ -174,10 +170,7 @@ impl Recovery {
     /// Removes unfinished files. What cannot be removed is reported: it does no harm.
     pub(crate) fn remove_temporaries(&self, report: &mut OpenReport) {
         for name in &self.directory.listing.temporaries {
-            let removed = failpoint::hit(failpoint::RECOVER_CLEAN)
-                .map_err(|error| Error::storage("remove", name, error))
-                .and_then(|()| directory::remove(&*self.directory.storage, name));
-            match removed {
+            match directory::remove(&*self.directory.storage, name) {
                 Ok(()) => report.removed_temporaries.push(name.clone()),
                 Err(error) => report.warnings.push(error),
             }
