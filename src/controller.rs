@@ -45,19 +45,20 @@ pub struct Dispatched {
     pub deadline_ms: u64,
 }
 
-/// What a command's events are, and the job that it hands out, if it does.
-type Plan = (Vec<Event>, Option<Dispatched>);
+/// What a command did: the number of its events, and the job that it handed out.
+type Done = (usize, Option<Dispatched>);
 
-fn plan(queue: &JobQueue, command: &Command, now_ms: u64) -> Result<Plan, JobError> {
+fn plan(queue: &JobQueue, command: &Command, now_ms: u64) -> Result<(Vec<Event>, Done), JobError> {
     let events = queue.plan(command, now_ms)?;
     let dispatched = match (command, events.first()) {
         (Command::Dispatch, Some(event)) => dispatched(queue, event),
         _ => None,
     };
-    Ok((events, dispatched))
+    let count = events.len();
+    Ok((events, (count, dispatched)))
 }
 
-/// The job behind a DISPATCH, before it is applied.
+/// The job of a DISPATCH, before that is applied.
 fn dispatched(queue: &JobQueue, event: &Event) -> Option<Dispatched> {
     let job = queue.job(&event.job_id)?;
     Some(Dispatched {
@@ -66,6 +67,71 @@ fn dispatched(queue: &JobQueue, event: &Event) -> Option<Dispatched> {
         attempt: job.attempts() + 1,
         deadline_ms: event.timestamp_ms.saturating_add(job.timeout_ms()),
     })
+}
+
+/// One method for each command, on top of `execute`. The two controllers differ in nothing but the
+/// receiver, and a trait would have to be imported by every caller.
+macro_rules! job_commands {
+    ($self:ident: $receiver:ty) => {
+        /// Adds a job at the end of the queue.
+        ///
+        /// # Errors
+        /// Rejected if a job of that name was ever enqueued; see [`Store::commit`] for the rest.
+        pub fn enqueue($self: $receiver, spec: JobSpec) -> Result<(), JobCommandError> {
+            $self.enqueue_all(vec![spec])
+        }
+
+        /// Adds all jobs, or none of them.
+        ///
+        /// # Errors
+        /// As [`enqueue`](Self::enqueue).
+        pub fn enqueue_all($self: $receiver, specs: Vec<JobSpec>) -> Result<(), JobCommandError> {
+            $self.execute(&Command::Enqueue(specs)).map(drop)
+        }
+
+        /// Hands out the first job of the queue; `None` if there is none.
+        ///
+        /// # Errors
+        /// As [`Store::commit`].
+        pub fn dispatch($self: $receiver) -> Result<Option<Dispatched>, JobCommandError> {
+            let (_, dispatched) = $self.execute(&Command::Dispatch)?;
+            Ok(dispatched)
+        }
+
+        /// A job that was handed out is done.
+        ///
+        /// # Errors
+        /// Rejected if it is not in flight; see [`Store::commit`] for the rest.
+        pub fn ack($self: $receiver, id: &JobId) -> Result<(), JobCommandError> {
+            $self.execute(&Command::Ack(id.clone())).map(drop)
+        }
+
+        /// A job that was handed out has failed: back to the end of the queue, or to the dead
+        /// letters after its last attempt.
+        ///
+        /// # Errors
+        /// As [`ack`](Self::ack).
+        pub fn fail($self: $receiver, id: &JobId) -> Result<(), JobCommandError> {
+            $self.execute(&Command::Fail(id.clone())).map(drop)
+        }
+
+        /// Takes back every job whose time is over. Returns how many these were.
+        ///
+        /// # Errors
+        /// As [`Store::commit`]. Of more than [`JobQueue::PLAN_LIMIT`] jobs some may be taken back
+        /// already.
+        pub fn tick($self: $receiver) -> Result<usize, JobCommandError> {
+            take_all(|| $self.execute(&Command::Tick))
+        }
+
+        /// Takes back every job that is in flight. Returns how many these were.
+        ///
+        /// # Errors
+        /// As [`tick`](Self::tick).
+        pub fn requeue_in_flight($self: $receiver) -> Result<usize, JobCommandError> {
+            take_all(|| $self.execute(&Command::RequeueInFlight))
+        }
+    };
 }
 
 /// A durable job queue for one owner.
@@ -93,64 +159,7 @@ impl Controller {
         Ok((controller, report))
     }
 
-    /// Adds a job at the end of the queue.
-    ///
-    /// # Errors
-    /// Rejected if a job of that name was ever enqueued; see [`Store::commit`] for the rest.
-    pub fn enqueue(&mut self, spec: JobSpec) -> Result<(), JobCommandError> {
-        self.enqueue_all(vec![spec])
-    }
-
-    /// Adds all jobs, or none of them.
-    ///
-    /// # Errors
-    /// As [`enqueue`](Controller::enqueue).
-    pub fn enqueue_all(&mut self, specs: Vec<JobSpec>) -> Result<(), JobCommandError> {
-        self.execute(&Command::Enqueue(specs)).map(drop)
-    }
-
-    /// Hands out the first job of the queue; `None` if there is none.
-    ///
-    /// # Errors
-    /// As [`Store::commit`].
-    pub fn dispatch(&mut self) -> Result<Option<Dispatched>, JobCommandError> {
-        self.execute(&Command::Dispatch)
-            .map(|(_, dispatched)| dispatched)
-    }
-
-    /// A job that was handed out is done.
-    ///
-    /// # Errors
-    /// Rejected if it is not in flight; see [`Store::commit`] for the rest.
-    pub fn ack(&mut self, id: &JobId) -> Result<(), JobCommandError> {
-        self.execute(&Command::Ack(id.clone())).map(drop)
-    }
-
-    /// A job that was handed out has failed: back to the end of the queue, or to the dead letters
-    /// after its last attempt.
-    ///
-    /// # Errors
-    /// As [`ack`](Controller::ack).
-    pub fn fail(&mut self, id: &JobId) -> Result<(), JobCommandError> {
-        self.execute(&Command::Fail(id.clone())).map(drop)
-    }
-
-    /// Takes back every job whose time is over. Answers with how many these were.
-    ///
-    /// # Errors
-    /// As [`Store::commit`]. Of more than [`JobQueue::PLAN_LIMIT`] jobs some may be taken back
-    /// already.
-    pub fn tick(&mut self) -> Result<usize, JobCommandError> {
-        take_all(|| self.execute(&Command::Tick))
-    }
-
-    /// Takes back every job that is in flight. Answers with how many these were.
-    ///
-    /// # Errors
-    /// As [`tick`](Controller::tick).
-    pub fn requeue_in_flight(&mut self) -> Result<usize, JobCommandError> {
-        take_all(|| self.execute(&Command::RequeueInFlight))
-    }
+    job_commands!(self: &mut Self);
 
     /// Carries out any command: the number of its events, and the job that it handed out.
     ///
@@ -161,8 +170,8 @@ impl Controller {
         command: &Command,
     ) -> Result<(usize, Option<Dispatched>), JobCommandError> {
         let now_ms = self.clock.now_ms();
-        let (_, answer) = self.store.commit(|queue| counted(queue, command, now_ms))?;
-        Ok(answer)
+        let (_, done) = self.store.commit(|queue| plan(queue, command, now_ms))?;
+        Ok(done)
     }
 
     /// Validates and queues a command, for a later [`flush`](Controller::flush) that makes all
@@ -175,7 +184,8 @@ impl Controller {
         command: &Command,
     ) -> Result<(Option<Ticket>, Option<Dispatched>), JobCommandError> {
         let now_ms = self.clock.now_ms();
-        self.store.submit(|queue| plan(queue, command, now_ms))
+        let submitted = self.store.submit(|queue| plan(queue, command, now_ms));
+        submitted.map(|(ticket, (_, dispatched))| (ticket, dispatched))
     }
 
     /// Makes every queued command durable and applies it.
@@ -249,20 +259,9 @@ impl Controller {
     }
 }
 
-/// A plan whose answer is the number of its events.
-type Counted = (Vec<Event>, (usize, Option<Dispatched>));
-
-fn counted(queue: &JobQueue, command: &Command, now_ms: u64) -> Result<Counted, JobError> {
-    let (events, dispatched) = plan(queue, command, now_ms)?;
-    let count = events.len();
-    Ok((events, (count, dispatched)))
-}
-
 /// Repeats a command that takes back a limited number of jobs until it has taken all, and adds them
 /// up.
-fn take_all<E>(
-    mut execute: impl FnMut() -> Result<(usize, Option<Dispatched>), E>,
-) -> Result<usize, E> {
+fn take_all<E>(mut execute: impl FnMut() -> Result<Done, E>) -> Result<usize, E> {
     let mut total = 0;
     loop {
         let (taken, _) = execute()?;
@@ -301,7 +300,7 @@ impl SharedController {
         let (store, report) = SharedStore::open(storage, options.store)?;
         let controller = SharedController { store, clock };
         if options.requeue_in_flight {
-            take_all(|| controller.execute(&Command::RequeueInFlight)).map_err(only_log)?;
+            controller.requeue_in_flight().map_err(only_log)?;
         }
         Ok((controller, report))
     }
@@ -316,51 +315,11 @@ impl SharedController {
         command: &Command,
     ) -> Result<(usize, Option<Dispatched>), JobCommandError> {
         let now_ms = self.clock.now_ms();
-        self.store
-            .commit(|queue| counted(queue, command, now_ms))
-            .map(|(_, answer)| answer)
+        let (_, done) = self.store.commit(|queue| plan(queue, command, now_ms))?;
+        Ok(done)
     }
 
-    /// As [`Controller::enqueue`].
-    ///
-    /// # Errors
-    /// As [`Controller::enqueue`].
-    pub fn enqueue(&self, spec: JobSpec) -> Result<(), JobCommandError> {
-        self.execute(&Command::Enqueue(vec![spec])).map(drop)
-    }
-
-    /// As [`Controller::dispatch`].
-    ///
-    /// # Errors
-    /// As [`Controller::dispatch`].
-    pub fn dispatch(&self) -> Result<Option<Dispatched>, JobCommandError> {
-        self.execute(&Command::Dispatch)
-            .map(|(_, dispatched)| dispatched)
-    }
-
-    /// As [`Controller::ack`].
-    ///
-    /// # Errors
-    /// As [`Controller::ack`].
-    pub fn ack(&self, id: &JobId) -> Result<(), JobCommandError> {
-        self.execute(&Command::Ack(id.clone())).map(drop)
-    }
-
-    /// As [`Controller::fail`].
-    ///
-    /// # Errors
-    /// As [`Controller::fail`].
-    pub fn fail(&self, id: &JobId) -> Result<(), JobCommandError> {
-        self.execute(&Command::Fail(id.clone())).map(drop)
-    }
-
-    /// As [`Controller::tick`].
-    ///
-    /// # Errors
-    /// As [`Controller::tick`].
-    pub fn tick(&self) -> Result<usize, JobCommandError> {
-        take_all(|| self.execute(&Command::Tick))
-    }
+    job_commands!(self: &Self);
 
     /// Looks at the durable state of the queue.
     pub fn read<R>(&self, look: impl FnOnce(&JobQueue) -> R) -> R {

@@ -3,7 +3,7 @@
 //!
 //! A lock whose holder panicked can be taken again, because those who wait must still be answered.
 //! Whoever changes what a lock guards in more than one step leaves word where the next one looks:
-//! see `wal::pipeline` and `store::front`.
+//! see `wal::pipeline` and `store::states`.
 
 use std::sync::PoisonError;
 #[cfg(all(target_os = "linux", not(feature = "shuttle")))]

@@ -19,13 +19,13 @@ pub struct DumpLine<'a> {
     pub file: &'a str,
     /// Where it begins.
     pub offset: u64,
-    /// What it is.
-    pub what: What<'a>,
+    /// What it says.
+    pub content: LineContent<'a>,
 }
 
-/// What a line is.
+/// What a line says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum What<'a> {
+pub enum LineContent<'a> {
     /// The first line of a segment.
     Header {
         /// The segment's epoch.
@@ -50,7 +50,7 @@ pub enum What<'a> {
     Lost(Seq, Seq),
     /// Something that is not a line in its place, and what is wrong with it.
     Damage(String),
-    /// Free space to the end of the file, so many bytes.
+    /// Free space to the end of the file, in bytes.
     Free(u64),
 }
 
@@ -64,36 +64,47 @@ pub fn dump(
     sink: &mut dyn FnMut(&DumpLine<'_>) -> io::Result<()>,
 ) -> Result<()> {
     for epoch in directory::list(&**storage)?.segments {
-        let segment = Segment::open(&**storage, epoch, Access::Read)?;
-        let mut reader = SalvageReader::new(&segment);
-        while let Some(item) = reader.next()? {
-            let (offset, what) = match item {
-                SalvageItem::Line(PlacedLine { offset, line, .. }) => (offset, what(epoch, line)),
-                SalvageItem::Damage(damaged) => {
-                    let problem = problem_of(&segment, damaged);
-                    (problem.offset, What::Damage(problem.reason))
-                }
-                SalvageItem::End(offset) if offset == segment.limit => continue,
-                SalvageItem::End(offset) => (offset, What::Free(segment.limit - offset)),
-            };
-            sink(&DumpLine {
-                file: &segment.name,
-                offset,
-                what,
-            })
-            .map_err(|error| Error::storage("dump", &segment.name, error))?;
-        }
+        dump_segment(&**storage, epoch, sink)?;
     }
     Ok(())
 }
 
-fn what(epoch: Epoch, line: Line<'_>) -> What<'_> {
+/// As [`dump`], of one segment.
+pub(super) fn dump_segment(
+    storage: &dyn Storage,
+    epoch: Epoch,
+    sink: &mut dyn FnMut(&DumpLine<'_>) -> io::Result<()>,
+) -> Result<()> {
+    let segment = Segment::open(storage, epoch, Access::Read)?;
+    let mut reader = SalvageReader::new(&segment);
+    while let Some(item) = reader.next()? {
+        let (offset, content) = match item {
+            SalvageItem::Line(PlacedLine { offset, line, .. }) => (offset, content(epoch, line)),
+            SalvageItem::Damage(damaged) => {
+                let problem = problem_of(&segment, damaged);
+                (problem.offset, LineContent::Damage(problem.reason))
+            }
+            SalvageItem::End(offset) if offset == segment.limit => continue,
+            SalvageItem::End(offset) => (offset, LineContent::Free(segment.limit - offset)),
+        };
+        let file = &segment.name;
+        sink(&DumpLine {
+            file,
+            offset,
+            content,
+        })
+        .map_err(|error| Error::storage("dump", file, error))?;
+    }
+    Ok(())
+}
+
+fn content(epoch: Epoch, line: Line<'_>) -> LineContent<'_> {
     match line {
-        Line::Header(header) => What::Header {
+        Line::Header(header) => LineContent::Header {
             epoch,
             prev: header.prev,
         },
-        Line::Event(envelope, json) => What::Event {
+        Line::Event(envelope, json) => LineContent::Event {
             position: Position {
                 epoch,
                 seq: envelope.seq,
@@ -102,7 +113,7 @@ fn what(epoch: Epoch, line: Line<'_>) -> What<'_> {
             more: envelope.more,
             json,
         },
-        Line::Marker(synced) => What::Marker(synced),
-        Line::Lost(from, to) => What::Lost(from, to),
+        Line::Marker(synced) => LineContent::Marker(synced),
+        Line::Lost(from, to) => LineContent::Lost(from, to),
     }
 }

@@ -19,7 +19,7 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use compare::{Difference, compare};
-pub use dump::{DumpLine, What, dump};
+pub use dump::{DumpLine, LineContent, dump};
 pub use repair::{RepairReport, repair};
 pub use salvage::{SalvageReport, Skipped, salvage, salvage_state};
 pub use truncate::{TruncateReport, truncate};
@@ -37,7 +37,7 @@ use salvage_reader::{SalvageItem, SalvageReader, SteppedOver, Then};
 
 /// Something that is wrong with a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
+pub struct StoreProblem {
     /// The file.
     pub file: String,
     /// Byte offset of what is wrong.
@@ -46,7 +46,7 @@ pub struct Problem {
     pub reason: String,
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for StoreProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: byte {}: {}", self.file, self.offset, self.reason)
     }
@@ -80,7 +80,7 @@ pub struct Stats {
     /// Bytes of snapshots.
     pub snapshot_bytes: u64,
     /// Everything that is wrong, in the order of the files. Empty: the store is whole.
-    pub problems: Vec<Problem>,
+    pub problems: Vec<StoreProblem>,
     /// Events that an earlier repair could not save. Not a problem: the log says so itself.
     pub lost: Vec<LostRange>,
     /// An unfinished end, torn or in flight. Not a problem: nothing of it was acknowledged.
@@ -122,7 +122,7 @@ pub fn stats<E: LogEvent>(storage: &Arc<dyn Storage>) -> Result<Stats> {
 ///
 /// # Errors
 /// As [`stats`].
-pub fn validate<E: LogEvent>(storage: &Arc<dyn Storage>) -> Result<Vec<Problem>> {
+pub fn validate<E: LogEvent>(storage: &Arc<dyn Storage>) -> Result<Vec<StoreProblem>> {
     stats::<E>(storage).map(|stats| stats.problems)
 }
 
@@ -157,7 +157,7 @@ fn length(storage: &dyn Storage, name: &str) -> Result<u64> {
 
 impl Stats {
     fn problem(&mut self, file: &str, offset: u64, reason: String) {
-        self.problems.push(Problem {
+        self.problems.push(StoreProblem {
             file: file.to_owned(),
             offset,
             reason,
@@ -334,7 +334,7 @@ impl Stats {
 }
 
 /// Damage in words.
-fn problem_of(segment: &Segment, damaged: SteppedOver) -> Problem {
+fn problem_of(segment: &Segment, damaged: SteppedOver) -> StoreProblem {
     let damage = damaged.damage;
     let expected = damage.expected;
     let missing = match damaged.then {
@@ -346,7 +346,7 @@ fn problem_of(segment: &Segment, damaged: SteppedOver) -> Problem {
         Then::GoesOn { .. } => String::new(),
         Then::Nothing { .. } => format!("; everything from event {expected} on is missing"),
     };
-    Problem {
+    StoreProblem {
         file: segment.name.clone(),
         offset: damage.offset,
         reason: format!("{}{missing}", damage.reason),

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::copy::Target;
 use super::salvage_reader::{SalvageItem, SalvageReader};
 use super::segment_copy::SegmentCopy;
-use super::{Problem, problem_of};
+use super::{StoreProblem, problem_of};
 use crate::directory;
 use crate::error::{Error, Result};
 use crate::names::{self, Listing};
@@ -39,7 +39,7 @@ pub struct RepairReport {
     /// An unfinished end, left out.
     pub torn_tail: Option<TornTail>,
     /// Everything that was wrong.
-    pub problems: Vec<Problem>,
+    pub problems: Vec<StoreProblem>,
     /// The fresh epoch, in which the log goes on.
     pub epoch: Epoch,
 }
@@ -85,7 +85,7 @@ pub fn repair(storage: &Arc<dyn Storage>, out: &Arc<dyn Storage>) -> Result<Repa
 fn valid_snapshots(
     storage: &dyn Storage,
     listing: &Listing,
-    problems: &mut Vec<Problem>,
+    problems: &mut Vec<StoreProblem>,
 ) -> Result<BTreeMap<Epoch, Position>> {
     let mut valid = BTreeMap::new();
     for epoch in &listing.snapshots {
@@ -93,7 +93,7 @@ fn valid_snapshots(
             Ok(snapshot) => {
                 valid.insert(*epoch, snapshot.position);
             }
-            Err(damaged) => problems.push(Problem {
+            Err(damaged) => problems.push(StoreProblem {
                 file: damaged.file,
                 offset: 0,
                 reason: damaged.error.to_string(),
@@ -205,7 +205,7 @@ impl Repair<'_> {
             self.lines(&segment, &mut copy, is_active)?;
         } else {
             let reason = "the segment is missing".to_owned();
-            self.report.problems.push(Problem {
+            self.report.problems.push(StoreProblem {
                 file: name.clone(),
                 offset: 0,
                 reason,
@@ -250,7 +250,7 @@ impl Repair<'_> {
                 }) if envelope.seq > limit => {
                     let reason =
                         format!("event {} is behind the snapshot at {limit}", envelope.seq);
-                    self.report.problems.push(Problem {
+                    self.report.problems.push(StoreProblem {
                         file: segment.name.clone(),
                         offset,
                         reason,
@@ -297,7 +297,7 @@ impl Repair<'_> {
 }
 
 /// What a valid header that is made anew all the same says about the segment before it.
-fn mismatch(segment: &Segment, before: Option<Position>) -> Result<Option<Problem>> {
+fn mismatch(segment: &Segment, before: Option<Position>) -> Result<Option<StoreProblem>> {
     let found = match header(segment) {
         Ok(header) => header.prev,
         // Damage is reported as such.
@@ -306,7 +306,7 @@ fn mismatch(segment: &Segment, before: Option<Position>) -> Result<Option<Proble
     };
     let show = |position: Option<Position>| position.unwrap_or_default();
     let (found, before) = (show(found), show(before));
-    Ok(Some(Problem {
+    Ok(Some(StoreProblem {
         file: segment.name.clone(),
         offset: 0,
         reason: format!("the header seals {found}, but before it lies {before}"),

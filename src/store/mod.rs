@@ -7,14 +7,14 @@
 //! * A checkpoint is **rotate**, then **snapshot**, then **prune**: see [`Store::checkpoint`].
 //! * Opening is **inspect**, **replay**, **make trustworthy**, **expose**: see [`Store::open`].
 //!
-//! [`Store`] has one owner, no thread and no hidden clock. [`SharedStore`] is the same for many
-//! threads.
+//! [`Store`] has one owner, no thread and no hidden clock. [`SharedStore`] puts the parts of a
+//! `Store` behind a lock each, so that many threads share its syncs.
 
-pub(crate) mod checkpoint;
-pub(crate) mod front;
+mod checkpoint;
 mod leftovers;
-pub(crate) mod recovery;
+mod recovery;
 mod shared;
+mod states;
 
 use std::sync::Arc;
 
@@ -28,10 +28,10 @@ use crate::error::{Error, Result};
 use crate::position::Position;
 use crate::state_machine::StateMachine;
 use crate::storage::Storage;
-use crate::wal::pipeline::Front;
-use crate::wal::{LogReader, Outcome, QueueOptions, Ticket, Wal, WalOptions};
+use crate::wal::pipeline::Follower;
+use crate::wal::{CommitQueue, LogReader, Outcome, QueueOptions, Ticket, Wal, WalOptions};
 use checkpoint::Snapshots;
-use front::{Committed, StoreFront};
+use states::{Committed, Queue, Speculative};
 
 /// How a store behaves.
 #[derive(Clone, Debug)]
@@ -69,7 +69,8 @@ pub enum CommandError<R> {
 /// A state machine that survives crashes, for one owner.
 #[derive(Debug)]
 pub struct Store<M: StateMachine> {
-    front: StoreFront<M>,
+    speculative: Speculative<M>,
+    queue: Queue<M>,
     committed: Committed<M>,
     wal: Wal<M::Event>,
     snapshots: Snapshots,
@@ -89,25 +90,18 @@ impl<M: StateMachine> Store<M> {
         options: StoreOptions,
     ) -> Result<(Self, RecoveryReport)> {
         let clock = Arc::clone(&options.wal.clock);
-        let queue = options.queue;
+        let queue = CommitQueue::new(options.queue);
         let recovered = recovery::recover::<M>(storage, options)?;
-        let (front, committed) = StoreFront::new(recovered.machine, recovered.applied, queue);
-        let recovery::Recovered {
-            wal,
-            snapshots,
-            report,
-            ..
-        } = recovered;
-        Ok((
-            Store {
-                front,
-                committed,
-                wal,
-                snapshots,
-                clock,
-            },
-            report,
-        ))
+        let committed = Committed::new(recovered.machine, recovered.applied);
+        let store = Store {
+            speculative: Speculative::new(&committed),
+            queue,
+            committed,
+            wal: recovered.wal,
+            snapshots: recovered.snapshots,
+            clock,
+        };
+        Ok((store, recovered.report))
     }
 
     /// Carries out one command: `plan` looks at the state and answers with the events to log, and
@@ -144,8 +138,9 @@ impl<M: StateMachine> Store<M> {
         plan: impl FnOnce(&M) -> Result<(Vec<M::Event>, R), X>,
     ) -> Result<(Option<Ticket>, R), CommandError<X>> {
         self.wal.check_writable()?;
-        self.front.renew_tip(&self.committed);
-        self.front.submit(self.clock.now_ms(), plan)
+        self.speculative.renew(&self.committed, &self.queue);
+        let now_ms = self.clock.now_ms();
+        self.speculative.submit(&mut self.queue, now_ms, plan)
     }
 
     /// Makes everything that is queued durable, one write and one sync for each batch, and applies
@@ -154,9 +149,10 @@ impl<M: StateMachine> Store<M> {
     /// # Errors
     /// As [`Wal::commit`]. Every ticket of the failed batch and behind it learns of it too.
     pub fn flush(&mut self) -> Result<()> {
-        while let Some(batch) = self.front.queue().take() {
+        while let Some(batch) = self.queue.take() {
             let result = self.wal.commit(batch.groups());
-            self.front.finish(&mut self.committed, batch, result)?;
+            let appends = self.queue.finish(batch, result)?;
+            self.committed.follow(&appends, self.wal.last_position());
         }
         Ok(())
     }
@@ -164,7 +160,7 @@ impl<M: StateMachine> Store<M> {
     /// Whether the queue is due to be flushed by size or by time; see [`QueueOptions`].
     #[must_use]
     pub fn is_due(&self) -> bool {
-        self.front.is_due(self.clock.now_ms())
+        self.queue.is_due(self.clock.now_ms())
     }
 
     /// The state: everything durable, nothing else.

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use super::checkpoint::{CheckpointReport, Snapshots};
-use super::front::StoreFront;
-use super::recovery::{self, RecoveryReport};
-use super::{CommandError, StoreOptions};
+use super::states::{Committed, Speculative};
+use super::{CommandError, RecoveryReport, Store, StoreOptions};
 use crate::error::Result;
 use crate::position::Position;
 use crate::state_machine::StateMachine;
@@ -21,7 +20,9 @@ use crate::wal::pipeline::{Owner, Pipeline};
 /// [`close`](SharedStore::close) tells whether everything went well.
 #[derive(Debug)]
 pub struct SharedStore<M: StateMachine> {
-    owner: Arc<Owner<StoreFront<M>, M::Event>>,
+    owner: Arc<Owner<Vec<M::Event>, Committed<M>, M::Event>>,
+    /// Taken before the locks of the pipeline.
+    speculative: Arc<Mutex<Speculative<M>>>,
     /// Held for the whole of a checkpoint, so that there is one at a time. Taken before the locks
     /// of the pipeline.
     snapshots: Arc<Mutex<Snapshots>>,
@@ -31,6 +32,7 @@ impl<M: StateMachine> Clone for SharedStore<M> {
     fn clone(&self) -> Self {
         SharedStore {
             owner: Arc::clone(&self.owner),
+            speculative: Arc::clone(&self.speculative),
             snapshots: Arc::clone(&self.snapshots),
         }
     }
@@ -45,13 +47,14 @@ impl<M: StateMachine> SharedStore<M> {
         storage: Arc<dyn Storage>,
         options: StoreOptions,
     ) -> Result<(Self, RecoveryReport)> {
-        let clock = Arc::clone(&options.wal.clock);
-        let queue = options.queue;
-        let recovered = recovery::recover::<M>(storage, options)?;
-        let (front, committed) = StoreFront::new(recovered.machine, recovered.applied, queue);
-        let snapshots = Arc::new(Mutex::new(recovered.snapshots));
-        let owner = Owner::start(Pipeline::new(front, committed, recovered.wal, clock));
-        Ok((SharedStore { owner, snapshots }, recovered.report))
+        let (store, report) = Store::open(storage, options)?;
+        let pipeline = Pipeline::new(store.queue, store.committed, store.wal, store.clock);
+        let shared = SharedStore {
+            owner: Owner::start(pipeline),
+            speculative: Arc::new(Mutex::new(store.speculative)),
+            snapshots: Arc::new(Mutex::new(store.snapshots)),
+        };
+        Ok((shared, report))
     }
 
     /// Carries out one command and waits until it is durable; see
@@ -70,26 +73,29 @@ impl<M: StateMachine> SharedStore<M> {
     ) -> Result<(Option<Position>, R), CommandError<X>> {
         let pipeline = self.owner.pipeline();
         let now_ms = pipeline.now_ms();
-        let mut front = pipeline.front();
-        if front.tip_is_stale() {
-            drop(front);
+        let mut speculative = self.speculative.lock();
+        let mut queue = pipeline.queue();
+        if speculative.is_stale(&queue) {
+            // The committed state comes before the queue in the order of locks.
+            drop(queue);
             let committed = pipeline.durable();
-            front = pipeline.front();
-            front.renew_tip(&committed);
+            queue = pipeline.queue();
+            speculative.renew(&committed, &queue);
         }
-        match front.submit(now_ms, plan) {
-            Ok((Some(ticket), answer)) => {
-                drop(front);
-                Ok((Some(pipeline.wait(&ticket)?), answer))
-            }
+        let submitted = speculative.submit(&mut queue, now_ms, plan);
+        let seen = match &submitted {
+            Ok((Some(_), _)) => None,
+            _ => queue.barrier(),
+        };
+        drop((queue, speculative));
+        match submitted {
+            Ok((Some(ticket), answer)) => Ok((Some(pipeline.wait(&ticket)?), answer)),
             Err(error @ CommandError::Log(_)) => Err(error),
-            answer => {
-                let seen = front.barrier();
-                drop(front);
+            unlogged => {
                 if let Some(seen) = seen {
                     pipeline.wait(&seen).map_err(|error| not_written(&error))?;
                 }
-                answer.map(|(_, answer)| (None, answer))
+                unlogged.map(|(_, answer)| (None, answer))
             }
         }
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::commit_queue::{CommitQueue, QueueOptions};
 use super::group::Group;
-use super::pipeline::{Front, Owner, Pipeline};
+use super::pipeline::{Owner, Pipeline};
 use super::ticket::{Outcome, Ticket};
 use super::{LogReader, Wal};
 use crate::error::Result;
@@ -23,7 +23,7 @@ const MAX_BATCHES_AHEAD: usize = 4;
 /// and gives the lock back, but only [`close`](BatchWriter::close) tells whether that went well.
 #[derive(Debug)]
 pub struct BatchWriter<E = Event> {
-    owner: Arc<Owner<LogFront, E>>,
+    owner: Arc<Owner<(), (), E>>,
 }
 
 impl<E> Clone for BatchWriter<E> {
@@ -34,28 +34,11 @@ impl<E> Clone for BatchWriter<E> {
     }
 }
 
-/// Nothing but a queue stands in front of the log.
-#[derive(Debug)]
-struct LogFront(CommitQueue<()>);
-
-impl Front for LogFront {
-    type Tag = ();
-    type Durable = ();
-
-    fn queue(&mut self) -> &mut CommitQueue<()> {
-        &mut self.0
-    }
-
-    fn decided(&mut self, _last: Option<Position>) {}
-
-    fn apply(_durable: &mut (), _tags: &[()], _last: Position) {}
-}
-
 /// An append that was queued and not waited for.
 #[derive(Debug)]
 pub struct PendingAppend<E = Event> {
     ticket: Ticket,
-    shared: Arc<Pipeline<LogFront, E>>,
+    shared: Arc<Pipeline<(), (), E>>,
 }
 
 impl<E> PendingAppend<E> {
@@ -81,7 +64,7 @@ impl<E: LogEvent + Send + 'static> BatchWriter<E> {
     #[must_use]
     pub fn new(wal: Wal<E>, options: QueueOptions) -> Self {
         let clock = Arc::clone(&wal.options.clock);
-        let pipeline = Pipeline::new(LogFront(CommitQueue::new(options)), (), wal, clock);
+        let pipeline = Pipeline::new(CommitQueue::new(options), (), wal, clock);
         BatchWriter {
             owner: Owner::start(pipeline),
         }
@@ -127,9 +110,9 @@ impl<E: LogEvent + Send + 'static> BatchWriter<E> {
         let group = Group::encode(events)?;
         let shared = self.owner.pipeline();
         let now_ms = shared.now_ms();
-        let mut front = shared.front();
-        let ticket = front.0.submit(now_ms, group, ())?;
-        Ok((ticket, front.0.batches()))
+        let mut queue = shared.queue();
+        let ticket = queue.submit(now_ms, group, ())?;
+        Ok((ticket, queue.batches()))
     }
 
     /// Writes everything that is queued when it is called.

@@ -116,6 +116,10 @@ pub struct CommitQueue<T> {
     led: bool,
     /// How many appends the last batch had.
     last_appends: usize,
+    /// How many batches have failed.
+    failures: u64,
+    /// The last position that is known to be durable.
+    durable: Position,
 }
 
 /// Those who are to be woken once no lock is held: the next leader first, so that the next write
@@ -153,6 +157,8 @@ impl<T> CommitQueue<T> {
             closed: false,
             led: false,
             last_appends: 0,
+            failures: 0,
+            durable: Position::default(),
         }
     }
 
@@ -295,6 +301,7 @@ impl<T> CommitQueue<T> {
         let events: u64 = batch.groups.iter().map(|group| group.len() as u64).sum();
         let decided = match result {
             Ok(last) => {
+                self.durable = last;
                 let seq = Seq(last.seq.0 - events);
                 self.last_appends = batch.groups.len();
                 let waiting = self
@@ -306,6 +313,7 @@ impl<T> CommitQueue<T> {
                 Ok(tags)
             }
             Err(error) => {
+                self.failures += 1;
                 batch.slot.decide(Err(error.clone()));
                 let behind = not_written(&error);
                 for open in self.queued.drain(..) {
@@ -353,6 +361,17 @@ impl<T> CommitQueue<T> {
         let in_flight = self.in_flight.as_ref().map(|taken| &taken.slot);
         let slot = queued.or(in_flight)?;
         Some(Ticket::new(slot, 0))
+    }
+
+    /// How many batches have failed, each with everything that was queued after it. Whoever keeps
+    /// what queued appends lead to has to make it anew when this number changes.
+    pub(crate) fn failures(&self) -> u64 {
+        self.failures
+    }
+
+    /// The last position that a batch has made durable; the default before the first one.
+    pub(crate) fn durable(&self) -> Position {
+        self.durable
     }
 
     /// Answers everybody who is queued, because nobody is left who could write, and takes no

@@ -1,6 +1,6 @@
 //! Looking at a store from beside: statistics, validation, dump, truncation, comparison.
 
-use beaver::inspect::{self, Difference, Problem, Stats, What};
+use beaver::inspect::{self, Difference, LineContent, Stats, StoreProblem};
 use beaver::{ChecksumKind, Controller, ControllerOptions, Error, Event, JobId, JobSpec, Payload};
 
 use crate::support::*;
@@ -15,17 +15,19 @@ fn stats(disk: &Memory) -> Stats {
 /// File and offset of everything that is wrong.
 fn problems(disk: &Memory) -> Vec<(String, u64)> {
     let problems = inspect::validate::<Line>(&disk.storage()).unwrap();
-    let place = |Problem { file, offset, .. }: Problem| (file, offset);
+    let place = |StoreProblem { file, offset, .. }: StoreProblem| (file, offset);
     problems.into_iter().map(place).collect()
 }
 
-/// What a dump shows, a few words each.
+/// LineContent a dump shows, a few words each.
 fn dump(disk: &Memory) -> Vec<String> {
     let mut lines = Vec::new();
     inspect::dump(&disk.storage(), &mut |line| {
-        lines.push(match &line.what {
-            What::Header { epoch, prev } => format!("header {epoch} {}", prev.unwrap_or_default()),
-            What::Event {
+        lines.push(match &line.content {
+            LineContent::Header { epoch, prev } => {
+                format!("header {epoch} {}", prev.unwrap_or_default())
+            }
+            LineContent::Event {
                 position,
                 batch,
                 more,
@@ -34,10 +36,10 @@ fn dump(disk: &Memory) -> Vec<String> {
                 let json = String::from_utf8_lossy(json);
                 format!("event {position} batch {batch} more {more} {json}")
             }
-            What::Marker(synced) => format!("marker {synced}"),
-            What::Lost(from, to) => format!("lost {from} {to}"),
-            What::Damage(_) => format!("damage at {}", line.offset),
-            What::Free(bytes) => format!("free {bytes}"),
+            LineContent::Marker(synced) => format!("marker {synced}"),
+            LineContent::Lost(from, to) => format!("lost {from} {to}"),
+            LineContent::Damage(_) => format!("damage at {}", line.offset),
+            LineContent::Free(bytes) => format!("free {bytes}"),
         });
         Ok(())
     })
