@@ -15,7 +15,7 @@ pub(crate) struct Directory {
 }
 
 impl Directory {
-    /// Takes the lock, then looks at the names: so nobody else changes them any more.
+    /// Takes the lock, then looks at the names: no other process changes them any more.
     pub(crate) fn lock(storage: Arc<dyn Storage>) -> Result<Self> {
         let lock = storage.lock().map_err(|error| match error.kind() {
             std::io::ErrorKind::WouldBlock => Error::Locked,
@@ -30,7 +30,7 @@ impl Directory {
     }
 }
 
-/// The names in a directory, which may be somebody else's.
+/// The names in a directory, which another process may own.
 pub(crate) fn list(storage: &dyn Storage) -> Result<Listing> {
     storage
         .list()

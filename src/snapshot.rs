@@ -21,7 +21,7 @@ use crate::names;
 use crate::position::{Epoch, Position, Seq};
 use crate::storage::{Access, Storage, StorageFile};
 use crate::temporary;
-use crate::window::{Reads, Window};
+use crate::window::{ReadWindow, Reads};
 
 /// A snapshot that was read and verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -194,7 +194,7 @@ fn read_all(file: &dyn StorageFile, name: &str, reads: Reads) -> Result<Vec<u8>>
     let len = file
         .len()
         .map_err(|error| Error::storage("len", name, error))?;
-    let mut window = Window::new(file, name, len);
+    let mut window = ReadWindow::new(file, name, len);
     window.restart(0, reads);
     while window.extend()? {}
     Ok(window.into_shown())

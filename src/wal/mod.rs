@@ -10,7 +10,7 @@
 //!
 //! # Steps of an append, and what a crash between them leaves
 //! ```text
-//! encode │ write at the end │ make room ahead │ fdatasync │ the end moves │ return
+//! encode │ write at the end │ fill ahead │ fdatasync │ the end moves │ return
 //!        1                  2                 2           3
 //! ```
 //! 1. Nothing. 2. Any part of the new lines, in any order of pages: the next open finds lines of
@@ -26,10 +26,10 @@ mod group;
 pub(crate) mod line;
 mod open;
 pub(crate) mod pipeline;
+mod preallocation;
 mod reader;
 mod replay;
 mod replay_report;
-mod room;
 mod rotate;
 mod scan;
 mod segment;
@@ -55,7 +55,7 @@ pub use replay_report::{LostRange, ReplayReport, TornTail};
 pub(crate) use scan::{PlacedLine, Scanner, Upcoming, header};
 pub(crate) use segment::Segment;
 pub(crate) use sequence::Sequence;
-pub use ticket::{Outcome, Ticket};
+pub use ticket::{AppendOutcome, Ticket};
 
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, Result};
@@ -64,7 +64,7 @@ use crate::log_event::LogEvent;
 use crate::position::{Epoch, Position, Seq};
 use crate::storage::{Storage, StorageFile, StorageLock};
 use append::OpenBatch;
-use room::Ahead;
+use preallocation::Preallocation;
 
 /// A batch takes no further append if that would make it larger than this, unless its owner says
 /// otherwise: 16 MiB.
@@ -85,7 +85,7 @@ pub enum SyncPolicy {
     /// not at all. Positions stay valid unless a crash takes them; then they are given out again.
     /// [`last_position`](Wal::last_position) and readers show what is durable, nothing else.
     ///
-    /// If a write or a sync fails, events are in doubt whose append was answered before; the error
+    /// If a write or sync fails, appends that already returned `Ok` may or may not survive; the error
     /// is [`Error::Indeterminate`] and the log refuses every change until it is opened again.
     ///
     /// [`BatchWriter`] and [`Store`](crate::Store) sync all the same before they answer; their way
@@ -125,7 +125,7 @@ impl Default for WalOptions {
 pub struct Wal<E = Event> {
     storage: Arc<dyn Storage>,
     options: WalOptions,
-    active: Active,
+    active: ActiveSegment,
     /// The oldest segment that is still there.
     first: Epoch,
     /// Whether segments were removed and the directory not synced since.
@@ -141,7 +141,7 @@ pub struct Wal<E = Event> {
 
 /// The segment that is appended to.
 #[derive(Debug)]
-struct Active {
+struct ActiveSegment {
     epoch: Epoch,
     name: String,
     file: Arc<dyn StorageFile>,
@@ -149,10 +149,10 @@ struct Active {
     prev: Option<Position>,
     /// The last durable event.
     last: Seq,
-    /// The offset behind the last durable line.
+    /// The offset after the last durable line.
     end: u64,
-    /// The free space behind it.
-    ahead: Ahead,
+    /// The free space after it.
+    preallocation: Preallocation,
     /// Whether the last line is a marker.
     after_marker: bool,
 }
@@ -178,12 +178,12 @@ impl<E> Wal<E> {
     /// A reader of what is durable now. It shows nothing that is appended later.
     #[must_use]
     pub fn reader(&self) -> LogReader<E> {
-        let Active { epoch, end, .. } = self.active;
+        let ActiveSegment { epoch, end, .. } = self.active;
         LogReader::live(Arc::clone(&self.storage), self.first, epoch, end)
     }
 
     /// How much space is made ahead at a time.
-    fn room_bytes(options: &WalOptions) -> u64 {
+    fn bytes_ahead(options: &WalOptions) -> u64 {
         match options.sync {
             SyncPolicy::EveryAppend => options.preallocate_bytes,
             SyncPolicy::OnRequest => 0,

@@ -15,14 +15,14 @@ use std::sync::Arc;
 
 use super::append::OpenBatch;
 use super::chain::{PrevLink, chain, oldest_without_gap};
+use super::preallocation::Preallocation;
 use super::replay::{RawEvent, Replay, ReplayError, scan_tail};
 use super::replay_report::{ReplayReport, TornTail};
-use super::room::Ahead;
 use super::rotate::create_first;
 use super::scan::header;
 use super::segment::Segment;
 use super::tail::{Tail, find_tail};
-use super::{Active, Wal, WalOptions};
+use super::{ActiveSegment, Wal, WalOptions};
 use crate::directory::{self, Directory};
 use crate::error::{Error, Result};
 use crate::failpoint;
@@ -155,10 +155,11 @@ impl Recovery {
             end, last_batch, ..
         } = &self.tail;
         let error = |operation| move |error| Error::storage(operation, &active.name, error);
-        // The length that we see may be the cache's. Cutting, never overwriting, is what a crash
-        // cannot half undo.
+        // Also where the length seems right: it may be the cache's, and a crash would bring back the
+        // lines after it. Cut, never overwritten: of an overwrite a crash may keep any pages.
         set_len(&*active.file, *end).map_err(error("set_len"))?;
-        // The same bytes in the same place: a crash in here leaves old or new, which are equal.
+        // In place, not at the end of a new file: a crash in here leaves old or new bytes, and these
+        // are equal. From the buffer that was verified: a second read may show other bytes.
         failpoint::hit(failpoint::RECOVER_REWRITE)
             .and_then(|()| write_all(&*active.file, &last_batch.bytes, last_batch.start))
             .map_err(error("write_at"))?;
@@ -184,19 +185,19 @@ impl Recovery {
             lock,
             listing,
         } = self.directory;
-        let room = Wal::<E>::room_bytes(&self.options);
+        let ahead = Wal::<E>::bytes_ahead(&self.options);
         let active = match self.active.take() {
             None => {
                 let created_ms = self.options.clock.now_ms();
                 let (header, file, len) = create_first(&*storage, created_ms)?;
-                Active::new(&header, file, len, room)
+                ActiveSegment::new(&header, file, len, ahead)
             }
             Some(segment) => {
                 let (file, end) = (Arc::from(segment.file), self.tail.end);
-                Active {
+                ActiveSegment {
                     prev: self.prev,
                     epoch: segment.epoch,
-                    ahead: Ahead::new(Arc::clone(&file), &segment.name, end, room),
+                    preallocation: Preallocation::new(Arc::clone(&file), &segment.name, end, ahead),
                     name: segment.name,
                     file,
                     last: self.tail.last,
@@ -233,8 +234,8 @@ impl<E: LogEvent> Wal<E> {
         Self::open_from(storage, None, options)
     }
 
-    /// Opens a log of which everything through `covered` was removed because something newer covers
-    /// it. `covered` is what [`rotate`](Wal::rotate) returned.
+    /// Opens a log whose events through `covered` were removed because something newer covers
+    /// them. `covered` is what [`rotate`](Wal::rotate) returned.
     ///
     /// # Errors
     /// As [`open`](Wal::open).

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::line::{self, Header};
-use super::room::Ahead;
-use super::{Active, Wal};
+use super::preallocation::Preallocation;
+use super::{ActiveSegment, Wal};
 use crate::directory;
 use crate::error::{Error, Result};
 use crate::failpoint;
@@ -78,8 +78,8 @@ impl<E> Wal<E> {
         match published {
             Ok(file) => {
                 tracing::info!(%sealed, epoch = %epoch, "rotated");
-                let room = Self::room_bytes(&self.options);
-                self.active = Active::new(&header, file, len, room);
+                let ahead = Self::bytes_ahead(&self.options);
+                self.active = ActiveSegment::new(&header, file, len, ahead);
                 Ok(sealed)
             }
             Err(error) => Err(self.undo_rotate(epoch, error)),
@@ -132,7 +132,7 @@ impl<E> Wal<E> {
 
     /// Cuts free space off the active segment and syncs it.
     fn trim(&mut self) -> Result<()> {
-        let cut = self.active.ahead.cut(self.active.end);
+        let cut = self.active.preallocation.cut(self.active.end);
         cut.map_err(|error| Error::storage("set_len", &self.active.name, error))?;
         // Every event is durable since its own sync, but what a failed sync has done to the file is
         // unknown.
@@ -163,7 +163,7 @@ impl<E> Wal<E> {
         let mut bytes = Vec::new();
         line::encode_marker(&mut bytes, self.active.epoch, self.active.last);
         let end = self.active.end + bytes.len() as u64;
-        self.active.ahead.claim(end);
+        self.active.preallocation.claim(end);
         if let Err(error) = write_all(&*self.active.file, &bytes, self.active.end) {
             return Err(self.undo_write(error));
         }
@@ -173,14 +173,14 @@ impl<E> Wal<E> {
     }
 }
 
-impl Active {
+impl ActiveSegment {
     /// A segment that has nothing but a header of `len` bytes.
-    pub(super) fn new(header: &Header, file: Box<dyn StorageFile>, len: u64, room: u64) -> Self {
+    pub(super) fn new(header: &Header, file: Box<dyn StorageFile>, len: u64, ahead: u64) -> Self {
         let name = names::segment(header.epoch);
         let file = Arc::from(file);
-        Active {
+        ActiveSegment {
             epoch: header.epoch,
-            ahead: Ahead::new(Arc::clone(&file), &name, len, room),
+            preallocation: Preallocation::new(Arc::clone(&file), &name, len, ahead),
             name,
             file,
             prev: header.prev,

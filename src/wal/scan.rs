@@ -18,7 +18,7 @@ use crate::checksum::ChecksumError;
 use crate::error::{Error, Result};
 use crate::format::VERSION;
 use crate::position::Epoch;
-use crate::window::{Reads, Window};
+use crate::window::{ReadWindow, Reads};
 
 /// What stands next in a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +51,7 @@ pub(crate) struct Taken<'a, X> {
 
 /// Walks one segment.
 pub(crate) struct Scanner<'f> {
-    window: Window<'f>,
+    window: ReadWindow<'f>,
     epoch: Epoch,
     decoder: Decoder,
     sequence: Sequence,
@@ -88,7 +88,7 @@ impl<'f> Scanner<'f> {
     /// A scanner at the start of `segment`.
     pub(crate) fn new(segment: &'f Segment) -> Self {
         Scanner {
-            window: Window::new(&*segment.file, &segment.name, segment.limit),
+            window: ReadWindow::new(&*segment.file, &segment.name, segment.limit),
             epoch: segment.epoch,
             decoder: Decoder::new(segment.epoch),
             sequence: Sequence::default(),

@@ -38,7 +38,7 @@ impl FileBytes {
 pub(crate) struct Tail {
     /// The last accepted event; 0 in a segment without one.
     pub(crate) last: Seq,
-    /// The offset behind the last accepted line.
+    /// The offset after the last accepted line.
     pub(crate) end: u64,
     /// Whether the last accepted line is a marker.
     pub(crate) after_marker: bool,
@@ -47,7 +47,7 @@ pub(crate) struct Tail {
     pub(crate) last_batch: FileBytes,
     /// The batch before, for when nothing of the last one is accepted.
     batch_before: FileBytes,
-    /// The offset behind the last line that was noted.
+    /// The offset after the last line that was noted.
     noted: u64,
     /// The batch of the last event.
     batch: Option<Seq>,
@@ -110,7 +110,7 @@ impl Tail {
         self.last_batch.fill(self.noted, start, bytes);
     }
 
-    /// Forgets what was pushed behind the last whole append.
+    /// Forgets what was noted after the last whole append.
     pub(crate) fn cut(&mut self) {
         if self.end <= self.last_batch.start {
             self.last_batch = std::mem::take(&mut self.batch_before);

@@ -421,7 +421,7 @@ fn commands_that_were_submitted_share_one_write_and_one_sync() {
     assert_eq!(disk.take_changes().len(), 2);
     for (ticket, n) in tickets.iter().zip(1..) {
         assert!(
-            matches!(ticket.outcome(), beaver::wal::Outcome::Durable(position) if position == at(1, n))
+            matches!(ticket.outcome(), beaver::wal::AppendOutcome::Durable(position) if position == at(1, n))
         );
     }
 }

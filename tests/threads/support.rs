@@ -5,7 +5,7 @@ use std::io;
 use std::sync::{Arc, Condvar, Mutex};
 
 use beaver::storage::DiskStorage;
-use beaver::wal::{Outcome, PendingAppend, QueueOptions};
+use beaver::wal::{AppendOutcome, PendingAppend, QueueOptions};
 use beaver::{
     BatchWriter, CommandError, Error, ManualClock, Position, SharedStore, Storage, StoreOptions,
     Wal, WalOptions,
@@ -186,7 +186,7 @@ pub(crate) fn batches_of(max_batch_events: usize) -> QueueOptions {
 
 pub(crate) fn failure(pending: &PendingAppend<Note>) -> Error {
     match pending.outcome() {
-        Outcome::Failed(error) => error,
+        AppendOutcome::Failed(error) => error,
         other => panic!("{other:?}"),
     }
 }

@@ -40,7 +40,7 @@ sites! {
     "store::recovery::recover" List Lock;
     "store::recovery::salvageable" List;
     "wal::append::preallocate" SyncData;
-    "wal::append::sync_with_room" SyncData;
+    "wal::append::sync_with" SyncData;
     "wal::append::undo_write" SyncData;
     "wal::append::write_open" WriteAt;
     "wal::open::Recovery::remove_temporaries" Remove;
@@ -48,8 +48,8 @@ sites! {
     "wal::open::Recovery::sync_names" SyncDir;
     "wal::open::open_from" List SyncDir Lock;
     "wal::reader::LogReader::open" List;
-    "wal::room::Ahead::cut" SetLen;
-    "wal::room::Room::make" WriteAt;
+    "wal::preallocation::Preallocation::cut" SetLen;
+    "wal::preallocation::Preallocator::fill" WriteAt;
     "wal::rotate::create_first" Rename Remove SyncDir;
     "wal::rotate::prepare_segment" Create Remove WriteAt SyncData;
     "wal::rotate::prune_through" Remove SyncDir;
@@ -149,7 +149,7 @@ pub const UNREACHED: &[Unreached] = &[
         why: MISPLACED,
     },
     Unreached {
-        place: "wal::room::Room::make",
+        place: "wal::preallocation::Preallocator::fill",
         ops: &[Op::WriteAt],
         cells: &[hit(FaultKind::MisplacedWrite)],
         why: MISPLACED,

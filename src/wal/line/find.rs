@@ -7,7 +7,7 @@
 use memchr::memmem;
 
 use super::decode::{Framed, frame};
-use crate::checksum::{self, AFTER_DIGITS, BEFORE_DIGITS, Start, TRAILER};
+use crate::checksum::{self, AFTER_DIGITS, BEFORE_DIGITS, ChecksumSeed, TRAILER};
 use crate::position::Epoch;
 
 /// Where the first valid line in `stretch` begins that ends with it. The newline is not part of
@@ -32,7 +32,7 @@ pub(crate) fn find_line(epoch: Epoch, stretch: &[u8]) -> Option<usize> {
         hashed = at;
         let length = (digits_at - at) as u64;
         let suffix = whole ^ shifted(prefix.clone().finalize(), length);
-        let mut crc = Start::new(kind, epoch).hasher();
+        let mut crc = ChecksumSeed::new(kind, epoch).hasher();
         crc.combine(&crc32fast::Hasher::new_with_initial_len(suffix, length));
         crc.update(AFTER_DIGITS);
         if crc.finalize() == written {
