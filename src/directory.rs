@@ -8,13 +8,13 @@ use crate::storage::{Storage, StorageLock};
 
 /// A locked directory and what is in it.
 #[derive(Debug)]
-pub(crate) struct Directory {
+pub(crate) struct LockedDirectory {
     pub(crate) storage: Arc<dyn Storage>,
     pub(crate) lock: Box<dyn StorageLock>,
     pub(crate) listing: Listing,
 }
 
-impl Directory {
+impl LockedDirectory {
     /// Takes the lock, then looks at the names: no other process changes them any more.
     pub(crate) fn lock(storage: Arc<dyn Storage>) -> Result<Self> {
         let lock = storage.lock().map_err(|error| match error.kind() {
@@ -22,7 +22,7 @@ impl Directory {
             _ => Error::storage("lock", ".", error),
         })?;
         let listing = list(&*storage)?;
-        Ok(Directory {
+        Ok(LockedDirectory {
             storage,
             lock,
             listing,

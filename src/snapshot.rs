@@ -34,13 +34,13 @@ pub struct Snapshot {
 
 /// A snapshot as it stands in its file: a large one is not copied to get at its state.
 #[derive(Debug)]
-pub(crate) struct Document {
+pub(crate) struct SnapshotDocument {
     pub(crate) position: Position,
     bytes: Vec<u8>,
     state: Range<usize>,
 }
 
-impl Document {
+impl SnapshotDocument {
     /// The state, byte for byte as it was written.
     pub(crate) fn state(&self) -> &[u8] {
         &self.bytes[self.state.clone()]
@@ -173,7 +173,7 @@ pub(crate) fn write(storage: &dyn Storage, position: Position, document: &[u8]) 
 pub(crate) fn read(
     storage: &dyn Storage,
     epoch: Epoch,
-) -> Result<Result<Document, DamagedSnapshot>> {
+) -> Result<Result<SnapshotDocument, DamagedSnapshot>> {
     let name = names::snapshot(epoch);
     let file = storage
         .open(&name, Access::Read)
@@ -201,7 +201,7 @@ fn read_all(file: &dyn StorageFile, name: &str, reads: Reads) -> Result<Vec<u8>>
 }
 
 /// Reads a document. Valid is: the canonical frame, the checksum, and the epoch of its name.
-pub(crate) fn decode(name: &str, epoch: Epoch, bytes: Vec<u8>) -> Result<Document> {
+pub(crate) fn decode(name: &str, epoch: Epoch, bytes: Vec<u8>) -> Result<SnapshotDocument> {
     let corrupt = |offset: usize, reason: &str| Error::Corrupt {
         file: name.to_owned(),
         offset: offset as u64,
@@ -242,7 +242,7 @@ pub(crate) fn decode(name: &str, epoch: Epoch, bytes: Vec<u8>) -> Result<Documen
     let position = position.filter(|position| position.epoch == epoch);
     let position = position.ok_or_else(|| corrupt(0, "the document is of another epoch"))?;
     let state = state_at..line.len() - TRAILER;
-    Ok(Document {
+    Ok(SnapshotDocument {
         position,
         bytes,
         state,

@@ -13,12 +13,12 @@ const PIECE: usize = 1 << 20;
 
 /// A directory that was empty and is filled with a copy. Locked meanwhile.
 #[derive(Debug)]
-pub(super) struct Target<'s> {
+pub(super) struct CopyDirectory<'s> {
     storage: &'s dyn Storage,
     _lock: Box<dyn StorageLock>,
 }
 
-impl<'s> Target<'s> {
+impl<'s> CopyDirectory<'s> {
     /// Takes `storage`, which must be empty: nothing is ever overwritten.
     pub(super) fn new(storage: &'s dyn Storage) -> Result<Self> {
         let lock = storage.lock().map_err(|error| match error.kind() {
@@ -29,7 +29,7 @@ impl<'s> Target<'s> {
             .list()
             .map_err(|error| Error::storage("list", ".", error))?;
         match names.iter().find(|name| *name != names::LOCK) {
-            None => Ok(Target {
+            None => Ok(CopyDirectory {
                 storage,
                 _lock: lock,
             }),
@@ -40,12 +40,12 @@ impl<'s> Target<'s> {
     }
 
     /// Starts a file, which gets its name when it is whole.
-    pub(super) fn file(&self, name: &str) -> Result<TargetFile<'_>> {
+    pub(super) fn file(&self, name: &str) -> Result<CopiedFile<'_>> {
         let temporary = names::temporary(name);
         let file = self.storage.create(&temporary);
         let file = file.map_err(|error| Error::storage("create", &temporary, error))?;
         let (name, storage) = (name.to_owned(), self.storage);
-        Ok(TargetFile {
+        Ok(CopiedFile {
             storage,
             name,
             temporary,
@@ -76,7 +76,7 @@ impl<'s> Target<'s> {
 
 /// A file that is being written.
 #[derive(Debug)]
-pub(super) struct TargetFile<'s> {
+pub(super) struct CopiedFile<'s> {
     storage: &'s dyn Storage,
     name: String,
     temporary: String,
@@ -85,7 +85,7 @@ pub(super) struct TargetFile<'s> {
     pending: Vec<u8>,
 }
 
-impl TargetFile<'_> {
+impl CopiedFile<'_> {
     /// Appends bytes.
     pub(super) fn push(&mut self, bytes: &[u8]) -> Result<()> {
         self.pending.extend_from_slice(bytes);

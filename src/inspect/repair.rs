@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::copy::Target;
+use super::copy::CopyDirectory;
 use super::salvage_reader::{SalvageItem, SalvageReader};
 use super::segment_copy::SegmentCopy;
 use super::{StoreProblem, problem_of};
@@ -55,7 +55,7 @@ pub fn repair(storage: &Arc<dyn Storage>, out: &Arc<dyn Storage>) -> Result<Repa
     let mut problems = Vec::new();
     let snapshots = valid_snapshots(&**storage, &listing, &mut problems)?;
     let (first, last) = range(&listing, &snapshots)?;
-    let target = Target::new(&**out)?;
+    let target = CopyDirectory::new(&**out)?;
     let mut repair = Repair {
         storage: &**storage,
         target: &target,
@@ -144,7 +144,7 @@ fn header_bytes(epoch: Epoch, prev: Option<Position>) -> Vec<u8> {
 
 struct Repair<'s> {
     storage: &'s dyn Storage,
-    target: &'s Target<'s>,
+    target: &'s CopyDirectory<'s>,
     listing: Listing,
     /// The valid ones.
     snapshots: BTreeMap<Epoch, Position>,

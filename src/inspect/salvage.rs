@@ -2,6 +2,7 @@
 //!
 //! The result is not the acknowledged history, so nothing that opens a store uses this.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use super::salvage_reader::{SalvageItem, SalvageReader, SteppedOver, Then};
@@ -15,7 +16,7 @@ use crate::store;
 use crate::wal::line::{Header, Line};
 use crate::wal::{
     LogReader, PlacedLine, PrevLink, RawEvent, Replay, ReplayError, ReplayReport, Segment,
-    decoding, header, infallible,
+    decoding, header,
 };
 
 /// Something that a salvage left out.
@@ -80,15 +81,15 @@ pub fn salvage<E: LogEvent, X>(
 pub fn salvage_state<M: StateMachine>(
     storage: &Arc<dyn Storage>,
 ) -> Result<(M, Position, SalvageReport)> {
-    let (mut state, log) = store::salvageable::<M>(storage)?;
+    let (mut state, after, log) = store::salvageable::<M>(storage)?;
     let mut illegal = Vec::new();
-    let report = salvage(&log, state.replay_after(), |position, event| {
-        if let Err(error) = state.apply_event(position, &event) {
+    let report = salvage(&log, after, |position, event| {
+        if let Err(error) = state.apply(position, &event) {
             illegal.push((position, error));
         }
-        Ok(())
+        Ok::<(), Infallible>(())
     });
-    let mut report = report.map_err(infallible)?;
+    let mut report = report?;
     for (position, error) in illegal {
         report.replay.applied -= 1;
         report.skipped.push(Skipped {

@@ -1,6 +1,6 @@
 //! The copy of one segment that repair writes: at every moment a valid segment.
 
-use super::copy::TargetFile;
+use super::copy::CopiedFile;
 use crate::error::Result;
 use crate::position::{Epoch, Position, Seq};
 use crate::wal::line::{self, Envelope, Header, Line};
@@ -8,7 +8,7 @@ use crate::wal::{LostRange, Sequence};
 
 /// A segment that is being copied. The lines written so far are always a valid segment.
 pub(super) struct SegmentCopy<'t> {
-    file: TargetFile<'t>,
+    file: CopiedFile<'t>,
     epoch: Epoch,
     sequence: Sequence,
     /// The lines of an append whose end was not seen yet.
@@ -18,7 +18,7 @@ pub(super) struct SegmentCopy<'t> {
 }
 
 impl<'t> SegmentCopy<'t> {
-    pub(super) fn new(file: TargetFile<'t>, epoch: Epoch) -> Self {
+    pub(super) fn new(file: CopiedFile<'t>, epoch: Epoch) -> Self {
         let sequence = Sequence::after_header();
         SegmentCopy {
             file,

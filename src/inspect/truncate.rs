@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::copy::{Target, TargetFile};
+use super::copy::{CopiedFile, CopyDirectory};
 use crate::directory;
 use crate::error::{Error, Result};
 use crate::position::{Epoch, Position};
@@ -62,7 +62,7 @@ pub fn truncate(
     for segment in &segments {
         link = check_segment(segment, link, position)?;
     }
-    let target = Target::new(&**out)?;
+    let target = CopyDirectory::new(&**out)?;
     let mut report = TruncateReport::default();
     for segment in &segments {
         report.events += copy_segment(segment, target.file(&segment.name)?, position)?;
@@ -120,7 +120,7 @@ fn has_reached(scanner: &Scanner<'_>, segment: &Segment, position: Position) -> 
 }
 
 /// Copies the lines of a segment up to `position`. Answers with the number of events.
-fn copy_segment(segment: &Segment, mut copy: TargetFile<'_>, position: Position) -> Result<u64> {
+fn copy_segment(segment: &Segment, mut copy: CopiedFile<'_>, position: Position) -> Result<u64> {
     let mut scanner = Scanner::new(segment);
     let mut events = 0;
     while !has_reached(&scanner, segment, position) {

@@ -7,7 +7,7 @@
 
 use std::fmt;
 
-use super::word::{POWERS_OF_TEN, first_byte, leading_digits, special_bytes, word_at};
+use super::word::{POWERS_OF_TEN, leading_digits, plain_end, word_at};
 
 /// How deep objects and arrays may nest.
 ///
@@ -17,14 +17,14 @@ pub(crate) const MAX_DEPTH: u32 = 100;
 
 /// Why some bytes are not what was expected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Fault {
+pub(crate) struct JsonError {
     /// Byte offset of the first byte that does not fit.
     pub(crate) at: usize,
     /// What would have fitted.
     pub(crate) expected: &'static str,
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for JsonError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "expected {} at byte {}", self.expected, self.at)
     }
@@ -32,16 +32,16 @@ impl fmt::Display for Fault {
 
 /// The open objects and arrays, one bit each: the innermost is the lowest, 1 for an object.
 #[derive(Default)]
-struct Open {
+struct Nesting {
     kinds: u128,
     depth: u32,
 }
 
-impl Open {
-    fn push(&mut self, object: bool, at: usize) -> Result<(), Fault> {
+impl Nesting {
+    fn push(&mut self, object: bool, at: usize) -> Result<(), JsonError> {
         if self.depth == MAX_DEPTH {
             let expected = "at most 100 levels of nesting";
-            return Err(Fault { at, expected });
+            return Err(JsonError { at, expected });
         }
         self.depth += 1;
         self.kinds = self.kinds << 1 | u128::from(object);
@@ -62,29 +62,29 @@ impl Open {
 ///
 /// # Errors
 /// There is no valid value, or it has a raw line break, or it nests too deep.
-pub(crate) fn value_end(json: &[u8], start: usize) -> Result<usize, Fault> {
-    let mut open = Open::default();
+pub(crate) fn value_end(json: &[u8], start: usize) -> Result<usize, JsonError> {
+    let mut nesting = Nesting::default();
     let mut at = start;
     loop {
         at = match json.get(at) {
             Some(b'{') => {
-                open.push(true, at)?;
+                nesting.push(true, at)?;
                 let inside = skip_spaces(json, at + 1);
                 if json.get(inside) != Some(&b'}') {
                     at = key_end(json, inside)?;
                     continue;
                 }
-                open.pop();
+                nesting.pop();
                 inside + 1
             }
             Some(b'[') => {
-                open.push(false, at)?;
+                nesting.push(false, at)?;
                 let inside = skip_spaces(json, at + 1);
                 if json.get(inside) != Some(&b']') {
                     at = inside;
                     continue;
                 }
-                open.pop();
+                nesting.pop();
                 inside + 1
             }
             Some(b'"') => string_end(json, at)?,
@@ -93,7 +93,7 @@ pub(crate) fn value_end(json: &[u8], start: usize) -> Result<usize, Fault> {
             Some(b'n') => literal_end(json, at, b"null")?,
             _ => number_end(json, at)?,
         };
-        match close(json, at, &mut open)? {
+        match close(json, at, &mut nesting)? {
             Next::Value(next) => at = next,
             Next::End(end) => return Ok(end),
         }
@@ -109,13 +109,13 @@ enum Next {
 /// Goes on behind a complete value: over closing brackets, and over a comma (and a key) to the
 /// value after it.
 #[inline]
-fn close(json: &[u8], mut at: usize, open: &mut Open) -> Result<Next, Fault> {
-    while open.depth > 0 {
+fn close(json: &[u8], mut at: usize, nesting: &mut Nesting) -> Result<Next, JsonError> {
+    while nesting.depth > 0 {
         at = skip_spaces(json, at);
         match json.get(at) {
             Some(b',') => {
                 let inside = skip_spaces(json, at + 1);
-                let in_object = open.in_object();
+                let in_object = nesting.in_object();
                 let next = if in_object {
                     key_end(json, inside)?
                 } else {
@@ -123,11 +123,11 @@ fn close(json: &[u8], mut at: usize, open: &mut Open) -> Result<Next, Fault> {
                 };
                 return Ok(Next::Value(next));
             }
-            Some(b'}') if open.in_object() => open.pop(),
-            Some(b']') if !open.in_object() => open.pop(),
+            Some(b'}') if nesting.in_object() => nesting.pop(),
+            Some(b']') if !nesting.in_object() => nesting.pop(),
             _ => {
                 let expected = "a comma or the closing bracket";
-                return Err(Fault { at, expected });
+                return Err(JsonError { at, expected });
             }
         }
         at += 1;
@@ -136,15 +136,15 @@ fn close(json: &[u8], mut at: usize, open: &mut Open) -> Result<Next, Fault> {
 }
 
 /// The offset of the value behind the key that starts at `at`.
-fn key_end(json: &[u8], at: usize) -> Result<usize, Fault> {
+fn key_end(json: &[u8], at: usize) -> Result<usize, JsonError> {
     if json.get(at) != Some(&b'"') {
         let expected = "a key in quotes";
-        return Err(Fault { at, expected });
+        return Err(JsonError { at, expected });
     }
     let colon = skip_spaces(json, string_end(json, at)?);
     if json.get(colon) != Some(&b':') {
         let expected = "a colon";
-        return Err(Fault {
+        return Err(JsonError {
             at: colon,
             expected,
         });
@@ -162,7 +162,7 @@ fn skip_spaces(json: &[u8], mut at: usize) -> usize {
 
 /// The offset behind the string whose opening quote is at `at`.
 #[inline]
-pub(super) fn string_end(json: &[u8], at: usize) -> Result<usize, Fault> {
+pub(super) fn string_end(json: &[u8], at: usize) -> Result<usize, JsonError> {
     let end = plain_end(json, at + 1);
     if json.get(end) == Some(&b'"') {
         return Ok(end + 1);
@@ -171,38 +171,24 @@ pub(super) fn string_end(json: &[u8], at: usize) -> Result<usize, Fault> {
 }
 
 /// As [`string_end`], from the first byte on that does not stand for itself.
-fn escaped_string_end(json: &[u8], mut at: usize) -> Result<usize, Fault> {
+fn escaped_string_end(json: &[u8], mut at: usize) -> Result<usize, JsonError> {
     loop {
         match json.get(at) {
             Some(b'"') => return Ok(at + 1),
             Some(b'\\') => at = plain_end(json, escape_end(json, at)?),
             Some(_) => {
                 let expected = "no raw control character in a string";
-                return Err(Fault { at, expected });
+                return Err(JsonError { at, expected });
             }
             None => {
                 let expected = "a closing quote";
-                return Err(Fault { at, expected });
+                return Err(JsonError { at, expected });
             }
         }
     }
 }
 
-/// The offset of the first byte from `at` on that does not stand for itself in a string: a quote, a
-/// backslash or a control character. The length of `json` if there is none.
-#[inline]
-pub(super) fn plain_end(json: &[u8], mut at: usize) -> usize {
-    loop {
-        // Behind the end stand zeros, which are control characters.
-        let special = special_bytes(word_at(json, at));
-        if special != 0 {
-            return at + first_byte(special);
-        }
-        at += size_of::<u64>();
-    }
-}
-
-fn escape_end(json: &[u8], at: usize) -> Result<usize, Fault> {
+fn escape_end(json: &[u8], at: usize) -> Result<usize, JsonError> {
     match json.get(at + 1) {
         Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(at + 2),
         Some(b'u') => {
@@ -211,24 +197,24 @@ fn escape_end(json: &[u8], at: usize) -> Result<usize, Fault> {
                 return Ok(at + 6);
             }
             let expected = "four hex digits";
-            Err(Fault { at, expected })
+            Err(JsonError { at, expected })
         }
         _ => {
             let expected = "a known escape";
-            Err(Fault { at, expected })
+            Err(JsonError { at, expected })
         }
     }
 }
 
-fn literal_end(json: &[u8], at: usize, literal: &[u8]) -> Result<usize, Fault> {
+fn literal_end(json: &[u8], at: usize, literal: &[u8]) -> Result<usize, JsonError> {
     if json[at..].starts_with(literal) {
         return Ok(at + literal.len());
     }
     let expected = "a JSON value";
-    Err(Fault { at, expected })
+    Err(JsonError { at, expected })
 }
 
-fn number_end(json: &[u8], start: usize) -> Result<usize, Fault> {
+fn number_end(json: &[u8], start: usize) -> Result<usize, JsonError> {
     let mut at = start;
     if json.get(at) == Some(&b'-') {
         at += 1;
@@ -238,7 +224,7 @@ fn number_end(json: &[u8], start: usize) -> Result<usize, Fault> {
         Some(b'1'..=b'9') => digits_end(json, at),
         _ => {
             let expected = "a JSON value";
-            return Err(Fault {
+            return Err(JsonError {
                 at: start,
                 expected,
             });
@@ -305,11 +291,11 @@ pub(super) fn digits_end(json: &[u8], mut at: usize) -> usize {
     at
 }
 
-fn some_digits_end(json: &[u8], at: usize) -> Result<usize, Fault> {
+fn some_digits_end(json: &[u8], at: usize) -> Result<usize, JsonError> {
     let end = digits_end(json, at);
     if end == at {
         let expected = "a digit";
-        return Err(Fault { at, expected });
+        return Err(JsonError { at, expected });
     }
     Ok(end)
 }
@@ -376,10 +362,10 @@ mod tests {
     }
 
     #[test]
-    fn fault_says_where_and_what() {
-        let fault = value_end(b"[1,\"\x01\"]", 0).unwrap_err();
+    fn error_says_where_and_what() {
+        let error = value_end(b"[1,\"\x01\"]", 0).unwrap_err();
         assert_eq!(
-            fault.to_string(),
+            error.to_string(),
             "expected no raw control character in a string at byte 4"
         );
         for (json, at) in [

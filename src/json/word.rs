@@ -57,7 +57,21 @@ pub(super) const fn first_byte(marks: u64) -> usize {
     (marks.trailing_zeros() / 8) as usize
 }
 
-/// What the number in front of so many digits is multiplied by.
+/// The offset of the first byte from `at` on that does not stand for itself in a string: a quote, a
+/// backslash or a control character. The length of `json` if there is none.
+#[inline]
+pub(super) fn plain_end(json: &[u8], mut at: usize) -> usize {
+    loop {
+        // Behind the end stand zeros, which are control characters.
+        let special = special_bytes(word_at(json, at));
+        if special != 0 {
+            return at + first_byte(special);
+        }
+        at += size_of::<u64>();
+    }
+}
+
+/// What a number is multiplied by when this many digits follow it.
 pub(super) const POWERS_OF_TEN: [u64; 9] = [
     1,
     10,

@@ -2,8 +2,7 @@
 
 use std::ops::BitOr;
 
-use super::scan::plain_end;
-use super::word::{digits_of, special_bytes};
+use super::word::{digits_of, plain_end, special_bytes};
 
 /// Appends `text` as a JSON string, with quotes.
 ///

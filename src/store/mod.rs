@@ -10,6 +10,7 @@
 //! [`Store`] has one owner, no thread and no hidden clock. [`SharedStore`] puts the parts of a
 //! `Store` behind a lock each, so that many threads share its syncs.
 
+mod applied_state;
 mod checkpoint;
 mod leftovers;
 mod recovery;
@@ -92,7 +93,7 @@ impl<M: StateMachine> Store<M> {
         let clock = Arc::clone(&options.wal.clock);
         let queue = CommitQueue::new(options.queue);
         let recovered = recovery::recover::<M>(storage, options)?;
-        let committed = Committed::new(recovered.machine, recovered.applied);
+        let committed = Committed::new(recovered.state);
         let store = Store {
             speculative: Speculative::new(&committed),
             queue,
@@ -168,7 +169,7 @@ impl<M: StateMachine> Store<M> {
     /// The state: everything durable, nothing else.
     #[must_use]
     pub fn state(&self) -> &M {
-        self.committed.state()
+        &self.committed.state().machine
     }
 
     /// The position of the last event that the state has applied.
@@ -217,7 +218,7 @@ impl<M: StateMachine> Store<M> {
     /// As [`Wal::rotate`].
     pub fn begin_checkpoint(&mut self) -> Result<Option<Checkpoint<M>>> {
         self.snapshots
-            .begin(&mut self.wal, || self.committed.copy())
+            .begin(&mut self.wal, || self.committed.state().clone())
     }
 
     /// The last step of a checkpoint: removes what the snapshot covers.

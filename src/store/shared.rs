@@ -103,7 +103,7 @@ impl<M: StateMachine> SharedStore<M> {
     /// Looks at the state: everything durable, nothing else. `look` runs under a lock that every
     /// batch takes: it should be short, and must not call the store.
     pub fn read<R>(&self, look: impl FnOnce(&M) -> R) -> R {
-        look(self.owner.pipeline().durable().state())
+        look(&self.owner.pipeline().durable().state().machine)
     }
 
     /// The position of the last event that the state has applied.
@@ -123,8 +123,8 @@ impl<M: StateMachine> SharedStore<M> {
         let pipeline = self.owner.pipeline();
         // Between two batches, so the copy is the state at the boundary. What is queued goes into
         // the next epoch.
-        let begun =
-            pipeline.between_batches(|wal| snapshots.begin(wal, || pipeline.durable().copy()))?;
+        let begun = pipeline
+            .between_batches(|wal| snapshots.begin(wal, || pipeline.durable().state().clone()))?;
         let Some(checkpoint) = begun else {
             return Ok(None);
         };

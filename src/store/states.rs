@@ -7,6 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::CommandError;
+use super::applied_state::AppliedState;
 use crate::error::{Error, Result};
 use crate::position::Position;
 use crate::state_machine::StateMachine;
@@ -18,8 +19,7 @@ pub(super) type Queue<M> = CommitQueue<Vec<<M as StateMachine>::Event>>;
 
 /// The state after everything durable, and nothing else.
 pub(super) struct Committed<M> {
-    machine: M,
-    applied: Position,
+    state: AppliedState<M>,
     /// Whether `apply` is at work. Where it stays so, `apply` has panicked.
     applying: bool,
 }
@@ -29,42 +29,36 @@ impl<M> fmt::Debug for Committed<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("Committed");
         debug
-            .field("applied", &self.applied)
+            .field("applied", &self.state.applied)
             .finish_non_exhaustive()
     }
 }
 
 impl<M: StateMachine> Committed<M> {
-    pub(super) fn new(machine: M, applied: Position) -> Self {
+    pub(super) fn new(state: AppliedState<M>) -> Self {
         Committed {
-            machine,
-            applied,
+            state,
             applying: false,
         }
     }
 
-    pub(super) fn state(&self) -> &M {
+    pub(super) fn state(&self) -> &AppliedState<M> {
         assert!(!self.applying, "the state machine panicked in `apply`");
-        &self.machine
+        &self.state
     }
 
-    /// The last position that the state has applied.
+    /// The last position that the state has applied, also after a panic.
     pub(super) fn applied(&self) -> Position {
-        self.applied
-    }
-
-    /// The last position that the state has applied, and the state.
-    pub(super) fn copy(&self) -> (Position, M) {
-        (self.applied, self.state().clone())
+        self.state.applied
     }
 }
 
 impl<M: StateMachine> Follower<Vec<M::Event>> for Committed<M> {
     fn follow(&mut self, appends: &[Vec<M::Event>], last: Position) {
         self.applying = true;
-        apply_queued(&mut self.machine, appends.iter().flatten());
+        apply_queued(&mut self.state.machine, appends.iter().flatten());
         self.applying = false;
-        self.applied = last;
+        self.state.applied = last;
     }
 }
 
@@ -83,9 +77,9 @@ impl<M: StateMachine> Speculative<M> {
     /// Begins with the state that was opened; nothing is queued.
     pub(super) fn new(committed: &Committed<M>) -> Self {
         Speculative {
-            machine: committed.machine.clone(),
+            machine: committed.state.machine.clone(),
             failures: Some(0),
-            opened: committed.applied,
+            opened: committed.state.applied,
         }
     }
 
@@ -102,7 +96,7 @@ impl<M: StateMachine> Speculative<M> {
         if !self.is_stale(queue) || queue.is_closed() {
             return;
         }
-        self.machine = committed.state().clone();
+        self.machine = committed.state().machine.clone();
         apply_queued(&mut self.machine, queue.tags().flatten());
         self.failures = Some(queue.failures());
     }

@@ -50,7 +50,7 @@ pub use open::OpenReport;
 pub(crate) use open::Recovery;
 pub use reader::LogReader;
 pub use replay::ReplayError;
-pub(crate) use replay::{RawEvent, Replay, decoding, infallible};
+pub(crate) use replay::{RawEvent, Replay, decoding};
 pub use replay_report::{LostRange, ReplayReport, TornTail};
 pub(crate) use scan::{PlacedLine, Scanner, Upcoming, header};
 pub(crate) use segment::Segment;

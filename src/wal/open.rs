@@ -23,7 +23,7 @@ use super::scan::header;
 use super::segment::Segment;
 use super::tail::{Tail, find_tail};
 use super::{ActiveSegment, Wal, WalOptions};
-use crate::directory::{self, Directory};
+use crate::directory::{self, LockedDirectory};
 use crate::error::{Error, Result};
 use crate::failpoint;
 use crate::log_event::LogEvent;
@@ -47,7 +47,7 @@ pub struct OpenReport {
 /// A log that is being opened.
 #[derive(Debug)]
 pub(crate) struct Recovery {
-    directory: Directory,
+    directory: LockedDirectory,
     options: WalOptions,
     /// The epochs that are needed, oldest first; the last one is the active one. Empty for a new
     /// store.
@@ -64,7 +64,7 @@ impl Recovery {
     /// Opens the segments above `base` for reading and checks that their chain is complete. Changes
     /// nothing.
     pub(crate) fn inspect(
-        directory: Directory,
+        directory: LockedDirectory,
         base: Option<Position>,
         options: WalOptions,
     ) -> Result<Self> {
@@ -136,7 +136,7 @@ impl Recovery {
     }
 
     /// The names in the directory as they were found.
-    pub(crate) fn directory(&self) -> &Directory {
+    pub(crate) fn directory(&self) -> &LockedDirectory {
         &self.directory
     }
 
@@ -180,7 +180,7 @@ impl Recovery {
 
     /// The log, ready for use: everything it shows is durable.
     pub(crate) fn into_wal<E>(mut self) -> Result<Wal<E>> {
-        let Directory {
+        let LockedDirectory {
             storage,
             lock,
             listing,
@@ -252,7 +252,7 @@ impl<E: LogEvent> Wal<E> {
         base: Option<Position>,
         options: WalOptions,
     ) -> Result<(Self, OpenReport)> {
-        let directory = Directory::lock(storage)?;
+        let directory = LockedDirectory::lock(storage)?;
         let mut report = OpenReport {
             strays: directory.listing.strays.clone(),
             ..OpenReport::default()

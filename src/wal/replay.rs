@@ -30,6 +30,16 @@ pub enum ReplayError<X> {
     },
 }
 
+/// The error of a replay whose handler has none of its own.
+impl From<ReplayError<Infallible>> for Error {
+    fn from(error: ReplayError<Infallible>) -> Self {
+        match error {
+            ReplayError::Log(error) => error,
+            ReplayError::Handler { error, .. } => match error {},
+        }
+    }
+}
+
 /// An event as it stands in a segment.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RawEvent<'a> {
@@ -80,17 +90,11 @@ pub(crate) fn scan_tail(segment: Segment) -> Result<(Tail, Option<TornTail>)> {
         epoch: Epoch(u64::MAX),
         ..Position::default()
     };
-    let mut replay = Replay::new(everything, |_: &RawEvent<'_>| Ok(()));
-    let tail = replay.strict([Ok(segment)].into_iter(), PrevLink::Unknown);
-    Ok((tail.map_err(infallible)?, replay.report.torn_tail))
-}
-
-/// The error of a replay whose handler has none of its own.
-pub(crate) fn infallible(error: ReplayError<Infallible>) -> Error {
-    match error {
-        ReplayError::Log(error) => error,
-        ReplayError::Handler { error, .. } => match error {},
-    }
+    let mut replay = Replay::new(everything, |_: &RawEvent<'_>| {
+        Ok::<(), ReplayError<Infallible>>(())
+    });
+    let tail = replay.strict([Ok(segment)].into_iter(), PrevLink::Unknown)?;
+    Ok((tail, replay.report.torn_tail))
 }
 
 /// The events of one append, held back until all of them are there.

@@ -18,11 +18,11 @@ macro_rules! sites {
 
 sites! {
     "inspect::compare::compare" List;
-    "inspect::copy::Copying::new" Lock;
-    "inspect::copy::Copying::file" Create;
-    "inspect::copy::Copying::finish" SyncDir;
-    "inspect::copy::NewFile::finish" Rename SyncData;
-    "inspect::copy::NewFile::write" WriteAt;
+    "inspect::copy::CopyDirectory::new" Lock;
+    "inspect::copy::CopyDirectory::file" Create;
+    "inspect::copy::CopyDirectory::finish" SyncDir;
+    "inspect::copy::CopiedFile::finish" Rename SyncData;
+    "inspect::copy::CopiedFile::write" WriteAt;
     "inspect::dump::dump" List;
     "inspect::length" Open Len;
     "inspect::repair::repair" List;
