@@ -63,7 +63,7 @@
 //!
 //! * One process at a time owns a directory. There is no replication.
 //! * After an indeterminate error only opening again can tell what is stored.
-//! * Lenient replay and repair return what can be read. What is lost is reported, not restored.
+//! * Salvage and repair return what can be read. What is lost is reported, not restored.
 //! * Checksums find accidents, not forgery.
 //! * A job is dispatched at most as often as it may be, and completes at most once in the queue's
 //!   books; whether a worker did its work twice, the queue cannot know.

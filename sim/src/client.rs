@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use beaver::controller::Dispatched;
 use beaver::store::{Checkpoint, WrittenCheckpoint};
-use beaver::wal::{Outcome, QueueOptions, Ticket, WalOptions};
+use beaver::wal::{AppendOutcome, QueueOptions, Ticket, WalOptions};
 use beaver::{
     Clock, Command, CommandError, Controller, ControllerOptions, JobError, JobId, JobQueue,
     JobSpec, Payload, RecoveryReport, Storage, StoreOptions,
@@ -192,9 +192,11 @@ fn outcomes(submitted: Vec<Result<Claim, Answer>>) -> Vec<(Answer, Option<Place>
         Err(answer) => (answer, None),
         Ok((None, _)) => (Answer::Done(None), None),
         Ok((Some(ticket), front)) => match ticket.outcome() {
-            Outcome::Durable(position) => (Answer::Done(front), Some(border::place(position))),
-            Outcome::Failed(error) => (Answer::Failed(error.into()), None),
-            Outcome::Pending => (Answer::Waiting, None),
+            AppendOutcome::Durable(position) => {
+                (Answer::Done(front), Some(border::place(position)))
+            }
+            AppendOutcome::Failed(error) => (Answer::Failed(error.into()), None),
+            AppendOutcome::Pending => (Answer::Waiting, None),
         },
     });
     outcomes.collect()

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::directory::{self, Directory};
+use crate::directory::{self, LockedDirectory};
 use crate::error::{Error, Result};
 use crate::names;
 use crate::position::Epoch;
@@ -15,12 +15,12 @@ const PIECE: usize = 1 << 20;
 
 /// A directory that was empty and is filled with a copy. Locked meanwhile.
 #[derive(Debug)]
-pub(super) struct CopyDirectory(Directory);
+pub(super) struct CopyDirectory(LockedDirectory);
 
 impl CopyDirectory {
     /// Takes `storage`, which must be empty: nothing is ever overwritten.
     pub(super) fn new(storage: Arc<dyn Storage>) -> Result<Self> {
-        let directory = Directory::lock(storage)?;
+        let directory = LockedDirectory::lock(storage)?;
         let listing = &directory.listing;
         let snapshots = listing.snapshots.iter().copied().map(names::snapshot);
         let segments = listing.segments.iter().copied().map(names::segment);

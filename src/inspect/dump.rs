@@ -4,13 +4,13 @@ use std::io;
 use std::sync::Arc;
 
 use super::problem_of;
+use super::salvage_reader::{SalvageItem, SalvageReader};
 use crate::directory;
 use crate::error::{Error, Result};
 use crate::position::{Epoch, Position, Seq};
 use crate::storage::{Access, Storage};
-use crate::wal::Segment;
 use crate::wal::line::Line;
-use crate::wal::survey::{Item, Survey};
+use crate::wal::{PlacedLine, Segment};
 
 /// One thing that stands in a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,16 +76,16 @@ pub(super) fn dump_segment(
     sink: &mut dyn FnMut(&DumpLine<'_>) -> io::Result<()>,
 ) -> Result<()> {
     let segment = Segment::open(storage, epoch, Access::Read)?;
-    let mut survey = Survey::new(&segment);
-    while let Some(item) = survey.next()? {
+    let mut reader = SalvageReader::new(&segment);
+    while let Some(item) = reader.next()? {
         let (offset, content) = match item {
-            Item::Line { offset, line, .. } => (offset, content(epoch, line)),
-            Item::Damage(damaged) => {
+            SalvageItem::Line(PlacedLine { offset, line, .. }) => (offset, content(epoch, line)),
+            SalvageItem::Damage(damaged) => {
                 let problem = problem_of(&segment, damaged);
                 (problem.offset, LineContent::Damage(problem.reason))
             }
-            Item::End { offset } if offset == segment.limit => continue,
-            Item::End { offset } => (offset, LineContent::Free(segment.limit - offset)),
+            SalvageItem::End(offset) if offset == segment.limit => continue,
+            SalvageItem::End(offset) => (offset, LineContent::Free(segment.limit - offset)),
         };
         let file = &segment.name;
         sink(&DumpLine {

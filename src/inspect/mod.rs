@@ -9,6 +9,8 @@ mod compare;
 mod copy;
 mod dump;
 mod repair;
+mod salvage;
+mod salvage_reader;
 mod segment_copy;
 mod truncate;
 
@@ -19,6 +21,7 @@ use std::sync::Arc;
 pub use compare::{Difference, compare};
 pub use dump::{DumpLine, LineContent, dump};
 pub use repair::{RepairReport, repair};
+pub use salvage::{SalvageReport, Skipped, salvage, salvage_state};
 pub use truncate::{TruncateReport, truncate};
 
 use crate::directory;
@@ -29,8 +32,8 @@ use crate::position::{Epoch, Position, Seq};
 use crate::snapshot;
 use crate::storage::{Access, Storage};
 use crate::wal::line::Line;
-use crate::wal::survey::{Damaged, Item, Survey};
-use crate::wal::{LostRange, Seal, Segment, TornTail, header};
+use crate::wal::{LostRange, PlacedLine, PrevLink, Segment, TornTail, header};
+use salvage_reader::{SalvageItem, SalvageReader, SteppedOver, Then};
 
 /// Something that is wrong with a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,7 +42,7 @@ pub struct StoreProblem {
     pub file: String,
     /// Byte offset of what is wrong.
     pub offset: u64,
-    /// LineContent is wrong, with what was expected and found.
+    /// What is wrong, with what was expected and found.
     pub reason: String,
 }
 
@@ -49,7 +52,7 @@ impl fmt::Display for StoreProblem {
     }
 }
 
-/// LineContent is in a store.
+/// What is in a store.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
     /// Segment files.
@@ -173,7 +176,7 @@ impl Stats {
             Err(error @ Error::Storage { .. }) => return Err(error),
             Err(_) => return Ok(()), // The survey of the segment reports it.
         };
-        let seal = Seal::Unknown.check(&segment.name, prev, segment.epoch);
+        let seal = PrevLink::Unknown.check(&segment.name, prev, segment.epoch);
         if let Err(Error::Corrupt { reason, .. }) = seal {
             self.problem(&segment.name, 0, reason);
             return Ok(());
@@ -226,14 +229,14 @@ impl Stats {
         is_active: bool,
     ) -> Result<Position> {
         self.segment_bytes += segment.limit;
-        let mut survey = Survey::new(segment);
+        let mut reader = SalvageReader::new(segment);
         let mut append_start = None;
         let mut is_damaged = false;
         loop {
-            survey.lines(|offset, line, bytes| {
+            reader.lines(|offset, line, bytes| {
                 self.line::<E>(segment, offset, line, bytes, &mut append_start);
             });
-            let item = match survey.next() {
+            let item = match reader.next() {
                 Ok(Some(item)) => item,
                 Ok(None) => break,
                 Err(error @ Error::Version { .. }) => {
@@ -243,24 +246,24 @@ impl Stats {
                 Err(error) => return Err(error),
             };
             match item {
-                Item::Line {
+                SalvageItem::Line(PlacedLine {
                     offset,
                     line,
                     bytes,
-                } => self.line::<E>(segment, offset, line, bytes, &mut append_start),
-                Item::Damage(damaged) => {
-                    // LineContent a strict reader meets first decides; the rest is a list of problems.
+                }) => self.line::<E>(segment, offset, line, bytes, &mut append_start),
+                SalvageItem::Damage(damaged) => {
+                    // What a strict reader meets first decides; the rest is a list of problems.
                     let is_first = !std::mem::replace(&mut is_damaged, true);
                     let damaged = match is_active && is_first {
-                        true => survey.judge(damaged)?,
+                        true => reader.judge(damaged)?,
                         false => damaged,
                     };
                     self.damage(segment, is_active, damaged, append_start.take());
                 }
-                Item::End { .. } => {}
+                SalvageItem::End(_) => {}
             }
         }
-        Ok(segment.epoch.at(survey.last()))
+        Ok(segment.epoch.at(reader.last()))
     }
 
     /// Counts one valid line. `append_start` is where the append begins that is not complete yet.
@@ -310,7 +313,7 @@ impl Stats {
         &mut self,
         segment: &Segment,
         is_active: bool,
-        damaged: Damaged,
+        damaged: SteppedOver,
         append_start: Option<u64>,
     ) {
         let from = append_start.unwrap_or(damaged.damage.offset);
@@ -322,18 +325,17 @@ impl Stats {
 }
 
 /// Damage in words.
-fn problem_of(segment: &Segment, damaged: Damaged) -> StoreProblem {
-    use crate::wal::survey::Behind;
+fn problem_of(segment: &Segment, damaged: SteppedOver) -> StoreProblem {
     let damage = damaged.damage;
     let expected = damage.expected;
-    let missing = match damaged.behind {
-        Behind::GoesOn {
+    let missing = match damaged.then {
+        Then::GoesOn {
             next: Seq(next), ..
         } if next > expected.0 => {
             format!("; events {expected} to {} are missing", next - 1)
         }
-        Behind::GoesOn { .. } => String::new(),
-        Behind::Nothing { .. } => format!("; everything from event {expected} on is missing"),
+        Then::GoesOn { .. } => String::new(),
+        Then::Nothing { .. } => format!("; everything from event {expected} on is missing"),
     };
     StoreProblem {
         file: segment.name.clone(),

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::copy::CopyDirectory;
+use super::salvage_reader::{SalvageItem, SalvageReader};
 use super::segment_copy::SegmentCopy;
 use super::{StoreProblem, problem_of};
 use crate::directory;
@@ -18,8 +19,7 @@ use crate::position::{Epoch, Position, Seq};
 use crate::snapshot;
 use crate::storage::{Access, Storage};
 use crate::wal::line::{self, Header, Line};
-use crate::wal::survey::{Item, Survey};
-use crate::wal::{LostRange, Segment, TornTail, header};
+use crate::wal::{LostRange, PlacedLine, Segment, TornTail, header};
 
 /// The most missing segments that are made anew; more than that is a misnamed file.
 const MAX_MISSING: u64 = 10_000;
@@ -234,20 +234,20 @@ impl Repair<'_> {
         // made anew. Only a snapshot cannot be, and recovery goes on where it ends.
         let snapshot = self.snapshots.get(&segment.epoch);
         let limit = snapshot.map_or(line::MAX_SEQ, |snapshot| snapshot.seq);
-        let mut survey = Survey::new(segment);
+        let mut reader = SalvageReader::new(segment);
         let mut doubtful = false;
-        while let Some(item) = survey.next()? {
+        while let Some(item) = reader.next()? {
             match item {
-                Item::Line {
+                SalvageItem::Line(PlacedLine {
                     line: Line::Header(_),
                     ..
-                }
-                | Item::End { .. } => {}
-                Item::Line {
+                })
+                | SalvageItem::End(_) => {}
+                SalvageItem::Line(PlacedLine {
                     offset,
                     line: Line::Event(envelope, _),
                     ..
-                } if envelope.seq > limit => {
+                }) if envelope.seq > limit => {
                     let reason =
                         format!("event {} is behind the snapshot at {limit}", envelope.seq);
                     self.report.problems.push(StoreProblem {
@@ -257,27 +257,27 @@ impl Repair<'_> {
                     });
                 }
                 // It may be the rest of a damaged append: as in lenient replay.
-                Item::Line {
+                SalvageItem::Line(PlacedLine {
                     line: Line::Event(envelope, _),
                     ..
-                } if doubtful && envelope.batch != envelope.seq => {
+                }) if doubtful && envelope.batch != envelope.seq => {
                     doubtful = envelope.more;
                 }
-                Item::Line {
+                SalvageItem::Line(PlacedLine {
                     line: Line::Event(envelope, _),
                     bytes,
                     ..
-                } => {
+                }) => {
                     doubtful = false;
                     copy.event(envelope, bytes)?;
                 }
-                Item::Line { line, bytes, .. } => {
+                SalvageItem::Line(PlacedLine { line, bytes, .. }) => {
                     doubtful = false;
                     copy.note(line, bytes)?;
                 }
-                Item::Damage(damaged) => {
+                SalvageItem::Damage(damaged) => {
                     let damaged = match is_active {
-                        true => survey.judge(damaged)?,
+                        true => reader.judge(damaged)?,
                         false => damaged,
                     };
                     let from = damaged.damage.offset;

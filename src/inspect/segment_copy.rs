@@ -3,9 +3,8 @@
 use super::copy::CopiedFile;
 use crate::error::Result;
 use crate::position::{Epoch, Position, Seq};
-use crate::wal::LostRange;
 use crate::wal::line::{self, Envelope, Header, Line};
-use crate::wal::sequence::Sequence;
+use crate::wal::{LostRange, Sequence};
 
 /// A segment that is being copied. The lines written so far are always a valid segment.
 pub(super) struct SegmentCopy<'t> {
@@ -20,7 +19,7 @@ pub(super) struct SegmentCopy<'t> {
 
 impl<'t> SegmentCopy<'t> {
     pub(super) fn new(file: CopiedFile<'t>, epoch: Epoch) -> Self {
-        let sequence = Sequence::default();
+        let sequence = Sequence::after_header();
         SegmentCopy {
             file,
             epoch,

@@ -9,9 +9,10 @@ use crate::position::{Epoch, Position};
 use crate::snapshot;
 use crate::storage::{Access, Storage};
 use crate::wal::line::Line;
-use crate::wal::scan::{Found, Scanner};
-use crate::wal::survey::unfinished_append;
-use crate::wal::{Seal, Segment, oldest_without_gap};
+use crate::wal::{
+    DamageReason, PlacedLine, PrevLink, Scanner, Segment, SegmentDamage, Upcoming,
+    oldest_without_gap,
+};
 
 /// What a truncated copy holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -58,18 +59,18 @@ pub fn truncate(
     let segments = range.map(|epoch| Segment::open(&**storage, epoch, Access::Read));
     let segments = segments.collect::<Result<Vec<Segment>>>()?;
     // Everything is looked at before anything is written, so that a refusal writes nothing.
-    let mut seal = Seal::Unknown;
+    let mut link = PrevLink::Unknown;
     for segment in &segments {
-        seal = walk(segment, seal, position, |_, _| Ok(()))?;
+        link = walk(segment, link, position, |_| Ok(()))?;
     }
     let target = CopyDirectory::new(Arc::clone(out))?;
     let mut report = TruncateReport::default();
-    let mut seal = Seal::Unknown;
+    let mut link = PrevLink::Unknown;
     for segment in &segments {
         let mut copy = target.file(&segment.name)?;
-        seal = walk(segment, seal, position, |line, bytes| {
-            report.events += u64::from(matches!(line, Line::Event(..)));
-            copy.push(bytes)
+        link = walk(segment, link, position, |placed| {
+            report.events += u64::from(matches!(placed.line, Line::Event(..)));
+            copy.push(placed.bytes)
         })?;
         copy.finish()?;
         report.segments.push(segment.name.clone());
@@ -86,26 +87,31 @@ pub fn truncate(
 /// before it. Returns what the next one must seal.
 fn walk(
     segment: &Segment,
-    seal: Seal,
+    link: PrevLink,
     position: Position,
-    mut line: impl FnMut(&Line<'_>, &[u8]) -> Result<()>,
-) -> Result<Seal> {
-    let mut scanner = segment.scanner();
+    mut line: impl FnMut(&PlacedLine<'_>) -> Result<()>,
+) -> Result<PrevLink> {
+    let mut scanner = Scanner::new(segment);
     let is_last = segment.epoch == position.epoch;
+    let mut prev = None;
     while !has_reached(&scanner, segment, position) {
-        match scanner.next()? {
-            Found::Line {
-                line: this, bytes, ..
-            } => line(&this, bytes)?,
-            Found::Damage(damage) => return Err(damage.into_error(&segment.name)),
-            Found::End { offset } => match unfinished_append(&scanner, offset) {
-                Some(damage) if !is_last => return Err(damage.into_error(&segment.name)),
-                _ => break,
-            },
+        match scanner.peek()? {
+            Upcoming::Line(length) => {
+                let placed = scanner.take(length);
+                line(&placed)?;
+                if let Line::Header(header) = placed.line {
+                    prev = header.prev;
+                }
+            }
+            Upcoming::Damage(SegmentDamage {
+                reason: DamageReason::UnfinishedAppend(_),
+                ..
+            }) if is_last => break,
+            Upcoming::Damage(damage) => return Err(damage.into_error(&segment.name)),
+            Upcoming::End(_) => break,
         }
     }
-    let prev = scanner.header().and_then(|header| header.prev);
-    seal.check(&segment.name, prev, segment.epoch)?;
+    link.check(&segment.name, prev, segment.epoch)?;
     let sequence = scanner.sequence();
     if is_last && (sequence.last() != position.seq || sequence.in_group()) {
         let inside = match sequence.in_group() {
@@ -115,12 +121,11 @@ fn walk(
         let reason = format!("event {position} {inside}");
         return Err(Error::Refused { reason });
     }
-    Ok(Seal::Known(Some(segment.epoch.at(sequence.last()))))
+    Ok(PrevLink::Known(Some(segment.epoch.at(sequence.last()))))
 }
 
 /// Whether nothing after what was seen belongs to the copy.
 fn has_reached(scanner: &Scanner<'_>, segment: &Segment, position: Position) -> bool {
-    segment.epoch == position.epoch
-        && scanner.header().is_some()
-        && scanner.sequence().last() >= position.seq
+    let sequence = scanner.sequence();
+    segment.epoch == position.epoch && !sequence.is_at_start() && sequence.last() >= position.seq
 }

@@ -17,18 +17,18 @@ use crate::json::{JsonReader, write_u64};
 use crate::log_event::DecodeError;
 use crate::names;
 use crate::position::Position;
-use crate::snapshot::Document;
+use crate::snapshot::SnapshotDocument;
 use crate::state_machine::StateMachine;
 
 /// A state and the last position that it has applied.
 #[derive(Clone, Debug)]
-pub(super) struct AppliedState<M> {
-    pub(super) machine: M,
-    pub(super) applied: Position,
+pub(crate) struct AppliedState<M> {
+    pub(crate) machine: M,
+    pub(crate) applied: Position,
 }
 
 impl<M: StateMachine> AppliedState<M> {
-    pub(super) fn initial() -> Self {
+    pub(crate) fn initial() -> Self {
         AppliedState {
             machine: M::initial(),
             applied: Position::default(),
@@ -36,7 +36,7 @@ impl<M: StateMachine> AppliedState<M> {
     }
 
     /// Appends the state to `out`.
-    pub(super) fn encode(&self, out: &mut Vec<u8>) {
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(b"{\"applied\":{\"epoch\":");
         write_u64(out, self.applied.epoch.0);
         out.extend_from_slice(b",\"seq\":");
@@ -47,7 +47,7 @@ impl<M: StateMachine> AppliedState<M> {
     }
 
     /// The state in a snapshot that was read and verified.
-    pub(super) fn restore(snapshot: &Document) -> Result<Self> {
+    pub(crate) fn restore(snapshot: &SnapshotDocument) -> Result<Self> {
         let invalid = |source| Error::InvalidState {
             file: names::snapshot(snapshot.position.epoch),
             source,
@@ -65,7 +65,7 @@ impl<M: StateMachine> AppliedState<M> {
     }
 
     /// Applying an event again is a no-op: the state knows how far it has come.
-    pub(super) fn apply(&mut self, position: Position, event: &M::Event) -> Result<()> {
+    pub(crate) fn apply(&mut self, position: Position, event: &M::Event) -> Result<()> {
         if position > self.applied {
             let applied = self.machine.apply(event);
             applied.map_err(|error| Error::IllegalEvent {
@@ -121,7 +121,7 @@ mod tests {
 
     const MACHINE: &str = r#"{"jobs":["}","\"}"],"pending":[],"dead":[]}"#;
 
-    fn document(state: &str) -> Document {
+    fn document(state: &str) -> SnapshotDocument {
         let position = Position::new(7, 9);
         let document = snapshot::encode(position, |out| out.extend_from_slice(state.as_bytes()));
         snapshot::decode("s", Epoch(7), document).unwrap()

@@ -95,8 +95,6 @@ impl Snapshots {
         copy: impl FnOnce() -> AppliedState<M>,
     ) -> Result<Option<Checkpoint<M>>> {
         wal.check_writable()?;
-        failpoint::hit(failpoint::CHECKPOINT_BEGIN)
-            .map_err(|error| Error::storage("checkpoint", ".", error))?;
         let boundary = if wal.last_seq().0 > 0 {
             wal.rotate()?
         } else {
@@ -192,8 +190,6 @@ impl Snapshots {
             }
         }
         if !removed.is_empty() {
-            failpoint::hit(failpoint::CHECKPOINT_SYNC_DIR)
-                .map_err(|error| Error::storage("sync_dir", ".", error))?;
             directory::sync(&*self.storage)?;
         }
         Ok(removed)

@@ -12,7 +12,7 @@ use crate::names::{self, Listing};
 use crate::position::{Epoch, Position};
 use crate::snapshot;
 use crate::storage::{Access, Storage};
-use crate::wal::{RawEvent, Replay, ReplayError, Seal, Segment, chain};
+use crate::wal::{PrevLink, RawEvent, Replay, ReplayError, Segment, chain};
 
 /// Files that nobody needs.
 #[derive(Debug, Default)]
@@ -118,7 +118,7 @@ fn verify_fall_back(
     let mut replay = Replay::new(position, |_: &RawEvent<'_>| {
         Ok::<(), ReplayError<Infallible>>(())
     });
-    let tail = replay.strict(bridge, Seal::Known(Some(position)))?;
+    let tail = replay.strict(bridge, PrevLink::Known(Some(position)))?;
     if tail.last == newer.seq && replay.report.torn_tail.is_none() {
         return Ok(position);
     }

@@ -20,6 +20,7 @@ mod states;
 use std::sync::Arc;
 
 pub use checkpoint::{Checkpoint, CheckpointReport, WrittenCheckpoint};
+pub(crate) use recovery::salvageable;
 pub use recovery::{RecoveryReport, read_state};
 pub use shared::SharedStore;
 
@@ -29,7 +30,7 @@ use crate::position::Position;
 use crate::state_machine::StateMachine;
 use crate::storage::Storage;
 use crate::wal::pipeline::Follower;
-use crate::wal::{CommitQueue, LogReader, Outcome, QueueOptions, Ticket, Wal, WalOptions};
+use crate::wal::{AppendOutcome, CommitQueue, LogReader, QueueOptions, Ticket, Wal, WalOptions};
 use checkpoint::Snapshots;
 use states::{CommandQueue, Committed, Speculative};
 
@@ -121,9 +122,11 @@ impl<M: StateMachine> Store<M> {
         };
         self.flush()?;
         match ticket.outcome() {
-            Outcome::Durable(position) => Ok((Some(position), answer)),
-            Outcome::Failed(error) => Err(CommandError::Log(error)),
-            Outcome::Pending => unreachable!("a flush without error has written what was queued"),
+            AppendOutcome::Durable(position) => Ok((Some(position), answer)),
+            AppendOutcome::Failed(error) => Err(CommandError::Log(error)),
+            AppendOutcome::Pending => {
+                unreachable!("a flush without error has written what was queued")
+            }
         }
     }
 

@@ -15,16 +15,15 @@ use super::StoreOptions;
 use super::applied_state::AppliedState;
 use super::checkpoint::Snapshots;
 use super::leftovers::Leftovers;
-use crate::directory::{self, Directory};
+use crate::directory::{self, LockedDirectory};
 use crate::error::{Error, Result};
-use crate::names::{self, Listing};
+use crate::names::Listing;
 use crate::position::Position;
 use crate::snapshot::{self, DamagedSnapshot};
 use crate::state_machine::StateMachine;
 use crate::storage::Storage;
 use crate::wal::{
-    LogReader, LostRange, Mode, OpenReport, Recovery, ReplayError, ReplayReport, Skipped, TornTail,
-    Wal, chain, decode,
+    LogReader, LostRange, OpenReport, Recovery, ReplayError, ReplayReport, TornTail, Wal, chain,
 };
 
 /// What opening a store found and did.
@@ -84,7 +83,7 @@ pub(super) fn recover<M: StateMachine>(
     options: StoreOptions,
 ) -> Result<Recovered<M>> {
     let keep_old = options.keep_old_snapshots;
-    let directory = Directory::lock(Arc::clone(&storage))?;
+    let directory = LockedDirectory::lock(Arc::clone(&storage))?;
     let Loaded {
         mut state,
         base,
@@ -106,7 +105,7 @@ pub(super) fn recover<M: StateMachine>(
     let mut recovery = Recovery::inspect(directory, base, options.wal)?;
     if !recovery.is_new() {
         let replayed = recovery.replay(state.applied, |raw| {
-            state.apply(raw.position, &decode(raw)?)?;
+            state.apply(raw.position, &raw.decode()?)?;
             Ok::<(), ReplayError<Infallible>>(())
         })?;
         report.replayed = replayed.applied;
@@ -133,52 +132,40 @@ pub(super) fn recover<M: StateMachine>(
 }
 
 /// The state in a directory, without owning or changing it: the newest usable snapshot and the
-/// events after it. Lenient, it leaves out what is damaged or illegal and reports it; the result is
-/// then not the acknowledged history.
+/// events after it. [`inspect::salvage_state`](crate::inspect::salvage_state) goes on after damage.
 ///
 /// # Errors
-/// As [`Store::open`](super::Store::open); lenient, only for what is not damage.
+/// As [`Store::open`](super::Store::open).
 pub fn read_state<M: StateMachine>(
     storage: &Arc<dyn Storage>,
-    mode: Mode,
 ) -> Result<(M, Position, ReplayReport)> {
     let listing = directory::list(&**storage)?;
-    let loaded = load_snapshot::<M>(&**storage, &listing);
     let Loaded {
         mut state, base, ..
-    } = match (loaded, mode) {
-        (Err(Error::NoSnapshot { .. } | Error::BrokenChain { .. }), Mode::Lenient) => {
-            newest_snapshot(&**storage, &listing)?
-        }
-        (loaded, _) => loaded?,
-    };
-    let reader = LogReader::behind(Arc::clone(storage), &listing.segments, base);
-    let mut illegal = Vec::new();
-    let report = reader.replay(
-        state.applied.max(base.unwrap_or_default()),
-        mode,
-        |position, event| {
-            match (state.apply(position, &event), mode) {
-                (Err(error), Mode::Lenient) => illegal.push((position, error)),
-                (result, _) => result?,
-            }
-            Ok::<(), Error>(())
-        },
-    );
-    let mut report = report.map_err(|error| match error {
+    } = load_snapshot::<M>(&**storage, &listing)?;
+    let log = LogReader::after(Arc::clone(storage), &listing.segments, base);
+    let after = state.applied.max(base.unwrap_or_default());
+    let report = log.replay(after, |position, event| state.apply(position, &event));
+    let report = report.map_err(|error| match error {
         ReplayError::Log(error) | ReplayError::Handler { error, .. } => error,
     })?;
-    for (position, error) in illegal {
-        report.applied -= 1;
-        report.skipped.push(Skipped {
-            file: names::segment(position.epoch),
-            offset: 0,
-            from: position.seq,
-            to: Some(position.seq),
-            reason: error.to_string(),
-        });
-    }
     Ok((state.machine, state.applied, report))
+}
+
+/// What a salvage begins with: a state, the last position that it covers, and the log after it.
+pub(crate) fn salvageable<M: StateMachine>(
+    storage: &Arc<dyn Storage>,
+) -> Result<(AppliedState<M>, Position, LogReader<M::Event>)> {
+    let listing = directory::list(&**storage)?;
+    let Loaded { state, base, .. } = match load_snapshot(&**storage, &listing) {
+        Err(Error::NoSnapshot { .. } | Error::BrokenChain { .. }) => {
+            newest_snapshot(&**storage, &listing)?
+        }
+        loaded => loaded?,
+    };
+    let after = state.applied.max(base.unwrap_or_default());
+    let log = LogReader::after(Arc::clone(storage), &listing.segments, base);
+    Ok((state, after, log))
 }
 
 /// The newest snapshot that is valid and has all segments above it. Changes nothing.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::commit_queue::{CommitQueue, QueueOptions};
 use super::group::Group;
 use super::pipeline::{Owner, Pipeline};
-use super::ticket::{Outcome, Ticket};
+use super::ticket::{AppendOutcome, Ticket};
 use super::{LogReader, Wal};
 use crate::error::Result;
 use crate::event::Event;
@@ -16,7 +16,7 @@ use crate::position::Position;
 /// memory of the queue.
 const MAX_BATCHES_AHEAD: usize = 4;
 
-/// A log in front of which many threads append: calls that arrive while a sync runs share the next
+/// A log to which many threads append: calls that arrive while a sync runs share the next
 /// one.
 ///
 /// Cheap to clone; all clones write to the same log. Dropping the last clone writes what is queued
@@ -44,7 +44,7 @@ pub struct PendingAppend<E = Event> {
 impl<E> PendingAppend<E> {
     /// What is known by now, without waiting.
     #[must_use]
-    pub fn outcome(&self) -> Outcome {
+    pub fn outcome(&self) -> AppendOutcome {
         self.ticket.outcome()
     }
 
@@ -58,7 +58,7 @@ impl<E> PendingAppend<E> {
 }
 
 impl<E: LogEvent + Send + 'static> BatchWriter<E> {
-    /// Puts a queue in front of `wal`. A batch is written as soon as somebody waits for it and no
+    /// Puts a queue in front of `wal`. A batch is written as soon as a caller waits for it and no
     /// other one is being written, and at the latest when it is full or `flush_interval_ms`
     /// old.
     #[must_use]
@@ -77,7 +77,7 @@ impl<E: LogEvent + Send + 'static> BatchWriter<E> {
     /// As [`Wal::append`], and [`Error::Closed`](crate::Error::Closed).
     pub fn append(&self, events: &[E]) -> Result<Position> {
         let (ticket, batches) = self.queue(events)?;
-        // Nobody may wait for the batches before this one; then only the thread in the background
+        // Perhaps no caller waits for the batches before this one; then only the background thread
         // writes them.
         if batches > 1 {
             self.owner.pipeline().announce();
@@ -153,7 +153,7 @@ impl<E: LogEvent + Send + 'static> BatchWriter<E> {
             .between_batches(|wal| Ok(wal.reader()))
     }
 
-    /// Refuses further appends, makes what is queued durable, answers everybody who waits, and
+    /// Refuses further appends, makes what is queued durable, answers every caller that waits, and
     /// closes the log.
     ///
     /// # Errors

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use super::BATCH_BYTES;
 use super::group::Group;
 use super::line::MAX_BATCH;
-use super::ticket::{Slot, Ticket};
+use super::ticket::{BatchSlot, Ticket};
 use crate::error::{Error, Result};
 use crate::position::{Position, Seq};
 
@@ -45,7 +45,7 @@ impl Default for QueueOptions {
 #[derive(Debug)]
 pub struct Batch {
     groups: Vec<Group>,
-    slot: Arc<Slot>,
+    slot: Arc<BatchSlot>,
     /// Whether somebody may have begun to write it.
     taken: bool,
 }
@@ -71,7 +71,7 @@ impl Batch {
     fn with_capacity(appends: usize) -> Self {
         Batch {
             groups: Vec::with_capacity(appends),
-            slot: Arc::new(Slot::default()),
+            slot: Arc::new(BatchSlot::default()),
             taken: false,
         }
     }
@@ -85,7 +85,7 @@ impl Batch {
 
 /// A batch that still takes appends.
 #[derive(Debug)]
-struct Open<T> {
+struct QueuedBatch<T> {
     batch: Batch,
     tags: Vec<T>,
     events: usize,
@@ -97,8 +97,8 @@ struct Open<T> {
 /// The batch that was taken and is not finished. What is kept of it here is what those who look at
 /// the queue meanwhile must see.
 #[derive(Debug)]
-struct InFlight<T> {
-    slot: Arc<Slot>,
+struct InFlightBatch<T> {
+    slot: Arc<BatchSlot>,
     tags: Vec<T>,
 }
 
@@ -108,8 +108,8 @@ struct InFlight<T> {
 pub struct CommitQueue<T> {
     options: QueueOptions,
     /// Full batches first; only the last one takes more.
-    queued: VecDeque<Open<T>>,
-    in_flight: Option<InFlight<T>>,
+    queued: VecDeque<QueuedBatch<T>>,
+    in_flight: Option<InFlightBatch<T>>,
     closed: bool,
     /// Whether somebody writes, or is asked to write, what is queued. Without threads nobody
     /// looks.
@@ -126,8 +126,8 @@ pub struct CommitQueue<T> {
 /// starts at once, then everybody whose batch is decided.
 #[derive(Debug, Default)]
 pub(crate) struct Wakeup {
-    leader: Option<Arc<Slot>>,
-    decided: Vec<Arc<Slot>>,
+    leader: Option<Arc<BatchSlot>>,
+    decided: Vec<Arc<BatchSlot>>,
 }
 
 impl Drop for Wakeup {
@@ -180,7 +180,7 @@ impl<T> CommitQueue<T> {
                 full.batch.slot.expect(0);
             }
             let batch = Batch::with_capacity(self.last_appends);
-            self.queued.push_back(Open {
+            self.queued.push_back(QueuedBatch {
                 batch,
                 tags: Vec::with_capacity(self.last_appends),
                 events: 0,
@@ -207,12 +207,12 @@ impl<T> CommitQueue<T> {
     /// long enough.
     #[must_use]
     pub fn is_due(&self, now_ms: u64) -> bool {
-        let full = |open: &Open<T>| {
+        let full = |open: &QueuedBatch<T>| {
             open.events >= self.options.max_batch_events
                 || open.bytes >= self.options.max_batch_bytes
         };
         // A clock that was set back must not make anybody wait for the difference.
-        let late = |open: &Open<T>| {
+        let late = |open: &QueuedBatch<T>| {
             now_ms < open.since_ms || now_ms - open.since_ms >= self.options.flush_interval_ms
         };
         let ready = |open| full(open) || late(open);
@@ -261,11 +261,11 @@ impl<T> CommitQueue<T> {
         if self.in_flight.is_some() {
             return None;
         }
-        let Open {
+        let QueuedBatch {
             mut batch, tags, ..
         } = self.queued.pop_front()?;
         let slot = Arc::clone(&batch.slot);
-        self.in_flight = Some(InFlight { slot, tags });
+        self.in_flight = Some(InFlightBatch { slot, tags });
         batch.taken = true;
         Some(batch)
     }
@@ -293,7 +293,7 @@ impl<T> CommitQueue<T> {
         result: Result<Position>,
     ) -> (Result<Vec<T>>, Wakeup) {
         let in_flight = self.in_flight.take();
-        let InFlight { tags, .. } = in_flight
+        let InFlightBatch { tags, .. } = in_flight
             .filter(|taken| Arc::ptr_eq(&taken.slot, &batch.slot))
             .expect("a batch is finished once, by the queue that gave it out");
         self.led = false;
@@ -330,7 +330,7 @@ impl<T> CommitQueue<T> {
     /// Asks a caller of the next batch to write it, unless somebody writes or is asked already.
     /// Besides those who are `waiting`, the callers of the last batch are likely to come back, so
     /// the leader may wait for as many for a moment. Answers with whom to wake.
-    fn pass_lead(&mut self, waiting: usize) -> Option<Arc<Slot>> {
+    fn pass_lead(&mut self, waiting: usize) -> Option<Arc<BatchSlot>> {
         let next = self.queued.front().filter(|_| !self.led)?;
         self.led = true;
         let slot = &next.batch.slot;
@@ -412,7 +412,7 @@ pub(crate) fn not_written(error: &Error) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use super::super::ticket::Outcome;
+    use super::super::ticket::AppendOutcome;
     use super::*;
 
     fn queue(options: QueueOptions) -> CommitQueue<u32> {
@@ -437,7 +437,7 @@ mod tests {
 
     fn durable(ticket: &Ticket) -> Option<Position> {
         match ticket.outcome() {
-            Outcome::Durable(position) => Some(position),
+            AppendOutcome::Durable(position) => Some(position),
             _ => None,
         }
     }
@@ -455,7 +455,7 @@ mod tests {
         assert!(
             tickets
                 .iter()
-                .all(|t| matches!(t.outcome(), Outcome::Pending))
+                .all(|t| matches!(t.outcome(), AppendOutcome::Pending))
         );
         assert_eq!(
             queue.finish(batch, Ok(Position::new(2, 16))).unwrap(),
@@ -542,11 +542,11 @@ mod tests {
         assert!(error.is_indeterminate());
         assert!(matches!(
             first.outcome(),
-            Outcome::Failed(Error::Indeterminate { .. })
+            AppendOutcome::Failed(Error::Indeterminate { .. })
         ));
         assert!(matches!(
             behind.outcome(),
-            Outcome::Failed(Error::Poisoned { .. })
+            AppendOutcome::Failed(Error::Poisoned { .. })
         ));
         assert!(queue.is_empty());
     }

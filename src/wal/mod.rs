@@ -10,7 +10,7 @@
 //!
 //! # Steps of an append, and what a crash between them leaves
 //! ```text
-//! encode │ write at the end │ make room ahead │ fdatasync │ the end moves │ return
+//! encode │ write at the end │ fill ahead │ fdatasync │ the end moves │ return
 //!        1                  2                 2           3
 //! ```
 //! 1. Nothing. 2. Any part of the new lines, in any order of pages: the next open finds lines of
@@ -19,21 +19,21 @@
 
 mod append;
 mod batch_writer;
+mod chain;
 mod commit_queue;
+mod damage;
 mod group;
 pub(crate) mod line;
 mod open;
 pub(crate) mod pipeline;
+mod preallocation;
 mod reader;
 mod replay;
 mod replay_report;
-pub(crate) mod room;
 mod rotate;
-pub(crate) mod scan;
-pub(crate) mod search;
+mod scan;
 mod segment;
-pub(crate) mod sequence;
-pub(crate) mod survey;
+mod sequence;
 mod tail;
 mod ticket;
 
@@ -41,18 +41,21 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 pub use batch_writer::{BatchWriter, PendingAppend};
+pub(crate) use chain::{PrevLink, chain, oldest_without_gap};
 pub(crate) use commit_queue::not_written;
 pub use commit_queue::{Batch, CommitQueue, QueueOptions};
+pub(crate) use damage::{DamageReason, SegmentDamage};
 pub use group::Group;
 pub use open::OpenReport;
-pub(crate) use open::{Recovery, chain, header, oldest_without_gap};
+pub(crate) use open::Recovery;
 pub use reader::LogReader;
-pub(crate) use reader::decode;
-pub use replay::{Mode, ReplayError};
-pub(crate) use replay::{RawEvent, Replay};
-pub use replay_report::{LostRange, ReplayReport, Skipped, TornTail};
-pub(crate) use segment::{Seal, Segment};
-pub use ticket::{Outcome, Ticket};
+pub use replay::ReplayError;
+pub(crate) use replay::{RawEvent, Replay, decoding};
+pub use replay_report::{LostRange, ReplayReport, TornTail};
+pub(crate) use scan::{PlacedLine, Scanner, Upcoming, header};
+pub(crate) use segment::Segment;
+pub(crate) use sequence::Sequence;
+pub use ticket::{AppendOutcome, Ticket};
 
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, Result};
@@ -61,7 +64,7 @@ use crate::log_event::LogEvent;
 use crate::position::{Epoch, Position, Seq};
 use crate::storage::{Storage, StorageFile, StorageLock};
 use append::OpenBatch;
-use room::Ahead;
+use preallocation::Preallocation;
 
 /// A batch takes no further append if that would make it larger than this, unless its owner says
 /// otherwise: 16 MiB.
@@ -82,7 +85,7 @@ pub enum SyncPolicy {
     /// not at all. Positions stay valid unless a crash takes them; then they are given out again.
     /// [`last_position`](Wal::last_position) and readers show what is durable, nothing else.
     ///
-    /// If a write or a sync fails, events are in doubt whose append was answered before; the error
+    /// If a write or sync fails, appends that already returned `Ok` may or may not survive; the error
     /// is [`Error::Indeterminate`] and the log refuses every change until it is opened again.
     ///
     /// [`BatchWriter`] and [`Store`](crate::Store) sync all the same before they answer; their way
@@ -122,7 +125,7 @@ impl Default for WalOptions {
 pub struct Wal<E = Event> {
     storage: Arc<dyn Storage>,
     options: WalOptions,
-    active: Active,
+    active: ActiveSegment,
     /// The oldest segment that is still there.
     first: Epoch,
     /// Whether segments were removed and the directory not synced since.
@@ -138,7 +141,7 @@ pub struct Wal<E = Event> {
 
 /// The segment that is appended to.
 #[derive(Debug)]
-struct Active {
+struct ActiveSegment {
     epoch: Epoch,
     name: String,
     file: Arc<dyn StorageFile>,
@@ -146,29 +149,28 @@ struct Active {
     prev: Option<Position>,
     /// The last durable event.
     last: Seq,
-    /// The offset behind the last durable line.
+    /// The offset after the last durable line.
     end: u64,
-    /// The free space behind it.
-    ahead: Ahead,
+    /// The free space after it.
+    preallocation: Preallocation,
     /// Whether the last line is a marker.
     after_marker: bool,
 }
 
 impl<E: LogEvent> Wal<E> {
-    /// Reads the durable events behind `after`, in order, and hands each to `handler` with its
+    /// Reads the durable events after `after`, in order, and hands each to `handler` with its
     /// position.
     ///
     /// # Errors
     /// [`ReplayError::Handler`] with the handler's own error and the position it refused;
-    /// [`ReplayError::Log`] if the log cannot be read, is damaged (strict) or holds an event
-    /// that does not decode (in either mode).
+    /// [`ReplayError::Log`] if the log cannot be read, is damaged or holds an event that does not
+    /// decode. [`inspect::salvage`](crate::inspect::salvage) reads on after damage.
     pub fn replay<X>(
         &self,
         after: Position,
-        mode: Mode,
         handler: impl FnMut(Position, E) -> Result<(), X>,
     ) -> Result<ReplayReport, ReplayError<X>> {
-        self.reader().replay(after, mode, handler)
+        self.reader().replay(after, handler)
     }
 }
 
@@ -176,12 +178,12 @@ impl<E> Wal<E> {
     /// A reader of what is durable now. It shows nothing that is appended later.
     #[must_use]
     pub fn reader(&self) -> LogReader<E> {
-        let Active { epoch, end, .. } = self.active;
+        let ActiveSegment { epoch, end, .. } = self.active;
         LogReader::live(Arc::clone(&self.storage), self.first, epoch, end)
     }
 
     /// How much space is made ahead at a time.
-    fn room_bytes(options: &WalOptions) -> u64 {
+    fn bytes_ahead(options: &WalOptions) -> u64 {
         match options.sync {
             SyncPolicy::EveryAppend => options.preallocate_bytes,
             SyncPolicy::OnRequest => 0,

@@ -18,16 +18,17 @@ use std::sync::Arc;
 
 use super::Wal;
 use super::commit_queue::{CommitQueue, Wakeup};
-use super::room::Room;
+use super::preallocation::Preallocator;
 use super::ticket::{Ticket, Woken};
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::position::Position;
 use crate::sync::{self, Condvar, Mutex, MutexGuard};
 
-/// How long a leader waits for the callers of the last batch to come back, in microseconds: less
-/// than a sync takes, so what it costs when nobody comes is less than what a shared sync saves.
-const COMPANY_US: u64 = 40;
+/// How long a leader waits for the callers of the last batch to come back, in microseconds (the
+/// `commit_delay` of other databases). Less than a sync takes, so a wait in vain costs less than a
+/// shared sync saves.
+const COMMIT_DELAY_US: u64 = 40;
 
 /// What follows the log: everything durable.
 pub(crate) trait Follower<T>: fmt::Debug + Send {
@@ -50,7 +51,7 @@ pub(crate) struct Pipeline<T, D, E> {
     log: Mutex<Option<Wal<E>>>,
     clock: Arc<dyn Clock>,
     /// Where the thread in the background should make free space.
-    room: Mutex<Option<Arc<Room>>>,
+    preallocator: Mutex<Option<Arc<Preallocator>>>,
     /// Wakes the thread in the background: something was queued that nobody may wait for, there
     /// should be more free space, or the end has come.
     queued: Condvar,
@@ -68,7 +69,7 @@ impl<T, D: Follower<T>, E> Pipeline<T, D, E> {
             durable: Mutex::new(durable),
             log: Mutex::new(Some(log)),
             clock,
-            room: Mutex::new(None),
+            preallocator: Mutex::new(None),
             queued: Condvar::default(),
         }
     }
@@ -92,7 +93,7 @@ impl<T, D: Follower<T>, E> Pipeline<T, D, E> {
             match ticket.wait() {
                 Woken::Done(result) => return result,
                 Woken::Lead => {
-                    sync::give_way(COMPANY_US, || ticket.has_company());
+                    sync::spin_wait(COMMIT_DELAY_US, || ticket.is_as_expected());
                     self.write_one();
                 }
             }
@@ -140,9 +141,9 @@ impl<T, D: Follower<T>, E> Pipeline<T, D, E> {
     }
 
     /// Has free space made while the disk syncs. If nobody comes to it in time, appends do without.
-    fn want_room(&self, room: &Arc<Room>) {
+    fn fill_in_background(&self, preallocator: &Arc<Preallocator>) {
         let queue = self.queue.lock();
-        *self.room.lock() = Some(Arc::clone(room));
+        *self.preallocator.lock() = Some(Arc::clone(preallocator));
         drop(queue);
         self.queued.notify_one();
     }
@@ -151,10 +152,10 @@ impl<T, D: Follower<T>, E> Pipeline<T, D, E> {
     fn serve(&self) {
         let mut queue = self.queue.lock();
         while !queue.is_closed() {
-            let room = self.room.lock().take();
-            if let Some(room) = room {
+            let preallocator = self.preallocator.lock().take();
+            if let Some(preallocator) = preallocator {
                 drop(queue);
-                room.make();
+                preallocator.fill();
                 queue = self.queue.lock();
                 continue;
             }
@@ -188,7 +189,7 @@ impl<T, D: Follower<T>, E> Pipeline<T, D, E> {
         let result = log
             .as_mut()
             .ok_or(Error::Closed)
-            .and_then(|log| log.commit_with_room(batch.groups(), |room| self.want_room(room)));
+            .and_then(|log| log.commit_with(batch.groups(), |it| self.fill_in_background(it)));
         let last = result.as_ref().ok().copied();
         // Taken before anybody can learn that the batch is durable, and kept until it is applied:
         // whoever has learned it finds it applied. Commands are planned meanwhile.

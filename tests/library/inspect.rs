@@ -1,7 +1,6 @@
 //! Looking at a store from beside: statistics, validation, dump, truncation, comparison.
 
 use beaver::inspect::{self, Difference, LineContent, Stats, StoreProblem};
-use beaver::wal::Mode;
 use beaver::{ChecksumKind, Controller, ControllerOptions, Error, Event, JobId, JobSpec, Payload};
 
 use crate::support::*;
@@ -118,7 +117,7 @@ fn an_unfinished_end_is_no_problem_whatever_has_survived_behind_it() {
     ] {
         let disk = log.disk();
         assert_eq!(problems(&disk), []);
-        let (_, report) = try_read(&disk, at(0, 0), Mode::Strict).unwrap();
+        let (_, report) = try_read(&disk, at(0, 0)).unwrap();
         assert_eq!(stats(&disk).torn_tail, report.torn_tail);
     }
 }
@@ -217,7 +216,7 @@ fn a_store_has_no_problem_exactly_if_a_strict_reader_reads_it() {
         for bit in 0..bytes.len() * 8 {
             let disk = Memory::of(&files);
             flip(&disk, name, bit);
-            let reads = try_read(&disk, at(0, 0), Mode::Strict).is_ok();
+            let reads = try_read(&disk, at(0, 0)).is_ok();
             let snapshots = name.starts_with("snapshot");
             assert_eq!(
                 problems(&disk).is_empty(),

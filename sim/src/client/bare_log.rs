@@ -5,7 +5,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 use beaver::event::EventKind;
-use beaver::wal::{Group, Mode, OpenReport, ReplayError, SyncPolicy, WalOptions};
+use beaver::wal::{Group, OpenReport, ReplayError, SyncPolicy, WalOptions};
 use beaver::{Clock, Event, JobQueue, Position, StateMachine, Storage, Wal};
 
 use super::border;
@@ -40,7 +40,7 @@ impl BareLog {
         };
         let (wal, report) = Wal::open(storage, options)?;
         let (mut queue, mut applied) = (JobQueue::initial(), Position::default());
-        let replayed = wal.replay(Position::default(), Mode::Strict, |position, event| {
+        let replayed = wal.replay(Position::default(), |position, event| {
             applied = position;
             queue.apply(&event)
         });

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use beaver::event::EventKind;
-use beaver::wal::{LogReader, Mode, ReplayError};
-use beaver::{Event, JobQueue, JobStatus, Position, Storage};
+use beaver::wal::{LogReader, ReplayError};
+use beaver::{Event, JobQueue, JobStatus, Position, Storage, inspect};
 
 use crate::oracle::salvage::Skip;
 
@@ -109,7 +109,7 @@ pub(crate) fn replay_after(
 /// The log cannot be read.
 pub(crate) fn read(reader: &LogReader<Event>, after: Position) -> Result<Vec<Entry>, Failure> {
     let mut entries = Vec::new();
-    let replayed = reader.replay(after, Mode::Strict, |position, event| {
+    let replayed = reader.replay(after, |position, event| {
         entries.push(Entry {
             place: place(position),
             record: record(&event),
@@ -130,7 +130,7 @@ pub(crate) fn read(reader: &LogReader<Event>, after: Position) -> Result<Vec<Ent
 pub(crate) fn replay_leniently(storage: &Arc<dyn Storage>) -> Result<Salvaged, Failure> {
     let mut entries = Vec::new();
     let reader = LogReader::<Event>::open(Arc::clone(storage))?;
-    let replayed = reader.replay(Position::default(), Mode::Lenient, |position, event| {
+    let replayed = inspect::salvage(&reader, Position::default(), |position, event| {
         entries.push(Entry {
             place: place(position),
             record: record(&event),
@@ -147,5 +147,9 @@ pub(crate) fn replay_leniently(storage: &Arc<dyn Storage>) -> Result<Salvaged, F
         from: skipped.from.0,
         to: skipped.to.map(|to| to.0),
     });
-    Ok((entries, skipped.collect(), report.torn_tail.is_some()))
+    Ok((
+        entries,
+        skipped.collect(),
+        report.replay.torn_tail.is_some(),
+    ))
 }
