@@ -93,11 +93,10 @@ fn valid_snapshots(
             Ok(snapshot) => {
                 valid.insert(*epoch, snapshot.position);
             }
-            Err(damaged) => problems.push(StoreProblem {
-                file: damaged.file,
-                offset: 0,
-                reason: damaged.error.to_string(),
-            }),
+            Err(damaged) => {
+                let reason = damaged.error.to_string();
+                problems.push(StoreProblem::new(&damaged.file, 0, reason));
+            }
         }
     }
     Ok(valid)
@@ -152,6 +151,11 @@ struct Repair<'s> {
 }
 
 impl Repair<'_> {
+    fn problem(&mut self, file: &str, offset: u64, reason: impl Into<String>) {
+        let problem = StoreProblem::new(file, offset, reason);
+        self.report.problems.push(problem);
+    }
+
     fn copy_snapshots(&mut self) -> Result<()> {
         for epoch in self.snapshots.keys() {
             let name = self.target.copy_snapshot(self.storage, *epoch)?;
@@ -175,11 +179,9 @@ impl Repair<'_> {
         let next = epoch.next();
         let mut end = self.snapshots.get(&epoch).copied();
         if end.is_none() && self.listing.segments.contains(&next) {
-            match header(&Segment::open(self.storage, next, Access::Read)?) {
-                Ok(header) => end = header.prev.filter(|prev| prev.epoch == epoch),
-                Err(Error::Corrupt { .. } | Error::ChecksumMismatch { .. }) => {}
-                Err(error) => return Err(error),
-            }
+            let segment = Segment::open(self.storage, next, Access::Read)?;
+            let prev = valid_header(&segment)?.and_then(|header| header.prev);
+            end = prev.filter(|prev| prev.epoch == epoch);
         }
         Ok(end.map(|end| end.seq.min(line::MAX_SEQ)))
     }
@@ -191,25 +193,23 @@ impl Repair<'_> {
         let mut copy = SegmentCopy::new(self.target.file(&name)?, epoch);
         if self.listing.segments.contains(&epoch) {
             let segment = Segment::open(self.storage, epoch, Access::Read)?;
-            let kept = match header(&segment) {
-                Ok(header) if header.prev == before => Some(header),
-                Ok(_) | Err(Error::Corrupt { .. } | Error::ChecksumMismatch { .. }) => None,
-                Err(error) => return Err(error),
-            };
+            let found = valid_header(&segment)?;
+            let kept = found.filter(|header| header.prev == before);
             copy.header(kept, before)?;
             if kept.is_none() {
-                self.report.problems.extend(mismatch(&segment, before)?);
+                // A damaged header is reported with the other damage.
+                if let Some(Header { prev, .. }) = found {
+                    let show = |position: Option<Position>| position.unwrap_or_default();
+                    let (found, before) = (show(prev), show(before));
+                    let reason = format!("the header seals {found}, but before it lies {before}");
+                    self.problem(&name, 0, reason);
+                }
                 self.report.new_headers.push(name);
             }
             let is_active = is_last && sealed_at.is_none();
             self.lines(&segment, &mut copy, is_active)?;
         } else {
-            let reason = "the segment is missing".to_owned();
-            self.report.problems.push(StoreProblem {
-                file: name.clone(),
-                offset: 0,
-                reason,
-            });
+            self.problem(&name, 0, "the segment is missing");
             self.report.new_headers.push(name);
             copy.header(None, before)?;
         }
@@ -248,13 +248,9 @@ impl Repair<'_> {
                     line: Line::Event(envelope, _),
                     ..
                 }) if envelope.seq > limit => {
-                    let reason =
-                        format!("event {} is behind the snapshot at {limit}", envelope.seq);
-                    self.report.problems.push(StoreProblem {
-                        file: segment.name.clone(),
-                        offset,
-                        reason,
-                    });
+                    let seq = envelope.seq;
+                    let reason = format!("event {seq} is behind the snapshot at {limit}");
+                    self.problem(&segment.name, offset, reason);
                 }
                 // It may be the rest of a damaged append: as in lenient replay.
                 SalvageItem::Line(PlacedLine {
@@ -296,19 +292,11 @@ impl Repair<'_> {
     }
 }
 
-/// What a valid header that is made anew all the same says about the segment before it.
-fn mismatch(segment: &Segment, before: Option<Position>) -> Result<Option<StoreProblem>> {
-    let found = match header(segment) {
-        Ok(header) => header.prev,
-        // Damage is reported as such.
-        Err(Error::Corrupt { .. } | Error::ChecksumMismatch { .. }) => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    let show = |position: Option<Position>| position.unwrap_or_default();
-    let (found, before) = (show(found), show(before));
-    Ok(Some(StoreProblem {
-        file: segment.name.clone(),
-        offset: 0,
-        reason: format!("the header seals {found}, but before it lies {before}"),
-    }))
+/// The header of a segment; nothing if it is damaged.
+fn valid_header(segment: &Segment) -> Result<Option<Header>> {
+    match header(segment) {
+        Ok(header) => Ok(Some(header)),
+        Err(Error::Corrupt { .. } | Error::ChecksumMismatch { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
 }

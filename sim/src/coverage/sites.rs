@@ -24,9 +24,9 @@ sites! {
     "inspect::copy::CopiedFile::finish" Rename SyncData;
     "inspect::copy::CopiedFile::write" WriteAt;
     "inspect::dump::dump" List;
-    "inspect::length" Open Len;
+    "inspect::stats::length" Open Len;
     "inspect::repair::repair" List;
-    "inspect::stats" List;
+    "inspect::stats::stats" List;
     "inspect::truncate::truncate" List;
     "snapshot::SnapshotStore::load" List;
     "snapshot::SnapshotStore::prune" List Remove SyncDir;
