@@ -19,7 +19,7 @@ use crate::error::{Error, Result};
 use crate::failpoint;
 use crate::log_event::LogEvent;
 use crate::position::{Position, Seq};
-use crate::temporary::write_all;
+use crate::storage::write_all;
 
 /// How many bytes are collected before they are written, under [`SyncPolicy::OnRequest`].
 const WRITE_BYTES: usize = 64 << 10;
@@ -201,9 +201,8 @@ impl<E> Wal<E> {
 
     /// The position of the last event that was taken in, durable or not.
     fn taken_position(&self) -> Position {
-        let Position { epoch, seq } = self.last_position();
-        let seq = Seq(seq.0 + self.open.events);
-        Position { epoch, seq }
+        let taken = Seq(self.active.last.0 + self.open.events);
+        self.active.epoch.at(taken)
     }
 
     /// Takes `count` events into the open batch, or nothing.

@@ -193,10 +193,7 @@ impl<E> Wal<E> {
     /// The position of the last durable event. Its seq is 0 while the epoch is empty.
     #[must_use]
     pub fn last_position(&self) -> Position {
-        Position {
-            epoch: self.active.epoch,
-            seq: self.active.last,
-        }
+        self.active.epoch.at(self.active.last)
     }
 
     /// The seq of the last durable event of the active epoch; 0 while it is empty.

@@ -15,9 +15,9 @@
 use std::io;
 use std::sync::Arc;
 
-use crate::storage::StorageFile;
+use crate::storage::{StorageFile, write_all};
 use crate::sync::Mutex;
-use crate::temporary::{set_len, write_all};
+use crate::temporary::set_len;
 
 /// How much is written at once. Larger writes leave large pages in the cache of some systems, in
 /// which every later small overwrite costs more.

@@ -10,8 +10,8 @@ use crate::error::{Error, Result};
 use crate::failpoint;
 use crate::names;
 use crate::position::{Epoch, Position, Seq};
-use crate::storage::{Storage, StorageFile};
-use crate::temporary::{self, Prepared, write_all};
+use crate::storage::{Storage, StorageFile, write_all};
+use crate::temporary::{self, Prepared};
 
 /// Makes the segment of `header`, all but its name. Answers with its length too.
 fn prepare_segment(storage: &dyn Storage, header: &Header) -> Result<(Prepared, u64)> {
@@ -174,18 +174,18 @@ impl<E> Wal<E> {
 }
 
 impl ActiveSegment {
-    /// A segment that has nothing but a header of `len` bytes.
-    pub(super) fn new(header: &Header, file: Box<dyn StorageFile>, len: u64, ahead: u64) -> Self {
+    /// The segment of `header`, whose lines end at `end`. It has no event and no marker.
+    pub(super) fn new(header: &Header, file: Box<dyn StorageFile>, end: u64, ahead: u64) -> Self {
         let name = names::segment(header.epoch);
         let file = Arc::from(file);
         ActiveSegment {
             epoch: header.epoch,
-            preallocation: Preallocation::new(Arc::clone(&file), &name, len, ahead),
+            preallocation: Preallocation::new(Arc::clone(&file), &name, end, ahead),
             name,
             file,
             prev: header.prev,
             last: Seq(0),
-            end: len,
+            end,
             after_marker: false,
         }
     }
