@@ -128,8 +128,8 @@ impl<E> Wal<E> {
         self.commit_with(groups, |preallocator| preallocator.fill())
     }
 
-    /// As [`commit`](Wal::commit); `preallocate` is called when there should be more free space, and
-    /// may leave it to another thread to fill it.
+    /// As [`commit`](Wal::commit); `preallocate` is called when there should be more free space,
+    /// and may leave it to another thread to fill it.
     pub(crate) fn commit_with(
         &mut self,
         groups: &[Group],

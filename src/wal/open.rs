@@ -153,11 +153,11 @@ impl Recovery {
             end, last_batch, ..
         } = &self.tail;
         let error = |operation| move |error| Error::storage(operation, &active.name, error);
-        // Also where the length seems right: it may be the cache's, and a crash would bring back the
-        // lines after it. Cut, never overwritten: of an overwrite a crash may keep any pages.
+        // Also where the length seems right: it may be the cache's, and a crash would bring back
+        // the lines after it. Cut, never overwritten: of an overwrite a crash may keep any pages.
         set_len(&*active.file, *end).map_err(error("set_len"))?;
-        // In place, not at the end of a new file: a crash in here leaves old or new bytes, and these
-        // are equal. From the buffer that was verified: a second read may show other bytes.
+        // In place, not at the end of a new file: a crash in here leaves old or new bytes, and
+        // these are equal. From the buffer that was verified: a second read may show other bytes.
         failpoint::hit(failpoint::RECOVER_REWRITE)
             .and_then(|()| write_all(&*active.file, &last_batch.bytes, last_batch.start))
             .map_err(error("write_at"))?;

@@ -99,7 +99,7 @@ impl Preallocation {
         }
     }
 
-    /// Who is to fill more space, if there should be more of it after `end`.
+    /// The preallocator, if there should be more space after `end`.
     pub(super) fn wanted(&mut self, end: u64) -> Option<&Arc<Preallocator>> {
         // Half of it is left when more is asked for, so that appends need not wait for it.
         if self.bytes == 0 || self.asked > end.saturating_add(self.bytes / 2) {

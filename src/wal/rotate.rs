@@ -48,9 +48,9 @@ impl<E> Wal<E> {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Storage`]: the old segment goes on as if nothing had happened. [`Error::Poisoned`]: it does not (the sync of
-    /// the old segment failed, or a new segment could not be taken back); open again.
-    /// [`Error::Refused`] in the largest epoch.
+    /// [`Error::Storage`]: the old segment goes on as if nothing had happened. [`Error::Poisoned`]:
+    /// it does not (the sync of the old segment failed, or a new segment could not be taken back);
+    /// open again. [`Error::Refused`] in the largest epoch.
     pub fn rotate(&mut self) -> Result<Position> {
         let sealed = self.sync()?;
         let epoch = sealed.epoch.next();
@@ -108,7 +108,8 @@ impl<E> Wal<E> {
     /// is opened with [`open_after`](Wal::open_after) and the position that is covered.
     ///
     /// # Errors
-    /// [`Error::Poisoned`]: nothing was removed. [`Error::Storage`]: some may be removed; calling again goes on.
+    /// [`Error::Poisoned`]: nothing was removed. [`Error::Storage`]: some may be removed; calling
+    /// again goes on.
     pub fn prune_through(&mut self, epoch: Epoch) -> Result<u64> {
         self.check_writable()?;
         let mut removed = 0;
