@@ -34,8 +34,7 @@ impl Epoch {
     }
 
     /// The position of event `seq` of this epoch.
-    #[must_use]
-    pub const fn at(self, seq: Seq) -> Position {
+    pub(crate) const fn at(self, seq: Seq) -> Position {
         Position { epoch: self, seq }
     }
 }

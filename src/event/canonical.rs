@@ -23,25 +23,11 @@ pub(super) struct CanonicalEvent<'a> {
     timeout_ms: u64,
 }
 
-/// Reads one event and makes of it what `make` makes, or calls `otherwise` if it is not an event in
-/// the spelling that is written.
-#[inline]
-pub(super) fn read<T>(
-    json: &[u8],
-    make: impl FnOnce(CanonicalEvent<'_>) -> T,
-    otherwise: impl FnOnce() -> T,
-) -> T {
-    let mut unescaped = String::new();
-    match CanonicalEvent::read(json, &mut unescaped) {
-        Some(fields) => make(fields),
-        None => otherwise(),
-    }
-}
-
 impl<'a> CanonicalEvent<'a> {
-    /// Reads one event. `unescaped` holds a name that is not spelled as it is.
+    /// Reads one event; `None` if it is not one in the spelling that is written. `unescaped` holds a
+    /// name that has escapes.
     #[inline]
-    fn read(json: &'a [u8], unescaped: &'a mut String) -> Option<Self> {
+    pub(super) fn read(json: &'a [u8], unescaped: &'a mut String) -> Option<Self> {
         let mut cursor = JsonReader::new(json);
         let event_type = event_type(&mut cursor)?;
         let job_id = match cursor.plain_string() {

@@ -73,7 +73,7 @@ pub fn compare(first: &Arc<dyn Storage>, second: &Arc<dyn Storage>) -> Result<Ve
         let (mut first, mut second) = (events(&**first, epoch)?, events(&**second, epoch)?);
         let seqs: BTreeSet<Seq> = first.keys().chain(second.keys()).copied().collect();
         for seq in seqs {
-            let position = Position { epoch, seq };
+            let position = epoch.at(seq);
             let (from, to) = (position, seq);
             let next = match (first.remove(&seq), second.remove(&seq)) {
                 (first, second) if first == second => continue,

@@ -105,10 +105,7 @@ fn content(epoch: Epoch, line: Line<'_>) -> LineContent<'_> {
             prev: header.prev,
         },
         Line::Event(envelope, json) => LineContent::Event {
-            position: Position {
-                epoch,
-                seq: envelope.seq,
-            },
+            position: epoch.at(envelope.seq),
             batch: envelope.batch,
             more: envelope.more,
             json,

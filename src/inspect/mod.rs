@@ -263,10 +263,7 @@ impl Stats {
                 SalvageItem::End(_) => {}
             }
         }
-        Ok(Position {
-            epoch: segment.epoch,
-            seq: reader.last(),
-        })
+        Ok(segment.epoch.at(reader.last()))
     }
 
     /// Counts one valid line. `append_start` is where the append begins that is not complete yet.
@@ -283,10 +280,7 @@ impl Stats {
             Line::Event(envelope, body) => {
                 let start = append_start.take().unwrap_or(offset);
                 *append_start = envelope.more.then_some(start);
-                let position = Position {
-                    epoch: segment.epoch,
-                    seq: envelope.seq,
-                };
+                let position = segment.epoch.at(envelope.seq);
                 self.events += 1;
                 self.first.get_or_insert(position);
                 self.last = Some(position);
@@ -300,10 +294,7 @@ impl Stats {
             }
             Line::Marker(_) => self.markers += 1,
             Line::Lost(from, to) => {
-                let from = Position {
-                    epoch: segment.epoch,
-                    seq: from,
-                };
+                let from = segment.epoch.at(from);
                 self.lost.push(LostRange { from, to });
             }
             Line::Header(_) => {}

@@ -55,7 +55,7 @@ pub fn repair(storage: &Arc<dyn Storage>, out: &Arc<dyn Storage>) -> Result<Repa
     let mut problems = Vec::new();
     let snapshots = valid_snapshots(&**storage, &listing, &mut problems)?;
     let (first, last) = range(&listing, &snapshots)?;
-    let target = CopyDirectory::new(&**out)?;
+    let target = CopyDirectory::new(Arc::clone(out))?;
     let mut repair = Repair {
         storage: &**storage,
         target: &target,
@@ -70,7 +70,7 @@ pub fn repair(storage: &Arc<dyn Storage>, out: &Arc<dyn Storage>) -> Result<Repa
     let mut before = repair.before(first)?;
     for epoch in (first.0..=last.0).map(Epoch) {
         let end = repair.segment(epoch, before, epoch == last)?;
-        before = Some(Position { epoch, seq: end });
+        before = Some(epoch.at(end));
     }
     repair.report.epoch = last.next();
     let mut fresh = target.file(&names::segment(repair.report.epoch))?;
@@ -144,7 +144,7 @@ fn header_bytes(epoch: Epoch, prev: Option<Position>) -> Vec<u8> {
 
 struct Repair<'s> {
     storage: &'s dyn Storage,
-    target: &'s CopyDirectory<'s>,
+    target: &'s CopyDirectory,
     listing: Listing,
     /// The valid ones.
     snapshots: BTreeMap<Epoch, Position>,
@@ -167,7 +167,7 @@ impl Repair<'_> {
             return Ok(self.snapshots.get(&before).copied());
         }
         let seq = self.sealed_at(before)?.unwrap_or_default();
-        Ok(Some(Position { epoch: before, seq }))
+        Ok(Some(before.at(seq)))
     }
 
     /// The last seq of `epoch`, if a snapshot or the header after it says so.

@@ -62,10 +62,7 @@ impl<'t> SegmentCopy<'t> {
             Line::Marker(synced) => self.lose_through(synced)?,
             Line::Lost(from, to) => {
                 self.lose_through(Seq(from.0 - 1))?;
-                let from = Position {
-                    epoch: self.epoch,
-                    seq: from,
-                };
+                let from = self.epoch.at(from);
                 self.lost.push(LostRange { from, to });
             }
             Line::Header(_) | Line::Event(..) => {}
@@ -87,10 +84,7 @@ impl<'t> SegmentCopy<'t> {
         line::encode_lost(&mut bytes, self.epoch, from, to);
         self.sequence.skip_to(Seq(to.0 + 1));
         self.lost.push(LostRange {
-            from: Position {
-                epoch: self.epoch,
-                seq: from,
-            },
+            from: self.epoch.at(from),
             to,
         });
         self.file.push(&bytes)

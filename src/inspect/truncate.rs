@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::copy::{CopiedFile, CopyDirectory};
+use super::copy::CopyDirectory;
 use crate::directory;
 use crate::error::{Error, Result};
 use crate::position::{Epoch, Position};
@@ -57,15 +57,21 @@ pub fn truncate(
     let range = (oldest.0..=position.epoch.0).map(Epoch);
     let segments = range.map(|epoch| Segment::open(&**storage, epoch, Access::Read));
     let segments = segments.collect::<Result<Vec<Segment>>>()?;
-    // Everything is looked at before anything is written, so that a refusal leaves nothing behind.
+    // Everything is looked at before anything is written, so that a refusal writes nothing.
     let mut link = PrevLink::Unknown;
     for segment in &segments {
-        link = check_segment(segment, link, position)?;
+        link = walk(segment, link, position, |_, _| Ok(()))?;
     }
-    let target = CopyDirectory::new(&**out)?;
+    let target = CopyDirectory::new(Arc::clone(out))?;
     let mut report = TruncateReport::default();
+    let mut link = PrevLink::Unknown;
     for segment in &segments {
-        report.events += copy_segment(segment, target.file(&segment.name)?, position)?;
+        let mut copy = target.file(&segment.name)?;
+        link = walk(segment, link, position, |line, bytes| {
+            report.events += u64::from(matches!(line, Line::Event(..)));
+            copy.push(bytes)
+        })?;
+        copy.finish()?;
         report.segments.push(segment.name.clone());
     }
     for epoch in snapshots {
@@ -76,18 +82,25 @@ pub fn truncate(
     Ok(report)
 }
 
-/// Whether a segment is whole up to `position` and follows the one before it. Answers with what the
-/// next one must seal.
-fn check_segment(segment: &Segment, link: PrevLink, position: Position) -> Result<PrevLink> {
+/// Hands on the lines of a segment up to `position`, which must be whole and follow the segment
+/// before it. Returns what the next one must seal.
+fn walk(
+    segment: &Segment,
+    link: PrevLink,
+    position: Position,
+    mut line: impl FnMut(&Line<'_>, &[u8]) -> Result<()>,
+) -> Result<PrevLink> {
     let mut scanner = Scanner::new(segment);
     let is_last = segment.epoch == position.epoch;
     let mut prev = None;
     while !has_reached(&scanner, segment, position) {
         match scanner.peek()? {
             Upcoming::Line(length) => {
-                if let Line::Header(header) = scanner.take(length).line {
+                let placed = scanner.take(length);
+                if let Line::Header(header) = placed.line {
                     prev = header.prev;
                 }
+                line(&placed.line, placed.bytes)?;
             }
             Upcoming::Damage(SegmentDamage {
                 reason: DamageReason::UnfinishedAppend(_),
@@ -107,33 +120,11 @@ fn check_segment(segment: &Segment, link: PrevLink, position: Position) -> Resul
         let reason = format!("event {position} {inside}");
         return Err(Error::Refused { reason });
     }
-    Ok(PrevLink::Known(Some(Position {
-        epoch: segment.epoch,
-        seq: sequence.last(),
-    })))
+    Ok(PrevLink::Known(Some(segment.epoch.at(sequence.last()))))
 }
 
 /// Whether nothing after what was seen belongs to the copy.
 fn has_reached(scanner: &Scanner<'_>, segment: &Segment, position: Position) -> bool {
     let sequence = scanner.sequence();
     segment.epoch == position.epoch && !sequence.is_at_start() && sequence.last() >= position.seq
-}
-
-/// Copies the lines of a segment up to `position`. Answers with the number of events.
-fn copy_segment(segment: &Segment, mut copy: CopiedFile<'_>, position: Position) -> Result<u64> {
-    let mut scanner = Scanner::new(segment);
-    let mut events = 0;
-    while !has_reached(&scanner, segment, position) {
-        match scanner.peek()? {
-            Upcoming::Line(length) => {
-                let placed = scanner.take(length);
-                events += u64::from(matches!(placed.line, Line::Event(..)));
-                copy.push(placed.bytes)?;
-            }
-            Upcoming::Damage(damage) => return Err(damage.into_error(&segment.name)),
-            Upcoming::End(_) => break,
-        }
-    }
-    copy.finish()?;
-    Ok(events)
 }

@@ -30,6 +30,11 @@ impl fmt::Display for JsonError {
     }
 }
 
+#[cold]
+fn expected(at: usize, expected: &'static str) -> JsonError {
+    JsonError { at, expected }
+}
+
 /// The open objects and arrays, one bit each: the innermost is the lowest, 1 for an object.
 #[derive(Default)]
 struct Nesting {
@@ -40,8 +45,7 @@ struct Nesting {
 impl Nesting {
     fn push(&mut self, object: bool, at: usize) -> Result<(), JsonError> {
         if self.depth == MAX_DEPTH {
-            let expected = "at most 100 levels of nesting";
-            return Err(JsonError { at, expected });
+            return Err(expected(at, "at most 100 levels of nesting"));
         }
         self.depth += 1;
         self.kinds = self.kinds << 1 | u128::from(object);
@@ -126,8 +130,7 @@ fn close(json: &[u8], mut at: usize, nesting: &mut Nesting) -> Result<Next, Json
             Some(b'}') if nesting.in_object() => nesting.pop(),
             Some(b']') if !nesting.in_object() => nesting.pop(),
             _ => {
-                let expected = "a comma or the closing bracket";
-                return Err(JsonError { at, expected });
+                return Err(expected(at, "a comma or the closing bracket"));
             }
         }
         at += 1;
@@ -138,16 +141,11 @@ fn close(json: &[u8], mut at: usize, nesting: &mut Nesting) -> Result<Next, Json
 /// The offset of the value behind the key that starts at `at`.
 fn key_end(json: &[u8], at: usize) -> Result<usize, JsonError> {
     if json.get(at) != Some(&b'"') {
-        let expected = "a key in quotes";
-        return Err(JsonError { at, expected });
+        return Err(expected(at, "a key in quotes"));
     }
     let colon = skip_spaces(json, string_end(json, at)?);
     if json.get(colon) != Some(&b':') {
-        let expected = "a colon";
-        return Err(JsonError {
-            at: colon,
-            expected,
-        });
+        return Err(expected(colon, "a colon"));
     }
     Ok(skip_spaces(json, colon + 1))
 }
@@ -177,12 +175,10 @@ fn escaped_string_end(json: &[u8], mut at: usize) -> Result<usize, JsonError> {
             Some(b'"') => return Ok(at + 1),
             Some(b'\\') => at = plain_end(json, escape_end(json, at)?),
             Some(_) => {
-                let expected = "no raw control character in a string";
-                return Err(JsonError { at, expected });
+                return Err(expected(at, "no raw control character in a string"));
             }
             None => {
-                let expected = "a closing quote";
-                return Err(JsonError { at, expected });
+                return Err(expected(at, "a closing quote"));
             }
         }
     }
@@ -196,13 +192,9 @@ fn escape_end(json: &[u8], at: usize) -> Result<usize, JsonError> {
             if digits.len() == 4 && digits.iter().all(u8::is_ascii_hexdigit) {
                 return Ok(at + 6);
             }
-            let expected = "four hex digits";
-            Err(JsonError { at, expected })
+            Err(expected(at, "four hex digits"))
         }
-        _ => {
-            let expected = "a known escape";
-            Err(JsonError { at, expected })
-        }
+        _ => Err(expected(at, "a known escape")),
     }
 }
 
@@ -210,8 +202,7 @@ fn literal_end(json: &[u8], at: usize, literal: &[u8]) -> Result<usize, JsonErro
     if json[at..].starts_with(literal) {
         return Ok(at + literal.len());
     }
-    let expected = "a JSON value";
-    Err(JsonError { at, expected })
+    Err(expected(at, "a JSON value"))
 }
 
 fn number_end(json: &[u8], start: usize) -> Result<usize, JsonError> {
@@ -223,11 +214,7 @@ fn number_end(json: &[u8], start: usize) -> Result<usize, JsonError> {
         Some(b'0') => at + 1,
         Some(b'1'..=b'9') => digits_end(json, at),
         _ => {
-            let expected = "a JSON value";
-            return Err(JsonError {
-                at: start,
-                expected,
-            });
+            return Err(expected(start, "a JSON value"));
         }
     };
     if json.get(at) == Some(&b'.') {
@@ -294,8 +281,7 @@ pub(super) fn digits_end(json: &[u8], mut at: usize) -> usize {
 fn some_digits_end(json: &[u8], at: usize) -> Result<usize, JsonError> {
     let end = digits_end(json, at);
     if end == at {
-        let expected = "a digit";
-        return Err(JsonError { at, expected });
+        return Err(expected(at, "a digit"));
     }
     Ok(end)
 }

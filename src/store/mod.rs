@@ -32,7 +32,7 @@ use crate::storage::Storage;
 use crate::wal::pipeline::Follower;
 use crate::wal::{AppendOutcome, CommitQueue, LogReader, QueueOptions, Ticket, Wal, WalOptions};
 use checkpoint::Snapshots;
-use states::{Committed, Queue, Speculative};
+use states::{CommandQueue, Committed, Speculative};
 
 /// How a store behaves.
 #[derive(Clone, Debug)]
@@ -71,7 +71,7 @@ pub enum CommandError<R> {
 #[derive(Debug)]
 pub struct Store<M: StateMachine> {
     speculative: Speculative<M>,
-    queue: Queue<M>,
+    queue: CommandQueue<M>,
     committed: Committed<M>,
     wal: Wal<M::Event>,
     snapshots: Snapshots,

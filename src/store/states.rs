@@ -15,7 +15,7 @@ use crate::wal::pipeline::Follower;
 use crate::wal::{CommitQueue, Group, Ticket};
 
 /// The appends that wait for a sync, each with its events.
-pub(super) type Queue<M> = CommitQueue<Vec<<M as StateMachine>::Event>>;
+pub(super) type CommandQueue<M> = CommitQueue<Vec<<M as StateMachine>::Event>>;
 
 /// The state after everything durable, and nothing else.
 pub(super) struct Committed<M> {
@@ -85,13 +85,13 @@ impl<M: StateMachine> Speculative<M> {
 
     /// Whether it must be [renewed](Speculative::renew) before a command is submitted: something
     /// that it has applied will never be durable.
-    pub(super) fn is_stale(&self, queue: &Queue<M>) -> bool {
+    pub(super) fn is_stale(&self, queue: &CommandQueue<M>) -> bool {
         self.failures != Some(queue.failures())
     }
 
     /// Makes the state anew where it is stale: the committed one with what is in flight and queued
     /// on top. An event cannot be taken back, so there is no cheaper way.
-    pub(super) fn renew(&mut self, committed: &Committed<M>, queue: &Queue<M>) {
+    pub(super) fn renew(&mut self, committed: &Committed<M>, queue: &CommandQueue<M>) {
         // A closed queue takes no command, and what closed it may have been a panic in `apply`.
         if !self.is_stale(queue) || queue.is_closed() {
             return;
@@ -104,7 +104,7 @@ impl<M: StateMachine> Speculative<M> {
     /// Validates, encodes and queues one command.
     pub(super) fn submit<R, X>(
         &mut self,
-        queue: &mut Queue<M>,
+        queue: &mut CommandQueue<M>,
         now_ms: u64,
         plan: impl FnOnce(&M) -> Result<(Vec<M::Event>, R), X>,
     ) -> Result<(Option<Ticket>, R), CommandError<X>> {

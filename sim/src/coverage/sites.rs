@@ -18,7 +18,7 @@ macro_rules! sites {
 
 sites! {
     "inspect::compare::compare" List;
-    "inspect::copy::CopyDirectory::new" Lock;
+    "inspect::copy::CopyDirectory::new" List Lock;
     "inspect::copy::CopyDirectory::file" Create;
     "inspect::copy::CopyDirectory::finish" SyncDir;
     "inspect::copy::CopiedFile::finish" Rename SyncData;
