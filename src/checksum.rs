@@ -192,29 +192,16 @@ fn mismatch(expected: u32, digits: &[u8; DIGITS]) -> ChecksumError {
     }
 }
 
-/// What each byte is worth as a lower-case hex digit; [`NO_DIGIT`] if it is none.
-const NIBBLES: [u8; 256] = {
-    let mut nibbles = [NO_DIGIT; 256];
-    let digits = b"0123456789abcdef";
-    let mut nibble = 0_u8;
-    while nibble < 16 {
-        nibbles[digits[nibble as usize] as usize] = nibble;
-        nibble += 1;
-    }
-    nibbles
-};
-const NO_DIGIT: u8 = 0x10;
-
 /// The number in eight lower-case hex digits.
-#[inline]
 pub(crate) fn parse_digits(digits: &[u8]) -> Option<u32> {
-    let (mut number, mut seen) = (0, 0);
-    for digit in digits {
-        let nibble = NIBBLES[usize::from(*digit)];
-        number = number << 4 | u32::from(nibble);
-        seen |= nibble;
-    }
-    (seen & NO_DIGIT == 0).then_some(number)
+    digits.iter().try_fold(0, |number, digit| {
+        let nibble = match digit {
+            b'0'..=b'9' => digit - b'0',
+            b'a'..=b'f' => digit - b'a' + 10,
+            _ => return None,
+        };
+        Some(number << 4 | u32::from(nibble))
+    })
 }
 
 #[cfg(test)]

@@ -56,7 +56,7 @@
 //!   an event that cannot be decoded or that the state refuses.
 //! * **Deterministic.** The state is a function of the events. The library draws no random numbers;
 //!   time comes from a [`Clock`], and no event is replayed differently because of it.
-//! * **Everybody is answered.** Whoever waits in front of a shared log learns what became of the
+//! * **Every caller is answered.** A thread that waits for a shared log learns what became of its
 //!   append, also when the log is closed, a batch fails, or the thread that writes it panics.
 //!
 //! # Not promised

@@ -85,8 +85,8 @@ impl SnapshotStore {
     /// of one epoch the later replaces the earlier. `state` is JSON on one line.
     ///
     /// # Errors
-    /// [`Error::InvalidEvent`] if `state` is empty or has a line break; [`Error::Storage`]: older snapshots are untouched, and
-    /// the new one is there whole or not at all.
+    /// [`Error::InvalidEvent`] if `state` is empty or has a line break; [`Error::Storage`]: older
+    /// snapshots are untouched, and the new one is there whole or not at all.
     pub fn write(&self, position: Position, state: &[u8]) -> Result<()> {
         if state.is_empty() || memchr::memchr(b'\n', state).is_some() {
             let reason = "the state is empty or contains a line break".to_owned();

@@ -13,8 +13,7 @@ use std::io::{self, ErrorKind};
 use crate::directory;
 use crate::error::{Error, Result};
 use crate::names;
-pub(crate) use crate::storage::write_all;
-use crate::storage::{Storage, StorageFile};
+use crate::storage::{Storage, StorageFile, write_all};
 
 /// A whole, synced file that does not have its name yet.
 #[derive(Debug)]

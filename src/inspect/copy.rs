@@ -7,8 +7,7 @@ use crate::error::{Error, Result};
 use crate::names;
 use crate::position::Epoch;
 use crate::snapshot;
-use crate::storage::{Storage, StorageFile};
-use crate::temporary::write_all;
+use crate::storage::{Storage, StorageFile, write_all};
 
 /// How many bytes are gathered before they are written.
 const PIECE: usize = 1 << 20;

@@ -199,10 +199,7 @@ fn missing_between(before: Option<(&Segment, Seq)>, next: &Segment) -> Result<Op
         let wrong = link.err().map(|error| none_missing(error.to_string()));
         return Ok(before.map(|(sealed, _)| gap(sealed, next)).or(wrong));
     };
-    let seen = Position {
-        epoch: sealed.epoch,
-        seq: last,
-    };
+    let seen = sealed.epoch.at(last);
     Ok(match prev {
         Some(prev) if prev == seen => None,
         Some(prev) if prev.epoch == sealed.epoch && prev.seq > last => Some(Skipped {

@@ -19,7 +19,7 @@ use crate::error::{Error, Result};
 use crate::failpoint;
 use crate::log_event::LogEvent;
 use crate::position::{Position, Seq};
-use crate::temporary::write_all;
+use crate::storage::write_all;
 
 /// How many bytes are collected before they are written, under [`SyncPolicy::OnRequest`].
 const WRITE_BYTES: usize = 64 << 10;
@@ -128,8 +128,8 @@ impl<E> Wal<E> {
         self.commit_with(groups, |preallocator| preallocator.fill())
     }
 
-    /// As [`commit`](Wal::commit); `preallocate` is called when there should be more free space, and
-    /// may leave it to another thread to fill it.
+    /// As [`commit`](Wal::commit); `preallocate` is called when there should be more free space,
+    /// and may leave it to another thread to fill it.
     pub(crate) fn commit_with(
         &mut self,
         groups: &[Group],
@@ -201,9 +201,8 @@ impl<E> Wal<E> {
 
     /// The position of the last event that was taken in, durable or not.
     fn taken_position(&self) -> Position {
-        let Position { epoch, seq } = self.last_position();
-        let seq = Seq(seq.0 + self.open.events);
-        Position { epoch, seq }
+        let taken = Seq(self.active.last.0 + self.open.events);
+        self.active.epoch.at(taken)
     }
 
     /// Takes `count` events into the open batch, or nothing.

@@ -1,11 +1,11 @@
-//! Group commit without threads and without a clock: who waits, what goes into the next batch, who
-//! learns what.
+//! Group commit without threads and without a clock: which callers wait, what goes into the next
+//! batch, and what each caller learns.
 //!
 //! ```text
 //! submit ─→ queued ──take──→ in flight (at most one batch) ──finish──→ outcome of every ticket
 //! ```
 //!
-//! The queue decides; somebody else writes. [`BatchWriter`](super::BatchWriter) and the shared
+//! The queue decides and does not write. [`BatchWriter`](super::BatchWriter) and the shared
 //! store drive it from threads, the simulator drives it step by step.
 
 use std::collections::VecDeque;
@@ -26,7 +26,7 @@ pub struct QueueOptions {
     /// A batch takes no further append if that would make it larger than this, in bytes; one
     /// append alone may. At most 64 MiB. Default: 16 MiB.
     pub max_batch_bytes: usize,
-    /// How long an append that nobody waits for may stay in the queue, in milliseconds. Default:
+    /// How long an append that no caller waits for may stay in the queue, in milliseconds. Default:
     /// 10.
     pub flush_interval_ms: u64,
 }
@@ -46,7 +46,7 @@ impl Default for QueueOptions {
 pub struct Batch {
     groups: Vec<Group>,
     slot: Arc<BatchSlot>,
-    /// Whether somebody may have begun to write it.
+    /// Whether it may be partly written.
     taken: bool,
 }
 
@@ -94,8 +94,7 @@ struct QueuedBatch<T> {
     since_ms: u64,
 }
 
-/// The batch that was taken and is not finished. What is kept of it here is what those who look at
-/// the queue meanwhile must see.
+/// The batch that was taken and is not finished: what readers of the queue must still see of it.
 #[derive(Debug)]
 struct InFlightBatch<T> {
     slot: Arc<BatchSlot>,
@@ -111,8 +110,7 @@ pub struct CommitQueue<T> {
     queued: VecDeque<QueuedBatch<T>>,
     in_flight: Option<InFlightBatch<T>>,
     closed: bool,
-    /// Whether somebody writes, or is asked to write, what is queued. Without threads nobody
-    /// looks.
+    /// Whether a caller writes, or is asked to write, what is queued. Unused without threads.
     led: bool,
     /// How many appends the last batch had.
     last_appends: usize,
@@ -122,8 +120,8 @@ pub struct CommitQueue<T> {
     durable: Position,
 }
 
-/// Those who are to be woken once no lock is held: the next leader first, so that the next write
-/// starts at once, then everybody whose batch is decided.
+/// The callers to wake once no lock is held: the next leader first, so that the next write starts
+/// at once, then all whose batch is decided.
 #[derive(Debug, Default)]
 pub(crate) struct Wakeup {
     leader: Option<Arc<BatchSlot>>,
@@ -198,7 +196,7 @@ impl<T> CommitQueue<T> {
         open.bytes += bytes;
         open.batch.slot.join();
         let ticket = Ticket::new(&open.batch.slot, open.events as u64);
-        // The caller, or whoever waits for this batch first, finds the lead without being woken.
+        // The first caller that waits for this batch finds the lead without being woken.
         self.pass_lead(0);
         Ok(ticket)
     }
@@ -211,7 +209,7 @@ impl<T> CommitQueue<T> {
             open.events >= self.options.max_batch_events
                 || open.bytes >= self.options.max_batch_bytes
         };
-        // A clock that was set back must not make anybody wait for the difference.
+        // A clock that was set back must not make a caller wait for the difference.
         let late = |open: &QueuedBatch<T>| {
             now_ms < open.since_ms || now_ms - open.since_ms >= self.options.flush_interval_ms
         };
@@ -234,8 +232,8 @@ impl<T> CommitQueue<T> {
     /// How long to wait at most before looking again whether a batch is due, in milliseconds.
     pub(crate) fn look_again_ms(&self, now_ms: u64) -> Option<u64> {
         let wait_ms = self.due_ms()?.saturating_sub(now_ms);
-        // At least a millisecond: a batch that is due and led by somebody else is not waited for in
-        // circles.
+        // At least a millisecond: a batch that is due and led by another caller is not waited for
+        // in circles.
         Some(wait_ms.min(self.options.flush_interval_ms).max(1))
     }
 
@@ -273,7 +271,7 @@ impl<T> CommitQueue<T> {
     /// Tells every caller of `batch` how it went, and gives back what was queued with it. `result`
     /// is what [`Wal::commit`](super::Wal::commit) returned.
     ///
-    /// After an error, everything queued behind the batch fails too: it was not written, and it may
+    /// After an error, everything queued after the batch fails too: it was not written, and it may
     /// build on what failed.
     ///
     /// # Errors
@@ -285,8 +283,8 @@ impl<T> CommitQueue<T> {
         self.settle(&batch, result).0
     }
 
-    /// As [`finish`](CommitQueue::finish), but leaves the waking to the caller, who holds locks
-    /// that those who wake would want.
+    /// As [`finish`](CommitQueue::finish), but leaves the waking to the caller, which holds locks
+    /// that the woken threads would want.
     pub(crate) fn settle(
         &mut self,
         batch: &Batch,
@@ -315,9 +313,9 @@ impl<T> CommitQueue<T> {
             Err(error) => {
                 self.failures += 1;
                 batch.slot.decide(Err(error.clone()));
-                let behind = not_written(&error);
+                let not_written = not_written(&error);
                 for open in self.queued.drain(..) {
-                    open.batch.slot.decide(Err(behind.clone()));
+                    open.batch.slot.decide(Err(not_written.clone()));
                     wakeup.decided.push(Arc::clone(&open.batch.slot));
                 }
                 Err(error)
@@ -327,8 +325,8 @@ impl<T> CommitQueue<T> {
         (decided, wakeup)
     }
 
-    /// Asks a caller of the next batch to write it, unless somebody writes or is asked already.
-    /// Besides those who are `waiting`, the callers of the last batch are likely to come back, so
+    /// Asks a caller of the next batch to write it, unless one writes or is asked already. Besides
+    /// the `waiting` ones, the callers of the last batch are likely to come back, so
     /// the leader may wait for as many for a moment. Answers with whom to wake.
     fn pass_lead(&mut self, waiting: usize) -> Option<Arc<BatchSlot>> {
         let next = self.queued.front().filter(|_| !self.led)?;
@@ -374,7 +372,7 @@ impl<T> CommitQueue<T> {
         self.durable
     }
 
-    /// Answers everybody who is queued, because nobody is left who could write, and takes no
+    /// Answers every queued caller, because no thread is left that could write, and takes no
     /// further append.
     pub(crate) fn abandon(&mut self) {
         self.closed = true;
@@ -400,7 +398,7 @@ impl<T> CommitQueue<T> {
     }
 }
 
-/// What the callers behind a failed batch learn: theirs was certainly not written.
+/// What the callers after a failed batch learn: theirs was certainly not written.
 pub(crate) fn not_written(error: &Error) -> Error {
     match error {
         Error::Indeterminate { cause } => Error::Poisoned {

@@ -1,12 +1,11 @@
 //! The write-ahead log: segments of JSON lines, appended to, synced, rotated and read back.
 //!
 //! # Promise
-//! When [`Wal::append`] returns `Ok`, the events are durable (unless another [`SyncPolicy`] was asked
-//! for): they survive `kill -9`, a power cut, a full disk and a torn write, and every later open
-//! shows them. When it returns an error, the
-//! error says which of two things is true: the events are **not** in the log and the log goes on,
-//! or ([`Error::is_indeterminate`]) the next open decides and until then the log refuses every
-//! change.
+//! When [`Wal::append`] returns `Ok`, the events are durable (unless another [`SyncPolicy`] was
+//! asked for): they survive `kill -9`, a power cut, a full disk and a torn write, and every later
+//! open shows them. When it returns an error, the error says which of two things is true: the
+//! events are **not** in the log and the log goes on, or ([`Error::is_indeterminate`]) the next
+//! open decides and until then the log refuses every change.
 //!
 //! # Steps of an append, and what a crash between them leaves
 //! ```text
@@ -85,8 +84,8 @@ pub enum SyncPolicy {
     /// not at all. Positions stay valid unless a crash takes them; then they are given out again.
     /// [`last_position`](Wal::last_position) and readers show what is durable, nothing else.
     ///
-    /// If a write or sync fails, appends that already returned `Ok` may or may not survive; the error
-    /// is [`Error::Indeterminate`] and the log refuses every change until it is opened again.
+    /// If a write or sync fails, appends that already returned `Ok` may or may not survive; the
+    /// error is [`Error::Indeterminate`] and the log refuses every change until it is opened again.
     ///
     /// [`BatchWriter`] and [`Store`](crate::Store) sync all the same before they answer; their way
     /// to share a sync is to submit now and wait later.
@@ -193,10 +192,7 @@ impl<E> Wal<E> {
     /// The position of the last durable event. Its seq is 0 while the epoch is empty.
     #[must_use]
     pub fn last_position(&self) -> Position {
-        Position {
-            epoch: self.active.epoch,
-            seq: self.active.last,
-        }
+        self.active.epoch.at(self.active.last)
     }
 
     /// The seq of the last durable event of the active epoch; 0 while it is empty.
@@ -224,7 +220,7 @@ impl<E> Wal<E> {
         self.first
     }
 
-    /// The lock of the directory, for those who write in it beside the log.
+    /// The lock of the directory, for code that writes in it beside the log.
     pub(crate) fn lock(&self) -> Arc<dyn StorageLock> {
         Arc::clone(&self.lock)
     }

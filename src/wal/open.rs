@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use super::append::OpenBatch;
 use super::chain::{PrevLink, chain, oldest_without_gap};
-use super::preallocation::Preallocation;
+use super::line::Header;
 use super::replay::{RawEvent, Replay, ReplayError, scan_tail};
 use super::replay_report::{ReplayReport, TornTail};
 use super::rotate::create_first;
@@ -28,8 +28,8 @@ use crate::error::{Error, Result};
 use crate::failpoint;
 use crate::log_event::LogEvent;
 use crate::position::{Epoch, Position};
-use crate::storage::{Access, Storage};
-use crate::temporary::{set_len, write_all};
+use crate::storage::{Access, Storage, write_all};
+use crate::temporary::set_len;
 
 /// What opening a log found and did.
 #[derive(Clone, Debug, Default)]
@@ -52,9 +52,8 @@ pub(crate) struct Recovery {
     /// The epochs that are needed, oldest first; the last one is the active one. Empty for a new
     /// store.
     epochs: Vec<Epoch>,
-    /// The active segment, and the last position before it.
-    active: Option<Segment>,
-    prev: Option<Position>,
+    /// The active segment and its header.
+    active: Option<(Segment, Header)>,
     /// The position that a snapshot covers: what the first needed segment must seal.
     base: Option<Position>,
     tail: Tail,
@@ -68,14 +67,14 @@ impl Recovery {
         base: Option<Position>,
         options: WalOptions,
     ) -> Result<Self> {
-        let (mut epochs, mut active, mut prev) = (Vec::new(), None, None);
+        let (mut epochs, mut active) = (Vec::new(), None);
         // Where something is covered there was a log, so a new one would use its positions again.
         if !directory.listing.is_new() || base.is_some() {
             epochs = chain(&directory.listing.segments, base)?;
             if let Some(last) = epochs.last() {
                 let segment = Segment::open(&*directory.storage, *last, Access::Write)?;
-                prev = header(&segment)?.prev;
-                active = Some(segment);
+                let header = header(&segment)?;
+                active = Some((segment, header));
             }
         }
         Ok(Recovery {
@@ -83,7 +82,6 @@ impl Recovery {
             options,
             epochs,
             active,
-            prev,
             base,
             tail: Tail::default(),
         })
@@ -113,17 +111,17 @@ impl Recovery {
     /// Verifies the end of the active segment alone, without a scan of the rest where the end is
     /// whole.
     pub(crate) fn find_tail(&mut self) -> Result<Option<TornTail>> {
-        let Some(active) = &self.active else {
+        let Some((active, Header { prev, .. })) = &self.active else {
             return Ok(None);
         };
         match self.base {
-            Some(base) if base.epoch.next() == active.epoch && self.prev != Some(base) => {
+            Some(base) if base.epoch.next() == active.epoch && *prev != Some(base) => {
                 return Err(Error::BrokenChain {
                     epoch: active.epoch,
                     reason: format!("segment {} does not follow {base}", active.epoch),
                 });
             }
-            _ => PrevLink::Unknown.check(&active.name, self.prev, active.epoch)?,
+            _ => PrevLink::Unknown.check(&active.name, *prev, active.epoch)?,
         }
         if let Some(tail) = find_tail(active)? {
             self.tail = tail;
@@ -148,18 +146,18 @@ impl Recovery {
     /// Makes the tail that was read durable: cut, rewrite, sync, also when there seems to be
     /// nothing to do. May be tried again after an error, because it writes everything anew.
     pub(crate) fn rewrite_tail(&self) -> Result<()> {
-        let Some(active) = &self.active else {
+        let Some((active, _)) = &self.active else {
             return Ok(());
         };
         let Tail {
             end, last_batch, ..
         } = &self.tail;
         let error = |operation| move |error| Error::storage(operation, &active.name, error);
-        // Also where the length seems right: it may be the cache's, and a crash would bring back the
-        // lines after it. Cut, never overwritten: of an overwrite a crash may keep any pages.
+        // Also where the length seems right: it may be the cache's, and a crash would bring back
+        // the lines after it. Cut, never overwritten: of an overwrite a crash may keep any pages.
         set_len(&*active.file, *end).map_err(error("set_len"))?;
-        // In place, not at the end of a new file: a crash in here leaves old or new bytes, and these
-        // are equal. From the buffer that was verified: a second read may show other bytes.
+        // In place, not at the end of a new file: a crash in here leaves old or new bytes, and
+        // these are equal. From the buffer that was verified: a second read may show other bytes.
         failpoint::hit(failpoint::RECOVER_REWRITE)
             .and_then(|()| write_all(&*active.file, &last_batch.bytes, last_batch.start))
             .map_err(error("write_at"))?;
@@ -192,19 +190,11 @@ impl Recovery {
                 let (header, file, len) = create_first(&*storage, created_ms)?;
                 ActiveSegment::new(&header, file, len, ahead)
             }
-            Some(segment) => {
-                let (file, end) = (Arc::from(segment.file), self.tail.end);
-                ActiveSegment {
-                    prev: self.prev,
-                    epoch: segment.epoch,
-                    preallocation: Preallocation::new(Arc::clone(&file), &segment.name, end, ahead),
-                    name: segment.name,
-                    file,
-                    last: self.tail.last,
-                    end,
-                    after_marker: self.tail.after_marker,
-                }
-            }
+            Some((segment, header)) => ActiveSegment {
+                last: self.tail.last,
+                after_marker: self.tail.after_marker,
+                ..ActiveSegment::new(&header, segment.file, self.tail.end, ahead)
+            },
         };
         let first = oldest_without_gap(&listing.segments, active.epoch);
         Ok(Wal {

@@ -1,17 +1,17 @@
 //! Many threads in front of one log: the callers themselves write, one batch at a time.
 //!
 //! ```text
-//! callers ── submit (queue's lock) ──→ queue ── one leader (log's lock): write, sync ──→ finish (all locks) ──→ wake
+//! callers ─ submit (queue's lock) → queue ─ one leader (log's lock): write, sync → finish → wake
 //! ```
 //!
 //! There is no writer thread that a caller would have to wait for: the first caller of a batch
 //! leads, writes it, and asks a caller of the next batch to lead before it wakes its own. A thread
-//! in the background serves only appends that nobody waits for. Lock order: log, what follows it,
-//! queue.
+//! in the background serves only appends that no caller waits for. Lock order: log, what follows
+//! it, queue.
 //!
-//! A panic while the log's lock is held (in a state machine, or in a [`Storage`](crate::Storage) of
-//! somebody else's making) ends the pipeline: the log is dropped, everybody who waits is answered,
-//! and every later call gets [`Error::Closed`].
+//! A panic while the log's lock is held (in a state machine, or in a foreign
+//! [`Storage`](crate::Storage)) ends the pipeline: the log is dropped, every waiting caller is
+//! answered, and every later call gets [`Error::Closed`].
 
 use std::fmt;
 use std::sync::Arc;
@@ -52,8 +52,8 @@ pub(crate) struct Pipeline<T, D, E> {
     clock: Arc<dyn Clock>,
     /// Where the thread in the background should make free space.
     preallocator: Mutex<Option<Arc<Preallocator>>>,
-    /// Wakes the thread in the background: something was queued that nobody may wait for, there
-    /// should be more free space, or the end has come.
+    /// Wakes the thread in the background: something was queued that perhaps no caller waits for,
+    /// there should be more free space, or the end has come.
     queued: Condvar,
 }
 
@@ -87,7 +87,8 @@ impl<T, D: Follower<T>, E> Pipeline<T, D, E> {
         self.clock.now_ms()
     }
 
-    /// Waits until the append is durable or has failed, and writes its batch if nobody else does.
+    /// Waits until the append is durable or has failed, and writes its batch if no other caller
+    /// does.
     pub(crate) fn wait(&self, ticket: &Ticket) -> Result<Position> {
         loop {
             match ticket.wait() {
@@ -100,7 +101,7 @@ impl<T, D: Follower<T>, E> Pipeline<T, D, E> {
         }
     }
 
-    /// Tells the thread in the background that there may be an append nobody waits for.
+    /// Tells the thread in the background that there may be an append that no caller waits for.
     pub(crate) fn announce(&self) {
         self.queued.notify_one();
     }
@@ -132,7 +133,7 @@ impl<T, D: Follower<T>, E> Pipeline<T, D, E> {
         self.queued.notify_all();
     }
 
-    /// Refuses further appends, writes what is queued, answers everybody, and takes the log out.
+    /// Refuses further appends, writes what is queued, answers every caller, and takes the log out.
     pub(crate) fn close(&self) -> Result<Wal<E>> {
         self.refuse();
         let mut locked = self.lock_log();
@@ -140,7 +141,8 @@ impl<T, D: Follower<T>, E> Pipeline<T, D, E> {
         locked.log.take().ok_or(Error::Closed)
     }
 
-    /// Has free space made while the disk syncs. If nobody comes to it in time, appends do without.
+    /// Has free space made while the disk syncs. If no thread comes to it in time, appends do
+    /// without.
     fn fill_in_background(&self, preallocator: &Arc<Preallocator>) {
         let queue = self.queue.lock();
         *self.preallocator.lock() = Some(Arc::clone(preallocator));
@@ -148,7 +150,7 @@ impl<T, D: Follower<T>, E> Pipeline<T, D, E> {
         self.queued.notify_one();
     }
 
-    /// Serves appends that nobody waits for, and makes free space, until the pipeline is closed.
+    /// Serves appends that no caller waits for, and makes free space, until the pipeline is closed.
     fn serve(&self) {
         let mut queue = self.queue.lock();
         while !queue.is_closed() {
@@ -191,8 +193,8 @@ impl<T, D: Follower<T>, E> Pipeline<T, D, E> {
             .ok_or(Error::Closed)
             .and_then(|log| log.commit_with(batch.groups(), |it| self.fill_in_background(it)));
         let last = result.as_ref().ok().copied();
-        // Taken before anybody can learn that the batch is durable, and kept until it is applied:
-        // whoever has learned it finds it applied. Commands are planned meanwhile.
+        // Taken before a caller can learn that the batch is durable, and kept until it is applied:
+        // a caller that has learned it finds it applied. Commands are planned meanwhile.
         let mut durable = self.durable.lock();
         let (tags, wakeup) = self.queue.lock().settle(&batch, result);
         if let (Ok(tags), Some(last)) = (tags, last) {
@@ -218,8 +220,8 @@ struct LockedLog<'a, T, D: Follower<T>, E> {
 }
 
 impl<T, D: Follower<T>, E> Drop for LockedLog<'_, T, D, E> {
-    /// After a panic the log may be half changed, so it is dropped, and nobody may be left waiting
-    /// for it.
+    /// After a panic the log may be half changed, so it is dropped, and no caller may be left
+    /// waiting for it.
     fn drop(&mut self) {
         if self.was_panicking || !std::thread::panicking() {
             return;
@@ -258,8 +260,8 @@ impl<T, D: Follower<T>, E> Owner<T, D, E> {
 
 impl<T, D: Follower<T>, E> Drop for Owner<T, D, E> {
     fn drop(&mut self) {
-        // Whoever needs to know closes; the log that comes back here gives up its lock by being
-        // dropped.
+        // A caller that needs the result closes; the log that comes back here gives up its lock by
+        // being dropped.
         drop(self.0.close());
     }
 }

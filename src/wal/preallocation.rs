@@ -15,9 +15,9 @@
 use std::io;
 use std::sync::Arc;
 
-use crate::storage::StorageFile;
+use crate::storage::{StorageFile, write_all};
 use crate::sync::Mutex;
-use crate::temporary::{set_len, write_all};
+use crate::temporary::set_len;
 
 /// How much is written at once. Larger writes leave large pages in the cache of some systems, in
 /// which every later small overwrite costs more.
@@ -99,7 +99,7 @@ impl Preallocation {
         }
     }
 
-    /// Who is to fill more space, if there should be more of it after `end`.
+    /// The preallocator, if there should be more space after `end`.
     pub(super) fn wanted(&mut self, end: u64) -> Option<&Arc<Preallocator>> {
         // Half of it is left when more is asked for, so that appends need not wait for it.
         if self.bytes == 0 || self.asked > end.saturating_add(self.bytes / 2) {

@@ -37,13 +37,7 @@ impl<E> LogReader<E> {
     /// [`Error::Storage`] if the directory cannot be read.
     pub fn open(storage: Arc<dyn Storage>) -> Result<Self> {
         let epochs = directory::list(&*storage)?.segments;
-        Ok(LogReader {
-            storage,
-            epochs,
-            link: PrevLink::Unknown,
-            live_end: None,
-            _event: PhantomData,
-        })
+        Ok(Self::of(storage, epochs, PrevLink::Unknown, None))
     }
 
     /// Those of `segments` that lie after what a snapshot covers, all of them without one.
@@ -54,23 +48,26 @@ impl<E> LogReader<E> {
     ) -> Self {
         let covered = base.map_or(Epoch(0), |base| base.epoch);
         let needed = segments.iter().copied().filter(|epoch| *epoch > covered);
-        LogReader {
-            storage,
-            epochs: needed.collect(),
-            link: PrevLink::Known(base),
-            live_end: None,
-            _event: PhantomData,
-        }
+        Self::of(storage, needed.collect(), PrevLink::Known(base), None)
     }
 
     /// The segments `first` to `last`, of the last one no more than its durable part.
     pub(crate) fn live(storage: Arc<dyn Storage>, first: Epoch, last: Epoch, end: u64) -> Self {
         let epochs = (first.0..=last.0).map(Epoch).collect();
+        Self::of(storage, epochs, PrevLink::Unknown, Some((last, end)))
+    }
+
+    fn of(
+        storage: Arc<dyn Storage>,
+        epochs: Vec<Epoch>,
+        link: PrevLink,
+        live_end: Option<(Epoch, u64)>,
+    ) -> Self {
         LogReader {
             storage,
             epochs,
-            link: PrevLink::Unknown,
-            live_end: Some((last, end)),
+            link,
+            live_end,
             _event: PhantomData,
         }
     }

@@ -160,10 +160,7 @@ impl<X, F: FnMut(&RawEvent<'_>) -> Result<(), ReplayError<X>>> Replay<F> {
             let segment = segment?;
             left -= 1;
             tail = self.strict_segment(&segment, link, left == 0)?;
-            link = PrevLink::Known(Some(Position {
-                epoch: segment.epoch,
-                seq: tail.last,
-            }));
+            link = PrevLink::Known(Some(segment.epoch.at(tail.last)));
         }
         Ok(tail)
     }
@@ -253,10 +250,7 @@ impl<X, F: FnMut(&RawEvent<'_>) -> Result<(), ReplayError<X>>> Replay<F> {
                 }
             }
             Line::Lost(from, to) => {
-                let from = Position {
-                    epoch: segment.epoch,
-                    seq: from,
-                };
+                let from = segment.epoch.at(from);
                 self.report.lost.push(LostRange { from, to });
                 Ok(())
             }
@@ -286,10 +280,7 @@ impl<X, F: FnMut(&RawEvent<'_>) -> Result<(), ReplayError<X>>> Replay<F> {
         seq: Seq,
         body: &[u8],
     ) -> Result<(), ReplayError<X>> {
-        let position = Position {
-            epoch: segment.epoch,
-            seq,
-        };
+        let position = segment.epoch.at(seq);
         if position <= self.after {
             return Ok(());
         }

@@ -10,8 +10,8 @@ use crate::error::{Error, Result};
 use crate::failpoint;
 use crate::names;
 use crate::position::{Epoch, Position, Seq};
-use crate::storage::{Storage, StorageFile};
-use crate::temporary::{self, Prepared, write_all};
+use crate::storage::{Storage, StorageFile, write_all};
+use crate::temporary::{self, Prepared};
 
 /// Makes the segment of `header`, all but its name. Answers with its length too.
 fn prepare_segment(storage: &dyn Storage, header: &Header) -> Result<(Prepared, u64)> {
@@ -48,9 +48,9 @@ impl<E> Wal<E> {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Storage`]: the old segment goes on as if nothing had happened. [`Error::Poisoned`]: it does not (the sync of
-    /// the old segment failed, or a new segment could not be taken back); open again.
-    /// [`Error::Refused`] in the largest epoch.
+    /// [`Error::Storage`]: the old segment goes on as if nothing had happened. [`Error::Poisoned`]:
+    /// it does not (the sync of the old segment failed, or a new segment could not be taken back);
+    /// open again. [`Error::Refused`] in the largest epoch.
     pub fn rotate(&mut self) -> Result<Position> {
         let sealed = self.sync()?;
         let epoch = sealed.epoch.next();
@@ -108,7 +108,8 @@ impl<E> Wal<E> {
     /// is opened with [`open_after`](Wal::open_after) and the position that is covered.
     ///
     /// # Errors
-    /// [`Error::Poisoned`]: nothing was removed. [`Error::Storage`]: some may be removed; calling again goes on.
+    /// [`Error::Poisoned`]: nothing was removed. [`Error::Storage`]: some may be removed; calling
+    /// again goes on.
     pub fn prune_through(&mut self, epoch: Epoch) -> Result<u64> {
         self.check_writable()?;
         let mut removed = 0;
@@ -174,18 +175,18 @@ impl<E> Wal<E> {
 }
 
 impl ActiveSegment {
-    /// A segment that has nothing but a header of `len` bytes.
-    pub(super) fn new(header: &Header, file: Box<dyn StorageFile>, len: u64, ahead: u64) -> Self {
+    /// The segment of `header`, whose lines end at `end`. It has no event and no marker.
+    pub(super) fn new(header: &Header, file: Box<dyn StorageFile>, end: u64, ahead: u64) -> Self {
         let name = names::segment(header.epoch);
         let file = Arc::from(file);
         ActiveSegment {
             epoch: header.epoch,
-            preallocation: Preallocation::new(Arc::clone(&file), &name, len, ahead),
+            preallocation: Preallocation::new(Arc::clone(&file), &name, end, ahead),
             name,
             file,
             prev: header.prev,
             last: Seq(0),
-            end: len,
+            end,
             after_marker: false,
         }
     }

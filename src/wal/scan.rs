@@ -60,8 +60,8 @@ pub(crate) struct Scanner<'f> {
 }
 
 /// Hands on one line of `bytes` after another, with its offset (the first is at `start`) and its
-/// bytes, for as long as it is terminated and valid, `sequence` accepts it and `take` does not fail.
-/// Answers with the length of the lines that were handed on.
+/// bytes, for as long as it is terminated and valid, `sequence` accepts it and `take` does not
+/// fail. Answers with the length of the lines that were handed on.
 #[inline]
 pub(crate) fn accept_lines<X>(
     decoder: &Decoder,

@@ -77,7 +77,7 @@ impl BatchSlot {
         self.word.replace(WAITING, LEAD);
     }
 
-    /// Whether the caller is now the one who writes the batch.
+    /// Whether the caller is now the one that writes the batch.
     pub(super) fn lead(&self) -> bool {
         self.word.replace(LEAD, WAITING)
     }
