@@ -26,9 +26,9 @@ pub type JobCommandError = CommandError<JobError>;
 pub struct ControllerOptions {
     /// The store beneath it.
     pub store: StoreOptions,
-    /// Whether opening takes back jobs that were in flight, because whoever had them is gone. It
-    /// does so with ordinary commands, logged like any other. Default: no; such jobs come back
-    /// when their time is over.
+    /// Whether opening takes back jobs that were in flight, because the workers that had them are
+    /// gone. It does so with ordinary commands, logged like any other. Default: no; such jobs come
+    /// back when their time is over.
     pub requeue_in_flight: bool,
 }
 
@@ -54,6 +54,7 @@ fn plan(queue: &JobQueue, command: &Command, now_ms: u64) -> Result<(Vec<Event>,
         (Command::Dispatch, Some(event)) => dispatched(queue, event),
         _ => None,
     };
+    // Counted before they are moved into the log.
     let count = events.len();
     Ok((events, (count, dispatched)))
 }
@@ -64,6 +65,7 @@ fn dispatched(queue: &JobQueue, event: &Event) -> Option<Dispatched> {
     Some(Dispatched {
         id: event.job_id.clone(),
         payload: job.payload().clone(),
+        // Applying the event counts this attempt, and that comes later.
         attempt: job.attempts() + 1,
         deadline_ms: event.timestamp_ms.saturating_add(job.timeout_ms()),
     })
@@ -150,6 +152,7 @@ impl Controller {
         storage: Arc<dyn Storage>,
         options: ControllerOptions,
     ) -> Result<(Self, RecoveryReport)> {
+        // One clock for events and segments, so that a test that sets it sets both.
         let clock = Arc::clone(&options.store.wal.clock);
         let (store, report) = Store::open(storage, options.store)?;
         let mut controller = Controller { store, clock };
@@ -266,6 +269,7 @@ fn take_all<E>(mut execute: impl FnMut() -> Result<Done, E>) -> Result<usize, E>
     loop {
         let (taken, _) = execute()?;
         total += taken;
+        // Exactly the limit may mean that there are more; one command too many does no harm.
         if taken < JobQueue::PLAN_LIMIT {
             return Ok(total);
         }

@@ -24,8 +24,8 @@ pub(super) struct CanonicalEvent<'a> {
 }
 
 impl<'a> CanonicalEvent<'a> {
-    /// Reads one event; `None` if it is not one in the spelling that is written. `unescaped` holds a
-    /// name that has escapes.
+    /// Reads one event; `None` if it is not one in the spelling that is written. `unescaped` holds
+    /// a name that has escapes.
     #[inline]
     pub(super) fn read(json: &'a [u8], unescaped: &'a mut String) -> Option<Self> {
         let mut cursor = JsonReader::new(json);

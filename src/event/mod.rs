@@ -178,6 +178,7 @@ impl FromStr for EventType {
 impl LogEvent for Event {
     #[inline]
     fn encode(&self, out: &mut Vec<u8>) {
+        // Up to the name of the job each type is one constant, copied in one piece.
         match self.kind {
             EventKind::Enqueue { .. } => {
                 out.extend_from_slice(b"{\"type\":\"ENQUEUE\",\"job_id\":");
@@ -209,6 +210,7 @@ impl LogEvent for Event {
                 out.extend_from_slice(b",\"timeout_ms\":");
                 write_u64(out, *timeout_ms);
             }
+            // Last and as it is: it was checked to be one JSON value when it was made.
             out.extend_from_slice(b",\"payload\":");
             out.extend_from_slice(payload.as_str().as_bytes());
         }

@@ -75,6 +75,7 @@ pub fn compare(first: &Arc<dyn Storage>, second: &Arc<dyn Storage>) -> Result<Ve
         for seq in seqs {
             let position = epoch.at(seq);
             let (from, to) = (position, seq);
+            // Taken out, because the text of an event that differs is kept.
             let next = match (first.remove(&seq), second.remove(&seq)) {
                 (first, second) if first == second => continue,
                 (Some(first), Some(second)) => Difference::Content {
@@ -101,6 +102,7 @@ fn events(storage: &dyn Storage, epoch: Epoch) -> Result<BTreeMap<Seq, Vec<u8>>>
         Ok(())
     });
     match dumped {
+        // A segment that one log lacks is a range of events that only the other has.
         Err(error) if error.io_kind() == Some(ErrorKind::NotFound) => Ok(BTreeMap::new()),
         dumped => dumped.map(|()| events),
     }

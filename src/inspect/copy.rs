@@ -50,6 +50,7 @@ impl CopyDirectory {
 
     /// Copies a whole snapshot, from the bytes that were verified. Returns its name.
     pub(super) fn copy_snapshot(&self, from: &dyn Storage, epoch: Epoch) -> Result<String> {
+        // Encoded anew from what was verified, never copied by a second read.
         let snapshot = snapshot::read(from, epoch)?.map_err(|damaged| damaged.error)?;
         let document = snapshot::encode(snapshot.position, |out| {
             out.extend_from_slice(snapshot.state());
@@ -78,6 +79,7 @@ pub(super) struct CopiedFile<'s> {
 impl CopiedFile<'_> {
     /// Appends bytes.
     pub(super) fn push(&mut self, bytes: &[u8]) -> Result<()> {
+        // One call for many lines: a copy is synced once, at its end.
         self.pending.extend_from_slice(bytes);
         if self.pending.len() < PIECE {
             Ok(())

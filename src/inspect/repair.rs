@@ -48,8 +48,8 @@ pub struct RepairReport {
 ///
 /// # Errors
 /// [`Error::Refused`] if there is no segment and no valid snapshot, if too much is missing, or if
-/// `out` is not empty; [`Error::Version`] for a newer format; [`Error::Storage`]: `out` is unfinished
-/// then. `storage` is never changed.
+/// `out` is not empty; [`Error::Version`] for a newer format; [`Error::Storage`]: `out` is
+/// unfinished then. `storage` is never changed.
 pub fn repair(storage: &Arc<dyn Storage>, out: &Arc<dyn Storage>) -> Result<RepairReport> {
     let listing = directory::list(&**storage)?;
     let mut problems = Vec::new();
@@ -230,8 +230,8 @@ impl Repair<'_> {
         copy: &mut SegmentCopy<'_>,
         is_active: bool,
     ) -> Result<()> {
-        // An event that is there is believed, whatever the next segment says it seals: its header is
-        // made anew. Only a snapshot cannot be, and recovery goes on where it ends.
+        // An event that is there is believed, whatever the next segment says it seals: its header
+        // is made anew. Only a snapshot cannot be, and recovery goes on where it ends.
         let snapshot = self.snapshots.get(&segment.epoch);
         let limit = snapshot.map_or(line::MAX_SEQ, |snapshot| snapshot.seq);
         let mut reader = SalvageReader::new(segment);

@@ -42,6 +42,7 @@ impl<'t> SegmentCopy<'t> {
     }
 
     pub(super) fn event(&mut self, envelope: Envelope, bytes: &[u8]) -> Result<()> {
+        // Held back until its append is whole: the copy never begins one that it cannot end.
         self.append.push((envelope, bytes.to_vec()));
         if envelope.more {
             return Ok(());
@@ -59,6 +60,7 @@ impl<'t> SegmentCopy<'t> {
     /// Copies a marker or a range that was lost before.
     pub(super) fn note(&mut self, line: Line<'_>, bytes: &[u8]) -> Result<()> {
         match line {
+            // Everything through a marker was durable, so what is missing before it is lost.
             Line::Marker(synced) => self.lose_through(synced)?,
             Line::Lost(from, to) => {
                 self.lose_through(Seq(from.0 - 1))?;
@@ -67,6 +69,7 @@ impl<'t> SegmentCopy<'t> {
             }
             Line::Header(_) | Line::Event(..) => {}
         }
+        // Two markers in a row, say, where the events between them are gone.
         if self.sequence.accept(&line).is_ok() {
             self.file.push(bytes)
         } else {

@@ -103,6 +103,7 @@ fn survey_snapshots(
                 valid.insert(*epoch, snapshot.position);
             }
             Ok(Err(damaged)) => stats.problem(&file, 0, damaged.error.to_string()),
+            // Everything that is wrong is listed, so a newer format does not end the list.
             Err(error @ Error::Version { .. }) => stats.problem(&file, 0, error.to_string()),
             Err(error) => return Err(error),
         }
@@ -140,6 +141,8 @@ impl Stats {
             self.problem(&segment.name, 0, reason);
             return Ok(());
         }
+        // What the header seals must be where the segment before really ends, and where a snapshot
+        // of that epoch ends: each of the two may be missing.
         let epoch_before = Epoch(segment.epoch.0 - 1);
         let expected = match before {
             Some(before) if before.epoch == epoch_before => Some(*before),

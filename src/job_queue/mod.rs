@@ -225,6 +225,7 @@ impl JobQueue {
     }
 
     fn enqueue(&mut self, id: &JobId, job: Job) -> Result<(), JobError> {
+        // `plan` has checked this too, but replay runs no plan.
         if let Some(status) = self.status(id) {
             let id = id.clone();
             return Err(JobError::AlreadyEnqueued { id, status });
@@ -236,6 +237,8 @@ impl JobQueue {
 
     /// The deadline comes from the event's own time, so that every replay computes the same one.
     fn dispatch(&mut self, id: &JobId, timestamp_ms: u64) -> Result<(), JobError> {
+        // Found at the front and not by name: the index of all names is in main memory, the front
+        // is in the cache.
         let front = self.pending.front().copied();
         let number = match front {
             Some(number) if self.record(number).id == *id => number,
@@ -264,6 +267,7 @@ impl JobQueue {
     fn ack(&mut self, id: &JobId) -> Result<(), JobError> {
         let number = self.require_in_flight(id, EventType::Ack)?;
         self.in_flight.remove(id);
+        // The name stays, so that the job is never enqueued again; the payload is of no more use.
         self.record_mut(number).job = None;
         Ok(())
     }
@@ -280,6 +284,7 @@ impl JobQueue {
         }
         self.in_flight.remove(id);
         self.job_mut(number).stage = Stage::Pending;
+        // At the back: a job that keeps failing must not hold up the others.
         self.pending.push_back(number);
         Ok(())
     }
@@ -311,6 +316,7 @@ impl JobQueue {
 
     pub(super) fn job_mut(&mut self, number: usize) -> &mut Job {
         let job = self.record_mut(number).job.as_mut();
+        // Copied only while a checkpoint still has the same job.
         Arc::make_mut(job.expect("a completed job is in no list"))
     }
 }

@@ -12,8 +12,9 @@
 //! indexes, however they came about. Names with the same checksum, made on purpose perhaps, end up
 //! in an ordinary ordered map: that costs logarithmic time, never linear time.
 
-// Why not `rpds`, whose maps and lists are made for cheap clones? Both were measured in place of this
-// index and of `shared_list` (a million jobs, nanoseconds for each, the best of five runs in turn):
+// Why not `rpds`, whose maps and lists are made for cheap clones? Both were measured in place of
+// this index and of `shared_list` (a million jobs, nanoseconds for each, the best of five runs in
+// turn):
 //
 //                                     these   HashTrieMap, Vector and Queue of rpds
 //   applying 1 M events of whole lives  135      290
@@ -24,8 +25,8 @@
 //   memory of 1 M pending jobs       134 MB   348 MB
 //   a clone                          198 us   0.3 us
 //
-// rpds wraps each item in an `Arc` of its own and keeps each name a second time. A clone is made once
-// a checkpoint, so its 0.2 ms do not outweigh a replay at half the speed.
+// rpds wraps each item in an `Arc` of its own and keeps each name a second time. A clone is made
+// once a checkpoint, so its 0.2 ms do not outweigh a replay at half the speed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

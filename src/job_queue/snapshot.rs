@@ -130,6 +130,7 @@ impl Reader<'_> {
         }
         let id = self.name()?;
         self.json.expect(",\"payload\":")?;
+        // Scanned here, so its length is all that is left to check.
         let payload = self.json.value()?;
         let payload = Payload::of_scanned(payload).map_err(DecodeError::new)?;
         self.json.expect(",\"max_attempts\":")?;
@@ -143,6 +144,7 @@ impl Reader<'_> {
             let deadline_ms = self.json.number()?;
             Stage::InFlight { deadline_ms }
         } else {
+            // Pending or dead: the lists at the end say which.
             Stage::Pending
         };
         self.json.expect("}")?;

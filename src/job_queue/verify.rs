@@ -13,6 +13,7 @@ impl JobQueue {
     /// # Errors
     /// Says in one sentence what does not hold.
     pub fn verify(&self) -> Result<(), String> {
+        // Each list marks its jobs here, so a job in two lists shows and one in none as well.
         let mut listed = vec![false; self.jobs.len()];
         for number in self.pending.iter() {
             self.check_listed(*number, JobStatus::Pending, &mut listed)?;

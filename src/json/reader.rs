@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::scan::{JsonError, read_u64, string_end, value_end};
 use super::word::plain_end;
 
-/// A place in a text of JSON. Every method reads one thing and moves behind it; on error it stays.
+/// A place in a text of JSON. Every method reads one thing and moves past it; on error it stays.
 ///
 /// Bytes are compared, and only what is handed out as text is checked to be UTF-8.
 pub(crate) struct JsonReader<'a> {

@@ -12,7 +12,8 @@ use super::word::{POWERS_OF_TEN, leading_digits, plain_end, word_at};
 /// How deep objects and arrays may nest.
 ///
 /// `serde_json` reads 127 levels by default. The difference leaves room for the lines and documents
-/// that a payload is put into, so that whoever reads those as plain JSON can.
+/// that a payload is put into, so that a reader of plain JSON
+/// can read those.
 pub(crate) const MAX_DEPTH: u32 = 100;
 
 /// Why some bytes are not what was expected.
@@ -62,11 +63,12 @@ impl Nesting {
     }
 }
 
-/// The offset behind the JSON value that starts at `start`, without white space around it.
+/// The offset after the JSON value that starts at `start`, without white space around it.
 ///
 /// # Errors
 /// There is no valid value, or it has a raw line break, or it nests too deep.
 pub(crate) fn value_end(json: &[u8], start: usize) -> Result<usize, JsonError> {
+    // A loop and not a recursion: bytes from a disk never decide how deep the stack gets.
     let mut nesting = Nesting::default();
     let mut at = start;
     loop {
@@ -110,7 +112,7 @@ enum Next {
     End(usize),
 }
 
-/// Goes on behind a complete value: over closing brackets, and over a comma (and a key) to the
+/// Goes on after a complete value: over closing brackets, and over a comma (and a key) to the
 /// value after it.
 #[inline]
 fn close(json: &[u8], mut at: usize, nesting: &mut Nesting) -> Result<Next, JsonError> {
@@ -138,7 +140,7 @@ fn close(json: &[u8], mut at: usize, nesting: &mut Nesting) -> Result<Next, Json
     Ok(Next::End(at))
 }
 
-/// The offset of the value behind the key that starts at `at`.
+/// The offset of the value after the key that starts at `at`.
 fn key_end(json: &[u8], at: usize) -> Result<usize, JsonError> {
     if json.get(at) != Some(&b'"') {
         return Err(expected(at, "a key in quotes"));
@@ -152,13 +154,14 @@ fn key_end(json: &[u8], at: usize) -> Result<usize, JsonError> {
 
 #[inline]
 fn skip_spaces(json: &[u8], mut at: usize) -> usize {
+    // Line breaks are no space here: an event is one line.
     while let Some(b' ' | b'\t') = json.get(at) {
         at += 1;
     }
     at
 }
 
-/// The offset behind the string whose opening quote is at `at`.
+/// The offset after the string whose opening quote is at `at`.
 #[inline]
 pub(super) fn string_end(json: &[u8], at: usize) -> Result<usize, JsonError> {
     let end = plain_end(json, at + 1);
@@ -210,6 +213,7 @@ fn number_end(json: &[u8], start: usize) -> Result<usize, JsonError> {
     if json.get(at) == Some(&b'-') {
         at += 1;
     }
+    // After a leading zero no further digit may follow; the caller meets it as a stray byte.
     at = match json.get(at) {
         Some(b'0') => at + 1,
         Some(b'1'..=b'9') => digits_end(json, at),
@@ -230,8 +234,8 @@ fn number_end(json: &[u8], start: usize) -> Result<usize, JsonError> {
     Ok(at)
 }
 
-/// Reads the plain decimal that `json` starts with (no sign, no leading zero) and says how many digits
-/// it has. `None` if there is none, or if it does not fit.
+/// Reads the plain decimal that `json` starts with (no sign, no leading zero) and says how many
+/// digits it has. `None` if there is none, or if it does not fit.
 #[inline(always)]
 pub(crate) fn read_u64(json: &[u8]) -> Option<(u64, usize)> {
     let (number, digits) = leading_digits(word_at(json, 0));
@@ -264,7 +268,7 @@ fn read_digits(json: &[u8]) -> Option<(u64, usize)> {
     canonical(json, number, digits)
 }
 
-/// A number in so many digits, unless it has none or a leading zero.
+/// The number, unless it has no digits or a leading zero.
 #[inline]
 fn canonical(json: &[u8], number: u64, digits: usize) -> Option<(u64, usize)> {
     let is_canonical = digits == 1 || (digits > 1 && json.first() != Some(&b'0'));

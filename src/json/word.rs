@@ -4,7 +4,7 @@
 //! In a word that was read little-endian the first byte is the lowest. A borrow runs upwards, so
 //! the lowest mark that [`special_bytes`] sets is always right; one above it may be wrong.
 
-/// The eight bytes from `at` on, which is at most at the end; behind the end stand zeros.
+/// The eight bytes from `at` on, which is at most at the end; after the end stand zeros.
 #[inline]
 pub(super) fn word_at(bytes: &[u8], at: usize) -> u64 {
     match bytes.get(at..).and_then(<[u8]>::first_chunk) {
@@ -62,7 +62,7 @@ pub(super) const fn first_byte(marks: u64) -> usize {
 #[inline]
 pub(super) fn plain_end(json: &[u8], mut at: usize) -> usize {
     loop {
-        // Behind the end stand zeros, which are control characters.
+        // After the end stand zeros, which are control characters.
         let special = special_bytes(word_at(json, at));
         if special != 0 {
             return at + first_byte(special);
@@ -84,7 +84,7 @@ pub(super) const POWERS_OF_TEN: [u64; 9] = [
     100_000_000,
 ];
 
-/// The number in the digits at the start of the word, and how many there are.
+/// The number that the digits at the start of the word make, and how many there are.
 #[inline]
 pub(super) const fn leading_digits(word: u64) -> (u64, usize) {
     let values = word ^ const { all(b'0') };
@@ -97,11 +97,11 @@ pub(super) const fn leading_digits(word: u64) -> (u64, usize) {
     if count == 0 {
         return (0, 0);
     }
-    // Zeros in front, which say nothing, instead of what stands behind.
+    // Zeros in front, which say nothing, instead of what comes after the digits.
     (eight_digits(values << (64 - 8 * count)), count)
 }
 
-/// The number of which these are the eight digits, the first one lowest.
+/// The number that these eight digits make, the first one lowest.
 #[inline]
 const fn eight_digits(values: u64) -> u64 {
     // Pairs of digits, then of those, then of those again: what a step has added up stands above
@@ -134,7 +134,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn behind_the_end_stand_zeros(bytes in prop::collection::vec(any::<u8>(), 0..24)) {
+        fn after_the_end_stand_zeros(bytes in prop::collection::vec(any::<u8>(), 0..24)) {
             for at in 0..=bytes.len() {
                 let mut word = [0; 8];
                 let rest = &bytes[at..];

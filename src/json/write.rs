@@ -22,7 +22,7 @@ pub(crate) fn write_string(out: &mut Vec<u8>, text: &str) {
 /// Whether every byte stands for itself.
 #[inline]
 fn is_plain(text: &[u8]) -> bool {
-    // Whatever is left behind whole words is looked at with the bytes before it, once more.
+    // What is left after the whole words is looked at together with bytes before it, once more.
     let Some(last) = text.last_chunk() else {
         return plain_end(text, 0) == text.len();
     };

@@ -44,7 +44,7 @@ pub struct Checkpoint<M> {
     storage: Arc<dyn Storage>,
     boundary: Position,
     state: AppliedState<M>,
-    /// Whoever opens the store anew must not meet somebody who still writes in it.
+    /// A store that is opened anew must not meet a checkpoint that is still being written.
     _lock: Arc<dyn StorageLock>,
 }
 
@@ -87,8 +87,8 @@ pub(super) struct Snapshots {
 }
 
 impl Snapshots {
-    /// Rotates, then takes `copy` of the state. `None`: everything is covered already, or nothing was
-    /// ever written.
+    /// Rotates, then takes `copy` of the state. `None`: everything is covered already, or nothing
+    /// was ever written.
     pub(super) fn begin<M: StateMachine>(
         &self,
         wal: &mut Wal<M::Event>,
@@ -98,6 +98,7 @@ impl Snapshots {
         let boundary = if wal.last_seq().0 > 0 {
             wal.rotate()?
         } else {
+            // Rotating an empty segment would only make another empty one.
             match wal.boundary() {
                 None => return Ok(None),
                 Some(boundary) if self.trusted.contains_key(&boundary.epoch) => return Ok(None),
@@ -120,6 +121,7 @@ impl Snapshots {
     ) -> Result<CheckpointReport> {
         wal.check_writable()?;
         let WrittenCheckpoint { boundary, bytes } = written;
+        // Only now: `written` exists after the sync of the directory, and prune goes by this.
         self.trusted.insert(boundary.epoch, boundary);
         let removed = self.prune(wal)?;
         tracing::info!(position = %boundary, bytes, removed = removed.len(), "checkpoint");
@@ -130,8 +132,8 @@ impl Snapshots {
         })
     }
 
-    /// Verifies older snapshots as long as fewer are trusted than shall be kept: another process may
-    /// have written them. One that cannot be read does not count.
+    /// Verifies older snapshots as long as fewer are trusted than shall be kept: another process
+    /// may have written them. One that cannot be read does not count.
     fn trust_older(&mut self, listing: &Listing) {
         for epoch in listing.snapshots.iter().rev() {
             let newest = self.trusted.keys().next_back();
@@ -149,6 +151,7 @@ impl Snapshots {
         let Ok(snapshot) = snapshot::read(&*self.storage, epoch)? else {
             return Ok(None);
         };
+        // The next header is enough: it was durable before its name and says where the epoch ended.
         let next = chain(&listing.segments, Some(snapshot.position))?[0];
         let prev = header(&Segment::open(&*self.storage, next, Access::Read)?)?.prev;
         Ok(prev.filter(|prev| *prev == snapshot.position))

@@ -1,7 +1,8 @@
 //! What an interrupted prune has left: files below the oldest snapshot that is to be kept.
 //!
-//! They go only if everything above them is known to be whole: each kept snapshot, and every segment
-//! that leads from one to the next. Otherwise something below might still be of use, so nothing goes.
+//! They go only if everything above them is known to be whole: each kept snapshot, and every
+//! segment that leads from one to the next. Otherwise something below might still be of use, so
+//! nothing goes.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -14,7 +15,7 @@ use crate::snapshot;
 use crate::storage::{Access, Storage};
 use crate::wal::{PrevLink, RawEvent, Replay, ReplayError, Segment, chain};
 
-/// Files that nobody needs.
+/// Files that no recovery needs.
 #[derive(Debug, Default)]
 pub(super) struct Leftovers {
     /// Those that are still there, in the order in which they must go.
@@ -37,6 +38,8 @@ impl Leftovers {
         };
         let older = listing.snapshots.iter().rev().copied();
         let older = older.filter(|epoch| *epoch < base.epoch);
+        // Opening leaves one fall-back even where checkpoints keep none: it tidies up after an
+        // interrupted prune and decides nothing new.
         let kept: Vec<Epoch> = older.take(keep_old.max(1)).collect();
         let names = match kept.last() {
             Some(oldest) if kept.len() >= keep_old => below(listing, *oldest),

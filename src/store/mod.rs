@@ -140,6 +140,7 @@ impl<M: StateMachine> Store<M> {
         &mut self,
         plan: impl FnOnce(&M) -> Result<(Vec<M::Event>, R), X>,
     ) -> Result<(Option<Ticket>, R), CommandError<X>> {
+        // Found out before the command is planned: what is queued on a poisoned log is lost.
         self.wal.check_writable()?;
         self.speculative.renew(&self.committed, &self.queue);
         let now_ms = self.clock.now_ms();
@@ -150,10 +151,12 @@ impl<M: StateMachine> Store<M> {
     /// it.
     ///
     /// # Errors
-    /// As [`Wal::commit`]. Every ticket of the failed batch and behind it learns of it too.
+    /// As [`Wal::commit`]. Every ticket of the failed batch and of those after it learns of it too.
     pub fn flush(&mut self) -> Result<()> {
         while let Some(batch) = self.queue.take() {
             let result = self.wal.commit(batch.groups());
+            // The next batch may rest on this one, so a failure ends the flush: the queue has told
+            // every caller after it.
             let appends = self.queue.finish(batch, result)?;
             self.committed.follow(&appends, self.wal.last_position());
         }
@@ -231,7 +234,7 @@ impl<M: StateMachine> Store<M> {
     }
 
     /// Makes what is queued durable and closes the log. Without it nothing is lost either: the next
-    /// open only looks harder.
+    /// open only has to look harder.
     ///
     /// # Errors
     /// As [`flush`](Store::flush) and [`Wal::close`].

@@ -1,7 +1,7 @@
 //! Recovery: the newest snapshot that can be used, then every event after it.
 //!
 //! ```text
-//! lock │ list │ load a snapshot │ verify and replay │ sync directory │ cut, rewrite, sync │ clean up │ expose
+//! lock │ list │ load a snapshot │ verify and replay │ sync names │ cut, rewrite, sync │ clean │ expose
 //!       └──────────── changes nothing ─────────────┘
 //! ```
 //!
@@ -102,6 +102,7 @@ pub(super) fn recover<M: StateMachine>(
         Leftovers::default()
     });
 
+    // Nothing on disk has changed so far, and nothing does before everything is replayed.
     let mut recovery = Recovery::inspect(directory, base, options.wal)?;
     if !recovery.is_new() {
         let replayed = recovery.replay(state.applied, |raw| {
@@ -227,6 +228,8 @@ fn make_trustworthy(
     match recovery.rewrite_tail() {
         Err(error) if is_full(&error) && !leftovers.is_empty() => {
             tracing::warn!(%error, "the disk is full; leftovers go first");
+            // The snapshot that covers them is durable, its name too, so they may go before the
+            // tail is.
             let removed = leftovers.remove(&*recovery.directory().storage);
             report.warnings.extend(removed.err());
             recovery.sync_names()?;
@@ -240,7 +243,7 @@ fn is_full(error: &Error) -> bool {
     error.io_kind() == Some(std::io::ErrorKind::StorageFull)
 }
 
-/// Removes what nobody needs. An error does no harm: the next open tries again.
+/// Removes what no recovery needs. An error does no harm: the next open tries again.
 fn clean_up(recovery: &Recovery, leftovers: &mut Leftovers, report: &mut RecoveryReport) {
     let mut open_report = OpenReport::default();
     recovery.remove_temporaries(&mut open_report);

@@ -128,20 +128,22 @@ impl<M: StateMachine> SharedStore<M> {
         let Some(checkpoint) = begun else {
             return Ok(None);
         };
+        // No lock of the pipeline is held here: this is the long part.
         let written = checkpoint.write()?;
         pipeline
             .between_batches(|wal| snapshots.finish(wal, written))
             .map(Some)
     }
 
-    /// Refuses further commands, makes what is queued durable, answers everybody who waits, and
-    /// closes the log. A checkpoint that another thread is writing is waited for, so that nobody
-    /// writes in the directory afterwards.
+    /// Refuses further commands, makes what is queued durable, answers every caller that waits,
+    /// and closes the log. A checkpoint that another thread is writing is waited for, so that
+    /// nothing is written in the directory afterwards.
     ///
     /// # Errors
     /// As [`Store::close`](super::Store::close); [`Error::Closed`](crate::Error::Closed) the second
     /// time.
     pub fn close(&self) -> Result<()> {
+        // Refused first, so that no command comes in while the checkpoint is waited for.
         self.owner.pipeline().refuse();
         let _checkpoint = self.snapshots.lock();
         self.owner.pipeline().close()?.close()

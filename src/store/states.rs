@@ -66,8 +66,8 @@ impl<M: StateMachine> Follower<Vec<M::Event>> for Committed<M> {
 #[derive(Debug)]
 pub(super) struct Speculative<M> {
     machine: M,
-    /// How many batches had failed when `machine` was right. Nothing while `apply` is at work: where
-    /// it stays so, `apply` has failed or panicked half-way.
+    /// How many batches had failed when `machine` was right. Nothing while `apply` is at work:
+    /// where it stays so, `apply` has failed or panicked half-way.
     failures: Option<u64>,
     /// The position of the state that was opened.
     opened: Position,
