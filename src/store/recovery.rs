@@ -1,12 +1,12 @@
 //! Recovery: the newest snapshot that can be used, then every event after it.
 //!
 //! ```text
-//! lock │ list │ load a snapshot │ verify and replay │ sync names │ cut, rewrite, sync │ clean │ expose
-//!       └──────────── changes nothing ─────────────┘
+//! lock │ list │ load snapshot │ verify, replay │ sync names │ cut, rewrite, sync │ clean │ expose
+//!       └──────────── changes nothing ─────────┘
 //! ```
 //!
-//! Whatever fails before the first change leaves the directory as it was; whatever fails after it
-//! can be tried again. What one recovery shows, every later one shows.
+//! A failure before the first change leaves the directory as it was; one after it can be tried
+//! again. What one recovery shows, every later one shows.
 
 use std::convert::Infallible;
 use std::sync::Arc;

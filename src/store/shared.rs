@@ -13,6 +13,9 @@ use crate::sync::Mutex;
 use crate::wal::not_written;
 use crate::wal::pipeline::{Owner, Pipeline};
 
+/// The handle of a pipeline whose appends are applied to a state.
+type StoreOwner<M, E> = Owner<Vec<E>, Committed<M>, E>;
+
 /// A state machine that survives crashes, for many threads: commands that arrive while a sync runs
 /// share the next one.
 ///
@@ -20,7 +23,7 @@ use crate::wal::pipeline::{Owner, Pipeline};
 /// [`close`](SharedStore::close) tells whether everything went well.
 #[derive(Debug)]
 pub struct SharedStore<M: StateMachine> {
-    owner: Arc<Owner<Vec<M::Event>, Committed<M>, M::Event>>,
+    owner: Arc<StoreOwner<M, M::Event>>,
     /// Taken before the locks of the pipeline.
     speculative: Arc<Mutex<Speculative<M>>>,
     /// Held for the whole of a checkpoint, so that there is one at a time. Taken before the locks
