@@ -9,11 +9,10 @@
 //! [`value_end`] finds where it ends and that it is valid, without recursion: bytes from a disk
 //! never decide how deep the stack gets.
 
+mod plain;
 mod reader;
-mod scan;
-mod word;
-mod write;
+mod value;
 
+pub(crate) use plain::{read_u64, write_string, write_u64};
 pub(crate) use reader::JsonReader;
-pub(crate) use scan::{JsonError, MAX_DEPTH, read_u64, value_end};
-pub(crate) use write::{write_string, write_u64};
+pub(crate) use value::{JsonError, MAX_DEPTH, value_end};

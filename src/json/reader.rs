@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::scan::{JsonError, read_u64, string_end, value_end};
-use super::word::plain_end;
+use super::plain::{plain_end, read_u64};
+use super::value::{JsonError, string_end, value_end};
 
 /// A place in a text of JSON. Every method reads one thing and moves past it; on error it stays.
 ///

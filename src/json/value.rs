@@ -7,7 +7,7 @@
 
 use std::fmt;
 
-use super::word::{POWERS_OF_TEN, leading_digits, plain_end, word_at};
+use super::plain::plain_end;
 
 /// How deep objects and arrays may nest.
 ///
@@ -234,48 +234,7 @@ fn number_end(json: &[u8], start: usize) -> Result<usize, JsonError> {
     Ok(at)
 }
 
-/// Reads the plain decimal that `json` starts with (no sign, no leading zero) and says how many
-/// digits it has. `None` if there is none, or if it does not fit.
-#[inline(always)]
-pub(crate) fn read_u64(json: &[u8]) -> Option<(u64, usize)> {
-    let (number, digits) = leading_digits(word_at(json, 0));
-    if digits < 8 {
-        return canonical(json, number, digits);
-    }
-    read_long(json, number)
-}
-
-/// As [`read_u64`], for what begins with the eight digits of `number`.
-fn read_long(json: &[u8], number: u64) -> Option<(u64, usize)> {
-    // A number of up to 15 digits fits for certain, and few are longer.
-    let (value, count) = leading_digits(word_at(json, 8));
-    if count < 8 {
-        return canonical(json, number * POWERS_OF_TEN[count] + value, 8 + count);
-    }
-    read_digits(json)
-}
-
-/// As [`read_u64`], digit by digit.
-fn read_digits(json: &[u8]) -> Option<(u64, usize)> {
-    let (mut number, mut digits) = (0, 0);
-    while let Some(digit) = json.get(digits).map(|byte| byte.wrapping_sub(b'0')) {
-        if digit > 9 {
-            break;
-        }
-        number = u64::checked_mul(number, 10)?.checked_add(u64::from(digit))?;
-        digits += 1;
-    }
-    canonical(json, number, digits)
-}
-
-/// The number, unless it has no digits or a leading zero.
-#[inline]
-fn canonical(json: &[u8], number: u64, digits: usize) -> Option<(u64, usize)> {
-    let is_canonical = digits == 1 || (digits > 1 && json.first() != Some(&b'0'));
-    is_canonical.then_some((number, digits))
-}
-
-pub(super) fn digits_end(json: &[u8], mut at: usize) -> usize {
+fn digits_end(json: &[u8], mut at: usize) -> usize {
     while let Some(b'0'..=b'9') = json.get(at) {
         at += 1;
     }
