@@ -85,6 +85,8 @@ const LAYERS: &[(&str, &[&str])] = &[
             "names",
             "position",
             "snapshot",
+            "state_machine",
+            "store",
             "temporary",
             "wal",
         ],

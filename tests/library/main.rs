@@ -12,6 +12,7 @@ mod checkpoint;
 mod commands;
 mod commit_queue;
 mod errors;
+mod every_call;
 mod format;
 mod inspect;
 mod layers;

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use beaver::event::EventKind;
-use beaver::wal::{Group, Mode, OpenReport as LibraryReport, ReplayError, SyncPolicy, WalOptions};
+use beaver::wal::{Group, OpenReport as LibraryReport, ReplayError, SyncPolicy, WalOptions};
 use beaver::{Clock, Event, JobQueue, StateMachine, Wal};
 
 use super::engine::{Done, LogEntry, Reply};
@@ -88,7 +88,7 @@ impl OpenRequestLog {
         };
         let (wal, report) = Wal::open(Arc::clone(&machine.storage), options)?;
         let (mut queue, mut applied) = (JobQueue::initial(), beaver::Position::default());
-        let replayed = wal.replay(applied, Mode::Strict, |position, event| {
+        let replayed = wal.replay(applied, |position, event| {
             applied = position;
             queue.apply(&event)
         });
