@@ -14,6 +14,7 @@ mod survival;
 pub use between::Between;
 pub(crate) use choosing::{applies_to, changes};
 pub use director::{Director, Source};
+pub(crate) use faulty_storage::quiet_copy;
 pub use faulty_storage::{Faults, FaultyStorage};
 pub use rest::at_rest;
 pub(crate) use rest::rot;

@@ -24,6 +24,15 @@ pub struct Faults {
     open: Arc<Mutex<Vec<Weak<FileName>>>>,
 }
 
+/// An independent copy of a disk on which nothing goes wrong, with nobody on it.
+pub(crate) fn quiet_copy(disk: &SimDisk) -> SimDisk {
+    let copy = disk.fork();
+    copy.crash_at(None);
+    copy.set_plan(Plan::default());
+    copy.set_max_calls(None);
+    copy
+}
+
 impl Faults {
     /// Faults by `director` on `disk`.
     #[must_use]
@@ -48,11 +57,7 @@ impl Faults {
     /// An independent copy of the disk on which nothing goes wrong, with nobody on it.
     #[must_use]
     pub fn copy(&self) -> SimDisk {
-        let copy = self.disk.fork();
-        copy.crash_at(None);
-        copy.set_plan(Plan::default());
-        copy.set_max_calls(None);
-        copy
+        quiet_copy(&self.disk)
     }
 
     fn opened(&self, name: &str) -> Arc<FileName> {
