@@ -15,4 +15,5 @@ pub use director::{Director, Source};
 pub use rest::at_rest;
 pub(crate) use rest::rot;
 pub use spoiled::Faults;
+pub(crate) use spoiled::quiet_copy;
 pub use survival::{Survivors, choose_effect, device_kinds};

@@ -66,7 +66,7 @@ fn small_workloads(
         progress: &|_, _| {},
         cancel: &AtomicBool::new(false),
     };
-    let subject = Subject::default();
+    let subject = beaver_sim::beaver::library(&scenario);
     let before = Instant::now();
     let mut sum = Tally::default();
     for start in starts {

@@ -17,7 +17,7 @@ use super::reader::{self, LogView, ToldRecord};
 use super::state::QueueState;
 use super::workload::Draw;
 use super::{honesty, salvage, small, tidiness};
-use crate::faults::rot;
+use crate::faults::{quiet_copy, rot};
 use crate::invariant::Invariant;
 use crate::marks::Mark;
 use crate::oracle::Finding;
@@ -76,7 +76,7 @@ impl<E: Engine, T: OpenLog + 'static> Documented<E, T> {
 
     /// What the log tells of a store that has opened.
     fn view(&self, recovered: &mut Recovered<'_>) -> Result<LogView, Finding> {
-        let storage = recovered.disk.fork().storage();
+        let storage = quiet_copy(recovered.disk).storage();
         let applied = self.applied(recovered.store.as_any());
         let snapshot = recovered.report.snapshot;
         match self.engine.replay_after(&storage, Position::default()) {
@@ -112,7 +112,7 @@ impl<E: Engine, T: OpenLog + 'static> Documented<E, T> {
     }
 
     fn read_copy(&self, disk: &SimDisk) -> Result<Vec<LogEntry>, Failure> {
-        let storage: Arc<dyn Storage> = disk.fork().storage();
+        let storage: Arc<dyn Storage> = quiet_copy(disk).storage();
         self.engine.replay_after(&storage, Position::default())
     }
 }
@@ -206,15 +206,14 @@ impl<E: Engine, T: OpenLog + 'static> Inspected for Documented<E, T> {
         let judged = judged.and_then(|view| reader::judge(recovered.history, &view));
         match judged {
             Err(said) => said,
-            Ok(_)
-                if finding.invariant == Invariant::State && recovered.report.snapshot.is_some() =>
-            {
-                Finding {
-                    invariant: Invariant::SnapshotEquivalence,
-                    ..finding
-                }
-            }
-            Ok(_) => finding,
+            // The log tells what it should, so the state is not what the log leads to.
+            Ok(_) => Finding {
+                invariant: match recovered.report.snapshot {
+                    Some(_) => Invariant::SnapshotEquivalence,
+                    None => Invariant::State,
+                },
+                ..finding
+            },
         }
     }
 

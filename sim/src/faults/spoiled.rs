@@ -17,6 +17,14 @@ pub struct Faults {
     director: Arc<Mutex<Director>>,
 }
 
+/// An independent copy of a disk on which nothing goes wrong, with no process on it.
+pub(crate) fn quiet_copy(disk: &SimDisk) -> SimDisk {
+    let copy = disk.fork();
+    copy.crash_at(None);
+    copy.set_max_calls(None);
+    copy
+}
+
 impl Faults {
     /// Faults by `director` on `disk`.
     #[must_use]
@@ -36,10 +44,7 @@ impl Faults {
     /// An independent copy of the disk on which nothing goes wrong, with no process on it.
     #[must_use]
     pub fn copy(&self) -> SimDisk {
-        let copy = self.disk.fork();
-        copy.crash_at(None);
-        copy.set_max_calls(None);
-        copy
+        quiet_copy(&self.disk)
     }
 
     /// The disk.

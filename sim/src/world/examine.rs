@@ -3,6 +3,7 @@
 
 use beaver_disk::SimDisk;
 
+use crate::faults::quiet_copy;
 use crate::guard::guarded;
 use crate::invariant::Invariant;
 use crate::oracle::Finding;
@@ -39,13 +40,7 @@ pub(crate) fn examine(
     let shown = match recognise(recovered.history, &state, subject.promises()) {
         Ok(Recognised::Prefix(shown)) => shown,
         Ok(Recognised::Other) => return Ok(Examined::Other(state)),
-        Err(Wrong::Otherwise(finding)) => {
-            return Err(Wrong::Otherwise(match subject.inspected() {
-                Some(inspected) => inspected.sharpened(recovered, finding),
-                None => finding,
-            }));
-        }
-        Err(shorter) => return Err(shorter),
+        Err(wrong) => return Err(sharpened(subject, recovered, wrong)),
     };
     let positions = match subject.inspected() {
         Some(inspected) => {
@@ -56,6 +51,19 @@ pub(crate) fn examine(
     };
     let positions = positions.map_err(Wrong::Otherwise)?;
     Ok(Examined::Prefix { shown, positions })
+}
+
+/// What is wrong, said by a reader of the log where the store has one.
+fn sharpened(subject: &AnySubject, recovered: &mut Recovered<'_>, wrong: Wrong) -> Wrong {
+    let damaged = !recovered.damaged.damage.is_empty();
+    match (subject.inspected(), wrong) {
+        // Damage may excuse a shorter history, whatever the log says of it.
+        (Some(_), shorter @ Wrong::Shorter { .. }) if damaged => shorter,
+        (Some(inspected), wrong) => {
+            Wrong::Otherwise(inspected.sharpened(recovered, wrong.finding()))
+        }
+        (None, wrong) => wrong,
+    }
 }
 
 /// Takes over what a recovery decided.
@@ -93,7 +101,7 @@ pub(crate) fn without_newest_snapshot(
 ) -> Option<SimDisk> {
     let inspected = subject.inspected()?;
     let older = inspected.without_newest_snapshot(recovered.files, recovered.report)?;
-    let copy = recovered.disk.fork();
+    let copy = quiet_copy(recovered.disk);
     copy.boot(older.disk(profile));
     Some(copy)
 }

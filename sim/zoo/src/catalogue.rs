@@ -139,8 +139,8 @@ exhibits! {
     "B16" C::NeverRemoves(Careless) "checkpoints" [Hygiene] "rotated files never removed" "beanstalkd #570, #573; prometheus #4695";
     "B17" B::SyncFailureGoesOn(Plain) "failing-syncs" [Poison, NoPhantom, Honesty] "log continues after a failed sync" "turso #2091; LevelDB 1.15; raft-engine #131; cockroach #37102; yugabyte-db #33816";
     "B18" B::HalfBatchStays(Plain) "failing-writes" [NoPhantom, Honesty] "half-written batch kept" "proton #1229; rocksdb-js #751; etcd #2819";
-    "B19a" B::LoggedBeforeChecked(Plain) "late-reports" [Honesty] "report logged before it is validated" "raft-recovery `handleResult`; ArcadeDB #4936";
-    "B19b" B::RefusedEnqueueLogged(Plain) "late-reports" [Honesty] "refused enqueue comes back" "raft-recovery `EnqueueJobs`; ArcadeDB #4936";
+    "B19a" B::LoggedBeforeChecked(Plain) "late-reports" [Positions, Honesty] "report logged before it is validated" "raft-recovery `handleResult`; ArcadeDB #4936";
+    "B19b" B::RefusedEnqueueLogged(Plain) "late-reports" [Positions, Honesty] "refused enqueue comes back" "raft-recovery `EnqueueJobs`; ArcadeDB #4936";
     "B20" B::DispatchIgnoresError(Plain) "failing-writes" [Durability, Poison, Positions] "dispatch goes on after a failed append" "raft-recovery `dispatchLoop`, `Poll`";
     "B21" B::AttemptCountedTwice(Plain) "late-reports" [JobRules] "attempt counted twice live, once in replay" "raft-recovery `handleResult`; azkaban #332; apalis #554";
     "B22" B::DeathNotLogged(Plain) "late-reports" [NoPhantom] "dead job logged as timeout" "raft-recovery `timeoutLoop`";
