@@ -47,7 +47,7 @@ impl FaultSource for ShortAndInterrupted {
         self.calls += 1;
         let bytes = 1 + self.calls % 89;
         disk.fail(match call.op {
-            Op::ReadAt | Op::WriteAt if self.calls % 5 == 0 => Fault::Error {
+            Op::ReadAt | Op::WriteAt if self.calls.is_multiple_of(5) => Fault::Error {
                 error: FailureKind::Interrupted,
                 effect: CallEffect::Nothing,
                 sticky: false,

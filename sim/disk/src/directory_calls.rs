@@ -61,31 +61,24 @@ impl Machine {
             to: Some(to.into()),
             ..TraceRecord::of(Op::Rename, from.into(), inode)
         };
-        let mut call = self.begin(process, record)?;
         let change = Change::Rename {
             from: from.to_owned(),
             to: to.to_owned(),
         };
-        self.pass_inside(&call, || change.clone())?;
-        let answer = self.unless_failing(&mut call, |machine, _| machine.disk.apply(&change));
+        let answer = self.make_change(process, record, &change);
         // An error does not say that the name is the old one.
         if inode.is_some() && self.named(to) == inode {
             let open = self.handles.values_mut();
             open.filter(|handle| Some(handle.inode) == inode)
                 .for_each(|handle| handle.name = to.into());
         }
-        self.finish(call, answer, |_, _| {})
+        answer
     }
 
     pub(super) fn remove(&mut self, process: u64, name: &str) -> io::Result<()> {
         let record = TraceRecord::of(Op::Remove, name.into(), self.named(name));
-        let mut call = self.begin(process, record)?;
-        let change = Change::Remove {
-            name: name.to_owned(),
-        };
-        self.pass_inside(&call, || change.clone())?;
-        let answer = self.unless_failing(&mut call, |machine, _| machine.disk.apply(&change));
-        self.finish(call, answer, |_, _| {})
+        let name = name.to_owned();
+        self.make_change(process, record, &Change::Remove { name })
     }
 
     pub(super) fn sync_dir(&mut self, process: u64) -> io::Result<()> {

@@ -349,6 +349,19 @@ impl Machine {
         }
     }
 
+    /// A call that is one change of the disk and nothing else.
+    pub(super) fn make_change(
+        &mut self,
+        process: u64,
+        record: TraceRecord,
+        change: &Change,
+    ) -> io::Result<()> {
+        let mut call = self.begin(process, record)?;
+        self.pass_inside(&call, || change.clone())?;
+        let answer = self.unless_failing(&mut call, |machine, _| machine.disk.apply(change));
+        self.finish(call, answer, |_, _| {})
+    }
+
     fn keep(&mut self, call: u64, moment: Moment, op: Op, inside: Option<Change>) {
         let crash = self.crash_now(call, moment, Some(op), inside);
         self.recorded.get_or_insert_default().push(crash);
