@@ -15,7 +15,6 @@ mod errors;
 mod every_call;
 mod format;
 mod inspect;
-mod layers;
 mod lifecycle;
 mod old_files;
 mod properties;
