@@ -1,10 +1,10 @@
 //! A run written out: commands, faults, crash points and what survived. It replays from data alone.
 
-use beaver_disk::{Choice, ImageSpace, SurvivorSet};
 use serde::{Deserialize, Serialize};
 
 use super::faults::{Drawn, FaultKind};
 use super::step::Step;
+use super::survivors::Survivors;
 
 /// Everything that chance decided in a run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -113,25 +113,4 @@ pub struct PlannedCrash {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<serde_json::Value>"))]
     pub image: Option<Survivors>,
-}
-
-/// What survived a power cut.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Survivors {
-    /// By the names of files: it outlasts a change of the history.
-    Named(SurvivorSet),
-    /// By the numbers of records, as version 0.1 wrote it.
-    Numbered(Choice),
-}
-
-impl Survivors {
-    /// The choice that leaves this of `space`.
-    #[must_use]
-    pub fn choose(&self, space: &ImageSpace) -> Choice {
-        match self {
-            Survivors::Named(set) => space.choose(set),
-            Survivors::Numbered(choice) => choice.clone(),
-        }
-    }
 }
