@@ -19,7 +19,7 @@ use std::path::Path;
 use std::process::Command;
 
 use beaver::job_queue::JobQueue;
-use beaver::wal::{LogReader, Mode};
+use beaver::wal::LogReader;
 use beaver::{Event, LogEvent, Position, StateMachine, inspect};
 
 const EVENTS: u64 = 3_000;
@@ -82,7 +82,7 @@ fn replay() {
     let storage = workload::filled(&workload::events(EVENTS));
     let reader = LogReader::<Event>::open(storage).expect("the disk can be read");
     counted(|| {
-        let report = reader.replay(Position::default(), Mode::Strict, |_, event| {
+        let report = reader.replay(Position::default(), |_, event| {
             black_box(event);
             Ok::<(), std::convert::Infallible>(())
         });

@@ -7,7 +7,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use beaver::job_queue::JobQueue;
-use beaver::wal::{LogReader, Mode};
+use beaver::wal::LogReader;
 use beaver::{Event, LogEvent, Position, SnapshotStore, StateMachine, Storage, inspect};
 use divan::Bencher;
 use divan::counter::{BytesCount, ItemsCount};
@@ -119,7 +119,7 @@ fn snapshot_load(bencher: Bencher<'_, '_>) {
 
 fn replayed(storage: &Arc<dyn Storage>) {
     let reader = LogReader::<Event>::open(Arc::clone(storage)).expect("the disk can be read");
-    let report = reader.replay(Position::default(), Mode::Strict, |_, event| {
+    let report = reader.replay(Position::default(), |_, event| {
         black_box(event);
         Ok::<(), std::convert::Infallible>(())
     });

@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use beaver::storage::DiskStorage;
-use beaver::wal::Mode;
 use beaver::{
     CommandError, Controller, ControllerOptions, Event, EventKind, JobError, JobId, JobSpec,
     Payload, Position, Wal, WalOptions,
@@ -39,7 +38,7 @@ fn log(directory: &Path) -> Result<u64, Box<dyn Error>> {
     // No close: what was acknowledged does not need one.
     drop(log);
     let (log, _) = Wal::<Event>::open(storage, WalOptions::default())?;
-    let replayed = log.replay(Position::default(), Mode::Strict, |position, event| {
+    let replayed = log.replay(Position::default(), |position, event| {
         println!("{position} {} {}", event.event_type(), event.job_id);
         Ok::<(), Box<dyn Error>>(())
     })?;

@@ -63,7 +63,7 @@ pub fn calculate_checksum(
     epoch: Epoch,
     line: &[u8],
 ) -> Result<u32, ChecksumError> {
-    split(line).map(|(covered, _)| Start::new(kind, epoch).over(covered))
+    split(line).map(|(covered, _)| ChecksumSeed::new(kind, epoch).over(covered))
 }
 
 /// Checks that `line` carries its own checksum.
@@ -71,21 +71,21 @@ pub fn calculate_checksum(
 /// # Errors
 /// Says what is missing or which checksum was expected and found.
 pub fn verify_checksum(kind: ChecksumKind, epoch: Epoch, line: &[u8]) -> Result<(), ChecksumError> {
-    Start::new(kind, epoch).verify(line)
+    ChecksumSeed::new(kind, epoch).verify(line)
 }
 
-/// The checksum over a kind and an epoch, with which that of every such line begins. Who checks
-/// or seals many lines computes it once.
+/// The checksum over a kind and an epoch, with which that of every such line begins. A reader
+/// or writer of many lines computes it once.
 #[derive(Clone, Debug)]
-pub(crate) struct Start(crc32fast::Hasher);
+pub(crate) struct ChecksumSeed(crc32fast::Hasher);
 
-impl Start {
+impl ChecksumSeed {
     pub(crate) fn new(kind: ChecksumKind, epoch: Epoch) -> Self {
         let mut prefix = [kind as u8; 9];
         prefix[1..].copy_from_slice(&epoch.0.to_le_bytes());
         let mut hasher = crc32fast::Hasher::new();
         hasher.update(&prefix);
-        Start(hasher)
+        ChecksumSeed(hasher)
     }
 
     /// A hasher that has seen the kind and the epoch.
@@ -106,7 +106,7 @@ impl Start {
         Err(mismatch(expected, digits))
     }
 
-    /// The checksum of a line of which `covered` is what stands before the digits.
+    /// The checksum of a line that has `covered` before its digits.
     #[inline]
     fn over(&self, covered: &[u8]) -> u32 {
         let mut hasher = self.hasher();
@@ -124,8 +124,8 @@ impl Start {
     }
 }
 
-/// The checksum of what has the checksum `crc` followed by what stands behind the digits: two steps
-/// of the common table-driven way, which for so few bytes is the fastest one.
+/// The checksum `crc` continued over what stands after the digits: two steps of the common
+/// table-driven way, which is the fastest one for two bytes.
 #[inline]
 fn over_end(crc: u32) -> u32 {
     let step = |crc: u32, byte: &u8| STEPS[usize::from(crc.to_le_bytes()[0] ^ byte)] ^ crc >> 8;
@@ -168,7 +168,7 @@ fn digits_of(crc: u32) -> [u8; DIGITS] {
 
 /// Appends `,"crc":"xxxxxxxx"}` to the line that starts at `out[start..]`.
 pub(crate) fn seal(kind: ChecksumKind, epoch: Epoch, out: &mut Vec<u8>, start: usize) {
-    Start::new(kind, epoch).seal(out, start);
+    ChecksumSeed::new(kind, epoch).seal(out, start);
 }
 
 /// What the checksum covers before its digits, and the place of its digits, whatever they are.
@@ -192,29 +192,16 @@ fn mismatch(expected: u32, digits: &[u8; DIGITS]) -> ChecksumError {
     }
 }
 
-/// What each byte is worth as a lower-case hex digit; [`NO_DIGIT`] if it is none.
-const NIBBLES: [u8; 256] = {
-    let mut nibbles = [NO_DIGIT; 256];
-    let digits = b"0123456789abcdef";
-    let mut nibble = 0_u8;
-    while nibble < 16 {
-        nibbles[digits[nibble as usize] as usize] = nibble;
-        nibble += 1;
-    }
-    nibbles
-};
-const NO_DIGIT: u8 = 0x10;
-
 /// The number in eight lower-case hex digits.
-#[inline]
 pub(crate) fn parse_digits(digits: &[u8]) -> Option<u32> {
-    let (mut number, mut seen) = (0, 0);
-    for digit in digits {
-        let nibble = NIBBLES[usize::from(*digit)];
-        number = number << 4 | u32::from(nibble);
-        seen |= nibble;
-    }
-    (seen & NO_DIGIT == 0).then_some(number)
+    digits.iter().try_fold(0, |number, digit| {
+        let nibble = match digit {
+            b'0'..=b'9' => digit - b'0',
+            b'a'..=b'f' => digit - b'a' + 10,
+            _ => return None,
+        };
+        Some(number << 4 | u32::from(nibble))
+    })
 }
 
 #[cfg(test)]

@@ -32,16 +32,16 @@ impl Clock for SystemClock {
 /// How long something takes. Only for waits that decide nothing that is stored.
 #[cfg(not(feature = "shuttle"))]
 #[derive(Debug)]
-pub(crate) struct Stopwatch(std::time::Instant);
+pub(crate) struct SpinTimer(std::time::Instant);
 
 #[cfg(not(feature = "shuttle"))]
-impl Stopwatch {
+impl SpinTimer {
     #[expect(
         clippy::disallowed_methods,
         reason = "this is the one place that may read the real clock"
     )]
     pub(crate) fn start() -> Self {
-        Stopwatch(std::time::Instant::now())
+        SpinTimer(std::time::Instant::now())
     }
 
     pub(crate) fn elapsed_us(&self) -> u64 {

@@ -26,9 +26,9 @@ pub type JobCommandError = CommandError<JobError>;
 pub struct ControllerOptions {
     /// The store beneath it.
     pub store: StoreOptions,
-    /// Whether opening takes back jobs that were in flight, because whoever had them is gone. It
-    /// does so with ordinary commands, logged like any other. Default: no; such jobs come back
-    /// when their time is over.
+    /// Whether opening takes back jobs that were in flight, because the workers that had them are
+    /// gone. It does so with ordinary commands, logged like any other. Default: no; such jobs come
+    /// back when their time is over.
     pub requeue_in_flight: bool,
 }
 
@@ -45,27 +45,95 @@ pub struct Dispatched {
     pub deadline_ms: u64,
 }
 
-/// What a command's events are, and the job that it hands out, if it does.
-type Plan = (Vec<Event>, Option<Dispatched>);
+/// What a command did: the number of its events, and the job that it handed out.
+type Done = (usize, Option<Dispatched>);
 
-fn plan(queue: &JobQueue, command: &Command, now_ms: u64) -> Result<Plan, JobError> {
+fn plan(queue: &JobQueue, command: &Command, now_ms: u64) -> Result<(Vec<Event>, Done), JobError> {
     let events = queue.plan(command, now_ms)?;
     let dispatched = match (command, events.first()) {
         (Command::Dispatch, Some(event)) => dispatched(queue, event),
         _ => None,
     };
-    Ok((events, dispatched))
+    // Counted before they are moved into the log.
+    let count = events.len();
+    Ok((events, (count, dispatched)))
 }
 
-/// The job behind a DISPATCH, before it is applied.
+/// The job of a DISPATCH, before that is applied.
 fn dispatched(queue: &JobQueue, event: &Event) -> Option<Dispatched> {
     let job = queue.job(&event.job_id)?;
     Some(Dispatched {
         id: event.job_id.clone(),
         payload: job.payload().clone(),
+        // Applying the event counts this attempt, and that comes later.
         attempt: job.attempts() + 1,
         deadline_ms: event.timestamp_ms.saturating_add(job.timeout_ms()),
     })
+}
+
+/// One method for each command, on top of `execute`. The two controllers differ in nothing but the
+/// receiver, and a trait would have to be imported by every caller.
+macro_rules! job_commands {
+    ($self:ident: $receiver:ty) => {
+        /// Adds a job at the end of the queue.
+        ///
+        /// # Errors
+        /// Rejected if a job of that name was ever enqueued; see [`Store::commit`] for the rest.
+        pub fn enqueue($self: $receiver, spec: JobSpec) -> Result<(), JobCommandError> {
+            $self.enqueue_all(vec![spec])
+        }
+
+        /// Adds all jobs, or none of them.
+        ///
+        /// # Errors
+        /// As [`enqueue`](Self::enqueue).
+        pub fn enqueue_all($self: $receiver, specs: Vec<JobSpec>) -> Result<(), JobCommandError> {
+            $self.execute(&Command::Enqueue(specs)).map(drop)
+        }
+
+        /// Hands out the first job of the queue; `None` if there is none.
+        ///
+        /// # Errors
+        /// As [`Store::commit`].
+        pub fn dispatch($self: $receiver) -> Result<Option<Dispatched>, JobCommandError> {
+            let (_, dispatched) = $self.execute(&Command::Dispatch)?;
+            Ok(dispatched)
+        }
+
+        /// A job that was handed out is done.
+        ///
+        /// # Errors
+        /// Rejected if it is not in flight; see [`Store::commit`] for the rest.
+        pub fn ack($self: $receiver, id: &JobId) -> Result<(), JobCommandError> {
+            $self.execute(&Command::Ack(id.clone())).map(drop)
+        }
+
+        /// A job that was handed out has failed: back to the end of the queue, or to the dead
+        /// letters after its last attempt.
+        ///
+        /// # Errors
+        /// As [`ack`](Self::ack).
+        pub fn fail($self: $receiver, id: &JobId) -> Result<(), JobCommandError> {
+            $self.execute(&Command::Fail(id.clone())).map(drop)
+        }
+
+        /// Takes back every job whose time is over. Returns how many these were.
+        ///
+        /// # Errors
+        /// As [`Store::commit`]. Of more than [`JobQueue::PLAN_LIMIT`] jobs some may be taken back
+        /// already.
+        pub fn tick($self: $receiver) -> Result<usize, JobCommandError> {
+            take_all(|| $self.execute(&Command::Tick))
+        }
+
+        /// Takes back every job that is in flight. Returns how many these were.
+        ///
+        /// # Errors
+        /// As [`tick`](Self::tick).
+        pub fn requeue_in_flight($self: $receiver) -> Result<usize, JobCommandError> {
+            take_all(|| $self.execute(&Command::RequeueInFlight))
+        }
+    };
 }
 
 /// A durable job queue for one owner.
@@ -84,6 +152,7 @@ impl Controller {
         storage: Arc<dyn Storage>,
         options: ControllerOptions,
     ) -> Result<(Self, RecoveryReport)> {
+        // One clock for events and segments, so that a test that sets it sets both.
         let clock = Arc::clone(&options.store.wal.clock);
         let (store, report) = Store::open(storage, options.store)?;
         let mut controller = Controller { store, clock };
@@ -93,64 +162,7 @@ impl Controller {
         Ok((controller, report))
     }
 
-    /// Adds a job at the end of the queue.
-    ///
-    /// # Errors
-    /// Rejected if a job of that name was ever enqueued; see [`Store::commit`] for the rest.
-    pub fn enqueue(&mut self, spec: JobSpec) -> Result<(), JobCommandError> {
-        self.enqueue_all(vec![spec])
-    }
-
-    /// Adds all jobs, or none of them.
-    ///
-    /// # Errors
-    /// As [`enqueue`](Controller::enqueue).
-    pub fn enqueue_all(&mut self, specs: Vec<JobSpec>) -> Result<(), JobCommandError> {
-        self.execute(&Command::Enqueue(specs)).map(drop)
-    }
-
-    /// Hands out the first job of the queue; `None` if there is none.
-    ///
-    /// # Errors
-    /// As [`Store::commit`].
-    pub fn dispatch(&mut self) -> Result<Option<Dispatched>, JobCommandError> {
-        self.execute(&Command::Dispatch)
-            .map(|(_, dispatched)| dispatched)
-    }
-
-    /// A job that was handed out is done.
-    ///
-    /// # Errors
-    /// Rejected if it is not in flight; see [`Store::commit`] for the rest.
-    pub fn ack(&mut self, id: &JobId) -> Result<(), JobCommandError> {
-        self.execute(&Command::Ack(id.clone())).map(drop)
-    }
-
-    /// A job that was handed out has failed: back to the end of the queue, or to the dead letters
-    /// after its last attempt.
-    ///
-    /// # Errors
-    /// As [`ack`](Controller::ack).
-    pub fn fail(&mut self, id: &JobId) -> Result<(), JobCommandError> {
-        self.execute(&Command::Fail(id.clone())).map(drop)
-    }
-
-    /// Takes back every job whose time is over. Answers with how many these were.
-    ///
-    /// # Errors
-    /// As [`Store::commit`]. Of more than [`JobQueue::PLAN_LIMIT`] jobs some may be taken back
-    /// already.
-    pub fn tick(&mut self) -> Result<usize, JobCommandError> {
-        take_all(|| self.execute(&Command::Tick))
-    }
-
-    /// Takes back every job that is in flight. Answers with how many these were.
-    ///
-    /// # Errors
-    /// As [`tick`](Controller::tick).
-    pub fn requeue_in_flight(&mut self) -> Result<usize, JobCommandError> {
-        take_all(|| self.execute(&Command::RequeueInFlight))
-    }
+    job_commands!(self: &mut Self);
 
     /// Carries out any command: the number of its events, and the job that it handed out.
     ///
@@ -161,8 +173,8 @@ impl Controller {
         command: &Command,
     ) -> Result<(usize, Option<Dispatched>), JobCommandError> {
         let now_ms = self.clock.now_ms();
-        let (_, answer) = self.store.commit(|queue| counted(queue, command, now_ms))?;
-        Ok(answer)
+        let (_, done) = self.store.commit(|queue| plan(queue, command, now_ms))?;
+        Ok(done)
     }
 
     /// Validates and queues a command, for a later [`flush`](Controller::flush) that makes all
@@ -175,7 +187,8 @@ impl Controller {
         command: &Command,
     ) -> Result<(Option<Ticket>, Option<Dispatched>), JobCommandError> {
         let now_ms = self.clock.now_ms();
-        self.store.submit(|queue| plan(queue, command, now_ms))
+        let submitted = self.store.submit(|queue| plan(queue, command, now_ms));
+        submitted.map(|(ticket, (_, dispatched))| (ticket, dispatched))
     }
 
     /// Makes every queued command durable and applies it.
@@ -249,24 +262,14 @@ impl Controller {
     }
 }
 
-/// A plan whose answer is the number of its events.
-type Counted = (Vec<Event>, (usize, Option<Dispatched>));
-
-fn counted(queue: &JobQueue, command: &Command, now_ms: u64) -> Result<Counted, JobError> {
-    let (events, dispatched) = plan(queue, command, now_ms)?;
-    let count = events.len();
-    Ok((events, (count, dispatched)))
-}
-
 /// Repeats a command that takes back a limited number of jobs until it has taken all, and adds them
 /// up.
-fn take_all<E>(
-    mut execute: impl FnMut() -> Result<(usize, Option<Dispatched>), E>,
-) -> Result<usize, E> {
+fn take_all<E>(mut execute: impl FnMut() -> Result<Done, E>) -> Result<usize, E> {
     let mut total = 0;
     loop {
         let (taken, _) = execute()?;
         total += taken;
+        // Exactly the limit may mean that there are more; one command too many does no harm.
         if taken < JobQueue::PLAN_LIMIT {
             return Ok(total);
         }
@@ -301,7 +304,7 @@ impl SharedController {
         let (store, report) = SharedStore::open(storage, options.store)?;
         let controller = SharedController { store, clock };
         if options.requeue_in_flight {
-            take_all(|| controller.execute(&Command::RequeueInFlight)).map_err(only_log)?;
+            controller.requeue_in_flight().map_err(only_log)?;
         }
         Ok((controller, report))
     }
@@ -316,51 +319,11 @@ impl SharedController {
         command: &Command,
     ) -> Result<(usize, Option<Dispatched>), JobCommandError> {
         let now_ms = self.clock.now_ms();
-        self.store
-            .commit(|queue| counted(queue, command, now_ms))
-            .map(|(_, answer)| answer)
+        let (_, done) = self.store.commit(|queue| plan(queue, command, now_ms))?;
+        Ok(done)
     }
 
-    /// As [`Controller::enqueue`].
-    ///
-    /// # Errors
-    /// As [`Controller::enqueue`].
-    pub fn enqueue(&self, spec: JobSpec) -> Result<(), JobCommandError> {
-        self.execute(&Command::Enqueue(vec![spec])).map(drop)
-    }
-
-    /// As [`Controller::dispatch`].
-    ///
-    /// # Errors
-    /// As [`Controller::dispatch`].
-    pub fn dispatch(&self) -> Result<Option<Dispatched>, JobCommandError> {
-        self.execute(&Command::Dispatch)
-            .map(|(_, dispatched)| dispatched)
-    }
-
-    /// As [`Controller::ack`].
-    ///
-    /// # Errors
-    /// As [`Controller::ack`].
-    pub fn ack(&self, id: &JobId) -> Result<(), JobCommandError> {
-        self.execute(&Command::Ack(id.clone())).map(drop)
-    }
-
-    /// As [`Controller::fail`].
-    ///
-    /// # Errors
-    /// As [`Controller::fail`].
-    pub fn fail(&self, id: &JobId) -> Result<(), JobCommandError> {
-        self.execute(&Command::Fail(id.clone())).map(drop)
-    }
-
-    /// As [`Controller::tick`].
-    ///
-    /// # Errors
-    /// As [`Controller::tick`].
-    pub fn tick(&self) -> Result<usize, JobCommandError> {
-        take_all(|| self.execute(&Command::Tick))
-    }
+    job_commands!(self: &Self);
 
     /// Looks at the durable state of the queue.
     pub fn read<R>(&self, look: impl FnOnce(&JobQueue) -> R) -> R {

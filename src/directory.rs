@@ -8,21 +8,21 @@ use crate::storage::{Storage, StorageLock};
 
 /// A locked directory and what is in it.
 #[derive(Debug)]
-pub(crate) struct Directory {
+pub(crate) struct LockedDirectory {
     pub(crate) storage: Arc<dyn Storage>,
     pub(crate) lock: Box<dyn StorageLock>,
     pub(crate) listing: Listing,
 }
 
-impl Directory {
-    /// Takes the lock, then looks at the names: so nobody else changes them any more.
+impl LockedDirectory {
+    /// Takes the lock, then looks at the names: no other process changes them any more.
     pub(crate) fn lock(storage: Arc<dyn Storage>) -> Result<Self> {
         let lock = storage.lock().map_err(|error| match error.kind() {
             std::io::ErrorKind::WouldBlock => Error::Locked,
             _ => Error::storage("lock", ".", error),
         })?;
         let listing = list(&*storage)?;
-        Ok(Directory {
+        Ok(LockedDirectory {
             storage,
             lock,
             listing,
@@ -30,7 +30,7 @@ impl Directory {
     }
 }
 
-/// The names in a directory, which may be somebody else's.
+/// The names in a directory, which another process may own.
 pub(crate) fn list(storage: &dyn Storage) -> Result<Listing> {
     storage
         .list()

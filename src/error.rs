@@ -150,7 +150,7 @@ pub enum Error {
     /// poisoned.
     #[error("it is unknown whether this was stored: {cause}")]
     Indeterminate {
-        /// The storage error behind it.
+        /// The storage error that caused it.
         cause: Arc<Error>,
     },
 
@@ -215,7 +215,7 @@ impl Error {
         matches!(self, Error::Indeterminate { .. })
     }
 
-    /// The kind of the storage error behind this one, if there is one.
+    /// The kind of the storage error that caused this one, if there is one.
     #[must_use]
     pub fn io_kind(&self) -> Option<io::ErrorKind> {
         match self {

@@ -1,4 +1,5 @@
-//! What segments and snapshots have in common beside the checksum: the version that both begin with.
+//! What segments and snapshots have in common beside the checksum: the version that both begin
+//! with.
 //!
 //! A file of another version is neither read nor called damaged; see
 //! [`Error::Version`](crate::Error::Version).

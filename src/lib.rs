@@ -56,14 +56,14 @@
 //!   an event that cannot be decoded or that the state refuses.
 //! * **Deterministic.** The state is a function of the events. The library draws no random numbers;
 //!   time comes from a [`Clock`], and no event is replayed differently because of it.
-//! * **Everybody is answered.** Whoever waits in front of a shared log learns what became of the
+//! * **Every caller is answered.** A thread that waits for a shared log learns what became of its
 //!   append, also when the log is closed, a batch fails, or the thread that writes it panics.
 //!
 //! # Not promised
 //!
 //! * One process at a time owns a directory. There is no replication.
 //! * After an indeterminate error only opening again can tell what is stored.
-//! * Lenient replay and repair return what can be read. What is lost is reported, not restored.
+//! * Salvage and repair return what can be read. What is lost is reported, not restored.
 //! * Checksums find accidents, not forgery.
 //! * A job is dispatched at most as often as it may be, and completes at most once in the queue's
 //!   books; whether a worker did its work twice, the queue cannot know.

@@ -27,8 +27,8 @@ pub(crate) fn snapshot(epoch: Epoch) -> String {
     numbered("snapshot-", epoch, ".json")
 }
 
-/// A name with an epoch in it, of at least ten digits. Every recovery spells a few, so this does without the machinery of
-/// formatting.
+/// A name with an epoch in it, of at least ten digits. Every recovery spells a few, so this does
+/// without the machinery of formatting.
 fn numbered(prefix: &str, epoch: Epoch, suffix: &str) -> String {
     const LEAST: usize = 10;
     let mut digits = [b'0'; 20];

@@ -32,6 +32,11 @@ impl Epoch {
     pub const fn next(self) -> Self {
         Epoch(self.0.saturating_add(1))
     }
+
+    /// The position of event `seq` of this epoch.
+    pub(crate) const fn at(self, seq: Seq) -> Position {
+        Position { epoch: self, seq }
+    }
 }
 
 impl Position {

@@ -20,15 +20,8 @@ use crate::json::{read_u64, write_u64};
 use crate::names;
 use crate::position::{Epoch, Position, Seq};
 use crate::storage::{Access, Storage, StorageFile};
-use crate::temporary::{self, Steps};
-use crate::window::{Reads, Window};
-
-const STEPS: Steps = Steps {
-    create: || Ok(()),
-    write: || failpoint::hit(failpoint::SNAPSHOT_WRITE),
-    sync: || failpoint::hit(failpoint::SNAPSHOT_SYNC),
-    rename: || failpoint::hit(failpoint::SNAPSHOT_RENAME),
-};
+use crate::temporary;
+use crate::window::{ReadWindow, Reads};
 
 /// A snapshot that was read and verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,13 +34,13 @@ pub struct Snapshot {
 
 /// A snapshot as it stands in its file: a large one is not copied to get at its state.
 #[derive(Debug)]
-pub(crate) struct Document {
+pub(crate) struct SnapshotDocument {
     pub(crate) position: Position,
     bytes: Vec<u8>,
     state: Range<usize>,
 }
 
-impl Document {
+impl SnapshotDocument {
     /// The state, byte for byte as it was written.
     pub(crate) fn state(&self) -> &[u8] {
         &self.bytes[self.state.clone()]
@@ -92,8 +85,8 @@ impl SnapshotStore {
     /// of one epoch the later replaces the earlier. `state` is JSON on one line.
     ///
     /// # Errors
-    /// [`Error::InvalidEvent`] if `state` is empty or has a line break; [`Error::Storage`]: older snapshots are untouched, and
-    /// the new one is there whole or not at all.
+    /// [`Error::InvalidEvent`] if `state` is empty or has a line break; [`Error::Storage`]: older
+    /// snapshots are untouched, and the new one is there whole or not at all.
     pub fn write(&self, position: Position, state: &[u8]) -> Result<()> {
         if state.is_empty() || memchr::memchr(b'\n', state).is_some() {
             let reason = "the state is empty or contains a line break".to_owned();
@@ -170,7 +163,7 @@ pub(crate) fn encode(position: Position, state: impl FnOnce(&mut Vec<u8>)) -> Ve
 /// so nothing it covers may be removed.
 pub(crate) fn write(storage: &dyn Storage, position: Position, document: &[u8]) -> Result<()> {
     let name = names::snapshot(position.epoch);
-    temporary::prepare(storage, &name, document, STEPS)?.rename(storage, STEPS)?;
+    temporary::prepare(storage, &name, document)?.rename(storage)?;
     failpoint::hit(failpoint::SNAPSHOT_SYNC_DIR)
         .map_err(|error| Error::storage("sync_dir", ".", error))?;
     directory::sync(storage)
@@ -180,7 +173,7 @@ pub(crate) fn write(storage: &dyn Storage, position: Position, document: &[u8]) 
 pub(crate) fn read(
     storage: &dyn Storage,
     epoch: Epoch,
-) -> Result<Result<Document, DamagedSnapshot>> {
+) -> Result<Result<SnapshotDocument, DamagedSnapshot>> {
     let name = names::snapshot(epoch);
     let file = storage
         .open(&name, Access::Read)
@@ -201,14 +194,14 @@ fn read_all(file: &dyn StorageFile, name: &str, reads: Reads) -> Result<Vec<u8>>
     let len = file
         .len()
         .map_err(|error| Error::storage("len", name, error))?;
-    let mut window = Window::new(file, name, len);
+    let mut window = ReadWindow::new(file, name, len);
     window.restart(0, reads);
     while window.extend()? {}
     Ok(window.into_shown())
 }
 
 /// Reads a document. Valid is: the canonical frame, the checksum, and the epoch of its name.
-pub(crate) fn decode(name: &str, epoch: Epoch, bytes: Vec<u8>) -> Result<Document> {
+pub(crate) fn decode(name: &str, epoch: Epoch, bytes: Vec<u8>) -> Result<SnapshotDocument> {
     let corrupt = |offset: usize, reason: &str| Error::Corrupt {
         file: name.to_owned(),
         offset: offset as u64,
@@ -249,7 +242,7 @@ pub(crate) fn decode(name: &str, epoch: Epoch, bytes: Vec<u8>) -> Result<Documen
     let position = position.filter(|position| position.epoch == epoch);
     let position = position.ok_or_else(|| corrupt(0, "the document is of another epoch"))?;
     let state = state_at..line.len() - TRAILER;
-    Ok(Document {
+    Ok(SnapshotDocument {
         position,
         bytes,
         state,

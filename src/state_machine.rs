@@ -33,8 +33,9 @@ pub trait StateMachine: Clone + Send + Sync + 'static {
     /// Appends the whole state to `out` as JSON on one line: equal states give equal bytes.
     fn snapshot(&self, out: &mut Vec<u8>);
 
-    /// The state that [`snapshot`](StateMachine::snapshot) wrote. `json` has the checksum that it was written with; that it
-    /// is JSON, and what it says, nobody has looked at before.
+    /// The state that [`snapshot`](StateMachine::snapshot) wrote. `json` has the
+    /// checksum that it was written with; whether it is JSON, and what it says, is checked here for
+    /// the first time.
     ///
     /// # Errors
     /// Says why `json` is not a state of this machine.

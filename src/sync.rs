@@ -1,9 +1,10 @@
 //! The thread primitives of the library in one place, so that a test can put `shuttle`'s in their
 //! stead (feature `shuttle`) and explore schedules.
 //!
-//! A lock whose holder panicked can be taken again, because those who wait must still be answered.
-//! Whoever changes what a lock guards in more than one step leaves word where the next one looks:
-//! see `wal::pipeline` and `store::front`.
+//! A lock whose holder panicked can be taken again, because the threads that wait must still be
+//! answered.
+//! Code that changes what a lock guards in more than one step notes it where the next holder looks:
+//! see `wal::pipeline` and `store::states`.
 
 use std::sync::PoisonError;
 #[cfg(all(target_os = "linux", not(feature = "shuttle")))]
@@ -76,32 +77,40 @@ impl Condvar {
     }
 }
 
-/// A number that threads wait on until it changes. Those who are woken take no lock, so waking many
-/// of them does not make them queue up again behind each other.
-#[cfg(all(target_os = "linux", not(feature = "shuttle")))]
+/// A number that threads wait on until it changes. A futex where there is one: the threads that are
+/// woken take no lock, so waking many of them does not make them queue up again one after another.
+/// Elsewhere, and where schedules are explored, a lock and a condition variable.
 #[derive(Debug, Default)]
-pub(crate) struct Word(AtomicU32);
+pub(crate) struct WaitWord {
+    #[cfg(all(target_os = "linux", not(feature = "shuttle")))]
+    value: AtomicU32,
+    #[cfg(any(not(target_os = "linux"), feature = "shuttle"))]
+    value: Mutex<u32>,
+    #[cfg(any(not(target_os = "linux"), feature = "shuttle"))]
+    changed: Condvar,
+}
 
 #[cfg(all(target_os = "linux", not(feature = "shuttle")))]
-impl Word {
+impl WaitWord {
     pub(crate) fn load(&self) -> u32 {
-        self.0.load(Ordering::Acquire)
+        self.value.load(Ordering::Acquire)
     }
 
     pub(crate) fn store(&self, value: u32) {
-        self.0.store(value, Ordering::Release);
+        self.value.store(value, Ordering::Release);
     }
 
     /// Puts `to` in the place of `from`, and says whether `from` was there.
     pub(crate) fn replace(&self, from: u32, to: u32) -> bool {
         let order = (Ordering::AcqRel, Ordering::Acquire);
-        self.0.compare_exchange(from, to, order.0, order.1).is_ok()
+        let replaced = self.value.compare_exchange(from, to, order.0, order.1);
+        replaced.is_ok()
     }
 
     /// Sleeps while the number is `value`. May return early.
     pub(crate) fn wait_while(&self, value: u32) {
         // Whatever it returns (the number changed, a signal came), the caller looks again.
-        let _ = futex::wait(&self.0, futex::Flags::PRIVATE, value, None);
+        let _ = futex::wait(&self.value, futex::Flags::PRIVATE, value, None);
     }
 
     pub(crate) fn wake_one(&self) {
@@ -113,21 +122,13 @@ impl Word {
     }
 
     fn wake(&self, count: u32) {
-        futex::wake(&self.0, futex::Flags::PRIVATE, count)
+        futex::wake(&self.value, futex::Flags::PRIVATE, count)
             .expect("waking fails only for an address that is none");
     }
 }
 
-/// The same where there is no futex, or where schedules are explored.
 #[cfg(any(not(target_os = "linux"), feature = "shuttle"))]
-#[derive(Debug, Default)]
-pub(crate) struct Word {
-    value: Mutex<u32>,
-    changed: Condvar,
-}
-
-#[cfg(any(not(target_os = "linux"), feature = "shuttle"))]
-impl Word {
+impl WaitWord {
     pub(crate) fn load(&self) -> u32 {
         *self.value.lock()
     }
@@ -163,11 +164,11 @@ impl Word {
 
 /// Lets other threads run until `done`, or for about `limit_us` microseconds.
 #[cfg(not(feature = "shuttle"))]
-pub(crate) fn give_way(limit_us: u64, done: impl Fn() -> bool) {
+pub(crate) fn spin_wait(limit_us: u64, done: impl Fn() -> bool) {
     if done() {
         return;
     }
-    let stopwatch = crate::clock::Stopwatch::start();
+    let stopwatch = crate::clock::SpinTimer::start();
     while !done() && stopwatch.elapsed_us() < limit_us {
         std::thread::yield_now();
     }
@@ -175,13 +176,13 @@ pub(crate) fn give_way(limit_us: u64, done: impl Fn() -> bool) {
 
 /// Where schedules are explored the time is over at any moment.
 #[cfg(feature = "shuttle")]
-pub(crate) fn give_way(_limit_us: u64, done: impl Fn() -> bool) {
+pub(crate) fn spin_wait(_limit_us: u64, done: impl Fn() -> bool) {
     if !done() {
         shuttle::thread::yield_now();
     }
 }
 
-/// Starts a thread that nobody joins.
+/// Starts a thread that is not joined.
 pub(crate) fn spawn(work: impl FnOnce() + Send + 'static) {
     #[cfg(feature = "shuttle")]
     shuttle::thread::spawn(work);

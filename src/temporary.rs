@@ -5,7 +5,7 @@
 //! ```
 //!
 //! A crash before the rename leaves a temporary file, which open removes. A crash after it leaves
-//! the old name, the new one or both; the content behind the new name is always whole, because it
+//! the old name, the new one or both; the content under the new name is always whole, because it
 //! was synced before.
 
 use std::io::{self, ErrorKind};
@@ -13,8 +13,7 @@ use std::io::{self, ErrorKind};
 use crate::directory;
 use crate::error::{Error, Result};
 use crate::names;
-pub(crate) use crate::storage::write_all;
-use crate::storage::{Storage, StorageFile};
+use crate::storage::{Storage, StorageFile, write_all};
 
 /// A whole, synced file that does not have its name yet.
 #[derive(Debug)]
@@ -24,34 +23,17 @@ pub(crate) struct Prepared {
     file: Box<dyn StorageFile>,
 }
 
-/// Where a test may let each step fail.
-#[derive(Clone, Copy)]
-pub(crate) struct Steps {
-    pub(crate) create: fn() -> io::Result<()>,
-    pub(crate) write: fn() -> io::Result<()>,
-    pub(crate) sync: fn() -> io::Result<()>,
-    pub(crate) rename: fn() -> io::Result<()>,
-}
-
 /// Writes `content` to a temporary file for `name` and syncs it. After an error nothing is left
 /// but, at worst, a temporary file.
-pub(crate) fn prepare(
-    storage: &dyn Storage,
-    name: &str,
-    content: &[u8],
-    steps: Steps,
-) -> Result<Prepared> {
+pub(crate) fn prepare(storage: &dyn Storage, name: &str, content: &[u8]) -> Result<Prepared> {
     let temporary = names::temporary(name);
-    let file = create_anew(storage, &temporary, steps)?;
-    let written = (steps.write)()
-        .and_then(|()| write_all(&*file, content, 0))
-        .map_err(|error| Error::storage("write_at", &temporary, error))
-        .and_then(|()| {
-            // A sync that fails here is not made again: the file, and its inode with it, is thrown
-            // away.
-            let synced = (steps.sync)().and_then(|()| file.sync_data());
-            synced.map_err(|error| Error::storage("sync_data", &temporary, error))
-        });
+    let file = create_anew(storage, &temporary)?;
+    let failed = temporary.as_str();
+    let error = |operation| move |error| Error::storage(operation, failed, error);
+    let written = write_all(&*file, content, 0)
+        .map_err(error("write_at"))
+        // A sync that fails here is not made again: the file is thrown away, and its inode with it.
+        .and_then(|()| file.sync_data().map_err(error("sync_data")));
     match written {
         Ok(()) => Ok(Prepared {
             name: name.to_owned(),
@@ -68,16 +50,9 @@ pub(crate) fn prepare(
 
 /// Creates the temporary file. One that is there already is never used again: a sync of it may have
 /// failed.
-fn create_anew(
-    storage: &dyn Storage,
-    temporary: &str,
-    steps: Steps,
-) -> Result<Box<dyn StorageFile>> {
-    let mut created = (steps.create)().and_then(|()| storage.create(temporary));
-    if created
-        .as_ref()
-        .is_err_and(|error| error.kind() == ErrorKind::AlreadyExists)
-    {
+fn create_anew(storage: &dyn Storage, temporary: &str) -> Result<Box<dyn StorageFile>> {
+    let mut created = storage.create(temporary);
+    if matches!(&created, Err(error) if error.kind() == ErrorKind::AlreadyExists) {
         directory::remove(storage, temporary)?;
         created = storage.create(temporary);
     }
@@ -91,13 +66,8 @@ fn create_anew(
 impl Prepared {
     /// Gives the file its name, which is not durable before the directory is synced. After an error
     /// the name may be there.
-    pub(crate) fn rename(
-        self,
-        storage: &dyn Storage,
-        steps: Steps,
-    ) -> Result<Box<dyn StorageFile>> {
-        let renamed = (steps.rename)().and_then(|()| storage.rename(&self.temporary, &self.name));
-        match renamed {
+    pub(crate) fn rename(self, storage: &dyn Storage) -> Result<Box<dyn StorageFile>> {
+        match storage.rename(&self.temporary, &self.name) {
             Ok(()) => Ok(self.file),
             Err(error) => {
                 discard(storage, &self.temporary);

@@ -23,7 +23,7 @@ pub(crate) enum Reads {
 }
 
 /// A window that moves forward over a file.
-pub(crate) struct Window<'f> {
+pub(crate) struct ReadWindow<'f> {
     file: &'f dyn StorageFile,
     name: &'f str,
     /// Where reading ends: the length of the file, or of the part that may be shown.
@@ -31,16 +31,16 @@ pub(crate) struct Window<'f> {
     reads: Reads,
     /// Offset of `buffer[used]`.
     position: u64,
-    /// Shown is `used..filled`; what lies behind is room that was made before.
+    /// Shown is `used..filled`; what comes after it is memory that was needed before.
     buffer: Vec<u8>,
     used: usize,
     filled: usize,
 }
 
-impl<'f> Window<'f> {
+impl<'f> ReadWindow<'f> {
     /// A window at the start of the first `limit` bytes of `file`.
     pub(crate) fn new(file: &'f dyn StorageFile, name: &'f str, limit: u64) -> Self {
-        Window {
+        ReadWindow {
             file,
             name,
             limit,
@@ -101,7 +101,7 @@ impl<'f> Window<'f> {
         &self.buffer[self.used - count..self.used]
     }
 
-    /// Shows more bytes behind those in the window. `Ok(false)` means that there are none.
+    /// Shows more bytes after those in the window. `Ok(false)` means that there are none.
     pub(crate) fn extend(&mut self) -> Result<bool> {
         let from = self.position + self.shown().len() as u64;
         let left = self.limit.saturating_sub(from);

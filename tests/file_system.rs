@@ -11,7 +11,6 @@ use std::sync::Arc;
 
 use beaver::storage::DiskStorage;
 use beaver::store::read_state;
-use beaver::wal::Mode;
 use beaver::{
     CommandError, Controller, ControllerOptions, Error, Event, JobId, JobQueue, JobSpec, Payload,
     Storage, inspect,
@@ -43,7 +42,7 @@ fn enqueue(controller: &mut Controller, number: u64) -> Result<(), Error> {
 fn inspected(directory: &Path) -> JobQueue {
     let storage: Arc<dyn Storage> = Arc::new(DiskStorage::open_existing(directory).unwrap());
     assert_eq!(inspect::validate::<Event>(&storage).unwrap().len(), 0);
-    let (state, _, _) = read_state::<JobQueue>(&storage, Mode::Strict).unwrap();
+    let (state, _, _) = read_state::<JobQueue>(&storage).unwrap();
     state
 }
 

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
-use beaver::wal::{Mode, Outcome, QueueOptions};
+use beaver::wal::{AppendOutcome, QueueOptions};
 use beaver::{
     BatchWriter, CommandError, Error, ManualClock, Position, SharedStore, Storage, StoreOptions,
     Wal, WalOptions,
@@ -114,7 +114,7 @@ fn note(caller: u32, n: u32) -> Note {
 fn recovered(storage: &Arc<dyn Storage>) -> BTreeMap<u32, u32> {
     let (wal, _) = Wal::<Note>::open(Arc::clone(storage), wal_options()).unwrap();
     let mut counts = BTreeMap::new();
-    wal.replay(Position::default(), Mode::Strict, |_, note| {
+    wal.replay(Position::default(), |_, note| {
         let next: &mut u32 = counts.entry(note.caller).or_default();
         assert_eq!(note.n, *next, "caller {}", note.caller);
         *next += 1;
@@ -177,7 +177,7 @@ fn a_lead_that_nobody_takes_up_holds_up_nobody() {
                     // Each is a batch of its own; nobody waits for the first one.
                     let unwaited = writer.submit(&[note(caller, 0)]).unwrap();
                     writer.append(&[note(caller, 1)]).unwrap();
-                    assert!(matches!(unwaited.outcome(), Outcome::Durable(_)));
+                    assert!(matches!(unwaited.outcome(), AppendOutcome::Durable(_)));
                 }
             });
             join_all(callers);

@@ -9,7 +9,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use beaver::wal::{Group, Mode, SyncPolicy};
+use beaver::wal::{Group, SyncPolicy};
 use beaver::{
     Error, Event, EventKind, JobId, ManualClock, Payload, Position, Storage, Wal, WalOptions,
 };
@@ -133,7 +133,7 @@ impl Run {
 /// How many events a reader sees, which are those of the beginning.
 fn read(wal: &Wal) -> usize {
     let mut next = 0;
-    wal.replay(Position::default(), Mode::Strict, |_, event| {
+    wal.replay(Position::default(), |_, event| {
         assert_eq!(event.job_id.as_str(), next.to_string());
         next += 1;
         Ok::<(), ()>(())
@@ -316,7 +316,7 @@ fn an_append_that_is_refused_leaves_the_others_as_they_were() {
     assert!(matches!(refused, Err(Error::InvalidEvent { .. })));
     assert_eq!(wal.append(&[Raw(b"1")]).unwrap(), Position::new(1, 2));
     assert_eq!(wal.sync().unwrap(), Position::new(1, 2));
-    let report = wal.replay(Position::default(), Mode::Strict, |_, _| Ok::<(), ()>(()));
+    let report = wal.replay(Position::default(), |_, _| Ok::<(), ()>(()));
     assert_eq!(report.unwrap().applied, 2);
 }
 

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use beaver::storage::check_name;
-use beaver::wal::Mode;
 use beaver::{Epoch, Event, JobQueue, inspect, store};
 
 use super::{MAX_INPUT, disk, log, sealed, snapshot};
@@ -24,9 +23,9 @@ pub(crate) fn check(input: &[u8]) {
     let storage = disk.storage();
     // Here the events must also be those of a job queue.
     drop(inspect::stats::<Event>(&storage));
-    let strict = store::read_state::<JobQueue>(&storage, Mode::Strict);
+    let strict = store::read_state::<JobQueue>(&storage);
     if strict.is_ok() {
-        store::read_state::<JobQueue>(&storage, Mode::Lenient)
+        beaver::inspect::salvage_state::<JobQueue>(&storage)
             .expect("lenient refuses no more than strict");
     }
     snapshot::check_store(&disk.fork());

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use beaver::wal::Mode;
 use beaver::{
     Command, Controller, ControllerOptions, Epoch, JobQueue, ManualClock, Position, SnapshotStore,
     StateMachine, StoreOptions, WalOptions,
@@ -71,7 +70,7 @@ pub(crate) fn check_store(disk: &SimDisk) {
     drop(
         queue
             .reader()
-            .replay(Position::default(), Mode::Strict, |_, _| Ok::<(), ()>(())),
+            .replay(Position::default(), |_, _| Ok::<(), ()>(())),
     );
     let (state, applied) = (queue.state().clone(), queue.applied());
     match queue.checkpoint() {

@@ -24,10 +24,10 @@ pub mod tidiness;
 mod workload;
 
 pub use library::Library;
-pub use log::RequestLog;
+pub use log::{OpenRequestLog, RequestLog};
 pub use machine::{OnBeaver, TestedMachine};
 pub use op::{Command, Job, QueueOp};
-pub use queue::Queue;
+pub use queue::{OpenQueue, Queue};
 pub use state::QueueState;
 
 use crate::scenario::{Scenario, SyncSetting};

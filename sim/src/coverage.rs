@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 use beaver_disk::{Moment, Op};
 
-use crate::faults::{applies_to, changes};
+use crate::faults::applies_to;
 use crate::scenario::FaultKind;
 
 pub use sites::{SITES, UNREACHED, Unreached};
@@ -87,7 +87,7 @@ impl Site {
     /// call that changes nothing is before it.
     #[must_use]
     pub fn moments(self) -> &'static [Moment] {
-        match changes(self.op) {
+        match self.op.changes_something() {
             true => &[Moment::Before, Moment::Inside, Moment::After],
             false => &[Moment::Before, Moment::After],
         }

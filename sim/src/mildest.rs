@@ -80,8 +80,8 @@ mod tests {
     #[test]
     fn what_happens_everywhere_happens_on_the_mildest() {
         for profile in Profile::ALL {
-            let (failure, run) = unbounded(*profile);
-            let mildest = Profile::LinuxOrdered.min(*profile);
+            let (failure, run) = unbounded(profile);
+            let mildest = Profile::LinuxOrdered.min(profile);
             assert_eq!(mildest_profile(&failure, &run), mildest);
         }
     }

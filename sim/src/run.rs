@@ -73,6 +73,7 @@ pub struct Watched {
 pub fn watch(subject: &AnySubject, scenario: &Scenario, seed: u64) -> Watched {
     let mut world = World::new(subject, scenario, seed, TraceMode::Records);
     world.keep_lines();
+    world.keep_script();
     world.keep_tape();
     let keep = Keep {
         script: true,
@@ -188,6 +189,9 @@ fn run_once(subject: &AnySubject, scenario: &Scenario, seed: u64, keep: Keep) ->
     let mut world = World::new(subject, scenario, seed, mode);
     if keep.trace {
         world.keep_lines();
+    }
+    if keep.script {
+        world.keep_script();
     }
     run_to_end(&mut world, seed, keep)
 }

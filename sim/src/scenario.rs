@@ -16,9 +16,10 @@ mod seeds;
 mod step;
 mod workload;
 
+pub use beaver_disk::Profile;
 pub use faults::{Drawn, FaultKind, FaultRate, Phase, Target};
 pub use impossible::Impossible;
-pub use script::{CrashKind, Effect, PlannedCrash, PlannedFault, Script};
+pub use script::{CrashKind, Effect, PlannedCrash, PlannedFault, Script, Survivors};
 pub use seeds::{ParseSeedsError, Seeds};
 pub use step::{Around, Meeting, Scheduled, Step, When};
 pub use workload::{CommandKind, LogSettings, Range, SyncSetting, Workload};
@@ -40,6 +41,7 @@ pub struct Scenario {
     pub seeds: Seeds,
     /// What a power cut may leave behind.
     #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(schema_with = "profile_schema"))]
     pub profile: Profile,
     /// What the program under test is told to do.
     #[serde(default, skip_serializing_if = "is_default")]
@@ -68,49 +70,13 @@ pub struct Scenario {
     pub script: Option<Script>,
 }
 
-/// Declares the profiles once: variant, name, what they stand for.
-macro_rules! profiles {
-    ($($(#[$attribute:meta])* $profile:ident $name:literal $says:literal;)*) => {
-        /// The crash profiles, by the names that files and the command line use.
-        #[derive(
-            Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-        pub enum Profile {
-            $(#[doc = $says] $(#[$attribute])* #[serde(rename = $name)] $profile,)*
-        }
-
-        impl Profile {
-            /// All profiles, the mildest first.
-            pub const ALL: &'static [Profile] = &[$(Profile::$profile,)*];
-
-            /// The name in files and on the command line.
-            #[must_use]
-            pub const fn name(self) -> &'static str {
-                match self { $(Profile::$profile => $name,)* }
-            }
-
-            /// The profile of the simulated disk.
-            pub(crate) const fn of_disk(self) -> beaver_disk::Profile {
-                match self { $(Profile::$profile => beaver_disk::Profile::$profile,)* }
-            }
-
-            /// What it stands for, in one line.
-            #[must_use]
-            pub const fn description(self) -> &'static str {
-                match self { $(Profile::$profile => $says,)* }
-            }
-        }
-    };
-}
-
-profiles! {
-    Strict "strict" "nothing that was not synced survives";
-    LinuxOrdered "linux-ordered" "names and set_len survive as a prefix, in order: ext4, XFS";
-    BtrfsLike "btrfs-like" "names survive in any combination, a rename is atomic: Btrfs";
-    #[default]
-    Posix "posix" "what POSIX promises and no more: names survive in any combination, a rename may leave both";
-    Alice "alice" "as posix; a rename may leave neither name, and lost data reads as garbage";
-    HostileDevice "hostile-device" "as posix, on a device that shears sectors, cannot read them, and lies about syncs";
+/// The profiles by their names, each with what it stands for.
+#[cfg(feature = "schema")]
+fn profile_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    let known = Profile::ALL.map(|profile| {
+        schemars::json_schema!({"const": profile.name(), "description": profile.description()})
+    });
+    schemars::json_schema!({"oneOf": known})
 }
 
 /// How often the program under test is stopped, and how.

@@ -28,7 +28,7 @@ use crate::scenario::{CommandKind, LogSettings};
 use crate::stream::Stream;
 
 pub use answer::{Answer, Durability, Expected};
-pub use any::{AnyOp, AnyState, AnySubject, Interposed, OpenStore};
+pub use any::{AnyOp, AnyState, AnySubject, OpenStore};
 pub use concurrent::{BegunWithCallers, Concurrent, PendingCheckpoint};
 pub use failure::{ErrorClass, Failure};
 pub use inspected::{Damaged, Inspected, OpenReport, Position, Readout, Recovered};

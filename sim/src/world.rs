@@ -4,13 +4,13 @@
 mod beside;
 mod checks;
 mod commands;
-mod course;
 mod crashes;
 pub(crate) mod examine;
 mod inspection;
 mod marking;
 mod meeting;
 mod moments;
+mod schedule;
 mod start;
 mod steps;
 
@@ -33,11 +33,11 @@ use crate::subject::{AnySubject, Failure, Machine, OpenReport, OpenStore};
 
 use crate::sightings::Sightings;
 use beside::Beside;
-use course::Courses;
-pub(crate) use course::{Course, Leg, Licence, between_calls};
 use crashes::CrashPlan;
 use moments::Beliefs;
 pub(crate) use moments::Moment;
+use schedule::Part;
+pub(crate) use schedule::ReplayMode;
 pub(crate) use start::check_recovery_calls;
 use steps::Steps;
 
@@ -95,8 +95,8 @@ pub(crate) struct World<'a> {
     cut_torn_tail: bool,
     /// Whether another process holds the lock.
     lock_held: bool,
-    /// How the attempts to open failed since the last one that did not.
-    open_failures: Vec<Failure>,
+    /// What it is worth if the store opens after the attempts that failed.
+    marks_if_open: Vec<crate::marks::Mark>,
     /// How many wrong reads there were up to the last recovery.
     wrong_reads: u64,
     /// How the last process ended, and whether the one before it was killed and the store opened in
@@ -122,8 +122,14 @@ pub(crate) struct World<'a> {
     seen: Sightings,
     /// What the client believed at which call, if the moments of the run are kept.
     beliefs: Option<Beliefs>,
-    /// The course of the run, if it is written down.
-    courses: Option<Courses>,
+    /// The part of a process in a step that is under way.
+    part: Part,
+    /// Where the parts so far began, if the script is kept: step, process, the last call before.
+    parts: Vec<(u32, u32, u64)>,
+    /// How closely the script is followed.
+    replay: ReplayMode,
+    /// Whether the script of the run is kept.
+    keeps_script: bool,
     /// The second step of a checkpoint, while commands are given in the middle of it.
     writing: Option<Beside<Written>>,
     /// Whether there will be such a step: then the store's calls are made one by one.
@@ -146,7 +152,7 @@ impl<'a> World<'a> {
             max_calls: Some(scenario.budget.storage_calls),
             ..SimOptions::default()
         };
-        let profile = scenario.profile.of_disk();
+        let profile = scenario.profile;
         let disk = SimDisk::new(Disk::empty(profile), options);
         let rates = mixture(scenario, seed);
         let device: Vec<FaultRate> = rates
@@ -155,7 +161,14 @@ impl<'a> World<'a> {
             .cloned()
             .collect();
         let director = match &scenario.script {
-            Some(script) => Director::scripted(&script.faults),
+            Some(script) => Director::scripted(
+                &script
+                    .faults
+                    .iter()
+                    .filter(|fault| fault.step.is_none())
+                    .cloned()
+                    .collect::<Vec<_>>(),
+            ),
             None => Director::new(Source::Random {
                 rates,
                 stream: Box::new(Stream::new(seed, "faults")),
@@ -179,7 +192,7 @@ impl<'a> World<'a> {
             met_full_disk: false,
             cut_torn_tail: false,
             lock_held: false,
-            open_failures: Vec::new(),
+            marks_if_open: Vec::new(),
             wrong_reads: 0,
             last_crash: None,
             killed_then_opened: false,
@@ -193,7 +206,10 @@ impl<'a> World<'a> {
             script: Script::default(),
             seen: Sightings::default(),
             beliefs: None,
-            courses: None,
+            part: Part::default(),
+            parts: Vec::new(),
+            replay: ReplayMode::Exact,
+            keeps_script: false,
             writing: None,
             has_stepwise: has_stepwise(scenario),
         }
@@ -211,9 +227,7 @@ impl<'a> World<'a> {
     }
 
     fn run_until_over(&mut self) -> Result<(), Stop> {
-        self.crashes.arm_scripted(self.faults.disk());
-        self.begin_scene();
-        self.start()?;
+        self.begin_run()?;
         while self.next_command()? {}
         self.last_look()
     }
@@ -223,7 +237,7 @@ impl<'a> World<'a> {
     fn last_look(&mut self) -> Result<(), Stop> {
         self.faults.director().set_quiet(true);
         self.crashes.stop(self.faults.disk());
-        self.begin_scene();
+        self.begin_step();
         self.reopen()
     }
 
@@ -259,10 +273,19 @@ impl<'a> World<'a> {
     }
 
     /// The script so far, the faults that fired included.
-    pub(crate) fn script(&self) -> Script {
-        let mut script = self.script.clone();
-        script.faults = self.faults.director().planned().to_vec();
-        script
+    pub(crate) fn script(&mut self) -> Script {
+        self.end_part();
+        self.script.clone()
+    }
+
+    /// Where each process's part of a step begins, if the script is kept.
+    pub(crate) fn parts(&self) -> &[(u32, u32, u64)] {
+        &self.parts
+    }
+
+    /// The last storage call before the part of the step that is under way.
+    pub(crate) fn calls_before_part(&self) -> u64 {
+        self.part.calls
     }
 
     /// The disk, for its trace and its counters.
@@ -283,6 +306,16 @@ impl<'a> World<'a> {
     /// Keeps everything that happens, to be explained.
     pub(crate) fn keep_tape(&mut self) {
         self.seen.tape.start();
+    }
+
+    /// Keeps the script, with what survived by name.
+    pub(crate) fn keep_script(&mut self) {
+        self.keeps_script = true;
+    }
+
+    /// Follows the script like this.
+    pub(crate) fn replay(&mut self, mode: ReplayMode) {
+        self.replay = mode;
     }
 
     /// Keeps the lines of the trace.

@@ -15,7 +15,7 @@ use beaver_sim::scenario::Scenario;
 /// What a line of the source holds where it makes a storage call, itself or through a carrier, and
 /// the calls that it makes.
 const CALLS: &[(&str, &[&str])] = &[
-    ("Directory::lock(", &["lock", "list"]),
+    ("LockedDirectory::lock(", &["lock", "list"]),
     ("directory::list(", &["list"]),
     ("directory::remove(", &["remove"]),
     ("directory::sync(", &["sync_dir"]),
@@ -23,7 +23,7 @@ const CALLS: &[(&str, &[&str])] = &[
         "temporary::prepare(",
         &["create", "remove", "write_at", "sync_data"],
     ),
-    (", STEPS)?.rename(", &["rename", "remove"]),
+    ("document)?.rename(", &["rename", "remove"]),
     ("prepared.rename(", &["rename", "remove"]),
     ("write_all(", &["write_at"]),
     ("set_len(", &["set_len"]),

@@ -9,15 +9,12 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::num::NonZeroUsize;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use beaver::storage::{Access, Storage, StorageFile, StorageLock};
 use beaver_sim::explore::{Options, Running, Start, explore_small};
-use beaver_sim::faults::Between;
 use beaver_sim::invariant::Invariant;
 use beaver_sim::scenario::Scenario;
-use beaver_sim::subject::Subject;
+use beaver_storage::{InterposedFile, Interposer, Storage};
 
 /// Which calls are left out, by the name of the file.
 #[derive(Clone, Copy, Debug)]
@@ -33,79 +30,25 @@ const NOTHING: LeftOut = LeftOut {
     set_len: false,
 };
 
-#[derive(Debug)]
-struct Careless {
-    inner: Arc<dyn Storage>,
-    left_out: LeftOut,
-}
-
-#[derive(Debug)]
-struct CarelessFile {
-    inner: Box<dyn StorageFile>,
-    name: String,
-    left_out: LeftOut,
-}
-
-impl Careless {
-    fn file(&self, name: &str, inner: Box<dyn StorageFile>) -> Box<dyn StorageFile> {
-        Box::new(CarelessFile {
-            inner,
-            name: name.to_owned(),
-            left_out: self.left_out,
-        })
-    }
-}
-
-impl Storage for Careless {
-    fn create(&self, name: &str) -> io::Result<Box<dyn StorageFile>> {
-        Ok(self.file(name, self.inner.create(name)?))
-    }
-    fn open(&self, name: &str, access: Access) -> io::Result<Box<dyn StorageFile>> {
-        Ok(self.file(name, self.inner.open(name, access)?))
-    }
-    fn list(&self) -> io::Result<Vec<String>> {
-        self.inner.list()
-    }
-    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        self.inner.rename(from, to)
-    }
-    fn remove(&self, name: &str) -> io::Result<()> {
-        self.inner.remove(name)
-    }
-    fn sync_dir(&self) -> io::Result<()> {
-        match self.left_out.sync_dir {
+impl Interposer for LeftOut {
+    fn sync_dir(&self, next: &dyn Storage) -> io::Result<()> {
+        match self.sync_dir {
             true => Ok(()),
-            false => self.inner.sync_dir(),
+            false => next.sync_dir(),
         }
     }
-    fn lock(&self) -> io::Result<Box<dyn StorageLock>> {
-        self.inner.lock()
-    }
-}
 
-impl StorageFile for CarelessFile {
-    fn len(&self) -> io::Result<u64> {
-        self.inner.len()
-    }
-    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
-        self.inner.read_at(buf, offset)
-    }
-    fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<usize> {
-        self.inner.write_at(buf, offset)
-    }
-    fn set_len(&self, len: u64) -> io::Result<()> {
-        match self.left_out.set_len {
+    fn set_len(&self, file: &InterposedFile, len: u64) -> io::Result<()> {
+        match self.set_len {
             true => Ok(()),
-            false => self.inner.set_len(len),
+            false => file.next().set_len(len),
         }
     }
-    fn allocate(&self, len: u64) -> io::Result<()> {
-        self.inner.allocate(len)
-    }
-    fn sync_data(&self) -> io::Result<()> {
-        match (self.left_out.sync_data)(&self.name) {
+
+    fn sync_data(&self, file: &InterposedFile) -> io::Result<()> {
+        match (self.sync_data)(&file.name()) {
             true => Ok(()),
-            false => self.inner.sync_data(),
+            false => file.next().sync_data(),
         }
     }
 }
@@ -113,8 +56,11 @@ impl StorageFile for CarelessFile {
 /// The invariants that are violated, in order, each once.
 fn check_small(ops: usize, left_out: LeftOut) -> Vec<u8> {
     let scenario: Scenario = serde_json::from_str(r#"{"claim": "small"}"#).unwrap();
-    let between = Between::new(move |inner| Arc::new(Careless { inner, left_out }));
-    let (subject, options) = (Subject::behind(between), Options::default());
+    let (subject, options) = (
+        beaver_sim::beaver::library(&Start::Empty.scenario(beaver_disk::Profile::Posix))
+            .interposed(move || left_out),
+        Options::default(),
+    );
     let running = Running {
         jobs: NonZeroUsize::MIN,
         progress: &|_, _| {},

@@ -10,7 +10,7 @@ use beaver_sim::result::RunResult;
 use beaver_sim::run::{Keep, run_script_of, run_seed_of, saved_failure};
 use beaver_sim::scenario::{CrashKind, Scenario, Step};
 use beaver_sim::shrink::{Limits, shrink};
-use beaver_sim::subject::Subject;
+use beaver_sim::subject::AnySubject;
 use beaver_zoo::careless::Careless;
 
 const WITH_IMAGES: &str = r#"{
@@ -24,7 +24,7 @@ fn scenario() -> Scenario {
     serde_json::from_str(WITH_IMAGES).unwrap()
 }
 
-fn run(subject: &Subject, scenario: &Scenario, seed: u64) -> RunResult {
+fn run(subject: &AnySubject, scenario: &Scenario, seed: u64) -> RunResult {
     run_seed_of(subject, scenario, seed, Keep::default())
 }
 
@@ -40,7 +40,7 @@ fn power_cuts(run: &RunResult) -> usize {
 
 /// Whether a run that did not hold failed in an image beside it: at its first power cut, which the same run survives when
 /// nothing else is looked at.
-fn is_seen_beside(subject: &Subject, seed: u64, found: &RunResult) -> bool {
+fn is_seen_beside(subject: &AnySubject, seed: u64, found: &RunResult) -> bool {
     let mut alone = scenario();
     alone.crashes.images = 0;
     let alone = run(subject, &alone, seed);

@@ -9,11 +9,11 @@ use super::payload::check_length;
 use super::{
     DEFAULT_MAX_ATTEMPTS, DEFAULT_TIMEOUT_MS, Event, EventKind, EventType, JobId, Payload,
 };
-use crate::json::Cursor;
+use crate::json::JsonReader;
 
 /// What an event says, all of it checked. The event itself is made at one stroke when nothing can
 /// go wrong any more: what would carry it up and down in pieces costs more than the reading.
-pub(super) struct Fields<'a> {
+pub(super) struct CanonicalEvent<'a> {
     pub(super) event_type: EventType,
     job_id: &'a str,
     pub(super) timestamp_ms: u64,
@@ -23,26 +23,12 @@ pub(super) struct Fields<'a> {
     timeout_ms: u64,
 }
 
-/// Reads one event and makes of it what `make` makes, or calls `otherwise` if it is not an event in
-/// the spelling that is written.
-#[inline]
-pub(super) fn read<T>(
-    json: &[u8],
-    make: impl FnOnce(Fields<'_>) -> T,
-    otherwise: impl FnOnce() -> T,
-) -> T {
-    let mut unescaped = String::new();
-    match Fields::read(json, &mut unescaped) {
-        Some(fields) => make(fields),
-        None => otherwise(),
-    }
-}
-
-impl<'a> Fields<'a> {
-    /// Reads one event. `unescaped` holds a name that is not spelled as it is.
+impl<'a> CanonicalEvent<'a> {
+    /// Reads one event; `None` if it is not one in the spelling that is written. `unescaped` holds
+    /// a name that has escapes.
     #[inline]
-    fn read(json: &'a [u8], unescaped: &'a mut String) -> Option<Self> {
-        let mut cursor = Cursor::new(json);
+    pub(super) fn read(json: &'a [u8], unescaped: &'a mut String) -> Option<Self> {
+        let mut cursor = JsonReader::new(json);
         let event_type = event_type(&mut cursor)?;
         let job_id = match cursor.plain_string() {
             Some(job_id) => job_id,
@@ -53,7 +39,7 @@ impl<'a> Fields<'a> {
         };
         JobId::check(job_id).ok()?;
         cursor.expect(",\"timestamp\":").ok()?;
-        let mut fields = Fields {
+        let mut fields = CanonicalEvent {
             event_type,
             job_id,
             timestamp_ms: cursor.number().ok()?,
@@ -70,7 +56,7 @@ impl<'a> Fields<'a> {
     }
 
     #[inline]
-    fn read_enqueue(&mut self, cursor: &mut Cursor<'a>) -> Option<()> {
+    fn read_enqueue(&mut self, cursor: &mut JsonReader<'a>) -> Option<()> {
         if cursor.take(",\"max_attempts\":") {
             let limit = u32::try_from(cursor.number().ok()?).ok()?;
             self.max_attempts = NonZeroU32::new(limit)?;
@@ -107,7 +93,7 @@ impl<'a> Fields<'a> {
 
 /// Reads up to the name of the job.
 #[inline]
-fn event_type(cursor: &mut Cursor<'_>) -> Option<EventType> {
+fn event_type(cursor: &mut JsonReader<'_>) -> Option<EventType> {
     cursor.expect("{\"type\":\"").ok()?;
     // One comparison each, as far as the text is known.
     Some(if cursor.take("ENQUEUE\",\"job_id\":") {

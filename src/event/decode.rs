@@ -28,7 +28,7 @@ pub(super) fn any_spelling(json: &[u8]) -> Result<Event, DecodeError> {
 
 /// What was found, before it is known whether it belongs together.
 #[derive(Default)]
-struct Fields<'a> {
+struct FoundFields<'a> {
     type_name: Option<Cow<'a, str>>,
     job_id: Option<Cow<'a, str>>,
     timestamp_ms: Option<u64>,
@@ -42,27 +42,27 @@ struct Fields<'a> {
 
 /// A string, borrowed where it has no escapes.
 #[derive(serde::Deserialize)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+struct BorrowedText<'a>(#[serde(borrow)] Cow<'a, str>);
 
 struct FieldsVisitor;
 
 impl<'de> Visitor<'de> for FieldsVisitor {
-    type Value = Fields<'de>;
+    type Value = FoundFields<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an event, which is a JSON object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
-        let mut fields = Fields::default();
-        while let Some(Text(name)) = map.next_key()? {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<FoundFields<'de>, A::Error> {
+        let mut fields = FoundFields::default();
+        while let Some(BorrowedText(name)) = map.next_key()? {
             match &*name {
                 "type" => {
-                    let Text(text) = map.next_value()?;
+                    let BorrowedText(text) = map.next_value()?;
                     set(&mut fields.type_name, "type", text)?;
                 }
                 "job_id" => {
-                    let Text(text) = map.next_value()?;
+                    let BorrowedText(text) = map.next_value()?;
                     set(&mut fields.job_id, "job_id", text)?;
                 }
                 "timestamp" => set(&mut fields.timestamp_ms, "timestamp", map.next_value()?)?,
@@ -87,7 +87,7 @@ fn set<T, E: de::Error>(field: &mut Option<T>, name: &'static str, value: T) -> 
     }
 }
 
-impl Fields<'_> {
+impl FoundFields<'_> {
     fn into_event(self) -> Result<Event, DecodeError> {
         let type_name = self.type_name.as_ref().ok_or_else(|| missing("type"))?;
         let event_type: EventType = type_name.parse().map_err(DecodeError::new)?;

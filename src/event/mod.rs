@@ -30,6 +30,8 @@ use std::fmt;
 use std::num::NonZeroU32;
 use std::str::FromStr;
 
+use canonical::CanonicalEvent;
+
 use crate::json::{write_string, write_u64};
 use crate::log_event::{DecodeError, LogEvent};
 
@@ -176,6 +178,7 @@ impl FromStr for EventType {
 impl LogEvent for Event {
     #[inline]
     fn encode(&self, out: &mut Vec<u8>) {
+        // Up to the name of the job each type is one constant, copied in one piece.
         match self.kind {
             EventKind::Enqueue { .. } => {
                 out.extend_from_slice(b"{\"type\":\"ENQUEUE\",\"job_id\":");
@@ -207,6 +210,7 @@ impl LogEvent for Event {
                 out.extend_from_slice(b",\"timeout_ms\":");
                 write_u64(out, *timeout_ms);
             }
+            // Last and as it is: it was checked to be one JSON value when it was made.
             out.extend_from_slice(b",\"payload\":");
             out.extend_from_slice(payload.as_str().as_bytes());
         }
@@ -215,20 +219,20 @@ impl LogEvent for Event {
 
     #[inline]
     fn decode(json: &[u8]) -> Result<Self, DecodeError> {
-        canonical::read(
-            json,
-            |fields| Ok(fields.into_event()),
-            || decode::any_spelling(json),
-        )
+        let mut unescaped = String::new();
+        match CanonicalEvent::read(json, &mut unescaped) {
+            Some(event) => Ok(event.into_event()),
+            None => decode::any_spelling(json),
+        }
     }
 
     #[inline]
     fn describe(json: &[u8]) -> Result<(&'static str, Option<u64>), DecodeError> {
-        canonical::read(
-            json,
-            |fields| Ok((fields.event_type.as_str(), Some(fields.timestamp_ms))),
-            || decode::any_spelling(json).map(|event| (event.kind(), event.timestamp_ms())),
-        )
+        let mut unescaped = String::new();
+        match CanonicalEvent::read(json, &mut unescaped) {
+            Some(event) => Ok((event.event_type.as_str(), Some(event.timestamp_ms))),
+            None => decode::any_spelling(json).map(|event| (event.kind(), event.timestamp_ms())),
+        }
     }
 
     fn kind(&self) -> &'static str {

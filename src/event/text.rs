@@ -1,4 +1,4 @@
-//! Keeping short texts, of which replay makes two for each event.
+//! Keeping short texts: replay makes two for each event.
 
 use smol_str::SmolStr;
 
@@ -6,7 +6,8 @@ use smol_str::SmolStr;
 ///
 /// A copy of a length that the compiler knows is one or two moves between registers. Of any other
 /// length it is a call that writes bytes which are read again, in other pieces, before they have
-/// arrived: that costs several times more than all the rest. So every short length has its own arm, in place.
+/// arrived: that costs several times more than all the rest. So every short length has its own arm,
+/// in place.
 #[inline(always)]
 pub(super) fn keep(text: &str) -> SmolStr {
     macro_rules! by_length {

@@ -1,15 +1,15 @@
 //! What differs between two logs, event by event.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::io::ErrorKind;
 use std::sync::Arc;
 
+use super::dump::{LineContent, dump_segment};
 use crate::directory;
 use crate::error::Result;
 use crate::position::{Epoch, Position, Seq};
-use crate::storage::{Access, Storage};
-use crate::wal::Segment;
-use crate::wal::line::Line;
-use crate::wal::survey::{Item, Survey};
+use crate::storage::Storage;
 
 /// A difference between the first log and the second one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,132 +58,66 @@ impl fmt::Display for Difference {
 }
 
 /// All differences between the events of two logs. How they were batched, and damage between events
-/// that both have, makes no difference.
+/// that both have, makes no difference. Takes as much memory as the largest segment of each.
 ///
 /// # Errors
 /// [`Error::Storage`](crate::Error::Storage) if something cannot be read,
 /// [`Error::Version`](crate::Error::Version) for a newer format.
 pub fn compare(first: &Arc<dyn Storage>, second: &Arc<dyn Storage>) -> Result<Vec<Difference>> {
-    let mut epochs = directory::list(&**first)?.segments;
-    epochs.extend(directory::list(&**second)?.segments);
+    let listings = [directory::list(&**first)?, directory::list(&**second)?];
+    let mut epochs = listings.map(|listing| listing.segments).concat();
     epochs.sort_unstable();
     epochs.dedup();
     let mut differences = Vec::new();
     for epoch in epochs {
-        compare_epoch(&**first, &**second, epoch, &mut differences)?;
+        let (mut first, mut second) = (events(&**first, epoch)?, events(&**second, epoch)?);
+        let seqs: BTreeSet<Seq> = first.keys().chain(second.keys()).copied().collect();
+        for seq in seqs {
+            let position = epoch.at(seq);
+            let (from, to) = (position, seq);
+            // Taken out, because the text of an event that differs is kept.
+            let next = match (first.remove(&seq), second.remove(&seq)) {
+                (first, second) if first == second => continue,
+                (Some(first), Some(second)) => Difference::Content {
+                    position,
+                    first: String::from_utf8_lossy(&first).into_owned(),
+                    second: String::from_utf8_lossy(&second).into_owned(),
+                },
+                (Some(_), None) => Difference::OnlyInFirst { from, to },
+                (None, _) => Difference::OnlyInSecond { from, to },
+            };
+            add(&mut differences, next);
+        }
     }
     Ok(differences)
 }
 
-fn compare_epoch(
-    first: &dyn Storage,
-    second: &dyn Storage,
-    epoch: Epoch,
-    differences: &mut Vec<Difference>,
-) -> Result<()> {
-    let (first, second) = (open(first, epoch)?, open(second, epoch)?);
-    let (mut first, mut second) = (Events::new(&first), Events::new(&second));
-    first.advance()?;
-    second.advance()?;
-    loop {
-        match (first.seq, second.seq) {
-            (None, None) => return Ok(()),
-            (Some(a), Some(b)) if a == b => {
-                if first.body != second.body {
-                    differences.push(Difference::Content {
-                        position: Position { epoch, seq: a },
-                        first: first.text(),
-                        second: second.text(),
-                    });
-                }
-                first.advance()?;
-                second.advance()?;
-            }
-            (Some(a), b) if b.is_none_or(|b| a < b) => {
-                add(differences, Position { epoch, seq: a }, true);
-                first.advance()?;
-            }
-            (_, Some(b)) => {
-                add(differences, Position { epoch, seq: b }, false);
-                second.advance()?;
-            }
-            (Some(_), None) => unreachable!("the arm above takes what only the first log has"),
-        }
-    }
-}
-
-/// Adds an event that one log alone has, to the range before it if it follows directly.
-fn add(differences: &mut Vec<Difference>, position: Position, in_first: bool) {
-    match differences.last_mut() {
-        Some(Difference::OnlyInFirst { from, to })
-            if in_first && from.epoch == position.epoch && to.0 + 1 == position.seq.0 =>
-        {
-            *to = position.seq;
-        }
-        Some(Difference::OnlyInSecond { from, to })
-            if !in_first && from.epoch == position.epoch && to.0 + 1 == position.seq.0 =>
-        {
-            *to = position.seq;
-        }
-        _ if in_first => {
-            differences.push(Difference::OnlyInFirst {
-                from: position,
-                to: position.seq,
-            });
-        }
-        _ => differences.push(Difference::OnlyInSecond {
-            from: position,
-            to: position.seq,
-        }),
-    }
-}
-
-/// The segment, if this log has it.
-fn open(storage: &dyn Storage, epoch: Epoch) -> Result<Option<Segment>> {
-    match Segment::open(storage, epoch, Access::Read) {
-        Ok(segment) => Ok(Some(segment)),
-        Err(error) if error.io_kind() == Some(std::io::ErrorKind::NotFound) => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-/// The events of one segment, one at a time.
-struct Events<'s> {
-    survey: Option<Survey<'s>>,
-    seq: Option<Seq>,
-    body: Vec<u8>,
-}
-
-impl<'s> Events<'s> {
-    fn new(segment: &'s Option<Segment>) -> Self {
-        Events {
-            survey: segment.as_ref().map(Survey::new),
-            seq: None,
-            body: Vec::new(),
-        }
-    }
-
-    fn advance(&mut self) -> Result<()> {
-        self.seq = None;
-        let Some(survey) = &mut self.survey else {
-            return Ok(());
-        };
-        while let Some(item) = survey.next()? {
-            if let Item::Line {
-                line: Line::Event(envelope, body),
-                ..
-            } = item
-            {
-                self.seq = Some(envelope.seq);
-                self.body.clear();
-                self.body.extend_from_slice(body);
-                return Ok(());
-            }
+/// The events of one segment as they are stored; none where this log does not have the segment.
+fn events(storage: &dyn Storage, epoch: Epoch) -> Result<BTreeMap<Seq, Vec<u8>>> {
+    let mut events = BTreeMap::new();
+    let dumped = dump_segment(storage, epoch, &mut |line| {
+        if let LineContent::Event { position, json, .. } = line.content {
+            events.insert(position.seq, json.to_vec());
         }
         Ok(())
+    });
+    match dumped {
+        // A segment that one log lacks is a range of events that only the other has.
+        Err(error) if error.io_kind() == Some(ErrorKind::NotFound) => Ok(BTreeMap::new()),
+        dumped => dumped.map(|()| events),
     }
+}
 
-    fn text(&self) -> String {
-        String::from_utf8_lossy(&self.body).into_owned()
+/// Adds a difference; a range that continues the one before it makes that longer.
+fn add(differences: &mut Vec<Difference>, next: Difference) {
+    use Difference::{OnlyInFirst, OnlyInSecond};
+    match (differences.last_mut(), &next) {
+        (Some(OnlyInFirst { from: start, to }), OnlyInFirst { from, .. })
+        | (Some(OnlyInSecond { from: start, to }), OnlyInSecond { from, .. })
+            if start.epoch == from.epoch && to.0 + 1 == from.seq.0 =>
+        {
+            *to = from.seq;
+        }
+        _ => differences.push(next),
     }
 }

@@ -1,38 +1,31 @@
 //! Writing a copy of a store into a new directory.
 
-use crate::directory;
+use std::sync::Arc;
+
+use crate::directory::{self, LockedDirectory};
 use crate::error::{Error, Result};
 use crate::names;
 use crate::position::Epoch;
 use crate::snapshot;
-use crate::storage::{Storage, StorageFile, StorageLock};
-use crate::temporary::write_all;
+use crate::storage::{Storage, StorageFile, write_all};
 
 /// How many bytes are gathered before they are written.
 const PIECE: usize = 1 << 20;
 
 /// A directory that was empty and is filled with a copy. Locked meanwhile.
 #[derive(Debug)]
-pub(super) struct Target<'s> {
-    storage: &'s dyn Storage,
-    _lock: Box<dyn StorageLock>,
-}
+pub(super) struct CopyDirectory(LockedDirectory);
 
-impl<'s> Target<'s> {
+impl CopyDirectory {
     /// Takes `storage`, which must be empty: nothing is ever overwritten.
-    pub(super) fn new(storage: &'s dyn Storage) -> Result<Self> {
-        let lock = storage.lock().map_err(|error| match error.kind() {
-            std::io::ErrorKind::WouldBlock => Error::Locked,
-            _ => Error::storage("lock", ".", error),
-        })?;
-        let names = storage
-            .list()
-            .map_err(|error| Error::storage("list", ".", error))?;
-        match names.iter().find(|name| *name != names::LOCK) {
-            None => Ok(Target {
-                storage,
-                _lock: lock,
-            }),
+    pub(super) fn new(storage: Arc<dyn Storage>) -> Result<Self> {
+        let directory = LockedDirectory::lock(storage)?;
+        let listing = &directory.listing;
+        let snapshots = listing.snapshots.iter().copied().map(names::snapshot);
+        let segments = listing.segments.iter().copied().map(names::segment);
+        let others = listing.temporaries.iter().chain(&listing.strays).cloned();
+        match snapshots.chain(segments).chain(others).next() {
+            None => Ok(CopyDirectory(directory)),
             Some(name) => Err(Error::Refused {
                 reason: format!("the directory for the copy is not empty: there is {name}"),
             }),
@@ -40,14 +33,14 @@ impl<'s> Target<'s> {
     }
 
     /// Starts a file, which gets its name when it is whole.
-    pub(super) fn file(&self, name: &str) -> Result<TargetFile<'_>> {
+    pub(super) fn file(&self, name: &str) -> Result<CopiedFile<'_>> {
+        let storage = &*self.0.storage;
         let temporary = names::temporary(name);
-        let file = self.storage.create(&temporary);
+        let file = storage.create(&temporary);
         let file = file.map_err(|error| Error::storage("create", &temporary, error))?;
-        let (name, storage) = (name.to_owned(), self.storage);
-        Ok(TargetFile {
+        Ok(CopiedFile {
             storage,
-            name,
+            name: name.to_owned(),
             temporary,
             file,
             offset: 0,
@@ -55,28 +48,26 @@ impl<'s> Target<'s> {
         })
     }
 
-    /// Copies a whole snapshot, from the bytes that were verified. Answers with its name.
+    /// Copies a whole snapshot, from the bytes that were verified. Returns its name.
     pub(super) fn copy_snapshot(&self, from: &dyn Storage, epoch: Epoch) -> Result<String> {
+        // Encoded anew from what was verified, never copied by a second read.
         let snapshot = snapshot::read(from, epoch)?.map_err(|damaged| damaged.error)?;
         let document = snapshot::encode(snapshot.position, |out| {
             out.extend_from_slice(snapshot.state());
         });
-        let name = names::snapshot(epoch);
-        let mut copy = self.file(&name)?;
-        copy.push(&document)?;
-        copy.finish()?;
-        Ok(name)
+        snapshot::write(&*self.0.storage, snapshot.position, &document)?;
+        Ok(names::snapshot(epoch))
     }
 
     /// Makes the names durable.
     pub(super) fn finish(self) -> Result<()> {
-        directory::sync(self.storage)
+        directory::sync(&*self.0.storage)
     }
 }
 
 /// A file that is being written.
 #[derive(Debug)]
-pub(super) struct TargetFile<'s> {
+pub(super) struct CopiedFile<'s> {
     storage: &'s dyn Storage,
     name: String,
     temporary: String,
@@ -85,9 +76,10 @@ pub(super) struct TargetFile<'s> {
     pending: Vec<u8>,
 }
 
-impl TargetFile<'_> {
+impl CopiedFile<'_> {
     /// Appends bytes.
     pub(super) fn push(&mut self, bytes: &[u8]) -> Result<()> {
+        // One call for many lines: a copy is synced once, at its end.
         self.pending.extend_from_slice(bytes);
         if self.pending.len() < PIECE {
             Ok(())

@@ -4,13 +4,13 @@ use std::io;
 use std::sync::Arc;
 
 use super::problem_of;
+use super::salvage_reader::{SalvageItem, SalvageReader};
 use crate::directory;
 use crate::error::{Error, Result};
 use crate::position::{Epoch, Position, Seq};
 use crate::storage::{Access, Storage};
-use crate::wal::Segment;
 use crate::wal::line::Line;
-use crate::wal::survey::{Item, Survey};
+use crate::wal::{PlacedLine, Segment};
 
 /// One thing that stands in a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,13 +19,13 @@ pub struct DumpLine<'a> {
     pub file: &'a str,
     /// Where it begins.
     pub offset: u64,
-    /// What it is.
-    pub what: What<'a>,
+    /// What it says.
+    pub content: LineContent<'a>,
 }
 
-/// What a line is.
+/// What a line says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum What<'a> {
+pub enum LineContent<'a> {
     /// The first line of a segment.
     Header {
         /// The segment's epoch.
@@ -50,7 +50,7 @@ pub enum What<'a> {
     Lost(Seq, Seq),
     /// Something that is not a line in its place, and what is wrong with it.
     Damage(String),
-    /// Free space to the end of the file, so many bytes.
+    /// Free space to the end of the file, in bytes.
     Free(u64),
 }
 
@@ -64,45 +64,53 @@ pub fn dump(
     sink: &mut dyn FnMut(&DumpLine<'_>) -> io::Result<()>,
 ) -> Result<()> {
     for epoch in directory::list(&**storage)?.segments {
-        let segment = Segment::open(&**storage, epoch, Access::Read)?;
-        let mut survey = Survey::new(&segment);
-        while let Some(item) = survey.next()? {
-            let (offset, what) = match item {
-                Item::Line { offset, line, .. } => (offset, what(epoch, line)),
-                Item::Damage(damaged) => {
-                    let problem = problem_of(&segment, damaged);
-                    (problem.offset, What::Damage(problem.reason))
-                }
-                Item::End { offset } if offset == segment.limit => continue,
-                Item::End { offset } => (offset, What::Free(segment.limit - offset)),
-            };
-            sink(&DumpLine {
-                file: &segment.name,
-                offset,
-                what,
-            })
-            .map_err(|error| Error::storage("dump", &segment.name, error))?;
-        }
+        dump_segment(&**storage, epoch, sink)?;
     }
     Ok(())
 }
 
-fn what(epoch: Epoch, line: Line<'_>) -> What<'_> {
+/// As [`dump`], of one segment.
+pub(super) fn dump_segment(
+    storage: &dyn Storage,
+    epoch: Epoch,
+    sink: &mut dyn FnMut(&DumpLine<'_>) -> io::Result<()>,
+) -> Result<()> {
+    let segment = Segment::open(storage, epoch, Access::Read)?;
+    let mut reader = SalvageReader::new(&segment);
+    while let Some(item) = reader.next()? {
+        let (offset, content) = match item {
+            SalvageItem::Line(PlacedLine { offset, line, .. }) => (offset, content(epoch, line)),
+            SalvageItem::Damage(damaged) => {
+                let problem = problem_of(&segment, damaged);
+                (problem.offset, LineContent::Damage(problem.reason))
+            }
+            SalvageItem::End(offset) if offset == segment.limit => continue,
+            SalvageItem::End(offset) => (offset, LineContent::Free(segment.limit - offset)),
+        };
+        let file = &segment.name;
+        sink(&DumpLine {
+            file,
+            offset,
+            content,
+        })
+        .map_err(|error| Error::storage("dump", file, error))?;
+    }
+    Ok(())
+}
+
+fn content(epoch: Epoch, line: Line<'_>) -> LineContent<'_> {
     match line {
-        Line::Header(header) => What::Header {
+        Line::Header(header) => LineContent::Header {
             epoch,
             prev: header.prev,
         },
-        Line::Event(envelope, json) => What::Event {
-            position: Position {
-                epoch,
-                seq: envelope.seq,
-            },
+        Line::Event(envelope, json) => LineContent::Event {
+            position: epoch.at(envelope.seq),
             batch: envelope.batch,
             more: envelope.more,
             json,
         },
-        Line::Marker(synced) => What::Marker(synced),
-        Line::Lost(from, to) => What::Lost(from, to),
+        Line::Marker(synced) => LineContent::Marker(synced),
+        Line::Lost(from, to) => LineContent::Lost(from, to),
     }
 }

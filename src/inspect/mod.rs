@@ -9,32 +9,28 @@ mod compare;
 mod copy;
 mod dump;
 mod repair;
+mod salvage;
+mod salvage_reader;
 mod segment_copy;
+mod stats;
 mod truncate;
 
-use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
 
 pub use compare::{Difference, compare};
-pub use dump::{DumpLine, What, dump};
+pub use dump::{DumpLine, LineContent, dump};
 pub use repair::{RepairReport, repair};
+pub use salvage::{SalvageReport, Skipped, salvage, salvage_state};
+pub use stats::{Stats, stats, validate};
 pub use truncate::{TruncateReport, truncate};
 
-use crate::directory;
-use crate::error::{Error, Result};
-use crate::log_event::LogEvent;
-use crate::names::{self, Listing};
-use crate::position::{Epoch, Position, Seq};
-use crate::snapshot;
-use crate::storage::{Access, Storage};
-use crate::wal::line::Line;
-use crate::wal::survey::{Damaged, Item, Survey};
-use crate::wal::{LostRange, Seal, Segment, TornTail, header};
+use crate::position::Seq;
+use crate::wal::Segment;
+use salvage_reader::{SteppedOver, Then};
 
 /// Something that is wrong with a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
+pub struct StoreProblem {
     /// The file.
     pub file: String,
     /// Byte offset of what is wrong.
@@ -43,310 +39,38 @@ pub struct Problem {
     pub reason: String,
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for StoreProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: byte {}: {}", self.file, self.offset, self.reason)
     }
 }
 
-/// What is in a store.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Stats {
-    /// Segment files.
-    pub segments: u64,
-    /// Snapshot files.
-    pub snapshots: u64,
-    /// Valid events, those that do not decode included.
-    pub events: u64,
-    /// Valid events by type.
-    pub by_kind: BTreeMap<&'static str, u64>,
-    /// Markers.
-    pub markers: u64,
-    /// The first event.
-    pub first: Option<Position>,
-    /// The last event.
-    pub last: Option<Position>,
-    /// The earliest time stamp, in milliseconds since the Unix epoch.
-    pub earliest_ms: Option<u64>,
-    /// The latest time stamp, in milliseconds since the Unix epoch.
-    pub latest_ms: Option<u64>,
-    /// Bytes of valid lines, newlines included.
-    pub line_bytes: u64,
-    /// Bytes of segments: lines, damage and free space.
-    pub segment_bytes: u64,
-    /// Bytes of snapshots.
-    pub snapshot_bytes: u64,
-    /// Everything that is wrong, in the order of the files. Empty: the store is whole.
-    pub problems: Vec<Problem>,
-    /// Events that an earlier repair could not save. Not a problem: the log says so itself.
-    pub lost: Vec<LostRange>,
-    /// An unfinished end, torn or in flight. Not a problem: nothing of it was acknowledged.
-    pub torn_tail: Option<TornTail>,
-    /// Files that are not part of a store, and unfinished ones.
-    pub strays: Vec<String>,
-}
-
-/// Counts what is in a store and finds everything that is wrong with it, not only the first thing.
-///
-/// # Errors
-/// [`Error::Storage`] if something cannot be read.
-pub fn stats<E: LogEvent>(storage: &Arc<dyn Storage>) -> Result<Stats> {
-    let listing = directory::list(&**storage)?;
-    let mut stats = Stats {
-        segments: listing.segments.len() as u64,
-        snapshots: listing.snapshots.len() as u64,
-        strays: listing
-            .strays
-            .iter()
-            .chain(&listing.temporaries)
-            .cloned()
-            .collect(),
-        ..Stats::default()
-    };
-    let snapshots = survey_snapshots(&**storage, &listing, &mut stats)?;
-    let mut sealed = None;
-    for (index, epoch) in listing.segments.iter().enumerate() {
-        let segment = Segment::open(&**storage, *epoch, Access::Read)?;
-        stats.check_chain(&segment, &sealed, &snapshots)?;
-        let is_active = index + 1 == listing.segments.len();
-        sealed = Some(stats.survey_segment::<E>(&segment, is_active)?);
-    }
-    stats.check_start(&listing, &snapshots);
-    Ok(stats)
-}
-
-/// Everything that is wrong with a store. Empty: a strict reader reads it to its end.
-///
-/// # Errors
-/// As [`stats`].
-pub fn validate<E: LogEvent>(storage: &Arc<dyn Storage>) -> Result<Vec<Problem>> {
-    stats::<E>(storage).map(|stats| stats.problems)
-}
-
-/// The positions of the valid snapshots; notes the damaged ones.
-fn survey_snapshots(
-    storage: &dyn Storage,
-    listing: &Listing,
-    stats: &mut Stats,
-) -> Result<BTreeMap<Epoch, Position>> {
-    let mut valid = BTreeMap::new();
-    for epoch in &listing.snapshots {
-        let file = names::snapshot(*epoch);
-        match snapshot::read(storage, *epoch) {
-            Ok(Ok(snapshot)) => {
-                valid.insert(*epoch, snapshot.position);
-            }
-            Ok(Err(damaged)) => stats.problem(&file, 0, damaged.error.to_string()),
-            Err(error @ Error::Version { .. }) => stats.problem(&file, 0, error.to_string()),
-            Err(error) => return Err(error),
-        }
-        stats.snapshot_bytes += length(storage, &file)?;
-    }
-    Ok(valid)
-}
-
-fn length(storage: &dyn Storage, name: &str) -> Result<u64> {
-    let file = storage.open(name, Access::Read);
-    let file = file.map_err(|error| Error::storage("open", name, error))?;
-    file.len()
-        .map_err(|error| Error::storage("len", name, error))
-}
-
-impl Stats {
-    fn problem(&mut self, file: &str, offset: u64, reason: String) {
-        self.problems.push(Problem {
+impl StoreProblem {
+    fn new(file: &str, offset: u64, reason: impl Into<String>) -> Self {
+        StoreProblem {
             file: file.to_owned(),
             offset,
-            reason,
-        });
-    }
-
-    /// Whether the segment follows the one before it, and the snapshot of the epoch before it.
-    fn check_chain(
-        &mut self,
-        segment: &Segment,
-        before: &Option<Position>,
-        snapshots: &BTreeMap<Epoch, Position>,
-    ) -> Result<()> {
-        let prev = match header(segment) {
-            Ok(header) => header.prev,
-            Err(error @ Error::Storage { .. }) => return Err(error),
-            Err(_) => return Ok(()), // The survey of the segment reports it.
-        };
-        let seal = Seal::Unknown.check(&segment.name, prev, segment.epoch);
-        if let Err(Error::Corrupt { reason, .. }) = seal {
-            self.problem(&segment.name, 0, reason);
-            return Ok(());
-        }
-        let epoch_before = Epoch(segment.epoch.0 - 1);
-        let expected = match before {
-            Some(before) if before.epoch == epoch_before => Some(*before),
-            Some(before) => {
-                let reason = format!("no segment between epoch {} and this one", before.epoch);
-                self.problem(&segment.name, 0, reason);
-                None
-            }
-            None => None,
-        };
-        for expected in expected
-            .into_iter()
-            .chain(snapshots.get(&epoch_before).copied())
-        {
-            if prev != Some(expected) {
-                let found = prev.map_or_else(|| "nothing".to_owned(), |prev| prev.to_string());
-                let reason = format!("the header seals {found}, but before it lies {expected}");
-                self.problem(&segment.name, 0, reason);
-            }
-        }
-        Ok(())
-    }
-
-    /// Whether the log reaches back to its start or to a snapshot, and goes on after the newest
-    /// snapshot.
-    fn check_start(&mut self, listing: &Listing, snapshots: &BTreeMap<Epoch, Position>) {
-        let newest = listing.snapshots.last();
-        let last = listing.segments.last();
-        if let Some(newest) = newest.filter(|newest| last.is_none_or(|last| last <= newest)) {
-            let reason = "no segment follows this snapshot".to_owned();
-            self.problem(&names::snapshot(*newest), 0, reason);
-        }
-        let Some(first) = listing.segments.first().filter(|first| first.0 > 1) else {
-            return;
-        };
-        if !snapshots.keys().any(|epoch| epoch.next() >= *first) {
-            let reason = "no segment or valid snapshot leads to this one".to_owned();
-            self.problem(&names::segment(*first), 0, reason);
-        }
-    }
-
-    /// Counts one segment. Answers with its last position.
-    fn survey_segment<E: LogEvent>(
-        &mut self,
-        segment: &Segment,
-        is_active: bool,
-    ) -> Result<Position> {
-        self.segment_bytes += segment.limit;
-        let mut survey = Survey::new(segment);
-        let mut append_start = None;
-        let mut is_damaged = false;
-        loop {
-            survey.lines(|offset, line, bytes| {
-                self.line::<E>(segment, offset, line, bytes, &mut append_start);
-            });
-            let item = match survey.next() {
-                Ok(Some(item)) => item,
-                Ok(None) => break,
-                Err(error @ Error::Version { .. }) => {
-                    self.problem(&segment.name, 0, error.to_string());
-                    break;
-                }
-                Err(error) => return Err(error),
-            };
-            match item {
-                Item::Line {
-                    offset,
-                    line,
-                    bytes,
-                } => self.line::<E>(segment, offset, line, bytes, &mut append_start),
-                Item::Damage(damaged) => {
-                    // What a strict reader meets first decides; the rest is a list of problems.
-                    let is_first = !std::mem::replace(&mut is_damaged, true);
-                    let damaged = match is_active && is_first {
-                        true => survey.judge(damaged)?,
-                        false => damaged,
-                    };
-                    self.damage(segment, is_active, damaged, append_start.take());
-                }
-                Item::End { .. } => {}
-            }
-        }
-        Ok(Position {
-            epoch: segment.epoch,
-            seq: survey.last(),
-        })
-    }
-
-    /// Counts one valid line. `append_start` is where the append begins that is not complete yet.
-    fn line<E: LogEvent>(
-        &mut self,
-        segment: &Segment,
-        offset: u64,
-        line: Line<'_>,
-        bytes: &[u8],
-        append_start: &mut Option<u64>,
-    ) {
-        self.line_bytes += bytes.len() as u64;
-        match line {
-            Line::Event(envelope, body) => {
-                let start = append_start.take().unwrap_or(offset);
-                *append_start = envelope.more.then_some(start);
-                let position = Position {
-                    epoch: segment.epoch,
-                    seq: envelope.seq,
-                };
-                self.events += 1;
-                self.first.get_or_insert(position);
-                self.last = Some(position);
-                match E::describe(body) {
-                    Ok((kind, now_ms)) => self.event(kind, now_ms),
-                    Err(error) => {
-                        let reason = format!("event {position} cannot be decoded: {error}");
-                        self.problem(&segment.name, offset, reason);
-                    }
-                }
-            }
-            Line::Marker(_) => self.markers += 1,
-            Line::Lost(from, to) => {
-                let from = Position {
-                    epoch: segment.epoch,
-                    seq: from,
-                };
-                self.lost.push(LostRange { from, to });
-            }
-            Line::Header(_) => {}
-        }
-    }
-
-    fn event(&mut self, kind: &'static str, now_ms: Option<u64>) {
-        *self.by_kind.entry(kind).or_default() += 1;
-        if let Some(now_ms) = now_ms {
-            self.earliest_ms = Some(self.earliest_ms.map_or(now_ms, |ms| ms.min(now_ms)));
-            self.latest_ms = Some(self.latest_ms.map_or(now_ms, |ms| ms.max(now_ms)));
-        }
-    }
-
-    fn damage(
-        &mut self,
-        segment: &Segment,
-        is_active: bool,
-        damaged: Damaged,
-        append_start: Option<u64>,
-    ) {
-        let from = append_start.unwrap_or(damaged.damage.offset);
-        match damaged.torn_tail(segment, from).filter(|_| is_active) {
-            Some(torn) => self.torn_tail = Some(torn),
-            None => self.problems.push(problem_of(segment, damaged)),
+            reason: reason.into(),
         }
     }
 }
 
 /// Damage in words.
-fn problem_of(segment: &Segment, damaged: Damaged) -> Problem {
-    use crate::wal::survey::Behind;
+fn problem_of(segment: &Segment, damaged: SteppedOver) -> StoreProblem {
     let damage = damaged.damage;
     let expected = damage.expected;
-    let missing = match damaged.behind {
-        Behind::GoesOn {
+    let missing = match damaged.then {
+        Then::GoesOn {
             next: Seq(next), ..
         } if next > expected.0 => {
             format!("; events {expected} to {} are missing", next - 1)
         }
-        Behind::GoesOn { .. } => String::new(),
-        Behind::Nothing { .. } => format!("; everything from event {expected} on is missing"),
+        Then::GoesOn { .. } => String::new(),
+        Then::Nothing { .. } => format!("; everything from event {expected} on is missing"),
     };
-    Problem {
-        file: segment.name.clone(),
-        offset: damage.offset,
-        reason: format!("{}{missing}", damage.reason),
-    }
+    StoreProblem::new(
+        &segment.name,
+        damage.offset,
+        format!("{}{missing}", damage.reason),
+    )
 }

@@ -8,9 +8,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::copy::Target;
+use super::copy::CopyDirectory;
+use super::salvage_reader::{SalvageItem, SalvageReader};
 use super::segment_copy::SegmentCopy;
-use super::{Problem, problem_of};
+use super::{StoreProblem, problem_of};
 use crate::directory;
 use crate::error::{Error, Result};
 use crate::names::{self, Listing};
@@ -18,8 +19,7 @@ use crate::position::{Epoch, Position, Seq};
 use crate::snapshot;
 use crate::storage::{Access, Storage};
 use crate::wal::line::{self, Header, Line};
-use crate::wal::survey::{Item, Survey};
-use crate::wal::{LostRange, Segment, TornTail, header};
+use crate::wal::{LostRange, PlacedLine, Segment, TornTail, header};
 
 /// The most missing segments that are made anew; more than that is a misnamed file.
 const MAX_MISSING: u64 = 10_000;
@@ -39,7 +39,7 @@ pub struct RepairReport {
     /// An unfinished end, left out.
     pub torn_tail: Option<TornTail>,
     /// Everything that was wrong.
-    pub problems: Vec<Problem>,
+    pub problems: Vec<StoreProblem>,
     /// The fresh epoch, in which the log goes on.
     pub epoch: Epoch,
 }
@@ -48,14 +48,14 @@ pub struct RepairReport {
 ///
 /// # Errors
 /// [`Error::Refused`] if there is no segment and no valid snapshot, if too much is missing, or if
-/// `out` is not empty; [`Error::Version`] for a newer format; [`Error::Storage`]: `out` is unfinished
-/// then. `storage` is never changed.
+/// `out` is not empty; [`Error::Version`] for a newer format; [`Error::Storage`]: `out` is
+/// unfinished then. `storage` is never changed.
 pub fn repair(storage: &Arc<dyn Storage>, out: &Arc<dyn Storage>) -> Result<RepairReport> {
     let listing = directory::list(&**storage)?;
     let mut problems = Vec::new();
     let snapshots = valid_snapshots(&**storage, &listing, &mut problems)?;
     let (first, last) = range(&listing, &snapshots)?;
-    let target = Target::new(&**out)?;
+    let target = CopyDirectory::new(Arc::clone(out))?;
     let mut repair = Repair {
         storage: &**storage,
         target: &target,
@@ -70,7 +70,7 @@ pub fn repair(storage: &Arc<dyn Storage>, out: &Arc<dyn Storage>) -> Result<Repa
     let mut before = repair.before(first)?;
     for epoch in (first.0..=last.0).map(Epoch) {
         let end = repair.segment(epoch, before, epoch == last)?;
-        before = Some(Position { epoch, seq: end });
+        before = Some(epoch.at(end));
     }
     repair.report.epoch = last.next();
     let mut fresh = target.file(&names::segment(repair.report.epoch))?;
@@ -85,7 +85,7 @@ pub fn repair(storage: &Arc<dyn Storage>, out: &Arc<dyn Storage>) -> Result<Repa
 fn valid_snapshots(
     storage: &dyn Storage,
     listing: &Listing,
-    problems: &mut Vec<Problem>,
+    problems: &mut Vec<StoreProblem>,
 ) -> Result<BTreeMap<Epoch, Position>> {
     let mut valid = BTreeMap::new();
     for epoch in &listing.snapshots {
@@ -93,11 +93,10 @@ fn valid_snapshots(
             Ok(snapshot) => {
                 valid.insert(*epoch, snapshot.position);
             }
-            Err(damaged) => problems.push(Problem {
-                file: damaged.file,
-                offset: 0,
-                reason: damaged.error.to_string(),
-            }),
+            Err(damaged) => {
+                let reason = damaged.error.to_string();
+                problems.push(StoreProblem::new(&damaged.file, 0, reason));
+            }
         }
     }
     Ok(valid)
@@ -144,7 +143,7 @@ fn header_bytes(epoch: Epoch, prev: Option<Position>) -> Vec<u8> {
 
 struct Repair<'s> {
     storage: &'s dyn Storage,
-    target: &'s Target<'s>,
+    target: &'s CopyDirectory,
     listing: Listing,
     /// The valid ones.
     snapshots: BTreeMap<Epoch, Position>,
@@ -152,6 +151,11 @@ struct Repair<'s> {
 }
 
 impl Repair<'_> {
+    fn problem(&mut self, file: &str, offset: u64, reason: impl Into<String>) {
+        let problem = StoreProblem::new(file, offset, reason);
+        self.report.problems.push(problem);
+    }
+
     fn copy_snapshots(&mut self) -> Result<()> {
         for epoch in self.snapshots.keys() {
             let name = self.target.copy_snapshot(self.storage, *epoch)?;
@@ -167,7 +171,7 @@ impl Repair<'_> {
             return Ok(self.snapshots.get(&before).copied());
         }
         let seq = self.sealed_at(before)?.unwrap_or_default();
-        Ok(Some(Position { epoch: before, seq }))
+        Ok(Some(before.at(seq)))
     }
 
     /// The last seq of `epoch`, if a snapshot or the header after it says so.
@@ -175,11 +179,9 @@ impl Repair<'_> {
         let next = epoch.next();
         let mut end = self.snapshots.get(&epoch).copied();
         if end.is_none() && self.listing.segments.contains(&next) {
-            match header(&Segment::open(self.storage, next, Access::Read)?) {
-                Ok(header) => end = header.prev.filter(|prev| prev.epoch == epoch),
-                Err(Error::Corrupt { .. } | Error::ChecksumMismatch { .. }) => {}
-                Err(error) => return Err(error),
-            }
+            let segment = Segment::open(self.storage, next, Access::Read)?;
+            let prev = valid_header(&segment)?.and_then(|header| header.prev);
+            end = prev.filter(|prev| prev.epoch == epoch);
         }
         Ok(end.map(|end| end.seq.min(line::MAX_SEQ)))
     }
@@ -191,25 +193,23 @@ impl Repair<'_> {
         let mut copy = SegmentCopy::new(self.target.file(&name)?, epoch);
         if self.listing.segments.contains(&epoch) {
             let segment = Segment::open(self.storage, epoch, Access::Read)?;
-            let kept = match header(&segment) {
-                Ok(header) if header.prev == before => Some(header),
-                Ok(_) | Err(Error::Corrupt { .. } | Error::ChecksumMismatch { .. }) => None,
-                Err(error) => return Err(error),
-            };
+            let found = valid_header(&segment)?;
+            let kept = found.filter(|header| header.prev == before);
             copy.header(kept, before)?;
             if kept.is_none() {
-                self.report.problems.extend(mismatch(&segment, before)?);
+                // A damaged header is reported with the other damage.
+                if let Some(Header { prev, .. }) = found {
+                    let show = |position: Option<Position>| position.unwrap_or_default();
+                    let (found, before) = (show(prev), show(before));
+                    let reason = format!("the header seals {found}, but before it lies {before}");
+                    self.problem(&name, 0, reason);
+                }
                 self.report.new_headers.push(name);
             }
             let is_active = is_last && sealed_at.is_none();
             self.lines(&segment, &mut copy, is_active)?;
         } else {
-            let reason = "the segment is missing".to_owned();
-            self.report.problems.push(Problem {
-                file: name.clone(),
-                offset: 0,
-                reason,
-            });
+            self.problem(&name, 0, "the segment is missing");
             self.report.new_headers.push(name);
             copy.header(None, before)?;
         }
@@ -230,54 +230,50 @@ impl Repair<'_> {
         copy: &mut SegmentCopy<'_>,
         is_active: bool,
     ) -> Result<()> {
-        // An event that is there is believed, whatever the next segment says it seals: its header is
-        // made anew. Only a snapshot cannot be, and recovery goes on where it ends.
+        // An event that is there is believed, whatever the next segment says it seals: its header
+        // is made anew. Only a snapshot cannot be, and recovery goes on where it ends.
         let snapshot = self.snapshots.get(&segment.epoch);
         let limit = snapshot.map_or(line::MAX_SEQ, |snapshot| snapshot.seq);
-        let mut survey = Survey::new(segment);
+        let mut reader = SalvageReader::new(segment);
         let mut doubtful = false;
-        while let Some(item) = survey.next()? {
+        while let Some(item) = reader.next()? {
             match item {
-                Item::Line {
+                SalvageItem::Line(PlacedLine {
                     line: Line::Header(_),
                     ..
-                }
-                | Item::End { .. } => {}
-                Item::Line {
+                })
+                | SalvageItem::End(_) => {}
+                SalvageItem::Line(PlacedLine {
                     offset,
                     line: Line::Event(envelope, _),
                     ..
-                } if envelope.seq > limit => {
-                    let reason =
-                        format!("event {} is behind the snapshot at {limit}", envelope.seq);
-                    self.report.problems.push(Problem {
-                        file: segment.name.clone(),
-                        offset,
-                        reason,
-                    });
+                }) if envelope.seq > limit => {
+                    let seq = envelope.seq;
+                    let reason = format!("event {seq} is behind the snapshot at {limit}");
+                    self.problem(&segment.name, offset, reason);
                 }
                 // It may be the rest of a damaged append: as in lenient replay.
-                Item::Line {
+                SalvageItem::Line(PlacedLine {
                     line: Line::Event(envelope, _),
                     ..
-                } if doubtful && envelope.batch != envelope.seq => {
+                }) if doubtful && envelope.batch != envelope.seq => {
                     doubtful = envelope.more;
                 }
-                Item::Line {
+                SalvageItem::Line(PlacedLine {
                     line: Line::Event(envelope, _),
                     bytes,
                     ..
-                } => {
+                }) => {
                     doubtful = false;
                     copy.event(envelope, bytes)?;
                 }
-                Item::Line { line, bytes, .. } => {
+                SalvageItem::Line(PlacedLine { line, bytes, .. }) => {
                     doubtful = false;
                     copy.note(line, bytes)?;
                 }
-                Item::Damage(damaged) => {
+                SalvageItem::Damage(damaged) => {
                     let damaged = match is_active {
-                        true => survey.judge(damaged)?,
+                        true => reader.judge(damaged)?,
                         false => damaged,
                     };
                     let from = damaged.damage.offset;
@@ -296,19 +292,11 @@ impl Repair<'_> {
     }
 }
 
-/// What a valid header that is made anew all the same says about the segment before it.
-fn mismatch(segment: &Segment, before: Option<Position>) -> Result<Option<Problem>> {
-    let found = match header(segment) {
-        Ok(header) => header.prev,
-        // Damage is reported as such.
-        Err(Error::Corrupt { .. } | Error::ChecksumMismatch { .. }) => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    let show = |position: Option<Position>| position.unwrap_or_default();
-    let (found, before) = (show(found), show(before));
-    Ok(Some(Problem {
-        file: segment.name.clone(),
-        offset: 0,
-        reason: format!("the header seals {found}, but before it lies {before}"),
-    }))
+/// The header of a segment; nothing if it is damaged.
+fn valid_header(segment: &Segment) -> Result<Option<Header>> {
+    match header(segment) {
+        Ok(header) => Ok(Some(header)),
+        Err(Error::Corrupt { .. } | Error::ChecksumMismatch { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
 }

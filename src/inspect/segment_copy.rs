@@ -1,15 +1,14 @@
 //! The copy of one segment that repair writes: at every moment a valid segment.
 
-use super::copy::TargetFile;
+use super::copy::CopiedFile;
 use crate::error::Result;
 use crate::position::{Epoch, Position, Seq};
-use crate::wal::LostRange;
 use crate::wal::line::{self, Envelope, Header, Line};
-use crate::wal::sequence::Sequence;
+use crate::wal::{LostRange, Sequence};
 
 /// A segment that is being copied. The lines written so far are always a valid segment.
 pub(super) struct SegmentCopy<'t> {
-    file: TargetFile<'t>,
+    file: CopiedFile<'t>,
     epoch: Epoch,
     sequence: Sequence,
     /// The lines of an append whose end was not seen yet.
@@ -19,8 +18,8 @@ pub(super) struct SegmentCopy<'t> {
 }
 
 impl<'t> SegmentCopy<'t> {
-    pub(super) fn new(file: TargetFile<'t>, epoch: Epoch) -> Self {
-        let sequence = Sequence::default();
+    pub(super) fn new(file: CopiedFile<'t>, epoch: Epoch) -> Self {
+        let sequence = Sequence::after_header();
         SegmentCopy {
             file,
             epoch,
@@ -43,6 +42,7 @@ impl<'t> SegmentCopy<'t> {
     }
 
     pub(super) fn event(&mut self, envelope: Envelope, bytes: &[u8]) -> Result<()> {
+        // Held back until its append is whole: the copy never begins one that it cannot end.
         self.append.push((envelope, bytes.to_vec()));
         if envelope.more {
             return Ok(());
@@ -60,17 +60,16 @@ impl<'t> SegmentCopy<'t> {
     /// Copies a marker or a range that was lost before.
     pub(super) fn note(&mut self, line: Line<'_>, bytes: &[u8]) -> Result<()> {
         match line {
+            // Everything through a marker was durable, so what is missing before it is lost.
             Line::Marker(synced) => self.lose_through(synced)?,
             Line::Lost(from, to) => {
                 self.lose_through(Seq(from.0 - 1))?;
-                let from = Position {
-                    epoch: self.epoch,
-                    seq: from,
-                };
+                let from = self.epoch.at(from);
                 self.lost.push(LostRange { from, to });
             }
             Line::Header(_) | Line::Event(..) => {}
         }
+        // Two markers in a row, say, where the events between them are gone.
         if self.sequence.accept(&line).is_ok() {
             self.file.push(bytes)
         } else {
@@ -88,10 +87,7 @@ impl<'t> SegmentCopy<'t> {
         line::encode_lost(&mut bytes, self.epoch, from, to);
         self.sequence.skip_to(Seq(to.0 + 1));
         self.lost.push(LostRange {
-            from: Position {
-                epoch: self.epoch,
-                seq: from,
-            },
+            from: self.epoch.at(from),
             to,
         });
         self.file.push(&bytes)

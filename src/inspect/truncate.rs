@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
-use super::copy::{Target, TargetFile};
+use super::copy::CopyDirectory;
 use crate::directory;
 use crate::error::{Error, Result};
 use crate::position::{Epoch, Position};
 use crate::snapshot;
 use crate::storage::{Access, Storage};
 use crate::wal::line::Line;
-use crate::wal::scan::{Found, Scanner};
-use crate::wal::survey::unfinished_append;
-use crate::wal::{Seal, Segment, oldest_without_gap};
+use crate::wal::{
+    DamageReason, PlacedLine, PrevLink, Scanner, Segment, SegmentDamage, Upcoming,
+    oldest_without_gap,
+};
 
 /// What a truncated copy holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -57,15 +58,21 @@ pub fn truncate(
     let range = (oldest.0..=position.epoch.0).map(Epoch);
     let segments = range.map(|epoch| Segment::open(&**storage, epoch, Access::Read));
     let segments = segments.collect::<Result<Vec<Segment>>>()?;
-    // Everything is looked at before anything is written, so that a refusal leaves nothing behind.
-    let mut seal = Seal::Unknown;
+    // Everything is looked at before anything is written, so that a refusal writes nothing.
+    let mut link = PrevLink::Unknown;
     for segment in &segments {
-        seal = check_segment(segment, seal, position)?;
+        link = walk(segment, link, position, |_| Ok(()))?;
     }
-    let target = Target::new(&**out)?;
+    let target = CopyDirectory::new(Arc::clone(out))?;
     let mut report = TruncateReport::default();
+    let mut link = PrevLink::Unknown;
     for segment in &segments {
-        report.events += copy_segment(segment, target.file(&segment.name)?, position)?;
+        let mut copy = target.file(&segment.name)?;
+        link = walk(segment, link, position, |placed| {
+            report.events += u64::from(matches!(placed.line, Line::Event(..)));
+            copy.push(placed.bytes)
+        })?;
+        copy.finish()?;
         report.segments.push(segment.name.clone());
     }
     for epoch in snapshots {
@@ -76,23 +83,35 @@ pub fn truncate(
     Ok(report)
 }
 
-/// Whether a segment is whole up to `position` and follows the one before it. Answers with what the
-/// next one must seal.
-fn check_segment(segment: &Segment, seal: Seal, position: Position) -> Result<Seal> {
-    let mut scanner = segment.scanner();
+/// Hands on the lines of a segment up to `position`, which must be whole and follow the segment
+/// before it. Returns what the next one must seal.
+fn walk(
+    segment: &Segment,
+    link: PrevLink,
+    position: Position,
+    mut line: impl FnMut(&PlacedLine<'_>) -> Result<()>,
+) -> Result<PrevLink> {
+    let mut scanner = Scanner::new(segment);
     let is_last = segment.epoch == position.epoch;
+    let mut prev = None;
     while !has_reached(&scanner, segment, position) {
-        match scanner.next()? {
-            Found::Line { .. } => {}
-            Found::Damage(damage) => return Err(damage.into_error(&segment.name)),
-            Found::End { offset } => match unfinished_append(&scanner, offset) {
-                Some(damage) if !is_last => return Err(damage.into_error(&segment.name)),
-                _ => break,
-            },
+        match scanner.peek()? {
+            Upcoming::Line(length) => {
+                let placed = scanner.take(length);
+                line(&placed)?;
+                if let Line::Header(header) = placed.line {
+                    prev = header.prev;
+                }
+            }
+            Upcoming::Damage(SegmentDamage {
+                reason: DamageReason::UnfinishedAppend(_),
+                ..
+            }) if is_last => break,
+            Upcoming::Damage(damage) => return Err(damage.into_error(&segment.name)),
+            Upcoming::End(_) => break,
         }
     }
-    let prev = scanner.header().and_then(|header| header.prev);
-    seal.check(&segment.name, prev, segment.epoch)?;
+    link.check(&segment.name, prev, segment.epoch)?;
     let sequence = scanner.sequence();
     if is_last && (sequence.last() != position.seq || sequence.in_group()) {
         let inside = match sequence.in_group() {
@@ -102,33 +121,11 @@ fn check_segment(segment: &Segment, seal: Seal, position: Position) -> Result<Se
         let reason = format!("event {position} {inside}");
         return Err(Error::Refused { reason });
     }
-    Ok(Seal::Known(Some(Position {
-        epoch: segment.epoch,
-        seq: sequence.last(),
-    })))
+    Ok(PrevLink::Known(Some(segment.epoch.at(sequence.last()))))
 }
 
-/// Whether nothing behind what was seen belongs to the copy.
+/// Whether nothing after what was seen belongs to the copy.
 fn has_reached(scanner: &Scanner<'_>, segment: &Segment, position: Position) -> bool {
-    segment.epoch == position.epoch
-        && scanner.header().is_some()
-        && scanner.sequence().last() >= position.seq
-}
-
-/// Copies the lines of a segment up to `position`. Answers with the number of events.
-fn copy_segment(segment: &Segment, mut copy: TargetFile<'_>, position: Position) -> Result<u64> {
-    let mut scanner = segment.scanner();
-    let mut events = 0;
-    while !has_reached(&scanner, segment, position) {
-        match scanner.next()? {
-            Found::Line { line, bytes, .. } => {
-                events += u64::from(matches!(line, Line::Event(..)));
-                copy.push(bytes)?;
-            }
-            Found::Damage(damage) => return Err(damage.into_error(&segment.name)),
-            Found::End { .. } => break,
-        }
-    }
-    copy.finish()?;
-    Ok(events)
+    let sequence = scanner.sequence();
+    segment.epoch == position.epoch && !sequence.is_at_start() && sequence.last() >= position.seq
 }

@@ -28,8 +28,8 @@ pub enum Command {
 
 impl JobQueue {
     /// How many jobs one [`Command::Tick`] or [`Command::RequeueInFlight`] takes at most, so that
-    /// its events fit into one append whatever the names are. Who wants them all repeats the
-    /// command until it plans nothing.
+    /// its events fit into one append whatever the names are. To take them all, repeat the command
+    /// until it plans nothing.
     pub const PLAN_LIMIT: usize = 10_000;
 
     /// The events that `command` means at `now_ms` (milliseconds since the Unix epoch), without
@@ -69,6 +69,7 @@ impl JobQueue {
                     Stage::InFlight { deadline_ms } => deadline_ms <= now_ms,
                     Stage::Pending | Stage::Dead => false,
                 };
+                // They are sorted by deadline, so the first that is not due ends the search.
                 let due = self
                     .in_flight()
                     .take_while(|(_, job)| due(job))
@@ -86,6 +87,7 @@ impl JobQueue {
     }
 
     fn plan_enqueue(&self, specs: &[JobSpec], now_ms: u64) -> Result<Vec<Event>, JobError> {
+        // The state does not know yet what the list itself adds.
         let mut names = BTreeSet::new();
         for JobSpec { id, .. } in specs {
             if let Some(status) = self.status(id) {

@@ -10,14 +10,14 @@ use crate::event::JobId;
 
 /// Two views of the same jobs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct InFlight {
+pub(super) struct JobsInFlight {
     /// The numbers by deadline and then name.
     by_deadline: BTreeMap<(u64, JobId), usize>,
     /// Number and deadline.
     by_name: BTreeMap<JobId, (usize, u64)>,
 }
 
-impl InFlight {
+impl JobsInFlight {
     pub(super) fn len(&self) -> usize {
         self.by_deadline.len()
     }

@@ -12,6 +12,22 @@
 //! indexes, however they came about. Names with the same checksum, made on purpose perhaps, end up
 //! in an ordinary ordered map: that costs logarithmic time, never linear time.
 
+// Why not `rpds`, whose maps and lists are made for cheap clones? Both were measured in place of
+// this index and of `shared_list` (a million jobs, nanoseconds for each, the best of five runs in
+// turn):
+//
+//                                     these   HashTrieMap, Vector and Queue of rpds
+//   applying 1 M events of whole lives  135      290
+//   applying 1 M ENQUEUEs               387    1,052
+//   finding a job by its name           533    1,698
+//   writing a snapshot                  111      379
+//   restoring one                       320      942
+//   memory of 1 M pending jobs       134 MB   348 MB
+//   a clone                          198 us   0.3 us
+//
+// rpds wraps each item in an `Arc` of its own and keeps each name a second time. A clone is made
+// once a checkpoint, so its 0.2 ms do not outweigh a replay at half the speed.
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 

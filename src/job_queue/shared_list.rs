@@ -3,6 +3,7 @@
 //! A checkpoint needs a copy of the state while the log goes on, and copying a million jobs would
 //! stall it. So items lie in chunks of [`CHUNK`] that clones share: a clone copies the list of
 //! chunks, and a change copies the one chunk that it touches, if a clone still has it.
+//! (`name_index` says what the lists of `rpds` would cost instead.)
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -20,18 +20,18 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use crate::event::{JobId, Payload};
-use crate::json::{Cursor, Fault, write_string, write_u64};
+use crate::json::{JsonError, JsonReader, write_string, write_u64};
 use crate::log_event::DecodeError;
 
 use super::job::{Job, Stage};
 use super::name_index::NameIndex;
 use super::verify::check_attempts;
-use super::{JobQueue, Slot};
+use super::{JobQueue, JobRecord};
 
 /// Appends the state to `out`.
 pub(super) fn write(queue: &JobQueue, out: &mut Vec<u8>) {
     out.extend_from_slice(b"{\"jobs\":[");
-    write_list(out, queue.jobs.iter(), write_slot);
+    write_list(out, queue.jobs.iter(), write_record);
     out.extend_from_slice(b"],\"pending\":[");
     write_list(out, queue.pending.iter(), write_number);
     out.extend_from_slice(b"],\"dead\":[");
@@ -56,7 +56,7 @@ fn write_number(out: &mut Vec<u8>, number: &usize) {
     write_u64(out, *number as u64);
 }
 
-fn write_slot(out: &mut Vec<u8>, Slot { id, job }: &Slot) {
+fn write_record(out: &mut Vec<u8>, JobRecord { id, job }: &JobRecord) {
     let Some(job) = job else {
         write_string(out, id.as_str());
         return;
@@ -81,23 +81,23 @@ fn write_slot(out: &mut Vec<u8>, Slot { id, job }: &Slot) {
 /// Reads what [`write`] wrote.
 pub(super) fn read(json: &[u8]) -> Result<JobQueue, DecodeError> {
     let mut reader = Reader {
-        cursor: Cursor::new(json),
+        json: JsonReader::new(json),
         queue: JobQueue::new(),
         unlisted: Vec::new(),
     };
-    reader.expect("{\"jobs\":[")?;
-    reader.list(Reader::slot)?;
+    reader.json.expect("{\"jobs\":[")?;
+    reader.list(Reader::record)?;
     reader.index()?;
-    reader.expect(",\"pending\":[")?;
+    reader.json.expect(",\"pending\":[")?;
     reader.list(Reader::pending)?;
-    reader.expect(",\"dead\":[")?;
+    reader.json.expect(",\"dead\":[")?;
     reader.list(Reader::dead)?;
-    reader.expect("}")?;
+    reader.json.expect("}")?;
     reader.finish()
 }
 
 struct Reader<'a> {
-    cursor: Cursor<'a>,
+    json: JsonReader<'a>,
     queue: JobQueue,
     /// For each job whether it must still appear in one of the two lists.
     unlisted: Vec<bool>,
@@ -109,43 +109,45 @@ impl Reader<'_> {
         &mut self,
         item: impl Fn(&mut Self) -> Result<(), DecodeError>,
     ) -> Result<(), DecodeError> {
-        if self.cursor.take("]") {
+        if self.json.take("]") {
             return Ok(());
         }
         loop {
             item(self)?;
-            if self.cursor.take("]") {
+            if self.json.take("]") {
                 return Ok(());
             }
-            self.expect(",")?;
+            self.json.expect(",")?;
         }
     }
 
-    fn slot(&mut self) -> Result<(), DecodeError> {
-        if !self.cursor.take("{\"id\":") {
+    fn record(&mut self) -> Result<(), DecodeError> {
+        if !self.json.take("{\"id\":") {
             let id = self.name()?;
-            self.queue.jobs.push_back(Slot { id, job: None });
+            self.queue.jobs.push_back(JobRecord { id, job: None });
             self.unlisted.push(false);
             return Ok(());
         }
         let id = self.name()?;
-        self.expect(",\"payload\":")?;
-        let payload = self.cursor.value().map_err(fault)?;
+        self.json.expect(",\"payload\":")?;
+        // Scanned here, so its length is all that is left to check.
+        let payload = self.json.value()?;
         let payload = Payload::of_scanned(payload).map_err(DecodeError::new)?;
-        self.expect(",\"max_attempts\":")?;
+        self.json.expect(",\"max_attempts\":")?;
         let max_attempts = NonZeroU32::new(self.count()?);
-        let max_attempts = max_attempts.ok_or_else(|| self.fault("a limit above 0"))?;
-        self.expect(",\"timeout_ms\":")?;
-        let timeout_ms = self.cursor.number().map_err(fault)?;
-        self.expect(",\"attempts\":")?;
+        let max_attempts = max_attempts.ok_or_else(|| self.json.error("a limit above 0"))?;
+        self.json.expect(",\"timeout_ms\":")?;
+        let timeout_ms = self.json.number()?;
+        self.json.expect(",\"attempts\":")?;
         let attempts = self.count()?;
-        let stage = if self.cursor.take(",\"deadline_ms\":") {
-            let deadline_ms = self.cursor.number().map_err(fault)?;
+        let stage = if self.json.take(",\"deadline_ms\":") {
+            let deadline_ms = self.json.number()?;
             Stage::InFlight { deadline_ms }
         } else {
+            // Pending or dead: the lists at the end say which.
             Stage::Pending
         };
-        self.expect("}")?;
+        self.json.expect("}")?;
         let job = Job {
             payload,
             max_attempts,
@@ -164,7 +166,7 @@ impl Reader<'_> {
             self.queue.in_flight.insert(&id, number, deadline_ms);
         }
         let job = Some(Arc::new(job));
-        self.queue.jobs.push_back(Slot { id, job });
+        self.queue.jobs.push_back(JobRecord { id, job });
         self.unlisted.push(stage == Stage::Pending);
         Ok(())
     }
@@ -174,7 +176,7 @@ impl Reader<'_> {
         let queue = &mut self.queue;
         let (jobs, count) = (&queue.jobs, queue.jobs.len());
         let name = |number| match jobs.get(number) {
-            Some(slot) => &slot.id,
+            Some(record) => &record.id,
             None => unreachable!("the index asks for names below {count}"),
         };
         queue.names = NameIndex::of(count, name).map_err(|twice| {
@@ -203,7 +205,7 @@ impl Reader<'_> {
 
     /// Reads the number of a job that may be listed and was not listed yet.
     fn unlisted_number(&mut self) -> Result<usize, DecodeError> {
-        let number = self.cursor.number().map_err(fault)?;
+        let number = self.json.number()?;
         let number = usize::try_from(number).unwrap_or(usize::MAX);
         let listed_now = self.unlisted.get_mut(number).is_some_and(std::mem::take);
         if listed_now {
@@ -214,11 +216,11 @@ impl Reader<'_> {
     }
 
     fn finish(self) -> Result<JobQueue, DecodeError> {
-        self.cursor.end().map_err(fault)?;
+        self.json.end()?;
         match self.unlisted.iter().position(|unlisted| *unlisted) {
             None => Ok(self.queue),
             Some(number) => {
-                let id = &self.queue.slot(number).id;
+                let id = &self.queue.record(number).id;
                 let why = format_args!("job {id:?} is in no list");
                 Err(DecodeError::new(why))
             }
@@ -226,25 +228,19 @@ impl Reader<'_> {
     }
 
     fn name(&mut self) -> Result<JobId, DecodeError> {
-        let id = self.cursor.string().map_err(fault)?;
+        let id = self.json.string()?;
         JobId::new(id).map_err(DecodeError::new)
     }
 
     fn count(&mut self) -> Result<u32, DecodeError> {
-        let number = self.cursor.number().map_err(fault)?;
-        u32::try_from(number).map_err(|_| self.fault("a number below 2^32"))
-    }
-
-    #[inline]
-    fn expect(&mut self, literal: &'static str) -> Result<(), DecodeError> {
-        self.cursor.expect(literal).map_err(fault)
-    }
-
-    fn fault(&self, expected: &'static str) -> DecodeError {
-        fault(self.cursor.fault(expected))
+        let number = self.json.number()?;
+        Ok(u32::try_from(number).map_err(|_| self.json.error("a number below 2^32"))?)
     }
 }
 
-fn fault(fault: Fault) -> DecodeError {
-    DecodeError::new(fault)
+impl From<JsonError> for DecodeError {
+    #[cold]
+    fn from(error: JsonError) -> Self {
+        DecodeError::new(error)
+    }
 }

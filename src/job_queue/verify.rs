@@ -13,6 +13,7 @@ impl JobQueue {
     /// # Errors
     /// Says in one sentence what does not hold.
     pub fn verify(&self) -> Result<(), String> {
+        // Each list marks its jobs here, so a job in two lists shows and one in none as well.
         let mut listed = vec![false; self.jobs.len()];
         for number in self.pending.iter() {
             self.check_listed(*number, JobStatus::Pending, &mut listed)?;
@@ -31,16 +32,16 @@ impl JobQueue {
         for number in self.dead.iter() {
             self.check_listed(*number, JobStatus::Dead, &mut listed)?;
         }
-        for (number, (slot, listed)) in self.jobs.iter().zip(listed).enumerate() {
-            let id = &slot.id;
+        for (number, (record, listed)) in self.jobs.iter().zip(listed).enumerate() {
+            let id = &record.id;
             if self.number(id) != Some(number) {
                 return Err(format!("job {id:?} is not found by its name"));
             }
-            if let Some(job) = &slot.job {
+            if let Some(job) = &record.job {
                 check_attempts(id, job)?;
             }
-            if slot.job.is_some() != listed {
-                let status = slot.status();
+            if record.job.is_some() != listed {
+                let status = record.status();
                 return Err(format!(
                     "job {id:?} is {status:?}; is it in a list? {listed}"
                 ));
@@ -55,10 +56,10 @@ impl JobQueue {
         expected: JobStatus,
         listed: &mut [bool],
     ) -> Result<(), String> {
-        let Some(slot) = self.jobs.get(number) else {
+        let Some(record) = self.jobs.get(number) else {
             return Err(format!("there is no job number {number}"));
         };
-        let (id, found) = (&slot.id, slot.status());
+        let (id, found) = (&record.id, record.status());
         if found != expected {
             return Err(format!(
                 "job {id:?} is listed as {expected:?} but is {found:?}"

@@ -15,10 +15,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::applied_state::AppliedState;
 use crate::directory;
 use crate::error::{Error, Result};
 use crate::failpoint;
-use crate::json::write_u64;
 use crate::names::{self, Listing};
 use crate::position::{Epoch, Position};
 use crate::snapshot;
@@ -43,9 +43,8 @@ pub struct CheckpointReport {
 pub struct Checkpoint<M> {
     storage: Arc<dyn Storage>,
     boundary: Position,
-    applied: Position,
-    machine: M,
-    /// Whoever opens the store anew must not meet somebody who still writes in it.
+    state: AppliedState<M>,
+    /// A store that is opened anew must not meet a checkpoint that is still being written.
     _lock: Arc<dyn StorageLock>,
 }
 
@@ -69,9 +68,7 @@ impl<M: StateMachine> Checkpoint<M> {
     /// [`Error::Storage`]: older snapshots and all segments are untouched; a later checkpoint
     /// writes it anew.
     pub fn write(self) -> Result<WrittenCheckpoint> {
-        let document = snapshot::encode(self.boundary, |out| {
-            encode_state(out, self.applied, &self.machine)
-        });
+        let document = snapshot::encode(self.boundary, |out| self.state.encode(out));
         snapshot::write(&*self.storage, self.boundary, &document)?;
         Ok(WrittenCheckpoint {
             boundary: self.boundary,
@@ -80,65 +77,51 @@ impl<M: StateMachine> Checkpoint<M> {
     }
 }
 
-/// The state of a store: the machine's, and the last position it has applied. That is not always
-/// the position that the snapshot covers: an epoch without events moves only the latter.
-fn encode_state<M: StateMachine>(out: &mut Vec<u8>, applied: Position, machine: &M) {
-    out.extend_from_slice(b"{\"applied\":{\"epoch\":");
-    write_u64(out, applied.epoch.0);
-    out.extend_from_slice(b",\"seq\":");
-    write_u64(out, applied.seq.0);
-    out.extend_from_slice(b"},\"machine\":");
-    machine.snapshot(out);
-    out.push(b'}');
-}
-
 /// What this process knows about the snapshots in the directory.
 #[derive(Debug)]
-pub(crate) struct Snapshots {
-    pub(crate) storage: Arc<dyn Storage>,
-    pub(crate) keep_old: usize,
+pub(super) struct Snapshots {
+    pub(super) storage: Arc<dyn Storage>,
+    pub(super) keep_old: usize,
     /// Verified or written by this process, and durable.
-    pub(crate) trusted: BTreeMap<Epoch, Position>,
+    pub(super) trusted: BTreeMap<Epoch, Position>,
 }
 
 impl Snapshots {
-    /// Rotates, then takes `copy`: the state and the last position it has applied. `None`:
-    /// everything is covered already, or nothing was ever written.
-    pub(crate) fn begin<M: StateMachine>(
+    /// Rotates, then takes `copy` of the state. `None`: everything is covered already, or nothing
+    /// was ever written.
+    pub(super) fn begin<M: StateMachine>(
         &self,
         wal: &mut Wal<M::Event>,
-        copy: impl FnOnce() -> (Position, M),
+        copy: impl FnOnce() -> AppliedState<M>,
     ) -> Result<Option<Checkpoint<M>>> {
         wal.check_writable()?;
-        failpoint::hit(failpoint::CHECKPOINT_BEGIN)
-            .map_err(|error| Error::storage("checkpoint", ".", error))?;
         let boundary = if wal.last_seq().0 > 0 {
             wal.rotate()?
         } else {
+            // Rotating an empty segment would only make another empty one.
             match wal.boundary() {
                 None => return Ok(None),
                 Some(boundary) if self.trusted.contains_key(&boundary.epoch) => return Ok(None),
                 Some(boundary) => boundary,
             }
         };
-        let (applied, machine) = copy();
         Ok(Some(Checkpoint {
             storage: Arc::clone(&self.storage),
             boundary,
-            applied,
-            machine,
+            state: copy(),
             _lock: wal.lock(),
         }))
     }
 
     /// Removes what the snapshot covers.
-    pub(crate) fn finish<E>(
+    pub(super) fn finish<E>(
         &mut self,
         wal: &mut Wal<E>,
         written: WrittenCheckpoint,
     ) -> Result<CheckpointReport> {
         wal.check_writable()?;
         let WrittenCheckpoint { boundary, bytes } = written;
+        // Only now: `written` exists after the sync of the directory, and prune goes by this.
         self.trusted.insert(boundary.epoch, boundary);
         let removed = self.prune(wal)?;
         tracing::info!(position = %boundary, bytes, removed = removed.len(), "checkpoint");
@@ -149,8 +132,8 @@ impl Snapshots {
         })
     }
 
-    /// Verifies older snapshots as long as fewer are trusted than shall be kept: another process may
-    /// have written them. One that cannot be read does not count.
+    /// Verifies older snapshots as long as fewer are trusted than shall be kept: another process
+    /// may have written them. One that cannot be read does not count.
     fn trust_older(&mut self, listing: &Listing) {
         for epoch in listing.snapshots.iter().rev() {
             let newest = self.trusted.keys().next_back();
@@ -168,6 +151,7 @@ impl Snapshots {
         let Ok(snapshot) = snapshot::read(&*self.storage, epoch)? else {
             return Ok(None);
         };
+        // The next header is enough: it was durable before its name and says where the epoch ended.
         let next = chain(&listing.segments, Some(snapshot.position))?[0];
         let prev = header(&Segment::open(&*self.storage, next, Access::Read)?)?.prev;
         Ok(prev.filter(|prev| *prev == snapshot.position))
@@ -209,8 +193,6 @@ impl Snapshots {
             }
         }
         if !removed.is_empty() {
-            failpoint::hit(failpoint::CHECKPOINT_SYNC_DIR)
-                .map_err(|error| Error::storage("sync_dir", ".", error))?;
             directory::sync(&*self.storage)?;
         }
         Ok(removed)

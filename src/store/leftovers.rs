@@ -1,23 +1,26 @@
 //! What an interrupted prune has left: files below the oldest snapshot that is to be kept.
 //!
-//! They go only if everything above them is known to be whole: each kept snapshot, and every segment
-//! that leads from one to the next. Otherwise something below might still be of use, so nothing goes.
+//! They go only if everything above them is known to be whole: each kept snapshot, and every
+//! segment that leads from one to the next. Otherwise something below might still be of use, so
+//! nothing goes.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 
-use super::recovery::{RecoveryReport, into_error};
 use crate::directory;
 use crate::error::{Error, Result};
 use crate::names::{self, Listing};
 use crate::position::{Epoch, Position};
 use crate::snapshot;
 use crate::storage::{Access, Storage};
-use crate::wal::{RawEvent, Replay, ReplayError, Seal, Segment, chain};
+use crate::wal::{PrevLink, RawEvent, Replay, ReplayError, Segment, chain};
 
-/// Files that nobody needs.
+/// Files that no recovery needs.
 #[derive(Debug, Default)]
 pub(super) struct Leftovers {
-    names: Vec<String>,
+    /// Those that are still there, in the order in which they must go.
+    names: VecDeque<String>,
+    pub(super) removed: Vec<String>,
     /// The verified older snapshots, newest first.
     pub(super) fall_backs: Vec<Position>,
 }
@@ -29,29 +32,28 @@ impl Leftovers {
         listing: &Listing,
         base: Option<Position>,
         keep_old: usize,
-        report: &mut RecoveryReport,
-    ) -> Self {
+    ) -> Result<Self> {
         let Some(base) = base else {
-            return Leftovers::default();
+            return Ok(Leftovers::default());
         };
         let older = listing.snapshots.iter().rev().copied();
         let older = older.filter(|epoch| *epoch < base.epoch);
+        // Opening leaves one fall-back even where checkpoints keep none: it tidies up after an
+        // interrupted prune and decides nothing new.
         let kept: Vec<Epoch> = older.take(keep_old.max(1)).collect();
         let names = match kept.last() {
             Some(oldest) if kept.len() >= keep_old => below(listing, *oldest),
-            _ => Vec::new(),
+            _ => VecDeque::new(),
         };
+        // Verifying reads everything that is kept: only where there is something to remove.
         if names.is_empty() {
-            return Leftovers::default();
+            return Ok(Leftovers::default());
         }
-        match verify_all(storage, listing, &kept, base) {
-            Ok(fall_backs) => Leftovers { names, fall_backs },
-            Err(error) => {
-                tracing::warn!(%error, "an older snapshot is not a fall-back; nothing is removed");
-                report.warnings.push(error);
-                Leftovers::default()
-            }
-        }
+        Ok(Leftovers {
+            names,
+            removed: Vec::new(),
+            fall_backs: verify_all(storage, listing, &kept, base)?,
+        })
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -59,25 +61,21 @@ impl Leftovers {
     }
 
     /// Removes what is still there, in order, and stops at the first that stays: no segment goes
-    /// before the snapshot that needs it. An error does no harm: the next open tries again.
-    pub(super) fn remove(&self, storage: &dyn Storage, report: &mut RecoveryReport) {
-        for name in &self.names {
-            if report.removed_leftovers.contains(name) {
-                continue;
-            }
-            match directory::remove(storage, name) {
-                Ok(()) => report.removed_leftovers.push(name.clone()),
-                Err(error) => {
-                    report.warnings.push(error);
-                    return;
-                }
-            }
+    /// before the snapshot that needs it.
+    ///
+    /// # Errors
+    /// [`Error::Storage`], which does no harm: the next open tries again.
+    pub(super) fn remove(&mut self, storage: &dyn Storage) -> Result<()> {
+        while let Some(name) = self.names.front() {
+            directory::remove(storage, name)?;
+            self.removed.extend(self.names.pop_front());
         }
+        Ok(())
     }
 }
 
 /// Snapshots before the segments that lead to them, each oldest first.
-fn below(listing: &Listing, oldest: Epoch) -> Vec<String> {
+fn below(listing: &Listing, oldest: Epoch) -> VecDeque<String> {
     let snapshots = listing.snapshots.iter().filter(|epoch| **epoch < oldest);
     let segments = listing.segments.iter().filter(|epoch| **epoch <= oldest);
     snapshots
@@ -123,8 +121,7 @@ fn verify_fall_back(
     let mut replay = Replay::new(position, |_: &RawEvent<'_>| {
         Ok::<(), ReplayError<Infallible>>(())
     });
-    let tail = replay.strict(bridge, Seal::Known(Some(position)));
-    let tail = tail.map_err(into_error)?;
+    let tail = replay.strict(bridge, PrevLink::Known(Some(position)))?;
     if tail.last == newer.seq && replay.report.torn_tail.is_none() {
         return Ok(position);
     }

@@ -7,18 +7,20 @@
 //! * A checkpoint is **rotate**, then **snapshot**, then **prune**: see [`Store::checkpoint`].
 //! * Opening is **inspect**, **replay**, **make trustworthy**, **expose**: see [`Store::open`].
 //!
-//! [`Store`] has one owner, no thread and no hidden clock. [`SharedStore`] is the same for many
-//! threads.
+//! [`Store`] has one owner, no thread and no hidden clock. [`SharedStore`] puts the parts of a
+//! `Store` behind a lock each, so that many threads share its syncs.
 
-pub(crate) mod checkpoint;
-pub(crate) mod front;
+mod applied_state;
+mod checkpoint;
 mod leftovers;
-pub(crate) mod recovery;
+mod recovery;
 mod shared;
+mod states;
 
 use std::sync::Arc;
 
 pub use checkpoint::{Checkpoint, CheckpointReport, WrittenCheckpoint};
+pub(crate) use recovery::salvageable;
 pub use recovery::{RecoveryReport, read_state};
 pub use shared::SharedStore;
 
@@ -27,10 +29,10 @@ use crate::error::{Error, Result};
 use crate::position::Position;
 use crate::state_machine::StateMachine;
 use crate::storage::Storage;
-use crate::wal::pipeline::Front;
-use crate::wal::{LogReader, Outcome, QueueOptions, Ticket, Wal, WalOptions};
+use crate::wal::pipeline::Follower;
+use crate::wal::{AppendOutcome, CommitQueue, LogReader, QueueOptions, Ticket, Wal, WalOptions};
 use checkpoint::Snapshots;
-use front::{Committed, StoreFront};
+use states::{CommandQueue, Committed, Speculative};
 
 /// How a store behaves.
 #[derive(Clone, Debug)]
@@ -68,7 +70,8 @@ pub enum CommandError<R> {
 /// A state machine that survives crashes, for one owner.
 #[derive(Debug)]
 pub struct Store<M: StateMachine> {
-    front: StoreFront<M>,
+    speculative: Speculative<M>,
+    queue: CommandQueue<M>,
     committed: Committed<M>,
     wal: Wal<M::Event>,
     snapshots: Snapshots,
@@ -88,25 +91,18 @@ impl<M: StateMachine> Store<M> {
         options: StoreOptions,
     ) -> Result<(Self, RecoveryReport)> {
         let clock = Arc::clone(&options.wal.clock);
-        let queue = options.queue;
+        let queue = CommitQueue::new(options.queue);
         let recovered = recovery::recover::<M>(storage, options)?;
-        let (front, committed) = StoreFront::new(recovered.machine, recovered.applied, queue);
-        let recovery::Recovered {
-            wal,
-            snapshots,
-            report,
-            ..
-        } = recovered;
-        Ok((
-            Store {
-                front,
-                committed,
-                wal,
-                snapshots,
-                clock,
-            },
-            report,
-        ))
+        let committed = Committed::new(recovered.state);
+        let store = Store {
+            speculative: Speculative::new(&committed),
+            queue,
+            committed,
+            wal: recovered.wal,
+            snapshots: recovered.snapshots,
+            clock,
+        };
+        Ok((store, recovered.report))
     }
 
     /// Carries out one command: `plan` looks at the state and answers with the events to log, and
@@ -126,9 +122,11 @@ impl<M: StateMachine> Store<M> {
         };
         self.flush()?;
         match ticket.outcome() {
-            Outcome::Durable(position) => Ok((Some(position), answer)),
-            Outcome::Failed(error) => Err(CommandError::Log(error)),
-            Outcome::Pending => unreachable!("a flush without error has written what was queued"),
+            AppendOutcome::Durable(position) => Ok((Some(position), answer)),
+            AppendOutcome::Failed(error) => Err(CommandError::Log(error)),
+            AppendOutcome::Pending => {
+                unreachable!("a flush without error has written what was queued")
+            }
         }
     }
 
@@ -142,20 +140,25 @@ impl<M: StateMachine> Store<M> {
         &mut self,
         plan: impl FnOnce(&M) -> Result<(Vec<M::Event>, R), X>,
     ) -> Result<(Option<Ticket>, R), CommandError<X>> {
+        // Found out before the command is planned: what is queued on a poisoned log is lost.
         self.wal.check_writable()?;
-        self.front.renew_tip(&self.committed);
-        self.front.submit(self.clock.now_ms(), plan)
+        self.speculative.renew(&self.committed, &self.queue);
+        let now_ms = self.clock.now_ms();
+        self.speculative.submit(&mut self.queue, now_ms, plan)
     }
 
     /// Makes everything that is queued durable, one write and one sync for each batch, and applies
     /// it.
     ///
     /// # Errors
-    /// As [`Wal::commit`]. Every ticket of the failed batch and behind it learns of it too.
+    /// As [`Wal::commit`]. Every ticket of the failed batch and of those after it learns of it too.
     pub fn flush(&mut self) -> Result<()> {
-        while let Some(batch) = self.front.queue().take() {
+        while let Some(batch) = self.queue.take() {
             let result = self.wal.commit(batch.groups());
-            self.front.finish(&mut self.committed, batch, result)?;
+            // The next batch may rest on this one, so a failure ends the flush: the queue has told
+            // every caller after it.
+            let appends = self.queue.finish(batch, result)?;
+            self.committed.follow(&appends, self.wal.last_position());
         }
         Ok(())
     }
@@ -163,13 +166,13 @@ impl<M: StateMachine> Store<M> {
     /// Whether the queue is due to be flushed by size or by time; see [`QueueOptions`].
     #[must_use]
     pub fn is_due(&self) -> bool {
-        self.front.is_due(self.clock.now_ms())
+        self.queue.is_due(self.clock.now_ms())
     }
 
     /// The state: everything durable, nothing else.
     #[must_use]
     pub fn state(&self) -> &M {
-        self.committed.state()
+        &self.committed.state().machine
     }
 
     /// The position of the last event that the state has applied.
@@ -218,7 +221,7 @@ impl<M: StateMachine> Store<M> {
     /// As [`Wal::rotate`].
     pub fn begin_checkpoint(&mut self) -> Result<Option<Checkpoint<M>>> {
         self.snapshots
-            .begin(&mut self.wal, || self.committed.copy())
+            .begin(&mut self.wal, || self.committed.state().clone())
     }
 
     /// The last step of a checkpoint: removes what the snapshot covers.
@@ -231,7 +234,7 @@ impl<M: StateMachine> Store<M> {
     }
 
     /// Makes what is queued durable and closes the log. Without it nothing is lost either: the next
-    /// open only looks harder.
+    /// open only has to look harder.
     ///
     /// # Errors
     /// As [`flush`](Store::flush) and [`Wal::close`].

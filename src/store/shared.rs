@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use super::checkpoint::{CheckpointReport, Snapshots};
-use super::front::StoreFront;
-use super::recovery::{self, RecoveryReport};
-use super::{CommandError, StoreOptions};
+use super::states::{Committed, Speculative};
+use super::{CommandError, RecoveryReport, Store, StoreOptions};
 use crate::error::Result;
 use crate::position::Position;
 use crate::state_machine::StateMachine;
@@ -14,6 +13,9 @@ use crate::sync::Mutex;
 use crate::wal::not_written;
 use crate::wal::pipeline::{Owner, Pipeline};
 
+/// The handle of a pipeline whose appends are applied to a state.
+type StoreOwner<M, E> = Owner<Vec<E>, Committed<M>, E>;
+
 /// A state machine that survives crashes, for many threads: commands that arrive while a sync runs
 /// share the next one.
 ///
@@ -21,7 +23,9 @@ use crate::wal::pipeline::{Owner, Pipeline};
 /// [`close`](SharedStore::close) tells whether everything went well.
 #[derive(Debug)]
 pub struct SharedStore<M: StateMachine> {
-    owner: Arc<Owner<StoreFront<M>, M::Event>>,
+    owner: Arc<StoreOwner<M, M::Event>>,
+    /// Taken before the locks of the pipeline.
+    speculative: Arc<Mutex<Speculative<M>>>,
     /// Held for the whole of a checkpoint, so that there is one at a time. Taken before the locks
     /// of the pipeline.
     snapshots: Arc<Mutex<Snapshots>>,
@@ -31,6 +35,7 @@ impl<M: StateMachine> Clone for SharedStore<M> {
     fn clone(&self) -> Self {
         SharedStore {
             owner: Arc::clone(&self.owner),
+            speculative: Arc::clone(&self.speculative),
             snapshots: Arc::clone(&self.snapshots),
         }
     }
@@ -45,13 +50,14 @@ impl<M: StateMachine> SharedStore<M> {
         storage: Arc<dyn Storage>,
         options: StoreOptions,
     ) -> Result<(Self, RecoveryReport)> {
-        let clock = Arc::clone(&options.wal.clock);
-        let queue = options.queue;
-        let recovered = recovery::recover::<M>(storage, options)?;
-        let (front, committed) = StoreFront::new(recovered.machine, recovered.applied, queue);
-        let snapshots = Arc::new(Mutex::new(recovered.snapshots));
-        let owner = Owner::start(Pipeline::new(front, committed, recovered.wal, clock));
-        Ok((SharedStore { owner, snapshots }, recovered.report))
+        let (store, report) = Store::open(storage, options)?;
+        let pipeline = Pipeline::new(store.queue, store.committed, store.wal, store.clock);
+        let shared = SharedStore {
+            owner: Owner::start(pipeline),
+            speculative: Arc::new(Mutex::new(store.speculative)),
+            snapshots: Arc::new(Mutex::new(store.snapshots)),
+        };
+        Ok((shared, report))
     }
 
     /// Carries out one command and waits until it is durable; see
@@ -70,26 +76,29 @@ impl<M: StateMachine> SharedStore<M> {
     ) -> Result<(Option<Position>, R), CommandError<X>> {
         let pipeline = self.owner.pipeline();
         let now_ms = pipeline.now_ms();
-        let mut front = pipeline.front();
-        if front.tip_is_stale() {
-            drop(front);
+        let mut speculative = self.speculative.lock();
+        let mut queue = pipeline.queue();
+        if speculative.is_stale(&queue) {
+            // The committed state comes before the queue in the order of locks.
+            drop(queue);
             let committed = pipeline.durable();
-            front = pipeline.front();
-            front.renew_tip(&committed);
+            queue = pipeline.queue();
+            speculative.renew(&committed, &queue);
         }
-        match front.submit(now_ms, plan) {
-            Ok((Some(ticket), answer)) => {
-                drop(front);
-                Ok((Some(pipeline.wait(&ticket)?), answer))
-            }
+        let submitted = speculative.submit(&mut queue, now_ms, plan);
+        let seen = match &submitted {
+            Ok((Some(_), _)) => None,
+            _ => queue.barrier(),
+        };
+        drop((queue, speculative));
+        match submitted {
+            Ok((Some(ticket), answer)) => Ok((Some(pipeline.wait(&ticket)?), answer)),
             Err(error @ CommandError::Log(_)) => Err(error),
-            answer => {
-                let seen = front.barrier();
-                drop(front);
+            unlogged => {
                 if let Some(seen) = seen {
                     pipeline.wait(&seen).map_err(|error| not_written(&error))?;
                 }
-                answer.map(|(_, answer)| (None, answer))
+                unlogged.map(|(_, answer)| (None, answer))
             }
         }
     }
@@ -97,7 +106,7 @@ impl<M: StateMachine> SharedStore<M> {
     /// Looks at the state: everything durable, nothing else. `look` runs under a lock that every
     /// batch takes: it should be short, and must not call the store.
     pub fn read<R>(&self, look: impl FnOnce(&M) -> R) -> R {
-        look(self.owner.pipeline().durable().state())
+        look(&self.owner.pipeline().durable().state().machine)
     }
 
     /// The position of the last event that the state has applied.
@@ -117,25 +126,27 @@ impl<M: StateMachine> SharedStore<M> {
         let pipeline = self.owner.pipeline();
         // Between two batches, so the copy is the state at the boundary. What is queued goes into
         // the next epoch.
-        let begun =
-            pipeline.between_batches(|wal| snapshots.begin(wal, || pipeline.durable().copy()))?;
+        let begun = pipeline
+            .between_batches(|wal| snapshots.begin(wal, || pipeline.durable().state().clone()))?;
         let Some(checkpoint) = begun else {
             return Ok(None);
         };
+        // No lock of the pipeline is held here: this is the long part.
         let written = checkpoint.write()?;
         pipeline
             .between_batches(|wal| snapshots.finish(wal, written))
             .map(Some)
     }
 
-    /// Refuses further commands, makes what is queued durable, answers everybody who waits, and
-    /// closes the log. A checkpoint that another thread is writing is waited for, so that nobody
-    /// writes in the directory afterwards.
+    /// Refuses further commands, makes what is queued durable, answers every caller that waits,
+    /// and closes the log. A checkpoint that another thread is writing is waited for, so that
+    /// nothing is written in the directory afterwards.
     ///
     /// # Errors
     /// As [`Store::close`](super::Store::close); [`Error::Closed`](crate::Error::Closed) the second
     /// time.
     pub fn close(&self) -> Result<()> {
+        // Refused first, so that no command comes in while the checkpoint is waited for.
         self.owner.pipeline().refuse();
         let _checkpoint = self.snapshots.lock();
         self.owner.pipeline().close()?.close()

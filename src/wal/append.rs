@@ -1,7 +1,7 @@
 //! Appending: from events to durable lines.
 //!
 //! ```text
-//! encode │ write at the end │ make room ahead │ fdatasync │ the end moves
+//! encode │ write at the end │ fill ahead │ fdatasync │ the end moves
 //! ```
 //!
 //! What is encoded and not durable yet is the open batch. There is one at most, and the next one
@@ -12,22 +12,22 @@ use std::sync::Arc;
 
 use super::group::{Group, check_body, check_size};
 use super::line::{self, Envelope, MAX_BATCH, MAX_ENVELOPE, MAX_SEQ};
-use super::room::Room;
+use super::preallocation::Preallocator;
 use super::{BATCH_BYTES, SyncPolicy, Wal};
-use crate::checksum::{ChecksumKind, Start};
+use crate::checksum::{ChecksumKind, ChecksumSeed};
 use crate::error::{Error, Result};
 use crate::failpoint;
 use crate::log_event::LogEvent;
 use crate::position::{Position, Seq};
-use crate::temporary::write_all;
+use crate::storage::write_all;
 
-/// Under [`SyncPolicy::OnRequest`] so many bytes are collected before they are written.
+/// How many bytes are collected before they are written, under [`SyncPolicy::OnRequest`].
 const WRITE_BYTES: usize = 64 << 10;
 
 /// The batch that the next sync ends.
 #[derive(Debug, Default)]
 pub(super) struct OpenBatch {
-    /// Lines that are not written yet; behind `kept`, what an append that was refused has left.
+    /// Lines that are not written yet; after `kept`, what an append that was refused has left.
     lines: Vec<u8>,
     kept: usize,
     /// The bytes that are written, from the end of the log on.
@@ -49,10 +49,10 @@ impl OpenBatch {
     }
 }
 
-/// Encodes events behind the open batch.
+/// Encodes events after those of the open batch.
 struct Encoder<'a> {
     out: &'a mut Vec<u8>,
-    crc: Start,
+    crc: ChecksumSeed,
     batch: Seq,
     next: Seq,
 }
@@ -125,15 +125,15 @@ impl<E> Wal<E> {
     /// # Errors
     /// As [`append`](Wal::append), for all groups together.
     pub fn commit(&mut self, groups: &[Group]) -> Result<Position> {
-        self.commit_with_room(groups, |room| room.make())
+        self.commit_with(groups, |preallocator| preallocator.fill())
     }
 
-    /// As [`commit`](Wal::commit); `make_room` is told when there should be more free space ahead,
-    /// and may have somebody else make it.
-    pub(crate) fn commit_with_room(
+    /// As [`commit`](Wal::commit); `preallocate` is called when there should be more free space,
+    /// and may leave it to another thread to fill it.
+    pub(crate) fn commit_with(
         &mut self,
         groups: &[Group],
-        make_room: impl FnOnce(&Arc<Room>),
+        preallocate: impl FnOnce(&Arc<Preallocator>),
     ) -> Result<Position> {
         self.check_writable()?;
         let size = groups.iter().map(Group::max_encoded_len).sum();
@@ -143,7 +143,7 @@ impl<E> Wal<E> {
             groups.iter().for_each(|group| encoder.group(group));
             Ok(())
         })?;
-        self.sync_with_room(make_room)
+        self.sync_with(preallocate)
     }
 
     /// Makes everything that was appended durable. Answers with the position of the last event of
@@ -152,7 +152,7 @@ impl<E> Wal<E> {
     /// # Errors
     /// As [`append`](Wal::append), for everything that was appended since the last sync.
     pub fn sync(&mut self) -> Result<Position> {
-        self.sync_with_room(|room| room.make())
+        self.sync_with(|preallocator| preallocator.fill())
     }
 
     /// Makes free space for `bytes` now, and makes it durable, after everything that was appended:
@@ -167,7 +167,7 @@ impl<E> Wal<E> {
     /// that failed has done to the file is unknown. Every event is durable all the same.
     pub fn preallocate(&mut self, bytes: u64) -> Result<()> {
         self.sync()?;
-        self.active.ahead.ask(self.active.end, bytes).make();
+        self.active.preallocation.ask(self.active.end, bytes).fill();
         // Nothing but free space: were it lost in a crash, the next open would not miss it.
         let synced = self.active.file.sync_data();
         synced.map_err(|error| Error::Poisoned {
@@ -175,15 +175,15 @@ impl<E> Wal<E> {
         })
     }
 
-    fn sync_with_room(&mut self, make_room: impl FnOnce(&Arc<Room>)) -> Result<Position> {
+    fn sync_with(&mut self, preallocate: impl FnOnce(&Arc<Preallocator>)) -> Result<Position> {
         self.check_writable()?;
         if self.open.events == 0 {
             return Ok(self.last_position());
         }
         self.write_open()?;
         let end = self.active.end + self.open.written;
-        if let Some(room) = self.active.ahead.wanted(end) {
-            make_room(room);
+        if let Some(preallocator) = self.active.preallocation.wanted(end) {
+            preallocate(preallocator);
         }
         let synced =
             failpoint::hit(failpoint::APPEND_SYNC).and_then(|()| self.active.file.sync_data());
@@ -201,9 +201,8 @@ impl<E> Wal<E> {
 
     /// The position of the last event that was taken in, durable or not.
     fn taken_position(&self) -> Position {
-        let Position { epoch, seq } = self.last_position();
-        let seq = Seq(seq.0 + self.open.events);
-        Position { epoch, seq }
+        let taken = Seq(self.active.last.0 + self.open.events);
+        self.active.epoch.at(taken)
     }
 
     /// Takes `count` events into the open batch, or nothing.
@@ -236,7 +235,7 @@ impl<E> Wal<E> {
         self.open.lines.truncate(self.open.kept);
         encode(&mut Encoder {
             out: &mut self.open.lines,
-            crc: Start::new(ChecksumKind::Event, epoch),
+            crc: ChecksumSeed::new(ChecksumKind::Event, epoch),
             batch: Seq(self.active.last.0 + 1),
             next: Seq(last.0 + 1),
         })
@@ -260,7 +259,7 @@ impl<E> Wal<E> {
         let start = self.active.end + self.open.written;
         let lines = &self.open.lines[..self.open.kept];
         let end = start + lines.len() as u64;
-        self.active.ahead.claim(end);
+        self.active.preallocation.claim(end);
         let written = failpoint::hit(failpoint::APPEND_WRITE)
             .and_then(|()| write_all(&*self.active.file, lines, start));
         if let Err(error) = written {
@@ -279,9 +278,8 @@ impl<E> Wal<E> {
         if self.open.answered {
             return self.poison_indeterminate("write_at", error);
         }
-        let undone = failpoint::hit(failpoint::APPEND_UNDO)
-            .and_then(|()| self.active.ahead.cut(self.active.end))
-            .and_then(|()| self.active.file.sync_data());
+        let cut = self.active.preallocation.cut(self.active.end);
+        let undone = cut.and_then(|()| self.active.file.sync_data());
         match undone {
             Ok(()) => {
                 self.open.clear();

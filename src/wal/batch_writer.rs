@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::commit_queue::{CommitQueue, QueueOptions};
 use super::group::Group;
-use super::pipeline::{Front, Owner, Pipeline};
-use super::ticket::{Outcome, Ticket};
+use super::pipeline::{Owner, Pipeline};
+use super::ticket::{AppendOutcome, Ticket};
 use super::{LogReader, Wal};
 use crate::error::Result;
 use crate::event::Event;
@@ -16,14 +16,14 @@ use crate::position::Position;
 /// memory of the queue.
 const MAX_BATCHES_AHEAD: usize = 4;
 
-/// A log in front of which many threads append: calls that arrive while a sync runs share the next
+/// A log to which many threads append: calls that arrive while a sync runs share the next
 /// one.
 ///
 /// Cheap to clone; all clones write to the same log. Dropping the last clone writes what is queued
 /// and gives the lock back, but only [`close`](BatchWriter::close) tells whether that went well.
 #[derive(Debug)]
 pub struct BatchWriter<E = Event> {
-    owner: Arc<Owner<LogFront, E>>,
+    owner: Arc<Owner<(), (), E>>,
 }
 
 impl<E> Clone for BatchWriter<E> {
@@ -34,34 +34,17 @@ impl<E> Clone for BatchWriter<E> {
     }
 }
 
-/// Nothing but a queue stands in front of the log.
-#[derive(Debug)]
-struct LogFront(CommitQueue<()>);
-
-impl Front for LogFront {
-    type Tag = ();
-    type Durable = ();
-
-    fn queue(&mut self) -> &mut CommitQueue<()> {
-        &mut self.0
-    }
-
-    fn decided(&mut self, _last: Option<Position>) {}
-
-    fn apply(_durable: &mut (), _tags: &[()], _last: Position) {}
-}
-
 /// An append that was queued and not waited for.
 #[derive(Debug)]
 pub struct PendingAppend<E = Event> {
     ticket: Ticket,
-    shared: Arc<Pipeline<LogFront, E>>,
+    shared: Arc<Pipeline<(), (), E>>,
 }
 
 impl<E> PendingAppend<E> {
     /// What is known by now, without waiting.
     #[must_use]
-    pub fn outcome(&self) -> Outcome {
+    pub fn outcome(&self) -> AppendOutcome {
         self.ticket.outcome()
     }
 
@@ -75,13 +58,13 @@ impl<E> PendingAppend<E> {
 }
 
 impl<E: LogEvent + Send + 'static> BatchWriter<E> {
-    /// Puts a queue in front of `wal`. A batch is written as soon as somebody waits for it and no
+    /// Puts a queue in front of `wal`. A batch is written as soon as a caller waits for it and no
     /// other one is being written, and at the latest when it is full or `flush_interval_ms`
     /// old.
     #[must_use]
     pub fn new(wal: Wal<E>, options: QueueOptions) -> Self {
         let clock = Arc::clone(&wal.options.clock);
-        let pipeline = Pipeline::new(LogFront(CommitQueue::new(options)), (), wal, clock);
+        let pipeline = Pipeline::new(CommitQueue::new(options), (), wal, clock);
         BatchWriter {
             owner: Owner::start(pipeline),
         }
@@ -94,7 +77,7 @@ impl<E: LogEvent + Send + 'static> BatchWriter<E> {
     /// As [`Wal::append`], and [`Error::Closed`](crate::Error::Closed).
     pub fn append(&self, events: &[E]) -> Result<Position> {
         let (ticket, batches) = self.queue(events)?;
-        // Nobody may wait for the batches before this one; then only the thread in the background
+        // Perhaps no caller waits for the batches before this one; then only the background thread
         // writes them.
         if batches > 1 {
             self.owner.pipeline().announce();
@@ -127,9 +110,9 @@ impl<E: LogEvent + Send + 'static> BatchWriter<E> {
         let group = Group::encode(events)?;
         let shared = self.owner.pipeline();
         let now_ms = shared.now_ms();
-        let mut front = shared.front();
-        let ticket = front.0.submit(now_ms, group, ())?;
-        Ok((ticket, front.0.batches()))
+        let mut queue = shared.queue();
+        let ticket = queue.submit(now_ms, group, ())?;
+        Ok((ticket, queue.batches()))
     }
 
     /// Writes everything that is queued when it is called.
@@ -170,7 +153,7 @@ impl<E: LogEvent + Send + 'static> BatchWriter<E> {
             .between_batches(|wal| Ok(wal.reader()))
     }
 
-    /// Refuses further appends, makes what is queued durable, answers everybody who waits, and
+    /// Refuses further appends, makes what is queued durable, answers every caller that waits, and
     /// closes the log.
     ///
     /// # Errors

@@ -1,11 +1,11 @@
-//! Group commit without threads and without a clock: who waits, what goes into the next batch, who
-//! learns what.
+//! Group commit without threads and without a clock: which callers wait, what goes into the next
+//! batch, and what each caller learns.
 //!
 //! ```text
 //! submit ─→ queued ──take──→ in flight (at most one batch) ──finish──→ outcome of every ticket
 //! ```
 //!
-//! The queue decides; somebody else writes. [`BatchWriter`](super::BatchWriter) and the shared
+//! The queue decides and does not write. [`BatchWriter`](super::BatchWriter) and the shared
 //! store drive it from threads, the simulator drives it step by step.
 
 use std::collections::VecDeque;
@@ -14,7 +14,7 @@ use std::sync::Arc;
 use super::BATCH_BYTES;
 use super::group::Group;
 use super::line::MAX_BATCH;
-use super::ticket::{Slot, Ticket};
+use super::ticket::{BatchSlot, Ticket};
 use crate::error::{Error, Result};
 use crate::position::{Position, Seq};
 
@@ -26,7 +26,7 @@ pub struct QueueOptions {
     /// A batch takes no further append if that would make it larger than this, in bytes; one
     /// append alone may. At most 64 MiB. Default: 16 MiB.
     pub max_batch_bytes: usize,
-    /// How long an append that nobody waits for may stay in the queue, in milliseconds. Default:
+    /// How long an append that no caller waits for may stay in the queue, in milliseconds. Default:
     /// 10.
     pub flush_interval_ms: u64,
 }
@@ -45,8 +45,8 @@ impl Default for QueueOptions {
 #[derive(Debug)]
 pub struct Batch {
     groups: Vec<Group>,
-    slot: Arc<Slot>,
-    /// Whether somebody may have begun to write it.
+    slot: Arc<BatchSlot>,
+    /// Whether it may be partly written.
     taken: bool,
 }
 
@@ -71,7 +71,7 @@ impl Batch {
     fn with_capacity(appends: usize) -> Self {
         Batch {
             groups: Vec::with_capacity(appends),
-            slot: Arc::new(Slot::default()),
+            slot: Arc::new(BatchSlot::default()),
             taken: false,
         }
     }
@@ -85,7 +85,7 @@ impl Batch {
 
 /// A batch that still takes appends.
 #[derive(Debug)]
-struct Open<T> {
+struct QueuedBatch<T> {
     batch: Batch,
     tags: Vec<T>,
     events: usize,
@@ -94,11 +94,10 @@ struct Open<T> {
     since_ms: u64,
 }
 
-/// The batch that was taken and is not finished. What is kept of it here is what those who look at
-/// the queue meanwhile must see.
+/// The batch that was taken and is not finished: what readers of the queue must still see of it.
 #[derive(Debug)]
-struct InFlight<T> {
-    slot: Arc<Slot>,
+struct InFlightBatch<T> {
+    slot: Arc<BatchSlot>,
     tags: Vec<T>,
 }
 
@@ -108,22 +107,25 @@ struct InFlight<T> {
 pub struct CommitQueue<T> {
     options: QueueOptions,
     /// Full batches first; only the last one takes more.
-    queued: VecDeque<Open<T>>,
-    in_flight: Option<InFlight<T>>,
+    queued: VecDeque<QueuedBatch<T>>,
+    in_flight: Option<InFlightBatch<T>>,
     closed: bool,
-    /// Whether somebody writes, or is asked to write, what is queued. Without threads nobody
-    /// looks.
+    /// Whether a caller writes, or is asked to write, what is queued. Unused without threads.
     led: bool,
     /// How many appends the last batch had.
     last_appends: usize,
+    /// How many batches have failed.
+    failures: u64,
+    /// The last position that is known to be durable.
+    durable: Position,
 }
 
-/// Those who are to be woken once no lock is held: the next leader first, so that the next write
-/// starts at once, then everybody whose batch is decided.
+/// The callers to wake once no lock is held: the next leader first, so that the next write starts
+/// at once, then all whose batch is decided.
 #[derive(Debug, Default)]
 pub(crate) struct Wakeup {
-    leader: Option<Arc<Slot>>,
-    decided: Vec<Arc<Slot>>,
+    leader: Option<Arc<BatchSlot>>,
+    decided: Vec<Arc<BatchSlot>>,
 }
 
 impl Drop for Wakeup {
@@ -153,6 +155,8 @@ impl<T> CommitQueue<T> {
             closed: false,
             led: false,
             last_appends: 0,
+            failures: 0,
+            durable: Position::default(),
         }
     }
 
@@ -174,7 +178,7 @@ impl<T> CommitQueue<T> {
                 full.batch.slot.expect(0);
             }
             let batch = Batch::with_capacity(self.last_appends);
-            self.queued.push_back(Open {
+            self.queued.push_back(QueuedBatch {
                 batch,
                 tags: Vec::with_capacity(self.last_appends),
                 events: 0,
@@ -192,7 +196,7 @@ impl<T> CommitQueue<T> {
         open.bytes += bytes;
         open.batch.slot.join();
         let ticket = Ticket::new(&open.batch.slot, open.events as u64);
-        // The caller, or whoever waits for this batch first, finds the lead without being woken.
+        // The first caller that waits for this batch finds the lead without being woken.
         self.pass_lead(0);
         Ok(ticket)
     }
@@ -201,12 +205,12 @@ impl<T> CommitQueue<T> {
     /// long enough.
     #[must_use]
     pub fn is_due(&self, now_ms: u64) -> bool {
-        let full = |open: &Open<T>| {
+        let full = |open: &QueuedBatch<T>| {
             open.events >= self.options.max_batch_events
                 || open.bytes >= self.options.max_batch_bytes
         };
-        // A clock that was set back must not make anybody wait for the difference.
-        let late = |open: &Open<T>| {
+        // A clock that was set back must not make a caller wait for the difference.
+        let late = |open: &QueuedBatch<T>| {
             now_ms < open.since_ms || now_ms - open.since_ms >= self.options.flush_interval_ms
         };
         let ready = |open| full(open) || late(open);
@@ -228,8 +232,8 @@ impl<T> CommitQueue<T> {
     /// How long to wait at most before looking again whether a batch is due, in milliseconds.
     pub(crate) fn look_again_ms(&self, now_ms: u64) -> Option<u64> {
         let wait_ms = self.due_ms()?.saturating_sub(now_ms);
-        // At least a millisecond: a batch that is due and led by somebody else is not waited for in
-        // circles.
+        // At least a millisecond: a batch that is due and led by another caller is not waited for
+        // in circles.
         Some(wait_ms.min(self.options.flush_interval_ms).max(1))
     }
 
@@ -255,11 +259,11 @@ impl<T> CommitQueue<T> {
         if self.in_flight.is_some() {
             return None;
         }
-        let Open {
+        let QueuedBatch {
             mut batch, tags, ..
         } = self.queued.pop_front()?;
         let slot = Arc::clone(&batch.slot);
-        self.in_flight = Some(InFlight { slot, tags });
+        self.in_flight = Some(InFlightBatch { slot, tags });
         batch.taken = true;
         Some(batch)
     }
@@ -267,7 +271,7 @@ impl<T> CommitQueue<T> {
     /// Tells every caller of `batch` how it went, and gives back what was queued with it. `result`
     /// is what [`Wal::commit`](super::Wal::commit) returned.
     ///
-    /// After an error, everything queued behind the batch fails too: it was not written, and it may
+    /// After an error, everything queued after the batch fails too: it was not written, and it may
     /// build on what failed.
     ///
     /// # Errors
@@ -279,15 +283,15 @@ impl<T> CommitQueue<T> {
         self.settle(&batch, result).0
     }
 
-    /// As [`finish`](CommitQueue::finish), but leaves the waking to the caller, who holds locks
-    /// that those who wake would want.
+    /// As [`finish`](CommitQueue::finish), but leaves the waking to the caller, which holds locks
+    /// that the woken threads would want.
     pub(crate) fn settle(
         &mut self,
         batch: &Batch,
         result: Result<Position>,
     ) -> (Result<Vec<T>>, Wakeup) {
         let in_flight = self.in_flight.take();
-        let InFlight { tags, .. } = in_flight
+        let InFlightBatch { tags, .. } = in_flight
             .filter(|taken| Arc::ptr_eq(&taken.slot, &batch.slot))
             .expect("a batch is finished once, by the queue that gave it out");
         self.led = false;
@@ -295,6 +299,7 @@ impl<T> CommitQueue<T> {
         let events: u64 = batch.groups.iter().map(|group| group.len() as u64).sum();
         let decided = match result {
             Ok(last) => {
+                self.durable = last;
                 let seq = Seq(last.seq.0 - events);
                 self.last_appends = batch.groups.len();
                 let waiting = self
@@ -306,10 +311,11 @@ impl<T> CommitQueue<T> {
                 Ok(tags)
             }
             Err(error) => {
+                self.failures += 1;
                 batch.slot.decide(Err(error.clone()));
-                let behind = not_written(&error);
+                let not_written = not_written(&error);
                 for open in self.queued.drain(..) {
-                    open.batch.slot.decide(Err(behind.clone()));
+                    open.batch.slot.decide(Err(not_written.clone()));
                     wakeup.decided.push(Arc::clone(&open.batch.slot));
                 }
                 Err(error)
@@ -319,10 +325,10 @@ impl<T> CommitQueue<T> {
         (decided, wakeup)
     }
 
-    /// Asks a caller of the next batch to write it, unless somebody writes or is asked already.
-    /// Besides those who are `waiting`, the callers of the last batch are likely to come back, so
+    /// Asks a caller of the next batch to write it, unless one writes or is asked already. Besides
+    /// the `waiting` ones, the callers of the last batch are likely to come back, so
     /// the leader may wait for as many for a moment. Answers with whom to wake.
-    fn pass_lead(&mut self, waiting: usize) -> Option<Arc<Slot>> {
+    fn pass_lead(&mut self, waiting: usize) -> Option<Arc<BatchSlot>> {
         let next = self.queued.front().filter(|_| !self.led)?;
         self.led = true;
         let slot = &next.batch.slot;
@@ -355,7 +361,18 @@ impl<T> CommitQueue<T> {
         Some(Ticket::new(slot, 0))
     }
 
-    /// Answers everybody who is queued, because nobody is left who could write, and takes no
+    /// How many batches have failed, each with everything that was queued after it. Whoever keeps
+    /// what queued appends lead to has to make it anew when this number changes.
+    pub(crate) fn failures(&self) -> u64 {
+        self.failures
+    }
+
+    /// The last position that a batch has made durable; the default before the first one.
+    pub(crate) fn durable(&self) -> Position {
+        self.durable
+    }
+
+    /// Answers every queued caller, because no thread is left that could write, and takes no
     /// further append.
     pub(crate) fn abandon(&mut self) {
         self.closed = true;
@@ -381,7 +398,7 @@ impl<T> CommitQueue<T> {
     }
 }
 
-/// What the callers behind a failed batch learn: theirs was certainly not written.
+/// What the callers after a failed batch learn: theirs was certainly not written.
 pub(crate) fn not_written(error: &Error) -> Error {
     match error {
         Error::Indeterminate { cause } => Error::Poisoned {
@@ -393,7 +410,7 @@ pub(crate) fn not_written(error: &Error) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use super::super::ticket::Outcome;
+    use super::super::ticket::AppendOutcome;
     use super::*;
 
     fn queue(options: QueueOptions) -> CommitQueue<u32> {
@@ -418,7 +435,7 @@ mod tests {
 
     fn durable(ticket: &Ticket) -> Option<Position> {
         match ticket.outcome() {
-            Outcome::Durable(position) => Some(position),
+            AppendOutcome::Durable(position) => Some(position),
             _ => None,
         }
     }
@@ -436,7 +453,7 @@ mod tests {
         assert!(
             tickets
                 .iter()
-                .all(|t| matches!(t.outcome(), Outcome::Pending))
+                .all(|t| matches!(t.outcome(), AppendOutcome::Pending))
         );
         assert_eq!(
             queue.finish(batch, Ok(Position::new(2, 16))).unwrap(),
@@ -523,11 +540,11 @@ mod tests {
         assert!(error.is_indeterminate());
         assert!(matches!(
             first.outcome(),
-            Outcome::Failed(Error::Indeterminate { .. })
+            AppendOutcome::Failed(Error::Indeterminate { .. })
         ));
         assert!(matches!(
             behind.outcome(),
-            Outcome::Failed(Error::Poisoned { .. })
+            AppendOutcome::Failed(Error::Poisoned { .. })
         ));
         assert!(queue.is_empty());
     }

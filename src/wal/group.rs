@@ -18,7 +18,7 @@ pub struct Group {
 /// What an encoded event usually takes at most, so that appending one is one allocation.
 const USUAL_BODY: usize = 192;
 
-/// For so many events memory is asked for at once; for more it grows.
+/// For how many events memory is asked for at once; for more it grows.
 const USUAL_EVENTS: usize = 1024;
 
 impl Group {

@@ -1,16 +1,15 @@
 //! The write-ahead log: segments of JSON lines, appended to, synced, rotated and read back.
 //!
 //! # Promise
-//! When [`Wal::append`] returns `Ok`, the events are durable (unless another [`SyncPolicy`] was asked
-//! for): they survive `kill -9`, a power cut, a full disk and a torn write, and every later open
-//! shows them. When it returns an error, the
-//! error says which of two things is true: the events are **not** in the log and the log goes on,
-//! or ([`Error::is_indeterminate`]) the next open decides and until then the log refuses every
-//! change.
+//! When [`Wal::append`] returns `Ok`, the events are durable (unless another [`SyncPolicy`] was
+//! asked for): they survive `kill -9`, a power cut, a full disk and a torn write, and every later
+//! open shows them. When it returns an error, the error says which of two things is true: the
+//! events are **not** in the log and the log goes on, or ([`Error::is_indeterminate`]) the next
+//! open decides and until then the log refuses every change.
 //!
 //! # Steps of an append, and what a crash between them leaves
 //! ```text
-//! encode │ write at the end │ make room ahead │ fdatasync │ the end moves │ return
+//! encode │ write at the end │ fill ahead │ fdatasync │ the end moves │ return
 //!        1                  2                 2           3
 //! ```
 //! 1. Nothing. 2. Any part of the new lines, in any order of pages: the next open finds lines of
@@ -19,21 +18,21 @@
 
 mod append;
 mod batch_writer;
+mod chain;
 mod commit_queue;
+mod damage;
 mod group;
 pub(crate) mod line;
 mod open;
 pub(crate) mod pipeline;
+mod preallocation;
 mod reader;
 mod replay;
 mod replay_report;
-pub(crate) mod room;
 mod rotate;
-pub(crate) mod scan;
-pub(crate) mod search;
+mod scan;
 mod segment;
-pub(crate) mod sequence;
-pub(crate) mod survey;
+mod sequence;
 mod tail;
 mod ticket;
 
@@ -41,18 +40,21 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 pub use batch_writer::{BatchWriter, PendingAppend};
+pub(crate) use chain::{PrevLink, chain, oldest_without_gap};
 pub(crate) use commit_queue::not_written;
 pub use commit_queue::{Batch, CommitQueue, QueueOptions};
+pub(crate) use damage::{DamageReason, SegmentDamage};
 pub use group::Group;
 pub use open::OpenReport;
-pub(crate) use open::{Recovery, chain, header, oldest_without_gap};
+pub(crate) use open::Recovery;
 pub use reader::LogReader;
-pub(crate) use reader::decode;
-pub use replay::{Mode, ReplayError};
-pub(crate) use replay::{RawEvent, Replay};
-pub use replay_report::{LostRange, ReplayReport, Skipped, TornTail};
-pub(crate) use segment::{Seal, Segment};
-pub use ticket::{Outcome, Ticket};
+pub use replay::ReplayError;
+pub(crate) use replay::{RawEvent, Replay, decoding};
+pub use replay_report::{LostRange, ReplayReport, TornTail};
+pub(crate) use scan::{PlacedLine, Scanner, Upcoming, header};
+pub(crate) use segment::Segment;
+pub(crate) use sequence::Sequence;
+pub use ticket::{AppendOutcome, Ticket};
 
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, Result};
@@ -61,7 +63,7 @@ use crate::log_event::LogEvent;
 use crate::position::{Epoch, Position, Seq};
 use crate::storage::{Storage, StorageFile, StorageLock};
 use append::OpenBatch;
-use room::Ahead;
+use preallocation::Preallocation;
 
 /// A batch takes no further append if that would make it larger than this, unless its owner says
 /// otherwise: 16 MiB.
@@ -82,8 +84,8 @@ pub enum SyncPolicy {
     /// not at all. Positions stay valid unless a crash takes them; then they are given out again.
     /// [`last_position`](Wal::last_position) and readers show what is durable, nothing else.
     ///
-    /// If a write or a sync fails, events are in doubt whose append was answered before; the error
-    /// is [`Error::Indeterminate`] and the log refuses every change until it is opened again.
+    /// If a write or sync fails, appends that already returned `Ok` may or may not survive; the
+    /// error is [`Error::Indeterminate`] and the log refuses every change until it is opened again.
     ///
     /// [`BatchWriter`] and [`Store`](crate::Store) sync all the same before they answer; their way
     /// to share a sync is to submit now and wait later.
@@ -122,7 +124,7 @@ impl Default for WalOptions {
 pub struct Wal<E = Event> {
     storage: Arc<dyn Storage>,
     options: WalOptions,
-    active: Active,
+    active: ActiveSegment,
     /// The oldest segment that is still there.
     first: Epoch,
     /// Whether segments were removed and the directory not synced since.
@@ -138,7 +140,7 @@ pub struct Wal<E = Event> {
 
 /// The segment that is appended to.
 #[derive(Debug)]
-struct Active {
+struct ActiveSegment {
     epoch: Epoch,
     name: String,
     file: Arc<dyn StorageFile>,
@@ -146,29 +148,28 @@ struct Active {
     prev: Option<Position>,
     /// The last durable event.
     last: Seq,
-    /// The offset behind the last durable line.
+    /// The offset after the last durable line.
     end: u64,
-    /// The free space behind it.
-    ahead: Ahead,
+    /// The free space after it.
+    preallocation: Preallocation,
     /// Whether the last line is a marker.
     after_marker: bool,
 }
 
 impl<E: LogEvent> Wal<E> {
-    /// Reads the durable events behind `after`, in order, and hands each to `handler` with its
+    /// Reads the durable events after `after`, in order, and hands each to `handler` with its
     /// position.
     ///
     /// # Errors
     /// [`ReplayError::Handler`] with the handler's own error and the position it refused;
-    /// [`ReplayError::Log`] if the log cannot be read, is damaged (strict) or holds an event
-    /// that does not decode (in either mode).
+    /// [`ReplayError::Log`] if the log cannot be read, is damaged or holds an event that does not
+    /// decode. [`inspect::salvage`](crate::inspect::salvage) reads on after damage.
     pub fn replay<X>(
         &self,
         after: Position,
-        mode: Mode,
         handler: impl FnMut(Position, E) -> Result<(), X>,
     ) -> Result<ReplayReport, ReplayError<X>> {
-        self.reader().replay(after, mode, handler)
+        self.reader().replay(after, handler)
     }
 }
 
@@ -176,12 +177,12 @@ impl<E> Wal<E> {
     /// A reader of what is durable now. It shows nothing that is appended later.
     #[must_use]
     pub fn reader(&self) -> LogReader<E> {
-        let Active { epoch, end, .. } = self.active;
+        let ActiveSegment { epoch, end, .. } = self.active;
         LogReader::live(Arc::clone(&self.storage), self.first, epoch, end)
     }
 
     /// How much space is made ahead at a time.
-    fn room_bytes(options: &WalOptions) -> u64 {
+    fn bytes_ahead(options: &WalOptions) -> u64 {
         match options.sync {
             SyncPolicy::EveryAppend => options.preallocate_bytes,
             SyncPolicy::OnRequest => 0,
@@ -191,10 +192,7 @@ impl<E> Wal<E> {
     /// The position of the last durable event. Its seq is 0 while the epoch is empty.
     #[must_use]
     pub fn last_position(&self) -> Position {
-        Position {
-            epoch: self.active.epoch,
-            seq: self.active.last,
-        }
+        self.active.epoch.at(self.active.last)
     }
 
     /// The seq of the last durable event of the active epoch; 0 while it is empty.
@@ -222,7 +220,7 @@ impl<E> Wal<E> {
         self.first
     }
 
-    /// The lock of the directory, for those who write in it beside the log.
+    /// The lock of the directory, for code that writes in it beside the log.
     pub(crate) fn lock(&self) -> Arc<dyn StorageLock> {
         Arc::clone(&self.lock)
     }

@@ -14,23 +14,22 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use super::append::OpenBatch;
-use super::line::{Header, Line};
+use super::chain::{PrevLink, chain, oldest_without_gap};
+use super::line::Header;
 use super::replay::{RawEvent, Replay, ReplayError, scan_tail};
 use super::replay_report::{ReplayReport, TornTail};
-use super::room::Ahead;
 use super::rotate::create_first;
-use super::scan::Found;
-use super::segment::{Seal, Segment};
+use super::scan::header;
+use super::segment::Segment;
 use super::tail::{Tail, find_tail};
-use super::{Active, Wal, WalOptions};
-use crate::directory::{self, Directory};
+use super::{ActiveSegment, Wal, WalOptions};
+use crate::directory::{self, LockedDirectory};
 use crate::error::{Error, Result};
 use crate::failpoint;
 use crate::log_event::LogEvent;
-use crate::names;
 use crate::position::{Epoch, Position};
-use crate::storage::{Access, Storage};
-use crate::temporary::{set_len, write_all};
+use crate::storage::{Access, Storage, write_all};
+use crate::temporary::set_len;
 
 /// What opening a log found and did.
 #[derive(Clone, Debug, Default)]
@@ -48,14 +47,13 @@ pub struct OpenReport {
 /// A log that is being opened.
 #[derive(Debug)]
 pub(crate) struct Recovery {
-    directory: Directory,
+    directory: LockedDirectory,
     options: WalOptions,
     /// The epochs that are needed, oldest first; the last one is the active one. Empty for a new
     /// store.
     epochs: Vec<Epoch>,
-    /// The active segment, and the last position before it.
-    active: Option<Segment>,
-    prev: Option<Position>,
+    /// The active segment and its header.
+    active: Option<(Segment, Header)>,
     /// The position that a snapshot covers: what the first needed segment must seal.
     base: Option<Position>,
     tail: Tail,
@@ -65,18 +63,18 @@ impl Recovery {
     /// Opens the segments above `base` for reading and checks that their chain is complete. Changes
     /// nothing.
     pub(crate) fn inspect(
-        directory: Directory,
+        directory: LockedDirectory,
         base: Option<Position>,
         options: WalOptions,
     ) -> Result<Self> {
-        let (mut epochs, mut active, mut prev) = (Vec::new(), None, None);
+        let (mut epochs, mut active) = (Vec::new(), None);
         // Where something is covered there was a log, so a new one would use its positions again.
         if !directory.listing.is_new() || base.is_some() {
             epochs = chain(&directory.listing.segments, base)?;
             if let Some(last) = epochs.last() {
                 let segment = Segment::open(&*directory.storage, *last, Access::Write)?;
-                prev = header(&segment)?.prev;
-                active = Some(segment);
+                let header = header(&segment)?;
+                active = Some((segment, header));
             }
         }
         Ok(Recovery {
@@ -84,7 +82,6 @@ impl Recovery {
             options,
             epochs,
             active,
-            prev,
             base,
             tail: Tail::default(),
         })
@@ -107,27 +104,26 @@ impl Recovery {
             .iter()
             .map(|epoch| Segment::open(storage, *epoch, Access::Read));
         let mut replay = Replay::new(after, handler);
-        self.tail = replay.strict(segments, Seal::Known(self.base))?;
+        self.tail = replay.strict(segments, PrevLink::Known(self.base))?;
         Ok(replay.report)
     }
 
     /// Verifies the end of the active segment alone, without a scan of the rest where the end is
     /// whole.
     pub(crate) fn find_tail(&mut self) -> Result<Option<TornTail>> {
-        let Some(active) = &self.active else {
+        let Some((active, Header { prev, .. })) = &self.active else {
             return Ok(None);
         };
         match self.base {
-            Some(base) if base.epoch.next() == active.epoch && self.prev != Some(base) => {
+            Some(base) if base.epoch.next() == active.epoch && *prev != Some(base) => {
                 return Err(Error::BrokenChain {
                     epoch: active.epoch,
                     reason: format!("segment {} does not follow {base}", active.epoch),
                 });
             }
-            _ => Seal::Unknown.check(&active.name, self.prev, active.epoch)?,
+            _ => PrevLink::Unknown.check(&active.name, *prev, active.epoch)?,
         }
-        let found = find_tail(&*active.file, &active.name, active.epoch, active.limit)?;
-        if let Some(tail) = found {
+        if let Some(tail) = find_tail(active)? {
             self.tail = tail;
             return Ok(None);
         }
@@ -138,33 +134,30 @@ impl Recovery {
     }
 
     /// The names in the directory as they were found.
-    pub(crate) fn directory(&self) -> &Directory {
+    pub(crate) fn directory(&self) -> &LockedDirectory {
         &self.directory
     }
 
     /// Makes the names that were read durable. Before this nothing may be removed.
     pub(crate) fn sync_names(&self) -> Result<()> {
-        failpoint::hit(failpoint::RECOVER_SYNC_DIR)
-            .map_err(|error| Error::storage("sync_dir", ".", error))?;
         directory::sync(&*self.directory.storage)
     }
 
     /// Makes the tail that was read durable: cut, rewrite, sync, also when there seems to be
     /// nothing to do. May be tried again after an error, because it writes everything anew.
     pub(crate) fn rewrite_tail(&self) -> Result<()> {
-        let Some(active) = &self.active else {
+        let Some((active, _)) = &self.active else {
             return Ok(());
         };
         let Tail {
             end, last_batch, ..
         } = &self.tail;
         let error = |operation| move |error| Error::storage(operation, &active.name, error);
-        // The length that we see may be the cache's. Cutting, never overwriting, is what a crash
-        // cannot half undo.
-        failpoint::hit(failpoint::RECOVER_CUT)
-            .and_then(|()| set_len(&*active.file, *end))
-            .map_err(error("set_len"))?;
-        // The same bytes in the same place: a crash in here leaves old or new, which are equal.
+        // Also where the length seems right: it may be the cache's, and a crash would bring back
+        // the lines after it. Cut, never overwritten: of an overwrite a crash may keep any pages.
+        set_len(&*active.file, *end).map_err(error("set_len"))?;
+        // In place, not at the end of a new file: a crash in here leaves old or new bytes, and
+        // these are equal. From the buffer that was verified: a second read may show other bytes.
         failpoint::hit(failpoint::RECOVER_REWRITE)
             .and_then(|()| write_all(&*active.file, &last_batch.bytes, last_batch.start))
             .map_err(error("write_at"))?;
@@ -176,10 +169,7 @@ impl Recovery {
     /// Removes unfinished files. What cannot be removed is reported: it does no harm.
     pub(crate) fn remove_temporaries(&self, report: &mut OpenReport) {
         for name in &self.directory.listing.temporaries {
-            let removed = failpoint::hit(failpoint::RECOVER_CLEAN)
-                .map_err(|error| Error::storage("remove", name, error))
-                .and_then(|()| directory::remove(&*self.directory.storage, name));
-            match removed {
+            match directory::remove(&*self.directory.storage, name) {
                 Ok(()) => report.removed_temporaries.push(name.clone()),
                 Err(error) => report.warnings.push(error),
             }
@@ -188,31 +178,23 @@ impl Recovery {
 
     /// The log, ready for use: everything it shows is durable.
     pub(crate) fn into_wal<E>(mut self) -> Result<Wal<E>> {
-        let Directory {
+        let LockedDirectory {
             storage,
             lock,
             listing,
         } = self.directory;
-        let room = Wal::<E>::room_bytes(&self.options);
+        let ahead = Wal::<E>::bytes_ahead(&self.options);
         let active = match self.active.take() {
             None => {
                 let created_ms = self.options.clock.now_ms();
                 let (header, file, len) = create_first(&*storage, created_ms)?;
-                Active::new(&header, file, len, room)
+                ActiveSegment::new(&header, file, len, ahead)
             }
-            Some(segment) => {
-                let (file, end) = (Arc::from(segment.file), self.tail.end);
-                Active {
-                    prev: self.prev,
-                    epoch: segment.epoch,
-                    ahead: Ahead::new(Arc::clone(&file), &segment.name, end, room),
-                    name: segment.name,
-                    file,
-                    last: self.tail.last,
-                    end,
-                    after_marker: self.tail.after_marker,
-                }
-            }
+            Some((segment, header)) => ActiveSegment {
+                last: self.tail.last,
+                after_marker: self.tail.after_marker,
+                ..ActiveSegment::new(&header, segment.file, self.tail.end, ahead)
+            },
         };
         let first = oldest_without_gap(&listing.segments, active.epoch);
         Ok(Wal {
@@ -242,8 +224,8 @@ impl<E: LogEvent> Wal<E> {
         Self::open_from(storage, None, options)
     }
 
-    /// Opens a log of which everything through `covered` was removed because something newer covers
-    /// it. `covered` is what [`rotate`](Wal::rotate) returned.
+    /// Opens a log whose events through `covered` were removed because something newer covers
+    /// them. `covered` is what [`rotate`](Wal::rotate) returned.
     ///
     /// # Errors
     /// As [`open`](Wal::open).
@@ -260,7 +242,7 @@ impl<E: LogEvent> Wal<E> {
         base: Option<Position>,
         options: WalOptions,
     ) -> Result<(Self, OpenReport)> {
-        let directory = Directory::lock(storage)?;
+        let directory = LockedDirectory::lock(storage)?;
         let mut report = OpenReport {
             strays: directory.listing.strays.clone(),
             ..OpenReport::default()
@@ -288,63 +270,5 @@ impl<E: LogEvent> Wal<E> {
         }
         tracing::info!(position = %wal.last_position(), "log opened");
         Ok((wal, report))
-    }
-}
-
-/// The epochs above `base`, if they are complete.
-pub(crate) fn chain(segments: &[Epoch], base: Option<Position>) -> Result<Vec<Epoch>> {
-    let start = base.map_or(Epoch(0), |base| base.epoch);
-    let epochs: Vec<Epoch> = segments
-        .iter()
-        .copied()
-        .filter(|epoch| *epoch > start)
-        .collect();
-    let mut next = start.next();
-    for epoch in &epochs {
-        if *epoch != next {
-            let reason = format!("epoch {next} is missing, the next one is {epoch}");
-            return Err(Error::BrokenChain {
-                epoch: next,
-                reason,
-            });
-        }
-        next = epoch.next();
-    }
-    if epochs.is_empty() {
-        let reason = format!("nothing follows epoch {start}");
-        return Err(Error::BrokenChain {
-            epoch: next,
-            reason,
-        });
-    }
-    Ok(epochs)
-}
-
-/// The oldest segment from which on all are there, up to `active`: a prune whose removals were not
-/// durable may have left some below a gap.
-pub(crate) fn oldest_without_gap(segments: &[Epoch], active: Epoch) -> Epoch {
-    let below = segments.iter().rev().filter(|epoch| **epoch < active);
-    below.fold(active, |first, epoch| match epoch.next() == first {
-        true => *epoch,
-        false => first,
-    })
-}
-
-/// The header of a segment.
-pub(crate) fn header(segment: &Segment) -> Result<Header> {
-    match segment.scanner().next()? {
-        Found::Line {
-            line: Line::Header(header),
-            ..
-        } => Ok(header),
-        Found::Damage(damage) => Err(damage.into_error(&segment.name)),
-        Found::Line { .. } | Found::End { .. } => {
-            let reason = "the segment has no header".to_owned();
-            Err(Error::Corrupt {
-                file: names::segment(segment.epoch),
-                offset: 0,
-                reason,
-            })
-        }
     }
 }

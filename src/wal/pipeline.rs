@@ -1,85 +1,85 @@
 //! Many threads in front of one log: the callers themselves write, one batch at a time.
 //!
 //! ```text
-//! callers ── submit (front's lock) ──→ queue ── one leader (log's lock): write, sync ──→ finish (all locks) ──→ wake
+//! callers ─ submit (queue's lock) → queue ─ one leader (log's lock): write, sync → finish → wake
 //! ```
 //!
 //! There is no writer thread that a caller would have to wait for: the first caller of a batch
 //! leads, writes it, and asks a caller of the next batch to lead before it wakes its own. A thread
-//! in the background serves only appends that nobody waits for. Lock order: log, what
-//! follows it, front.
+//! in the background serves only appends that no caller waits for. Lock order: log, what follows
+//! it, queue.
 //!
-//! A panic while the log's lock is held (in a state machine, or in a [`Storage`](crate::Storage) of
-//! somebody else's making) ends the pipeline: the log is dropped, everybody who waits is answered,
-//! and every later call gets [`Error::Closed`].
+//! A panic while the log's lock is held (in a state machine, or in a foreign
+//! [`Storage`](crate::Storage)) ends the pipeline: the log is dropped, every waiting caller is
+//! answered, and every later call gets [`Error::Closed`].
 
+use std::fmt;
 use std::sync::Arc;
 
 use super::Wal;
 use super::commit_queue::{CommitQueue, Wakeup};
-use super::room::Room;
+use super::preallocation::Preallocator;
 use super::ticket::{Ticket, Woken};
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::position::Position;
 use crate::sync::{self, Condvar, Mutex, MutexGuard};
 
-/// How long a leader waits for the callers of the last batch to come back, in microseconds: less
-/// than a sync takes, so what it costs when nobody comes is less than what a shared sync saves.
-const COMPANY_US: u64 = 40;
+/// How long a leader waits for the callers of the last batch to come back, in microseconds (the
+/// `commit_delay` of other databases). Less than a sync takes, so a wait in vain costs less than a
+/// shared sync saves.
+const COMMIT_DELAY_US: u64 = 40;
 
-/// What stands in front of a log and must move with it.
-pub(crate) trait Front: Send + 'static {
-    /// What is queued with each append.
-    type Tag: Send;
-
-    /// What follows the log: everything durable.
-    type Durable: std::fmt::Debug + Send;
-
-    /// The queue.
-    fn queue(&mut self) -> &mut CommitQueue<Self::Tag>;
-
-    /// A batch is durable, and `last` the last position of the log; or it failed, and everything
-    /// queued behind it with it.
-    fn decided(&mut self, last: Option<Position>);
-
+/// What follows the log: everything durable.
+pub(crate) trait Follower<T>: fmt::Debug + Send {
     /// These appends are durable, in this order; `last` is the last position of the log.
-    fn apply(durable: &mut Self::Durable, tags: &[Self::Tag], last: Position);
+    fn follow(&mut self, appends: &[T], last: Position);
 }
 
-/// A log, its front, and what follows it, each behind its own lock.
+/// Nothing follows a log that is kept for its own sake.
+impl Follower<()> for () {
+    fn follow(&mut self, _appends: &[()], _last: Position) {}
+}
+
+/// A log, the queue in front of it, and what follows it, each behind its own lock. `T` is queued
+/// with each append and handed to `D` when that is durable.
 #[derive(Debug)]
-pub(crate) struct Pipeline<F: Front, E> {
-    front: Mutex<F>,
-    durable: Mutex<F::Durable>,
+pub(crate) struct Pipeline<T, D, E> {
+    queue: Mutex<CommitQueue<T>>,
+    durable: Mutex<D>,
     /// Nothing once it is closed.
     log: Mutex<Option<Wal<E>>>,
     clock: Arc<dyn Clock>,
     /// Where the thread in the background should make free space.
-    room: Mutex<Option<Arc<Room>>>,
-    /// Wakes the thread in the background: something was queued that nobody may wait for, there
-    /// should be more free space, or the end has come.
+    preallocator: Mutex<Option<Arc<Preallocator>>>,
+    /// Wakes the thread in the background: something was queued that perhaps no caller waits for,
+    /// there should be more free space, or the end has come.
     queued: Condvar,
 }
 
-impl<F: Front, E> Pipeline<F, E> {
-    pub(crate) fn new(front: F, durable: F::Durable, log: Wal<E>, clock: Arc<dyn Clock>) -> Self {
+impl<T, D: Follower<T>, E> Pipeline<T, D, E> {
+    pub(crate) fn new(
+        queue: CommitQueue<T>,
+        durable: D,
+        log: Wal<E>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         Pipeline {
-            front: Mutex::new(front),
+            queue: Mutex::new(queue),
             durable: Mutex::new(durable),
             log: Mutex::new(Some(log)),
             clock,
-            room: Mutex::new(None),
+            preallocator: Mutex::new(None),
             queued: Condvar::default(),
         }
     }
 
-    pub(crate) fn front(&self) -> MutexGuard<'_, F> {
-        self.front.lock()
+    pub(crate) fn queue(&self) -> MutexGuard<'_, CommitQueue<T>> {
+        self.queue.lock()
     }
 
     /// Whatever a caller has been told is durable is in it.
-    pub(crate) fn durable(&self) -> MutexGuard<'_, F::Durable> {
+    pub(crate) fn durable(&self) -> MutexGuard<'_, D> {
         self.durable.lock()
     }
 
@@ -87,20 +87,21 @@ impl<F: Front, E> Pipeline<F, E> {
         self.clock.now_ms()
     }
 
-    /// Waits until the append is durable or has failed, and writes its batch if nobody else does.
+    /// Waits until the append is durable or has failed, and writes its batch if no other caller
+    /// does.
     pub(crate) fn wait(&self, ticket: &Ticket) -> Result<Position> {
         loop {
             match ticket.wait() {
                 Woken::Done(result) => return result,
                 Woken::Lead => {
-                    sync::give_way(COMPANY_US, || ticket.has_company());
+                    sync::spin_wait(COMMIT_DELAY_US, || ticket.is_as_expected());
                     self.write_one();
                 }
             }
         }
     }
 
-    /// Tells the thread in the background that there may be an append nobody waits for.
+    /// Tells the thread in the background that there may be an append that no caller waits for.
     pub(crate) fn announce(&self) {
         self.queued.notify_one();
     }
@@ -112,27 +113,27 @@ impl<F: Front, E> Pipeline<F, E> {
     }
 
     /// Writes everything that is queued, then does `work` between batches: nothing is in flight.
-    pub(crate) fn with_log<T>(&self, work: impl FnOnce(&mut Wal<E>) -> Result<T>) -> Result<T> {
+    pub(crate) fn with_log<R>(&self, work: impl FnOnce(&mut Wal<E>) -> Result<R>) -> Result<R> {
         let mut locked = self.lock_log();
         self.write_queued(&mut locked.log);
         work(locked.log.as_mut().ok_or(Error::Closed)?)
     }
 
     /// Does `work` between two batches, whatever is queued: nothing is in flight.
-    pub(crate) fn between_batches<T>(
+    pub(crate) fn between_batches<R>(
         &self,
-        work: impl FnOnce(&mut Wal<E>) -> Result<T>,
-    ) -> Result<T> {
+        work: impl FnOnce(&mut Wal<E>) -> Result<R>,
+    ) -> Result<R> {
         work(self.lock_log().log.as_mut().ok_or(Error::Closed)?)
     }
 
     /// Refuses further appends.
     pub(crate) fn refuse(&self) {
-        self.front.lock().queue().close();
+        self.queue.lock().close();
         self.queued.notify_all();
     }
 
-    /// Refuses further appends, writes what is queued, answers everybody, and takes the log out.
+    /// Refuses further appends, writes what is queued, answers every caller, and takes the log out.
     pub(crate) fn close(&self) -> Result<Wal<E>> {
         self.refuse();
         let mut locked = self.lock_log();
@@ -140,35 +141,36 @@ impl<F: Front, E> Pipeline<F, E> {
         locked.log.take().ok_or(Error::Closed)
     }
 
-    /// Has free space made while the disk syncs. If nobody comes to it in time, appends do without.
-    fn want_room(&self, room: &Arc<Room>) {
-        let front = self.front.lock();
-        *self.room.lock() = Some(Arc::clone(room));
-        drop(front);
+    /// Has free space made while the disk syncs. If no thread comes to it in time, appends do
+    /// without.
+    fn fill_in_background(&self, preallocator: &Arc<Preallocator>) {
+        let queue = self.queue.lock();
+        *self.preallocator.lock() = Some(Arc::clone(preallocator));
+        drop(queue);
         self.queued.notify_one();
     }
 
-    /// Serves appends that nobody waits for, and makes free space, until the pipeline is closed.
+    /// Serves appends that no caller waits for, and makes free space, until the pipeline is closed.
     fn serve(&self) {
-        let mut front = self.front.lock();
-        while !front.queue().is_closed() {
-            let room = self.room.lock().take();
-            if let Some(room) = room {
-                drop(front);
-                room.make();
-                front = self.front.lock();
+        let mut queue = self.queue.lock();
+        while !queue.is_closed() {
+            let preallocator = self.preallocator.lock().take();
+            if let Some(preallocator) = preallocator {
+                drop(queue);
+                preallocator.fill();
+                queue = self.queue.lock();
                 continue;
             }
             let now_ms = self.clock.now_ms();
-            if front.queue().lead_if_due(now_ms) {
-                drop(front);
+            if queue.lead_if_due(now_ms) {
+                drop(queue);
                 self.write_one();
-                front = self.front.lock();
+                queue = self.queue.lock();
                 continue;
             }
-            front = match front.queue().look_again_ms(now_ms) {
-                None => self.queued.wait(front),
-                Some(wait_ms) => self.queued.wait_timeout_ms(&self.front, front, wait_ms),
+            queue = match queue.look_again_ms(now_ms) {
+                None => self.queued.wait(queue),
+                Some(wait_ms) => self.queued.wait_timeout_ms(&self.queue, queue, wait_ms),
             };
         }
     }
@@ -176,7 +178,7 @@ impl<F: Front, E> Pipeline<F, E> {
     /// Writes what is queued now. Not what comes meanwhile: callers that never stop would keep it
     /// here for ever.
     fn write_queued(&self, log: &mut Option<Wal<E>>) {
-        let batches = self.front.lock().queue().batches();
+        let batches = self.queue.lock().batches();
         for _ in 0..batches {
             drop(self.write_next(log));
         }
@@ -185,26 +187,23 @@ impl<F: Front, E> Pipeline<F, E> {
     /// Writes and syncs the next batch, if there is one, and applies it before the log's lock is
     /// given up. Answers with whom to wake when it is.
     fn write_next(&self, log: &mut Option<Wal<E>>) -> Option<Wakeup> {
-        let batch = self.front.lock().queue().take()?;
+        let batch = self.queue.lock().take()?;
         let result = log
             .as_mut()
             .ok_or(Error::Closed)
-            .and_then(|log| log.commit_with_room(batch.groups(), |room| self.want_room(room)));
+            .and_then(|log| log.commit_with(batch.groups(), |it| self.fill_in_background(it)));
         let last = result.as_ref().ok().copied();
-        // Taken before anybody can learn that the batch is durable, and kept until it is applied:
-        // whoever has learned it finds it applied. Commands are planned meanwhile.
+        // Taken before a caller can learn that the batch is durable, and kept until it is applied:
+        // a caller that has learned it finds it applied. Commands are planned meanwhile.
         let mut durable = self.durable.lock();
-        let mut front = self.front.lock();
-        let (tags, wakeup) = front.queue().settle(&batch, result);
-        front.decided(last);
-        drop(front);
+        let (tags, wakeup) = self.queue.lock().settle(&batch, result);
         if let (Ok(tags), Some(last)) = (tags, last) {
-            F::apply(&mut durable, &tags, last);
+            durable.follow(&tags, last);
         }
         Some(wakeup)
     }
 
-    fn lock_log(&self) -> LockedLog<'_, F, E> {
+    fn lock_log(&self) -> LockedLog<'_, T, D, E> {
         LockedLog {
             log: self.log.lock(),
             pipeline: self,
@@ -214,21 +213,21 @@ impl<F: Front, E> Pipeline<F, E> {
 }
 
 /// The log's lock.
-struct LockedLog<'a, F: Front, E> {
+struct LockedLog<'a, T, D: Follower<T>, E> {
     log: MutexGuard<'a, Option<Wal<E>>>,
-    pipeline: &'a Pipeline<F, E>,
+    pipeline: &'a Pipeline<T, D, E>,
     was_panicking: bool,
 }
 
-impl<F: Front, E> Drop for LockedLog<'_, F, E> {
-    /// After a panic the log may be half changed, so it is dropped, and nobody may be left waiting
-    /// for it.
+impl<T, D: Follower<T>, E> Drop for LockedLog<'_, T, D, E> {
+    /// After a panic the log may be half changed, so it is dropped, and no caller may be left
+    /// waiting for it.
     fn drop(&mut self) {
         if self.was_panicking || !std::thread::panicking() {
             return;
         }
         *self.log = None;
-        self.pipeline.front.lock().queue().abandon();
+        self.pipeline.queue.lock().abandon();
         self.pipeline.queued.notify_all();
     }
 }
@@ -236,11 +235,16 @@ impl<F: Front, E> Drop for LockedLog<'_, F, E> {
 /// What the handles of a pipeline share. With the last of them the pipeline is closed and its
 /// thread ends.
 #[derive(Debug)]
-pub(crate) struct Owner<F: Front, E>(Arc<Pipeline<F, E>>);
+pub(crate) struct Owner<T, D: Follower<T>, E>(Arc<Pipeline<T, D, E>>);
 
-impl<F: Front, E: Send + 'static> Owner<F, E> {
+impl<T, D, E> Owner<T, D, E>
+where
+    T: Send + 'static,
+    D: Follower<T> + 'static,
+    E: Send + 'static,
+{
     /// Starts the thread in the background.
-    pub(crate) fn start(pipeline: Pipeline<F, E>) -> Arc<Self> {
+    pub(crate) fn start(pipeline: Pipeline<T, D, E>) -> Arc<Self> {
         let pipeline = Arc::new(pipeline);
         let background = Arc::clone(&pipeline);
         sync::spawn(move || background.serve());
@@ -248,16 +252,16 @@ impl<F: Front, E: Send + 'static> Owner<F, E> {
     }
 }
 
-impl<F: Front, E> Owner<F, E> {
-    pub(crate) fn pipeline(&self) -> &Arc<Pipeline<F, E>> {
+impl<T, D: Follower<T>, E> Owner<T, D, E> {
+    pub(crate) fn pipeline(&self) -> &Arc<Pipeline<T, D, E>> {
         &self.0
     }
 }
 
-impl<F: Front, E> Drop for Owner<F, E> {
+impl<T, D: Follower<T>, E> Drop for Owner<T, D, E> {
     fn drop(&mut self) {
-        // Whoever needs to know closes; the log that comes back here gives up its lock by being
-        // dropped.
+        // A caller that needs the result closes; the log that comes back here gives up its lock by
+        // being dropped.
         drop(self.0.close());
     }
 }

@@ -3,17 +3,17 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use super::open::{chain, header};
-use super::replay::{Mode, RawEvent, Replay, ReplayError, scan_tail};
-use super::replay_report::{ReplayReport, Skipped};
-use super::segment::{Seal, Segment};
+use super::chain::{PrevLink, chain};
+use super::replay::{Replay, ReplayError, decoding, scan_tail};
+use super::replay_report::ReplayReport;
+use super::scan::header;
+use super::segment::Segment;
 use super::tail::find_tail;
 use crate::directory;
 use crate::error::{Error, Result};
 use crate::event::Event;
-use crate::log_event::{DecodeError, LogEvent};
-use crate::names;
-use crate::position::{Epoch, Position, Seq};
+use crate::log_event::LogEvent;
+use crate::position::{Epoch, Position};
 use crate::storage::{Access, Storage};
 
 /// The segments of a log, for reading.
@@ -24,7 +24,7 @@ pub struct LogReader<E = Event> {
     storage: Arc<dyn Storage>,
     epochs: Vec<Epoch>,
     /// What the first of them must say about what lies before it.
-    seal: Seal,
+    link: PrevLink,
     /// How much of the active segment is durable, where that is known.
     live_end: Option<(Epoch, u64)>,
     _event: PhantomData<fn() -> E>,
@@ -37,40 +37,37 @@ impl<E> LogReader<E> {
     /// [`Error::Storage`] if the directory cannot be read.
     pub fn open(storage: Arc<dyn Storage>) -> Result<Self> {
         let epochs = directory::list(&*storage)?.segments;
-        Ok(LogReader {
-            storage,
-            epochs,
-            seal: Seal::Unknown,
-            live_end: None,
-            _event: PhantomData,
-        })
+        Ok(Self::of(storage, epochs, PrevLink::Unknown, None))
     }
 
-    /// Those of `segments` that lie behind what a snapshot covers, all of them without one.
-    pub(crate) fn behind(
+    /// Those of `segments` that lie after what a snapshot covers, all of them without one.
+    pub(crate) fn after(
         storage: Arc<dyn Storage>,
         segments: &[Epoch],
         base: Option<Position>,
     ) -> Self {
         let covered = base.map_or(Epoch(0), |base| base.epoch);
         let needed = segments.iter().copied().filter(|epoch| *epoch > covered);
-        LogReader {
-            storage,
-            epochs: needed.collect(),
-            seal: Seal::Known(base),
-            live_end: None,
-            _event: PhantomData,
-        }
+        Self::of(storage, needed.collect(), PrevLink::Known(base), None)
     }
 
     /// The segments `first` to `last`, of the last one no more than its durable part.
     pub(crate) fn live(storage: Arc<dyn Storage>, first: Epoch, last: Epoch, end: u64) -> Self {
         let epochs = (first.0..=last.0).map(Epoch).collect();
+        Self::of(storage, epochs, PrevLink::Unknown, Some((last, end)))
+    }
+
+    fn of(
+        storage: Arc<dyn Storage>,
+        epochs: Vec<Epoch>,
+        link: PrevLink,
+        live_end: Option<(Epoch, u64)>,
+    ) -> Self {
         LogReader {
             storage,
             epochs,
-            seal: Seal::Unknown,
-            live_end: Some((last, end)),
+            link,
+            live_end,
             _event: PhantomData,
         }
     }
@@ -93,8 +90,7 @@ impl<E> LogReader<E> {
             return Ok(None);
         };
         let segment = self.segment(epoch)?;
-        let found = find_tail(&*segment.file, &segment.name, epoch, segment.limit)?;
-        let tail = match found {
+        let tail = match find_tail(&segment)? {
             Some(tail) => tail,
             None => scan_tail(segment)?.0,
         };
@@ -113,7 +109,7 @@ impl<E> LogReader<E> {
 }
 
 impl<E: LogEvent> LogReader<E> {
-    /// Reads the events behind `after`, in order, and hands each to `handler` with its position.
+    /// Reads the events after `after`, in order, and hands each to `handler` with its position.
     /// The default position stands before the oldest event that is still there. Segments that end
     /// at or before `after` are not read.
     ///
@@ -122,36 +118,26 @@ impl<E: LogEvent> LogReader<E> {
     pub fn replay<X>(
         &self,
         after: Position,
-        mode: Mode,
-        mut handler: impl FnMut(Position, E) -> Result<(), X>,
+        handler: impl FnMut(Position, E) -> Result<(), X>,
     ) -> Result<ReplayReport, ReplayError<X>> {
-        let typed = |raw: &RawEvent<'_>| {
-            let position = raw.position;
-            match E::decode(raw.body) {
-                Ok(event) => handler(position, event)
-                    .map_err(|error| ReplayError::Handler { position, error }),
-                Err(source) => Err(unknown_event(raw, source).into()),
-            }
-        };
-        let mut replay = Replay::new(after, typed);
-        match mode {
-            Mode::Strict => {
-                let needed = self.needed(after)?;
-                if let Some(first) = needed.first() {
-                    chain(needed, Some(Position::new(first.0 - 1, 0)))?;
-                }
-                let is_whole = needed.len() == self.epochs.len();
-                let seal = if is_whole { self.seal } else { Seal::Unknown };
-                let segments = needed.iter().map(|epoch| self.segment(*epoch));
-                replay.strict(segments, seal)?;
-            }
-            Mode::Lenient => self.lenient(&mut replay)?,
+        let needed = self.needed(after)?;
+        if let Some(first) = needed.first() {
+            chain(needed, Some(Position::new(first.0 - 1, 0)))?;
         }
+        let is_whole = needed.len() == self.epochs.len();
+        let link = if is_whole {
+            self.link
+        } else {
+            PrevLink::Unknown
+        };
+        let segments = needed.iter().map(|epoch| self.segment(*epoch));
+        let mut replay = Replay::new(after, decoding(handler));
+        replay.strict(segments, link)?;
         Ok(replay.report)
     }
 
-    /// The epochs that hold something behind `after`, and always the last one; an error if events
-    /// behind `after` lie in segments that are not there any more.
+    /// The epochs that hold something after `after`, and always the last one; an error if events
+    /// after `after` lie in segments that are not there any more.
     fn needed(&self, after: Position) -> Result<&[Epoch]> {
         let over = self.epochs.partition_point(|epoch| *epoch < after.epoch);
         let needed = &self.epochs[over.min(self.epochs.len().saturating_sub(1))..];
@@ -181,93 +167,5 @@ impl<E: LogEvent> LogReader<E> {
     fn is_sealed_at_most(&self, epoch: Epoch, position: Position) -> Result<bool> {
         let prev = header(&self.segment(epoch)?)?.prev;
         Ok(prev.is_none_or(|prev| prev <= position))
-    }
-
-    fn lenient<X, F>(&self, replay: &mut Replay<F>) -> Result<(), ReplayError<X>>
-    where
-        F: FnMut(&RawEvent<'_>) -> Result<(), ReplayError<X>>,
-    {
-        let mut before: Option<(Segment, Seq)> = None;
-        for (index, epoch) in self.epochs.iter().enumerate() {
-            let segment = self.segment(*epoch)?;
-            let sealed = before.as_ref().map(|(segment, last)| (segment, *last));
-            replay
-                .report
-                .skipped
-                .extend(missing_between(sealed, &segment)?);
-            let last = replay.lenient_segment(&segment, index + 1 == self.epochs.len())?;
-            before = Some((segment, last));
-        }
-        Ok(())
-    }
-}
-
-/// What is missing or wrong between the segment before, of which the events up to the seq were seen,
-/// and the next segment that is there.
-fn missing_between(before: Option<(&Segment, Seq)>, next: &Segment) -> Result<Option<Skipped>> {
-    let none_missing = |reason: String| Skipped {
-        file: next.name.clone(),
-        offset: 0,
-        from: Seq(1),
-        to: Some(Seq(0)),
-        reason,
-    };
-    let prev = match header(next) {
-        Ok(header) => header.prev,
-        Err(error @ Error::Storage { .. }) => return Err(error),
-        // Reported when the segment itself is read.
-        Err(_) => return Ok(None),
-    };
-    let Some((sealed, last)) = before.filter(|(sealed, _)| sealed.epoch.next() == next.epoch)
-    else {
-        let seal = Seal::Unknown.check(&next.name, prev, next.epoch);
-        let wrong = seal.err().map(|error| none_missing(error.to_string()));
-        return Ok(before.map(|(sealed, _)| gap(sealed, next)).or(wrong));
-    };
-    let seen = Position {
-        epoch: sealed.epoch,
-        seq: last,
-    };
-    Ok(match prev {
-        Some(prev) if prev == seen => None,
-        Some(prev) if prev.epoch == sealed.epoch && prev.seq > last => Some(Skipped {
-            file: sealed.name.clone(),
-            offset: sealed.limit,
-            from: Seq(last.0 + 1),
-            to: Some(prev.seq),
-            reason: "the next segment says that there were more events".to_owned(),
-        }),
-        prev => Seal::Known(Some(seen))
-            .check(&next.name, prev, next.epoch)
-            .err()
-            .map(|error| none_missing(error.to_string())),
-    })
-}
-
-/// The segments between two that are there.
-fn gap(sealed: &Segment, next: &Segment) -> Skipped {
-    Skipped {
-        file: names::segment(sealed.epoch.next()),
-        offset: 0,
-        from: Seq(1),
-        to: None,
-        reason: format!("no segment between {} and {}", sealed.name, next.name),
-    }
-}
-
-/// The typed event.
-#[inline]
-pub(crate) fn decode<E: LogEvent>(raw: &RawEvent<'_>) -> Result<E> {
-    E::decode(raw.body).map_err(|source| unknown_event(raw, source))
-}
-
-/// That an event cannot be decoded is never taken for damage.
-#[cold]
-fn unknown_event(raw: &RawEvent<'_>, source: DecodeError) -> Error {
-    Error::UnknownEvent {
-        file: raw.file.to_owned(),
-        offset: raw.offset,
-        position: raw.position,
-        source,
     }
 }

@@ -1,31 +1,18 @@
-//! Reading events back, in order, strict or lenient.
-//!
-//! *Strict* stops at the first thing that is wrong with acknowledged data, with a typed error.
-//! *Lenient* goes on behind damage and reports each event that it had to leave out. In both, an
-//! atomic append is handed on whole or not at all.
+//! Reading events back, in order, up to the end of the log or the first thing that is wrong with
+//! acknowledged data. An atomic append is handed on whole or not at all.
 
 use std::convert::Infallible;
 
+use super::chain::PrevLink;
+use super::damage::{DamageReason, SegmentDamage};
 use super::line::{Envelope, Line};
-use super::replay_report::{LostRange, ReplayReport, Skipped, TornTail};
-use super::scan::{Damage, Found, Reason, Scanner};
-use super::search::find_proof;
-use super::segment::{Seal, Segment};
-use super::survey::{Behind, Damaged, Item, Survey, unfinished_append};
+use super::replay_report::{LostRange, ReplayReport, TornTail};
+use super::scan::{Scanner, Upcoming};
+use super::segment::Segment;
 use super::tail::Tail;
 use crate::error::{Error, Result};
+use crate::log_event::{DecodeError, LogEvent};
 use crate::position::{Epoch, Position, Seq};
-
-/// What to do about damaged acknowledged data.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Mode {
-    /// Stop with a typed error.
-    #[default]
-    Strict,
-    /// Leave out what is damaged, report it, and go on. For salvage: the result is not the
-    /// acknowledged history.
-    Lenient,
-}
 
 /// Why a replay stopped.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -43,6 +30,16 @@ pub enum ReplayError<X> {
     },
 }
 
+/// The error of a replay whose handler has none of its own.
+impl From<ReplayError<Infallible>> for Error {
+    fn from(error: ReplayError<Infallible>) -> Self {
+        match error {
+            ReplayError::Log(error) => error,
+            ReplayError::Handler { error, .. } => match error {},
+        }
+    }
+}
+
 /// An event as it stands in a segment.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RawEvent<'a> {
@@ -50,6 +47,40 @@ pub(crate) struct RawEvent<'a> {
     pub(crate) offset: u64,
     pub(crate) position: Position,
     pub(crate) body: &'a [u8],
+}
+
+impl RawEvent<'_> {
+    /// The typed event. That it cannot be decoded is never taken for damage.
+    #[inline]
+    pub(crate) fn decode<E: LogEvent>(&self) -> Result<E> {
+        E::decode(self.body).map_err(|source| self.unknown(source))
+    }
+
+    #[cold]
+    fn unknown(&self, source: DecodeError) -> Error {
+        Error::UnknownEvent {
+            file: self.file.to_owned(),
+            offset: self.offset,
+            position: self.position,
+            source,
+        }
+    }
+}
+
+/// A handler of raw events that decodes each and hands it to `handler`.
+pub(crate) fn decoding<E: LogEvent, X>(
+    mut handler: impl FnMut(Position, E) -> Result<(), X>,
+) -> impl FnMut(&RawEvent<'_>) -> Result<(), ReplayError<X>> {
+    move |raw| {
+        let position = raw.position;
+        // Not `raw.decode()?`: that moves the event twice on its way to the handler.
+        match E::decode(raw.body) {
+            Ok(event) => {
+                handler(position, event).map_err(|error| ReplayError::Handler { position, error })
+            }
+            Err(source) => Err(raw.unknown(source).into()),
+        }
+    }
 }
 
 /// The tail of the active segment by a strict scan of all of it, for where its end alone does not
@@ -62,47 +93,39 @@ pub(crate) fn scan_tail(segment: Segment) -> Result<(Tail, Option<TornTail>)> {
     let mut replay = Replay::new(everything, |_: &RawEvent<'_>| {
         Ok::<(), ReplayError<Infallible>>(())
     });
-    let tail = replay.strict([Ok(segment)].into_iter(), Seal::Unknown);
-    let tail = tail.map_err(|error| match error {
-        ReplayError::Log(error) => error,
-        ReplayError::Handler { error, .. } => match error {},
-    })?;
+    let tail = replay.strict([Ok(segment)].into_iter(), PrevLink::Unknown)?;
     Ok((tail, replay.report.torn_tail))
 }
 
 /// The events of one append, held back until all of them are there.
 #[derive(Default)]
-struct Append {
+pub(crate) struct HeldAppend {
     events: Vec<(u64, Envelope, usize)>,
     bodies: Vec<u8>,
 }
 
-impl Append {
+impl HeldAppend {
+    /// Where its first event stands, and its seq.
+    pub(crate) fn start(&self) -> Option<(u64, Seq)> {
+        let (offset, envelope, _) = self.events.first()?;
+        Some((*offset, envelope.seq))
+    }
+
     fn push(&mut self, offset: u64, envelope: Envelope, body: &[u8]) {
         self.events.push((offset, envelope, body.len()));
         self.bodies.extend_from_slice(body);
     }
 
-    fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.events.clear();
         self.bodies.clear();
     }
 }
 
 /// Why a strict replay goes no further.
-enum Stop<X> {
-    Damage(Damage),
+enum StrictStop<X> {
+    Damage(SegmentDamage),
     Replay(ReplayError<X>),
-}
-
-/// The damage that a batch past the format's limit is, at its line `line`.
-#[cold]
-fn too_large<X>(offset: u64, line: &Line<'_>) -> Stop<X> {
-    Stop::Damage(Damage {
-        offset,
-        expected: line.next_seq(),
-        reason: Reason::BatchTooLarge,
-    })
 }
 
 /// Hands events to a handler and keeps the report.
@@ -110,35 +133,34 @@ pub(crate) struct Replay<F> {
     pub(crate) report: ReplayReport,
     after: Position,
     handler: F,
+    pub(crate) append: HeldAppend,
 }
 
 impl<X, F: FnMut(&RawEvent<'_>) -> Result<(), ReplayError<X>>> Replay<F> {
-    /// A replay of the events behind `after`.
+    /// A replay of the events after `after`.
     pub(crate) fn new(after: Position, handler: F) -> Self {
         Replay {
             report: ReplayReport::default(),
             after,
             handler,
+            append: HeldAppend::default(),
         }
     }
 
-    /// Reads the segments one after another, strictly. The last one is the active one: only there a
-    /// torn tail is possible.
+    /// Reads the segments one after another. The last one is the active one: only there a torn tail
+    /// is possible.
     pub(crate) fn strict(
         &mut self,
         segments: impl ExactSizeIterator<Item = Result<Segment>>,
-        mut seal: Seal,
+        mut link: PrevLink,
     ) -> Result<Tail, ReplayError<X>> {
         let mut tail = Tail::default();
         let mut left = segments.len();
         for segment in segments {
             let segment = segment?;
             left -= 1;
-            tail = self.strict_segment(&segment, seal, left == 0)?;
-            seal = Seal::Known(Some(Position {
-                epoch: segment.epoch,
-                seq: tail.last,
-            }));
+            tail = self.strict_segment(&segment, link, left == 0)?;
+            link = PrevLink::Known(Some(segment.epoch.at(tail.last)));
         }
         Ok(tail)
     }
@@ -146,27 +168,29 @@ impl<X, F: FnMut(&RawEvent<'_>) -> Result<(), ReplayError<X>>> Replay<F> {
     fn strict_segment(
         &mut self,
         segment: &Segment,
-        seal: Seal,
+        link: PrevLink,
         is_active: bool,
     ) -> Result<Tail, ReplayError<X>> {
-        let mut scanner = segment.scanner();
+        let mut scanner = Scanner::new(segment);
         let mut tail = Tail::default();
-        let damage = self.strict_lines(segment, seal, &mut scanner, &mut tail)?;
-        let Some(damage) = damage else {
+        let Some(damage) = self.strict_lines(segment, link, &mut scanner, &mut tail)? else {
             return Ok(tail);
         };
-        let has_header = scanner.header().is_some();
-        let mut search = segment.search(damage.offset);
-        if !is_active || !has_header || find_proof(&mut search, damage.expected)?.is_some() {
+        // A header is durable before its name, so it is never torn.
+        let may_be_torn = is_active && !scanner.sequence().is_at_start();
+        let torn_end = match may_be_torn {
+            true => scanner.torn_end(&damage)?,
+            false => None,
+        };
+        let Some(torn_end) = torn_end else {
             return Err(damage.into_error(&segment.name).into());
-        }
+        };
         tail.cut();
-        let torn = TornTail {
+        self.report.torn_tail = Some(TornTail {
             file: segment.name.clone(),
             offset: tail.end,
-            bytes: search.data_end().saturating_sub(tail.end),
-        };
-        self.report.torn_tail = Some(torn);
+            bytes: torn_end.saturating_sub(tail.end),
+        });
         Ok(tail)
     }
 
@@ -174,145 +198,59 @@ impl<X, F: FnMut(&RawEvent<'_>) -> Result<(), ReplayError<X>>> Replay<F> {
     fn strict_lines(
         &mut self,
         segment: &Segment,
-        seal: Seal,
+        link: PrevLink,
         scanner: &mut Scanner<'_>,
         tail: &mut Tail,
-    ) -> Result<Option<Damage>, ReplayError<X>> {
-        let mut append = Append::default();
+    ) -> Result<Option<SegmentDamage>, ReplayError<X>> {
+        self.append.clear();
         loop {
+            match scanner.peek()? {
+                Upcoming::Line(_) => {}
+                Upcoming::Damage(damage) => return Ok(Some(damage)),
+                Upcoming::End(_) => return Ok(None),
+            }
             let taken = scanner.lines(|offset, line, bytes| {
                 tail.note(offset, &line, bytes.len())
-                    .map_err(|()| too_large(offset, &line))?;
-                self.line(segment, offset, line, &mut append)
-                    .map_err(Stop::Replay)
+                    .map_err(|()| batch_too_large(offset, &line))?;
+                let handed_on = match line {
+                    Line::Header(header) => {
+                        let checked = link.check(&segment.name, header.prev, segment.epoch);
+                        checked.map_err(ReplayError::Log)
+                    }
+                    line => self.line(segment, offset, line),
+                };
+                handed_on.map_err(StrictStop::Replay)
             });
             tail.keep(taken.start, taken.bytes);
-            let mut handed_on = taken.result;
-            if handed_on.is_ok() {
-                handed_on = match scanner.next()? {
-                    Found::Damage(damage) => return Ok(Some(damage)),
-                    Found::End { offset } => return Ok(unfinished_append(scanner, offset)),
-                    Found::Line {
-                        offset,
-                        line,
-                        bytes,
-                    } => {
-                        if let Line::Header(header) = line {
-                            seal.check(&segment.name, header.prev, segment.epoch)?;
-                        }
-                        tail.push(offset, &line, bytes)
-                            .map_err(|()| too_large(offset, &line))
-                            .and_then(|()| {
-                                self.line(segment, offset, line, &mut append)
-                                    .map_err(Stop::Replay)
-                            })
-                    }
-                };
-            }
-            match handed_on {
+            match taken.result {
                 Ok(()) => {}
-                Err(Stop::Damage(damage)) => return Ok(Some(damage)),
-                Err(Stop::Replay(error)) => return Err(error),
+                Err(StrictStop::Damage(damage)) => return Ok(Some(damage)),
+                Err(StrictStop::Replay(error)) => return Err(error),
             }
         }
     }
 
-    /// Reads one segment and steps over what is damaged. Answers with the last seq that is
-    /// accounted for.
-    pub(crate) fn lenient_segment(
-        &mut self,
-        segment: &Segment,
-        is_active: bool,
-    ) -> Result<Seq, ReplayError<X>> {
-        let mut survey = Survey::new(segment);
-        let mut append = Append::default();
-        // After damage inside a batch, what follows up to the end of an append may be the rest of a
-        // damaged append.
-        let mut doubtful = false;
-        while let Some(item) = survey.next()? {
-            match item {
-                Item::Line {
-                    line: Line::Event(envelope, _),
-                    ..
-                } if doubtful && envelope.batch != envelope.seq => {
-                    doubtful = envelope.more;
-                    if let Some(skipped) = self.report.skipped.last_mut() {
-                        skipped.to = Some(envelope.seq);
-                    }
-                }
-                Item::Line { offset, line, .. } => {
-                    doubtful = false;
-                    self.line(segment, offset, line, &mut append)?;
-                }
-                Item::Damage(damaged) => {
-                    let damaged = match is_active {
-                        true => survey.judge(damaged)?,
-                        false => damaged,
-                    };
-                    self.skip(segment, is_active, damaged, &append);
-                    doubtful = damaged.takes_events() || !append.events.is_empty();
-                    append.clear();
-                }
-                Item::End { .. } => {}
-            }
-        }
-        Ok(survey.last())
-    }
-
-    /// Reports what is missing because of damage: from the start of the append that it has broken.
-    fn skip(&mut self, segment: &Segment, is_active: bool, damaged: Damaged, append: &Append) {
-        let Damage {
-            offset,
-            expected,
-            reason,
-        } = damaged.damage;
-        let (offset, from) = match append.events.first() {
-            Some((offset, envelope, _)) => (*offset, envelope.seq),
-            None => (offset, expected),
-        };
-        if let Some(torn) = damaged.torn_tail(segment, offset).filter(|_| is_active) {
-            self.report.torn_tail = Some(torn);
-            return;
-        }
-        let to = match damaged.behind {
-            Behind::GoesOn { next, .. } => Some(Seq(next.0 - 1)),
-            Behind::Nothing { .. } => None,
-        };
-        let (file, reason) = (segment.name.clone(), reason.to_string());
-        self.report.skipped.push(Skipped {
-            file,
-            offset,
-            from,
-            to,
-            reason,
-        });
-    }
-
+    /// Takes the next line that is in its place.
     #[inline]
-    fn line(
+    pub(crate) fn line(
         &mut self,
         segment: &Segment,
         offset: u64,
         line: Line<'_>,
-        append: &mut Append,
     ) -> Result<(), ReplayError<X>> {
         match line {
-            Line::Event(envelope, body) if !envelope.more && append.events.is_empty() => {
+            Line::Event(envelope, body) if !envelope.more && self.append.events.is_empty() => {
                 self.event(segment, offset, envelope.seq, body)
             }
             Line::Event(envelope, body) => {
-                append.push(offset, envelope, body);
-                if !envelope.more {
-                    self.whole_append(segment, append)?;
-                    append.clear();
+                self.append.push(offset, envelope, body);
+                match envelope.more {
+                    true => Ok(()),
+                    false => self.whole_append(segment),
                 }
-                Ok(())
             }
             Line::Lost(from, to) => {
-                let from = Position {
-                    epoch: segment.epoch,
-                    seq: from,
-                };
+                let from = segment.epoch.at(from);
                 self.report.lost.push(LostRange { from, to });
                 Ok(())
             }
@@ -320,17 +258,17 @@ impl<X, F: FnMut(&RawEvent<'_>) -> Result<(), ReplayError<X>>> Replay<F> {
         }
     }
 
-    fn whole_append(&mut self, segment: &Segment, append: &Append) -> Result<(), ReplayError<X>> {
-        let mut at = 0;
+    fn whole_append(&mut self, segment: &Segment) -> Result<(), ReplayError<X>> {
+        let mut append = std::mem::take(&mut self.append);
+        let mut rest = &append.bodies[..];
         for (offset, envelope, length) in &append.events {
-            self.event(
-                segment,
-                *offset,
-                envelope.seq,
-                &append.bodies[at..at + length],
-            )?;
-            at += length;
+            let (body, after) = rest.split_at(*length);
+            self.event(segment, *offset, envelope.seq, body)?;
+            rest = after;
         }
+        // Back with its memory, so that the next append takes no new one.
+        append.clear();
+        self.append = append;
         Ok(())
     }
 
@@ -342,10 +280,7 @@ impl<X, F: FnMut(&RawEvent<'_>) -> Result<(), ReplayError<X>>> Replay<F> {
         seq: Seq,
         body: &[u8],
     ) -> Result<(), ReplayError<X>> {
-        let position = Position {
-            epoch: segment.epoch,
-            seq,
-        };
+        let position = segment.epoch.at(seq);
         if position <= self.after {
             return Ok(());
         }
@@ -360,4 +295,14 @@ impl<X, F: FnMut(&RawEvent<'_>) -> Result<(), ReplayError<X>>> Replay<F> {
         self.report.last = Some(position);
         Ok(())
     }
+}
+
+/// The damage that a batch past the format's limit is, at its line `line`.
+#[cold]
+fn batch_too_large<X>(offset: u64, line: &Line<'_>) -> StrictStop<X> {
+    StrictStop::Damage(SegmentDamage {
+        offset,
+        expected: line.next_seq(),
+        reason: DamageReason::BatchTooLarge,
+    })
 }

@@ -22,22 +22,6 @@ pub struct LostRange {
     pub to: Seq,
 }
 
-/// Something that a lenient replay left out.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Skipped {
-    /// The segment.
-    pub file: String,
-    /// Offset of the first byte left out.
-    pub offset: u64,
-    /// The first seq that is missing because of it.
-    pub from: Seq,
-    /// The last seq that is missing because of it; below `from` if no event is missing (a line
-    /// stood there twice, say), and `None` if nothing that survived tells.
-    pub to: Option<Seq>,
-    /// What is wrong there.
-    pub reason: String,
-}
-
 /// What a replay did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReplayReport {
@@ -47,8 +31,6 @@ pub struct ReplayReport {
     pub first: Option<Position>,
     /// The last of them.
     pub last: Option<Position>,
-    /// What a lenient replay left out. Empty in a strict one.
-    pub skipped: Vec<Skipped>,
     /// Events that an earlier repair could not save.
     pub lost: Vec<LostRange>,
     /// An unfinished end; in a log that is being written it may be an append in flight.

@@ -3,28 +3,21 @@
 use std::sync::Arc;
 
 use super::line::{self, Header};
-use super::room::Ahead;
-use super::{Active, Wal};
+use super::preallocation::Preallocation;
+use super::{ActiveSegment, Wal};
 use crate::directory;
 use crate::error::{Error, Result};
 use crate::failpoint;
 use crate::names;
 use crate::position::{Epoch, Position, Seq};
-use crate::storage::{Storage, StorageFile};
-use crate::temporary::{self, Prepared, Steps, write_all};
-
-const STEPS: Steps = Steps {
-    create: || failpoint::hit(failpoint::ROTATE_CREATE),
-    write: || Ok(()),
-    sync: || Ok(()),
-    rename: || failpoint::hit(failpoint::ROTATE_RENAME),
-};
+use crate::storage::{Storage, StorageFile, write_all};
+use crate::temporary::{self, Prepared};
 
 /// Makes the segment of `header`, all but its name. Answers with its length too.
 fn prepare_segment(storage: &dyn Storage, header: &Header) -> Result<(Prepared, u64)> {
     let mut bytes = Vec::new();
     line::encode_header(&mut bytes, header);
-    let prepared = temporary::prepare(storage, &names::segment(header.epoch), &bytes, STEPS)?;
+    let prepared = temporary::prepare(storage, &names::segment(header.epoch), &bytes)?;
     Ok((prepared, bytes.len() as u64))
 }
 
@@ -40,7 +33,7 @@ pub(super) fn create_first(
         created_ms,
     };
     let (prepared, len) = prepare_segment(storage, &header)?;
-    let file = prepared.rename(storage, STEPS)?;
+    let file = prepared.rename(storage)?;
     directory::sync(storage)?;
     Ok((header, file, len))
 }
@@ -55,9 +48,9 @@ impl<E> Wal<E> {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Storage`]: the old segment goes on as if nothing had happened. [`Error::Poisoned`]: it does not (the sync of
-    /// the old segment failed, or a new segment could not be taken back); open again.
-    /// [`Error::Refused`] in the largest epoch.
+    /// [`Error::Storage`]: the old segment goes on as if nothing had happened. [`Error::Poisoned`]:
+    /// it does not (the sync of the old segment failed, or a new segment could not be taken back);
+    /// open again. [`Error::Refused`] in the largest epoch.
     pub fn rotate(&mut self) -> Result<Position> {
         let sealed = self.sync()?;
         let epoch = sealed.epoch.next();
@@ -76,7 +69,7 @@ impl<E> Wal<E> {
         // From here on a crash may show a header that seals the old segment. If anything fails now
         // and the old segment took one more event, that header could come back and deny it.
         // So it must be gone for certain first.
-        let published = prepared.rename(&*self.storage, STEPS).and_then(|file| {
+        let published = prepared.rename(&*self.storage).and_then(|file| {
             failpoint::hit(failpoint::ROTATE_SYNC_DIR)
                 .and_then(|()| self.storage.sync_dir())
                 .map_err(|error| Error::storage("sync_dir", ".", error))?;
@@ -85,8 +78,8 @@ impl<E> Wal<E> {
         match published {
             Ok(file) => {
                 tracing::info!(%sealed, epoch = %epoch, "rotated");
-                let room = Self::room_bytes(&self.options);
-                self.active = Active::new(&header, file, len, room);
+                let ahead = Self::bytes_ahead(&self.options);
+                self.active = ActiveSegment::new(&header, file, len, ahead);
                 Ok(sealed)
             }
             Err(error) => Err(self.undo_rotate(epoch, error)),
@@ -115,7 +108,8 @@ impl<E> Wal<E> {
     /// is opened with [`open_after`](Wal::open_after) and the position that is covered.
     ///
     /// # Errors
-    /// [`Error::Poisoned`]: nothing was removed. [`Error::Storage`]: some may be removed; calling again goes on.
+    /// [`Error::Poisoned`]: nothing was removed. [`Error::Storage`]: some may be removed; calling
+    /// again goes on.
     pub fn prune_through(&mut self, epoch: Epoch) -> Result<u64> {
         self.check_writable()?;
         let mut removed = 0;
@@ -139,13 +133,11 @@ impl<E> Wal<E> {
 
     /// Cuts free space off the active segment and syncs it.
     fn trim(&mut self) -> Result<()> {
-        failpoint::hit(failpoint::ROTATE_TRIM)
-            .and_then(|()| self.active.ahead.cut(self.active.end))
-            .map_err(|error| Error::storage("set_len", &self.active.name, error))?;
-        let synced =
-            failpoint::hit(failpoint::ROTATE_SYNC).and_then(|()| self.active.file.sync_data());
+        let cut = self.active.preallocation.cut(self.active.end);
+        cut.map_err(|error| Error::storage("set_len", &self.active.name, error))?;
         // Every event is durable since its own sync, but what a failed sync has done to the file is
         // unknown.
+        let synced = self.active.file.sync_data();
         synced.map_err(|error| Error::Poisoned {
             cause: self.poison("sync_data", error),
         })
@@ -153,9 +145,7 @@ impl<E> Wal<E> {
 
     /// Takes back a segment that may or may not have its name.
     fn undo_rotate(&mut self, epoch: Epoch, error: Error) -> Error {
-        let undone = failpoint::hit(failpoint::ROTATE_UNDO)
-            .map_err(|error| Error::storage("remove", &names::segment(epoch), error))
-            .and_then(|()| directory::remove(&*self.storage, &names::segment(epoch)))
+        let undone = directory::remove(&*self.storage, &names::segment(epoch))
             .and_then(|()| directory::sync(&*self.storage));
         match undone {
             Ok(()) => error,
@@ -174,10 +164,8 @@ impl<E> Wal<E> {
         let mut bytes = Vec::new();
         line::encode_marker(&mut bytes, self.active.epoch, self.active.last);
         let end = self.active.end + bytes.len() as u64;
-        self.active.ahead.claim(end);
-        let written = failpoint::hit(failpoint::CLOSE_MARKER)
-            .and_then(|()| write_all(&*self.active.file, &bytes, self.active.end));
-        if let Err(error) = written {
+        self.active.preallocation.claim(end);
+        if let Err(error) = write_all(&*self.active.file, &bytes, self.active.end) {
             return Err(self.undo_write(error));
         }
         self.active.end = end;
@@ -186,19 +174,19 @@ impl<E> Wal<E> {
     }
 }
 
-impl Active {
-    /// A segment that has nothing but a header of `len` bytes.
-    pub(super) fn new(header: &Header, file: Box<dyn StorageFile>, len: u64, room: u64) -> Self {
+impl ActiveSegment {
+    /// The segment of `header`, whose lines end at `end`. It has no event and no marker.
+    pub(super) fn new(header: &Header, file: Box<dyn StorageFile>, end: u64, ahead: u64) -> Self {
         let name = names::segment(header.epoch);
         let file = Arc::from(file);
-        Active {
+        ActiveSegment {
             epoch: header.epoch,
-            ahead: Ahead::new(Arc::clone(&file), &name, len, room),
+            preallocation: Preallocation::new(Arc::clone(&file), &name, end, ahead),
             name,
             file,
             prev: header.prev,
             last: Seq(0),
-            end: len,
+            end,
             after_marker: false,
         }
     }

@@ -1,102 +1,42 @@
-//! Walking the lines of one segment from its start: what is valid, what is damage, where free space
-//! begins.
+//! The one walk over the bytes of a segment: which lines are valid, where damage or free space
+//! begins, and which valid lines come after damage.
 //!
-//! The scanner believes a line on one read, because its checksum proves it. Damage, free space and
-//! an unterminated end prove nothing: they are looked at again with confirmed reads before they are
+//! ```text
+//! header │ line │ line │ ▒▒ damage ▒▒ {"seq":9,… │ line │ free space
+//! peek, lines, take →   torn_end, next_valid →     resume → …
+//! ```
+//!
+//! A line is believed on one read, because its checksum proves it. Damage, free space and an
+//! unterminated end prove nothing: they are read again with confirmed reads before they are
 //! reported, so that a single wrong read is never taken for the end of the log.
 
-use super::line::{Decoder, Header, Line, LineError, MAX_LINE, Parsed};
-use super::sequence::{Sequence, Violation};
+use super::damage::{DamageReason, SegmentDamage};
+use super::line::{Decoder, Header, Line, LineError, MAX_LINE, find_line};
+use super::segment::Segment;
+use super::sequence::Sequence;
 use crate::checksum::ChecksumError;
 use crate::error::{Error, Result};
 use crate::format::VERSION;
-use crate::position::{Epoch, Seq};
-use crate::storage::StorageFile;
-use crate::window::{Reads, Window};
-
-/// Something in a segment that is not a line in its place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Damage {
-    /// Offset of the first damaged byte.
-    pub(crate) offset: u64,
-    /// The seq that should have come there.
-    pub(crate) expected: Seq,
-    pub(crate) reason: Reason,
-}
-
-/// What is wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Reason {
-    #[error(transparent)]
-    Line(LineError),
-    #[error("the first line is not a valid header")]
-    Header,
-    #[error("the last line has no newline")]
-    Unterminated,
-    #[error("a line is longer than the format allows")]
-    TooLong,
-    #[error("a batch is larger than the format allows")]
-    BatchTooLarge,
-    #[error("blank bytes with something behind them")]
-    Hole,
-    #[error(transparent)]
-    Violation(Violation),
-}
-
-impl Damage {
-    /// The typed error that this damage is when it is corruption of `file`.
-    pub(crate) fn into_error(self, file: &str) -> Error {
-        let (file, offset) = (file.to_owned(), self.offset);
-        match self.reason {
-            Reason::Line(LineError::Checksum(ChecksumError::Mismatch { expected, found })) => {
-                Error::ChecksumMismatch {
-                    file,
-                    offset,
-                    seq: self.expected,
-                    expected,
-                    found,
-                }
-            }
-            Reason::Violation(Violation::Gap { expected, found }) => Error::SequenceGap {
-                file,
-                offset,
-                expected,
-                found,
-            },
-            reason => Error::Corrupt {
-                file,
-                offset,
-                reason: format!("{reason} (expected seq {})", self.expected),
-            },
-        }
-    }
-}
+use crate::position::Epoch;
+use crate::window::{ReadWindow, Reads};
 
 /// What stands next in a segment.
-#[derive(Debug)]
-pub(crate) enum Found<'a> {
-    /// A valid line in its place, and its bytes with the newline.
-    Line {
-        offset: u64,
-        line: Line<'a>,
-        bytes: &'a [u8],
-    },
-    /// Something else; the scanner stays in front of it.
-    Damage(Damage),
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Upcoming {
+    /// A valid line in its place, of this many bytes with its newline.
+    Line(usize),
+    Damage(SegmentDamage),
     /// Nothing but free space from this offset to the end.
-    End { offset: u64 },
+    End(u64),
 }
 
-/// Walks one segment.
-pub(crate) struct Scanner<'f> {
-    window: Window<'f>,
-    decoder: Decoder,
-    sequence: Sequence,
-    header: Option<Header>,
-    /// Whether the next line must be the header.
-    at_header: bool,
-    /// The line that was handed out last and is not stepped over yet, and its length.
-    pending: Option<(Parsed, usize)>,
+/// A valid line in its place.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PlacedLine<'a> {
+    pub(crate) offset: u64,
+    pub(crate) line: Line<'a>,
+    /// Its bytes, newline included.
+    pub(crate) bytes: &'a [u8],
 }
 
 /// Lines that were handed on together.
@@ -105,28 +45,54 @@ pub(crate) struct Taken<'a, X> {
     /// The offset of the first.
     pub(crate) start: u64,
     pub(crate) bytes: &'a [u8],
-    /// What the one who took them said to the last.
+    /// What the receiver of the lines answered to the last.
     pub(crate) result: Result<(), X>,
 }
 
-/// What a look at the next bytes shows, without stepping over a line.
-enum Look {
-    /// A line of so many bytes, newline included.
-    Line(Parsed, usize),
-    Blank(u64),
-    Bad(Reason, u64),
+/// Walks one segment.
+pub(crate) struct Scanner<'f> {
+    window: ReadWindow<'f>,
+    epoch: Epoch,
+    decoder: Decoder,
+    sequence: Sequence,
+    /// Where the last byte that is not free space ends, as far as the search for lines has come.
+    data_end: u64,
+}
+
+/// Hands on one line of `bytes` after another, with its offset (the first is at `start`) and its
+/// bytes, for as long as it is terminated and valid, `sequence` accepts it and `take` does not
+/// fail. Answers with the length of the lines that were handed on.
+#[inline]
+pub(crate) fn accept_lines<X>(
+    decoder: &Decoder,
+    sequence: &mut Sequence,
+    start: u64,
+    bytes: &[u8],
+    mut take: impl FnMut(u64, Line<'_>, &[u8]) -> Result<(), X>,
+) -> (usize, Result<(), X>) {
+    let mut taken = 0;
+    let mut result = Ok(());
+    while result.is_ok()
+        && let rest = &bytes[taken..]
+        && let Some(newline) = memchr::memchr(b'\n', rest)
+        && let Ok(line) = decoder.decode(&rest[..newline])
+        && sequence.accept(&line).is_ok()
+    {
+        result = take(start + taken as u64, line, &rest[..=newline]);
+        taken += newline + 1;
+    }
+    (taken, result)
 }
 
 impl<'f> Scanner<'f> {
-    /// A scanner at the start of the first `limit` bytes of the segment `epoch`.
-    pub(crate) fn new(file: &'f dyn StorageFile, name: &'f str, epoch: Epoch, limit: u64) -> Self {
+    /// A scanner at the start of `segment`.
+    pub(crate) fn new(segment: &'f Segment) -> Self {
         Scanner {
-            window: Window::new(file, name, limit),
-            decoder: Decoder::new(epoch),
+            window: ReadWindow::new(&*segment.file, &segment.name, segment.limit),
+            epoch: segment.epoch,
+            decoder: Decoder::new(segment.epoch),
             sequence: Sequence::default(),
-            header: None,
-            at_header: true,
-            pending: None,
+            data_end: 0,
         }
     }
 
@@ -135,38 +101,18 @@ impl<'f> Scanner<'f> {
         &self.sequence
     }
 
-    /// The header, once it was seen.
-    pub(crate) fn header(&self) -> Option<Header> {
-        self.header
-    }
-
-    /// Hands on one line after another, with its offset and its bytes, for as long as the window
-    /// holds it whole, it is valid and it stands in its place. Whatever is next then is left to
-    /// [`next`](Self::next). This decides nothing and is only faster: between two lines nothing is
-    /// read, kept or moved. Answers with all lines that were handed on, and with the error of
-    /// `take`; the line it was given then is the last of them.
+    /// Steps over all lines that were read already, and hands them to `take`. Whatever is next then
+    /// [`peek`](Self::peek) tells. This decides nothing and is only faster: between two lines
+    /// nothing is read, kept or moved. Answers with all lines that were handed on, and with the
+    /// error of `take`; the line it was given then is the last of them.
     #[inline]
     pub(crate) fn lines<X>(
         &mut self,
-        mut take: impl FnMut(u64, Line<'_>, &[u8]) -> Result<(), X>,
+        take: impl FnMut(u64, Line<'_>, &[u8]) -> Result<(), X>,
     ) -> Taken<'_, X> {
-        self.step_over_pending();
         let start = self.window.position();
-        let shown = match self.at_header {
-            true => &[],
-            false => self.window.shown(),
-        };
-        let mut taken = 0;
-        let mut result = Ok(());
-        while result.is_ok()
-            && let rest = &shown[taken..]
-            && let Some(newline) = memchr::memchr(b'\n', rest)
-            && let Ok(line) = self.decoder.decode(&rest[..newline])
-            && self.sequence.accept(&line).is_ok()
-        {
-            result = take(start + taken as u64, line, &rest[..=newline]);
-            taken += newline + 1;
-        }
+        let (decoder, sequence) = (&self.decoder, &mut self.sequence);
+        let (taken, result) = accept_lines(decoder, sequence, start, self.window.shown(), take);
         self.window.consume(taken);
         Taken {
             start,
@@ -175,162 +121,241 @@ impl<'f> Scanner<'f> {
         }
     }
 
-    fn step_over_pending(&mut self) {
-        if let Some((_, length)) = self.pending.take() {
-            self.window.consume(length);
-        }
-    }
-
-    /// The next line, damage or the end. After damage or the end it stays where it is.
-    pub(crate) fn next(&mut self) -> Result<Found<'_>> {
-        self.step_over_pending();
+    /// What stands next, without stepping over a line.
+    pub(crate) fn peek(&mut self) -> Result<Upcoming> {
         let offset = self.window.position();
-        let mut look = self.look()?;
-        if !matches!(look, Look::Line(..)) && self.window.reads() == Reads::Plain {
+        let mut upcoming = self.look()?;
+        if !matches!(upcoming, Upcoming::Line(_)) && self.window.reads() == Reads::Plain {
             self.window.restart(offset, Reads::Confirmed);
-            look = self.look()?;
+            upcoming = self.look()?;
         }
-        match look {
-            Look::Line(parsed, length) => {
-                self.pending = Some((parsed, length));
-                let (offset, line, bytes) = self.current();
-                Ok(Found::Line {
-                    offset,
-                    line,
-                    bytes,
-                })
-            }
-            Look::Blank(offset) => Ok(Found::End { offset }),
-            Look::Bad(reason, offset) => {
-                let expected = self.sequence.expected();
-                Ok(Found::Damage(Damage {
-                    offset,
-                    expected,
-                    reason,
-                }))
-            }
-        }
+        Ok(upcoming)
     }
 
-    /// The line that was handed out last, again.
-    pub(crate) fn current(&self) -> (u64, Line<'_>, &[u8]) {
-        let (parsed, length) = self.pending.expect("a line was handed out");
-        let bytes = &self.window.shown()[..length];
-        (
-            self.window.position(),
-            parsed.with(&bytes[..length - 1]),
+    /// Steps over the line of `length` bytes that [`peek`](Self::peek) has just seen.
+    pub(crate) fn take(&mut self, length: usize) -> PlacedLine<'_> {
+        let offset = self.window.position();
+        self.window.consume(length);
+        let bytes = self.window.consumed(length);
+        let line = self.decoder.decode(&bytes[..length - 1]);
+        let line = line.expect("it was valid a moment ago, and nothing was read since");
+        let accepted = self.sequence.accept(&line);
+        accepted.expect("it was in its place a moment ago");
+        PlacedLine {
+            offset,
+            line,
             bytes,
-        )
+        }
     }
 
     /// Goes on at the valid line at `offset` after damage, as if `sequence` came before it.
     pub(crate) fn resume(&mut self, offset: u64, sequence: Sequence) {
-        self.pending = None;
-        self.at_header = false;
         self.sequence = sequence;
         self.window.restart(offset, Reads::Plain);
     }
 
-    fn look(&mut self) -> Result<Look> {
+    fn look(&mut self) -> Result<Upcoming> {
         let offset = self.window.position();
         match self.window.peek()? {
-            None => return self.end(offset),
-            Some(b'\n' | 0) => return self.look_blank(offset),
+            Some(b'\n' | 0) | None => return self.look_at_blank(offset),
             Some(_) => {}
         }
         let length = match self.find_newline()? {
             Ok(length) => length,
-            Err(reason) => return Ok(Look::Bad(reason, offset)),
+            Err(reason) => return Ok(self.damage(offset, reason)),
         };
-        let bytes = &self.window.shown()[..length - 1];
-        let line = match self.decoder.decode(bytes) {
+        let line = match self.decoder.decode(&self.window.shown()[..length - 1]) {
             Ok(line) => line,
             Err(LineError::Version(found)) => {
-                let file = self.window.name().to_owned();
                 return Err(Error::Version {
-                    file,
+                    file: self.window.name().to_owned(),
                     found,
                     supported: VERSION,
                 });
             }
-            Err(error) if self.at_header => {
-                return Ok(Look::Bad(header_reason(error), offset));
+            // A header that fails its checksum says so; any other first line is no header.
+            Err(error @ LineError::Checksum(ChecksumError::Mismatch { .. })) => {
+                return Ok(self.damage(offset, DamageReason::Line(error)));
             }
-            Err(error) => return Ok(Look::Bad(Reason::Line(error), offset)),
+            Err(_) if self.sequence.is_at_start() => {
+                return Ok(self.damage(offset, DamageReason::Header));
+            }
+            Err(error) => return Ok(self.damage(offset, DamageReason::Line(error))),
         };
-        let parsed = line.parsed();
-        if self.at_header {
-            let Line::Header(header) = line else {
-                return Ok(Look::Bad(Reason::Header, offset));
-            };
-            self.header = Some(header);
-            self.at_header = false;
-        } else if let Err(violation) = self.sequence.accept(&line) {
-            return Ok(Look::Bad(Reason::Violation(violation), offset));
+        // On a copy: the line stays where it is, and so do the rules.
+        match { self.sequence }.accept(&line) {
+            Ok(()) => Ok(Upcoming::Line(length)),
+            Err(_) if self.sequence.is_at_start() => Ok(self.damage(offset, DamageReason::Header)),
+            Err(error) => Ok(self.damage(offset, DamageReason::Sequence(error))),
         }
-        Ok(Look::Line(parsed, length))
     }
 
-    /// The end of the segment; a segment without a header has none.
-    fn end(&self, offset: u64) -> Result<Look> {
-        Ok(if self.at_header {
-            Look::Bad(Reason::Header, 0)
-        } else {
-            Look::Blank(offset)
+    fn damage(&self, offset: u64, reason: DamageReason) -> Upcoming {
+        let expected = self.sequence.expected();
+        Upcoming::Damage(SegmentDamage {
+            offset,
+            expected,
+            reason,
         })
     }
 
     /// Steps over blank bytes: free space reaches to the end of the file, anything else is a hole.
-    fn look_blank(&mut self, offset: u64) -> Result<Look> {
-        if self.at_header {
-            return Ok(Look::Bad(Reason::Header, offset));
+    /// A segment without a header has no end, nor has one whose last append is not whole.
+    fn look_at_blank(&mut self, offset: u64) -> Result<Upcoming> {
+        if self.sequence.is_at_start() {
+            return Ok(self.damage(offset, DamageReason::Header));
         }
         loop {
             let shown = self.window.shown();
-            let blank = shown
-                .iter()
-                .take_while(|byte| matches!(byte, b'\n' | 0))
-                .count();
+            let blank = shown.iter().take_while(|byte| is_blank(**byte)).count();
             if blank < shown.len() {
-                return Ok(Look::Bad(Reason::Hole, offset));
+                return Ok(self.damage(offset, DamageReason::Hole));
             }
             self.window.consume(blank);
             if !self.window.extend()? {
-                return Ok(Look::Blank(offset));
+                break;
             }
         }
+        if self.sequence.in_group() {
+            let reason = DamageReason::UnfinishedAppend(self.sequence.expected());
+            return Ok(self.damage(offset, reason));
+        }
+        Ok(Upcoming::End(offset))
     }
 
     /// The length of the line in front of the window, newline included.
-    fn find_newline(&mut self) -> Result<Result<usize, Reason>> {
+    fn find_newline(&mut self) -> Result<Result<usize, DamageReason>> {
         let mut searched = 0;
         loop {
             let shown = self.window.shown();
             if let Some(at) = memchr::memchr(b'\n', &shown[searched..]) {
                 let length = searched + at + 1;
-                return Ok(if length > MAX_LINE {
-                    Err(Reason::TooLong)
-                } else {
-                    Ok(length)
+                return Ok(match length > MAX_LINE {
+                    true => Err(DamageReason::TooLong),
+                    false => Ok(length),
                 });
             }
             searched = shown.len();
             if searched > MAX_LINE {
-                return Ok(Err(Reason::TooLong));
+                return Ok(Err(DamageReason::TooLong));
             }
             if !self.window.extend()? {
-                return Ok(Err(Reason::Unterminated));
+                return Ok(Err(DamageReason::Unterminated));
+            }
+        }
+    }
+
+    /// Judges damage in the active segment: the end of the torn tail, free space not counted, or
+    /// `None` for corruption.
+    ///
+    /// It is corruption if a line follows that could only be written after the event that is
+    /// expected at the damage was durable. A batch is written only after the one before it was
+    /// synced, so an event of a later batch or the first event of any batch is such a line; and a
+    /// marker says it outright. Without one the damage lies in the last batch, which was never
+    /// acknowledged.
+    pub(crate) fn torn_end(&mut self, damage: &SegmentDamage) -> Result<Option<u64>> {
+        self.search_from(damage.offset);
+        while let Some((_, line)) = self.next_valid()? {
+            let proves = match line {
+                Line::Event(envelope, _) => {
+                    envelope.batch > damage.expected || envelope.batch == envelope.seq
+                }
+                Line::Marker(_) => true,
+                // A header was there before all events. A range of lost events stands only where
+                // repair has sealed the segment, never in the active one.
+                Line::Header(_) | Line::Lost(..) => false,
+            };
+            if proves {
+                return Ok(None);
+            }
+        }
+        Ok(Some(self.data_end))
+    }
+
+    /// Goes to `offset` to search for valid lines from there. On confirmed reads, because the
+    /// absence of a line proves something here.
+    pub(crate) fn search_from(&mut self, offset: u64) {
+        self.window.restart(offset, Reads::Confirmed);
+        self.data_end = offset;
+    }
+
+    /// Where the last byte that is not free space ends, of those that were searched.
+    pub(crate) fn data_end(&self) -> u64 {
+        self.data_end
+    }
+
+    /// Steps over the next valid line, wherever it begins and whatever stood before it. Answers
+    /// with its offset too.
+    pub(crate) fn next_valid(&mut self) -> Result<Option<(u64, Line<'_>)>> {
+        loop {
+            let Some(length) = self.next_stretch()? else {
+                return Ok(None);
+            };
+            let start = self.window.position();
+            self.note_data(length);
+            let stretch = &self.window.shown()[..length];
+            let found = match stretch.strip_suffix(b"\n") {
+                Some(stretch) => find_line(self.epoch, stretch),
+                None => None,
+            };
+            self.window.consume(length);
+            if let Some(at) = found {
+                let bytes = &self.window.consumed(length)[at..length - 1];
+                let line = self.decoder.decode(bytes);
+                let line = line.expect("its checksum was just compared");
+                return Ok(Some((start + at as u64, line)));
+            }
+        }
+    }
+
+    /// Remembers the last byte of the next `length` ones that is not free space.
+    fn note_data(&mut self, length: usize) {
+        let bytes = &self.window.shown()[..length];
+        if let Some(last) = bytes.iter().rposition(|byte| !is_blank(*byte)) {
+            self.data_end = self.window.position() + last as u64 + 1;
+        }
+    }
+
+    /// The length of the bytes up to the next newline, newline included, or to the end. Bytes too
+    /// far from the next newline to belong to a line are stepped over. `None` at the end of the
+    /// file.
+    fn next_stretch(&mut self) -> Result<Option<usize>> {
+        let mut searched = 0;
+        loop {
+            let shown = self.window.shown();
+            if let Some(at) = memchr::memchr(b'\n', &shown[searched..]) {
+                return Ok(Some(searched + at + 1));
+            }
+            searched = shown.len();
+            if searched > MAX_LINE {
+                let excess = searched - MAX_LINE;
+                self.note_data(excess);
+                self.window.consume(excess);
+                searched = MAX_LINE;
+            }
+            if !self.window.extend()? {
+                return Ok((searched > 0).then_some(searched));
             }
         }
     }
 }
 
-/// A header that fails its checksum says so; any other first line is no header.
-fn header_reason(error: LineError) -> Reason {
-    match error {
-        LineError::Checksum(ChecksumError::Mismatch { .. }) => Reason::Line(error),
-        _ => Reason::Header,
+/// Reads the header of `segment`.
+pub(crate) fn header(segment: &Segment) -> Result<Header> {
+    let mut scanner = Scanner::new(segment);
+    match scanner.peek()? {
+        Upcoming::Line(length) => match scanner.take(length).line {
+            Line::Header(header) => Ok(header),
+            _ => unreachable!("no other line is in its place at the start"),
+        },
+        Upcoming::Damage(damage) => Err(damage.into_error(&segment.name)),
+        Upcoming::End(_) => unreachable!("a segment without a header has no end"),
     }
+}
+
+/// Whether a byte may be free space.
+pub(crate) fn is_blank(byte: u8) -> bool {
+    matches!(byte, b'\n' | 0)
 }
 
 #[cfg(test)]
@@ -338,6 +363,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::position::Seq;
+    use crate::storage::Access;
     use crate::wal::line::{Envelope, encode_event, encode_header, encode_marker};
     use beaver_disk::{Disk, Profile, SimDisk, SimOptions};
 
@@ -371,23 +398,28 @@ mod tests {
     }
 
     /// Everything up to the end or the first damage, line by line, and what stands there.
-    fn walk(bytes: &[u8], many_at_once: bool) -> (Vec<(u64, Parsed)>, String) {
+    fn walk(bytes: &[u8], many_at_once: bool) -> (Vec<(u64, String)>, String) {
         let disk = SimDisk::new(Disk::empty(Profile::Posix), SimOptions::default());
-        let file = disk.storage().create("a").unwrap();
+        let name = crate::names::segment(EPOCH);
+        let file = disk.storage().create(&name).unwrap();
         file.write_at(bytes, 0).unwrap();
-        let mut scanner = Scanner::new(&*file, "a", EPOCH, bytes.len() as u64);
+        let segment = Segment::open(&*disk.storage(), EPOCH, Access::Read).unwrap();
+        let mut scanner = Scanner::new(&segment);
         let mut lines = Vec::new();
         loop {
-            if many_at_once {
-                let taken = scanner.lines(|offset, line, _| {
-                    lines.push((offset, line.parsed()));
-                    Ok::<(), std::convert::Infallible>(())
-                });
-                let start = usize::try_from(taken.start).unwrap();
-                assert_eq!(taken.bytes, &bytes[start..start + taken.bytes.len()]);
-            }
-            match scanner.next() {
-                Ok(Found::Line { offset, line, .. }) => lines.push((offset, line.parsed())),
+            match scanner.peek() {
+                Ok(Upcoming::Line(_)) if many_at_once => {
+                    let taken = scanner.lines(|offset, line, _| {
+                        lines.push((offset, format!("{line:?}")));
+                        Ok::<(), std::convert::Infallible>(())
+                    });
+                    let start = usize::try_from(taken.start).unwrap();
+                    assert_eq!(taken.bytes, &bytes[start..start + taken.bytes.len()]);
+                }
+                Ok(Upcoming::Line(length)) => {
+                    let placed = scanner.take(length);
+                    lines.push((placed.offset, format!("{:?}", placed.line)));
+                }
                 end => return (lines, format!("{end:?}")),
             }
         }

@@ -5,7 +5,7 @@ use crate::position::Seq;
 
 /// Why a valid line may not stand where it stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Violation {
+pub(crate) enum SequenceError {
     #[error("expected seq {expected}, found {found}")]
     Gap { expected: Seq, found: Seq },
     #[error(
@@ -35,8 +35,9 @@ pub(crate) struct Sequence {
 /// The line before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Before {
-    /// The header.
+    /// Nothing: the segment begins here, with its header.
     #[default]
+    Nothing,
     Header,
     /// An event of this batch, and whether its append goes on.
     Event {
@@ -50,10 +51,18 @@ enum Before {
 }
 
 impl Sequence {
+    /// What may follow the header.
+    pub(crate) fn after_header() -> Self {
+        Sequence {
+            last: Seq(0),
+            before: Before::Header,
+        }
+    }
+
     /// What may follow `line`, whatever stood before it.
     pub(crate) fn after(line: &Line<'_>) -> Self {
         let (last, before) = match *line {
-            Line::Header(_) => (Seq(0), Before::Header),
+            Line::Header(_) => return Self::after_header(),
             Line::Event(Envelope { seq, batch, more }, _) => (seq, Before::Event { batch, more }),
             Line::Marker(synced) => (synced, Before::Marker),
             Line::Lost(_, to) => (to, Before::Unknown),
@@ -71,6 +80,11 @@ impl Sequence {
         Seq(self.last.0.saturating_add(1))
     }
 
+    /// Whether not even the header was seen.
+    pub(crate) fn is_at_start(&self) -> bool {
+        self.before == Before::Nothing
+    }
+
     /// Whether the append that the last event belongs to goes on.
     pub(crate) fn in_group(&self) -> bool {
         matches!(self.before, Before::Event { more: true, .. })
@@ -83,9 +97,13 @@ impl Sequence {
 
     /// Takes the next line, or says why it may not stand here (then nothing has changed).
     #[inline]
-    pub(crate) fn accept(&mut self, line: &Line<'_>) -> Result<(), Violation> {
+    pub(crate) fn accept(&mut self, line: &Line<'_>) -> Result<(), SequenceError> {
         match line {
-            Line::Header(_) => Err(Violation::Header),
+            Line::Header(_) if self.is_at_start() => {
+                self.before = Before::Header;
+                Ok(())
+            }
+            Line::Header(_) => Err(SequenceError::Header),
             // One by one: a copy of the whole would read the last byte back as part of a word
             // before it has arrived there.
             Line::Event(Envelope { seq, batch, more }, _) => self.accept_event(*seq, *batch, *more),
@@ -101,26 +119,27 @@ impl Sequence {
     }
 
     #[inline]
-    fn accept_event(&mut self, seq: Seq, batch: Seq, more: bool) -> Result<(), Violation> {
+    fn accept_event(&mut self, seq: Seq, batch: Seq, more: bool) -> Result<(), SequenceError> {
         if seq != self.expected() || seq > MAX_SEQ {
-            return Err(Violation::Gap {
+            return Err(SequenceError::Gap {
                 expected: self.expected(),
                 found: seq,
             });
         }
         let first_of_batch = batch == seq;
         let fits = match self.before {
+            Before::Nothing => return Err(SequenceError::Header),
             Before::Header | Before::Marker => first_of_batch,
             Before::Event { batch: before, .. } => first_of_batch || batch == before,
             Before::Unknown => (1..=seq.0).contains(&batch.0),
         };
         if !fits {
-            return Err(Violation::Batch { seq, batch });
+            return Err(SequenceError::Batch { seq, batch });
         }
         // An append lies in one batch, so a new batch inside an append means that its end is
         // missing.
         if self.in_group() && first_of_batch {
-            return Err(Violation::OpenGroup {
+            return Err(SequenceError::OpenGroup {
                 expected: self.expected(),
             });
         }
@@ -129,17 +148,13 @@ impl Sequence {
         Ok(())
     }
 
-    fn accept_marker(&mut self, synced: Seq) -> Result<(), Violation> {
-        if self.in_group() {
-            return Err(Violation::OpenGroup {
-                expected: self.expected(),
-            });
-        }
+    fn accept_marker(&mut self, synced: Seq) -> Result<(), SequenceError> {
+        self.check_between_appends()?;
         if self.after_marker() {
-            return Err(Violation::MarkerTwice);
+            return Err(SequenceError::MarkerTwice);
         }
         if synced != self.last {
-            return Err(Violation::Marker {
+            return Err(SequenceError::Marker {
                 last: self.last,
                 found: synced,
             });
@@ -148,14 +163,21 @@ impl Sequence {
         Ok(())
     }
 
-    fn accept_lost(&mut self, from: Seq, to: Seq) -> Result<(), Violation> {
-        if self.in_group() {
-            return Err(Violation::OpenGroup {
+    /// Refuses what may stand neither before the header nor inside an append.
+    fn check_between_appends(&self) -> Result<(), SequenceError> {
+        match self.before {
+            Before::Nothing => Err(SequenceError::Header),
+            Before::Event { more: true, .. } => Err(SequenceError::OpenGroup {
                 expected: self.expected(),
-            });
+            }),
+            _ => Ok(()),
         }
+    }
+
+    fn accept_lost(&mut self, from: Seq, to: Seq) -> Result<(), SequenceError> {
+        self.check_between_appends()?;
         if from != self.expected() || to < from || to > MAX_SEQ {
-            return Err(Violation::Lost {
+            return Err(SequenceError::Lost {
                 last: self.last,
                 from,
                 to,
@@ -170,6 +192,8 @@ impl Sequence {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::position::Epoch;
+    use crate::wal::line::Header;
 
     fn event(seq: u64, batch: u64, more: bool) -> Line<'static> {
         Line::Event(
@@ -184,11 +208,31 @@ mod tests {
 
     /// How far the lines are accepted.
     fn accepted(lines: &[Line<'_>]) -> usize {
-        let mut sequence = Sequence::default();
+        let mut sequence = Sequence::after_header();
         lines
             .iter()
             .take_while(|line| sequence.accept(line).is_ok())
             .count()
+    }
+
+    #[test]
+    fn a_segment_begins_with_its_header_and_has_no_other() {
+        let header = Line::Header(Header {
+            epoch: Epoch(1),
+            prev: None,
+            created_ms: 0,
+        });
+        for line in [
+            event(1, 1, false),
+            Line::Marker(Seq(0)),
+            Line::Lost(Seq(1), Seq(1)),
+        ] {
+            let mut sequence = Sequence::default();
+            assert_eq!(sequence.accept(&line), Err(SequenceError::Header));
+            assert_eq!(sequence.accept(&header), Ok(()));
+            assert_eq!(sequence.accept(&line), Ok(()));
+            assert_eq!(sequence.accept(&header), Err(SequenceError::Header));
+        }
     }
 
     #[test]

@@ -1,24 +1,24 @@
 //! The end of the active segment: where the next append goes, and the bytes that open has to write
 //! again.
 
-use memchr::{memchr, memrchr};
+use memchr::memrchr;
 
 use super::line::{Decoder, Envelope, Framed, Line, MAX_BATCH, MAX_LINE, frame};
-use super::search::Search;
+use super::scan::{Scanner, accept_lines, is_blank};
+use super::segment::Segment;
 use super::sequence::Sequence;
 use crate::error::Result;
 use crate::position::{Epoch, Seq};
-use crate::storage::StorageFile;
 use crate::window::read_exact;
 
 /// Consecutive bytes of a file.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Stretch {
+pub(crate) struct FileBytes {
     pub(crate) start: u64,
     pub(crate) bytes: Vec<u8>,
 }
 
-impl Stretch {
+impl FileBytes {
     /// Goes on up to `end` with what is missing of the `bytes` from `start` on.
     fn fill(&mut self, end: u64, start: u64, bytes: &[u8]) {
         let have = self.start + self.bytes.len() as u64;
@@ -33,28 +33,28 @@ impl Stretch {
 /// Where the accepted lines of a segment end.
 ///
 /// Lines are noted one by one, and their bytes kept many at once: until then they lie where they
-/// were read, and of most of them none will ever be asked for.
+/// were read, because most of them are never asked for.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tail {
     /// The last accepted event; 0 in a segment without one.
     pub(crate) last: Seq,
-    /// The offset behind the last accepted line.
+    /// The offset after the last accepted line.
     pub(crate) end: u64,
     /// Whether the last accepted line is a marker.
     pub(crate) after_marker: bool,
     /// Everything from the first byte of the last batch (with no event: from the header) to `end`,
     /// as it was verified.
-    pub(crate) last_batch: Stretch,
+    pub(crate) last_batch: FileBytes,
     /// The batch before, for when nothing of the last one is accepted.
-    batch_before: Stretch,
-    /// The offset behind the last line that was noted.
+    batch_before: FileBytes,
+    /// The offset after the last line that was noted.
     noted: u64,
     /// The batch of the last event.
     batch: Option<Seq>,
 }
 
 impl Tail {
-    /// A tail of which the first line stands at `offset`.
+    /// A tail whose first line stands at `offset`.
     fn starting_at(offset: u64) -> Self {
         let mut tail = Tail {
             noted: offset,
@@ -64,22 +64,14 @@ impl Tail {
         tail
     }
 
-    /// Takes the next line of a segment that is read from its start; `Err` if its batch grows past
-    /// the format's limit.
-    pub(crate) fn push(&mut self, offset: u64, line: &Line<'_>, bytes: &[u8]) -> Result<(), ()> {
-        self.note(offset, line, bytes.len())?;
-        self.keep(offset, bytes);
-        Ok(())
-    }
-
-    /// As [`push`](Self::push), for a line of so many bytes that [`keep`](Self::keep) is given
-    /// later.
+    /// Takes the next line of `length` bytes; `Err` if its batch grows past the format's limit.
+    /// [`keep`](Self::keep) is given the bytes later.
     #[inline]
     pub(crate) fn note(&mut self, offset: u64, line: &Line<'_>, length: usize) -> Result<(), ()> {
         debug_assert_eq!(offset, self.noted, "one line follows the other");
         let mut whole = true;
         if let Line::Event(envelope, _) = line {
-            // Behind lost events a batch may go on of which the first event is not there.
+            // After lost events a batch may go on whose first event is missing.
             let is_later = self.batch.is_some_and(|batch| envelope.batch > batch);
             self.batch = Some(envelope.batch);
             if envelope.batch == envelope.seq || is_later {
@@ -118,7 +110,7 @@ impl Tail {
         self.last_batch.fill(self.noted, start, bytes);
     }
 
-    /// Forgets what was pushed behind the last whole append.
+    /// Forgets what was noted after the last whole append.
     pub(crate) fn cut(&mut self) {
         if self.end <= self.last_batch.start {
             self.last_batch = std::mem::take(&mut self.batch_before);
@@ -129,7 +121,7 @@ impl Tail {
                 .truncate(kept.expect("it lies in memory"));
         }
         self.noted = self.end;
-        self.batch_before = Stretch {
+        self.batch_before = FileBytes {
             start: self.last_batch.start,
             bytes: Vec::new(),
         };
@@ -142,66 +134,66 @@ const FIRST_PIECE: u64 = 64 << 10;
 /// How much is read at most: then the last batch is longer than the format allows.
 const LONGEST: u64 = 2 * MAX_BATCH as u64;
 
-/// Finds the tail of a segment of `len` bytes from its end, without reading what lies before its
-/// last batch.
+/// Finds the tail of a segment from its end, without reading what lies before its last batch.
 ///
 /// `None` says that the end is not whole (or not simple): then the segment must be read from its
 /// start.
-pub(crate) fn find_tail(
-    file: &dyn StorageFile,
-    name: &str,
-    epoch: Epoch,
-    len: u64,
-) -> Result<Option<Tail>> {
-    let Some(data_end) = skip_free_space(file, name, len)? else {
+pub(crate) fn find_tail(segment: &Segment) -> Result<Option<Tail>> {
+    let Some(data_end) = skip_free_space(segment)? else {
         return Ok(None);
     };
     // The newline of the last line is the first byte of what looks like free space.
     let end = data_end + 1;
-    if end > len {
+    if end > segment.limit {
         return Ok(None);
     }
     let mut start = end.saturating_sub(FIRST_PIECE);
-    let mut bytes = vec![0; in_memory(end - start)];
-    read_exact(file, name, &mut bytes, start)?;
+    let mut bytes = read_range(segment, start, end)?;
     let mut tail = loop {
-        let wanted = match read_backward(epoch, start, &bytes) {
+        let wanted = match read_backward(segment.epoch, start, &bytes) {
             Backward::Tail(tail) => break tail,
             Backward::Damaged => return Ok(None),
             Backward::MoreBytes { .. } if start == 0 || end - start > LONGEST => return Ok(None),
             Backward::MoreBytes { wanted } => wanted.min(LONGEST),
         };
-        // What is there is not read again.
+        // Only what is missing is read: a second read of the rest would prove nothing, because the
+        // checksums have yet to be looked at.
         let before = start.saturating_sub(wanted);
         let mut longer = vec![0; in_memory(end - before)];
         let (missing, there) = longer.split_at_mut(in_memory(start - before));
-        read_exact(file, name, missing, before)?;
+        read_exact(&*segment.file, &segment.name, missing, before)?;
         there.copy_from_slice(&bytes);
         (start, bytes) = (before, longer);
     };
-    // The last batch is nearly all of it and stays where it is: to copy it takes longer than to read it.
+    // The last batch is nearly all of it and stays where it is: a copy takes longer than the read.
     bytes.truncate(in_memory(tail.end - start));
     bytes.drain(..in_memory(tail.last_batch.start - start));
     tail.last_batch.bytes = bytes;
-    // What comes behind will be cut, so that it is free space must not rest on one read.
-    let mut rest = Search::new(file, name, epoch, len, tail.end);
-    let nothing_behind = rest.next()?.is_none() && rest.data_end() == tail.end;
-    Ok(nothing_behind.then_some(tail))
+    // Everything after the tail will be cut, so that it is free space must not rest on one read.
+    let mut rest = Scanner::new(segment);
+    rest.search_from(tail.end);
+    let nothing_follows = rest.next_valid()?.is_none() && rest.data_end() == tail.end;
+    Ok(nothing_follows.then_some(tail))
 }
 
-/// The offset behind the last byte of the file that is not free space.
-fn skip_free_space(file: &dyn StorageFile, name: &str, len: u64) -> Result<Option<u64>> {
-    let mut end = len;
+/// The offset after the last byte of the file that is not free space.
+fn skip_free_space(segment: &Segment) -> Result<Option<u64>> {
+    let mut end = segment.limit;
     while end > 0 {
         let start = end.saturating_sub(FIRST_PIECE);
-        let mut bytes = vec![0; in_memory(end - start)];
-        read_exact(file, name, &mut bytes, start)?;
-        if let Some(last) = bytes.iter().rposition(|byte| !matches!(byte, b'\n' | 0)) {
+        let bytes = read_range(segment, start, end)?;
+        if let Some(last) = bytes.iter().rposition(|byte| !is_blank(*byte)) {
             return Ok(Some(start + last as u64 + 1));
         }
         end = start;
     }
     Ok(None)
+}
+
+fn read_range(segment: &Segment, start: u64, end: u64) -> Result<Vec<u8>> {
+    let mut bytes = vec![0; in_memory(end - start)];
+    read_exact(&*segment.file, &segment.name, &mut bytes, start)?;
+    Ok(bytes)
 }
 
 fn in_memory(bytes: u64) -> usize {
@@ -211,32 +203,24 @@ fn in_memory(bytes: u64) -> usize {
 enum Backward {
     /// The tail, without the bytes of its last batch.
     Tail(Tail),
-    /// So many more before these, about.
+    /// The line before the last batch lies further up: about `wanted` bytes more are needed.
     MoreBytes {
         wanted: u64,
     },
     Damaged,
 }
 
-/// What the events say that the way back has seen.
+/// The events that the way back has seen.
 #[derive(Clone, Copy)]
-struct Seen {
+struct LastEvents {
     batch: Seq,
     first: Seq,
     last: Seq,
 }
 
-impl Seen {
-    fn of(envelope: Envelope) -> Self {
-        Seen {
-            batch: envelope.batch,
-            first: envelope.seq,
-            last: envelope.seq,
-        }
-    }
-
-    /// How many bytes the rest of the batch has, and the line before it, if its lines are as long as those in
-    /// the `looked_at` bytes on average, and an eighth more.
+impl LastEvents {
+    /// How many bytes the rest of the batch has, and the line before it, if its lines are as long
+    /// on average as those in the `looked_at` bytes, and an eighth more.
     fn rest_of_batch(self, looked_at: u64) -> u64 {
         let events = self.last.0.saturating_sub(self.first.0).saturating_add(1);
         let left = self.first.0.saturating_sub(self.batch.0).saturating_add(1);
@@ -246,24 +230,25 @@ impl Seen {
 }
 
 /// Steps over whole lines from the end of `bytes` back to the line before the last batch, then
-/// reads forward from there. The way back looks at no checksum, because the way forward looks at
-/// all of them.
+/// reads forward from there.
+///
+/// The line before the batch is read too, because it shows that nothing is missing between the two.
+/// The way back looks at no checksum, because the way forward looks at all of them: a wrong line
+/// can only send it to the wrong place, and then the segment is scanned from its start.
 fn read_backward(epoch: Epoch, start: u64, bytes: &[u8]) -> Backward {
-    let mut seen: Option<Seen> = None;
+    let mut seen: Option<LastEvents> = None;
     let mut line_end = bytes.len();
     while line_end > 0 && bytes[line_end - 1] == b'\n' {
         let line_start = match memrchr(b'\n', &bytes[..line_end - 1]) {
             Some(at) => at + 1,
             None if start == 0 => 0,
+            // No line is longer, and what is no line need not be looked for.
+            None if line_end > MAX_LINE => break,
             None => {
-                // No line is longer, and what is no line need not be looked for.
-                if line_end > MAX_LINE {
-                    break;
-                }
                 let (have, looked_at) = (bytes.len() as u64, (bytes.len() - line_end) as u64);
                 let wanted = seen.map_or(0, |seen| seen.rest_of_batch(looked_at));
-                // At least as much again, so that all steps together take twice as long as the last one;
-                // and not much more, because nothing proves yet what the lines say.
+                // At least as much again, so that all steps together cost at most twice the last
+                // one; and not much more, because nothing proves yet what the lines say.
                 let wanted = wanted.clamp(have.max(FIRST_PIECE), 15 * have.max(FIRST_PIECE));
                 return Backward::MoreBytes { wanted };
             }
@@ -276,12 +261,14 @@ fn read_backward(epoch: Epoch, start: u64, bytes: &[u8]) -> Backward {
             Line::Header(_) => true,
             // Such a line may stand nowhere, so it is not the one before the last batch either.
             Line::Event(envelope, _) if !(1..=envelope.seq.0).contains(&envelope.batch.0) => break,
-            Line::Event(envelope, _) => {
-                let seen = seen.get_or_insert(Seen::of(envelope));
-                seen.first = envelope.seq;
-                envelope.seq < seen.batch
+            Line::Event(Envelope { seq, batch, .. }, _) => {
+                let (first, last) = (seq, seq);
+                let seen = seen.get_or_insert(LastEvents { batch, first, last });
+                seen.first = seq;
+                seq < seen.batch
             }
             Line::Marker(_) => seen.is_some(),
+            // After lost events a batch may go on whose first event is missing: not simple.
             Line::Lost(..) => break,
         };
         if is_before_batch {
@@ -294,20 +281,20 @@ fn read_backward(epoch: Epoch, start: u64, bytes: &[u8]) -> Backward {
     Backward::Damaged
 }
 
-/// Reads the line before the last batch and everything behind it, and keeps no bytes; `None` if a line is out of place.
-fn read_batch(epoch: Epoch, mut offset: u64, mut bytes: &[u8]) -> Option<Tail> {
+/// Reads the line before the last batch and everything after it, and keeps no bytes; `None` if a
+/// line is not valid or out of place.
+fn read_batch(epoch: Epoch, offset: u64, bytes: &[u8]) -> Option<Tail> {
     let decoder = Decoder::new(epoch);
-    let mut sequence = None;
     let mut tail = Tail::starting_at(offset);
-    while let Some(newline) = memchr(b'\n', bytes) {
-        let line = decoder.decode(&bytes[..newline]).ok()?;
-        match &mut sequence {
-            None => sequence = Some(Sequence::after(&line)),
-            Some(sequence) => sequence.accept(&line).ok()?,
-        }
-        tail.note(offset, &line, newline + 1).ok()?;
-        offset += newline as u64 + 1;
-        bytes = &bytes[newline + 1..];
-    }
-    (!sequence?.in_group()).then_some(tail)
+    let first = memchr::memchr(b'\n', bytes)?;
+    let line = decoder.decode(&bytes[..first]).ok()?;
+    tail.note(offset, &line, first + 1).ok()?;
+    // Nothing before this line was read, so it is believed wherever it stands.
+    let mut sequence = Sequence::after(&line);
+    let rest = &bytes[first + 1..];
+    let (offset, note) = (tail.noted, |offset, line: Line<'_>, bytes: &[u8]| {
+        tail.note(offset, &line, bytes.len())
+    });
+    let (taken, noted) = accept_lines(&decoder, &mut sequence, offset, rest, note);
+    (noted.is_ok() && taken == rest.len() && !sequence.in_group()).then_some(tail)
 }

@@ -1,7 +1,7 @@
 //! What a caller holds while its append is queued or in flight, and what it is woken for.
 //!
 //! All tickets of a batch share one slot, so that a batch that is finished wakes its own callers
-//! and nobody else:
+//! and no others:
 //!
 //! ```text
 //!             ask_lead            lead (one caller)
@@ -14,11 +14,11 @@ use std::sync::{Arc, OnceLock};
 
 use crate::error::{Error, Result};
 use crate::position::{Position, Seq};
-use crate::sync::Word;
+use crate::sync::WaitWord;
 
 /// What became of an append.
 #[derive(Clone, Debug)]
-pub enum Outcome {
+pub enum AppendOutcome {
     /// Queued or in flight.
     Pending,
     /// Durable, up to and including this position: that of its last event.
@@ -30,7 +30,7 @@ pub enum Outcome {
 /// A claim on the outcome of one append.
 #[derive(Clone, Debug)]
 pub struct Ticket {
-    slot: Arc<Slot>,
+    slot: Arc<BatchSlot>,
     /// How many events of the batch come up to and including this append.
     events: u64,
 }
@@ -45,11 +45,11 @@ pub(crate) enum Woken {
 
 /// The outcome of one batch.
 #[derive(Debug, Default)]
-pub(super) struct Slot {
+pub(super) struct BatchSlot {
     /// The position before the batch's first event, or what went wrong. Set before the word says
     /// so.
     result: OnceLock<Result<Position>>,
-    word: Word,
+    word: WaitWord,
     /// How many appends the batch has.
     joined: AtomicUsize,
     /// How many it is expected to get.
@@ -57,32 +57,32 @@ pub(super) struct Slot {
 }
 
 const WAITING: u32 = 0;
-/// Somebody who waits for this batch should write it.
+/// A caller that waits for this batch should write it.
 const LEAD: u32 = 1;
 const DECIDED: u32 = 2;
 
-impl Slot {
+impl BatchSlot {
     /// One more append belongs to the batch.
     pub(super) fn join(&self) {
         self.joined.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Whoever leads need not wait for more than `appends`.
+    /// The leader need not wait for more than `appends`.
     pub(super) fn expect(&self, appends: usize) {
         self.expected.store(appends, Ordering::Relaxed);
     }
 
-    /// Asks for somebody who writes the batch. Those who sleep already are not woken by it.
+    /// Asks for a caller that writes the batch. It wakes none that sleep already.
     pub(super) fn ask_lead(&self) {
         self.word.replace(WAITING, LEAD);
     }
 
-    /// Whether the caller is now the one who writes the batch.
+    /// Whether the caller is now the one that writes the batch.
     pub(super) fn lead(&self) -> bool {
         self.word.replace(LEAD, WAITING)
     }
 
-    /// Notes what became of the batch, and says whether that was open. Wakes nobody.
+    /// Notes what became of the batch, and says whether that was open. Wakes no caller.
     pub(super) fn decide(&self, result: Result<Position>) -> bool {
         let open = self.result.set(result).is_ok();
         if open {
@@ -91,30 +91,30 @@ impl Slot {
         open
     }
 
-    /// Wakes one who sleeps, to lead.
+    /// Wakes one that sleeps, to lead.
     pub(super) fn wake_one(&self) {
         self.word.wake_one();
     }
 
-    /// Wakes everybody who sleeps.
+    /// Wakes all that sleep.
     pub(super) fn wake_all(&self) {
         self.word.wake_all();
     }
 }
 
 impl Ticket {
-    pub(super) fn new(slot: &Arc<Slot>, events: u64) -> Self {
+    pub(super) fn new(slot: &Arc<BatchSlot>, events: u64) -> Self {
         let slot = Arc::clone(slot);
         Ticket { slot, events }
     }
 
     /// What is known by now.
     #[must_use]
-    pub fn outcome(&self) -> Outcome {
+    pub fn outcome(&self) -> AppendOutcome {
         match self.slot.result.get() {
-            None => Outcome::Pending,
-            Some(Ok(before)) => Outcome::Durable(self.position(*before)),
-            Some(Err(error)) => Outcome::Failed(error.clone()),
+            None => AppendOutcome::Pending,
+            Some(Ok(before)) => AppendOutcome::Durable(self.position(*before)),
+            Some(Err(error)) => AppendOutcome::Failed(error.clone()),
         }
     }
 
@@ -133,8 +133,8 @@ impl Ticket {
         }
     }
 
-    /// Whether as many appends share the batch as can be hoped for.
-    pub(crate) fn has_company(&self) -> bool {
+    /// Whether as many appends share the batch as are expected, so that its leader need not wait.
+    pub(crate) fn is_as_expected(&self) -> bool {
         let joined = self.slot.joined.load(Ordering::Relaxed);
         joined >= self.slot.expected.load(Ordering::Relaxed)
     }

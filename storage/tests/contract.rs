@@ -4,9 +4,12 @@
 mod plain;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
-use beaver_disk::{Disk, Effect, Failure, Fault, NthFault, Op, Plan, Profile, SimDisk, SimOptions};
+use beaver_disk::{
+    CallEffect, Disk, FailureKind, Fault, FaultSource, Injection, Op, Profile, SimDisk, SimOptions,
+    StorageCall,
+};
 use beaver_storage::contract::CLAIMS;
 use beaver_storage::{DiskStorage, contract};
 use plain::{BUGS, Bug, Plain};
@@ -33,37 +36,35 @@ fn the_simulated_disk_keeps_the_contract_under_every_profile() {
     }
 }
 
-/// Reads and writes that get less done than they might, or are interrupted.
-fn short_and_interrupted() -> Plan {
-    let mut plan = Plan::default();
-    for nth in 1..2_000 {
-        let bytes = 1 + nth % 89;
-        for (op, short) in [
-            (Op::WriteAt, Fault::ShortWrite { bytes }),
-            (Op::ReadAt, Fault::ShortRead { bytes }),
-        ] {
-            let interrupted = Fault::Error {
-                error: Failure::Interrupted,
-                effect: Effect::Nothing,
+/// Lets every read and write get less done than it might, or be interrupted.
+#[derive(Debug, Default)]
+struct ShortAndInterrupted {
+    calls: u64,
+}
+
+impl FaultSource for ShortAndInterrupted {
+    fn before(&mut self, call: &StorageCall<'_>, disk: &mut Injection<'_>) {
+        self.calls += 1;
+        let bytes = 1 + self.calls % 89;
+        disk.fail(match call.op {
+            Op::ReadAt | Op::WriteAt if self.calls.is_multiple_of(5) => Fault::Error {
+                error: FailureKind::Interrupted,
+                effect: CallEffect::Nothing,
                 sticky: false,
-            };
-            let fault = if nth % 5 == 0 { interrupted } else { short };
-            plan.nth.push(NthFault { op, nth, fault });
-        }
+            },
+            Op::WriteAt => Fault::ShortWrite { bytes },
+            Op::ReadAt => Fault::ShortRead { bytes },
+            _ => return,
+        });
     }
-    plan
 }
 
 #[test]
 fn the_contract_allows_short_and_interrupted_calls() {
-    let plan = short_and_interrupted();
     let mut fired = 0;
     for claim in CLAIMS {
-        let options = SimOptions {
-            plan: plan.clone(),
-            ..SimOptions::default()
-        };
-        let disk = SimDisk::new(Disk::empty(Profile::Posix), options);
+        let disk = SimDisk::new(Disk::empty(Profile::Posix), SimOptions::default());
+        disk.set_faults(Some(Arc::new(Mutex::new(ShortAndInterrupted::default()))));
         claim.check(&*disk.storage());
         fired += disk.fired().values().sum::<u64>();
     }

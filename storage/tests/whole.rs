@@ -1,6 +1,6 @@
 //! Whole reads and writes, on a disk whose calls are short or fail.
 
-use beaver_disk::{Disk, Effect, Failure, Fault, Plan, Profile, SimDisk, SimOptions};
+use beaver_disk::{CallEffect, Disk, FailureKind, Fault, FaultPlan, Profile, SimDisk, SimOptions};
 use beaver_storage::{read_all, write_all};
 
 #[test]
@@ -12,9 +12,9 @@ fn short_calls_are_carried_on() {
         (2, Fault::ShortWrite { bytes: 3 }),
         (6, Fault::ShortRead { bytes: 1 }),
     ];
-    disk.set_plan(Plan {
+    disk.set_plan(FaultPlan {
         calls: faults.into(),
-        ..Plan::default()
+        ..FaultPlan::default()
     });
     write_all(&*file, b"abcdef", 1).unwrap();
     let read = read_all(&*storage, "f").unwrap();
@@ -30,17 +30,17 @@ fn an_interrupted_read_is_made_again_and_any_other_error_is_the_answer() {
     write_all(&*storage.create("f").unwrap(), b"abc", 0).unwrap();
     let failing = |error| Fault::Error {
         error,
-        effect: Effect::Nothing,
+        effect: CallEffect::Nothing,
         sticky: false,
     };
     let faults = [
-        (5, failing(Failure::Interrupted)),
-        (7, failing(Failure::Io)),
-        (10, failing(Failure::Io)),
+        (5, failing(FailureKind::Interrupted)),
+        (7, failing(FailureKind::Io)),
+        (10, failing(FailureKind::Io)),
     ];
-    disk.set_plan(Plan {
+    disk.set_plan(FaultPlan {
         calls: faults.into(),
-        ..Plan::default()
+        ..FaultPlan::default()
     });
     let read = read_all(&*storage, "f").unwrap();
     assert_eq!(read.as_deref(), Some(&b"abc"[..]));

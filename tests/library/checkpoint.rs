@@ -1,6 +1,5 @@
 //! Checkpoints: rotate, then snapshot, then prune.
 
-use beaver::wal::Mode;
 use beaver::{Error, Store, StoreOptions};
 
 use crate::support::*;
@@ -358,7 +357,7 @@ fn a_snapshot_and_the_tail_are_the_fold_of_the_whole_history() {
         .collect();
     assert_eq!(history, numbers(1..=15));
     for epoch in (1..=5).rev() {
-        let (state, ..) = beaver::store::read_state::<Tape>(&disk.storage(), Mode::Strict).unwrap();
+        let (state, ..) = beaver::store::read_state::<Tape>(&disk.storage()).unwrap();
         assert_eq!(state.0, history);
         disk.lose(&snapshot(epoch));
     }
@@ -422,7 +421,7 @@ fn commands_that_were_submitted_share_one_write_and_one_sync() {
     assert_eq!(disk.take_changes().len(), 2);
     for (ticket, n) in tickets.iter().zip(1..) {
         assert!(
-            matches!(ticket.outcome(), beaver::wal::Outcome::Durable(position) if position == at(1, n))
+            matches!(ticket.outcome(), beaver::wal::AppendOutcome::Durable(position) if position == at(1, n))
         );
     }
 }

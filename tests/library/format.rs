@@ -1,13 +1,12 @@
 //! What a reader accepts and what it refuses, byte by byte.
 
-use beaver::wal::Mode;
 use beaver::{ChecksumKind, Error, Position};
 
 use crate::support::*;
 
 /// A reader refuses the log in `disk`, and so does everyone who opens it; nothing changes.
 fn check_refused(disk: &Memory) -> Error {
-    let error = try_read(disk, Position::default(), Mode::Strict).unwrap_err();
+    let error = try_read(disk, Position::default()).unwrap_err();
     recover_error(disk);
     error
 }
@@ -34,7 +33,7 @@ fn the_lines_of_the_design_are_read() {
     );
     let disk = Memory::new();
     disk.put(WAL1, text);
-    let (seen, report) = try_read(&disk, Position::default(), Mode::Strict).unwrap();
+    let (seen, report) = try_read(&disk, Position::default()).unwrap();
     let event = r#"{"type":"ACK","job_id":"j","timestamp":1}"#.to_owned();
     assert_eq!(seen, [(at(1, 1), event.clone()), (at(1, 2), event)]);
     assert_eq!(report.lost.len(), 1);
@@ -99,8 +98,8 @@ fn the_largest_number_in_a_name_is_refused_without_running_over() {
         disk.put(name, "x");
         try_open(&disk).ok();
         recover_error(&disk);
-        try_read(&disk, Position::default(), Mode::Strict).ok();
-        try_read(&disk, Position::default(), Mode::Lenient).unwrap();
+        try_read(&disk, Position::default()).ok();
+        try_salvage(&disk, Position::default()).unwrap();
     }
 }
 
@@ -264,7 +263,7 @@ fn lost_events_are_accepted_and_reported_and_any_batch_may_go_on() {
         .lost(7, 7)
         .event(8, 8);
     let disk = log.disk();
-    let (_, report) = try_read(&disk, Position::default(), Mode::Strict).unwrap();
+    let (_, report) = try_read(&disk, Position::default()).unwrap();
     let lost: Vec<_> = report
         .lost
         .iter()
@@ -399,7 +398,7 @@ fn a_newer_version_is_a_typed_error_and_nothing_is_cut() {
     ));
     assert!(matches!(open_error(&disk), Error::Version { found: 2, .. }));
     assert!(matches!(
-        try_read(&disk, Position::default(), Mode::Lenient),
+        try_salvage(&disk, Position::default()),
         Err(Error::Version { .. })
     ));
 }
@@ -411,8 +410,9 @@ fn an_unknown_event_is_a_typed_error_never_skipped_never_cut() {
         .any_event(2, 2, false, "\"unknown\"")
         .raw("torn");
     let disk = log.disk();
-    for mode in [Mode::Strict, Mode::Lenient] {
-        let error = try_read(&disk, Position::default(), mode).unwrap_err();
+    let strict = try_read(&disk, Position::default()).unwrap_err();
+    let salvaged = try_salvage(&disk, Position::default()).unwrap_err();
+    for error in [strict, salvaged] {
         assert!(matches!(error, Error::UnknownEvent { position, .. } if position == at(1, 2)));
     }
     assert!(
@@ -434,7 +434,7 @@ fn a_line_longer_than_the_limit_is_damage() {
     for (more, is_line) in [(0, true), (1, false)] {
         let body = "1".repeat((16 << 20) - envelope + more);
         let log = Lines::first().any_event(1, 1, false, &body);
-        let read = try_read(&log.event(2, 2).disk(), Position::default(), Mode::Strict);
+        let read = try_read(&log.event(2, 2).disk(), Position::default());
         assert_eq!(read.is_ok(), is_line, "{more} over the limit");
     }
     // Where no newline follows the search ends at the limit, too.

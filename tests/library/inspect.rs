@@ -1,7 +1,6 @@
 //! Looking at a store from beside: statistics, validation, dump, truncation, comparison.
 
-use beaver::inspect::{self, Difference, Problem, Stats, What};
-use beaver::wal::Mode;
+use beaver::inspect::{self, Difference, LineContent, Stats, StoreProblem};
 use beaver::{ChecksumKind, Controller, ControllerOptions, Error, Event, JobId, JobSpec, Payload};
 
 use crate::support::*;
@@ -16,17 +15,19 @@ fn stats(disk: &Memory) -> Stats {
 /// File and offset of everything that is wrong.
 fn problems(disk: &Memory) -> Vec<(String, u64)> {
     let problems = inspect::validate::<Line>(&disk.storage()).unwrap();
-    let place = |Problem { file, offset, .. }: Problem| (file, offset);
+    let place = |StoreProblem { file, offset, .. }: StoreProblem| (file, offset);
     problems.into_iter().map(place).collect()
 }
 
-/// What a dump shows, a few words each.
+/// LineContent a dump shows, a few words each.
 fn dump(disk: &Memory) -> Vec<String> {
     let mut lines = Vec::new();
     inspect::dump(&disk.storage(), &mut |line| {
-        lines.push(match &line.what {
-            What::Header { epoch, prev } => format!("header {epoch} {}", prev.unwrap_or_default()),
-            What::Event {
+        lines.push(match &line.content {
+            LineContent::Header { epoch, prev } => {
+                format!("header {epoch} {}", prev.unwrap_or_default())
+            }
+            LineContent::Event {
                 position,
                 batch,
                 more,
@@ -35,10 +36,10 @@ fn dump(disk: &Memory) -> Vec<String> {
                 let json = String::from_utf8_lossy(json);
                 format!("event {position} batch {batch} more {more} {json}")
             }
-            What::Marker(synced) => format!("marker {synced}"),
-            What::Lost(from, to) => format!("lost {from} {to}"),
-            What::Damage(_) => format!("damage at {}", line.offset),
-            What::Free(bytes) => format!("free {bytes}"),
+            LineContent::Marker(synced) => format!("marker {synced}"),
+            LineContent::Lost(from, to) => format!("lost {from} {to}"),
+            LineContent::Damage(_) => format!("damage at {}", line.offset),
+            LineContent::Free(bytes) => format!("free {bytes}"),
         });
         Ok(())
     })
@@ -116,7 +117,7 @@ fn an_unfinished_end_is_no_problem_whatever_has_survived_behind_it() {
     ] {
         let disk = log.disk();
         assert_eq!(problems(&disk), []);
-        let (_, report) = try_read(&disk, at(0, 0), Mode::Strict).unwrap();
+        let (_, report) = try_read(&disk, at(0, 0)).unwrap();
         assert_eq!(stats(&disk).torn_tail, report.torn_tail);
     }
 }
@@ -215,7 +216,7 @@ fn a_store_has_no_problem_exactly_if_a_strict_reader_reads_it() {
         for bit in 0..bytes.len() * 8 {
             let disk = Memory::of(&files);
             flip(&disk, name, bit);
-            let reads = try_read(&disk, at(0, 0), Mode::Strict).is_ok();
+            let reads = try_read(&disk, at(0, 0)).is_ok();
             let snapshots = name.starts_with("snapshot");
             assert_eq!(
                 problems(&disk).is_empty(),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use beaver::storage::DiskStorage;
-use beaver::wal::{BatchWriter, Mode, QueueOptions};
+use beaver::wal::{BatchWriter, QueueOptions};
 use beaver::{
     Command, Controller, ControllerOptions, Epoch, JobId, JobSpec, JobStatus, ManualClock, Payload,
     SnapshotStore, Storage, Wal, WalOptions,
@@ -57,7 +57,7 @@ fn a_log_lives_through_open_append_rotate_close_and_open() {
         append(&mut wal, 3..=3);
         drop(wal);
         let mut seen = 0;
-        let report = open().replay(at(0, 0), Mode::Strict, |_, _| {
+        let report = open().replay(at(0, 0), |_, _| {
             seen += 1;
             Ok::<(), ()>(())
         });
@@ -82,9 +82,7 @@ fn a_log_with_snapshots_of_its_own_is_pruned_and_opened_behind_them() {
             (covered, &b"[1,2,3]"[..])
         );
         let (wal, _) = Wal::<Line>::open_after(Arc::clone(&storage), covered, plain()).unwrap();
-        let report = wal
-            .replay(covered, Mode::Strict, |_, _| Ok::<(), ()>(()))
-            .unwrap();
+        let report = wal.replay(covered, |_, _| Ok::<(), ()>(())).unwrap();
         assert_eq!((report.applied, wal.first_epoch()), (2, Epoch(2)));
     });
 }
@@ -116,7 +114,7 @@ fn many_threads_append_and_each_event_is_there_once_in_the_order_of_its_position
         acknowledged.sort_by_key(|(position, _)| *position);
         let (wal, _) = Wal::<Line>::open(Arc::clone(&storage), plain()).unwrap();
         let mut seen = Vec::new();
-        wal.replay(at(0, 0), Mode::Strict, |position, event| {
+        wal.replay(at(0, 0), |position, event| {
             seen.push((position, event));
             Ok::<(), ()>(())
         })

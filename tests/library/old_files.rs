@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use beaver::inspect;
 use beaver::storage::DiskStorage;
-use beaver::wal::{LogReader, Mode};
+use beaver::wal::LogReader;
 use beaver::{
     Command, Controller, ControllerOptions, Event, EventKind, JobId, JobSpec, JobStatus,
     ManualClock, Payload, Position, Storage, StoreOptions, Wal,
@@ -95,7 +95,7 @@ fn the_events_of_format_1_are_what_they_were() {
     let reader = LogReader::<Event>::open(storage).unwrap();
     let mut seen = Vec::new();
     reader
-        .replay(Position::default(), Mode::Strict, |position, event| {
+        .replay(Position::default(), |position, event| {
             seen.push(format!(
                 "{position} {} {} {:?}",
                 event.event_type(),
@@ -137,7 +137,7 @@ fn a_repaired_log_of_format_1_says_what_is_lost() {
     let (_dir, storage) = copy("format-1-repaired");
     let reader = LogReader::<Event>::open(Arc::clone(&storage)).unwrap();
     let mut seen = Vec::new();
-    let report = reader.replay(Position::default(), Mode::Strict, |position, event| {
+    let report = reader.replay(Position::default(), |position, event| {
         seen.push(format!("{position} {}", event.job_id.as_str()));
         Ok::<(), ()>(())
     });

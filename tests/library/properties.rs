@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 
 use beaver::inspect;
-use beaver::store::read_state;
-use beaver::wal::Mode;
 use beaver::{
     Controller, ControllerOptions, JobId, JobSpec, Payload, Position, Store, StoreOptions,
 };
@@ -150,10 +148,10 @@ proptest! {
     #[test]
     fn replaying_from_any_position_goes_on_from_there(steps in vec(step(), 0..30)) {
         let run = Run::of(&steps, keeping(99));
-        let (all, _) = try_read(&run.disk, Position::default(), Mode::Strict).unwrap();
+        let (all, _) = try_read(&run.disk, Position::default()).unwrap();
         prop_assert_eq!(all.len(), run.history.len());
         for (index, (position, _)) in all.iter().enumerate() {
-            let (behind, _) = try_read(&run.disk, *position, Mode::Strict).unwrap();
+            let (behind, _) = try_read(&run.disk, *position).unwrap();
             prop_assert_eq!(&behind[..], &all[index + 1..]);
         }
     }
@@ -173,7 +171,7 @@ proptest! {
     #[test]
     fn a_copy_truncated_at_any_whole_append_is_that_prefix(steps in vec(step(), 0..20)) {
         let run = Run::of(&steps, keeping(99));
-        let (all, _) = try_read(&run.disk, Position::default(), Mode::Strict).unwrap();
+        let (all, _) = try_read(&run.disk, Position::default()).unwrap();
         for (index, (position, _)) in all.iter().enumerate() {
             let out = Memory::new();
             if inspect::truncate(&run.disk.storage(), *position, &out.storage()).is_ok() {
@@ -226,7 +224,7 @@ proptest! {
         }
         drop(wal);
         prop_assert_eq!(open(&disk).last_seq().0 as usize, 2 * events.len());
-        let (seen, _) = try_read(&disk, Position::default(), Mode::Strict).unwrap();
+        let (seen, _) = try_read(&disk, Position::default()).unwrap();
         let seen: Vec<&String> = seen.iter().map(|(_, text)| text).collect();
         prop_assert_eq!(seen, texts.iter().chain(&texts).collect::<Vec<_>>());
     }
@@ -334,8 +332,8 @@ fn any_log(start: Lines) -> impl Strategy<Value = Lines> {
 
 /// Strict readers, open, recovery, statistics and repair tell the same story about a log.
 fn check_readers_agree(disk: &Memory) -> Result<(), TestCaseError> {
-    let strict = try_read(disk, Position::default(), Mode::Strict);
-    let (lenient, _) = try_read(disk, Position::default(), Mode::Lenient).unwrap();
+    let strict = try_read(disk, Position::default());
+    let (lenient, _) = try_salvage(disk, Position::default()).unwrap();
     let problems = inspect::validate::<Line>(&disk.storage()).unwrap();
     let has_snapshot = disk.names().iter().any(|name| name.starts_with("snapshot"));
     match &strict {
@@ -358,7 +356,7 @@ fn check_readers_agree(disk: &Memory) -> Result<(), TestCaseError> {
     }
     let out = Memory::new();
     if inspect::repair(&disk.storage(), &out.storage()).is_ok() {
-        let (saved, _) = try_read(&out, Position::default(), Mode::Strict).unwrap();
+        let (saved, _) = try_read(&out, Position::default()).unwrap();
         prop_assert_eq!(
             saved,
             lenient,
@@ -509,7 +507,7 @@ fn looking_leniently_at_any_flipped_bit_never_fails_and_shows_events_in_order() 
         for bit in 0..bytes.len() * 8 {
             let disk = Memory::of(&files);
             flip(&disk, name, bit);
-            let (machine, ..) = read_state::<Tape>(&disk.storage(), Mode::Lenient).unwrap();
+            let (machine, ..) = inspect::salvage_state::<Tape>(&disk.storage()).unwrap();
             let mut all = history.iter();
             assert!(
                 machine.0.iter().all(|seen| all.any(|event| event == seen)),

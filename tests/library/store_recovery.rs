@@ -2,7 +2,6 @@
 
 use std::io::ErrorKind;
 
-use beaver::wal::Mode;
 use beaver::{Epoch, Error, Store};
 
 use crate::support::*;
@@ -174,9 +173,9 @@ fn an_illegal_event_is_a_typed_error_at_its_position() {
         matches!(recover_error(&disk), Error::IllegalEvent { position, .. } if position == at(1, 2))
     );
     let (machine, applied, report) =
-        beaver::store::read_state::<Tape>(&disk.storage(), Mode::Lenient).unwrap();
+        beaver::inspect::salvage_state::<Tape>(&disk.storage()).unwrap();
     assert_eq!(
-        (machine.0, applied, report.applied),
+        (machine.0, applied, report.replay.applied),
         (numbers(1..=1), at(1, 1), 1)
     );
     assert_eq!((report.skipped.len(), report.skipped[0].from.0), (1, 2));
@@ -195,7 +194,7 @@ fn damage_below_the_snapshot_is_not_in_the_way() {
     let disk = two_snapshots();
     flip(&disk, &wal(2), 900);
     assert_eq!(recover(&disk).0.state().0, numbers(1..=6));
-    let (machine, ..) = beaver::store::read_state::<Tape>(&disk.storage(), Mode::Strict).unwrap();
+    let (machine, ..) = beaver::store::read_state::<Tape>(&disk.storage()).unwrap();
     assert_eq!(machine.0, numbers(1..=6));
 }
 
@@ -205,14 +204,16 @@ fn looking_at_the_state_shows_what_recovery_shows_and_changes_nothing() {
     glue(&disk, &wal(3), "torn");
     let _owner = disk.storage().lock().unwrap();
     let before = disk.files();
-    for mode in [Mode::Strict, Mode::Lenient] {
-        let (machine, applied, report) =
-            beaver::store::read_state::<Tape>(&disk.storage(), mode).unwrap();
+    let strict = beaver::store::read_state::<Tape>(&disk.storage()).unwrap();
+    let salvaged = beaver::inspect::salvage_state::<Tape>(&disk.storage()).unwrap();
+    assert!(salvaged.2.skipped.is_empty());
+    let salvaged = (salvaged.0, salvaged.1, salvaged.2.replay);
+    for (machine, applied, report) in [strict, salvaged] {
         assert_eq!(
             (machine.0, applied, report.applied),
             (numbers(1..=6), at(3, 2), 2)
         );
-        assert!(report.torn_tail.is_some() && report.skipped.is_empty());
+        assert!(report.torn_tail.is_some());
     }
     assert_eq!(disk.files(), before);
 }
@@ -222,18 +223,18 @@ fn looking_at_the_state_strictly_refuses_what_recovery_refuses() {
     let disk = two_snapshots();
     put_snapshot(&disk, 2, 1, &["9"]);
     recover_error(&disk);
-    beaver::store::read_state::<Tape>(&disk.storage(), Mode::Strict).unwrap_err();
+    beaver::store::read_state::<Tape>(&disk.storage()).unwrap_err();
     let disk = two_snapshots();
     disk.lose(&wal(3));
     recover_error(&disk);
-    beaver::store::read_state::<Tape>(&disk.storage(), Mode::Strict).unwrap_err();
+    beaver::store::read_state::<Tape>(&disk.storage()).unwrap_err();
     // The log behind the snapshot goes on from somewhere else, and nothing else is wrong.
     for sealed in [1, 3] {
         let disk = Memory::new();
         put_snapshot(&disk, 1, 2, &["1", "2"]);
         Lines::after(2, sealed).event(1, 1).on(&disk);
         recover_error(&disk);
-        beaver::store::read_state::<Tape>(&disk.storage(), Mode::Strict).unwrap_err();
+        beaver::store::read_state::<Tape>(&disk.storage()).unwrap_err();
     }
 }
 
@@ -242,7 +243,7 @@ fn looking_leniently_uses_the_newest_snapshot_whatever_is_missing_behind_it() {
     let disk = store_with(2, keeping(9));
     disk.lose(&snapshot(2));
     disk.lose(&wal(2));
-    let (machine, ..) = beaver::store::read_state::<Tape>(&disk.storage(), Mode::Lenient).unwrap();
+    let (machine, ..) = beaver::inspect::salvage_state::<Tape>(&disk.storage()).unwrap();
     assert_eq!(machine.0, ["1", "2", "5", "6"]);
 }
 
@@ -250,8 +251,7 @@ fn looking_leniently_uses_the_newest_snapshot_whatever_is_missing_behind_it() {
 fn looking_leniently_reports_no_damage_in_what_the_snapshot_covers() {
     let disk = two_snapshots();
     flip(&disk, &wal(2), 900);
-    let (machine, _, report) =
-        beaver::store::read_state::<Tape>(&disk.storage(), Mode::Lenient).unwrap();
+    let (machine, _, report) = beaver::inspect::salvage_state::<Tape>(&disk.storage()).unwrap();
     assert_eq!((machine.0, report.skipped), (numbers(1..=6), Vec::new()));
 }
 
@@ -431,12 +431,10 @@ fn a_reader_of_the_store_reads_what_the_log_still_has() {
     let disk = store_with(2, store_options());
     let (store, _) = recover(&disk);
     let mut seen = Vec::new();
-    let report = store
-        .reader()
-        .replay(at(2, 2), Mode::Strict, |_, Line(text)| {
-            seen.push(text);
-            Ok::<(), ()>(())
-        });
+    let report = store.reader().replay(at(2, 2), |_, Line(text)| {
+        seen.push(text);
+        Ok::<(), ()>(())
+    });
     assert_eq!((report.unwrap().applied, seen), (2, numbers(5..=6)));
 }
 
@@ -454,7 +452,7 @@ fn a_reader_looks_for_nothing_that_a_checkpoint_of_the_same_process_has_removed(
     assert_eq!(reader.epochs(), [Epoch(3), Epoch(4)]);
     let mut seen = Vec::new();
     reader
-        .replay(at(2, 1), Mode::Strict, |_, Line(text)| {
+        .replay(at(2, 1), |_, Line(text)| {
             seen.push(text);
             Ok::<(), ()>(())
         })

@@ -1,13 +1,12 @@
 //! Torn tail or corruption: what lies behind the first damaged byte decides.
 
-use beaver::wal::Mode;
 use beaver::{Error, Position};
 
 use crate::support::*;
 
 /// Everybody cuts the tail off behind `kept` events, at the start of line `cut`; nobody minds.
 fn check_torn(log: &Lines, kept: u64, cut: usize) {
-    let (_, report) = try_read(&log.disk(), Position::default(), Mode::Strict).unwrap();
+    let (_, report) = try_read(&log.disk(), Position::default()).unwrap();
     let torn = report.torn_tail.expect("a torn tail");
     assert_eq!(torn.offset as usize, log.starts[cut]);
     let disk = log.disk();
@@ -29,7 +28,7 @@ fn check_torn(log: &Lines, kept: u64, cut: usize) {
 /// Everybody refuses, and nothing changes.
 fn check_corrupt(log: &Lines) {
     let disk = log.disk();
-    let read = try_read(&disk, Position::default(), Mode::Strict).unwrap_err();
+    let read = try_read(&disk, Position::default()).unwrap_err();
     let (opened, recovered) = (open_error(&disk), recover_error(&disk));
     assert_eq!(read.to_string(), opened.to_string());
     assert_eq!(read.to_string(), recovered.to_string());

@@ -2,7 +2,7 @@
 
 use std::io::ErrorKind;
 
-use beaver::wal::{Group, Mode};
+use beaver::wal::Group;
 use beaver::{Error, Position, Wal};
 
 use crate::support::*;
@@ -10,7 +10,7 @@ use crate::support::*;
 /// The position, kind and content of what a reader of the open log sees.
 fn live(wal: &Wal<Line>) -> Vec<String> {
     let mut seen = Vec::new();
-    let report = wal.replay(Position::default(), Mode::Strict, |position, Line(text)| {
+    let report = wal.replay(Position::default(), |position, Line(text)| {
         seen.push(format!("{position}={text}"));
         Ok::<(), ()>(())
     });
@@ -220,7 +220,7 @@ fn readers_see_nothing_beyond_the_last_sync_after_poison_too() {
     assert_eq!(live(&wal), numbered(1..=2));
     assert_eq!(wal.last_position(), at(1, 2));
     let report = before
-        .replay(Position::default(), Mode::Strict, |_, _| Ok::<(), ()>(()))
+        .replay(Position::default(), |_, _| Ok::<(), ()>(()))
         .unwrap();
     assert_eq!((report.applied, report.torn_tail), (2, None));
 }
@@ -234,7 +234,7 @@ fn a_reader_shows_nothing_that_is_appended_later() {
     wal.rotate().unwrap();
     append(&mut wal, 1..=1);
     let report = reader
-        .replay(Position::default(), Mode::Strict, |_, _| Ok::<(), ()>(()))
+        .replay(Position::default(), |_, _| Ok::<(), ()>(()))
         .unwrap();
     assert_eq!((report.applied, report.last), (2, Some(at(1, 2))));
 }

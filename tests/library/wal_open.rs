@@ -456,7 +456,7 @@ fn segments_below_a_gap_are_not_part_of_the_log() {
     let (wal, _) = Wal::<Line>::open_after(disk.storage(), at(4, 9), plain()).unwrap();
     assert_eq!(wal.first_epoch().0, 5);
     let mut seen = 0;
-    wal.replay(at(4, 9), Default::default(), |_, _| {
+    wal.replay(at(4, 9), |_, _| {
         seen += 1;
         Ok::<(), ()>(())
     })
@@ -496,7 +496,7 @@ fn a_last_line_that_may_stand_nowhere_is_not_taken_for_the_end() {
         Lines::first().event(1, 0),
     ] {
         let disk = log.disk();
-        match try_read(&disk, at(0, 0), Default::default()) {
+        match try_read(&disk, at(0, 0)) {
             Ok((_, report)) => assert_eq!(try_open(&disk).unwrap().1.torn_tail, report.torn_tail),
             Err(error) => assert_eq!(open_error(&disk).to_string(), error.to_string()),
         }

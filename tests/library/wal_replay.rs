@@ -1,6 +1,6 @@
 //! Reading back: in order, whole appends, strict or lenient.
 
-use beaver::wal::{LogReader, Mode, ReplayError};
+use beaver::wal::{LogReader, ReplayError};
 use beaver::{ChecksumKind, Error, Position, Seq};
 
 use crate::support::*;
@@ -19,14 +19,14 @@ fn three_segments() -> Memory {
 const ALL: [&str; 6] = ["1:1=1", "1:2=2", "2:1=1", "2:2=2", "2:3=3", "3:1=1"];
 
 fn behind(disk: &Memory, after: Position) -> usize {
-    try_read(disk, after, Mode::Strict).unwrap().0.len()
+    try_read(disk, after).unwrap().0.len()
 }
 
 #[test]
 fn events_come_in_order_with_their_positions() {
     let disk = three_segments();
     assert_eq!(read(&disk), ALL);
-    let (_, report) = try_read(&disk, Position::default(), Mode::Strict).unwrap();
+    let (_, report) = try_read(&disk, Position::default()).unwrap();
     assert_eq!(
         (report.applied, report.first, report.last),
         (6, Some(at(1, 1)), Some(at(3, 1)))
@@ -48,7 +48,7 @@ fn replay_begins_behind_any_position() {
         (at(9, 9), 0),
     ] {
         assert_eq!(behind(&disk, after), count, "{after}");
-        let (lenient, _) = try_read(&disk, after, Mode::Lenient).unwrap();
+        let (lenient, _) = try_salvage(&disk, after).unwrap();
         assert_eq!(lenient.len(), count, "{after}");
     }
 }
@@ -57,16 +57,22 @@ fn replay_begins_behind_any_position() {
 fn the_handlers_error_stops_and_comes_back_with_its_position() {
     let disk = three_segments();
     let reader = LogReader::<Line>::open(disk.storage()).unwrap();
-    for mode in [Mode::Strict, Mode::Lenient] {
+    for salvage in [false, true] {
         let mut seen = 0;
-        let result = reader.replay(Position::default(), mode, |position, _| {
+        let handler = |position, _| {
             seen += 1;
             if position == at(2, 2) {
                 Err("no")
             } else {
                 Ok(())
             }
-        });
+        };
+        let result = match salvage {
+            false => reader.replay(Position::default(), handler),
+            true => {
+                beaver::inspect::salvage(&reader, Position::default(), handler).map(|it| it.replay)
+            }
+        };
         let Err(ReplayError::Handler { position, error }) = result else {
             panic!("the handler said no");
         };
@@ -84,7 +90,7 @@ fn segments_that_are_over_are_not_read() {
         4,
         "the next segment says that this was the last event"
     );
-    try_read(&disk, at(1, 1), Mode::Strict).unwrap_err();
+    try_read(&disk, at(1, 1)).unwrap_err();
 }
 
 #[test]
@@ -97,10 +103,10 @@ fn what_lies_between_the_position_and_the_log_is_missed() {
         4,
         "from the oldest that is there"
     );
-    let error = try_read(&disk, at(1, 1), Mode::Strict).unwrap_err();
+    let error = try_read(&disk, at(1, 1)).unwrap_err();
     assert!(matches!(error, Error::BrokenChain { .. }), "{error}");
     disk.lose(WAL2);
-    let error = try_read(&disk, at(1, 2), Mode::Strict).unwrap_err();
+    let error = try_read(&disk, at(1, 2)).unwrap_err();
     assert!(matches!(error, Error::BrokenChain { .. }), "{error}");
 }
 
@@ -109,7 +115,7 @@ fn a_missing_segment_is_an_error_strictly_and_reported_leniently() {
     let disk = three_segments();
     disk.lose(WAL2);
     assert!(matches!(
-        try_read(&disk, Position::default(), Mode::Strict),
+        try_read(&disk, Position::default()),
         Err(Error::BrokenChain { .. })
     ));
     let (seen, report) = read_leniently(&disk);
@@ -122,7 +128,7 @@ fn a_missing_segment_is_an_error_strictly_and_reported_leniently() {
 
 #[test]
 fn an_empty_directory_has_no_events() {
-    let (seen, report) = try_read(&Memory::new(), Position::default(), Mode::Strict).unwrap();
+    let (seen, report) = try_read(&Memory::new(), Position::default()).unwrap();
     assert_eq!((seen.len(), report), (0, Default::default()));
 }
 
@@ -291,9 +297,9 @@ fn an_unfinished_end_is_the_same_in_both_modes() {
         Lines::first().event(1, 1).raw("\0\0torn\0\0"),
     ] {
         let (seen, lenient) = read_leniently(&log.disk());
-        let (_, strict) = try_read(&log.disk(), Position::default(), Mode::Strict).unwrap();
+        let (_, strict) = try_read(&log.disk(), Position::default()).unwrap();
         assert_eq!(
-            (seen, lenient.torn_tail),
+            (seen, lenient.replay.torn_tail),
             (numbered(1..=1), strict.torn_tail)
         );
     }
@@ -305,7 +311,7 @@ fn replaying_twice_shows_the_same() {
     let wal = open(&disk);
     let mut runs = [Vec::new(), Vec::new()];
     for run in &mut runs {
-        wal.replay(Position::default(), Mode::Strict, |position, line| {
+        wal.replay(Position::default(), |position, line| {
             run.push((position, line));
             Ok::<(), ()>(())
         })

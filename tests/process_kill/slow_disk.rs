@@ -3,76 +3,26 @@
 //! killed, but seldom.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
+use beaver::Storage;
 use beaver::storage::DiskStorage;
-use beaver::{Access, Storage, StorageFile, StorageLock};
+use beaver_storage::{InterposedFile, Interposer, interpose};
 
-#[derive(Debug)]
-pub(crate) struct SlowDisk(pub(crate) DiskStorage);
-
-#[derive(Debug)]
-struct SlowFile(Box<dyn StorageFile>);
-
-fn slow(file: Box<dyn StorageFile>) -> Box<dyn StorageFile> {
-    Box::new(SlowFile(file))
+/// The storage of `disk`, slow.
+pub(crate) fn slow(disk: DiskStorage) -> Arc<dyn Storage> {
+    interpose(Arc::new(disk), Arc::new(SlowWrites))
 }
 
-impl Storage for SlowDisk {
-    fn create(&self, name: &str) -> io::Result<Box<dyn StorageFile>> {
-        self.0.create(name).map(slow)
-    }
+#[derive(Debug)]
+struct SlowWrites;
 
-    fn open(&self, name: &str, access: Access) -> io::Result<Box<dyn StorageFile>> {
-        self.0.open(name, access).map(slow)
-    }
-
-    fn list(&self) -> io::Result<Vec<String>> {
-        self.0.list()
-    }
-
-    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        self.0.rename(from, to)
-    }
-
-    fn remove(&self, name: &str) -> io::Result<()> {
-        self.0.remove(name)
-    }
-
-    fn sync_dir(&self) -> io::Result<()> {
-        self.0.sync_dir()
-    }
-
-    fn lock(&self) -> io::Result<Box<dyn StorageLock>> {
-        self.0.lock()
-    }
-}
-
-impl StorageFile for SlowFile {
-    fn len(&self) -> io::Result<u64> {
-        self.0.len()
-    }
-
-    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
-        self.0.read_at(buf, offset)
-    }
-
-    fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<usize> {
+impl Interposer for SlowWrites {
+    fn write_at(&self, file: &InterposedFile, buf: &[u8], offset: u64) -> io::Result<usize> {
         let piece = buf.len().min(37 + buf.len() / 5);
-        let written = self.0.write_at(&buf[..piece], offset);
+        let written = file.next().write_at(&buf[..piece], offset);
         std::thread::sleep(Duration::from_micros(150));
         written
-    }
-
-    fn set_len(&self, len: u64) -> io::Result<()> {
-        self.0.set_len(len)
-    }
-
-    fn allocate(&self, len: u64) -> io::Result<()> {
-        self.0.allocate(len)
-    }
-
-    fn sync_data(&self) -> io::Result<()> {
-        self.0.sync_data()
     }
 }

@@ -13,7 +13,7 @@ use beaver::{
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Job, Model, Numbers, Outcome, Spec, Step, digest};
-use crate::slow_disk::SlowDisk;
+use crate::slow_disk::slow;
 
 /// The environment variable that makes this program a worker.
 pub(crate) const ORDER: &str = "BEAVER_TEST_WORKER";
@@ -86,7 +86,7 @@ pub(crate) fn options(order: &Order, clock: &Arc<ManualClock>) -> ControllerOpti
 pub(crate) fn storage(order: &Order) -> Arc<dyn Storage> {
     let disk = DiskStorage::open(&order.directory).expect("an open directory");
     match order.seed.is_multiple_of(2) {
-        true => Arc::new(SlowDisk(disk)),
+        true => slow(disk),
         false => Arc::new(disk),
     }
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use beaver::wal::{Group, Mode, Outcome, PendingAppend, QueueOptions};
+use beaver::wal::{AppendOutcome, Group, PendingAppend, QueueOptions};
 use beaver::{BatchWriter, ManualClock, Position, Wal, WalOptions};
 use beaver_disk::{CrashPoint, Disk, Moment, Profile, SimDisk, SimOptions};
 
@@ -88,14 +88,14 @@ fn an_append_nobody_waits_for_is_written_when_its_time_has_come() {
     let writer = BatchWriter::new(wal, QueueOptions::default());
     let pending = writer.submit(&[note(0, 0)]).unwrap();
     clock.advance(QueueOptions::default().flush_interval_ms);
-    while matches!(pending.outcome(), Outcome::Pending) {
+    while matches!(pending.outcome(), AppendOutcome::Pending) {
         thread::yield_now();
     }
     assert_eq!(pending.wait().unwrap(), Position::new(1, 1));
     let pending = writer.submit(&[note(0, 1)]).unwrap();
     // A clock that is set back must not keep it in the queue.
     clock.set(0);
-    while matches!(pending.outcome(), Outcome::Pending) {
+    while matches!(pending.outcome(), AppendOutcome::Pending) {
         thread::yield_now();
     }
     assert_eq!(pending.wait().unwrap(), Position::new(1, 2));
@@ -106,7 +106,7 @@ fn an_append_nobody_waits_for_is_written_though_nothing_else_happens() {
     let (wal, _) = Wal::<Note>::open(memory(), WalOptions::default()).unwrap();
     let writer = BatchWriter::new(wal, QueueOptions::default());
     let pending = writer.submit(&[note(0, 0)]).unwrap();
-    while matches!(pending.outcome(), Outcome::Pending) {
+    while matches!(pending.outcome(), AppendOutcome::Pending) {
         thread::yield_now();
     }
     assert_eq!(pending.wait().unwrap(), Position::new(1, 1));
@@ -120,9 +120,9 @@ fn an_append_nobody_waits_for_stays_in_the_queue_until_it_is_due_or_flushed() {
         for _ in 0..100 {
             thread::yield_now();
         }
-        assert!(matches!(pending.outcome(), Outcome::Pending));
+        assert!(matches!(pending.outcome(), AppendOutcome::Pending));
         writer.flush().unwrap();
-        assert!(matches!(pending.outcome(), Outcome::Durable(_)));
+        assert!(matches!(pending.outcome(), AppendOutcome::Durable(_)));
     }
 }
 
@@ -179,7 +179,7 @@ fn the_handler_of_a_replay_may_append() {
         writer.append(&[note(0, n)]).unwrap();
     }
     let reader = writer.reader().unwrap();
-    let report = reader.replay(Position::default(), Mode::Strict, |_, seen: Note| {
+    let report = reader.replay(Position::default(), |_, seen: Note| {
         writer.append(&[note(1, seen.n)]).map(drop)
     });
     assert_eq!(

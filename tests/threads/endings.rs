@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use beaver::wal::{Outcome, QueueOptions};
+use beaver::wal::{AppendOutcome, QueueOptions};
 use beaver::{BatchWriter, Error, ManualClock, Position, Store, Wal, WalOptions};
 use beaver_disk::Op;
 
@@ -61,9 +61,9 @@ fn dropping_the_last_handle_answers_everybody_gives_the_lock_back_and_ends_the_t
         let other = writer.clone();
         let pending = writer.submit(&[note(0, 0)]).unwrap();
         drop(writer);
-        assert!(matches!(pending.outcome(), Outcome::Pending));
+        assert!(matches!(pending.outcome(), AppendOutcome::Pending));
         drop(other);
-        assert!(matches!(pending.outcome(), Outcome::Durable(_)));
+        assert!(matches!(pending.outcome(), AppendOutcome::Durable(_)));
         drop(pending);
         assert_eq!(recovered(&storage).len(), 1);
         // The thread in the background holds the clock, too.

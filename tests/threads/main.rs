@@ -12,6 +12,6 @@ mod failures;
 mod hooked;
 #[path = "../note/mod.rs"]
 mod note;
-mod room;
+mod preallocation;
 mod store;
 mod support;

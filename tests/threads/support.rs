@@ -5,7 +5,7 @@ use std::io;
 use std::sync::{Arc, Condvar, Mutex};
 
 use beaver::storage::DiskStorage;
-use beaver::wal::{Mode, Outcome, PendingAppend, QueueOptions};
+use beaver::wal::{AppendOutcome, PendingAppend, QueueOptions};
 use beaver::{
     BatchWriter, CommandError, Error, ManualClock, Position, SharedStore, Storage, StoreOptions,
     Wal, WalOptions,
@@ -66,7 +66,7 @@ pub(crate) fn append_next(store: &SharedStore<Notes>, caller: u32) -> Result<Pos
 pub(crate) fn recovered(storage: &Arc<dyn Storage>) -> Vec<(Position, Note)> {
     let (wal, _) = Wal::<Note>::open(Arc::clone(storage), wal_options()).unwrap();
     let mut events = Vec::new();
-    wal.replay(Position::default(), Mode::Strict, |position, note| {
+    wal.replay(Position::default(), |position, note| {
         events.push((position, note));
         Ok::<(), ()>(())
     })
@@ -186,7 +186,7 @@ pub(crate) fn batches_of(max_batch_events: usize) -> QueueOptions {
 
 pub(crate) fn failure(pending: &PendingAppend<Note>) -> Error {
     match pending.outcome() {
-        Outcome::Failed(error) => error,
+        AppendOutcome::Failed(error) => error,
         other => panic!("{other:?}"),
     }
 }

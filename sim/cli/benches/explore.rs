@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 
 use beaver_sim::explore::{Options, Running, Start, Tally, explore_small};
 use beaver_sim::scenario::Profile;
-use beaver_sim::subject::Subject;
 
 /// The one of the `beaver` binary.
 #[cfg(feature = "mimalloc")]
@@ -66,7 +65,7 @@ fn small_workloads(
         progress: &|_, _| {},
         cancel: &AtomicBool::new(false),
     };
-    let subject = Subject::default();
+    let subject = beaver_sim::beaver::library(&Start::Empty.scenario(Profile::Posix));
     let before = Instant::now();
     let mut sum = Tally::default();
     for start in starts {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use beaver_disk::Profile;
-use beaver_disk::notation::History;
+use beaver_disk::notation::FileHistory;
 use serde::{Deserialize, Serialize};
 
 use super::args::{Format, ImagesArgs};
@@ -51,11 +51,15 @@ struct Answer<'h> {
 /// A history, and where it was read if not on the command line.
 struct Request {
     origin: Option<String>,
-    history: History,
+    history: FileHistory,
 }
 
 pub(crate) fn images(args: &ImagesArgs, out: &mut Output) -> Result<Exit, Failure> {
-    let asked = args.fs.as_deref().map(profile).transpose()?;
+    let asked = args
+        .fs
+        .as_deref()
+        .map(scenario_files::profile)
+        .transpose()?;
     let profiles = match (asked, args.format) {
         (Some(profile), _) => vec![profile],
         (None, Format::Text) => vec![Profile::Posix],
@@ -65,7 +69,7 @@ pub(crate) fn images(args: &ImagesArgs, out: &mut Output) -> Result<Exit, Failur
         Some(file) => from_file(file)?,
         None => {
             let text = args.history.as_deref().unwrap_or_default();
-            let history = History::parse(text).map_err(Failure::new)?;
+            let history = FileHistory::parse(text).map_err(Failure::new)?;
             vec![Request {
                 origin: None,
                 history,
@@ -83,12 +87,6 @@ pub(crate) fn images(args: &ImagesArgs, out: &mut Output) -> Result<Exit, Failur
         }
     }
     Ok(Exit::Held)
-}
-
-/// The profile called `name`.
-fn profile(name: &str) -> Result<Profile, Failure> {
-    let known = scenario_files::profile(name)?;
-    known.name().parse().map_err(Failure::new)
 }
 
 /// The histories in a file of JSON lines; blank lines are skipped.
@@ -110,13 +108,13 @@ fn from_file(path: &Path) -> Result<Vec<Request>, Failure> {
         .collect()
 }
 
-fn from_line(line: &str) -> Result<History, String> {
+fn from_line(line: &str) -> Result<FileHistory, String> {
     let written: Written = serde_json::from_str(line).map_err(|error| error.to_string())?;
     let steps = match written.steps {
         Steps::List(steps) => steps,
         Steps::Text(text) => vec![text],
     };
-    History::from_parts(&written.files, &steps).map_err(|error| error.to_string())
+    FileHistory::from_parts(&written.files, &steps).map_err(|error| error.to_string())
 }
 
 impl Request {
@@ -134,7 +132,7 @@ impl Request {
 }
 
 fn print_json(
-    history: &History,
+    history: &FileHistory,
     images: BTreeMap<&'static str, Vec<String>>,
     out: &mut Output,
 ) -> Result<(), Failure> {

@@ -106,8 +106,7 @@ pub(crate) fn of_failure(path: &Path) -> PathBuf {
 /// There is none of that name.
 pub(crate) fn profile(name: &str) -> Result<Profile, Failure> {
     let known = Profile::ALL.iter().map(|profile| profile.name());
-    let found = Profile::ALL.iter().find(|profile| profile.name() == name);
-    found.copied().ok_or_else(|| {
+    Profile::named(name).ok_or_else(|| {
         Failure::new(format!(
             "unknown profile `{name}`{}; known: {}",
             did_you_mean(name, known.clone()),

@@ -13,7 +13,7 @@ use beaver_sim::explore::{Failure, Options, Running, Start, explore_seed, explor
 use beaver_sim::invariant::Invariant;
 use beaver_sim::run::{Keep, run_seed_of};
 use beaver_sim::scenario::{CrashKind, Profile, Scenario, Step};
-use beaver_sim::subject::Subject;
+use beaver_sim::subject::AnySubject;
 use beaver_zoo::catalogue::{EXHIBITS, Exhibit};
 use beaver_zoo::habitats::habitats;
 use beaver_zoo::plain::Plain;
@@ -26,11 +26,11 @@ fn exhibit(id: &str) -> &'static Exhibit {
 }
 
 /// What an exploration of all workloads of up to `ops` commands finds, from every start.
-fn small(subject: &Subject, ops: usize) -> Found {
+fn small(subject: &AnySubject, ops: usize) -> Found {
     small_from(&Start::ALL, subject, ops)
 }
 
-fn small_from(starts: &[Start], subject: &Subject, ops: usize) -> Found {
+fn small_from(starts: &[Start], subject: &AnySubject, ops: usize) -> Found {
     let mut found = Vec::new();
     for start in starts {
         let scenario = start.scenario(Profile::Posix);
@@ -168,7 +168,7 @@ fn check_shown_and_lost(found: &Found) {
 
 #[test]
 fn nothing_is_found_without_a_bug() {
-    for subject in [Subject::default(), Plain::sound()] {
+    for subject in [beaver_zoo::recovering::library(), PlainStore::sound()] {
         let found = small(&subject, 2);
         assert!(found.is_empty(), "{:?}: {:?}", subject.store, found[0].1);
     }

@@ -16,7 +16,7 @@ use beaver_sim::result::Outcome;
 use beaver_sim::run::{Keep, run_script_of, run_seed_of, saved_failure};
 use beaver_sim::scenario::{Profile, Scenario};
 use beaver_sim::shrink::{Ended, Limits, Shrunk, shrink};
-use beaver_sim::subject::Subject;
+use beaver_sim::subject::AnySubject;
 use beaver_zoo::catalogue::{EXHIBITS, Exhibit};
 use beaver_zoo::habitats::{habitat, habitats};
 use beaver_zoo::hunt::{Patience, hunt, hunt_all};
@@ -153,13 +153,13 @@ fn moved(text: &str, by: i64) -> String {
 /// Whether this is a witness of a bug.
 fn testifies(exhibit: &Exhibit, text: &str) -> bool {
     let witness: Scenario = serde_json::from_str(text).unwrap();
-    let broken = |subject: &Subject| {
+    let broken = |subject: &AnySubject| {
         let run = run_script_of(subject, &witness, Keep::default());
         run.outcome.failure().map(|violation| violation.invariant)
     };
     broken(&exhibit.plant.subject()) == Some(exhibit.reason())
         && broken(&exhibit.plant.control()).is_none()
-        && broken(&Subject::default()).is_none()
+        && broken(&beaver_zoo::recovering::library()).is_none()
 }
 
 #[test]
@@ -204,7 +204,11 @@ fn every_witness_belongs_to_a_bug() {
 #[test]
 fn the_library_holds_in_every_witness() {
     for exhibit in EXHIBITS {
-        let run = run_script_of(&Subject::default(), &exhibit.witness(), Keep::default());
+        let run = run_script_of(
+            &beaver_zoo::recovering::library(),
+            &exhibit.witness(),
+            Keep::default(),
+        );
         assert_eq!(run.outcome, Outcome::Held, "{}", exhibit.id);
     }
 }

@@ -1,130 +1,12 @@
 //! Where a process dies, and what is on the disk then.
 
 use std::borrow::Cow;
-use std::fmt;
-
-use serde::{Deserialize, Serialize};
 
 use super::change::Change;
+use super::crash_point::CrashPoint;
 use super::disk::Disk;
-use super::space::ImageSpace;
-
-/// The kinds of storage calls.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "each is the trait method of that name")]
-pub enum Op {
-    Create,
-    Open,
-    List,
-    Rename,
-    Remove,
-    SyncDir,
-    Lock,
-    Len,
-    ReadAt,
-    WriteAt,
-    SetLen,
-    Allocate,
-    SyncData,
-}
-
-impl Op {
-    /// All kinds of calls.
-    pub const ALL: [Op; 13] = [
-        Op::Create,
-        Op::Open,
-        Op::List,
-        Op::Rename,
-        Op::Remove,
-        Op::SyncDir,
-        Op::Lock,
-        Op::Len,
-        Op::ReadAt,
-        Op::WriteAt,
-        Op::SetLen,
-        Op::Allocate,
-        Op::SyncData,
-    ];
-
-    /// The name of the trait method.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Op::Create => "create",
-            Op::Open => "open",
-            Op::List => "list",
-            Op::Rename => "rename",
-            Op::Remove => "remove",
-            Op::SyncDir => "sync_dir",
-            Op::Lock => "lock",
-            Op::Len => "len",
-            Op::ReadAt => "read_at",
-            Op::WriteAt => "write_at",
-            Op::SetLen => "set_len",
-            Op::Allocate => "allocate",
-            Op::SyncData => "sync_data",
-        }
-    }
-
-    /// Whether a call of this kind changes the disk, so that it can fail half-way.
-    #[must_use]
-    pub fn changes_something(self) -> bool {
-        !matches!(self, Op::Open | Op::List | Op::Lock | Op::Len | Op::ReadAt)
-    }
-}
-
-impl fmt::Display for Op {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-/// When in a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Moment {
-    /// It was about to start.
-    Before,
-    /// It was running. What it changes is pending; of a sync, some records may be durable.
-    Inside,
-    /// It was done, but its caller never learned of it.
-    After,
-}
-
-/// A storage call and a moment in it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CrashPoint {
-    /// The number of the call.
-    pub call: u64,
-    /// When in the call.
-    pub moment: Moment,
-}
-
-impl fmt::Display for CrashPoint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let moment = match self.moment {
-            Moment::Before => "before",
-            Moment::Inside => "inside",
-            Moment::After => "after",
-        };
-        write!(f, "{moment} call {}", self.call)
-    }
-}
-
-/// How much of an interrupted call a killed process leaves in the live view.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Progress {
-    /// Nothing of it.
-    #[default]
-    Nothing,
-    /// All of it.
-    Everything,
-    /// Of a write, so many bytes. For other calls: all of it.
-    Bytes(u64),
-}
+use super::fault::CallEffect;
+use beaver_storage::Op;
 
 /// The disk at the moment at which a process died, with the call that it was in.
 #[derive(Clone, Debug)]
@@ -161,11 +43,11 @@ impl Crash {
     }
 
     /// The disk after the process was killed: the live view goes on, with as much of the
-    /// interrupted call as `progress` says. What was pending stays pending.
+    /// interrupted call as `effect` says. What was pending stays pending.
     #[must_use]
-    pub fn kill(&self, progress: Progress) -> Disk {
+    pub fn kill(&self, effect: CallEffect) -> Disk {
         let mut disk = self.before.clone();
-        if let Some(change) = self.done_by(progress) {
+        if let Some(change) = self.done_by(effect) {
             // A call that would have failed leaves nothing.
             let _ = disk.apply(&change);
         }
@@ -173,13 +55,13 @@ impl Crash {
         disk
     }
 
-    /// As much of the interrupted change as `progress` says.
-    fn done_by(&self, progress: Progress) -> Option<Cow<'_, Change>> {
+    /// As much of the interrupted change as `effect` says.
+    fn done_by(&self, effect: CallEffect) -> Option<Cow<'_, Change>> {
         let whole = self.inside.as_ref()?;
-        match (progress, whole) {
-            (Progress::Nothing, _) => None,
+        match (effect, whole) {
+            (CallEffect::Nothing, _) => None,
             (
-                Progress::Bytes(count),
+                CallEffect::Bytes(count),
                 Change::Write {
                     inode,
                     offset,
@@ -193,22 +75,7 @@ impl Crash {
                     bytes: bytes[..count].to_vec(),
                 }))
             }
-            (Progress::Everything | Progress::Bytes(_), _) => Some(Cow::Borrowed(whole)),
-        }
-    }
-
-    /// Everything that a power cut at this moment may leave: what the interrupted call changes is
-    /// pending like everything else that was not synced.
-    #[must_use]
-    pub fn images(&self) -> ImageSpace {
-        match &self.inside {
-            // Until a sync returns, its records are what they were: pending. Any of them may be
-            // durable.
-            Some(change @ (Change::SyncData { .. } | Change::SyncDir)) => {
-                ImageSpace::new(&self.before, Some(change))
-            }
-            Some(_) => ImageSpace::new(&self.kill(Progress::Everything), None),
-            None => ImageSpace::new(&self.before, None),
+            (CallEffect::Everything | CallEffect::Bytes(_), _) => Some(Cow::Borrowed(whole)),
         }
     }
 }

@@ -1,28 +1,29 @@
 //! The calls on the directory, with the faults that can strike them.
 
 use std::io;
+use std::sync::Arc;
 
 use super::change::Change;
-use super::crash::Op;
-use super::fault::{Effect, Fault, Subset};
+use super::fault::{CallEffect, Fault, Subset};
 use super::file_calls::OpenFile;
-use super::inode::InodeId;
 use super::machine::{Handle, Machine};
+use super::names::InodeId;
 use super::trace::TraceRecord;
-use beaver_storage::Access;
+use beaver_storage::{Access, Op};
 
 impl Machine {
     pub(super) fn create(&mut self, process: u64, name: &str) -> io::Result<OpenFile> {
-        let mut call = self.begin(process, Op::Create)?;
+        let mut call = self.begin(process, TraceRecord::of(Op::Create, name.into(), None))?;
         self.pass_inside(&call, || Change::Create {
             name: name.to_owned(),
         })?;
         let answer = match self.room() {
             Some(0) if call.fault.is_none() => Err(self.fill_up(&mut call)),
-            _ => self.change(&mut call, |disk| disk.create(name)),
+            _ => self.unless_failing(&mut call, |machine, _| machine.disk.create(name)),
         };
-        let answer = answer.map(|inode| self.add_handle(inode, name, Access::Write));
-        self.finish(call, answer, |record, _| on_file(record, name))
+        call.record.inode = self.named(name);
+        let answer = answer.map(|inode| self.add_handle(inode, &call.record.file, Access::Write));
+        self.finish(call, answer, |_, _| {})
     }
 
     pub(super) fn open(
@@ -31,74 +32,64 @@ impl Machine {
         name: &str,
         access: Access,
     ) -> io::Result<OpenFile> {
-        let mut call = self.begin(process, Op::Open)?;
-        self.pass_inside_reading(&call)?;
-        let answer = match self.planned_error(&call) {
-            Some((failure, _)) => Err(self.fail(&mut call, failure)),
-            None => self.disk.lookup(name),
-        };
-        let answer = answer.and_then(|inode| {
+        let record = TraceRecord::of(Op::Open, name.into(), self.named(name));
+        let mut call = self.begin_reading(process, record)?;
+        let answer = self.unless_failing(&mut call, |machine, call| {
+            let inode = machine.disk.lookup(name)?;
             if access == Access::Write {
-                self.disk.check_writable()?;
+                machine.disk.check_writable()?;
             }
-            Ok(self.add_handle(inode, name, access))
+            Ok(machine.add_handle(inode, &call.record.file, access))
         });
-        self.finish(call, answer, |record, _| on_file(record, name))
+        self.finish(call, answer, |_, _| {})
     }
 
     pub(super) fn list(&mut self, process: u64) -> io::Result<Vec<String>> {
-        let mut call = self.begin(process, Op::List)?;
-        self.pass_inside_reading(&call)?;
-        let answer = match self.planned_error(&call) {
-            Some((failure, _)) => Err(self.fail(&mut call, failure)),
-            None => Ok(self
-                .disk
-                .names
-                .live
-                .keys()
-                .map(|name| name.to_string())
-                .collect()),
-        };
-        self.finish(call, answer, |record, answer: &io::Result<Vec<String>>| {
-            let count = answer.as_ref().map_or(0, Vec::len) as u64;
-            TraceRecord {
-                answer: record.answer.map(|_| count),
-                ..on_file(record, ".")
-            }
+        let mut call = self.begin_reading(process, on_directory(Op::List))?;
+        let answer = self.unless_failing(&mut call, |machine, _| {
+            let names = machine.disk.names.live.keys();
+            Ok(names.map(|name| name.to_string()).collect())
+        });
+        self.finish(call, answer, |record, names: Option<&Vec<String>>| {
+            record.answer = record.answer.map(|_| names.map_or(0, Vec::len) as u64);
         })
     }
 
     pub(super) fn rename(&mut self, process: u64, from: &str, to: &str) -> io::Result<()> {
-        let mut call = self.begin(process, Op::Rename)?;
-        self.pass_inside(&call, || Change::Rename {
+        let inode = self.named(from);
+        let record = TraceRecord {
+            to: Some(to.into()),
+            ..TraceRecord::of(Op::Rename, from.into(), inode)
+        };
+        let change = Change::Rename {
             from: from.to_owned(),
             to: to.to_owned(),
-        })?;
-        let answer = self.change(&mut call, |disk| disk.rename(from, to));
-        self.finish(call, answer, |record, _| TraceRecord {
-            to: Some(to.into()),
-            ..on_file(record, from)
-        })
+        };
+        let answer = self.make_change(process, record, &change);
+        // An error does not say that the name is the old one.
+        if inode.is_some() && self.named(to) == inode {
+            let open = self.handles.values_mut();
+            open.filter(|handle| Some(handle.inode) == inode)
+                .for_each(|handle| handle.name = to.into());
+        }
+        answer
     }
 
     pub(super) fn remove(&mut self, process: u64, name: &str) -> io::Result<()> {
-        let mut call = self.begin(process, Op::Remove)?;
-        self.pass_inside(&call, || Change::Remove {
-            name: name.to_owned(),
-        })?;
-        let answer = self.change(&mut call, |disk| disk.remove(name));
-        self.finish(call, answer, |record, _| on_file(record, name))
+        let record = TraceRecord::of(Op::Remove, name.into(), self.named(name));
+        let name = name.to_owned();
+        self.make_change(process, record, &Change::Remove { name })
     }
 
     pub(super) fn sync_dir(&mut self, process: u64) -> io::Result<()> {
-        let mut call = self.begin(process, Op::SyncDir)?;
+        let mut call = self.begin(process, on_directory(Op::SyncDir))?;
         self.pass_inside(&call, || Change::SyncDir)?;
         let failure = match &call.fault {
-            Some((_, Fault::FailedSyncDir { error, durable })) => Some((*error, durable.clone())),
-            _ => self.planned_error(&call).map(|(failure, effect)| {
+            Some(Fault::FailedSyncDir { error, durable }) => Some((*error, durable.clone())),
+            _ => self.demanded_error(&call).map(|(failure, effect)| {
                 let durable = match effect {
-                    Effect::Nothing => Subset::Nothing,
-                    Effect::Everything | Effect::Bytes(_) => Subset::All,
+                    CallEffect::Nothing => Subset::Nothing,
+                    CallEffect::Everything | CallEffect::Bytes(_) => Subset::All,
                 };
                 (failure, durable)
             }),
@@ -120,49 +111,52 @@ impl Machine {
             let is_open = |id| handles.values().any(|handle| handle.inode == id);
             self.disk.forget_unreachable(is_open);
         }
-        self.finish(call, answer, |record, _| on_file(record, "."))
+        self.finish(call, answer, |_, _| {})
     }
 
     /// Takes the lock and gives the number under which it is held.
     pub(super) fn lock(&mut self, process: u64) -> io::Result<u64> {
-        let mut call = self.begin(process, Op::Lock)?;
-        self.pass_inside_reading(&call)?;
-        let answer = match self.planned_error(&call) {
-            Some((failure, _)) => Err(self.fail(&mut call, failure)),
-            None if self.lock_taken => {
-                self.strike(&mut call, "second-opener");
-                Err(io::ErrorKind::WouldBlock.into())
+        let mut call = self.begin_reading(process, on_directory(Op::Lock))?;
+        let answer = self.unless_failing(&mut call, |machine, call| {
+            if machine.lock_taken {
+                machine.strike(call, "second-opener");
+                return Err(io::ErrorKind::WouldBlock.into());
             }
             // The lock is a file that is opened for writing.
-            None => self.disk.check_writable().and_then(|()| match self.lock {
-                Some(_) => Err(io::ErrorKind::WouldBlock.into()),
-                None => {
-                    self.last_handle += 1;
-                    self.lock = Some(self.last_handle);
-                    Ok(self.last_handle)
-                }
-            }),
-        };
-        self.finish(call, answer, |record, _| on_file(record, "."))
+            machine.disk.check_writable()?;
+            if machine.lock.is_some() {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            machine.last_handle += 1;
+            machine.lock = Some(machine.last_handle);
+            Ok(machine.last_handle)
+        });
+        self.finish(call, answer, |_, _| {})
     }
 
-    fn add_handle(&mut self, inode: InodeId, name: &str, access: Access) -> OpenFile {
+    /// The file that has this name now.
+    fn named(&self, name: &str) -> Option<InodeId> {
+        self.disk.names.live.get(name).copied()
+    }
+
+    fn add_handle(&mut self, inode: InodeId, name: &Arc<str>, access: Access) -> OpenFile {
         self.last_handle += 1;
         let handle = self.last_handle;
-        let seen_errors = self.disk.inode(inode).sync_errors;
-        self.handles.insert(handle, Handle { inode, seen_errors });
+        let open = Handle {
+            inode,
+            name: name.clone(),
+            seen_errors: self.disk.inode(inode).sync_errors,
+        };
+        self.handles.insert(handle, open);
         OpenFile {
             handle,
             inode,
-            name: name.into(),
+            name: name.clone(),
             access,
         }
     }
 }
 
-fn on_file(record: TraceRecord, name: &str) -> TraceRecord {
-    TraceRecord {
-        file: name.into(),
-        ..record
-    }
+fn on_directory(op: Op) -> TraceRecord {
+    TraceRecord::of(op, ".".into(), None)
 }

@@ -2,15 +2,9 @@
 //!
 //! An event can be planned just before a call, or applied by the owner between two processes.
 
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
 
-use super::content::Content;
-use super::disk::Disk;
 use super::fault::Subset;
-use super::inode::{InodeId, Retry};
-use super::page::{PAGE_BYTES, Page, SECTOR_SIZE, page_of, within};
 
 /// One thing that happens on its own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,7 +13,7 @@ use super::page::{PAGE_BYTES, Page, SECTOR_SIZE, page_of, within};
     rename_all_fields = "snake_case",
     deny_unknown_fields
 )]
-pub enum Event {
+pub enum DiskEvent {
     /// The kernel writes back the current version of a dirty page.
     WritebackPage {
         /// The file, by its live name.
@@ -83,147 +77,21 @@ pub enum Event {
     },
 }
 
-impl Event {
-    /// The name under which the event is counted when it happens.
+impl DiskEvent {
+    /// The word for it in a trace.
     #[must_use]
-    pub fn kind(&self) -> &'static str {
+    pub fn word(&self) -> &'static str {
         match self {
-            Event::WritebackPage { .. } | Event::WritebackSize { .. } | Event::Writeback(_) => {
-                "writeback"
-            }
-            Event::CacheDrop(_) => "cache-drop",
-            Event::FlipBit { .. } => "flipped-bit",
-            Event::ZeroSectors { .. } => "zeroed-sectors",
-            Event::Truncate { .. } => "truncated",
-            Event::Replace { .. } => "old-copy",
-            Event::Stray { .. } => "stray-file",
+            DiskEvent::WritebackPage { .. }
+            | DiskEvent::WritebackSize { .. }
+            | DiskEvent::Writeback(_) => "writeback",
+            DiskEvent::CacheDrop(_) => "cache-drop",
+            DiskEvent::FlipBit { .. } => "flipped-bit",
+            DiskEvent::ZeroSectors { .. } => "zeroed-sectors",
+            DiskEvent::Truncate { .. } => "truncated",
+            DiskEvent::Replace { .. } => "old-copy",
+            DiskEvent::Stray { .. } => "stray-file",
         }
-    }
-}
-
-impl Disk {
-    /// Makes `event` happen while no process runs. `false` if there is nothing that it could happen
-    /// to, or it would change nothing.
-    ///
-    /// Damage to a file strikes what is durable and what the cache shows alike. `Truncate` and
-    /// `Replace` also end everything that is pending of the file's bytes.
-    pub fn happen(&mut self, event: &Event) -> bool {
-        self.happen_while(event, &|_| false)
-    }
-
-    /// The same while a process runs that has some files open: the kernel keeps the length of
-    /// those.
-    pub(super) fn happen_while(
-        &mut self,
-        event: &Event,
-        is_open: &dyn Fn(InodeId) -> bool,
-    ) -> bool {
-        match event {
-            Event::WritebackPage { file, page } => {
-                let id = self.live_inode(file);
-                id.is_some_and(|id| self.write_back(id, Some(*page)))
-            }
-            Event::WritebackSize { file } => {
-                let id = self.live_inode(file);
-                id.is_some_and(|id| self.write_back(id, None))
-            }
-            Event::Writeback(number) => {
-                let candidates = self.write_back_candidates();
-                let place = number.checked_rem(candidates.len() as u64);
-                let place = place.and_then(|place| usize::try_from(place).ok());
-                place.is_some_and(|place| {
-                    let (id, page) = candidates[place];
-                    self.write_back(id, page)
-                })
-            }
-            Event::CacheDrop(subset) => self.drop_cache(subset, is_open),
-            Event::FlipBit { file, offset, bit } => {
-                self.damage_bytes(file, |content| flip(content, *offset, *bit))
-            }
-            Event::ZeroSectors {
-                file,
-                sector,
-                count,
-            } => self.damage_bytes(file, |content| zero_sectors(content, *sector, *count)),
-            Event::Truncate { file, len } => self.replace_bytes(file, |content| {
-                if *len < content.len() {
-                    content.cut(*len);
-                    content.set_len(*len);
-                }
-            }),
-            Event::Replace { file, bytes } => {
-                self.replace_bytes(file, |content| *content = Content::from_bytes(bytes))
-            }
-            Event::Stray { file, bytes } => self.add_durable(file, bytes),
-        }
-    }
-
-    fn live_inode(&self, name: &str) -> Option<InodeId> {
-        self.names.live.get(name).copied()
-    }
-
-    /// Changes bytes of a file wherever it is stored.
-    fn damage_bytes(&mut self, name: &str, strike: impl Fn(&mut Content)) -> bool {
-        let Some(id) = self.live_inode(name) else {
-            return false;
-        };
-        let inode = self.inode_mut(id);
-        let before = (inode.live.hash(), inode.disk.hash());
-        let old = inode.live.clone();
-        strike(Arc::make_mut(&mut inode.live));
-        strike(Arc::make_mut(&mut inode.disk));
-        for (index, versions) in &mut inode.pages {
-            let (old, new) = (old.page(*index), inode.live.page(*index));
-            if old.map(Page::hash) != new.map(Page::hash) {
-                let last = versions.last_mut();
-                last.expect("a dirty page has a version").page = new.cloned();
-            }
-        }
-        before != (inode.live.hash(), inode.disk.hash())
-    }
-
-    /// Changes the bytes that the cache shows and makes the result durable.
-    fn replace_bytes(&mut self, name: &str, strike: impl Fn(&mut Content)) -> bool {
-        let Some(id) = self.live_inode(name) else {
-            return false;
-        };
-        let inode = self.inode_mut(id);
-        let (len, before) = (inode.live.len(), inode.live.hash());
-        strike(Arc::make_mut(&mut inode.live));
-        if inode.live.hash() == before {
-            return false;
-        }
-        inode.disk = inode.live.clone();
-        inode.sizes.clear();
-        inode.pages.clear();
-        inode.unsaved.clear();
-        inode.retry = Retry::default();
-        self.changed(id, len);
-        true
-    }
-}
-
-fn flip(content: &mut Content, offset: u64, bit: u8) {
-    if offset < content.len() {
-        let mut page = content.page_bytes(page_of(offset));
-        page[within(offset)] ^= 1 << (bit % 8);
-        content.set_page(page_of(offset), Some(Page::new(&page)));
-    }
-}
-
-fn zero_sectors(content: &mut Content, sector: u64, count: u64) {
-    let start = sector.saturating_mul(SECTOR_SIZE);
-    let end = start.saturating_add(count.saturating_mul(SECTOR_SIZE));
-    let end = end.min(content.len());
-    let mut at = start;
-    while at < end {
-        let from = within(at);
-        let part = usize::try_from(end - at).map_or(PAGE_BYTES, |left| left.min(PAGE_BYTES));
-        let part = part.min(PAGE_BYTES - from);
-        let mut page = content.page_bytes(page_of(at));
-        page[from..from + part].fill(0);
-        content.set_page(page_of(at), Some(Page::new(&page)));
-        at += part as u64;
     }
 }
 

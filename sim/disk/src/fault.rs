@@ -1,47 +1,13 @@
-//! What can go wrong while a program runs, as data.
+//! What can go wrong in a storage call, as data: printable, storable and shrinkable.
 //!
-//! A [`Plan`] says which fault strikes at which storage call. It is printable, can be stored in a
-//! scenario and shrunk, and needs no random numbers to run. A fault that makes no sense for the
-//! call it is planned on (a short write on `list`) does not fire: the call goes through, and the
-//! fault is reported among those that never fired.
+//! A fault that makes no sense for its call (a short write on `list`) does not strike: the call goes
+//! through.
 
 use std::collections::BTreeMap;
 use std::io;
 
+use beaver_storage::Op;
 use serde::{Deserialize, Serialize};
-
-use super::crash::Op;
-use super::event::Event;
-
-/// Faults by the place where they strike.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Plan {
-    /// By the number of the storage call. Numbers start at 1 and go on through crashes.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub calls: BTreeMap<u64, Fault>,
-    /// By kind of call: the nth `write_at`, say.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub nth: Vec<NthFault>,
-    /// What happens on its own just before a call, whoever makes it.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub events: BTreeMap<u64, Vec<Event>>,
-    /// How much room there is.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub space: Option<Space>,
-}
-
-/// A fault at the nth call of one kind.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct NthFault {
-    /// The kind of call.
-    pub op: Op,
-    /// Which one, from 1, counted through crashes.
-    pub nth: u64,
-    /// What happens to it.
-    pub fault: Fault,
-}
 
 /// One fault of one storage call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,10 +21,10 @@ pub enum Fault {
     /// `sync_dir` nothing gets durable.
     Error {
         /// With what.
-        error: Failure,
+        error: FailureKind,
         /// How far it got. Only calls that change something can have an effect.
         #[serde(default)]
-        effect: Effect,
+        effect: CallEffect,
         /// Whether every later call of the same kind fails likewise, without effect, until the
         /// process ends.
         #[serde(default)]
@@ -70,7 +36,7 @@ pub enum Fault {
     FailedSyncDir {
         /// With what.
         #[serde(default)]
-        error: Failure,
+        error: FailureKind,
         /// Which of the pending name records it has made durable. `linux-ordered` takes the longest
         /// prefix among them.
         #[serde(default)]
@@ -108,7 +74,7 @@ pub enum Fault {
 /// What an error looks like to the caller.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Failure {
+pub enum FailureKind {
     /// `EIO`.
     #[default]
     Io,
@@ -126,32 +92,32 @@ pub enum Failure {
     Unsupported,
 }
 
-impl Failure {
+impl FailureKind {
     pub(super) fn error(self) -> io::Error {
         match self {
             // The standard library has no public kind for EIO; the number is the same on every
             // Unix.
-            Failure::Io => io::Error::from_raw_os_error(5),
-            Failure::StorageFull => io::ErrorKind::StorageFull.into(),
-            Failure::Interrupted => io::ErrorKind::Interrupted.into(),
-            Failure::ReadOnly => io::ErrorKind::ReadOnlyFilesystem.into(),
-            Failure::PermissionDenied => io::ErrorKind::PermissionDenied.into(),
-            Failure::WouldBlock => io::ErrorKind::WouldBlock.into(),
-            Failure::Unsupported => io::ErrorKind::Unsupported.into(),
+            FailureKind::Io => io::Error::from_raw_os_error(5),
+            FailureKind::StorageFull => io::ErrorKind::StorageFull.into(),
+            FailureKind::Interrupted => io::ErrorKind::Interrupted.into(),
+            FailureKind::ReadOnly => io::ErrorKind::ReadOnlyFilesystem.into(),
+            FailureKind::PermissionDenied => io::ErrorKind::PermissionDenied.into(),
+            FailureKind::WouldBlock => io::ErrorKind::WouldBlock.into(),
+            FailureKind::Unsupported => io::ErrorKind::Unsupported.into(),
         }
     }
 }
 
-/// How far a call got that failed.
+/// How much of a call took effect: of one that failed, or of one in which a process was killed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Effect {
+pub enum CallEffect {
     /// Nothing changed.
     #[default]
     Nothing,
-    /// All of it happened, only the answer is an error.
+    /// All of it happened.
     Everything,
-    /// Of a write, so many bytes. For other calls: everything.
+    /// Of a write, this many bytes. Of other calls: everything.
     Bytes(u64),
 }
 
@@ -160,7 +126,7 @@ pub enum Effect {
 #[serde(deny_unknown_fields, default)]
 pub struct FailedSync {
     /// What the caller is told.
-    pub error: Failure,
+    pub error: FailureKind,
     /// What the file system makes of it.
     pub behaviour: Behaviour,
     /// Which of the file's dirty pages are not written. The others are.
@@ -200,18 +166,6 @@ impl Behaviour {
         Behaviour::RetryWorks,
         Behaviour::ReadOnly,
     ];
-
-    /// The name in files.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Behaviour::MarkClean => "mark-clean",
-            Behaviour::MarkCleanSizeLost => "mark-clean-size-lost",
-            Behaviour::Revert => "revert",
-            Behaviour::RetryWorks => "retry-works",
-            Behaviour::ReadOnly => "read-only",
-        }
-    }
 }
 
 /// Some of a list of things that is not known yet when the plan is made.
@@ -263,91 +217,21 @@ pub enum Noticed {
     OnSync,
 }
 
-/// The name and the description of every kind of fault and event.
-pub const FAULT_KINDS: &[(&str, &str)] = &[
-    (
-        "error",
-        "a call fails without effect (EIO, EINTR, EROFS, …)",
-    ),
-    (
-        "error-with-effect",
-        "a call fails although all or part of it happened",
-    ),
-    (
-        "storage-full",
-        "a call fails with ENOSPC, by plan or because the room is used up",
-    ),
-    (
-        "failed-sync-mark-clean",
-        "a sync fails; the pages count as clean, the length is durable",
-    ),
-    (
-        "failed-sync-mark-clean-size-lost",
-        "a sync fails; the pages count as clean, the length is lost",
-    ),
-    (
-        "failed-sync-revert",
-        "a sync fails; the cache goes back to what is on disk",
-    ),
-    (
-        "failed-sync-retry-works",
-        "a sync fails; a later one may write the pages",
-    ),
-    (
-        "failed-sync-read-only",
-        "a sync fails; every later change is refused until restart",
-    ),
-    (
-        "late-sync-error",
-        "another handle learns of a sync that failed",
-    ),
-    (
-        "failed-sync-dir",
-        "a directory sync fails; some names may be durable",
-    ),
-    ("short-write", "a write writes fewer bytes than asked for"),
-    ("short-read", "a read returns fewer bytes than there are"),
-    ("flipped-read", "a read returns one wrong bit, once"),
-    ("zeroed-read", "a read returns zeros for one sector, once"),
-    ("misdirected-write", "a write lands at another offset"),
-    (
-        "writeback",
-        "a dirty page or a length reaches the disk in the background",
-    ),
-    (
-        "cache-drop",
-        "pages of a failed sync fall back to what is on disk",
-    ),
-    ("flipped-bit", "one bit of a file is wrong, at rest"),
-    ("zeroed-sectors", "sectors of a file are zeros, at rest"),
-    ("truncated", "a file is shorter, at rest"),
-    ("old-copy", "a file has earlier bytes again, at rest"),
-    (
-        "stray-file",
-        "a file that nobody asked for, or a leftover temporary one",
-    ),
-    ("second-opener", "another process holds the lock"),
-    (
-        "unreadable-sector",
-        "a read meets a sector that cannot be read",
-    ),
-];
-
 impl Fault {
-    /// The name under which the fault is counted when it fires.
+    /// The word for it in a trace.
     #[must_use]
-    pub fn kind(&self) -> &'static str {
+    pub fn word(&self) -> &'static str {
         match self {
             Fault::Error {
-                error: Failure::StorageFull,
+                error: FailureKind::StorageFull,
                 ..
             } => "storage-full",
             Fault::Error {
-                effect: Effect::Nothing,
+                effect: CallEffect::Nothing,
                 ..
             } => "error",
             Fault::Error { .. } => "error-with-effect",
-            Fault::FailedSync(failed) => failed.kind(),
+            Fault::FailedSync(failed) => failed.word(),
             Fault::FailedSyncDir { .. } => "failed-sync-dir",
             Fault::ShortWrite { .. } => "short-write",
             Fault::ShortRead { .. } => "short-read",
@@ -362,7 +246,7 @@ impl Fault {
     #[must_use]
     pub fn applies_to(&self, op: Op) -> bool {
         match self {
-            Fault::Error { effect, .. } => *effect == Effect::Nothing || op.changes_something(),
+            Fault::Error { effect, .. } => *effect == CallEffect::Nothing || op.changes_something(),
             Fault::FailedSync(_) => op == Op::SyncData,
             Fault::FailedSyncDir { .. } => op == Op::SyncDir,
             Fault::ShortWrite { .. } | Fault::MisdirectedWrite { .. } => op == Op::WriteAt,
@@ -374,7 +258,7 @@ impl Fault {
 }
 
 impl FailedSync {
-    pub(super) fn kind(&self) -> &'static str {
+    pub(super) fn word(&self) -> &'static str {
         match self.behaviour {
             Behaviour::MarkClean => "failed-sync-mark-clean",
             Behaviour::MarkCleanSizeLost => "failed-sync-mark-clean-size-lost",

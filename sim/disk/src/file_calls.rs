@@ -4,20 +4,20 @@ use std::io;
 use std::sync::Arc;
 
 use super::change::Change;
-use super::crash::Op;
-use super::fault::{Effect, FailedSync, Failure, Fault, Subset};
-use super::inode::InodeId;
-use super::machine::{Call, Machine};
+use super::fault::{CallEffect, FailedSync, FailureKind, Fault, Subset};
+use super::machine::{Machine, RunningCall};
 use super::mixing::hash64;
+use super::names::InodeId;
 use super::page::SECTOR_BYTES;
 use super::trace::TraceRecord;
-use beaver_storage::Access;
+use beaver_storage::{Access, Op};
 
 /// An open file of one process.
 #[derive(Clone, Debug)]
 pub(super) struct OpenFile {
     pub(super) handle: u64,
     pub(super) inode: InodeId,
+    /// The name under which it was opened.
     pub(super) name: Arc<str>,
     pub(super) access: Access,
 }
@@ -32,21 +32,24 @@ impl OpenFile {
             )),
         }
     }
+
+    fn record(&self, op: Op, offset: u64, len: usize) -> TraceRecord {
+        TraceRecord {
+            offset,
+            len: len as u64,
+            ..TraceRecord::of(op, self.name.clone(), Some(self.inode))
+        }
+    }
 }
 
 impl Machine {
     pub(super) fn len(&mut self, process: u64, file: &OpenFile) -> io::Result<u64> {
-        let mut call = self.begin(process, Op::Len)?;
-        self.pass_inside_reading(&call)?;
-        let answer = match self.planned_error(&call) {
-            Some((failure, _)) => Err(self.fail(&mut call, failure)),
-            None => Ok(self.disk.inode(file.inode).live.len()),
-        };
-        self.finish(call, answer, |record, answer: &io::Result<u64>| {
-            TraceRecord {
-                answer: record.answer.map(|_| *answer.as_ref().unwrap_or(&0)),
-                ..on_open_file(record, file)
-            }
+        let mut call = self.begin_reading(process, file.record(Op::Len, 0, 0))?;
+        let answer = self.unless_failing(&mut call, |machine, _| {
+            Ok(machine.disk.inode(file.inode).live.len())
+        });
+        self.finish(call, answer, |record, len| {
+            record.answer = record.answer.map(|_| *len.unwrap_or(&0));
         })
     }
 
@@ -57,27 +60,20 @@ impl Machine {
         buf: &mut [u8],
         offset: u64,
     ) -> io::Result<usize> {
-        let mut call = self.begin(process, Op::ReadAt)?;
-        self.pass_inside_reading(&call)?;
-        let answer = match self.planned_error(&call) {
-            Some((failure, _)) => Err(self.fail(&mut call, failure)),
-            None => self.read(&mut call, file.inode, buf, offset),
-        };
-        self.finish(call, answer, |record, answer: &io::Result<usize>| {
-            let count = *answer.as_ref().unwrap_or(&0);
-            TraceRecord {
-                offset,
-                len: buf.len() as u64,
-                data: hash64(&buf[..count]),
-                answer: record.answer.map(|_| count as u64),
-                ..on_open_file(record, file)
-            }
+        let mut call = self.begin_reading(process, file.record(Op::ReadAt, offset, buf.len()))?;
+        let answer = self.unless_failing(&mut call, |machine, call| {
+            machine.read(call, file.inode, buf, offset)
+        });
+        self.finish(call, answer, |record, count| {
+            let count = *count.unwrap_or(&0);
+            record.data = hash64(&buf[..count]);
+            record.answer = record.answer.map(|_| count as u64);
         })
     }
 
     fn read(
         &mut self,
-        call: &mut Call,
+        call: &mut RunningCall,
         inode: InodeId,
         buf: &mut [u8],
         offset: u64,
@@ -86,25 +82,25 @@ impl Machine {
         let count = inode.live.read(buf, offset);
         if inode.hits_unreadable(offset, count as u64) {
             self.strike(call, "unreadable-sector");
-            return Err(Failure::Io.error());
+            return Err(FailureKind::Io.error());
         }
         let bytes = &mut buf[..count];
         let place = |number: &u64| usize::try_from(*number).unwrap_or(usize::MAX);
         match &call.fault {
-            Some((_, Fault::ShortRead { bytes: short })) => {
+            Some(Fault::ShortRead { bytes: short }) => {
                 let short = place(short);
                 if short > 0 && short < count {
                     self.fire(call);
                     return Ok(short);
                 }
             }
-            Some((_, Fault::FlippedRead { byte, bit })) => {
+            Some(Fault::FlippedRead { byte, bit }) => {
                 if let Some(byte) = bytes.get_mut(place(byte)) {
                     *byte ^= 1 << (bit % 8);
                     self.fire(call);
                 }
             }
-            Some((_, Fault::ZeroedRead { sector })) => {
+            Some(Fault::ZeroedRead { sector }) => {
                 let start = place(sector).saturating_mul(SECTOR_BYTES).min(count);
                 let end = start.saturating_add(SECTOR_BYTES).min(count);
                 if bytes[start..end].iter().any(|byte| *byte != 0) {
@@ -124,7 +120,7 @@ impl Machine {
         bytes: &[u8],
         offset: u64,
     ) -> io::Result<usize> {
-        let mut call = self.begin(process, Op::WriteAt)?;
+        let mut call = self.begin(process, file.record(Op::WriteAt, offset, bytes.len()))?;
         self.pass_inside(&call, || Change::Write {
             inode: file.inode,
             offset,
@@ -133,21 +129,15 @@ impl Machine {
         let answer = file
             .check_writable()
             .and_then(|()| self.write(&mut call, file.inode, bytes, offset));
-        self.finish(call, answer, |record, answer: &io::Result<usize>| {
-            let count = *answer.as_ref().unwrap_or(&0);
-            TraceRecord {
-                offset,
-                len: bytes.len() as u64,
-                data: hash64(bytes),
-                answer: record.answer.map(|_| count as u64),
-                ..on_open_file(record, file)
-            }
+        self.finish(call, answer, |record, count| {
+            record.data = hash64(bytes);
+            record.answer = record.answer.map(|_| *count.unwrap_or(&0) as u64);
         })
     }
 
     fn write(
         &mut self,
-        call: &mut Call,
+        call: &mut RunningCall,
         inode: InodeId,
         bytes: &[u8],
         offset: u64,
@@ -155,23 +145,23 @@ impl Machine {
         self.disk.check_writable()?;
         let shorter =
             |count: u64| usize::try_from(count).map_or(bytes.len(), |n| n.min(bytes.len()));
-        if let Some((failure, effect)) = self.planned_error(call) {
+        if let Some((failure, effect)) = self.demanded_error(call) {
             let count = match effect {
-                Effect::Nothing => 0,
-                Effect::Everything => bytes.len(),
-                Effect::Bytes(count) => shorter(count),
+                CallEffect::Nothing => 0,
+                CallEffect::Everything => bytes.len(),
+                CallEffect::Bytes(count) => shorter(count),
             };
             self.disk.write(inode, &bytes[..count], offset)?;
             return Err(self.fail(call, failure));
         }
         match &call.fault {
-            Some((_, Fault::ShortWrite { bytes: count })) if shorter(*count) < bytes.len() => {
+            Some(Fault::ShortWrite { bytes: count }) if shorter(*count) < bytes.len() => {
                 let count = shorter(*count);
                 self.disk.write(inode, &bytes[..count], offset)?;
                 self.fire(call);
                 return Ok(count);
             }
-            Some((_, Fault::MisdirectedWrite { offset: other }))
+            Some(Fault::MisdirectedWrite { offset: other })
                 if *other != offset && !bytes.is_empty() =>
             {
                 self.disk.write(inode, bytes, *other)?;
@@ -192,55 +182,49 @@ impl Machine {
         Ok(count)
     }
 
-    pub(super) fn set_len(&mut self, process: u64, file: &OpenFile, len: u64) -> io::Result<()> {
-        self.resize(process, file, len, Op::SetLen)
-    }
-
-    pub(super) fn allocate(&mut self, process: u64, file: &OpenFile, len: u64) -> io::Result<()> {
-        self.resize(process, file, len, Op::Allocate)
-    }
-
-    fn resize(&mut self, process: u64, file: &OpenFile, len: u64, op: Op) -> io::Result<()> {
-        let mut call = self.begin(process, op)?;
+    /// `set_len` or `allocate`.
+    pub(super) fn resize(
+        &mut self,
+        process: u64,
+        file: &OpenFile,
+        len: u64,
+        op: Op,
+    ) -> io::Result<()> {
+        let mut call = self.begin(process, file.record(op, len, 0))?;
         let inode = file.inode;
-        self.pass_inside(&call, || match op {
+        let change = match op {
             Op::Allocate => Change::Allocate { inode, len },
             _ => Change::SetLen { inode, len },
-        })?;
+        };
+        self.pass_inside(&call, || change.clone())?;
         let growth = len.saturating_sub(self.disk.inode(inode).live.len());
         let full = growth > self.room_of(inode).unwrap_or(u64::MAX) && call.fault.is_none();
         let answer = match file.check_writable() {
             Err(error) => Err(error),
             Ok(()) if full => Err(self.fill_up(&mut call)),
-            Ok(()) => self.change(&mut call, |disk| match op {
-                Op::Allocate => disk.allocate(inode, len),
-                _ => disk.set_len(inode, len),
-            }),
+            Ok(()) => self.unless_failing(&mut call, |machine, _| machine.disk.apply(&change)),
         };
-        self.finish(call, answer, |record, _| TraceRecord {
-            offset: len,
-            ..on_open_file(record, file)
-        })
+        self.finish(call, answer, |_, _| {})
     }
 
     pub(super) fn sync_data(&mut self, process: u64, file: &OpenFile) -> io::Result<()> {
-        let mut call = self.begin(process, Op::SyncData)?;
+        let mut call = self.begin(process, file.record(Op::SyncData, 0, 0))?;
         let inode = file.inode;
         self.pass_inside(&call, || Change::SyncData { inode })?;
         let answer = self.sync(&mut call, file);
-        self.finish(call, answer, |record, _| on_open_file(record, file))
+        self.finish(call, answer, |_, _| {})
     }
 
-    fn sync(&mut self, call: &mut Call, file: &OpenFile) -> io::Result<()> {
+    fn sync(&mut self, call: &mut RunningCall, file: &OpenFile) -> io::Result<()> {
         self.disk.check_writable()?;
         let inode = file.inode;
         let failed = match &call.fault {
-            Some((_, Fault::FailedSync(failed))) => Some(failed.clone()),
-            _ => self.planned_error(call).map(|(error, effect)| FailedSync {
+            Some(Fault::FailedSync(failed)) => Some(failed.clone()),
+            _ => self.demanded_error(call).map(|(error, effect)| FailedSync {
                 error,
                 failed: match effect {
-                    Effect::Nothing => Subset::All,
-                    Effect::Everything | Effect::Bytes(_) => Subset::Nothing,
+                    CallEffect::Nothing => Subset::All,
+                    CallEffect::Everything | CallEffect::Bytes(_) => Subset::Nothing,
                 },
                 ..FailedSync::default()
             }),
@@ -250,7 +234,7 @@ impl Machine {
             self.learn_of_errors(file);
             match call.fault {
                 Some(_) => self.fire(call),
-                None => self.strike(call, failed.kind()),
+                None => self.strike(call, failed.word()),
             }
             return Err(failed.error.error());
         }
@@ -262,7 +246,7 @@ impl Machine {
         if self.learn_of_errors(file) {
             self.disk.commit_file(inode);
             self.strike(call, "late-sync-error");
-            return Err(Failure::Io.error());
+            return Err(FailureKind::Io.error());
         }
         self.disk.sync_data(inode)
     }
@@ -275,12 +259,5 @@ impl Machine {
         let news = handle.seen_errors < errors;
         handle.seen_errors = errors;
         news
-    }
-}
-
-fn on_open_file(record: TraceRecord, file: &OpenFile) -> TraceRecord {
-    TraceRecord {
-        file: file.name.clone(),
-        ..record
     }
 }

@@ -2,8 +2,7 @@
 //!
 //! ```text
 //! SimDisk      the machine, in the hands of a test: starts processes, kills them, cuts the power
-//!   SimStorage   the disk, in the hands of one process: the storage traits
-//!   Plan         which call fails how, and what happens on its own before which call
+//!   FaultSource  decides what goes wrong where a call begins; a FaultPlan says it as data
 //!   Disk         the disk as a value: live bytes, durable bytes, and the records between them
 //!     Crash        the disk at a crash point, with the call that was interrupted
 //!       ImageSpace   everything that a power cut may leave of it
@@ -44,14 +43,17 @@ mod choice;
 mod content;
 mod corner;
 mod crash;
+mod crash_point;
 mod directory_calls;
 mod disk;
 mod event;
 mod failed_sync;
 mod fault;
+mod fault_source;
 mod file_calls;
 mod file_space;
 mod fingerprint;
+mod happening;
 mod image;
 mod images;
 mod inode;
@@ -65,34 +67,36 @@ mod profile;
 mod room;
 mod space;
 mod storage;
-mod strike;
 mod survival;
+mod survivor_set;
 mod trace;
 mod view;
 mod weak_spots;
 
+pub use beaver_storage::Op;
 pub use change::Change;
-pub use choice::{
-    About, Choice, Decision, DeviceExtra, DevicePoint, Fill, NameOutcome, Tear, TearPoint,
-};
+pub use choice::{About, Choice, Decision, DeviceExtra, Fill, Tear, WeakSpot};
 pub use corner::Corner;
-pub use crash::{Crash, CrashPoint, Moment, Op, Progress};
+pub use crash::Crash;
+pub use crash_point::{CrashPoint, Moment};
 pub use disk::Disk;
-pub use event::Event;
-pub use fault::{
-    Behaviour, Effect, FAULT_KINDS, FailedSync, Failure, Fault, Noticed, NthFault, Plan, Space,
-    Subset,
-};
+pub use event::DiskEvent;
+pub use fault::{Behaviour, CallEffect, FailedSync, FailureKind, Fault, Noticed, Space, Subset};
+pub use fault_source::{FaultPlan, FaultSource, Injection, StorageCall};
 pub use image::Image;
 pub use images::{Candidate, Images};
-pub use inode::InodeId;
 pub use machine::{SimOptions, is_crash, is_out_of_calls};
+pub use names::{InodeId, NameOutcome};
 pub use owner::SimDisk;
 pub use page::{PAGE_SIZE, SECTOR_SIZE};
-pub use profile::{Profile, UnknownProfile};
+pub use profile::Profile;
 pub use space::ImageSpace;
-pub use storage::SimStorage;
-pub use strike::{Planned, Unfired};
-pub use survival::{Fate, Survival, What};
+pub use survival::{Fate, RecordKind, Survival};
+pub use survivor_set::SurvivorSet;
 pub use trace::{TraceMode, TraceRecord};
 pub use view::FileView;
+
+/// The README's example is run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct DiskReadme;

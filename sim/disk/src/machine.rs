@@ -1,31 +1,35 @@
 //! The machine that runs one process at a time on a disk: call numbers, crash points, faults and
 //! the trace.
 //!
-//! Every call goes through [`begin`](Machine::begin), which numbers it, lets the planned events
-//! happen and finds the planned fault, and [`finish`](Machine::finish), which records it. When the
-//! crash point is reached the machine freezes: nothing changes any more, and every call of the
-//! process fails until its owner starts a new one.
+//! Every call goes through [`begin`](Machine::begin), which numbers it and asks the fault source
+//! what goes wrong, and [`finish`](Machine::finish), which records it. When the crash point is
+//! reached the machine freezes: nothing changes any more, and every call of the process fails until
+//! its owner starts a new one.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::change::Change;
-use super::crash::{Crash, CrashPoint, Moment, Op};
+use super::crash::Crash;
+use super::crash_point::{CrashPoint, Moment};
 use super::disk::Disk;
-use super::fault::{Failure, Fault, Plan};
-use super::inode::InodeId;
-use super::strike::Planned;
+use super::fault::{CallEffect, FailureKind, Fault, Space};
+use super::fault_source::{FaultPlan, FaultSource, Injection, StorageCall};
+use super::names::InodeId;
 use super::trace::{Trace, TraceMode, TraceRecord};
+use beaver_storage::Op;
 
 /// How to run.
 #[derive(Clone, Debug, Default)]
 pub struct SimOptions {
     /// What goes wrong.
-    pub plan: Plan,
+    pub plan: FaultPlan,
+    /// How much room there is; `None`: as much as asked for.
+    pub space: Option<Space>,
     /// Where the process dies.
     pub crash_at: Option<CrashPoint>,
-    /// After so many calls, counted through crashes, every further one fails: a program that does
+    /// After this many calls, counted through crashes, every further one fails: a program that does
     /// not end is stopped.
     pub max_calls: Option<u64>,
     /// How much to record.
@@ -57,15 +61,23 @@ fn gone(error: &io::Error) -> Option<Gone> {
     error.get_ref()?.downcast_ref().copied()
 }
 
+pub(super) type SharedMachine = Arc<Mutex<Machine>>;
+
+/// A panic under the lock would be a bug of the simulated disk, or of a fault source; the state is
+/// as good as it was.
+pub(super) fn enter<T: ?Sized>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 #[derive(Clone, Debug)]
 pub(super) struct Machine {
     pub(super) disk: Disk,
-    pub(super) plan: Plan,
+    pub(super) faults: Option<Arc<Mutex<dyn FaultSource>>>,
+    pub(super) space: Option<Space>,
     pub(super) crash_at: Option<CrashPoint>,
     pub(super) max_calls: Option<u64>,
     pub(super) trace: Trace,
     pub(super) calls: u64,
-    calls_by_op: [u64; Op::ALL.len()],
     pub(super) frozen: Option<Crash>,
     pub(super) out_of_calls: bool,
     /// The number of the process. Handles of another one are dead.
@@ -75,35 +87,37 @@ pub(super) struct Machine {
     pub(super) lock: Option<u64>,
     /// Another process holds the lock.
     pub(super) lock_taken: bool,
-    pub(super) sticky: BTreeMap<Op, Failure>,
+    pub(super) sticky: BTreeMap<Op, FailureKind>,
     pub(super) fired: BTreeMap<&'static str, u64>,
-    pub(super) happened: BTreeSet<Planned>,
-    pub(super) did_not_apply: BTreeSet<Planned>,
+    pub(super) missed: Vec<u64>,
     pub(super) recorded: Option<Vec<Crash>>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Handle {
     pub(super) inode: InodeId,
+    /// The name that the file has now, or the last one that it had.
+    pub(super) name: Arc<str>,
     /// How many failed syncs of the file this handle knows of.
     pub(super) seen_errors: u64,
 }
 
 /// A call under way.
 #[derive(Debug)]
-pub(super) struct Call {
-    pub(super) number: u64,
-    pub(super) op: Op,
-    pub(super) fault: Option<(Planned, Fault)>,
-    pub(super) struck: Option<&'static str>,
+pub(super) struct RunningCall {
+    pub(super) record: TraceRecord,
+    pub(super) fault: Option<Fault>,
     crash: Option<Moment>,
 }
 
 impl Machine {
     pub(super) fn new(disk: Disk, options: SimOptions) -> Self {
+        let plan = options.plan;
+        let faults = (plan != FaultPlan::default()).then(|| Arc::new(Mutex::new(plan)) as _);
         Machine {
             disk,
-            plan: options.plan,
+            faults,
+            space: options.space,
             crash_at: options.crash_at,
             max_calls: options.max_calls,
             trace: Trace {
@@ -111,7 +125,6 @@ impl Machine {
                 ..Trace::default()
             },
             calls: 0,
-            calls_by_op: [0; Op::ALL.len()],
             frozen: None,
             out_of_calls: false,
             process: 1,
@@ -121,8 +134,7 @@ impl Machine {
             lock_taken: false,
             sticky: BTreeMap::new(),
             fired: BTreeMap::new(),
-            happened: BTreeSet::new(),
-            did_not_apply: BTreeSet::new(),
+            missed: Vec::new(),
             recorded: None,
         }
     }
@@ -138,134 +150,243 @@ impl Machine {
         self.disk.forget_unreachable(|_| false);
     }
 
-    /// Fails if `process` is dead.
-    pub(super) fn check_alive(&self, process: u64) -> io::Result<()> {
+    /// Begins a call that may change something. `record` says which; the rest of it is filled in.
+    pub(super) fn begin(&mut self, process: u64, record: TraceRecord) -> io::Result<RunningCall> {
         if self.frozen.is_some() || process != self.process {
             return Err(io::Error::other(Gone::Crashed));
         }
-        match self.out_of_calls {
-            true => Err(io::Error::other(Gone::OutOfCalls)),
-            false => Ok(()),
+        self.out_of_calls |= self.max_calls.is_some_and(|max| self.calls >= max);
+        if self.out_of_calls {
+            return Err(io::Error::other(Gone::OutOfCalls));
+        }
+        let call = self.calls + 1;
+        let crash = self.crash_at.filter(|point| point.call == call);
+        let crash = crash.map(|point| point.moment);
+        let record = TraceRecord { call, ..record };
+        // Asked before the call counts: what happens on its own happens between two calls, also
+        // where the process dies before this one.
+        let fault = self.ask(&record, crash);
+        self.calls = call;
+        if self.recorded.is_some() && record.op.changes_something() {
+            self.keep(call, Moment::Before, record.op, None);
+        }
+        match crash {
+            Some(Moment::Before) => Err(self.freeze(call, Moment::Before, record.op, None)),
+            _ => Ok(RunningCall {
+                record,
+                fault,
+                crash,
+            }),
         }
     }
 
-    pub(super) fn begin(&mut self, process: u64, op: Op) -> io::Result<Call> {
-        self.check_alive(process)?;
-        if self.max_calls.is_some_and(|max| self.calls >= max) {
-            self.out_of_calls = true;
-            return Err(io::Error::other(Gone::OutOfCalls));
+    /// Begins a call that changes nothing, so that there is nothing of it to interrupt.
+    pub(super) fn begin_reading(
+        &mut self,
+        process: u64,
+        record: TraceRecord,
+    ) -> io::Result<RunningCall> {
+        let call = self.begin(process, record)?;
+        match call.crash {
+            Some(Moment::Inside) => {
+                Err(self.freeze(call.record.call, Moment::Inside, call.record.op, None))
+            }
+            _ => Ok(call),
         }
-        self.calls += 1;
-        let number = self.calls;
-        let nth = &mut self.calls_by_op[op as usize];
-        *nth += 1;
-        let nth = *nth;
-        if self.recorded.is_some() && op.changes_something() {
-            self.record(number, Moment::Before, op, None);
+    }
+
+    /// What the fault source lets go wrong in a call, if the call can go wrong like that.
+    fn ask(&mut self, record: &TraceRecord, dies: Option<Moment>) -> Option<Fault> {
+        let source = self.faults.clone()?;
+        let handles = &self.handles;
+        let is_open = |id| handles.values().any(|handle| handle.inode == id);
+        let opened = handles
+            .values()
+            .find(|handle| Some(handle.inode) == record.inode);
+        let file = match (record.op, opened) {
+            (Op::List | Op::SyncDir | Op::Lock, _) => "",
+            (Op::Rename, _) => record.to.as_deref().unwrap_or_default(),
+            (Op::Create | Op::Open | Op::Remove, _) | (_, None) => &record.file,
+            (_, Some(handle)) => &handle.name,
+        };
+        let call = StorageCall {
+            number: record.call,
+            op: record.op,
+            inode: record.inode,
+            file,
+            offset: record.offset,
+            len: record.len,
+            dies,
+        };
+        let mut injection = Injection {
+            disk: &mut self.disk,
+            space: &mut self.space,
+            is_open: &is_open,
+            fault: None,
+            happened: Vec::new(),
+            missed: false,
+        };
+        enter(&source).before(&call, &mut injection);
+        let Injection {
+            fault,
+            happened,
+            missed,
+            ..
+        } = injection;
+        happened.into_iter().for_each(|word| self.count(word));
+        let applies = fault.as_ref().map(|fault| fault.applies_to(record.op));
+        if missed || applies == Some(false) {
+            self.missed.push(record.call);
         }
-        let crash = self.crash_at.filter(|point| point.call == number);
-        let crash = crash.map(|point| point.moment);
-        if crash == Some(Moment::Before) {
-            return Err(self.freeze(number, Moment::Before, op, None));
-        }
-        if !self.plan.events.is_empty() {
-            self.let_events_happen(number);
-        }
-        Ok(Call {
-            number,
-            op,
-            fault: self.planned_fault(number, op, nth),
-            struck: None,
-            crash,
-        })
+        fault.filter(|_| applies == Some(true))
     }
 
     /// Passes the middle of a call: freezes there if the crash point says so. `change` is what the
     /// call is about to do.
     pub(super) fn pass_inside(
         &mut self,
-        call: &Call,
+        call: &RunningCall,
         change: impl FnOnce() -> Change,
     ) -> io::Result<()> {
         let dies = call.crash == Some(Moment::Inside);
         if !dies && self.recorded.is_none() {
             return Ok(());
         }
-        let change = Some(change());
+        let (number, op, change) = (call.record.call, call.record.op, Some(change()));
         if self.recorded.is_some() {
-            self.record(call.number, Moment::Inside, call.op, change.clone());
+            self.keep(number, Moment::Inside, op, change.clone());
         }
         match dies {
-            true => Err(self.freeze(call.number, Moment::Inside, call.op, change)),
+            true => Err(self.freeze(number, Moment::Inside, op, change)),
             false => Ok(()),
         }
     }
 
-    /// The same for a call that changes nothing.
-    pub(super) fn pass_inside_reading(&mut self, call: &Call) -> io::Result<()> {
-        match call.crash {
-            Some(Moment::Inside) => Err(self.freeze(call.number, Moment::Inside, call.op, None)),
-            _ => Ok(()),
-        }
-    }
-
-    /// Records the call and freezes behind it if the crash point says so.
+    /// Records the call and freezes after it if the crash point says so. `told` completes the
+    /// record by what was answered.
     pub(super) fn finish<T>(
         &mut self,
-        call: Call,
+        call: RunningCall,
         answer: io::Result<T>,
-        record: impl FnOnce(TraceRecord, &io::Result<T>) -> TraceRecord,
+        told: impl FnOnce(&mut TraceRecord, Option<&T>),
     ) -> io::Result<T> {
-        if let Some((planned, _)) = &call.fault {
-            self.did_not_apply.insert(*planned);
+        let (number, op) = (call.record.call, call.record.op);
+        if call.fault.is_some() {
+            self.missed.push(number);
         }
         self.trace.push(|| {
-            let blank = TraceRecord {
-                call: call.number,
-                op: call.op,
-                file: Arc::default(),
-                to: None,
-                offset: 0,
-                len: 0,
-                data: 0,
-                answer: answer
-                    .as_ref()
-                    .map_or_else(|error| Err(error.kind()), |_| Ok(0)),
-                fault: call.struck,
-            };
-            record(blank, &answer)
+            let mut record = call.record;
+            record.answer = answer.as_ref().map(|_| 0).map_err(io::Error::kind);
+            told(&mut record, answer.as_ref().ok());
+            record
         });
         match call.crash {
-            Some(Moment::After) => Err(self.freeze(call.number, Moment::After, call.op, None)),
+            Some(Moment::After) => Err(self.freeze(number, Moment::After, op, None)),
             _ => answer,
         }
     }
 
-    fn record(&mut self, call: u64, moment: Moment, op: Op, inside: Option<Change>) {
-        let crash = Crash {
-            point: CrashPoint { call, moment },
-            op: Some(op),
-            before: self.disk.clone(),
-            inside,
-        };
+    /// Counts something that went wrong.
+    pub(super) fn count(&mut self, word: &'static str) {
+        *self.fired.entry(word).or_default() += 1;
+        self.trace.note(word, self.calls);
+    }
+
+    /// Counts something that went wrong in this very call.
+    pub(super) fn strike(&mut self, call: &mut RunningCall, word: &'static str) {
+        call.record.fault = Some(word);
+        self.count(word);
+    }
+
+    /// Counts the fault of `call` as fired and takes it away.
+    pub(super) fn fire(&mut self, call: &mut RunningCall) {
+        if let Some(fault) = call.fault.take() {
+            self.strike(call, fault.word());
+            if let Fault::Error {
+                error,
+                sticky: true,
+                ..
+            } = fault
+            {
+                self.sticky.insert(call.record.op, error);
+            }
+        }
+    }
+
+    /// The error that its fault, or an earlier sticky one, demands of this call.
+    pub(super) fn demanded_error(&self, call: &RunningCall) -> Option<(FailureKind, CallEffect)> {
+        match &call.fault {
+            Some(Fault::Error { error, effect, .. }) => Some((*error, *effect)),
+            _ => {
+                let failure = self.sticky.get(&call.record.op);
+                failure.map(|failure| (*failure, CallEffect::Nothing))
+            }
+        }
+    }
+
+    /// Counts the error of [`demanded_error`](Self::demanded_error) as fired and makes it.
+    pub(super) fn fail(&mut self, call: &mut RunningCall, failure: FailureKind) -> io::Error {
+        match call.fault {
+            Some(Fault::Error { .. }) => self.fire(call),
+            _ => self.strike(call, "error"),
+        }
+        failure.error()
+    }
+
+    /// Carries the call out, unless an error is demanded of it: before it, or after it.
+    pub(super) fn unless_failing<T>(
+        &mut self,
+        call: &mut RunningCall,
+        act: impl FnOnce(&mut Self, &mut RunningCall) -> io::Result<T>,
+    ) -> io::Result<T> {
+        match self.demanded_error(call) {
+            None => act(self, call),
+            Some((failure, CallEffect::Nothing)) => Err(self.fail(call, failure)),
+            Some((failure, CallEffect::Everything | CallEffect::Bytes(_))) => {
+                act(self, call)?;
+                Err(self.fail(call, failure))
+            }
+        }
+    }
+
+    /// A call that is one change of the disk and nothing else.
+    pub(super) fn make_change(
+        &mut self,
+        process: u64,
+        record: TraceRecord,
+        change: &Change,
+    ) -> io::Result<()> {
+        let mut call = self.begin(process, record)?;
+        self.pass_inside(&call, || change.clone())?;
+        let answer = self.unless_failing(&mut call, |machine, _| machine.disk.apply(change));
+        self.finish(call, answer, |_, _| {})
+    }
+
+    fn keep(&mut self, call: u64, moment: Moment, op: Op, inside: Option<Change>) {
+        let crash = self.crash_now(call, moment, Some(op), inside);
         self.recorded.get_or_insert_default().push(crash);
     }
 
-    pub(super) fn freeze(
-        &mut self,
-        call: u64,
-        moment: Moment,
-        op: Op,
-        inside: Option<Change>,
-    ) -> io::Error {
+    fn freeze(&mut self, call: u64, moment: Moment, op: Op, inside: Option<Change>) -> io::Error {
         self.crash_at = None;
         self.trace.note("crash", call);
-        self.frozen = Some(Crash {
+        self.frozen = Some(self.crash_now(call, moment, Some(op), inside));
+        io::Error::other(Gone::Crashed)
+    }
+
+    /// The disk as it is, as what a process leaves that dies here.
+    pub(super) fn crash_now(
+        &self,
+        call: u64,
+        moment: Moment,
+        op: Option<Op>,
+        inside: Option<Change>,
+    ) -> Crash {
+        Crash {
             point: CrashPoint { call, moment },
-            op: Some(op),
+            op,
             before: self.disk.clone(),
             inside,
-        });
-        io::Error::other(Gone::Crashed)
+        }
     }
 }

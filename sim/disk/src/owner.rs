@@ -5,22 +5,21 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use super::choice::Choice;
-use super::crash::{Crash, CrashPoint, Moment, Progress};
+use super::crash::Crash;
+use super::crash_point::{CrashPoint, Moment};
 use super::disk::Disk;
-use super::event::Event;
-use super::fault::{Plan, Space};
+use super::event::DiskEvent;
+use super::fault::{CallEffect, Space};
+use super::fault_source::{FaultPlan, FaultSource};
 use super::image::Image;
-use super::machine::{Machine, SimOptions};
-use super::storage::{Shared, SimStorage, enter};
-use super::strike::Unfired;
+use super::machine::{Machine, SharedMachine, SimOptions, enter};
 use super::trace::TraceRecord;
-use beaver_storage::Storage;
 
 /// A machine with a disk that runs one process after the other. A clone is another handle of the
 /// same machine.
 #[derive(Clone)]
 pub struct SimDisk {
-    machine: Shared,
+    pub(super) machine: SharedMachine,
 }
 
 impl SimDisk {
@@ -32,29 +31,10 @@ impl SimDisk {
         }
     }
 
-    /// The disk for the process that runs now. It is dead after the next kill or power cut.
-    #[must_use]
-    pub fn storage(&self) -> Arc<dyn Storage> {
-        Arc::new(SimStorage::new(self.machine.clone()))
-    }
-
     /// Sets or clears the point at which the process dies. A point that lies behind is never
     /// reached.
     pub fn crash_at(&self, point: Option<CrashPoint>) {
         enter(&self.machine).crash_at = point;
-    }
-
-    /// The number of the next storage call, and at which moment of it the process dies, if it does.
-    /// Nothing: it is dead.
-    #[must_use]
-    pub fn next_call(&self) -> Option<(u64, Option<Moment>)> {
-        let machine = enter(&self.machine);
-        if machine.frozen.is_some() {
-            return None;
-        }
-        let number = machine.calls + 1;
-        let crash = machine.crash_at.filter(|point| point.call == number);
-        Some((number, crash.map(|point| point.moment)))
     }
 
     /// Where the machine froze, if it did.
@@ -68,43 +48,25 @@ impl SimDisk {
     #[must_use]
     pub fn crash(&self) -> Crash {
         let mut machine = enter(&self.machine);
-        let crash = machine.frozen.clone();
-        crash.unwrap_or_else(|| {
-            let crash = Crash {
-                point: CrashPoint {
-                    call: machine.calls,
-                    moment: Moment::After,
-                },
-                op: None,
-                before: machine.disk.clone(),
-                inside: None,
-            };
+        if machine.frozen.is_none() {
             let calls = machine.calls;
             machine.trace.note("crash", calls);
-            machine.frozen = Some(crash.clone());
-            crash
-        })
+            machine.frozen = Some(machine.crash_now(calls, Moment::After, None, None));
+        }
+        machine.frozen.clone().expect("it is frozen")
     }
 
     /// What [`crash`](Self::crash) would answer between two calls, without letting the process die.
     #[must_use]
     pub fn crash_between_calls(&self) -> Crash {
         let machine = enter(&self.machine);
-        Crash {
-            point: CrashPoint {
-                call: machine.calls,
-                moment: Moment::After,
-            },
-            op: None,
-            before: machine.disk.clone(),
-            inside: None,
-        }
+        machine.crash_now(machine.calls, Moment::After, None, None)
     }
 
     /// Kills the process, at the crash point if one was reached, and starts the next one. The live view goes on; what was
     /// pending stays pending.
-    pub fn kill(&self, progress: Progress) {
-        let disk = self.crash().kill(progress);
+    pub fn kill(&self, effect: CallEffect) {
+        let disk = self.crash().kill(effect);
         enter(&self.machine).start_process(disk);
     }
 
@@ -132,14 +94,17 @@ impl SimDisk {
         machine.trace.note(&format!("{hash:032x}"), 0);
     }
 
-    /// An independent machine in the same state: disk, numbers, plan, counts, trace and a crash
-    /// that was reached. Handles belong to the machine that they were opened on.
+    /// An independent machine in the same state: disk, numbers, counts, trace and a crash that was
+    /// reached. Nothing goes wrong on it, and handles belong to the machine that they were opened
+    /// on.
     #[must_use]
     pub fn fork(&self) -> SimDisk {
         let mut machine = enter(&self.machine).clone();
         machine.process += 1;
         machine.handles.clear();
         machine.lock = None;
+        machine.faults = None;
+        machine.space = None;
         SimDisk {
             machine: Arc::new(Mutex::new(machine)),
         }
@@ -177,27 +142,31 @@ impl SimDisk {
     /// Makes an event happen now: damage at rest, say, between two processes. `false` if it changed
     /// nothing; then it is not counted. Files that the process has open keep their length when the
     /// cache is dropped.
-    pub fn happen(&self, event: &Event) -> bool {
+    pub fn happen(&self, event: &DiskEvent) -> bool {
         let mut machine = enter(&self.machine);
         let machine = &mut *machine;
         let handles = &machine.handles;
         let is_open = |id| handles.values().any(|handle| handle.inode == id);
         let happened = machine.disk.happen_while(event, &is_open);
         if happened {
-            machine.count(event.kind());
+            machine.count(event.word());
         }
         happened
     }
 
-    /// Replaces the plan for what follows. Faults of the old one that never fired are no longer
-    /// reported.
-    pub fn set_plan(&self, plan: Plan) {
-        enter(&self.machine).set_plan(plan);
+    /// From now on `faults` decides what goes wrong; `None`: nothing does.
+    pub fn set_faults(&self, faults: Option<Arc<Mutex<dyn FaultSource>>>) {
+        enter(&self.machine).faults = faults;
     }
 
-    /// Changes how much room there is, within the plan.
+    /// From now on goes wrong what `plan` says.
+    pub fn set_plan(&self, plan: FaultPlan) {
+        self.set_faults(Some(Arc::new(Mutex::new(plan))));
+    }
+
+    /// Changes how much room there is; `None`: as much as asked for.
     pub fn set_space(&self, space: Option<Space>) {
-        enter(&self.machine).plan.space = space;
+        enter(&self.machine).space = space;
     }
 
     /// Changes the number of calls after which every further one fails.
@@ -233,16 +202,17 @@ impl SimDisk {
         enter(&self.machine).out_of_calls
     }
 
-    /// How often each kind of fault and event struck.
+    /// How often each fault and event struck, by its word.
     #[must_use]
     pub fn fired(&self) -> BTreeMap<&'static str, u64> {
         enter(&self.machine).fired.clone()
     }
 
-    /// What is planned and has not happened.
+    /// The calls at which something was to go wrong that did not fit the call, or that would have
+    /// changed nothing.
     #[must_use]
-    pub fn unfired(&self) -> Vec<Unfired> {
-        enter(&self.machine).unfired()
+    pub fn missed(&self) -> Vec<u64> {
+        enter(&self.machine).missed.clone()
     }
 
     /// The calls so far, if they are recorded.

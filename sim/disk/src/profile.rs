@@ -1,17 +1,13 @@
 //! What kind of file system the simulated disk is: what may survive in which order, and what a sync
 //! drags along.
 //!
-//! | profile | names | a file sync or `sync_dir` also commits |
-//! | --- | --- | --- |
-//! | `strict` | nothing pending survives, data and sizes neither | nothing |
-//! | `linux-ordered` | a prefix, in order, over all files, `set_len` included | every earlier name and `set_len` of all files |
-//! | `btrfs-like` | any subset, a rename is atomic; overwritten pages never tear | a file sync: that file's own new names |
-//! | `posix` | any subset; a rename may leave both names | nothing |
-//! | `alice` | any subset; a rename may leave both names or neither | nothing |
-//! | `hostile-device` | as `posix`, with device extras | nothing |
+//! | profile | a file sync or `sync_dir` also commits |
+//! | --- | --- |
+//! | `linux-ordered` | every earlier name and `set_len`, of all files |
+//! | `btrfs-like` | a file sync: that file's own new names |
+//! | the others | nothing |
 
 use std::fmt;
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -20,32 +16,15 @@ use serde::{Deserialize, Serialize};
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
 #[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "`description` says what each stands for")]
 pub enum Profile {
-    /// Nothing that was not synced survives.
     Strict,
-    /// Metadata survives as a prefix, in order: ext4, XFS.
     LinuxOrdered,
-    /// Metadata in any order, each rename atomic; a file sync commits the file's own new names:
-    /// Btrfs.
     BtrfsLike,
-    /// What POSIX promises and no more.
     #[default]
     Posix,
-    /// As `posix`, and a rename may lose both names: the worst case without device faults.
     Alice,
-    /// As `posix`, on a device that shears, loses and takes back sectors where the choice asks for
-    /// it.
     HostileDevice,
-}
-
-/// The text is not the name of a profile.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "unknown profile {found:?}: expected one of strict, linux-ordered, btrfs-like, posix, alice, hostile-device"
-)]
-pub struct UnknownProfile {
-    /// The text.
-    pub found: String,
 }
 
 impl Profile {
@@ -61,7 +40,7 @@ impl Profile {
 
     /// The name in files and on the command line.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Profile::Strict => "strict",
             Profile::LinuxOrdered => "linux-ordered",
@@ -72,27 +51,39 @@ impl Profile {
         }
     }
 
-    /// One line on what may survive.
+    /// The profile of that name.
     #[must_use]
-    pub fn description(self) -> &'static str {
+    pub fn named(name: &str) -> Option<Self> {
+        Profile::ALL
+            .into_iter()
+            .find(|profile| profile.name() == name)
+    }
+
+    /// What may survive, in one line: the only text about a profile.
+    #[must_use]
+    pub const fn description(self) -> &'static str {
         match self {
             Profile::Strict => "nothing that was not synced survives",
-            Profile::LinuxOrdered => {
-                "names and set_len survive as a prefix, in order; any sync commits all earlier ones (ext4, XFS)"
-            }
-            Profile::BtrfsLike => {
-                "names survive in any order, a rename is atomic; a file sync commits the file's own new names (Btrfs)"
-            }
+            Profile::LinuxOrdered => "names and set_len survive as a prefix, in order: ext4, XFS",
+            Profile::BtrfsLike => "names survive in any combination, a rename is atomic: Btrfs",
             Profile::Posix => {
-                "names survive in any order; a rename may leave both names (the contract)"
+                "what POSIX promises and no more: names survive in any combination, a rename may \
+                 leave both"
             }
             Profile::Alice => {
-                "as posix, and a rename may leave neither name (the worst case without device faults)"
+                "as posix; a rename may leave neither name, and lost data reads as garbage"
             }
             Profile::HostileDevice => {
-                "as posix, with shorn and unreadable sectors and synced pages that revert"
+                "as posix, on a device that shears sectors, cannot read them, and lies about syncs"
             }
         }
+    }
+
+    /// Whether a page that grew into a file and was lost may show garbage, where images are drawn.
+    /// Enumerated images always show zeros: garbage would make one image into endlessly many.
+    #[must_use]
+    pub fn fills_with_garbage(self) -> bool {
+        self == Profile::Alice
     }
 
     /// Whether a rename may leave both names.
@@ -112,16 +103,5 @@ impl Profile {
 impl fmt::Display for Profile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
-    }
-}
-
-impl FromStr for Profile {
-    type Err = UnknownProfile;
-
-    fn from_str(text: &str) -> Result<Self, UnknownProfile> {
-        let found = Profile::ALL.into_iter().find(|p| p.name() == text);
-        found.ok_or_else(|| UnknownProfile {
-            found: text.to_owned(),
-        })
     }
 }

@@ -2,15 +2,15 @@
 
 use std::io;
 
-use super::fault::{Behaviour, FailedSync, Failure, Noticed, Subset};
-use super::inode::InodeId;
-use super::machine::{Call, Machine};
+use super::fault::{Behaviour, FailedSync, FailureKind, Noticed, Subset};
+use super::machine::{Machine, RunningCall};
+use super::names::InodeId;
 use super::page::PAGE_SIZE;
 
 impl Machine {
     /// How many bytes the files may still grow, if that is limited where writes are made.
     pub(super) fn room(&self) -> Option<u64> {
-        let space = self.plan.space.as_ref()?;
+        let space = self.space.as_ref()?;
         let room = space.capacity.saturating_sub(self.disk.used());
         (space.noticed == Noticed::OnWrite).then_some(room)
     }
@@ -31,22 +31,22 @@ impl Machine {
 
     /// Where space is allocated late: the failure of a sync of pages that found no place.
     pub(super) fn unplaced(&self, inode: InodeId) -> Option<FailedSync> {
-        let space = self.plan.space.as_ref()?;
+        let space = self.space.as_ref()?;
         let late = space.noticed == Noticed::OnSync && self.disk.used() > space.capacity;
         let inode = self.disk.inode(inode);
         let end = inode.disk.len();
         let new = inode.pages.keys().filter(|page| **page * PAGE_SIZE >= end);
         let new: Vec<u64> = new.copied().collect();
         (late && !new.is_empty()).then(|| FailedSync {
-            error: Failure::StorageFull,
+            error: FailureKind::StorageFull,
             behaviour: Behaviour::MarkClean,
             failed: Subset::Only(new),
             ..FailedSync::default()
         })
     }
 
-    pub(super) fn fill_up(&mut self, call: &mut Call) -> io::Error {
+    pub(super) fn fill_up(&mut self, call: &mut RunningCall) -> io::Error {
         self.strike(call, "storage-full");
-        Failure::StorageFull.error()
+        FailureKind::StorageFull.error()
     }
 }

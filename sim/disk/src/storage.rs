@@ -2,44 +2,43 @@
 
 use std::fmt;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use super::file_calls::OpenFile;
-use super::machine::Machine;
-use beaver_storage::{Access, Storage, StorageFile, StorageLock};
+use super::machine::{SharedMachine, enter};
+use super::owner::SimDisk;
+use beaver_storage::{Access, Op, Storage, StorageFile, StorageLock};
 
-pub(super) type Shared = Arc<Mutex<Machine>>;
-
-/// A panic under the lock would be a bug of the simulated disk; its state is as good as it was.
-pub(super) fn enter(machine: &Shared) -> MutexGuard<'_, Machine> {
-    machine.lock().unwrap_or_else(PoisonError::into_inner)
+impl SimDisk {
+    /// The disk for the process that runs now. It is dead after the next kill or power cut.
+    #[must_use]
+    pub fn storage(&self) -> Arc<dyn Storage> {
+        let machine = self.machine.clone();
+        let process = enter(&machine).process;
+        Arc::new(SimStorage { machine, process })
+    }
 }
 
-/// The disk of a [`SimDisk`](super::SimDisk) in the hands of one process. Dead after a kill or a
+/// The disk in the hands of one process. Dead after a kill or a
 /// power cut: every call fails with an error for which [`is_crash`](super::is_crash) holds.
-pub struct SimStorage {
-    machine: Shared,
+struct SimStorage {
+    machine: SharedMachine,
     process: u64,
 }
 
 struct SimFile {
-    machine: Shared,
+    machine: SharedMachine,
     process: u64,
     file: OpenFile,
 }
 
 struct SimLock {
-    machine: Shared,
+    machine: SharedMachine,
     process: u64,
     number: u64,
 }
 
 impl SimStorage {
-    pub(super) fn new(machine: Shared) -> Self {
-        let process = enter(&machine).process;
-        SimStorage { machine, process }
-    }
-
     fn file(&self, file: OpenFile) -> Box<dyn StorageFile> {
         Box::new(SimFile {
             machine: self.machine.clone(),
@@ -100,11 +99,11 @@ impl StorageFile for SimFile {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        enter(&self.machine).set_len(self.process, &self.file, len)
+        enter(&self.machine).resize(self.process, &self.file, len, Op::SetLen)
     }
 
     fn allocate(&self, len: u64) -> io::Result<()> {
-        enter(&self.machine).allocate(self.process, &self.file, len)
+        enter(&self.machine).resize(self.process, &self.file, len, Op::Allocate)
     }
 
     fn sync_data(&self) -> io::Result<()> {

@@ -7,8 +7,9 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
-use super::crash::Op;
 use super::mixing::{hash64, scramble};
+use super::names::InodeId;
+use beaver_storage::Op;
 
 /// How much is recorded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,6 +34,9 @@ pub struct TraceRecord {
     pub file: Arc<str>,
     /// The new name of a rename.
     pub to: Option<Arc<str>>,
+    /// The file, whatever its name is: none for the directory, and where there is no such file.
+    /// The hash leaves it out: a caller cannot see it.
+    pub inode: Option<InodeId>,
     /// The byte offset of a read or write, the length of `set_len` and `allocate`.
     pub offset: u64,
     /// How many bytes were to be read or written.
@@ -41,11 +45,27 @@ pub struct TraceRecord {
     pub data: u64,
     /// The answer: a count, a length, or the kind of the error.
     pub answer: Result<u64, io::ErrorKind>,
-    /// The kind of the fault that struck.
+    /// The word for the fault that struck.
     pub fault: Option<&'static str>,
 }
 
 impl TraceRecord {
+    /// A call that is about to begin.
+    pub(super) fn of(op: Op, file: Arc<str>, inode: Option<InodeId>) -> Self {
+        TraceRecord {
+            call: 0,
+            op,
+            file,
+            to: None,
+            inode,
+            offset: 0,
+            len: 0,
+            data: 0,
+            answer: Ok(0),
+            fault: None,
+        }
+    }
+
     /// A hash of all of it.
     #[must_use]
     pub fn hash(&self) -> u64 {

@@ -4,10 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::change::Change;
-use super::crash::{Crash, Progress};
+use super::crash::Crash;
 use super::disk::Disk;
-use super::inode::InodeId;
-use super::names::Directory;
+use super::fault::CallEffect;
+use super::names::{InodeId, NameTable};
 
 /// One file at a crash.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +37,7 @@ impl Crash {
     pub fn files(&self) -> Vec<FileView> {
         match self.inside() {
             None | Some(Change::SyncData { .. } | Change::SyncDir) => self.disk().files(),
-            Some(_) => self.kill(Progress::Everything).files(),
+            Some(_) => self.kill(CallEffect::Everything).files(),
         }
     }
 }
@@ -68,7 +68,7 @@ impl Disk {
     }
 }
 
-fn names_of(directory: &Directory, inode: InodeId) -> Vec<String> {
+fn names_of(directory: &NameTable, inode: InodeId) -> Vec<String> {
     let names = directory.iter().filter(|(_, id)| **id == inode);
     names.map(|(name, _)| name.to_string()).collect()
 }

@@ -5,21 +5,24 @@
     reason = "a test stops at its first surprise, and its sizes are small"
 )]
 
+mod nth;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 
-use beaver_disk::notation::{History, render};
+use beaver_disk::notation::{FileHistory, render};
 use beaver_disk::{
-    Behaviour, Change, Choice, CrashPoint, Disk, Event, FailedSync, Fault, Image, InodeId, Moment,
-    NthFault, Op, PAGE_SIZE, Plan, Profile, Progress, SimDisk, SimOptions,
+    Behaviour, CallEffect, Change, Choice, CrashPoint, Disk, DiskEvent, FailedSync, Fault, Image,
+    InodeId, Moment, Op, PAGE_SIZE, Profile, SimDisk, SimOptions,
 };
 use beaver_storage::Access;
+use nth::fail_nth;
 
 /// The only file that a history of one file has.
 const F: InodeId = InodeId(1);
 
 fn disk(profile: Profile, history: &str) -> Disk {
-    History::parse(history).unwrap().run(profile).unwrap()
+    FileHistory::parse(history).unwrap().run(profile).unwrap()
 }
 
 fn posix(history: &str) -> Disk {
@@ -86,7 +89,7 @@ fn a_file_ends_where_file_offsets_do() {
 fn the_disk_counts_the_bytes_of_files_that_have_a_name() {
     let mut disk = posix("f=AB; create g; write g 0 C; set_len f 1; allocate f 3; remove g");
     assert_eq!(disk.used(), 3 * PAGE_SIZE);
-    let stray = |file: &str| Event::Stray {
+    let stray = |file: &str| DiskEvent::Stray {
         file: file.to_owned(),
         bytes: b"left".to_vec(),
     };
@@ -121,7 +124,7 @@ fn a_file_that_nobody_can_reach_again_is_forgotten() {
         let open = come_and_go(&disk);
         disk.storage().create("h").unwrap();
         drop(open);
-        disk.kill(Progress::Nothing);
+        disk.kill(CallEffect::Nothing);
         let without = machine(profile, "f=A; create g; sync_dir");
         without.storage().create("h").unwrap();
         assert_eq!(disk.disk().fingerprint(), without.disk().fingerprint());
@@ -137,7 +140,7 @@ fn a_file_that_a_power_cut_may_bring_back_is_kept() {
     file.sync_data().unwrap();
     drop(file);
     storage.remove("g").unwrap();
-    disk.kill(Progress::Nothing);
+    disk.kill(CallEffect::Nothing);
     let space = disk.disk().images();
     let images = space.enumerate(10).unwrap();
     let found: Vec<_> = images.map(|found| found.image.read("g")).collect();
@@ -145,7 +148,7 @@ fn a_file_that_a_power_cut_may_bring_back_is_kept() {
     // A durable name brings its file back too.
     let disk = machine(Profile::Posix, "f=A");
     disk.storage().remove("f").unwrap();
-    disk.kill(Progress::Nothing);
+    disk.kill(CallEffect::Nothing);
     let space = disk.disk().images();
     let images = space.enumerate(10).unwrap();
     let found: Vec<String> = images.map(|found| render(&found.image)).collect();
@@ -179,7 +182,7 @@ fn a_disk_is_settled_when_the_cache_shows_what_it_has() {
     }
     for behaviour in Behaviour::ALL {
         let disk = machine(Profile::Posix, "f=A");
-        disk.set_plan(first_sync_fails(behaviour));
+        first_sync_fails(&disk, behaviour);
         let file = disk.storage().open("f", Access::Write).unwrap();
         file.write_at(b"x", 0).unwrap();
         file.sync_data().unwrap_err();
@@ -267,25 +270,18 @@ fn disks_on_which_other_things_are_pending_have_other_fingerprints() {
 }
 
 /// The first sync of a file fails like this.
-fn first_sync_fails(behaviour: Behaviour) -> Plan {
+fn first_sync_fails(disk: &SimDisk, behaviour: Behaviour) {
     let fault = Fault::FailedSync(FailedSync {
         behaviour,
         ..FailedSync::default()
     });
-    Plan {
-        nth: vec![NthFault {
-            op: Op::SyncData,
-            nth: 1,
-            fault,
-        }],
-        ..Plan::default()
-    }
+    fail_nth(disk, Op::SyncData, [(1, fault)]);
 }
 
 /// The fingerprint after `f=AB`, these steps, and a sync of `f` that fails among them.
 fn after_a_failed_sync(behaviour: Behaviour, steps: &[Step]) -> u128 {
     let disk = machine(Profile::Posix, "f=AB");
-    disk.set_plan(first_sync_fails(behaviour));
+    first_sync_fails(&disk, behaviour);
     let file = disk.storage().open("f", Access::Write).unwrap();
     for step in steps {
         match step {
@@ -297,7 +293,7 @@ fn after_a_failed_sync(behaviour: Behaviour, steps: &[Step]) -> u128 {
             Step::Fail => drop(file.sync_data().unwrap_err()),
         }
     }
-    assert!(disk.unfired().is_empty());
+    assert!(disk.missed().is_empty() && !disk.fired().is_empty());
     disk.disk().fingerprint()
 }
 

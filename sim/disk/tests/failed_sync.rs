@@ -7,16 +7,19 @@
     reason = "a test stops at its first surprise, and its sizes are small"
 )]
 
+mod nth;
+
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
 use beaver_disk::notation::render;
 use beaver_disk::{
-    Behaviour, Choice, Event, FailedSync, Fault, Image, NthFault, Op, PAGE_SIZE, Plan, Profile,
-    Progress, SimDisk, SimOptions, Subset,
+    Behaviour, CallEffect, Choice, DiskEvent, FailedSync, Fault, Image, Op, PAGE_SIZE, Profile,
+    SimDisk, SimOptions, Subset,
 };
 use beaver_storage::{Access, Storage, StorageFile};
+use nth::fail_nth;
 
 const PROFILES: [Profile; 5] = [
     Profile::LinuxOrdered,
@@ -44,19 +47,8 @@ struct Fixture {
 impl Fixture {
     fn new(profile: Profile, letters: &str, failed: FailedSync) -> Self {
         let image = Image::from_files([("f", pages(letters))]);
-        let plan = Plan {
-            nth: vec![NthFault {
-                op: Op::SyncData,
-                nth: 1,
-                fault: Fault::FailedSync(failed),
-            }],
-            ..Plan::default()
-        };
-        let options = SimOptions {
-            plan,
-            ..SimOptions::default()
-        };
-        let disk = SimDisk::new(image.disk(profile), options);
+        let disk = SimDisk::new(image.disk(profile), SimOptions::default());
+        fail_nth(&disk, Op::SyncData, [(1, Fault::FailedSync(failed))]);
         let storage = disk.storage();
         let file = storage.open("f", Access::Write).unwrap();
         Fixture {
@@ -87,7 +79,7 @@ impl Fixture {
     }
 
     fn kill_and_reopen(&mut self) {
-        self.disk.kill(Progress::Nothing);
+        self.disk.kill(CallEffect::Nothing);
         self.storage = self.disk.storage();
         self.file = self.storage.open("f", Access::Write).unwrap();
     }
@@ -161,7 +153,7 @@ fn v29_read_only_refuses_every_change_until_the_power_is_cut() {
         refused(it.file.set_len(0));
         refused(it.file.allocate(9 * PAGE_SIZE));
         refused(it.file.write_at(b"C", 0).map(|_| ()));
-        it.disk.kill(Progress::Nothing);
+        it.disk.kill(CallEffect::Nothing);
         it.storage = it.disk.storage();
         assert_eq!(it.live(), "f=B");
         refused(it.storage.create("g").map(|_| ()));
@@ -200,10 +192,10 @@ fn v37_a_dropped_cache_shows_the_old_bytes_without_a_crash() {
         let it = Fixture::whole(profile, "A", Behaviour::MarkClean);
         it.write(0, "B");
         it.sync_fails();
-        assert!(it.disk.happen(&Event::CacheDrop(Subset::All)));
+        assert!(it.disk.happen(&DiskEvent::CacheDrop(Subset::All)));
         assert_eq!(it.live(), "f=A");
         assert_eq!(it.disk.fired()["cache-drop"], 1);
-        assert!(!it.disk.happen(&Event::CacheDrop(Subset::All)));
+        assert!(!it.disk.happen(&DiskEvent::CacheDrop(Subset::All)));
     }
 }
 
@@ -215,7 +207,7 @@ fn retry_writes_what_the_failed_sync_did_not() {
         it.sync_fails();
         assert_eq!(it.live(), "f=BC");
         assert_eq!(it.after_power_cut(), ["f=A"]);
-        assert!(!it.disk.happen(&Event::CacheDrop(Subset::All)));
+        assert!(!it.disk.happen(&DiskEvent::CacheDrop(Subset::All)));
         it.file.sync_data().unwrap();
         assert_eq!(it.after_power_cut(), ["f=BC"]);
     }
@@ -223,13 +215,11 @@ fn retry_writes_what_the_failed_sync_did_not() {
 
 #[test]
 fn a_retry_may_fail_too_and_in_another_way() {
-    let failing = |nth, behaviour| NthFault {
-        op: Op::SyncData,
-        nth,
-        fault: Fault::FailedSync(FailedSync {
+    let failing = |behaviour| {
+        Fault::FailedSync(FailedSync {
             behaviour,
             ..FailedSync::default()
-        }),
+        })
     };
     for (second, cut) in [
         (Behaviour::RetryWorks, "f=A"),
@@ -237,10 +227,8 @@ fn a_retry_may_fail_too_and_in_another_way() {
         (Behaviour::MarkCleanSizeLost, "f=A"),
     ] {
         let it = Fixture::whole(Profile::Posix, "A", Behaviour::RetryWorks);
-        it.disk.set_plan(Plan {
-            nth: vec![failing(1, Behaviour::RetryWorks), failing(2, second)],
-            ..Plan::default()
-        });
+        let faults = [(1, failing(Behaviour::RetryWorks)), (2, failing(second))];
+        fail_nth(&it.disk, Op::SyncData, faults);
         it.write(0, "BC");
         it.sync_fails();
         it.sync_fails();
@@ -390,13 +378,9 @@ fn a_failed_sync_commits_no_name() {
 #[test]
 fn a_failed_directory_sync_leaves_its_records_pending() {
     let image = Image::from_files([("f", pages("A"))]);
-    let failing = |durable: Subset| NthFault {
-        op: Op::SyncDir,
-        nth: 1,
-        fault: Fault::FailedSyncDir {
-            error: beaver_disk::Failure::Io,
-            durable,
-        },
+    let failing = |durable: Subset| Fault::FailedSyncDir {
+        error: beaver_disk::FailureKind::Io,
+        durable,
     };
     for (durable, expected) in [
         (
@@ -407,14 +391,8 @@ fn a_failed_directory_sync_leaves_its_records_pending() {
         (Subset::Mask(0b10), vec!["a=\"\",b=\"\",f=A", "b=\"\",f=A"]),
         (Subset::All, vec!["a=\"\",b=\"\",f=A"]),
     ] {
-        let options = SimOptions {
-            plan: Plan {
-                nth: vec![failing(durable)],
-                ..Plan::default()
-            },
-            ..SimOptions::default()
-        };
-        let disk = SimDisk::new(image.disk(Profile::Posix), options);
+        let disk = SimDisk::new(image.disk(Profile::Posix), SimOptions::default());
+        fail_nth(&disk, Op::SyncDir, [(1, failing(durable))]);
         let storage = disk.storage();
         storage.create("a").unwrap();
         storage.create("b").unwrap();

@@ -13,7 +13,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use beaver_disk::{
-    Behaviour, Event, FailedSync, Fault, Image, Plan, Profile, SimDisk, SimOptions, Subset,
+    Behaviour, DiskEvent, FailedSync, Fault, FaultPlan, Image, Profile, SimDisk, SimOptions, Subset,
 };
 use beaver_storage::{Access, StorageFile};
 use proptest::prelude::*;
@@ -124,12 +124,12 @@ impl World {
             }
             Step::FailedSync(behaviour, mask, left) => self.fail_sync(*behaviour, *mask, *left),
             Step::CacheDrop(mask) => {
-                if self.disk.happen(&Event::CacheDrop(Subset::Mask(*mask))) {
+                if self.disk.happen(&DiskEvent::CacheDrop(Subset::Mask(*mask))) {
                     self.live = cells(&self.disk.live());
                 }
             }
             Step::Writeback(number) => {
-                self.disk.happen(&Event::Writeback(*number));
+                self.disk.happen(&DiskEvent::Writeback(*number));
             }
         }
     }
@@ -144,12 +144,12 @@ impl World {
                 .collect(),
             ..FailedSync::default()
         };
-        self.disk.set_plan(Plan {
+        self.disk.set_plan(FaultPlan {
             calls: BTreeMap::from([(self.disk.calls() + 1, Fault::FailedSync(failed))]),
-            ..Plan::default()
+            ..FaultPlan::default()
         });
         self.file.sync_data().unwrap_err();
-        assert!(self.disk.unfired().is_empty());
+        assert!(self.disk.missed().is_empty() && !self.disk.fired().is_empty());
         if behaviour == Behaviour::Revert {
             self.live = cells(&self.disk.live());
             self.pending_cuts.clear();

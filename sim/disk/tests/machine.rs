@@ -5,16 +5,19 @@
     reason = "a test stops at its first surprise, and its sizes are small"
 )]
 
+mod nth;
+
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use beaver_disk::{
-    Change, Choice, Corner, CrashPoint, Disk, Effect, Event, FAULT_KINDS, FailedSync, Failure,
-    Fault, Image, InodeId, Moment, Noticed, NthFault, Op, PAGE_SIZE, Plan, Planned, Profile,
-    Progress, SimDisk, SimOptions, Space, Subset, TraceMode, is_crash, is_out_of_calls,
+    CallEffect, Change, Choice, Corner, CrashPoint, Disk, DiskEvent, FailedSync, FailureKind,
+    Fault, FaultPlan, FaultSource, Image, Injection, InodeId, Moment, Noticed, Op, PAGE_SIZE,
+    Profile, SimDisk, SimOptions, Space, StorageCall, Subset, TraceMode, is_crash, is_out_of_calls,
 };
 use beaver_storage::{Access, Storage};
+use nth::fail_nth;
 
 fn at(call: u64, moment: Moment) -> Option<CrashPoint> {
     Some(CrashPoint { call, moment })
@@ -27,9 +30,9 @@ fn machine(options: SimOptions) -> SimDisk {
 /// A machine whose call of this number meets `fault`.
 fn with_fault(call: u64, fault: Fault) -> SimDisk {
     machine(SimOptions {
-        plan: Plan {
+        plan: FaultPlan {
             calls: BTreeMap::from([(call, fault)]),
-            ..Plan::default()
+            ..FaultPlan::default()
         },
         trace: TraceMode::Records,
         ..SimOptions::default()
@@ -69,7 +72,7 @@ fn nothing_changes_after_the_crash_point_and_old_handles_stay_dead() {
     assert!(is_crash(&storage.remove("f").unwrap_err()));
     assert_eq!(disk.frozen_at(), at(3, Moment::Before));
     assert_eq!(disk.calls(), 3);
-    disk.kill(Progress::Nothing);
+    disk.kill(CallEffect::Nothing);
     assert!(is_crash(&file.len().unwrap_err()));
     assert!(is_crash(&storage.list().unwrap_err()));
     let next = disk.storage();
@@ -126,7 +129,6 @@ fn every_call_can_die_before_inside_and_after() {
             let error = one_call_of_each_kind(&*disk.storage()).unwrap_err();
             assert!(is_crash(&error) && !is_out_of_calls(&error));
             assert_eq!(disk.frozen_at(), at(call, moment));
-            assert_eq!(disk.next_call(), None);
             let crash = disk.crash();
             assert_eq!(crash.op(), Some(op));
             let inside = moment == Moment::Inside && op.changes_something();
@@ -138,16 +140,53 @@ fn every_call_can_die_before_inside_and_after() {
     assert_eq!(disk.crash().op(), None, "it died between two calls");
 }
 
+/// Writes down what it is asked.
+#[derive(Debug)]
+struct Asked(Arc<Mutex<Vec<String>>>);
+
+impl FaultSource for Asked {
+    fn before(&mut self, call: &StorageCall<'_>, _: &mut Injection<'_>) {
+        let StorageCall {
+            number, op, file, ..
+        } = call;
+        let inode = call.inode.map_or(0, |inode| inode.0);
+        let place = format!("{}+{}", call.offset, call.len);
+        let dies = call.dies.map_or(String::new(), |dies| format!(" {dies:?}"));
+        let line = format!("{number} {op} {file}#{inode} {place}{dies}");
+        self.0.lock().expect("no test panics here").push(line);
+    }
+}
+
 #[test]
-fn the_next_call_is_known_and_whether_it_is_the_last() {
+fn the_source_sees_each_call_with_the_file_as_it_is_called_then() {
     let disk = machine(SimOptions::default());
-    assert_eq!(disk.next_call(), Some((1, None)));
-    disk.crash_at(at(2, Moment::Inside));
-    assert_eq!(disk.next_call(), Some((1, None)));
-    disk.storage().list().unwrap();
-    assert_eq!(disk.next_call(), Some((2, Some(Moment::Inside))));
-    disk.crash_at(None);
-    assert_eq!(disk.next_call(), Some((2, None)));
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    disk.set_faults(Some(Arc::new(Mutex::new(Asked(asked.clone())))));
+    let storage = disk.storage();
+    let file = storage.create("f").unwrap();
+    storage.rename("f", "g").unwrap();
+    assert_eq!(file.write_at(b"abc", 2).unwrap(), 3);
+    storage.remove("g").unwrap();
+    file.set_len(1).unwrap();
+    storage.list().unwrap();
+    assert!(storage.open("f", Access::Read).is_err());
+    disk.fork().storage().list().unwrap();
+    disk.crash_at(at(8, Moment::Inside));
+    storage.sync_dir().unwrap_err();
+    file.sync_data().unwrap_err();
+    assert_eq!(
+        *asked.lock().unwrap(),
+        [
+            "1 create f#0 0+0",
+            "2 rename g#1 0+0",
+            "3 write_at g#1 2+3",
+            "4 remove g#1 0+0",
+            "5 set_len g#1 1+0",
+            "6 list #0 0+0",
+            "7 open f#0 0+0",
+            "8 sync_dir #0 0+0 Inside",
+        ]
+    );
 }
 
 #[test]
@@ -162,7 +201,7 @@ fn an_interrupted_allocate_never_cuts() {
         len: 1,
     };
     assert_eq!(disk.crash().inside(), Some(&change));
-    disk.kill(Progress::Everything);
+    disk.kill(CallEffect::Everything);
     assert_eq!(read(&*disk.storage(), "f").unwrap(), b"abc");
 }
 
@@ -181,10 +220,10 @@ fn a_call_that_a_crash_follows_is_done_but_never_answered() {
 #[test]
 fn a_kill_inside_a_write_leaves_any_prefix() {
     for (progress, expected) in [
-        (Progress::Nothing, &b""[..]),
-        (Progress::Bytes(2), b"ab"),
-        (Progress::Bytes(99), b"abc"),
-        (Progress::Everything, b"abc"),
+        (CallEffect::Nothing, &b""[..]),
+        (CallEffect::Bytes(2), b"ab"),
+        (CallEffect::Bytes(99), b"abc"),
+        (CallEffect::Everything, b"abc"),
     ] {
         let disk = machine(SimOptions {
             crash_at: at(2, Moment::Inside),
@@ -242,7 +281,7 @@ fn pending_records_survive_a_kill() {
     let storage = disk.storage();
     let file = storage.create("f").unwrap();
     file.write_at(b"abc", 0).unwrap();
-    disk.kill(Progress::Nothing);
+    disk.kill(CallEffect::Nothing);
     assert_eq!(read(&*disk.storage(), "f").unwrap(), b"abc");
     assert!(disk.crash().images().count() > 1);
     disk.power_cut(&Choice::default());
@@ -282,8 +321,8 @@ fn every_crash_point_of_one_run_can_be_kept() {
         let kept: Vec<Image> = kept.enumerate(100).unwrap().map(|c| c.image).collect();
         let reached: Vec<Image> = reached.enumerate(100).unwrap().map(|c| c.image).collect();
         assert_eq!(kept, reached);
-        assert_eq!(crash.kill(Progress::Everything).live(), {
-            again.kill(Progress::Everything);
+        assert_eq!(crash.kill(CallEffect::Everything).live(), {
+            again.kill(CallEffect::Everything);
             again.live()
         });
     }
@@ -369,18 +408,18 @@ fn the_trace_of_a_run_is_the_same_for_ever() {
     let disk = with_fault(
         12,
         Fault::Error {
-            error: Failure::PermissionDenied,
-            effect: Effect::Nothing,
+            error: FailureKind::PermissionDenied,
+            effect: CallEffect::Nothing,
             sticky: false,
         },
     );
     assert!(one_call_of_each_kind(&*disk.storage()).is_err());
-    assert!(disk.happen(&Event::FlipBit {
+    assert!(disk.happen(&DiskEvent::FlipBit {
         file: "g".to_owned(),
         offset: 0,
         bit: 3,
     }));
-    disk.kill(Progress::Nothing);
+    disk.kill(CallEffect::Nothing);
     disk.boot(disk.disk());
     let lines: Vec<String> = disk.trace().iter().map(ToString::to_string).collect();
     assert_eq!(
@@ -410,8 +449,8 @@ fn an_error_strikes_with_or_without_effect() {
         effect,
         sticky: false,
     };
-    for (effect, names) in [(Effect::Nothing, 0), (Effect::Everything, 1)] {
-        let disk = with_fault(1, error(Failure::Io, effect));
+    for (effect, names) in [(CallEffect::Nothing, 0), (CallEffect::Everything, 1)] {
+        let disk = with_fault(1, error(FailureKind::Io, effect));
         let failed = disk.storage().create("f").unwrap_err();
         assert_eq!(failed.raw_os_error(), Some(5));
         assert_eq!(disk.live().names().count(), names);
@@ -424,32 +463,32 @@ fn an_error_strikes_with_or_without_effect() {
         assert_eq!(disk.trace()[0].fault, Some(kind));
     }
     for (effect, len) in [
-        (Effect::Nothing, 0),
-        (Effect::Bytes(2), 2),
-        (Effect::Everything, 3),
+        (CallEffect::Nothing, 0),
+        (CallEffect::Bytes(2), 2),
+        (CallEffect::Everything, 3),
     ] {
-        let disk = with_fault(2, error(Failure::Io, effect));
+        let disk = with_fault(2, error(FailureKind::Io, effect));
         assert!(write_a_file(&*disk.storage()).is_err());
         assert_eq!(disk.live().len_of("f"), Some(len));
     }
-    for (effect, len) in [(Effect::Nothing, 3), (Effect::Everything, 1)] {
-        let disk = with_fault(6, error(Failure::Io, effect));
+    for (effect, len) in [(CallEffect::Nothing, 3), (CallEffect::Everything, 1)] {
+        let disk = with_fault(6, error(FailureKind::Io, effect));
         let storage = disk.storage();
         write_a_file(&*storage).unwrap();
         let file = storage.open("f", Access::Write).unwrap();
         assert!(file.set_len(1).is_err());
         assert_eq!(disk.live().len_of("f"), Some(len));
     }
-    for (effect, name) in [(Effect::Nothing, "f"), (Effect::Everything, "g")] {
-        let disk = with_fault(5, error(Failure::StorageFull, effect));
+    for (effect, name) in [(CallEffect::Nothing, "f"), (CallEffect::Everything, "g")] {
+        let disk = with_fault(5, error(FailureKind::StorageFull, effect));
         let storage = disk.storage();
         write_a_file(&*storage).unwrap();
         assert_eq!(kind(storage.rename("f", "g")), Some(ErrorKind::StorageFull));
         assert_eq!(disk.live().names().collect::<Vec<_>>(), [name]);
         assert_eq!(disk.fired()["storage-full"], 1);
     }
-    for (effect, names) in [(Effect::Nothing, 1), (Effect::Everything, 0)] {
-        let disk = with_fault(5, error(Failure::Interrupted, effect));
+    for (effect, names) in [(CallEffect::Nothing, 1), (CallEffect::Everything, 0)] {
+        let disk = with_fault(5, error(FailureKind::Interrupted, effect));
         let storage = disk.storage();
         write_a_file(&*storage).unwrap();
         assert_eq!(kind(storage.remove("f")), Some(ErrorKind::Interrupted));
@@ -462,8 +501,8 @@ fn an_error_on_a_sync_is_a_failed_sync() {
     let disk = with_fault(
         3,
         Fault::Error {
-            error: Failure::Interrupted,
-            effect: Effect::Nothing,
+            error: FailureKind::Interrupted,
+            effect: CallEffect::Nothing,
             sticky: false,
         },
     );
@@ -485,8 +524,8 @@ fn an_error_on_a_sync_with_effect_comes_after_everything_was_written() {
     let disk = with_fault(
         3,
         Fault::Error {
-            error: Failure::Io,
-            effect: Effect::Everything,
+            error: FailureKind::Io,
+            effect: CallEffect::Everything,
             sticky: false,
         },
     );
@@ -502,15 +541,13 @@ fn an_error_with_effect_cannot_strike_a_call_that_changes_nothing() {
     let disk = with_fault(
         1,
         Fault::Error {
-            error: Failure::Io,
-            effect: Effect::Everything,
+            error: FailureKind::Io,
+            effect: CallEffect::Everything,
             sticky: false,
         },
     );
     assert!(disk.storage().list().is_ok());
-    let unfired = disk.unfired();
-    assert_eq!(unfired.len(), 1);
-    assert!(unfired[0].did_not_apply);
+    assert_eq!(disk.missed(), [1]);
 }
 
 #[test]
@@ -518,8 +555,8 @@ fn a_sticky_error_lasts_until_the_process_ends() {
     let disk = with_fault(
         5,
         Fault::Error {
-            error: Failure::Io,
-            effect: Effect::Nothing,
+            error: FailureKind::Io,
+            effect: CallEffect::Nothing,
             sticky: true,
         },
     );
@@ -529,7 +566,7 @@ fn a_sticky_error_lasts_until_the_process_ends() {
     assert!(storage.list().is_err());
     assert!(storage.open("f", Access::Read).is_ok());
     assert_eq!(disk.fired()["error"], 2);
-    disk.kill(Progress::Nothing);
+    disk.kill(CallEffect::Nothing);
     assert!(disk.storage().list().is_ok());
 }
 
@@ -543,7 +580,7 @@ fn short_and_wrong_reads_strike_once() {
         (Fault::ZeroedRead { sector: 0 }, &[0, 0, 0]),
     ];
     for (fault, expected) in cases {
-        let name = fault.kind();
+        let name = fault.word();
         let disk = with_fault(6, fault);
         let storage = disk.storage();
         write_a_file(&*storage).unwrap();
@@ -569,7 +606,7 @@ fn writes_are_short_or_land_elsewhere() {
 #[test]
 fn a_fault_that_cannot_strike_is_reported_and_the_call_goes_through() {
     let short = Fault::ShortRead { bytes: 3 };
-    let plan = Plan {
+    let plan = FaultPlan {
         calls: BTreeMap::from([
             (1, Fault::ShortWrite { bytes: 1 }),
             (2, Fault::ShortWrite { bytes: 3 }),
@@ -577,15 +614,9 @@ fn a_fault_that_cannot_strike_is_reported_and_the_call_goes_through() {
             (8, Fault::ShortRead { bytes: 0 }),
             (10, Fault::MisdirectedWrite { offset: 0 }),
             (11, Fault::MisdirectedWrite { offset: 9 }),
-            (99, short.clone()),
+            (99, short),
         ]),
-        nth: vec![NthFault {
-            op: Op::Rename,
-            nth: 1,
-            fault: short,
-        }],
-        events: BTreeMap::from([(2, vec![Event::Writeback(0)])]),
-        ..Plan::default()
+        events: BTreeMap::from([(5, vec![DiskEvent::Writeback(0)])]),
     };
     let disk = machine(SimOptions {
         plan,
@@ -603,45 +634,19 @@ fn a_fault_that_cannot_strike_is_reported_and_the_call_goes_through() {
     assert_eq!(file.write_at(b"xyz", 0).unwrap(), 3, "where it should go");
     assert_eq!(file.write_at(b"", 0).unwrap(), 0);
     assert!(disk.fired().is_empty());
-    let unfired: Vec<_> = disk.unfired();
-    let unfired: Vec<_> = unfired
-        .iter()
-        .map(|u| (u.planned, u.did_not_apply))
-        .collect();
-    assert_eq!(
-        unfired,
-        [
-            (Planned::Call(1), true),
-            (Planned::Call(2), true),
-            (Planned::Call(6), true),
-            (Planned::Call(8), true),
-            (Planned::Call(10), true),
-            (Planned::Call(11), true),
-            (Planned::Call(99), false),
-            (Planned::Nth(0), false),
-            (Planned::Event(2, 0), true),
-        ]
-    );
+    assert_eq!(disk.missed(), [1, 2, 5, 6, 8, 10, 11]);
 }
 
 #[test]
-fn a_fault_may_be_planned_at_the_nth_call_of_its_kind() {
-    let disk = machine(SimOptions {
-        plan: Plan {
-            nth: vec![NthFault {
-                op: Op::WriteAt,
-                nth: 2,
-                fault: Fault::ShortWrite { bytes: 1 },
-            }],
-            ..Plan::default()
-        },
-        ..SimOptions::default()
-    });
+fn a_source_may_count_calls_in_its_own_way() {
+    let disk = machine(SimOptions::default());
+    let short = Fault::ShortWrite { bytes: 1 };
+    fail_nth(&disk, Op::WriteAt, [(2, short)]);
     let file = disk.storage().create("f").unwrap();
     assert_eq!(file.write_at(b"abc", 0).unwrap(), 3);
     assert_eq!(file.write_at(b"abc", 0).unwrap(), 1);
     assert_eq!(file.write_at(b"abc", 0).unwrap(), 3);
-    assert!(disk.unfired().is_empty());
+    assert!(disk.missed().is_empty());
 }
 
 #[test]
@@ -681,8 +686,8 @@ fn a_fault_that_is_planned_comes_before_a_full_disk() {
     let disk = with_fault(
         1,
         Fault::Error {
-            error: Failure::PermissionDenied,
-            effect: Effect::Nothing,
+            error: FailureKind::PermissionDenied,
+            effect: CallEffect::Nothing,
             sticky: false,
         },
     );
@@ -693,7 +698,7 @@ fn a_fault_that_is_planned_comes_before_a_full_disk() {
     let storage = disk.storage();
     let refused = Some(ErrorKind::PermissionDenied);
     assert_eq!(kind(storage.create("f")), refused);
-    assert!(disk.unfired().is_empty());
+    assert!(disk.missed().is_empty());
     assert_eq!(kind(storage.create("f")), Some(ErrorKind::StorageFull));
 }
 
@@ -750,7 +755,7 @@ fn the_lock_may_be_held_by_another_process() {
     let storage = disk.storage();
     assert_eq!(kind(storage.lock()), Some(ErrorKind::WouldBlock));
     assert_eq!(disk.fired()["second-opener"], 1);
-    disk.kill(Progress::Nothing);
+    disk.kill(CallEffect::Nothing);
     assert_eq!(kind(disk.storage().lock()), Some(ErrorKind::WouldBlock));
     disk.release_lock();
     let storage = disk.storage();
@@ -762,28 +767,28 @@ fn the_lock_may_be_held_by_another_process() {
     assert!(disk.storage().lock().is_ok());
 }
 
-fn flip(file: &str, offset: u64, bit: u8) -> Event {
+fn flip(file: &str, offset: u64, bit: u8) -> DiskEvent {
     let file = file.to_owned();
-    Event::FlipBit { file, offset, bit }
+    DiskEvent::FlipBit { file, offset, bit }
 }
 
-fn zero(sector: u64, count: u64) -> Event {
+fn zero(sector: u64, count: u64) -> DiskEvent {
     let file = "f".to_owned();
-    Event::ZeroSectors {
+    DiskEvent::ZeroSectors {
         file,
         sector,
         count,
     }
 }
 
-fn truncate(len: u64) -> Event {
+fn truncate(len: u64) -> DiskEvent {
     let file = "f".to_owned();
-    Event::Truncate { file, len }
+    DiskEvent::Truncate { file, len }
 }
 
-fn stray(file: &str, bytes: &[u8]) -> Event {
+fn stray(file: &str, bytes: &[u8]) -> DiskEvent {
     let (file, bytes) = (file.to_owned(), bytes.to_vec());
-    Event::Stray { file, bytes }
+    DiskEvent::Stray { file, bytes }
 }
 
 /// A disk with a file of 5,000 bytes at rest.
@@ -794,11 +799,11 @@ fn at_rest() -> SimDisk {
 
 #[test]
 fn damage_at_rest_strikes_file_and_cache() {
-    let replace = Event::Replace {
+    let replace = DiskEvent::Replace {
         file: "f".to_owned(),
         bytes: b"old".to_vec(),
     };
-    let cases: Vec<(Event, Vec<u8>)> = vec![
+    let cases: Vec<(DiskEvent, Vec<u8>)> = vec![
         (flip("f", 4999, 3), [vec![1; 4999], vec![9]].concat()),
         (
             zero(7, 2),
@@ -814,7 +819,7 @@ fn damage_at_rest_strikes_file_and_cache() {
         let disk = at_rest();
         assert!(disk.happen(&event));
         assert_eq!(disk.live().read("f").unwrap(), expected);
-        assert_eq!(disk.fired(), BTreeMap::from([(event.kind(), 1)]));
+        assert_eq!(disk.fired(), BTreeMap::from([(event.word(), 1)]));
         let cut = disk.power_cut(&Choice::default());
         assert_eq!(cut.read("f").unwrap(), expected);
     }
@@ -848,7 +853,7 @@ fn damage_strikes_what_is_pending_too() {
     let file = disk.storage().open("f", Access::Write).unwrap();
     file.write_at(b"b", 0).unwrap();
     file.write_at(b"b", PAGE_SIZE).unwrap();
-    assert!(disk.happen(&Event::FlipBit {
+    assert!(disk.happen(&DiskEvent::FlipBit {
         file: "f".to_owned(),
         offset: 0,
         bit: 3,
@@ -866,7 +871,7 @@ fn damage_strikes_what_is_pending_too() {
 
 #[test]
 fn a_lost_length_leaves_the_cache_when_no_handle_of_its_file_is_open() {
-    let drop_all = Event::CacheDrop(Subset::All);
+    let drop_all = DiskEvent::CacheDrop(Subset::All);
     let lost = |planned: bool| {
         let disk = machine(SimOptions::default());
         let storage = disk.storage();
@@ -874,7 +879,7 @@ fn a_lost_length_leaves_the_cache_when_no_handle_of_its_file_is_open() {
         let other = storage.create("other").unwrap();
         let file = storage.open("f", Access::Write).unwrap();
         file.write_at(&[0; 9], 3).unwrap();
-        disk.set_plan(Plan {
+        disk.set_plan(FaultPlan {
             calls: BTreeMap::from([(
                 8,
                 Fault::FailedSync(FailedSync {
@@ -883,7 +888,6 @@ fn a_lost_length_leaves_the_cache_when_no_handle_of_its_file_is_open() {
                 }),
             )]),
             events: BTreeMap::from([(9, vec![drop_all.clone()]), (10, vec![drop_all.clone()])]),
-            ..Plan::default()
         });
         file.sync_data().unwrap_err();
         assert_eq!(disk.live().len_of("f"), Some(12));
@@ -912,16 +916,16 @@ fn background_writeback_is_an_event_that_a_plan_can_hold() {
     let events = BTreeMap::from([(
         3,
         vec![
-            Event::Writeback(0),
-            Event::WritebackSize {
+            DiskEvent::Writeback(0),
+            DiskEvent::WritebackSize {
                 file: "f".to_owned(),
             },
         ],
     )]);
     let image = Image::from_files([("f", b"")]);
-    let plan = Plan {
+    let plan = FaultPlan {
         events,
-        ..Plan::default()
+        ..FaultPlan::default()
     };
     let disk = SimDisk::new(
         image.disk(Profile::Posix),
@@ -943,23 +947,6 @@ fn background_writeback_is_an_event_that_a_plan_can_hold() {
 }
 
 #[test]
-fn every_kind_of_fault_is_in_the_list() {
-    let kinds: Vec<&str> = FAULT_KINDS.iter().map(|(kind, _)| *kind).collect();
-    let mut sorted = kinds.clone();
-    sorted.sort_unstable();
-    sorted.dedup();
-    assert_eq!(sorted.len(), kinds.len());
-    for kind in [
-        "late-sync-error",
-        "unreadable-sector",
-        "second-opener",
-        "storage-full",
-    ] {
-        assert!(kinds.contains(&kind));
-    }
-}
-
-#[test]
 fn a_plan_is_written_and_read_as_text() {
     let text = r#"{
       "calls": {
@@ -967,19 +954,17 @@ fn a_plan_is_written_and_read_as_text() {
         "13": {"error": {"error": "storage-full", "effect": {"bytes": 3}, "sticky": true}},
         "14": {"failed-sync-dir": {"durable": {"only": [7]}}}
       },
-      "nth": [{"op": "write_at", "nth": 2, "fault": {"short-write": {"bytes": 10}}}],
       "events": {"20": [{"cache-drop": "all"}, {"writeback": 3},
                         {"replace": {"file": "f", "bytes": "old"}},
-                        {"stray": {"file": "g", "bytes": "hex:00ff"}}]},
-      "space": {"capacity": 100000, "noticed": "on-sync"}
+                        {"stray": {"file": "g", "bytes": "hex:00ff"}}]}
     }"#;
-    let plan: Plan = serde_json::from_str(text).unwrap();
+    let plan: FaultPlan = serde_json::from_str(text).unwrap();
     let bytes = vec![0x00, 0xff];
     let file = "g".to_owned();
-    assert_eq!(plan.events[&20][3], Event::Stray { file, bytes });
+    assert_eq!(plan.events[&20][3], DiskEvent::Stray { file, bytes });
     let written = serde_json::to_string(&plan).unwrap();
-    assert_eq!(serde_json::from_str::<Plan>(&written).unwrap(), plan);
-    let replace = |bytes: &[u8]| Event::Replace {
+    assert_eq!(serde_json::from_str::<FaultPlan>(&written).unwrap(), plan);
+    let replace = |bytes: &[u8]| DiskEvent::Replace {
         file: "f".to_owned(),
         bytes: bytes.to_vec(),
     };
@@ -996,7 +981,10 @@ fn a_plan_is_written_and_read_as_text() {
         ),
     ] {
         assert_eq!(serde_json::to_string(&replace(bytes)).unwrap(), text);
-        assert_eq!(serde_json::from_str::<Event>(text).unwrap(), replace(bytes));
+        assert_eq!(
+            serde_json::from_str::<DiskEvent>(text).unwrap(),
+            replace(bytes)
+        );
     }
     for wrong in [
         r#"{"call": {}}"#,
@@ -1004,7 +992,7 @@ fn a_plan_is_written_and_read_as_text() {
         r#"{"calls": {"1": {"failed-sync": {"behavior": "revert"}}}}"#,
         r#"{"events": {"1": [{"stray": {"file": "g", "bytes": "hex:0"}}]}}"#,
     ] {
-        assert!(serde_json::from_str::<Plan>(wrong).is_err(), "{wrong}");
+        assert!(serde_json::from_str::<FaultPlan>(wrong).is_err(), "{wrong}");
     }
 }
 
@@ -1014,7 +1002,7 @@ fn every_profile_has_a_name_and_a_line_of_its_own() {
     for profile in Profile::ALL {
         let name = profile.to_string();
         assert_eq!(name, profile.name());
-        assert_eq!(name.parse(), Ok(profile));
+        assert_eq!(Profile::named(&name), Some(profile));
         assert_eq!(
             serde_json::to_string(&profile).unwrap(),
             format!("{name:?}")
@@ -1025,8 +1013,7 @@ fn every_profile_has_a_name_and_a_line_of_its_own() {
     lines.sort_unstable();
     lines.dedup();
     assert_eq!(lines.len(), Profile::ALL.len());
-    let unknown = "ext4".parse::<Profile>().unwrap_err().to_string();
-    assert!(unknown.starts_with("unknown profile \"ext4\": expected one of strict, "));
+    assert_eq!(Profile::named("ext4"), None);
 }
 
 /// What an assertion prints that fails.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use beaver::event::EventKind;
-use beaver::wal::{LogReader, Mode, ReplayError};
-use beaver::{Event, Storage};
+use beaver::wal::{LogReader, ReplayError};
+use beaver::{Event, Storage, inspect};
 
 use super::engine::{LogEntry, Salvaged};
 use super::files::segment_epoch;
@@ -66,7 +66,7 @@ pub(crate) fn read(
     after: beaver::Position,
 ) -> Result<Vec<LogEntry>, Failure> {
     let mut entries = Vec::new();
-    let replayed = reader.replay(after, Mode::Strict, |at, event| {
+    let replayed = reader.replay(after, |at, event| {
         entries.push(LogEntry {
             position: position(at),
             record: record(&event),
@@ -87,7 +87,7 @@ pub(crate) fn read(
 pub(crate) fn replay_leniently(storage: &Arc<dyn Storage>) -> Result<Salvaged, Failure> {
     let mut entries = Vec::new();
     let reader = LogReader::<Event>::open(Arc::clone(storage))?;
-    let replayed = reader.replay(beaver::Position::default(), Mode::Lenient, |at, event| {
+    let replayed = inspect::salvage(&reader, beaver::Position::default(), |at, event| {
         entries.push(LogEntry {
             position: position(at),
             record: record(&event),
@@ -104,5 +104,9 @@ pub(crate) fn replay_leniently(storage: &Arc<dyn Storage>) -> Result<Salvaged, F
         from: skipped.from.0,
         to: skipped.to.map(|to| to.0),
     });
-    Ok((entries, skipped.collect(), report.torn_tail.is_some()))
+    Ok((
+        entries,
+        skipped.collect(),
+        report.replay.torn_tail.is_some(),
+    ))
 }

@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use beaver::Storage;
-use beaver_disk::{Event, Image, SimDisk};
+use beaver_disk::{DiskEvent, Image, SimDisk};
 
 use super::engine::{Engine, LogEntry};
 use super::files::{segment_epoch, segment_epochs, snapshot_epoch};
@@ -309,7 +309,7 @@ impl<E: Engine, T: OpenLog + 'static> Inspected for Documented<E, T> {
         Ok(Readout::Right)
     }
 
-    fn draw_rot(&self, copy: &SimDisk, stream: &mut Stream) -> Vec<Event> {
+    fn draw_rot(&self, copy: &SimDisk, stream: &mut Stream) -> Vec<DiskEvent> {
         let mut damage = Vec::new();
         for _ in 0..stream.draw(1, 3) {
             let kinds = [
@@ -336,7 +336,7 @@ impl<E: Engine, T: OpenLog + 'static> Inspected for Documented<E, T> {
     fn read_leniently(
         &self,
         copy: &SimDisk,
-        damage: &[Event],
+        damage: &[DiskEvent],
         history: &History,
     ) -> Result<Option<(String, Vec<Mark>)>, Finding> {
         let told = retained(history, &copy.live());

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use beaver::controller::Dispatched;
 use beaver::store::WrittenCheckpoint;
-use beaver::wal::{Outcome, QueueOptions, Ticket, WalOptions};
+use beaver::wal::{AppendOutcome, QueueOptions, Ticket, WalOptions};
 use beaver::{
     Command as LibraryCommand, CommandError, Controller, ControllerOptions, JobError, JobId,
     JobSpec, Payload, RecoveryReport, Storage, StoreOptions,
@@ -150,9 +150,9 @@ fn outcomes(submitted: Vec<Result<Claim, CommandError<JobError>>>) -> Vec<Reply>
         Err(error) => reply(Err(error), None),
         Ok((None, _)) => reply(Ok(None), None),
         Ok((Some(ticket), id)) => match ticket.outcome() {
-            Outcome::Durable(position) => reply(Ok(id), Some(border::position(position))),
-            Outcome::Failed(error) => Err(error.into()),
-            Outcome::Pending => Err(Failure::new(ErrorClass::Unanswered, "no answer")),
+            AppendOutcome::Durable(position) => reply(Ok(id), Some(border::position(position))),
+            AppendOutcome::Failed(error) => Err(error.into()),
+            AppendOutcome::Pending => Err(Failure::new(ErrorClass::Unanswered, "no answer")),
         },
     });
     outcomes.collect()

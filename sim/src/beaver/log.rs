@@ -7,10 +7,10 @@
 use std::sync::Arc;
 
 use beaver::event::EventKind;
-use beaver::wal::{Group, Mode, OpenReport as LibraryReport, ReplayError, SyncPolicy, WalOptions};
+use beaver::wal::{Group, OpenReport as LibraryReport, ReplayError, SyncPolicy, WalOptions};
 use beaver::{Clock, Event, JobQueue, StateMachine, Wal};
 
-use super::engine::{Done, Reply};
+use super::engine::{Done, LogEntry, Reply};
 use super::inspected::Documented;
 use super::library::{Library, library_command, refusal};
 use super::op::{Command, QueueOp};
@@ -31,9 +31,17 @@ pub struct RequestLog {
 
 impl Default for RequestLog {
     fn default() -> Self {
+        RequestLog::read_by(OpenRequestLog::read_durable)
+    }
+}
+
+impl RequestLog {
+    /// The log, whose owner reads like this what is durable.
+    #[must_use]
+    pub fn read_by(read: fn(&OpenRequestLog) -> Result<Vec<LogEntry>, Failure>) -> Self {
+        let documented = Documented::new(Library, AnyOp::new::<RequestLog>);
         RequestLog {
-            documented: Documented::new(Library, AnyOp::new::<RequestLog>)
-                .read_by_owner(|log| border::read(&log.wal.reader(), beaver::Position::default())),
+            documented: documented.read_by_owner(read),
         }
     }
 }
@@ -63,6 +71,14 @@ impl OpenLog for OpenRequestLog {
 }
 
 impl OpenRequestLog {
+    /// What is durable, as the owner of the log reads it.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn read_durable(&self) -> Result<Vec<LogEntry>, Failure> {
+        border::read(&self.wal.reader(), beaver::Position::default())
+    }
+
     /// Opens the log and replays all of it.
     fn open(machine: &Machine) -> Result<Self, Failure> {
         let options = WalOptions {
@@ -72,7 +88,7 @@ impl OpenRequestLog {
         };
         let (wal, report) = Wal::open(Arc::clone(&machine.storage), options)?;
         let (mut queue, mut applied) = (JobQueue::initial(), beaver::Position::default());
-        let replayed = wal.replay(applied, Mode::Strict, |position, event| {
+        let replayed = wal.replay(applied, |position, event| {
             applied = position;
             queue.apply(&event)
         });

@@ -18,15 +18,15 @@ macro_rules! sites {
 
 sites! {
     "inspect::compare::compare" List;
-    "inspect::copy::Copying::new" Lock;
-    "inspect::copy::Copying::file" Create;
-    "inspect::copy::Copying::finish" SyncDir;
-    "inspect::copy::NewFile::finish" Rename SyncData;
-    "inspect::copy::NewFile::write" WriteAt;
+    "inspect::copy::CopyDirectory::new" List Lock;
+    "inspect::copy::CopyDirectory::file" Create;
+    "inspect::copy::CopyDirectory::finish" SyncDir;
+    "inspect::copy::CopiedFile::finish" Rename SyncData;
+    "inspect::copy::CopiedFile::write" WriteAt;
     "inspect::dump::dump" List;
-    "inspect::length" Open Len;
+    "inspect::stats::length" Open Len;
     "inspect::repair::repair" List;
-    "inspect::stats" List;
+    "inspect::stats::stats" List;
     "inspect::truncate::truncate" List;
     "snapshot::SnapshotStore::load" List;
     "snapshot::SnapshotStore::prune" List Remove SyncDir;
@@ -38,8 +38,9 @@ sites! {
     "store::recovery::clean_up" SyncDir;
     "store::recovery::read_state" List;
     "store::recovery::recover" List Lock;
+    "store::recovery::salvageable" List;
     "wal::append::preallocate" SyncData;
-    "wal::append::sync_with_room" SyncData;
+    "wal::append::sync_with" SyncData;
     "wal::append::undo_write" SyncData;
     "wal::append::write_open" WriteAt;
     "wal::open::Recovery::remove_temporaries" Remove;
@@ -47,8 +48,8 @@ sites! {
     "wal::open::Recovery::sync_names" SyncDir;
     "wal::open::open_from" List SyncDir Lock;
     "wal::reader::LogReader::open" List;
-    "wal::room::Ahead::cut" SetLen;
-    "wal::room::Room::make" WriteAt;
+    "wal::preallocation::Preallocation::cut" SetLen;
+    "wal::preallocation::Preallocator::fill" WriteAt;
     "wal::rotate::create_first" Rename Remove SyncDir;
     "wal::rotate::prepare_segment" Create Remove WriteAt SyncData;
     "wal::rotate::prune_through" Remove SyncDir;
@@ -58,11 +59,11 @@ sites! {
     "wal::rotate::write_marker" WriteAt;
     "wal::scan::Scanner::find_newline" ReadAt;
     "wal::scan::Scanner::look" ReadAt;
-    "wal::scan::Scanner::look_blank" ReadAt;
-    "wal::search::Search::next_stretch" ReadAt;
+    "wal::scan::Scanner::look_at_blank" ReadAt;
+    "wal::scan::Scanner::next_stretch" ReadAt;
     "wal::segment::Segment::open" Open Len;
     "wal::tail::find_tail" ReadAt;
-    "wal::tail::skip_free_space" ReadAt;
+    "wal::tail::read_range" ReadAt;
 }
 
 /// Something that the default run does not reach, and why.
@@ -112,6 +113,12 @@ pub const UNREACHED: &[Unreached] = &[
         why: "looks at a store that somebody else may own; no run of the store makes the call",
     },
     Unreached {
+        place: "store::recovery::salvageable",
+        ops: &[],
+        cells: &[],
+        why: "looks at a store that somebody else may own; no run of the store makes the call",
+    },
+    Unreached {
         place: "wal::reader::LogReader::open",
         ops: &[],
         cells: &[],
@@ -142,7 +149,7 @@ pub const UNREACHED: &[Unreached] = &[
         why: MISPLACED,
     },
     Unreached {
-        place: "wal::room::Room::make",
+        place: "wal::preallocation::Preallocator::fill",
         ops: &[Op::WriteAt],
         cells: &[hit(FaultKind::MisplacedWrite)],
         why: MISPLACED,

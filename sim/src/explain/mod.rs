@@ -95,8 +95,7 @@ impl Explanation {
     /// The mildest profile in which it happens.
     #[must_use]
     pub fn mildest(&self) -> Profile {
-        let named = |profile: &&Profile| profile.name() == self.mildest.profile;
-        Profile::ALL.iter().find(named).copied().unwrap_or_default()
+        Profile::named(self.mildest.profile).unwrap_or_default()
     }
 }
 
@@ -110,7 +109,7 @@ pub struct CrashWords {
     /// The call and the moment in it.
     pub at: CrashPoint,
     /// The kind of call, if one was under way.
-    pub op: Option<Op>,
+    pub op: Option<&'static str>,
     /// The file of that call, if it has one.
     pub file: Option<String>,
 }
@@ -180,7 +179,7 @@ pub fn explain(subject: &AnySubject, failure: &Scenario, replay: &str) -> Option
         acknowledged: acks.into_iter().map(|ack| ack.shown).collect(),
         mildest: Mildest {
             profile: mildest.name(),
-            words: words::how_common(mildest),
+            words: mildest.description(),
         },
         missing,
         replay: replay.to_owned(),
@@ -255,7 +254,7 @@ fn crash_words(crashed: &Crashed) -> CrashWords {
         words: words::of_crash(crashed, file.as_deref()),
         kind: crashed.kind,
         at: crashed.crash.point(),
-        op: crashed.crash.op(),
+        op: crashed.crash.op().map(Op::name),
         file,
     }
 }

@@ -1,6 +1,6 @@
 //! The rules about names: what a directory sync that is missing does.
 
-use beaver_disk::{Fate, Op, Survival, What};
+use beaver_disk::{Fate, Op, RecordKind, Survival};
 
 use super::cut::Cut;
 use super::ledger::{Deed, FileNumber};
@@ -82,7 +82,7 @@ fn name_is_lost(cut: &Cut<'_>, case: &Case<'_>, deed: &Deed) -> bool {
 }
 
 fn is_lost_name(record: &Survival) -> bool {
-    let about_a_name = matches!(record.what, What::Create | What::Rename { .. });
+    let about_a_name = matches!(record.what, RecordKind::Create | RecordKind::Rename { .. });
     about_a_name && matches!(record.fate, Fate::Lost | Fate::NeitherName)
 }
 

@@ -2,7 +2,7 @@
 //! rows of the timeline of a page.
 
 use beaver_disk::{Op, TraceRecord};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::cut::Cut;
 use super::lanes::Lanes;
@@ -72,12 +72,17 @@ pub enum Row {
     },
 }
 
+fn as_text<S: Serializer>(op: &Op, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_str(op)
+}
+
 /// A storage call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct CallRow {
     /// Its number.
     pub call: u64,
     /// Its kind.
+    #[serde(serialize_with = "as_text")]
     pub op: Op,
     /// The file, by the name that it has now; `.` is the directory.
     pub file: String,

@@ -20,7 +20,7 @@ pub(super) struct Wholeness {
 impl Wholeness {
     /// Reads the files of an image. What cannot be read at all counts as nothing found.
     pub(super) fn of(image: &Image) -> Self {
-        let disk = image.disk(Profile::Posix.of_disk());
+        let disk = image.disk(Profile::Posix);
         let storage = SimDisk::new(disk, SimOptions::default()).storage();
         let storage: Arc<dyn beaver::Storage> = storage;
         let Ok(stats) = beaver::inspect::stats::<Event>(&storage) else {

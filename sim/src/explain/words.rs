@@ -1,26 +1,9 @@
-//! Crashes, profiles and damage in words.
+//! Crashes and damage in words.
 
-use beaver_disk::{Change, Event, Moment, Op};
+use beaver_disk::{Change, DiskEvent, Moment, Op};
 
-use crate::scenario::{CrashKind, Effect, Profile};
+use crate::scenario::{CrashKind, Effect};
 use crate::tape::Crashed;
-
-/// How common the mildest profile is, in a few words.
-pub(super) fn how_common(profile: Profile) -> &'static str {
-    match profile {
-        Profile::Strict => "happens where nothing survives that was not synced",
-        Profile::LinuxOrdered => "happens on ext4 and XFS",
-        Profile::BtrfsLike => "happens on Btrfs, not with ordered metadata",
-        Profile::Posix => "POSIX allows it; with ordered metadata (ext4, XFS) it does not happen",
-        Profile::Alice => {
-            "takes more than POSIX allows: a rename that leaves neither name, or lost data that \
-             reads as garbage"
-        }
-        Profile::HostileDevice => {
-            "takes a device that shears sectors, cannot read them, or lies about syncs"
-        }
-    }
-}
 
 /// The file that a crashed call was about, if it can be told.
 pub(super) fn file_of(crashed: &Crashed) -> Option<String> {
@@ -71,16 +54,18 @@ pub(super) fn of_effect(effect: &Effect) -> String {
     }
 }
 
-fn of_event(event: &Event) -> String {
+fn of_event(event: &DiskEvent) -> String {
     match event {
-        Event::WritebackPage { file, page } => format!("page {page} of `{file}` was written back"),
-        Event::WritebackSize { file } => format!("a length of `{file}` was written back"),
-        Event::Writeback(_) => "something was written back".to_owned(),
-        Event::CacheDrop(_) => "pages whose sync had failed left the cache".to_owned(),
-        Event::FlipBit { file, offset, bit } => {
+        DiskEvent::WritebackPage { file, page } => {
+            format!("page {page} of `{file}` was written back")
+        }
+        DiskEvent::WritebackSize { file } => format!("a length of `{file}` was written back"),
+        DiskEvent::Writeback(_) => "something was written back".to_owned(),
+        DiskEvent::CacheDrop(_) => "pages whose sync had failed left the cache".to_owned(),
+        DiskEvent::FlipBit { file, offset, bit } => {
             format!("bit {bit} of byte {offset} of `{file}` was flipped")
         }
-        Event::ZeroSectors {
+        DiskEvent::ZeroSectors {
             file,
             sector,
             count,
@@ -88,8 +73,8 @@ fn of_event(event: &Event) -> String {
             let (from, to) = (sector * 512, (sector + count) * 512);
             format!("bytes {from} to {to} of `{file}` became zeros")
         }
-        Event::Truncate { file, len } => format!("`{file}` was shortened to {len} bytes"),
-        Event::Replace { file, .. } => format!("`{file}` got other bytes"),
-        Event::Stray { file, .. } => format!("`{file}` appeared"),
+        DiskEvent::Truncate { file, len } => format!("`{file}` was shortened to {len} bytes"),
+        DiskEvent::Replace { file, .. } => format!("`{file}` got other bytes"),
+        DiskEvent::Stray { file, .. } => format!("`{file}` appeared"),
     }
 }

@@ -29,8 +29,6 @@ pub(super) struct Opened<'s> {
     pub(super) belief: BeliefId,
     /// Its machine.
     pub(super) sim: &'s SimDisk,
-    /// The number of the last storage call before its process started, counted over the whole run.
-    pub(super) calls: u64,
     /// The process that has it open.
     pub(super) store: Box<dyn OpenStore>,
     /// What opening reported.
@@ -130,6 +128,7 @@ impl Search<'_> {
         if !expected.changes {
             return Ok(());
         }
+        let calls = opened.sim.calls();
         opened.sim.record_crash_points(true);
         let answer = guarded(|| opened.store.run(&op)).map_err(panicked)?;
         let crashes = opened.sim.take_crash_points();
@@ -165,11 +164,13 @@ impl Search<'_> {
         };
         let crashes = crashes.iter().map(|crash| (crash, doubtful));
         for (crash, belief) in crashes.chain([(&end, after)]) {
+            let mut at = crash.point();
+            at.call -= calls;
             self.die(&Death {
                 crash,
-                at: crash.point(),
+                at,
                 belief,
-                calls: opened.calls,
+                is_start: false,
                 depth: 1,
                 shown: false,
             });

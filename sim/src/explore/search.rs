@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use beaver::ManualClock;
 use beaver_disk::{
-    self, Change, Crash, CrashPoint, Disk, ImageSpace, Profile, Progress, SimDisk, SimOptions,
+    self, CallEffect, Change, Crash, CrashPoint, Disk, ImageSpace, Profile, SimDisk, SimOptions,
     TraceMode,
 };
 
@@ -60,8 +60,6 @@ pub(super) struct Search<'a> {
 struct Start {
     disk: Disk,
     belief: BeliefId,
-    /// The number of the last storage call before, counted over the whole run.
-    calls: u64,
     /// How many more crashes follow: the last of them only when recovery has ended.
     depth: u32,
     /// Whether the recovery before this one had ended.
@@ -74,8 +72,8 @@ pub(super) struct Death<'c> {
     /// Where that is, as a script says it.
     pub(super) at: CrashPoint,
     pub(super) belief: BeliefId,
-    /// The number of the last storage call before its process started, counted over the whole run.
-    pub(super) calls: u64,
+    /// Whether no process had made a call before.
+    pub(super) is_start: bool,
     /// How many more crashes follow, as for the start of a process.
     pub(super) depth: u32,
     /// Whether its recovery had ended.
@@ -90,7 +88,7 @@ impl<'a> Search<'a> {
         };
         Search {
             tested,
-            profile: tested.scenario.profile.of_disk(),
+            profile: tested.scenario.profile,
             clock: Arc::new(ManualClock::new(0)),
             tally: Tally::default(),
             wrong: Vec::new(),
@@ -115,11 +113,14 @@ impl<'a> Search<'a> {
     }
 
     /// Lets the process of the workload die at `moment`. Between two commands of one step that is `before_next` call of it.
-    pub(super) fn moment(&mut self, moment: &Moment, before_next: bool) {
+    /// `calls` were made before the command.
+    pub(super) fn moment(&mut self, moment: &Moment, calls: u64, before_next: bool) {
         self.clock = Arc::new(ManualClock::new(moment.now_ms));
         let belief = self.beliefs.of(&moment.belief);
         let first_wrong = self.wrong.len();
         let mut at = moment.crash.point();
+        let is_start = at.call == 0;
+        at.call = at.call.saturating_sub(calls);
         if before_next && at.moment == beaver_disk::Moment::After {
             at = CrashPoint {
                 call: at.call + 1,
@@ -130,12 +131,12 @@ impl<'a> Search<'a> {
             crash: &moment.crash,
             at,
             belief,
-            calls: 0,
+            is_start,
             depth: self.tested.options.depth,
             shown: false,
         });
         for wrong in &mut self.wrong[first_wrong..] {
-            wrong.last_call = moment.crash.point().call;
+            wrong.last_call = moment.crash.point().call.saturating_sub(calls);
         }
     }
 
@@ -147,7 +148,7 @@ impl<'a> Search<'a> {
             && self.is_first(death, death.crash.fingerprint())
         {
             for length in prefixes(bytes) {
-                let progress = Progress::Bytes(length);
+                let progress = CallEffect::Bytes(length);
                 let disk = death.crash.kill(progress);
                 let fingerprint = disk.fingerprint();
                 self.start_killed(death, &disk, fingerprint, progress);
@@ -156,8 +157,8 @@ impl<'a> Search<'a> {
         let syncs = matches!(inside, Some(Change::SyncData { .. } | Change::SyncDir));
         // What a call changes is pending while it runs, and so is what a sync is about to commit.
         let pending = match inside.is_none() || syncs {
-            true => Progress::Nothing,
-            false => Progress::Everything,
+            true => CallEffect::Nothing,
+            false => CallEffect::Everything,
         };
         let disk = death.crash.kill(pending);
         let fingerprint = disk.fingerprint();
@@ -180,14 +181,14 @@ impl<'a> Search<'a> {
         death: &Death<'_>,
         disk: &Disk,
         fingerprint: u128,
-        progress: Progress,
+        progress: CallEffect,
     ) {
         self.tally.killed += 1;
         if !self.is_new(death, fingerprint) {
             return;
         }
         let start = start(death, disk.clone());
-        self.follow(start, || killed(place_of(death), progress));
+        self.follow(start, || killed(death, progress));
     }
 
     fn lose_power(&mut self, death: &Death<'_>, space: &ImageSpace) {
@@ -198,7 +199,7 @@ impl<'a> Search<'a> {
                 if self.is_new(death, candidate.image.hash128()) {
                     let start = start(death, candidate.image.disk(self.profile));
                     self.follow(start, || {
-                        power_cut(place_of(death), images.choice(&candidate))
+                        power_cut(death, space.survivors(&images.choice(&candidate)))
                     });
                 }
             }
@@ -217,7 +218,7 @@ impl<'a> Search<'a> {
             self.tally.sampled += 1;
             if self.is_new(death, image.hash128()) {
                 let start = start(death, image.disk(self.profile));
-                self.follow(start, || power_cut(place_of(death), choice));
+                self.follow(start, || power_cut(death, space.survivors(&choice)));
             }
         }
     }
@@ -289,7 +290,7 @@ impl<'a> Search<'a> {
                 crash,
                 at: crash.point(),
                 belief: start.belief,
-                calls: start.calls,
+                is_start: false,
                 depth,
                 shown: false,
             });
@@ -298,7 +299,7 @@ impl<'a> Search<'a> {
             crash: &end,
             at: end.point(),
             belief: decided,
-            calls: start.calls,
+            is_start: false,
             depth,
             shown: true,
         });
@@ -316,6 +317,7 @@ impl<'a> Search<'a> {
             true => {
                 let watched = Faults::watched(sim);
                 let opened = self.open(watched.storage());
+                sim.set_faults(None);
                 self.coverage.add(watched.director().watch().coverage());
                 opened?
             }
@@ -400,7 +402,6 @@ impl<'a> Search<'a> {
         let mut opened = Opened {
             belief: start.belief,
             sim,
-            calls: start.calls,
             store,
             report,
         };
@@ -422,16 +423,7 @@ fn start(death: &Death<'_>, disk: Disk) -> Start {
     Start {
         disk,
         belief: death.belief,
-        calls: place_of(death).call,
         depth: death.depth,
         shown_before: death.shown,
-    }
-}
-
-fn place_of(death: &Death<'_>) -> CrashPoint {
-    let CrashPoint { call, moment } = death.at;
-    CrashPoint {
-        call: death.calls + call,
-        moment,
     }
 }

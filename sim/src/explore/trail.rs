@@ -1,9 +1,11 @@
 //! How the search came to a disk: the crashes on the way, as a script that replays it.
 
-use beaver_disk::{Choice, CrashPoint, Moment, Progress};
+use beaver_disk::{CallEffect, Moment, SurvivorSet};
 
 use crate::oracle::Finding;
-use crate::scenario::{CrashKind, Effect, PlannedCrash, PlannedFault, Script, Step};
+use crate::scenario::{CrashKind, Effect, PlannedCrash, PlannedFault, Script, Step, Survivors};
+
+use super::search::Death;
 
 /// Something that must not be, and the way to it.
 #[derive(Clone, Debug)]
@@ -30,7 +32,7 @@ pub(super) enum Leg {
 pub(super) struct Wrong {
     pub(super) finding: Finding,
     pub(super) legs: Vec<Leg>,
-    /// The number of the workload's last storage call before its first crash.
+    /// The number of the last storage call of the workload's last step before its first crash.
     pub(super) last_call: u64,
 }
 
@@ -46,13 +48,37 @@ impl Wrong {
     /// The failure of a workload that had come as far as `script` when it first crashed, or a little less far.
     pub(super) fn after(self, script: &Script) -> Failure {
         let mut script = script.clone();
-        script.faults.retain(|fault| fault.call <= self.last_call);
-        make_room(&mut script, self.last_call);
-        for leg in self.legs.into_iter().rev() {
+        let (mut step, mut process) = (count(script.steps.len()), 0);
+        let here = |fault: &PlannedFault| fault.step == Some(step);
+        let after = |fault: &PlannedFault| fault.process > 0 || fault.call > self.last_call;
+        script.faults.retain(|fault| !(here(fault) && after(fault)));
+        let full = disk_is_full(&script.faults);
+        for (at, leg) in self.legs.into_iter().rev().enumerate() {
             match leg {
-                Leg::InCall(crash) => script.crashes.push(crash),
-                Leg::Step(step) => script.steps.push(step),
+                Leg::InCall(mut crash) => {
+                    crash.step = Some(step);
+                    crash.process = process;
+                    script.crashes.push(crash);
+                    process += 1;
+                }
+                Leg::Step(next) => {
+                    // A step that is a crash has another process behind it.
+                    process = u32::from(matches!(next, Step::Kill | Step::PowerCut { .. }));
+                    script.steps.push(next);
+                    step += 1;
+                }
                 Leg::Start => {}
+            }
+            if let (0, Some(full)) = (at, &full) {
+                // After the first crash a disk that was full has room again, because there the search
+                // lets nothing go wrong.
+                script.faults.push(PlannedFault {
+                    step: Some(step),
+                    process,
+                    call: 1,
+                    effect: Effect::Space(None),
+                    ..full.clone()
+                });
             }
         }
         Failure {
@@ -62,47 +88,54 @@ impl Wrong {
     }
 }
 
-/// Behind the first crash a disk that was full has room again, because there the search lets nothing go wrong.
-fn make_room(script: &mut Script, last_call: u64) {
-    let space = script.faults.iter().rev();
+/// The fault that filled the disk, if nothing made room again.
+fn disk_is_full(faults: &[PlannedFault]) -> Option<PlannedFault> {
+    let space = faults.iter().rev();
     let mut space = space.filter(|fault| matches!(fault.effect, Effect::Space(_)));
-    if let Some(full) = space
+    let last = space
         .next()
-        .filter(|fault| fault.effect != Effect::Space(None))
-    {
-        let room = PlannedFault {
-            call: last_call + 1,
-            effect: Effect::Space(None),
-            ..full.clone()
-        };
-        script.faults.push(room);
-    }
+        .filter(|fault| fault.effect != Effect::Space(None));
+    last.cloned()
 }
 
-/// The leg of a process that was killed at `at`, counted over the whole run.
-pub(super) fn killed(at: CrashPoint, progress: Progress) -> Leg {
-    match at.moment {
-        Moment::After if at.call == 0 => Leg::Start,
-        Moment::After => Leg::Step(Step::Kill),
-        _ => Leg::InCall(PlannedCrash {
-            at,
-            kind: CrashKind::Kill,
-            progress: Some(progress),
-            image: None,
+/// The number of a step.
+pub(super) fn count(steps: usize) -> u32 {
+    u32::try_from(steps).unwrap_or(u32::MAX)
+}
+
+/// The leg of a process that was killed.
+pub(super) fn killed(death: &Death<'_>, progress: CallEffect) -> Leg {
+    leg(death, CrashKind::Kill, Some(progress), None)
+}
+
+/// The leg of a power cut.
+pub(super) fn power_cut(death: &Death<'_>, survivors: SurvivorSet) -> Leg {
+    leg(
+        death,
+        CrashKind::PowerCut,
+        None,
+        Some(Survivors::Named(survivors)),
+    )
+}
+
+fn leg(
+    death: &Death<'_>,
+    kind: CrashKind,
+    progress: Option<CallEffect>,
+    image: Option<Survivors>,
+) -> Leg {
+    match death.at.moment {
+        Moment::After if death.is_start => Leg::Start,
+        Moment::After => Leg::Step(match kind {
+            CrashKind::Kill => Step::Kill,
+            CrashKind::PowerCut => Step::PowerCut { image },
         }),
-    }
-}
-
-/// The leg of a power cut at `at`, counted over the whole run.
-pub(super) fn power_cut(at: CrashPoint, image: Choice) -> Leg {
-    let image = Some(image);
-    match at.moment {
-        Moment::After if at.call == 0 => Leg::Start,
-        Moment::After => Leg::Step(Step::PowerCut { image }),
         _ => Leg::InCall(PlannedCrash {
-            at,
-            kind: CrashKind::PowerCut,
-            progress: None,
+            step: None,
+            process: 0,
+            at: death.at,
+            kind,
+            progress,
             image,
         }),
     }

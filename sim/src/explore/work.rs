@@ -10,7 +10,7 @@ use crate::world::{Moment, Stop, World};
 use super::options::Options;
 use super::search::Search;
 use super::tally::Tally;
-use super::trail::Failure;
+use super::trail::{Failure, count};
 
 /// What is explored: the program under test, around what workload, and how far.
 #[derive(Clone, Copy)]
@@ -57,6 +57,8 @@ pub(super) fn mixed(hash: u64, next: u64) -> u64 {
 #[derive(Debug)]
 pub(super) struct Stretch {
     script: Script,
+    /// The last storage call before it.
+    calls: u64,
     moments: Vec<Moment>,
 }
 
@@ -70,13 +72,14 @@ pub(super) fn stretches(tested: Tested<'_>, seed: u64) -> (Vec<Stretch>, Yield) 
     loop {
         stretches.push(Stretch {
             script: world.script(),
+            calls: world.calls_before_part(),
             moments: world.take_moments(),
         });
         running = match running {
             Ok(true) => world.next_command(),
             Ok(false) => break,
             Err(stop) => {
-                run.failures.push(stopped(stop, &world));
+                run.failures.push(stopped(stop, &mut world));
                 break;
             }
         };
@@ -93,7 +96,7 @@ impl Stretch {
     pub(super) fn explore(&self, tested: Tested<'_>) -> Yield {
         let mut search = Search::new(tested);
         for (moment, behind) in self.moments.iter().zip((0..self.moments.len()).rev()) {
-            search.moment(moment, behind > 0);
+            search.moment(moment, self.calls, behind > 0);
         }
         search.into_yield(&self.script)
     }
@@ -115,12 +118,13 @@ pub(super) fn explore_last(tested: Tested<'_>, script: Script) -> Yield {
             sum.tally.storage_calls = world.disk().calls() - calls;
             let stretch = Stretch {
                 script: world.script(),
+                calls: world.calls_before_part(),
                 moments: world.take_moments(),
             };
             sum.coverage = coverage(&world);
             sum.add(stretch.explore(tested));
         }
-        Err(stop) => sum.failures.push(stopped(stop, &world)),
+        Err(stop) => sum.failures.push(stopped(stop, &mut world)),
     }
     sum
 }
@@ -159,6 +163,8 @@ pub(super) fn explore_last_after_failure(tested: Tested<'_>, steps: &[Step], at:
                 ..FailedSync::default()
             });
             let fault = PlannedFault {
+                step: Some(count(at + 1)),
+                process: 0,
                 call,
                 kind,
                 effect: Effect::Call(failed),
@@ -196,7 +202,8 @@ fn syncs_of(tested: Tested<'_>, steps: &[Step]) -> Vec<u64> {
     let syncs = crashes.filter(|crash| crash.op() == Some(beaver_disk::Op::SyncData));
     let syncs = syncs.map(|crash| crash.point());
     let before = syncs.filter(|point| point.moment == beaver_disk::Moment::Before);
-    before.map(|point| point.call).collect()
+    let calls = world.calls_before_part();
+    before.map(|point| point.call - calls).collect()
 }
 
 /// Where the process of a world could die while its moments were kept.
@@ -205,7 +212,7 @@ fn coverage(world: &World<'_>) -> Coverage {
 }
 
 /// The run ended without any crash: that needs none to be reported.
-fn stopped(stop: Stop, world: &World<'_>) -> Failure {
+fn stopped(stop: Stop, world: &mut World<'_>) -> Failure {
     Failure {
         finding: stop.into(),
         script: world.script(),

@@ -1,47 +1,18 @@
 //! Which kinds of fault apply to a storage call, and what exactly each of them does there.
 
-use beaver_disk::{self, Behaviour, Event, FailedSync, Failure, Fault, Moment, Op, Subset};
+use beaver_disk::{
+    Behaviour, CallEffect, DiskEvent, FailedSync, FailureKind, Fault, Op, StorageCall, Subset,
+};
 
 use crate::scenario::{Drawn, Effect, FaultKind, Target};
 use crate::stream::Stream;
 
-/// A storage call that is about to be made.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Call<'a> {
-    /// Its number.
-    pub(crate) number: u64,
-    /// What it is.
-    pub(crate) op: Op,
-    /// The file, or the old name of a rename; empty for calls on the directory.
-    pub(crate) file: &'a str,
-    /// Where it reads or writes.
-    pub(crate) offset: u64,
-    /// How many bytes it reads or writes.
-    pub(crate) len: u64,
-    /// At which moment of it the process dies.
-    pub(crate) dies: Option<Moment>,
-}
-
-/// Whether a call changes the disk.
-pub(crate) fn changes(op: Op) -> bool {
-    matches!(
-        op,
-        Op::Create
-            | Op::Rename
-            | Op::Remove
-            | Op::SyncDir
-            | Op::WriteAt
-            | Op::SetLen
-            | Op::Allocate
-            | Op::SyncData
-    )
-}
-
 /// Whether some call of this sort can go wrong like this.
 pub(crate) fn applies_to(kind: FaultKind, op: Op) -> bool {
-    let call = Call {
+    let call = StorageCall {
         number: 0,
         op,
+        inode: None,
         file: "",
         offset: 0,
         len: 2,
@@ -51,7 +22,7 @@ pub(crate) fn applies_to(kind: FaultKind, op: Op) -> bool {
 }
 
 /// Whether faults of `kind` can happen at `call`.
-pub(crate) fn applies(kind: FaultKind, call: &Call<'_>) -> bool {
+pub(crate) fn applies(kind: FaultKind, call: &StorageCall<'_>) -> bool {
     use FaultKind as K;
     match kind {
         K::ReadError | K::ReadErrorSticky | K::InterruptedRead => call.op == Op::ReadAt,
@@ -95,10 +66,10 @@ pub(crate) fn is_target(target: Target, file: &str, newest: u64) -> bool {
 }
 
 /// What a fault of `kind` does to `call`, its details drawn.
-pub(crate) fn effect(kind: FaultKind, call: &Call<'_>, stream: &mut Stream) -> Effect {
+pub(crate) fn effect(kind: FaultKind, call: &StorageCall<'_>, stream: &mut Stream) -> Effect {
     use FaultKind as K;
-    let io = |effect| error(Failure::Io, effect);
-    let full = |effect| error(Failure::StorageFull, effect);
+    let io = |effect| error(FailureKind::Io, effect);
+    let full = |effect| error(FailureKind::StorageFull, effect);
     let fault = match kind {
         K::CacheDrop => {
             let dropped = if stream.coin() {
@@ -106,11 +77,11 @@ pub(crate) fn effect(kind: FaultKind, call: &Call<'_>, stream: &mut Stream) -> E
             } else {
                 Subset::Mask(stream.draw(1, u64::MAX))
             };
-            return Effect::Event(Event::CacheDrop(dropped));
+            return Effect::Event(DiskEvent::CacheDrop(dropped));
         }
         K::Writeback => {
             let nth = stream.draw(0, 63);
-            return Effect::Event(Event::Writeback(nth));
+            return Effect::Event(DiskEvent::Writeback(nth));
         }
         K::ShortRead => Fault::ShortRead {
             bytes: stream.draw(1, call.len - 1),
@@ -126,39 +97,39 @@ pub(crate) fn effect(kind: FaultKind, call: &Call<'_>, stream: &mut Stream) -> E
             offset: misplaced(call, stream),
         },
         K::InterruptedRead | K::InterruptedWrite => {
-            error(Failure::Interrupted, beaver_disk::Effect::Nothing)
+            error(FailureKind::Interrupted, CallEffect::Nothing)
         }
         // All of it, now and then: an error that is not the whole truth is the hardest to undo.
         K::WriteError => io(match stream.draw(1, 4) {
-            1 => beaver_disk::Effect::Everything,
-            _ => beaver_disk::Effect::Bytes(stream.draw(0, call.len)),
+            1 => CallEffect::Everything,
+            _ => CallEffect::Bytes(stream.draw(0, call.len)),
         }),
-        K::FullAtWrite if call.op == Op::WriteAt => full(beaver_disk::Effect::Bytes(
+        K::FullAtWrite if call.op == Op::WriteAt => full(CallEffect::Bytes(
             stream.draw(0, call.len.saturating_sub(1)),
         )),
-        K::FullAtWrite | K::FullAtCreate | K::FullAtRename => full(beaver_disk::Effect::Nothing),
+        K::FullAtWrite | K::FullAtCreate | K::FullAtRename => full(CallEffect::Nothing),
         K::CreateErrorDone | K::RenameErrorDone | K::RemoveErrorDone | K::SetLenErrorDone => {
-            io(beaver_disk::Effect::Everything)
+            io(CallEffect::Everything)
         }
-        K::ReadOnly => error(Failure::ReadOnly, beaver_disk::Effect::Nothing),
+        K::ReadOnly => error(FailureKind::ReadOnly, CallEffect::Nothing),
         K::SyncDirError => Fault::FailedSyncDir {
-            error: Failure::Io,
+            error: FailureKind::Io,
             durable: some(stream),
         },
-        K::SyncMarkClean => failed_sync(Failure::Io, Behaviour::MarkClean, stream),
-        K::SyncSizeLost => failed_sync(Failure::Io, Behaviour::MarkCleanSizeLost, stream),
-        K::SyncRevert => failed_sync(Failure::Io, Behaviour::Revert, stream),
-        K::SyncRetryWorks => failed_sync(Failure::Io, Behaviour::RetryWorks, stream),
-        K::SyncReadOnly => failed_sync(Failure::Io, Behaviour::ReadOnly, stream),
-        K::SyncInterrupted => failed_sync(Failure::Interrupted, Behaviour::MarkClean, stream),
-        K::FullAtSync => failed_sync(Failure::StorageFull, Behaviour::MarkClean, stream),
-        K::AllocateError => error(Failure::Unsupported, beaver_disk::Effect::Nothing),
-        _ => io(beaver_disk::Effect::Nothing),
+        K::SyncMarkClean => failed_sync(FailureKind::Io, Behaviour::MarkClean, stream),
+        K::SyncSizeLost => failed_sync(FailureKind::Io, Behaviour::MarkCleanSizeLost, stream),
+        K::SyncRevert => failed_sync(FailureKind::Io, Behaviour::Revert, stream),
+        K::SyncRetryWorks => failed_sync(FailureKind::Io, Behaviour::RetryWorks, stream),
+        K::SyncReadOnly => failed_sync(FailureKind::Io, Behaviour::ReadOnly, stream),
+        K::SyncInterrupted => failed_sync(FailureKind::Interrupted, Behaviour::MarkClean, stream),
+        K::FullAtSync => failed_sync(FailureKind::StorageFull, Behaviour::MarkClean, stream),
+        K::AllocateError => error(FailureKind::Unsupported, CallEffect::Nothing),
+        _ => io(CallEffect::Nothing),
     };
     Effect::Call(fault)
 }
 
-fn error(error: Failure, effect: beaver_disk::Effect) -> Fault {
+fn error(error: FailureKind, effect: CallEffect) -> Fault {
     Fault::Error {
         error,
         effect,
@@ -166,7 +137,7 @@ fn error(error: Failure, effect: beaver_disk::Effect) -> Fault {
     }
 }
 
-fn failed_sync(error: Failure, behaviour: Behaviour, stream: &mut Stream) -> Fault {
+fn failed_sync(error: FailureKind, behaviour: Behaviour, stream: &mut Stream) -> Fault {
     Fault::FailedSync(FailedSync {
         error,
         behaviour,
@@ -185,7 +156,7 @@ fn some(stream: &mut Stream) -> Subset {
 }
 
 /// Another offset: a page off, a sector off, or the start of the file.
-fn misplaced(call: &Call<'_>, stream: &mut Stream) -> u64 {
+fn misplaced(call: &StorageCall<'_>, stream: &mut Stream) -> u64 {
     match stream.draw(1, 3) {
         1 => call.offset + 4096,
         2 => call.offset + 512,

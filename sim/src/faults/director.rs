@@ -3,14 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use beaver_disk::{Noticed, Op, Plan, SimDisk, Space};
+use beaver_disk::{FaultSource, Injection, Noticed, Op, Space, StorageCall};
 
 use crate::beaver::files::segment_epoch;
 use crate::coverage::Watch;
 use crate::scenario::{Drawn, Effect, FaultKind, FaultRate, Phase, PlannedFault};
 use crate::stream::Stream;
 
-use super::choosing::{Call, applies, applies_to, changes, effect, is_target};
+use super::choosing::{applies, applies_to, effect, is_target};
 
 /// Where faults come from.
 #[derive(Debug)]
@@ -252,53 +252,7 @@ impl Director {
         }
     }
 
-    /// Decides what goes wrong at `call` and tells the disk.
-    pub(crate) fn before(&mut self, call: &Call<'_>, disk: &SimDisk) {
-        let mut hit = Vec::new();
-        self.newest = self.newest.max(segment_epoch(call.file).unwrap_or(0));
-        // The names are pending until the sync has ended: the call after it clears them.
-        if self.names_since_sync.last() == Some(&Op::SyncDir) {
-            self.names_since_sync.clear();
-        }
-        if let Op::Create | Op::Rename | Op::Remove | Op::SyncDir = call.op {
-            self.names_since_sync.push(call.op);
-        }
-        self.excuses += u64::from(self.full || self.remount_needed);
-        let newest = segment_epoch(call.file) == Some(self.newest);
-        self.newest_removed |= newest && call.op == Op::Remove;
-        for fault in self.decide(call, disk) {
-            let fired = match &fault.effect {
-                Effect::Call(what) => {
-                    let sync = call.op == Op::SyncData;
-                    self.segment_sync_failed |= sync && segment_epoch(call.file).is_some();
-                    self.remount_needed |= fault.kind == FaultKind::SyncReadOnly;
-                    disk.set_plan(Plan {
-                        calls: [(call.number, what.clone())].into(),
-                        ..Plan::default()
-                    });
-                    true
-                }
-                Effect::Event(event) => disk.happen(event),
-                Effect::Space(space) => {
-                    disk.set_space(space.clone());
-                    self.full = space.is_some();
-                    space.is_some()
-                }
-                Effect::LockHeld | Effect::ReadOnly => false,
-            };
-            let lifted = matches!(fault.effect, Effect::Space(None));
-            if fired {
-                self.count(fault.kind);
-                hit.extend(applies_to(fault.kind, call.op).then_some(fault.kind));
-            }
-            if fired || lifted {
-                self.planned.push(fault);
-            }
-        }
-        self.watch.call(call.op, call.dies, &hit);
-    }
-
-    fn decide(&mut self, call: &Call<'_>, disk: &SimDisk) -> Vec<PlannedFault> {
+    fn decide(&mut self, call: &StorageCall<'_>, disk: &Injection<'_>) -> Vec<PlannedFault> {
         if let Source::Script(plan) = &self.source {
             let here = plan.get(&call.number).into_iter().flatten();
             return here.filter(|fault| !fault.is_at_rest()).cloned().collect();
@@ -355,11 +309,11 @@ impl Director {
     }
 
     /// A fault that began at an earlier call and lasts.
-    fn standing(&mut self, call: &Call<'_>) -> Option<PlannedFault> {
+    fn standing(&mut self, call: &StorageCall<'_>) -> Option<PlannedFault> {
         let Source::Random { stream, .. } = &mut self.source else {
             return None;
         };
-        let kind = if self.read_only && changes(call.op) {
+        let kind = if self.read_only && call.op.changes_something() {
             FaultKind::ReadOnly
         } else if call.op == Op::ReadAt && self.unreadable.contains(call.file) {
             FaultKind::ReadErrorSticky
@@ -370,8 +324,56 @@ impl Director {
     }
 }
 
-fn planned(call: &Call<'_>, kind: FaultKind, effect: Effect) -> PlannedFault {
+impl FaultSource for Director {
+    fn before(&mut self, call: &StorageCall<'_>, disk: &mut Injection<'_>) {
+        let mut hit = Vec::new();
+        self.newest = self.newest.max(segment_epoch(call.file).unwrap_or(0));
+        // The names are pending until the sync has ended: the call after it clears them.
+        if self.names_since_sync.last() == Some(&Op::SyncDir) {
+            self.names_since_sync.clear();
+        }
+        if let Op::Create | Op::Rename | Op::Remove | Op::SyncDir = call.op {
+            self.names_since_sync.push(call.op);
+        }
+        self.excuses += u64::from(self.full || self.remount_needed);
+        let newest = segment_epoch(call.file) == Some(self.newest);
+        self.newest_removed |= newest && call.op == Op::Remove;
+        for fault in self.decide(call, disk) {
+            let fired = match &fault.effect {
+                Effect::Call(what) => {
+                    let sync = call.op == Op::SyncData;
+                    self.segment_sync_failed |= sync && segment_epoch(call.file).is_some();
+                    self.remount_needed |= fault.kind == FaultKind::SyncReadOnly;
+                    disk.fail(what.clone());
+                    // A disk that was full has room again, although the director counts it as full.
+                    disk.set_space(None);
+                    true
+                }
+                Effect::Event(event) => disk.happen(event),
+                Effect::Space(space) => {
+                    disk.set_space(space.clone());
+                    self.full = space.is_some();
+                    space.is_some()
+                }
+                Effect::LockHeld | Effect::ReadOnly => false,
+            };
+            let lifted = matches!(fault.effect, Effect::Space(None));
+            if fired {
+                self.count(fault.kind);
+                hit.extend(applies_to(fault.kind, call.op).then_some(fault.kind));
+            }
+            if fired || lifted {
+                self.planned.push(fault);
+            }
+        }
+        self.watch.call(call.op, call.dies, &hit);
+    }
+}
+
+fn planned(call: &StorageCall<'_>, kind: FaultKind, effect: Effect) -> PlannedFault {
     PlannedFault {
+        step: None,
+        process: 0,
         call: call.number,
         kind,
         effect,
@@ -380,9 +382,9 @@ fn planned(call: &Call<'_>, kind: FaultKind, effect: Effect) -> PlannedFault {
 
 /// No room beyond what is used now and a few bytes more, found out at the write or only at the
 /// sync.
-fn used_up(disk: &SimDisk, stream: &mut Stream) -> Space {
+fn used_up(disk: &Injection<'_>, stream: &mut Stream) -> Space {
     Space {
-        capacity: disk.disk().used() + stream.draw(0, 300),
+        capacity: disk.used() + stream.draw(0, 300),
         noticed: if stream.draw(1, 3) == 1 {
             Noticed::OnSync
         } else {

@@ -5,9 +5,7 @@
 //! more often than those in the middle, so corners are drawn on purpose and the survival
 //! probability is drawn per image.
 
-use beaver_disk::{
-    About, Choice, Decision, DeviceExtra, Fill, ImageSpace, Profile, Progress, Tear,
-};
+use beaver_disk::{About, CallEffect, Choice, Decision, DeviceExtra, Fill, ImageSpace, Tear};
 
 use crate::scenario::{Crashes, FaultKind, FaultRate};
 use crate::stream::Stream;
@@ -64,7 +62,7 @@ impl Survivors {
         if self.crashes.torn_pages > 0 && stream.coin() {
             choice.tears = tears(space, self.crashes.torn_pages, stream);
         }
-        if self.crashes.garbage || space.profile() == Profile::Alice {
+        if self.crashes.garbage || space.profile().fills_with_garbage() {
             choice.fill = Fill::Garbage(self.garbage.draw(0, u64::MAX));
         }
         choice
@@ -192,10 +190,10 @@ pub fn device_kinds(choice: &Choice) -> Vec<FaultKind> {
 }
 
 /// How far a call got in the middle of which the process was killed.
-pub fn choose_progress(stream: &mut Stream) -> Progress {
+pub fn choose_effect(stream: &mut Stream) -> CallEffect {
     match stream.draw(1, 4) {
-        1 => Progress::Nothing,
-        2 => Progress::Everything,
-        _ => Progress::Bytes(stream.draw(0, 200)),
+        1 => CallEffect::Nothing,
+        2 => CallEffect::Everything,
+        _ => CallEffect::Bytes(stream.draw(0, 200)),
     }
 }

@@ -121,6 +121,13 @@ impl FaultKind {
         )
     }
 
+    /// Whether it is an error of a call that only looks at what is there.
+    #[must_use]
+    pub const fn fails_a_read(self) -> bool {
+        use FaultKind::{OpenError, ReadError, ReadErrorSticky};
+        matches!(self, OpenError | ReadError | ReadErrorSticky)
+    }
+
     /// Whether it damages data that was acknowledged, so that invariant 8 excuses a refusal or a
     /// bounded loss.
     #[must_use]

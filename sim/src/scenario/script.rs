@@ -1,5 +1,6 @@
 //! A run written out: commands, faults, crash points and what survived. It replays from data alone.
 
+use beaver_disk::{Choice, ImageSpace, SurvivorSet};
 use serde::{Deserialize, Serialize};
 
 use super::faults::{Drawn, FaultKind};
@@ -25,7 +26,15 @@ pub struct Script {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PlannedFault {
-    /// The number of the call, counted over the whole run from 1. Damage at rest happens before it.
+    /// The step in which it happens: 0 is the first opening, then the steps from 1 on, then the last
+    /// look. Where it is left out, `call` is counted over the whole run, as version 0.1 did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<u32>,
+    /// The process of the step: 0 is the one that began it, and each crash in it begins another.
+    #[serde(default, skip_serializing_if = "super::is_zero")]
+    pub process: u32,
+    /// The number of the call, counted from 1 from where the process's part of the step begins. Damage
+    /// at rest happens before it.
     pub call: u64,
     /// Which kind of fault this is.
     pub kind: FaultKind,
@@ -41,7 +50,10 @@ pub enum Effect {
     /// The call itself goes wrong.
     Call(#[cfg_attr(feature = "schema", schemars(with = "serde_json::Value"))] beaver_disk::Fault),
     /// Something happens beside the call.
-    Event(#[cfg_attr(feature = "schema", schemars(with = "serde_json::Value"))] beaver_disk::Event),
+    Event(
+        #[cfg_attr(feature = "schema", schemars(with = "serde_json::Value"))]
+        beaver_disk::DiskEvent,
+    ),
     /// From here on there is only so much room; none given: as much as anybody wants.
     Space(
         #[cfg_attr(feature = "schema", schemars(with = "Option<serde_json::Value>"))]
@@ -82,7 +94,13 @@ pub enum CrashKind {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PlannedCrash {
-    /// The call, counted over the whole run from 1, and where in it.
+    /// The step in which it happens, as for a fault.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<u32>,
+    /// The process of the step, as for a fault.
+    #[serde(default, skip_serializing_if = "super::is_zero")]
+    pub process: u32,
+    /// The call, counted as for a fault, and where in it.
     #[cfg_attr(feature = "schema", schemars(with = "serde_json::Value"))]
     pub at: beaver_disk::CrashPoint,
     /// How the process ends.
@@ -90,9 +108,30 @@ pub struct PlannedCrash {
     /// How far a call that is killed inside gets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<serde_json::Value>"))]
-    pub progress: Option<beaver_disk::Progress>,
+    pub progress: Option<beaver_disk::CallEffect>,
     /// What survives a power cut; nothing that is pending where it is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<serde_json::Value>"))]
-    pub image: Option<beaver_disk::Choice>,
+    pub image: Option<Survivors>,
+}
+
+/// What survived a power cut.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Survivors {
+    /// By the names of files: it outlasts a change of the history.
+    Named(SurvivorSet),
+    /// By the numbers of records, as version 0.1 wrote it.
+    Numbered(Choice),
+}
+
+impl Survivors {
+    /// The choice that leaves this of `space`.
+    #[must_use]
+    pub fn choose(&self, space: &ImageSpace) -> Choice {
+        match self {
+            Survivors::Named(set) => space.choose(set),
+            Survivors::Numbered(choice) => choice.clone(),
+        }
+    }
 }

@@ -2,12 +2,13 @@
 
 use std::fmt;
 
-use beaver_disk::{Choice, Event};
+use beaver_disk::DiskEvent;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use super::CommandKind;
+use super::script::Survivors;
 use crate::subject::AnyOp;
 
 /// One step of a run.
@@ -26,7 +27,7 @@ pub enum Step {
     /// Cut the power and start again.
     PowerCut {
         /// What survives; nothing that is pending where it is left out.
-        image: Option<Choice>,
+        image: Option<Survivors>,
     },
     /// Let a second process try to open the directory.
     SecondOpener,
@@ -35,7 +36,7 @@ pub enum Step {
     /// Damage a copy of the disk and read it leniently.
     Lenient {
         /// The damage; drawn when the step runs where it is left out.
-        damage: Vec<Event>,
+        damage: Vec<DiskEvent>,
     },
 }
 
@@ -232,7 +233,7 @@ enum Written {
         /// What survives; nothing that is pending where it is left out.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[cfg_attr(feature = "schema", schemars(with = "Option<Value>"))]
-        image: Option<Choice>,
+        image: Option<Survivors>,
     },
     /// Let a second process try to open the directory.
     SecondOpener,
@@ -243,7 +244,7 @@ enum Written {
         /// The damage; drawn when the step runs where it is left out.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         #[cfg_attr(feature = "schema", schemars(with = "Vec<Value>"))]
-        damage: Vec<Event>,
+        damage: Vec<DiskEvent>,
     },
 }
 

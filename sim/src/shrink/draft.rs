@@ -1,17 +1,27 @@
-//! A history that can be changed: each command with its crashes and faults, counted leg by leg.
+//! A history that can be changed: each step with its crashes and faults, process by process.
 
-use crate::scenario::{LogSettings, Profile, Scenario, Script, Step};
-use crate::world::{Course, Leg};
+use crate::scenario::{
+    LogSettings, PlannedCrash, PlannedFault, Profile, Scenario, Script, Step, Survivors,
+};
 
-use super::rerun::CourseRun;
-
-/// A command and what goes wrong in it.
+/// What happens in one process of a step.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Scene {
-    /// The command; none for the first open and for the last look.
+pub(super) struct Process {
+    /// What goes wrong at which call.
+    pub(super) faults: Vec<PlannedFault>,
+    /// The crash in a call with which it ends.
+    pub(super) crash: Option<PlannedCrash>,
+    /// What the power cut left with which it ends.
+    pub(super) left: Option<Survivors>,
+}
+
+/// A step and what goes wrong in it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct StepFaults {
+    /// The step; none for the first opening and for the last look.
     pub(super) step: Option<Step>,
-    /// What goes wrong, from one crash to the next.
-    pub(super) legs: Vec<Leg>,
+    /// Its processes, from one crash to the next.
+    pub(super) processes: Vec<Process>,
 }
 
 /// A history in the making.
@@ -19,48 +29,101 @@ pub(super) struct Scene {
 pub(super) struct Draft {
     pub(super) profile: Profile,
     pub(super) log: LogSettings,
-    /// The first open, the commands, and the last look if the run comes to it.
-    pub(super) scenes: Vec<Scene>,
+    /// The first opening, the steps, and the last look.
+    pub(super) scenes: Vec<StepFaults>,
 }
 
 impl Draft {
-    /// The draft of a run of `scenario`.
-    pub(super) fn of(scenario: &Scenario, run: &CourseRun) -> Self {
-        let steps = run.script.steps.iter().cloned().map(Some);
+    /// The draft of a scenario's script, whose faults and crashes say in which step they happen.
+    pub(super) fn of(scenario: &Scenario, script: &Script) -> Self {
+        let steps = script.steps.iter().cloned().map(Some);
         let steps = std::iter::once(None).chain(steps).chain([None]);
-        let scenes = steps.zip(run.course.iter().cloned());
-        let scenes = scenes.map(|(step, legs)| Scene { step, legs });
-        Draft {
+        let scenes = steps.map(|step| StepFaults {
+            step,
+            processes: vec![Process::default()],
+        });
+        let mut draft = Draft {
             profile: scenario.profile,
             log: scenario.log.clone(),
             scenes: scenes.collect(),
+        };
+        for fault in &script.faults {
+            if let Some(process) = draft.process(fault.step, fault.process) {
+                process.faults.push(fault.clone());
+            }
         }
+        for crash in &script.crashes {
+            if let Some(process) = draft.process(crash.step, crash.process) {
+                process.left.clone_from(&crash.image);
+                process.crash = Some(PlannedCrash {
+                    image: None,
+                    ..crash.clone()
+                });
+            }
+        }
+        for scene in &mut draft.scenes {
+            if let Some(Step::PowerCut { image }) = &mut scene.step {
+                scene.processes[0].left = image.take();
+            }
+        }
+        draft
+    }
+
+    fn process(&mut self, step: Option<u32>, process: u32) -> Option<&mut Process> {
+        let scene = self.scenes.get_mut(step? as usize)?;
+        let process = process as usize;
+        if scene.processes.len() <= process {
+            scene.processes.resize_with(process + 1, Process::default);
+        }
+        scene.processes.get_mut(process)
     }
 
     pub(super) fn steps(&self) -> impl Iterator<Item = &Step> {
         self.scenes.iter().filter_map(|scene| scene.step.as_ref())
     }
 
-    /// The places of the commands among the scenes.
+    /// The places of the steps among the scenes.
     pub(super) fn commands(&self) -> Vec<usize> {
         let scenes = self.scenes.iter().enumerate();
         let commands = scenes.filter(|(_, scene)| scene.step.is_some());
         commands.map(|(at, _)| at).collect()
     }
 
-    /// The scenario whose commands these are, with nothing that goes wrong, and what does.
-    pub(super) fn to_run(&self, scenario: &Scenario) -> (Scenario, Course) {
-        let script = Script {
-            steps: self.steps().cloned().collect(),
-            ..Script::default()
-        };
-        let scenario = Scenario {
+    /// The scenario whose script this is.
+    pub(super) fn to_scenario(&self, scenario: &Scenario) -> Scenario {
+        let mut script = Script::default();
+        for (step, scene) in (0..).zip(&self.scenes) {
+            for (number, process) in (0..).zip(&scene.processes) {
+                script
+                    .faults
+                    .extend(process.faults.iter().map(|fault| PlannedFault {
+                        step: Some(step),
+                        process: number,
+                        ..fault.clone()
+                    }));
+                script
+                    .crashes
+                    .extend(process.crash.iter().map(|crash| PlannedCrash {
+                        step: Some(step),
+                        process: number,
+                        image: process.left.clone(),
+                        ..crash.clone()
+                    }));
+            }
+            script
+                .steps
+                .extend(scene.step.clone().map(|step| match step {
+                    Step::PowerCut { .. } => Step::PowerCut {
+                        image: scene.processes.first().and_then(|first| first.left.clone()),
+                    },
+                    step => step,
+                }));
+        }
+        Scenario {
             profile: self.profile,
             log: self.log.clone(),
             script: Some(script),
             ..scenario.clone()
-        };
-        let course = self.scenes.iter().map(|scene| scene.legs.clone());
-        (scenario, course.collect())
+        }
     }
 }

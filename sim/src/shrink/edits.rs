@@ -1,13 +1,12 @@
 //! Drafts that are a little smaller: without some commands, crashes or faults, or with plainer ones.
 
-use beaver_disk::{Moment, Progress};
+use beaver_disk::{CallEffect, Moment};
 
-use crate::scenario::{CrashKind, Step};
+use crate::scenario::{CrashKind, Step, Survivors};
 use crate::subject::AnySubject;
-use crate::world::{Leg, between_calls};
 
-use super::draft::{Draft, Scene};
-use super::remains::Remains;
+use super::draft::{Draft, Process, StepFaults};
+use beaver_disk::SurvivorSet;
 
 /// Makes drafts from one, the boldest first.
 pub(super) type Edits = fn(&AnySubject, &Draft) -> Vec<Draft>;
@@ -31,11 +30,11 @@ pub(super) fn without_one(_subject: &AnySubject, draft: &Draft) -> Vec<Draft> {
     for at in draft.commands() {
         drafts.push(without(draft, &[at]));
         let first = draft.scenes[at]
-            .legs
+            .processes
             .iter()
-            .position(|leg| leg.crash.is_some());
-        if let Some(leg) = first {
-            let (crash, _) = parted(&draft.scenes[at], leg);
+            .position(|process| process.crash.is_some());
+        if let Some(process) = first {
+            let (crash, _) = parted(&draft.scenes[at], process);
             drafts.push(replaced(draft, at, [crash]));
         }
     }
@@ -62,16 +61,16 @@ pub(super) fn without_two(_subject: &AnySubject, draft: &Draft) -> Vec<Draft> {
 /// Without one fault, or without one crash in a call and what comes behind it in the same command.
 pub(super) fn less_wrong(_subject: &AnySubject, draft: &Draft) -> Vec<Draft> {
     let mut drafts = Vec::new();
-    for (at, leg) in legs(draft) {
-        for fault in 0..draft.scenes[at].legs[leg].faults.len() {
+    for (at, process) in processes(draft) {
+        for fault in 0..draft.scenes[at].processes[process].faults.len() {
             let mut less = draft.clone();
-            less.scenes[at].legs[leg].faults.remove(fault);
+            less.scenes[at].processes[process].faults.remove(fault);
             drafts.push(less);
         }
-        if draft.scenes[at].legs[leg].crash.is_some() {
+        if draft.scenes[at].processes[process].crash.is_some() {
             let mut less = draft.clone();
-            less.scenes[at].legs.truncate(leg + 1);
-            less.scenes[at].legs[leg].crash = None;
+            less.scenes[at].processes.truncate(process + 1);
+            less.scenes[at].processes[process].crash = None;
             drafts.push(less);
         }
     }
@@ -81,16 +80,16 @@ pub(super) fn less_wrong(_subject: &AnySubject, draft: &Draft) -> Vec<Draft> {
 /// With a crash between two commands in place of one in a call: behind the command, or before it.
 pub(super) fn crashes_between(_subject: &AnySubject, draft: &Draft) -> Vec<Draft> {
     let mut drafts = Vec::new();
-    for (at, leg) in legs(draft) {
+    for (at, process) in processes(draft) {
         let scene = &draft.scenes[at];
-        if scene.legs[leg].crash.is_none() {
+        if scene.processes[process].crash.is_none() {
             continue;
         }
-        let (crash, command) = parted(scene, leg);
+        let (crash, command) = parted(scene, process);
         drafts.push(replaced(draft, at, [command.clone(), crash.clone()]));
-        if leg == 0 && scene.step.is_some() {
-            let command = Scene {
-                legs: Vec::new(),
+        if process == 0 && scene.step.is_some() {
+            let command = StepFaults {
+                processes: Vec::new(),
                 ..command
             };
             drafts.push(replaced(draft, at, [crash, command]));
@@ -109,27 +108,27 @@ pub(super) fn plainer_crashes(_subject: &AnySubject, draft: &Draft) -> Vec<Draft
             drafts.push(plainer);
         }
     }
-    for (at, leg) in legs(draft) {
-        let Some(crash) = &draft.scenes[at].legs[leg].crash else {
+    for (at, process) in processes(draft) {
+        let Some(crash) = &draft.scenes[at].processes[process].crash else {
             continue;
         };
-        let mut with = |change: fn(&mut Leg)| {
+        let mut with = |change: fn(&mut Process)| {
             let mut plainer = draft.clone();
-            change(&mut plainer.scenes[at].legs[leg]);
+            change(&mut plainer.scenes[at].processes[process]);
             drafts.push(plainer);
         };
         if crash.kind == CrashKind::PowerCut {
-            with(|leg| {
-                leg.left = None;
-                if let Some(crash) = &mut leg.crash {
+            with(|process| {
+                process.left = None;
+                if let Some(crash) = &mut process.crash {
                     crash.kind = CrashKind::Kill;
-                    crash.progress = Some(Progress::Nothing);
+                    crash.progress = Some(CallEffect::Nothing);
                 }
             });
         }
         if crash.at.moment == Moment::Inside {
-            with(|leg| {
-                if let Some(crash) = &mut leg.crash {
+            with(|process| {
+                if let Some(crash) = &mut process.crash {
                     crash.at.moment = Moment::Before;
                     crash.progress = None;
                 }
@@ -140,22 +139,22 @@ pub(super) fn plainer_crashes(_subject: &AnySubject, draft: &Draft) -> Vec<Draft
 }
 
 /// With less to say about what a power cut left.
-pub(super) fn plainer_remains(_subject: &AnySubject, draft: &Draft) -> Vec<Draft> {
+pub(super) fn plainer_survivors(_subject: &AnySubject, draft: &Draft) -> Vec<Draft> {
     let mut drafts = Vec::new();
-    for (at, leg) in legs(draft) {
-        let Some(left) = &draft.scenes[at].legs[leg].left else {
+    for (at, process) in processes(draft) {
+        let Some(Survivors::Named(left)) = &draft.scenes[at].processes[process].left else {
             continue;
         };
-        let mut with = |left: Remains| {
+        let mut with = |left: SurvivorSet| {
             let mut plainer = draft.clone();
-            plainer.scenes[at].legs[leg].left = Some(left);
+            plainer.scenes[at].processes[process].left = Some(Survivors::Named(left));
             drafts.push(plainer);
         };
-        if left.len() == 0 {
+        if left.size() == 0 {
             continue;
         }
-        with(Remains::everything());
-        with(Remains::default());
+        with(SurvivorSet::everything());
+        with(SurvivorSet::default());
         for name in left.except.keys() {
             let mut less = left.clone();
             less.except.remove(name);
@@ -171,7 +170,7 @@ pub(super) fn plainer_remains(_subject: &AnySubject, draft: &Draft) -> Vec<Draft
             less.device.remove(extra);
             with(less);
         }
-        with(Remains {
+        with(SurvivorSet {
             fill: beaver_disk::Fill::Zeros,
             ..left.clone()
         });
@@ -181,15 +180,18 @@ pub(super) fn plainer_remains(_subject: &AnySubject, draft: &Draft) -> Vec<Draft
 
 /// Whether anything in it could be drawn anew: what a power cut left, or where damage struck.
 pub(super) fn is_drawable(draft: &Draft) -> bool {
-    let mut legs = draft.scenes.iter().flat_map(|scene| &scene.legs);
-    legs.any(|leg| leg.left.is_some() || leg.faults.iter().any(|fault| fault.kind.damages()))
+    let mut processes = draft.scenes.iter().flat_map(|scene| &scene.processes);
+    processes.any(|process| {
+        process.left.is_some() || process.faults.iter().any(|fault| fault.kind.damages())
+    })
 }
 
-/// All legs: scene and leg.
-fn legs(draft: &Draft) -> Vec<(usize, usize)> {
+/// All processes: scene and process.
+fn processes(draft: &Draft) -> Vec<(usize, usize)> {
     let scenes = draft.scenes.iter().enumerate();
-    let legs = scenes.flat_map(|(at, scene)| (0..scene.legs.len()).map(move |leg| (at, leg)));
-    legs.collect()
+    let processes =
+        scenes.flat_map(|(at, scene)| (0..scene.processes.len()).map(move |process| (at, process)));
+    processes.collect()
 }
 
 fn without(draft: &Draft, gone: &[usize]) -> Draft {
@@ -201,37 +203,40 @@ fn without(draft: &Draft, gone: &[usize]) -> Draft {
     }
 }
 
-fn replaced(draft: &Draft, at: usize, by: impl IntoIterator<Item = Scene>) -> Draft {
+fn replaced(draft: &Draft, at: usize, by: impl IntoIterator<Item = StepFaults>) -> Draft {
     let mut draft = draft.clone();
     draft.scenes.splice(at..=at, by);
     draft
 }
 
-/// A scene that crashes in its leg `leg`, as the crash between two commands, with everything behind
+/// A scene that crashes in its process `process`, as the crash between two commands, with everything behind
 /// it, and the command before.
-fn parted(scene: &Scene, leg: usize) -> (Scene, Scene) {
-    let crashed = &scene.legs[leg];
+fn parted(scene: &StepFaults, process: usize) -> (StepFaults, StepFaults) {
+    let crashed = &scene.processes[process];
     let kind = crashed
         .crash
         .as_ref()
         .map_or(CrashKind::Kill, |crash| crash.kind);
-    let end = Leg {
+    let end = Process {
         left: crashed.left.clone(),
-        ..Leg::default()
+        ..Process::default()
     };
-    let legs = std::iter::once(end).chain(scene.legs[leg + 1..].iter().cloned());
-    let crash = Scene {
-        step: Some(between_calls(kind)),
-        legs: legs.collect(),
+    let processes = std::iter::once(end).chain(scene.processes[process + 1..].iter().cloned());
+    let crash = StepFaults {
+        step: Some(match kind {
+            CrashKind::Kill => Step::Kill,
+            CrashKind::PowerCut => Step::PowerCut { image: None },
+        }),
+        processes: processes.collect(),
     };
-    let mut before = scene.legs[..=leg].to_vec();
+    let mut before = scene.processes[..=process].to_vec();
     if let Some(last) = before.last_mut() {
         last.crash = None;
         last.left = None;
     }
-    let command = Scene {
+    let command = StepFaults {
         step: scene.step.clone(),
-        legs: before,
+        processes: before,
     };
     (crash, command)
 }

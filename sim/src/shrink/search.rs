@@ -6,12 +6,12 @@ use crate::result::RunResult;
 use crate::run::{Keep, run_seed_of};
 use crate::scenario::{Crashes, Expect, Profile, Scenario, Workload};
 use crate::subject::AnySubject;
-use crate::world::Licence;
+use crate::world::ReplayMode;
 
 use super::draft::Draft;
 use super::edits::{self, Edits};
 use super::likeness::Likeness;
-use super::rerun::run_course;
+use super::rerun::replay;
 use super::size::{Order, Size};
 use super::values;
 
@@ -68,10 +68,10 @@ pub struct Shrunk {
 #[must_use]
 pub fn shrink(subject: &AnySubject, failure: &Scenario, limits: Limits<'_>) -> Option<Shrunk> {
     failure.script.as_ref()?;
-    let first = run_course(subject, failure, None, TraceMode::Off);
+    let first = replay(subject, failure, ReplayMode::Exact, TraceMode::Off);
     let likeness = Likeness::of(&first.outcome, first.recovering, &first.script)?;
     let before = Size::of(failure.script.as_ref()?);
-    let draft = Draft::of(failure, &first);
+    let draft = Draft::of(failure, &first.script);
     let mut best = failure.clone();
     best.script = Some(first.script);
     let mut search = Search {
@@ -120,7 +120,7 @@ fn stripped(scenario: Scenario) -> Scenario {
 struct Search<'s> {
     subject: &'s AnySubject,
     likeness: Likeness,
-    /// The smallest so far, counted leg by leg, how it compares, and as it is written to a file.
+    /// The smallest so far, counted process by process, how it compares, and as it is written to a file.
     draft: Draft,
     order: Order,
     best: Scenario,
@@ -129,25 +129,25 @@ struct Search<'s> {
 }
 
 /// Kept as it is.
-const EXACT: &[Licence] = &[Licence::Exact];
+const EXACT: &[ReplayMode] = &[ReplayMode::Exact];
 
 /// With what survived at one of its two ends.
-const ENDS: &[Licence] = &[Licence::Everything, Licence::Nothing];
+const ENDS: &[ReplayMode] = &[ReplayMode::Everything, ReplayMode::Nothing];
 
 /// With what survived, and where damage struck, drawn anew.
-const DRAWN: &[Licence] = &[
-    Licence::Drawn(1),
-    Licence::Drawn(2),
-    Licence::Drawn(3),
-    Licence::Drawn(4),
-    Licence::Drawn(5),
-    Licence::Drawn(6),
-    Licence::Drawn(7),
-    Licence::Drawn(8),
+const DRAWN: &[ReplayMode] = &[
+    ReplayMode::Drawn(1),
+    ReplayMode::Drawn(2),
+    ReplayMode::Drawn(3),
+    ReplayMode::Drawn(4),
+    ReplayMode::Drawn(5),
+    ReplayMode::Drawn(6),
+    ReplayMode::Drawn(7),
+    ReplayMode::Drawn(8),
 ];
 
 /// What is tried, in this order, again and again until none of it helps.
-const PASSES: &[(Edits, &[Licence])] = &[
+const PASSES: &[(Edits, &[ReplayMode])] = &[
     (edits::without_commands, EXACT),
     (edits::without_one, ENDS),
     (edits::less_wrong, EXACT),
@@ -159,7 +159,7 @@ const PASSES: &[(Edits, &[Licence])] = &[
     (edits::without_two, EXACT),
     (edits::without_two, ENDS),
     (edits::plainer_crashes, EXACT),
-    (edits::plainer_remains, EXACT),
+    (edits::plainer_survivors, EXACT),
     (values::default_settings, EXACT),
     // What an op holds comes last: a long payload may be what makes a page tear.
     (values::simpler_ops, EXACT),
@@ -173,8 +173,8 @@ impl Search<'_> {
     fn run(&mut self) -> Option<()> {
         loop {
             let before = self.order;
-            for (edits, licences) in PASSES {
-                self.pass(*edits, licences)?;
+            for (edits, modes) in PASSES {
+                self.pass(*edits, modes)?;
             }
             self.milder_profile()?;
             if self.order == before {
@@ -183,8 +183,8 @@ impl Search<'_> {
         }
     }
 
-    fn pass(&mut self, edits: Edits, licences: &[Licence]) -> Option<()> {
-        if licences != EXACT && !edits::is_drawable(&self.draft) {
+    fn pass(&mut self, edits: Edits, modes: &[ReplayMode]) -> Option<()> {
+        if modes != EXACT && !edits::is_drawable(&self.draft) {
             return Some(());
         }
         let mut at = 0;
@@ -192,8 +192,8 @@ impl Search<'_> {
             let drafts = edits(self.subject, &self.draft);
             let mut tries = drafts.iter().enumerate().skip(at);
             let found = tries.find_map(|(at, draft)| {
-                let mut licences = licences.iter();
-                let tried = licences.find_map(|licence| match self.take(draft, *licence) {
+                let mut modes = modes.iter();
+                let tried = modes.find_map(|mode| match self.take(draft, *mode) {
                     Some(false) => None,
                     other => Some(other),
                 });
@@ -227,18 +227,13 @@ impl Search<'_> {
     }
 
     /// Runs a draft and keeps it if it is smaller and fails alike; nothing if it may not be run.
-    fn take(&mut self, draft: &Draft, licence: Licence) -> Option<bool> {
+    fn take(&mut self, draft: &Draft, mode: ReplayMode) -> Option<bool> {
         self.count()?;
-        let (scenario, course) = draft.to_run(&self.best);
-        let run = run_course(
-            self.subject,
-            &scenario,
-            Some((course, licence)),
-            TraceMode::Off,
-        );
+        let scenario = draft.to_scenario(&self.best);
+        let run = replay(self.subject, &scenario, mode, TraceMode::Off);
         let alike = Likeness::of(&run.outcome, run.recovering, &run.script);
         if alike.as_ref() != Some(&self.likeness)
-            || Order::of(&Draft::of(&scenario, &run)) >= self.order
+            || Order::of(&Draft::of(&scenario, &run.script)) >= self.order
         {
             return Some(false);
         }
@@ -251,9 +246,9 @@ impl Search<'_> {
 
     /// Runs a scenario from its script alone, and keeps it if it is smaller and fails alike.
     fn keep_if_alike(&mut self, written: &Scenario) -> bool {
-        let run = run_course(self.subject, written, None, TraceMode::Off);
+        let run = replay(self.subject, written, ReplayMode::Exact, TraceMode::Off);
         let alike = Likeness::of(&run.outcome, run.recovering, &run.script);
-        let draft = Draft::of(written, &run);
+        let draft = Draft::of(written, &run.script);
         let order = Order::of(&draft);
         let taken = alike.as_ref() == Some(&self.likeness) && order < self.order;
         if taken {

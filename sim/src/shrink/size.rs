@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-use crate::scenario::{Around, CrashKind, LogSettings, Script, Step};
+use crate::scenario::{Around, CrashKind, LogSettings, Script, Step, Survivors};
 
 use super::draft::Draft;
 
@@ -96,11 +96,11 @@ pub(super) struct Order {
 impl Order {
     pub(super) fn of(draft: &Draft) -> Self {
         let steps: Vec<Step> = draft.steps().cloned().collect();
-        let legs = || draft.scenes.iter().flat_map(|scene| &scene.legs);
+        let processes = || draft.scenes.iter().flat_map(|scene| &scene.processes);
         let between = steps.iter().filter(|step| is_crash(step)).count();
-        let inside = legs().filter_map(|leg| leg.crash.as_ref());
+        let inside = processes().filter_map(|process| process.crash.as_ref());
         let crashes = between + inside.clone().count();
-        let faults: usize = legs().map(|leg| leg.faults.len()).sum();
+        let faults: usize = processes().map(|process| process.faults.len()).sum();
         let cuts = steps
             .iter()
             .filter(|step| matches!(step, Step::PowerCut { .. }))
@@ -113,9 +113,12 @@ impl Order {
             crashes,
             faults,
             grave: cuts + inside.sum::<usize>(),
-            left: legs()
-                .filter_map(|leg| leg.left.as_ref())
-                .map(super::remains::Remains::len)
+            left: processes()
+                .filter_map(|process| process.left.as_ref())
+                .map(|left| match left {
+                    Survivors::Named(set) => set.size(),
+                    Survivors::Numbered(_) => 0,
+                })
                 .sum(),
             profile: draft.profile as usize,
             settings: unusual(&draft.log),

@@ -2,30 +2,33 @@
 
 use std::collections::BTreeMap;
 
-use beaver_disk::{Moment, Op, Progress, TraceMode};
+use beaver_disk::{CallEffect, Moment, Op, TraceMode};
 
-use crate::scenario::{CrashKind, PlannedCrash, PlannedFault, Scenario, Script, Step};
+use crate::scenario::{CrashKind, PlannedCrash, Scenario, Script, Step, Survivors};
 use crate::subject::AnySubject;
-use crate::world::{Course, Leg};
+use crate::world::ReplayMode;
 
-use super::remains::Remains;
-use super::rerun::run_course;
+use super::draft::{Draft, Process};
+use super::rerun::{Replayed, replay};
+use beaver_disk::SurvivorSet;
 
-/// The script of a scenario in words, one line for each command, fault and crash; lines that belong
-/// to the command above them begin with two blanks.
+/// The script of a scenario in words, one line for each step, fault and crash; lines that belong to
+/// the step above them begin with two blanks.
 #[must_use]
 pub fn words(subject: &AnySubject, scenario: &Scenario) -> Vec<String> {
-    let run = run_course(subject, scenario, None, TraceMode::Off);
-    let calls = all_calls(subject, scenario, &run.script);
+    let run = replay(subject, scenario, ReplayMode::Exact, TraceMode::Off);
+    let calls = all_calls(subject, scenario, &run);
+    let draft = Draft::of(scenario, &run.script);
     let mut lines = Vec::new();
-    let starts = starts(&run.course, &run.script.faults, &run.script.crashes);
-    for (at, legs) in run.course.iter().enumerate() {
-        let step = at.checked_sub(1).and_then(|at| run.script.steps.get(at));
-        let wrong = legs.iter().zip(&starts[at]);
-        let wrong: Vec<String> = wrong
-            .flat_map(|(leg, start)| leg_words(leg, *start, &calls, step))
+    for (at, scene) in draft.scenes.iter().enumerate() {
+        let processes = scene.processes.iter().enumerate();
+        let wrong: Vec<String> = processes
+            .flat_map(|(number, process)| {
+                let start = run.calls_before(at, number);
+                process_words(process, start, &calls, scene.step.as_ref())
+            })
             .collect();
-        match step {
+        match &scene.step {
             Some(step) => lines.push(step.to_string().escape_debug().to_string()),
             None if wrong.is_empty() => continue,
             None if at == 0 => lines.push("open".to_owned()),
@@ -38,7 +41,8 @@ pub fn words(subject: &AnySubject, scenario: &Scenario) -> Vec<String> {
 
 /// The storage calls of a script, by number, those in which it crashes too: a call that never
 /// returned has no record, so the history is also run up to it without the crash.
-fn all_calls(subject: &AnySubject, scenario: &Scenario, script: &Script) -> BTreeMap<u64, String> {
+fn all_calls(subject: &AnySubject, scenario: &Scenario, whole: &Replayed) -> BTreeMap<u64, String> {
+    let script = &whole.script;
     let mut calls = BTreeMap::new();
     for crashes in 0..=script.crashes.len() {
         let mut part = scenario.clone();
@@ -46,10 +50,12 @@ fn all_calls(subject: &AnySubject, scenario: &Scenario, script: &Script) -> BTre
             crashes: script.crashes[..crashes].to_vec(),
             ..script.clone()
         });
-        let first = crashes
-            .checked_sub(1)
-            .map_or(0, |last| script.crashes[last].at.call);
-        let run = run_course(subject, &part, None, TraceMode::Records);
+        let first = crashes.checked_sub(1).map_or(0, |last| {
+            let crash = &script.crashes[last];
+            let step = crash.step.unwrap_or(0) as usize;
+            whole.calls_before(step, crash.process as usize) + crash.at.call
+        });
+        let run = replay(subject, &part, ReplayMode::Exact, TraceMode::Records);
         let mut renamed: BTreeMap<&str, &str> = BTreeMap::new();
         for record in &run.calls {
             let file = &*record.file;
@@ -70,52 +76,29 @@ fn all_calls(subject: &AnySubject, scenario: &Scenario, script: &Script) -> BTre
     calls
 }
 
-/// The number of the call before each leg, as far as anything planned in it tells.
-fn starts(course: &Course, faults: &[PlannedFault], crashes: &[PlannedCrash]) -> Vec<Vec<u64>> {
-    let (mut faults, mut crashes) = (faults.iter(), crashes.iter());
-    let mut start = |leg: &Leg| {
-        let of_fault = leg.faults.iter().filter_map(|relative| {
-            let absolute = faults.next()?;
-            Some(absolute.call.saturating_sub(relative.call))
-        });
-        let of_fault = of_fault.collect::<Vec<_>>();
-        let of_crash = leg.crash.as_ref().and_then(|relative| {
-            let absolute = crashes.next()?;
-            Some(absolute.at.call.saturating_sub(relative.at.call))
-        });
-        of_crash.or(of_fault.first().copied()).unwrap_or(0)
-    };
-    let scenes = course
-        .iter()
-        .map(|legs| legs.iter().map(&mut start).collect());
-    scenes.collect()
-}
-
-fn leg_words(
-    leg: &Leg,
+fn process_words(
+    process: &Process,
     start: u64,
     calls: &BTreeMap<u64, String>,
     step: Option<&Step>,
 ) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
-    for fault in &leg.faults {
+    for fault in &process.faults {
         let name = fault.kind.name();
         lines.push(match fault.is_at_rest() {
             true => format!("{name}, while no process has the store open"),
             false => format!("{name} at {}", call_words(start + fault.call, calls)),
         });
     }
-    if let Some(crash) = &leg.crash {
+    if let Some(crash) = &process.crash {
         lines.push(crash_words(crash, start, calls));
     }
-    let cut = matches!(step, Some(Step::PowerCut { .. }));
-    let cut = cut
-        || leg
-            .crash
-            .as_ref()
-            .is_some_and(|crash| crash.kind == CrashKind::PowerCut);
-    if let (true, Some(left)) = (cut, &leg.left) {
-        lines.push(remains_words(left));
+    let cut = match &process.crash {
+        Some(crash) => crash.kind == CrashKind::PowerCut,
+        None => matches!(step, Some(Step::PowerCut { .. })),
+    };
+    if let (true, Some(Survivors::Named(left))) = (cut, &process.left) {
+        lines.push(survivor_words(left));
     }
     lines
 }
@@ -137,14 +120,14 @@ fn crash_words(crash: &PlannedCrash, start: u64, calls: &BTreeMap<u64, String>) 
     };
     let call = call_words(start + crash.at.call, calls);
     let progress = match crash.progress {
-        Some(Progress::Everything) => ", all of it done",
-        Some(Progress::Bytes(_)) => ", some of it done",
+        Some(CallEffect::Everything) => ", all of it done",
+        Some(CallEffect::Bytes(_)) => ", some of it done",
         _ => "",
     };
     format!("{how} {when} {call}{progress}")
 }
 
-fn remains_words(left: &Remains) -> String {
+fn survivor_words(left: &SurvivorSet) -> String {
     let names: Vec<String> = left.except.keys().cloned().collect();
     let mut words = match (left.otherwise, names.is_empty()) {
         (false, true) => "nothing that was not synced survived".to_owned(),

@@ -7,6 +7,7 @@ use std::any::Any;
 use std::fmt::{self, Debug};
 use std::sync::Arc;
 
+use beaver_storage::{Interposer, interpose};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
@@ -15,7 +16,6 @@ use super::{
     Answer, Concurrent, ErrorClass, Expected, Failure, Inspected, Machine, PendingCheckpoint,
     Promises, Subject,
 };
-use crate::faults::Between;
 use crate::scenario::CommandKind;
 use crate::stream::Stream;
 
@@ -490,14 +490,21 @@ impl<S: Subject> SubjectValue for SubjectOf<S> {
     }
 }
 
-/// What stands between the store and its disk.
-pub type Interposed = Between;
+/// Makes for each process what stands between the store and its disk.
+#[derive(Clone)]
+struct NewInterposer(Arc<dyn Fn() -> Arc<dyn Interposer> + Send + Sync>);
+
+impl Debug for NewInterposer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (self.0)().fmt(f)
+    }
+}
 
 /// A subject, and what stands between it and its disk.
 #[derive(Clone, Debug)]
 pub struct AnySubject {
     subject: Arc<dyn SubjectValue>,
-    interposed: Interposed,
+    interposer: Option<NewInterposer>,
 }
 
 impl AnySubject {
@@ -506,14 +513,17 @@ impl AnySubject {
     pub fn new<S: Subject>(subject: S) -> Self {
         AnySubject {
             subject: Arc::new(SubjectOf(Arc::new(subject))),
-            interposed: Interposed::default(),
+            interposer: None,
         }
     }
 
-    /// The same with this between it and the disk.
+    /// The same with something between it and the disk: a new one, made by `new`, for each process.
     #[must_use]
-    pub fn interposed(mut self, interposed: Interposed) -> Self {
-        self.interposed = interposed;
+    pub fn interposed<I: Interposer + 'static>(
+        mut self,
+        new: impl Fn() -> I + Send + Sync + 'static,
+    ) -> Self {
+        self.interposer = Some(NewInterposer(Arc::new(move || Arc::new(new()))));
         self
     }
 
@@ -581,7 +591,9 @@ impl AnySubject {
     /// # Errors
     /// Why it did not open.
     pub fn open(&self, mut machine: Machine) -> Result<Box<dyn OpenStore>, Failure> {
-        machine.storage = self.interposed.wrap(machine.storage);
+        if let Some(new) = &self.interposer {
+            machine.storage = interpose(machine.storage, (new.0)());
+        }
         self.subject.open(&machine)
     }
 

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::fmt;
 
-use beaver_disk::{Event, Image, SimDisk};
+use beaver_disk::{DiskEvent, Image, SimDisk};
 
 use super::{AnyOp, AnyState, Failure, OpenStore};
 use crate::marks::Mark;
@@ -187,7 +187,7 @@ pub trait Inspected: Send + Sync {
     ) -> Result<Readout, Finding>;
 
     /// One to three places of rot on a copy, for [`read_leniently`](Inspected::read_leniently).
-    fn draw_rot(&self, copy: &SimDisk, random: &mut Stream) -> Vec<Event>;
+    fn draw_rot(&self, copy: &SimDisk, random: &mut Stream) -> Vec<DiskEvent>;
 
     /// Damages a copy and reads it leniently: everything that is left out must be reported, and
     /// nothing else. The line for the trace, and the marks reached.
@@ -197,7 +197,7 @@ pub trait Inspected: Send + Sync {
     fn read_leniently(
         &self,
         copy: &SimDisk,
-        damage: &[Event],
+        damage: &[DiskEvent],
         history: &History,
     ) -> Result<Option<(String, Vec<Mark>)>, Finding>;
 

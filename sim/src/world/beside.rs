@@ -6,11 +6,10 @@
 
 use std::cell::RefCell;
 use std::io;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 
-use beaver::{Access, Storage, StorageFile, StorageLock};
+use beaver_storage::{Interposer, Op};
 
 use crate::guard::guarded;
 
@@ -85,90 +84,29 @@ impl<T: Send + 'static> Beside<T> {
     }
 }
 
-/// A storage before whose calls a piece that runs beside waits. To everybody else it is the storage inside.
+/// Lets a piece that runs beside wait before its storage calls, and passes on every other thread's.
 #[derive(Debug)]
-pub(super) struct Stepwise(pub(super) Arc<dyn Storage>);
+pub(super) struct Stepwise;
 
-#[derive(Debug)]
-struct StepwiseFile(Box<dyn StorageFile>);
-
-impl Storage for Stepwise {
-    fn create(&self, name: &str) -> io::Result<Box<dyn StorageFile>> {
+impl Interposer for Stepwise {
+    fn before(&self, _op: Op, _file: &str) -> io::Result<()> {
         before_call();
-        Ok(Box::new(StepwiseFile(self.0.create(name)?)))
-    }
-
-    fn open(&self, name: &str, access: Access) -> io::Result<Box<dyn StorageFile>> {
-        before_call();
-        Ok(Box::new(StepwiseFile(self.0.open(name, access)?)))
-    }
-
-    fn list(&self) -> io::Result<Vec<String>> {
-        before_call();
-        self.0.list()
-    }
-
-    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        before_call();
-        self.0.rename(from, to)
-    }
-
-    fn remove(&self, name: &str) -> io::Result<()> {
-        before_call();
-        self.0.remove(name)
-    }
-
-    fn sync_dir(&self) -> io::Result<()> {
-        before_call();
-        self.0.sync_dir()
-    }
-
-    fn lock(&self) -> io::Result<Box<dyn StorageLock>> {
-        before_call();
-        self.0.lock()
-    }
-}
-
-impl StorageFile for StepwiseFile {
-    fn len(&self) -> io::Result<u64> {
-        before_call();
-        self.0.len()
-    }
-
-    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
-        before_call();
-        self.0.read_at(buf, offset)
-    }
-
-    fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<usize> {
-        before_call();
-        self.0.write_at(buf, offset)
-    }
-
-    fn set_len(&self, len: u64) -> io::Result<()> {
-        before_call();
-        self.0.set_len(len)
-    }
-
-    fn allocate(&self, len: u64) -> io::Result<()> {
-        before_call();
-        self.0.allocate(len)
-    }
-
-    fn sync_data(&self) -> io::Result<()> {
-        before_call();
-        self.0.sync_data()
+        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use beaver_storage::{Storage, interpose};
+
     use super::*;
     use beaver_disk::{Disk, Profile, SimDisk, SimOptions};
 
     fn sim() -> (SimDisk, Arc<dyn Storage>) {
         let sim = SimDisk::new(Disk::empty(Profile::Posix), SimOptions::default());
-        let storage: Arc<dyn Storage> = Arc::new(Stepwise(sim.storage()));
+        let storage: Arc<dyn Storage> = interpose(sim.storage(), Arc::new(Stepwise));
         (sim, storage)
     }
 

@@ -133,7 +133,7 @@ impl World<'_> {
             self.seen.tape.rewind(so_far);
         }
         let files = self.faults.disk().live();
-        let profile = self.scenario.profile.of_disk();
+        let profile = self.scenario.profile;
         let subject = self.subject.clone();
         if let Some(older) = without_newest_snapshot(&subject, &self.recovered(&files), profile) {
             let when = "without the newest snapshot";
@@ -259,7 +259,7 @@ impl World<'_> {
 
     fn judge_side_image(&self, space: &ImageSpace, choice: &Choice) -> Result<(), Stop> {
         let side = self.faults.copy();
-        side.boot(space.image(choice).disk(self.scenario.profile.of_disk()));
+        side.boot(space.image(choice).disk(self.scenario.profile));
         let opened = self.open_copy(&side)?;
         let (mut store, report) = match opened {
             Ok(opened) => opened,

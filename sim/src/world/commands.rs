@@ -36,7 +36,7 @@ impl World<'_> {
         });
         self.script.steps.push(step.clone());
         self.untouched &= matches!(step, Step::Kill | Step::PowerCut { .. });
-        self.begin_scene();
+        self.begin_step();
         let size = self.history.state().size();
         self.faults.director().set_jobs(size);
         match step {

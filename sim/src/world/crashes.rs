@@ -1,10 +1,10 @@
 //! Crashes: when the program under test is stopped, how, and what that leaves.
 
-use beaver_disk::{Choice, Crash, CrashPoint, Moment, Op, Progress, SimDisk};
+use beaver_disk::{CallEffect, Choice, Crash, CrashPoint, Moment, Op, SimDisk};
 
-use crate::faults::choose_progress;
+use crate::faults::choose_effect;
 use crate::marks::Mark;
-use crate::scenario::{CrashKind, Crashes, PlannedCrash, Scenario, Step};
+use crate::scenario::{CrashKind, Crashes, PlannedCrash, Scenario, Step, Survivors};
 use crate::stream::Stream;
 use crate::tape::{Crashed, Happening};
 
@@ -40,7 +40,8 @@ pub(super) struct CrashPlan {
 impl CrashPlan {
     pub(super) fn new(scenario: &Scenario, seed: u64) -> Self {
         let scripted = scenario.script.as_ref().map(|script| {
-            let mut crashes = script.crashes.clone();
+            let absolute = script.crashes.iter().filter(|crash| crash.step.is_none());
+            let mut crashes: Vec<PlannedCrash> = absolute.cloned().collect();
             crashes.reverse();
             crashes
         });
@@ -158,17 +159,20 @@ impl World<'_> {
         self.mark_crash(activity, crash.op(), at, kind);
         self.drop_store()?;
         let mut planned = planned.unwrap_or(PlannedCrash {
+            step: None,
+            process: 0,
             at,
             kind,
             progress: None,
             image: None,
         });
+        let mut left = None;
         match kind {
             CrashKind::Kill => {
                 let progress = planned.progress.take().unwrap_or_else(|| {
                     match (at.moment, self.crashes.scripted.is_some()) {
-                        (Moment::Inside, false) => choose_progress(&mut self.crashes.stream),
-                        _ => Progress::Nothing,
+                        (Moment::Inside, false) => choose_effect(&mut self.crashes.stream),
+                        _ => CallEffect::Nothing,
                     }
                 });
                 disk.kill(progress);
@@ -176,15 +180,16 @@ impl World<'_> {
             }
             CrashKind::PowerCut => {
                 let scripted = self.crashes.scripted.is_some();
-                planned.image = Some(self.cut_power(planned.image.take(), scripted)?);
+                let (choice, written) = self.cut_power(planned.image.take(), scripted)?;
+                planned.image = Some(written);
+                left = Some(choice);
             }
         }
-        self.tape_crash(kind, crash, planned.image.as_ref());
+        self.tape_crash(kind, crash, left.as_ref());
         self.last_crash = Some(kind);
-        self.leg_crashed(&planned);
-        self.script.crashes.push(planned);
+        self.record_crash(planned);
         self.crashes.arm_scripted(&disk);
-        self.begin_leg_behind_crash();
+        self.begin_process();
         self.process_ended();
         Ok(())
     }
@@ -195,27 +200,27 @@ impl World<'_> {
         self.say_crash("process killed between two commands");
         self.drop_store()?;
         let crash = disk.crash();
-        disk.kill(Progress::Nothing);
+        disk.kill(CallEffect::Nothing);
         self.tape_crash(CrashKind::Kill, crash, None);
         self.last_crash = Some(CrashKind::Kill);
-        self.begin_leg_behind_crash();
+        self.begin_process();
         self.process_ended();
         Ok(())
     }
 
     /// The power fails between two commands.
-    pub(super) fn power_cut(&mut self, image: Option<Choice>) -> Result<(), Stop> {
+    pub(super) fn power_cut(&mut self, image: Option<Survivors>) -> Result<(), Stop> {
         self.say_crash("power cut between two commands");
         self.drop_store()?;
         let scripted = self.crashes.scripted.is_some();
         let crash = self.faults.disk().crash();
-        let image = self.cut_power(image, scripted)?;
-        self.tape_crash(CrashKind::PowerCut, crash, Some(&image));
+        let (choice, written) = self.cut_power(image, scripted)?;
+        self.tape_crash(CrashKind::PowerCut, crash, Some(&choice));
         if let Some(Step::PowerCut { image: recorded }) = self.script.steps.last_mut() {
-            *recorded = Some(image);
+            *recorded = Some(written);
         }
         self.last_crash = Some(CrashKind::PowerCut);
-        self.begin_leg_behind_crash();
+        self.begin_process();
         self.process_ended();
         Ok(())
     }

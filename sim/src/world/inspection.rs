@@ -3,7 +3,7 @@
 
 use std::io::ErrorKind;
 
-use beaver_disk::Event;
+use beaver_disk::DiskEvent;
 
 use crate::guard::guarded;
 use crate::invariant::Invariant;
@@ -20,8 +20,10 @@ impl World<'_> {
     /// A second process must be refused with `Locked`, whatever state the store is in. On a file
     /// system that has gone read-only it may not get as far as the lock.
     pub(super) fn second_opener(&mut self) -> Result<(), Stop> {
-        let machine = self.machine(self.faults.disk().storage());
-        let opened = guarded(|| self.subject.open(machine).map(drop));
+        let opened = self.faults.undisturbed(|storage| {
+            let machine = self.machine(storage);
+            guarded(|| self.subject.open(machine).map(drop))
+        });
         let calls = self.faults.disk().calls();
         let read_only = self.faults.director().is_remount_needed();
         match opened.map_err(Stop::Panicked)? {
@@ -92,7 +94,7 @@ impl World<'_> {
     }
 
     /// Damages a copy of the disk and reads it leniently.
-    pub(super) fn lenient(&mut self, damage: Vec<Event>) -> Result<(), Stop> {
+    pub(super) fn lenient(&mut self, damage: Vec<DiskEvent>) -> Result<(), Stop> {
         let subject = self.subject.clone();
         let Some(inspected) = subject.inspected() else {
             return Ok(());

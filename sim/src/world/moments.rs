@@ -117,6 +117,8 @@ impl World<'_> {
     /// # Errors
     /// Why the run ended.
     pub(crate) fn begin_run(&mut self) -> Result<(), Stop> {
+        self.crashes.arm_scripted(self.faults.disk());
+        self.begin_step();
         self.start()
     }
 

@@ -3,15 +3,15 @@
 
 use std::sync::Arc;
 
-use beaver::Storage;
 use beaver_disk::Choice;
+use beaver_storage::interpose;
 
 use crate::faults::at_rest;
 use crate::invariant::Invariant;
 use crate::marks::Mark;
 use crate::oracle::Finding;
 use crate::oracle::damage::{Files, InjectedDamage};
-use crate::scenario::{Effect, FaultKind, Phase, Step};
+use crate::scenario::{Effect, FaultKind, Phase, Step, Survivors};
 use crate::subject::{ErrorClass, Failure};
 use crate::tape::Happening;
 
@@ -86,7 +86,7 @@ impl World<'_> {
     pub(super) fn start(&mut self) -> Result<(), Stop> {
         let was_quiet = self.faults.director().is_quiet();
         let mut failures = 0;
-        self.open_failures.clear();
+        self.marks_if_open.clear();
         for _ in 0..self.scenario.budget.open_attempts {
             self.check_budget()?;
             if failures > 0 && self.faults.director().is_remount_needed() {
@@ -119,10 +119,10 @@ impl World<'_> {
         let disk = self.faults.disk().clone();
         let found = self.files();
         let untouched = std::mem::take(&mut self.untouched);
-        let excuses = {
+        let (excuses, faults) = {
             let mut director = self.faults.director();
             director.set_phase(Phase::Recovery);
-            director.excuses()
+            (director.excuses(), director.planned().len())
         };
         let calls = disk.calls();
         self.seen
@@ -131,7 +131,7 @@ impl World<'_> {
         let size = self.history.state().size();
         self.crashes.arm(Activity::Recovery, size, &disk);
         let storage = match self.has_stepwise {
-            true => Arc::new(Stepwise(self.faults.storage())) as Arc<dyn Storage>,
+            true => interpose(self.faults.storage(), Arc::new(Stepwise)),
             false => self.faults.storage(),
         };
         let machine = self.machine(storage);
@@ -174,6 +174,9 @@ impl World<'_> {
                     .tape
                     .write(disk.calls(), || Happening::Refused { text });
                 self.judge_refusal(&failure, &found, excused)?;
+                if excused {
+                    self.remember_refusal(&failure, faults);
+                }
                 Ok(false)
             }
         }
@@ -210,7 +213,6 @@ impl World<'_> {
         if excused {
             let read_only = failure.kind == Some(std::io::ErrorKind::ReadOnlyFilesystem);
             self.seen.mark_if(read_only, Mark::ReadOnlyRefused);
-            self.open_failures.push(failure.clone());
             return Ok(());
         }
         if failure.class == ErrorClass::NotDone && self.unreadable {
@@ -246,6 +248,20 @@ impl World<'_> {
         }
     }
 
+    /// An attempt failed to which the director did what it planned from `faults` on: what it is
+    /// worth if the store opens after all.
+    fn remember_refusal(&mut self, failure: &Failure, faults: usize) {
+        let director = self.faults.director();
+        let planned = director.planned().get(faults..).unwrap_or_default();
+        let mark = match failure.kind {
+            Some(std::io::ErrorKind::StorageFull) => Mark::RecoveredOnFullDisk,
+            _ if planned.iter().any(|fault| fault.kind.fails_a_read()) => Mark::TransientRetried,
+            _ => return,
+        };
+        drop(director);
+        self.marks_if_open.push(mark);
+    }
+
     /// The store does not open, and has not promised to. One that was never open is made anew.
     fn give_up(&mut self, failure: &Failure) -> Result<(), Stop> {
         let promises = self.subject.promises();
@@ -261,15 +277,8 @@ impl World<'_> {
 
     /// The store is open although it was not at first.
     fn mark_success_after_failures(&mut self) {
-        for failure in std::mem::take(&mut self.open_failures) {
-            let read = failure.kind != Some(std::io::ErrorKind::StorageFull)
-                && (failure.text.starts_with("read_at")
-                    || failure.text.starts_with("open")
-                    || failure.text.starts_with("len")
-                    || failure.text.starts_with("list"));
-            let full = failure.kind == Some(std::io::ErrorKind::StorageFull);
-            self.seen.mark_if(read, Mark::TransientRetried);
-            self.seen.mark_if(full, Mark::RecoveredOnFullDisk);
+        for mark in std::mem::take(&mut self.marks_if_open) {
+            self.seen.mark(mark);
         }
     }
 
@@ -286,12 +295,13 @@ impl World<'_> {
     /// Decides what survives a power cut, and lets it happen.
     pub(super) fn cut_power(
         &mut self,
-        image: Option<Choice>,
+        image: Option<Survivors>,
         scripted: bool,
-    ) -> Result<Choice, Stop> {
+    ) -> Result<(Choice, Survivors), Stop> {
         let disk = self.faults.disk().clone();
         let space = disk.crash().images();
-        let image = self.left_by_course(&space).or(image);
+        let image = image.map(|image| image.choose(&space));
+        let image = self.left_by_mode(&space).or(image);
         let choice = match (image, scripted) {
             (Some(choice), _) => choice,
             (None, true) => Choice::default(),
@@ -323,12 +333,12 @@ impl World<'_> {
                 .mark_if(lied && before != after, Mark::LyingSyncHit);
         }
         let newest = self.newest_segment();
-        self.leg_left(&choice, &space);
+        let written = self.written(&space, &choice);
         disk.power_cut(&choice);
         self.faults.director().rebooted();
         let left = self.newest_segment();
         self.seen.mark_if(left < newest, Mark::NewSegmentLost);
-        Ok(choice)
+        Ok((choice, written))
     }
 
     fn newest_segment(&self) -> Option<u64> {

@@ -2,7 +2,7 @@
 //!
 //! A judge that never says no proves nothing. Each bug here is one that somebody shipped, or a step
 //! of the protocol that a model showed to be needed, left out. It is planted outside the library:
-//! where it is a storage call that is missing or wrong, by a [storage](twist) that stands between
+//! where it is a storage call that is missing or wrong, by an [interposer](beaver_storage::Interposer) that stands between
 //! the real library and its disk.
 
 pub mod careless;

@@ -1,11 +1,11 @@
 //! What the bugs between the library and its disk have in common. The library runs unmodified.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use beaver_storage::{Access, InterposedFile, Interposer, interpose};
+use beaver_storage::{Access, InterposedFile, Interposer};
 
 use beaver_sim::beaver::{Library, Queue};
-use beaver_sim::subject::{AnySubject, Interposed};
+use beaver_sim::subject::AnySubject;
 
 /// The library without anything between it and its disk.
 #[must_use]
@@ -17,8 +17,7 @@ pub fn library() -> AnySubject {
 pub(super) fn library_behind<I: Interposer + 'static>(
     new: impl Fn() -> I + Send + Sync + 'static,
 ) -> AnySubject {
-    let each = move |disk| interpose(disk, Arc::new(new()));
-    library().interposed(Interposed::new(each))
+    library().interposed(new)
 }
 
 /// Whether a file was there when the process began, is open for writing, and was not synced yet:

@@ -1,7 +1,7 @@
 //! Reading lines: framing first, then the checksum.
 
 use super::{Envelope, Header, Line, LineError, MAX_LINE};
-use crate::checksum::{self, ChecksumKind, Start, TRAILER};
+use crate::checksum::{self, ChecksumKind, ChecksumSeed, TRAILER};
 use crate::format::VERSION;
 use crate::json::read_u64;
 use crate::position::{Epoch, Position, Seq};
@@ -11,13 +11,13 @@ use crate::position::{Epoch, Position, Seq};
 pub(crate) struct Decoder {
     epoch: Epoch,
     /// Almost every line is an event.
-    event: Start,
+    event: ChecksumSeed,
 }
 
 impl Decoder {
     /// A reader of the lines of the segment `epoch`.
     pub(crate) fn new(epoch: Epoch) -> Self {
-        let event = Start::new(ChecksumKind::Event, epoch);
+        let event = ChecksumSeed::new(ChecksumKind::Event, epoch);
         Decoder { epoch, event }
     }
 
@@ -52,12 +52,12 @@ pub(crate) enum Framed<'a> {
 
 /// What a line says before its checksum.
 #[inline]
-fn content(bytes: &[u8]) -> Result<Text<'_>, LineError> {
+fn content(bytes: &[u8]) -> Result<LineText<'_>, LineError> {
     if bytes.len() >= MAX_LINE {
         return Err(LineError::Framing);
     }
     let content = bytes.len().checked_sub(TRAILER).map(|at| &bytes[..at]);
-    Ok(Text(content.ok_or(LineError::Framing)?))
+    Ok(LineText(content.ok_or(LineError::Framing)?))
 }
 
 /// The framing of a line alone. Takes time that does not grow with the event's body.
@@ -72,7 +72,10 @@ pub(crate) fn frame(epoch: Epoch, bytes: &[u8]) -> Result<(ChecksumKind, Framed<
 }
 
 /// The framing of a line that is not an event.
-fn frame_other(epoch: Epoch, mut text: Text<'_>) -> Result<(ChecksumKind, Framed<'_>), LineError> {
+fn frame_other(
+    epoch: Epoch,
+    mut text: LineText<'_>,
+) -> Result<(ChecksumKind, Framed<'_>), LineError> {
     if text.skip(b"{\"synced\":") {
         let synced = text
             .decimal()
@@ -100,7 +103,7 @@ fn frame_other(epoch: Epoch, mut text: Text<'_>) -> Result<(ChecksumKind, Framed
 }
 
 #[inline]
-fn frame_event<'a>(text: &mut Text<'a>) -> Option<(Envelope, &'a [u8])> {
+fn frame_event<'a>(text: &mut LineText<'a>) -> Option<(Envelope, &'a [u8])> {
     let seq = Seq(text.decimal()?);
     let mut batch = seq;
     if text.skip(b",\"batch\":") {
@@ -114,13 +117,13 @@ fn frame_event<'a>(text: &mut Text<'a>) -> Option<(Envelope, &'a [u8])> {
         .then_some((Envelope { seq, batch, more }, text.0))
 }
 
-fn frame_lost<'a>(text: &mut Text<'a>) -> Option<Line<'a>> {
+fn frame_lost<'a>(text: &mut LineText<'a>) -> Option<Line<'a>> {
     let from = Seq(text.decimal()?);
     let to = text.skip(b",").then(|| text.decimal())?;
     (text.skip(b"]") && text.is_done()).then_some(Line::Lost(from, Seq(to?)))
 }
 
-fn frame_header(text: &mut Text<'_>) -> Option<Header> {
+fn frame_header(text: &mut LineText<'_>) -> Option<Header> {
     let epoch = text.skip(b",\"epoch\":").then(|| text.decimal())??;
     let prev = if text.skip(b",\"prev\":null") {
         None
@@ -141,9 +144,9 @@ fn frame_header(text: &mut Text<'_>) -> Option<Header> {
 }
 
 /// What is left to read of a line.
-struct Text<'a>(&'a [u8]);
+struct LineText<'a>(&'a [u8]);
 
-impl Text<'_> {
+impl LineText<'_> {
     /// Steps over `word` if it comes next.
     #[inline]
     fn skip(&mut self, word: &[u8]) -> bool {

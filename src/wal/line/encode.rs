@@ -1,7 +1,7 @@
 //! Writing lines.
 
 use super::{Envelope, Header};
-use crate::checksum::{self, ChecksumKind, Start};
+use crate::checksum::{self, ChecksumKind, ChecksumSeed};
 use crate::format::VERSION;
 use crate::json::write_u64;
 use crate::position::{Epoch, Seq};
@@ -33,7 +33,7 @@ pub(crate) fn encode_header(out: &mut Vec<u8>, header: &Header) {
 /// Appends an event line to `out`, newline included.
 #[cfg(test)]
 pub(crate) fn encode_event(out: &mut Vec<u8>, epoch: Epoch, envelope: Envelope, body: &[u8]) {
-    let crc = Start::new(ChecksumKind::Event, epoch);
+    let crc = ChecksumSeed::new(ChecksumKind::Event, epoch);
     let Ok(()) = encode_event_with(out, &crc, envelope, |out| {
         out.extend_from_slice(body);
         Ok::<(), std::convert::Infallible>(())
@@ -44,7 +44,7 @@ pub(crate) fn encode_event(out: &mut Vec<u8>, epoch: Epoch, envelope: Envelope, 
 /// after its error the line is unfinished.
 pub(crate) fn encode_event_with<X>(
     out: &mut Vec<u8>,
-    crc: &Start,
+    crc: &ChecksumSeed,
     envelope: Envelope,
     body: impl FnOnce(&mut Vec<u8>) -> Result<(), X>,
 ) -> Result<(), X> {

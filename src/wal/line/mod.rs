@@ -15,14 +15,16 @@
 
 mod decode;
 mod encode;
+mod find;
 
-use crate::checksum::{ChecksumError, TRAILER};
+use crate::checksum::ChecksumError;
 use crate::position::{Epoch, Position, Seq};
 
 pub(crate) use decode::{Decoder, Framed, frame};
 #[cfg(test)]
 pub(crate) use encode::encode_event;
 pub(crate) use encode::{encode_event_with, encode_header, encode_lost, encode_marker};
+pub(crate) use find::find_line;
 
 /// The longest line, newline included: 16 MiB.
 pub(crate) const MAX_LINE: usize = 16 << 20;
@@ -70,16 +72,6 @@ pub(crate) enum Line<'a> {
     Lost(Seq, Seq),
 }
 
-/// What a valid line says, without its bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Parsed {
-    Header(Header),
-    /// An event whose body has so many bytes.
-    Event(Envelope, usize),
-    Marker(Seq),
-    Lost(Seq, Seq),
-}
-
 impl Line<'_> {
     /// The seq that comes next where this line stands, because everything below it is accounted
     /// for.
@@ -89,31 +81,6 @@ impl Line<'_> {
             Line::Event(envelope, _) => envelope.seq,
             Line::Marker(synced) => Seq(synced.0.saturating_add(1)),
             Line::Lost(from, _) => from,
-        }
-    }
-
-    /// What stays when the bytes of the line are let go.
-    pub(crate) fn parsed(&self) -> Parsed {
-        match *self {
-            Line::Header(header) => Parsed::Header(header),
-            Line::Event(envelope, body) => Parsed::Event(envelope, body.len()),
-            Line::Marker(synced) => Parsed::Marker(synced),
-            Line::Lost(from, to) => Parsed::Lost(from, to),
-        }
-    }
-}
-
-impl Parsed {
-    /// The line again, from its bytes without the newline.
-    pub(crate) fn with(self, bytes: &[u8]) -> Line<'_> {
-        match self {
-            Parsed::Header(header) => Line::Header(header),
-            Parsed::Event(envelope, body) => {
-                let end = bytes.len() - TRAILER;
-                Line::Event(envelope, &bytes[end - body..end])
-            }
-            Parsed::Marker(synced) => Line::Marker(synced),
-            Parsed::Lost(from, to) => Line::Lost(from, to),
         }
     }
 }

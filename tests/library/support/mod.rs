@@ -1,10 +1,12 @@
 //! What the tests of the library are written in: a disk whose files can be edited, lines made by hand, and verbs.
 
+pub(crate) mod client;
 pub(crate) mod lines;
 pub(crate) mod memory;
 pub(crate) mod tape;
 pub(crate) mod verbs;
 
+pub(crate) use client::{Client, empty_disk};
 pub(crate) use lines::{Lines, put_snapshot};
 pub(crate) use memory::{Fault, Memory, Op};
 pub(crate) use tape::{Line, Tape};

@@ -3,8 +3,9 @@
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
+use beaver::inspect::{self, SalvageReport};
 use beaver::store::{CheckpointReport, CommandError};
-use beaver::wal::{LogReader, Mode, OpenReport, ReplayError, ReplayReport};
+use beaver::wal::{LogReader, OpenReport, ReplayError, ReplayReport};
 use beaver::{
     Error, ManualClock, Position, RecoveryReport, Result, Store, StoreOptions, Wal, WalOptions,
 };
@@ -82,13 +83,26 @@ pub(crate) fn log_of(numbers: RangeInclusive<u64>) -> Memory {
     disk
 }
 
-/// What a strict or lenient reader of the directory sees.
+/// What a strict reader of the directory sees.
 pub(crate) type Seen = (Vec<(Position, String)>, ReplayReport);
 
-pub(crate) fn try_read(disk: &Memory, after: Position, mode: Mode) -> Result<Seen> {
+/// What a lenient one sees.
+pub(crate) type Salvaged = (Vec<(Position, String)>, SalvageReport);
+
+pub(crate) fn try_read(disk: &Memory, after: Position) -> Result<Seen> {
     let reader = LogReader::<Line>::open(disk.storage())?;
     let mut seen = Vec::new();
-    let report = reader.replay(after, mode, |position, Line(text)| {
+    let report = reader.replay(after, |position, Line(text)| {
+        seen.push((position, text));
+        Ok::<(), ()>(())
+    });
+    report.map(|report| (seen, report)).map_err(log_error)
+}
+
+pub(crate) fn try_salvage(disk: &Memory, after: Position) -> Result<Salvaged> {
+    let reader = LogReader::<Line>::open(disk.storage())?;
+    let mut seen = Vec::new();
+    let report = inspect::salvage(&reader, after, |position, Line(text)| {
         seen.push((position, text));
         Ok::<(), ()>(())
     });
@@ -104,12 +118,12 @@ pub(crate) fn log_error(error: ReplayError<()>) -> Error {
 
 /// The events of a log, read strictly, as `epoch:seq=content`.
 pub(crate) fn read(disk: &Memory) -> Vec<String> {
-    let (seen, _) = try_read(disk, Position::default(), Mode::Strict).unwrap();
+    let (seen, _) = try_read(disk, Position::default()).unwrap();
     show(&seen)
 }
 
-pub(crate) fn read_leniently(disk: &Memory) -> (Vec<String>, ReplayReport) {
-    let (seen, report) = try_read(disk, Position::default(), Mode::Lenient).unwrap();
+pub(crate) fn read_leniently(disk: &Memory) -> (Vec<String>, SalvageReport) {
+    let (seen, report) = try_salvage(disk, Position::default()).unwrap();
     (show(&seen), report)
 }
 

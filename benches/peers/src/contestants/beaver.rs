@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use anyhow::{Result, anyhow, bail, ensure};
 use beaver::storage::DiskStorage;
-use beaver::wal::{LogReader, Mode, QueueOptions, SyncPolicy};
+use beaver::wal::{LogReader, QueueOptions, SyncPolicy};
 use beaver::{BatchWriter, Event, Position, Storage, Wal, WalOptions, inspect};
 
 use crate::contestant::{Contestant, Plan};
@@ -102,7 +102,7 @@ impl<const FILLED: bool> Contestant for Beaver<FILLED> {
     fn replay(directory: &Path, tally: &mut Tally) -> Result<()> {
         let storage = Arc::new(DiskStorage::open_existing(directory)?);
         let reader = LogReader::<Event>::open(storage)?;
-        reader.replay(Position::default(), Mode::Strict, |_, event| {
+        reader.replay(Position::default(), |_, event| {
             tally.add_timestamp(event.timestamp_ms);
             Ok::<(), std::convert::Infallible>(())
         })?;

@@ -288,8 +288,7 @@ fn seconds(ms: u64) -> String {
 
 /// The name of a profile, and what it stands for.
 fn profile_words(profile: &str) -> String {
-    let known = Profile::ALL.iter().find(|known| known.name() == profile);
-    let words = known.map_or("", |known| known.description());
+    let words = Profile::named(profile).map_or("", Profile::description);
     format!("{profile}: {words}")
 }
 

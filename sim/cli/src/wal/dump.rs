@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use beaver::inspect::{self, DumpLine, What};
+use beaver::inspect::{self, DumpLine, LineContent};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
@@ -17,7 +17,7 @@ pub(super) fn dump(directory: &Path, format: Format, out: &mut Output) -> Result
     let from = log(directory)?;
     let mut damaged = false;
     let done = inspect::dump(&from, &mut |line| {
-        damaged |= matches!(line.what, What::Damage(_));
+        damaged |= matches!(line.content, LineContent::Damage(_));
         match format {
             Format::Json => out.line(json_line(line)),
             Format::Text => out.line(text_line(line)),
@@ -38,13 +38,13 @@ pub(super) fn dump(directory: &Path, format: Format, out: &mut Output) -> Result
 
 /// File, byte offset, then what stands there.
 fn text_line(line: &DumpLine<'_>) -> String {
-    let what = match &line.what {
-        What::Header {
+    let what = match &line.content {
+        LineContent::Header {
             epoch,
             prev: Some(prev),
         } => format!("header of epoch {epoch} after {prev}"),
-        What::Header { epoch, prev: None } => format!("header of epoch {epoch}, the first"),
-        What::Event {
+        LineContent::Header { epoch, prev: None } => format!("header of epoch {epoch}, the first"),
+        LineContent::Event {
             position,
             batch,
             more,
@@ -58,21 +58,21 @@ fn text_line(line: &DumpLine<'_>) -> String {
             let more = if *more { " more" } else { "" };
             format!("{position}{batch}{more} {}", String::from_utf8_lossy(json))
         }
-        What::Marker(synced) => format!("marker: durable through {synced}"),
-        What::Lost(from, to) => format!("lost: {from} to {to}"),
-        What::Damage(reason) => format!("DAMAGE: {reason}"),
-        What::Free(bytes) => format!("free: {bytes} bytes"),
+        LineContent::Marker(synced) => format!("marker: durable through {synced}"),
+        LineContent::Lost(from, to) => format!("lost: {from} to {to}"),
+        LineContent::Damage(reason) => format!("DAMAGE: {reason}"),
+        LineContent::Free(bytes) => format!("free: {bytes} bytes"),
     };
     format!("{}:{} {what}", line.file, line.offset)
 }
 
 fn json_line(line: &DumpLine<'_>) -> String {
-    let (kind, facts) = match &line.what {
-        What::Header { epoch, prev } => {
+    let (kind, facts) = match &line.content {
+        LineContent::Header { epoch, prev } => {
             let prev = prev.map(|prev| prev.to_string());
             ("header", json!({"epoch": epoch.0, "prev": prev}))
         }
-        What::Event {
+        LineContent::Event {
             position,
             batch,
             more,
@@ -81,14 +81,14 @@ fn json_line(line: &DumpLine<'_>) -> String {
             "event",
             json!({"position": position.to_string(), "batch": batch.0, "more": more}),
         ),
-        What::Marker(synced) => ("marker", json!({"synced": synced.0})),
-        What::Lost(from, to) => ("lost", json!({"from": from.0, "to": to.0})),
-        What::Damage(reason) => ("damage", json!({"reason": reason})),
-        What::Free(bytes) => ("free", json!({"bytes": bytes})),
+        LineContent::Marker(synced) => ("marker", json!({"synced": synced.0})),
+        LineContent::Lost(from, to) => ("lost", json!({"from": from.0, "to": to.0})),
+        LineContent::Damage(reason) => ("damage", json!({"reason": reason})),
+        LineContent::Free(bytes) => ("free", json!({"bytes": bytes})),
     };
     let place = json!({"file": line.file, "offset": line.offset, "kind": kind});
-    match &line.what {
-        What::Event { json, .. } => joined(&[place, facts], Some(json)),
+    match &line.content {
+        LineContent::Event { json, .. } => joined(&[place, facts], Some(json)),
         _ => joined(&[place, facts], None),
     }
 }
@@ -125,7 +125,7 @@ mod tests {
         let line = DumpLine {
             file: "wal-0000000001.jsonl",
             offset: 81,
-            what: What::Event {
+            content: LineContent::Event {
                 position: Position::new(1, 2),
                 batch: Seq(1),
                 more: true,

@@ -1,6 +1,6 @@
 //! `beaver wal stats` and `beaver wal validate`: what is in a store, and everything that is wrong with it.
 
-use beaver::inspect::{self, Problem, Stats};
+use beaver::inspect::{self, Stats, StoreProblem};
 use beaver::wal::{LostRange, TornTail};
 use beaver::{Event, Position};
 use serde_json::{Value, json};
@@ -132,11 +132,11 @@ fn stats_json(stats: &Stats) -> Value {
 
 fn findings_json(stats: &Stats) -> Value {
     let problem =
-        |Problem {
+        |StoreProblem {
              file,
              offset,
              reason,
-         }: &Problem| { json!({"file": file, "offset": offset, "reason": reason}) };
+         }: &StoreProblem| { json!({"file": file, "offset": offset, "reason": reason}) };
     let lost = |range: &LostRange| json!({"epoch": range.from.epoch.0, "from": range.from.seq.0, "to": range.to.0});
     let torn = stats.torn_tail.as_ref().map(
         |TornTail {

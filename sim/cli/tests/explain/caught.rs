@@ -5,14 +5,14 @@ use beaver_sim::result::{Outcome, RunResult};
 use beaver_sim::run::{Keep, run_seed_of, saved_failure};
 use beaver_sim::scenario::Scenario;
 use beaver_sim::shrink::{Limits, shrink};
-use beaver_sim::subject::Subject;
+use beaver_sim::subject::AnySubject;
 use beaver_zoo::catalogue::{EXHIBITS, Exhibit};
 use beaver_zoo::habitats::habitat;
 
 const SEEDS: u64 = 3000;
 
 pub(crate) struct Caught {
-    pub(crate) subject: Subject,
+    pub(crate) subject: AnySubject,
     pub(crate) habitat: Scenario,
     pub(crate) run: RunResult,
 }

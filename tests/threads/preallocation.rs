@@ -26,7 +26,7 @@ fn counting_writes() -> (Arc<dyn Storage>, Arc<AtomicUsize>) {
     (storage, writes)
 }
 
-fn making_room(storage: &Arc<dyn Storage>, preallocate_bytes: u64) -> BatchWriter<Note> {
+fn preallocating(storage: &Arc<dyn Storage>, preallocate_bytes: u64) -> BatchWriter<Note> {
     let options = WalOptions {
         preallocate_bytes,
         ..wal_options()
@@ -39,7 +39,7 @@ fn making_room(storage: &Arc<dyn Storage>, preallocate_bytes: u64) -> BatchWrite
 fn the_thread_in_the_background_makes_space_ahead() {
     const BYTES: u64 = 1 << 20;
     let (storage, _) = counting_writes();
-    let writer = making_room(&storage, BYTES);
+    let writer = preallocating(&storage, BYTES);
     writer.append(&[note(0, 0)]).unwrap();
     let segment = storage.open("wal-0000000001.jsonl", Access::Read).unwrap();
     while segment.len().unwrap() < BYTES {
@@ -51,7 +51,7 @@ fn the_thread_in_the_background_makes_space_ahead() {
 fn nobody_makes_space_once_the_log_is_dropped() {
     for _ in 0..5 {
         let (storage, writes) = counting_writes();
-        let writer = making_room(&storage, 4 << 20);
+        let writer = preallocating(&storage, 4 << 20);
         writer.append(&[note(0, 0)]).unwrap();
         while writes.load(Ordering::SeqCst) < 4 {
             thread::yield_now();

@@ -2,42 +2,43 @@
 
 use std::borrow::Cow;
 
-use super::scan::{Fault, plain_end, read_u64, string_end, value_end};
+use super::plain::{plain_end, read_u64};
+use super::value::{JsonError, string_end, value_end};
 
-/// A place in a text of JSON. Every method reads one thing and moves behind it; on error it stays.
+/// A place in a text of JSON. Every method reads one thing and moves past it; on error it stays.
 ///
 /// Bytes are compared, and only what is handed out as text is checked to be UTF-8.
-pub(crate) struct Cursor<'a> {
+pub(crate) struct JsonReader<'a> {
     /// What is not read yet.
     rest: &'a [u8],
     /// How much there was.
     length: usize,
 }
 
-impl<'a> Cursor<'a> {
+impl<'a> JsonReader<'a> {
     /// A cursor before the first byte of `json`.
     #[inline]
     pub(crate) fn new(json: &'a [u8]) -> Self {
-        Cursor {
+        JsonReader {
             rest: json,
             length: json.len(),
         }
     }
 
-    /// A fault at this place.
+    /// The error that `expected` is not at this place.
     #[cold]
-    pub(crate) fn fault(&self, expected: &'static str) -> Fault {
-        Fault {
+    pub(crate) fn error(&self, expected: &'static str) -> JsonError {
+        JsonError {
             at: self.length - self.rest.len(),
             expected,
         }
     }
 
-    /// The same fault in the whole text.
+    /// The same error with its place in the whole text.
     #[cold]
-    fn in_whole(&self, fault: Fault) -> Fault {
-        let Fault { at, expected } = fault;
-        Fault {
+    fn in_whole(&self, error: JsonError) -> JsonError {
+        let JsonError { at, expected } = error;
+        JsonError {
             at: self.length - self.rest.len() + at,
             expected,
         }
@@ -54,16 +55,16 @@ impl<'a> Cursor<'a> {
 
     /// Moves over `literal`, which must be next.
     #[inline]
-    pub(crate) fn expect(&mut self, literal: &'static str) -> Result<(), Fault> {
+    pub(crate) fn expect(&mut self, literal: &'static str) -> Result<(), JsonError> {
         if self.take(literal) {
             return Ok(());
         }
-        Err(self.fault(literal))
+        Err(self.error(literal))
     }
 
     /// Reads a string.
     #[inline]
-    pub(crate) fn string(&mut self) -> Result<Cow<'a, str>, Fault> {
+    pub(crate) fn string(&mut self) -> Result<Cow<'a, str>, JsonError> {
         match self.plain_string() {
             Some(value) => Ok(Cow::Borrowed(value)),
             None => self.any_string().map(Cow::Owned),
@@ -83,35 +84,35 @@ impl<'a> Cursor<'a> {
 
     /// Reads a string with escapes, or says what is wrong with it.
     #[cold]
-    pub(crate) fn any_string(&mut self) -> Result<String, Fault> {
+    pub(crate) fn any_string(&mut self) -> Result<String, JsonError> {
         if self.rest.first() != Some(&b'"') {
-            return Err(self.fault("a string"));
+            return Err(self.error("a string"));
         }
-        let end = string_end(self.rest, 0).map_err(|fault| self.in_whole(fault))?;
+        let end = string_end(self.rest, 0).map_err(|error| self.in_whole(error))?;
         let value = serde_json::from_slice(&self.rest[..end])
-            .map_err(|_| self.fault("a string of whole characters"))?;
+            .map_err(|_| self.error("a string of whole characters"))?;
         self.rest = &self.rest[end..];
         Ok(value)
     }
 
     /// Reads a number without sign, fraction, exponent and leading zeros.
     #[inline(always)]
-    pub(crate) fn number(&mut self) -> Result<u64, Fault> {
+    pub(crate) fn number(&mut self) -> Result<u64, JsonError> {
         match read_u64(self.rest) {
             Some((value, length)) => {
                 self.rest = &self.rest[length..];
                 Ok(value)
             }
-            None => Err(self.fault("a number below 2^64 without leading zeros")),
+            None => Err(self.error("a number below 2^64 without leading zeros")),
         }
     }
 
     /// Reads any valid value and returns its bytes as they are.
     #[inline]
-    pub(crate) fn value(&mut self) -> Result<&'a str, Fault> {
-        let end = value_end(self.rest, 0).map_err(|fault| self.in_whole(fault))?;
+    pub(crate) fn value(&mut self) -> Result<&'a str, JsonError> {
+        let end = value_end(self.rest, 0).map_err(|error| self.in_whole(error))?;
         let (value, rest) = self.rest.split_at(end);
-        let value = std::str::from_utf8(value).map_err(|_| self.fault("text in UTF-8"))?;
+        let value = std::str::from_utf8(value).map_err(|_| self.error("text in UTF-8"))?;
         self.rest = rest;
         Ok(value)
     }
@@ -123,10 +124,10 @@ impl<'a> Cursor<'a> {
 
     /// Nothing may follow.
     #[inline]
-    pub(crate) fn end(&self) -> Result<(), Fault> {
+    pub(crate) fn end(&self) -> Result<(), JsonError> {
         if self.rest.is_empty() {
             return Ok(());
         }
-        Err(self.fault("the end"))
+        Err(self.error("the end"))
     }
 }

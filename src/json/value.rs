@@ -7,41 +7,46 @@
 
 use std::fmt;
 
-use super::word::{POWERS_OF_TEN, first_byte, leading_digits, special_bytes, word_at};
+use super::plain::plain_end;
 
 /// How deep objects and arrays may nest.
 ///
 /// `serde_json` reads 127 levels by default. The difference leaves room for the lines and documents
-/// that a payload is put into, so that whoever reads those as plain JSON can.
+/// that a payload is put into, so that a reader of plain JSON
+/// can read those.
 pub(crate) const MAX_DEPTH: u32 = 100;
 
 /// Why some bytes are not what was expected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Fault {
+pub(crate) struct JsonError {
     /// Byte offset of the first byte that does not fit.
     pub(crate) at: usize,
     /// What would have fitted.
     pub(crate) expected: &'static str,
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for JsonError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "expected {} at byte {}", self.expected, self.at)
     }
 }
 
+#[cold]
+fn expected(at: usize, expected: &'static str) -> JsonError {
+    JsonError { at, expected }
+}
+
 /// The open objects and arrays, one bit each: the innermost is the lowest, 1 for an object.
 #[derive(Default)]
-struct Open {
+struct Nesting {
     kinds: u128,
     depth: u32,
 }
 
-impl Open {
-    fn push(&mut self, object: bool, at: usize) -> Result<(), Fault> {
+impl Nesting {
+    fn push(&mut self, object: bool, at: usize) -> Result<(), JsonError> {
         if self.depth == MAX_DEPTH {
-            let expected = "at most 100 levels of nesting";
-            return Err(Fault { at, expected });
+            return Err(expected(at, "at most 100 levels of nesting"));
         }
         self.depth += 1;
         self.kinds = self.kinds << 1 | u128::from(object);
@@ -58,33 +63,34 @@ impl Open {
     }
 }
 
-/// The offset behind the JSON value that starts at `start`, without white space around it.
+/// The offset after the JSON value that starts at `start`, without white space around it.
 ///
 /// # Errors
 /// There is no valid value, or it has a raw line break, or it nests too deep.
-pub(crate) fn value_end(json: &[u8], start: usize) -> Result<usize, Fault> {
-    let mut open = Open::default();
+pub(crate) fn value_end(json: &[u8], start: usize) -> Result<usize, JsonError> {
+    // A loop and not a recursion: bytes from a disk never decide how deep the stack gets.
+    let mut nesting = Nesting::default();
     let mut at = start;
     loop {
         at = match json.get(at) {
             Some(b'{') => {
-                open.push(true, at)?;
+                nesting.push(true, at)?;
                 let inside = skip_spaces(json, at + 1);
                 if json.get(inside) != Some(&b'}') {
                     at = key_end(json, inside)?;
                     continue;
                 }
-                open.pop();
+                nesting.pop();
                 inside + 1
             }
             Some(b'[') => {
-                open.push(false, at)?;
+                nesting.push(false, at)?;
                 let inside = skip_spaces(json, at + 1);
                 if json.get(inside) != Some(&b']') {
                     at = inside;
                     continue;
                 }
-                open.pop();
+                nesting.pop();
                 inside + 1
             }
             Some(b'"') => string_end(json, at)?,
@@ -93,7 +99,7 @@ pub(crate) fn value_end(json: &[u8], start: usize) -> Result<usize, Fault> {
             Some(b'n') => literal_end(json, at, b"null")?,
             _ => number_end(json, at)?,
         };
-        match close(json, at, &mut open)? {
+        match close(json, at, &mut nesting)? {
             Next::Value(next) => at = next,
             Next::End(end) => return Ok(end),
         }
@@ -106,16 +112,16 @@ enum Next {
     End(usize),
 }
 
-/// Goes on behind a complete value: over closing brackets, and over a comma (and a key) to the
+/// Goes on after a complete value: over closing brackets, and over a comma (and a key) to the
 /// value after it.
 #[inline]
-fn close(json: &[u8], mut at: usize, open: &mut Open) -> Result<Next, Fault> {
-    while open.depth > 0 {
+fn close(json: &[u8], mut at: usize, nesting: &mut Nesting) -> Result<Next, JsonError> {
+    while nesting.depth > 0 {
         at = skip_spaces(json, at);
         match json.get(at) {
             Some(b',') => {
                 let inside = skip_spaces(json, at + 1);
-                let in_object = open.in_object();
+                let in_object = nesting.in_object();
                 let next = if in_object {
                     key_end(json, inside)?
                 } else {
@@ -123,11 +129,10 @@ fn close(json: &[u8], mut at: usize, open: &mut Open) -> Result<Next, Fault> {
                 };
                 return Ok(Next::Value(next));
             }
-            Some(b'}') if open.in_object() => open.pop(),
-            Some(b']') if !open.in_object() => open.pop(),
+            Some(b'}') if nesting.in_object() => nesting.pop(),
+            Some(b']') if !nesting.in_object() => nesting.pop(),
             _ => {
-                let expected = "a comma or the closing bracket";
-                return Err(Fault { at, expected });
+                return Err(expected(at, "a comma or the closing bracket"));
             }
         }
         at += 1;
@@ -135,34 +140,30 @@ fn close(json: &[u8], mut at: usize, open: &mut Open) -> Result<Next, Fault> {
     Ok(Next::End(at))
 }
 
-/// The offset of the value behind the key that starts at `at`.
-fn key_end(json: &[u8], at: usize) -> Result<usize, Fault> {
+/// The offset of the value after the key that starts at `at`.
+fn key_end(json: &[u8], at: usize) -> Result<usize, JsonError> {
     if json.get(at) != Some(&b'"') {
-        let expected = "a key in quotes";
-        return Err(Fault { at, expected });
+        return Err(expected(at, "a key in quotes"));
     }
     let colon = skip_spaces(json, string_end(json, at)?);
     if json.get(colon) != Some(&b':') {
-        let expected = "a colon";
-        return Err(Fault {
-            at: colon,
-            expected,
-        });
+        return Err(expected(colon, "a colon"));
     }
     Ok(skip_spaces(json, colon + 1))
 }
 
 #[inline]
 fn skip_spaces(json: &[u8], mut at: usize) -> usize {
+    // Line breaks are no space here: an event is one line.
     while let Some(b' ' | b'\t') = json.get(at) {
         at += 1;
     }
     at
 }
 
-/// The offset behind the string whose opening quote is at `at`.
+/// The offset after the string whose opening quote is at `at`.
 #[inline]
-pub(super) fn string_end(json: &[u8], at: usize) -> Result<usize, Fault> {
+pub(super) fn string_end(json: &[u8], at: usize) -> Result<usize, JsonError> {
     let end = plain_end(json, at + 1);
     if json.get(end) == Some(&b'"') {
         return Ok(end + 1);
@@ -171,38 +172,22 @@ pub(super) fn string_end(json: &[u8], at: usize) -> Result<usize, Fault> {
 }
 
 /// As [`string_end`], from the first byte on that does not stand for itself.
-fn escaped_string_end(json: &[u8], mut at: usize) -> Result<usize, Fault> {
+fn escaped_string_end(json: &[u8], mut at: usize) -> Result<usize, JsonError> {
     loop {
         match json.get(at) {
             Some(b'"') => return Ok(at + 1),
             Some(b'\\') => at = plain_end(json, escape_end(json, at)?),
             Some(_) => {
-                let expected = "no raw control character in a string";
-                return Err(Fault { at, expected });
+                return Err(expected(at, "no raw control character in a string"));
             }
             None => {
-                let expected = "a closing quote";
-                return Err(Fault { at, expected });
+                return Err(expected(at, "a closing quote"));
             }
         }
     }
 }
 
-/// The offset of the first byte from `at` on that does not stand for itself in a string: a quote, a
-/// backslash or a control character. The length of `json` if there is none.
-#[inline]
-pub(super) fn plain_end(json: &[u8], mut at: usize) -> usize {
-    loop {
-        // Behind the end stand zeros, which are control characters.
-        let special = special_bytes(word_at(json, at));
-        if special != 0 {
-            return at + first_byte(special);
-        }
-        at += size_of::<u64>();
-    }
-}
-
-fn escape_end(json: &[u8], at: usize) -> Result<usize, Fault> {
+fn escape_end(json: &[u8], at: usize) -> Result<usize, JsonError> {
     match json.get(at + 1) {
         Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(at + 2),
         Some(b'u') => {
@@ -210,38 +195,30 @@ fn escape_end(json: &[u8], at: usize) -> Result<usize, Fault> {
             if digits.len() == 4 && digits.iter().all(u8::is_ascii_hexdigit) {
                 return Ok(at + 6);
             }
-            let expected = "four hex digits";
-            Err(Fault { at, expected })
+            Err(expected(at, "four hex digits"))
         }
-        _ => {
-            let expected = "a known escape";
-            Err(Fault { at, expected })
-        }
+        _ => Err(expected(at, "a known escape")),
     }
 }
 
-fn literal_end(json: &[u8], at: usize, literal: &[u8]) -> Result<usize, Fault> {
+fn literal_end(json: &[u8], at: usize, literal: &[u8]) -> Result<usize, JsonError> {
     if json[at..].starts_with(literal) {
         return Ok(at + literal.len());
     }
-    let expected = "a JSON value";
-    Err(Fault { at, expected })
+    Err(expected(at, "a JSON value"))
 }
 
-fn number_end(json: &[u8], start: usize) -> Result<usize, Fault> {
+fn number_end(json: &[u8], start: usize) -> Result<usize, JsonError> {
     let mut at = start;
     if json.get(at) == Some(&b'-') {
         at += 1;
     }
+    // After a leading zero no further digit may follow; the caller meets it as a stray byte.
     at = match json.get(at) {
         Some(b'0') => at + 1,
         Some(b'1'..=b'9') => digits_end(json, at),
         _ => {
-            let expected = "a JSON value";
-            return Err(Fault {
-                at: start,
-                expected,
-            });
+            return Err(expected(start, "a JSON value"));
         }
     };
     if json.get(at) == Some(&b'.') {
@@ -257,59 +234,17 @@ fn number_end(json: &[u8], start: usize) -> Result<usize, Fault> {
     Ok(at)
 }
 
-/// Reads the plain decimal that `json` starts with (no sign, no leading zero) and says how many digits
-/// it has. `None` if there is none, or if it does not fit.
-#[inline(always)]
-pub(crate) fn read_u64(json: &[u8]) -> Option<(u64, usize)> {
-    let (number, digits) = leading_digits(word_at(json, 0));
-    if digits < 8 {
-        return canonical(json, number, digits);
-    }
-    read_long(json, number)
-}
-
-/// As [`read_u64`], for what begins with the eight digits of `number`.
-fn read_long(json: &[u8], number: u64) -> Option<(u64, usize)> {
-    // A number of up to 15 digits fits for certain, and few are longer.
-    let (value, count) = leading_digits(word_at(json, 8));
-    if count < 8 {
-        return canonical(json, number * POWERS_OF_TEN[count] + value, 8 + count);
-    }
-    read_digits(json)
-}
-
-/// As [`read_u64`], digit by digit.
-fn read_digits(json: &[u8]) -> Option<(u64, usize)> {
-    let (mut number, mut digits) = (0, 0);
-    while let Some(digit) = json.get(digits).map(|byte| byte.wrapping_sub(b'0')) {
-        if digit > 9 {
-            break;
-        }
-        number = u64::checked_mul(number, 10)?.checked_add(u64::from(digit))?;
-        digits += 1;
-    }
-    canonical(json, number, digits)
-}
-
-/// A number in so many digits, unless it has none or a leading zero.
-#[inline]
-fn canonical(json: &[u8], number: u64, digits: usize) -> Option<(u64, usize)> {
-    let is_canonical = digits == 1 || (digits > 1 && json.first() != Some(&b'0'));
-    is_canonical.then_some((number, digits))
-}
-
-pub(super) fn digits_end(json: &[u8], mut at: usize) -> usize {
+fn digits_end(json: &[u8], mut at: usize) -> usize {
     while let Some(b'0'..=b'9') = json.get(at) {
         at += 1;
     }
     at
 }
 
-fn some_digits_end(json: &[u8], at: usize) -> Result<usize, Fault> {
+fn some_digits_end(json: &[u8], at: usize) -> Result<usize, JsonError> {
     let end = digits_end(json, at);
     if end == at {
-        let expected = "a digit";
-        return Err(Fault { at, expected });
+        return Err(expected(at, "a digit"));
     }
     Ok(end)
 }
@@ -376,10 +311,10 @@ mod tests {
     }
 
     #[test]
-    fn fault_says_where_and_what() {
-        let fault = value_end(b"[1,\"\x01\"]", 0).unwrap_err();
+    fn error_says_where_and_what() {
+        let error = value_end(b"[1,\"\x01\"]", 0).unwrap_err();
         assert_eq!(
-            fault.to_string(),
+            error.to_string(),
             "expected no raw control character in a string at byte 4"
         );
         for (json, at) in [
