@@ -215,20 +215,23 @@ impl<E: Engine, T: OpenLog + 'static> Inspected for Documented<E, T> {
         Ok(positions)
     }
 
-    fn sharpened(&self, recovered: &mut Recovered<'_>, finding: Finding) -> Finding {
+    fn what_is_wrong(&self, recovered: &mut Recovered<'_>, state: &AnyState) -> Finding {
         let judged = self.view(recovered);
-        let judged = judged.and_then(|view| reader::judge(recovered.history, &view));
-        match judged {
-            Err(said) => said,
-            // The log tells what it should, so the state is not what the log leads to.
-            Ok(_) => Finding {
-                invariant: match recovered.report.snapshot {
-                    Some(_) => Invariant::SnapshotEquivalence,
-                    None => Invariant::State,
-                },
-                ..finding
-            },
+        let shown = match judged.and_then(|view| reader::judge(recovered.history, &view)) {
+            Err(said) => return said,
+            Ok(positions) => positions.len(),
+        };
+        // The log tells what it should, so the state is not what the log leads to.
+        let mut told = recovered.history.decided_state();
+        for op in &recovered.history.doubtful()[..shown] {
+            op.apply(&mut told);
         }
+        let (expected, found) = told.difference(state);
+        let invariant = match recovered.report.snapshot {
+            Some(_) => Invariant::SnapshotEquivalence,
+            None => Invariant::State,
+        };
+        Finding::new(invariant, expected, found)
     }
 
     fn check_tidy(

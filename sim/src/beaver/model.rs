@@ -94,7 +94,7 @@ impl Standing {
 }
 
 /// One job, with everything a client knows about it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModelJob {
     /// Its id.
     pub id: String,

@@ -161,7 +161,10 @@ const PASSES: &[(Edits, &[ReplayMode])] = &[
     (edits::plainer_crashes, EXACT),
     (edits::plainer_survivors, EXACT),
     (values::default_settings, EXACT),
+    // What an op holds comes last: a long payload may be what makes a page tear.
+    (values::simpler_ops, EXACT),
     (values::plainer_values, EXACT),
+    (values::simpler_ops, DRAWN),
     (values::plainer_values, DRAWN),
 ];
 

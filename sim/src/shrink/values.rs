@@ -5,20 +5,23 @@ use crate::subject::{AnyOp, AnySubject};
 
 use super::draft::Draft;
 
-/// With one step that has less inside: an op fewer, a simpler op, or no meeting at all.
-pub(super) fn less_inside(subject: &AnySubject, draft: &Draft) -> Vec<Draft> {
+/// With one step that has less inside: an op fewer, or no meeting at all.
+pub(super) fn less_inside(_subject: &AnySubject, draft: &Draft) -> Vec<Draft> {
+    with_one_step(draft, smaller_steps)
+}
+
+/// With one op that is simpler.
+pub(super) fn simpler_ops(subject: &AnySubject, draft: &Draft) -> Vec<Draft> {
+    with_one_step(draft, |step| simpler_steps(subject, step))
+}
+
+fn with_one_step(draft: &Draft, others: impl Fn(&Step) -> Vec<Step>) -> Vec<Draft> {
     let mut drafts = Vec::new();
     for at in draft.commands() {
-        let Some(step) = &draft.scenes[at].step else {
-            continue;
-        };
-        for less in smaller_steps(step)
-            .into_iter()
-            .chain(simpler_steps(subject, step))
-        {
-            let mut smaller = draft.clone();
-            smaller.scenes[at].step = Some(less);
-            drafts.push(smaller);
+        for other in draft.scenes[at].step.iter().flat_map(&others) {
+            let mut changed = draft.clone();
+            changed.scenes[at].step = Some(other);
+            drafts.push(changed);
         }
     }
     drafts

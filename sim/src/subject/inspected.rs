@@ -107,9 +107,9 @@ pub trait Inspected: Send + Sync {
         shown: usize,
     ) -> Result<Vec<Position>, Finding>;
 
-    /// What is wrong, said by a reader of the log where it can say more than that the state is no
-    /// possible one.
-    fn sharpened(&self, recovered: &mut Recovered<'_>, finding: Finding) -> Finding;
+    /// What is wrong with a store that shows a state to which no possible history leads, said by a
+    /// reader of the log: what the log tells, or else that the state is not what the log leads to.
+    fn what_is_wrong(&self, recovered: &mut Recovered<'_>, state: &AnyState) -> Finding;
 
     /// Invariant 11: only the files that the protocol needs are left after a recovery without faults.
     ///

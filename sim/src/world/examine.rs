@@ -39,7 +39,7 @@ pub(crate) fn examine(
     let shown = match recognise(recovered.history, &state, subject.promises()) {
         Ok(Recognised::Prefix(shown)) => shown,
         Ok(Recognised::Other) => return Ok(Examined::Other(state)),
-        Err(wrong) => return Err(sharpened(subject, recovered, wrong)),
+        Err(wrong) => return Err(sharpened(subject, recovered, &state, wrong)),
     };
     let positions = match subject.inspected() {
         Some(inspected) => {
@@ -53,13 +53,19 @@ pub(crate) fn examine(
 }
 
 /// What is wrong, said by a reader of the log where the store has one.
-fn sharpened(subject: &AnySubject, recovered: &mut Recovered<'_>, wrong: Wrong) -> Wrong {
+fn sharpened(
+    subject: &AnySubject,
+    recovered: &mut Recovered<'_>,
+    state: &AnyState,
+    wrong: Wrong,
+) -> Wrong {
     let damaged = !recovered.damaged.damage.is_empty();
     match (subject.inspected(), wrong) {
         // Damage may excuse a shorter history, whatever the log says of it.
         (Some(_), shorter @ Wrong::Shorter { .. }) if damaged => shorter,
-        (Some(inspected), wrong) => {
-            Wrong::Otherwise(inspected.sharpened(recovered, wrong.finding()))
+        (Some(inspected), _) => {
+            let said = guarded(|| inspected.what_is_wrong(recovered, state));
+            Wrong::Otherwise(said.unwrap_or_else(panicked))
         }
         (None, wrong) => wrong,
     }

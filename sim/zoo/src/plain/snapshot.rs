@@ -26,7 +26,7 @@ impl PlainSnapshot {
         let kept = |job: &&ModelJob| !forgets || job.standing != Standing::Completed;
         let state = json!({
             "applied": (self.applied.epoch, self.applied.seq),
-            "jobs": self.state.jobs().filter(kept).collect::<Vec<_>>(),
+            "jobs": self.state.jobs().filter(kept).map(row).collect::<Vec<_>>(),
             "waiting": self.state.waiting(),
             "dead": self.state.dead().collect::<Vec<_>>(),
         });
@@ -50,6 +50,7 @@ impl PlainSnapshot {
         }
         let state = &document["state"];
         let applied: (u64, u64) = part(state, "applied")?;
+        let jobs: Vec<JobRow> = part(state, "jobs")?;
         let mut waiting: Vec<String> = part(state, "waiting")?;
         if bug == Some(PlainBug::OrderLostInSnapshot) {
             waiting.sort();
@@ -63,8 +64,39 @@ impl PlainSnapshot {
                 epoch: applied.0,
                 seq: applied.1,
             },
-            state: Model::of(part(state, "jobs")?, waiting, part(state, "dead")?),
+            state: Model::of(
+                jobs.into_iter().map(job).collect(),
+                waiting,
+                part(state, "dead")?,
+            ),
         })
+    }
+}
+
+/// A job: id, payload, attempts allowed, timeout, attempts made, and where it stands.
+type JobRow = (String, String, u32, u64, u32, Standing);
+
+fn row(job: &ModelJob) -> JobRow {
+    let (id, payload) = (job.id.clone(), job.payload.clone());
+    (
+        id,
+        payload,
+        job.max_attempts,
+        job.timeout_ms,
+        job.attempts,
+        job.standing,
+    )
+}
+
+fn job(row: JobRow) -> ModelJob {
+    let (id, payload, max_attempts, timeout_ms, attempts, standing) = row;
+    ModelJob {
+        id,
+        payload,
+        max_attempts,
+        timeout_ms,
+        attempts,
+        standing,
     }
 }
 
