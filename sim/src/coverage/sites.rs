@@ -57,6 +57,7 @@ sites! {
     "wal::rotate::trim" SyncData;
     "wal::rotate::undo_rotate" Remove SyncDir;
     "wal::rotate::write_marker" WriteAt;
+    "wal::scan::Scanner::fill" ReadAt;
     "wal::scan::Scanner::find_newline" ReadAt;
     "wal::scan::Scanner::look" ReadAt;
     "wal::scan::Scanner::look_at_blank" ReadAt;
