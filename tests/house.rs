@@ -37,7 +37,8 @@ fn sources(folder: &Path, found: &mut Vec<(PathBuf, String)>) {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         if path.is_dir() {
             sources(&path, found);
-        } else if name.ends_with(".rs") && !["tests.rs", "properties.rs", "main.rs"].contains(&&*name)
+        } else if name.ends_with(".rs")
+            && !["tests.rs", "properties.rs", "main.rs"].contains(&&*name)
         {
             let text = fs::read_to_string(&path).unwrap();
             let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
@@ -64,7 +65,10 @@ fn paths(text: &str) -> Vec<String> {
     for declaration in text.split("use ").skip(1) {
         let end = declaration.find(';').unwrap_or(0);
         let tree: String = declaration[..end].split_whitespace().collect();
-        if ["crate", "super", "self"].iter().any(|start| tree.starts_with(start)) {
+        if ["crate", "super", "self"]
+            .iter()
+            .any(|start| tree.starts_with(start))
+        {
             write_out("", &tree, &mut paths);
         }
     }
@@ -114,7 +118,9 @@ fn target(from: &Module, path: &str, all: &BTreeSet<Module>) -> Option<Module> {
         at.pop();
         parts.remove(0);
     }
-    let parts = parts.iter().filter(|part| !["crate", "self"].contains(*part));
+    let parts = parts
+        .iter()
+        .filter(|part| !["crate", "self"].contains(*part));
     for part in parts {
         at.push((*part).to_owned());
         if !all.contains(&at) {
@@ -129,7 +135,10 @@ fn imports(package: &str) -> Imports {
     let base = root().join(package);
     let mut found = Vec::new();
     sources(&base, &mut found);
-    let all: BTreeSet<Module> = found.iter().map(|(file, _)| module_of(file, &base)).collect();
+    let all: BTreeSet<Module> = found
+        .iter()
+        .map(|(file, _)| module_of(file, &base))
+        .collect();
     let imports = found.iter().map(|(file, text)| {
         let module = module_of(file, &base);
         let paths = paths(text);
@@ -212,7 +221,12 @@ fn a_loop_is_found() {
 fn a_use_of_several_paths_is_written_out() {
     let text = "use crate::a::{b, c::{d, e}};\nuse std::fmt;\nlet x = super::f::g();";
     let paths = paths(text);
-    for path in ["crate::a::b", "crate::a::c::d", "crate::a::c::e", "super::f::g"] {
+    for path in [
+        "crate::a::b",
+        "crate::a::c::d",
+        "crate::a::c::e",
+        "super::f::g",
+    ] {
         assert!(paths.contains(&path.to_owned()), "{paths:?}");
     }
 }
@@ -234,7 +248,10 @@ fn a_name_stands_for_one_type() {
                     let name = words.next().unwrap_or_default();
                     let end = name.find(|c: char| !c.is_alphanumeric() && c != '_');
                     let name = name[..end.unwrap_or(name.len())].to_owned();
-                    types.entry(name).or_default().insert(file.display().to_string());
+                    types
+                        .entry(name)
+                        .or_default()
+                        .insert(file.display().to_string());
                 }
             }
         }

@@ -5,9 +5,9 @@
 //! the zoo's with a bug. [`RequestLog`] is the log alone, which syncs on request.
 
 mod border;
+mod command;
 pub mod engine;
 mod failure;
-pub mod files;
 mod honesty;
 mod inspected;
 mod library;
@@ -23,10 +23,12 @@ mod state;
 pub mod tidiness;
 mod workload;
 
+pub use crate::faults::files;
+pub use command::{Command, Job};
 pub use library::Library;
 pub use log::{OpenRequestLog, RequestLog};
 pub use machine::{OnBeaver, TestedMachine};
-pub use op::{Command, Job, QueueOp};
+pub use op::QueueOp;
 pub use queue::{OpenQueue, Queue};
 pub use state::QueueState;
 

@@ -14,6 +14,7 @@ mod search;
 mod sequences;
 mod starts;
 mod tally;
+mod target;
 mod trail;
 mod work;
 
@@ -30,7 +31,8 @@ use crate::scenario::{Scenario, Script};
 use crate::subject::AnySubject;
 
 use sequences::{Round, StepBuilder, sequences, sequences_with_a_failure};
-use work::{Tested, Yield, explore_last, explore_last_after_failure, stretches};
+use target::{Findings, Target, mixed};
+use work::{explore_last, explore_last_after_failure, work_units};
 
 /// What an exploration found.
 #[derive(Clone, Debug, Default)]
@@ -53,7 +55,7 @@ impl Explored {
         self.tally += next.tally;
         self.coverage.add(&next.coverage);
         self.failures.extend(next.failures);
-        self.hash = work::mixed(self.hash, next.hash);
+        self.hash = mixed(self.hash, next.hash);
         self.cancelled |= next.cancelled;
     }
 }
@@ -80,13 +82,13 @@ pub fn explore_seed(
     running: Running<'_>,
 ) -> Explored {
     let scenario = undisturbed(scenario);
-    let tested = Tested {
+    let tested = Target {
         subject,
         scenario: &scenario,
         options,
     };
-    let (stretches, run) = stretches(tested, seed);
-    explore(&stretches, run, running, |stretch| stretch.explore(tested))
+    let (work_units, run) = work_units(tested, seed);
+    explore(&work_units, run, running, |unit| unit.explore(tested))
 }
 
 /// Explores every sequence of up to `ops` commands of the alphabet from `start`, and what several callers can do at once with
@@ -104,7 +106,7 @@ pub fn explore_small(
         log: start.log(),
         ..undisturbed(scenario)
     };
-    let tested = Tested {
+    let tested = Target {
         subject,
         scenario: &scenario,
         options,
@@ -114,12 +116,12 @@ pub fn explore_small(
         Start::FailingSync => sequences_with_a_failure(subject, ops, options.callers),
         _ => sequences(subject, ops, options.callers),
     };
-    explore(&sequences, Yield::default(), running, |rounds| {
+    explore(&sequences, Findings::default(), running, |rounds| {
         let mut builder = StepBuilder::new(subject, state.clone());
         let mut steps = first.clone();
         for round in rounds {
             let Some(step) = builder.step(round) else {
-                return Yield::default();
+                return Findings::default();
             };
             steps.push(step);
         }
@@ -139,9 +141,9 @@ pub fn explore_small(
 
 fn explore<T: Sync>(
     units: &[T],
-    mut sum: Yield,
+    mut sum: Findings,
     running: Running<'_>,
-    explore: impl Fn(&T) -> Yield + Sync,
+    explore: impl Fn(&T) -> Findings + Sync,
 ) -> Explored {
     let all = units.len() as u64;
     let progress = |done| (running.progress)(done, all);

@@ -6,6 +6,7 @@
 
 mod choosing;
 mod director;
+pub mod files;
 mod rest;
 mod spoiled;
 mod survival;

@@ -9,6 +9,7 @@
 pub mod beaver;
 pub mod check;
 pub mod coverage;
+mod erased;
 pub mod explain;
 pub mod explore;
 pub mod failure_folder;
@@ -27,6 +28,7 @@ mod sightings;
 pub mod stream;
 pub mod subject;
 pub mod tape;
+pub mod validate;
 pub mod workload;
 mod world;
 

@@ -3,5 +3,7 @@
 pub mod damage;
 mod finding;
 pub mod history;
+pub mod promises;
+pub(crate) mod recognise;
 
 pub use finding::Finding;

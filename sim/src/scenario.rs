@@ -10,18 +10,18 @@
 //! what a saved failure is.
 
 mod faults;
-mod impossible;
 mod script;
 mod seeds;
 mod step;
+mod survivors;
 mod workload;
 
 pub use beaver_disk::Profile;
 pub use faults::{Drawn, FaultKind, FaultRate, Phase, Target};
-pub use impossible::Impossible;
-pub use script::{CrashKind, Effect, PlannedCrash, PlannedFault, Script, Survivors};
+pub use script::{CrashKind, Effect, PlannedCrash, PlannedFault, Script};
 pub use seeds::{ParseSeedsError, Seeds};
 pub use step::{Around, Meeting, Scheduled, Step, When};
+pub use survivors::Survivors;
 pub use workload::{CommandKind, LogSettings, Range, SyncSetting, Workload};
 
 use serde::{Deserialize, Serialize};

@@ -14,26 +14,25 @@ mod any;
 mod concurrent;
 mod failure;
 mod inspected;
-mod promises;
-mod recognise;
 
 use std::fmt::Debug;
 use std::sync::Arc;
 
 use beaver::{Clock, Storage};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 
+use crate::erased::{OpBounds, StateBounds};
+use crate::oracle::recognise::nearest;
 use crate::scenario::{CommandKind, LogSettings};
 use crate::stream::Stream;
 
+pub use crate::erased::{AnyOp, AnyState};
+pub use crate::oracle::history::Position;
+pub use crate::oracle::promises::Promises;
 pub use answer::{Answer, Durability, Expected};
-pub use any::{AnyOp, AnyState, AnySubject, OpenStore};
+pub use any::{AnySubject, OpenStore, any_op, any_state};
 pub use concurrent::{BegunWithCallers, Concurrent, PendingCheckpoint};
 pub use failure::{ErrorClass, Failure};
-pub use inspected::{Damaged, Inspected, OpenReport, Position, Readout, Recovered};
-pub use promises::Promises;
-pub(crate) use recognise::{Recognised, Wrong, recognise};
+pub use inspected::{Damaged, Inspected, OpenReport, Readout, Recovered};
 
 /// What a process opens a store on.
 #[derive(Clone, Debug)]
@@ -60,11 +59,11 @@ pub struct Machine {
 pub trait Subject: Debug + Sized + Send + Sync + 'static {
     /// What the store can be told to do, whole or not at all. Its `Debug` is what reports, scripts
     /// and pages show.
-    type Op: Clone + Debug + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static;
+    type Op: OpBounds;
 
     /// What the ops lead to; the initial one is its default. States are equal if no user of the
     /// store can tell them apart. `{:#?}` is what a finding shows of them.
-    type State: Clone + Debug + Default + PartialEq + Send + Sync + 'static;
+    type State: StateBounds + Default;
 
     /// A store that a process has open. Dropping it ends the process without a farewell.
     type Store: 'static;
@@ -157,7 +156,7 @@ pub trait Subject: Debug + Sized + Send + Sync + 'static {
     /// What is different between two states: what was expected, and what was found. By default the
     /// first line of what they look like.
     fn difference(expected: &Self::State, found: &Self::State) -> (String, String) {
-        recognise::nearest(std::slice::from_ref(&expected), &found)
+        nearest(std::slice::from_ref(&expected), &found)
     }
 
     /// How large a state is, in whatever takes time when a store is opened or written out: in a long

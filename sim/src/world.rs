@@ -344,10 +344,7 @@ fn mixture(scenario: &Scenario, seed: u64) -> Vec<FaultRate> {
     let mut rates = scenario.faults.clone();
     let kept = scenario.fault_mixture as usize;
     if kept > 0 {
-        let mut stream = Stream::new(seed, "mixture");
-        while rates.len() > kept {
-            rates.swap_remove(stream.index(rates.len()));
-        }
+        rates = Stream::new(seed, "mixture").some_of(rates, kept);
         rates.sort_by_key(|rate| rate.kind);
     }
     rates

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use beaver_disk::{CrashPoint, Effect, Failure, Fault, Moment, Plan};
+use beaver_disk::{CallEffect, CrashPoint, FailureKind, Fault, FaultPlan, Moment};
 
 use crate::support::*;
 
@@ -19,18 +19,22 @@ fn calls() -> u64 {
 #[test]
 fn an_error_of_any_call_loses_nothing_and_adds_nothing() {
     for call in 1..=calls() {
-        for effect in [Effect::Nothing, Effect::Everything, Effect::Bytes(7)] {
+        for effect in [
+            CallEffect::Nothing,
+            CallEffect::Everything,
+            CallEffect::Bytes(7),
+        ] {
             let (disk, mut client) = (empty_disk(), Client::default());
-            let error = Failure::StorageFull;
+            let error = FailureKind::StorageFull;
             let sticky = false;
             let fault = Fault::Error {
                 error,
                 effect,
                 sticky,
             };
-            disk.set_plan(Plan {
+            disk.set_plan(FaultPlan {
                 calls: BTreeMap::from([(call, fault)]),
-                ..Plan::default()
+                ..FaultPlan::default()
             });
             client.work(&disk);
             let what = format!("call {call} fails with effect {effect:?}");
@@ -45,16 +49,16 @@ fn an_error_of_any_call_and_of_the_next_one_loses_nothing_and_adds_nothing() {
     for call in 1..=calls() {
         let (disk, mut client) = (empty_disk(), Client::default());
         let fault = |effect| Fault::Error {
-            error: Failure::Io,
+            error: FailureKind::Io,
             effect,
             sticky: false,
         };
-        disk.set_plan(Plan {
+        disk.set_plan(FaultPlan {
             calls: BTreeMap::from([
-                (call, fault(Effect::Bytes(7))),
-                (call + 1, fault(Effect::Nothing)),
+                (call, fault(CallEffect::Bytes(7))),
+                (call + 1, fault(CallEffect::Nothing)),
             ]),
-            ..Plan::default()
+            ..FaultPlan::default()
         });
         client.work(&disk);
         let what = format!("calls {call} and the next one fail");

@@ -6,10 +6,9 @@ use beaver::event::EventKind;
 use beaver::wal::{LogReader, ReplayError};
 use beaver::{Event, Storage, inspect};
 
-use super::engine::{LogEntry, Salvaged};
-use super::files::segment_epoch;
+use super::engine::{LogEntry, Salvaged, SkippedRange};
 use super::model::{Record, What};
-use super::salvage::Skip;
+use crate::faults::files::segment_epoch;
 use crate::subject::{Failure, Position};
 
 /// An event as a record of the history.
@@ -99,7 +98,7 @@ pub(crate) fn replay_leniently(storage: &Arc<dyn Storage>) -> Result<Salvaged, F
         Err(ReplayError::Log(error)) => return Err(Failure::from(error)),
         Err(ReplayError::Handler { error, .. }) => match error {},
     };
-    let skipped = report.skipped.iter().map(|skipped| Skip {
+    let skipped = report.skipped.iter().map(|skipped| SkippedRange {
         epoch: segment_epoch(&skipped.file).unwrap_or(0),
         from: skipped.from.0,
         to: skipped.to.map(|to| to.0),

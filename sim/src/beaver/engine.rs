@@ -6,10 +6,9 @@ use std::sync::Arc;
 
 use beaver::Storage;
 
-use super::QueueState;
+use super::command::Command;
 use super::model::{Record, Refusal};
-use super::op::Command;
-use super::salvage::Skip;
+use super::state::QueueState;
 use crate::subject::{Failure, Machine, OpenReport, PendingCheckpoint, Position};
 
 /// One entry of the history as a log tells it.
@@ -58,9 +57,20 @@ pub trait Engine: Debug + Send + Sync + 'static {
     }
 }
 
+/// A range of events that lenient replay says it left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SkippedRange {
+    /// The segment.
+    pub epoch: u64,
+    /// The first seq that is missing.
+    pub from: u64,
+    /// The last one, if anything that survived tells.
+    pub to: Option<u64>,
+}
+
 /// What a lenient reader gets: the entries, what it says it left out, and whether it cut an
 /// unfinished end off.
-pub type Salvaged = (Vec<LogEntry>, Vec<Skip>, bool);
+pub type Salvaged = (Vec<LogEntry>, Vec<SkippedRange>, bool);
 
 /// What a command answered, and where the last record stands that it wrote down, if it did.
 pub type Reply = Result<(Done, Option<Position>), Failure>;

@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use super::files::{segment_epoch, segment_name, snapshot_epoch};
+use crate::faults::files::{segment_epoch, segment_name, snapshot_epoch};
 use crate::invariant::Invariant;
 use crate::oracle::Finding;
 use crate::oracle::damage::{Files, InjectedDamage};

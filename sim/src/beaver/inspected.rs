@@ -8,15 +8,15 @@ use std::sync::Arc;
 use beaver::Storage;
 use beaver_disk::{DiskEvent, Image, SimDisk};
 
+use super::command::Command;
 use super::engine::{Engine, LogEntry};
-use super::files::{segment_epoch, segment_epochs, snapshot_epoch};
 use super::model::{Refusal, What};
-use super::op::{Command, QueueOp, refused};
-use super::queue::{OpenLog, Queue};
+use super::op::{QueueOp, refused};
 use super::reader::{self, LogView, ToldRecord};
 use super::state::QueueState;
 use super::workload::Draw;
 use super::{honesty, salvage, small, tidiness};
+use crate::faults::files::{segment_epoch, segment_epochs, snapshot_epoch};
 use crate::faults::{quiet_copy, rot};
 use crate::invariant::Invariant;
 use crate::marks::Mark;
@@ -30,6 +30,20 @@ use crate::stream::Stream;
 use crate::subject::{
     AnyOp, AnyState, ErrorClass, Failure, Inspected, OpenReport, Position, Readout, Recovered,
 };
+
+/// A store of the documented files that a process has open.
+pub(super) trait OpenLog {
+    /// What opening it reported.
+    fn report(&self) -> &OpenReport;
+
+    /// The last applied position.
+    fn applied(&self) -> Position;
+
+    /// The last position that is durable.
+    fn durable(&self) -> Position {
+        self.applied()
+    }
+}
 
 /// The documented files of an engine, which a process opens as a `T`.
 pub(super) struct Documented<E, T> {
@@ -404,9 +418,4 @@ impl<E: Engine, T: OpenLog + 'static> Inspected for Documented<E, T> {
         let reached = reached.into_iter().filter(|(reached, _)| *reached);
         reached.map(|(_, mark)| mark).collect()
     }
-}
-
-/// An op of the queue that this engine keeps.
-pub(super) fn queue_op<E: Engine>(op: QueueOp) -> AnyOp {
-    AnyOp::new::<Queue<E>>(op)
 }

@@ -13,9 +13,11 @@ use beaver::{
     JobSpec, Payload, RecoveryReport, Storage, StoreOptions,
 };
 
+use super::border;
+use super::command::{Command, Job};
 use super::engine::{BegunQueued, Done, Engine, LogEntry, Opening, Process, Reply, Salvaged};
 use super::model::Refusal;
-use super::{Command, Job, QueueState, border};
+use super::state::QueueState;
 use crate::subject::{ErrorClass, Failure, Machine, OpenReport, PendingCheckpoint, Position};
 
 /// What a caller gets for a submitted command: a ticket if there was something to log, and the job

@@ -10,17 +10,18 @@ use beaver::event::EventKind;
 use beaver::wal::{Group, OpenReport as LibraryReport, ReplayError, SyncPolicy, WalOptions};
 use beaver::{Clock, Event, JobQueue, StateMachine, Wal};
 
+use super::command::Command;
 use super::engine::{Done, LogEntry, Reply};
-use super::inspected::Documented;
+use super::inspected::{Documented, OpenLog};
 use super::library::{Library, library_command, refusal};
-use super::op::{Command, QueueOp};
-use super::queue::{OpenLog, answer};
+use super::op::QueueOp;
+use super::queue::answer;
 use super::state::QueueState;
 use super::{border, small, workload};
 use crate::scenario::CommandKind;
 use crate::subject::{
-    Answer, AnyOp, Concurrent, Durability, ErrorClass, Expected, Failure, Inspected, Machine,
-    OpenReport, PendingCheckpoint, Position, Subject,
+    Answer, Concurrent, Durability, ErrorClass, Expected, Failure, Inspected, Machine, OpenReport,
+    PendingCheckpoint, Position, Subject, any_op,
 };
 
 /// The library's log, synced on request.
@@ -39,7 +40,7 @@ impl RequestLog {
     /// The log, whose owner reads like this what is durable.
     #[must_use]
     pub fn read_by(read: fn(&OpenRequestLog) -> Result<Vec<LogEntry>, Failure>) -> Self {
-        let documented = Documented::new(Library, AnyOp::new::<RequestLog>);
+        let documented = Documented::new(Library, any_op::<RequestLog>);
         RequestLog {
             documented: documented.read_by_owner(read),
         }

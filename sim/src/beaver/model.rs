@@ -18,7 +18,7 @@ use std::fmt;
 use rpds::{RedBlackTreeMapSync, VectorSync};
 use serde::{Deserialize, Serialize};
 
-use super::op::{Command, Job};
+use super::command::{Command, Job};
 
 /// What happened to one job: one entry of the history that a client could write down himself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -270,11 +270,7 @@ impl Model {
     /// Whether a client sees no difference between this state and `other`.
     #[must_use]
     pub fn looks_like(&self, other: &Model) -> bool {
-        let same = |job: &ModelJob| {
-            other
-                .job(&job.id)
-                .is_some_and(|o| super::state::is_same(job, o))
-        };
+        let same = |job: &ModelJob| other.job(&job.id).is_some_and(|o| is_same(job, o));
         self.len() == other.len()
             && self.waiting == other.waiting
             && self.dead == other.dead
@@ -354,6 +350,12 @@ impl Model {
             .map(|job| record(&job.id, now_ms, after_failure(job, what.clone())))
             .collect()
     }
+}
+
+/// Whether two jobs look the same to a client.
+pub(super) fn is_same(want: &ModelJob, got: &ModelJob) -> bool {
+    let completed = want.standing == Standing::Completed && got.standing == Standing::Completed;
+    want == got || completed && want.id == got.id
 }
 
 fn deadline(job: &ModelJob) -> u64 {

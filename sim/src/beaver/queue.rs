@@ -2,15 +2,16 @@
 
 use std::any::Any;
 
+use super::command::Command;
 use super::engine::{Done, Engine, Process, Reply};
-use super::inspected::{Documented, queue_op};
-use super::op::{Command, QueueOp, handed_out, refused};
+use super::inspected::{Documented, OpenLog};
+use super::op::{QueueOp, handed_out, refused};
 use super::state::QueueState;
 use super::{small, workload};
 use crate::scenario::CommandKind;
 use crate::subject::{
     Answer, Concurrent, Durability, Expected, Failure, Inspected, Machine, OpenReport,
-    PendingCheckpoint, Position, Subject,
+    PendingCheckpoint, Position, Subject, any_op,
 };
 
 /// Why the queue has no such command.
@@ -26,7 +27,7 @@ impl<E: Engine> Queue<E> {
     /// The queue that this keeps.
     pub fn new(engine: E) -> Self {
         Queue {
-            documented: Documented::new(engine, queue_op::<E>),
+            documented: Documented::new(engine, any_op::<Queue<E>>),
         }
     }
 }
@@ -35,20 +36,6 @@ impl<E: Engine> Queue<E> {
 pub struct OpenQueue {
     process: Box<dyn Process>,
     report: OpenReport,
-}
-
-/// A store of the documented files that a process has open.
-pub(super) trait OpenLog {
-    /// What opening it reported.
-    fn report(&self) -> &OpenReport;
-
-    /// The last applied position.
-    fn applied(&self) -> Position;
-
-    /// The last position that is durable.
-    fn durable(&self) -> Position {
-        self.applied()
-    }
 }
 
 impl OpenLog for OpenQueue {

@@ -1,27 +1,15 @@
 //! Lenient replay of damaged data: what it returns is true, in order and whole by groups, and what
 //! it leaves out it says.
 
-use super::engine::LogEntry;
+use super::engine::{LogEntry, SkippedRange};
 use super::reader::ToldRecord;
 use crate::invariant::Invariant;
 use crate::oracle::Finding;
 
-/// A range of events that lenient replay says it left out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Skip {
-    /// The segment.
-    pub epoch: u64,
-    /// The first seq that is missing.
-    pub from: u64,
-    /// The last one, if anything that survived tells.
-    pub to: Option<u64>,
-}
-
-impl Skip {
-    fn covers(&self, want: &ToldRecord<'_>) -> bool {
-        let (epoch, seq) = (want.position.epoch, want.position.seq);
-        epoch == self.epoch && seq >= self.from && self.to.is_none_or(|to| seq <= to)
-    }
+/// Whether what was reported as left out covers a record.
+fn covers(skip: &SkippedRange, want: &ToldRecord<'_>) -> bool {
+    let (epoch, seq) = (want.position.epoch, want.position.seq);
+    epoch == skip.epoch && seq >= skip.from && skip.to.is_none_or(|to| seq <= to)
 }
 
 /// Judges a lenient replay of a damaged copy against the history that the undamaged log tells.
@@ -34,7 +22,7 @@ impl Skip {
 pub(super) fn judge(
     history: &[ToldRecord<'_>],
     entries: &[LogEntry],
-    skipped: &[Skip],
+    skipped: &[SkippedRange],
     unfinished_end: bool,
 ) -> Result<(), Finding> {
     let mut rest = history.iter();
@@ -77,7 +65,7 @@ pub(super) fn judge(
     let at_end = missing.len();
     missing.extend(rest);
     for (index, gone) in missing.iter().enumerate() {
-        let reported = skipped.iter().any(|skip| skip.covers(gone));
+        let reported = skipped.iter().any(|skip| covers(skip, gone));
         let cut = unfinished_end && index >= at_end;
         if !reported && !cut {
             let expected = format!("{} to be returned or reported as left out", gone.position);
@@ -121,7 +109,11 @@ mod tests {
         decided.collect()
     }
 
-    fn check(kept: &[usize], skipped: &[Skip], unfinished_end: bool) -> Result<(), Finding> {
+    fn check(
+        kept: &[usize],
+        skipped: &[SkippedRange],
+        unfinished_end: bool,
+    ) -> Result<(), Finding> {
         let history = history();
         let entries: Vec<Entry> = kept
             .iter()
@@ -133,8 +125,8 @@ mod tests {
         judge(&history, &entries, skipped, unfinished_end)
     }
 
-    fn skip(from: u64, to: Option<u64>) -> Skip {
-        Skip { epoch: 1, from, to }
+    fn skip(from: u64, to: Option<u64>) -> SkippedRange {
+        SkippedRange { epoch: 1, from, to }
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! The ops of small workloads: one of each command of the queue. Which job a command is about
 //! follows from what came before it.
 
+use super::command::{Command, Job};
 use super::model::{Model, ModelJob, Standing};
-use super::op::{Command, Job, QueueOp};
+use super::op::QueueOp;
 use crate::scenario::Step;
 use crate::subject::AnyOp;
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use beaver::{JobQueue, JobStatus};
 
-use super::model::{Model, ModelJob, Standing};
+use super::model::{Model, ModelJob, Standing, is_same};
 
 /// A state of the queue. A state that a store shows is held against the model's by lookups: to
 /// rebuild one as the other would cost more than the recovery that it is there to judge.
@@ -160,12 +160,6 @@ fn shown_jobs(queue: &JobQueue) -> impl Iterator<Item = ModelJob> {
 
 fn ids<'q, T>(jobs: impl Iterator<Item = (&'q beaver::JobId, T)>) -> Vec<String> {
     jobs.map(|(id, _)| id.as_str().to_owned()).collect()
-}
-
-/// Whether two jobs look the same to a client.
-pub(super) fn is_same(want: &ModelJob, got: &ModelJob) -> bool {
-    let completed = want.standing == Standing::Completed && got.standing == Standing::Completed;
-    want == got || completed && want.id == got.id
 }
 
 fn listed(jobs: &[ModelJob]) -> String {

@@ -1,7 +1,7 @@
 //! Invariant 11, hygiene, and the bytes of invariant 5: which files may be there, and what in them
 //! must never change.
 
-use super::files::{segment_epoch, snapshot_epoch};
+use crate::faults::files::{segment_epoch, snapshot_epoch};
 use crate::invariant::Invariant;
 use crate::oracle::Finding;
 use crate::oracle::damage::Files;

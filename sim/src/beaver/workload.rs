@@ -5,8 +5,9 @@
 
 use std::collections::BTreeSet;
 
+use super::command::{Command, Job};
 use super::model::{Model, ModelJob, Standing};
-use super::op::{Command, Job, QueueOp};
+use super::op::QueueOp;
 use crate::scenario::{CommandKind, Range, Workload};
 use crate::stream::Stream;
 

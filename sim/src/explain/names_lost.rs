@@ -5,7 +5,7 @@ use beaver_disk::{Fate, Op, RecordKind, Survival};
 use super::cut::Cut;
 use super::ledger::{Deed, FileNumber};
 use super::missing::{Case, MissingStep, command, step};
-use crate::beaver::files::{segment_epoch, snapshot_epoch};
+use crate::faults::files::{segment_epoch, snapshot_epoch};
 
 /// A name of a file was lost, and something in the file was acknowledged: nobody synced the
 /// directory.

@@ -11,36 +11,24 @@ use crate::invariant::Invariant;
 use crate::oracle::Finding;
 use crate::oracle::damage::InjectedDamage;
 use crate::scenario::Step;
-use crate::subject::{Damaged, Durability, Failure, Machine, OpenReport, OpenStore, Recovered};
+use crate::subject::{Damaged, Durability, Failure, Machine, OpenStore, Recovered};
 use crate::world::examine::{
     check_tidy, examine, panicked, shown_state, unreadable, without_newest_snapshot,
 };
 
 use super::beliefs::BeliefId;
-use super::search::{Death, Search};
+use super::search::{Death, OpenedStore, Search};
 use super::trail::{Leg, Wrong};
 
 /// No damage.
 static WHOLE: InjectedDamage = InjectedDamage::NONE;
-
-/// A store that has just opened.
-pub(super) struct Opened<'s> {
-    /// What is believed about it.
-    pub(super) belief: BeliefId,
-    /// Its machine.
-    pub(super) sim: &'s SimDisk,
-    /// The process that has it open.
-    pub(super) store: Box<dyn OpenStore>,
-    /// What opening reported.
-    pub(super) report: OpenReport,
-}
 
 impl Search<'_> {
     /// Asks everything. Answers with what is believed from now on.
     ///
     /// # Errors
     /// What is wrong.
-    pub(super) fn examine(&mut self, opened: &mut Opened<'_>) -> Result<BeliefId, Finding> {
+    pub(super) fn examine(&mut self, opened: &mut OpenedStore<'_>) -> Result<BeliefId, Finding> {
         let subject = self.tested.subject;
         let files = opened.sim.live();
         let history = Arc::clone(self.beliefs.history(opened.belief));
@@ -55,7 +43,8 @@ impl Search<'_> {
                 unreadable: false,
             },
         };
-        let examined = examine(subject, &mut recovered).map_err(crate::subject::Wrong::finding)?;
+        let examined =
+            examine(subject, &mut recovered).map_err(crate::oracle::recognise::Wrong::finding)?;
         let decided = self.beliefs.decide(subject, opened.belief, examined);
         if let Some(older) = without_newest_snapshot(subject, &recovered, self.profile) {
             self.judge_older(&older, decided)?;
@@ -102,7 +91,7 @@ impl Search<'_> {
 
     /// The store takes one more op, and its process dies at each call of it, and after it. What is
     /// wrong is remembered with the way to it.
-    pub(super) fn go_on(&mut self, opened: &mut Opened<'_>, decided: BeliefId) {
+    pub(super) fn go_on(&mut self, opened: &mut OpenedStore<'_>, decided: BeliefId) {
         let state = self.beliefs.history(decided).state();
         let Some(op) = self.tested.subject.ops(state).into_iter().next() else {
             return;
@@ -118,7 +107,7 @@ impl Search<'_> {
 
     fn take_one_more(
         &mut self,
-        opened: &mut Opened<'_>,
+        opened: &mut OpenedStore<'_>,
         decided: BeliefId,
         op: &crate::subject::AnyOp,
     ) -> Result<(), Finding> {

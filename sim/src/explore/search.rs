@@ -19,17 +19,16 @@ use crate::faults::{Faults, Survivors};
 use crate::invariant::Invariant;
 use crate::oracle::Finding;
 use crate::scenario::{Crashes, Script};
-use crate::subject::OpenStore;
+use crate::subject::{OpenReport, OpenStore};
 use crate::world::examine::{shown_state, unreadable};
 use crate::world::{Moment, check_recovery_calls, out_of_calls};
 
 use super::beliefs::{BeliefId, Beliefs};
-use super::examine::Opened;
 use super::memory::{Memory, Showing, Situation};
 use super::prefixes::prefixes;
 use super::tally::Tally;
+use super::target::{Findings, Target, mixed};
 use super::trail::{Leg, Wrong, killed, power_cut};
-use super::work::{Tested, Yield, mixed};
 
 /// Every so many recoveries of a unit the stack is walked at each storage call, to say where processes die: to walk it always
 /// would take longer than the recovery.
@@ -40,7 +39,7 @@ const FAILURES_KEPT: usize = 8;
 
 /// Everything that one unit of work (a command of a workload) remembers.
 pub(super) struct Search<'a> {
-    pub(super) tested: Tested<'a>,
+    pub(super) tested: Target<'a>,
     pub(super) profile: Profile,
     pub(super) clock: Arc<ManualClock>,
     pub(super) tally: Tally,
@@ -80,8 +79,20 @@ pub(super) struct Death<'c> {
     pub(super) shown: bool,
 }
 
+/// A store that has just opened.
+pub(super) struct OpenedStore<'s> {
+    /// What is believed about it.
+    pub(super) belief: BeliefId,
+    /// Its machine.
+    pub(super) sim: &'s SimDisk,
+    /// The process that has it open.
+    pub(super) store: Box<dyn OpenStore>,
+    /// What opening reported.
+    pub(super) report: OpenReport,
+}
+
 impl<'a> Search<'a> {
-    pub(super) fn new(tested: Tested<'a>) -> Self {
+    pub(super) fn new(tested: Target<'a>) -> Self {
         let crashes = Crashes {
             torn_pages: 0,
             ..Crashes::default()
@@ -102,9 +113,9 @@ impl<'a> Search<'a> {
     }
 
     /// What came out of a workload that began with `script`.
-    pub(super) fn into_yield(self, script: &Script) -> Yield {
+    pub(super) fn into_yield(self, script: &Script) -> Findings {
         let failures = self.wrong.into_iter().map(|wrong| wrong.after(script));
-        Yield {
+        Findings {
             failures: failures.collect(),
             tally: self.tally,
             coverage: self.coverage,
@@ -188,7 +199,7 @@ impl<'a> Search<'a> {
             return;
         }
         let start = start(death, disk.clone());
-        self.follow(start, || killed(death, progress));
+        self.follow(start, || killed(death.at, death.is_start, progress));
     }
 
     fn lose_power(&mut self, death: &Death<'_>, space: &ImageSpace) {
@@ -199,7 +210,11 @@ impl<'a> Search<'a> {
                 if self.is_new(death, candidate.image.hash128()) {
                     let start = start(death, candidate.image.disk(self.profile));
                     self.follow(start, || {
-                        power_cut(death, space.survivors(&images.choice(&candidate)))
+                        power_cut(
+                            death.at,
+                            death.is_start,
+                            space.survivors(&images.choice(&candidate)),
+                        )
                     });
                 }
             }
@@ -218,7 +233,9 @@ impl<'a> Search<'a> {
             self.tally.sampled += 1;
             if self.is_new(death, image.hash128()) {
                 let start = start(death, image.disk(self.profile));
-                self.follow(start, || power_cut(death, space.survivors(&choice)));
+                self.follow(start, || {
+                    power_cut(death.at, death.is_start, space.survivors(&choice))
+                });
             }
         }
     }
@@ -399,7 +416,7 @@ impl<'a> Search<'a> {
             return Ok(decided);
         }
         self.tally.examined += 1;
-        let mut opened = Opened {
+        let mut opened = OpenedStore {
             belief: start.belief,
             sim,
             store,

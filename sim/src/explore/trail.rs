@@ -1,11 +1,9 @@
 //! How the search came to a disk: the crashes on the way, as a script that replays it.
 
-use beaver_disk::{CallEffect, Moment, SurvivorSet};
+use beaver_disk::{CallEffect, CrashPoint, Moment, SurvivorSet};
 
 use crate::oracle::Finding;
 use crate::scenario::{CrashKind, Effect, PlannedCrash, PlannedFault, Script, Step, Survivors};
-
-use super::search::Death;
 
 /// Something that must not be, and the way to it.
 #[derive(Clone, Debug)]
@@ -104,14 +102,15 @@ pub(super) fn count(steps: usize) -> u32 {
 }
 
 /// The leg of a process that was killed.
-pub(super) fn killed(death: &Death<'_>, progress: CallEffect) -> Leg {
-    leg(death, CrashKind::Kill, Some(progress), None)
+pub(super) fn killed(at: CrashPoint, is_start: bool, progress: CallEffect) -> Leg {
+    leg(at, is_start, CrashKind::Kill, Some(progress), None)
 }
 
 /// The leg of a power cut.
-pub(super) fn power_cut(death: &Death<'_>, survivors: SurvivorSet) -> Leg {
+pub(super) fn power_cut(at: CrashPoint, is_start: bool, survivors: SurvivorSet) -> Leg {
     leg(
-        death,
+        at,
+        is_start,
         CrashKind::PowerCut,
         None,
         Some(Survivors::Named(survivors)),
@@ -119,13 +118,14 @@ pub(super) fn power_cut(death: &Death<'_>, survivors: SurvivorSet) -> Leg {
 }
 
 fn leg(
-    death: &Death<'_>,
+    at: CrashPoint,
+    is_start: bool,
     kind: CrashKind,
     progress: Option<CallEffect>,
     image: Option<Survivors>,
 ) -> Leg {
-    match death.at.moment {
-        Moment::After if death.is_start => Leg::Start,
+    match at.moment {
+        Moment::After if is_start => Leg::Start,
         Moment::After => Leg::Step(match kind {
             CrashKind::Kill => Step::Kill,
             CrashKind::PowerCut => Step::PowerCut { image },
@@ -133,7 +133,7 @@ fn leg(
         _ => Leg::InCall(PlannedCrash {
             step: None,
             process: 0,
-            at: death.at,
+            at,
             kind,
             progress,
             image,

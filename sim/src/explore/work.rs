@@ -1,76 +1,33 @@
 //! Units of work: one command of one workload, with everything that a crash in it can lead to.
 
-use beaver_disk::{Behaviour, FailedSync, TraceMode};
+use beaver_disk::{Behaviour, FailedSync};
 
 use crate::coverage::Coverage;
 use crate::scenario::{Effect, FaultKind, PlannedFault, Scenario, Script, Step};
-use crate::subject::AnySubject;
 use crate::world::{Moment, Stop, World};
 
-use super::options::Options;
 use super::search::Search;
-use super::tally::Tally;
+use super::target::{Findings, Target};
 use super::trail::{Failure, count};
-
-/// What is explored: the program under test, around what workload, and how far.
-#[derive(Clone, Copy)]
-pub(super) struct Tested<'a> {
-    pub(super) subject: &'a AnySubject,
-    pub(super) scenario: &'a Scenario,
-    pub(super) options: &'a Options,
-}
-
-impl Tested<'_> {
-    /// A world in which `scenario` runs.
-    fn world<'s>(self, scenario: &'s Scenario, seed: u64) -> World<'s> {
-        World::new(self.subject, scenario, seed, TraceMode::Off)
-    }
-}
-
-/// What came out of some units of work.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Yield {
-    pub(super) tally: Tally,
-    pub(super) failures: Vec<Failure>,
-    /// Where processes died.
-    pub(super) coverage: Coverage,
-    /// A hash over every disk that was judged.
-    pub(super) hash: u64,
-}
-
-impl Yield {
-    /// Adds what came out of the next unit.
-    pub(super) fn add(&mut self, other: Yield) {
-        self.tally += other.tally;
-        self.coverage.add(&other.coverage);
-        self.failures.extend(other.failures);
-        self.hash = mixed(self.hash, other.hash);
-    }
-}
-
-/// The hash over what was hashed so far and what comes next.
-pub(super) fn mixed(hash: u64, next: u64) -> u64 {
-    (hash.rotate_left(29) ^ next).wrapping_mul(0x9e37_79b9_7f4a_7c15)
-}
 
 /// One command of a long workload: what led to it, and the moments in it.
 #[derive(Debug)]
-pub(super) struct Stretch {
+pub(super) struct WorkUnit {
     script: Script,
     /// The last storage call before it.
     calls: u64,
     moments: Vec<Moment>,
 }
 
-/// The workload of one seed, in stretches; and what went wrong without any crash.
-pub(super) fn stretches(tested: Tested<'_>, seed: u64) -> (Vec<Stretch>, Yield) {
+/// The workload of one seed, in work_units; and what went wrong without any crash.
+pub(super) fn work_units(tested: Target<'_>, seed: u64) -> (Vec<WorkUnit>, Findings) {
     let mut world = tested.world(tested.scenario, seed);
     world.keep_moments();
-    let mut stretches = Vec::new();
-    let mut run = Yield::default();
+    let mut work_units = Vec::new();
+    let mut run = Findings::default();
     let mut running = world.begin_run().map(|()| true);
     loop {
-        stretches.push(Stretch {
+        work_units.push(WorkUnit {
             script: world.script(),
             calls: world.calls_before_part(),
             moments: world.take_moments(),
@@ -88,12 +45,12 @@ pub(super) fn stretches(tested: Tested<'_>, seed: u64) -> (Vec<Stretch>, Yield) 
     run.tally.commands = world.seen().counts.commands;
     run.tally.storage_calls = world.disk().calls();
     run.coverage = coverage(&world);
-    (stretches, run)
+    (work_units, run)
 }
 
-impl Stretch {
+impl WorkUnit {
     /// Lets the process die at each moment.
-    pub(super) fn explore(&self, tested: Tested<'_>) -> Yield {
+    pub(super) fn explore(&self, tested: Target<'_>) -> Findings {
         let mut search = Search::new(tested);
         for (moment, behind) in self.moments.iter().zip((0..self.moments.len()).rev()) {
             search.moment(moment, self.calls, behind > 0);
@@ -103,26 +60,26 @@ impl Stretch {
 }
 
 /// Explores the last of the steps of `script`; what comes before is explored as a workload of its own.
-pub(super) fn explore_last(tested: Tested<'_>, script: Script) -> Yield {
+pub(super) fn explore_last(tested: Target<'_>, script: Script) -> Findings {
     let count = script.steps.len();
     let scenario = Scenario {
         script: Some(script),
         ..tested.scenario.clone()
     };
     let mut world = tested.world(&scenario, 0);
-    let mut sum = Yield::default();
+    let mut sum = Findings::default();
     sum.tally.workloads = 1;
     match run_to_last(&mut world, count) {
         Ok(calls) => {
             sum.tally.commands = 1;
             sum.tally.storage_calls = world.disk().calls() - calls;
-            let stretch = Stretch {
+            let unit = WorkUnit {
                 script: world.script(),
                 calls: world.calls_before_part(),
                 moments: world.take_moments(),
             };
             sum.coverage = coverage(&world);
-            sum.add(stretch.explore(tested));
+            sum.add(unit.explore(tested));
         }
         Err(stop) => sum.failures.push(stopped(stop, &mut world)),
     }
@@ -149,13 +106,17 @@ fn run_to_last(world: &mut World<'_>, steps: usize) -> Result<u64, Stop> {
 }
 
 /// Explores the last of `steps` once for each sync of step `at` that can fail, and each way in which it can.
-pub(super) fn explore_last_after_failure(tested: Tested<'_>, steps: &[Step], at: usize) -> Yield {
+pub(super) fn explore_last_after_failure(
+    tested: Target<'_>,
+    steps: &[Step],
+    at: usize,
+) -> Findings {
     let script = |faults| Script {
         steps: steps.to_vec(),
         faults,
         ..Script::default()
     };
-    let mut sum = Yield::default();
+    let mut sum = Findings::default();
     for call in syncs_of(tested, &steps[..=at]) {
         for (kind, behaviour) in FAILED_SYNCS {
             let failed = beaver_disk::Fault::FailedSync(FailedSync {
@@ -186,7 +147,7 @@ const FAILED_SYNCS: [(FaultKind, Behaviour); 4] = [
 
 /// The file syncs that the last of `steps` makes, by the number of the call. A workload that does not get so far has none: it is
 /// explored, and reported, without the failure.
-fn syncs_of(tested: Tested<'_>, steps: &[Step]) -> Vec<u64> {
+fn syncs_of(tested: Target<'_>, steps: &[Step]) -> Vec<u64> {
     let scenario = Scenario {
         script: Some(Script {
             steps: steps.to_vec(),

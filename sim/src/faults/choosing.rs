@@ -53,14 +53,14 @@ pub(crate) fn applies(kind: FaultKind, call: &StorageCall<'_>) -> bool {
 
 /// Whether the file of a call has the role `target`; `newest` is the highest segment number seen.
 pub(crate) fn is_target(target: Target, file: &str, newest: u64) -> bool {
-    let segment = crate::beaver::files::segment_epoch(file);
+    let segment = crate::faults::files::segment_epoch(file);
     match target {
         Target::Any => true,
         Target::Active | Target::Header => segment.is_some_and(|epoch| epoch >= newest),
         Target::Sealed => segment.is_some_and(|epoch| epoch < newest),
         // Only what lies at rest is hit there.
         Target::LineEnd | Target::Marker => false,
-        Target::Snapshot => crate::beaver::files::snapshot_epoch(file).is_some(),
+        Target::Snapshot => crate::faults::files::snapshot_epoch(file).is_some(),
         Target::Temporary => file.ends_with(".tmp"),
     }
 }

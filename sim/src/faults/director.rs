@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use beaver_disk::{FaultSource, Injection, Noticed, Op, Space, StorageCall};
 
-use crate::beaver::files::segment_epoch;
 use crate::coverage::Watch;
+use crate::faults::files::segment_epoch;
 use crate::scenario::{Drawn, Effect, FaultKind, FaultRate, Phase, PlannedFault};
 use crate::stream::Stream;
 

@@ -3,7 +3,7 @@
 
 use beaver_disk::{DiskEvent, Image};
 
-use crate::beaver::files::{segment_epoch, snapshot_epoch};
+use crate::faults::files::{segment_epoch, snapshot_epoch};
 use crate::oracle::damage::Files;
 use crate::scenario::{Drawn, Effect, FaultKind, FaultRate, PlannedFault, Target};
 use crate::stream::Stream;

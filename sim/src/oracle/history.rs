@@ -10,8 +10,24 @@
 //! durable. If the process ends before, the op is in doubt, before the ops that had no answer.
 
 use std::collections::VecDeque;
+use std::fmt;
 
-use crate::subject::{AnyOp, AnyState, Position};
+use crate::erased::{AnyOp, AnyState};
+
+/// Where an op stands in the log of a store: epoch, then seq. The client knows only that it grows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    /// Number of the segment.
+    pub epoch: u64,
+    /// Number inside the segment, from 1; 0 is the boundary before the first.
+    pub seq: u64,
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.epoch, self.seq)
+    }
+}
 
 /// How the client came to believe that an op is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

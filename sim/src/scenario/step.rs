@@ -8,8 +8,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use super::CommandKind;
-use super::script::Survivors;
-use crate::subject::AnyOp;
+use super::survivors::Survivors;
+use crate::erased::AnyOp;
 
 /// One step of a run.
 #[derive(Clone, Debug, PartialEq)]
@@ -376,7 +376,7 @@ impl Earlier {
     }
 }
 
-/// The steps of every run, and beside them the ops of Beaver's own queue and log.
+/// The steps of every run; any other value is an op, which only its subject can describe.
 #[cfg(feature = "schema")]
 impl schemars::JsonSchema for Step {
     fn schema_name() -> std::borrow::Cow<'static, str> {
@@ -385,7 +385,6 @@ impl schemars::JsonSchema for Step {
 
     fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
         let steps = generator.subschema_for::<Written>();
-        let ops = generator.subschema_for::<crate::beaver::Command>();
-        schemars::json_schema!({"anyOf": [steps, ops]})
+        schemars::json_schema!({"anyOf": [steps, {"$ref": "#/$defs/Op"}]})
     }
 }

@@ -1,6 +1,6 @@
 //! What an op answers, and what it must answer.
 
-use super::Position;
+use crate::oracle::history::Position;
 
 /// How durable an op is when it has answered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,15 +1,14 @@
-//! Subjects with their types erased: what the loop, the explorer, the shrinker and the reports
-//! work on, so that each of them exists once and is compiled once, whatever is tested.
-//!
-//! A value of another subject than the one it came from is a bug of the checker, and panics.
+//! Subjects with their types erased.
 
 use std::any::Any;
 use std::fmt::{self, Debug};
 use std::sync::Arc;
 
 use beaver_storage::{Interposer, interpose};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::Deserialize;
 use serde_json::Value;
+
+use crate::erased::{AnyOp, AnyState, OpModel, StateModel};
 
 use super::concurrent::BegunWithCallers;
 use super::{
@@ -19,226 +18,24 @@ use super::{
 use crate::scenario::CommandKind;
 use crate::stream::Stream;
 
-/// Why a downcast holds.
-const SAME: &str = "the values of one run belong to one subject";
-
-/// An op of some subject.
-#[derive(Clone)]
-pub struct AnyOp(OpKind);
-
-#[derive(Clone)]
-enum OpKind {
-    Typed(Arc<dyn OpValue>),
-    /// As it stands in a file, before a subject has read it.
-    Json(Arc<Value>),
+/// An op of `S`.
+#[must_use]
+pub fn any_op<S: Subject>(op: S::Op) -> AnyOp {
+    let model = OpModel {
+        apply: S::apply,
+        takes_ms: S::takes_ms,
+    };
+    AnyOp::typed(op, model)
 }
 
-trait OpValue: Debug + Send + Sync {
-    fn as_any(&self) -> &dyn Any;
-    fn is_equal(&self, other: &dyn OpValue) -> bool;
-    fn to_json(&self) -> Value;
-    fn apply(&self, state: &mut AnyState);
-    fn takes_ms(&self) -> u64;
-}
-
-struct OpOf<S: Subject>(S::Op);
-
-impl<S: Subject> Debug for OpOf<S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl<S: Subject> OpValue for OpOf<S> {
-    fn as_any(&self) -> &dyn Any {
-        &self.0
-    }
-
-    fn is_equal(&self, other: &dyn OpValue) -> bool {
-        other.as_any().downcast_ref::<S::Op>() == Some(&self.0)
-    }
-
-    fn to_json(&self) -> Value {
-        serde_json::to_value(&self.0).expect("an op can be written as JSON")
-    }
-
-    fn apply(&self, state: &mut AnyState) {
-        S::apply(state.get_mut::<S>(), &self.0);
-    }
-
-    fn takes_ms(&self) -> u64 {
-        S::takes_ms(&self.0)
-    }
-}
-
-impl AnyOp {
-    /// An op of `S`.
-    #[must_use]
-    pub fn new<S: Subject>(op: S::Op) -> Self {
-        AnyOp(OpKind::Typed(Arc::new(OpOf::<S>(op))))
-    }
-
-    /// The op, which is of type `T`.
-    ///
-    /// # Panics
-    /// If it is of another type, or still as it stands in a file.
-    #[must_use]
-    pub fn get<T: 'static>(&self) -> &T {
-        let OpKind::Typed(op) = &self.0 else {
-            panic!("{self:?} was never read by its subject");
-        };
-        op.as_any().downcast_ref().expect(SAME)
-    }
-
-    /// What the op does to a state.
-    pub(crate) fn apply(&self, state: &mut AnyState) {
-        if let OpKind::Typed(op) = &self.0 {
-            op.apply(state);
-        }
-    }
-
-    /// How far the clock moves before it, in milliseconds.
-    pub(crate) fn takes_ms(&self) -> u64 {
-        match &self.0 {
-            OpKind::Typed(op) => op.takes_ms(),
-            OpKind::Json(_) => 0,
-        }
-    }
-
-    /// The op as JSON.
-    #[must_use]
-    pub fn to_json(&self) -> Value {
-        match &self.0 {
-            OpKind::Typed(op) => op.to_json(),
-            OpKind::Json(value) => (**value).clone(),
-        }
-    }
-}
-
-impl Debug for AnyOp {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            OpKind::Typed(op) => op.fmt(f),
-            OpKind::Json(value) => write!(f, "{value}"),
-        }
-    }
-}
-
-impl PartialEq for AnyOp {
-    fn eq(&self, other: &Self) -> bool {
-        match (&self.0, &other.0) {
-            (OpKind::Typed(one), OpKind::Typed(other)) => one.is_equal(&**other),
-            _ => self.to_json() == other.to_json(),
-        }
-    }
-}
-
-impl Serialize for AnyOp {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.to_json().serialize(serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for AnyOp {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let value = Value::deserialize(deserializer)?;
-        Ok(AnyOp(OpKind::Json(Arc::new(value))))
-    }
-}
-
-/// A state of some subject. A clone costs nothing until one of the two changes.
-#[derive(Clone)]
-pub struct AnyState(Arc<dyn StateValue>);
-
-trait StateValue: Debug + Send + Sync {
-    fn as_any(&self) -> &dyn Any;
-    fn as_any_mut(&mut self) -> &mut dyn Any;
-    fn copied(&self) -> Arc<dyn StateValue>;
-    fn is_equal(&self, other: &dyn StateValue) -> bool;
-    fn difference(&self, found: &dyn StateValue) -> (String, String);
-    fn size(&self) -> usize;
-}
-
-struct StateOf<S: Subject>(S::State);
-
-impl<S: Subject> Debug for StateOf<S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl<S: Subject> StateValue for StateOf<S> {
-    fn as_any(&self) -> &dyn Any {
-        &self.0
-    }
-
-    fn as_any_mut(&mut self) -> &mut dyn Any {
-        &mut self.0
-    }
-
-    fn copied(&self) -> Arc<dyn StateValue> {
-        Arc::new(StateOf::<S>(self.0.clone()))
-    }
-
-    fn is_equal(&self, other: &dyn StateValue) -> bool {
-        other.as_any().downcast_ref::<S::State>() == Some(&self.0)
-    }
-
-    fn difference(&self, found: &dyn StateValue) -> (String, String) {
-        let found = found.as_any().downcast_ref().expect(SAME);
-        S::difference(&self.0, found)
-    }
-
-    fn size(&self) -> usize {
-        S::size(&self.0)
-    }
-}
-
-impl AnyState {
-    /// A state of `S`.
-    #[must_use]
-    pub fn new<S: Subject>(state: S::State) -> Self {
-        AnyState(Arc::new(StateOf::<S>(state)))
-    }
-
-    /// The state, which is of type `T`.
-    ///
-    /// # Panics
-    /// If it is of another type.
-    #[must_use]
-    pub fn get<T: 'static>(&self) -> &T {
-        self.0.as_any().downcast_ref().expect(SAME)
-    }
-
-    fn get_mut<S: Subject>(&mut self) -> &mut S::State {
-        if Arc::get_mut(&mut self.0).is_none() {
-            self.0 = self.0.copied();
-        }
-        let value = Arc::get_mut(&mut self.0).expect("it was copied if others had it");
-        value.as_any_mut().downcast_mut().expect(SAME)
-    }
-
-    /// What is different in `found`: what was expected, and what was found.
-    pub(crate) fn difference(&self, found: &AnyState) -> (String, String) {
-        self.0.difference(&*found.0)
-    }
-
-    /// How large it is: see [`Subject::size`].
-    pub(crate) fn size(&self) -> usize {
-        self.0.size()
-    }
-}
-
-impl Debug for AnyState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl PartialEq for AnyState {
-    fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0) || self.0.is_equal(&*other.0)
-    }
+/// A state of `S`.
+#[must_use]
+pub fn any_state<S: Subject>(state: S::State) -> AnyState {
+    let model = StateModel {
+        difference: S::difference,
+        size: S::size,
+    };
+    AnyState::typed(state, model)
 }
 
 /// A store that a process has open. Dropping it ends the process without a farewell.
@@ -339,7 +136,7 @@ impl<S: Subject> OpenStore for Opened<S> {
     }
 
     fn state(&mut self) -> Result<AnyState, Failure> {
-        self.subject.state(&mut self.store).map(AnyState::new::<S>)
+        self.subject.state(&mut self.store).map(any_state::<S>)
     }
 
     fn checkpoint(&mut self) -> Result<(), Failure> {
@@ -430,38 +227,38 @@ impl<S: Subject> SubjectValue for SubjectOf<S> {
     }
 
     fn initial(&self) -> AnyState {
-        AnyState::new::<S>(S::State::default())
+        any_state::<S>(S::State::default())
     }
 
     fn read(&self, op: &Value) -> Result<AnyOp, serde_json::Error> {
-        S::Op::deserialize(op).map(AnyOp::new::<S>)
+        S::Op::deserialize(op).map(any_op::<S>)
     }
 
     fn ops(&self, state: &AnyState) -> Vec<AnyOp> {
         let ops = self.0.ops(state.get());
-        ops.into_iter().map(AnyOp::new::<S>).collect()
+        ops.into_iter().map(any_op::<S>).collect()
     }
 
     fn draw(&self, state: &AnyState, random: &mut Stream) -> AnyOp {
-        AnyOp::new::<S>(self.0.draw(state.get(), random))
+        any_op::<S>(self.0.draw(state.get(), random))
     }
 
     fn simpler(&self, op: &AnyOp) -> Vec<AnyOp> {
         let ops = self.0.simpler(op.get());
-        ops.into_iter().map(AnyOp::new::<S>).collect()
+        ops.into_iter().map(any_op::<S>).collect()
     }
 
     fn simpler_together(&self, ops: &[&AnyOp]) -> Vec<Vec<AnyOp>> {
         let ops: Vec<S::Op> = ops.iter().map(|op| op.get::<S::Op>().clone()).collect();
         let histories = self.0.simpler_together(&ops).into_iter();
         histories
-            .map(|ops| ops.into_iter().map(AnyOp::new::<S>).collect())
+            .map(|ops| ops.into_iter().map(any_op::<S>).collect())
             .collect()
     }
 
     fn resolve(&self, op: &AnyOp, state: &AnyState, now_ms: u64) -> (AnyOp, Expected) {
         let (op, expected) = self.0.resolve(op.get(), state.get(), now_ms);
-        (AnyOp::new::<S>(op), expected)
+        (any_op::<S>(op), expected)
     }
 
     fn open(&self, machine: &Machine) -> Result<Box<dyn OpenStore>, Failure> {
@@ -550,9 +347,9 @@ impl AnySubject {
     /// # Errors
     /// It is no op of this subject.
     pub fn read(&self, op: &AnyOp) -> Result<AnyOp, serde_json::Error> {
-        match &op.0 {
-            OpKind::Typed(_) => Ok(op.clone()),
-            OpKind::Json(value) => self.subject.read(value),
+        match op.unread() {
+            None => Ok(op.clone()),
+            Some(value) => self.subject.read(value),
         }
     }
 

@@ -1,7 +1,6 @@
 //! Stores whose files the checker can read: more invariants, and damage that they are told apart by.
 
 use std::any::Any;
-use std::fmt;
 
 use beaver_disk::{DiskEvent, Image, SimDisk};
 
@@ -9,24 +8,9 @@ use super::{AnyOp, AnyState, Failure, OpenStore};
 use crate::marks::Mark;
 use crate::oracle::Finding;
 use crate::oracle::damage::{Files, InjectedDamage};
-use crate::oracle::history::{Decided, History};
+use crate::oracle::history::{Decided, History, Position};
 use crate::scenario::{CommandKind, LogSettings, Step, Workload};
 use crate::stream::Stream;
-
-/// Where an op stands in the log of a store: epoch, then seq. The client knows only that it grows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Position {
-    /// Number of the segment.
-    pub epoch: u64,
-    /// Number inside the segment, from 1; 0 is the boundary before the first.
-    pub seq: u64,
-}
-
-impl fmt::Display for Position {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.epoch, self.seq)
-    }
-}
 
 /// What opening a store reported.
 #[derive(Clone, Debug, Default)]

@@ -11,8 +11,9 @@ use crate::invariant::Invariant;
 use crate::marks::Mark;
 use crate::oracle::Finding;
 use crate::oracle::damage::{Files, InjectedDamage};
+use crate::oracle::recognise::Wrong;
 use crate::scenario::CrashKind;
-use crate::subject::{Damaged, OpenReport, OpenStore, Recovered, Wrong};
+use crate::subject::{Damaged, OpenReport, OpenStore, Recovered};
 use crate::tape::{Crashed, Happening};
 
 use super::commands::OPEN;

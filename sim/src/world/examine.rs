@@ -8,10 +8,9 @@ use crate::guard::guarded;
 use crate::invariant::Invariant;
 use crate::oracle::Finding;
 use crate::oracle::history::History;
+use crate::oracle::recognise::{Recognised, Wrong, recognise};
 use crate::scenario::LogSettings;
-use crate::subject::{
-    AnyState, AnySubject, Failure, OpenStore, Position, Recognised, Recovered, Wrong, recognise,
-};
+use crate::subject::{AnyState, AnySubject, Failure, OpenStore, Position, Recovered};
 
 /// What a recovery showed that is right.
 #[derive(Clone, Debug)]

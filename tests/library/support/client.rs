@@ -1,7 +1,7 @@
 //! A client of a store on the simulated disk: what it was told, and what it may find later.
 
 use beaver::{Error, Store};
-use beaver_disk::{Corner, Crash, Disk, Profile, Progress, SimDisk, SimOptions};
+use beaver_disk::{CallEffect, Corner, Crash, Disk, Profile, SimDisk, SimOptions};
 
 use super::{Tape, store_options, try_commit};
 
@@ -109,7 +109,7 @@ impl Client {
         let space = crash.images();
         let images = CORNERS.map(|corner| space.image(&space.corner(corner)));
         let cut = images.map(|image| image.disk(crash.disk().profile()));
-        let killed = [Progress::Nothing, Progress::Everything].map(|it| crash.kill(it));
+        let killed = [CallEffect::Nothing, CallEffect::Everything].map(|it| crash.kill(it));
         for disk in killed.into_iter().chain(cut) {
             self.check_disk(&on(disk), what);
         }

@@ -11,10 +11,12 @@
 
 use std::fmt::Debug;
 
-use super::{AnyOp, AnyState, Promises};
+use crate::erased::{AnyOp, AnyState};
 use crate::invariant::Invariant;
-use crate::oracle::Finding;
-use crate::oracle::history::{Belief, Decided, History};
+
+use super::Finding;
+use super::history::{Belief, Decided, History};
+use super::promises::Promises;
 
 /// How many bytes a state may have as text to be shown whole.
 const SHORT: usize = 200;
@@ -185,7 +187,7 @@ fn first_ops<'o>(ops: impl Iterator<Item = &'o AnyOp>) -> String {
 }
 
 /// The first difference between `found` and that of `states` which it is like for longest.
-pub(super) fn nearest<T: Debug>(states: &[&T], found: &T) -> (String, String) {
+pub(crate) fn nearest<T: Debug>(states: &[&T], found: &T) -> (String, String) {
     let [.., longest] = states else {
         return ("a state".to_owned(), format!("{found:?}"));
     };

@@ -16,12 +16,12 @@ pub fn snapshot_epoch(name: &str) -> Option<u64> {
     canonical(name.strip_prefix("snapshot-")?.strip_suffix(".json")?)
 }
 
-pub(super) fn segment_name(epoch: u64) -> String {
+pub(crate) fn segment_name(epoch: u64) -> String {
     format!("wal-{epoch:010}.jsonl")
 }
 
 /// The segments among these names, by number.
-pub(super) fn segment_epochs<'n>(names: impl Iterator<Item = &'n str>) -> Vec<u64> {
+pub(crate) fn segment_epochs<'n>(names: impl Iterator<Item = &'n str>) -> Vec<u64> {
     let mut epochs: Vec<u64> = names.filter_map(segment_epoch).collect();
     epochs.sort_unstable();
     epochs

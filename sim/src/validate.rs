@@ -4,7 +4,7 @@
 
 use beaver::Payload;
 
-use super::{Effect, Range, Scenario, Step, Target};
+use crate::scenario::{Effect, FaultKind, Range, Scenario, Step, Target};
 use crate::subject::AnySubject;
 
 /// The chance in 1,000 that is certainty.
@@ -138,7 +138,7 @@ impl Scenario {
     }
 }
 
-fn needs_files(kind: super::FaultKind) -> String {
+fn needs_files(kind: FaultKind) -> String {
     format!(
         "{kind} damages or adds files, and only a store whose files the checker can read can be judged after that"
     )
