@@ -32,7 +32,7 @@ use crate::scenario::{CrashKind, Drawn, FaultRate, Scenario, Script, Step};
 use crate::stream::Stream;
 use crate::subject::{Failure, Layout, Process, Subject};
 
-use crate::sightings::Sightings;
+use crate::recorder::Recorder;
 use beside::Beside;
 use course::Courses;
 pub(crate) use course::{Course, Leg, Licence, between_calls};
@@ -119,7 +119,7 @@ pub(crate) struct World<'a> {
     wrong_beside: Option<Stop>,
     /// Everything that chance decided so far.
     script: Script,
-    seen: Sightings,
+    seen: Recorder,
     /// What the client believed at which call, if the moments of the run are kept.
     beliefs: Option<Beliefs>,
     /// The course of the run, if it is written down.
@@ -182,7 +182,7 @@ impl<'a> World<'a> {
             may_go: false,
             wrong_beside: None,
             script: Script::default(),
-            seen: Sightings::default(),
+            seen: Recorder::default(),
             beliefs: None,
             courses: None,
             writing: None,
@@ -259,18 +259,13 @@ impl<'a> World<'a> {
     }
 
     /// What was seen on the way.
-    pub(crate) fn seen(&self) -> &Sightings {
+    pub(crate) fn seen(&self) -> &Recorder {
         &self.seen
     }
 
-    /// Keeps everything that happens, to be explained.
-    pub(crate) fn keep_tape(&mut self) {
-        self.seen.tape.start();
-    }
-
-    /// Keeps the lines of the trace.
-    pub(crate) fn keep_lines(&mut self) {
-        self.seen.lines = Some(Vec::new());
+    /// Keeps everything that happens, for a trace or an explanation.
+    pub(crate) fn keep_log(&mut self) {
+        self.seen.keep_log();
     }
 }
 

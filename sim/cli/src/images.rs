@@ -8,7 +8,7 @@ use beaver_disk::notation::History;
 use serde::{Deserialize, Serialize};
 
 use super::args::{Format, ImagesArgs};
-use super::exit::{Exit, Failure};
+use super::exit::{CommandError, Exit};
 use super::output::Output;
 use super::scenario_files;
 
@@ -54,7 +54,7 @@ struct Request {
     history: History,
 }
 
-pub(crate) fn images(args: &ImagesArgs, out: &mut Output) -> Result<Exit, Failure> {
+pub(crate) fn images(args: &ImagesArgs, out: &mut Output) -> Result<Exit, CommandError> {
     let asked = args
         .fs
         .as_deref()
@@ -69,7 +69,7 @@ pub(crate) fn images(args: &ImagesArgs, out: &mut Output) -> Result<Exit, Failur
         Some(file) => from_file(file)?,
         None => {
             let text = args.history.as_deref().unwrap_or_default();
-            let history = History::parse(text).map_err(Failure::new)?;
+            let history = History::parse(text).map_err(CommandError::new)?;
             vec![Request {
                 origin: None,
                 history,
@@ -90,8 +90,9 @@ pub(crate) fn images(args: &ImagesArgs, out: &mut Output) -> Result<Exit, Failur
 }
 
 /// The histories in a file of JSON lines; blank lines are skipped.
-fn from_file(path: &Path) -> Result<Vec<Request>, Failure> {
-    let text = std::fs::read_to_string(path).map_err(|error| Failure::at(path.display(), error))?;
+fn from_file(path: &Path) -> Result<Vec<Request>, CommandError> {
+    let text =
+        std::fs::read_to_string(path).map_err(|error| CommandError::at(path.display(), error))?;
     let lines = text
         .lines()
         .enumerate()
@@ -99,7 +100,7 @@ fn from_file(path: &Path) -> Result<Vec<Request>, Failure> {
     lines
         .map(|(at, line)| {
             let origin = format!("{}:{}", path.display(), at + 1);
-            let history = from_line(line).map_err(|why| Failure::at(&origin, why))?;
+            let history = from_line(line).map_err(|why| CommandError::at(&origin, why))?;
             Ok(Request {
                 origin: Some(origin),
                 history,
@@ -118,12 +119,15 @@ fn from_line(line: &str) -> Result<History, String> {
 }
 
 impl Request {
-    fn images(&self, profiles: &[Profile]) -> Result<BTreeMap<&'static str, Vec<String>>, Failure> {
+    fn images(
+        &self,
+        profiles: &[Profile],
+    ) -> Result<BTreeMap<&'static str, Vec<String>>, CommandError> {
         let of_profile = |profile: &Profile| {
             let images = self.history.images(*profile, MOST_COMBINATIONS);
             let images = images.map_err(|error| match &self.origin {
-                Some(origin) => Failure::at(origin, error),
-                None => Failure::new(error),
+                Some(origin) => CommandError::at(origin, error),
+                None => CommandError::new(error),
             })?;
             Ok((profile.name(), images))
         };
@@ -135,14 +139,14 @@ fn print_json(
     history: &History,
     images: BTreeMap<&'static str, Vec<String>>,
     out: &mut Output,
-) -> Result<(), Failure> {
+) -> Result<(), CommandError> {
     let answer = Answer {
         files: history.files(),
         steps: history.steps().collect(),
         images,
     };
     let json = serde_json::to_string(&answer)
-        .map_err(|error| Failure::at("the images cannot be written as JSON", error))?;
+        .map_err(|error| CommandError::at("the images cannot be written as JSON", error))?;
     out.line(json);
     Ok(())
 }

@@ -5,10 +5,10 @@ mod determinism;
 pub mod diagnose;
 mod exit;
 mod explore;
+mod failure_saver;
 mod findings;
 mod images;
 mod interrupt;
-mod keeping;
 mod lists;
 mod output;
 pub mod page;
@@ -16,6 +16,7 @@ mod page_file;
 mod progress;
 mod replay;
 pub mod report;
+mod reporter;
 mod run;
 mod run_plan;
 mod scenario_files;
@@ -33,8 +34,8 @@ use anstyle::{AnsiColor, Style};
 use clap::Parser;
 
 use args::{Cli, Command, RunArgs};
-use exit::{Exit, Failure};
-use output::{Output, styled};
+use exit::{CommandError, Exit};
+use output::Output;
 
 /// Reads the command line, does what it says, and maps how it ended to the exit code. Wrong usage ends with 2 inside `clap`.
 #[must_use]
@@ -44,16 +45,13 @@ pub fn main() -> ExitCode {
     let done = dispatch(cli, &mut out);
     let written = out
         .finish()
-        .map_err(|error| Failure::at("standard output", error));
+        .map_err(|error| CommandError::at("standard output", error));
     let exit = done
         .and_then(|exit| written.map(|()| exit))
         .unwrap_or_else(|failure| {
             let mut error = Output::error();
-            let label = styled(
-                Style::new().bold().fg_color(Some(AnsiColor::Red.into())),
-                "error:",
-            );
-            error.line(format_args!("{label} {failure}"));
+            let red = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
+            error.line(format_args!("{red}error:{red:#} {failure}"));
             // Nothing more can be said when standard error cannot be written to either.
             let _ = error.finish();
             Exit::Usage
@@ -61,7 +59,7 @@ pub fn main() -> ExitCode {
     exit.into()
 }
 
-fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
+fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, CommandError> {
     let run_all = RunArgs {
         scenarios: Vec::new(),
         options: cli.run,

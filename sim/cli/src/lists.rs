@@ -4,7 +4,7 @@ use beaver_sim::scenario::{FaultKind, Profile};
 use serde::Serialize;
 
 use super::args::Format;
-use super::exit::{Exit, Failure};
+use super::exit::{CommandError, Exit};
 use super::output::Output;
 
 /// One line of a list.
@@ -23,7 +23,7 @@ struct FaultFacts {
     damages: bool,
 }
 
-pub(crate) fn faults(format: Format, out: &mut Output) -> Result<Exit, Failure> {
+pub(crate) fn faults(format: Format, out: &mut Output) -> Result<Exit, CommandError> {
     let entries = FaultKind::ALL.iter().map(|kind| Entry {
         name: kind.name(),
         description: kind.description(),
@@ -34,7 +34,7 @@ pub(crate) fn faults(format: Format, out: &mut Output) -> Result<Exit, Failure> 
     print("faults", &entries.collect::<Vec<_>>(), format, out)
 }
 
-pub(crate) fn profiles(format: Format, out: &mut Output) -> Result<Exit, Failure> {
+pub(crate) fn profiles(format: Format, out: &mut Output) -> Result<Exit, CommandError> {
     let entries = Profile::ALL.iter().map(|profile| Entry {
         name: profile.name(),
         description: profile.description(),
@@ -48,12 +48,10 @@ fn print(
     entries: &[Entry],
     format: Format,
     out: &mut Output,
-) -> Result<Exit, Failure> {
+) -> Result<Exit, CommandError> {
     if format == Format::Json {
         let document = std::collections::BTreeMap::from([(what, entries)]);
-        let json = serde_json::to_string_pretty(&document)
-            .map_err(|error| Failure::at("the list cannot be written as JSON", error))?;
-        out.line(json);
+        out.json(&document)?;
         return Ok(Exit::Held);
     }
     let width = entries

@@ -2,13 +2,11 @@
 
 use beaver_sim::scenario::Scenario;
 
-use super::exit::{Exit, Failure};
+use super::exit::{CommandError, Exit};
 use super::output::Output;
 
-pub(crate) fn schema(out: &mut Output) -> Result<Exit, Failure> {
+pub(crate) fn schema(out: &mut Output) -> Result<Exit, CommandError> {
     let schema = schemars::schema_for!(Scenario);
-    let json = serde_json::to_string_pretty(&schema)
-        .map_err(|error| Failure::at("the schema cannot be written as JSON", error))?;
-    out.line(json);
+    out.json(&schema)?;
     Ok(Exit::Held)
 }

@@ -2,12 +2,14 @@
 
 use std::fmt;
 
+use serde::Serialize;
+
 use crate::scenario::{CrashKind, Job, LogSettings, Script, Step};
 
 use super::draft::Draft;
 
 /// The parts of a history that a reader counts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Size {
     /// Commands; those of a group, of a close or between the steps of a checkpoint each count.
     pub commands: usize,

@@ -6,6 +6,7 @@ use crate::invariant::Invariant;
 use crate::marks::Mark;
 use crate::oracle::judge::Finding;
 use crate::oracle::tidiness;
+use crate::run_log::RunEvent;
 use crate::scenario::{Meanwhile, Step};
 use crate::subject::{Begun, Failure, Grave};
 
@@ -200,8 +201,8 @@ impl World<'_> {
             Err(failure) => failure,
         };
         let call = self.faults.disk().calls();
-        self.seen
-            .line(call, format_args!("  failed: {}", failure.text));
+        let text = format!("failed: {}", failure.text);
+        self.seen.record(call, RunEvent::Note { text });
         let excused = self.faults.director().excuses() > excuses;
         let known = self.poisoned && failure.grave == Grave::Poisoned;
         if !excused && !known {

@@ -12,9 +12,9 @@ use crate::oracle::damage::{Files, excuse_loss, excuse_refusal, segment_epoch, s
 use crate::oracle::history::{History, Place};
 use crate::oracle::judge::{Finding, Verdict, View, Wrong, judge};
 use crate::oracle::tidiness;
+use crate::run_log::{CrashEvent, RunEvent};
 use crate::scenario::CrashKind;
 use crate::subject::{Grave, Process, Report, Store};
-use crate::tape::{Crashed, Happening};
 
 use super::commands::OPEN;
 use super::{Stop, World};
@@ -167,13 +167,13 @@ impl World<'_> {
             }
         }
         let cut = self.faults.copy();
-        let so_far = self.tape_cut_on_copy(&cut);
+        let so_far = self.log_cut_on_copy(&cut);
         self.judge_copy(
             &cut,
             Invariant::Decided,
             "after a power cut as soon as it was open",
         )?;
-        self.seen.tape.rewind(so_far);
+        self.seen.forget_after(so_far);
         if let Some(older) = self.without_newest_snapshot(report) {
             self.judge_copy(
                 &older,
@@ -187,15 +187,16 @@ impl World<'_> {
 
     /// Cuts the power of a copy and keeps what that leaves, if the run is to be explained. Says how
     /// much had been kept before.
-    fn tape_cut_on_copy(&mut self, cut: &SimDisk) -> usize {
-        let so_far = self.seen.tape.len();
+    fn log_cut_on_copy(&mut self, cut: &SimDisk) -> usize {
+        let so_far = self.seen.log().len();
         let crash = cut.crash();
         cut.power_cut(&Choice::default());
         let call = self.faults.disk().calls();
-        self.seen.tape.write(call, || {
-            Happening::Crashed(Box::new(Crashed {
+        self.seen.keep(call, || {
+            RunEvent::Crash(Box::new(CrashEvent {
                 kind: CrashKind::PowerCut,
-                words: format!("power cut at once after the recovery, after call {call}"),
+                text: "power cut at once after the recovery".to_owned(),
+                explained: false,
                 crash,
                 choice: Some(Choice::default()),
                 left: cut.live(),

@@ -6,9 +6,9 @@ use crate::marks::Mark;
 use crate::oracle::history::Place;
 use crate::oracle::judge::Finding;
 use crate::oracle::model::{Record, Refusal, What};
+use crate::run_log::RunEvent;
 use crate::scenario::Step;
 use crate::subject::{Answer, Failure, Grave, Process};
-use crate::tape::Happening;
 
 use super::crashes::Activity;
 use super::describe::describe;
@@ -26,13 +26,9 @@ impl World<'_> {
         self.seen.counts.commands += 1;
         self.seen.command = describe(&step);
         let call = self.faults.disk().calls();
-        let command = self.seen.command.clone();
-        self.seen.line(call, format_args!("{command}"));
+        let text = self.seen.command.clone();
         let number = self.seen.counts.commands;
-        self.seen.tape.write(call, || Happening::Command {
-            number,
-            words: command,
-        });
+        self.seen.record(call, RunEvent::Command { number, text });
         self.script.steps.push(step.clone());
         self.untouched &= matches!(step, Step::Kill | Step::PowerCut { .. });
         self.begin_scene();
@@ -335,7 +331,7 @@ impl World<'_> {
     }
 
     pub(super) fn say_answer(&mut self, answer: &Answer) {
-        let words = match answer {
+        let text = match answer {
             Answer::Done(Some(id)) => format!("ok: {id}"),
             Answer::Done(None) => "ok".to_owned(),
             Answer::Refused(refusal) => format!("refused: {refusal:?}"),
@@ -343,8 +339,7 @@ impl World<'_> {
             Answer::Failed(failure) => format!("failed: {}", failure.text),
         };
         let call = self.faults.disk().calls();
-        self.seen.line(call, format_args!("  {words}"));
-        self.seen.tape.write(call, || Happening::Answered { words });
+        self.seen.record(call, RunEvent::Answer { text });
     }
 }
 

@@ -4,9 +4,9 @@ use beaver_disk::{CallEffect, Choice, Crash, CrashPoint, Moment, Op, SimDisk};
 
 use crate::faults::choose_effect;
 use crate::marks::Mark;
+use crate::run_log::{CrashEvent, RunEvent};
 use crate::scenario::{CrashKind, Crashes, PlannedCrash, Scenario, Step};
 use crate::stream::Stream;
-use crate::tape::{Crashed, Happening};
 
 use super::{Stop, World};
 
@@ -179,7 +179,7 @@ impl World<'_> {
                 planned.image = Some(self.cut_power(planned.image.take(), scripted)?);
             }
         }
-        self.tape_crash(kind, crash, planned.image.as_ref());
+        self.log_crash(kind, crash, planned.image.as_ref());
         self.last_crash = Some(kind);
         self.leg_crashed(&planned);
         self.script.crashes.push(planned);
@@ -196,7 +196,7 @@ impl World<'_> {
         self.drop_client()?;
         let crash = disk.crash();
         disk.kill(CallEffect::Nothing);
-        self.tape_crash(CrashKind::Kill, crash, None);
+        self.log_crash(CrashKind::Kill, crash, None);
         self.last_crash = Some(CrashKind::Kill);
         self.begin_leg_behind_crash();
         self.process_ended();
@@ -210,7 +210,7 @@ impl World<'_> {
         let scripted = self.crashes.scripted.is_some();
         let crash = self.faults.disk().crash();
         let image = self.cut_power(image, scripted)?;
-        self.tape_crash(CrashKind::PowerCut, crash, Some(&image));
+        self.log_crash(CrashKind::PowerCut, crash, Some(&image));
         if let Some(Step::PowerCut { image: recorded }) = self.script.steps.last_mut() {
             *recorded = Some(image);
         }
@@ -221,13 +221,16 @@ impl World<'_> {
     }
 
     /// Keeps the disk before and after a crash, if the run is to be explained.
-    fn tape_crash(&mut self, kind: CrashKind, crash: Crash, choice: Option<&Choice>) {
+    fn log_crash(&mut self, kind: CrashKind, crash: Crash, choice: Option<&Choice>) {
         let disk = self.faults.disk();
-        let words = self.seen.crash_point.clone().unwrap_or_default();
-        self.seen.tape.write(disk.calls(), || {
-            Happening::Crashed(Box::new(Crashed {
+        let call = disk.calls();
+        let point = self.seen.crash_point.clone().unwrap_or_default();
+        let text = point.replace(&format!(", after call {call}"), "");
+        self.seen.keep(call, || {
+            RunEvent::Crash(Box::new(CrashEvent {
                 kind,
-                words,
+                text,
+                explained: false,
                 crash,
                 choice: choice.cloned(),
                 left: disk.live(),
@@ -248,7 +251,7 @@ impl World<'_> {
     fn say_crash(&mut self, words: &str) {
         self.seen.counts.crashes += 1;
         let call = self.faults.disk().calls();
-        self.seen.line(call, format_args!("{words}"));
+        self.seen.hash_line(call, words);
         self.seen.crash_point = Some(format!("{words}, after call {call}"));
     }
 
@@ -266,7 +269,7 @@ impl World<'_> {
         let words = format!("{how} {when} call {} ({what})", at.call);
         self.seen.counts.crashes += 1;
         let call = self.faults.disk().calls();
-        self.seen.line(call, format_args!("{words}"));
+        self.seen.hash_line(call, &words);
         self.seen.crash_point = Some(words);
         let inside = at.moment == Moment::Inside;
         self.seen

@@ -13,6 +13,7 @@ use crate::oracle::damage::{Files, segment_epoch};
 use crate::oracle::history::{Decided, Place};
 use crate::oracle::judge::{Entry, Finding};
 use crate::oracle::{salvage, tidiness};
+use crate::run_log::RunEvent;
 use crate::scenario::{FaultKind, FaultRate, Phase, Step, Target};
 use crate::subject::Grave;
 
@@ -38,7 +39,8 @@ impl World<'_> {
                 Ok(())
             }
             Err(failure) if failure.grave == Grave::Locked => {
-                self.seen.line(calls, format_args!("  locked"));
+                let text = "locked".to_owned();
+                self.seen.record(calls, RunEvent::Note { text });
                 self.seen.mark(Mark::SecondOpenerRefused);
                 Ok(())
             }
@@ -216,10 +218,8 @@ impl World<'_> {
         let retained = self.retained().to_vec();
         salvage::judge(&retained, &entries, &skipped, unfinished_end || blanked)?;
         let call = self.faults.disk().calls();
-        self.seen.line(
-            call,
-            format_args!("  {} of {} read", entries.len(), retained.len()),
-        );
+        let text = format!("{} of {} read", entries.len(), retained.len());
+        self.seen.record(call, RunEvent::Note { text });
         self.seen.mark_if(!skipped.is_empty(), Mark::LenientSkipped);
         let several = skipped.iter().any(|s| s.to.is_some_and(|to| to > s.from));
         self.seen.mark_if(several, Mark::LenientGroupSkipped);

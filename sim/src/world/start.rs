@@ -11,9 +11,9 @@ use crate::invariant::Invariant;
 use crate::marks::Mark;
 use crate::oracle::damage::{Files, excuse_refusal, segment_epoch};
 use crate::oracle::judge::Finding;
+use crate::run_log::RunEvent;
 use crate::scenario::{Effect, FaultKind, Phase, Step};
 use crate::subject::{Failure, Grave, Process, Report};
-use crate::tape::Happening;
 
 use super::beside::Stepwise;
 use super::crashes::Activity;
@@ -121,8 +121,7 @@ impl World<'_> {
         };
         let calls = disk.calls();
         self.seen
-            .tape
-            .write(calls, || Happening::Opening { found: disk.live() });
+            .keep(calls, || RunEvent::Opening { found: disk.live() });
         let jobs = self.history.state().len();
         self.crashes.arm(Activity::Recovery, jobs, &disk);
         let (storage, clock) = (self.faults.storage(), Arc::clone(&self.clock));
@@ -164,12 +163,8 @@ impl World<'_> {
             }
             Err(failure) => {
                 *failures += 1;
-                self.seen
-                    .line(disk.calls(), format_args!("open: {}", failure.text));
                 let text = failure.text.clone();
-                self.seen
-                    .tape
-                    .write(disk.calls(), || Happening::Refused { text });
+                self.seen.record(disk.calls(), RunEvent::Refused { text });
                 self.judge_refusal(&failure, &found, excused)?;
                 if excused {
                     self.remember_refusal(&failure, faults);
@@ -181,10 +176,8 @@ impl World<'_> {
 
     fn say_opened(&mut self, client: &dyn Process, report: &Report, found: &Files) {
         let call = self.faults.disk().calls();
-        self.seen
-            .line(call, format_args!("opened at {}", client.applied()));
         let place = client.applied();
-        self.seen.tape.write(call, || Happening::Opened { place });
+        self.seen.record(call, RunEvent::Opened { place });
         self.mark_report(report, found);
     }
 

@@ -9,9 +9,9 @@ use crate::marks::Mark;
 use crate::oracle::history::Place;
 use crate::oracle::judge::Finding;
 use crate::oracle::model::Record;
+use crate::run_log::RunEvent;
 use crate::scenario::{Step, SyncSetting};
 use crate::subject::Answer;
-use crate::tape::Happening;
 
 use super::commands::Ended;
 use super::crashes::Activity;
@@ -51,8 +51,8 @@ impl World<'_> {
 
     fn say_promised(&mut self, command: Unpromised) {
         let call = self.faults.disk().calls();
-        self.seen.tape.write(call, || Happening::Acknowledged {
-            words: command.words,
+        self.seen.keep(call, || RunEvent::Acknowledged {
+            text: command.words,
             records: command.records,
             place: command.last,
         });
