@@ -39,14 +39,14 @@ Examples:
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
-    pub(crate) command: Option<Command>,
+    pub(crate) command: Option<CliCommand>,
     #[command(flatten)]
     pub(crate) run: RunOptions,
 }
 
 /// What `beaver` can be asked to do.
 #[derive(Debug, Subcommand)]
-pub(crate) enum Command {
+pub(crate) enum CliCommand {
     /// Run scenarios: seeded random workloads, faults and crashes, judged after every recovery
     Run(RunArgs),
     /// Explore scenarios and small workloads: every crash point, every image, recovery crashed again

@@ -14,7 +14,7 @@ use std::process::{Command, Stdio};
 use crate::report::Disagreement;
 use beaver_sim::scenario::{Profile, Seeds};
 
-use super::exit::CommandError;
+use super::exit::CliError;
 
 /// How many lines before the difference are shown.
 const LINES_BEFORE: usize = 5;
@@ -38,9 +38,8 @@ pub(crate) struct SecondProcess<'a> {
 ///
 /// # Errors
 /// The operating system does not tell.
-pub(crate) fn this_program() -> Result<PathBuf, CommandError> {
-    std::env::current_exe()
-        .map_err(|error| CommandError::at("cannot find this program again", error))
+pub(crate) fn this_program() -> Result<PathBuf, CliError> {
+    std::env::current_exe().map_err(|error| CliError::at("cannot find this program again", error))
 }
 
 impl SecondProcess<'_> {
@@ -48,7 +47,7 @@ impl SecondProcess<'_> {
     ///
     /// # Errors
     /// A process could not be started or failed.
-    pub(crate) fn compare(&self, first_hash: u64) -> Result<Option<Disagreement>, CommandError> {
+    pub(crate) fn compare(&self, first_hash: u64) -> Result<Option<Disagreement>, CliError> {
         let jobs = self.jobs.saturating_add(1).to_string();
         let second_hash = self.child(self.program, &["--jobs", &jobs])?.join("");
         if second_hash == format!("{first_hash:016x}") {
@@ -70,7 +69,7 @@ impl SecondProcess<'_> {
     }
 
     /// The lines that `program trace …` prints.
-    fn child(&self, program: &Path, extra: &[&str]) -> Result<Vec<String>, CommandError> {
+    fn child(&self, program: &Path, extra: &[&str]) -> Result<Vec<String>, CliError> {
         let output = Command::new(program)
             .arg("trace")
             .arg(self.scenario)
@@ -84,9 +83,9 @@ impl SecondProcess<'_> {
             .stdin(Stdio::null())
             .stderr(Stdio::inherit())
             .output()
-            .map_err(|error| CommandError::at(program.display(), error))?;
+            .map_err(|error| CliError::at(program.display(), error))?;
         if !output.status.success() {
-            return Err(CommandError::at(
+            return Err(CliError::at(
                 program.display(),
                 format_args!("the second process failed: {}", output.status),
             ));

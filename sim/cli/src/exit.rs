@@ -95,21 +95,21 @@ Exit codes (when several apply: 4, 1, 5, 3, 7, 6):
 
 /// Why a command could not do its work. It is printed and the process ends with 2.
 #[derive(Debug)]
-pub(crate) struct CommandError(String);
+pub(crate) struct CliError(String);
 
-impl CommandError {
+impl CliError {
     /// An error that says `why`.
     pub(crate) fn new(why: impl fmt::Display) -> Self {
-        CommandError(why.to_string())
+        CliError(why.to_string())
     }
 
     /// An error of the operating system at `place`.
     pub(crate) fn at(place: impl fmt::Display, why: impl fmt::Display) -> Self {
-        CommandError(format!("{place}: {why}"))
+        CliError(format!("{place}: {why}"))
     }
 }
 
-impl fmt::Display for CommandError {
+impl fmt::Display for CliError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }

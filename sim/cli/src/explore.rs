@@ -9,7 +9,7 @@ use beaver_sim::scenario::{Scenario, Seeds};
 use beaver_sim::subject::Subject;
 
 use super::args::ExploreArgs;
-use super::exit::{CommandError, Exit};
+use super::exit::{CliError, Exit};
 use super::interrupt;
 use super::output::Output;
 use super::progress::Progress;
@@ -17,7 +17,7 @@ use super::reporter::Reporter;
 use super::run_plan::jobs;
 use super::scenario_files;
 use super::seed::Seed;
-use super::stopwatch::Stopwatch;
+use super::timer::Timer;
 use crate::report::{RunKind, ScenarioReport};
 
 /// What is explored as one row of the table.
@@ -42,7 +42,7 @@ struct ExplorePlan<'a> {
     jobs: NonZeroUsize,
 }
 
-pub(crate) fn explore(args: &ExploreArgs, out: &mut Output) -> Result<Exit, CommandError> {
+pub(crate) fn explore(args: &ExploreArgs, out: &mut Output) -> Result<Exit, CliError> {
     let stop = interrupt::flag()?;
     let plan = ExplorePlan::resolve(args)?;
     let names = plan.explorations.iter().map(|one| one.name.as_str());
@@ -66,7 +66,7 @@ fn explore_one(
     stop: &AtomicBool,
 ) -> ScenarioReport {
     let exploration = &plan.explorations[at];
-    let stopwatch = Stopwatch::start();
+    let timer = Timer::start();
     let progress = Progress::explore(&exploration.name, at + 1, plan.explorations.len());
     let running = Running {
         jobs: plan.jobs,
@@ -87,7 +87,7 @@ fn explore_one(
         result,
         explored: Some(explored.tally),
         disagreement: None,
-        elapsed_ms: stopwatch.elapsed_ms(),
+        elapsed_ms: timer.elapsed_ms(),
     }
 }
 
@@ -134,7 +134,7 @@ impl<'a> ExplorePlan<'a> {
     ///
     /// # Errors
     /// A profile or scenario cannot be used.
-    fn resolve(args: &'a ExploreArgs) -> Result<Self, CommandError> {
+    fn resolve(args: &'a ExploreArgs) -> Result<Self, CliError> {
         let profile = args.search.profile()?;
         let mut explorations = Vec::new();
         for start in args.ops.iter().flat_map(|_| Start::of(args.callers)) {

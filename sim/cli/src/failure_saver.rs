@@ -14,7 +14,7 @@ use beaver_sim::subject::Subject;
 
 use super::interrupt;
 use super::output::Output;
-use super::stopwatch::Stopwatch;
+use super::timer::Timer;
 
 /// How long one failure is made smaller at most: `beaver shrink` goes on.
 const SHRINKING: Duration = Duration::from_secs(10);
@@ -144,9 +144,9 @@ fn save(failed: &FailedRun, folder: &Path, command: &str) -> SavedFailure {
 
 /// Makes a failure smaller until its time is over or Ctrl-C.
 fn shrink(failed: &mut FailedRun, subject: &Subject) {
-    let stopwatch = Stopwatch::start();
+    let timer = Timer::start();
     let stopped = || interrupt::flag().is_ok_and(|stop| stop.load(Ordering::SeqCst));
-    let go_on = || u128::from(stopwatch.elapsed_ms()) < SHRINKING.as_millis() && !stopped();
+    let go_on = || u128::from(timer.elapsed_ms()) < SHRINKING.as_millis() && !stopped();
     let limits = Limits {
         runs: CANDIDATES,
         go_on: &go_on,

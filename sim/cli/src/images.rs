@@ -8,7 +8,7 @@ use beaver_disk::notation::History;
 use serde::{Deserialize, Serialize};
 
 use super::args::{Format, ImagesArgs};
-use super::exit::{CommandError, Exit};
+use super::exit::{CliError, Exit};
 use super::output::Output;
 use super::scenario_files;
 
@@ -26,23 +26,23 @@ const MOST_COMBINATIONS: u64 = 20_000_000;
 
 /// A history as it stands on the command line or in a file.
 #[derive(Debug, Deserialize)]
-struct Written {
+struct HistoryInput {
     #[serde(default)]
     files: BTreeMap<String, String>,
-    steps: Steps,
+    steps: StepList,
 }
 
 /// The steps of a history: a list, or one string with `;` between them.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
-enum Steps {
+enum StepList {
     List(Vec<String>),
     Text(String),
 }
 
 /// A history and its images, as programs read them.
 #[derive(Debug, Serialize)]
-struct Answer<'h> {
+struct ImagesDocument<'h> {
     files: &'h BTreeMap<String, String>,
     steps: Vec<&'h str>,
     images: BTreeMap<&'static str, Vec<String>>,
@@ -54,7 +54,7 @@ struct Request {
     history: History,
 }
 
-pub(crate) fn images(args: &ImagesArgs, out: &mut Output) -> Result<Exit, CommandError> {
+pub(crate) fn images(args: &ImagesArgs, out: &mut Output) -> Result<Exit, CliError> {
     let asked = args
         .fs
         .as_deref()
@@ -69,7 +69,7 @@ pub(crate) fn images(args: &ImagesArgs, out: &mut Output) -> Result<Exit, Comman
         Some(file) => from_file(file)?,
         None => {
             let text = args.history.as_deref().unwrap_or_default();
-            let history = History::parse(text).map_err(CommandError::new)?;
+            let history = History::parse(text).map_err(CliError::new)?;
             vec![Request {
                 origin: None,
                 history,
@@ -90,9 +90,9 @@ pub(crate) fn images(args: &ImagesArgs, out: &mut Output) -> Result<Exit, Comman
 }
 
 /// The histories in a file of JSON lines; blank lines are skipped.
-fn from_file(path: &Path) -> Result<Vec<Request>, CommandError> {
+fn from_file(path: &Path) -> Result<Vec<Request>, CliError> {
     let text =
-        std::fs::read_to_string(path).map_err(|error| CommandError::at(path.display(), error))?;
+        std::fs::read_to_string(path).map_err(|error| CliError::at(path.display(), error))?;
     let lines = text
         .lines()
         .enumerate()
@@ -100,7 +100,7 @@ fn from_file(path: &Path) -> Result<Vec<Request>, CommandError> {
     lines
         .map(|(at, line)| {
             let origin = format!("{}:{}", path.display(), at + 1);
-            let history = from_line(line).map_err(|why| CommandError::at(&origin, why))?;
+            let history = from_line(line).map_err(|why| CliError::at(&origin, why))?;
             Ok(Request {
                 origin: Some(origin),
                 history,
@@ -110,10 +110,10 @@ fn from_file(path: &Path) -> Result<Vec<Request>, CommandError> {
 }
 
 fn from_line(line: &str) -> Result<History, String> {
-    let written: Written = serde_json::from_str(line).map_err(|error| error.to_string())?;
+    let written: HistoryInput = serde_json::from_str(line).map_err(|error| error.to_string())?;
     let steps = match written.steps {
-        Steps::List(steps) => steps,
-        Steps::Text(text) => vec![text],
+        StepList::List(steps) => steps,
+        StepList::Text(text) => vec![text],
     };
     History::from_parts(&written.files, &steps).map_err(|error| error.to_string())
 }
@@ -122,12 +122,12 @@ impl Request {
     fn images(
         &self,
         profiles: &[Profile],
-    ) -> Result<BTreeMap<&'static str, Vec<String>>, CommandError> {
+    ) -> Result<BTreeMap<&'static str, Vec<String>>, CliError> {
         let of_profile = |profile: &Profile| {
             let images = self.history.images(*profile, MOST_COMBINATIONS);
             let images = images.map_err(|error| match &self.origin {
-                Some(origin) => CommandError::at(origin, error),
-                None => CommandError::new(error),
+                Some(origin) => CliError::at(origin, error),
+                None => CliError::new(error),
             })?;
             Ok((profile.name(), images))
         };
@@ -139,14 +139,14 @@ fn print_json(
     history: &History,
     images: BTreeMap<&'static str, Vec<String>>,
     out: &mut Output,
-) -> Result<(), CommandError> {
-    let answer = Answer {
+) -> Result<(), CliError> {
+    let answer = ImagesDocument {
         files: history.files(),
         steps: history.steps().collect(),
         images,
     };
     let json = serde_json::to_string(&answer)
-        .map_err(|error| CommandError::at("the images cannot be written as JSON", error))?;
+        .map_err(|error| CliError::at("the images cannot be written as JSON", error))?;
     out.line(json);
     Ok(())
 }

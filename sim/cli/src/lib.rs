@@ -23,7 +23,7 @@ mod scenario_files;
 mod schema;
 mod seed;
 mod shrink;
-mod stopwatch;
+mod timer;
 mod trace;
 mod wal;
 mod zoo;
@@ -33,8 +33,8 @@ use std::process::ExitCode;
 use anstyle::{AnsiColor, Style};
 use clap::Parser;
 
-use args::{Cli, Command, RunArgs};
-use exit::{CommandError, Exit};
+use args::{Cli, CliCommand, RunArgs};
+use exit::{CliError, Exit};
 use output::Output;
 
 /// Reads the command line, does what it says, and maps how it ended to the exit code. Wrong usage ends with 2 inside `clap`.
@@ -45,7 +45,7 @@ pub fn main() -> ExitCode {
     let done = dispatch(cli, &mut out);
     let written = out
         .finish()
-        .map_err(|error| CommandError::at("standard output", error));
+        .map_err(|error| CliError::at("standard output", error));
     let exit = done
         .and_then(|exit| written.map(|()| exit))
         .unwrap_or_else(|failure| {
@@ -59,22 +59,22 @@ pub fn main() -> ExitCode {
     exit.into()
 }
 
-fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, CommandError> {
+fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, CliError> {
     let run_all = RunArgs {
         scenarios: Vec::new(),
         options: cli.run,
     };
-    match cli.command.unwrap_or(Command::Run(run_all)) {
-        Command::Run(args) => run::run(&args, out),
-        Command::Explore(args) => explore::explore(&args, out),
-        Command::Zoo(args) => zoo::zoo(&args, out),
-        Command::Replay(args) => replay::replay(&args, out),
-        Command::Shrink(args) => shrink::shrink(&args, out),
-        Command::Images(args) => images::images(&args, out),
-        Command::Wal { command } => wal::wal(&command, out),
-        Command::Faults(args) => lists::faults(args.format, out),
-        Command::Profiles(args) => lists::profiles(args.format, out),
-        Command::Schema => schema::schema(out),
-        Command::Trace(args) => trace::trace(&args, out),
+    match cli.command.unwrap_or(CliCommand::Run(run_all)) {
+        CliCommand::Run(args) => run::run(&args, out),
+        CliCommand::Explore(args) => explore::explore(&args, out),
+        CliCommand::Zoo(args) => zoo::zoo(&args, out),
+        CliCommand::Replay(args) => replay::replay(&args, out),
+        CliCommand::Shrink(args) => shrink::shrink(&args, out),
+        CliCommand::Images(args) => images::images(&args, out),
+        CliCommand::Wal { command } => wal::wal(&command, out),
+        CliCommand::Faults(args) => lists::faults(args.format, out),
+        CliCommand::Profiles(args) => lists::profiles(args.format, out),
+        CliCommand::Schema => schema::schema(out),
+        CliCommand::Trace(args) => trace::trace(&args, out),
     }
 }

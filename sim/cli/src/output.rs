@@ -7,7 +7,7 @@ use anstream::AutoStream;
 use serde::Serialize;
 
 use super::args::Format;
-use super::exit::CommandError;
+use super::exit::CliError;
 
 /// Where results go. When the reader has gone away (`beaver … | head`), what follows is dropped and the work goes on, so that
 /// the exit code still tells the verdict.
@@ -68,7 +68,7 @@ impl Output {
         &mut self,
         lines: &[(&str, String)],
         format: Format,
-    ) -> Result<(), CommandError> {
+    ) -> Result<(), CliError> {
         let mut text = format!("beaver {}\n", env!("CARGO_PKG_VERSION"));
         for (label, value) in lines {
             text.push_str(&format!("{label:<12} {value}\n"));
@@ -82,13 +82,13 @@ impl Output {
         error.write(text);
         error
             .finish()
-            .map_err(|error| CommandError::at("standard error", error))
+            .map_err(|error| CliError::at("standard error", error))
     }
 
     /// Writes one JSON object.
-    pub(crate) fn json(&mut self, value: &impl Serialize) -> Result<(), CommandError> {
+    pub(crate) fn json(&mut self, value: &impl Serialize) -> Result<(), CliError> {
         let json = serde_json::to_string_pretty(value)
-            .map_err(|error| CommandError::at("the result cannot be written as JSON", error))?;
+            .map_err(|error| CliError::at("the result cannot be written as JSON", error))?;
         self.line(json);
         Ok(())
     }

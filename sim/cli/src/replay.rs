@@ -1,6 +1,6 @@
 //! `beaver replay`: a saved failure again, call by call. It draws no random number: everything that chance decided is in the file.
 
-use crate::page::Page;
+use crate::page::HtmlPage;
 use crate::report::{ReplayDocument, Verdict};
 use beaver_sim::explain::explain;
 use beaver_sim::failure_folder::replay_command;
@@ -9,13 +9,13 @@ use beaver_sim::subject::Subject;
 use beaver_zoo::catalogue::EXHIBITS;
 
 use super::args::{Format, ReplayArgs};
-use super::exit::{CommandError, Exit};
+use super::exit::{CliError, Exit};
 use super::failure_saver::this_program;
 use super::output::Output;
 use super::page_file;
 use super::scenario_files;
 
-pub(crate) fn replay(args: &ReplayArgs, out: &mut Output) -> Result<Exit, CommandError> {
+pub(crate) fn replay(args: &ReplayArgs, out: &mut Output) -> Result<Exit, CliError> {
     let scenario = scenario_files::read_failure(&args.file)?;
     let subject = planted(args.bug.as_deref())?;
     page_file::claim(args.report.as_deref())?;
@@ -64,8 +64,10 @@ pub(crate) fn replay(args: &ReplayArgs, out: &mut Output) -> Result<Exit, Comman
     let exit = Exit::of_verdict(verdict, false);
     match (&args.report, &explained) {
         (None, _) => Ok(exit),
-        (Some(path), Some(explained)) => page_file::write(path, &Page::of_failure(explained), exit),
-        (Some(_), None) => Err(CommandError::at(
+        (Some(path), Some(explained)) => {
+            page_file::write(path, &HtmlPage::of_failure(explained), exit)
+        }
+        (Some(_), None) => Err(CliError::at(
             &file,
             "holds now: there is no failure to write a page about",
         )),
@@ -73,11 +75,11 @@ pub(crate) fn replay(args: &ReplayArgs, out: &mut Output) -> Result<Exit, Comman
 }
 
 /// The program under test, with the bug of the zoo that was asked for.
-pub(super) fn planted(id: Option<&str>) -> Result<Subject, CommandError> {
+pub(super) fn planted(id: Option<&str>) -> Result<Subject, CliError> {
     let Some(id) = id else {
         return Ok(Subject::default());
     };
     let known = EXHIBITS.iter().find(|bug| bug.id.eq_ignore_ascii_case(id));
     let known = known.map(|bug| bug.plant.subject());
-    known.ok_or_else(|| CommandError::at(id, "is no bug of the zoo: `beaver zoo` lists them"))
+    known.ok_or_else(|| CliError::at(id, "is no bug of the zoo: `beaver zoo` lists them"))
 }

@@ -7,13 +7,13 @@ use beaver_sim::result::RunResult;
 use beaver_sim::scenario::Scenario;
 
 use super::args::{Format, SearchOptions};
-use super::exit::{CommandError, Exit};
+use super::exit::{CliError, Exit};
 use super::failure_saver::FailureSaver;
 use super::findings;
 use super::output::Output;
 use super::page_file;
-use super::stopwatch::Stopwatch;
-use crate::page::Page;
+use super::timer::Timer;
+use crate::page::HtmlPage;
 use crate::report::{
     RunDocument, RunKind, RunReport, SavedFailure, ScenarioReport, Table, coloured,
 };
@@ -23,7 +23,7 @@ pub(super) struct Reporter<'o> {
     options: &'o SearchOptions,
     table: Table,
     saver: FailureSaver<'o>,
-    stopwatch: Stopwatch,
+    timer: Timer,
     report: RunReport,
 }
 
@@ -38,7 +38,7 @@ impl<'o> Reporter<'o> {
         plan: &[(&str, String)],
         names: impl IntoIterator<Item = &'n str>,
         out: &mut Output,
-    ) -> Result<Self, CommandError> {
+    ) -> Result<Self, CliError> {
         page_file::claim(options.report.as_deref())?;
         out.announce(plan, options.format)?;
         let table = Table::new(kind, names);
@@ -50,7 +50,7 @@ impl<'o> Reporter<'o> {
             options,
             table,
             saver: FailureSaver::new(&options.out, !options.no_shrink),
-            stopwatch: Stopwatch::start(),
+            timer: Timer::start(),
             report: RunReport {
                 kind,
                 scenarios: Vec::new(),
@@ -80,14 +80,10 @@ impl<'o> Reporter<'o> {
     ///
     /// # Errors
     /// Something could not be written.
-    pub(super) fn finish(
-        mut self,
-        interrupted: bool,
-        out: &mut Output,
-    ) -> Result<Exit, CommandError> {
+    pub(super) fn finish(mut self, interrupted: bool, out: &mut Output) -> Result<Exit, CliError> {
         let report = &mut self.report;
         report.interrupted = interrupted;
-        report.elapsed_ms = self.stopwatch.elapsed_ms();
+        report.elapsed_ms = self.timer.elapsed_ms();
         self.saver.settle(&mut report.scenarios);
         let verdict = report.verdict();
         match self.options.format {
@@ -98,7 +94,7 @@ impl<'o> Reporter<'o> {
             Format::Json => out.json(&RunDocument::new(report))?,
         }
         let exit = Exit::of_verdict(verdict, interrupted);
-        let write = |path: &Path| page_file::write(path, &Page::of_report(report), exit);
+        let write = |path: &Path| page_file::write(path, &HtmlPage::of_report(report), exit);
         self.options.report.as_deref().map_or(Ok(exit), write)
     }
 }

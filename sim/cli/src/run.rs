@@ -7,16 +7,16 @@ use beaver_sim::run::run_scenario;
 
 use super::args::RunArgs;
 use super::determinism::{SecondProcess, this_program};
-use super::exit::{CommandError, Exit};
+use super::exit::{CliError, Exit};
 use super::interrupt;
 use super::output::Output;
 use super::progress::Progress;
 use super::reporter::Reporter;
 use super::run_plan::RunPlan;
-use super::stopwatch::Stopwatch;
+use super::timer::Timer;
 use crate::report::{Disagreement, RunKind, ScenarioReport};
 
-pub(crate) fn run(args: &RunArgs, out: &mut Output) -> Result<Exit, CommandError> {
+pub(crate) fn run(args: &RunArgs, out: &mut Output) -> Result<Exit, CliError> {
     let stop = interrupt::flag()?;
     let plan = RunPlan::resolve(args)?;
     let names = plan.files.iter().map(|file| file.scenario.name.as_str());
@@ -50,7 +50,7 @@ fn run_one(
     let file = &plan.files[at];
     let scenario = &file.scenario;
     let seeds = plan.seeds_of(file);
-    let stopwatch = Stopwatch::start();
+    let timer = Timer::start();
     let progress = Progress::start(&scenario.name, at + 1, plan.files.len(), seeds.count());
     let done = |runs| progress.done(runs);
     let result = run_scenario(scenario, seeds, plan.jobs, &done, stop);
@@ -65,7 +65,7 @@ fn run_one(
         result,
         explored: None,
         disagreement: None,
-        elapsed_ms: stopwatch.elapsed_ms(),
+        elapsed_ms: timer.elapsed_ms(),
     }
 }
 
@@ -75,7 +75,7 @@ fn second_process(
     at: usize,
     report: &ScenarioReport,
     args: &RunArgs,
-) -> Result<Option<Disagreement>, CommandError> {
+) -> Result<Option<Disagreement>, CliError> {
     let program = match &args.options.second {
         Some(program) => program.clone(),
         None => this_program()?,

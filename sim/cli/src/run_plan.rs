@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use beaver_sim::scenario::{Profile, Seeds};
 
 use super::args::{RunArgs, RunOptions, SearchOptions};
-use super::exit::CommandError;
+use super::exit::CliError;
 use super::scenario_files::{self, ScenarioFile};
 use super::seed::Seed;
 
@@ -30,7 +30,7 @@ impl<'a> RunPlan<'a> {
     ///
     /// # Errors
     /// A seed, profile or scenario cannot be used.
-    pub(crate) fn resolve(args: &'a RunArgs) -> Result<Self, CommandError> {
+    pub(crate) fn resolve(args: &'a RunArgs) -> Result<Self, CliError> {
         let options = &args.options;
         let seeds = chosen_seeds(options)?;
         let profile = options.search.profile()?;
@@ -96,7 +96,7 @@ impl SearchOptions {
     ///
     /// # Errors
     /// There is none of that name.
-    pub(crate) fn profile(&self) -> Result<Option<Profile>, CommandError> {
+    pub(crate) fn profile(&self) -> Result<Option<Profile>, CliError> {
         self.fs.as_deref().map(scenario_files::profile).transpose()
     }
 
@@ -116,7 +116,7 @@ pub(crate) fn jobs(asked: Option<NonZeroUsize>) -> NonZeroUsize {
 }
 
 /// The seeds of the command line, else those of the environment.
-fn chosen_seeds(options: &RunOptions) -> Result<Option<(Seeds, &'static str)>, CommandError> {
+fn chosen_seeds(options: &RunOptions) -> Result<Option<(Seeds, &'static str)>, CliError> {
     if let Some(Seed(seed)) = options.seed {
         return Ok(Some((Seeds::one(seed), "--seed")));
     }
@@ -127,7 +127,7 @@ fn chosen_seeds(options: &RunOptions) -> Result<Option<(Seeds, &'static str)>, C
         return Ok(None);
     };
     let Seed(seed) = value.to_string_lossy().parse().map_err(|error| {
-        CommandError::at(
+        CliError::at(
             format_args!("the environment variable {SEED_VARIABLE}"),
             error,
         )

@@ -2,10 +2,10 @@
 
 use beaver_sim::scenario::Scenario;
 
-use super::exit::{CommandError, Exit};
+use super::exit::{CliError, Exit};
 use super::output::Output;
 
-pub(crate) fn schema(out: &mut Output) -> Result<Exit, CommandError> {
+pub(crate) fn schema(out: &mut Output) -> Result<Exit, CliError> {
     let schema = schemars::schema_for!(Scenario);
     out.json(&schema)?;
     Ok(Exit::Held)

@@ -8,17 +8,17 @@ use beaver_sim::scenario::Scenario;
 use beaver_sim::shrink::{Ended, Limits, Shrunk, shrink as shrink_failure, words};
 
 use super::args::{Format, ShrinkArgs};
-use super::exit::{CommandError, Exit};
+use super::exit::{CliError, Exit};
 use super::interrupt;
 use super::output::Output;
 use super::replay::planted;
 use super::scenario_files;
-use super::stopwatch::Stopwatch;
+use super::timer::Timer;
 
 /// What the name of a shrunk failure ends with.
 const ENDING: &str = "-shrunk";
 
-pub(crate) fn shrink(args: &ShrinkArgs, out: &mut Output) -> Result<Exit, CommandError> {
+pub(crate) fn shrink(args: &ShrinkArgs, out: &mut Output) -> Result<Exit, CliError> {
     let stop = interrupt::flag()?;
     let saved = scenario_files::of_failure(&args.file);
     let scenario = scenario_files::read_failure(&args.file)?;
@@ -32,9 +32,9 @@ pub(crate) fn shrink(args: &ShrinkArgs, out: &mut Output) -> Result<Exit, Comman
         ),
     ];
     out.announce(&plan, args.format)?;
-    let stopwatch = Stopwatch::start();
+    let timer = Timer::start();
     let most_ms = args.seconds.saturating_mul(1000);
-    let go_on = || stopwatch.elapsed_ms() < most_ms && !stop.load(Ordering::SeqCst);
+    let go_on = || timer.elapsed_ms() < most_ms && !stop.load(Ordering::SeqCst);
     let limits = Limits {
         runs: args.runs,
         go_on: &go_on,
@@ -42,7 +42,7 @@ pub(crate) fn shrink(args: &ShrinkArgs, out: &mut Output) -> Result<Exit, Comman
     let subject = planted(args.bug.as_deref())?;
     let Some(shrunk) = shrink_failure(&subject, &scenario, limits) else {
         let why = "does not fail with this build, so there is nothing to shrink";
-        return Err(CommandError::at(&file, why));
+        return Err(CliError::at(&file, why));
     };
     let path = args.out.clone().unwrap_or_else(|| beside(&saved));
     write(&path, &shrunk.scenario)?;
@@ -93,11 +93,11 @@ fn beside(file: &Path) -> PathBuf {
     file.with_file_name(format!("{stem}{ENDING}.json"))
 }
 
-fn write(path: &Path, scenario: &Scenario) -> Result<(), CommandError> {
+fn write(path: &Path, scenario: &Scenario) -> Result<(), CliError> {
     let mut json = serde_json::to_string_pretty(scenario)
-        .map_err(|error| CommandError::at("a failure cannot be written as JSON", error))?;
+        .map_err(|error| CliError::at("a failure cannot be written as JSON", error))?;
     json.push('\n');
-    std::fs::write(path, json).map_err(|error| CommandError::at(path.display(), error))
+    std::fs::write(path, json).map_err(|error| CliError::at(path.display(), error))
 }
 
 #[cfg(test)]

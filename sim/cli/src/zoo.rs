@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::diagnose::did_you_mean;
-use crate::page::Page;
+use crate::page::HtmlPage;
 use crate::report::{CaughtBug, ZooDocument, ZooReport};
 use beaver_sim::explain::explain;
 use beaver_sim::failure_folder::{FailedRun, replay_command};
@@ -15,19 +15,19 @@ use beaver_zoo::hunt::{Hunted, Patience, hunt_all};
 use beaver_zoo::patrol::{Beat, Patrolled, patrol};
 
 use super::args::{Format, ZooArgs};
-use super::exit::{CommandError, Exit};
+use super::exit::{CliError, Exit};
 use super::failure_saver::{this_program, warn};
 use super::interrupt;
 use super::output::Output;
 use super::page_file;
 use super::progress::Progress;
 use super::run_plan::jobs;
-use super::stopwatch::Stopwatch;
+use super::timer::Timer;
 
 /// How many seeds of each habitat the stores without bugs run over at least.
 const CONTROL_SEEDS: u64 = 200;
 
-pub(crate) fn zoo(args: &ZooArgs, out: &mut Output) -> Result<Exit, CommandError> {
+pub(crate) fn zoo(args: &ZooArgs, out: &mut Output) -> Result<Exit, CliError> {
     let stop = interrupt::flag()?;
     let exhibits = chosen(&args.ids)?;
     page_file::claim(args.report.as_deref())?;
@@ -43,7 +43,7 @@ pub(crate) fn zoo(args: &ZooArgs, out: &mut Output) -> Result<Exit, CommandError
         ("jobs", jobs.to_string()),
     ];
     out.announce(&plan, args.format)?;
-    let stopwatch = Stopwatch::start();
+    let timer = Timer::start();
     let patience = Patience {
         seeds: args.seeds,
         explore: args.explore,
@@ -57,7 +57,7 @@ pub(crate) fn zoo(args: &ZooArgs, out: &mut Output) -> Result<Exit, CommandError
         shown: show_all(args, &bugs),
         bugs,
         patrolled,
-        elapsed_ms: stopwatch.elapsed_ms(),
+        elapsed_ms: timer.elapsed_ms(),
         interrupted: stop.load(Ordering::SeqCst),
     };
     match args.format {
@@ -66,13 +66,13 @@ pub(crate) fn zoo(args: &ZooArgs, out: &mut Output) -> Result<Exit, CommandError
     }
     let exit = Exit::of_verdict(report.verdict(), report.interrupted);
     match &args.report {
-        Some(path) => page_file::write(path, &Page::of_zoo(&report), exit),
+        Some(path) => page_file::write(path, &HtmlPage::of_zoo(&report), exit),
         None => Ok(exit),
     }
 }
 
 /// The bugs that were asked for; all of them if none was.
-fn chosen(ids: &[String]) -> Result<Vec<&'static Exhibit>, CommandError> {
+fn chosen(ids: &[String]) -> Result<Vec<&'static Exhibit>, CliError> {
     let mut chosen: Vec<&Exhibit> = Vec::new();
     for id in ids {
         let called = EXHIBITS.iter().filter(|exhibit| is_called(exhibit, id));
@@ -81,7 +81,7 @@ fn chosen(ids: &[String]) -> Result<Vec<&'static Exhibit>, CommandError> {
         if chosen.len() == before {
             let known = EXHIBITS.iter().map(|exhibit| exhibit.id);
             let meant = did_you_mean(id, known);
-            return Err(CommandError::new(format!(
+            return Err(CliError::new(format!(
                 "no bug `{id}` in the zoo{meant}; they are B01 to B42 and S01 to S12"
             )));
         }

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::explained_crash::ExplainedCrash;
 use super::file_ops::{FileOp, FileOpLog};
-use super::text::shortened;
+use super::plain_text::shortened;
 use crate::run_log::{LoggedEvent, RunEvent};
 
 /// A promise that the client was given.

@@ -33,25 +33,22 @@ pub(super) struct FileOp {
     pub(super) process: u32,
 }
 
-/// A file, whatever its names were. Where whole files are put in the place of a disk, its inodes are
-/// numbered anew: a new generation.
+/// A file, whatever its names were. The number of an inode is not enough: what a power cut took, the
+/// disk forgets, and the next file gets its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct FileId {
-    generation: u32,
-    inode: InodeId,
-}
+pub(super) struct FileId(usize);
 
 /// The calls of a run that change something.
 #[derive(Debug, Default)]
 pub(super) struct FileOpLog {
     ops: Vec<FileOp>,
     /// The last name of each file.
-    names: BTreeMap<FileId, Arc<str>>,
-    /// The generation at each crash.
-    crashes: Vec<u32>,
+    names: Vec<Arc<str>>,
+    /// Which file each inode was, at each crash.
+    crashes: Vec<BTreeMap<InodeId, FileId>>,
+    files: BTreeMap<InodeId, FileId>,
     /// The names that there are now, by inode.
     directory: BTreeMap<InodeId, Arc<str>>,
-    generation: u32,
     process: u32,
 }
 
@@ -63,12 +60,14 @@ impl FileOpLog {
             match &mut event.event {
                 RunEvent::Call { record } => ops.take(record),
                 RunEvent::Crash(crash) => {
-                    ops.crashes.push(ops.generation);
+                    ops.crashes.push(ops.files.clone());
                     ops.meet(&crash.left);
                 }
                 RunEvent::Opening { found } => {
                     ops.process += 1;
-                    ops.generation += u32::from(ops.is_another_disk(found));
+                    if ops.is_another_disk(found) {
+                        ops.files.clear();
+                    }
                     ops.meet(found);
                 }
                 _ => {}
@@ -85,14 +84,12 @@ impl FileOpLog {
 
     /// The name by which people know a file.
     pub(super) fn name(&self, file: FileId) -> &str {
-        self.names.get(&file).map_or("", |name| name)
+        &self.names[file.0]
     }
 
     /// Which file an inode was at a crash, counted from 0.
     pub(super) fn file_at(&self, crash: usize, inode: InodeId) -> Option<FileId> {
-        let generation = *self.crashes.get(crash)?;
-        let file = FileId { generation, inode };
-        self.names.contains_key(&file).then_some(file)
+        self.crashes.get(crash)?.get(&inode).copied()
     }
 
     /// Whether a file was synced, and nothing said otherwise, after call `after` and up to `until`.
@@ -108,10 +105,12 @@ impl FileOpLog {
     }
 
     fn take(&mut self, record: &mut TraceRecord) {
-        let generation = self.generation;
-        let file = record.inode.map(|inode| FileId { generation, inode });
         match (record.op, record.inode) {
-            (Op::Create | Op::Open, Some(inode)) => self.call_it(inode, &record.file.clone()),
+            (Op::Create, Some(inode)) if !self.directory.contains_key(&inode) => {
+                self.new_file(inode, &record.file);
+                self.call_it(inode, &record.file);
+            }
+            (Op::Create | Op::Open, Some(inode)) => self.call_it(inode, &record.file),
             (Op::Rename, Some(inode)) if record.answer.is_ok() => {
                 let to = record.to.clone().unwrap_or_default();
                 self.call_it(inode, &to);
@@ -129,7 +128,9 @@ impl FileOpLog {
             self.ops.push(FileOp {
                 call: record.call,
                 op: record.op,
-                file,
+                file: record
+                    .inode
+                    .and_then(|inode| self.files.get(&inode).copied()),
                 name: record.file.clone(),
                 offset: record.offset,
                 len: match record.answer {
@@ -142,12 +143,17 @@ impl FileOpLog {
         }
     }
 
+    fn new_file(&mut self, inode: InodeId, name: &Arc<str>) {
+        self.files.insert(inode, FileId(self.names.len()));
+        self.names.push(name.clone());
+    }
+
     fn call_it(&mut self, inode: InodeId, name: &Arc<str>) {
         self.directory.retain(|_, known| known != name);
         self.directory.insert(inode, name.clone());
-        let generation = self.generation;
-        self.names
-            .insert(FileId { generation, inode }, name.clone());
+        if let Some(file) = self.files.get(&inode) {
+            self.names[file.0] = name.clone();
+        }
     }
 
     /// Whether a name leads to another inode although no call has changed that.
@@ -158,12 +164,11 @@ impl FileOpLog {
 
     /// What is on the disk now, whatever calls have made of it.
     fn meet(&mut self, image: &Image) {
-        self.directory.clear();
-        for (inode, name) in names_of(image) {
-            let generation = self.generation;
-            let file = FileId { generation, inode };
-            self.directory.insert(inode, name.clone());
-            self.names.entry(file).or_insert(name);
+        self.directory = names_of(image);
+        for (inode, name) in self.directory.clone() {
+            if !self.files.contains_key(&inode) {
+                self.new_file(inode, &name);
+            }
         }
     }
 }

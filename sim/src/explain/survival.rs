@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::explained_crash::{BeforeAfter, ExplainedCrash};
 use super::file_ops::FileOpLog;
-use super::text::shortened;
+use super::plain_text::shortened;
 
 /// What a crash left of everything.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

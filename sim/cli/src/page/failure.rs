@@ -4,6 +4,7 @@ use beaver_sim::explain::{AckFate, Acknowledged, Explained, Explanation, NameFat
 
 use super::picture::Picture;
 use super::survival::FileBlock;
+use super::text::{printable, sentence};
 use super::timeline::{Filter, TimelineRow, filters, timeline};
 
 /// Everything that a page says about a failure. What stands in the explanation, the template takes
@@ -63,24 +64,6 @@ fn facts(explanation: &Explanation, count: usize) -> Vec<(&'static str, String)>
     facts
 }
 
-/// A sentence as text and code: whether it is code, and the text.
-pub(super) fn parts(text: &str) -> Vec<(bool, String)> {
-    let text = sentence(text);
-    let parts = text.split('`').enumerate();
-    let parts = parts.filter(|(_, part)| !part.is_empty());
-    parts
-        .map(|(at, part)| (at % 2 == 1, part.to_owned()))
-        .collect()
-}
-
-/// A clause with a capital and a full stop.
-pub(super) fn sentence(clause: &str) -> String {
-    let mut letters = clause.chars();
-    let first = letters.next().map(char::to_uppercase);
-    let first: String = first.into_iter().flatten().collect();
-    format!("{first}{}.", letters.as_str())
-}
-
 pub(super) fn ack_tone(ack: &Acknowledged) -> &'static str {
     match &ack.fate {
         AckFate::NotTouched => "plain",
@@ -88,12 +71,4 @@ pub(super) fn ack_tone(ack: &Acknowledged) -> &'static str {
         AckFate::Removed { .. } => "warn",
         AckFate::NeverWritten | AckFate::Lost { .. } => "bad",
     }
-}
-
-pub(super) fn printable(text: &str) -> String {
-    beaver_sim::explain::printable(text)
-}
-
-pub(super) fn shortened(text: &str) -> String {
-    beaver_sim::explain::shortened(text)
 }

@@ -8,6 +8,7 @@
 mod failure;
 mod picture;
 mod survival;
+mod text;
 mod timeline;
 mod zoo;
 
@@ -22,7 +23,7 @@ use failure::FailureSection;
 /// A page. Its `Display` is the HTML.
 #[derive(Debug, Template)]
 #[template(path = "page.html")]
-pub struct Page<'r> {
+pub struct HtmlPage<'r> {
     version: &'static str,
     title: String,
     subtitle: String,
@@ -48,7 +49,7 @@ struct VerdictRow {
     tone: &'static str,
 }
 
-impl<'r> Page<'r> {
+impl<'r> HtmlPage<'r> {
     /// The page over runs or explorations.
     #[must_use]
     pub fn of_report(report: &'r RunReport) -> Self {
@@ -74,7 +75,7 @@ impl<'r> Page<'r> {
             verdict: one.verdict().name(),
             tone: tone(one.verdict()),
         });
-        Page {
+        HtmlPage {
             title: match &scenarios[..] {
                 [one] => one.result.name.clone(),
                 _ => format!("{what} of {} scenarios", scenarios.len()),
@@ -90,7 +91,7 @@ impl<'r> Page<'r> {
                 NameCounts::of_faults(scenarios),
                 NameCounts::of_marks(scenarios),
             ],
-            ..Page::new(report.verdict(), figures)
+            ..HtmlPage::new(report.verdict(), figures)
         }
     }
 
@@ -105,16 +106,16 @@ impl<'r> Page<'r> {
             ("crashes", explanation.crashes.len().to_string()),
             ("weakest profile", explanation.weakest.profile.to_string()),
         ];
-        Page {
+        HtmlPage {
             title: explanation.scenario.clone(),
             subtitle: explanation.claim.clone(),
             failures: vec![FailureSection::new(1, explained, 1)],
-            ..Page::new(explanation.verdict, figures)
+            ..HtmlPage::new(explanation.verdict, figures)
         }
     }
 
     fn new(verdict: Verdict, figures: Vec<(&'static str, String)>) -> Self {
-        Page {
+        HtmlPage {
             version: env!("CARGO_PKG_VERSION"),
             title: String::new(),
             subtitle: String::new(),

@@ -38,7 +38,6 @@ pub(super) struct Picture {
     pub(super) bars: Vec<Bar>,
     pub(super) marks: Vec<PictureMark>,
     pub(super) crashes: Vec<CrashLine>,
-    pub(super) signs: Vec<Sign>,
 }
 
 #[derive(Debug)]
@@ -71,11 +70,13 @@ pub(super) struct CrashLine {
     pub(super) text: &'static str,
 }
 
+/// What a kind of call looks like.
 #[derive(Debug)]
 pub(super) struct Sign {
     pub(super) class: &'static str,
-    pub(super) path: String,
-    pub(super) text: &'static str,
+    pub(super) label: &'static str,
+    start: (isize, isize),
+    path: &'static str,
 }
 
 impl Picture {
@@ -113,7 +114,6 @@ impl Picture {
             bars: Vec::new(),
             marks: Vec::new(),
             crashes: Vec::new(),
-            signs: signs(),
         };
         picture.draw_moments(lanes, first);
         for (at, lane) in shown.iter().enumerate() {
@@ -150,11 +150,13 @@ impl Picture {
                     }
                     if *op == Op::SyncDir {
                         let class = if *ok { "sync" } else { "failed" };
-                        self.marks.push(mark(class, diamond(x, directory, 8)));
+                        self.marks.push(mark(class, sign("sync").at(x, directory)));
                     }
                 }
-                ColumnKind::Acknowledged { .. } => self.marks.push(mark("ack", tick(x, client))),
-                ColumnKind::Opened => self.marks.push(mark("open", triangle(x, client, 6))),
+                ColumnKind::Acknowledged { .. } => {
+                    self.marks.push(mark("ack", sign("ack").at(x, client)))
+                }
+                ColumnKind::Opened => self.marks.push(mark("open", sign("open").at(x, client))),
                 ColumnKind::Crash { power, explained } => self.draw_crash(x, *power, *explained),
             }
         }
@@ -235,17 +237,17 @@ impl Picture {
                 continue;
             };
             let x = self.middle(column);
-            let (class, path) = match op {
-                Op::Create => ("made", circle(x, name_y, 5)),
-                Op::Rename => ("named", triangle(x, name_y, 6)),
-                Op::Remove => ("removed", cross(x, name_y, 5)),
-                Op::SyncData => ("sync", diamond(x, bytes_y, 8)),
-                Op::SetLen | Op::Allocate => ("cut", bracket(x, bytes_y, 6)),
-                _ => ("wrote", upright(x, bytes_y, 7)),
+            let (class, y) = match op {
+                Op::Create => ("made", name_y),
+                Op::Rename => ("named", name_y),
+                Op::Remove => ("removed", name_y),
+                Op::SyncData => ("sync", bytes_y),
+                Op::SetLen | Op::Allocate => ("cut", bytes_y),
+                _ => ("wrote", bytes_y),
             };
             self.marks.push(PictureMark {
                 class: if ok { class } else { "failed" },
-                path,
+                path: sign(class).at(x, y),
                 column,
                 text: format!("{} ({})", column_text(&at.kind, at.call), lane.name),
             });
@@ -292,61 +294,57 @@ fn text(lanes: &Lanes, shown: &[&Lane]) -> String {
     )
 }
 
-fn signs() -> Vec<Sign> {
-    let sign = |class, path, text| Sign { class, path, text };
-    vec![
-        sign("made", circle(8, 8, 5), "create"),
-        sign("named", triangle(8, 8, 6), "rename"),
-        sign("removed", cross(8, 8, 5), "remove"),
-        sign("wrote", upright(8, 8, 7), "write"),
-        sign("cut", bracket(8, 8, 6), "set_len, allocate"),
-        sign("sync", diamond(8, 8, 7), "sync"),
-        sign("failed", diamond(8, 8, 7), "a call that failed"),
-        sign("ack", tick(8, 8), "acknowledged"),
-        sign("open", triangle(8, 8, 6), "the store opened"),
-    ]
+impl Sign {
+    /// The path of the sign in the middle of (`x`, `y`).
+    pub(super) fn at(&self, x: usize, y: usize) -> String {
+        let (dx, dy) = self.start;
+        let (x, y) = (x.saturating_add_signed(dx), y.saturating_add_signed(dy));
+        format!("M{x} {y}{}", self.path)
+    }
 }
 
-fn diamond(x: usize, y: usize, r: usize) -> String {
-    format!("M{x} {}l{r} {r}l-{r} {r}l-{r}-{r}z", y - r)
+/// The sign of a class of marks.
+fn sign(class: &str) -> &'static Sign {
+    let known = SIGNS.iter().find(|sign| sign.class == class);
+    known.expect("every class of marks has its sign")
 }
 
-fn circle(x: usize, y: usize, r: usize) -> String {
-    let wide = 2 * r;
-    format!(
-        "M{} {y}a{r} {r} 0 1 0 {wide} 0a{r} {r} 0 1 0-{wide} 0z",
-        x - r
-    )
-}
+const DIAMOND: &str = "l7 7l-7 7l-7-7z";
+const TRIANGLE: &str = "v12l12-6z";
 
-fn triangle(x: usize, y: usize, r: usize) -> String {
-    let tall = 2 * r;
-    format!("M{} {}v{tall}l{tall}-{r}z", x - r + 1, y - r)
-}
+/// Each is drawn from a start beside its middle.
+pub(super) const SIGNS: [Sign; 9] = [
+    new("made", "create", (-5, 0), "a5 5 0 1 0 10 0a5 5 0 1 0-10 0z"),
+    new("named", "rename", (-5, -6), TRIANGLE),
+    new(
+        "removed",
+        "remove",
+        (-6, -4),
+        "l2-2 4 4 4-4 2 2-4 4 4 4-2 2-4-4-4 4-2-2 4-4z",
+    ),
+    new("wrote", "write", (-2, -7), "h4v14h-4z"),
+    new("cut", "set_len, allocate", (-3, -6), "h7v3h-4v6h4v3h-7z"),
+    new("sync", "sync", (0, -7), DIAMOND),
+    new("failed", "a call that failed", (0, -7), DIAMOND),
+    new(
+        "ack",
+        "acknowledged",
+        (-7, 1),
+        "l2.6-2.6 3.4 3.4 6.4-7.4 2.8 2.6-9.2 10.6z",
+    ),
+    new("open", "the store opened", (-5, -6), TRIANGLE),
+];
 
-fn cross(x: usize, y: usize, r: usize) -> String {
-    let arm = r - 1;
-    format!(
-        "M{} {}l2-2 {arm} {arm} {arm}-{arm} 2 2-{arm} {arm} {arm} {arm}-2 2-{arm}-{arm}-{arm} \
-         {arm}-2-2 {arm}-{arm}z",
-        x.saturating_sub(r + 1),
-        y - arm,
-    )
-}
-
-fn upright(x: usize, y: usize, r: usize) -> String {
-    format!("M{} {}h4v{}h-4z", x - 2, y - r, 2 * r)
-}
-
-fn bracket(x: usize, y: usize, r: usize) -> String {
-    let tall = 2 * r;
-    format!("M{} {}h7v3h-4v{}h4v3h-7z", x - 3, y - r, tall - 6)
-}
-
-fn tick(x: usize, y: usize) -> String {
-    format!(
-        "M{} {}l2.6-2.6 3.4 3.4 6.4-7.4 2.8 2.6-9.2 10.6z",
-        x - 7,
-        y + 1
-    )
+const fn new(
+    class: &'static str,
+    label: &'static str,
+    start: (isize, isize),
+    path: &'static str,
+) -> Sign {
+    Sign {
+        class,
+        label,
+        start,
+        path,
+    }
 }

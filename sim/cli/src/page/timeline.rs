@@ -5,7 +5,7 @@ use beaver_sim::explain::Explained;
 use beaver_sim::run_log::{CrashEvent, RunEvent, result_of};
 use beaver_sim::scenario::CrashKind;
 
-use super::failure::{printable, sentence};
+use super::text::{printable, sentence};
 
 /// How many rows of a timeline a page has at most.
 const MOST_ROWS: usize = 1500;

@@ -1,7 +1,7 @@
 //! The page over the zoo: a row for each bug, and below it what was caught, each as a failure.
 
 use super::failure::FailureSection;
-use super::{Page, VerdictRow, tone};
+use super::{HtmlPage, VerdictRow, tone};
 use crate::report::numbers::{grouped, seconds};
 use crate::report::{CaughtBug, Verdict, ZooReport};
 use beaver_zoo::hunt::Hunted;
@@ -16,7 +16,7 @@ const COLUMNS: [&str; 5] = [
     "crashes",
 ];
 
-impl<'r> Page<'r> {
+impl<'r> HtmlPage<'r> {
     /// The page over the zoo. A bug is shown whole where the report says why it was caught.
     #[must_use]
     pub fn of_zoo(report: &'r ZooReport) -> Self {
@@ -27,7 +27,7 @@ impl<'r> Page<'r> {
             let shown = report.shown.get(bug.exhibit.id)?;
             Some((bug, shown))
         }));
-        Page {
+        HtmlPage {
             title: "the zoo".to_owned(),
             subtitle:
                 "Known bugs, planted on purpose: each must be caught for its reason, and the \
@@ -40,7 +40,7 @@ impl<'r> Page<'r> {
             failures: shown
                 .map(|(number, (bug, shown))| section(number, bug, shown))
                 .collect(),
-            ..Page::new(verdict, figures(report))
+            ..HtmlPage::new(verdict, figures(report))
         }
     }
 }

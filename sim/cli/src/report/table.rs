@@ -1,7 +1,7 @@
 //! The verdict table: one row a scenario or exploration. The text prints each row when its scenario
 //! ends; the page has the same columns.
 //!
-//! Column widths are fixed before the first row is known, so that rows can be shown while later
+//! TableColumn widths are fixed before the first row is known, so that rows can be shown while later
 //! scenarios still run. A number wider than its column moves the rest of its row and loses nothing.
 
 use std::fmt;
@@ -15,7 +15,7 @@ use super::{RunKind, RunReport, ScenarioReport};
 
 /// A column between the name and the verdict.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Column {
+pub(crate) struct TableColumn {
     pub(crate) title: &'static str,
     width: usize,
     count: fn(&ScenarioReport) -> Count,
@@ -92,7 +92,7 @@ impl Table {
         time: &str,
     ) -> String {
         let mut line = format!("{name:<width$}", width = self.name_width);
-        for (cell, Column { width, .. }) in cells.zip(self.kind.columns()) {
+        for (cell, TableColumn { width, .. }) in cells.zip(self.kind.columns()) {
             line.push_str(&format!("  {cell:>width$}"));
         }
         line.push_str(&format!("  {verdict:<VERDICT_WIDTH$}  {time:>8}"));
@@ -110,7 +110,7 @@ impl RunKind {
     }
 
     /// The columns between the name and the verdict.
-    pub(crate) fn columns(self) -> &'static [Column] {
+    pub(crate) fn columns(self) -> &'static [TableColumn] {
         match self {
             RunKind::Seeds => SEEDED,
             RunKind::Exploration { .. } => EXPLORED,
@@ -118,7 +118,7 @@ impl RunKind {
     }
 }
 
-const SEEDED: &[Column] = &[
+const SEEDED: &[TableColumn] = &[
     column("runs", 7, |r| r.result.runs.into()),
     column("commands", 10, |r| r.result.counts.commands.into()),
     column("calls", 11, |r| r.result.counts.storage_calls.into()),
@@ -133,7 +133,7 @@ const SEEDED: &[Column] = &[
     }),
 ];
 
-const EXPLORED: &[Column] = &[
+const EXPLORED: &[TableColumn] = &[
     column("workloads", 9, |r| tally(r).workloads.into()),
     column("calls", 10, |r| tally(r).storage_calls.into()),
     column("crash points", 12, |r| tally(r).crash_points.into()),
@@ -144,8 +144,12 @@ const EXPLORED: &[Column] = &[
     column("recoveries", 10, |r| tally(r).recoveries.into()),
 ];
 
-const fn column(title: &'static str, width: usize, count: fn(&ScenarioReport) -> Count) -> Column {
-    Column {
+const fn column(
+    title: &'static str,
+    width: usize,
+    count: fn(&ScenarioReport) -> Count,
+) -> TableColumn {
+    TableColumn {
         title,
         width,
         count,
@@ -156,7 +160,7 @@ fn tally(report: &ScenarioReport) -> Tally {
     report.explored.unwrap_or_default()
 }
 
-impl Column {
+impl TableColumn {
     pub(crate) fn of(&self, report: &ScenarioReport) -> Count {
         (self.count)(report)
     }

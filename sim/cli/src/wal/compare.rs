@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{exit_for, log};
 use crate::args::Format;
-use crate::exit::{CommandError, Exit};
+use crate::exit::{CliError, Exit};
 use crate::output::Output;
 
 /// Prints one line a difference; ends with 1 if there is one.
@@ -16,9 +16,9 @@ pub(super) fn compare(
     b: &Path,
     format: Format,
     out: &mut Output,
-) -> Result<Exit, CommandError> {
+) -> Result<Exit, CliError> {
     let differences = inspect::compare(&log(a)?, &log(b)?).map_err(|error| {
-        CommandError::at(format_args!("{} and {}", a.display(), b.display()), error)
+        CliError::at(format_args!("{} and {}", a.display(), b.display()), error)
     })?;
     match format {
         Format::Json => {

@@ -16,10 +16,10 @@ use beaver::Storage;
 use beaver::storage::DiskStorage;
 
 use super::args::WalCommand;
-use super::exit::{CommandError, Exit};
+use super::exit::{CliError, Exit};
 use super::output::Output;
 
-pub(crate) fn wal(command: &WalCommand, out: &mut Output) -> Result<Exit, CommandError> {
+pub(crate) fn wal(command: &WalCommand, out: &mut Output) -> Result<Exit, CliError> {
     match command {
         WalCommand::Stats(args) => stats::stats(args, out),
         WalCommand::Validate(args) => stats::validate(args, out),
@@ -38,13 +38,13 @@ pub(crate) fn wal(command: &WalCommand, out: &mut Output) -> Result<Exit, Comman
 ///
 /// # Errors
 /// It cannot be read, or there is none: a wrong directory must not look like a log that is whole.
-fn log(directory: &Path) -> Result<Arc<dyn Storage>, CommandError> {
-    let at = |error| CommandError::at(directory.display(), error);
+fn log(directory: &Path) -> Result<Arc<dyn Storage>, CliError> {
+    let at = |error| CliError::at(directory.display(), error);
     let storage = DiskStorage::open_existing(directory).map_err(at)?;
     let names = storage.list().map_err(at)?;
     let belongs = |name: &String| name.starts_with("wal-") || name.starts_with("snapshot-");
     if !names.iter().any(belongs) {
-        return Err(CommandError::at(
+        return Err(CliError::at(
             directory.display(),
             "no segment and no snapshot is here",
         ));
@@ -53,8 +53,8 @@ fn log(directory: &Path) -> Result<Arc<dyn Storage>, CommandError> {
 }
 
 /// What the library says about the log in `directory`, as an error of the command.
-fn failed(directory: &Path) -> impl Fn(beaver::Error) -> CommandError {
-    move |error| CommandError::at(directory.display(), error)
+fn failed(directory: &Path) -> impl Fn(beaver::Error) -> CliError {
+    move |error| CliError::at(directory.display(), error)
 }
 
 /// Exit 1 if there is something to report.

@@ -8,12 +8,12 @@ use serde_json::{Value, json};
 use super::any_event::AnyEvent;
 use super::{exit_for, failed, log};
 use crate::args::{EventLogArgs, Format};
-use crate::exit::{CommandError, Exit};
+use crate::exit::{CliError, Exit};
 use crate::output::Output;
 use crate::report::numbers::counted;
 
 /// Prints counts and everything that is wrong; ends with 1 if something is.
-pub(super) fn stats(args: &EventLogArgs, out: &mut Output) -> Result<Exit, CommandError> {
+pub(super) fn stats(args: &EventLogArgs, out: &mut Output) -> Result<Exit, CliError> {
     let stats = survey(args)?;
     match args.log.format {
         Format::Json => out.json(&stats_json(&stats))?,
@@ -23,7 +23,7 @@ pub(super) fn stats(args: &EventLogArgs, out: &mut Output) -> Result<Exit, Comma
 }
 
 /// Prints everything that is wrong; ends with 1 if something is.
-pub(super) fn validate(args: &EventLogArgs, out: &mut Output) -> Result<Exit, CommandError> {
+pub(super) fn validate(args: &EventLogArgs, out: &mut Output) -> Result<Exit, CliError> {
     let stats = survey(args)?;
     match args.log.format {
         Format::Json => out.json(&findings_json(&stats))?,
@@ -43,7 +43,7 @@ pub(super) fn validate(args: &EventLogArgs, out: &mut Output) -> Result<Exit, Co
     Ok(exit_for(!stats.problems.is_empty()))
 }
 
-fn survey(args: &EventLogArgs) -> Result<Stats, CommandError> {
+fn survey(args: &EventLogArgs) -> Result<Stats, CliError> {
     let directory = &args.log.dir;
     let log = log(directory)?;
     let stats = match args.any_event {
