@@ -3,7 +3,9 @@
 
 mod schedule;
 
-use beaver_disk::{Behaviour, CallEffect, Event, FailedSync, Failure, Fault, Moment, Subset};
+use beaver_disk::{
+    Behaviour, CallEffect, DiskEvent, FailedSync, FailureKind, Fault, Moment, Subset,
+};
 use beaver_sim::invariant::Invariant;
 use beaver_sim::scenario::{FaultKind, Step as Command};
 use beaver_sim::subject::Subject;
@@ -27,7 +29,7 @@ fn check_needed(step: Step, invariant: Invariant, schedule: &Schedule) {
 
 fn failed_sync() -> Fault {
     Fault::FailedSync(FailedSync {
-        error: Failure::Io,
+        error: FailureKind::Io,
         behaviour: Behaviour::MarkClean,
         failed: Subset::All,
         ..FailedSync::default()
@@ -47,7 +49,7 @@ fn a_failed_rotate_is_undone() {
         1,
         FaultKind::RenameErrorDone,
         Fault::Error {
-            error: Failure::Io,
+            error: FailureKind::Io,
             effect: CallEffect::Everything,
             sticky: false,
         },
@@ -63,7 +65,7 @@ fn the_directory_is_synced_after_a_rotate_was_undone() {
             2,
             FaultKind::SyncDirError,
             Fault::FailedSyncDir {
-                error: Failure::Io,
+                error: FailureKind::Io,
                 durable: Subset::All,
             },
         );
@@ -79,7 +81,7 @@ fn markers_are_written_again() {
             WRITE,
             4,
             FaultKind::CacheDrop,
-            Event::CacheDrop(Subset::All),
+            DiskEvent::CacheDrop(Subset::All),
         );
     check_needed(Step::MarkersInRewrite, Invariant::Honesty, &schedule);
 }
@@ -92,7 +94,7 @@ fn the_last_batch_is_written_again_from_the_verified_buffer() {
             "set_len wal-0000000001",
             1,
             FaultKind::CacheDrop,
-            Event::CacheDrop(Subset::All),
+            DiskEvent::CacheDrop(Subset::All),
         );
     check_needed(Step::VerifiedBuffer, Invariant::Positions, &schedule);
 }
@@ -117,7 +119,7 @@ fn a_failed_write_or_free_space_is_cut() {
             3,
             FaultKind::WriteError,
             Fault::Error {
-                error: Failure::Io,
+                error: FailureKind::Io,
                 effect: CallEffect::Everything,
                 sticky: false,
             },
@@ -165,7 +167,7 @@ const SECOND_PROCESS: &str = "lock .";
 
 /// Bit 0 of one byte of the first segment is wrong when the second process starts.
 fn flipped(schedule: Schedule, offset: usize) -> Schedule {
-    let flip = Event::FlipBit {
+    let flip = DiskEvent::FlipBit {
         file: "wal-0000000001.jsonl".to_owned(),
         offset: offset as u64,
         bit: 0,
@@ -187,7 +189,7 @@ fn segments_must_be_contiguous_above_the_snapshot_only() {
         1,
         FaultKind::CreateError,
         Fault::Error {
-            error: Failure::Io,
+            error: FailureKind::Io,
             effect: CallEffect::Nothing,
             sticky: false,
         },
@@ -198,7 +200,7 @@ fn segments_must_be_contiguous_above_the_snapshot_only() {
         5,
         FaultKind::SyncDirError,
         Fault::FailedSyncDir {
-            error: Failure::Io,
+            error: FailureKind::Io,
             durable: Subset::Mask(0b10),
         },
     );
@@ -243,7 +245,7 @@ fn a_marker_is_a_proof() {
 fn the_first_event_of_a_batch_is_a_proof() {
     let schedule = Schedule::of([enqueue("a"), Command::Reopen, enqueue("b"), Command::Kill]);
     let marker = schedule.written(&Plain::sound(), 3).start + 5;
-    let flip = Event::FlipBit {
+    let flip = DiskEvent::FlipBit {
         file: "wal-0000000001.jsonl".to_owned(),
         offset: marker as u64,
         bit: 0,

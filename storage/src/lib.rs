@@ -137,3 +137,8 @@ pub trait StorageFile: Debug + Send + Sync {
 
 /// The exclusive lock of a directory; dropping it gives the lock back.
 pub trait StorageLock: Debug + Send + Sync {}
+
+/// The README's example is run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct StorageReadme;

@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 
 use beaver_disk::{
-    CallEffect, Disk, Failure, Fault, FaultSource, Injection, Op, Profile, SimDisk, SimOptions,
+    CallEffect, Disk, FailureKind, Fault, FaultSource, Injection, Op, Profile, SimDisk, SimOptions,
     StorageCall,
 };
 use beaver_storage::contract::CLAIMS;
@@ -47,8 +47,8 @@ impl FaultSource for ShortAndInterrupted {
         self.calls += 1;
         let bytes = 1 + self.calls % 89;
         disk.fail(match call.op {
-            Op::ReadAt | Op::WriteAt if self.calls % 5 == 0 => Fault::Error {
-                error: Failure::Interrupted,
+            Op::ReadAt | Op::WriteAt if self.calls.is_multiple_of(5) => Fault::Error {
+                error: FailureKind::Interrupted,
                 effect: CallEffect::Nothing,
                 sticky: false,
             },

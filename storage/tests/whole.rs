@@ -1,6 +1,6 @@
 //! Whole reads and writes, on a disk whose calls are short or fail.
 
-use beaver_disk::{CallEffect, Disk, Failure, Fault, FaultPlan, Profile, SimDisk, SimOptions};
+use beaver_disk::{CallEffect, Disk, FailureKind, Fault, FaultPlan, Profile, SimDisk, SimOptions};
 use beaver_storage::{read_all, write_all};
 
 #[test]
@@ -34,9 +34,9 @@ fn an_interrupted_read_is_made_again_and_any_other_error_is_the_answer() {
         sticky: false,
     };
     let faults = [
-        (5, failing(Failure::Interrupted)),
-        (7, failing(Failure::Io)),
-        (10, failing(Failure::Io)),
+        (5, failing(FailureKind::Interrupted)),
+        (7, failing(FailureKind::Io)),
+        (10, failing(FailureKind::Io)),
     ];
     disk.set_plan(FaultPlan {
         calls: faults.into(),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use beaver_disk::Profile;
-use beaver_disk::notation::History;
+use beaver_disk::notation::FileHistory;
 use serde::{Deserialize, Serialize};
 
 use super::args::{Format, ImagesArgs};
@@ -51,7 +51,7 @@ struct ImagesDocument<'h> {
 /// A history, and where it was read if not on the command line.
 struct Request {
     origin: Option<String>,
-    history: History,
+    history: FileHistory,
 }
 
 pub(crate) fn images(args: &ImagesArgs, out: &mut Output) -> Result<Exit, CliError> {
@@ -69,7 +69,7 @@ pub(crate) fn images(args: &ImagesArgs, out: &mut Output) -> Result<Exit, CliErr
         Some(file) => from_file(file)?,
         None => {
             let text = args.history.as_deref().unwrap_or_default();
-            let history = History::parse(text).map_err(CliError::new)?;
+            let history = FileHistory::parse(text).map_err(CliError::new)?;
             vec![Request {
                 origin: None,
                 history,
@@ -109,13 +109,13 @@ fn from_file(path: &Path) -> Result<Vec<Request>, CliError> {
         .collect()
 }
 
-fn from_line(line: &str) -> Result<History, String> {
+fn from_line(line: &str) -> Result<FileHistory, String> {
     let written: HistoryInput = serde_json::from_str(line).map_err(|error| error.to_string())?;
     let steps = match written.steps {
         StepList::List(steps) => steps,
         StepList::Text(text) => vec![text],
     };
-    History::from_parts(&written.files, &steps).map_err(|error| error.to_string())
+    FileHistory::from_parts(&written.files, &steps).map_err(|error| error.to_string())
 }
 
 impl Request {
@@ -136,7 +136,7 @@ impl Request {
 }
 
 fn print_json(
-    history: &History,
+    history: &FileHistory,
     images: BTreeMap<&'static str, Vec<String>>,
     out: &mut Output,
 ) -> Result<(), CliError> {

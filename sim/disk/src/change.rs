@@ -1,9 +1,6 @@
 //! A call that changes the disk, as data: what a crash can interrupt.
 
-use std::io;
-
-use super::disk::Disk;
-use super::inode::InodeId;
+use super::names::InodeId;
 
 /// A call that changes the disk, as data.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,36 +67,6 @@ impl Change {
             | Change::Rename { .. }
             | Change::Remove { .. }
             | Change::SyncDir => None,
-        }
-    }
-}
-
-impl Disk {
-    /// Carries out `change` as a call without faults would.
-    ///
-    /// # Errors
-    ///
-    /// Those of the call; `NotFound` for a file that is not there.
-    pub fn apply(&mut self, change: &Change) -> io::Result<()> {
-        if change
-            .inode()
-            .is_some_and(|id| !self.inodes.contains_key(&id))
-        {
-            return Err(io::ErrorKind::NotFound.into());
-        }
-        match change {
-            Change::Create { name } => self.create(name).map(|_| ()),
-            Change::Rename { from, to } => self.rename(from, to),
-            Change::Remove { name } => self.remove(name),
-            Change::Write {
-                inode,
-                offset,
-                bytes,
-            } => self.write(*inode, bytes, *offset),
-            Change::SetLen { inode, len } => self.set_len(*inode, *len),
-            Change::Allocate { inode, len } => self.allocate(*inode, *len),
-            Change::SyncData { inode } => self.sync_data(*inode),
-            Change::SyncDir => self.sync_dir(),
         }
     }
 }

@@ -7,9 +7,8 @@
 
 use std::collections::BTreeMap;
 
+use super::names::{InodeId, NameOutcome};
 use serde::{Deserialize, Serialize};
-
-use super::inode::InodeId;
 
 /// What survives one power cut. The default is: nothing that is pending.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,18 +33,6 @@ pub struct Choice {
     /// What a bad device does on top. Read by the profile `hostile-device` alone.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub device: Vec<DeviceExtra>,
-}
-
-/// What a power cut made of one name record, if not the old state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum NameOutcome {
-    /// A rename left both names.
-    Both,
-    /// A rename left neither name.
-    Neither,
-    /// The change survived.
-    New,
 }
 
 /// A torn page.
@@ -121,6 +108,29 @@ pub enum DeviceExtra {
     },
 }
 
+impl Choice {
+    /// Which version of a page is there, 0 for the durable one.
+    #[must_use]
+    pub fn version(&self, inode: InodeId, page: u64) -> u32 {
+        let pages = self.pages.get(&inode);
+        pages
+            .and_then(|pages| pages.get(&page))
+            .copied()
+            .unwrap_or(0)
+    }
+}
+
+impl DeviceExtra {
+    /// The file that it strikes.
+    pub(super) fn inode_mut(&mut self) -> &mut InodeId {
+        match self {
+            DeviceExtra::ShornSector { inode, .. }
+            | DeviceExtra::UnreadableSector { inode, .. }
+            | DeviceExtra::Revert { inode, .. } => inode,
+        }
+    }
+}
+
 /// One thing that a power cut decides.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decision {
@@ -154,26 +164,15 @@ pub enum About {
     },
 }
 
-/// A page that a power cut may tear.
+/// A page that a power cut may tear, or where a bad device may strike.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TearPoint {
+pub struct WeakSpot {
     /// The file.
     pub inode: InodeId,
     /// The page.
     pub page: u64,
-    /// How many versions there are besides the durable one.
+    /// How many versions there are besides the durable one: with one or more the page can be shorn.
     pub versions: u32,
-}
-
-/// A place where a bad device may strike.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DevicePoint {
-    /// The file.
-    pub inode: InodeId,
-    /// The page.
-    pub page: u64,
-    /// How many pending versions there are: with one or more the page can be shorn.
-    pub versions: u32,
-    /// Whether the page was synced since the last power cut and can therefore be taken back.
+    /// Whether the page was synced since the last power cut, so that a device may take it back.
     pub can_revert: bool,
 }

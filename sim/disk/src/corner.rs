@@ -3,20 +3,15 @@
 //! A sample with an even chance for each record almost never gives them, so they are always tried
 //! first.
 
-use std::fmt;
-
-use serde::{Deserialize, Serialize};
-
 use super::choice::{About, Choice};
 use super::file_space::count;
 use super::space::{ImageSpace, Point};
 
-/// At most so many of each corner that exists once for every decision.
+/// At most this many of each corner that exists once for every decision.
 const EACH: usize = 16;
 
 /// A choice that can be named without knowing the space.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Corner {
     /// Nothing that is pending survives.
     Nothing,
@@ -40,24 +35,6 @@ pub enum Corner {
     OddPages,
     /// Every record up to this number, and none after it.
     OldestFirst(u64),
-}
-
-impl fmt::Display for Corner {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Corner::Nothing => f.write_str("nothing survives"),
-            Corner::Everything => f.write_str("everything survives"),
-            Corner::AllBut(index) => write!(f, "all but decision {index}"),
-            Corner::Only(index) => write!(f, "only decision {index}"),
-            Corner::NamesWithoutData => f.write_str("names without data"),
-            Corner::DataWithoutNames => f.write_str("data without names"),
-            Corner::SizeWithoutData => f.write_str("lengths without data"),
-            Corner::DataWithoutSize => f.write_str("data without lengths"),
-            Corner::EvenPages => f.write_str("even pages"),
-            Corner::OddPages => f.write_str("odd pages"),
-            Corner::OldestFirst(record) => write!(f, "everything up to record {record}"),
-        }
-    }
 }
 
 impl ImageSpace {

@@ -1,48 +1,12 @@
 //! Where a process dies, and what is on the disk then.
 
 use std::borrow::Cow;
-use std::fmt;
-
-use serde::{Deserialize, Serialize};
 
 use super::change::Change;
+use super::crash_point::CrashPoint;
 use super::disk::Disk;
 use super::fault::CallEffect;
-use super::space::ImageSpace;
 use beaver_storage::Op;
-
-/// When in a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Moment {
-    /// It was about to start.
-    Before,
-    /// It was running. What it changes is pending; of a sync, some records may be durable.
-    Inside,
-    /// It was done, but its caller never learned of it.
-    After,
-}
-
-/// A storage call and a moment in it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CrashPoint {
-    /// The number of the call.
-    pub call: u64,
-    /// When in the call.
-    pub moment: Moment,
-}
-
-impl fmt::Display for CrashPoint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let moment = match self.moment {
-            Moment::Before => "before",
-            Moment::Inside => "inside",
-            Moment::After => "after",
-        };
-        write!(f, "{moment} call {}", self.call)
-    }
-}
 
 /// The disk at the moment at which a process died, with the call that it was in.
 #[derive(Clone, Debug)]
@@ -112,21 +76,6 @@ impl Crash {
                 }))
             }
             (CallEffect::Everything | CallEffect::Bytes(_), _) => Some(Cow::Borrowed(whole)),
-        }
-    }
-
-    /// Everything that a power cut at this moment may leave: what the interrupted call changes is
-    /// pending like everything else that was not synced.
-    #[must_use]
-    pub fn images(&self) -> ImageSpace {
-        match &self.inside {
-            // Until a sync returns, its records are what they were: pending. Any of them may be
-            // durable.
-            Some(change @ (Change::SyncData { .. } | Change::SyncDir)) => {
-                ImageSpace::new(&self.before, Some(change))
-            }
-            Some(_) => ImageSpace::new(&self.kill(CallEffect::Everything), None),
-            None => ImageSpace::new(&self.before, None),
         }
     }
 }

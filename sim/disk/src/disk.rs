@@ -8,12 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
 
+use super::change::Change;
 use super::content::Content;
 use super::image::{FileImage, Image, name_hashes};
-use super::inode::{Inode, InodeId, RecordNumbers, SizeCause};
-use super::names::{NameChange, Names};
+use super::inode::{Inode, RecordNumbers, SizeCause};
+use super::names::{InodeId, NameChange, Names};
 use super::profile::Profile;
-use super::space::ImageSpace;
 use beaver_storage::check_name;
 
 /// The largest length of a file: what a signed file offset can say.
@@ -34,6 +34,14 @@ pub struct Disk {
     pub(super) read_only: bool,
     /// The lengths of all files that have a name, added up.
     used: u64,
+}
+
+impl Image {
+    /// A disk on which exactly this is durable and nothing is pending.
+    #[must_use]
+    pub fn disk(&self, profile: Profile) -> Disk {
+        Disk::from_image(self, profile)
+    }
 }
 
 impl Disk {
@@ -75,6 +83,34 @@ impl Disk {
         disk
     }
 
+    /// Carries out `change` as a call without faults would.
+    ///
+    /// # Errors
+    ///
+    /// Those of the call; `NotFound` for a file that is not there.
+    pub fn apply(&mut self, change: &Change) -> io::Result<()> {
+        if change
+            .inode()
+            .is_some_and(|id| !self.inodes.contains_key(&id))
+        {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        match change {
+            Change::Create { name } => self.create(name).map(|_| ()),
+            Change::Rename { from, to } => self.rename(from, to),
+            Change::Remove { name } => self.remove(name),
+            Change::Write {
+                inode,
+                offset,
+                bytes,
+            } => self.write(*inode, bytes, *offset),
+            Change::SetLen { inode, len } => self.set_len(*inode, *len),
+            Change::Allocate { inode, len } => self.allocate(*inode, *len),
+            Change::SyncData { inode } => self.sync_data(*inode),
+            Change::SyncDir => self.sync_dir(),
+        }
+    }
+
     /// The kind of file system this is.
     #[must_use]
     pub fn profile(&self) -> Profile {
@@ -95,12 +131,6 @@ impl Disk {
         Image::assemble(self.names.live.clone(), &hashes, files)
     }
 
-    /// Everything that a power cut now may leave.
-    #[must_use]
-    pub fn images(&self) -> ImageSpace {
-        ImageSpace::new(self, None)
-    }
-
     /// The lengths of all files that have a name, added up, in bytes.
     #[must_use]
     pub fn used(&self) -> u64 {
@@ -115,6 +145,19 @@ impl Disk {
     pub(super) fn inode_mut(&mut self, id: InodeId) -> &mut Inode {
         let inode = self.inodes.get_mut(&id);
         Arc::make_mut(inode.expect("a file stays as long as a handle or a name does"))
+    }
+
+    /// Changes a file and takes note of it.
+    pub(super) fn change_file<T>(
+        &mut self,
+        id: InodeId,
+        change: impl FnOnce(&mut Inode, &mut RecordNumbers) -> T,
+    ) -> T {
+        let inode = self.inodes.get_mut(&id).expect("an open file stays");
+        let old_len = inode.live.len();
+        let done = change(Arc::make_mut(inode), &mut self.records);
+        self.changed(id, old_len);
+        done
     }
 
     /// Takes note of a change of `id`, whose length was `old_len`.
@@ -142,18 +185,23 @@ impl Disk {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
         self.check_writable()?;
-        self.last_inode += 1;
-        let id = InodeId(self.last_inode);
-        let hostile = self.profile == Profile::HostileDevice;
-        let mut inode = Inode::settled(Arc::default());
-        inode.links = 1;
-        inode.superseded = hostile.then(BTreeMap::new);
-        self.inodes.insert(id, Arc::new(inode));
+        let id = self.add_file(Arc::default());
         let name = Arc::from(name);
         let record = self.records.next();
         self.names
             .change(record, NameChange::Create { name, inode: id });
         Ok(id)
+    }
+
+    /// A new file with one name.
+    fn add_file(&mut self, content: Arc<Content>) -> InodeId {
+        self.last_inode += 1;
+        let id = InodeId(self.last_inode);
+        let mut inode = Inode::settled(content);
+        inode.links = 1;
+        inode.superseded = (self.profile == Profile::HostileDevice).then(BTreeMap::new);
+        self.inodes.insert(id, Arc::new(inode));
+        id
     }
 
     pub(super) fn rename(&mut self, from: &str, to: &str) -> io::Result<()> {
@@ -205,11 +253,7 @@ impl Disk {
         if offset > MAX_LEN || len > MAX_LEN - offset {
             return Err(io::ErrorKind::InvalidInput.into());
         }
-        let old_len = self.inode(id).live.len();
-        let inode = self.inodes.get_mut(&id);
-        let inode = Arc::make_mut(inode.expect("an open file stays"));
-        inode.write(&mut self.records, bytes, offset);
-        self.changed(id, old_len);
+        self.change_file(id, |inode, records| inode.write(records, bytes, offset));
         Ok(())
     }
 
@@ -218,11 +262,7 @@ impl Disk {
         if len > MAX_LEN {
             return Err(io::ErrorKind::InvalidInput.into());
         }
-        let old_len = self.inode(id).live.len();
-        let inode = self.inodes.get_mut(&id);
-        let inode = Arc::make_mut(inode.expect("an open file stays"));
-        inode.set_len(&mut self.records, len);
-        self.changed(id, old_len);
+        self.change_file(id, |inode, records| inode.set_len(records, len));
         Ok(())
     }
 
@@ -271,9 +311,7 @@ impl Disk {
         for id in dirty {
             let count = self.inode(id).sizes_to_last_set_len();
             if count > 0 {
-                self.inode_mut(id).commit_sizes(count);
-                let len = self.inode(id).live.len();
-                self.changed(id, len);
+                self.change_file(id, |inode, _| inode.commit_sizes(count));
             }
         }
     }
@@ -327,14 +365,10 @@ impl Disk {
     /// Writes back one page (`Some`) or the oldest length (`None`). `false` if there was nothing to
     /// do.
     pub(super) fn write_back(&mut self, id: InodeId, page: Option<u64>) -> bool {
-        let len = self.inode(id).live.len();
-        let inode = self.inode_mut(id);
-        let done = match page {
+        self.change_file(id, |inode, _| match page {
             Some(index) => inode.write_back_page(index),
             None => inode.write_back_size(),
-        };
-        self.changed(id, len);
-        done
+        })
     }
 
     /// Adds a file that is durable at once, with its name. `false` if the name is taken or no name.
@@ -342,12 +376,7 @@ impl Disk {
         if check_name(name).is_err() || self.names.live.contains_key(name) {
             return false;
         }
-        self.last_inode += 1;
-        let id = InodeId(self.last_inode);
-        let mut inode = Inode::settled(Arc::new(Content::from_bytes(bytes)));
-        inode.links = 1;
-        inode.superseded = (self.profile == Profile::HostileDevice).then(BTreeMap::new);
-        self.inodes.insert(id, Arc::new(inode));
+        let id = self.add_file(Arc::new(Content::from_bytes(bytes)));
         self.used += bytes.len() as u64;
         let name: Arc<str> = Arc::from(name);
         Arc::make_mut(&mut self.names.live).insert(name.clone(), id);

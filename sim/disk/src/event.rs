@@ -13,7 +13,7 @@ use super::fault::Subset;
     rename_all_fields = "snake_case",
     deny_unknown_fields
 )]
-pub enum Event {
+pub enum DiskEvent {
     /// The kernel writes back the current version of a dirty page.
     WritebackPage {
         /// The file, by its live name.
@@ -77,20 +77,20 @@ pub enum Event {
     },
 }
 
-impl Event {
+impl DiskEvent {
     /// The word for it in a trace.
     #[must_use]
     pub fn word(&self) -> &'static str {
         match self {
-            Event::WritebackPage { .. } | Event::WritebackSize { .. } | Event::Writeback(_) => {
-                "writeback"
-            }
-            Event::CacheDrop(_) => "cache-drop",
-            Event::FlipBit { .. } => "flipped-bit",
-            Event::ZeroSectors { .. } => "zeroed-sectors",
-            Event::Truncate { .. } => "truncated",
-            Event::Replace { .. } => "old-copy",
-            Event::Stray { .. } => "stray-file",
+            DiskEvent::WritebackPage { .. }
+            | DiskEvent::WritebackSize { .. }
+            | DiskEvent::Writeback(_) => "writeback",
+            DiskEvent::CacheDrop(_) => "cache-drop",
+            DiskEvent::FlipBit { .. } => "flipped-bit",
+            DiskEvent::ZeroSectors { .. } => "zeroed-sectors",
+            DiskEvent::Truncate { .. } => "truncated",
+            DiskEvent::Replace { .. } => "old-copy",
+            DiskEvent::Stray { .. } => "stray-file",
         }
     }
 }

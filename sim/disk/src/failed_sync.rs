@@ -10,16 +10,15 @@ use std::sync::Arc;
 
 use super::disk::Disk;
 use super::fault::{Behaviour, FailedSync, Subset};
-use super::inode::{Inode, InodeId, Retry, SizeCause, SizeStep, Version};
+use super::inode::{Inode, Retry, SizeCause, SizeStep, Version};
+use super::names::InodeId;
 use super::page::{PAGE_BYTES, PAGE_SIZE, Page, kept_of};
 use super::profile::Profile;
 
 impl Disk {
     /// A sync of `id` fails as `failed` says. It commits no name, and nothing of another file.
     pub(super) fn fail_sync(&mut self, id: InodeId, failed: &FailedSync) {
-        let len = self.inode(id).live.len();
-        self.inode_mut(id).fail_sync(failed);
-        self.changed(id, len);
+        self.change_file(id, |inode, _| inode.fail_sync(failed));
         if failed.behaviour == Behaviour::ReadOnly {
             self.read_only = true;
         }
@@ -47,9 +46,7 @@ impl Disk {
             let earlier = |step: &SizeStep| step.cause == SizeCause::SetLen && step.record < last;
             let count = self.inode(id).sizes.iter().rposition(earlier);
             if let Some(index) = count {
-                self.inode_mut(id).commit_sizes(index + 1);
-                let len = self.inode(id).live.len();
-                self.changed(id, len);
+                self.change_file(id, |inode, _| inode.commit_sizes(index + 1));
             }
         }
     }
@@ -66,7 +63,6 @@ impl Disk {
         let ids: Vec<InodeId> = self.inodes.keys().copied().collect();
         for id in ids {
             let inode = self.inode(id);
-            let len = inode.live.len();
             let pages: Vec<u64> = inode.unsaved.iter().copied().collect();
             let length_lost = inode.has_lost_length();
             for index in pages {
@@ -79,8 +75,7 @@ impl Disk {
             if length_lost {
                 let idle = self.inode(id).pages.is_empty() && !is_open(id);
                 if idle && subset.contains(place, u64::MAX) {
-                    self.inode_mut(id).drop_length();
-                    self.changed(id, len);
+                    self.change_file(id, |inode, _| inode.drop_length());
                     dropped = true;
                 }
                 place += 1;
@@ -91,7 +86,7 @@ impl Disk {
 }
 
 /// A dirty page, and how much of it is on disk after a sync that failed.
-struct Reached {
+struct SyncedPage {
     index: u64,
     /// 0: the durable version stays.
     version: usize,
@@ -107,13 +102,13 @@ impl Inode {
             let left = failed.left.get(index).copied().unwrap_or(0);
             let left = usize::try_from(left).unwrap_or(usize::MAX);
             let newest = versions.len();
-            Reached {
+            SyncedPage {
                 index: *index,
                 version: if written { newest } else { left.min(newest) },
                 written,
             }
         });
-        let reached: Vec<Reached> = reached.collect();
+        let reached: Vec<SyncedPage> = reached.collect();
         self.commit_sizes(match failed.behaviour {
             Behaviour::MarkClean => self.sizes.len(),
             _ => self.sizes_before_versions(&reached),
@@ -143,7 +138,7 @@ impl Inode {
 
     /// What was written after a shrink survives only if the shrink did: the lengths that the pages
     /// on disk drag along.
-    fn sizes_before_versions(&self, reached: &[Reached]) -> usize {
+    fn sizes_before_versions(&self, reached: &[SyncedPage]) -> usize {
         let on_disk = reached.iter().filter(|page| page.version > 0);
         let records = on_disk.map(|page| self.pages[&page.index][page.version - 1].record);
         let newest = records.max().unwrap_or(0);

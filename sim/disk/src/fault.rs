@@ -21,7 +21,7 @@ pub enum Fault {
     /// `sync_dir` nothing gets durable.
     Error {
         /// With what.
-        error: Failure,
+        error: FailureKind,
         /// How far it got. Only calls that change something can have an effect.
         #[serde(default)]
         effect: CallEffect,
@@ -36,7 +36,7 @@ pub enum Fault {
     FailedSyncDir {
         /// With what.
         #[serde(default)]
-        error: Failure,
+        error: FailureKind,
         /// Which of the pending name records it has made durable. `linux-ordered` takes the longest
         /// prefix among them.
         #[serde(default)]
@@ -74,7 +74,7 @@ pub enum Fault {
 /// What an error looks like to the caller.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Failure {
+pub enum FailureKind {
     /// `EIO`.
     #[default]
     Io,
@@ -92,18 +92,18 @@ pub enum Failure {
     Unsupported,
 }
 
-impl Failure {
+impl FailureKind {
     pub(super) fn error(self) -> io::Error {
         match self {
             // The standard library has no public kind for EIO; the number is the same on every
             // Unix.
-            Failure::Io => io::Error::from_raw_os_error(5),
-            Failure::StorageFull => io::ErrorKind::StorageFull.into(),
-            Failure::Interrupted => io::ErrorKind::Interrupted.into(),
-            Failure::ReadOnly => io::ErrorKind::ReadOnlyFilesystem.into(),
-            Failure::PermissionDenied => io::ErrorKind::PermissionDenied.into(),
-            Failure::WouldBlock => io::ErrorKind::WouldBlock.into(),
-            Failure::Unsupported => io::ErrorKind::Unsupported.into(),
+            FailureKind::Io => io::Error::from_raw_os_error(5),
+            FailureKind::StorageFull => io::ErrorKind::StorageFull.into(),
+            FailureKind::Interrupted => io::ErrorKind::Interrupted.into(),
+            FailureKind::ReadOnly => io::ErrorKind::ReadOnlyFilesystem.into(),
+            FailureKind::PermissionDenied => io::ErrorKind::PermissionDenied.into(),
+            FailureKind::WouldBlock => io::ErrorKind::WouldBlock.into(),
+            FailureKind::Unsupported => io::ErrorKind::Unsupported.into(),
         }
     }
 }
@@ -126,7 +126,7 @@ pub enum CallEffect {
 #[serde(deny_unknown_fields, default)]
 pub struct FailedSync {
     /// What the caller is told.
-    pub error: Failure,
+    pub error: FailureKind,
     /// What the file system makes of it.
     pub behaviour: Behaviour,
     /// Which of the file's dirty pages are not written. The others are.
@@ -166,18 +166,6 @@ impl Behaviour {
         Behaviour::RetryWorks,
         Behaviour::ReadOnly,
     ];
-
-    /// The name in files.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Behaviour::MarkClean => "mark-clean",
-            Behaviour::MarkCleanSizeLost => "mark-clean-size-lost",
-            Behaviour::Revert => "revert",
-            Behaviour::RetryWorks => "retry-works",
-            Behaviour::ReadOnly => "read-only",
-        }
-    }
 }
 
 /// Some of a list of things that is not known yet when the plan is made.
@@ -235,7 +223,7 @@ impl Fault {
     pub fn word(&self) -> &'static str {
         match self {
             Fault::Error {
-                error: Failure::StorageFull,
+                error: FailureKind::StorageFull,
                 ..
             } => "storage-full",
             Fault::Error {

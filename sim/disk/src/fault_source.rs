@@ -8,11 +8,11 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::crash::Moment;
+use super::crash_point::Moment;
 use super::disk::Disk;
-use super::event::Event;
+use super::event::DiskEvent;
 use super::fault::{Fault, Space};
-use super::inode::InodeId;
+use super::names::InodeId;
 use beaver_storage::Op;
 
 /// Decides what goes wrong on a simulated disk.
@@ -66,7 +66,7 @@ impl Injection<'_> {
     }
 
     /// Something happens to the disk. `false` if it changed nothing.
-    pub fn happen(&mut self, event: &Event) -> bool {
+    pub fn happen(&mut self, event: &DiskEvent) -> bool {
         let happened = self.disk.happen_while(event, self.is_open);
         match happened {
             true => self.happened.push(event.word()),
@@ -96,7 +96,7 @@ pub struct FaultPlan {
     pub calls: BTreeMap<u64, Fault>,
     /// What happens on its own just before a call.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub events: BTreeMap<u64, Vec<Event>>,
+    pub events: BTreeMap<u64, Vec<DiskEvent>>,
 }
 
 impl FaultSource for FaultPlan {

@@ -9,8 +9,9 @@ use std::sync::Arc;
 use super::choice::{DeviceExtra, Fill, Tear};
 use super::content::Content;
 use super::image::FileImage;
-use super::inode::{Inode, InodeId, Version};
+use super::inode::{Inode, Version};
 use super::mixing::garbage_word;
+use super::names::InodeId;
 use super::page::{PAGE_BYTES, PAGE_SIZE, Page, SECTOR_BYTES, SECTORS, kept_of};
 
 /// One file at a power cut.
@@ -25,7 +26,7 @@ pub(super) struct FileSpace {
 
 /// Which of the pending lengths are possible, by number of steps from the durable one; both ends
 /// included.
-pub(super) type Window = (u32, u32);
+pub(super) type SizeRange = (u32, u32);
 
 /// One way the bytes of a file may go.
 #[derive(Clone, Debug, Default)]
@@ -36,7 +37,7 @@ pub(super) struct FileChoice {
 
 /// What happens to the bytes beyond the choice of versions.
 #[derive(Clone, Copy)]
-pub(super) struct Damage<'a> {
+pub(super) struct CutDamage<'a> {
     pub(super) id: InodeId,
     pub(super) tears: &'a [Tear],
     pub(super) fill: Fill,
@@ -123,7 +124,7 @@ impl FileSpace {
         &self,
         size: u32,
         pages: Option<&BTreeMap<u64, u32>>,
-        window: Window,
+        window: SizeRange,
     ) -> FileChoice {
         let size = size.clamp(window.0, window.1);
         let len = self.len_at(size);
@@ -139,7 +140,7 @@ impl FileSpace {
     }
 
     /// The bytes that a settled choice leaves.
-    pub(super) fn image(&self, choice: &FileChoice, damage: &Damage<'_>) -> FileImage {
+    pub(super) fn image(&self, choice: &FileChoice, damage: &CutDamage<'_>) -> FileImage {
         let inode = &self.inode;
         if let Some(settled) = self.settled.as_ref().filter(|_| damage.device.is_empty()) {
             return settled.clone();
@@ -178,7 +179,7 @@ impl FileSpace {
         version: u32,
         size: u32,
         page: Option<Page>,
-        damage: &Damage<'_>,
+        damage: &CutDamage<'_>,
     ) -> Option<Page> {
         let Fill::Garbage(seed) = damage.fill else {
             return page;
@@ -197,7 +198,7 @@ impl FileSpace {
         Some(Page::new(&bytes))
     }
 
-    fn tear(&self, content: &mut Content, choice: &FileChoice, damage: &Damage<'_>) {
+    fn tear(&self, content: &mut Content, choice: &FileChoice, damage: &CutDamage<'_>) {
         for tear in damage.tears.iter().filter(|tear| tear.inode == damage.id) {
             let Some(newer) = choice.pages.get(&tear.page) else {
                 continue;
@@ -220,7 +221,7 @@ impl FileSpace {
         content: &mut Content,
         unreadable: &mut BTreeSet<u64>,
         choice: &FileChoice,
-        damage: &Damage<'_>,
+        damage: &CutDamage<'_>,
     ) {
         for extra in damage.device {
             match *extra {
@@ -280,7 +281,7 @@ impl FileSpace {
     }
 
     /// How many combinations of lengths in `window` and versions there are, saturating.
-    pub(super) fn count(&self, window: Window) -> u64 {
+    pub(super) fn count(&self, window: SizeRange) -> u64 {
         let mut total = 0u64;
         for size in (window.0..=window.1).rev() {
             let options = self.options_at(size);
@@ -294,8 +295,8 @@ impl FileSpace {
     }
 
     /// All different contents, in a fixed order. Call it only when [`count`](Self::count) is small.
-    pub(super) fn contents(&self, id: InodeId, window: Window) -> Vec<(FileChoice, FileImage)> {
-        let undamaged = Damage {
+    pub(super) fn contents(&self, id: InodeId, window: SizeRange) -> Vec<(FileChoice, FileImage)> {
+        let undamaged = CutDamage {
             id,
             tears: &[],
             fill: Fill::Zeros,
@@ -346,14 +347,14 @@ fn bytes_of(page: Option<&Page>) -> [u8; PAGE_BYTES] {
 
 #[cfg(test)]
 mod tests {
-    use super::super::notation::History;
+    use super::super::notation::FileHistory;
     use super::super::profile::Profile;
     use super::*;
 
     /// Saved failures rest on it: each byte is the one of its place in the file.
     #[test]
     fn garbage_is_a_function_of_the_number_the_file_and_the_place() {
-        let history = History::parse("a=A; f=A; set_len f 0; sync f; write f 0 BBB").unwrap();
+        let history = FileHistory::parse("a=A; f=A; set_len f 0; sync f; write f 0 BBB").unwrap();
         let space = FileSpace::new(
             history.run(Profile::Alice).unwrap().inodes[&InodeId(2)].clone(),
             true,
@@ -362,7 +363,7 @@ mod tests {
             size: 3,
             pages: BTreeMap::from([(1, 1)]),
         };
-        let damage = Damage {
+        let damage = CutDamage {
             id: InodeId(2),
             tears: &[],
             fill: Fill::Garbage(7),
@@ -381,7 +382,7 @@ mod tests {
 
     #[test]
     fn garbage_begins_behind_what_is_durable() {
-        let mut inode = (*History::parse("f=A")
+        let mut inode = (*FileHistory::parse("f=A")
             .unwrap()
             .run(Profile::Alice)
             .unwrap()
@@ -396,7 +397,7 @@ mod tests {
             size: 1,
             pages: BTreeMap::new(),
         };
-        let damage = Damage {
+        let damage = CutDamage {
             id: InodeId(1),
             tears: &[],
             fill: Fill::Garbage(7),

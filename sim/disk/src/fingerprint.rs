@@ -7,9 +7,9 @@ use super::change::Change;
 use super::crash::Crash;
 use super::disk::Disk;
 use super::image::{content_hash, name_hashes};
-use super::inode::{Inode, InodeId};
+use super::inode::Inode;
 use super::mixing::{hash128, mix128};
-use super::names::{Directory, NameChange};
+use super::names::{InodeId, NameChange, NameTable};
 
 impl Disk {
     /// Whether a power cut now leaves exactly what a reader sees: nothing is pending, and the cache shows what the disk has.
@@ -114,7 +114,7 @@ impl Hash {
         self.mix(hash128(text.as_bytes()));
     }
 
-    fn directory(&mut self, directory: &Directory, place: &impl Fn(InodeId) -> u64) {
+    fn directory(&mut self, directory: &NameTable, place: &impl Fn(InodeId) -> u64) {
         self.number(directory.len() as u64);
         for (name, inode) in directory {
             self.text(name);
@@ -177,11 +177,11 @@ impl Hash {
 
 #[cfg(test)]
 mod tests {
-    use super::super::notation::History;
+    use super::super::notation::FileHistory;
     use super::super::profile::Profile;
 
     fn fingerprint(history: &str) -> u128 {
-        let history = History::parse(history).unwrap();
+        let history = FileHistory::parse(history).unwrap();
         history.run(Profile::Posix).unwrap().fingerprint()
     }
 
@@ -206,7 +206,7 @@ mod tests {
 
     #[test]
     fn settled_disk_has_the_fingerprint_of_its_image() {
-        let history = History::parse("f=A; create g; sync_dir").unwrap();
+        let history = FileHistory::parse("f=A; create g; sync_dir").unwrap();
         let disk = history.run(Profile::Posix).unwrap();
         assert!(disk.is_settled());
         assert_eq!(disk.fingerprint(), disk.live().hash128());

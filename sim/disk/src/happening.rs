@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use super::content::Content;
 use super::disk::Disk;
-use super::event::Event;
-use super::inode::{InodeId, Retry};
+use super::event::DiskEvent;
+use super::inode::Retry;
+use super::names::InodeId;
 use super::page::{PAGE_BYTES, Page, SECTOR_SIZE, page_of, within};
 
 impl Disk {
@@ -14,7 +15,7 @@ impl Disk {
     ///
     /// Damage to a file strikes what is durable and what the cache shows alike. `Truncate` and
     /// `Replace` also end everything that is pending of the file's bytes.
-    pub fn happen(&mut self, event: &Event) -> bool {
+    pub fn happen(&mut self, event: &DiskEvent) -> bool {
         self.happen_while(event, &|_| false)
     }
 
@@ -22,19 +23,19 @@ impl Disk {
     /// those.
     pub(super) fn happen_while(
         &mut self,
-        event: &Event,
+        event: &DiskEvent,
         is_open: &dyn Fn(InodeId) -> bool,
     ) -> bool {
         match event {
-            Event::WritebackPage { file, page } => {
+            DiskEvent::WritebackPage { file, page } => {
                 let id = self.live_inode(file);
                 id.is_some_and(|id| self.write_back(id, Some(*page)))
             }
-            Event::WritebackSize { file } => {
+            DiskEvent::WritebackSize { file } => {
                 let id = self.live_inode(file);
                 id.is_some_and(|id| self.write_back(id, None))
             }
-            Event::Writeback(number) => {
+            DiskEvent::Writeback(number) => {
                 let candidates = self.write_back_candidates();
                 let place = number.checked_rem(candidates.len() as u64);
                 let place = place.and_then(|place| usize::try_from(place).ok());
@@ -43,25 +44,25 @@ impl Disk {
                     self.write_back(id, page)
                 })
             }
-            Event::CacheDrop(subset) => self.drop_cache(subset, is_open),
-            Event::FlipBit { file, offset, bit } => {
+            DiskEvent::CacheDrop(subset) => self.drop_cache(subset, is_open),
+            DiskEvent::FlipBit { file, offset, bit } => {
                 self.damage_bytes(file, |content| flip(content, *offset, *bit))
             }
-            Event::ZeroSectors {
+            DiskEvent::ZeroSectors {
                 file,
                 sector,
                 count,
             } => self.damage_bytes(file, |content| zero_sectors(content, *sector, *count)),
-            Event::Truncate { file, len } => self.replace_bytes(file, |content| {
+            DiskEvent::Truncate { file, len } => self.replace_bytes(file, |content| {
                 if *len < content.len() {
                     content.cut(*len);
                     content.set_len(*len);
                 }
             }),
-            Event::Replace { file, bytes } => {
+            DiskEvent::Replace { file, bytes } => {
                 self.replace_bytes(file, |content| *content = Content::from_bytes(bytes))
             }
-            Event::Stray { file, bytes } => self.add_durable(file, bytes),
+            DiskEvent::Stray { file, bytes } => self.add_durable(file, bytes),
         }
     }
 

@@ -9,16 +9,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::content::Content;
-use super::disk::Disk;
-use super::inode::InodeId;
 use super::mixing::{hash128, mix128};
-use super::names::Directory;
-use super::profile::Profile;
+use super::names::{InodeId, NameTable};
 
 /// One directory of files. Cheap to clone and to compare.
 #[derive(Clone)]
 pub struct Image {
-    pub(super) names: Arc<Directory>,
+    pub(super) names: Arc<NameTable>,
     /// Sorted by number; only files that have a name.
     pub(super) files: Vec<(InodeId, FileImage)>,
     hash: u128,
@@ -54,7 +51,7 @@ pub(super) fn content_hash(content: &Content, unreadable: &BTreeSet<u64>) -> u12
 /// Hashes of the names of each file, added up.
 pub(super) type NameHashes = Vec<(InodeId, u128)>;
 
-pub(super) fn name_hashes(names: &Directory) -> NameHashes {
+pub(super) fn name_hashes(names: &NameTable) -> NameHashes {
     let hashes = names.iter();
     let hashes = hashes.map(|(name, inode)| (*inode, mix128(hash128(name.as_bytes()), 1)));
     let mut hashes: NameHashes = hashes.collect();
@@ -72,7 +69,7 @@ pub(super) fn name_hashes(names: &Directory) -> NameHashes {
 impl Image {
     /// `files` holds exactly the files of `hashes`, in the same order.
     pub(super) fn assemble(
-        names: Arc<Directory>,
+        names: Arc<NameTable>,
         hashes: &NameHashes,
         files: Vec<(InodeId, FileImage)>,
     ) -> Self {
@@ -89,7 +86,7 @@ impl Image {
     pub fn from_files<N: AsRef<str>, B: AsRef<[u8]>>(
         files: impl IntoIterator<Item = (N, B)>,
     ) -> Self {
-        let mut names = Directory::new();
+        let mut names = NameTable::new();
         let mut contents = Vec::new();
         for (number, (name, bytes)) in (1..).zip(files) {
             let inode = InodeId(number);
@@ -139,12 +136,6 @@ impl Image {
     #[must_use]
     pub fn hash128(&self) -> u128 {
         self.hash
-    }
-
-    /// A disk on which exactly this is durable and nothing is pending.
-    #[must_use]
-    pub fn disk(&self, profile: Profile) -> Disk {
-        Disk::from_image(self, profile)
     }
 
     fn content(&self, inode: InodeId) -> &Content {

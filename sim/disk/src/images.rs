@@ -7,11 +7,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::choice::{Choice, NameOutcome};
-use super::file_space::{FileChoice, Window, advance};
+use super::choice::Choice;
+use super::file_space::{FileChoice, SizeRange, advance};
 use super::image::{FileImage, Image, NameHashes, name_hashes};
-use super::inode::InodeId;
-use super::names::{Directory, NameRecord};
+use super::names::{InodeId, NameOutcome, NameRecord, NameTable};
 use super::profile::Profile;
 use super::space::{Frame, ImageSpace};
 
@@ -25,7 +24,7 @@ pub struct Images<'a> {
     frames: Vec<Frame>,
     total: u64,
     /// The contents of each file for each range of lengths, made when first needed.
-    contents: BTreeMap<(InodeId, Window), Arc<Contents>>,
+    contents: BTreeMap<(InodeId, SizeRange), Arc<Contents>>,
     seen: BTreeSet<u128>,
     next_frame: usize,
     dropped: u64,
@@ -38,7 +37,7 @@ type Contents = Vec<(FileChoice, FileImage)>;
 #[derive(Debug)]
 struct Walk {
     frame: usize,
-    names: Arc<Directory>,
+    names: Arc<NameTable>,
     hashes: NameHashes,
     files: Vec<(InodeId, Arc<Contents>)>,
     digits: Vec<usize>,
@@ -89,7 +88,7 @@ impl ImageSpace {
     }
 
     fn count_in(&self, frames: &[Frame], limit: u64) -> u64 {
-        let mut counts: BTreeMap<(InodeId, Window), u64> = BTreeMap::new();
+        let mut counts: BTreeMap<(InodeId, SizeRange), u64> = BTreeMap::new();
         let mut total = 0u64;
         for frame in frames {
             let inodes: BTreeSet<InodeId> = frame.names.values().copied().collect();
@@ -176,11 +175,11 @@ impl ImageSpace {
     }
 
     /// What the records of one group can make of their names.
-    fn parts(&self, group: &[usize], limit: u64) -> Option<Vec<Part>> {
+    fn parts(&self, group: &[usize], limit: u64) -> Option<Vec<SlotOutcome>> {
         let records = group.iter().map(|index| &self.records[*index]);
         let slots = records.clone().flat_map(|entry| entry.change.slots());
         let slots = slots.map(|name| (name.clone(), self.base().get(name).copied()));
-        let mut parts = vec![Part {
+        let mut parts = vec![SlotOutcome {
             slots: slots.collect(),
             outcomes: BTreeMap::new(),
         }];
@@ -210,12 +209,12 @@ impl ImageSpace {
 
 /// What some names stand for, and the outcomes that lead there.
 #[derive(Clone)]
-struct Part {
+struct SlotOutcome {
     slots: BTreeMap<Arc<str>, Option<InodeId>>,
     outcomes: BTreeMap<u64, NameOutcome>,
 }
 
-impl Part {
+impl SlotOutcome {
     fn apply(&mut self, entry: &NameRecord, outcome: NameOutcome) {
         entry.change.apply_to(outcome, |name, inode| {
             self.slots.insert(name.clone(), inode);
@@ -228,7 +227,7 @@ impl Part {
 
 /// Drops frames that say the same as an earlier one.
 fn different(frames: impl Iterator<Item = Frame>) -> Vec<Frame> {
-    let mut seen: BTreeSet<(Arc<Directory>, BTreeMap<InodeId, Window>)> = BTreeSet::new();
+    let mut seen: BTreeSet<(Arc<NameTable>, BTreeMap<InodeId, SizeRange>)> = BTreeSet::new();
     let kept = frames.filter(|frame| seen.insert((frame.names.clone(), frame.windows.clone())));
     kept.collect()
 }

@@ -13,26 +13,10 @@
 //! after it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::sync::Arc;
-
-use serde::{Deserialize, Serialize};
 
 use super::content::Content;
 use super::page::{PAGE_BYTES, PAGE_SIZE, Page, SECTOR_SIZE, kept_of, page_of, within};
-
-/// The number of a file, in order of creation. It stays with the file whatever its names are.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
-#[serde(transparent)]
-pub struct InodeId(pub u64);
-
-impl fmt::Display for InodeId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "#{}", self.0)
-    }
-}
 
 /// Hands out the numbers of pending records.
 #[derive(Clone, Debug, Default)]

@@ -43,6 +43,7 @@ mod choice;
 mod content;
 mod corner;
 mod crash;
+mod crash_point;
 mod directory_calls;
 mod disk;
 mod event;
@@ -67,29 +68,35 @@ mod room;
 mod space;
 mod storage;
 mod survival;
+mod survivor_set;
 mod trace;
 mod view;
 mod weak_spots;
 
 pub use beaver_storage::Op;
 pub use change::Change;
-pub use choice::{
-    About, Choice, Decision, DeviceExtra, DevicePoint, Fill, NameOutcome, Tear, TearPoint,
-};
+pub use choice::{About, Choice, Decision, DeviceExtra, Fill, Tear, WeakSpot};
 pub use corner::Corner;
-pub use crash::{Crash, CrashPoint, Moment};
+pub use crash::Crash;
+pub use crash_point::{CrashPoint, Moment};
 pub use disk::Disk;
-pub use event::Event;
-pub use fault::{Behaviour, CallEffect, FailedSync, Failure, Fault, Noticed, Space, Subset};
+pub use event::DiskEvent;
+pub use fault::{Behaviour, CallEffect, FailedSync, FailureKind, Fault, Noticed, Space, Subset};
 pub use fault_source::{FaultPlan, FaultSource, Injection, StorageCall};
 pub use image::Image;
 pub use images::{Candidate, Images};
-pub use inode::InodeId;
 pub use machine::{SimOptions, is_crash, is_out_of_calls};
+pub use names::{InodeId, NameOutcome};
 pub use owner::SimDisk;
 pub use page::{PAGE_SIZE, SECTOR_SIZE};
 pub use profile::Profile;
 pub use space::ImageSpace;
-pub use survival::{Fate, Survival, What};
+pub use survival::{Fate, RecordKind, Survival};
+pub use survivor_set::SurvivorSet;
 pub use trace::{TraceMode, TraceRecord};
 pub use view::FileView;
+
+/// The README's example is run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct DiskReadme;

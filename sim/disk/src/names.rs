@@ -5,18 +5,43 @@
 //! pending removal of the same name cannot take it away.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
-use super::choice::NameOutcome;
-use super::inode::InodeId;
+use serde::{Deserialize, Serialize};
 
-pub(super) type Directory = BTreeMap<Arc<str>, InodeId>;
+/// The number of a file, in order of creation. It stays with the file whatever its names are.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct InodeId(pub u64);
+
+impl fmt::Display for InodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#{}", self.0)
+    }
+}
+
+/// What a power cut made of one name record, if not the old state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NameOutcome {
+    /// A rename left both names.
+    Both,
+    /// A rename left neither name.
+    Neither,
+    /// The change survived.
+    New,
+}
+
+pub(super) type NameTable = BTreeMap<Arc<str>, InodeId>;
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Names {
     /// Shared with images and snapshots; copied when it changes.
-    pub(super) live: Arc<Directory>,
-    pub(super) disk: Arc<Directory>,
+    pub(super) live: Arc<NameTable>,
+    pub(super) disk: Arc<NameTable>,
     pub(super) pending: Vec<NameRecord>,
 }
 
@@ -83,7 +108,7 @@ impl NameChange {
     }
 
     /// Applies the change to a whole directory.
-    pub(super) fn apply(&self, directory: &mut Directory, outcome: NameOutcome) {
+    pub(super) fn apply(&self, directory: &mut NameTable, outcome: NameOutcome) {
         self.apply_to(outcome, |name, inode| {
             match inode {
                 Some(inode) => directory.insert(name.clone(), inode),

@@ -23,6 +23,7 @@ use std::io;
 use super::change::Change;
 use super::disk::Disk;
 use super::image::Image;
+use super::names::InodeId;
 use super::page::{PAGE_BYTES, PAGE_SIZE};
 use super::profile::Profile;
 use beaver_storage::check_name;
@@ -32,21 +33,10 @@ const LIMIT: usize = 4096;
 
 /// Files that are there before, and steps.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct History {
+pub struct FileHistory {
     files: BTreeMap<String, String>,
-    steps: Vec<(String, Step)>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Step {
-    Create(String),
-    Write(String, u64, String),
-    SetLen(String, u64),
-    Allocate(String, u64),
-    Rename(String, String),
-    Remove(String),
-    Sync(String),
-    SyncDir,
+    /// Each one is known to be readable.
+    steps: Vec<String>,
 }
 
 /// What is wrong with a history.
@@ -90,14 +80,14 @@ pub enum NotationError {
     },
 }
 
-impl History {
+impl FileHistory {
     /// Reads a history from one text: files, then steps, separated by semicolons or line breaks.
     ///
     /// # Errors
     ///
     /// [`NotationError::Step`] names the step and what was expected.
     pub fn parse(text: &str) -> Result<Self, NotationError> {
-        let mut history = History::default();
+        let mut history = FileHistory::default();
         let steps = text.split([';', '\n']).map(str::trim);
         let steps = steps.filter(|step| !step.is_empty());
         for (number, text) in (1..).zip(steps) {
@@ -124,7 +114,7 @@ impl History {
         files: &BTreeMap<String, String>,
         steps: &[S],
     ) -> Result<Self, NotationError> {
-        let mut history = History::default();
+        let mut history = FileHistory::default();
         for (name, pages) in files {
             history
                 .add_file(name, pages)
@@ -134,7 +124,7 @@ impl History {
                 })?;
         }
         let steps = steps.iter().map(AsRef::as_ref).collect::<Vec<_>>();
-        let more = History::parse(&steps.join(";"))?;
+        let more = FileHistory::parse(&steps.join(";"))?;
         history.files.extend(more.files);
         history.steps = more.steps;
         Ok(history)
@@ -148,7 +138,7 @@ impl History {
 
     /// The steps as they were written.
     pub fn steps(&self) -> impl Iterator<Item = &str> {
-        self.steps.iter().map(|(text, _)| text.as_str())
+        self.steps.iter().map(String::as_str)
     }
 
     fn add_file(&mut self, name: &str, pages: &str) -> Result<(), String> {
@@ -167,7 +157,9 @@ impl History {
         if self.steps.len() == LIMIT {
             return Err(format!("at most {LIMIT} steps"));
         }
-        self.steps.push((text.to_owned(), Step::parse(text)?));
+        // Only the words are checked: whether a file is there shows when the step is run.
+        drop(read_step(text, |_| Ok(InodeId::default()))?);
+        self.steps.push(text.to_owned());
         Ok(())
     }
 
@@ -180,8 +172,10 @@ impl History {
         let files = self.files.iter();
         let files = files.map(|(name, pages)| (name, page_bytes(pages)));
         let mut disk = Image::from_files(files).disk(profile);
-        for (number, (text, step)) in (1..).zip(&self.steps) {
-            step.run(&mut disk).map_err(|source| NotationError::Call {
+        for (number, text) in (1..).zip(&self.steps) {
+            let change = read_step(text, |name| disk.lookup(name)).expect("it was read before");
+            let done = change.and_then(|change| disk.apply(&change));
+            done.map_err(|source| NotationError::Call {
                 number,
                 step: text.clone(),
                 source,
@@ -207,55 +201,50 @@ impl History {
     }
 }
 
-impl Step {
-    fn parse(text: &str) -> Result<Self, String> {
-        let words: Vec<&str> = text.split_whitespace().collect();
-        let (verb, rest) = words.split_first().ok_or("an empty step")?;
-        let step = match (*verb, rest) {
-            ("create", [file]) => Step::Create(parse_name(file)?),
-            ("write", [file, offset, pages]) => {
-                let (file, offset) = (parse_name(file)?, parse_number(offset)?);
-                Step::Write(file, offset, parse_pages(pages)?)
-            }
-            ("set_len", [file, len]) => Step::SetLen(parse_name(file)?, parse_number(len)?),
-            ("allocate", [file, len]) => Step::Allocate(parse_name(file)?, parse_number(len)?),
-            ("rename", [from, to]) => Step::Rename(parse_name(from)?, parse_name(to)?),
-            ("remove", [file]) => Step::Remove(parse_name(file)?),
-            ("sync" | "sync_data" | "sync_all", [file]) => Step::Sync(parse_name(file)?),
-            ("sync_dir", []) => Step::SyncDir,
-            (verb, _) => return Err(usage(verb).to_owned()),
-        };
-        Ok(step)
-    }
-
-    fn run(&self, disk: &mut Disk) -> io::Result<()> {
-        let change = match self {
-            Step::Create(name) => Change::Create { name: name.clone() },
-            Step::Write(name, offset, pages) => Change::Write {
-                inode: disk.lookup(name)?,
-                offset: offset * PAGE_SIZE,
-                bytes: page_bytes(pages),
-            },
-            Step::SetLen(name, len) => Change::SetLen {
-                inode: disk.lookup(name)?,
-                len: len * PAGE_SIZE,
-            },
-            Step::Allocate(name, len) => Change::Allocate {
-                inode: disk.lookup(name)?,
-                len: len * PAGE_SIZE,
-            },
-            Step::Rename(from, to) => Change::Rename {
-                from: from.clone(),
-                to: to.clone(),
-            },
-            Step::Remove(name) => Change::Remove { name: name.clone() },
-            Step::Sync(name) => Change::SyncData {
-                inode: disk.lookup(name)?,
-            },
-            Step::SyncDir => Change::SyncDir,
-        };
-        disk.apply(&change)
-    }
+/// The change that a step stands for, or what its verb expects. `file` finds a file by its name,
+/// which may fail.
+fn read_step(
+    text: &str,
+    file: impl Fn(&str) -> io::Result<InodeId>,
+) -> Result<io::Result<Change>, String> {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let (verb, rest) = words.split_first().ok_or("an empty step")?;
+    let file = |name: &str| parse_name(name).map(|name| file(&name));
+    let change = match (*verb, rest) {
+        ("create", [name]) => Ok(Change::Create {
+            name: parse_name(name)?,
+        }),
+        ("write", [name, offset, pages]) => {
+            let (inode, offset) = (file(name)?, parse_number(offset)? * PAGE_SIZE);
+            let bytes = page_bytes(&parse_pages(pages)?);
+            inode.map(|inode| Change::Write {
+                inode,
+                offset,
+                bytes,
+            })
+        }
+        ("set_len", [name, len]) => {
+            let (inode, len) = (file(name)?, parse_number(len)? * PAGE_SIZE);
+            inode.map(|inode| Change::SetLen { inode, len })
+        }
+        ("allocate", [name, len]) => {
+            let (inode, len) = (file(name)?, parse_number(len)? * PAGE_SIZE);
+            inode.map(|inode| Change::Allocate { inode, len })
+        }
+        ("rename", [from, to]) => Ok(Change::Rename {
+            from: parse_name(from)?,
+            to: parse_name(to)?,
+        }),
+        ("remove", [name]) => Ok(Change::Remove {
+            name: parse_name(name)?,
+        }),
+        ("sync" | "sync_data" | "sync_all", [name]) => {
+            file(name)?.map(|inode| Change::SyncData { inode })
+        }
+        ("sync_dir", []) => Ok(Change::SyncDir),
+        (verb, _) => return Err(usage(verb).to_owned()),
+    };
+    Ok(change)
 }
 
 fn usage(verb: &str) -> &'static str {

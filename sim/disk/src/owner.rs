@@ -5,9 +5,10 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use super::choice::Choice;
-use super::crash::{Crash, CrashPoint, Moment};
+use super::crash::Crash;
+use super::crash_point::{CrashPoint, Moment};
 use super::disk::Disk;
-use super::event::Event;
+use super::event::DiskEvent;
 use super::fault::{CallEffect, Space};
 use super::fault_source::{FaultPlan, FaultSource};
 use super::image::Image;
@@ -141,7 +142,7 @@ impl SimDisk {
     /// Makes an event happen now: damage at rest, say, between two processes. `false` if it changed
     /// nothing; then it is not counted. Files that the process has open keep their length when the
     /// cache is dropped.
-    pub fn happen(&self, event: &Event) -> bool {
+    pub fn happen(&self, event: &DiskEvent) -> bool {
         let mut machine = enter(&self.machine);
         let machine = &mut *machine;
         let handles = &machine.handles;

@@ -2,9 +2,9 @@
 
 use std::io;
 
-use super::fault::{Behaviour, FailedSync, Failure, Noticed, Subset};
-use super::inode::InodeId;
+use super::fault::{Behaviour, FailedSync, FailureKind, Noticed, Subset};
 use super::machine::{Machine, RunningCall};
+use super::names::InodeId;
 use super::page::PAGE_SIZE;
 
 impl Machine {
@@ -38,7 +38,7 @@ impl Machine {
         let new = inode.pages.keys().filter(|page| **page * PAGE_SIZE >= end);
         let new: Vec<u64> = new.copied().collect();
         (late && !new.is_empty()).then(|| FailedSync {
-            error: Failure::StorageFull,
+            error: FailureKind::StorageFull,
             behaviour: Behaviour::MarkClean,
             failed: Subset::Only(new),
             ..FailedSync::default()
@@ -47,6 +47,6 @@ impl Machine {
 
     pub(super) fn fill_up(&mut self, call: &mut RunningCall) -> io::Error {
         self.strike(call, "storage-full");
-        Failure::StorageFull.error()
+        FailureKind::StorageFull.error()
     }
 }

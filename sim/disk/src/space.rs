@@ -7,19 +7,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::change::Change;
-use super::choice::{About, Choice, Decision, DeviceExtra, NameOutcome, Tear};
+use super::choice::{About, Choice, Decision, DeviceExtra, Tear};
+use super::crash::Crash;
 use super::disk::Disk;
-use super::file_space::{Damage, FileChoice, FileSpace, Window, count};
+use super::fault::CallEffect;
+use super::file_space::{CutDamage, FileChoice, FileSpace, SizeRange, count};
 use super::image::{Image, name_hashes};
-use super::inode::{InodeId, SizeCause};
-use super::names::{Directory, NameChange, NameRecord};
+use super::inode::SizeCause;
+use super::names::{InodeId, NameChange, NameOutcome, NameRecord, NameTable};
 use super::profile::Profile;
 
 /// The images that a power cut may leave.
 #[derive(Clone, Debug)]
 pub struct ImageSpace {
     profile: Profile,
-    base: Arc<Directory>,
+    base: Arc<NameTable>,
     pub(super) records: Vec<NameRecord>,
     /// Every file that may have a name afterwards.
     pub(super) files: BTreeMap<InodeId, FileSpace>,
@@ -45,9 +47,9 @@ pub(super) enum MetadataKind {
 /// A directory that may be left, and what it says about lengths.
 #[derive(Clone, Debug)]
 pub(super) struct Frame {
-    pub(super) names: Arc<Directory>,
+    pub(super) names: Arc<NameTable>,
     pub(super) outcomes: BTreeMap<u64, NameOutcome>,
-    pub(super) windows: BTreeMap<InodeId, Window>,
+    pub(super) windows: BTreeMap<InodeId, SizeRange>,
 }
 
 /// One decision and the numbers of the records that it lets survive, option by option from 1.
@@ -56,10 +58,35 @@ pub(super) struct Point {
     pub(super) records: Vec<u64>,
 }
 
+impl Disk {
+    /// Everything that a power cut now may leave.
+    #[must_use]
+    pub fn images(&self) -> ImageSpace {
+        ImageSpace::new(self, None)
+    }
+}
+
+impl Crash {
+    /// Everything that a power cut at this moment may leave: what the interrupted call changes is
+    /// pending like everything else that was not synced.
+    #[must_use]
+    pub fn images(&self) -> ImageSpace {
+        match &self.inside {
+            // Until a sync returns, its records are what they were: pending. Any of them may be
+            // durable.
+            Some(change @ (Change::SyncData { .. } | Change::SyncDir)) => {
+                ImageSpace::new(&self.before, Some(change))
+            }
+            Some(_) => ImageSpace::new(&self.kill(CallEffect::Everything), None),
+            None => ImageSpace::new(&self.before, None),
+        }
+    }
+}
+
 impl ImageSpace {
     /// `inside` is the call that the power cut interrupts. It matters for `strict` alone: there
     /// nothing pending survives, except what the interrupted sync was about to make durable.
-    pub(super) fn new(disk: &Disk, inside: Option<&Change>) -> Self {
+    fn new(disk: &Disk, inside: Option<&Change>) -> Self {
         let profile = disk.profile();
         let strict = profile == Profile::Strict;
         let names_open = !strict || matches!(inside, Some(Change::SyncDir));
@@ -97,7 +124,7 @@ impl ImageSpace {
         self.profile
     }
 
-    pub(super) fn base(&self) -> &Directory {
+    pub(super) fn base(&self) -> &NameTable {
         &self.base
     }
 
@@ -231,7 +258,7 @@ impl ImageSpace {
             _ => &[],
         };
         let images = hashes.iter().map(|(id, _)| {
-            let damage = Damage {
+            let damage = CutDamage {
                 id: *id,
                 tears: &tears,
                 fill: choice.fill,
@@ -268,9 +295,14 @@ impl ImageSpace {
 
     /// The directory and the lengths that a choice permits.
     fn frame_of(&self, choice: &Choice) -> Frame {
-        if self.profile != Profile::LinuxOrdered {
-            return self.frame(&choice.names);
+        match self.profile {
+            Profile::LinuxOrdered => self.prefix_frame(self.surviving_metadata(choice)),
+            _ => self.frame(&choice.names),
         }
+    }
+
+    /// How many of the metadata records, in order, survive by a choice.
+    pub(super) fn surviving_metadata(&self, choice: &Choice) -> usize {
         let survived = self.metadata.iter().take_while(|entry| match entry.what {
             MetadataKind::Name(index) => choice.names.contains_key(&self.records[index].record),
             MetadataKind::SetLen(inode, reached) => choice
@@ -278,7 +310,7 @@ impl ImageSpace {
                 .get(&inode)
                 .is_some_and(|size| *size >= reached),
         });
-        self.prefix_frame(survived.count())
+        survived.count()
     }
 
     fn frame(&self, chosen: &BTreeMap<u64, NameOutcome>) -> Frame {
@@ -358,7 +390,7 @@ impl SettledFiles {
 
 impl Frame {
     /// The lengths that the frame permits for a file.
-    pub(super) fn window(&self, id: InodeId, file: &FileSpace) -> Window {
+    pub(super) fn window(&self, id: InodeId, file: &FileSpace) -> SizeRange {
         let window = self.windows.get(&id).copied();
         window.unwrap_or((0, file.steps()))
     }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::choice::{Choice, NameOutcome};
-use super::inode::{InodeId, SizeCause};
-use super::names::{Directory, NameChange};
+use super::choice::Choice;
+use super::inode::SizeCause;
+use super::names::{InodeId, NameChange, NameOutcome, NameTable};
 use super::space::ImageSpace;
 
 /// What became of one pending record.
@@ -20,7 +20,7 @@ pub struct Survival {
     /// The name or names of the file: those it has, or may get.
     pub file: String,
     /// What the record says.
-    pub what: What,
+    pub what: RecordKind,
     /// How it went.
     pub fate: Fate,
 }
@@ -28,7 +28,7 @@ pub struct Survival {
 /// What a pending record says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "snake_case")]
-pub enum What {
+pub enum RecordKind {
     /// A file was made.
     Create,
     /// A name was removed.
@@ -77,12 +77,14 @@ impl fmt::Display for Survival {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let file = &self.file;
         match &self.what {
-            What::Create => write!(f, "create {file}")?,
-            What::Remove => write!(f, "remove {file}")?,
-            What::Rename { to } => write!(f, "rename {file} to {to}")?,
-            What::Growth { len } => write!(f, "{file}: length {len}")?,
-            What::SetLen { len } => write!(f, "{file}: set_len {len}")?,
-            What::Page { page, version } => write!(f, "{file}: page {page}, version {version}")?,
+            RecordKind::Create => write!(f, "create {file}")?,
+            RecordKind::Remove => write!(f, "remove {file}")?,
+            RecordKind::Rename { to } => write!(f, "rename {file} to {to}")?,
+            RecordKind::Growth { len } => write!(f, "{file}: length {len}")?,
+            RecordKind::SetLen { len } => write!(f, "{file}: set_len {len}")?,
+            RecordKind::Page { page, version } => {
+                write!(f, "{file}: page {page}, version {version}")?
+            }
         }
         f.write_str(match self.fate {
             Fate::Survived => " survived",
@@ -114,8 +116,8 @@ impl ImageSpace {
             lines.extend((1..).zip(steps).map(|(step, entry)| {
                 let len = entry.len;
                 let what = match entry.cause {
-                    SizeCause::Write => What::Growth { len },
-                    SizeCause::SetLen => What::SetLen { len },
+                    SizeCause::Write => RecordKind::Growth { len },
+                    SizeCause::SetLen => RecordKind::SetLen { len },
                 };
                 line(entry.record, what, fate(step, size))
             }));
@@ -123,7 +125,7 @@ impl ImageSpace {
             for (page, versions) in file.pages() {
                 let newest = chosen.and_then(|pages| pages.get(&page)).copied();
                 lines.extend((1..).zip(versions).map(|(version, entry)| {
-                    let what = What::Page { page, version };
+                    let what = RecordKind::Page { page, version };
                     line(entry.record, what, fate(version, newest.unwrap_or(0)))
                 }));
             }
@@ -135,9 +137,11 @@ impl ImageSpace {
     fn describe_names(&self, choice: &Choice) -> Vec<Survival> {
         let lines = self.records.iter().map(|entry| {
             let (file, what) = match &entry.change {
-                NameChange::Create { name, .. } => (name, What::Create),
-                NameChange::Remove { name } => (name, What::Remove),
-                NameChange::Rename { from, to, .. } => (from, What::Rename { to: to.to_string() }),
+                NameChange::Create { name, .. } => (name, RecordKind::Create),
+                NameChange::Remove { name } => (name, RecordKind::Remove),
+                NameChange::Rename { from, to, .. } => {
+                    (from, RecordKind::Rename { to: to.to_string() })
+                }
             };
             Survival {
                 record: entry.record,
@@ -157,8 +161,8 @@ impl ImageSpace {
     }
 
     /// The names that a file has or may get, oldest first.
-    fn name_of(&self, inode: InodeId) -> String {
-        let durable: &Directory = self.base();
+    pub(super) fn name_of(&self, inode: InodeId) -> String {
+        let durable: &NameTable = self.base();
         let durable = durable.iter().filter(|(_, id)| **id == inode);
         let mut names: Vec<Arc<str>> = durable.map(|(name, _)| name.clone()).collect();
         for entry in &self.records {

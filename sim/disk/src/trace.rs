@@ -7,8 +7,8 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
-use super::inode::InodeId;
 use super::mixing::{hash64, scramble};
+use super::names::InodeId;
 use beaver_storage::Op;
 
 /// How much is recorded.

@@ -7,8 +7,7 @@ use super::change::Change;
 use super::crash::Crash;
 use super::disk::Disk;
 use super::fault::CallEffect;
-use super::inode::InodeId;
-use super::names::Directory;
+use super::names::{InodeId, NameTable};
 
 /// One file at a crash.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,7 +68,7 @@ impl Disk {
     }
 }
 
-fn names_of(directory: &Directory, inode: InodeId) -> Vec<String> {
+fn names_of(directory: &NameTable, inode: InodeId) -> Vec<String> {
     let names = directory.iter().filter(|(_, id)| **id == inode);
     names.map(|(name, _)| name.to_string()).collect()
 }

@@ -1,10 +1,10 @@
 //! Where a power cut may tear a page, and where a bad device may strike.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use super::choice::{DevicePoint, TearPoint};
-use super::file_space::count;
-use super::inode::InodeId;
+use super::choice::WeakSpot;
+use super::file_space::FileSpace;
+use super::names::InodeId;
 use super::page::PAGE_SIZE;
 use super::profile::Profile;
 use super::space::ImageSpace;
@@ -12,19 +12,14 @@ use super::space::ImageSpace;
 impl ImageSpace {
     /// The pages that a power cut may tear.
     #[must_use]
-    pub fn tear_points(&self) -> Vec<TearPoint> {
+    pub fn tear_points(&self) -> Vec<WeakSpot> {
         let files = self.files.iter();
-        let points = files.flat_map(|(inode, file)| {
-            let pages = file
-                .pages()
-                .filter(|(page, _)| self.may_tear(*inode, *page));
-            pages.map(|(page, versions)| TearPoint {
-                inode: *inode,
-                page,
-                versions: count(versions.len()),
-            })
+        let spots = files.flat_map(|(inode, file)| {
+            let pages = file.pages().map(|(page, _)| page);
+            let torn = pages.filter(|page| self.may_tear(*inode, *page));
+            torn.map(|page| weak_spot(*inode, file, page))
         });
-        points.collect()
+        spots.collect()
     }
 
     /// Btrfs never overwrites a page in place, so only a page that is new can be torn there.
@@ -37,26 +32,26 @@ impl ImageSpace {
 
     /// The places where a bad device may strike. Empty for every profile but `hostile-device`.
     #[must_use]
-    pub fn device_points(&self) -> Vec<DevicePoint> {
-        let mut points = Vec::new();
+    pub fn device_points(&self) -> Vec<WeakSpot> {
         if self.profile() != Profile::HostileDevice {
-            return points;
+            return Vec::new();
         }
-        for (id, file) in &self.files {
-            let pending: BTreeMap<u64, u32> = file
-                .pages()
-                .map(|(page, versions)| (page, count(versions.len())))
-                .collect();
-            let superseded = file.inode().superseded.as_ref();
+        let files = self.files.iter();
+        let spots = files.flat_map(|(inode, file)| {
             let stored = file.inode().disk.pages().map(|(page, _)| page);
-            let pages: BTreeSet<u64> = stored.chain(pending.keys().copied()).collect();
-            points.extend(pages.into_iter().map(|page| DevicePoint {
-                inode: *id,
-                page,
-                versions: pending.get(&page).copied().unwrap_or(0),
-                can_revert: superseded.is_some_and(|pages| pages.contains_key(&page)),
-            }));
-        }
-        points
+            let pages: BTreeSet<u64> = stored.chain(file.pages().map(|(page, _)| page)).collect();
+            pages.into_iter().map(|page| weak_spot(*inode, file, page))
+        });
+        spots.collect()
+    }
+}
+
+fn weak_spot(inode: InodeId, file: &FileSpace, page: u64) -> WeakSpot {
+    let superseded = file.inode().superseded.as_ref();
+    WeakSpot {
+        inode,
+        page,
+        versions: file.permitted(page, u32::MAX, file.steps()),
+        can_revert: superseded.is_some_and(|pages| pages.contains_key(&page)),
     }
 }

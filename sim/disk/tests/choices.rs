@@ -8,9 +8,9 @@
 
 use std::collections::BTreeMap;
 
-use beaver_disk::notation::{History, render};
+use beaver_disk::notation::{FileHistory, render};
 use beaver_disk::{
-    About, Choice, Corner, Decision, DeviceExtra, Disk, Event, Fate, Fill, Image, ImageSpace,
+    About, Choice, Corner, Decision, DeviceExtra, Disk, DiskEvent, Fate, Fill, Image, ImageSpace,
     InodeId, NameOutcome, PAGE_SIZE, Profile, SimDisk, SimOptions, Tear,
 };
 use beaver_storage::Storage;
@@ -18,7 +18,7 @@ use beaver_storage::Storage;
 const SECTOR: usize = 512;
 
 fn space(profile: Profile, history: &str) -> ImageSpace {
-    let history = History::parse(history).unwrap();
+    let history = FileHistory::parse(history).unwrap();
     history.run(profile).unwrap().images()
 }
 
@@ -131,9 +131,9 @@ fn lost_data_reads_as_garbage_where_asked_and_cut_bytes_never_do() {
 
 #[test]
 fn what_writeback_put_ahead_of_its_length_is_there_and_no_garbage() {
-    let history = History::parse("f=A; write f 1 B").unwrap();
+    let history = FileHistory::parse("f=A; write f 1 B").unwrap();
     let mut disk = history.run(Profile::Alice).unwrap();
-    let page = Event::WritebackPage {
+    let page = DiskEvent::WritebackPage {
         file: "f".to_owned(),
         page: 1,
     };
@@ -236,11 +236,11 @@ fn a_page_of_any_file_on_a_bad_device_can_be_taken_back() {
         })
     };
     let history = "create f; sync_dir; write f 0 A; sync f; write f 0 B; sync f";
-    let disk = History::parse(history).unwrap();
+    let disk = FileHistory::parse(history).unwrap();
     let disk = disk.run(Profile::HostileDevice).unwrap();
     assert_eq!(render(&take_back(&disk, F)), "f=A");
     let mut disk = Disk::empty(Profile::HostileDevice);
-    assert!(disk.happen(&Event::Stray {
+    assert!(disk.happen(&DiskEvent::Stray {
         file: "f".to_owned(),
         bytes: vec![b'A'; PAGE_SIZE as usize],
     }));
@@ -397,26 +397,6 @@ fn corners_of_a_large_space_are_spread_evenly() {
     let evenly = [0, 2, 5, 7, 10, 12, 15, 17, 20, 22, 25, 27, 30, 32, 35, 37];
     assert_eq!(only.collect::<Vec<_>>(), evenly);
     assert_eq!(corners.len(), 2 + 16 + 16 + 6 + 16);
-}
-
-#[test]
-fn every_corner_can_be_put_into_words() {
-    let corners = [
-        (Corner::Nothing, "nothing survives"),
-        (Corner::Everything, "everything survives"),
-        (Corner::AllBut(3), "all but decision 3"),
-        (Corner::Only(4), "only decision 4"),
-        (Corner::NamesWithoutData, "names without data"),
-        (Corner::DataWithoutNames, "data without names"),
-        (Corner::SizeWithoutData, "lengths without data"),
-        (Corner::DataWithoutSize, "data without lengths"),
-        (Corner::EvenPages, "even pages"),
-        (Corner::OddPages, "odd pages"),
-        (Corner::OldestFirst(7), "everything up to record 7"),
-    ];
-    for (corner, words) in corners {
-        assert_eq!(corner.to_string(), words);
-    }
 }
 
 #[test]
@@ -607,7 +587,7 @@ fn an_image_is_found_in_the_spaces_that_permit_it() {
 
 #[test]
 fn mistakes_in_a_history_are_explained() {
-    let wrong = |text: &str| match History::parse(text) {
+    let wrong = |text: &str| match FileHistory::parse(text) {
         Ok(history) => history.run(Profile::Posix).unwrap_err().to_string(),
         Err(error) => error.to_string(),
     };
@@ -657,7 +637,7 @@ fn mistakes_in_a_history_are_explained() {
 #[test]
 fn every_spelling_of_a_step_is_read() {
     let history = "f=\"\"\n write f 1 AB ; allocate f 4; sync_data f; sync_all f; allocate f 2;";
-    let history = History::parse(history).unwrap();
+    let history = FileHistory::parse(history).unwrap();
     let images = history.images(Profile::Posix, 10).unwrap();
     assert_eq!(images, ["f=0AB0"]);
     assert_eq!(history.steps().count(), 5);
@@ -669,15 +649,15 @@ fn every_spelling_of_a_step_is_read() {
 #[test]
 fn a_history_has_at_most_so_many_pages_and_steps() {
     let letters = "A".repeat(4096);
-    let file = History::parse(&format!("f={letters}")).unwrap();
+    let file = FileHistory::parse(&format!("f={letters}")).unwrap();
     assert_eq!(file.files()["f"], letters);
-    assert!(History::parse(&format!("f={letters}A")).is_err());
-    assert!(History::parse("f=A; set_len f 4096").is_ok());
-    assert!(History::parse("f=A; set_len f 4097").is_err());
+    assert!(FileHistory::parse(&format!("f={letters}A")).is_err());
+    assert!(FileHistory::parse("f=A; set_len f 4096").is_ok());
+    assert!(FileHistory::parse("f=A; set_len f 4097").is_err());
     let steps = vec!["sync_dir"; 4096].join(";");
-    let history = History::parse(&steps).unwrap();
+    let history = FileHistory::parse(&steps).unwrap();
     assert!(history.steps().eq(vec!["sync_dir"; 4096]));
-    let error = History::parse(&format!("{steps}; sync_dir")).unwrap_err();
+    let error = FileHistory::parse(&format!("{steps}; sync_dir")).unwrap_err();
     assert!(error.to_string().contains("at most 4096 steps"), "{error}");
 }
 

@@ -10,9 +10,9 @@ mod nth;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 
-use beaver_disk::notation::{History, render};
+use beaver_disk::notation::{FileHistory, render};
 use beaver_disk::{
-    Behaviour, CallEffect, Change, Choice, CrashPoint, Disk, Event, FailedSync, Fault, Image,
+    Behaviour, CallEffect, Change, Choice, CrashPoint, Disk, DiskEvent, FailedSync, Fault, Image,
     InodeId, Moment, Op, PAGE_SIZE, Profile, SimDisk, SimOptions,
 };
 use beaver_storage::Access;
@@ -22,7 +22,7 @@ use nth::fail_nth;
 const F: InodeId = InodeId(1);
 
 fn disk(profile: Profile, history: &str) -> Disk {
-    History::parse(history).unwrap().run(profile).unwrap()
+    FileHistory::parse(history).unwrap().run(profile).unwrap()
 }
 
 fn posix(history: &str) -> Disk {
@@ -89,7 +89,7 @@ fn a_file_ends_where_file_offsets_do() {
 fn the_disk_counts_the_bytes_of_files_that_have_a_name() {
     let mut disk = posix("f=AB; create g; write g 0 C; set_len f 1; allocate f 3; remove g");
     assert_eq!(disk.used(), 3 * PAGE_SIZE);
-    let stray = |file: &str| Event::Stray {
+    let stray = |file: &str| DiskEvent::Stray {
         file: file.to_owned(),
         bytes: b"left".to_vec(),
     };

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use beaver_disk::notation::render;
 use beaver_disk::{
-    Behaviour, CallEffect, Choice, Event, FailedSync, Fault, Image, Op, PAGE_SIZE, Profile,
+    Behaviour, CallEffect, Choice, DiskEvent, FailedSync, Fault, Image, Op, PAGE_SIZE, Profile,
     SimDisk, SimOptions, Subset,
 };
 use beaver_storage::{Access, Storage, StorageFile};
@@ -192,10 +192,10 @@ fn v37_a_dropped_cache_shows_the_old_bytes_without_a_crash() {
         let it = Fixture::whole(profile, "A", Behaviour::MarkClean);
         it.write(0, "B");
         it.sync_fails();
-        assert!(it.disk.happen(&Event::CacheDrop(Subset::All)));
+        assert!(it.disk.happen(&DiskEvent::CacheDrop(Subset::All)));
         assert_eq!(it.live(), "f=A");
         assert_eq!(it.disk.fired()["cache-drop"], 1);
-        assert!(!it.disk.happen(&Event::CacheDrop(Subset::All)));
+        assert!(!it.disk.happen(&DiskEvent::CacheDrop(Subset::All)));
     }
 }
 
@@ -207,7 +207,7 @@ fn retry_writes_what_the_failed_sync_did_not() {
         it.sync_fails();
         assert_eq!(it.live(), "f=BC");
         assert_eq!(it.after_power_cut(), ["f=A"]);
-        assert!(!it.disk.happen(&Event::CacheDrop(Subset::All)));
+        assert!(!it.disk.happen(&DiskEvent::CacheDrop(Subset::All)));
         it.file.sync_data().unwrap();
         assert_eq!(it.after_power_cut(), ["f=BC"]);
     }
@@ -379,7 +379,7 @@ fn a_failed_sync_commits_no_name() {
 fn a_failed_directory_sync_leaves_its_records_pending() {
     let image = Image::from_files([("f", pages("A"))]);
     let failing = |durable: Subset| Fault::FailedSyncDir {
-        error: beaver_disk::Failure::Io,
+        error: beaver_disk::FailureKind::Io,
         durable,
     };
     for (durable, expected) in [

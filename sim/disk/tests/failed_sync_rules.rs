@@ -13,7 +13,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use beaver_disk::{
-    Behaviour, Event, FailedSync, Fault, FaultPlan, Image, Profile, SimDisk, SimOptions, Subset,
+    Behaviour, DiskEvent, FailedSync, Fault, FaultPlan, Image, Profile, SimDisk, SimOptions, Subset,
 };
 use beaver_storage::{Access, StorageFile};
 use proptest::prelude::*;
@@ -124,12 +124,12 @@ impl World {
             }
             Step::FailedSync(behaviour, mask, left) => self.fail_sync(*behaviour, *mask, *left),
             Step::CacheDrop(mask) => {
-                if self.disk.happen(&Event::CacheDrop(Subset::Mask(*mask))) {
+                if self.disk.happen(&DiskEvent::CacheDrop(Subset::Mask(*mask))) {
                     self.live = cells(&self.disk.live());
                 }
             }
             Step::Writeback(number) => {
-                self.disk.happen(&Event::Writeback(*number));
+                self.disk.happen(&DiskEvent::Writeback(*number));
             }
         }
     }

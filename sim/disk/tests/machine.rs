@@ -12,9 +12,9 @@ use std::io::{self, ErrorKind};
 use std::sync::{Arc, Mutex};
 
 use beaver_disk::{
-    CallEffect, Change, Choice, Corner, CrashPoint, Disk, Event, FailedSync, Failure, Fault,
-    FaultPlan, FaultSource, Image, Injection, InodeId, Moment, Noticed, Op, PAGE_SIZE, Profile,
-    SimDisk, SimOptions, Space, StorageCall, Subset, TraceMode, is_crash, is_out_of_calls,
+    CallEffect, Change, Choice, Corner, CrashPoint, Disk, DiskEvent, FailedSync, FailureKind,
+    Fault, FaultPlan, FaultSource, Image, Injection, InodeId, Moment, Noticed, Op, PAGE_SIZE,
+    Profile, SimDisk, SimOptions, Space, StorageCall, Subset, TraceMode, is_crash, is_out_of_calls,
 };
 use beaver_storage::{Access, Storage};
 use nth::fail_nth;
@@ -153,7 +153,7 @@ impl FaultSource for Asked {
         let place = format!("{}+{}", call.offset, call.len);
         let dies = call.dies.map_or(String::new(), |dies| format!(" {dies:?}"));
         let line = format!("{number} {op} {file}#{inode} {place}{dies}");
-        self.0.lock().unwrap().push(line);
+        self.0.lock().expect("no test panics here").push(line);
     }
 }
 
@@ -408,13 +408,13 @@ fn the_trace_of_a_run_is_the_same_for_ever() {
     let disk = with_fault(
         12,
         Fault::Error {
-            error: Failure::PermissionDenied,
+            error: FailureKind::PermissionDenied,
             effect: CallEffect::Nothing,
             sticky: false,
         },
     );
     assert!(one_call_of_each_kind(&*disk.storage()).is_err());
-    assert!(disk.happen(&Event::FlipBit {
+    assert!(disk.happen(&DiskEvent::FlipBit {
         file: "g".to_owned(),
         offset: 0,
         bit: 3,
@@ -450,7 +450,7 @@ fn an_error_strikes_with_or_without_effect() {
         sticky: false,
     };
     for (effect, names) in [(CallEffect::Nothing, 0), (CallEffect::Everything, 1)] {
-        let disk = with_fault(1, error(Failure::Io, effect));
+        let disk = with_fault(1, error(FailureKind::Io, effect));
         let failed = disk.storage().create("f").unwrap_err();
         assert_eq!(failed.raw_os_error(), Some(5));
         assert_eq!(disk.live().names().count(), names);
@@ -467,12 +467,12 @@ fn an_error_strikes_with_or_without_effect() {
         (CallEffect::Bytes(2), 2),
         (CallEffect::Everything, 3),
     ] {
-        let disk = with_fault(2, error(Failure::Io, effect));
+        let disk = with_fault(2, error(FailureKind::Io, effect));
         assert!(write_a_file(&*disk.storage()).is_err());
         assert_eq!(disk.live().len_of("f"), Some(len));
     }
     for (effect, len) in [(CallEffect::Nothing, 3), (CallEffect::Everything, 1)] {
-        let disk = with_fault(6, error(Failure::Io, effect));
+        let disk = with_fault(6, error(FailureKind::Io, effect));
         let storage = disk.storage();
         write_a_file(&*storage).unwrap();
         let file = storage.open("f", Access::Write).unwrap();
@@ -480,7 +480,7 @@ fn an_error_strikes_with_or_without_effect() {
         assert_eq!(disk.live().len_of("f"), Some(len));
     }
     for (effect, name) in [(CallEffect::Nothing, "f"), (CallEffect::Everything, "g")] {
-        let disk = with_fault(5, error(Failure::StorageFull, effect));
+        let disk = with_fault(5, error(FailureKind::StorageFull, effect));
         let storage = disk.storage();
         write_a_file(&*storage).unwrap();
         assert_eq!(kind(storage.rename("f", "g")), Some(ErrorKind::StorageFull));
@@ -488,7 +488,7 @@ fn an_error_strikes_with_or_without_effect() {
         assert_eq!(disk.fired()["storage-full"], 1);
     }
     for (effect, names) in [(CallEffect::Nothing, 1), (CallEffect::Everything, 0)] {
-        let disk = with_fault(5, error(Failure::Interrupted, effect));
+        let disk = with_fault(5, error(FailureKind::Interrupted, effect));
         let storage = disk.storage();
         write_a_file(&*storage).unwrap();
         assert_eq!(kind(storage.remove("f")), Some(ErrorKind::Interrupted));
@@ -501,7 +501,7 @@ fn an_error_on_a_sync_is_a_failed_sync() {
     let disk = with_fault(
         3,
         Fault::Error {
-            error: Failure::Interrupted,
+            error: FailureKind::Interrupted,
             effect: CallEffect::Nothing,
             sticky: false,
         },
@@ -524,7 +524,7 @@ fn an_error_on_a_sync_with_effect_comes_after_everything_was_written() {
     let disk = with_fault(
         3,
         Fault::Error {
-            error: Failure::Io,
+            error: FailureKind::Io,
             effect: CallEffect::Everything,
             sticky: false,
         },
@@ -541,7 +541,7 @@ fn an_error_with_effect_cannot_strike_a_call_that_changes_nothing() {
     let disk = with_fault(
         1,
         Fault::Error {
-            error: Failure::Io,
+            error: FailureKind::Io,
             effect: CallEffect::Everything,
             sticky: false,
         },
@@ -555,7 +555,7 @@ fn a_sticky_error_lasts_until_the_process_ends() {
     let disk = with_fault(
         5,
         Fault::Error {
-            error: Failure::Io,
+            error: FailureKind::Io,
             effect: CallEffect::Nothing,
             sticky: true,
         },
@@ -616,7 +616,7 @@ fn a_fault_that_cannot_strike_is_reported_and_the_call_goes_through() {
             (11, Fault::MisdirectedWrite { offset: 9 }),
             (99, short),
         ]),
-        events: BTreeMap::from([(5, vec![Event::Writeback(0)])]),
+        events: BTreeMap::from([(5, vec![DiskEvent::Writeback(0)])]),
     };
     let disk = machine(SimOptions {
         plan,
@@ -686,7 +686,7 @@ fn a_fault_that_is_planned_comes_before_a_full_disk() {
     let disk = with_fault(
         1,
         Fault::Error {
-            error: Failure::PermissionDenied,
+            error: FailureKind::PermissionDenied,
             effect: CallEffect::Nothing,
             sticky: false,
         },
@@ -767,28 +767,28 @@ fn the_lock_may_be_held_by_another_process() {
     assert!(disk.storage().lock().is_ok());
 }
 
-fn flip(file: &str, offset: u64, bit: u8) -> Event {
+fn flip(file: &str, offset: u64, bit: u8) -> DiskEvent {
     let file = file.to_owned();
-    Event::FlipBit { file, offset, bit }
+    DiskEvent::FlipBit { file, offset, bit }
 }
 
-fn zero(sector: u64, count: u64) -> Event {
+fn zero(sector: u64, count: u64) -> DiskEvent {
     let file = "f".to_owned();
-    Event::ZeroSectors {
+    DiskEvent::ZeroSectors {
         file,
         sector,
         count,
     }
 }
 
-fn truncate(len: u64) -> Event {
+fn truncate(len: u64) -> DiskEvent {
     let file = "f".to_owned();
-    Event::Truncate { file, len }
+    DiskEvent::Truncate { file, len }
 }
 
-fn stray(file: &str, bytes: &[u8]) -> Event {
+fn stray(file: &str, bytes: &[u8]) -> DiskEvent {
     let (file, bytes) = (file.to_owned(), bytes.to_vec());
-    Event::Stray { file, bytes }
+    DiskEvent::Stray { file, bytes }
 }
 
 /// A disk with a file of 5,000 bytes at rest.
@@ -799,11 +799,11 @@ fn at_rest() -> SimDisk {
 
 #[test]
 fn damage_at_rest_strikes_file_and_cache() {
-    let replace = Event::Replace {
+    let replace = DiskEvent::Replace {
         file: "f".to_owned(),
         bytes: b"old".to_vec(),
     };
-    let cases: Vec<(Event, Vec<u8>)> = vec![
+    let cases: Vec<(DiskEvent, Vec<u8>)> = vec![
         (flip("f", 4999, 3), [vec![1; 4999], vec![9]].concat()),
         (
             zero(7, 2),
@@ -853,7 +853,7 @@ fn damage_strikes_what_is_pending_too() {
     let file = disk.storage().open("f", Access::Write).unwrap();
     file.write_at(b"b", 0).unwrap();
     file.write_at(b"b", PAGE_SIZE).unwrap();
-    assert!(disk.happen(&Event::FlipBit {
+    assert!(disk.happen(&DiskEvent::FlipBit {
         file: "f".to_owned(),
         offset: 0,
         bit: 3,
@@ -871,7 +871,7 @@ fn damage_strikes_what_is_pending_too() {
 
 #[test]
 fn a_lost_length_leaves_the_cache_when_no_handle_of_its_file_is_open() {
-    let drop_all = Event::CacheDrop(Subset::All);
+    let drop_all = DiskEvent::CacheDrop(Subset::All);
     let lost = |planned: bool| {
         let disk = machine(SimOptions::default());
         let storage = disk.storage();
@@ -888,7 +888,6 @@ fn a_lost_length_leaves_the_cache_when_no_handle_of_its_file_is_open() {
                 }),
             )]),
             events: BTreeMap::from([(9, vec![drop_all.clone()]), (10, vec![drop_all.clone()])]),
-            ..FaultPlan::default()
         });
         file.sync_data().unwrap_err();
         assert_eq!(disk.live().len_of("f"), Some(12));
@@ -917,8 +916,8 @@ fn background_writeback_is_an_event_that_a_plan_can_hold() {
     let events = BTreeMap::from([(
         3,
         vec![
-            Event::Writeback(0),
-            Event::WritebackSize {
+            DiskEvent::Writeback(0),
+            DiskEvent::WritebackSize {
                 file: "f".to_owned(),
             },
         ],
@@ -962,10 +961,10 @@ fn a_plan_is_written_and_read_as_text() {
     let plan: FaultPlan = serde_json::from_str(text).unwrap();
     let bytes = vec![0x00, 0xff];
     let file = "g".to_owned();
-    assert_eq!(plan.events[&20][3], Event::Stray { file, bytes });
+    assert_eq!(plan.events[&20][3], DiskEvent::Stray { file, bytes });
     let written = serde_json::to_string(&plan).unwrap();
     assert_eq!(serde_json::from_str::<FaultPlan>(&written).unwrap(), plan);
-    let replace = |bytes: &[u8]| Event::Replace {
+    let replace = |bytes: &[u8]| DiskEvent::Replace {
         file: "f".to_owned(),
         bytes: bytes.to_vec(),
     };
@@ -982,7 +981,10 @@ fn a_plan_is_written_and_read_as_text() {
         ),
     ] {
         assert_eq!(serde_json::to_string(&replace(bytes)).unwrap(), text);
-        assert_eq!(serde_json::from_str::<Event>(text).unwrap(), replace(bytes));
+        assert_eq!(
+            serde_json::from_str::<DiskEvent>(text).unwrap(),
+            replace(bytes)
+        );
     }
     for wrong in [
         r#"{"call": {}}"#,

@@ -13,7 +13,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use beaver_disk::{Change, Disk, Event, Image, InodeId, Profile};
+use beaver_disk::{Change, Disk, DiskEvent, Image, InodeId, Profile};
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -452,13 +452,13 @@ fn run_on_disk(disk: &mut Disk, step: &Step) -> bool {
             inode: inode(disk, name),
         },
         Step::WriteBackPage(name, page) => {
-            return disk.happen(&Event::WritebackPage {
+            return disk.happen(&DiskEvent::WritebackPage {
                 file: name.into(),
                 page: page as u64,
             });
         }
         Step::WriteBackSize(name) => {
-            return disk.happen(&Event::WritebackSize { file: name.into() });
+            return disk.happen(&DiskEvent::WritebackSize { file: name.into() });
         }
     };
     disk.apply(&change).is_ok()

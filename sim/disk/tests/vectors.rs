@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use beaver_disk::Profile;
-use beaver_disk::notation::History;
+use beaver_disk::notation::FileHistory;
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -27,7 +27,7 @@ fn every_vector_gives_exactly_its_images() {
     let vectors = vectors();
     assert_eq!(vectors.len(), 31);
     for vector in vectors {
-        let history = History::from_parts(&vector.files, &vector.steps).unwrap();
+        let history = FileHistory::from_parts(&vector.files, &vector.steps).unwrap();
         assert_eq!(vector.images.len(), 5, "{}", vector.id);
         for (profile, expected) in &vector.images {
             let profile = Profile::named(profile).unwrap();
@@ -40,7 +40,7 @@ fn every_vector_gives_exactly_its_images() {
 #[test]
 fn a_hostile_device_without_extras_is_posix() {
     for vector in vectors() {
-        let history = History::from_parts(&vector.files, &vector.steps).unwrap();
+        let history = FileHistory::from_parts(&vector.files, &vector.steps).unwrap();
         let found = history.images(Profile::HostileDevice, 100_000).unwrap();
         assert_eq!(found, vector.images["posix"], "{}", vector.id);
     }

@@ -1,6 +1,6 @@
 //! Crashes and damage as text.
 
-use beaver_disk::{Change, Event, Moment, Op};
+use beaver_disk::{Change, DiskEvent, Moment, Op};
 
 use crate::run_log::CrashEvent;
 use crate::scenario::{CrashKind, Effect};
@@ -54,16 +54,18 @@ pub(super) fn of_effect(effect: &Effect) -> String {
     }
 }
 
-fn of_event(event: &Event) -> String {
+fn of_event(event: &DiskEvent) -> String {
     match event {
-        Event::WritebackPage { file, page } => format!("page {page} of `{file}` was written back"),
-        Event::WritebackSize { file } => format!("a length of `{file}` was written back"),
-        Event::Writeback(_) => "something was written back".to_owned(),
-        Event::CacheDrop(_) => "pages whose sync had failed left the cache".to_owned(),
-        Event::FlipBit { file, offset, bit } => {
+        DiskEvent::WritebackPage { file, page } => {
+            format!("page {page} of `{file}` was written back")
+        }
+        DiskEvent::WritebackSize { file } => format!("a length of `{file}` was written back"),
+        DiskEvent::Writeback(_) => "something was written back".to_owned(),
+        DiskEvent::CacheDrop(_) => "pages whose sync had failed left the cache".to_owned(),
+        DiskEvent::FlipBit { file, offset, bit } => {
             format!("bit {bit} of byte {offset} of `{file}` was flipped")
         }
-        Event::ZeroSectors {
+        DiskEvent::ZeroSectors {
             file,
             sector,
             count,
@@ -71,8 +73,8 @@ fn of_event(event: &Event) -> String {
             let (from, to) = (sector * 512, (sector + count) * 512);
             format!("bytes {from} to {to} of `{file}` became zeros")
         }
-        Event::Truncate { file, len } => format!("`{file}` was shortened to {len} bytes"),
-        Event::Replace { file, .. } => format!("`{file}` got other bytes"),
-        Event::Stray { file, .. } => format!("`{file}` appeared"),
+        DiskEvent::Truncate { file, len } => format!("`{file}` was shortened to {len} bytes"),
+        DiskEvent::Replace { file, .. } => format!("`{file}` got other bytes"),
+        DiskEvent::Stray { file, .. } => format!("`{file}` appeared"),
     }
 }

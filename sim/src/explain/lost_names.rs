@@ -1,6 +1,6 @@
 //! The rules about names: what a directory sync that is missing does.
 
-use beaver_disk::{Fate, Op, Survival, What};
+use beaver_disk::{Fate, Op, RecordKind, Survival};
 
 use super::acknowledged::Ack;
 use super::evidence::{Evidence, MissingStep, step};
@@ -81,7 +81,7 @@ fn name_is_lost(crash: &ExplainedCrash<'_>, evidence: &Evidence<'_>, op: &FileOp
 }
 
 fn is_lost_name(record: &Survival) -> bool {
-    let about_a_name = matches!(record.what, What::Create | What::Rename { .. });
+    let about_a_name = matches!(record.what, RecordKind::Create | RecordKind::Rename { .. });
     about_a_name && matches!(record.fate, Fate::Lost | Fate::NeitherName)
 }
 

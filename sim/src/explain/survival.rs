@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use beaver_disk::{Fate, Op, PAGE_SIZE, SECTOR_SIZE, What};
+use beaver_disk::{Fate, Op, PAGE_SIZE, RecordKind, SECTOR_SIZE};
 use serde::Serialize;
 
 use super::explained_crash::{BeforeAfter, ExplainedCrash};
@@ -197,10 +197,10 @@ fn names(crash: &ExplainedCrash<'_>) -> Vec<NameFate> {
 fn pending_of(crash: &ExplainedCrash<'_>, name: &str) -> Vec<String> {
     let records = crash.records.iter().filter_map(|record| {
         let words = match &record.what {
-            What::Create if record.file == name => "created".to_owned(),
-            What::Remove if record.file == name => "removed".to_owned(),
-            What::Rename { to } if record.file == name => format!("renamed to {to}"),
-            What::Rename { to } if to == name => format!("renamed from {}", record.file),
+            RecordKind::Create if record.file == name => "created".to_owned(),
+            RecordKind::Remove if record.file == name => "removed".to_owned(),
+            RecordKind::Rename { to } if record.file == name => format!("renamed to {to}"),
+            RecordKind::Rename { to } if to == name => format!("renamed from {}", record.file),
             _ => return None,
         };
         let fate = match record.fate {

@@ -1,7 +1,7 @@
 //! Which kinds of fault apply to a storage call, and what exactly each of them does there.
 
 use beaver_disk::{
-    Behaviour, CallEffect, Event, FailedSync, Failure, Fault, Op, StorageCall, Subset,
+    Behaviour, CallEffect, DiskEvent, FailedSync, FailureKind, Fault, Op, StorageCall, Subset,
 };
 
 use crate::scenario::{Effect, FaultKind, Target};
@@ -54,8 +54,8 @@ pub(crate) fn is_target(target: Target, file: &str, newest: u64) -> bool {
 /// What a fault of `kind` does to `call`, its details drawn.
 pub(crate) fn effect(kind: FaultKind, call: &StorageCall<'_>, stream: &mut Stream) -> Effect {
     use FaultKind as K;
-    let io = |effect| error(Failure::Io, effect);
-    let full = |effect| error(Failure::StorageFull, effect);
+    let io = |effect| error(FailureKind::Io, effect);
+    let full = |effect| error(FailureKind::StorageFull, effect);
     let fault = match kind {
         K::CacheDrop => {
             let dropped = if stream.coin() {
@@ -63,11 +63,11 @@ pub(crate) fn effect(kind: FaultKind, call: &StorageCall<'_>, stream: &mut Strea
             } else {
                 Subset::Mask(stream.draw(1, u64::MAX))
             };
-            return Effect::Event(Event::CacheDrop(dropped));
+            return Effect::Event(DiskEvent::CacheDrop(dropped));
         }
         K::Writeback => {
             let nth = stream.draw(0, 63);
-            return Effect::Event(Event::Writeback(nth));
+            return Effect::Event(DiskEvent::Writeback(nth));
         }
         K::ShortRead => Fault::ShortRead {
             bytes: stream.draw(1, call.len - 1),
@@ -83,7 +83,7 @@ pub(crate) fn effect(kind: FaultKind, call: &StorageCall<'_>, stream: &mut Strea
             offset: misplaced(call, stream),
         },
         K::InterruptedRead | K::InterruptedWrite => {
-            error(Failure::Interrupted, CallEffect::Nothing)
+            error(FailureKind::Interrupted, CallEffect::Nothing)
         }
         // All of it, now and then: an error that is not the whole truth is the hardest to undo.
         K::WriteError => io(match stream.draw(1, 4) {
@@ -97,25 +97,25 @@ pub(crate) fn effect(kind: FaultKind, call: &StorageCall<'_>, stream: &mut Strea
         K::CreateErrorDone | K::RenameErrorDone | K::RemoveErrorDone | K::SetLenErrorDone => {
             io(CallEffect::Everything)
         }
-        K::ReadOnly => error(Failure::ReadOnly, CallEffect::Nothing),
+        K::ReadOnly => error(FailureKind::ReadOnly, CallEffect::Nothing),
         K::SyncDirError => Fault::FailedSyncDir {
-            error: Failure::Io,
+            error: FailureKind::Io,
             durable: some(stream),
         },
-        K::SyncMarkClean => failed_sync(Failure::Io, Behaviour::MarkClean, stream),
-        K::SyncSizeLost => failed_sync(Failure::Io, Behaviour::MarkCleanSizeLost, stream),
-        K::SyncRevert => failed_sync(Failure::Io, Behaviour::Revert, stream),
-        K::SyncRetryWorks => failed_sync(Failure::Io, Behaviour::RetryWorks, stream),
-        K::SyncReadOnly => failed_sync(Failure::Io, Behaviour::ReadOnly, stream),
-        K::SyncInterrupted => failed_sync(Failure::Interrupted, Behaviour::MarkClean, stream),
-        K::FullAtSync => failed_sync(Failure::StorageFull, Behaviour::MarkClean, stream),
-        K::AllocateError => error(Failure::Unsupported, CallEffect::Nothing),
+        K::SyncMarkClean => failed_sync(FailureKind::Io, Behaviour::MarkClean, stream),
+        K::SyncSizeLost => failed_sync(FailureKind::Io, Behaviour::MarkCleanSizeLost, stream),
+        K::SyncRevert => failed_sync(FailureKind::Io, Behaviour::Revert, stream),
+        K::SyncRetryWorks => failed_sync(FailureKind::Io, Behaviour::RetryWorks, stream),
+        K::SyncReadOnly => failed_sync(FailureKind::Io, Behaviour::ReadOnly, stream),
+        K::SyncInterrupted => failed_sync(FailureKind::Interrupted, Behaviour::MarkClean, stream),
+        K::FullAtSync => failed_sync(FailureKind::StorageFull, Behaviour::MarkClean, stream),
+        K::AllocateError => error(FailureKind::Unsupported, CallEffect::Nothing),
         _ => io(CallEffect::Nothing),
     };
     Effect::Call(fault)
 }
 
-fn error(error: Failure, effect: CallEffect) -> Fault {
+fn error(error: FailureKind, effect: CallEffect) -> Fault {
     Fault::Error {
         error,
         effect,
@@ -123,7 +123,7 @@ fn error(error: Failure, effect: CallEffect) -> Fault {
     }
 }
 
-fn failed_sync(error: Failure, behaviour: Behaviour, stream: &mut Stream) -> Fault {
+fn failed_sync(error: FailureKind, behaviour: Behaviour, stream: &mut Stream) -> Fault {
     Fault::FailedSync(FailedSync {
         error,
         behaviour,

@@ -1,7 +1,7 @@
 //! Faults at rest: what happens to the files between two processes, while nobody has the directory
 //! open.
 
-use beaver_disk::{Event, Image};
+use beaver_disk::{DiskEvent, Image};
 
 use crate::oracle::damage::{Files, segment_epoch, snapshot_epoch};
 use crate::scenario::{Drawn, Effect, FaultKind, FaultRate, PlannedFault, Target};
@@ -78,7 +78,7 @@ fn effect(rate: &FaultRate, live: &Image, earlier: &Files, stream: &mut Stream) 
                 "wal-0000000001.jsonl.bak",
                 "core",
             ];
-            Event::Stray {
+            DiskEvent::Stray {
                 file: (*stream.pick(&NAMES)).to_owned(),
                 bytes: b"not a log\n".to_vec(),
             }
@@ -90,7 +90,7 @@ fn effect(rate: &FaultRate, live: &Image, earlier: &Files, stream: &mut Stream) 
             } else {
                 format!("snapshot-{epoch:010}.json.tmp")
             };
-            Event::Stray {
+            DiskEvent::Stray {
                 file,
                 bytes: b"{\"wal\":\"bea".to_vec(),
             }
@@ -106,7 +106,7 @@ pub(crate) fn rot(
     live: &Image,
     earlier: &Files,
     stream: &mut Stream,
-) -> Option<Event> {
+) -> Option<DiskEvent> {
     let newest = live.names().filter_map(segment_epoch).max();
     if let Target::LineEnd | Target::Marker = rate.target {
         let file = format!("wal-{:010}.jsonl", newest?);
@@ -162,21 +162,21 @@ fn damage(
     live: &Image,
     earlier: &Files,
     stream: &mut Stream,
-) -> Option<Event> {
+) -> Option<DiskEvent> {
     Some(match kind {
-        FaultKind::BitFlip => Event::FlipBit {
+        FaultKind::BitFlip => DiskEvent::FlipBit {
             file,
             offset,
             bit: u8::try_from(stream.draw(0, 7)).expect("0 to 7 fit"),
         },
-        FaultKind::ZeroedSector => Event::ZeroSectors {
+        FaultKind::ZeroedSector => DiskEvent::ZeroSectors {
             file,
             sector: offset / 512,
             count: 1,
         },
-        FaultKind::Truncation => Event::Truncate { file, len: offset },
+        FaultKind::Truncation => DiskEvent::Truncate { file, len: offset },
         FaultKind::LostLine => without_a_line(file.clone(), live.read(&file)?, stream)?,
-        FaultKind::OldCopy => Event::Replace {
+        FaultKind::OldCopy => DiskEvent::Replace {
             bytes: earlier.get(&file)?.clone(),
             file,
         },
@@ -185,7 +185,7 @@ fn damage(
 }
 
 /// The file without one of its lines.
-fn without_a_line(file: String, mut bytes: Vec<u8>, stream: &mut Stream) -> Option<Event> {
+fn without_a_line(file: String, mut bytes: Vec<u8>, stream: &mut Stream) -> Option<DiskEvent> {
     let mut lines: Vec<std::ops::Range<usize>> = Vec::new();
     let mut start = 0;
     for (at, byte) in bytes.iter().enumerate() {
@@ -199,12 +199,12 @@ fn without_a_line(file: String, mut bytes: Vec<u8>, stream: &mut Stream) -> Opti
         return None;
     }
     bytes.drain(stream.pick(&lines).clone());
-    Some(Event::Replace { file, bytes })
+    Some(DiskEvent::Replace { file, bytes })
 }
 
 /// The newest segment with one more event, of a type from the future, if its last line is an event
 /// or a marker.
-fn unknown_event(live: &Image, epoch: u64) -> Option<Event> {
+fn unknown_event(live: &Image, epoch: u64) -> Option<DiskEvent> {
     let file = format!("wal-{epoch:010}.jsonl");
     let mut bytes = live.read(&file)?;
     let line = bytes
@@ -224,5 +224,5 @@ fn unknown_event(live: &Image, epoch: u64) -> Option<Event> {
     let (kind, epoch) = (beaver::ChecksumKind::Event, beaver::Epoch(epoch));
     let crc = beaver::calculate_checksum(kind, epoch, blank.as_bytes()).ok()?;
     bytes.extend(format!("{open}{crc:08x}\"}}\n").into_bytes());
-    Some(Event::Replace { file, bytes })
+    Some(DiskEvent::Replace { file, bytes })
 }

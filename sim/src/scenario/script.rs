@@ -143,7 +143,7 @@ pub enum Step {
         /// The damage; drawn when the command runs where it is left out.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         #[cfg_attr(feature = "schema", schemars(with = "Vec<serde_json::Value>"))]
-        damage: Vec<beaver_disk::Event>,
+        damage: Vec<beaver_disk::DiskEvent>,
     },
     /// Make everything that was appended durable; only of a log that syncs on request.
     Sync,
@@ -188,7 +188,10 @@ pub enum Effect {
     /// The call itself goes wrong.
     Call(#[cfg_attr(feature = "schema", schemars(with = "serde_json::Value"))] beaver_disk::Fault),
     /// Something happens beside the call.
-    Event(#[cfg_attr(feature = "schema", schemars(with = "serde_json::Value"))] beaver_disk::Event),
+    Event(
+        #[cfg_attr(feature = "schema", schemars(with = "serde_json::Value"))]
+        beaver_disk::DiskEvent,
+    ),
     /// From here on there is only so much room; none given: as much as anybody wants.
     Space(
         #[cfg_attr(feature = "schema", schemars(with = "Option<serde_json::Value>"))]

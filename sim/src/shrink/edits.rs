@@ -6,7 +6,7 @@ use crate::scenario::{CrashKind, Step};
 use crate::world::{Leg, between_calls};
 
 use super::draft::{Draft, Scene};
-use super::remains::Remains;
+use beaver_disk::SurvivorSet;
 
 /// Makes drafts from one, the boldest first.
 pub(super) type Edits = fn(&Draft) -> Vec<Draft>;
@@ -139,22 +139,22 @@ pub(super) fn plainer_crashes(draft: &Draft) -> Vec<Draft> {
 }
 
 /// With less to say about what a power cut left.
-pub(super) fn plainer_remains(draft: &Draft) -> Vec<Draft> {
+pub(super) fn plainer_survivors(draft: &Draft) -> Vec<Draft> {
     let mut drafts = Vec::new();
     for (at, leg) in legs(draft) {
         let Some(left) = &draft.scenes[at].legs[leg].left else {
             continue;
         };
-        let mut with = |left: Remains| {
+        let mut with = |left: SurvivorSet| {
             let mut plainer = draft.clone();
             plainer.scenes[at].legs[leg].left = Some(left);
             drafts.push(plainer);
         };
-        if left.len() == 0 {
+        if left.size() == 0 {
             continue;
         }
-        with(Remains::everything());
-        with(Remains::default());
+        with(SurvivorSet::everything());
+        with(SurvivorSet::default());
         for name in left.except.keys() {
             let mut less = left.clone();
             less.except.remove(name);
@@ -170,7 +170,7 @@ pub(super) fn plainer_remains(draft: &Draft) -> Vec<Draft> {
             less.device.remove(extra);
             with(less);
         }
-        with(Remains {
+        with(SurvivorSet {
             fill: beaver_disk::Fill::Zeros,
             ..left.clone()
         });

@@ -16,7 +16,6 @@
 mod draft;
 mod edits;
 mod likeness;
-pub(crate) mod remains;
 mod rerun;
 mod sameness;
 mod search;

@@ -159,7 +159,7 @@ const PASSES: &[(Edits, &[Licence])] = &[
     (edits::without_two, EXACT),
     (edits::without_two, ENDS),
     (edits::plainer_crashes, EXACT),
-    (edits::plainer_remains, EXACT),
+    (edits::plainer_survivors, EXACT),
     (values::default_settings, EXACT),
     (values::plainer_values, EXACT),
     (values::plainer_values, DRAWN),

@@ -126,7 +126,7 @@ impl Order {
             grave: cuts + inside.sum::<usize>(),
             left: legs()
                 .filter_map(|leg| leg.left.as_ref())
-                .map(super::remains::Remains::len)
+                .map(beaver_disk::SurvivorSet::size)
                 .sum(),
             profile: draft.profile as usize,
             settings: unusual(&draft.log),

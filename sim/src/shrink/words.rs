@@ -8,8 +8,8 @@ use crate::scenario::{CrashKind, PlannedCrash, PlannedFault, Scenario, Script, S
 use crate::subject::Subject;
 use crate::world::{Course, Leg, describe};
 
-use super::remains::Remains;
 use super::rerun::run_course;
+use beaver_disk::SurvivorSet;
 
 /// The script of a scenario in words, one line for each command, fault and crash; lines that belong
 /// to the command above them begin with two blanks.
@@ -115,7 +115,7 @@ fn leg_words(
             .as_ref()
             .is_some_and(|crash| crash.kind == CrashKind::PowerCut);
     if let (true, Some(left)) = (cut, &leg.left) {
-        lines.push(remains_words(left));
+        lines.push(survivor_words(left));
     }
     lines
 }
@@ -144,7 +144,7 @@ fn crash_words(crash: &PlannedCrash, start: u64, calls: &BTreeMap<u64, String>) 
     format!("{how} {when} {call}{progress}")
 }
 
-fn remains_words(left: &Remains) -> String {
+fn survivor_words(left: &SurvivorSet) -> String {
     let names: Vec<String> = left.except.keys().cloned().collect();
     let mut words = match (left.otherwise, names.is_empty()) {
         (false, true) => "nothing that was not synced survived".to_owned(),

@@ -13,14 +13,13 @@
 //! A world writes the course of its run down, and can follow one: whatever number a leg begins at,
 //! its faults and its crash come at the calls that they belong to.
 
-use beaver_disk::{Choice, ImageSpace};
+use beaver_disk::{Choice, ImageSpace, SurvivorSet};
 
 use crate::faults::rot;
 use crate::oracle::damage::Files;
 use crate::scenario::{
     CrashKind, Effect, FaultKind, FaultRate, Phase, PlannedCrash, PlannedFault, Target,
 };
-use crate::shrink::remains::Remains;
 use crate::stream::Stream;
 
 use super::World;
@@ -33,7 +32,7 @@ pub(crate) struct Leg {
     /// The crash in a call with which it ends.
     pub(crate) crash: Option<PlannedCrash>,
     /// What the power cut left with which it ends.
-    pub(crate) left: Option<Remains>,
+    pub(crate) left: Option<SurvivorSet>,
 }
 
 /// The legs of each scene.
@@ -58,7 +57,7 @@ pub(crate) struct Courses {
     done: Course,
     followed: Option<(Course, Licence)>,
     /// The leg that is under way, and what the next power cut leaves.
-    left: Option<Remains>,
+    left: Option<SurvivorSet>,
     /// The last call and the number of faults before the leg that is under way.
     calls: u64,
     faults: usize,
@@ -189,8 +188,8 @@ impl World<'_> {
         let courses = self.courses.as_mut()?;
         let left = courses.left.take().unwrap_or_default();
         match courses.followed.as_ref()?.1 {
-            Licence::Exact => Some(left.choose(space)),
-            Licence::Everything => Some(Remains::everything().choose(space)),
+            Licence::Exact => Some(space.choose(&left)),
+            Licence::Everything => Some(space.choose(&SurvivorSet::everything())),
             Licence::Nothing => Some(Choice::default()),
             Licence::Drawn(_) => Some(self.survivors.choose(space)),
         }
@@ -201,7 +200,7 @@ impl World<'_> {
         if let Some(courses) = &mut self.courses
             && let Some(leg) = courses.leg()
         {
-            leg.left = Some(Remains::of(choice, space));
+            leg.left = Some(space.survivors(choice));
         }
     }
 }

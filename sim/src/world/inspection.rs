@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use beaver_disk::{Event, SimDisk};
+use beaver_disk::{DiskEvent, SimDisk};
 
 use crate::client::segment_epochs;
 use crate::faults::rot;
@@ -152,7 +152,7 @@ impl World<'_> {
     }
 
     /// One to three places of rot on a copy.
-    fn draw_damage(&mut self, copy: &SimDisk) -> Vec<Event> {
+    fn draw_damage(&mut self, copy: &SimDisk) -> Vec<DiskEvent> {
         let stream = self.survivors.damage_stream();
         let mut damage = Vec::new();
         for _ in 0..stream.draw(1, 3) {
@@ -179,7 +179,7 @@ impl World<'_> {
 
     /// Damages a copy of the disk and reads it leniently: everything that is left out must be
     /// reported, and nothing else.
-    pub(super) fn lenient(&mut self, damage: Vec<Event>) -> Result<(), Stop> {
+    pub(super) fn lenient(&mut self, damage: Vec<DiskEvent>) -> Result<(), Stop> {
         if self.poisoned || !self.scars.is_empty() {
             return Ok(());
         }

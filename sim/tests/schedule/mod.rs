@@ -71,7 +71,7 @@ impl Schedule {
         call: &'static str,
         nth: usize,
         kind: FaultKind,
-        event: beaver_disk::Event,
+        event: beaver_disk::DiskEvent,
     ) -> Self {
         let what = What::Fault(kind, Effect::Event(event));
         self.wrong.push(Wrong { call, nth, what });
