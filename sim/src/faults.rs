@@ -11,7 +11,6 @@ mod rest;
 mod spoiled;
 mod survival;
 
-pub(crate) use choosing::applies_to;
 pub use director::{Director, Source};
 pub use rest::at_rest;
 pub(crate) use rest::rot;

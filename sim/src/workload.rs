@@ -24,7 +24,11 @@ impl<'a> Steps<'a> {
         Steps {
             workload,
             subject,
-            kinds: workload.weights.iter().map(|(kind, weight)| (*kind, *weight)).collect(),
+            kinds: workload
+                .weights
+                .iter()
+                .map(|(kind, weight)| (*kind, *weight))
+                .collect(),
             stream: Stream::new(seed, "workload"),
             drawn: 0,
         }
@@ -70,7 +74,9 @@ impl<'a> Steps<'a> {
     }
 
     fn weighted(&mut self) -> CommandKind {
-        let kind = self.stream.pick_weighted(&self.kinds, |(_, weight)| *weight);
+        let kind = self
+            .stream
+            .pick_weighted(&self.kinds, |(_, weight)| *weight);
         kind.map_or(CommandKind::Op, |(kind, _)| *kind)
     }
 

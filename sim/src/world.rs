@@ -31,7 +31,7 @@ use crate::scenario::{CrashKind, Drawn, FaultRate, Scenario, Script, Step};
 use crate::stream::Stream;
 use crate::subject::{AnySubject, Failure, Machine, OpenReport, OpenStore};
 
-use crate::sightings::Sightings;
+use crate::recorder::Recorder;
 use beside::Beside;
 use crashes::CrashPlan;
 use moments::Beliefs;
@@ -119,7 +119,7 @@ pub(crate) struct World<'a> {
     wrong_beside: Option<Stop>,
     /// Everything that chance decided so far.
     script: Script,
-    seen: Sightings,
+    seen: Recorder,
     /// What the client believed at which call, if the moments of the run are kept.
     beliefs: Option<Beliefs>,
     /// The part of a process in a step that is under way.
@@ -204,7 +204,7 @@ impl<'a> World<'a> {
             may_go: false,
             wrong_beside: None,
             script: Script::default(),
-            seen: Sightings::default(),
+            seen: Recorder::default(),
             beliefs: None,
             part: Part::default(),
             parts: Vec::new(),
@@ -299,13 +299,8 @@ impl<'a> World<'a> {
     }
 
     /// What was seen on the way.
-    pub(crate) fn seen(&self) -> &Sightings {
+    pub(crate) fn seen(&self) -> &Recorder {
         &self.seen
-    }
-
-    /// Keeps everything that happens, to be explained.
-    pub(crate) fn keep_tape(&mut self) {
-        self.seen.tape.start();
     }
 
     /// Keeps the script, with what survived by name.
@@ -318,9 +313,9 @@ impl<'a> World<'a> {
         self.replay = mode;
     }
 
-    /// Keeps the lines of the trace.
-    pub(crate) fn keep_lines(&mut self) {
-        self.seen.lines = Some(Vec::new());
+    /// Keeps everything that happens, for a trace or an explanation.
+    pub(crate) fn keep_log(&mut self) {
+        self.seen.keep_log();
     }
 }
 

@@ -9,6 +9,7 @@ use crate::guard::guarded;
 use crate::invariant::Invariant;
 use crate::marks::Mark;
 use crate::oracle::Finding;
+use crate::run_log::RunEvent;
 use crate::scenario::Step;
 use crate::subject::{Damaged, ErrorClass, Readout, Recovered};
 
@@ -31,7 +32,8 @@ impl World<'_> {
                 Ok(())
             }
             Err(failure) if failure.class == ErrorClass::Locked => {
-                self.seen.line(calls, format_args!("  locked"));
+                let text = "locked".to_owned();
+                self.seen.record(calls, RunEvent::Note { text });
                 self.seen.mark(Mark::SecondOpenerRefused);
                 Ok(())
             }
@@ -111,9 +113,9 @@ impl World<'_> {
             recorded.clone_from(&damage);
         }
         let read = guarded(|| inspected.read_leniently(&copy, &damage, &self.history));
-        if let Some((line, marks)) = read.map_err(Stop::Panicked)?? {
+        if let Some((text, marks)) = read.map_err(Stop::Panicked)?? {
             let call = self.faults.disk().calls();
-            self.seen.line(call, format_args!("{line}"));
+            self.seen.record(call, RunEvent::Note { text });
             marks.into_iter().for_each(|mark| self.seen.mark(mark));
         }
         Ok(())

@@ -5,6 +5,7 @@ use std::any::Any;
 use crate::invariant::Invariant;
 use crate::marks::Mark;
 use crate::oracle::Finding;
+use crate::run_log::RunEvent;
 use crate::scenario::{Around, Meeting, Step, When};
 use crate::subject::{Answer, AnyOp, ErrorClass, Failure, PendingCheckpoint};
 
@@ -266,8 +267,8 @@ impl World<'_> {
             Err(failure) => failure,
         };
         let call = self.faults.disk().calls();
-        self.seen
-            .line(call, format_args!("  failed: {}", failure.text));
+        let text = format!("failed: {}", failure.text);
+        self.seen.record(call, RunEvent::Note { text });
         let excused = self.faults.director().excuses() > excuses;
         let known = self.poisoned && failure.class == ErrorClass::Poisoned;
         if !excused && !known {
