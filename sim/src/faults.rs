@@ -16,4 +16,4 @@ pub use rest::at_rest;
 pub(crate) use rest::rot;
 pub use spoiled::Faults;
 pub(crate) use spoiled::quiet_copy;
-pub use survival::{Survivors, choose_effect, device_kinds};
+pub use survival::{SurvivorDraw, choose_effect, device_kinds};

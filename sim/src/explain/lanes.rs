@@ -77,12 +77,12 @@ pub struct Span {
     /// The column after the last.
     pub to: usize,
     /// How things were.
-    pub state: Durability,
+    pub state: SpanState,
 }
 
 /// How a name or the bytes of a file stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Durability {
+pub enum SpanState {
     /// A power cut may take them.
     Pending,
     /// They are on disk.
@@ -153,11 +153,11 @@ struct Track {
 #[derive(Debug, Default)]
 struct Strip {
     done: Vec<Span>,
-    open: Option<(usize, Durability)>,
+    open: Option<(usize, SpanState)>,
 }
 
 impl Strip {
-    fn set(&mut self, at: usize, state: Option<Durability>) {
+    fn set(&mut self, at: usize, state: Option<SpanState>) {
         if self.open.map(|(_, state)| state) == state {
             return;
         }
@@ -174,14 +174,14 @@ impl Strip {
     /// What was pending until now is durable.
     fn settle(&mut self, at: usize) {
         if self.open.is_some() {
-            self.set(at, Some(Durability::Durable));
+            self.set(at, Some(SpanState::Durable));
         }
     }
 
     fn is_pending(&self) -> bool {
         matches!(
             self.open,
-            Some((_, Durability::Pending | Durability::Doubtful))
+            Some((_, SpanState::Pending | SpanState::Doubtful))
         )
     }
 }
@@ -209,10 +209,10 @@ impl Drawing<'_> {
         let track = self.lanes.entry(file).or_default();
         track.calls.push(at);
         match op {
-            Op::Create | Op::Rename => track.names.set(at, Some(Durability::Pending)),
+            Op::Create | Op::Rename => track.names.set(at, Some(SpanState::Pending)),
             Op::Remove => track.names.set(at, None),
             Op::WriteAt | Op::SetLen | Op::Allocate => {
-                track.bytes.set(at, Some(Durability::Pending));
+                track.bytes.set(at, Some(SpanState::Pending));
             }
             Op::SyncData if ok => {
                 track.bytes.settle(at);
@@ -220,7 +220,7 @@ impl Drawing<'_> {
                     track.names.settle(at);
                 }
             }
-            Op::SyncData => track.bytes.set(at, Some(Durability::Doubtful)),
+            Op::SyncData => track.bytes.set(at, Some(SpanState::Doubtful)),
             _ => {}
         }
         if ordered && ok && op == Op::SyncData {
@@ -245,8 +245,8 @@ impl Drawing<'_> {
             let changed = sides.is_some_and(BeforeAfter::changed);
             let fate = |strip: &Strip, lost: bool| match strip.open {
                 None => None,
-                Some(_) if lost => Some(Durability::Lost),
-                Some(_) => Some(Durability::Durable),
+                Some(_) if lost => Some(SpanState::Lost),
+                Some(_) => Some(SpanState::Durable),
             };
             let names = fate(
                 &track.names,

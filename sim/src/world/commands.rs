@@ -58,7 +58,7 @@ impl World<'_> {
         let answer = self.with_store(|store| store.run(&op))?;
         let state = self.end(Activity::Command, calls);
         self.say_answer(&answer);
-        if state == Ended::Crashed {
+        if state == StepEnd::Crashed {
             self.doubt((op, expected));
             self.carry_out_crash(Activity::Command)?;
             self.start()?;
@@ -341,13 +341,13 @@ impl World<'_> {
     }
 
     /// A piece of the program under test ended, or its process did.
-    pub(super) fn end(&mut self, activity: Activity, calls: u64) -> Ended {
+    pub(super) fn end(&mut self, activity: Activity, calls: u64) -> StepEnd {
         if self.has_crashed() {
-            return Ended::Crashed;
+            return StepEnd::Crashed;
         }
         let made = self.faults.disk().calls() - calls;
         self.crashes.disarm(activity, made, self.faults.disk());
-        Ended::Normally
+        StepEnd::Normally
     }
 
     pub(super) fn say_answer(&mut self, answer: &Result<Answer, Failure>) {
@@ -381,7 +381,7 @@ impl From<Stop> for Finding {
 
 /// How a piece of the program ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ended {
+pub(super) enum StepEnd {
     /// It returned.
     Normally,
     /// Its process is gone.

@@ -13,7 +13,7 @@ use crate::run_log::RunEvent;
 use crate::scenario::Step;
 use crate::subject::{Damaged, ErrorClass, Readout, Recovered};
 
-use super::commands::{Ended, OPEN};
+use super::commands::{OPEN, StepEnd};
 use super::crashes::Activity;
 use super::{Stop, World};
 
@@ -73,7 +73,7 @@ impl World<'_> {
         let read = read.map_err(Stop::Panicked)?;
         let mut excused = false;
         if let Some((calls, excuses)) = begun {
-            if self.end(Activity::Command, calls) == Ended::Crashed {
+            if self.end(Activity::Command, calls) == StepEnd::Crashed {
                 self.carry_out_crash(Activity::Command)?;
                 return self.start();
             }

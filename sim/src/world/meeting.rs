@@ -10,7 +10,7 @@ use crate::scenario::{Around, Meeting, Step, When};
 use crate::subject::{Answer, AnyOp, ErrorClass, Failure, PendingCheckpoint};
 
 use super::beside::Beside;
-use super::commands::{Ended, Given};
+use super::commands::{Given, StepEnd};
 use super::crashes::Activity;
 use super::{Stop, World};
 
@@ -50,7 +50,7 @@ impl World<'_> {
         let ops = resolved(&given);
         let (calls, excuses) = self.begin(Activity::Command);
         let answers = self.with_store(|store| store.group(&ops))?;
-        if self.end(Activity::Command, calls) == Ended::Crashed {
+        if self.end(Activity::Command, calls) == StepEnd::Crashed {
             self.doubt_all(given);
             self.carry_out_crash(Activity::Command)?;
             return self.start();
@@ -71,7 +71,7 @@ impl World<'_> {
             Some(store) => self.program(|| store.close_queued(&ops))?,
             None => Vec::new(),
         };
-        if self.end(Activity::Command, calls) == Ended::Crashed {
+        if self.end(Activity::Command, calls) == StepEnd::Crashed {
             self.doubt_all(given);
             self.carry_out_crash(Activity::Command)?;
             return self.start();
@@ -159,7 +159,7 @@ impl World<'_> {
         let ops = resolved(&given);
         let (calls, excuses) = self.begin(Activity::Checkpoint);
         let (begun, answers) = self.with_store(|store| store.begin_checkpoint_queued(&ops))?;
-        if self.end(Activity::Checkpoint, calls) == Ended::Crashed {
+        if self.end(Activity::Checkpoint, calls) == StepEnd::Crashed {
             self.doubt_all(given);
             self.carry_out_crash(Activity::Checkpoint)?;
             self.start()?;
@@ -234,7 +234,7 @@ impl World<'_> {
     }
 
     fn crashed_in_checkpoint(&mut self, calls: u64) -> Result<bool, Stop> {
-        if self.end(Activity::Checkpoint, calls) == Ended::Normally {
+        if self.end(Activity::Checkpoint, calls) == StepEnd::Normally {
             return Ok(false);
         }
         self.carry_out_crash(Activity::Checkpoint)?;

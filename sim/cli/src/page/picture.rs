@@ -4,7 +4,7 @@
 
 use beaver_disk::Op;
 
-use beaver_sim::explain::lanes::{ColumnKind, Durability, Lane, Lanes, Span};
+use beaver_sim::explain::lanes::{ColumnKind, Lane, Lanes, Span, SpanState};
 
 /// How many moments are drawn at most: the last ones.
 const MOST_COLUMNS: usize = 240;
@@ -200,14 +200,14 @@ impl Picture {
         first: usize,
     ) {
         let (class, state) = match span.state {
-            Durability::Pending => ("pending", "pending: a power cut may take it"),
-            Durability::Durable => ("durable", "durable"),
-            Durability::Doubtful => ("doubt", "in doubt: a sync failed"),
-            Durability::Lost => ("lost", "lost"),
+            SpanState::Pending => ("pending", "pending: a power cut may take it"),
+            SpanState::Durable => ("durable", "durable"),
+            SpanState::Doubtful => ("doubt", "in doubt: a sync failed"),
+            SpanState::Lost => ("lost", "lost"),
         };
         // A state begins where its call is, and holds until the call that ends it.
         let from = match span.from.checked_sub(first) {
-            Some(from) if span.state == Durability::Lost => {
+            Some(from) if span.state == SpanState::Lost => {
                 (from * self.step).saturating_sub(self.step / 2)
             }
             Some(from) => self.middle(from),
@@ -275,7 +275,7 @@ fn text(lanes: &Lanes, shown: &[&Lane]) -> String {
         .count();
     let lost = |lane: &&&Lane| {
         let spans = lane.names.iter().chain(&lane.bytes);
-        spans.into_iter().any(|span| span.state == Durability::Lost)
+        spans.into_iter().any(|span| span.state == SpanState::Lost)
     };
     let lost: Vec<&str> = shown
         .iter()
