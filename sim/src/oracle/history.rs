@@ -119,6 +119,12 @@ impl History {
         self.answered.len()
     }
 
+    /// The ops that were answered without a promise, and where they stand.
+    pub fn answered(&self) -> impl Iterator<Item = (&AnyOp, Option<Position>)> {
+        let answered = self.answered.iter();
+        answered.map(|answered| (&answered.op, answered.position))
+    }
+
     /// How many ops were answered without a promise and stand after `position`.
     #[must_use]
     pub fn unpromised_after(&self, position: Position) -> usize {
