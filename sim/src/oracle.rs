@@ -3,6 +3,8 @@
 pub mod damage;
 mod finding;
 pub mod history;
+#[cfg(test)]
+mod numbers;
 pub mod promises;
 pub(crate) mod recognise;
 

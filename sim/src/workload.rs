@@ -24,7 +24,11 @@ impl<'a> Steps<'a> {
         Steps {
             workload,
             subject,
-            kinds: workload.weights.iter().map(|(kind, weight)| (*kind, *weight)).collect(),
+            kinds: workload
+                .weights
+                .iter()
+                .map(|(kind, weight)| (*kind, *weight))
+                .collect(),
             stream: Stream::new(seed, "workload"),
             drawn: 0,
         }
@@ -70,7 +74,9 @@ impl<'a> Steps<'a> {
     }
 
     fn weighted(&mut self) -> CommandKind {
-        let kind = self.stream.pick_weighted(&self.kinds, |(_, weight)| *weight);
+        let kind = self
+            .stream
+            .pick_weighted(&self.kinds, |(_, weight)| *weight);
         kind.map_or(CommandKind::Op, |(kind, _)| *kind)
     }
 
@@ -113,5 +119,105 @@ impl<'a> Steps<'a> {
             }
             None => self.subject.draw(state, &mut self.stream),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::beaver::{Command, Job, Library, Queue, QueueOp};
+    use crate::subject::any_op;
+
+    fn queue() -> AnySubject {
+        AnySubject::new(Queue::new(Library))
+    }
+
+    /// Gives an op to a model of a store, as a client would.
+    fn give(subject: &AnySubject, state: &mut AnyState, op: &AnyOp, now_ms: u64) {
+        let (op, expected) = subject.resolve(op, state, now_ms);
+        if expected.changes {
+            op.apply(state);
+        }
+    }
+
+    fn steps(workload: &Workload, seed: u64, count: u64) -> Vec<Step> {
+        let subject = queue();
+        let mut drawn = Steps::new(workload, subject.clone(), seed);
+        let mut state = subject.initial();
+        let steps = (0..count).map(|now_ms| {
+            let step = drawn.next(&state, now_ms);
+            for op in step.ops() {
+                give(&subject, &mut state, op, now_ms);
+            }
+            step
+        });
+        steps.collect()
+    }
+
+    #[test]
+    fn equal_seeds_draw_equal_steps() {
+        let workload = Workload::default();
+        assert_eq!(steps(&workload, 3, 200), steps(&workload, 3, 200));
+        assert_ne!(steps(&workload, 3, 200), steps(&workload, 4, 200));
+    }
+
+    #[test]
+    fn every_step_that_has_a_weight_is_drawn() {
+        let workload = Workload::default();
+        let drawn = steps(&workload, 1, 2000);
+        let commands = drawn.iter().flat_map(Step::ops);
+        let mut commands = commands.map(|op| &op.get::<QueueOp>().command);
+        assert!(commands.any(|command| matches!(command, Command::Tick { .. })));
+        assert!(drawn.contains(&Step::Checkpoint));
+        assert!(drawn.contains(&Step::Reopen));
+        let group = |step: &Step| step.kind() == Some(CommandKind::Group);
+        assert!(drawn.iter().any(group));
+        assert!(!drawn.contains(&Step::Kill));
+    }
+
+    #[test]
+    fn an_op_in_a_group_is_drawn_in_view_of_those_before_it() {
+        let workload = Workload {
+            weights: [(CommandKind::Group, 1)].into(),
+            ..Workload::default()
+        };
+        let handed_out_and_reported = |step: &Step| {
+            let Step::Concurrent(meeting) = step else {
+                return false;
+            };
+            let ops = meeting.at(When::Waiting);
+            let mut commands = ops.iter().map(|op| &op.get::<QueueOp>().command);
+            commands.any(|command| *command == Command::Dispatch)
+                && commands.any(|command| matches!(command, Command::Ack { .. }))
+        };
+        let drawn = steps(&workload, 1, 400);
+        assert!(drawn.iter().any(handed_out_and_reported));
+    }
+
+    #[test]
+    fn what_takes_long_in_a_large_store_gets_rarer_as_it_grows() {
+        let workload = Workload::default();
+        let subject = queue();
+        let long = |jobs: usize| {
+            let mut state = subject.initial();
+            for id in 0..jobs {
+                let enqueue = QueueOp::from(Command::Enqueue {
+                    jobs: vec![Job {
+                        id: format!("job-{id}"),
+                        payload: "1".to_owned(),
+                        max_attempts: 1,
+                        timeout_ms: 1,
+                    }],
+                });
+                give(&subject, &mut state, &any_op::<Queue<Library>>(enqueue), 0);
+            }
+            let mut drawn = Steps::new(&workload, subject.clone(), 1);
+            let kinds = (0..4000).map(|_| drawn.kind(&state));
+            kinds.filter(|kind| kind.grows_with_the_store()).count()
+        };
+        assert_eq!(long(0), long(250), "as the weights say");
+        let (small, large) = (long(250), long(2500));
+        assert!(small > 200 && large > 0, "{small}, {large}");
+        assert!(large < small / 5, "{small}, {large}");
     }
 }

@@ -189,7 +189,12 @@ impl<E: Engine, T: OpenLog + 'static> Inspected for Documented<E, T> {
         let known = known.unwrap_or_default();
         // In an empty segment what is durable is its beginning.
         let beyond = durable > last && durable.seq > 0;
-        if durable < known || beyond {
+        let splits = history.answered().any(|(op, last)| {
+            let last = last.unwrap_or_default();
+            let before = last.seq.saturating_sub(reader::records(op).len() as u64);
+            durable.epoch == last.epoch && durable.seq > before && durable < last
+        });
+        if durable < known || beyond || splits {
             let expected = format!("what is durable to end with an append from {known} to {last}");
             return Err(Finding::new(
                 Invariant::Positions,
@@ -384,8 +389,8 @@ impl<E: Engine, T: OpenLog + 'static> Inspected for Documented<E, T> {
         if skipped.iter().any(|s| s.to.is_some_and(|to| to > s.from)) {
             marks.push(Mark::LenientGroupSkipped);
         }
-        let line = format!("  {} of {} read", entries.len(), told.len());
-        Ok(Some((line, marks)))
+        let text = format!("{} of {} read", entries.len(), told.len());
+        Ok(Some((text, marks)))
     }
 
     fn marks(&self, op: &AnyOp, text: &str) -> Vec<Mark> {
@@ -417,5 +422,81 @@ impl<E: Engine, T: OpenLog + 'static> Inspected for Documented<E, T> {
         ];
         let reached = reached.into_iter().filter(|(reached, _)| *reached);
         reached.map(|(_, mark)| mark).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::beaver::command::Job;
+    use crate::beaver::model::Model;
+    use crate::beaver::{Library, RequestLog};
+    use crate::subject::{any_op, any_state};
+
+    /// A log that says that this is durable.
+    struct Durable {
+        position: Position,
+        report: OpenReport,
+    }
+
+    impl OpenLog for Durable {
+        fn report(&self) -> &OpenReport {
+            &self.report
+        }
+
+        fn applied(&self) -> Position {
+            self.position
+        }
+    }
+
+    fn enqueue(ids: &[&str]) -> AnyOp {
+        let jobs = ids.iter().map(|id| Job {
+            id: (*id).to_owned(),
+            payload: "1".to_owned(),
+            max_attempts: 1,
+            timeout_ms: 1,
+        });
+        let command = Command::Enqueue {
+            jobs: jobs.collect(),
+        };
+        let (op, _) = QueueOp::from(command).resolved(&Model::default(), 0);
+        any_op::<RequestLog>(op)
+    }
+
+    /// One op is acknowledged at 1:2, and two were answered since: one record, and two.
+    fn check_durable(epoch: u64, seq: u64) -> Result<usize, Invariant> {
+        let at = |epoch, seq| Some(Position { epoch, seq });
+        let mut history = History::new(any_state::<RequestLog>(QueueState::default()));
+        history.acknowledge(enqueue(&["a", "b"]), at(1, 2));
+        history.answer(enqueue(&["c"]), at(2, 1));
+        history.answer(enqueue(&["d", "e"]), at(2, 3));
+        let documented = Documented::<_, Durable>::new(Library, any_op::<RequestLog>);
+        let mut store = Durable {
+            position: Position { epoch, seq },
+            report: OpenReport::default(),
+        };
+        let checked = documented.check_durable(&mut store, &history);
+        checked.map_err(|finding| finding.invariant)
+    }
+
+    #[test]
+    fn what_is_durable_ends_with_an_append() {
+        assert_eq!(check_durable(1, 2), Ok(2));
+        assert_eq!(check_durable(2, 0), Ok(2), "an empty segment");
+        assert_eq!(check_durable(2, 1), Ok(1));
+        assert_eq!(check_durable(2, 2), Err(Invariant::Positions));
+        assert_eq!(check_durable(2, 3), Ok(0));
+    }
+
+    #[test]
+    fn what_is_durable_is_no_less_than_promised_and_no_more_than_answered() {
+        assert_eq!(check_durable(1, 1), Err(Invariant::Positions));
+        assert_eq!(check_durable(2, 4), Err(Invariant::Positions));
+        assert_eq!(check_durable(3, 1), Err(Invariant::Positions));
+        assert_eq!(
+            check_durable(3, 0),
+            Ok(0),
+            "an empty segment after all of it"
+        );
     }
 }

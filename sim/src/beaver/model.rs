@@ -272,6 +272,7 @@ impl Model {
     pub fn looks_like(&self, other: &Model) -> bool {
         let same = |job: &ModelJob| other.job(&job.id).is_some_and(|o| is_same(job, o));
         self.len() == other.len()
+            && self.by_id.size() == other.by_id.size()
             && self.waiting == other.waiting
             && self.dead == other.dead
             && self.jobs().all(same)

@@ -91,22 +91,28 @@ pub(super) fn judge(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::oracle::history::{Belief, Place};
-    use crate::oracle::model::{Record, What};
+    use crate::beaver::model::{Record, What};
+    use crate::oracle::history::Belief;
+    use crate::subject::Position;
 
-    fn history() -> Vec<Decided> {
-        let groups = [1, 2, 2, 3];
-        let decided = groups.iter().zip(1..).map(|(group, seq)| Decided {
-            record: Record {
-                id: format!("j{seq}"),
-                at_ms: seq,
-                what: What::Acked,
-            },
-            place: Place { epoch: 1, seq },
+    /// Four records of three ops; the second op wrote two of them down.
+    fn records() -> [Record; 4] {
+        [1, 2, 3, 4].map(|seq| Record {
+            id: format!("j{seq}"),
+            at_ms: seq,
+            what: What::Acked,
+        })
+    }
+
+    fn history(records: &[Record; 4]) -> Vec<ToldRecord<'_>> {
+        let told = records.iter().zip([0, 1, 1, 2]).zip(1..);
+        let told = told.map(|((record, op), seq)| ToldRecord {
+            record,
+            position: Position { epoch: 1, seq },
             belief: Belief::Acknowledged,
-            group: *group,
+            op,
         });
-        decided.collect()
+        told.collect()
     }
 
     fn check(
@@ -114,14 +120,13 @@ mod tests {
         skipped: &[SkippedRange],
         unfinished_end: bool,
     ) -> Result<(), Finding> {
-        let history = history();
-        let entries: Vec<Entry> = kept
-            .iter()
-            .map(|index| Entry {
-                place: history[*index].place,
-                record: history[*index].record.clone(),
-            })
-            .collect();
+        let records = records();
+        let history = history(&records);
+        let entries = kept.iter().map(|index| LogEntry {
+            position: history[*index].position,
+            record: records[*index].clone(),
+        });
+        let entries: Vec<LogEntry> = entries.collect();
         judge(&history, &entries, skipped, unfinished_end)
     }
 
@@ -145,5 +150,20 @@ mod tests {
         assert!(check(&[0, 2, 3], &[skip(2, Some(2))], false).is_err());
         assert!(check(&[0, 1], &[skip(3, None)], false).is_err());
         assert!(check(&[1, 0], &[skip(1, None)], false).is_err());
+    }
+
+    #[test]
+    fn a_record_that_was_changed_is_not_accepted() {
+        let records = records();
+        let history = history(&records);
+        let mut entries = history.iter().map(|told| LogEntry {
+            position: told.position,
+            record: told.record.clone(),
+        });
+        let mut changed = entries.next().expect("there are four");
+        changed.record.at_ms += 1;
+        let entries: Vec<LogEntry> = std::iter::once(changed).chain(entries).collect();
+        let finding = judge(&history, &entries, &[], false).unwrap_err();
+        assert_eq!(finding.invariant, Invariant::Honesty);
     }
 }

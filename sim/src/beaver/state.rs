@@ -173,3 +173,122 @@ fn describe(job: &ModelJob) -> String {
         job.id, job.standing, job.attempts, job.max_attempts, job.timeout_ms, job.payload
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use beaver::{Event, StateMachine};
+
+    use super::*;
+    use crate::beaver::command::{Command, Job};
+    use crate::beaver::library::library_command;
+
+    /// The same commands given to the model and to the library's queue: one job is in flight, two
+    /// wait, one is completed and one is dead.
+    fn both() -> (Model, JobQueue) {
+        let job = |id: &str| Job {
+            id: id.to_owned(),
+            payload: "{\"n\":1}".to_owned(),
+            max_attempts: if id == "dead" { 1 } else { 3 },
+            timeout_ms: 100,
+        };
+        let ids = ["done", "dead", "in-flight", "first", "second"];
+        let commands = [
+            Command::Enqueue {
+                jobs: ids.map(job).into(),
+            },
+            Command::Dispatch,
+            Command::Dispatch,
+            Command::Dispatch,
+            Command::Ack {
+                id: "done".to_owned(),
+            },
+            Command::Fail {
+                id: "dead".to_owned(),
+            },
+        ];
+        let (mut model, mut queue) = (Model::default(), JobQueue::initial());
+        for (command, now_ms) in commands.iter().zip(1..) {
+            let records = model.plan(command, now_ms).unwrap();
+            records.iter().for_each(|record| model.apply(record));
+            let events: Vec<Event> = queue.plan(&library_command(command), now_ms).unwrap();
+            events.iter().for_each(|event| queue.apply(event).unwrap());
+        }
+        (model, queue)
+    }
+
+    /// What the model holds, to be changed in one place.
+    #[derive(Clone)]
+    struct Parts {
+        jobs: Vec<ModelJob>,
+        waiting: Vec<String>,
+        dead: Vec<String>,
+    }
+
+    impl Parts {
+        fn state(self) -> QueueState {
+            QueueState::Model(Model::of(self.jobs, self.waiting, self.dead))
+        }
+    }
+
+    #[test]
+    fn the_same_commands_lead_to_the_same_state() {
+        let (model, queue) = both();
+        let (model, shown) = (QueueState::Model(model), QueueState::Shown(queue));
+        assert_eq!(model, shown);
+        assert_eq!(shown, model);
+        assert_eq!(shown, shown.clone());
+        assert_eq!(model, model.clone());
+    }
+
+    #[test]
+    fn every_field_of_the_state_counts() {
+        let (model, queue) = both();
+        let parts = Parts {
+            jobs: model.jobs().cloned().collect(),
+            waiting: model.waiting().to_vec(),
+            dead: model.dead().cloned().collect(),
+        };
+        let truth = parts.clone().state();
+        let shown = QueueState::Shown(queue);
+        assert_eq!(truth, shown);
+        let changes: [fn(&mut Parts); 14] = [
+            |state| state.jobs[2].attempts += 1,
+            |state| state.jobs[2].standing = Standing::Waiting,
+            |state| state.jobs[2].standing = Standing::InFlight { deadline_ms: 1 },
+            |state| state.jobs[3].payload.push(' '),
+            |state| state.jobs[3].max_attempts += 1,
+            |state| state.jobs[3].timeout_ms += 1,
+            |state| state.jobs[0].standing = Standing::Dead,
+            |state| state.jobs[4].id.push('x'),
+            |state| state.waiting.swap(0, 1),
+            |state| drop(state.waiting.pop()),
+            |state| drop(state.jobs.pop()),
+            |state| state.dead.push("done".to_owned()),
+            |state| state.dead.clear(),
+            // One job twice, and another one not at all.
+            |state| state.jobs[4] = state.jobs[3].clone(),
+        ];
+        for (nth, change) in changes.iter().enumerate() {
+            let mut changed = parts.clone();
+            change(&mut changed);
+            let changed = changed.state();
+            for other in [&truth, &shown] {
+                assert_ne!(changed, *other, "change {nth}");
+                assert_ne!(*other, changed, "change {nth}");
+                let (expected, found) = other.difference(&changed);
+                assert_ne!(expected, found, "change {nth}");
+            }
+        }
+    }
+
+    #[test]
+    fn of_a_completed_job_only_its_id_is_remembered() {
+        let (model, queue) = both();
+        let mut jobs: Vec<ModelJob> = model.jobs().cloned().collect();
+        jobs[0].payload.clear();
+        jobs[0].attempts = 0;
+        let waiting = model.waiting().to_vec();
+        let other = Model::of(jobs, waiting, model.dead().cloned().collect());
+        assert_eq!(QueueState::Model(other), QueueState::Shown(queue));
+    }
+}

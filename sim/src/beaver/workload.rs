@@ -220,73 +220,130 @@ fn ids_in(command: &mut Command) -> Vec<&mut String> {
 mod tests {
     use super::*;
 
-    fn steps(workload: &Workload, seed: u64, count: usize) -> Vec<Step> {
-        let mut commands = Commands::new(workload, seed);
-        let mut model = Model::default();
-        let mut steps = Vec::new();
-        for now_ms in 0..count as u64 {
-            let step = commands.next(&model, now_ms);
-            if matches!(
-                step,
-                Step::Enqueue { .. } | Step::Dispatch | Step::Ack { .. } | Step::Fail { .. }
-            ) {
-                for record in model.expect(&step, now_ms).unwrap_or_default() {
-                    model.apply(&record);
-                }
-            }
-            steps.push(step);
-        }
-        steps
-    }
-
-    #[test]
-    fn equal_seeds_draw_equal_commands() {
-        let workload = Workload::default();
-        assert_eq!(steps(&workload, 3, 200), steps(&workload, 3, 200));
-        assert_ne!(steps(&workload, 3, 200), steps(&workload, 4, 200));
-    }
-
-    #[test]
-    fn every_command_that_has_a_weight_is_drawn() {
-        let workload = Workload::default();
-        let drawn = steps(&workload, 1, 2000);
-        assert!(drawn.contains(&Step::Checkpoint));
-        assert!(drawn.contains(&Step::Reopen));
-        assert!(drawn.iter().any(|s| matches!(s, Step::Group { .. })));
-        assert!(drawn.iter().any(|s| matches!(s, Step::Tick { .. })));
-        assert!(!drawn.contains(&Step::Kill));
-    }
-
-    #[test]
-    fn what_takes_long_in_a_large_store_gets_rarer_as_it_grows() {
-        let workload = Workload::default();
-        let long = |jobs: usize| {
-            let mut model = Model::default();
-            for id in 0..jobs {
-                let enqueue = Step::Enqueue {
-                    jobs: vec![Job::numbered(id as u64, "1")],
-                };
-                let records = model.expect(&enqueue, 0).unwrap();
-                records.iter().for_each(|record| model.apply(record));
-            }
-            let mut commands = Commands::new(&workload, 1);
-            let drawn = (0..4000).map(|_| commands.kind(&model));
-            drawn.filter(|kind| kind.grows_with_the_store()).count()
-        };
-        assert_eq!(long(0), long(250), "as the weights say");
-        let (small, large) = (long(250), long(2500));
-        assert!(small > 200 && large > 0, "{small}, {large}");
-        assert!(large < small / 5, "{small}, {large}");
+    fn check_drawn(workload: &Workload, mut check: impl FnMut(&mut Draw<'_>)) {
+        let mut stream = Stream::new(1, "workload");
+        let mut ids = 0;
+        check(&mut Draw {
+            workload,
+            stream: &mut stream,
+            ids: &mut ids,
+        });
     }
 
     #[test]
     fn payloads_are_json() {
-        let workload = Workload::default();
-        let mut commands = Commands::new(&workload, 1);
-        for _ in 0..200 {
-            let payload = commands.payload();
-            let parsed = serde_json::from_str::<&serde_json::value::RawValue>(&payload);
-            assert!(parsed.is_ok(), "{payload}");
+        check_drawn(&Workload::default(), |draw| {
+            for _ in 0..200 {
+                let payload = draw.payload();
+                let parsed = serde_json::from_str::<&serde_json::value::RawValue>(&payload);
+                assert!(parsed.is_ok(), "{payload}");
+            }
+        });
+    }
+
+    #[test]
+    fn reports_are_about_jobs_in_hand_and_now_and_then_about_others() {
+        let mut model = Model::default();
+        check_drawn(&Workload::default(), |draw| {
+            let (mut accepted, mut refused) = (0, 0);
+            for now_ms in 0..2000 {
+                let kinds = [
+                    CommandKind::Enqueue,
+                    CommandKind::Dispatch,
+                    CommandKind::Ack,
+                ];
+                let kind = *draw.stream.pick(&kinds);
+                let command = draw.command(kind, &model);
+                match model.plan(&command, now_ms) {
+                    Ok(records) => {
+                        records.iter().for_each(|record| model.apply(record));
+                        accepted += u32::from(matches!(command, Command::Ack { .. }));
+                    }
+                    Err(_) => refused += 1,
+                }
+            }
+            assert!(accepted > 200, "{accepted}, {refused}");
+            assert!(refused > 20, "{accepted}, {refused}");
+        });
+    }
+
+    #[test]
+    fn a_store_with_all_its_jobs_gets_no_further_one() {
+        let workload = Workload {
+            jobs: 2,
+            ..Workload::default()
+        };
+        let mut model = Model::default();
+        check_drawn(&workload, |draw| {
+            for now_ms in 0..100 {
+                let command = draw.command(CommandKind::Enqueue, &model);
+                for record in model.plan(&command, now_ms).unwrap_or_default() {
+                    model.apply(&record);
+                }
+                assert!(model.open().count() <= 2, "{model:?}");
+            }
+        });
+        assert_eq!(model.len(), 2);
+    }
+
+    /// Two jobs are enqueued, one is handed out and reported, and time passes.
+    fn some_history() -> Vec<QueueOp> {
+        let job = |id: &str| Job {
+            id: id.to_owned(),
+            payload: "{\"data\":\"xxxxxxxx\"}".to_owned(),
+            max_attempts: 3,
+            timeout_ms: 70,
+        };
+        let id = "late".to_owned();
+        let commands = [
+            Command::Enqueue {
+                jobs: vec![job("late"), job("early")],
+            },
+            Command::Dispatch,
+            Command::Tick { ms: 80 },
+            Command::Ack { id },
+        ];
+        commands.map(QueueOp::from).into()
+    }
+
+    #[test]
+    fn simpler_commands_come_to_an_end_and_hold_no_more_than_before() {
+        for op in some_history() {
+            let mut command = op.command;
+            for _ in 0..40 {
+                let size = format!("{command:?}").len();
+                let Some(next) = simpler(&command).into_iter().next() else {
+                    break;
+                };
+                assert_ne!(next, command);
+                assert!(format!("{next:?}").len() <= size, "{command:?} to {next:?}");
+                command = next;
+            }
+            assert_eq!(simpler(&command), []);
         }
+    }
+
+    #[test]
+    fn histories_are_made_simpler_as_a_whole_and_ids_keep_their_order() {
+        let history = some_history();
+        let histories = simpler_together(&history);
+        assert!(
+            histories
+                .iter()
+                .all(|simpler| simpler.len() == history.len())
+        );
+        assert!(histories.iter().all(|simpler| *simpler != history));
+        let mut renamed = histories.last().expect("ids are changed last").clone();
+        let ids: Vec<Vec<String>> = renamed
+            .iter_mut()
+            .map(|op| {
+                ids_in(&mut op.command)
+                    .into_iter()
+                    .map(|id| id.clone())
+                    .collect()
+            })
+            .collect();
+        assert_eq!(ids[0], ["b", "a"], "`early` comes before `late`");
+        assert_eq!(ids[3], ["b"]);
     }
 }

@@ -14,7 +14,7 @@ pub(super) enum Single {
 
 /// What happens at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Round {
+pub(super) enum OpRound {
     /// One step, and no other caller waits.
     Single(Single),
     /// Several callers' ops, around a flush, a checkpoint or a close.
@@ -37,10 +37,10 @@ fn singles(subject: &AnySubject) -> Vec<Single> {
 
 /// Every sequence of at most `ops` ops, shorter ones first, the empty one included. With more than
 /// one caller what they can do at once is a round too, as long as the ops in it.
-pub(super) fn sequences(subject: &AnySubject, ops: usize, callers: u32) -> Vec<Vec<Round>> {
+pub(super) fn sequences(subject: &AnySubject, ops: usize, callers: u32) -> Vec<Vec<OpRound>> {
     let shared = subject.shared_ops().filter(|_| callers > 1);
-    let singles: Vec<Round> = singles(subject).into_iter().map(Round::Single).collect();
-    let mut by_length: Vec<Vec<Vec<Round>>> = vec![vec![Vec::new()]];
+    let singles: Vec<OpRound> = singles(subject).into_iter().map(OpRound::Single).collect();
+    let mut by_length: Vec<Vec<Vec<OpRound>>> = vec![vec![Vec::new()]];
     for length in 1..=ops {
         let mut longer = Vec::new();
         for last in 1..=length {
@@ -63,7 +63,7 @@ pub(super) fn sequences(subject: &AnySubject, ops: usize, callers: u32) -> Vec<V
 }
 
 /// Everything that two callers can do at once with `ops` ops, a checkpoint or a close included.
-fn meetings(shared: usize, ops: usize) -> Vec<Round> {
+fn meetings(shared: usize, ops: usize) -> Vec<OpRound> {
     let all_waiting = |program: &[usize]| -> Vec<(When, usize)> {
         program.iter().map(|op| (When::Waiting, *op)).collect()
     };
@@ -71,16 +71,16 @@ fn meetings(shared: usize, ops: usize) -> Vec<Round> {
     if ops == 2 {
         let programs = programs(shared, 2).into_iter();
         meetings
-            .extend(programs.map(|program| Round::Meeting(Around::Flush, all_waiting(&program))));
+            .extend(programs.map(|program| OpRound::Meeting(Around::Flush, all_waiting(&program))));
     }
     let Some(inside) = ops.checked_sub(1).filter(|inside| *inside > 0) else {
         return meetings;
     };
     for program in programs(shared, inside) {
         let amid = amid(&program).into_iter();
-        meetings.extend(amid.map(|schedule| Round::Meeting(Around::Checkpoint, schedule)));
+        meetings.extend(amid.map(|schedule| OpRound::Meeting(Around::Checkpoint, schedule)));
         if inside <= 2 {
-            meetings.push(Round::Meeting(Around::Close, all_waiting(&program)));
+            meetings.push(OpRound::Meeting(Around::Close, all_waiting(&program)));
         }
         for begun in 0..=inside.min(2) {
             for written in begun..=inside {
@@ -91,7 +91,7 @@ fn meetings(shared: usize, ops: usize) -> Vec<Round> {
                 };
                 let schedule = program.iter().enumerate();
                 let schedule = schedule.map(|(index, op)| (at(index), *op)).collect();
-                meetings.push(Round::Meeting(Around::Checkpoint, schedule));
+                meetings.push(OpRound::Meeting(Around::Checkpoint, schedule));
             }
         }
     }
@@ -130,16 +130,16 @@ pub(super) fn sequences_with_a_failure(
     subject: &AnySubject,
     ops: usize,
     callers: u32,
-) -> Vec<Vec<Round>> {
+) -> Vec<Vec<OpRound>> {
     let Some(shared) = subject.shared_ops().filter(|_| callers > 1) else {
         return Vec::new();
     };
     let singles = singles(subject);
-    let alone = |length| -> Vec<Vec<Round>> {
-        let longer = |sequences: Vec<Vec<Round>>| -> Vec<Vec<Round>> {
+    let alone = |length| -> Vec<Vec<OpRound>> {
+        let longer = |sequences: Vec<Vec<OpRound>>| -> Vec<Vec<OpRound>> {
             let longer = sequences.iter().flat_map(|earlier| {
                 let singles = singles.iter();
-                singles.map(|single| [&earlier[..], &[Round::Single(*single)]].concat())
+                singles.map(|single| [&earlier[..], &[OpRound::Single(*single)]].concat())
             });
             longer.collect()
         };
@@ -152,7 +152,7 @@ pub(super) fn sequences_with_a_failure(
                 for first in alone(before) {
                     for program in programs(shared, callers) {
                         for last in alone(after) {
-                            let failing = Round::FailingSync(program.clone());
+                            let failing = OpRound::FailingSync(program.clone());
                             sequences.push([&first[..], &[failing], &last].concat());
                         }
                     }
@@ -198,12 +198,12 @@ impl<'s> StepBuilder<'s> {
     }
 
     /// The step of a round, which happens; nothing if the store has not as many ops in this state.
-    pub(super) fn step(&mut self, round: &Round) -> Option<Step> {
+    pub(super) fn step(&mut self, round: &OpRound) -> Option<Step> {
         Some(match round {
-            Round::Single(Single::Op(op)) => Step::Op(self.op(*op)?),
-            Round::Single(Single::Checkpoint) => Step::Checkpoint,
-            Round::Single(Single::Reopen) => Step::Reopen,
-            Round::Meeting(around, schedule) => {
+            OpRound::Single(Single::Op(op)) => Step::Op(self.op(*op)?),
+            OpRound::Single(Single::Checkpoint) => Step::Checkpoint,
+            OpRound::Single(Single::Reopen) => Step::Reopen,
+            OpRound::Meeting(around, schedule) => {
                 let ops = schedule.iter().map(|(at, op)| {
                     Some(Scheduled {
                         at: *at,
@@ -215,7 +215,7 @@ impl<'s> StepBuilder<'s> {
                     ops: ops.collect::<Option<_>>()?,
                 })
             }
-            Round::FailingSync(ops) => {
+            OpRound::FailingSync(ops) => {
                 let ops: Option<Vec<AnyOp>> = ops.iter().map(|op| self.op(*op)).collect();
                 Step::Concurrent(Meeting::waiting(Around::Flush, ops?))
             }
@@ -230,5 +230,175 @@ impl<'s> StepBuilder<'s> {
             resolved.apply(&mut self.state);
         }
         Some(op)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use beaver::ManualClock;
+    use beaver_disk::{Disk, Profile, SimDisk, SimOptions};
+
+    use super::*;
+    use crate::beaver::{Command, Library, Queue, QueueOp};
+    use crate::scenario::LogSettings;
+    use crate::subject::{Answer, Failure, Machine, Subject};
+
+    /// The ops of the queue by their places.
+    const ENQUEUE: usize = 0;
+    const BATCH: usize = 1;
+    const DISPATCH: usize = 2;
+    const ACK: usize = 3;
+
+    fn queue() -> AnySubject {
+        AnySubject::new(Queue::new(Library))
+    }
+
+    fn alone(op: usize) -> Round {
+        Round::Single(Single::Op(op))
+    }
+
+    fn acknowledges(step: &Step, job: &str) -> bool {
+        let ack = Command::Ack { id: job.to_owned() };
+        matches!(step, Step::Op(op) if op.get::<QueueOp>().command == ack)
+    }
+
+    /// A store for one caller that can be told one thing, twice.
+    #[derive(Debug)]
+    struct Twice;
+
+    impl Subject for Twice {
+        type Op = ();
+        type State = usize;
+        type Store = ();
+
+        fn apply(state: &mut usize, (): &()) {
+            *state += 1;
+        }
+
+        fn ops(&self, state: &usize) -> Vec<()> {
+            vec![(); usize::from(*state < 2)]
+        }
+
+        fn open(&self, _: &Machine) -> Result<(), Failure> {
+            Ok(())
+        }
+
+        fn run(&self, (): &mut (), (): &()) -> Result<Answer, Failure> {
+            Ok(Answer::default())
+        }
+
+        fn state(&self, (): &mut ()) -> Result<usize, Failure> {
+            Ok(0)
+        }
+    }
+
+    #[test]
+    fn there_are_585_sequences_of_up_to_three_steps_of_one_caller() {
+        let sequences = |callers| sequences(&queue(), 3, callers).len();
+        assert_eq!(sequences(1), 1 + 8 + 64 + 512);
+        assert_eq!(sequences(2), sequences(1) + 65 + 2 * 8 * 65 + 625);
+    }
+
+    #[test]
+    fn a_store_for_one_caller_has_no_meetings() {
+        let subject = AnySubject::new(Twice);
+        let alone = sequences(&subject, 3, 1);
+        assert_eq!(alone.len(), 1 + 3 + 9 + 27);
+        assert_eq!(sequences(&subject, 3, 2), alone);
+        assert_eq!(sequences_with_a_failure(&subject, 3, 2).len(), 0);
+    }
+
+    #[test]
+    fn two_ops_meet_in_every_order_and_at_every_step() {
+        let shared = queue().shared_ops().expect("it serves several callers");
+        assert_eq!(shared, 5);
+        // Together, and one op while closing, at three places of a checkpoint, or in the middle of
+        // its second step.
+        assert_eq!(meetings(shared, 2).len(), 25 + 5 * (1 + 3 + 4));
+        // Two ops while closing, spread over three places, or with one of them in the middle: of all
+        // 21 pairs of six places in order those that are not the first and the last alone.
+        assert_eq!(meetings(shared, 3).len(), 25 * (1 + 6 + 21 - 3));
+        assert_eq!(meetings(shared, 1), []);
+    }
+
+    #[test]
+    fn no_meeting_is_there_twice() {
+        let meetings = [meetings(5, 2), meetings(5, 3)].concat();
+        for (at, meeting) in meetings.iter().enumerate() {
+            assert!(!meetings[..at].contains(meeting), "{meeting:?}");
+        }
+    }
+
+    /// How many storage calls the second step of a checkpoint makes in this store.
+    fn calls_of_write(subject: &AnySubject) -> u64 {
+        let sim = SimDisk::new(Disk::empty(Profile::Posix), SimOptions::default());
+        let mut store = subject
+            .open(Machine {
+                storage: sim.storage(),
+                clock: Arc::new(ManualClock::new(0)),
+                log: LogSettings::default(),
+            })
+            .unwrap_or_else(|failure| panic!("{failure:?}"));
+        let op = &subject.ops(&subject.initial())[ENQUEUE];
+        store.run(op).unwrap();
+        let begun = store.begin_checkpoint().unwrap();
+        let begun = begun.expect("there is something to write");
+        let before = sim.calls();
+        begun().unwrap();
+        sim.calls() - before
+    }
+
+    #[test]
+    fn ops_come_between_all_calls_that_write_a_snapshot() {
+        assert_eq!(calls_of_write(&queue()), CALLS_OF_WRITE);
+    }
+
+    #[test]
+    fn a_sync_fails_once_in_each_of_its_sequences() {
+        let sequences = sequences_with_a_failure(&queue(), 3, 2);
+        // Five ops that can wait, alone with up to two of eight steps around them, in twos with up to
+        // one, in threes.
+        let alone = 5 * (1 + 2 * 8 + 3 * 64);
+        assert_eq!(sequences.len(), alone + 25 * (1 + 2 * 8) + 125);
+        for sequence in &sequences {
+            let failing = sequence
+                .iter()
+                .filter(|round| matches!(round, Round::FailingSync(_)));
+            assert_eq!(failing.count(), 1);
+        }
+        assert_eq!(
+            sequences_with_a_failure(&queue(), 3, 1),
+            Vec::<Vec<_>>::new()
+        );
+    }
+
+    #[test]
+    fn a_worker_answers_for_the_job_that_it_was_given() {
+        let subject = queue();
+        let mut builder = StepBuilder::new(&subject, subject.initial());
+        let rounds = [BATCH, DISPATCH, DISPATCH, ACK].map(alone);
+        let steps = rounds.map(|round| builder.step(&round).expect("the queue has this op"));
+        assert!(acknowledges(&steps[3], "job-2"), "{:?}", steps[3]);
+    }
+
+    #[test]
+    fn what_one_caller_does_is_seen_by_the_next() {
+        let subject = queue();
+        let mut builder = StepBuilder::new(&subject, subject.initial());
+        let waiting = |op| (When::Waiting, op);
+        let together = Round::Meeting(Around::Flush, [ENQUEUE, DISPATCH].map(waiting).into());
+        builder.step(&together);
+        let ack = builder.step(&alone(ACK)).expect("the queue has this op");
+        assert!(acknowledges(&ack, "job-1"), "{ack:?}");
+    }
+
+    #[test]
+    fn a_sequence_ends_where_the_store_has_no_such_op() {
+        let subject = AnySubject::new(Twice);
+        let mut builder = StepBuilder::new(&subject, subject.initial());
+        let steps = [(); 3].map(|()| builder.step(&alone(0)));
+        assert_eq!(steps.map(|step| step.is_some()), [true, true, false]);
     }
 }

@@ -119,6 +119,12 @@ impl History {
         self.answered.len()
     }
 
+    /// The ops that were answered without a promise, and where they stand.
+    pub fn answered(&self) -> impl Iterator<Item = (&AnyOp, Option<Position>)> {
+        let answered = self.answered.iter();
+        answered.map(|answered| (&answered.op, answered.position))
+    }
+
     /// How many ops were answered without a promise and stand after `position`.
     #[must_use]
     pub fn unpromised_after(&self, position: Position) -> usize {
@@ -153,11 +159,7 @@ impl History {
 
     /// An op answered, and nothing is promised yet.
     pub fn answer(&mut self, op: AnyOp, position: Option<Position>) {
-        if self.undecided {
-            // What was not shown is not built upon, and gone.
-            self.doubtful.truncate(self.shown);
-            self.undecided = false;
-        }
+        self.build_on_shown();
         op.apply(&mut self.state);
         self.answered.push_back(Answered { op, position });
     }
@@ -200,7 +202,15 @@ impl History {
 
     /// It is unknown whether an op took effect.
     pub fn doubt(&mut self, op: AnyOp) {
+        self.build_on_shown();
         self.doubtful.push(op);
+    }
+
+    /// An op is given after a recovery: what that did not show is not built upon, and gone.
+    fn build_on_shown(&mut self) {
+        if std::mem::take(&mut self.undecided) {
+            self.doubtful.truncate(self.shown);
+        }
     }
 
     /// A recovery showed the first `shown` ops in doubt, at these positions where it tells them, and
@@ -253,5 +263,170 @@ impl History {
             decided.op.apply(&mut state);
         }
         state
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oracle::numbers::{list, push};
+
+    fn position(seq: u64) -> Position {
+        Position { epoch: 1, seq }
+    }
+
+    /// One op is acknowledged, and two were answered since.
+    fn answered() -> History {
+        let mut history = History::new(list(&[]));
+        history.acknowledge(push(1), Some(position(1)));
+        history.answer(push(2), Some(position(2)));
+        history.answer(push(3), Some(position(4)));
+        history
+    }
+
+    /// One op is acknowledged, and two are in doubt.
+    fn in_doubt() -> History {
+        let mut history = History::new(list(&[]));
+        history.acknowledge(push(1), Some(position(1)));
+        history.doubt(push(2));
+        history.doubt(push(3));
+        history
+    }
+
+    #[track_caller]
+    fn check_numbers(history: &History, decided: &[u64], doubtful: &[u64]) {
+        let numbers = |ops: Vec<&AnyOp>| -> Vec<u64> { ops.iter().map(|op| *op.get()).collect() };
+        let ops = history.decided().iter().map(|decided| &decided.op);
+        assert_eq!(numbers(ops.collect()), decided, "decided");
+        let doubt = history.doubtful().iter();
+        assert_eq!(numbers(doubt.collect()), doubtful, "in doubt");
+    }
+
+    #[test]
+    fn what_is_answered_counts_and_need_not_be_there() {
+        let history = answered();
+        assert_eq!(*history.state(), list(&[1, 2, 3]));
+        check_numbers(&history, &[1], &[]);
+        assert_eq!(history.unpromised(), 2);
+        assert_eq!(history.last_position(), Some(position(4)));
+        assert_eq!(history.unpromised_after(position(1)), 2);
+        assert_eq!(history.unpromised_after(position(2)), 1);
+        assert_eq!(history.unpromised_after(position(4)), 0);
+    }
+
+    #[test]
+    fn an_op_that_is_durable_makes_durable_what_was_answered_before_it() {
+        let mut history = answered();
+        history.acknowledge(push(4), Some(position(5)));
+        check_numbers(&history, &[1, 2, 3, 4], &[]);
+        assert_eq!(history.unpromised(), 0);
+        assert_eq!(history.interrupt(), 0);
+    }
+
+    #[test]
+    fn a_promise_covers_all_but_the_last_ops_at_their_positions() {
+        let mut history = answered();
+        assert_eq!(history.promise_all_but(1).len(), 1);
+        assert_eq!(history.promise_all_but(1).len(), 0);
+        assert_eq!(history.promise_all_but(7).len(), 0, "more than there are");
+        assert_eq!(history.promise_all_but(0).len(), 1);
+        let decided = history.decided().iter();
+        let positions: Vec<_> = decided.map(|decided| decided.position).collect();
+        let expected = [1, 2, 4].map(|seq| Some(position(seq)));
+        assert_eq!(positions, expected);
+        let mut beliefs = history.decided().iter().map(|decided| decided.belief);
+        assert!(beliefs.all(|belief| belief == Belief::Acknowledged));
+        assert_eq!(*history.state(), list(&[1, 2, 3]));
+        assert_eq!(history.interrupt(), 0);
+    }
+
+    #[test]
+    fn what_was_not_promised_is_in_doubt_before_what_was_not_answered() {
+        let mut history = answered();
+        history.doubt(push(4));
+        assert_eq!(history.interrupt(), 2);
+        check_numbers(&history, &[1], &[2, 3, 4]);
+        assert_eq!(*history.state(), list(&[1]));
+        assert_eq!(history.last_position(), Some(position(1)));
+        history.decide(1, &[position(2)]);
+        assert_eq!(*history.state(), list(&[1, 2]));
+    }
+
+    #[test]
+    fn a_recovery_decides_what_was_in_doubt() {
+        let mut history = in_doubt();
+        history.decide(1, &[position(2)]);
+        check_numbers(&history, &[1, 2], &[]);
+        assert_eq!(*history.state(), list(&[1, 2]));
+        let last = &history.decided()[1];
+        assert_eq!(last.belief, Belief::Recovered);
+        assert_eq!(last.position, Some(position(2)));
+        history.decide(0, &[]);
+        check_numbers(&history, &[1, 2], &[]);
+    }
+
+    #[test]
+    fn what_is_shown_without_a_promise_stays_in_doubt() {
+        let mut history = in_doubt();
+        history.show(2);
+        check_numbers(&history, &[1], &[2, 3]);
+        assert_eq!(*history.state(), list(&[1, 2, 3]));
+        assert_eq!(history.decided_state(), list(&[1]));
+        // The next recovery may show less of it.
+        history.show(1);
+        check_numbers(&history, &[1], &[2, 3]);
+        assert_eq!(*history.state(), list(&[1, 2]));
+        assert_eq!(history.decided_state(), list(&[1]));
+    }
+
+    #[test]
+    fn a_durable_op_decides_what_it_is_built_on_and_what_was_not_shown_is_gone() {
+        let mut history = in_doubt();
+        history.show(1);
+        history.acknowledge(push(4), None);
+        check_numbers(&history, &[1, 2, 4], &[]);
+        assert_eq!(*history.state(), list(&[1, 2, 4]));
+        assert_eq!(history.decided_state(), list(&[1, 2, 4]));
+        assert_eq!(history.decided()[1].belief, Belief::Recovered);
+        assert_eq!(history.decided()[2].belief, Belief::Acknowledged);
+    }
+
+    #[test]
+    fn an_op_in_doubt_is_built_on_what_is_shown() {
+        let mut history = in_doubt();
+        history.show(1);
+        history.doubt(push(4));
+        check_numbers(&history, &[1], &[2, 4]);
+        history.doubt(push(5));
+        check_numbers(&history, &[1], &[2, 4, 5]);
+        assert_eq!(history.decided_state(), list(&[1]));
+    }
+
+    #[test]
+    fn an_answer_after_what_is_shown_is_in_doubt_after_it() {
+        let mut history = in_doubt();
+        history.show(1);
+        history.answer(push(4), None);
+        assert_eq!(*history.state(), list(&[1, 2, 4]));
+        assert_eq!(history.promise_all_but(1).len(), 0);
+        history.doubt(push(5));
+        assert_eq!(history.interrupt(), 1);
+        check_numbers(&history, &[1], &[2, 4, 5]);
+        assert_eq!(*history.state(), list(&[1]));
+    }
+
+    #[test]
+    fn what_is_lost_and_excused_is_forgotten() {
+        let mut history = in_doubt();
+        history.acknowledge(push(4), None);
+        history.lose_after(1);
+        check_numbers(&history, &[1], &[]);
+        assert_eq!(*history.state(), list(&[1]));
+        history.lose_after(7);
+        check_numbers(&history, &[1], &[]);
+        history.begin_from(list(&[9]));
+        check_numbers(&history, &[], &[]);
+        assert_eq!(*history.base(), list(&[9]));
+        assert_eq!(*history.state(), list(&[9]));
     }
 }

@@ -216,3 +216,171 @@ fn line(text: &str, index: usize) -> String {
     let line = text.lines().nth(index);
     line.map_or("nothing".to_owned(), |line| format!("`{}`", line.trim()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oracle::history::Position;
+    use crate::oracle::numbers::{list, push};
+
+    /// Three ops are decided, the last of them because a recovery showed it, and two in doubt.
+    fn history() -> History {
+        let mut history = History::new(list(&[]));
+        for number in 1..=2 {
+            let position = Position {
+                epoch: 1,
+                seq: number,
+            };
+            history.acknowledge(push(number), Some(position));
+        }
+        history.doubt(push(3));
+        history.decide(1, &[]);
+        history.doubt(push(4));
+        history.doubt(push(5));
+        history
+    }
+
+    fn recognised(promises: Promises, found: &[u64]) -> Result<Recognised, Wrong> {
+        recognise(&history(), &list(found), promises)
+    }
+
+    /// Requires that a store that gives all promises is told which one it breaks.
+    #[track_caller]
+    fn check_wrong(found: &[u64], invariant: Invariant, expected: &str, said: &str) {
+        let wrong = recognised(Promises::ALL, found).expect_err("it is wrong");
+        let expected = Finding::new(invariant, expected, said);
+        assert_eq!(wrong.finding(), expected);
+    }
+
+    /// Promises of which one is off.
+    fn without(change: fn(&mut Promises)) -> Promises {
+        let mut promises = Promises::ALL;
+        change(&mut promises);
+        promises
+    }
+
+    #[test]
+    fn everything_decided_and_the_first_ops_in_doubt_are_right() {
+        let possible: [&[u64]; 3] = [&[1, 2, 3], &[1, 2, 3, 4], &[1, 2, 3, 4, 5]];
+        for (shown, found) in possible.iter().enumerate() {
+            let recognised = recognised(Promises::ALL, found);
+            assert_eq!(recognised, Ok(Recognised::Prefix(shown)));
+        }
+    }
+
+    #[test]
+    fn what_a_recovery_has_shown_without_a_promise_may_be_there_or_not() {
+        let mut history = history();
+        history.show(1);
+        for (shown, found) in [(0, &[1, 2, 3][..]), (1, &[1, 2, 3, 4])] {
+            let recognised = recognise(&history, &list(found), Promises::ALL);
+            assert_eq!(recognised, Ok(Recognised::Prefix(shown)));
+        }
+    }
+
+    #[test]
+    fn a_shorter_history_breaks_the_promise_of_its_first_missing_op() {
+        let two = "the history ends after 1 ops; 2 are missing: 2; 3";
+        check_wrong(&[1], Invariant::Durability, "2 at 1:2", two);
+        let last = "the history ends after 2 ops; 1 are missing: 3";
+        check_wrong(&[1, 2], Invariant::Decided, "3", last);
+        let Err(Wrong::Shorter { kept, .. }) = recognised(Promises::ALL, &[1]) else {
+            panic!("damage may excuse a shorter history");
+        };
+        assert_eq!(kept, 1);
+    }
+
+    #[test]
+    fn of_several_shorter_histories_it_is_the_longest() {
+        let mut history = History::new(list(&[]));
+        let nothing = crate::erased::OpModel {
+            apply: |_: &mut Vec<u64>, _: &u64| {},
+            takes_ms: |_| 0,
+        };
+        history.acknowledge(AnyOp::typed(7_u64, nothing), None);
+        history.acknowledge(push(1), None);
+        let wrong = recognise(&history, &list(&[]), Promises::ALL).unwrap_err();
+        assert!(matches!(wrong, Wrong::Shorter { kept: 1, .. }), "{wrong:?}");
+    }
+
+    #[test]
+    fn one_op_that_is_missing_is_named() {
+        let others = "the state that all the other ops lead to";
+        check_wrong(&[1, 3], Invariant::Durability, "2 at 1:2", others);
+        check_wrong(&[2, 3, 4], Invariant::Durability, "1 at 1:1", others);
+        check_wrong(&[1, 2, 4, 5], Invariant::Decided, "3", others);
+    }
+
+    #[test]
+    fn an_op_in_doubt_that_comes_back_alone_is_a_phantom() {
+        let alone = "it came back alone";
+        check_wrong(&[1, 2, 3, 5], Invariant::NoPhantom, "4 before 5", alone);
+    }
+
+    #[test]
+    fn any_other_state_is_one_that_no_history_leads_to() {
+        let expected = "the state [1, 2, 3] or [1, 2, 3, 4] or [1, 2, 3, 4, 5]";
+        check_wrong(&[1, 2, 3, 3], Invariant::State, expected, "[1, 2, 3, 3]");
+        check_wrong(&[2, 1, 3], Invariant::State, expected, "[2, 1, 3]");
+    }
+
+    #[test]
+    fn without_order_any_of_the_ops_in_doubt_may_survive() {
+        let unordered = without(|promises| promises.order = false);
+        let recognised = |found: &[u64]| recognised(unordered, found).map_err(Wrong::finding);
+        assert_eq!(recognised(&[1, 2, 3, 4]), Ok(Recognised::Prefix(1)));
+        assert_eq!(recognised(&[1, 2, 3, 5]), Ok(Recognised::Other));
+        // What was acknowledged must be there all the same.
+        let missing = recognised(&[1, 3, 5]).unwrap_err();
+        assert_eq!(missing.invariant, Invariant::State);
+        let missing = recognised(&[1, 3]).unwrap_err();
+        assert_eq!(missing.invariant, Invariant::Durability);
+    }
+
+    #[test]
+    fn without_durability_the_end_may_be_missing_and_nothing_before_it() {
+        let forgetful = without(|promises| promises.durability = false);
+        assert_eq!(recognised(forgetful, &[1]), Ok(Recognised::Other));
+        assert_eq!(recognised(forgetful, &[]), Ok(Recognised::Other));
+        let missing = recognised(forgetful, &[1, 3]).unwrap_err().finding();
+        assert_eq!(missing.invariant, Invariant::Durability);
+    }
+
+    #[test]
+    fn without_atomicity_anything_may_be_left_while_an_op_is_in_doubt() {
+        let torn = without(|promises| promises.atomicity = false);
+        assert_eq!(recognised(torn, &[1, 2, 3, 40]), Ok(Recognised::Other));
+        assert!(recognised(torn, &[1, 2]).is_err(), "the end is missing");
+        let mut settled = history();
+        settled.decide(0, &[]);
+        let wrong = recognise(&settled, &list(&[1, 2, 3, 40]), torn).unwrap_err();
+        assert_eq!(wrong.finding().invariant, Invariant::State);
+    }
+
+    #[test]
+    fn promises_of_opening_change_nothing_about_states() {
+        let shut = without(|promises| {
+            promises.opens = false;
+            promises.opens_after_creation = false;
+            promises.decided = false;
+        });
+        let states: [&[u64]; 5] = [&[1, 2, 3], &[1, 2], &[1, 3], &[1, 2, 3, 5], &[9]];
+        for found in states {
+            assert_eq!(recognised(shut, found), recognised(Promises::ALL, found));
+        }
+    }
+
+    #[test]
+    fn of_a_large_state_the_first_line_that_differs_is_shown() {
+        let numbers: Vec<u64> = (0..100).collect();
+        let mut other = numbers.clone();
+        other[41] = 7;
+        let (expected, found) = list(&numbers).difference(&list(&other));
+        assert_eq!(expected, "line 43 of the state to be `41,`");
+        assert_eq!(found, "line 43 is `7,`");
+        let longer = [&numbers[..], &[100]].concat();
+        let (expected, found) = nearest(&[&other, &numbers], &longer);
+        assert_eq!(expected, "line 102 of the state to be `]`");
+        assert_eq!(found, "line 102 is `100,`");
+    }
+}
