@@ -8,5 +8,5 @@ use super::output::Output;
 pub(crate) fn schema(out: &mut Output) -> Result<Exit, CliError> {
     let schema = schemars::schema_for!(Scenario);
     out.json(&schema)?;
-    Ok(Exit::Held)
+    Ok(Exit::HELD)
 }
