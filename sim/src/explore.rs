@@ -21,7 +21,7 @@ mod work;
 pub use options::Options;
 pub use starts::Start;
 pub use tally::Tally;
-pub use trail::Failure;
+pub use trail::FoundFailure;
 
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -30,8 +30,8 @@ use crate::coverage::Coverage;
 use crate::scenario::{Scenario, Script};
 use crate::subject::AnySubject;
 
-use sequences::{Round, StepBuilder, sequences, sequences_with_a_failure};
-use target::{Findings, Target, mixed};
+use sequences::{OpRound, StepBuilder, sequences, sequences_with_a_failure};
+use target::{Findings, Tested, mixed};
 use work::{explore_last, explore_last_after_failure, work_units};
 
 /// What an exploration found.
@@ -40,7 +40,7 @@ pub struct Explored {
     /// How much was done.
     pub tally: Tally,
     /// What was wrong, in the order of the workloads.
-    pub failures: Vec<Failure>,
+    pub failures: Vec<FoundFailure>,
     /// Where processes died.
     pub coverage: Coverage,
     /// A hash over every disk that was judged, in order.
@@ -82,7 +82,7 @@ pub fn explore_seed(
     running: Running<'_>,
 ) -> Explored {
     let scenario = undisturbed(scenario);
-    let tested = Target {
+    let tested = Tested {
         subject,
         scenario: &scenario,
         options,
@@ -106,7 +106,7 @@ pub fn explore_small(
         log: start.log(),
         ..undisturbed(scenario)
     };
-    let tested = Target {
+    let tested = Tested {
         subject,
         scenario: &scenario,
         options,
@@ -125,7 +125,7 @@ pub fn explore_small(
             };
             steps.push(step);
         }
-        let fails = |round: &Round| matches!(round, Round::FailingSync(_));
+        let fails = |round: &OpRound| matches!(round, OpRound::FailingSync(_));
         match rounds.iter().position(fails) {
             Some(at) => explore_last_after_failure(tested, &steps, first.len() + at),
             None => explore_last(

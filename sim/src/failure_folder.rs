@@ -25,11 +25,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::explain::{Explained, Explanation, explain};
 use crate::invariant::Invariant;
+use crate::recorder::Fnv;
+use crate::report::FailureReport;
 use crate::result::RunResult;
 use crate::run::{Keep, run_seed_of, saved_failure};
 use crate::scenario::{PlannedCrash, PlannedFault, Scenario};
 use crate::shrink::{Likeness, Limits, Sameness, Shrunk, shrink};
-use crate::sightings::Fnv;
 use crate::subject::AnySubject;
 
 /// The file of a folder that replays the failure.
@@ -37,7 +38,7 @@ pub const SCENARIO: &str = "scenario.json";
 
 /// A failed run that is about to be saved.
 #[derive(Clone, Debug)]
-pub struct Failing {
+pub struct FailedRun {
     /// What replays it.
     pub scenario: Scenario,
     /// The run.
@@ -48,14 +49,14 @@ pub struct Failing {
 
 /// The runs that a failure stands for: how many, and the seeds of each scenario.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Seen {
+struct RunsSeen {
     count: usize,
     seeds: BTreeMap<String, BTreeSet<u64>>,
 }
 
 /// The faults and crashes of a script.
 #[derive(Debug, Serialize)]
-struct Plan<'s> {
+struct ScriptPlan<'s> {
     profile: &'static str,
     faults: &'s [PlannedFault],
     crashes: &'s [PlannedCrash],
@@ -63,20 +64,20 @@ struct Plan<'s> {
 
 /// The report for programs.
 #[derive(Debug, Serialize)]
-struct Report<'e> {
+struct ReportFile<'e> {
     tool: &'static str,
     version: &'static str,
     #[serde(flatten)]
     explanation: &'e Explanation,
 }
 
-impl Failing {
+impl FailedRun {
     /// The failed run of a scenario.
     #[must_use]
     pub fn new(subject: &AnySubject, scenario: &Scenario, run: &RunResult) -> Self {
         let failure = saved_failure(scenario, run);
         let shrunk = shrink(subject, &failure, Limits::runs(0));
-        Failing {
+        FailedRun {
             scenario: failure,
             run: run.clone(),
             likeness: shrunk.map(|shrunk| shrunk.likeness),
@@ -86,7 +87,7 @@ impl Failing {
     /// A failure that was shrunk already.
     #[must_use]
     pub fn of(shrunk: Shrunk) -> Self {
-        Failing {
+        FailedRun {
             scenario: shrunk.scenario,
             run: shrunk.run,
             likeness: Some(shrunk.likeness),
@@ -202,18 +203,18 @@ fn write_failure(
 ) -> io::Result<()> {
     write_json(&path.join(SCENARIO), failure)?;
     let script = failure.script.as_ref();
-    let plan = Plan {
+    let plan = ScriptPlan {
         profile: failure.profile.name(),
         faults: script.map_or(&[], |script| &script.faults),
         crashes: script.map_or(&[], |script| &script.crashes),
     };
     write_json(&path.join("plan.json"), &plan)?;
     let Some(explained) = explained else {
-        return write_unexplained(path, run);
+        return write_unexplained(path, failure, run);
     };
     let mut lines = String::new();
-    for row in &explained.timeline.rows {
-        lines += &serde_json::to_string(row)?;
+    for event in &explained.log {
+        lines += &serde_json::to_string(&event.event)?;
         lines.push('\n');
     }
     write(&path.join("trace.jsonl"), lines.as_bytes())?;
@@ -221,7 +222,7 @@ fn write_failure(
     write_image(&path.join("after"), &explained.after)?;
     let explanation = &explained.explanation;
     write(&path.join("report.txt"), explanation.to_string().as_bytes())?;
-    let report = Report {
+    let report = ReportFile {
         tool: "beaver",
         version: env!("CARGO_PKG_VERSION"),
         explanation,
@@ -230,21 +231,20 @@ fn write_failure(
 }
 
 /// What is known of a failure that its script alone does not show.
-fn write_unexplained(path: &Path, run: &RunResult) -> io::Result<()> {
+fn write_unexplained(path: &Path, failure: &Scenario, run: &RunResult) -> io::Result<()> {
+    let report = FailureReport {
+        scenario: &failure.name,
+        run,
+        profile: failure.profile,
+        weakest: None,
+        replay: None,
+    };
     let mut text = String::new();
     for line in &run.trace {
         text += line;
         text.push('\n');
     }
-    if let Some(failure) = run.outcome.failure() {
-        text += &format!(
-            "\ninvariant {}: {}\nexpected {}\nfound {}\nThe script alone does not show it.\n",
-            failure.invariant.number(),
-            failure.invariant.name(),
-            failure.expected,
-            failure.found
-        );
-    }
+    text += &format!("\n{report}The script alone does not show it.\n");
     write(&path.join("report.txt"), text.as_bytes())
 }
 
@@ -280,7 +280,7 @@ fn file_of_disk(name: &str) -> String {
     }
 }
 
-fn read_seen(path: &Path) -> Seen {
+fn read_seen(path: &Path) -> RunsSeen {
     let text = fs::read(path.join("seen.json")).unwrap_or_default();
     serde_json::from_slice(&text).unwrap_or_default()
 }

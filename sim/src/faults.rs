@@ -11,10 +11,9 @@ mod rest;
 mod spoiled;
 mod survival;
 
-pub(crate) use choosing::applies_to;
 pub use director::{Director, Source};
 pub use rest::at_rest;
 pub(crate) use rest::rot;
 pub use spoiled::Faults;
 pub(crate) use spoiled::quiet_copy;
-pub use survival::{Survivors, choose_effect, device_kinds};
+pub use survival::{SurvivorDraw, choose_effect, device_kinds};

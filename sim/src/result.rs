@@ -3,13 +3,15 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
+
 use crate::coverage::Coverage;
 use crate::invariant::Invariant;
 use crate::marks::Mark;
 use crate::scenario::{FaultKind, Script};
 
 /// Counts of one run, or summed over many.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
     /// Commands given to the program under test.
     pub commands: u64,

@@ -6,17 +6,17 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use beaver_disk::{Image, TraceMode, TraceRecord};
+use beaver_disk::{Image, TraceMode};
 
 use crate::beaver;
 use crate::coverage::Coverage;
 use crate::invariant::Invariant;
 use crate::oracle::Finding;
+use crate::recorder::Fnv;
 use crate::result::{Counts, FAILURES_KEPT, Outcome, RunResult, ScenarioResult, Violation};
+use crate::run_log::{LoggedEvent, with_calls};
 use crate::scenario::{Scenario, Seeds};
-use crate::sightings::Fnv;
 use crate::subject::AnySubject;
-use crate::tape::Entry;
 use crate::world::{Stop, World};
 
 /// What to keep of a run beside its result.
@@ -60,10 +60,8 @@ pub fn run_seed_of(subject: &AnySubject, scenario: &Scenario, seed: u64, keep: K
 pub struct Watched {
     /// The run, with its trace and script.
     pub result: RunResult,
-    /// Every storage call.
-    pub calls: Vec<TraceRecord>,
-    /// Everything else, in order.
-    pub tape: Vec<Entry>,
+    /// Everything that happened, in order.
+    pub log: Vec<LoggedEvent>,
     /// What is on the disk at the end.
     pub end: Image,
 }
@@ -72,9 +70,8 @@ pub struct Watched {
 #[must_use]
 pub fn watch(subject: &AnySubject, scenario: &Scenario, seed: u64) -> Watched {
     let mut world = World::new(subject, scenario, seed, TraceMode::Records);
-    world.keep_lines();
     world.keep_script();
-    world.keep_tape();
+    world.keep_log();
     let keep = Keep {
         script: true,
         trace: true,
@@ -82,8 +79,7 @@ pub fn watch(subject: &AnySubject, scenario: &Scenario, seed: u64) -> Watched {
     let result = run_to_end(&mut world, seed, keep);
     Watched {
         result,
-        calls: world.disk().trace(),
-        tape: world.seen().tape.entries().to_vec(),
+        log: with_calls(world.seen().log(), world.disk().trace()),
         end: world.disk().live(),
     }
 }
@@ -188,7 +184,7 @@ fn run_once(subject: &AnySubject, scenario: &Scenario, seed: u64, keep: Keep) ->
     };
     let mut world = World::new(subject, scenario, seed, mode);
     if keep.trace {
-        world.keep_lines();
+        world.keep_log();
     }
     if keep.script {
         world.keep_script();
@@ -240,16 +236,8 @@ fn trace(world: &World<'_>, wanted: bool) -> Vec<String> {
     if !wanted {
         return Vec::new();
     }
-    let mut lines = world.seen().lines.iter().flatten().peekable();
-    let mut trace = Vec::new();
-    for record in world.disk().trace() {
-        while let Some((_, line)) = lines.next_if(|(call, _)| *call < record.call) {
-            trace.push(line.clone());
-        }
-        trace.push(record.to_string());
-    }
-    trace.extend(lines.map(|(_, line)| line.clone()));
-    trace
+    let log = with_calls(world.seen().log(), world.disk().trace());
+    log.iter().filter_map(|event| event.event.line()).collect()
 }
 
 fn violation(world: &World<'_>, finding: Finding, trace: &[String]) -> Violation {

@@ -1,11 +1,15 @@
 //! Random streams: one for each purpose, derived from the seed by label, so that a new knob leaves
 //! old seeds valid.
 //!
-//! Only integers over closed ranges are drawn, by a method written here: the values depend on
-//! ChaCha8 and on nothing else.
+//! The generator is ChaCha8, and everything is drawn through `rand`: integers over closed ranges, one
+//! of several items, one by weight, some of several. `rand` keeps the values of these methods within
+//! a minor version (<https://rust-random.github.io/book/crate-reprod.html>), so a seed gives the same
+//! run until that is raised; a saved failure draws nothing and outlives that too.
 
+use rand::RngExt;
+use rand::seq::{IndexedRandom, SliceRandom};
 use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
+use rand_chacha::rand_core::SeedableRng;
 
 /// A stream of random integers.
 #[derive(Clone, Debug)]
@@ -30,19 +34,7 @@ impl Stream {
     /// # Panics
     /// If `least` is above `most`.
     pub fn draw(&mut self, least: u64, most: u64) -> u64 {
-        assert!(least <= most, "an empty range: {least} to {most}");
-        let Some(span) = (most - least).checked_add(1) else {
-            return self.0.next_u64();
-        };
-        // Values above the largest multiple of the span would make small results more likely: they
-        // are drawn again.
-        let zone = u64::MAX - (u64::MAX % span + 1) % span;
-        loop {
-            let value = self.0.next_u64();
-            if value <= zone {
-                return least + value % span;
-            }
-        }
+        self.0.random_range(least..=most)
     }
 
     /// An index below `len`.
@@ -59,7 +51,7 @@ impl Stream {
         match pm {
             0 => false,
             1000.. => true,
-            _ => self.draw(0, 999) < u64::from(pm),
+            _ => self.0.random_ratio(pm, 1_000),
         }
     }
 
@@ -76,7 +68,7 @@ impl Stream {
 
     /// True in one of two cases.
     pub fn coin(&mut self) -> bool {
-        self.draw(0, 1) == 1
+        self.0.random_ratio(1, 2)
     }
 
     /// One of `items`.
@@ -84,7 +76,23 @@ impl Stream {
     /// # Panics
     /// If there are none.
     pub fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
-        &items[self.index(items.len())]
+        items.choose(&mut self.0).expect("there is an item to pick")
+    }
+
+    /// One of `items`, each as often as its weight says; nothing if all weights are 0.
+    pub fn pick_weighted<'a, T>(
+        &mut self,
+        items: &'a [T],
+        weight: impl Fn(&T) -> u32,
+    ) -> Option<&'a T> {
+        items.choose_weighted(&mut self.0, weight).ok()
+    }
+
+    /// `count` of `items`, or all of them if there are fewer, in an order of their own.
+    pub fn some_of<T>(&mut self, mut items: Vec<T>, count: usize) -> Vec<T> {
+        items.shuffle(&mut self.0);
+        items.truncate(count);
+        items
     }
 }
 
@@ -104,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_draws_of_a_seed_never_change() {
+    fn the_first_draws_of_a_seed_change_only_with_the_minor_version_of_rand() {
         let mut stream = Stream::new(7, "workload");
         let drawn: Vec<_> = (0..6).map(|_| stream.draw(1, 100)).collect();
         assert_eq!(drawn, [17, 63, 57, 4, 84, 16]);

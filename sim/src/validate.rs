@@ -36,7 +36,7 @@ impl Scenario {
     /// Empty: the scenario can run.
     #[must_use]
     pub fn check_for(&self, subject: &AnySubject) -> Vec<Impossible> {
-        let mut check = Check(Vec::new());
+        let mut check = Impossibilities(Vec::new());
         if self.claim.trim().is_empty() {
             check.no(
                 "claim",
@@ -60,7 +60,7 @@ impl Scenario {
         check.0
     }
 
-    fn check_workload(&self, check: &mut Check) {
+    fn check_workload(&self, check: &mut Impossibilities) {
         let workload = &self.workload;
         if workload.weights.values().all(|weight| *weight == 0) {
             check.no(
@@ -83,7 +83,7 @@ impl Scenario {
     }
 
     /// Every store has steps of its own.
-    fn check_kinds(&self, subject: &AnySubject, check: &mut Check) {
+    fn check_kinds(&self, subject: &AnySubject, check: &mut Impossibilities) {
         let weights = self.workload.weights.iter();
         for (kind, _) in weights.filter(|(_, weight)| **weight > 0) {
             if let Some(message) = subject.lacks(*kind) {
@@ -94,7 +94,7 @@ impl Scenario {
         }
     }
 
-    fn check_rates(&self, subject: &AnySubject, check: &mut Check) {
+    fn check_rates(&self, subject: &AnySubject, check: &mut Impossibilities) {
         let crashes = &self.crashes;
         check.rate("crashes.kill_in_command_pm", crashes.kill_in_command_pm);
         check.rate(
@@ -125,7 +125,7 @@ impl Scenario {
         }
     }
 
-    fn check_budget(&self, check: &mut Check) {
+    fn check_budget(&self, check: &mut Impossibilities) {
         let budget = &self.budget;
         let limits = [
             ("budget.storage_calls", budget.storage_calls),
@@ -145,9 +145,9 @@ fn needs_files(kind: FaultKind) -> String {
 }
 
 /// What was found so far.
-struct Check(Vec<Impossible>);
+struct Impossibilities(Vec<Impossible>);
 
-impl Check {
+impl Impossibilities {
     fn no(&mut self, field: &str, message: &str) {
         self.0.push(Impossible {
             field: field.to_owned(),

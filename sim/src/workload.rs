@@ -10,6 +10,8 @@ use crate::subject::{AnyOp, AnyState, AnySubject};
 pub struct Steps<'a> {
     workload: &'a Workload,
     subject: AnySubject,
+    /// The kinds of step that are drawn, each with its weight.
+    kinds: Vec<(CommandKind, u32)>,
     stream: Stream,
     /// What the subject made up so far.
     drawn: u64,
@@ -22,6 +24,11 @@ impl<'a> Steps<'a> {
         Steps {
             workload,
             subject,
+            kinds: workload
+                .weights
+                .iter()
+                .map(|(kind, weight)| (*kind, *weight))
+                .collect(),
             stream: Stream::new(seed, "workload"),
             drawn: 0,
         }
@@ -67,16 +74,10 @@ impl<'a> Steps<'a> {
     }
 
     fn weighted(&mut self) -> CommandKind {
-        let total: u64 = self.workload.weights.values().copied().map(u64::from).sum();
-        let mut drawn = self.stream.draw(1, total.max(1));
-        for (kind, weight) in &self.workload.weights {
-            let weight = u64::from(*weight);
-            if drawn <= weight {
-                return *kind;
-            }
-            drawn -= weight;
-        }
-        CommandKind::Op
+        let kind = self
+            .stream
+            .pick_weighted(&self.kinds, |(_, weight)| *weight);
+        kind.map_or(CommandKind::Op, |(kind, _)| *kind)
     }
 
     fn meeting(&mut self, around: Around, state: &AnyState, now_ms: u64) -> Step {

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use beaver::{Clock, ManualClock, Storage};
 use beaver_disk::{Disk, SimDisk, SimOptions, TraceMode};
 
-use crate::faults::{Director, Faults, Source, Survivors};
+use crate::faults::{Director, Faults, Source, SurvivorDraw};
 use crate::guard::guarded;
 use crate::invariant::Invariant;
 use crate::oracle::Finding;
@@ -31,18 +31,18 @@ use crate::scenario::{CrashKind, Drawn, FaultRate, Scenario, Script, Step};
 use crate::stream::Stream;
 use crate::subject::{AnySubject, Failure, Machine, OpenReport, OpenStore};
 
-use crate::sightings::Sightings;
+use crate::recorder::Recorder;
 use beside::Beside;
 use crashes::CrashPlan;
-use moments::Beliefs;
-pub(crate) use moments::Moment;
+use moments::BeliefSpans;
+pub(crate) use moments::RunMoment;
 use schedule::Part;
 pub(crate) use schedule::ReplayMode;
 pub(crate) use start::check_recovery_calls;
-use steps::Steps;
+use steps::NextSteps;
 
 /// What came of the second step of a checkpoint.
-type Written = Result<Box<dyn Any + Send>, Failure>;
+type WrittenCheckpoint = Result<Box<dyn Any + Send>, Failure>;
 
 /// Why a run ended early.
 #[derive(Debug)]
@@ -79,9 +79,9 @@ pub(crate) struct World<'a> {
     /// Whether the store was ever open.
     was_open: bool,
     history: History,
-    steps: Steps<'a>,
+    steps: NextSteps<'a>,
     crashes: CrashPlan,
-    survivors: Survivors,
+    survivors: SurvivorDraw,
     /// Whether the log must refuse every change until it is opened again, as far as the client
     /// knows.
     poisoned: bool,
@@ -119,9 +119,9 @@ pub(crate) struct World<'a> {
     wrong_beside: Option<Stop>,
     /// Everything that chance decided so far.
     script: Script,
-    seen: Sightings,
+    seen: Recorder,
     /// What the client believed at which call, if the moments of the run are kept.
-    beliefs: Option<Beliefs>,
+    beliefs: Option<BeliefSpans>,
     /// The part of a process in a step that is under way.
     part: Part,
     /// Where the parts so far began, if the script is kept: step, process, the last call before.
@@ -131,7 +131,7 @@ pub(crate) struct World<'a> {
     /// Whether the script of the run is kept.
     keeps_script: bool,
     /// The second step of a checkpoint, while commands are given in the middle of it.
-    writing: Option<Beside<Written>>,
+    writing: Option<Beside<WrittenCheckpoint>>,
     /// Whether there will be such a step: then the store's calls are made one by one.
     has_stepwise: bool,
 }
@@ -182,10 +182,10 @@ impl<'a> World<'a> {
             report: OpenReport::default(),
             was_open: false,
             history: History::new(subject.initial()),
-            steps: Steps::new(subject, scenario, seed),
+            steps: NextSteps::new(subject, scenario, seed),
             subject: subject.clone(),
             crashes: CrashPlan::new(scenario, seed),
-            survivors: Survivors::new(seed, &scenario.crashes, device),
+            survivors: SurvivorDraw::new(seed, &scenario.crashes, device),
             poisoned: false,
             unsynced: 0,
             again: VecDeque::new(),
@@ -204,7 +204,7 @@ impl<'a> World<'a> {
             may_go: false,
             wrong_beside: None,
             script: Script::default(),
-            seen: Sightings::default(),
+            seen: Recorder::default(),
             beliefs: None,
             part: Part::default(),
             parts: Vec::new(),
@@ -299,13 +299,8 @@ impl<'a> World<'a> {
     }
 
     /// What was seen on the way.
-    pub(crate) fn seen(&self) -> &Sightings {
+    pub(crate) fn seen(&self) -> &Recorder {
         &self.seen
-    }
-
-    /// Keeps everything that happens, to be explained.
-    pub(crate) fn keep_tape(&mut self) {
-        self.seen.tape.start();
     }
 
     /// Keeps the script, with what survived by name.
@@ -318,9 +313,9 @@ impl<'a> World<'a> {
         self.replay = mode;
     }
 
-    /// Keeps the lines of the trace.
-    pub(crate) fn keep_lines(&mut self) {
-        self.seen.lines = Some(Vec::new());
+    /// Keeps everything that happens, for a trace or an explanation.
+    pub(crate) fn keep_log(&mut self) {
+        self.seen.keep_log();
     }
 }
 
@@ -344,10 +339,7 @@ fn mixture(scenario: &Scenario, seed: u64) -> Vec<FaultRate> {
     let mut rates = scenario.faults.clone();
     let kept = scenario.fault_mixture as usize;
     if kept > 0 {
-        let mut stream = Stream::new(seed, "mixture");
-        while rates.len() > kept {
-            rates.swap_remove(stream.index(rates.len()));
-        }
+        rates = Stream::new(seed, "mixture").some_of(rates, kept);
         rates.sort_by_key(|rate| rate.kind);
     }
     rates

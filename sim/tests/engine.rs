@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 use beaver_sim::result::{Outcome, ScenarioResult};
 use beaver_sim::run::{Keep, run_scenario, run_seed, run_seed_of, saved_failure};
 use beaver_sim::scenario::{Scenario, Seeds};
-use beaver_zoo::left_out::Step;
+use beaver_zoo::left_out::ProtocolStep;
 
 const EVERYTHING: &str = include_str!("../../scenarios/swarm.json");
 
@@ -100,7 +100,7 @@ fn a_failure_replays_from_its_script_and_fails_in_the_same_way() {
     let scenario = scenario(include_str!(
         "../../scenarios/what-recovery-showed-survives-kill-then-power-cut.json"
     ));
-    let bug = Step::Rewrite.left_out();
+    let bug = ProtocolStep::Rewrite.left_out();
     let failed = (0..500)
         .map(|seed| run_seed_of(&bug, &scenario, seed, Keep::default()))
         .find(|result| result.outcome != Outcome::Held)

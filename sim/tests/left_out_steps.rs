@@ -6,14 +6,14 @@ mod schedule;
 use beaver_disk::{
     Behaviour, CallEffect, DiskEvent, FailedSync, FailureKind, Fault, Moment, Subset,
 };
+use beaver_sim::beaver::Command;
 use beaver_sim::invariant::Invariant;
-use beaver_sim::scenario::{FaultKind, Step as Command};
-use beaver_sim::subject::Subject;
-use beaver_zoo::left_out::Step;
+use beaver_sim::scenario::{FaultKind, Step};
+use beaver_zoo::left_out::ProtocolStep;
+use beaver_zoo::plain::{PlainBug, PlainStore};
+use beaver_zoo::recovering::library;
 
-use beaver_zoo::plain::{Bug, Plain};
-
-use schedule::{Schedule, enqueue, enqueue_to_page_end, job, power_cut};
+use schedule::{Schedule, enqueue, enqueue_to_page_end, job, power_cut, step};
 
 /// Syncs of the first segment: when it is made, and one for each append.
 const SYNC: &str = "sync_data wal-0000000001";
@@ -22,8 +22,8 @@ const SYNC: &str = "sync_data wal-0000000001";
 const WRITE: &str = "write_at wal-0000000001";
 
 /// The history holds, and violates `invariant` without `step`.
-fn check_needed(step: Step, invariant: Invariant, schedule: &Schedule) {
-    schedule.check_holds(&Subject::default());
+fn check_needed(step: ProtocolStep, invariant: Invariant, schedule: &Schedule) {
+    schedule.check_holds(&library());
     schedule.check_violates(invariant, &step.left_out());
 }
 
@@ -38,13 +38,7 @@ fn failed_sync() -> Fault {
 
 #[test]
 fn a_failed_rotate_is_undone() {
-    let schedule = Schedule::of([
-        enqueue("a"),
-        Command::Checkpoint,
-        enqueue("b"),
-        Command::Kill,
-    ])
-    .fault(
+    let schedule = Schedule::of([enqueue("a"), Step::Checkpoint, enqueue("b"), Step::Kill]).fault(
         "rename wal-0000000002",
         1,
         FaultKind::RenameErrorDone,
@@ -54,28 +48,31 @@ fn a_failed_rotate_is_undone() {
             sticky: false,
         },
     );
-    check_needed(Step::UndoOfRotate, Invariant::Honesty, &schedule);
+    check_needed(ProtocolStep::UndoOfRotate, Invariant::Honesty, &schedule);
 }
 
 #[test]
 fn the_directory_is_synced_after_a_rotate_was_undone() {
-    let schedule = Schedule::of([enqueue("a"), Command::Checkpoint, enqueue("b"), power_cut()])
-        .fault(
-            "sync_dir",
-            2,
-            FaultKind::SyncDirError,
-            Fault::FailedSyncDir {
-                error: FailureKind::Io,
-                durable: Subset::All,
-            },
-        );
-    check_needed(Step::DirectorySyncOfUndo, Invariant::Honesty, &schedule);
+    let schedule = Schedule::of([enqueue("a"), Step::Checkpoint, enqueue("b"), power_cut()]).fault(
+        "sync_dir",
+        2,
+        FaultKind::SyncDirError,
+        Fault::FailedSyncDir {
+            error: FailureKind::Io,
+            durable: Subset::All,
+        },
+    );
+    check_needed(
+        ProtocolStep::DirectorySyncOfUndo,
+        Invariant::Honesty,
+        &schedule,
+    );
 }
 
 #[test]
 fn markers_are_written_again() {
     let a = enqueue_to_page_end(&[], "a");
-    let schedule = Schedule::of([a, Command::Reopen, enqueue("b"), Command::Kill])
+    let schedule = Schedule::of([a, Step::Reopen, enqueue("b"), Step::Kill])
         .fault(SYNC, 3, FaultKind::SyncMarkClean, failed_sync())
         .event(
             WRITE,
@@ -83,12 +80,16 @@ fn markers_are_written_again() {
             FaultKind::CacheDrop,
             DiskEvent::CacheDrop(Subset::All),
         );
-    check_needed(Step::MarkersInRewrite, Invariant::Honesty, &schedule);
+    check_needed(
+        ProtocolStep::MarkersInRewrite,
+        Invariant::Honesty,
+        &schedule,
+    );
 }
 
 #[test]
 fn the_last_batch_is_written_again_from_the_verified_buffer() {
-    let schedule = Schedule::of([enqueue("a"), enqueue("b"), Command::Reopen, power_cut()])
+    let schedule = Schedule::of([enqueue("a"), enqueue("b"), Step::Reopen, power_cut()])
         .fault(SYNC, 3, FaultKind::SyncMarkClean, failed_sync())
         .event(
             "set_len wal-0000000001",
@@ -96,24 +97,28 @@ fn the_last_batch_is_written_again_from_the_verified_buffer() {
             FaultKind::CacheDrop,
             DiskEvent::CacheDrop(Subset::All),
         );
-    check_needed(Step::VerifiedBuffer, Invariant::Positions, &schedule);
+    check_needed(
+        ProtocolStep::VerifiedBuffer,
+        Invariant::Positions,
+        &schedule,
+    );
 }
 
 #[test]
 fn the_last_batch_is_written_again() {
-    let schedule = Schedule::of([enqueue("a"), enqueue("b"), Command::Reopen, power_cut()]).fault(
+    let schedule = Schedule::of([enqueue("a"), enqueue("b"), Step::Reopen, power_cut()]).fault(
         SYNC,
         3,
         FaultKind::SyncMarkClean,
         failed_sync(),
     );
-    check_needed(Step::Rewrite, Invariant::Decided, &schedule);
+    check_needed(ProtocolStep::Rewrite, Invariant::Decided, &schedule);
 }
 
 #[test]
 fn a_failed_write_or_free_space_is_cut() {
     let a = enqueue_to_page_end(&[], "a");
-    let schedule = Schedule::of([a, enqueue("b"), Command::Reopen, power_cut()])
+    let schedule = Schedule::of([a, enqueue("b"), Step::Reopen, power_cut()])
         .fault(
             WRITE,
             3,
@@ -133,33 +138,33 @@ fn a_failed_write_or_free_space_is_cut() {
                 ..FailedSync::default()
             }),
         );
-    schedule.check_holds(&Step::CutOfFailedWrite.left_out());
-    schedule.check_holds(&Step::CutOfFreeSpace.left_out());
-    check_needed(Step::BothCuts, Invariant::Decided, &schedule);
+    schedule.check_holds(&ProtocolStep::CutOfFailedWrite.left_out());
+    schedule.check_holds(&ProtocolStep::CutOfFreeSpace.left_out());
+    check_needed(ProtocolStep::BothCuts, Invariant::Decided, &schedule);
 }
 
 #[test]
 fn open_syncs_also_where_nothing_was_changed() {
     let schedule =
         Schedule::of([enqueue("a"), enqueue("b"), power_cut()]).kill(Moment::Before, SYNC, 3);
-    check_needed(Step::IdleSync, Invariant::Decided, &schedule);
+    check_needed(ProtocolStep::IdleSync, Invariant::Decided, &schedule);
 }
 
 #[test]
 fn what_looks_damaged_is_read_again() {
-    let schedule = Schedule::of([enqueue("a"), enqueue("b"), Command::Kill]).fault(
+    let schedule = Schedule::of([enqueue("a"), enqueue("b"), Step::Kill]).fault(
         "read_at wal-0000000001",
         1,
         FaultKind::WrongRead,
         Fault::FlippedRead { byte: 250, bit: 0 },
     );
-    check_needed(Step::SecondRead, Invariant::Durability, &schedule);
+    check_needed(ProtocolStep::SecondRead, Invariant::Durability, &schedule);
 }
 
 /// The history holds, and violates `invariant` if the reader of the plain store lacks a rule.
-fn check_rule(rule: Bug, invariant: Invariant, schedule: &Schedule) {
-    schedule.check_holds(&Plain::sound());
-    schedule.check_violates(invariant, &Plain::with(rule));
+fn check_rule(rule: PlainBug, invariant: Invariant, schedule: &Schedule) {
+    schedule.check_holds(&PlainStore::sound());
+    schedule.check_violates(invariant, &PlainStore::with(rule));
 }
 
 /// The second process starts: what is damaged before it is damaged at rest.
@@ -179,9 +184,9 @@ fn flipped(schedule: Schedule, offset: usize) -> Schedule {
 fn segments_must_be_contiguous_above_the_snapshot_only() {
     let schedule = Schedule::of([
         enqueue("a"),
-        Command::Checkpoint,
+        Step::Checkpoint,
         enqueue("b"),
-        Command::Checkpoint,
+        Step::Checkpoint,
         power_cut(),
     ])
     .fault(
@@ -204,52 +209,57 @@ fn segments_must_be_contiguous_above_the_snapshot_only() {
             durable: Subset::Mask(0b10),
         },
     );
-    schedule.check_holds(&Subject::default());
-    check_rule(Bug::ContiguityEverywhere, Invariant::Honesty, &schedule);
+    schedule.check_holds(&library());
+    check_rule(
+        PlainBug::ContiguityEverywhere,
+        Invariant::Honesty,
+        &schedule,
+    );
 }
 
 #[test]
 fn a_gap_is_damage_and_not_yet_corruption() {
     let jobs = ["b", "c", "d"].map(|id| job(id, format!("\"{}\"", "x".repeat(5000))));
     let jobs = jobs.into();
-    let schedule = Schedule::of([enqueue("a"), Command::Enqueue { jobs }, power_cut()]).fault(
-        SYNC,
-        3,
-        FaultKind::SyncMarkClean,
-        Fault::FailedSync(FailedSync {
-            failed: Subset::Only(vec![1]),
-            ..FailedSync::default()
-        }),
-    );
-    schedule.check_holds(&Subject::default());
-    check_rule(Bug::GapIsCorruption, Invariant::Honesty, &schedule);
+    let schedule = Schedule::of([enqueue("a"), step(Command::Enqueue { jobs }), power_cut()])
+        .fault(
+            SYNC,
+            3,
+            FaultKind::SyncMarkClean,
+            Fault::FailedSync(FailedSync {
+                failed: Subset::Only(vec![1]),
+                ..FailedSync::default()
+            }),
+        );
+    schedule.check_holds(&library());
+    check_rule(PlainBug::GapIsCorruption, Invariant::Honesty, &schedule);
 }
 
 #[test]
 fn proof_is_looked_for_at_every_offset() {
-    let schedule = Schedule::of([enqueue("a"), enqueue("b"), enqueue("c"), Command::Kill]);
-    let newline = schedule.written(&Plain::sound(), 3).end - 1;
+    let schedule = Schedule::of([enqueue("a"), enqueue("b"), enqueue("c"), Step::Kill]);
+    let newline = schedule.written(&PlainStore::sound(), 3).end - 1;
     let schedule = flipped(schedule, newline);
-    check_rule(Bug::ProofAtLinesOnly, Invariant::Honesty, &schedule);
+    check_rule(PlainBug::ProofAtLinesOnly, Invariant::Honesty, &schedule);
 }
 
 #[test]
 fn a_marker_is_a_proof() {
-    let schedule = Schedule::of([enqueue("a"), enqueue("b"), Command::Reopen]);
-    let inside = schedule.written(&Plain::sound(), 3).start + 30;
+    let schedule = Schedule::of([enqueue("a"), enqueue("b"), Step::Reopen]);
+    let inside = schedule.written(&PlainStore::sound(), 3).start + 30;
     let schedule = flipped(schedule, inside);
-    check_rule(Bug::NoMarkerProof, Invariant::Honesty, &schedule);
+    check_rule(PlainBug::NoMarkerProof, Invariant::Honesty, &schedule);
 }
 
 #[test]
 fn the_first_event_of_a_batch_is_a_proof() {
-    let schedule = Schedule::of([enqueue("a"), Command::Reopen, enqueue("b"), Command::Kill]);
-    let marker = schedule.written(&Plain::sound(), 3).start + 5;
+    let schedule = Schedule::of([enqueue("a"), Step::Reopen, enqueue("b"), Step::Kill]);
+    let marker = schedule.written(&PlainStore::sound(), 3).start + 5;
     let flip = DiskEvent::FlipBit {
         file: "wal-0000000001.jsonl".to_owned(),
         offset: marker as u64,
         bit: 0,
     };
     let schedule = schedule.event("lock .", 3, FaultKind::BitFlip, flip);
-    check_rule(Bug::NoFirstOfBatchProof, Invariant::Honesty, &schedule);
+    check_rule(PlainBug::NoFirstOfBatchProof, Invariant::Honesty, &schedule);
 }

@@ -5,7 +5,7 @@
 use beaver_sim::result::Outcome;
 use beaver_sim::run::{Keep, run_seed, run_seed_of};
 use beaver_sim::scenario::Scenario;
-use beaver_zoo::left_out::Step;
+use beaver_zoo::left_out::ProtocolStep;
 
 /// How many seeds a test looks at before it gives up.
 const SEEDS: u64 = 3_000;
@@ -16,7 +16,7 @@ const CONTROL: u64 = 60;
 /// Runs `scenario` without `step` until the simulator notices, and requires that it names one of
 /// `invariants`.
 #[track_caller]
-fn check_caught(step: Step, invariants: &[u8], scenario: &str) {
+fn check_caught(step: ProtocolStep, invariants: &[u8], scenario: &str) {
     let scenario: Scenario =
         serde_json::from_str(scenario).expect("the scenarios of these tests are valid");
     for seed in 0..CONTROL {
@@ -86,40 +86,40 @@ const FAILED_WRITES: &str = r#"{
 
 #[test]
 fn the_undo_of_a_failed_rotate_is_needed() {
-    check_caught(Step::UndoOfRotate, &[1, 8], ROTATE_FAILS);
+    check_caught(ProtocolStep::UndoOfRotate, &[1, 8], ROTATE_FAILS);
 }
 
 #[test]
 fn the_directory_sync_of_that_undo_is_needed() {
-    check_caught(Step::DirectorySyncOfUndo, &[1, 8], ROTATE_FAILS);
+    check_caught(ProtocolStep::DirectorySyncOfUndo, &[1, 8], ROTATE_FAILS);
 }
 
 #[test]
 fn the_rewrite_of_the_last_batch_is_needed() {
-    check_caught(Step::Rewrite, &[3], KILL_THEN_POWER_CUT);
+    check_caught(ProtocolStep::Rewrite, &[3], KILL_THEN_POWER_CUT);
 }
 
 #[test]
 fn markers_must_be_rewritten_too() {
-    check_caught(Step::MarkersInRewrite, &[1, 3, 5, 8], MARKERS);
+    check_caught(ProtocolStep::MarkersInRewrite, &[1, 3, 5, 8], MARKERS);
 }
 
 #[test]
 fn what_is_rewritten_must_be_what_was_verified() {
-    check_caught(Step::VerifiedBuffer, &[1, 3, 5, 8], WRONG_READS);
+    check_caught(ProtocolStep::VerifiedBuffer, &[1, 3, 5, 8], WRONG_READS);
 }
 
 #[test]
 fn cutting_must_be_done_by_set_len() {
-    check_caught(Step::BothCuts, &[2, 3, 5], FAILED_WRITES);
+    check_caught(ProtocolStep::BothCuts, &[2, 3, 5], FAILED_WRITES);
 }
 
 #[test]
 fn the_sync_when_there_is_nothing_to_do_is_needed() {
-    check_caught(Step::IdleSync, &[3], KILL_THEN_POWER_CUT);
+    check_caught(ProtocolStep::IdleSync, &[3], KILL_THEN_POWER_CUT);
 }
 
 #[test]
 fn nothing_may_be_cut_on_the_word_of_one_read() {
-    check_caught(Step::SecondRead, &[1, 3, 5], WRONG_READS);
+    check_caught(ProtocolStep::SecondRead, &[1, 3, 5], WRONG_READS);
 }

@@ -203,12 +203,8 @@ impl<X, F: FnMut(&RawEvent<'_>) -> Result<(), ReplayError<X>>> Replay<F> {
         tail: &mut Tail,
     ) -> Result<Option<SegmentDamage>, ReplayError<X>> {
         self.append.clear();
+        scanner.fill()?;
         loop {
-            match scanner.peek()? {
-                Upcoming::Line(_) => {}
-                Upcoming::Damage(damage) => return Ok(Some(damage)),
-                Upcoming::End(_) => return Ok(None),
-            }
             let taken = scanner.lines(|offset, line, bytes| {
                 tail.note(offset, &line, bytes.len())
                     .map_err(|()| batch_too_large(offset, &line))?;
@@ -226,6 +222,11 @@ impl<X, F: FnMut(&RawEvent<'_>) -> Result<(), ReplayError<X>>> Replay<F> {
                 Ok(()) => {}
                 Err(StrictStop::Damage(damage)) => return Ok(Some(damage)),
                 Err(StrictStop::Replay(error)) => return Err(error),
+            }
+            match scanner.peek()? {
+                Upcoming::Line(_) => {}
+                Upcoming::Damage(damage) => return Ok(Some(damage)),
+                Upcoming::End(_) => return Ok(None),
             }
         }
     }

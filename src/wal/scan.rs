@@ -121,6 +121,15 @@ impl<'f> Scanner<'f> {
         }
     }
 
+    /// Reads the next piece if nothing is left of the last one. A piece is often a whole segment:
+    /// then [`lines`](Self::lines) has all of it, and `peek` need not decode a line first.
+    pub(crate) fn fill(&mut self) -> Result<()> {
+        if self.window.shown().is_empty() {
+            self.window.extend()?;
+        }
+        Ok(())
+    }
+
     /// What stands next, without stepping over a line.
     pub(crate) fn peek(&mut self) -> Result<Upcoming> {
         let offset = self.window.position();

@@ -39,14 +39,14 @@ Examples:
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
-    pub(crate) command: Option<Command>,
+    pub(crate) command: Option<CliCommand>,
     #[command(flatten)]
     pub(crate) run: RunOptions,
 }
 
 /// What `beaver` can be asked to do.
 #[derive(Debug, Subcommand)]
-pub(crate) enum Command {
+pub(crate) enum CliCommand {
     /// Run scenarios: seeded random workloads, faults and crashes, judged after every recovery
     Run(RunArgs),
     /// Explore scenarios and small workloads: every crash point, every image, recovery crashed again
@@ -103,24 +103,8 @@ pub(crate) struct RunOptions {
     /// Run these seeds, B excluded, in place of the scenario's own
     #[arg(long, value_name = "A..B")]
     pub(crate) seeds: Option<Seeds>,
-    /// Seeds that run at the same time; the result does not depend on it [default: all cores]
-    #[arg(long, value_name = "N")]
-    pub(crate) jobs: Option<NonZeroUsize>,
-    /// The crash profile, in place of the scenario's own; `beaver profiles` lists them
-    #[arg(long, value_name = "PROFILE")]
-    pub(crate) fs: Option<String>,
-    /// How results are written
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) format: Format,
-    /// Where failures are saved: a folder for each, with scenario, plan, calls, files and report
-    #[arg(long, value_name = "DIR", default_value = "failures")]
-    pub(crate) out: PathBuf,
-    /// Save failures as they were found; otherwise each is first made as small as a few seconds allow
-    #[arg(long)]
-    pub(crate) no_shrink: bool,
-    /// Write a page about it: one HTML file that needs no network
-    #[arg(long, value_name = "FILE")]
-    pub(crate) report: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) search: SearchOptions,
     /// Run each seed in two processes and show the first storage call where they differ
     #[arg(long)]
     pub(crate) check_determinism: bool,
@@ -132,6 +116,32 @@ pub(crate) struct RunOptions {
         requires = "check_determinism"
     )]
     pub(crate) second: Option<PathBuf>,
+}
+
+/// What running and exploring have in common.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct SearchOptions {
+    /// How much runs at the same time; the result does not depend on it [default: all cores]
+    #[arg(long, value_name = "N")]
+    pub(crate) jobs: Option<NonZeroUsize>,
+    /// The crash profile, in place of the scenario's own; `beaver profiles` lists them
+    #[arg(long, value_name = "PROFILE")]
+    pub(crate) fs: Option<String>,
+    /// How results are written
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+    /// Also print which storage calls, on which files, were crashed and hit by faults
+    #[arg(long)]
+    pub(crate) coverage: bool,
+    /// Where failures are saved: a folder for each, with scenario, plan, calls, files and report
+    #[arg(long, value_name = "DIR", default_value = "failures")]
+    pub(crate) out: PathBuf,
+    /// Save failures as they were found; otherwise each is first made as small as a few seconds allow
+    #[arg(long)]
+    pub(crate) no_shrink: bool,
+    /// Write a page about it: one HTML file that needs no network
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
 }
 
 const EXPLORE_HELP: &str = "\
@@ -170,24 +180,8 @@ pub(crate) struct ExploreArgs {
     /// The seeds of the scenarios' workloads, B excluded
     #[arg(long, value_name = "A..B")]
     pub(crate) seeds: Option<Seeds>,
-    /// Commands that are explored at the same time; the result does not depend on it [default: all cores]
-    #[arg(long, value_name = "N")]
-    pub(crate) jobs: Option<NonZeroUsize>,
-    /// The crash profile, in place of the scenario's own; `beaver profiles` lists them
-    #[arg(long, value_name = "PROFILE")]
-    pub(crate) fs: Option<String>,
-    /// How results are written
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) format: Format,
-    /// Where failures are saved: a folder for each, with scenario, plan, calls, files and report
-    #[arg(long, value_name = "DIR", default_value = "failures")]
-    pub(crate) out: PathBuf,
-    /// Save failures as they were found; otherwise each is first made as small as a few seconds allow
-    #[arg(long)]
-    pub(crate) no_shrink: bool,
-    /// Write a page about it: one HTML file that needs no network
-    #[arg(long, value_name = "FILE")]
-    pub(crate) report: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) search: SearchOptions,
 }
 
 const IMAGES_HELP: &str = "\

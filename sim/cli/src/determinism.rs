@@ -14,48 +14,48 @@ use std::process::{Command, Stdio};
 use crate::report::Disagreement;
 use beaver_sim::scenario::{Profile, Seeds};
 
-use super::exit::Failure;
+use super::exit::CliError;
 
 /// How many lines before the difference are shown.
 const LINES_BEFORE: usize = 5;
 
 /// One scenario that is run a second time.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Check<'a> {
+pub(crate) struct SecondProcess<'a> {
+    /// The program.
+    pub(crate) program: &'a Path,
     /// The scenario file.
-    pub(crate) path: &'a Path,
+    pub(crate) scenario: &'a Path,
     /// The seeds.
     pub(crate) seeds: Seeds,
     /// The profile in force.
     pub(crate) profile: Profile,
     /// The threads of the first process.
     pub(crate) jobs: NonZeroUsize,
-    /// The program of the second process.
-    pub(crate) second: &'a Path,
 }
 
 /// The program that is running.
 ///
 /// # Errors
 /// The operating system does not tell.
-pub(crate) fn this_program() -> Result<PathBuf, Failure> {
-    std::env::current_exe().map_err(|error| Failure::at("cannot find this program again", error))
+pub(crate) fn this_program() -> Result<PathBuf, CliError> {
+    std::env::current_exe().map_err(|error| CliError::at("cannot find this program again", error))
 }
 
-impl Check<'_> {
+impl SecondProcess<'_> {
     /// Runs the second process and compares with the hash of the first; `None` if they agree.
     ///
     /// # Errors
     /// A process could not be started or failed.
-    pub(crate) fn run(&self, first_hash: u64) -> Result<Option<Disagreement>, Failure> {
+    pub(crate) fn compare(&self, first_hash: u64) -> Result<Option<Disagreement>, CliError> {
         let jobs = self.jobs.saturating_add(1).to_string();
-        let second_hash = self.child(self.second, &["--jobs", &jobs])?.join("");
+        let second_hash = self.child(self.program, &["--jobs", &jobs])?.join("");
         if second_hash == format!("{first_hash:016x}") {
             return Ok(None);
         }
         let first_program = this_program()?;
         let first = self.child(&first_program, &["--each"])?;
-        let mut second = self.child(self.second, &["--each", "--backwards"])?;
+        let mut second = self.child(self.program, &["--each", "--backwards"])?;
         second.reverse();
         let Some(seed) =
             first_difference(&first, &second).and_then(|at| seed_of(&first, &second, at))
@@ -64,15 +64,15 @@ impl Check<'_> {
         };
         let calls_of = seed.to_string();
         let first = self.child(&first_program, &["--calls-of", &calls_of])?;
-        let second = self.child(self.second, &["--calls-of", &calls_of, "--backwards"])?;
+        let second = self.child(self.program, &["--calls-of", &calls_of, "--backwards"])?;
         Ok(Some(compare(seed, &first, &second)))
     }
 
     /// The lines that `program trace …` prints.
-    fn child(&self, program: &Path, extra: &[&str]) -> Result<Vec<String>, Failure> {
+    fn child(&self, program: &Path, extra: &[&str]) -> Result<Vec<String>, CliError> {
         let output = Command::new(program)
             .arg("trace")
-            .arg(self.path)
+            .arg(self.scenario)
             .args([
                 "--seeds",
                 &self.seeds.to_string(),
@@ -83,9 +83,9 @@ impl Check<'_> {
             .stdin(Stdio::null())
             .stderr(Stdio::inherit())
             .output()
-            .map_err(|error| Failure::at(program.display(), error))?;
+            .map_err(|error| CliError::at(program.display(), error))?;
         if !output.status.success() {
-            return Err(Failure::at(
+            return Err(CliError::at(
                 program.display(),
                 format_args!("the second process failed: {}", output.status),
             ));

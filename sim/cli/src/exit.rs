@@ -3,7 +3,7 @@
 use std::fmt;
 use std::process::ExitCode;
 
-use crate::report::Verdict;
+use beaver_sim::report::Verdict;
 
 /// How a command ended. The order of the variants is the precedence when several apply; [`Verdict`] keeps to the same one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -95,21 +95,21 @@ Exit codes (when several apply: 4, 1, 5, 3, 7, 6):
 
 /// Why a command could not do its work. It is printed and the process ends with 2.
 #[derive(Debug)]
-pub(crate) struct Failure(String);
+pub(crate) struct CliError(String);
 
-impl Failure {
-    /// A failure that says `why`.
+impl CliError {
+    /// An error that says `why`.
     pub(crate) fn new(why: impl fmt::Display) -> Self {
-        Failure(why.to_string())
+        CliError(why.to_string())
     }
 
-    /// A failure of the operating system at `place`.
+    /// An error of the operating system at `place`.
     pub(crate) fn at(place: impl fmt::Display, why: impl fmt::Display) -> Self {
-        Failure(format!("{place}: {why}"))
+        CliError(format!("{place}: {why}"))
     }
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for CliError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }

@@ -1,40 +1,59 @@
-//! What stands under the verdict table: losses, what was never reached, what failed, and the command that shows it again.
+//! What stands under the verdict table: losses, what was never reached, what failed, and the command
+//! that shows it again.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::report::{Failure, SavedFailure, ScenarioReport, Tally};
 use beaver_sim::failure_folder::replay_command;
 use beaver_sim::result::RunResult;
 
-use super::keeping::this_program;
+use super::failure_saver::this_program;
 use super::output::Output;
+use crate::report::{
+    CoverageTable, FailureReport, NameCounts, RunReport, SavedFailure, ScenarioReport, conclusion,
+};
 
 /// How many different failures of one scenario are printed in full; all that are kept are saved.
 const PRINTED_FAILURES: usize = 3;
 
-/// Prints what was found, worst last, so that it stands where the reader is.
-pub(crate) fn print(reports: &[ScenarioReport], interrupted: bool, out: &mut Output) {
-    out.write(Tally::of_faults(reports));
-    out.write(Tally::of_marks(reports));
-    let lost: u64 = reports
-        .iter()
-        .map(|report| report.result.counts.events_lost)
-        .sum();
+/// Prints what was found; with `coverage` also every kind of storage call that was made.
+pub(crate) fn print(report: &RunReport, coverage: bool, out: &mut Output) {
+    if let Some(conclusion) = conclusion(report) {
+        out.line(format_args!("\n{conclusion}"));
+    }
+    let scenarios = &report.scenarios;
+    out.write(NameCounts::of_faults(scenarios));
+    out.write(NameCounts::of_marks(scenarios));
+    let lost = scenarios.iter().map(|one| one.result.counts.events_lost);
+    let lost: u64 = lost.sum();
     if lost > 0 {
         out.line(format_args!(
             "\n{lost} acknowledged events lost to injected damage that left no proof of them (invariant 8 allows it)"
         ));
     }
-    print_missed(reports, out);
-    for report in reports {
-        print_failures(report, out);
-        if let Some(disagreement) = &report.disagreement {
-            out.line(format_args!("\n{}: {disagreement}", report.result.name));
+    print_coverage(report, coverage, out);
+    print_missed(scenarios, out);
+    for scenario in scenarios {
+        print_failures(scenario, out);
+        if let Some(disagreement) = &scenario.disagreement {
+            out.line(format_args!("\n{}: {disagreement}", scenario.result.name));
         }
     }
-    if interrupted {
+    if report.interrupted {
         out.line("\nstopped by Ctrl-C: the figures are those of the runs that were done");
+    }
+}
+
+fn print_coverage(report: &RunReport, whole: bool, out: &mut Output) {
+    let coverage = report.coverage();
+    let (reached, all) = coverage.reached();
+    let hint = match reached < all && !whole {
+        true => " (--coverage shows them)",
+        false => "",
+    };
+    out.line(format_args!("\ncoverage: {coverage}{hint}"));
+    if whole {
+        out.write(CoverageTable::new(&coverage));
     }
 }
 
@@ -123,11 +142,11 @@ fn print_unexplained(
         .file
         .as_deref()
         .map(|path| replay_command(&this_program(), path));
-    let failure = Failure {
+    let failure = FailureReport {
         scenario: &report.result.name,
         run,
         profile: report.profile,
-        mildest: Some(saved.mildest),
+        weakest: Some(saved.weakest),
         replay,
     };
     out.write(format_args!("\n{failure}"));

@@ -8,7 +8,7 @@ use beaver_disk::notation::FileHistory;
 use serde::{Deserialize, Serialize};
 
 use super::args::{Format, ImagesArgs};
-use super::exit::{Exit, Failure};
+use super::exit::{CliError, Exit};
 use super::output::Output;
 use super::scenario_files;
 
@@ -26,23 +26,23 @@ const MOST_COMBINATIONS: u64 = 20_000_000;
 
 /// A history as it stands on the command line or in a file.
 #[derive(Debug, Deserialize)]
-struct Written {
+struct HistoryInput {
     #[serde(default)]
     files: BTreeMap<String, String>,
-    steps: Steps,
+    steps: StepList,
 }
 
 /// The steps of a history: a list, or one string with `;` between them.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
-enum Steps {
+enum StepList {
     List(Vec<String>),
     Text(String),
 }
 
 /// A history and its images, as programs read them.
 #[derive(Debug, Serialize)]
-struct Answer<'h> {
+struct ImagesDocument<'h> {
     files: &'h BTreeMap<String, String>,
     steps: Vec<&'h str>,
     images: BTreeMap<&'static str, Vec<String>>,
@@ -54,7 +54,7 @@ struct Request {
     history: FileHistory,
 }
 
-pub(crate) fn images(args: &ImagesArgs, out: &mut Output) -> Result<Exit, Failure> {
+pub(crate) fn images(args: &ImagesArgs, out: &mut Output) -> Result<Exit, CliError> {
     let asked = args
         .fs
         .as_deref()
@@ -69,7 +69,7 @@ pub(crate) fn images(args: &ImagesArgs, out: &mut Output) -> Result<Exit, Failur
         Some(file) => from_file(file)?,
         None => {
             let text = args.history.as_deref().unwrap_or_default();
-            let history = FileHistory::parse(text).map_err(Failure::new)?;
+            let history = FileHistory::parse(text).map_err(CliError::new)?;
             vec![Request {
                 origin: None,
                 history,
@@ -90,8 +90,9 @@ pub(crate) fn images(args: &ImagesArgs, out: &mut Output) -> Result<Exit, Failur
 }
 
 /// The histories in a file of JSON lines; blank lines are skipped.
-fn from_file(path: &Path) -> Result<Vec<Request>, Failure> {
-    let text = std::fs::read_to_string(path).map_err(|error| Failure::at(path.display(), error))?;
+fn from_file(path: &Path) -> Result<Vec<Request>, CliError> {
+    let text =
+        std::fs::read_to_string(path).map_err(|error| CliError::at(path.display(), error))?;
     let lines = text
         .lines()
         .enumerate()
@@ -99,7 +100,7 @@ fn from_file(path: &Path) -> Result<Vec<Request>, Failure> {
     lines
         .map(|(at, line)| {
             let origin = format!("{}:{}", path.display(), at + 1);
-            let history = from_line(line).map_err(|why| Failure::at(&origin, why))?;
+            let history = from_line(line).map_err(|why| CliError::at(&origin, why))?;
             Ok(Request {
                 origin: Some(origin),
                 history,
@@ -109,21 +110,24 @@ fn from_file(path: &Path) -> Result<Vec<Request>, Failure> {
 }
 
 fn from_line(line: &str) -> Result<FileHistory, String> {
-    let written: Written = serde_json::from_str(line).map_err(|error| error.to_string())?;
+    let written: HistoryInput = serde_json::from_str(line).map_err(|error| error.to_string())?;
     let steps = match written.steps {
-        Steps::List(steps) => steps,
-        Steps::Text(text) => vec![text],
+        StepList::List(steps) => steps,
+        StepList::Text(text) => vec![text],
     };
     FileHistory::from_parts(&written.files, &steps).map_err(|error| error.to_string())
 }
 
 impl Request {
-    fn images(&self, profiles: &[Profile]) -> Result<BTreeMap<&'static str, Vec<String>>, Failure> {
+    fn images(
+        &self,
+        profiles: &[Profile],
+    ) -> Result<BTreeMap<&'static str, Vec<String>>, CliError> {
         let of_profile = |profile: &Profile| {
             let images = self.history.images(*profile, MOST_COMBINATIONS);
             let images = images.map_err(|error| match &self.origin {
-                Some(origin) => Failure::at(origin, error),
-                None => Failure::new(error),
+                Some(origin) => CliError::at(origin, error),
+                None => CliError::new(error),
             })?;
             Ok((profile.name(), images))
         };
@@ -135,14 +139,14 @@ fn print_json(
     history: &FileHistory,
     images: BTreeMap<&'static str, Vec<String>>,
     out: &mut Output,
-) -> Result<(), Failure> {
-    let answer = Answer {
+) -> Result<(), CliError> {
+    let answer = ImagesDocument {
         files: history.files(),
         steps: history.steps().collect(),
         images,
     };
     let json = serde_json::to_string(&answer)
-        .map_err(|error| Failure::at("the images cannot be written as JSON", error))?;
+        .map_err(|error| CliError::at("the images cannot be written as JSON", error))?;
     out.line(json);
     Ok(())
 }

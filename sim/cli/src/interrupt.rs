@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::exit::{Exit, Failure};
+use super::exit::{CliError, Exit};
 
 static STOP: AtomicBool = AtomicBool::new(false);
 static INSTALLED: OnceLock<()> = OnceLock::new();
@@ -12,14 +12,14 @@ static INSTALLED: OnceLock<()> = OnceLock::new();
 ///
 /// # Errors
 /// The operating system refused the handler.
-pub(crate) fn flag() -> Result<&'static AtomicBool, Failure> {
+pub(crate) fn flag() -> Result<&'static AtomicBool, CliError> {
     if INSTALLED.set(()).is_ok() {
         ctrlc::set_handler(|| {
             if STOP.swap(true, Ordering::SeqCst) {
                 std::process::exit(i32::from(Exit::Interrupted.code()));
             }
         })
-        .map_err(|error| Failure::at("cannot listen for Ctrl-C", error))?;
+        .map_err(|error| CliError::at("cannot listen for Ctrl-C", error))?;
     }
     Ok(&STOP)
 }

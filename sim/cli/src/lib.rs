@@ -5,10 +5,10 @@ mod determinism;
 pub mod diagnose;
 mod exit;
 mod explore;
+mod failure_saver;
 mod findings;
 mod images;
 mod interrupt;
-mod keeping;
 mod lists;
 mod output;
 pub mod page;
@@ -16,13 +16,14 @@ mod page_file;
 mod progress;
 mod replay;
 pub mod report;
+mod reporter;
 mod run;
 mod run_plan;
 mod scenario_files;
 mod schema;
 mod seed;
 mod shrink;
-mod stopwatch;
+mod timer;
 mod trace;
 mod wal;
 mod zoo;
@@ -32,9 +33,9 @@ use std::process::ExitCode;
 use anstyle::{AnsiColor, Style};
 use clap::Parser;
 
-use args::{Cli, Command, RunArgs};
-use exit::{Exit, Failure};
-use output::{Output, styled};
+use args::{Cli, CliCommand, RunArgs};
+use exit::{CliError, Exit};
+use output::Output;
 
 /// Reads the command line, does what it says, and maps how it ended to the exit code. Wrong usage ends with 2 inside `clap`.
 #[must_use]
@@ -44,16 +45,13 @@ pub fn main() -> ExitCode {
     let done = dispatch(cli, &mut out);
     let written = out
         .finish()
-        .map_err(|error| Failure::at("standard output", error));
+        .map_err(|error| CliError::at("standard output", error));
     let exit = done
         .and_then(|exit| written.map(|()| exit))
         .unwrap_or_else(|failure| {
             let mut error = Output::error();
-            let label = styled(
-                Style::new().bold().fg_color(Some(AnsiColor::Red.into())),
-                "error:",
-            );
-            error.line(format_args!("{label} {failure}"));
+            let red = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
+            error.line(format_args!("{red}error:{red:#} {failure}"));
             // Nothing more can be said when standard error cannot be written to either.
             let _ = error.finish();
             Exit::Usage
@@ -61,22 +59,22 @@ pub fn main() -> ExitCode {
     exit.into()
 }
 
-fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
+fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, CliError> {
     let run_all = RunArgs {
         scenarios: Vec::new(),
         options: cli.run,
     };
-    match cli.command.unwrap_or(Command::Run(run_all)) {
-        Command::Run(args) => run::run(&args, out),
-        Command::Explore(args) => explore::explore(&args, out),
-        Command::Zoo(args) => zoo::zoo(&args, out),
-        Command::Replay(args) => replay::replay(&args, out),
-        Command::Shrink(args) => shrink::shrink(&args, out),
-        Command::Images(args) => images::images(&args, out),
-        Command::Wal { command } => wal::wal(&command, out),
-        Command::Faults(args) => lists::faults(args.format, out),
-        Command::Profiles(args) => lists::profiles(args.format, out),
-        Command::Schema => schema::schema(out),
-        Command::Trace(args) => trace::trace(&args, out),
+    match cli.command.unwrap_or(CliCommand::Run(run_all)) {
+        CliCommand::Run(args) => run::run(&args, out),
+        CliCommand::Explore(args) => explore::explore(&args, out),
+        CliCommand::Zoo(args) => zoo::zoo(&args, out),
+        CliCommand::Replay(args) => replay::replay(&args, out),
+        CliCommand::Shrink(args) => shrink::shrink(&args, out),
+        CliCommand::Images(args) => images::images(&args, out),
+        CliCommand::Wal { command } => wal::wal(&command, out),
+        CliCommand::Faults(args) => lists::faults(args.format, out),
+        CliCommand::Profiles(args) => lists::profiles(args.format, out),
+        CliCommand::Schema => schema::schema(out),
+        CliCommand::Trace(args) => trace::trace(&args, out),
     }
 }

@@ -4,12 +4,12 @@ use beaver_sim::scenario::{FaultKind, Profile};
 use serde::Serialize;
 
 use super::args::Format;
-use super::exit::{Exit, Failure};
+use super::exit::{CliError, Exit};
 use super::output::Output;
 
 /// One line of a list.
 #[derive(Serialize)]
-struct Entry {
+struct ListEntry {
     name: &'static str,
     description: &'static str,
     #[serde(flatten)]
@@ -23,8 +23,8 @@ struct FaultFacts {
     damages: bool,
 }
 
-pub(crate) fn faults(format: Format, out: &mut Output) -> Result<Exit, Failure> {
-    let entries = FaultKind::ALL.iter().map(|kind| Entry {
+pub(crate) fn faults(format: Format, out: &mut Output) -> Result<Exit, CliError> {
+    let entries = FaultKind::ALL.iter().map(|kind| ListEntry {
         name: kind.name(),
         description: kind.description(),
         more: Some(FaultFacts {
@@ -34,8 +34,8 @@ pub(crate) fn faults(format: Format, out: &mut Output) -> Result<Exit, Failure> 
     print("faults", &entries.collect::<Vec<_>>(), format, out)
 }
 
-pub(crate) fn profiles(format: Format, out: &mut Output) -> Result<Exit, Failure> {
-    let entries = Profile::ALL.iter().map(|profile| Entry {
+pub(crate) fn profiles(format: Format, out: &mut Output) -> Result<Exit, CliError> {
+    let entries = Profile::ALL.iter().map(|profile| ListEntry {
         name: profile.name(),
         description: profile.description(),
         more: None,
@@ -45,15 +45,13 @@ pub(crate) fn profiles(format: Format, out: &mut Output) -> Result<Exit, Failure
 
 fn print(
     what: &'static str,
-    entries: &[Entry],
+    entries: &[ListEntry],
     format: Format,
     out: &mut Output,
-) -> Result<Exit, Failure> {
+) -> Result<Exit, CliError> {
     if format == Format::Json {
         let document = std::collections::BTreeMap::from([(what, entries)]);
-        let json = serde_json::to_string_pretty(&document)
-            .map_err(|error| Failure::at("the list cannot be written as JSON", error))?;
-        out.line(json);
+        out.json(&document)?;
         return Ok(Exit::Held);
     }
     let width = entries

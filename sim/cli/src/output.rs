@@ -4,9 +4,10 @@ use std::fmt;
 use std::io::{self, Write};
 
 use anstream::AutoStream;
-use anstyle::Style;
+use serde::Serialize;
 
-use super::exit::Failure;
+use super::args::Format;
+use super::exit::CliError;
 
 /// Where results go. When the reader has gone away (`beaver … | head`), what follows is dropped and the work goes on, so that
 /// the exit code still tells the verdict.
@@ -61,22 +62,38 @@ impl Output {
         }
     }
 
-    /// Says what is about to be done: here for people, on standard error where this is for
-    /// programs.
-    pub(crate) fn announce(&mut self, what: impl fmt::Display, text: bool) -> Result<(), Failure> {
-        if text {
-            self.line(format_args!("{what}\n"));
+    /// Says what is about to be done, as labels and values: here for people, on standard error where
+    /// this output is for programs.
+    pub(crate) fn announce(
+        &mut self,
+        lines: &[(&str, String)],
+        format: Format,
+    ) -> Result<(), CliError> {
+        let mut text = format!("beaver {}\n", env!("CARGO_PKG_VERSION"));
+        for (label, value) in lines {
+            text.push_str(&format!("{label:<12} {value}\n"));
+        }
+        if format == Format::Text {
+            self.line(text);
             self.flush();
             return Ok(());
         }
         let mut error = Output::error();
-        error.line(what);
+        error.write(text);
         error
             .finish()
-            .map_err(|error| Failure::at("standard error", error))
+            .map_err(|error| CliError::at("standard error", error))
     }
 
-    /// Whether nobody reads any more, so that long output can be cut short.
+    /// Writes one JSON object.
+    pub(crate) fn json(&mut self, value: &impl Serialize) -> Result<(), CliError> {
+        let json = serde_json::to_string_pretty(value)
+            .map_err(|error| CliError::at("the result cannot be written as JSON", error))?;
+        self.line(json);
+        Ok(())
+    }
+
+    /// Whether the reader is gone, so that long output can be cut short.
     pub(crate) fn is_gone(&self) -> bool {
         self.gone
     }
@@ -93,9 +110,4 @@ impl Output {
             self.failed = Some(error);
         }
     }
-}
-
-/// `text` in `style`; the codes vanish where colour is not wanted.
-pub(crate) fn styled(style: Style, text: impl fmt::Display) -> String {
-    format!("{style}{text}{style:#}")
 }

@@ -3,16 +3,16 @@
 use std::fs::OpenOptions;
 use std::path::Path;
 
-use crate::page::Page;
+use crate::page::HtmlPage;
 
-use super::exit::{Exit, Failure};
-use super::keeping::warn;
+use super::exit::{CliError, Exit};
+use super::failure_saver::warn;
 
 /// Makes sure that a page can be written there, before the work that it is to be about.
 ///
 /// # Errors
 /// It cannot.
-pub(super) fn claim(path: Option<&Path>) -> Result<(), Failure> {
+pub(super) fn claim(path: Option<&Path>) -> Result<(), CliError> {
     let Some(path) = path else {
         return Ok(());
     };
@@ -22,17 +22,17 @@ pub(super) fn claim(path: Option<&Path>) -> Result<(), Failure> {
         true => Ok(()),
         false => std::fs::remove_file(path),
     });
-    claimed.map_err(|error| Failure::at(path.display(), error))
+    claimed.map_err(|error| CliError::at(path.display(), error))
 }
 
 /// Writes a page in place of whatever lay there, when everything else has been said, and hands `exit` on.
 ///
 /// # Errors
 /// It cannot be written, and `exit` says nothing worse.
-pub(super) fn write(path: &Path, page: &Page, exit: Exit) -> Result<Exit, Failure> {
+pub(super) fn write(path: &Path, page: &HtmlPage, exit: Exit) -> Result<Exit, CliError> {
     match std::fs::write(path, page.to_string()) {
         Ok(()) => Ok(exit),
-        Err(error) if exit == Exit::Held => Err(Failure::at(path.display(), error)),
+        Err(error) if exit == Exit::Held => Err(CliError::at(path.display(), error)),
         Err(error) => {
             warn(&error);
             Ok(exit)

@@ -1,14 +1,12 @@
-//! What `beaver run` is about to do, resolved from the command line, the environment and the scenario files, and printed before
-//! any work.
+//! What `beaver run` is about to do, resolved from the command line, the environment and the
+//! scenario files, and printed before any work.
 
-use std::fmt;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
 
 use beaver_sim::scenario::{Profile, Seeds};
 
-use super::args::{RunArgs, RunOptions};
-use super::exit::Failure;
+use super::args::{RunArgs, RunOptions, SearchOptions};
+use super::exit::CliError;
 use super::scenario_files::{self, ScenarioFile};
 use super::seed::Seed;
 
@@ -17,49 +15,34 @@ const SEED_VARIABLE: &str = "BEAVER_SEED";
 
 /// Everything that is fixed before the first run.
 #[derive(Debug)]
-pub(crate) struct RunPlan {
+pub(crate) struct RunPlan<'a> {
+    options: &'a RunOptions,
     /// The scenarios, with the profile in force already in them.
     pub(crate) files: Vec<ScenarioFile>,
     /// The seeds in place of the scenarios' own, and where they come from.
-    pub(crate) seeds: Option<(Seeds, &'static str)>,
-    /// The profile in place of the scenarios' own.
-    pub(crate) profile: Option<Profile>,
+    seeds: Option<(Seeds, &'static str)>,
     /// Seeds that run at the same time.
     pub(crate) jobs: NonZeroUsize,
-    /// Where failures are saved.
-    pub(crate) out: PathBuf,
-    /// Whether they are made smaller first.
-    pub(crate) shrinks: bool,
-    /// Whether each seed runs in a second process too.
-    pub(crate) check_determinism: bool,
 }
 
-impl RunPlan {
+impl<'a> RunPlan<'a> {
     /// Resolves the command line.
     ///
     /// # Errors
     /// A seed, profile or scenario cannot be used.
-    pub(crate) fn resolve(args: &RunArgs) -> Result<Self, Failure> {
+    pub(crate) fn resolve(args: &'a RunArgs) -> Result<Self, CliError> {
         let options = &args.options;
         let seeds = chosen_seeds(options)?;
-        let profile = options
-            .fs
-            .as_deref()
-            .map(scenario_files::profile)
-            .transpose()?;
+        let profile = options.search.profile()?;
         let mut files = scenario_files::load(&args.scenarios)?;
         for file in &mut files {
             file.scenario.profile = profile.unwrap_or(file.scenario.profile);
         }
-        let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         Ok(RunPlan {
+            options,
             files,
             seeds,
-            profile,
-            jobs: options.jobs.unwrap_or(cores),
-            out: options.out.clone(),
-            shrinks: !options.no_shrink,
-            check_determinism: options.check_determinism,
+            jobs: jobs(options.search.jobs),
         })
     }
 
@@ -73,55 +56,67 @@ impl RunPlan {
         self.seeds.is_none()
     }
 
-    fn runs(&self) -> u64 {
-        self.files
-            .iter()
-            .map(|file| self.seeds_of(file).count())
-            .fold(0, u64::saturating_add)
+    /// The plan as labels and values.
+    pub(crate) fn lines(&self) -> Vec<(&'static str, String)> {
+        let runs = self.files.iter().map(|file| self.seeds_of(file).count());
+        let runs = runs.fold(0, u64::saturating_add);
+        let mut own = self.files.iter().map(|file| file.scenario.seeds);
+        let first = own.next();
+        let seeds = match (
+            self.seeds,
+            first.filter(|first| own.all(|seeds| seeds == *first)),
+        ) {
+            (Some((seeds, source)), _) => {
+                format!("{seeds} (from {source}); coverage is reported, not judged")
+            }
+            (None, Some(seeds)) => format!("{seeds} (from the scenarios)"),
+            (None, None) => "those of each scenario".to_owned(),
+        };
+        let processes = match self.options.check_determinism {
+            true => "two for each seed, compared",
+            false => "one",
+        };
+        vec![
+            ("scenarios", self.files.len().to_string()),
+            ("runs", runs.to_string()),
+            ("seeds", seeds),
+            (
+                "profile",
+                self.options.search.profile_source("that of each scenario"),
+            ),
+            ("jobs", self.jobs.to_string()),
+            ("failures", self.options.search.out.display().to_string()),
+            ("processes", processes.to_owned()),
+        ]
     }
 }
 
-impl fmt::Display for RunPlan {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "beaver {}", env!("CARGO_PKG_VERSION"))?;
-        writeln!(f, "scenarios    {}", self.files.len())?;
-        writeln!(f, "runs         {}", self.runs())?;
-        match self.seeds {
-            Some((seeds, source)) => {
-                writeln!(
-                    f,
-                    "seeds        {seeds} (from {source}); coverage is reported, not judged"
-                )?;
-            }
-            None => {
-                let first = self.files.first().map(|file| file.scenario.seeds);
-                let same = self
-                    .files
-                    .iter()
-                    .all(|file| Some(file.scenario.seeds) == first);
-                match first.filter(|_| same) {
-                    Some(seeds) => writeln!(f, "seeds        {seeds} (from the scenarios)")?,
-                    None => writeln!(f, "seeds        those of each scenario")?,
-                }
-            }
-        }
-        match self.profile {
-            Some(profile) => writeln!(f, "profile      {} (from --fs)", profile.name())?,
-            None => writeln!(f, "profile      that of each scenario")?,
-        }
-        writeln!(f, "jobs         {}", self.jobs)?;
-        writeln!(f, "failures     {}", self.out.display())?;
-        let processes = if self.check_determinism {
-            "two for each seed, compared"
-        } else {
-            "one"
-        };
-        write!(f, "processes    {processes}")
+impl SearchOptions {
+    /// The profile that was asked for in place of the scenarios' own.
+    ///
+    /// # Errors
+    /// There is none of that name.
+    pub(crate) fn profile(&self) -> Result<Option<Profile>, CliError> {
+        self.fs.as_deref().map(scenario_files::profile).transpose()
     }
+
+    /// The profile in force, and where it comes from; `otherwise` where none was asked for.
+    pub(crate) fn profile_source(&self, otherwise: &str) -> String {
+        match &self.fs {
+            Some(profile) => format!("{profile} (from --fs)"),
+            None => otherwise.to_owned(),
+        }
+    }
+}
+
+/// As many threads as were asked for, else one for each core.
+pub(crate) fn jobs(asked: Option<NonZeroUsize>) -> NonZeroUsize {
+    let cores = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    asked.unwrap_or_else(cores)
 }
 
 /// The seeds of the command line, else those of the environment.
-fn chosen_seeds(options: &RunOptions) -> Result<Option<(Seeds, &'static str)>, Failure> {
+fn chosen_seeds(options: &RunOptions) -> Result<Option<(Seeds, &'static str)>, CliError> {
     if let Some(Seed(seed)) = options.seed {
         return Ok(Some((Seeds::one(seed), "--seed")));
     }
@@ -132,7 +127,7 @@ fn chosen_seeds(options: &RunOptions) -> Result<Option<(Seeds, &'static str)>, F
         return Ok(None);
     };
     let Seed(seed) = value.to_string_lossy().parse().map_err(|error| {
-        Failure::at(
+        CliError::at(
             format_args!("the environment variable {SEED_VARIABLE}"),
             error,
         )

@@ -7,7 +7,7 @@ use crate::diagnose::{did_you_mean, read_scenario};
 use beaver_sim::failure_folder::SCENARIO;
 use beaver_sim::scenario::{Profile, Scenario};
 
-use super::exit::Failure;
+use super::exit::CliError;
 
 /// Where scenarios are looked for.
 pub(crate) const DIRECTORY: &str = "scenarios";
@@ -25,7 +25,7 @@ pub(crate) struct ScenarioFile {
 ///
 /// # Errors
 /// Every file that is not there or cannot be used, one line each.
-pub(crate) fn load(asked: &[PathBuf]) -> Result<Vec<ScenarioFile>, Failure> {
+pub(crate) fn load(asked: &[PathBuf]) -> Result<Vec<ScenarioFile>, CliError> {
     let everything = [PathBuf::from(DIRECTORY)];
     let asked = if asked.is_empty() {
         &everything[..]
@@ -52,7 +52,7 @@ pub(crate) fn load(asked: &[PathBuf]) -> Result<Vec<ScenarioFile>, Failure> {
     if problems.is_empty() {
         Ok(loaded)
     } else {
-        Err(Failure::new(problems.join("\n")))
+        Err(CliError::new(problems.join("\n")))
     }
 }
 
@@ -82,13 +82,13 @@ fn shared_names(loaded: &[ScenarioFile]) -> Vec<String> {
 ///
 /// # Errors
 /// The file cannot be read, or what is wrong in it, one line each.
-pub(crate) fn read(path: &Path) -> Result<Scenario, Failure> {
+pub(crate) fn read(path: &Path) -> Result<Scenario, CliError> {
     let file = path.display().to_string();
-    let text = std::fs::read_to_string(path).map_err(|error| Failure::at(&file, error))?;
+    let text = std::fs::read_to_string(path).map_err(|error| CliError::at(&file, error))?;
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     read_scenario(&file, &stem, &text).map_err(|problems| {
         let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
-        Failure::new(lines.join("\n"))
+        CliError::new(lines.join("\n"))
     })
 }
 
@@ -100,14 +100,27 @@ pub(crate) fn of_failure(path: &Path) -> PathBuf {
     }
 }
 
+/// Reads a saved failure: a folder, or the scenario in it.
+///
+/// # Errors
+/// It cannot be read, or it is no saved failure.
+pub(crate) fn read_failure(path: &Path) -> Result<Scenario, CliError> {
+    let scenario = read(&of_failure(path))?;
+    if scenario.script.is_none() {
+        let why = "has no `script`, so it is a scenario and not a saved failure: use `beaver run`";
+        return Err(CliError::at(path.display(), why));
+    }
+    Ok(scenario)
+}
+
 /// The profile called `name`.
 ///
 /// # Errors
 /// There is none of that name.
-pub(crate) fn profile(name: &str) -> Result<Profile, Failure> {
+pub(crate) fn profile(name: &str) -> Result<Profile, CliError> {
     let known = Profile::ALL.iter().map(|profile| profile.name());
     Profile::named(name).ok_or_else(|| {
-        Failure::new(format!(
+        CliError::new(format!(
             "unknown profile `{name}`{}; known: {}",
             did_you_mean(name, known.clone()),
             known.collect::<Vec<_>>().join(", ")
@@ -116,7 +129,7 @@ pub(crate) fn profile(name: &str) -> Result<Profile, Failure> {
 }
 
 /// The files that one argument stands for.
-fn locate(asked: &Path) -> Result<Vec<PathBuf>, Failure> {
+fn locate(asked: &Path) -> Result<Vec<PathBuf>, CliError> {
     if asked.is_dir() {
         return in_directory(asked);
     }
@@ -131,13 +144,13 @@ fn locate(asked: &Path) -> Result<Vec<PathBuf>, Failure> {
     let names = in_directory(Path::new(DIRECTORY)).unwrap_or_default();
     let names: Vec<String> = names.iter().map(|path| stem(path)).collect();
     let meant = did_you_mean(&name, names.iter().map(String::as_str));
-    Err(Failure::new(format!(
+    Err(CliError::new(format!(
         "{name}: neither a file nor a scenario in {DIRECTORY}/{meant}"
     )))
 }
 
 /// The scenario files in `directory`, sorted by name.
-fn in_directory(directory: &Path) -> Result<Vec<PathBuf>, Failure> {
+fn in_directory(directory: &Path) -> Result<Vec<PathBuf>, CliError> {
     let read = || -> std::io::Result<Vec<PathBuf>> {
         let entries = std::fs::read_dir(directory)?;
         let paths = entries.map(|entry| entry.map(|entry| entry.path()));
@@ -145,7 +158,7 @@ fn in_directory(directory: &Path) -> Result<Vec<PathBuf>, Failure> {
             .filter(|path| path.as_ref().map_or(true, |path| has_json_extension(path)))
             .collect()
     };
-    let mut paths = read().map_err(|error| Failure::at(directory.display(), error))?;
+    let mut paths = read().map_err(|error| CliError::at(directory.display(), error))?;
     paths.sort();
     Ok(paths)
 }

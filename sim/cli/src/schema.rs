@@ -4,10 +4,10 @@ use beaver_sim::beaver::Command;
 use beaver_sim::scenario::Scenario;
 use serde_json::Value;
 
-use super::exit::{Exit, Failure};
+use super::exit::{CliError, Exit};
 use super::output::Output;
 
-pub(crate) fn schema(out: &mut Output) -> Result<Exit, Failure> {
+pub(crate) fn schema(out: &mut Output) -> Result<Exit, CliError> {
     // The ops of a script are those of the store: here the job queue and its log.
     let mut generator = schemars::SchemaGenerator::default();
     let mut schema = generator.root_schema_for::<Scenario>();
@@ -21,8 +21,6 @@ pub(crate) fn schema(out: &mut Output) -> Result<Exit, Failure> {
         ops.remove("$schema");
         definitions.insert("Op".to_owned(), Value::Object(ops));
     }
-    let json = serde_json::to_string_pretty(&schema)
-        .map_err(|error| Failure::at("the schema cannot be written as JSON", error))?;
-    out.line(json);
+    out.json(&schema)?;
     Ok(Exit::Held)
 }

@@ -9,12 +9,12 @@ use beaver_sim::run::{Keep, run_scenario, run_seed};
 use beaver_sim::scenario::Scenario;
 
 use super::args::TraceArgs;
-use super::exit::{Exit, Failure};
+use super::exit::{CliError, Exit};
 use super::interrupt;
 use super::output::Output;
 use super::scenario_files;
 
-pub(crate) fn trace(args: &TraceArgs, out: &mut Output) -> Result<Exit, Failure> {
+pub(crate) fn trace(args: &TraceArgs, out: &mut Output) -> Result<Exit, CliError> {
     let stop = interrupt::flag()?;
     let mut scenario = scenario_files::read(&args.scenario)?;
     if let Some(name) = &args.fs {

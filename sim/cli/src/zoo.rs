@@ -6,35 +6,44 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::diagnose::did_you_mean;
-use crate::page::Page;
-use crate::report::{Shown, ZooDocument, ZooReport};
+use crate::page::HtmlPage;
+use crate::report::{CaughtBug, ZooDocument, ZooReport};
 use beaver_sim::explain::explain;
-use beaver_sim::failure_folder::{Failing, replay_command};
+use beaver_sim::failure_folder::{FailedRun, replay_command};
 use beaver_zoo::catalogue::{EXHIBITS, Exhibit};
 use beaver_zoo::hunt::{Hunted, Patience, hunt_all};
 use beaver_zoo::patrol::{Beat, Patrolled, patrol};
 
 use super::args::{Format, ZooArgs};
-use super::exit::{Exit, Failure};
+use super::exit::{CliError, Exit};
+use super::failure_saver::{this_program, warn};
 use super::interrupt;
-use super::keeping::{this_program, warn};
 use super::output::Output;
 use super::page_file;
 use super::progress::Progress;
-use super::stopwatch::Stopwatch;
+use super::run_plan::jobs;
+use super::timer::Timer;
 
-/// The stores without bugs run over at least so many seeds of each habitat.
+/// How many seeds of each habitat the stores without bugs run over at least.
 const CONTROL_SEEDS: u64 = 200;
 
-pub(crate) fn zoo(args: &ZooArgs, out: &mut Output) -> Result<Exit, Failure> {
+pub(crate) fn zoo(args: &ZooArgs, out: &mut Output) -> Result<Exit, CliError> {
     let stop = interrupt::flag()?;
     let exhibits = chosen(&args.ids)?;
     page_file::claim(args.report.as_deref())?;
-    let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-    let jobs = args.jobs.unwrap_or(cores);
-    let text = args.format == Format::Text;
-    announce(exhibits.len(), args, jobs, text, out)?;
-    let stopwatch = Stopwatch::start();
+    let jobs = jobs(args.jobs);
+    let explorer = match args.explore {
+        true => "for each",
+        false => "where the seeds find nothing",
+    };
+    let plan = [
+        ("bugs", exhibits.len().to_string()),
+        ("seeds", format!("{} at most for each", args.seeds)),
+        ("explorer", explorer.to_owned()),
+        ("jobs", jobs.to_string()),
+    ];
+    out.announce(&plan, args.format)?;
+    let timer = Timer::start();
     let patience = Patience {
         seeds: args.seeds,
         explore: args.explore,
@@ -48,25 +57,22 @@ pub(crate) fn zoo(args: &ZooArgs, out: &mut Output) -> Result<Exit, Failure> {
         shown: show_all(args, &bugs),
         bugs,
         patrolled,
-        elapsed_ms: stopwatch.elapsed_ms(),
+        elapsed_ms: timer.elapsed_ms(),
         interrupted: stop.load(Ordering::SeqCst),
     };
-    if text {
-        out.write(&report);
-    } else {
-        let json = serde_json::to_string_pretty(&ZooDocument::new(&report))
-            .map_err(|error| Failure::at("the report cannot be written as JSON", error))?;
-        out.line(json);
+    match args.format {
+        Format::Text => out.write(&report),
+        Format::Json => out.json(&ZooDocument::new(&report))?,
     }
     let exit = Exit::of_verdict(report.verdict(), report.interrupted);
     match &args.report {
-        Some(path) => page_file::write(path, &Page::of_zoo(&report), exit),
+        Some(path) => page_file::write(path, &HtmlPage::of_zoo(&report), exit),
         None => Ok(exit),
     }
 }
 
 /// The bugs that were asked for; all of them if none was.
-fn chosen(ids: &[String]) -> Result<Vec<&'static Exhibit>, Failure> {
+fn chosen(ids: &[String]) -> Result<Vec<&'static Exhibit>, CliError> {
     let mut chosen: Vec<&Exhibit> = Vec::new();
     for id in ids {
         let called = EXHIBITS.iter().filter(|exhibit| is_called(exhibit, id));
@@ -75,7 +81,7 @@ fn chosen(ids: &[String]) -> Result<Vec<&'static Exhibit>, Failure> {
         if chosen.len() == before {
             let known = EXHIBITS.iter().map(|exhibit| exhibit.id);
             let meant = did_you_mean(id, known);
-            return Err(Failure::new(format!(
+            return Err(CliError::new(format!(
                 "no bug `{id}` in the zoo{meant}; they are B01 to B42 and S01 to S12"
             )));
         }
@@ -103,7 +109,7 @@ fn check_controls(bugs: &[Hunted], jobs: NonZeroUsize, stop: &AtomicBool) -> Pat
 }
 
 /// What is shown of the bugs that were caught, by number; saved where that is asked for.
-fn show_all(args: &ZooArgs, bugs: &[Hunted]) -> BTreeMap<&'static str, Shown> {
+fn show_all(args: &ZooArgs, bugs: &[Hunted]) -> BTreeMap<&'static str, CaughtBug> {
     if args.out.is_none() && args.report.is_none() {
         return BTreeMap::new();
     }
@@ -115,13 +121,13 @@ fn show_all(args: &ZooArgs, bugs: &[Hunted]) -> BTreeMap<&'static str, Shown> {
 }
 
 /// Explains what caught a bug, and saves it below `out`.
-fn show(bug: &Hunted, out: Option<&Path>) -> Option<Shown> {
+fn show(bug: &Hunted, out: Option<&Path>) -> Option<CaughtBug> {
     let exhibit = bug.exhibit;
     let subject = exhibit.plant.subject();
     let mut shrunk = bug.caught.as_ref()?.shrunk.clone();
     shrunk.scenario.name = exhibit.id.to_owned();
     shrunk.scenario.claim = exhibit.witness().claim;
-    let failing = Failing::of(shrunk);
+    let failed = FailedRun::of(shrunk);
     let folder = out.map(|out| out.join(exhibit.id));
     let replay = match &folder {
         Some(folder) => {
@@ -132,40 +138,20 @@ fn show(bug: &Hunted, out: Option<&Path>) -> Option<Shown> {
     };
     let saved = folder
         .as_ref()
-        .map(|folder| failing.save(folder, &subject, &replay));
+        .map(|folder| failed.save(folder, &subject, &replay));
     let (folder, explained) = match saved {
         Some(Ok(explained)) => (folder, explained),
         not_saved => {
             if let Some(Err(error)) = not_saved {
                 warn(&error);
             }
-            (None, explain(&subject, &failing.scenario, &replay))
+            (None, explain(&subject, &failed.scenario, &replay))
         }
     };
-    Some(Shown {
+    Some(CaughtBug {
         folder,
         explained: Box::new(explained?),
     })
-}
-
-/// Prints version and configuration: where the results go, or beside them if those are for a program.
-fn announce(
-    bugs: usize,
-    args: &ZooArgs,
-    jobs: NonZeroUsize,
-    text: bool,
-    out: &mut Output,
-) -> Result<(), Failure> {
-    let announcement = format!(
-        "beaver {}\nbugs         {bugs}\nseeds        {} at most for each\nexplorer     {}\njobs         {jobs}",
-        env!("CARGO_PKG_VERSION"),
-        args.seeds,
-        match args.explore {
-            true => "for each",
-            false => "where the seeds find nothing",
-        },
-    );
-    out.announce(announcement, text)
 }
 
 #[cfg(test)]

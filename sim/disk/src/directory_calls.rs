@@ -23,7 +23,7 @@ impl Machine {
         };
         call.record.inode = self.named(name);
         let answer = answer.map(|inode| self.add_handle(inode, &call.record.file, Access::Write));
-        self.finish(call, answer, |_, _| {})
+        self.finish(&call, answer, |_, _| {})
     }
 
     pub(super) fn open(
@@ -41,16 +41,17 @@ impl Machine {
             }
             Ok(machine.add_handle(inode, &call.record.file, access))
         });
-        self.finish(call, answer, |_, _| {})
+        self.finish(&call, answer, |_, _| {})
     }
 
     pub(super) fn list(&mut self, process: u64) -> io::Result<Vec<String>> {
-        let mut call = self.begin_reading(process, on_directory(Op::List))?;
+        let record = self.on_directory(Op::List);
+        let mut call = self.begin_reading(process, record)?;
         let answer = self.unless_failing(&mut call, |machine, _| {
             let names = machine.disk.names.live.keys();
             Ok(names.map(|name| name.to_string()).collect())
         });
-        self.finish(call, answer, |record, names: Option<&Vec<String>>| {
+        self.finish(&call, answer, |record, names: Option<&Vec<String>>| {
             record.answer = record.answer.map(|_| names.map_or(0, Vec::len) as u64);
         })
     }
@@ -61,11 +62,11 @@ impl Machine {
             to: Some(to.into()),
             ..TraceRecord::of(Op::Rename, from.into(), inode)
         };
-        let change = Change::Rename {
+        let change = || Change::Rename {
             from: from.to_owned(),
             to: to.to_owned(),
         };
-        let answer = self.make_change(process, record, &change);
+        let answer = self.make_change(process, record, change, |disk| disk.rename(from, to));
         // An error does not say that the name is the old one.
         if inode.is_some() && self.named(to) == inode {
             let open = self.handles.values_mut();
@@ -77,14 +78,17 @@ impl Machine {
 
     pub(super) fn remove(&mut self, process: u64, name: &str) -> io::Result<()> {
         let record = TraceRecord::of(Op::Remove, name.into(), self.named(name));
-        let name = name.to_owned();
-        self.make_change(process, record, &Change::Remove { name })
+        let change = || Change::Remove {
+            name: name.to_owned(),
+        };
+        self.make_change(process, record, change, |disk| disk.remove(name))
     }
 
     pub(super) fn sync_dir(&mut self, process: u64) -> io::Result<()> {
-        let mut call = self.begin(process, on_directory(Op::SyncDir))?;
+        let record = self.on_directory(Op::SyncDir);
+        let mut call = self.begin(process, record)?;
         self.pass_inside(&call, || Change::SyncDir)?;
-        let failure = match &call.fault {
+        let failure = match call.fault.as_deref() {
             Some(Fault::FailedSyncDir { error, durable }) => Some((*error, durable.clone())),
             _ => self.demanded_error(&call).map(|(failure, effect)| {
                 let durable = match effect {
@@ -111,12 +115,13 @@ impl Machine {
             let is_open = |id| handles.values().any(|handle| handle.inode == id);
             self.disk.forget_unreachable(is_open);
         }
-        self.finish(call, answer, |_, _| {})
+        self.finish(&call, answer, |_, _| {})
     }
 
     /// Takes the lock and gives the number under which it is held.
     pub(super) fn lock(&mut self, process: u64) -> io::Result<u64> {
-        let mut call = self.begin_reading(process, on_directory(Op::Lock))?;
+        let record = self.on_directory(Op::Lock);
+        let mut call = self.begin_reading(process, record)?;
         let answer = self.unless_failing(&mut call, |machine, call| {
             if machine.lock_taken {
                 machine.strike(call, "second-opener");
@@ -131,7 +136,11 @@ impl Machine {
             machine.lock = Some(machine.last_handle);
             Ok(machine.last_handle)
         });
-        self.finish(call, answer, |_, _| {})
+        self.finish(&call, answer, |_, _| {})
+    }
+
+    fn on_directory(&self, op: Op) -> TraceRecord {
+        TraceRecord::of(op, self.directory.clone(), None)
     }
 
     /// The file that has this name now.
@@ -155,8 +164,4 @@ impl Machine {
             access,
         }
     }
-}
-
-fn on_directory(op: Op) -> TraceRecord {
-    TraceRecord::of(op, ".".into(), None)
 }

@@ -48,7 +48,7 @@ impl Machine {
         let answer = self.unless_failing(&mut call, |machine, _| {
             Ok(machine.disk.inode(file.inode).live.len())
         });
-        self.finish(call, answer, |record, len| {
+        self.finish(&call, answer, |record, len| {
             record.answer = record.answer.map(|_| *len.unwrap_or(&0));
         })
     }
@@ -64,7 +64,7 @@ impl Machine {
         let answer = self.unless_failing(&mut call, |machine, call| {
             machine.read(call, file.inode, buf, offset)
         });
-        self.finish(call, answer, |record, count| {
+        self.finish(&call, answer, |record, count| {
             let count = *count.unwrap_or(&0);
             record.data = hash64(&buf[..count]);
             record.answer = record.answer.map(|_| count as u64);
@@ -86,7 +86,7 @@ impl Machine {
         }
         let bytes = &mut buf[..count];
         let place = |number: &u64| usize::try_from(*number).unwrap_or(usize::MAX);
-        match &call.fault {
+        match call.fault.as_deref() {
             Some(Fault::ShortRead { bytes: short }) => {
                 let short = place(short);
                 if short > 0 && short < count {
@@ -129,7 +129,7 @@ impl Machine {
         let answer = file
             .check_writable()
             .and_then(|()| self.write(&mut call, file.inode, bytes, offset));
-        self.finish(call, answer, |record, count| {
+        self.finish(&call, answer, |record, count| {
             record.data = hash64(bytes);
             record.answer = record.answer.map(|_| *count.unwrap_or(&0) as u64);
         })
@@ -154,7 +154,7 @@ impl Machine {
             self.disk.write(inode, &bytes[..count], offset)?;
             return Err(self.fail(call, failure));
         }
-        match &call.fault {
+        match call.fault.as_deref() {
             Some(Fault::ShortWrite { bytes: count }) if shorter(*count) < bytes.len() => {
                 let count = shorter(*count);
                 self.disk.write(inode, &bytes[..count], offset)?;
@@ -204,7 +204,7 @@ impl Machine {
             Ok(()) if full => Err(self.fill_up(&mut call)),
             Ok(()) => self.unless_failing(&mut call, |machine, _| machine.disk.apply(&change)),
         };
-        self.finish(call, answer, |_, _| {})
+        self.finish(&call, answer, |_, _| {})
     }
 
     pub(super) fn sync_data(&mut self, process: u64, file: &OpenFile) -> io::Result<()> {
@@ -212,13 +212,13 @@ impl Machine {
         let inode = file.inode;
         self.pass_inside(&call, || Change::SyncData { inode })?;
         let answer = self.sync(&mut call, file);
-        self.finish(call, answer, |_, _| {})
+        self.finish(&call, answer, |_, _| {})
     }
 
     fn sync(&mut self, call: &mut RunningCall, file: &OpenFile) -> io::Result<()> {
         self.disk.check_writable()?;
         let inode = file.inode;
-        let failed = match &call.fault {
+        let failed = match call.fault.as_deref() {
             Some(Fault::FailedSync(failed)) => Some(failed.clone()),
             _ => self.demanded_error(call).map(|(error, effect)| FailedSync {
                 error,

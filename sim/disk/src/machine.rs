@@ -91,6 +91,8 @@ pub(super) struct Machine {
     pub(super) fired: BTreeMap<&'static str, u64>,
     pub(super) missed: Vec<u64>,
     pub(super) recorded: Option<Vec<Crash>>,
+    /// How traces call the directory.
+    pub(super) directory: Arc<str>,
 }
 
 #[derive(Clone, Debug)]
@@ -106,7 +108,8 @@ pub(super) struct Handle {
 #[derive(Debug)]
 pub(super) struct RunningCall {
     pub(super) record: TraceRecord,
-    pub(super) fault: Option<Fault>,
+    /// In a box: a call is moved about, and most have none.
+    pub(super) fault: Option<Box<Fault>>,
     crash: Option<Moment>,
 }
 
@@ -136,6 +139,7 @@ impl Machine {
             fired: BTreeMap::new(),
             missed: Vec::new(),
             recorded: None,
+            directory: Arc::from("."),
         }
     }
 
@@ -151,7 +155,11 @@ impl Machine {
     }
 
     /// Begins a call that may change something. `record` says which; the rest of it is filled in.
-    pub(super) fn begin(&mut self, process: u64, record: TraceRecord) -> io::Result<RunningCall> {
+    pub(super) fn begin(
+        &mut self,
+        process: u64,
+        mut record: TraceRecord,
+    ) -> io::Result<RunningCall> {
         if self.frozen.is_some() || process != self.process {
             return Err(io::Error::other(Gone::Crashed));
         }
@@ -162,7 +170,7 @@ impl Machine {
         let call = self.calls + 1;
         let crash = self.crash_at.filter(|point| point.call == call);
         let crash = crash.map(|point| point.moment);
-        let record = TraceRecord { call, ..record };
+        record.call = call;
         // Asked before the call counts: what happens on its own happens between two calls, also
         // where the process dies before this one.
         let fault = self.ask(&record, crash);
@@ -196,7 +204,7 @@ impl Machine {
     }
 
     /// What the fault source lets go wrong in a call, if the call can go wrong like that.
-    fn ask(&mut self, record: &TraceRecord, dies: Option<Moment>) -> Option<Fault> {
+    fn ask(&mut self, record: &TraceRecord, dies: Option<Moment>) -> Option<Box<Fault>> {
         let source = self.faults.clone()?;
         let handles = &self.handles;
         let is_open = |id| handles.values().any(|handle| handle.inode == id);
@@ -238,7 +246,7 @@ impl Machine {
         if missed || applies == Some(false) {
             self.missed.push(record.call);
         }
-        fault.filter(|_| applies == Some(true))
+        fault.filter(|_| applies == Some(true)).map(Box::new)
     }
 
     /// Passes the middle of a call: freezes there if the crash point says so. `change` is what the
@@ -266,7 +274,7 @@ impl Machine {
     /// record by what was answered.
     pub(super) fn finish<T>(
         &mut self,
-        call: RunningCall,
+        call: &RunningCall,
         answer: io::Result<T>,
         told: impl FnOnce(&mut TraceRecord, Option<&T>),
     ) -> io::Result<T> {
@@ -275,7 +283,7 @@ impl Machine {
             self.missed.push(number);
         }
         self.trace.push(|| {
-            let mut record = call.record;
+            let mut record = call.record.clone();
             record.answer = answer.as_ref().map(|_| 0).map_err(io::Error::kind);
             told(&mut record, answer.as_ref().ok());
             record
@@ -306,7 +314,7 @@ impl Machine {
                 error,
                 sticky: true,
                 ..
-            } = fault
+            } = *fault
             {
                 self.sticky.insert(call.record.op, error);
             }
@@ -315,7 +323,7 @@ impl Machine {
 
     /// The error that its fault, or an earlier sticky one, demands of this call.
     pub(super) fn demanded_error(&self, call: &RunningCall) -> Option<(FailureKind, CallEffect)> {
-        match &call.fault {
+        match call.fault.as_deref() {
             Some(Fault::Error { error, effect, .. }) => Some((*error, *effect)),
             _ => {
                 let failure = self.sticky.get(&call.record.op);
@@ -326,7 +334,7 @@ impl Machine {
 
     /// Counts the error of [`demanded_error`](Self::demanded_error) as fired and makes it.
     pub(super) fn fail(&mut self, call: &mut RunningCall, failure: FailureKind) -> io::Error {
-        match call.fault {
+        match call.fault.as_deref() {
             Some(Fault::Error { .. }) => self.fire(call),
             _ => self.strike(call, "error"),
         }
@@ -354,12 +362,14 @@ impl Machine {
         &mut self,
         process: u64,
         record: TraceRecord,
-        change: &Change,
+        change: impl FnOnce() -> Change,
+        act: impl FnOnce(&mut Disk) -> io::Result<()>,
     ) -> io::Result<()> {
         let mut call = self.begin(process, record)?;
-        self.pass_inside(&call, || change.clone())?;
-        let answer = self.unless_failing(&mut call, |machine, _| machine.disk.apply(change));
-        self.finish(call, answer, |_, _| {})
+        // An explorer makes millions of calls: the change is data only where one is interrupted.
+        self.pass_inside(&call, change)?;
+        let answer = self.unless_failing(&mut call, |machine, _| act(&mut machine.disk));
+        self.finish(&call, answer, |_, _| {})
     }
 
     fn keep(&mut self, call: u64, moment: Moment, op: Op, inside: Option<Change>) {

@@ -389,8 +389,8 @@ impl<E: Engine, T: OpenLog + 'static> Inspected for Documented<E, T> {
         if skipped.iter().any(|s| s.to.is_some_and(|to| to > s.from)) {
             marks.push(Mark::LenientGroupSkipped);
         }
-        let line = format!("  {} of {} read", entries.len(), told.len());
-        Ok(Some((line, marks)))
+        let text = format!("{} of {} read", entries.len(), told.len());
+        Ok(Some((text, marks)))
     }
 
     fn marks(&self, op: &AnyOp, text: &str) -> Vec<Mark> {

@@ -63,11 +63,11 @@ impl Failing {
         if let Some(explained) = &self.explained {
             return explained.explanation.write_why(f);
         }
-        let failure = report::Failure {
+        let failure = report::FailureReport {
             scenario: &self.scenario.name,
             run: &self.run,
             profile: self.scenario.profile,
-            mildest: None,
+            weakest: None,
             replay: None,
         };
         write!(f, "{failure}")

@@ -50,7 +50,7 @@ pub(super) fn replay(subject: &AnySubject, path: &Path) {
 
 /// Writes a failure down as a folder; the failure then says how it is run again.
 pub(super) fn save(subject: &AnySubject, failing: Failing) -> Failing {
-    let folder = failure_folder::Failing::new(subject, &failing.scenario, &failing.run);
+    let folder = failure_folder::FailedRun::new(subject, &failing.scenario, &failing.run);
     let path = folder.folder(&directory());
     let replay = command(&path);
     match folder.save(&path, subject, &replay) {

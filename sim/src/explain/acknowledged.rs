@@ -1,32 +1,34 @@
 //! What the client was told, and whether it is still there.
 
+use std::fmt;
+
+use beaver_disk::Op;
 use serde::Serialize;
 
-use super::cut::Cut;
-use super::ledger::{FileNumber, Ledger};
-use crate::run::Watched;
-use crate::tape::Happening;
-use beaver_disk::Op;
+use super::explained_crash::ExplainedCrash;
+use super::file_ops::{FileOp, FileOpLog};
+use super::plain_text::shortened;
+use crate::run_log::{LoggedEvent, RunEvent, at};
 
 /// A promise that the client was given.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Acknowledged {
     /// The number of the command.
     pub command: u64,
-    /// The command in words.
-    pub words: String,
+    /// The command as text.
+    pub text: String,
     /// The last storage call before the answer.
     pub call: u64,
     /// Where it stands in the log of a store that says so: epoch and seq.
     pub place: String,
     /// What its bytes came to at the crash that is explained.
-    pub fate: Kept,
+    pub fate: AckFate,
 }
 
-/// What became of the bytes behind an acknowledgement.
+/// What became of the bytes of an acknowledgement.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "kept")]
-pub enum Kept {
+pub enum AckFate {
     /// There was no crash, or it came before they were written, or after their file was gone.
     NotTouched,
     /// All of them are there.
@@ -49,37 +51,65 @@ pub enum Kept {
     NeverWritten,
 }
 
-/// An acknowledgement with the calls that were made for it.
+impl fmt::Display for AckFate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            AckFate::NotTouched => f.write_str("not touched by a crash"),
+            AckFate::There => f.write_str("there"),
+            AckFate::NeverWritten => f.write_str("never written"),
+            AckFate::Removed { file } => write!(f, "removed with {file}"),
+            AckFate::Lost { file, gone, .. } if *gone => write!(f, "lost with {file}"),
+            AckFate::Lost { file, offset, .. } => write!(f, "lost at byte {offset} of {file}"),
+        }
+    }
+}
+
+/// One row of the table of acknowledgements.
+impl fmt::Display for Acknowledged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (command, call, place) = (self.command, self.call, &self.place);
+        let (fate, text) = (&self.fate, shortened(&self.text));
+        write!(f, "  {command:>7} {call:>6}  {place:>5}  {fate}: {text}")
+    }
+}
+
+/// An acknowledgement with the writes that were made for it.
 #[derive(Clone, Debug)]
 pub(super) struct Ack {
     pub(super) shown: Acknowledged,
-    /// Writes: file, offset, length, call.
-    pub(super) writes: Vec<(FileNumber, u64, u64, u64)>,
+    pub(super) writes: Vec<FileOp>,
 }
 
-/// All acknowledgements of records, in order.
-pub(super) fn acknowledged(watched: &Watched, ledger: &Ledger, cut: Option<&Cut<'_>>) -> Vec<Ack> {
+/// `command 3 (enqueue job-1)`.
+impl fmt::Display for Ack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "command {} ({})", self.shown.command, self.shown.text)
+    }
+}
+
+/// All acknowledgements, in order.
+pub(super) fn acknowledged(
+    log: &[LoggedEvent],
+    ops: &FileOpLog,
+    crash: Option<&ExplainedCrash<'_>>,
+) -> Vec<Ack> {
     let mut acks = Vec::new();
-    let (mut number, mut begun) = (0, 0);
-    for entry in &watched.tape {
-        match &entry.what {
-            Happening::Command { number: next, .. } => (number, begun) = (*next, entry.call),
-            Happening::Acknowledged {
-                words, position, ..
-            } => {
-                let writes = ledger.between(begun, entry.call);
-                let writes = writes.filter(|deed| deed.op == Op::WriteAt && deed.ok);
-                let writes: Vec<_> = writes
-                    .filter_map(|deed| Some((deed.file?, deed.offset, deed.len, deed.call)))
-                    .collect();
-                let fate = cut.map_or(Kept::NotTouched, |cut| {
-                    fate(&writes, entry.call, ledger, cut)
+    let (mut command, mut begun) = (0, 0);
+    for LoggedEvent { call, event } in log {
+        match event {
+            RunEvent::Command { number, .. } => (command, begun) = (*number, *call),
+            RunEvent::Acknowledged { text, position } => {
+                let writes = ops.between(begun, *call);
+                let writes = writes.filter(|op| op.op == Op::WriteAt && op.ok);
+                let writes: Vec<FileOp> = writes.filter(|op| op.file.is_some()).cloned().collect();
+                let fate = crash.map_or(AckFate::NotTouched, |crash| {
+                    fate(&writes, *call, ops, crash)
                 });
                 let shown = Acknowledged {
-                    command: number,
-                    words: words.clone(),
-                    call: entry.call,
-                    place: position.map_or_else(String::new, |at| at.to_string()),
+                    command,
+                    text: text.clone(),
+                    call: *call,
+                    place: at(*position),
                     fate,
                 };
                 acks.push(Ack { shown, writes });
@@ -91,41 +121,38 @@ pub(super) fn acknowledged(watched: &Watched, ledger: &Ledger, cut: Option<&Cut<
 }
 
 /// Whether what was written for an acknowledgement is on the disk that the crash left.
-fn fate(writes: &[(FileNumber, u64, u64, u64)], call: u64, ledger: &Ledger, cut: &Cut<'_>) -> Kept {
-    if call > cut.call {
-        return Kept::NotTouched;
+fn fate(writes: &[FileOp], call: u64, ops: &FileOpLog, crash: &ExplainedCrash<'_>) -> AckFate {
+    if call > crash.call {
+        return AckFate::NotTouched;
     }
     if writes.is_empty() {
-        return Kept::NeverWritten;
+        return AckFate::NeverWritten;
     }
-    let sides_of = |file| cut.sides_of(file);
-    if writes.iter().all(|(file, ..)| sides_of(*file).is_none()) {
-        return Kept::NotTouched;
+    let there = |write: &FileOp| write.file.and_then(|file| crash.sides_of(file));
+    if writes.iter().all(|write| there(write).is_none()) {
+        return AckFate::NotTouched;
     }
-    for (file, offset, len, _) in writes {
-        let Some(sides) = cut.sides_of(*file) else {
+    for write in writes {
+        let (Some(file), Some(sides)) = (write.file, there(write)) else {
             continue;
         };
-        let file = ledger.name(*file).to_owned();
+        let file = ops.name(file).to_owned();
         let Some(left) = &sides.left else {
             if sides.view.live_names.is_empty() {
-                return Kept::Removed { file };
+                return AckFate::Removed { file };
             }
-            let (offset, gone) = (*offset, true);
-            return Kept::Lost { file, offset, gone };
+            let (offset, gone) = (write.offset, true);
+            return AckFate::Lost { file, offset, gone };
         };
-        let wrong = (*offset..offset + len).find(|at| {
+        let wrong = (write.offset..write.offset + write.len).find(|at| {
             let at = usize::try_from(*at).unwrap_or(usize::MAX);
-            sides
-                .view
-                .live
-                .get(at)
-                .is_some_and(|byte| left.get(at) != Some(byte))
+            let live = sides.view.live.get(at);
+            live.is_some_and(|byte| left.get(at) != Some(byte))
         });
         if let Some(offset) = wrong {
             let gone = false;
-            return Kept::Lost { file, offset, gone };
+            return AckFate::Lost { file, offset, gone };
         }
     }
-    Kept::There
+    AckFate::There
 }

@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use super::acknowledged::{Ack, Kept};
-use super::cut::{Cut, Sides};
-use super::ledger::Ledger;
+use super::acknowledged::{Ack, AckFate};
+use super::explained_crash::{BeforeAfter, ExplainedCrash};
+use super::file_ops::FileOpLog;
 use super::whole::Wholeness;
 use crate::invariant::Invariant;
 use crate::result::Violation;
@@ -51,13 +51,13 @@ pub enum FirstWrong {
 
 pub(super) fn first_wrong(
     acks: &[Ack],
-    cut: Option<&Cut<'_>>,
-    ledger: &Ledger,
+    crash: Option<&ExplainedCrash<'_>>,
+    ops: &FileOpLog,
     wholeness: &Wholeness,
     violation: &Violation,
 ) -> FirstWrong {
     let lost = acks.iter().find_map(|ack| match &ack.shown.fate {
-        Kept::Lost { file, offset, gone } => Some(FirstWrong::LostByte {
+        AckFate::Lost { file, offset, gone } => Some(FirstWrong::LostByte {
             file: file.clone(),
             offset: *offset,
             gone: *gone,
@@ -74,8 +74,8 @@ pub(super) fn first_wrong(
         })
     };
     let changed = || {
-        let changed = cut?.files.iter().filter(|sides| sides.changed());
-        let named = |sides: &&Sides| {
+        let changed = crash?.files.iter().filter(|sides| sides.changed());
+        let named = |sides: &&BeforeAfter| {
             let names = &mut sides.view.live_names.iter();
             names.any(|name| !name.ends_with(".tmp"))
         };
@@ -83,7 +83,7 @@ pub(super) fn first_wrong(
             let left = sides.left.as_deref().unwrap_or_default();
             let live = &sides.view.live;
             let same = live.iter().zip(left).take_while(|(a, b)| a == b).count();
-            Some((ledger.name(sides.file?).to_owned(), same as u64))
+            Some((ops.name(sides.file?).to_owned(), same as u64))
         });
         let (file, offset) = changed.next()?;
         Some(FirstWrong::ChangedByte { file, offset })

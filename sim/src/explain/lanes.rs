@@ -6,12 +6,11 @@
 
 use std::collections::BTreeMap;
 
-use beaver_disk::{Op, Profile as Disk};
+use beaver_disk::{Op, Profile};
 
-use super::cut::Cut;
-use super::ledger::{Deed, FileNumber, Ledger};
-use crate::run::Watched;
-use crate::tape::{Crashed, Happening};
+use super::explained_crash::{BeforeAfter, ExplainedCrash};
+use super::file_ops::{FileId, FileOp, FileOpLog};
+use crate::run_log::{CrashEvent, LoggedEvent, RunEvent, at};
 
 /// All lanes of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,12 +27,12 @@ pub struct Column {
     /// The storage call at or before it.
     pub call: u64,
     /// What happens.
-    pub what: Instant,
+    pub kind: ColumnKind,
 }
 
 /// What happens in a column.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Instant {
+pub enum ColumnKind {
     /// A storage call.
     Call {
         /// Its kind.
@@ -63,27 +62,27 @@ pub struct Lane {
     /// Its name.
     pub name: String,
     /// Its name over time.
-    pub names: Vec<Stretch>,
+    pub names: Vec<Span>,
     /// Its bytes over time.
-    pub bytes: Vec<Stretch>,
+    pub bytes: Vec<Span>,
     /// The columns in which a call is about it.
     pub calls: Vec<usize>,
 }
 
 /// A stretch of time, from column to column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stretch {
+pub struct Span {
     /// The first column.
     pub from: usize,
-    /// The column behind the last.
+    /// The column after the last.
     pub to: usize,
     /// How things were.
-    pub state: Standing,
+    pub state: SpanState,
 }
 
 /// How a name or the bytes of a file stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum SpanState {
     /// A power cut may take them.
     Pending,
     /// They are on disk.
@@ -95,51 +94,51 @@ pub enum Standing {
 }
 
 impl Lanes {
-    pub(super) fn of(watched: &Watched, ledger: &Ledger, cut: Option<&Cut<'_>>) -> Self {
-        let profile = watched.tape.iter().find_map(|entry| match &entry.what {
-            Happening::Crashed(crashed) => Some(crashed.crash.disk().profile()),
+    pub(super) fn of(
+        log: &[LoggedEvent],
+        ops: &FileOpLog,
+        crash: Option<&ExplainedCrash<'_>>,
+    ) -> Self {
+        let profile = log.iter().find_map(|event| match &event.event {
+            RunEvent::Crash(crash) => Some(crash.crash.disk().profile()),
             _ => None,
         });
         let mut drawing = Drawing {
-            ledger,
-            cut,
+            ops,
+            explained: crash,
             profile: profile.unwrap_or_default(),
             columns: Vec::new(),
             lanes: BTreeMap::new(),
         };
-        let mut done = 0;
         let mut crashes = 0;
-        for entry in &watched.tape {
-            ledger
-                .between(done, entry.call)
-                .for_each(|deed| drawing.deed(deed));
-            done = done.max(entry.call);
-            match &entry.what {
-                Happening::Crashed(crashed) => {
-                    drawing.crash(crashed, crashes, entry.call);
+        for LoggedEvent { call, event } in log {
+            match event {
+                RunEvent::Call { .. } => {
+                    let op = ops.between(call - 1, *call).next();
+                    op.into_iter().for_each(|op| drawing.op(op));
+                }
+                RunEvent::Crash(crash) => {
+                    drawing.crash(crash, crashes, *call);
                     crashes += 1;
                 }
-                Happening::Acknowledged { position, .. } => {
-                    let place = position.map_or_else(String::new, |at| at.to_string());
-                    drawing.column(entry.call, Instant::Acknowledged { place });
+                RunEvent::Acknowledged { position, .. } => {
+                    let place = at(*position);
+                    drawing.column(*call, ColumnKind::Acknowledged { place });
                 }
-                Happening::Opened { .. } => drawing.column(entry.call, Instant::Opened),
+                RunEvent::Opened { .. } => drawing.column(*call, ColumnKind::Opened),
                 _ => {}
             }
         }
-        ledger
-            .between(done, u64::MAX)
-            .for_each(|deed| drawing.deed(deed));
         drawing.finish()
     }
 }
 
 struct Drawing<'d> {
-    ledger: &'d Ledger,
-    cut: Option<&'d Cut<'d>>,
-    profile: Disk,
+    ops: &'d FileOpLog,
+    explained: Option<&'d ExplainedCrash<'d>>,
+    profile: Profile,
     columns: Vec<Column>,
-    lanes: BTreeMap<FileNumber, Track>,
+    lanes: BTreeMap<FileId, Track>,
 }
 
 /// A lane that is being drawn.
@@ -150,20 +149,20 @@ struct Track {
     calls: Vec<usize>,
 }
 
-/// Stretches, the last of them open.
+/// Spanes, the last of them open.
 #[derive(Debug, Default)]
 struct Strip {
-    done: Vec<Stretch>,
-    open: Option<(usize, Standing)>,
+    done: Vec<Span>,
+    open: Option<(usize, SpanState)>,
 }
 
 impl Strip {
-    fn set(&mut self, at: usize, state: Option<Standing>) {
+    fn set(&mut self, at: usize, state: Option<SpanState>) {
         if self.open.map(|(_, state)| state) == state {
             return;
         }
         if let Some((from, old)) = self.open.take().filter(|(from, _)| *from < at) {
-            self.done.push(Stretch {
+            self.done.push(Span {
                 from,
                 to: at,
                 state: old,
@@ -175,24 +174,27 @@ impl Strip {
     /// What was pending until now is durable.
     fn settle(&mut self, at: usize) {
         if self.open.is_some() {
-            self.set(at, Some(Standing::Durable));
+            self.set(at, Some(SpanState::Durable));
         }
     }
 
     fn is_pending(&self) -> bool {
-        matches!(self.open, Some((_, Standing::Pending | Standing::Doubtful)))
+        matches!(
+            self.open,
+            Some((_, SpanState::Pending | SpanState::Doubtful))
+        )
     }
 }
 
 impl Drawing<'_> {
-    fn column(&mut self, call: u64, what: Instant) {
-        self.columns.push(Column { call, what });
+    fn column(&mut self, call: u64, kind: ColumnKind) {
+        self.columns.push(Column { call, kind });
     }
 
-    fn deed(&mut self, deed: &Deed) {
+    fn op(&mut self, made: &FileOp) {
         let at = self.columns.len();
-        let (op, ok) = (deed.op, deed.ok);
-        self.column(deed.call, Instant::Call { op, ok });
+        let (op, ok) = (made.op, made.ok);
+        self.column(made.call, ColumnKind::Call { op, ok });
         if op == Op::SyncDir {
             if ok {
                 self.lanes
@@ -201,16 +203,16 @@ impl Drawing<'_> {
             }
             return;
         }
-        let Some(file) = deed.file else { return };
-        let ordered = self.profile == Disk::LinuxOrdered;
-        let own = ordered || self.profile == Disk::BtrfsLike;
+        let Some(file) = made.file else { return };
+        let ordered = self.profile == Profile::LinuxOrdered;
+        let own = ordered || self.profile == Profile::BtrfsLike;
         let track = self.lanes.entry(file).or_default();
         track.calls.push(at);
         match op {
-            Op::Create | Op::Rename => track.names.set(at, Some(Standing::Pending)),
+            Op::Create | Op::Rename => track.names.set(at, Some(SpanState::Pending)),
             Op::Remove => track.names.set(at, None),
             Op::WriteAt | Op::SetLen | Op::Allocate => {
-                track.bytes.set(at, Some(Standing::Pending));
+                track.bytes.set(at, Some(SpanState::Pending));
             }
             Op::SyncData if ok => {
                 track.bytes.settle(at);
@@ -218,7 +220,7 @@ impl Drawing<'_> {
                     track.names.settle(at);
                 }
             }
-            Op::SyncData => track.bytes.set(at, Some(Standing::Doubtful)),
+            Op::SyncData => track.bytes.set(at, Some(SpanState::Doubtful)),
             _ => {}
         }
         if ordered && ok && op == Op::SyncData {
@@ -228,23 +230,23 @@ impl Drawing<'_> {
         }
     }
 
-    fn crash(&mut self, crashed: &Crashed, place: usize, call: u64) {
+    fn crash(&mut self, crashed: &CrashEvent, place: usize, call: u64) {
         let at = self.columns.len();
         let power = crashed.choice.is_some();
-        let explained = self.cut.is_some_and(|cut| cut.place == place);
-        self.column(call, Instant::Crash { power, explained });
+        let explained = self.explained.is_some_and(|crash| crash.place == place);
+        self.column(call, ColumnKind::Crash { power, explained });
         if !power {
             return;
         }
         for (file, track) in &mut self.lanes {
-            let sides = self.cut.filter(|cut| cut.place == place);
-            let sides = sides.and_then(|cut| cut.sides_of(*file));
+            let sides = self.explained.filter(|crash| crash.place == place);
+            let sides = sides.and_then(|crash| crash.sides_of(*file));
             let gone = sides.is_some_and(|sides| sides.left.is_none());
-            let changed = sides.is_some_and(super::cut::Sides::changed);
+            let changed = sides.is_some_and(BeforeAfter::changed);
             let fate = |strip: &Strip, lost: bool| match strip.open {
                 None => None,
-                Some(_) if lost => Some(Standing::Lost),
-                Some(_) => Some(Standing::Durable),
+                Some(_) if lost => Some(SpanState::Lost),
+                Some(_) => Some(SpanState::Durable),
             };
             let names = fate(
                 &track.names,
@@ -263,7 +265,7 @@ impl Drawing<'_> {
             track.names.set(end, None);
             track.bytes.set(end, None);
             Lane {
-                name: self.ledger.name(file).to_owned(),
+                name: self.ops.name(file).to_owned(),
                 names: track.names.done,
                 bytes: track.bytes.done,
                 calls: track.calls,

@@ -8,9 +8,9 @@ use std::collections::BTreeSet;
 use beaver_disk::{Fate, Op, PAGE_SIZE, RecordKind, SECTOR_SIZE};
 use serde::Serialize;
 
-use super::cut::{Cut, Sides};
-use super::ledger::Ledger;
-use super::text::shortened;
+use super::explained_crash::{BeforeAfter, ExplainedCrash};
+use super::file_ops::FileOpLog;
+use super::plain_text::shortened;
 
 /// What a crash left of everything.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -153,27 +153,27 @@ pub enum PageVerdict {
 }
 
 /// The table for a crash.
-pub(super) fn table(cut: &Cut<'_>, ledger: &Ledger) -> SurvivalTable {
+pub(super) fn table(crash: &ExplainedCrash<'_>, ops: &FileOpLog) -> SurvivalTable {
     SurvivalTable {
-        names: names(cut),
-        files: cut
+        names: names(crash),
+        files: crash
             .files
             .iter()
-            .map(|sides| file(sides, cut, ledger))
+            .map(|sides| file(sides, crash, ops))
             .collect(),
-        records: cut.records.iter().map(ToString::to_string).collect(),
+        records: crash.records.iter().map(ToString::to_string).collect(),
     }
 }
 
-fn names(cut: &Cut<'_>) -> Vec<NameFate> {
-    let left = &cut.crashed.left;
-    let views = cut.files.iter().map(|sides| &sides.view);
+fn names(crash: &ExplainedCrash<'_>) -> Vec<NameFate> {
+    let left = &crash.crashed.left;
+    let views = crash.files.iter().map(|sides| &sides.view);
     let known = views.flat_map(|view| view.live_names.iter().chain(&view.durable_names));
     let mut names: BTreeSet<&str> = known.map(String::as_str).collect();
     names.extend(left.names());
     let fates = names.into_iter().map(|name| {
-        let among = |names: fn(&Sides) -> &Vec<String>| {
-            let found = cut
+        let among = |names: fn(&BeforeAfter) -> &Vec<String>| {
+            let found = crash
                 .files
                 .iter()
                 .find(|sides| names(sides).iter().any(|n| n == name));
@@ -187,15 +187,15 @@ fn names(cut: &Cut<'_>) -> Vec<NameFate> {
             live,
             durable,
             after,
-            pending: pending_of(cut, name),
+            pending: pending_of(crash, name),
             verdict: name_verdict(live, durable, after),
         }
     });
     fates.collect()
 }
 
-fn pending_of(cut: &Cut<'_>, name: &str) -> Vec<String> {
-    let records = cut.records.iter().filter_map(|record| {
+fn pending_of(crash: &ExplainedCrash<'_>, name: &str) -> Vec<String> {
+    let records = crash.records.iter().filter_map(|record| {
         let words = match &record.what {
             RecordKind::Create if record.file == name => "created".to_owned(),
             RecordKind::Remove if record.file == name => "removed".to_owned(),
@@ -226,15 +226,15 @@ fn name_verdict(live: Option<u64>, durable: Option<u64>, after: Option<u64>) -> 
     }
 }
 
-fn file(sides: &Sides, cut: &Cut<'_>, ledger: &Ledger) -> FileFate {
+fn file(sides: &BeforeAfter, crash: &ExplainedCrash<'_>, ops: &FileOpLog) -> FileFate {
     let view = &sides.view;
-    let known = sides.file.map(|file| ledger.name(file).to_owned());
+    let known = sides.file.map(|file| ops.name(file).to_owned());
     let names = view.live_names.iter().chain(&view.durable_names);
     let name = known.or_else(|| names.into_iter().next().cloned());
     let left = sides.left.as_deref();
     let longest = view.live.len().max(view.durable.len());
     let longest = longest.max(left.map_or(0, <[u8]>::len)) as u64;
-    let pages = (0..longest.div_ceil(PAGE_SIZE)).map(|number| page(sides, number, cut, ledger));
+    let pages = (0..longest.div_ceil(PAGE_SIZE)).map(|number| page(sides, number, crash, ops));
     let lost = |(at, byte): &(usize, &u8)| left.is_none_or(|left| left.get(*at) != Some(byte));
     let first_lost = view.live.iter().enumerate().find(lost);
     FileFate {
@@ -270,7 +270,7 @@ fn lines(live: &[u8], left: Option<&[u8]>) -> Vec<LineFate> {
     fates
 }
 
-fn page(sides: &Sides, number: u64, cut: &Cut<'_>, ledger: &Ledger) -> PageFate {
+fn page(sides: &BeforeAfter, number: u64, crash: &ExplainedCrash<'_>, ops: &FileOpLog) -> PageFate {
     let view = &sides.view;
     let from = number * PAGE_SIZE;
     let sectors = (from..from + PAGE_SIZE)
@@ -278,15 +278,15 @@ fn page(sides: &Sides, number: u64, cut: &Cut<'_>, ledger: &Ledger) -> PageFate 
         .map(|at| sector(sides, at));
     let sectors: Vec<SectorFate> = sectors.collect();
     let touches = |offset: u64, len: u64| offset < from + PAGE_SIZE && offset + len > from;
-    let writes = ledger.between(cut.after, cut.call).filter(|deed| {
-        let mine = deed.op == Op::WriteAt && deed.file.is_some() && deed.file == sides.file;
-        mine && touches(deed.offset, deed.len)
+    let writes = ops.between(crash.after, crash.call).filter(|op| {
+        let mine = op.op == Op::WriteAt && op.file.is_some() && op.file == sides.file;
+        mine && touches(op.offset, op.len)
     });
     PageFate {
         page: number,
         pending: view.pending_pages.get(&number).copied().unwrap_or(0),
         unsaved: view.unsaved_pages.contains(&number),
-        writes: writes.map(|deed| deed.call).collect(),
+        writes: writes.map(|op| op.call).collect(),
         verdict: page_verdict(&sectors, sides.left.is_none()),
         sectors,
     }
@@ -317,7 +317,7 @@ fn page_verdict(sectors: &[SectorFate], gone: bool) -> PageVerdict {
 }
 
 /// A sector that begins at byte `at`.
-fn sector(sides: &Sides, at: u64) -> SectorFate {
+fn sector(sides: &BeforeAfter, at: u64) -> SectorFate {
     let part = |bytes: &[u8]| {
         let at = usize::try_from(at).unwrap_or(usize::MAX);
         let bytes = bytes.get(at..).unwrap_or_default();

@@ -6,11 +6,12 @@
 
 use std::fmt;
 
-use super::{
-    Acknowledged, Explanation, FileFate, Kept, NameFate, NameVerdict, PageFate, PageVerdict, Side,
-    SurvivalTable,
+use super::explanation::Explanation;
+use super::plain_text::shortened;
+use super::survival::{
+    FileFate, NameFate, NameVerdict, PageFate, PageVerdict, SectorFate, Side, SurvivalTable,
 };
-use crate::invariant::Invariant;
+use crate::report::entry;
 
 /// How many acknowledgements are shown at most: the first ones and the last ones.
 const SHOWN_ACKS: usize = 12;
@@ -22,12 +23,6 @@ const SHOWN_PAGES: usize = 16;
 const SHOWN_LINES: usize = 6;
 const SHOWN_COLUMNS: usize = 100;
 
-/// How many equal letters in a row are shown as they are.
-const LONGEST_RUN: usize = 16;
-
-/// How many characters of a value are shown: a payload may have thousands.
-const SHOWN_CHARS: usize = 240;
-
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.write_why(f)?;
@@ -38,14 +33,8 @@ impl fmt::Display for Explanation {
 impl Explanation {
     /// Everything but the command that shows it again.
     pub(crate) fn write_why(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let what = match self.invariant {
-            Invariant::Progress if self.verdict == "panic" => {
-                "the program under test panicked".to_owned()
-            }
-            Invariant::Progress => "a budget ran out".to_owned(),
-            other => format!("invariant {} violated: {}", other.number(), other.name()),
-        };
-        writeln!(f, "{}, profile {}: {what}", self.scenario, self.profile)?;
+        let headline = self.verdict.headline(self.invariant);
+        writeln!(f, "{}, profile {}: {headline}", self.scenario, self.profile)?;
         entry(f, "promise", self.promise)?;
         entry(
             f,
@@ -56,12 +45,12 @@ impl Explanation {
         entry(f, "found", &shortened(&self.found))?;
         entry(f, "first", &self.first_wrong.to_string())?;
         for (at, missing) in self.missing.iter().enumerate() {
-            entry(f, if at == 0 { "likely" } else { "also" }, &missing.words)?;
+            entry(f, if at == 0 { "likely" } else { "also" }, &missing.text)?;
         }
         entry(
             f,
-            "mildest",
-            &format!("{}: {}", self.mildest.profile, self.mildest.words),
+            "weakest",
+            &format!("{}: {}", self.weakest.profile, self.weakest.text),
         )?;
         self.write_acknowledged(f)?;
         self.write_crashes(f)?;
@@ -97,27 +86,9 @@ impl Explanation {
         writeln!(f, "\ncrashes")?;
         for (at, crash) in self.crashes.iter().enumerate() {
             let mark = if Some(at) == self.explained { ">" } else { " " };
-            writeln!(f, "{mark} {}. {}", at + 1, crash.words)?;
+            writeln!(f, "{mark} {}. {}", at + 1, crash.text)?;
         }
         Ok(())
-    }
-}
-
-impl fmt::Display for Acknowledged {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let fate = match &self.fate {
-            Kept::NotTouched => "not touched by a crash".to_owned(),
-            Kept::There => "there".to_owned(),
-            Kept::NeverWritten => "never written".to_owned(),
-            Kept::Removed { file } => format!("removed with {file}"),
-            Kept::Lost {
-                file, gone: true, ..
-            } => format!("lost with {file}"),
-            Kept::Lost { file, offset, .. } => format!("lost at byte {offset} of {file}"),
-        };
-        let (command, call, place) = (self.command, self.call, &self.place);
-        let words = shortened(&self.words);
-        write!(f, "  {command:>7} {call:>6}  {place:>5}  {fate}: {words}")
     }
 }
 
@@ -138,7 +109,7 @@ impl NameFate {
     fn write(&self, f: &mut fmt::Formatter<'_>, wide: usize) -> fmt::Result {
         let side = |inode: Option<u64>| inode.map_or("-".to_owned(), |inode| format!("#{inode}"));
         let (live, durable, after) = (side(self.live), side(self.durable), side(self.after));
-        let verdict = self.verdict.words();
+        let verdict = loud(self.verdict.text(), self.verdict.is_bad());
         write!(
             f,
             "{:<wide$}  {live:<4}  {durable:<7}  {after:<5}  {verdict}",
@@ -152,16 +123,23 @@ impl NameFate {
 }
 
 impl NameVerdict {
-    /// The verdict in words.
+    /// Whether the name is not as a reader saw it.
     #[must_use]
-    pub fn words(self) -> &'static str {
+    pub fn is_bad(self) -> bool {
+        use NameVerdict::{CameBack, Lost, OtherFile};
+        matches!(self, CameBack | Lost | OtherFile)
+    }
+
+    /// The verdict as text.
+    #[must_use]
+    pub fn text(self) -> &'static str {
         match self {
             NameVerdict::Kept => "kept",
             NameVerdict::Survived => "survived",
-            NameVerdict::Lost => "LOST",
+            NameVerdict::Lost => "lost",
             NameVerdict::StayedGone => "stayed gone",
-            NameVerdict::CameBack => "CAME BACK",
-            NameVerdict::OtherFile => "OTHER FILE",
+            NameVerdict::CameBack => "came back",
+            NameVerdict::OtherFile => "another file",
         }
     }
 }
@@ -203,7 +181,7 @@ impl FileFate {
 
 impl fmt::Display for PageFate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let row = |side: fn(&super::SectorFate) -> Side| -> String {
+        let row = |side: fn(&SectorFate) -> Side| -> String {
             self.sectors
                 .iter()
                 .map(|sector| side(sector).letter())
@@ -214,39 +192,68 @@ impl fmt::Display for PageFate {
             PageVerdict::Gone => "........".to_owned(),
             _ => row(|s| s.after),
         };
+        let verdict = loud(self.verdict.text(), self.verdict.is_bad());
         write!(
             f,
-            "  {:>4}  {live}  {durable}  {after}  {}",
-            self.page,
-            self.verdict.words()
+            "  {:>4}  {live}  {durable}  {after}  {verdict}",
+            self.page
         )?;
+        match self.note().as_str() {
+            "" => Ok(()),
+            note => write!(f, ", {note}"),
+        }
+    }
+}
+
+impl PageFate {
+    /// What else is known: how it was pending, and who wrote it.
+    #[must_use]
+    pub fn note(&self) -> String {
+        let mut notes = Vec::new();
         if self.pending > 0 {
-            write!(f, ", {} pending", self.pending)?;
+            notes.push(format!("{} pending", self.pending));
         }
         if self.unsaved {
-            f.write_str(", left clean by a failed sync")?;
+            notes.push("left clean by a failed sync".to_owned());
         }
-        if let (Some(first), Some(last)) = (self.writes.first(), self.writes.last()) {
-            match first == last {
-                true => write!(f, ", written by call {first}")?,
-                false => write!(f, ", written by calls {first} to {last}")?,
+        match (self.writes.first(), self.writes.last()) {
+            (Some(first), Some(last)) if first == last => {
+                notes.push(format!("written by call {first}"));
             }
+            (Some(first), Some(last)) => {
+                notes.push(format!("written by calls {first} to {last}"));
+            }
+            _ => {}
         }
-        Ok(())
+        notes.join(", ")
+    }
+}
+
+/// Plain text has no colour: what is bad is in capitals.
+fn loud(text: &str, is_bad: bool) -> String {
+    match is_bad {
+        true => text.to_uppercase(),
+        false => text.to_owned(),
     }
 }
 
 impl PageVerdict {
-    /// The verdict in words.
+    /// Whether the page is not as a reader saw it.
     #[must_use]
-    pub fn words(self) -> &'static str {
+    pub fn is_bad(self) -> bool {
+        !matches!(self, PageVerdict::Kept | PageVerdict::Survived)
+    }
+
+    /// The verdict as text.
+    #[must_use]
+    pub fn text(self) -> &'static str {
         match self {
             PageVerdict::Kept => "kept",
             PageVerdict::Survived => "survived",
-            PageVerdict::Lost => "LOST",
-            PageVerdict::Torn => "TORN",
-            PageVerdict::Changed => "CHANGED",
-            PageVerdict::Gone => "GONE",
+            PageVerdict::Lost => "lost",
+            PageVerdict::Torn => "torn",
+            PageVerdict::Changed => "changed",
+            PageVerdict::Gone => "gone",
         }
     }
 }
@@ -263,56 +270,4 @@ impl Side {
             Side::Other => '?',
         }
     }
-
-    /// The side in words.
-    #[must_use]
-    pub fn words(self) -> &'static str {
-        match self {
-            Side::Absent => "not there",
-            Side::Durable => "durable",
-            Side::Pending => "pending",
-            Side::Blank => "zeros",
-            Side::Other => "something else",
-        }
-    }
-}
-
-/// One labelled entry; further lines of its text are indented to stand under the first.
-fn entry(f: &mut fmt::Formatter<'_>, label: &str, text: &str) -> fmt::Result {
-    let mut lines = text.lines();
-    writeln!(f, "  {label:<9} {}", lines.next().unwrap_or_default())?;
-    lines.try_for_each(|line| writeln!(f, "  {:<9} {line}", ""))
-}
-
-/// `text` with the middle of every long word left out: a payload says nothing that its ends do not.
-pub fn shortened(text: &str) -> String {
-    let text = without_runs(text);
-    let count = text.chars().count();
-    if count <= SHOWN_CHARS {
-        return printable(&text);
-    }
-    let head: String = text.chars().take(SHOWN_CHARS * 2 / 3).collect();
-    let tail: String = text.chars().skip(count - SHOWN_CHARS / 3).collect();
-    let left_out = count - head.chars().count() - tail.chars().count();
-    printable(&format!("{head} … ({left_out} characters) … {tail}"))
-}
-
-/// `text` with long runs of one letter made short: payloads are full of them.
-fn without_runs(text: &str) -> String {
-    let letters: Vec<char> = text.chars().collect();
-    let runs = letters.chunk_by(|one, next| one == next);
-    let runs = runs.map(|run| match run.len() {
-        len if len > LONGEST_RUN => format!("{0}{0}…({len})…{0}{0}", run[0]),
-        _ => run.iter().collect(),
-    });
-    runs.collect()
-}
-
-/// `text` with control characters as escapes, because names of jobs may hold any.
-pub fn printable(text: &str) -> String {
-    let letters = text.chars().map(|letter| match letter.is_control() {
-        true => letter.escape_default().to_string(),
-        false => letter.to_string(),
-    });
-    letters.collect()
 }

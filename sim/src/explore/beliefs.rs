@@ -13,7 +13,7 @@ use crate::world::examine::{Examined, decide};
 pub(super) type BeliefId = usize;
 
 /// What may be believed about a disk.
-struct Belief {
+struct DiskBelief {
     history: Arc<History>,
     /// The beliefs that recoveries lead to from here: how many ops in doubt they showed, and where those
     /// stand.
@@ -22,9 +22,9 @@ struct Belief {
 
 /// All beliefs of one search.
 #[derive(Default)]
-pub(super) struct Beliefs(Vec<Belief>);
+pub(super) struct DiskBeliefs(Vec<DiskBelief>);
 
-impl Beliefs {
+impl DiskBeliefs {
     /// The number of the belief in `history`, which is known by its address.
     pub(super) fn of(&mut self, history: &Arc<History>) -> BeliefId {
         let known = self
@@ -35,7 +35,7 @@ impl Beliefs {
     }
 
     fn add(&mut self, history: Arc<History>) -> BeliefId {
-        self.0.push(Belief {
+        self.0.push(DiskBelief {
             history,
             decided: Vec::new(),
         });

@@ -17,13 +17,13 @@ use crate::world::examine::{
 };
 
 use super::beliefs::BeliefId;
-use super::search::{Death, OpenedStore, Search};
+use super::search::{CrashSearch, Death, OpenedStore};
 use super::trail::{Leg, Wrong};
 
 /// No damage.
 static WHOLE: InjectedDamage = InjectedDamage::NONE;
 
-impl Search<'_> {
+impl CrashSearch<'_> {
     /// Asks everything. Answers with what is believed from now on.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use crate::run::{Keep, run_seed_of};
 use crate::scenario::Scenario;
 use crate::subject::AnySubject;
 
-use super::{Explored, Failure};
+use super::{Explored, FoundFailure};
 
 impl Explored {
     /// The result as a scenario would have it: a workload counts as a run. Each failure that is kept was run again from its
@@ -19,7 +19,7 @@ impl Explored {
         scenario: &Scenario,
     ) -> ScenarioResult {
         let tally = &self.tally;
-        let mut failures: Vec<&Failure> = Vec::new();
+        let mut failures: Vec<&FoundFailure> = Vec::new();
         for failure in &self.failures {
             if !failures.iter().any(|kept| kept.finding == failure.finding) {
                 failures.push(failure);
@@ -53,7 +53,7 @@ impl Explored {
 fn run_again(
     subject: &AnySubject,
     scenario: &Scenario,
-    failure: &Failure,
+    failure: &FoundFailure,
     number: u64,
 ) -> RunResult {
     let scenario = Scenario {

@@ -15,19 +15,19 @@ use beaver_disk::{
 
 use crate::beaver::tidiness;
 use crate::coverage::Coverage;
-use crate::faults::{Faults, Survivors};
+use crate::faults::{Faults, SurvivorDraw};
 use crate::invariant::Invariant;
 use crate::oracle::Finding;
 use crate::scenario::{Crashes, Script};
 use crate::subject::{OpenReport, OpenStore};
 use crate::world::examine::{shown_state, unreadable};
-use crate::world::{Moment, check_recovery_calls, out_of_calls};
+use crate::world::{RunMoment, check_recovery_calls, out_of_calls};
 
-use super::beliefs::{BeliefId, Beliefs};
+use super::beliefs::{BeliefId, DiskBeliefs};
 use super::memory::{Memory, Showing, Situation};
 use super::prefixes::prefixes;
 use super::tally::Tally;
-use super::target::{Findings, Target, mixed};
+use super::target::{Findings, Tested, mixed};
 use super::trail::{Leg, Wrong, killed, power_cut};
 
 /// Every so many recoveries of a unit the stack is walked at each storage call, to say where processes die: to walk it always
@@ -38,25 +38,25 @@ const COVERED: u64 = 32;
 const FAILURES_KEPT: usize = 8;
 
 /// Everything that one unit of work (a command of a workload) remembers.
-pub(super) struct Search<'a> {
-    pub(super) tested: Target<'a>,
+pub(super) struct CrashSearch<'a> {
+    pub(super) tested: Tested<'a>,
     pub(super) profile: Profile,
     pub(super) clock: Arc<ManualClock>,
     pub(super) tally: Tally,
     pub(super) wrong: Vec<Wrong>,
-    pub(super) beliefs: Beliefs,
+    pub(super) beliefs: DiskBeliefs,
     memory: Memory,
     /// Where processes died.
     coverage: Coverage,
     /// A hash over every disk that was judged.
     hash: u64,
-    survivors: Survivors,
+    survivors: SurvivorDraw,
     /// Whether a store is going on now: what follows from that need not go on once more.
     going_on: bool,
 }
 
 /// A disk on which a process starts.
-struct Start {
+struct DiskStart {
     disk: Disk,
     belief: BeliefId,
     /// How many more crashes follow: the last of them only when recovery has ended.
@@ -91,23 +91,23 @@ pub(super) struct OpenedStore<'s> {
     pub(super) report: OpenReport,
 }
 
-impl<'a> Search<'a> {
-    pub(super) fn new(tested: Target<'a>) -> Self {
+impl<'a> CrashSearch<'a> {
+    pub(super) fn new(tested: Tested<'a>) -> Self {
         let crashes = Crashes {
             torn_pages: 0,
             ..Crashes::default()
         };
-        Search {
+        CrashSearch {
             tested,
             profile: tested.scenario.profile,
             clock: Arc::new(ManualClock::new(0)),
             tally: Tally::default(),
             wrong: Vec::new(),
-            beliefs: Beliefs::default(),
+            beliefs: DiskBeliefs::default(),
             memory: Memory::default(),
             coverage: Coverage::default(),
             hash: 0,
-            survivors: Survivors::new(tested.options.seed, &crashes, Vec::new()),
+            survivors: SurvivorDraw::new(tested.options.seed, &crashes, Vec::new()),
             going_on: false,
         }
     }
@@ -125,7 +125,7 @@ impl<'a> Search<'a> {
 
     /// Lets the process of the workload die at `moment`. Between two commands of one step that is `before_next` call of it.
     /// `calls` were made before the command.
-    pub(super) fn moment(&mut self, moment: &Moment, calls: u64, before_next: bool) {
+    pub(super) fn moment(&mut self, moment: &RunMoment, calls: u64, before_next: bool) {
         self.clock = Arc::new(ManualClock::new(moment.now_ms));
         let belief = self.beliefs.of(&moment.belief);
         let first_wrong = self.wrong.len();
@@ -259,7 +259,7 @@ impl<'a> Search<'a> {
     }
 
     /// Goes on from a disk; `leg` says how the way to it continues, if something is wrong there.
-    fn follow(&mut self, start: Start, leg: impl FnOnce() -> Leg) {
+    fn follow(&mut self, start: DiskStart, leg: impl FnOnce() -> Leg) {
         let before = self.wrong.len();
         if before >= FAILURES_KEPT {
             return;
@@ -273,7 +273,7 @@ impl<'a> Search<'a> {
     }
 
     /// A process starts on a disk and opens the store.
-    fn recover(&mut self, start: Start) {
+    fn recover(&mut self, start: DiskStart) {
         self.tally.recoveries += 1;
         let options = SimOptions {
             max_calls: Some(self.tested.scenario.budget.storage_calls),
@@ -326,7 +326,7 @@ impl<'a> Search<'a> {
     /// open, and has not promised to be.
     fn open_within_budget(
         &mut self,
-        start: &Start,
+        start: &DiskStart,
         sim: &SimDisk,
     ) -> Result<Option<Box<dyn OpenStore>>, Finding> {
         let budget = &self.tested.scenario.budget;
@@ -356,7 +356,7 @@ impl<'a> Search<'a> {
 
     /// Whether the store has promised to open on this disk. One to which no op was given may have
     /// died while it was being created.
-    fn must_open(&self, start: &Start) -> bool {
+    fn must_open(&self, start: &DiskStart) -> bool {
         let promises = self.tested.subject.promises();
         let history = self.beliefs.history(start.belief);
         let was_open =
@@ -374,7 +374,7 @@ impl<'a> Search<'a> {
     }
 
     /// Invariant 5: what a recovery has shown, the next one leaves byte for byte.
-    fn compare_bytes(&self, start: &Start, left: &Disk) -> Result<(), Finding> {
+    fn compare_bytes(&self, start: &DiskStart, left: &Disk) -> Result<(), Finding> {
         let Some(inspected) = self
             .tested
             .subject
@@ -395,7 +395,7 @@ impl<'a> Search<'a> {
     /// Judges what a recovery shows. Answers with what is believed from now on.
     fn judge(
         &mut self,
-        start: &Start,
+        start: &DiskStart,
         sim: &SimDisk,
         mut store: Box<dyn OpenStore>,
     ) -> Result<BeliefId, Finding> {
@@ -436,8 +436,8 @@ impl<'a> Search<'a> {
     }
 }
 
-fn start(death: &Death<'_>, disk: Disk) -> Start {
-    Start {
+fn start(death: &Death<'_>, disk: Disk) -> DiskStart {
+    DiskStart {
         disk,
         belief: death.belief,
         depth: death.depth,

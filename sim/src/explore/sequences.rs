@@ -14,7 +14,7 @@ pub(super) enum Single {
 
 /// What happens at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Round {
+pub(super) enum OpRound {
     /// One step, and no other caller waits.
     Single(Single),
     /// Several callers' ops, around a flush, a checkpoint or a close.
@@ -37,10 +37,10 @@ fn singles(subject: &AnySubject) -> Vec<Single> {
 
 /// Every sequence of at most `ops` ops, shorter ones first, the empty one included. With more than
 /// one caller what they can do at once is a round too, as long as the ops in it.
-pub(super) fn sequences(subject: &AnySubject, ops: usize, callers: u32) -> Vec<Vec<Round>> {
+pub(super) fn sequences(subject: &AnySubject, ops: usize, callers: u32) -> Vec<Vec<OpRound>> {
     let shared = subject.shared_ops().filter(|_| callers > 1);
-    let singles: Vec<Round> = singles(subject).into_iter().map(Round::Single).collect();
-    let mut by_length: Vec<Vec<Vec<Round>>> = vec![vec![Vec::new()]];
+    let singles: Vec<OpRound> = singles(subject).into_iter().map(OpRound::Single).collect();
+    let mut by_length: Vec<Vec<Vec<OpRound>>> = vec![vec![Vec::new()]];
     for length in 1..=ops {
         let mut longer = Vec::new();
         for last in 1..=length {
@@ -63,7 +63,7 @@ pub(super) fn sequences(subject: &AnySubject, ops: usize, callers: u32) -> Vec<V
 }
 
 /// Everything that two callers can do at once with `ops` ops, a checkpoint or a close included.
-fn meetings(shared: usize, ops: usize) -> Vec<Round> {
+fn meetings(shared: usize, ops: usize) -> Vec<OpRound> {
     let all_waiting = |program: &[usize]| -> Vec<(When, usize)> {
         program.iter().map(|op| (When::Waiting, *op)).collect()
     };
@@ -71,16 +71,16 @@ fn meetings(shared: usize, ops: usize) -> Vec<Round> {
     if ops == 2 {
         let programs = programs(shared, 2).into_iter();
         meetings
-            .extend(programs.map(|program| Round::Meeting(Around::Flush, all_waiting(&program))));
+            .extend(programs.map(|program| OpRound::Meeting(Around::Flush, all_waiting(&program))));
     }
     let Some(inside) = ops.checked_sub(1).filter(|inside| *inside > 0) else {
         return meetings;
     };
     for program in programs(shared, inside) {
         let amid = amid(&program).into_iter();
-        meetings.extend(amid.map(|schedule| Round::Meeting(Around::Checkpoint, schedule)));
+        meetings.extend(amid.map(|schedule| OpRound::Meeting(Around::Checkpoint, schedule)));
         if inside <= 2 {
-            meetings.push(Round::Meeting(Around::Close, all_waiting(&program)));
+            meetings.push(OpRound::Meeting(Around::Close, all_waiting(&program)));
         }
         for begun in 0..=inside.min(2) {
             for written in begun..=inside {
@@ -91,7 +91,7 @@ fn meetings(shared: usize, ops: usize) -> Vec<Round> {
                 };
                 let schedule = program.iter().enumerate();
                 let schedule = schedule.map(|(index, op)| (at(index), *op)).collect();
-                meetings.push(Round::Meeting(Around::Checkpoint, schedule));
+                meetings.push(OpRound::Meeting(Around::Checkpoint, schedule));
             }
         }
     }
@@ -130,16 +130,16 @@ pub(super) fn sequences_with_a_failure(
     subject: &AnySubject,
     ops: usize,
     callers: u32,
-) -> Vec<Vec<Round>> {
+) -> Vec<Vec<OpRound>> {
     let Some(shared) = subject.shared_ops().filter(|_| callers > 1) else {
         return Vec::new();
     };
     let singles = singles(subject);
-    let alone = |length| -> Vec<Vec<Round>> {
-        let longer = |sequences: Vec<Vec<Round>>| -> Vec<Vec<Round>> {
+    let alone = |length| -> Vec<Vec<OpRound>> {
+        let longer = |sequences: Vec<Vec<OpRound>>| -> Vec<Vec<OpRound>> {
             let longer = sequences.iter().flat_map(|earlier| {
                 let singles = singles.iter();
-                singles.map(|single| [&earlier[..], &[Round::Single(*single)]].concat())
+                singles.map(|single| [&earlier[..], &[OpRound::Single(*single)]].concat())
             });
             longer.collect()
         };
@@ -152,7 +152,7 @@ pub(super) fn sequences_with_a_failure(
                 for first in alone(before) {
                     for program in programs(shared, callers) {
                         for last in alone(after) {
-                            let failing = Round::FailingSync(program.clone());
+                            let failing = OpRound::FailingSync(program.clone());
                             sequences.push([&first[..], &[failing], &last].concat());
                         }
                     }
@@ -198,12 +198,12 @@ impl<'s> StepBuilder<'s> {
     }
 
     /// The step of a round, which happens; nothing if the store has not as many ops in this state.
-    pub(super) fn step(&mut self, round: &Round) -> Option<Step> {
+    pub(super) fn step(&mut self, round: &OpRound) -> Option<Step> {
         Some(match round {
-            Round::Single(Single::Op(op)) => Step::Op(self.op(*op)?),
-            Round::Single(Single::Checkpoint) => Step::Checkpoint,
-            Round::Single(Single::Reopen) => Step::Reopen,
-            Round::Meeting(around, schedule) => {
+            OpRound::Single(Single::Op(op)) => Step::Op(self.op(*op)?),
+            OpRound::Single(Single::Checkpoint) => Step::Checkpoint,
+            OpRound::Single(Single::Reopen) => Step::Reopen,
+            OpRound::Meeting(around, schedule) => {
                 let ops = schedule.iter().map(|(at, op)| {
                     Some(Scheduled {
                         at: *at,
@@ -215,7 +215,7 @@ impl<'s> StepBuilder<'s> {
                     ops: ops.collect::<Option<_>>()?,
                 })
             }
-            Round::FailingSync(ops) => {
+            OpRound::FailingSync(ops) => {
                 let ops: Option<Vec<AnyOp>> = ops.iter().map(|op| self.op(*op)).collect();
                 Step::Concurrent(Meeting::waiting(Around::Flush, ops?))
             }

@@ -9,17 +9,17 @@ use crate::world::World;
 
 use super::options::Options;
 use super::tally::Tally;
-use super::trail::Failure;
+use super::trail::FoundFailure;
 
 /// What is explored: the program under test, around what workload, and how far.
 #[derive(Clone, Copy)]
-pub(super) struct Target<'a> {
+pub(super) struct Tested<'a> {
     pub(super) subject: &'a AnySubject,
     pub(super) scenario: &'a Scenario,
     pub(super) options: &'a Options,
 }
 
-impl Target<'_> {
+impl Tested<'_> {
     /// A world in which `scenario` runs.
     pub(super) fn world<'s>(self, scenario: &'s Scenario, seed: u64) -> World<'s> {
         World::new(self.subject, scenario, seed, TraceMode::Off)
@@ -30,7 +30,7 @@ impl Target<'_> {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Findings {
     pub(super) tally: Tally,
-    pub(super) failures: Vec<Failure>,
+    pub(super) failures: Vec<FoundFailure>,
     /// Where processes died.
     pub(super) coverage: Coverage,
     /// A hash over every disk that was judged.

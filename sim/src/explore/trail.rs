@@ -7,7 +7,7 @@ use crate::scenario::{CrashKind, Effect, PlannedCrash, PlannedFault, Script, Ste
 
 /// Something that must not be, and the way to it.
 #[derive(Clone, Debug)]
-pub struct Failure {
+pub struct FoundFailure {
     /// What is wrong. Invariant 0 is a panic.
     pub finding: Finding,
     /// The workload, and the crashes that lead there.
@@ -44,7 +44,7 @@ impl Wrong {
     }
 
     /// The failure of a workload that had come as far as `script` when it first crashed, or a little less far.
-    pub(super) fn after(self, script: &Script) -> Failure {
+    pub(super) fn after(self, script: &Script) -> FoundFailure {
         let mut script = script.clone();
         let (mut step, mut process) = (count(script.steps.len()), 0);
         let here = |fault: &PlannedFault| fault.step == Some(step);
@@ -79,7 +79,7 @@ impl Wrong {
                 });
             }
         }
-        Failure {
+        FoundFailure {
             finding: self.finding,
             script,
         }

@@ -4,11 +4,11 @@ use beaver_disk::{Behaviour, FailedSync};
 
 use crate::coverage::Coverage;
 use crate::scenario::{Effect, FaultKind, PlannedFault, Scenario, Script, Step};
-use crate::world::{Moment, Stop, World};
+use crate::world::{RunMoment, Stop, World};
 
-use super::search::Search;
-use super::target::{Findings, Target};
-use super::trail::{Failure, count};
+use super::search::CrashSearch;
+use super::target::{Findings, Tested};
+use super::trail::{FoundFailure, count};
 
 /// One command of a long workload: what led to it, and the moments in it.
 #[derive(Debug)]
@@ -16,11 +16,11 @@ pub(super) struct WorkUnit {
     script: Script,
     /// The last storage call before it.
     calls: u64,
-    moments: Vec<Moment>,
+    moments: Vec<RunMoment>,
 }
 
 /// The workload of one seed, in work_units; and what went wrong without any crash.
-pub(super) fn work_units(tested: Target<'_>, seed: u64) -> (Vec<WorkUnit>, Findings) {
+pub(super) fn work_units(tested: Tested<'_>, seed: u64) -> (Vec<WorkUnit>, Findings) {
     let mut world = tested.world(tested.scenario, seed);
     world.keep_moments();
     let mut work_units = Vec::new();
@@ -50,8 +50,8 @@ pub(super) fn work_units(tested: Target<'_>, seed: u64) -> (Vec<WorkUnit>, Findi
 
 impl WorkUnit {
     /// Lets the process die at each moment.
-    pub(super) fn explore(&self, tested: Target<'_>) -> Findings {
-        let mut search = Search::new(tested);
+    pub(super) fn explore(&self, tested: Tested<'_>) -> Findings {
+        let mut search = CrashSearch::new(tested);
         for (moment, behind) in self.moments.iter().zip((0..self.moments.len()).rev()) {
             search.moment(moment, self.calls, behind > 0);
         }
@@ -60,7 +60,7 @@ impl WorkUnit {
 }
 
 /// Explores the last of the steps of `script`; what comes before is explored as a workload of its own.
-pub(super) fn explore_last(tested: Target<'_>, script: Script) -> Findings {
+pub(super) fn explore_last(tested: Tested<'_>, script: Script) -> Findings {
     let count = script.steps.len();
     let scenario = Scenario {
         script: Some(script),
@@ -107,7 +107,7 @@ fn run_to_last(world: &mut World<'_>, steps: usize) -> Result<u64, Stop> {
 
 /// Explores the last of `steps` once for each sync of step `at` that can fail, and each way in which it can.
 pub(super) fn explore_last_after_failure(
-    tested: Target<'_>,
+    tested: Tested<'_>,
     steps: &[Step],
     at: usize,
 ) -> Findings {
@@ -147,7 +147,7 @@ const FAILED_SYNCS: [(FaultKind, Behaviour); 4] = [
 
 /// The file syncs that the last of `steps` makes, by the number of the call. A workload that does not get so far has none: it is
 /// explored, and reported, without the failure.
-fn syncs_of(tested: Target<'_>, steps: &[Step]) -> Vec<u64> {
+fn syncs_of(tested: Tested<'_>, steps: &[Step]) -> Vec<u64> {
     let scenario = Scenario {
         script: Some(Script {
             steps: steps.to_vec(),
@@ -173,8 +173,8 @@ fn coverage(world: &World<'_>) -> Coverage {
 }
 
 /// The run ended without any crash: that needs none to be reported.
-fn stopped(stop: Stop, world: &mut World<'_>) -> Failure {
-    Failure {
+fn stopped(stop: Stop, world: &mut World<'_>) -> FoundFailure {
+    FoundFailure {
         finding: stop.into(),
         script: world.script(),
     }

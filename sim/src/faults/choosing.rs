@@ -4,22 +4,8 @@ use beaver_disk::{
     Behaviour, CallEffect, DiskEvent, FailedSync, FailureKind, Fault, Op, StorageCall, Subset,
 };
 
-use crate::scenario::{Drawn, Effect, FaultKind, Target};
+use crate::scenario::{Effect, FaultKind, Target};
 use crate::stream::Stream;
-
-/// Whether some call of this sort can go wrong like this.
-pub(crate) fn applies_to(kind: FaultKind, op: Op) -> bool {
-    let call = StorageCall {
-        number: 0,
-        op,
-        inode: None,
-        file: "",
-        offset: 0,
-        len: 2,
-        dies: None,
-    };
-    kind.drawn() == Drawn::Call && applies(kind, &call)
-}
 
 /// Whether faults of `kind` can happen at `call`.
 pub(crate) fn applies(kind: FaultKind, call: &StorageCall<'_>) -> bool {

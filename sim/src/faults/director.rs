@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use beaver_disk::{FaultSource, Injection, Noticed, Op, Space, StorageCall};
 
-use crate::coverage::Watch;
+use crate::coverage::CoverageWatch;
 use crate::faults::files::segment_epoch;
 use crate::scenario::{Drawn, Effect, FaultKind, FaultRate, Phase, PlannedFault};
 use crate::stream::Stream;
 
-use super::choosing::{applies, applies_to, effect, is_target};
+use super::choosing::{applies, effect, is_target};
 
 /// Where faults come from.
 #[derive(Debug)]
@@ -57,7 +57,7 @@ pub struct Director {
     /// Faults that may make a command or an open fail.
     excuses: u64,
     /// Sees where the process dies, and what goes wrong where.
-    watch: Watch,
+    watch: CoverageWatch,
 }
 
 impl Director {
@@ -81,7 +81,7 @@ impl Director {
             remount_needed: false,
             newest_removed: false,
             excuses: 0,
-            watch: Watch::default(),
+            watch: CoverageWatch::default(),
         }
     }
 
@@ -197,7 +197,7 @@ impl Director {
     }
 
     /// What watches the calls.
-    pub(crate) fn watch(&mut self) -> &mut Watch {
+    pub(crate) fn watch(&mut self) -> &mut CoverageWatch {
         &mut self.watch
     }
 
@@ -360,13 +360,13 @@ impl FaultSource for Director {
             let lifted = matches!(fault.effect, Effect::Space(None));
             if fired {
                 self.count(fault.kind);
-                hit.extend(applies_to(fault.kind, call.op).then_some(fault.kind));
+                hit.push(fault.kind);
             }
             if fired || lifted {
                 self.planned.push(fault);
             }
         }
-        self.watch.call(call.op, call.dies, &hit);
+        self.watch.call(call.op, call.file, call.dies, &hit);
     }
 }
 

@@ -15,7 +15,7 @@ const SURVIVAL_PM: [u32; 5] = [20, 250, 500, 750, 980];
 
 /// Draws what survives.
 #[derive(Debug)]
-pub struct Survivors {
+pub struct SurvivorDraw {
     images: Stream,
     garbage: Stream,
     damage: Stream,
@@ -23,11 +23,11 @@ pub struct Survivors {
     device: Vec<FaultRate>,
 }
 
-impl Survivors {
+impl SurvivorDraw {
     /// The survivors of `seed`; `device` are the rates of what a bad device does at a power cut.
     #[must_use]
     pub fn new(seed: u64, crashes: &Crashes, device: Vec<FaultRate>) -> Self {
-        Survivors {
+        SurvivorDraw {
             images: Stream::new(seed, "images"),
             garbage: Stream::new(seed, "garbage"),
             damage: Stream::new(seed, "damage"),

@@ -2,43 +2,36 @@
 
 use std::fmt;
 
-use crate::result::{Outcome, RunResult};
+use super::Verdict;
+use crate::result::RunResult;
 use crate::scenario::Profile;
 
 /// A failed run, ready to be printed.
 #[derive(Clone, Debug)]
-pub struct Failure<'r> {
+pub struct FailureReport<'r> {
     /// The scenario.
     pub scenario: &'r str,
     /// The run; nothing is printed of one that held.
     pub run: &'r RunResult,
     /// The crash profile in force.
     pub profile: Profile,
-    /// The mildest profile in which it happens, where it was looked for.
-    pub mildest: Option<Profile>,
+    /// The weakest profile in which it happens, where it was looked for.
+    pub weakest: Option<Profile>,
     /// The command that replays it. Without one this is a replay: its seed says nothing, and its calls were all shown.
     pub replay: Option<String>,
 }
 
-impl fmt::Display for Failure<'_> {
+impl fmt::Display for FailureReport<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(failure) = self.run.outcome.failure() else {
             return Ok(());
         };
-        let what = match &self.run.outcome {
-            Outcome::Panicked(_) => "the program under test panicked".to_owned(),
-            Outcome::Exhausted(_) => "a budget ran out".to_owned(),
-            _ => format!(
-                "invariant {} violated: {}",
-                failure.invariant.number(),
-                failure.invariant.name()
-            ),
-        };
+        let headline = Verdict::of_outcome(&self.run.outcome).headline(failure.invariant);
         write!(f, "{}", self.scenario)?;
         if self.replay.is_some() {
             write!(f, ", seed {}", self.run.seed)?;
         }
-        writeln!(f, ", profile {}: {what}", self.profile.name())?;
+        writeln!(f, ", profile {}: {headline}", self.profile.name())?;
         entry(
             f,
             "step",
@@ -48,11 +41,11 @@ impl fmt::Display for Failure<'_> {
         entry(f, "crash", crash_point.unwrap_or("none before the check"))?;
         entry(f, "expected", &failure.expected)?;
         entry(f, "found", &failure.found)?;
-        if let Some(mildest) = self.mildest {
+        if let Some(weakest) = self.weakest {
             entry(
                 f,
-                "mildest",
-                &format!("{}: {}", mildest.name(), mildest.description()),
+                "weakest",
+                &format!("{}: {}", weakest.name(), weakest.description()),
             )?;
         }
         let Some(command) = &self.replay else {
@@ -66,7 +59,7 @@ impl fmt::Display for Failure<'_> {
 }
 
 /// One labelled entry; further lines of its text are indented to stand under the first.
-fn entry(f: &mut fmt::Formatter<'_>, label: &str, text: &str) -> fmt::Result {
+pub(crate) fn entry(f: &mut fmt::Formatter<'_>, label: &str, text: &str) -> fmt::Result {
     let mut lines = text.lines();
     writeln!(f, "  {label:<9} {}", lines.next().unwrap_or_default())?;
     lines.try_for_each(|line| writeln!(f, "  {:<9} {line}", ""))
@@ -76,15 +69,16 @@ fn entry(f: &mut fmt::Formatter<'_>, label: &str, text: &str) -> fmt::Result {
 mod tests {
     use super::*;
     use crate::report::testing::failed_run;
+    use crate::result::Outcome;
 
     #[test]
     fn a_failure_names_everything_that_is_needed_to_see_it_again() {
         let run = failed_run(7, Outcome::Violated);
-        let failure = Failure {
+        let failure = FailureReport {
             scenario: "acked_events_survive",
             run: &run,
             profile: Profile::Posix,
-            mildest: Some(Profile::Strict),
+            weakest: Some(Profile::Strict),
             replay: Some("beaver replay failures/acked_events_survive-7.json".to_owned()),
         };
         assert_eq!(
@@ -95,7 +89,7 @@ mod tests {
   expected  5 events
   found     4 events
             the last is missing
-  mildest   strict: nothing that was not synced survives
+  weakest   strict: nothing that was not synced survives
   calls     40 write_at wal-0000000002.jsonl 0 112 -> Ok(112)
   replay    beaver replay failures/acked_events_survive-7.json
 "

@@ -5,5 +5,6 @@ mod failure;
 mod testing;
 mod verdict;
 
-pub use failure::Failure;
+pub use failure::FailureReport;
+pub(crate) use failure::entry;
 pub use verdict::Verdict;

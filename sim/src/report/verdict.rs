@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Serialize, Serializer};
+
 use crate::invariant::Invariant;
 use crate::result::{Outcome, ScenarioResult};
 
@@ -50,6 +52,20 @@ impl Verdict {
         }
     }
 
+    /// What went wrong, in one clause.
+    #[must_use]
+    pub fn headline(self, invariant: Invariant) -> String {
+        match self {
+            Verdict::Panic => "the program under test panicked".to_owned(),
+            Verdict::Budget => "a budget ran out".to_owned(),
+            _ => format!(
+                "invariant {} violated: {}",
+                invariant.number(),
+                invariant.name()
+            ),
+        }
+    }
+
     /// The verdict over how one run ended. A run that was repeated and differed has a verdict of its own.
     #[must_use]
     pub const fn of_outcome(outcome: &Outcome) -> Self {
@@ -91,6 +107,12 @@ impl Verdict {
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
+    }
+}
+
+impl Serialize for Verdict {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(self.name())
     }
 }
 

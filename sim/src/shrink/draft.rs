@@ -6,7 +6,7 @@ use crate::scenario::{
 
 /// What happens in one process of a step.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Process {
+pub(super) struct DraftProcess {
     /// What goes wrong at which call.
     pub(super) faults: Vec<PlannedFault>,
     /// The crash in a call with which it ends.
@@ -21,7 +21,7 @@ pub(super) struct StepFaults {
     /// The step; none for the first opening and for the last look.
     pub(super) step: Option<Step>,
     /// Its processes, from one crash to the next.
-    pub(super) processes: Vec<Process>,
+    pub(super) processes: Vec<DraftProcess>,
 }
 
 /// A history in the making.
@@ -40,7 +40,7 @@ impl Draft {
         let steps = std::iter::once(None).chain(steps).chain([None]);
         let scenes = steps.map(|step| StepFaults {
             step,
-            processes: vec![Process::default()],
+            processes: vec![DraftProcess::default()],
         });
         let mut draft = Draft {
             profile: scenario.profile,
@@ -69,11 +69,13 @@ impl Draft {
         draft
     }
 
-    fn process(&mut self, step: Option<u32>, process: u32) -> Option<&mut Process> {
+    fn process(&mut self, step: Option<u32>, process: u32) -> Option<&mut DraftProcess> {
         let scene = self.scenes.get_mut(step? as usize)?;
         let process = process as usize;
         if scene.processes.len() <= process {
-            scene.processes.resize_with(process + 1, Process::default);
+            scene
+                .processes
+                .resize_with(process + 1, DraftProcess::default);
         }
         scene.processes.get_mut(process)
     }

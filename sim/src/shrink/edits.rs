@@ -5,7 +5,7 @@ use beaver_disk::{CallEffect, Moment};
 use crate::scenario::{CrashKind, Step, Survivors};
 use crate::subject::AnySubject;
 
-use super::draft::{Draft, Process, StepFaults};
+use super::draft::{Draft, DraftProcess, StepFaults};
 use beaver_disk::SurvivorSet;
 
 /// Makes drafts from one, the boldest first.
@@ -112,7 +112,7 @@ pub(super) fn plainer_crashes(_subject: &AnySubject, draft: &Draft) -> Vec<Draft
         let Some(crash) = &draft.scenes[at].processes[process].crash else {
             continue;
         };
-        let mut with = |change: fn(&mut Process)| {
+        let mut with = |change: fn(&mut DraftProcess)| {
             let mut plainer = draft.clone();
             change(&mut plainer.scenes[at].processes[process]);
             drafts.push(plainer);
@@ -217,9 +217,9 @@ fn parted(scene: &StepFaults, process: usize) -> (StepFaults, StepFaults) {
         .crash
         .as_ref()
         .map_or(CrashKind::Kill, |crash| crash.kind);
-    let end = Process {
+    let end = DraftProcess {
         left: crashed.left.clone(),
-        ..Process::default()
+        ..DraftProcess::default()
     };
     let processes = std::iter::once(end).chain(scene.processes[process + 1..].iter().cloned());
     let crash = StepFaults {

@@ -74,7 +74,7 @@ pub fn shrink(subject: &AnySubject, failure: &Scenario, limits: Limits<'_>) -> O
     let draft = Draft::of(failure, &first.script);
     let mut best = failure.clone();
     best.script = Some(first.script);
-    let mut search = Search {
+    let mut search = ShrinkSearch {
         subject,
         likeness,
         order: Order::of(&draft),
@@ -117,7 +117,7 @@ fn stripped(scenario: Scenario) -> Scenario {
     }
 }
 
-struct Search<'s> {
+struct ShrinkSearch<'s> {
     subject: &'s AnySubject,
     likeness: Likeness,
     /// The smallest so far, counted process by process, how it compares, and as it is written to a file.
@@ -168,7 +168,7 @@ const PASSES: &[(Edits, &[ReplayMode])] = &[
     (values::plainer_values, DRAWN),
 ];
 
-impl Search<'_> {
+impl ShrinkSearch<'_> {
     /// Tries until nothing helps; nothing if the limit came first.
     fn run(&mut self) -> Option<()> {
         loop {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::scenario::{Around, CrashKind, LogSettings, Script, Step, Survivors};
@@ -9,7 +10,7 @@ use crate::scenario::{Around, CrashKind, LogSettings, Script, Step, Survivors};
 use super::draft::Draft;
 
 /// The parts of a history that a reader counts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Size {
     /// Commands; those of a group, of a close or between the steps of a checkpoint each count.
     pub commands: usize,

@@ -8,7 +8,7 @@ use crate::scenario::{CrashKind, PlannedCrash, Scenario, Script, Step, Survivors
 use crate::subject::AnySubject;
 use crate::world::ReplayMode;
 
-use super::draft::{Draft, Process};
+use super::draft::{Draft, DraftProcess};
 use super::rerun::{Replayed, replay};
 use beaver_disk::SurvivorSet;
 
@@ -77,7 +77,7 @@ fn all_calls(subject: &AnySubject, scenario: &Scenario, whole: &Replayed) -> BTr
 }
 
 fn process_words(
-    process: &Process,
+    process: &DraftProcess,
     start: u64,
     calls: &BTreeMap<u64, String>,
     step: Option<&Step>,

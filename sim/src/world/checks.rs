@@ -12,9 +12,9 @@ use crate::marks::Mark;
 use crate::oracle::Finding;
 use crate::oracle::damage::{Files, InjectedDamage};
 use crate::oracle::recognise::Wrong;
+use crate::run_log::{CrashEvent, RunEvent};
 use crate::scenario::CrashKind;
 use crate::subject::{Damaged, OpenReport, OpenStore, Recovered};
-use crate::tape::{Crashed, Happening};
 
 use super::commands::OPEN;
 use super::examine::{
@@ -128,10 +128,10 @@ impl World<'_> {
         }
         if self.subject.promises().decided {
             let cut = self.faults.copy();
-            let so_far = self.tape_cut_on_copy(&cut);
+            let so_far = self.log_cut_on_copy(&cut);
             let when = "after a power cut as soon as it was open";
             self.judge_copy(&cut, Invariant::Decided, when)?;
-            self.seen.tape.rewind(so_far);
+            self.seen.forget_after(so_far);
         }
         let files = self.faults.disk().live();
         let profile = self.scenario.profile;
@@ -152,15 +152,16 @@ impl World<'_> {
 
     /// Cuts the power of a copy and keeps what that leaves, if the run is to be explained. Says how
     /// much had been kept before.
-    fn tape_cut_on_copy(&mut self, cut: &SimDisk) -> usize {
-        let so_far = self.seen.tape.len();
+    fn log_cut_on_copy(&mut self, cut: &SimDisk) -> usize {
+        let so_far = self.seen.log().len();
         let crash = cut.crash();
         cut.power_cut(&Choice::default());
         let call = self.faults.disk().calls();
-        self.seen.tape.write(call, || {
-            Happening::Crashed(Box::new(Crashed {
+        self.seen.keep(call, || {
+            RunEvent::Crash(Box::new(CrashEvent {
                 kind: CrashKind::PowerCut,
-                words: format!("power cut at once after the recovery, after call {call}"),
+                text: "power cut at once after the recovery".to_owned(),
+                explained: false,
                 crash,
                 choice: Some(Choice::default()),
                 left: cut.live(),

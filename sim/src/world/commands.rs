@@ -7,9 +7,9 @@ use crate::guard::guarded;
 use crate::invariant::Invariant;
 use crate::marks::Mark;
 use crate::oracle::Finding;
+use crate::run_log::RunEvent;
 use crate::scenario::{Step, SyncSetting};
 use crate::subject::{Answer, AnyOp, Durability, ErrorClass, Expected, Failure, OpenStore};
-use crate::tape::Happening;
 
 use super::crashes::Activity;
 use super::examine::{panicked, shown_state, unreadable};
@@ -27,13 +27,9 @@ impl World<'_> {
         self.seen.counts.commands += 1;
         self.seen.command = step.to_string();
         let call = self.faults.disk().calls();
-        let command = self.seen.command.clone();
-        self.seen.line(call, format_args!("{command}"));
+        let text = self.seen.command.clone();
         let number = self.seen.counts.commands;
-        self.seen.tape.write(call, || Happening::Command {
-            number,
-            words: command,
-        });
+        self.seen.record(call, RunEvent::Command { number, text });
         self.script.steps.push(step.clone());
         self.untouched &= matches!(step, Step::Kill | Step::PowerCut { .. });
         self.begin_step();
@@ -62,7 +58,7 @@ impl World<'_> {
         let answer = self.with_store(|store| store.run(&op))?;
         let state = self.end(Activity::Command, calls);
         self.say_answer(&answer);
-        if state == Ended::Crashed {
+        if state == StepEnd::Crashed {
             self.doubt((op, expected));
             self.carry_out_crash(Activity::Command)?;
             self.start()?;
@@ -209,8 +205,8 @@ impl World<'_> {
     pub(super) fn promise_all_but(&mut self, pending: usize) {
         let call = self.faults.disk().calls();
         for promised in self.history.promise_all_but(pending) {
-            self.seen.tape.write(call, || Happening::Acknowledged {
-                words: format!("{:?}", promised.op),
+            self.seen.keep(call, || RunEvent::Acknowledged {
+                text: format!("{:?}", promised.op),
                 position: promised.position,
             });
         }
@@ -345,24 +341,23 @@ impl World<'_> {
     }
 
     /// A piece of the program under test ended, or its process did.
-    pub(super) fn end(&mut self, activity: Activity, calls: u64) -> Ended {
+    pub(super) fn end(&mut self, activity: Activity, calls: u64) -> StepEnd {
         if self.has_crashed() {
-            return Ended::Crashed;
+            return StepEnd::Crashed;
         }
         let made = self.faults.disk().calls() - calls;
         self.crashes.disarm(activity, made, self.faults.disk());
-        Ended::Normally
+        StepEnd::Normally
     }
 
     pub(super) fn say_answer(&mut self, answer: &Result<Answer, Failure>) {
-        let words = match answer {
+        let text = match answer {
             Ok(answer) => said(&answer.text),
             Err(failure) if failure.class == ErrorClass::Unanswered => failure.text.clone(),
             Err(failure) => format!("failed: {}", failure.text),
         };
         let call = self.faults.disk().calls();
-        self.seen.line(call, format_args!("  {words}"));
-        self.seen.tape.write(call, || Happening::Answered { words });
+        self.seen.record(call, RunEvent::Answer { text });
     }
 }
 
@@ -386,7 +381,7 @@ impl From<Stop> for Finding {
 
 /// How a piece of the program ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ended {
+pub(super) enum StepEnd {
     /// It returned.
     Normally,
     /// Its process is gone.

@@ -4,9 +4,9 @@ use beaver_disk::{CallEffect, Choice, Crash, CrashPoint, Moment, Op, SimDisk};
 
 use crate::faults::choose_effect;
 use crate::marks::Mark;
+use crate::run_log::{CrashEvent, RunEvent};
 use crate::scenario::{CrashKind, Crashes, PlannedCrash, Scenario, Step, Survivors};
 use crate::stream::Stream;
-use crate::tape::{Crashed, Happening};
 
 use super::{Stop, World};
 
@@ -185,7 +185,7 @@ impl World<'_> {
                 left = Some(choice);
             }
         }
-        self.tape_crash(kind, crash, left.as_ref());
+        self.log_crash(kind, crash, left.as_ref());
         self.last_crash = Some(kind);
         self.record_crash(planned);
         self.crashes.arm_scripted(&disk);
@@ -201,7 +201,7 @@ impl World<'_> {
         self.drop_store()?;
         let crash = disk.crash();
         disk.kill(CallEffect::Nothing);
-        self.tape_crash(CrashKind::Kill, crash, None);
+        self.log_crash(CrashKind::Kill, crash, None);
         self.last_crash = Some(CrashKind::Kill);
         self.begin_process();
         self.process_ended();
@@ -215,7 +215,7 @@ impl World<'_> {
         let scripted = self.crashes.scripted.is_some();
         let crash = self.faults.disk().crash();
         let (choice, written) = self.cut_power(image, scripted)?;
-        self.tape_crash(CrashKind::PowerCut, crash, Some(&choice));
+        self.log_crash(CrashKind::PowerCut, crash, Some(&choice));
         if let Some(Step::PowerCut { image: recorded }) = self.script.steps.last_mut() {
             *recorded = Some(written);
         }
@@ -226,13 +226,16 @@ impl World<'_> {
     }
 
     /// Keeps the disk before and after a crash, if the run is to be explained.
-    fn tape_crash(&mut self, kind: CrashKind, crash: Crash, choice: Option<&Choice>) {
+    fn log_crash(&mut self, kind: CrashKind, crash: Crash, choice: Option<&Choice>) {
         let disk = self.faults.disk();
-        let words = self.seen.crash_point.clone().unwrap_or_default();
-        self.seen.tape.write(disk.calls(), || {
-            Happening::Crashed(Box::new(Crashed {
+        let call = disk.calls();
+        let point = self.seen.crash_point.clone().unwrap_or_default();
+        let text = point.replace(&format!(", after call {call}"), "");
+        self.seen.keep(call, || {
+            RunEvent::Crash(Box::new(CrashEvent {
                 kind,
-                words,
+                text,
+                explained: false,
                 crash,
                 choice: choice.cloned(),
                 left: disk.live(),
@@ -253,7 +256,7 @@ impl World<'_> {
     fn say_crash(&mut self, words: &str) {
         self.seen.counts.crashes += 1;
         let call = self.faults.disk().calls();
-        self.seen.line(call, format_args!("{words}"));
+        self.seen.hash_line(call, words);
         self.seen.crash_point = Some(format!("{words}, after call {call}"));
     }
 
@@ -271,7 +274,7 @@ impl World<'_> {
         let words = format!("{how} {when} call {} ({what})", at.call);
         self.seen.counts.crashes += 1;
         let call = self.faults.disk().calls();
-        self.seen.line(call, format_args!("{words}"));
+        self.seen.hash_line(call, &words);
         self.seen.crash_point = Some(words);
         let inside = at.moment == Moment::Inside;
         self.seen

@@ -9,10 +9,11 @@ use crate::guard::guarded;
 use crate::invariant::Invariant;
 use crate::marks::Mark;
 use crate::oracle::Finding;
+use crate::run_log::RunEvent;
 use crate::scenario::Step;
 use crate::subject::{Damaged, ErrorClass, Readout, Recovered};
 
-use super::commands::{Ended, OPEN};
+use super::commands::{OPEN, StepEnd};
 use super::crashes::Activity;
 use super::{Stop, World};
 
@@ -31,7 +32,8 @@ impl World<'_> {
                 Ok(())
             }
             Err(failure) if failure.class == ErrorClass::Locked => {
-                self.seen.line(calls, format_args!("  locked"));
+                let text = "locked".to_owned();
+                self.seen.record(calls, RunEvent::Note { text });
                 self.seen.mark(Mark::SecondOpenerRefused);
                 Ok(())
             }
@@ -71,7 +73,7 @@ impl World<'_> {
         let read = read.map_err(Stop::Panicked)?;
         let mut excused = false;
         if let Some((calls, excuses)) = begun {
-            if self.end(Activity::Command, calls) == Ended::Crashed {
+            if self.end(Activity::Command, calls) == StepEnd::Crashed {
                 self.carry_out_crash(Activity::Command)?;
                 return self.start();
             }
@@ -111,9 +113,9 @@ impl World<'_> {
             recorded.clone_from(&damage);
         }
         let read = guarded(|| inspected.read_leniently(&copy, &damage, &self.history));
-        if let Some((line, marks)) = read.map_err(Stop::Panicked)?? {
+        if let Some((text, marks)) = read.map_err(Stop::Panicked)?? {
             let call = self.faults.disk().calls();
-            self.seen.line(call, format_args!("{line}"));
+            self.seen.record(call, RunEvent::Note { text });
             marks.into_iter().for_each(|mark| self.seen.mark(mark));
         }
         Ok(())

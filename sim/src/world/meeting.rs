@@ -5,11 +5,12 @@ use std::any::Any;
 use crate::invariant::Invariant;
 use crate::marks::Mark;
 use crate::oracle::Finding;
+use crate::run_log::RunEvent;
 use crate::scenario::{Around, Meeting, Step, When};
 use crate::subject::{Answer, AnyOp, ErrorClass, Failure, PendingCheckpoint};
 
 use super::beside::Beside;
-use super::commands::{Ended, Given};
+use super::commands::{Given, StepEnd};
 use super::crashes::Activity;
 use super::{Stop, World};
 
@@ -49,7 +50,7 @@ impl World<'_> {
         let ops = resolved(&given);
         let (calls, excuses) = self.begin(Activity::Command);
         let answers = self.with_store(|store| store.group(&ops))?;
-        if self.end(Activity::Command, calls) == Ended::Crashed {
+        if self.end(Activity::Command, calls) == StepEnd::Crashed {
             self.doubt_all(given);
             self.carry_out_crash(Activity::Command)?;
             return self.start();
@@ -70,7 +71,7 @@ impl World<'_> {
             Some(store) => self.program(|| store.close_queued(&ops))?,
             None => Vec::new(),
         };
-        if self.end(Activity::Command, calls) == Ended::Crashed {
+        if self.end(Activity::Command, calls) == StepEnd::Crashed {
             self.doubt_all(given);
             self.carry_out_crash(Activity::Command)?;
             return self.start();
@@ -158,7 +159,7 @@ impl World<'_> {
         let ops = resolved(&given);
         let (calls, excuses) = self.begin(Activity::Checkpoint);
         let (begun, answers) = self.with_store(|store| store.begin_checkpoint_queued(&ops))?;
-        if self.end(Activity::Checkpoint, calls) == Ended::Crashed {
+        if self.end(Activity::Checkpoint, calls) == StepEnd::Crashed {
             self.doubt_all(given);
             self.carry_out_crash(Activity::Checkpoint)?;
             self.start()?;
@@ -233,7 +234,7 @@ impl World<'_> {
     }
 
     fn crashed_in_checkpoint(&mut self, calls: u64) -> Result<bool, Stop> {
-        if self.end(Activity::Checkpoint, calls) == Ended::Normally {
+        if self.end(Activity::Checkpoint, calls) == StepEnd::Normally {
             return Ok(false);
         }
         self.carry_out_crash(Activity::Checkpoint)?;
@@ -266,8 +267,8 @@ impl World<'_> {
             Err(failure) => failure,
         };
         let call = self.faults.disk().calls();
-        self.seen
-            .line(call, format_args!("  failed: {}", failure.text));
+        let text = format!("failed: {}", failure.text);
+        self.seen.record(call, RunEvent::Note { text });
         let excused = self.faults.director().excuses() > excuses;
         let known = self.poisoned && failure.class == ErrorClass::Poisoned;
         if !excused && !known {

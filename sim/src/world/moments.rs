@@ -13,7 +13,7 @@ use super::{Stop, World};
 
 /// A moment at which the process could have died.
 #[derive(Clone, Debug)]
-pub(crate) struct Moment {
+pub(crate) struct RunMoment {
     /// The disk, and the storage call that was under way.
     pub(crate) crash: Crash,
     /// What the client believed.
@@ -24,7 +24,7 @@ pub(crate) struct Moment {
 
 /// What the client believes from one storage call on.
 #[derive(Debug)]
-struct Belief {
+struct BeliefSpan {
     first_call: u64,
     history: Arc<History>,
     now_ms: u64,
@@ -34,24 +34,24 @@ struct Belief {
 
 /// The beliefs that no moment was made of yet.
 #[derive(Debug)]
-pub(crate) struct Beliefs(Vec<Belief>);
+pub(crate) struct BeliefSpans(Vec<BeliefSpan>);
 
 impl World<'_> {
     /// Keeps the moments from now on. Before the store was opened for the first time nothing is believed.
     pub(crate) fn keep_moments(&mut self) {
         self.faults.disk().record_crash_points(true);
         self.faults.director().watch().set_every_moment(true);
-        self.beliefs = Some(Beliefs(Vec::new()));
+        self.beliefs = Some(BeliefSpans(Vec::new()));
         self.believe_settled();
     }
 
     /// The moments since the last time.
-    pub(crate) fn take_moments(&mut self) -> Vec<Moment> {
+    pub(crate) fn take_moments(&mut self) -> Vec<RunMoment> {
         let crashes = self.faults.disk().take_crash_points();
-        let Some(Beliefs(beliefs)) = &mut self.beliefs else {
+        let Some(BeliefSpans(beliefs)) = &mut self.beliefs else {
             return Vec::new();
         };
-        let moment = |belief: &Belief, crash: Crash| Moment {
+        let moment = |belief: &BeliefSpan, crash: Crash| RunMoment {
             crash,
             belief: Arc::clone(&belief.history),
             now_ms: belief.now_ms,
@@ -96,13 +96,13 @@ impl World<'_> {
     fn believe(&mut self, mut history: History, idle: Option<Crash>) {
         // Whoever looks at the moment lets the process die there.
         history.interrupt();
-        let belief = Belief {
+        let belief = BeliefSpan {
             first_call: self.faults.disk().calls() + 1,
             history: Arc::new(history),
             now_ms: self.now_ms(),
             idle,
         };
-        if let Some(Beliefs(beliefs)) = &mut self.beliefs {
+        if let Some(BeliefSpans(beliefs)) = &mut self.beliefs {
             beliefs.push(belief);
         }
     }

@@ -11,9 +11,9 @@ use crate::invariant::Invariant;
 use crate::marks::Mark;
 use crate::oracle::Finding;
 use crate::oracle::damage::{Files, InjectedDamage};
+use crate::run_log::RunEvent;
 use crate::scenario::{Effect, FaultKind, Phase, Step, Survivors};
 use crate::subject::{ErrorClass, Failure};
-use crate::tape::Happening;
 
 use super::beside::Stepwise;
 use super::commands::OPEN;
@@ -126,8 +126,7 @@ impl World<'_> {
         };
         let calls = disk.calls();
         self.seen
-            .tape
-            .write(calls, || Happening::Opening { found: disk.live() });
+            .keep(calls, || RunEvent::Opening { found: disk.live() });
         let size = self.history.state().size();
         self.crashes.arm(Activity::Recovery, size, &disk);
         let storage = match self.has_stepwise {
@@ -167,12 +166,8 @@ impl World<'_> {
             }
             Err(failure) => {
                 *failures += 1;
-                self.seen
-                    .line(disk.calls(), format_args!("open: {}", failure.text));
                 let text = failure.text.clone();
-                self.seen
-                    .tape
-                    .write(disk.calls(), || Happening::Refused { text });
+                self.seen.record(disk.calls(), RunEvent::Refused { text });
                 self.judge_refusal(&failure, &found, excused)?;
                 if excused {
                     self.remember_refusal(&failure, faults);
@@ -187,13 +182,7 @@ impl World<'_> {
         let store = self.store.as_mut().expect(OPEN);
         let inspected = self.subject.inspected();
         let position = inspected.map(|inspected| inspected.applied(store.as_any()));
-        match position {
-            Some(position) => self.seen.line(call, format_args!("opened at {position}")),
-            None => self.seen.line(call, format_args!("opened")),
-        }
-        self.seen
-            .tape
-            .write(call, || Happening::Opened { position });
+        self.seen.record(call, RunEvent::Opened { position });
         let report = self.report.clone();
         self.mark_report(&report, found);
     }
@@ -267,8 +256,8 @@ impl World<'_> {
         let promises = self.subject.promises();
         if self.was_open || !promises.opens {
             let call = self.faults.disk().calls();
-            self.seen
-                .line(call, format_args!("given up: {}", failure.text));
+            let text = format!("given up: {}", failure.text);
+            self.seen.record(call, RunEvent::Note { text });
             return Err(Stop::Over);
         }
         self.faults.restore(&Files::new(), self.scenario.profile);

@@ -10,16 +10,16 @@ use super::World;
 
 /// The source of commands.
 #[derive(Debug)]
-pub(super) enum Steps<'a> {
+pub(super) enum NextSteps<'a> {
     /// Written out.
     Script(std::vec::IntoIter<Step>),
     /// Drawn.
-    Drawn(Box<Drawn<'a>>),
+    Drawn(Box<DrawnSteps<'a>>),
 }
 
 /// A client that draws what it does.
 #[derive(Debug)]
-pub(super) struct Drawn<'a> {
+pub(super) struct DrawnSteps<'a> {
     steps: workload::Steps<'a>,
     /// How many are still to come.
     left: u32,
@@ -31,7 +31,7 @@ pub(super) struct Drawn<'a> {
     cuts: bool,
 }
 
-impl<'a> Steps<'a> {
+impl<'a> NextSteps<'a> {
     pub(super) fn new(subject: &AnySubject, scenario: &'a Scenario, seed: u64) -> Self {
         if let Some(script) = &scenario.script {
             let mut steps = script.steps.clone();
@@ -40,11 +40,11 @@ impl<'a> Steps<'a> {
                     .read(op)
                     .expect("a scenario is checked before it runs");
             }
-            return Steps::Script(steps.into_iter());
+            return NextSteps::Script(steps.into_iter());
         }
         let has = |kind| scenario.workload.weights.get(&kind).copied().unwrap_or(0) > 0;
         let crashes = &scenario.crashes;
-        Steps::Drawn(Box::new(Drawn {
+        NextSteps::Drawn(Box::new(DrawnSteps {
             steps: workload::Steps::new(&scenario.workload, subject.clone(), seed),
             left: scenario.workload.commands,
             policy: Stream::new(seed, "policy"),
@@ -60,8 +60,8 @@ impl World<'_> {
     pub(super) fn next_step(&mut self) -> Option<Step> {
         let now_ms = self.now_ms();
         match &mut self.steps {
-            Steps::Script(steps) => steps.next(),
-            Steps::Drawn(drawn) => {
+            NextSteps::Script(steps) => steps.next(),
+            NextSteps::Drawn(drawn) => {
                 drawn.left = drawn.left.checked_sub(1)?;
                 if self.poisoned {
                     match drawn.policy.draw(1, 7) {

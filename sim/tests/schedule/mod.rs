@@ -13,13 +13,15 @@
 use std::ops::Range;
 
 use beaver_disk::{CrashPoint, Moment};
+use beaver_sim::beaver::{Command, Job};
 use beaver_sim::invariant::Invariant;
 use beaver_sim::result::{Outcome, RunResult};
 use beaver_sim::run::{Keep, run_seed_of};
 use beaver_sim::scenario::{
-    CrashKind, Effect, FaultKind, Job, PlannedCrash, PlannedFault, Profile, Scenario, Script, Step,
+    CrashKind, Effect, FaultKind, PlannedCrash, PlannedFault, Profile, Scenario, Script, Step,
 };
-use beaver_sim::subject::Subject;
+use beaver_sim::subject::AnySubject;
+use beaver_zoo::recovering::library;
 
 /// A history in the making.
 #[derive(Clone)]
@@ -40,7 +42,7 @@ struct Wrong {
 #[derive(Clone)]
 enum What {
     Fault(FaultKind, Effect),
-    Crash(Moment, CrashKind, beaver_disk::Choice),
+    Kill(Moment),
 }
 
 impl Schedule {
@@ -80,13 +82,13 @@ impl Schedule {
 
     /// The process is killed at that call.
     pub(crate) fn kill(mut self, moment: Moment, call: &'static str, nth: usize) -> Self {
-        let what = What::Crash(moment, CrashKind::Kill, beaver_disk::Choice::default());
+        let what = What::Kill(moment);
         self.wrong.push(Wrong { call, nth, what });
         self
     }
 
     /// Runs it and says how it ended.
-    pub(crate) fn run(&self, subject: &Subject) -> RunResult {
+    pub(crate) fn run(&self, subject: &AnySubject) -> RunResult {
         let mut scenario: Scenario = serde_json::from_str(r#"{"claim": "c"}"#).unwrap();
         scenario.profile = self.profile;
         let mut script = Script {
@@ -99,18 +101,22 @@ impl Schedule {
             let number = find(&so_far.trace, wrong.call, wrong.nth);
             match &wrong.what {
                 What::Fault(kind, effect) => script.faults.push(PlannedFault {
+                    step: None,
+                    process: 0,
                     call: number,
                     kind: *kind,
                     effect: effect.clone(),
                 }),
-                What::Crash(moment, kind, image) => script.crashes.push(PlannedCrash {
+                What::Kill(moment) => script.crashes.push(PlannedCrash {
+                    step: None,
+                    process: 0,
                     at: CrashPoint {
                         call: number,
                         moment: *moment,
                     },
-                    kind: *kind,
+                    kind: CrashKind::Kill,
                     progress: None,
-                    image: Some(image.clone()),
+                    image: None,
                 }),
             }
         }
@@ -119,7 +125,7 @@ impl Schedule {
     }
 
     /// Where the `nth` write (from 1) of the history so far goes.
-    pub(crate) fn written(&self, subject: &Subject, nth: usize) -> Range<usize> {
+    pub(crate) fn written(&self, subject: &AnySubject, nth: usize) -> Range<usize> {
         let trace = self.run(subject).trace;
         let mut writes = trace.iter().filter_map(|line| {
             let range = line.split_once(" write_at ")?.1.split(' ').nth(1)?;
@@ -132,13 +138,13 @@ impl Schedule {
     }
 
     /// Holds, this under test.
-    pub(crate) fn check_holds(&self, subject: &Subject) {
+    pub(crate) fn check_holds(&self, subject: &AnySubject) {
         let run = self.run(subject);
         assert_eq!(run.outcome, Outcome::Held, "{}", run.trace.join("\n"));
     }
 
     /// Violates `invariant`, this under test.
-    pub(crate) fn check_violates(&self, invariant: Invariant, subject: &Subject) {
+    pub(crate) fn check_violates(&self, invariant: Invariant, subject: &AnySubject) {
         let run = self.run(subject);
         let trace = run.trace.join("\n");
         match &run.outcome {
@@ -150,7 +156,7 @@ impl Schedule {
     }
 }
 
-fn run(subject: &Subject, scenario: &Scenario) -> RunResult {
+fn run(subject: &AnySubject, scenario: &Scenario) -> RunResult {
     let keep = Keep {
         script: false,
         trace: true,
@@ -168,14 +174,19 @@ fn find(trace: &[String], call: &str, nth: usize) -> u64 {
     found.unwrap_or_else(|| panic!("no {call} number {nth} in\n{}", trace.join("\n")))
 }
 
+/// One command of the queue, as it stands in a file.
+pub(crate) fn step(command: Command) -> Step {
+    serde_json::from_value(serde_json::to_value(command).unwrap()).unwrap()
+}
+
 pub(crate) fn enqueue(id: &str) -> Step {
     enqueue_with(id, "1".to_owned())
 }
 
 pub(crate) fn enqueue_with(id: &str, payload: String) -> Step {
-    Step::Enqueue {
+    step(Command::Enqueue {
         jobs: vec![job(id, payload)],
-    }
+    })
 }
 
 pub(crate) fn job(id: &str, payload: String) -> Job {
@@ -199,9 +210,7 @@ pub(crate) fn enqueue_to_page_end(before: &[Step], id: &str) -> Step {
         Schedule::of(steps)
     };
     let nth = before.len() + 2;
-    let end = with("\"\"".to_owned())
-        .written(&Subject::default(), nth)
-        .end;
+    let end = with("\"\"".to_owned()).written(&library(), nth).end;
     let padding = "x".repeat(end.next_multiple_of(4096) - end);
     enqueue_with(id, format!("\"{padding}\""))
 }

@@ -2,7 +2,7 @@
 //! for.
 
 use super::careless::Careless as C;
-use super::left_out::Step as L;
+use super::left_out::ProtocolStep as L;
 use super::plain::{PlainBug as B, PlainStore};
 use super::recovering::library;
 use beaver_sim::invariant::Invariant;

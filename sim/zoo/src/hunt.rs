@@ -13,6 +13,7 @@ use beaver_sim::run::{Keep, run_seed_of, saved_failure};
 use beaver_sim::scenario::{Profile, Scenario};
 use beaver_sim::shrink::{Limits, Shrunk, shrink, words};
 use beaver_sim::subject::AnySubject;
+use serde::Serialize;
 
 use super::catalogue::{Exhibit, Testimony};
 use super::habitats::habitat;
@@ -60,7 +61,7 @@ pub struct Catch {
 }
 
 /// What an exploration of small workloads found.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Sighting {
     /// The workloads.
     pub workloads: u64,

@@ -15,7 +15,7 @@ use beaver_sim::subject::AnySubject;
 
 /// A step that is left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum ProtocolStep {
     /// A rotate that fails from its `rename` on does not remove the new segment again.
     UndoOfRotate,
     /// It removes the new segment, and does not sync the directory then.
@@ -38,40 +38,42 @@ pub enum Step {
     SecondRead,
 }
 
-impl Step {
+impl ProtocolStep {
     /// All of them.
-    pub const ALL: [Step; 10] = [
-        Step::UndoOfRotate,
-        Step::DirectorySyncOfUndo,
-        Step::MarkersInRewrite,
-        Step::VerifiedBuffer,
-        Step::Rewrite,
-        Step::CutOfFailedWrite,
-        Step::CutOfFreeSpace,
-        Step::BothCuts,
-        Step::IdleSync,
-        Step::SecondRead,
+    pub const ALL: [ProtocolStep; 10] = [
+        ProtocolStep::UndoOfRotate,
+        ProtocolStep::DirectorySyncOfUndo,
+        ProtocolStep::MarkersInRewrite,
+        ProtocolStep::VerifiedBuffer,
+        ProtocolStep::Rewrite,
+        ProtocolStep::CutOfFailedWrite,
+        ProtocolStep::CutOfFreeSpace,
+        ProtocolStep::BothCuts,
+        ProtocolStep::IdleSync,
+        ProtocolStep::SecondRead,
     ];
 
     /// The library without this step.
     #[must_use]
     pub fn left_out(self) -> AnySubject {
         match self {
-            Step::UndoOfRotate | Step::DirectorySyncOfUndo => library_behind(move || Undo {
-                removes: self == Step::DirectorySyncOfUndo,
-                ..Undo::default()
-            }),
-            Step::MarkersInRewrite => library_behind(|| MarkersInRewrite),
-            Step::VerifiedBuffer => library_behind(|| VerifiedBuffer),
-            Step::Rewrite => library_behind(|| Rewrite),
-            Step::CutOfFailedWrite | Step::CutOfFreeSpace | Step::BothCuts => {
-                library_behind(move || Cuts {
-                    running: self != Step::CutOfFreeSpace,
-                    opening: self != Step::CutOfFailedWrite,
+            ProtocolStep::UndoOfRotate | ProtocolStep::DirectorySyncOfUndo => {
+                library_behind(move || Undo {
+                    removes: self == ProtocolStep::DirectorySyncOfUndo,
+                    ..Undo::default()
                 })
             }
-            Step::IdleSync => library_behind(IdleSync::default),
-            Step::SecondRead => library_behind(SecondRead::default),
+            ProtocolStep::MarkersInRewrite => library_behind(|| MarkersInRewrite),
+            ProtocolStep::VerifiedBuffer => library_behind(|| VerifiedBuffer),
+            ProtocolStep::Rewrite => library_behind(|| Rewrite),
+            ProtocolStep::CutOfFailedWrite
+            | ProtocolStep::CutOfFreeSpace
+            | ProtocolStep::BothCuts => library_behind(move || Cuts {
+                running: self != ProtocolStep::CutOfFreeSpace,
+                opening: self != ProtocolStep::CutOfFailedWrite,
+            }),
+            ProtocolStep::IdleSync => library_behind(IdleSync::default),
+            ProtocolStep::SecondRead => library_behind(SecondRead::default),
         }
     }
 }

@@ -11,6 +11,7 @@ use beaver_sim::invariant::Invariant;
 use beaver_sim::run::{Keep, run_seed_of};
 use beaver_sim::scenario::{Profile, Scenario};
 use beaver_sim::subject::AnySubject;
+use serde::Serialize;
 
 use super::controls;
 use super::habitats::{habitat, habitats};
@@ -82,7 +83,7 @@ pub struct Patrolled {
 }
 
 /// A run or an exploration in which a store without bugs did not hold.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct FalseAlarm {
     /// The store: `library` or `plain store`.
     pub store: &'static str,

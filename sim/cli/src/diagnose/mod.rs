@@ -1,10 +1,10 @@
 //! Turns "this file is wrong" into what to change and where.
 
-mod place;
+mod position;
 mod refusal;
 mod scenario_text;
 mod suggest;
 
-pub use place::{Place, find};
-pub use scenario_text::{Problem, read_scenario};
+pub use position::{TextPosition, find};
+pub use scenario_text::{ScenarioProblem, read_scenario};
 pub use suggest::{did_you_mean, nearest};

@@ -2,39 +2,43 @@
 
 use std::fmt;
 
-use super::place::{Place, find};
+use super::position::{TextPosition, find};
 use super::refusal::{UnknownName, without_place};
 use beaver_sim::scenario::Scenario;
 
 /// One thing that is wrong with a scenario file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
+pub struct ScenarioProblem {
     /// The file, as it was named.
     pub file: String,
     /// Where in it.
-    pub place: Place,
+    pub place: TextPosition,
     /// What is wrong, and what was meant if that can be told.
     pub message: String,
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for ScenarioProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}: {}", self.file, self.place, self.message)
     }
 }
 
-impl std::error::Error for Problem {}
+impl std::error::Error for ScenarioProblem {}
 
 /// The scenario in `text`, which was read from `file`. A scenario without a name gets `default_name`.
 ///
 /// # Errors
 /// Syntax errors, unknown fields and wrong types end the search at the first; impossible values are all reported.
-pub fn read_scenario(file: &str, default_name: &str, text: &str) -> Result<Scenario, Vec<Problem>> {
-    // Fields in an order that nobody can see would be read from an array too.
+pub fn read_scenario(
+    file: &str,
+    default_name: &str,
+    text: &str,
+) -> Result<Scenario, Vec<ScenarioProblem>> {
+    // `serde` would read the fields from an array too, in an order that is not written anywhere.
     if text.trim_start().starts_with('[') {
-        return Err(vec![Problem {
+        return Err(vec![ScenarioProblem {
             file: file.to_owned(),
-            place: Place { line: 1, column: 1 },
+            place: TextPosition { line: 1, column: 1 },
             message: "a scenario is a JSON object with its fields by name, not an array".to_owned(),
         }]);
     }
@@ -42,21 +46,21 @@ pub fn read_scenario(file: &str, default_name: &str, text: &str) -> Result<Scena
     let read = serde_path_to_error::deserialize(&mut reader);
     let mut scenario: Scenario = read.map_err(|error| vec![refused(file, text, &error)])?;
     reader.end().map_err(|error| {
-        vec![Problem {
+        vec![ScenarioProblem {
             file: file.to_owned(),
-            place: Place::of_serde(text, &error),
+            place: TextPosition::of_serde(text, &error),
             message: without_place(&error.to_string()).to_owned(),
         }]
     })?;
     if scenario.name.is_empty() {
         default_name.clone_into(&mut scenario.name);
     }
-    let impossible: Vec<Problem> = scenario
+    let impossible: Vec<ScenarioProblem> = scenario
         .check()
         .into_iter()
-        .map(|impossible| Problem {
+        .map(|impossible| ScenarioProblem {
             file: file.to_owned(),
-            place: find(text, &impossible.field).unwrap_or(Place { line: 1, column: 1 }),
+            place: find(text, &impossible.field).unwrap_or(TextPosition { line: 1, column: 1 }),
             message: format!("`{}`: {}", impossible.field, impossible.message),
         })
         .collect();
@@ -67,16 +71,16 @@ pub fn read_scenario(file: &str, default_name: &str, text: &str) -> Result<Scena
     }
 }
 
-/// The problem behind an error of `serde`.
+/// The problem of an error of `serde`.
 fn refused(
     file: &str,
     text: &str,
     error: &serde_path_to_error::Error<serde_json::Error>,
-) -> Problem {
+) -> ScenarioProblem {
     let full = error.inner().to_string();
     let message = without_place(&full);
     let path = error.path().to_string();
-    let reported = Place::of_serde(text, error.inner());
+    let reported = TextPosition::of_serde(text, error.inner());
     let (place, message) = match UnknownName::read(message) {
         Some(unknown) => {
             let place = last_before(text, unknown.typed, error.inner()).unwrap_or(reported);
@@ -88,7 +92,7 @@ fn refused(
         }
         None => (reported, message.to_owned()),
     };
-    Problem {
+    ScenarioProblem {
         file: file.to_owned(),
         place,
         message,
@@ -97,8 +101,8 @@ fn refused(
 
 /// Where `name` stands in quotes for the last time before the place that `error` reports.
 ///
-/// `serde` reports a refused name right behind it, or, where it had to read a whole object first, at the end of that.
-fn last_before(text: &str, name: &str, error: &serde_json::Error) -> Option<Place> {
+/// `serde` reports a refused name right after it, or, where it had to read a whole object first, at the end of that.
+fn last_before(text: &str, name: &str, error: &serde_json::Error) -> Option<TextPosition> {
     let line_start: usize = text
         .split_inclusive('\n')
         .take(error.line().checked_sub(1)?)
@@ -107,7 +111,7 @@ fn last_before(text: &str, name: &str, error: &serde_json::Error) -> Option<Plac
     let end = (line_start + error.column()).min(text.len());
     let quoted = serde_json::to_string(name).ok()?;
     let at = text.get(..end)?.rfind(&quoted)?;
-    Some(Place::of_offset(text, at))
+    Some(TextPosition::of_offset(text, at))
 }
 
 /// The path of the object that holds `name`: `path` may end in the name itself, or in `?` for a key that was refused.

@@ -4,8 +4,7 @@
 
 use beaver_disk::Op;
 
-use super::failure::instant_words;
-use beaver_sim::explain::lanes::{Instant, Lane, Lanes, Standing, Stretch};
+use beaver_sim::explain::lanes::{ColumnKind, Lane, Lanes, Span, SpanState};
 
 /// How many moments are drawn at most: the last ones.
 const MOST_COLUMNS: usize = 240;
@@ -23,7 +22,7 @@ const BYTES_STRIP: (usize, usize) = (24, 14);
 
 #[derive(Debug)]
 pub(super) struct Picture {
-    pub(super) words: String,
+    pub(super) text: String,
     pub(super) width: usize,
     pub(super) height: usize,
     pub(super) lane: usize,
@@ -34,23 +33,11 @@ pub(super) struct Picture {
     pub(super) begin: usize,
     pub(super) hidden: usize,
     pub(super) rules: Vec<usize>,
-    pub(super) numbers: Vec<Number>,
-    pub(super) lanes: Vec<Label>,
+    pub(super) numbers: Vec<(usize, String)>,
+    pub(super) lanes: Vec<String>,
     pub(super) bars: Vec<Bar>,
-    pub(super) marks: Vec<Mark>,
+    pub(super) marks: Vec<PictureMark>,
     pub(super) crashes: Vec<CrashLine>,
-    pub(super) signs: Vec<Sign>,
-}
-
-#[derive(Debug)]
-pub(super) struct Label {
-    pub(super) name: String,
-}
-
-#[derive(Debug)]
-pub(super) struct Number {
-    pub(super) x: usize,
-    pub(super) text: String,
 }
 
 #[derive(Debug)]
@@ -60,15 +47,15 @@ pub(super) struct Bar {
     pub(super) y: usize,
     pub(super) width: usize,
     pub(super) height: usize,
-    pub(super) words: String,
+    pub(super) text: String,
 }
 
 #[derive(Debug)]
-pub(super) struct Mark {
+pub(super) struct PictureMark {
     pub(super) class: &'static str,
     pub(super) path: String,
     pub(super) column: usize,
-    pub(super) words: String,
+    pub(super) text: String,
 }
 
 #[derive(Debug)]
@@ -80,14 +67,16 @@ pub(super) struct CrashLine {
     pub(super) text_x: usize,
     pub(super) text_y: usize,
     pub(super) anchor: &'static str,
-    pub(super) words: &'static str,
+    pub(super) text: &'static str,
 }
 
+/// What a kind of call looks like.
 #[derive(Debug)]
 pub(super) struct Sign {
     pub(super) class: &'static str,
-    pub(super) path: String,
-    pub(super) words: &'static str,
+    pub(super) label: &'static str,
+    start: (isize, isize),
+    path: &'static str,
 }
 
 impl Picture {
@@ -101,14 +90,14 @@ impl Picture {
         let step = (WIDTH / columns).clamp(20, 64);
         // Files that were gone before the first moment that is drawn say nothing.
         let visible = |lane: &&Lane| {
-            let stretches = lane.names.iter().chain(&lane.bytes);
-            stretches.into_iter().any(|stretch| stretch.to > first)
+            let spans = lane.names.iter().chain(&lane.bytes);
+            spans.into_iter().any(|span| span.to > first)
         };
         let shown: Vec<&Lane> = lanes.lanes.iter().filter(visible).collect();
         let height = HEAD + LANE * (shown.len() + 2);
         let width = step * columns + 14;
         let mut picture = Picture {
-            words: words(lanes, &shown),
+            text: text(lanes, &shown),
             width,
             height,
             lane: LANE,
@@ -125,7 +114,6 @@ impl Picture {
             bars: Vec::new(),
             marks: Vec::new(),
             crashes: Vec::new(),
-            signs: signs(),
         };
         picture.draw_moments(lanes, first);
         for (at, lane) in shown.iter().enumerate() {
@@ -146,29 +134,30 @@ impl Picture {
             let x = self.middle(at);
             let client = HEAD + LANE / 2;
             let directory = client + LANE;
-            let words = instant_words(&column.what, column.call);
-            let mark = |class, path| Mark {
+            let text = column_text(&column.kind, column.call);
+            let mark = |class, path| PictureMark {
                 class,
                 path,
                 column: at,
-                words: words.clone(),
+                text: text.clone(),
             };
-            match &column.what {
-                Instant::Call { op, ok } => {
+            match &column.kind {
+                ColumnKind::Call { op, ok } => {
                     let far = last_number.is_none_or(|last| x - last >= 24);
                     if far {
-                        let text = column.call.to_string();
-                        self.numbers.push(Number { x, text });
+                        self.numbers.push((x, column.call.to_string()));
                         last_number = Some(x);
                     }
                     if *op == Op::SyncDir {
                         let class = if *ok { "sync" } else { "failed" };
-                        self.marks.push(mark(class, diamond(x, directory, 8)));
+                        self.marks.push(mark(class, sign("sync").at(x, directory)));
                     }
                 }
-                Instant::Acknowledged { .. } => self.marks.push(mark("ack", tick(x, client))),
-                Instant::Opened => self.marks.push(mark("open", triangle(x, client, 6))),
-                Instant::Crash { power, explained } => self.draw_crash(x, *power, *explained),
+                ColumnKind::Acknowledged { .. } => {
+                    self.marks.push(mark("ack", sign("ack").at(x, client)))
+                }
+                ColumnKind::Opened => self.marks.push(mark("open", sign("open").at(x, client))),
+                ColumnKind::Crash { power, explained } => self.draw_crash(x, *power, *explained),
             }
         }
     }
@@ -186,54 +175,52 @@ impl Picture {
             text_x: if right { x.saturating_sub(6) } else { x + 6 },
             text_y: 14,
             anchor: if right { "end" } else { "start" },
-            words: if power { "power cut" } else { "killed" },
+            text: if power { "power cut" } else { "killed" },
         });
     }
 
     fn draw_lane(&mut self, lane: &Lane, top: usize, first: usize) {
-        self.lanes.push(Label {
-            name: lane.name.clone(),
-        });
-        for (what, stretches, (y, height)) in [
+        self.lanes.push(lane.name.clone());
+        for (what, spans, (y, height)) in [
             ("name", &lane.names, NAME_STRIP),
             ("bytes", &lane.bytes, BYTES_STRIP),
         ] {
-            for stretch in stretches.iter().filter(|stretch| stretch.to > first) {
-                self.draw_stretch(lane, what, stretch, (top + y, height), first);
+            for span in spans.iter().filter(|span| span.to > first) {
+                self.draw_span(lane, what, span, (top + y, height), first);
             }
         }
     }
 
-    fn draw_stretch(
+    fn draw_span(
         &mut self,
         lane: &Lane,
         what: &str,
-        stretch: &Stretch,
+        span: &Span,
         (y, height): (usize, usize),
         first: usize,
     ) {
-        let (class, state) = match stretch.state {
-            Standing::Pending => ("pending", "pending: a power cut may take it"),
-            Standing::Durable => ("durable", "durable"),
-            Standing::Doubtful => ("doubt", "in doubt: a sync failed"),
-            Standing::Lost => ("lost", "lost"),
+        let (class, state) = match span.state {
+            SpanState::Pending => ("pending", "pending: a power cut may take it"),
+            SpanState::Durable => ("durable", "durable"),
+            SpanState::Doubtful => ("doubt", "in doubt: a sync failed"),
+            SpanState::Lost => ("lost", "lost"),
         };
         // A state begins where its call is, and holds until the call that ends it.
-        let from = match stretch.from.checked_sub(first) {
-            Some(from) if stretch.state == Standing::Lost => {
+        let from = match span.from.checked_sub(first) {
+            Some(from) if span.state == SpanState::Lost => {
                 (from * self.step).saturating_sub(self.step / 2)
             }
             Some(from) => self.middle(from),
             None => 0,
         };
-        let to = self.middle(stretch.to - first).min(self.width - 6);
+        let to = self.middle(span.to - first).min(self.width - 6);
         self.bars.push(Bar {
             class,
             x: from,
             y,
             width: to.saturating_sub(from),
             height,
-            words: format!("{} of {}: {state}", what, lane.name),
+            text: format!("{} of {}: {state}", what, lane.name),
         });
     }
 
@@ -246,39 +233,49 @@ impl Picture {
             .filter_map(|column| column.checked_sub(first))
         {
             let at = &lanes.columns[column + first];
-            let Instant::Call { op, ok } = at.what else {
+            let ColumnKind::Call { op, ok } = at.kind else {
                 continue;
             };
             let x = self.middle(column);
-            let (class, path) = match op {
-                Op::Create => ("made", circle(x, name_y, 5)),
-                Op::Rename => ("named", triangle(x, name_y, 6)),
-                Op::Remove => ("removed", cross(x, name_y, 5)),
-                Op::SyncData => ("sync", diamond(x, bytes_y, 8)),
-                Op::SetLen | Op::Allocate => ("cut", bracket(x, bytes_y, 6)),
-                _ => ("wrote", upright(x, bytes_y, 7)),
+            let (class, y) = match op {
+                Op::Create => ("made", name_y),
+                Op::Rename => ("named", name_y),
+                Op::Remove => ("removed", name_y),
+                Op::SyncData => ("sync", bytes_y),
+                Op::SetLen | Op::Allocate => ("cut", bytes_y),
+                _ => ("wrote", bytes_y),
             };
-            self.marks.push(Mark {
+            self.marks.push(PictureMark {
                 class: if ok { class } else { "failed" },
-                path,
+                path: sign(class).at(x, y),
                 column,
-                words: format!("{} ({})", instant_words(&at.what, at.call), lane.name),
+                text: format!("{} ({})", column_text(&at.kind, at.call), lane.name),
             });
         }
     }
 }
 
+/// What a column is called.
+fn column_text(kind: &ColumnKind, call: u64) -> String {
+    match kind {
+        ColumnKind::Call { op, ok: true } => format!("call {call}: {op}"),
+        ColumnKind::Call { op, ok: false } => format!("call {call}: {op} failed"),
+        ColumnKind::Acknowledged { place } => format!("acknowledged: {place}"),
+        ColumnKind::Crash { power: true, .. } => "power cut".to_owned(),
+        ColumnKind::Crash { power: false, .. } => "process killed".to_owned(),
+        ColumnKind::Opened => "the store opened".to_owned(),
+    }
+}
+
 /// The picture for those who do not see it.
-fn words(lanes: &Lanes, shown: &[&Lane]) -> String {
+fn text(lanes: &Lanes, shown: &[&Lane]) -> String {
     let crashes = lanes.columns.iter();
     let crashes = crashes
-        .filter(|column| matches!(column.what, Instant::Crash { .. }))
+        .filter(|column| matches!(column.kind, ColumnKind::Crash { .. }))
         .count();
     let lost = |lane: &&&Lane| {
-        let stretches = lane.names.iter().chain(&lane.bytes);
-        stretches
-            .into_iter()
-            .any(|stretch| stretch.state == Standing::Lost)
+        let spans = lane.names.iter().chain(&lane.bytes);
+        spans.into_iter().any(|span| span.state == SpanState::Lost)
     };
     let lost: Vec<&str> = shown
         .iter()
@@ -291,67 +288,63 @@ fn words(lanes: &Lanes, shown: &[&Lane]) -> String {
     };
     format!(
         "{} files over {} moments with {crashes} crashes; {lost}. The timeline below has the same \
-         in words.",
+         as text.",
         shown.len(),
         lanes.columns.len()
     )
 }
 
-fn signs() -> Vec<Sign> {
-    let sign = |class, path, words| Sign { class, path, words };
-    vec![
-        sign("made", circle(8, 8, 5), "create"),
-        sign("named", triangle(8, 8, 6), "rename"),
-        sign("removed", cross(8, 8, 5), "remove"),
-        sign("wrote", upright(8, 8, 7), "write"),
-        sign("cut", bracket(8, 8, 6), "set_len, allocate"),
-        sign("sync", diamond(8, 8, 7), "sync"),
-        sign("failed", diamond(8, 8, 7), "a call that failed"),
-        sign("ack", tick(8, 8), "acknowledged"),
-        sign("open", triangle(8, 8, 6), "the store opened"),
-    ]
+impl Sign {
+    /// The path of the sign in the middle of (`x`, `y`).
+    pub(super) fn at(&self, x: usize, y: usize) -> String {
+        let (dx, dy) = self.start;
+        let (x, y) = (x.saturating_add_signed(dx), y.saturating_add_signed(dy));
+        format!("M{x} {y}{}", self.path)
+    }
 }
 
-fn diamond(x: usize, y: usize, r: usize) -> String {
-    format!("M{x} {}l{r} {r}l-{r} {r}l-{r}-{r}z", y - r)
+/// The sign of a class of marks.
+fn sign(class: &str) -> &'static Sign {
+    let known = SIGNS.iter().find(|sign| sign.class == class);
+    known.expect("every class of marks has its sign")
 }
 
-fn circle(x: usize, y: usize, r: usize) -> String {
-    let wide = 2 * r;
-    format!(
-        "M{} {y}a{r} {r} 0 1 0 {wide} 0a{r} {r} 0 1 0-{wide} 0z",
-        x - r
-    )
-}
+const DIAMOND: &str = "l7 7l-7 7l-7-7z";
+const TRIANGLE: &str = "v12l12-6z";
 
-fn triangle(x: usize, y: usize, r: usize) -> String {
-    let tall = 2 * r;
-    format!("M{} {}v{tall}l{tall}-{r}z", x - r + 1, y - r)
-}
+/// Each is drawn from a start beside its middle.
+pub(super) const SIGNS: [Sign; 9] = [
+    new("made", "create", (-5, 0), "a5 5 0 1 0 10 0a5 5 0 1 0-10 0z"),
+    new("named", "rename", (-5, -6), TRIANGLE),
+    new(
+        "removed",
+        "remove",
+        (-6, -4),
+        "l2-2 4 4 4-4 2 2-4 4 4 4-2 2-4-4-4 4-2-2 4-4z",
+    ),
+    new("wrote", "write", (-2, -7), "h4v14h-4z"),
+    new("cut", "set_len, allocate", (-3, -6), "h7v3h-4v6h4v3h-7z"),
+    new("sync", "sync", (0, -7), DIAMOND),
+    new("failed", "a call that failed", (0, -7), DIAMOND),
+    new(
+        "ack",
+        "acknowledged",
+        (-7, 1),
+        "l2.6-2.6 3.4 3.4 6.4-7.4 2.8 2.6-9.2 10.6z",
+    ),
+    new("open", "the store opened", (-5, -6), TRIANGLE),
+];
 
-fn cross(x: usize, y: usize, r: usize) -> String {
-    let arm = r - 1;
-    format!(
-        "M{} {}l2-2 {arm} {arm} {arm}-{arm} 2 2-{arm} {arm} {arm} {arm}-2 2-{arm}-{arm}-{arm} \
-         {arm}-2-2 {arm}-{arm}z",
-        x.saturating_sub(r + 1),
-        y - arm,
-    )
-}
-
-fn upright(x: usize, y: usize, r: usize) -> String {
-    format!("M{} {}h4v{}h-4z", x - 2, y - r, 2 * r)
-}
-
-fn bracket(x: usize, y: usize, r: usize) -> String {
-    let tall = 2 * r;
-    format!("M{} {}h7v3h-4v{}h4v3h-7z", x - 3, y - r, tall - 6)
-}
-
-fn tick(x: usize, y: usize) -> String {
-    format!(
-        "M{} {}l2.6-2.6 3.4 3.4 6.4-7.4 2.8 2.6-9.2 10.6z",
-        x - 7,
-        y + 1
-    )
+const fn new(
+    class: &'static str,
+    label: &'static str,
+    start: (isize, isize),
+    path: &'static str,
+) -> Sign {
+    Sign {
+        class,
+        label,
+        start,
+        path,
+    }
 }

@@ -1,4 +1,4 @@
-//! Names and files at the crash, ready to be drawn: a colour for every sector on every side.
+//! Names and files at the crash: a colour for every name, and for every sector on every side.
 
 use beaver_sim::explain::{
     FileFate, LineFate, NameFate, NameVerdict, PageFate, PageVerdict, SectorFate, Side,
@@ -8,108 +8,26 @@ use beaver_sim::explain::{
 /// How many pages of a file are drawn at most.
 const MOST_PAGES: usize = 64;
 
+/// A file with what became of it.
 #[derive(Debug)]
-pub(super) struct NameRow {
-    pub(super) name: String,
-    pub(super) live: String,
-    pub(super) live_class: &'static str,
-    pub(super) durable: String,
-    pub(super) durable_class: &'static str,
-    pub(super) after: String,
-    pub(super) after_class: &'static str,
-    pub(super) verdict: &'static str,
-    pub(super) tone: &'static str,
-    pub(super) pending: String,
-}
-
-#[derive(Debug)]
-pub(super) struct FileBlock {
-    pub(super) name: String,
-    pub(super) inode: u64,
-    pub(super) live_len: u64,
-    pub(super) durable_len: u64,
-    pub(super) after_len: String,
+pub(super) struct FileBlock<'t> {
+    pub(super) file: &'t FileFate,
     pub(super) fate: String,
     pub(super) tone: &'static str,
-    pub(super) pages: Vec<PageRow>,
+    /// How many pages are not drawn.
     pub(super) hidden: usize,
-    pub(super) open: bool,
-    pub(super) lines: Vec<Line>,
 }
 
-#[derive(Debug)]
-pub(super) struct PageRow {
-    pub(super) page: u64,
-    pub(super) sides: [Cells; 3],
-    pub(super) verdict: &'static str,
-    pub(super) tone: &'static str,
-    pub(super) note: String,
-}
-
-/// The sectors of a page on one side.
-#[derive(Debug)]
-pub(super) struct Cells {
-    pub(super) words: String,
-    pub(super) cells: Vec<&'static str>,
-}
-
-#[derive(Debug)]
-pub(super) struct Line {
-    pub(super) offset: u64,
-    pub(super) text: String,
-    pub(super) fate: &'static str,
-    pub(super) tone: &'static str,
-}
-
-pub(super) fn names(table: &SurvivalTable) -> Vec<NameRow> {
-    table.names.iter().map(NameRow::new).collect()
-}
-
-/// Files that lost something first.
-pub(super) fn files(table: &SurvivalTable) -> Vec<FileBlock> {
-    let mut files: Vec<FileBlock> = table.files.iter().map(FileBlock::new).collect();
-    files.sort_by_key(|file| file.tone != "bad");
-    files
-}
-
-impl NameRow {
-    fn new(name: &NameFate) -> Self {
-        let side = |inode: Option<u64>| inode.map_or("–".to_owned(), |inode| format!("#{inode}"));
-        let there = |inode: Option<u64>| match inode {
-            Some(_) => "there",
-            None => "none",
-        };
-        let (tone, after_class) = match name.verdict {
-            NameVerdict::Kept => ("good", "there"),
-            NameVerdict::Survived => ("good", "there"),
-            NameVerdict::Lost => ("bad", "gone"),
-            NameVerdict::StayedGone => ("plain", "none"),
-            NameVerdict::CameBack | NameVerdict::OtherFile => ("warn", "only"),
-        };
-        NameRow {
-            name: name.name.clone(),
-            live: side(name.live),
-            live_class: match name.live == name.durable {
-                true => there(name.live),
-                false if name.live.is_some() => "only",
-                false => "none",
-            },
-            durable: side(name.durable),
-            durable_class: there(name.durable),
-            after: side(name.after),
-            after_class,
-            verdict: lower(name.verdict.words()),
-            tone,
-            pending: name.pending.join("; "),
-        }
+impl<'t> FileBlock<'t> {
+    /// Files that lost something come first.
+    pub(super) fn all(table: &'t SurvivalTable) -> Vec<Self> {
+        let mut files: Vec<Self> = table.files.iter().map(FileBlock::new).collect();
+        files.sort_by_key(|file| file.tone != "bad");
+        files
     }
-}
 
-impl FileBlock {
-    fn new(file: &FileFate) -> Self {
-        let changed =
-            |page: &PageFate| !matches!(page.verdict, PageVerdict::Kept | PageVerdict::Survived);
-        let hurt = file.first_lost.is_some() || file.pages.iter().any(changed);
+    fn new(file: &'t FileFate) -> Self {
+        let hurt = file.first_lost.is_some() || file.pages.iter().any(|page| page.verdict.is_bad());
         let (fate, tone) = match (file.after_len, file.first_lost) {
             (None, Some(_)) => ("gone: no name leads to it".to_owned(), "bad"),
             (None, None) => ("no name leads to it".to_owned(), "plain"),
@@ -118,66 +36,74 @@ impl FileBlock {
             (Some(_), None) => ("whole".to_owned(), "good"),
         };
         FileBlock {
-            name: file.name.clone(),
-            inode: file.inode,
-            live_len: file.live_len,
-            durable_len: file.durable_len,
-            after_len: file
-                .after_len
-                .map_or("no file".to_owned(), |len| format!("{len} bytes")),
+            file,
             fate,
             tone,
-            pages: file
-                .pages
-                .iter()
-                .take(MOST_PAGES)
-                .map(PageRow::new)
-                .collect(),
             hidden: file.pages.len().saturating_sub(MOST_PAGES),
-            open: tone == "bad",
-            lines: file.lines.iter().map(Line::new).collect(),
         }
+    }
+
+    pub(super) fn after_len(&self) -> String {
+        let len = self.file.after_len.map(|len| format!("{len} bytes"));
+        len.unwrap_or_else(|| "no file".to_owned())
+    }
+
+    pub(super) fn pages(&self) -> &'t [PageFate] {
+        &self.file.pages[..self.file.pages.len() - self.hidden]
     }
 }
 
-impl PageRow {
-    fn new(page: &PageFate) -> Self {
-        let gone = page.verdict == PageVerdict::Gone;
-        let side = |what: &str, class: fn(&SectorFate, bool) -> &'static str| {
-            let cells = page.sectors.iter().map(|sector| class(sector, gone));
-            let cells: Vec<&str> = cells.collect();
-            let words = format!("page {} {what}: {}", page.page, counted(&cells));
-            Cells { words, cells }
-        };
-        let mut notes = Vec::new();
-        if page.pending > 0 {
-            notes.push(format!("{} pending", page.pending));
-        }
-        if page.unsaved {
-            notes.push("left clean by a failed sync".to_owned());
-        }
-        match (page.writes.first(), page.writes.last()) {
-            (Some(first), Some(last)) if first == last => {
-                notes.push(format!("written by call {first}"))
-            }
-            (Some(first), Some(last)) => notes.push(format!("written by calls {first} to {last}")),
-            _ => {}
-        }
-        PageRow {
-            page: page.page,
-            sides: [
-                side("live", live),
-                side("durable", durable),
-                side("after", after),
-            ],
-            verdict: lower(page.verdict.words()),
-            tone: match page.verdict {
-                PageVerdict::Kept | PageVerdict::Survived => "good",
-                _ => "bad",
-            },
-            note: notes.join(", "),
-        }
+/// Where a name led on the three sides of the crash: text and colour.
+pub(super) fn name_sides(name: &NameFate) -> [(String, &'static str); 3] {
+    let text = |inode: Option<u64>| inode.map_or("–".to_owned(), |inode| format!("#{inode}"));
+    let there = |inode: Option<u64>| inode.map_or("none", |_| "there");
+    let live = match name.live == name.durable {
+        true => there(name.live),
+        false => name.live.map_or("none", |_| "only"),
+    };
+    let after = match name.verdict {
+        NameVerdict::Kept | NameVerdict::Survived => "there",
+        NameVerdict::Lost => "gone",
+        NameVerdict::StayedGone => "none",
+        NameVerdict::CameBack | NameVerdict::OtherFile => "only",
+    };
+    [
+        (text(name.live), live),
+        (text(name.durable), there(name.durable)),
+        (text(name.after), after),
+    ]
+}
+
+pub(super) fn name_tone(name: &NameFate) -> &'static str {
+    match name.verdict {
+        NameVerdict::Kept | NameVerdict::Survived => "good",
+        NameVerdict::Lost => "bad",
+        NameVerdict::StayedGone => "plain",
+        NameVerdict::CameBack | NameVerdict::OtherFile => "warn",
     }
+}
+
+pub(super) fn line_tone(line: &LineFate) -> &'static str {
+    if line.kept { "good" } else { "bad" }
+}
+
+/// The sectors of a page on its three sides: the text for those who do not see them, and the colours.
+pub(super) fn page_sides(page: &PageFate) -> [(String, Vec<&'static str>); 3] {
+    let gone = page.verdict == PageVerdict::Gone;
+    let side = |name: &str, class: fn(&SectorFate, bool) -> &'static str| {
+        let cells: Vec<&str> = page
+            .sectors
+            .iter()
+            .map(|sector| class(sector, gone))
+            .collect();
+        let text = format!("page {} {name}: {}", page.page, counted(&cells));
+        (text, cells)
+    };
+    [
+        side("live", live),
+        side("durable", durable),
+        side("after", after),
+    ]
 }
 
 fn live(sector: &SectorFate, _: bool) -> &'static str {
@@ -211,9 +137,9 @@ fn after(sector: &SectorFate, gone: bool) -> &'static str {
     }
 }
 
-/// How many cells of each sort there are, in words.
+/// How many cells of each sort there are.
 fn counted(cells: &[&str]) -> String {
-    const WORDS: [(&str, &str); 8] = [
+    const SORTS: [(&str, &str); 8] = [
         ("durable", "durable"),
         ("pending", "pending"),
         ("survived", "survived"),
@@ -223,37 +149,13 @@ fn counted(cells: &[&str]) -> String {
         ("other", "something else"),
         ("missing", "not durable"),
     ];
-    let counts = WORDS.iter().filter_map(|(class, words)| {
+    let counts = SORTS.iter().filter_map(|(class, sort)| {
         let count = cells.iter().filter(|cell| *cell == class).count();
-        (count > 0).then(|| format!("{count} {words}"))
+        (count > 0).then(|| format!("{count} {sort}"))
     });
     let counts: Vec<String> = counts.collect();
     match counts.is_empty() {
         true => "nothing".to_owned(),
         false => counts.join(", "),
-    }
-}
-
-impl Line {
-    fn new(line: &LineFate) -> Self {
-        Line {
-            offset: line.offset,
-            text: line.text.clone(),
-            fate: if line.kept { "there" } else { "lost" },
-            tone: if line.kept { "good" } else { "bad" },
-        }
-    }
-}
-
-/// The verdicts are capitals in plain text, where there is no colour.
-fn lower(words: &'static str) -> &'static str {
-    match words {
-        "LOST" => "lost",
-        "CAME BACK" => "came back",
-        "OTHER FILE" => "another file",
-        "TORN" => "torn",
-        "CHANGED" => "changed",
-        "GONE" => "gone",
-        other => other,
     }
 }

@@ -1,8 +1,9 @@
 //! The page over the zoo: a row for each bug, and below it what was caught, each as a failure.
 
-use super::failure::{Fact, FailureSection};
-use super::{Figure, Page, ScenarioRow, figure, grouped, seconds, tone};
-use crate::report::{Shown, Verdict, ZooReport};
+use super::failure::FailureSection;
+use super::{HtmlPage, VerdictRow, tone};
+use crate::report::numbers::{grouped, seconds};
+use crate::report::{CaughtBug, Verdict, ZooReport};
 use beaver_zoo::hunt::Hunted;
 use beaver_zoo::patrol::FalseAlarm;
 
@@ -10,15 +11,15 @@ use beaver_zoo::patrol::FalseAlarm;
 const COLUMNS: [&str; 5] = [
     "invariant",
     "runs",
-    "mildest profile",
+    "weakest profile",
     "commands",
     "crashes",
 ];
 
-impl Page {
+impl<'r> HtmlPage<'r> {
     /// The page over the zoo. A bug is shown whole where the report says why it was caught.
     #[must_use]
-    pub fn of_zoo(report: &ZooReport) -> Self {
+    pub fn of_zoo(report: &'r ZooReport) -> Self {
         let verdict = report.verdict();
         let bugs = report.bugs.iter().map(row);
         let alarms = report.patrolled.false_alarms.iter().map(alarm);
@@ -26,7 +27,7 @@ impl Page {
             let shown = report.shown.get(bug.exhibit.id)?;
             Some((bug, shown))
         }));
-        Page {
+        HtmlPage {
             title: "the zoo".to_owned(),
             subtitle:
                 "Known bugs, planted on purpose: each must be caught for its reason, and the \
@@ -35,28 +36,28 @@ impl Page {
             rows_title: "Bugs",
             row_name: "bug",
             columns: COLUMNS.to_vec(),
-            scenarios: bugs.chain(alarms).collect(),
+            rows: bugs.chain(alarms).collect(),
             failures: shown
                 .map(|(number, (bug, shown))| section(number, bug, shown))
                 .collect(),
-            ..Page::new(verdict, figures(report))
+            ..HtmlPage::new(verdict, figures(report))
         }
     }
 }
 
-fn figures(report: &ZooReport) -> Vec<Figure> {
+fn figures(report: &ZooReport) -> Vec<(&'static str, String)> {
     let patrolled = &report.patrolled;
     vec![
-        figure("bugs", grouped(report.bugs.len() as u64)),
-        figure("caught for their reason", grouped(report.caught() as u64)),
-        figure("small histories", grouped(report.small() as u64)),
-        figure("runs without bugs", grouped(patrolled.runs)),
-        figure("false alarms", grouped(patrolled.false_alarms.len() as u64)),
-        figure("time", seconds(report.elapsed_ms)),
+        ("bugs", grouped(report.bugs.len() as u64)),
+        ("caught for their reason", grouped(report.caught() as u64)),
+        ("small histories", grouped(report.small() as u64)),
+        ("runs without bugs", grouped(patrolled.runs)),
+        ("false alarms", grouped(patrolled.false_alarms.len() as u64)),
+        ("time", seconds(report.elapsed_ms)),
     ]
 }
 
-fn row(bug: &Hunted) -> ScenarioRow {
+fn row(bug: &Hunted) -> VerdictRow {
     let exhibit = bug.exhibit;
     let catch = bug.caught.as_ref();
     let values = catch.map(|catch| {
@@ -74,7 +75,7 @@ fn row(bug: &Hunted) -> ScenarioRow {
         (false, Some(_)) => ("for another reason", tone(Verdict::Violation)),
         (false, None) => ("not caught", tone(Verdict::Violation)),
     };
-    ScenarioRow {
+    VerdictRow {
         name: format!("{} {}", exhibit.id, exhibit.name),
         claim: format!("{} Seen in: {}", exhibit.witness().claim, exhibit.source),
         values: values.map_or_else(nothing, Vec::from),
@@ -84,8 +85,8 @@ fn row(bug: &Hunted) -> ScenarioRow {
 }
 
 /// A store without bugs that was caught all the same.
-fn alarm(alarm: &FalseAlarm) -> ScenarioRow {
-    ScenarioRow {
+fn alarm(alarm: &FalseAlarm) -> VerdictRow {
+    VerdictRow {
         name: format!("{} without bugs", alarm.store),
         claim: alarm.to_string(),
         values: nothing(),
@@ -99,19 +100,13 @@ fn nothing() -> Vec<String> {
     vec!["\u{2013}".to_owned(); COLUMNS.len()]
 }
 
-fn section(number: usize, bug: &Hunted, shown: &Shown) -> FailureSection {
+fn section<'r>(number: usize, bug: &Hunted, caught: &'r CaughtBug) -> FailureSection<'r> {
     let exhibit = bug.exhibit;
-    let explanation = &shown.explained.explanation;
-    let mut section = FailureSection::new(number, &shown.explained, 1);
+    let explanation = &caught.explained.explanation;
+    let mut section = FailureSection::new(number, &caught.explained, 1);
     section.heading = format!("{} {}", exhibit.id, exhibit.name);
-    let caught_by = Fact {
-        label: "caught by",
-        value: format!(
-            "invariant {}: {}",
-            explanation.invariant.number(),
-            explanation.name
-        ),
-    };
+    let (number, name) = (explanation.invariant.number(), explanation.name);
+    let caught_by = ("caught by", format!("invariant {number}: {name}"));
     section.facts.insert(0, caught_by);
     section
 }

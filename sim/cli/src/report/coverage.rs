@@ -1,153 +1,115 @@
-//! Coverage of crash states, for people, for programs, and for the page.
+//! Coverage of crash points as a table: for `--coverage`, for programs, and for the page.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
+use beaver_disk::Moment;
+use beaver_sim::coverage::Coverage;
+use beaver_sim::scenario::FaultKind;
 use serde::Serialize;
 
-use crate::page;
-use beaver_sim::coverage::{Cell, Coverage, Summary, why};
+use super::numbers::grouped;
 
-/// How many calls of which something was missed are listed; of more the number.
-const LISTED: usize = 16;
+/// Every kind of storage call that was made, and what happened there.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct CoverageTable {
+    /// How many crash points were reached.
+    pub crashes_seen: usize,
+    /// How many there are.
+    pub crashes_possible: usize,
+    /// One row for each operation on files of one role.
+    pub calls: Vec<CoverageRow>,
+}
 
-/// Coverage in words: how much was seen, what was missed, and why the rest cannot be reached.
-#[derive(Clone, Debug)]
-pub struct CoverageText(Summary);
+/// One operation on files of one role.
+#[derive(Clone, Debug, Serialize)]
+pub struct CoverageRow {
+    /// The operation.
+    pub call: &'static str,
+    /// The role of the file: its name with `#` for every number; `.` is the directory.
+    pub file: String,
+    /// How often it was called.
+    pub calls: u64,
+    /// How often the process died at each moment, `before`, `inside` or `after`.
+    pub crashes: BTreeMap<&'static str, u64>,
+    /// How often it went wrong, by kind.
+    pub faults: BTreeMap<FaultKind, u64>,
+}
 
-impl CoverageText {
-    /// The words for `coverage`.
+impl CoverageTable {
+    /// The table over `coverage`.
     #[must_use]
     pub fn new(coverage: &Coverage) -> Self {
-        CoverageText(Summary::of(coverage))
-    }
-
-    /// What was never reached, by call.
-    fn write_missed(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut missed: BTreeMap<_, Vec<String>> = BTreeMap::new();
-        for (site, cell) in self.0.missed() {
-            missed.entry(site).or_default().push(cell.to_string());
-        }
-        if missed.len() > LISTED {
-            let calls = missed.len();
-            return writeln!(f, "  missed at {calls} calls: --format json lists them");
-        }
-        for (site, cells) in missed {
-            let (place, call) = (site.place, site.op.name());
-            writeln!(f, "  missed: {place} {call}: {}", cells.join(", "))?;
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Display for CoverageText {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "\ncoverage of crash states: {}", self.0)?;
-        self.write_missed(f)?;
-        for site in &self.0.strangers {
-            let (place, call) = (site.place, site.op.name());
-            writeln!(f, "  not in the table of sites: {place} {call}")?;
-        }
-        for (site, cell) in self.0.stale() {
-            let (place, call) = (site.place, site.op.name());
-            writeln!(f, "  also reached: {place} {call}: {cell}")?;
-        }
-        let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
-        for (_, _, reason) in self.0.explained() {
-            *reasons.entry(reason).or_insert(0) += 1;
-        }
-        for (reason, count) in reasons {
-            writeln!(f, "  {count} out of reach: {reason}")?;
-        }
-        Ok(())
-    }
-}
-
-/// Coverage as programs read it.
-#[derive(Debug, Serialize)]
-pub(super) struct CoverageDocument {
-    crashes_seen: usize,
-    crashes_possible: usize,
-    faults_seen: usize,
-    faults_possible: usize,
-    sites: Vec<SiteDocument>,
-    /// Sites that are not in the table, as `place call`.
-    strangers: Vec<String>,
-}
-
-#[derive(Debug, Serialize)]
-struct SiteDocument {
-    place: &'static str,
-    call: &'static str,
-    /// How often what can happen did: `crash before`, `crash inside`, `crash after`, and the names
-    /// of faults.
-    seen: BTreeMap<String, u64>,
-    /// What was never reached, with the reason if it cannot be.
-    unreached: BTreeMap<String, Option<&'static str>>,
-}
-
-impl CoverageDocument {
-    pub(super) fn new(coverage: &Coverage) -> Self {
-        let summary = Summary::of(coverage);
-        let sites = summary.rows.iter().map(|row| {
-            let (seen, unreached): (Vec<_>, Vec<_>) =
-                row.cells.iter().partition(|(_, count)| *count > 0);
-            let unreached = unreached.into_iter().map(|(cell, _): (Cell, u64)| cell);
-            SiteDocument {
-                place: row.site.place,
-                call: row.site.op.name(),
-                seen: seen
-                    .into_iter()
-                    .map(|(cell, count): (Cell, u64)| (cell.to_string(), count))
-                    .collect(),
-                unreached: unreached
-                    .map(|cell| (cell.to_string(), why(row.site, cell)))
-                    .collect(),
-            }
+        let (crashes_seen, crashes_possible) = coverage.reached();
+        let calls = coverage.points().into_iter().map(|point| CoverageRow {
+            call: point.op.name(),
+            file: point.role.clone(),
+            calls: point.calls,
+            crashes: point.crashes().map(|(at, n)| (name(at), n)).collect(),
+            faults: point.faults.clone(),
         });
-        let strangers = summary.strangers.iter();
-        let strangers = strangers.map(|site| format!("{} {}", site.place, site.op.name()));
-        let ((crashes_seen, crashes_possible), (faults_seen, faults_possible)) =
-            (summary.crashes(), summary.faults());
-        CoverageDocument {
+        CoverageTable {
             crashes_seen,
             crashes_possible,
-            faults_seen,
-            faults_possible,
-            sites: sites.collect(),
-            strangers: strangers.collect(),
+            calls: calls.collect(),
         }
     }
 }
 
-/// The rows that the page shows.
-#[must_use]
-pub fn page_sites(coverage: &Coverage) -> Vec<page::Site> {
-    let rows = Summary::of(coverage).rows.into_iter().map(|row| {
-        let reached = |cell: &Cell, count: u64| page::Reached {
-            name: match cell {
-                Cell::Died(_) => cell.to_string().replace("crash ", ""),
-                Cell::Hit(_) => cell.to_string(),
-            },
-            seen: count > 0,
-            excuse: why(row.site, *cell),
-        };
-        let (died, hit): (Vec<_>, Vec<_>) = row
-            .cells
-            .iter()
-            .partition(|(cell, _)| matches!(cell, Cell::Died(_)));
-        page::Site {
-            site: row.site.place.to_owned(),
-            call: row.site.op.name().to_owned(),
-            moments: died
-                .iter()
-                .map(|(cell, count)| reached(cell, *count))
-                .collect(),
-            faults: hit
-                .iter()
-                .map(|(cell, count)| reached(cell, *count))
-                .collect(),
+impl CoverageRow {
+    /// Whether the process died at each moment.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.crashes.values().all(|count| *count > 0)
+    }
+
+    /// The moments in their order.
+    pub(crate) fn moments(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let moments = MOMENTS.map(name).into_iter();
+        moments.filter_map(|at| Some((at, *self.crashes.get(at)?)))
+    }
+}
+
+const MOMENTS: [Moment; 3] = [Moment::Before, Moment::Inside, Moment::After];
+
+fn name(moment: Moment) -> &'static str {
+    match moment {
+        Moment::Before => "before",
+        Moment::Inside => "inside",
+        Moment::After => "after",
+    }
+}
+
+impl fmt::Display for CoverageTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let widest = self.calls.iter().map(|row| row.file.chars().count()).max();
+        let wide = widest.unwrap_or(0).max("file".len());
+        writeln!(
+            f,
+            "\n{:<wide$}  {:<9}  {:>11}  {:>9}  {:>9}  {:>9}  faults",
+            "file", "call", "calls", "before", "inside", "after"
+        )?;
+        for row in &self.calls {
+            write!(
+                f,
+                "{:<wide$}  {:<9}  {:>11}",
+                row.file,
+                row.call,
+                grouped(row.calls)
+            )?;
+            for moment in MOMENTS {
+                let cell = match row.crashes.get(name(moment)) {
+                    None => "-".to_owned(),
+                    Some(0) => "MISSED".to_owned(),
+                    Some(count) => grouped(*count),
+                };
+                write!(f, "  {cell:>9}")?;
+            }
+            let faults = row.faults.iter();
+            let faults = faults.map(|(kind, count)| format!("{kind} {}", grouped(*count)));
+            let faults: Vec<String> = faults.collect();
+            let line = format!("  {}", faults.join(", "));
+            writeln!(f, "{}", line.trim_end())?;
         }
-    });
-    rows.collect()
+        Ok(())
+    }
 }

@@ -2,71 +2,93 @@
 
 use std::collections::BTreeMap;
 
+use beaver_sim::explore::Tally;
+use beaver_sim::invariant::Invariant;
+use beaver_sim::marks::Mark;
+use beaver_sim::result::{Counts, RunResult};
+use beaver_sim::scenario::{FaultKind, Profile};
 use serde::Serialize;
 
-use super::coverage::CoverageDocument;
-use super::exploration::Counted;
-use crate::report::{Disagreement, Exploration, ScenarioReport, Verdict};
-use beaver_sim::coverage::Coverage;
-use beaver_sim::marks::Mark;
-use beaver_sim::result::RunResult;
-use beaver_sim::scenario::{FaultKind, Profile};
+use super::{CoverageTable, Disagreement, RunReport, ScenarioReport, Verdict};
 
-/// The one object that `beaver run --format json` prints.
-#[derive(Debug, Serialize)]
-pub struct Document {
+/// What every document begins with.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(super) struct Tool {
     tool: &'static str,
     version: &'static str,
+}
+
+impl Tool {
+    pub(super) const THIS: Tool = Tool {
+        tool: "beaver",
+        version: env!("CARGO_PKG_VERSION"),
+    };
+}
+
+/// The one object that `beaver run --format json` and `beaver explore --format json` print.
+#[derive(Debug, Serialize)]
+pub struct RunDocument<'r> {
+    #[serde(flatten)]
+    tool: Tool,
     /// One for each scenario, in the order in which they ran.
-    scenarios: Vec<ScenarioDocument>,
+    scenarios: Vec<ScenarioDocument<'r>>,
     /// Where processes died, over all scenarios.
-    coverage: CoverageDocument,
+    coverage: CoverageTable,
     elapsed_ms: u64,
     /// Whether it was stopped before its end.
     interrupted: bool,
     verdict: &'static str,
 }
 
-/// One scenario of a [`Document`].
+/// One scenario of a [`RunDocument`].
 #[derive(Debug, Serialize)]
-struct ScenarioDocument {
-    name: String,
-    claim: String,
+struct ScenarioDocument<'r> {
+    name: &'r str,
+    claim: &'r str,
     profile: &'static str,
     /// `A..B`, without B.
     seeds: String,
     runs: u64,
-    commands: u64,
-    storage_calls: u64,
-    crashes: u64,
-    recoveries: u64,
-    images_checked: u64,
-    events_lost: u64,
-    faults_fired: BTreeMap<&'static str, u64>,
-    marks: BTreeMap<&'static str, u64>,
+    #[serde(flatten)]
+    counts: Counts,
+    faults_fired: &'r BTreeMap<FaultKind, u64>,
+    marks: &'r BTreeMap<Mark, u64>,
     /// 16 lower-case hex digits over all seeds in seed order.
     trace_hash: String,
     failed_runs: u64,
-    violations: Vec<ViolationDocument>,
+    violations: Vec<ViolationDocument<'r>>,
     /// Faults that are on and never fired; judged only if `gated`.
-    unfired_faults: Vec<&'static str>,
+    unfired_faults: Vec<FaultKind>,
     /// Marks that are expected and were never reached; judged only if `gated`.
-    missed_marks: Vec<&'static str>,
+    missed_marks: Vec<Mark>,
     gated: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    disagreement: Option<DisagreementDocument>,
+    disagreement: Option<DisagreementDocument<'r>>,
     elapsed_ms: u64,
     verdict: &'static str,
-    /// Only of an exploration.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
-    explored: Option<Counted>,
+    explored: Option<ExplorationDocument>,
+}
+
+/// What an exploration counts beside what every run does.
+#[derive(Debug, Serialize)]
+struct ExplorationDocument {
+    crash_points: u64,
+    equal_points: u64,
+    enumerated: u64,
+    sampled: u64,
+    killed: u64,
+    dropped: u64,
+    capped: u64,
+    examined: u64,
+    exhaustive: bool,
 }
 
 /// One run that did not hold.
 #[derive(Debug, Serialize)]
-struct ViolationDocument {
+struct ViolationDocument<'r> {
     /// The number of the invariant; 0 for a budget or a panic.
-    invariant: beaver_sim::invariant::Invariant,
+    invariant: Invariant,
     name: &'static str,
     seed: u64,
     step: u64,
@@ -75,116 +97,88 @@ struct ViolationDocument {
     /// How many runs it stands for; not where another one stands for it, and not of a replay.
     #[serde(skip_serializing_if = "Option::is_none")]
     stands_for: Option<usize>,
-    /// The mildest profile in which it happens; not looked for in a replay.
+    /// The weakest profile in which it happens; not looked for in a replay.
     #[serde(skip_serializing_if = "Option::is_none")]
-    mildest_profile: Option<&'static str>,
-    expected: String,
-    found: String,
+    weakest_profile: Option<&'static str>,
+    expected: &'r str,
+    found: &'r str,
 }
 
 #[derive(Debug, Serialize)]
-struct DisagreementDocument {
+struct DisagreementDocument<'r> {
     seed: Option<u64>,
     line: u64,
-    first: String,
-    second: String,
+    first: &'r str,
+    second: &'r str,
 }
 
-impl Document {
-    /// The object over explorations: the same with the counts of each.
+impl<'r> RunDocument<'r> {
+    /// The object over a report.
     #[must_use]
-    pub fn of_explorations(
-        explorations: &[Exploration],
-        verdict: Verdict,
-        interrupted: bool,
-        elapsed_ms: u64,
-    ) -> Self {
-        let scenarios = explorations.iter().map(|exploration| ScenarioDocument {
-            explored: Some(Counted::new(&exploration.tally)),
-            ..ScenarioDocument::new(&exploration.report)
-        });
-        let coverage = explorations.iter().map(|e| &e.report.result.coverage);
-        Document {
-            scenarios: scenarios.collect(),
-            coverage: CoverageDocument::new(&Coverage::sum(coverage)),
-            ..Document::new(&[], verdict, interrupted, elapsed_ms)
-        }
-    }
-
-    /// The object over `reports`.
-    #[must_use]
-    pub fn new(
-        reports: &[ScenarioReport],
-        verdict: Verdict,
-        interrupted: bool,
-        elapsed_ms: u64,
-    ) -> Self {
-        Document {
-            tool: "beaver",
-            version: env!("CARGO_PKG_VERSION"),
-            scenarios: reports.iter().map(ScenarioDocument::new).collect(),
-            coverage: CoverageDocument::new(&Coverage::sum(
-                reports.iter().map(|report| &report.result.coverage),
-            )),
-            elapsed_ms,
-            interrupted,
-            verdict: verdict.name(),
+    pub fn new(report: &'r RunReport) -> Self {
+        RunDocument {
+            tool: Tool::THIS,
+            scenarios: report.scenarios.iter().map(ScenarioDocument::new).collect(),
+            coverage: CoverageTable::new(&report.coverage()),
+            elapsed_ms: report.elapsed_ms,
+            interrupted: report.interrupted,
+            verdict: report.verdict().name(),
         }
     }
 }
 
-impl ScenarioDocument {
-    fn new(report: &ScenarioReport) -> Self {
+impl<'r> ScenarioDocument<'r> {
+    fn new(report: &'r ScenarioReport) -> Self {
         let result = &report.result;
-        let counts = &result.counts;
+        let violations = report.failures().filter_map(|(run, saved)| {
+            let file = saved.file.as_ref().map(|path| path.display().to_string());
+            let violation = ViolationDocument::new(run, file, Some(saved.weakest))?;
+            Some(ViolationDocument {
+                stands_for: (!saved.folded).then_some(saved.count),
+                ..violation
+            })
+        });
         ScenarioDocument {
-            name: result.name.clone(),
-            claim: report.claim.clone(),
+            name: &result.name,
+            claim: &report.claim,
             profile: report.profile.name(),
             seeds: report.seeds.to_string(),
             runs: result.runs,
-            commands: counts.commands,
-            storage_calls: counts.storage_calls,
-            crashes: counts.crashes,
-            recoveries: counts.recoveries,
-            images_checked: counts.images_checked,
-            events_lost: counts.events_lost,
-            faults_fired: result
-                .faults_fired
-                .iter()
-                .map(|(kind, n)| (kind.name(), *n))
-                .collect(),
-            marks: result
-                .marks
-                .iter()
-                .map(|(mark, n)| (mark.name(), *n))
-                .collect(),
+            counts: result.counts,
+            faults_fired: &result.faults_fired,
+            marks: &result.marks,
             trace_hash: hash(result.trace_hash),
             failed_runs: result.failed_runs,
-            violations: report
-                .failures()
-                .filter_map(|(run, saved)| {
-                    let file = saved.file.as_ref().map(|path| path.display().to_string());
-                    let violation = ViolationDocument::new(run, file, Some(saved.mildest))?;
-                    Some(ViolationDocument {
-                        stands_for: (!saved.folded).then_some(saved.count),
-                        ..violation
-                    })
-                })
-                .collect(),
-            unfired_faults: result.unfired_faults().map(FaultKind::name).collect(),
-            missed_marks: result.missed_marks().map(Mark::name).collect(),
+            violations: violations.collect(),
+            unfired_faults: result.unfired_faults().collect(),
+            missed_marks: result.missed_marks().collect(),
             gated: report.gated,
             disagreement: report.disagreement.as_ref().map(DisagreementDocument::new),
             elapsed_ms: report.elapsed_ms,
             verdict: report.verdict().name(),
-            explored: None,
+            explored: report.explored.as_ref().map(ExplorationDocument::new),
         }
     }
 }
 
-impl ViolationDocument {
-    fn new(run: &RunResult, file: Option<String>, mildest: Option<Profile>) -> Option<Self> {
+impl ExplorationDocument {
+    fn new(tally: &Tally) -> Self {
+        ExplorationDocument {
+            crash_points: tally.crash_points,
+            equal_points: tally.equal_points,
+            enumerated: tally.enumerated,
+            sampled: tally.sampled,
+            killed: tally.killed,
+            dropped: tally.dropped,
+            capped: tally.capped,
+            examined: tally.examined,
+            exhaustive: tally.is_exhaustive(),
+        }
+    }
+}
+
+impl<'r> ViolationDocument<'r> {
+    fn new(run: &'r RunResult, file: Option<String>, weakest: Option<Profile>) -> Option<Self> {
         let failure = run.outcome.failure()?;
         Some(ViolationDocument {
             invariant: failure.invariant,
@@ -193,71 +187,54 @@ impl ViolationDocument {
             step: failure.step,
             file,
             stands_for: None,
-            mildest_profile: mildest.map(Profile::name),
-            expected: failure.expected.clone(),
-            found: failure.found.clone(),
+            weakest_profile: weakest.map(Profile::name),
+            expected: &failure.expected,
+            found: &failure.found,
         })
     }
 }
 
-impl DisagreementDocument {
-    fn new(disagreement: &Disagreement) -> Self {
+impl<'r> DisagreementDocument<'r> {
+    fn new(disagreement: &'r Disagreement) -> Self {
         DisagreementDocument {
             seed: disagreement.seed,
             line: disagreement.line,
-            first: disagreement.first.clone(),
-            second: disagreement.second.clone(),
+            first: &disagreement.first,
+            second: &disagreement.second,
         }
     }
 }
 
 /// The one object that `beaver replay --format json` prints.
 #[derive(Debug, Serialize)]
-pub struct RunDocument {
-    tool: &'static str,
-    version: &'static str,
-    name: String,
-    commands: u64,
-    storage_calls: u64,
-    crashes: u64,
-    recoveries: u64,
-    images_checked: u64,
-    faults_fired: BTreeMap<&'static str, u64>,
-    marks: BTreeMap<&'static str, u64>,
+pub struct ReplayDocument<'r> {
+    #[serde(flatten)]
+    tool: Tool,
+    name: &'r str,
+    #[serde(flatten)]
+    counts: Counts,
+    faults_fired: &'r BTreeMap<FaultKind, u64>,
+    marks: &'r BTreeMap<Mark, u64>,
     trace_hash: String,
-    trace: Vec<String>,
-    violations: Vec<ViolationDocument>,
+    trace: &'r [String],
+    violations: Vec<ViolationDocument<'r>>,
     verdict: &'static str,
 }
 
-impl RunDocument {
+impl<'r> ReplayDocument<'r> {
     /// The object over the run of the scenario `name`, saved in `file`.
     #[must_use]
-    pub fn new(name: &str, file: &str, run: &RunResult) -> Self {
-        RunDocument {
-            tool: "beaver",
-            version: env!("CARGO_PKG_VERSION"),
-            name: name.to_owned(),
-            commands: run.counts.commands,
-            storage_calls: run.counts.storage_calls,
-            crashes: run.counts.crashes,
-            recoveries: run.counts.recoveries,
-            images_checked: run.counts.images_checked,
-            faults_fired: run
-                .faults_fired
-                .iter()
-                .map(|(kind, n)| (kind.name(), *n))
-                .collect(),
-            marks: run
-                .marks
-                .iter()
-                .map(|(mark, n)| (mark.name(), *n))
-                .collect(),
+    pub fn new(name: &'r str, file: &str, run: &'r RunResult) -> Self {
+        let violation = ViolationDocument::new(run, Some(file.to_owned()), None);
+        ReplayDocument {
+            tool: Tool::THIS,
+            name,
+            counts: run.counts,
+            faults_fired: &run.faults_fired,
+            marks: &run.marks,
             trace_hash: hash(run.trace_hash),
-            trace: run.trace.clone(),
-            violations: ViolationDocument::new(run, Some(file.to_owned()), None)
-                .into_iter()
-                .collect(),
+            trace: &run.trace,
+            violations: violation.into_iter().collect(),
             verdict: Verdict::of_outcome(&run.outcome).name(),
         }
     }
@@ -273,25 +250,29 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::report::SavedFailure;
     use crate::report::testing::{failed_run, scenario_report};
+    use crate::report::{RunKind, SavedFailure};
     use beaver_sim::result::Outcome;
 
     #[test]
     fn the_document_has_the_promised_fields() {
-        let mut report = scenario_report();
-        report
-            .result
-            .failures
-            .push(failed_run(7, Outcome::Violated));
-        report.saved.push(SavedFailure {
+        let mut scenario = scenario_report();
+        let failed = failed_run(7, Outcome::Violated);
+        scenario.result.failures.push(failed);
+        scenario.saved.push(SavedFailure {
             file: Some("failures/x-durability-7".into()),
-            mildest: Profile::LinuxOrdered,
+            weakest: Profile::LinuxOrdered,
             count: 1,
             explained: None,
             folded: false,
         });
-        let document = Document::new(&[report], Verdict::Violation, false, 12);
+        let report = RunReport {
+            kind: RunKind::Seeds,
+            scenarios: vec![scenario],
+            interrupted: false,
+            elapsed_ms: 12,
+        };
+        let document = RunDocument::new(&report);
         let value = serde_json::to_value(&document).unwrap();
         assert_eq!(value["tool"], "beaver");
         assert_eq!(value["version"], env!("CARGO_PKG_VERSION"));
@@ -319,7 +300,7 @@ mod tests {
         assert_eq!(violation["seed"], 7);
         assert_eq!(violation["step"], 12);
         assert_eq!(violation["file"], "failures/x-durability-7");
-        assert_eq!(violation["mildest_profile"], "linux-ordered");
+        assert_eq!(violation["weakest_profile"], "linux-ordered");
         assert_eq!(scenario["disagreement"], Value::Null);
     }
 }

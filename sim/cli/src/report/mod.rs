@@ -1,22 +1,21 @@
 //! What people and programs read: pure functions of results. Nothing here runs, prints or looks at a clock.
 
 mod coverage;
-mod exploration;
 mod json;
-mod scenario_report;
+mod name_counts;
+pub(crate) mod numbers;
+mod run_report;
 mod shrinking;
 mod table;
-mod tally;
 #[cfg(test)]
 mod testing;
 mod zoo;
 
-pub use beaver_sim::report::{Failure, Verdict};
-pub use coverage::{CoverageText, page_sites};
-pub use exploration::{Exploration, ExplorationTable, conclusion};
-pub use json::{Document, RunDocument};
-pub use scenario_report::{Disagreement, SavedFailure, ScenarioReport};
+pub use beaver_sim::report::{FailureReport, Verdict};
+pub use coverage::{CoverageRow, CoverageTable};
+pub use json::{ReplayDocument, RunDocument};
+pub use name_counts::{NameCount, NameCounts};
+pub use run_report::{Disagreement, RunKind, RunReport, SavedFailure, ScenarioReport};
 pub use shrinking::ShrinkDocument;
-pub use table::Table;
-pub use tally::Tally;
-pub use zoo::{Shown, ZooDocument, ZooReport};
+pub use table::{Table, coloured, conclusion};
+pub use zoo::{CaughtBug, ZooDocument, ZooReport};

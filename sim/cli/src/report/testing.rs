@@ -66,6 +66,7 @@ pub(super) fn scenario_report() -> ScenarioReport {
         expected: vec![Mark::TornTailCut],
         gated: true,
         result: scenario_result(),
+        explored: None,
         saved: Vec::new(),
         disagreement: None,
         elapsed_ms: 2_345,

@@ -6,23 +6,23 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::report::Verdict;
 use beaver_sim::explain::Explained;
 use beaver_sim::shrink::Ended;
 use beaver_zoo::catalogue::Testimony;
 use beaver_zoo::hunt::{Catch, Hunted};
 use beaver_zoo::patrol::Patrolled;
 
-use super::table::{grouped, seconds};
+use super::Verdict;
+use super::numbers::{counted, grouped, seconds};
 pub use document::ZooDocument;
 
-/// At most so many commands and crashes make a history small.
+/// The most commands and crashes of a small history.
 const SMALL: (usize, usize) = (6, 1);
 
 /// How many of ten bugs must shrink to a small history.
 const SMALL_OF_TEN: usize = 9;
 
-/// Everything that a visit to the zoo found.
+/// Everything that `beaver zoo` found.
 #[derive(Clone, Debug, Default)]
 pub struct ZooReport {
     /// The bugs, in the order of the catalogue.
@@ -30,7 +30,7 @@ pub struct ZooReport {
     /// What the stores without bugs did in the same places.
     pub patrolled: Patrolled,
     /// What is shown of each bug that was caught, by its number, where that was asked for.
-    pub shown: BTreeMap<&'static str, Shown>,
+    pub shown: BTreeMap<&'static str, CaughtBug>,
     /// How long it took, in milliseconds.
     pub elapsed_ms: u64,
     /// Whether it was stopped before its end.
@@ -39,7 +39,7 @@ pub struct ZooReport {
 
 /// A bug that was caught, to be looked at.
 #[derive(Clone, Debug)]
-pub struct Shown {
+pub struct CaughtBug {
     /// The folder that its failure is saved in.
     pub folder: Option<PathBuf>,
     /// Why it failed, and the command that shows it again.
@@ -124,7 +124,7 @@ impl fmt::Display for ZooReport {
         if self.interrupted {
             writeln!(
                 f,
-                "stopped by Ctrl-C: the bugs behind these were not looked for"
+                "stopped by Ctrl-C: the bugs after these were not looked for"
             )?;
         }
         writeln!(
@@ -139,7 +139,7 @@ impl fmt::Display for ZooReport {
 /// What is said about one bug.
 struct Block<'b> {
     bug: &'b Hunted,
-    shown: Option<&'b Shown>,
+    shown: Option<&'b CaughtBug>,
 }
 
 impl fmt::Display for Block<'_> {
@@ -166,12 +166,8 @@ impl fmt::Display for Block<'_> {
         let Some(catch) = &bug.caught else {
             return write!(f, "      NOT CAUGHT");
         };
-        let (how, runs) = (catch.invariant.to_string(), grouped(catch.runs));
-        writeln!(
-            f,
-            "      caught   by {how}, after {runs} {}",
-            plural(catch.runs, "run")
-        )?;
+        let (how, runs) = (catch.invariant, counted(catch.runs, "run"));
+        writeln!(f, "      caught   by {how}, after {runs}")?;
         if !bug.is_right() {
             let known: Vec<String> = exhibit.invariants.iter().map(ToString::to_string).collect();
             writeln!(f, "      FOR ANOTHER REASON than {}", known.join(" or "))?;
@@ -209,11 +205,4 @@ fn testimony(witness: Testimony) -> String {
         false => "does not hold",
     };
     format!("it breaks {with} with the bug, and {without} without it")
-}
-
-fn plural(count: u64, one: &str) -> String {
-    match count {
-        1 => one.to_owned(),
-        _ => format!("{one}s"),
-    }
 }

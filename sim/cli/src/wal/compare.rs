@@ -5,9 +5,9 @@ use std::path::Path;
 use beaver::inspect::{self, Difference};
 use serde_json::{Value, json};
 
-use super::{exit_for, log, print_json};
+use super::{exit_for, log};
 use crate::args::Format;
-use crate::exit::{Exit, Failure};
+use crate::exit::{CliError, Exit};
 use crate::output::Output;
 
 /// Prints one line a difference; ends with 1 if there is one.
@@ -16,13 +16,14 @@ pub(super) fn compare(
     b: &Path,
     format: Format,
     out: &mut Output,
-) -> Result<Exit, Failure> {
-    let differences = inspect::compare(&log(a)?, &log(b)?)
-        .map_err(|error| Failure::at(format_args!("{} and {}", a.display(), b.display()), error))?;
+) -> Result<Exit, CliError> {
+    let differences = inspect::compare(&log(a)?, &log(b)?).map_err(|error| {
+        CliError::at(format_args!("{} and {}", a.display(), b.display()), error)
+    })?;
     match format {
         Format::Json => {
             let differences: Vec<Value> = differences.iter().map(difference_json).collect();
-            print_json(&json!({"differences": differences}), out)?;
+            out.json(&json!({"differences": differences}))?;
         }
         Format::Text => differences
             .iter()

@@ -7,12 +7,13 @@ use beaver::storage::DiskStorage;
 use beaver::wal::LostRange;
 use beaver::{Position, Storage, inspect};
 
-use super::{counted, exit_for, failed, log};
-use crate::exit::{Exit, Failure};
+use super::{exit_for, failed, log};
+use crate::exit::{CliError, Exit};
 use crate::output::Output;
+use crate::report::numbers::counted;
 
 /// Ends with 1 if the log was damaged.
-pub(super) fn repair(directory: &Path, copy: &Path, out: &mut Output) -> Result<Exit, Failure> {
+pub(super) fn repair(directory: &Path, copy: &Path, out: &mut Output) -> Result<Exit, CliError> {
     let from = log(directory)?;
     let report = inspect::repair(&from, &empty(copy)?).map_err(failed(directory))?;
     for problem in &report.problems {
@@ -39,7 +40,7 @@ pub(super) fn truncate(
     position: Position,
     copy: &Path,
     out: &mut Output,
-) -> Result<Exit, Failure> {
+) -> Result<Exit, CliError> {
     let from = log(directory)?;
     let was_there = copy.exists();
     let truncated = inspect::truncate(&from, position, &empty(copy)?);
@@ -62,13 +63,13 @@ pub(super) fn truncate(
 ///
 /// # Errors
 /// It holds something. Nothing is overwritten.
-fn empty(copy: &Path) -> Result<Arc<dyn Storage>, Failure> {
-    let at = |error| Failure::at(copy.display(), error);
+fn empty(copy: &Path) -> Result<Arc<dyn Storage>, CliError> {
+    let at = |error| CliError::at(copy.display(), error);
     match std::fs::read_dir(copy) {
         Ok(mut entries) => {
             if let Some(entry) = entries.next() {
                 entry.map_err(at)?;
-                return Err(Failure::at(
+                return Err(CliError::at(
                     copy.display(),
                     "is not empty, and nothing is overwritten",
                 ));

@@ -9,11 +9,11 @@ use serde_json::{Value, json};
 
 use super::{exit_for, failed, log};
 use crate::args::Format;
-use crate::exit::{Exit, Failure};
+use crate::exit::{CliError, Exit};
 use crate::output::Output;
 
 /// Prints one line for each thing in the log, as text or as one JSON object; ends with 1 if there is damage.
-pub(super) fn dump(directory: &Path, format: Format, out: &mut Output) -> Result<Exit, Failure> {
+pub(super) fn dump(directory: &Path, format: Format, out: &mut Output) -> Result<Exit, CliError> {
     let from = log(directory)?;
     let mut damaged = false;
     let done = inspect::dump(&from, &mut |line| {

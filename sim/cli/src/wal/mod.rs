@@ -16,10 +16,10 @@ use beaver::Storage;
 use beaver::storage::DiskStorage;
 
 use super::args::WalCommand;
-use super::exit::{Exit, Failure};
+use super::exit::{CliError, Exit};
 use super::output::Output;
 
-pub(crate) fn wal(command: &WalCommand, out: &mut Output) -> Result<Exit, Failure> {
+pub(crate) fn wal(command: &WalCommand, out: &mut Output) -> Result<Exit, CliError> {
     match command {
         WalCommand::Stats(args) => stats::stats(args, out),
         WalCommand::Validate(args) => stats::validate(args, out),
@@ -38,13 +38,13 @@ pub(crate) fn wal(command: &WalCommand, out: &mut Output) -> Result<Exit, Failur
 ///
 /// # Errors
 /// It cannot be read, or there is none: a wrong directory must not look like a log that is whole.
-fn log(directory: &Path) -> Result<Arc<dyn Storage>, Failure> {
-    let at = |error| Failure::at(directory.display(), error);
+fn log(directory: &Path) -> Result<Arc<dyn Storage>, CliError> {
+    let at = |error| CliError::at(directory.display(), error);
     let storage = DiskStorage::open_existing(directory).map_err(at)?;
     let names = storage.list().map_err(at)?;
     let belongs = |name: &String| name.starts_with("wal-") || name.starts_with("snapshot-");
     if !names.iter().any(belongs) {
-        return Err(Failure::at(
+        return Err(CliError::at(
             directory.display(),
             "no segment and no snapshot is here",
         ));
@@ -52,25 +52,12 @@ fn log(directory: &Path) -> Result<Arc<dyn Storage>, Failure> {
     Ok(Arc::new(storage))
 }
 
-/// What the library says about the log in `directory`, as a failure of the command.
-fn failed(directory: &Path) -> impl Fn(beaver::Error) -> Failure {
-    move |error| Failure::at(directory.display(), error)
+/// What the library says about the log in `directory`, as an error of the command.
+fn failed(directory: &Path) -> impl Fn(beaver::Error) -> CliError {
+    move |error| CliError::at(directory.display(), error)
 }
 
 /// Exit 1 if there is something to report.
 fn exit_for(found: bool) -> Exit {
     if found { Exit::Violation } else { Exit::Held }
-}
-
-/// `1 event`, `2 events`.
-fn counted(count: u64, what: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {what}{plural}")
-}
-
-fn print_json(value: &serde_json::Value, out: &mut Output) -> Result<(), Failure> {
-    let json = serde_json::to_string_pretty(value)
-        .map_err(|error| Failure::at("the result cannot be written as JSON", error))?;
-    out.line(json);
-    Ok(())
 }

@@ -6,26 +6,27 @@ use beaver::{Event, Position};
 use serde_json::{Value, json};
 
 use super::any_event::AnyEvent;
-use super::{counted, exit_for, failed, log, print_json};
+use super::{exit_for, failed, log};
 use crate::args::{EventLogArgs, Format};
-use crate::exit::{Exit, Failure};
+use crate::exit::{CliError, Exit};
 use crate::output::Output;
+use crate::report::numbers::counted;
 
 /// Prints counts and everything that is wrong; ends with 1 if something is.
-pub(super) fn stats(args: &EventLogArgs, out: &mut Output) -> Result<Exit, Failure> {
+pub(super) fn stats(args: &EventLogArgs, out: &mut Output) -> Result<Exit, CliError> {
     let stats = survey(args)?;
     match args.log.format {
-        Format::Json => print_json(&stats_json(&stats), out)?,
+        Format::Json => out.json(&stats_json(&stats))?,
         Format::Text => print_stats(&stats, out),
     }
     Ok(exit_for(!stats.problems.is_empty()))
 }
 
 /// Prints everything that is wrong; ends with 1 if something is.
-pub(super) fn validate(args: &EventLogArgs, out: &mut Output) -> Result<Exit, Failure> {
+pub(super) fn validate(args: &EventLogArgs, out: &mut Output) -> Result<Exit, CliError> {
     let stats = survey(args)?;
     match args.log.format {
-        Format::Json => print_json(&findings_json(&stats), out)?,
+        Format::Json => out.json(&findings_json(&stats))?,
         Format::Text => {
             print_findings(&stats, out);
             let found = match stats.problems.len() as u64 {
@@ -42,7 +43,7 @@ pub(super) fn validate(args: &EventLogArgs, out: &mut Output) -> Result<Exit, Fa
     Ok(exit_for(!stats.problems.is_empty()))
 }
 
-fn survey(args: &EventLogArgs) -> Result<Stats, Failure> {
+fn survey(args: &EventLogArgs) -> Result<Stats, CliError> {
     let directory = &args.log.dir;
     let log = log(directory)?;
     let stats = match args.any_event {

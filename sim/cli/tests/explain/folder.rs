@@ -3,7 +3,7 @@
 use std::fs;
 
 use beaver_sim::explain::explain;
-use beaver_sim::failure_folder::{Failing, SCENARIO, count};
+use beaver_sim::failure_folder::{FailedRun, SCENARIO, count};
 use beaver_sim::scenario::Scenario;
 use beaver_sim::shrink::Limits;
 
@@ -13,7 +13,7 @@ use crate::caught::caught;
 fn what_is_saved_shows_the_same_failure_again() {
     let caught = caught("B14");
     let out = tempfile::tempdir().unwrap();
-    let mut failing = Failing::new(&caught.subject, &caught.habitat, &caught.run);
+    let mut failing = FailedRun::new(&caught.subject, &caught.habitat, &caught.run);
     let path = failing.folder(out.path());
     failing.shrink(&caught.subject, Limits::runs(500));
     assert_eq!(
@@ -42,7 +42,7 @@ fn what_is_saved_shows_the_same_failure_again() {
 fn a_failure_that_is_met_again_is_counted() {
     let caught = caught("B14");
     let out = tempfile::tempdir().unwrap();
-    let failing = Failing::new(&caught.subject, &caught.habitat, &caught.run);
+    let failing = FailedRun::new(&caught.subject, &caught.habitat, &caught.run);
     let path = failing.folder(out.path());
     failing
         .save(&path, &caught.subject, "beaver replay x")

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use beaver_cli::page::Page;
+use beaver_cli::page::HtmlPage;
 use beaver_sim::explain::explain;
 use beaver_sim::scenario::Scenario;
 
@@ -30,7 +30,7 @@ pub(crate) fn example_page() -> String {
     let subject = exhibit("B14").plant.subject();
     let command = format!("beaver replay {EXAMPLE}.json --bug B14");
     let explained = explain(&subject, &scenario, &command).unwrap();
-    Page::of_failure(&explained).to_string()
+    HtmlPage::of_failure(&explained).to_string()
 }
 
 #[test]
@@ -69,7 +69,8 @@ fn what_comes_from_a_scenario_is_escaped() {
     scenario.claim = "<script>alert('claim')</script>".to_owned();
     scenario.name = "\"><img src=x onerror=alert(1)>".to_owned();
     let subject = exhibit("B14").plant.subject();
-    let page = Page::of_failure(&explain(&subject, &scenario, "</code><b>").unwrap()).to_string();
+    let page =
+        HtmlPage::of_failure(&explain(&subject, &scenario, "</code><b>").unwrap()).to_string();
     for raw in ["<script>alert", "<img", "</code><b>"] {
         assert!(!page.contains(raw), "{raw}");
     }

@@ -2,30 +2,33 @@
 
 use serde::Serialize;
 
-use super::{Shown, ZooReport};
+use super::super::json::Tool;
+use super::{CaughtBug, ZooReport};
 use beaver_sim::invariant::Invariant;
+use beaver_sim::scenario::Scenario;
 use beaver_zoo::hunt::{Catch, Hunted, Sighting};
+use beaver_zoo::patrol::FalseAlarm;
 
 /// The one object that `beaver zoo --format json` prints.
 #[derive(Debug, Serialize)]
-pub struct ZooDocument {
-    tool: &'static str,
-    version: &'static str,
-    bugs: Vec<BugDocument>,
+pub struct ZooDocument<'z> {
+    #[serde(flatten)]
+    tool: Tool,
+    bugs: Vec<BugDocument<'z>>,
     caught: usize,
     /// How many shrank to at most six commands and one crash.
     small: usize,
     control_runs: u64,
     /// What was explored in the stores without bugs.
-    control_explored: SightingDocument,
-    false_alarms: Vec<FalseAlarmDocument>,
+    control_explored: Sighting,
+    false_alarms: &'z [FalseAlarm],
     elapsed_ms: u64,
     interrupted: bool,
     verdict: &'static str,
 }
 
 #[derive(Debug, Serialize)]
-struct BugDocument {
+struct BugDocument<'z> {
     id: &'static str,
     name: &'static str,
     source: &'static str,
@@ -41,22 +44,22 @@ struct BugDocument {
     /// Whether it was caught by one of them.
     right: bool,
     #[serde(flatten)]
-    catch: Option<CatchDocument>,
+    catch: Option<CatchDocument<'z>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    explored: Option<SightingDocument>,
+    explored: Option<Sighting>,
     /// The folder of its failure, and the command that replays it.
     #[serde(skip_serializing_if = "Option::is_none")]
     file: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    replay: Option<String>,
+    replay: Option<&'z str>,
 }
 
 #[derive(Debug, Serialize)]
-struct CatchDocument {
+struct CatchDocument<'z> {
     invariant: Invariant,
     invariant_name: &'static str,
     runs: u64,
-    /// The mildest in which it was seen.
+    /// The weakest in which it was seen.
     profile: &'static str,
     commands: usize,
     crashes: usize,
@@ -65,54 +68,27 @@ struct CatchDocument {
     shrunk_crashes: usize,
     shrunk_faults: usize,
     shrink_runs: u64,
-    /// The history in words, a line each.
-    shrunk: Vec<String>,
+    /// The history as text, a line each.
+    shrunk: &'z [String],
     /// The same as a scenario.
-    scenario: beaver_sim::scenario::Scenario,
+    scenario: &'z Scenario,
 }
 
-#[derive(Debug, Serialize)]
-struct SightingDocument {
-    workloads: u64,
-    recoveries: u64,
-    invariant: Option<Invariant>,
-}
-
-#[derive(Debug, Serialize)]
-struct FalseAlarmDocument {
-    store: &'static str,
-    place: String,
-    seed: Option<u64>,
-    invariant: Invariant,
-    found: String,
-}
-
-impl ZooDocument {
+impl<'z> ZooDocument<'z> {
     /// The object over a report.
     #[must_use]
-    pub fn new(report: &ZooReport) -> Self {
+    pub fn new(report: &'z ZooReport) -> Self {
         let patrolled = &report.patrolled;
-        let alarms = patrolled
-            .false_alarms
-            .iter()
-            .map(|alarm| FalseAlarmDocument {
-                store: alarm.store,
-                place: alarm.place.clone(),
-                seed: alarm.seed,
-                invariant: alarm.invariant,
-                found: alarm.found.clone(),
-            });
         let bugs = report.bugs.iter();
         let bugs = bugs.map(|bug| BugDocument::new(bug, report.shown.get(bug.exhibit.id)));
         ZooDocument {
-            tool: "beaver",
-            version: env!("CARGO_PKG_VERSION"),
+            tool: Tool::THIS,
             bugs: bugs.collect(),
             caught: report.caught(),
             small: report.small(),
             control_runs: patrolled.runs,
-            control_explored: SightingDocument::new(&patrolled.explored),
-            false_alarms: alarms.collect(),
+            control_explored: patrolled.explored,
+            false_alarms: &patrolled.false_alarms,
             elapsed_ms: report.elapsed_ms,
             interrupted: report.interrupted,
             verdict: report.verdict().name(),
@@ -120,8 +96,8 @@ impl ZooDocument {
     }
 }
 
-impl BugDocument {
-    fn new(bug: &Hunted, shown: Option<&Shown>) -> Self {
+impl<'z> BugDocument<'z> {
+    fn new(bug: &'z Hunted, shown: Option<&'z CaughtBug>) -> Self {
         let exhibit = bug.exhibit;
         let folder = shown.and_then(|shown| shown.folder.as_ref());
         BugDocument {
@@ -136,27 +112,17 @@ impl BugDocument {
             caught: bug.caught.is_some(),
             right: bug.is_right(),
             catch: bug.caught.as_ref().map(CatchDocument::new),
-            explored: bug.explored.as_ref().map(SightingDocument::new),
+            explored: bug.explored,
             file: folder.map(|folder| folder.display().to_string()),
             replay: folder
                 .and(shown)
-                .map(|shown| shown.explained.explanation.replay.clone()),
+                .map(|shown| shown.explained.explanation.replay.as_str()),
         }
     }
 }
 
-impl SightingDocument {
-    fn new(seen: &Sighting) -> Self {
-        SightingDocument {
-            workloads: seen.workloads,
-            recoveries: seen.recoveries,
-            invariant: seen.invariant,
-        }
-    }
-}
-
-impl CatchDocument {
-    fn new(catch: &Catch) -> Self {
+impl<'z> CatchDocument<'z> {
+    fn new(catch: &'z Catch) -> Self {
         let (before, after) = (catch.shrunk.before, catch.shrunk.after);
         CatchDocument {
             invariant: catch.invariant,
@@ -170,8 +136,8 @@ impl CatchDocument {
             shrunk_crashes: after.crashes,
             shrunk_faults: after.faults,
             shrink_runs: catch.shrunk.runs,
-            shrunk: catch.words.clone(),
-            scenario: catch.shrunk.scenario.clone(),
+            shrunk: &catch.words,
+            scenario: &catch.shrunk.scenario,
         }
     }
 }

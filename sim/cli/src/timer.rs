@@ -4,15 +4,15 @@ use std::time::Instant;
 
 /// Runs from when it is made.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Stopwatch(Instant);
+pub(crate) struct Timer(Instant);
 
-impl Stopwatch {
+impl Timer {
     #[expect(
         clippy::disallowed_methods,
         reason = "how long a command took is only printed; no run reads it"
     )]
     pub(crate) fn start() -> Self {
-        Stopwatch(Instant::now())
+        Timer(Instant::now())
     }
 
     /// Milliseconds since the start.

@@ -1,15 +1,44 @@
-//! One scenario after its runs: the result and what belongs beside it in a report.
+//! What a run or an exploration found: the one structure that the text, the JSON and the page render.
 
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::report::Verdict;
+use beaver_sim::coverage::Coverage;
 use beaver_sim::explain::Explained;
+use beaver_sim::explore::Tally;
 use beaver_sim::marks::Mark;
+use beaver_sim::report::Verdict;
 use beaver_sim::result::{RunResult, ScenarioResult};
 use beaver_sim::scenario::{FaultKind, Profile, Seeds};
 
-/// Everything that a report says about one scenario.
+/// Everything that `beaver run` or `beaver explore` found.
+#[derive(Clone, Debug)]
+pub struct RunReport {
+    /// What was done.
+    pub kind: RunKind,
+    /// The scenarios or explorations, in the order in which they ran.
+    pub scenarios: Vec<ScenarioReport>,
+    /// Whether it was stopped before its end.
+    pub interrupted: bool,
+    /// How long it took, in milliseconds.
+    pub elapsed_ms: u64,
+}
+
+/// How scenarios are run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunKind {
+    /// Seeds draw workload, faults and crashes.
+    Seeds,
+    /// Every crash point is explored.
+    Exploration {
+        /// Crashes in a row.
+        depth: u32,
+        /// Images of one power cut that are judged at most.
+        cap: u64,
+    },
+}
+
+/// Everything that a report says about one scenario or exploration.
 #[derive(Clone, Debug)]
 pub struct ScenarioReport {
     /// What it claims.
@@ -24,6 +53,8 @@ pub struct ScenarioReport {
     pub gated: bool,
     /// What came out.
     pub result: ScenarioResult,
+    /// How much was explored; `None` of seeded runs.
+    pub explored: Option<Tally>,
     /// What became of each of `result.failures`, in the same order.
     pub saved: Vec<SavedFailure>,
     /// Where two processes differed; `None` where they agreed or were not compared.
@@ -37,8 +68,8 @@ pub struct ScenarioReport {
 pub struct SavedFailure {
     /// The folder that it is saved in; `None` if it could not be written.
     pub file: Option<PathBuf>,
-    /// The mildest profile in which it happens.
-    pub mildest: Profile,
+    /// The weakest profile in which it happens.
+    pub weakest: Profile,
     /// How many runs it stands for.
     pub count: usize,
     /// Why it failed; not of one that lies in the folder of an earlier one, nor of one that its
@@ -81,6 +112,30 @@ impl fmt::Display for Disagreement {
         }
         writeln!(f, "  first   {}", self.first)?;
         write!(f, "  second  {}", self.second)
+    }
+}
+
+impl RunReport {
+    /// The verdict over everything.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        let verdicts = self.scenarios.iter().map(ScenarioReport::verdict);
+        verdicts.min().unwrap_or(Verdict::Nothing)
+    }
+
+    /// The crash points of all scenarios.
+    #[must_use]
+    pub fn coverage(&self) -> Coverage {
+        Coverage::sum(self.scenarios.iter().map(|report| &report.result.coverage))
+    }
+
+    /// How much was explored in all.
+    #[must_use]
+    pub fn explored(&self) -> Tally {
+        let mut sum = Tally::default();
+        let all = self.scenarios.iter().filter_map(|report| report.explored);
+        all.for_each(|tally| sum += tally);
+        sum
     }
 }
 
@@ -128,7 +183,7 @@ impl ScenarioReport {
         let named = [("faults", faults), ("marks", marks)];
         let lists = named.iter().filter(|(_, names)| !names.is_empty());
         let lists: Vec<String> = lists
-            .map(|(what, names)| format!("{what} {}", names.join(", ")))
+            .map(|(kind, names)| format!("{kind} {}", names.join(", ")))
             .collect();
         (!lists.is_empty()).then(|| lists.join("; "))
     }

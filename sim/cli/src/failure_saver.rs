@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::report::{SavedFailure, ScenarioReport};
 use beaver_sim::beaver::library;
 use beaver_sim::explain::explain;
-use beaver_sim::failure_folder::{self, Failing, quoted, replay_command};
+use beaver_sim::failure_folder::{self, FailedRun, quoted, replay_command};
 use beaver_sim::result::RunResult;
 use beaver_sim::scenario::Scenario;
 use beaver_sim::shrink::{Limits, Sameness};
@@ -15,7 +15,7 @@ use beaver_sim::subject::AnySubject;
 
 use super::interrupt;
 use super::output::Output;
-use super::stopwatch::Stopwatch;
+use super::timer::Timer;
 
 /// How long one failure is made smaller at most: `beaver shrink` goes on.
 const SHRINKING: Duration = Duration::from_secs(10);
@@ -25,15 +25,15 @@ const CANDIDATES: u64 = 20_000;
 
 /// The failures of a whole run, those of all its scenarios.
 #[derive(Debug)]
-pub(super) struct Keeper<'o> {
+pub(super) struct FailureSaver<'o> {
     out: &'o Path,
     shrinks: bool,
-    kept: Vec<Kept>,
+    known: Vec<SavedOnce>,
 }
 
 /// A failure that stands for all that are equal to it.
 #[derive(Debug)]
-struct Kept {
+struct SavedOnce {
     /// The folders that it and its equals would have, its own first.
     folders: Vec<PathBuf>,
     /// What it is, once it was shrunk.
@@ -47,59 +47,52 @@ struct Kept {
     count: usize,
 }
 
-impl<'o> Keeper<'o> {
+impl<'o> FailureSaver<'o> {
     /// Saves below `out`; `shrinks` says whether failures are made smaller before.
     pub(super) fn new(out: &'o Path, shrinks: bool) -> Self {
-        Keeper {
+        FailureSaver {
             out,
             shrinks,
-            kept: Vec::new(),
+            known: Vec::new(),
         }
     }
 
-    /// Keeps the failed runs of a scenario. Equal ones are saved once, wherever they were met.
-    pub(super) fn keep_all(
-        &mut self,
-        scenario: &Scenario,
-        runs: &[RunResult],
-    ) -> Vec<SavedFailure> {
-        runs.iter().map(|run| self.keep(scenario, run)).collect()
-    }
-
     /// Says in the reports how many runs each failure stands for, now that all are counted.
-    pub(super) fn settle<'r>(&self, reports: impl Iterator<Item = &'r mut ScenarioReport>) {
+    pub(super) fn settle(&self, reports: &mut [ScenarioReport]) {
         for report in reports {
             let runs = report.result.failures.iter().zip(&mut report.saved);
             for (run, saved) in runs.filter(|(_, saved)| !saved.folded) {
-                let first =
-                    |kept: &&Kept| kept.scenario == report.result.name && kept.seed == run.seed;
-                saved.count = self.kept.iter().find(first).map_or(1, |kept| kept.count);
+                let first = |known: &&SavedOnce| {
+                    known.scenario == report.result.name && known.seed == run.seed
+                };
+                saved.count = self.known.iter().find(first).map_or(1, |known| known.count);
             }
         }
     }
 
-    fn keep(&mut self, scenario: &Scenario, run: &RunResult) -> SavedFailure {
+    /// Saves a failed run. Equal ones are saved once, wherever they were met.
+    pub(super) fn save(&mut self, scenario: &Scenario, run: &RunResult) -> SavedFailure {
         let subject = library(scenario);
-        let mut failing = Failing::new(&subject, scenario, run);
-        let folder = failing.folder(self.out);
-        let alike = |kept: &&mut Kept| kept.folders.contains(&folder);
-        if let Some(kept) = self.kept.iter_mut().find(alike) {
-            return kept.fold(scenario, run);
+        let mut failed = FailedRun::new(&subject, scenario, run);
+        let folder = failed.folder(self.out);
+        let alike = |known: &&mut SavedOnce| known.folders.contains(&folder);
+        if let Some(known) = self.known.iter_mut().find(alike) {
+            return known.fold(scenario, run);
         }
         // What the seed shows is the failure as it was found, on the file system that was asked for.
         let command = seed_command(scenario, run.seed);
         let mut sameness = None;
         if self.shrinks {
-            shrink(&mut failing, &subject);
-            sameness = failing.sameness(&subject);
+            shrink(&mut failed, &subject);
+            sameness = failed.sameness(&subject);
         }
-        let same = |kept: &&mut Kept| sameness.is_some() && kept.sameness == sameness;
-        if let Some(kept) = self.kept.iter_mut().find(same) {
-            kept.folders.push(folder);
-            return kept.fold(scenario, run);
+        let same = |known: &&mut SavedOnce| sameness.is_some() && known.sameness == sameness;
+        if let Some(known) = self.known.iter_mut().find(same) {
+            known.folders.push(folder);
+            return known.fold(scenario, run);
         }
-        let saved = save(&failing, &folder, &command);
-        self.kept.push(Kept {
+        let saved = save(&failed, &folder, &command);
+        self.known.push(SavedOnce {
             folders: vec![folder],
             sameness,
             scenario: scenario.name.clone(),
@@ -115,7 +108,7 @@ impl<'o> Keeper<'o> {
     }
 }
 
-impl Kept {
+impl SavedOnce {
     /// Stands for one more run.
     fn fold(&mut self, scenario: &Scenario, run: &RunResult) -> SavedFailure {
         self.count += 1;
@@ -129,38 +122,37 @@ impl Kept {
 }
 
 /// Saves one failure; where that does not work, `command` shows it again.
-fn save(failing: &Failing, folder: &Path, command: &str) -> SavedFailure {
-    let subject = library(&failing.scenario);
+fn save(failed: &FailedRun, folder: &Path, command: &str) -> SavedFailure {
+    let subject = library(&failed.scenario);
     let replay = replay_command(&this_program(), folder);
-    let (file, explained) = match failing.save(folder, &subject, &replay) {
+    let (file, explained) = match failed.save(folder, &subject, &replay) {
         Ok(explained) => (Some(folder.to_owned()), explained),
         Err(error) => {
             warn(&error);
-            (None, explain(&subject, &failing.scenario, command))
+            (None, explain(&subject, &failed.scenario, command))
         }
     };
-    let known = explained
-        .as_ref()
-        .map(|explained| explained.explanation.mildest());
+    let weakest = explained.as_ref();
+    let weakest = weakest.map(|explained| explained.explanation.weakest.profile);
     SavedFailure {
         file,
-        mildest: known.unwrap_or(failing.scenario.profile),
+        weakest: weakest.unwrap_or(failed.scenario.profile),
         count: 1,
         explained: explained.map(Box::new),
         folded: false,
     }
 }
 
-/// Makes a failure smaller until its time is over or somebody presses Ctrl-C.
-fn shrink(failing: &mut Failing, subject: &AnySubject) {
-    let stopwatch = Stopwatch::start();
+/// Makes a failure smaller until its time is over or Ctrl-C.
+fn shrink(failed: &mut FailedRun, subject: &AnySubject) {
+    let timer = Timer::start();
     let stopped = || interrupt::flag().is_ok_and(|stop| stop.load(Ordering::SeqCst));
-    let go_on = || u128::from(stopwatch.elapsed_ms()) < SHRINKING.as_millis() && !stopped();
+    let go_on = || u128::from(timer.elapsed_ms()) < SHRINKING.as_millis() && !stopped();
     let limits = Limits {
         runs: CANDIDATES,
         go_on: &go_on,
     };
-    failing.shrink(subject, limits);
+    failed.shrink(subject, limits);
 }
 
 /// This program as it was called.

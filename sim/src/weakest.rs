@@ -1,35 +1,35 @@
-//! The mildest file system on which a failure happens: "happens on ext4" is another message than "POSIX allows it".
+//! The weakest crash profile in which a failure happens: "happens on ext4" is another message than "POSIX allows it".
 //!
-//! The script of the failure is run again under each profile, the mildest first. What survived each power cut is data; what a
-//! milder profile does not allow of it, its disk leaves out. If the run still breaks the same promise, it happens there too.
-//! The reverse is not said: another history may break it under a milder profile still.
+//! The script of the failure is run again under each profile, the weakest first. What survived each power cut is data; what a
+//! weaker profile does not allow of it, its disk leaves out. If the run still breaks the same promise, it happens there too.
+//! The reverse is not said: another history may break it under a weaker profile still.
 //!
 //! `strict` is no candidate: no file system is like it. There a sync of a file never commits its
-//! name, which those with ordered metadata do, so it is not the mildest either.
+//! name, which those with ordered metadata do, so it is not the weakest either.
 
 use crate::result::{Outcome, RunResult};
 use crate::run::{Keep, run_seed_of};
 use crate::scenario::{Profile, Scenario};
 use crate::subject::AnySubject;
 
-/// The mildest profile under which `failure`, the saved form of the failed run `result`, fails in the same way.
+/// The weakest profile under which `failure`, the saved form of the failed run `result`, fails in the same way.
 #[must_use]
-pub fn mildest_profile(failure: &Scenario, result: &RunResult) -> Profile {
-    mildest_profile_of(&crate::beaver::library(failure), failure, result)
+pub fn weakest_profile(failure: &Scenario, result: &RunResult) -> Profile {
+    weakest_profile_of(&crate::beaver::library(failure), failure, result)
 }
 
 /// The same with this under test.
 #[must_use]
-pub fn mildest_profile_of(subject: &AnySubject, failure: &Scenario, result: &RunResult) -> Profile {
+pub fn weakest_profile_of(subject: &AnySubject, failure: &Scenario, result: &RunResult) -> Profile {
     let own = failure.profile;
     if failure.script.is_none() {
         return own;
     }
-    let milder = Profile::ALL
+    let weaker = Profile::ALL
         .iter()
         .copied()
         .filter(|profile| *profile != Profile::Strict && *profile < own);
-    milder
+    weaker
         .into_iter()
         .find(|profile| fails_alike(subject, failure, result, *profile))
         .unwrap_or(own)
@@ -78,11 +78,11 @@ mod tests {
     }
 
     #[test]
-    fn what_happens_everywhere_happens_on_the_mildest() {
+    fn what_happens_everywhere_happens_on_the_weakest() {
         for profile in Profile::ALL {
             let (failure, run) = unbounded(profile);
-            let mildest = Profile::LinuxOrdered.min(profile);
-            assert_eq!(mildest_profile(&failure, &run), mildest);
+            let weakest = Profile::LinuxOrdered.min(profile);
+            assert_eq!(weakest_profile(&failure, &run), weakest);
         }
     }
 
@@ -92,6 +92,6 @@ mod tests {
         if let Outcome::Violated(violation) = &mut run.outcome {
             violation.invariant = crate::invariant::Invariant::Durability;
         }
-        assert_eq!(mildest_profile(&failure, &run), Profile::Posix);
+        assert_eq!(weakest_profile(&failure, &run), Profile::Posix);
     }
 }

@@ -1,12 +1,12 @@
-//! Crashes and damage in words.
+//! Crashes and damage as text.
 
 use beaver_disk::{Change, DiskEvent, Moment, Op};
 
+use crate::run_log::CrashEvent;
 use crate::scenario::{CrashKind, Effect};
-use crate::tape::Crashed;
 
 /// The file that a crashed call was about, if it can be told.
-pub(super) fn file_of(crashed: &Crashed) -> Option<String> {
+pub(super) fn file_of(crashed: &CrashEvent) -> Option<String> {
     let inode = match crashed.crash.inside()? {
         Change::Create { name } | Change::Remove { name } => return Some(name.to_string()),
         Change::Rename { from, .. } => return Some(from.to_string()),
@@ -21,11 +21,11 @@ pub(super) fn file_of(crashed: &Crashed) -> Option<String> {
     view.live_names.first().cloned()
 }
 
-/// What stops, when and in which call.
-pub(super) fn of_crash(crashed: &Crashed, file: Option<&str>) -> String {
+/// What stops, when and in which call; `call` is the last one before the crash.
+pub(super) fn of_crash(crashed: &CrashEvent, call: u64, file: Option<&str>) -> String {
     let point = crashed.crash.point();
     let Some(op) = crashed.crash.op() else {
-        return crashed.words.clone();
+        return format!("{}, after call {call}", crashed.text);
     };
     let how = match crashed.kind {
         CrashKind::Kill => "the process was killed",

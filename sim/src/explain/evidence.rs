@@ -1,0 +1,69 @@
+//! Everything that the rules about missing steps may look at.
+
+use serde::Serialize;
+
+use super::acknowledged::Ack;
+use super::explained_crash::{BeforeAfter, ExplainedCrash};
+use super::file_ops::{FileId, FileOp, FileOpLog};
+use super::whole::Wholeness;
+use crate::result::Violation;
+use crate::scenario::Script;
+
+/// A step that is likely missing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct MissingStep {
+    /// The rule that found it.
+    pub rule: &'static str,
+    /// What is missing, in text.
+    pub text: String,
+    /// The storage call at which it shows, if it shows at one.
+    pub call: Option<u64>,
+}
+
+/// Everything that a rule may look at.
+#[derive(Clone, Copy)]
+pub(super) struct Evidence<'c> {
+    /// The calls that are looked at: after the first, up to the second.
+    pub(super) window: (u64, u64),
+    pub(super) ops: &'c FileOpLog,
+    pub(super) acks: &'c [Ack],
+    pub(super) crash: Option<&'c ExplainedCrash<'c>>,
+    /// Calls at which a process had opened the store, and the call before it began to.
+    pub(super) openings: &'c [(u64, u64)],
+    pub(super) wholeness: &'c Wholeness,
+    pub(super) violation: &'c Violation,
+    pub(super) script: Option<&'c Script>,
+    /// The last call of the run.
+    pub(super) end: u64,
+    /// The names that the last recovery met.
+    pub(super) met: &'c [&'c str],
+    /// The names at the end.
+    pub(super) names: &'c [&'c str],
+}
+
+/// A finding of a rule at a call.
+pub(super) fn step(rule: &'static str, call: u64, text: String) -> Option<MissingStep> {
+    let call = Some(call);
+    Some(MissingStep { rule, text, call })
+}
+
+impl<'c> Evidence<'c> {
+    /// The calls that can matter: those since the power cut before, or all.
+    pub(super) fn ops(&self) -> impl Iterator<Item = &'c FileOp> + Clone {
+        let (after, until) = self.window;
+        self.ops.between(after, until)
+    }
+
+    /// Acknowledgements in the same time.
+    pub(super) fn acks(&self) -> impl Iterator<Item = &'c Ack> {
+        let (after, until) = self.window;
+        let acks = self.acks.iter();
+        acks.filter(move |ack| ack.shown.call > after && ack.shown.call <= until)
+    }
+
+    /// Whether bytes of a file are gone, or the file is.
+    pub(super) fn lost(&self, file: FileId) -> bool {
+        let sides = self.crash.and_then(|cut| cut.sides_of(file));
+        sides.is_some_and(BeforeAfter::changed)
+    }
+}
