@@ -125,8 +125,7 @@ impl SavedOnce {
 fn save(failed: &FailedRun, folder: &Path, command: &str) -> SavedFailure {
     let subject = library(&failed.scenario);
     let replay = replay_command(&this_program(), folder);
-    let (file, explained) =
-        save_or_explain(failed, &subject, Some(folder), &replay, command);
+    let (file, explained) = save_or_explain(failed, &subject, Some(folder), &replay, command);
     let weakest = explained.as_ref();
     let weakest = weakest.map(|explained| explained.explanation.weakest.profile);
     SavedFailure {

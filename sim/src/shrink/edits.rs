@@ -316,7 +316,7 @@ mod tests {
             let processes = &draft.scenes[*at].processes;
             processes
                 .iter()
-                .all(|process| *process == Process::default())
+                .all(|process| *process == DraftProcess::default())
         };
         let places: Vec<usize> = draft.commands().into_iter().filter(untouched).collect();
         assert!(places.len() >= 4, "{places:?}");
