@@ -455,7 +455,10 @@ mod tests {
                 json!({"checkpoint-amid": {"during_write": ["dispatch"]}}),
                 "before_call",
             ),
-            (json!({"slow-checkpoint": {"steps": []}}), "steps"),
+            (
+                json!({"slow-checkpoint": {"during_write": []}}),
+                "during_write",
+            ),
         ] {
             let error = read(&step).unwrap_err().to_string();
             assert!(error.contains(said), "{error}");
