@@ -115,7 +115,7 @@ mod tests {
     fn the_first_draws_of_a_seed_change_only_with_the_minor_version_of_rand() {
         let mut stream = Stream::new(7, "workload");
         let drawn: Vec<_> = (0..6).map(|_| stream.draw(1, 100)).collect();
-        assert_eq!(drawn, [17, 63, 57, 4, 84, 16]);
+        assert_eq!(drawn, [40, 98, 75, 98, 71, 86]);
     }
 
     #[test]

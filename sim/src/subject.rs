@@ -156,7 +156,7 @@ pub trait Subject: Debug + Sized + Send + Sync + 'static {
     /// What is different between two states: what was expected, and what was found. By default the
     /// first line of what they look like.
     fn difference(expected: &Self::State, found: &Self::State) -> (String, String) {
-        nearest(std::slice::from_ref(&expected), &found)
+        nearest(std::slice::from_ref(&expected), found)
     }
 
     /// How large a state is, in whatever takes time when a store is opened or written out: in a long

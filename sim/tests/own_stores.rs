@@ -186,14 +186,14 @@ fn an_op_that_is_left_out_is_named() {
         Wrong::LeavesOut,
         &check,
         Invariant::Decided,
-        "all the other commands",
+        "all the other ops",
     );
 }
 
 #[test]
 fn a_state_that_no_history_leads_to_is_shown_beside_what_should_be() {
     let check = Check::default().seeds(Seeds { start: 0, end: 0 });
-    check_wrong(Wrong::Invents, &check, Invariant::State, "[1000, 1000]");
+    check_wrong(Wrong::Invents, &check, Invariant::State, "[1, 1]");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::choice::{About, Choice, DeviceExtra, Fill, Tear};
 use super::file_space::count;
-use super::names::NameChange;
+use super::names::{InodeId, NameChange};
 use super::space::{ImageSpace, Point};
 
 /// The option that stands for "all of it survived", however much there is.
@@ -70,14 +70,21 @@ impl ImageSpace {
         }
         // Whichever is shorter: a history that is shrunk keeps what it names.
         let otherwise = lost.len() < kept.len();
+        let names: BTreeMap<InodeId, String> = self.named_files().into_iter().collect();
+        let name = |inode| {
+            names
+                .get(&inode)
+                .cloned()
+                .unwrap_or_else(|| self.name_of(inode))
+        };
         let tears = choice.tears.iter();
         let device = choice.device.iter();
         SurvivorSet {
             otherwise,
             except: if otherwise { lost } else { kept },
-            tears: tears.map(|t| (self.name_of(t.inode), t.clone())).collect(),
+            tears: tears.map(|t| (name(t.inode), t.clone())).collect(),
             device: device
-                .map(|extra| (self.name_of(*extra.clone().inode_mut()), extra.clone()))
+                .map(|extra| (name(*extra.clone().inode_mut()), extra.clone()))
                 .collect(),
             fill: choice.fill,
         }
@@ -91,17 +98,23 @@ impl ImageSpace {
         let options = points.map(|(_, name)| *survivors.except.get(&name).unwrap_or(&otherwise));
         let mut choice = self.resolve(&options.collect::<Vec<u32>>());
         choice.fill = survivors.fill;
-        let named = |file: &str| self.files.keys().find(|id| self.name_of(**id) == file);
+        let files = self.named_files();
+        let named = |file: &str| {
+            files
+                .iter()
+                .find(|(_, name)| name == file)
+                .map(|(id, _)| *id)
+        };
         for (file, tear) in &survivors.tears {
             choice.tears.extend(named(file).map(|inode| Tear {
-                inode: *inode,
+                inode,
                 ..tear.clone()
             }));
         }
         for (file, extra) in &survivors.device {
             let mut extra = extra.clone();
             let inode = extra.inode_mut();
-            *inode = *named(file).unwrap_or(inode);
+            *inode = named(file).unwrap_or(*inode);
             choice.device.push(extra);
         }
         choice
@@ -109,7 +122,6 @@ impl ImageSpace {
 
     /// The points in order, each with a name of its own.
     fn named_points(&self) -> Vec<(Point, String)> {
-        let mut seen: BTreeMap<String, u32> = BTreeMap::new();
         let points = self.points().into_iter().map(|point| {
             let name = match point.about {
                 About::Metadata => "metadata".to_owned(),
@@ -117,14 +129,15 @@ impl ImageSpace {
                 About::Size { inode } => format!("length of {}", self.name_of(inode)),
                 About::Page { inode, page } => format!("page {page} of {}", self.name_of(inode)),
             };
-            let again = seen.entry(name.clone()).or_default();
-            *again += 1;
-            match *again {
-                1 => (point, name),
-                again => (point, format!("{name}, {again}")),
-            }
+            (point, name)
         });
-        points.collect()
+        numbered(points)
+    }
+
+    /// The files with pending bytes in order, each with a name of its own: a file that was removed
+    /// and made anew is two files.
+    fn named_files(&self) -> Vec<(InodeId, String)> {
+        numbered(self.files.keys().map(|id| (*id, self.name_of(*id))))
     }
 
     fn name_change(&self, record: u64) -> String {
@@ -154,6 +167,20 @@ impl ImageSpace {
             About::Page { inode, page } => choice.version(inode, page),
         }
     }
+}
+
+/// The second of the same name gets `, 2`, and so on.
+fn numbered<T>(named: impl Iterator<Item = (T, String)>) -> Vec<(T, String)> {
+    let mut seen: BTreeMap<String, u32> = BTreeMap::new();
+    let numbered = named.map(|(item, name)| {
+        let again = seen.entry(name.clone()).or_default();
+        *again += 1;
+        match *again {
+            1 => (item, name),
+            again => (item, format!("{name}, {again}")),
+        }
+    });
+    numbered.collect()
 }
 
 #[cfg(test)]
@@ -198,5 +225,34 @@ mod tests {
         let left = one.choose(&of_two);
         assert_eq!(left.names.len(), 1);
         assert!(left.pages.is_empty(), "{left:?}");
+    }
+
+    #[test]
+    fn two_files_that_had_the_same_name_are_told_apart() {
+        let disk = SimDisk::new(Disk::empty(Profile::Posix), SimOptions::default());
+        let storage = disk.storage();
+        for _ in 0..2 {
+            let file = storage.create("a").unwrap();
+            file.write_at(&[b'x'; 4096], 0).unwrap();
+            storage.remove("a").unwrap();
+        }
+        let space = disk.crash().images();
+        let everything = SurvivorSet::everything();
+        for inode in space.files.keys() {
+            let mut choice = space.choose(&everything);
+            choice.tears.push(Tear {
+                inode: *inode,
+                page: 0,
+                newer_sectors: 7,
+                older: 0,
+            });
+            choice.device.push(DeviceExtra::UnreadableSector {
+                inode: *inode,
+                page: 0,
+                sector: 1,
+            });
+            let survivors = space.survivors(&choice);
+            assert_eq!(space.choose(&survivors), choice, "{survivors:?}");
+        }
     }
 }

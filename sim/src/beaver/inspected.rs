@@ -45,6 +45,9 @@ pub(super) trait OpenLog {
     }
 }
 
+/// Reads what is durable as the owner of a store that it has open.
+type ReadDurable<T> = fn(&T) -> Result<Vec<LogEntry>, Failure>;
+
 /// The documented files of an engine, which a process opens as a `T`.
 pub(super) struct Documented<E, T> {
     engine: Arc<E>,
@@ -52,7 +55,7 @@ pub(super) struct Documented<E, T> {
     op: fn(QueueOp) -> AnyOp,
     /// What the owner of a log reads that syncs on request; nothing where every reader sees the
     /// same.
-    read_durable: Option<fn(&T) -> Result<Vec<LogEntry>, Failure>>,
+    read_durable: Option<ReadDurable<T>>,
     opened: PhantomData<fn() -> T>,
 }
 
@@ -73,7 +76,7 @@ impl<E: Engine, T: OpenLog + 'static> Documented<E, T> {
     }
 
     /// The same of a log whose owner alone sees what is durable.
-    pub(super) fn read_by_owner(mut self, read: fn(&T) -> Result<Vec<LogEntry>, Failure>) -> Self {
+    pub(super) fn read_by_owner(mut self, read: ReadDurable<T>) -> Self {
         self.read_durable = Some(read);
         self
     }
@@ -427,11 +430,14 @@ impl<E: Engine, T: OpenLog + 'static> Inspected for Documented<E, T> {
 
 #[cfg(test)]
 mod tests {
+    use beaver::ManualClock;
+    use beaver_disk::{Disk, Profile, SimOptions};
+
     use super::*;
     use crate::beaver::command::Job;
     use crate::beaver::model::Model;
-    use crate::beaver::{Library, RequestLog};
-    use crate::subject::{any_op, any_state};
+    use crate::beaver::{Library, Queue, RequestLog};
+    use crate::subject::{AnySubject, Damaged, Machine, any_op, any_state};
 
     /// A log that says that this is durable.
     struct Durable {
@@ -498,5 +504,103 @@ mod tests {
             Ok(0),
             "an empty segment after all of it"
         );
+    }
+
+    /// A store that was opened again after two ops, with a checkpoint between them or not.
+    struct Reopened {
+        subject: AnySubject,
+        store: Box<dyn crate::subject::OpenStore>,
+        disk: SimDisk,
+        history: History,
+    }
+
+    impl Reopened {
+        fn new(with_checkpoint: bool) -> Self {
+            let subject = AnySubject::new(Queue::new(Library));
+            let disk = SimDisk::new(Disk::empty(Profile::Posix), SimOptions::default());
+            let open = || {
+                let opened = subject.open(Machine {
+                    storage: disk.storage(),
+                    clock: Arc::new(ManualClock::new(0)),
+                    log: LogSettings::default(),
+                });
+                opened.unwrap_or_else(|failure| panic!("{failure:?}"))
+            };
+            let mut store = open();
+            let mut history = History::new(subject.initial());
+            for id in ["a", "b"] {
+                let (op, _) = subject.resolve(&enqueue(&[id]), history.state(), 0);
+                let answer = store.run(&op).unwrap();
+                history.acknowledge(op, answer.position);
+                if with_checkpoint && id == "a" {
+                    store.checkpoint().unwrap();
+                }
+            }
+            drop(store);
+            Reopened {
+                store: open(),
+                subject,
+                disk,
+                history,
+            }
+        }
+
+        fn inspect<T>(&mut self, look: impl FnOnce(&dyn Inspected, &mut Recovered<'_>) -> T) -> T {
+            let inspected = self.subject.inspected().expect("its files are documented");
+            let report = inspected.report(self.store.as_any());
+            let files = self.disk.live();
+            let mut recovered = Recovered {
+                store: &mut *self.store,
+                disk: &self.disk,
+                files: &files,
+                report: &report,
+                history: &self.history,
+                damaged: Damaged {
+                    damage: &InjectedDamage::NONE,
+                    unreadable: false,
+                },
+            };
+            look(inspected, &mut recovered)
+        }
+
+        /// What is wrong with a store that shows this state.
+        fn what_is_wrong(&mut self, state: &AnyState) -> Invariant {
+            let finding = self.inspect(|inspected, store| inspected.what_is_wrong(store, state));
+            finding.invariant
+        }
+    }
+
+    #[test]
+    fn a_state_that_is_not_what_the_log_leads_to_is_the_fault_of_the_snapshot_that_was_used() {
+        let other = any_state::<Queue<Library>>(QueueState::default());
+        let wrong = Reopened::new(false).what_is_wrong(&other);
+        assert_eq!(wrong, Invariant::State);
+        let wrong = Reopened::new(true).what_is_wrong(&other);
+        assert_eq!(wrong, Invariant::SnapshotEquivalence);
+    }
+
+    #[test]
+    fn what_the_log_should_tell_and_does_not_comes_before_a_wrong_state() {
+        let mut store = Reopened::new(true);
+        let state = store.history.state().clone();
+        let last = store.history.last_position().unwrap();
+        let missing = Position {
+            seq: last.seq + 1,
+            ..last
+        };
+        store.history.acknowledge(enqueue(&["c"]), Some(missing));
+        assert_eq!(store.what_is_wrong(&state), Invariant::Durability);
+    }
+
+    #[test]
+    fn the_log_tells_as_many_ops_in_doubt_as_the_state_shows() {
+        let mut store = Reopened::new(false);
+        store.history.doubt(enqueue(&["c"]));
+        let mut check = |shown| {
+            let positions = store.inspect(|inspected, store| inspected.check_history(store, shown));
+            positions.map_err(|finding| finding.invariant)
+        };
+        assert_eq!(check(0), Ok(Vec::new()));
+        assert_eq!(check(1), Err(Invariant::State));
     }
 }

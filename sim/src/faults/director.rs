@@ -95,9 +95,14 @@ impl Director {
         Director::new(Source::Script(plan))
     }
 
-    /// Plans more faults for a run from a script.
+    /// Plans the faults of the part of a step that begins. Those that the part before it did not
+    /// reach happen nowhere else.
     pub(crate) fn plan(&mut self, faults: Vec<PlannedFault>) {
         if let Source::Script(plan) = &mut self.source {
+            plan.retain(|_, faults| {
+                faults.retain(|fault| fault.step.is_none());
+                !faults.is_empty()
+            });
             for fault in faults {
                 plan.entry(fault.call).or_default().push(fault);
             }

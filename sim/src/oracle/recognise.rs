@@ -151,7 +151,7 @@ fn what_is_wrong(history: &History, found: &AnyState, possible: &[AnyState]) -> 
     }
     let (expected, found) = match possible {
         [only] => only.difference(found),
-        _ => nearest(&possible.iter().collect::<Vec<_>>(), &found),
+        _ => nearest(&possible.iter().collect::<Vec<_>>(), found),
     };
     Finding::new(Invariant::State, expected, found)
 }

@@ -216,6 +216,16 @@ pub struct FaultRate {
     pub phase: Phase,
 }
 
+impl FaultKind {
+    /// Whether it damages what is durable, or puts something beside it: then the checker must read the
+    /// files to know what may be lost.
+    #[must_use]
+    pub fn needs_files(self) -> bool {
+        let at_rest = self.drawn() == Drawn::Rest && self != FaultKind::ReadOnly;
+        at_rest || self.damages()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -227,15 +237,5 @@ mod tests {
             assert_eq!(json, format!("\"{}\"", kind.name()));
             assert_eq!(serde_json::from_str::<FaultKind>(&json).unwrap(), *kind);
         }
-    }
-}
-
-impl FaultKind {
-    /// Whether it damages what is durable, or puts something beside it: then the checker must read the
-    /// files to know what may be lost.
-    #[must_use]
-    pub fn needs_files(self) -> bool {
-        let at_rest = self.drawn() == Drawn::Rest && self != FaultKind::ReadOnly;
-        at_rest || self.damages()
     }
 }

@@ -258,6 +258,7 @@ mod tests {
         {"enqueue": {"jobs": [{"id": "a", "payload": "1", "max_attempts": 1, "timeout_ms": 1}]}},
         "dispatch",
         {"enqueue": {"jobs": [{"id": "b", "payload": "2", "max_attempts": 1, "timeout_ms": 1}]}},
+        {"enqueue": {"jobs": [{"id": "c", "payload": "3", "max_attempts": 1, "timeout_ms": 1}]}},
         "kill",
         "checkpoint",
         "reopen"]"#;
@@ -267,11 +268,11 @@ mod tests {
             r#"{{"claim": "c", "script": {{"steps": {STEPS},
                 "faults": [
                     {{"step": 3, "call": 1, "kind": "write-error",
-                        "effect": {{"call": {{"fail": {{"error": "io", "effect": "nothing"}}}}}}}},
-                    {{"step": 5, "process": 1, "call": 3, "kind": "read-error",
-                        "effect": {{"call": {{"fail": {{"error": "io", "effect": "nothing"}}}}}}}}],
+                        "effect": {{"call": {{"error": {{"error": "io", "effect": "nothing"}}}}}}}},
+                    {{"step": 6, "process": 1, "call": 3, "kind": "read-error",
+                        "effect": {{"call": {{"error": {{"error": "io", "effect": "nothing"}}}}}}}}],
                 "crashes": [
-                    {{"step": 5, "at": {{"call": 2, "moment": "after"}}, "kind": "power-cut"}}]}}}}"#
+                    {{"step": 6, "at": {{"call": 2, "moment": "after"}}, "kind": "power-cut"}}]}}}}"#
         );
         serde_json::from_str(&text).unwrap()
     }
