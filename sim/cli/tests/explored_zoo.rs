@@ -9,7 +9,7 @@
 use std::num::NonZeroUsize;
 use std::sync::atomic::AtomicBool;
 
-use beaver_sim::explore::{Failure, Options, Running, Start, explore_seed, explore_small};
+use beaver_sim::explore::{FoundFailure, Options, Running, Start, explore_seed, explore_small};
 use beaver_sim::invariant::Invariant;
 use beaver_sim::run::{Keep, run_seed_of};
 use beaver_sim::scenario::{CrashKind, Profile, Scenario, Step};
@@ -20,7 +20,7 @@ use beaver_zoo::plain::PlainStore;
 use beaver_zoo::recovering::library;
 
 /// Failures, each with the scenario around its script.
-type Found = Vec<(Scenario, Failure)>;
+type Found = Vec<(Scenario, FoundFailure)>;
 
 fn exhibit(id: &str) -> &'static Exhibit {
     EXHIBITS.iter().find(|exhibit| exhibit.id == id).unwrap()
@@ -59,7 +59,7 @@ fn seeds(exhibit: &Exhibit, seeds: std::ops::Range<u64>) -> Found {
     found
 }
 
-fn in_scenario(scenario: &Scenario, failures: Vec<Failure>) -> Found {
+fn in_scenario(scenario: &Scenario, failures: Vec<FoundFailure>) -> Found {
     let failures = failures.into_iter();
     failures
         .map(|failure| (scenario.clone(), failure))
@@ -92,7 +92,11 @@ fn check_caught(id: &str, found: &Found) {
 }
 
 /// The invariant that the saved scenario of a failure violates.
-fn replayed(exhibit: &Exhibit, scenario: &Scenario, failure: &Failure) -> Option<Invariant> {
+fn replayed(
+    exhibit: &Exhibit,
+    scenario: &Scenario,
+    failure: &FoundFailure,
+) -> Option<Invariant> {
     let scenario = Scenario {
         script: Some(failure.script.clone()),
         ..scenario.clone()
@@ -137,7 +141,7 @@ fn failures_of_every_shape_replay() {
     let idle_sync = small(&exhibit("S07").plant.subject(), 1);
     check_shown_and_lost(&idle_sync);
     let torn = small(&exhibit("B06").plant.subject(), 1);
-    let is_kill_inside = |(_, failure): &(Scenario, Failure)| {
+    let is_kill_inside = |(_, failure): &(Scenario, FoundFailure)| {
         let crashes = failure.script.crashes.iter();
         let mut kills = crashes.filter(|crash| crash.kind == CrashKind::Kill);
         kills.any(|crash| format!("{:?}", crash.progress).contains("Bytes"))
@@ -146,7 +150,7 @@ fn failures_of_every_shape_replay() {
     check_caught("B06", &torn);
     // The op after a recovery is one more than the workload has.
     let torn = small_from(&[Start::Empty], &exhibit("B06").plant.subject(), 1);
-    let goes_on = |(_, failure): &(Scenario, Failure)| {
+    let goes_on = |(_, failure): &(Scenario, FoundFailure)| {
         let steps = failure.script.steps.iter();
         steps.filter(|step| matches!(step, Step::Op(_))).count() == 2
     };
@@ -155,7 +159,7 @@ fn failures_of_every_shape_replay() {
 
 /// What one recovery showed and the next one lost takes two crashes.
 fn check_shown_and_lost(found: &Found) {
-    let two_crashes = |failure: &Failure| {
+    let two_crashes = |failure: &FoundFailure| {
         let between = failure.script.steps.iter();
         let ends = between.filter(|step| matches!(step, Step::Kill | Step::PowerCut { .. }));
         ends.count() + failure.script.crashes.len() >= 2
