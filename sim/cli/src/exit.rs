@@ -5,71 +5,45 @@ use std::process::ExitCode;
 
 use beaver_sim::report::Verdict;
 
-/// How a command ended. The order of the variants is the precedence when several apply; [`Verdict`] keeps to the same one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
-    /// 2: the command line, a scenario or a file could not be used. Nothing was judged.
+    /// The command line, a scenario or a file could not be used. Nothing was judged.
     Usage,
-    /// 4: the program under test panicked.
-    Panic,
-    /// 1: an invariant was violated; of `wal` and `compare`: damage or a difference was found.
-    Violation,
-    /// 5: the same seed gave two different runs.
-    NotDeterministic,
-    /// 3: a budget ran out: the program under test made no progress.
-    Budget,
-    /// 7: a coverage gate was missed: a fault that was on never fired, or an expected mark was never reached.
-    Coverage,
-    /// 6: nothing was measured, so nothing can be said.
-    Nothing,
-    /// 130: stopped by Ctrl-C before the end, and nothing was found until then.
+    /// Something was judged.
+    Judged(Verdict),
+    /// It was stopped by Ctrl-C before the end, and nothing was found until then.
     Interrupted,
-    /// 0: everything held.
-    Held,
 }
 
 impl Exit {
-    /// All of them, in order of precedence.
-    #[cfg(test)]
-    const ALL: [Exit; 9] = [
-        Exit::Usage,
-        Exit::Panic,
-        Exit::Violation,
-        Exit::NotDeterministic,
-        Exit::Budget,
-        Exit::Coverage,
-        Exit::Nothing,
-        Exit::Interrupted,
-        Exit::Held,
-    ];
+    /// Everything held.
+    pub(crate) const HELD: Exit = Exit::Judged(Verdict::Pass);
+
+    /// Damage or a difference was found.
+    pub(crate) const FOUND: Exit = Exit::Judged(Verdict::Violation);
 
     /// The number that the process ends with.
     pub(crate) const fn code(self) -> u8 {
         match self {
-            Exit::Held => 0,
-            Exit::Violation => 1,
+            Exit::Judged(Verdict::Pass) => 0,
+            Exit::Judged(Verdict::Violation) => 1,
             Exit::Usage => 2,
-            Exit::Budget => 3,
-            Exit::Panic => 4,
-            Exit::NotDeterministic => 5,
-            Exit::Nothing => 6,
-            Exit::Coverage => 7,
+            Exit::Judged(Verdict::Budget) => 3,
+            Exit::Judged(Verdict::Panic) => 4,
+            Exit::Judged(Verdict::NotDeterministic) => 5,
+            Exit::Judged(Verdict::Nothing) => 6,
+            Exit::Judged(Verdict::Coverage) => 7,
             Exit::Interrupted => 130,
         }
     }
 
-    /// The exit code of a verdict. One that says that something is wrong wins over the interruption: more runs would not
-    /// have made it go away.
+    /// The exit code of a verdict. One that says that something is wrong wins over the interruption:
+    /// more runs would not have made it go away.
     pub(crate) const fn of_verdict(verdict: Verdict, interrupted: bool) -> Self {
         match verdict {
-            Verdict::Panic => Exit::Panic,
-            Verdict::Violation => Exit::Violation,
-            Verdict::NotDeterministic => Exit::NotDeterministic,
-            Verdict::Budget => Exit::Budget,
-            Verdict::Coverage => Exit::Coverage,
             Verdict::Nothing | Verdict::Pass if interrupted => Exit::Interrupted,
-            Verdict::Nothing => Exit::Nothing,
-            Verdict::Pass => Exit::Held,
+            _ => Exit::Judged(verdict),
         }
     }
 }
@@ -121,11 +95,9 @@ mod tests {
 
     #[test]
     fn precedence_is_4_1_5_3_7_6() {
-        let codes = Exit::ALL.map(Exit::code);
-        assert_eq!(codes, [2, 4, 1, 5, 3, 7, 6, 130, 0]);
+        let codes = Verdict::ALL.map(|verdict| Exit::of_verdict(verdict, false).code());
+        assert_eq!(codes, [4, 1, 5, 3, 7, 6, 0]);
         assert!(Verdict::ALL.is_sorted());
-        let of_verdicts = Verdict::ALL.map(|verdict| Exit::of_verdict(verdict, false));
-        assert!(of_verdicts.is_sorted());
     }
 
     #[test]
@@ -136,7 +108,8 @@ mod tests {
 
     #[test]
     fn the_help_names_every_code() {
-        for exit in Exit::ALL {
+        let judged = Verdict::ALL.map(Exit::Judged);
+        for exit in judged.into_iter().chain([Exit::Usage, Exit::Interrupted]) {
             let line = format!("\n  {:<4} ", exit.code());
             assert!(HELP.contains(&line), "{exit:?}");
         }

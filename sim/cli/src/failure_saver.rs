@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::report::{SavedFailure, ScenarioReport};
 use beaver_sim::beaver::library;
-use beaver_sim::explain::explain;
+use beaver_sim::explain::{Explained, explain};
 use beaver_sim::failure_folder::{self, FailedRun, quoted, replay_command};
 use beaver_sim::result::RunResult;
 use beaver_sim::scenario::Scenario;
@@ -125,13 +125,7 @@ impl SavedOnce {
 fn save(failed: &FailedRun, folder: &Path, command: &str) -> SavedFailure {
     let subject = library(&failed.scenario);
     let replay = replay_command(&this_program(), folder);
-    let (file, explained) = match failed.save(folder, &subject, &replay) {
-        Ok(explained) => (Some(folder.to_owned()), explained),
-        Err(error) => {
-            warn(&error);
-            (None, explain(&subject, &failed.scenario, command))
-        }
-    };
+    let (file, explained) = save_or_explain(failed, &subject, Some(folder), &replay, command);
     let weakest = explained.as_ref();
     let weakest = weakest.map(|explained| explained.explanation.weakest.profile);
     SavedFailure {
@@ -141,6 +135,23 @@ fn save(failed: &FailedRun, folder: &Path, command: &str) -> SavedFailure {
         explained: explained.map(Box::new),
         folded: false,
     }
+}
+
+/// Saves a failure in `folder`, where `replay` shows it again, and explains it. Without a folder, or
+/// where that cannot be written, `otherwise` shows it again.
+pub(super) fn save_or_explain(
+    failed: &FailedRun,
+    subject: &AnySubject,
+    folder: Option<&Path>,
+    replay: &str,
+    otherwise: &str,
+) -> (Option<PathBuf>, Option<Explained>) {
+    match folder.map(|folder| failed.save(folder, subject, replay)) {
+        Some(Ok(explained)) => return (folder.map(Path::to_owned), explained),
+        Some(Err(error)) => warn(&error),
+        None => {}
+    }
+    (None, explain(subject, &failed.scenario, otherwise))
 }
 
 /// Makes a failure smaller until its time is over or Ctrl-C.

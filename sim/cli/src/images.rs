@@ -86,7 +86,7 @@ pub(crate) fn images(args: &ImagesArgs, out: &mut Output) -> Result<Exit, CliErr
             Format::Text => print_text(request, &images, out),
         }
     }
-    Ok(Exit::Held)
+    Ok(Exit::HELD)
 }
 
 /// The histories in a file of JSON lines; blank lines are skipped.

@@ -52,7 +52,7 @@ fn print(
     if format == Format::Json {
         let document = std::collections::BTreeMap::from([(what, entries)]);
         out.json(&document)?;
-        return Ok(Exit::Held);
+        return Ok(Exit::HELD);
     }
     let width = entries
         .iter()
@@ -65,5 +65,5 @@ fn print(
             entry.name, entry.description
         ));
     }
-    Ok(Exit::Held)
+    Ok(Exit::HELD)
 }

@@ -32,7 +32,7 @@ pub(super) fn claim(path: Option<&Path>) -> Result<(), CliError> {
 pub(super) fn write(path: &Path, page: &HtmlPage, exit: Exit) -> Result<Exit, CliError> {
     match std::fs::write(path, page.to_string()) {
         Ok(()) => Ok(exit),
-        Err(error) if exit == Exit::Held => Err(CliError::at(path.display(), error)),
+        Err(error) if exit == Exit::HELD => Err(CliError::at(path.display(), error)),
         Err(error) => {
             warn(&error);
             Ok(exit)

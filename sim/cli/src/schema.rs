@@ -22,5 +22,5 @@ pub(crate) fn schema(out: &mut Output) -> Result<Exit, CliError> {
         definitions.insert("Op".to_owned(), Value::Object(ops));
     }
     out.json(&schema)?;
-    Ok(Exit::Held)
+    Ok(Exit::HELD)
 }

@@ -19,7 +19,7 @@ impl FromStr for Seed {
             true => None,
             false => u64::from_str_radix(digits, radix).ok(),
         };
-        // The largest number is left out: a range that ends behind it could not be written.
+        // The largest number is left out: a range that ends after it could not be written.
         parsed
             .filter(|seed| *seed < u64::MAX)
             .map(Seed)

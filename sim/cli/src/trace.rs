@@ -22,7 +22,7 @@ pub(crate) fn trace(args: &TraceArgs, out: &mut Output) -> Result<Exit, CliError
     }
     if args.each || args.calls_of.is_some() {
         one_by_one(&scenario, args, out);
-        return Ok(Exit::Held);
+        return Ok(Exit::HELD);
     }
     let jobs = args.jobs.unwrap_or(NonZeroUsize::MIN);
     let result = run_scenario(&scenario, args.seeds, jobs, &|_| (), stop);
@@ -30,11 +30,11 @@ pub(crate) fn trace(args: &TraceArgs, out: &mut Output) -> Result<Exit, CliError
     Ok(if result.cancelled {
         Exit::Interrupted
     } else {
-        Exit::Held
+        Exit::HELD
     })
 }
 
-/// Runs the seeds in order or backwards, so that what one run leaves behind for the next makes a difference.
+/// Runs the seeds in order or backwards, so that what one run leaves for the next makes a difference.
 fn one_by_one(scenario: &Scenario, args: &TraceArgs, out: &mut Output) {
     let count = args.seeds.count();
     for at in 0..count {

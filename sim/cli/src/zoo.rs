@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::diagnose::did_you_mean;
 use crate::page::HtmlPage;
 use crate::report::{CaughtBug, ZooDocument, ZooReport};
-use beaver_sim::explain::explain;
 use beaver_sim::failure_folder::{FailedRun, replay_command};
 use beaver_zoo::catalogue::{EXHIBITS, Exhibit};
 use beaver_zoo::hunt::{Hunted, Patience, hunt_all};
@@ -16,7 +15,7 @@ use beaver_zoo::patrol::{Beat, Patrolled, patrol};
 
 use super::args::{Format, ZooArgs};
 use super::exit::{CliError, Exit};
-use super::failure_saver::{this_program, warn};
+use super::failure_saver::{save_or_explain, this_program};
 use super::interrupt;
 use super::output::Output;
 use super::page_file;
@@ -129,25 +128,15 @@ fn show(bug: &Hunted, out: Option<&Path>) -> Option<CaughtBug> {
     shrunk.scenario.claim = exhibit.witness().claim;
     let failed = FailedRun::of(shrunk);
     let folder = out.map(|out| out.join(exhibit.id));
-    let replay = match &folder {
-        Some(folder) => {
-            let replay = replay_command(&this_program(), folder);
-            format!("{replay} --bug {}", exhibit.id)
-        }
-        None => format!("{} zoo {} --out DIR", this_program(), exhibit.id),
-    };
-    let saved = folder
-        .as_ref()
-        .map(|folder| failed.save(folder, &subject, &replay));
-    let (folder, explained) = match saved {
-        Some(Ok(explained)) => (folder, explained),
-        not_saved => {
-            if let Some(Err(error)) = not_saved {
-                warn(&error);
-            }
-            (None, explain(&subject, &failed.scenario, &replay))
-        }
-    };
+    let program = this_program();
+    let replay = folder.as_ref().map(|folder| {
+        let replay = replay_command(&program, folder);
+        format!("{replay} --bug {}", exhibit.id)
+    });
+    let otherwise = format!("{program} zoo {} --out DIR", exhibit.id);
+    let replay = replay.as_deref().unwrap_or(&otherwise);
+    let (folder, explained) =
+        save_or_explain(&failed, &subject, folder.as_deref(), replay, &otherwise);
     Some(CaughtBug {
         folder,
         explained: Box::new(explained?),

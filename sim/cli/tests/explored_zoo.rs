@@ -92,11 +92,7 @@ fn check_caught(id: &str, found: &Found) {
 }
 
 /// The invariant that the saved scenario of a failure violates.
-fn replayed(
-    exhibit: &Exhibit,
-    scenario: &Scenario,
-    failure: &FoundFailure,
-) -> Option<Invariant> {
+fn replayed(exhibit: &Exhibit, scenario: &Scenario, failure: &FoundFailure) -> Option<Invariant> {
     let scenario = Scenario {
         script: Some(failure.script.clone()),
         ..scenario.clone()

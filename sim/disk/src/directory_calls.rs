@@ -6,12 +6,12 @@ use std::sync::Arc;
 use super::change::Change;
 use super::fault::{CallEffect, Fault, Subset};
 use super::file_calls::OpenFile;
-use super::machine::{Handle, Machine};
+use super::machine::{Handle, MachineState};
 use super::names::InodeId;
 use super::trace::TraceRecord;
 use beaver_storage::{Access, Op};
 
-impl Machine {
+impl MachineState {
     pub(super) fn create(&mut self, process: u64, name: &str) -> io::Result<OpenFile> {
         let mut call = self.begin(process, TraceRecord::of(Op::Create, name.into(), None))?;
         self.pass_inside(&call, || Change::Create {

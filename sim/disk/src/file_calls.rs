@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::change::Change;
 use super::fault::{CallEffect, FailedSync, FailureKind, Fault, Subset};
-use super::machine::{Machine, RunningCall};
+use super::machine::{MachineState, RunningCall};
 use super::mixing::hash64;
 use super::names::InodeId;
 use super::page::SECTOR_BYTES;
@@ -42,7 +42,7 @@ impl OpenFile {
     }
 }
 
-impl Machine {
+impl MachineState {
     pub(super) fn len(&mut self, process: u64, file: &OpenFile) -> io::Result<u64> {
         let mut call = self.begin_reading(process, file.record(Op::Len, 0, 0))?;
         let answer = self.unless_failing(&mut call, |machine, _| {

@@ -1,8 +1,8 @@
 //! The machine that runs one process at a time on a disk: call numbers, crash points, faults and
 //! the trace.
 //!
-//! Every call goes through [`begin`](Machine::begin), which numbers it and asks the fault source
-//! what goes wrong, and [`finish`](Machine::finish), which records it. When the crash point is
+//! Every call goes through [`begin`](MachineState::begin), which numbers it and asks the fault source
+//! what goes wrong, and [`finish`](MachineState::finish), which records it. When the crash point is
 //! reached the machine freezes: nothing changes any more, and every call of the process fails until
 //! its owner starts a new one.
 
@@ -61,7 +61,7 @@ fn gone(error: &io::Error) -> Option<Gone> {
     error.get_ref()?.downcast_ref().copied()
 }
 
-pub(super) type SharedMachine = Arc<Mutex<Machine>>;
+pub(super) type SharedMachine = Arc<Mutex<MachineState>>;
 
 /// A panic under the lock would be a bug of the simulated disk, or of a fault source; the state is
 /// as good as it was.
@@ -70,7 +70,7 @@ pub(super) fn enter<T: ?Sized>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Machine {
+pub(super) struct MachineState {
     pub(super) disk: Disk,
     pub(super) faults: Option<Arc<Mutex<dyn FaultSource>>>,
     pub(super) space: Option<Space>,
@@ -113,11 +113,11 @@ pub(super) struct RunningCall {
     crash: Option<Moment>,
 }
 
-impl Machine {
+impl MachineState {
     pub(super) fn new(disk: Disk, options: SimOptions) -> Self {
         let plan = options.plan;
         let faults = (plan != FaultPlan::default()).then(|| Arc::new(Mutex::new(plan)) as _);
-        Machine {
+        MachineState {
             disk,
             faults,
             space: options.space,

@@ -12,7 +12,7 @@ use super::event::DiskEvent;
 use super::fault::{CallEffect, Space};
 use super::fault_source::{FaultPlan, FaultSource};
 use super::image::Image;
-use super::machine::{Machine, SharedMachine, SimOptions, enter};
+use super::machine::{MachineState, SharedMachine, SimOptions, enter};
 use super::trace::TraceRecord;
 
 /// A machine with a disk that runs one process after the other. A clone is another handle of the
@@ -27,7 +27,7 @@ impl SimDisk {
     #[must_use]
     pub fn new(disk: Disk, options: SimOptions) -> Self {
         SimDisk {
-            machine: Arc::new(Mutex::new(Machine::new(disk, options))),
+            machine: Arc::new(Mutex::new(MachineState::new(disk, options))),
         }
     }
 

@@ -3,11 +3,11 @@
 use std::io;
 
 use super::fault::{Behaviour, FailedSync, FailureKind, Noticed, Subset};
-use super::machine::{Machine, RunningCall};
+use super::machine::{MachineState, RunningCall};
 use super::names::InodeId;
 use super::page::PAGE_SIZE;
 
-impl Machine {
+impl MachineState {
     /// How many bytes the files may still grow, if that is limited where writes are made.
     pub(super) fn room(&self) -> Option<u64> {
         let space = self.space.as_ref()?;

@@ -43,25 +43,12 @@ pub(super) fn of_crash(crashed: &CrashEvent, call: u64, file: Option<&str>) -> S
     format!("{how} {when} call {} ({op}{on})", point.call)
 }
 
-/// What a fault did to a file.
-pub(super) fn of_effect(effect: &Effect) -> String {
-    match effect {
-        Effect::Event(event) => of_event(event),
-        Effect::Call(_) => "a storage call went wrong".to_owned(),
-        Effect::Space(_) => "the disk was full".to_owned(),
-        Effect::LockHeld => "another process held the lock".to_owned(),
-        Effect::ReadOnly => "the file system refused every change".to_owned(),
-    }
-}
-
-fn of_event(event: &DiskEvent) -> String {
+/// What damage did to a file.
+pub(super) fn of_damage(effect: &Effect) -> String {
+    let Effect::Event(event) = effect else {
+        return "a storage call went wrong".to_owned();
+    };
     match event {
-        DiskEvent::WritebackPage { file, page } => {
-            format!("page {page} of `{file}` was written back")
-        }
-        DiskEvent::WritebackSize { file } => format!("a length of `{file}` was written back"),
-        DiskEvent::Writeback(_) => "something was written back".to_owned(),
-        DiskEvent::CacheDrop(_) => "pages whose sync had failed left the cache".to_owned(),
         DiskEvent::FlipBit { file, offset, bit } => {
             format!("bit {bit} of byte {offset} of `{file}` was flipped")
         }
@@ -75,6 +62,6 @@ fn of_event(event: &DiskEvent) -> String {
         }
         DiskEvent::Truncate { file, len } => format!("`{file}` was shortened to {len} bytes"),
         DiskEvent::Replace { file, .. } => format!("`{file}` got other bytes"),
-        DiskEvent::Stray { file, .. } => format!("`{file}` appeared"),
+        _ => "the disk changed on its own".to_owned(),
     }
 }

@@ -197,7 +197,7 @@ pub(super) fn damage_believed(evidence: &Evidence<'_>) -> Option<MissingStep> {
     let damage = |kind: crate::scenario::FaultKind| kind.damages();
     let faults = &evidence.script?.faults;
     if let Some(fault) = faults.iter().rfind(|fault| damage(fault.kind)) {
-        let what = super::crash_text::of_effect(&fault.effect);
+        let what = super::crash_text::of_damage(&fault.effect);
         let text = format!(
             "{what} before call {}: the store did not notice, or made something wrong of it",
             fault.call

@@ -1,4 +1,4 @@
-//! Why a run failed, in words: what was promised, what was acknowledged and when, where it crashed,
+//! Why a run failed, as text: what was promised, what was acknowledged and when, where it crashed,
 //! what survived and what did not, the first wrong byte, and the step that is likely missing.
 //!
 //! An explanation is made from a failure's script alone: the script is run once more with

@@ -196,7 +196,7 @@ fn names(crash: &ExplainedCrash<'_>) -> Vec<NameFate> {
 
 fn pending_of(crash: &ExplainedCrash<'_>, name: &str) -> Vec<String> {
     let records = crash.records.iter().filter_map(|record| {
-        let words = match &record.what {
+        let change = match &record.what {
             RecordKind::Create if record.file == name => "created".to_owned(),
             RecordKind::Remove if record.file == name => "removed".to_owned(),
             RecordKind::Rename { to } if record.file == name => format!("renamed to {to}"),
@@ -210,7 +210,7 @@ fn pending_of(crash: &ExplainedCrash<'_>, name: &str) -> Vec<String> {
             Fate::NeitherName => "left neither name",
             Fate::Replaced => "was replaced",
         };
-        Some(format!("{words}: {fate}"))
+        Some(format!("{change}: {fate}"))
     });
     records.collect()
 }

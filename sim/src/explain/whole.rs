@@ -34,7 +34,7 @@ impl Wholeness {
         }
     }
 
-    /// The first problem in words.
+    /// The first problem as text.
     pub(super) fn problem(&self) -> Option<String> {
         let (file, offset, reason) = self.first.as_ref()?;
         Some(format!("{file}, byte {offset}: {reason}"))

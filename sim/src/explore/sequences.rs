@@ -255,8 +255,8 @@ mod tests {
         AnySubject::new(Queue::new(Library))
     }
 
-    fn alone(op: usize) -> Round {
-        Round::Single(Single::Op(op))
+    fn alone(op: usize) -> OpRound {
+        OpRound::Single(Single::Op(op))
     }
 
     fn acknowledges(step: &Step, job: &str) -> bool {
@@ -365,7 +365,7 @@ mod tests {
         for sequence in &sequences {
             let failing = sequence
                 .iter()
-                .filter(|round| matches!(round, Round::FailingSync(_)));
+                .filter(|round| matches!(round, OpRound::FailingSync(_)));
             assert_eq!(failing.count(), 1);
         }
         assert_eq!(
@@ -388,7 +388,7 @@ mod tests {
         let subject = queue();
         let mut builder = StepBuilder::new(&subject, subject.initial());
         let waiting = |op| (When::Waiting, op);
-        let together = Round::Meeting(Around::Flush, [ENQUEUE, DISPATCH].map(waiting).into());
+        let together = OpRound::Meeting(Around::Flush, [ENQUEUE, DISPATCH].map(waiting).into());
         builder.step(&together);
         let ack = builder.step(&alone(ACK)).expect("the queue has this op");
         assert!(acknowledges(&ack, "job-1"), "{ack:?}");

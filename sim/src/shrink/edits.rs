@@ -251,3 +251,124 @@ fn parted(scene: &StepFaults, process: usize) -> (StepFaults, StepFaults) {
     };
     (crash, command)
 }
+
+#[cfg(test)]
+mod tests {
+    use beaver_disk::{TraceMode, TraceRecord};
+
+    use super::*;
+    use crate::beaver::library;
+    use crate::run::{Keep, run_seed, saved_failure};
+    use crate::scenario::{PlannedCrash, PlannedFault, Scenario};
+    use crate::shrink::rerun::{Replayed, replay};
+    use crate::world::ReplayMode;
+
+    /// Ops, a checkpoint and a reopen; a write fails in the second enqueue, the machine is restarted
+    /// inside the checkpoint and its recovery meets a failing read.
+    const STEPS: &str = r#"[
+        {"enqueue": {"jobs": [{"id": "a", "payload": "1", "max_attempts": 1, "timeout_ms": 1}]}},
+        "dispatch",
+        {"enqueue": {"jobs": [{"id": "b", "payload": "2", "max_attempts": 1, "timeout_ms": 1}]}},
+        "kill",
+        "checkpoint",
+        "reopen"]"#;
+
+    fn scenario() -> Scenario {
+        let text = format!(
+            r#"{{"claim": "c", "script": {{"steps": {STEPS},
+                "faults": [
+                    {{"step": 3, "call": 1, "kind": "write-error",
+                        "effect": {{"call": {{"fail": {{"error": "io", "effect": "nothing"}}}}}}}},
+                    {{"step": 5, "process": 1, "call": 3, "kind": "read-error",
+                        "effect": {{"call": {{"fail": {{"error": "io", "effect": "nothing"}}}}}}}}],
+                "crashes": [
+                    {{"step": 5, "at": {{"call": 2, "moment": "after"}}, "kind": "power-cut"}}]}}}}"#
+        );
+        serde_json::from_str(&text).unwrap()
+    }
+
+    fn run(scenario: &Scenario) -> Replayed {
+        let subject = library(scenario);
+        replay(&subject, scenario, ReplayMode::Exact, TraceMode::Records)
+    }
+
+    /// What went wrong, each with the step that it hit and the call, but not its numbers.
+    fn hit(run: &Replayed) -> Vec<String> {
+        let step = |number: Option<u32>| {
+            let before = number.and_then(|number| number.checked_sub(1));
+            before.map(|at| run.script.steps[at as usize].to_string())
+        };
+        let record = |call: u64| -> Option<&TraceRecord> {
+            run.calls.iter().find(|record| record.call == call)
+        };
+        let faults = run.script.faults.iter().map(|fault: &PlannedFault| {
+            let number = fault.step.expect("it says in which step it happens");
+            let before = run.calls_before(number as usize, fault.process as usize);
+            let call = record(before + fault.call).expect("a call that fails is in the trace");
+            let place = format!("{} {}", call.op.name(), call.file);
+            let struck = call.fault.unwrap_or("nothing");
+            format!("{:?}: {struck} at {place}", step(fault.step))
+        });
+        let crashes = run.script.crashes.iter().map(|crash: &PlannedCrash| {
+            let at = (crash.process, crash.at);
+            format!("{:?}: {at:?}", step(crash.step))
+        });
+        faults.chain(crashes).collect()
+    }
+
+    #[test]
+    fn a_step_that_is_taken_out_leaves_the_faults_of_the_others_where_they_were() {
+        let scenario = scenario();
+        let whole = run(&scenario);
+        let hits = hit(&whole);
+        assert_eq!(hits.len(), 3, "{hits:#?}");
+        let draft = Draft::of(&scenario, &whole.script);
+        let untouched = |at: &usize| {
+            let processes = &draft.scenes[*at].processes;
+            processes
+                .iter()
+                .all(|process| *process == DraftProcess::default())
+        };
+        let places: Vec<usize> = draft.commands().into_iter().filter(untouched).collect();
+        assert!(places.len() >= 4, "{places:?}");
+        for at in places {
+            let fewer = run(&without(&draft, &[at]).to_scenario(&scenario));
+            assert_eq!(fewer.script.steps.len(), whole.script.steps.len() - 1);
+            assert_ne!(fewer.calls.len(), whole.calls.len(), "step {at} made calls");
+            assert_eq!(hit(&fewer), hits, "without step {at}");
+        }
+    }
+
+    #[test]
+    fn a_fault_or_crash_that_its_step_does_not_reach_happens_nowhere_else() {
+        let mut scenario = scenario();
+        let script = scenario.script.as_mut().unwrap();
+        script.faults[0].call = 40;
+        script.crashes[0].at.call = 400;
+        script.faults.truncate(1);
+        let run = run(&scenario);
+        assert_eq!(run.script.faults, []);
+        assert_eq!(run.script.crashes, []);
+    }
+
+    #[test]
+    fn a_draft_is_the_script_that_it_was_made_of() {
+        let keep = Keep {
+            script: true,
+            trace: false,
+        };
+        let swarm = include_str!("../../../scenarios/swarm.json");
+        let swarm: Scenario = serde_json::from_str(swarm).unwrap();
+        for seed in 0..40 {
+            let saved = saved_failure(&swarm, &run_seed(&swarm, seed, keep));
+            let script = saved.script.clone().unwrap();
+            let again = Draft::of(&saved, &script)
+                .to_scenario(&saved)
+                .script
+                .unwrap();
+            assert_eq!(again.steps, script.steps, "seed {seed}");
+            assert_eq!(again.faults, script.faults, "seed {seed}");
+            assert_eq!(again.crashes, script.crashes, "seed {seed}");
+        }
+    }
+}

@@ -10,8 +10,8 @@ use beaver_sim::explain::lanes::{ColumnKind, Lane, Lanes, Span, SpanState};
 const MOST_COLUMNS: usize = 240;
 
 /// Height of a lane, and of the strip of numbers above.
-const LANE: usize = 46;
-const HEAD: usize = 44;
+pub(super) const LANE: usize = 46;
+pub(super) const HEAD: usize = 44;
 
 /// About how wide the picture is where there are few moments.
 const WIDTH: usize = 880;
@@ -25,10 +25,7 @@ pub(super) struct Picture {
     pub(super) text: String,
     pub(super) width: usize,
     pub(super) height: usize,
-    pub(super) lane: usize,
-    pub(super) head: usize,
     pub(super) step: usize,
-    pub(super) number_y: usize,
     /// What is to be in sight at first.
     pub(super) begin: usize,
     pub(super) hidden: usize,
@@ -63,9 +60,7 @@ pub(super) struct CrashLine {
     pub(super) class: &'static str,
     pub(super) x: usize,
     pub(super) rest: usize,
-    pub(super) top: usize,
     pub(super) text_x: usize,
-    pub(super) text_y: usize,
     pub(super) anchor: &'static str,
     pub(super) text: &'static str,
 }
@@ -100,10 +95,7 @@ impl Picture {
             text: text(lanes, &shown),
             width,
             height,
-            lane: LANE,
-            head: HEAD,
             step,
-            number_y: HEAD - 8,
             begin: 0,
             hidden: first,
             rules: (0..shown.len() + 2)
@@ -171,9 +163,7 @@ impl Picture {
             class: if power { "cut" } else { "kill" },
             x,
             rest: if explained { self.width - x } else { 0 },
-            top: 4,
             text_x: if right { x.saturating_sub(6) } else { x + 6 },
-            text_y: 14,
             anchor: if right { "end" } else { "start" },
             text: if power { "power cut" } else { "killed" },
         });

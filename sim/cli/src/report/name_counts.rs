@@ -102,7 +102,7 @@ mod tests {
     use super::*;
     use beaver_sim::marks::Mark;
 
-    fn counted<'n>(all: impl IntoIterator<Item = (&'static str, u64)>) -> String {
+    fn counted(all: impl IntoIterator<Item = (&'static str, u64)>) -> String {
         let all = all.into_iter().map(|(name, count)| (name, "", count));
         NameCounts::new("faults fired", all).to_string()
     }

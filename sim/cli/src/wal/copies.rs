@@ -56,7 +56,7 @@ pub(super) fn truncate(
         counted(report.segments.len() as u64, "segment"),
         counted(report.snapshots.len() as u64, "snapshot")
     ));
-    Ok(Exit::Held)
+    Ok(Exit::HELD)
 }
 
 /// The directory `copy`, made if it is not there.

@@ -59,5 +59,5 @@ fn failed(directory: &Path) -> impl Fn(beaver::Error) -> CliError {
 
 /// Exit 1 if there is something to report.
 fn exit_for(found: bool) -> Exit {
-    if found { Exit::Violation } else { Exit::Held }
+    if found { Exit::FOUND } else { Exit::HELD }
 }
