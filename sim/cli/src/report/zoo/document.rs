@@ -32,7 +32,8 @@ struct BugDocument<'z> {
     id: &'static str,
     name: &'static str,
     source: &'static str,
-    scenario: &'static str,
+    /// The scenario in which it is looked for.
+    scenario_name: &'static str,
     /// The invariants that may catch it; 0 for a budget or a panic.
     invariants: &'static [Invariant],
     /// What holds without the bug, and the file whose history shows it.
@@ -104,7 +105,7 @@ impl<'z> BugDocument<'z> {
             id: bug.id,
             name: bug.name,
             source: bug.source,
-            scenario: bug.scenario,
+            scenario_name: bug.scenario,
             invariants: bug.invariants,
             claim: bug.witness().claim,
             witness: format!("scenarios/{}.json", bug.witness().name),
