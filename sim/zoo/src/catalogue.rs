@@ -172,7 +172,7 @@ bugs! {
     "S08" PlainBug::ContiguityEverywhere "interrupted-prunes" [Honesty] "contiguity below the snapshot too" "a model of the protocol without it";
     "S09" PlainBug::GapIsCorruption "power-cuts" [Honesty] "a gap is corruption" "a model of the protocol without it";
     "S10" ProtocolStep::SecondRead "wrong-reads" [Durability] "no second read" "a model of the protocol without it";
-    "S11" PlainBug::ProofAtLinesOnly "weak-spots" [Honesty] "proof behind newlines only" "a model of the protocol without it";
+    "S11" PlainBug::ProofAtLinesOnly "weak-spots" [Honesty] "proof after newlines only" "a model of the protocol without it";
     "S12a" PlainBug::NoMarkerProof "weak-spots" [Honesty] "a marker is no proof" "a model of the protocol without it";
     "S12b" PlainBug::NoFirstOfBatchProof "weak-spots" [Honesty] "the first event of a batch is no proof" "a model of the protocol without it";
 }

@@ -14,7 +14,7 @@ pub fn library() -> AnySubject {
 }
 
 /// The library with what `new` makes for each of its processes between it and its disk.
-pub(super) fn library_behind<I: Interposer + 'static>(
+pub(super) fn library_through<I: Interposer + 'static>(
     new: impl Fn() -> I + Send + Sync + 'static,
 ) -> AnySubject {
     library().interposed(new)

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use beaver_storage::{InterposedFile, Interposer, Storage, write_all};
 
-use super::interposed::{is_recovering, library_behind, locked};
+use super::interposed::{is_recovering, library_through, locked};
 use beaver_sim::beaver::files::segment_epoch;
 use beaver_sim::subject::AnySubject;
 
@@ -43,21 +43,21 @@ impl ProtocolStep {
     #[must_use]
     pub fn left_out(self) -> AnySubject {
         match self {
-            Self::UndoOfRotate | Self::DirectorySyncOfUndo => library_behind(move || Undo {
+            Self::UndoOfRotate | Self::DirectorySyncOfUndo => library_through(move || Undo {
                 removes: self == Self::DirectorySyncOfUndo,
                 ..Undo::default()
             }),
-            Self::MarkersInRewrite => library_behind(|| MarkersInRewrite),
-            Self::VerifiedBuffer => library_behind(|| VerifiedBuffer),
-            Self::Rewrite => library_behind(|| Rewrite),
+            Self::MarkersInRewrite => library_through(|| MarkersInRewrite),
+            Self::VerifiedBuffer => library_through(|| VerifiedBuffer),
+            Self::Rewrite => library_through(|| Rewrite),
             Self::CutOfFailedWrite | Self::CutOfFreeSpace | Self::BothCuts => {
-                library_behind(move || Cuts {
+                library_through(move || Cuts {
                     running: self != Self::CutOfFreeSpace,
                     opening: self != Self::CutOfFailedWrite,
                 })
             }
-            Self::IdleSync => library_behind(IdleSync::default),
-            Self::SecondRead => library_behind(SecondRead::default),
+            Self::IdleSync => library_through(IdleSync::default),
+            Self::SecondRead => library_through(SecondRead::default),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 
 use beaver_storage::{InterposedFile, Interposer, Storage};
 
-use super::interposed::{is_recovering, library_behind, locked};
+use super::interposed::{is_recovering, library_through, locked};
 use beaver_sim::beaver::files::{segment_epoch, snapshot_epoch};
 use beaver_sim::subject::AnySubject;
 
@@ -35,7 +35,7 @@ impl DiskMisuse {
     /// The library on a disk that is misused like this.
     #[must_use]
     pub fn mutant(self) -> AnySubject {
-        library_behind(move || MisusedDisk {
+        library_through(move || MisusedDisk {
             misuse: self,
             renamed: Mutex::default(),
             syncs: Mutex::default(),

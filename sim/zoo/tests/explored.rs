@@ -111,7 +111,7 @@ fn bugs_are_found_in_every_workload_of_one_command() {
 }
 
 #[test]
-fn bugs_behind_failing_calls_are_found_around_a_drawn_run() {
+fn bugs_that_need_failing_calls_are_found_around_a_drawn_run() {
     check_caught("S01", &seeds(bug("S01"), 0..8));
     check_caught("S05", &seeds(bug("S05"), 0..40));
 }
@@ -126,7 +126,7 @@ fn bugs_of_two_callers_are_found_in_their_interleavings() {
 }
 
 #[test]
-fn bugs_behind_a_failing_sync_are_found_with_commands_queued_behind_it() {
+fn bugs_that_need_a_failing_sync_are_found_with_commands_queued_after_it() {
     let find = |id, ops| small_from(&[Start::FailingSync], &bug(id).mutant(), ops);
     check_caught("B39", &find("B39", 1));
     check_caught("B17", &find("B17", 2));
