@@ -1,7 +1,5 @@
 //! The plain store without bugs holds wherever the library holds: no false alarm.
 
-#![expect(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
-
 use std::path::Path;
 
 use beaver_sim::result::Outcome;
