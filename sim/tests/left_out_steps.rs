@@ -9,9 +9,9 @@ use beaver_disk::{
 use beaver_sim::beaver::Command;
 use beaver_sim::invariant::Invariant;
 use beaver_sim::scenario::{FaultKind, Step};
+use beaver_zoo::interposed::library;
 use beaver_zoo::left_out::ProtocolStep;
 use beaver_zoo::plain::{PlainBug, PlainStore};
-use beaver_zoo::recovering::library;
 
 use schedule::{Schedule, enqueue, enqueue_to_page_end, job, power_cut, step};
 

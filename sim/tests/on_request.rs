@@ -23,7 +23,7 @@ use beaver_sim::subject::{
     Answer, AnySubject, Durability, Expected, Failure, Machine, Position, Subject,
 };
 use beaver_storage::{InterposedFile, Interposer};
-use beaver_zoo::recovering::is_recovering;
+use beaver_zoo::interposed::is_recovering;
 
 /// The scenario that the default run has.
 fn scenario() -> Scenario {

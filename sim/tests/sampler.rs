@@ -29,7 +29,7 @@ fn check_caught(step: ProtocolStep, invariants: &[u8], scenario: &str) {
         outcome.failure().map(|failure| (seed, failure.clone()))
     });
     let Some((seed, failure)) = caught else {
-        panic!("nobody notices that {step:?} is left out");
+        panic!("no run notices that {step:?} is left out");
     };
     let named = invariants.contains(&failure.invariant.number());
     assert!(
@@ -39,7 +39,7 @@ fn check_caught(step: ProtocolStep, invariants: &[u8], scenario: &str) {
 }
 
 const ROTATE_FAILS: &str = r#"{
-    "claim": "a rotate fails behind its rename, the log goes on, and the power fails",
+    "claim": "a rotate fails after its rename, the log goes on, and the power fails",
     "workload": {"commands": 16, "weights": {"enqueue": 8, "dispatch": 4, "checkpoint": 6, "power-cut": 3}},
     "faults": [
         {"kind": "rename-error-done", "pm": 150}, {"kind": "rename-error", "pm": 50}, {"kind": "sync-dir-error", "pm": 150}

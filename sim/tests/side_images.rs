@@ -11,7 +11,7 @@ use beaver_sim::run::{Keep, run_script_of, run_seed_of, saved_failure};
 use beaver_sim::scenario::{CrashKind, Scenario, Step};
 use beaver_sim::shrink::{Limits, shrink};
 use beaver_sim::subject::AnySubject;
-use beaver_zoo::careless::Careless;
+use beaver_zoo::misuse::DiskMisuse;
 
 const WITH_IMAGES: &str = r#"{
     "claim": "every image of a power cut is recovered, not only the one with which the run goes on",
@@ -49,7 +49,7 @@ fn is_seen_beside(subject: &AnySubject, seed: u64, found: &RunResult) -> bool {
 
 #[test]
 fn what_is_seen_beside_the_run_replays_and_shrinks() {
-    let (subject, scenario) = (Careless::SyncedNowAndThen.subject(), scenario());
+    let (subject, scenario) = (DiskMisuse::SyncedNowAndThen.mutant(), scenario());
     let mut seen_beside = 0;
     for seed in 0..200 {
         let found = run(&subject, &scenario, seed);

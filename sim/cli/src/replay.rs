@@ -8,7 +8,7 @@ use beaver_sim::failure_folder::replay_command;
 use beaver_sim::run::{Keep, run_seed_of};
 use beaver_sim::scenario::Scenario;
 use beaver_sim::subject::AnySubject;
-use beaver_zoo::catalogue::EXHIBITS;
+use beaver_zoo::catalogue::BUGS;
 
 use super::args::{Format, ReplayArgs};
 use super::exit::{CliError, Exit};
@@ -81,7 +81,7 @@ pub(super) fn planted(id: Option<&str>, scenario: &Scenario) -> Result<AnySubjec
     let Some(id) = id else {
         return Ok(library(scenario));
     };
-    let known = EXHIBITS.iter().find(|bug| bug.id.eq_ignore_ascii_case(id));
-    let known = known.map(|bug| bug.plant.subject());
+    let known = BUGS.iter().find(|bug| bug.id.eq_ignore_ascii_case(id));
+    let known = known.map(|bug| bug.mutant());
     known.ok_or_else(|| CliError::at(id, "is no bug of the zoo: `beaver zoo` lists them"))
 }

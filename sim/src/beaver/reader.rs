@@ -87,9 +87,10 @@ fn judge_tail(
         };
         let Some(entry) = view.tail.get(index) else {
             let found = format!(
-                "the log ends after {} records; {} are missing",
+                "the history ends after {} records; {} are missing: {}",
                 before + index,
-                told.len() - index
+                told.len() - index,
+                first_records(&told[index..])
             );
             return Err(Finding::new(invariant, expected(), found));
         };
@@ -111,6 +112,15 @@ fn judge_tail(
         }
     }
     judge_doubtful(history.doubtful(), &view.tail[told.len()..])
+}
+
+fn first_records(told: &[ToldRecord<'_>]) -> String {
+    let named = told.iter().take(4).map(|told| told.record.to_string());
+    let mut named: Vec<String> = named.collect();
+    if named.len() == 4 {
+        named[3] = "…".to_owned();
+    }
+    named.join("; ")
 }
 
 /// Invariant 2: after everything decided come the first ops in doubt, each whole.

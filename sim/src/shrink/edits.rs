@@ -98,7 +98,8 @@ pub(super) fn crashes_between(_subject: &AnySubject, draft: &Draft) -> Vec<Draft
     drafts
 }
 
-/// With a kill in place of a power cut, or a crash that is not in the middle of a call.
+/// With a kill in place of a power cut, in its call or in the one before, or a crash that is not in the
+/// middle of a call.
 pub(super) fn plainer_crashes(_subject: &AnySubject, draft: &Draft) -> Vec<Draft> {
     let mut drafts = Vec::new();
     for at in draft.commands() {
@@ -123,6 +124,16 @@ pub(super) fn plainer_crashes(_subject: &AnySubject, draft: &Draft) -> Vec<Draft
                 if let Some(crash) = &mut process.crash {
                     crash.kind = CrashKind::Kill;
                     crash.progress = Some(CallEffect::Nothing);
+                }
+            });
+            // A write of which a power cut lost a part is torn by a kill as well, whatever is written.
+            with(|process| {
+                process.left = None;
+                if let Some(crash) = process.crash.as_mut().filter(|crash| crash.at.call > 1) {
+                    crash.kind = CrashKind::Kill;
+                    crash.at.call -= 1;
+                    crash.at.moment = Moment::Inside;
+                    crash.progress = Some(CallEffect::Bytes(1));
                 }
             });
         }

@@ -9,8 +9,9 @@
 //! So a step that is taken out of a history, or one that makes more calls than before, leaves the
 //! faults and crashes of all others where they were.
 
-use beaver_disk::{Choice, ImageSpace, SurvivorSet};
+use beaver_disk::{Choice, DiskEvent, ImageSpace, SurvivorSet};
 
+use crate::faults::files::snapshot_epoch;
 use crate::faults::rot;
 use crate::oracle::damage::Files;
 use crate::scenario::{
@@ -149,14 +150,22 @@ fn strike_elsewhere(
     live: &beaver_disk::Image,
     earlier: &Files,
 ) {
-    let targets = [Target::Any, Target::LineEnd, Target::Marker, Target::Active];
+    // Damage to a snapshot shows what damage to a log does not.
+    let in_snapshot = match &fault.effect {
+        Effect::Event(DiskEvent::FlipBit { file, .. }) => snapshot_epoch(file).is_some(),
+        _ => false,
+    };
+    let targets = match in_snapshot {
+        true => &[Target::Any, Target::Snapshot][..],
+        false => &[Target::Any, Target::LineEnd, Target::Marker, Target::Active],
+    };
     let mut stream = Stream::new(number, "another place");
     let rate = FaultRate {
         kind: fault.kind,
         pm: 1000,
         most: 0,
         target: match fault.kind {
-            FaultKind::BitFlip => *stream.pick(&targets),
+            FaultKind::BitFlip => *stream.pick(targets),
             _ => Target::Any,
         },
         phase: Phase::Any,

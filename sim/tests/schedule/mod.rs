@@ -21,7 +21,7 @@ use beaver_sim::scenario::{
     CrashKind, Effect, FaultKind, PlannedCrash, PlannedFault, Profile, Scenario, Script, Step,
 };
 use beaver_sim::subject::AnySubject;
-use beaver_zoo::recovering::library;
+use beaver_zoo::interposed::library;
 
 /// A history in the making.
 #[derive(Clone)]

@@ -1,15 +1,15 @@
 //! Steps of the protocol that are storage calls, left out.
 //!
-//! A model checked every short history with each of these steps left out, and violations came
-//! back. So each is needed, and a simulator that does not notice when it is missing is blind there.
+//! A model of the protocol broke a promise in some short history without each of these steps. So each
+//! is needed, and a simulator that does not notice when it is missing is blind there.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex};
 
-use beaver_storage::{InterposedFile, Interposer, Storage};
+use beaver_storage::{InterposedFile, Interposer, Storage, write_all};
 
-use super::recovering::{is_recovering, library_behind, locked};
+use super::interposed::{is_recovering, library_through, locked};
 use beaver_sim::beaver::files::segment_epoch;
 use beaver_sim::subject::AnySubject;
 
@@ -28,7 +28,7 @@ pub enum ProtocolStep {
     Rewrite,
     /// A failed write is overwritten with free space, not cut off.
     CutOfFailedWrite,
-    /// Open does not cut free space behind the last line.
+    /// Open does not cut free space after the last line.
     CutOfFreeSpace,
     /// Neither is cut.
     BothCuts,
@@ -39,41 +39,25 @@ pub enum ProtocolStep {
 }
 
 impl ProtocolStep {
-    /// All of them.
-    pub const ALL: [ProtocolStep; 10] = [
-        ProtocolStep::UndoOfRotate,
-        ProtocolStep::DirectorySyncOfUndo,
-        ProtocolStep::MarkersInRewrite,
-        ProtocolStep::VerifiedBuffer,
-        ProtocolStep::Rewrite,
-        ProtocolStep::CutOfFailedWrite,
-        ProtocolStep::CutOfFreeSpace,
-        ProtocolStep::BothCuts,
-        ProtocolStep::IdleSync,
-        ProtocolStep::SecondRead,
-    ];
-
     /// The library without this step.
     #[must_use]
     pub fn left_out(self) -> AnySubject {
         match self {
-            ProtocolStep::UndoOfRotate | ProtocolStep::DirectorySyncOfUndo => {
-                library_behind(move || Undo {
-                    removes: self == ProtocolStep::DirectorySyncOfUndo,
-                    ..Undo::default()
+            Self::UndoOfRotate | Self::DirectorySyncOfUndo => library_through(move || Undo {
+                removes: self == Self::DirectorySyncOfUndo,
+                ..Undo::default()
+            }),
+            Self::MarkersInRewrite => library_through(|| MarkersInRewrite),
+            Self::VerifiedBuffer => library_through(|| VerifiedBuffer),
+            Self::Rewrite => library_through(|| Rewrite),
+            Self::CutOfFailedWrite | Self::CutOfFreeSpace | Self::BothCuts => {
+                library_through(move || Cuts {
+                    running: self != Self::CutOfFreeSpace,
+                    opening: self != Self::CutOfFailedWrite,
                 })
             }
-            ProtocolStep::MarkersInRewrite => library_behind(|| MarkersInRewrite),
-            ProtocolStep::VerifiedBuffer => library_behind(|| VerifiedBuffer),
-            ProtocolStep::Rewrite => library_behind(|| Rewrite),
-            ProtocolStep::CutOfFailedWrite
-            | ProtocolStep::CutOfFreeSpace
-            | ProtocolStep::BothCuts => library_behind(move || Cuts {
-                running: self != ProtocolStep::CutOfFreeSpace,
-                opening: self != ProtocolStep::CutOfFailedWrite,
-            }),
-            ProtocolStep::IdleSync => library_behind(IdleSync::default),
-            ProtocolStep::SecondRead => library_behind(SecondRead::default),
+            Self::IdleSync => library_through(IdleSync::default),
+            Self::SecondRead => library_through(SecondRead::default),
         }
     }
 }
@@ -102,10 +86,9 @@ impl Interposer for Undo {
             return next.remove(name);
         }
         *locked(&self.undoing) = true;
-        if self.removes {
-            next.remove(name)
-        } else {
-            Ok(())
+        match self.removes {
+            true => next.remove(name),
+            false => Ok(()),
         }
     }
 
@@ -133,12 +116,7 @@ impl Interposer for MarkersInRewrite {
         let mut at = 0;
         for line in buf.split_inclusive(|byte| *byte == b'\n') {
             if !line.starts_with(b"{\"synced\"") {
-                let mut done = 0;
-                while done < line.len() {
-                    done += file
-                        .next()
-                        .write_at(&line[done..], offset + (at + done) as u64)?;
-                }
+                write_all(file.next(), line, offset + at as u64)?;
             }
             at += line.len();
         }
@@ -191,11 +169,7 @@ impl Interposer for Cuts {
         }
         let end = file.next().len()?;
         let blank = vec![b'\n'; usize::try_from(end.saturating_sub(len)).unwrap_or(0)];
-        let mut done = 0;
-        while done < blank.len() {
-            done += file.next().write_at(&blank[done..], len + done as u64)?;
-        }
-        Ok(())
+        write_all(file.next(), &blank, len)
     }
 }
 

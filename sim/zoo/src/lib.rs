@@ -1,27 +1,15 @@
 //! The zoo: known bugs, planted on purpose, so that the judge is judged.
 //!
-//! A judge that never says no proves nothing. Each bug here is one that somebody shipped, or a step
-//! of the protocol that a model showed to be needed, left out. It is planted outside the library:
-//! where it is a storage call that is missing or wrong, by an [interposer](beaver_storage::Interposer) that stands between
-//! the real library and its disk.
+//! A judge that never says no proves nothing. Each bug here was shipped by a program in use, or is a
+//! step of the protocol, left out, that a model showed to be needed. It is planted outside the
+//! library: a storage call that is missing or wrong between the real library and its disk, and
+//! everything else in a [plain store](plain) of its own.
 
-pub mod careless;
 pub mod catalogue;
-pub mod habitats;
-pub mod hunt;
+pub mod false_alarms;
+pub mod find;
+pub mod interposed;
 pub mod left_out;
-pub mod patrol;
+pub mod misuse;
 pub mod plain;
-pub mod recovering;
-
-use beaver_sim::subject::AnySubject;
-use recovering::library;
-
-/// The stores without bugs, by name: what is found in them is a false alarm.
-#[must_use]
-pub fn controls() -> [(&'static str, AnySubject); 2] {
-    [
-        ("library", library()),
-        ("plain store", plain::PlainStore::sound()),
-    ]
-}
+pub mod scenarios;

@@ -11,8 +11,8 @@ use beaver_sim::result::Outcome;
 use beaver_sim::run::{Keep, run_script_of};
 use beaver_sim::scenario::Scenario;
 use beaver_sim::subject::AnySubject;
-use beaver_zoo::catalogue::{EXHIBITS, Exhibit};
-use beaver_zoo::recovering::library;
+use beaver_zoo::catalogue::{BUGS, Bug};
+use beaver_zoo::interposed::library;
 
 /// The numbers of calls by which a witness may have to be moved.
 const MOVES: std::ops::RangeInclusive<i64> = -12..=12;
@@ -37,30 +37,30 @@ fn moved(text: &str, by: i64) -> String {
 }
 
 /// Whether this is a witness of a bug.
-fn testifies(exhibit: &Exhibit, text: &str) -> bool {
+fn testifies(bug: &Bug, text: &str) -> bool {
     let witness: Scenario = serde_json::from_str(text).unwrap();
     let broken = |subject: &AnySubject| {
         let run = run_script_of(subject, &witness, Keep::default());
         run.outcome.failure().map(|violation| violation.invariant)
     };
-    broken(&exhibit.plant.subject()) == Some(exhibit.reason())
-        && broken(&exhibit.plant.control()).is_none()
+    broken(&bug.mutant()) == Some(bug.reason())
+        && broken(&bug.original()).is_none()
         && broken(&library()).is_none()
 }
 
 #[test]
 fn every_witness_breaks_its_invariant_with_the_bug_and_holds_without() {
     let mut wrong = Vec::new();
-    for exhibit in EXHIBITS {
-        let path = directory().join(format!("{}.json", exhibit.id));
+    for bug in BUGS {
+        let path = directory().join(format!("{}.json", bug.id));
         let text = std::fs::read_to_string(&path).unwrap();
-        if testifies(exhibit, &text) {
+        if testifies(bug, &text) {
             continue;
         }
-        wrong.push((exhibit.id, exhibit.question_witness()));
+        wrong.push((bug.id, bug.run_witness()));
         let mut moves = MOVES.map(|by| moved(&text, by));
         if std::env::var_os("BEAVER_BLESS").is_some()
-            && let Some(moved) = moves.find(|text| testifies(exhibit, text))
+            && let Some(moved) = moves.find(|text| testifies(bug, text))
         {
             std::fs::write(&path, moved).unwrap();
         }
@@ -79,16 +79,14 @@ fn every_witness_belongs_to_a_bug() {
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     files.sort();
-    let bugs = EXHIBITS
-        .iter()
-        .map(|exhibit| format!("{}.json", exhibit.id));
+    let bugs = BUGS.iter().map(|bug| format!("{}.json", bug.id));
     assert_eq!(files, bugs.collect::<Vec<_>>());
 }
 
 #[test]
 fn the_library_holds_in_every_witness() {
-    for exhibit in EXHIBITS {
-        let run = run_script_of(&library(), &exhibit.witness(), Keep::default());
-        assert_eq!(run.outcome, Outcome::Held, "{}", exhibit.id);
+    for bug in BUGS {
+        let run = run_script_of(&library(), &bug.witness(), Keep::default());
+        assert_eq!(run.outcome, Outcome::Held, "{}", bug.id);
     }
 }

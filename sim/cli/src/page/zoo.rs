@@ -4,8 +4,8 @@ use super::failure::FailureSection;
 use super::{HtmlPage, VerdictRow, tone};
 use crate::report::numbers::{grouped, seconds};
 use crate::report::{CaughtBug, Verdict, ZooReport};
-use beaver_zoo::hunt::Hunted;
-use beaver_zoo::patrol::FalseAlarm;
+use beaver_zoo::false_alarms::FalseAlarm;
+use beaver_zoo::find::BugResult;
 
 /// What is said of each bug.
 const COLUMNS: [&str; 5] = [
@@ -22,10 +22,10 @@ impl<'r> HtmlPage<'r> {
     pub fn of_zoo(report: &'r ZooReport) -> Self {
         let verdict = report.verdict();
         let bugs = report.bugs.iter().map(row);
-        let alarms = report.patrolled.false_alarms.iter().map(alarm);
-        let shown = (1..).zip(report.bugs.iter().filter_map(|bug| {
-            let shown = report.shown.get(bug.exhibit.id)?;
-            Some((bug, shown))
+        let alarms = report.controls.false_alarms.iter().map(alarm);
+        let shown = (1..).zip(report.bugs.iter().filter_map(|result| {
+            let shown = report.shown.get(result.bug.id)?;
+            Some((result, shown))
         }));
         HtmlPage {
             title: "the zoo".to_owned(),
@@ -38,7 +38,7 @@ impl<'r> HtmlPage<'r> {
             columns: COLUMNS.to_vec(),
             rows: bugs.chain(alarms).collect(),
             failures: shown
-                .map(|(number, (bug, shown))| section(number, bug, shown))
+                .map(|(number, (result, shown))| section(number, result, shown))
                 .collect(),
             ..HtmlPage::new(verdict, figures(report))
         }
@@ -46,20 +46,20 @@ impl<'r> HtmlPage<'r> {
 }
 
 fn figures(report: &ZooReport) -> Vec<(&'static str, String)> {
-    let patrolled = &report.patrolled;
+    let controls = &report.controls;
     vec![
         ("bugs", grouped(report.bugs.len() as u64)),
         ("caught for their reason", grouped(report.caught() as u64)),
         ("small histories", grouped(report.small() as u64)),
-        ("runs without bugs", grouped(patrolled.runs)),
-        ("false alarms", grouped(patrolled.false_alarms.len() as u64)),
+        ("runs without bugs", grouped(controls.runs)),
+        ("false alarms", grouped(controls.false_alarms.len() as u64)),
         ("time", seconds(report.elapsed_ms)),
     ]
 }
 
-fn row(bug: &Hunted) -> VerdictRow {
-    let exhibit = bug.exhibit;
-    let catch = bug.caught.as_ref();
+fn row(result: &BugResult) -> VerdictRow {
+    let bug = result.bug;
+    let catch = result.caught.as_ref();
     let values = catch.map(|catch| {
         let after = catch.shrunk.after;
         [
@@ -70,14 +70,14 @@ fn row(bug: &Hunted) -> VerdictRow {
             after.crashes.to_string(),
         ]
     });
-    let (verdict, tone) = match (bug.is_right(), catch) {
+    let (verdict, tone) = match (result.is_right(), catch) {
         (true, _) => ("caught", tone(Verdict::Pass)),
         (false, Some(_)) => ("for another reason", tone(Verdict::Violation)),
         (false, None) => ("not caught", tone(Verdict::Violation)),
     };
     VerdictRow {
-        name: format!("{} {}", exhibit.id, exhibit.name),
-        claim: format!("{} Seen in: {}", exhibit.witness().claim, exhibit.source),
+        name: format!("{} {}", bug.id, bug.name),
+        claim: format!("{} Seen in: {}", bug.witness().claim, bug.source),
         values: values.map_or_else(nothing, Vec::from),
         verdict,
         tone,
@@ -100,11 +100,11 @@ fn nothing() -> Vec<String> {
     vec!["\u{2013}".to_owned(); COLUMNS.len()]
 }
 
-fn section<'r>(number: usize, bug: &Hunted, caught: &'r CaughtBug) -> FailureSection<'r> {
-    let exhibit = bug.exhibit;
+fn section<'r>(number: usize, result: &BugResult, caught: &'r CaughtBug) -> FailureSection<'r> {
+    let bug = result.bug;
     let explanation = &caught.explained.explanation;
     let mut section = FailureSection::new(number, &caught.explained, 1);
-    section.heading = format!("{} {}", exhibit.id, exhibit.name);
+    section.heading = format!("{} {}", bug.id, bug.name);
     let (number, name) = (explanation.invariant.number(), explanation.name);
     let caught_by = ("caught by", format!("invariant {number}: {name}"));
     section.facts.insert(0, caught_by);

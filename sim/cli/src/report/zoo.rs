@@ -8,9 +8,9 @@ use std::path::PathBuf;
 
 use beaver_sim::explain::Explained;
 use beaver_sim::shrink::Ended;
-use beaver_zoo::catalogue::Testimony;
-use beaver_zoo::hunt::{Catch, Hunted};
-use beaver_zoo::patrol::Patrolled;
+use beaver_zoo::catalogue::WitnessResult;
+use beaver_zoo::false_alarms::ControlResult;
+use beaver_zoo::find::{BugResult, Caught};
 
 use super::Verdict;
 use super::numbers::{counted, grouped, seconds};
@@ -26,9 +26,9 @@ const SMALL_OF_TEN: usize = 9;
 #[derive(Clone, Debug, Default)]
 pub struct ZooReport {
     /// The bugs, in the order of the catalogue.
-    pub bugs: Vec<Hunted>,
+    pub bugs: Vec<BugResult>,
     /// What the stores without bugs did in the same places.
-    pub patrolled: Patrolled,
+    pub controls: ControlResult,
     /// What is shown of each bug that was caught, by its number, where that was asked for.
     pub shown: BTreeMap<&'static str, CaughtBug>,
     /// How long it took, in milliseconds.
@@ -51,8 +51,8 @@ impl ZooReport {
     /// promise that is broken, and so is a false alarm.
     #[must_use]
     pub fn verdict(&self) -> Verdict {
-        let wrong = self.bugs.iter().any(|bug| !bug.is_right());
-        match wrong || !self.patrolled.false_alarms.is_empty() {
+        let wrong = self.bugs.iter().any(|result| !result.is_right());
+        match wrong || !self.controls.false_alarms.is_empty() {
             true => Verdict::Violation,
             false if self.bugs.is_empty() => Verdict::Nothing,
             false => Verdict::Pass,
@@ -62,13 +62,13 @@ impl ZooReport {
     /// How many bugs were caught for their reasons.
     #[must_use]
     pub fn caught(&self) -> usize {
-        self.bugs.iter().filter(|bug| bug.is_right()).count()
+        self.bugs.iter().filter(|result| result.is_right()).count()
     }
 
     /// How many bugs have a history of at most six commands and one crash.
     #[must_use]
     pub fn small(&self) -> usize {
-        let catches = self.bugs.iter().filter_map(|bug| bug.caught.as_ref());
+        let catches = self.bugs.iter().filter_map(|result| result.caught.as_ref());
         catches.filter(|catch| is_small(catch)).count()
     }
 
@@ -79,19 +79,19 @@ impl ZooReport {
     }
 }
 
-fn is_small(catch: &Catch) -> bool {
+fn is_small(catch: &Caught) -> bool {
     let size = catch.shrunk.after;
     size.commands <= SMALL.0 && size.crashes <= SMALL.1
 }
 
 impl fmt::Display for ZooReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for bug in &self.bugs {
-            let shown = self.shown.get(bug.exhibit.id);
-            writeln!(f, "{}\n", Block { bug, shown })?;
+        for result in &self.bugs {
+            let shown = self.shown.get(result.bug.id);
+            writeln!(f, "{}\n", Block { result, shown })?;
         }
-        let patrolled = &self.patrolled;
-        for alarm in &patrolled.false_alarms {
+        let controls = &self.controls;
+        for alarm in &controls.false_alarms {
             writeln!(f, "false alarm: {alarm}\n")?;
         }
         let all = self.bugs.len();
@@ -106,12 +106,12 @@ impl fmt::Display for ZooReport {
             f,
             "{small} of {all} shrunk to at most {commands} commands and {crashes} crash"
         )?;
-        let (runs, alarms) = (grouped(patrolled.runs), patrolled.false_alarms.len());
+        let (runs, alarms) = (grouped(controls.runs), controls.false_alarms.len());
         write!(
             f,
             "{alarms} false alarms in {runs} runs of the stores without bugs"
         )?;
-        let explored = patrolled.explored;
+        let explored = controls.explored;
         if explored.workloads > 0 {
             let (workloads, recoveries) =
                 (grouped(explored.workloads), grouped(explored.recoveries));
@@ -138,22 +138,22 @@ impl fmt::Display for ZooReport {
 
 /// What is said about one bug.
 struct Block<'b> {
-    bug: &'b Hunted,
+    result: &'b BugResult,
     shown: Option<&'b CaughtBug>,
 }
 
 impl fmt::Display for Block<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Block { bug, shown } = self;
-        let exhibit = bug.exhibit;
-        writeln!(f, "{:<5} {}", exhibit.id, exhibit.name)?;
-        writeln!(f, "      source   {}", exhibit.source)?;
-        writeln!(f, "      promise  {}", exhibit.witness().claim)?;
-        if !bug.has_witness() {
-            writeln!(f, "      NO WITNESS: {}", testimony(bug.witness))?;
+        let Block { result, shown } = self;
+        let bug = result.bug;
+        writeln!(f, "{:<5} {}", bug.id, bug.name)?;
+        writeln!(f, "      source   {}", bug.source)?;
+        writeln!(f, "      promise  {}", bug.witness().claim)?;
+        if !result.has_witness() {
+            writeln!(f, "      NO WITNESS: {}", witness_text(result.witness))?;
         }
-        writeln!(f, "      habitat  {}", exhibit.habitat)?;
-        if let Some(seen) = &bug.explored {
+        writeln!(f, "      scenario {}", bug.scenario)?;
+        if let Some(seen) = &result.explored {
             let (workloads, recoveries) = (grouped(seen.workloads), grouped(seen.recoveries));
             let what = seen
                 .invariant
@@ -163,13 +163,13 @@ impl fmt::Display for Block<'_> {
                 "      explorer {what}, {workloads} workloads, {recoveries} recoveries"
             )?;
         }
-        let Some(catch) = &bug.caught else {
+        let Some(catch) = &result.caught else {
             return write!(f, "      NOT CAUGHT");
         };
         let (how, runs) = (catch.invariant, counted(catch.runs, "run"));
         writeln!(f, "      caught   by {how}, after {runs}")?;
-        if !bug.is_right() {
-            let known: Vec<String> = exhibit.invariants.iter().map(ToString::to_string).collect();
+        if !result.is_right() {
+            let known: Vec<String> = bug.invariants.iter().map(ToString::to_string).collect();
             writeln!(f, "      FOR ANOTHER REASON than {}", known.join(" or "))?;
         }
         writeln!(f, "      profile  {}", catch.profile.name())?;
@@ -196,7 +196,7 @@ impl fmt::Display for Block<'_> {
     }
 }
 
-fn testimony(witness: Testimony) -> String {
+fn witness_text(witness: WitnessResult) -> String {
     let with = witness
         .broken
         .map_or_else(|| "nothing".to_owned(), |i| i.to_string());

@@ -1,4 +1,4 @@
-//! The first failure of a bug of the zoo, over the seeds of its habitat.
+//! The first failure of a bug of the zoo, over the seeds of its scenario.
 
 use beaver_sim::explain::{Explained, explain};
 use beaver_sim::result::{Outcome, RunResult};
@@ -6,42 +6,42 @@ use beaver_sim::run::{Keep, run_seed_of, saved_failure};
 use beaver_sim::scenario::Scenario;
 use beaver_sim::shrink::{Limits, shrink};
 use beaver_sim::subject::AnySubject;
-use beaver_zoo::catalogue::{EXHIBITS, Exhibit};
-use beaver_zoo::habitats::habitat;
+use beaver_zoo::catalogue::{BUGS, Bug};
+use beaver_zoo::scenarios::scenario;
 
 const SEEDS: u64 = 3000;
 
 pub(crate) struct Caught {
     pub(crate) subject: AnySubject,
-    pub(crate) habitat: Scenario,
+    pub(crate) scenario: Scenario,
     pub(crate) run: RunResult,
 }
 
-pub(crate) fn exhibit(id: &str) -> &'static Exhibit {
-    EXHIBITS.iter().find(|bug| bug.id == id).unwrap()
+pub(crate) fn bug(id: &str) -> &'static Bug {
+    BUGS.iter().find(|bug| bug.id == id).unwrap()
 }
 
 pub(crate) fn caught(id: &str) -> Caught {
-    let exhibit = exhibit(id);
-    let subject = exhibit.plant.subject();
-    let habitat = habitat(exhibit.habitat);
-    let mut runs = (0..SEEDS).map(|seed| run_seed_of(&subject, &habitat, seed, Keep::default()));
+    let bug = bug(id);
+    let subject = bug.mutant();
+    let scenario = scenario(bug.scenario);
+    let mut runs = (0..SEEDS).map(|seed| run_seed_of(&subject, &scenario, seed, Keep::default()));
     let run = runs.find(|run| run.outcome != Outcome::Held).unwrap();
     Caught {
         subject,
-        habitat,
+        scenario,
         run,
     }
 }
 
 impl Caught {
     pub(crate) fn explained(&self) -> Explained {
-        let failure = saved_failure(&self.habitat, &self.run);
+        let failure = saved_failure(&self.scenario, &self.run);
         explain(&self.subject, &failure, "beaver replay failures/x").unwrap()
     }
 
     pub(crate) fn shrunk(&self) -> Scenario {
-        let failure = saved_failure(&self.habitat, &self.run);
+        let failure = saved_failure(&self.scenario, &self.run);
         shrink(&self.subject, &failure, Limits::runs(5000))
             .unwrap()
             .scenario

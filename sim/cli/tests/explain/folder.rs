@@ -13,7 +13,7 @@ use crate::caught::caught;
 fn what_is_saved_shows_the_same_failure_again() {
     let caught = caught("B14");
     let out = tempfile::tempdir().unwrap();
-    let mut failing = FailedRun::new(&caught.subject, &caught.habitat, &caught.run);
+    let mut failing = FailedRun::new(&caught.subject, &caught.scenario, &caught.run);
     let path = failing.folder(out.path());
     failing.shrink(&caught.subject, Limits::runs(500));
     assert_eq!(
@@ -42,17 +42,17 @@ fn what_is_saved_shows_the_same_failure_again() {
 fn a_failure_that_is_met_again_is_counted() {
     let caught = caught("B14");
     let out = tempfile::tempdir().unwrap();
-    let failing = FailedRun::new(&caught.subject, &caught.habitat, &caught.run);
+    let failing = FailedRun::new(&caught.subject, &caught.scenario, &caught.run);
     let path = failing.folder(out.path());
     failing
         .save(&path, &caught.subject, "beaver replay x")
         .unwrap();
     assert_eq!(
-        count(&path, &caught.habitat.name, caught.run.seed).unwrap(),
+        count(&path, &caught.scenario.name, caught.run.seed).unwrap(),
         1
     );
     assert_eq!(
-        count(&path, &caught.habitat.name, caught.run.seed + 1).unwrap(),
+        count(&path, &caught.scenario.name, caught.run.seed + 1).unwrap(),
         2
     );
 }

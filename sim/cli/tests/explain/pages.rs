@@ -7,7 +7,7 @@ use beaver_cli::page::HtmlPage;
 use beaver_sim::explain::explain;
 use beaver_sim::scenario::Scenario;
 
-use crate::caught::exhibit;
+use crate::caught::bug;
 
 /// The failure of the stored example: a new log file without a directory sync.
 const EXAMPLE: &str = "docs/examples/b14";
@@ -27,7 +27,7 @@ fn example(ending: &str) -> PathBuf {
 pub(crate) fn example_page() -> String {
     let text = fs::read_to_string(example("json")).unwrap();
     let scenario: Scenario = serde_json::from_str(&text).unwrap();
-    let subject = exhibit("B14").plant.subject();
+    let subject = bug("B14").mutant();
     let command = format!("beaver replay {EXAMPLE}.json --bug B14");
     let explained = explain(&subject, &scenario, &command).unwrap();
     HtmlPage::of_failure(&explained).to_string()
@@ -68,7 +68,7 @@ fn what_comes_from_a_scenario_is_escaped() {
     let mut scenario: Scenario = serde_json::from_str(&text).unwrap();
     scenario.claim = "<script>alert('claim')</script>".to_owned();
     scenario.name = "\"><img src=x onerror=alert(1)>".to_owned();
-    let subject = exhibit("B14").plant.subject();
+    let subject = bug("B14").mutant();
     let page =
         HtmlPage::of_failure(&explain(&subject, &scenario, "</code><b>").unwrap()).to_string();
     for raw in ["<script>alert", "<img", "</code><b>"] {

@@ -8,7 +8,7 @@ use super::files::{not_done, prepare, publish, remove, segment_name, snapshot_na
 use super::line;
 use super::process::{PlainProcess, WritableSegment};
 use super::snapshot::PlainSnapshot;
-use crate::recovering::locked;
+use crate::interposed::locked;
 use beaver_sim::beaver::files::{segment_epoch, snapshot_epoch};
 use beaver_sim::subject::{ErrorClass, Failure, PendingCheckpoint};
 

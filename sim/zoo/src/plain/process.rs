@@ -9,7 +9,7 @@ use super::bug::PlainBug;
 use super::files::{not_done, segment_name};
 use super::line::{self, EventLine};
 use super::rules;
-use crate::recovering::locked;
+use crate::interposed::locked;
 use beaver_sim::beaver::Command;
 use beaver_sim::beaver::engine::{Done, Reply};
 use beaver_sim::beaver::model::{Model, Record, What};

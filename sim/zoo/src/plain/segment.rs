@@ -40,6 +40,7 @@ impl PlainSegment {
             at: header.end + 1,
             end: header.end + 1,
             pending: Vec::new(),
+            after_marker: false,
             segment: PlainSegment {
                 epoch,
                 prev,
@@ -77,6 +78,8 @@ struct SegmentReader<'a> {
     end: usize,
     /// Events of an append that is not whole yet.
     pending: Vec<EventLine>,
+    /// Whether the last line is a marker.
+    after_marker: bool,
     segment: PlainSegment,
 }
 
@@ -124,16 +127,16 @@ impl SegmentReader<'_> {
         match line {
             PlainLine::Header(_) => false,
             PlainLine::Event(event) => {
-                let in_batch = event.batch == batch && !self.segment.after_marker;
+                let in_batch = event.batch == batch && !self.after_marker;
                 let starts = event.batch == event.seq && appended;
                 event.seq == seq + 1 && (in_batch || starts)
             }
-            PlainLine::Marker(synced) => *synced == seq && appended && !self.segment.after_marker,
+            PlainLine::Marker(synced) => *synced == seq && appended && !self.after_marker,
         }
     }
 
     fn take(&mut self, line: PlainLine) {
-        self.segment.after_marker = matches!(line, PlainLine::Marker(_));
+        self.after_marker = matches!(line, PlainLine::Marker(_));
         if let PlainLine::Event(event) = line {
             let more = event.more;
             self.pending.push(event);
@@ -142,6 +145,8 @@ impl SegmentReader<'_> {
             }
             self.segment.events.append(&mut self.pending);
         }
+        // A torn append after a marker is cut off, and the marker is the last line again.
+        self.segment.after_marker = self.after_marker;
         self.end = self.at;
     }
 

@@ -6,8 +6,8 @@ use super::super::json::Tool;
 use super::{CaughtBug, ZooReport};
 use beaver_sim::invariant::Invariant;
 use beaver_sim::scenario::Scenario;
-use beaver_zoo::hunt::{Catch, Hunted, Sighting};
-use beaver_zoo::patrol::FalseAlarm;
+use beaver_zoo::false_alarms::FalseAlarm;
+use beaver_zoo::find::{BugResult, Caught, ExplorerResult};
 
 /// The one object that `beaver zoo --format json` prints.
 #[derive(Debug, Serialize)]
@@ -20,7 +20,7 @@ pub struct ZooDocument<'z> {
     small: usize,
     control_runs: u64,
     /// What was explored in the stores without bugs.
-    control_explored: Sighting,
+    control_explored: ExplorerResult,
     false_alarms: &'z [FalseAlarm],
     elapsed_ms: u64,
     interrupted: bool,
@@ -32,7 +32,8 @@ struct BugDocument<'z> {
     id: &'static str,
     name: &'static str,
     source: &'static str,
-    habitat: &'static str,
+    /// The scenario in which it is looked for.
+    scenario_name: &'static str,
     /// The invariants that may catch it; 0 for a budget or a panic.
     invariants: &'static [Invariant],
     /// What holds without the bug, and the file whose history shows it.
@@ -46,7 +47,7 @@ struct BugDocument<'z> {
     #[serde(flatten)]
     catch: Option<CatchDocument<'z>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    explored: Option<Sighting>,
+    explored: Option<ExplorerResult>,
     /// The folder of its failure, and the command that replays it.
     #[serde(skip_serializing_if = "Option::is_none")]
     file: Option<String>,
@@ -78,17 +79,17 @@ impl<'z> ZooDocument<'z> {
     /// The object over a report.
     #[must_use]
     pub fn new(report: &'z ZooReport) -> Self {
-        let patrolled = &report.patrolled;
+        let controls = &report.controls;
         let bugs = report.bugs.iter();
-        let bugs = bugs.map(|bug| BugDocument::new(bug, report.shown.get(bug.exhibit.id)));
+        let bugs = bugs.map(|result| BugDocument::new(result, report.shown.get(result.bug.id)));
         ZooDocument {
             tool: Tool::THIS,
             bugs: bugs.collect(),
             caught: report.caught(),
             small: report.small(),
-            control_runs: patrolled.runs,
-            control_explored: patrolled.explored,
-            false_alarms: &patrolled.false_alarms,
+            control_runs: controls.runs,
+            control_explored: controls.explored,
+            false_alarms: &controls.false_alarms,
             elapsed_ms: report.elapsed_ms,
             interrupted: report.interrupted,
             verdict: report.verdict().name(),
@@ -97,22 +98,22 @@ impl<'z> ZooDocument<'z> {
 }
 
 impl<'z> BugDocument<'z> {
-    fn new(bug: &'z Hunted, shown: Option<&'z CaughtBug>) -> Self {
-        let exhibit = bug.exhibit;
+    fn new(result: &'z BugResult, shown: Option<&'z CaughtBug>) -> Self {
+        let bug = result.bug;
         let folder = shown.and_then(|shown| shown.folder.as_ref());
         BugDocument {
-            id: exhibit.id,
-            name: exhibit.name,
-            source: exhibit.source,
-            habitat: exhibit.habitat,
-            invariants: exhibit.invariants,
-            claim: exhibit.witness().claim,
-            witness: format!("scenarios/{}.json", exhibit.witness().name),
-            witness_right: bug.has_witness(),
-            caught: bug.caught.is_some(),
-            right: bug.is_right(),
-            catch: bug.caught.as_ref().map(CatchDocument::new),
-            explored: bug.explored,
+            id: bug.id,
+            name: bug.name,
+            source: bug.source,
+            scenario_name: bug.scenario,
+            invariants: bug.invariants,
+            claim: bug.witness().claim,
+            witness: format!("scenarios/{}.json", bug.witness().name),
+            witness_right: result.has_witness(),
+            caught: result.caught.is_some(),
+            right: result.is_right(),
+            catch: result.caught.as_ref().map(CatchDocument::new),
+            explored: result.explored,
             file: folder.map(|folder| folder.display().to_string()),
             replay: folder
                 .and(shown)
@@ -122,7 +123,7 @@ impl<'z> BugDocument<'z> {
 }
 
 impl<'z> CatchDocument<'z> {
-    fn new(catch: &'z Catch) -> Self {
+    fn new(catch: &'z Caught) -> Self {
         let (before, after) = (catch.shrunk.before, catch.shrunk.after);
         CatchDocument {
             invariant: catch.invariant,

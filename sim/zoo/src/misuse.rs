@@ -1,4 +1,4 @@
-//! Storage calls that other logs leave out, get wrong, or do not look at.
+//! Storage calls that other logs leave out, get wrong, or ignore the errors of.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -6,13 +6,13 @@ use std::sync::Mutex;
 
 use beaver_storage::{InterposedFile, Interposer, Storage};
 
-use super::recovering::{is_recovering, library_behind, locked};
+use super::interposed::{is_recovering, library_through, locked};
 use beaver_sim::beaver::files::{segment_epoch, snapshot_epoch};
 use beaver_sim::subject::AnySubject;
 
-/// What is done without care.
+/// How a disk is misused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Careless {
+pub enum DiskMisuse {
     /// Nothing is cut off, neither a torn tail nor a failed write.
     NeverCuts,
     /// Appends go where the file ended once, also after it was cut.
@@ -25,18 +25,18 @@ pub enum Careless {
     NeverRemoves,
     /// A snapshot is renamed before its data is synced.
     RenamedBeforeSync,
-    /// The log is synced at each third call only.
+    /// Only every third sync of the log is done.
     SyncedNowAndThen,
     /// A sync that fails counts as one that succeeded.
     SyncErrorSwallowed,
 }
 
-impl Careless {
-    /// The library on a disk that is used so.
+impl DiskMisuse {
+    /// The library on a disk that is misused like this.
     #[must_use]
-    pub fn subject(self) -> AnySubject {
-        library_behind(move || Habit {
-            careless: self,
+    pub fn mutant(self) -> AnySubject {
+        library_through(move || MisusedDisk {
+            misuse: self,
             renamed: Mutex::default(),
             syncs: Mutex::default(),
             ends: Mutex::default(),
@@ -45,8 +45,8 @@ impl Careless {
 }
 
 #[derive(Debug)]
-struct Habit {
-    careless: Careless,
+struct MisusedDisk {
+    misuse: DiskMisuse,
     /// The last name that a rename gave.
     renamed: Mutex<String>,
     /// Syncs of the log so far.
@@ -55,20 +55,20 @@ struct Habit {
     ends: Mutex<BTreeMap<String, u64>>,
 }
 
-impl Habit {
-    fn is(&self, careless: Careless) -> bool {
-        self.careless == careless
+impl MisusedDisk {
+    fn is(&self, misuse: DiskMisuse) -> bool {
+        self.misuse == misuse
     }
 }
 
-impl Interposer for Habit {
+impl Interposer for MisusedDisk {
     fn rename(&self, next: &dyn Storage, from: &str, to: &str) -> io::Result<()> {
         to.clone_into(&mut locked(&self.renamed));
         next.rename(from, to)
     }
 
     fn remove(&self, next: &dyn Storage, name: &str) -> io::Result<()> {
-        if self.is(Careless::NeverRemoves) && !name.ends_with(".tmp") {
+        if self.is(DiskMisuse::NeverRemoves) && !name.ends_with(".tmp") {
             return Ok(());
         }
         next.remove(name)
@@ -78,8 +78,8 @@ impl Interposer for Habit {
         let renamed = std::mem::take(&mut *locked(&self.renamed));
         let snapshot = snapshot_epoch(&renamed).is_some();
         let segment = segment_epoch(&renamed).is_some();
-        if (snapshot && self.is(Careless::SnapshotNameNotSynced))
-            || (segment && self.is(Careless::SegmentNameNotSynced))
+        if (snapshot && self.is(DiskMisuse::SnapshotNameNotSynced))
+            || (segment && self.is(DiskMisuse::SegmentNameNotSynced))
         {
             return Ok(());
         }
@@ -87,17 +87,16 @@ impl Interposer for Habit {
     }
 
     fn write_at(&self, file: &InterposedFile, buf: &[u8], offset: u64) -> io::Result<usize> {
-        if !self.is(Careless::StaleOffset) {
+        if !self.is(DiskMisuse::StaleOffset) {
             return file.next().write_at(buf, offset);
         }
         let name = file.name();
         let name = name.trim_end_matches(".tmp").to_owned();
         let mut ends = locked(&self.ends);
         let stale = *ends.entry(name.clone()).or_insert(file.next().len()?);
-        let at = if is_recovering(file) {
-            offset
-        } else {
-            offset.max(stale)
+        let at = match is_recovering(file) {
+            true => offset,
+            false => offset.max(stale),
         };
         let written = file.next().write_at(buf, at);
         let end = file.next().len()?;
@@ -106,10 +105,10 @@ impl Interposer for Habit {
     }
 
     fn set_len(&self, file: &InterposedFile, len: u64) -> io::Result<()> {
-        if self.is(Careless::NeverCuts) {
+        if self.is(DiskMisuse::NeverCuts) {
             return Ok(());
         }
-        if self.is(Careless::StaleOffset) {
+        if self.is(DiskMisuse::StaleOffset) {
             let end = file.next().len()?;
             let mut ends = locked(&self.ends);
             let stale = ends.entry(file.name().to_string()).or_insert(end);
@@ -120,18 +119,17 @@ impl Interposer for Habit {
 
     fn sync_data(&self, file: &InterposedFile) -> io::Result<()> {
         let name = file.name();
-        match self.careless {
-            Careless::RenamedBeforeSync if name.starts_with("snapshot-") => Ok(()),
-            Careless::SyncedNowAndThen if segment_epoch(&name).is_some() => {
+        match self.misuse {
+            DiskMisuse::RenamedBeforeSync if name.starts_with("snapshot-") => Ok(()),
+            DiskMisuse::SyncedNowAndThen if segment_epoch(&name).is_some() => {
                 let mut syncs = locked(&self.syncs);
                 *syncs += 1;
-                if syncs.is_multiple_of(3) {
-                    file.next().sync_data()
-                } else {
-                    Ok(())
+                match syncs.is_multiple_of(3) {
+                    true => file.next().sync_data(),
+                    false => Ok(()),
                 }
             }
-            Careless::SyncErrorSwallowed => {
+            DiskMisuse::SyncErrorSwallowed => {
                 let _ = file.next().sync_data();
                 Ok(())
             }

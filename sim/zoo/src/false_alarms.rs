@@ -1,5 +1,5 @@
-//! The patrol: the stores without bugs over the seeds and the explorations in which bugs were looked
-//! for. What is found in them is a false alarm.
+//! The stores without bugs, over the seeds and the explorations in which bugs were looked for. What is
+//! found in them is a false alarm.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -13,45 +13,51 @@ use beaver_sim::scenario::{Profile, Scenario};
 use beaver_sim::subject::AnySubject;
 use serde::Serialize;
 
-use super::controls;
-use super::habitats::{habitat, habitats};
-use super::hunt::{Hunted, Sighting, explore};
+use super::find::{BugResult, ExplorerResult, explore};
+use super::interposed::library;
+use super::plain::PlainStore;
+use super::scenarios::{scenario, scenarios};
 
-/// Where the stores without bugs are watched.
+/// The stores without bugs, by name.
+fn controls() -> [(&'static str, AnySubject); 2] {
+    [("library", library()), ("plain store", PlainStore::sound())]
+}
+
+/// What the stores without bugs run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Beat {
-    /// Habitats, each under some profiles, and how many of the first seeds are run.
+pub struct ControlPlan {
+    /// Scenarios, each under some profiles, and how many of the first seeds are run.
     sampled: BTreeMap<(String, Profile), u64>,
     /// The profiles under which small workloads are explored.
     explored: BTreeSet<Profile>,
 }
 
-impl Beat {
-    /// Wherever these bugs were looked for; at least so many seeds of each habitat.
+impl ControlPlan {
+    /// Wherever these bugs were looked for; at least `least` seeds of each scenario.
     #[must_use]
-    pub fn after(bugs: &[Hunted], least: u64) -> Self {
-        let mut beat = Beat::default();
-        for bug in bugs {
-            let name = bug.exhibit.habitat;
-            for (profile, runs) in &bug.sampled {
+    pub fn after(bugs: &[BugResult], least: u64) -> Self {
+        let mut plan = ControlPlan::default();
+        for result in bugs {
+            let name = result.bug.scenario;
+            for (profile, runs) in &result.sampled {
                 let place = (name.to_owned(), *profile);
-                let seeds = beat.sampled.entry(place).or_insert(least);
+                let seeds = plan.sampled.entry(place).or_insert(least);
                 *seeds = (*seeds).max(*runs);
             }
-            if bug.explored.is_some() {
-                beat.explored.insert(habitat(name).profile);
+            if result.explored.is_some() {
+                plan.explored.insert(scenario(name).profile);
             }
         }
-        beat
+        plan
     }
 
-    /// So many seeds of every habitat.
+    /// The first `seeds` of every scenario.
     #[must_use]
     pub fn everywhere(seeds: u64) -> Self {
-        let all = habitats().into_iter();
-        Beat {
+        let all = scenarios().into_iter();
+        ControlPlan {
             sampled: all
-                .map(|habitat| ((habitat.name, habitat.profile), seeds))
+                .map(|scenario| ((scenario.name, scenario.profile), seeds))
                 .collect(),
             explored: BTreeSet::new(),
         }
@@ -64,20 +70,20 @@ impl Beat {
         self
     }
 
-    /// How many rounds it has.
+    /// How many tasks it has.
     #[must_use]
-    pub fn rounds(&self) -> usize {
+    pub fn tasks(&self) -> usize {
         (self.sampled.len() + self.explored.len()) * controls().len()
     }
 }
 
-/// What a patrol saw.
+/// What the stores without bugs did.
 #[derive(Clone, Debug, Default)]
-pub struct Patrolled {
+pub struct ControlResult {
     /// Runs of the stores without bugs.
     pub runs: u64,
     /// What was explored in them.
-    pub explored: Sighting,
+    pub explored: ExplorerResult,
     /// What did not hold.
     pub false_alarms: Vec<FalseAlarm>,
 }
@@ -87,7 +93,7 @@ pub struct Patrolled {
 pub struct FalseAlarm {
     /// The store: `library` or `plain store`.
     pub store: &'static str,
-    /// The habitat, or that it was explored; and the profile.
+    /// The scenario, or that it was explored; and the profile.
     pub place: String,
     /// The seed; none of an exploration.
     pub seed: Option<u64>,
@@ -108,71 +114,64 @@ impl fmt::Display for FalseAlarm {
 }
 
 /// One piece of the work.
-enum Round {
-    Seeds(Box<Scenario>, u64),
+enum ControlTask {
+    Sample(Box<Scenario>, u64),
     Explore(Profile),
 }
 
-/// Walks the beat, several rounds at a time; the result does not depend on how many these are.
+/// Carries the plan out, several tasks at a time; the result does not depend on how many these are.
 ///
 /// `progress` is told how many are done. When `cancel` is set no further run begins.
 #[must_use]
-pub fn patrol(
-    beat: &Beat,
+pub fn run_controls(
+    plan: &ControlPlan,
     jobs: NonZeroUsize,
     progress: &(dyn Fn(u64) + Sync),
     cancel: &AtomicBool,
-) -> Patrolled {
-    let seeds = beat.sampled.iter().map(|((name, profile), seeds)| {
-        let habitat = Scenario {
+) -> ControlResult {
+    let sampled = plan.sampled.iter().map(|((name, profile), seeds)| {
+        let scenario = Scenario {
             profile: *profile,
-            ..habitat(name)
+            ..scenario(name)
         };
-        Round::Seeds(Box::new(habitat), *seeds)
+        ControlTask::Sample(Box::new(scenario), *seeds)
     });
-    let explored = beat.explored.iter().map(|profile| Round::Explore(*profile));
-    let rounds: Vec<_> = seeds.chain(explored).collect();
-    let stores = controls();
-    let rounds: Vec<_> = rounds
+    let explored = plan.explored.iter().copied().map(ControlTask::Explore);
+    let (tasks, stores) = (sampled.chain(explored).collect::<Vec<_>>(), controls());
+    let tasks = tasks
         .iter()
-        .flat_map(|round| stores.iter().map(move |store| (round, store)))
-        .collect();
-    let walked = in_order(
-        &rounds,
-        jobs,
-        progress,
-        cancel,
-        |(round, (store, subject))| match round {
-            Round::Seeds(habitat, seeds) => run(store, subject, habitat, *seeds, cancel),
-            Round::Explore(profile) => look(store, subject, *profile, cancel),
-        },
-    );
-    let mut sum = Patrolled::default();
-    for round in walked {
-        sum.runs += round.runs;
-        sum.explored.workloads += round.explored.workloads;
-        sum.explored.recoveries += round.explored.recoveries;
-        sum.false_alarms.extend(round.false_alarms);
+        .flat_map(|task| stores.each_ref().map(|store| (task, store)));
+    let tasks: Vec<_> = tasks.collect();
+    let work = |(task, (store, subject)): &(&ControlTask, &(&'static str, AnySubject))| match task {
+        ControlTask::Sample(scenario, seeds) => run(store, subject, scenario, *seeds, cancel),
+        ControlTask::Explore(profile) => explore_small(store, subject, *profile, cancel),
+    };
+    let mut sum = ControlResult::default();
+    for result in in_order(&tasks, jobs, progress, cancel, work) {
+        sum.runs += result.runs;
+        sum.explored.workloads += result.explored.workloads;
+        sum.explored.recoveries += result.explored.recoveries;
+        sum.false_alarms.extend(result.false_alarms);
     }
     sum
 }
 
-/// A store over the first seeds of a habitat, up to the first false alarm.
+/// A store over the first seeds of a scenario, up to the first false alarm.
 fn run(
     store: &'static str,
     subject: &AnySubject,
-    habitat: &Scenario,
+    scenario: &Scenario,
     seeds: u64,
     cancel: &AtomicBool,
-) -> Patrolled {
-    let mut patrolled = Patrolled::default();
+) -> ControlResult {
+    let mut result = ControlResult::default();
     for seed in (0..seeds).take_while(|_| !cancel.load(Ordering::Relaxed)) {
-        patrolled.runs += 1;
-        let run = run_seed_of(subject, habitat, seed, Keep::default());
+        result.runs += 1;
+        let run = run_seed_of(subject, scenario, seed, Keep::default());
         if let Some(violation) = run.outcome.failure() {
-            patrolled.false_alarms.push(FalseAlarm {
+            result.false_alarms.push(FalseAlarm {
                 store,
-                place: format!("{} under {}", habitat.name, habitat.profile.name()),
+                place: format!("{} under {}", scenario.name, scenario.profile.name()),
                 seed: Some(seed),
                 invariant: violation.invariant,
                 found: violation.found.clone(),
@@ -180,16 +179,16 @@ fn run(
             break;
         }
     }
-    patrolled
+    result
 }
 
 /// A store in every small workload, with every crash.
-fn look(
+fn explore_small(
     store: &'static str,
     subject: &AnySubject,
     profile: Profile,
     cancel: &AtomicBool,
-) -> Patrolled {
+) -> ControlResult {
     let (explored, failure) = explore(subject, profile, cancel);
     let alarm = failure.map(|failure| {
         let run = run_seed_of(subject, &failure, 0, Keep::default());
@@ -205,7 +204,7 @@ fn look(
             found: found.unwrap_or_else(|| "its script alone does not show it".to_owned()),
         }
     });
-    Patrolled {
+    ControlResult {
         explored,
         false_alarms: alarm.into_iter().collect(),
         runs: 0,

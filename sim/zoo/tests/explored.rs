@@ -14,16 +14,16 @@ use beaver_sim::invariant::Invariant;
 use beaver_sim::run::{Keep, run_seed_of};
 use beaver_sim::scenario::{CrashKind, Profile, Scenario, Step};
 use beaver_sim::subject::AnySubject;
-use beaver_zoo::catalogue::{EXHIBITS, Exhibit};
-use beaver_zoo::habitats::habitats;
+use beaver_zoo::catalogue::{BUGS, Bug};
+use beaver_zoo::interposed::library;
 use beaver_zoo::plain::PlainStore;
-use beaver_zoo::recovering::library;
+use beaver_zoo::scenarios::scenarios;
 
 /// Failures, each with the scenario around its script.
 type Found = Vec<(Scenario, FoundFailure)>;
 
-fn exhibit(id: &str) -> &'static Exhibit {
-    EXHIBITS.iter().find(|exhibit| exhibit.id == id).unwrap()
+fn bug(id: &str) -> &'static Bug {
+    BUGS.iter().find(|bug| bug.id == id).unwrap()
 }
 
 /// What an exploration of all workloads of up to `ops` commands finds, from every start.
@@ -42,19 +42,19 @@ fn small_from(starts: &[Start], subject: &AnySubject, ops: usize) -> Found {
     found
 }
 
-/// What an exploration of the runs of some seeds in the habitat of a bug finds.
-fn seeds(exhibit: &Exhibit, seeds: std::ops::Range<u64>) -> Found {
-    let mut habitats = habitats().into_iter();
-    let habitat = habitats.find(|scenario| scenario.name == exhibit.habitat);
-    let (habitat, subject) = (habitat.unwrap(), exhibit.plant.subject());
+/// What an exploration of the runs of some seeds in the scenario of a bug finds.
+fn seeds(bug: &Bug, seeds: std::ops::Range<u64>) -> Found {
+    let mut scenarios = scenarios().into_iter();
+    let scenario = scenarios.find(|scenario| scenario.name == bug.scenario);
+    let (scenario, subject) = (scenario.unwrap(), bug.mutant());
     let options = Options {
         cap: 64,
         ..Options::default()
     };
     let mut found = Vec::new();
     for seed in seeds {
-        let explored = explore_seed(&subject, &habitat, seed, &options, one_thread());
-        found.extend(in_scenario(&habitat, explored.failures));
+        let explored = explore_seed(&subject, &scenario, seed, &options, one_thread());
+        found.extend(in_scenario(&scenario, explored.failures));
     }
     found
 }
@@ -78,13 +78,13 @@ fn one_thread() -> Running<'static> {
 /// The bug was found, for its reason, and each failure replays from its saved scenario: with the same invariant, or with
 /// another one that the bug may violate, because a run looks ahead after each recovery and may see it earlier.
 fn check_caught(id: &str, found: &Found) {
-    let exhibit = exhibit(id);
-    let reason = |invariant| exhibit.invariants.contains(&invariant);
+    let bug = bug(id);
+    let reason = |invariant| bug.invariants.contains(&invariant);
     let mut reasons = found.iter().map(|(_, failure)| failure.finding.invariant);
     assert!(reasons.any(reason), "{id} is not found for its reason");
     for (scenario, failure) in found {
         let finding = &failure.finding;
-        let replayed = replayed(exhibit, scenario, failure);
+        let replayed = replayed(bug, scenario, failure);
         // A run also cuts the power of copies, and may see earlier that the same promise is lost.
         let alike = replayed.is_some_and(|found| found == finding.invariant || reason(found));
         assert!(alike, "{id}: {replayed:?}, not {finding:?}");
@@ -92,33 +92,33 @@ fn check_caught(id: &str, found: &Found) {
 }
 
 /// The invariant that the saved scenario of a failure violates.
-fn replayed(exhibit: &Exhibit, scenario: &Scenario, failure: &FoundFailure) -> Option<Invariant> {
+fn replayed(bug: &Bug, scenario: &Scenario, failure: &FoundFailure) -> Option<Invariant> {
     let scenario = Scenario {
         script: Some(failure.script.clone()),
         ..scenario.clone()
     };
     let saved = serde_json::to_string(&scenario).unwrap();
     let saved: Scenario = serde_json::from_str(&saved).unwrap();
-    let run = run_seed_of(&exhibit.plant.subject(), &saved, 0, Keep::default());
+    let run = run_seed_of(&bug.mutant(), &saved, 0, Keep::default());
     run.outcome.failure().map(|violation| violation.invariant)
 }
 
 #[test]
 fn bugs_are_found_in_every_workload_of_one_command() {
     for id in ["B06", "B13", "B14", "B16", "B34", "B35", "B40"] {
-        check_caught(id, &small(&exhibit(id).plant.subject(), 1));
+        check_caught(id, &small(&bug(id).mutant(), 1));
     }
 }
 
 #[test]
-fn bugs_behind_failing_calls_are_found_around_a_drawn_run() {
-    check_caught("S01", &seeds(exhibit("S01"), 0..8));
-    check_caught("S05", &seeds(exhibit("S05"), 0..40));
+fn bugs_that_need_failing_calls_are_found_around_a_drawn_run() {
+    check_caught("S01", &seeds(bug("S01"), 0..8));
+    check_caught("S05", &seeds(bug("S05"), 0..40));
 }
 
 #[test]
 fn bugs_of_two_callers_are_found_in_their_interleavings() {
-    let find = |id, start, ops| small_from(&[start], &exhibit(id).plant.subject(), ops);
+    let find = |id, start, ops| small_from(&[start], &bug(id).mutant(), ops);
     for id in ["B09", "B10", "B11", "B12"] {
         check_caught(id, &find(id, Start::Prepared, 2));
     }
@@ -126,17 +126,17 @@ fn bugs_of_two_callers_are_found_in_their_interleavings() {
 }
 
 #[test]
-fn bugs_behind_a_failing_sync_are_found_with_commands_queued_behind_it() {
-    let find = |id, ops| small_from(&[Start::FailingSync], &exhibit(id).plant.subject(), ops);
+fn bugs_that_need_a_failing_sync_are_found_with_commands_queued_after_it() {
+    let find = |id, ops| small_from(&[Start::FailingSync], &bug(id).mutant(), ops);
     check_caught("B39", &find("B39", 1));
     check_caught("B17", &find("B17", 2));
 }
 
 #[test]
 fn failures_of_every_shape_replay() {
-    let idle_sync = small(&exhibit("S07").plant.subject(), 1);
+    let idle_sync = small(&bug("S07").mutant(), 1);
     check_shown_and_lost(&idle_sync);
-    let torn = small(&exhibit("B06").plant.subject(), 1);
+    let torn = small(&bug("B06").mutant(), 1);
     let is_kill_inside = |(_, failure): &(Scenario, FoundFailure)| {
         let crashes = failure.script.crashes.iter();
         let mut kills = crashes.filter(|crash| crash.kind == CrashKind::Kill);
@@ -145,7 +145,7 @@ fn failures_of_every_shape_replay() {
     assert!(torn.iter().any(is_kill_inside));
     check_caught("B06", &torn);
     // The op after a recovery is one more than the workload has.
-    let torn = small_from(&[Start::Empty], &exhibit("B06").plant.subject(), 1);
+    let torn = small_from(&[Start::Empty], &bug("B06").mutant(), 1);
     let goes_on = |(_, failure): &(Scenario, FoundFailure)| {
         let steps = failure.script.steps.iter();
         steps.filter(|step| matches!(step, Step::Op(_))).count() == 2
@@ -164,7 +164,7 @@ fn check_shown_and_lost(found: &Found) {
     let twice: Found = twice.cloned().collect();
     assert!(!twice.is_empty());
     for (scenario, failure) in &twice {
-        let replayed = replayed(exhibit("S07"), scenario, failure);
+        let replayed = replayed(bug("S07"), scenario, failure);
         assert_eq!(replayed, Some(failure.finding.invariant), "{failure:?}");
     }
 }

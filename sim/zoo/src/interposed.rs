@@ -1,4 +1,4 @@
-//! What the bugs between the library and its disk have in common. The library runs unmodified.
+//! The library, unmodified, with something between it and its disk.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -13,8 +13,8 @@ pub fn library() -> AnySubject {
     AnySubject::new(Queue::new(Library))
 }
 
-/// The library behind what `new` makes for each of its processes.
-pub(super) fn library_behind<I: Interposer + 'static>(
+/// The library with what `new` makes for each of its processes between it and its disk.
+pub(super) fn library_through<I: Interposer + 'static>(
     new: impl Fn() -> I + Send + Sync + 'static,
 ) -> AnySubject {
     library().interposed(new)
