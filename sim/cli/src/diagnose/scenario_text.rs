@@ -61,7 +61,10 @@ pub fn read_scenario(
         .map(|impossible| ScenarioProblem {
             file: file.to_owned(),
             place: find(text, &impossible.field).unwrap_or(TextPosition { line: 1, column: 1 }),
-            message: format!("`{}`: {}", impossible.field, impossible.message),
+            message: match UnknownName::read(&impossible.message) {
+                Some(unknown) => unknown.message(&impossible.field),
+                None => format!("`{}`: {}", impossible.field, impossible.message),
+            },
         })
         .collect();
     if impossible.is_empty() {

@@ -6,7 +6,7 @@ use beaver_sim::explain::{AckFate, Explained, FirstWrong, NameVerdict, PageVerdi
 use beaver_sim::invariant::Invariant;
 use beaver_sim::scenario::Profile;
 
-use crate::caught::caught;
+use crate::caught::{bug, caught};
 
 /// Bugs that leave out or spoil a storage call, and the rule that must name it first.
 const NAMED: &[(&str, &str)] = &[
@@ -35,7 +35,13 @@ const UNNAMED: &[&str] = &["B01", "B03", "B21", "B23", "B25", "B33b"];
 fn the_missing_step_of_a_planted_bug_is_named() {
     let mut wrong = Vec::new();
     for (id, rule) in NAMED {
-        let explained = caught(id).explained();
+        let (bug, caught) = (bug(id), caught(id));
+        // All of a failed write stays in B18's witness, so its disk looks whole.
+        let failure = match *id {
+            "B18" => caught.shrunk(),
+            _ => bug.witness(),
+        };
+        let explained = explain(&caught.subject, &failure, "").unwrap();
         let missing = &explained.explanation.missing;
         if missing[0].rule != *rule {
             wrong.push((id, rule, missing.clone()));
