@@ -1,5 +1,10 @@
 //! The house: in every package files import each other one way, and a name stands for one type.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test ends where something unexpected happens, in the functions that it calls too"
+)]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,10 +20,10 @@ const PACKAGES: &[&str] = &[
 ];
 
 /// How many files the longest chain of imports in a package may have.
-const LONGEST_CHAIN: usize = 15;
+const LONGEST_CHAIN: usize = 12;
 
 /// How many names may stand for several types over the whole workspace.
-const SHARED_NAMES: usize = 40;
+const SHARED_NAMES: usize = 10;
 
 /// A module by its path, `["wal", "append"]`; empty for the root of a package.
 type Module = Vec<String>;
@@ -239,7 +244,7 @@ fn a_name_stands_for_one_type() {
         sources(&root().join(package), &mut found);
         for (file, text) in found {
             for line in text.lines() {
-                let words = line.trim_start().split_whitespace();
+                let words = line.split_whitespace();
                 let mut words = words.skip_while(|word| word.starts_with("pub"));
                 let kind = words.next().unwrap_or_default();
                 if ["struct", "enum", "trait", "type", "union"].contains(&kind)
