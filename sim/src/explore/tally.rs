@@ -1,4 +1,4 @@
-//! What an exploration did, in numbers, so that "exhaustive" is a fact.
+//! What an exploration did, in numbers, so that "exhaustive" (at page granularity, zero fill) is a fact.
 
 use std::ops::AddAssign;
 

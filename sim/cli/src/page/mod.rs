@@ -144,7 +144,9 @@ fn subtitle(report: &RunReport) -> String {
             .to_owned();
     };
     let how = match report.explored().is_exhaustive() {
-        true => "No power cut had more images than the cap: every one was recovered and judged.",
+        true => {
+            "At page granularity, zero fill, no power cut had more images than the cap: every one was recovered and judged."
+        }
         false => {
             "Where a power cut had more images than the cap, corners and seeded samples of them \
              were judged."

@@ -217,7 +217,7 @@ pub fn conclusion(report: &RunReport) -> Option<String> {
     }
     text.push_str(&format!(".\nCrashes in a row: {depth}. "));
     match tally.is_exhaustive() {
-        true => text.push_str("Exhaustive: no power cut had more images than the cap."),
+        true => text.push_str("Exhaustive at page granularity, zero fill: no power cut had more images than the cap."),
         false => text.push_str(&format!(
             "Not exhaustive: {} power cuts had more than {cap} images; corners and samples of those were judged.",
             grouped(tally.capped),
@@ -274,7 +274,7 @@ mod tests {
         assert!(text.contains("3,500 disks"), "{text}");
         assert!(text.contains("12,000 a second"), "{text}");
         assert!(
-            text.contains("\nCrashes in a row: 2. Exhaustive:"),
+            text.contains("\nCrashes in a row: 2. Exhaustive at page granularity, zero fill:"),
             "{text}"
         );
         let text = conclusion(&exploration(7, 0)).unwrap();
