@@ -162,9 +162,9 @@ fn explore<T: Sync>(
 /// The scenario without the crashes that it draws, and without damage that would excuse what the search looks for.
 fn undisturbed(scenario: &Scenario) -> Scenario {
     let mut scenario = scenario.clone();
-    scenario.crashes.kill_in_command_pm = 0;
-    scenario.crashes.power_cut_in_command_pm = 0;
-    scenario.crashes.in_recovery_pm = 0;
+    scenario.crashes.kill_in_command_per_mille = 0;
+    scenario.crashes.power_cut_in_command_per_mille = 0;
+    scenario.crashes.in_recovery_per_mille = 0;
     scenario.crashes.images = 0;
     scenario.faults.retain(|rate| !rate.kind.damages());
     scenario

@@ -81,18 +81,21 @@ fn profile_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
 
 /// How often the program under test is stopped, and how.
 ///
-/// Rates are chances in 1,000: `*_in_command_pm` for each command, `in_recovery_pm` for each
+/// Rates are chances in 1,000: `*_in_command_per_mille` for each command, `in_recovery_per_mille` for each
 /// recovery.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Crashes {
     /// Process killed at one of the storage calls of a command.
-    pub kill_in_command_pm: u32,
+    #[serde(alias = "kill_in_command_pm")]
+    pub kill_in_command_per_mille: u32,
     /// Power cut at one of the storage calls of a command.
-    pub power_cut_in_command_pm: u32,
+    #[serde(alias = "power_cut_in_command_pm")]
+    pub power_cut_in_command_per_mille: u32,
     /// Recovery crashed (killed or power cut, evenly) at one of its calls.
-    pub in_recovery_pm: u32,
+    #[serde(alias = "in_recovery_pm")]
+    pub in_recovery_per_mille: u32,
     /// How many recoveries in a row may be crashed before one is left alone.
     pub nested: u32,
     /// Pages that may be torn at a power cut; sectors stay whole.
@@ -107,9 +110,9 @@ pub struct Crashes {
 impl Default for Crashes {
     fn default() -> Self {
         Crashes {
-            kill_in_command_pm: 0,
-            power_cut_in_command_pm: 0,
-            in_recovery_pm: 0,
+            kill_in_command_per_mille: 0,
+            power_cut_in_command_per_mille: 0,
+            in_recovery_per_mille: 0,
             nested: 1,
             torn_pages: 1,
             garbage: false,

@@ -46,12 +46,12 @@ impl Stream {
         usize::try_from(drawn).expect("an index below a usize is a usize")
     }
 
-    /// True in `pm` of 1,000 cases. Draws nothing where the answer is certain.
-    pub fn chance_pm(&mut self, pm: u32) -> bool {
-        match pm {
+    /// True in `per_mille` of 1,000 cases. Draws nothing where the answer is certain.
+    pub fn chance_per_mille(&mut self, per_mille: u32) -> bool {
+        match per_mille {
             0 => false,
             1000.. => true,
-            _ => self.0.random_ratio(pm, 1_000),
+            _ => self.0.random_ratio(per_mille, 1_000),
         }
     }
 

@@ -8,12 +8,12 @@ use crate::scenario::{Effect, FaultKind, Range, Scenario, Step, Target};
 use crate::subject::AnySubject;
 
 /// The chance in 1,000 that is certainty.
-const CERTAIN_PM: u32 = 1_000;
+const CERTAIN_PER_MILLE: u32 = 1_000;
 
 /// A value that makes no sense.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Impossible {
-    /// The path of the field: `workload.weights`, `faults[2].pm`.
+    /// The path of the field: `workload.weights`, `faults[2].per_mille`.
     pub field: String,
     /// Why it makes no sense, and what does.
     pub message: String,
@@ -96,14 +96,20 @@ impl Scenario {
 
     fn check_rates(&self, subject: &AnySubject, check: &mut Impossibilities) {
         let crashes = &self.crashes;
-        check.rate("crashes.kill_in_command_pm", crashes.kill_in_command_pm);
         check.rate(
-            "crashes.power_cut_in_command_pm",
-            crashes.power_cut_in_command_pm,
+            "crashes.kill_in_command_per_mille",
+            crashes.kill_in_command_per_mille,
         );
-        check.rate("crashes.in_recovery_pm", crashes.in_recovery_pm);
+        check.rate(
+            "crashes.power_cut_in_command_per_mille",
+            crashes.power_cut_in_command_per_mille,
+        );
+        check.rate(
+            "crashes.in_recovery_per_mille",
+            crashes.in_recovery_per_mille,
+        );
         for (at, fault) in self.faults.iter().enumerate() {
-            check.rate(&format!("faults[{at}].pm"), fault.pm);
+            check.rate(&format!("faults[{at}].per_mille"), fault.per_mille);
             if subject.inspected().is_some() {
                 continue;
             }
@@ -155,11 +161,11 @@ impl Impossibilities {
         });
     }
 
-    fn rate(&mut self, field: &str, chance_pm: u32) {
-        if chance_pm > CERTAIN_PM {
+    fn rate(&mut self, field: &str, chance_per_mille: u32) {
+        if chance_per_mille > CERTAIN_PER_MILLE {
             self.no(
                 field,
-                &format!("{chance_pm} in 1,000 is above certainty: a chance in 1,000 is at most {CERTAIN_PM}"),
+                &format!("{chance_per_mille} in 1,000 is above certainty: a chance in 1,000 is at most {CERTAIN_PER_MILLE}"),
             );
         }
     }
@@ -245,9 +251,9 @@ mod tests {
     #[test]
     fn a_chance_above_certainty_is_impossible() {
         check_impossible(
-            r#"{"claim": "c", "crashes": {"in_recovery_pm": 1001, "kill_in_command_pm": 1000},
-                "faults": [{"kind": "read-error", "pm": 1000}, {"kind": "bit-flip", "pm": 5000}]}"#,
-            &["crashes.in_recovery_pm", "faults[1].pm"],
+            r#"{"claim": "c", "crashes": {"in_recovery_per_mille": 1001, "kill_in_command_per_mille": 1000},
+                "faults": [{"kind": "read-error", "per_mille": 1000}, {"kind": "bit-flip", "per_mille": 5000}]}"#,
+            &["crashes.in_recovery_per_mille", "faults[1].per_mille"],
         );
     }
 

@@ -41,7 +41,7 @@ fn a_failed_rotate_is_undone() {
     let schedule = Schedule::of([enqueue("a"), Step::Checkpoint, enqueue("b"), Step::Kill]).fault(
         "rename wal-0000000002",
         1,
-        FaultKind::RenameErrorDone,
+        FaultKind::RenameErrorAfterEffect,
         Fault::Error {
             error: FailureKind::Io,
             effect: CallEffect::Everything,

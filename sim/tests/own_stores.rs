@@ -146,7 +146,7 @@ fn a_state_machine_on_the_library_survives_everything() {
 const WITH_ERRORS: &str = r#"{
     "claim": "errors are not the end", "seeds": "0..200",
     "workload": {"commands": 12, "weights": {"op": 10, "reopen": 2, "power-cut": 2}},
-    "faults": [{"kind": "read-error", "pm": 50}, {"kind": "sync-mark-clean", "pm": 50}]
+    "faults": [{"kind": "read-error", "per_mille": 50}, {"kind": "sync-mark-clean", "per_mille": 50}]
 }"#;
 
 #[track_caller]
@@ -242,7 +242,7 @@ fn a_step_that_such_a_store_does_not_have_is_refused() {
 fn damage_that_only_documented_files_could_prove_is_refused() {
     let check = Check::scenario(
         r#"{"claim": "c", "workload": {"weights": {"op": 1}},
-            "faults": [{"kind": "bit-flip", "pm": 1}]}"#,
+            "faults": [{"kind": "bit-flip", "per_mille": 1}]}"#,
     );
     let _ = find(&AnySubject::new(SOUND), &check);
 }

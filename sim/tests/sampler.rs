@@ -42,17 +42,17 @@ const ROTATE_FAILS: &str = r#"{
     "claim": "a rotate fails after its rename, the log goes on, and the power fails",
     "workload": {"commands": 16, "weights": {"enqueue": 8, "dispatch": 4, "checkpoint": 6, "power-cut": 3}},
     "faults": [
-        {"kind": "rename-error-done", "pm": 150}, {"kind": "rename-error", "pm": 50}, {"kind": "sync-dir-error", "pm": 150}
+        {"kind": "rename-error-after-effect", "per_mille": 150}, {"kind": "rename-error", "per_mille": 50}, {"kind": "sync-dir-error", "per_mille": 150}
     ]
 }"#;
 
 const KILL_THEN_POWER_CUT: &str = r#"{
     "claim": "a process is killed, another one opens the store, and the power fails",
     "workload": {"commands": 20, "weights": {"enqueue": 10, "dispatch": 5, "reopen": 4, "kill": 6, "power-cut": 4}},
-    "crashes": {"kill_in_command_pm": 200},
+    "crashes": {"kill_in_command_per_mille": 200},
     "faults": [
-        {"kind": "sync-mark-clean", "pm": 60, "phase": "running"},
-        {"kind": "sync-mark-clean-size-lost", "pm": 60, "phase": "running"}
+        {"kind": "sync-mark-clean", "per_mille": 60, "phase": "running"},
+        {"kind": "sync-mark-clean-size-lost", "per_mille": 60, "phase": "running"}
     ]
 }"#;
 
@@ -63,15 +63,15 @@ const MARKERS: &str = r#"{
         "weights": {"enqueue": 6, "reopen": 5, "power-cut": 1}
     },
     "faults": [
-        {"kind": "sync-mark-clean", "pm": 300, "phase": "running"},
-        {"kind": "cache-drop", "pm": 200}
+        {"kind": "sync-mark-clean", "per_mille": 300, "phase": "running"},
+        {"kind": "cache-drop", "per_mille": 200}
     ]
 }"#;
 
 const WRONG_READS: &str = r#"{
     "claim": "a read is wrong once while the store is opened",
     "workload": {"commands": 20, "weights": {"enqueue": 10, "dispatch": 5, "reopen": 4, "kill": 6, "power-cut": 4}},
-    "faults": [{"kind": "wrong-read", "pm": 150, "phase": "recovery"}]
+    "faults": [{"kind": "wrong-read", "per_mille": 150, "phase": "recovery"}]
 }"#;
 
 const FAILED_WRITES: &str = r#"{
@@ -80,8 +80,8 @@ const FAILED_WRITES: &str = r#"{
         "commands": 20, "payload_bytes": [0, 1500],
         "weights": {"enqueue": 6, "enqueue-batch": 2, "group": 8, "kill": 4, "power-cut": 3}
     },
-    "crashes": {"power_cut_in_command_pm": 100, "torn_pages": 4},
-    "faults": [{"kind": "write-error", "pm": 150}, {"kind": "sync-mark-clean", "pm": 60}]
+    "crashes": {"power_cut_in_command_per_mille": 100, "torn_pages": 4},
+    "faults": [{"kind": "write-error", "per_mille": 150}, {"kind": "sync-mark-clean", "per_mille": 60}]
 }"#;
 
 #[test]

@@ -16,8 +16,8 @@ use beaver_zoo::misuse::DiskMisuse;
 const WITH_IMAGES: &str = r#"{
     "claim": "every image of a power cut is recovered, not only the one with which the run goes on",
     "workload": {"commands": 16, "weights": {"enqueue": 10, "dispatch": 4, "checkpoint": 1, "kill": 1, "power-cut": 3}},
-    "crashes": {"power_cut_in_command_pm": 60, "kill_in_command_pm": 30, "in_recovery_pm": 60, "images": 4},
-    "faults": [{"kind": "full-disk", "pm": 15}, {"kind": "remove-error", "pm": 30}]
+    "crashes": {"power_cut_in_command_per_mille": 60, "kill_in_command_per_mille": 30, "in_recovery_per_mille": 60, "images": 4},
+    "faults": [{"kind": "full-disk", "per_mille": 15}, {"kind": "remove-error", "per_mille": 30}]
 }"#;
 
 fn scenario() -> Scenario {

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use crate::diagnose::{did_you_mean, read_scenario};
+use crate::diagnose::{did_you_mean, old_words, read_scenario};
 use beaver_sim::failure_folder::SCENARIO;
 use beaver_sim::scenario::{Profile, Scenario};
 
 use super::exit::CliError;
+use super::output::Output;
 
 /// Where scenarios are looked for.
 pub(crate) const DIRECTORY: &str = "scenarios";
@@ -86,10 +87,19 @@ pub(crate) fn read(path: &Path) -> Result<Scenario, CliError> {
     let file = path.display().to_string();
     let text = std::fs::read_to_string(path).map_err(|error| CliError::at(&file, error))?;
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-    read_scenario(&file, &stem, &text).map_err(|problems| {
+    let scenario = read_scenario(&file, &stem, &text).map_err(|problems| {
         let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
         CliError::new(lines.join("\n"))
-    })
+    })?;
+    if let Some(instead) = old_words(&text) {
+        let mut error = Output::error();
+        error.line(format_args!(
+            "note: {file}: words of version 0.1: {instead}"
+        ));
+        // The note is all there was to say.
+        let _ = error.finish();
+    }
+    Ok(scenario)
 }
 
 /// The file that replays a saved failure: the one in its folder, or the one that was named.

@@ -341,8 +341,8 @@ impl<E: Engine, T: OpenLog + 'static> Inspected for Documented<E, T> {
             ];
             let rate = FaultRate {
                 kind: *stream.pick(&kinds),
-                pm: 1000,
-                most: 0,
+                per_mille: 1000,
+                limit: 0,
                 target: if stream.coin() {
                     Target::Active
                 } else {

@@ -18,10 +18,10 @@ pub(crate) fn applies(kind: FaultKind, call: &StorageCall<'_>) -> bool {
         K::LockError => call.op == Op::Lock,
         K::WriteError | K::InterruptedWrite | K::MisplacedWrite => call.op == Op::WriteAt,
         K::ShortWrite => call.op == Op::WriteAt && call.len > 1,
-        K::CreateError | K::CreateErrorDone | K::FullAtCreate => call.op == Op::Create,
-        K::RenameError | K::RenameErrorDone | K::FullAtRename => call.op == Op::Rename,
-        K::RemoveError | K::RemoveErrorDone => call.op == Op::Remove,
-        K::SetLenError | K::SetLenErrorDone => call.op == Op::SetLen,
+        K::CreateError | K::CreateErrorAfterEffect | K::FullAtCreate => call.op == Op::Create,
+        K::RenameError | K::RenameErrorAfterEffect | K::FullAtRename => call.op == Op::Rename,
+        K::RemoveError | K::RemoveErrorAfterEffect => call.op == Op::Remove,
+        K::SetLenError | K::SetLenErrorAfterEffect => call.op == Op::SetLen,
         K::AllocateError => call.op == Op::Allocate,
         K::FullAtWrite | K::FullDisk => matches!(call.op, Op::WriteAt | Op::Allocate),
         K::SyncDirError => call.op == Op::SyncDir,
@@ -94,9 +94,10 @@ pub(crate) fn effect(kind: FaultKind, call: &StorageCall<'_>, stream: &mut Strea
             stream.draw(0, call.len.saturating_sub(1)),
         )),
         K::FullAtWrite | K::FullAtCreate | K::FullAtRename => full(CallEffect::Nothing),
-        K::CreateErrorDone | K::RenameErrorDone | K::RemoveErrorDone | K::SetLenErrorDone => {
-            io(CallEffect::Everything)
-        }
+        K::CreateErrorAfterEffect
+        | K::RenameErrorAfterEffect
+        | K::RemoveErrorAfterEffect
+        | K::SetLenErrorAfterEffect => io(CallEffect::Everything),
         K::ReadOnly => error(FailureKind::ReadOnly, CallEffect::Nothing),
         K::SyncDirError => Fault::FailedSyncDir {
             error: FailureKind::Io,

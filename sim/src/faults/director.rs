@@ -241,7 +241,7 @@ impl Director {
         };
         let drawn = rates.iter().filter(|rate| {
             let fired = self.fired.get(&rate.kind).copied().unwrap_or(0);
-            rate.kind.drawn() == moment && (rate.most == 0 || fired < u64::from(rate.most))
+            rate.kind.drawn() == moment && (rate.limit == 0 || fired < u64::from(rate.limit))
         });
         Some((drawn.cloned().collect(), stream))
     }
@@ -279,13 +279,13 @@ impl Director {
         };
         for rate in rates.iter() {
             let fired = self.fired.get(&rate.kind).copied().unwrap_or(0);
-            let spent = rate.most > 0 && fired >= u64::from(rate.most);
+            let spent = rate.limit > 0 && fired >= u64::from(rate.limit);
             let elsewhere = rate.phase != Phase::Any && rate.phase != self.phase;
             if spent
                 || elsewhere
                 || !applies(rate.kind, call)
                 || !is_target(rate.target, call.file, self.newest)
-                || !stream.chance_pm(rate.pm)
+                || !stream.chance_per_mille(rate.per_mille)
                 || !stream.still_often(self.jobs)
             {
                 continue;

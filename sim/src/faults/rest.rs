@@ -33,7 +33,7 @@ pub fn at_rest(faults: &Faults, earlier: &Files) -> Vec<PlannedFault> {
             let Some((_, stream)) = director.rates_at(Drawn::Rest) else {
                 break;
             };
-            if !stream.chance_pm(rate.pm) {
+            if !stream.chance_per_mille(rate.per_mille) {
                 continue;
             }
             effect(&rate, &faults.disk().live(), earlier, stream)

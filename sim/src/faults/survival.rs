@@ -11,7 +11,7 @@ use crate::scenario::{Crashes, FaultKind, FaultRate};
 use crate::stream::Stream;
 
 /// Chances in 1,000 that a pending record survives; one is drawn per image.
-const SURVIVAL_PM: [u32; 5] = [20, 250, 500, 750, 980];
+const SURVIVAL_PER_MILLE: [u32; 5] = [20, 250, 500, 750, 980];
 
 /// Draws what survives.
 #[derive(Debug)]
@@ -50,11 +50,11 @@ impl SurvivorDraw {
                 space.resolve(&options)
             }
             _ => {
-                let pm = *stream.pick(&SURVIVAL_PM);
+                let per_mille = *stream.pick(&SURVIVAL_PER_MILLE);
                 let options: Vec<u32> = space
                     .decisions()
                     .iter()
-                    .map(|decision| outcome(decision.options, pm, stream))
+                    .map(|decision| outcome(decision.options, per_mille, stream))
                     .collect();
                 space.resolve(&options)
             }
@@ -71,7 +71,7 @@ impl SurvivorDraw {
     /// Adds what a bad device does to `choice`.
     pub fn spoil(&mut self, space: &ImageSpace, choice: &mut Choice) {
         for rate in &self.device {
-            if !self.images.chance_pm(rate.pm) {
+            if !self.images.chance_per_mille(rate.per_mille) {
                 continue;
             }
             let points = space.device_points();
@@ -142,9 +142,9 @@ fn corner(decisions: &[Decision], stream: &mut Stream) -> Vec<u32> {
 
 /// Which of `options` outcomes came true: the last with the given chance, else an earlier one,
 /// mostly the first.
-fn outcome(options: u32, pm: u32, stream: &mut Stream) -> u32 {
+fn outcome(options: u32, per_mille: u32, stream: &mut Stream) -> u32 {
     let last = options.saturating_sub(1);
-    if stream.chance_pm(pm) {
+    if stream.chance_per_mille(per_mille) {
         last
     } else if last > 1 && stream.draw(1, 3) == 1 {
         let drawn = stream.draw(1, u64::from(last) - 1);

@@ -6,12 +6,12 @@ use serde::{Deserialize, Serialize};
 
 /// Declares the fault kinds once: name, when it is drawn, and what it does.
 macro_rules! fault_kinds {
-    ($($kind:ident $name:literal $moment:ident $does:literal;)*) => {
+    ($($kind:ident $name:literal $(($old:literal))? $moment:ident $does:literal;)*) => {
         /// One kind of fault.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
         pub enum FaultKind {
-            $(#[doc = $does] #[serde(rename = $name)] $kind,)*
+            $(#[doc = $does] #[serde(rename = $name $(, alias = $old)?)] $kind,)*
         }
 
         impl FaultKind {
@@ -59,13 +59,13 @@ fault_kinds! {
     LockError "lock-error" Call "taking the lock fails with EIO";
     WriteError "write-error" Call "a write fails with EIO after a prefix of it";
     CreateError "create-error" Call "a create fails with EIO and has no effect";
-    CreateErrorDone "create-error-done" Call "a create fails with EIO and has taken effect all the same";
+    CreateErrorAfterEffect "create-error-after-effect" ("create-error-done") Call "a create fails with EIO and has taken effect all the same";
     RenameError "rename-error" Call "a rename fails with EIO and has no effect";
-    RenameErrorDone "rename-error-done" Call "a rename fails with EIO and has taken effect all the same";
+    RenameErrorAfterEffect "rename-error-after-effect" ("rename-error-done") Call "a rename fails with EIO and has taken effect all the same";
     RemoveError "remove-error" Call "a remove fails with EIO and has no effect";
-    RemoveErrorDone "remove-error-done" Call "a remove fails with EIO and has taken effect all the same";
+    RemoveErrorAfterEffect "remove-error-after-effect" ("remove-error-done") Call "a remove fails with EIO and has taken effect all the same";
     SetLenError "set-len-error" Call "a set_len fails with EIO and has no effect";
-    SetLenErrorDone "set-len-error-done" Call "a set_len fails with EIO and has taken effect all the same";
+    SetLenErrorAfterEffect "set-len-error-after-effect" ("set-len-error-done") Call "a set_len fails with EIO and has taken effect all the same";
     AllocateError "allocate-error" Call "an allocate fails because the file system cannot do it";
     SyncDirError "sync-dir-error" Call "a directory sync fails; its names may survive or not";
     SyncMarkClean "sync-mark-clean" Call "a sync fails and its pages count as clean: the next sync says Ok and writes nothing";
@@ -204,10 +204,11 @@ pub struct FaultRate {
     /// What goes wrong.
     pub kind: FaultKind,
     /// Chance in 1,000 each time it is drawn.
-    pub pm: u32,
+    #[serde(alias = "pm")]
+    pub per_mille: u32,
     /// How often it may fire in one run; 0 for no limit.
-    #[serde(default)]
-    pub most: u32,
+    #[serde(default, alias = "most")]
+    pub limit: u32,
     /// Which files it may hit.
     #[serde(default)]
     pub target: Target,

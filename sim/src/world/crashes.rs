@@ -79,16 +79,24 @@ impl CrashPlan {
         let kind = match activity {
             Activity::Recovery if self.in_a_row >= self.rates.nested => None,
             Activity::Recovery => {
-                let hit = self.stream.chance_pm(self.rates.in_recovery_pm);
+                let hit = self
+                    .stream
+                    .chance_per_mille(self.rates.in_recovery_per_mille);
                 hit.then(|| match self.stream.coin() {
                     true => CrashKind::Kill,
                     false => CrashKind::PowerCut,
                 })
             }
             Activity::Command | Activity::Checkpoint => {
-                if self.stream.chance_pm(self.rates.kill_in_command_pm) {
+                if self
+                    .stream
+                    .chance_per_mille(self.rates.kill_in_command_per_mille)
+                {
                     Some(CrashKind::Kill)
-                } else if self.stream.chance_pm(self.rates.power_cut_in_command_pm) {
+                } else if self
+                    .stream
+                    .chance_per_mille(self.rates.power_cut_in_command_per_mille)
+                {
                     Some(CrashKind::PowerCut)
                 } else {
                     None

@@ -162,8 +162,8 @@ fn strike_elsewhere(
     let mut stream = Stream::new(number, "another place");
     let rate = FaultRate {
         kind: fault.kind,
-        pm: 1000,
-        most: 0,
+        per_mille: 1000,
+        limit: 0,
         target: match fault.kind {
             FaultKind::BitFlip => *stream.pick(targets),
             _ => Target::Any,

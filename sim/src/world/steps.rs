@@ -48,8 +48,8 @@ impl<'a> NextSteps<'a> {
             steps: workload::Steps::new(&scenario.workload, subject.clone(), seed),
             left: scenario.workload.commands,
             policy: Stream::new(seed, "policy"),
-            kills: crashes.kill_in_command_pm > 0 || has(CommandKind::Kill),
-            cuts: crashes.power_cut_in_command_pm > 0 || has(CommandKind::PowerCut),
+            kills: crashes.kill_in_command_per_mille > 0 || has(CommandKind::Kill),
+            cuts: crashes.power_cut_in_command_per_mille > 0 || has(CommandKind::PowerCut),
         }))
     }
 }

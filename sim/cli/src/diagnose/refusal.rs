@@ -3,6 +3,7 @@
 //! The names that it would have accepted stand in its message and nowhere else: they depend on the type that was being
 //! read. So a type of the scenario never has to list its fields a second time for the sake of its error messages.
 
+use super::old_words::is_old;
 use super::suggest::did_you_mean;
 
 /// Above this many accepted names a message points to a list instead of holding it.
@@ -25,10 +26,11 @@ impl<'m> UnknownName<'m> {
         let rest = message.strip_prefix("unknown ")?;
         let (what, rest) = rest.split_once(" `")?;
         let (typed, rest) = rest.split_once('`')?;
+        let names = rest.split('`').skip(1).step_by(2);
         Some(UnknownName {
             what,
             typed,
-            known: rest.split('`').skip(1).step_by(2).collect(),
+            known: names.filter(|name| !is_old(name)).collect(),
         })
     }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::old_words::old_path;
 use super::position::{TextPosition, find};
 use super::refusal::{UnknownName, without_place};
 use beaver_sim::scenario::Scenario;
@@ -60,7 +61,7 @@ pub fn read_scenario(
         .into_iter()
         .map(|impossible| ScenarioProblem {
             file: file.to_owned(),
-            place: find(text, &impossible.field).unwrap_or(TextPosition { line: 1, column: 1 }),
+            place: place_of(text, &impossible.field),
             message: match UnknownName::read(&impossible.message) {
                 Some(unknown) => unknown.message(&impossible.field),
                 None => format!("`{}`: {}", impossible.field, impossible.message),
@@ -72,6 +73,14 @@ pub fn read_scenario(
     } else {
         Err(impossible)
     }
+}
+
+/// Where the field that `path` names stands, whatever version named it. What leads nowhere ends at its
+/// parent, so the later of the two places is the field.
+fn place_of(text: &str, path: &str) -> TextPosition {
+    let old = old_path(path).and_then(|old| find(text, &old));
+    let place = find(text, path).max(old);
+    place.unwrap_or(TextPosition { line: 1, column: 1 })
 }
 
 /// The problem of an error of `serde`.
@@ -161,7 +170,7 @@ mod tests {
     #[test]
     fn an_unknown_fault_is_named_with_what_was_meant() {
         check_problem(
-            "{\"claim\": \"c\",\n \"faults\": [\n  {\"kind\": \"read-eror\", \"pm\": 3}]}",
+            "{\"claim\": \"c\",\n \"faults\": [\n  {\"kind\": \"read-eror\", \"per_mille\": 3}]}",
             "s.json:3:12: unknown value `read-eror` in `faults[0].kind` (did you mean `read-error`?); \
              `beaver schema` and `beaver faults` list what is known",
         );

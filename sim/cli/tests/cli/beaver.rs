@@ -121,6 +121,6 @@ const SMALL: &str = r#"{
   "claim": "acknowledged events survive",
   "seeds": "0..5",
   "workload": {"commands": 8},
-  "crashes": {"power_cut_in_command_pm": 300}
+  "crashes": {"power_cut_in_command_per_mille": 300}
 }
 "#;

@@ -24,8 +24,8 @@ const UNBOUNDED: &str = r#"{
 const DRAWN: &str = r#"{
   "claim": "disk use stays below one byte",
   "workload": {"commands": 30, "weights": {"enqueue": 3, "checkpoint": 2}},
-  "crashes": {"power_cut_in_command_pm": 200},
-  "faults": [{"kind": "write-error", "pm": 50}],
+  "crashes": {"power_cut_in_command_per_mille": 200},
+  "faults": [{"kind": "write-error", "per_mille": 50}],
   "budget": {"disk_bytes": 1}
 }
 "#;

@@ -183,7 +183,7 @@ fn a_fault_that_never_fires_ends_with_7() {
     let place = Place::empty();
     place.write(
         "scenarios/unfired.json",
-        r#"{"claim": "c", "seeds": "0..3", "workload": {"commands": 3}, "faults": [{"kind": "bit-flip", "pm": 0}]}"#,
+        r#"{"claim": "c", "seeds": "0..3", "workload": {"commands": 3}, "faults": [{"kind": "bit-flip", "per_mille": 0}]}"#,
     );
     place
         .beaver("run")

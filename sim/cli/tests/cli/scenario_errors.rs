@@ -61,11 +61,11 @@ fn every_impossible_value_of_every_file_is_listed() {
     let place = Place::empty();
     place.write(
         "scenarios/a.json",
-        "{\n  \"claim\": \"c\",\n  \"crashes\": {\n    \"in_recovery_pm\": 1001\n  },\n  \"workload\": {\"weights\": {}}\n}",
+        "{\n  \"claim\": \"c\",\n  \"crashes\": {\n    \"in_recovery_per_mille\": 1001\n  },\n  \"workload\": {\"weights\": {}}\n}",
     );
     place.write(
         "scenarios/b.json",
-        "{\n  \"claim\": \"c\",\n  \"faults\": [\n    {\"kind\": \"read-error\", \"pm\": 5000}\n  ]\n}",
+        "{\n  \"claim\": \"c\",\n  \"faults\": [\n    {\"kind\": \"read-error\", \"per_mille\": 5000}\n  ]\n}",
     );
     let ran = place.beaver("run").ends_with(2);
     assert_eq!(ran.stdout, "");

@@ -149,7 +149,7 @@ fn what_the_tool_refuses_is_refused() {
         json!({"claim": "c", "workload": {"commands": 1.5}}),
         json!({"claim": "c", "workload": {"weights": {"enqeue": 3}}}),
         json!({"claim": "c", "workload": {"payload_bytes": [1, 2, 3]}}),
-        json!({"claim": "c", "faults": [{"kind": "bit-flop", "pm": 1}]}),
+        json!({"claim": "c", "faults": [{"kind": "bit-flop", "per_mille": 1}]}),
         json!({"claim": "c", "expect": {"marks": ["torn"]}}),
         json!({"claim": "c", "script": {"steps": [{"do": "dance"}]}}),
     ] {
