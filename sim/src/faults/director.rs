@@ -350,8 +350,6 @@ impl FaultSource for Director {
                     self.segment_sync_failed |= sync && segment_epoch(call.file).is_some();
                     self.remount_needed |= fault.kind == FaultKind::SyncReadOnly;
                     disk.fail(what.clone());
-                    // A disk that was full has room again, although the director counts it as full.
-                    disk.set_space(None);
                     true
                 }
                 Effect::Event(event) => disk.happen(event),
