@@ -137,12 +137,12 @@ fn fate(writes: &[FileOp], call: u64, ops: &FileOpLog, crash: &ExplainedCrash<'_
             continue;
         };
         let file = ops.name(file).to_owned();
-        let Some(left) = &sides.left else {
-            if sides.view.live_names.is_empty() {
-                return AckFate::Removed { file };
-            }
+        if sides.is_lost() {
             let (offset, gone) = (write.offset, true);
             return AckFate::Lost { file, offset, gone };
+        }
+        let Some(left) = &sides.left else {
+            return AckFate::Removed { file };
         };
         let wrong = (write.offset..write.offset + write.len).find(|at| {
             let at = usize::try_from(*at).unwrap_or(usize::MAX);

@@ -28,15 +28,21 @@ pub(super) struct BeforeAfter {
     pub(super) view: FileView,
     /// The bytes that are left; none if no name leads to them.
     pub(super) left: Option<Vec<u8>>,
+    /// Whether a name that led to them before still does.
+    pub(super) named: bool,
 }
 
 impl BeforeAfter {
+    /// Whether the crash took the file from its reader. Bytes that came back under a name which it
+    /// had before a rename are lost to a reader that looks for the new one.
+    pub(super) fn is_lost(&self) -> bool {
+        !self.named && !self.view.live_names.is_empty()
+    }
+
     /// Whether a reader sees something else than before.
     pub(super) fn changed(&self) -> bool {
-        match &self.left {
-            Some(left) => *left != self.view.live,
-            None => !self.view.live_names.is_empty(),
-        }
+        let differs = |left: &Vec<u8>| *left != self.view.live;
+        self.is_lost() || self.left.as_ref().is_some_and(differs)
     }
 }
 
@@ -78,12 +84,12 @@ fn before_and_after(crashed: &CrashEvent, ops: &FileOpLog, place: usize) -> Vec<
     let left = &crashed.left;
     let views = crashed.crash.files().into_iter();
     let files = views.map(|view| {
-        let name = left
-            .names()
-            .find(|name| left.inode(name) == Some(view.inode));
+        let leads = |name: &str| left.inode(name) == Some(view.inode);
+        let name = left.names().find(|name| leads(name));
         BeforeAfter {
             file: ops.file_at(place, view.inode),
             left: name.and_then(|name| left.read(name)),
+            named: view.live_names.iter().any(|name| leads(name)),
             view,
         }
     });

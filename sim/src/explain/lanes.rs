@@ -241,17 +241,14 @@ impl Drawing<'_> {
         for (file, track) in &mut self.lanes {
             let sides = self.explained.filter(|crash| crash.place == place);
             let sides = sides.and_then(|crash| crash.sides_of(*file));
-            let gone = sides.is_some_and(|sides| sides.left.is_none());
+            let gone = sides.is_some_and(BeforeAfter::is_lost);
             let changed = sides.is_some_and(BeforeAfter::changed);
             let fate = |strip: &Strip, lost: bool| match strip.open {
                 None => None,
                 Some(_) if lost => Some(SpanState::Lost),
                 Some(_) => Some(SpanState::Durable),
             };
-            let names = fate(
-                &track.names,
-                gone && !sides.is_none_or(|s| s.view.live_names.is_empty()),
-            );
+            let names = fate(&track.names, gone);
             let bytes = fate(&track.bytes, changed && (gone || track.bytes.is_pending()));
             track.names.set(at + 1, names);
             track.bytes.set(at + 1, bytes);

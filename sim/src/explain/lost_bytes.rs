@@ -94,9 +94,12 @@ pub(super) fn failed_write_stays(evidence: &Evidence<'_>) -> Option<MissingStep>
             .ops()
             .filter(|op| op.call > write.call && op.process == write.process);
         let mut later = later.filter(|op| op.file == Some(file));
-        let next = later.next()?;
-        if next.op == Op::SetLen {
-            return None;
+        match later.next() {
+            Some(next) if matches!(next.op, Op::SetLen | Op::Remove) => return None,
+            Some(_) => {}
+            // The process never came back to the file: then only what came of it tells.
+            None if evidence.violation.invariant == Invariant::NoPhantom => {}
+            None => return None,
         }
         let text = format!(
             "the write at offset {} of `{}` failed (call {}), and what it left there was never \
@@ -140,7 +143,7 @@ pub(super) fn hole(evidence: &Evidence<'_>) -> Option<MissingStep> {
 
 pub(super) fn cache_believed(evidence: &Evidence<'_>) -> Option<MissingStep> {
     let crash = evidence.crash?;
-    let there = |sides: &&BeforeAfter| sides.changed() && sides.left.is_some();
+    let there = |sides: &&BeforeAfter| sides.changed() && !sides.is_lost();
     let mut files = crash
         .files
         .iter()

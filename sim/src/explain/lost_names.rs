@@ -12,8 +12,7 @@ use crate::faults::files::{segment_epoch, snapshot_epoch};
 /// synced.
 pub(super) fn name_not_synced(evidence: &Evidence<'_>) -> Option<MissingStep> {
     let crash = evidence.crash?;
-    let lost = crash.files.iter().filter(|sides| sides.left.is_none());
-    let lost = lost.filter(|sides| !sides.view.live_names.is_empty());
+    let lost = crash.files.iter().filter(|sides| sides.is_lost());
     lost.filter_map(|sides| sides.file).find_map(|file| {
         let naming =
             |op: &&FileOp| op.file == Some(file) && matches!(op.op, Op::Create | Op::Rename);

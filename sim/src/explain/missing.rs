@@ -29,8 +29,8 @@
 //! - `lost`: something that was acknowledged was lost, and that is all that can be said;
 //! - `nothing-lost`: no storage step is missing: what was acknowledged was on the disk.
 //!
-//! The calls after the crash are looked at where those before it show nothing; the last three rules
-//! apply where no other does. A rule is no proof: the same calls may
+//! The calls after the crash are looked at where those before it show nothing, and then those of the
+//! whole run; the last three rules apply where no other does. A rule is no proof: the same calls may
 //! be right for another program. So they are called likely.
 
 use beaver_disk::Op;
@@ -64,12 +64,15 @@ pub(super) fn missing(evidence: &Evidence<'_>) -> Vec<MissingStep> {
         RULES.iter().filter_map(|rule| rule(evidence)).collect()
     };
     let mut steps = steps_of(evidence);
-    if let Some(crash) = evidence.crash.filter(|_| steps.is_empty()) {
-        let window = (crash.call, evidence.end);
-        steps = steps_of(&Evidence {
-            window,
-            ..*evidence
-        });
+    if let Some(crash) = evidence.crash {
+        for window in [(crash.call, evidence.end), (0, evidence.end)] {
+            if steps.is_empty() {
+                steps = steps_of(&Evidence {
+                    window,
+                    ..*evidence
+                });
+            }
+        }
     }
     if steps.is_empty() {
         steps.push(nothing_removed(evidence).unwrap_or_else(|| nothing_lost(evidence)));

@@ -36,13 +36,15 @@ pub(crate) fn caught(id: &str) -> Caught {
 
 impl Caught {
     pub(crate) fn explained(&self) -> Explained {
-        let failure = saved_failure(&self.scenario, &self.run);
-        explain(&self.subject, &failure, "beaver replay failures/x").unwrap()
+        explain(&self.subject, &self.saved(), "beaver replay failures/x").unwrap()
+    }
+
+    pub(crate) fn saved(&self) -> Scenario {
+        saved_failure(&self.scenario, &self.run)
     }
 
     pub(crate) fn shrunk(&self) -> Scenario {
-        let failure = saved_failure(&self.scenario, &self.run);
-        shrink(&self.subject, &failure, Limits::runs(5000))
+        shrink(&self.subject, &self.saved(), Limits::runs(5000))
             .unwrap()
             .scenario
     }
