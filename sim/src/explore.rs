@@ -31,7 +31,7 @@ use crate::scenario::{Scenario, Script};
 use crate::subject::AnySubject;
 
 use sequences::{OpRound, StepBuilder, sequences, sequences_with_a_failure};
-use target::{Findings, Tested, mixed};
+use target::{Findings, Target, mixed};
 use work::{explore_last, explore_last_after_failure, work_units};
 
 /// What an exploration found.
@@ -82,13 +82,13 @@ pub fn explore_seed(
     running: Running<'_>,
 ) -> Explored {
     let scenario = undisturbed(scenario);
-    let tested = Tested {
+    let target = Target {
         subject,
         scenario: &scenario,
         options,
     };
-    let (work_units, run) = work_units(tested, seed);
-    explore(&work_units, run, running, |unit| unit.explore(tested))
+    let (work_units, run) = work_units(target, seed);
+    explore(&work_units, run, running, |unit| unit.explore(target))
 }
 
 /// Explores every sequence of up to `ops` commands of the alphabet from `start`, and what several callers can do at once with
@@ -106,7 +106,7 @@ pub fn explore_small(
         log: start.log(),
         ..undisturbed(scenario)
     };
-    let tested = Tested {
+    let target = Target {
         subject,
         scenario: &scenario,
         options,
@@ -127,9 +127,9 @@ pub fn explore_small(
         }
         let fails = |round: &OpRound| matches!(round, OpRound::FailingSync(_));
         match rounds.iter().position(fails) {
-            Some(at) => explore_last_after_failure(tested, &steps, first.len() + at),
+            Some(at) => explore_last_after_failure(target, &steps, first.len() + at),
             None => explore_last(
-                tested,
+                target,
                 Script {
                     steps,
                     ..Script::default()

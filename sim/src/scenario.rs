@@ -20,7 +20,7 @@ pub use beaver_disk::Profile;
 pub use faults::{Drawn, FaultKind, FaultRate, Phase, Target};
 pub use script::{CrashKind, Effect, PlannedCrash, PlannedFault, Script};
 pub use seeds::{ParseSeedsError, Seeds};
-pub use step::{Around, Meeting, Scheduled, Step, When};
+pub use step::{Around, ConcurrentStep, Scheduled, Step, When};
 pub use survivors::Survivors;
 pub use workload::{CommandKind, LogSettings, Range, SyncSetting, Workload};
 

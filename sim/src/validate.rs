@@ -197,8 +197,8 @@ impl Impossibilities {
                     }
                 }
             }
-            if let Step::Concurrent(meeting) = step {
-                for (call, _) in meeting.during_write() {
+            if let Step::Concurrent(round) = step {
+                for (call, _) in round.during_write() {
                     let field = format!("{path}.concurrent.ops");
                     self.at_most(&field, call, MOST_CALLS, "calls");
                 }

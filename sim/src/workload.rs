@@ -1,7 +1,9 @@
 //! The workload: draws the next step. It knows what a client knows of the store, and nothing about
 //! storage.
 
-use crate::scenario::{Around, CommandKind, Meeting, Range, Scheduled, Step, When, Workload};
+use crate::scenario::{
+    Around, CommandKind, ConcurrentStep, Range, Scheduled, Step, When, Workload,
+};
 use crate::stream::Stream;
 use crate::subject::{AnyOp, AnyState, AnySubject};
 
@@ -37,8 +39,8 @@ impl<'a> Steps<'a> {
     /// The next step, in view of the store as the client knows it at `now_ms`.
     pub fn next(&mut self, state: &AnyState, now_ms: u64) -> Step {
         match self.kind(state) {
-            CommandKind::Group => self.meeting(Around::Flush, state, now_ms),
-            CommandKind::CloseQueued => self.meeting(Around::Close, state, now_ms),
+            CommandKind::Group => self.concurrent(Around::Flush, state, now_ms),
+            CommandKind::CloseQueued => self.concurrent(Around::Close, state, now_ms),
             CommandKind::Checkpoint => Step::Checkpoint,
             CommandKind::SlowCheckpoint => {
                 let mut between = state.clone();
@@ -47,7 +49,7 @@ impl<'a> Steps<'a> {
                     ops.into_iter().map(move |op| Scheduled { at, op })
                 };
                 let ops = at(When::BeforeWrite).chain(at(When::BeforeFinish));
-                Step::Concurrent(Meeting {
+                Step::Concurrent(ConcurrentStep {
                     around: Around::Checkpoint,
                     ops: ops.collect(),
                 })
@@ -80,10 +82,10 @@ impl<'a> Steps<'a> {
         kind.map_or(CommandKind::Op, |(kind, _)| *kind)
     }
 
-    fn meeting(&mut self, around: Around, state: &AnyState, now_ms: u64) -> Step {
+    fn concurrent(&mut self, around: Around, state: &AnyState, now_ms: u64) -> Step {
         let mut inside = state.clone();
         let ops = self.several(&mut inside, now_ms, self.workload.group_size);
-        Step::Concurrent(Meeting::waiting(around, ops))
+        Step::Concurrent(ConcurrentStep::waiting(around, ops))
     }
 
     /// Several ops in a row, each in view of what the ones before it will have done.
@@ -182,10 +184,10 @@ mod tests {
             ..Workload::default()
         };
         let handed_out_and_reported = |step: &Step| {
-            let Step::Concurrent(meeting) = step else {
+            let Step::Concurrent(round) = step else {
                 return false;
             };
-            let ops = meeting.at(When::Waiting);
+            let ops = round.at(When::Waiting);
             let mut commands = ops.iter().map(|op| &op.get::<QueueOp>().command);
             commands.any(|command| *command == Command::Dispatch)
                 && commands.any(|command| matches!(command, Command::Ack { .. }))

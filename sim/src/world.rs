@@ -1,14 +1,14 @@
 //! The world: the only loop. It gives commands to the client, stops it, starts it again, and asks
 //! the oracle.
 
-mod beside;
 mod checks;
 mod commands;
+mod concurrent;
 mod crashes;
 pub(crate) mod examine;
 mod inspection;
+mod lockstep;
 mod marking;
-mod meeting;
 mod moments;
 mod schedule;
 mod start;
@@ -32,8 +32,8 @@ use crate::stream::Stream;
 use crate::subject::{AnySubject, Failure, Machine, OpenReport, OpenStore};
 
 use crate::recorder::Recorder;
-use beside::Beside;
 use crashes::CrashPlan;
+use lockstep::LockstepThread;
 use moments::BeliefSpans;
 pub(crate) use moments::RunMoment;
 use schedule::Part;
@@ -116,7 +116,7 @@ pub(crate) struct World<'a> {
     /// Whether an error in the last recovery may have left what the next one removes.
     may_go: bool,
     /// What is wrong with an image beside the run, until the run has shown it itself.
-    wrong_beside: Option<Stop>,
+    wrong_side_image: Option<Stop>,
     /// Everything that chance decided so far.
     script: Script,
     seen: Recorder,
@@ -131,7 +131,7 @@ pub(crate) struct World<'a> {
     /// Whether the script of the run is kept.
     keeps_script: bool,
     /// The second step of a checkpoint, while commands are given in the middle of it.
-    writing: Option<Beside<WrittenCheckpoint>>,
+    writing: Option<LockstepThread<WrittenCheckpoint>>,
     /// Whether there will be such a step: then the store's calls are made one by one.
     has_stepwise: bool,
 }
@@ -202,7 +202,7 @@ impl<'a> World<'a> {
             earlier: Files::new(),
             untouched: false,
             may_go: false,
-            wrong_beside: None,
+            wrong_side_image: None,
             script: Script::default(),
             seen: Recorder::default(),
             beliefs: None,
@@ -323,7 +323,7 @@ impl<'a> World<'a> {
 fn has_stepwise(scenario: &Scenario) -> bool {
     let mut steps = scenario.script.iter().flat_map(|script| &script.steps);
     steps.any(|step| match step {
-        Step::Concurrent(meeting) => !meeting.during_write().is_empty(),
+        Step::Concurrent(round) => !round.during_write().is_empty(),
         _ => false,
     })
 }

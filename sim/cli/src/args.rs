@@ -51,7 +51,7 @@ pub(crate) enum CliCommand {
     Run(RunArgs),
     /// Explore scenarios and small workloads: every crash point, every image, recovery crashed again
     Explore(ExploreArgs),
-    /// Plant every known crash bug, catch it, and shrink the history that shows it
+    /// Inject every known crash bug, catch it, and shrink the history that shows it
     Zoo(ZooArgs),
     /// Run a saved failure again, call by call, from data alone: no random numbers
     Replay(ReplayArgs),

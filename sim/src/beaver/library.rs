@@ -127,7 +127,7 @@ impl Process for Client {
     }
 
     fn state(&self) -> QueueState {
-        QueueState::Shown(self.controller.state().clone())
+        QueueState::Observed(self.controller.state().clone())
     }
 
     fn applied(&self) -> Position {

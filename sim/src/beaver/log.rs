@@ -220,7 +220,7 @@ impl Subject for RequestLog {
     }
 
     fn state(&self, store: &mut OpenRequestLog) -> Result<QueueState, Failure> {
-        Ok(QueueState::Shown(store.queue.clone()))
+        Ok(QueueState::Observed(store.queue.clone()))
     }
 
     fn difference(expected: &QueueState, found: &QueueState) -> (String, String) {

@@ -13,7 +13,7 @@ pub enum QueueState {
     /// What the model computed.
     Model(Model),
     /// What the library shows.
-    Shown(JobQueue),
+    Observed(JobQueue),
 }
 
 impl Default for QueueState {
@@ -31,7 +31,7 @@ impl QueueState {
     pub fn model(&self) -> &Model {
         match self {
             QueueState::Model(model) => model,
-            QueueState::Shown(_) => panic!("ops are applied to states of the model alone"),
+            QueueState::Observed(_) => panic!("ops are applied to states of the model alone"),
         }
     }
 
@@ -39,28 +39,28 @@ impl QueueState {
     pub(super) fn model_mut(&mut self) -> &mut Model {
         match self {
             QueueState::Model(model) => model,
-            QueueState::Shown(_) => panic!("ops are applied to states of the model alone"),
+            QueueState::Observed(_) => panic!("ops are applied to states of the model alone"),
         }
     }
 
     fn jobs(&self) -> Vec<ModelJob> {
         match self {
             QueueState::Model(model) => model.jobs().cloned().collect(),
-            QueueState::Shown(queue) => shown_jobs(queue).collect(),
+            QueueState::Observed(queue) => shown_jobs(queue).collect(),
         }
     }
 
     fn waiting(&self) -> Vec<String> {
         match self {
             QueueState::Model(model) => model.waiting().to_vec(),
-            QueueState::Shown(queue) => ids(queue.pending()),
+            QueueState::Observed(queue) => ids(queue.pending()),
         }
     }
 
     fn dead(&self) -> Vec<String> {
         match self {
             QueueState::Model(model) => model.dead().cloned().collect(),
-            QueueState::Shown(queue) => ids(queue.dead_letters()),
+            QueueState::Observed(queue) => ids(queue.dead_letters()),
         }
     }
 
@@ -93,9 +93,9 @@ impl PartialEq for QueueState {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
             (QueueState::Model(one), QueueState::Model(other)) => one.looks_like(other),
-            (QueueState::Shown(one), QueueState::Shown(other)) => one == other,
-            (QueueState::Model(model), QueueState::Shown(queue))
-            | (QueueState::Shown(queue), QueueState::Model(model)) => shows(queue, model),
+            (QueueState::Observed(one), QueueState::Observed(other)) => one == other,
+            (QueueState::Model(model), QueueState::Observed(queue))
+            | (QueueState::Observed(queue), QueueState::Model(model)) => shows(queue, model),
         }
     }
 }
@@ -233,7 +233,7 @@ mod tests {
     #[test]
     fn the_same_commands_lead_to_the_same_state() {
         let (model, queue) = both();
-        let (model, shown) = (QueueState::Model(model), QueueState::Shown(queue));
+        let (model, shown) = (QueueState::Model(model), QueueState::Observed(queue));
         assert_eq!(model, shown);
         assert_eq!(shown, model);
         assert_eq!(shown, shown.clone());
@@ -249,7 +249,7 @@ mod tests {
             dead: model.dead().cloned().collect(),
         };
         let truth = parts.clone().state();
-        let shown = QueueState::Shown(queue);
+        let shown = QueueState::Observed(queue);
         assert_eq!(truth, shown);
         let changes: [fn(&mut Parts); 14] = [
             |state| state.jobs[2].attempts += 1,
@@ -289,6 +289,6 @@ mod tests {
         jobs[0].attempts = 0;
         let waiting = model.waiting().to_vec();
         let other = Model::of(jobs, waiting, model.dead().cloned().collect());
-        assert_eq!(QueueState::Model(other), QueueState::Shown(queue));
+        assert_eq!(QueueState::Model(other), QueueState::Observed(queue));
     }
 }

@@ -17,8 +17,8 @@ use crate::world::examine::{
 };
 
 use super::beliefs::BeliefId;
-use super::search::{CrashSearch, Death, OpenedStore};
-use super::trail::{Leg, Wrong};
+use super::search::{CrashSearch, CrashState, OpenedStore};
+use super::trail::{TrailStep, Wrong};
 
 /// No damage.
 static WHOLE: InjectedDamage = InjectedDamage::NONE;
@@ -29,7 +29,7 @@ impl CrashSearch<'_> {
     /// # Errors
     /// What is wrong.
     pub(super) fn examine(&mut self, opened: &mut OpenedStore<'_>) -> Result<BeliefId, Finding> {
-        let subject = self.tested.subject;
+        let subject = self.target.subject;
         let files = opened.sim.live();
         let history = Arc::clone(self.beliefs.history(opened.belief));
         let mut recovered = Recovered {
@@ -49,7 +49,7 @@ impl CrashSearch<'_> {
         if let Some(older) = without_newest_snapshot(subject, &recovered, self.profile) {
             self.judge_older(&older, decided)?;
         }
-        check_tidy(subject, &recovered, &self.tested.scenario.log)?;
+        check_tidy(subject, &recovered, &self.target.scenario.log)?;
         Ok(decided)
     }
 
@@ -84,16 +84,16 @@ impl CrashSearch<'_> {
         let machine = Machine {
             storage,
             clock: self.clock.clone(),
-            log: self.tested.scenario.log.clone(),
+            log: self.target.scenario.log.clone(),
         };
-        guarded(|| self.tested.subject.open(machine)).map_err(panicked)
+        guarded(|| self.target.subject.open(machine)).map_err(panicked)
     }
 
     /// The store takes one more op, and its process dies at each call of it, and after it. What is
     /// wrong is remembered with the way to it.
     pub(super) fn go_on(&mut self, opened: &mut OpenedStore<'_>, decided: BeliefId) {
         let state = self.beliefs.history(decided).state();
-        let Some(op) = self.tested.subject.ops(state).into_iter().next() else {
+        let Some(op) = self.target.subject.ops(state).into_iter().next() else {
             return;
         };
         let first_wrong = self.wrong.len();
@@ -101,7 +101,7 @@ impl CrashSearch<'_> {
             self.wrong.push(Wrong::new(finding));
         }
         for wrong in &mut self.wrong[first_wrong..] {
-            wrong.legs.push(Leg::Step(Step::Op(op.clone())));
+            wrong.trail.push(TrailStep::Step(Step::Op(op.clone())));
         }
     }
 
@@ -113,7 +113,7 @@ impl CrashSearch<'_> {
     ) -> Result<(), Finding> {
         let before = Arc::clone(self.beliefs.history(decided));
         let now_ms = beaver::Clock::now_ms(&*self.clock);
-        let (op, expected) = self.tested.subject.resolve(op, before.state(), now_ms);
+        let (op, expected) = self.target.subject.resolve(op, before.state(), now_ms);
         if !expected.changes {
             return Ok(());
         }
@@ -155,7 +155,7 @@ impl CrashSearch<'_> {
         for (crash, belief) in crashes.chain([(&end, after)]) {
             let mut at = crash.point();
             at.call -= calls;
-            self.die(&Death {
+            self.crash(&CrashState {
                 crash,
                 at,
                 belief,

@@ -11,13 +11,13 @@ use super::beliefs::BeliefId;
 
 /// A disk by its fingerprint, and what is believed about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Situation(usize, u128);
+pub(super) struct VisitedKey(usize, u128);
 
-impl Situation {
+impl VisitedKey {
     /// `shown` says that a recovery has ended on the disk: what it showed must come back with the same bytes, which is more
     /// than the belief says.
     pub(super) fn new(belief: BeliefId, shown: bool, fingerprint: u128) -> Self {
-        Situation(belief << 1 | usize::from(shown), fingerprint)
+        VisitedKey(belief << 1 | usize::from(shown), fingerprint)
     }
 }
 
@@ -33,41 +33,41 @@ pub(super) struct Showing {
 #[derive(Default)]
 pub(super) struct Memory {
     /// Disks that were judged, and how deep the search went on from there.
-    judged: BTreeMap<Situation, u32>,
+    judged: BTreeMap<VisitedKey, u32>,
     /// Disks on which a process died, likewise, with the write that it was in.
-    died: BTreeMap<Situation, u32>,
+    crashed: BTreeMap<VisitedKey, u32>,
     /// What recoveries showed that were found right, by the disk that they left, and what is
     /// believed from then on.
-    shown: BTreeMap<Situation, (Showing, BeliefId)>,
+    shown: BTreeMap<VisitedKey, (Showing, BeliefId)>,
     /// Disks, with what was decided about them, on which the store has gone on.
-    gone_on: BTreeSet<Situation>,
+    gone_on: BTreeSet<VisitedKey>,
 }
 
 impl Memory {
     /// Whether no process has died like this before with as many crashes to follow.
-    pub(super) fn is_first_death(&mut self, situation: Situation, depth: u32) -> bool {
-        is_deeper(self.died.entry(situation).or_insert(0), depth)
+    pub(super) fn is_first_crash(&mut self, key: VisitedKey, depth: u32) -> bool {
+        is_deeper(self.crashed.entry(key).or_insert(0), depth)
     }
 
     /// Whether a disk has yet to be judged with as many crashes to follow.
-    pub(super) fn is_new(&mut self, situation: Situation, depth: u32) -> bool {
-        is_deeper(self.judged.entry(situation).or_insert(0), depth)
+    pub(super) fn is_new(&mut self, key: VisitedKey, depth: u32) -> bool {
+        is_deeper(self.judged.entry(key).or_insert(0), depth)
     }
 
     /// What was decided when a recovery left this disk and showed the same.
-    pub(super) fn decided(&self, situation: Situation, showing: &Showing) -> Option<BeliefId> {
-        let (shown, decided) = self.shown.get(&situation)?;
+    pub(super) fn decided(&self, key: VisitedKey, showing: &Showing) -> Option<BeliefId> {
+        let (shown, decided) = self.shown.get(&key)?;
         (shown == showing).then_some(*decided)
     }
 
     /// A recovery left this disk, showed this, and was found right.
-    pub(super) fn remember(&mut self, situation: Situation, shown: Showing, decided: BeliefId) {
-        self.shown.insert(situation, (shown, decided));
+    pub(super) fn remember(&mut self, key: VisitedKey, shown: Showing, decided: BeliefId) {
+        self.shown.insert(key, (shown, decided));
     }
 
     /// Whether the store has not gone on from here before.
-    pub(super) fn is_first_to_go_on(&mut self, situation: Situation) -> bool {
-        self.gone_on.insert(situation)
+    pub(super) fn is_first_to_go_on(&mut self, key: VisitedKey) -> bool {
+        self.gone_on.insert(key)
     }
 }
 

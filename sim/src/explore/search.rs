@@ -24,11 +24,11 @@ use crate::world::examine::{shown_state, unreadable};
 use crate::world::{RunMoment, check_recovery_calls, out_of_calls};
 
 use super::beliefs::{BeliefId, DiskBeliefs};
-use super::memory::{Memory, Showing, Situation};
+use super::memory::{Memory, Showing, VisitedKey};
 use super::prefixes::prefixes;
 use super::tally::Tally;
-use super::target::{Findings, Tested, mixed};
-use super::trail::{Leg, Wrong, killed, power_cut};
+use super::target::{Findings, Target, mixed};
+use super::trail::{TrailStep, Wrong, killed, power_cut};
 
 /// Every so many recoveries of a unit the stack is walked at each storage call, to say where processes die: to walk it always
 /// would take longer than the recovery.
@@ -39,7 +39,7 @@ const FAILURES_KEPT: usize = 8;
 
 /// Everything that one unit of work (a command of a workload) remembers.
 pub(super) struct CrashSearch<'a> {
-    pub(super) tested: Tested<'a>,
+    pub(super) target: Target<'a>,
     pub(super) profile: Profile,
     pub(super) clock: Arc<ManualClock>,
     pub(super) tally: Tally,
@@ -66,7 +66,7 @@ struct DiskStart {
 }
 
 /// Where a process dies.
-pub(super) struct Death<'c> {
+pub(super) struct CrashState<'c> {
     pub(super) crash: &'c Crash,
     /// Where that is, as a script says it.
     pub(super) at: CrashPoint,
@@ -92,14 +92,14 @@ pub(super) struct OpenedStore<'s> {
 }
 
 impl<'a> CrashSearch<'a> {
-    pub(super) fn new(tested: Tested<'a>) -> Self {
+    pub(super) fn new(target: Target<'a>) -> Self {
         let crashes = Crashes {
             torn_pages: 0,
             ..Crashes::default()
         };
         CrashSearch {
-            tested,
-            profile: tested.scenario.profile,
+            target,
+            profile: target.scenario.profile,
             clock: Arc::new(ManualClock::new(0)),
             tally: Tally::default(),
             wrong: Vec::new(),
@@ -107,7 +107,7 @@ impl<'a> CrashSearch<'a> {
             memory: Memory::default(),
             coverage: Coverage::default(),
             hash: 0,
-            survivors: SurvivorDraw::new(tested.options.seed, &crashes, Vec::new()),
+            survivors: SurvivorDraw::new(target.options.seed, &crashes, Vec::new()),
             going_on: false,
         }
     }
@@ -138,12 +138,12 @@ impl<'a> CrashSearch<'a> {
                 moment: beaver_disk::Moment::Before,
             };
         }
-        self.die(&Death {
+        self.crash(&CrashState {
             crash: &moment.crash,
             at,
             belief,
             is_start,
-            depth: self.tested.options.depth,
+            depth: self.target.options.depth,
             shown: false,
         });
         for wrong in &mut self.wrong[first_wrong..] {
@@ -152,17 +152,17 @@ impl<'a> CrashSearch<'a> {
     }
 
     /// A process dies: goes on from everything that it may leave.
-    pub(super) fn die(&mut self, death: &Death<'_>) {
+    pub(super) fn crash(&mut self, crashed: &CrashState<'_>) {
         self.tally.crash_points += 1;
-        let inside = death.crash.inside();
+        let inside = crashed.crash.inside();
         if let Some(Change::Write { bytes, .. }) = inside
-            && self.is_first(death, death.crash.fingerprint())
+            && self.is_first(crashed, crashed.crash.fingerprint())
         {
             for length in prefixes(bytes) {
                 let progress = CallEffect::Bytes(length);
-                let disk = death.crash.kill(progress);
+                let disk = crashed.crash.kill(progress);
                 let fingerprint = disk.fingerprint();
-                self.start_killed(death, &disk, fingerprint, progress);
+                self.start_killed(crashed, &disk, fingerprint, progress);
             }
         }
         let syncs = matches!(inside, Some(Change::SyncData { .. } | Change::SyncDir));
@@ -171,17 +171,17 @@ impl<'a> CrashSearch<'a> {
             true => CallEffect::Nothing,
             false => CallEffect::Everything,
         };
-        let disk = death.crash.kill(pending);
+        let disk = crashed.crash.kill(pending);
         let fingerprint = disk.fingerprint();
         // Killed inside a call: nothing of it and all of it is before and after the call.
         if inside.is_none() {
-            self.start_killed(death, &disk, fingerprint, pending);
+            self.start_killed(crashed, &disk, fingerprint, pending);
         }
         // In `strict` alone it matters which sync is under way.
         if syncs && self.profile == Profile::Strict {
-            self.lose_power(death, &death.crash.images());
-        } else if self.is_first(death, fingerprint) {
-            self.lose_power(death, &disk.images());
+            self.lose_power(crashed, &crashed.crash.images());
+        } else if self.is_first(crashed, fingerprint) {
+            self.lose_power(crashed, &disk.images());
         } else {
             self.tally.equal_points += 1;
         }
@@ -189,30 +189,30 @@ impl<'a> CrashSearch<'a> {
 
     fn start_killed(
         &mut self,
-        death: &Death<'_>,
+        crashed: &CrashState<'_>,
         disk: &Disk,
         fingerprint: u128,
         progress: CallEffect,
     ) {
         self.tally.killed += 1;
-        if !self.is_new(death, fingerprint) {
+        if !self.is_new(crashed, fingerprint) {
             return;
         }
-        let start = start(death, disk.clone());
-        self.follow(start, || killed(death.at, death.is_start, progress));
+        let start = start(crashed, disk.clone());
+        self.follow(start, || killed(crashed.at, crashed.is_start, progress));
     }
 
-    fn lose_power(&mut self, death: &Death<'_>, space: &ImageSpace) {
-        let cap = self.tested.options.cap;
+    fn lose_power(&mut self, crashed: &CrashState<'_>, space: &ImageSpace) {
+        let cap = self.target.options.cap;
         if let Some(mut images) = space.enumerate(cap) {
             while let Some(candidate) = images.next() {
                 self.tally.enumerated += 1;
-                if self.is_new(death, candidate.image.hash128()) {
-                    let start = start(death, candidate.image.disk(self.profile));
+                if self.is_new(crashed, candidate.image.hash128()) {
+                    let start = start(crashed, candidate.image.disk(self.profile));
                     self.follow(start, || {
                         power_cut(
-                            death.at,
-                            death.is_start,
+                            crashed.at,
+                            crashed.is_start,
                             space.survivors(&images.choice(&candidate)),
                         )
                     });
@@ -231,25 +231,25 @@ impl<'a> CrashSearch<'a> {
         for choice in corners.into_iter().chain(sampled) {
             let image = space.image(&choice);
             self.tally.sampled += 1;
-            if self.is_new(death, image.hash128()) {
-                let start = start(death, image.disk(self.profile));
+            if self.is_new(crashed, image.hash128()) {
+                let start = start(crashed, image.disk(self.profile));
                 self.follow(start, || {
-                    power_cut(death.at, death.is_start, space.survivors(&choice))
+                    power_cut(crashed.at, crashed.is_start, space.survivors(&choice))
                 });
             }
         }
     }
 
     /// Whether no process has died like this before, with the same things believed and as many crashes to follow.
-    fn is_first(&mut self, death: &Death<'_>, fingerprint: u128) -> bool {
-        let situation = Situation::new(death.belief, death.shown, fingerprint);
-        self.memory.is_first_death(situation, death.depth)
+    fn is_first(&mut self, crashed: &CrashState<'_>, fingerprint: u128) -> bool {
+        let key = VisitedKey::new(crashed.belief, crashed.shown, fingerprint);
+        self.memory.is_first_crash(key, crashed.depth)
     }
 
     /// Whether a disk has yet to be judged. If not it counts as dropped.
-    fn is_new(&mut self, death: &Death<'_>, fingerprint: u128) -> bool {
-        let situation = Situation::new(death.belief, death.shown, fingerprint);
-        if !self.memory.is_new(situation, death.depth) {
+    fn is_new(&mut self, crashed: &CrashState<'_>, fingerprint: u128) -> bool {
+        let key = VisitedKey::new(crashed.belief, crashed.shown, fingerprint);
+        if !self.memory.is_new(key, crashed.depth) {
             self.tally.dropped += 1;
             return false;
         }
@@ -258,17 +258,17 @@ impl<'a> CrashSearch<'a> {
         true
     }
 
-    /// Goes on from a disk; `leg` says how the way to it continues, if something is wrong there.
-    fn follow(&mut self, start: DiskStart, leg: impl FnOnce() -> Leg) {
+    /// Goes on from a disk; `step` says how the way to it continues, if something is wrong there.
+    fn follow(&mut self, start: DiskStart, step: impl FnOnce() -> TrailStep) {
         let before = self.wrong.len();
         if before >= FAILURES_KEPT {
             return;
         }
         self.recover(start);
         if self.wrong.len() > before {
-            let leg = leg();
+            let step = step();
             let wrong = self.wrong[before..].iter_mut();
-            wrong.for_each(|wrong| wrong.legs.push(leg.clone()));
+            wrong.for_each(|wrong| wrong.trail.push(step.clone()));
         }
     }
 
@@ -276,7 +276,7 @@ impl<'a> CrashSearch<'a> {
     fn recover(&mut self, start: DiskStart) {
         self.tally.recoveries += 1;
         let options = SimOptions {
-            max_calls: Some(self.tested.scenario.budget.storage_calls),
+            max_calls: Some(self.target.scenario.budget.storage_calls),
             trace: TraceMode::Off,
             ..SimOptions::default()
         };
@@ -303,7 +303,7 @@ impl<'a> CrashSearch<'a> {
             self.tally.storage_calls += calls;
         }
         for crash in &crashes {
-            self.die(&Death {
+            self.crash(&CrashState {
                 crash,
                 at: crash.point(),
                 belief: start.belief,
@@ -312,7 +312,7 @@ impl<'a> CrashSearch<'a> {
                 shown: false,
             });
         }
-        self.die(&Death {
+        self.crash(&CrashState {
             crash: &end,
             at: end.point(),
             belief: decided,
@@ -329,7 +329,7 @@ impl<'a> CrashSearch<'a> {
         start: &DiskStart,
         sim: &SimDisk,
     ) -> Result<Option<Box<dyn OpenStore>>, Finding> {
-        let budget = &self.tested.scenario.budget;
+        let budget = &self.target.scenario.budget;
         let opened = match start.depth > 1 && self.tally.recoveries % COVERED == 1 {
             true => {
                 let watched = Faults::watched(sim);
@@ -357,7 +357,7 @@ impl<'a> CrashSearch<'a> {
     /// Whether the store has promised to open on this disk. One to which no op was given may have
     /// died while it was being created.
     fn must_open(&self, start: &DiskStart) -> bool {
-        let promises = self.tested.subject.promises();
+        let promises = self.target.subject.promises();
         let history = self.beliefs.history(start.belief);
         let was_open =
             start.shown_before || !history.decided().is_empty() || !history.doubtful().is_empty();
@@ -367,7 +367,7 @@ impl<'a> CrashSearch<'a> {
     /// The invariant of a refusal that nothing explains: a store whose files the checker can read says
     /// that they are damaged.
     fn refused(&self) -> Invariant {
-        match self.tested.subject.inspected() {
+        match self.target.subject.inspected() {
             Some(_) => Invariant::Honesty,
             None => Invariant::Availability,
         }
@@ -376,7 +376,7 @@ impl<'a> CrashSearch<'a> {
     /// Invariant 5: what a recovery has shown, the next one leaves byte for byte.
     fn compare_bytes(&self, start: &DiskStart, left: &Disk) -> Result<(), Finding> {
         let Some(inspected) = self
-            .tested
+            .target
             .subject
             .inspected()
             .filter(|_| start.shown_before)
@@ -399,7 +399,7 @@ impl<'a> CrashSearch<'a> {
         sim: &SimDisk,
         mut store: Box<dyn OpenStore>,
     ) -> Result<BeliefId, Finding> {
-        let inspected = self.tested.subject.inspected();
+        let inspected = self.target.subject.inspected();
         let report = inspected.map(|inspected| inspected.report(store.as_any()));
         let report = report.unwrap_or_default();
         let state = shown_state(&mut *store)?.map_err(|failure| unreadable(&failure))?;
@@ -410,8 +410,8 @@ impl<'a> CrashSearch<'a> {
         };
         let left = sim.disk();
         let fingerprint = left.fingerprint();
-        let situation = Situation::new(start.belief, false, fingerprint);
-        if let Some(decided) = self.memory.decided(situation, &showing) {
+        let key = VisitedKey::new(start.belief, false, fingerprint);
+        if let Some(decided) = self.memory.decided(key, &showing) {
             self.compare_bytes(start, &left)?;
             return Ok(decided);
         }
@@ -424,10 +424,10 @@ impl<'a> CrashSearch<'a> {
         };
         let decided = self.examine(&mut opened)?;
         // Before the store goes on, because a crash then may lead back to here.
-        self.memory.remember(situation, showing, decided);
+        self.memory.remember(key, showing, decided);
         self.compare_bytes(start, &left)?;
-        let situation = Situation::new(decided, true, fingerprint);
-        if !self.going_on && self.memory.is_first_to_go_on(situation) {
+        let key = VisitedKey::new(decided, true, fingerprint);
+        if !self.going_on && self.memory.is_first_to_go_on(key) {
             self.going_on = true;
             self.go_on(&mut opened, decided);
             self.going_on = false;
@@ -436,11 +436,11 @@ impl<'a> CrashSearch<'a> {
     }
 }
 
-fn start(death: &Death<'_>, disk: Disk) -> DiskStart {
+fn start(crashed: &CrashState<'_>, disk: Disk) -> DiskStart {
     DiskStart {
         disk,
-        belief: death.belief,
-        depth: death.depth,
-        shown_before: death.shown,
+        belief: crashed.belief,
+        depth: crashed.depth,
+        shown_before: crashed.shown,
     }
 }

@@ -1,6 +1,6 @@
 //! Every sequence of up to so many ops, and what several callers can do at once with as many.
 
-use crate::scenario::{Around, Meeting, Scheduled, Step, When};
+use crate::scenario::{Around, ConcurrentStep, Scheduled, Step, When};
 use crate::subject::{AnyOp, AnyState, AnySubject};
 
 /// What one caller does: one of the subject's ops, by its place among them, or a step of every
@@ -18,7 +18,7 @@ pub(super) enum OpRound {
     /// One step, and no other caller waits.
     Single(Single),
     /// Several callers' ops, around a flush, a checkpoint or a close.
-    Meeting(Around, Vec<(When, usize)>),
+    Concurrent(Around, Vec<(When, usize)>),
     /// These callers submit, some of them share a batch, and one of the syncs fails.
     FailingSync(Vec<usize>),
 }
@@ -46,7 +46,7 @@ pub(super) fn sequences(subject: &AnySubject, ops: usize, callers: u32) -> Vec<V
         for last in 1..=length {
             let rounds = match (last, shared) {
                 (1, _) => singles.clone(),
-                (_, Some(shared)) => meetings(shared, last),
+                (_, Some(shared)) => interleavings(shared, last),
                 (_, None) => Vec::new(),
             };
             for earlier in &by_length[length - last] {
@@ -63,24 +63,26 @@ pub(super) fn sequences(subject: &AnySubject, ops: usize, callers: u32) -> Vec<V
 }
 
 /// Everything that two callers can do at once with `ops` ops, a checkpoint or a close included.
-fn meetings(shared: usize, ops: usize) -> Vec<OpRound> {
+fn interleavings(shared: usize, ops: usize) -> Vec<OpRound> {
     let all_waiting = |program: &[usize]| -> Vec<(When, usize)> {
         program.iter().map(|op| (When::Waiting, *op)).collect()
     };
-    let mut meetings = Vec::new();
+    let mut interleavings = Vec::new();
     if ops == 2 {
         let programs = programs(shared, 2).into_iter();
-        meetings
-            .extend(programs.map(|program| OpRound::Meeting(Around::Flush, all_waiting(&program))));
+        interleavings.extend(
+            programs.map(|program| OpRound::Concurrent(Around::Flush, all_waiting(&program))),
+        );
     }
     let Some(inside) = ops.checked_sub(1).filter(|inside| *inside > 0) else {
-        return meetings;
+        return interleavings;
     };
     for program in programs(shared, inside) {
         let amid = amid(&program).into_iter();
-        meetings.extend(amid.map(|schedule| OpRound::Meeting(Around::Checkpoint, schedule)));
+        interleavings
+            .extend(amid.map(|schedule| OpRound::Concurrent(Around::Checkpoint, schedule)));
         if inside <= 2 {
-            meetings.push(OpRound::Meeting(Around::Close, all_waiting(&program)));
+            interleavings.push(OpRound::Concurrent(Around::Close, all_waiting(&program)));
         }
         for begun in 0..=inside.min(2) {
             for written in begun..=inside {
@@ -91,11 +93,11 @@ fn meetings(shared: usize, ops: usize) -> Vec<OpRound> {
                 };
                 let schedule = program.iter().enumerate();
                 let schedule = schedule.map(|(index, op)| (at(index), *op)).collect();
-                meetings.push(OpRound::Meeting(Around::Checkpoint, schedule));
+                interleavings.push(OpRound::Concurrent(Around::Checkpoint, schedule));
             }
         }
     }
-    meetings
+    interleavings
 }
 
 /// The ops spread over the storage calls of a checkpoint's second step, in order: at least one of
@@ -203,21 +205,21 @@ impl<'s> StepBuilder<'s> {
             OpRound::Single(Single::Op(op)) => Step::Op(self.op(*op)?),
             OpRound::Single(Single::Checkpoint) => Step::Checkpoint,
             OpRound::Single(Single::Reopen) => Step::Reopen,
-            OpRound::Meeting(around, schedule) => {
+            OpRound::Concurrent(around, schedule) => {
                 let ops = schedule.iter().map(|(at, op)| {
                     Some(Scheduled {
                         at: *at,
                         op: self.op(*op)?,
                     })
                 });
-                Step::Concurrent(Meeting {
+                Step::Concurrent(ConcurrentStep {
                     around: *around,
                     ops: ops.collect::<Option<_>>()?,
                 })
             }
             OpRound::FailingSync(ops) => {
                 let ops: Option<Vec<AnyOp>> = ops.iter().map(|op| self.op(*op)).collect();
-                Step::Concurrent(Meeting::waiting(Around::Flush, ops?))
+                Step::Concurrent(ConcurrentStep::waiting(Around::Flush, ops?))
             }
         })
     }
@@ -316,18 +318,18 @@ mod tests {
         assert_eq!(shared, 5);
         // Together, and one op while closing, at three places of a checkpoint, or in the middle of
         // its second step.
-        assert_eq!(meetings(shared, 2).len(), 25 + 5 * (1 + 3 + 4));
+        assert_eq!(interleavings(shared, 2).len(), 25 + 5 * (1 + 3 + 4));
         // Two ops while closing, spread over three places, or with one of them in the middle: of all
         // 21 pairs of six places in order those that are not the first and the last alone.
-        assert_eq!(meetings(shared, 3).len(), 25 * (1 + 6 + 21 - 3));
-        assert_eq!(meetings(shared, 1), []);
+        assert_eq!(interleavings(shared, 3).len(), 25 * (1 + 6 + 21 - 3));
+        assert_eq!(interleavings(shared, 1), []);
     }
 
     #[test]
     fn no_meeting_is_there_twice() {
-        let meetings = [meetings(5, 2), meetings(5, 3)].concat();
-        for (at, meeting) in meetings.iter().enumerate() {
-            assert!(!meetings[..at].contains(meeting), "{meeting:?}");
+        let interleavings = [interleavings(5, 2), interleavings(5, 3)].concat();
+        for (at, round) in interleavings.iter().enumerate() {
+            assert!(!interleavings[..at].contains(round), "{round:?}");
         }
     }
 
@@ -388,7 +390,7 @@ mod tests {
         let subject = queue();
         let mut builder = StepBuilder::new(&subject, subject.initial());
         let waiting = |op| (When::Waiting, op);
-        let together = OpRound::Meeting(Around::Flush, [ENQUEUE, DISPATCH].map(waiting).into());
+        let together = OpRound::Concurrent(Around::Flush, [ENQUEUE, DISPATCH].map(waiting).into());
         builder.step(&together);
         let ack = builder.step(&alone(ACK)).expect("the queue has this op");
         assert!(acknowledges(&ack, "job-1"), "{ack:?}");

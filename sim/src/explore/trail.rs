@@ -16,7 +16,7 @@ pub struct FoundFailure {
 
 /// One step of the way, as it goes into a script.
 #[derive(Clone, Debug)]
-pub(super) enum Leg {
+pub(super) enum TrailStep {
     /// A crash at a storage call.
     InCall(PlannedCrash),
     /// A step between two calls.
@@ -25,11 +25,11 @@ pub(super) enum Leg {
     Start,
 }
 
-/// What is wrong, and the legs that lead there, the last one first.
+/// What is wrong, and the trail that lead there, the last one first.
 #[derive(Debug)]
 pub(super) struct Wrong {
     pub(super) finding: Finding,
-    pub(super) legs: Vec<Leg>,
+    pub(super) trail: Vec<TrailStep>,
     /// The number of the last storage call of the workload's last step before its first crash.
     pub(super) last_call: u64,
 }
@@ -38,7 +38,7 @@ impl Wrong {
     pub(super) fn new(finding: Finding) -> Self {
         Wrong {
             finding,
-            legs: Vec::new(),
+            trail: Vec::new(),
             last_call: 0,
         }
     }
@@ -51,21 +51,21 @@ impl Wrong {
         let after = |fault: &PlannedFault| fault.process > 0 || fault.call > self.last_call;
         script.faults.retain(|fault| !(here(fault) && after(fault)));
         let full = disk_is_full(&script.faults);
-        for (at, leg) in self.legs.into_iter().rev().enumerate() {
-            match leg {
-                Leg::InCall(mut crash) => {
+        for (at, next) in self.trail.into_iter().rev().enumerate() {
+            match next {
+                TrailStep::InCall(mut crash) => {
                     crash.step = Some(step);
                     crash.process = process;
                     script.crashes.push(crash);
                     process += 1;
                 }
-                Leg::Step(next) => {
-                    // A step that is a crash has another process behind it.
+                TrailStep::Step(next) => {
+                    // A step that is a crash has another process after it.
                     process = u32::from(matches!(next, Step::Kill | Step::PowerCut { .. }));
                     script.steps.push(next);
                     step += 1;
                 }
-                Leg::Start => {}
+                TrailStep::Start => {}
             }
             if let (0, Some(full)) = (at, &full) {
                 // After the first crash a disk that was full has room again, because there the search
@@ -101,14 +101,14 @@ pub(super) fn count(steps: usize) -> u32 {
     u32::try_from(steps).unwrap_or(u32::MAX)
 }
 
-/// The leg of a process that was killed.
-pub(super) fn killed(at: CrashPoint, is_start: bool, progress: CallEffect) -> Leg {
-    leg(at, is_start, CrashKind::Kill, Some(progress), None)
+/// The trail of a process that was killed.
+pub(super) fn killed(at: CrashPoint, is_start: bool, progress: CallEffect) -> TrailStep {
+    trail_step(at, is_start, CrashKind::Kill, Some(progress), None)
 }
 
-/// The leg of a power cut.
-pub(super) fn power_cut(at: CrashPoint, is_start: bool, survivors: SurvivorSet) -> Leg {
-    leg(
+/// The step of a power cut.
+pub(super) fn power_cut(at: CrashPoint, is_start: bool, survivors: SurvivorSet) -> TrailStep {
+    trail_step(
         at,
         is_start,
         CrashKind::PowerCut,
@@ -117,20 +117,20 @@ pub(super) fn power_cut(at: CrashPoint, is_start: bool, survivors: SurvivorSet) 
     )
 }
 
-fn leg(
+fn trail_step(
     at: CrashPoint,
     is_start: bool,
     kind: CrashKind,
     progress: Option<CallEffect>,
     image: Option<Survivors>,
-) -> Leg {
+) -> TrailStep {
     match at.moment {
-        Moment::After if is_start => Leg::Start,
-        Moment::After => Leg::Step(match kind {
+        Moment::After if is_start => TrailStep::Start,
+        Moment::After => TrailStep::Step(match kind {
             CrashKind::Kill => Step::Kill,
             CrashKind::PowerCut => Step::PowerCut { image },
         }),
-        _ => Leg::InCall(PlannedCrash {
+        _ => TrailStep::InCall(PlannedCrash {
             step: None,
             process: 0,
             at,

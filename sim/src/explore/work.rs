@@ -7,7 +7,7 @@ use crate::scenario::{Effect, FaultKind, PlannedFault, Scenario, Script, Step};
 use crate::world::{RunMoment, Stop, World};
 
 use super::search::CrashSearch;
-use super::target::{Findings, Tested};
+use super::target::{Findings, Target};
 use super::trail::{FoundFailure, count};
 
 /// One command of a long workload: what led to it, and the moments in it.
@@ -20,8 +20,8 @@ pub(super) struct WorkUnit {
 }
 
 /// The workload of one seed, in work_units; and what went wrong without any crash.
-pub(super) fn work_units(tested: Tested<'_>, seed: u64) -> (Vec<WorkUnit>, Findings) {
-    let mut world = tested.world(tested.scenario, seed);
+pub(super) fn work_units(target: Target<'_>, seed: u64) -> (Vec<WorkUnit>, Findings) {
+    let mut world = target.world(target.scenario, seed);
     world.keep_moments();
     let mut work_units = Vec::new();
     let mut run = Findings::default();
@@ -50,8 +50,8 @@ pub(super) fn work_units(tested: Tested<'_>, seed: u64) -> (Vec<WorkUnit>, Findi
 
 impl WorkUnit {
     /// Lets the process die at each moment.
-    pub(super) fn explore(&self, tested: Tested<'_>) -> Findings {
-        let mut search = CrashSearch::new(tested);
+    pub(super) fn explore(&self, target: Target<'_>) -> Findings {
+        let mut search = CrashSearch::new(target);
         for (moment, behind) in self.moments.iter().zip((0..self.moments.len()).rev()) {
             search.moment(moment, self.calls, behind > 0);
         }
@@ -60,13 +60,13 @@ impl WorkUnit {
 }
 
 /// Explores the last of the steps of `script`; what comes before is explored as a workload of its own.
-pub(super) fn explore_last(tested: Tested<'_>, script: Script) -> Findings {
+pub(super) fn explore_last(target: Target<'_>, script: Script) -> Findings {
     let count = script.steps.len();
     let scenario = Scenario {
         script: Some(script),
-        ..tested.scenario.clone()
+        ..target.scenario.clone()
     };
-    let mut world = tested.world(&scenario, 0);
+    let mut world = target.world(&scenario, 0);
     let mut sum = Findings::default();
     sum.tally.workloads = 1;
     match run_to_last(&mut world, count) {
@@ -79,7 +79,7 @@ pub(super) fn explore_last(tested: Tested<'_>, script: Script) -> Findings {
                 moments: world.take_moments(),
             };
             sum.coverage = coverage(&world);
-            sum.add(unit.explore(tested));
+            sum.add(unit.explore(target));
         }
         Err(stop) => sum.failures.push(stopped(stop, &mut world)),
     }
@@ -107,7 +107,7 @@ fn run_to_last(world: &mut World<'_>, steps: usize) -> Result<u64, Stop> {
 
 /// Explores the last of `steps` once for each sync of step `at` that can fail, and each way in which it can.
 pub(super) fn explore_last_after_failure(
-    tested: Tested<'_>,
+    target: Target<'_>,
     steps: &[Step],
     at: usize,
 ) -> Findings {
@@ -117,7 +117,7 @@ pub(super) fn explore_last_after_failure(
         ..Script::default()
     };
     let mut sum = Findings::default();
-    for call in syncs_of(tested, &steps[..=at]) {
+    for call in syncs_of(target, &steps[..=at]) {
         for (kind, behaviour) in FAILED_SYNCS {
             let failed = beaver_disk::Fault::FailedSync(FailedSync {
                 behaviour,
@@ -130,7 +130,7 @@ pub(super) fn explore_last_after_failure(
                 kind,
                 effect: Effect::Call(failed),
             };
-            sum.add(explore_last(tested, script(vec![fault])));
+            sum.add(explore_last(target, script(vec![fault])));
         }
     }
     sum
@@ -147,15 +147,15 @@ const FAILED_SYNCS: [(FaultKind, Behaviour); 4] = [
 
 /// The file syncs that the last of `steps` makes, by the number of the call. A workload that does not get so far has none: it is
 /// explored, and reported, without the failure.
-fn syncs_of(tested: Tested<'_>, steps: &[Step]) -> Vec<u64> {
+fn syncs_of(target: Target<'_>, steps: &[Step]) -> Vec<u64> {
     let scenario = Scenario {
         script: Some(Script {
             steps: steps.to_vec(),
             ..Script::default()
         }),
-        ..tested.scenario.clone()
+        ..target.scenario.clone()
     };
-    let mut world = tested.world(&scenario, 0);
+    let mut world = target.world(&scenario, 0);
     if run_to_last(&mut world, steps.len()).is_err() {
         return Vec::new();
     }

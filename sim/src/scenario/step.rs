@@ -17,7 +17,7 @@ pub enum Step {
     /// One caller gives one op of the store.
     Op(AnyOp),
     /// Several ops at once, around a flush, a checkpoint or a close.
-    Concurrent(Meeting),
+    Concurrent(ConcurrentStep),
     /// Compaction, a snapshot: whatever the store does to stay small.
     Checkpoint,
     /// Close cleanly and open again.
@@ -40,17 +40,17 @@ pub enum Step {
     },
 }
 
-/// Several ops that meet a flush, a checkpoint or a close, each at its moment.
+/// Several ops around one flush, checkpoint or close, each at its moment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Meeting {
-    /// What they meet.
+pub struct ConcurrentStep {
+    /// What they are given around.
     pub around: Around,
     /// The ops, in the order in which they are given.
     pub ops: Vec<Scheduled>,
 }
 
-/// What several ops meet.
+/// What several ops are given around.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
@@ -89,13 +89,13 @@ pub enum When {
     BeforeFinish,
 }
 
-impl Meeting {
+impl ConcurrentStep {
     /// These ops, all waiting.
     #[must_use]
     pub fn waiting(around: Around, ops: impl IntoIterator<Item = AnyOp>) -> Self {
         let at = When::Waiting;
         let ops = ops.into_iter().map(|op| Scheduled { at, op });
-        Meeting {
+        ConcurrentStep {
             around,
             ops: ops.collect(),
         }
@@ -124,7 +124,7 @@ impl Step {
     pub fn kind(&self) -> Option<CommandKind> {
         Some(match self {
             Step::Op(_) => return None,
-            Step::Concurrent(meeting) => match meeting.around {
+            Step::Concurrent(round) => match round.around {
                 Around::Flush => CommandKind::Group,
                 Around::Checkpoint => CommandKind::SlowCheckpoint,
                 Around::Close => CommandKind::CloseQueued,
@@ -144,7 +144,7 @@ impl Step {
     pub fn ops(&self) -> Vec<&AnyOp> {
         match self {
             Step::Op(op) => vec![op],
-            Step::Concurrent(meeting) => meeting.ops.iter().map(|at| &at.op).collect(),
+            Step::Concurrent(round) => round.ops.iter().map(|at| &at.op).collect(),
             _ => Vec::new(),
         }
     }
@@ -153,7 +153,7 @@ impl Step {
     pub fn ops_mut(&mut self) -> Vec<&mut AnyOp> {
         match self {
             Step::Op(op) => vec![op],
-            Step::Concurrent(meeting) => meeting.ops.iter_mut().map(|at| &mut at.op).collect(),
+            Step::Concurrent(round) => round.ops.iter_mut().map(|at| &mut at.op).collect(),
             _ => Vec::new(),
         }
     }
@@ -164,7 +164,7 @@ impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Step::Op(op) => write!(f, "{op:?}"),
-            Step::Concurrent(meeting) => meeting.fmt(f),
+            Step::Concurrent(round) => round.fmt(f),
             Step::Checkpoint => f.write_str("checkpoint"),
             Step::Reopen => f.write_str("close and open again"),
             Step::Kill => f.write_str("kill"),
@@ -176,7 +176,7 @@ impl fmt::Display for Step {
     }
 }
 
-impl fmt::Display for Meeting {
+impl fmt::Display for ConcurrentStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let waiting = listed(&self.at(When::Waiting));
         match self.around {
@@ -221,7 +221,7 @@ fn listed(ops: &[AnyOp]) -> String {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 enum Written {
     /// Several ops at once, around a flush, a checkpoint or a close.
-    Concurrent(#[cfg_attr(feature = "schema", schemars(with = "Value"))] Meeting),
+    Concurrent(#[cfg_attr(feature = "schema", schemars(with = "Value"))] ConcurrentStep),
     /// Whatever the store does to stay small.
     Checkpoint,
     /// Close cleanly and open again.
@@ -264,7 +264,7 @@ impl Serialize for Step {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let written = match self.clone() {
             Step::Op(op) => return op.serialize(serializer),
-            Step::Concurrent(meeting) => Written::Concurrent(meeting),
+            Step::Concurrent(round) => Written::Concurrent(round),
             Step::Checkpoint => Written::Checkpoint,
             Step::Reopen => Written::Reopen,
             Step::Kill => Written::Kill,
@@ -286,8 +286,8 @@ impl<'de> Deserialize<'de> for Step {
             _ => None,
         };
         let name = name.unwrap_or_default();
-        if let Some(meeting) = Earlier::read(name, &value) {
-            return meeting.map(Step::Concurrent).map_err(D::Error::custom);
+        if let Some(round) = Earlier::read(name, &value) {
+            return round.map(Step::Concurrent).map_err(D::Error::custom);
         }
         if !NAMES.contains(&name) {
             let op = AnyOp::deserialize(value).map_err(D::Error::custom)?;
@@ -295,7 +295,7 @@ impl<'de> Deserialize<'de> for Step {
         }
         let written = Written::deserialize(value).map_err(D::Error::custom)?;
         Ok(match written {
-            Written::Concurrent(meeting) => Step::Concurrent(meeting),
+            Written::Concurrent(round) => Step::Concurrent(round),
             Written::Checkpoint => Step::Checkpoint,
             Written::Reopen => Step::Reopen,
             Written::Kill => Step::Kill,
@@ -311,8 +311,8 @@ impl<'de> Deserialize<'de> for Step {
 struct Earlier;
 
 impl Earlier {
-    /// The meeting that a step of this name was; nothing for the steps of today.
-    fn read(name: &str, value: &Value) -> Option<Result<Meeting, String>> {
+    /// The concurrent step that a step of this name was; nothing for the steps of today.
+    fn read(name: &str, value: &Value) -> Option<Result<ConcurrentStep, String>> {
         use When::{BeforeFinish, BeforeWrite, Waiting};
         let (around, fields): (_, &[(&str, When)]) = match name {
             "group" => (Around::Flush, &[("steps", Waiting)]),
@@ -342,7 +342,7 @@ impl Earlier {
         let known = |field: &&String| fields.iter().any(|(known, _)| known == field);
         Some(match inside.keys().find(|field| !known(field)) {
             Some(unknown) => Err(format!("unknown field `{unknown}`")),
-            None => Ok(Meeting { around, ops }),
+            None => Ok(ConcurrentStep { around, ops }),
         })
     }
 
@@ -504,10 +504,10 @@ mod tests {
              (before it ends: 3)"
         );
         assert_eq!(step.ops().len(), 3);
-        let Step::Concurrent(meeting) = &step else {
-            panic!("{step} is a meeting");
+        let Step::Concurrent(round) = &step else {
+            panic!("{step} is no concurrent step");
         };
-        assert_eq!(meeting.at(When::BeforeFinish).len(), 1);
-        assert_eq!(meeting.during_write()[0].0, 3);
+        assert_eq!(round.at(When::BeforeFinish).len(), 1);
+        assert_eq!(round.during_write()[0].0, 3);
     }
 }

@@ -30,7 +30,7 @@ pub(super) struct Draft {
     pub(super) profile: Profile,
     pub(super) log: LogSettings,
     /// The first opening, the steps, and the last look.
-    pub(super) scenes: Vec<StepFaults>,
+    pub(super) step_faults: Vec<StepFaults>,
 }
 
 impl Draft {
@@ -38,14 +38,14 @@ impl Draft {
     pub(super) fn of(scenario: &Scenario, script: &Script) -> Self {
         let steps = script.steps.iter().cloned().map(Some);
         let steps = std::iter::once(None).chain(steps).chain([None]);
-        let scenes = steps.map(|step| StepFaults {
+        let step_faults = steps.map(|step| StepFaults {
             step,
             processes: vec![DraftProcess::default()],
         });
         let mut draft = Draft {
             profile: scenario.profile,
             log: scenario.log.clone(),
-            scenes: scenes.collect(),
+            step_faults: step_faults.collect(),
         };
         for fault in &script.faults {
             if let Some(process) = draft.process(fault.step, fault.process) {
@@ -61,41 +61,43 @@ impl Draft {
                 });
             }
         }
-        for scene in &mut draft.scenes {
-            if let Some(Step::PowerCut { image }) = &mut scene.step {
-                scene.processes[0].left = image.take();
+        for entry in &mut draft.step_faults {
+            if let Some(Step::PowerCut { image }) = &mut entry.step {
+                entry.processes[0].left = image.take();
             }
         }
         draft
     }
 
     fn process(&mut self, step: Option<u32>, process: u32) -> Option<&mut DraftProcess> {
-        let scene = self.scenes.get_mut(step? as usize)?;
+        let entry = self.step_faults.get_mut(step? as usize)?;
         let process = process as usize;
-        if scene.processes.len() <= process {
-            scene
+        if entry.processes.len() <= process {
+            entry
                 .processes
                 .resize_with(process + 1, DraftProcess::default);
         }
-        scene.processes.get_mut(process)
+        entry.processes.get_mut(process)
     }
 
     pub(super) fn steps(&self) -> impl Iterator<Item = &Step> {
-        self.scenes.iter().filter_map(|scene| scene.step.as_ref())
+        self.step_faults
+            .iter()
+            .filter_map(|entry| entry.step.as_ref())
     }
 
-    /// The places of the steps among the scenes.
+    /// The places of the steps among the step_faults.
     pub(super) fn commands(&self) -> Vec<usize> {
-        let scenes = self.scenes.iter().enumerate();
-        let commands = scenes.filter(|(_, scene)| scene.step.is_some());
+        let step_faults = self.step_faults.iter().enumerate();
+        let commands = step_faults.filter(|(_, entry)| entry.step.is_some());
         commands.map(|(at, _)| at).collect()
     }
 
     /// The scenario whose script this is.
     pub(super) fn to_scenario(&self, scenario: &Scenario) -> Scenario {
         let mut script = Script::default();
-        for (step, scene) in (0..).zip(&self.scenes) {
-            for (number, process) in (0..).zip(&scene.processes) {
+        for (step, entry) in (0..).zip(&self.step_faults) {
+            for (number, process) in (0..).zip(&entry.processes) {
                 script
                     .faults
                     .extend(process.faults.iter().map(|fault| PlannedFault {
@@ -114,9 +116,9 @@ impl Draft {
             }
             script
                 .steps
-                .extend(scene.step.clone().map(|step| match step {
+                .extend(entry.step.clone().map(|step| match step {
                     Step::PowerCut { .. } => Step::PowerCut {
-                        image: scene.processes.first().and_then(|first| first.left.clone()),
+                        image: entry.processes.first().and_then(|first| first.left.clone()),
                     },
                     step => step,
                 }));

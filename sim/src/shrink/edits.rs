@@ -29,12 +29,12 @@ pub(super) fn without_one(_subject: &AnySubject, draft: &Draft) -> Vec<Draft> {
     let mut drafts = Vec::new();
     for at in draft.commands() {
         drafts.push(without(draft, &[at]));
-        let first = draft.scenes[at]
+        let first = draft.step_faults[at]
             .processes
             .iter()
             .position(|process| process.crash.is_some());
         if let Some(process) = first {
-            let (crash, _) = parted(&draft.scenes[at], process);
+            let (crash, _) = parted(&draft.step_faults[at], process);
             drafts.push(replaced(draft, at, [crash]));
         }
     }
@@ -62,15 +62,15 @@ pub(super) fn without_two(_subject: &AnySubject, draft: &Draft) -> Vec<Draft> {
 pub(super) fn less_wrong(_subject: &AnySubject, draft: &Draft) -> Vec<Draft> {
     let mut drafts = Vec::new();
     for (at, process) in processes(draft) {
-        for fault in 0..draft.scenes[at].processes[process].faults.len() {
+        for fault in 0..draft.step_faults[at].processes[process].faults.len() {
             let mut less = draft.clone();
-            less.scenes[at].processes[process].faults.remove(fault);
+            less.step_faults[at].processes[process].faults.remove(fault);
             drafts.push(less);
         }
-        if draft.scenes[at].processes[process].crash.is_some() {
+        if draft.step_faults[at].processes[process].crash.is_some() {
             let mut less = draft.clone();
-            less.scenes[at].processes.truncate(process + 1);
-            less.scenes[at].processes[process].crash = None;
+            less.step_faults[at].processes.truncate(process + 1);
+            less.step_faults[at].processes[process].crash = None;
             drafts.push(less);
         }
     }
@@ -81,13 +81,13 @@ pub(super) fn less_wrong(_subject: &AnySubject, draft: &Draft) -> Vec<Draft> {
 pub(super) fn crashes_between(_subject: &AnySubject, draft: &Draft) -> Vec<Draft> {
     let mut drafts = Vec::new();
     for (at, process) in processes(draft) {
-        let scene = &draft.scenes[at];
-        if scene.processes[process].crash.is_none() {
+        let entry = &draft.step_faults[at];
+        if entry.processes[process].crash.is_none() {
             continue;
         }
-        let (crash, command) = parted(scene, process);
+        let (crash, command) = parted(entry, process);
         drafts.push(replaced(draft, at, [command.clone(), crash.clone()]));
-        if process == 0 && scene.step.is_some() {
+        if process == 0 && entry.step.is_some() {
             let command = StepFaults {
                 processes: Vec::new(),
                 ..command
@@ -103,19 +103,19 @@ pub(super) fn crashes_between(_subject: &AnySubject, draft: &Draft) -> Vec<Draft
 pub(super) fn plainer_crashes(_subject: &AnySubject, draft: &Draft) -> Vec<Draft> {
     let mut drafts = Vec::new();
     for at in draft.commands() {
-        if matches!(draft.scenes[at].step, Some(Step::PowerCut { .. })) {
+        if matches!(draft.step_faults[at].step, Some(Step::PowerCut { .. })) {
             let mut plainer = draft.clone();
-            plainer.scenes[at].step = Some(Step::Kill);
+            plainer.step_faults[at].step = Some(Step::Kill);
             drafts.push(plainer);
         }
     }
     for (at, process) in processes(draft) {
-        let Some(crash) = &draft.scenes[at].processes[process].crash else {
+        let Some(crash) = &draft.step_faults[at].processes[process].crash else {
             continue;
         };
         let mut with = |change: fn(&mut DraftProcess)| {
             let mut plainer = draft.clone();
-            change(&mut plainer.scenes[at].processes[process]);
+            change(&mut plainer.step_faults[at].processes[process]);
             drafts.push(plainer);
         };
         if crash.kind == CrashKind::PowerCut {
@@ -153,12 +153,12 @@ pub(super) fn plainer_crashes(_subject: &AnySubject, draft: &Draft) -> Vec<Draft
 pub(super) fn plainer_survivors(_subject: &AnySubject, draft: &Draft) -> Vec<Draft> {
     let mut drafts = Vec::new();
     for (at, process) in processes(draft) {
-        let Some(Survivors::Named(left)) = &draft.scenes[at].processes[process].left else {
+        let Some(Survivors::Named(left)) = &draft.step_faults[at].processes[process].left else {
             continue;
         };
         let mut with = |left: SurvivorSet| {
             let mut plainer = draft.clone();
-            plainer.scenes[at].processes[process].left = Some(Survivors::Named(left));
+            plainer.step_faults[at].processes[process].left = Some(Survivors::Named(left));
             drafts.push(plainer);
         };
         if left.size() == 0 {
@@ -191,39 +191,39 @@ pub(super) fn plainer_survivors(_subject: &AnySubject, draft: &Draft) -> Vec<Dra
 
 /// Whether anything in it could be drawn anew: what a power cut left, or where damage struck.
 pub(super) fn is_drawable(draft: &Draft) -> bool {
-    let mut processes = draft.scenes.iter().flat_map(|scene| &scene.processes);
+    let mut processes = draft.step_faults.iter().flat_map(|entry| &entry.processes);
     processes.any(|process| {
         process.left.is_some() || process.faults.iter().any(|fault| fault.kind.damages())
     })
 }
 
-/// All processes: scene and process.
+/// All processes: entry and process.
 fn processes(draft: &Draft) -> Vec<(usize, usize)> {
-    let scenes = draft.scenes.iter().enumerate();
-    let processes =
-        scenes.flat_map(|(at, scene)| (0..scene.processes.len()).map(move |process| (at, process)));
+    let step_faults = draft.step_faults.iter().enumerate();
+    let processes = step_faults
+        .flat_map(|(at, entry)| (0..entry.processes.len()).map(move |process| (at, process)));
     processes.collect()
 }
 
 fn without(draft: &Draft, gone: &[usize]) -> Draft {
-    let scenes = draft.scenes.iter().enumerate();
-    let kept = scenes.filter(|(at, _)| !gone.contains(at));
+    let step_faults = draft.step_faults.iter().enumerate();
+    let kept = step_faults.filter(|(at, _)| !gone.contains(at));
     Draft {
-        scenes: kept.map(|(_, scene)| scene.clone()).collect(),
+        step_faults: kept.map(|(_, entry)| entry.clone()).collect(),
         ..draft.clone()
     }
 }
 
 fn replaced(draft: &Draft, at: usize, by: impl IntoIterator<Item = StepFaults>) -> Draft {
     let mut draft = draft.clone();
-    draft.scenes.splice(at..=at, by);
+    draft.step_faults.splice(at..=at, by);
     draft
 }
 
-/// A scene that crashes in its process `process`, as the crash between two commands, with everything behind
+/// A entry that crashes in its process `process`, as the crash between two commands, with everything behind
 /// it, and the command before.
-fn parted(scene: &StepFaults, process: usize) -> (StepFaults, StepFaults) {
-    let crashed = &scene.processes[process];
+fn parted(entry: &StepFaults, process: usize) -> (StepFaults, StepFaults) {
+    let crashed = &entry.processes[process];
     let kind = crashed
         .crash
         .as_ref()
@@ -232,7 +232,7 @@ fn parted(scene: &StepFaults, process: usize) -> (StepFaults, StepFaults) {
         left: crashed.left.clone(),
         ..DraftProcess::default()
     };
-    let processes = std::iter::once(end).chain(scene.processes[process + 1..].iter().cloned());
+    let processes = std::iter::once(end).chain(entry.processes[process + 1..].iter().cloned());
     let crash = StepFaults {
         step: Some(match kind {
             CrashKind::Kill => Step::Kill,
@@ -240,13 +240,13 @@ fn parted(scene: &StepFaults, process: usize) -> (StepFaults, StepFaults) {
         }),
         processes: processes.collect(),
     };
-    let mut before = scene.processes[..=process].to_vec();
+    let mut before = entry.processes[..=process].to_vec();
     if let Some(last) = before.last_mut() {
         last.crash = None;
         last.left = None;
     }
     let command = StepFaults {
-        step: scene.step.clone(),
+        step: entry.step.clone(),
         processes: before,
     };
     (crash, command)
@@ -325,7 +325,7 @@ mod tests {
         assert_eq!(hits.len(), 3, "{hits:#?}");
         let draft = Draft::of(&scenario, &whole.script);
         let untouched = |at: &usize| {
-            let processes = &draft.scenes[*at].processes;
+            let processes = &draft.step_faults[*at].processes;
             processes
                 .iter()
                 .all(|process| *process == DraftProcess::default())

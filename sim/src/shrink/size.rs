@@ -65,9 +65,7 @@ fn commands(steps: &[Step]) -> usize {
 
 fn weight(step: &Step) -> usize {
     match step {
-        Step::Concurrent(meeting) => {
-            usize::from(meeting.around != Around::Flush) + meeting.ops.len()
-        }
+        Step::Concurrent(round) => usize::from(round.around != Around::Flush) + round.ops.len(),
         _ => 1,
     }
 }
@@ -97,7 +95,7 @@ pub(super) struct Order {
 impl Order {
     pub(super) fn of(draft: &Draft) -> Self {
         let steps: Vec<Step> = draft.steps().cloned().collect();
-        let processes = || draft.scenes.iter().flat_map(|scene| &scene.processes);
+        let processes = || draft.step_faults.iter().flat_map(|entry| &entry.processes);
         let between = steps.iter().filter(|step| is_crash(step)).count();
         let inside = processes().filter_map(|process| process.crash.as_ref());
         let crashes = between + inside.clone().count();
@@ -145,7 +143,7 @@ fn unusual(log: &LogSettings) -> usize {
 fn wrapped(steps: &[Step]) -> usize {
     let wraps = steps.iter().map(|step| match step {
         // Ops between two steps of a checkpoint are plainer than in the middle of one.
-        Step::Concurrent(meeting) => 1 + usize::from(!meeting.during_write().is_empty()),
+        Step::Concurrent(round) => 1 + usize::from(!round.during_write().is_empty()),
         _ => 0,
     });
     wraps.sum()

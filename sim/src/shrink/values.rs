@@ -1,11 +1,11 @@
-//! Plainer steps: fewer ops, simpler ones, no meetings, the default settings.
+//! Plainer steps: fewer ops, simpler ones, no concurrent steps, the default settings.
 
-use crate::scenario::{Around, LogSettings, Meeting, Step, When};
+use crate::scenario::{Around, ConcurrentStep, LogSettings, Step, When};
 use crate::subject::{AnyOp, AnySubject};
 
 use super::draft::Draft;
 
-/// With one step that has less inside: an op fewer, or no meeting at all.
+/// With one step that has less inside: an op fewer, or no concurrent step at all.
 pub(super) fn less_inside(_subject: &AnySubject, draft: &Draft) -> Vec<Draft> {
     with_one_step(draft, smaller_steps)
 }
@@ -18,9 +18,9 @@ pub(super) fn simpler_ops(subject: &AnySubject, draft: &Draft) -> Vec<Draft> {
 fn with_one_step(draft: &Draft, others: impl Fn(&Step) -> Vec<Step>) -> Vec<Draft> {
     let mut drafts = Vec::new();
     for at in draft.commands() {
-        for other in draft.scenes[at].step.iter().flat_map(&others) {
+        for other in draft.step_faults[at].step.iter().flat_map(&others) {
             let mut changed = draft.clone();
-            changed.scenes[at].step = Some(other);
+            changed.step_faults[at].step = Some(other);
             drafts.push(changed);
         }
     }
@@ -28,28 +28,28 @@ fn with_one_step(draft: &Draft, others: impl Fn(&Step) -> Vec<Step>) -> Vec<Draf
 }
 
 fn smaller_steps(step: &Step) -> Vec<Step> {
-    let Step::Concurrent(meeting) = step else {
+    let Step::Concurrent(round) = step else {
         return Vec::new();
     };
     let mut smaller = Vec::new();
-    match (meeting.around, &meeting.ops[..]) {
+    match (round.around, &round.ops[..]) {
         (Around::Flush, [only]) => smaller.push(Step::Op(only.op.clone())),
         (Around::Flush, _) => {}
         (Around::Close, _) => smaller.push(Step::Reopen),
         (Around::Checkpoint, _) => {
             smaller.push(Step::Checkpoint);
             for at in [When::BeforeWrite, When::BeforeFinish] {
-                let mut moved = meeting.clone();
+                let mut moved = round.clone();
                 moved.ops.iter_mut().for_each(|scheduled| scheduled.at = at);
                 smaller.push(Step::Concurrent(moved));
             }
         }
     }
-    smaller.extend((0..meeting.ops.len()).map(|gone| {
-        let mut ops = meeting.ops.clone();
+    smaller.extend((0..round.ops.len()).map(|gone| {
+        let mut ops = round.ops.clone();
         ops.remove(gone);
-        Step::Concurrent(Meeting {
-            around: meeting.around,
+        Step::Concurrent(ConcurrentStep {
+            around: round.around,
             ops,
         })
     }));
@@ -74,7 +74,10 @@ pub(super) fn plainer_values(subject: &AnySubject, draft: &Draft) -> Vec<Draft> 
     let histories = subject.simpler_together(&ops).into_iter();
     let drafts = histories.map(|history| {
         let mut plainer = draft.clone();
-        let steps = plainer.scenes.iter_mut().filter_map(|s| s.step.as_mut());
+        let steps = plainer
+            .step_faults
+            .iter_mut()
+            .filter_map(|s| s.step.as_mut());
         for (op, simpler) in steps.flat_map(Step::ops_mut).zip(history) {
             *op = simpler;
         }

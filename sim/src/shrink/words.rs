@@ -20,15 +20,15 @@ pub fn words(subject: &AnySubject, scenario: &Scenario) -> Vec<String> {
     let calls = all_calls(subject, scenario, &run);
     let draft = Draft::of(scenario, &run.script);
     let mut lines = Vec::new();
-    for (at, scene) in draft.scenes.iter().enumerate() {
-        let processes = scene.processes.iter().enumerate();
+    for (at, entry) in draft.step_faults.iter().enumerate() {
+        let processes = entry.processes.iter().enumerate();
         let wrong: Vec<String> = processes
             .flat_map(|(number, process)| {
                 let start = run.calls_before(at, number);
-                process_words(process, start, &calls, scene.step.as_ref())
+                process_words(process, start, &calls, entry.step.as_ref())
             })
             .collect();
-        match &scene.step {
+        match &entry.step {
             Some(step) => lines.push(step.to_string().escape_debug().to_string()),
             None if wrong.is_empty() => continue,
             None if at == 0 => lines.push("open".to_owned()),

@@ -246,7 +246,7 @@ impl World<'_> {
         for _ in 0..self.scenario.crashes.images {
             let choice = self.survivors.choose(space);
             if let Err(wrong) = self.judge_side_image(space, &choice) {
-                self.wrong_beside = Some(wrong);
+                self.wrong_side_image = Some(wrong);
                 // As beside the run: nothing stands in the way of the recovery that is to show it.
                 self.crashes.stop(self.faults.disk());
                 self.faults.director().set_quiet(true);

@@ -37,7 +37,7 @@ impl World<'_> {
         self.faults.director().set_jobs(size);
         match step {
             Step::Op(op) => self.op(&op).map(|_| ()),
-            Step::Concurrent(meeting) => self.meet(&meeting),
+            Step::Concurrent(round) => self.run_concurrent(&round),
             Step::Checkpoint => self.checkpoint(),
             Step::Reopen => self.reopen(),
             Step::Kill | Step::PowerCut { .. } => self.stop_and_start(step),

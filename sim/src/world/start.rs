@@ -15,9 +15,9 @@ use crate::run_log::RunEvent;
 use crate::scenario::{Effect, FaultKind, Phase, Step, Survivors};
 use crate::subject::{ErrorClass, Failure};
 
-use super::beside::Stepwise;
 use super::commands::OPEN;
 use super::crashes::Activity;
+use super::lockstep::Lockstep;
 use super::{Stop, World};
 
 /// How many failed attempts in a row go by before nothing goes wrong any more: then the store must
@@ -103,7 +103,7 @@ impl World<'_> {
                 drop(director);
                 self.untouched = true;
                 self.believe_settled();
-                return self.wrong_beside.take().map_or(Ok(()), Err);
+                return self.wrong_side_image.take().map_or(Ok(()), Err);
             }
         }
         let attempts = self.scenario.budget.open_attempts;
@@ -130,7 +130,7 @@ impl World<'_> {
         let size = self.history.state().size();
         self.crashes.arm(Activity::Recovery, size, &disk);
         let storage = match self.has_stepwise {
-            true => interpose(self.faults.storage(), Arc::new(Stepwise)),
+            true => interpose(self.faults.storage(), Arc::new(Lockstep)),
             false => self.faults.storage(),
         };
         let machine = self.machine(storage);

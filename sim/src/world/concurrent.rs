@@ -6,25 +6,22 @@ use crate::invariant::Invariant;
 use crate::marks::Mark;
 use crate::oracle::Finding;
 use crate::run_log::RunEvent;
-use crate::scenario::{Around, Meeting, Step, When};
+use crate::scenario::{Around, ConcurrentStep, Step, When};
 use crate::subject::{Answer, AnyOp, ErrorClass, Failure, PendingCheckpoint};
 
-use super::beside::Beside;
 use super::commands::{Given, StepEnd};
 use super::crashes::Activity;
+use super::lockstep::LockstepThread;
 use super::{Stop, World};
-
-/// What the first step of a checkpoint left to do; nothing if there was nothing, or it failed.
-type Begun = Option<PendingCheckpoint>;
 
 impl World<'_> {
     /// Several ops at once.
-    pub(super) fn meet(&mut self, meeting: &Meeting) -> Result<(), Stop> {
-        match meeting.around {
-            Around::Flush => self.flush_together(&meeting.at(When::Waiting)),
-            Around::Close => self.close_together(&meeting.at(When::Waiting)),
-            Around::Checkpoint if meeting.ops.is_empty() => self.checkpoint(),
-            Around::Checkpoint => self.checkpoint_in_steps(meeting),
+    pub(super) fn run_concurrent(&mut self, round: &ConcurrentStep) -> Result<(), Stop> {
+        match round.around {
+            Around::Flush => self.flush_together(&round.at(When::Waiting)),
+            Around::Close => self.close_together(&round.at(When::Waiting)),
+            Around::Checkpoint if round.ops.is_empty() => self.checkpoint(),
+            Around::Checkpoint => self.checkpoint_in_steps(round),
         }
     }
 
@@ -106,9 +103,9 @@ impl World<'_> {
     }
 
     /// A checkpoint in three steps, with ops before, between and in the middle of them.
-    fn checkpoint_in_steps(&mut self, meeting: &Meeting) -> Result<(), Stop> {
+    fn checkpoint_in_steps(&mut self, round: &ConcurrentStep) -> Result<(), Stop> {
         let names = self.names();
-        let waiting = meeting.at(When::Waiting);
+        let waiting = round.at(When::Waiting);
         let begun = match waiting.is_empty() {
             true => self.begin_checkpoint()?,
             false => self.begin_checkpoint_with_callers(&waiting)?,
@@ -116,10 +113,10 @@ impl World<'_> {
         let Some(begun) = begun else {
             return Ok(());
         };
-        if !self.ops_between(&meeting.at(When::BeforeWrite))? {
+        if !self.ops_between(&round.at(When::BeforeWrite))? {
             return Ok(());
         }
-        let during = meeting.during_write();
+        let during = round.during_write();
         let written = match during.is_empty() {
             true => self.write_checkpoint(begun)?,
             false => self.write_checkpoint_amid(begun, during)?,
@@ -127,7 +124,7 @@ impl World<'_> {
         let Some(written) = written else {
             return Ok(());
         };
-        if !self.ops_between(&meeting.at(When::BeforeFinish))? {
+        if !self.ops_between(&round.at(When::BeforeFinish))? {
             return Ok(());
         }
         let (calls, excuses) = self.begin(Activity::Checkpoint);
@@ -143,7 +140,7 @@ impl World<'_> {
     }
 
     /// The first step of a checkpoint.
-    fn begin_checkpoint(&mut self) -> Result<Begun, Stop> {
+    fn begin_checkpoint(&mut self) -> Result<Option<PendingCheckpoint>, Stop> {
         let (calls, excuses) = self.begin(Activity::Checkpoint);
         let begun = self.with_store(|store| store.begin_checkpoint())?;
         if self.crashed_in_checkpoint(calls)? {
@@ -154,7 +151,10 @@ impl World<'_> {
     }
 
     /// The same while callers wait for a sync.
-    fn begin_checkpoint_with_callers(&mut self, ops: &[AnyOp]) -> Result<Begun, Stop> {
+    fn begin_checkpoint_with_callers(
+        &mut self,
+        ops: &[AnyOp],
+    ) -> Result<Option<PendingCheckpoint>, Stop> {
         let given = self.give_all(ops);
         let ops = resolved(&given);
         let (calls, excuses) = self.begin(Activity::Checkpoint);
@@ -195,7 +195,7 @@ impl World<'_> {
         during: Vec<(u64, AnyOp)>,
     ) -> Result<Option<Box<dyn Any + Send>>, Stop> {
         let (mut calls, mut excuses) = self.begin(Activity::Checkpoint);
-        self.writing = Some(Beside::start(begun));
+        self.writing = Some(LockstepThread::start(begun));
         let mut made = 1;
         for (before_call, op) in during {
             while made < before_call && !self.has_crashed() {

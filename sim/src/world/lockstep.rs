@@ -1,7 +1,7 @@
-//! A piece of the program under test that runs beside the commands: one storage call at a time.
+//! A part of the program under test that runs in lockstep with the commands: one storage call at a time.
 //!
 //! It has a thread of its own, but only one of the two ever runs: before each of its storage calls it waits until it is told to
-//! go on, and whoever tells it waits until it stands before the next one or has ended. So nothing depends on a scheduler, and
+//! go on, and the caller then waits until it stands before the next one or has ended. So nothing depends on a scheduler, and
 //! commands can be given between any two of its calls.
 
 use std::cell::RefCell;
@@ -14,7 +14,7 @@ use beaver_storage::{Interposer, Op};
 use crate::guard::guarded;
 
 thread_local! {
-    /// What a thread waits for before each of its storage calls, if it runs beside another one.
+    /// What a thread waits for before each of its storage calls, if it runs in lockstep.
     static WAITS: RefCell<Option<Waits>> = const { RefCell::new(None) };
 }
 
@@ -23,20 +23,20 @@ struct Waits {
     go_on: Receiver<()>,
 }
 
-/// Waits before a storage call, if this thread runs beside another one.
+/// Waits before a storage call, if this thread runs in lockstep.
 fn before_call() {
     WAITS.with_borrow(|waits| {
         if let Some(waits) = waits {
-            // Where nobody is left to wait for, it just goes on.
+            // Where no one is left to wait for, it just goes on.
             let _ = waits.arrived.send(());
             let _ = waits.go_on.recv();
         }
     });
 }
 
-/// A piece of the program that runs beside.
+/// A part of the program that runs in lockstep.
 #[derive(Debug)]
-pub(super) struct Beside<T> {
+pub(super) struct LockstepThread<T> {
     go_on: SyncSender<()>,
     arrived: Receiver<()>,
     thread: JoinHandle<Result<T, String>>,
@@ -44,9 +44,9 @@ pub(super) struct Beside<T> {
     stands: bool,
 }
 
-impl<T: Send + 'static> Beside<T> {
+impl<T: Send + 'static> LockstepThread<T> {
     /// Starts `piece`, which then stands before its first storage call or has ended. It must use its storage through
-    /// [`Stepwise`].
+    /// [`Lockstep`].
     pub(super) fn start(piece: impl FnOnce() -> T + Send + 'static) -> Self {
         let (arrive, arrived) = sync_channel(0);
         let (go_on, wait) = sync_channel(0);
@@ -60,7 +60,7 @@ impl<T: Send + 'static> Beside<T> {
             outcome
         });
         let stands = arrived.recv().is_ok();
-        Beside {
+        LockstepThread {
             go_on,
             arrived,
             thread,
@@ -84,11 +84,11 @@ impl<T: Send + 'static> Beside<T> {
     }
 }
 
-/// Lets a piece that runs beside wait before its storage calls, and passes on every other thread's.
+/// Lets a part that runs in lockstep wait before its storage calls, and passes on every other thread's.
 #[derive(Debug)]
-pub(super) struct Stepwise;
+pub(super) struct Lockstep;
 
-impl Interposer for Stepwise {
+impl Interposer for Lockstep {
     fn before(&self, _op: Op, _file: &str) -> io::Result<()> {
         before_call();
         Ok(())
@@ -106,35 +106,35 @@ mod tests {
 
     fn sim() -> (SimDisk, Arc<dyn Storage>) {
         let sim = SimDisk::new(Disk::empty(Profile::Posix), SimOptions::default());
-        let storage: Arc<dyn Storage> = interpose(sim.storage(), Arc::new(Stepwise));
+        let storage: Arc<dyn Storage> = interpose(sim.storage(), Arc::new(Lockstep));
         (sim, storage)
     }
 
     #[test]
-    fn what_runs_beside_makes_one_call_at_a_time() {
+    fn a_lockstep_thread_makes_one_call_at_a_time() {
         let (sim, storage) = sim();
         let own = Arc::clone(&storage);
-        let mut beside = Beside::start(move || {
+        let mut thread = LockstepThread::start(move || {
             let file = own.create("a").unwrap();
             file.write_at(b"x", 0).unwrap();
             own.sync_dir().is_ok()
         });
         assert_eq!(sim.calls(), 0);
-        beside.make_call();
+        thread.make_call();
         assert_eq!(sim.calls(), 1);
         drop(storage.create("b").unwrap());
-        beside.make_call();
+        thread.make_call();
         assert_eq!(sim.calls(), 3);
-        assert_eq!(beside.finish(), Ok(true));
+        assert_eq!(thread.finish(), Ok(true));
         assert_eq!(sim.calls(), 4);
     }
 
     #[test]
     fn what_has_ended_makes_no_more_calls() {
-        let mut beside = Beside::start(|| 7);
-        beside.make_call();
-        assert_eq!(beside.finish(), Ok(7));
-        let panics = Beside::start(|| panic!("on its own thread"));
+        let mut thread = LockstepThread::start(|| 7);
+        thread.make_call();
+        assert_eq!(thread.finish(), Ok(7));
+        let panics = LockstepThread::start(|| panic!("on its own thread"));
         let said: Result<(), String> = panics.finish();
         assert!(said.unwrap_err().contains("on its own thread"));
     }
