@@ -2,9 +2,10 @@
 
 use std::fmt;
 
-/// A kind of storage call.
+/// A kind of storage call: a method of the storage traits, or a call on trees of directories, which
+/// those leave out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(missing_docs, reason = "each is the trait method of that name")]
+#[expect(missing_docs, reason = "each is the call of that name")]
 pub enum Op {
     Create,
     Open,
@@ -19,11 +20,15 @@ pub enum Op {
     SetLen,
     Allocate,
     SyncData,
+    CreateDir,
+    RemoveDir,
+    Link,
+    Symlink,
 }
 
 impl Op {
     /// All kinds of calls.
-    pub const ALL: [Op; 13] = [
+    pub const ALL: [Op; 17] = [
         Op::Create,
         Op::Open,
         Op::List,
@@ -37,9 +42,13 @@ impl Op {
         Op::SetLen,
         Op::Allocate,
         Op::SyncData,
+        Op::CreateDir,
+        Op::RemoveDir,
+        Op::Link,
+        Op::Symlink,
     ];
 
-    /// The name of the trait method.
+    /// Its name.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -56,6 +65,10 @@ impl Op {
             Op::SetLen => "set_len",
             Op::Allocate => "allocate",
             Op::SyncData => "sync_data",
+            Op::CreateDir => "create_dir",
+            Op::RemoveDir => "remove_dir",
+            Op::Link => "link",
+            Op::Symlink => "symlink",
         }
     }
 

@@ -7,19 +7,59 @@ use super::names::InodeId;
 pub enum Change {
     /// Make a file.
     Create {
+        /// The directory.
+        dir: InodeId,
         /// Its name.
         name: String,
     },
-    /// Rename a file.
+    /// Make a directory.
+    CreateDir {
+        /// The directory that it is in.
+        dir: InodeId,
+        /// Its name.
+        name: String,
+    },
+    /// Make a symbolic link.
+    Symlink {
+        /// The directory.
+        dir: InodeId,
+        /// Its name.
+        name: String,
+        /// The path that it leads to.
+        target: String,
+    },
+    /// Give a file one name more.
+    Link {
+        /// The file.
+        inode: InodeId,
+        /// The directory.
+        dir: InodeId,
+        /// The name.
+        name: String,
+    },
+    /// Rename a file or a directory.
     Rename {
+        /// The directory of the old name.
+        from_dir: InodeId,
         /// The old name.
         from: String,
+        /// The directory of the new name.
+        to_dir: InodeId,
         /// The new name.
         to: String,
     },
-    /// Remove a name.
+    /// Remove the name of a file.
     Remove {
+        /// The directory.
+        dir: InodeId,
         /// The name.
+        name: String,
+    },
+    /// Remove an empty directory.
+    RemoveDir {
+        /// The directory that it is in.
+        dir: InodeId,
+        /// Its name.
         name: String,
     },
     /// Write bytes.
@@ -50,8 +90,11 @@ pub enum Change {
         /// The file.
         inode: InodeId,
     },
-    /// Sync the directory.
-    SyncDir,
+    /// Sync a directory.
+    SyncDir {
+        /// The directory.
+        dir: InodeId,
+    },
 }
 
 impl Change {
@@ -64,9 +107,13 @@ impl Change {
             | Change::Allocate { inode, .. }
             | Change::SyncData { inode } => Some(*inode),
             Change::Create { .. }
+            | Change::CreateDir { .. }
+            | Change::Symlink { .. }
+            | Change::Link { .. }
             | Change::Rename { .. }
             | Change::Remove { .. }
-            | Change::SyncDir => None,
+            | Change::RemoveDir { .. }
+            | Change::SyncDir { .. } => None,
         }
     }
 }

@@ -11,10 +11,10 @@ use std::sync::Arc;
 use super::change::Change;
 use super::content::Content;
 use super::image::{FileImage, Image, name_hashes};
-use super::inode::{Inode, RecordNumbers, SizeCause};
-use super::names::{InodeId, NameChange, Names};
+use super::inode::{FileKind, Inode, RecordNumbers, SizeCause};
+use super::names::{InodeId, NameChange, Names, Slot, Slots as _};
+use super::naming::check_file_name;
 use super::profile::Profile;
-use beaver_storage::check_name;
 
 /// The largest length of a file: what a signed file offset can say.
 const MAX_LEN: u64 = i64::MAX as u64;
@@ -22,18 +22,18 @@ const MAX_LEN: u64 = i64::MAX as u64;
 /// One disk. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Disk {
-    profile: Profile,
+    pub(super) profile: Profile,
     pub(super) inodes: BTreeMap<InodeId, Arc<Inode>>,
     /// Files with pending records; always those, so that a sync that drags others along need not
     /// look at all.
     pub(super) dirty: BTreeSet<InodeId>,
     pub(super) names: Names,
-    records: RecordNumbers,
-    last_inode: u64,
+    pub(super) records: RecordNumbers,
+    pub(super) last_inode: u64,
     /// Since a failed sync the file system refuses every change.
     pub(super) read_only: bool,
     /// The lengths of all files that have a name, added up.
-    used: u64,
+    pub(super) used: u64,
 }
 
 impl Image {
@@ -70,13 +70,14 @@ impl Disk {
         let hostile = profile == Profile::HostileDevice;
         for (id, file) in &image.files {
             let mut inode = Inode::settled(file.content.clone());
+            inode.kind = file.kind;
             inode.unreadable = file.unreadable.clone();
             inode.superseded = hostile.then(BTreeMap::new);
             disk.inodes.insert(*id, Arc::new(inode));
             disk.last_inode = id.0;
         }
-        for id in image.names.values() {
-            let inode = disk.inodes.get_mut(id).expect("every name has its file");
+        for id in image.names.inodes() {
+            let inode = disk.inodes.get_mut(&id).expect("every name has its file");
             Arc::make_mut(inode).links += 1;
         }
         disk.used = image.files.iter().map(|(_, file)| file.content.len()).sum();
@@ -96,9 +97,18 @@ impl Disk {
             return Err(io::ErrorKind::NotFound.into());
         }
         match change {
-            Change::Create { name } => self.create(name).map(|_| ()),
-            Change::Rename { from, to } => self.rename(from, to),
-            Change::Remove { name } => self.remove(name),
+            Change::Create { dir, name } => self.create(*dir, name).map(|_| ()),
+            Change::CreateDir { dir, name } => self.create_dir(*dir, name).map(|_| ()),
+            Change::Symlink { dir, name, target } => self.symlink(*dir, name, target).map(|_| ()),
+            Change::Link { inode, dir, name } => self.link(*inode, *dir, name),
+            Change::Rename {
+                from_dir,
+                from,
+                to_dir,
+                to,
+            } => self.rename(*from_dir, from, *to_dir, to),
+            Change::Remove { dir, name } => self.remove(*dir, name),
+            Change::RemoveDir { dir, name } => self.remove_dir(*dir, name),
             Change::Write {
                 inode,
                 offset,
@@ -107,7 +117,10 @@ impl Disk {
             Change::SetLen { inode, len } => self.set_len(*inode, *len),
             Change::Allocate { inode, len } => self.allocate(*inode, *len),
             Change::SyncData { inode } => self.sync_data(*inode),
-            Change::SyncDir => self.sync_dir(),
+            Change::SyncDir { dir } => match self.kind(*dir) {
+                Some(FileKind::Directory) => self.sync_dir(*dir),
+                _ => Err(io::ErrorKind::NotADirectory.into()),
+            },
         }
     }
 
@@ -123,7 +136,7 @@ impl Disk {
         let hashes = name_hashes(&self.names.live);
         let files = hashes.iter().map(|(id, _)| {
             let inode = &self.inodes[id];
-            let mut file = FileImage::new(inode.live.clone());
+            let mut file = FileImage::new(inode.kind, inode.live.clone());
             file.unreadable = inode.unreadable.clone();
             (*id, file)
         });
@@ -173,77 +186,6 @@ impl Disk {
         }
     }
 
-    pub(super) fn lookup(&self, name: &str) -> io::Result<InodeId> {
-        check_name(name)?;
-        let inode = self.names.live.get(name).copied();
-        inode.ok_or_else(|| io::ErrorKind::NotFound.into())
-    }
-
-    pub(super) fn create(&mut self, name: &str) -> io::Result<InodeId> {
-        check_name(name)?;
-        if self.names.live.contains_key(name) {
-            return Err(io::ErrorKind::AlreadyExists.into());
-        }
-        self.check_writable()?;
-        let id = self.add_file(Arc::default());
-        let name = Arc::from(name);
-        let record = self.records.next();
-        self.names
-            .change(record, NameChange::Create { name, inode: id });
-        Ok(id)
-    }
-
-    /// A new file with one name.
-    fn add_file(&mut self, content: Arc<Content>) -> InodeId {
-        self.last_inode += 1;
-        let id = InodeId(self.last_inode);
-        let mut inode = Inode::settled(content);
-        inode.links = 1;
-        inode.superseded = (self.profile == Profile::HostileDevice).then(BTreeMap::new);
-        self.inodes.insert(id, Arc::new(inode));
-        id
-    }
-
-    pub(super) fn rename(&mut self, from: &str, to: &str) -> io::Result<()> {
-        check_name(from)?;
-        check_name(to)?;
-        self.check_writable()?;
-        let inode = self.lookup(from)?;
-        let replaced = self.names.live.get(to).copied();
-        // Two names of one file: rename(2) does nothing and says Ok.
-        if replaced == Some(inode) {
-            return Ok(());
-        }
-        let (from, to) = (Arc::from(from), Arc::from(to));
-        let record = self.records.next();
-        self.names
-            .change(record, NameChange::Rename { from, to, inode });
-        if let Some(replaced) = replaced {
-            self.unlink(replaced);
-        }
-        Ok(())
-    }
-
-    pub(super) fn remove(&mut self, name: &str) -> io::Result<()> {
-        check_name(name)?;
-        self.check_writable()?;
-        let inode = self.lookup(name)?;
-        let name = Arc::from(name);
-        let record = self.records.next();
-        self.names.change(record, NameChange::Remove { name });
-        self.unlink(inode);
-        Ok(())
-    }
-
-    fn unlink(&mut self, id: InodeId) {
-        let inode = self.inode_mut(id);
-        inode.links -= 1;
-        if inode.links == 0 {
-            let len = inode.live.len();
-            self.used -= len;
-        }
-    }
-
     pub(super) fn write(&mut self, id: InodeId, bytes: &[u8], offset: u64) -> io::Result<()> {
         self.check_writable()?;
         if bytes.is_empty() {
@@ -281,19 +223,21 @@ impl Disk {
             Profile::LinuxOrdered => self.commit_metadata(),
             Profile::BtrfsLike => {
                 let own = |change: &NameChange| change.names_inode() == Some(id);
-                self.names.commit_where(|entry| own(&entry.change));
+                let rule = self.profile.rename_rule();
+                self.names.commit_where(rule, |entry| own(&entry.change));
             }
             _ => {}
         }
         Ok(())
     }
 
-    pub(super) fn sync_dir(&mut self) -> io::Result<()> {
+    pub(super) fn sync_dir(&mut self, dir: InodeId) -> io::Result<()> {
         self.check_writable()?;
         if self.profile == Profile::LinuxOrdered {
             self.commit_metadata();
         }
-        self.names.commit_all();
+        let rule = self.profile.rename_rule();
+        self.names.commit_directory(dir, rule);
         Ok(())
     }
 
@@ -371,16 +315,23 @@ impl Disk {
         })
     }
 
-    /// Adds a file that is durable at once, with its name. `false` if the name is taken or no name.
-    pub(super) fn add_durable(&mut self, name: &str, bytes: &[u8]) -> bool {
-        if check_name(name).is_err() || self.names.live.contains_key(name) {
+    /// Adds a file that is durable at once, with its name. `false` if the name is taken or no name,
+    /// or its directory is not durable.
+    pub(super) fn add_durable(&mut self, path: &str, bytes: &[u8]) -> bool {
+        let Ok((dir, name)) = self.parent_of(path) else {
+            return false;
+        };
+        let durable = dir == InodeId::ROOT || self.names.disk.slot_of(dir).is_some();
+        if !durable || check_file_name(name).is_err() || self.names.live.get(dir, name).is_some() {
             return false;
         }
-        let id = self.add_file(Arc::new(Content::from_bytes(bytes)));
+        let id = self.add_inode(FileKind::File, Arc::new(Content::from_bytes(bytes)));
         self.used += bytes.len() as u64;
-        let name: Arc<str> = Arc::from(name);
-        Arc::make_mut(&mut self.names.live).insert(name.clone(), id);
-        Arc::make_mut(&mut self.names.disk).insert(name, id);
+        let name = Arc::from(name);
+        let slot = Slot { dir, name };
+        for names in [&mut self.names.live, &mut self.names.disk] {
+            Arc::make_mut(names).set(&slot, Some(id));
+        }
         true
     }
 }

@@ -24,23 +24,26 @@ impl Disk {
         }
     }
 
-    /// A directory sync fails after it made some name records durable; the others stay pending.
-    pub(super) fn fail_sync_dir(&mut self, durable: &Subset) {
+    /// A sync of a directory fails after it made some of its name records durable; the others stay
+    /// pending.
+    pub(super) fn fail_sync_dir(&mut self, dir: InodeId, durable: &Subset) {
         let mut places = 0..;
         let mut chosen = |record: u64| {
             let place = places.next().expect("there is no end of places");
             durable.contains(place, record)
         };
+        let rule = self.profile().rename_rule();
         if self.profile() != Profile::LinuxOrdered {
-            self.names.commit_where(|entry| chosen(entry.record));
+            self.names.commit_some(dir, rule, chosen);
             return;
         }
         let pending = self.names.pending.iter();
-        let prefix = pending.take_while(|entry| chosen(entry.record));
+        let own = pending.filter(|entry| entry.change.touches(dir));
+        let prefix = own.take_while(|entry| chosen(entry.record));
         let Some(last) = prefix.last().map(|entry| entry.record) else {
             return;
         };
-        self.names.commit_where(|entry| entry.record <= last);
+        self.names.commit_where(rule, |entry| entry.record <= last);
         let dirty: Vec<InodeId> = self.dirty.iter().copied().collect();
         for id in dirty {
             let earlier = |step: &SizeStep| step.cause == SizeCause::SetLen && step.record < last;

@@ -48,6 +48,7 @@ impl FileSpace {
     pub(super) fn new(inode: Arc<Inode>, open: bool) -> Self {
         let whole = inode.sizes.is_empty() && inode.pages.is_empty();
         let settled = whole.then(|| FileImage {
+            kind: inode.kind,
             content: inode.disk.clone(),
             unreadable: inode.unreadable.clone(),
         });
@@ -166,6 +167,7 @@ impl FileSpace {
         content.cut(len);
         content.set_len(len);
         FileImage {
+            kind: inode.kind,
             content: Arc::new(content),
             unreadable,
         }

@@ -37,7 +37,10 @@ impl Disk {
             .into_iter()
             .map(|(id, names)| {
                 let inode = &self.inodes[&id];
-                mix128(content_hash(&inode.live, &inode.unreadable), names)
+                mix128(
+                    content_hash(inode.kind, &inode.live, &inode.unreadable),
+                    names,
+                )
             });
         files.fold(0, u128::wrapping_add)
     }
@@ -45,7 +48,11 @@ impl Disk {
     fn fingerprint_of_pending(&self) -> u128 {
         let mut hash = Hash(u128::from(self.read_only));
         let inodes: Vec<InodeId> = self.inodes.keys().copied().collect();
-        let place = |id: InodeId| inodes.partition_point(|other| *other < id) as u64;
+        // The root is none of them, and nothing else comes before it.
+        let place = |id: InodeId| match id {
+            InodeId::ROOT => u64::MAX,
+            id => inodes.partition_point(|other| *other < id) as u64,
+        };
         let mut records: Vec<u64> = self
             .names
             .pending
@@ -64,7 +71,8 @@ impl Disk {
             hash.directory(directory, &place);
         }
         for entry in &self.names.pending {
-            hash.number(rank(entry.record) << 1 | u64::from(entry.durable));
+            let done = u64::from(entry.done.removal) << 1 | u64::from(entry.done.addition);
+            hash.number(rank(entry.record) << 2 | done);
             hash.change(&entry.change, &place);
         }
         for inode in self.inodes.values() {
@@ -114,30 +122,30 @@ impl Hash {
         self.mix(hash128(text.as_bytes()));
     }
 
-    fn directory(&mut self, directory: &NameTable, place: &impl Fn(InodeId) -> u64) {
-        self.number(directory.len() as u64);
-        for (name, inode) in directory {
+    fn directory(&mut self, names: &NameTable, place: &impl Fn(InodeId) -> u64) {
+        self.number(names.iter().count() as u64);
+        for (dir, name, inode) in names.iter() {
+            self.number(place(dir));
             self.text(name);
-            self.number(place(*inode));
+            self.number(place(inode));
         }
     }
 
     fn change(&mut self, change: &NameChange, place: &impl Fn(InodeId) -> u64) {
-        match change {
-            NameChange::Create { name, inode } => {
-                self.text(name);
-                self.number(place(*inode));
-            }
-            NameChange::Remove { name } => self.text(name),
-            NameChange::Rename { from, to, inode } => {
-                self.text(from);
-                self.text(to);
-                self.number(place(*inode));
-            }
+        for slot in change.slots() {
+            self.number(place(slot.dir));
+            self.text(&slot.name);
+        }
+        // Which of the changes it is: what it names, what it removes, and whether from elsewhere.
+        self.number(change.names_inode().map_or(u64::MAX, place));
+        self.number(change.slots().count() as u64);
+        for directory in change.directories() {
+            self.number(place(directory));
         }
     }
 
     fn inode(&mut self, inode: &Inode, rank: &impl Fn(u64) -> u64) {
+        self.number(inode.kind as u64);
         self.mix(inode.live.hash());
         self.mix(inode.disk.hash());
         self.number(inode.sizes.len() as u64);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::content::Content;
 use super::disk::Disk;
 use super::event::DiskEvent;
-use super::inode::Retry;
+use super::inode::{FileKind, Retry};
 use super::names::InodeId;
 use super::page::{PAGE_BYTES, Page, SECTOR_SIZE, page_of, within};
 
@@ -66,8 +66,9 @@ impl Disk {
         }
     }
 
-    fn live_inode(&self, name: &str) -> Option<InodeId> {
-        self.names.live.get(name).copied()
+    fn live_inode(&self, path: &str) -> Option<InodeId> {
+        let inode = self.find(path).ok()?;
+        (self.inode(inode).kind == FileKind::File).then_some(inode)
     }
 
     /// Changes bytes of a file wherever it is stored.

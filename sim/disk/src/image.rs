@@ -9,52 +9,68 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::content::Content;
+use super::inode::FileKind;
 use super::mixing::{hash128, mix128};
-use super::names::{InodeId, NameTable};
+use super::names::{InodeId, NameTable, Slot, Slots as _};
 
-/// One directory of files. Cheap to clone and to compare.
+/// A tree of files and directories. Cheap to clone and to compare.
 #[derive(Clone)]
 pub struct Image {
     pub(super) names: Arc<NameTable>,
-    /// Sorted by number; only files that have a name.
+    /// Sorted by number; everything that has a name, directories and links too.
     pub(super) files: Vec<(InodeId, FileImage)>,
     hash: u128,
 }
 
-/// The bytes of one file, whatever its names are.
+/// One file or directory, whatever its names are.
 #[derive(Clone, Debug)]
 pub(super) struct FileImage {
+    pub(super) kind: FileKind,
     pub(super) content: Arc<Content>,
     pub(super) unreadable: BTreeSet<u64>,
 }
 
 impl FileImage {
-    pub(super) fn new(content: Arc<Content>) -> Self {
+    pub(super) fn new(kind: FileKind, content: Arc<Content>) -> Self {
         FileImage {
+            kind,
             content,
             unreadable: BTreeSet::new(),
         }
     }
 
     pub(super) fn hash(&self) -> u128 {
-        content_hash(&self.content, &self.unreadable)
+        content_hash(self.kind, &self.content, &self.unreadable)
     }
 }
 
 /// A hash of everything in a file that a program can tell.
-pub(super) fn content_hash(content: &Content, unreadable: &BTreeSet<u64>) -> u128 {
-    unreadable.iter().fold(content.hash(), |hash, sector| {
-        mix128(hash, u128::from(*sector))
-    })
+pub(super) fn content_hash(kind: FileKind, content: &Content, unreadable: &BTreeSet<u64>) -> u128 {
+    let bytes = match kind {
+        FileKind::File => content.hash(),
+        FileKind::Directory | FileKind::Symlink => mix128(content.hash(), kind as u128),
+    };
+    unreadable
+        .iter()
+        .fold(bytes, |hash, sector| mix128(hash, u128::from(*sector)))
 }
 
 /// Hashes of the names of each file, added up.
 pub(super) type NameHashes = Vec<(InodeId, u128)>;
 
+/// Every name must be one that a walk from the root finds.
 pub(super) fn name_hashes(names: &NameTable) -> NameHashes {
-    let hashes = names.iter();
-    let hashes = hashes.map(|(name, inode)| (*inode, mix128(hash128(name.as_bytes()), 1)));
-    let mut hashes: NameHashes = hashes.collect();
+    let mut hashes = NameHashes::new();
+    let mut directories = vec![(InodeId::ROOT, 1)];
+    while let Some((dir, path)) = directories.pop() {
+        for (name, inode) in names.entries(dir) {
+            let hash = mix128(hash128(name.as_bytes()), path);
+            hashes.push((inode, hash));
+            if !names.is_empty(inode) {
+                directories.push((inode, hash));
+            }
+        }
+    }
     hashes.sort_unstable_by_key(|(inode, _)| *inode);
     hashes.dedup_by(|(inode, hash), (earlier, sum)| {
         let same = inode == earlier;
@@ -81,55 +97,114 @@ impl Image {
         Image { names, files, hash }
     }
 
-    /// An image of these files.
+    /// An image of these files, by path: names separated by `/`. Directories are made where a path
+    /// needs them; a path that ends with `/` is a directory alone.
     #[must_use]
     pub fn from_files<N: AsRef<str>, B: AsRef<[u8]>>(
         files: impl IntoIterator<Item = (N, B)>,
     ) -> Self {
-        let mut names = NameTable::new();
-        let mut contents = Vec::new();
-        for (number, (name, bytes)) in (1..).zip(files) {
-            let inode = InodeId(number);
-            names.insert(Arc::from(name.as_ref()), inode);
-            let content = Arc::new(Content::from_bytes(bytes.as_ref()));
-            contents.push((inode, FileImage::new(content)));
+        let mut names = NameTable::default();
+        let mut found = BTreeMap::new();
+        let mut last = 0;
+        let mut add = |dir: InodeId, name: &str, file: FileImage| {
+            last += 1;
+            let inode = InodeId(last);
+            let name = Arc::from(name);
+            names.set(&Slot { dir, name }, Some(inode));
+            found.insert(inode, file);
+            inode
+        };
+        let mut directories = BTreeMap::from([(String::new(), InodeId::ROOT)]);
+        for (path, bytes) in files {
+            let (parents, name) = path
+                .as_ref()
+                .rsplit_once('/')
+                .unwrap_or(("", path.as_ref()));
+            let mut dir = InodeId::ROOT;
+            let mut at = String::new();
+            for parent in parents.split('/').filter(|parent| !parent.is_empty()) {
+                at = format!("{at}/{parent}");
+                let made = directories.entry(at.clone());
+                dir = *made.or_insert_with(|| {
+                    add(
+                        dir,
+                        parent,
+                        FileImage::new(FileKind::Directory, Arc::default()),
+                    )
+                });
+            }
+            if !name.is_empty() {
+                let content = Arc::new(Content::from_bytes(bytes.as_ref()));
+                add(dir, name, FileImage::new(FileKind::File, content));
+            }
         }
         let hashes = name_hashes(&names);
-        contents.retain(|(inode, _)| names.values().any(|id| id == inode));
-        Image::assemble(Arc::new(names), &hashes, contents)
+        found.retain(|inode, _| hashes.binary_search_by_key(inode, |(id, _)| *id).is_ok());
+        Image::assemble(Arc::new(names), &hashes, found.into_iter().collect())
     }
 
-    /// The bytes of every file, by name.
+    /// The bytes of every file, by path.
     #[must_use]
     pub fn to_files(&self) -> BTreeMap<String, Vec<u8>> {
-        let names = self.names.iter();
-        let files = names.map(|(name, inode)| (name.to_string(), self.content(*inode).to_bytes()));
-        files.collect()
+        let entries = self.entries().into_iter();
+        let files = entries.filter(|(_, inode)| self.file(*inode).kind == FileKind::File);
+        files
+            .map(|(path, inode)| (path, self.file(inode).content.to_bytes()))
+            .collect()
     }
 
-    /// The names, in bytewise order.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.names.keys().map(|name| &**name)
-    }
-
-    /// The bytes of a file, if it is there.
+    /// Everything in the tree, by path, parents before what is in them.
     #[must_use]
-    pub fn read(&self, name: &str) -> Option<Vec<u8>> {
-        let inode = self.names.get(name)?;
-        Some(self.content(*inode).to_bytes())
+    pub fn entries(&self) -> BTreeMap<String, InodeId> {
+        let mut entries = BTreeMap::new();
+        let mut directories = vec![(InodeId::ROOT, String::new())];
+        while let Some((dir, parent)) = directories.pop() {
+            for (name, inode) in self.names.entries(dir) {
+                let path = format!("{parent}{name}");
+                if !self.names.is_empty(inode) {
+                    directories.push((inode, format!("{path}/")));
+                }
+                entries.insert(path, inode);
+            }
+        }
+        entries
+    }
+
+    /// The names in the root directory, in bytewise order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.names.entries(InodeId::ROOT).map(|(name, _)| &**name)
+    }
+
+    /// The bytes of a file, if it is there; of a symbolic link the path that it leads to.
+    #[must_use]
+    pub fn read(&self, path: &str) -> Option<Vec<u8>> {
+        let inode = self.inode(path)?;
+        Some(self.file(inode).content.to_bytes())
     }
 
     /// The length of a file in bytes, if it is there.
     #[must_use]
-    pub fn len_of(&self, name: &str) -> Option<u64> {
-        let inode = self.names.get(name)?;
-        Some(self.content(*inode).len())
+    pub fn len_of(&self, path: &str) -> Option<u64> {
+        let inode = self.inode(path)?;
+        Some(self.file(inode).content.len())
     }
 
-    /// The file that a name stands for. Two names of one file give the same number.
+    /// The file that a path leads to. Two names of one file give the same number.
     #[must_use]
-    pub fn inode(&self, name: &str) -> Option<InodeId> {
-        self.names.get(name).copied()
+    pub fn inode(&self, path: &str) -> Option<InodeId> {
+        let (mut dir, mut rest) = (InodeId::ROOT, path);
+        while let Some((name, behind)) = rest.split_once('/') {
+            dir = self.names.get(dir, name)?;
+            rest = behind;
+        }
+        self.names.get(dir, rest)
+    }
+
+    /// What a path leads to, if it is there.
+    #[must_use]
+    pub fn kind(&self, path: &str) -> Option<FileKind> {
+        let inode = self.inode(path)?;
+        Some(self.file(inode).kind)
     }
 
     /// A hash of everything that equality compares; the same on every machine.
@@ -138,11 +213,9 @@ impl Image {
         self.hash
     }
 
-    fn content(&self, inode: InodeId) -> &Content {
+    pub(super) fn file(&self, inode: InodeId) -> &FileImage {
         let place = self.files.binary_search_by_key(&inode, |(id, _)| *id);
-        &self.files[place.expect("every name has its file")]
-            .1
-            .content
+        &self.files[place.expect("every name has its file")].1
     }
 }
 
@@ -156,16 +229,15 @@ impl Eq for Image {}
 
 impl fmt::Debug for Image {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let files = self.names.iter().map(|(name, inode)| {
-            let content = self.content(*inode);
-            (
-                name,
-                format!(
-                    "{inode}: {} bytes, {:08x}",
-                    content.len(),
-                    content.hash() >> 96
-                ),
-            )
+        let files = self.entries().into_iter().map(|(path, inode)| {
+            let file = self.file(inode);
+            let (len, hash) = (file.content.len(), file.content.hash() >> 96);
+            let what = match file.kind {
+                FileKind::File => format!("{inode}: {len} bytes, {hash:08x}"),
+                FileKind::Directory => format!("{inode}: a directory"),
+                FileKind::Symlink => format!("{inode}: a link, {hash:08x}"),
+            };
+            (path, what)
         });
         f.debug_map().entries(files).finish()
     }

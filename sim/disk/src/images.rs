@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::choice::Choice;
 use super::file_space::{FileChoice, SizeRange, advance};
 use super::image::{FileImage, Image, NameHashes, name_hashes};
-use super::names::{InodeId, NameOutcome, NameRecord, NameTable};
+use super::names::{InodeId, NameOutcome, NameRecord, NameTable, Slot};
 use super::profile::Profile;
 use super::space::{Frame, ImageSpace};
 
@@ -91,7 +91,7 @@ impl ImageSpace {
         let mut counts: BTreeMap<(InodeId, SizeRange), u64> = BTreeMap::new();
         let mut total = 0u64;
         for frame in frames {
-            let inodes: BTreeSet<InodeId> = frame.names.values().copied().collect();
+            let inodes: BTreeSet<InodeId> = frame.names.inodes().collect();
             let product = inodes.into_iter().fold(1u64, |product, id| {
                 let file = &self.files[&id];
                 let window = frame.window(id, file);
@@ -119,7 +119,7 @@ impl ImageSpace {
     }
 
     /// Records that share no name do not touch each other: the directories are the product of what
-    /// each such group can do.
+    /// each such group can do, without the combinations that break a law of directories.
     fn subset_frames(&self, limit: u64) -> Option<Vec<Frame>> {
         let mut groups = Vec::new();
         let mut total = 1u64;
@@ -131,54 +131,75 @@ impl ImageSpace {
             }
             groups.push(parts);
         }
-        let mut frames = vec![self.prefix_frame(0)];
+        let mut frames = vec![BTreeMap::new()];
         for parts in groups {
-            let grown = frames.iter().flat_map(|frame| {
-                parts.iter().map(|part| {
-                    let mut frame = frame.clone();
-                    let names = Arc::make_mut(&mut frame.names);
-                    for (name, inode) in &part.slots {
-                        match inode {
-                            Some(inode) => names.insert(name.clone(), *inode),
-                            None => names.remove(name),
-                        };
-                    }
-                    frame.outcomes.extend(&part.outcomes);
-                    frame
-                })
-            });
+            let grown = frames
+                .iter()
+                .flat_map(|frame: &BTreeMap<u64, NameOutcome>| {
+                    parts.iter().map(|part| {
+                        let mut frame = frame.clone();
+                        frame.extend(&part.outcomes);
+                        frame
+                    })
+                });
             frames = grown.collect();
         }
-        Some(frames)
+        let frames = frames
+            .iter()
+            .filter_map(|outcomes| self.frame_if_lawful(outcomes));
+        Some(match self.flat {
+            true => frames.collect(),
+            // Names that differ in lost directories alone are the same.
+            false => different(frames),
+        })
     }
 
     /// The name records by the names that they share, each group in order.
     fn groups(&self) -> Vec<Vec<usize>> {
-        let mut groups: Vec<(BTreeSet<Arc<str>>, Vec<usize>)> = Vec::new();
+        let mut groups: Vec<(BTreeSet<Slot>, Vec<usize>)> = Vec::new();
         for (index, entry) in self.records.iter().enumerate() {
-            let mut names: BTreeSet<Arc<str>> = entry.change.slots().cloned().collect();
+            let mut slots = self.slots_of(entry);
             let (touched, apart) = std::mem::take(&mut groups)
                 .into_iter()
-                .partition(|(slots, _)| !slots.is_disjoint(&names));
+                .partition(|(others, _)| !others.is_disjoint(&slots));
             groups = apart;
-            let touched: Vec<(BTreeSet<Arc<str>>, Vec<usize>)> = touched;
+            let touched: Vec<(BTreeSet<Slot>, Vec<usize>)> = touched;
             let mut records = Vec::new();
-            for (slots, indexes) in touched {
-                names.extend(slots);
+            for (others, indexes) in touched {
+                slots.extend(others);
                 records.extend(indexes);
             }
             records.push(index);
             records.sort_unstable();
-            groups.push((names, records));
+            groups.push((slots, records));
         }
         groups.into_iter().map(|(_, records)| records).collect()
+    }
+
+    /// The slots that a record may change: its own, and every one that a directory may leave.
+    fn slots_of(&self, entry: &NameRecord) -> BTreeSet<Slot> {
+        let mut slots: BTreeSet<Slot> = entry.change.slots().cloned().collect();
+        for directory in entry.change.directories() {
+            let durable = self.base().slot_of(directory);
+            slots.extend(durable.map(|(dir, name)| Slot {
+                dir,
+                name: name.clone(),
+            }));
+            let named = self.records.iter().map(|entry| &entry.change);
+            let named = named.filter(|change| change.names_inode() == Some(directory));
+            slots.extend(named.flat_map(|change| change.slots().cloned()));
+        }
+        slots
     }
 
     /// What the records of one group can make of their names.
     fn parts(&self, group: &[usize], limit: u64) -> Option<Vec<SlotOutcome>> {
         let records = group.iter().map(|index| &self.records[*index]);
-        let slots = records.clone().flat_map(|entry| entry.change.slots());
-        let slots = slots.map(|name| (name.clone(), self.base().get(name).copied()));
+        let slots = records.clone().flat_map(|entry| self.slots_of(entry));
+        let slots = slots.map(|slot| {
+            let inode = self.base().in_slot(&slot);
+            (slot, inode)
+        });
         let mut parts = vec![SlotOutcome {
             slots: slots.collect(),
             outcomes: BTreeMap::new(),
@@ -187,12 +208,14 @@ impl ImageSpace {
             let mut seen = BTreeSet::new();
             let mut grown = Vec::new();
             for part in &parts {
-                if !entry.durable && seen.insert(part.slots.clone()) {
-                    grown.push(part.clone());
-                }
-                for outcome in self.outcomes(entry) {
+                let more: &[NameOutcome] = match entry.is_durable() {
+                    true => &[],
+                    false => self.outcomes(entry),
+                };
+                let outcomes = more.iter().copied().map(Some);
+                for outcome in std::iter::once(None).chain(outcomes) {
                     let mut part = part.clone();
-                    part.apply(entry, *outcome);
+                    part.apply(entry, outcome);
                     if seen.insert(part.slots.clone()) {
                         grown.push(part);
                     }
@@ -210,18 +233,18 @@ impl ImageSpace {
 /// What some names stand for, and the outcomes that lead there.
 #[derive(Clone)]
 struct SlotOutcome {
-    slots: BTreeMap<Arc<str>, Option<InodeId>>,
+    slots: BTreeMap<Slot, Option<InodeId>>,
     outcomes: BTreeMap<u64, NameOutcome>,
 }
 
 impl SlotOutcome {
-    fn apply(&mut self, entry: &NameRecord, outcome: NameOutcome) {
-        entry.change.apply_to(outcome, |name, inode| {
-            self.slots.insert(name.clone(), inode);
-        });
-        if !entry.durable {
-            self.outcomes.insert(entry.record, outcome);
+    /// Without an `outcome` the record leaves the least that is there.
+    fn apply(&mut self, entry: &NameRecord, outcome: Option<NameOutcome>) {
+        if let Some(outcome) = outcome.or_else(|| entry.least()) {
+            entry.change.apply(&mut self.slots, outcome);
         }
+        self.outcomes
+            .extend(outcome.map(|outcome| (entry.record, outcome)));
     }
 }
 

@@ -57,8 +57,21 @@ pub(super) struct Retry {
     pub(super) length: bool,
 }
 
+/// What an inode is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FileKind {
+    /// A file of bytes.
+    #[default]
+    File,
+    /// A directory. It has no bytes; its entries are names.
+    Directory,
+    /// A symbolic link. Its bytes are the path that it leads to, there with it from the beginning.
+    Symlink,
+}
+
 #[derive(Clone, Debug, Default)]
 pub(super) struct Inode {
+    pub(super) kind: FileKind,
     pub(super) live: Arc<Content>,
     pub(super) disk: Arc<Content>,
     pub(super) sizes: Vec<SizeStep>,
@@ -87,6 +100,7 @@ impl Inode {
     /// A file with nothing pending.
     pub(super) fn with(live: Arc<Content>, disk: Arc<Content>) -> Self {
         Inode {
+            kind: FileKind::File,
             live,
             disk,
             sizes: Vec::new(),

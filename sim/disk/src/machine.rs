@@ -84,15 +84,16 @@ pub(super) struct MachineState {
     pub(super) process: u64,
     pub(super) handles: BTreeMap<u64, Handle>,
     pub(super) last_handle: u64,
-    pub(super) lock: Option<u64>,
-    /// Another process holds the lock.
+    /// The directories that are locked, each with the number of its lock.
+    pub(super) locks: BTreeMap<InodeId, u64>,
+    /// Another process holds the lock of the root.
     pub(super) lock_taken: bool,
     pub(super) sticky: BTreeMap<Op, FailureKind>,
     pub(super) fired: BTreeMap<&'static str, u64>,
     pub(super) missed: Vec<u64>,
     pub(super) recorded: Option<Vec<Crash>>,
-    /// How traces call the directory.
-    pub(super) directory: Arc<str>,
+    /// How traces call the root directory.
+    pub(super) root: Arc<str>,
 }
 
 #[derive(Clone, Debug)]
@@ -133,13 +134,13 @@ impl MachineState {
             process: 1,
             handles: BTreeMap::new(),
             last_handle: 0,
-            lock: None,
+            locks: BTreeMap::new(),
             lock_taken: false,
             sticky: BTreeMap::new(),
             fired: BTreeMap::new(),
             missed: Vec::new(),
             recorded: None,
-            directory: Arc::from("."),
+            root: Arc::from("."),
         }
     }
 
@@ -149,7 +150,7 @@ impl MachineState {
         self.frozen = None;
         self.process += 1;
         self.handles.clear();
-        self.lock = None;
+        self.locks.clear();
         self.sticky.clear();
         self.disk.forget_unreachable(|_| false);
     }
@@ -212,9 +213,9 @@ impl MachineState {
             .values()
             .find(|handle| Some(handle.inode) == record.inode);
         let file = match (record.op, opened) {
-            (Op::List | Op::SyncDir | Op::Lock, _) => "",
+            (Op::List | Op::SyncDir | Op::Lock, _) if record.inode.is_none() => "",
             (Op::Rename, _) => record.to.as_deref().unwrap_or_default(),
-            (Op::Create | Op::Open | Op::Remove, _) | (_, None) => &record.file,
+            (Op::Create | Op::Open | Op::Remove | Op::Link, _) | (_, None) => &record.file,
             (_, Some(handle)) => &handle.name,
         };
         let call = StorageCall {

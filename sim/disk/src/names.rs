@@ -1,8 +1,10 @@
-//! The directory: what it says now, what is durable, and the name records between the two.
+//! Names: which file each name stands for now, which are durable, and the name records between the
+//! two.
 //!
-//! A record stays in the list, in order, until everything before it is durable too. So a name that
-//! was committed out of order (a Btrfs file sync does that) is still applied at its place: an older
-//! pending removal of the same name cannot take it away.
+//! A directory is an inode, and a name is a place in a directory: [`Slot`]. A record stays in the
+//! list, in order, until everything before it is durable too. So a name that was committed out of
+//! order (a Btrfs file sync does that, and a sync of one directory out of several) is still applied
+//! at its place: an older pending removal of the same name cannot take it away.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,12 +12,21 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-/// The number of a file, in order of creation. It stays with the file whatever its names are.
+use super::profile::RenameRule;
+use super::tree;
+
+/// The number of a file or directory, in order of creation. It stays with the file whatever its
+/// names are.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
 #[serde(transparent)]
 pub struct InodeId(pub u64);
+
+impl InodeId {
+    /// The root directory, which is always there.
+    pub const ROOT: InodeId = InodeId(0);
+}
 
 impl fmt::Display for InodeId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -35,7 +46,138 @@ pub enum NameOutcome {
     New,
 }
 
-pub(super) type NameTable = BTreeMap<Arc<str>, InodeId>;
+/// One place for a name: a directory, and the name in it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Slot {
+    pub(super) dir: InodeId,
+    pub(super) name: Arc<str>,
+}
+
+/// What each name stands for, directory by directory. A directory without entries has no table.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct NameTable(BTreeMap<InodeId, BTreeMap<Arc<str>, InodeId>>);
+
+impl NameTable {
+    pub(super) fn get(&self, dir: InodeId, name: &str) -> Option<InodeId> {
+        self.0.get(&dir)?.get(name).copied()
+    }
+
+    pub(super) fn in_slot(&self, slot: &Slot) -> Option<InodeId> {
+        self.get(slot.dir, &slot.name)
+    }
+
+    /// The entries of one directory, in bytewise order of their names.
+    pub(super) fn entries(&self, dir: InodeId) -> impl Iterator<Item = (&Arc<str>, InodeId)> {
+        let names = self.0.get(&dir).into_iter().flatten();
+        names.map(|(name, inode)| (name, *inode))
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (InodeId, &Arc<str>, InodeId)> {
+        let directories = self.0.iter();
+        directories.flat_map(|(dir, names)| names.iter().map(|(name, id)| (*dir, name, *id)))
+    }
+
+    pub(super) fn inodes(&self) -> impl Iterator<Item = InodeId> {
+        self.0.values().flat_map(|names| names.values().copied())
+    }
+
+    pub(super) fn is_empty(&self, dir: InodeId) -> bool {
+        !self.0.contains_key(&dir)
+    }
+
+    /// A slot of the inode; a directory has no other.
+    pub(super) fn slot_of(&self, inode: InodeId) -> Option<(InodeId, &Arc<str>)> {
+        let mut entries = self.iter();
+        let found = entries.find(|(.., id)| *id == inode);
+        found.map(|(dir, name, _)| (dir, name))
+    }
+
+    /// The path from the root to a name of the inode.
+    pub(super) fn path(&self, inode: InodeId) -> Option<String> {
+        let (mut dir, name) = self.slot_of(inode)?;
+        let mut path = name.to_string();
+        while dir != InodeId::ROOT {
+            let (up, name) = self.slot_of(dir)?;
+            path = format!("{name}/{path}");
+            dir = up;
+        }
+        Some(path)
+    }
+
+    /// Whether `dir` is `other` or lies in it.
+    pub(super) fn is_inside(&self, mut dir: InodeId, other: InodeId) -> bool {
+        while dir != other {
+            match self.slot_of(dir) {
+                Some((up, _)) => dir = up,
+                None => return false,
+            }
+        }
+        true
+    }
+
+    /// Forgets the entries of `dir`.
+    pub(super) fn forget_directory(&mut self, dir: InodeId) {
+        self.0.remove(&dir);
+    }
+
+    /// The directories that have entries.
+    pub(super) fn directories(&self) -> impl Iterator<Item = InodeId> {
+        self.0.keys().copied()
+    }
+
+    pub(super) fn is_flat(&self) -> bool {
+        self.directories().all(|dir| dir == InodeId::ROOT)
+    }
+
+    pub(super) fn keep_directories(&mut self, keep: impl Fn(InodeId) -> bool) {
+        self.0.retain(|dir, _| keep(*dir));
+    }
+}
+
+/// Something that says what names stand for: a whole table, or some slots of one.
+pub(super) trait Slots {
+    fn set(&mut self, slot: &Slot, inode: Option<InodeId>);
+
+    /// Takes away every name of a directory.
+    fn unname(&mut self, directory: InodeId);
+}
+
+impl Slots for NameTable {
+    fn set(&mut self, slot: &Slot, inode: Option<InodeId>) {
+        match inode {
+            Some(inode) => {
+                let names = self.0.entry(slot.dir).or_default();
+                names.insert(slot.name.clone(), inode);
+            }
+            None => {
+                if let Some(names) = self.0.get_mut(&slot.dir) {
+                    names.remove(&slot.name);
+                    if names.is_empty() {
+                        self.0.remove(&slot.dir);
+                    }
+                }
+            }
+        }
+    }
+
+    fn unname(&mut self, directory: InodeId) {
+        for names in self.0.values_mut() {
+            names.retain(|_, inode| *inode != directory);
+        }
+        self.0.retain(|_, names| !names.is_empty());
+    }
+}
+
+impl Slots for BTreeMap<Slot, Option<InodeId>> {
+    fn set(&mut self, slot: &Slot, inode: Option<InodeId>) {
+        self.insert(slot.clone(), inode);
+    }
+
+    fn unname(&mut self, directory: InodeId) {
+        let named = self.values_mut().filter(|inode| **inode == Some(directory));
+        named.for_each(|inode| *inode = None);
+    }
+}
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Names {
@@ -45,27 +187,50 @@ pub(super) struct Names {
     pub(super) pending: Vec<NameRecord>,
 }
 
+/// One change of names that is not durable yet, or not all of it, or not all before it.
 #[derive(Clone, Debug)]
 pub(super) struct NameRecord {
     pub(super) record: u64,
     pub(super) change: NameChange,
-    /// Committed ahead of an older record.
-    pub(super) durable: bool,
+    /// What is durable ahead of an older record.
+    pub(super) done: Halves,
+}
+
+/// The two halves of a rename: each belongs to a directory. Every other change is done as a whole.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Halves {
+    /// The old name is gone.
+    pub(super) removal: bool,
+    /// The new name is there.
+    pub(super) addition: bool,
+}
+
+impl Halves {
+    pub(super) const ALL: Halves = Halves {
+        removal: true,
+        addition: true,
+    };
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum NameChange {
-    Create {
-        name: Arc<str>,
-        inode: InodeId,
-    },
+    /// A new inode gets its first name.
+    Create { slot: Slot, inode: InodeId },
+    /// A file gets one name more.
+    Link { slot: Slot, inode: InodeId },
     Remove {
-        name: Arc<str>,
+        slot: Slot,
+        /// What was removed, if it was a directory.
+        directory: Option<InodeId>,
     },
     Rename {
-        from: Arc<str>,
-        to: Arc<str>,
+        from: Slot,
+        to: Slot,
         inode: InodeId,
+        /// Whether it is a directory that is moved. It replaces an empty one at most.
+        directory: bool,
+        /// The directory that is replaced.
+        replaced: Option<InodeId>,
     },
 }
 
@@ -73,48 +238,117 @@ impl NameChange {
     /// The file that gets a new name by this change.
     pub(super) fn names_inode(&self) -> Option<InodeId> {
         match self {
-            NameChange::Create { inode, .. } | NameChange::Rename { inode, .. } => Some(*inode),
+            NameChange::Create { inode, .. }
+            | NameChange::Link { inode, .. }
+            | NameChange::Rename { inode, .. } => Some(*inode),
             NameChange::Remove { .. } => None,
         }
     }
 
-    /// The names that the change is about.
-    pub(super) fn slots(&self) -> impl Iterator<Item = &Arc<str>> {
+    /// The slots that the change is about.
+    pub(super) fn slots(&self) -> impl Iterator<Item = &Slot> {
         let (first, second) = match self {
-            NameChange::Create { name, .. } | NameChange::Remove { name } => (name, None),
+            NameChange::Create { slot, .. }
+            | NameChange::Link { slot, .. }
+            | NameChange::Remove { slot, .. } => (slot, None),
             NameChange::Rename { from, to, .. } => (from, Some(to)),
         };
         std::iter::once(first).chain(second)
     }
 
-    /// Tells `set` what each name stands for after the change went as `outcome` says.
-    pub(super) fn apply_to(
-        &self,
-        outcome: NameOutcome,
-        mut set: impl FnMut(&Arc<str>, Option<InodeId>),
-    ) {
+    /// Whether a name in `dir` changes.
+    pub(super) fn touches(&self, dir: InodeId) -> bool {
+        self.slots().any(|slot| slot.dir == dir)
+    }
+
+    /// The directory that ceases to be by this change.
+    pub(super) fn removed_directory(&self) -> Option<InodeId> {
         match self {
-            NameChange::Create { name, inode } => set(name, Some(*inode)),
-            NameChange::Remove { name } => set(name, None),
-            NameChange::Rename { from, to, inode } => {
+            NameChange::Remove { directory, .. } => *directory,
+            NameChange::Rename { replaced, .. } => *replaced,
+            NameChange::Create { .. } | NameChange::Link { .. } => None,
+        }
+    }
+
+    /// The directory that gets another place by this change.
+    pub(super) fn moved_directory(&self) -> Option<InodeId> {
+        match self {
+            NameChange::Rename {
+                inode,
+                directory: true,
+                ..
+            } => Some(*inode),
+            _ => None,
+        }
+    }
+
+    /// The directories whose place in the tree the change decides.
+    pub(super) fn directories(&self) -> impl Iterator<Item = InodeId> {
+        self.removed_directory()
+            .into_iter()
+            .chain(self.moved_directory())
+    }
+
+    /// Tells `names` what each slot stands for after the change went as `outcome` says. A directory
+    /// is in one place at most, whichever of its moves survived.
+    pub(super) fn apply(&self, names: &mut impl Slots, outcome: NameOutcome) {
+        for directory in self.directories() {
+            names.unname(directory);
+        }
+        match self {
+            NameChange::Create { slot, inode } | NameChange::Link { slot, inode } => {
+                names.set(slot, Some(*inode));
+            }
+            NameChange::Remove { slot, .. } => names.set(slot, None),
+            NameChange::Rename {
+                from, to, inode, ..
+            } => {
                 if outcome != NameOutcome::Both {
-                    set(from, None);
+                    names.set(from, None);
                 }
                 if outcome != NameOutcome::Neither {
-                    set(to, Some(*inode));
+                    names.set(to, Some(*inode));
                 }
             }
         }
     }
+}
 
-    /// Applies the change to a whole directory.
-    pub(super) fn apply(&self, directory: &mut NameTable, outcome: NameOutcome) {
-        self.apply_to(outcome, |name, inode| {
-            match inode {
-                Some(inode) => directory.insert(name.clone(), inode),
-                None => directory.remove(name),
-            };
-        });
+impl NameRecord {
+    pub(super) fn is_durable(&self) -> bool {
+        self.done == Halves::ALL
+    }
+
+    /// What is on disk of it whatever else survives.
+    pub(super) fn least(&self) -> Option<NameOutcome> {
+        match self.done {
+            Halves::ALL => Some(NameOutcome::New),
+            Halves { addition: true, .. } => Some(NameOutcome::Both),
+            Halves { removal: true, .. } => Some(NameOutcome::Neither),
+            _ => None,
+        }
+    }
+
+    /// Takes note that `dir` was synced.
+    fn commit_in(&mut self, dir: InodeId, rule: RenameRule) {
+        let touches = |slot: &Slot| slot.dir == dir;
+        match &self.change {
+            NameChange::Rename {
+                from,
+                to,
+                directory: false,
+                ..
+            } if rule != RenameRule::Atomic => {
+                let addition = rule == RenameRule::AdditionFirst;
+                self.done.removal |= touches(from);
+                self.done.addition |= touches(to) || addition && touches(from);
+            }
+            change => {
+                if change.slots().any(touches) {
+                    self.done = Halves::ALL;
+                }
+            }
+        }
     }
 }
 
@@ -124,7 +358,7 @@ impl Names {
         self.pending.push(NameRecord {
             record,
             change,
-            durable: false,
+            done: Halves::default(),
         });
     }
 
@@ -137,27 +371,76 @@ impl Names {
     }
 
     /// Commits the records for which `choose` says so, wherever they stand.
-    pub(super) fn commit_where(&mut self, mut choose: impl FnMut(&NameRecord) -> bool) {
+    pub(super) fn commit_where(
+        &mut self,
+        rule: RenameRule,
+        mut choose: impl FnMut(&NameRecord) -> bool,
+    ) {
         for entry in &mut self.pending {
-            entry.durable = entry.durable || choose(entry);
+            if choose(entry) {
+                entry.done = Halves::ALL;
+            }
         }
-        let done = self.pending.iter().take_while(|entry| entry.durable);
+        self.settle(rule);
+    }
+
+    /// Commits what is pending in directory `dir`.
+    pub(super) fn commit_directory(&mut self, dir: InodeId, rule: RenameRule) {
+        let inside = |entry: &NameRecord| entry.change.slots().all(|slot| slot.dir == dir);
+        if self.pending.iter().all(inside) {
+            return self.commit_all();
+        }
+        for entry in &mut self.pending {
+            entry.commit_in(dir, rule);
+        }
+        self.settle(rule);
+    }
+
+    /// Commits of what is pending in directory `dir` what `choose` says, by the numbers of the records.
+    pub(super) fn commit_some(
+        &mut self,
+        dir: InodeId,
+        rule: RenameRule,
+        mut choose: impl FnMut(u64) -> bool,
+    ) {
+        let pending = self.pending.iter_mut();
+        for entry in pending.filter(|entry| entry.change.touches(dir)) {
+            if choose(entry.record) {
+                entry.commit_in(dir, rule);
+            }
+        }
+        self.settle(rule);
+    }
+
+    /// Applies what is durable, as far as everything before it is.
+    fn settle(&mut self, rule: RenameRule) {
+        if self.has_directory_records() {
+            tree::commit_what_follows(&self.disk, &mut self.pending, rule);
+            tree::drop_entries_of_removed(&mut self.pending);
+        }
+        let done = self.pending.iter().take_while(|entry| entry.is_durable());
         let done = done.count();
         if done > 0 {
             let disk = Arc::make_mut(&mut self.disk);
             for entry in self.pending.drain(..done) {
                 entry.change.apply(disk, NameOutcome::New);
+                if let Some(directory) = entry.change.removed_directory() {
+                    disk.forget_directory(directory);
+                }
             }
         }
     }
 
+    fn has_directory_records(&self) -> bool {
+        let mut changes = self.pending.iter().map(|entry| &entry.change);
+        changes.any(|change| change.directories().next().is_some())
+    }
+
     /// Whether the file has a name now, or may have one after a power cut.
     pub(super) fn mention(&self, inode: InodeId) -> bool {
-        self.live.values().any(|id| *id == inode)
-            || self.disk.values().any(|id| *id == inode)
-            || self
-                .pending
-                .iter()
-                .any(|entry| entry.change.names_inode() == Some(inode))
+        let mut named = self.live.inodes().chain(self.disk.inodes());
+        let mut pending = self.pending.iter();
+        named.any(|id| id == inode)
+            || pending.any(|entry| entry.change.names_inode() == Some(inode))
     }
 }

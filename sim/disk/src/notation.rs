@@ -5,8 +5,9 @@
 //! ```
 //!
 //! One letter is one page of 4096 bytes filled with it, `0` is a page of zeros, `""` an empty file.
-//! Files given as `f=AB` stand first; they are there and durable before the first step. Lengths and
-//! offsets count pages. The steps:
+//! Files given as `f=AB` stand first; they are there and durable before the first step, with the
+//! directories of their paths (`d/f=AB`); `d/` is an empty directory. Lengths and offsets count
+//! pages. The steps:
 //!
 //! | step | does |
 //! | --- | --- |
@@ -15,7 +16,11 @@
 //! | `set_len F LENGTH` | cuts or grows |
 //! | `allocate F LENGTH` | grows to at least this length |
 //! | `rename F TO`, `remove F` | change names |
-//! | `sync F` (or `sync_data F`, `sync_all F`), `sync_dir` | make durable |
+//! | `mkdir D`, `rmdir D` | make and remove a directory |
+//! | `link F NAME` | gives a file one name more |
+//! | `symlink TARGET NAME` | makes a symbolic link |
+//! | `sync F` (or `sync_data F`, `sync_all F`) | makes a file's content durable |
+//! | `sync_dir`, `sync_dir D` | make the names of the root, or of a directory, durable |
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -23,6 +28,7 @@ use std::io;
 use super::change::Change;
 use super::disk::Disk;
 use super::image::Image;
+use super::inode::FileKind;
 use super::names::InodeId;
 use super::page::{PAGE_BYTES, PAGE_SIZE};
 use super::profile::Profile;
@@ -34,6 +40,7 @@ const LIMIT: usize = 4096;
 /// Files that are there before, and steps.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FileHistory {
+    /// By path; that of a directory ends with `/`.
     files: BTreeMap<String, String>,
     /// Each one is known to be readable.
     steps: Vec<String>,
@@ -93,6 +100,7 @@ impl FileHistory {
         for (number, text) in (1..).zip(steps) {
             let read = match text.split_once('=') {
                 Some((name, pages)) => history.add_file(name.trim(), pages.trim()),
+                None if text.ends_with('/') => history.add_file(text, "\"\""),
                 None => history.add_step(text),
             };
             read.map_err(|message| NotationError::Step {
@@ -142,7 +150,7 @@ impl FileHistory {
     }
 
     fn add_file(&mut self, name: &str, pages: &str) -> Result<(), String> {
-        check_name(name).map_err(|error| error.to_string())?;
+        parse_path(name.strip_suffix('/').unwrap_or(name))?;
         if !self.steps.is_empty() {
             return Err("files stand before the first step".to_owned());
         }
@@ -173,7 +181,7 @@ impl FileHistory {
         let files = files.map(|(name, pages)| (name, page_bytes(pages)));
         let mut disk = Image::from_files(files).disk(profile);
         for (number, text) in (1..).zip(&self.steps) {
-            let change = read_step(text, |name| disk.lookup(name)).expect("it was read before");
+            let change = read_step(text, |path| disk.find(path)).expect("it was read before");
             let done = change.and_then(|change| disk.apply(&change));
             done.map_err(|source| NotationError::Call {
                 number,
@@ -201,21 +209,50 @@ impl FileHistory {
     }
 }
 
-/// The change that a step stands for, or what its verb expects. `file` finds a file by its name,
-/// which may fail.
+/// The change that a step stands for, or what its verb expects. `find` finds a file or directory by
+/// its path, which may fail.
 fn read_step(
     text: &str,
-    file: impl Fn(&str) -> io::Result<InodeId>,
+    find: impl Fn(&str) -> io::Result<InodeId>,
 ) -> Result<io::Result<Change>, String> {
     let words: Vec<&str> = text.split_whitespace().collect();
     let (verb, rest) = words.split_first().ok_or("an empty step")?;
-    let file = |name: &str| parse_name(name).map(|name| file(&name));
+    let file = |path: &str| parse_path(path).map(|()| find(path));
+    // The directory that a name is in, and the name.
+    let slot = |path: &str| {
+        parse_path(path)?;
+        Ok::<_, String>(match path.rsplit_once('/') {
+            Some((parent, name)) => find(parent).map(|dir| (dir, name.to_owned())),
+            None => Ok((InodeId::ROOT, path.to_owned())),
+        })
+    };
     let change = match (*verb, rest) {
-        ("create", [name]) => Ok(Change::Create {
-            name: parse_name(name)?,
+        ("create", [path]) => slot(path)?.map(|(dir, name)| Change::Create { dir, name }),
+        ("mkdir", [path]) => slot(path)?.map(|(dir, name)| Change::CreateDir { dir, name }),
+        ("rmdir", [path]) => slot(path)?.map(|(dir, name)| Change::RemoveDir { dir, name }),
+        ("remove", [path]) => slot(path)?.map(|(dir, name)| Change::Remove { dir, name }),
+        ("symlink", [target, path]) => slot(path)?.map(|(dir, name)| Change::Symlink {
+            dir,
+            name,
+            target: (*target).to_owned(),
         }),
-        ("write", [name, offset, pages]) => {
-            let (inode, offset) = (file(name)?, parse_number(offset)? * PAGE_SIZE);
+        ("link", [path, new]) => {
+            let (inode, slot) = (file(path)?, slot(new)?);
+            inode.and_then(|inode| slot.map(|(dir, name)| Change::Link { inode, dir, name }))
+        }
+        ("rename", [from, to]) => {
+            let (from, to) = (slot(from)?, slot(to)?);
+            from.and_then(|(from_dir, from)| {
+                to.map(|(to_dir, to)| Change::Rename {
+                    from_dir,
+                    from,
+                    to_dir,
+                    to,
+                })
+            })
+        }
+        ("write", [path, offset, pages]) => {
+            let (inode, offset) = (file(path)?, parse_number(offset)? * PAGE_SIZE);
             let bytes = page_bytes(&parse_pages(pages)?);
             inode.map(|inode| Change::Write {
                 inode,
@@ -223,25 +260,19 @@ fn read_step(
                 bytes,
             })
         }
-        ("set_len", [name, len]) => {
-            let (inode, len) = (file(name)?, parse_number(len)? * PAGE_SIZE);
+        ("set_len", [path, len]) => {
+            let (inode, len) = (file(path)?, parse_number(len)? * PAGE_SIZE);
             inode.map(|inode| Change::SetLen { inode, len })
         }
-        ("allocate", [name, len]) => {
-            let (inode, len) = (file(name)?, parse_number(len)? * PAGE_SIZE);
+        ("allocate", [path, len]) => {
+            let (inode, len) = (file(path)?, parse_number(len)? * PAGE_SIZE);
             inode.map(|inode| Change::Allocate { inode, len })
         }
-        ("rename", [from, to]) => Ok(Change::Rename {
-            from: parse_name(from)?,
-            to: parse_name(to)?,
-        }),
-        ("remove", [name]) => Ok(Change::Remove {
-            name: parse_name(name)?,
-        }),
-        ("sync" | "sync_data" | "sync_all", [name]) => {
-            file(name)?.map(|inode| Change::SyncData { inode })
+        ("sync" | "sync_data" | "sync_all", [path]) => {
+            file(path)?.map(|inode| Change::SyncData { inode })
         }
-        ("sync_dir", []) => Ok(Change::SyncDir),
+        ("sync_dir", []) => Ok(Change::SyncDir { dir: InodeId::ROOT }),
+        ("sync_dir", [path]) => file(path)?.map(|dir| Change::SyncDir { dir }),
         (verb, _) => return Err(usage(verb).to_owned()),
     };
     Ok(change)
@@ -255,20 +286,27 @@ fn usage(verb: &str) -> &'static str {
         "allocate" => "expected: allocate FILE LENGTH",
         "rename" => "expected: rename FROM TO",
         "remove" => "expected: remove FILE",
+        "mkdir" => "expected: mkdir DIRECTORY",
+        "rmdir" => "expected: rmdir DIRECTORY",
+        "link" => "expected: link FILE NAME",
+        "symlink" => "expected: symlink TARGET NAME",
         "sync" | "sync_data" | "sync_all" => "expected: sync FILE",
-        "sync_dir" => "expected: sync_dir",
+        "sync_dir" => "expected: sync_dir, or sync_dir DIRECTORY",
         _ => {
-            "expected FILE=LETTERS or one of create, write, set_len, allocate, rename, remove, sync, sync_dir"
+            "expected FILE=LETTERS, DIRECTORY/ or one of create, write, set_len, allocate, rename, \
+             remove, mkdir, rmdir, link, symlink, sync, sync_dir"
         }
     }
 }
 
-fn parse_name(text: &str) -> Result<String, String> {
-    match check_name(text) {
-        Ok(()) if text.contains([',', '"']) => Err(format!("{text:?} has a comma or a quote")),
-        Ok(()) => Ok(text.to_owned()),
+/// Fails unless `path` is names with `/` between them.
+fn parse_path(path: &str) -> Result<(), String> {
+    let mut names = path.split('/');
+    names.try_for_each(|name| match check_name(name) {
+        Ok(()) if name.contains([',', '"']) => Err(format!("{name:?} has a comma or a quote")),
+        Ok(()) => Ok(()),
         Err(error) => Err(error.to_string()),
-    }
+    })
 }
 
 fn parse_number(text: &str) -> Result<u64, String> {
@@ -298,22 +336,36 @@ fn page_bytes(pages: &str) -> Vec<u8> {
     pages.collect()
 }
 
-/// An image as one line: `a=AB,b=""`, names sorted; `(none)` without files. A page that is not one
-/// letter throughout shows as `?`.
+/// An image as one line: `a=AB,b=""`, paths sorted; `(none)` without files. An empty directory is
+/// `d/`, a symbolic link `l->target`. A page that is not one letter throughout shows as `?`.
 #[must_use]
 pub fn render(image: &Image) -> String {
-    let files = image.to_files();
-    if files.is_empty() {
-        return "(none)".to_owned();
-    }
-    let files = files.iter().map(|(name, bytes)| {
-        let pages: String = bytes.chunks(PAGE_BYTES).map(render_page).collect();
-        match pages.as_str() {
-            "" => format!("{name}=\"\""),
-            pages => format!("{name}={pages}"),
+    let entries = image.entries();
+    let is_parent = |path: &String| {
+        let inside = format!("{path}/");
+        let next = entries.range(inside.clone()..).next();
+        next.is_some_and(|(other, _)| other.starts_with(&inside))
+    };
+    let lines = entries.iter().filter_map(|(path, inode)| {
+        let file = image.file(*inode);
+        let bytes = file.content.to_bytes();
+        match file.kind {
+            FileKind::Directory => (!is_parent(path)).then(|| format!("{path}/")),
+            FileKind::Symlink => Some(format!("{path}->{}", String::from_utf8_lossy(&bytes))),
+            FileKind::File => {
+                let pages: String = bytes.chunks(PAGE_BYTES).map(render_page).collect();
+                Some(match pages.as_str() {
+                    "" => format!("{path}=\"\""),
+                    pages => format!("{path}={pages}"),
+                })
+            }
         }
     });
-    files.collect::<Vec<_>>().join(",")
+    let lines: Vec<String> = lines.collect();
+    match lines.is_empty() {
+        true => "(none)".to_owned(),
+        false => lines.join(","),
+    }
 }
 
 fn render_page(page: &[u8]) -> char {

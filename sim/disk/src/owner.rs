@@ -13,6 +13,7 @@ use super::fault::{CallEffect, Space};
 use super::fault_source::{FaultPlan, FaultSource};
 use super::image::Image;
 use super::machine::{MachineState, SharedMachine, SimOptions, enter};
+use super::names::InodeId;
 use super::trace::TraceRecord;
 
 /// A machine with a disk that runs one process after the other. A clone is another handle of the
@@ -102,7 +103,7 @@ impl SimDisk {
         let mut machine = enter(&self.machine).clone();
         machine.process += 1;
         machine.handles.clear();
-        machine.lock = None;
+        machine.locks.clear();
         machine.faults = None;
         machine.space = None;
         SimDisk {
@@ -176,11 +177,11 @@ impl SimDisk {
         machine.out_of_calls = false;
     }
 
-    /// Another process takes the lock. `false` if it is held.
+    /// Another process takes the lock of the root directory. `false` if it is held.
     #[must_use]
     pub fn hold_lock(&self) -> bool {
         let mut machine = enter(&self.machine);
-        let free = machine.lock.is_none() && !machine.lock_taken;
+        let free = !machine.locks.contains_key(&InodeId::ROOT) && !machine.lock_taken;
         machine.lock_taken |= free;
         free
     }

@@ -86,18 +86,26 @@ impl Profile {
         self == Profile::Alice
     }
 
-    /// Whether a rename may leave both names.
-    pub(super) fn rename_may_leave_both(self) -> bool {
-        matches!(
-            self,
-            Profile::Posix | Profile::Alice | Profile::HostileDevice
-        )
+    /// How the two halves of a rename hang together.
+    pub(super) fn rename_rule(self) -> RenameRule {
+        match self {
+            Profile::Strict | Profile::LinuxOrdered | Profile::BtrfsLike => RenameRule::Atomic,
+            Profile::Posix | Profile::HostileDevice => RenameRule::AdditionFirst,
+            Profile::Alice => RenameRule::Independent,
+        }
     }
+}
 
-    /// Whether a rename may leave neither name.
-    pub(super) fn rename_may_leave_neither(self) -> bool {
-        self == Profile::Alice
-    }
+/// How the removal of the old name and the addition of the new one hang together, where a file is
+/// renamed. A directory is always moved as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum RenameRule {
+    /// Both survive, or neither does.
+    Atomic,
+    /// The old name goes only where the new one is there.
+    AdditionFirst,
+    /// Each for itself.
+    Independent,
 }
 
 impl fmt::Display for Profile {

@@ -15,13 +15,16 @@ use super::file_space::{CutDamage, FileChoice, FileSpace, SizeRange, count};
 use super::image::{Image, name_hashes};
 use super::inode::SizeCause;
 use super::names::{InodeId, NameChange, NameOutcome, NameRecord, NameTable};
-use super::profile::Profile;
+use super::profile::{Profile, RenameRule};
+use super::tree;
 
 /// The images that a power cut may leave.
 #[derive(Clone, Debug)]
 pub struct ImageSpace {
     profile: Profile,
     base: Arc<NameTable>,
+    /// No name lies in a directory but the root, whatever survives.
+    pub(super) flat: bool,
     pub(super) records: Vec<NameRecord>,
     /// Every file that may have a name afterwards.
     pub(super) files: BTreeMap<InodeId, FileSpace>,
@@ -74,7 +77,7 @@ impl Crash {
         match &self.inside {
             // Until a sync returns, its records are what they were: pending. Any of them may be
             // durable.
-            Some(change @ (Change::SyncData { .. } | Change::SyncDir)) => {
+            Some(change @ (Change::SyncData { .. } | Change::SyncDir { .. })) => {
                 ImageSpace::new(&self.before, Some(change))
             }
             Some(_) => ImageSpace::new(&self.kill(CallEffect::Everything), None),
@@ -89,27 +92,37 @@ impl ImageSpace {
     fn new(disk: &Disk, inside: Option<&Change>) -> Self {
         let profile = disk.profile();
         let strict = profile == Profile::Strict;
-        let names_open = !strict || matches!(inside, Some(Change::SyncDir));
+        let synced_dir = match inside {
+            Some(Change::SyncDir { dir }) => Some(*dir),
+            _ => None,
+        };
         let synced = match inside {
             Some(Change::SyncData { inode }) => Some(*inode),
             _ => None,
         };
-        let records = match names_open {
-            true => disk.names.pending.clone(),
-            false => Vec::new(),
+        let open = |entry: &NameRecord| match synced_dir {
+            _ if !strict => true,
+            Some(dir) => entry.change.touches(dir),
+            None => entry.least().is_some(),
         };
+        let pending = disk.names.pending.iter().filter(|entry| open(entry));
+        let records: Vec<NameRecord> = pending.cloned().collect();
         let new_names = records.iter().filter_map(|r| r.change.names_inode());
-        let reachable: BTreeSet<InodeId> =
-            disk.names.disk.values().copied().chain(new_names).collect();
+        let reachable: BTreeSet<InodeId> = disk.names.disk.inodes().chain(new_names).collect();
         let files = reachable.into_iter().map(|id| {
             let open = !strict || synced == Some(id);
             (id, FileSpace::new(disk.inodes[&id].clone(), open))
         });
+        let base = &disk.names.disk;
+        let in_root =
+            |entry: &NameRecord| entry.change.slots().all(|slot| slot.dir == InodeId::ROOT);
+        let flat = base.is_flat() && records.iter().all(in_root);
         let mut space = ImageSpace {
             profile,
-            base: disk.names.disk.clone(),
-            records,
+            base: base.clone(),
+            flat,
             files: files.collect(),
+            records,
             metadata: Vec::new(),
         };
         if profile == Profile::LinuxOrdered {
@@ -152,14 +165,24 @@ impl ImageSpace {
         journal
     }
 
-    /// What may become of a name record, besides the old state: the mildest first, everything last.
+    /// What may become of a name record that is not durable, besides the least that is there: in
+    /// order of how much survives.
     pub(super) fn outcomes(&self, entry: &NameRecord) -> &'static [NameOutcome] {
         use NameOutcome::{Both, Neither, New};
-        let rename = matches!(entry.change, NameChange::Rename { .. });
-        match rename && !entry.durable {
-            true if self.profile.rename_may_leave_neither() => &[Both, Neither, New],
-            true if self.profile.rename_may_leave_both() => &[Both, New],
-            _ => &[New],
+        let rule = match (&entry.change, entry.least()) {
+            (
+                NameChange::Rename {
+                    directory: false, ..
+                },
+                None,
+            ) => self.profile.rename_rule(),
+            // Half of it is there, or it has no halves.
+            _ => RenameRule::Atomic,
+        };
+        match rule {
+            RenameRule::Atomic => &[New],
+            RenameRule::AdditionFirst => &[Both, New],
+            RenameRule::Independent => &[Both, Neither, New],
         }
     }
 
@@ -172,7 +195,7 @@ impl ImageSpace {
                 points.push(Point { about, records });
             }
         } else {
-            for entry in self.records.iter().filter(|entry| !entry.durable) {
+            for entry in self.records.iter().filter(|entry| !entry.is_durable()) {
                 let record = entry.record;
                 points.push(Point {
                     about: About::Name { record },
@@ -313,27 +336,55 @@ impl ImageSpace {
         survived.count()
     }
 
+    /// The frame of some outcomes, without those that the profile does not know, and without the
+    /// newest of those that break a law of directories together.
     fn frame(&self, chosen: &BTreeMap<u64, NameOutcome>) -> Frame {
-        let mut names = self.base.clone();
-        let mut outcomes = BTreeMap::new();
-        for entry in &self.records {
-            let legal = self.outcomes(entry);
-            let outcome = match chosen.get(&entry.record) {
-                _ if entry.durable => NameOutcome::New,
-                Some(outcome) if legal.contains(outcome) => *outcome,
-                Some(_) => NameOutcome::New,
-                None => continue,
+        let pending = self.records.iter().filter(|entry| !entry.is_durable());
+        let outcomes = pending.filter_map(|entry| {
+            let chosen = *chosen.get(&entry.record)?;
+            let legal = self.outcomes(entry).contains(&chosen);
+            Some((entry.record, if legal { chosen } else { NameOutcome::New }))
+        });
+        let mut outcomes: BTreeMap<u64, NameOutcome> = outcomes.collect();
+        loop {
+            match self.frame_if_lawful(&outcomes) {
+                Some(frame) => return frame,
+                // What is durable alone breaks no law: the loop ends there.
+                None => outcomes.pop_last(),
             };
-            entry.change.apply(Arc::make_mut(&mut names), outcome);
-            if !entry.durable {
-                outcomes.insert(entry.record, outcome);
+        }
+    }
+
+    /// The frame of these outcomes, if the names keep the laws of directories.
+    pub(super) fn frame_if_lawful(&self, outcomes: &BTreeMap<u64, NameOutcome>) -> Option<Frame> {
+        let names = self.names_of(outcomes);
+        let names = if self.flat {
+            names
+        } else {
+            let least = self.names_of(&BTreeMap::new());
+            let rule = self.profile.rename_rule();
+            let outcome = |entry: &NameRecord| outcome_of(entry, outcomes);
+            let lawful = tree::is_lawful(&least, &names, &self.records, rule, &outcome);
+            if !lawful && !outcomes.is_empty() {
+                return None;
+            }
+            tree::reachable(names)
+        };
+        Some(Frame {
+            names,
+            outcomes: outcomes.clone(),
+            windows: BTreeMap::new(),
+        })
+    }
+
+    fn names_of(&self, outcomes: &BTreeMap<u64, NameOutcome>) -> Arc<NameTable> {
+        let mut names = self.base.clone();
+        for entry in &self.records {
+            if let Some(outcome) = outcome_of(entry, outcomes) {
+                entry.change.apply(Arc::make_mut(&mut names), outcome);
             }
         }
-        Frame {
-            names,
-            outcomes,
-            windows: BTreeMap::new(),
-        }
+        names
     }
 
     /// The frame in which the first `survived` metadata records are durable and the others are not.
@@ -360,12 +411,22 @@ impl ImageSpace {
                 }
             }
         }
+        let names = match self.flat {
+            true => names,
+            false => tree::reachable(names),
+        };
         Frame {
             names,
             outcomes,
             windows,
         }
     }
+}
+
+/// What becomes of a record where `outcomes` says it of those that are not durable.
+fn outcome_of(entry: &NameRecord, outcomes: &BTreeMap<u64, NameOutcome>) -> Option<NameOutcome> {
+    let chosen = outcomes.get(&entry.record).copied();
+    chosen.or_else(|| entry.least())
 }
 
 struct SettledFiles(BTreeMap<InodeId, FileChoice>);

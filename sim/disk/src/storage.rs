@@ -1,29 +1,48 @@
-//! The simulated disk as a process sees it: the storage traits.
+//! The simulated disk as a process sees it: directories, and the storage traits.
 
 use std::fmt;
 use std::io;
 use std::sync::Arc;
 
+use super::change::Change;
+use super::directory_calls::OpenDirectory;
 use super::file_calls::OpenFile;
+use super::inode::FileKind;
 use super::machine::{SharedMachine, enter};
+use super::names::InodeId;
 use super::owner::SimDisk;
-use beaver_storage::{Access, Op, Storage, StorageFile, StorageLock};
+use beaver_storage::{Access, Op, Storage, StorageFile, StorageLock, check_name};
 
 impl SimDisk {
-    /// The disk for the process that runs now. It is dead after the next kill or power cut.
+    /// The root directory for the process that runs now, as a storage. It is dead after the next
+    /// kill or power cut.
     #[must_use]
     pub fn storage(&self) -> Arc<dyn Storage> {
+        Arc::new(self.root())
+    }
+
+    /// The root directory for the process that runs now. It is dead after the next kill or power
+    /// cut.
+    #[must_use]
+    pub fn root(&self) -> SimDirectory {
         let machine = self.machine.clone();
         let process = enter(&machine).process;
-        Arc::new(SimStorage { machine, process })
+        SimDirectory {
+            machine,
+            process,
+            dir: OpenDirectory::root(),
+        }
     }
 }
 
-/// The disk in the hands of one process. Dead after a kill or a
-/// power cut: every call fails with an error for which [`is_crash`](super::is_crash) holds.
-struct SimStorage {
+/// A directory of a simulated disk in the hands of one process. As a [`Storage`] it shows its files
+/// alone. After a kill or a power cut it is dead: every call fails with an error for which
+/// [`is_crash`](super::is_crash) holds.
+#[derive(Clone)]
+pub struct SimDirectory {
     machine: SharedMachine,
     process: u64,
+    dir: OpenDirectory,
 }
 
 struct SimFile {
@@ -35,10 +54,134 @@ struct SimFile {
 struct SimLock {
     machine: SharedMachine,
     process: u64,
+    dir: InodeId,
     number: u64,
 }
 
-impl SimStorage {
+/// What a flat storage has no call for. Names may be any that a file can have.
+impl SimDirectory {
+    /// The number of the directory.
+    #[must_use]
+    pub fn inode(&self) -> InodeId {
+        self.dir.inode
+    }
+
+    /// A directory in this one. Nothing is asked of the disk but where it is.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound`, and `NotADirectory` for a file.
+    pub fn directory(&self, name: &str) -> io::Result<SimDirectory> {
+        let machine = enter(&self.machine);
+        let inode = machine.disk.lookup(self.dir.inode, name)?;
+        match machine.disk.inode(inode).kind {
+            FileKind::Directory => Ok(SimDirectory {
+                machine: self.machine.clone(),
+                process: self.process,
+                dir: OpenDirectory {
+                    inode,
+                    path: self.dir.join(name),
+                },
+            }),
+            FileKind::File | FileKind::Symlink => Err(io::ErrorKind::NotADirectory.into()),
+        }
+    }
+
+    /// Makes a directory. Its name is durable after a sync of this one.
+    ///
+    /// # Errors
+    ///
+    /// Those of mkdir(2).
+    pub fn create_dir(&self, name: &str) -> io::Result<SimDirectory> {
+        let change = Change::CreateDir {
+            dir: self.dir.inode,
+            name: name.to_owned(),
+        };
+        enter(&self.machine).make(self.process, &self.dir, name, Op::CreateDir, &change)?;
+        self.directory(name)
+    }
+
+    /// Makes a symbolic link, which is there with its target or not at all.
+    ///
+    /// # Errors
+    ///
+    /// Those of symlink(2).
+    pub fn symlink(&self, target: &str, name: &str) -> io::Result<()> {
+        let change = Change::Symlink {
+            dir: self.dir.inode,
+            name: name.to_owned(),
+            target: target.to_owned(),
+        };
+        enter(&self.machine).make(self.process, &self.dir, name, Op::Symlink, &change)
+    }
+
+    /// Gives the file `existing` of this directory the name `name` in `dir` too.
+    ///
+    /// # Errors
+    ///
+    /// Those of link(2); `PermissionDenied` for a directory.
+    pub fn link(&self, existing: &str, dir: &SimDirectory, name: &str) -> io::Result<()> {
+        let mut machine = enter(&self.machine);
+        let file = machine.disk.lookup(self.dir.inode, existing)?;
+        machine.link(self.process, file, &dir.dir, name)
+    }
+
+    /// Gives the file or directory `from` the name `to` in the directory `dir` of the same disk.
+    ///
+    /// # Errors
+    ///
+    /// Those of rename(2).
+    pub fn rename_to(&self, from: &str, dir: &SimDirectory, to: &str) -> io::Result<()> {
+        enter(&self.machine).rename(self.process, &self.dir, from, &dir.dir, to)
+    }
+
+    /// Makes a file, as [`Storage::create`] does.
+    ///
+    /// # Errors
+    ///
+    /// `AlreadyExists` if the name is taken.
+    pub fn create_file(&self, name: &str) -> io::Result<Box<dyn StorageFile>> {
+        let file = enter(&self.machine).create(self.process, &self.dir, name)?;
+        Ok(self.file(file))
+    }
+
+    /// Opens a file, as [`Storage::open`] does.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound`, `IsADirectory`, and `InvalidInput` for a symbolic link: links are not followed.
+    pub fn open_file(&self, name: &str, access: Access) -> io::Result<Box<dyn StorageFile>> {
+        let file = enter(&self.machine).open(self.process, &self.dir, name, access)?;
+        Ok(self.file(file))
+    }
+
+    /// Removes the name of a file, as [`Storage::remove`] does.
+    ///
+    /// # Errors
+    ///
+    /// Those of unlink(2); `IsADirectory` for a directory.
+    pub fn remove_file(&self, name: &str) -> io::Result<()> {
+        enter(&self.machine).remove(self.process, &self.dir, name)
+    }
+
+    /// Removes an empty directory.
+    ///
+    /// # Errors
+    ///
+    /// Those of rmdir(2).
+    pub fn remove_dir(&self, name: &str) -> io::Result<()> {
+        enter(&self.machine).remove_dir(self.process, &self.dir, name)
+    }
+
+    /// Everything in the directory, in bytewise order of the names.
+    ///
+    /// # Errors
+    ///
+    /// Those of readdir(3).
+    pub fn entries(&self) -> io::Result<Vec<(String, FileKind)>> {
+        enter(&self.machine).entries(self.process, &self.dir)
+    }
+
     fn file(&self, file: OpenFile) -> Box<dyn StorageFile> {
         Box::new(SimFile {
             machine: self.machine.clone(),
@@ -48,38 +191,45 @@ impl SimStorage {
     }
 }
 
-impl Storage for SimStorage {
+impl Storage for SimDirectory {
     fn create(&self, name: &str) -> io::Result<Box<dyn StorageFile>> {
-        let file = enter(&self.machine).create(self.process, name)?;
-        Ok(self.file(file))
+        check_name(name)?;
+        self.create_file(name)
     }
 
     fn open(&self, name: &str, access: Access) -> io::Result<Box<dyn StorageFile>> {
-        let file = enter(&self.machine).open(self.process, name, access)?;
-        Ok(self.file(file))
+        check_name(name)?;
+        self.open_file(name, access)
     }
 
     fn list(&self) -> io::Result<Vec<String>> {
-        enter(&self.machine).list(self.process)
+        let entries = self.entries()?.into_iter();
+        let files =
+            entries.filter(|(name, kind)| *kind != FileKind::Directory && check_name(name).is_ok());
+        Ok(files.map(|(name, _)| name).collect())
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        enter(&self.machine).rename(self.process, from, to)
+        check_name(from)?;
+        check_name(to)?;
+        self.rename_to(from, self, to)
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
-        enter(&self.machine).remove(self.process, name)
+        check_name(name)?;
+        self.remove_file(name)
     }
 
     fn sync_dir(&self) -> io::Result<()> {
-        enter(&self.machine).sync_dir(self.process)
+        enter(&self.machine).sync_dir(self.process, &self.dir)
     }
 
     fn lock(&self) -> io::Result<Box<dyn StorageLock>> {
-        let number = enter(&self.machine).lock(self.process)?;
+        let number = enter(&self.machine).lock(self.process, &self.dir)?;
         Ok(Box::new(SimLock {
             machine: self.machine.clone(),
             process: self.process,
+            dir: self.dir.inode,
             number,
         }))
     }
@@ -125,15 +275,20 @@ impl Drop for SimFile {
 impl Drop for SimLock {
     fn drop(&mut self) {
         let mut machine = enter(&self.machine);
-        if machine.process == self.process && machine.lock == Some(self.number) {
-            machine.lock = None;
+        let own = machine.locks.get(&self.dir) == Some(&self.number);
+        if own && machine.process == self.process {
+            machine.locks.remove(&self.dir);
         }
     }
 }
 
-impl fmt::Debug for SimStorage {
+impl fmt::Debug for SimDirectory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SimStorage(process {})", self.process)
+        write!(
+            f,
+            "SimDirectory({:?}, process {})",
+            self.dir.path, self.process
+        )
     }
 }
 

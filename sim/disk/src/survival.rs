@@ -1,13 +1,13 @@
 //! What a choice means, in words: one line for each pending record.
 
+use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::Arc;
 
 use serde::Serialize;
 
 use super::choice::Choice;
 use super::inode::SizeCause;
-use super::names::{InodeId, NameChange, NameOutcome, NameTable};
+use super::names::{InodeId, NameChange, NameOutcome, Slot};
 use super::space::ImageSpace;
 
 /// What became of one pending record.
@@ -29,8 +29,10 @@ pub struct Survival {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "snake_case")]
 pub enum RecordKind {
-    /// A file was made.
+    /// A file, a directory or a symbolic link was made.
     Create,
+    /// A file got one name more.
+    Link,
     /// A name was removed.
     Remove,
     /// A file got another name.
@@ -78,6 +80,7 @@ impl fmt::Display for Survival {
         let file = &self.file;
         match &self.what {
             RecordKind::Create => write!(f, "create {file}")?,
+            RecordKind::Link => write!(f, "link {file}")?,
             RecordKind::Remove => write!(f, "remove {file}")?,
             RecordKind::Rename { to } => write!(f, "rename {file} to {to}")?,
             RecordKind::Growth { len } => write!(f, "{file}: length {len}")?,
@@ -137,19 +140,21 @@ impl ImageSpace {
     fn describe_names(&self, choice: &Choice) -> Vec<Survival> {
         let lines = self.records.iter().map(|entry| {
             let (file, what) = match &entry.change {
-                NameChange::Create { name, .. } => (name, RecordKind::Create),
-                NameChange::Remove { name } => (name, RecordKind::Remove),
+                NameChange::Create { slot, .. } => (slot, RecordKind::Create),
+                NameChange::Link { slot, .. } => (slot, RecordKind::Link),
+                NameChange::Remove { slot, .. } => (slot, RecordKind::Remove),
                 NameChange::Rename { from, to, .. } => {
-                    (from, RecordKind::Rename { to: to.to_string() })
+                    let to = self.path_of(to);
+                    (from, RecordKind::Rename { to })
                 }
             };
+            let outcome = choice.names.get(&entry.record).copied();
             Survival {
                 record: entry.record,
                 inode: entry.change.names_inode(),
-                file: file.to_string(),
+                file: self.path_of(file),
                 what,
-                fate: match choice.names.get(&entry.record) {
-                    _ if entry.durable => Fate::Survived,
+                fate: match outcome.or_else(|| entry.least()) {
                     None => Fate::Lost,
                     Some(NameOutcome::New) => Fate::Survived,
                     Some(NameOutcome::Both) => Fate::BothNames,
@@ -160,20 +165,46 @@ impl ImageSpace {
         lines.collect()
     }
 
-    /// The names that a file has or may get, oldest first.
-    pub(super) fn name_of(&self, inode: InodeId) -> String {
-        let durable: &NameTable = self.base();
-        let durable = durable.iter().filter(|(_, id)| **id == inode);
-        let mut names: Vec<Arc<str>> = durable.map(|(name, _)| name.clone()).collect();
-        for entry in &self.records {
-            match &entry.change {
-                NameChange::Create { name, inode: id } if *id == inode => names.push(name.clone()),
-                NameChange::Rename { to, inode: id, .. } if *id == inode => names.push(to.clone()),
-                _ => {}
-            }
+    /// The path of a slot, by the oldest names of the directories that it is in.
+    pub(super) fn path_of(&self, slot: &Slot) -> String {
+        let mut path = slot.name.to_string();
+        let mut dir = slot.dir;
+        // A directory that was moved into one that it held may seem to be in itself.
+        let mut seen = BTreeSet::new();
+        while dir != InodeId::ROOT && seen.insert(dir) {
+            let Some(up) = self.slots_named(dir).into_iter().next() else {
+                break;
+            };
+            path = format!("{}/{path}", up.name);
+            dir = up.dir;
         }
-        names.dedup();
-        names.join("/")
+        path
+    }
+
+    /// The slots that an inode has or may get, oldest first.
+    fn slots_named(&self, inode: InodeId) -> Vec<Slot> {
+        let durable = self.base().iter().filter(|(.., id)| *id == inode);
+        let durable = durable.map(|(dir, name, _)| Slot {
+            dir,
+            name: name.clone(),
+        });
+        let pending = self.records.iter().filter_map(|entry| match &entry.change {
+            NameChange::Create { slot, inode: id } | NameChange::Link { slot, inode: id } => {
+                (*id == inode).then(|| slot.clone())
+            }
+            NameChange::Rename { to, inode: id, .. } => (*id == inode).then(|| to.clone()),
+            NameChange::Remove { .. } => None,
+        });
+        let mut slots: Vec<Slot> = durable.chain(pending).collect();
+        slots.dedup();
+        slots
+    }
+
+    /// The names that a file has or may get, oldest first; in a tree its paths.
+    pub(super) fn name_of(&self, inode: InodeId) -> String {
+        let slots = self.slots_named(inode);
+        let names: Vec<String> = slots.iter().map(|slot| self.path_of(slot)).collect();
+        names.join(if self.flat { "/" } else { " or " })
     }
 }
 

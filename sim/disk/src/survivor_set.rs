@@ -143,9 +143,12 @@ impl ImageSpace {
     fn name_change(&self, record: u64) -> String {
         let entry = self.records.iter().find(|entry| entry.record == record);
         match entry.map(|entry| &entry.change) {
-            Some(NameChange::Create { name, .. }) => format!("create {name}"),
-            Some(NameChange::Remove { name }) => format!("remove {name}"),
-            Some(NameChange::Rename { from, to, .. }) => format!("rename {from} to {to}"),
+            Some(NameChange::Create { slot, .. }) => format!("create {}", self.path_of(slot)),
+            Some(NameChange::Link { slot, .. }) => format!("link {}", self.path_of(slot)),
+            Some(NameChange::Remove { slot, .. }) => format!("remove {}", self.path_of(slot)),
+            Some(NameChange::Rename { from, to, .. }) => {
+                format!("rename {} to {}", self.path_of(from), self.path_of(to))
+            }
             None => String::new(),
         }
     }

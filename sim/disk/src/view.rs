@@ -9,14 +9,14 @@ use super::disk::Disk;
 use super::fault::CallEffect;
 use super::names::{InodeId, NameTable};
 
-/// One file at a crash.
+/// One file or directory at a crash.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileView {
     /// Its number.
     pub inode: InodeId,
-    /// The names by which a reader found it, in bytewise order.
+    /// The paths by which a reader found it, in bytewise order.
     pub live_names: Vec<String>,
-    /// The names that are durable.
+    /// The paths that are durable.
     pub durable_names: Vec<String>,
     /// The bytes that a reader saw.
     pub live: Vec<u8>,
@@ -36,7 +36,7 @@ impl Crash {
     #[must_use]
     pub fn files(&self) -> Vec<FileView> {
         match self.inside() {
-            None | Some(Change::SyncData { .. } | Change::SyncDir) => self.disk().files(),
+            None | Some(Change::SyncData { .. } | Change::SyncDir { .. }) => self.disk().files(),
             Some(_) => self.kill(CallEffect::Everything).files(),
         }
     }
@@ -51,8 +51,8 @@ impl Disk {
             let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
             FileView {
                 inode: *id,
-                live_names: names_of(&self.names.live, *id),
-                durable_names: names_of(&self.names.disk, *id),
+                live_names: paths_of(&self.names.live, *id),
+                durable_names: paths_of(&self.names.disk, *id),
                 live: inode.live.to_bytes(),
                 durable: inode.disk.to_bytes(),
                 pending_pages: pages
@@ -68,9 +68,16 @@ impl Disk {
     }
 }
 
-fn names_of(directory: &NameTable, inode: InodeId) -> Vec<String> {
-    let names = directory.iter().filter(|(_, id)| **id == inode);
-    names.map(|(name, _)| name.to_string()).collect()
+/// The paths by which `names` lead to a file, in bytewise order.
+fn paths_of(names: &NameTable, inode: InodeId) -> Vec<String> {
+    let slots = names.iter().filter(|(.., id)| *id == inode);
+    let paths = slots.filter_map(|(dir, name, _)| match dir {
+        InodeId::ROOT => Some(name.to_string()),
+        dir => Some(format!("{}/{name}", names.path(dir)?)),
+    });
+    let mut paths: Vec<String> = paths.collect();
+    paths.sort_unstable();
+    paths
 }
 
 #[cfg(test)]

@@ -594,7 +594,7 @@ fn mistakes_in_a_history_are_explained() {
     for (text, message) in [
         (
             "f=A; wipe f",
-            "step 2 (\"wipe f\"): expected FILE=LETTERS or one of create",
+            "step 2 (\"wipe f\"): expected FILE=LETTERS, DIRECTORY/ or one of create",
         ),
         (
             "f=A; write f B",
@@ -610,7 +610,9 @@ fn mistakes_in_a_history_are_explained() {
         ),
         ("f=A; f=B", "step 2 (\"f=B\"): \"f\" is there twice"),
         ("sync_dir; f=A", "files stand before the first step"),
-        ("create a/b", "it has a separator"),
+        ("create a/b", "step 1 (\"create a/b\") fails: entity not found"),
+        ("create a//b", "\"\" is not a file name: it is empty"),
+        ("f=A; create f/b", "fails: not a directory"),
         (
             "create a,b",
             "step 1 (\"create a,b\"): \"a,b\" has a comma or a quote",
@@ -625,7 +627,17 @@ fn mistakes_in_a_history_are_explained() {
         ("sync", "expected: sync FILE"),
         ("sync_data", "expected: sync FILE"),
         ("sync_all", "expected: sync FILE"),
-        ("sync_dir f", "expected: sync_dir"),
+        ("sync_dir f g", "expected: sync_dir, or sync_dir DIRECTORY"),
+        ("f=A; sync_dir f", "fails: not a directory"),
+        ("mkdir", "expected: mkdir DIRECTORY"),
+        ("rmdir", "expected: rmdir DIRECTORY"),
+        ("link f", "expected: link FILE NAME"),
+        ("symlink f", "expected: symlink TARGET NAME"),
+        ("d/; rmdir d; rmdir d", "step 2 (\"rmdir d\") fails: entity not found"),
+        ("d/f=A; rmdir d", "step 1 (\"rmdir d\") fails: directory not empty"),
+        ("d/; remove d", "fails: is a directory"),
+        ("d/; link d e", "fails: permission denied"),
+        ("d/; mkdir d/e; rename d d/e/f", "fails: invalid input"),
         ("f=A; create f", "step 1 (\"create f\") fails"),
         ("remove f", "step 1 (\"remove f\") fails"),
     ] {

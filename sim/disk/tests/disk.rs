@@ -219,7 +219,11 @@ fn disks_that_differ_in_a_name_or_in_who_has_it_have_other_fingerprints() {
     all_differ(orders.iter().map(|names| {
         let files = names.iter().zip(b'A'..).map(|(name, byte)| (name, [byte]));
         let mut disk = Image::from_files(files).disk(Profile::Posix);
-        disk.apply(&Change::Create { name: "z".into() }).unwrap();
+        disk.apply(&Change::Create {
+            dir: InodeId::ROOT,
+            name: "z".into(),
+        })
+        .unwrap();
         disk.fingerprint()
     }));
 }

@@ -1026,7 +1026,7 @@ fn debug_output_shows_names_and_lengths_and_no_bytes() {
     let lock = storage.lock().unwrap();
     assert_eq!(
         format!("{storage:?} {file:?} {lock:?}"),
-        "SimStorage(process 1) SimFile(\"f\") SimLock"
+        "SimDirectory(\"\", process 1) SimFile(\"f\") SimLock"
     );
     let image = format!("{:?}", disk.live());
     assert!(image.starts_with("{\"f\": \"#1: 5000 bytes, "), "{image}");

@@ -432,13 +432,21 @@ impl Reference {
 fn run_on_disk(disk: &mut Disk, step: &Step) -> bool {
     let inode = |disk: &Disk, name: &str| disk.live().inode(name).unwrap_or(InodeId(u64::MAX));
     let change = match *step {
-        Step::Create(name) => Change::Create { name: name.into() },
+        Step::Create(name) => Change::Create {
+            dir: InodeId::ROOT,
+            name: name.into(),
+        },
         Step::Rename(from, to) => Change::Rename {
+            from_dir: InodeId::ROOT,
+            to_dir: InodeId::ROOT,
             from: from.into(),
             to: to.into(),
         },
-        Step::Remove(name) => Change::Remove { name: name.into() },
-        Step::SyncDir => Change::SyncDir,
+        Step::Remove(name) => Change::Remove {
+            dir: InodeId::ROOT,
+            name: name.into(),
+        },
+        Step::SyncDir => Change::SyncDir { dir: InodeId::ROOT },
         Step::Write(name, at, len, cell) => Change::Write {
             inode: inode(disk, name),
             offset: at as u64 * CELL,

@@ -8,9 +8,14 @@ use crate::scenario::{CrashKind, Effect};
 /// The file that a crashed call was about, if it can be told.
 pub(super) fn file_of(crashed: &CrashEvent) -> Option<String> {
     let inode = match crashed.crash.inside()? {
-        Change::Create { name } | Change::Remove { name } => return Some(name.to_string()),
+        Change::Create { name, .. }
+        | Change::CreateDir { name, .. }
+        | Change::Symlink { name, .. }
+        | Change::Link { name, .. }
+        | Change::Remove { name, .. }
+        | Change::RemoveDir { name, .. } => return Some(name.clone()),
         Change::Rename { from, .. } => return Some(from.to_string()),
-        Change::SyncDir => return Some("the directory".to_owned()),
+        Change::SyncDir { .. } => return Some("the directory".to_owned()),
         Change::Write { inode, .. }
         | Change::SetLen { inode, .. }
         | Change::Allocate { inode, .. }

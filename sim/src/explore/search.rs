@@ -165,7 +165,10 @@ impl<'a> CrashSearch<'a> {
                 self.start_killed(crashed, &disk, fingerprint, progress);
             }
         }
-        let syncs = matches!(inside, Some(Change::SyncData { .. } | Change::SyncDir));
+        let syncs = matches!(
+            inside,
+            Some(Change::SyncData { .. } | Change::SyncDir { .. })
+        );
         // What a call changes is pending while it runs, and so is what a sync is about to commit.
         let pending = match inside.is_none() || syncs {
             true => CallEffect::Nothing,
