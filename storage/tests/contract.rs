@@ -33,6 +33,7 @@ fn the_simulated_disk_keeps_the_contract_under_every_profile() {
     for profile in Profile::ALL {
         let disk = || SimDisk::new(Disk::empty(profile), SimOptions::default());
         contract::check(|| disk().storage());
+        contract::check(|| Arc::new(disk().root().create_dir("d").unwrap()));
     }
 }
 

@@ -165,12 +165,24 @@ impl MachineState {
         let act = |disk: &mut Disk| disk.rename(from_dir.inode, from, to_dir.inode, to);
         let answer = self.make_change(process, record, change, act);
         // An error does not say that the name is the old one.
-        if inode.is_some() && self.named(to_dir, to) == inode {
-            let open = self.handles.values_mut();
-            open.filter(|handle| Some(handle.inode) == inode)
-                .for_each(|handle| handle.name = target.clone());
+        if let Some(inode) = inode.filter(|_| self.named(to_dir, to) == inode) {
+            self.rename_handles(inode, &target);
         }
         answer
+    }
+
+    /// Open files go by their new names after `renamed`, a file or a directory above some, got the
+    /// path `target`.
+    fn rename_handles(&mut self, renamed: InodeId, target: &Arc<str>) {
+        let disk = &self.disk;
+        let directory = disk.kind(renamed) == Some(FileKind::Directory);
+        for handle in self.handles.values_mut() {
+            if handle.inode == renamed {
+                handle.name = target.clone();
+            } else if directory && let Some(path) = disk.path(handle.inode) {
+                handle.name = path.into();
+            }
+        }
     }
 
     pub(super) fn remove(

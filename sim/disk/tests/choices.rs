@@ -610,7 +610,10 @@ fn mistakes_in_a_history_are_explained() {
         ),
         ("f=A; f=B", "step 2 (\"f=B\"): \"f\" is there twice"),
         ("sync_dir; f=A", "files stand before the first step"),
-        ("create a/b", "step 1 (\"create a/b\") fails: entity not found"),
+        (
+            "create a/b",
+            "step 1 (\"create a/b\") fails: entity not found",
+        ),
         ("create a//b", "\"\" is not a file name: it is empty"),
         ("f=A; create f/b", "fails: not a directory"),
         (
@@ -633,8 +636,14 @@ fn mistakes_in_a_history_are_explained() {
         ("rmdir", "expected: rmdir DIRECTORY"),
         ("link f", "expected: link FILE NAME"),
         ("symlink f", "expected: symlink TARGET NAME"),
-        ("d/; rmdir d; rmdir d", "step 2 (\"rmdir d\") fails: entity not found"),
-        ("d/f=A; rmdir d", "step 1 (\"rmdir d\") fails: directory not empty"),
+        (
+            "d/; rmdir d; rmdir d",
+            "step 2 (\"rmdir d\") fails: entity not found",
+        ),
+        (
+            "d/f=A; rmdir d",
+            "step 1 (\"rmdir d\") fails: directory not empty",
+        ),
         ("d/; remove d", "fails: is a directory"),
         ("d/; link d e", "fails: permission denied"),
         ("d/; mkdir d/e; rename d d/e/f", "fails: invalid input"),
