@@ -20,9 +20,11 @@ pub fn check_name(name: &str) -> io::Result<()> {
         "" => "it is empty",
         "." | ".." => "it is a directory",
         LOCK_NAME => "it is the lock of the directory",
-        _ if name.contains(['/', '\\']) => "it has a separator",
-        _ if name.contains('\0') => "it has a NUL byte",
-        _ => return Ok(()),
+        _ => match name.bytes().find(|byte| matches!(byte, b'/' | b'\\' | 0)) {
+            Some(0) => "it has a NUL byte",
+            Some(_) => "it has a separator",
+            None => return Ok(()),
+        },
     };
     Err(io::Error::new(
         io::ErrorKind::InvalidInput,

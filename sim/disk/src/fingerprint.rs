@@ -67,8 +67,8 @@ impl Disk {
         }
         records.sort_unstable();
         let rank = |record: u64| records.partition_point(|other| *other < record) as u64;
-        for directory in [&self.names.live, &self.names.disk] {
-            hash.directory(directory, &place);
+        for names in [&self.names.live, &self.names.disk] {
+            hash.names(names, &place);
         }
         for entry in &self.names.pending {
             let done = u64::from(entry.done.removal) << 1 | u64::from(entry.done.addition);
@@ -122,13 +122,16 @@ impl Hash {
         self.mix(hash128(text.as_bytes()));
     }
 
-    fn directory(&mut self, names: &NameTable, place: &impl Fn(InodeId) -> u64) {
-        self.number(names.iter().count() as u64);
-        for (dir, name, inode) in names.iter() {
-            self.number(place(dir));
-            self.text(name);
-            self.number(place(inode));
+    fn names(&mut self, names: &NameTable, place: &impl Fn(InodeId) -> u64) {
+        for dir in names.directories() {
+            let entries = names.entries(dir);
+            self.mix(u128::from(place(dir)) << 64 | entries.len() as u128);
+            for (name, inode) in entries {
+                self.mix(hash128(name.as_bytes()).wrapping_add(u128::from(place(inode))));
+            }
         }
+        // No directory has this place: the list ends.
+        self.number(0);
     }
 
     fn change(&mut self, change: &NameChange, place: &impl Fn(InodeId) -> u64) {

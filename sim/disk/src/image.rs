@@ -61,15 +61,12 @@ pub(super) type NameHashes = Vec<(InodeId, u128)>;
 /// Every name must be one that a walk from the root finds.
 pub(super) fn name_hashes(names: &NameTable) -> NameHashes {
     let mut hashes = NameHashes::new();
-    let mut directories = vec![(InodeId::ROOT, 1)];
-    while let Some((dir, path)) = directories.pop() {
-        for (name, inode) in names.entries(dir) {
-            let hash = mix128(hash128(name.as_bytes()), path);
-            hashes.push((inode, hash));
-            if !names.is_empty(inode) {
-                directories.push((inode, hash));
-            }
-        }
+    hash_entries(names, InodeId::ROOT, 1, &mut hashes);
+    let mut place = 0;
+    while !names.is_flat() && place < hashes.len() {
+        let (inode, path) = hashes[place];
+        hash_entries(names, inode, path, &mut hashes);
+        place += 1;
     }
     hashes.sort_unstable_by_key(|(inode, _)| *inode);
     hashes.dedup_by(|(inode, hash), (earlier, sum)| {
@@ -80,6 +77,12 @@ pub(super) fn name_hashes(names: &NameTable) -> NameHashes {
         same
     });
     hashes
+}
+
+/// A name is hashed together with the path of its directory.
+fn hash_entries(names: &NameTable, dir: InodeId, path: u128, hashes: &mut NameHashes) {
+    let entries = names.entries(dir);
+    hashes.extend(entries.map(|(name, inode)| (inode, mix128(hash128(name.as_bytes()), path))));
 }
 
 impl Image {

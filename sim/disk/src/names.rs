@@ -67,8 +67,11 @@ impl NameTable {
     }
 
     /// The entries of one directory, in bytewise order of their names.
-    pub(super) fn entries(&self, dir: InodeId) -> impl Iterator<Item = (&Arc<str>, InodeId)> {
-        let names = self.0.get(&dir).into_iter().flatten();
+    pub(super) fn entries(
+        &self,
+        dir: InodeId,
+    ) -> impl ExactSizeIterator<Item = (&Arc<str>, InodeId)> {
+        let names = self.0.get(&dir).map(BTreeMap::iter).unwrap_or_default();
         names.map(|(name, inode)| (name, *inode))
     }
 

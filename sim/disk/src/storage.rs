@@ -11,7 +11,7 @@ use super::inode::FileKind;
 use super::machine::{SharedMachine, enter};
 use super::names::InodeId;
 use super::owner::SimDisk;
-use beaver_storage::{Access, Op, Storage, StorageFile, StorageLock, check_name};
+use beaver_storage::{Access, LOCK_NAME, Op, Storage, StorageFile, StorageLock, check_name};
 
 impl SimDisk {
     /// The root directory for the process that runs now, as a storage. It is dead after the next
@@ -205,7 +205,7 @@ impl Storage for SimDirectory {
     fn list(&self) -> io::Result<Vec<String>> {
         let entries = self.entries()?.into_iter();
         let files =
-            entries.filter(|(name, kind)| *kind != FileKind::Directory && check_name(name).is_ok());
+            entries.filter(|(name, kind)| *kind != FileKind::Directory && name != LOCK_NAME);
         Ok(files.map(|(name, _)| name).collect())
     }
 
