@@ -192,10 +192,14 @@ A history is a list of steps separated by `;`. First the files that are there an
   write f 1 BC     pages B and C at page 1
   set_len f 2      two pages long
   sync f           sync_dir
+Trees: paths have `/` in them, and `d/` is an empty directory.
+  mkdir d          rmdir d          sync_dir d
+  link f d/g       symlink f l
 
 Examples:
   beaver images 'create f; write f 0 AB; sync f'
   beaver images --fs linux-ordered 'f=A; create t; write t 0 B; sync t; rename t f'
+  beaver images 'mkdir d; create d/f; write d/f 0 A; sync d/f; sync_dir d'
   beaver images --file vectors.jsonl --format json";
 
 #[derive(Debug, Args)]

@@ -17,6 +17,18 @@ fn check_images(words: &[&str], images: &[&str]) {
 }
 
 #[test]
+fn trees_are_shown_by_path() {
+    check_images(
+        &["mkdir d; create d/f; write d/f 0 A; sync d/f; sync_dir d"],
+        &["(none)", "d/f=A"],
+    );
+    check_images(
+        &["f=A; d/; link f d/g; symlink f l; sync_dir d"],
+        &["d/g=A,f=A", "d/g=A,f=A,l->f"],
+    );
+}
+
+#[test]
 fn images_are_one_a_line_and_posix_by_default() {
     check_images(&["create f; write f 0 AB; sync f"], &["(none)", "f=AB"]);
     check_images(
