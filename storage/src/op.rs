@@ -19,11 +19,12 @@ pub enum Op {
     SetLen,
     Allocate,
     SyncData,
+    DropCache,
 }
 
 impl Op {
     /// All kinds of calls.
-    pub const ALL: [Op; 13] = [
+    pub const ALL: [Op; 14] = [
         Op::Create,
         Op::Open,
         Op::List,
@@ -37,6 +38,7 @@ impl Op {
         Op::SetLen,
         Op::Allocate,
         Op::SyncData,
+        Op::DropCache,
     ];
 
     /// The name of the trait method.
@@ -56,10 +58,13 @@ impl Op {
             Op::SetLen => "set_len",
             Op::Allocate => "allocate",
             Op::SyncData => "sync_data",
+            Op::DropCache => "drop_cache",
         }
     }
 
-    /// Whether a call of this kind changes the disk, so that it can fail half-way.
+    /// Whether a call of this kind changes the disk or what a reader sees of it, so that it can fail
+    /// half-way. `drop_cache` makes nothing durable, and yet a reader may see other bytes after it: a
+    /// process that dies before it leaves another cache than one that dies after it.
     #[must_use]
     pub fn changes_something(self) -> bool {
         !matches!(self, Op::Open | Op::List | Op::Lock | Op::Len | Op::ReadAt)

@@ -151,6 +151,14 @@ impl Names {
         }
     }
 
+    /// Whether the creation of the file is not durable yet.
+    pub(super) fn is_creation_pending(&self, id: InodeId) -> bool {
+        self.pending.iter().any(|entry| {
+            let creation = matches!(entry.change, NameChange::Create { inode, .. } if inode == id);
+            creation && !entry.durable
+        })
+    }
+
     /// Whether the file has a name now, or may have one after a power cut.
     pub(super) fn mention(&self, inode: InodeId) -> bool {
         self.live.values().any(|id| *id == inode)

@@ -15,7 +15,7 @@
 //! | `set_len F LENGTH` | cuts or grows |
 //! | `allocate F LENGTH` | grows to at least this length |
 //! | `rename F TO`, `remove F` | change names |
-//! | `sync F` (or `sync_data F`, `sync_all F`), `sync_dir` | make durable |
+//! | `sync F` (or `sync_data F`), `sync_all F`, `sync_dir` | make durable |
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -238,9 +238,8 @@ fn read_step(
         ("remove", [name]) => Ok(Change::Remove {
             name: parse_name(name)?,
         }),
-        ("sync" | "sync_data" | "sync_all", [name]) => {
-            file(name)?.map(|inode| Change::SyncData { inode })
-        }
+        ("sync" | "sync_data", [name]) => file(name)?.map(|inode| Change::SyncData { inode }),
+        ("sync_all", [name]) => file(name)?.map(|inode| Change::SyncAll { inode }),
         ("sync_dir", []) => Ok(Change::SyncDir),
         (verb, _) => return Err(usage(verb).to_owned()),
     };
@@ -255,7 +254,8 @@ fn usage(verb: &str) -> &'static str {
         "allocate" => "expected: allocate FILE LENGTH",
         "rename" => "expected: rename FROM TO",
         "remove" => "expected: remove FILE",
-        "sync" | "sync_data" | "sync_all" => "expected: sync FILE",
+        "sync" | "sync_data" => "expected: sync FILE",
+        "sync_all" => "expected: sync_all FILE",
         "sync_dir" => "expected: sync_dir",
         _ => {
             "expected FILE=LETTERS or one of create, write, set_len, allocate, rename, remove, sync, sync_dir"

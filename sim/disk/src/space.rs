@@ -74,9 +74,7 @@ impl Crash {
         match &self.inside {
             // Until a sync returns, its records are what they were: pending. Any of them may be
             // durable.
-            Some(change @ (Change::SyncData { .. } | Change::SyncDir)) => {
-                ImageSpace::new(&self.before, Some(change))
-            }
+            Some(change) if change.is_sync() => ImageSpace::new(&self.before, Some(change)),
             Some(_) => ImageSpace::new(&self.kill(CallEffect::Everything), None),
             None => ImageSpace::new(&self.before, None),
         }
@@ -90,10 +88,7 @@ impl ImageSpace {
         let profile = disk.profile();
         let strict = profile == Profile::Strict;
         let names_open = !strict || matches!(inside, Some(Change::SyncDir));
-        let synced = match inside {
-            Some(Change::SyncData { inode }) => Some(*inode),
-            _ => None,
-        };
+        let synced = inside.and_then(Change::synced_file);
         let records = match names_open {
             true => disk.names.pending.clone(),
             false => Vec::new(),

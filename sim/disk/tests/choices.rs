@@ -624,7 +624,7 @@ fn mistakes_in_a_history_are_explained() {
         ("remove", "expected: remove FILE"),
         ("sync", "expected: sync FILE"),
         ("sync_data", "expected: sync FILE"),
-        ("sync_all", "expected: sync FILE"),
+        ("sync_all", "expected: sync_all FILE"),
         ("sync_dir f", "expected: sync_dir"),
         ("f=A; create f", "step 1 (\"create f\") fails"),
         ("remove f", "step 1 (\"remove f\") fails"),

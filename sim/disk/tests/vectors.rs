@@ -25,7 +25,7 @@ fn vectors() -> Vec<Vector> {
 #[test]
 fn every_vector_gives_exactly_its_images() {
     let vectors = vectors();
-    assert_eq!(vectors.len(), 31);
+    assert_eq!(vectors.len(), 40);
     for vector in vectors {
         let history = FileHistory::from_parts(&vector.files, &vector.steps).unwrap();
         assert_eq!(vector.images.len(), 5, "{}", vector.id);
