@@ -45,3 +45,24 @@ fn a_hostile_device_without_extras_is_posix() {
         assert_eq!(found, vector.images["posix"], "{}", vector.id);
     }
 }
+
+/// V42 with `sync_all`: the write moved the time of `f`, so the journal commits, and `t` with it.
+#[test]
+fn sync_all_of_a_written_file_drags_earlier_names_along_in_linux_ordered_alone() {
+    let images = |step: &str, profile| {
+        let history = format!("f=AB; create t; write f 0 C; {step} f");
+        FileHistory::parse(&history)
+            .unwrap()
+            .images(profile, 1000)
+            .unwrap()
+    };
+    for profile in Profile::ALL {
+        let data = images("sync_data", profile);
+        assert_eq!(data, images("sync", profile), "{profile}");
+        let all = images("sync_all", profile);
+        match profile {
+            Profile::LinuxOrdered => assert_eq!(all, ["f=CB,t=\"\""]),
+            _ => assert_eq!(all, data, "{profile}"),
+        }
+    }
+}
