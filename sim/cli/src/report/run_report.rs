@@ -144,11 +144,10 @@ impl ScenarioReport {
     #[must_use]
     pub fn verdict(&self) -> Verdict {
         let runs = Verdict::of_scenario(&self.result, self.gated);
-        let processes = match self.disagreement {
-            Some(_) => Verdict::NotDeterministic,
-            None => Verdict::Pass,
-        };
-        runs.min(processes)
+        match self.disagreement {
+            Some(_) => runs.min(Verdict::NotDeterministic),
+            None => runs,
+        }
     }
 
     /// The failed runs that were kept, each with what became of it.
