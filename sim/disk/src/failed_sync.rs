@@ -250,10 +250,7 @@ impl Inode {
     /// data that could fail.
     fn forget_dirty(&mut self) {
         for index in std::mem::take(&mut self.pages).into_keys() {
-            let (live, disk) = (self.live.page(index), self.disk.page(index));
-            if live.map(Page::hash) != disk.map(Page::hash) {
-                self.unsaved.insert(index);
-            }
+            self.note_unsaved(index);
         }
         let kept = self.sizes_to_last_set_len();
         self.sizes.truncate(kept);
@@ -285,11 +282,17 @@ impl Inode {
             .into_iter()
             .filter(|index| kept_of(len, *index) < PAGE_BYTES);
         for index in behind {
-            let dirty = self.pages.contains_key(&index) || self.retry.pages.contains_key(&index);
-            let (live, disk) = (self.live.page(index), self.disk.page(index));
-            if !dirty && live.map(Page::hash) != disk.map(Page::hash) {
-                self.unsaved.insert(index);
-            }
+            self.note_unsaved(index);
+        }
+    }
+
+    /// Takes note of a page that nothing will write any more, if the cache and the disk differ there.
+    fn note_unsaved(&mut self, index: u64) {
+        let dirty = self.pages.contains_key(&index) || self.retry.pages.contains_key(&index);
+        let (live, disk) = (self.live.page(index), self.disk.page(index));
+        let different = live.map(Page::hash) != disk.map(Page::hash);
+        if different && !dirty && !self.unwritten.contains(&index) {
+            self.unsaved.insert(index);
         }
     }
 
