@@ -15,6 +15,9 @@ macro_rules! invariants {
             /// All invariants, in the order of their numbers.
             pub const ALL: &'static [Invariant] = &[$(Invariant::$invariant,)*];
 
+            /// All names, in the same order.
+            pub(crate) const NAMES: &'static [&'static str] = &[$($name,)*];
+
             /// The number in reports and files.
             #[must_use]
             pub const fn number(self) -> u8 {
@@ -68,9 +71,40 @@ impl fmt::Display for Invariant {
     }
 }
 
-/// In JSON an invariant is its number.
+/// In the JSON of reports an invariant is its number.
 impl serde::Serialize for Invariant {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_u8(self.number())
+    }
+}
+
+/// In scenario files an invariant is its name.
+pub(crate) mod by_name {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+    use super::Invariant;
+
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde passes the field by reference"
+    )]
+    pub(crate) fn serialize<S: Serializer>(
+        invariant: &Option<Invariant>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        invariant.map(Invariant::name).serialize(to)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Option<Invariant>, D::Error> {
+        let Some(name) = Option::<String>::deserialize(from)? else {
+            return Ok(None);
+        };
+        let mut all = Invariant::ALL.iter();
+        let found = all.find(|invariant| invariant.name() == name).copied();
+        found
+            .ok_or_else(|| de::Error::unknown_variant(&name, Invariant::NAMES))
+            .map(Some)
     }
 }

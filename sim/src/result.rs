@@ -2,13 +2,14 @@
 //! held.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::Serialize;
 
 use crate::coverage::Coverage;
 use crate::invariant::Invariant;
 use crate::marks::Mark;
-use crate::scenario::{FaultKind, Script};
+use crate::scenario::{FaultKind, Scenario, Script};
 
 /// Counts of one run, or summed over many.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -123,18 +124,79 @@ pub struct ScenarioResult {
     pub coverage: Coverage,
     /// Hash over the trace hashes in seed order.
     pub trace_hash: u64,
-    /// The runs that did not hold, in seed order, at most [`FAILURES_KEPT`]; each with its script.
+    /// The runs that did not hold and were not expected to fail, in seed order, at most
+    /// [`FAILURES_KEPT`]; each with its script.
     pub failures: Vec<RunResult>,
-    /// How many runs did not hold.
+    /// How many runs did not hold and were not expected to fail.
     pub failed_runs: u64,
+    /// The violation that the scenario expects.
+    pub expected_failure: Option<ExpectedFailure>,
     /// Whether it was stopped before its last seed.
     pub cancelled: bool,
+}
+
+/// A violation that a scenario expects, and how often it was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct ExpectedFailure {
+    /// The invariant.
+    pub invariant: Invariant,
+    /// How many runs violated it.
+    pub runs: u64,
+    /// The first seed of these.
+    pub first_seed: Option<u64>,
+}
+
+impl ExpectedFailure {
+    /// What the scenario expects, before anything was run.
+    #[must_use]
+    pub fn of(scenario: &Scenario) -> Option<Self> {
+        let invariant = scenario.expect.violation?;
+        Some(ExpectedFailure {
+            invariant,
+            runs: 0,
+            first_seed: None,
+        })
+    }
+
+    /// Whether a run that ended so is one of them; then it is counted.
+    pub(crate) fn takes(&mut self, seed: u64, outcome: &Outcome) -> bool {
+        let taken = matches!(outcome, Outcome::Violated(it) if it.invariant == self.invariant);
+        if taken {
+            self.runs += 1;
+            self.first_seed.get_or_insert(seed);
+        }
+        taken
+    }
+}
+
+impl fmt::Display for ExpectedFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let invariant = self.invariant;
+        match self.first_seed {
+            Some(seed) => write!(
+                f,
+                "expected failure, found: {invariant} in {} runs, first with seed {seed}",
+                self.runs
+            ),
+            None => write!(
+                f,
+                "expected to fail, and did not: no run violated {invariant}; if that is mended, take \
+                 `violation` out of `expect`"
+            ),
+        }
+    }
 }
 
 /// How many failed runs a [`ScenarioResult`] keeps whole.
 pub const FAILURES_KEPT: usize = 20;
 
 impl ScenarioResult {
+    /// The expected failure, if there is one and no run failed like that.
+    #[must_use]
+    pub fn missed_failure(&self) -> Option<ExpectedFailure> {
+        self.expected_failure.filter(|expected| expected.runs == 0)
+    }
+
     /// Marks that were expected and never reached.
     pub fn missed_marks(&self) -> impl Iterator<Item = Mark> + '_ {
         let missed = self.marks.iter().filter(|(_, count)| **count == 0);

@@ -13,7 +13,9 @@ use crate::coverage::Coverage;
 use crate::invariant::Invariant;
 use crate::oracle::Finding;
 use crate::recorder::Fnv;
-use crate::result::{Counts, FAILURES_KEPT, Outcome, RunResult, ScenarioResult, Violation};
+use crate::result::{
+    Counts, ExpectedFailure, FAILURES_KEPT, Outcome, RunResult, ScenarioResult, Violation,
+};
 use crate::run_log::{LoggedEvent, with_calls};
 use crate::scenario::{Scenario, Seeds};
 use crate::subject::AnySubject;
@@ -281,6 +283,7 @@ impl Sum {
                 trace_hash: 0,
                 failures: Vec::new(),
                 failed_runs: 0,
+                expected_failure: ExpectedFailure::of(scenario),
                 cancelled: false,
             },
             hash: Fnv::default(),
@@ -309,7 +312,9 @@ impl Sum {
         }
         sum.coverage.add(&run.coverage);
         self.hash.update(&run.trace_hash.to_le_bytes());
-        if run.outcome != Outcome::Held {
+        let mut expected = sum.expected_failure.iter_mut();
+        let taken = expected.any(|expected| expected.takes(run.seed, &run.outcome));
+        if run.outcome != Outcome::Held && !taken {
             sum.failed_runs += 1;
             if sum.failures.len() < FAILURES_KEPT {
                 sum.failures.push(run);

@@ -26,6 +26,8 @@ pub use workload::{CommandKind, LogSettings, Range, SyncSetting, Workload};
 
 use serde::{Deserialize, Serialize};
 
+use crate::invariant::Invariant;
+
 /// One scenario, as it stands in a file of `scenarios/`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -124,6 +126,9 @@ impl Default for Crashes {
 /// What must have happened at least once over all seeds of the scenario.
 ///
 /// Every fault kind in `faults` must fire without being named here.
+///
+/// With `violation` the claim is one that is known to be broken: the scenario passes if, and only if, some of
+/// its runs violate that invariant and none fails in another way. It says so in place of `pass`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
@@ -131,6 +136,22 @@ pub struct Expect {
     /// Marks, by name: see [`Mark`](crate::marks::Mark).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub marks: Vec<crate::marks::Mark>,
+    /// The invariant, by name, that some runs violate until the program under test is mended.
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        with = "crate::invariant::by_name"
+    )]
+    #[cfg_attr(feature = "schema", schemars(schema_with = "violation_schema"))]
+    pub violation: Option<Invariant>,
+}
+
+/// The invariants by their names, each with what it promises.
+#[cfg(feature = "schema")]
+fn violation_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    let known = Invariant::ALL.iter().map(|invariant| {
+        schemars::json_schema!({"const": invariant.name(), "description": invariant.promise()})
+    });
+    schemars::json_schema!({"oneOf": known.collect::<Vec<_>>()})
 }
 
 /// What a run may use up. Beyond it the run counts as without progress.

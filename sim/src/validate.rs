@@ -4,6 +4,7 @@
 
 use beaver::Payload;
 
+use crate::invariant::Invariant;
 use crate::scenario::{Effect, FaultKind, Range, Scenario, Step, Target};
 use crate::subject::AnySubject;
 
@@ -56,6 +57,7 @@ impl Scenario {
         let space = self.log.preallocate_bytes;
         check.at_most("log.preallocate_bytes", space, MOST_SPACE, "bytes");
         self.check_rates(subject, &mut check);
+        self.check_expected(&mut check);
         self.check_budget(&mut check);
         check.0
     }
@@ -127,6 +129,19 @@ impl Scenario {
             check.no(
                 "fault_mixture",
                 &format!("{picked} kinds cannot be picked of the {there} in `faults`"),
+            );
+        }
+    }
+
+    fn check_expected(&self, check: &mut Impossibilities) {
+        let Some(expected) = self.expect.violation else {
+            return;
+        };
+        if matches!(expected, Invariant::Progress | Invariant::Determinism) {
+            let name = expected.name();
+            check.no(
+                "expect.violation",
+                &format!("{name}: that is no violation that a broken claim explains"),
             );
         }
     }
@@ -278,6 +293,24 @@ mod tests {
                 "script.steps[2].concurrent.ops[0].op",
             ],
         );
+    }
+
+    #[test]
+    fn no_scenario_expects_a_panic_or_a_run_that_differs() {
+        for (name, fields) in [
+            ("durability", &[][..]),
+            ("budget or panic", &["expect.violation"]),
+            ("determinism", &["expect.violation"]),
+        ] {
+            let json = format!(r#"{{"claim": "c", "expect": {{"violation": "{name}"}}}}"#);
+            check_impossible(&json, fields);
+            let scenario: Scenario = serde_json::from_str(&json).unwrap();
+            let text = serde_json::to_string(&scenario).unwrap();
+            assert_eq!(serde_json::from_str::<Scenario>(&text).unwrap(), scenario);
+        }
+        let unknown = r#"{"claim": "c", "expect": {"violation": "durable"}}"#;
+        let error = serde_json::from_str::<Scenario>(unknown).unwrap_err();
+        assert!(error.to_string().contains("unknown variant `durable`"));
     }
 
     #[test]

@@ -89,6 +89,7 @@ pub const CLAIMS: &[Claim] = claims![
     content::allocate_keeps_what_was_there_and_adds_zeros,
     content::a_read_handle_refuses_every_change,
     content::sync_data_changes_nothing_that_is_seen,
+    content::drop_cache_loses_nothing_that_was_synced,
     content::threads_may_share_a_handle,
     lock::the_lock_is_exclusive_until_it_is_dropped,
     lock::the_lock_is_not_a_file_of_the_directory,

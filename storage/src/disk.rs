@@ -259,6 +259,10 @@ impl StorageFile for DiskFile {
     fn sync_data(&self) -> io::Result<()> {
         sync_data(&self.file)
     }
+
+    fn drop_cache(&self) -> io::Result<()> {
+        drop_cache(&self.file)
+    }
 }
 
 /// The lock lives as long as this file is open in any process. It is closed on `exec`, so a program
@@ -359,6 +363,17 @@ fn sync_data(file: &File) -> io::Result<()> {
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 fn sync_data(file: &File) -> io::Result<()> {
     file.sync_data()
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn drop_cache(file: &File) -> io::Result<()> {
+    sys::fadvise(file, 0, None, sys::Advice::DontNeed)?;
+    Ok(())
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn drop_cache(_file: &File) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]

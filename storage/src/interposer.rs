@@ -113,6 +113,11 @@ pub trait Interposer: Debug + Send + Sync {
     fn sync_data(&self, file: &InterposedFile) -> io::Result<()> {
         file.next().sync_data()
     }
+
+    /// [`StorageFile::drop_cache`].
+    fn drop_cache(&self, file: &InterposedFile) -> io::Result<()> {
+        file.next().drop_cache()
+    }
 }
 
 /// `storage` with `interposer` before it.
@@ -280,6 +285,11 @@ impl StorageFile for InterposedHandle {
             self.file.synced.store(true, Ordering::SeqCst);
         }
         synced
+    }
+
+    fn drop_cache(&self) -> io::Result<()> {
+        self.before(Op::DropCache)?;
+        self.interposer.drop_cache(&self.file)
     }
 }
 

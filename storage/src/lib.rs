@@ -13,6 +13,7 @@
 //! | `write_at`, `set_len`, `allocate`, `create`, `rename`, `remove` | nothing |
 //! | [`StorageFile::sync_data`] | the content and length of that file; **not** its name |
 //! | [`Storage::sync_dir`] | the names of the directory; **not** the content of any file |
+//! | [`StorageFile::drop_cache`] | nothing; it lets reads see the disk in place of the cache |
 //!
 //! Errors are `std::io::Error` with their real kinds (`NotFound`, `AlreadyExists`, `StorageFull`,
 //! `Interrupted`, `ReadOnlyFilesystem`, `WouldBlock` …), because what a caller may do next depends
@@ -133,6 +134,15 @@ pub trait StorageFile: Debug + Send + Sync {
     /// nothing**: on Linux it returns `Ok` without writing (Rebello et al., "Can Applications
     /// Recover from fsync Failures?", USENIX ATC 2020).
     fn sync_data(&self) -> io::Result<()>;
+
+    /// Asks the operating system to forget the clean pages of the file, so that what is read
+    /// afterwards comes from the disk. To be called after a sync: pages that are not written yet stay.
+    ///
+    /// Best effort: `Ok` does not prove that every page is gone. Fails with `Unsupported` where there
+    /// is no such call; that is also what a storage answers that does not implement it.
+    fn drop_cache(&self) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
 }
 
 /// The exclusive lock of a directory; dropping it gives the lock back.

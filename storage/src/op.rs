@@ -20,6 +20,7 @@ pub enum Op {
     SetLen,
     Allocate,
     SyncData,
+    DropCache,
     CreateDir,
     RemoveDir,
     Link,
@@ -28,7 +29,7 @@ pub enum Op {
 
 impl Op {
     /// All kinds of calls.
-    pub const ALL: [Op; 17] = [
+    pub const ALL: [Op; 18] = [
         Op::Create,
         Op::Open,
         Op::List,
@@ -42,6 +43,7 @@ impl Op {
         Op::SetLen,
         Op::Allocate,
         Op::SyncData,
+        Op::DropCache,
         Op::CreateDir,
         Op::RemoveDir,
         Op::Link,
@@ -65,6 +67,7 @@ impl Op {
             Op::SetLen => "set_len",
             Op::Allocate => "allocate",
             Op::SyncData => "sync_data",
+            Op::DropCache => "drop_cache",
             Op::CreateDir => "create_dir",
             Op::RemoveDir => "remove_dir",
             Op::Link => "link",
@@ -72,7 +75,9 @@ impl Op {
         }
     }
 
-    /// Whether a call of this kind changes the disk, so that it can fail half-way.
+    /// Whether a call of this kind changes the disk or what a reader sees of it, so that it can fail
+    /// half-way. `drop_cache` makes nothing durable, and yet a reader may see other bytes after it: a
+    /// process that dies before it leaves another cache than one that dies after it.
     #[must_use]
     pub fn changes_something(self) -> bool {
         !matches!(self, Op::Open | Op::List | Op::Lock | Op::Len | Op::ReadAt)

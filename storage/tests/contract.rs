@@ -162,6 +162,8 @@ fn breaks(bug: Bug) -> &'static [&'static str] {
         Bug::ReadHandlesWrite => &["a_read_handle_refuses_every_change"],
         Bug::ReadHandlesAreRefusedOtherwise => &["a_read_handle_refuses_every_change"],
         Bug::SyncOfAnEmptyFileFails => &["sync_data_changes_nothing_that_is_seen"],
+        Bug::DropCacheLosesTheEnd => &["drop_cache_loses_nothing_that_was_synced"],
+        Bug::DropCacheFails => &["drop_cache_loses_nothing_that_was_synced"],
         Bug::TheLockIsShared => &["the_lock_is_exclusive_until_it_is_dropped"],
         Bug::TheLockHindersItsHolder => &["the_lock_does_not_hinder_its_holder"],
         Bug::TheLockStays => &["the_lock_is_exclusive_until_it_is_dropped"],

@@ -28,6 +28,7 @@ enum Call {
     SetLen(usize, u64),
     Allocate(usize, u64),
     SyncData(usize),
+    DropCache(usize),
     Rename(&'static str, &'static str),
     Remove(&'static str),
     List,
@@ -108,6 +109,11 @@ impl<'a> World<'a> {
             Call::SetLen(slot, len) => self.on(slot, |file| answer(file.set_len(len), done)),
             Call::Allocate(slot, len) => self.on(slot, |file| answer(file.allocate(len), done)),
             Call::SyncData(slot) => self.on(slot, |file| answer(file.sync_data(), done)),
+            // What it answers depends on the system; that nothing else changes is seen afterwards.
+            Call::DropCache(slot) => self.on(slot, |file| {
+                drop(file.drop_cache());
+                Answer::Done
+            }),
             Call::Rename(from, to) => answer(self.storage.rename(from, to), done),
             Call::Remove(name) => answer(self.storage.remove(name), done),
             Call::List => answer(self.storage.list(), Answer::Names),
@@ -187,7 +193,8 @@ fn call() -> impl Strategy<Value = Call> {
             .prop_map(|(slot, at, len, seed)| Call::Write(slot, at, len, seed)),
         6 => (slot.clone(), place()).prop_map(|(slot, len)| Call::SetLen(slot, len)),
         3 => (slot.clone(), place()).prop_map(|(slot, len)| Call::Allocate(slot, len)),
-        1 => slot.prop_map(Call::SyncData),
+        1 => slot.clone().prop_map(Call::SyncData),
+        1 => slot.prop_map(Call::DropCache),
         4 => (name(), name()).prop_map(|(from, to)| Call::Rename(from, to)),
         2 => name().prop_map(Call::Remove),
         2 => Just(Call::List),

@@ -26,7 +26,7 @@ impl Exit {
     /// The number that the process ends with.
     pub(crate) const fn code(self) -> u8 {
         match self {
-            Exit::Judged(Verdict::Pass) => 0,
+            Exit::Judged(Verdict::Pass | Verdict::ExpectedFailure) => 0,
             Exit::Judged(Verdict::Violation) => 1,
             Exit::Usage => 2,
             Exit::Judged(Verdict::Budget) => 3,
@@ -42,7 +42,9 @@ impl Exit {
     /// more runs would not have made it go away.
     pub(crate) const fn of_verdict(verdict: Verdict, interrupted: bool) -> Self {
         match verdict {
-            Verdict::Nothing | Verdict::Pass if interrupted => Exit::Interrupted,
+            Verdict::Nothing | Verdict::Pass | Verdict::ExpectedFailure if interrupted => {
+                Exit::Interrupted
+            }
             _ => Exit::Judged(verdict),
         }
     }
@@ -57,14 +59,15 @@ impl From<Exit> for ExitCode {
 /// What the help says about exit codes.
 pub(crate) const HELP: &str = "\
 Exit codes (when several apply: 4, 1, 5, 3, 7, 6):
-  0    all held
+  0    all held, or failed only where a scenario expects it
   1    an invariant was violated; of `wal`: damage or a difference was found
   2    wrong usage, or a file could not be read or written
   3    a budget ran out: no progress
   4    the program under test panicked
   5    not deterministic: one seed gave two different runs
   6    nothing was measured
-  7    a coverage gate was missed: a fault that is on never fired, or a mark was never reached
+  7    a coverage gate was missed: a fault that is on never fired, or a mark or an expected
+       failure was never reached
   130  stopped by Ctrl-C, and nothing was found until then";
 
 /// Why a command could not do its work. It is printed and the process ends with 2.
@@ -96,14 +99,14 @@ mod tests {
     #[test]
     fn precedence_is_4_1_5_3_7_6() {
         let codes = Verdict::ALL.map(|verdict| Exit::of_verdict(verdict, false).code());
-        assert_eq!(codes, [4, 1, 5, 3, 7, 6, 0]);
+        assert_eq!(codes, [4, 1, 5, 3, 7, 6, 0, 0]);
         assert!(Verdict::ALL.is_sorted());
     }
 
     #[test]
     fn an_interruption_hides_no_failure() {
         let codes = Verdict::ALL.map(|verdict| Exit::of_verdict(verdict, true).code());
-        assert_eq!(codes, [4, 1, 5, 3, 7, 130, 130]);
+        assert_eq!(codes, [4, 1, 5, 3, 7, 130, 130, 130]);
     }
 
     #[test]

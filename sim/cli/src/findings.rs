@@ -33,6 +33,7 @@ pub(crate) fn print(report: &RunReport, coverage: bool, out: &mut Output) {
     }
     print_coverage(report, coverage, out);
     print_missed(scenarios, out);
+    print_expected_failures(scenarios, out);
     for scenario in scenarios {
         print_failures(scenario, out);
         if let Some(disagreement) = &scenario.disagreement {
@@ -80,6 +81,16 @@ fn print_missed(reports: &[ScenarioReport], out: &mut Output) {
     if !unjudged.is_empty() {
         out.line("\nnot reached with these seeds, and not judged:");
         unjudged.iter().for_each(|line| out.line(line));
+    }
+}
+
+/// The failures that were expected and found; one that was not found is missed.
+fn print_expected_failures(reports: &[ScenarioReport], out: &mut Output) {
+    for report in reports {
+        let expected = report.result.expected_failure;
+        if let Some(found) = expected.filter(|expected| expected.runs > 0) {
+            out.line(format_args!("\n{}: {found}", report.result.name));
+        }
     }
 }
 

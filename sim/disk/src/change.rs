@@ -85,8 +85,19 @@ pub enum Change {
         /// The length in bytes.
         len: u64,
     },
-    /// Sync a file.
+    /// Sync a file: its bytes, and what is needed to find them (`fdatasync`).
     SyncData {
+        /// The file.
+        inode: InodeId,
+    },
+    /// Sync a file and everything about it (`fsync`). It differs from `SyncData` only in what
+    /// `linux-ordered` drags along.
+    SyncAll {
+        /// The file.
+        inode: InodeId,
+    },
+    /// Let the cache forget the clean pages of a file.
+    DropCache {
         /// The file.
         inode: InodeId,
     },
@@ -105,7 +116,9 @@ impl Change {
             Change::Write { inode, .. }
             | Change::SetLen { inode, .. }
             | Change::Allocate { inode, .. }
-            | Change::SyncData { inode } => Some(*inode),
+            | Change::SyncData { inode }
+            | Change::SyncAll { inode }
+            | Change::DropCache { inode } => Some(*inode),
             Change::Create { .. }
             | Change::CreateDir { .. }
             | Change::Symlink { .. }
@@ -115,5 +128,20 @@ impl Change {
             | Change::RemoveDir { .. }
             | Change::SyncDir { .. } => None,
         }
+    }
+
+    /// The file that the change syncs.
+    #[must_use]
+    pub fn synced_file(&self) -> Option<InodeId> {
+        match self {
+            Change::SyncData { inode } | Change::SyncAll { inode } => Some(*inode),
+            _ => None,
+        }
+    }
+
+    /// Whether the change makes durable what is pending: until it returns, that stays pending.
+    #[must_use]
+    pub fn is_sync(&self) -> bool {
+        matches!(self, Change::SyncDir { .. }) || self.synced_file().is_some()
     }
 }

@@ -19,6 +19,13 @@ use super::profile::Profile;
 /// The largest length of a file: what a signed file offset can say.
 const MAX_LEN: u64 = i64::MAX as u64;
 
+/// Which of the two syncs of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FileSync {
+    Data,
+    All,
+}
+
 /// One disk. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Disk {
@@ -116,11 +123,16 @@ impl Disk {
             } => self.write(*inode, bytes, *offset),
             Change::SetLen { inode, len } => self.set_len(*inode, *len),
             Change::Allocate { inode, len } => self.allocate(*inode, *len),
-            Change::SyncData { inode } => self.sync_data(*inode),
+            Change::SyncData { inode } => self.sync_file(*inode, FileSync::Data),
+            Change::SyncAll { inode } => self.sync_file(*inode, FileSync::All),
             Change::SyncDir { dir } => match self.kind(*dir) {
                 Some(FileKind::Directory) => self.sync_dir(*dir),
                 _ => Err(io::ErrorKind::NotADirectory.into()),
             },
+            Change::DropCache { inode } => {
+                self.inode_mut(*inode).drop_clean_pages();
+                Ok(())
+            }
         }
     }
 
@@ -216,11 +228,22 @@ impl Disk {
         Ok(())
     }
 
-    pub(super) fn sync_data(&mut self, id: InodeId) -> io::Result<()> {
+    /// `sync_data`, or `sync_all`, which differs only in what makes the journal of `linux-ordered`
+    /// commit: a pending write moves the time of the file.
+    pub(super) fn sync_file(&mut self, id: InodeId, sync: FileSync) -> io::Result<()> {
         self.check_writable()?;
+        let inode = self.inode(id);
+        let (written, len) = (!inode.pages.is_empty(), inode.disk.len());
+        let sized = !inode.sizes.is_empty();
         self.commit_file(id);
         match self.profile {
-            Profile::LinuxOrdered => self.commit_metadata(),
+            Profile::LinuxOrdered => {
+                let resized = sized || self.inode(id).disk.len() != len;
+                let touched = sync == FileSync::All && written;
+                if resized || touched || self.names.is_creation_pending(id) {
+                    self.commit_metadata();
+                }
+            }
             Profile::BtrfsLike => {
                 let own = |change: &NameChange| change.names_inode() == Some(id);
                 let rule = self.profile.rename_rule();
@@ -233,7 +256,7 @@ impl Disk {
 
     pub(super) fn sync_dir(&mut self, dir: InodeId) -> io::Result<()> {
         self.check_writable()?;
-        if self.profile == Profile::LinuxOrdered {
+        if self.profile == Profile::LinuxOrdered && self.names.is_change_pending(dir) {
             self.commit_metadata();
         }
         let rule = self.profile.rename_rule();
@@ -286,15 +309,14 @@ impl Disk {
         let mut candidates = Vec::new();
         for id in &self.dirty {
             let inode = self.inode(*id);
-            let first_shrink = inode.first_shrink();
             for (index, versions) in &inode.pages {
-                let last = versions.last().map_or(u64::MAX, |version| version.record);
-                if last < first_shrink {
+                let last = versions.last();
+                if last.is_some_and(|last| !inode.waits_for_shrink(*index, last.record)) {
                     candidates.push((*id, Some(*index)));
                 }
             }
             for (index, record) in &inode.retry.pages {
-                if *record < first_shrink {
+                if !inode.waits_for_shrink(*index, *record) {
                     candidates.push((*id, Some(*index)));
                 }
             }

@@ -5,12 +5,12 @@
 //! pending between them. A program that reads them back sees what it wrote; after a power cut, or
 //! when the cache is dropped, it is gone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::disk::Disk;
 use super::fault::{Behaviour, FailedSync, Subset};
-use super::inode::{Inode, Retry, SizeCause, SizeStep, Version};
+use super::inode::{Inode, Retry, SizeCause, SizeStep, Version, kept_by};
 use super::names::InodeId;
 use super::page::{PAGE_BYTES, PAGE_SIZE, Page, kept_of};
 use super::profile::Profile;
@@ -66,7 +66,7 @@ impl Disk {
         let ids: Vec<InodeId> = self.inodes.keys().copied().collect();
         for id in ids {
             let inode = self.inode(id);
-            let pages: Vec<u64> = inode.unsaved.iter().copied().collect();
+            let pages = inode.clean_but_different();
             let length_lost = inode.has_lost_length();
             for index in pages {
                 if subset.contains(place, index) {
@@ -113,17 +113,17 @@ impl Inode {
         });
         let reached: Vec<SyncedPage> = reached.collect();
         self.commit_sizes(match failed.behaviour {
-            Behaviour::MarkClean => self.sizes.len(),
+            Behaviour::MarkClean | Behaviour::MarkCleanUnwritten => self.sizes.len(),
             _ => self.sizes_before_versions(&reached),
         });
         for page in &reached {
             if page.version > 0 {
                 let version = &self.pages[&page.index][page.version - 1];
-                let version = version.page.clone();
-                self.commit_page(page.index, version);
-            }
-            if page.written {
-                self.commit_length_of(page.index);
+                let (record, version) = (version.record, version.page.clone());
+                self.commit_page(page.index, record, version);
+                if page.written {
+                    self.commit_length_of(page.index, record);
+                }
             }
         }
         match failed.behaviour {
@@ -132,6 +132,10 @@ impl Inode {
             Behaviour::MarkClean | Behaviour::MarkCleanSizeLost | Behaviour::ReadOnly => {
                 self.forget_dirty();
             }
+            Behaviour::MarkCleanUnwritten => {
+                self.forget_dirty();
+                self.leave_unwritten(&reached);
+            }
         }
         let told = [Behaviour::RetryWorks, Behaviour::ReadOnly];
         if !told.contains(&failed.behaviour) {
@@ -139,30 +143,75 @@ impl Inode {
         }
     }
 
-    /// What was written after a shrink survives only if the shrink did: the lengths that the pages
-    /// on disk drag along.
+    /// What was written to a page after a shrink that cut it away survives only if the shrink did:
+    /// the lengths that the pages on disk drag along.
     fn sizes_before_versions(&self, reached: &[SyncedPage]) -> usize {
         let on_disk = reached.iter().filter(|page| page.version > 0);
-        let records = on_disk.map(|page| self.pages[&page.index][page.version - 1].record);
-        let newest = records.max().unwrap_or(0);
-        let mut sizes = self.sizes.iter();
-        let last = sizes.rposition(|step| step.shrinks && step.record < newest);
-        last.map_or(0, |index| index + 1)
+        let dragged = on_disk.map(|page| {
+            let written = self.pages[&page.index][page.version - 1].record;
+            let mut sizes = self.sizes.iter();
+            let last = sizes.rposition(|step| step.cuts_away(page.index) && step.record < written);
+            last.map_or(0, |place| place + 1)
+        });
+        dragged.max().unwrap_or(0)
     }
 
-    /// A page that reaches the disk brings the length up to its end: by the pending lengths where
-    /// there are any, without passing a shrink, else directly.
-    fn commit_length_of(&mut self, index: u64) {
+    /// A page that record `record` wrote and that reaches the disk brings the length up to its end:
+    /// by the pending lengths where there are any, else directly. It passes the shrinks that are
+    /// older than the page, and no other.
+    fn commit_length_of(&mut self, index: u64, record: u64) {
         let end = (index + 1).saturating_mul(PAGE_SIZE).min(self.live.len());
-        if end <= self.disk.len() || end <= index * PAGE_SIZE {
+        if end <= index * PAGE_SIZE {
             return;
         }
-        let before_shrink = self.sizes.iter().take_while(|step| !step.shrinks);
-        let step = before_shrink.clone().position(|step| step.len >= end);
-        match step {
-            Some(step) => self.commit_sizes(step + 1),
-            None if before_shrink.count() == self.sizes.len() => self.reach(index),
+        let shorter = |step: &SizeStep| step.shrinks && step.len < end;
+        let older = |step: &SizeStep| shorter(step) && step.record < record;
+        let passed = self
+            .sizes
+            .iter()
+            .rposition(older)
+            .map_or(0, |last| last + 1);
+        if passed == 0 && end <= self.disk.len() {
+            return;
+        }
+        let rest = self.sizes[passed..]
+            .iter()
+            .take_while(|step| !shorter(step));
+        let count = passed + rest.clone().count();
+        match rest.clone().position(|step| step.len >= end) {
+            Some(step) => self.commit_sizes(passed + step + 1),
+            None if count == self.sizes.len() => {
+                self.commit_sizes(count);
+                self.reach(index);
+            }
             None => {}
+        }
+    }
+
+    /// The failed pages for which the disk had no block: their new ones stay unwritten. A page that
+    /// is zeros on disk counts as one without a block.
+    fn leave_unwritten(&mut self, reached: &[SyncedPage]) {
+        let end = self.live.len().div_ceil(PAGE_SIZE);
+        for page in reached {
+            let new = self.disk.page(page.index).is_none() && page.index < end;
+            if !page.written && page.version == 0 && new {
+                self.unsaved.remove(&page.index);
+                self.unwritten.insert(page.index);
+            }
+        }
+    }
+
+    /// The pages that the cache shows and the disk does not have, with nothing pending.
+    pub(super) fn clean_but_different(&self) -> BTreeSet<u64> {
+        let unwritten = self.unwritten.iter();
+        let clean = unwritten.filter(|index| !self.pages.contains_key(index));
+        self.unsaved.iter().chain(clean).copied().collect()
+    }
+
+    /// The cache forgets what is clean: what is on disk shows.
+    pub(super) fn drop_clean_pages(&mut self) {
+        for index in self.clean_but_different() {
+            self.drop_page(index);
         }
     }
 
@@ -204,10 +253,7 @@ impl Inode {
     /// data that could fail.
     fn forget_dirty(&mut self) {
         for index in std::mem::take(&mut self.pages).into_keys() {
-            let (live, disk) = (self.live.page(index), self.disk.page(index));
-            if live.map(Page::hash) != disk.map(Page::hash) {
-                self.unsaved.insert(index);
-            }
+            self.note_unsaved(index);
         }
         let kept = self.sizes_to_last_set_len();
         self.sizes.truncate(kept);
@@ -219,14 +265,16 @@ impl Inode {
         self.sizes.clear();
         self.pages.clear();
         self.retry = Retry::default();
+        self.newer.clear();
         self.clear_behind_disk_end();
         self.unsaved.clear();
+        self.unwritten.clear();
         self.live = self.disk.clone();
     }
 
     /// A length that is lost takes with it what writeback had put behind it: a file that grows
     /// again shows zeros.
-    fn clear_behind_disk_end(&mut self) {
+    pub(super) fn clear_behind_disk_end(&mut self) {
         if !self.sizes.is_empty() || self.disk_is_tidy() {
             return;
         }
@@ -237,10 +285,17 @@ impl Inode {
             .into_iter()
             .filter(|index| kept_of(len, *index) < PAGE_BYTES);
         for index in behind {
-            let (live, disk) = (self.live.page(index), self.disk.page(index));
-            if live.map(Page::hash) != disk.map(Page::hash) {
-                self.unsaved.insert(index);
-            }
+            self.note_unsaved(index);
+        }
+    }
+
+    /// Takes note of a page that nothing will write any more, if the cache and the disk differ there.
+    fn note_unsaved(&mut self, index: u64) {
+        let dirty = self.pages.contains_key(&index) || self.retry.pages.contains_key(&index);
+        let (live, disk) = (self.live.page(index), self.disk.page(index));
+        let different = live.map(Page::hash) != disk.map(Page::hash);
+        if different && !dirty && !self.unwritten.contains(&index) {
+            self.unsaved.insert(index);
         }
     }
 
@@ -250,9 +305,10 @@ impl Inode {
 
     fn drop_page(&mut self, index: u64) {
         self.unsaved.remove(&index);
-        let shrinks = self.sizes.iter().filter(|step| step.shrinks);
-        let shortest = shrinks.map(|step| step.len).min().unwrap_or(u64::MAX);
-        let kept = kept_of(shortest.min(self.live.len()), index);
+        self.unwritten.remove(&index);
+        let written = self.newer.get(&index).copied().unwrap_or(0);
+        let kept = kept_by(&self.sizes, index, written);
+        let kept = kept.min(kept_of(self.live.len(), index));
         let page = self.disk.page(index).and_then(|page| page.cut(kept));
         self.set_live_page(index, page);
     }
@@ -262,6 +318,8 @@ impl Inode {
         let live = Arc::make_mut(&mut self.live);
         live.cut(len);
         live.set_len(len);
-        self.unsaved.split_off(&len.div_ceil(PAGE_SIZE));
+        let behind = len.div_ceil(PAGE_SIZE);
+        self.unsaved.split_off(&behind);
+        self.unwritten.split_off(&behind);
     }
 }

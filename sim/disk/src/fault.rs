@@ -147,6 +147,11 @@ pub enum Behaviour {
     MarkClean,
     /// As `mark-clean`, and the length is not durable either. XFS, Btrfs.
     MarkCleanSizeLost,
+    /// As `mark-clean`; and of failed pages for which the disk had no block, the new blocks stay
+    /// unwritten: whatever is written to them and synced later is lost though every sync says `Ok`,
+    /// until the cache drops the page. A page that is all zeros on disk counts as one without a
+    /// block. ext4 as it is mounted by default.
+    MarkCleanUnwritten,
     /// The cache goes back to what is on disk at once. Btrfs in Rebello et al. 2020.
     Revert,
     /// They stay dirty: the next sync writes them. A power cut before it finds the old bytes and
@@ -159,9 +164,10 @@ pub enum Behaviour {
 
 impl Behaviour {
     /// All behaviours.
-    pub const ALL: [Behaviour; 5] = [
+    pub const ALL: [Behaviour; 6] = [
         Behaviour::MarkClean,
         Behaviour::MarkCleanSizeLost,
+        Behaviour::MarkCleanUnwritten,
         Behaviour::Revert,
         Behaviour::RetryWorks,
         Behaviour::ReadOnly,
@@ -262,6 +268,7 @@ impl FailedSync {
         match self.behaviour {
             Behaviour::MarkClean => "failed-sync-mark-clean",
             Behaviour::MarkCleanSizeLost => "failed-sync-mark-clean-size-lost",
+            Behaviour::MarkCleanUnwritten => "failed-sync-mark-clean-unwritten",
             Behaviour::Revert => "failed-sync-revert",
             Behaviour::RetryWorks => "failed-sync-retry-works",
             Behaviour::ReadOnly => "failed-sync-read-only",

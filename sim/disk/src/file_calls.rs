@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::change::Change;
+use super::disk::FileSync;
 use super::fault::{CallEffect, FailedSync, FailureKind, Fault, Subset};
 use super::machine::{MachineState, RunningCall};
 use super::mixing::hash64;
@@ -248,7 +249,18 @@ impl MachineState {
             self.strike(call, "late-sync-error");
             return Err(FailureKind::Io.error());
         }
-        self.disk.sync_data(inode)
+        self.disk.sync_file(inode, FileSync::Data)
+    }
+
+    pub(super) fn drop_cache(&mut self, process: u64, file: &OpenFile) -> io::Result<()> {
+        let change = Change::DropCache { inode: file.inode };
+        let record = file.record(Op::DropCache, 0, 0);
+        self.make_change(
+            process,
+            record,
+            || change.clone(),
+            |disk| disk.apply(&change),
+        )
     }
 
     /// Whether a sync of the file failed since this handle last heard of one.

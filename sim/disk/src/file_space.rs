@@ -1,7 +1,8 @@
 //! What a power cut may leave of the bytes of one file.
 //!
-//! The two rules that tie lengths and pages together live here: what was written after a shrink
-//! survives only if the shrink did, and a shrink that survived takes what it cut away with it.
+//! The two rules that tie lengths and pages together live here: what was written after a shrink to a
+//! page that it cut away survives only if the shrink did, and a shrink that survived takes what it cut
+//! with it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use std::sync::Arc;
 use super::choice::{DeviceExtra, Fill, Tear};
 use super::content::Content;
 use super::image::FileImage;
-use super::inode::{Inode, Version};
+use super::inode::{Inode, Version, kept_by};
 use super::mixing::garbage_word;
 use super::names::InodeId;
 use super::page::{PAGE_BYTES, PAGE_SIZE, Page, SECTOR_BYTES, SECTORS, kept_of};
@@ -91,7 +92,7 @@ impl FileSpace {
             return 0;
         };
         let later = &self.inode.sizes[size as usize..];
-        let barrier = later.iter().find(|step| step.shrinks);
+        let barrier = later.iter().find(|step| step.cuts_away(index));
         let barrier = barrier.map_or(u64::MAX, |step| step.record);
         let legal = versions.partition_point(|entry| entry.record < barrier);
         version.min(count(legal))
@@ -101,7 +102,10 @@ impl FileSpace {
     /// surviving shrinks cut, and without what lies behind the end.
     fn page_at(&self, index: u64, version: u32, size: u32) -> Option<Page> {
         let (written, page) = match version {
-            0 => (0, self.inode.disk.page(index)),
+            0 => {
+                let newer = self.inode.newer.get(&index).copied();
+                (newer.unwrap_or(0), self.inode.disk.page(index))
+            }
             version => {
                 let version = &self.inode.pages[&index][version as usize - 1];
                 (version.record, version.page.as_ref())
@@ -113,10 +117,9 @@ impl FileSpace {
 
     /// How many bytes of a page that record `written` wrote are left after `size` steps.
     fn kept_at(&self, index: u64, written: u64, size: u32) -> usize {
-        let survived = self.inode.sizes[..size as usize].iter();
-        let cuts = survived.filter(|step| step.shrinks && step.record > written);
-        let shortest = cuts.map(|step| step.len).min().unwrap_or(u64::MAX);
-        kept_of(shortest.min(self.len_at(size)), index)
+        let survived = &self.inode.sizes[..size as usize];
+        let kept = kept_by(survived, index, written);
+        kept.min(kept_of(self.len_at(size), index))
     }
 
     /// Brings a choice to the nearest legal one: the length into `window`, versions below what the
@@ -149,7 +152,7 @@ impl FileSpace {
         let mut content = (*inode.disk).clone();
         for step in &inode.sizes[..choice.size as usize] {
             if step.shrinks {
-                content.cut(step.len);
+                content.cut(inode.cut_on_disk(step));
             }
         }
         for (index, _) in self.pages() {

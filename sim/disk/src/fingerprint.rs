@@ -64,6 +64,7 @@ impl Disk {
             let versions = inode.pages.values().flatten();
             records.extend(versions.map(|version| version.record));
             records.extend(inode.retry.pages.values());
+            records.extend(inode.newer.values());
         }
         records.sort_unstable();
         let rank = |record: u64| records.partition_point(|other| *other < record) as u64;
@@ -103,7 +104,8 @@ impl Crash {
 
 impl Inode {
     fn is_settled(&self) -> bool {
-        !self.is_dirty() && self.unsaved.is_empty() && self.live.hash() == self.disk.hash()
+        let cached = !self.unsaved.is_empty() || !self.unwritten.is_empty();
+        !self.is_dirty() && !cached && self.live.hash() == self.disk.hash()
     }
 }
 
@@ -166,14 +168,15 @@ impl Hash {
                 self.mix(version.page.as_ref().map_or(0, |page| page.hash()));
             }
         }
-        let retry = &inode.retry;
-        self.number(u64::from(retry.length));
-        self.number(retry.pages.len() as u64);
-        for (index, record) in &retry.pages {
-            self.number(*index);
-            self.number(rank(*record));
+        self.number(u64::from(inode.retry.length));
+        for pages in [&inode.retry.pages, &inode.newer] {
+            self.number(pages.len() as u64);
+            for (index, record) in pages {
+                self.number(*index);
+                self.number(rank(*record));
+            }
         }
-        for numbers in [&inode.unsaved, &inode.unreadable] {
+        for numbers in [&inode.unsaved, &inode.unwritten, &inode.unreadable] {
             self.number(numbers.len() as u64);
             numbers.iter().for_each(|number| self.number(*number));
         }

@@ -106,6 +106,8 @@ impl Disk {
         inode.sizes.clear();
         inode.pages.clear();
         inode.unsaved.clear();
+        inode.unwritten.clear();
+        inode.newer.clear();
         inode.retry = Retry::default();
         self.changed(id, len);
         true

@@ -7,10 +7,13 @@
 //! pages     pending versions of each page, in order; the last one is the live page
 //! unsaved   pages that a failed sync left clean but different: nothing pending, and not what is
 //!           on disk
+//! unwritten pages that never reach the disk again, whatever is written to them
+//! newer     pages on disk that were written after a pending shrink that cut inside them
 //! ```
 //!
 //! Records are compared by their numbers: a version with a larger number than a shrink was written
-//! after it.
+//! after it. If the shrink cut the whole page away, such a version survives only together with it; a
+//! page that the shrink kept is overwritten in place, whatever becomes of the shrink.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -41,6 +44,18 @@ pub(super) struct SizeStep {
     pub(super) len: u64,
     pub(super) cause: SizeCause,
     pub(super) shrinks: bool,
+}
+
+impl SizeStep {
+    /// Whether the whole of page `index` lies behind the new end of a shrink.
+    pub(super) fn cuts_away(&self, index: u64) -> bool {
+        self.shrinks && self.len <= index.saturating_mul(PAGE_SIZE)
+    }
+
+    /// Whether the new end of a shrink lies inside page `index`.
+    fn cuts_inside(&self, index: u64) -> bool {
+        self.shrinks && within(self.len) != 0 && page_of(self.len) == index
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -77,6 +92,12 @@ pub(super) struct Inode {
     pub(super) sizes: Vec<SizeStep>,
     pub(super) pages: BTreeMap<u64, Vec<Version>>,
     pub(super) unsaved: BTreeSet<u64>,
+    /// Pages whose new blocks a failed sync left unwritten: on disk they read as zeros whatever is
+    /// written to them and synced, until the cache drops them. None of them is in `unsaved`.
+    pub(super) unwritten: BTreeSet<u64>,
+    /// The record of each page on disk that is newer than a pending shrink that cut inside it: when
+    /// that shrink becomes durable, it takes nothing of this page any more.
+    pub(super) newer: BTreeMap<u64, u64>,
     /// What a failed sync did not write and the next one will, where that is how the file system
     /// works. Until then it cannot survive a power cut.
     pub(super) retry: Retry,
@@ -106,6 +127,8 @@ impl Inode {
             sizes: Vec::new(),
             pages: BTreeMap::new(),
             unsaved: BTreeSet::new(),
+            unwritten: BTreeSet::new(),
+            newer: BTreeMap::new(),
             retry: Retry::default(),
             unreadable: BTreeSet::new(),
             superseded: None,
@@ -128,13 +151,9 @@ impl Inode {
             let start = within(at);
             let (part, behind) = rest.split_at(rest.len().min(PAGE_BYTES - start));
             let index = page_of(at);
-            let page = Some(Page::written(self.live.page(index), start, part));
-            self.set_live_page(index, page.clone());
-            let record = records.next();
-            let versions = self.pages.entry(index).or_default();
-            versions.push(Version { record, page });
-            self.unsaved.remove(&index);
-            self.retry.pages.remove(&index);
+            let page = Page::written(self.live.page(index), start, part);
+            self.set_live_page(index, Some(page));
+            self.push_version(records, index);
             at += part.len() as u64;
             rest = behind;
             if at > self.live.len() {
@@ -153,7 +172,20 @@ impl Inode {
         }
     }
 
-    /// Changes the length: one record, also when the length stays the same.
+    /// Makes the live page a new pending version, which a sync will write whole. What reaches the
+    /// disk of an unwritten page is zeros.
+    fn push_version(&mut self, records: &mut RecordNumbers, index: u64) {
+        let lost = self.unwritten.contains(&index);
+        let page = self.live.page(index).filter(|_| !lost).cloned();
+        let record = records.next();
+        let versions = self.pages.entry(index).or_default();
+        versions.push(Version { record, page });
+        self.unsaved.remove(&index);
+        self.retry.pages.remove(&index);
+    }
+
+    /// Changes the length: one record, also when the length stays the same. A shrink inside a page
+    /// writes zeros behind the cut, and only then takes the length back.
     pub(super) fn set_len(&mut self, records: &mut RecordNumbers, len: u64) {
         let shrinks = len < self.live.len();
         if shrinks {
@@ -161,6 +193,9 @@ impl Inode {
             let behind = len.div_ceil(PAGE_SIZE);
             self.unsaved.split_off(&behind);
             self.retry.pages.split_off(&behind);
+            if within(len) != 0 {
+                self.push_version(records, page_of(len));
+            }
         }
         set_len(&mut self.live, len);
         self.sizes.push(SizeStep {
@@ -174,35 +209,59 @@ impl Inode {
     /// Makes everything durable: what a sync that works does.
     pub(super) fn commit_all(&mut self) {
         self.commit_sizes(self.sizes.len());
-        let retry = std::mem::take(&mut self.retry);
-        if retry.length {
+        if self.retry.length {
             set_len(&mut self.disk, self.live.len());
         }
+        self.clear_behind_disk_end();
+        let retry = std::mem::take(&mut self.retry);
         let pages = std::mem::take(&mut self.pages).into_keys();
         for index in pages.chain(retry.pages.into_keys()) {
             let page = self.live.page(index).cloned();
-            self.commit_page(index, page);
+            self.commit_page(index, u64::MAX, page);
             self.reach(index);
         }
     }
 
     /// Commits the first `count` pending lengths, and with each shrink the cut that it makes.
     pub(super) fn commit_sizes(&mut self, count: usize) {
-        for step in self.sizes.drain(..count) {
+        let later = self.sizes.split_off(count);
+        for step in std::mem::replace(&mut self.sizes, later) {
             if step.shrinks {
-                Arc::make_mut(&mut self.disk).cut(step.len);
+                let from = self.cut_on_disk(&step);
+                Arc::make_mut(&mut self.disk).cut(from);
                 cut_versions(&mut self.pages, &step);
             }
             set_len(&mut self.disk, step.len);
         }
+        let sizes = &self.sizes;
+        self.newer
+            .retain(|index, record| is_cut_before(sizes, *index, *record));
     }
 
-    /// Makes `page` the durable version of page `index`. The caller takes care of what is pending.
-    pub(super) fn commit_page(&mut self, index: u64, page: Option<Page>) {
+    /// From which byte on a shrink takes what is durable: it leaves the page in which it ends alone
+    /// if that one was written after it.
+    pub(super) fn cut_on_disk(&self, shrink: &SizeStep) -> u64 {
+        let index = page_of(shrink.len);
+        match self.newer.get(&index) {
+            Some(record) if *record > shrink.record => (index + 1).saturating_mul(PAGE_SIZE),
+            _ => shrink.len,
+        }
+    }
+
+    /// Makes `page`, which record `record` wrote, the durable version of page `index`. The caller
+    /// takes care of what is pending.
+    pub(super) fn commit_page(&mut self, index: u64, record: u64, page: Option<Page>) {
+        if self.unwritten.contains(&index) {
+            return;
+        }
         if let Some(superseded) = &mut self.superseded {
             superseded.insert(index, self.disk.page(index).cloned());
         }
         set_page(&mut self.disk, index, page);
+        match is_cut_before(&self.sizes, index, record) {
+            true => self.newer.insert(index, record),
+            false => self.newer.remove(&index),
+        };
     }
 
     /// A page that reaches the disk brings the length up to its end, at most the live one: this is
@@ -214,26 +273,26 @@ impl Inode {
         }
     }
 
-    /// The record number of the oldest pending shrink, or the largest number there is.
-    pub(super) fn first_shrink(&self) -> u64 {
-        let shrink = self.sizes.iter().find(|step| step.shrinks);
-        shrink.map_or(u64::MAX, |step| step.record)
+    /// Whether a pending shrink that cut page `index` away is older than record `record`: then that
+    /// record must not reach the disk before the shrink.
+    pub(super) fn waits_for_shrink(&self, index: u64, record: u64) -> bool {
+        let mut sizes = self.sizes.iter();
+        sizes.any(|step| step.cuts_away(index) && step.record < record)
     }
 
     /// Background writeback of the current version of one page. `false`: nothing pending, or
-    /// written after a pending shrink.
+    /// written after a pending shrink that cut the page away.
     pub(super) fn write_back_page(&mut self, index: u64) -> bool {
-        let first_shrink = self.first_shrink();
         let versions = self.pages.get(&index);
         let Some(last) = versions.and_then(|versions| versions.last()) else {
             return self.write_back_retry(index);
         };
-        if last.record > first_shrink {
+        let (record, page) = (last.record, last.page.clone());
+        if self.waits_for_shrink(index, record) {
             return false;
         }
-        let (record, page) = (last.record, last.page.clone());
         self.pages.remove(&index);
-        self.commit_page(index, page);
+        self.commit_page(index, record, page);
         self.expect_length_of(index, record);
         true
     }
@@ -261,13 +320,13 @@ impl Inode {
     /// Background writeback of a page that a failed sync left to be written again.
     fn write_back_retry(&mut self, index: u64) -> bool {
         let record = self.retry.pages.get(&index).copied();
-        let there = record.is_some_and(|record| record < self.first_shrink());
-        if there {
-            self.retry.pages.remove(&index);
-            let page = self.live.page(index).cloned();
-            self.commit_page(index, page);
-        }
-        there
+        let Some(record) = record.filter(|record| !self.waits_for_shrink(index, *record)) else {
+            return false;
+        };
+        self.retry.pages.remove(&index);
+        let page = self.live.page(index).cloned();
+        self.commit_page(index, record, page);
+        true
     }
 
     /// Background writeback of the oldest pending length, if a write caused it.
@@ -311,6 +370,21 @@ impl Inode {
         let sectors = offset / SECTOR_SIZE..(offset + len).div_ceil(SECTOR_SIZE);
         self.unreadable.range(sectors).next().is_some()
     }
+}
+
+/// Whether a shrink that is older than record `record` cut inside page `index`.
+fn is_cut_before(sizes: &[SizeStep], index: u64, record: u64) -> bool {
+    let mut sizes = sizes.iter();
+    sizes.any(|step| step.cuts_inside(index) && step.record < record)
+}
+
+/// How many bytes of page `index`, written by record `written`, the shrinks among `steps` leave.
+pub(super) fn kept_by(steps: &[SizeStep], index: u64, written: u64) -> usize {
+    let cuts = steps
+        .iter()
+        .filter(|step| step.shrinks && step.record > written);
+    let shortest = cuts.map(|step| step.len).min().unwrap_or(u64::MAX);
+    kept_of(shortest, index)
 }
 
 /// Changes the length, and copies the content only if that is another one.

@@ -439,6 +439,20 @@ impl Names {
         changes.any(|change| change.directories().next().is_some())
     }
 
+    /// Whether the creation of the file is not durable yet.
+    pub(super) fn is_creation_pending(&self, id: InodeId) -> bool {
+        self.pending.iter().any(|entry| {
+            let creation = matches!(entry.change, NameChange::Create { inode, .. } if inode == id);
+            creation && !entry.is_durable()
+        })
+    }
+
+    /// Whether a change of a name in `dir` is not durable yet.
+    pub(super) fn is_change_pending(&self, dir: InodeId) -> bool {
+        let mut pending = self.pending.iter();
+        pending.any(|entry| entry.change.touches(dir) && !entry.is_durable())
+    }
+
     /// Whether the file has a name now, or may have one after a power cut.
     pub(super) fn mention(&self, inode: InodeId) -> bool {
         let mut named = self.live.inodes().chain(self.disk.inodes());

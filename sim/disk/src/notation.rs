@@ -19,7 +19,7 @@
 //! | `mkdir D`, `rmdir D` | make and remove a directory |
 //! | `link F NAME` | gives a file one name more |
 //! | `symlink TARGET NAME` | makes a symbolic link |
-//! | `sync F` (or `sync_data F`, `sync_all F`) | makes a file's content durable |
+//! | `sync F` (or `sync_data F`), `sync_all F` | makes a file's content durable |
 //! | `sync_dir`, `sync_dir D` | make the names of the root, or of a directory, durable |
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -268,9 +268,8 @@ fn read_step(
             let (inode, len) = (file(path)?, parse_number(len)? * PAGE_SIZE);
             inode.map(|inode| Change::Allocate { inode, len })
         }
-        ("sync" | "sync_data" | "sync_all", [path]) => {
-            file(path)?.map(|inode| Change::SyncData { inode })
-        }
+        ("sync" | "sync_data", [path]) => file(path)?.map(|inode| Change::SyncData { inode }),
+        ("sync_all", [path]) => file(path)?.map(|inode| Change::SyncAll { inode }),
         ("sync_dir", []) => Ok(Change::SyncDir { dir: InodeId::ROOT }),
         ("sync_dir", [path]) => file(path)?.map(|dir| Change::SyncDir { dir }),
         (verb, _) => return Err(usage(verb).to_owned()),
@@ -290,7 +289,8 @@ fn usage(verb: &str) -> &'static str {
         "rmdir" => "expected: rmdir DIRECTORY",
         "link" => "expected: link FILE NAME",
         "symlink" => "expected: symlink TARGET NAME",
-        "sync" | "sync_data" | "sync_all" => "expected: sync FILE",
+        "sync" | "sync_data" => "expected: sync FILE",
+        "sync_all" => "expected: sync_all FILE",
         "sync_dir" => "expected: sync_dir, or sync_dir DIRECTORY",
         _ => {
             "expected FILE=LETTERS, DIRECTORY/ or one of create, write, set_len, allocate, rename, \

@@ -3,7 +3,7 @@
 //!
 //! | profile | a file sync or `sync_dir` also commits |
 //! | --- | --- |
-//! | `linux-ordered` | every earlier name and `set_len`, of all files |
+//! | `linux-ordered` | every earlier name and `set_len`, of all files, if what is synced has metadata of its own pending: a file its creation or a length, the directory a name |
 //! | `btrfs-like` | a file sync: that file's own new names |
 //! | the others | nothing |
 

@@ -77,9 +77,7 @@ impl Crash {
         match &self.inside {
             // Until a sync returns, its records are what they were: pending. Any of them may be
             // durable.
-            Some(change @ (Change::SyncData { .. } | Change::SyncDir { .. })) => {
-                ImageSpace::new(&self.before, Some(change))
-            }
+            Some(change) if change.is_sync() => ImageSpace::new(&self.before, Some(change)),
             Some(_) => ImageSpace::new(&self.kill(CallEffect::Everything), None),
             None => ImageSpace::new(&self.before, None),
         }
@@ -96,10 +94,7 @@ impl ImageSpace {
             Some(Change::SyncDir { dir }) => Some(*dir),
             _ => None,
         };
-        let synced = match inside {
-            Some(Change::SyncData { inode }) => Some(*inode),
-            _ => None,
-        };
+        let synced = inside.and_then(Change::synced_file);
         let open = |entry: &NameRecord| match synced_dir {
             _ if !strict => true,
             Some(dir) => entry.change.touches(dir),

@@ -259,6 +259,10 @@ impl StorageFile for SimFile {
     fn sync_data(&self) -> io::Result<()> {
         enter(&self.machine).sync_data(self.process, &self.file)
     }
+
+    fn drop_cache(&self) -> io::Result<()> {
+        enter(&self.machine).drop_cache(self.process, &self.file)
+    }
 }
 
 impl StorageLock for SimLock {}

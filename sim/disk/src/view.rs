@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::change::Change;
 use super::crash::Crash;
 use super::disk::Disk;
 use super::fault::CallEffect;
@@ -36,8 +35,8 @@ impl Crash {
     #[must_use]
     pub fn files(&self) -> Vec<FileView> {
         match self.inside() {
-            None | Some(Change::SyncData { .. } | Change::SyncDir { .. }) => self.disk().files(),
-            Some(_) => self.kill(CallEffect::Everything).files(),
+            Some(change) if !change.is_sync() => self.kill(CallEffect::Everything).files(),
+            _ => self.disk().files(),
         }
     }
 }
@@ -59,7 +58,7 @@ impl Disk {
                     .map(|(page, versions)| (*page, count(versions.len())))
                     .collect(),
                 pending_sizes: count(inode.sizes.len()),
-                unsaved_pages: inode.unsaved.clone(),
+                unsaved_pages: inode.clean_but_different(),
             }
         });
         files

@@ -629,7 +629,7 @@ fn mistakes_in_a_history_are_explained() {
         ("remove", "expected: remove FILE"),
         ("sync", "expected: sync FILE"),
         ("sync_data", "expected: sync FILE"),
-        ("sync_all", "expected: sync FILE"),
+        ("sync_all", "expected: sync_all FILE"),
         ("sync_dir f g", "expected: sync_dir, or sync_dir DIRECTORY"),
         ("f=A; sync_dir f", "fails: not a directory"),
         ("mkdir", "expected: mkdir DIRECTORY"),

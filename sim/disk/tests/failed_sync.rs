@@ -1,5 +1,5 @@
-//! What a failed sync leaves behind on the simulated disk: rows V26 to V29, V36 and V37 of the
-//! crash model, and the rules that stand beside them.
+//! What a failed sync leaves behind on the simulated disk: rows V26 to V29, V36, V37, V46 and V47 of
+//! the crash model, and the rules that stand beside them.
 
 #![expect(
     clippy::unwrap_used,
@@ -174,6 +174,7 @@ fn v36_an_append_keeps_its_length_or_loses_it() {
         for (behaviour, expected) in [
             (Behaviour::MarkClean, "f=A0"),
             (Behaviour::MarkCleanSizeLost, "f=A"),
+            (Behaviour::MarkCleanUnwritten, "f=A0"),
             (Behaviour::Revert, "f=A"),
             (Behaviour::RetryWorks, "f=A"),
             (Behaviour::ReadOnly, "f=A"),
@@ -238,6 +239,165 @@ fn a_retry_may_fail_too_and_in_another_way() {
         let retried = second == Behaviour::RetryWorks;
         let expected = if retried { "f=BC" } else { cut };
         assert_eq!(it.after_power_cut(), [expected], "{second:?}");
+    }
+}
+
+/// V46: `f=A`, and the sync of an appended page fails, which leaves its block unwritten.
+fn unwritten(profile: Profile) -> Fixture {
+    let it = Fixture::whole(profile, "A", Behaviour::MarkCleanUnwritten);
+    it.write(1, "B");
+    it.sync_fails();
+    it
+}
+
+#[test]
+fn v46_what_is_written_again_to_an_unwritten_page_is_lost_though_the_sync_says_ok() {
+    for profile in PROFILES {
+        for cuts_before in [false, true] {
+            let mut it = unwritten(profile);
+            it.kill_and_reopen();
+            if cuts_before {
+                it.file.set_len(PAGE_SIZE).unwrap();
+            }
+            it.write(1, "B");
+            it.file.sync_data().unwrap();
+            assert_eq!(it.live(), "f=AB");
+            assert_eq!(it.after_power_cut(), ["f=A0"]);
+            let image = it.disk.power_cut(&Choice::default());
+            assert_eq!(render(&image), "f=A0");
+            assert_eq!(it.disk.fired()["failed-sync-mark-clean-unwritten"], 1);
+            // The file system is mounted anew: the page is like any other.
+            let file = it.disk.storage().open("f", Access::Write).unwrap();
+            file.write_at(&pages("B"), PAGE_SIZE).unwrap();
+            file.sync_data().unwrap();
+            assert_eq!(it.after_power_cut(), ["f=AB"]);
+        }
+    }
+}
+
+#[test]
+fn v47_a_dropped_cache_shows_zeros_and_ends_the_loss() {
+    for profile in PROFILES {
+        for by_call in [false, true] {
+            let mut it = unwritten(profile);
+            it.kill_and_reopen();
+            match by_call {
+                true => it.file.drop_cache().unwrap(),
+                false => assert!(it.disk.happen(&DiskEvent::CacheDrop(Subset::All))),
+            }
+            assert_eq!(it.live(), "f=A0");
+            it.write(1, "B");
+            it.file.sync_data().unwrap();
+            assert_eq!(it.live(), "f=AB");
+            assert_eq!(it.after_power_cut(), ["f=AB"]);
+            assert!(it.disk.disk().is_settled());
+        }
+    }
+}
+
+#[test]
+fn unwritten_page_stays_so_when_it_is_cut_or_fails_again_and_a_new_file_has_none() {
+    let it = unwritten(Profile::Posix);
+    it.file.set_len(PAGE_SIZE + 100).unwrap();
+    it.file.sync_data().unwrap();
+    let image = it.disk.disk().images().image(&Choice::default());
+    let mut expected = pages("A");
+    expected.resize(4196, 0);
+    assert_eq!(image.read("f").unwrap(), expected);
+    it.write(1, "CD");
+    it.file.sync_data().unwrap();
+    assert_eq!(it.after_power_cut(), ["f=A0D"]);
+    let copy = it.storage.create("g").unwrap();
+    copy.write_at(&pages("ACD"), 0).unwrap();
+    copy.sync_data().unwrap();
+    it.storage.sync_dir().unwrap();
+    assert_eq!(it.after_power_cut(), ["f=A0D,g=ACD"]);
+}
+
+#[test]
+fn page_that_was_on_disk_before_is_written_again_like_any_other() {
+    let failed = FailedSync {
+        behaviour: Behaviour::MarkCleanUnwritten,
+        left: BTreeMap::from([(2, 1)]),
+        ..FailedSync::default()
+    };
+    let it = Fixture::new(Profile::Posix, "A", failed);
+    it.write(0, "BCD");
+    it.sync_fails();
+    assert_eq!(it.after_power_cut(), ["f=A0D"]);
+    it.write(0, "EFG");
+    it.file.sync_data().unwrap();
+    assert_eq!(it.after_power_cut(), ["f=E0G"]);
+}
+
+#[test]
+fn unwritten_page_makes_another_disk_although_all_bytes_are_the_same() {
+    let it = unwritten(Profile::Posix);
+    it.write(1, "0");
+    it.file.sync_data().unwrap();
+    assert_eq!(it.live(), "f=A0");
+    assert!(!it.disk.disk().is_settled());
+    let before = it.disk.disk().fingerprint();
+    it.file.drop_cache().unwrap();
+    assert!(it.disk.disk().is_settled());
+    assert_ne!(it.disk.disk().fingerprint(), before);
+}
+
+#[test]
+fn drop_cache_shows_the_disk_where_nothing_is_dirty() {
+    let it = Fixture::whole(Profile::Posix, "AB", Behaviour::MarkClean);
+    it.write(0, "CD");
+    it.sync_fails();
+    it.write(1, "E");
+    it.file.drop_cache().unwrap();
+    assert_eq!(it.live(), "f=AE");
+    it.file.sync_data().unwrap();
+    it.file.drop_cache().unwrap();
+    assert_eq!(it.live(), "f=AE");
+    assert_eq!(it.after_power_cut(), ["f=AE"]);
+    // Written to an unwritten page and not synced yet: it is dirty, so it stays.
+    let it = unwritten(Profile::Posix);
+    it.write(1, "C");
+    it.file.drop_cache().unwrap();
+    assert_eq!(it.live(), "f=AC");
+    it.file.sync_data().unwrap();
+    it.file.drop_cache().unwrap();
+    assert_eq!(it.live(), "f=A0");
+}
+
+#[test]
+fn drop_cache_leaves_a_lost_length_and_other_files_alone() {
+    let it = Fixture::whole(Profile::Posix, "A", Behaviour::MarkCleanSizeLost);
+    it.write(1, "B");
+    it.sync_fails();
+    let other = it.storage.create("g").unwrap();
+    other.write_at(&pages("C"), 0).unwrap();
+    other.sync_data().unwrap();
+    other.drop_cache().unwrap();
+    assert_eq!(it.live(), "f=AB,g=C");
+    let reader = it.storage.open("f", Access::Read).unwrap();
+    reader.drop_cache().unwrap();
+    assert_eq!(it.live(), "f=A0,g=C");
+}
+
+#[test]
+fn drop_cache_can_fail_before_and_after_it_did_something() {
+    for (effect, live) in [
+        (CallEffect::Nothing, "f=B"),
+        (CallEffect::Everything, "f=A"),
+    ] {
+        let it = Fixture::whole(Profile::Posix, "A", Behaviour::MarkClean);
+        it.write(0, "B");
+        it.sync_fails();
+        let fault = Fault::Error {
+            error: beaver_disk::FailureKind::Unsupported,
+            effect,
+            sticky: false,
+        };
+        fail_nth(&it.disk, Op::DropCache, [(1, fault)]);
+        let error = it.file.drop_cache().unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::Unsupported);
+        assert_eq!(it.live(), live);
     }
 }
 

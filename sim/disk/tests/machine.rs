@@ -100,11 +100,12 @@ fn one_call_of_each_kind(storage: &dyn Storage) -> io::Result<()> {
     storage.list()?;
     storage.sync_dir()?;
     storage.remove("g")?;
+    file.drop_cache()?;
     drop(lock);
     Ok(())
 }
 
-const ONE_OF_EACH: [Op; 13] = [
+const ONE_OF_EACH: [Op; 14] = [
     Op::Lock,
     Op::Create,
     Op::WriteAt,
@@ -118,6 +119,7 @@ const ONE_OF_EACH: [Op; 13] = [
     Op::List,
     Op::SyncDir,
     Op::Remove,
+    Op::DropCache,
 ];
 
 #[test]
@@ -340,7 +342,7 @@ fn crash_points_are_kept_where_something_changes_and_only_if_asked_for() {
     let kept: Vec<Op> = kept.iter().filter_map(beaver_disk::Crash::op).collect();
     let changes = ONE_OF_EACH.into_iter().filter(|op| op.changes_something());
     assert_eq!(kept, changes.flat_map(|op| [op; 2]).collect::<Vec<_>>());
-    assert_eq!(kept.len(), 2 * 8);
+    assert_eq!(kept.len(), 2 * 9);
 }
 
 #[test]

@@ -30,7 +30,8 @@ enum Step {
     SetLen(&'static str, usize),
     Rename(&'static str, &'static str),
     Remove(&'static str),
-    Sync(&'static str),
+    SyncData(&'static str),
+    SyncAll(&'static str),
     SyncDir,
     WriteBackPage(&'static str, usize),
     WriteBackSize(&'static str),
@@ -88,12 +89,32 @@ impl Reference {
         self.forced.extend(chosen.map(|(index, _)| index));
     }
 
-    /// Whether a shrink of the file is not durable yet, and older than record `index`.
-    fn has_pending_shrink_before(&self, ino: usize, index: usize) -> bool {
-        self.log[..index].iter().enumerate().any(|(place, record)| {
-            matches!(record, Record::Size(id, _, Cause::Shrink) if *id == ino)
-                && !self.forced.contains(&place)
-        })
+    fn is_pending(&self, which: impl Fn(&Record) -> bool) -> bool {
+        let mut records = self.log.iter().enumerate();
+        records.any(|(index, record)| which(record) && !self.forced.contains(&index))
+    }
+
+    /// Whether a page of the file has a version that is newer than the durable one.
+    fn has_pending_page(&self, ino: usize) -> bool {
+        let newest = self.log.iter().enumerate().filter_map(|(index, record)| {
+            let Record::Page(id, page, _) = record else {
+                return None;
+            };
+            (*id == ino).then_some((*page, index))
+        });
+        let newest: BTreeMap<usize, usize> = newest.collect();
+        newest.values().any(|index| !self.forced.contains(index))
+    }
+
+    /// The shrinks before record `index` that cut the page away of which it is a version.
+    fn shrinks_before(&self, index: usize) -> Vec<usize> {
+        let Record::Page(ino, page, _) = self.log[index] else {
+            return Vec::new();
+        };
+        let cuts = |record: &Record| matches!(record, Record::Size(id, len, Cause::Shrink) if *id == ino && *len <= page * PAGE_CELLS);
+        let mut before = self.positions(cuts);
+        before.retain(|shrink| *shrink < index);
+        before
     }
 
     /// Carries out a step; `false` if the real disk must refuse it or has nothing to do.
@@ -136,23 +157,23 @@ impl Reference {
                 };
                 let shrinks = len < self.live[ino].len();
                 self.live[ino].resize(len, 0);
+                if shrinks && len % PAGE_CELLS > 0 {
+                    self.log_page(ino, len / PAGE_CELLS);
+                }
                 let cause = if shrinks { Cause::Shrink } else { Cause::Grow };
                 self.log.push(Record::Size(ino, len, cause));
             }
-            Step::Sync(name) => {
+            Step::SyncData(name) | Step::SyncAll(name) => {
                 let Some(ino) = self.names.get(name).copied() else {
                     return false;
                 };
-                self.sync(ino);
+                self.sync(ino, matches!(step, Step::SyncAll(_)));
             }
             Step::SyncDir => {
-                let ordered = self.profile == Profile::LinuxOrdered;
-                self.force(|record| match record {
-                    Record::Size(_, _, cause) => ordered && *cause != Cause::Write,
-                    Record::Page(..) => false,
-                    _ => true,
-                });
-                self.force_earlier_sizes();
+                if self.profile == Profile::LinuxOrdered && self.is_pending(is_name) {
+                    self.commit_journal();
+                }
+                self.force(is_name);
             }
             Step::WriteBackPage(name, page) => return self.write_back_page(name, page),
             Step::WriteBackSize(name) => return self.write_back_size(name),
@@ -168,13 +189,7 @@ impl Reference {
         }
         self.live[ino][at..end].fill(cell);
         for page in at / PAGE_CELLS..end.div_ceil(PAGE_CELLS) {
-            let mut cells = [0; PAGE_CELLS];
-            let live = self.live[ino].iter().skip(page * PAGE_CELLS);
-            cells
-                .iter_mut()
-                .zip(live)
-                .for_each(|(to, from)| *to = *from);
-            self.log.push(Record::Page(ino, page, cells));
+            self.log_page(ino, page);
         }
         if end > old_end {
             let from = at.max(old_end);
@@ -187,26 +202,44 @@ impl Reference {
         }
     }
 
-    fn sync(&mut self, ino: usize) {
+    fn log_page(&mut self, ino: usize, page: usize) {
+        let mut cells = [0; PAGE_CELLS];
+        let live = self.live[ino].iter().skip(page * PAGE_CELLS);
+        cells
+            .iter_mut()
+            .zip(live)
+            .for_each(|(to, from)| *to = *from);
+        self.log.push(Record::Page(ino, page, cells));
+    }
+
+    fn sync(&mut self, ino: usize, all: bool) {
+        let own_metadata = self.is_pending(|record| match record {
+            Record::Add(_, id) | Record::Size(id, ..) => *id == ino,
+            _ => false,
+        });
+        let commits = own_metadata || all && self.has_pending_page(ino);
         self.force(|record| match record {
             Record::Size(id, ..) | Record::Page(id, ..) => *id == ino,
             _ => false,
         });
         match self.profile {
-            Profile::LinuxOrdered => {
-                self.force(|record| match record {
-                    Record::Size(_, _, cause) => *cause != Cause::Write,
-                    Record::Page(..) => false,
-                    _ => true,
-                });
-                self.force_earlier_sizes();
-            }
+            Profile::LinuxOrdered if commits => self.commit_journal(),
             Profile::BtrfsLike => self.force(|record| match record {
                 Record::Add(_, id) | Record::Rename(_, _, id) => *id == ino,
                 _ => false,
             }),
             _ => {}
         }
+    }
+
+    /// Every name and every `set_len` so far.
+    fn commit_journal(&mut self) {
+        self.force(|record| match record {
+            Record::Size(_, _, cause) => *cause != Cause::Write,
+            Record::Page(..) => false,
+            _ => true,
+        });
+        self.force_earlier_sizes();
     }
 
     /// The lengths of one file come in order: a durable one takes the earlier ones with it.
@@ -236,7 +269,8 @@ impl Reference {
         let Some(last) = self.log.iter().rposition(is_it) else {
             return false;
         };
-        if self.forced.contains(&last) || self.has_pending_shrink_before(ino, last) {
+        let mut shrinks = self.shrinks_before(last).into_iter();
+        if self.forced.contains(&last) || shrinks.any(|shrink| !self.forced.contains(&shrink)) {
             return false;
         }
         self.forced.insert(last);
@@ -260,12 +294,7 @@ impl Reference {
 
     /// Every image that a power cut may leave, or `None` if there are too many combinations to try.
     fn images(&self) -> Option<BTreeSet<Files>> {
-        let names: Vec<usize> = self.positions(|record| {
-            matches!(
-                record,
-                Record::Add(..) | Record::Remove(_) | Record::Rename(..)
-            )
-        });
+        let names: Vec<usize> = self.positions(is_name);
         let mut dimensions: Vec<usize> = Vec::new();
         let outcomes: Vec<Vec<Outcome>> = names.iter().map(|index| self.outcomes(*index)).collect();
         dimensions.extend(outcomes.iter().map(Vec::len));
@@ -357,15 +386,9 @@ impl Reference {
                 _ => {}
             }
         }
-        // What was written after a shrink is there only if the shrink is.
-        for (index, record) in self.log.iter().enumerate() {
-            let Record::Page(ino, ..) = record else {
-                continue;
-            };
-            let broken = self.log[..index].iter().enumerate().any(|(place, record)| {
-                matches!(record, Record::Size(id, _, Cause::Shrink) if id == ino) && lost(place)
-            });
-            if !lost(index) && broken {
+        // What was written to a page after a shrink that cut it away is there only if the shrink is.
+        for index in (0..self.log.len()).filter(|index| !lost(*index)) {
+            if self.shrinks_before(index).into_iter().any(lost) {
                 return false;
             }
         }
@@ -428,6 +451,13 @@ impl Reference {
     }
 }
 
+fn is_name(record: &Record) -> bool {
+    matches!(
+        record,
+        Record::Add(..) | Record::Remove(_) | Record::Rename(..)
+    )
+}
+
 /// Carries out a step on the simulated disk; `false` if it refuses or has nothing to do.
 fn run_on_disk(disk: &mut Disk, step: &Step) -> bool {
     let inode = |disk: &Disk, name: &str| disk.live().inode(name).unwrap_or(InodeId(u64::MAX));
@@ -456,7 +486,10 @@ fn run_on_disk(disk: &mut Disk, step: &Step) -> bool {
             inode: inode(disk, name),
             len: len as u64 * CELL,
         },
-        Step::Sync(name) => Change::SyncData {
+        Step::SyncData(name) => Change::SyncData {
+            inode: inode(disk, name),
+        },
+        Step::SyncAll(name) => Change::SyncAll {
             inode: inode(disk, name),
         },
         Step::WriteBackPage(name, page) => {
@@ -493,7 +526,8 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (name(), 0usize..24).prop_map(|(n, len)| Step::SetLen(n, len)),
         2 => (name(), name()).prop_map(|(from, to)| Step::Rename(from, to)),
         1 => name().prop_map(Step::Remove),
-        2 => name().prop_map(Step::Sync),
+        2 => name().prop_map(Step::SyncData),
+        1 => name().prop_map(Step::SyncAll),
         1 => Just(Step::SyncDir),
         1 => (name(), 0usize..3).prop_map(|(n, page)| Step::WriteBackPage(n, page)),
         1 => name().prop_map(Step::WriteBackSize),
@@ -505,7 +539,7 @@ fn history(len: usize) -> impl Strategy<Value = Vec<Step>> {
     let durable = vec![
         Step::Create("a"),
         Step::Write("a", 0, 11, b'x'),
-        Step::Sync("a"),
+        Step::SyncData("a"),
         Step::SyncDir,
     ];
     let pending = vec![Step::Create("a"), Step::Create("b")];

@@ -404,10 +404,16 @@ fn writeback_takes_what_it_may_in_order() {
             ),
             // To the length that it has: no shrink, so nothing waits for it.
             ("f=A; set_len f 1; write f 0 B; page f 0", "f=B", &["f=B"]),
+            // A page that a pending shrink kept is written in place; one that it cut away waits.
             (
-                "f=AB; set_len f 1; write f 0 C; ! page f 0; ! writeback 0",
+                "f=AB; set_len f 1; write f 0 C; page f 0",
                 "f=C",
-                &["f=A", "f=AB", "f=C"],
+                &["f=C", "f=CB"],
+            ),
+            (
+                "f=AB; set_len f 1; write f 1 C; ! page f 1; ! writeback 1",
+                "f=AC",
+                &["f=A", "f=A0", "f=AB", "f=AC"],
             ),
             (
                 "f=AB; allocate f 1; settled; allocate f 2; settled",
@@ -509,14 +515,14 @@ fn a_shrink_that_metadata_drags_along_cuts_older_versions_and_no_younger_ones() 
         Profile::LinuxOrdered,
         &[
             (
-                "f=AB; write f 1 C; set_len f 1; set_len f 2; sync_dir",
-                "f=A0",
-                &["f=A0"],
+                "f=AB; write f 1 C; set_len f 1; set_len f 2; create t; sync_dir",
+                "f=A0,t=\"\"",
+                &["f=A0,t=\"\""],
             ),
             (
-                "f=AB; set_len f 1; write f 1 D; sync_dir",
-                "f=AD",
-                &["f=A", "f=A0", "f=AD"],
+                "f=AB; set_len f 1; write f 1 D; create t; sync_dir",
+                "f=AD,t=\"\"",
+                &["f=A,t=\"\"", "f=A0,t=\"\"", "f=AD,t=\"\""],
             ),
         ],
     );

@@ -25,7 +25,7 @@ fn vectors() -> Vec<Vector> {
 #[test]
 fn every_vector_gives_exactly_its_images() {
     let vectors = vectors();
-    assert_eq!(vectors.len(), 31);
+    assert_eq!(vectors.len(), 40);
     for vector in vectors {
         let history = FileHistory::from_parts(&vector.files, &vector.steps).unwrap();
         assert_eq!(vector.images.len(), 5, "{}", vector.id);
@@ -43,5 +43,26 @@ fn a_hostile_device_without_extras_is_posix() {
         let history = FileHistory::from_parts(&vector.files, &vector.steps).unwrap();
         let found = history.images(Profile::HostileDevice, 100_000).unwrap();
         assert_eq!(found, vector.images["posix"], "{}", vector.id);
+    }
+}
+
+/// V42 with `sync_all`: the write moved the time of `f`, so the journal commits, and `t` with it.
+#[test]
+fn sync_all_of_a_written_file_drags_earlier_names_along_in_linux_ordered_alone() {
+    let images = |step: &str, profile| {
+        let history = format!("f=AB; create t; write f 0 C; {step} f");
+        FileHistory::parse(&history)
+            .unwrap()
+            .images(profile, 1000)
+            .unwrap()
+    };
+    for profile in Profile::ALL {
+        let data = images("sync_data", profile);
+        assert_eq!(data, images("sync", profile), "{profile}");
+        let all = images("sync_all", profile);
+        match profile {
+            Profile::LinuxOrdered => assert_eq!(all, ["f=CB,t=\"\""]),
+            _ => assert_eq!(all, data, "{profile}"),
+        }
     }
 }

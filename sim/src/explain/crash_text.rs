@@ -19,7 +19,9 @@ pub(super) fn file_of(crashed: &CrashEvent) -> Option<String> {
         Change::Write { inode, .. }
         | Change::SetLen { inode, .. }
         | Change::Allocate { inode, .. }
-        | Change::SyncData { inode } => *inode,
+        | Change::SyncData { inode }
+        | Change::SyncAll { inode }
+        | Change::DropCache { inode } => *inode,
     };
     let files = crashed.crash.files();
     let view = files.iter().find(|view| view.inode == inode)?;

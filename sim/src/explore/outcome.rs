@@ -1,7 +1,9 @@
 //! An exploration in the words of a run: what reports and saved failures are made of.
 
 use crate::invariant::Invariant;
-use crate::result::{Counts, FAILURES_KEPT, Outcome, RunResult, ScenarioResult, Violation};
+use crate::result::{
+    Counts, ExpectedFailure, FAILURES_KEPT, Outcome, RunResult, ScenarioResult, Violation,
+};
 use crate::run::{Keep, run_seed_of};
 use crate::scenario::Scenario;
 use crate::subject::AnySubject;
@@ -27,6 +29,11 @@ impl Explored {
         }
         let kept = failures.iter().take(FAILURES_KEPT).zip(0..);
         let kept = kept.map(|(failure, number)| run_again(subject, scenario, failure, number));
+        let mut expected_failure = ExpectedFailure::of(scenario);
+        let (expected, kept): (Vec<RunResult>, Vec<RunResult>) = kept.partition(|run| {
+            let mut expected = expected_failure.iter_mut();
+            expected.any(|expected| expected.takes(run.seed, &run.outcome))
+        });
         ScenarioResult {
             name: name.to_owned(),
             runs: tally.workloads,
@@ -42,8 +49,9 @@ impl Explored {
             marks: [].into(),
             coverage: self.coverage.clone(),
             trace_hash: self.hash,
-            failures: kept.collect(),
-            failed_runs: failures.len() as u64,
+            failures: kept,
+            failed_runs: (failures.len() - expected.len()) as u64,
+            expected_failure,
             cancelled: self.cancelled,
         }
     }

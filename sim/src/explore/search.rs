@@ -165,10 +165,7 @@ impl<'a> CrashSearch<'a> {
                 self.start_killed(crashed, &disk, fingerprint, progress);
             }
         }
-        let syncs = matches!(
-            inside,
-            Some(Change::SyncData { .. } | Change::SyncDir { .. })
-        );
+        let syncs = inside.is_some_and(Change::is_sync);
         // What a call changes is pending while it runs, and so is what a sync is about to commit.
         let pending = match inside.is_none() || syncs {
             true => CallEffect::Nothing,

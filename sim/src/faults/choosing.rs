@@ -27,6 +27,7 @@ pub(crate) fn applies(kind: FaultKind, call: &StorageCall<'_>) -> bool {
         K::SyncDirError => call.op == Op::SyncDir,
         K::SyncMarkClean
         | K::SyncSizeLost
+        | K::SyncUnwritten
         | K::SyncRevert
         | K::SyncRetryWorks
         | K::SyncReadOnly
@@ -105,6 +106,7 @@ pub(crate) fn effect(kind: FaultKind, call: &StorageCall<'_>, stream: &mut Strea
         },
         K::SyncMarkClean => failed_sync(FailureKind::Io, Behaviour::MarkClean, stream),
         K::SyncSizeLost => failed_sync(FailureKind::Io, Behaviour::MarkCleanSizeLost, stream),
+        K::SyncUnwritten => failed_sync(FailureKind::Io, Behaviour::MarkCleanUnwritten, stream),
         K::SyncRevert => failed_sync(FailureKind::Io, Behaviour::Revert, stream),
         K::SyncRetryWorks => failed_sync(FailureKind::Io, Behaviour::RetryWorks, stream),
         K::SyncReadOnly => failed_sync(FailureKind::Io, Behaviour::ReadOnly, stream),

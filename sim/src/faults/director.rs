@@ -318,7 +318,9 @@ impl Director {
         let Source::Random { stream, .. } = &mut self.source else {
             return None;
         };
-        let kind = if self.read_only && call.op.changes_something() {
+        // A read-only file system lets its cache be dropped.
+        let refused = call.op.changes_something() && call.op != Op::DropCache;
+        let kind = if self.read_only && refused {
             FaultKind::ReadOnly
         } else if call.op == Op::ReadAt && self.unreadable.contains(call.file) {
             FaultKind::ReadErrorSticky

@@ -50,6 +50,7 @@ pub(super) fn scenario_result() -> ScenarioResult {
         trace_hash: 0xabc,
         failures: Vec::new(),
         failed_runs: 0,
+        expected_failure: None,
         cancelled: false,
     }
 }

@@ -18,17 +18,20 @@ pub enum Verdict {
     NotDeterministic,
     /// A budget ran out: no progress.
     Budget,
-    /// A fault that was on never fired, or an expected mark was never reached.
+    /// A fault that was on never fired, or an expected mark or violation was never reached.
     Coverage,
     /// Nothing was measured.
     Nothing,
     /// Everything held.
     Pass,
+    /// A scenario that expects a violation found it, and nothing else. It comes last: over several scenarios
+    /// it is no worse than one that held.
+    ExpectedFailure,
 }
 
 impl Verdict {
     /// All verdicts, in order of precedence.
-    pub const ALL: [Verdict; 7] = [
+    pub const ALL: [Verdict; 8] = [
         Verdict::Panic,
         Verdict::Violation,
         Verdict::NotDeterministic,
@@ -36,6 +39,7 @@ impl Verdict {
         Verdict::Coverage,
         Verdict::Nothing,
         Verdict::Pass,
+        Verdict::ExpectedFailure,
     ];
 
     /// The word that programs read.
@@ -49,6 +53,7 @@ impl Verdict {
             Verdict::Coverage => "coverage",
             Verdict::Nothing => "nothing",
             Verdict::Pass => "pass",
+            Verdict::ExpectedFailure => "expected-failure",
         }
     }
 
@@ -93,12 +98,15 @@ impl Verdict {
             .iter()
             .map(|run| Verdict::of_outcome(&run.outcome))
             .min();
-        let missed =
-            result.missed_marks().next().is_some() || result.unfired_faults().next().is_some();
+        let missed = result.missed_marks().next().is_some()
+            || result.unfired_faults().next().is_some()
+            || result.missed_failure().is_some();
+        let found = result.expected_failure.is_some_and(|it| it.runs > 0);
         match worst {
             Some(verdict) => verdict,
             None if gated && !result.cancelled && result.runs > 0 && missed => Verdict::Coverage,
             None if result.runs == 0 || result.counts.commands == 0 => Verdict::Nothing,
+            None if found => Verdict::ExpectedFailure,
             None => Verdict::Pass,
         }
     }
@@ -121,6 +129,7 @@ mod tests {
     use super::*;
     use crate::marks::Mark;
     use crate::report::testing::{failed_run, scenario_result};
+    use crate::result::ExpectedFailure;
 
     #[test]
     fn the_worst_run_decides() {
@@ -142,6 +151,35 @@ mod tests {
         assert_eq!(Verdict::of_scenario(&result, false), Verdict::Pass);
         result.cancelled = true;
         assert_eq!(Verdict::of_scenario(&result, true), Verdict::Pass);
+    }
+
+    #[test]
+    fn expected_failure_must_be_found_and_hides_no_other() {
+        let mut result = scenario_result();
+        let mut expected = ExpectedFailure {
+            invariant: Invariant::Decided,
+            runs: 0,
+            first_seed: None,
+        };
+        result.expected_failure = Some(expected);
+        assert_eq!(Verdict::of_scenario(&result, true), Verdict::Coverage);
+        assert_eq!(Verdict::of_scenario(&result, false), Verdict::Pass);
+        let run = failed_run(3, Outcome::Violated);
+        assert!(!expected.takes(run.seed, &run.outcome), "of durability");
+        expected.invariant = Invariant::Durability;
+        assert!(expected.takes(run.seed, &run.outcome));
+        assert_eq!((expected.runs, expected.first_seed), (1, Some(3)));
+        let exhausted = failed_run(4, Outcome::Exhausted);
+        assert!(!expected.takes(exhausted.seed, &exhausted.outcome));
+        result.expected_failure = Some(expected);
+        assert_eq!(
+            Verdict::of_scenario(&result, true),
+            Verdict::ExpectedFailure
+        );
+        result.marks.insert(Mark::Pruned, 0);
+        assert_eq!(Verdict::of_scenario(&result, true), Verdict::Coverage);
+        result.failures.push(exhausted);
+        assert_eq!(Verdict::of_scenario(&result, true), Verdict::Budget);
     }
 
     #[test]

@@ -70,6 +70,7 @@ fault_kinds! {
     SyncDirError "sync-dir-error" Call "a directory sync fails; its names may survive or not";
     SyncMarkClean "sync-mark-clean" Call "a sync fails and its pages count as clean: the next sync says Ok and writes nothing";
     SyncSizeLost "sync-mark-clean-size-lost" Call "as sync-mark-clean, and an append loses its size too";
+    SyncUnwritten "sync-mark-clean-unwritten" Call "as sync-mark-clean, and new pages stay lost when they are written and synced again, until the cache drops them";
     SyncRevert "sync-revert" Call "a sync fails and the old content is back at once";
     SyncRetryWorks "sync-retry-works" Call "a sync fails and a second one would write the pages";
     SyncReadOnly "sync-read-only" Call "a sync fails and the file system refuses every change until the crash";

@@ -1,5 +1,5 @@
 //! The claims about the content of files: len, `read_at`, `write_at`, `set_len`, allocate,
-//! `sync_data`.
+//! `sync_data`, `drop_cache`.
 
 use std::io::ErrorKind::{PermissionDenied, Unsupported};
 
@@ -232,6 +232,26 @@ pub(super) fn sync_data_changes_nothing_that_is_seen(storage: &dyn Storage) {
     ok(file.set_len(3), "`set_len` cuts a file");
     ok(file.sync_data(), "`sync_data` succeeds after `set_len`");
     holds(&*file, &bytes[..3], "`sync_data` changes no content");
+}
+
+pub(super) fn drop_cache_loses_nothing_that_was_synced(storage: &dyn Storage) {
+    let bytes = pattern(8, 3 * PAGE + 9);
+    let file = create_with(storage, "a", &bytes);
+    ok(file.sync_data(), "`sync_data` succeeds after a write");
+    for _ in 0..2 {
+        if let Err(error) = file.drop_cache() {
+            assert_eq!(
+                error.kind(),
+                Unsupported,
+                "`drop_cache` fails with `Unsupported` if there is no way to do it"
+            );
+        }
+        holds(
+            &*file,
+            &bytes,
+            "after `sync_data` and `drop_cache` the same bytes are read",
+        );
+    }
 }
 
 pub(super) fn threads_may_share_a_handle(storage: &dyn Storage) {

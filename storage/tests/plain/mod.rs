@@ -51,6 +51,8 @@ bugs! {
     ReadHandlesWrite,
     ReadHandlesAreRefusedOtherwise,
     SyncOfAnEmptyFileFails,
+    DropCacheLosesTheEnd,
+    DropCacheFails,
     TheLockIsShared,
     TheLockStays,
     TheLockHindersItsHolder,
@@ -362,5 +364,17 @@ impl StorageFile for Handle {
             0 if self.has(Bug::SyncOfAnEmptyFileFails) => Err(ErrorKind::InvalidInput.into()),
             _ => Ok(()),
         }
+    }
+
+    fn drop_cache(&self) -> io::Result<()> {
+        if self.has(Bug::DropCacheFails) {
+            return Err(ErrorKind::InvalidInput.into());
+        }
+        if self.has(Bug::DropCacheLosesTheEnd) {
+            let mut file = hold(&self.inode);
+            file.1 = file.1.saturating_sub(1);
+            return Ok(());
+        }
+        Err(ErrorKind::Unsupported.into())
     }
 }

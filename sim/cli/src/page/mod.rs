@@ -175,7 +175,7 @@ fn number(number: &u64) -> String {
 fn tone(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Pass => "good",
-        Verdict::Nothing | Verdict::Coverage => "warn",
+        Verdict::Nothing | Verdict::Coverage | Verdict::ExpectedFailure => "warn",
         _ => "bad",
     }
 }

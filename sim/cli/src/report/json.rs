@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use beaver_sim::explore::Tally;
 use beaver_sim::invariant::Invariant;
 use beaver_sim::marks::Mark;
-use beaver_sim::result::{Counts, RunResult};
+use beaver_sim::result::{Counts, ExpectedFailure, RunResult};
 use beaver_sim::scenario::{FaultKind, Profile};
 use serde::Serialize;
 
@@ -56,6 +56,9 @@ struct ScenarioDocument<'r> {
     /// 16 lower-case hex digits over all seeds in seed order.
     trace_hash: String,
     failed_runs: u64,
+    /// The violation that the scenario expects, and in how many runs it was found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expected_failure: Option<ExpectedFailure>,
     violations: Vec<ViolationDocument<'r>>,
     /// Faults that are on and never fired; judged only if `gated`.
     unfired_faults: Vec<FaultKind>,
@@ -149,6 +152,7 @@ impl<'r> ScenarioDocument<'r> {
             marks: &result.marks,
             trace_hash: hash(result.trace_hash),
             failed_runs: result.failed_runs,
+            expected_failure: result.expected_failure,
             violations: violations.collect(),
             unfired_faults: result.unfired_faults().collect(),
             missed_marks: result.missed_marks().collect(),

@@ -144,11 +144,10 @@ impl ScenarioReport {
     #[must_use]
     pub fn verdict(&self) -> Verdict {
         let runs = Verdict::of_scenario(&self.result, self.gated);
-        let processes = match self.disagreement {
-            Some(_) => Verdict::NotDeterministic,
-            None => Verdict::Pass,
-        };
-        runs.min(processes)
+        match self.disagreement {
+            Some(_) => runs.min(Verdict::NotDeterministic),
+            None => runs,
+        }
     }
 
     /// The failed runs that were kept, each with what became of it.
@@ -172,7 +171,9 @@ impl ScenarioReport {
             .map(|kind| format!("fault {kind} is on and never fired: {}", kind.description()));
         let marks =
             marks.map(|mark| format!("mark {mark} was never reached: {}", mark.description()));
-        faults.chain(marks).collect()
+        let failure = self.result.missed_failure();
+        let failure = failure.map(|expected| expected.to_string());
+        faults.chain(marks).chain(failure).collect()
     }
 
     /// The names of what was expected and did not happen, in one line; `None` if it all happened.
@@ -180,7 +181,14 @@ impl ScenarioReport {
     pub fn missed_names(&self) -> Option<String> {
         let faults: Vec<&str> = self.result.unfired_faults().map(FaultKind::name).collect();
         let marks: Vec<&str> = self.result.missed_marks().map(Mark::name).collect();
-        let named = [("faults", faults), ("marks", marks)];
+        let failure = self.result.missed_failure();
+        let failure = failure.map(|expected| expected.invariant.name());
+        let failure: Vec<&str> = failure.into_iter().collect();
+        let named = [
+            ("faults", faults),
+            ("marks", marks),
+            ("expected failure", failure),
+        ];
         let lists = named.iter().filter(|(_, names)| !names.is_empty());
         let lists: Vec<String> = lists
             .map(|(kind, names)| format!("{kind} {}", names.join(", ")))

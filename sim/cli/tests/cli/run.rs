@@ -237,3 +237,55 @@ fn a_second_process_that_differs_ends_with_5_and_shows_the_first_call() {
     assert_eq!(document["verdict"], "nondeterministic");
     assert_eq!(document["scenarios"][0]["disagreement"]["seed"], 2);
 }
+
+/// The scenario of this repository that expects a failure of the library.
+const EXPECTS_A_FAILURE: &str = include_str!("../../../../scenarios/mark-clean-unwritten.json");
+
+#[test]
+fn an_expected_failure_is_no_pass_and_no_error_and_nothing_is_saved() {
+    let place = Place::with_small_scenario();
+    place.write("scenarios/mended.json", EXPECTS_A_FAILURE);
+    let ran = place
+        .beaver("run mended --seeds 0..60")
+        .ends_with(0)
+        .says("  expected-failure ")
+        .says("\nmended: expected failure, found: invariant 3 (decided stays decided) in ");
+    assert!(!ran.stdout.contains("violated"), "{}", ran.stdout);
+    assert!(!place.path().join("failures").exists());
+    let document = place.beaver("run --seeds 0..60 --format json").ends_with(0);
+    let document = document.json();
+    assert_eq!(document["verdict"], "pass", "with one that held");
+    let scenario = &document["scenarios"][0];
+    assert_eq!(scenario["name"], "mended");
+    assert_eq!(scenario["verdict"], "expected-failure");
+    assert_eq!(scenario["failed_runs"], 0);
+    let expected = &scenario["expected_failure"];
+    assert_eq!(expected["invariant"], 3);
+    assert!(expected["runs"].as_u64().unwrap() > 0, "{expected}");
+}
+
+#[test]
+fn a_failure_that_is_expected_and_not_found_fails_the_run() {
+    let place = Place::empty();
+    let mended = r#"{"claim": "c", "seeds": "0..3", "expect": {"violation": "durability"}}"#;
+    place.write("scenarios/mended.json", mended);
+    place
+        .beaver("run")
+        .ends_with(7)
+        .says("\nmended: expected to fail, and did not: no run violated invariant 1 (durability);");
+    place
+        .beaver("run --seed 1")
+        .ends_with(0)
+        .says("mended: expected failure durability");
+}
+
+#[test]
+fn another_failure_than_the_expected_one_is_a_violation() {
+    let place = Place::empty();
+    let other = EXPECTS_A_FAILURE.replace("decided stays decided", "hygiene");
+    place.write("scenarios/other.json", &other);
+    place
+        .beaver("run --seeds 0..20 --no-shrink")
+        .ends_with(1)
+        .says("invariant 3 violated");
+}
