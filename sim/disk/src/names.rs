@@ -427,7 +427,7 @@ impl Names {
     fn settle(&mut self, before: Option<&Least>, rule: RenameRule) {
         if let Some(before) = before {
             tree::commit_what_follows(before, &self.disk, &mut self.pending, rule);
-            tree::drop_entries_of_removed(&mut self.pending);
+            tree::drop_entries_of_removed(&mut self.pending, rule);
         }
         let done = self.pending.iter().take_while(|entry| entry.is_durable());
         let done = done.count();

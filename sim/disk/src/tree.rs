@@ -199,11 +199,11 @@ fn way_back(
 }
 
 /// Forgets what is pending in directories whose removal is durable: nothing of it can be seen again.
-pub(super) fn drop_entries_of_removed(records: &mut Vec<NameRecord>) {
-    let durable = records.iter().filter(|entry| entry.is_durable());
-    let removed: BTreeSet<InodeId> = durable
-        .filter_map(|entry| entry.change.removed_directory())
-        .collect();
+/// Half a rename there is as good as durable, but not where it could hide that the other half, which
+/// it never survives without, was lost.
+pub(super) fn drop_entries_of_removed(records: &mut Vec<NameRecord>, rule: RenameRule) {
+    let removed = removed(records, &NameRecord::least);
+    let alone = rule == RenameRule::Independent;
     records.retain_mut(|entry| {
         let mut slots = entry.change.slots();
         let moot = slots.all(|slot| removed.contains(&slot.dir));
@@ -214,8 +214,8 @@ pub(super) fn drop_entries_of_removed(records: &mut Vec<NameRecord>) {
             ..
         } = &entry.change
         {
-            entry.done.removal |= removed.contains(&from.dir);
-            entry.done.addition |= removed.contains(&to.dir);
+            entry.done.addition |= alone && removed.contains(&to.dir);
+            entry.done.removal |= (alone || entry.done.addition) && removed.contains(&from.dir);
         }
         !moot
     });
