@@ -147,9 +147,9 @@ impl ImageSpace {
         let frames = frames
             .iter()
             .filter_map(|outcomes| self.frame_if_lawful(outcomes));
-        Some(match self.flat {
+        Some(match self.flat && self.least.is_none() {
             true => frames.collect(),
-            // Names that differ in lost directories alone are the same.
+            // Names that differ in lost or removed directories alone are the same.
             false => different(frames),
         })
     }
@@ -202,6 +202,7 @@ impl ImageSpace {
         });
         let mut parts = vec![SlotOutcome {
             slots: slots.collect(),
+            directories: BTreeSet::new(),
             outcomes: BTreeMap::new(),
         }];
         for entry in records {
@@ -216,7 +217,7 @@ impl ImageSpace {
                 for outcome in std::iter::once(None).chain(outcomes) {
                     let mut part = part.clone();
                     part.apply(entry, outcome);
-                    if seen.insert(part.slots.clone()) {
+                    if seen.insert((part.slots.clone(), part.directories.clone())) {
                         grown.push(part);
                     }
                 }
@@ -234,6 +235,9 @@ impl ImageSpace {
 #[derive(Clone)]
 struct SlotOutcome {
     slots: BTreeMap<Slot, Option<InodeId>>,
+    /// The directories that were moved, and those that were removed: where another one took the
+    /// name of a directory the slots do not tell.
+    directories: BTreeSet<(Option<InodeId>, Option<InodeId>)>,
     outcomes: BTreeMap<u64, NameOutcome>,
 }
 
@@ -242,6 +246,12 @@ impl SlotOutcome {
     fn apply(&mut self, entry: &NameRecord, outcome: Option<NameOutcome>) {
         if let Some(outcome) = outcome.or_else(|| entry.least()) {
             entry.change.apply(&mut self.slots, outcome);
+            let fate = (
+                entry.change.moved_directory(),
+                entry.change.removed_directory(),
+            );
+            self.directories
+                .extend((fate != (None, None)).then_some(fate));
         }
         self.outcomes
             .extend(outcome.map(|outcome| (entry.record, outcome)));

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::profile::RenameRule;
-use super::tree;
+use super::tree::{self, Least};
 
 /// The number of a file or directory, in order of creation. It stays with the file whatever its
 /// names are.
@@ -379,12 +379,13 @@ impl Names {
         rule: RenameRule,
         mut choose: impl FnMut(&NameRecord) -> bool,
     ) {
+        let before = self.least();
         for entry in &mut self.pending {
             if choose(entry) {
                 entry.done = Halves::ALL;
             }
         }
-        self.settle(rule);
+        self.settle(before.as_ref(), rule);
     }
 
     /// Commits what is pending in directory `dir`.
@@ -393,10 +394,11 @@ impl Names {
         if self.pending.iter().all(inside) {
             return self.commit_all();
         }
+        let before = self.least();
         for entry in &mut self.pending {
             entry.commit_in(dir, rule);
         }
-        self.settle(rule);
+        self.settle(before.as_ref(), rule);
     }
 
     /// Commits of what is pending in directory `dir` what `choose` says, by the numbers of the records.
@@ -406,20 +408,29 @@ impl Names {
         rule: RenameRule,
         mut choose: impl FnMut(u64) -> bool,
     ) {
+        let before = self.least();
         let pending = self.pending.iter_mut();
         for entry in pending.filter(|entry| entry.change.touches(dir)) {
             if choose(entry.record) {
                 entry.commit_in(dir, rule);
             }
         }
-        self.settle(rule);
+        self.settle(before.as_ref(), rule);
     }
 
-    /// Applies what is durable, as far as everything before it is.
-    fn settle(&mut self, rule: RenameRule) {
-        if self.has_directory_records() {
-            tree::commit_what_follows(&self.disk, &mut self.pending, rule);
-            tree::drop_entries_of_removed(&mut self.pending);
+    /// What there is whatever survives, if there is something pending of directories that could
+    /// break a law.
+    fn least(&self) -> Option<Least> {
+        self.has_directory_records()
+            .then(|| Least::new(&self.disk, &self.pending))
+    }
+
+    /// Applies what is durable, as far as everything before it is. `before` is what was there for
+    /// certain before the sync.
+    fn settle(&mut self, before: Option<&Least>, rule: RenameRule) {
+        if let Some(before) = before {
+            tree::commit_what_follows(before, &self.disk, &mut self.pending, rule);
+            tree::drop_entries_of_removed(&mut self.pending, rule);
         }
         let done = self.pending.iter().take_while(|entry| entry.is_durable());
         let done = done.count();

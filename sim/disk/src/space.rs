@@ -16,13 +16,15 @@ use super::image::{Image, name_hashes};
 use super::inode::SizeCause;
 use super::names::{InodeId, NameChange, NameOutcome, NameRecord, NameTable};
 use super::profile::{Profile, RenameRule};
-use super::tree;
+use super::tree::{self, Least};
 
 /// The images that a power cut may leave.
 #[derive(Clone, Debug)]
 pub struct ImageSpace {
     profile: Profile,
     base: Arc<NameTable>,
+    /// What the laws of directories are held against; nothing where no combination breaks one.
+    pub(super) least: Option<Least>,
     /// No name lies in a directory but the root, whatever survives.
     pub(super) flat: bool,
     pub(super) records: Vec<NameRecord>,
@@ -95,10 +97,9 @@ impl ImageSpace {
             _ => None,
         };
         let synced = inside.and_then(Change::synced_file);
-        let open = |entry: &NameRecord| match synced_dir {
-            _ if !strict => true,
-            Some(dir) => entry.change.touches(dir),
-            None => entry.least().is_some(),
+        let open = |entry: &NameRecord| {
+            let about_to_be = synced_dir.is_some_and(|dir| entry.change.touches(dir));
+            !strict || entry.is_durable() || about_to_be
         };
         let pending = disk.names.pending.iter().filter(|entry| open(entry));
         let records: Vec<NameRecord> = pending.cloned().collect();
@@ -112,9 +113,12 @@ impl ImageSpace {
         let in_root =
             |entry: &NameRecord| entry.change.slots().all(|slot| slot.dir == InodeId::ROOT);
         let flat = base.is_flat() && records.iter().all(in_root);
+        let mut changes = records.iter().map(|entry| &entry.change);
+        let bound = changes.any(|change| change.directories().next().is_some());
         let mut space = ImageSpace {
             profile,
             base: base.clone(),
+            least: bound.then(|| Least::new(base, &records)),
             flat,
             files: files.collect(),
             records,
@@ -353,17 +357,17 @@ impl ImageSpace {
     /// The frame of these outcomes, if the names keep the laws of directories.
     pub(super) fn frame_if_lawful(&self, outcomes: &BTreeMap<u64, NameOutcome>) -> Option<Frame> {
         let names = self.names_of(outcomes);
-        let names = if self.flat {
-            names
-        } else {
-            let least = self.names_of(&BTreeMap::new());
+        if let Some(least) = &self.least {
             let rule = self.profile.rename_rule();
             let outcome = |entry: &NameRecord| outcome_of(entry, outcomes);
-            let lawful = tree::is_lawful(&least, &names, &self.records, rule, &outcome);
+            let lawful = tree::is_lawful(least, &names, &self.records, rule, &outcome);
             if !lawful && !outcomes.is_empty() {
                 return None;
             }
-            tree::reachable(names)
+        }
+        let names = match self.flat {
+            true => names,
+            false => tree::reachable(names),
         };
         Some(Frame {
             names,

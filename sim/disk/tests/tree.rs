@@ -316,3 +316,25 @@ fn trees_with_the_same_files_in_other_directories_are_other_trees() {
     assert_ne!(tree(&["a/"]), tree(&[]));
     assert_ne!(tree(&["a"]), tree(&["a/"]));
 }
+
+#[test]
+fn a_sync_cut_short_takes_nothing_back_that_an_earlier_one_made_durable() {
+    let (disk, a, b) = two_directories(Profile::Strict);
+    // Older than what the root commits, and of another directory.
+    a.create("x").unwrap();
+    disk.root().create_dir("r").unwrap();
+    disk.root().sync_dir().unwrap();
+    b.create("y").unwrap();
+    disk.crash_at(Some(CrashPoint {
+        call: disk.calls() + 1,
+        moment: Moment::Inside,
+    }));
+    b.sync_dir().unwrap_err();
+    let space = disk.crash().images();
+    let images = space.enumerate(100).unwrap();
+    let paths: Vec<Vec<String>> = images
+        .map(|found| found.image.entries().into_keys().collect())
+        .collect();
+    let durable = ["a", "a/f", "b", "r"];
+    assert_eq!(paths, [&durable[..], &["a", "a/f", "b", "b/y", "r"]]);
+}
