@@ -79,9 +79,8 @@ impl Check {
         self
     }
 
-    /// How many commands the workloads have that are explored whole, with every crash that the
-    /// profile allows: every sequence of up to so many, 3 unless said otherwise. Every command more
-    /// takes about ten times as long.
+    /// Explores every sequence of up to `commands` commands with every crash that the profile allows
+    /// (default 3). Each further command takes about ten times as long.
     #[must_use]
     pub fn explore(mut self, commands: usize) -> Self {
         self.commands = commands;

@@ -154,6 +154,7 @@ impl FailedRun {
             return false;
         };
         let sort = |run: &RunResult| run.outcome.failure().map(|violation| violation.invariant);
+        // Run again instead of trusted: the saved script may be of an older build that had the bug.
         let fails = || {
             let run = run_seed_of(subject, &saved, 0, Keep::default());
             sort(&run).is_some() && sort(&run) == sort(&self.run)

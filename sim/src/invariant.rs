@@ -12,9 +12,6 @@ macro_rules! invariants {
         }
 
         impl Invariant {
-            /// All invariants, in the order of their numbers.
-            pub const ALL: &'static [Invariant] = &[$(Invariant::$invariant,)*];
-
             /// The number in reports and files.
             #[must_use]
             pub const fn number(self) -> u8 {

@@ -18,6 +18,7 @@ mod guard;
 pub mod invariant;
 pub mod marks;
 pub mod oracle;
+mod plural;
 mod recorder;
 pub mod report;
 pub mod result;

@@ -31,7 +31,7 @@ pub struct Keep {
 /// How many storage calls a failure shows.
 const LAST_CALLS: usize = 30;
 
-/// Every so many seeds a run is repeated, and must give the same trace hash.
+/// One seed in this many is run twice, and must give the same trace hash.
 const REPEAT_EVERY: u64 = 64;
 
 /// Runs one seed of a scenario.
@@ -84,16 +84,7 @@ pub fn watch(subject: &AnySubject, scenario: &Scenario, seed: u64) -> Watched {
     }
 }
 
-/// Runs what the script of `scenario` says; draws nothing.
-///
-/// # Panics
-/// If the scenario has no script.
-#[must_use]
-pub fn run_script(scenario: &Scenario, keep: Keep) -> RunResult {
-    run_script_of(&beaver::library(scenario), scenario, keep)
-}
-
-/// The same with this under test.
+/// Runs what the script of `scenario` says, with this under test; draws nothing.
 ///
 /// # Panics
 /// If the scenario has no script.
@@ -113,8 +104,7 @@ pub fn saved_failure(scenario: &Scenario, result: &RunResult) -> Scenario {
     }
 }
 
-/// Runs all `seeds` of a scenario on `jobs` threads. The result does not depend on how many these
-/// are.
+/// Runs all `seeds` of a scenario on `jobs` threads. The result does not depend on `jobs`.
 ///
 /// `progress` is told how many runs are done, from any thread, in any order. When `cancel` is set
 /// no further run begins.
@@ -318,7 +308,7 @@ impl Sum {
     }
 
     fn finish(mut self, seeds: u64) -> ScenarioResult {
-        // When cancelled, seeds behind a gap may have come; they count too, in their order.
+        // When cancelled, seeds after a gap may have finished; they count too, in their order.
         for (_, result) in std::mem::take(&mut self.early) {
             self.add(result);
         }

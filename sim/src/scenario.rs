@@ -39,7 +39,7 @@ pub struct Scenario {
     /// The seeds of the default run, `"A..B"` without B.
     #[serde(default)]
     pub seeds: Seeds,
-    /// What a power cut may leave behind.
+    /// What a power cut may leave.
     #[serde(default)]
     #[cfg_attr(feature = "schema", schemars(schema_with = "profile_schema"))]
     pub profile: Profile,

@@ -1,4 +1,4 @@
-//! What is tested: a store of anybody's, and the reference model that it is held against.
+//! What is tested: any store, and its reference model.
 //!
 //! An author of a store says in a [`Subject`] what its ops are, what they should do, and how it is
 //! opened and told to do them. The checker gives the ops, crashes the store everywhere, opens it
@@ -87,7 +87,7 @@ pub trait Subject: Debug + Sized + Send + Sync + 'static {
     /// [`draw`](Subject::draw) says otherwise.
     fn ops(&self, state: &Self::State) -> Vec<Self::Op>;
 
-    /// An op that is worth to be given in this state.
+    /// An op that is worth giving in this state.
     fn draw(&self, state: &Self::State, random: &mut Stream) -> Self::Op {
         random.pick(&self.ops(state)).clone()
     }
@@ -118,6 +118,7 @@ pub trait Subject: Debug + Sized + Send + Sync + 'static {
     fn lacks(&self, kind: CommandKind) -> Option<String> {
         use CommandKind as K;
         let has = match kind {
+            // Default weights draw `enqueue`: for a store without a queue it is any op.
             K::Op | K::Enqueue | K::Checkpoint | K::Reopen | K::Kill | K::PowerCut => true,
             K::SecondOpener => true,
             K::Group | K::SlowCheckpoint | K::CloseQueued => self.concurrent().is_some(),

@@ -104,7 +104,7 @@ fn a_failure_replays_from_its_script_and_fails_in_the_same_way() {
     let failed = (0..500)
         .map(|seed| run_seed_of(&bug, &scenario, seed, Keep::default()))
         .find(|result| result.outcome != Outcome::Held)
-        .expect("a bug is planted");
+        .expect("a bug is injected");
     let saved = saved_failure(&scenario, &failed);
     let again = run_seed_of(&bug, &saved, 0, Keep::default());
     assert_eq!(again.outcome, failed.outcome);

@@ -33,7 +33,7 @@ fn scenario() -> Scenario {
     scenario
 }
 
-/// The first of so many seeds that does not hold.
+/// The first of `seeds` seeds that does not hold.
 fn first_failure(subject: &AnySubject, scenario: &Scenario, seeds: u64) -> Option<RunResult> {
     let mut runs = (0..seeds).map(|seed| run_seed_of(subject, scenario, seed, Keep::default()));
     runs.find(|run| run.outcome != Outcome::Held)

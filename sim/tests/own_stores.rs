@@ -226,7 +226,7 @@ fn an_error_that_is_taken_for_success_loses_the_op() {
         Wrong::IgnoresErrors,
         &check,
         Invariant::Durability,
-        "are missing",
+        "missing",
     );
 }
 
@@ -278,8 +278,8 @@ const PAGE: &str = "../docs/your-own-store.md";
 
 /// The block of the page after `start`, as it stands there.
 fn block<'p>(page: &'p str, start: &str) -> &'p str {
-    let (_, behind) = page.split_once(start).expect("the page has such a block");
-    behind.split_once("```").expect("blocks end").0
+    let (_, rest) = page.split_once(start).expect("the page has such a block");
+    rest.split_once("```").expect("blocks end").0
 }
 
 #[test]

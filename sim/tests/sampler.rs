@@ -1,5 +1,5 @@
 //! Random runs, too, must notice each step of the protocol that is left out, and name the right
-//! reason: the same steps of which `left_out_steps` shows one history each. So these tests judge
+//! reason: the same steps for which `left_out_steps` shows one history each. So these tests judge
 //! the sampler and the oracle: a judge that never says no proves nothing.
 
 use beaver_sim::result::Outcome;

@@ -361,8 +361,8 @@ impl<T> CommitQueue<T> {
         Some(Ticket::new(slot, 0))
     }
 
-    /// How many batches have failed, each with everything that was queued after it. Whoever keeps
-    /// what queued appends lead to has to make it anew when this number changes.
+    /// How many batches have failed, each with everything that was queued after it. A caller
+    /// that keeps the state of queued appends rebuilds it when this changes.
     pub(crate) fn failures(&self) -> u64 {
         self.failures
     }
@@ -525,13 +525,13 @@ mod tests {
     }
 
     #[test]
-    fn on_error_every_caller_learns_of_it_and_those_behind_know_that_nothing_was_written() {
+    fn on_error_every_caller_learns_of_it_and_later_ones_know_that_nothing_was_written() {
         let mut queue = queue(QueueOptions {
             max_batch_events: 1,
             ..QueueOptions::default()
         });
         let first = queue.submit(0, group(1), 0).unwrap();
-        let behind = queue.submit(0, group(1), 1).unwrap();
+        let next = queue.submit(0, group(1), 1).unwrap();
         let batch = queue.take().unwrap();
         let cause = Arc::new(Error::Closed);
         let error = queue
@@ -543,7 +543,7 @@ mod tests {
             AppendOutcome::Failed(Error::Indeterminate { .. })
         ));
         assert!(matches!(
-            behind.outcome(),
+            next.outcome(),
             AppendOutcome::Failed(Error::Poisoned { .. })
         ));
         assert!(queue.is_empty());

@@ -87,7 +87,7 @@ fn judge_tail(
         };
         let Some(entry) = view.tail.get(index) else {
             let found = format!(
-                "the history ends after {} records; {} are missing: {}",
+                "the history ends too early: {} shown, {} missing: {}",
                 before + index,
                 told.len() - index,
                 first_records(&told[index..])

@@ -10,7 +10,7 @@ use crate::subject::Position;
 /// Whether only the files that the protocol needs are left after a recovery without faults.
 ///
 /// `used` is the snapshot that recovery loaded; `strays` are the foreign names that it reported; `keep`
-/// old snapshots are kept beside the newest, of which recovery leaves at least one.
+/// old snapshots are kept besides the newest; recovery leaves at least one of them.
 #[must_use]
 pub fn after_recovery(
     names: &[&str],

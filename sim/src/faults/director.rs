@@ -131,12 +131,6 @@ impl Director {
         self.quiet
     }
 
-    /// Whether every change is refused until the process ends.
-    #[must_use]
-    pub fn refuses_changes(&self) -> bool {
-        self.read_only
-    }
-
     /// Switches all faults off, or on again.
     pub fn set_quiet(&mut self, quiet: bool) {
         self.quiet = quiet;

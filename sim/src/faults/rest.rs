@@ -1,5 +1,5 @@
-//! Faults at rest: what happens to the files between two processes, while nobody has the directory
-//! open.
+//! Faults at rest: what happens to the files between two processes, while no process has the
+//! directory open.
 
 use beaver_disk::{DiskEvent, Image};
 

@@ -189,7 +189,7 @@ pub fn device_kinds(choice: &Choice) -> Vec<FaultKind> {
     kinds.collect()
 }
 
-/// How far a call got in the middle of which the process was killed.
+/// How far the call got in which the process was killed.
 pub fn choose_effect(stream: &mut Stream) -> CallEffect {
     match stream.draw(1, 4) {
         1 => CallEffect::Nothing,

@@ -46,7 +46,7 @@ pub enum Drawn {
     Call,
     /// At every storage call, whatever it is.
     AnyCall,
-    /// Between two processes, while nobody has the directory open.
+    /// Between two processes, while no process has the directory open.
     Rest,
     /// At every power cut.
     PowerCut,

@@ -493,7 +493,7 @@ mod tests {
     }
 
     #[test]
-    fn a_meeting_says_its_ops_by_their_moments() {
+    fn a_concurrent_step_says_its_ops_by_their_moments() {
         let step = json!({"concurrent": {"around": "checkpoint", "ops": [
             {"at": "waiting", "op": 1}, {"at": {"before-call": 3}, "op": 2},
             {"at": "before-finish", "op": 3}]}});

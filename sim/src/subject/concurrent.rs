@@ -11,7 +11,7 @@ pub type PendingCheckpoint =
 
 /// A store that serves several callers at once, or goes on while a checkpoint is under way.
 pub trait Concurrent<S: Subject>: Send + Sync {
-    /// The first so many of [`ops`](Subject::ops) are ones that several callers can wait for at once.
+    /// How many of [`ops`](Subject::ops), from the front, several callers can wait for at once.
     fn shared_ops(&self) -> usize;
 
     /// Several callers submit their ops, then one sync serves all. An answer for each.

@@ -20,8 +20,7 @@ use super::crashes::Activity;
 use super::lockstep::Lockstep;
 use super::{Stop, World};
 
-/// How many failed attempts in a row go by before nothing goes wrong any more: then the store must
-/// open.
+/// After this many failed attempts in a row nothing goes wrong any more: the store must open.
 const PATIENCE: u32 = 4;
 
 impl World<'_> {
@@ -129,7 +128,7 @@ impl World<'_> {
             .keep(calls, || RunEvent::Opening { found: disk.live() });
         let size = self.history.state().size();
         self.crashes.arm(Activity::Recovery, size, &disk);
-        let storage = match self.has_stepwise {
+        let storage = match self.has_lockstep {
             true => interpose(self.faults.storage(), Arc::new(Lockstep)),
             false => self.faults.storage(),
         };
@@ -212,6 +211,7 @@ impl World<'_> {
         }
         let name = failure.file.as_deref();
         self.excuse_refusal(failure)?;
+        // A refusal that changes files could destroy what a repair needs.
         if self.files() != *found {
             let expected = "a refusal that changes no file";
             return Err(Finding::new(
@@ -271,7 +271,7 @@ impl World<'_> {
         }
     }
 
-    /// Somebody brings the damaged files back from elsewhere, so that the run can go on.
+    /// The damaged files are restored from outside, so that the run can go on.
     fn restore(&mut self, found: &Files) -> Result<(), Stop> {
         let whole = self.damage.undone(found);
         self.faults.restore(&whole, self.scenario.profile);

@@ -1,4 +1,4 @@
-//! The bugs, by number: what each is, who shipped it, how it is planted, and where it is looked
+//! The bugs, by number: what each is, who shipped it, how it is injected, and where it is looked
 //! for.
 
 use super::interposed::library;
@@ -11,7 +11,7 @@ use beaver_sim::run::{Keep, run_script_of};
 use beaver_sim::scenario::Scenario;
 use beaver_sim::subject::AnySubject;
 
-/// How a bug is planted.
+/// How a bug is injected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mutation {
     /// The library on a disk that is misused.

@@ -1,4 +1,4 @@
-//! A bug is planted and looked for by the sampler, and by the explorer where that finds nothing or is
+//! A bug is injected and looked for by the sampler, and by the explorer where that finds nothing or is
 //! asked for. What is caught is shrunk.
 
 use std::collections::BTreeMap;
@@ -116,7 +116,7 @@ impl BugResult {
     }
 }
 
-/// Plants a bug and looks for it. When `cancel` is set it is given up.
+/// Injects a bug and looks for it. When `cancel` is set it is given up.
 #[must_use]
 pub fn find(bug: &'static Bug, effort: Effort, cancel: &AtomicBool) -> BugResult {
     let subject = bug.mutant();

@@ -30,7 +30,7 @@ impl<'r> HtmlPage<'r> {
         HtmlPage {
             title: "the zoo".to_owned(),
             subtitle:
-                "Known bugs, planted on purpose: each must be caught for its reason, and the \
+                "Known bugs, injected on purpose: each must be caught for its reason, and the \
              same stores without bugs must not be."
                     .to_owned(),
             rows_title: "Bugs",

@@ -1,4 +1,4 @@
-//! The JSON that programs read. Its field names and values are promises: see section 7 of the design.
+//! The JSON that programs read. Its field names and values are promises: a change breaks scripts.
 
 use std::collections::BTreeMap;
 

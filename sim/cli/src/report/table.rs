@@ -1,7 +1,7 @@
 //! The verdict table: one row a scenario or exploration. The text prints each row when its scenario
 //! ends; the page has the same columns.
 //!
-//! TableColumn widths are fixed before the first row is known, so that rows can be shown while later
+//! Column widths are fixed before the first row is known, so that rows can be shown while later
 //! scenarios still run. A number wider than its column moves the rest of its row and loses nothing.
 
 use std::fmt;
