@@ -16,11 +16,11 @@ mod machine;
 pub mod model;
 mod op;
 mod queue;
-pub mod reader;
-pub mod salvage;
+pub(crate) mod reader;
+pub(crate) mod salvage;
 mod small;
 mod state;
-pub mod tidiness;
+pub(crate) mod tidiness;
 mod workload;
 
 pub use crate::faults::files;

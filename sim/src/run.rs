@@ -57,7 +57,7 @@ pub fn run_seed_of(subject: &AnySubject, scenario: &Scenario, seed: u64, keep: K
 
 /// A run with everything that an explanation needs.
 #[derive(Clone, Debug)]
-pub struct Watched {
+pub(crate) struct Watched {
     /// The run, with its trace and script.
     pub result: RunResult,
     /// Everything that happened, in order.
@@ -68,7 +68,7 @@ pub struct Watched {
 
 /// Runs one seed, or the script of a scenario, and keeps everything.
 #[must_use]
-pub fn watch(subject: &AnySubject, scenario: &Scenario, seed: u64) -> Watched {
+pub(crate) fn watch(subject: &AnySubject, scenario: &Scenario, seed: u64) -> Watched {
     let mut world = World::new(subject, scenario, seed, TraceMode::Records);
     world.keep_script();
     world.keep_log();

@@ -17,10 +17,12 @@ mod survivors;
 mod workload;
 
 pub use beaver_disk::Profile;
-pub use faults::{Drawn, FaultKind, FaultRate, Phase, Target};
+pub(crate) use faults::{Drawn, Phase, Target};
+pub use faults::{FaultKind, FaultRate};
 pub use script::{CrashKind, Effect, PlannedCrash, PlannedFault, Script};
 pub use seeds::{ParseSeedsError, Seeds};
-pub use step::{Around, ConcurrentStep, Scheduled, Step, When};
+pub(crate) use step::{Around, Scheduled, When};
+pub use step::{ConcurrentStep, Step};
 pub use survivors::Survivors;
 pub use workload::{CommandKind, LogSettings, Range, SyncSetting, Workload};
 

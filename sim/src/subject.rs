@@ -6,7 +6,7 @@
 //! None means a bug, and the finding names the [promise](Promises) that it breaks.
 //!
 //! [`Concurrent`] is for stores with several callers, pending checkpoints and background threads,
-//! [`Inspected`] for stores whose files the checker can read. A store that has neither is tested
+//! [`Inspection`] for stores whose files the checker can read. A store that has neither is tested
 //! without.
 
 mod answer;
@@ -19,20 +19,26 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use beaver::{Clock, Storage};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
-use crate::erased::{OpBounds, StateBounds};
 use crate::oracle::recognise::nearest;
 use crate::scenario::{CommandKind, LogSettings};
-use crate::stream::Stream;
 
-pub use crate::erased::{AnyOp, AnyState};
+pub use crate::erased::AnyOp;
+pub(crate) use crate::erased::AnyState;
 pub use crate::oracle::history::Position;
 pub use crate::oracle::promises::Promises;
+pub use crate::stream::Stream;
 pub use answer::{Answer, Durability, Expected};
-pub use any::{AnySubject, OpenStore, any_op, any_state};
+pub use any::AnySubject;
+#[cfg(test)]
+pub(crate) use any::any_state;
+pub(crate) use any::{OpenStore, any_op};
 pub use concurrent::{BegunWithCallers, Concurrent, PendingCheckpoint};
 pub use failure::{ErrorClass, Failure};
-pub use inspected::{Damaged, Inspected, OpenReport, Readout, Recovered};
+pub(crate) use inspected::{Damaged, Inspected, Readout, Recovered};
+pub use inspected::{Inspection, OpenReport};
 
 /// What a process opens a store on.
 #[derive(Clone, Debug)]
@@ -59,11 +65,11 @@ pub struct Machine {
 pub trait Subject: Debug + Sized + Send + Sync + 'static {
     /// What the store can be told to do, whole or not at all. Its `Debug` is what reports, scripts
     /// and pages show.
-    type Op: OpBounds;
+    type Op: Clone + Debug + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static;
 
     /// What the ops lead to; the initial one is its default. States are equal if no user of the
     /// store can tell them apart. `{:#?}` is what a finding shows of them.
-    type State: StateBounds + Default;
+    type State: Clone + Debug + PartialEq + Default + Send + Sync + 'static;
 
     /// A store that a process has open. Dropping it ends the process without a farewell.
     type Store: 'static;
@@ -189,7 +195,7 @@ pub trait Subject: Debug + Sized + Send + Sync + 'static {
     }
 
     /// What the checker can read of the store's files; nothing by default.
-    fn inspected(&self) -> Option<&dyn Inspected> {
+    fn inspected(&self) -> Option<Inspection<'_>> {
         None
     }
 }

@@ -14,7 +14,11 @@ use crate::subject::AnySubject;
 
 /// The weakest profile under which `failure`, the saved form of the failed run `result`, fails in the same way.
 #[must_use]
-pub fn weakest_profile(subject: &AnySubject, failure: &Scenario, result: &RunResult) -> Profile {
+pub(crate) fn weakest_profile(
+    subject: &AnySubject,
+    failure: &Scenario,
+    result: &RunResult,
+) -> Profile {
     let own = failure.profile;
     if failure.script.is_none() {
         return own;

@@ -20,7 +20,7 @@ use super::state::QueueState;
 use super::{border, small, workload};
 use crate::scenario::CommandKind;
 use crate::subject::{
-    Answer, Concurrent, Durability, ErrorClass, Expected, Failure, Inspected, Machine, OpenReport,
+    Answer, Concurrent, Durability, ErrorClass, Expected, Failure, Inspection, Machine, OpenReport,
     PendingCheckpoint, Position, Subject, any_op,
 };
 
@@ -243,8 +243,8 @@ impl Subject for RequestLog {
         Some(self)
     }
 
-    fn inspected(&self) -> Option<&dyn Inspected> {
-        Some(&self.documented)
+    fn inspected(&self) -> Option<Inspection<'_>> {
+        Some(Inspection(&self.documented))
     }
 }
 

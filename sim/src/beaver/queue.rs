@@ -10,7 +10,7 @@ use super::state::QueueState;
 use super::{small, workload};
 use crate::scenario::CommandKind;
 use crate::subject::{
-    Answer, Concurrent, Durability, Expected, Failure, Inspected, Machine, OpenReport,
+    Answer, Concurrent, Durability, Expected, Failure, Inspection, Machine, OpenReport,
     PendingCheckpoint, Position, Subject, any_op,
 };
 
@@ -136,8 +136,8 @@ impl<E: Engine> Subject for Queue<E> {
         Some(self)
     }
 
-    fn inspected(&self) -> Option<&dyn Inspected> {
-        Some(&self.documented)
+    fn inspected(&self) -> Option<Inspection<'_>> {
+        Some(Inspection(&self.documented))
     }
 }
 

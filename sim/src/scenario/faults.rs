@@ -32,7 +32,7 @@ macro_rules! fault_kinds {
 
             /// When its rate is drawn.
             #[must_use]
-            pub const fn drawn(self) -> Drawn {
+            pub(crate) const fn drawn(self) -> Drawn {
                 match self { $(FaultKind::$kind => Drawn::$moment,)* }
             }
         }
@@ -41,7 +41,7 @@ macro_rules! fault_kinds {
 
 /// When the rate of a fault kind is drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Drawn {
+pub(crate) enum Drawn {
     /// At every storage call to which it applies.
     Call,
     /// At every storage call, whatever it is.
@@ -162,7 +162,7 @@ impl fmt::Display for FaultKind {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
-pub enum Target {
+pub(crate) enum Target {
     /// Any file.
     #[default]
     Any,
@@ -186,7 +186,7 @@ pub enum Target {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
-pub enum Phase {
+pub(crate) enum Phase {
     /// At any time.
     #[default]
     Any,
@@ -211,10 +211,10 @@ pub struct FaultRate {
     pub limit: u32,
     /// Which files it may hit.
     #[serde(default)]
-    pub target: Target,
+    pub(crate) target: Target,
     /// When it may fire.
     #[serde(default)]
-    pub phase: Phase,
+    pub(crate) phase: Phase,
 }
 
 impl FaultKind {

@@ -45,16 +45,16 @@ pub enum Step {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct ConcurrentStep {
     /// What they are given around.
-    pub around: Around,
+    pub(crate) around: Around,
     /// The ops, in the order in which they are given.
-    pub ops: Vec<Scheduled>,
+    pub(crate) ops: Vec<Scheduled>,
 }
 
 /// What several ops are given around.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
-pub enum Around {
+pub(crate) enum Around {
     /// One flush, which serves all of them.
     Flush,
     /// A checkpoint in three steps: begin, write, finish.
@@ -66,18 +66,18 @@ pub enum Around {
 /// An op, and when it is given.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Scheduled {
+pub(crate) struct Scheduled {
     /// When it is given.
-    pub at: When,
+    pub(crate) at: When,
     /// The op.
-    pub op: AnyOp,
+    pub(crate) op: AnyOp,
 }
 
 /// When an op is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
-pub enum When {
+pub(crate) enum When {
     /// Its caller has submitted it, and waits for the flush that comes after the first step.
     Waiting,
     /// After the first step of a checkpoint, and the flush.
@@ -92,7 +92,7 @@ pub enum When {
 impl ConcurrentStep {
     /// These ops, all waiting.
     #[must_use]
-    pub fn waiting(around: Around, ops: impl IntoIterator<Item = AnyOp>) -> Self {
+    pub(crate) fn waiting(around: Around, ops: impl IntoIterator<Item = AnyOp>) -> Self {
         let at = When::Waiting;
         let ops = ops.into_iter().map(|op| Scheduled { at, op });
         ConcurrentStep {
@@ -102,14 +102,14 @@ impl ConcurrentStep {
     }
 
     /// The ops that are given then.
-    pub fn at(&self, at: When) -> Vec<AnyOp> {
+    pub(crate) fn at(&self, at: When) -> Vec<AnyOp> {
         let then = self.ops.iter().filter(|scheduled| scheduled.at == at);
         then.map(|scheduled| scheduled.op.clone()).collect()
     }
 
     /// The ops that are given in the middle of the second step of a checkpoint, each with the call
     /// before which it is.
-    pub fn during_write(&self) -> Vec<(u64, AnyOp)> {
+    pub(crate) fn during_write(&self) -> Vec<(u64, AnyOp)> {
         let during = self.ops.iter().filter_map(|scheduled| match scheduled.at {
             When::BeforeCall(call) => Some((call, scheduled.op.clone())),
             _ => None,
