@@ -24,6 +24,7 @@ pub(crate) mod tidiness;
 mod workload;
 
 pub use crate::faults::files;
+pub(crate) use command::MOST_SPACE;
 pub use command::{Command, Job};
 pub use library::Library;
 pub use log::{OpenRequestLog, RequestLog};

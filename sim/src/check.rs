@@ -32,7 +32,7 @@ use std::sync::atomic::AtomicBool;
 
 use crate::explore::{Options, Running, Start, Tally, explore_small};
 use crate::result::{Counts, Outcome};
-use crate::run::{Keep, run_seed_of};
+use crate::run::{Keep, run_seed};
 use crate::scenario::{Scenario, Seeds};
 use crate::subject::{AnySubject, Subject};
 
@@ -128,7 +128,7 @@ pub fn find(subject: &AnySubject, check: &Check) -> Result<Checked, Box<Failing>
         name: subject.name(),
         ..check.scenario.clone()
     };
-    let impossible = scenario.check_for(subject);
+    let impossible = scenario.check(subject);
     let impossible: Vec<String> = impossible
         .iter()
         .map(|no| format!("{}: {}", no.field, no.message))
@@ -140,7 +140,7 @@ pub fn find(subject: &AnySubject, check: &Check) -> Result<Checked, Box<Failing>
     );
     let mut checked = Checked::default();
     for seed in scenario.seeds.start..scenario.seeds.end {
-        let run = run_seed_of(subject, scenario, seed, Keep::default());
+        let run = run_seed(subject, scenario, seed, Keep::default());
         checked.runs += 1;
         checked.counts.add(&run.counts);
         if run.outcome != Outcome::Held {

@@ -8,8 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use beaver_disk::{Image, TraceMode};
 
-use crate::beaver;
-use crate::coverage::Coverage;
+use crate::beaver::library;
 use crate::invariant::Invariant;
 use crate::oracle::Finding;
 use crate::recorder::Fnv;
@@ -34,15 +33,9 @@ const LAST_CALLS: usize = 30;
 /// One seed in this many is run twice, and must give the same trace hash.
 const REPEAT_EVERY: u64 = 64;
 
-/// Runs one seed of a scenario.
-#[must_use]
-pub fn run_seed(scenario: &Scenario, seed: u64, keep: Keep) -> RunResult {
-    run_seed_of(&beaver::library(scenario), scenario, seed, keep)
-}
-
 /// Runs one seed, or the script of a scenario, with this under test.
 #[must_use]
-pub fn run_seed_of(subject: &AnySubject, scenario: &Scenario, seed: u64, keep: Keep) -> RunResult {
+pub fn run_seed(subject: &AnySubject, scenario: &Scenario, seed: u64, keep: Keep) -> RunResult {
     let result = run_once(subject, scenario, seed, keep);
     if result.outcome == Outcome::Held || keep.trace {
         return result;
@@ -89,9 +82,9 @@ pub(crate) fn watch(subject: &AnySubject, scenario: &Scenario, seed: u64) -> Wat
 /// # Panics
 /// If the scenario has no script.
 #[must_use]
-pub fn run_script_of(subject: &AnySubject, scenario: &Scenario, keep: Keep) -> RunResult {
+pub fn run_script(subject: &AnySubject, scenario: &Scenario, keep: Keep) -> RunResult {
     assert!(scenario.script.is_some(), "the scenario has no script");
-    run_seed_of(subject, scenario, 0, keep)
+    run_seed(subject, scenario, 0, keep)
 }
 
 /// The scenario that replays a run from data alone: what is saved of a failure.
@@ -144,9 +137,9 @@ pub fn run_scenario(
 
 /// Invariant 13: now and then a seed is run twice.
 fn run_and_repeat(scenario: &Scenario, seed: u64) -> RunResult {
-    let mut result = run_seed(scenario, seed, Keep::default());
+    let mut result = run_seed(&library(scenario), scenario, seed, Keep::default());
     if seed.is_multiple_of(REPEAT_EVERY) && result.outcome == Outcome::Held {
-        let again = run_once(&beaver::library(scenario), scenario, seed, Keep::default());
+        let again = run_once(&library(scenario), scenario, seed, Keep::default());
         if again.trace_hash != result.trace_hash {
             let finding = Finding::new(
                 Invariant::Determinism,
@@ -263,15 +256,9 @@ impl Sum {
         Sum {
             result: ScenarioResult {
                 name: scenario.name.clone(),
-                runs: 0,
-                counts: Counts::default(),
                 faults_fired,
                 marks: marks.collect(),
-                coverage: Coverage::default(),
-                trace_hash: 0,
-                failures: Vec::new(),
-                failed_runs: 0,
-                cancelled: false,
+                ..ScenarioResult::default()
             },
             hash: Fnv::default(),
             next: first,

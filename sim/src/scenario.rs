@@ -10,6 +10,7 @@
 //! what a saved failure is.
 
 mod faults;
+mod old_steps;
 mod script;
 mod seeds;
 mod step;

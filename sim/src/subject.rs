@@ -6,8 +6,8 @@
 //! None means a bug, and the finding names the [promise](Promises) that it breaks.
 //!
 //! [`Concurrent`] is for stores with several callers, pending checkpoints and background threads,
-//! [`Inspection`] for stores whose files the checker can read. A store that has neither is tested
-//! without.
+//! [`Inspection`] for those in the files of this project, which the checker can read. A store that has
+//! neither is tested without.
 
 mod answer;
 mod any;
@@ -194,7 +194,7 @@ pub trait Subject: Debug + Sized + Send + Sync + 'static {
         None
     }
 
-    /// What the checker can read of the store's files; nothing by default.
+    /// What the checker can read of the store's files; nothing by default, and for every store whose files are its own.
     fn inspected(&self) -> Option<Inspection<'_>> {
         None
     }

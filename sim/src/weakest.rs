@@ -8,7 +8,7 @@
 //! name, which those with ordered metadata do, so it is not the weakest either.
 
 use crate::result::{Outcome, RunResult};
-use crate::run::{Keep, run_seed_of};
+use crate::run::{Keep, run_seed};
 use crate::scenario::{Profile, Scenario};
 use crate::subject::AnySubject;
 
@@ -44,7 +44,7 @@ fn fails_alike(
         profile,
         ..failure.clone()
     };
-    let run = run_seed_of(subject, &scenario, 0, Keep::default());
+    let run = run_seed(subject, &scenario, 0, Keep::default());
     // Only the invariant is compared: under another profile the same loss is found with other words.
     match (&run.outcome, &result.outcome) {
         (Outcome::Violated(found), Outcome::Violated(known)) => found.invariant == known.invariant,
@@ -58,7 +58,7 @@ fn fails_alike(
 mod tests {
     use super::*;
     use crate::beaver::library;
-    use crate::run::{run_seed, saved_failure};
+    use crate::run::saved_failure;
 
     /// Disk use above one byte counts as unbounded, on any file system.
     fn unbounded(profile: Profile) -> (Scenario, RunResult) {
@@ -66,14 +66,11 @@ mod tests {
             {"enqueue": {"jobs": [{"id": "j", "payload": "1", "max_attempts": 1, "timeout_ms": 1}]}}, "checkpoint"]}}"#;
         let mut scenario: Scenario = serde_json::from_str(json).unwrap();
         scenario.profile = profile;
-        let run = run_seed(
-            &scenario,
-            0,
-            Keep {
-                script: true,
-                trace: false,
-            },
-        );
+        let keep = Keep {
+            script: true,
+            trace: false,
+        };
+        let run = run_seed(&library(&scenario), &scenario, 0, keep);
         (saved_failure(&scenario, &run), run)
     }
 

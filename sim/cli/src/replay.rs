@@ -5,7 +5,7 @@ use crate::report::{ReplayDocument, Verdict};
 use beaver_sim::beaver::library;
 use beaver_sim::explain::explain;
 use beaver_sim::failure_folder::replay_command;
-use beaver_sim::run::{Keep, run_seed_of};
+use beaver_sim::run::{Keep, run_seed};
 use beaver_sim::scenario::Scenario;
 use beaver_sim::subject::AnySubject;
 use beaver_zoo::catalogue::BUGS;
@@ -39,7 +39,7 @@ pub(crate) fn replay(args: &ReplayArgs, out: &mut Output) -> Result<Exit, CliErr
         ),
     ];
     out.announce(&plan, args.format)?;
-    let run = run_seed_of(
+    let run = run_seed(
         &subject,
         &scenario,
         0,

@@ -2,7 +2,7 @@
 
 use crate::invariant::Invariant;
 use crate::result::{Counts, FAILURES_KEPT, Outcome, RunResult, ScenarioResult, Violation};
-use crate::run::{Keep, run_seed_of};
+use crate::run::{Keep, run_seed};
 use crate::scenario::Scenario;
 use crate::subject::AnySubject;
 
@@ -36,15 +36,14 @@ impl Explored {
                 crashes: tally.crash_points,
                 recoveries: tally.recoveries,
                 images_checked: tally.recoveries,
-                events_lost: 0,
+                ..Counts::default()
             },
-            faults_fired: [].into(),
-            marks: [].into(),
             coverage: self.coverage.clone(),
             trace_hash: self.hash,
             failures: kept.collect(),
             failed_runs: failures.len() as u64,
             cancelled: self.cancelled,
+            ..ScenarioResult::default()
         }
     }
 }
@@ -64,7 +63,7 @@ fn run_again(
         script: true,
         trace: true,
     };
-    let mut run = run_seed_of(subject, &scenario, 0, everything);
+    let mut run = run_seed(subject, &scenario, 0, everything);
     run.seed = number;
     run.script = Some(failure.script.clone());
     if run.outcome.failure().is_some() {

@@ -361,7 +361,7 @@ mod tests {
         let swarm = include_str!("../../../scenarios/swarm.json");
         let swarm: Scenario = serde_json::from_str(swarm).unwrap();
         for seed in 0..40 {
-            let saved = saved_failure(&swarm, &run_seed(&swarm, seed, keep));
+            let saved = saved_failure(&swarm, &run_seed(&library(&swarm), &swarm, seed, keep));
             let script = saved.script.clone().unwrap();
             let again = Draft::of(&saved, &script)
                 .to_scenario(&saved)

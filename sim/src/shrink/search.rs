@@ -3,7 +3,7 @@
 use beaver_disk::TraceMode;
 
 use crate::result::RunResult;
-use crate::run::{Keep, run_seed_of};
+use crate::run::{Keep, run_seed};
 use crate::scenario::{Crashes, Expect, Profile, Scenario, Workload};
 use crate::subject::AnySubject;
 use crate::world::ReplayMode;
@@ -92,7 +92,7 @@ pub fn shrink(subject: &AnySubject, failure: &Scenario, limits: Limits<'_>) -> O
         script: true,
         trace: true,
     };
-    let mut run = run_seed_of(subject, &scenario, 0, everything);
+    let mut run = run_seed(subject, &scenario, 0, everything);
     run.seed = failure.seeds.start;
     Some(Shrunk {
         after: Size::of(scenario.script.as_ref()?),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use beaver_disk::Choice;
 use beaver_storage::interpose;
 
-use crate::faults::at_rest;
+use crate::faults::{at_rest, device_kinds};
 use crate::invariant::Invariant;
 use crate::marks::Mark;
 use crate::oracle::Finding;
@@ -304,8 +304,9 @@ impl World<'_> {
         };
         let wrong = self.judge_side_images(&space, scripted);
         let choice = wrong.unwrap_or(choice);
-        for kind in crate::faults::device_kinds(&choice) {
-            self.faults.director().count(kind);
+        let kinds = device_kinds(&choice);
+        for kind in &kinds {
+            self.faults.director().count(*kind);
         }
         self.seen.mark_if(!choice.tears.is_empty(), Mark::TornPage);
         if !choice.device.is_empty() {
@@ -315,9 +316,8 @@ impl World<'_> {
             let before = space.image(&sound).to_files();
             let after = space.image(&choice).to_files();
             self.damage.remember(&before, &after);
-            self.unreadable |=
-                crate::faults::device_kinds(&choice).contains(&FaultKind::UnreadableSector);
-            let lied = crate::faults::device_kinds(&choice).contains(&FaultKind::LyingSync);
+            self.unreadable |= kinds.contains(&FaultKind::UnreadableSector);
+            let lied = kinds.contains(&FaultKind::LyingSync);
             self.seen
                 .mark_if(lied && before != after, Mark::LyingSyncHit);
         }

@@ -9,7 +9,7 @@ use beaver_sim::explore::parallel::in_order;
 use beaver_sim::explore::{Options, Running, Start, explore_small};
 use beaver_sim::invariant::Invariant;
 use beaver_sim::result::{Outcome, RunResult};
-use beaver_sim::run::{Keep, run_seed_of, saved_failure};
+use beaver_sim::run::{Keep, run_seed, saved_failure};
 use beaver_sim::scenario::{Profile, Scenario};
 use beaver_sim::shrink::{Limits, Shrunk, shrink, words};
 use beaver_sim::subject::AnySubject;
@@ -174,7 +174,7 @@ fn sample(
     let mut runs = 0;
     for seed in (0..seeds).take_while(|_| !cancel.load(Ordering::Relaxed)) {
         runs += 1;
-        let run = run_seed_of(subject, scenario, seed, Keep::default());
+        let run = run_seed(subject, scenario, seed, Keep::default());
         if run.outcome != Outcome::Held {
             return (runs, Some(run));
         }

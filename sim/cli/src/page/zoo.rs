@@ -19,7 +19,7 @@ const COLUMNS: [&str; 5] = [
 impl<'r> HtmlPage<'r> {
     /// The page over the zoo. A bug is shown whole where the report says why it was caught.
     #[must_use]
-    pub fn of_zoo(report: &'r ZooReport) -> Self {
+    pub(crate) fn of_zoo(report: &'r ZooReport) -> Self {
         let verdict = report.verdict();
         let bugs = report.bugs.iter().map(row);
         let alarms = report.controls.false_alarms.iter().map(alarm);
