@@ -55,7 +55,7 @@ fn decode_another_spelling(bencher: Bencher<'_, '_>) {
     });
 }
 
-/// Appends of so many events.
+/// Appends of this many events each.
 #[divan::bench(args = [1, 100, 1_000])]
 fn append(bencher: Bencher<'_, '_>, events: u64) {
     let events = workload::events(events);

@@ -38,7 +38,7 @@ fn enqueue(controller: &mut Controller, number: u64) -> Result<(), Error> {
     })
 }
 
-/// What is in a store, for somebody who may not change it.
+/// What is in a store, for a reader that may not change it.
 fn inspected(directory: &Path) -> JobQueue {
     let storage: Arc<dyn Storage> = Arc::new(DiskStorage::open_existing(directory).unwrap());
     assert_eq!(inspect::validate::<Event>(&storage).unwrap().len(), 0);

@@ -124,6 +124,12 @@ fn recovered(storage: &Arc<dyn Storage>) -> BTreeMap<u32, u32> {
     counts
 }
 
+/// Each of three callers appended two notes, and all are there.
+fn check_two_of_each(storage: &Arc<dyn Storage>) {
+    let expected = BTreeMap::from([(0, 2), (1, 2), (2, 2)]);
+    assert_eq!(recovered(storage), expected);
+}
+
 fn spawn_all<T: Send + 'static>(
     count: u32,
     work: impl Fn(u32) -> T + Send + Sync + 'static,
@@ -157,16 +163,13 @@ fn every_append_is_answered_and_there() {
             });
             join_all(callers);
             writer.close().unwrap();
-            assert_eq!(
-                recovered(&storage),
-                BTreeMap::from([(0, 2), (1, 2), (2, 2)])
-            );
+            check_two_of_each(&storage);
         });
     }
 }
 
 #[test]
-fn a_lead_that_nobody_takes_up_holds_up_nobody() {
+fn an_unclaimed_lead_blocks_no_caller() {
     for interval_ms in [0, 10] {
         explore(move || {
             let storage = memory();
@@ -174,7 +177,7 @@ fn a_lead_that_nobody_takes_up_holds_up_nobody() {
             let callers = spawn_all(2, {
                 let writer = writer.clone();
                 move |caller| {
-                    // Each is a batch of its own; nobody waits for the first one.
+                    // Each is a batch of its own; no caller waits for the first one.
                     let unwaited = writer.submit(&[note(caller, 0)]).unwrap();
                     writer.append(&[note(caller, 1)]).unwrap();
                     assert!(matches!(unwaited.outcome(), AppendOutcome::Durable(_)));
@@ -220,7 +223,7 @@ fn tickets_are_collected_by_others_or_never() {
 }
 
 #[test]
-fn close_answers_everybody() {
+fn close_answers_every_caller() {
     for options in [queue(1, 10), queue(100, 0)] {
         explore(move || {
             let storage = memory();
@@ -283,7 +286,7 @@ fn rotate_and_flush_lie_between_batches() {
 }
 
 #[test]
-fn a_failed_write_fails_its_batch_and_leaves_nobody_behind() {
+fn a_failed_write_fails_its_batch_and_leaves_no_caller_waiting() {
     for nth in 2..5 {
         explore(move || {
             let storage = failing(Op::WriteAt, nth);
@@ -305,16 +308,13 @@ fn a_failed_write_fails_its_batch_and_leaves_nobody_behind() {
             let failures: u32 = join_all(callers).iter().sum();
             assert!(failures >= 1);
             writer.close().unwrap();
-            assert_eq!(
-                recovered(&storage),
-                BTreeMap::from([(0, 2), (1, 2), (2, 2)])
-            );
+            check_two_of_each(&storage);
         });
     }
 }
 
 #[test]
-fn a_failed_sync_is_learned_by_everybody() {
+fn a_failed_sync_reaches_every_caller() {
     for nth in 2..4 {
         explore(move || {
             let storage = failing(Op::SyncData, nth);

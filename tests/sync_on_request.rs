@@ -21,7 +21,7 @@ use hooked::hooked;
 
 #[derive(Clone, Debug)]
 enum Step {
-    /// Appends so many events of so many bytes as one.
+    /// Appends this many events of this many bytes as one.
     Append(usize, usize),
     /// Makes an append durable, with everything before it.
     Commit,
@@ -61,7 +61,7 @@ struct Run {
     durable: usize,
 }
 
-/// What may be left of a crash: at least so many events, and of the appends a whole number.
+/// What may be left of a crash: at least `durable` events, and each append whole or not at all.
 struct Left {
     durable: usize,
     appends: Vec<usize>,

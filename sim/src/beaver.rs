@@ -16,14 +16,15 @@ mod machine;
 pub mod model;
 mod op;
 mod queue;
-pub mod reader;
-pub mod salvage;
+pub(crate) mod reader;
+pub(crate) mod salvage;
 mod small;
 mod state;
-pub mod tidiness;
+pub(crate) mod tidiness;
 mod workload;
 
 pub use crate::faults::files;
+pub(crate) use command::MOST_SPACE;
 pub use command::{Command, Job};
 pub use library::Library;
 pub use log::{OpenRequestLog, RequestLog};

@@ -32,7 +32,7 @@ use std::sync::atomic::AtomicBool;
 
 use crate::explore::{Options, Running, Start, Tally, explore_small};
 use crate::result::{Counts, Outcome};
-use crate::run::{Keep, run_seed_of};
+use crate::run::{Keep, run_seed};
 use crate::scenario::{Scenario, Seeds};
 use crate::subject::{AnySubject, Subject};
 
@@ -79,9 +79,8 @@ impl Check {
         self
     }
 
-    /// How many commands the workloads have that are explored whole, with every crash that the
-    /// profile allows: every sequence of up to so many, 3 unless said otherwise. Every command more
-    /// takes about ten times as long.
+    /// Explores every sequence of up to `commands` commands with every crash that the profile allows
+    /// (default 3). Each further command takes about ten times as long.
     #[must_use]
     pub fn explore(mut self, commands: usize) -> Self {
         self.commands = commands;
@@ -129,7 +128,7 @@ pub fn find(subject: &AnySubject, check: &Check) -> Result<Checked, Box<Failing>
         name: subject.name(),
         ..check.scenario.clone()
     };
-    let impossible = scenario.check_for(subject);
+    let impossible = scenario.check(subject);
     let impossible: Vec<String> = impossible
         .iter()
         .map(|no| format!("{}: {}", no.field, no.message))
@@ -141,7 +140,7 @@ pub fn find(subject: &AnySubject, check: &Check) -> Result<Checked, Box<Failing>
     );
     let mut checked = Checked::default();
     for seed in scenario.seeds.start..scenario.seeds.end {
-        let run = run_seed_of(subject, scenario, seed, Keep::default());
+        let run = run_seed(subject, scenario, seed, Keep::default());
         checked.runs += 1;
         checked.counts.add(&run.counts);
         if run.outcome != Outcome::Held {

@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
 /// What every op can do.
-pub trait OpBounds:
+pub(crate) trait OpBounds:
     Clone + Debug + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static
 {
 }
@@ -23,7 +23,7 @@ impl<T> OpBounds for T where
 }
 
 /// What every state can do.
-pub trait StateBounds: Clone + Debug + PartialEq + Send + Sync + 'static {}
+pub(crate) trait StateBounds: Clone + Debug + PartialEq + Send + Sync + 'static {}
 
 impl<T> StateBounds for T where T: Clone + Debug + PartialEq + Send + Sync + 'static {}
 
@@ -174,7 +174,7 @@ impl<'de> Deserialize<'de> for AnyOp {
 
 /// A state of some subject. A clone costs nothing until one of the two changes.
 #[derive(Clone)]
-pub struct AnyState(Arc<dyn StateValue>);
+pub(crate) struct AnyState(Arc<dyn StateValue>);
 
 trait StateValue: Debug + Send + Sync {
     fn as_any(&self) -> &dyn Any;
@@ -253,7 +253,7 @@ impl AnyState {
     /// # Panics
     /// If it is of another type.
     #[must_use]
-    pub fn get<T: 'static>(&self) -> &T {
+    pub(crate) fn get<T: 'static>(&self) -> &T {
         self.0.as_any().downcast_ref().expect(SAME)
     }
 

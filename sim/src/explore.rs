@@ -91,8 +91,8 @@ pub fn explore_seed(
     explore(&work_units, run, running, |unit| unit.explore(target))
 }
 
-/// Explores every sequence of up to `ops` commands of the alphabet from `start`, and what several callers can do at once with
-/// as many, with this under test.
+/// Explores every sequence of up to `ops` of the subject's ops, from `start`, and every way for two callers to issue that many
+/// at once.
 #[must_use]
 pub fn explore_small(
     subject: &AnySubject,
@@ -147,9 +147,9 @@ fn explore<T: Sync>(
 ) -> Explored {
     let all = units.len() as u64;
     let progress = |done| (running.progress)(done, all);
-    let yields = parallel::in_order(units, running.jobs, &progress, running.cancel, explore);
-    let cancelled = running.cancel.load(Ordering::Relaxed) && yields.len() < units.len();
-    yields.into_iter().for_each(|part| sum.add(part));
+    let findings = parallel::in_order(units, running.jobs, &progress, running.cancel, explore);
+    let cancelled = running.cancel.load(Ordering::Relaxed) && findings.len() < units.len();
+    findings.into_iter().for_each(|part| sum.add(part));
     Explored {
         tally: sum.tally,
         failures: sum.failures,

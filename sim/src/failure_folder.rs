@@ -28,7 +28,7 @@ use crate::invariant::Invariant;
 use crate::recorder::Fnv;
 use crate::report::FailureReport;
 use crate::result::RunResult;
-use crate::run::{Keep, run_seed_of, saved_failure};
+use crate::run::{Keep, run_seed, saved_failure};
 use crate::scenario::{PlannedCrash, PlannedFault, Scenario};
 use crate::shrink::{Likeness, Limits, Sameness, Shrunk, shrink};
 use crate::subject::AnySubject;
@@ -154,8 +154,9 @@ impl FailedRun {
             return false;
         };
         let sort = |run: &RunResult| run.outcome.failure().map(|violation| violation.invariant);
+        // Run again instead of trusted: the saved script may be of an older build that had the bug.
         let fails = || {
-            let run = run_seed_of(subject, &saved, 0, Keep::default());
+            let run = run_seed(subject, &saved, 0, Keep::default());
             sort(&run).is_some() && sort(&run) == sort(&self.run)
         };
         saved.script.is_some() && steps_of(&saved) < steps_of(&self.scenario) && fails()

@@ -11,9 +11,9 @@ mod rest;
 mod spoiled;
 mod survival;
 
-pub use director::{Director, Source};
-pub use rest::at_rest;
+pub(crate) use director::{Director, Source};
+pub(crate) use rest::at_rest;
 pub(crate) use rest::rot;
-pub use spoiled::Faults;
+pub(crate) use spoiled::Faults;
 pub(crate) use spoiled::quiet_copy;
-pub use survival::{SurvivorDraw, choose_effect, device_kinds};
+pub(crate) use survival::{SurvivorDraw, choose_effect, device_kinds};

@@ -2,9 +2,9 @@
 //! everywhere, recovers it, and checks the outcome against a model. Every run is a pure function of
 //! (scenario, seed).
 //!
-//! Five concerns stay apart: [`workload`] (commands, knows no storage), [`faults`] (call numbers,
-//! know no commands), world (the only loop), [`oracle`] (sees only what a client sees), report (a
-//! pure function of scenario, trace and verdict).
+//! Five concerns stay apart: workload (commands, knows no storage), faults (call numbers, know no
+//! commands), world (the only loop), oracle (sees only what a client sees), [`report`] (a pure
+//! function of scenario, trace and verdict).
 
 pub mod beaver;
 pub mod check;
@@ -13,11 +13,12 @@ mod erased;
 pub mod explain;
 pub mod explore;
 pub mod failure_folder;
-pub mod faults;
+mod faults;
 mod guard;
 pub mod invariant;
 pub mod marks;
-pub mod oracle;
+mod oracle;
+mod plural;
 mod recorder;
 pub mod report;
 pub mod result;
@@ -25,11 +26,11 @@ pub mod run;
 pub mod run_log;
 pub mod scenario;
 pub mod shrink;
-pub mod stream;
+mod stream;
 pub mod subject;
 pub mod validate;
-pub mod weakest;
-pub mod workload;
+mod weakest;
+mod workload;
 mod world;
 
 /// The code of the page runs as it stands there.

@@ -1,11 +1,11 @@
 //! What must hold of every run.
 
-pub mod damage;
+pub(crate) mod damage;
 mod finding;
-pub mod history;
+pub(crate) mod history;
 #[cfg(test)]
 mod numbers;
-pub mod promises;
+pub(crate) mod promises;
 pub(crate) mod recognise;
 
-pub use finding::Finding;
+pub(crate) use finding::Finding;

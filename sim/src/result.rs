@@ -41,7 +41,7 @@ impl Counts {
 }
 
 /// One run: one seed of one scenario, or one script.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct RunResult {
     /// The seed; 0 for a script.
     pub seed: u64,
@@ -64,9 +64,10 @@ pub struct RunResult {
 }
 
 /// How a run ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Outcome {
     /// Everything held.
+    #[default]
     Held,
     /// An invariant was violated.
     Violated(Violation),
@@ -108,7 +109,7 @@ pub struct Violation {
 }
 
 /// All seeds of one scenario.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct ScenarioResult {
     /// The name of the scenario.
     pub name: String,

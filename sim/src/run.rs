@@ -8,8 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use beaver_disk::{Image, TraceMode};
 
-use crate::beaver;
-use crate::coverage::Coverage;
+use crate::beaver::library;
 use crate::invariant::Invariant;
 use crate::oracle::Finding;
 use crate::recorder::Fnv;
@@ -33,18 +32,12 @@ pub struct Keep {
 /// How many storage calls a failure shows.
 const LAST_CALLS: usize = 30;
 
-/// Every so many seeds a run is repeated, and must give the same trace hash.
+/// One seed in this many is run twice, and must give the same trace hash.
 const REPEAT_EVERY: u64 = 64;
-
-/// Runs one seed of a scenario.
-#[must_use]
-pub fn run_seed(scenario: &Scenario, seed: u64, keep: Keep) -> RunResult {
-    run_seed_of(&beaver::library(scenario), scenario, seed, keep)
-}
 
 /// Runs one seed, or the script of a scenario, with this under test.
 #[must_use]
-pub fn run_seed_of(subject: &AnySubject, scenario: &Scenario, seed: u64, keep: Keep) -> RunResult {
+pub fn run_seed(subject: &AnySubject, scenario: &Scenario, seed: u64, keep: Keep) -> RunResult {
     let result = run_once(subject, scenario, seed, keep);
     if result.outcome == Outcome::Held || keep.trace {
         return result;
@@ -59,7 +52,7 @@ pub fn run_seed_of(subject: &AnySubject, scenario: &Scenario, seed: u64, keep: K
 
 /// A run with everything that an explanation needs.
 #[derive(Clone, Debug)]
-pub struct Watched {
+pub(crate) struct Watched {
     /// The run, with its trace and script.
     pub result: RunResult,
     /// Everything that happened, in order.
@@ -70,7 +63,7 @@ pub struct Watched {
 
 /// Runs one seed, or the script of a scenario, and keeps everything.
 #[must_use]
-pub fn watch(subject: &AnySubject, scenario: &Scenario, seed: u64) -> Watched {
+pub(crate) fn watch(subject: &AnySubject, scenario: &Scenario, seed: u64) -> Watched {
     let mut world = World::new(subject, scenario, seed, TraceMode::Records);
     world.keep_script();
     world.keep_log();
@@ -86,23 +79,14 @@ pub fn watch(subject: &AnySubject, scenario: &Scenario, seed: u64) -> Watched {
     }
 }
 
-/// Runs what the script of `scenario` says; draws nothing.
+/// Runs what the script of `scenario` says, with this under test; draws nothing.
 ///
 /// # Panics
 /// If the scenario has no script.
 #[must_use]
-pub fn run_script(scenario: &Scenario, keep: Keep) -> RunResult {
-    run_script_of(&beaver::library(scenario), scenario, keep)
-}
-
-/// The same with this under test.
-///
-/// # Panics
-/// If the scenario has no script.
-#[must_use]
-pub fn run_script_of(subject: &AnySubject, scenario: &Scenario, keep: Keep) -> RunResult {
+pub fn run_script(subject: &AnySubject, scenario: &Scenario, keep: Keep) -> RunResult {
     assert!(scenario.script.is_some(), "the scenario has no script");
-    run_seed_of(subject, scenario, 0, keep)
+    run_seed(subject, scenario, 0, keep)
 }
 
 /// The scenario that replays a run from data alone: what is saved of a failure.
@@ -115,8 +99,7 @@ pub fn saved_failure(scenario: &Scenario, result: &RunResult) -> Scenario {
     }
 }
 
-/// Runs all `seeds` of a scenario on `jobs` threads. The result does not depend on how many these
-/// are.
+/// Runs all `seeds` of a scenario on `jobs` threads. The result does not depend on `jobs`.
 ///
 /// `progress` is told how many runs are done, from any thread, in any order. When `cancel` is set
 /// no further run begins.
@@ -156,9 +139,9 @@ pub fn run_scenario(
 
 /// Invariant 13: now and then a seed is run twice.
 fn run_and_repeat(scenario: &Scenario, seed: u64) -> RunResult {
-    let mut result = run_seed(scenario, seed, Keep::default());
+    let mut result = run_seed(&library(scenario), scenario, seed, Keep::default());
     if seed.is_multiple_of(REPEAT_EVERY) && result.outcome == Outcome::Held {
-        let again = run_once(&beaver::library(scenario), scenario, seed, Keep::default());
+        let again = run_once(&library(scenario), scenario, seed, Keep::default());
         if again.trace_hash != result.trace_hash {
             let finding = Finding::new(
                 Invariant::Determinism,
@@ -275,16 +258,10 @@ impl Sum {
         Sum {
             result: ScenarioResult {
                 name: scenario.name.clone(),
-                runs: 0,
-                counts: Counts::default(),
                 faults_fired,
                 marks: marks.collect(),
-                coverage: Coverage::default(),
-                trace_hash: 0,
-                failures: Vec::new(),
-                failed_runs: 0,
                 expected_failure: ExpectedFailure::of(scenario),
-                cancelled: false,
+                ..ScenarioResult::default()
             },
             hash: Fnv::default(),
             next: first,
@@ -323,7 +300,7 @@ impl Sum {
     }
 
     fn finish(mut self, seeds: u64) -> ScenarioResult {
-        // When cancelled, seeds behind a gap may have come; they count too, in their order.
+        // When cancelled, seeds after a gap may have finished; they count too, in their order.
         for (_, result) in std::mem::take(&mut self.early) {
             self.add(result);
         }

@@ -10,6 +10,7 @@
 //! what a saved failure is.
 
 mod faults;
+mod old_steps;
 mod script;
 mod seeds;
 mod step;
@@ -17,10 +18,12 @@ mod survivors;
 mod workload;
 
 pub use beaver_disk::Profile;
-pub use faults::{Drawn, FaultKind, FaultRate, Phase, Target};
+pub(crate) use faults::{Drawn, Phase, Target};
+pub use faults::{FaultKind, FaultRate};
 pub use script::{CrashKind, Effect, PlannedCrash, PlannedFault, Script};
 pub use seeds::{ParseSeedsError, Seeds};
-pub use step::{Around, ConcurrentStep, Scheduled, Step, When};
+pub(crate) use step::{Around, Scheduled, When};
+pub use step::{ConcurrentStep, Step};
 pub use survivors::Survivors;
 pub use workload::{CommandKind, LogSettings, Range, SyncSetting, Workload};
 
@@ -41,7 +44,7 @@ pub struct Scenario {
     /// The seeds of the default run, `"A..B"` without B.
     #[serde(default)]
     pub seeds: Seeds,
-    /// What a power cut may leave behind.
+    /// What a power cut may leave.
     #[serde(default)]
     #[cfg_attr(feature = "schema", schemars(schema_with = "profile_schema"))]
     pub profile: Profile,

@@ -1,4 +1,4 @@
-//! What is tested: a store of anybody's, and the reference model that it is held against.
+//! What is tested: any store, and its reference model.
 //!
 //! An author of a store says in a [`Subject`] what its ops are, what they should do, and how it is
 //! opened and told to do them. The checker gives the ops, crashes the store everywhere, opens it
@@ -6,8 +6,8 @@
 //! None means a bug, and the finding names the [promise](Promises) that it breaks.
 //!
 //! [`Concurrent`] is for stores with several callers, pending checkpoints and background threads,
-//! [`Inspected`] for stores whose files the checker can read. A store that has neither is tested
-//! without.
+//! [`Inspection`] for those in the files of this project, which the checker can read. A store that has
+//! neither is tested without.
 
 mod answer;
 mod any;
@@ -19,20 +19,26 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use beaver::{Clock, Storage};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
-use crate::erased::{OpBounds, StateBounds};
 use crate::oracle::recognise::nearest;
 use crate::scenario::{CommandKind, LogSettings};
-use crate::stream::Stream;
 
-pub use crate::erased::{AnyOp, AnyState};
+pub use crate::erased::AnyOp;
+pub(crate) use crate::erased::AnyState;
 pub use crate::oracle::history::Position;
 pub use crate::oracle::promises::Promises;
+pub use crate::stream::Stream;
 pub use answer::{Answer, Durability, Expected};
-pub use any::{AnySubject, OpenStore, any_op, any_state};
+pub use any::AnySubject;
+#[cfg(test)]
+pub(crate) use any::any_state;
+pub(crate) use any::{OpenStore, any_op};
 pub use concurrent::{BegunWithCallers, Concurrent, PendingCheckpoint};
 pub use failure::{ErrorClass, Failure};
-pub use inspected::{Damaged, Inspected, OpenReport, Readout, Recovered};
+pub(crate) use inspected::{Damaged, Inspected, Readout, Recovered};
+pub use inspected::{Inspection, OpenReport};
 
 /// What a process opens a store on.
 #[derive(Clone, Debug)]
@@ -59,11 +65,11 @@ pub struct Machine {
 pub trait Subject: Debug + Sized + Send + Sync + 'static {
     /// What the store can be told to do, whole or not at all. Its `Debug` is what reports, scripts
     /// and pages show.
-    type Op: OpBounds;
+    type Op: Clone + Debug + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static;
 
     /// What the ops lead to; the initial one is its default. States are equal if no user of the
     /// store can tell them apart. `{:#?}` is what a finding shows of them.
-    type State: StateBounds + Default;
+    type State: Clone + Debug + PartialEq + Default + Send + Sync + 'static;
 
     /// A store that a process has open. Dropping it ends the process without a farewell.
     type Store: 'static;
@@ -87,7 +93,7 @@ pub trait Subject: Debug + Sized + Send + Sync + 'static {
     /// [`draw`](Subject::draw) says otherwise.
     fn ops(&self, state: &Self::State) -> Vec<Self::Op>;
 
-    /// An op that is worth to be given in this state.
+    /// An op that is worth giving in this state.
     fn draw(&self, state: &Self::State, random: &mut Stream) -> Self::Op {
         random.pick(&self.ops(state)).clone()
     }
@@ -118,6 +124,7 @@ pub trait Subject: Debug + Sized + Send + Sync + 'static {
     fn lacks(&self, kind: CommandKind) -> Option<String> {
         use CommandKind as K;
         let has = match kind {
+            // Default weights draw `enqueue`: for a store without a queue it is any op.
             K::Op | K::Enqueue | K::Checkpoint | K::Reopen | K::Kill | K::PowerCut => true,
             K::SecondOpener => true,
             K::Group | K::SlowCheckpoint | K::CloseQueued => self.concurrent().is_some(),
@@ -187,8 +194,8 @@ pub trait Subject: Debug + Sized + Send + Sync + 'static {
         None
     }
 
-    /// What the checker can read of the store's files; nothing by default.
-    fn inspected(&self) -> Option<&dyn Inspected> {
+    /// What the checker can read of the store's files; nothing by default, and for every store whose files are its own.
+    fn inspected(&self) -> Option<Inspection<'_>> {
         None
     }
 }

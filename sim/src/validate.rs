@@ -4,6 +4,7 @@
 
 use beaver::Payload;
 
+use crate::beaver::MOST_SPACE;
 use crate::invariant::Invariant;
 use crate::scenario::{Effect, FaultKind, Range, Scenario, Step, Target};
 use crate::subject::AnySubject;
@@ -20,23 +21,14 @@ pub struct Impossible {
     pub message: String,
 }
 
-/// The most free space that a disk in memory is asked to hold: 64 MiB.
-const MOST_SPACE: u64 = 64 << 20;
-
 /// More storage calls than any step of a store makes.
 const MOST_CALLS: u64 = 100_000;
 
 impl Scenario {
-    /// Every value that makes no sense where the library is tested: see [`check_for`](Self::check_for).
-    #[must_use]
-    pub fn check(&self) -> Vec<Impossible> {
-        self.check_for(&crate::beaver::library(self))
-    }
-
     /// Every value that makes no sense where this subject is tested, in the order of the fields.
     /// Empty: the scenario can run.
     #[must_use]
-    pub fn check_for(&self, subject: &AnySubject) -> Vec<Impossible> {
+    pub fn check(&self, subject: &AnySubject) -> Vec<Impossible> {
         let mut check = Impossibilities(Vec::new());
         if self.claim.trim().is_empty() {
             check.no(
@@ -250,11 +242,16 @@ impl Impossibilities {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::beaver::library;
 
     #[track_caller]
     fn check_impossible(json: &str, fields: &[&str]) {
         let scenario: Scenario = serde_json::from_str(json).unwrap();
-        let found: Vec<String> = scenario.check().into_iter().map(|no| no.field).collect();
+        let found: Vec<String> = scenario
+            .check(&library(&scenario))
+            .into_iter()
+            .map(|no| no.field)
+            .collect();
         assert_eq!(found, fields);
     }
 

@@ -9,7 +9,7 @@ use crate::subject::{AnyOp, AnyState, AnySubject};
 
 /// Draws steps.
 #[derive(Debug)]
-pub struct Steps<'a> {
+pub(crate) struct Steps<'a> {
     workload: &'a Workload,
     subject: AnySubject,
     /// The kinds of step that are drawn, each with its weight.
@@ -22,7 +22,7 @@ pub struct Steps<'a> {
 impl<'a> Steps<'a> {
     /// The steps of `seed`.
     #[must_use]
-    pub fn new(workload: &'a Workload, subject: AnySubject, seed: u64) -> Self {
+    pub(crate) fn new(workload: &'a Workload, subject: AnySubject, seed: u64) -> Self {
         Steps {
             workload,
             subject,
@@ -37,7 +37,7 @@ impl<'a> Steps<'a> {
     }
 
     /// The next step, in view of the store as the client knows it at `now_ms`.
-    pub fn next(&mut self, state: &AnyState, now_ms: u64) -> Step {
+    pub(crate) fn next(&mut self, state: &AnyState, now_ms: u64) -> Step {
         match self.kind(state) {
             CommandKind::Group => self.concurrent(Around::Flush, state, now_ms),
             CommandKind::CloseQueued => self.concurrent(Around::Close, state, now_ms),

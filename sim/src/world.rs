@@ -133,7 +133,7 @@ pub(crate) struct World<'a> {
     /// The second step of a checkpoint, while commands are given in the middle of it.
     writing: Option<LockstepThread<WrittenCheckpoint>>,
     /// Whether there will be such a step: then the store's calls are made one by one.
-    has_stepwise: bool,
+    has_lockstep: bool,
 }
 
 impl<'a> World<'a> {
@@ -211,7 +211,7 @@ impl<'a> World<'a> {
             replay: ReplayMode::Exact,
             keeps_script: false,
             writing: None,
-            has_stepwise: has_stepwise(scenario),
+            has_lockstep: has_lockstep(scenario),
         }
     }
 
@@ -320,7 +320,7 @@ impl<'a> World<'a> {
 }
 
 /// Whether a script gives commands in the middle of a step of the store.
-fn has_stepwise(scenario: &Scenario) -> bool {
+fn has_lockstep(scenario: &Scenario) -> bool {
     let mut steps = scenario.script.iter().flat_map(|script| &script.steps);
     steps.any(|step| match step {
         Step::Concurrent(round) => !round.during_write().is_empty(),

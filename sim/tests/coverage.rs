@@ -6,6 +6,7 @@
 )]
 
 use beaver_disk::Op;
+use beaver_sim::beaver::library;
 use beaver_sim::coverage::Coverage;
 use beaver_sim::run::{Keep, run_seed};
 use beaver_sim::scenario::Scenario;
@@ -16,7 +17,7 @@ fn swarm() -> Scenario {
 
 fn coverage_of(seeds: std::ops::Range<u64>) -> Coverage {
     let runs: Vec<Coverage> = seeds
-        .map(|seed| run_seed(&swarm(), seed, Keep::default()).coverage)
+        .map(|seed| run_seed(&library(&swarm()), &swarm(), seed, Keep::default()).coverage)
         .collect();
     Coverage::sum(&runs)
 }

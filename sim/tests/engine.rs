@@ -4,8 +4,9 @@
 use std::num::NonZeroUsize;
 use std::sync::atomic::AtomicBool;
 
+use beaver_sim::beaver::library;
 use beaver_sim::result::{Outcome, ScenarioResult};
-use beaver_sim::run::{Keep, run_scenario, run_seed, run_seed_of, saved_failure};
+use beaver_sim::run::{Keep, run_scenario, run_seed, saved_failure};
 use beaver_sim::scenario::{Scenario, Seeds};
 use beaver_zoo::left_out::ProtocolStep;
 
@@ -41,7 +42,7 @@ fn a_cancelled_scenario_says_so_and_runs_nothing_more() {
 #[test]
 fn another_seed_is_another_run() {
     let scenario = scenario(EVERYTHING);
-    let hash = |seed| run_seed(&scenario, seed, Keep::default()).trace_hash;
+    let hash = |seed| run_seed(&library(&scenario), &scenario, seed, Keep::default()).trace_hash;
     assert_eq!(hash(1), hash(1));
     assert_ne!(hash(1), hash(2));
 }
@@ -52,12 +53,12 @@ fn check_replays(name: &str, scenario: &Scenario, seed: u64) {
         script: true,
         trace: true,
     };
-    let drawn = run_seed(scenario, seed, keep);
+    let drawn = run_seed(&library(scenario), scenario, seed, keep);
     let saved = saved_failure(scenario, &drawn);
     let text = serde_json::to_string(&saved).expect("a scenario is always JSON");
     let read: Scenario = serde_json::from_str(&text).expect("what was written can be read");
     assert_eq!(read, saved, "{name}, seed {seed}");
-    let replayed = run_seed(&read, 0, keep);
+    let replayed = run_seed(&library(&read), &read, 0, keep);
     assert_eq!(replayed.outcome, drawn.outcome, "{name}, seed {seed}");
     for (index, (a, b)) in drawn.trace.iter().zip(&replayed.trace).enumerate() {
         assert_eq!(a, b, "{name}, seed {seed}, line {index}");
@@ -102,11 +103,14 @@ fn a_failure_replays_from_its_script_and_fails_in_the_same_way() {
     ));
     let bug = ProtocolStep::Rewrite.left_out();
     let failed = (0..500)
-        .map(|seed| run_seed_of(&bug, &scenario, seed, Keep::default()))
+        .map(|seed| run_seed(&bug, &scenario, seed, Keep::default()))
         .find(|result| result.outcome != Outcome::Held)
-        .expect("a bug is planted");
+        .expect("a bug is injected");
     let saved = saved_failure(&scenario, &failed);
-    let again = run_seed_of(&bug, &saved, 0, Keep::default());
+    let again = run_seed(&bug, &saved, 0, Keep::default());
     assert_eq!(again.outcome, failed.outcome);
-    assert_eq!(run_seed(&saved, 0, Keep::default()).outcome, Outcome::Held);
+    assert_eq!(
+        run_seed(&library(&saved), &saved, 0, Keep::default()).outcome,
+        Outcome::Held
+    );
 }

@@ -16,7 +16,7 @@ use beaver_sim::explore::{Options, Running, explore_seed};
 use beaver_sim::invariant::Invariant;
 use beaver_sim::marks::Mark;
 use beaver_sim::result::{Outcome, RunResult};
-use beaver_sim::run::{Keep, run_seed_of};
+use beaver_sim::run::{Keep, run_seed};
 use beaver_sim::scenario::{Range, Scenario};
 use beaver_sim::shrink::{Limits, shrink};
 use beaver_sim::subject::{
@@ -33,9 +33,9 @@ fn scenario() -> Scenario {
     scenario
 }
 
-/// The first of so many seeds that does not hold.
+/// The first of `seeds` seeds that does not hold.
 fn first_failure(subject: &AnySubject, scenario: &Scenario, seeds: u64) -> Option<RunResult> {
-    let mut runs = (0..seeds).map(|seed| run_seed_of(subject, scenario, seed, Keep::default()));
+    let mut runs = (0..seeds).map(|seed| run_seed(subject, scenario, seed, Keep::default()));
     runs.find(|run| run.outcome != Outcome::Held)
 }
 
@@ -45,7 +45,7 @@ fn written_out(steps: &str) -> Scenario {
         r#"{{"claim": "c", "log": {{"sync": "on-request"}}, "script": {{"steps": [{steps}]}}}}"#
     );
     let scenario: Scenario = serde_json::from_str(&text).unwrap();
-    assert_eq!(scenario.check(), Vec::new());
+    assert_eq!(scenario.check(&library(&scenario)), Vec::new());
     scenario
 }
 
@@ -180,7 +180,7 @@ fn a_sync_that_writes_nothing_is_caught_and_shrinks_to_three_commands() {
     // An append, a sync, and the end of the process.
     assert!(shrunk.after.commands <= 3, "{}", shrunk.after);
     assert!(shrunk.after.crashes <= 1, "{}", shrunk.after);
-    let sound = run_seed_of(
+    let sound = run_seed(
         &Wrongly::subject(Wrong::Nothing),
         &shrunk.scenario,
         0,
@@ -240,10 +240,10 @@ fn a_reader_shows_what_is_durable_no_less_and_no_more() {
         (less, "\"sync\",", Invariant::Idempotence),
     ] {
         let scenario = written_out(&format!("{ENQUEUE_A}, {synced} \"inspect\""));
-        let run = run_seed_of(&AnySubject::new(log), &scenario, 0, Keep::default());
+        let run = run_seed(&AnySubject::new(log), &scenario, 0, Keep::default());
         let violation = run.outcome.failure().expect("it is caught");
         assert_eq!(violation.invariant, invariant, "{violation:#?}");
-        let run = run_seed_of(&library(&scenario), &scenario, 0, Keep::default());
+        let run = run_seed(&library(&scenario), &scenario, 0, Keep::default());
         assert_eq!(run.outcome, Outcome::Held);
     }
 }
@@ -276,12 +276,12 @@ fn a_sync_that_does_not_reach_the_disk_is_caught() {
 #[test]
 fn what_is_not_synced_may_go_with_the_process_and_what_is_synced_may_not() {
     let lost = written_out(&format!("{ENQUEUE_A}, \"kill\""));
-    let run = run_seed_of(&library(&lost), &lost, 0, Keep::default());
+    let run = run_seed(&library(&lost), &lost, 0, Keep::default());
     assert_eq!(run.outcome, Outcome::Held);
     assert_eq!(run.marks.get(&Mark::UnsyncedLost), Some(&1));
     for promise in ["\"sync\"", "\"rotate\"", "\"reopen\""] {
         let kept = written_out(&format!("{ENQUEUE_A}, {promise}, {{\"power-cut\": {{}}}}"));
-        let run = run_seed_of(&library(&kept), &kept, 0, Keep::default());
+        let run = run_seed(&library(&kept), &kept, 0, Keep::default());
         assert_eq!(run.outcome, Outcome::Held, "{promise}");
         assert_eq!(run.marks.get(&Mark::UnsyncedLost), None, "{promise}");
         assert_eq!(run.marks.get(&Mark::SyncedOnRequest), Some(&1), "{promise}");
@@ -297,7 +297,7 @@ fn a_second_opener_may_be_refused_because_the_disk_is_read_only() {
         {"error": "io", "behaviour": "read-only", "failed": "all"}}}}"#;
     let script = scenario.script.as_mut().expect("it has steps");
     script.faults.push(serde_json::from_str(fault).unwrap());
-    let run = run_seed_of(&library(&scenario), &scenario, 0, Keep::default());
+    let run = run_seed(&library(&scenario), &scenario, 0, Keep::default());
     assert_eq!(run.outcome, Outcome::Held);
     assert_eq!(run.marks.get(&Mark::SecondOpenerRefused), None);
 }
@@ -312,7 +312,7 @@ fn a_batch_at_its_limit_is_promised_unasked() {
     };
     let steps = format!("{}, {}, \"kill\"", job("a"), job("b"));
     let scenario = written_out(&steps);
-    let run = run_seed_of(&library(&scenario), &scenario, 0, Keep::default());
+    let run = run_seed(&library(&scenario), &scenario, 0, Keep::default());
     assert_eq!(run.outcome, Outcome::Held);
     assert_eq!(run.marks.get(&Mark::BatchLimitSynced), Some(&1));
 }
@@ -321,7 +321,11 @@ fn a_batch_at_its_limit_is_promised_unasked() {
 fn a_command_that_such_a_log_does_not_have_is_refused_with_its_field() {
     let fields = |text: &str| -> Vec<String> {
         let scenario: Scenario = serde_json::from_str(text).unwrap();
-        scenario.check().into_iter().map(|no| no.field).collect()
+        scenario
+            .check(&library(&scenario))
+            .into_iter()
+            .map(|no| no.field)
+            .collect()
     };
     let alone = r#"{"claim": "c", "log": {"sync": "on-request"},
         "workload": {"weights": {"enqueue": 1, "checkpoint": 1, "lenient": 1, "sync": 1}}}"#;

@@ -13,7 +13,7 @@ use beaver_sim::beaver::{OnBeaver, TestedMachine};
 use beaver_sim::check::{Check, Checked, find};
 use beaver_sim::invariant::Invariant;
 use beaver_sim::result::Outcome;
-use beaver_sim::run::{Keep, run_seed_of};
+use beaver_sim::run::{Keep, run_seed};
 use beaver_sim::scenario::Seeds;
 use beaver_sim::subject::{AnySubject, Subject};
 
@@ -68,10 +68,10 @@ fn a_saved_failure_fails_alike_from_data_alone() {
     let failing = find(&subject, &Check::default()).unwrap_err();
     let json = serde_json::to_string(&failing.scenario).unwrap();
     let scenario = serde_json::from_str(&json).unwrap();
-    let again = run_seed_of(&subject, &scenario, 0, Keep::default());
+    let again = run_seed(&subject, &scenario, 0, Keep::default());
     assert_eq!(again.outcome, failing.run.outcome);
     let sound = AnySubject::new(SOUND);
-    let sound = run_seed_of(&sound, &scenario, 0, Keep::default());
+    let sound = run_seed(&sound, &scenario, 0, Keep::default());
     assert_eq!(sound.outcome, Outcome::Held);
 }
 
@@ -226,7 +226,7 @@ fn an_error_that_is_taken_for_success_loses_the_op() {
         Wrong::IgnoresErrors,
         &check,
         Invariant::Durability,
-        "are missing",
+        "missing",
     );
 }
 
@@ -278,8 +278,8 @@ const PAGE: &str = "../docs/your-own-store.md";
 
 /// The block of the page after `start`, as it stands there.
 fn block<'p>(page: &'p str, start: &str) -> &'p str {
-    let (_, behind) = page.split_once(start).expect("the page has such a block");
-    behind.split_once("```").expect("blocks end").0
+    let (_, rest) = page.split_once(start).expect("the page has such a block");
+    rest.split_once("```").expect("blocks end").0
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use beaver_sim::result::Outcome;
-use beaver_sim::run::{Keep, run_seed_of};
+use beaver_sim::run::{Keep, run_seed};
 use beaver_sim::scenario::{Scenario, SyncSetting};
 use beaver_zoo::plain::PlainStore;
 
@@ -27,7 +27,7 @@ fn the_plain_store_without_bugs_holds_in_every_scenario() {
             continue; // It has no such policy: it syncs every command.
         }
         for seed in 0..SEEDS {
-            let run = run_seed_of(&PlainStore::sound(), &scenario, seed, Keep::default());
+            let run = run_seed(&PlainStore::sound(), &scenario, seed, Keep::default());
             if run.outcome != Outcome::Held {
                 failed.push(format!(
                     "{} seed {seed}: {:#?}",

@@ -1,4 +1,4 @@
-//! The explorer is judged: bugs that are planted between the library and its disk are found, and
+//! The explorer is judged: bugs that are injected between the library and its disk are found, and
 //! without them nothing is.
 
 #![expect(

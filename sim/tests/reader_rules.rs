@@ -125,7 +125,7 @@ fn proof_is_looked_for_where_damage_has_eaten_the_newline() {
 fn a_marker_is_proof() {
     let damaged = spoiled(&event(1, 2, 2), false);
     check_refused(&[event(1, 1, 1), damaged.clone(), marker(1, 2)]);
-    // Without it the same damage lies in a batch that nobody was told of.
+    // Without it the same damage lies in a batch that was never acknowledged.
     assert_eq!(
         open_lines(&[event(1, 1, 1), damaged]).expect("the lines of these tests are well formed"),
         [1]
@@ -134,7 +134,7 @@ fn a_marker_is_proof() {
 
 #[test]
 fn the_first_event_of_a_batch_is_proof() {
-    // What is damaged is a marker, so the event behind it has the very seq that is expected there.
+    // What is damaged is a marker, so the event after it has the very seq that is expected there.
     let damaged = spoiled(&marker(1, 2), false);
     check_refused(&[event(1, 1, 1), event(1, 2, 1), damaged, event(1, 3, 3)]);
 }

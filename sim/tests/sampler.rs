@@ -1,9 +1,10 @@
 //! Random runs, too, must notice each step of the protocol that is left out, and name the right
-//! reason: the same steps of which `left_out_steps` shows one history each. So these tests judge
+//! reason: the same steps for which `left_out_steps` shows one history each. So these tests judge
 //! the sampler and the oracle: a judge that never says no proves nothing.
 
+use beaver_sim::beaver::library;
 use beaver_sim::result::Outcome;
-use beaver_sim::run::{Keep, run_seed, run_seed_of};
+use beaver_sim::run::{Keep, run_seed};
 use beaver_sim::scenario::Scenario;
 use beaver_zoo::left_out::ProtocolStep;
 
@@ -20,12 +21,12 @@ fn check_caught(step: ProtocolStep, invariants: &[u8], scenario: &str) {
     let scenario: Scenario =
         serde_json::from_str(scenario).expect("the scenarios of these tests are valid");
     for seed in 0..CONTROL {
-        let held = run_seed(&scenario, seed, Keep::default()).outcome;
+        let held = run_seed(&library(&scenario), &scenario, seed, Keep::default()).outcome;
         assert_eq!(held, Outcome::Held, "seed {seed} with the step taken");
     }
     let subject = step.left_out();
     let caught = (0..SEEDS).find_map(|seed| {
-        let outcome = run_seed_of(&subject, &scenario, seed, Keep::default()).outcome;
+        let outcome = run_seed(&subject, &scenario, seed, Keep::default()).outcome;
         outcome.failure().map(|failure| (seed, failure.clone()))
     });
     let Some((seed, failure)) = caught else {

@@ -7,7 +7,7 @@
 )]
 
 use beaver_sim::result::RunResult;
-use beaver_sim::run::{Keep, run_script_of, run_seed_of, saved_failure};
+use beaver_sim::run::{Keep, run_script, run_seed, saved_failure};
 use beaver_sim::scenario::{CrashKind, Scenario, Step};
 use beaver_sim::shrink::{Limits, shrink};
 use beaver_sim::subject::AnySubject;
@@ -25,7 +25,7 @@ fn scenario() -> Scenario {
 }
 
 fn run(subject: &AnySubject, scenario: &Scenario, seed: u64) -> RunResult {
-    run_seed_of(subject, scenario, seed, Keep::default())
+    run_seed(subject, scenario, seed, Keep::default())
 }
 
 /// How often the power failed in a run that did not hold.
@@ -58,7 +58,7 @@ fn what_is_seen_beside_the_run_replays_and_shrinks() {
         };
         let saved = serde_json::to_string(&saved_failure(&scenario, &found)).unwrap();
         let saved: Scenario = serde_json::from_str(&saved).unwrap();
-        let replayed = run_script_of(&subject, &saved, Keep::default());
+        let replayed = run_script(&subject, &saved, Keep::default());
         assert_eq!(replayed.outcome, found.outcome, "seed {seed}");
         if !is_seen_beside(&subject, seed, &found) {
             continue;
@@ -66,7 +66,7 @@ fn what_is_seen_beside_the_run_replays_and_shrinks() {
         seen_beside += 1;
         if seen_beside <= 4 {
             let shrunk = shrink(&subject, &saved, Limits::runs(400)).unwrap();
-            let smaller = run_script_of(&subject, &shrunk.scenario, Keep::default());
+            let smaller = run_script(&subject, &shrunk.scenario, Keep::default());
             let invariant = smaller.outcome.failure().map(|smaller| smaller.invariant);
             assert_eq!(invariant, Some(failure.invariant), "seed {seed}");
             assert!(shrunk.after <= shrunk.before, "seed {seed}");

@@ -62,9 +62,10 @@ fn problem_of(segment: &Segment, damaged: SteppedOver) -> StoreProblem {
     let missing = match damaged.then {
         Then::GoesOn {
             next: Seq(next), ..
-        } if next > expected.0 => {
-            format!("; events {expected} to {} are missing", next - 1)
-        }
+        } if next > expected.0 => match next - 1 {
+            last if last == expected.0 => format!("; event {expected} is missing"),
+            last => format!("; events {expected} to {last} are missing"),
+        },
         Then::GoesOn { .. } => String::new(),
         Then::Nothing { .. } => format!("; everything from event {expected} on is missing"),
     };

@@ -249,7 +249,7 @@ impl Repair<'_> {
                     ..
                 }) if envelope.seq > limit => {
                     let seq = envelope.seq;
-                    let reason = format!("event {seq} is behind the snapshot at {limit}");
+                    let reason = format!("event {seq} is past the snapshot at {limit}");
                     self.problem(&segment.name, offset, reason);
                 }
                 // It may be the rest of a damaged append: as in lenient replay.

@@ -69,13 +69,13 @@ pub fn stats<E: LogEvent>(storage: &Arc<dyn Storage>) -> Result<Stats> {
             .collect(),
         ..Stats::default()
     };
-    let snapshots = survey_snapshots(&**storage, &listing, &mut stats)?;
+    let snapshots = count_snapshots(&**storage, &listing, &mut stats)?;
     let mut sealed = None;
     for (index, epoch) in listing.segments.iter().enumerate() {
         let segment = Segment::open(&**storage, *epoch, Access::Read)?;
         stats.check_chain(&segment, &sealed, &snapshots)?;
         let is_active = index + 1 == listing.segments.len();
-        sealed = Some(stats.survey_segment::<E>(&segment, is_active)?);
+        sealed = Some(stats.count_segment::<E>(&segment, is_active)?);
     }
     stats.check_start(&listing, &snapshots);
     Ok(stats)
@@ -90,7 +90,7 @@ pub fn validate<E: LogEvent>(storage: &Arc<dyn Storage>) -> Result<Vec<StoreProb
 }
 
 /// The positions of the valid snapshots; notes the damaged ones.
-fn survey_snapshots(
+fn count_snapshots(
     storage: &dyn Storage,
     listing: &Listing,
     stats: &mut Stats,
@@ -134,7 +134,7 @@ impl Stats {
         let prev = match header(segment) {
             Ok(header) => header.prev,
             Err(error @ Error::Storage { .. }) => return Err(error),
-            Err(_) => return Ok(()), // The survey of the segment reports it.
+            Err(_) => return Ok(()), // `count_segment` reports it.
         };
         let seal = PrevLink::Unknown.check(&segment.name, prev, segment.epoch);
         if let Err(Error::Corrupt { reason, .. }) = seal {
@@ -191,7 +191,7 @@ impl Stats {
     }
 
     /// Counts one segment. Answers with its last position.
-    fn survey_segment<E: LogEvent>(
+    fn count_segment<E: LogEvent>(
         &mut self,
         segment: &Segment,
         is_active: bool,

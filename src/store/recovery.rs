@@ -259,14 +259,7 @@ fn clean_up(recovery: &Recovery, leftovers: &mut Leftovers, report: &mut Recover
 }
 
 fn announce(report: &RecoveryReport, position: Position) {
-    if let Some(torn) = &report.torn_tail {
-        tracing::warn!(
-            file = torn.file,
-            offset = torn.offset,
-            bytes = torn.bytes,
-            "torn tail cut"
-        );
-    }
+    report.torn_tail.iter().for_each(TornTail::announce);
     if let (Some(used), false) = (report.snapshot, report.damaged_snapshots.is_empty()) {
         tracing::warn!(%used, "fell back to an older snapshot");
     }

@@ -29,7 +29,7 @@ pub(crate) enum DamageReason {
     TooLong,
     #[error("a batch is larger than the format allows")]
     BatchTooLarge,
-    #[error("blank bytes with something behind them")]
+    #[error("blank bytes followed by data")]
     Hole,
     #[error("the atomic append before event {0} has no end")]
     UnfinishedAppend(Seq),

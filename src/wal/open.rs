@@ -260,14 +260,7 @@ impl<E: LogEvent> Wal<E> {
                 .extend(directory::sync(&*recovery.directory().storage).err());
         }
         let wal: Wal<E> = recovery.into_wal()?;
-        if let Some(torn) = &report.torn_tail {
-            tracing::warn!(
-                file = torn.file,
-                offset = torn.offset,
-                bytes = torn.bytes,
-                "torn tail cut"
-            );
-        }
+        report.torn_tail.iter().for_each(TornTail::announce);
         tracing::info!(position = %wal.last_position(), "log opened");
         Ok((wal, report))
     }

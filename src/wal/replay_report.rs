@@ -13,6 +13,18 @@ pub struct TornTail {
     pub bytes: u64,
 }
 
+impl TornTail {
+    /// Says that it was cut.
+    pub(crate) fn announce(&self) {
+        tracing::warn!(
+            file = self.file,
+            offset = self.offset,
+            bytes = self.bytes,
+            "torn tail cut"
+        );
+    }
+}
+
 /// Events that a repair could not save, as the log itself says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LostRange {

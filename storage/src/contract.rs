@@ -2,7 +2,7 @@
 //!
 //! A claim is a function that works on a fresh, empty storage and panics with the sentence of the
 //! trait's contract that the storage broke. The claims hold without faults; what survives a power
-//! cut is not among them, because nobody can ask a real disk for one. Writes and reads may be short
+//! cut is not among them, because no test can ask a real disk for one. Writes and reads may be short
 //! anywhere and may be interrupted: the claims go on with the rest.
 //!
 //! ```
@@ -40,7 +40,7 @@ impl Claim {
         Claim { name, run }
     }
 
-    /// Checks the claim on `storage`, which must be empty and used by nobody else.
+    /// Checks the claim on `storage`, which must be empty and used by nothing else.
     ///
     /// # Panics
     ///

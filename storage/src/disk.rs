@@ -19,7 +19,7 @@
 use std::fs::{File, TryLockError};
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rustix::fs::{self as sys, AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
@@ -37,7 +37,6 @@ const DIRECTORY: OFlags = OFlags::RDONLY
 /// and `fsync` reported as written must survive a power cut.
 #[derive(Debug)]
 pub struct DiskStorage {
-    path: PathBuf,
     directory: File,
     access: Access,
 }
@@ -50,7 +49,7 @@ impl DiskStorage {
     /// The parent of the deepest one that is there already is synced too, because a process that
     /// was killed may have made it and not synced it. So, when this returns `Ok`, a power cut
     /// cannot take the directory away. Two cases are left out, in which it was there before and
-    /// somebody else vouches for it: its parent lies on another file system (it is a mount point),
+    /// its durability is not ours to ensure: its parent lies on another file system (it is a mount point),
     /// or its parent may not be read.
     ///
     /// No file is made or changed, and no lock is taken.
@@ -62,7 +61,6 @@ impl DiskStorage {
     pub fn open(path: impl AsRef<Path>) -> io::Result<Self> {
         let path = path.as_ref();
         Ok(DiskStorage {
-            path: path.to_owned(),
             directory: open_or_make_directory(path)?,
             access: Access::Write,
         })
@@ -82,16 +80,9 @@ impl DiskStorage {
     pub fn open_existing(path: impl AsRef<Path>) -> io::Result<Self> {
         let path = path.as_ref();
         Ok(DiskStorage {
-            path: path.to_owned(),
             directory: open_directory(path)?,
             access: Access::Read,
         })
-    }
-
-    /// The path as it was given to [`open`](Self::open).
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.path
     }
 
     fn check_writable(&self) -> io::Result<()> {
@@ -140,9 +131,9 @@ impl Storage for DiskStorage {
         Ok(Box::new(DiskFile { file, access }))
     }
 
-    /// A symbolic link is listed, although it cannot be opened: a store that somebody moved behind
-    /// links must be refused, not taken for an empty one. Names that are not UTF-8 are left out: no
-    /// store ever made one, and the lossy form of such a name could be the name of another file.
+    /// A symbolic link is listed, although it cannot be opened: a store moved behind links must be
+    /// refused, not taken for an empty one. Names that are not UTF-8 are left out: no store ever made
+    /// one, and the lossy form of such a name could be the name of another file.
     fn list(&self) -> io::Result<Vec<String>> {
         let mut names = Vec::new();
         for entry in sys::Dir::read_from(&self.directory)? {
@@ -249,7 +240,7 @@ impl StorageFile for DiskFile {
         let before = self.len()?;
         let result = allocate(&self.file, len);
         // ext4 keeps what it could reserve before it ran out of room: the whole rest of the disk,
-        // which nobody else could use then. If giving it back fails too, the first error matters.
+        // which nothing else could use then. If giving it back fails too, the first error matters.
         if result.is_err() && self.len().is_ok_and(|after| after > before) {
             let _ = self.set_len(before);
         }

@@ -215,6 +215,7 @@ impl Storage for Interposed {
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         self.interposer.before(Op::Rename, to)?;
         self.interposer.rename(&*self.next, from, to)?;
+        // After the call, and only if it succeeded: a handle keeps the name that its file really has.
         for file in locked(&self.open).iter().filter_map(Weak::upgrade) {
             let mut name = locked(&file.name);
             if **name == *from {

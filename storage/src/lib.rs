@@ -101,7 +101,7 @@ pub trait Storage: Debug + Send + Sync {
 /// One open file. Dropping it closes it; closing makes nothing durable.
 #[expect(
     clippy::len_without_is_empty,
-    reason = "asking for the length can fail, and nobody asks whether a file is empty"
+    reason = "asking for the length can fail, and no caller asks whether a file is empty"
 )]
 pub trait StorageFile: Debug + Send + Sync {
     /// The length in bytes.

@@ -37,7 +37,7 @@ pub fn read_all(storage: &dyn Storage, name: &str) -> io::Result<Option<Vec<u8>>
     let mut done = 0;
     while done < len {
         match file.read_at(&mut bytes[done..], done as u64) {
-            // Somebody has cut it meanwhile.
+            // The file was cut meanwhile.
             Ok(0) => break,
             Ok(count) => done += count,
             Err(error) if error.kind() == ErrorKind::Interrupted => {}

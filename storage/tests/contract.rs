@@ -88,7 +88,7 @@ fn broken_by(bug: Bug) -> Vec<&'static str> {
         .collect()
 }
 
-/// The claims that must say no to it, each for itself: whoever weakens one of them sees it here.
+/// The claims that must say no to it, each for itself: weakening one of them fails here.
 #[expect(clippy::too_many_lines, reason = "a table, two lines a bug")]
 fn breaks(bug: Bug) -> &'static [&'static str] {
     match bug {

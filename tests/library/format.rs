@@ -4,21 +4,21 @@ use beaver::{ChecksumKind, Error, Position};
 
 use crate::support::*;
 
-/// A reader refuses the log in `disk`, and so does everyone who opens it; nothing changes.
+/// A reader refuses the log in `disk`, and so does every opening for writing; nothing changes.
 fn check_refused(disk: &Memory) -> Error {
     let error = try_read(disk, Position::default()).unwrap_err();
     recover_error(disk);
     error
 }
 
-/// These bytes behind one event, followed by a marker that vouches for them, are refused.
+/// These bytes after one event, followed by a marker that vouches for them, are refused.
 fn check_not_a_line(text: &str) {
     let log = Lines::first().event(1, 1).raw(text).marker(2);
     check_refused(&log.disk());
 }
 
 #[test]
-fn the_lines_of_the_design_are_read() {
+fn the_documented_lines_are_read() {
     let text = concat!(
         r#"{"wal":"beaver","version":1,"epoch":1,"prev":null,"created_ms":0,"crc":"4b6da27c"}"#,
         "\n",
@@ -41,7 +41,7 @@ fn the_lines_of_the_design_are_read() {
 }
 
 #[test]
-fn the_writer_makes_the_lines_of_the_design() {
+fn the_writer_makes_the_documented_lines() {
     let disk = Memory::new();
     let mut wal = open(&disk);
     let event = r#"{"type":"ACK","job_id":"j","timestamp":1}"#;
@@ -289,7 +289,7 @@ fn lost_events_must_fit() {
 }
 
 #[test]
-fn the_largest_seq_is_one_and_nothing_comes_behind_it() {
+fn the_largest_seq_is_one_and_nothing_comes_after_it() {
     let max = u64::MAX - 1;
     let log = Lines::first().lost(1, max - 2).event(max - 1, max - 1);
     let log = log.event(max, max);

@@ -19,7 +19,7 @@ fn problems(disk: &Memory) -> Vec<(String, u64)> {
     problems.into_iter().map(place).collect()
 }
 
-/// LineContent a dump shows, a few words each.
+/// What a dump shows, a few words each.
 fn dump(disk: &Memory) -> Vec<String> {
     let mut lines = Vec::new();
     inspect::dump(&disk.storage(), &mut |line| {
@@ -99,7 +99,7 @@ fn a_whole_store_has_no_problem_and_neither_has_an_unfinished_end() {
 }
 
 #[test]
-fn an_unfinished_end_is_no_problem_whatever_has_survived_behind_it() {
+fn an_unfinished_end_is_no_problem_whatever_has_survived_after_it() {
     for log in [
         Lines::first().event(1, 1).damaged(2, 2).event(3, 2),
         Lines::first().event(1, 1).event(3, 1),
@@ -356,7 +356,7 @@ fn a_position_inside_an_append_or_inside_lost_events_is_refused() {
 }
 
 #[test]
-fn damage_before_the_position_stops_a_truncation_and_damage_behind_it_does_not() {
+fn damage_before_the_position_stops_a_truncation_and_damage_after_it_does_not() {
     let disk = Lines::first().event(1, 1).damaged(2, 2).event(3, 3).disk();
     assert_eq!(truncated(&disk, 1, 1), ["1:1=1"]);
     check_not_truncated(&disk, 1, 3);

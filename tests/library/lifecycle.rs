@@ -66,7 +66,7 @@ fn a_log_lives_through_open_append_rotate_close_and_open() {
 }
 
 #[test]
-fn a_log_with_snapshots_of_its_own_is_pruned_and_opened_behind_them() {
+fn a_log_with_snapshots_of_its_own_is_pruned_and_opened_after_them() {
     on_both(|storage| {
         let snapshots = SnapshotStore::new(Arc::clone(&storage));
         let (mut wal, _) = Wal::<Line>::open(Arc::clone(&storage), plain()).unwrap();

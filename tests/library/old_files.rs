@@ -49,7 +49,7 @@ fn options(clock: Arc<ManualClock>) -> ControllerOptions {
 }
 
 /// What is in the files: two snapshots, a batch of two appends, an append of two events, a marker with
-/// an event behind it, every type of event but ACK, and strings and numbers that are easily bent.
+/// an event after it, every type of event but ACK, and strings and numbers that are easily bent.
 #[test]
 fn the_queue_of_format_1_is_what_it_was() {
     let (_dir, storage) = copy("format-1");

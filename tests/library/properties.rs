@@ -14,9 +14,9 @@ use crate::support::*;
 /// What a user of a store does.
 #[derive(Clone, Debug)]
 enum Step {
-    /// Commits so many events as one append.
+    /// Commits this many events as one append.
     Commit(u8),
-    /// Queues so many appends of one event and flushes them together.
+    /// Queues this many appends of one event and flushes them together.
     Share(u8),
     Checkpoint,
     Close,
@@ -151,8 +151,8 @@ proptest! {
         let (all, _) = try_read(&run.disk, Position::default()).unwrap();
         prop_assert_eq!(all.len(), run.history.len());
         for (index, (position, _)) in all.iter().enumerate() {
-            let (behind, _) = try_read(&run.disk, *position).unwrap();
-            prop_assert_eq!(&behind[..], &all[index + 1..]);
+            let (after, _) = try_read(&run.disk, *position).unwrap();
+            prop_assert_eq!(&after[..], &all[index + 1..]);
         }
     }
 
@@ -367,7 +367,7 @@ fn check_readers_agree(disk: &Memory) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// Recovery refuses and changes nothing, or shows the history, or at most misses events behind the
+/// Recovery refuses and changes nothing, or shows the history, or at most misses events after the
 /// damage at the end and says so.
 fn check_noticed(disk: &Memory, history: &[String]) -> Result<(), TestCaseError> {
     let before = disk.files();

@@ -181,7 +181,7 @@ fn a_missing_segment_is_noted_from_what_the_next_one_seals() {
 }
 
 #[test]
-fn events_behind_a_seal_are_believed_and_the_header_is_made_anew() {
+fn events_after_a_seal_are_believed_and_the_header_is_made_anew() {
     let disk = Lines::first().event(1, 1).event(2, 2).disk();
     Lines::after(2, 1).event(1, 1).on(&disk);
     let (out, report) = repair(&disk);
@@ -194,7 +194,7 @@ fn events_behind_a_seal_are_believed_and_the_header_is_made_anew() {
 }
 
 #[test]
-fn events_behind_a_snapshot_of_their_epoch_are_left_out_and_reported() {
+fn events_after_a_snapshot_of_their_epoch_are_left_out_and_reported() {
     let disk = Lines::first().event(1, 1).event(2, 2).event(3, 3).disk();
     Lines::after(2, 3).event(1, 1).on(&disk);
     put_snapshot(&disk, 1, 2, &["1", "2"]);
@@ -282,7 +282,7 @@ fn a_snapshot_tells_what_a_damaged_first_header_sealed() {
 }
 
 #[test]
-fn segments_lost_behind_the_newest_snapshot_are_made_anew() {
+fn segments_lost_after_the_newest_snapshot_are_made_anew() {
     let disk = store_with(3, store_options());
     for epoch in [3, 4] {
         disk.lose(&wal(epoch));

@@ -131,7 +131,7 @@ fn only_the_canonical_frame_is_a_snapshot() {
 }
 
 #[test]
-fn bytes_behind_the_newline_are_damage() {
+fn bytes_after_the_newline_are_damage() {
     let disk = disk_of(&[1]);
     glue(&disk, &snapshot(1), "\n");
     assert_eq!(newest(&disk).0, None);

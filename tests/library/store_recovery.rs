@@ -1,4 +1,4 @@
-//! Recovery of a store: the newest usable snapshot, every event behind it, and what is cleaned up.
+//! Recovery of a store: the newest usable snapshot, every event after it, and what is cleaned up.
 
 use std::io::ErrorKind;
 
@@ -7,7 +7,7 @@ use beaver::{Epoch, Error, Store};
 use crate::support::*;
 
 /// Two snapshots and the segments that belong to them: 1 to 2, 3 to 4 under the snapshots, 5 and 6
-/// behind them.
+/// after them.
 fn two_snapshots() -> Memory {
     let disk = store_with(2, store_options());
     assert_eq!(disk.names(), [snapshot(1), snapshot(2), wal(2), wal(3)]);
@@ -36,7 +36,7 @@ fn what_was_committed_is_there_after_a_crash() {
 }
 
 #[test]
-fn the_newest_snapshot_and_the_events_behind_it_are_the_state() {
+fn the_newest_snapshot_and_the_events_after_it_are_the_state() {
     let disk = two_snapshots();
     let (store, report) = recover(&disk);
     assert_eq!(store.state().0, numbers(1..=6));
@@ -228,7 +228,7 @@ fn looking_at_the_state_strictly_refuses_what_recovery_refuses() {
     disk.lose(&wal(3));
     recover_error(&disk);
     beaver::store::read_state::<Tape>(&disk.storage()).unwrap_err();
-    // The log behind the snapshot goes on from somewhere else, and nothing else is wrong.
+    // The log after the snapshot goes on from somewhere else, and nothing else is wrong.
     for sealed in [1, 3] {
         let disk = Memory::new();
         put_snapshot(&disk, 1, 2, &["1", "2"]);
@@ -239,7 +239,7 @@ fn looking_at_the_state_strictly_refuses_what_recovery_refuses() {
 }
 
 #[test]
-fn looking_leniently_uses_the_newest_snapshot_whatever_is_missing_behind_it() {
+fn looking_leniently_uses_the_newest_snapshot_whatever_is_missing_after_it() {
     let disk = store_with(2, keeping(9));
     disk.lose(&snapshot(2));
     disk.lose(&wal(2));

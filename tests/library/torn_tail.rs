@@ -1,10 +1,10 @@
-//! Torn tail or corruption: what lies behind the first damaged byte decides.
+//! Torn tail or corruption: what lies after the first damaged byte decides.
 
 use beaver::{Error, Position};
 
 use crate::support::*;
 
-/// Everybody cuts the tail off behind `kept` events, at the start of line `cut`; nobody minds.
+/// Every reader cuts the tail after `kept` events, at the start of line `cut`, without an error.
 fn check_torn(log: &Lines, kept: u64, cut: usize) {
     let (_, report) = try_read(&log.disk(), Position::default()).unwrap();
     let torn = report.torn_tail.expect("a torn tail");
@@ -25,7 +25,7 @@ fn check_torn(log: &Lines, kept: u64, cut: usize) {
     assert_eq!(disk.bytes(WAL1), log.bytes[..log.starts[cut]]);
 }
 
-/// Everybody refuses, and nothing changes.
+/// Every reader refuses, and nothing changes.
 fn check_corrupt(log: &Lines) {
     let disk = log.disk();
     let read = try_read(&disk, Position::default()).unwrap_err();
@@ -173,7 +173,7 @@ fn a_valid_line_of_another_segment_is_no_proof() {
 }
 
 #[test]
-fn proof_is_found_far_behind_the_damage() {
+fn proof_is_found_far_after_the_damage() {
     let log = Lines::first().event(1, 1);
     check_corrupt(&log.clone().raw("x".repeat(20 << 20)).event(3, 3));
     check_corrupt(&log.raw("\0".repeat(1 << 20)).event(3, 3));

@@ -103,7 +103,7 @@ fn recovery_does_the_same_before_it_removes_anything() {
 }
 
 #[test]
-fn the_rewrite_covers_the_last_batch_and_the_markers_behind_it() {
+fn the_rewrite_covers_the_last_batch_and_the_markers_after_it() {
     let batch = Lines::first()
         .event(1, 1)
         .more(2, 2)
@@ -412,7 +412,7 @@ fn a_first_segment_above_one_without_a_snapshot_is_a_typed_error() {
 }
 
 #[test]
-fn a_log_whose_start_is_covered_opens_behind_it() {
+fn a_log_whose_start_is_covered_opens_after_it() {
     let disk = Memory::new();
     Lines::after(5, 9).event(1, 1).on(&disk);
     let (wal, _) = Wal::<Line>::open_after(disk.storage(), at(4, 9), plain()).unwrap();

@@ -18,7 +18,7 @@ fn three_segments() -> Memory {
 
 const ALL: [&str; 6] = ["1:1=1", "1:2=2", "2:1=1", "2:2=2", "2:3=3", "3:1=1"];
 
-fn behind(disk: &Memory, after: Position) -> usize {
+fn count_after(disk: &Memory, after: Position) -> usize {
     try_read(disk, after).unwrap().0.len()
 }
 
@@ -34,7 +34,7 @@ fn events_come_in_order_with_their_positions() {
 }
 
 #[test]
-fn replay_begins_behind_any_position() {
+fn replay_begins_after_any_position() {
     let disk = three_segments();
     for (after, count) in [
         (at(1, 0), 6),
@@ -47,7 +47,7 @@ fn replay_begins_behind_any_position() {
         (at(3, 1), 0),
         (at(9, 9), 0),
     ] {
-        assert_eq!(behind(&disk, after), count, "{after}");
+        assert_eq!(count_after(&disk, after), count, "{after}");
         let (lenient, _) = try_salvage(&disk, after).unwrap();
         assert_eq!(lenient.len(), count, "{after}");
     }
@@ -84,9 +84,9 @@ fn the_handlers_error_stops_and_comes_back_with_its_position() {
 fn segments_that_are_over_are_not_read() {
     let disk = three_segments();
     flip(&disk, WAL1, 800);
-    assert_eq!(behind(&disk, at(2, 0)), 4);
+    assert_eq!(count_after(&disk, at(2, 0)), 4);
     assert_eq!(
-        behind(&disk, at(1, 2)),
+        count_after(&disk, at(1, 2)),
         4,
         "the next segment says that this was the last event"
     );
@@ -97,9 +97,9 @@ fn segments_that_are_over_are_not_read() {
 fn what_lies_between_the_position_and_the_log_is_missed() {
     let disk = three_segments();
     disk.lose(WAL1);
-    assert_eq!(behind(&disk, at(1, 2)), 4);
+    assert_eq!(count_after(&disk, at(1, 2)), 4);
     assert_eq!(
-        behind(&disk, Position::default()),
+        count_after(&disk, Position::default()),
         4,
         "from the oldest that is there"
     );
@@ -226,7 +226,7 @@ fn lenient_replay_leaves_out_nothing_for_damage_that_took_no_event() {
 fn lenient_replay_steps_over_a_damaged_header() {
     let log = Lines::headless(1).raw("{\"wal\"\n").event(1, 1).event(2, 2);
     check_lenient(&log, &[1, 2], &[(1, Some(0))]);
-    // Without a header nothing is a torn tail, also where no line behind it proves anything. Event 2
+    // Without a header nothing is a torn tail, also where no line after it proves anything. Event 2
     // may be the end of an append.
     let log = Lines::headless(1).raw("{\"wal\"\n").event(2, 1).event(3, 1);
     check_lenient(&log, &[3], &[(1, Some(2))]);
@@ -366,7 +366,7 @@ fn a_last_batch_of_any_shape_is_found_from_the_end() {
         disk.take_read_bytes();
         let last = at(1, 20_000 + shape.len() as u64);
         assert_eq!(last_position(&disk).unwrap(), Some(last));
-        // The piece at the end is read twice, and what comes behind it at most sixteenfold.
+        // The piece at the end is read twice, and what comes after it at most sixteenfold.
         let (read, most) = (disk.take_read_bytes(), 3 * batch + 1_200_000);
         assert!(read < most, "{read} bytes for a batch of {batch}");
         assert_eq!(open(&disk).last_position(), last);

@@ -110,7 +110,7 @@ impl Crowd {
         let lost: Vec<_> = self.enqueued.difference(&there).collect();
         assert!(lost.is_empty(), "acknowledged and lost: {lost:?}");
         for id in &there {
-            let spec = self.begun.get(id).expect("nobody made this job");
+            let spec = self.begun.get(id).expect("this job was never enqueued");
             let payload = digest(&spec.payload());
             assert_eq!(found.jobs[id].payload, payload, "the payload of {id}");
         }

@@ -135,7 +135,7 @@ pub(crate) fn work(order: &Order) {
     Line::Closed.say();
 }
 
-/// Works with several threads, each of which enqueues its own jobs, while another one writes
+/// Works with several threads that each enqueue their own jobs, while another one writes
 /// checkpoints.
 pub(crate) fn work_in_threads(order: &Order) {
     let clock = Arc::new(ManualClock::new(order.now_ms));

@@ -1,4 +1,4 @@
-//! Appends of many callers: each is there once, in its caller's order, and nobody waits for nothing.
+//! Appends of many callers: each is there once, in its caller's order, and no caller waits for ever.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,4 +1,4 @@
-//! Closing and dropping: everybody is answered, and nobody writes afterwards.
+//! Closing and dropping: every caller is answered, and nothing is written afterwards.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};

@@ -56,7 +56,7 @@ fn a_failed_rotate_leaves_the_log_in_use() {
 }
 
 #[test]
-fn after_a_failed_sync_its_batch_is_in_doubt_and_those_behind_were_not_written() {
+fn after_a_failed_sync_its_batch_is_in_doubt_and_those_after_it_were_not_written() {
     let gated = Gated::before(Op::SyncData);
     let writer = writer(&gated.storage, batches_of(3));
     writer.append(&[note(0, 0)]).unwrap();
@@ -69,7 +69,7 @@ fn after_a_failed_sync_its_batch_is_in_doubt_and_those_behind_were_not_written()
         // or one of these; each of them learns of it.
         let waiters: Vec<_> = batch.iter().map(|one| scope.spawn(|| one.wait())).collect();
         gated.gate.until_reached();
-        let behind: Vec<_> = (4..6)
+        let later: Vec<_> = (4..6)
             .map(|n| writer.submit(&[note(0, n)]).unwrap())
             .collect();
         let waiting = scope.spawn(|| writer.append(&[note(0, 6)]));
@@ -78,7 +78,7 @@ fn after_a_failed_sync_its_batch_is_in_doubt_and_those_behind_were_not_written()
             let error = waiter.join().unwrap().unwrap_err();
             assert!(error.is_indeterminate(), "{error}");
         }
-        for one in &behind {
+        for one in &later {
             assert!(matches!(one.wait().unwrap_err(), Error::Poisoned { .. }));
         }
         let error = waiting.join().unwrap().unwrap_err();
@@ -111,12 +111,12 @@ fn after_a_failed_write_that_was_undone_the_log_goes_on() {
     thread::scope(|scope| {
         let leader = scope.spawn(|| batch[0].wait());
         gated.gate.until_reached();
-        let behind = writer.submit(&[note(0, 3)]).unwrap();
+        let later = writer.submit(&[note(0, 3)]).unwrap();
         gated.gate.open();
         for error in [
             leader.join().unwrap().unwrap_err(),
             failure(&batch[1]),
-            behind.wait().unwrap_err(),
+            later.wait().unwrap_err(),
         ] {
             assert!(matches!(error, Error::Storage { .. }), "{error}");
         }
@@ -128,7 +128,7 @@ fn after_a_failed_write_that_was_undone_the_log_goes_on() {
 }
 
 #[test]
-fn a_panic_of_the_one_who_writes_answers_its_batch_and_those_behind() {
+fn a_panic_of_the_one_who_writes_answers_its_batch_and_those_after_it() {
     let gated = Gated::before(Op::SyncData);
     let writer = writer(&gated.storage, batches_of(2));
     gated.shut(Then::Panic);
@@ -138,11 +138,11 @@ fn a_panic_of_the_one_who_writes_answers_its_batch_and_those_behind() {
     let panics = thread::scope(|scope| {
         let waiters: Vec<_> = batch.iter().map(|one| scope.spawn(|| one.wait())).collect();
         gated.gate.until_reached();
-        let behind = writer.submit(&[note(0, 2)]).unwrap();
+        let later = writer.submit(&[note(0, 2)]).unwrap();
         let waiting = scope.spawn(|| writer.append(&[note(0, 3)]));
         let closing = scope.spawn(|| writer.close());
         gated.gate.open();
-        assert!(matches!(behind.wait().unwrap_err(), Error::Closed));
+        assert!(matches!(later.wait().unwrap_err(), Error::Closed));
         assert!(matches!(
             waiting.join().unwrap().unwrap_err(),
             Error::Closed

@@ -1,4 +1,4 @@
-//! What the fronts for many threads promise, on real threads: everybody is answered, in order, once.
+//! What the fronts for many threads promise, on real threads: every caller is answered, in order, once.
 //!
 //! Nothing here waits for time to pass. Where one thing must happen before another, a gate in the
 //! storage holds the other back.

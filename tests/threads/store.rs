@@ -15,7 +15,7 @@ use crate::note::{Note, Notes};
 use crate::support::*;
 
 #[test]
-fn a_command_behind_a_refused_one_is_planned_on_what_is_in_flight() {
+fn a_command_after_a_refused_one_is_planned_on_what_is_in_flight() {
     let gated = Gated::before(Op::SyncData);
     let store = store(&gated.storage);
     gated.shut(Then::Succeed);
@@ -30,7 +30,7 @@ fn a_command_behind_a_refused_one_is_planned_on_what_is_in_flight() {
             refused,
             Err(CommandError::Log(Error::IllegalEvent { .. }))
         ));
-        let behind = scope.spawn(|| {
+        let after = scope.spawn(|| {
             store.commit(|notes| {
                 began.send(notes.count(0)).unwrap();
                 Ok::<_, ()>((vec![notes.next(0)], ()))
@@ -40,7 +40,7 @@ fn a_command_behind_a_refused_one_is_planned_on_what_is_in_flight() {
         gated.gate.open();
         assert_eq!(planned_on, 1, "one was in flight");
         assert_eq!(writing.join().unwrap().unwrap(), Position::new(1, 1));
-        let (position, ()) = behind.join().unwrap().unwrap();
+        let (position, ()) = after.join().unwrap().unwrap();
         assert_eq!(position, Some(Position::new(1, 2)));
     });
     store.close().unwrap();

@@ -85,7 +85,7 @@ pub(crate) fn check_callers(events: &[(Position, Note)]) -> BTreeMap<u32, u32> {
     counts
 }
 
-/// Holds back whoever comes through until it is opened.
+/// Holds back every thread that comes through until it is opened.
 #[derive(Default)]
 pub(crate) struct Gate {
     state: Mutex<GateState>,
@@ -118,7 +118,7 @@ impl Gate {
         state.waiting -= 1;
     }
 
-    /// Waits until somebody stands before the shut gate.
+    /// Waits until a thread stands before the shut gate.
     pub(crate) fn until_reached(&self) {
         let mut state = self.state.lock().unwrap();
         while state.waiting == 0 {

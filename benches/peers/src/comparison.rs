@@ -17,7 +17,7 @@ pub struct Comparison {
     pub rounds: usize,
     pub quick: bool,
     pub workloads: Vec<Workload>,
-    /// Only those with these names; everybody if empty.
+    /// Only those with these names; all if empty.
     pub contestants: Vec<String>,
 }
 
@@ -32,7 +32,7 @@ impl Comparison {
                 names.is_empty() || names.iter().any(|name| name == entry.name)
             });
             for round in 0..self.rounds {
-                // A third of the list further each time, so that nobody always follows the same
+                // A third of the list further each time, so that none always follows the same
                 // process.
                 let count = entries.len();
                 for place in 0..count {

@@ -65,7 +65,7 @@ pub trait Contestant: Sized + Send + Sync {
         Ok(())
     }
 
-    /// Fills a new log; nobody measures it.
+    /// Fills a new log; it is not measured.
     fn fill(directory: &Path, plan: Plan) -> Result<()> {
         let log = Self::create(directory, plan)?;
         let mut number = 0;

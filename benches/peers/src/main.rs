@@ -109,7 +109,7 @@ fn main() -> Result<()> {
             records,
         }) => {
             let entry = Entry::find(contestant);
-            let entry = entry.with_context(|| format!("nobody is called {contestant}"))?;
+            let entry = entry.with_context(|| format!("no contestant is called {contestant}"))?;
             match step.as_str() {
                 "fill" => entry.fill(*workload, *records, directory)?,
                 "measure" => {
@@ -161,7 +161,7 @@ fn run(arguments: &Arguments) -> Result<Vec<Sample>> {
         .iter()
         .find(|name| Entry::find(name).is_none())
     {
-        bail!("nobody is called {name}");
+        bail!("no contestant is called {name}");
     }
     comparison.run(|sample| {
         eprintln!(

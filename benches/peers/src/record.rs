@@ -1,4 +1,4 @@
-//! What is written: the same numbered record in everybody's form, and the proof that all came back.
+//! What is written: the same numbered record in the form of each contestant, and the proof that all came back.
 
 use beaver::event::DEFAULT_MAX_ATTEMPTS;
 use beaver::{Event, EventKind, JobId, Payload};

@@ -82,7 +82,7 @@ const fn entry<C: Contestant>(
     }
 }
 
-/// Everybody, in the order of the first round.
+/// All contestants, in the order of the first round.
 pub static ROSTER: &[Entry] = &[
     entry::<Raw<b'\n'>>(
         "raw",

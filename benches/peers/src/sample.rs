@@ -44,7 +44,7 @@ pub fn cpu_seconds() -> Result<f64> {
         let field = fields.get(place).context("too few fields")?;
         Ok(field.parse::<u64>()? as f64)
     };
-    // User and system time, the 14th and 15th field of which two stand before the bracket.
+    // User and system time, the 14th and 15th field; two fields stand before the bracket.
     Ok((ticks(11)? + ticks(12)?) / 100.0)
 }
 

@@ -22,7 +22,7 @@ pub fn run(powers: u32, directory: &Path) -> Result<()> {
         let events = 10_u64.pow(power);
         let append = one("beaver", Workload::Batch1000, events, directory)?;
         let replay = one("beaver", Workload::Replay, events, directory)?;
-        // Half of the events are jobs in the snapshot, the other half events behind it.
+        // Half of the events are jobs in the snapshot, the other half events after it.
         let recover = one("beaver-queue", Workload::Recover, events / 2, directory)?;
         println!(
             "| {events} | {:.2} | {:.2} | {:.1} | {:.3} | {:.2} | {:.0} |",

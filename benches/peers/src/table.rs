@@ -7,7 +7,7 @@ use crate::sample::Sample;
 use crate::summary::{durable, figure, rows};
 use crate::workload::Workload;
 
-/// The table of one workload; empty if nobody took part.
+/// The table of one workload; empty if there are no samples.
 pub fn table(workload: Workload, samples: &[Sample]) -> String {
     let rows = rows(workload, samples);
     let Some(first) = rows.first() else {

@@ -5,7 +5,7 @@ use crate::report::{ReplayDocument, Verdict};
 use beaver_sim::beaver::library;
 use beaver_sim::explain::explain;
 use beaver_sim::failure_folder::replay_command;
-use beaver_sim::run::{Keep, run_seed_of};
+use beaver_sim::run::{Keep, run_seed};
 use beaver_sim::scenario::Scenario;
 use beaver_sim::subject::AnySubject;
 use beaver_zoo::catalogue::BUGS;
@@ -19,7 +19,7 @@ use super::scenario_files;
 
 pub(crate) fn replay(args: &ReplayArgs, out: &mut Output) -> Result<Exit, CliError> {
     let scenario = scenario_files::read_failure(&args.file)?;
-    let subject = planted(args.bug.as_deref(), &scenario)?;
+    let subject = mutant(args.bug.as_deref(), &scenario)?;
     page_file::claim(args.report.as_deref())?;
     let file = args.file.display().to_string();
     let script = scenario.script.clone().unwrap_or_default();
@@ -39,7 +39,7 @@ pub(crate) fn replay(args: &ReplayArgs, out: &mut Output) -> Result<Exit, CliErr
         ),
     ];
     out.announce(&plan, args.format)?;
-    let run = run_seed_of(
+    let run = run_seed(
         &subject,
         &scenario,
         0,
@@ -77,7 +77,7 @@ pub(crate) fn replay(args: &ReplayArgs, out: &mut Output) -> Result<Exit, CliErr
 }
 
 /// The program under test, with the bug of the zoo that was asked for.
-pub(super) fn planted(id: Option<&str>, scenario: &Scenario) -> Result<AnySubject, CliError> {
+pub(super) fn mutant(id: Option<&str>, scenario: &Scenario) -> Result<AnySubject, CliError> {
     let Some(id) = id else {
         return Ok(library(scenario));
     };

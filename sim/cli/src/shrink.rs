@@ -11,7 +11,7 @@ use super::args::{Format, ShrinkArgs};
 use super::exit::{CliError, Exit};
 use super::interrupt;
 use super::output::Output;
-use super::replay::planted;
+use super::replay::mutant;
 use super::scenario_files;
 use super::timer::Timer;
 
@@ -39,7 +39,7 @@ pub(crate) fn shrink(args: &ShrinkArgs, out: &mut Output) -> Result<Exit, CliErr
         runs: args.runs,
         go_on: &go_on,
     };
-    let subject = planted(args.bug.as_deref(), &scenario)?;
+    let subject = mutant(args.bug.as_deref(), &scenario)?;
     let Some(shrunk) = shrink_failure(&subject, &scenario, limits) else {
         let why = "does not fail with this build, so there is nothing to shrink";
         return Err(CliError::at(&file, why));

@@ -5,6 +5,7 @@
 
 use std::num::NonZeroUsize;
 
+use beaver_sim::beaver::library;
 use beaver_sim::run::{Keep, run_scenario, run_seed};
 use beaver_sim::scenario::Scenario;
 
@@ -47,7 +48,7 @@ fn one_by_one(scenario: &Scenario, args: &TraceArgs, out: &mut Output) {
             trace: wanted,
             ..Keep::default()
         };
-        let run = run_seed(scenario, seed, keep);
+        let run = run_seed(&library(scenario), scenario, seed, keep);
         if args.each {
             out.line(format_args!("{seed} {:016x}", run.trace_hash));
         }

@@ -1,4 +1,4 @@
-//! `beaver zoo`: each known bug planted, looked for and shrunk; the stores without bugs run beside.
+//! `beaver zoo`: each known bug injected, looked for and shrunk; the stores without bugs run beside.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;

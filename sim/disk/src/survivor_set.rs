@@ -112,9 +112,11 @@ impl ImageSpace {
             }));
         }
         for (file, extra) in &survivors.device {
+            let Some(inode) = named(file) else {
+                continue;
+            };
             let mut extra = extra.clone();
-            let inode = extra.inode_mut();
-            *inode = named(file).unwrap_or(*inode);
+            *extra.inode_mut() = inode;
             choice.device.push(extra);
         }
         choice
@@ -228,6 +230,23 @@ mod tests {
         let left = one.choose(&of_two);
         assert_eq!(left.names.len(), 1);
         assert!(left.pages.is_empty(), "{left:?}");
+    }
+
+    #[test]
+    fn what_a_device_did_to_a_file_that_is_not_there_is_left_out() {
+        let two = space_of(Profile::Posix, &["a", "b"]);
+        let one = space_of(Profile::Posix, &["b"]);
+        let mut choice = two.choose(&SurvivorSet::everything());
+        let mut named = two.named_files().into_iter();
+        let (inode, _) = named.find(|(_, name)| name == "a").expect("it is there");
+        choice.device.push(DeviceExtra::UnreadableSector {
+            inode,
+            page: 0,
+            sector: 1,
+        });
+        // Numbers are given anew: what was `a` there is another file here.
+        assert!(one.named_files().iter().any(|(id, _)| *id == inode));
+        assert_eq!(one.choose(&two.survivors(&choice)).device, []);
     }
 
     #[test]

@@ -244,10 +244,10 @@ mod tests {
 
     #[test]
     fn a_refusal_needs_damage_in_the_file_that_it_names() {
-        let mut scars = InjectedDamage::default();
-        assert!(excuse_refusal(&scars, None, "corrupt").is_err());
-        scars.remember(&files(SEGMENT), &files("x"));
-        assert_eq!(excuse_refusal(&scars, Some(&segment_name(2)), ""), Ok(()));
-        assert!(excuse_refusal(&scars, Some("wal-0000000001.jsonl"), "").is_err());
+        let mut damage = InjectedDamage::default();
+        assert!(excuse_refusal(&damage, None, "corrupt").is_err());
+        damage.remember(&files(SEGMENT), &files("x"));
+        assert_eq!(excuse_refusal(&damage, Some(&segment_name(2)), ""), Ok(()));
+        assert!(excuse_refusal(&damage, Some("wal-0000000001.jsonl"), "").is_err());
     }
 }

@@ -20,8 +20,8 @@ use super::state::QueueState;
 use super::{border, small, workload};
 use crate::scenario::CommandKind;
 use crate::subject::{
-    Answer, Concurrent, Durability, ErrorClass, Expected, Failure, Inspected, Machine, OpenReport,
-    PendingCheckpoint, Position, Subject, any_op,
+    Answer, Concurrent, Durability, ErrorClass, Expected, Failure, Inspection, Machine, OpenReport,
+    Position, Subject, any_op,
 };
 
 /// The library's log, synced on request.
@@ -144,8 +144,7 @@ impl Subject for RequestLog {
     type Store = OpenRequestLog;
 
     fn apply(state: &mut QueueState, op: &QueueOp) {
-        let model = state.model_mut();
-        op.records().iter().for_each(|record| model.apply(record));
+        op.apply_to(state);
     }
 
     fn ops(&self, state: &QueueState) -> Vec<QueueOp> {
@@ -153,10 +152,7 @@ impl Subject for RequestLog {
     }
 
     fn simpler(&self, op: &QueueOp) -> Vec<QueueOp> {
-        workload::simpler(&op.command)
-            .into_iter()
-            .map(QueueOp::from)
-            .collect()
+        workload::simpler(op)
     }
 
     fn simpler_together(&self, ops: &[QueueOp]) -> Vec<Vec<QueueOp>> {
@@ -243,8 +239,8 @@ impl Subject for RequestLog {
         Some(self)
     }
 
-    fn inspected(&self) -> Option<&dyn Inspected> {
-        Some(&self.documented)
+    fn inspected(&self) -> Option<Inspection<'_>> {
+        Some(Inspection(&self.documented))
     }
 }
 
@@ -312,40 +308,6 @@ impl Concurrent<RequestLog> for RequestLog {
             })
         });
         answers.collect()
-    }
-
-    fn close_queued(
-        &self,
-        _store: OpenRequestLog,
-        ops: &[QueueOp],
-    ) -> Vec<Result<Answer, Failure>> {
-        vec![Err(Failure::unsupported("a close while callers wait")); ops.len()]
-    }
-
-    fn begin_checkpoint(
-        &self,
-        _store: &mut OpenRequestLog,
-    ) -> Result<Option<PendingCheckpoint>, Failure> {
-        Err(Failure::unsupported("a checkpoint"))
-    }
-
-    fn begin_checkpoint_queued(
-        &self,
-        store: &mut OpenRequestLog,
-        ops: &[QueueOp],
-    ) -> (
-        Result<Option<PendingCheckpoint>, Failure>,
-        Vec<Result<Answer, Failure>>,
-    ) {
-        (self.begin_checkpoint(store), self.group(store, ops))
-    }
-
-    fn finish_checkpoint(
-        &self,
-        _store: &mut OpenRequestLog,
-        _written: Box<dyn std::any::Any + Send>,
-    ) -> Result<(), Failure> {
-        Err(Failure::unsupported("a checkpoint"))
     }
 }
 

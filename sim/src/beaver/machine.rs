@@ -1,4 +1,4 @@
-//! A state machine of anybody's on the library's log and snapshots, as a subject.
+//! Any state machine on the library's log and snapshots, as a subject.
 
 use std::convert::Infallible;
 use std::fmt::Debug;
@@ -17,7 +17,7 @@ pub trait TestedMachine: StateMachine + Clone + Debug + Default + PartialEq + Sy
     /// What it can be told to do.
     type Op: Clone + Debug + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static;
 
-    /// The ops that are worth to be given in this state.
+    /// The ops that are worth giving in this state.
     fn ops(&self) -> Vec<Self::Op>;
 
     /// The events that an op leads to in this state; none if the state does not allow it.

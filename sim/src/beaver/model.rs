@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use super::command::{Command, Job};
 
-/// What happened to one job: one entry of the history that a client could write down himself.
+/// What happened to one job: one entry of the history that a client could write down.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
     /// The job.
@@ -137,15 +137,6 @@ pub struct Model {
 }
 
 impl Model {
-    /// The state after `records`.
-    pub fn fold<'a>(records: impl IntoIterator<Item = &'a Record>) -> Model {
-        let mut model = Model::default();
-        for record in records {
-            model.apply(record);
-        }
-        model
-    }
-
     /// The state with these jobs, and these ids of waiting and of dead ones, each in its order.
     #[must_use]
     pub fn of(jobs: Vec<ModelJob>, waiting: Vec<String>, dead: Vec<String>) -> Model {

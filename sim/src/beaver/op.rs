@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::command::Command;
 use super::model::{Model, Record, Refusal};
+use super::state::QueueState;
 use crate::subject::Expected;
 
 /// A command, and what it writes down where it is given.
@@ -60,6 +61,12 @@ impl QueueOp {
             records: records.into(),
         };
         (op, expected)
+    }
+
+    /// What it does to a state.
+    pub(super) fn apply_to(&self, state: &mut QueueState) {
+        let model = state.model_mut();
+        self.records.iter().for_each(|record| model.apply(record));
     }
 
     /// How far the clock moves before it.

@@ -10,8 +10,8 @@ use super::state::QueueState;
 use super::{small, workload};
 use crate::scenario::CommandKind;
 use crate::subject::{
-    Answer, Concurrent, Durability, Expected, Failure, Inspected, Machine, OpenReport,
-    PendingCheckpoint, Position, Subject, any_op,
+    Answer, BegunWithCallers, Concurrent, Durability, Expected, Failure, Inspection, Machine,
+    OpenReport, PendingCheckpoint, Position, Subject, any_op,
 };
 
 /// Why the queue has no such command.
@@ -58,8 +58,7 @@ impl<E: Engine> Subject for Queue<E> {
     }
 
     fn apply(state: &mut QueueState, op: &QueueOp) {
-        let model = state.model_mut();
-        op.records().iter().for_each(|record| model.apply(record));
+        op.apply_to(state);
     }
 
     fn ops(&self, state: &QueueState) -> Vec<QueueOp> {
@@ -67,10 +66,7 @@ impl<E: Engine> Subject for Queue<E> {
     }
 
     fn simpler(&self, op: &QueueOp) -> Vec<QueueOp> {
-        workload::simpler(&op.command)
-            .into_iter()
-            .map(QueueOp::from)
-            .collect()
+        workload::simpler(op)
     }
 
     fn simpler_together(&self, ops: &[QueueOp]) -> Vec<Vec<QueueOp>> {
@@ -136,8 +132,8 @@ impl<E: Engine> Subject for Queue<E> {
         Some(self)
     }
 
-    fn inspected(&self) -> Option<&dyn Inspected> {
-        Some(&self.documented)
+    fn inspected(&self) -> Option<Inspection<'_>> {
+        Some(Inspection(&self.documented))
     }
 }
 
@@ -161,14 +157,7 @@ impl<E: Engine> Concurrent<Queue<E>> for Queue<E> {
         store.process.begin_checkpoint()
     }
 
-    fn begin_checkpoint_queued(
-        &self,
-        store: &mut OpenQueue,
-        ops: &[QueueOp],
-    ) -> (
-        Result<Option<PendingCheckpoint>, Failure>,
-        Vec<Result<Answer, Failure>>,
-    ) {
+    fn begin_checkpoint_queued(&self, store: &mut OpenQueue, ops: &[QueueOp]) -> BegunWithCallers {
         let (begun, replies) = store.process.begin_checkpoint_queued(&commands(ops));
         (begun, answers(ops, replies))
     }

@@ -13,7 +13,7 @@ use crate::subject::{AnyOp, Position};
 
 /// What a reader of the log sees of a store after opening it.
 #[derive(Clone, Debug)]
-pub struct LogView {
+pub(crate) struct LogView {
     /// Where the last record stands that the state contains.
     pub applied: Position,
     /// Everything up to here can no longer be replayed: a snapshot stands for it.
@@ -62,7 +62,7 @@ pub(super) fn records(op: &AnyOp) -> &[Record] {
 ///
 /// # Errors
 /// What is wrong, by the invariant that it violates.
-pub fn judge(history: &History, view: &LogView) -> Result<Vec<Position>, Finding> {
+pub(crate) fn judge(history: &History, view: &LogView) -> Result<Vec<Position>, Finding> {
     let told = told(history.decided());
     let before = told.partition_point(|told| told.position <= view.after);
     let positions = judge_tail(history, &told, view, before)?;
@@ -87,7 +87,7 @@ fn judge_tail(
         };
         let Some(entry) = view.tail.get(index) else {
             let found = format!(
-                "the history ends after {} records; {} are missing: {}",
+                "the history ends too early: {} shown, {} missing: {}",
                 before + index,
                 told.len() - index,
                 first_records(&told[index..])

@@ -7,7 +7,7 @@ use super::op::QueueOp;
 use crate::scenario::Step;
 use crate::subject::AnyOp;
 
-/// The first so many of [`ops`] are ones that several callers can wait for at once.
+/// How many of [`ops`], from the front, several callers can wait for at once.
 pub(super) const SHARED: usize = 5;
 
 /// How far before the end of its page the active segment of a prepared store ends, in bytes: every

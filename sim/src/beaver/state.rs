@@ -164,7 +164,10 @@ fn ids<'q, T>(jobs: impl Iterator<Item = (&'q beaver::JobId, T)>) -> Vec<String>
 
 fn listed(jobs: &[ModelJob]) -> String {
     let ids: Vec<&str> = jobs.iter().map(|job| &*job.id).collect();
-    format!("{} jobs: {}", jobs.len(), ids.join(", "))
+    match ids.is_empty() {
+        true => "jobs: none".to_owned(),
+        false => format!("jobs: {}", ids.join(", ")),
+    }
 }
 
 fn describe(job: &ModelJob) -> String {

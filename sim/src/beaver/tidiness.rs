@@ -10,9 +10,9 @@ use crate::subject::Position;
 /// Whether only the files that the protocol needs are left after a recovery without faults.
 ///
 /// `used` is the snapshot that recovery loaded; `strays` are the foreign names that it reported; `keep`
-/// old snapshots are kept beside the newest, of which recovery leaves at least one.
+/// old snapshots are kept besides the newest; recovery leaves at least one of them.
 #[must_use]
-pub fn after_recovery(
+pub(crate) fn after_recovery(
     names: &[&str],
     used: Option<Position>,
     strays: &[String],
@@ -73,7 +73,7 @@ pub fn after_recovery(
 /// Whether a checkpoint without faults has kept disk use bounded: `keep` old snapshots, and the
 /// segments from the oldest on.
 #[must_use]
-pub fn after_checkpoint(names: &[&str], keep: u32) -> Option<Finding> {
+pub(crate) fn after_checkpoint(names: &[&str], keep: u32) -> Option<Finding> {
     let segments = names.iter().filter_map(|name| segment_epoch(name));
     let snapshots: Vec<u64> = names
         .iter()
@@ -94,7 +94,7 @@ pub fn after_checkpoint(names: &[&str], keep: u32) -> Option<Finding> {
 /// The bytes that no later recovery may change: of each segment everything but free space at its
 /// end, snapshots whole.
 #[must_use]
-pub fn accepted(files: &Files) -> Files {
+pub(crate) fn accepted(files: &Files) -> Files {
     let ours = files
         .iter()
         .filter(|(name, _)| segment_epoch(name).is_some() || snapshot_epoch(name).is_some());
@@ -112,7 +112,7 @@ pub fn accepted(files: &Files) -> Files {
 /// The first file that differs. `may_go` says that a removal had failed before, so that files may
 /// go now.
 #[must_use]
-pub fn compare(before: &Files, after: &Files, may_go: bool) -> Option<Finding> {
+pub(crate) fn compare(before: &Files, after: &Files, may_go: bool) -> Option<Finding> {
     for (name, bytes) in before {
         match after.get(name) {
             Some(now) if now == bytes => {}

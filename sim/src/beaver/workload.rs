@@ -125,8 +125,13 @@ impl Draw<'_> {
     }
 }
 
-/// Commands that are plainer than this one: fewer jobs, shorter payloads, smaller numbers.
-pub(super) fn simpler(command: &Command) -> Vec<Command> {
+/// Ops that are plainer than this one: fewer jobs, shorter payloads, smaller numbers.
+pub(super) fn simpler(op: &QueueOp) -> Vec<QueueOp> {
+    let commands = simpler_commands(&op.command).into_iter();
+    commands.map(QueueOp::from).collect()
+}
+
+fn simpler_commands(command: &Command) -> Vec<Command> {
     match command {
         Command::Enqueue { jobs } => {
             let fewer = (0..jobs.len()).filter(|_| jobs.len() > 1).map(|gone| {
@@ -312,14 +317,14 @@ mod tests {
             let mut command = op.command;
             for _ in 0..40 {
                 let size = format!("{command:?}").len();
-                let Some(next) = simpler(&command).into_iter().next() else {
+                let Some(next) = simpler_commands(&command).into_iter().next() else {
                     break;
                 };
                 assert_ne!(next, command);
                 assert!(format!("{next:?}").len() <= size, "{command:?} to {next:?}");
                 command = next;
             }
-            assert_eq!(simpler(&command), []);
+            assert_eq!(simpler_commands(&command), []);
         }
     }
 

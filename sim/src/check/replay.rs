@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::Failing;
 use crate::failure_folder::{self, SCENARIO, quoted};
 use crate::result::Outcome;
-use crate::run::{Keep, run_seed_of};
+use crate::run::{Keep, run_seed};
 use crate::scenario::Scenario;
 use crate::subject::AnySubject;
 
@@ -39,7 +39,7 @@ pub(super) fn replay(subject: &AnySubject, path: &Path) {
         script: true,
         trace: true,
     };
-    let run = run_seed_of(subject, &scenario, 0, everything);
+    let run = run_seed(subject, &scenario, 0, everything);
     if run.outcome != Outcome::Held {
         panic!(
             "{}",

@@ -69,7 +69,7 @@ pub struct Lane {
     pub calls: Vec<usize>,
 }
 
-/// A stretch of time, from column to column.
+/// A span of time, from column to column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
     /// The first column.
@@ -149,7 +149,7 @@ struct Track {
     calls: Vec<usize>,
 }
 
-/// Spanes, the last of them open.
+/// Spans; the last may still be open.
 #[derive(Debug, Default)]
 struct Strip {
     done: Vec<Span>,

@@ -39,7 +39,7 @@ use crate::run::{Watched, watch};
 use crate::run_log::{CrashEvent, LoggedEvent, RunEvent};
 use crate::scenario::Scenario;
 use crate::subject::AnySubject;
-use crate::weakest::weakest_profile_of;
+use crate::weakest::weakest_profile;
 
 use evidence::Evidence;
 use explained_crash::ExplainedCrash;
@@ -96,7 +96,7 @@ pub fn explain(subject: &AnySubject, failure: &Scenario, replay: &str) -> Option
         met: &before.names().collect::<Vec<_>>(),
         names: &end.names().collect::<Vec<_>>(),
     });
-    let weakest = weakest_profile_of(subject, failure, &result);
+    let weakest = weakest_profile(subject, failure, &result);
     let first_wrong = first_wrong::first_wrong(&acks, crash.as_ref(), &ops, &wholeness, violation);
     let explained = crash.as_ref().map(|crash| crash.place);
     let explanation = Explanation {

@@ -273,9 +273,8 @@ fn lines(live: &[u8], left: Option<&[u8]>) -> Vec<LineFate> {
 fn page(sides: &BeforeAfter, number: u64, crash: &ExplainedCrash<'_>, ops: &FileOpLog) -> PageFate {
     let view = &sides.view;
     let from = number * PAGE_SIZE;
-    let sectors = (from..from + PAGE_SIZE)
-        .step_by(512)
-        .map(|at| sector(sides, at));
+    let sectors = 0..PAGE_SIZE / SECTOR_SIZE;
+    let sectors = sectors.map(|number| sector(sides, from + number * SECTOR_SIZE));
     let sectors: Vec<SectorFate> = sectors.collect();
     let touches = |offset: u64, len: u64| offset < from + PAGE_SIZE && offset + len > from;
     let writes = ops.between(crash.after, crash.call).filter(|op| {

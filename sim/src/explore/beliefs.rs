@@ -1,7 +1,6 @@
 //! What may be believed about a disk, and which belief a recovery leads to.
 //!
-//! Beliefs are numbered, so that equal ones met on different ways are the same number and what was judged under one of them
-//! is not judged again.
+//! Equal beliefs get one number, however they were reached, so nothing is judged twice under the same belief.
 
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
 //! What a search remembers, so that nothing is judged twice.
 //!
 //! A disk is judged once for each thing that may be believed about it; what a recovery shows is examined once for each disk
-//! that it leaves behind, and compared from then on. Both lose nothing: a recovery is a function of its disk.
+//! that it leaves, and later ones are only compared with it. Neither misses anything: a recovery is a function of its disk.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -71,7 +71,8 @@ impl Memory {
     }
 }
 
-/// Whether `depth` crashes to follow are more than were followed before; they are from now on.
+/// Whether `depth` crashes to follow are more than were followed before; they are from now on. A disk met again with more of them
+/// is searched again: the first visit stopped earlier.
 fn is_deeper(reached: &mut u32, depth: u32) -> bool {
     let deeper = *reached <= depth;
     *reached = (*reached).max(depth + 1);

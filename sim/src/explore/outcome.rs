@@ -4,7 +4,7 @@ use crate::invariant::Invariant;
 use crate::result::{
     Counts, ExpectedFailure, FAILURES_KEPT, Outcome, RunResult, ScenarioResult, Violation,
 };
-use crate::run::{Keep, run_seed_of};
+use crate::run::{Keep, run_seed};
 use crate::scenario::Scenario;
 use crate::subject::AnySubject;
 
@@ -43,16 +43,15 @@ impl Explored {
                 crashes: tally.crash_points,
                 recoveries: tally.recoveries,
                 images_checked: tally.recoveries,
-                events_lost: 0,
+                ..Counts::default()
             },
-            faults_fired: [].into(),
-            marks: [].into(),
             coverage: self.coverage.clone(),
             trace_hash: self.hash,
             failures: kept,
             failed_runs: (failures.len() - expected.len()) as u64,
             expected_failure,
             cancelled: self.cancelled,
+            ..ScenarioResult::default()
         }
     }
 }
@@ -72,7 +71,7 @@ fn run_again(
         script: true,
         trace: true,
     };
-    let mut run = run_seed_of(subject, &scenario, 0, everything);
+    let mut run = run_seed(subject, &scenario, 0, everything);
     run.seed = number;
     run.script = Some(failure.script.clone());
     if run.outcome.failure().is_some() {

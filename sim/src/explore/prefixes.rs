@@ -1,9 +1,9 @@
 //! How far a killed process may have got with a write: every prefix that a reader can tell apart from its neighbours.
 
-/// At most so many prefixes of one write.
+/// The most prefixes judged of one write.
 const MOST: usize = 64;
 
-/// Lengths, ascending, of the prefixes of `bytes` that are judged: behind each newline, just before it and in the middle of
+/// Lengths, ascending, of the prefixes of `bytes` that are judged: after each newline, just before it and in the middle of
 /// its line. Nothing and everything are not among them: that is before and after the write.
 pub(super) fn prefixes(bytes: &[u8]) -> Vec<u64> {
     let mut lengths = Vec::new();

@@ -30,9 +30,8 @@ use super::tally::Tally;
 use super::target::{Findings, Target, mixed};
 use super::trail::{TrailStep, Wrong, killed, power_cut};
 
-/// Every so many recoveries of a unit the stack is walked at each storage call, to say where processes die: to walk it always
-/// would take longer than the recovery.
-const COVERED: u64 = 32;
+/// Coverage is taken from one recovery in this many: the fault source that notes each call slows a recovery down.
+const WATCHED_EVERY: u64 = 32;
 
 /// How many failures of one unit are kept.
 const FAILURES_KEPT: usize = 8;
@@ -113,7 +112,7 @@ impl<'a> CrashSearch<'a> {
     }
 
     /// What came out of a workload that began with `script`.
-    pub(super) fn into_yield(self, script: &Script) -> Findings {
+    pub(super) fn into_findings(self, script: &Script) -> Findings {
         let failures = self.wrong.into_iter().map(|wrong| wrong.after(script));
         Findings {
             failures: failures.collect(),
@@ -123,8 +122,8 @@ impl<'a> CrashSearch<'a> {
         }
     }
 
-    /// Lets the process of the workload die at `moment`. Between two commands of one step that is `before_next` call of it.
-    /// `calls` were made before the command.
+    /// Lets the workload's process die at `moment`. `before_next`: another moment of this command follows, so a crash after this
+    /// call is written as one before the next. `calls` were made before the command.
     pub(super) fn moment(&mut self, moment: &RunMoment, calls: u64, before_next: bool) {
         self.clock = Arc::new(ManualClock::new(moment.now_ms));
         let belief = self.beliefs.of(&moment.belief);
@@ -155,6 +154,7 @@ impl<'a> CrashSearch<'a> {
     pub(super) fn crash(&mut self, crashed: &CrashState<'_>) {
         self.tally.crash_points += 1;
         let inside = crashed.crash.inside();
+        // Keyed by disk and write: two different writes on one disk have different prefixes.
         if let Some(Change::Write { bytes, .. }) = inside
             && self.is_first(crashed, crashed.crash.fingerprint())
         {
@@ -254,11 +254,13 @@ impl<'a> CrashSearch<'a> {
             return false;
         }
         let low = u64::try_from(fingerprint & u128::from(u64::MAX)).unwrap_or_default();
+        // Only disks that are judged count: the hash says whether two explorations judged the same set.
         self.hash = mixed(self.hash, low);
         true
     }
 
-    /// Goes on from a disk; `step` says how the way to it continues, if something is wrong there.
+    /// Goes on from a disk; `step` says how the way to it continues, if something is wrong there: a closure, so that the survivors
+    /// are named only on failure.
     fn follow(&mut self, start: DiskStart, step: impl FnOnce() -> TrailStep) {
         let before = self.wrong.len();
         if before >= FAILURES_KEPT {
@@ -330,7 +332,7 @@ impl<'a> CrashSearch<'a> {
         sim: &SimDisk,
     ) -> Result<Option<Box<dyn OpenStore>>, Finding> {
         let budget = &self.target.scenario.budget;
-        let opened = match start.depth > 1 && self.tally.recoveries % COVERED == 1 {
+        let opened = match start.depth > 1 && self.tally.recoveries % WATCHED_EVERY == 1 {
             true => {
                 let watched = Faults::watched(sim);
                 let opened = self.open(watched.storage());
@@ -427,6 +429,7 @@ impl<'a> CrashSearch<'a> {
         self.memory.remember(key, showing, decided);
         self.compare_bytes(start, &left)?;
         let key = VisitedKey::new(decided, true, fingerprint);
+        // One op after a recovery is enough: its crashes come back to recoveries that are judged here anyway.
         if !self.going_on && self.memory.is_first_to_go_on(key) {
             self.going_on = true;
             self.go_on(&mut opened, decided);

@@ -1,4 +1,4 @@
-//! Every sequence of up to so many ops, and what several callers can do at once with as many.
+//! Every sequence of up to `ops` ops, and every way for two callers to issue that many at once.
 
 use crate::scenario::{Around, ConcurrentStep, Scheduled, Step, When};
 use crate::subject::{AnyOp, AnyState, AnySubject};
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn a_store_for_one_caller_has_no_meetings() {
+    fn a_store_for_one_caller_has_no_concurrent_steps() {
         let subject = AnySubject::new(Twice);
         let alone = sequences(&subject, 3, 1);
         assert_eq!(alone.len(), 1 + 3 + 9 + 27);
@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn no_meeting_is_there_twice() {
+    fn no_concurrent_step_is_generated_twice() {
         let interleavings = [interleavings(5, 2), interleavings(5, 3)].concat();
         for (at, round) in interleavings.iter().enumerate() {
             assert!(!interleavings[..at].contains(round), "{round:?}");

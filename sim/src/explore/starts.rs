@@ -8,7 +8,7 @@ use crate::scenario::{
 use crate::subject::{AnyState, AnySubject};
 use crate::world::World;
 
-/// So few bytes that two short commands share a batch and others wait for the next one.
+/// Small enough that two short commands share a batch and a third waits.
 const BATCH_BYTES: u64 = 400;
 const PAGE: u64 = beaver_disk::PAGE_SIZE;
 
@@ -21,7 +21,7 @@ pub enum Start {
     Prepared,
     /// The same with space preallocated ahead of the log.
     Preallocated,
-    /// One snapshot and the segment behind it: no older snapshot is kept to fall back to.
+    /// One snapshot and the segment after it: no older snapshot is kept to fall back to.
     WithoutFallBack,
     /// As prepared, with batches of a few commands, and workloads in which the sync of one of them fails.
     FailingSync,
@@ -37,8 +37,7 @@ impl Start {
         Start::FailingSync,
     ];
 
-    /// Those from which so many callers have workloads: where a sync fails there must be somebody else who waits for it, or comes
-    /// behind it.
+    /// The starts used with this many callers. A failing sync is only interesting if a second caller waits for it or follows it.
     pub fn of(callers: u32) -> impl Iterator<Item = Start> {
         let alone = move |start: &Start| callers > 1 || *start != Start::FailingSync;
         Start::ALL.into_iter().filter(alone)

@@ -25,7 +25,7 @@ pub(super) enum TrailStep {
     Start,
 }
 
-/// What is wrong, and the trail that lead there, the last one first.
+/// What is wrong, and the trail that led there, last step first.
 #[derive(Debug)]
 pub(super) struct Wrong {
     pub(super) finding: Finding,

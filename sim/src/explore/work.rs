@@ -19,7 +19,7 @@ pub(super) struct WorkUnit {
     moments: Vec<RunMoment>,
 }
 
-/// The workload of one seed, in work_units; and what went wrong without any crash.
+/// The units of work of one seed, and what went wrong without any crash.
 pub(super) fn work_units(target: Target<'_>, seed: u64) -> (Vec<WorkUnit>, Findings) {
     let mut world = target.world(target.scenario, seed);
     world.keep_moments();
@@ -52,10 +52,10 @@ impl WorkUnit {
     /// Lets the process die at each moment.
     pub(super) fn explore(&self, target: Target<'_>) -> Findings {
         let mut search = CrashSearch::new(target);
-        for (moment, behind) in self.moments.iter().zip((0..self.moments.len()).rev()) {
-            search.moment(moment, self.calls, behind > 0);
+        for (moment, moments_left) in self.moments.iter().zip((0..self.moments.len()).rev()) {
+            search.moment(moment, self.calls, moments_left > 0);
         }
-        search.into_yield(&self.script)
+        search.into_findings(&self.script)
     }
 }
 

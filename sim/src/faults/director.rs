@@ -14,7 +14,7 @@ use super::choosing::{applies, effect, is_target};
 
 /// Where faults come from.
 #[derive(Debug)]
-pub enum Source {
+pub(crate) enum Source {
     /// Rates and a stream of random numbers.
     Random {
         /// What is switched on.
@@ -28,7 +28,7 @@ pub enum Source {
 
 /// Decides what goes wrong.
 #[derive(Debug)]
-pub struct Director {
+pub(crate) struct Director {
     source: Source,
     /// How many jobs the store holds.
     jobs: usize,
@@ -63,7 +63,7 @@ pub struct Director {
 impl Director {
     /// A director for one run.
     #[must_use]
-    pub fn new(source: Source) -> Self {
+    pub(crate) fn new(source: Source) -> Self {
         Director {
             source,
             jobs: 0,
@@ -87,7 +87,7 @@ impl Director {
 
     /// The faults of a script.
     #[must_use]
-    pub fn scripted(faults: &[PlannedFault]) -> Self {
+    pub(crate) fn scripted(faults: &[PlannedFault]) -> Self {
         let mut plan: BTreeMap<u64, Vec<PlannedFault>> = BTreeMap::new();
         for fault in faults {
             plan.entry(fault.call).or_default().push(fault.clone());
@@ -111,12 +111,12 @@ impl Director {
 
     /// Whether commands run, or a recovery.
     #[must_use]
-    pub fn phase(&self) -> Phase {
+    pub(crate) fn phase(&self) -> Phase {
         self.phase
     }
 
     /// Whether commands run, or a recovery.
-    pub fn set_phase(&mut self, phase: Phase) {
+    pub(crate) fn set_phase(&mut self, phase: Phase) {
         self.phase = phase;
     }
 
@@ -127,23 +127,17 @@ impl Director {
 
     /// Whether all faults are switched off.
     #[must_use]
-    pub fn is_quiet(&self) -> bool {
+    pub(crate) fn is_quiet(&self) -> bool {
         self.quiet
     }
 
-    /// Whether every change is refused until the process ends.
-    #[must_use]
-    pub fn refuses_changes(&self) -> bool {
-        self.read_only
-    }
-
     /// Switches all faults off, or on again.
-    pub fn set_quiet(&mut self, quiet: bool) {
+    pub(crate) fn set_quiet(&mut self, quiet: bool) {
         self.quiet = quiet;
     }
 
     /// The process ended: what lasts until then is over.
-    pub fn process_ended(&mut self) {
+    pub(crate) fn process_ended(&mut self) {
         self.unreadable.clear();
         self.read_only = false;
         self.segment_sync_failed = false;
@@ -152,52 +146,52 @@ impl Director {
 
     /// Changes of names since the last directory sync.
     #[must_use]
-    pub fn names_since_sync(&self) -> &[Op] {
+    pub(crate) fn names_since_sync(&self) -> &[Op] {
         &self.names_since_sync
     }
 
     /// Whether a sync of a segment failed in this process: from then on nothing may be
     /// acknowledged.
     #[must_use]
-    pub fn segment_sync_failed(&self) -> bool {
+    pub(crate) fn segment_sync_failed(&self) -> bool {
         self.segment_sync_failed
     }
 
     /// The store was opened anew in the same process.
-    pub fn reopened(&mut self) {
+    pub(crate) fn reopened(&mut self) {
         self.segment_sync_failed = false;
     }
 
     /// How many faults fired that may make a command or an open fail. While the disk is full it
     /// grows with every call.
     #[must_use]
-    pub fn excuses(&self) -> u64 {
+    pub(crate) fn excuses(&self) -> u64 {
         self.excuses
     }
 
     /// From the next call on a full disk has room again.
-    pub fn make_room(&mut self) {
+    pub(crate) fn make_room(&mut self) {
         self.room_again_at = self.room_again_at.map(|_| 0);
     }
 
     /// The machine was started again.
-    pub fn rebooted(&mut self) {
+    pub(crate) fn rebooted(&mut self) {
         self.remount_needed = false;
     }
 
     /// Whether the file system went read-only and the machine has to be started again.
     #[must_use]
-    pub fn is_remount_needed(&self) -> bool {
+    pub(crate) fn is_remount_needed(&self) -> bool {
         self.remount_needed
     }
 
     /// Whether the newest segment was removed since this was asked last.
-    pub fn take_newest_removed(&mut self) -> bool {
+    pub(crate) fn take_newest_removed(&mut self) -> bool {
         std::mem::take(&mut self.newest_removed)
     }
 
     /// Every change is refused until the process ends.
-    pub fn refuse_changes(&mut self) {
+    pub(crate) fn refuse_changes(&mut self) {
         self.read_only = true;
     }
 
@@ -208,31 +202,31 @@ impl Director {
 
     /// Everything that was decided so far.
     #[must_use]
-    pub fn planned(&self) -> &[PlannedFault] {
+    pub(crate) fn planned(&self) -> &[PlannedFault] {
         &self.planned
     }
 
     /// What fired, by kind.
     #[must_use]
-    pub fn fired(&self) -> &BTreeMap<FaultKind, u64> {
+    pub(crate) fn fired(&self) -> &BTreeMap<FaultKind, u64> {
         &self.fired
     }
 
     /// Counts a fault of `kind` that fired.
-    pub fn count(&mut self, kind: FaultKind) {
+    pub(crate) fn count(&mut self, kind: FaultKind) {
         *self.fired.entry(kind).or_insert(0) += 1;
         self.excuses += u64::from(kind.excuses_error());
     }
 
     /// Writes down a fault that was decided elsewhere (at rest), and counts it.
-    pub fn note(&mut self, planned: PlannedFault) {
+    pub(crate) fn note(&mut self, planned: PlannedFault) {
         self.count(planned.kind);
         self.planned.push(planned);
     }
 
     /// The rates of the kinds that are drawn at `moment`, each with its share of what `most` still
     /// allows, and the stream.
-    pub fn rates_at(&mut self, moment: Drawn) -> Option<(Vec<FaultRate>, &mut Stream)> {
+    pub(crate) fn rates_at(&mut self, moment: Drawn) -> Option<(Vec<FaultRate>, &mut Stream)> {
         if self.quiet {
             return None;
         }
@@ -247,7 +241,7 @@ impl Director {
     }
 
     /// The faults of a script just before call `number` that do not belong to the call itself.
-    pub fn scripted_at_rest(&self, number: u64) -> Vec<PlannedFault> {
+    pub(crate) fn scripted_at_rest(&self, number: u64) -> Vec<PlannedFault> {
         match &self.source {
             Source::Random { .. } => Vec::new(),
             Source::Script(plan) => {

@@ -1,5 +1,5 @@
-//! Faults at rest: what happens to the files between two processes, while nobody has the directory
-//! open.
+//! Faults at rest: what happens to the files between two processes, while no process has the
+//! directory open.
 
 use beaver_disk::{DiskEvent, Image};
 
@@ -14,7 +14,7 @@ use super::spoiled::Faults;
 /// Draws and applies the faults at rest, or applies those of a script; says which happened.
 ///
 /// `earlier` is what the files held at some earlier time, for a disk that serves an old copy.
-pub fn at_rest(faults: &Faults, earlier: &Files) -> Vec<PlannedFault> {
+pub(crate) fn at_rest(faults: &Faults, earlier: &Files) -> Vec<PlannedFault> {
     let call = faults.disk().calls() + 1;
     let scripted = faults.director().scripted_at_rest(call);
     let mut happened = Vec::new();

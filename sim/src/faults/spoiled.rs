@@ -12,7 +12,7 @@ use super::director::Director;
 
 /// The disk and the director that spoils it; clones share both.
 #[derive(Clone, Debug)]
-pub struct Faults {
+pub(crate) struct Faults {
     disk: SimDisk,
     director: Arc<Mutex<Director>>,
 }
@@ -28,7 +28,7 @@ pub(crate) fn quiet_copy(disk: &SimDisk) -> SimDisk {
 impl Faults {
     /// Faults by `director` on `disk`.
     #[must_use]
-    pub fn new(disk: SimDisk, director: Director) -> Self {
+    pub(crate) fn new(disk: SimDisk, director: Director) -> Self {
         let director = Arc::new(Mutex::new(director));
         disk.set_faults(Some(director.clone()));
         Faults { disk, director }
@@ -43,25 +43,25 @@ impl Faults {
 
     /// An independent copy of the disk on which nothing goes wrong, with no process on it.
     #[must_use]
-    pub fn copy(&self) -> SimDisk {
+    pub(crate) fn copy(&self) -> SimDisk {
         quiet_copy(&self.disk)
     }
 
     /// The disk.
     #[must_use]
-    pub fn disk(&self) -> &SimDisk {
+    pub(crate) fn disk(&self) -> &SimDisk {
         &self.disk
     }
 
     /// The director. A panic of the program under test while it was held leaves it usable.
-    pub fn director(&self) -> MutexGuard<'_, Director> {
+    pub(crate) fn director(&self) -> MutexGuard<'_, Director> {
         let director = self.director.lock();
         director.unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The storage as a new process sees it.
     #[must_use]
-    pub fn storage(&self) -> Arc<dyn Storage> {
+    pub(crate) fn storage(&self) -> Arc<dyn Storage> {
         self.disk.storage()
     }
 
@@ -75,12 +75,12 @@ impl Faults {
 
     /// Changes of names since the last directory sync.
     #[must_use]
-    pub fn names_since_sync(&self) -> Vec<Op> {
+    pub(crate) fn names_since_sync(&self) -> Vec<Op> {
         self.director().names_since_sync().to_vec()
     }
 
     /// These files take the place of what is on the disk. A new process begins.
-    pub fn restore(&self, files: &Files, profile: Profile) {
+    pub(crate) fn restore(&self, files: &Files, profile: Profile) {
         let image = Image::from_files(files.clone());
         self.disk.boot(image.disk(profile));
         let mut director = self.director();

@@ -15,7 +15,7 @@ const SURVIVAL_PER_MILLE: [u32; 5] = [20, 250, 500, 750, 980];
 
 /// Draws what survives.
 #[derive(Debug)]
-pub struct SurvivorDraw {
+pub(crate) struct SurvivorDraw {
     images: Stream,
     garbage: Stream,
     damage: Stream,
@@ -26,7 +26,7 @@ pub struct SurvivorDraw {
 impl SurvivorDraw {
     /// The survivors of `seed`; `device` are the rates of what a bad device does at a power cut.
     #[must_use]
-    pub fn new(seed: u64, crashes: &Crashes, device: Vec<FaultRate>) -> Self {
+    pub(crate) fn new(seed: u64, crashes: &Crashes, device: Vec<FaultRate>) -> Self {
         SurvivorDraw {
             images: Stream::new(seed, "images"),
             garbage: Stream::new(seed, "garbage"),
@@ -42,7 +42,7 @@ impl SurvivorDraw {
     }
 
     /// One image of `space`.
-    pub fn choose(&mut self, space: &ImageSpace) -> Choice {
+    pub(crate) fn choose(&mut self, space: &ImageSpace) -> Choice {
         let stream = &mut self.images;
         let mut choice = match stream.draw(1, 4) {
             1 => {
@@ -69,7 +69,7 @@ impl SurvivorDraw {
     }
 
     /// Adds what a bad device does to `choice`.
-    pub fn spoil(&mut self, space: &ImageSpace, choice: &mut Choice) {
+    pub(crate) fn spoil(&mut self, space: &ImageSpace, choice: &mut Choice) {
         for rate in &self.device {
             if !self.images.chance_per_mille(rate.per_mille) {
                 continue;
@@ -180,7 +180,7 @@ fn tears(space: &ImageSpace, most: u32, stream: &mut Stream) -> Vec<Tear> {
 
 /// The kinds of what a bad device does in `choice`.
 #[must_use]
-pub fn device_kinds(choice: &Choice) -> Vec<FaultKind> {
+pub(crate) fn device_kinds(choice: &Choice) -> Vec<FaultKind> {
     let kinds = choice.device.iter().map(|extra| match extra {
         DeviceExtra::ShornSector { .. } => FaultKind::ShornSector,
         DeviceExtra::UnreadableSector { .. } => FaultKind::UnreadableSector,
@@ -189,8 +189,8 @@ pub fn device_kinds(choice: &Choice) -> Vec<FaultKind> {
     kinds.collect()
 }
 
-/// How far a call got in the middle of which the process was killed.
-pub fn choose_effect(stream: &mut Stream) -> CallEffect {
+/// How far the call got in which the process was killed.
+pub(crate) fn choose_effect(stream: &mut Stream) -> CallEffect {
     match stream.draw(1, 4) {
         1 => CallEffect::Nothing,
         2 => CallEffect::Everything,

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 /// The files of a store, as bytes.
-pub type Files = BTreeMap<String, Vec<u8>>;
+pub(crate) type Files = BTreeMap<String, Vec<u8>>;
 
 /// Damage to files that nothing has healed or replaced yet: which bytes stood where.
 #[derive(Clone, Debug, Default)]
-pub struct InjectedDamage(Vec<DamagedFile>);
+pub(crate) struct InjectedDamage(Vec<DamagedFile>);
 
 /// One damaged range of a file.
 #[derive(Clone, Debug)]
@@ -19,10 +19,10 @@ struct DamagedFile {
 
 impl InjectedDamage {
     /// No damage.
-    pub const NONE: InjectedDamage = InjectedDamage(Vec::new());
+    pub(crate) const NONE: InjectedDamage = InjectedDamage(Vec::new());
 
     /// Remembers every file of `before` that is not the same in `after`.
-    pub fn remember(&mut self, before: &Files, after: &Files) {
+    pub(crate) fn remember(&mut self, before: &Files, after: &Files) {
         for (file, bytes) in before {
             let known = self.0.iter().any(|scar| scar.file == *file);
             if !known && after.get(file) != Some(bytes) {
@@ -36,19 +36,19 @@ impl InjectedDamage {
 
     /// Whether no damage is left.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// Whether `file` is damaged.
     #[must_use]
-    pub fn touches(&self, file: &str) -> bool {
+    pub(crate) fn touches(&self, file: &str) -> bool {
         self.0.iter().any(|scar| scar.file == file)
     }
 
     /// Whether the first line of `file` is damaged.
     #[must_use]
-    pub fn damages_first_line(&self, file: &str, files: &Files) -> bool {
+    pub(crate) fn damages_first_line(&self, file: &str, files: &Files) -> bool {
         let line = |bytes: &[u8]| -> Vec<u8> {
             let end = bytes.iter().position(|byte| *byte == b'\n');
             bytes[..end.unwrap_or(bytes.len())].to_vec()
@@ -59,13 +59,13 @@ impl InjectedDamage {
     }
 
     /// Forgets damage of files for which `healed` is true.
-    pub fn forget(&mut self, healed: impl Fn(&str) -> bool) {
+    pub(crate) fn forget(&mut self, healed: impl Fn(&str) -> bool) {
         self.0.retain(|scar| !healed(&scar.file));
     }
 
     /// The files as they would be had the damage not happened.
     #[must_use]
-    pub fn undone(&self, files: &Files) -> Files {
+    pub(crate) fn undone(&self, files: &Files) -> Files {
         let mut whole = files.clone();
         for scar in &self.0 {
             whole.insert(scar.file.clone(), scar.before.clone());

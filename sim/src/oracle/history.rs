@@ -31,7 +31,7 @@ impl fmt::Display for Position {
 
 /// How the client came to believe that an op is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Belief {
+pub(crate) enum Belief {
     /// It answered that it is durable.
     Acknowledged,
     /// A recovery showed it.
@@ -40,7 +40,7 @@ pub enum Belief {
 
 /// An op that must be there.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Decided {
+pub(crate) struct Decided {
     /// The op, as it was when it was given.
     pub op: AnyOp,
     /// Where it stands in the log of a store that says so.
@@ -58,7 +58,7 @@ struct Answered {
 
 /// The history so far.
 #[derive(Clone, Debug)]
-pub struct History {
+pub(crate) struct History {
     /// The state before the first op.
     base: AnyState,
     decided: Vec<Decided>,
@@ -77,7 +77,7 @@ pub struct History {
 impl History {
     /// The history of a store to which no op was given.
     #[must_use]
-    pub fn new(base: AnyState) -> Self {
+    pub(crate) fn new(base: AnyState) -> Self {
         History {
             state: base.clone(),
             base,
@@ -91,43 +91,43 @@ impl History {
 
     /// The state before the first op.
     #[must_use]
-    pub fn base(&self) -> &AnyState {
+    pub(crate) fn base(&self) -> &AnyState {
         &self.base
     }
 
     /// What must be there, in order.
     #[must_use]
-    pub fn decided(&self) -> &[Decided] {
+    pub(crate) fn decided(&self) -> &[Decided] {
         &self.decided
     }
 
     /// What may be there or not, in order.
     #[must_use]
-    pub fn doubtful(&self) -> &[AnyOp] {
+    pub(crate) fn doubtful(&self) -> &[AnyOp] {
         &self.doubtful
     }
 
     /// The state that everything decided leads to, and what was answered since.
     #[must_use]
-    pub fn state(&self) -> &AnyState {
+    pub(crate) fn state(&self) -> &AnyState {
         &self.state
     }
 
     /// How many ops were answered without a promise.
     #[must_use]
-    pub fn unpromised(&self) -> usize {
+    pub(crate) fn unpromised(&self) -> usize {
         self.answered.len()
     }
 
     /// The ops that were answered without a promise, and where they stand.
-    pub fn answered(&self) -> impl Iterator<Item = (&AnyOp, Option<Position>)> {
+    pub(crate) fn answered(&self) -> impl Iterator<Item = (&AnyOp, Option<Position>)> {
         let answered = self.answered.iter();
         answered.map(|answered| (&answered.op, answered.position))
     }
 
     /// How many ops were answered without a promise and stand after `position`.
     #[must_use]
-    pub fn unpromised_after(&self, position: Position) -> usize {
+    pub(crate) fn unpromised_after(&self, position: Position) -> usize {
         let answered = self.answered.iter().rev();
         let after = answered.take_while(|answered| answered.position > Some(position));
         after.count()
@@ -135,7 +135,7 @@ impl History {
 
     /// Where the last op stands that is decided or was answered.
     #[must_use]
-    pub fn last_position(&self) -> Option<Position> {
+    pub(crate) fn last_position(&self) -> Option<Position> {
         let answered = self.answered.back().map(|answered| answered.position);
         let decided = self.decided.last().map(|decided| decided.position);
         answered.or(decided).flatten()
@@ -144,7 +144,7 @@ impl History {
     /// The state that everything decided leads to, without what a recovery has shown and the store
     /// may still lose.
     #[must_use]
-    pub fn decided_state(&self) -> AnyState {
+    pub(crate) fn decided_state(&self) -> AnyState {
         match self.shown {
             0 => self.state.clone(),
             _ => self.folded(),
@@ -152,13 +152,13 @@ impl History {
     }
 
     /// An op answered that it is durable, and so is everything before it.
-    pub fn acknowledge(&mut self, op: AnyOp, position: Option<Position>) {
+    pub(crate) fn acknowledge(&mut self, op: AnyOp, position: Option<Position>) {
         self.answer(op, position);
         self.promise_all_but(0);
     }
 
     /// An op answered, and nothing is promised yet.
-    pub fn answer(&mut self, op: AnyOp, position: Option<Position>) {
+    pub(crate) fn answer(&mut self, op: AnyOp, position: Option<Position>) {
         self.build_on_shown();
         op.apply(&mut self.state);
         self.answered.push_back(Answered { op, position });
@@ -166,7 +166,7 @@ impl History {
 
     /// Everything that was answered but the last `pending` ops is promised now: the ops, and where
     /// they stand.
-    pub fn promise_all_but(&mut self, pending: usize) -> &[Decided] {
+    pub(crate) fn promise_all_but(&mut self, pending: usize) -> &[Decided] {
         let first = self.decided.len();
         let promised = self.answered.len().saturating_sub(pending);
         if promised > 0 || pending == 0 {
@@ -189,7 +189,7 @@ impl History {
     }
 
     /// The process that answered is gone: what it did not promise is in doubt. How many ops.
-    pub fn interrupt(&mut self) -> usize {
+    pub(crate) fn interrupt(&mut self) -> usize {
         let answered = std::mem::take(&mut self.answered);
         let count = answered.len();
         if count > 0 {
@@ -201,7 +201,7 @@ impl History {
     }
 
     /// It is unknown whether an op took effect.
-    pub fn doubt(&mut self, op: AnyOp) {
+    pub(crate) fn doubt(&mut self, op: AnyOp) {
         self.build_on_shown();
         self.doubtful.push(op);
     }
@@ -215,7 +215,7 @@ impl History {
 
     /// A recovery showed the first `shown` ops in doubt, at these positions where it tells them, and
     /// no more.
-    pub fn decide(&mut self, shown: usize, positions: &[Position]) {
+    pub(crate) fn decide(&mut self, shown: usize, positions: &[Position]) {
         let mut positions = positions.iter().copied();
         for op in self.doubtful.drain(..).take(shown) {
             op.apply(&mut self.state);
@@ -229,7 +229,7 @@ impl History {
 
     /// A recovery showed the first `shown` ops in doubt, and the store does not promise that the next
     /// one does: that is decided by the next op that is durable.
-    pub fn show(&mut self, shown: usize) {
+    pub(crate) fn show(&mut self, shown: usize) {
         self.fold();
         self.doubtful[..shown]
             .iter()
@@ -239,7 +239,7 @@ impl History {
     }
 
     /// Everything after the first `kept` ops is gone, and that is excused.
-    pub fn lose_after(&mut self, kept: usize) {
+    pub(crate) fn lose_after(&mut self, kept: usize) {
         self.decided.truncate(kept);
         self.doubtful.clear();
         self.fold();
@@ -247,7 +247,7 @@ impl History {
 
     /// The store shows a state that no history leads to, and that is excused: the history begins
     /// anew from there.
-    pub fn begin_from(&mut self, state: AnyState) {
+    pub(crate) fn begin_from(&mut self, state: AnyState) {
         *self = History::new(state);
     }
 

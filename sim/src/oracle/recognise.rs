@@ -21,14 +21,14 @@ use super::promises::Promises;
 /// How many bytes a state may have as text to be shown whole.
 const SHORT: usize = 200;
 
-/// Of how many ops in doubt every subset is tried where their order is not promised. A store that
+/// Where order is not promised, every subset of at most this many ops in doubt is tried. A store that
 /// leaves more in doubt at once is held against the prefixes of the rest.
 const SUBSETS_OF: usize = 12;
 
 /// What a store shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Recognised {
-    /// Everything decided, and the first so many ops in doubt.
+    /// Everything decided, and this many of the ops in doubt, from the first.
     Prefix(usize),
     /// Some other state that the store has not promised to avoid.
     Other,
@@ -119,7 +119,7 @@ fn shorter<'h>(history: &'h History, found: &AnyState) -> Option<(usize, &'h Dec
 fn too_short(history: &History, kept: usize, missing: &Decided) -> Wrong {
     let gone = history.decided()[kept..].iter().map(|gone| &gone.op);
     let found = format!(
-        "the history ends after {kept} ops; {} are missing: {}",
+        "the history ends too early: {kept} shown, {} missing: {}",
         history.decided().len() - kept,
         first_ops(gone)
     );
@@ -252,7 +252,7 @@ mod tests {
         assert_eq!(wrong.finding(), expected);
     }
 
-    /// Promises of which one is off.
+    /// All promises but one.
     fn without(change: fn(&mut Promises)) -> Promises {
         let mut promises = Promises::ALL;
         change(&mut promises);
@@ -280,9 +280,9 @@ mod tests {
 
     #[test]
     fn a_shorter_history_breaks_the_promise_of_its_first_missing_op() {
-        let two = "the history ends after 1 ops; 2 are missing: 2; 3";
+        let two = "the history ends too early: 1 shown, 2 missing: 2; 3";
         check_wrong(&[1], Invariant::Durability, "2 at 1:2", two);
-        let last = "the history ends after 2 ops; 1 are missing: 3";
+        let last = "the history ends too early: 2 shown, 1 missing: 3";
         check_wrong(&[1, 2], Invariant::Decided, "3", last);
         let Err(Wrong::Shorter { kept, .. }) = recognised(Promises::ALL, &[1]) else {
             panic!("damage may excuse a shorter history");

@@ -1,6 +1,5 @@
 //! Results for the tests of reports.
 
-use crate::coverage::Coverage;
 use crate::invariant::Invariant;
 use crate::marks::Mark;
 use crate::result::{Counts, Outcome, RunResult, ScenarioResult, Violation};
@@ -21,14 +20,10 @@ pub(super) fn violation() -> Violation {
 pub(super) fn failed_run(seed: u64, outcome: fn(Violation) -> Outcome) -> RunResult {
     RunResult {
         seed,
-        counts: Counts::default(),
         faults_fired: [(FaultKind::ReadError, 1)].into(),
-        marks: [].into(),
-        coverage: Coverage::default(),
         trace_hash: 1,
         outcome: outcome(violation()),
-        script: None,
-        trace: Vec::new(),
+        ..RunResult::default()
     }
 }
 
@@ -42,15 +37,11 @@ pub(super) fn scenario_result() -> ScenarioResult {
             crashes: 4000,
             recoveries: 5000,
             images_checked: 5000,
-            events_lost: 0,
+            ..Counts::default()
         },
         faults_fired: [(FaultKind::ReadError, 17)].into(),
         marks: [(Mark::TornTailCut, 3)].into(),
-        coverage: Coverage::default(),
         trace_hash: 0xabc,
-        failures: Vec::new(),
-        failed_runs: 0,
-        expected_failure: None,
-        cancelled: false,
+        ..ScenarioResult::default()
     }
 }

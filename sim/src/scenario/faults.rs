@@ -32,7 +32,7 @@ macro_rules! fault_kinds {
 
             /// When its rate is drawn.
             #[must_use]
-            pub const fn drawn(self) -> Drawn {
+            pub(crate) const fn drawn(self) -> Drawn {
                 match self { $(FaultKind::$kind => Drawn::$moment,)* }
             }
         }
@@ -41,12 +41,12 @@ macro_rules! fault_kinds {
 
 /// When the rate of a fault kind is drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Drawn {
+pub(crate) enum Drawn {
     /// At every storage call to which it applies.
     Call,
     /// At every storage call, whatever it is.
     AnyCall,
-    /// Between two processes, while nobody has the directory open.
+    /// Between two processes, while no process has the directory open.
     Rest,
     /// At every power cut.
     PowerCut,
@@ -163,7 +163,7 @@ impl fmt::Display for FaultKind {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
-pub enum Target {
+pub(crate) enum Target {
     /// Any file.
     #[default]
     Any,
@@ -187,7 +187,7 @@ pub enum Target {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
-pub enum Phase {
+pub(crate) enum Phase {
     /// At any time.
     #[default]
     Any,
@@ -212,10 +212,10 @@ pub struct FaultRate {
     pub limit: u32,
     /// Which files it may hit.
     #[serde(default)]
-    pub target: Target,
+    pub(crate) target: Target,
     /// When it may fire.
     #[serde(default)]
-    pub phase: Phase,
+    pub(crate) phase: Phase,
 }
 
 impl FaultKind {

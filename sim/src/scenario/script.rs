@@ -54,7 +54,7 @@ pub enum Effect {
         #[cfg_attr(feature = "schema", schemars(with = "serde_json::Value"))]
         beaver_disk::DiskEvent,
     ),
-    /// From here on there is only so much room; none given: as much as anybody wants.
+    /// From here on the disk has this much room; none: unlimited.
     Space(
         #[cfg_attr(feature = "schema", schemars(with = "Option<serde_json::Value>"))]
         Option<beaver_disk::Space>,

@@ -5,9 +5,10 @@ use std::fmt;
 use beaver_disk::DiskEvent;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::CommandKind;
+use super::old_steps;
 use super::survivors::Survivors;
 use crate::erased::AnyOp;
 
@@ -45,16 +46,16 @@ pub enum Step {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct ConcurrentStep {
     /// What they are given around.
-    pub around: Around,
+    pub(crate) around: Around,
     /// The ops, in the order in which they are given.
-    pub ops: Vec<Scheduled>,
+    pub(crate) ops: Vec<Scheduled>,
 }
 
 /// What several ops are given around.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
-pub enum Around {
+pub(crate) enum Around {
     /// One flush, which serves all of them.
     Flush,
     /// A checkpoint in three steps: begin, write, finish.
@@ -66,18 +67,18 @@ pub enum Around {
 /// An op, and when it is given.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Scheduled {
+pub(crate) struct Scheduled {
     /// When it is given.
-    pub at: When,
+    pub(crate) at: When,
     /// The op.
-    pub op: AnyOp,
+    pub(crate) op: AnyOp,
 }
 
 /// When an op is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
-pub enum When {
+pub(crate) enum When {
     /// Its caller has submitted it, and waits for the flush that comes after the first step.
     Waiting,
     /// After the first step of a checkpoint, and the flush.
@@ -92,7 +93,7 @@ pub enum When {
 impl ConcurrentStep {
     /// These ops, all waiting.
     #[must_use]
-    pub fn waiting(around: Around, ops: impl IntoIterator<Item = AnyOp>) -> Self {
+    pub(crate) fn waiting(around: Around, ops: impl IntoIterator<Item = AnyOp>) -> Self {
         let at = When::Waiting;
         let ops = ops.into_iter().map(|op| Scheduled { at, op });
         ConcurrentStep {
@@ -102,14 +103,14 @@ impl ConcurrentStep {
     }
 
     /// The ops that are given then.
-    pub fn at(&self, at: When) -> Vec<AnyOp> {
+    pub(crate) fn at(&self, at: When) -> Vec<AnyOp> {
         let then = self.ops.iter().filter(|scheduled| scheduled.at == at);
         then.map(|scheduled| scheduled.op.clone()).collect()
     }
 
     /// The ops that are given in the middle of the second step of a checkpoint, each with the call
     /// before which it is.
-    pub fn during_write(&self) -> Vec<(u64, AnyOp)> {
+    pub(crate) fn during_write(&self) -> Vec<(u64, AnyOp)> {
         let during = self.ops.iter().filter_map(|scheduled| match scheduled.at {
             When::BeforeCall(call) => Some((call, scheduled.op.clone())),
             _ => None,
@@ -286,7 +287,8 @@ impl<'de> Deserialize<'de> for Step {
             _ => None,
         };
         let name = name.unwrap_or_default();
-        if let Some(round) = Earlier::read(name, &value) {
+        if let Some(round) = old_steps::in_new_words(name, &value) {
+            let round = ConcurrentStep::deserialize(round.map_err(D::Error::custom)?);
             return round.map(Step::Concurrent).map_err(D::Error::custom);
         }
         if !NAMES.contains(&name) {
@@ -307,71 +309,6 @@ impl<'de> Deserialize<'de> for Step {
     }
 }
 
-/// The five kinds of concurrent step of version 0.1, which are still read.
-struct Earlier;
-
-impl Earlier {
-    /// The concurrent step that a step of this name was; nothing for the steps of today.
-    fn read(name: &str, value: &Value) -> Option<Result<ConcurrentStep, String>> {
-        use When::{BeforeFinish, BeforeWrite, Waiting};
-        let (around, fields): (_, &[(&str, When)]) = match name {
-            "group" => (Around::Flush, &[("steps", Waiting)]),
-            "close-queued" => (Around::Close, &[("steps", Waiting)]),
-            "slow-checkpoint" | "queued-checkpoint" => (
-                Around::Checkpoint,
-                &[
-                    ("steps", Waiting),
-                    ("before_write", BeforeWrite),
-                    ("before_finish", BeforeFinish),
-                ],
-            ),
-            "checkpoint-amid" => (Around::Checkpoint, &[("during_write", BeforeWrite)]),
-            _ => return None,
-        };
-        let inside = value.get(name).and_then(Value::as_object);
-        let Some(inside) = inside else {
-            return Some(Err(format!("`{name}` has fields")));
-        };
-        let mut ops = Vec::new();
-        for (field, at) in fields {
-            match Self::ops(inside, field, *at) {
-                Ok(more) => ops.extend(more),
-                Err(error) => return Some(Err(error)),
-            }
-        }
-        let known = |field: &&String| fields.iter().any(|(known, _)| known == field);
-        Some(match inside.keys().find(|field| !known(field)) {
-            Some(unknown) => Err(format!("unknown field `{unknown}`")),
-            None => Ok(ConcurrentStep { around, ops }),
-        })
-    }
-
-    fn ops(inside: &Map<String, Value>, field: &str, at: When) -> Result<Vec<Scheduled>, String> {
-        let Some(ops) = inside.get(field) else {
-            return Ok(Vec::new());
-        };
-        let ops = ops
-            .as_array()
-            .ok_or_else(|| format!("`{field}` is a list"))?;
-        let ops = ops.iter().map(|op| {
-            let (at, op) = match field {
-                "during_write" => {
-                    let call = op.get("before_call").and_then(Value::as_u64);
-                    let call = call.ok_or("`during_write` has `before_call` and `step`")?;
-                    (
-                        When::BeforeCall(call),
-                        op.get("step").unwrap_or(&Value::Null),
-                    )
-                }
-                _ => (at, op),
-            };
-            let op = AnyOp::deserialize(op).map_err(|error| error.to_string())?;
-            Ok(Scheduled { at, op })
-        });
-        ops.collect()
-    }
-}
-
 /// The steps of every run; any other value is an op, which only its subject can describe.
 #[cfg(feature = "schema")]
 impl schemars::JsonSchema for Step {
@@ -386,128 +323,4 @@ impl schemars::JsonSchema for Step {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn read(step: &Value) -> Result<Step, serde_json::Error> {
-        serde_json::from_value(step.clone())
-    }
-
-    /// Reads a step in the words of version 0.1, and requires that it is the same as one in the words
-    /// of today, and is written so.
-    #[track_caller]
-    fn check_earlier(earlier: &Value, around: &str, ops: &Value) {
-        let step = read(earlier).unwrap();
-        let today = json!({"concurrent": {"around": around, "ops": ops}});
-        assert_eq!(serde_json::to_value(&step).unwrap(), today);
-        assert_eq!(read(&today).unwrap(), step);
-    }
-
-    #[test]
-    fn the_five_concurrent_steps_of_version_0_1_are_read() {
-        let waiting = json!([{"at": "waiting", "op": "dispatch"}, {"at": "waiting", "op": "sync"}]);
-        let group = json!({"group": {"steps": ["dispatch", "sync"]}});
-        check_earlier(&group, "flush", &waiting);
-        let close = json!({"close-queued": {"steps": ["dispatch", "sync"]}});
-        check_earlier(&close, "close", &waiting);
-        check_earlier(
-            &json!({"slow-checkpoint": {"before_write": ["dispatch"], "before_finish": ["sync"]}}),
-            "checkpoint",
-            &json!([{"at": "before-write", "op": "dispatch"}, {"at": "before-finish", "op": "sync"}]),
-        );
-        let ack = json!({"ack": {"id": "a"}});
-        check_earlier(
-            &json!({"queued-checkpoint": {
-                "steps": [ack], "before_write": ["dispatch"], "before_finish": ["sync"]}}),
-            "checkpoint",
-            &json!([{"at": "waiting", "op": ack}, {"at": "before-write", "op": "dispatch"},
-                {"at": "before-finish", "op": "sync"}]),
-        );
-        check_earlier(
-            &json!({"checkpoint-amid": {"during_write": [{"before_call": 2, "step": "dispatch"},
-                {"before_call": 5, "step": ack}]}}),
-            "checkpoint",
-            &json!([{"at": {"before-call": 2}, "op": "dispatch"},
-                {"at": {"before-call": 5}, "op": ack}]),
-        );
-    }
-
-    #[test]
-    fn fields_that_version_0_1_left_out_are_empty() {
-        for name in ["slow-checkpoint", "queued-checkpoint", "checkpoint-amid"] {
-            check_earlier(&json!({name: {}}), "checkpoint", &json!([]));
-        }
-    }
-
-    #[test]
-    fn an_earlier_step_with_an_unknown_field_is_refused() {
-        for (step, said) in [
-            (json!({"group": {"stepz": []}}), "stepz"),
-            (json!({"group": {"steps": 1}}), "is a list"),
-            (json!({"group": []}), "has fields"),
-            (
-                json!({"checkpoint-amid": {"during_write": ["dispatch"]}}),
-                "before_call",
-            ),
-            (
-                json!({"slow-checkpoint": {"during_write": []}}),
-                "during_write",
-            ),
-        ] {
-            let error = read(&step).unwrap_err().to_string();
-            assert!(error.contains(said), "{error}");
-        }
-    }
-
-    #[test]
-    fn every_step_is_written_as_it_is_read() {
-        for step in [
-            json!("checkpoint"),
-            json!("reopen"),
-            json!("kill"),
-            json!({"power-cut": {}}),
-            json!("second-opener"),
-            json!("inspect"),
-            json!({"lenient": {}}),
-            json!("dispatch"),
-            json!({"enqueue": {"jobs": []}}),
-        ] {
-            let again = serde_json::to_value(read(&step).unwrap()).unwrap();
-            assert_eq!(again, step);
-        }
-    }
-
-    #[test]
-    fn what_is_no_step_of_every_run_is_an_op() {
-        let op = |step| matches!(read(&step), Ok(Step::Op(_)));
-        assert!(op(json!("dispatch")));
-        assert!(op(json!({"tick": {"ms": 7}})));
-        // Ops of other subjects are numbers, tuples, whatever serde makes of them.
-        assert!(op(json!(7)));
-        assert!(op(json!(["kill"])));
-        assert!(op(json!({})));
-        assert!(op(json!({"a": 1, "b": 2})));
-        assert!(read(&json!({"power-cut": {"imagine": 1}})).is_err());
-    }
-
-    #[test]
-    fn a_meeting_says_its_ops_by_their_moments() {
-        let step = json!({"concurrent": {"around": "checkpoint", "ops": [
-            {"at": "waiting", "op": 1}, {"at": {"before-call": 3}, "op": 2},
-            {"at": "before-finish", "op": 3}]}});
-        let step = read(&step).unwrap();
-        assert_eq!(
-            step.to_string(),
-            "checkpoint while these wait: 1, and while it writes its snapshot: before call 3 2 \
-             (before it ends: 3)"
-        );
-        assert_eq!(step.ops().len(), 3);
-        let Step::Concurrent(round) = &step else {
-            panic!("{step} is no concurrent step");
-        };
-        assert_eq!(round.at(When::BeforeFinish).len(), 1);
-        assert_eq!(round.during_write()[0].0, 3);
-    }
-}
+mod tests;

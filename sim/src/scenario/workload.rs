@@ -86,7 +86,7 @@ pub enum CommandKind {
     Sync,
     /// The active segment is sealed and the next one begins; only where `log.sync` is `on-request`.
     Rotate,
-    /// Everything that was appended is made durable, and up to 64 KiB of free space behind it; only where `log.sync` is
+    /// Everything that was appended is made durable, and up to 64 KiB of free space after it; only where `log.sync` is
     /// `on-request`.
     Preallocate,
     /// An op of a store that is not Beaver's own.
@@ -181,7 +181,7 @@ pub enum SyncSetting {
     /// Before it is answered.
     #[default]
     EveryAppend,
-    /// When somebody asks for it. The log is then used alone, without snapshots and checkpoints: a
+    /// On request. The log is then used alone, without snapshots and checkpoints: a
     /// command is answered when its events are in memory, and is promised with the next `sync`,
     /// `rotate`, `preallocate`, `group` or clean close, or when the batch has grown to its limit. A crash may take
     /// an end of what was answered since, never a part from the middle, and an append whole or not

@@ -9,9 +9,9 @@ use crate::scenario::{
 pub(super) struct DraftProcess {
     /// What goes wrong at which call.
     pub(super) faults: Vec<PlannedFault>,
-    /// The crash in a call with which it ends.
+    /// The crash in a call that ends it.
     pub(super) crash: Option<PlannedCrash>,
-    /// What the power cut left with which it ends.
+    /// What the power cut that ended it left.
     pub(super) left: Option<Survivors>,
 }
 
@@ -86,7 +86,7 @@ impl Draft {
             .filter_map(|entry| entry.step.as_ref())
     }
 
-    /// The places of the steps among the step_faults.
+    /// The indexes in `step_faults` that hold a step.
     pub(super) fn commands(&self) -> Vec<usize> {
         let step_faults = self.step_faults.iter().enumerate();
         let commands = step_faults.filter(|(_, entry)| entry.step.is_some());

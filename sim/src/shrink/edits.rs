@@ -58,7 +58,7 @@ pub(super) fn without_two(_subject: &AnySubject, draft: &Draft) -> Vec<Draft> {
     drafts
 }
 
-/// Without one fault, or without one crash in a call and what comes behind it in the same command.
+/// Without one fault, or without one crash in a call and what comes after it in the same command.
 pub(super) fn less_wrong(_subject: &AnySubject, draft: &Draft) -> Vec<Draft> {
     let mut drafts = Vec::new();
     for (at, process) in processes(draft) {
@@ -77,7 +77,7 @@ pub(super) fn less_wrong(_subject: &AnySubject, draft: &Draft) -> Vec<Draft> {
     drafts
 }
 
-/// With a crash between two commands in place of one in a call: behind the command, or before it.
+/// With a crash between two commands in place of one in a call: after the command, or before it.
 pub(super) fn crashes_between(_subject: &AnySubject, draft: &Draft) -> Vec<Draft> {
     let mut drafts = Vec::new();
     for (at, process) in processes(draft) {
@@ -126,7 +126,7 @@ pub(super) fn plainer_crashes(_subject: &AnySubject, draft: &Draft) -> Vec<Draft
                     crash.progress = Some(CallEffect::Nothing);
                 }
             });
-            // A write of which a power cut lost a part is torn by a kill as well, whatever is written.
+            // A write that a power cut tore is also torn by a kill, whatever it writes.
             with(|process| {
                 process.left = None;
                 if let Some(crash) = process.crash.as_mut().filter(|crash| crash.at.call > 1) {
@@ -220,8 +220,8 @@ fn replaced(draft: &Draft, at: usize, by: impl IntoIterator<Item = StepFaults>) 
     draft
 }
 
-/// A entry that crashes in its process `process`, as the crash between two commands, with everything behind
-/// it, and the command before.
+/// Splits an entry that crashes inside process `process`: the command, then a crash between two
+/// commands with everything after it.
 fn parted(entry: &StepFaults, process: usize) -> (StepFaults, StepFaults) {
     let crashed = &entry.processes[process];
     let kind = crashed
@@ -361,7 +361,7 @@ mod tests {
         let swarm = include_str!("../../../scenarios/swarm.json");
         let swarm: Scenario = serde_json::from_str(swarm).unwrap();
         for seed in 0..40 {
-            let saved = saved_failure(&swarm, &run_seed(&swarm, seed, keep));
+            let saved = saved_failure(&swarm, &run_seed(&library(&swarm), &swarm, seed, keep));
             let script = saved.script.clone().unwrap();
             let again = Draft::of(&saved, &script)
                 .to_scenario(&saved)

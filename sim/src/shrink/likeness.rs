@@ -118,8 +118,8 @@ mod tests {
         let ids = ["a".to_owned(), "late".to_owned()];
         for (one, other) in [
             (
-                "the history ends after 3 records; 2 are missing: ack a",
-                "the history ends after 1 records; 1",
+                "the history ends too early: 3 shown, 2 missing: ack a",
+                "the history ends too early: 1 shown, 1",
             ),
             (
                 "wal-0000000001.jsonl at byte 17: damaged",

@@ -5,7 +5,7 @@
 //! failure and the same number of candidates give the same result.
 //!
 //! ```text
-//! Draft      a history with its crashes and faults, counted leg by leg, so that parts can go
+//! Draft      a history with its crashes and faults, counted process by process, so that parts can go
 //!   edits      drafts that are a little smaller
 //!   Size       what "smaller" means
 //! Likeness   what "fails alike" means

@@ -73,7 +73,10 @@ mod tests {
             script: true,
             trace: false,
         };
-        saved_failure(&scenario, &run_seed(&scenario, seed, keep))
+        saved_failure(
+            &scenario,
+            &run_seed(&library(&scenario), &scenario, seed, keep),
+        )
     }
 
     fn replayed(scenario: &Scenario) -> Replayed {

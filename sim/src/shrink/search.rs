@@ -3,7 +3,7 @@
 use beaver_disk::TraceMode;
 
 use crate::result::RunResult;
-use crate::run::{Keep, run_seed_of};
+use crate::run::{Keep, run_seed};
 use crate::scenario::{Crashes, Expect, Profile, Scenario, Workload};
 use crate::subject::AnySubject;
 use crate::world::ReplayMode;
@@ -25,7 +25,7 @@ pub struct Limits<'l> {
 }
 
 impl Limits<'_> {
-    /// So many candidates, however long they take.
+    /// At most `runs` candidates, with no time limit.
     #[must_use]
     pub fn runs(runs: u64) -> Self {
         Limits {
@@ -92,7 +92,7 @@ pub fn shrink(subject: &AnySubject, failure: &Scenario, limits: Limits<'_>) -> O
         script: true,
         trace: true,
     };
-    let mut run = run_seed_of(subject, &scenario, 0, everything);
+    let mut run = run_seed(subject, &scenario, 0, everything);
     run.seed = failure.seeds.start;
     Some(Shrunk {
         after: Size::of(scenario.script.as_ref()?),
@@ -176,7 +176,7 @@ impl ShrinkSearch<'_> {
             for (edits, modes) in PASSES {
                 self.pass(*edits, modes)?;
             }
-            self.milder_profile()?;
+            self.weaker_profile()?;
             if self.order == before {
                 return Some(());
             }
@@ -207,19 +207,19 @@ impl ShrinkSearch<'_> {
         }
     }
 
-    /// Under the mildest profile in which it fails alike. `strict` is left out: a file system that
-    /// loses everything that was not synced, names of synced files too, is none that anyone has.
-    fn milder_profile(&mut self) -> Option<()> {
+    /// Under the weakest profile in which it fails alike. `strict` is left out: a file system that
+    /// loses everything that was not synced, names of synced files too, does not exist.
+    fn weaker_profile(&mut self) -> Option<()> {
         for profile in Profile::ALL.iter().skip(1) {
             if *profile >= self.best.profile {
                 break;
             }
-            let milder = Scenario {
+            let weaker = Scenario {
                 profile: *profile,
                 ..self.best.clone()
             };
             self.count()?;
-            if self.keep_if_alike(&milder) {
+            if self.keep_if_alike(&weaker) {
                 break;
             }
         }
@@ -241,6 +241,7 @@ impl ShrinkSearch<'_> {
             script: Some(run.script),
             ..scenario
         };
+        // Run once more from the file alone: a mode may have drawn what the written script does not say.
         Some(self.keep_if_alike(&written))
     }
 

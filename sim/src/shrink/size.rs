@@ -1,10 +1,11 @@
-//! How large a history is: what a reader has to hold in mind, the gravest first.
+//! How large a history is: what a reader has to hold in mind, what matters most first.
 
 use std::fmt;
 
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::plural::counted;
 use crate::scenario::{Around, CrashKind, LogSettings, Script, Step, Survivors};
 
 use super::draft::Draft;
@@ -35,16 +36,14 @@ impl Size {
 
 impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let plural = |count: usize, one: &str, more: &str| match count {
-            1 => format!("1 {one}"),
-            _ => format!("{count} {more}"),
-        };
-        f.write_str(&plural(self.commands, "command", "commands"))?;
+        f.write_str(&counted(self.commands as u64, "command", "commands"))?;
         if self.crashes > 0 {
-            write!(f, ", {}", plural(self.crashes, "crash", "crashes"))?;
+            let crashes = counted(self.crashes as u64, "crash", "crashes");
+            write!(f, ", {crashes}")?;
         }
         if self.faults > 0 {
-            write!(f, ", {}", plural(self.faults, "fault", "faults"))?;
+            let faults = counted(self.faults as u64, "fault", "faults");
+            write!(f, ", {faults}")?;
         }
         Ok(())
     }
@@ -78,13 +77,13 @@ pub(super) struct Order {
     crashes: usize,
     faults: usize,
     /// Power cuts and crashes in the middle of a call: those between two commands are plainer.
-    grave: usize,
+    hard_crashes: usize,
     /// What has to be said about what survived.
     left: usize,
     profile: usize,
     /// Settings that are not the default ones.
     settings: usize,
-    /// Meetings.
+    /// Concurrent steps.
     wrapped: usize,
     /// Bytes of all ops, as JSON.
     bytes: usize,
@@ -111,7 +110,7 @@ impl Order {
             all: commands(&steps) + crashes + faults,
             crashes,
             faults,
-            grave: cuts + inside.sum::<usize>(),
+            hard_crashes: cuts + inside.sum::<usize>(),
             left: processes()
                 .filter_map(|process| process.left.as_ref())
                 .map(|left| match left {

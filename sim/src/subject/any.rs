@@ -20,7 +20,7 @@ use crate::stream::Stream;
 
 /// An op of `S`.
 #[must_use]
-pub fn any_op<S: Subject>(op: S::Op) -> AnyOp {
+pub(crate) fn any_op<S: Subject>(op: S::Op) -> AnyOp {
     let model = OpModel {
         apply: S::apply,
         takes_ms: S::takes_ms,
@@ -30,7 +30,7 @@ pub fn any_op<S: Subject>(op: S::Op) -> AnyOp {
 
 /// A state of `S`.
 #[must_use]
-pub fn any_state<S: Subject>(state: S::State) -> AnyState {
+pub(crate) fn any_state<S: Subject>(state: S::State) -> AnyState {
     let model = StateModel {
         difference: S::difference,
         size: S::size,
@@ -39,7 +39,7 @@ pub fn any_state<S: Subject>(state: S::State) -> AnyState {
 }
 
 /// A store that a process has open. Dropping it ends the process without a farewell.
-pub trait OpenStore {
+pub(crate) trait OpenStore {
     /// Carries out an op.
     ///
     /// # Errors
@@ -283,7 +283,7 @@ impl<S: Subject> SubjectValue for SubjectOf<S> {
     }
 
     fn inspected(&self) -> Option<&dyn Inspected> {
-        self.0.inspected()
+        self.0.inspected().map(|inspection| inspection.0)
     }
 }
 
@@ -338,7 +338,7 @@ impl AnySubject {
 
     /// The state of a store to which no op was given.
     #[must_use]
-    pub fn initial(&self) -> AnyState {
+    pub(crate) fn initial(&self) -> AnyState {
         self.subject.initial()
     }
 
@@ -346,7 +346,7 @@ impl AnySubject {
     ///
     /// # Errors
     /// It is no op of this subject.
-    pub fn read(&self, op: &AnyOp) -> Result<AnyOp, serde_json::Error> {
+    pub(crate) fn read(&self, op: &AnyOp) -> Result<AnyOp, serde_json::Error> {
         match op.unread() {
             None => Ok(op.clone()),
             Some(value) => self.subject.read(value),
@@ -355,31 +355,31 @@ impl AnySubject {
 
     /// See [`Subject::ops`].
     #[must_use]
-    pub fn ops(&self, state: &AnyState) -> Vec<AnyOp> {
+    pub(crate) fn ops(&self, state: &AnyState) -> Vec<AnyOp> {
         self.subject.ops(state)
     }
 
     /// See [`Subject::draw`].
     #[must_use]
-    pub fn draw(&self, state: &AnyState, random: &mut Stream) -> AnyOp {
+    pub(crate) fn draw(&self, state: &AnyState, random: &mut Stream) -> AnyOp {
         self.subject.draw(state, random)
     }
 
     /// See [`Subject::simpler`].
     #[must_use]
-    pub fn simpler(&self, op: &AnyOp) -> Vec<AnyOp> {
+    pub(crate) fn simpler(&self, op: &AnyOp) -> Vec<AnyOp> {
         self.subject.simpler(op)
     }
 
     /// See [`Subject::simpler_together`].
     #[must_use]
-    pub fn simpler_together(&self, ops: &[&AnyOp]) -> Vec<Vec<AnyOp>> {
+    pub(crate) fn simpler_together(&self, ops: &[&AnyOp]) -> Vec<Vec<AnyOp>> {
         self.subject.simpler_together(ops)
     }
 
     /// See [`Subject::resolve`].
     #[must_use]
-    pub fn resolve(&self, op: &AnyOp, state: &AnyState, now_ms: u64) -> (AnyOp, Expected) {
+    pub(crate) fn resolve(&self, op: &AnyOp, state: &AnyState, now_ms: u64) -> (AnyOp, Expected) {
         self.subject.resolve(op, state, now_ms)
     }
 
@@ -387,7 +387,7 @@ impl AnySubject {
     ///
     /// # Errors
     /// Why it did not open.
-    pub fn open(&self, mut machine: Machine) -> Result<Box<dyn OpenStore>, Failure> {
+    pub(crate) fn open(&self, mut machine: Machine) -> Result<Box<dyn OpenStore>, Failure> {
         if let Some(new) = &self.interposer {
             machine.storage = interpose(machine.storage, (new.0)());
         }
@@ -396,25 +396,25 @@ impl AnySubject {
 
     /// See [`Subject::invalid`].
     #[must_use]
-    pub fn invalid(&self, op: &AnyOp, nested: bool) -> Vec<(String, String)> {
+    pub(crate) fn invalid(&self, op: &AnyOp, nested: bool) -> Vec<(String, String)> {
         self.subject.invalid(op, nested)
     }
 
     /// See [`Subject::lacks`].
     #[must_use]
-    pub fn lacks(&self, kind: CommandKind) -> Option<String> {
+    pub(crate) fn lacks(&self, kind: CommandKind) -> Option<String> {
         self.subject.lacks(kind)
     }
 
     /// See [`Concurrent::shared_ops`]; nothing where the store serves one caller.
     #[must_use]
-    pub fn shared_ops(&self) -> Option<usize> {
+    pub(crate) fn shared_ops(&self) -> Option<usize> {
         self.subject.shared_ops()
     }
 
     /// See [`Subject::inspected`].
     #[must_use]
-    pub fn inspected(&self) -> Option<&dyn Inspected> {
+    pub(crate) fn inspected(&self) -> Option<&dyn Inspected> {
         self.subject.inspected()
     }
 }

@@ -11,25 +11,36 @@ pub type PendingCheckpoint =
 
 /// A store that serves several callers at once, or goes on while a checkpoint is under way.
 pub trait Concurrent<S: Subject>: Send + Sync {
-    /// The first so many of [`ops`](Subject::ops) are ones that several callers can wait for at once.
+    /// How many of [`ops`](Subject::ops), from the front, several callers can wait for at once.
     fn shared_ops(&self) -> usize;
 
     /// Several callers submit their ops, then one sync serves all. An answer for each.
     fn group(&self, store: &mut S::Store, ops: &[S::Op]) -> Vec<Result<Answer, Failure>>;
 
     /// Several callers submit their ops, and the store is closed before any of them has flushed. An
-    /// answer for each.
-    fn close_queued(&self, store: S::Store, ops: &[S::Op]) -> Vec<Result<Answer, Failure>>;
+    /// answer for each. By default there is no such close.
+    fn close_queued(&self, _store: S::Store, ops: &[S::Op]) -> Vec<Result<Answer, Failure>> {
+        vec![Err(Failure::unsupported("a close while callers wait")); ops.len()]
+    }
 
     /// The first step of a checkpoint, which other ops may follow. Nothing: there was nothing to do.
+    /// By default there are no checkpoints.
     ///
     /// # Errors
     /// It failed.
-    fn begin_checkpoint(&self, store: &mut S::Store) -> Result<Option<PendingCheckpoint>, Failure>;
+    fn begin_checkpoint(
+        &self,
+        _store: &mut S::Store,
+    ) -> Result<Option<PendingCheckpoint>, Failure> {
+        Err(Failure::unsupported("a checkpoint"))
+    }
 
     /// Several callers submit their ops, and the first step of a checkpoint comes before any of them
-    /// has flushed. What came of the step, and an answer for each caller.
-    fn begin_checkpoint_queued(&self, store: &mut S::Store, ops: &[S::Op]) -> BegunWithCallers;
+    /// has flushed. What came of the step, and an answer for each caller. By default the step comes
+    /// first, then all callers together.
+    fn begin_checkpoint_queued(&self, store: &mut S::Store, ops: &[S::Op]) -> BegunWithCallers {
+        (self.begin_checkpoint(store), self.group(store, ops))
+    }
 
     /// The last step of a checkpoint, with what its second step returned.
     ///
@@ -37,9 +48,11 @@ pub trait Concurrent<S: Subject>: Send + Sync {
     /// It failed.
     fn finish_checkpoint(
         &self,
-        store: &mut S::Store,
-        written: Box<dyn Any + Send>,
-    ) -> Result<(), Failure>;
+        _store: &mut S::Store,
+        _written: Box<dyn Any + Send>,
+    ) -> Result<(), Failure> {
+        Err(Failure::unsupported("a checkpoint"))
+    }
 }
 
 /// What came of the first step of a checkpoint, and of what callers had submitted before it.

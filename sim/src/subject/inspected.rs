@@ -1,6 +1,7 @@
 //! Stores whose files the checker can read: more invariants, and damage that they are told apart by.
 
 use std::any::Any;
+use std::fmt::{self, Debug};
 
 use beaver_disk::{DiskEvent, Image, SimDisk};
 
@@ -30,7 +31,7 @@ pub struct OpenReport {
 }
 
 /// A store that has opened, and the history that it is held against.
-pub struct Recovered<'r> {
+pub(crate) struct Recovered<'r> {
     /// The store.
     pub store: &'r mut dyn OpenStore,
     /// Its machine: to be copied, not to be changed.
@@ -47,7 +48,7 @@ pub struct Recovered<'r> {
 
 /// Damage that may explain what a store cannot read.
 #[derive(Clone, Copy, Debug)]
-pub struct Damaged<'r> {
+pub(crate) struct Damaged<'r> {
     /// Which bytes stood where.
     pub damage: &'r InjectedDamage,
     /// Whether a sector may be unreadable for good.
@@ -56,7 +57,7 @@ pub struct Damaged<'r> {
 
 /// Something read back from a store in use, or from a copy.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Readout {
+pub(crate) enum Readout {
     /// It was held against the history and is right.
     Right,
     /// What was read proves nothing here: damage or an error explains it.
@@ -65,8 +66,17 @@ pub enum Readout {
     Failed(Failure),
 }
 
+/// A store whose files the checker can read: one in the documented files of this project.
+pub struct Inspection<'s>(pub(crate) &'s dyn Inspected);
+
+impl Debug for Inspection<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Inspection")
+    }
+}
+
 /// A store whose files the checker can read.
-pub trait Inspected: Send + Sync {
+pub(crate) trait Inspected: Send + Sync {
     /// Draws an op of this kind, one that a client would sensibly give in `state`. `drawn` counts
     /// what was made up so far in the run.
     fn draw(

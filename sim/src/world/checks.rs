@@ -89,6 +89,7 @@ impl World<'_> {
         self.history.lose_after(kept);
         // An old copy of a file could bring back what is decided to be lost.
         self.earlier.clear();
+        // Examined again: what is left must still be right for the shorter history, not only shorter.
         self.examined().map_err(|wrong| wrong.finding().into())
     }
 

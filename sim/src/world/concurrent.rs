@@ -5,6 +5,7 @@ use std::any::Any;
 use crate::invariant::Invariant;
 use crate::marks::Mark;
 use crate::oracle::Finding;
+use crate::plural::counted;
 use crate::run_log::RunEvent;
 use crate::scenario::{Around, ConcurrentStep, Step, When};
 use crate::subject::{Answer, AnyOp, ErrorClass, Failure, PendingCheckpoint};
@@ -329,7 +330,8 @@ impl World<'_> {
         }
         let used: usize = self.files().values().map(Vec::len).sum();
         if used as u64 > limit {
-            let expected = format!("at most {limit} bytes on disk after a checkpoint");
+            let most = counted(limit, "byte", "bytes");
+            let expected = format!("at most {most} on disk after a checkpoint");
             let found = format!("{used} bytes");
             return Err(Finding::new(Invariant::Hygiene, expected, found).into());
         }

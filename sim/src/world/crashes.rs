@@ -26,7 +26,7 @@ pub(super) enum Activity {
 pub(super) struct CrashPlan {
     rates: Crashes,
     stream: Stream,
-    /// How many calls the last activity of each sort made: how far ahead it is worth to aim.
+    /// How many calls the last activity of each sort made: how many calls ahead to aim.
     reach: [u64; 3],
     /// What the armed crash is.
     armed: Option<CrashKind>,
@@ -253,6 +253,7 @@ impl World<'_> {
 
     fn drop_store(&mut self) -> Result<(), Stop> {
         self.interrupt();
+        // Taken out before it is dropped: dropping runs code of the program under test, which may panic.
         let store = self.store.take();
         // A process ends with all its threads. On a disk that is frozen no call of theirs does anything.
         if let Some(writing) = self.writing.take() {

@@ -52,7 +52,7 @@ impl World<'_> {
         }
     }
 
-    /// A recovery has shown so many ops that were in doubt.
+    /// A recovery showed the first `shown` ops in doubt.
     pub(super) fn mark_unsynced(&mut self, shown: usize) {
         let unsynced = std::mem::take(&mut self.unsynced);
         let kept = shown.min(unsynced);

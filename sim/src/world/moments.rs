@@ -1,6 +1,6 @@
 //! The moments of a run at which its process could have died: for each the disk, and what the client believed then.
 //!
-//! The run itself goes on undisturbed. Whoever explores it takes the moments afterwards and lets the process die at each.
+//! The run goes on undisturbed; the explorer later lets the process die at each moment.
 
 use std::sync::Arc;
 
@@ -94,7 +94,7 @@ impl World<'_> {
     }
 
     fn believe(&mut self, mut history: History, idle: Option<Crash>) {
-        // Whoever looks at the moment lets the process die there.
+        // The belief is that of a client whose process dies here.
         history.interrupt();
         let belief = BeliefSpan {
             first_call: self.faults.disk().calls() + 1,

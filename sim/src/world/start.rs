@@ -6,7 +6,7 @@ use std::sync::Arc;
 use beaver_disk::Choice;
 use beaver_storage::interpose;
 
-use crate::faults::at_rest;
+use crate::faults::{at_rest, device_kinds};
 use crate::invariant::Invariant;
 use crate::marks::Mark;
 use crate::oracle::Finding;
@@ -20,8 +20,7 @@ use super::crashes::Activity;
 use super::lockstep::Lockstep;
 use super::{Stop, World};
 
-/// How many failed attempts in a row go by before nothing goes wrong any more: then the store must
-/// open.
+/// After this many failed attempts in a row nothing goes wrong any more: the store must open.
 const PATIENCE: u32 = 4;
 
 impl World<'_> {
@@ -129,7 +128,7 @@ impl World<'_> {
             .keep(calls, || RunEvent::Opening { found: disk.live() });
         let size = self.history.state().size();
         self.crashes.arm(Activity::Recovery, size, &disk);
-        let storage = match self.has_stepwise {
+        let storage = match self.has_lockstep {
             true => interpose(self.faults.storage(), Arc::new(Lockstep)),
             false => self.faults.storage(),
         };
@@ -212,6 +211,7 @@ impl World<'_> {
         }
         let name = failure.file.as_deref();
         self.excuse_refusal(failure)?;
+        // A refusal that changes files could destroy what a repair needs.
         if self.files() != *found {
             let expected = "a refusal that changes no file";
             return Err(Finding::new(
@@ -271,7 +271,7 @@ impl World<'_> {
         }
     }
 
-    /// Somebody brings the damaged files back from elsewhere, so that the run can go on.
+    /// The damaged files are restored from outside, so that the run can go on.
     fn restore(&mut self, found: &Files) -> Result<(), Stop> {
         let whole = self.damage.undone(found);
         self.faults.restore(&whole, self.scenario.profile);
@@ -304,8 +304,9 @@ impl World<'_> {
         };
         let wrong = self.judge_side_images(&space, scripted);
         let choice = wrong.unwrap_or(choice);
-        for kind in crate::faults::device_kinds(&choice) {
-            self.faults.director().count(kind);
+        let kinds = device_kinds(&choice);
+        for kind in &kinds {
+            self.faults.director().count(*kind);
         }
         self.seen.mark_if(!choice.tears.is_empty(), Mark::TornPage);
         if !choice.device.is_empty() {
@@ -315,9 +316,8 @@ impl World<'_> {
             let before = space.image(&sound).to_files();
             let after = space.image(&choice).to_files();
             self.damage.remember(&before, &after);
-            self.unreadable |=
-                crate::faults::device_kinds(&choice).contains(&FaultKind::UnreadableSector);
-            let lied = crate::faults::device_kinds(&choice).contains(&FaultKind::LyingSync);
+            self.unreadable |= kinds.contains(&FaultKind::UnreadableSector);
+            let lied = kinds.contains(&FaultKind::LyingSync);
             self.seen
                 .mark_if(lied && before != after, Mark::LyingSyncHit);
         }

@@ -16,7 +16,7 @@ use beaver_disk::{CrashPoint, Moment};
 use beaver_sim::beaver::{Command, Job};
 use beaver_sim::invariant::Invariant;
 use beaver_sim::result::{Outcome, RunResult};
-use beaver_sim::run::{Keep, run_seed_of};
+use beaver_sim::run::{Keep, run_seed};
 use beaver_sim::scenario::{
     CrashKind, Effect, FaultKind, PlannedCrash, PlannedFault, Profile, Scenario, Script, Step,
 };
@@ -161,7 +161,7 @@ fn run(subject: &AnySubject, scenario: &Scenario) -> RunResult {
         script: false,
         trace: true,
     };
-    run_seed_of(subject, scenario, 0, keep)
+    run_seed(subject, scenario, 0, keep)
 }
 
 /// The number of the `nth` storage call in `trace` that reads `call`.

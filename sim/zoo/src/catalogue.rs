@@ -1,4 +1,4 @@
-//! The bugs, by number: what each is, who shipped it, how it is planted, and where it is looked
+//! The bugs, by number: what each is, who shipped it, how it is injected, and where it is looked
 //! for.
 
 use super::interposed::library;
@@ -7,11 +7,11 @@ use super::misuse::DiskMisuse;
 use super::plain::{PlainBug, PlainStore};
 use beaver_sim::invariant::Invariant;
 use beaver_sim::result::Outcome;
-use beaver_sim::run::{Keep, run_script_of};
+use beaver_sim::run::{Keep, run_script};
 use beaver_sim::scenario::Scenario;
 use beaver_sim::subject::AnySubject;
 
-/// How a bug is planted.
+/// How a bug is injected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mutation {
     /// The library on a disk that is misused.
@@ -91,7 +91,7 @@ impl Bug {
     #[must_use]
     pub fn run_witness(&self) -> WitnessResult {
         let witness = self.witness();
-        let run = |subject| run_script_of(&subject, &witness, Keep::default()).outcome;
+        let run = |subject| run_script(&subject, &witness, Keep::default()).outcome;
         let with = run(self.mutant());
         WitnessResult {
             broken: with.failure().map(|violation| violation.invariant),
@@ -100,9 +100,12 @@ impl Bug {
     }
 }
 
+/// The source of a step that no other log was seen to leave out.
+const MODEL: &str = "a model of the protocol without it";
+
 /// Declares the bugs: id, mutation, scenario, invariants, name, source.
 macro_rules! bugs {
-    ($($id:literal $kind:ident::$mutation:ident $scenario:literal [$($invariant:ident),*] $name:literal $source:literal;)*) => {
+    ($($id:literal $kind:ident::$mutation:ident $scenario:literal [$($invariant:ident),*] $name:literal $source:expr;)*) => {
         /// All bugs.
         pub const BUGS: &[Bug] = &[$(Bug {
             id: $id,
@@ -162,17 +165,17 @@ bugs! {
     "B40" PlainBug::PrunedTooEarly "checkpoints" [Honesty] "log dropped before the snapshot is durable" "ArcadeDB #4830; VelesDB #898; orientdb #10084; turso #5010";
     "B41" PlainBug::FirstBadRecordEnds "rot" [Honesty] "bad record in the middle ends the log" "RocksDB #7701; NATS #7549; memgraph #4528; Alagappan et al., FAST'18";
     "B42" PlainBug::RepairThrowsAway "power-cuts" [Durability, Decided] "repair throws the file away" "frostdb #313; prometheus #13152";
-    "S01" ProtocolStep::UndoOfRotate "failing-rotates" [Honesty] "failed rotate is not undone" "a model of the protocol without it";
-    "S02" ProtocolStep::DirectorySyncOfUndo "failing-rotates" [Honesty] "undo of a failed rotate is not synced" "a model of the protocol without it";
-    "S03" ProtocolStep::MarkersInRewrite "markers" [Honesty, Idempotence] "rewrite leaves out markers" "a model of the protocol without it";
-    "S04" ProtocolStep::VerifiedBuffer "killed-then-cut" [Durability, Decided, Positions, Honesty] "rewrite from a second read" "a model of the protocol without it";
-    "S05" ProtocolStep::Rewrite "killed-then-cut" [Decided, Positions, Honesty] "last batch is not rewritten" "a model of the protocol without it";
-    "S06" ProtocolStep::BothCuts "failing-page-writes" [NoPhantom, Decided, Idempotence] "nothing is cut by set_len" "a model of the protocol without it";
-    "S07" ProtocolStep::IdleSync "killed-then-cut" [Decided] "no sync where nothing was changed" "a model of the protocol without it";
-    "S08" PlainBug::ContiguityEverywhere "interrupted-prunes" [Honesty] "contiguity below the snapshot too" "a model of the protocol without it";
-    "S09" PlainBug::GapIsCorruption "power-cuts" [Honesty] "a gap is corruption" "a model of the protocol without it";
-    "S10" ProtocolStep::SecondRead "wrong-reads" [Durability] "no second read" "a model of the protocol without it";
-    "S11" PlainBug::ProofAtLinesOnly "weak-spots" [Honesty] "proof after newlines only" "a model of the protocol without it";
-    "S12a" PlainBug::NoMarkerProof "weak-spots" [Honesty] "a marker is no proof" "a model of the protocol without it";
-    "S12b" PlainBug::NoFirstOfBatchProof "weak-spots" [Honesty] "the first event of a batch is no proof" "a model of the protocol without it";
+    "S01" ProtocolStep::UndoOfRotate "failing-rotates" [Honesty] "failed rotate is not undone" MODEL;
+    "S02" ProtocolStep::DirectorySyncOfUndo "failing-rotates" [Honesty] "undo of a failed rotate is not synced" MODEL;
+    "S03" ProtocolStep::MarkersInRewrite "markers" [Honesty, Idempotence] "rewrite leaves out markers" MODEL;
+    "S04" ProtocolStep::VerifiedBuffer "killed-then-cut" [Durability, Decided, Positions, Honesty] "rewrite from a second read" MODEL;
+    "S05" ProtocolStep::Rewrite "killed-then-cut" [Decided, Positions, Honesty] "last batch is not rewritten" MODEL;
+    "S06" ProtocolStep::BothCuts "failing-page-writes" [NoPhantom, Decided, Idempotence] "nothing is cut by set_len" MODEL;
+    "S07" ProtocolStep::IdleSync "killed-then-cut" [Decided] "no sync where nothing was changed" MODEL;
+    "S08" PlainBug::ContiguityEverywhere "interrupted-prunes" [Honesty] "contiguity below the snapshot too" MODEL;
+    "S09" PlainBug::GapIsCorruption "power-cuts" [Honesty] "a gap is corruption" MODEL;
+    "S10" ProtocolStep::SecondRead "wrong-reads" [Durability] "no second read" MODEL;
+    "S11" PlainBug::ProofAtLinesOnly "weak-spots" [Honesty] "proof after newlines only" MODEL;
+    "S12a" PlainBug::NoMarkerProof "weak-spots" [Honesty] "a marker is no proof" MODEL;
+    "S12b" PlainBug::NoFirstOfBatchProof "weak-spots" [Honesty] "the first event of a batch is no proof" MODEL;
 }

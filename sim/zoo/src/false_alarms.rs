@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use beaver_sim::explore::parallel::in_order;
 use beaver_sim::invariant::Invariant;
-use beaver_sim::run::{Keep, run_seed_of};
+use beaver_sim::run::{Keep, run_seed};
 use beaver_sim::scenario::{Profile, Scenario};
 use beaver_sim::subject::AnySubject;
 use serde::Serialize;
@@ -167,7 +167,7 @@ fn run(
     let mut result = ControlResult::default();
     for seed in (0..seeds).take_while(|_| !cancel.load(Ordering::Relaxed)) {
         result.runs += 1;
-        let run = run_seed_of(subject, scenario, seed, Keep::default());
+        let run = run_seed(subject, scenario, seed, Keep::default());
         if let Some(violation) = run.outcome.failure() {
             result.false_alarms.push(FalseAlarm {
                 store,
@@ -191,7 +191,7 @@ fn explore_small(
 ) -> ControlResult {
     let (explored, failure) = explore(subject, profile, cancel);
     let alarm = failure.map(|failure| {
-        let run = run_seed_of(subject, &failure, 0, Keep::default());
+        let run = run_seed(subject, &failure, 0, Keep::default());
         let found = run
             .outcome
             .failure()

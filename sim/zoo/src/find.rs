@@ -1,4 +1,4 @@
-//! A bug is planted and looked for by the sampler, and by the explorer where that finds nothing or is
+//! A bug is injected and looked for by the sampler, and by the explorer where that finds nothing or is
 //! asked for. What is caught is shrunk.
 
 use std::collections::BTreeMap;
@@ -9,7 +9,7 @@ use beaver_sim::explore::parallel::in_order;
 use beaver_sim::explore::{Options, Running, Start, explore_small};
 use beaver_sim::invariant::Invariant;
 use beaver_sim::result::{Outcome, RunResult};
-use beaver_sim::run::{Keep, run_seed_of, saved_failure};
+use beaver_sim::run::{Keep, run_seed, saved_failure};
 use beaver_sim::scenario::{Profile, Scenario};
 use beaver_sim::shrink::{Limits, Shrunk, shrink, words};
 use beaver_sim::subject::AnySubject;
@@ -116,7 +116,7 @@ impl BugResult {
     }
 }
 
-/// Plants a bug and looks for it. When `cancel` is set it is given up.
+/// Injects a bug and looks for it. When `cancel` is set it is given up.
 #[must_use]
 pub fn find(bug: &'static Bug, effort: Effort, cancel: &AtomicBool) -> BugResult {
     let subject = bug.mutant();
@@ -174,7 +174,7 @@ fn sample(
     let mut runs = 0;
     for seed in (0..seeds).take_while(|_| !cancel.load(Ordering::Relaxed)) {
         runs += 1;
-        let run = run_seed_of(subject, scenario, seed, Keep::default());
+        let run = run_seed(subject, scenario, seed, Keep::default());
         if run.outcome != Outcome::Held {
             return (runs, Some(run));
         }

@@ -11,7 +11,7 @@ use std::sync::atomic::AtomicBool;
 
 use beaver_sim::explore::{FoundFailure, Options, Running, Start, explore_seed, explore_small};
 use beaver_sim::invariant::Invariant;
-use beaver_sim::run::{Keep, run_seed_of};
+use beaver_sim::run::{Keep, run_seed};
 use beaver_sim::scenario::{CrashKind, Profile, Scenario, Step};
 use beaver_sim::subject::AnySubject;
 use beaver_zoo::catalogue::{BUGS, Bug};
@@ -99,7 +99,7 @@ fn replayed(bug: &Bug, scenario: &Scenario, failure: &FoundFailure) -> Option<In
     };
     let saved = serde_json::to_string(&scenario).unwrap();
     let saved: Scenario = serde_json::from_str(&saved).unwrap();
-    let run = run_seed_of(&bug.mutant(), &saved, 0, Keep::default());
+    let run = run_seed(&bug.mutant(), &saved, 0, Keep::default());
     run.outcome.failure().map(|violation| violation.invariant)
 }
 

@@ -10,7 +10,7 @@ use std::sync::atomic::AtomicBool;
 
 use beaver_sim::invariant::Invariant;
 use beaver_sim::result::Outcome;
-use beaver_sim::run::{Keep, run_script_of, run_seed_of, saved_failure};
+use beaver_sim::run::{Keep, run_script, run_seed, saved_failure};
 use beaver_sim::scenario::{Profile, Scenario};
 use beaver_sim::shrink::{Ended, Limits, Shrunk, shrink};
 use beaver_zoo::catalogue::{BUGS, Bug};
@@ -40,7 +40,7 @@ fn every_bug_is_caught_for_its_reason_and_shrinks_to_six_commands_and_one_crash(
         let small = shrunk.after.commands <= 6 && shrunk.after.crashes <= 1;
         assert!(small, "{id}: {}", shrunk.after);
         let original = result.bug.original();
-        let run = run_script_of(&original, &shrunk.scenario, Keep::default());
+        let run = run_script(&original, &shrunk.scenario, Keep::default());
         assert_eq!(run.outcome, Outcome::Held, "{id}");
     }
 }
@@ -89,7 +89,7 @@ fn a_bug_that_no_seed_finds_is_left_to_the_explorer() {
 /// The first failure of a bug in its scenario.
 fn failure(bug: &Bug) -> Scenario {
     let (subject, scenario) = (bug.mutant(), scenario(bug.scenario));
-    let mut runs = (0..3000).map(|seed| run_seed_of(&subject, &scenario, seed, Keep::default()));
+    let mut runs = (0..3000).map(|seed| run_seed(&subject, &scenario, seed, Keep::default()));
     let run = runs.find(|run| run.outcome != Outcome::Held).unwrap();
     saved_failure(&scenario, &run)
 }

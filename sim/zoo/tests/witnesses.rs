@@ -8,7 +8,7 @@
 use std::path::{Path, PathBuf};
 
 use beaver_sim::result::Outcome;
-use beaver_sim::run::{Keep, run_script_of};
+use beaver_sim::run::{Keep, run_script};
 use beaver_sim::scenario::Scenario;
 use beaver_sim::subject::AnySubject;
 use beaver_zoo::catalogue::{BUGS, Bug};
@@ -40,7 +40,7 @@ fn moved(text: &str, by: i64) -> String {
 fn testifies(bug: &Bug, text: &str) -> bool {
     let witness: Scenario = serde_json::from_str(text).unwrap();
     let broken = |subject: &AnySubject| {
-        let run = run_script_of(subject, &witness, Keep::default());
+        let run = run_script(subject, &witness, Keep::default());
         run.outcome.failure().map(|violation| violation.invariant)
     };
     broken(&bug.mutant()) == Some(bug.reason())
@@ -86,7 +86,7 @@ fn every_witness_belongs_to_a_bug() {
 #[test]
 fn the_library_holds_in_every_witness() {
     for bug in BUGS {
-        let run = run_script_of(&library(), &bug.witness(), Keep::default());
+        let run = run_script(&library(), &bug.witness(), Keep::default());
         assert_eq!(run.outcome, Outcome::Held, "{}", bug.id);
     }
 }

@@ -150,13 +150,9 @@ pub(super) fn rename_of_a_missing_file_changes_nothing(storage: &dyn Storage) {
     let sentence = "`rename` fails with `NotFound` if `from` does not exist";
     fails(storage.rename("b", "a"), NotFound, sentence);
     fails(storage.rename("b", "c"), NotFound, sentence);
-    lists(storage, &["a"], "a `rename` that failed so changes nothing");
-    named_holds(
-        storage,
-        "a",
-        b"text",
-        "a `rename` that failed so changes nothing",
-    );
+    let sentence = "a `rename` that failed so changes nothing";
+    lists(storage, &["a"], sentence);
+    named_holds(storage, "a", b"text", sentence);
 }
 
 pub(super) fn rename_onto_itself_changes_nothing(storage: &dyn Storage) {

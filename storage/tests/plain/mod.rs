@@ -66,7 +66,7 @@ pub(crate) struct Plain {
     locked: Arc<AtomicBool>,
 }
 
-/// The bytes, and how many of them are in the file: what is behind was cut and may come back.
+/// The bytes, and how many of them are in the file: what comes after was cut and may come back.
 type Inode = Mutex<(Vec<u8>, usize)>;
 
 fn hold<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

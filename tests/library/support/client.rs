@@ -53,7 +53,7 @@ impl Client {
         for _ in 0..count {
             let event = self.next.to_string();
             self.next += 1;
-            // Until the answer comes nobody knows; a crash is no answer.
+            // Until the answer comes it is in doubt; a crash is no answer.
             self.open = Some(event.clone());
             match try_commit(store, &event) {
                 Ok(_) => self.acknowledged.push(event),

@@ -1,7 +1,7 @@
 //! A disk in memory whose files can be edited, whose calls are noted, and whose calls fail where a test says so.
 //!
 //! What a power cut leaves is the plainest thing there is: exactly what was synced. The simulated disk of the library knows
-//! the rest; here it is in nobody's way.
+//! the rest; here it would be in the way.
 
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
@@ -45,9 +45,9 @@ enum How {
     Error(ErrorKind),
     /// It happens, and fails all the same.
     Late(ErrorKind),
-    /// A write that writes so many bytes and fails.
+    /// A write that writes this many bytes and fails.
     Torn(usize, ErrorKind),
-    /// A read or write of no more than so many bytes.
+    /// A read or write of no more than this many bytes.
     Short(usize),
     /// A read that shows another value at this offset of the file.
     Wrong(u64, u8),

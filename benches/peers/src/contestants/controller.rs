@@ -43,7 +43,7 @@ impl Contestant for BeaverQueue {
         Ok(())
     }
 
-    /// `records` jobs in a snapshot; behind it as many events, a DISPATCH and an ACK in turn.
+    /// `records` jobs in a snapshot; after it as many events, a DISPATCH and an ACK in turn.
     fn fill(directory: &Path, plan: Plan) -> Result<()> {
         let storage = Arc::new(DiskStorage::open(directory)?);
         let (mut queue, _) = Controller::open(storage, ControllerOptions::default())?;
@@ -84,7 +84,7 @@ impl Contestant for BeaverQueue {
         Ok(())
     }
 
-    /// Answers with the events behind the snapshot, all of them applied.
+    /// Answers with the events after the snapshot, all of them applied.
     fn validate(directory: &Path) -> Result<u64> {
         let storage = Arc::new(DiskStorage::open(directory)?);
         let (queue, report) = Controller::open(storage, ControllerOptions::default())?;

@@ -1,4 +1,4 @@
-//! Everybody who takes part, one file each.
+//! All contestants, one file each.
 
 mod beaver;
 mod commitlog;

@@ -124,7 +124,7 @@ impl<const BLANK: u8> Contestant for Raw<BLANK> {
     }
 
     /// The syncs that opening a log takes, and nothing else: of the directory above, of the
-    /// directory, and of a file of which the end was cut and written again.
+    /// directory, and of a file whose end was cut and written again.
     fn open_for_writing(directory: &Path) -> Result<()> {
         let last = Self::find_last(directory)?;
         ensure!(last.is_some(), "there is no record");

@@ -1,4 +1,4 @@
-//! The commands that look for planted bugs, and those that run a saved failure again.
+//! The commands that look for injected bugs, and those that run a saved failure again.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -9,9 +9,10 @@ use super::Format;
 use crate::exit;
 
 const ZOO_HELP: &str = "\
-The zoo holds bugs that other logs and job queues shipped (B01 to B42), and steps of the protocol left out (S01 to S12).
-Each is planted outside the library: behind it, between it and its disk, or in a plain store of its own. It is looked for
-with the seeds of a scenario in which the library holds, and caught if the invariant breaks for which it is kept here.
+The zoo holds bugs that other logs and job queues shipped (B01 to B42), and steps of the protocol \
+left out (S01 to S12). Each is injected outside the library: between it and its disk, or in a plain \
+store of its own. It is looked for with the seeds of a scenario in which the library holds, and \
+caught if the invariant breaks for which it is kept here.
 
 Examples:
   beaver zoo                                   every bug
@@ -61,8 +62,9 @@ pub(crate) struct ReplayArgs {
 }
 
 const SHRINK_HELP: &str = "\
-Commands, faults, crashes and what survived a power cut are taken out one by one, and made plainer, as long as the same
-invariant breaks in the same place. What is left is written out as a scenario that `beaver replay` runs.
+Commands, faults, crashes and what survived a power cut are taken out one by one, and made plainer, \
+as long as the same invariant breaks in the same place. What is left is written out as a scenario \
+that `beaver replay` runs.
 
 Example:
   beaver shrink failures/swarm-durability-1c0ffee1 --seconds 60";

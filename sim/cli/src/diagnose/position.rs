@@ -22,7 +22,7 @@ pub struct TextPosition {
 impl TextPosition {
     /// The place of the byte `offset` of `text`; after the end it is the place after the last character.
     #[must_use]
-    pub fn of_offset(text: &str, offset: usize) -> Self {
+    pub(crate) fn of_offset(text: &str, offset: usize) -> Self {
         let before = text.get(..offset).unwrap_or(text);
         let start = before.rfind('\n').map_or(0, |at| at + 1);
         TextPosition {
@@ -33,7 +33,7 @@ impl TextPosition {
 
     /// The place that `serde_json` names: its columns are bytes, and an error at the end of a line has column 0.
     #[must_use]
-    pub fn of_serde(text: &str, error: &serde_json::Error) -> Self {
+    pub(crate) fn of_serde(text: &str, error: &serde_json::Error) -> Self {
         let line = error.line().max(1);
         let bytes = error.column().saturating_sub(1);
         let column = text.lines().nth(line - 1).map_or(1, |content| {

@@ -5,17 +5,18 @@ use std::fmt;
 use super::old_words::old_path;
 use super::position::{TextPosition, find};
 use super::refusal::{UnknownName, without_place};
+use beaver_sim::beaver::library;
 use beaver_sim::scenario::Scenario;
 
 /// One thing that is wrong with a scenario file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScenarioProblem {
     /// The file, as it was named.
-    pub file: String,
+    pub(crate) file: String,
     /// Where in it.
     pub place: TextPosition,
     /// What is wrong, and what was meant if that can be told.
-    pub message: String,
+    pub(crate) message: String,
 }
 
 impl fmt::Display for ScenarioProblem {
@@ -57,7 +58,7 @@ pub fn read_scenario(
         default_name.clone_into(&mut scenario.name);
     }
     let impossible: Vec<ScenarioProblem> = scenario
-        .check()
+        .check(&library(&scenario))
         .into_iter()
         .map(|impossible| ScenarioProblem {
             file: file.to_owned(),

@@ -52,7 +52,7 @@ struct VerdictRow {
 impl<'r> HtmlPage<'r> {
     /// The page over runs or explorations.
     #[must_use]
-    pub fn of_report(report: &'r RunReport) -> Self {
+    pub(crate) fn of_report(report: &'r RunReport) -> Self {
         let scenarios = &report.scenarios;
         let columns = report.kind.columns();
         let (rows_title, what) = match report.kind {

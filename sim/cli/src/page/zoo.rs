@@ -19,7 +19,7 @@ const COLUMNS: [&str; 5] = [
 impl<'r> HtmlPage<'r> {
     /// The page over the zoo. A bug is shown whole where the report says why it was caught.
     #[must_use]
-    pub fn of_zoo(report: &'r ZooReport) -> Self {
+    pub(crate) fn of_zoo(report: &'r ZooReport) -> Self {
         let verdict = report.verdict();
         let bugs = report.bugs.iter().map(row);
         let alarms = report.controls.false_alarms.iter().map(alarm);
@@ -30,7 +30,7 @@ impl<'r> HtmlPage<'r> {
         HtmlPage {
             title: "the zoo".to_owned(),
             subtitle:
-                "Known bugs, planted on purpose: each must be caught for its reason, and the \
+                "Known bugs, injected on purpose: each must be caught for its reason, and the \
              same stores without bugs must not be."
                     .to_owned(),
             rows_title: "Bugs",

@@ -14,32 +14,32 @@ use super::numbers::grouped;
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct CoverageTable {
     /// How many crash points were reached.
-    pub crashes_seen: usize,
+    pub(crate) crashes_seen: usize,
     /// How many there are.
-    pub crashes_possible: usize,
+    pub(crate) crashes_possible: usize,
     /// One row for each operation on files of one role.
-    pub calls: Vec<CoverageRow>,
+    pub(crate) calls: Vec<CoverageRow>,
 }
 
 /// One operation on files of one role.
 #[derive(Clone, Debug, Serialize)]
 pub struct CoverageRow {
     /// The operation.
-    pub call: &'static str,
+    pub(crate) call: &'static str,
     /// The role of the file: its name with `#` for every number; `.` is the directory.
-    pub file: String,
+    pub(crate) file: String,
     /// How often it was called.
-    pub calls: u64,
+    pub(crate) calls: u64,
     /// How often the process died at each moment, `before`, `inside` or `after`.
-    pub crashes: BTreeMap<&'static str, u64>,
+    pub(crate) crashes: BTreeMap<&'static str, u64>,
     /// How often it went wrong, by kind.
-    pub faults: BTreeMap<FaultKind, u64>,
+    pub(crate) faults: BTreeMap<FaultKind, u64>,
 }
 
 impl CoverageTable {
     /// The table over `coverage`.
     #[must_use]
-    pub fn new(coverage: &Coverage) -> Self {
+    pub(crate) fn new(coverage: &Coverage) -> Self {
         let (crashes_seen, crashes_possible) = coverage.reached();
         let calls = coverage.points().into_iter().map(|point| CoverageRow {
             call: point.op.name(),

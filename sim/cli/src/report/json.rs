@@ -1,4 +1,4 @@
-//! The JSON that programs read. Its field names and values are promises: see section 7 of the design.
+//! The JSON that programs read. Its field names and values are promises: a change breaks scripts.
 
 use std::collections::BTreeMap;
 
@@ -118,7 +118,7 @@ struct DisagreementDocument<'r> {
 impl<'r> RunDocument<'r> {
     /// The object over a report.
     #[must_use]
-    pub fn new(report: &'r RunReport) -> Self {
+    pub(crate) fn new(report: &'r RunReport) -> Self {
         RunDocument {
             tool: Tool::THIS,
             scenarios: report.scenarios.iter().map(ScenarioDocument::new).collect(),
@@ -228,7 +228,7 @@ pub struct ReplayDocument<'r> {
 impl<'r> ReplayDocument<'r> {
     /// The object over the run of the scenario `name`, saved in `file`.
     #[must_use]
-    pub fn new(name: &'r str, file: &str, run: &'r RunResult) -> Self {
+    pub(crate) fn new(name: &'r str, file: &str, run: &'r RunResult) -> Self {
         let violation = ViolationDocument::new(run, Some(file.to_owned()), None);
         ReplayDocument {
             tool: Tool::THIS,

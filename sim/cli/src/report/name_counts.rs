@@ -13,26 +13,26 @@ const WIDTH: usize = 110;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NameCounts {
     /// What is counted.
-    pub title: &'static str,
+    pub(crate) title: &'static str,
     /// Also what was expected and never met, with 0.
-    pub counts: Vec<NameCount>,
+    pub(crate) counts: Vec<NameCount>,
 }
 
 /// A name with its count.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NameCount {
     /// The name.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// What it stands for.
-    pub description: &'static str,
+    pub(crate) description: &'static str,
     /// How often it was met.
-    pub count: u64,
+    pub(crate) count: u64,
 }
 
 impl NameCounts {
     /// The faults that fired.
     #[must_use]
-    pub fn of_faults(reports: &[ScenarioReport]) -> Self {
+    pub(crate) fn of_faults(reports: &[ScenarioReport]) -> Self {
         let all = reports
             .iter()
             .flat_map(|report| &report.result.faults_fired);
@@ -42,7 +42,7 @@ impl NameCounts {
 
     /// The marks that were reached.
     #[must_use]
-    pub fn of_marks(reports: &[ScenarioReport]) -> Self {
+    pub(crate) fn of_marks(reports: &[ScenarioReport]) -> Self {
         let all = reports.iter().flat_map(|report| &report.result.marks);
         let all = all.map(|(mark, count)| (mark.name(), mark.description(), *count));
         NameCounts::new("marks reached", all)

@@ -15,13 +15,13 @@ use beaver_sim::scenario::{FaultKind, Profile, Seeds};
 #[derive(Clone, Debug)]
 pub struct RunReport {
     /// What was done.
-    pub kind: RunKind,
+    pub(crate) kind: RunKind,
     /// The scenarios or explorations, in the order in which they ran.
-    pub scenarios: Vec<ScenarioReport>,
+    pub(crate) scenarios: Vec<ScenarioReport>,
     /// Whether it was stopped before its end.
-    pub interrupted: bool,
+    pub(crate) interrupted: bool,
     /// How long it took, in milliseconds.
-    pub elapsed_ms: u64,
+    pub(crate) elapsed_ms: u64,
 }
 
 /// How scenarios are run.
@@ -42,56 +42,56 @@ pub enum RunKind {
 #[derive(Clone, Debug)]
 pub struct ScenarioReport {
     /// What it claims.
-    pub claim: String,
+    pub(crate) claim: String,
     /// The crash profile in force.
-    pub profile: Profile,
+    pub(crate) profile: Profile,
     /// The seeds that were asked for.
-    pub seeds: Seeds,
+    pub(crate) seeds: Seeds,
     /// The marks that it expects.
-    pub expected: Vec<Mark>,
+    pub(crate) expected: Vec<Mark>,
     /// Whether coverage is judged, not only reported.
-    pub gated: bool,
+    pub(crate) gated: bool,
     /// What came out.
-    pub result: ScenarioResult,
+    pub(crate) result: ScenarioResult,
     /// How much was explored; `None` of seeded runs.
-    pub explored: Option<Tally>,
+    pub(crate) explored: Option<Tally>,
     /// What became of each of `result.failures`, in the same order.
-    pub saved: Vec<SavedFailure>,
+    pub(crate) saved: Vec<SavedFailure>,
     /// Where two processes differed; `None` where they agreed or were not compared.
-    pub disagreement: Option<Disagreement>,
+    pub(crate) disagreement: Option<Disagreement>,
     /// How long it took, in milliseconds.
-    pub elapsed_ms: u64,
+    pub(crate) elapsed_ms: u64,
 }
 
 /// What became of a failed run.
 #[derive(Clone, Debug)]
 pub struct SavedFailure {
     /// The folder that it is saved in; `None` if it could not be written.
-    pub file: Option<PathBuf>,
+    pub(crate) file: Option<PathBuf>,
     /// The weakest profile in which it happens.
-    pub weakest: Profile,
+    pub(crate) weakest: Profile,
     /// How many runs it stands for.
-    pub count: usize,
+    pub(crate) count: usize,
     /// Why it failed; not of one that lies in the folder of an earlier one, nor of one that its
     /// script alone does not show.
-    pub explained: Option<Box<Explained>>,
+    pub(crate) explained: Option<Box<Explained>>,
     /// Whether it lies in the folder of an earlier one, which stands for it too.
-    pub folded: bool,
+    pub(crate) folded: bool,
 }
 
 /// Two runs of one seed that should have been the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Disagreement {
     /// The seed; `None` if only the hash over all seeds differs and no single seed could be found.
-    pub seed: Option<u64>,
+    pub(crate) seed: Option<u64>,
     /// The line of the trace, counted from 1, where the runs differ.
-    pub line: u64,
+    pub(crate) line: u64,
     /// The lines before it, which are the same in both.
-    pub before: Vec<String>,
+    pub(crate) before: Vec<String>,
     /// That line in the first process.
-    pub first: String,
+    pub(crate) first: String,
     /// That line in the second process.
-    pub second: String,
+    pub(crate) second: String,
 }
 
 impl fmt::Display for Disagreement {
@@ -118,20 +118,20 @@ impl fmt::Display for Disagreement {
 impl RunReport {
     /// The verdict over everything.
     #[must_use]
-    pub fn verdict(&self) -> Verdict {
+    pub(crate) fn verdict(&self) -> Verdict {
         let verdicts = self.scenarios.iter().map(ScenarioReport::verdict);
         verdicts.min().unwrap_or(Verdict::Nothing)
     }
 
     /// The crash points of all scenarios.
     #[must_use]
-    pub fn coverage(&self) -> Coverage {
+    pub(crate) fn coverage(&self) -> Coverage {
         Coverage::sum(self.scenarios.iter().map(|report| &report.result.coverage))
     }
 
     /// How much was explored in all.
     #[must_use]
-    pub fn explored(&self) -> Tally {
+    pub(crate) fn explored(&self) -> Tally {
         let mut sum = Tally::default();
         let all = self.scenarios.iter().filter_map(|report| report.explored);
         all.for_each(|tally| sum += tally);
@@ -142,7 +142,7 @@ impl RunReport {
 impl ScenarioReport {
     /// The verdict over the scenario.
     #[must_use]
-    pub fn verdict(&self) -> Verdict {
+    pub(crate) fn verdict(&self) -> Verdict {
         let runs = Verdict::of_scenario(&self.result, self.gated);
         match self.disagreement {
             Some(_) => runs.min(Verdict::NotDeterministic),
@@ -151,20 +151,20 @@ impl ScenarioReport {
     }
 
     /// The failed runs that were kept, each with what became of it.
-    pub fn failures(&self) -> impl Iterator<Item = (&RunResult, &SavedFailure)> {
+    pub(crate) fn failures(&self) -> impl Iterator<Item = (&RunResult, &SavedFailure)> {
         self.result.failures.iter().zip(&self.saved)
     }
 
     /// How many of the expected marks were reached.
     #[must_use]
-    pub fn expected_reached(&self) -> usize {
+    pub(crate) fn expected_reached(&self) -> usize {
         let reached = |mark: &&Mark| self.result.marks.get(mark).is_some_and(|count| *count > 0);
         self.expected.iter().filter(reached).count()
     }
 
     /// What was expected and did not happen, one sentence each.
     #[must_use]
-    pub fn missed(&self) -> Vec<String> {
+    pub(crate) fn missed(&self) -> Vec<String> {
         let faults = self.result.unfired_faults();
         let marks = self.result.missed_marks();
         let faults = faults
@@ -178,7 +178,7 @@ impl ScenarioReport {
 
     /// The names of what was expected and did not happen, in one line; `None` if it all happened.
     #[must_use]
-    pub fn missed_names(&self) -> Option<String> {
+    pub(crate) fn missed_names(&self) -> Option<String> {
         let faults: Vec<&str> = self.result.unfired_faults().map(FaultKind::name).collect();
         let marks: Vec<&str> = self.result.missed_marks().map(Mark::name).collect();
         let failure = self.result.missed_failure();

@@ -35,7 +35,7 @@ pub struct ShrinkDocument<'s> {
 impl<'s> ShrinkDocument<'s> {
     /// The object over a failure that was shrunk to the `history`, and written to `file`.
     #[must_use]
-    pub fn new(shrunk: &'s Shrunk, history: &'s [String], file: String) -> Self {
+    pub(crate) fn new(shrunk: &'s Shrunk, history: &'s [String], file: String) -> Self {
         let failure = shrunk.run.outcome.failure();
         ShrinkDocument {
             tool: Tool::THIS,

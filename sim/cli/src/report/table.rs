@@ -1,7 +1,7 @@
 //! The verdict table: one row a scenario or exploration. The text prints each row when its scenario
 //! ends; the page has the same columns.
 //!
-//! TableColumn widths are fixed before the first row is known, so that rows can be shown while later
+//! Column widths are fixed before the first row is known, so that rows can be shown while later
 //! scenarios still run. A number wider than its column moves the rest of its row and loses nothing.
 
 use std::fmt;
@@ -40,7 +40,7 @@ pub struct Table {
 impl Table {
     /// A table for scenarios with these names.
     #[must_use]
-    pub fn new<'n>(kind: RunKind, names: impl IntoIterator<Item = &'n str>) -> Self {
+    pub(crate) fn new<'n>(kind: RunKind, names: impl IntoIterator<Item = &'n str>) -> Self {
         let widest = names.into_iter().map(|name| name.chars().count()).max();
         Table {
             kind,
@@ -50,14 +50,14 @@ impl Table {
 
     /// The line above the rows.
     #[must_use]
-    pub fn heading(&self) -> String {
+    pub(crate) fn heading(&self) -> String {
         let cells = self.kind.columns().iter().map(|c| c.title.to_owned());
         self.line(self.kind.row_name(), cells, "verdict", "time")
     }
 
     /// The row of one scenario.
     #[must_use]
-    pub fn row(&self, report: &ScenarioReport) -> String {
+    pub(crate) fn row(&self, report: &ScenarioReport) -> String {
         let cells = self.kind.columns().iter().map(|c| c.of(report).to_string());
         let name = &report.result.name;
         self.line(
@@ -70,7 +70,7 @@ impl Table {
 
     /// The sum over all scenarios.
     #[must_use]
-    pub fn total(&self, report: &RunReport) -> String {
+    pub(crate) fn total(&self, report: &RunReport) -> String {
         let cells = self
             .kind
             .columns()

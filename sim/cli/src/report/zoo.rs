@@ -19,9 +19,6 @@ pub use document::ZooDocument;
 /// The most commands and crashes of a small history.
 const SMALL: (usize, usize) = (6, 1);
 
-/// How many of ten bugs must shrink to a small history.
-const SMALL_OF_TEN: usize = 9;
-
 /// Everything that `beaver zoo` found.
 #[derive(Clone, Debug, Default)]
 pub struct ZooReport {
@@ -41,9 +38,9 @@ pub struct ZooReport {
 #[derive(Clone, Debug)]
 pub struct CaughtBug {
     /// The folder that its failure is saved in.
-    pub folder: Option<PathBuf>,
+    pub(crate) folder: Option<PathBuf>,
     /// Why it failed, and the command that shows it again.
-    pub explained: Box<Explained>,
+    pub(crate) explained: Box<Explained>,
 }
 
 impl ZooReport {
@@ -61,7 +58,7 @@ impl ZooReport {
 
     /// How many bugs were caught for their reasons.
     #[must_use]
-    pub fn caught(&self) -> usize {
+    pub(crate) fn caught(&self) -> usize {
         self.bugs.iter().filter(|result| result.is_right()).count()
     }
 
@@ -70,12 +67,6 @@ impl ZooReport {
     pub fn small(&self) -> usize {
         let catches = self.bugs.iter().filter_map(|result| result.caught.as_ref());
         catches.filter(|catch| is_small(catch)).count()
-    }
-
-    /// Whether nine of ten bugs have a small history.
-    #[must_use]
-    pub fn is_small(&self) -> bool {
-        self.small() * 10 >= self.bugs.len() * SMALL_OF_TEN
     }
 }
 

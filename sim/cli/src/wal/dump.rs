@@ -22,7 +22,7 @@ pub(super) fn dump(directory: &Path, format: Format, out: &mut Output) -> Result
             Format::Json => out.line(json_line(line)),
             Format::Text => out.line(text_line(line)),
         }
-        // Nobody reads any more: stop early.
+        // The reader is gone: stop early.
         if out.is_gone() {
             Err(io::ErrorKind::BrokenPipe.into())
         } else {

@@ -127,7 +127,7 @@ fn a_page_is_written_where_it_is_asked_for() {
 }
 
 #[test]
-fn a_failure_of_the_zoo_replays_with_its_bug_planted() {
+fn a_failure_of_the_zoo_replays_with_its_bug_injected() {
     let place = Place::empty();
     let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/examples/b14.json");
     place
@@ -160,7 +160,7 @@ fn equal_failures_share_a_folder_that_counts_them() {
     assert_eq!(only_folder(&place, "failures"), folder);
 }
 
-/// The same failure behind one command more, in another scenario.
+/// The same failure after one more command, in another scenario.
 const TWICE: &str = r#"{
   "claim": "disk use stays below one byte",
   "seeds": "0..3",

@@ -44,7 +44,7 @@ fn settled_line(line: &str) -> String {
     if line.starts_with("jobs  ") {
         return "jobs         N".to_owned();
     }
-    // The last cell of a row of the verdict table: a number of seconds with two digits behind the point, right-aligned.
+    // The last cell of a row of the verdict table: a number of seconds with two digits after the point, right-aligned.
     match line
         .strip_suffix(" s")
         .and_then(|rest| rest.rsplit_once("  "))

@@ -57,7 +57,7 @@ fn the_explorer_looks_too_where_it_is_asked() {
         .says(" recoveries of 2,000 workloads");
 }
 
-/// The command behind the `replay` of a bug, without the program.
+/// The command after the `replay` of a bug, without the program.
 fn replay_of(stdout: &str, id: &str) -> String {
     let block = stdout.split("\n\n").find(|block| block.starts_with(id));
     let lines = block

@@ -1,6 +1,6 @@
 //! The page in a real browser: headless Chromium, where there is one.
 //!
-//! The page is opened with a probe behind it, a script that uses it as a reader does (types into the
+//! The page is opened with a probe appended, a script that uses it as a reader does (types into the
 //! search, switches kinds off, presses keys) and writes what it saw into the document, which the
 //! browser then prints. What the browser itself complains about goes to its standard error.
 

@@ -2,7 +2,7 @@
 
 use beaver_sim::explain::{Explained, explain};
 use beaver_sim::result::{Outcome, RunResult};
-use beaver_sim::run::{Keep, run_seed_of, saved_failure};
+use beaver_sim::run::{Keep, run_seed, saved_failure};
 use beaver_sim::scenario::Scenario;
 use beaver_sim::shrink::{Limits, shrink};
 use beaver_sim::subject::AnySubject;
@@ -25,7 +25,7 @@ pub(crate) fn caught(id: &str) -> Caught {
     let bug = bug(id);
     let subject = bug.mutant();
     let scenario = scenario(bug.scenario);
-    let mut runs = (0..SEEDS).map(|seed| run_seed_of(&subject, &scenario, seed, Keep::default()));
+    let mut runs = (0..SEEDS).map(|seed| run_seed(&subject, &scenario, seed, Keep::default()));
     let run = runs.find(|run| run.outcome != Outcome::Held).unwrap();
     Caught {
         subject,

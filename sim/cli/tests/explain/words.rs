@@ -32,7 +32,7 @@ const NAMED: &[(&str, &str)] = &[
 const UNNAMED: &[&str] = &["B01", "B03", "B21", "B23", "B25", "B33b"];
 
 #[test]
-fn the_missing_step_of_a_planted_bug_is_named() {
+fn the_missing_step_of_an_injected_bug_is_named() {
     let mut wrong = Vec::new();
     for (id, rule) in NAMED {
         let caught = caught(id);

@@ -78,7 +78,7 @@ struct CatchDocument<'z> {
 impl<'z> ZooDocument<'z> {
     /// The object over a report.
     #[must_use]
-    pub fn new(report: &'z ZooReport) -> Self {
+    pub(crate) fn new(report: &'z ZooReport) -> Self {
         let controls = &report.controls;
         let bugs = report.bugs.iter();
         let bugs = bugs.map(|result| BugDocument::new(result, report.shown.get(result.bug.id)));
