@@ -69,6 +69,7 @@ mod space;
 mod storage;
 mod survival;
 mod survivor_set;
+mod torn;
 mod trace;
 mod view;
 mod weak_spots;
@@ -93,6 +94,7 @@ pub use profile::Profile;
 pub use space::ImageSpace;
 pub use survival::{Fate, RecordKind, Survival};
 pub use survivor_set::SurvivorSet;
+pub use torn::{TornCandidate, TornImages};
 pub use trace::{TraceMode, TraceRecord};
 pub use view::FileView;
 
