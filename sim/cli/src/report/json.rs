@@ -80,8 +80,16 @@ struct ExplorationDocument {
     killed: u64,
     dropped: u64,
     capped: u64,
+    torn_enumerated: u64,
+    torn_sampled: u64,
+    torn_dropped: u64,
+    torn_capped: u64,
+    spoiled: u64,
     examined: u64,
+    /// Of images with whole pages, and zeros where data was lost.
     exhaustive: bool,
+    /// Of images with one torn page, and of those with garbage.
+    torn_exhaustive: bool,
 }
 
 /// One run that did not hold.
@@ -171,8 +179,14 @@ impl ExplorationDocument {
             killed: tally.killed,
             dropped: tally.dropped,
             capped: tally.capped,
+            torn_enumerated: tally.torn_enumerated,
+            torn_sampled: tally.torn_sampled,
+            torn_dropped: tally.torn_dropped,
+            torn_capped: tally.torn_capped,
+            spoiled: tally.spoiled,
             examined: tally.examined,
             exhaustive: tally.is_exhaustive(),
+            torn_exhaustive: tally.is_exhaustive_of_torn(),
         }
     }
 }

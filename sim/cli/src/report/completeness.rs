@@ -1,0 +1,122 @@
+//! Whether an exploration was exhaustive, in words: of images with whole pages, and apart from that of torn ones.
+
+use beaver_sim::explore::Tally;
+
+use super::numbers::grouped;
+use super::{RunKind, RunReport};
+
+const WHOLE: &str = "every image at page granularity, zero fill";
+const TORN: &str = "every prefix tear of one page at 512-byte boundaries";
+const GARBAGE: &str = "every image with lost data once more with garbage";
+
+/// Of which images every one was judged, and of which only some. Nothing of seeded runs.
+#[must_use]
+pub(crate) fn completeness(report: &RunReport) -> Option<String> {
+    let RunKind::Exploration { cap, torn_cap, .. } = report.kind else {
+        return None;
+    };
+    let tally = report.explored();
+    let mut profiles = report.scenarios.iter().map(|one| one.profile);
+    let garbage = profiles.any(|profile| profile.fills_with_garbage());
+    let mut text = match (tally.is_exhaustive(), tally.is_exhaustive_of_torn()) {
+        (true, true) if garbage => format!("Exhaustive: {WHOLE}; {TORN}; {GARBAGE}."),
+        (true, true) => format!("Exhaustive: {WHOLE}; {TORN}."),
+        (true, false) => format!("Exhaustive: {WHOLE}. {}", of_torn(&tally, torn_cap)),
+        (false, _) => format!(
+            "Not exhaustive: {} power cuts had more than {cap} images at page granularity; corners and samples of those \
+             were judged. {}",
+            grouped(tally.capped),
+            of_torn(&tally, torn_cap),
+        ),
+    };
+    if tally.spoiled > 0 {
+        text.push_str(&format!(
+            " What a bad device does was sampled: {} disks.",
+            grouped(tally.spoiled)
+        ));
+    }
+    Some(text)
+}
+
+/// Why not every torn image was judged. Where not even all whole ones were, the torn ones were not either.
+fn of_torn(tally: &Tally, torn_cap: u64) -> String {
+    let capped = tally.torn_capped - tally.capped;
+    match (torn_cap, capped) {
+        (0, _) => "Torn pages were left out.".to_owned(),
+        (_, 0) => "Torn pages were sampled there.".to_owned(),
+        _ => format!(
+            "Torn pages were sampled where there were too many: {} power cuts had more than {torn_cap} images with one.",
+            grouped(capped),
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use beaver_sim::scenario::Profile;
+
+    use super::super::testing::scenario_report;
+    use super::*;
+
+    fn said(tally: Tally, profile: Profile, torn_cap: u64) -> String {
+        let mut scenario = scenario_report();
+        scenario.explored = Some(tally);
+        scenario.profile = profile;
+        let report = RunReport {
+            kind: RunKind::Exploration {
+                depth: 2,
+                cap: 128,
+                torn_cap,
+            },
+            scenarios: vec![scenario],
+            interrupted: false,
+            elapsed_ms: 0,
+        };
+        completeness(&report).unwrap()
+    }
+
+    #[test]
+    fn exhaustive_is_said_only_of_what_it_is_true_of() {
+        let capped = |capped, torn_capped| Tally {
+            capped,
+            torn_capped,
+            ..Tally::default()
+        };
+        let said = |tally, torn_cap| said(tally, Profile::Posix, torn_cap);
+        assert_eq!(
+            said(capped(0, 0), 64),
+            format!("Exhaustive: {WHOLE}; {TORN}.")
+        );
+        let text = said(capped(0, 7), 64);
+        assert!(
+            text.starts_with(&format!("Exhaustive: {WHOLE}. ")),
+            "{text}"
+        );
+        assert!(
+            text.contains("7 power cuts had more than 64 images with one"),
+            "{text}"
+        );
+        let text = said(capped(0, 7), 0);
+        assert!(text.ends_with("Torn pages were left out."), "{text}");
+        let text = said(capped(7, 7), 64);
+        assert!(
+            text.starts_with("Not exhaustive: 7 power cuts had more than 128"),
+            "{text}"
+        );
+        assert!(text.ends_with("sampled there."), "{text}");
+        let text = said(capped(7, 9), 64);
+        assert!(text.contains("2 power cuts had more than 64"), "{text}");
+    }
+
+    #[test]
+    fn garbage_and_bad_devices_are_told_of_where_they_are() {
+        let text = said(Tally::default(), Profile::Alice, 64);
+        assert!(text.ends_with(&format!("{GARBAGE}.")), "{text}");
+        let spoiled = Tally {
+            spoiled: 12,
+            ..Tally::default()
+        };
+        let text = said(spoiled, Profile::HostileDevice, 64);
+        assert!(text.ends_with("was sampled: 12 disks."), "{text}");
+    }
+}
