@@ -81,9 +81,9 @@ impl Check {
         self
     }
 
-    /// How many commands the workloads have that are explored whole, with every crash that the
-    /// profile allows: every sequence of up to so many, 3 unless said otherwise. Every command more
-    /// takes about ten times as long.
+    /// How many commands the workloads have that are explored whole: every sequence of up to so many, 3
+    /// unless said otherwise, with every image of every power cut at page granularity, and every prefix
+    /// tear of one page at 512-byte boundaries. Every command more takes about ten times as long.
     #[must_use]
     pub fn explore(mut self, commands: usize) -> Self {
         self.commands = commands;

@@ -147,10 +147,11 @@ pub(crate) struct SearchOptions {
 const EXPLORE_HELP: &str = "\
 A scenario is run once, without the crashes that it draws itself, and crashed before, inside and after each storage call.
 Every disk that a crash may leave under the profile is recovered by the real controller and judged: each page that was not
-synced is old or new, or one of them is torn at a boundary of 512 bytes; what was lost is zeros, under alice garbage too. With
---ops every
-sequence of up to N commands is explored: enqueue, a batch of two, dispatch, ack, fail, tick, checkpoint, reopen; from an
-empty store, from prepared ones with an old snapshot, with preallocated space and with small batches, and with syncs that fail.
+synced is old or new, or one of them is torn at a boundary of 512 bytes; what was lost is zeros, under alice garbage too.
+
+With --ops every sequence of up to N commands is explored: enqueue, a batch of two, dispatch, ack, fail, tick, checkpoint,
+reopen; from an empty store, from prepared ones with an old snapshot, with preallocated space and with small batches, and with
+syncs that fail.
 
 Examples:
   beaver explore --ops 3                       every workload of up to three commands

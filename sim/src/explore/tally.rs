@@ -36,8 +36,6 @@ pub struct Tally {
     pub torn_dropped: u64,
     /// Power cuts of which not every image with a torn page or with garbage was judged.
     pub torn_capped: u64,
-    /// Images that a bad device spoiled besides. There are always more.
-    pub spoiled: u64,
     /// Recoveries that were run and judged.
     pub recoveries: u64,
     /// Recoveries that showed something new: all questions were asked, the others were compared.
@@ -61,7 +59,7 @@ impl Tally {
     /// Disks that a crash may leave, of all sorts, equal ones as often as they came about.
     #[must_use]
     pub fn met(&self) -> u64 {
-        self.enumerated + self.sampled + self.torn() + self.spoiled + self.killed
+        self.enumerated + self.sampled + self.torn() + self.killed
     }
 
     /// Those of them with a torn page or with garbage.
@@ -87,7 +85,6 @@ impl AddAssign for Tally {
         self.torn_sampled += other.torn_sampled;
         self.torn_dropped += other.torn_dropped;
         self.torn_capped += other.torn_capped;
-        self.spoiled += other.spoiled;
         self.recoveries += other.recoveries;
         self.examined += other.examined;
     }

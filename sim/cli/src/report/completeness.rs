@@ -1,6 +1,7 @@
 //! Whether an exploration was exhaustive, in words: of images with whole pages, and apart from that of torn ones.
 
 use beaver_sim::explore::Tally;
+use beaver_sim::scenario::Profile;
 
 use super::numbers::grouped;
 use super::{RunKind, RunReport};
@@ -16,8 +17,8 @@ pub(crate) fn completeness(report: &RunReport) -> Option<String> {
         return None;
     };
     let tally = report.explored();
-    let mut profiles = report.scenarios.iter().map(|one| one.profile);
-    let garbage = profiles.any(|profile| profile.fills_with_garbage());
+    let has = |which: fn(Profile) -> bool| report.scenarios.iter().any(|one| which(one.profile));
+    let garbage = has(Profile::fills_with_garbage);
     let mut text = match (tally.is_exhaustive(), tally.is_exhaustive_of_torn()) {
         (true, true) if garbage => format!("Exhaustive: {WHOLE}; {TORN}; {GARBAGE}."),
         (true, true) => format!("Exhaustive: {WHOLE}; {TORN}."),
@@ -29,11 +30,8 @@ pub(crate) fn completeness(report: &RunReport) -> Option<String> {
             of_torn(&tally, torn_cap),
         ),
     };
-    if tally.spoiled > 0 {
-        text.push_str(&format!(
-            " What a bad device does was sampled: {} disks.",
-            grouped(tally.spoiled)
-        ));
+    if has(|profile| profile == Profile::HostileDevice) {
+        text.push_str(" What a bad device does besides is sampled by `beaver run` only.");
     }
     Some(text)
 }
@@ -53,8 +51,6 @@ fn of_torn(tally: &Tally, torn_cap: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use beaver_sim::scenario::Profile;
-
     use super::super::testing::scenario_report;
     use super::*;
 
@@ -112,11 +108,7 @@ mod tests {
     fn garbage_and_bad_devices_are_told_of_where_they_are() {
         let text = said(Tally::default(), Profile::Alice, 64);
         assert!(text.ends_with(&format!("{GARBAGE}.")), "{text}");
-        let spoiled = Tally {
-            spoiled: 12,
-            ..Tally::default()
-        };
-        let text = said(spoiled, Profile::HostileDevice, 64);
-        assert!(text.ends_with("was sampled: 12 disks."), "{text}");
+        let text = said(Tally::default(), Profile::HostileDevice, 64);
+        assert!(text.ends_with("sampled by `beaver run` only."), "{text}");
     }
 }

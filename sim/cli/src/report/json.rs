@@ -84,7 +84,6 @@ struct ExplorationDocument {
     torn_sampled: u64,
     torn_dropped: u64,
     torn_capped: u64,
-    spoiled: u64,
     examined: u64,
     /// Of images with whole pages, and zeros where data was lost.
     exhaustive: bool,
@@ -183,7 +182,6 @@ impl ExplorationDocument {
             torn_sampled: tally.torn_sampled,
             torn_dropped: tally.torn_dropped,
             torn_capped: tally.torn_capped,
-            spoiled: tally.spoiled,
             examined: tally.examined,
             exhaustive: tally.is_exhaustive(),
             torn_exhaustive: tally.is_exhaustive_of_torn(),
