@@ -22,12 +22,15 @@ pub(crate) fn completeness(report: &RunReport) -> Option<String> {
     let mut text = match (tally.is_exhaustive(), tally.is_exhaustive_of_torn()) {
         (true, true) if garbage => format!("Exhaustive: {WHOLE}; {TORN}; {GARBAGE}."),
         (true, true) => format!("Exhaustive: {WHOLE}; {TORN}."),
-        (true, false) => format!("Exhaustive: {WHOLE}. {}", of_torn(&tally, torn_cap)),
+        (true, false) => format!(
+            "Exhaustive: {WHOLE}. {}",
+            of_torn(&tally, torn_cap, garbage)
+        ),
         (false, _) => format!(
             "Not exhaustive: {} power cuts had more than {cap} images at page granularity; corners and samples of those \
              were judged. {}",
             grouped(tally.capped),
-            of_torn(&tally, torn_cap),
+            of_torn(&tally, torn_cap, garbage),
         ),
     };
     if has(|profile| profile == Profile::HostileDevice) {
@@ -37,13 +40,18 @@ pub(crate) fn completeness(report: &RunReport) -> Option<String> {
 }
 
 /// Why not every torn image was judged. Where not even all whole ones were, the torn ones were not either.
-fn of_torn(tally: &Tally, torn_cap: u64) -> String {
+fn of_torn(tally: &Tally, torn_cap: u64, garbage: bool) -> String {
+    let what = if garbage {
+        "Torn pages and garbage"
+    } else {
+        "Torn pages"
+    };
     let capped = tally.torn_capped - tally.capped;
     match (torn_cap, capped) {
-        (0, _) => "Torn pages were left out.".to_owned(),
-        (_, 0) => "Torn pages were sampled there.".to_owned(),
+        (0, _) => format!("{what} were left out."),
+        (_, 0) => format!("{what} were sampled there."),
         _ => format!(
-            "Torn pages were sampled where there were too many: {} power cuts had more than {torn_cap} images with one.",
+            "{what} were sampled where there were too many: {} power cuts had more than {torn_cap} such images.",
             grouped(capped),
         ),
     }
@@ -89,7 +97,7 @@ mod tests {
             "{text}"
         );
         assert!(
-            text.contains("7 power cuts had more than 64 images with one"),
+            text.contains("7 power cuts had more than 64 such images"),
             "{text}"
         );
         let text = said(capped(0, 7), 0);
@@ -108,6 +116,15 @@ mod tests {
     fn garbage_and_bad_devices_are_told_of_where_they_are() {
         let text = said(Tally::default(), Profile::Alice, 64);
         assert!(text.ends_with(&format!("{GARBAGE}.")), "{text}");
+        let capped = Tally {
+            torn_capped: 7,
+            ..Tally::default()
+        };
+        let text = said(capped, Profile::Alice, 64);
+        assert!(
+            text.contains(". Torn pages and garbage were sampled"),
+            "{text}"
+        );
         let text = said(Tally::default(), Profile::HostileDevice, 64);
         assert!(text.ends_with("sampled by `beaver run` only."), "{text}");
     }
