@@ -43,6 +43,7 @@ pub use failing::Failing;
 pub struct Check {
     scenario: Scenario,
     commands: usize,
+    torn_cap: u64,
 }
 
 impl Default for Check {
@@ -69,6 +70,7 @@ impl Check {
         Check {
             scenario,
             commands: 3,
+            torn_cap: Options::default().torn_cap,
         }
     }
 
@@ -79,11 +81,21 @@ impl Check {
         self
     }
 
-    /// Explores every sequence of up to `commands` commands with every crash that the profile allows
-    /// (default 3). Each further command takes about ten times as long.
+    /// Explores every sequence of up to `commands` commands (default 3): every image of every power cut
+    /// at page granularity, and every prefix tear of one page at 512-byte boundaries. Each further
+    /// command takes about ten times as long.
     #[must_use]
     pub fn explore(mut self, commands: usize) -> Self {
         self.commands = commands;
+        self
+    }
+
+    /// How many images of one power cut with a torn page, or with garbage under `alice`, are judged at most in these workloads,
+    /// 256 unless said otherwise; with 0 every page there is old or new, and what was lost is zeros. [`Checked::explored`] says
+    /// whether there were more.
+    #[must_use]
+    pub fn torn_cap(mut self, images: u64) -> Self {
+        self.torn_cap = images;
         self
     }
 }
@@ -164,7 +176,10 @@ fn explore(subject: &AnySubject, check: &Check, start: Start) -> Result<Tally, B
         progress: &|_, _| {},
         cancel: &AtomicBool::new(false),
     };
-    let options = Options::default();
+    let options = Options {
+        torn_cap: check.torn_cap,
+        ..Options::default()
+    };
     let explored = explore_small(subject, &scenario, start, check.commands, &options, running);
     let result = explored.to_result(subject, &scenario.name, &scenario);
     match result.failures.into_iter().next() {

@@ -9,6 +9,7 @@ mod memory;
 mod options;
 mod outcome;
 pub mod parallel;
+mod power_cut;
 mod prefixes;
 mod search;
 mod sequences;

@@ -80,7 +80,7 @@ fn small_workloads(
 
 fn report(name: &str, tally: &Tally, elapsed: Duration, jobs: NonZeroUsize) {
     let seconds = elapsed.as_secs_f64();
-    let met = tally.enumerated + tally.sampled + tally.killed;
+    let met = tally.met();
     #[expect(
         clippy::cast_precision_loss,
         reason = "rates are rounded for people anyway"

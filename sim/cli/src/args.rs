@@ -147,9 +147,12 @@ pub(crate) struct SearchOptions {
 const EXPLORE_HELP: &str = "\
 A scenario is run once, without the crashes that it draws itself, and crashed before, inside and \
 after each storage call. Every disk that a crash may leave under the profile is recovered by the \
-real controller and judged. With --ops every sequence of up to N commands is explored: enqueue, a \
-batch of two, dispatch, ack, fail, tick, checkpoint, reopen; from an empty store, from prepared ones \
-with an old snapshot, with preallocated space and with small batches, and with syncs that fail.
+real controller and judged: each page that was not synced is old or new, or one of them is torn at \
+a boundary of 512 bytes; what was lost is zeros, under alice garbage too.
+
+With --ops every sequence of up to N commands is explored: enqueue, a batch of two, dispatch, ack, \
+fail, tick, checkpoint, reopen; from an empty store, from prepared ones with an old snapshot, with \
+preallocated space and with small batches, and with syncs that fail.
 
 Examples:
   beaver explore --ops 3                       every workload of up to three commands
@@ -172,9 +175,12 @@ pub(crate) struct ExploreArgs {
     /// Crashes in a row: 1 crashes the workload, 2 the recovery after that too
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=4))]
     pub(crate) depth: u32,
-    /// Images of one power cut that are judged at most; of more, corners and samples
+    /// Images of one power cut with whole pages that are judged at most; of more, corners and samples
     #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) cap: u64,
+    /// Images of one power cut with a torn page, or with garbage, that are judged at most besides; of more, samples; 0: none
+    #[arg(long, value_name = "N", default_value_t = 256)]
+    pub(crate) torn_cap: u64,
     /// The seed of the scenarios' workloads, decimal or 0x… [default: the first of each scenario]
     #[arg(long, value_name = "N", conflicts_with = "seeds")]
     pub(crate) seed: Option<Seed>,

@@ -46,8 +46,11 @@ pub(crate) fn explore(args: &ExploreArgs, out: &mut Output) -> Result<Exit, CliE
     let stop = interrupt::flag()?;
     let plan = ExplorePlan::resolve(args)?;
     let names = plan.explorations.iter().map(|one| one.name.as_str());
-    let (depth, cap) = (args.depth, args.cap);
-    let kind = RunKind::Exploration { depth, cap };
+    let kind = RunKind::Exploration {
+        depth: args.depth,
+        cap: args.cap,
+        torn_cap: args.torn_cap,
+    };
     let mut reporter = Reporter::begin(&args.search, kind, &plan.lines(), names, out)?;
     for at in 0..plan.explorations.len() {
         if stop.load(Ordering::SeqCst) {
@@ -164,6 +167,7 @@ impl<'a> ExplorePlan<'a> {
             options: Options {
                 depth: args.depth,
                 cap: args.cap,
+                torn_cap: args.torn_cap,
                 callers: args.callers,
                 ..Options::default()
             },
@@ -176,6 +180,7 @@ impl<'a> ExplorePlan<'a> {
         let Options {
             depth,
             cap,
+            torn_cap,
             callers,
             seed,
             ..
@@ -185,6 +190,7 @@ impl<'a> ExplorePlan<'a> {
             ("explorations", self.explorations.len().to_string()),
             ("depth", depth.to_string()),
             ("cap", format!("{cap} images of one power cut")),
+            ("torn cap", format!("{torn_cap} images of one power cut")),
             ("callers", format!("{callers} with --ops")),
             ("seed", format!("{seed} for samples")),
             (

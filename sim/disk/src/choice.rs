@@ -51,7 +51,7 @@ pub struct Tear {
 }
 
 /// What lies in a page that grew into the file and whose data did not survive.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Fill {
     /// Zeros.

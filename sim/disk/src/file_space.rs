@@ -5,6 +5,7 @@
 //! with it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::choice::{DeviceExtra, Fill, Tear};
@@ -43,6 +44,18 @@ pub(super) struct CutDamage<'a> {
     pub(super) tears: &'a [Tear],
     pub(super) fill: Fill,
     pub(super) device: &'a [DeviceExtra],
+}
+
+impl CutDamage<'_> {
+    /// Nothing but what lies in pages that were lost.
+    pub(super) fn fill(id: InodeId, fill: Fill) -> Self {
+        CutDamage {
+            id,
+            tears: &[],
+            fill,
+            device: &[],
+        }
+    }
 }
 
 impl FileSpace {
@@ -157,11 +170,7 @@ impl FileSpace {
         }
         for (index, _) in self.pages() {
             let version = choice.pages.get(&index).copied().unwrap_or(0);
-            let page = self.page_at(index, version, choice.size);
-            content.set_page(
-                index,
-                self.with_fill(index, version, choice.size, page, damage),
-            );
+            content.set_page(index, self.shown_at(index, version, choice.size, damage));
         }
         self.tear(&mut content, choice, damage);
         let mut unreadable = inode.unreadable.clone();
@@ -176,31 +185,41 @@ impl FileSpace {
         }
     }
 
-    /// Puts garbage where a page grew into the file and its data was lost. What a surviving shrink
-    /// cut stays zeros.
-    fn with_fill(
+    /// Version `version` of page `index` as an image shows it after `size` steps: with garbage where the page grew into the
+    /// file and its data was lost, if that is the fill.
+    pub(super) fn shown_at(
         &self,
         index: u64,
         version: u32,
         size: u32,
-        page: Option<Page>,
         damage: &CutDamage<'_>,
     ) -> Option<Page> {
+        let page = self.page_at(index, version, size);
         let Fill::Garbage(seed) = damage.fill else {
             return page;
         };
-        let from = kept_of(self.inode.disk.len(), index);
-        let to = self.kept_at(index, 0, size);
-        if version > 0 || self.inode.disk.page(index).is_some() && from == 0 || from >= to {
+        let lost = self.lost_at(index, version, size);
+        if lost.is_empty() {
             return page;
         }
         let mut bytes = bytes_of(page.as_ref());
-        for (at, byte) in bytes.iter_mut().enumerate().take(to).skip(from) {
+        for at in lost {
             let place = index * PAGE_SIZE + at as u64;
             let word = garbage_word(seed, damage.id.0, place / 8);
-            *byte = word.to_le_bytes()[at % 8];
+            bytes[at] = word.to_le_bytes()[at % 8];
         }
         Some(Page::new(&bytes))
+    }
+
+    /// The bytes of a page that are fill: it grew into the file and its data was lost. What a surviving shrink cut stays
+    /// zeros.
+    pub(super) fn lost_at(&self, index: u64, version: u32, size: u32) -> Range<usize> {
+        let from = kept_of(self.inode.disk.len(), index);
+        let is_there = version > 0 || self.inode.disk.page(index).is_some() && from == 0;
+        match is_there {
+            true => 0..0,
+            false => from..self.kept_at(index, 0, size),
+        }
     }
 
     fn tear(&self, content: &mut Content, choice: &FileChoice, damage: &CutDamage<'_>) {
@@ -209,8 +228,7 @@ impl FileSpace {
                 continue;
             };
             let older = tear.older.min(newer - 1);
-            let older_page = self.page_at(tear.page, older, choice.size);
-            let older_page = self.with_fill(tear.page, older, choice.size, older_page, damage);
+            let older_page = self.shown_at(tear.page, older, choice.size, damage);
             let mut bytes = bytes_of(content.page(tear.page));
             let older_bytes = bytes_of(older_page.as_ref());
             for sector in (0..SECTORS).filter(|sector| tear.newer_sectors >> sector & 1 == 0) {
@@ -269,14 +287,14 @@ impl FileSpace {
 
     /// For each page that lies in the file after `size` steps and has pending versions: the
     /// versions that differ, oldest first.
-    pub(super) fn options_at(&self, size: u32) -> Vec<(u64, Vec<u32>)> {
+    pub(super) fn options_at(&self, size: u32, damage: &CutDamage<'_>) -> Vec<(u64, Vec<u32>)> {
         let len = self.len_at(size);
         let pages = self.pages().filter(|(index, _)| kept_of(len, *index) > 0);
         let options = pages.map(|(index, versions)| {
             let newest = self.permitted(index, count(versions.len()), size);
             let mut seen = BTreeSet::new();
             let versions = (0..=newest).filter(|version| {
-                let page = self.page_at(index, *version, size);
+                let page = self.shown_at(index, *version, size, damage);
                 let page = page.filter(|page| !page.is_blank());
                 seen.insert(page.map(|page| page.hash()))
             });
@@ -287,9 +305,11 @@ impl FileSpace {
 
     /// How many combinations of lengths in `window` and versions there are, saturating.
     pub(super) fn count(&self, window: SizeRange) -> u64 {
+        // Zeros are the same for every file.
+        let zeros = CutDamage::fill(InodeId::default(), Fill::Zeros);
         let mut total = 0u64;
         for size in (window.0..=window.1).rev() {
-            let options = self.options_at(size);
+            let options = self.options_at(size, &zeros);
             let factors = options.iter().map(|(_, versions)| versions.len() as u64);
             total = total.saturating_add(factors.fold(1, u64::saturating_mul));
             if total == u64::MAX {
@@ -299,25 +319,23 @@ impl FileSpace {
         total
     }
 
-    /// All different contents, in a fixed order. Call it only when [`count`](Self::count) is small.
-    pub(super) fn contents(&self, id: InodeId, window: SizeRange) -> Vec<(FileChoice, FileImage)> {
-        let undamaged = CutDamage {
-            id,
-            tears: &[],
-            fill: Fill::Zeros,
-            device: &[],
-        };
+    /// All different contents of whole pages, in a fixed order. Call it only when [`count`](Self::count) is small.
+    pub(super) fn contents(
+        &self,
+        window: SizeRange,
+        damage: &CutDamage<'_>,
+    ) -> Vec<(FileChoice, FileImage)> {
         let mut seen = BTreeSet::new();
         let mut contents = Vec::new();
         for size in window.0..=window.1 {
-            let options = self.options_at(size);
+            let options = self.options_at(size, damage);
             let mut digits = vec![0; options.len()];
             loop {
                 let pages = options.iter().zip(&digits);
                 let pages = pages.map(|((index, versions), digit)| (*index, versions[*digit]));
                 let pages = pages.filter(|(_, version)| *version > 0).collect();
                 let choice = FileChoice { size, pages };
-                let image = self.image(&choice, &undamaged);
+                let image = self.image(&choice, damage);
                 if seen.insert(image.hash()) {
                     contents.push((choice, image));
                 }
@@ -368,12 +386,7 @@ mod tests {
             size: 3,
             pages: BTreeMap::from([(1, 1)]),
         };
-        let damage = CutDamage {
-            id: InodeId(2),
-            tears: &[],
-            fill: Fill::Garbage(7),
-            device: &[],
-        };
+        let damage = CutDamage::fill(InodeId(2), Fill::Garbage(7));
         let bytes = space.image(&choice, &damage).content.to_bytes();
         for (place, byte) in (0..).zip(bytes) {
             let garbage = garbage_word(7, 2, place / 8) >> (place % 8 * 8);
@@ -402,12 +415,7 @@ mod tests {
             size: 1,
             pages: BTreeMap::new(),
         };
-        let damage = CutDamage {
-            id: InodeId(1),
-            tears: &[],
-            fill: Fill::Garbage(7),
-            device: &[],
-        };
+        let damage = CutDamage::fill(InodeId(1), Fill::Garbage(7));
         let bytes = space.image(&lost, &damage).content.to_bytes();
         assert_eq!(bytes.len(), 3100);
         assert!(bytes[..100].iter().all(|byte| *byte == b'A'));

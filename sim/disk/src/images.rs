@@ -7,8 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::choice::Choice;
-use super::file_space::{FileChoice, SizeRange, advance};
+use super::choice::{Choice, Fill};
+use super::file_space::{CutDamage, FileChoice, SizeRange, advance};
 use super::image::{FileImage, Image, NameHashes, name_hashes};
 use super::names::{InodeId, NameOutcome, NameRecord, NameTable, Slot};
 use super::profile::Profile;
@@ -20,18 +20,18 @@ const MAX_FRAMES: u64 = 1 << 16;
 /// The different images of a space.
 #[derive(Debug)]
 pub struct Images<'a> {
-    space: &'a ImageSpace,
-    frames: Vec<Frame>,
+    pub(super) space: &'a ImageSpace,
+    pub(super) frames: Vec<Frame>,
     total: u64,
     /// The contents of each file for each range of lengths, made when first needed.
-    contents: BTreeMap<(InodeId, SizeRange), Arc<Contents>>,
-    seen: BTreeSet<u128>,
+    pub(super) contents: BTreeMap<(InodeId, SizeRange), Arc<Contents>>,
+    pub(super) seen: BTreeSet<u128>,
     next_frame: usize,
     dropped: u64,
     current: Option<Walk>,
 }
 
-type Contents = Vec<(FileChoice, FileImage)>;
+pub(super) type Contents = Vec<(FileChoice, FileImage)>;
 
 /// The combinations of one directory.
 #[derive(Debug)]
@@ -282,25 +282,12 @@ impl Images<'_> {
     #[must_use]
     pub fn choice(&self, candidate: &Candidate) -> Choice {
         let frame = &self.frames[candidate.frame];
-        let mut choice = Choice {
-            names: frame.outcomes.clone(),
-            ..Choice::default()
-        };
-        // A file without a name keeps the lengths that the directory forces on it.
-        for (id, window) in &frame.windows {
-            if window.0 > 0 {
-                choice.sizes.insert(*id, window.0);
-            }
-        }
-        for (id, place) in &candidate.files {
+        let files = candidate.files.iter().map(|(id, place)| {
             let window = frame.window(*id, &self.space.files[id]);
             let (file, _) = &self.contents[&(*id, window)][*place as usize];
-            choice.sizes.insert(*id, file.size);
-            choice.pages.insert(*id, file.pages.clone());
-        }
-        choice.sizes.retain(|_, size| *size > 0);
-        choice.pages.retain(|_, pages| !pages.is_empty());
-        choice
+            (*id, file.clone())
+        });
+        frame.choice(files)
     }
 
     fn walk(&mut self, frame_index: usize) -> Walk {
@@ -310,7 +297,10 @@ impl Images<'_> {
             let file = &self.space.files[id];
             let window = frame.window(*id, file);
             let contents = self.contents.entry((*id, window));
-            let contents = contents.or_insert_with(|| Arc::new(file.contents(*id, window)));
+            let contents = contents.or_insert_with(|| {
+                let zeros = CutDamage::fill(*id, Fill::Zeros);
+                Arc::new(file.contents(window, &zeros))
+            });
             (*id, contents.clone())
         });
         let files: Vec<_> = files.collect();
@@ -321,6 +311,27 @@ impl Images<'_> {
             hashes,
             files,
         }
+    }
+}
+
+impl Frame {
+    /// The choice that leads to this directory and to these contents of the files in it.
+    pub(super) fn choice(&self, files: impl Iterator<Item = (InodeId, FileChoice)>) -> Choice {
+        let mut choice = Choice {
+            names: self.outcomes.clone(),
+            ..Choice::default()
+        };
+        // A file without a name keeps the lengths that the directory forces on it.
+        for (id, window) in &self.windows {
+            choice.sizes.insert(*id, window.0);
+        }
+        for (id, file) in files {
+            choice.sizes.insert(id, file.size);
+            choice.pages.insert(id, file.pages);
+        }
+        choice.sizes.retain(|_, size| *size > 0);
+        choice.pages.retain(|_, pages| !pages.is_empty());
+        choice
     }
 }
 

@@ -70,6 +70,7 @@ mod space;
 mod storage;
 mod survival;
 mod survivor_set;
+mod torn;
 mod trace;
 mod tree;
 mod view;
@@ -97,6 +98,7 @@ pub use space::ImageSpace;
 pub use storage::SimDirectory;
 pub use survival::{Fate, RecordKind, Survival};
 pub use survivor_set::SurvivorSet;
+pub use torn::{TornCandidate, TornImages};
 pub use trace::{TraceMode, TraceRecord};
 pub use view::FileView;
 

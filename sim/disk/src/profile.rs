@@ -79,8 +79,9 @@ impl Profile {
         }
     }
 
-    /// Whether a page that grew into a file and was lost may show garbage, where images are drawn.
-    /// Enumerated images always show zeros: garbage would make one image into endlessly many.
+    /// Whether a page that grew into a file and was lost may show garbage. The plain enumeration shows
+    /// zeros, because garbage would make one image into endlessly many;
+    /// [`TornImages`](super::TornImages) has each such image once with garbage.
     #[must_use]
     pub fn fills_with_garbage(self) -> bool {
         self == Profile::Alice

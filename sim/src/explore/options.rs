@@ -5,8 +5,12 @@
 pub struct Options {
     /// How many crashes in a row: 1 crashes the workload, 2 crashes the recovery after that too.
     pub depth: u32,
-    /// How many images of one power cut are judged at most. Where there are more, corners and seeded samples stand for them.
+    /// How many images of one power cut are judged at most, with whole pages and zeros where data was lost. Where there are
+    /// more, corners and seeded samples stand for them.
     pub cap: u64,
+    /// How many images of one power cut with a torn page, or with garbage where the profile has it, are judged at most beside
+    /// those; 0 for none. Where there are more, as many of them stand for the others, evenly spread.
+    pub torn_cap: u64,
     /// Where samples come from.
     pub seed: u64,
     /// How many callers the small workloads have: with 2 they also share syncs, wait while the store is closed, and give
@@ -19,6 +23,7 @@ impl Default for Options {
         Options {
             depth: 2,
             cap: 256,
+            torn_cap: 256,
             seed: 0,
             callers: 2,
         }

@@ -9,8 +9,7 @@ use std::sync::Arc;
 
 use beaver::ManualClock;
 use beaver_disk::{
-    self, CallEffect, Change, Crash, CrashPoint, Disk, ImageSpace, Profile, SimDisk, SimOptions,
-    TraceMode,
+    self, CallEffect, Change, Crash, CrashPoint, Disk, Profile, SimDisk, SimOptions, TraceMode,
 };
 
 use crate::beaver::tidiness;
@@ -28,7 +27,7 @@ use super::memory::{Memory, Showing, VisitedKey};
 use super::prefixes::prefixes;
 use super::tally::Tally;
 use super::target::{Findings, Target, mixed};
-use super::trail::{TrailStep, Wrong, killed, power_cut};
+use super::trail::{TrailStep, Wrong, killed};
 
 /// Coverage is taken from one recovery in this many: the fault source that notes each call slows a recovery down.
 const WATCHED_EVERY: u64 = 32;
@@ -49,13 +48,13 @@ pub(super) struct CrashSearch<'a> {
     coverage: Coverage,
     /// A hash over every disk that was judged.
     hash: u64,
-    survivors: SurvivorDraw,
+    pub(super) survivors: SurvivorDraw,
     /// Whether a store is going on now: what follows from that need not go on once more.
     going_on: bool,
 }
 
 /// A disk on which a process starts.
-struct DiskStart {
+pub(super) struct DiskStart {
     disk: Disk,
     belief: BeliefId,
     /// How many more crashes follow: the last of them only when recovery has ended.
@@ -196,48 +195,11 @@ impl<'a> CrashSearch<'a> {
     ) {
         self.tally.killed += 1;
         if !self.is_new(crashed, fingerprint) {
+            self.tally.dropped += 1;
             return;
         }
         let start = start(crashed, disk.clone());
         self.follow(start, || killed(crashed.at, crashed.is_start, progress));
-    }
-
-    fn lose_power(&mut self, crashed: &CrashState<'_>, space: &ImageSpace) {
-        let cap = self.target.options.cap;
-        if let Some(mut images) = space.enumerate(cap) {
-            while let Some(candidate) = images.next() {
-                self.tally.enumerated += 1;
-                if self.is_new(crashed, candidate.image.hash128()) {
-                    let start = start(crashed, candidate.image.disk(self.profile));
-                    self.follow(start, || {
-                        power_cut(
-                            crashed.at,
-                            crashed.is_start,
-                            space.survivors(&images.choice(&candidate)),
-                        )
-                    });
-                }
-            }
-            self.tally.enumerated += images.dropped();
-            self.tally.dropped += images.dropped();
-            return;
-        }
-        self.tally.capped += 1;
-        let corners = space.corners();
-        let samples = cap.saturating_sub(corners.len() as u64);
-        let corners = corners.into_iter().map(|corner| space.corner(corner));
-        let corners: Vec<_> = corners.collect();
-        let sampled: Vec<_> = (0..samples).map(|_| self.survivors.choose(space)).collect();
-        for choice in corners.into_iter().chain(sampled) {
-            let image = space.image(&choice);
-            self.tally.sampled += 1;
-            if self.is_new(crashed, image.hash128()) {
-                let start = start(crashed, image.disk(self.profile));
-                self.follow(start, || {
-                    power_cut(crashed.at, crashed.is_start, space.survivors(&choice))
-                });
-            }
-        }
     }
 
     /// Whether no process has died like this before, with the same things believed and as many crashes to follow.
@@ -246,11 +208,10 @@ impl<'a> CrashSearch<'a> {
         self.memory.is_first_crash(key, crashed.depth)
     }
 
-    /// Whether a disk has yet to be judged. If not it counts as dropped.
-    fn is_new(&mut self, crashed: &CrashState<'_>, fingerprint: u128) -> bool {
+    /// Whether a disk has yet to be judged.
+    pub(super) fn is_new(&mut self, crashed: &CrashState<'_>, fingerprint: u128) -> bool {
         let key = VisitedKey::new(crashed.belief, crashed.shown, fingerprint);
         if !self.memory.is_new(key, crashed.depth) {
-            self.tally.dropped += 1;
             return false;
         }
         let low = u64::try_from(fingerprint & u128::from(u64::MAX)).unwrap_or_default();
@@ -261,7 +222,7 @@ impl<'a> CrashSearch<'a> {
 
     /// Goes on from a disk; `step` says how the way to it continues, if something is wrong there: a closure, so that the survivors
     /// are named only on failure.
-    fn follow(&mut self, start: DiskStart, step: impl FnOnce() -> TrailStep) {
+    pub(super) fn follow(&mut self, start: DiskStart, step: impl FnOnce() -> TrailStep) {
         let before = self.wrong.len();
         if before >= FAILURES_KEPT {
             return;
@@ -439,7 +400,7 @@ impl<'a> CrashSearch<'a> {
     }
 }
 
-fn start(crashed: &CrashState<'_>, disk: Disk) -> DiskStart {
+pub(super) fn start(crashed: &CrashState<'_>, disk: Disk) -> DiskStart {
     DiskStart {
         disk,
         belief: crashed.belief,

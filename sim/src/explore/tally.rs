@@ -1,4 +1,5 @@
-//! What an exploration did, in numbers, so that "exhaustive" (at page granularity, zero fill) is a fact.
+//! What an exploration did, in numbers, so that "exhaustive" is a fact: of images at page granularity with zeros where data was
+//! lost, and apart from that of torn pages and garbage.
 
 use std::ops::AddAssign;
 
@@ -23,10 +24,18 @@ pub struct Tally {
     pub sampled: u64,
     /// Disks that a killed process left.
     pub killed: u64,
-    /// Disks, of all three sorts, that were not judged because an equal one was, with the same things believed.
+    /// Disks, of these three sorts, that were not judged because an equal one was, with the same things believed.
     pub dropped: u64,
     /// Power cuts with more possibilities than the cap.
     pub capped: u64,
+    /// Images with a torn page, or with garbage, of power cuts whose possibilities of that sort were all judged.
+    pub torn_enumerated: u64,
+    /// The same of power cuts that had too many of them: samples, evenly spread.
+    pub torn_sampled: u64,
+    /// Those of both sorts that were not judged because an equal disk was, with the same things believed.
+    pub torn_dropped: u64,
+    /// Power cuts of which not every image with a torn page or with garbage was judged.
+    pub torn_capped: u64,
     /// Recoveries that were run and judged.
     pub recoveries: u64,
     /// Recoveries that showed something new: all questions were asked, the others were compared.
@@ -34,10 +43,29 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Whether nothing was left to chance: every image of every power cut was judged.
+    /// Whether every image of every power cut was judged that has whole pages, and zeros where data was lost.
     #[must_use]
     pub fn is_exhaustive(&self) -> bool {
         self.capped == 0
+    }
+
+    /// Whether every image was judged in which one page is torn: its first sectors new, the others of an older version. In
+    /// a profile with garbage each image in which data was lost was judged with garbage too.
+    #[must_use]
+    pub fn is_exhaustive_of_torn(&self) -> bool {
+        self.torn_capped == 0
+    }
+
+    /// Disks that a crash may leave, of all sorts, equal ones as often as they came about.
+    #[must_use]
+    pub fn met(&self) -> u64 {
+        self.enumerated + self.sampled + self.torn() + self.killed
+    }
+
+    /// Those of them with a torn page or with garbage.
+    #[must_use]
+    pub fn torn(&self) -> u64 {
+        self.torn_enumerated + self.torn_sampled
     }
 }
 
@@ -53,6 +81,10 @@ impl AddAssign for Tally {
         self.killed += other.killed;
         self.dropped += other.dropped;
         self.capped += other.capped;
+        self.torn_enumerated += other.torn_enumerated;
+        self.torn_sampled += other.torn_sampled;
+        self.torn_dropped += other.torn_dropped;
+        self.torn_capped += other.torn_capped;
         self.recoveries += other.recoveries;
         self.examined += other.examined;
     }

@@ -19,6 +19,7 @@ pub(crate) struct SurvivorDraw {
     images: Stream,
     garbage: Stream,
     damage: Stream,
+    tears: Stream,
     crashes: Crashes,
     device: Vec<FaultRate>,
 }
@@ -31,6 +32,7 @@ impl SurvivorDraw {
             images: Stream::new(seed, "images"),
             garbage: Stream::new(seed, "garbage"),
             damage: Stream::new(seed, "damage"),
+            tears: Stream::new(seed, "tears"),
             crashes: crashes.clone(),
             device,
         }
@@ -66,6 +68,29 @@ impl SurvivorDraw {
             choice.fill = Fill::Garbage(self.garbage.draw(0, u64::MAX));
         }
         choice
+    }
+
+    /// `choice` with the first sectors of one of the pages that survive of it, the others of an older version; `None` if no
+    /// page can be torn.
+    pub(crate) fn tear(&mut self, space: &ImageSpace, choice: &Choice) -> Option<Choice> {
+        let mut points = space.tear_points();
+        points.retain(|point| choice.version(point.inode, point.page) > 0);
+        if points.is_empty() {
+            return None;
+        }
+        let point = self.tears.pick(&points);
+        let newer = choice.version(point.inode, point.page);
+        let older = self.tears.draw(0, u64::from(newer) - 1);
+        let sectors = self.tears.draw(1, 7);
+        Some(Choice {
+            tears: vec![Tear {
+                inode: point.inode,
+                page: point.page,
+                newer_sectors: (1 << sectors) - 1,
+                older: u32::try_from(older).expect("it is below a version"),
+            }],
+            ..choice.clone()
+        })
     }
 
     /// Adds what a bad device does to `choice`.

@@ -15,7 +15,9 @@ mod zoo;
 use askama::Template;
 
 use crate::report::numbers::{grouped, seconds};
-use crate::report::{CoverageTable, NameCounts, RunKind, RunReport, ScenarioReport, Verdict};
+use crate::report::{
+    CoverageTable, NameCounts, RunKind, RunReport, ScenarioReport, Verdict, completeness,
+};
 use beaver_sim::explain::Explained;
 
 use failure::FailureSection;
@@ -138,23 +140,16 @@ impl<'r> HtmlPage<'r> {
 }
 
 fn subtitle(report: &RunReport) -> String {
-    let RunKind::Exploration { .. } = report.kind else {
-        return "Seeded random crash runs: after every recovery each invariant is checked against a \
-                model that saw the same commands."
-            .to_owned();
-    };
-    let how = match report.explored().is_exhaustive() {
-        true => {
-            "At page granularity, zero fill, no power cut had more images than the cap: every one was recovered and judged."
+    match completeness(report) {
+        Some(how) => format!(
+            "Every crash point of each workload, and every disk that a crash there may leave. {how}"
+        ),
+        None => {
+            "Seeded random crash runs: after every recovery each invariant is checked against a \
+                 model that saw the same commands."
+                .to_owned()
         }
-        false => {
-            "Where a power cut had more images than the cap, corners and seeded samples of them \
-             were judged."
-        }
-    };
-    format!(
-        "Every crash point of each workload, and every disk that a crash there may leave. {how}"
-    )
+    }
 }
 
 /// The failures that are explained, each once.

@@ -83,8 +83,15 @@ struct ExplorationDocument {
     killed: u64,
     dropped: u64,
     capped: u64,
+    torn_enumerated: u64,
+    torn_sampled: u64,
+    torn_dropped: u64,
+    torn_capped: u64,
     examined: u64,
+    /// Of images with whole pages, and zeros where data was lost.
     exhaustive: bool,
+    /// Of images with one torn page, and of those with garbage.
+    torn_exhaustive: bool,
 }
 
 /// One run that did not hold.
@@ -175,8 +182,13 @@ impl ExplorationDocument {
             killed: tally.killed,
             dropped: tally.dropped,
             capped: tally.capped,
+            torn_enumerated: tally.torn_enumerated,
+            torn_sampled: tally.torn_sampled,
+            torn_dropped: tally.torn_dropped,
+            torn_capped: tally.torn_capped,
             examined: tally.examined,
             exhaustive: tally.is_exhaustive(),
+            torn_exhaustive: tally.is_exhaustive_of_torn(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What people and programs read: pure functions of results. Nothing here runs, prints or looks at a clock.
 
+mod completeness;
 mod coverage;
 mod json;
 mod name_counts;
@@ -12,6 +13,7 @@ mod testing;
 mod zoo;
 
 pub use beaver_sim::report::{FailureReport, Verdict};
+pub(crate) use completeness::completeness;
 pub use coverage::{CoverageRow, CoverageTable};
 pub use json::{ReplayDocument, RunDocument};
 pub use name_counts::{NameCount, NameCounts};

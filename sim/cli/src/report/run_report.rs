@@ -33,8 +33,10 @@ pub enum RunKind {
     Exploration {
         /// Crashes in a row.
         depth: u32,
-        /// Images of one power cut that are judged at most.
+        /// Images of one power cut with whole pages that are judged at most.
         cap: u64,
+        /// Images of one power cut with a torn page, or with garbage, that are judged at most.
+        torn_cap: u64,
     },
 }
 

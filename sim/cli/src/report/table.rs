@@ -10,6 +10,7 @@ use std::ops::AddAssign;
 use beaver_sim::explore::Tally;
 use beaver_sim::report::Verdict;
 
+use super::completeness::completeness;
 use super::numbers::{grouped, seconds};
 use super::{RunKind, RunReport, ScenarioReport};
 
@@ -139,8 +140,11 @@ const EXPLORED: &[TableColumn] = &[
     column("crash points", 12, |r| tally(r).crash_points.into()),
     column("enumerated", 11, |r| tally(r).enumerated.into()),
     column("sampled", 9, |r| tally(r).sampled.into()),
+    column("torn", 10, |r| tally(r).torn().into()),
     column("killed", 10, |r| tally(r).killed.into()),
-    column("dropped", 11, |r| tally(r).dropped.into()),
+    column("dropped", 11, |r| {
+        (tally(r).dropped + tally(r).torn_dropped).into()
+    }),
     column("recoveries", 10, |r| tally(r).recoveries.into()),
 ];
 
@@ -203,26 +207,22 @@ impl fmt::Display for Count {
 /// how fast it went. Nothing of seeded runs.
 #[must_use]
 pub fn conclusion(report: &RunReport) -> Option<String> {
-    let RunKind::Exploration { depth, cap } = report.kind else {
+    let RunKind::Exploration { depth, .. } = report.kind else {
         return None;
     };
     let tally = report.explored();
     let mut text = format!(
         "{} disks that a crash may leave were met, {} of them different with the same things believed; each was recovered and judged",
-        grouped(tally.enumerated + tally.sampled + tally.killed),
+        grouped(tally.met()),
         grouped(tally.recoveries),
     );
     if let Some(rate) = (tally.recoveries * 1000).checked_div(report.elapsed_ms) {
         text.push_str(&format!(", {} a second", grouped(rate)));
     }
-    text.push_str(&format!(".\nCrashes in a row: {depth}. "));
-    match tally.is_exhaustive() {
-        true => text.push_str("Exhaustive at page granularity, zero fill: no power cut had more images than the cap."),
-        false => text.push_str(&format!(
-            "Not exhaustive: {} power cuts had more than {cap} images; corners and samples of those were judged.",
-            grouped(tally.capped),
-        )),
-    }
+    text.push_str(&format!(
+        ".\nCrashes in a row: {depth}. {}",
+        completeness(report)?
+    ));
     Some(text)
 }
 
@@ -251,17 +251,20 @@ mod tests {
     use super::*;
     use crate::report::testing::scenario_report;
 
-    fn exploration(capped: u64, elapsed_ms: u64) -> RunReport {
+    fn exploration(elapsed_ms: u64) -> RunReport {
         let mut scenario = scenario_report();
         scenario.explored = Some(Tally {
             enumerated: 3000,
             killed: 500,
             recoveries: 1200,
-            capped,
             ..Tally::default()
         });
         RunReport {
-            kind: RunKind::Exploration { depth: 2, cap: 256 },
+            kind: RunKind::Exploration {
+                depth: 2,
+                cap: 256,
+                torn_cap: 256,
+            },
             scenarios: vec![scenario],
             interrupted: false,
             elapsed_ms,
@@ -269,21 +272,21 @@ mod tests {
     }
 
     #[test]
-    fn exhaustive_is_said_only_where_it_is_true() {
-        let text = conclusion(&exploration(0, 100)).unwrap();
+    fn conclusion_says_how_much_and_how_fast() {
+        let text = conclusion(&exploration(100)).unwrap();
         assert!(text.contains("3,500 disks"), "{text}");
         assert!(text.contains("12,000 a second"), "{text}");
         assert!(
-            text.contains("\nCrashes in a row: 2. Exhaustive at page granularity, zero fill:"),
+            text.contains("\nCrashes in a row: 2. Exhaustive: "),
             "{text}"
         );
-        let text = conclusion(&exploration(7, 0)).unwrap();
-        assert!(text.contains("Not exhaustive: 7 power cuts"), "{text}");
+        let text = conclusion(&exploration(0)).unwrap();
+        assert!(text.contains("and judged.\n"), "{text}");
     }
 
     #[test]
     fn heading_row_and_total_line_up() {
-        let explored = exploration(0, 17);
+        let explored = exploration(17);
         let seeded = RunReport {
             kind: RunKind::Seeds,
             ..explored.clone()

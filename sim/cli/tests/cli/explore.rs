@@ -33,7 +33,16 @@ fn small_workloads_are_exhaustive_and_clean() {
         }
         assert_eq!(scenario["sampled"], 0);
         assert_eq!(scenario["exhaustive"], true);
+        let all_torn = scenario["torn_capped"] == 0;
+        assert_eq!(scenario["torn_exhaustive"], all_torn);
+        assert_eq!(scenario["torn_sampled"] == 0, all_torn);
     }
+    let torn = explored["scenarios"].as_array().unwrap().iter();
+    assert!(
+        torn.map(|one| one["torn_enumerated"].as_u64().unwrap())
+            .sum::<u64>()
+            > 0
+    );
 }
 
 #[test]
@@ -58,4 +67,30 @@ fn more_images_than_the_cap_are_sampled_and_said_to_be() {
         .beaver("explore --ops 1 --depth 1 --cap 2")
         .ends_with(0);
     assert!(ran.stdout.contains("Not exhaustive: "), "{}", ran.stdout);
+    let ran = Place::empty()
+        .beaver("explore --ops 1 --depth 1 --torn-cap 1")
+        .ends_with(0);
+    assert!(
+        ran.stdout.contains("Torn pages were sampled where"),
+        "{}",
+        ran.stdout
+    );
+}
+
+#[test]
+fn torn_pages_can_be_left_out_which_is_said() {
+    let explored = document("explore --ops 1 --torn-cap 0 --format json");
+    for scenario in explored["scenarios"].as_array().unwrap() {
+        assert_eq!(scenario["torn_enumerated"], 0);
+        assert_eq!(scenario["exhaustive"], true);
+        assert_eq!(scenario["torn_exhaustive"], false);
+    }
+    let ran = Place::empty()
+        .beaver("explore --ops 1 --torn-cap 0")
+        .ends_with(0);
+    assert!(
+        ran.stdout.contains("zero fill. Torn pages were left out."),
+        "{}",
+        ran.stdout
+    );
 }

@@ -1,0 +1,131 @@
+//! Whether an exploration was exhaustive, in words: of images with whole pages, and apart from that of torn ones.
+
+use beaver_sim::explore::Tally;
+use beaver_sim::scenario::Profile;
+
+use super::numbers::grouped;
+use super::{RunKind, RunReport};
+
+const WHOLE: &str = "every image at page granularity, zero fill";
+const TORN: &str = "every prefix tear of one page at 512-byte boundaries";
+const GARBAGE: &str = "every image with lost data once more with garbage";
+
+/// Of which images every one was judged, and of which only some. Nothing of seeded runs.
+#[must_use]
+pub(crate) fn completeness(report: &RunReport) -> Option<String> {
+    let RunKind::Exploration { cap, torn_cap, .. } = report.kind else {
+        return None;
+    };
+    let tally = report.explored();
+    let has = |which: fn(Profile) -> bool| report.scenarios.iter().any(|one| which(one.profile));
+    let garbage = has(Profile::fills_with_garbage);
+    let mut text = match (tally.is_exhaustive(), tally.is_exhaustive_of_torn()) {
+        (true, true) if garbage => format!("Exhaustive: {WHOLE}; {TORN}; {GARBAGE}."),
+        (true, true) => format!("Exhaustive: {WHOLE}; {TORN}."),
+        (true, false) => format!(
+            "Exhaustive: {WHOLE}. {}",
+            of_torn(&tally, torn_cap, garbage)
+        ),
+        (false, _) => format!(
+            "Not exhaustive: {} power cuts had more than {cap} images at page granularity; corners and samples of those \
+             were judged. {}",
+            grouped(tally.capped),
+            of_torn(&tally, torn_cap, garbage),
+        ),
+    };
+    if has(|profile| profile == Profile::HostileDevice) {
+        text.push_str(" What a bad device does besides is sampled by `beaver run` only.");
+    }
+    Some(text)
+}
+
+/// Why not every torn image was judged. Where not even all whole ones were, the torn ones were not either.
+fn of_torn(tally: &Tally, torn_cap: u64, garbage: bool) -> String {
+    let what = if garbage {
+        "Torn pages and garbage"
+    } else {
+        "Torn pages"
+    };
+    let capped = tally.torn_capped - tally.capped;
+    match (torn_cap, capped) {
+        (0, _) => format!("{what} were left out."),
+        (_, 0) => format!("{what} were sampled there."),
+        _ => format!(
+            "{what} were sampled where there were too many: {} power cuts had more than {torn_cap} such images.",
+            grouped(capped),
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::scenario_report;
+    use super::*;
+
+    fn said(tally: Tally, profile: Profile, torn_cap: u64) -> String {
+        let mut scenario = scenario_report();
+        scenario.explored = Some(tally);
+        scenario.profile = profile;
+        let report = RunReport {
+            kind: RunKind::Exploration {
+                depth: 2,
+                cap: 128,
+                torn_cap,
+            },
+            scenarios: vec![scenario],
+            interrupted: false,
+            elapsed_ms: 0,
+        };
+        completeness(&report).unwrap()
+    }
+
+    #[test]
+    fn exhaustive_is_said_only_of_what_it_is_true_of() {
+        let capped = |capped, torn_capped| Tally {
+            capped,
+            torn_capped,
+            ..Tally::default()
+        };
+        let said = |tally, torn_cap| said(tally, Profile::Posix, torn_cap);
+        assert_eq!(
+            said(capped(0, 0), 64),
+            format!("Exhaustive: {WHOLE}; {TORN}.")
+        );
+        let text = said(capped(0, 7), 64);
+        assert!(
+            text.starts_with(&format!("Exhaustive: {WHOLE}. ")),
+            "{text}"
+        );
+        assert!(
+            text.contains("7 power cuts had more than 64 such images"),
+            "{text}"
+        );
+        let text = said(capped(0, 7), 0);
+        assert!(text.ends_with("Torn pages were left out."), "{text}");
+        let text = said(capped(7, 7), 64);
+        assert!(
+            text.starts_with("Not exhaustive: 7 power cuts had more than 128"),
+            "{text}"
+        );
+        assert!(text.ends_with("sampled there."), "{text}");
+        let text = said(capped(7, 9), 64);
+        assert!(text.contains("2 power cuts had more than 64"), "{text}");
+    }
+
+    #[test]
+    fn garbage_and_bad_devices_are_told_of_where_they_are() {
+        let text = said(Tally::default(), Profile::Alice, 64);
+        assert!(text.ends_with(&format!("{GARBAGE}.")), "{text}");
+        let capped = Tally {
+            torn_capped: 7,
+            ..Tally::default()
+        };
+        let text = said(capped, Profile::Alice, 64);
+        assert!(
+            text.contains(". Torn pages and garbage were sampled"),
+            "{text}"
+        );
+        let text = said(Tally::default(), Profile::HostileDevice, 64);
+        assert!(text.ends_with("sampled by `beaver run` only."), "{text}");
+    }
+}
