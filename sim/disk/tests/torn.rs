@@ -225,6 +225,7 @@ impl Step {
         let file = |name: &str| -> Option<InodeId> { disk.live().inode(name) };
         Some(match *self {
             Step::Create(name) => Change::Create {
+                dir: InodeId::ROOT,
                 name: name.to_owned(),
             },
             Step::Write(name, at, cells, byte) => Change::Write {
@@ -237,14 +238,17 @@ impl Step {
                 len: len * CELL,
             },
             Step::Rename(from, to) => Change::Rename {
+                from_dir: InodeId::ROOT,
+                to_dir: InodeId::ROOT,
                 from: from.to_owned(),
                 to: to.to_owned(),
             },
             Step::Remove(name) => Change::Remove {
+                dir: InodeId::ROOT,
                 name: name.to_owned(),
             },
             Step::Sync(name) => Change::SyncData { inode: file(name)? },
-            Step::SyncDir => Change::SyncDir,
+            Step::SyncDir => Change::SyncDir { dir: InodeId::ROOT },
         })
     }
 }
