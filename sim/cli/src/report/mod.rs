@@ -2,6 +2,7 @@
 
 mod coverage;
 mod json;
+mod must_reach;
 mod name_counts;
 pub(crate) mod numbers;
 mod run_report;
@@ -14,6 +15,7 @@ mod zoo;
 pub use beaver_sim::report::{FailureReport, Verdict};
 pub use coverage::{CoverageRow, CoverageTable};
 pub use json::{ReplayDocument, RunDocument};
+pub use must_reach::MustReach;
 pub use name_counts::{NameCount, NameCounts};
 pub use run_report::{Disagreement, RunKind, RunReport, SavedFailure, ScenarioReport};
 pub use shrinking::ShrinkDocument;

@@ -263,6 +263,7 @@ mod tests {
         RunReport {
             kind: RunKind::Exploration { depth: 2, cap: 256 },
             scenarios: vec![scenario],
+            must_reach: None,
             interrupted: false,
             elapsed_ms,
         }
