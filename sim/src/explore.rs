@@ -5,6 +5,7 @@
 
 mod beliefs;
 mod examine;
+mod go_on;
 mod memory;
 mod options;
 mod outcome;

@@ -100,6 +100,25 @@ fn a_checkpoint_that_changes_no_name_leaves_a_bounded_number_of_bytes() {
     check_wrong(wrong, &check, Invariant::Hygiene);
 }
 
+#[test]
+fn a_store_takes_an_op_that_changes_something_after_each_recovery() {
+    // The first of its ops is one that changes nothing.
+    let list = Numbers::of(look_or_push).wrong(Wrong::TakesNothingAfterRecovery);
+    check_wrong(list, &explored(1), Invariant::Availability);
+}
+
+#[test]
+fn what_a_store_answers_after_a_recovery_is_durable_once_it_is_flushed() {
+    let list = buffered(push_or_flush).wrong(Wrong::FlushStopsAfterRecovery);
+    check_wrong(list, &explored(1), Invariant::Durability);
+}
+
+#[test]
+fn what_a_store_answers_after_a_recovery_is_durable_once_it_is_closed() {
+    let list = buffered(push).wrong(Wrong::CloseStopsAfterRecovery);
+    check_wrong(list, &explored(1), Invariant::Durability);
+}
+
 fn scenario(text: &str) -> Scenario {
     serde_json::from_str(text).expect("the scenarios of these tests are valid")
 }
@@ -117,6 +136,24 @@ fn explore_script(subject: &AnySubject, text: &str) -> Explored {
         cancel: &AtomicBool::new(false),
     };
     explore_seed(subject, &scenario(text), 0, &Options::default(), running)
+}
+
+#[test]
+fn the_job_that_the_queue_is_given_after_a_recovery_is_a_new_one() {
+    let subject = AnySubject::new(Queue::new(Around::TakesNothingAfterRecovery));
+    // With one job in the queue the second one is the next.
+    for id in ["job-1", "job-2"] {
+        let text = format!(
+            r#"{{"claim": "c", "script": {{"steps": [{}]}}}}"#,
+            enqueue(id)
+        );
+        let explored = explore_script(&subject, &text);
+        let wrong = explored.failures.first();
+        let wrong = wrong.unwrap_or_else(|| panic!("{id}: it is caught"));
+        assert_eq!(wrong.finding.invariant, Invariant::Availability, "{id}");
+        let sound = explore_script(&library(), &text);
+        assert!(sound.failures.is_empty(), "{:#?}", sound.failures);
+    }
 }
 
 /// A pop is no op of an empty list.

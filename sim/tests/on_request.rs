@@ -93,9 +93,7 @@ impl Subject for Wrongly {
     }
 
     fn ops(&self, state: &QueueState) -> Vec<QueueOp> {
-        let mut ops = self.log.ops(state);
-        ops.push(Command::Sync.into());
-        ops
+        self.log.ops(state)
     }
 
     fn simpler(&self, op: &QueueOp) -> Vec<QueueOp> {
@@ -246,6 +244,42 @@ fn a_reader_shows_what_is_durable_no_less_and_no_more() {
         let run = run_seed_of(&library(&scenario), &scenario, 0, Keep::default());
         assert_eq!(run.outcome, Outcome::Held);
     }
+}
+
+/// Syncs a segment that it made, and of an older one only what makes it trustworthy.
+#[derive(Debug)]
+struct SyncsNothingAfterRecovery;
+
+impl Interposer for SyncsNothingAfterRecovery {
+    fn sync_data(&self, file: &InterposedFile) -> io::Result<()> {
+        match file.opened_for().is_some() && !is_recovering(file) {
+            true => Ok(()),
+            false => file.next().sync_data(),
+        }
+    }
+}
+
+#[test]
+fn what_is_appended_after_a_recovery_is_synced_and_must_be_there() {
+    let scenario = written_out(&format!("{ENQUEUE_A}, \"sync\""));
+    let explore = |subject: &AnySubject| {
+        let running = Running {
+            jobs: std::num::NonZeroUsize::MIN,
+            progress: &|_, _| {},
+            cancel: &AtomicBool::new(false),
+        };
+        explore_seed(subject, &scenario, 0, &Options::default(), running)
+    };
+    let wrong = library(&scenario).interposed(|| SyncsNothingAfterRecovery);
+    let explored = explore(&wrong);
+    let wrong = explored.failures.first().expect("it is caught");
+    assert_eq!(
+        wrong.finding.invariant,
+        Invariant::Durability,
+        "{:#?}",
+        wrong.finding
+    );
+    assert!(explore(&library(&scenario)).failures.is_empty());
 }
 
 /// Writes, and never syncs what was written to a segment that is in use.

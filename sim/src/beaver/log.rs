@@ -149,7 +149,9 @@ impl Subject for RequestLog {
     }
 
     fn ops(&self, state: &QueueState) -> Vec<QueueOp> {
-        small::ops(state.model())
+        let mut ops = small::ops(state.model());
+        ops.push(Command::Sync.into());
+        ops
     }
 
     fn simpler(&self, op: &QueueOp) -> Vec<QueueOp> {

@@ -429,7 +429,7 @@ impl<'a> CrashSearch<'a> {
         let key = VisitedKey::new(decided, true, fingerprint);
         if !self.going_on && self.memory.is_first_to_go_on(key) {
             self.going_on = true;
-            self.go_on(&mut opened, decided);
+            self.go_on(opened, decided);
             self.going_on = false;
         }
         Ok(decided)
