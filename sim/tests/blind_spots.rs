@@ -162,6 +162,13 @@ fn push_then_pop(numbers: &[u64]) -> Vec<Op> {
     push(numbers).into_iter().chain(pop).collect()
 }
 
+#[test]
+fn an_op_that_there_is_only_after_another_is_explored() {
+    check_sound(Numbers::of(push_then_pop), &explored(2));
+    let list = Numbers::of(push_then_pop).wrong(Wrong::PopIsNotSynced);
+    check_wrong(list, &explored(2), Invariant::Durability);
+}
+
 fn run(subject: &AnySubject, text: &str) -> RunResult {
     run_seed_of(subject, &scenario(text), 0, Keep::default())
 }
