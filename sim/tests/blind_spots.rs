@@ -173,3 +173,20 @@ fn run(subject: &AnySubject, text: &str) -> RunResult {
     run_seed_of(subject, &scenario(text), 0, Keep::default())
 }
 
+#[test]
+fn what_must_be_refused_does_not_fail_whatever_goes_wrong() {
+    let job = enqueue("a");
+    let text = format!(
+        r#"{{"claim": "c", "script": {{"steps": [{job}, {job}], "faults": [
+            {{"step": 2, "call": 1, "kind": "open-error",
+              "effect": {{"call": {{"error": {{"error": "io", "effect": "nothing", "sticky": false}}}}}}}}]}}}}"#
+    );
+    let wrong = run(
+        &AnySubject::new(Queue::new(Around::LooksBeforeRefusing)),
+        &text,
+    );
+    let violation = wrong.outcome.failure().expect("it is caught");
+    assert_eq!(violation.invariant, Invariant::JobRules, "{violation:#?}");
+    assert_eq!(run(&library(), &text).outcome, Outcome::Held);
+}
+

@@ -141,13 +141,8 @@ impl World<'_> {
                     Finding::new(Invariant::Progress, expected, "its caller waits for ever");
                 return Err(Stop::Exhausted(finding));
             }
-            // A refusal needs no log: a store that is poisoned may say so instead.
-            Err(failure)
-                if !expected.changes
-                    && !expected.text.is_empty()
-                    && failure.class == ErrorClass::Poisoned =>
-            {
-                return Ok(());
+            Err(failure) if !expected.changes && !expected.text.is_empty() => {
+                return self.not_refused((op, expected), &failure, excused);
             }
             Err(failure) => return self.failed((op, expected), &failure, excused),
         };
@@ -234,6 +229,26 @@ impl World<'_> {
     /// nothing says which of them is the log.
     pub(super) fn log_sync_failed(&self) -> bool {
         self.subject.inspected().is_some() && self.faults.director().segment_sync_failed()
+    }
+
+    /// An op that changes nothing failed instead of giving its answer. A refusal by the rules of the
+    /// queue needs no log, so nothing excuses that: only a store that is poisoned may say so instead.
+    /// Another store may have to read before it answers.
+    fn not_refused(
+        &mut self,
+        (op, expected): Given,
+        failure: &Failure,
+        excused: bool,
+    ) -> Result<(), Stop> {
+        if failure.class == ErrorClass::Poisoned {
+            return Ok(());
+        }
+        if self.subject.inspected().is_none() {
+            return self.failed((op, expected), failure, excused);
+        }
+        let expected = format!("{op:?} to answer {}", said(&expected.text));
+        let found = format!("failed: {}", failure.text);
+        Err(Finding::new(self.rules(), expected, found).into())
     }
 
     fn failed(
