@@ -72,6 +72,8 @@ enum Wrong {
     AllButTheLastIsDurable,
     /// A sync does not answer that anything is durable.
     SyncAnswersLess,
+    /// A sync answers with the position before the last one.
+    SyncAnswersEarlier,
 }
 
 impl Wrongly {
@@ -124,8 +126,15 @@ impl Subject for Wrongly {
             Wrong::SyncAnswersLess if syncs => Durability::NotYet,
             _ => answer.durability,
         };
+        let mut position = answer.position;
+        if let (true, Wrong::SyncAnswersEarlier, Some(position)) =
+            (syncs, self.wrong, &mut position)
+        {
+            position.seq = position.seq.saturating_sub(1);
+        }
         Ok(Answer {
             durability,
+            position,
             ..answer
         })
     }
@@ -201,6 +210,23 @@ fn a_sync_that_does_not_answer_that_everything_is_durable_is_caught() {
     let run = first_failure(&subject, &ops_and_crashes(), 20).expect("it is caught");
     let violation = run.outcome.failure().unwrap();
     assert_eq!(violation.invariant.number(), 9, "{violation:#?}");
+}
+
+#[test]
+fn a_sync_that_answers_with_another_position_is_caught() {
+    let subject = Wrongly::subject(Wrong::SyncAnswersEarlier);
+    let run = first_failure(&subject, &ops_and_crashes(), 20).expect("it is caught");
+    let violation = run.outcome.failure().unwrap();
+    assert_eq!(violation.invariant.number(), 9, "{violation:#?}");
+}
+
+#[test]
+fn what_a_sync_and_a_rotate_answer_is_where_the_log_ends() {
+    // In a log without events too, and after a rotate that nothing came after.
+    let steps = format!(r#""sync", "rotate", {ENQUEUE_A}, "sync", "rotate", "sync", "rotate""#);
+    let scenario = written_out(&steps);
+    let run = run_seed_of(&library(&scenario), &scenario, 0, Keep::default());
+    assert_eq!(run.outcome, Outcome::Held);
 }
 
 /// What is durable, and a job that is not.

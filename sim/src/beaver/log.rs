@@ -199,25 +199,24 @@ impl Subject for RequestLog {
     }
 
     fn run(&self, store: &mut OpenRequestLog, op: &QueueOp) -> Result<Answer, Failure> {
-        let done = Ok((Done::Accepted(None), None));
         let mut durability = Durability::Durable;
         let reply = match &op.command {
-            Command::Sync => store.wal.sync().map_err(Failure::from).and(done),
-            Command::Rotate => store.wal.rotate().map_err(Failure::from).and(done),
-            Command::Preallocate { bytes } => store
-                .wal
-                .preallocate(*bytes)
-                .map_err(Failure::from)
-                .and(done),
+            Command::Sync => ended_at(store.wal.sync()),
+            Command::Rotate => ended_at(store.wal.rotate()),
+            Command::Preallocate { bytes } => match store.wal.preallocate(*bytes) {
+                Ok(()) => Ok((Done::Accepted(None), None)),
+                Err(error) => Err(error.into()),
+            },
             command => {
                 durability = Durability::NotYet;
                 store.append(command)
             }
         };
+        let answer = answer(&op.command, reply)?;
         Ok(Answer {
             durability,
-            position: Some(store.applied),
-            ..answer(&op.command, reply)?
+            position: answer.position.or(Some(store.applied)),
+            ..answer
         })
     }
 
@@ -349,6 +348,11 @@ impl Concurrent<RequestLog> for RequestLog {
     ) -> Result<(), Failure> {
         Err(Failure::unsupported("a checkpoint"))
     }
+}
+
+/// What was synced or rotated ends there.
+fn ended_at(position: Result<beaver::Position, beaver::Error>) -> Reply {
+    Ok((Done::Accepted(None), Some(border::position(position?))))
 }
 
 /// The job that a dispatch hands out.
