@@ -190,3 +190,14 @@ fn what_must_be_refused_does_not_fail_whatever_goes_wrong() {
     assert_eq!(run(&library(), &text).outcome, Outcome::Held);
 }
 
+#[test]
+fn what_was_only_answered_is_not_promised_by_the_close_of_a_store_that_is_broken() {
+    // The write of a flush fails, and with the process goes what was only answered.
+    let text = r#"{"claim": "c", "script": {"steps": [{"push": 1}, "flush", "reopen"], "faults": [
+        {"step": 2, "call": 2, "kind": "write-error",
+         "effect": {"call": {"error": {"error": "io", "effect": "nothing", "sticky": false}}}}]}}"#;
+    let ran = run(&AnySubject::new(buffered(push_or_flush)), text);
+    assert_eq!(ran.outcome, Outcome::Held);
+    assert_eq!(ran.counts.recoveries, 3, "it was opened again");
+}
+
