@@ -88,6 +88,23 @@ fn shared(wrong: Wrong) -> Numbers {
 }
 
 #[test]
+fn the_lists_are_right_where_nothing_is_wrong() {
+    for ops in [push, push_or_pop, look_or_push] {
+        check_sound(Numbers::of(ops), &Check::default().explore(2));
+    }
+    for ops in [push, push_or_flush] {
+        check_sound(buffered(ops), &Check::default().explore(2));
+    }
+    check_sound(shared(Wrong::Nothing), &Check::default().explore(2));
+    let both = Numbers {
+        buffers: true,
+        ops: push_or_flush,
+        ..shared(Wrong::Nothing)
+    };
+    check_sound(both, &Check::default().explore(2));
+}
+
+#[test]
 fn a_checkpoint_that_changes_no_name_leaves_a_bounded_number_of_bytes() {
     let check = Check::scenario(
         r#"{"claim": "c", "seeds": "0..40", "budget": {"disk_bytes": 20},
@@ -188,6 +205,24 @@ fn what_must_be_refused_does_not_fail_whatever_goes_wrong() {
     let violation = wrong.outcome.failure().expect("it is caught");
     assert_eq!(violation.invariant, Invariant::JobRules, "{violation:#?}");
     assert_eq!(run(&library(), &text).outcome, Outcome::Held);
+}
+
+#[test]
+fn what_several_callers_do_at_once_is_drawn_unless_a_check_says_otherwise() {
+    for wrong in [
+        Wrong::GroupIsNotSynced,
+        Wrong::CloseQueuedIsNotSynced,
+        Wrong::CheckpointForgetsOpsAmid,
+    ] {
+        let found = find(&AnySubject::new(shared(wrong)), &sampled());
+        assert!(found.is_err(), "{wrong:?}");
+    }
+}
+
+#[test]
+fn a_sync_that_several_callers_share_fails_in_small_workloads_too() {
+    let list = shared(Wrong::GroupIgnoresFailedSync);
+    check_wrong(list, &explored(2), Invariant::Durability);
 }
 
 #[test]

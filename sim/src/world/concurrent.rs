@@ -77,6 +77,7 @@ impl World<'_> {
         // The sync that failed may be the one after that of the callers.
         self.faults.director().reopened();
         self.settle_together(given, answers, excused)?;
+        self.interrupt();
         self.at_rest();
         self.start()
     }
