@@ -236,3 +236,14 @@ fn what_was_only_answered_is_not_promised_by_the_close_of_a_store_that_is_broken
     assert_eq!(ran.counts.recoveries, 3, "it was opened again");
 }
 
+#[test]
+fn a_store_that_does_not_promise_to_open_ends_a_small_workload_by_staying_shut() {
+    let list: Numbers<false> = Numbers {
+        ops: push,
+        wrong: Wrong::StaysShut,
+        buffers: false,
+        shared: false,
+    };
+    check_sound(list, &explored(2));
+}
+
