@@ -247,3 +247,23 @@ fn a_store_that_does_not_promise_to_open_ends_a_small_workload_by_staying_shut()
     check_sound(list, &explored(2));
 }
 
+#[test]
+fn a_script_may_count_calls_over_the_run_and_inside_its_steps() {
+    let jobs = ["a", "b", "c"].map(enqueue).join(", ");
+    let in_step = r#"{"step": 2, "at": {"call": 1, "moment": "before"}, "kind": "kill"}"#;
+    let crashes = |absolute: &str| {
+        let text = format!(
+            r#"{{"claim": "c", "script": {{"steps": [{jobs}], "crashes": [{absolute}{in_step}]}}}}"#
+        );
+        let ran = run(&library(), &text);
+        assert_eq!(ran.outcome, Outcome::Held);
+        (ran.counts.crashes, ran.counts.storage_calls)
+    };
+    let (alone, calls) = crashes("");
+    assert_eq!(alone, 1);
+    for call in [2, calls] {
+        let absolute =
+            format!(r#"{{"at": {{"call": {call}, "moment": "before"}}, "kind": "kill"}}, "#);
+        assert_eq!(crashes(&absolute).0, 2, "at call {call} of the run");
+    }
+}
