@@ -210,6 +210,24 @@ fn files_import_each_other_one_way() {
     }
 }
 
+/// The log and the snapshots know nothing of each other: the store brings them together.
+const APART: [&str; 2] = ["wal", "snapshot"];
+
+#[test]
+fn the_log_and_the_snapshots_do_not_know_each_other() {
+    let imports = imports("src");
+    for (one, other) in [(APART[0], APART[1]), (APART[1], APART[0])] {
+        let is_in = |module: &Module, part: &str| module.first().is_some_and(|first| first == part);
+        let part = imports.iter().filter(|(module, _)| is_in(module, one));
+        let part: Vec<_> = part.collect();
+        assert!(!part.is_empty(), "there is no {one}");
+        for (module, targets) in part {
+            let known = targets.iter().find(|target| is_in(target, other));
+            assert_eq!(known, None, "{module:?} knows {other}");
+        }
+    }
+}
+
 #[test]
 fn a_loop_is_found() {
     let module = |name: &str| vec![name.to_owned()];

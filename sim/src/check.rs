@@ -42,15 +42,21 @@ pub use failing::Failing;
 #[derive(Clone, Debug)]
 pub struct Check {
     scenario: Scenario,
+    /// Whether the scenario is the one of every store, of which a store draws what it has.
+    for_every_store: bool,
     commands: usize,
     torn_cap: u64,
 }
 
 impl Default for Check {
     /// Some hundred runs of two dozen commands, with crashes everywhere and storage calls that fail
-    /// in every way but one: data that was durable stays undamaged.
+    /// in every way but one: data that was durable stays undamaged. A store that serves several
+    /// callers has them too.
     fn default() -> Self {
-        Check::scenario(include_str!("check/default.json"))
+        Check {
+            for_every_store: true,
+            ..Check::scenario(include_str!("check/default.json"))
+        }
     }
 }
 
@@ -69,6 +75,7 @@ impl Check {
         };
         Check {
             scenario,
+            for_every_store: false,
             commands: 3,
             torn_cap: Options::default().torn_cap,
         }
@@ -97,6 +104,19 @@ impl Check {
     pub fn torn_cap(mut self, images: u64) -> Self {
         self.torn_cap = images;
         self
+    }
+
+    /// The scenario as this subject runs it.
+    fn scenario_of(&self, subject: &AnySubject) -> Scenario {
+        let mut scenario = Scenario {
+            name: subject.name(),
+            ..self.scenario.clone()
+        };
+        if self.for_every_store {
+            let weights = &mut scenario.workload.weights;
+            weights.retain(|kind, _| subject.lacks(*kind).is_none());
+        }
+        scenario
     }
 }
 
@@ -136,10 +156,7 @@ pub fn check<S: Subject>(subject: S, check: &Check) {
 /// # Panics
 /// If the scenario asks for something that the store does not have.
 pub fn find(subject: &AnySubject, check: &Check) -> Result<Checked, Box<Failing>> {
-    let scenario = &Scenario {
-        name: subject.name(),
-        ..check.scenario.clone()
-    };
+    let scenario = &check.scenario_of(subject);
     let impossible = scenario.check(subject);
     let impossible: Vec<String> = impossible
         .iter()
@@ -159,11 +176,14 @@ pub fn find(subject: &AnySubject, check: &Check) -> Result<Checked, Box<Failing>
             return Err(Box::new(Failing::shrunk(subject, scenario, run)));
         }
     }
-    for start in [Start::Empty, Start::Prepared] {
+    for start in STARTS {
         checked.explored += explore(subject, check, start)?;
     }
     Ok(checked)
 }
+
+/// Where small workloads begin, whatever the store; the last is for those of several callers alone.
+const STARTS: [Start; 3] = [Start::Empty, Start::Prepared, Start::FailingSync];
 
 /// Every small workload from `start`, with every crash.
 fn explore(subject: &AnySubject, check: &Check, start: Start) -> Result<Tally, Box<Failing>> {

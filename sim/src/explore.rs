@@ -5,6 +5,7 @@
 
 mod beliefs;
 mod examine;
+mod go_on;
 mod memory;
 mod options;
 mod outcome;
@@ -114,8 +115,8 @@ pub fn explore_small(
     };
     let (first, state) = start.steps(subject, &scenario);
     let sequences = match start {
-        Start::FailingSync => sequences_with_a_failure(subject, ops, options.callers),
-        _ => sequences(subject, ops, options.callers),
+        Start::FailingSync => sequences_with_a_failure(subject, &state, ops, options.callers),
+        _ => sequences(subject, &state, ops, options.callers),
     };
     explore(&sequences, Findings::default(), running, |rounds| {
         let mut builder = StepBuilder::new(subject, state.clone());

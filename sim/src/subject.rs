@@ -181,7 +181,8 @@ pub trait Subject: Debug + Sized + Send + Sync + 'static {
         Ok(())
     }
 
-    /// Closes the store cleanly. By default it is dropped.
+    /// Closes the store cleanly. By default it is dropped. When it has ended, everything that was
+    /// answered is durable.
     ///
     /// # Errors
     /// It is closed all the same.

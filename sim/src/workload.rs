@@ -103,7 +103,7 @@ impl<'a> Steps<'a> {
         let count = self.stream.draw(how_many.least, how_many.most);
         let ops = (0..count).map(|_| {
             let kind = *self.stream.pick(&KINDS);
-            let op = self.op(kind, state);
+            let op = self.shared_op(kind, state);
             let (op, expected) = self.subject.resolve(&op, state, now_ms);
             if expected.changes {
                 op.apply(state);
@@ -111,6 +111,18 @@ impl<'a> Steps<'a> {
             op
         });
         ops.collect()
+    }
+
+    /// An op that several callers can wait for at once: of a store that is not ours one of the first
+    /// of its ops.
+    fn shared_op(&mut self, kind: CommandKind, state: &AnyState) -> AnyOp {
+        let shared = self.subject.shared_ops().unwrap_or(0);
+        let mut ops = self.subject.ops(state);
+        ops.truncate(shared);
+        match self.subject.inspected().is_some() || ops.is_empty() {
+            true => self.op(kind, state),
+            false => self.stream.pick(&ops).clone(),
+        }
     }
 
     fn op(&mut self, kind: CommandKind, state: &AnyState) -> AnyOp {

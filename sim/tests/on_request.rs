@@ -72,6 +72,8 @@ enum Wrong {
     AllButTheLastIsDurable,
     /// A sync does not answer that anything is durable.
     SyncAnswersLess,
+    /// A sync answers with the position before the last one.
+    SyncAnswersEarlier,
 }
 
 impl Wrongly {
@@ -93,9 +95,7 @@ impl Subject for Wrongly {
     }
 
     fn ops(&self, state: &QueueState) -> Vec<QueueOp> {
-        let mut ops = self.log.ops(state);
-        ops.push(Command::Sync.into());
-        ops
+        self.log.ops(state)
     }
 
     fn simpler(&self, op: &QueueOp) -> Vec<QueueOp> {
@@ -126,8 +126,15 @@ impl Subject for Wrongly {
             Wrong::SyncAnswersLess if syncs => Durability::NotYet,
             _ => answer.durability,
         };
+        let mut position = answer.position;
+        if let (true, Wrong::SyncAnswersEarlier, Some(position)) =
+            (syncs, self.wrong, &mut position)
+        {
+            position.seq = position.seq.saturating_sub(1);
+        }
         Ok(Answer {
             durability,
+            position,
             ..answer
         })
     }
@@ -205,6 +212,23 @@ fn a_sync_that_does_not_answer_that_everything_is_durable_is_caught() {
     assert_eq!(violation.invariant.number(), 9, "{violation:#?}");
 }
 
+#[test]
+fn a_sync_that_answers_with_another_position_is_caught() {
+    let subject = Wrongly::subject(Wrong::SyncAnswersEarlier);
+    let run = first_failure(&subject, &ops_and_crashes(), 20).expect("it is caught");
+    let violation = run.outcome.failure().unwrap();
+    assert_eq!(violation.invariant.number(), 9, "{violation:#?}");
+}
+
+#[test]
+fn what_a_sync_and_a_rotate_answer_is_where_the_log_ends() {
+    // In a log without events too, and after a rotate that nothing came after.
+    let steps = format!(r#""sync", "rotate", {ENQUEUE_A}, "sync", "rotate", "sync", "rotate""#);
+    let scenario = written_out(&steps);
+    let run = run_seed(&library(&scenario), &scenario, 0, Keep::default());
+    assert_eq!(run.outcome, Outcome::Held);
+}
+
 /// What is durable, and a job that is not.
 fn one_more(log: &OpenRequestLog) -> Result<Vec<LogEntry>, Failure> {
     let mut entries = log.read_durable()?;
@@ -246,6 +270,42 @@ fn a_reader_shows_what_is_durable_no_less_and_no_more() {
         let run = run_seed(&library(&scenario), &scenario, 0, Keep::default());
         assert_eq!(run.outcome, Outcome::Held);
     }
+}
+
+/// Syncs a segment that it made, and of an older one only what makes it trustworthy.
+#[derive(Debug)]
+struct SyncsNothingAfterRecovery;
+
+impl Interposer for SyncsNothingAfterRecovery {
+    fn sync_data(&self, file: &InterposedFile) -> io::Result<()> {
+        match file.opened_for().is_some() && !is_recovering(file) {
+            true => Ok(()),
+            false => file.next().sync_data(),
+        }
+    }
+}
+
+#[test]
+fn what_is_appended_after_a_recovery_is_synced_and_must_be_there() {
+    let scenario = written_out(&format!("{ENQUEUE_A}, \"sync\""));
+    let explore = |subject: &AnySubject| {
+        let running = Running {
+            jobs: std::num::NonZeroUsize::MIN,
+            progress: &|_, _| {},
+            cancel: &AtomicBool::new(false),
+        };
+        explore_seed(subject, &scenario, 0, &Options::default(), running)
+    };
+    let wrong = library(&scenario).interposed(|| SyncsNothingAfterRecovery);
+    let explored = explore(&wrong);
+    let wrong = explored.failures.first().expect("it is caught");
+    assert_eq!(
+        wrong.finding.invariant,
+        Invariant::Durability,
+        "{:#?}",
+        wrong.finding
+    );
+    assert!(explore(&library(&scenario)).failures.is_empty());
 }
 
 /// Writes, and never syncs what was written to a segment that is in use.

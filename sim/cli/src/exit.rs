@@ -67,7 +67,8 @@ Exit codes (when several apply: 4, 1, 5, 3, 7, 6):
   5    not deterministic: one seed gave two different runs
   6    nothing was measured
   7    a coverage gate was missed: a fault that is on never fired, or a mark or an expected
-       failure was never reached
+       failure was never reached; of all scenarios: something that `scenarios/must-reach.txt`
+       names was never reached
   130  stopped by Ctrl-C, and nothing was found until then";
 
 /// Why a command could not do its work. It is printed and the process ends with 2.

@@ -10,7 +10,8 @@ use beaver_sim::result::RunResult;
 use super::failure_saver::this_program;
 use super::output::Output;
 use crate::report::{
-    CoverageTable, FailureReport, NameCounts, RunReport, SavedFailure, ScenarioReport, conclusion,
+    CoverageTable, FailureReport, MustReach, NameCounts, RunReport, SavedFailure, ScenarioReport,
+    conclusion,
 };
 
 /// How many different failures of one scenario are printed in full; all that are kept are saved.
@@ -47,15 +48,37 @@ pub(crate) fn print(report: &RunReport, coverage: bool, out: &mut Output) {
 
 fn print_coverage(report: &RunReport, whole: bool, out: &mut Output) {
     let coverage = report.coverage();
-    let (reached, all) = coverage.reached();
-    let hint = match reached < all && !whole {
-        true => " (--coverage shows them)",
-        false => "",
-    };
-    out.line(format_args!("\ncoverage: {coverage}{hint}"));
+    match &report.must_reach {
+        Some(all) => print_must_reach(report, all, out),
+        None => {
+            let (reached, all) = coverage.reached();
+            let hint = match reached < all && !whole {
+                true => " (--coverage shows them)",
+                false => "",
+            };
+            out.line(format_args!("\ncoverage: {coverage}{hint}"));
+        }
+    }
     if whole {
         out.write(CoverageTable::new(&coverage));
     }
+}
+
+/// How much of what all scenarios must reach together was reached, and what was not.
+fn print_must_reach(report: &RunReport, all: &MustReach, out: &mut Output) {
+    let missed = report.missed().unwrap_or_default();
+    let (crashes, faults) = (missed.crashes(), missed.faults());
+    out.line(format_args!(
+        "\ncoverage: {} of {} crash points and {} of {} faults at calls reached, {} missed",
+        all.crashes() - crashes,
+        all.crashes(),
+        all.faults() - faults,
+        all.faults(),
+        crashes + faults,
+    ));
+    missed
+        .lines()
+        .for_each(|line| out.line(format_args!("  {line}")));
 }
 
 /// What a gated scenario missed, each with what it means; of the others the names, because other seeds miss other things.

@@ -10,6 +10,7 @@ mod findings;
 mod images;
 mod interrupt;
 mod lists;
+mod must_reach_file;
 mod output;
 pub mod page;
 mod page_file;

@@ -15,7 +15,7 @@ use super::page_file;
 use super::timer::Timer;
 use crate::page::HtmlPage;
 use crate::report::{
-    RunDocument, RunKind, RunReport, SavedFailure, ScenarioReport, Table, coloured,
+    MustReach, RunDocument, RunKind, RunReport, SavedFailure, ScenarioReport, Table, coloured,
 };
 
 /// Collects and prints what the scenarios of one command found.
@@ -54,10 +54,23 @@ impl<'o> Reporter<'o> {
             report: RunReport {
                 kind,
                 scenarios: Vec::new(),
+                must_reach: None,
                 interrupted: false,
                 elapsed_ms: 0,
             },
         })
+    }
+
+    /// Judges what all scenarios must reach together: this, and every crash point of the calls that
+    /// they made.
+    pub(super) fn must_reach(&mut self, must_reach: MustReach) {
+        let calls = self.report.coverage();
+        self.report.must_reach = Some(must_reach.and_calls(&calls));
+    }
+
+    /// The report so far.
+    pub(super) fn report(&self) -> &RunReport {
+        &self.report
     }
 
     /// Saves the failed runs of a scenario.

@@ -9,6 +9,7 @@ use super::args::RunArgs;
 use super::determinism::{SecondProcess, this_program};
 use super::exit::{CliError, Exit};
 use super::interrupt;
+use super::must_reach_file;
 use super::output::Output;
 use super::progress::Progress;
 use super::reporter::Reporter;
@@ -19,6 +20,10 @@ use crate::report::{Disagreement, RunKind, ScenarioReport};
 pub(crate) fn run(args: &RunArgs, out: &mut Output) -> Result<Exit, CliError> {
     let stop = interrupt::flag()?;
     let plan = RunPlan::resolve(args)?;
+    let must_reach = match plan.is_everything() {
+        true => must_reach_file::read()?,
+        false => None,
+    };
     let names = plan.files.iter().map(|file| file.scenario.name.as_str());
     let options = &args.options.search;
     let mut reporter = Reporter::begin(options, RunKind::Seeds, &plan.lines(), names, out)?;
@@ -37,7 +42,12 @@ pub(crate) fn run(args: &RunArgs, out: &mut Output) -> Result<Exit, CliError> {
         }
         reporter.add(report, out);
     }
-    reporter.finish(stop.load(Ordering::SeqCst), out)
+    let stopped = stop.load(Ordering::SeqCst);
+    if let Some(must_reach) = must_reach.filter(|_| !stopped) {
+        let blessed = must_reach_file::bless(reporter.report())?;
+        reporter.must_reach(blessed.unwrap_or(must_reach));
+    }
+    reporter.finish(stopped, out)
 }
 
 /// Runs one scenario over its seeds and saves what failed.

@@ -17,6 +17,8 @@ const SEED_VARIABLE: &str = "BEAVER_SEED";
 #[derive(Debug)]
 pub(crate) struct RunPlan<'a> {
     options: &'a RunOptions,
+    /// Whether no scenario was named.
+    all: bool,
     /// The scenarios, with the profile in force already in them.
     pub(crate) files: Vec<ScenarioFile>,
     /// The seeds in place of the scenarios' own, and where they come from.
@@ -40,6 +42,7 @@ impl<'a> RunPlan<'a> {
         }
         Ok(RunPlan {
             options,
+            all: args.scenarios.is_empty(),
             files,
             seeds,
             jobs: jobs(options.search.jobs),
@@ -54,6 +57,11 @@ impl<'a> RunPlan<'a> {
     /// Whether coverage is judged: only where each scenario runs over its own seeds.
     pub(crate) fn is_gated(&self) -> bool {
         self.seeds.is_none()
+    }
+
+    /// Whether all scenarios run as they are, which is when they must reach everything together.
+    pub(crate) fn is_everything(&self) -> bool {
+        self.all && self.is_gated() && self.options.search.fs.is_none()
     }
 
     /// The plan as labels and values.

@@ -148,7 +148,9 @@ impl Subject for RequestLog {
     }
 
     fn ops(&self, state: &QueueState) -> Vec<QueueOp> {
-        small::ops(state.model())
+        let mut ops = small::ops(state.model());
+        ops.push(Command::Sync.into());
+        ops
     }
 
     fn simpler(&self, op: &QueueOp) -> Vec<QueueOp> {
@@ -193,25 +195,24 @@ impl Subject for RequestLog {
     }
 
     fn run(&self, store: &mut OpenRequestLog, op: &QueueOp) -> Result<Answer, Failure> {
-        let done = Ok((Done::Accepted(None), None));
         let mut durability = Durability::Durable;
         let reply = match &op.command {
-            Command::Sync => store.wal.sync().map_err(Failure::from).and(done),
-            Command::Rotate => store.wal.rotate().map_err(Failure::from).and(done),
-            Command::Preallocate { bytes } => store
-                .wal
-                .preallocate(*bytes)
-                .map_err(Failure::from)
-                .and(done),
+            Command::Sync => ended_at(store.wal.sync()),
+            Command::Rotate => ended_at(store.wal.rotate()),
+            Command::Preallocate { bytes } => match store.wal.preallocate(*bytes) {
+                Ok(()) => Ok((Done::Accepted(None), None)),
+                Err(error) => Err(error.into()),
+            },
             command => {
                 durability = Durability::NotYet;
                 store.append(command)
             }
         };
+        let answer = answer(&op.command, reply)?;
         Ok(Answer {
             durability,
-            position: Some(store.applied),
-            ..answer(&op.command, reply)?
+            position: answer.position.or(Some(store.applied)),
+            ..answer
         })
     }
 
@@ -309,6 +310,11 @@ impl Concurrent<RequestLog> for RequestLog {
         });
         answers.collect()
     }
+}
+
+/// What was synced or rotated ends there.
+fn ended_at(position: Result<beaver::Position, beaver::Error>) -> Reply {
+    Ok((Done::Accepted(None), Some(border::position(position?))))
 }
 
 /// The job that a dispatch hands out.

@@ -38,15 +38,16 @@ fn in_hand(model: &Model) -> String {
     job.map_or("nobody".to_owned(), |job| job.id.clone())
 }
 
-fn new_jobs(model: &Model, count: u64) -> Vec<Job> {
-    let first = model.len() as u64 + 1;
-    let jobs = (first..first + count).map(|number| Job {
+/// Jobs that were never enqueued: an enqueue of a known one would be refused.
+fn new_jobs(model: &Model, count: usize) -> Vec<Job> {
+    let jobs = (model.len() as u64 + 1..).map(|number| Job {
         id: format!("job-{number}"),
         payload: format!("{{\"n\":{number}}}"),
         max_attempts: 2,
         timeout_ms: 500,
     });
-    jobs.collect()
+    let new = jobs.filter(|job| model.job(&job.id).is_none());
+    new.take(count).collect()
 }
 
 /// Steps that lead to two snapshots, the segments from the older one on, and an active segment whose

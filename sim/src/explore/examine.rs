@@ -1,5 +1,4 @@
-//! What is asked of a store that a recovery has opened: everything that a run asks, and that it goes
-//! on.
+//! What is asked of a store that a recovery has opened: everything that a run asks.
 
 use std::sync::Arc;
 
@@ -10,15 +9,13 @@ use crate::guard::guarded;
 use crate::invariant::Invariant;
 use crate::oracle::Finding;
 use crate::oracle::damage::InjectedDamage;
-use crate::scenario::Step;
-use crate::subject::{Damaged, Durability, Failure, Machine, OpenStore, Recovered};
+use crate::subject::{Damaged, Failure, Machine, OpenStore, Recovered};
 use crate::world::examine::{
     check_tidy, examine, panicked, shown_state, unreadable, without_newest_snapshot,
 };
 
 use super::beliefs::BeliefId;
-use super::search::{CrashSearch, CrashState, OpenedStore};
-use super::trail::{TrailStep, Wrong};
+use super::search::{CrashSearch, OpenedStore};
 
 /// No damage.
 static WHOLE: InjectedDamage = InjectedDamage::NONE;
@@ -87,83 +84,5 @@ impl CrashSearch<'_> {
             log: self.target.scenario.log.clone(),
         };
         guarded(|| self.target.subject.open(machine)).map_err(panicked)
-    }
-
-    /// The store takes one more op, and its process dies at each call of it, and after it. What is
-    /// wrong is remembered with the way to it.
-    pub(super) fn go_on(&mut self, opened: &mut OpenedStore<'_>, decided: BeliefId) {
-        let state = self.beliefs.history(decided).state();
-        let Some(op) = self.target.subject.ops(state).into_iter().next() else {
-            return;
-        };
-        let first_wrong = self.wrong.len();
-        if let Err(finding) = self.take_one_more(opened, decided, &op) {
-            self.wrong.push(Wrong::new(finding));
-        }
-        for wrong in &mut self.wrong[first_wrong..] {
-            wrong.trail.push(TrailStep::Step(Step::Op(op.clone())));
-        }
-    }
-
-    fn take_one_more(
-        &mut self,
-        opened: &mut OpenedStore<'_>,
-        decided: BeliefId,
-        op: &crate::subject::AnyOp,
-    ) -> Result<(), Finding> {
-        let before = Arc::clone(self.beliefs.history(decided));
-        let now_ms = beaver::Clock::now_ms(&*self.clock);
-        let (op, expected) = self.target.subject.resolve(op, before.state(), now_ms);
-        if !expected.changes {
-            return Ok(());
-        }
-        let calls = opened.sim.calls();
-        opened.sim.record_crash_points(true);
-        let answer = guarded(|| opened.store.run(&op)).map_err(panicked)?;
-        let crashes = opened.sim.take_crash_points();
-        opened.sim.record_crash_points(false);
-        let answer = match answer {
-            Ok(answer) if answer.text == expected.text => answer,
-            other => {
-                let expected = "the store to take another op after recovery";
-                let found = match other {
-                    Ok(answer) => answer.text,
-                    Err(failure) => failure.text,
-                };
-                return Err(Finding::new(Invariant::Availability, expected, found));
-            }
-        };
-        let last = before.last_position();
-        if answer.position.is_some() && answer.position <= last {
-            let expected = format!("a position above {}", last.unwrap_or_default());
-            let found = answer.position.unwrap_or_default().to_string();
-            return Err(Finding::new(Invariant::Positions, expected, found));
-        }
-        let (doubtful, after) = self.beliefs.append(decided, op, answer.position);
-        let state = shown_state(&mut *opened.store)?.map_err(|failure| unreadable(&failure))?;
-        let wanted = self.beliefs.history(after).state();
-        if state != *wanted {
-            let (expected, found) = wanted.difference(&state);
-            return Err(Finding::new(Invariant::JobRules, expected, found));
-        }
-        let end = opened.sim.crash_between_calls();
-        let after = match answer.durability {
-            Durability::Durable => after,
-            Durability::AllBut { .. } | Durability::NotYet => doubtful,
-        };
-        let crashes = crashes.iter().map(|crash| (crash, doubtful));
-        for (crash, belief) in crashes.chain([(&end, after)]) {
-            let mut at = crash.point();
-            at.call -= calls;
-            self.crash(&CrashState {
-                crash,
-                at,
-                belief,
-                is_start: false,
-                depth: 1,
-                shown: false,
-            });
-        }
-        Ok(())
     }
 }

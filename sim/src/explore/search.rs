@@ -393,7 +393,7 @@ impl<'a> CrashSearch<'a> {
         // One op after a recovery is enough: its crashes come back to recoveries that are judged here anyway.
         if !self.going_on && self.memory.is_first_to_go_on(key) {
             self.going_on = true;
-            self.go_on(&mut opened, decided);
+            self.go_on(opened, decided);
             self.going_on = false;
         }
         Ok(decided)

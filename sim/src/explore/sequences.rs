@@ -28,18 +28,37 @@ pub(super) enum OpRound {
 /// those.
 const CALLS_OF_WRITE: u64 = 5;
 
-/// The steps that one caller can do.
-fn singles(subject: &AnySubject) -> Vec<Single> {
-    let ops = 0..subject.ops(&subject.initial()).len();
-    let ops = ops.map(Single::Op);
+/// The steps that one caller can do in the course of so many ops from `state` on.
+fn singles(subject: &AnySubject, state: &AnyState, ops: usize) -> Vec<Single> {
+    let most = most_ops(&StepBuilder::new(subject, state.clone()), ops);
+    let ops = (0..most).map(Single::Op);
     ops.chain([Single::Checkpoint, Single::Reopen]).collect()
 }
 
-/// Every sequence of at most `ops` ops, shorter ones first, the empty one included. With more than
-/// one caller what they can do at once is a round too, as long as the ops in it.
-pub(super) fn sequences(subject: &AnySubject, ops: usize, callers: u32) -> Vec<Vec<OpRound>> {
+/// How many ops the store has in that state of all to which fewer than so many ops lead in which it
+/// has the most. Where it has fewer, the sequences with the others end.
+fn most_ops(builder: &StepBuilder<'_>, ops: usize) -> usize {
+    let here = builder.subject.ops(&builder.state).len();
+    let after = |op| {
+        let mut next = builder.clone();
+        next.op(op);
+        most_ops(&next, ops - 1)
+    };
+    let after = (0..here).filter(|_| ops > 1).map(after);
+    after.max().unwrap_or(0).max(here)
+}
+
+/// Every sequence of at most `ops` ops from `state` on, shorter ones first, the empty one included.
+/// With more than one caller what they can do at once is a round too, as long as the ops in it.
+pub(super) fn sequences(
+    subject: &AnySubject,
+    state: &AnyState,
+    ops: usize,
+    callers: u32,
+) -> Vec<Vec<OpRound>> {
     let shared = subject.shared_ops().filter(|_| callers > 1);
-    let singles: Vec<OpRound> = singles(subject).into_iter().map(OpRound::Single).collect();
+    let singles = singles(subject, state, ops).into_iter();
+    let singles: Vec<OpRound> = singles.map(OpRound::Single).collect();
     let mut by_length: Vec<Vec<Vec<OpRound>>> = vec![vec![Vec::new()]];
     for length in 1..=ops {
         let mut longer = Vec::new();
@@ -130,13 +149,14 @@ fn amid(program: &[usize]) -> Vec<Vec<(When, usize)>> {
 /// whom the sync of one fails, and ops that are given after that. None for a store with one caller.
 pub(super) fn sequences_with_a_failure(
     subject: &AnySubject,
+    state: &AnyState,
     ops: usize,
     callers: u32,
 ) -> Vec<Vec<OpRound>> {
     let Some(shared) = subject.shared_ops().filter(|_| callers > 1) else {
         return Vec::new();
     };
-    let singles = singles(subject);
+    let singles = singles(subject, state, ops);
     let alone = |length| -> Vec<Vec<OpRound>> {
         let longer = |sequences: Vec<Vec<OpRound>>| -> Vec<Vec<OpRound>> {
             let longer = sequences.iter().flat_map(|earlier| {
@@ -182,6 +202,7 @@ fn programs(shared: usize, length: usize) -> Vec<Vec<usize>> {
 }
 
 /// Makes steps of rounds, one after the other: what an op is about follows from what came before it.
+#[derive(Clone)]
 pub(super) struct StepBuilder<'s> {
     subject: &'s AnySubject,
     /// What the store looks like now.
@@ -298,7 +319,7 @@ mod tests {
 
     #[test]
     fn there_are_585_sequences_of_up_to_three_steps_of_one_caller() {
-        let sequences = |callers| sequences(&queue(), 3, callers).len();
+        let sequences = |callers| sequences(&queue(), &queue().initial(), 3, callers).len();
         assert_eq!(sequences(1), 1 + 8 + 64 + 512);
         assert_eq!(sequences(2), sequences(1) + 65 + 2 * 8 * 65 + 625);
     }
@@ -306,10 +327,11 @@ mod tests {
     #[test]
     fn a_store_for_one_caller_has_no_concurrent_steps() {
         let subject = AnySubject::new(Twice);
-        let alone = sequences(&subject, 3, 1);
+        let initial = subject.initial();
+        let alone = sequences(&subject, &initial, 3, 1);
         assert_eq!(alone.len(), 1 + 3 + 9 + 27);
-        assert_eq!(sequences(&subject, 3, 2), alone);
-        assert_eq!(sequences_with_a_failure(&subject, 3, 2).len(), 0);
+        assert_eq!(sequences(&subject, &initial, 3, 2), alone);
+        assert_eq!(sequences_with_a_failure(&subject, &initial, 3, 2).len(), 0);
     }
 
     #[test]
@@ -359,7 +381,7 @@ mod tests {
 
     #[test]
     fn a_sync_fails_once_in_each_of_its_sequences() {
-        let sequences = sequences_with_a_failure(&queue(), 3, 2);
+        let sequences = sequences_with_a_failure(&queue(), &queue().initial(), 3, 2);
         // Five ops that can wait, alone with up to two of eight steps around them, in twos with up to
         // one, in threes.
         let alone = 5 * (1 + 2 * 8 + 3 * 64);
@@ -371,7 +393,7 @@ mod tests {
             assert_eq!(failing.count(), 1);
         }
         assert_eq!(
-            sequences_with_a_failure(&queue(), 3, 1),
+            sequences_with_a_failure(&queue(), &queue().initial(), 3, 1),
             Vec::<Vec<_>>::new()
         );
     }

@@ -34,7 +34,7 @@ pub(super) fn work_units(target: Target<'_>, seed: u64) -> (Vec<WorkUnit>, Findi
         });
         running = match running {
             Ok(true) => world.next_command(),
-            Ok(false) => break,
+            Ok(false) | Err(Stop::Over) => break,
             Err(stop) => {
                 run.failures.push(stopped(stop, &mut world));
                 break;
@@ -81,6 +81,8 @@ pub(super) fn explore_last(target: Target<'_>, script: Script) -> Findings {
             sum.coverage = coverage(&world);
             sum.add(unit.explore(target));
         }
+        // A shorter workload has ended like this, and was explored.
+        Err(Stop::Over) => {}
         Err(stop) => sum.failures.push(stopped(stop, &mut world)),
     }
     sum
@@ -101,8 +103,11 @@ fn run_to_last(world: &mut World<'_>, steps: usize) -> Result<u64, Stop> {
     world.keep_moments();
     // The moment before the step is the last one of the workload without it.
     let _ = world.take_moments();
-    world.next_command()?;
-    Ok(calls)
+    match world.next_command() {
+        // A store that does not open again, and has not promised to, ends the workload.
+        Ok(_) | Err(Stop::Over) => Ok(calls),
+        Err(stop) => Err(stop),
+    }
 }
 
 /// Explores the last of `steps` once for each sync of step `at` that can fail, and each way in which it can.

@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::fmt::{self, Debug};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use beaver_storage::{Interposer, interpose};
 use serde::Deserialize;
@@ -93,8 +93,9 @@ struct Opened<S: Subject> {
     subject: Arc<S>,
     store: S::Store,
     /// The error after which nothing more is given to it. A store whose files the checker can read
-    /// is told apart by what it then refuses itself.
-    broken: Option<Failure>,
+    /// is told apart by what it then refuses itself. The second step of a checkpoint may fail on a
+    /// thread of its own.
+    broken: Arc<OnceLock<Failure>>,
 }
 
 impl<S: Subject> Opened<S> {
@@ -102,29 +103,61 @@ impl<S: Subject> Opened<S> {
         ops.iter().map(|op| op.get::<S::Op>().clone()).collect()
     }
 
-    /// Runs something after whose failure the store is not used any more.
+    /// What a store answers that is not used any more.
+    fn usable(&self) -> Result<(), Failure> {
+        match self.broken.get() {
+            None => Ok(()),
+            Some(failure) => {
+                let text = format!("not opened again since: {}", failure.text);
+                Err(Failure::new(ErrorClass::Poisoned, text))
+            }
+        }
+    }
+
+    /// Remembers a failure after which the store is not used any more.
+    fn note<'f>(&self, failures: impl IntoIterator<Item = &'f Failure>) {
+        let mut failures = failures.into_iter();
+        let grave = failures.find(|failure| failure.class != ErrorClass::NotDone);
+        if let Some(failure) = grave.filter(|_| self.subject.inspected().is_none()) {
+            self.broken.get_or_init(|| failure.clone());
+        }
+    }
+
+    /// Runs something after whose failure the store may not be used any more.
     fn attempt<T>(
         &mut self,
         piece: impl FnOnce(&S, &mut S::Store) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        if let Some(failure) = &self.broken {
-            let text = format!("not opened again since: {}", failure.text);
-            return Err(Failure::new(ErrorClass::Poisoned, text));
-        }
+        self.usable()?;
         let done = piece(&self.subject, &mut self.store);
-        if let Err(failure) = &done
-            && failure.class != ErrorClass::NotDone
-            && self.subject.inspected().is_none()
-        {
-            self.broken = Some(failure.clone());
-        }
+        self.note(done.as_ref().err());
         done
     }
 
-    /// The subject beside its store, if it serves several callers.
-    fn concurrent(&mut self) -> Option<(&dyn Concurrent<S>, &mut S::Store)> {
-        let concurrent = self.subject.concurrent()?;
-        Some((concurrent, &mut self.store))
+    /// The same with a piece of a store that serves several callers.
+    fn attempt_concurrent<T>(
+        &mut self,
+        piece: impl FnOnce(&dyn Concurrent<S>, &mut S::Store) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        self.attempt(|subject, store| match subject.concurrent() {
+            Some(concurrent) => piece(concurrent, store),
+            None => Err(Failure::unsupported(CALLERS)),
+        })
+    }
+
+    /// The second step of a checkpoint, whose failure is remembered like that of the others.
+    fn watched(&self, begun: PendingCheckpoint) -> PendingCheckpoint {
+        if self.subject.inspected().is_some() {
+            return begun;
+        }
+        let broken = Arc::clone(&self.broken);
+        Box::new(move || {
+            begun().inspect_err(|failure| {
+                if failure.class != ErrorClass::NotDone {
+                    broken.get_or_init(|| failure.clone());
+                }
+            })
+        })
     }
 }
 
@@ -144,22 +177,27 @@ impl<S: Subject> OpenStore for Opened<S> {
     }
 
     fn close(self: Box<Self>) -> Result<(), Failure> {
-        if self.broken.is_some() {
-            return Ok(());
-        }
+        // It is dropped, and promises nothing by that.
+        self.usable()?;
         self.subject.close(self.store)
     }
 
     fn group(&mut self, ops: &[AnyOp]) -> Vec<Result<Answer, Failure>> {
         let ops = Self::typed(ops);
-        match self.concurrent() {
-            Some((concurrent, store)) => concurrent.group(store, &ops),
-            None => vec![Err(Failure::unsupported(CALLERS)); ops.len()],
-        }
+        let group = |concurrent: &dyn Concurrent<S>, store: &mut S::Store| {
+            Ok(concurrent.group(store, &ops))
+        };
+        let answers = self.attempt_concurrent(group);
+        let answers = answers.unwrap_or_else(|failure| vec![Err(failure); ops.len()]);
+        self.note(answers.iter().filter_map(|answer| answer.as_ref().err()));
+        answers
     }
 
     fn close_queued(self: Box<Self>, ops: &[AnyOp]) -> Vec<Result<Answer, Failure>> {
         let ops = Self::typed(ops);
+        if let Err(failure) = self.usable() {
+            return vec![Err(failure); ops.len()];
+        }
         let Opened { subject, store, .. } = *self;
         match subject.concurrent() {
             Some(concurrent) => concurrent.close_queued(store, &ops),
@@ -168,28 +206,28 @@ impl<S: Subject> OpenStore for Opened<S> {
     }
 
     fn begin_checkpoint(&mut self) -> Result<Option<PendingCheckpoint>, Failure> {
-        match self.concurrent() {
-            Some((concurrent, store)) => concurrent.begin_checkpoint(store),
-            None => Err(Failure::unsupported(CALLERS)),
-        }
+        let begun = self.attempt_concurrent(|concurrent, store| concurrent.begin_checkpoint(store));
+        begun.map(|begun| begun.map(|begun| self.watched(begun)))
     }
 
     fn begin_checkpoint_queued(&mut self, ops: &[AnyOp]) -> BegunWithCallers {
         let ops = Self::typed(ops);
-        match self.concurrent() {
-            Some((concurrent, store)) => concurrent.begin_checkpoint_queued(store, &ops),
-            None => {
-                let failure = Failure::unsupported(CALLERS);
-                (Err(failure.clone()), vec![Err(failure); ops.len()])
+        let begun = self.attempt_concurrent(|concurrent, store| {
+            Ok(concurrent.begin_checkpoint_queued(store, &ops))
+        });
+        match begun {
+            Ok((begun, answers)) => {
+                let failures = answers.iter().filter_map(|answer| answer.as_ref().err());
+                self.note(failures.chain(begun.as_ref().err()));
+                let begun = begun.map(|begun| begun.map(|begun| self.watched(begun)));
+                (begun, answers)
             }
+            Err(failure) => (Err(failure.clone()), vec![Err(failure); ops.len()]),
         }
     }
 
     fn finish_checkpoint(&mut self, written: Box<dyn Any + Send>) -> Result<(), Failure> {
-        match self.concurrent() {
-            Some((concurrent, store)) => concurrent.finish_checkpoint(store, written),
-            None => Err(Failure::unsupported(CALLERS)),
-        }
+        self.attempt_concurrent(|concurrent, store| concurrent.finish_checkpoint(store, written))
     }
 
     fn as_any(&mut self) -> &mut dyn Any {
@@ -266,7 +304,7 @@ impl<S: Subject> SubjectValue for SubjectOf<S> {
         Ok(Box::new(Opened {
             subject: Arc::clone(&self.0),
             store,
-            broken: None,
+            broken: Arc::default(),
         }))
     }
 

@@ -9,7 +9,9 @@ use crate::marks::Mark;
 use crate::oracle::Finding;
 use crate::run_log::RunEvent;
 use crate::scenario::{Step, SyncSetting};
-use crate::subject::{Answer, AnyOp, Durability, ErrorClass, Expected, Failure, OpenStore};
+use crate::subject::{
+    Answer, AnyOp, Durability, ErrorClass, Expected, Failure, OpenStore, Position,
+};
 
 use super::crashes::Activity;
 use super::examine::{panicked, shown_state, unreadable};
@@ -141,13 +143,8 @@ impl World<'_> {
                     Finding::new(Invariant::Progress, expected, "its caller waits for ever");
                 return Err(Stop::Exhausted(finding));
             }
-            // A refusal needs no log: a store that is poisoned may say so instead.
-            Err(failure)
-                if !expected.changes
-                    && !expected.text.is_empty()
-                    && failure.class == ErrorClass::Poisoned =>
-            {
-                return Ok(());
+            Err(failure) if !expected.changes && !expected.text.is_empty() => {
+                return self.not_refused((op, expected), &failure, excused);
             }
             Err(failure) => return self.failed((op, expected), &failure, excused),
         };
@@ -160,10 +157,8 @@ impl World<'_> {
             let marks = inspected.marks(&op, &answer.text);
             marks.into_iter().for_each(|mark| self.seen.mark(mark));
         }
-        if expected.durable && answer.durability != Durability::Durable {
-            let expected = format!("{op:?} to make durable everything that was answered");
-            let finding = Finding::new(Invariant::Positions, expected, "some of it");
-            return Err(finding.into());
+        if expected.durable {
+            self.check_flushed(&op, &answer)?;
         }
         let in_doubt = self.poisoned || self.log_sync_failed() && !before_failure;
         if in_doubt && (expected.changes || expected.durable) {
@@ -172,6 +167,31 @@ impl World<'_> {
             return Err(Finding::new(Invariant::Poison, expected, found).into());
         }
         self.acknowledged(op, &expected, &answer)
+    }
+
+    /// Invariant 9: an op that makes everything durable says so, and where that ends: at the last op,
+    /// or at the beginning of a segment after it that is empty.
+    fn check_flushed(&self, op: &AnyOp, answer: &Answer) -> Result<(), Finding> {
+        if answer.durability != Durability::Durable {
+            let expected = format!("{op:?} to make durable everything that was answered");
+            return Err(Finding::new(Invariant::Positions, expected, "some of it"));
+        }
+        // Where a recovered op stands is known of stores alone whose files the checker can read.
+        let known = self.subject.inspected().is_some() || self.history.decided().is_empty();
+        let last = self.history.last_position();
+        let last = last.or(known.then(Position::default));
+        let (Some(last), Some(found)) = (last, answer.position) else {
+            return Ok(());
+        };
+        if found == last || found > last && found.seq == 0 {
+            return Ok(());
+        }
+        let expected = format!("{op:?} to answer with the last position, {last}");
+        Err(Finding::new(
+            Invariant::Positions,
+            expected,
+            found.to_string(),
+        ))
     }
 
     fn acknowledged(
@@ -234,6 +254,26 @@ impl World<'_> {
     /// nothing says which of them is the log.
     pub(super) fn log_sync_failed(&self) -> bool {
         self.subject.inspected().is_some() && self.faults.director().segment_sync_failed()
+    }
+
+    /// An op that changes nothing failed instead of giving its answer. A refusal by the rules of the
+    /// queue needs no log, so nothing excuses that: only a store that is poisoned may say so instead.
+    /// Another store may have to read before it answers.
+    fn not_refused(
+        &mut self,
+        (op, expected): Given,
+        failure: &Failure,
+        excused: bool,
+    ) -> Result<(), Stop> {
+        if failure.class == ErrorClass::Poisoned {
+            return Ok(());
+        }
+        if self.subject.inspected().is_none() {
+            return self.failed((op, expected), failure, excused);
+        }
+        let expected = format!("{op:?} to answer {}", said(&expected.text));
+        let found = format!("failed: {}", failure.text);
+        Err(Finding::new(self.rules(), expected, found).into())
     }
 
     fn failed(

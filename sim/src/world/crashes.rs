@@ -65,9 +65,13 @@ impl CrashPlan {
         }
     }
 
-    /// Arms this crash, or none.
+    /// Plans the crash of the part of a step that begins, or none, and arms what comes next: that, or
+    /// a crash at a call that is counted over the whole run.
     pub(super) fn plan(&mut self, crash: Option<PlannedCrash>, disk: &SimDisk) {
-        self.scripted = Some(crash.into_iter().collect());
+        let crashes = self.scripted.get_or_insert_default();
+        crashes.retain(|crash| crash.step.is_none() && crash.at.call > disk.calls());
+        crashes.extend(crash);
+        crashes.sort_by_key(|crash| std::cmp::Reverse(crash.at));
         self.arm_scripted(disk);
     }
 

@@ -104,7 +104,7 @@ impl World<'_> {
             fault.call += self.part.calls;
         }
         self.faults.director().plan(faults);
-        if script.crashes.iter().all(|crash| crash.step.is_some()) {
+        if script.crashes.iter().any(|crash| crash.step.is_some()) {
             let mut crashes = script.crashes.iter();
             let crash = crashes.find(|crash| crash.step == step && crash.process == process);
             let crash = crash.cloned().map(|mut crash| {

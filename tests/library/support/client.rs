@@ -1,7 +1,7 @@
 //! A client of a store on the simulated disk: what it was told, and what it may find later.
 
 use beaver::{Error, Store};
-use beaver_disk::{CallEffect, Corner, Crash, Disk, Profile, SimDisk, SimOptions};
+use beaver_disk::{CallEffect, Corner, Crash, Disk, Profile, SimDisk, SimOptions, TraceMode};
 
 use super::{Tape, store_options, try_commit};
 
@@ -27,6 +27,15 @@ const CORNERS: [Corner; 4] = [
 /// An empty disk.
 pub(crate) fn empty_disk() -> SimDisk {
     on(Disk::empty(Profile::Posix))
+}
+
+/// An empty disk that keeps every call.
+pub(crate) fn recorded_disk() -> SimDisk {
+    let options = SimOptions {
+        trace: TraceMode::Records,
+        ..SimOptions::default()
+    };
+    SimDisk::new(Disk::empty(Profile::Posix), options)
 }
 
 fn on(disk: Disk) -> SimDisk {

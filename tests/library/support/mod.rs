@@ -6,7 +6,7 @@ pub(crate) mod memory;
 pub(crate) mod tape;
 pub(crate) mod verbs;
 
-pub(crate) use client::{Client, empty_disk};
+pub(crate) use client::{Client, empty_disk, recorded_disk};
 pub(crate) use lines::{Lines, put_snapshot};
 pub(crate) use memory::{Fault, Memory, Op};
 pub(crate) use tape::{Line, Tape};

@@ -45,7 +45,10 @@ impl CoverageTable {
             call: point.op.name(),
             file: point.role.clone(),
             calls: point.calls,
-            crashes: point.crashes().map(|(at, n)| (name(at), n)).collect(),
+            crashes: point
+                .crashes()
+                .map(|(at, n)| (moment_name(at), n))
+                .collect(),
             faults: point.faults.clone(),
         });
         CoverageTable {
@@ -64,14 +67,16 @@ impl CoverageRow {
 
     /// The moments in their order.
     pub(crate) fn moments(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        let moments = MOMENTS.map(name).into_iter();
+        let moments = MOMENTS.map(moment_name).into_iter();
         moments.filter_map(|at| Some((at, *self.crashes.get(at)?)))
     }
 }
 
-const MOMENTS: [Moment; 3] = [Moment::Before, Moment::Inside, Moment::After];
+/// The moments in their order.
+pub(super) const MOMENTS: [Moment; 3] = [Moment::Before, Moment::Inside, Moment::After];
 
-fn name(moment: Moment) -> &'static str {
+/// What a moment is called.
+pub(super) fn moment_name(moment: Moment) -> &'static str {
     match moment {
         Moment::Before => "before",
         Moment::Inside => "inside",
@@ -97,7 +102,7 @@ impl fmt::Display for CoverageTable {
                 grouped(row.calls)
             )?;
             for moment in MOMENTS {
-                let cell = match row.crashes.get(name(moment)) {
+                let cell = match row.crashes.get(moment_name(moment)) {
                     None => "-".to_owned(),
                     Some(0) => "MISSED".to_owned(),
                     Some(count) => grouped(*count),

@@ -9,7 +9,7 @@ use beaver_sim::result::{Counts, ExpectedFailure, RunResult};
 use beaver_sim::scenario::{FaultKind, Profile};
 use serde::Serialize;
 
-use super::{CoverageTable, Disagreement, RunReport, ScenarioReport, Verdict};
+use super::{CoverageTable, Disagreement, MustReach, RunReport, ScenarioReport, Verdict};
 
 /// What every document begins with.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -34,6 +34,9 @@ pub struct RunDocument<'r> {
     scenarios: Vec<ScenarioDocument<'r>>,
     /// Where processes died, over all scenarios.
     coverage: CoverageTable,
+    /// What all scenarios must reach together and did not, a line for each call.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    missed: Vec<String>,
     elapsed_ms: u64,
     /// Whether it was stopped before its end.
     interrupted: bool,
@@ -130,6 +133,7 @@ impl<'r> RunDocument<'r> {
             tool: Tool::THIS,
             scenarios: report.scenarios.iter().map(ScenarioDocument::new).collect(),
             coverage: CoverageTable::new(&report.coverage()),
+            missed: report.missed().iter().flat_map(MustReach::lines).collect(),
             elapsed_ms: report.elapsed_ms,
             interrupted: report.interrupted,
             verdict: report.verdict().name(),
@@ -285,6 +289,7 @@ mod tests {
         let report = RunReport {
             kind: RunKind::Seeds,
             scenarios: vec![scenario],
+            must_reach: None,
             interrupted: false,
             elapsed_ms: 12,
         };

@@ -3,6 +3,7 @@
 mod completeness;
 mod coverage;
 mod json;
+mod must_reach;
 mod name_counts;
 pub(crate) mod numbers;
 mod run_report;
@@ -16,6 +17,7 @@ pub use beaver_sim::report::{FailureReport, Verdict};
 pub(crate) use completeness::completeness;
 pub use coverage::{CoverageRow, CoverageTable};
 pub use json::{ReplayDocument, RunDocument};
+pub use must_reach::MustReach;
 pub use name_counts::{NameCount, NameCounts};
 pub use run_report::{Disagreement, RunKind, RunReport, SavedFailure, ScenarioReport};
 pub use shrinking::ShrinkDocument;

@@ -11,6 +11,8 @@ use beaver_sim::report::Verdict;
 use beaver_sim::result::{RunResult, ScenarioResult};
 use beaver_sim::scenario::{FaultKind, Profile, Seeds};
 
+use super::must_reach::MustReach;
+
 /// Everything that `beaver run` or `beaver explore` found.
 #[derive(Clone, Debug)]
 pub struct RunReport {
@@ -18,6 +20,8 @@ pub struct RunReport {
     pub(crate) kind: RunKind,
     /// The scenarios or explorations, in the order in which they ran.
     pub(crate) scenarios: Vec<ScenarioReport>,
+    /// What they must reach together; nothing where that is not judged.
+    pub(crate) must_reach: Option<MustReach>,
     /// Whether it was stopped before its end.
     pub(crate) interrupted: bool,
     /// How long it took, in milliseconds.
@@ -122,7 +126,16 @@ impl RunReport {
     #[must_use]
     pub(crate) fn verdict(&self) -> Verdict {
         let verdicts = self.scenarios.iter().map(ScenarioReport::verdict);
-        verdicts.min().unwrap_or(Verdict::Nothing)
+        let missed = self.missed().map(|_| Verdict::Coverage);
+        verdicts.chain(missed).min().unwrap_or(Verdict::Nothing)
+    }
+
+    /// What must be reached and was not; nothing of runs that were stopped before their end.
+    #[must_use]
+    pub(crate) fn missed(&self) -> Option<MustReach> {
+        let must_reach = self.must_reach.as_ref().filter(|_| !self.interrupted);
+        let missed = must_reach.map(|all| all.missed(&self.coverage()));
+        missed.filter(|missed| !missed.is_empty())
     }
 
     /// The crash points of all scenarios.

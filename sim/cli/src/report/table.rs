@@ -266,6 +266,7 @@ mod tests {
                 torn_cap: 256,
             },
             scenarios: vec![scenario],
+            must_reach: None,
             interrupted: false,
             elapsed_ms,
         }

@@ -69,6 +69,7 @@ impl Place {
         command
             .args(words)
             .current_dir(self.path())
+            .env_remove("BEAVER_BLESS")
             .env_remove("BEAVER_SEED")
             .env_remove("CLICOLOR_FORCE")
             .env_remove("NO_COLOR")

@@ -25,6 +25,40 @@ fn without_a_command_everything_in_scenarios_runs() {
 }
 
 #[test]
+fn what_all_scenarios_must_reach_together_is_written_down() {
+    let place = Place::empty();
+    place.write("scenarios/written_out.json", WRITTEN_OUT);
+    // The run makes this call, and no process dies at it.
+    place.write("scenarios/must-reach.txt", ". list: before\n");
+    place
+        .beaver("run")
+        .ends_with(7)
+        .says("\n  . list: before after\n");
+    // No scenario makes this call any more.
+    let gone = "snapshot-#.json rename: inside rename-error";
+    place.write("scenarios/must-reach.txt", gone);
+    place
+        .beaver("run")
+        .ends_with(7)
+        .says("0 of 1 faults at calls reached")
+        .says(&format!("\n  {gone}\n"));
+    let ran = place.beaver("run --format json").ends_with(7);
+    let missed = ran.json()["missed"].clone();
+    assert!(
+        missed.as_array().unwrap().contains(&gone.into()),
+        "{missed}"
+    );
+    // Other seeds and single scenarios reach other things.
+    place.beaver("run --seeds 0..2").ends_with(0);
+    place.beaver("run written_out").ends_with(0);
+    place.write("scenarios/must-reach.txt", "");
+    place
+        .beaver("run")
+        .ends_with(2)
+        .complains("it names nothing that must be reached");
+}
+
+#[test]
 fn a_scenario_is_a_name_a_file_or_a_directory() {
     let place = Place::with_small_scenario();
     for scenario in ["small", "small.json", "scenarios/small.json", "scenarios"] {
