@@ -18,7 +18,8 @@ pub enum Verdict {
     NotDeterministic,
     /// A budget ran out: no progress.
     Budget,
-    /// A fault that was on never fired, or an expected mark or violation was never reached.
+    /// A fault that was on never fired, an expected mark or violation was never reached, or something that all scenarios must reach
+    /// together.
     Coverage,
     /// Nothing was measured.
     Nothing,

@@ -73,6 +73,7 @@ mod tests {
                 torn_cap,
             },
             scenarios: vec![scenario],
+            must_reach: None,
             interrupted: false,
             elapsed_ms: 0,
         };
