@@ -10,23 +10,23 @@ use crate::golden::check_golden;
 /// Disk use after a checkpoint counts as unbounded above one byte: invariant 11 cannot hold. The commands are written out,
 /// so that what is printed changes only with the library.
 const UNBOUNDED: &str = r#"{
-  "claim": "disk use stays below one byte",
+  "claim": "disk use stays below 200 bytes",
   "seeds": "0..2",
   "script": {"steps": [
     {"enqueue": {"jobs": [{"id": "j", "payload": "1", "max_attempts": 1, "timeout_ms": 1}]}},
     "checkpoint"
   ]},
-  "budget": {"disk_bytes": 1}
+  "budget": {"disk_bytes": 200}
 }
 "#;
 
 /// The same with commands that are drawn.
 const DRAWN: &str = r#"{
-  "claim": "disk use stays below one byte",
+  "claim": "disk use stays below 200 bytes",
   "workload": {"commands": 30, "weights": {"enqueue": 3, "checkpoint": 2}},
   "crashes": {"power_cut_in_command_per_mille": 200},
   "faults": [{"kind": "write-error", "per_mille": 50}],
-  "budget": {"disk_bytes": 1}
+  "budget": {"disk_bytes": 200}
 }
 "#;
 
@@ -162,14 +162,14 @@ fn equal_failures_share_a_folder_that_counts_them() {
 
 /// The same failure after one more command, in another scenario.
 const TWICE: &str = r#"{
-  "claim": "disk use stays below one byte",
+  "claim": "disk use stays below 200 bytes",
   "seeds": "0..3",
   "script": {"steps": [
     {"enqueue": {"jobs": [{"id": "z", "payload": "12", "max_attempts": 2, "timeout_ms": 7}]}},
     {"enqueue": {"jobs": [{"id": "j", "payload": "1", "max_attempts": 1, "timeout_ms": 1}]}},
     "checkpoint"
   ]},
-  "budget": {"disk_bytes": 1}
+  "budget": {"disk_bytes": 200}
 }
 "#;
 

@@ -7,7 +7,7 @@ use crate::golden::check_golden;
 /// to do with it.
 const FAILURE: &str = r#"{
   "name": "unbounded",
-  "claim": "disk use stays below one byte",
+  "claim": "disk use stays below 200 bytes",
   "script": {"steps": [
     {"enqueue": {"jobs": [
       {"id": "job-1", "payload": "[1, 2, 3]", "max_attempts": 3, "timeout_ms": 500},
@@ -19,7 +19,7 @@ const FAILURE: &str = r#"{
     {"group": {"steps": ["dispatch", "dispatch"]}},
     "checkpoint"
   ]},
-  "budget": {"disk_bytes": 1}
+  "budget": {"disk_bytes": 200}
 }
 "#;
 
@@ -83,7 +83,7 @@ fn what_holds_or_has_no_script_is_refused() {
         .complains("has no `script`");
     place.write(
         "holds.json",
-        &FAILURE.replace("\"disk_bytes\": 1", "\"disk_bytes\": 0"),
+        &FAILURE.replace("\"disk_bytes\": 200", "\"disk_bytes\": 0"),
     );
     place
         .beaver("shrink holds.json")
