@@ -33,7 +33,7 @@ use crate::scenario::{Scenario, Script};
 use crate::subject::AnySubject;
 
 use sequences::{OpRound, StepBuilder, sequences, sequences_with_a_failure};
-use target::{Findings, Target, mixed};
+use target::{ExploreTarget, Findings, mixed};
 use work::{explore_last, explore_last_after_failure, work_units};
 
 /// What an exploration found.
@@ -84,7 +84,7 @@ pub fn explore_seed(
     running: Running<'_>,
 ) -> Explored {
     let scenario = undisturbed(scenario);
-    let target = Target {
+    let target = ExploreTarget {
         subject,
         scenario: &scenario,
         options,
@@ -108,7 +108,7 @@ pub fn explore_small(
         log: start.log(),
         ..undisturbed(scenario)
     };
-    let target = Target {
+    let target = ExploreTarget {
         subject,
         scenario: &scenario,
         options,

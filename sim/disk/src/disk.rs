@@ -12,8 +12,7 @@ use super::change::Change;
 use super::content::Content;
 use super::image::{FileImage, Image, name_hashes};
 use super::inode::{FileKind, Inode, RecordNumbers, SizeCause};
-use super::names::{InodeId, NameChange, Names, Slot, Slots as _};
-use super::naming::check_file_name;
+use super::names::{InodeId, NameChange, Names, Slot, Slots as _, check_file_name};
 use super::profile::Profile;
 
 /// The largest length of a file: what a signed file offset can say.

@@ -59,6 +59,7 @@ mod images;
 mod inode;
 mod machine;
 mod mixing;
+mod name_commits;
 mod names;
 mod naming;
 pub mod notation;

@@ -7,20 +7,8 @@ use std::sync::Arc;
 use super::content::Content;
 use super::disk::Disk;
 use super::inode::{FileKind, Inode};
-use super::names::{InodeId, NameChange, Slot};
+use super::names::{InodeId, NameChange, Slot, check_file_name};
 use super::profile::Profile;
-
-/// Fails unless `name` can stand in a directory. A [`Storage`](beaver_storage::Storage) accepts
-/// fewer: it keeps the name of its lock to itself.
-pub(super) fn check_file_name(name: &str) -> io::Result<()> {
-    match name {
-        "" | "." | ".." => Err(io::ErrorKind::InvalidInput.into()),
-        name if name.bytes().any(|byte| matches!(byte, b'/' | 0)) => {
-            Err(io::ErrorKind::InvalidInput.into())
-        }
-        _ => Ok(()),
-    }
-}
 
 impl Disk {
     /// What a path leads to from the root. Names are separated by `/`; symbolic links are not

@@ -77,13 +77,13 @@ struct FilledFile {
 /// Everything that one file can hold with one torn page.
 #[derive(Debug, Default)]
 struct TornFile {
-    blocks: Vec<Block>,
+    blocks: Vec<TearBlock>,
     count: u64,
 }
 
 /// The tears of one page at one length, with every combination of the other pages.
 #[derive(Debug)]
-struct Block {
+struct TearBlock {
     size: u32,
     page: u64,
     tears: Vec<PageTear>,
@@ -274,13 +274,18 @@ impl TornFile {
                 }
                 let options = options.get_or_insert_with(|| file.options_at(size, &damage));
                 let others = options.iter().filter(|(other, _)| other != page);
-                torn.add(Block::new(size, *page, tears, others.cloned().collect()));
+                torn.add(TearBlock::new(
+                    size,
+                    *page,
+                    tears,
+                    others.cloned().collect(),
+                ));
             }
         }
         torn
     }
 
-    fn add(&mut self, block: Block) {
+    fn add(&mut self, block: TearBlock) {
         self.count = self.count.saturating_add(block.count());
         self.blocks.push(block);
     }
@@ -297,10 +302,10 @@ impl TornFile {
     }
 }
 
-impl Block {
+impl TearBlock {
     fn new(size: u32, page: u64, tears: Vec<PageTear>, others: Vec<(u64, Vec<u32>)>) -> Self {
         let counts = others.iter().map(|(_, versions)| versions.len() as u64);
-        Block {
+        TearBlock {
             size,
             page,
             tears,

@@ -17,7 +17,7 @@ use super::names::{Halves, InodeId, NameChange, NameOutcome, NameRecord, NameTab
 use super::profile::RenameRule;
 
 /// What became of a record; nothing if it did not survive.
-type Outcome<'a> = &'a dyn Fn(&NameRecord) -> Option<NameOutcome>;
+type OutcomeOf<'a> = &'a dyn Fn(&NameRecord) -> Option<NameOutcome>;
 
 /// What there is whatever survives: the names, and the inodes that a walk from the root finds by
 /// them.
@@ -61,7 +61,7 @@ pub(super) fn reachable(mut names: Arc<NameTable>) -> Arc<NameTable> {
 }
 
 /// The directories whose removal survived.
-fn removed(records: &[NameRecord], outcome: Outcome<'_>) -> BTreeSet<InodeId> {
+fn removed(records: &[NameRecord], outcome: OutcomeOf<'_>) -> BTreeSet<InodeId> {
     let survived = records.iter().filter(|entry| outcome(entry).is_some());
     let removed = survived.filter_map(|entry| entry.change.removed_directory());
     removed.collect()
@@ -73,7 +73,7 @@ pub(super) fn is_lawful(
     names: &NameTable,
     records: &[NameRecord],
     rule: RenameRule,
-    outcome: Outcome<'_>,
+    outcome: OutcomeOf<'_>,
 ) -> bool {
     let (found, removed) = (found(names), removed(records, outcome));
     let survived = records.iter().filter(|entry| outcome(entry).is_some());
@@ -100,7 +100,7 @@ fn left_behind(
     records: &[NameRecord],
     removed: &BTreeSet<InodeId>,
     rule: RenameRule,
-    outcome: Outcome<'_>,
+    outcome: OutcomeOf<'_>,
 ) -> Option<usize> {
     if rule == RenameRule::Independent {
         return None;

@@ -26,7 +26,7 @@ use super::beliefs::{BeliefId, DiskBeliefs};
 use super::memory::{Memory, Showing, VisitedKey};
 use super::prefixes::prefixes;
 use super::tally::Tally;
-use super::target::{Findings, Target, mixed};
+use super::target::{ExploreTarget, Findings, mixed};
 use super::trail::{TrailStep, Wrong, killed};
 
 /// Coverage is taken from one recovery in this many: the fault source that notes each call slows a recovery down.
@@ -37,7 +37,7 @@ const FAILURES_KEPT: usize = 8;
 
 /// Everything that one unit of work (a command of a workload) remembers.
 pub(super) struct CrashSearch<'a> {
-    pub(super) target: Target<'a>,
+    pub(super) target: ExploreTarget<'a>,
     pub(super) profile: Profile,
     pub(super) clock: Arc<ManualClock>,
     pub(super) tally: Tally,
@@ -90,7 +90,7 @@ pub(super) struct OpenedStore<'s> {
 }
 
 impl<'a> CrashSearch<'a> {
-    pub(super) fn new(target: Target<'a>) -> Self {
+    pub(super) fn new(target: ExploreTarget<'a>) -> Self {
         let crashes = Crashes {
             torn_pages: 0,
             ..Crashes::default()

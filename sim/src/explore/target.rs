@@ -13,13 +13,13 @@ use super::trail::FoundFailure;
 
 /// What is explored: the program under test, around what workload, and how far.
 #[derive(Clone, Copy)]
-pub(super) struct Target<'a> {
+pub(super) struct ExploreTarget<'a> {
     pub(super) subject: &'a AnySubject,
     pub(super) scenario: &'a Scenario,
     pub(super) options: &'a Options,
 }
 
-impl Target<'_> {
+impl ExploreTarget<'_> {
     /// A world in which `scenario` runs.
     pub(super) fn world<'s>(self, scenario: &'s Scenario, seed: u64) -> World<'s> {
         World::new(self.subject, scenario, seed, TraceMode::Off)

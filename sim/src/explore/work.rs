@@ -7,7 +7,7 @@ use crate::scenario::{Effect, FaultKind, PlannedFault, Scenario, Script, Step};
 use crate::world::{RunMoment, Stop, World};
 
 use super::search::CrashSearch;
-use super::target::{Findings, Target};
+use super::target::{ExploreTarget, Findings};
 use super::trail::{FoundFailure, count};
 
 /// One command of a long workload: what led to it, and the moments in it.
@@ -20,7 +20,7 @@ pub(super) struct WorkUnit {
 }
 
 /// The units of work of one seed, and what went wrong without any crash.
-pub(super) fn work_units(target: Target<'_>, seed: u64) -> (Vec<WorkUnit>, Findings) {
+pub(super) fn work_units(target: ExploreTarget<'_>, seed: u64) -> (Vec<WorkUnit>, Findings) {
     let mut world = target.world(target.scenario, seed);
     world.keep_moments();
     let mut work_units = Vec::new();
@@ -50,7 +50,7 @@ pub(super) fn work_units(target: Target<'_>, seed: u64) -> (Vec<WorkUnit>, Findi
 
 impl WorkUnit {
     /// Lets the process die at each moment.
-    pub(super) fn explore(&self, target: Target<'_>) -> Findings {
+    pub(super) fn explore(&self, target: ExploreTarget<'_>) -> Findings {
         let mut search = CrashSearch::new(target);
         for (moment, moments_left) in self.moments.iter().zip((0..self.moments.len()).rev()) {
             search.moment(moment, self.calls, moments_left > 0);
@@ -60,7 +60,7 @@ impl WorkUnit {
 }
 
 /// Explores the last of the steps of `script`; what comes before is explored as a workload of its own.
-pub(super) fn explore_last(target: Target<'_>, script: Script) -> Findings {
+pub(super) fn explore_last(target: ExploreTarget<'_>, script: Script) -> Findings {
     let count = script.steps.len();
     let scenario = Scenario {
         script: Some(script),
@@ -112,7 +112,7 @@ fn run_to_last(world: &mut World<'_>, steps: usize) -> Result<u64, Stop> {
 
 /// Explores the last of `steps` once for each sync of step `at` that can fail, and each way in which it can.
 pub(super) fn explore_last_after_failure(
-    target: Target<'_>,
+    target: ExploreTarget<'_>,
     steps: &[Step],
     at: usize,
 ) -> Findings {
@@ -152,7 +152,7 @@ const FAILED_SYNCS: [(FaultKind, Behaviour); 4] = [
 
 /// The file syncs that the last of `steps` makes, by the number of the call. A workload that does not get so far has none: it is
 /// explored, and reported, without the failure.
-fn syncs_of(target: Target<'_>, steps: &[Step]) -> Vec<u64> {
+fn syncs_of(target: ExploreTarget<'_>, steps: &[Step]) -> Vec<u64> {
     let scenario = Scenario {
         script: Some(Script {
             steps: steps.to_vec(),
