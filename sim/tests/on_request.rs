@@ -196,28 +196,26 @@ fn a_sync_that_writes_nothing_is_caught_and_shrinks_to_three_commands() {
     assert_eq!(sound.outcome, Outcome::Held);
 }
 
+fn assert_caught(wrong: Wrong, invariant: Invariant) {
+    let run = first_failure(&Wrongly::subject(wrong), &ops_and_crashes(), 20);
+    let run = run.expect("it is caught");
+    let violation = run.outcome.failure().unwrap();
+    assert_eq!(violation.invariant, invariant, "{violation:#?}");
+}
+
 #[test]
 fn a_log_that_calls_durable_what_it_only_answered_is_caught() {
-    let subject = Wrongly::subject(Wrong::AnsweredIsDurable);
-    let run = first_failure(&subject, &ops_and_crashes(), 20).expect("it is caught");
-    let violation = run.outcome.failure().unwrap();
-    assert_eq!(violation.invariant.number(), 1, "{violation:#?}");
+    assert_caught(Wrong::AnsweredIsDurable, Invariant::Durability);
 }
 
 #[test]
 fn a_sync_that_does_not_answer_that_everything_is_durable_is_caught() {
-    let subject = Wrongly::subject(Wrong::SyncAnswersLess);
-    let run = first_failure(&subject, &ops_and_crashes(), 20).expect("it is caught");
-    let violation = run.outcome.failure().unwrap();
-    assert_eq!(violation.invariant.number(), 9, "{violation:#?}");
+    assert_caught(Wrong::SyncAnswersLess, Invariant::Positions);
 }
 
 #[test]
 fn a_sync_that_answers_with_another_position_is_caught() {
-    let subject = Wrongly::subject(Wrong::SyncAnswersEarlier);
-    let run = first_failure(&subject, &ops_and_crashes(), 20).expect("it is caught");
-    let violation = run.outcome.failure().unwrap();
-    assert_eq!(violation.invariant.number(), 9, "{violation:#?}");
+    assert_caught(Wrong::SyncAnswersEarlier, Invariant::Positions);
 }
 
 #[test]

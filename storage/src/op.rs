@@ -28,28 +28,6 @@ pub enum Op {
 }
 
 impl Op {
-    /// All kinds of calls.
-    pub const ALL: [Op; 18] = [
-        Op::Create,
-        Op::Open,
-        Op::List,
-        Op::Rename,
-        Op::Remove,
-        Op::SyncDir,
-        Op::Lock,
-        Op::Len,
-        Op::ReadAt,
-        Op::WriteAt,
-        Op::SetLen,
-        Op::Allocate,
-        Op::SyncData,
-        Op::DropCache,
-        Op::CreateDir,
-        Op::RemoveDir,
-        Op::Link,
-        Op::Symlink,
-    ];
-
     /// Its name.
     #[must_use]
     pub fn name(self) -> &'static str {

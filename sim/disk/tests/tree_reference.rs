@@ -930,15 +930,6 @@ fn fit(draft: &Draft, letter: char, tree: &Reference) -> Option<String> {
     Some(step)
 }
 
-const PROFILES: [Profile; 6] = [
-    Profile::Strict,
-    Profile::LinuxOrdered,
-    Profile::BtrfsLike,
-    Profile::Posix,
-    Profile::Alice,
-    Profile::HostileDevice,
-];
-
 proptest! {
     #[test]
     fn the_images_of_a_tree_are_exactly_what_trying_everything_gives(
@@ -949,7 +940,7 @@ proptest! {
             let is_taken_by_the_disk = history.parse().run(Profile::Posix).is_ok();
             assert_eq!(is_taken_by_the_disk, is_taken, "{history:?}");
         });
-        for profile in PROFILES {
+        for profile in Profile::ALL {
             let Some(expected) = history.reference(profile).images() else {
                 continue;
             };
