@@ -80,7 +80,12 @@
 //! 4. A rename replaces its target as one step: after a crash a name stands for the old file or the
 //!    new one, never for a mixture. Both names may be left.
 //! 5. After a failed sync nothing is known about the file's unsynced bytes, and a second sync
-//!    proves nothing. (On Linux it returns `Ok` without writing.)
+//!    proves nothing. (On Linux it returns `Ok` without writing.) Opening again judges what is on
+//!    the disk, and asks the system to forget its cache for that
+//!    ([`drop_cache`](StorageFile::drop_cache): `posix_fadvise` on Linux). Where a system has no
+//!    such call or does not follow it, a file system that goes on losing writes to the pages of a
+//!    failed sync, while later syncs succeed, can lose what is acknowledged after the reopen; ext4
+//!    does so with new blocks. There, restart the machine after a failed sync.
 //! 6. Reads may fail, and may return wrong bytes now and then: before anything is cut, it is read
 //!    again. Bytes that rot are found by checksum, when they are read.
 //! 7. The advisory lock keeps out every other process that asks for it, and leaves with its holder.

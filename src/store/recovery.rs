@@ -1,8 +1,8 @@
 //! Recovery: the newest snapshot that can be used, then every event after it.
 //!
 //! ```text
-//! lock │ list │ load snapshot │ verify, replay │ sync names │ cut, rewrite, sync │ clean │ expose
-//!       └──────────── changes nothing ─────────┘
+//! lock │ list │ load snapshot │ drop cache │ verify, replay │ sync names │ cut, rewrite, sync │ clean │ expose
+//!       └────────────────── changes nothing ────────────────┘
 //! ```
 //!
 //! A failure before the first change leaves the directory as it was; one after it can be tried
@@ -233,6 +233,7 @@ fn make_trustworthy(
             let removed = leftovers.remove(&*recovery.directory().storage);
             report.warnings.extend(removed.err());
             recovery.sync_names()?;
+            recovery.drop_cache()?;
             recovery.rewrite_tail()
         }
         result => result,

@@ -1,14 +1,19 @@
 //! Opening a log: look at everything, change nothing; only then change files; only then expose.
 //!
 //! ```text
-//! lock │ list │ verify │ sync directory │ cut │ rewrite the last batch │ sync │ clean up │ expose
-//!       └ changes nothing ┘└──────────── make trustworthy ────────────┘
+//! lock │ list │ drop cache │ verify │ sync directory │ cut │ rewrite the last batch │ sync │ clean up │ expose
+//!       └────── changes nothing ────┘└──────────── make trustworthy ────────────┘
 //! ```
 //!
 //! The process before may have been killed, so what is read here may live in the cache only, or
 //! (after a failed sync) be different from what the disk holds while the cache calls it clean. So
+//! the active segment is read from the disk where the system can be asked to forget its cache, and
 //! the last batch is written again from the very bytes that were verified, and synced, *always*:
 //! what one recovery has shown, every later one shows.
+//!
+//! Both are needed. Rewriting brings back what a failed sync has left in the cache alone; but ext4
+//! as it is mounted by default loses what is written to a page whose blocks were new when its sync
+//! failed, while every later sync succeeds, until the cache drops that page.
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -73,6 +78,7 @@ impl Recovery {
             epochs = chain(&directory.listing.segments, base)?;
             if let Some(last) = epochs.last() {
                 let segment = Segment::open(&*directory.storage, *last, Access::Write)?;
+                drop_cache(&segment)?;
                 let header = header(&segment)?;
                 active = Some((segment, header));
             }
@@ -133,6 +139,12 @@ impl Recovery {
         Ok(torn_tail)
     }
 
+    /// Lets the active segment be read, and written, as the disk has it.
+    pub(crate) fn drop_cache(&self) -> Result<()> {
+        let active = self.active.as_ref();
+        active.map_or(Ok(()), |(segment, _)| drop_cache(segment))
+    }
+
     /// The names in the directory as they were found.
     pub(crate) fn directory(&self) -> &LockedDirectory {
         &self.directory
@@ -144,7 +156,8 @@ impl Recovery {
     }
 
     /// Makes the tail that was read durable: cut, rewrite, sync, also when there seems to be
-    /// nothing to do. May be tried again after an error, because it writes everything anew.
+    /// nothing to do. May be tried again after an error, because it writes everything anew, once
+    /// the cache that a failed sync may have left is [dropped](Self::drop_cache).
     pub(crate) fn rewrite_tail(&self) -> Result<()> {
         let Some((active, _)) = &self.active else {
             return Ok(());
@@ -209,6 +222,20 @@ impl Recovery {
             lock: Arc::from(lock),
         })
     }
+}
+
+/// Asks the system to forget what it has cached of a segment, so that reads show the disk.
+///
+/// The sync before it is for pages that are dirty, which no system forgets. It proves nothing, and
+/// changes no byte that a reader sees. A system that cannot forget, or does not want to, leaves what
+/// the module's first page says of failed syncs; nothing else rests on it.
+fn drop_cache(segment: &Segment) -> Result<()> {
+    let synced = segment.file.sync_data();
+    synced.map_err(|error| Error::storage("sync_data", &segment.name, error))?;
+    if let Err(error) = segment.file.drop_cache() {
+        tracing::debug!(file = segment.name, %error, "the cache is not dropped");
+    }
+    Ok(())
 }
 
 impl<E: LogEvent> Wal<E> {

@@ -143,8 +143,9 @@ pub(super) fn explore_last_after_failure(
 
 /// What file systems make of a failed sync. Where everything is refused from then on, only a reboot helps: that is left to the
 /// sampler.
-const FAILED_SYNCS: [(FaultKind, Behaviour); 4] = [
+const FAILED_SYNCS: [(FaultKind, Behaviour); 5] = [
     (FaultKind::SyncMarkClean, Behaviour::MarkClean),
+    (FaultKind::SyncUnwritten, Behaviour::MarkCleanUnwritten),
     (FaultKind::SyncSizeLost, Behaviour::MarkCleanSizeLost),
     (FaultKind::SyncRevert, Behaviour::Revert),
     (FaultKind::SyncRetryWorks, Behaviour::RetryWorks),
