@@ -33,7 +33,7 @@ pub enum ChecksumKind {
 /// How a checked line or document ends: eight hex digits between these.
 pub(crate) const BEFORE_DIGITS: &[u8] = b",\"crc\":\"";
 pub(crate) const AFTER_DIGITS: &[u8] = b"\"}";
-const DIGITS: usize = 8;
+pub(crate) const DIGITS: usize = 8;
 /// Bytes of `,"crc":"xxxxxxxx"}`.
 pub(crate) const TRAILER: usize = BEFORE_DIGITS.len() + DIGITS + AFTER_DIGITS.len();
 
@@ -164,6 +164,15 @@ fn digits_of(crc: u32) -> [u8; DIGITS] {
     let letters = (nibbles + const { all(6) }) >> 4 & const { all(1) };
     let digits = nibbles + const { all(b'0') } + letters * u64::from(b'a' - b'0' - 10);
     digits.to_le_bytes()
+}
+
+/// The checksum that a line carries, newline included; only of lines that were made or verified.
+pub(crate) fn of_line(line: &[u8]) -> u32 {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    let digits = split(line)
+        .ok()
+        .and_then(|(_, digits)| parse_digits(digits));
+    digits.expect("a line that was made or verified ends in its checksum")
 }
 
 /// Appends `,"crc":"xxxxxxxx"}` to the line that starts at `out[start..]`.

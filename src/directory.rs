@@ -15,6 +15,16 @@ pub(crate) struct LockedDirectory {
 }
 
 impl LockedDirectory {
+    /// Locks the directory of a store, or of one that is to be made.
+    ///
+    /// # Errors
+    /// [`Error::Locked`], and as [`list_store`].
+    pub(crate) fn lock_store(storage: Arc<dyn Storage>) -> Result<Self> {
+        let directory = Self::lock(storage)?;
+        directory.listing.check_finished()?;
+        Ok(directory)
+    }
+
     /// Takes the lock, then looks at the names: no other process changes them any more.
     pub(crate) fn lock(storage: Arc<dyn Storage>) -> Result<Self> {
         let lock = storage.lock().map_err(|error| match error.kind() {
@@ -28,6 +38,16 @@ impl LockedDirectory {
             listing,
         })
     }
+}
+
+/// The names of a store, which another process may own.
+///
+/// # Errors
+/// [`Error::Storage`]; [`Error::Refused`] for a copy that was not finished.
+pub(crate) fn list_store(storage: &dyn Storage) -> Result<Listing> {
+    let listing = list(storage)?;
+    listing.check_finished()?;
+    Ok(listing)
 }
 
 /// The names in a directory, which another process may own.

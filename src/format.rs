@@ -1,8 +1,18 @@
 //! What segments and snapshots have in common beside the checksum: the version that both begin
 //! with.
 //!
-//! A file of another version is neither read nor called damaged; see
+//! | version | says besides |
+//! | --- | --- |
+//! | 1 | nothing: whose a file is cannot be told |
+//! | 2 | the store, and the checksum of the last line of the epoch that a header seals or a snapshot covers |
+//!
+//! Version 1 is read for ever. A store that has it is written in version 2 from its next rotate on.
+//! A file of a newer version is neither read nor called damaged; see
 //! [`Error::Version`](crate::Error::Version).
 
-/// The version that this library writes and reads. A new kind of line needs a new one.
-pub(crate) const VERSION: u64 = 1;
+/// The newest version that this library reads, and the one that it writes. A new kind of line needs
+/// a new one.
+pub(crate) const VERSION: u64 = 2;
+
+/// The version without identity.
+pub(crate) const WITHOUT_IDENTITY: u64 = 1;

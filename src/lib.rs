@@ -91,6 +91,7 @@
 //! 7. The advisory lock keeps out every other process that asks for it, and leaves with its holder.
 //!    File systems that do not keep it (some network mounts) are not for this.
 
+mod boundary;
 mod checksum;
 mod clock;
 pub mod controller;
@@ -102,6 +103,7 @@ mod format;
 pub mod inspect;
 pub mod job_queue;
 mod json;
+mod lineage;
 mod log_event;
 mod names;
 mod position;
@@ -109,11 +111,13 @@ pub mod snapshot;
 mod state_machine;
 pub use beaver_storage as storage;
 pub mod store;
+mod store_id;
 mod sync;
 mod temporary;
 pub mod wal;
 mod window;
 
+pub use boundary::Boundary;
 pub use checksum::{ChecksumError, ChecksumKind, calculate_checksum, verify_checksum};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use controller::{Controller, ControllerOptions, SharedController};
@@ -127,6 +131,7 @@ pub use snapshot::{Snapshot, SnapshotStore};
 pub use state_machine::StateMachine;
 pub use storage::{Access, Storage, StorageFile, StorageLock};
 pub use store::{CommandError, RecoveryReport, SharedStore, Store, StoreOptions};
+pub use store_id::StoreId;
 pub use wal::{BatchWriter, Wal, WalOptions};
 
 /// The README's program compiles.

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! LOCK                       the lock
+//! UNFINISHED                 a copy that is being made: not a store yet
 //! wal-0000000007.jsonl       segment of epoch 7: at least ten digits, no superfluous zero
 //! snapshot-0000000007.json   state after the last event of epoch 7
 //! *.tmp                      unfinished; removed by open
@@ -9,10 +10,14 @@
 //!
 //! Anything else is a stray: reported, never touched. Order is by number, not by text.
 
+use crate::error::{Error, Result};
 use crate::position::Epoch;
 
 /// The file that carries the directory's lock.
 pub(crate) const LOCK: &str = "LOCK";
+
+/// The name that says that the directory is filled with a copy of a store, and not yet one itself.
+pub(crate) const UNFINISHED: &str = "UNFINISHED";
 
 /// What ends the name of a file that is not finished.
 pub(crate) const TEMPORARY_SUFFIX: &str = ".tmp";
@@ -62,6 +67,8 @@ pub(crate) struct Listing {
     pub(crate) temporaries: Vec<String>,
     /// Names that mean nothing to us.
     pub(crate) strays: Vec<String>,
+    /// Whether this is a copy that was not finished.
+    pub(crate) is_unfinished: bool,
 }
 
 impl Listing {
@@ -71,6 +78,8 @@ impl Listing {
         for name in names {
             if name == LOCK {
                 continue;
+            } else if name == UNFINISHED {
+                listing.is_unfinished = true;
             } else if let Some(epoch) = parse(&name, "wal-", ".jsonl") {
                 listing.segments.push(epoch);
             } else if let Some(epoch) = parse(&name, "snapshot-", ".json") {
@@ -84,6 +93,26 @@ impl Listing {
         listing.segments.sort_unstable();
         listing.snapshots.sort_unstable();
         listing
+    }
+
+    /// Refuses a copy that was not finished: some of its files may look like a store.
+    pub(crate) fn check_finished(&self) -> Result<()> {
+        if !self.is_unfinished {
+            return Ok(());
+        }
+        let reason = format!(
+            "{UNFINISHED} says that this copy of a store was not finished; make it again, elsewhere"
+        );
+        Err(Error::Refused { reason })
+    }
+
+    /// Every name but that of the lock.
+    pub(crate) fn all_names(&self) -> impl Iterator<Item = String> {
+        let snapshots = self.snapshots.iter().copied().map(snapshot);
+        let segments = self.segments.iter().copied().map(segment);
+        let others = self.temporaries.iter().chain(&self.strays).cloned();
+        let mark = self.is_unfinished.then(|| UNFINISHED.to_owned());
+        snapshots.chain(segments).chain(others).chain(mark)
     }
 
     /// Whether nothing here was ever a store.

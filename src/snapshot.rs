@@ -1,33 +1,36 @@
 //! Snapshots: the whole state after a position, in one file that is there whole or not at all.
 //!
 //! ```text
-//! {"snapshot":"beaver","version":1,"epoch":7,"last_seq":3141,"state":…,"crc":"…"}\n
+//! {"snapshot":"beaver","version":2,"store":"6f1d0c5be2a94417","epoch":7,"last_seq":3141,"last_crc":"5d0c77aa","state":…,"crc":"…"}\n
 //! ```
 //!
 //! The name says the epoch, the document says the position, and the checksum covers both: a
-//! snapshot under a wrong name is damage. Writing is content before name, name before use (see
+//! snapshot under a wrong name is damage. The store and the checksum of the epoch's last line say
+//! which log it is of; version 1 has neither. Writing is content before name, name before use (see
 //! `temporary`).
 
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::boundary::Boundary;
 use crate::checksum::{self, ChecksumError, ChecksumKind, TRAILER};
-use crate::directory;
+use crate::directory::{self, LockedDirectory};
 use crate::error::{Error, Result};
 use crate::failpoint;
-use crate::format::VERSION;
+use crate::format::{VERSION, WITHOUT_IDENTITY};
 use crate::json::{read_u64, write_u64};
 use crate::names;
 use crate::position::{Epoch, Position, Seq};
-use crate::storage::{Access, Storage, StorageFile};
+use crate::storage::{Access, Storage, StorageFile, StorageLock};
+use crate::store_id::StoreId;
 use crate::temporary;
-use crate::window::{ReadWindow, Reads};
+use crate::window::{ReadWindow, Reads, read_exact};
 
 /// A snapshot that was read and verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
-    /// The last position that the state covers.
-    pub position: Position,
+    /// The end of the epoch that the state covers.
+    pub boundary: Boundary,
     /// The state, JSON on one line, byte for byte as it was written.
     pub state: Vec<u8>,
 }
@@ -35,7 +38,7 @@ pub struct Snapshot {
 /// A snapshot as it stands in its file: a large one is not copied to get at its state.
 #[derive(Debug)]
 pub(crate) struct SnapshotDocument {
-    pub(crate) position: Position,
+    pub(crate) boundary: Boundary,
     bytes: Vec<u8>,
     state: Range<usize>,
 }
@@ -50,7 +53,7 @@ impl SnapshotDocument {
         self.bytes.truncate(self.state.end);
         self.bytes.drain(..self.state.start);
         Snapshot {
-            position: self.position,
+            boundary: self.boundary,
             state: self.bytes,
         }
     }
@@ -72,41 +75,68 @@ pub struct DamagedSnapshot {
 #[derive(Clone, Debug)]
 pub struct SnapshotStore {
     storage: Arc<dyn Storage>,
+    /// Held until the last clone is dropped; nothing where the caller owns the directory.
+    _lock: Option<Arc<dyn StorageLock>>,
 }
 
 impl SnapshotStore {
-    /// The snapshots in `storage`.
-    #[must_use]
-    pub fn new(storage: Arc<dyn Storage>) -> Self {
-        SnapshotStore { storage }
+    /// Takes the directory `storage`, which holds snapshots alone, and removes what an interrupted
+    /// write has left there.
+    ///
+    /// # Errors
+    /// [`Error::Locked`]; [`Error::Storage`].
+    pub fn open(storage: Arc<dyn Storage>) -> Result<Self> {
+        let LockedDirectory {
+            storage,
+            lock,
+            listing,
+        } = LockedDirectory::lock_store(storage)?;
+        for name in &listing.temporaries {
+            directory::remove(&*storage, name)?;
+        }
+        let _lock = Some(Arc::from(lock));
+        Ok(SnapshotStore { storage, _lock })
     }
 
-    /// Writes the state after `position`; durable, its name too, when it returns. Of two snapshots
-    /// of one epoch the later replaces the earlier. `state` is JSON on one line.
+    /// The snapshots in `storage`, a directory that the caller owns: by the lock of a
+    /// [`Wal`](crate::Wal) that is open in it, say.
+    #[must_use]
+    pub fn new(storage: Arc<dyn Storage>) -> Self {
+        let _lock = None;
+        SnapshotStore { storage, _lock }
+    }
+
+    /// Writes the state at `boundary`, which is what [`Wal::rotate`](crate::Wal::rotate) returned,
+    /// or a position alone where the log is another one. Durable, its name too, when it returns. Of
+    /// two snapshots of one epoch the later replaces the earlier. `state` is JSON on one line.
     ///
     /// # Errors
     /// [`Error::InvalidEvent`] if `state` is empty or has a line break; [`Error::Storage`]: older
     /// snapshots are untouched, and the new one is there whole or not at all.
-    pub fn write(&self, position: Position, state: &[u8]) -> Result<()> {
+    pub fn write(&self, boundary: impl Into<Boundary>, state: &[u8]) -> Result<()> {
         if state.is_empty() || memchr::memchr(b'\n', state).is_some() {
             let reason = "the state is empty or contains a line break".to_owned();
             return Err(Error::InvalidEvent { reason });
         }
-        write(
-            &*self.storage,
-            position,
-            &encode(position, |out| out.extend_from_slice(state)),
-        )
+        let boundary = boundary.into();
+        let document = encode(boundary, |out| out.extend_from_slice(state));
+        write(&*self.storage, boundary.position.epoch, &document)
     }
 
-    /// The newest valid snapshot, and the damaged ones that were passed over to get there.
+    /// The newest valid snapshot, and the damaged ones that were passed over to get there. Its name
+    /// is durable when this returns: what is shown once is shown after a power cut too.
     ///
     /// # Errors
     /// [`Error::Storage`] if something cannot be read, [`Error::Version`] for a snapshot of a newer
     /// format: neither is damage.
     pub fn load(&self) -> Result<(Option<Snapshot>, Vec<DamagedSnapshot>)> {
         let mut damaged = Vec::new();
-        for epoch in directory::list(&*self.storage)?.snapshots.into_iter().rev() {
+        let epochs = directory::list(&*self.storage)?.snapshots;
+        // The process before may have been killed between a rename and the sync of the directory.
+        if !epochs.is_empty() {
+            directory::sync(&*self.storage)?;
+        }
+        for epoch in epochs.into_iter().rev() {
             match read(&*self.storage, epoch)? {
                 Ok(document) => return Ok((Some(document.into_snapshot()), damaged)),
                 Err(damage) => damaged.push(damage),
@@ -144,25 +174,34 @@ impl SnapshotStore {
     }
 }
 
-/// The document of a snapshot whose state is what `state` appends.
-pub(crate) fn encode(position: Position, state: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+/// The document of a snapshot whose state is what `state` appends: of version 1 where it is not
+/// known whose it is.
+pub(crate) fn encode(boundary: Boundary, state: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+    let Position { epoch, seq } = boundary.position;
+    let identity = boundary.store.zip(boundary.crc);
     let mut out = b"{\"snapshot\":\"beaver\",\"version\":".to_vec();
-    write_u64(&mut out, VERSION);
+    write_u64(&mut out, identity.map_or(WITHOUT_IDENTITY, |_| VERSION));
+    if let Some((store, _)) = identity {
+        out.extend_from_slice(format!(",\"store\":\"{store}\"").as_bytes());
+    }
     out.extend_from_slice(b",\"epoch\":");
-    write_u64(&mut out, position.epoch.0);
+    write_u64(&mut out, epoch.0);
     out.extend_from_slice(b",\"last_seq\":");
-    write_u64(&mut out, position.seq.0);
+    write_u64(&mut out, seq.0);
+    if let Some((_, crc)) = identity {
+        out.extend_from_slice(format!(",\"last_crc\":\"{crc:08x}\"").as_bytes());
+    }
     out.extend_from_slice(b",\"state\":");
     state(&mut out);
-    checksum::seal(ChecksumKind::Snapshot, position.epoch, &mut out, 0);
+    checksum::seal(ChecksumKind::Snapshot, epoch, &mut out, 0);
     out.push(b'\n');
     out
 }
 
 /// Puts a document in its place. A failed sync of the directory leaves a snapshot that may vanish,
 /// so nothing it covers may be removed.
-pub(crate) fn write(storage: &dyn Storage, position: Position, document: &[u8]) -> Result<()> {
-    let name = names::snapshot(position.epoch);
+pub(crate) fn write(storage: &dyn Storage, epoch: Epoch, document: &[u8]) -> Result<()> {
+    let name = names::snapshot(epoch);
     temporary::prepare(storage, &name, document)?.rename(storage)?;
     failpoint::hit(failpoint::SNAPSHOT_SYNC_DIR)
         .map_err(|error| Error::storage("sync_dir", ".", error))?;
@@ -190,6 +229,22 @@ pub(crate) fn read(
     }
 }
 
+/// How many bytes of a snapshot hold everything before its state.
+const FRAME: u64 = 256;
+
+/// What the snapshot of `epoch` says that it covers, from its first bytes, unverified. Nothing if
+/// they do not say it.
+pub(crate) fn glance(storage: &dyn Storage, epoch: Epoch) -> Result<Option<Boundary>> {
+    let name = names::snapshot(epoch);
+    let file = storage.open(&name, Access::Read);
+    let file = file.map_err(|error| Error::storage("open", &name, error))?;
+    let len = file.len();
+    let len = len.map_err(|error| Error::storage("len", &name, error))?;
+    let mut bytes = vec![0; usize::try_from(len.min(FRAME)).expect("it is short")];
+    read_exact(&*file, &name, &mut bytes, 0)?;
+    Ok(frame(&bytes).and_then(|(_, boundary, _)| boundary))
+}
+
 fn read_all(file: &dyn StorageFile, name: &str, reads: Reads) -> Result<Vec<u8>> {
     let len = file
         .len()
@@ -213,16 +268,16 @@ pub(crate) fn decode(name: &str, epoch: Epoch, bytes: Vec<u8>) -> Result<Snapsho
             "the document does not end in a newline",
         ));
     };
-    let (version, position, state_at) =
-        frame(line).ok_or_else(|| corrupt(0, "not the frame of a snapshot"))?;
+    let content = line.len().checked_sub(TRAILER).map(|end| &line[..end]);
+    let (version, boundary, state_at) = content
+        .and_then(frame)
+        .ok_or_else(|| corrupt(0, "not the frame of a snapshot"))?;
     match checksum::verify_checksum(ChecksumKind::Snapshot, epoch, line) {
         Ok(()) => {}
         Err(ChecksumError::Missing) => return Err(corrupt(line.len(), "no checksum at the end")),
         Err(ChecksumError::Mismatch { expected, found }) => {
-            let (file, seq) = (
-                name.to_owned(),
-                position.map_or(Seq(0), |position| position.seq),
-            );
+            let seq = boundary.map_or(Seq(0), |boundary| boundary.position.seq);
+            let file = name.to_owned();
             return Err(Error::ChecksumMismatch {
                 file,
                 offset: 0,
@@ -232,39 +287,57 @@ pub(crate) fn decode(name: &str, epoch: Epoch, bytes: Vec<u8>) -> Result<Snapsho
             });
         }
     }
-    if version != VERSION {
+    let Some(boundary) = boundary else {
         return Err(Error::Version {
             file: name.to_owned(),
             found: version,
             supported: VERSION,
         });
+    };
+    if boundary.position.epoch != epoch {
+        return Err(corrupt(0, "the document is of another epoch"));
     }
-    let position = position.filter(|position| position.epoch == epoch);
-    let position = position.ok_or_else(|| corrupt(0, "the document is of another epoch"))?;
     let state = state_at..line.len() - TRAILER;
     Ok(SnapshotDocument {
-        position,
+        boundary,
         bytes,
         state,
     })
 }
 
-/// Version, position (of a known version) and the offset of the state.
-fn frame(line: &[u8]) -> Option<(u64, Option<Position>, usize)> {
-    let content = &line[..line.len().checked_sub(TRAILER)?];
+/// Version, boundary (of a known version) and the offset of the state.
+fn frame(content: &[u8]) -> Option<(u64, Option<Boundary>, usize)> {
     let rest = content.strip_prefix(b"{\"snapshot\":\"beaver\",\"version\":")?;
-    let (version, rest) = decimal(rest)?;
-    if version != VERSION {
+    let (version, mut rest) = decimal(rest)?;
+    if !(WITHOUT_IDENTITY..=VERSION).contains(&version) {
         return Some((version, None, 0));
     }
-    let (epoch, rest) = decimal(rest.strip_prefix(b",\"epoch\":")?)?;
-    let (last_seq, rest) = decimal(rest.strip_prefix(b",\"last_seq\":")?)?;
+    let (mut store, mut crc) = (None, None);
+    if version > WITHOUT_IDENTITY {
+        let digits;
+        (digits, rest) = text(rest, b",\"store\":\"", StoreId::DIGITS)?;
+        store = Some(StoreId::parse(digits)?);
+    }
+    let (epoch, after) = decimal(rest.strip_prefix(b",\"epoch\":")?)?;
+    let (last_seq, mut rest) = decimal(after.strip_prefix(b",\"last_seq\":")?)?;
+    if version > WITHOUT_IDENTITY {
+        let digits;
+        (digits, rest) = text(rest, b",\"last_crc\":\"", checksum::DIGITS)?;
+        crc = Some(checksum::parse_digits(digits)?);
+    }
     let state = rest.strip_prefix(b",\"state\":")?;
-    Some((
-        version,
-        Some(Position::new(epoch, last_seq)),
-        content.len() - state.len(),
-    ))
+    let boundary = Boundary {
+        store,
+        crc,
+        ..Boundary::from(Position::new(epoch, last_seq))
+    };
+    Some((version, Some(boundary), content.len() - state.len()))
+}
+
+/// A text of `length` bytes after `name` and a quote, and what follows its closing quote.
+fn text<'a>(bytes: &'a [u8], name: &[u8], length: usize) -> Option<(&'a [u8], &'a [u8])> {
+    let (text, rest) = bytes.strip_prefix(name)?.split_at_checked(length)?;
+    Some((text, rest.strip_prefix(b"\"")?))
 }
 
 /// A plain decimal at the start of `text`, and what follows it.
@@ -277,26 +350,34 @@ fn decimal(text: &[u8]) -> Option<(u64, &[u8])> {
 mod tests {
     use super::*;
 
+    fn identified() -> Boundary {
+        Boundary {
+            store: Some(StoreId(0x6f1d_0c5b_e2a9_4417)),
+            crc: Some(0x5d0c_77aa),
+            ..Boundary::from(Position::new(7, 3141))
+        }
+    }
+
     #[test]
     fn a_document_reads_back_byte_for_byte() {
-        let position = Position::new(7, 3141);
-        let document = encode(position, |out| out.extend_from_slice(b"{\"a\":1e400}"));
-        let document = decode("s", Epoch(7), document).unwrap();
-        assert_eq!(document.state(), b"{\"a\":1e400}");
-        assert_eq!(
-            document.into_snapshot(),
-            Snapshot {
-                position,
-                state: b"{\"a\":1e400}".to_vec()
-            }
-        );
+        let old = Boundary::from(Position::new(7, 3141));
+        for boundary in [old, identified()] {
+            let document = encode(boundary, |out| out.extend_from_slice(b"{\"a\":1e400}"));
+            let document = decode("s", Epoch(7), document).unwrap();
+            assert_eq!(document.state(), b"{\"a\":1e400}");
+            assert_eq!(
+                document.into_snapshot(),
+                Snapshot {
+                    boundary,
+                    state: b"{\"a\":1e400}".to_vec()
+                }
+            );
+        }
     }
 
     #[test]
     fn every_flipped_bit_is_noticed() {
-        let document = encode(Position::new(7, 3141), |out| {
-            out.extend_from_slice(b"[1,2]")
-        });
+        let document = encode(identified(), |out| out.extend_from_slice(b"[1,2]"));
         for bit in 0..document.len() * 8 {
             let mut damaged = document.clone();
             damaged[bit / 8] ^= 1 << (bit % 8);
@@ -312,7 +393,9 @@ mod tests {
 
     #[test]
     fn a_snapshot_under_a_wrong_name_is_damage() {
-        let document = encode(Position::new(7, 1), |out| out.extend_from_slice(b"0"));
+        let document = encode(Position::new(7, 1).into(), |out| {
+            out.extend_from_slice(b"0")
+        });
         assert!(decode("s", Epoch(8), document).is_err());
     }
 

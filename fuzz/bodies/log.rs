@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use beaver::inspect::{self, SalvageReport};
 use beaver::wal::{LogReader, LostRange, ReplayReport};
-use beaver::{DecodeError, Error, LogEvent, Position, Storage, Wal, WalOptions};
+use beaver::{DecodeError, Error, LogEvent, Position, Storage, StoreId, Wal, WalOptions};
 use beaver_disk::SimDisk;
 
 use super::empty;
@@ -91,7 +91,7 @@ pub(crate) fn check_reading(disk: &SimDisk) {
 /// What repair saves a strict reader accepts, and it is what a lenient reader sees.
 fn check_repair(storage: &Arc<dyn Storage>, lenient: &Result<(Events, SalvageReport), String>) {
     let copy = empty();
-    if inspect::repair(storage, &copy).is_err() {
+    if inspect::repair(storage, &copy, StoreId(1)).is_err() {
         return;
     }
     let (saved, report) = read(&copy).expect("a repaired log is whole");
@@ -128,7 +128,7 @@ fn check_truncate(storage: &Arc<dyn Storage>, events: &Events) {
         return;
     };
     let copy = empty();
-    if inspect::truncate(storage, position, &copy).is_ok() {
+    if inspect::truncate(storage, position, &copy, StoreId(1)).is_ok() {
         let (kept, _) = read(&copy).expect("a truncated log is whole");
         assert_eq!(kept, events[..=events.len() / 2]);
         inspect::compare(storage, &copy).expect("both can be read");

@@ -19,7 +19,7 @@ pub(crate) fn check(input: &[u8]) {
     let mut files = vec![("snapshot-0000000001.json".to_owned(), snapshot)];
     let loaded = SnapshotStore::new(disk(&files).storage()).load();
     let last_seq = match loaded {
-        Ok((Some(snapshot), _)) => snapshot.position.seq.0,
+        Ok((Some(snapshot), _)) => snapshot.boundary.position.seq.0,
         _ => 0,
     };
     let header = format!(

@@ -2,39 +2,125 @@
 
 use std::sync::Arc;
 
+use crate::boundary::Boundary;
+use crate::checksum;
 use crate::directory::{self, LockedDirectory};
 use crate::error::{Error, Result};
 use crate::names;
-use crate::position::Epoch;
+use crate::position::{Epoch, Position};
 use crate::snapshot;
 use crate::storage::{Storage, StorageFile, write_all};
+use crate::store_id::StoreId;
+use crate::wal::line::{self, Header};
 
 /// How many bytes are gathered before they are written.
 const PIECE: usize = 1 << 20;
 
-/// A directory that was empty and is filled with a copy. Locked meanwhile.
+/// A directory that was empty and is filled with a copy, under a new identity: one that ends
+/// elsewhere than the store it is made of must not be mixed with it. Locked meanwhile.
 #[derive(Debug)]
-pub(super) struct CopyDirectory(LockedDirectory);
+pub(super) struct CopyDirectory {
+    directory: LockedDirectory,
+    store: StoreId,
+}
+
+/// Fills `out`, which must be empty: nothing is ever overwritten. Until everything is there and
+/// durable, a mark makes the directory no store; after an error it is empty again, as far as that
+/// is possible.
+///
+/// ```text
+/// mark │ sync directory │ files, each whole before its name │ sync directory │ remove mark │ sync directory
+/// ```
+///
+/// The files get their names one by one, and some of them are a store too: an older snapshot and
+/// what follows it, say.
+pub(super) fn copy_into<R>(
+    out: Arc<dyn Storage>,
+    store: StoreId,
+    fill: impl FnOnce(&CopyDirectory) -> Result<R>,
+) -> Result<R> {
+    let directory = LockedDirectory::lock(out)?;
+    if let Some(name) = directory.listing.all_names().next() {
+        let reason = format!("the directory for the copy is not empty: there is {name}");
+        return Err(Error::Refused { reason });
+    }
+    let target = CopyDirectory { directory, store };
+    let filled = target.begin().and_then(|()| fill(&target));
+    let finished = filled.and_then(|report| target.finish().map(|()| report));
+    if finished.is_err() {
+        target.clear();
+    }
+    finished
+}
 
 impl CopyDirectory {
-    /// Takes `storage`, which must be empty: nothing is ever overwritten.
-    pub(super) fn new(storage: Arc<dyn Storage>) -> Result<Self> {
-        let directory = LockedDirectory::lock(storage)?;
-        let listing = &directory.listing;
-        let snapshots = listing.snapshots.iter().copied().map(names::snapshot);
-        let segments = listing.segments.iter().copied().map(names::segment);
-        let others = listing.temporaries.iter().chain(&listing.strays).cloned();
-        match snapshots.chain(segments).chain(others).next() {
-            None => Ok(CopyDirectory(directory)),
-            Some(name) => Err(Error::Refused {
-                reason: format!("the directory for the copy is not empty: there is {name}"),
-            }),
+    fn storage(&self) -> &dyn Storage {
+        &*self.directory.storage
+    }
+
+    fn begin(&self) -> Result<()> {
+        let created = self.storage().create(names::UNFINISHED);
+        created.map_err(|error| Error::storage("create", names::UNFINISHED, error))?;
+        directory::sync(self.storage())
+    }
+
+    /// Makes the names durable, then the directory a store.
+    fn finish(&self) -> Result<()> {
+        directory::sync(self.storage())?;
+        directory::remove(self.storage(), names::UNFINISHED)?;
+        directory::sync(self.storage())
+    }
+
+    /// Removes what was made, the mark last.
+    fn clear(&self) {
+        let Ok(listing) = directory::list(self.storage()) else {
+            return;
+        };
+        let removed = listing
+            .all_names()
+            .filter(|name| name != names::UNFINISHED)
+            .try_for_each(|name| directory::remove(self.storage(), &name));
+        let cleared = removed
+            .and_then(|()| directory::sync(self.storage()))
+            .and_then(|()| directory::remove(self.storage(), names::UNFINISHED));
+        if let Err(error) = cleared {
+            tracing::warn!(%error, "an unfinished copy is left behind");
         }
     }
 
+    /// What the copy says of a boundary of the original: 0 stands for a checksum that is not known,
+    /// in the snapshot and in the segment after it alike.
+    pub(super) fn adopted(&self, boundary: Boundary) -> Boundary {
+        Boundary {
+            crc: Some(boundary.crc.unwrap_or_default()),
+            store: Some(self.store),
+            ..boundary
+        }
+    }
+
+    /// Starts the segment after `prev`.
+    pub(super) fn segment(
+        &self,
+        epoch: Epoch,
+        prev: Option<Boundary>,
+        created_ms: u64,
+    ) -> Result<CopiedFile<'_>> {
+        let mut file = self.file(&names::segment(epoch))?;
+        let header = Header {
+            epoch,
+            store: Some(self.store),
+            prev,
+            created_ms,
+        };
+        let mut bytes = Vec::new();
+        line::encode_header(&mut bytes, &header);
+        file.sealed_line(&bytes)?;
+        Ok(file)
+    }
+
     /// Starts a file, which gets its name when it is whole.
-    pub(super) fn file(&self, name: &str) -> Result<CopiedFile<'_>> {
-        let storage = &*self.0.storage;
+    fn file(&self, name: &str) -> Result<CopiedFile<'_>> {
+        let storage = self.storage();
         let temporary = names::temporary(name);
         let file = storage.create(&temporary);
         let file = file.map_err(|error| Error::storage("create", &temporary, error))?;
@@ -44,24 +130,27 @@ impl CopyDirectory {
             temporary,
             file,
             offset: 0,
+            crc: 0,
             pending: Vec::new(),
         })
     }
 
-    /// Copies a whole snapshot, from the bytes that were verified. Returns its name.
-    pub(super) fn copy_snapshot(&self, from: &dyn Storage, epoch: Epoch) -> Result<String> {
+    /// Copies the state of the snapshot of `epoch`, from the bytes that were verified. `end` is where
+    /// the epoch ends in the copy, if it is in there. Returns its name.
+    pub(super) fn copy_snapshot(
+        &self,
+        from: &dyn Storage,
+        epoch: Epoch,
+        end: Option<Boundary>,
+    ) -> Result<String> {
         // Encoded anew from what was verified, never copied by a second read.
         let snapshot = snapshot::read(from, epoch)?.map_err(|damaged| damaged.error)?;
-        let document = snapshot::encode(snapshot.position, |out| {
+        let boundary = end.unwrap_or_else(|| self.adopted(snapshot.boundary));
+        let document = snapshot::encode(boundary, |out| {
             out.extend_from_slice(snapshot.state());
         });
-        snapshot::write(&*self.0.storage, snapshot.position, &document)?;
+        snapshot::write(self.storage(), epoch, &document)?;
         Ok(names::snapshot(epoch))
-    }
-
-    /// Makes the names durable.
-    pub(super) fn finish(self) -> Result<()> {
-        directory::sync(&*self.0.storage)
     }
 }
 
@@ -73,10 +162,26 @@ pub(super) struct CopiedFile<'s> {
     temporary: String,
     file: Box<dyn StorageFile>,
     offset: u64,
+    /// The checksum of the last line that the next header seals.
+    crc: u32,
     pending: Vec<u8>,
 }
 
 impl CopiedFile<'_> {
+    /// The end of the segment, at `position`.
+    pub(super) fn boundary(&self, position: Position, target: &CopyDirectory) -> Boundary {
+        target.adopted(Boundary {
+            crc: Some(self.crc),
+            ..Boundary::from(position)
+        })
+    }
+
+    /// Appends a line that the next header can seal: any but a marker.
+    pub(super) fn sealed_line(&mut self, bytes: &[u8]) -> Result<()> {
+        self.crc = checksum::of_line(bytes);
+        self.push(bytes)
+    }
+
     /// Appends bytes.
     pub(super) fn push(&mut self, bytes: &[u8]) -> Result<()> {
         // One call for many lines: a copy is synced once, at its end.

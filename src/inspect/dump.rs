@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use super::problem_of;
 use super::salvage_reader::{SalvageItem, SalvageReader};
+use crate::boundary::Boundary;
 use crate::directory;
 use crate::error::{Error, Result};
 use crate::position::{Epoch, Position, Seq};
 use crate::storage::{Access, Storage};
+use crate::store_id::StoreId;
 use crate::wal::line::Line;
 use crate::wal::{PlacedLine, Segment};
 
@@ -28,10 +30,14 @@ pub struct DumpLine<'a> {
 pub enum LineContent<'a> {
     /// The first line of a segment.
     Header {
+        /// The format version.
+        version: u64,
+        /// Whose segment it is; version 1 does not say it.
+        store: Option<StoreId>,
         /// The segment's epoch.
         epoch: Epoch,
-        /// The position that it seals.
-        prev: Option<Position>,
+        /// The end of the epoch before, which it seals.
+        prev: Option<Boundary>,
     },
     /// An event.
     Event {
@@ -101,6 +107,8 @@ pub(super) fn dump_segment(
 fn content(epoch: Epoch, line: Line<'_>) -> LineContent<'_> {
     match line {
         Line::Header(header) => LineContent::Header {
+            version: header.version(),
+            store: header.store,
             epoch,
             prev: header.prev,
         },

@@ -1,6 +1,7 @@
 //! Repair: a new directory with everything that can be saved, and a note of everything that cannot.
 //!
-//! Surviving lines are copied byte for byte, so every event keeps its position. For each missing
+//! Surviving events are copied byte for byte, so each keeps its position; headers and snapshots are
+//! made anew, under a new identity. For each missing
 //! range a `lost` line stands in its place, which a strict reader accepts and reports. Survivors of
 //! a damaged append count as lost: an append is whole or absent. The last segment is sealed and a
 //! fresh epoch follows, so that no position is ever used twice.
@@ -8,16 +9,19 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::copy::CopyDirectory;
+use super::copy::{CopyDirectory, copy_into};
 use super::salvage_reader::{SalvageItem, SalvageReader};
 use super::segment_copy::SegmentCopy;
 use super::{StoreProblem, problem_of};
+use crate::boundary::Boundary;
 use crate::directory;
 use crate::error::{Error, Result};
+use crate::lineage;
 use crate::names::{self, Listing};
-use crate::position::{Epoch, Position, Seq};
+use crate::position::{Epoch, Seq};
 use crate::snapshot;
 use crate::storage::{Access, Storage};
+use crate::store_id::StoreId;
 use crate::wal::line::{self, Header, Line};
 use crate::wal::{LostRange, PlacedLine, Segment, TornTail, header};
 
@@ -44,54 +48,65 @@ pub struct RepairReport {
     pub epoch: Epoch,
 }
 
-/// Writes what can be saved of `storage` into `out`, which must be empty.
+/// Writes what can be saved of `storage` into `out`, which must be empty; the copy is the store `id`.
 ///
 /// # Errors
 /// [`Error::Refused`] if there is no segment and no valid snapshot, if too much is missing, or if
-/// `out` is not empty; [`Error::Version`] for a newer format; [`Error::Storage`]: `out` is
-/// unfinished then. `storage` is never changed.
-pub fn repair(storage: &Arc<dyn Storage>, out: &Arc<dyn Storage>) -> Result<RepairReport> {
-    let listing = directory::list(&**storage)?;
+/// `out` is not empty; [`Error::BrokenChain`] if files of two stores are in there, or of one before
+/// and after a backup was restored: which ones belong together only their owner knows;
+/// [`Error::Version`] for a newer format; [`Error::Storage`]. `out` is no store then, and
+/// `storage` is never changed.
+pub fn repair(
+    storage: &Arc<dyn Storage>,
+    out: &Arc<dyn Storage>,
+    id: StoreId,
+) -> Result<RepairReport> {
+    let listing = directory::list_store(&**storage)?;
     let mut problems = Vec::new();
     let snapshots = valid_snapshots(&**storage, &listing, &mut problems)?;
     let (first, last) = range(&listing, &snapshots)?;
-    let target = CopyDirectory::new(Arc::clone(out))?;
-    let mut repair = Repair {
-        storage: &**storage,
-        target: &target,
-        listing,
-        snapshots,
-        report: RepairReport {
-            problems,
-            ..RepairReport::default()
-        },
-    };
-    repair.copy_snapshots()?;
-    let mut before = repair.before(first)?;
-    for epoch in (first.0..=last.0).map(Epoch) {
-        let end = repair.segment(epoch, before, epoch == last)?;
-        before = Some(epoch.at(end));
+    lineage::check(&**storage, &listing, last)?;
+    if first.0 > 1 && !snapshots.contains_key(&Epoch(first.0 - 1)) {
+        let reason = "nothing that is there leads to this segment: a log opens only after what \
+                      covers the events before it, and a store does not";
+        problems.push(StoreProblem::new(&names::segment(first), 0, reason));
     }
-    repair.report.epoch = last.next();
-    let mut fresh = target.file(&names::segment(repair.report.epoch))?;
-    fresh.push(&header_bytes(repair.report.epoch, before))?;
-    fresh.finish()?;
-    let report = repair.report;
-    target.finish()?;
-    Ok(report)
+    copy_into(Arc::clone(out), id, |target| {
+        let mut repair = Repair {
+            storage: &**storage,
+            target,
+            listing,
+            snapshots,
+            ends: BTreeMap::new(),
+            report: RepairReport {
+                problems,
+                ..RepairReport::default()
+            },
+        };
+        let mut before = repair.before(first)?;
+        for epoch in (first.0..=last.0).map(Epoch) {
+            let end = repair.segment(epoch, before, epoch == last)?;
+            repair.ends.insert(epoch, end);
+            before = Some(end);
+        }
+        repair.copy_snapshots()?;
+        repair.report.epoch = last.next();
+        target.segment(last.next(), before, 0)?.finish()?;
+        Ok(repair.report)
+    })
 }
 
-/// The positions of the snapshots that can be copied.
+/// What the snapshots cover that can be copied.
 fn valid_snapshots(
     storage: &dyn Storage,
     listing: &Listing,
     problems: &mut Vec<StoreProblem>,
-) -> Result<BTreeMap<Epoch, Position>> {
+) -> Result<BTreeMap<Epoch, Boundary>> {
     let mut valid = BTreeMap::new();
     for epoch in &listing.snapshots {
         match snapshot::read(storage, *epoch)? {
             Ok(snapshot) => {
-                valid.insert(*epoch, snapshot.position);
+                valid.insert(*epoch, snapshot.boundary);
             }
             Err(damaged) => {
                 let reason = damaged.error.to_string();
@@ -104,7 +119,7 @@ fn valid_snapshots(
 
 /// The first and the last epoch of the copy, without the fresh one. It begins where a snapshot or
 /// the log itself does, and reaches at least to the newest snapshot, which needs what follows it.
-fn range(listing: &Listing, snapshots: &BTreeMap<Epoch, Position>) -> Result<(Epoch, Epoch)> {
+fn range(listing: &Listing, snapshots: &BTreeMap<Epoch, Boundary>) -> Result<(Epoch, Epoch)> {
     let newest = snapshots.keys().next_back().copied();
     let oldest = listing.segments.first().copied();
     let is_led_to = |first: Epoch| first.0 == 1 || newest.is_some_and(|it| it.next() >= first);
@@ -128,25 +143,14 @@ fn range(listing: &Listing, snapshots: &BTreeMap<Epoch, Position>) -> Result<(Ep
     Ok((first, last))
 }
 
-fn header_bytes(epoch: Epoch, prev: Option<Position>) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    line::encode_header(
-        &mut bytes,
-        &Header {
-            epoch,
-            prev,
-            created_ms: 0,
-        },
-    );
-    bytes
-}
-
 struct Repair<'s> {
     storage: &'s dyn Storage,
     target: &'s CopyDirectory,
     listing: Listing,
     /// The valid ones.
-    snapshots: BTreeMap<Epoch, Position>,
+    snapshots: BTreeMap<Epoch, Boundary>,
+    /// Where the copied epochs end.
+    ends: BTreeMap<Epoch, Boundary>,
     report: RepairReport,
 }
 
@@ -158,69 +162,79 @@ impl Repair<'_> {
 
     fn copy_snapshots(&mut self) -> Result<()> {
         for epoch in self.snapshots.keys() {
-            let name = self.target.copy_snapshot(self.storage, *epoch)?;
+            let end = self.ends.get(epoch).copied();
+            let name = self.target.copy_snapshot(self.storage, *epoch, end)?;
             self.report.snapshots.push(name);
         }
         Ok(())
     }
 
-    /// The last position before the segment `first`: a snapshot's, or what the segment itself says.
-    fn before(&self, first: Epoch) -> Result<Option<Position>> {
+    /// What lies before the segment `first`: a snapshot, or what the segment itself says.
+    fn before(&self, first: Epoch) -> Result<Option<Boundary>> {
         let before = Epoch(first.0 - 1);
-        if before.0 == 0 || self.snapshots.contains_key(&before) {
-            return Ok(self.snapshots.get(&before).copied());
+        if before.0 == 0 {
+            return Ok(None);
         }
-        let seq = self.sealed_at(before)?.unwrap_or_default();
-        Ok(Some(before.at(seq)))
+        let sealed = self.sealed(before)?;
+        let sealed = sealed.unwrap_or_else(|| before.at(Seq(0)).into());
+        Ok(Some(self.target.adopted(sealed)))
     }
 
-    /// The last seq of `epoch`, if a snapshot or the header after it says so.
-    fn sealed_at(&self, epoch: Epoch) -> Result<Option<Seq>> {
+    /// The end of `epoch`, if a snapshot or the header after it says where that is.
+    fn sealed(&self, epoch: Epoch) -> Result<Option<Boundary>> {
         let next = epoch.next();
         let mut end = self.snapshots.get(&epoch).copied();
         if end.is_none() && self.listing.segments.contains(&next) {
             let segment = Segment::open(self.storage, next, Access::Read)?;
             let prev = valid_header(&segment)?.and_then(|header| header.prev);
-            end = prev.filter(|prev| prev.epoch == epoch);
+            end = prev.filter(|prev| prev.position.epoch == epoch);
         }
-        Ok(end.map(|end| end.seq.min(line::MAX_SEQ)))
+        Ok(end)
     }
 
-    /// Copies one segment. Answers with its last seq.
-    fn segment(&mut self, epoch: Epoch, before: Option<Position>, is_last: bool) -> Result<Seq> {
+    /// Copies one segment. Answers with its end.
+    fn segment(
+        &mut self,
+        epoch: Epoch,
+        before: Option<Boundary>,
+        is_last: bool,
+    ) -> Result<Boundary> {
         let name = names::segment(epoch);
-        let sealed_at = self.sealed_at(epoch)?;
-        let mut copy = SegmentCopy::new(self.target.file(&name)?, epoch);
+        let sealed = self.sealed(epoch)?;
+        let mut source = None;
         if self.listing.segments.contains(&epoch) {
-            let segment = Segment::open(self.storage, epoch, Access::Read)?;
-            let found = valid_header(&segment)?;
-            let kept = found.filter(|header| header.prev == before);
-            copy.header(kept, before)?;
-            if kept.is_none() {
-                // A damaged header is reported with the other damage.
-                if let Some(Header { prev, .. }) = found {
-                    let show = |position: Option<Position>| position.unwrap_or_default();
-                    let (found, before) = (show(prev), show(before));
-                    let reason = format!("the header seals {found}, but before it lies {before}");
-                    self.problem(&name, 0, reason);
-                }
-                self.report.new_headers.push(name);
-            }
-            let is_active = is_last && sealed_at.is_none();
-            self.lines(&segment, &mut copy, is_active)?;
+            source = Some(Segment::open(self.storage, epoch, Access::Read)?);
         } else {
             self.problem(&name, 0, "the segment is missing");
-            self.report.new_headers.push(name);
-            copy.header(None, before)?;
         }
+        let found = source.as_ref().map(valid_header).transpose()?.flatten();
+        let position = |boundary: Option<Boundary>| boundary.map(|it| it.position);
+        let fits = |header: &Header| position(header.prev) == position(before);
+        let kept = found.filter(fits);
+        if kept.is_none() {
+            // A damaged header is reported with the other damage.
+            if let Some(Header { prev, .. }) = found {
+                let show = |boundary| position(boundary).unwrap_or_default();
+                let (found, before) = (show(prev), show(before));
+                let reason = format!("the header seals {found}, but before it lies {before}");
+                self.problem(&name, 0, reason);
+            }
+            self.report.new_headers.push(name);
+        }
+        let created_ms = kept.map_or(0, |header| header.created_ms);
+        let file = self.target.segment(epoch, before, created_ms)?;
+        let mut copy = SegmentCopy::new(file, epoch);
+        if let Some(segment) = &source {
+            let is_active = is_last && sealed.is_none();
+            self.lines(segment, &mut copy, is_active)?;
+        }
+        let sealed_at = sealed.map(|sealed| sealed.position.seq.min(line::MAX_SEQ));
         if let Some(sealed_at) = sealed_at.filter(|sealed_at| *sealed_at > copy.last()) {
             copy.lose_through(sealed_at)?;
         }
         self.report.events += copy.events;
         self.report.lost.extend(&copy.lost);
-        let end = copy.last();
-        copy.finish()?;
-        Ok(end)
+        copy.finish(self.target)
     }
 
     /// Copies the surviving lines, no further than to a snapshot of the epoch.
@@ -233,7 +247,7 @@ impl Repair<'_> {
         // An event that is there is believed, whatever the next segment says it seals: its header
         // is made anew. Only a snapshot cannot be, and recovery goes on where it ends.
         let snapshot = self.snapshots.get(&segment.epoch);
-        let limit = snapshot.map_or(line::MAX_SEQ, |snapshot| snapshot.seq);
+        let limit = snapshot.map_or(line::MAX_SEQ, |snapshot| snapshot.position.seq);
         let mut reader = SalvageReader::new(segment);
         let mut doubtful = false;
         while let Some(item) = reader.next()? {

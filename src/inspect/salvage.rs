@@ -6,14 +6,15 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use super::salvage_reader::{SalvageItem, SalvageReader, SteppedOver, Then};
+use crate::boundary::Boundary;
 use crate::error::{Error, Result};
 use crate::log_event::LogEvent;
 use crate::names;
-use crate::position::{Position, Seq};
+use crate::position::{Epoch, Position, Seq};
 use crate::state_machine::StateMachine;
 use crate::storage::Storage;
 use crate::store;
-use crate::wal::line::{Header, Line};
+use crate::wal::line::Line;
 use crate::wal::{
     LogReader, PlacedLine, PrevLink, RawEvent, Replay, ReplayError, ReplayReport, Segment,
     decoding, header,
@@ -59,6 +60,10 @@ pub fn salvage<E: LogEvent, X>(
         replay: Replay::new(after, decoding(handler)),
         skipped: Vec::new(),
     };
+    if let Some(first) = log.epochs().first() {
+        let removed = removed_before(&log.segment(*first)?, after)?;
+        salvage.skipped.extend(removed);
+    }
     let mut before: Option<(Segment, Seq)> = None;
     for (index, epoch) in log.epochs().iter().enumerate() {
         let segment = log.segment(*epoch)?;
@@ -177,6 +182,25 @@ impl<X, F: FnMut(&RawEvent<'_>) -> Result<(), ReplayError<X>>> Salvage<F> {
     }
 }
 
+/// The events after `after` that lie before the oldest segment.
+fn removed_before(first: &Segment, after: Position) -> Result<Option<Skipped>> {
+    let next = after.epoch.next().max(Epoch(1));
+    let start = match header(first) {
+        Ok(header) => header.prev.map(|prev| prev.position),
+        Err(error @ Error::Storage { .. }) => return Err(error),
+        // Where it began is not known; all of the epochs between is gone in any case.
+        Err(_) => (first.epoch > next).then(|| Position::new(first.epoch.0 - 1, 0)),
+    };
+    let is_gone = first.epoch > after.epoch && start.is_some_and(|start| start > after);
+    Ok(is_gone.then(|| Skipped {
+        file: names::segment(after.epoch.max(Epoch(1))),
+        offset: 0,
+        from: Seq(after.seq.0 + 1),
+        to: None,
+        reason: format!("removed: the oldest segment is {}", first.name),
+    }))
+}
+
 /// What is missing or wrong between the segment before, whose events up to the seq were seen, and
 /// the next segment that is there.
 fn missing_between(before: Option<(&Segment, Seq)>, next: &Segment) -> Result<Option<Skipped>> {
@@ -187,32 +211,39 @@ fn missing_between(before: Option<(&Segment, Seq)>, next: &Segment) -> Result<Op
         to: Some(Seq(0)),
         reason,
     };
-    let prev = match header(next) {
-        Ok(Header { prev, .. }) => prev,
+    let next_header = match header(next) {
+        Ok(header) => header,
         Err(error @ Error::Storage { .. }) => return Err(error),
         // Reported when the segment itself is read.
         Err(_) => return Ok(None),
     };
     let Some((sealed, last)) = before.filter(|(sealed, _)| sealed.epoch.next() == next.epoch)
     else {
-        let link = PrevLink::Unknown.check(&next.name, prev, next.epoch);
+        let link = PrevLink::Unknown.check(&next.name, &next_header);
         let wrong = link.err().map(|error| none_missing(error.to_string()));
         return Ok(before.map(|(sealed, _)| gap(sealed, next)).or(wrong));
     };
-    let seen = sealed.epoch.at(last);
-    Ok(match prev {
-        Some(prev) if prev == seen => None,
-        Some(prev) if prev.epoch == sealed.epoch && prev.seq > last => Some(Skipped {
-            file: sealed.name.clone(),
-            offset: sealed.limit,
-            from: Seq(last.0 + 1),
-            to: Some(prev.seq),
-            reason: "the next segment says that there were more events".to_owned(),
-        }),
-        prev => PrevLink::Known(Some(seen))
-            .check(&next.name, prev, next.epoch)
-            .err()
-            .map(|error| none_missing(error.to_string())),
+    let store = header(sealed).ok().and_then(|header| header.store);
+    let seen = Boundary {
+        store,
+        ..Boundary::from(sealed.epoch.at(last))
+    };
+    let checked = PrevLink::Segment(seen).check(&next.name, &next_header);
+    let sealed_at = next_header.prev.map(|prev| prev.position);
+    Ok(match (checked, sealed_at) {
+        (Ok(()), _) => None,
+        (Err(Error::Corrupt { .. }), Some(Position { epoch, seq }))
+            if epoch == sealed.epoch && seq > last =>
+        {
+            Some(Skipped {
+                file: sealed.name.clone(),
+                offset: sealed.limit,
+                from: Seq(last.0 + 1),
+                to: Some(seq),
+                reason: "the next segment says that there were more events".to_owned(),
+            })
+        }
+        (Err(error), _) => Some(none_missing(error.to_string())),
     })
 }
 

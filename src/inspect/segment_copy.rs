@@ -1,9 +1,10 @@
 //! The copy of one segment that repair writes: at every moment a valid segment.
 
-use super::copy::CopiedFile;
+use super::copy::{CopiedFile, CopyDirectory};
+use crate::boundary::Boundary;
 use crate::error::Result;
-use crate::position::{Epoch, Position, Seq};
-use crate::wal::line::{self, Envelope, Header, Line};
+use crate::position::{Epoch, Seq};
+use crate::wal::line::{self, Envelope, Line};
 use crate::wal::{LostRange, Sequence};
 
 /// A segment that is being copied. The lines written so far are always a valid segment.
@@ -30,17 +31,6 @@ impl<'t> SegmentCopy<'t> {
         }
     }
 
-    pub(super) fn header(&mut self, kept: Option<Header>, prev: Option<Position>) -> Result<()> {
-        let made = Header {
-            epoch: self.epoch,
-            prev,
-            created_ms: 0,
-        };
-        let mut bytes = Vec::new();
-        line::encode_header(&mut bytes, &kept.unwrap_or(made));
-        self.file.push(&bytes)
-    }
-
     pub(super) fn event(&mut self, envelope: Envelope, bytes: &[u8]) -> Result<()> {
         // Held back until its append is whole: the copy never begins one that it cannot end.
         self.append.push((envelope, bytes.to_vec()));
@@ -50,7 +40,7 @@ impl<'t> SegmentCopy<'t> {
         for (envelope, bytes) in std::mem::take(&mut self.append) {
             self.lose_through(Seq(envelope.seq.0 - 1))?;
             if self.sequence.accept(&Line::Event(envelope, &[])).is_ok() {
-                self.file.push(&bytes)?;
+                self.file.sealed_line(&bytes)?;
                 self.events += 1;
             }
         }
@@ -70,10 +60,10 @@ impl<'t> SegmentCopy<'t> {
             Line::Header(_) | Line::Event(..) => {}
         }
         // Two markers in a row, say, where the events between them are gone.
-        if self.sequence.accept(&line).is_ok() {
-            self.file.push(bytes)
-        } else {
-            Ok(())
+        match self.sequence.accept(&line) {
+            Ok(()) if matches!(line, Line::Marker(_)) => self.file.push(bytes),
+            Ok(()) => self.file.sealed_line(bytes),
+            Err(_) => Ok(()),
         }
     }
 
@@ -90,7 +80,7 @@ impl<'t> SegmentCopy<'t> {
             from: self.epoch.at(from),
             to,
         });
-        self.file.push(&bytes)
+        self.file.sealed_line(&bytes)
     }
 
     /// The last seq that is accounted for.
@@ -105,7 +95,10 @@ impl<'t> SegmentCopy<'t> {
         was_open
     }
 
-    pub(super) fn finish(self) -> Result<()> {
-        self.file.finish()
+    /// Gives the file its name. Answers with the end of the epoch.
+    pub(super) fn finish(self, target: &CopyDirectory) -> Result<Boundary> {
+        let end = self.file.boundary(self.epoch.at(self.last()), target);
+        self.file.finish()?;
+        Ok(end)
     }
 }

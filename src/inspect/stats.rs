@@ -7,11 +7,14 @@ use super::salvage_reader::{SalvageItem, SalvageReader, SteppedOver};
 use super::{StoreProblem, problem_of};
 use crate::directory;
 use crate::error::{Error, Result};
+use crate::format::{VERSION, WITHOUT_IDENTITY};
+use crate::lineage;
 use crate::log_event::LogEvent;
 use crate::names::{self, Listing};
 use crate::position::{Epoch, Position};
 use crate::snapshot;
 use crate::storage::{Access, Storage};
+use crate::store_id::StoreId;
 use crate::wal::line::Line;
 use crate::wal::{LostRange, PlacedLine, PrevLink, Segment, TornTail, header};
 
@@ -28,6 +31,10 @@ pub struct Stats {
     pub by_kind: BTreeMap<&'static str, u64>,
     /// Markers.
     pub markers: u64,
+    /// How many segments and valid snapshots there are of each format version.
+    pub versions: BTreeMap<u64, u64>,
+    /// Whose store it is. Nothing where all files are of format version 1: that cannot be told.
+    pub store: Option<StoreId>,
     /// The first event.
     pub first: Option<Position>,
     /// The last event.
@@ -69,7 +76,14 @@ pub fn stats<E: LogEvent>(storage: &Arc<dyn Storage>) -> Result<Stats> {
             .collect(),
         ..Stats::default()
     };
+    if listing.is_unfinished {
+        let reason = "the copy that is made here is not finished: this is no store yet";
+        stats.problem(names::UNFINISHED, 0, reason);
+    }
     let snapshots = count_snapshots(&**storage, &listing, &mut stats)?;
+    for (epoch, reason) in lineage::contradictions(&**storage, &listing)? {
+        stats.problem(&last_file(&listing, epoch), 0, reason);
+    }
     let mut sealed = None;
     for (index, epoch) in listing.segments.iter().enumerate() {
         let segment = Segment::open(&**storage, *epoch, Access::Read)?;
@@ -100,7 +114,8 @@ fn count_snapshots(
         let file = names::snapshot(*epoch);
         match snapshot::read(storage, *epoch) {
             Ok(Ok(snapshot)) => {
-                valid.insert(*epoch, snapshot.position);
+                stats.identify(snapshot.boundary.store);
+                valid.insert(*epoch, snapshot.boundary.position);
             }
             Ok(Err(damaged)) => stats.problem(&file, 0, damaged.error.to_string()),
             // Everything that is wrong is listed, so a newer format does not end the list.
@@ -112,6 +127,14 @@ fn count_snapshots(
     Ok(valid)
 }
 
+/// The last of the files that say where an epoch ends.
+fn last_file(listing: &Listing, epoch: Epoch) -> String {
+    match listing.segments.binary_search(&epoch.next()) {
+        Ok(_) => names::segment(epoch.next()),
+        Err(_) => names::snapshot(epoch),
+    }
+}
+
 fn length(storage: &dyn Storage, name: &str) -> Result<u64> {
     let file = storage.open(name, Access::Read);
     let file = file.map_err(|error| Error::storage("open", name, error))?;
@@ -120,8 +143,26 @@ fn length(storage: &dyn Storage, name: &str) -> Result<u64> {
 }
 
 impl Stats {
+    /// Which format the files have, and whose they are, in words.
+    #[must_use]
+    pub fn identity(&self) -> String {
+        let is_old = self.versions.contains_key(&WITHOUT_IDENTITY);
+        match self.store {
+            Some(store) if is_old => format!("store {store}, of format versions 1 and 2"),
+            Some(store) => format!("store {store}, of format version 2"),
+            None => "of format version 1, which does not say whose a file is".to_owned(),
+        }
+    }
+
     fn problem(&mut self, file: &str, offset: u64, reason: impl Into<String>) {
         self.problems.push(StoreProblem::new(file, offset, reason));
+    }
+
+    /// Takes note of a file of this store; of version 1 without one.
+    fn identify(&mut self, store: Option<StoreId>) {
+        let version = store.map_or(WITHOUT_IDENTITY, |_| VERSION);
+        *self.versions.entry(version).or_default() += 1;
+        self.store = self.store.or(store);
     }
 
     /// Whether the segment follows the one before it, and the snapshot of the epoch before it.
@@ -131,16 +172,18 @@ impl Stats {
         before: &Option<Position>,
         snapshots: &BTreeMap<Epoch, Position>,
     ) -> Result<()> {
-        let prev = match header(segment) {
-            Ok(header) => header.prev,
+        let header = match header(segment) {
+            Ok(header) => header,
             Err(error @ Error::Storage { .. }) => return Err(error),
             Err(_) => return Ok(()), // `count_segment` reports it.
         };
-        let seal = PrevLink::Unknown.check(&segment.name, prev, segment.epoch);
+        self.identify(header.store);
+        let seal = PrevLink::Unknown.check(&segment.name, &header);
         if let Err(Error::Corrupt { reason, .. }) = seal {
             self.problem(&segment.name, 0, reason);
             return Ok(());
         }
+        let prev = header.prev.map(|prev| prev.position);
         // What the header seals must be where the segment before really ends, and where a snapshot
         // of that epoch ends: each of the two may be missing.
         let epoch_before = Epoch(segment.epoch.0 - 1);

@@ -49,7 +49,7 @@ impl<M: StateMachine> AppliedState<M> {
     /// The state in a snapshot that was read and verified.
     pub(crate) fn restore(snapshot: &SnapshotDocument) -> Result<Self> {
         let invalid = |source| Error::InvalidState {
-            file: names::snapshot(snapshot.position.epoch),
+            file: names::snapshot(snapshot.boundary.position.epoch),
             source,
         };
         let (applied, machine) = match canonical_state(snapshot.state()) {
@@ -57,7 +57,7 @@ impl<M: StateMachine> AppliedState<M> {
             None => any_spelling(snapshot.state()).map_err(invalid)?,
         };
         let machine = M::restore(machine).map_err(invalid)?;
-        if applied > snapshot.position {
+        if applied > snapshot.boundary.position {
             let why = format!("its state has applied {applied}, which it does not cover");
             return Err(invalid(DecodeError::new(why)));
         }
@@ -123,7 +123,9 @@ mod tests {
 
     fn document(state: &str) -> SnapshotDocument {
         let position = Position::new(7, 9);
-        let document = snapshot::encode(position, |out| out.extend_from_slice(state.as_bytes()));
+        let document = snapshot::encode(position.into(), |out| {
+            out.extend_from_slice(state.as_bytes())
+        });
         snapshot::decode("s", Epoch(7), document).unwrap()
     }
 

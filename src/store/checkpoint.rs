@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::applied_state::AppliedState;
+use crate::boundary::Boundary;
 use crate::directory;
 use crate::error::{Error, Result};
 use crate::failpoint;
@@ -24,7 +25,7 @@ use crate::position::{Epoch, Position};
 use crate::snapshot;
 use crate::state_machine::StateMachine;
 use crate::storage::{Access, Storage, StorageLock};
-use crate::wal::{Segment, Wal, chain, header};
+use crate::wal::{PrevLink, Segment, Wal, chain, header};
 
 /// What a checkpoint did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +43,7 @@ pub struct CheckpointReport {
 #[derive(Debug)]
 pub struct Checkpoint<M> {
     storage: Arc<dyn Storage>,
-    boundary: Position,
+    boundary: Boundary,
     state: AppliedState<M>,
     /// A store that is opened anew must not meet a checkpoint that is still being written.
     _lock: Arc<dyn StorageLock>,
@@ -51,7 +52,7 @@ pub struct Checkpoint<M> {
 /// A snapshot that is durable, with its name.
 #[derive(Debug)]
 pub struct WrittenCheckpoint {
-    boundary: Position,
+    boundary: Boundary,
     bytes: u64,
 }
 
@@ -59,7 +60,7 @@ impl<M: StateMachine> Checkpoint<M> {
     /// The last position that the snapshot will cover.
     #[must_use]
     pub fn position(&self) -> Position {
-        self.boundary
+        self.boundary.position
     }
 
     /// Writes the snapshot and makes it durable.
@@ -69,7 +70,7 @@ impl<M: StateMachine> Checkpoint<M> {
     /// writes it anew.
     pub fn write(self) -> Result<WrittenCheckpoint> {
         let document = snapshot::encode(self.boundary, |out| self.state.encode(out));
-        snapshot::write(&*self.storage, self.boundary, &document)?;
+        snapshot::write(&*self.storage, self.boundary.position.epoch, &document)?;
         Ok(WrittenCheckpoint {
             boundary: self.boundary,
             bytes: document.len() as u64,
@@ -83,7 +84,7 @@ pub(super) struct Snapshots {
     pub(super) storage: Arc<dyn Storage>,
     pub(super) keep_old: usize,
     /// Verified or written by this process, and durable.
-    pub(super) trusted: BTreeMap<Epoch, Position>,
+    pub(super) trusted: BTreeMap<Epoch, Boundary>,
 }
 
 impl Snapshots {
@@ -101,7 +102,7 @@ impl Snapshots {
             // Rotating an empty segment would only make another empty one.
             match wal.boundary() {
                 None => return Ok(None),
-                Some(boundary) if self.trusted.contains_key(&boundary.epoch) => return Ok(None),
+                Some(boundary) if self.is_trusted(boundary) => return Ok(None),
                 Some(boundary) => boundary,
             }
         };
@@ -113,6 +114,10 @@ impl Snapshots {
         }))
     }
 
+    fn is_trusted(&self, boundary: Boundary) -> bool {
+        self.trusted.contains_key(&boundary.position.epoch)
+    }
+
     /// Removes what the snapshot covers.
     pub(super) fn finish<E>(
         &mut self,
@@ -122,11 +127,12 @@ impl Snapshots {
         wal.check_writable()?;
         let WrittenCheckpoint { boundary, bytes } = written;
         // Only now: `written` exists after the sync of the directory, and prune goes by this.
-        self.trusted.insert(boundary.epoch, boundary);
+        let position = boundary.position;
+        self.trusted.insert(position.epoch, boundary);
         let removed = self.prune(wal)?;
-        tracing::info!(position = %boundary, bytes, removed = removed.len(), "checkpoint");
+        tracing::info!(%position, bytes, removed = removed.len(), "checkpoint");
         Ok(CheckpointReport {
-            position: boundary,
+            position,
             bytes,
             removed,
         })
@@ -140,21 +146,22 @@ impl Snapshots {
             if self.trusted.len() > self.keep_old || newest.is_none_or(|newest| epoch >= newest) {
                 continue;
             }
-            if let Ok(Some(position)) = self.fall_back(listing, *epoch) {
-                self.trusted.insert(*epoch, position);
+            if let Ok(Some(boundary)) = self.fall_back(listing, *epoch) {
+                self.trusted.insert(*epoch, boundary);
             }
         }
     }
 
-    /// The position of the snapshot of `epoch`, if it is valid and the log follows it.
-    fn fall_back(&self, listing: &Listing, epoch: Epoch) -> Result<Option<Position>> {
+    /// What the snapshot of `epoch` covers, if it is valid and the log follows it.
+    fn fall_back(&self, listing: &Listing, epoch: Epoch) -> Result<Option<Boundary>> {
         let Ok(snapshot) = snapshot::read(&*self.storage, epoch)? else {
             return Ok(None);
         };
         // The next header is enough: it was durable before its name and says where the epoch ended.
-        let next = chain(&listing.segments, Some(snapshot.position))?[0];
-        let prev = header(&Segment::open(&*self.storage, next, Access::Read)?)?.prev;
-        Ok(prev.filter(|prev| *prev == snapshot.position))
+        let next = chain(&listing.segments, Some(epoch))?[0];
+        let segment = Segment::open(&*self.storage, next, Access::Read)?;
+        PrevLink::Covered(snapshot.boundary).check(&segment.name, &header(&segment)?)?;
+        Ok(Some(snapshot.boundary))
     }
 
     fn prune<E>(&mut self, wal: &mut Wal<E>) -> Result<Vec<String>> {

@@ -7,10 +7,11 @@
 use std::collections::VecDeque;
 use std::convert::Infallible;
 
+use crate::boundary::Boundary;
 use crate::directory;
 use crate::error::{Error, Result};
 use crate::names::{self, Listing};
-use crate::position::{Epoch, Position};
+use crate::position::Epoch;
 use crate::snapshot;
 use crate::storage::{Access, Storage};
 use crate::wal::{PrevLink, RawEvent, Replay, ReplayError, Segment, chain};
@@ -22,7 +23,7 @@ pub(super) struct Leftovers {
     names: VecDeque<String>,
     pub(super) removed: Vec<String>,
     /// The verified older snapshots, newest first.
-    pub(super) fall_backs: Vec<Position>,
+    pub(super) fall_backs: Vec<Boundary>,
 }
 
 impl Leftovers {
@@ -30,14 +31,14 @@ impl Leftovers {
     pub(super) fn find(
         storage: &dyn Storage,
         listing: &Listing,
-        base: Option<Position>,
+        base: Option<Boundary>,
         keep_old: usize,
     ) -> Result<Self> {
         let Some(base) = base else {
             return Ok(Leftovers::default());
         };
         let older = listing.snapshots.iter().rev().copied();
-        let older = older.filter(|epoch| *epoch < base.epoch);
+        let older = older.filter(|epoch| *epoch < base.position.epoch);
         // Opening leaves one fall-back even where checkpoints keep none: it tidies up after an
         // interrupted prune and decides nothing new.
         let kept: Vec<Epoch> = older.take(keep_old.max(1)).collect();
@@ -89,8 +90,8 @@ fn verify_all(
     storage: &dyn Storage,
     listing: &Listing,
     kept: &[Epoch],
-    base: Position,
-) -> Result<Vec<Position>> {
+    base: Boundary,
+) -> Result<Vec<Boundary>> {
     let mut newer = base;
     let mut fall_backs = Vec::new();
     for epoch in kept {
@@ -105,29 +106,29 @@ fn verify_fall_back(
     storage: &dyn Storage,
     listing: &Listing,
     older: Epoch,
-    newer: Position,
-) -> Result<Position> {
-    let position = match snapshot::read(storage, older)? {
-        Ok(snapshot) => snapshot.position,
+    newer: Boundary,
+) -> Result<Boundary> {
+    let covered = match snapshot::read(storage, older)? {
+        Ok(snapshot) => snapshot.boundary,
         Err(damaged) => return Err(damaged.error),
     };
     let upto = listing
         .segments
-        .partition_point(|epoch| *epoch <= newer.epoch);
-    let bridge = chain(&listing.segments[..upto], Some(position))?;
+        .partition_point(|epoch| *epoch <= newer.position.epoch);
+    let bridge = chain(&listing.segments[..upto], Some(older))?;
     let bridge = bridge
         .iter()
         .map(|epoch| Segment::open(storage, *epoch, Access::Read));
-    let mut replay = Replay::new(position, |_: &RawEvent<'_>| {
+    let mut replay = Replay::new(covered.position, |_: &RawEvent<'_>| {
         Ok::<(), ReplayError<Infallible>>(())
     });
-    let tail = replay.strict(bridge, PrevLink::Known(Some(position)))?;
-    if tail.last == newer.seq && replay.report.torn_tail.is_none() {
-        return Ok(position);
+    let tail = replay.strict(bridge, PrevLink::Covered(covered))?;
+    if tail.last == newer.position.seq && replay.report.torn_tail.is_none() {
+        return Ok(covered);
     }
-    let reason = format!("the segments after {position} do not lead to {newer}");
+    let reason = format!("the segments after {covered} do not lead to {newer}");
     Err(Error::BrokenChain {
-        epoch: newer.epoch,
+        epoch: newer.position.epoch,
         reason,
     })
 }

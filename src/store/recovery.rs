@@ -15,8 +15,10 @@ use super::StoreOptions;
 use super::applied_state::AppliedState;
 use super::checkpoint::Snapshots;
 use super::leftovers::Leftovers;
+use crate::boundary::Boundary;
 use crate::directory::{self, LockedDirectory};
 use crate::error::{Error, Result};
+use crate::lineage;
 use crate::names::Listing;
 use crate::position::Position;
 use crate::snapshot::{self, DamagedSnapshot};
@@ -61,8 +63,8 @@ pub(super) struct Recovered<M: StateMachine> {
 /// Where replay begins.
 struct Loaded<M> {
     state: AppliedState<M>,
-    /// The position that the snapshot covers; `None`: there is no snapshot.
-    base: Option<Position>,
+    /// What the snapshot covers; `None`: there is no snapshot.
+    base: Option<Boundary>,
     /// Newer snapshots that could not be used.
     damaged: Vec<DamagedSnapshot>,
 }
@@ -83,18 +85,25 @@ pub(super) fn recover<M: StateMachine>(
     options: StoreOptions,
 ) -> Result<Recovered<M>> {
     let keep_old = options.keep_old_snapshots;
-    let directory = LockedDirectory::lock(Arc::clone(&storage))?;
+    let directory = LockedDirectory::lock_store(Arc::clone(&storage))?;
     let Loaded {
         mut state,
         base,
         damaged,
     } = load_snapshot::<M>(&*storage, &directory.listing)?;
     let mut report = RecoveryReport {
-        snapshot: base,
+        snapshot: base.map(|base| base.position),
         damaged_snapshots: damaged,
         strays: directory.listing.strays.clone(),
         ..RecoveryReport::default()
     };
+    if let Some(base) = base {
+        match lineage::check(&*storage, &directory.listing, base.position.epoch) {
+            // What cannot be read is not shown, and read before it ever is.
+            Err(error @ Error::Storage { .. }) => report.warnings.push(error),
+            checked => checked?,
+        }
+    }
     let found = Leftovers::find(&*storage, &directory.listing, base, keep_old);
     let mut leftovers = found.unwrap_or_else(|error| {
         tracing::warn!(%error, "an older snapshot is not a fall-back; nothing is removed");
@@ -120,7 +129,9 @@ pub(super) fn recover<M: StateMachine>(
     let snapshots = Snapshots {
         storage,
         keep_old,
-        trusted: trusted.map(|position| (position.epoch, position)).collect(),
+        trusted: trusted
+            .map(|covered| (covered.position.epoch, covered))
+            .collect(),
     };
     report.removed_leftovers = leftovers.removed;
     announce(&report, wal.last_position());
@@ -140,12 +151,12 @@ pub(super) fn recover<M: StateMachine>(
 pub fn read_state<M: StateMachine>(
     storage: &Arc<dyn Storage>,
 ) -> Result<(M, Position, ReplayReport)> {
-    let listing = directory::list(&**storage)?;
+    let listing = directory::list_store(&**storage)?;
     let Loaded {
         mut state, base, ..
     } = load_snapshot::<M>(&**storage, &listing)?;
     let log = LogReader::after(Arc::clone(storage), &listing.segments, base);
-    let after = state.applied.max(base.unwrap_or_default());
+    let after = state.applied.max(covered_position(base));
     let report = log.replay(after, |position, event| state.apply(position, &event));
     let report = report.map_err(|error| match error {
         ReplayError::Log(error) | ReplayError::Handler { error, .. } => error,
@@ -157,14 +168,14 @@ pub fn read_state<M: StateMachine>(
 pub(crate) fn salvageable<M: StateMachine>(
     storage: &Arc<dyn Storage>,
 ) -> Result<(AppliedState<M>, Position, LogReader<M::Event>)> {
-    let listing = directory::list(&**storage)?;
+    let listing = directory::list_store(&**storage)?;
     let Loaded { state, base, .. } = match load_snapshot(&**storage, &listing) {
         Err(Error::NoSnapshot { .. } | Error::BrokenChain { .. }) => {
             newest_snapshot(&**storage, &listing)?
         }
         loaded => loaded?,
     };
-    let after = state.applied.max(base.unwrap_or_default());
+    let after = state.applied.max(covered_position(base));
     let log = LogReader::after(Arc::clone(storage), &listing.segments, base);
     Ok((state, after, log))
 }
@@ -177,14 +188,11 @@ fn load_snapshot<M: StateMachine>(storage: &dyn Storage, listing: &Listing) -> R
     // A segment was durable after each snapshot, whatever the snapshot holds: so a missing one is
     // found before a damaged snapshot can hide it.
     if let Some(newest) = listing.snapshots.last() {
-        let covered = Position {
-            epoch: *newest,
-            ..Position::default()
-        };
-        chain(&listing.segments, Some(covered))?;
+        chain(&listing.segments, Some(*newest))?;
     }
     let loaded = newest_snapshot::<M>(storage, listing)?;
-    match chain(&listing.segments, loaded.base) {
+    let covered = loaded.base.map(|base| base.position.epoch);
+    match chain(&listing.segments, covered) {
         Ok(_) => Ok(loaded),
         Err(error) if loaded.base.is_none() && loaded.damaged.is_empty() => Err(error),
         Err(error) => {
@@ -197,6 +205,11 @@ fn load_snapshot<M: StateMachine>(storage: &dyn Storage, listing: &Listing) -> R
     }
 }
 
+/// The last position that is covered; before everything without a snapshot.
+fn covered_position(base: Option<Boundary>) -> Position {
+    base.map_or(Position::default(), |base| base.position)
+}
+
 /// The newest snapshot that is valid, whatever segments are there.
 fn newest_snapshot<M: StateMachine>(storage: &dyn Storage, listing: &Listing) -> Result<Loaded<M>> {
     let mut damaged = Vec::new();
@@ -205,7 +218,7 @@ fn newest_snapshot<M: StateMachine>(storage: &dyn Storage, listing: &Listing) ->
             Ok(snapshot) => {
                 return Ok(Loaded {
                     state: AppliedState::restore(&snapshot)?,
-                    base: Some(snapshot.position),
+                    base: Some(snapshot.boundary),
                     damaged,
                 });
             }

@@ -14,7 +14,7 @@ use super::group::{Group, check_body, check_size};
 use super::line::{self, Envelope, MAX_BATCH, MAX_ENVELOPE, MAX_SEQ};
 use super::preallocation::Preallocator;
 use super::{BATCH_BYTES, SyncPolicy, Wal};
-use crate::checksum::{ChecksumKind, ChecksumSeed};
+use crate::checksum::{self, ChecksumKind, ChecksumSeed};
 use crate::error::{Error, Result};
 use crate::failpoint;
 use crate::log_event::LogEvent;
@@ -30,8 +30,9 @@ pub(super) struct OpenBatch {
     /// Lines that are not written yet; after `kept`, what an append that was refused has left.
     lines: Vec<u8>,
     kept: usize,
-    /// The bytes that are written, from the end of the log on.
+    /// The bytes that are written, from the end of the log on, and the checksum of their last line.
     written: u64,
+    crc: u32,
     events: u64,
     /// Whether an append was answered although its events are in here.
     answered: bool,
@@ -194,6 +195,7 @@ impl<E> Wal<E> {
         }
         self.active.end = end;
         self.active.last = Seq(self.active.last.0 + self.open.events);
+        self.active.crc = self.open.crc;
         self.active.after_marker = false;
         self.open.clear();
         Ok(self.last_position())
@@ -266,6 +268,9 @@ impl<E> Wal<E> {
             return Err(self.undo_write(error));
         }
         self.open.written = end - self.active.end;
+        if !lines.is_empty() {
+            self.open.crc = checksum::of_line(lines);
+        }
         self.open.lines.clear();
         self.open.kept = 0;
         Ok(())

@@ -7,6 +7,7 @@ use super::group::Group;
 use super::pipeline::{Owner, Pipeline};
 use super::ticket::{AppendOutcome, Ticket};
 use super::{LogReader, Wal};
+use crate::boundary::Boundary;
 use crate::error::Result;
 use crate::event::Event;
 use crate::log_event::LogEvent;
@@ -129,7 +130,7 @@ impl<E: LogEvent + Send + 'static> BatchWriter<E> {
     ///
     /// # Errors
     /// As [`Wal::rotate`], and [`Error::Closed`](crate::Error::Closed).
-    pub fn rotate(&self) -> Result<Position> {
+    pub fn rotate(&self) -> Result<Boundary> {
         self.owner.pipeline().with_log(Wal::rotate)
     }
 

@@ -1,50 +1,87 @@
 //! The chain of segments: which epochs are there, and what each header must say about the segment
 //! before it.
 
+use super::line::Header;
+use crate::boundary::Boundary;
 use crate::error::{Error, Result};
+use crate::names;
 use crate::position::{Epoch, Position};
 
-/// What the header of a segment must say about the segment before it.
+/// What lies before a segment, which its header must seal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PrevLink {
     /// Reading starts in the middle of the log.
     Unknown,
-    /// This was the last position before the segment; `None` before epoch 1.
-    Known(Option<Position>),
+    /// Nothing: it is the first one.
+    Nothing,
+    /// A segment that ends there.
+    Segment(Boundary),
+    /// A snapshot, or something else of the caller's, that covers everything up to there.
+    Covered(Boundary),
 }
 
 impl PrevLink {
-    pub(crate) fn check(self, file: &str, prev: Option<Position>, epoch: Epoch) -> Result<()> {
-        let (fits, expected) = match self {
-            PrevLink::Known(expected) => (prev == expected, show(expected)),
-            PrevLink::Unknown => {
-                // The first epoch has no other before it, so its header seals nothing.
-                let before = prev.map(|prev| prev.epoch.0);
-                let expected = epoch.0.checked_sub(1).filter(|before| *before > 0);
-                (before == expected, format!("epoch {}", epoch.0 - 1))
-            }
+    /// What lies before the segments that are needed above `base`.
+    pub(crate) fn after(base: Option<Boundary>) -> Self {
+        base.map_or(PrevLink::Nothing, PrevLink::Covered)
+    }
+
+    /// Whether a segment with this header follows.
+    ///
+    /// # Errors
+    /// [`Error::BrokenChain`] if the two are not of one store or one history, with both names;
+    /// [`Error::Corrupt`] if the header seals another position.
+    pub(crate) fn check(self, file: &str, header: &Header) -> Result<()> {
+        let (before, expected) = match self {
+            PrevLink::Unknown => return check_epoch(file, header),
+            PrevLink::Nothing if header.prev.is_none() => return Ok(()),
+            PrevLink::Nothing => return Err(seals(file, header, "nothing lies before it")),
+            PrevLink::Segment(end) => (names::segment(end.position.epoch), end),
+            PrevLink::Covered(end) => (names::snapshot(end.position.epoch), end),
         };
-        if fits {
+        let sealed = header.prev.unwrap_or(Boundary {
+            store: header.store,
+            ..Boundary::from(Position::default())
+        });
+        if let Some(reason) = expected.conflict(&before, &sealed, file) {
+            let epoch = header.epoch;
+            return Err(Error::BrokenChain { epoch, reason });
+        }
+        if sealed.position == expected.position {
             return Ok(());
         }
-        let found = show(prev);
-        let reason = format!("the header seals {found}, but what lies before it is {expected}");
-        Err(Error::Corrupt {
-            file: file.to_owned(),
-            offset: 0,
-            reason,
-        })
+        Err(seals(
+            file,
+            header,
+            &format!("{before} before it ends at {expected}"),
+        ))
     }
 }
 
-/// A position, or its absence, for a message.
-fn show(position: Option<Position>) -> String {
-    position.map_or_else(|| "nothing".to_owned(), |position| position.to_string())
+/// The first epoch has no other before it, so its header seals nothing; each later one seals the
+/// one before.
+fn check_epoch(file: &str, header: &Header) -> Result<()> {
+    let before = header.epoch.0.checked_sub(1).filter(|before| *before > 0);
+    if header.prev.map(|prev| prev.position.epoch.0) == before {
+        return Ok(());
+    }
+    let expected = format!("what lies before it is epoch {}", header.epoch.0 - 1);
+    Err(seals(file, header, &expected))
 }
 
-/// The epochs above `base`, if they are complete.
-pub(crate) fn chain(segments: &[Epoch], base: Option<Position>) -> Result<Vec<Epoch>> {
-    let start = base.map_or(Epoch(0), |base| base.epoch);
+fn seals(file: &str, header: &Header, but: &str) -> Error {
+    let sealed = header.prev.map(|prev| prev.to_string());
+    let sealed = sealed.as_deref().unwrap_or("nothing");
+    Error::Corrupt {
+        file: file.to_owned(),
+        offset: 0,
+        reason: format!("the header seals {sealed}, but {but}"),
+    }
+}
+
+/// The epochs above `base`, the last one that is covered, if they are complete.
+pub(crate) fn chain(segments: &[Epoch], base: Option<Epoch>) -> Result<Vec<Epoch>> {
+    let start = base.unwrap_or_default();
     let epochs: Vec<Epoch> = segments
         .iter()
         .copied()

@@ -51,17 +51,20 @@ pub use reader::LogReader;
 pub use replay::ReplayError;
 pub(crate) use replay::{RawEvent, Replay, decoding};
 pub use replay_report::{LostRange, ReplayReport, TornTail};
-pub(crate) use scan::{PlacedLine, Scanner, Upcoming, header};
+pub(crate) use scan::{PlacedLine, Scanner, Upcoming, header, is_blank};
 pub(crate) use segment::Segment;
 pub(crate) use sequence::Sequence;
+pub(crate) use tail::{Tail, find_tail, read_range};
 pub use ticket::{AppendOutcome, Ticket};
 
+use crate::boundary::Boundary;
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::log_event::LogEvent;
 use crate::position::{Epoch, Position, Seq};
 use crate::storage::{Storage, StorageFile, StorageLock};
+use crate::store_id::StoreId;
 use append::OpenBatch;
 use preallocation::Preallocation;
 
@@ -102,6 +105,9 @@ pub struct WalOptions {
     /// on many file systems. 0 switches it off. Nothing is filled where syncs are made on request:
     /// there the file grows once for many appends. Default: 1 MiB.
     pub preallocate_bytes: u64,
+    /// The identity of a log that is made, or that moves from format version 1 to 2. Default: drawn
+    /// when it is needed. For simulations, in which nothing may be left to chance.
+    pub store_id: Option<StoreId>,
     /// Fills `created_ms` in a segment's header. Nothing reads it. Default: the clock of the
     /// machine.
     pub clock: Arc<dyn Clock>,
@@ -112,8 +118,15 @@ impl Default for WalOptions {
         WalOptions {
             sync: SyncPolicy::EveryAppend,
             preallocate_bytes: 1 << 20,
+            store_id: None,
             clock: Arc::new(SystemClock),
         }
+    }
+}
+
+impl WalOptions {
+    fn store_id(&self) -> StoreId {
+        self.store_id.unwrap_or_else(StoreId::random)
     }
 }
 
@@ -144,10 +157,14 @@ struct ActiveSegment {
     epoch: Epoch,
     name: String,
     file: Arc<dyn StorageFile>,
-    /// The last position before this segment.
-    prev: Option<Position>,
+    /// Whose it is. Nothing in a segment of format version 1.
+    store: Option<StoreId>,
+    /// The end of the segment before.
+    prev: Option<Boundary>,
     /// The last durable event.
     last: Seq,
+    /// The checksum of its line; of the header, where there is no event.
+    crc: u32,
     /// The offset after the last durable line.
     end: u64,
     /// The free space after it.
@@ -207,10 +224,10 @@ impl<E> Wal<E> {
         self.poisoned.as_deref()
     }
 
-    /// The last position before the active epoch: what a snapshot of everything up to here would
+    /// The end of the epoch before the active one: what a snapshot of everything up to here would
     /// cover if the active epoch is empty. Nothing in the first epoch.
     #[must_use]
-    pub fn boundary(&self) -> Option<Position> {
+    pub fn boundary(&self) -> Option<Boundary> {
         self.active.prev
     }
 

@@ -28,6 +28,7 @@ use super::scan::header;
 use super::segment::Segment;
 use super::tail::{Tail, find_tail};
 use super::{ActiveSegment, Wal, WalOptions};
+use crate::boundary::Boundary;
 use crate::directory::{self, LockedDirectory};
 use crate::error::{Error, Result};
 use crate::failpoint;
@@ -59,8 +60,8 @@ pub(crate) struct Recovery {
     epochs: Vec<Epoch>,
     /// The active segment and its header.
     active: Option<(Segment, Header)>,
-    /// The position that a snapshot covers: what the first needed segment must seal.
-    base: Option<Position>,
+    /// What a snapshot covers: what the first needed segment must seal.
+    base: Option<Boundary>,
     tail: Tail,
 }
 
@@ -69,13 +70,14 @@ impl Recovery {
     /// nothing.
     pub(crate) fn inspect(
         directory: LockedDirectory,
-        base: Option<Position>,
+        base: Option<Boundary>,
         options: WalOptions,
     ) -> Result<Self> {
         let (mut epochs, mut active) = (Vec::new(), None);
         // Where something is covered there was a log, so a new one would use its positions again.
         if !directory.listing.is_new() || base.is_some() {
-            epochs = chain(&directory.listing.segments, base)?;
+            let covered = base.map(|base| base.position.epoch);
+            epochs = chain(&directory.listing.segments, covered)?;
             if let Some(last) = epochs.last() {
                 let segment = Segment::open(&*directory.storage, *last, Access::Write)?;
                 drop_cache(&segment)?;
@@ -110,25 +112,30 @@ impl Recovery {
             .iter()
             .map(|epoch| Segment::open(storage, *epoch, Access::Read));
         let mut replay = Replay::new(after, handler);
-        self.tail = replay.strict(segments, PrevLink::Known(self.base))?;
+        self.tail = replay.strict(segments, PrevLink::after(self.base))?;
         Ok(replay.report)
     }
 
     /// Verifies the end of the active segment alone, without a scan of the rest where the end is
     /// whole.
     pub(crate) fn find_tail(&mut self) -> Result<Option<TornTail>> {
-        let Some((active, Header { prev, .. })) = &self.active else {
+        let Some((active, header)) = &self.active else {
             return Ok(None);
         };
-        match self.base {
-            Some(base) if base.epoch.next() == active.epoch && *prev != Some(base) => {
+        let base = self.base;
+        let link = match base.filter(|base| base.position.epoch.next() == active.epoch) {
+            Some(Boundary { position, .. })
+                if header.prev.map(|prev| prev.position) != Some(position) =>
+            {
                 return Err(Error::BrokenChain {
                     epoch: active.epoch,
-                    reason: format!("segment {} does not follow {base}", active.epoch),
+                    reason: format!("{} does not follow {position}", active.name),
                 });
             }
-            _ => PrevLink::Unknown.check(&active.name, *prev, active.epoch)?,
-        }
+            Some(base) => PrevLink::Covered(base),
+            None => PrevLink::Unknown,
+        };
+        link.check(&active.name, header)?;
         if let Some(tail) = find_tail(active)? {
             self.tail = tail;
             return Ok(None);
@@ -200,13 +207,12 @@ impl Recovery {
         let active = match self.active.take() {
             None => {
                 let created_ms = self.options.clock.now_ms();
-                let (header, file, len) = create_first(&*storage, created_ms)?;
-                ActiveSegment::new(&header, file, len, ahead)
+                create_first(&*storage, self.options.store_id(), created_ms, ahead)?
             }
             Some((segment, header)) => ActiveSegment {
                 last: self.tail.last,
                 after_marker: self.tail.after_marker,
-                ..ActiveSegment::new(&header, segment.file, self.tail.end, ahead)
+                ..ActiveSegment::new(&header, segment.file, self.tail.crc(), self.tail.end, ahead)
             },
         };
         let first = oldest_without_gap(&listing.segments, active.epoch);
@@ -252,24 +258,25 @@ impl<E: LogEvent> Wal<E> {
     }
 
     /// Opens a log whose events through `covered` were removed because something newer covers
-    /// them. `covered` is what [`rotate`](Wal::rotate) returned.
+    /// them. `covered` is what [`rotate`](Wal::rotate) returned, or its position alone: then a log
+    /// of another store that ends there too is not told apart.
     ///
     /// # Errors
     /// As [`open`](Wal::open).
     pub fn open_after(
         storage: Arc<dyn Storage>,
-        covered: Position,
+        covered: impl Into<Boundary>,
         options: WalOptions,
     ) -> Result<(Self, OpenReport)> {
-        Self::open_from(storage, Some(covered), options)
+        Self::open_from(storage, Some(covered.into()), options)
     }
 
     fn open_from(
         storage: Arc<dyn Storage>,
-        base: Option<Position>,
+        base: Option<Boundary>,
         options: WalOptions,
     ) -> Result<(Self, OpenReport)> {
-        let directory = LockedDirectory::lock(storage)?;
+        let directory = LockedDirectory::lock_store(storage)?;
         let mut report = OpenReport {
             strays: directory.listing.strays.clone(),
             ..OpenReport::default()

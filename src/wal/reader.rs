@@ -9,10 +9,12 @@ use super::replay_report::ReplayReport;
 use super::scan::header;
 use super::segment::Segment;
 use super::tail::find_tail;
+use crate::boundary::Boundary;
 use crate::directory;
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::log_event::LogEvent;
+use crate::names;
 use crate::position::{Epoch, Position};
 use crate::storage::{Access, Storage};
 
@@ -36,7 +38,7 @@ impl<E> LogReader<E> {
     /// # Errors
     /// [`Error::Storage`] if the directory cannot be read.
     pub fn open(storage: Arc<dyn Storage>) -> Result<Self> {
-        let epochs = directory::list(&*storage)?.segments;
+        let epochs = directory::list_store(&*storage)?.segments;
         Ok(Self::of(storage, epochs, PrevLink::Unknown, None))
     }
 
@@ -44,11 +46,11 @@ impl<E> LogReader<E> {
     pub(crate) fn after(
         storage: Arc<dyn Storage>,
         segments: &[Epoch],
-        base: Option<Position>,
+        base: Option<Boundary>,
     ) -> Self {
-        let covered = base.map_or(Epoch(0), |base| base.epoch);
+        let covered = base.map_or(Epoch(0), |base| base.position.epoch);
         let needed = segments.iter().copied().filter(|epoch| *epoch > covered);
-        Self::of(storage, needed.collect(), PrevLink::Known(base), None)
+        Self::of(storage, needed.collect(), PrevLink::after(base), None)
     }
 
     /// The segments `first` to `last`, of the last one no more than its durable part.
@@ -98,6 +100,19 @@ impl<E> LogReader<E> {
         Ok(Some(Position { epoch, seq }))
     }
 
+    /// The position before the oldest event that is still there: what the oldest segment says lies
+    /// before it. The default position where nothing was removed, and where there is no segment.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] if something cannot be read, and every error of a damaged header.
+    pub fn start(&self) -> Result<Position> {
+        let Some(first) = self.epochs.first() else {
+            return Ok(Position::default());
+        };
+        let prev = header(&self.segment(*first)?)?.prev;
+        Ok(prev.map_or_else(Position::default, |prev| prev.position))
+    }
+
     /// Opens one segment.
     pub(crate) fn segment(&self, epoch: Epoch) -> Result<Segment> {
         let mut segment = Segment::open(&*self.storage, epoch, Access::Read)?;
@@ -110,11 +125,12 @@ impl<E> LogReader<E> {
 
 impl<E: LogEvent> LogReader<E> {
     /// Reads the events after `after`, in order, and hands each to `handler` with its position.
-    /// The default position stands before the oldest event that is still there. Segments that end
-    /// at or before `after` are not read.
+    /// Segments that end at or before `after` are not read. Everything that is still there comes
+    /// after [`start`](Self::start).
     ///
     /// # Errors
-    /// As [`Wal::replay`](super::Wal::replay).
+    /// As [`Wal::replay`](super::Wal::replay); [`Error::BrokenChain`] if events after `after` were
+    /// removed.
     pub fn replay<X>(
         &self,
         after: Position,
@@ -122,7 +138,7 @@ impl<E: LogEvent> LogReader<E> {
     ) -> Result<ReplayReport, ReplayError<X>> {
         let needed = self.needed(after)?;
         if let Some(first) = needed.first() {
-            chain(needed, Some(Position::new(first.0 - 1, 0)))?;
+            chain(needed, Some(Epoch(first.0 - 1)))?;
         }
         let is_whole = needed.len() == self.epochs.len();
         let link = if is_whole {
@@ -143,7 +159,8 @@ impl<E: LogEvent> LogReader<E> {
         let needed = &self.epochs[over.min(self.epochs.len().saturating_sub(1))..];
         match needed {
             [] => Ok(needed),
-            _ if after == Position::default() => Ok(needed),
+            // Nothing lies before the first epoch.
+            [first, ..] if first.0 == 1 && after == Position::default() => Ok(needed),
             // At the end of an epoch nothing of it is needed, and nothing of it has to be whole.
             [first, next, ..] if *first == after.epoch && *next == first.next() => {
                 let is_over = self.is_sealed_at_most(*next, after)?;
@@ -156,7 +173,8 @@ impl<E: LogEvent> LogReader<E> {
                 Ok(needed)
             }
             [first, ..] => {
-                let reason = format!("there are events between {after} and segment {first}");
+                let first = names::segment(*first);
+                let reason = format!("the events between {after} and {first} were removed");
                 let epoch = after.epoch;
                 Err(Error::BrokenChain { epoch, reason })
             }
@@ -166,6 +184,6 @@ impl<E: LogEvent> LogReader<E> {
     /// Whether what lies before `epoch` ends at or before `position`.
     fn is_sealed_at_most(&self, epoch: Epoch, position: Position) -> Result<bool> {
         let prev = header(&self.segment(epoch)?)?.prev;
-        Ok(prev.is_none_or(|prev| prev <= position))
+        Ok(prev.is_none_or(|prev| prev.position <= position))
     }
 }

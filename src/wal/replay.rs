@@ -160,7 +160,7 @@ impl<X, F: FnMut(&RawEvent<'_>) -> Result<(), ReplayError<X>>> Replay<F> {
             let segment = segment?;
             left -= 1;
             tail = self.strict_segment(&segment, link, left == 0)?;
-            link = PrevLink::Known(Some(segment.epoch.at(tail.last)));
+            link = PrevLink::Segment(tail.boundary(segment.epoch));
         }
         Ok(tail)
     }
@@ -210,7 +210,7 @@ impl<X, F: FnMut(&RawEvent<'_>) -> Result<(), ReplayError<X>>> Replay<F> {
                     .map_err(|()| batch_too_large(offset, &line))?;
                 let handed_on = match line {
                     Line::Header(header) => {
-                        let checked = link.check(&segment.name, header.prev, segment.epoch);
+                        let checked = link.check(&segment.name, &header);
                         checked.map_err(ReplayError::Log)
                     }
                     line => self.line(segment, offset, line),

@@ -5,43 +5,49 @@ use std::sync::Arc;
 use super::line::{self, Header};
 use super::preallocation::Preallocation;
 use super::{ActiveSegment, Wal};
+use crate::boundary::Boundary;
+use crate::checksum;
 use crate::directory;
 use crate::error::{Error, Result};
 use crate::failpoint;
 use crate::names;
-use crate::position::{Epoch, Position, Seq};
+use crate::position::{Epoch, Seq};
 use crate::storage::{Storage, StorageFile, write_all};
+use crate::store_id::StoreId;
 use crate::temporary::{self, Prepared};
 
-/// Makes the segment of `header`, all but its name. Answers with its length too.
-fn prepare_segment(storage: &dyn Storage, header: &Header) -> Result<(Prepared, u64)> {
+/// Makes the segment of `header`, all but its name. Answers with its bytes too.
+fn prepare_segment(storage: &dyn Storage, header: &Header) -> Result<(Prepared, Vec<u8>)> {
     let mut bytes = Vec::new();
     line::encode_header(&mut bytes, header);
     let prepared = temporary::prepare(storage, &names::segment(header.epoch), &bytes)?;
-    Ok((prepared, bytes.len() as u64))
+    Ok((prepared, bytes))
 }
 
 /// Makes the first segment of a new store. Nothing was promised yet, so after an error there is
 /// nothing to undo: the next open finds nothing, a temporary file, or a segment without events.
 pub(super) fn create_first(
     storage: &dyn Storage,
+    store: StoreId,
     created_ms: u64,
-) -> Result<(Header, Box<dyn StorageFile>, u64)> {
+    ahead: u64,
+) -> Result<ActiveSegment> {
     let header = Header {
         epoch: Epoch(1),
+        store: Some(store),
         prev: None,
         created_ms,
     };
-    let (prepared, len) = prepare_segment(storage, &header)?;
+    let (prepared, bytes) = prepare_segment(storage, &header)?;
     let file = prepared.rename(storage)?;
     directory::sync(storage)?;
-    Ok((header, file, len))
+    Ok(ActiveSegment::empty(&header, &bytes, file, ahead))
 }
 
 impl<E> Wal<E> {
     /// Seals the active segment and starts the next epoch, whose first event has seq 1. Answers
-    /// with the last position of the sealed one. Rotating an empty segment is allowed. Old
-    /// segments stay: see [`prune_through`](Wal::prune_through).
+    /// with the end of the sealed one. Rotating an empty segment is allowed. Old segments stay: see
+    /// [`prune_through`](Wal::prune_through).
     ///
     /// ```text
     /// trim │ sync old │ create tmp │ write header │ sync tmp │ rename │ sync directory │ switch
@@ -51,21 +57,28 @@ impl<E> Wal<E> {
     /// [`Error::Storage`]: the old segment goes on as if nothing had happened. [`Error::Poisoned`]:
     /// it does not (the sync of the old segment failed, or a new segment could not be taken back);
     /// open again. [`Error::Refused`] in the largest epoch.
-    pub fn rotate(&mut self) -> Result<Position> {
-        let sealed = self.sync()?;
-        let epoch = sealed.epoch.next();
-        if epoch == sealed.epoch {
+    pub fn rotate(&mut self) -> Result<Boundary> {
+        let last = self.sync()?;
+        let epoch = last.epoch.next();
+        if epoch == last.epoch {
             let reason = "there is no epoch after the last one".to_owned();
             return Err(Error::Refused { reason });
         }
         self.trim()?;
-        let created_ms = self.options.clock.now_ms();
+        // A log of version 1 gets its identity here.
+        let store = self.active.store.unwrap_or_else(|| self.options.store_id());
+        let sealed = Boundary {
+            crc: Some(self.active.crc),
+            store: Some(store),
+            ..Boundary::from(last)
+        };
         let header = Header {
             epoch,
+            store: Some(store),
             prev: Some(sealed),
-            created_ms,
+            created_ms: self.options.clock.now_ms(),
         };
-        let (prepared, len) = prepare_segment(&*self.storage, &header)?;
+        let (prepared, bytes) = prepare_segment(&*self.storage, &header)?;
         // From here on a crash may show a header that seals the old segment. If anything fails now
         // and the old segment took one more event, that header could come back and deny it.
         // So it must be gone for certain first.
@@ -79,7 +92,7 @@ impl<E> Wal<E> {
             Ok(file) => {
                 tracing::info!(%sealed, epoch = %epoch, "rotated");
                 let ahead = Self::bytes_ahead(&self.options);
-                self.active = ActiveSegment::new(&header, file, len, ahead);
+                self.active = ActiveSegment::empty(&header, &bytes, file, ahead);
                 Ok(sealed)
             }
             Err(error) => Err(self.undo_rotate(epoch, error)),
@@ -175,8 +188,26 @@ impl<E> Wal<E> {
 }
 
 impl ActiveSegment {
-    /// The segment of `header`, whose lines end at `end`. It has no event and no marker.
-    pub(super) fn new(header: &Header, file: Box<dyn StorageFile>, end: u64, ahead: u64) -> Self {
+    /// The segment of `header`, which has the `bytes` of that header and nothing else.
+    fn empty(header: &Header, bytes: &[u8], file: Box<dyn StorageFile>, ahead: u64) -> Self {
+        Self::new(
+            header,
+            file,
+            checksum::of_line(bytes),
+            bytes.len() as u64,
+            ahead,
+        )
+    }
+
+    /// The segment of `header`, whose lines end at `end`, `crc` being the checksum of the last one.
+    /// It has no event and no marker.
+    pub(super) fn new(
+        header: &Header,
+        file: Box<dyn StorageFile>,
+        crc: u32,
+        end: u64,
+        ahead: u64,
+    ) -> Self {
         let name = names::segment(header.epoch);
         let file = Arc::from(file);
         ActiveSegment {
@@ -184,8 +215,10 @@ impl ActiveSegment {
             preallocation: Preallocation::new(Arc::clone(&file), &name, end, ahead),
             name,
             file,
+            store: header.store,
             prev: header.prev,
             last: Seq(0),
+            crc,
             end,
             after_marker: false,
         }

@@ -384,6 +384,7 @@ mod tests {
         let mut out = Vec::new();
         let header = Header {
             epoch: EPOCH,
+            store: None,
             prev: None,
             created_ms: 0,
         };

@@ -219,6 +219,7 @@ mod tests {
     fn a_segment_begins_with_its_header_and_has_no_other() {
         let header = Line::Header(Header {
             epoch: Epoch(1),
+            store: None,
             prev: None,
             created_ms: 0,
         });

@@ -7,8 +7,11 @@ use super::line::{Decoder, Envelope, Framed, Line, MAX_BATCH, MAX_LINE, frame};
 use super::scan::{Scanner, accept_lines, is_blank};
 use super::segment::Segment;
 use super::sequence::Sequence;
+use crate::boundary::Boundary;
+use crate::checksum;
 use crate::error::Result;
 use crate::position::{Epoch, Seq};
+use crate::store_id::StoreId;
 use crate::window::read_exact;
 
 /// Consecutive bytes of a file.
@@ -40,6 +43,10 @@ pub(crate) struct Tail {
     pub(crate) last: Seq,
     /// The offset after the last accepted line.
     pub(crate) end: u64,
+    /// The offset after the last accepted line that is no marker: what the next header seals.
+    sealed_end: u64,
+    /// Whose segment it is, if its header was read and says so.
+    store: Option<StoreId>,
     /// Whether the last accepted line is a marker.
     pub(crate) after_marker: bool,
     /// Everything from the first byte of the last batch (with no event: from the header) to `end`,
@@ -87,13 +94,30 @@ impl Tail {
         if whole {
             self.end = end;
             self.after_marker = matches!(line, Line::Marker(_));
-            self.last = match line {
-                Line::Event(envelope, _) => envelope.seq,
-                Line::Lost(_, to) => *to,
-                Line::Header(_) | Line::Marker(_) => self.last,
-            };
+            match line {
+                Line::Event(envelope, _) => self.last = envelope.seq,
+                Line::Lost(_, to) => self.last = *to,
+                Line::Header(header) => self.store = header.store,
+                Line::Marker(_) => return Ok(()),
+            }
+            self.sealed_end = end;
         }
         Ok(())
+    }
+
+    /// The end of the epoch, as the next header will seal it; of a tail that was found.
+    pub(crate) fn boundary(&self, epoch: Epoch) -> Boundary {
+        Boundary {
+            crc: Some(self.crc()),
+            store: self.store,
+            ..Boundary::from(epoch.at(self.last))
+        }
+    }
+
+    /// The checksum of the last event or `lost` line; of the header, where there is neither.
+    pub(crate) fn crc(&self) -> u32 {
+        let end = usize::try_from(self.sealed_end - self.last_batch.start);
+        checksum::of_line(&self.last_batch.bytes[..end.expect("it lies in memory")])
     }
 
     fn begin_batch(&mut self, offset: u64) {
@@ -190,7 +214,7 @@ fn skip_free_space(segment: &Segment) -> Result<Option<u64>> {
     Ok(None)
 }
 
-fn read_range(segment: &Segment, start: u64, end: u64) -> Result<Vec<u8>> {
+pub(crate) fn read_range(segment: &Segment, start: u64, end: u64) -> Result<Vec<u8>> {
     let mut bytes = vec![0; in_memory(end - start)];
     read_exact(&*segment.file, &segment.name, &mut bytes, start)?;
     Ok(bytes)

@@ -4,12 +4,15 @@ use std::sync::Arc;
 
 use beaver::event::EventKind;
 use beaver::wal::{LogReader, ReplayError};
-use beaver::{Event, Storage, inspect};
+use beaver::{Event, Storage, StoreId, inspect};
 
 use super::engine::{LogEntry, Salvaged, SkippedRange};
 use super::model::{Record, What};
 use crate::faults::files::segment_epoch;
 use crate::subject::{Failure, Position};
+
+/// Whose the files of a run are: no random number may be drawn there but from the seed.
+pub(super) const STORE_ID: StoreId = StoreId(0xbea7_e200_0000_0001);
 
 /// An event as a record of the history.
 pub(crate) fn record(event: &Event) -> Record {
@@ -53,7 +56,12 @@ pub(crate) fn replay_after(
     after: Position,
 ) -> Result<Vec<LogEntry>, Failure> {
     let reader = LogReader::<Event>::open(Arc::clone(storage))?;
-    read(&reader, beaver::Position::new(after.epoch, after.seq))
+    // The default stands before everything that is still there.
+    let after = match after == Position::default() {
+        true => reader.start()?,
+        false => beaver::Position::new(after.epoch, after.seq),
+    };
+    read(&reader, after)
 }
 
 /// What `reader` shows after `after`, read strictly.
@@ -86,7 +94,9 @@ pub(crate) fn read(
 pub(crate) fn replay_leniently(storage: &Arc<dyn Storage>) -> Result<Salvaged, Failure> {
     let mut entries = Vec::new();
     let reader = LogReader::<Event>::open(Arc::clone(storage))?;
-    let replayed = inspect::salvage(&reader, beaver::Position::default(), |at, event| {
+    // What is still there; where not even that can be told, what was removed is reported with it.
+    let start = reader.start().unwrap_or_default();
+    let replayed = inspect::salvage(&reader, start, |at, event| {
         entries.push(LogEntry {
             position: position(at),
             record: record(&event),

@@ -177,6 +177,7 @@ fn options(machine: &Machine) -> StoreOptions {
     StoreOptions {
         wal: WalOptions {
             preallocate_bytes: settings.preallocate_bytes,
+            store_id: Some(border::STORE_ID),
             clock: Arc::clone(&machine.clock),
             ..WalOptions::default()
         },

@@ -85,6 +85,7 @@ impl OpenRequestLog {
         let options = WalOptions {
             sync: SyncPolicy::OnRequest,
             preallocate_bytes: machine.log.preallocate_bytes,
+            store_id: Some(border::STORE_ID),
             clock: Arc::clone(&machine.clock),
         };
         let (wal, report) = Wal::open(Arc::clone(&machine.storage), options)?;
@@ -198,7 +199,7 @@ impl Subject for RequestLog {
         let mut durability = Durability::Durable;
         let reply = match &op.command {
             Command::Sync => ended_at(store.wal.sync()),
-            Command::Rotate => ended_at(store.wal.rotate()),
+            Command::Rotate => ended_at(store.wal.rotate().map(|end| end.position)),
             Command::Preallocate { bytes } => match store.wal.preallocate(*bytes) {
                 Ok(()) => Ok((Done::Accepted(None), None)),
                 Err(error) => Err(error.into()),

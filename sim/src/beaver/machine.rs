@@ -10,6 +10,7 @@ use beaver::{CommandError, StateMachine, Store, StoreOptions};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::border;
 use crate::subject::{Answer, Durability, Failure, Machine, Subject};
 
 /// A state machine, and ops for it.
@@ -75,6 +76,7 @@ where
         let options = StoreOptions {
             wal: WalOptions {
                 preallocate_bytes: 0,
+                store_id: Some(border::STORE_ID),
                 clock: Arc::clone(&machine.clock),
                 ..WalOptions::default()
             },

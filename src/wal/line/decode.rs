@@ -1,10 +1,12 @@
 //! Reading lines: framing first, then the checksum.
 
 use super::{Envelope, Header, Line, LineError, MAX_LINE};
+use crate::boundary::Boundary;
 use crate::checksum::{self, ChecksumKind, ChecksumSeed, TRAILER};
-use crate::format::VERSION;
+use crate::format::{VERSION, WITHOUT_IDENTITY};
 use crate::json::read_u64;
 use crate::position::{Epoch, Position, Seq};
+use crate::store_id::StoreId;
 
 /// Reads the lines of one segment.
 #[derive(Clone, Debug)]
@@ -92,10 +94,11 @@ fn frame_other(
     }
     if text.skip(b"{\"wal\":\"beaver\",\"version\":") {
         let version = text.decimal().ok_or(LineError::Framing)?;
-        if version != VERSION {
+        if !(WITHOUT_IDENTITY..=VERSION).contains(&version) {
             return Ok((ChecksumKind::Header, Framed::Version(version)));
         }
         let header = frame_header(&mut text).filter(|header| header.epoch == epoch);
+        let header = header.filter(|header| header.version() == version);
         let line = Line::Header(header.ok_or(LineError::Framing)?);
         return Ok((ChecksumKind::Header, Framed::Line(line)));
     }
@@ -123,7 +126,14 @@ fn frame_lost<'a>(text: &mut LineText<'a>) -> Option<Line<'a>> {
     (text.skip(b"]") && text.is_done()).then_some(Line::Lost(from, Seq(to?)))
 }
 
+/// The rest of a header, after its version: with a store the way of version 2, without one that of
+/// version 1.
 fn frame_header(text: &mut LineText<'_>) -> Option<Header> {
+    let mut store = None;
+    if text.skip(b",\"store\":\"") {
+        store = Some(StoreId::parse(text.take(StoreId::DIGITS)?)?);
+        text.skip(b"\"").then_some(())?;
+    }
     let epoch = text.skip(b",\"epoch\":").then(|| text.decimal())??;
     let prev = if text.skip(b",\"prev\":null") {
         None
@@ -132,12 +142,23 @@ fn frame_header(text: &mut LineText<'_>) -> Option<Header> {
             .skip(b",\"prev\":{\"epoch\":")
             .then(|| text.decimal())??;
         let last_seq = text.skip(b",\"last_seq\":").then(|| text.decimal())??;
-        let closed = text.skip(b"}");
-        Some(Position::new(prev_epoch, last_seq)).filter(|_| closed)
+        let mut crc = None;
+        if store.is_some() {
+            text.skip(b",\"crc\":\"").then_some(())?;
+            crc = Some(checksum::parse_digits(text.take(checksum::DIGITS)?)?);
+            text.skip(b"\"").then_some(())?;
+        }
+        text.skip(b"}").then_some(())?;
+        Some(Boundary {
+            crc,
+            store,
+            ..Boundary::from(Position::new(prev_epoch, last_seq))
+        })
     };
     let created_ms = text.skip(b",\"created_ms\":").then(|| text.decimal())??;
     text.is_done().then_some(Header {
         epoch: Epoch(epoch),
+        store,
         prev,
         created_ms,
     })
@@ -146,13 +167,20 @@ fn frame_header(text: &mut LineText<'_>) -> Option<Header> {
 /// What is left to read of a line.
 struct LineText<'a>(&'a [u8]);
 
-impl LineText<'_> {
+impl<'a> LineText<'a> {
     /// Steps over `word` if it comes next.
     #[inline]
     fn skip(&mut self, word: &[u8]) -> bool {
         let rest = self.0.strip_prefix(word);
         self.0 = rest.unwrap_or(self.0);
         rest.is_some()
+    }
+
+    /// The next `count` bytes.
+    fn take(&mut self, count: usize) -> Option<&'a [u8]> {
+        let (taken, rest) = self.0.split_at_checked(count)?;
+        self.0 = rest;
+        Some(taken)
     }
 
     /// A plain decimal: no sign, no leading zero.

@@ -2,15 +2,17 @@
 
 use super::{Envelope, Header};
 use crate::checksum::{self, ChecksumKind, ChecksumSeed};
-use crate::format::VERSION;
 use crate::json::write_u64;
 use crate::position::{Epoch, Seq};
 
-/// Appends a header line to `out`, newline included.
+/// Appends a header line to `out`, newline included: of version 1 where the store has no identity.
 pub(crate) fn encode_header(out: &mut Vec<u8>, header: &Header) {
     let start = out.len();
     out.extend_from_slice(b"{\"wal\":\"beaver\",\"version\":");
-    write_u64(out, VERSION);
+    write_u64(out, header.version());
+    if let Some(store) = header.store {
+        out.extend_from_slice(format!(",\"store\":\"{store}\"").as_bytes());
+    }
     out.extend_from_slice(b",\"epoch\":");
     write_u64(out, header.epoch.0);
     out.extend_from_slice(b",\"prev\":");
@@ -18,9 +20,12 @@ pub(crate) fn encode_header(out: &mut Vec<u8>, header: &Header) {
         None => out.extend_from_slice(b"null"),
         Some(prev) => {
             out.extend_from_slice(b"{\"epoch\":");
-            write_u64(out, prev.epoch.0);
+            write_u64(out, prev.position.epoch.0);
             out.extend_from_slice(b",\"last_seq\":");
-            write_u64(out, prev.seq.0);
+            write_u64(out, prev.position.seq.0);
+            if let Some(crc) = prev.crc.filter(|_| header.store.is_some()) {
+                out.extend_from_slice(format!(",\"crc\":\"{crc:08x}\"").as_bytes());
+            }
             out.push(b'}');
         }
     }

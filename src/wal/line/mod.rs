@@ -1,7 +1,8 @@
 //! The lines of a segment: bytes without I/O.
 //!
 //! ```text
-//! {"wal":"beaver","version":1,"epoch":8,"prev":{"epoch":7,"last_seq":3141},"created_ms":17…,"crc":"9f3a11c2"}
+//! {"wal":"beaver","version":2,"store":"6f1d0c5be2a94417","epoch":8,
+//!  "prev":{"epoch":7,"last_seq":3141,"crc":"5d0c77aa"},"created_ms":17…,"crc":"9f3a11c2"}
 //! {"seq":1,"event":{…},"crc":"5d0c77aa"}
 //! {"seq":3,"batch":2,"more":true,"event":{…},"crc":"…"}
 //! {"synced":3,"crc":"…"}
@@ -9,7 +10,8 @@
 //! ```
 //!
 //! A reader accepts only the canonical envelope that the writer makes: fixed field order, no
-//! spaces, plain decimals, eight lower-case hex digits. What stands inside `event` is opaque here.
+//! spaces, plain decimals, lower-case hex digits. A header of version 1 has neither `store` nor the
+//! `crc` in `prev`. What stands inside `event` is opaque here.
 //! Valid means framing and checksum, nothing else: whether a line may follow the one before it is
 //! the business of [`sequence`](super::sequence).
 
@@ -17,8 +19,11 @@ mod decode;
 mod encode;
 mod find;
 
+use crate::boundary::Boundary;
 use crate::checksum::ChecksumError;
-use crate::position::{Epoch, Position, Seq};
+use crate::format::{VERSION, WITHOUT_IDENTITY};
+use crate::position::{Epoch, Seq};
+use crate::store_id::StoreId;
 
 pub(crate) use decode::{Decoder, Framed, frame};
 #[cfg(test)]
@@ -44,10 +49,22 @@ pub(crate) const MAX_SEQ: Seq = Seq(u64::MAX - 1);
 pub(crate) struct Header {
     /// The segment's own number.
     pub(crate) epoch: Epoch,
-    /// The last position of the segment before, which this header seals. Nothing for epoch 1.
-    pub(crate) prev: Option<Position>,
+    /// Whose segment it is. Nothing in version 1.
+    pub(crate) store: Option<StoreId>,
+    /// The end of the segment before, which this header seals. Nothing for epoch 1.
+    pub(crate) prev: Option<Boundary>,
     /// When the segment was made. Nothing reads it.
     pub(crate) created_ms: u64,
+}
+
+impl Header {
+    /// The version of the segment.
+    pub(crate) fn version(&self) -> u64 {
+        match self.store {
+            Some(_) => VERSION,
+            None => WITHOUT_IDENTITY,
+        }
+    }
 }
 
 /// What the envelope of an event says.
@@ -101,6 +118,7 @@ pub(crate) enum LineError {
 mod tests {
     use super::*;
     use crate::checksum::{self, ChecksumKind};
+    use crate::position::Position;
 
     /// Reads one line of the segment `epoch`.
     fn decode(epoch: Epoch, bytes: &[u8]) -> Result<Line<'_>, LineError> {
@@ -118,6 +136,7 @@ mod tests {
         let body = br#"{"type":"ACK","job_id":"j","timestamp":1}"#;
         let header = Header {
             epoch: Epoch(1),
+            store: None,
             prev: None,
             created_ms: 0,
         };
@@ -155,16 +174,27 @@ mod tests {
 
     #[test]
     fn what_the_writer_makes_the_reader_reads() {
-        let header = Header {
-            epoch: Epoch(8),
-            prev: Some(Position::new(7, 3141)),
-            created_ms: 1_700,
-        };
-        let text = encoded(|out| encode_header(out, &header));
-        assert_eq!(
-            decode(Epoch(8), text.trim_end().as_bytes()),
-            Ok(Line::Header(header))
-        );
+        let end = Boundary::from(Position::new(7, 3141));
+        let sealed = |store, crc| Boundary { store, crc, ..end };
+        let id = Some(StoreId(0x6f1d_0c5b_e2a9_4417));
+        for (store, prev) in [
+            (None, None),
+            (None, Some(end)),
+            (id, None),
+            (id, Some(sealed(id, Some(0x5d0c_77aa)))),
+        ] {
+            let header = Header {
+                epoch: Epoch(8),
+                store,
+                prev,
+                created_ms: 1_700,
+            };
+            let text = encoded(|out| encode_header(out, &header));
+            assert_eq!(
+                decode(Epoch(8), text.trim_end().as_bytes()),
+                Ok(Line::Header(header))
+            );
+        }
         for envelope in [
             Envelope {
                 seq: Seq(1),
@@ -199,6 +229,12 @@ mod tests {
             r#"{"lost":[1, 2]"#,
             r#"{"wal":"beaver","version":1,"epoch":1,"prev":null,"created_ms":0,"x":1"#,
             r#"{"wal":"beaver","version":1,"epoch":2,"prev":null,"created_ms":0"#,
+            r#"{"wal":"beaver","version":2,"epoch":1,"prev":null,"created_ms":0"#,
+            r#"{"wal":"beaver","version":1,"store":"6f1d0c5be2a94417","epoch":1,"prev":null,"created_ms":0"#,
+            r#"{"wal":"beaver","version":2,"store":"6F1D0C5BE2A94417","epoch":1,"prev":null,"created_ms":0"#,
+            r#"{"wal":"beaver","version":2,"store":"6f1d0c5be2a9441","epoch":1,"prev":null,"created_ms":0"#,
+            r#"{"wal":"beaver","version":2,"store":"6f1d0c5be2a94417","epoch":1,"prev":{"epoch":0,"last_seq":0},"created_ms":0"#,
+            r#"{"wal":"beaver","version":1,"epoch":1,"prev":{"epoch":0,"last_seq":0,"crc":"00000000"},"created_ms":0"#,
         ] {
             for kind in [
                 ChecksumKind::Event,
@@ -216,9 +252,9 @@ mod tests {
 
     #[test]
     fn a_header_of_a_newer_version_is_not_damage() {
-        let mut line = br#"{"wal":"beaver","version":2,"anything":[]"#.to_vec();
+        let mut line = br#"{"wal":"beaver","version":3,"anything":[]"#.to_vec();
         checksum::seal(ChecksumKind::Header, Epoch(1), &mut line, 0);
-        assert_eq!(decode(Epoch(1), &line), Err(LineError::Version(2)));
+        assert_eq!(decode(Epoch(1), &line), Err(LineError::Version(3)));
         line[30] ^= 1;
         assert!(matches!(
             decode(Epoch(1), &line),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use beaver::storage::DiskStorage;
 use beaver::wal::LostRange;
-use beaver::{Position, Storage, inspect};
+use beaver::{Position, Storage, StoreId, inspect};
 
 use super::{exit_for, failed, log};
 use crate::exit::{CliError, Exit};
@@ -15,12 +15,22 @@ use crate::report::numbers::counted;
 /// Ends with 1 if the log was damaged.
 pub(super) fn repair(directory: &Path, copy: &Path, out: &mut Output) -> Result<Exit, CliError> {
     let from = log(directory)?;
-    let report = inspect::repair(&from, &empty(copy)?).map_err(failed(directory))?;
+    let was_there = copy.exists();
+    let repaired = inspect::repair(&from, &empty(copy)?, StoreId::random());
+    let report = finished(repaired, copy, was_there).map_err(failed(directory))?;
     for problem in &report.problems {
         out.line(format_args!("problem      {problem}"));
     }
     for LostRange { from, to } in &report.lost {
         out.line(format_args!("lost         {from} to {to}"));
+    }
+    if let Some(torn) = &report.torn_tail {
+        out.line(format_args!(
+            "torn tail    {}: {} from byte {} left out; nothing of it was acknowledged",
+            torn.file,
+            counted(torn.bytes, "byte"),
+            torn.offset
+        ));
     }
     for segment in &report.new_headers {
         out.line(format_args!("header       {segment}: made anew"));
@@ -43,12 +53,8 @@ pub(super) fn truncate(
 ) -> Result<Exit, CliError> {
     let from = log(directory)?;
     let was_there = copy.exists();
-    let truncated = inspect::truncate(&from, position, &empty(copy)?);
-    if truncated.is_err() && !was_there {
-        // A refusal writes nothing, and then the directory that was made for it goes too; what holds something stays.
-        let _ = std::fs::remove_dir(copy);
-    }
-    let report = truncated.map_err(failed(directory))?;
+    let truncated = inspect::truncate(&from, position, &empty(copy)?, StoreId::random());
+    let report = finished(truncated, copy, was_there).map_err(failed(directory))?;
     out.line(format_args!(
         "{}: {} in {}, and {}, up to {position}",
         copy.display(),
@@ -57,6 +63,17 @@ pub(super) fn truncate(
         counted(report.snapshots.len() as u64, "snapshot")
     ));
     Ok(Exit::HELD)
+}
+
+/// What became of a copy. After an error it holds nothing but the lock file; a directory that was made
+/// for it goes too.
+fn finished<R>(made: beaver::Result<R>, copy: &Path, was_there: bool) -> beaver::Result<R> {
+    if made.is_err() && !was_there {
+        let _ = std::fs::remove_file(copy.join("LOCK"));
+        // What holds something else stays.
+        let _ = std::fs::remove_dir(copy);
+    }
+    made
 }
 
 /// The directory `copy`, made if it is not there.

@@ -40,10 +40,15 @@ pub(super) fn dump(directory: &Path, format: Format, out: &mut Output) -> Result
 fn text_line(line: &DumpLine<'_>) -> String {
     let what = match &line.content {
         LineContent::Header {
+            version,
+            store,
             epoch,
-            prev: Some(prev),
-        } => format!("header of epoch {epoch} after {prev}"),
-        LineContent::Header { epoch, prev: None } => format!("header of epoch {epoch}, the first"),
+            prev,
+        } => {
+            let after = prev.map_or_else(|| ", the first".to_owned(), |it| format!(" after {it}"));
+            let store = store.map_or_else(String::new, |store| format!(" of store {store}"));
+            format!("header of epoch {epoch}{after}{store}, version {version}")
+        }
         LineContent::Event {
             position,
             batch,
@@ -68,9 +73,16 @@ fn text_line(line: &DumpLine<'_>) -> String {
 
 fn json_line(line: &DumpLine<'_>) -> String {
     let (kind, facts) = match &line.content {
-        LineContent::Header { epoch, prev } => {
+        LineContent::Header {
+            version,
+            store,
+            epoch,
+            prev,
+        } => {
             let prev = prev.map(|prev| prev.to_string());
-            ("header", json!({"epoch": epoch.0, "prev": prev}))
+            let store = store.map(|store| store.to_string());
+            let facts = json!({"version": version, "store": store, "epoch": epoch.0, "prev": prev});
+            ("header", facts)
         }
         LineContent::Event {
             position,

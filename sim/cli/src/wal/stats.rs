@@ -37,7 +37,8 @@ pub(super) fn validate(args: &EventLogArgs, out: &mut Output) -> Result<Exit, Cl
                 counted(stats.events, "event"),
                 counted(stats.segments, "segment"),
             );
-            out.line(format_args!("{events} in {segments}: {found}"));
+            let identity = stats.identity();
+            out.line(format_args!("{events} in {segments}: {found} ({identity})"));
         }
     }
     Ok(exit_for(!stats.problems.is_empty()))
@@ -55,6 +56,7 @@ fn survey(args: &EventLogArgs) -> Result<Stats, CliError> {
 
 fn print_stats(stats: &Stats, out: &mut Output) {
     let mut row = |label: &str, value: String| out.line(format_args!("{label:<12} {value}"));
+    row("identity", stats.identity());
     row(
         "segments",
         format!("{} ({} bytes)", stats.segments, stats.segment_bytes),
@@ -114,6 +116,8 @@ fn print_findings(stats: &Stats, out: &mut Output) {
 fn stats_json(stats: &Stats) -> Value {
     let mut json = findings_json(stats);
     let counts = json!({
+        "store": stats.store.map(|store| store.to_string()),
+        "versions": stats.versions.keys().collect::<Vec<_>>(),
         "snapshots": stats.snapshots,
         "by_kind": stats.by_kind,
         "markers": stats.markers,
