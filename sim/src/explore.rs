@@ -106,6 +106,7 @@ pub fn explore_small(
 ) -> Explored {
     let scenario = Scenario {
         log: start.log(),
+        keeps_cache: start.keeps_cache(),
         ..undisturbed(scenario)
     };
     let target = ExploreTarget {
@@ -114,9 +115,9 @@ pub fn explore_small(
         options,
     };
     let (first, state) = start.steps(subject, &scenario);
-    let sequences = match start {
-        Start::FailingSync => sequences_with_a_failure(subject, &state, ops, options.callers),
-        _ => sequences(subject, &state, ops, options.callers),
+    let sequences = match start.has_failing_sync() {
+        true => sequences_with_a_failure(subject, &state, ops, options.callers),
+        false => sequences(subject, &state, ops, options.callers),
     };
     explore(&sequences, Findings::default(), running, |rounds| {
         let mut builder = StepBuilder::new(subject, state.clone());

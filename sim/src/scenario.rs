@@ -48,6 +48,9 @@ pub struct Scenario {
     #[serde(default)]
     #[cfg_attr(feature = "schema", schemars(schema_with = "profile_schema"))]
     pub profile: Profile,
+    /// Whether the system does not drop the cache of a file when it is asked to, as many do not.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub keeps_cache: bool,
     /// What the program under test is told to do.
     #[serde(default, skip_serializing_if = "is_default")]
     pub workload: Workload,

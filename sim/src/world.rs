@@ -150,6 +150,7 @@ impl<'a> World<'a> {
         let options = SimOptions {
             trace,
             max_calls: Some(scenario.budget.storage_calls),
+            keeps_cache: scenario.keeps_cache,
             ..SimOptions::default()
         };
         let profile = scenario.profile;

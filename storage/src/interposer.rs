@@ -152,7 +152,7 @@ impl InterposedFile {
         self.access
     }
 
-    /// Whether a sync through this handle has succeeded.
+    /// Whether a sync through this handle has succeeded, and the cache was not to be dropped since.
     #[must_use]
     pub fn was_synced(&self) -> bool {
         self.synced.load(Ordering::SeqCst)
@@ -289,6 +289,7 @@ impl StorageFile for InterposedHandle {
     }
 
     fn drop_cache(&self) -> io::Result<()> {
+        self.file.synced.store(false, Ordering::SeqCst);
         self.before(Op::DropCache)?;
         self.interposer.drop_cache(&self.file)
     }

@@ -253,6 +253,9 @@ impl MachineState {
     }
 
     pub(super) fn drop_cache(&mut self, process: u64, file: &OpenFile) -> io::Result<()> {
+        if self.keeps_cache {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
         let change = Change::DropCache { inode: file.inode };
         let record = file.record(Op::DropCache, 0, 0);
         self.make_change(

@@ -32,6 +32,9 @@ pub struct SimOptions {
     /// After this many calls, counted through crashes, every further one fails: a program that does
     /// not end is stopped.
     pub max_calls: Option<u64>,
+    /// Whether the system does not drop the cache of a file when it is asked to: the call is not
+    /// supported.
+    pub keeps_cache: bool,
     /// How much to record.
     pub trace: TraceMode,
 }
@@ -76,6 +79,7 @@ pub(super) struct MachineState {
     pub(super) space: Option<Space>,
     pub(super) crash_at: Option<CrashPoint>,
     pub(super) max_calls: Option<u64>,
+    pub(super) keeps_cache: bool,
     pub(super) trace: Trace,
     pub(super) calls: u64,
     pub(super) frozen: Option<Crash>,
@@ -124,6 +128,7 @@ impl MachineState {
             space: options.space,
             crash_at: options.crash_at,
             max_calls: options.max_calls,
+            keeps_cache: options.keeps_cache,
             trace: Trace {
                 mode: options.trace,
                 ..Trace::default()

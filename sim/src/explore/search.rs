@@ -241,6 +241,7 @@ impl<'a> CrashSearch<'a> {
         let options = SimOptions {
             max_calls: Some(self.target.scenario.budget.storage_calls),
             trace: TraceMode::Off,
+            keeps_cache: self.target.scenario.keeps_cache,
             ..SimOptions::default()
         };
         let sim = SimDisk::new(start.disk.clone(), options);

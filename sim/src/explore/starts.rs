@@ -25,22 +25,35 @@ pub enum Start {
     WithoutFallBack,
     /// As prepared, with batches of a few commands, and workloads in which the sync of one of them fails.
     FailingSync,
+    /// The same on a system that does not drop a cache: what recovery reads may be there alone.
+    FailingSyncCacheKept,
 }
 
 impl Start {
     /// All of them.
-    pub const ALL: [Start; 5] = [
+    pub const ALL: [Start; 6] = [
         Start::Empty,
         Start::Prepared,
         Start::Preallocated,
         Start::WithoutFallBack,
         Start::FailingSync,
+        Start::FailingSyncCacheKept,
     ];
 
     /// The starts used with this many callers. A failing sync is only interesting if a second caller waits for it or follows it.
     pub fn of(callers: u32) -> impl Iterator<Item = Start> {
-        let alone = move |start: &Start| callers > 1 || *start != Start::FailingSync;
+        let alone = move |start: &Start| callers > 1 || !start.has_failing_sync();
         Start::ALL.into_iter().filter(alone)
+    }
+
+    /// Whether the sync of one of the commands fails.
+    pub(super) const fn has_failing_sync(self) -> bool {
+        matches!(self, Start::FailingSync | Start::FailingSyncCacheKept)
+    }
+
+    /// Whether the system does not drop a cache.
+    pub(super) const fn keeps_cache(self) -> bool {
+        matches!(self, Start::FailingSyncCacheKept)
     }
 
     /// The name in reports.
@@ -52,6 +65,7 @@ impl Start {
             Start::Preallocated => "small-preallocated",
             Start::WithoutFallBack => "small-without-fall-back",
             Start::FailingSync => "small-failing-sync",
+            Start::FailingSyncCacheKept => "small-failing-sync-cache-kept",
         }
     }
 
@@ -63,6 +77,7 @@ impl Start {
             claim: "Every small workload survives a crash at every moment of it.".to_owned(),
             seeds: Seeds::one(0),
             profile,
+            keeps_cache: self.keeps_cache(),
             workload: Workload::default(),
             log: self.log(),
             crashes: Crashes::default(),
@@ -87,7 +102,7 @@ impl Start {
                 keep_old_snapshots: 0,
                 ..settings
             },
-            Start::FailingSync => LogSettings {
+            Start::FailingSync | Start::FailingSyncCacheKept => LogSettings {
                 batch_bytes: BATCH_BYTES,
                 ..settings
             },

@@ -123,7 +123,7 @@ pub(super) fn explore_last_after_failure(
     };
     let mut sum = Findings::default();
     for call in syncs_of(target, &steps[..=at]) {
-        for (kind, behaviour) in FAILED_SYNCS {
+        for (kind, behaviour) in failed_syncs(target.scenario.keeps_cache) {
             let failed = beaver_disk::Fault::FailedSync(FailedSync {
                 behaviour,
                 ..FailedSync::default()
@@ -139,6 +139,13 @@ pub(super) fn explore_last_after_failure(
         }
     }
     sum
+}
+
+/// Those that a store can survive: where the cache is kept, pages that stay unwritten are lost.
+fn failed_syncs(keeps_cache: bool) -> impl Iterator<Item = (FaultKind, Behaviour)> {
+    let survived =
+        move |(kind, _): &(FaultKind, Behaviour)| !keeps_cache || *kind != FaultKind::SyncUnwritten;
+    FAILED_SYNCS.into_iter().filter(survived)
 }
 
 /// What file systems make of a failed sync. Where everything is refused from then on, only a reboot helps: that is left to the

@@ -220,6 +220,13 @@ impl Interposer for SecondRead {
         Ok(count)
     }
 
+    fn drop_cache(&self, file: &InterposedFile) -> io::Result<()> {
+        // What is read now is read for the first time.
+        *locked(&self.recovered) = false;
+        locked(&self.first).clear();
+        file.next().drop_cache()
+    }
+
     fn sync_data(&self, file: &InterposedFile) -> io::Result<()> {
         *locked(&self.recovered) = true;
         file.next().sync_data()

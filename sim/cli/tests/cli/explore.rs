@@ -25,6 +25,7 @@ fn small_workloads_are_exhaustive_and_clean() {
         "small-preallocated",
         "small-without-fall-back",
         "small-failing-sync",
+        "small-failing-sync-cache-kept",
     ];
     assert_eq!(names, small);
     for scenario in explored["scenarios"].as_array().unwrap() {

@@ -33,6 +33,7 @@ pub(super) fn open(
         bug,
     };
     let names = reader.names()?;
+    recovery.drop_cache(&names)?;
     let (snapshot, mut segments) = reader.store(&names)?;
     let boundary = snapshot.as_ref().map(|snapshot| snapshot.boundary);
     let (state, applied) = recovery.replay(snapshot, &segments)?;
@@ -120,6 +121,20 @@ impl PlainRecovery<'_> {
             while self.disk.list().is_ok() {}
         }
         Ok((state, applied))
+    }
+
+    /// Lets the newest segment be read as the disk has it, not as a failed sync has left it in the cache.
+    fn drop_cache(&self, names: &StoreNames) -> Result<(), Failure> {
+        let Some(epoch) = names.segments.last() else {
+            return Ok(());
+        };
+        let name = segment_name(*epoch);
+        let failed = |error: std::io::Error| not_done(&name, &error);
+        let file = self.disk.open(&name, Access::Write).map_err(failed)?;
+        file.sync_data().map_err(failed)?;
+        // A system that cannot is what the rewrite below is for.
+        let _ = file.drop_cache();
+        Ok(())
     }
 
     /// Makes the active segment durable as it was read.
