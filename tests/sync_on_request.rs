@@ -104,7 +104,7 @@ impl Run {
             }
             Step::Rotate => {
                 assert_eq!(
-                    wal.rotate().unwrap().epoch.next(),
+                    wal.rotate().unwrap().position.epoch.next(),
                     wal.last_position().epoch
                 );
                 self.durable = first;

@@ -25,11 +25,12 @@ impl LogEvent for AnyEvent {
 
 type Events = Vec<(Position, AnyEvent)>;
 
-/// Reads all events. What lies before an error is thrown away with it.
+/// Reads all events that are still there. What lies before an error is thrown away with it.
 pub(crate) fn read(storage: &Arc<dyn Storage>) -> Result<(Events, ReplayReport), String> {
     let reader = LogReader::open(Arc::clone(storage)).map_err(|error| error.to_string())?;
+    let start = reader.start().map_err(|error| error.to_string())?;
     let mut events = Vec::new();
-    let report = reader.replay(Position::default(), |position, event: AnyEvent| {
+    let report = reader.replay(start, |position, event: AnyEvent| {
         events.push((position, event));
         Ok::<(), Error>(())
     });
@@ -39,11 +40,11 @@ pub(crate) fn read(storage: &Arc<dyn Storage>) -> Result<(Events, ReplayReport),
     Ok((events, report))
 }
 
-/// Reads what can be read after damage, too.
-fn salvage(storage: &Arc<dyn Storage>) -> Result<(Events, SalvageReport), String> {
+/// Reads what can be read after damage, too, of what comes after `after`.
+fn salvage(storage: &Arc<dyn Storage>, after: Position) -> Result<(Events, SalvageReport), String> {
     let reader = LogReader::open(Arc::clone(storage)).map_err(|error| error.to_string())?;
     let mut events = Vec::new();
-    let report = inspect::salvage(&reader, Position::default(), |position, event: AnyEvent| {
+    let report = inspect::salvage(&reader, after, |position, event: AnyEvent| {
         events.push((position, event));
         Ok::<(), Error>(())
     });
@@ -58,7 +59,10 @@ pub(crate) fn check_reading(disk: &SimDisk) {
     let storage = disk.storage();
     let before = disk.live();
     let strict = read(&storage);
-    let lenient = salvage(&storage);
+    let start = LogReader::<AnyEvent>::open(Arc::clone(&storage)).and_then(|log| log.start());
+    let start = start.unwrap_or_default();
+    let lenient = salvage(&storage, start);
+    check_removed(&storage, start, &lenient);
     // A newer version is refused by all of them, other damage by none.
     let stats = inspect::stats::<AnyEvent>(&storage);
     let dump = inspect::dump(&storage, &mut |_| Ok(()));
@@ -86,6 +90,22 @@ pub(crate) fn check_reading(disk: &SimDisk) {
         check_truncate(&storage, events);
     }
     assert_eq!(disk.live(), before, "readers change nothing");
+}
+
+/// Whoever asks for what was removed is told so, by both readers, and shown the rest by the lenient one.
+fn check_removed(
+    storage: &Arc<dyn Storage>,
+    start: Position,
+    from_start: &Result<(Events, SalvageReport), String>,
+) {
+    let (Ok((seen, report)), true) = (from_start, start > Position::default()) else {
+        return;
+    };
+    let (events, all) = salvage(storage, Position::default()).expect("it was read before");
+    assert_eq!((&events, &all.skipped[1..]), (seen, &report.skipped[..]));
+    let reader = LogReader::<AnyEvent>::open(Arc::clone(storage)).expect("it was opened before");
+    let strict = reader.replay(Position::default(), |_, _| Ok::<(), Error>(()));
+    assert!(strict.is_err(), "events before {start} were removed");
 }
 
 /// What repair saves a strict reader accepts, and it is what a lenient reader sees.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use beaver::{
-    Command, Controller, ControllerOptions, Epoch, JobQueue, ManualClock, Position, SnapshotStore,
-    StateMachine, StoreOptions, WalOptions,
+    Boundary, Command, Controller, ControllerOptions, Epoch, JobQueue, ManualClock, Position,
+    SnapshotStore, StateMachine, StoreOptions, WalOptions,
 };
 use beaver_disk::SimDisk;
 
@@ -18,19 +18,31 @@ pub(crate) fn check(input: &[u8]) {
     let snapshot = sealed(Epoch(1), input);
     let mut files = vec![("snapshot-0000000001.json".to_owned(), snapshot)];
     let loaded = SnapshotStore::new(disk(&files).storage()).load();
-    let last_seq = match loaded {
-        Ok((Some(snapshot), _)) => snapshot.boundary.position.seq.0,
-        _ => 0,
+    let covered = match loaded {
+        Ok((Some(snapshot), _)) => snapshot.boundary,
+        _ => Boundary::from(Position::new(1, 0)),
     };
-    let header = format!(
-        "{{\"wal\":\"beaver\",\"version\":1,\"epoch\":2,\"prev\":{{\"epoch\":1,\"last_seq\":{last_seq}}},\
-         \"created_ms\":0,\"crc\":\"*\"}}\n"
-    );
-    let segment = sealed(Epoch(2), header.as_bytes());
+    let segment = sealed(Epoch(2), header_after(covered).as_bytes());
     files.push(("wal-0000000002.jsonl".to_owned(), segment));
     let disk = disk(&files);
     check_store(&disk);
     assert!(!disk.is_out_of_calls());
+}
+
+/// The header of the segment that follows a snapshot, of the version of the snapshot.
+fn header_after(covered: Boundary) -> String {
+    let last_seq = covered.position.seq;
+    let (version, prev) = match (covered.store, covered.crc) {
+        (Some(store), Some(crc)) => (
+            format!("2,\"store\":\"{store}\""),
+            format!(",\"crc\":\"{crc:08x}\""),
+        ),
+        _ => ("1".to_owned(), String::new()),
+    };
+    format!(
+        "{{\"wal\":\"beaver\",\"version\":{version},\"epoch\":2,\
+         \"prev\":{{\"epoch\":1,\"last_seq\":{last_seq}{prev}}},\"created_ms\":0,\"crc\":\"*\"}}\n"
+    )
 }
 
 /// A state that is accepted is written as it was read.
@@ -67,11 +79,9 @@ pub(crate) fn check_store(disk: &SimDisk) {
         }
     }
     // Segments that the snapshot covers may be damaged; reading them ends all the same.
-    drop(
-        queue
-            .reader()
-            .replay(Position::default(), |_, _| Ok::<(), ()>(())),
-    );
+    let reader = queue.reader();
+    let start = reader.start().unwrap_or_default();
+    drop(reader.replay(start, |_, _| Ok::<(), ()>(())));
     let (state, applied) = (queue.state().clone(), queue.applied());
     match queue.checkpoint() {
         // There is no epoch after the largest one.

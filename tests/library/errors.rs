@@ -36,7 +36,7 @@ const PRODUCED: &[Producer] = &[
         recover_error(&disk)
     }),
     ("Version", || {
-        let newer = "{\"wal\":\"beaver\",\"version\":2,\"x\":0";
+        let newer = "{\"wal\":\"beaver\",\"version\":3,\"x\":0";
         let log = Lines::headless(1).line(beaver::ChecksumKind::Header, newer);
         open_error(&log.disk())
     }),
@@ -93,7 +93,7 @@ const PRODUCED: &[Producer] = &[
     }),
     ("Refused", || {
         let (empty, out) = (Memory::new().storage(), Memory::new().storage());
-        beaver::inspect::repair(&empty, &out).unwrap_err()
+        beaver::inspect::repair(&empty, &out, COPY).unwrap_err()
     }),
     ("RotateFirst", || {
         let disk = Lines::first().lost(1, u64::MAX - 1).disk();

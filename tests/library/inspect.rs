@@ -24,8 +24,9 @@ fn dump(disk: &Memory) -> Vec<String> {
     let mut lines = Vec::new();
     inspect::dump(&disk.storage(), &mut |line| {
         lines.push(match &line.content {
-            LineContent::Header { epoch, prev } => {
-                format!("header {epoch} {}", prev.unwrap_or_default())
+            LineContent::Header { epoch, prev, .. } => {
+                let prev = prev.map_or(at(0, 0), |prev| prev.position);
+                format!("header {epoch} {prev}")
             }
             LineContent::Event {
                 position,
@@ -184,7 +185,7 @@ fn an_event_that_does_not_decode_and_a_newer_version_are_problems() {
         [(WAL1.to_owned(), log.starts[1] as u64)]
     );
     assert_eq!(stats(&log.disk()).events, 2);
-    let newer = r#"{"wal":"beaver","version":2,"x":0"#;
+    let newer = r#"{"wal":"beaver","version":3,"x":0"#;
     let disk = Lines::headless(1).line(ChecksumKind::Header, newer).disk();
     assert_eq!(problems(&disk), [(WAL1.to_owned(), 0)]);
     disk.put(
@@ -282,7 +283,7 @@ fn the_error_of_whoever_takes_the_dump_comes_back() {
 /// The events of a truncated copy.
 fn truncated(disk: &Memory, epoch: u64, seq: u64) -> Vec<String> {
     let out = Memory::new();
-    inspect::truncate(&disk.storage(), at(epoch, seq), &out.storage()).unwrap();
+    inspect::truncate(&disk.storage(), at(epoch, seq), &out.storage(), COPY).unwrap();
     assert_eq!(problems(&out), []);
     for out in [out.copy(), out.power_cut()] {
         drop(recover(&out));
@@ -292,7 +293,8 @@ fn truncated(disk: &Memory, epoch: u64, seq: u64) -> Vec<String> {
 
 fn check_not_truncated(disk: &Memory, epoch: u64, seq: u64) -> Error {
     let out = Memory::new();
-    let error = inspect::truncate(&disk.storage(), at(epoch, seq), &out.storage()).unwrap_err();
+    let error =
+        inspect::truncate(&disk.storage(), at(epoch, seq), &out.storage(), COPY).unwrap_err();
     assert_eq!(out.names(), [""; 0], "{error}");
     error
 }
@@ -313,7 +315,7 @@ fn a_truncated_copy_begins_with_what_leads_to_the_position() {
     let disk = store_with(3, store_options());
     assert_eq!(disk.names(), [snapshot(2), snapshot(3), wal(3), wal(4)]);
     let out = Memory::new();
-    let report = inspect::truncate(&disk.storage(), at(3, 1), &out.storage()).unwrap();
+    let report = inspect::truncate(&disk.storage(), at(3, 1), &out.storage(), COPY).unwrap();
     assert_eq!(
         (report.events, report.segments, report.snapshots),
         (1, vec![wal(3)], vec![snapshot(2)])
@@ -322,7 +324,7 @@ fn a_truncated_copy_begins_with_what_leads_to_the_position() {
     disk.lose(&wal(3));
     disk.put(&wal(1), "a leftover below a gap");
     let out = Memory::new();
-    inspect::truncate(&disk.storage(), at(4, 1), &out.storage()).unwrap();
+    inspect::truncate(&disk.storage(), at(4, 1), &out.storage(), COPY).unwrap();
     assert_eq!(tape(&out), numbers(1..=7));
 }
 
@@ -376,8 +378,8 @@ fn a_copy_is_only_written_into_an_empty_directory() {
     let out = Memory::new();
     out.put("notes", "x");
     let refused = [
-        inspect::truncate(&disk.storage(), at(1, 1), &out.storage()).map(drop),
-        inspect::repair(&disk.storage(), &out.storage()).map(drop),
+        inspect::truncate(&disk.storage(), at(1, 1), &out.storage(), COPY).map(drop),
+        inspect::repair(&disk.storage(), &out.storage(), COPY).map(drop),
     ];
     assert!(
         refused
@@ -388,7 +390,7 @@ fn a_copy_is_only_written_into_an_empty_directory() {
     out.lose("notes");
     let _owner = out.storage().lock().unwrap();
     assert!(matches!(
-        inspect::repair(&disk.storage(), &out.storage()),
+        inspect::repair(&disk.storage(), &out.storage(), COPY),
         Err(Error::Locked)
     ));
 }

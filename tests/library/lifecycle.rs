@@ -73,16 +73,18 @@ fn a_log_with_snapshots_of_its_own_is_pruned_and_opened_after_them() {
         append(&mut wal, 1..=3);
         let covered = wal.rotate().unwrap();
         snapshots.write(covered, b"[1,2,3]").unwrap();
-        assert_eq!(wal.prune_through(covered.epoch).unwrap(), 1);
+        assert_eq!(wal.prune_through(covered.position.epoch).unwrap(), 1);
         append(&mut wal, 1..=2);
         wal.close().unwrap();
         let snapshot = snapshots.load().unwrap().0.unwrap();
         assert_eq!(
-            (snapshot.position, &snapshot.state[..]),
+            (snapshot.boundary, &snapshot.state[..]),
             (covered, &b"[1,2,3]"[..])
         );
         let (wal, _) = Wal::<Line>::open_after(Arc::clone(&storage), covered, plain()).unwrap();
-        let report = wal.replay(covered, |_, _| Ok::<(), ()>(())).unwrap();
+        let report = wal
+            .replay(covered.position, |_, _| Ok::<(), ()>(()))
+            .unwrap();
         assert_eq!((report.applied, wal.first_epoch()), (2, Epoch(2)));
     });
 }

@@ -1,7 +1,7 @@
-//! A directory that format version 1 has written is opened for ever.
+//! A directory that a format version has written is opened for ever.
 //!
-//! The files in `tests/data/format-1` are never changed. To see how they came about, read
-//! [`write_format_1`]: it is the program that wrote them.
+//! The files in `tests/data` are never changed. To see how they came about, read [`write_queue`]
+//! (`format-1`) and [`write_tape`] (`format-2`): these are the programs that wrote them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,8 +11,8 @@ use beaver::inspect;
 use beaver::storage::DiskStorage;
 use beaver::wal::LogReader;
 use beaver::{
-    Command, Controller, ControllerOptions, Event, EventKind, JobId, JobSpec, JobStatus,
-    ManualClock, Payload, Position, Storage, StoreOptions, Wal,
+    Command, Controller, ControllerOptions, Error, Event, EventKind, JobId, JobSpec, JobStatus,
+    ManualClock, Payload, Position, Storage, Store, StoreOptions, Wal,
 };
 
 use crate::support::*;
@@ -93,9 +93,11 @@ fn the_queue_of_format_1_is_what_it_was() {
 fn the_events_of_format_1_are_what_they_were() {
     let (_dir, storage) = copy("format-1");
     let reader = LogReader::<Event>::open(storage).unwrap();
+    let start = reader.start().unwrap();
+    assert_eq!(start, at(1, 5));
     let mut seen = Vec::new();
     reader
-        .replay(Position::default(), |position, event| {
+        .replay(start, |position, event| {
             seen.push(format!(
                 "{position} {} {} {:?}",
                 event.event_type(),
@@ -119,6 +121,7 @@ fn nothing_is_wrong_with_the_files_of_format_1() {
         (2, 2, 11, 2)
     );
     assert_eq!((stats.first, stats.last), (Some(at(2, 1)), Some(at(3, 5))));
+    assert_eq!((stats.versions, stats.store), ([(1, 4)].into(), None));
 }
 
 #[test]
@@ -150,8 +153,8 @@ fn a_repaired_log_of_format_1_says_what_is_lost() {
     assert_eq!(wal.append(&[event]).unwrap(), at(2, 1));
 }
 
-/// The program that wrote the files, with a clock that stood where it is put here.
-fn write_format_1(storage: Arc<dyn Storage>) {
+/// The program that wrote `format-1`, with a clock that stood where it is put here.
+fn write_queue(storage: Arc<dyn Storage>) {
     let clock = Arc::new(ManualClock::new(1_700_000_000_000));
     let open = || {
         Controller::open(Arc::clone(&storage), options(Arc::clone(&clock)))
@@ -200,13 +203,179 @@ fn write_format_1(storage: Arc<dyn Storage>) {
     drop(queue);
 }
 
+/// What stands in a file between its first words, which are those of its format version, and the last
+/// checksum of a snapshot, which covers them.
+fn content(file: &str) -> String {
+    let (start, after) = match file.starts_with("{\"wal\"") {
+        true => file.split_once('\n').unwrap(),
+        false => {
+            let (start, after) = file.split_once(",\"state\":").unwrap();
+            (start, after.rsplit_once(",\"crc\":").unwrap().0)
+        }
+    };
+    assert!(start.contains("\"version\":"), "{start}");
+    after.to_owned()
+}
+
 #[test]
-fn the_same_program_writes_the_same_files_still() {
+fn the_program_that_wrote_format_1_writes_the_same_events_and_states_still() {
     let dir = tempfile::tempdir().unwrap();
-    write_format_1(Arc::new(DiskStorage::open(dir.path()).unwrap()));
+    write_queue(Arc::new(DiskStorage::open(dir.path()).unwrap()));
+    let mut files = 0;
     for entry in fs::read_dir(data("format-1")).unwrap() {
         let kept = entry.unwrap();
         let written = fs::read_to_string(dir.path().join(kept.file_name())).unwrap();
-        assert_eq!(written, fs::read_to_string(kept.path()).unwrap());
+        let kept = fs::read_to_string(kept.path()).unwrap();
+        assert_eq!(content(&written), content(&kept));
+        files += 1;
     }
+    assert_eq!(files, 4);
+}
+
+/// The program that wrote `format-2`, and from it `format-2-repaired`.
+fn write_tape(storage: &Arc<dyn Storage>, repaired: &Arc<dyn Storage>) {
+    let open = || {
+        Store::<Tape>::open(Arc::clone(storage), keeping(2))
+            .unwrap()
+            .0
+    };
+    let submit = |store: &mut Store<Tape>, texts: &[&str]| {
+        let events: Vec<Line> = texts.iter().map(line).collect();
+        store
+            .submit(|_| Ok::<_, Error>((events.clone(), ())))
+            .unwrap();
+    };
+    let mut store = open();
+    submit(&mut store, &["1"]);
+    submit(
+        &mut store,
+        &["{ \"n\" : 9007199254740993, \"e\": 1e400 }", "null"],
+    );
+    store.flush().unwrap();
+    checkpoint(&mut store);
+    // Two appends in one batch, a marker, an event after it.
+    submit(&mut store, &[r#""ü\"\\\n\u0000 ,\"crc\":\"00000000\"}""#]);
+    submit(&mut store, &["[1,2]", "3"]);
+    store.flush().unwrap();
+    store.close().unwrap();
+    let mut store = open();
+    commit(&mut store, 4..=4);
+    checkpoint(&mut store);
+    drop(store);
+    // An epoch without events.
+    let covered = Wal::<Line>::open_after(Arc::clone(storage), at(2, 4), plain());
+    covered.unwrap().0.rotate().unwrap();
+    let mut store = open();
+    checkpoint(&mut store);
+    commit(&mut store, 5..=6);
+    store.close().unwrap();
+    let mut store = open();
+    commit(&mut store, 7..=7);
+    drop(store);
+    inspect::repair(storage, repaired, COPY).unwrap();
+}
+
+fn new_directory() -> (tempfile::TempDir, Arc<dyn Storage>) {
+    let dir = tempfile::tempdir().unwrap();
+    let storage = DiskStorage::open(dir.path()).unwrap();
+    (dir, Arc::new(storage))
+}
+
+#[test]
+fn the_same_program_writes_the_same_files_still() {
+    let ((dir, storage), (copy_dir, repaired)) = (new_directory(), new_directory());
+    write_tape(&storage, &repaired);
+    for (folder, dir) in [("format-2", dir), ("format-2-repaired", copy_dir)] {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(data(folder)).unwrap() {
+            let kept = entry.unwrap();
+            let written = fs::read_to_string(dir.path().join(kept.file_name())).unwrap();
+            assert_eq!(written, fs::read_to_string(kept.path()).unwrap());
+            names.push(kept.file_name());
+        }
+        let written = fs::read_dir(dir.path()).unwrap();
+        let written = written.map(|entry| entry.unwrap().file_name());
+        let mut written: Vec<_> = written.filter(|name| name != "LOCK").collect();
+        (names.sort_unstable(), written.sort_unstable());
+        assert_eq!(names, written, "{folder}");
+    }
+}
+
+/// What the program has written.
+const TAPE: [&str; 10] = [
+    "1",
+    "{ \"n\" : 9007199254740993, \"e\": 1e400 }",
+    "null",
+    r#""ü\"\\\n\u0000 ,\"crc\":\"00000000\"}""#,
+    "[1,2]",
+    "3",
+    "4",
+    "5",
+    "6",
+    "7",
+];
+
+#[test]
+fn the_files_of_format_2_are_what_they_were() {
+    for (folder, store, last) in [
+        ("format-2", STORE, at(4, 3)),
+        ("format-2-repaired", COPY, at(5, 0)),
+    ] {
+        let (dir, storage) = copy(folder);
+        let stats = inspect::stats::<Line>(&storage).unwrap();
+        assert_eq!((stats.problems, stats.store), (vec![], Some(store)));
+        let files = stats.segments + stats.snapshots;
+        assert_eq!(stats.versions, [(2, files)].into());
+        assert_eq!((stats.events, stats.snapshots, stats.markers), (7, 3, 2));
+        let reader = LogReader::<Line>::open(Arc::clone(&storage)).unwrap();
+        let (start, mut seen) = (reader.start().unwrap(), Vec::new());
+        let report = reader.replay(start, |_, Line(text)| {
+            seen.push(text);
+            Ok::<(), ()>(())
+        });
+        assert_eq!((start, report.unwrap().applied), (at(1, 3), 7));
+        assert_eq!(seen, TAPE[3..]);
+        // With each snapshot, the oldest alone at last.
+        for epoch in [3, 2, 1] {
+            let (state, ..) = beaver::store::read_state::<Tape>(&storage).unwrap();
+            assert_eq!(state.0, TAPE, "{folder} from {epoch}");
+            let (opened, report) = Store::<Tape>::open(Arc::clone(&storage), keeping(2)).unwrap();
+            assert_eq!(
+                (&opened.state().0[..], opened.last_position()),
+                (&state.0[..], last)
+            );
+            assert_eq!(
+                report.snapshot.map(|snapshot| snapshot.epoch.0),
+                Some(epoch)
+            );
+            assert!(report.warnings.is_empty() && report.torn_tail.is_none());
+            drop(opened);
+            fs::write(dir.path().join(snapshot(epoch)), "damaged").unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_store_of_format_1_goes_on_in_format_2_from_its_next_rotate_on() {
+    let (_dir, storage) = copy("format-1");
+    let clock = Arc::new(ManualClock::new(1_700_000_100_000));
+    let open = || {
+        let opened = Controller::open(Arc::clone(&storage), options(Arc::clone(&clock)));
+        opened.unwrap().0
+    };
+    let mut queue = open();
+    queue.ack(&id("d")).unwrap();
+    let state = queue.state().clone();
+    drop(queue);
+    let mut queue = open();
+    assert_eq!(queue.state(), &state);
+    queue.checkpoint().unwrap();
+    drop(queue);
+    let stats = inspect::stats::<Event>(&storage).unwrap();
+    // Of the old files only what the fall-back needs is left.
+    assert_eq!(
+        (stats.problems, stats.versions, stats.store),
+        (vec![], [(1, 2), (2, 2)].into(), Some(STORE))
+    );
+    assert_eq!(open().state(), &state);
 }

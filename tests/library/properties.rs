@@ -174,7 +174,7 @@ proptest! {
         let (all, _) = try_read(&run.disk, Position::default()).unwrap();
         for (index, (position, _)) in all.iter().enumerate() {
             let out = Memory::new();
-            if inspect::truncate(&run.disk.storage(), *position, &out.storage()).is_ok() {
+            if inspect::truncate(&run.disk.storage(), *position, &out.storage(), COPY).is_ok() {
                 prop_assert_eq!(tape(&out), &run.history[..=index]);
             } else {
                 prop_assert_eq!(out.names(), [""; 0]);
@@ -186,7 +186,7 @@ proptest! {
     fn a_repaired_whole_store_is_the_same_store(steps in vec(step(), 0..20)) {
         let run = Run::of(&steps, store_options());
         let out = Memory::new();
-        let report = inspect::repair(&run.disk.storage(), &out.storage()).unwrap();
+        let report = inspect::repair(&run.disk.storage(), &out.storage(), COPY).unwrap();
         prop_assert!(report.problems.is_empty() && report.lost.is_empty());
         prop_assert_eq!(tape(&out), run.history);
     }
@@ -355,7 +355,7 @@ fn check_readers_agree(disk: &Memory) -> Result<(), TestCaseError> {
         }
     }
     let out = Memory::new();
-    if inspect::repair(&disk.storage(), &out.storage()).is_ok() {
+    if inspect::repair(&disk.storage(), &out.storage(), COPY).is_ok() {
         let (saved, _) = try_read(&out, Position::default()).unwrap();
         prop_assert_eq!(
             saved,

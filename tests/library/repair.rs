@@ -9,7 +9,7 @@ use crate::support::*;
 /// was.
 fn repair(disk: &Memory) -> (Memory, RepairReport) {
     let (before, out) = (disk.files(), Memory::new());
-    let report = inspect::repair(&disk.storage(), &out.storage()).unwrap();
+    let report = inspect::repair(&disk.storage(), &out.storage(), COPY).unwrap();
     assert_eq!(disk.files(), before);
     assert_eq!(inspect::validate::<Line>(&out.storage()).unwrap(), []);
     assert_eq!(
@@ -28,15 +28,27 @@ fn lost(report: &RepairReport) -> Vec<(u64, u64, u64)> {
         .collect()
 }
 
-/// Repairing `log` gives `repaired`, and a fresh epoch.
+/// The segments of a copy have these bytes.
+fn check_copied(out: &Memory, segments: &[&Lines]) {
+    for segment in segments {
+        let text = String::from_utf8(segment.bytes.clone()).unwrap();
+        assert_eq!(out.text(&wal(segment.epoch)), text);
+    }
+}
+
+/// Repairing `log` gives the lines of `repaired` in a store of its own, and a fresh epoch, whatever
+/// version the log has.
 fn check(log: &Lines, repaired: &Lines, last: u64) -> RepairReport {
-    let (out, report) = repair(&log.disk());
-    assert_eq!(
-        out.text(WAL1),
-        String::from_utf8(repaired.bytes.clone()).unwrap()
-    );
-    assert_eq!(out.bytes(WAL2), Lines::after(2, last).bytes);
-    report
+    let repaired = repaired.under(Lines::first_of(COPY));
+    let reports = [log, &log.under(Lines::first_of(STORE))].map(|log| {
+        let (out, report) = repair(&log.disk());
+        check_copied(&out, &[&repaired, &repaired.next(COPY, last)]);
+        report
+    });
+    let [old, new] = reports;
+    assert_eq!((old.events, &old.lost), (new.events, &new.lost));
+    assert_eq!(old.problems.len(), new.problems.len());
+    old
 }
 
 #[test]
@@ -152,7 +164,9 @@ fn a_header_is_made_anew_from_the_name_and_the_neighbours() {
     Lines::headless(2).raw("{\"wal\"\n").event(1, 1).on(&disk);
     Lines::after(3, 1).event(1, 1).on(&disk);
     let (out, report) = repair(&disk);
-    assert_eq!(out.bytes(WAL2), Lines::after(2, 2).event(1, 1).bytes);
+    let first = Lines::first_of(COPY).event(1, 1).event(2, 2);
+    let second = first.next(COPY, 2).event(1, 1);
+    check_copied(&out, &[&first, &second, &second.next(COPY, 1).event(1, 1)]);
     assert_eq!((report.new_headers, report.events), (vec![wal(2)], 4));
     assert_eq!(tape(&out), ["1", "2", "1", "1"]);
 }
@@ -162,7 +176,8 @@ fn what_the_next_header_says_is_missing_at_the_end_is_noted() {
     let disk = Lines::first().event(1, 1).raw("junk").disk();
     Lines::after(2, 4).event(1, 1).on(&disk);
     let (out, report) = repair(&disk);
-    assert_eq!(out.bytes(WAL1), Lines::first().event(1, 1).lost(2, 4).bytes);
+    let first = Lines::first_of(COPY).event(1, 1).lost(2, 4);
+    check_copied(&out, &[&first, &first.next(COPY, 4).event(1, 1)]);
     assert_eq!((lost(&report), report.torn_tail), (vec![(1, 2, 4)], None));
     assert_eq!(report.problems.len(), 1);
 }
@@ -172,7 +187,9 @@ fn a_missing_segment_is_noted_from_what_the_next_one_seals() {
     let disk = Lines::first().event(1, 1).disk();
     Lines::after(3, 4).event(1, 1).on(&disk);
     let (out, report) = repair(&disk);
-    assert_eq!(out.bytes(WAL2), Lines::after(2, 1).lost(1, 4).bytes);
+    let first = Lines::first_of(COPY).event(1, 1);
+    let second = first.next(COPY, 1).lost(1, 4);
+    check_copied(&out, &[&first, &second, &second.next(COPY, 4).event(1, 1)]);
     assert_eq!(
         (lost(&report), report.new_headers),
         (vec![(2, 1, 4)], vec![wal(2)])
@@ -185,7 +202,8 @@ fn events_after_a_seal_are_believed_and_the_header_is_made_anew() {
     let disk = Lines::first().event(1, 1).event(2, 2).disk();
     Lines::after(2, 1).event(1, 1).on(&disk);
     let (out, report) = repair(&disk);
-    assert_eq!(out.bytes(WAL2), Lines::after(2, 2).event(1, 1).bytes);
+    let first = Lines::first_of(COPY).event(1, 1).event(2, 2);
+    check_copied(&out, &[&first, &first.next(COPY, 2).event(1, 1)]);
     assert_eq!(
         (report.problems.len(), report.new_headers),
         (1, vec![wal(2)])
@@ -199,9 +217,12 @@ fn events_after_a_snapshot_of_their_epoch_are_left_out_and_reported() {
     Lines::after(2, 3).event(1, 1).on(&disk);
     put_snapshot(&disk, 1, 2, &["1", "2"]);
     let (out, report) = repair(&disk);
+    let first = Lines::first_of(COPY).event(1, 1).event(2, 2);
+    check_copied(&out, &[&first, &first.next(COPY, 2).event(1, 1)]);
+    let state = tape_state(1, 2, &["1", "2"]);
     assert_eq!(
-        out.bytes(WAL1),
-        Lines::first().event(1, 1).event(2, 2).bytes
+        out.text(&snapshot(1)),
+        snapshot_document_of(COPY, 1, 2, &first.last_crc(), &state)
     );
     assert_eq!(report.problems.len(), 2);
     assert_eq!(tape(&out), ["1", "2", "1"]);
@@ -209,14 +230,30 @@ fn events_after_a_snapshot_of_their_epoch_are_left_out_and_reported() {
 
 #[test]
 fn valid_snapshots_are_copied_and_the_store_opens_with_them() {
-    let disk = store_with(3, store_options());
-    flip(&disk, &wal(3), 900);
-    let (out, report) = repair(&disk);
-    assert_eq!(report.snapshots, [snapshot(2), snapshot(3)]);
-    assert_eq!(out.bytes(&snapshot(3)), disk.bytes(&snapshot(3)));
-    // What leads from the older snapshot to the newer one comes along.
-    assert_eq!(out.names()[2..4], [wal(3), wal(4)]);
-    assert_eq!(tape(&out), numbers(1..=8));
+    // In the header, which is made anew, and in an event, which is lost.
+    for bit in [900, 1300] {
+        let disk = store_with(3, store_options());
+        flip(&disk, &wal(3), bit);
+        let (out, report) = repair(&disk);
+        assert_eq!(report.snapshots, [snapshot(2), snapshot(3)]);
+        assert_eq!(lost(&report).is_empty(), bit == 900);
+        // The segment before the older snapshot is not there, so its last line is known from there alone.
+        for (epoch, last) in [(2, 4), (3, 6)] {
+            let tape = numbers(1..=last);
+            let tape: Vec<&str> = tape.iter().map(String::as_str).collect();
+            let (state, crc) = (
+                tape_state(epoch, 2, &tape),
+                event_crc(epoch, 2, &last.to_string()),
+            );
+            assert_eq!(
+                out.text(&snapshot(epoch)),
+                snapshot_document_of(COPY, epoch, 2, &crc, &state)
+            );
+        }
+        // What leads from the older snapshot to the newer one comes along.
+        assert_eq!(out.names()[2..4], [wal(3), wal(4)]);
+        assert_eq!(tape(&out), numbers(1..=8));
+    }
 }
 
 #[test]
@@ -234,30 +271,38 @@ fn a_damaged_snapshot_is_reported_and_not_copied() {
 #[test]
 fn a_snapshot_read_wrongly_once_is_copied_rightly() {
     let disk = store_with(2, store_options());
-    let whole = disk.bytes(&snapshot(2));
+    let state = tape_state(2, 2, &["1", "2", "3", "4"]);
+    let whole = snapshot_document_of(COPY, 2, 2, &event_crc(2, 2, "4"), &state);
+    let in_state = u64::try_from(whole.find("\"machine\"").unwrap()).unwrap();
     for nth in 0..4 {
-        let disk = disk.copy();
-        disk.inject(
-            Fault::on(Op::Read, "snapshot-0000000002")
-                .wrong(90, b'#')
-                .after(nth),
-        );
-        assert_eq!(repair(&disk).0.bytes(&snapshot(2)), whole);
+        for offset in [90, in_state] {
+            let disk = disk.copy();
+            disk.inject(
+                Fault::on(Op::Read, "snapshot-0000000002")
+                    .wrong(offset, b'#')
+                    .after(nth),
+            );
+            assert_eq!(repair(&disk).0.text(&snapshot(2)), whole);
+        }
     }
 }
 
 #[test]
 fn the_first_segment_keeps_its_own_header_where_nothing_else_tells() {
-    let disk = Memory::new();
-    let log = Lines::after(5, 9).event(1, 1);
-    log.on(&disk);
-    let out = Memory::new();
-    let report = inspect::repair(&disk.storage(), &out.storage()).unwrap();
-    assert_eq!(
-        (out.bytes(&wal(5)), report.new_headers.len()),
-        (log.bytes, 0)
-    );
-    Wal::<Line>::open_after(out.storage(), at(4, 9), plain()).unwrap();
+    let crc = event_crc(4, 9, "9");
+    for (log, crc) in [
+        (Lines::after_of(STORE, 5, 9, &crc), crc.as_str()),
+        // An old header does not say it.
+        (Lines::after(5, 9), "00000000"),
+    ] {
+        let (disk, out) = (Memory::new(), Memory::new());
+        log.event(1, 1).on(&disk);
+        let report = inspect::repair(&disk.storage(), &out.storage(), COPY).unwrap();
+        let first = Lines::after_of(COPY, 5, 9, crc).event(1, 1);
+        check_copied(&out, &[&first, &first.next(COPY, 1)]);
+        assert_eq!(report.new_headers.len(), 0);
+        Wal::<Line>::open_after(out.storage(), at(4, 9), plain()).unwrap();
+    }
 }
 
 #[test]
@@ -265,13 +310,12 @@ fn a_snapshot_tells_what_a_damaged_first_header_sealed() {
     let disk = store_with(3, store_options());
     disk.lose(&snapshot(3));
     flip(&disk, &wal(3), 70);
-    let whole = Lines::after(3, 2).event(1, 1).event(2, 2);
+    let whole = Lines::after_of(COPY, 3, 2, &event_crc(2, 2, "4"))
+        .any_event(1, 1, false, "5")
+        .any_event(2, 2, false, "6");
     let (out, report) = repair(&disk);
     assert_eq!(report.new_headers, [wal(3)]);
-    assert_eq!(
-        out.bytes(&wal(3))[..whole.starts[1]],
-        whole.bytes[..whole.starts[1]]
-    );
+    check_copied(&out, &[&whole]);
     assert_eq!(
         tape(&out),
         numbers(1..=4)
@@ -357,21 +401,21 @@ fn a_repaired_store_opens_where_the_history_allows_it_and_says_what_is_lost() {
 #[test]
 fn there_must_be_something_to_repair() {
     let out = Memory::new();
-    let error = inspect::repair(&Memory::new().storage(), &out.storage()).unwrap_err();
+    let error = inspect::repair(&Memory::new().storage(), &out.storage(), COPY).unwrap_err();
     assert!(matches!(error, Error::Refused { .. }));
     let disk = Memory::new();
     Lines::first().on(&disk);
     Lines::after(1_000_000, 0).on(&disk);
-    let error = inspect::repair(&disk.storage(), &out.storage()).unwrap_err();
+    let error = inspect::repair(&disk.storage(), &out.storage(), COPY).unwrap_err();
     assert!(matches!(error, Error::Refused { .. }));
     assert_eq!(out.names(), [""; 0]);
 }
 
 #[test]
 fn a_newer_format_is_not_repaired() {
-    let newer = "{\"wal\":\"beaver\",\"version\":2,\"x\":0";
+    let newer = "{\"wal\":\"beaver\",\"version\":3,\"x\":0";
     let disk = Lines::headless(1).line(ChecksumKind::Header, newer).disk();
-    let result = inspect::repair(&disk.storage(), &Memory::new().storage());
+    let result = inspect::repair(&disk.storage(), &Memory::new().storage(), COPY);
     assert!(matches!(result, Err(Error::Version { .. })));
 }
 
@@ -388,12 +432,12 @@ fn what_cannot_be_read_or_written_is_an_error() {
     ] {
         let out = Memory::new();
         out.inject(Fault::on(op, ""));
-        let result = inspect::repair(&disk.storage(), &out.storage());
+        let result = inspect::repair(&disk.storage(), &out.storage(), COPY);
         assert!(matches!(result, Err(Error::Storage { .. })));
     }
     for name in ["wal", "snapshot"] {
         disk.inject(Fault::on(Op::Read, name));
-        let result = inspect::repair(&disk.storage(), &Memory::new().storage());
+        let result = inspect::repair(&disk.storage(), &Memory::new().storage(), COPY);
         assert!(matches!(result, Err(Error::Storage { .. })));
     }
 }

@@ -26,7 +26,7 @@ fn disk_of(epochs: &[u64]) -> Memory {
 fn newest(disk: &Memory) -> (Option<u64>, Vec<String>) {
     let (found, damaged) = snapshots(disk).load().unwrap();
     let damaged = damaged.into_iter().map(|damaged| damaged.file).collect();
-    (found.map(|found| found.position.epoch.0), damaged)
+    (found.map(|found| found.boundary.position.epoch.0), damaged)
 }
 
 #[test]
@@ -42,10 +42,26 @@ fn a_snapshot_reads_back_byte_for_byte() {
         );
         let found = snapshots(&disk).load().unwrap().0.unwrap();
         assert_eq!(
-            (found.position, found.state),
+            (found.boundary.position, found.state),
             (at(7, 3141), state.as_bytes().to_vec())
         );
     }
+}
+
+#[test]
+fn a_snapshot_says_whose_it_is_where_that_is_known() {
+    let disk = log_of(1..=3);
+    let sealed = open(&disk).rotate().unwrap();
+    snapshots(&disk).write(sealed, b"[3]").unwrap();
+    let crc = event_crc(1, 3, "3");
+    assert_eq!(
+        disk.text(&snapshot(1)),
+        snapshot_document_of(STORE, 1, 3, &crc, "[3]")
+    );
+    let found = snapshots(&disk).load().unwrap().0.unwrap();
+    assert_eq!((found.boundary, &found.state[..]), (sealed, &b"[3]"[..]));
+    assert_eq!((sealed.position, sealed.store), (at(1, 3), Some(STORE)));
+    assert_eq!(format!("{:08x}", sealed.crc.unwrap()), crc);
 }
 
 #[test]
@@ -123,6 +139,12 @@ fn only_the_canonical_frame_is_a_snapshot() {
         "{\"snapshot\":\"beaver\",\"version\":1,\"last_seq\":1,\"epoch\":1,\"state\":0",
         "{\"snapshot\":\"beaver\", \"version\":1,\"epoch\":1,\"last_seq\":1,\"state\":0",
         "{\"snapshot\":\"badger\",\"version\":1,\"epoch\":1,\"last_seq\":1,\"state\":0",
+        // What belongs to one version in the other one, and digits that are not those that are written.
+        "{\"snapshot\":\"beaver\",\"version\":2,\"epoch\":1,\"last_seq\":1,\"state\":0",
+        "{\"snapshot\":\"beaver\",\"version\":1,\"store\":\"6f1d0c5be2a94417\",\"epoch\":1,\"last_seq\":1,\"last_crc\":\"5d0c77aa\",\"state\":0",
+        "{\"snapshot\":\"beaver\",\"version\":2,\"store\":\"6f1d0c5be2a94417\",\"epoch\":1,\"last_seq\":1,\"state\":0",
+        "{\"snapshot\":\"beaver\",\"version\":2,\"store\":\"6F1D0C5BE2A94417\",\"epoch\":1,\"last_seq\":1,\"last_crc\":\"5d0c77aa\",\"state\":0",
+        "{\"snapshot\":\"beaver\",\"version\":2,\"store\":\"6f1d0c5be2a94417\",\"epoch\":1,\"last_seq\":1,\"last_crc\":\"5d0c77a\",\"state\":0",
     ] {
         let disk = Memory::new();
         disk.put(&snapshot(1), lines::sealed(ChecksumKind::Snapshot, 1, text));
@@ -140,13 +162,13 @@ fn bytes_after_the_newline_are_damage() {
 #[test]
 fn a_newer_version_is_an_error_and_not_passed_over() {
     let disk = disk_of(&[1]);
-    let newer = "{\"snapshot\":\"beaver\",\"version\":2,\"anything\":0";
+    let newer = "{\"snapshot\":\"beaver\",\"version\":3,\"anything\":0";
     disk.put(
         &snapshot(2),
         lines::sealed(ChecksumKind::Snapshot, 2, newer),
     );
     let error = snapshots(&disk).load().unwrap_err();
-    assert!(matches!(error, Error::Version { found: 2, .. }));
+    assert!(matches!(error, Error::Version { found: 3, .. }));
     assert!(matches!(
         snapshots(&disk).prune(0),
         Err(Error::Version { .. })
@@ -223,6 +245,9 @@ fn of_two_snapshots_of_one_epoch_the_later_replaces_the_earlier() {
     let disk = disk_of(&[1]);
     snapshots(&disk).write(at(1, 10), b"2").unwrap();
     let found = snapshots(&disk).load().unwrap().0.unwrap();
-    assert_eq!((found.position, found.state), (at(1, 10), b"2".to_vec()));
-    assert_eq!(found.position.epoch, Epoch(1));
+    assert_eq!(
+        (found.boundary.position, found.state),
+        (at(1, 10), b"2".to_vec())
+    );
+    assert_eq!(found.boundary.position.epoch, Epoch(1));
 }

@@ -117,14 +117,34 @@ fn lost_snapshots_are_never_a_new_store() {
     assert!(matches!(recover_error(&disk), Error::BrokenChain { epoch, .. } if epoch.0 == 1));
 }
 
+/// Puts a snapshot of epoch 2 on a disk, of the store itself.
+fn put_own_snapshot(disk: &Memory, last_seq: u64, crc: &str) {
+    let state = tape_state(2, last_seq, &["9"]);
+    disk.put(
+        &snapshot(2),
+        snapshot_document_of(STORE, 2, last_seq, crc, &state),
+    );
+}
+
 #[test]
 fn a_snapshot_that_the_next_segment_does_not_follow_is_refused() {
     for last_seq in [1, 3] {
         let disk = two_snapshots();
-        put_snapshot(&disk, 2, last_seq, &["9"]);
+        put_own_snapshot(&disk, last_seq, &event_crc(2, 1, "3"));
         let error = recover_error(&disk);
         assert!(
             matches!(&error, Error::Corrupt { file, .. } if *file == wal(3)),
+            "{error}"
+        );
+    }
+    // The line that it says it ends with is another one.
+    let disk = two_snapshots();
+    for last_seq in [1, 2] {
+        put_own_snapshot(&disk, last_seq, "00000000");
+        let error = recover_error(&disk);
+        assert!(
+            matches!(&error, Error::BrokenChain { epoch: Epoch(2), reason }
+                if reason.contains(&snapshot(2)) && reason.contains("wal-")),
             "{error}"
         );
     }
@@ -133,14 +153,14 @@ fn a_snapshot_that_the_next_segment_does_not_follow_is_refused() {
 #[test]
 fn a_snapshot_of_a_newer_version_is_never_passed_over() {
     let disk = two_snapshots();
-    let newer = "{\"snapshot\":\"beaver\",\"version\":2,\"x\":0";
+    let newer = "{\"snapshot\":\"beaver\",\"version\":3,\"x\":0";
     disk.put(
         &snapshot(2),
         lines::sealed(beaver::ChecksumKind::Snapshot, 2, newer),
     );
     assert!(matches!(
         recover_error(&disk),
-        Error::Version { found: 2, .. }
+        Error::Version { found: 3, .. }
     ));
 }
 
@@ -154,11 +174,17 @@ fn a_state_that_the_machine_refuses_is_never_passed_over() {
         "[]",
     ] {
         let disk = two_snapshots();
-        disk.put(&snapshot(2), lines::snapshot_document(2, 2, state));
-        assert!(
-            matches!(recover_error(&disk), Error::InvalidState { .. }),
-            "{state}"
-        );
+        let crc = event_crc(2, 2, "4");
+        for document in [
+            lines::snapshot_document(2, 2, state),
+            snapshot_document_of(STORE, 2, 2, &crc, state),
+        ] {
+            disk.put(&snapshot(2), document);
+            assert!(
+                matches!(recover_error(&disk), Error::InvalidState { .. }),
+                "{state}"
+            );
+        }
     }
 }
 
@@ -191,11 +217,14 @@ fn events_at_or_below_the_snapshot_are_not_applied_again() {
 
 #[test]
 fn damage_below_the_snapshot_is_not_in_the_way() {
-    let disk = two_snapshots();
-    flip(&disk, &wal(2), 900);
-    assert_eq!(recover(&disk).0.state().0, numbers(1..=6));
-    let (machine, ..) = beaver::store::read_state::<Tape>(&disk.storage()).unwrap();
-    assert_eq!(machine.0, numbers(1..=6));
+    // In the header and in an event.
+    for bit in [900, 1300] {
+        let disk = two_snapshots();
+        flip(&disk, &wal(2), bit);
+        assert_eq!(recover(&disk).0.state().0, numbers(1..=6));
+        let (machine, ..) = beaver::store::read_state::<Tape>(&disk.storage()).unwrap();
+        assert_eq!(machine.0, numbers(1..=6));
+    }
 }
 
 #[test]
@@ -221,7 +250,7 @@ fn looking_at_the_state_shows_what_recovery_shows_and_changes_nothing() {
 #[test]
 fn looking_at_the_state_strictly_refuses_what_recovery_refuses() {
     let disk = two_snapshots();
-    put_snapshot(&disk, 2, 1, &["9"]);
+    put_own_snapshot(&disk, 1, &event_crc(2, 1, "3"));
     recover_error(&disk);
     beaver::store::read_state::<Tape>(&disk.storage()).unwrap_err();
     let disk = two_snapshots();
@@ -250,7 +279,7 @@ fn looking_leniently_uses_the_newest_snapshot_whatever_is_missing_after_it() {
 #[test]
 fn looking_leniently_reports_no_damage_in_what_the_snapshot_covers() {
     let disk = two_snapshots();
-    flip(&disk, &wal(2), 900);
+    flip(&disk, &wal(2), 1300);
     let (machine, _, report) = beaver::inspect::salvage_state::<Tape>(&disk.storage()).unwrap();
     assert_eq!((machine.0, report.skipped), (numbers(1..=6), Vec::new()));
 }
@@ -273,12 +302,13 @@ fn drop_last_line(bytes: &mut Vec<u8>) {
 
 #[test]
 fn nothing_is_removed_if_the_fall_back_is_not_whole() {
-    let damages: [fn(&Memory); 5] = [
+    let damages: [fn(&Memory); 6] = [
         |disk| flip(disk, &snapshot(2), 333),
         |disk| flip(disk, &wal(3), 900),
+        |disk| flip(disk, &wal(3), 1300),
         |disk| disk.edit(&wal(3), drop_last_line),
         |disk| disk.lose(&wal(3)),
-        |disk| put_snapshot(disk, 2, 1, &["9"]),
+        |disk| put_own_snapshot(disk, 1, &event_crc(2, 1, "3")),
     ];
     for damage in damages {
         let disk = store_with(3, keeping(9));
@@ -340,6 +370,10 @@ fn nothing_is_removed_before_the_tail_is_durable() {
     disk.take_calls();
     recover(&disk);
     let changes = disk.take_changes();
+    // The first one makes the cache droppable and proves nothing.
+    let drop_cache = [format!("sync {}", wal(4)), format!("drop_cache {}", wal(4))];
+    assert_eq!(changes[..2], drop_cache);
+    let changes = &changes[2..];
     let sync = changes
         .iter()
         .position(|change| change.starts_with("sync wal"))
@@ -478,11 +512,15 @@ fn recovery_reads_each_needed_byte_a_bounded_number_of_times() {
 fn a_sync_that_fails_during_recovery_is_not_tried_again() {
     // With leftovers, too, which are reason to try again on a full disk.
     for disk in [store_with(1, store_options()), store_with(3, keeping(9))] {
-        disk.inject(Fault::on(Op::SyncData, "wal"));
-        disk.take_calls();
-        let error = try_recover(&disk).unwrap_err();
-        let calls = disk.take_calls();
-        let syncs = calls.iter().filter(|call| call.op == Op::SyncData).count();
-        assert_eq!(syncs, 1, "{error}");
+        // The one before the cache is dropped, and the one after the rewrite.
+        for nth in 0..2 {
+            let disk = disk.copy();
+            disk.inject(Fault::on(Op::SyncData, "wal").after(nth));
+            disk.take_calls();
+            let error = try_recover(&disk).unwrap_err();
+            let calls = disk.take_calls();
+            let syncs = calls.iter().filter(|call| call.op == Op::SyncData).count();
+            assert_eq!(syncs, nth + 1, "{error}");
+        }
     }
 }

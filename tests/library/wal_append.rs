@@ -78,7 +78,7 @@ fn a_batch_of_several_appends_says_who_belongs_together() {
     let groups = [vec![line(1)], vec![line(2), line(3)], vec![], vec![line(4)]];
     let groups = groups.map(|events| Group::encode(&events).unwrap());
     assert_eq!(open(&disk).commit(&groups).unwrap(), at(1, 4));
-    let lines = Lines::first()
+    let lines = Lines::first_of(STORE)
         .event(1, 1)
         .more(2, 1)
         .event(3, 1)
@@ -145,7 +145,7 @@ fn a_failed_write_is_undone_by_cutting_never_by_overwriting() {
         let disk = Memory::new();
         let (mut wal, _) = Wal::<Line>::open(disk.storage(), options).unwrap();
         append(&mut wal, 1..=1);
-        let end = Lines::first().event(1, 1).bytes.len();
+        let end = Lines::first_of(STORE).event(1, 1).bytes.len();
         disk.take_calls();
         disk.inject(Fault::on(Op::Write, "wal").torn(9));
         wal.append(&[line(2)]).unwrap_err();
@@ -337,7 +337,7 @@ fn space_is_made_ahead_and_a_crashed_log_is_still_lines() {
     let disk = Memory::new();
     let (mut wal, _) = Wal::<Line>::open(disk.storage(), preallocating(1000)).unwrap();
     append(&mut wal, 1..=1);
-    let lines = Lines::first().event(1, 1).bytes;
+    let lines = Lines::first_of(STORE).event(1, 1).bytes;
     let bytes = disk.bytes(WAL1);
     assert_eq!(bytes[..lines.len()], lines);
     assert_eq!(
@@ -466,7 +466,11 @@ fn close_leaves_a_marker_and_no_free_space() {
     let (mut wal, _) = Wal::<Line>::open(disk.storage(), preallocating(1000)).unwrap();
     append(&mut wal, 1..=2);
     wal.close().unwrap();
-    let whole = Lines::first().event(1, 1).event(2, 2).marker(2).bytes;
+    let whole = Lines::first_of(STORE)
+        .event(1, 1)
+        .event(2, 2)
+        .marker(2)
+        .bytes;
     assert_eq!(
         (disk.bytes(WAL1), disk.power_cut().bytes(WAL1)),
         (whole.clone(), whole)
@@ -483,7 +487,7 @@ fn a_marker_is_never_written_twice_and_appends_follow_it() {
     append(&mut wal, 1..=1);
     wal.close().unwrap();
     open(&disk).close().unwrap();
-    let lines = Lines::first().marker(0).event(1, 1).marker(1);
+    let lines = Lines::first_of(STORE).marker(0).event(1, 1).marker(1);
     assert_eq!(disk.bytes(WAL1), lines.bytes);
 }
 

@@ -11,16 +11,17 @@ fn a_new_log_is_made_content_before_name_before_use() {
     let disk = Memory::new();
     drop(open(&disk));
     let tmp = format!("{WAL1}.tmp");
-    let header = Lines::first().bytes.len();
+    let header = Lines::first_of(STORE).bytes;
     let calls = [
         format!("create {tmp}"),
-        format!("write {tmp} 0+{header}"),
+        format!("write {tmp} 0+{}", header.len()),
         format!("sync {tmp}"),
         format!("rename {WAL1}"),
         "sync_dir".to_owned(),
     ];
     assert_eq!(disk.take_changes(), calls);
     assert_eq!(disk.names(), [WAL1]);
+    assert_eq!(disk.bytes(WAL1), header);
 }
 
 #[test]
@@ -53,7 +54,8 @@ fn a_leftover_temporary_file_is_made_anew() {
     append(&mut wal, 1..=1);
     wal.rotate().unwrap();
     assert_eq!(disk.names(), [WAL1, WAL2]);
-    assert_eq!(disk.bytes(WAL2), Lines::after(2, 1).bytes);
+    let first = Lines::first_of(STORE).event(1, 1);
+    assert_eq!(disk.bytes(WAL2), first.next(STORE, 1).bytes);
 }
 
 #[test]
@@ -73,9 +75,11 @@ fn open_makes_the_directory_then_the_file_trustworthy_always() {
     for _ in 0..2 {
         disk.take_calls();
         drop(open(&disk));
-        let log = Lines::first().event(1, 1).event(2, 2);
+        let log = Lines::first_of(STORE).event(1, 1).event(2, 2);
         let (start, end) = (log.starts[2], log.bytes.len());
         let calls = [
+            format!("sync {WAL1}"),
+            format!("drop_cache {WAL1}"),
             "sync_dir".to_owned(),
             format!("set_len {WAL1} {end}"),
             format!("write {WAL1} {start}+{}", end - start),
@@ -98,8 +102,51 @@ fn recovery_does_the_same_before_it_removes_anything() {
         .collect();
     assert_eq!(
         verbs,
-        ["sync_dir", "set_len", "write", "sync", "remove", "sync_dir"]
+        [
+            "sync",
+            "drop_cache",
+            "sync_dir",
+            "set_len",
+            "write",
+            "sync",
+            "remove",
+            "sync_dir"
+        ]
     );
+}
+
+#[test]
+fn the_cache_is_dropped_before_anything_is_read_and_once() {
+    for recovery in [false, true] {
+        let disk = log_of(1..=2);
+        disk.take_calls();
+        match recovery {
+            true => drop(recover(&disk)),
+            false => drop(open(&disk)),
+        }
+        let calls = disk.take_calls();
+        let of = |op: Op| calls.iter().position(|call| call.op == op).unwrap();
+        let dropped = calls.iter().filter(|call| call.op == Op::DropCache);
+        assert_eq!(dropped.count(), 1);
+        assert!(of(Op::SyncData) < of(Op::DropCache) && of(Op::DropCache) < of(Op::Read));
+    }
+}
+
+#[test]
+fn a_cache_that_cannot_be_dropped_is_not_in_the_way() {
+    for recovery in [false, true] {
+        let disk = log_of(1..=2);
+        disk.inject(Fault::on(Op::DropCache, "").kind(ErrorKind::Unsupported));
+        disk.inject(Fault::on(Op::DropCache, ""));
+        for _ in 0..2 {
+            match recovery {
+                true => assert_eq!(recover(&disk).1.warnings.len(), 0),
+                false => assert_eq!(try_open(&disk).unwrap().1.warnings.len(), 0),
+            }
+        }
+        assert_eq!(disk.fired(), 2);
+        assert_eq!(read(&disk), numbered(1..=2));
+    }
 }
 
 #[test]
@@ -171,7 +218,7 @@ fn the_rewrite_takes_the_bytes_that_were_verified() {
         let kept = if report.torn_tail.is_none() {
             before.len()
         } else {
-            Lines::first().event(1, 1).bytes.len()
+            Lines::first_of(STORE).event(1, 1).bytes.len()
         };
         assert_eq!(disk.bytes(WAL1), before[..kept], "{honest}");
     }
@@ -179,8 +226,16 @@ fn the_rewrite_takes_the_bytes_that_were_verified() {
 
 #[test]
 fn a_crash_during_open_changes_nothing_that_open_shows() {
-    for op in [Op::SyncDir, Op::SetLen, Op::Write, Op::SyncData] {
-        for fault in [Fault::on(op, ""), Fault::on(op, "").late()] {
+    // Two syncs: one before the cache is dropped, one after the rewrite.
+    for (op, skip) in [
+        (Op::SyncDir, 0),
+        (Op::SetLen, 0),
+        (Op::Write, 0),
+        (Op::SyncData, 0),
+        (Op::SyncData, 1),
+    ] {
+        let fault = Fault::on(op, "").after(skip);
+        for fault in [fault, fault.late()] {
             let disk = Lines::first()
                 .event(1, 1)
                 .more(2, 2)
@@ -189,6 +244,7 @@ fn a_crash_during_open_changes_nothing_that_open_shows() {
                 .disk();
             disk.inject(fault);
             assert!(matches!(try_open(&disk), Err(Error::Storage { .. })));
+            assert_eq!(disk.fired(), 1);
             for disk in [disk.copy(), disk.power_cut()] {
                 drop(open(&disk));
                 assert_eq!(read(&disk), numbered(1..=3));
@@ -262,7 +318,7 @@ fn a_last_batch_longer_than_one_read_is_found_whole() {
         let write = rewritten.iter().find(|call| call.op == Op::Write).unwrap();
         assert_eq!(
             write.offset as usize,
-            Lines::first().event(1, 1).event(2, 2).bytes.len()
+            Lines::first_of(STORE).event(1, 1).event(2, 2).bytes.len()
         );
         assert_eq!(write.offset as usize + write.bytes.len(), len);
     }
@@ -418,7 +474,7 @@ fn a_log_whose_start_is_covered_opens_after_it() {
     let (wal, _) = Wal::<Line>::open_after(disk.storage(), at(4, 9), plain()).unwrap();
     assert_eq!(
         (wal.last_position(), wal.first_epoch().0, wal.boundary()),
-        (at(5, 1), 5, Some(at(4, 9)))
+        (at(5, 1), 5, Some(at(4, 9).into()))
     );
     drop(wal);
     for wrong in [at(4, 8), at(4, 10), at(3, 9), at(5, 1)] {

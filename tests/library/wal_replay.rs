@@ -98,13 +98,24 @@ fn what_lies_between_the_position_and_the_log_is_missed() {
     let disk = three_segments();
     disk.lose(WAL1);
     assert_eq!(count_after(&disk, at(1, 2)), 4);
-    assert_eq!(
-        count_after(&disk, Position::default()),
-        4,
-        "from the oldest that is there"
-    );
-    let error = try_read(&disk, at(1, 1)).unwrap_err();
-    assert!(matches!(error, Error::BrokenChain { .. }), "{error}");
+    let reader = LogReader::<Line>::open(disk.storage()).unwrap();
+    assert_eq!(reader.start().unwrap(), at(1, 2));
+    for after in [Position::default(), at(1, 0), at(1, 1)] {
+        let error = try_read(&disk, after).unwrap_err();
+        let reason = format!("the events between {after} and {WAL2} were removed");
+        assert!(matches!(error, Error::BrokenChain { .. }), "{error}");
+        assert!(error.to_string().contains(&reason), "{error}");
+        let (seen, report) = try_salvage(&disk, after).unwrap();
+        assert_eq!(seen.len(), 4, "from the oldest that is there");
+        let skipped = &report.skipped[0];
+        assert_eq!(
+            (skipped.file.as_str(), skipped.from, skipped.to),
+            (WAL1, Seq(after.seq.0 + 1), None)
+        );
+        assert!(skipped.reason.contains("removed"), "{}", skipped.reason);
+        assert_eq!(report.skipped.len(), 1);
+    }
+    assert_eq!(try_salvage(&disk, at(1, 2)).unwrap().1.skipped, []);
     disk.lose(WAL2);
     let error = try_read(&disk, at(1, 2)).unwrap_err();
     assert!(matches!(error, Error::BrokenChain { .. }), "{error}");
@@ -282,7 +293,7 @@ fn lenient_replay_reports_a_header_that_seals_another_end_than_there_is() {
             (WAL2, 1, Some(Seq(0))),
             "no event is missing"
         );
-        let reason = format!("the header seals {sealed}, but what lies before it is 1:2");
+        let reason = format!("the header seals {sealed}, but {WAL1} before it ends at 1:2");
         assert!(skipped.reason.contains(&reason), "{}", skipped.reason);
         assert_eq!(report.skipped.len(), 1);
     }

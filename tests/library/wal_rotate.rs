@@ -21,10 +21,11 @@ fn check_goes_on(disk: &Memory, wal: &mut Wal<Line>) {
 fn seqs_start_again_and_positions_go_on() {
     let disk = log_of(1..=2);
     let mut wal = open(&disk);
-    assert_eq!(wal.rotate().unwrap(), at(1, 2));
+    let sealed = wal.rotate().unwrap();
+    assert_eq!(sealed.position, at(1, 2));
     assert_eq!(
         (wal.last_position(), wal.boundary()),
-        (at(2, 0), Some(at(1, 2)))
+        (at(2, 0), Some(sealed))
     );
     assert_eq!(wal.append(&[line(1)]).unwrap(), at(2, 1));
     drop(wal);
@@ -42,10 +43,9 @@ fn rotate_trims_and_syncs_then_names_then_switches() {
     let disk = Memory::new();
     let (mut wal, _) = Wal::<Line>::open(disk.storage(), preallocating(1000)).unwrap();
     append(&mut wal, 1..=1);
-    let (end, header) = (
-        Lines::first().event(1, 1).bytes.len(),
-        Lines::after(2, 1).bytes.len(),
-    );
+    let first = Lines::first_of(STORE).event(1, 1);
+    let second = first.next(STORE, 1);
+    let (end, header) = (first.bytes.len(), second.bytes.len());
     disk.take_calls();
     wal.rotate().unwrap();
     let tmp = format!("{WAL2}.tmp");
@@ -59,17 +59,16 @@ fn rotate_trims_and_syncs_then_names_then_switches() {
         "sync_dir".to_owned(),
     ];
     assert_eq!(disk.take_changes(), calls);
-    assert_eq!(disk.bytes(WAL1).len(), end);
+    assert_eq!(disk.bytes(WAL1), first.bytes);
+    assert_eq!(disk.bytes(WAL2), second.bytes);
 }
 
 #[test]
 fn an_empty_segment_may_be_rotated() {
     let disk = Memory::new();
     let mut wal = open(&disk);
-    assert_eq!(
-        (wal.rotate().unwrap(), wal.rotate().unwrap()),
-        (at(1, 0), at(2, 0))
-    );
+    let sealed = [wal.rotate().unwrap(), wal.rotate().unwrap()];
+    assert_eq!(sealed.map(|end| end.position), [at(1, 0), at(2, 0)]);
     append(&mut wal, 1..=1);
     drop(wal);
     assert_eq!(read(&disk), ["3:1=1"]);

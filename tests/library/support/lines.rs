@@ -1,6 +1,9 @@
 //! Segments and snapshots made by hand, line by line, valid or not.
+//!
+//! Those of format version 1 stand for what old files hold; what the library writes today is compared
+//! with those of version 2.
 
-use beaver::{ChecksumKind, Epoch, calculate_checksum};
+use beaver::{ChecksumKind, Epoch, StoreId, calculate_checksum};
 
 use super::{Memory, snapshot, wal};
 
@@ -14,7 +17,7 @@ pub(crate) fn sealed(kind: ChecksumKind, epoch: u64, text: &str) -> String {
 /// The lines of one segment.
 #[derive(Clone)]
 pub(crate) struct Lines {
-    epoch: u64,
+    pub(crate) epoch: u64,
     pub(crate) bytes: Vec<u8>,
     /// Where each line begins, the header too.
     pub(crate) starts: Vec<usize>,
@@ -39,6 +42,49 @@ impl Lines {
     pub(crate) fn after(epoch: u64, last_seq: u64) -> Self {
         let prev = format!("{{\"epoch\":{},\"last_seq\":{last_seq}}}", epoch - 1);
         Lines::headless(epoch).line(ChecksumKind::Header, &header(epoch, &prev))
+    }
+
+    /// The first segment of a store, of version 2.
+    pub(crate) fn first_of(store: StoreId) -> Self {
+        Lines::headless(1).line(ChecksumKind::Header, &header_of(store, 1, "null"))
+    }
+
+    /// The segment of version 2 after `epoch - 1`, whose last line was `last_seq` with this checksum.
+    pub(crate) fn after_of(store: StoreId, epoch: u64, last_seq: u64, crc: &str) -> Self {
+        let before = epoch - 1;
+        let prev = format!("{{\"epoch\":{before},\"last_seq\":{last_seq},\"crc\":\"{crc}\"}}");
+        Lines::headless(epoch).line(ChecksumKind::Header, &header_of(store, epoch, &prev))
+    }
+
+    /// The segment of version 2 after this one, which ended with `last_seq`.
+    pub(crate) fn next(&self, store: StoreId, last_seq: u64) -> Self {
+        Lines::after_of(store, self.epoch + 1, last_seq, &self.last_crc())
+    }
+
+    /// The checksum that the next header seals: of the last event or `lost` line, else of the header.
+    pub(crate) fn last_crc(&self) -> String {
+        let ends = self.starts.iter().skip(1).copied();
+        let ends: Vec<usize> = ends.chain([self.bytes.len()]).collect();
+        let lines = self.starts.iter().zip(ends);
+        let lines = lines.map(|(start, end)| &self.bytes[*start..end]);
+        let is_sealed = |line: &&[u8]| {
+            [&b"{\"seq\""[..], b"{\"lost\"", b"{\"wal\""]
+                .iter()
+                .any(|start| line.starts_with(start))
+        };
+        let last = lines.rev().find(is_sealed).unwrap();
+        let digits = &last[last.len() - "00000000\"}\n".len()..][..8];
+        String::from_utf8(digits.to_vec()).unwrap()
+    }
+
+    /// This segment under another header.
+    pub(crate) fn under(&self, header: Lines) -> Self {
+        let ends = self.starts.iter().skip(2).copied();
+        let ends = ends.chain([self.bytes.len()]);
+        let lines = self.starts.iter().skip(1).zip(ends);
+        lines.fold(header, |copy, (start, end)| {
+            copy.raw(&self.bytes[*start..end])
+        })
     }
 
     /// Anything with a valid checksum.
@@ -114,16 +160,54 @@ fn header(epoch: u64, prev: &str) -> String {
     format!("{{\"wal\":\"beaver\",\"version\":1,\"epoch\":{epoch},\"prev\":{prev},\"created_ms\":0")
 }
 
+fn header_of(store: StoreId, epoch: u64, prev: &str) -> String {
+    let store = format!("{:016x}", store.0);
+    format!(
+        "{{\"wal\":\"beaver\",\"version\":2,\"store\":\"{store}\",\"epoch\":{epoch},\"prev\":{prev},\"created_ms\":0"
+    )
+}
+
 /// Puts a snapshot of a tape on a disk.
 pub(crate) fn put_snapshot(disk: &Memory, epoch: u64, last_seq: u64, tape: &[&str]) {
-    let applied = format!("{{\"epoch\":{epoch},\"seq\":{last_seq}}}");
-    let state = format!("{{\"applied\":{applied},\"machine\":[{}]}}", tape.join(","));
+    let state = tape_state(epoch, last_seq, tape);
     disk.put(&snapshot(epoch), snapshot_document(epoch, last_seq, &state));
+}
+
+/// The state of a tape that was applied up to there.
+pub(crate) fn tape_state(epoch: u64, last_seq: u64, tape: &[&str]) -> String {
+    let applied = format!("{{\"epoch\":{epoch},\"seq\":{last_seq}}}");
+    format!("{{\"applied\":{applied},\"machine\":[{}]}}", tape.join(","))
+}
+
+/// The checksum of the line of an event that is the first of its batch.
+pub(crate) fn event_crc(epoch: u64, seq: u64, body: &str) -> String {
+    Lines::headless(epoch)
+        .any_event(seq, seq, false, body)
+        .last_crc()
 }
 
 pub(crate) fn snapshot_document(epoch: u64, last_seq: u64, state: &str) -> String {
     let head = format!(
         "{{\"snapshot\":\"beaver\",\"version\":1,\"epoch\":{epoch},\"last_seq\":{last_seq}"
+    );
+    sealed(
+        ChecksumKind::Snapshot,
+        epoch,
+        &format!("{head},\"state\":{state}"),
+    )
+}
+
+/// A snapshot of version 2, of an epoch whose last line has this checksum.
+pub(crate) fn snapshot_document_of(
+    store: StoreId,
+    epoch: u64,
+    last_seq: u64,
+    crc: &str,
+    state: &str,
+) -> String {
+    let store = format!("{:016x}", store.0);
+    let head = format!(
+        "{{\"snapshot\":\"beaver\",\"version\":2,\"store\":\"{store}\",\"epoch\":{epoch},\"last_seq\":{last_seq},\"last_crc\":\"{crc}\""
     );
     sealed(
         ChecksumKind::Snapshot,

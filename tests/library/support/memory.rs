@@ -24,6 +24,7 @@ pub(crate) enum Op {
     Write,
     SetLen,
     SyncData,
+    DropCache,
 }
 
 /// A call that was made.
@@ -334,6 +335,7 @@ impl std::fmt::Display for Call {
             Op::Write => write!(f, "write {file} {offset}+{}", self.bytes.len()),
             Op::SetLen => write!(f, "set_len {file} {offset}"),
             Op::SyncData => write!(f, "sync {file}"),
+            Op::DropCache => write!(f, "drop_cache {file}"),
             Op::SyncDir => write!(f, "sync_dir"),
             Op::Create => write!(f, "create {file}"),
             Op::Rename => write!(f, "rename {file}"),
@@ -525,5 +527,11 @@ impl StorageFile for Handle {
             inode.durable.clone_from(&inode.live);
             Ok(())
         })
+    }
+
+    fn drop_cache(&self) -> io::Result<()> {
+        let mut state = self.disk.state();
+        let how = self.enter(&mut state, Op::DropCache, 0, &[]);
+        whole(how, || Ok(()))
     }
 }

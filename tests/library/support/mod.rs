@@ -7,7 +7,7 @@ pub(crate) mod tape;
 pub(crate) mod verbs;
 
 pub(crate) use client::{Client, empty_disk, recorded_disk};
-pub(crate) use lines::{Lines, put_snapshot};
+pub(crate) use lines::{Lines, event_crc, put_snapshot, snapshot_document_of, tape_state};
 pub(crate) use memory::{Fault, Memory, Op};
 pub(crate) use tape::{Line, Tape};
 pub(crate) use verbs::*;

@@ -7,10 +7,17 @@ use beaver::inspect::{self, SalvageReport};
 use beaver::store::{CheckpointReport, CommandError};
 use beaver::wal::{LogReader, OpenReport, ReplayError, ReplayReport};
 use beaver::{
-    Error, ManualClock, Position, RecoveryReport, Result, Store, StoreOptions, Wal, WalOptions,
+    Error, ManualClock, Position, RecoveryReport, Result, Store, StoreId, StoreOptions, Wal,
+    WalOptions,
 };
 
 use super::{Line, Memory, Tape};
+
+/// Whose the stores are that the tests make: fixed, so that bytes can be compared.
+pub(crate) const STORE: StoreId = StoreId(0x6f1d_0c5b_e2a9_4417);
+
+/// Whose the copies are that the tests make.
+pub(crate) const COPY: StoreId = StoreId(0xc0);
 
 pub(crate) const WAL1: &str = "wal-0000000001.jsonl";
 pub(crate) const WAL2: &str = "wal-0000000002.jsonl";
@@ -31,6 +38,7 @@ pub(crate) fn at(epoch: u64, seq: u64) -> Position {
 pub(crate) fn plain() -> WalOptions {
     WalOptions {
         preallocate_bytes: 0,
+        store_id: Some(STORE),
         clock: Arc::new(ManualClock::new(0)),
         ..WalOptions::default()
     }
@@ -116,9 +124,10 @@ pub(crate) fn log_error(error: ReplayError<()>) -> Error {
     }
 }
 
-/// The events of a log, read strictly, as `epoch:seq=content`.
+/// All events that are still in a log, read strictly, as `epoch:seq=content`.
 pub(crate) fn read(disk: &Memory) -> Vec<String> {
-    let (seen, _) = try_read(disk, Position::default()).unwrap();
+    let reader = LogReader::<Line>::open(disk.storage()).unwrap();
+    let (seen, _) = try_read(disk, reader.start().unwrap()).unwrap();
     show(&seen)
 }
 
