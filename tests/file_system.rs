@@ -5,17 +5,17 @@
 #[path = "../storage/tests/private_mounts/mod.rs"]
 mod private_mounts;
 
-use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem, StorageFull};
+use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem, ResourceBusy, StorageFull};
 use std::path::Path;
 use std::sync::Arc;
 
-use beaver::storage::DiskStorage;
+use beaver::storage::{DiskStorage, LOCK_NAME};
 use beaver::store::read_state;
 use beaver::{
     CommandError, Controller, ControllerOptions, Error, Event, JobId, JobQueue, JobSpec, Payload,
     Storage, inspect,
 };
-use private_mounts::{ReadOnlyDirectory, SmallFileSystem, with_private_mounts};
+use private_mounts::{BindMount, ReadOnlyDirectory, SmallFileSystem, with_private_mounts};
 
 fn open(directory: &Path, preallocate_bytes: u64) -> beaver::Result<Controller> {
     let storage = Arc::new(DiskStorage::open(directory).expect("an open directory"));
@@ -165,4 +165,22 @@ fn a_full_disk_loses_nothing_and_stops_only_until_there_is_room() {
             }
         },
     );
+}
+
+#[test]
+fn a_bind_mount_of_a_directory_has_the_same_owner() {
+    with_private_mounts("a_bind_mount_of_a_directory_has_the_same_owner", || {
+        let (directory, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let mut owner = open(directory.path(), 0).unwrap();
+        let _mounted = BindMount::new(directory.path(), other.path());
+        assert!(matches!(open(other.path(), 0), Err(Error::Locked)));
+        enqueue(&mut owner, 0).unwrap();
+        std::fs::remove_file(other.path().join(LOCK_NAME)).unwrap();
+        assert!(matches!(open(other.path(), 0), Err(Error::Locked)));
+        let error = enqueue(&mut owner, 1).unwrap_err();
+        assert_eq!(error.io_kind(), Some(ResourceBusy), "{error}");
+        drop(owner);
+        let again = open(other.path(), 0).unwrap();
+        assert_eq!(pending(again.state()), [id(0)]);
+    });
 }

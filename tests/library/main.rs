@@ -6,6 +6,8 @@
     reason = "a test that meets an error it does not expect has failed, and its files are small"
 )]
 
+#[path = "../hooked/mod.rs"]
+mod hooked;
 mod support;
 
 mod checkpoint;
@@ -16,6 +18,7 @@ mod every_call;
 mod format;
 mod inspect;
 mod lifecycle;
+mod lost_lock;
 mod old_files;
 mod properties;
 mod repair;

@@ -769,6 +769,35 @@ fn the_lock_may_be_held_by_another_process() {
     assert!(disk.storage().lock().is_ok());
 }
 
+#[test]
+fn a_process_whose_lock_was_stolen_changes_nothing_until_it_gives_it_back() {
+    let disk = machine(SimOptions::default());
+    assert!(!disk.steal_lock(), "it holds none");
+    let storage = disk.storage();
+    let held = storage.lock().unwrap();
+    let file = storage.create("f").unwrap();
+    file.write_at(b"text", 0).unwrap();
+    assert!(disk.steal_lock());
+    let before = disk.live();
+    let lost = Some(ErrorKind::ResourceBusy);
+    assert_eq!(kind(file.write_at(b"more", 0)), lost);
+    assert_eq!(kind(file.set_len(0)), lost);
+    assert_eq!(kind(file.sync_data()), lost);
+    assert_eq!(kind(storage.create("g")), lost);
+    assert_eq!(kind(storage.rename("f", "g")), lost);
+    assert_eq!(kind(storage.remove("f")), lost);
+    assert_eq!(kind(storage.sync_dir()), lost);
+    assert_eq!(disk.fired()["lost-lock"], 7);
+    assert_eq!(file.len().unwrap(), 4, "it may still look");
+    assert_eq!(disk.live(), before);
+    assert_eq!(kind(storage.lock()), Some(ErrorKind::WouldBlock));
+    drop(held);
+    assert_eq!(kind(storage.lock()), Some(ErrorKind::WouldBlock));
+    disk.release_lock();
+    let _held = storage.lock().unwrap();
+    file.write_at(b"more", 0).unwrap();
+}
+
 fn flip(file: &str, offset: u64, bit: u8) -> DiskEvent {
     let file = file.to_owned();
     DiskEvent::FlipBit { file, offset, bit }

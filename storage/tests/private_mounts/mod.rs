@@ -157,6 +157,24 @@ impl Drop for SmallFileSystem {
     }
 }
 
+/// A directory that is seen at another place too.
+pub(crate) struct BindMount(String);
+
+impl BindMount {
+    pub(crate) fn new(directory: &Path, place: &Path) -> Self {
+        let [directory, place] =
+            [directory, place].map(|path| path.to_str().expect("a plain path"));
+        run("mount", &["--bind", directory, place]).expect("a mount where mounting is permitted");
+        BindMount(place.to_owned())
+    }
+}
+
+impl Drop for BindMount {
+    fn drop(&mut self) {
+        let _ = run("umount", &["--lazy", &self.0]);
+    }
+}
+
 /// Takes the right to write to a directory and the files in it, and gives it back when dropped.
 pub(crate) struct ReadOnlyDirectory<'a>(&'a Path);
 
