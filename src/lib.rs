@@ -92,6 +92,8 @@
 //! 7. The advisory lock keeps out every other process that asks for it, and leaves with its holder.
 //!    File systems that do not keep it (some network mounts) are not for this. If the file `LOCK` is
 //!    removed or replaced, the owner stops before its next `Ok`, and opens again.
+//! 8. The directory shows the names that were made durable, each once. ext4 with `fast_commit`, an
+//!    option that is off by default, has shown other ones after a crash and is not for this.
 
 mod boundary;
 mod checksum;

@@ -24,6 +24,7 @@ use std::sync::Arc;
 
 use rustix::fs::{self as sys, AtFlags, FileType, OFlags};
 use rustix::io::Errno;
+use rustix::process::{Resource, getrlimit};
 
 use super::descriptor::{open_directory, open_file};
 use super::directory;
@@ -173,6 +174,8 @@ impl Storage for DiskStorage {
             }
         }
         names.sort_unstable();
+        // ext4 with `fast_commit` can list a name twice after a crash.
+        names.dedup();
         Ok(names)
     }
 
@@ -223,6 +226,14 @@ impl DiskFile {
             Access::Read => Err(refused("the file was opened for reading")),
         }
     }
+
+    /// Cutting a file that is larger than files may be is allowed.
+    fn check_may_grow(&self, len: u64) -> io::Result<()> {
+        match check_size_limit(len) {
+            Err(_) if self.len()? >= len => Ok(()),
+            checked => checked,
+        }
+    }
 }
 
 impl StorageFile for DiskFile {
@@ -236,11 +247,15 @@ impl StorageFile for DiskFile {
 
     fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<usize> {
         self.check_writable()?;
+        if !buf.is_empty() {
+            check_size_limit(offset.saturating_add(1))?;
+        }
         self.file.write_at(buf, offset)
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
         self.check_writable()?;
+        self.check_may_grow(len)?;
         self.file.set_len(len)
     }
 
@@ -249,6 +264,7 @@ impl StorageFile for DiskFile {
         if len == 0 {
             return Ok(());
         }
+        self.check_may_grow(len)?;
         let before = self.len()?;
         let result = allocate(&self.file, len);
         // ext4 keeps what it could reserve before it ran out of room: the whole rest of the disk,
@@ -267,6 +283,16 @@ impl StorageFile for DiskFile {
 
     fn drop_cache(&self) -> io::Result<()> {
         drop_cache(&self.file)
+    }
+}
+
+/// Refuses a file of `len` bytes that is larger than the process may make one (`RLIMIT_FSIZE`). The
+/// system would refuse it too, and send `SIGXFSZ`, which ends the process where it is not handled.
+fn check_size_limit(len: u64) -> io::Result<()> {
+    let limit = getrlimit(Resource::Fsize).current;
+    match limit.is_some_and(|limit| len > limit) {
+        true => Err(Errno::FBIG.into()),
+        false => Ok(()),
     }
 }
 

@@ -13,7 +13,7 @@ const MOMENTS: [Moment; 3] = [Moment::Before, Moment::Inside, Moment::After];
 
 /// The calls whose errors the client is not told of. The library tells of all of its own: this one the
 /// client makes itself, for the next process to find.
-const UNTOLD: [(&str, &str); 1] = [("create", "leftover.tmp")];
+const UNTOLD: [(&str, &str); 1] = [("create", "snapshot-0000000009.json.tmp")];
 
 /// The storage calls when nothing goes wrong.
 fn calls() -> Vec<TraceRecord> {

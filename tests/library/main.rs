@@ -19,6 +19,7 @@ mod format;
 mod inspect;
 mod lifecycle;
 mod lost_lock;
+mod names;
 mod old_files;
 mod properties;
 mod repair;
