@@ -135,14 +135,18 @@ fn check_full_disk(small: &SmallFileSystem, preallocate_bytes: u64) {
     assert_eq!(pending(controller.state()), all);
     drop(controller);
     assert_eq!(pending(&inspected(&directory)), all);
-    let mut controller = open(&directory, preallocate_bytes).unwrap();
+    let reopened = match open(&directory, preallocate_bytes) {
+        // Recovery writes the last batch anew, in place, and that may need room.
+        Err(error) if error.is_full() && !small.overwrites() => None,
+        opened => Some(opened.unwrap()),
+    };
+    std::fs::remove_file(ballast).unwrap();
+    let mut controller = reopened.unwrap_or_else(|| open(&directory, preallocate_bytes).unwrap());
     assert_eq!(
         pending(controller.state()),
         all,
         "a full disk loses nothing"
     );
-
-    std::fs::remove_file(ballast).unwrap();
     for number in acknowledged..acknowledged + 10 {
         enqueue(&mut controller, number).unwrap();
     }

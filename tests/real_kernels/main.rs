@@ -7,9 +7,14 @@
 
 mod device;
 #[path = "../../storage/tests/private_mounts/mod.rs"]
+#[expect(
+    dead_code,
+    reason = "the tests of full file systems use the rest of it"
+)]
 mod private_mounts;
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
@@ -17,7 +22,7 @@ use std::sync::Arc;
 use beaver::storage::DiskStorage;
 use beaver::{CommandError, Controller, ControllerOptions, Error, JobId, JobSpec, Payload};
 use device::{RefusingDevice, run};
-use private_mounts::with_private_mounts;
+use private_mounts::{SmallFileSystem, with_private_mounts};
 use tempfile::tempdir;
 
 fn open(directory: &Path, preallocate_bytes: u64) -> beaver::Result<Controller> {
@@ -115,6 +120,61 @@ fn a_device_that_refused_a_write_once_loses_nothing_that_is_acknowledged_later()
                 }
             }
             assert!(lost.is_empty(), "{} of 16: {lost:#?}", lost.len());
+        },
+    );
+}
+
+/// Enqueues jobs of a kilobyte until one is refused: how many there are then, and the error.
+fn enqueue_until_refused(owner: &mut Controller) -> (usize, Error) {
+    loop {
+        let number = owner.state().pending().count();
+        if let Err(error) = enqueue(owner, &format!("job-{number}"), &"x".repeat(1_000)) {
+            return (number, error);
+        }
+    }
+}
+
+#[test]
+fn a_quota_that_is_used_up_loses_nothing_and_stops_only_until_there_is_room() {
+    with_private_mounts(
+        "a_quota_that_is_used_up_loses_nothing_and_stops_only_until_there_is_room",
+        || {
+            let small = match SmallFileSystem::btrfs() {
+                Ok(small) => small,
+                Err(reason) => return println!("left out: {reason}"),
+            };
+            let limit = |bytes: &str| {
+                let mut limit = Command::new("btrfs");
+                run(limit.args(["qgroup", "limit", bytes]).arg(small.path()))
+            };
+            let mut enable = Command::new("btrfs");
+            let enabled = run(enable.args(["quota", "enable"]).arg(small.path()));
+            if let Err(reason) = enabled.and_then(|()| limit("3M")) {
+                return println!("left out: {reason}");
+            }
+            for preallocate_bytes in [0, 256 << 10] {
+                limit("3M").unwrap();
+                let store = small.path().join(format!("store-{preallocate_bytes}"));
+                let mut owner = open(&store, preallocate_bytes).unwrap();
+                let (acknowledged, error) = enqueue_until_refused(&mut owner);
+                println!("{preallocate_bytes} bytes ahead: {acknowledged} jobs, then {error}");
+                assert_eq!(error.io_kind(), Some(ErrorKind::QuotaExceeded), "{error}");
+                assert!(error.is_full(), "{error}");
+                // Taking back a write can need room too: Btrfs writes what is left of a page anew.
+                assert_eq!(error.is_indeterminate(), owner.poisoned().is_some());
+                limit("8M").unwrap();
+                drop(owner);
+                let mut again = open(&store, preallocate_bytes).unwrap();
+                let found = again.state().pending().count();
+                let last = usize::from(error.is_indeterminate());
+                assert!(
+                    (acknowledged..=acknowledged + last).contains(&found),
+                    "{found}"
+                );
+                enqueue(&mut again, "later", "x").unwrap();
+                again.close().unwrap();
+                fs::remove_dir_all(&store).unwrap();
+            }
         },
     );
 }
