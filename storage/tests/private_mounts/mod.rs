@@ -87,11 +87,6 @@ impl SmallFileSystem {
         made.into_iter().filter_map(found).collect()
     }
 
-    /// Whether an overwrite needs no room.
-    pub(crate) fn overwrites(&self) -> bool {
-        self.kind != "btrfs"
-    }
-
     fn new(kind: &'static str) -> Self {
         let root = tempfile::tempdir().expect("a temporary directory");
         let place = root.path().join("mounted");
