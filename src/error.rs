@@ -130,6 +130,24 @@ pub enum Error {
         offset: u64,
     },
 
+    /// There is no store, and none was made: one must be there
+    /// ([`must_exist`](crate::WalOptions::must_exist)), or something in the directory looks like a
+    /// file of a store whose name was changed. Look whether this is the right directory.
+    #[error("there is no store here: {reason}")]
+    NoStore {
+        /// Why none was made.
+        reason: String,
+    },
+
+    /// The operating system has no memory or no thread to give. Nothing was changed.
+    #[error("the operating system refuses {what}: {source}")]
+    OutOfResources {
+        /// What was asked for.
+        what: &'static str,
+        /// Its answer.
+        source: Arc<io::Error>,
+    },
+
     /// Another process (or another handle in this one) owns the directory.
     #[error("the store is in use by another process or handle")]
     Locked,
@@ -200,6 +218,12 @@ pub enum Error {
 }
 
 impl Error {
+    /// Wraps the refusal of a thread or of memory.
+    pub(crate) fn out_of(what: &'static str, source: io::Error) -> Self {
+        let source = Arc::new(source);
+        Error::OutOfResources { what, source }
+    }
+
     /// Wraps the error of the storage call `operation` on `file`.
     pub(crate) fn storage(operation: &'static str, file: &str, source: io::Error) -> Self {
         Error::Storage {
@@ -215,13 +239,29 @@ impl Error {
         matches!(self, Error::Indeterminate { .. })
     }
 
-    /// The kind of the storage error that caused this one, if there is one.
+    /// Whether a storage call failed for want of room: on the disk, in a quota, or because of a
+    /// limit for the size of a file. Each of them may be met in the place of another.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.io_kind().is_some_and(is_full)
+    }
+
+    /// The kind of the error of the operating system that caused this one, if there is one.
     #[must_use]
     pub fn io_kind(&self) -> Option<io::ErrorKind> {
         match self {
-            Error::Storage { source, .. } => Some(source.kind()),
+            Error::Storage { source, .. } | Error::OutOfResources { source, .. } => {
+                Some(source.kind())
+            }
             Error::Poisoned { cause } | Error::Indeterminate { cause } => cause.io_kind(),
             _ => None,
         }
     }
+}
+
+/// Whether a call failed for want of room: `ENOSPC`, `EDQUOT` or `EFBIG`.
+pub(crate) fn is_full(kind: io::ErrorKind) -> bool {
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+
+    matches!(kind, StorageFull | QuotaExceeded | FileTooLarge)
 }

@@ -61,7 +61,8 @@
 //!
 //! # Not promised
 //!
-//! * One process at a time owns a directory. There is no replication.
+//! * One process at a time owns a directory: the one that opened it. A store that it has opened is
+//!   of no use in a process forked from it, where every change is refused. There is no replication.
 //! * After an indeterminate error only opening again can tell what is stored.
 //! * Salvage and repair return what can be read. What is lost is reported, not restored.
 //! * Checksums find accidents, not forgery.
@@ -89,7 +90,10 @@
 //! 6. Reads may fail, and may return wrong bytes now and then: before anything is cut, it is read
 //!    again. Bytes that rot are found by checksum, when they are read.
 //! 7. The advisory lock keeps out every other process that asks for it, and leaves with its holder.
-//!    File systems that do not keep it (some network mounts) are not for this.
+//!    File systems that do not keep it (some network mounts) are not for this. If the file `LOCK` is
+//!    removed or replaced, the owner stops before its next `Ok`, and opens again.
+//! 8. The directory shows the names that were made durable, each once. ext4 with `fast_commit`, an
+//!    option that is off by default, has shown other ones after a crash and is not for this.
 
 mod boundary;
 mod checksum;

@@ -5,7 +5,7 @@
 //! UNFINISHED                 a copy that is being made: not a store yet
 //! wal-0000000007.jsonl       segment of epoch 7: at least ten digits, no superfluous zero
 //! snapshot-0000000007.json   state after the last event of epoch 7
-//! *.tmp                      unfinished; removed by open
+//! ….tmp                      one of these two, unfinished; removed by open
 //! ```
 //!
 //! Anything else is a stray: reported, never touched. Order is by number, not by text.
@@ -63,7 +63,7 @@ pub(crate) struct Listing {
     pub(crate) segments: Vec<Epoch>,
     /// Epochs of the snapshots, ascending.
     pub(crate) snapshots: Vec<Epoch>,
-    /// Names of unfinished files.
+    /// Names of unfinished files of ours.
     pub(crate) temporaries: Vec<String>,
     /// Names that mean nothing to us.
     pub(crate) strays: Vec<String>,
@@ -72,22 +72,28 @@ pub(crate) struct Listing {
 }
 
 impl Listing {
-    /// Sorts `names` by what they are.
-    pub(crate) fn of(names: Vec<String>) -> Self {
+    /// Sorts `names` by what they are. A name that is there twice counts once: some file systems
+    /// list a name twice after a crash.
+    pub(crate) fn of(mut names: Vec<String>) -> Self {
         let mut listing = Listing::default();
+        names.dedup();
         for name in names {
             if name == LOCK {
                 continue;
-            } else if name == UNFINISHED {
+            }
+            if name == UNFINISHED {
                 listing.is_unfinished = true;
-            } else if let Some(epoch) = parse(&name, "wal-", ".jsonl") {
-                listing.segments.push(epoch);
-            } else if let Some(epoch) = parse(&name, "snapshot-", ".json") {
-                listing.snapshots.push(epoch);
-            } else if name.ends_with(TEMPORARY_SUFFIX) {
-                listing.temporaries.push(name);
-            } else {
-                listing.strays.push(name);
+                continue;
+            }
+            match Kind::of(&name) {
+                Some(Kind::Segment(epoch)) => listing.segments.push(epoch),
+                Some(Kind::Snapshot(epoch)) => listing.snapshots.push(epoch),
+                // Only what we would have made: another program's unfinished file is not ours to
+                // remove.
+                None => match name.strip_suffix(TEMPORARY_SUFFIX).and_then(Kind::of) {
+                    Some(_) => listing.temporaries.push(name),
+                    None => listing.strays.push(name),
+                },
             }
         }
         listing.segments.sort_unstable();
@@ -119,6 +125,36 @@ impl Listing {
     pub(crate) fn is_new(&self) -> bool {
         self.segments.is_empty() && self.snapshots.is_empty()
     }
+
+    /// A stray that was a file of a store before its name was changed.
+    pub(crate) fn altered(&self) -> Option<&String> {
+        self.strays.iter().find(|stray| is_altered(stray))
+    }
+}
+
+/// What a name of a store stands for.
+enum Kind {
+    Segment(Epoch),
+    Snapshot(Epoch),
+}
+
+impl Kind {
+    /// Nothing for a name that we would not have made.
+    fn of(name: &str) -> Option<Self> {
+        let segment = parse(name, "wal-", ".jsonl").map(Kind::Segment);
+        segment.or_else(|| parse(name, "snapshot-", ".json").map(Kind::Snapshot))
+    }
+}
+
+/// Whether a stray is one of our names but for its case or for what follows it: a file that was
+/// compressed, kept by an editor, or copied through a file system without case.
+fn is_altered(stray: &str) -> bool {
+    let lower = stray.to_ascii_lowercase();
+    [".jsonl", ".json"].iter().any(|suffix| {
+        lower
+            .find(suffix)
+            .is_some_and(|at| Kind::of(&lower[..at + suffix.len()]).is_some())
+    })
 }
 
 /// The epoch in a name, if the name is the one that we would have made.
@@ -176,9 +212,47 @@ mod tests {
     }
 
     #[test]
-    fn temporaries_are_unfinished_files_of_any_name() {
-        let listing = Listing::of(vec![LOCK.into(), temporary(&segment(Epoch(3)))]);
-        assert_eq!(listing.temporaries, ["wal-0000000003.jsonl.tmp"]);
-        assert!(listing.strays.is_empty());
+    fn temporaries_are_unfinished_files_of_ours_alone() {
+        let ours = ["snapshot-0000000003.json.tmp", "wal-0000000003.jsonl.tmp"];
+        let foreign = [
+            "report.docx.tmp",
+            "wal-3.jsonl.tmp",
+            "wal-0000000003.tmp",
+            ".tmp",
+        ];
+        let names = ours.iter().chain(&foreign).map(ToString::to_string);
+        let listing = Listing::of(names.chain([LOCK.to_owned()]).collect());
+        assert_eq!(listing.temporaries, ours);
+        assert_eq!(listing.strays, foreign);
+    }
+
+    #[test]
+    fn a_name_that_is_listed_twice_counts_once() {
+        let name = segment(Epoch(1));
+        let listing = Listing::of(vec![name.clone(), name, segment(Epoch(2))]);
+        assert_eq!(listing.segments, [Epoch(1), Epoch(2)]);
+    }
+
+    #[test]
+    fn a_name_that_differs_in_case_or_suffix_is_known_again() {
+        for altered in [
+            "WAL-0000000001.jsonl",
+            "wal-0000000001.JSONL",
+            "wal-0000000001.jsonl.gz",
+            "wal-0000000001.jsonl~",
+            "Snapshot-0000000001.json.bak",
+            "snapshot-0000000001.json.1",
+        ] {
+            assert!(is_altered(altered), "{altered}");
+        }
+        for other in [
+            "wal-1.jsonl",
+            "wal-0000000001.json",
+            "notes.json",
+            "jsonl",
+            "é.json",
+        ] {
+            assert!(!is_altered(other), "{other}");
+        }
     }
 }

@@ -251,6 +251,7 @@ fn read_all(file: &dyn StorageFile, name: &str, reads: Reads) -> Result<Vec<u8>>
         .map_err(|error| Error::storage("len", name, error))?;
     let mut window = ReadWindow::new(file, name, len);
     window.restart(0, reads);
+    window.reserve(len)?;
     while window.extend()? {}
     Ok(window.into_shown())
 }

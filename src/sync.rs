@@ -6,6 +6,7 @@
 //! Code that changes what a lock guards in more than one step notes it where the next holder looks:
 //! see `wal::pipeline` and `store::states`.
 
+use std::io;
 use std::sync::PoisonError;
 #[cfg(all(target_os = "linux", not(feature = "shuttle")))]
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -182,10 +183,35 @@ pub(crate) fn spin_wait(_limit_us: u64, done: impl Fn() -> bool) {
     }
 }
 
-/// Starts a thread that is not joined.
-pub(crate) fn spawn(work: impl FnOnce() + Send + 'static) {
-    #[cfg(feature = "shuttle")]
-    shuttle::thread::spawn(work);
-    #[cfg(not(feature = "shuttle"))]
-    std::thread::spawn(work);
+/// A thread that waits for its work, and ends without it. So it can be had, or refused, before
+/// there is anything that needs it.
+#[derive(Debug)]
+pub(crate) struct Thread(imp::mpsc::Sender<Work>);
+
+type Work = Box<dyn FnOnce() + Send>;
+
+impl Thread {
+    /// Starts a thread, which is not joined.
+    ///
+    /// # Errors
+    /// The operating system has none to give.
+    pub(crate) fn start() -> io::Result<Self> {
+        let (sender, receiver) = imp::mpsc::channel::<Work>();
+        let body = move || {
+            if let Ok(work) = receiver.recv() {
+                work();
+            }
+        };
+        #[cfg(feature = "shuttle")]
+        shuttle::thread::spawn(body);
+        #[cfg(not(feature = "shuttle"))]
+        std::thread::Builder::new().spawn(body)?;
+        Ok(Thread(sender))
+    }
+
+    /// Has the thread do `work`.
+    pub(crate) fn run(self, work: impl FnOnce() + Send + 'static) {
+        let sent = self.0.send(Box::new(work));
+        sent.expect("the thread waits for its work");
+    }
 }

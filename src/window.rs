@@ -117,6 +117,7 @@ impl<'f> ReadWindow<'f> {
         }
         let end = self.filled + count;
         if self.buffer.len() < end {
+            self.reserve((end - self.filled) as u64)?;
             self.buffer.resize(end, 0);
         }
         read_exact(
@@ -147,6 +148,16 @@ impl<'f> ReadWindow<'f> {
             file: self.name.to_owned(),
             offset: from,
         })
+    }
+
+    /// Makes room for `count` more bytes, so that a file that is larger than all memory is refused
+    /// and does not end the process.
+    pub(crate) fn reserve(&mut self, count: u64) -> Result<()> {
+        let refused = |error| Error::out_of("memory to read a file", error);
+        let count = usize::try_from(count).unwrap_or(usize::MAX);
+        let more = count.saturating_sub(self.buffer.len() - self.filled);
+        let reserved = self.buffer.try_reserve(more);
+        reserved.map_err(|error| refused(std::io::Error::new(ErrorKind::OutOfMemory, error)))
     }
 
     /// The next byte, without stepping over it.

@@ -5,17 +5,17 @@
 #[path = "../storage/tests/private_mounts/mod.rs"]
 mod private_mounts;
 
-use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem, StorageFull};
+use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem, ResourceBusy, StorageFull};
 use std::path::Path;
 use std::sync::Arc;
 
-use beaver::storage::DiskStorage;
+use beaver::storage::{DiskStorage, LOCK_NAME};
 use beaver::store::read_state;
 use beaver::{
     CommandError, Controller, ControllerOptions, Error, Event, JobId, JobQueue, JobSpec, Payload,
     Storage, inspect,
 };
-use private_mounts::{ReadOnlyDirectory, SmallFileSystem, with_private_mounts};
+use private_mounts::{BindMount, ReadOnlyDirectory, SmallFileSystem, with_private_mounts};
 
 fn open(directory: &Path, preallocate_bytes: u64) -> beaver::Result<Controller> {
     let storage = Arc::new(DiskStorage::open(directory).expect("an open directory"));
@@ -135,14 +135,18 @@ fn check_full_disk(small: &SmallFileSystem, preallocate_bytes: u64) {
     assert_eq!(pending(controller.state()), all);
     drop(controller);
     assert_eq!(pending(&inspected(&directory)), all);
-    let mut controller = open(&directory, preallocate_bytes).unwrap();
+    let reopened = match open(&directory, preallocate_bytes) {
+        // Recovery writes the last batch anew, in place, which needs room on Btrfs.
+        Err(error) if error.is_full() && small.kind == "btrfs" => None,
+        opened => Some(opened.unwrap()),
+    };
+    std::fs::remove_file(ballast).unwrap();
+    let mut controller = reopened.unwrap_or_else(|| open(&directory, preallocate_bytes).unwrap());
     assert_eq!(
         pending(controller.state()),
         all,
         "a full disk loses nothing"
     );
-
-    std::fs::remove_file(ballast).unwrap();
     for number in acknowledged..acknowledged + 10 {
         enqueue(&mut controller, number).unwrap();
     }
@@ -165,4 +169,22 @@ fn a_full_disk_loses_nothing_and_stops_only_until_there_is_room() {
             }
         },
     );
+}
+
+#[test]
+fn a_bind_mount_of_a_directory_has_the_same_owner() {
+    with_private_mounts("a_bind_mount_of_a_directory_has_the_same_owner", || {
+        let (directory, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let mut owner = open(directory.path(), 0).unwrap();
+        let _mounted = BindMount::new(directory.path(), other.path());
+        assert!(matches!(open(other.path(), 0), Err(Error::Locked)));
+        enqueue(&mut owner, 0).unwrap();
+        std::fs::remove_file(other.path().join(LOCK_NAME)).unwrap();
+        assert!(matches!(open(other.path(), 0), Err(Error::Locked)));
+        let error = enqueue(&mut owner, 1).unwrap_err();
+        assert_eq!(error.io_kind(), Some(ResourceBusy), "{error}");
+        drop(owner);
+        let again = open(other.path(), 0).unwrap();
+        assert_eq!(pending(again.state()), [id(0)]);
+    });
 }

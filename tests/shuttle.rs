@@ -86,7 +86,7 @@ fn queue(max_batch_events: usize, flush_interval_ms: u64) -> QueueOptions {
 
 fn writer(storage: &Arc<dyn Storage>, options: QueueOptions) -> BatchWriter<Note> {
     let (wal, _) = Wal::open(Arc::clone(storage), wal_options()).unwrap();
-    BatchWriter::new(wal, options)
+    BatchWriter::new(wal, options).unwrap()
 }
 
 fn store(storage: &Arc<dyn Storage>, options: QueueOptions) -> SharedStore<Notes> {
@@ -454,7 +454,7 @@ fn space_made_beside_the_log_meets_no_line_and_no_later_owner() {
             ..wal_options()
         };
         let (wal, _) = Wal::open(Arc::clone(&storage), options).unwrap();
-        let writer = BatchWriter::new(wal, queue(1, 10));
+        let writer = BatchWriter::new(wal, queue(1, 10)).unwrap();
         let callers = spawn_all(2, {
             let writer = writer.clone();
             move |caller| {

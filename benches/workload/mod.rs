@@ -64,7 +64,7 @@ pub(crate) fn log(storage: &Arc<dyn Storage>) -> Wal {
 /// A closed log in which every event is an append of its own and a hundred share a sync.
 pub(crate) fn filled(events: &[Event]) -> Arc<dyn Storage> {
     let storage = disk();
-    let writer = BatchWriter::new(log(&storage), QueueOptions::default());
+    let writer = BatchWriter::new(log(&storage), QueueOptions::default()).expect("a thread");
     for hundred in events.chunks(100) {
         for event in hundred {
             let queued = writer.submit(std::slice::from_ref(event));

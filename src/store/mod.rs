@@ -83,7 +83,7 @@ impl<M: StateMachine> Store<M> {
     /// snapshot, replays what comes after it, and makes durable what it shows.
     ///
     /// # Errors
-    /// [`Error::Locked`]; every error of damaged data, with nothing changed on disk;
+    /// [`Error::Locked`]; [`Error::NoStore`]; every error of damaged data, with nothing changed on disk;
     /// [`Error::Storage`] or [`Error::UnstableRead`] if something could not be read or made
     /// durable, which another try may do.
     pub fn open(

@@ -239,7 +239,7 @@ fn make_trustworthy(
 ) -> Result<()> {
     recovery.sync_names()?;
     match recovery.rewrite_tail() {
-        Err(error) if is_full(&error) && !leftovers.is_empty() => {
+        Err(error) if error.is_full() && !leftovers.is_empty() => {
             tracing::warn!(%error, "the disk is full; leftovers go first");
             // The snapshot that covers them is durable, its name too, so they may go before the
             // tail is.
@@ -251,10 +251,6 @@ fn make_trustworthy(
         }
         result => result,
     }
-}
-
-fn is_full(error: &Error) -> bool {
-    error.io_kind() == Some(std::io::ErrorKind::StorageFull)
 }
 
 /// Removes what no recovery needs. An error does no harm: the next open tries again.

@@ -11,7 +11,7 @@ use crate::state_machine::StateMachine;
 use crate::storage::Storage;
 use crate::sync::Mutex;
 use crate::wal::not_written;
-use crate::wal::pipeline::{Owner, Pipeline};
+use crate::wal::pipeline::{Owner, Pipeline, background_thread};
 
 /// The handle of a pipeline whose appends are applied to a state.
 type StoreOwner<M, E> = Owner<Vec<E>, Committed<M>, E>;
@@ -45,15 +45,17 @@ impl<M: StateMachine> SharedStore<M> {
     /// As [`Store::open`](super::Store::open).
     ///
     /// # Errors
-    /// As [`Store::open`](super::Store::open).
+    /// As [`Store::open`](super::Store::open), and
+    /// [`Error::OutOfResources`](crate::Error::OutOfResources): there is no thread for it.
     pub fn open(
         storage: Arc<dyn Storage>,
         options: StoreOptions,
     ) -> Result<(Self, RecoveryReport)> {
+        let thread = background_thread()?;
         let (store, report) = Store::open(storage, options)?;
         let pipeline = Pipeline::new(store.queue, store.committed, store.wal, store.clock);
         let shared = SharedStore {
-            owner: Owner::start(pipeline),
+            owner: Owner::start(pipeline, thread),
             speculative: Arc::new(Mutex::new(store.speculative)),
             snapshots: Arc::new(Mutex::new(store.snapshots)),
         };

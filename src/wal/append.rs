@@ -15,7 +15,7 @@ use super::line::{self, Envelope, MAX_BATCH, MAX_ENVELOPE, MAX_SEQ};
 use super::preallocation::Preallocator;
 use super::{BATCH_BYTES, SyncPolicy, Wal};
 use crate::checksum::{self, ChecksumKind, ChecksumSeed};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, is_full};
 use crate::failpoint;
 use crate::log_event::LogEvent;
 use crate::position::{Position, Seq};
@@ -262,8 +262,22 @@ impl<E> Wal<E> {
         let lines = &self.open.lines[..self.open.kept];
         let end = start + lines.len() as u64;
         self.active.preallocation.claim(end);
-        let written = failpoint::hit(failpoint::APPEND_WRITE)
-            .and_then(|()| write_all(&*self.active.file, lines, start));
+        let write = || {
+            failpoint::hit(failpoint::APPEND_WRITE)?;
+            write_all(&*self.active.file, lines, start)
+        };
+        let mut written = write();
+        let full = matches!(&written, Err(error) if is_full(error.kind()));
+        if full && self.active.preallocation.gives_way(start) {
+            // The room may be what was made ahead of the log: where an overwrite needs new blocks
+            // (Btrfs), that is taken twice. Given back it must be synced, or it is not free.
+            let cut = self.active.preallocation.cut(start);
+            if let Err(error) = cut.and_then(|()| self.active.file.sync_data()) {
+                return Err(self.poison_indeterminate("write_at", error));
+            }
+            self.active.preallocation.claim(end);
+            written = write();
+        }
         if let Err(error) = written {
             return Err(self.undo_write(error));
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::commit_queue::{CommitQueue, QueueOptions};
 use super::group::Group;
-use super::pipeline::{Owner, Pipeline};
+use super::pipeline::{Owner, Pipeline, background_thread};
 use super::ticket::{AppendOutcome, Ticket};
 use super::{LogReader, Wal};
 use crate::boundary::Boundary;
@@ -62,13 +62,17 @@ impl<E: LogEvent + Send + 'static> BatchWriter<E> {
     /// Puts a queue in front of `wal`. A batch is written as soon as a caller waits for it and no
     /// other one is being written, and at the latest when it is full or `flush_interval_ms`
     /// old.
-    #[must_use]
-    pub fn new(wal: Wal<E>, options: QueueOptions) -> Self {
+    ///
+    /// # Errors
+    /// [`Error::OutOfResources`](crate::Error::OutOfResources): there is no thread for it. The log
+    /// is dropped as it is.
+    pub fn new(wal: Wal<E>, options: QueueOptions) -> Result<Self> {
+        let thread = background_thread()?;
         let clock = Arc::clone(&wal.options.clock);
         let pipeline = Pipeline::new(CommitQueue::new(options), (), wal, clock);
-        BatchWriter {
-            owner: Owner::start(pipeline),
-        }
+        Ok(BatchWriter {
+            owner: Owner::start(pipeline, thread),
+        })
     }
 
     /// Appends `events` as one atomic append and waits until they are durable. Answers with the

@@ -108,6 +108,11 @@ pub struct WalOptions {
     /// The identity of a log that is made, or that moves from format version 1 to 2. Default: drawn
     /// when it is needed. For simulations, in which nothing may be left to chance.
     pub store_id: Option<StoreId>,
+    /// Whether a store must be there already: where none is, opening fails with
+    /// [`Error::NoStore`] instead of making one. A service that is started again wants this,
+    /// because an empty directory may be the mount point of a disk that is not mounted. Default:
+    /// no.
+    pub must_exist: bool,
     /// Fills `created_ms` in a segment's header. Nothing reads it. Default: the clock of the
     /// machine.
     pub clock: Arc<dyn Clock>,
@@ -119,6 +124,7 @@ impl Default for WalOptions {
             sync: SyncPolicy::EveryAppend,
             preallocate_bytes: 1 << 20,
             store_id: None,
+            must_exist: false,
             clock: Arc::new(SystemClock),
         }
     }

@@ -33,6 +33,7 @@ use crate::directory::{self, LockedDirectory};
 use crate::error::{Error, Result};
 use crate::failpoint;
 use crate::log_event::LogEvent;
+use crate::names::Listing;
 use crate::position::{Epoch, Position};
 use crate::storage::{Access, Storage, write_all};
 use crate::temporary::set_len;
@@ -74,6 +75,9 @@ impl Recovery {
         options: WalOptions,
     ) -> Result<Self> {
         let (mut epochs, mut active) = (Vec::new(), None);
+        if directory.listing.is_new() {
+            check_may_be_made(&directory.listing, &options)?;
+        }
         // Where something is covered there was a log, so a new one would use its positions again.
         if !directory.listing.is_new() || base.is_some() {
             let covered = base.map(|base| base.position.epoch);
@@ -244,13 +248,23 @@ fn drop_cache(segment: &Segment) -> Result<()> {
     Ok(())
 }
 
+/// Whether a new store may be made in a directory without one.
+fn check_may_be_made(listing: &Listing, options: &WalOptions) -> Result<()> {
+    let reason = match listing.altered() {
+        Some(name) => format!("{name:?} looks like a file of a store under another name"),
+        None if options.must_exist => "no segment and no snapshot".to_owned(),
+        None => return Ok(()),
+    };
+    Err(Error::NoStore { reason })
+}
+
 impl<E: LogEvent> Wal<E> {
     /// Opens the log in `storage`, or makes a new one where there is none. Only the end of the
     /// active segment is read and verified, however large the log is; the rest is verified when
     /// it is replayed.
     ///
     /// # Errors
-    /// [`Error::Locked`]; [`Error::BrokenChain`] if segments are missing; every error of damaged
+    /// [`Error::Locked`]; [`Error::NoStore`]; [`Error::BrokenChain`] if segments are missing; every error of damaged
     /// data, with nothing changed; [`Error::Storage`] if the log could not be made trustworthy,
     /// which another try may do.
     pub fn open(storage: Arc<dyn Storage>, options: WalOptions) -> Result<(Self, OpenReport)> {

@@ -23,7 +23,7 @@ use super::ticket::{Ticket, Woken};
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::position::Position;
-use crate::sync::{self, Condvar, Mutex, MutexGuard};
+use crate::sync::{self, Condvar, Mutex, MutexGuard, Thread};
 
 /// How long a leader waits for the callers of the last batch to come back, in microseconds (the
 /// `commit_delay` of other databases). Less than a sync takes, so a wait in vain costs less than a
@@ -232,6 +232,12 @@ impl<T, D: Follower<T>, E> Drop for LockedLog<'_, T, D, E> {
     }
 }
 
+/// The thread that a pipeline needs. To be had before anything is opened or made: where there is
+/// none, nothing has happened.
+pub(crate) fn background_thread() -> Result<Thread> {
+    Thread::start().map_err(|error| Error::out_of("a thread", error))
+}
+
 /// What the handles of a pipeline share. With the last of them the pipeline is closed and its
 /// thread ends.
 #[derive(Debug)]
@@ -243,11 +249,11 @@ where
     D: Follower<T> + 'static,
     E: Send + 'static,
 {
-    /// Starts the thread in the background.
-    pub(crate) fn start(pipeline: Pipeline<T, D, E>) -> Arc<Self> {
+    /// Starts to serve, with `thread` in the background.
+    pub(crate) fn start(pipeline: Pipeline<T, D, E>, thread: Thread) -> Arc<Self> {
         let pipeline = Arc::new(pipeline);
         let background = Arc::clone(&pipeline);
-        sync::spawn(move || background.serve());
+        thread.run(move || background.serve());
         Arc::new(Owner(pipeline))
     }
 }

@@ -116,6 +116,13 @@ impl Preallocation {
         &self.preallocator
     }
 
+    /// Whether there may be free space after `end` that an append did not find room for. No more of
+    /// it is made ahead in this segment.
+    pub(super) fn gives_way(&mut self, end: u64) -> bool {
+        self.bytes = 0;
+        self.asked > end
+    }
+
     /// Cuts the file at `end`. Nothing is filled any more until the log asks again.
     pub(super) fn cut(&mut self, end: u64) -> io::Result<()> {
         // The lock is held over the cut: a piece written after it would lie after a hole.

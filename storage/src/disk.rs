@@ -9,27 +9,28 @@
 //! | content is durable | `fdatasync` |
 //! | names are durable | `fsync` of the directory |
 //! | the directory is durable | each one that is made is synced in its parent before it is used |
-//! | one owner | `flock` on the file `LOCK`: it leaves with the process, however that ends |
+//! | one owner | `flock` on the directory and on the file `LOCK`: it leaves with the process, however that ends, and a lock that is lost is noticed before the next answer |
 //! | nothing leaves the directory | names are checked, and symbolic links are not followed |
 //!
 //! A sync that a signal interrupted is reported as `Interrupted` and, other than in the standard
 //! library, not tried again: the error may be the only report of bytes that were not written, and a
 //! second call would then return `Ok`.
 
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::Arc;
 
-use rustix::fs::{self as sys, AtFlags, FileType, Mode, OFlags};
+use rustix::fs::{self as sys, AtFlags, FileType, OFlags};
 use rustix::io::Errno;
+use rustix::process::{Resource, getrlimit};
 
+use super::descriptor::{open_directory, open_file};
+use super::directory;
 use super::name::{LOCK_NAME, check_name};
+use super::owned_directory::OwnedDirectory;
 use super::{Access, Storage, StorageFile, StorageLock};
-
-const DIRECTORY: OFlags = OFlags::RDONLY
-    .union(OFlags::DIRECTORY)
-    .union(OFlags::CLOEXEC);
 
 /// A directory of real files.
 ///
@@ -37,7 +38,7 @@ const DIRECTORY: OFlags = OFlags::RDONLY
 /// and `fsync` reported as written must survive a power cut.
 #[derive(Debug)]
 pub struct DiskStorage {
-    directory: File,
+    directory: Arc<OwnedDirectory>,
     access: Access,
 }
 
@@ -59,11 +60,8 @@ impl DiskStorage {
     /// Those of the operating system: `NotADirectory`, `PermissionDenied`, `ReadOnlyFilesystem`,
     /// `StorageFull` …
     pub fn open(path: impl AsRef<Path>) -> io::Result<Self> {
-        let path = path.as_ref();
-        Ok(DiskStorage {
-            directory: open_or_make_directory(path)?,
-            access: Access::Write,
-        })
+        let directory = directory::open_or_make(path.as_ref())?;
+        Ok(DiskStorage::new(directory, Access::Write))
     }
 
     /// Opens the directory `path` for inspection: reading only. Never makes or changes anything,
@@ -78,22 +76,39 @@ impl DiskStorage {
     /// `NotFound` if there is no such directory, `NotADirectory`, `PermissionDenied` and others of
     /// the operating system.
     pub fn open_existing(path: impl AsRef<Path>) -> io::Result<Self> {
-        let path = path.as_ref();
-        Ok(DiskStorage {
-            directory: open_directory(path)?,
-            access: Access::Read,
-        })
+        let directory = directory::open(path.as_ref())?;
+        Ok(DiskStorage::new(directory, Access::Read))
     }
 
-    fn check_writable(&self) -> io::Result<()> {
+    fn new(directory: File, access: Access) -> Self {
+        let directory = Arc::new(OwnedDirectory::new(directory));
+        DiskStorage { directory, access }
+    }
+
+    fn check_opened_for_writing(&self) -> io::Result<()> {
         match self.access {
             Access::Write => Ok(()),
             Access::Read => Err(refused("the storage was opened for inspection only")),
         }
     }
 
+    fn check_writable(&self) -> io::Result<()> {
+        self.check_opened_for_writing()?;
+        self.directory.check()
+    }
+
+    fn file(&self, file: File, access: Access) -> Box<dyn StorageFile> {
+        let directory = Arc::clone(&self.directory);
+        Box::new(DiskFile {
+            file,
+            access,
+            directory,
+        })
+    }
+
     fn is_directory(&self, name: &str) -> io::Result<bool> {
-        let stat = sys::statat(&self.directory, name, AtFlags::SYMLINK_NOFOLLOW)?;
+        let directory = self.directory.file();
+        let stat = sys::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)?;
         Ok(FileType::from_raw_mode(stat.st_mode) == FileType::Directory)
     }
 }
@@ -103,9 +118,8 @@ impl Storage for DiskStorage {
         check_name(name)?;
         self.check_writable()?;
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL;
-        let file = open_at(&self.directory, name, flags)?;
-        let access = Access::Write;
-        Ok(Box::new(DiskFile { file, access }))
+        let file = open_file(self.directory.file(), name, flags)?;
+        Ok(self.file(file, Access::Write))
     }
 
     fn open(&self, name: &str, access: Access) -> io::Result<Box<dyn StorageFile>> {
@@ -119,7 +133,7 @@ impl Storage for DiskStorage {
         }
         // Without NONBLOCK, opening a named pipe would wait for its other end. On regular files it
         // means nothing.
-        let file = open_at(&self.directory, name, flags | OFlags::NONBLOCK)?;
+        let file = open_file(self.directory.file(), name, flags | OFlags::NONBLOCK)?;
         let kind = file.metadata()?.file_type();
         if kind.is_dir() {
             return Err(Errno::ISDIR.into());
@@ -128,7 +142,7 @@ impl Storage for DiskStorage {
             let text = format!("{name:?} is not a regular file");
             return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
         }
-        Ok(Box::new(DiskFile { file, access }))
+        Ok(self.file(file, access))
     }
 
     /// A symbolic link is listed, although it cannot be opened: a store moved behind links must be
@@ -136,7 +150,9 @@ impl Storage for DiskStorage {
     /// one, and the lossy form of such a name could be the name of another file.
     fn list(&self) -> io::Result<Vec<String>> {
         let mut names = Vec::new();
-        for entry in sys::Dir::read_from(&self.directory)? {
+        // A descriptor of its own: the place in a directory belongs to the open file.
+        let directory = open_directory(self.directory.file(), ".")?;
+        for entry in sys::Dir::new(directory)? {
             let entry = entry?;
             let Ok(name) = entry.file_name().to_str() else {
                 continue;
@@ -147,7 +163,8 @@ impl Storage for DiskStorage {
             let kind = match entry.file_type() {
                 // Some file systems do not say it in the directory.
                 FileType::Unknown => {
-                    let stat = sys::statat(&self.directory, name, AtFlags::SYMLINK_NOFOLLOW)?;
+                    let directory = self.directory.file();
+                    let stat = sys::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)?;
                     FileType::from_raw_mode(stat.st_mode)
                 }
                 kind => kind,
@@ -157,6 +174,8 @@ impl Storage for DiskStorage {
             }
         }
         names.sort_unstable();
+        // ext4 with `fast_commit` can list a name twice after a crash.
+        names.dedup();
         Ok(names)
     }
 
@@ -167,32 +186,27 @@ impl Storage for DiskStorage {
         if self.is_directory(from)? {
             return Err(Errno::ISDIR.into());
         }
-        sys::renameat(&self.directory, from, &self.directory, to)?;
+        sys::renameat(self.directory.file(), from, self.directory.file(), to)?;
         Ok(())
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
         check_name(name)?;
         self.check_writable()?;
-        sys::unlinkat(&self.directory, name, AtFlags::empty())?;
+        sys::unlinkat(self.directory.file(), name, AtFlags::empty())?;
         Ok(())
     }
 
     fn sync_dir(&self) -> io::Result<()> {
-        self.check_writable()?;
-        sync_directory(&self.directory)
+        self.check_opened_for_writing()?;
+        directory::sync(self.directory.file())?;
+        // Before the answer: it vouches for names that another process may have changed.
+        self.directory.check()
     }
 
-    /// Makes the file `LOCK` if it is missing and never removes it: removing it would let a third
-    /// process lock the new file while a second one still waits for, or holds, the old one.
     fn lock(&self) -> io::Result<Box<dyn StorageLock>> {
-        self.check_writable()?;
-        let file = open_at(&self.directory, LOCK_NAME, OFlags::RDWR | OFlags::CREATE)?;
-        match file.try_lock() {
-            Ok(()) => Ok(Box::new(DiskLock { file })),
-            Err(TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
-            Err(TryLockError::Error(error)) => Err(error),
-        }
+        self.check_opened_for_writing()?;
+        Ok(Box::new(self.directory.lock()?))
     }
 }
 
@@ -202,13 +216,22 @@ impl Storage for DiskStorage {
 struct DiskFile {
     file: File,
     access: Access,
+    directory: Arc<OwnedDirectory>,
 }
 
 impl DiskFile {
     fn check_writable(&self) -> io::Result<()> {
         match self.access {
-            Access::Write => Ok(()),
+            Access::Write => self.directory.check(),
             Access::Read => Err(refused("the file was opened for reading")),
+        }
+    }
+
+    /// Cutting a file that is larger than files may be is allowed.
+    fn check_may_grow(&self, len: u64) -> io::Result<()> {
+        match check_size_limit(len) {
+            Err(_) if self.len()? >= len => Ok(()),
+            checked => checked,
         }
     }
 }
@@ -224,11 +247,15 @@ impl StorageFile for DiskFile {
 
     fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<usize> {
         self.check_writable()?;
+        if !buf.is_empty() {
+            check_size_limit(offset.saturating_add(1))?;
+        }
         self.file.write_at(buf, offset)
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
         self.check_writable()?;
+        self.check_may_grow(len)?;
         self.file.set_len(len)
     }
 
@@ -237,6 +264,7 @@ impl StorageFile for DiskFile {
         if len == 0 {
             return Ok(());
         }
+        self.check_may_grow(len)?;
         let before = self.len()?;
         let result = allocate(&self.file, len);
         // ext4 keeps what it could reserve before it ran out of room: the whole rest of the disk,
@@ -248,7 +276,9 @@ impl StorageFile for DiskFile {
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        sync_data(&self.file)
+        sync_data(&self.file)?;
+        // Before the answer: it vouches for bytes that another process may have overwritten.
+        self.directory.check()
     }
 
     fn drop_cache(&self) -> io::Result<()> {
@@ -256,91 +286,18 @@ impl StorageFile for DiskFile {
     }
 }
 
-/// The lock lives as long as this file is open in any process. It is closed on `exec`, so a program
-/// that is started does not keep it.
-#[derive(Debug)]
-struct DiskLock {
-    file: File,
-}
-
-impl StorageLock for DiskLock {}
-
-impl Drop for DiskLock {
-    fn drop(&mut self) {
-        // Closing alone would not give it back while a thread starts a process: until its `exec`,
-        // that has a copy of the file. If this fails, closing is what remains.
-        let _ = self.file.unlock();
+/// Refuses a file of `len` bytes that is larger than the process may make one (`RLIMIT_FSIZE`). The
+/// system would refuse it too, and send `SIGXFSZ`, which ends the process where it is not handled.
+fn check_size_limit(len: u64) -> io::Result<()> {
+    let limit = getrlimit(Resource::Fsize).current;
+    match limit.is_some_and(|limit| len > limit) {
+        true => Err(Errno::FBIG.into()),
+        false => Ok(()),
     }
 }
 
 fn refused(text: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::PermissionDenied, text)
-}
-
-fn open_at(directory: &File, name: &str, flags: OFlags) -> io::Result<File> {
-    let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let mode = Mode::from_raw_mode(0o666);
-    let file = sys::openat(directory, name, flags, mode)?;
-    Ok(File::from(file))
-}
-
-fn open_directory(path: &Path) -> io::Result<File> {
-    let directory = sys::open(path, DIRECTORY, Mode::empty())?;
-    Ok(File::from(directory))
-}
-
-/// Opens `path`, or makes it and what is missing above it; see [`DiskStorage::open`] for what is
-/// synced.
-fn open_or_make_directory(path: &Path) -> io::Result<File> {
-    let missing = match open_directory(path) {
-        Ok(directory) => {
-            sync_in_parent(&directory)?;
-            return Ok(directory);
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => error,
-        Err(error) => return Err(error),
-    };
-    // A path without a last name, like the empty one or `missing/..`, cannot be made.
-    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
-        return Err(missing);
-    };
-    let parent = match parent.as_os_str().is_empty() {
-        true => open_or_make_directory(Path::new("."))?,
-        false => open_or_make_directory(parent)?,
-    };
-    match sys::mkdirat(&parent, name, Mode::from_raw_mode(0o777)) {
-        // Another process was faster; it may not have synced it yet.
-        Ok(()) | Err(Errno::EXIST) => sync_directory(&parent)?,
-        Err(error) => return Err(error.into()),
-    }
-    let directory = sys::openat(&parent, name, DIRECTORY, Mode::empty())?;
-    Ok(File::from(directory))
-}
-
-/// Makes the name of a directory that is there already durable.
-fn sync_in_parent(directory: &File) -> io::Result<()> {
-    use std::os::unix::fs::MetadataExt;
-
-    let parent = match sys::openat(directory, "..", DIRECTORY, Mode::empty()) {
-        Ok(parent) => File::from(parent),
-        Err(Errno::ACCESS | Errno::PERM) => return Ok(()),
-        Err(error) => return Err(error.into()),
-    };
-    if parent.metadata()?.dev() != directory.metadata()?.dev() {
-        return Ok(());
-    }
-    sync_directory(&parent)
-}
-
-#[cfg(any(target_os = "linux", target_os = "android"))]
-fn sync_directory(directory: &File) -> io::Result<()> {
-    sys::fsync(directory)?;
-    Ok(())
-}
-
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn sync_directory(directory: &File) -> io::Result<()> {
-    directory.sync_all()
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]

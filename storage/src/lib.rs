@@ -25,10 +25,13 @@ compile_error!(
 );
 
 pub mod contract;
+mod descriptor;
+mod directory;
 mod disk;
 mod interposer;
 mod name;
 mod op;
+mod owned_directory;
 mod whole;
 
 pub use disk::DiskStorage;
@@ -95,6 +98,11 @@ pub trait Storage: Debug + Send + Sync {
     /// Takes the exclusive lock of the directory and holds it until the guard is dropped. The lock
     /// belongs to the process and leaves with it. Fails with `WouldBlock` at once if another holder
     /// exists, in this process or another.
+    ///
+    /// Where a lock can be lost while it is held (its file is removed, say), the storage notices:
+    /// from then on every call of this storage and its files that changes something fails with
+    /// `ResourceBusy` and without effect, and so does every sync, until the guard is dropped. What
+    /// a lost lock was held for is never answered with `Ok`.
     fn lock(&self) -> io::Result<Box<dyn StorageLock>>;
 }
 

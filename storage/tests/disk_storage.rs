@@ -59,11 +59,12 @@ fn open_refuses_a_path_that_is_a_file() {
     let root = tempdir().unwrap();
     fs::write(root.path().join("f"), "").unwrap();
     for path in ["f", "f/below"] {
-        for result in [
-            DiskStorage::open(root.path().join(path)),
-            DiskStorage::open_existing(root.path().join(path)),
-        ] {
-            assert_eq!(result.unwrap_err().kind(), ErrorKind::NotADirectory);
+        let path = root.path().join(path);
+        for result in [DiskStorage::open(&path), DiskStorage::open_existing(&path)] {
+            let error = result.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::NotADirectory);
+            let said = format!("open {path:?}: Not a directory");
+            assert!(error.to_string().starts_with(&said), "{error}");
         }
     }
 }
@@ -171,6 +172,38 @@ fn the_lock_file_stays_and_cannot_be_touched() {
     assert_eq!(storage.create(LOCK_NAME).unwrap_err().kind(), refused);
     assert_eq!(storage.rename("f", LOCK_NAME).unwrap_err().kind(), refused);
     drop(storage.lock().unwrap());
+}
+
+/// What is written, made or confirmed after the lock file is gone could meet another owner.
+#[test]
+fn a_lock_whose_file_was_removed_or_replaced_is_lost() {
+    for replaced in [false, true] {
+        let (directory, storage) = opened();
+        let file = storage.create("f").unwrap();
+        let held = storage.lock().unwrap();
+        file.write_at(b"text", 0).unwrap();
+        fs::remove_file(directory.path().join(LOCK_NAME)).unwrap();
+        if replaced {
+            fs::write(directory.path().join(LOCK_NAME), "").unwrap();
+        }
+        let second = DiskStorage::open(directory.path()).unwrap();
+        assert_eq!(second.lock().unwrap_err().kind(), ErrorKind::WouldBlock);
+
+        let lost = ErrorKind::ResourceBusy;
+        assert_eq!(file.write_at(b"more", 0).unwrap_err().kind(), lost);
+        assert_eq!(file.set_len(0).unwrap_err().kind(), lost);
+        assert_eq!(file.allocate(9).unwrap_err().kind(), lost);
+        assert_eq!(file.sync_data().unwrap_err().kind(), lost);
+        assert_eq!(storage.create("g").unwrap_err().kind(), lost);
+        assert_eq!(storage.rename("f", "g").unwrap_err().kind(), lost);
+        assert_eq!(storage.remove("f").unwrap_err().kind(), lost);
+        assert_eq!(storage.sync_dir().unwrap_err().kind(), lost);
+        assert_eq!(fs::read(directory.path().join("f")).unwrap(), b"text");
+        drop(held);
+        let held = storage.lock().expect("the lock can be taken again");
+        file.write_at(b"more", 0).unwrap();
+        drop(held);
+    }
 }
 
 #[test]

@@ -96,14 +96,6 @@ impl Copying {
         } else if !files.is_empty() {
             let names = disk.names();
             let result = try_recover(&disk);
-            if let Ok((store, _)) = &result {
-                eprintln!(
-                    "{} {what}: {names:?} opens as {:?}",
-                    self.name,
-                    store.state().0
-                );
-                return;
-            }
             assert!(
                 matches!(&result, Err(Error::Refused { reason }) if reason.contains(UNFINISHED)),
                 "{} with {what}: {names:?} opens as {:?}",

@@ -1,7 +1,9 @@
 //! Every error that the library can answer with is answered by something, and says where and why.
 
 use std::io::ErrorKind;
+use std::sync::Arc;
 
+use beaver::storage::{InterposedFile, Interposer, interpose};
 use beaver::store::CommandError;
 use beaver::wal::{BatchWriter, QueueOptions};
 use beaver::{Controller, ControllerOptions, Error, JobError, JobId, SnapshotStore};
@@ -59,6 +61,16 @@ const PRODUCED: &[Producer] = &[
         }
         open_error(&disk)
     }),
+    ("NoStore", || {
+        let disk = Memory::new();
+        disk.put("wal-0000000001.jsonl.gz", "");
+        open_error(&disk)
+    }),
+    ("OutOfResources", || {
+        let disk = store_with(1, store_options());
+        let endless = interpose(disk.storage(), Arc::new(EndlessSnapshots));
+        SnapshotStore::new(endless).load().unwrap_err()
+    }),
     ("Locked", || {
         let disk = log_of(1..=1);
         let _owner = open(&disk);
@@ -72,7 +84,7 @@ const PRODUCED: &[Producer] = &[
         wal.append(&[line(3)]).unwrap_err()
     }),
     ("Closed", || {
-        let writer = BatchWriter::new(open(&Memory::new()), QueueOptions::default());
+        let writer = BatchWriter::new(open(&Memory::new()), QueueOptions::default()).unwrap();
         writer.close().unwrap();
         writer.append(&[line(1)]).unwrap_err()
     }),
@@ -105,6 +117,19 @@ const PRODUCED: &[Producer] = &[
         open_error(&disk)
     }),
 ];
+
+/// Snapshots say that they are larger than all memory.
+#[derive(Debug)]
+struct EndlessSnapshots;
+
+impl Interposer for EndlessSnapshots {
+    fn len(&self, file: &InterposedFile) -> std::io::Result<u64> {
+        match file.name().starts_with("snapshot-") {
+            true => Ok(1 << 62),
+            false => file.next().len(),
+        }
+    }
+}
 
 /// The name of a variant.
 fn variant(error: &Error) -> String {

@@ -15,7 +15,7 @@ const MOMENTS: [Moment; 3] = [Moment::Before, Moment::Inside, Moment::After];
 /// process to find. The other one an opening makes as well as it can: a system that does not forget its
 /// cache is no worse than one that cannot.
 const UNTOLD: [(&str, &str); 2] = [
-    ("create", "leftover.tmp"),
+    ("create", "snapshot-0000000009.json.tmp"),
     ("drop_cache", "wal-0000000004.jsonl"),
 ];
 

@@ -93,7 +93,7 @@ fn a_log_with_snapshots_of_its_own_is_pruned_and_opened_after_them() {
 fn many_threads_append_and_each_event_is_there_once_in_the_order_of_its_position() {
     on_both(|storage| {
         let (wal, _) = Wal::<Line>::open(Arc::clone(&storage), plain()).unwrap();
-        let writer = BatchWriter::new(wal, QueueOptions::default());
+        let writer = BatchWriter::new(wal, QueueOptions::default()).unwrap();
         let mut acknowledged: Vec<_> = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..4)
                 .map(|thread| {

@@ -6,6 +6,8 @@
     reason = "a test that meets an error it does not expect has failed, and its files are small"
 )]
 
+#[path = "../hooked/mod.rs"]
+mod hooked;
 mod support;
 
 mod checkpoint;
@@ -18,6 +20,8 @@ mod format;
 mod identity;
 mod inspect;
 mod lifecycle;
+mod lost_lock;
+mod names;
 mod old_files;
 mod properties;
 mod repair;

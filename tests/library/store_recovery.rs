@@ -391,30 +391,36 @@ fn nothing_is_removed_before_the_tail_is_durable() {
 
 #[test]
 fn on_a_full_disk_leftovers_go_first_after_the_names_are_durable() {
-    let disk = store_with(3, keeping(9));
-    disk.take_calls();
-    disk.inject(Fault::on(Op::Write, "wal").kind(ErrorKind::StorageFull));
-    let (store, report) = recover(&disk);
-    assert_eq!(
-        (store.state().0.len(), report.removed_leftovers.len()),
-        (8, 3)
-    );
-    let changes = disk.take_changes();
-    let remove = changes
-        .iter()
-        .position(|change| change.starts_with("remove"))
-        .unwrap();
-    assert!(
-        changes[..remove].contains(&"sync_dir".to_owned()),
-        "{changes:?}"
-    );
-    assert!(
-        changes
+    for full in [
+        ErrorKind::StorageFull,
+        ErrorKind::QuotaExceeded,
+        ErrorKind::FileTooLarge,
+    ] {
+        let disk = store_with(3, keeping(9));
+        disk.take_calls();
+        disk.inject(Fault::on(Op::Write, "wal").kind(full));
+        let (store, report) = recover(&disk);
+        assert_eq!(
+            (store.state().0.len(), report.removed_leftovers.len()),
+            (8, 3)
+        );
+        let changes = disk.take_changes();
+        let remove = changes
             .iter()
-            .filter(|change| change.starts_with("write wal"))
-            .count()
-            == 2
-    );
+            .position(|change| change.starts_with("remove"))
+            .unwrap();
+        assert!(
+            changes[..remove].contains(&"sync_dir".to_owned()),
+            "{changes:?}"
+        );
+        assert!(
+            changes
+                .iter()
+                .filter(|change| change.starts_with("write wal"))
+                .count()
+                == 2
+        );
+    }
 }
 
 #[test]
@@ -438,7 +444,7 @@ fn a_crash_at_any_step_of_recovery_changes_nothing_that_recovery_shows() {
             ] {
                 let disk = store_with(3, keeping(9));
                 glue(&disk, &wal(4), "\n\ntorn");
-                disk.put("x.tmp", "x");
+                disk.put("wal-0000000005.jsonl.tmp", "x");
                 disk.inject(fault);
                 drop(try_recover(&disk));
                 for disk in [disk.copy(), disk.power_cut()] {

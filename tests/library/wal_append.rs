@@ -514,3 +514,32 @@ fn after_every_append_the_log_is_whole_lines_in_any_order_of_sizes() {
         assert_eq!(open(&cut).last_position(), wal.last_position());
     }
 }
+
+/// A disk on which space that was made ahead is what an append lacks: an overwrite needs new blocks.
+#[test]
+fn space_made_ahead_gives_way_to_an_append() {
+    for full in [
+        ErrorKind::StorageFull,
+        ErrorKind::QuotaExceeded,
+        ErrorKind::FileTooLarge,
+    ] {
+        let disk = Memory::new();
+        let (mut wal, _) = Wal::<Line>::open(disk.storage(), preallocating(1 << 16)).unwrap();
+        append(&mut wal, 1..=2);
+        assert!(disk.bytes(&crate::support::wal(1)).len() > 1 << 16);
+        disk.inject(Fault::on(Op::Write, "wal").kind(full));
+        append(&mut wal, 3..=4);
+        assert!(wal.poisoned().is_none());
+        assert!(
+            disk.bytes(&crate::support::wal(1)).len() < 1 << 12,
+            "nothing is made ahead any more"
+        );
+        drop(wal);
+        assert_eq!(read(&disk.power_cut()), numbered(1..=4));
+        // Without space ahead the append is refused, and undone.
+        let (mut wal, _) = Wal::<Line>::open(disk.storage(), plain()).unwrap();
+        disk.inject(Fault::on(Op::Write, "wal").kind(full));
+        let error = wal.append(&[line("5")]).unwrap_err();
+        assert!(error.is_full() && !error.is_indeterminate(), "{error}");
+    }
+}

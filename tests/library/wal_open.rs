@@ -257,8 +257,9 @@ fn a_crash_during_open_changes_nothing_that_open_shows() {
 #[test]
 fn a_temporary_file_that_cannot_be_removed_is_a_warning() {
     let disk = log_of(1..=1);
-    disk.put("x.tmp", "x");
-    disk.inject(Fault::on(Op::Remove, "x.tmp"));
+    let unfinished = "wal-0000000002.jsonl.tmp";
+    disk.put(unfinished, "x");
+    disk.inject(Fault::on(Op::Remove, unfinished));
     let (_, report) = try_open(&disk).unwrap();
     assert_eq!(
         (report.warnings.len(), report.removed_temporaries.len()),

@@ -85,7 +85,7 @@ fn an_append_nobody_waits_for_is_written_when_its_time_has_come() {
         ..WalOptions::default()
     };
     let (wal, _) = Wal::<Note>::open(memory(), options).unwrap();
-    let writer = BatchWriter::new(wal, QueueOptions::default());
+    let writer = BatchWriter::new(wal, QueueOptions::default()).unwrap();
     let pending = writer.submit(&[note(0, 0)]).unwrap();
     clock.advance(QueueOptions::default().flush_interval_ms);
     while matches!(pending.outcome(), AppendOutcome::Pending) {
@@ -104,7 +104,7 @@ fn an_append_nobody_waits_for_is_written_when_its_time_has_come() {
 #[test]
 fn an_append_nobody_waits_for_is_written_though_nothing_else_happens() {
     let (wal, _) = Wal::<Note>::open(memory(), WalOptions::default()).unwrap();
-    let writer = BatchWriter::new(wal, QueueOptions::default());
+    let writer = BatchWriter::new(wal, QueueOptions::default()).unwrap();
     let pending = writer.submit(&[note(0, 0)]).unwrap();
     while matches!(pending.outcome(), AppendOutcome::Pending) {
         thread::yield_now();

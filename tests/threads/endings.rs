@@ -57,7 +57,7 @@ fn dropping_the_last_handle_answers_everybody_gives_the_lock_back_and_ends_the_t
             ..WalOptions::default()
         };
         let (wal, _) = Wal::<Note>::open(Arc::clone(&storage), options).unwrap();
-        let writer = BatchWriter::new(wal, QueueOptions::default());
+        let writer = BatchWriter::new(wal, QueueOptions::default()).unwrap();
         let other = writer.clone();
         let pending = writer.submit(&[note(0, 0)]).unwrap();
         drop(writer);

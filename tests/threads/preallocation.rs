@@ -32,7 +32,7 @@ fn preallocating(storage: &Arc<dyn Storage>, preallocate_bytes: u64) -> BatchWri
         ..wal_options()
     };
     let (wal, _) = Wal::open(Arc::clone(storage), options).unwrap();
-    BatchWriter::new(wal, QueueOptions::default())
+    BatchWriter::new(wal, QueueOptions::default()).unwrap()
 }
 
 #[test]

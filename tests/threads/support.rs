@@ -38,7 +38,7 @@ pub(crate) fn wal_options() -> WalOptions {
 /// The time of the tests stands still, so that only a full batch is ever due without a waiter.
 pub(crate) fn writer(storage: &Arc<dyn Storage>, queue: QueueOptions) -> BatchWriter<Note> {
     let (wal, _) = Wal::open(Arc::clone(storage), wal_options()).unwrap();
-    BatchWriter::new(wal, queue)
+    BatchWriter::new(wal, queue).unwrap()
 }
 
 pub(crate) fn store(storage: &Arc<dyn Storage>) -> SharedStore<Notes> {

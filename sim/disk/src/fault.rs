@@ -80,6 +80,10 @@ pub enum FailureKind {
     Io,
     /// `ENOSPC`.
     StorageFull,
+    /// `EDQUOT`: the disk has room, the user has none.
+    QuotaExceeded,
+    /// `EFBIG`: the process, or the file system, does not make files that large.
+    FileTooLarge,
     /// `EINTR`.
     Interrupted,
     /// `EROFS`.
@@ -93,12 +97,22 @@ pub enum FailureKind {
 }
 
 impl FailureKind {
+    /// Whether it says that there is no room.
+    #[must_use]
+    pub fn is_full(self) -> bool {
+        use FailureKind::{FileTooLarge, QuotaExceeded, StorageFull};
+
+        matches!(self, StorageFull | QuotaExceeded | FileTooLarge)
+    }
+
     pub(super) fn error(self) -> io::Error {
         match self {
             // The standard library has no public kind for EIO; the number is the same on every
             // Unix.
             FailureKind::Io => io::Error::from_raw_os_error(5),
             FailureKind::StorageFull => io::ErrorKind::StorageFull.into(),
+            FailureKind::QuotaExceeded => io::ErrorKind::QuotaExceeded.into(),
+            FailureKind::FileTooLarge => io::ErrorKind::FileTooLarge.into(),
             FailureKind::Interrupted => io::ErrorKind::Interrupted.into(),
             FailureKind::ReadOnly => io::ErrorKind::ReadOnlyFilesystem.into(),
             FailureKind::PermissionDenied => io::ErrorKind::PermissionDenied.into(),
@@ -209,6 +223,30 @@ pub struct Space {
     /// When the program learns of it.
     #[serde(default)]
     pub noticed: Noticed,
+    /// What it is told.
+    #[serde(default = "storage_full", skip_serializing_if = "is_storage_full")]
+    pub error: FailureKind,
+}
+
+impl Space {
+    /// A disk of `capacity` bytes, whose end a program learns of at a write, as `ENOSPC`.
+    #[must_use]
+    pub fn of(capacity: u64) -> Self {
+        Space {
+            capacity,
+            noticed: Noticed::default(),
+            error: storage_full(),
+        }
+    }
+}
+
+fn storage_full() -> FailureKind {
+    FailureKind::StorageFull
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it")]
+fn is_storage_full(error: &FailureKind) -> bool {
+    *error == storage_full()
 }
 
 /// When a program learns that the disk is full.
@@ -228,10 +266,7 @@ impl Fault {
     #[must_use]
     pub fn word(&self) -> &'static str {
         match self {
-            Fault::Error {
-                error: FailureKind::StorageFull,
-                ..
-            } => "storage-full",
+            Fault::Error { error, .. } if error.is_full() => "storage-full",
             Fault::Error {
                 effect: CallEffect::Nothing,
                 ..

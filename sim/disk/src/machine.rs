@@ -92,6 +92,8 @@ pub(super) struct MachineState {
     pub(super) locks: BTreeMap<InodeId, u64>,
     /// Another process holds the lock of the root.
     pub(super) lock_taken: bool,
+    /// It took it from the process that runs, which still believes to hold it.
+    pub(super) lock_lost: bool,
     pub(super) sticky: BTreeMap<Op, FailureKind>,
     pub(super) fired: BTreeMap<&'static str, u64>,
     pub(super) missed: Vec<u64>,
@@ -141,6 +143,7 @@ impl MachineState {
             last_handle: 0,
             locks: BTreeMap::new(),
             lock_taken: false,
+            lock_lost: false,
             sticky: BTreeMap::new(),
             fired: BTreeMap::new(),
             missed: Vec::new(),
@@ -156,6 +159,7 @@ impl MachineState {
         self.process += 1;
         self.handles.clear();
         self.locks.clear();
+        self.lock_lost = false;
         self.sticky.clear();
         self.disk.forget_unreachable(|_| false);
     }
@@ -184,13 +188,21 @@ impl MachineState {
         if self.recorded.is_some() && record.op.changes_something() {
             self.keep(call, Moment::Before, record.op, None);
         }
-        match crash {
-            Some(Moment::Before) => Err(self.freeze(call, Moment::Before, record.op, None)),
-            _ => Ok(RunningCall {
-                record,
-                fault,
-                crash,
-            }),
+        if crash == Some(Moment::Before) {
+            return Err(self.freeze(call, Moment::Before, record.op, None));
+        }
+        let mut running = RunningCall {
+            record,
+            fault,
+            crash,
+        };
+        match self.lock_lost && running.record.op.changes_something() {
+            false => Ok(running),
+            true => {
+                self.strike(&mut running, "lost-lock");
+                let refused = Err(io::ErrorKind::ResourceBusy.into());
+                self.finish(&running, refused, |_, _| {})
+            }
         }
     }
 

@@ -186,6 +186,18 @@ impl SimDisk {
         free
     }
 
+    /// Another process removes the lock file of the root directory, which the process that runs
+    /// has locked, and locks a new one. From now on the process that runs changes nothing: see
+    /// [`Storage::lock`](beaver_storage::Storage::lock). `false` if it does not hold the lock.
+    #[must_use]
+    pub fn steal_lock(&self) -> bool {
+        let mut machine = enter(&self.machine);
+        let stolen = machine.locks.remove(&InodeId::ROOT).is_some();
+        machine.lock_taken |= stolen;
+        machine.lock_lost |= stolen;
+        stolen
+    }
+
     /// The other process gives the lock back.
     pub fn release_lock(&self) {
         enter(&self.machine).lock_taken = false;

@@ -38,7 +38,7 @@ impl MachineState {
         let new = inode.pages.keys().filter(|page| **page * PAGE_SIZE >= end);
         let new: Vec<u64> = new.copied().collect();
         (late && !new.is_empty()).then(|| FailedSync {
-            error: FailureKind::StorageFull,
+            error: space.error,
             behaviour: Behaviour::MarkClean,
             failed: Subset::Only(new),
             ..FailedSync::default()
@@ -47,6 +47,9 @@ impl MachineState {
 
     pub(super) fn fill_up(&mut self, call: &mut RunningCall) -> io::Error {
         self.strike(call, "storage-full");
-        FailureKind::StorageFull.error()
+        let space = self.space.as_ref();
+        space
+            .map_or(FailureKind::StorageFull, |space| space.error)
+            .error()
     }
 }

@@ -279,9 +279,13 @@ impl Drop for SimFile {
 impl Drop for SimLock {
     fn drop(&mut self) {
         let mut machine = enter(&self.machine);
-        let own = machine.locks.get(&self.dir) == Some(&self.number);
-        if own && machine.process == self.process {
+        if machine.process != self.process {
+            return;
+        }
+        if machine.locks.get(&self.dir) == Some(&self.number) {
             machine.locks.remove(&self.dir);
+        } else if self.dir == InodeId::ROOT {
+            machine.lock_lost = false;
         }
     }
 }

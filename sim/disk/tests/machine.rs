@@ -655,8 +655,8 @@ fn a_source_may_count_calls_in_its_own_way() {
 fn a_full_disk_shortens_a_write_and_refuses_the_next() {
     let disk = machine(SimOptions::default());
     disk.set_space(Some(Space {
-        capacity: 5,
         noticed: Noticed::OnWrite,
+        ..Space::of(5)
     }));
     let storage = disk.storage();
     let file = storage.create("f").unwrap();
@@ -694,8 +694,8 @@ fn a_fault_that_is_planned_comes_before_a_full_disk() {
         },
     );
     disk.set_space(Some(Space {
-        capacity: 0,
         noticed: Noticed::OnWrite,
+        ..Space::of(0)
     }));
     let storage = disk.storage();
     let refused = Some(ErrorKind::PermissionDenied);
@@ -713,7 +713,10 @@ fn a_sync_fails_for_want_of_room_only_if_new_pages_found_none() {
         file.write_at(&[1; 100], 0).unwrap();
         file.sync_data().unwrap();
         file.write_at(&vec![2; len], offset).unwrap();
-        disk.set_space(Some(Space { capacity, noticed }));
+        disk.set_space(Some(Space {
+            noticed,
+            ..Space::of(capacity)
+        }));
         kind(file.sync_data())
     };
     let (late, full) = (Noticed::OnSync, Some(ErrorKind::StorageFull));
@@ -733,8 +736,8 @@ fn a_full_disk_may_be_noticed_only_by_the_sync() {
     let storage = disk.storage();
     write_a_file(&*storage).unwrap();
     disk.set_space(Some(Space {
-        capacity: PAGE_SIZE,
         noticed: Noticed::OnSync,
+        ..Space::of(PAGE_SIZE)
     }));
     let file = storage.open("f", Access::Write).unwrap();
     assert_eq!(file.write_at(&[7; 5000], 3).unwrap(), 5000);
@@ -767,6 +770,35 @@ fn the_lock_may_be_held_by_another_process() {
     assert!(disk.hold_lock());
     disk.power_cut(&Choice::default());
     assert!(disk.storage().lock().is_ok());
+}
+
+#[test]
+fn a_process_whose_lock_was_stolen_changes_nothing_until_it_gives_it_back() {
+    let disk = machine(SimOptions::default());
+    assert!(!disk.steal_lock(), "it holds none");
+    let storage = disk.storage();
+    let held = storage.lock().unwrap();
+    let file = storage.create("f").unwrap();
+    file.write_at(b"text", 0).unwrap();
+    assert!(disk.steal_lock());
+    let before = disk.live();
+    let lost = Some(ErrorKind::ResourceBusy);
+    assert_eq!(kind(file.write_at(b"more", 0)), lost);
+    assert_eq!(kind(file.set_len(0)), lost);
+    assert_eq!(kind(file.sync_data()), lost);
+    assert_eq!(kind(storage.create("g")), lost);
+    assert_eq!(kind(storage.rename("f", "g")), lost);
+    assert_eq!(kind(storage.remove("f")), lost);
+    assert_eq!(kind(storage.sync_dir()), lost);
+    assert_eq!(disk.fired()["lost-lock"], 7);
+    assert_eq!(file.len().unwrap(), 4, "it may still look");
+    assert_eq!(disk.live(), before);
+    assert_eq!(kind(storage.lock()), Some(ErrorKind::WouldBlock));
+    drop(held);
+    assert_eq!(kind(storage.lock()), Some(ErrorKind::WouldBlock));
+    disk.release_lock();
+    let _held = storage.lock().unwrap();
+    file.write_at(b"more", 0).unwrap();
 }
 
 fn flip(file: &str, offset: u64, bit: u8) -> DiskEvent {

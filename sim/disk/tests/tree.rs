@@ -250,8 +250,8 @@ fn every_call_on_a_tree_can_fail_and_be_crashed_in() {
 fn a_full_disk_has_no_room_for_a_directory() {
     let (disk, a, _) = two_directories(Profile::Posix);
     disk.set_space(Some(Space {
-        capacity: disk.disk().used(),
         noticed: Noticed::OnWrite,
+        ..Space::of(disk.disk().used())
     }));
     let refused = a.create_dir("d").unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::StorageFull);

@@ -84,6 +84,7 @@ impl OpenRequestLog {
     fn open(machine: &Machine) -> Result<Self, Failure> {
         let options = WalOptions {
             sync: SyncPolicy::OnRequest,
+            must_exist: false,
             preallocate_bytes: machine.log.preallocate_bytes,
             store_id: Some(border::STORE_ID),
             clock: Arc::clone(&machine.clock),

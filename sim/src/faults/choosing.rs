@@ -56,7 +56,7 @@ pub(crate) fn is_target(target: Target, file: &str, newest: u64) -> bool {
 pub(crate) fn effect(kind: FaultKind, call: &StorageCall<'_>, stream: &mut Stream) -> Effect {
     use FaultKind as K;
     let io = |effect| error(FailureKind::Io, effect);
-    let full = |effect| error(FailureKind::StorageFull, effect);
+    let full = |effect| error(form_of_full(call), effect);
     let fault = match kind {
         K::CacheDrop => {
             let dropped = if stream.coin() {
@@ -111,11 +111,23 @@ pub(crate) fn effect(kind: FaultKind, call: &StorageCall<'_>, stream: &mut Strea
         K::SyncRetryWorks => failed_sync(FailureKind::Io, Behaviour::RetryWorks, stream),
         K::SyncReadOnly => failed_sync(FailureKind::Io, Behaviour::ReadOnly, stream),
         K::SyncInterrupted => failed_sync(FailureKind::Interrupted, Behaviour::MarkClean, stream),
-        K::FullAtSync => failed_sync(FailureKind::StorageFull, Behaviour::MarkClean, stream),
+        K::FullAtSync => failed_sync(form_of_full(call), Behaviour::MarkClean, stream),
         K::AllocateError => error(FailureKind::Unsupported, CallEffect::Nothing),
         _ => io(CallEffect::Nothing),
     };
     Effect::Call(fault)
+}
+
+/// One of the errors that say that there is no room: of the disk, of the user, or for a file of that
+/// size. By the number of the call, so that each comes up and none costs a draw.
+fn form_of_full(call: &StorageCall<'_>) -> FailureKind {
+    match call.number % 3 {
+        0 => FailureKind::StorageFull,
+        1 if matches!(call.op, Op::WriteAt | Op::SetLen | Op::Allocate) => {
+            FailureKind::FileTooLarge
+        }
+        _ => FailureKind::QuotaExceeded,
+    }
 }
 
 fn error(error: FailureKind, effect: CallEffect) -> Fault {

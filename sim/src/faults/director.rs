@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use beaver_disk::{FaultSource, Injection, Noticed, Op, Space, StorageCall};
+use beaver_disk::{FailureKind, FaultSource, Injection, Noticed, Op, Space, StorageCall};
 
 use crate::coverage::CoverageWatch;
 use crate::faults::files::segment_epoch;
@@ -380,10 +380,15 @@ fn planned(call: &StorageCall<'_>, kind: FaultKind, effect: Effect) -> PlannedFa
 }
 
 /// No room beyond what is used now and a few bytes more, found out at the write or only at the
-/// sync.
+/// sync, and told in one of the forms that it has.
 fn used_up(disk: &Injection<'_>, stream: &mut Stream) -> Space {
+    let capacity = disk.used() + stream.draw(0, 300);
     Space {
-        capacity: disk.used() + stream.draw(0, 300),
+        capacity,
+        error: match capacity % 2 {
+            0 => FailureKind::StorageFull,
+            _ => FailureKind::QuotaExceeded,
+        },
         noticed: if stream.draw(1, 3) == 1 {
             Noticed::OnSync
         } else {

@@ -78,8 +78,8 @@ fn effect(rate: &FaultRate, live: &Image, earlier: &Files, stream: &mut Stream) 
             const NAMES: [&str; 4] = [
                 "notes.txt",
                 "wal-7.jsonl",
-                "wal-0000000001.jsonl.bak",
-                "core",
+                "wal-0000000001.json",
+                "report.docx.tmp",
             ];
             DiskEvent::Stray {
                 file: (*stream.pick(&NAMES)).to_owned(),

@@ -45,6 +45,14 @@ impl Failure {
         }
     }
 
+    /// Whether there was no room for it, in any form that this can be told.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        use ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+
+        matches!(self.kind, Some(StorageFull | QuotaExceeded | FileTooLarge))
+    }
+
     /// The store has no such command.
     #[must_use]
     pub fn unsupported(what: &str) -> Self {

@@ -1,8 +1,6 @@
 //! Ops of the store: given to it, and their answers held against the model. Invariants 1, 7, 10
 //! and 12.
 
-use std::io::ErrorKind;
-
 use crate::guard::guarded;
 use crate::invariant::Invariant;
 use crate::marks::Mark;
@@ -301,7 +299,7 @@ impl World<'_> {
             }
             ErrorClass::NotDone => {
                 self.seen.mark(Mark::WriteUndone);
-                self.met_full_disk |= failure.kind == Some(ErrorKind::StorageFull);
+                self.met_full_disk |= failure.is_full();
                 self.give_again_later(&Step::Op(op));
             }
             ErrorClass::Locked

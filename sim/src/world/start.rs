@@ -242,10 +242,12 @@ impl World<'_> {
     fn remember_refusal(&mut self, failure: &Failure, faults: usize) {
         let director = self.faults.director();
         let planned = director.planned().get(faults..).unwrap_or_default();
-        let mark = match failure.kind {
-            Some(std::io::ErrorKind::StorageFull) => Mark::RecoveredOnFullDisk,
-            _ if planned.iter().any(|fault| fault.kind.fails_a_read()) => Mark::TransientRetried,
-            _ => return,
+        let mark = match failure.is_full() {
+            true => Mark::RecoveredOnFullDisk,
+            false if planned.iter().any(|fault| fault.kind.fails_a_read()) => {
+                Mark::TransientRetried
+            }
+            false => return,
         };
         drop(director);
         self.marks_if_open.push(mark);

@@ -70,13 +70,21 @@ pub(crate) struct SmallFileSystem {
 }
 
 impl SmallFileSystem {
-    /// One of each kind that can be made here: in memory, and ext4 on a loop device.
+    /// One of each kind that can be made here: in memory, and others on loop devices.
     pub(crate) fn all() -> Vec<SmallFileSystem> {
-        let made = [SmallFileSystem::tmpfs(), SmallFileSystem::ext4()];
-        let found = made
-            .into_iter()
-            .filter_map(|made| made.map_err(|reason| println!("left out: {reason}")).ok());
-        found.collect()
+        let mut all = SmallFileSystem::overwriting();
+        all.extend(found(SmallFileSystem::btrfs()));
+        all
+    }
+
+    /// Those that need no room to overwrite what is there.
+    pub(crate) fn overwriting() -> Vec<SmallFileSystem> {
+        let made = [
+            SmallFileSystem::tmpfs(),
+            SmallFileSystem::on_loop("ext4", 12, &["-q", "-F"]),
+            SmallFileSystem::on_loop("xfs", 300, &["-q", "-f"]),
+        ];
+        made.into_iter().filter_map(found).collect()
     }
 
     fn new(kind: &'static str) -> Self {
@@ -100,14 +108,21 @@ impl SmallFileSystem {
         Ok(this)
     }
 
-    fn ext4() -> Result<Self, String> {
-        let this = SmallFileSystem::new("ext4");
+    /// Made by the program `mkfs` on a loop device of as many megabytes as it takes at least.
+    fn on_loop(kind: &'static str, megabytes: u64, mkfs: &[&str]) -> Result<Self, String> {
+        let this = SmallFileSystem::new(kind);
         let image = format!("{}.image", this.place);
         let file = std::fs::File::create(&image).map_err(|error| error.to_string())?;
-        file.set_len(12 << 20).map_err(|error| error.to_string())?;
-        run("mkfs.ext4", &["-q", "-F", &image])?;
+        let sized = file.set_len(megabytes << 20);
+        sized.map_err(|error| error.to_string())?;
+        run(&format!("mkfs.{kind}"), &[mkfs, &[&image]].concat())?;
         run("mount", &["-o", "loop", &image, &this.place])?;
         Ok(this)
+    }
+
+    /// Btrfs, which has quotas for its directories.
+    pub(crate) fn btrfs() -> Result<Self, String> {
+        SmallFileSystem::on_loop("btrfs", 128, &["-q", "-f"])
     }
 
     /// Where it is mounted.
@@ -150,10 +165,32 @@ impl SmallFileSystem {
     }
 }
 
+fn found(made: Result<SmallFileSystem, String>) -> Option<SmallFileSystem> {
+    made.map_err(|reason| println!("left out: {reason}")).ok()
+}
+
 impl Drop for SmallFileSystem {
     fn drop(&mut self) {
         // The namespace takes the mount with it in any case; this frees the directory below it.
         let _ = run("umount", &[&self.place]);
+    }
+}
+
+/// A directory that is seen at another place too.
+pub(crate) struct BindMount(String);
+
+impl BindMount {
+    pub(crate) fn new(directory: &Path, place: &Path) -> Self {
+        let [directory, place] =
+            [directory, place].map(|path| path.to_str().expect("a plain path"));
+        run("mount", &["--bind", directory, place]).expect("a mount where mounting is permitted");
+        BindMount(place.to_owned())
+    }
+}
+
+impl Drop for BindMount {
+    fn drop(&mut self) {
+        let _ = run("umount", &["--lazy", &self.0]);
     }
 }
 

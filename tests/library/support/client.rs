@@ -87,7 +87,7 @@ impl Client {
     /// Two processes on one disk, as far as the log lets them, or until they die.
     pub(crate) fn work(&mut self, disk: &SimDisk) {
         for _ in 0..2 {
-            disk.storage().create("leftover.tmp").ok();
+            disk.storage().create("snapshot-0000000009.json.tmp").ok();
             // At most two calls fail, and each of them may be one of an open.
             let opened = (0..3).find_map(|_| self.open(disk));
             if disk.frozen_at().is_some() {

@@ -40,7 +40,7 @@ impl<const FILLED: bool> Contestant for Beaver<FILLED> {
         }
         Ok(match plan.callers {
             1 => Beaver::One(Mutex::new(wal)),
-            _ => Beaver::Many(BatchWriter::new(wal, QueueOptions::default())),
+            _ => Beaver::Many(BatchWriter::new(wal, QueueOptions::default())?),
         })
     }
 
@@ -88,7 +88,7 @@ impl<const FILLED: bool> Contestant for Beaver<FILLED> {
     fn fill(directory: &Path, plan: Plan) -> Result<()> {
         let storage = Arc::new(DiskStorage::open(directory)?);
         let (wal, _) = Wal::open(storage, WalOptions::default())?;
-        let writer = BatchWriter::new(wal, QueueOptions::default());
+        let writer = BatchWriter::new(wal, QueueOptions::default())?;
         for number in 0..plan.records {
             writer.submit(&[record::event(number, plan.form)])?;
             if number % 1000 == 999 {
