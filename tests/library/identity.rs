@@ -1,22 +1,21 @@
-//! Whose a file is: a store of format version 1 gets an identity, and files of two stores, or of two
-//! time lines of one, are never read as one.
+//! Whose a store is: drawn when it is made, or when it moves from format version 1 to 2.
 
-use beaver::inspect::{self, StoreProblem};
-use beaver::{Boundary, Error, Position, Store, StoreId, StoreOptions, Wal, WalOptions};
+use beaver::inspect;
+use beaver::{Boundary, Error, Store, StoreId, StoreOptions, Wal, WalOptions};
 
 use crate::support::*;
 
 /// Whose the other store is.
-const OTHER: StoreId = StoreId(0x0bad_c0de);
+pub(super) const OTHER: StoreId = StoreId(0x0bad_c0de);
 
-fn options(store: StoreId) -> WalOptions {
+pub(super) fn options(store: StoreId) -> WalOptions {
     WalOptions {
         store_id: Some(store),
         ..plain()
     }
 }
 
-fn open_as(disk: &Memory, store: StoreId) -> Store<Tape> {
+pub(super) fn open_as(disk: &Memory, store: StoreId) -> Store<Tape> {
     let options = StoreOptions {
         wal: options(store),
         ..keeping(2)
@@ -113,260 +112,6 @@ fn a_log_that_is_made_without_an_identity_draws_one() {
     let own = store(&disk);
     assert_eq!(store(&disk), own, "once");
     assert_ne!(store(&Memory::new()), own);
-}
-
-/// Commits so many events in each epoch, called by `name`, with a checkpoint after each but the last.
-fn go_on(disk: &Memory, store: StoreId, name: &str, epochs: &[u64]) {
-    let mut store = open_as(disk, store);
-    for (index, count) in epochs.iter().enumerate() {
-        if index > 0 {
-            checkpoint(&mut store);
-        }
-        for number in 1..=*count {
-            let epoch = store.last_position().epoch;
-            try_commit(&mut store, format!("\"{name} {epoch}.{number}\"")).unwrap();
-        }
-    }
-}
-
-/// `disk` with the file `name` of `other`.
-fn mixed(disk: &Memory, other: &Memory, name: &str) -> Memory {
-    let mixed = disk.copy();
-    mixed.put(name, other.bytes(name));
-    mixed
-}
-
-fn problems(disk: &Memory) -> Vec<StoreProblem> {
-    inspect::validate::<Line>(&disk.storage()).unwrap()
-}
-
-/// Whether a message names the exchanged file and the one that it does not fit.
-fn names_both(said: &str, disk: &Memory, exchanged: &str) -> bool {
-    let others = disk.names();
-    let mut others = others.iter().filter(|name| *name != exchanged);
-    said.contains(exchanged) && others.any(|name| said.contains(name))
-}
-
-/// A broken chain, with both names.
-fn check_broken(error: &Error, disk: &Memory, exchanged: &str) {
-    assert!(
-        matches!(error, Error::BrokenChain { .. })
-            && names_both(&error.to_string(), disk, exchanged),
-        "{exchanged}: {error}"
-    );
-}
-
-/// Nothing takes this mixture for a store.
-fn check_mixture_refused(mixed: &Memory, exchanged: &str) {
-    check_broken(&recover_error(mixed), mixed, exchanged);
-    let problems = problems(mixed);
-    let mut said = problems.iter().map(ToString::to_string);
-    assert!(
-        said.any(|said| names_both(&said, mixed, exchanged)),
-        "{exchanged}: {problems:?}"
-    );
-    let out = Memory::new();
-    let error = inspect::repair(&mixed.storage(), &out.storage(), COPY).unwrap_err();
-    check_broken(&error, mixed, exchanged);
-    assert_eq!(out.names(), [""; 0]);
-}
-
-#[test]
-fn no_file_of_another_store_is_taken_for_one_of_this_whatever_it_holds() {
-    // With the very same events too.
-    for name in ["a", "b"] {
-        let (ours, other) = (Memory::new(), Memory::new());
-        go_on(&ours, STORE, "a", &[2, 2, 2, 2]);
-        go_on(&other, OTHER, name, &[2, 2, 2, 2]);
-        let names = ours.names();
-        assert_eq!(names, other.names());
-        assert_eq!(names[..3], [1, 2, 3].map(snapshot));
-        assert_eq!(names[3..], [2, 3, 4].map(wal));
-        for name in &names {
-            check_mixture_refused(&mixed(&ours, &other, name), name);
-        }
-    }
-}
-
-#[test]
-fn a_salvage_of_a_mixture_is_the_state_of_one_store_or_says_what_is_wrong() {
-    let (ours, other) = (Memory::new(), Memory::new());
-    go_on(&ours, STORE, "a", &[2, 2, 2, 2]);
-    go_on(&other, OTHER, "b", &[2, 2, 2, 2]);
-    for name in ours.names() {
-        let mixed = mixed(&ours, &other, &name);
-        let salvaged = inspect::salvage_state::<Tape>(&mixed.storage());
-        if let Ok((state, _, report)) = salvaged {
-            let is_one = [&ours, &other].iter().any(|disk| tape(disk) == state.0);
-            assert!(is_one || !report.skipped.is_empty(), "{name}: {state:?}");
-        }
-        let strict = beaver::store::read_state::<Tape>(&mixed.storage());
-        if let Ok((state, ..)) = strict {
-            assert_eq!(state.0, tape(&ours), "{name}");
-        }
-    }
-}
-
-/// A log of four segments without snapshots.
-fn log_as(disk: &Memory, store: StoreId, name: &str, epochs: &[u64]) {
-    let (mut wal, _) = Wal::<Line>::open(disk.storage(), options(store)).unwrap();
-    for (index, count) in epochs.iter().enumerate() {
-        if index > 0 {
-            wal.rotate().unwrap();
-        }
-        let epoch = wal.last_position().epoch;
-        for number in 1..=*count {
-            let event = line(format!("\"{name} {epoch}.{number}\""));
-            wal.append(&[event]).unwrap();
-        }
-    }
-}
-
-/// The error of whoever opens the log and reads all of it.
-fn log_error_of(disk: &Memory) -> Error {
-    let disk = disk.copy();
-    match try_open(&disk) {
-        Err(error) => error,
-        Ok((wal, _)) => log_error(
-            wal.replay(Position::default(), |_, _| Ok::<(), ()>(()))
-                .unwrap_err(),
-        ),
-    }
-}
-
-#[test]
-fn no_segment_of_another_log_is_taken_for_one_of_this_whatever_it_holds() {
-    for name in ["a", "b"] {
-        let (ours, other) = (Memory::new(), Memory::new());
-        log_as(&ours, STORE, "a", &[2, 0, 2, 2]);
-        log_as(&other, OTHER, name, &[2, 0, 2, 2]);
-        for epoch in 1..=4 {
-            let name = wal(epoch);
-            let mixed = mixed(&ours, &other, &name);
-            check_broken(&log_error_of(&mixed), &mixed, &name);
-            check_broken(&try_read(&mixed, at(0, 0)).unwrap_err(), &mixed, &name);
-            check_mixture_refused(&mixed, &name);
-        }
-    }
-}
-
-/// A store that was copied at the end of its second epoch, and both went on, with events of these names.
-fn time_lines(ours: (&str, &[u64]), other: (&str, &[u64])) -> [Memory; 2] {
-    let common = Memory::new();
-    go_on(&common, STORE, "c", &[2, 2, 0]);
-    [ours, other].map(|(name, epochs)| {
-        let disk = common.copy();
-        go_on(&disk, STORE, name, epochs);
-        disk
-    })
-}
-
-#[test]
-fn no_file_of_another_time_line_with_the_same_positions_is_taken_for_one_of_this() {
-    let [ours, other] = time_lines(("a", &[2, 2]), ("b", &[2, 2]));
-    let names = ours.names();
-    assert_eq!(names, other.names());
-    let differ = |name: &&String| ours.bytes(name) != other.bytes(name);
-    let forked: Vec<_> = names.iter().filter(differ).collect();
-    assert_eq!(forked, [&snapshot(3), &wal(3), &wal(4)]);
-    for name in forked {
-        check_mixture_refused(&mixed(&ours, &other, name), name);
-    }
-}
-
-#[test]
-fn no_segment_of_another_time_line_of_a_log_is_taken_for_one_of_this() {
-    let common = Memory::new();
-    log_as(&common, STORE, "c", &[2, 0]);
-    let [ours, other] = ["a", "b"].map(|name| {
-        let disk = common.copy();
-        log_as(&disk, STORE, name, &[2, 2, 2]);
-        disk
-    });
-    for epoch in 2..=4 {
-        let name = wal(epoch);
-        let mixed = mixed(&ours, &other, &name);
-        check_broken(&log_error_of(&mixed), &mixed, &name);
-        check_mixture_refused(&mixed, &name);
-    }
-}
-
-/// Nothing seals it yet. This is documented: whoever restores a backup takes all of it.
-#[test]
-fn the_newest_segment_of_another_time_line_fits_if_it_is_the_first_after_the_fork() {
-    let [ours, other] = time_lines(("a", &[2]), ("b", &[3]));
-    assert_eq!(ours.names().last(), Some(&wal(3)));
-    let mixed = mixed(&ours, &other, &wal(3));
-    assert_eq!(problems(&mixed), []);
-    assert_eq!(tape(&mixed), tape(&other), "the other one, whole");
-    assert_ne!(tape(&mixed), tape(&ours));
-}
-
-#[test]
-fn of_time_lines_of_unequal_lengths_nothing_is_mixed_and_every_exchange_is_reported() {
-    let mut exchanged = 0;
-    for epochs in [[1, 2], [3, 2], [1, 1], [3, 3], [1, 3], [2, 1], [2, 3]] {
-        // With the same events as far as both go, too.
-        for name in ["a", "b"] {
-            let [ours, other] = time_lines(("a", &[2, 2]), (name, &epochs));
-            for file in ours.names() {
-                if ours.bytes(&file) != other.bytes(&file) {
-                    check_unequal(&ours, &other, &file);
-                    exchanged += 1;
-                }
-            }
-        }
-    }
-    assert!(exchanged > 30, "{exchanged}");
-}
-
-fn check_unequal(ours: &Memory, other: &Memory, file: &str) {
-    let mixed = mixed(ours, other, file);
-    let header = |disk: &Memory| disk.text(file).lines().next().unwrap().to_owned();
-    if file == wal(4) && header(ours) == header(other) {
-        // Both are the same up to its header.
-        assert_eq!(tape(&mixed), tape(other));
-        return;
-    }
-    let said = problems(&mixed);
-    assert!(!said.is_empty(), "{file}");
-    if let Ok((store, _)) = try_recover(&mixed.copy()) {
-        assert_eq!(store.state().0, tape(ours), "{file}: {said:?}");
-    }
-    if let Ok((state, ..)) = beaver::store::read_state::<Tape>(&mixed.storage()) {
-        assert_eq!(state.0, tape(ours), "{file}: {said:?}");
-    }
-    match inspect::repair(&mixed.storage(), &Memory::new().storage(), COPY) {
-        // A segment that is only too short has lost events, nothing else.
-        Ok(report) => assert!(
-            !report.problems.is_empty() || !report.lost.is_empty(),
-            "{file}: {said:?}"
-        ),
-        Err(error) => assert!(
-            matches!(error, Error::BrokenChain { .. }),
-            "{file}: {error}"
-        ),
-    }
-}
-
-#[test]
-fn files_of_version_1_are_not_mixed_with_those_of_version_2_but_as_a_store_moves() {
-    let disk = Memory::new();
-    go_on(&disk, STORE, "a", &[2, 2, 2, 2]);
-    let old = disk.copy();
-    let body = |text: &str| format!("\"a {text}\"");
-    Lines::after(3, 2)
-        .any_event(1, 1, false, &body("3.1"))
-        .any_event(2, 2, false, &body("3.2"))
-        .on(&old);
-    // A segment of version 1 after those of version 2.
-    check_mixture_refused(&old, &wal(3));
-    let old = disk.copy();
-    put_snapshot(&old, 3, 2, &["0"]);
-    check_mixture_refused(&old, &snapshot(3));
-    let old = disk.copy();
-    Lines::after(4, 2).on(&old);
-    check_mixture_refused(&old, &wal(4));
 }
 
 #[test]

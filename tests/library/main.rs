@@ -21,6 +21,7 @@ mod identity;
 mod inspect;
 mod lifecycle;
 mod lost_lock;
+mod mixtures;
 mod names;
 mod old_files;
 mod properties;

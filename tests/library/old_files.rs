@@ -296,7 +296,8 @@ fn the_same_program_writes_the_same_files_still() {
         let written = fs::read_dir(dir.path()).unwrap();
         let written = written.map(|entry| entry.unwrap().file_name());
         let mut written: Vec<_> = written.filter(|name| name != "LOCK").collect();
-        (names.sort_unstable(), written.sort_unstable());
+        names.sort_unstable();
+        written.sort_unstable();
         assert_eq!(names, written, "{folder}");
     }
 }
