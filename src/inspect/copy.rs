@@ -73,19 +73,26 @@ impl CopyDirectory {
 
     /// Removes what was made, the mark last.
     fn clear(&self) {
-        let Ok(listing) = directory::list(self.storage()) else {
-            return;
-        };
-        let removed = listing
-            .all_names()
-            .filter(|name| name != names::UNFINISHED)
-            .try_for_each(|name| directory::remove(self.storage(), &name));
-        let cleared = removed
-            .and_then(|()| directory::sync(self.storage()))
-            .and_then(|()| directory::remove(self.storage(), names::UNFINISHED));
-        if let Err(error) = cleared {
+        if let Err(error) = self.try_clear() {
             tracing::warn!(%error, "an unfinished copy is left behind");
         }
+    }
+
+    fn try_clear(&self) -> Result<()> {
+        let listing = directory::list(self.storage())?;
+        // The removal of the mark may have failed and taken effect all the same: it stands again, and
+        // is durable, before anything goes.
+        match listing.is_unfinished {
+            false => self.begin()?,
+            true => directory::sync(self.storage())?,
+        }
+        for name in listing.all_names() {
+            if name != names::UNFINISHED {
+                directory::remove(self.storage(), &name)?;
+            }
+        }
+        directory::sync(self.storage())?;
+        directory::remove(self.storage(), names::UNFINISHED)
     }
 
     /// What the copy says of a boundary of the original: 0 stands for a checksum that is not known,

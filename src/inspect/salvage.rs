@@ -61,8 +61,13 @@ pub fn salvage<E: LogEvent, X>(
         skipped: Vec::new(),
     };
     if let Some(first) = log.epochs().first() {
-        let removed = removed_before(&log.segment(*first)?, after)?;
-        salvage.skipped.extend(removed);
+        let first = log.segment(*first)?;
+        let removed = removed_before(&first, after)?;
+        let wrong = match removed {
+            Some(removed) => Some(removed),
+            None => wrong_start(&first, log.link())?,
+        };
+        salvage.skipped.extend(wrong);
     }
     let mut before: Option<(Segment, Seq)> = None;
     for (index, epoch) in log.epochs().iter().enumerate() {
@@ -198,6 +203,27 @@ fn removed_before(first: &Segment, after: Position) -> Result<Option<Skipped>> {
         from: Seq(after.seq.0 + 1),
         to: None,
         reason: format!("removed: the oldest segment is {}", first.name),
+    }))
+}
+
+/// How the first segment contradicts the snapshot before it.
+fn wrong_start(first: &Segment, link: PrevLink) -> Result<Option<Skipped>> {
+    let header = match header(first) {
+        Ok(header) => header,
+        Err(error @ Error::Storage { .. }) => return Err(error),
+        // Reported when the segment itself is read.
+        Err(_) => return Ok(None),
+    };
+    let PrevLink::Covered(_) = link else {
+        return Ok(None);
+    };
+    let wrong = link.check(&first.name, &header).err();
+    Ok(wrong.map(|error| Skipped {
+        file: first.name.clone(),
+        offset: 0,
+        from: Seq(1),
+        to: Some(Seq(0)),
+        reason: error.to_string(),
     }))
 }
 

@@ -100,6 +100,11 @@ impl<E> LogReader<E> {
         Ok(Some(Position { epoch, seq }))
     }
 
+    /// What the first segment must say about what lies before it.
+    pub(crate) fn link(&self) -> PrevLink {
+        self.link
+    }
+
     /// The position before the oldest event that is still there: what the oldest segment says lies
     /// before it. The default position where nothing was removed, and where there is no segment.
     ///

@@ -110,7 +110,6 @@ fn who_looks_at_a_mixture_sees_one_store_or_is_told() {
 
 /// The state of one store, and the events of the other one after it, without a word.
 #[test]
-#[ignore = "BUG in src/inspect/salvage.rs: the first segment is not compared with the snapshot before it"]
 fn who_looks_at_a_snapshot_and_a_segment_of_two_stores_is_told() {
     let [ours, other] = two_stores("b");
     for name in [snapshot(3), wal(4)] {
