@@ -135,7 +135,7 @@ fn a_queue_goes_on_where_it_was_whatever_ended_the_process() {
             .unwrap();
         let a = queue.dispatch().unwrap().unwrap();
         assert_eq!((a.id.as_str(), a.attempt, a.deadline_ms), ("a", 1, 61_000));
-        queue.ack(&a.id).unwrap();
+        queue.ack(&a.id, a.attempt).unwrap();
         let b = queue.dispatch().unwrap().unwrap();
         drop(queue);
         let mut queue = controller(&storage, &clock, false);
@@ -147,7 +147,7 @@ fn a_queue_goes_on_where_it_was_whatever_ended_the_process() {
             })
         );
         queue.checkpoint().unwrap().unwrap();
-        queue.fail(&b.id).unwrap();
+        queue.fail(&b.id, b.attempt).unwrap();
         queue.close().unwrap();
         let mut queue = controller(&storage, &clock, false);
         let order: Vec<_> = std::iter::from_fn(|| queue.dispatch().unwrap())
