@@ -197,19 +197,7 @@ impl EventKind {
     /// Writes the fields that come after the time stamp.
     #[inline]
     fn write_fields(&self, out: &mut Vec<u8>) {
-        let mut number = |name: &[u8], value: u64| {
-            out.extend_from_slice(name);
-            write_u64(out, value);
-        };
-        if let Some(attempt) = self.attempt() {
-            number(b",\"attempt\":", u64::from(attempt));
-        }
         match self {
-            EventKind::Retry { delay_ms, .. } | EventKind::Timeout { delay_ms, .. } => {
-                if *delay_ms > 0 {
-                    number(b",\"delay_ms\":", *delay_ms);
-                }
-            }
             EventKind::Enqueue {
                 payload,
                 max_attempts,
@@ -217,20 +205,35 @@ impl EventKind {
                 backoff,
             } => {
                 if *max_attempts != DEFAULT_MAX_ATTEMPTS {
-                    number(b",\"max_attempts\":", u64::from(max_attempts.get()));
+                    out.extend_from_slice(b",\"max_attempts\":");
+                    write_u64(out, u64::from(max_attempts.get()));
                 }
                 if *timeout_ms != DEFAULT_TIMEOUT_MS {
-                    number(b",\"timeout_ms\":", *timeout_ms);
+                    out.extend_from_slice(b",\"timeout_ms\":");
+                    write_u64(out, *timeout_ms);
                 }
                 if *backoff != Backoff::NONE {
-                    number(b",\"backoff_ms\":", backoff.first_ms);
-                    number(b",\"max_backoff_ms\":", backoff.max_ms);
+                    out.extend_from_slice(b",\"backoff_ms\":");
+                    write_u64(out, backoff.first_ms);
+                    out.extend_from_slice(b",\"max_backoff_ms\":");
+                    write_u64(out, backoff.max_ms);
                 }
                 // Last and as it is: it was checked to be one JSON value when it was made.
                 out.extend_from_slice(b",\"payload\":");
                 out.extend_from_slice(payload.as_str().as_bytes());
             }
-            _ => {}
+            EventKind::Ack { attempt } | EventKind::Dead { attempt } => {
+                write_attempt(out, *attempt)
+            }
+            EventKind::Heartbeat { attempt } => write_attempt(out, Some(*attempt)),
+            EventKind::Retry { attempt, delay_ms } | EventKind::Timeout { attempt, delay_ms } => {
+                write_attempt(out, *attempt);
+                if *delay_ms > 0 {
+                    out.extend_from_slice(b",\"delay_ms\":");
+                    write_u64(out, *delay_ms);
+                }
+            }
+            EventKind::Dispatch | EventKind::Ready | EventKind::Revive | EventKind::Drop => {}
         }
     }
 
@@ -245,6 +248,19 @@ impl EventKind {
             | EventKind::Dead { attempt } => *attempt,
             _ => None,
         }
+    }
+}
+
+#[inline]
+fn write_attempt(out: &mut Vec<u8>, attempt: Option<u32>) {
+    match attempt {
+        // Nearly every one, and in one piece.
+        Some(1) => out.extend_from_slice(b",\"attempt\":1"),
+        Some(attempt) => {
+            out.extend_from_slice(b",\"attempt\":");
+            write_u64(out, u64::from(attempt));
+        }
+        None => {}
     }
 }
 
@@ -305,19 +321,24 @@ impl LogEvent for Event {
     #[inline]
     fn encode(&self, out: &mut Vec<u8>) {
         // Up to the name of the job each type is one constant, copied in one piece.
-        let start: &[u8] = match self.kind {
-            EventKind::Enqueue { .. } => b"{\"type\":\"ENQUEUE\",\"job_id\":",
-            EventKind::Dispatch => b"{\"type\":\"DISPATCH\",\"job_id\":",
-            EventKind::Heartbeat { .. } => b"{\"type\":\"HEARTBEAT\",\"job_id\":",
-            EventKind::Ack { .. } => b"{\"type\":\"ACK\",\"job_id\":",
-            EventKind::Retry { .. } => b"{\"type\":\"RETRY\",\"job_id\":",
-            EventKind::Timeout { .. } => b"{\"type\":\"TIMEOUT\",\"job_id\":",
-            EventKind::Ready => b"{\"type\":\"READY\",\"job_id\":",
-            EventKind::Dead { .. } => b"{\"type\":\"DEAD\",\"job_id\":",
-            EventKind::Revive => b"{\"type\":\"REVIVE\",\"job_id\":",
-            EventKind::Drop => b"{\"type\":\"DROP\",\"job_id\":",
-        };
-        out.extend_from_slice(start);
+        match self.kind {
+            EventKind::Enqueue { .. } => {
+                out.extend_from_slice(b"{\"type\":\"ENQUEUE\",\"job_id\":")
+            }
+            EventKind::Dispatch => out.extend_from_slice(b"{\"type\":\"DISPATCH\",\"job_id\":"),
+            EventKind::Heartbeat { .. } => {
+                out.extend_from_slice(b"{\"type\":\"HEARTBEAT\",\"job_id\":")
+            }
+            EventKind::Ack { .. } => out.extend_from_slice(b"{\"type\":\"ACK\",\"job_id\":"),
+            EventKind::Retry { .. } => out.extend_from_slice(b"{\"type\":\"RETRY\",\"job_id\":"),
+            EventKind::Timeout { .. } => {
+                out.extend_from_slice(b"{\"type\":\"TIMEOUT\",\"job_id\":")
+            }
+            EventKind::Ready => out.extend_from_slice(b"{\"type\":\"READY\",\"job_id\":"),
+            EventKind::Dead { .. } => out.extend_from_slice(b"{\"type\":\"DEAD\",\"job_id\":"),
+            EventKind::Revive => out.extend_from_slice(b"{\"type\":\"REVIVE\",\"job_id\":"),
+            EventKind::Drop => out.extend_from_slice(b"{\"type\":\"DROP\",\"job_id\":"),
+        }
         write_string(out, self.job_id.as_str());
         out.extend_from_slice(b",\"timestamp\":");
         write_u64(out, self.timestamp_ms);

@@ -69,7 +69,9 @@ pub enum JobStatus {
     },
     /// An attempt failed, and it waits before it goes to the back of the queue.
     Delayed {
-        /// Until then, in milliseconds since the Unix epoch.
+        /// Since then, in milliseconds since the Unix epoch.
+        since_ms: u64,
+        /// Until then.
         until_ms: u64,
     },
     /// It succeeded. Only its name is kept.
@@ -199,9 +201,9 @@ impl Job {
             Stage::InFlight(window) => JobStatus::InFlight {
                 deadline_ms: window.until_ms,
             },
-            Stage::Delayed(window) => JobStatus::Delayed {
-                until_ms: window.until_ms,
-            },
+            Stage::Delayed(Window { since_ms, until_ms }) => {
+                JobStatus::Delayed { since_ms, until_ms }
+            }
             Stage::Dead => JobStatus::Dead,
         }
     }

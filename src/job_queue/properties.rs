@@ -16,8 +16,6 @@ struct ModelJob {
     attempts: u32,
     attempts_before: u32,
     status: JobStatus,
-    /// When the status began: that counts for a job in flight or delayed.
-    since_ms: u64,
     /// Counts up whenever a job enters the queue or dies: the order of the queue and of the dead.
     ticket: usize,
 }
@@ -60,27 +58,27 @@ impl Model {
 
     fn delayed(&self) -> Vec<(u64, JobId)> {
         self.timed(|status| match status {
-            JobStatus::Delayed { until_ms } => Some(until_ms),
+            JobStatus::Delayed { until_ms, .. } => Some(until_ms),
             _ => None,
         })
     }
 
-    /// Those of `jobs` that began at a later time than the clock shows: the latest first, and of those
-    /// that began together the one first that was enqueued last.
+    /// Those of `jobs` that began at a later time than the clock shows: the earliest first, and of those
+    /// that began together the one first that was enqueued first.
     fn from_the_future(&self, jobs: &[(u64, JobId)], now_ms: u64) -> Vec<JobId> {
         let begins = |(end, id): &(u64, JobId)| {
             let place = self.jobs.iter().position(|job| job.spec.id == *id).unwrap();
             let job = &self.jobs[place];
-            let length = match job.status {
-                JobStatus::InFlight { .. } => job.spec.timeout_ms,
-                _ => end - job.since_ms,
+            let since_ms = match job.status {
+                JobStatus::Delayed { since_ms, .. } => since_ms,
+                _ => end.saturating_sub(job.spec.timeout_ms),
             };
-            (*end - length.min(*end), place, id.clone())
+            (since_ms, place, id.clone())
         };
         let mut found: Vec<_> = jobs.iter().map(begins).collect();
         found.retain(|(since, ..)| *since > now_ms);
         found.sort();
-        found.into_iter().rev().map(|(.., id)| id).collect()
+        found.into_iter().map(|(.., id)| id).collect()
     }
 
     /// Puts a job at the back of the queue, or of the dead.
@@ -99,11 +97,11 @@ impl Model {
             delay_ms = delay_ms.saturating_mul(2);
         }
         delay_ms = delay_ms.min(job.spec.backoff.max_ms);
-        job.since_ms = now_ms;
         if job.attempts == job.spec.max_attempts.get() {
             self.put(id, JobStatus::Dead);
         } else if delayed && delay_ms > 0 {
             job.status = JobStatus::Delayed {
+                since_ms: now_ms,
                 until_ms: now_ms + delay_ms,
             };
         } else {
@@ -136,7 +134,6 @@ impl Model {
                         attempts: 0,
                         attempts_before: 0,
                         status: JobStatus::Pending,
-                        since_ms: now_ms,
                         ticket: self.tickets,
                     });
                 }
@@ -424,7 +421,7 @@ proptest! {
             prop_assert!(deadline_ms <= START_MS.saturating_add(timeout_ms), "{id} is locked up");
         }
         for (id, job) in queue.delayed() {
-            let JobStatus::Delayed { until_ms } = job.status() else {
+            let JobStatus::Delayed { until_ms, .. } = job.status() else {
                 return Err(TestCaseError::fail("a delayed job has an end"));
             };
             prop_assert!(until_ms > START_MS && until_ms <= START_MS + job.backoff().max_ms, "{id}");

@@ -610,7 +610,10 @@ fn failed_job_waits_twice_as_long_each_time_and_others_go_first() {
         let until_ms = now_ms + delay_ms;
         assert_eq!(
             queue.status(&id("a")),
-            Some(JobStatus::Delayed { until_ms })
+            Some(JobStatus::Delayed {
+                since_ms: now_ms,
+                until_ms
+            })
         );
         assert_eq!(pending(&queue), ["b"]);
         assert_eq!(queue.plan(&Command::Tick, until_ms - 1), Ok(vec![]));
@@ -642,7 +645,10 @@ fn attempt_that_took_too_long_is_delayed_and_one_whose_worker_is_gone_is_not() {
     assert_eq!(pending(&queue), ["b"]);
     assert_eq!(
         queue.status(&id("a")),
-        Some(JobStatus::Delayed { until_ms: 15 })
+        Some(JobStatus::Delayed {
+            since_ms: 10,
+            until_ms: 15
+        })
     );
     assert_eq!(queue.delayed().count(), 1);
     assert_eq!(queue.counts().delayed, 1);

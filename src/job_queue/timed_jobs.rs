@@ -6,6 +6,7 @@
 //! locked up for as long as the clock was wrong.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 use crate::event::JobId;
 
@@ -75,10 +76,10 @@ impl TimedJobs {
         ended.map(|(.., number)| number)
     }
 
-    /// The numbers of the jobs whose windows begin after `now_ms`: the latest first.
+    /// The numbers of the jobs whose windows begin after `now_ms`: by beginning, then by number.
     pub(super) fn not_begun(&self, now_ms: u64) -> impl Iterator<Item = usize> {
-        let latest = self.by_start.iter().rev();
-        let not_begun = latest.take_while(move |(since_ms, _)| *since_ms > now_ms);
+        let begun = Bound::Excluded((now_ms, usize::MAX));
+        let not_begun = self.by_start.range((begun, Bound::Unbounded));
         not_begun.map(|(_, number)| *number)
     }
 

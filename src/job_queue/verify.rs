@@ -1,6 +1,6 @@
 //! Whether the state holds together: for tests and for the simulator's judge.
 
-use super::{Job, JobQueue, JobStatus};
+use super::{Job, JobQueue, JobRecord, JobStatus};
 use crate::event::JobId;
 
 impl JobQueue {
@@ -25,8 +25,14 @@ impl JobQueue {
         for (deadline_ms, _, number) in self.in_flight.timed().iter() {
             self.check_listed(number, JobStatus::InFlight { deadline_ms }, &mut listed)?;
         }
-        for (until_ms, _, number) in self.delayed.iter() {
-            self.check_listed(number, JobStatus::Delayed { until_ms }, &mut listed)?;
+        for (.., number) in self.delayed.iter() {
+            let found = self.jobs.get(number).map(JobRecord::status);
+            let Some(delayed @ JobStatus::Delayed { .. }) = found else {
+                return Err(format!(
+                    "job number {number} is listed as delayed but is {found:?}"
+                ));
+            };
+            self.check_listed(number, delayed, &mut listed)?;
         }
         for number in self.dead.iter() {
             self.check_listed(*number, JobStatus::Dead, &mut listed)?;
