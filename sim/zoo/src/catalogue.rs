@@ -175,7 +175,7 @@ bugs! {
     "Q04" PlainBug::BackoffForgotten "attempts" [State, SnapshotEquivalence] "delay before a retry forgotten at recovery" QUEUE;
     "Q05" PlainBug::RevivedWithoutPayload "attempts" [State, SnapshotEquivalence] "revived job without its payload" QUEUE;
     "Q06" PlainBug::RevivedWithoutAttempts "attempts" [JobRules] "revived job without attempts" QUEUE;
-    "Q07" PlainBug::WrongDeadlineKept "attempts" [JobRules] "deadline of a clock that was set back" QUEUE;
+    "Q07" PlainBug::WrongDeadlineKept "attempts" [Positions, JobRules] "deadline of a clock that was set back" QUEUE;
     "S01" ProtocolStep::UndoOfRotate "failing-rotates" [Honesty] "failed rotate is not undone" MODEL;
     "S02" ProtocolStep::DirectorySyncOfUndo "failing-rotates" [Honesty] "undo of a failed rotate is not synced" MODEL;
     "S03" ProtocolStep::MarkersInRewrite "markers" [Honesty, Idempotence] "rewrite leaves out markers" MODEL;

@@ -139,11 +139,11 @@ fn encode(record: &Record, bug: Option<PlainBug>) -> String {
             timeout_ms,
             backoff_ms,
         } if bug != Some(PlainBug::EnqueueWithoutPayload) => {
-            let (payload, [first, most]) = (json!(payload), backoff_ms);
-            event += &format!(
-                ",\"max_attempts\":{max_attempts},\"timeout_ms\":{timeout_ms},\
-                 \"backoff_ms\":{first},\"max_backoff_ms\":{most},\"payload\":{payload}"
-            );
+            event += &format!(",\"max_attempts\":{max_attempts},\"timeout_ms\":{timeout_ms}");
+            if *backoff_ms != [0, 0] {
+                event += &format!(",\"backoff_ms\":{}", json!(backoff_ms));
+            }
+            event += &format!(",\"payload\":{}", json!(payload));
         }
         _ => {}
     }
@@ -225,10 +225,10 @@ fn record(value: &Value, bug: Option<PlainBug>) -> Option<Option<Record>> {
             payload: value["payload"].as_str()?.to_owned(),
             max_attempts: u32::try_from(value["max_attempts"].as_u64()?).ok()?,
             timeout_ms: value["timeout_ms"].as_u64()?,
-            backoff_ms: [
-                value["backoff_ms"].as_u64()?,
-                value["max_backoff_ms"].as_u64()?,
-            ],
+            backoff_ms: match &value["backoff_ms"] {
+                Value::Null => [0, 0],
+                both => [both[0].as_u64()?, both[1].as_u64()?],
+            },
         },
         "DISPATCH" => What::Dispatched,
         "HEARTBEAT" => What::HeldOn {
