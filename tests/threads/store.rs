@@ -138,8 +138,11 @@ fn a_shared_queue_takes_the_commands_of_an_owned_one() {
             queue.dispatch().unwrap().unwrap();
         }
         assert_eq!(queue.tick().unwrap(), 0);
+        queue.heartbeat(&first.id, 2).unwrap();
         clock.advance(10);
         assert_eq!(queue.tick().unwrap(), 2);
+        let late = queue.ack(&first.id, first.attempt).unwrap_err();
+        assert!(matches!(late, CommandError::Rejected(_)), "{late}");
         let report = queue.checkpoint().unwrap().unwrap();
         assert!(
             storage
@@ -147,7 +150,7 @@ fn a_shared_queue_takes_the_commands_of_an_owned_one() {
                 .unwrap()
                 .contains(&"snapshot-0000000001.json".to_owned())
         );
-        assert_eq!(report.position, Position::new(1, 8));
+        assert_eq!(report.position, Position::new(1, 9));
         assert_eq!(queue.checkpoint().unwrap(), None);
         queue.close().unwrap();
     });
