@@ -109,21 +109,17 @@ impl JobQueue {
     }
 
     fn plan_tick(&self, now_ms: u64) -> Vec<Event> {
-        let (in_flight, delayed) = (self.in_flight.timed(), &self.delayed);
-        let timed_out = in_flight
-            .ended(now_ms)
-            .map(|number| (number, timed_out as Change));
-        let held_on = in_flight
-            .not_begun(now_ms)
-            .map(|number| (number, held_on as Change));
-        let ready = delayed.ended(now_ms).chain(delayed.not_begun(now_ms));
-        let ready = ready.map(|number| (number, ready_again as Change));
-        let changes = timed_out.chain(held_on).chain(ready).take(Self::PLAN_LIMIT);
-        let events = changes.map(|(number, change)| {
+        let event = |number, kind: fn(&Job) -> EventKind| {
             let (id, job) = self.listed(number);
-            Event::new(id.clone(), now_ms, change(job))
-        });
-        events.collect()
+            Event::new(id.clone(), now_ms, kind(job))
+        };
+        let (in_flight, delayed) = (self.in_flight.timed(), &self.delayed);
+        let late = in_flight.ended(now_ms).map(|job| event(job, timed_out));
+        let held_on = in_flight.not_begun(now_ms).map(|job| event(job, held_on));
+        let ready = delayed.ended(now_ms).chain(delayed.not_begun(now_ms));
+        let ready = ready.map(|job| event(job, |_| EventKind::Ready));
+        let all = late.chain(held_on).chain(ready);
+        all.take(Self::PLAN_LIMIT).collect()
     }
 
     fn plan_enqueue(&self, specs: &[JobSpec], now_ms: u64) -> Result<Vec<Event>, JobError> {
@@ -141,9 +137,6 @@ impl JobQueue {
         Ok(specs.iter().map(|spec| enqueue(spec, now_ms)).collect())
     }
 }
-
-/// What happens to a job.
-type Change = fn(&Job) -> EventKind;
 
 /// Its attempt failed.
 fn failed(job: &Job) -> EventKind {
@@ -169,11 +162,6 @@ fn lost(job: &Job) -> EventKind {
 fn held_on(job: &Job) -> EventKind {
     let attempt = job.attempts();
     EventKind::Heartbeat { attempt }
-}
-
-/// Its delay is over.
-fn ready_again(_: &Job) -> EventKind {
-    EventKind::Ready
 }
 
 /// `back`, or DEAD if `job` has no attempts left.

@@ -417,7 +417,7 @@ fn a_store_of_format_1_goes_on_in_format_2_from_its_next_rotate_on() {
         opened.unwrap().0
     };
     let mut queue = open();
-    queue.ack(&id("d")).unwrap();
+    queue.ack(&id("d"), 1).unwrap();
     let state = queue.state().clone();
     drop(queue);
     let mut queue = open();
