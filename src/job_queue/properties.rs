@@ -65,7 +65,7 @@ impl Model {
 
     /// Those of `jobs` that began at a later time than the clock shows: the earliest first, and of those
     /// that began together the one first that was enqueued first.
-    fn from_the_future(&self, jobs: &[(u64, JobId)], now_ms: u64) -> Vec<JobId> {
+    fn not_begun(&self, jobs: &[(u64, JobId)], now_ms: u64) -> Vec<JobId> {
         let begins = |(end, id): &(u64, JobId)| {
             let place = self.jobs.iter().position(|job| job.spec.id == *id).unwrap();
             let job = &self.jobs[place];
@@ -187,8 +187,8 @@ impl Model {
 
     fn tick(&mut self, now_ms: u64) {
         let (in_flight, delayed) = (self.in_flight(), self.delayed());
-        let held_on = self.from_the_future(&in_flight, now_ms);
-        let delayed_ahead = self.from_the_future(&delayed, now_ms);
+        let held_on = self.not_begun(&in_flight, now_ms);
+        let delayed_ahead = self.not_begun(&delayed, now_ms);
         for (_, id) in in_flight.iter().filter(|(due, _)| *due <= now_ms) {
             self.bring_back(id, now_ms, true);
         }
