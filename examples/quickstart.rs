@@ -33,7 +33,9 @@ fn log(directory: &Path) -> Result<u64, Box<dyn Error>> {
     let (mut log, _) = Wal::open(storage.clone(), WalOptions::default())?;
     let event = |kind| Ok::<_, Box<dyn Error>>(Event::new(JobId::new("job-1")?, 1, kind));
     log.append(&[event(EventKind::Dispatch)?])?;
-    let last = log.append(&[event(EventKind::Retry)?, event(EventKind::Dispatch)?])?;
+    let (attempt, delay_ms) = (Some(1), 0);
+    let retry = EventKind::Retry { attempt, delay_ms };
+    let last = log.append(&[event(retry)?, event(EventKind::Dispatch)?])?;
     println!("appended up to {last}");
     // No close: what was acknowledged does not need one.
     drop(log);
@@ -65,7 +67,7 @@ fn jobs(directory: &Path) -> Result<usize, Box<dyn Error>> {
             job.attempt,
             job.payload.as_str()
         );
-        queue.ack(&job.id)?;
+        queue.ack(&job.id, job.attempt)?;
     }
     queue.checkpoint()?;
     let completed = queue.state().completed().count();

@@ -39,7 +39,8 @@ pub struct Dispatched {
     pub id: JobId,
     /// What to do, byte for byte as it was enqueued.
     pub payload: Payload,
-    /// Which attempt this is, from 1.
+    /// Which attempt this is, from 1. A worker names it in every report, so that a late one is
+    /// known.
     pub attempt: u32,
     /// When it times out, in milliseconds since the Unix epoch.
     pub deadline_ms: u64,
@@ -100,30 +101,66 @@ macro_rules! job_commands {
             Ok(dispatched)
         }
 
-        /// A job that was handed out is done.
-        ///
-        /// # Errors
-        /// Rejected if it is not in flight; see [`Store::commit`] for the rest.
-        pub fn ack($self: $receiver, id: &JobId) -> Result<(), JobCommandError> {
-            $self.execute(&Command::Ack(id.clone())).map(drop)
-        }
-
-        /// A job that was handed out has failed: back to the end of the queue, or to the dead
-        /// letters after its last attempt.
+        /// The worker that has `attempt` at a job is alive, and has the job's whole timeout again.
         ///
         /// # Errors
         /// As [`ack`](Self::ack).
-        pub fn fail($self: $receiver, id: &JobId) -> Result<(), JobCommandError> {
-            $self.execute(&Command::Fail(id.clone())).map(drop)
+        pub fn heartbeat(
+            $self: $receiver,
+            id: &JobId,
+            attempt: u32,
+        ) -> Result<(), JobCommandError> {
+            let id = id.clone();
+            $self.execute(&Command::Heartbeat { id, attempt }).map(drop)
         }
 
-        /// Takes back every job whose time is over. Returns how many these were.
+        /// A job that was handed out is done. `attempt` is the one that
+        /// [`dispatch`](Self::dispatch) handed out.
+        ///
+        /// # Errors
+        /// Rejected if the job is not in flight, or is at another attempt
+        /// ([`JobError::WrongAttempt`]): the time of this one was over, and another worker has the
+        /// job. See [`Store::commit`] for the rest.
+        pub fn ack($self: $receiver, id: &JobId, attempt: u32) -> Result<(), JobCommandError> {
+            let id = id.clone();
+            $self.execute(&Command::Ack { id, attempt }).map(drop)
+        }
+
+        /// A job that was handed out has failed: back to the end of the queue, after the job's
+        /// delay, or to the dead letters after its last attempt.
+        ///
+        /// # Errors
+        /// As [`ack`](Self::ack).
+        pub fn fail($self: $receiver, id: &JobId, attempt: u32) -> Result<(), JobCommandError> {
+            let id = id.clone();
+            $self.execute(&Command::Fail { id, attempt }).map(drop)
+        }
+
+        /// Takes back every job whose time is over, and puts every job into the queue whose delay
+        /// is. To be called regularly: nothing else looks at the clock for that. Returns for how
+        /// many jobs there was something to do; see [`Command::Tick`].
         ///
         /// # Errors
         /// As [`Store::commit`]. Of more than [`JobQueue::PLAN_LIMIT`] jobs some may be taken back
         /// already.
         pub fn tick($self: $receiver) -> Result<usize, JobCommandError> {
             take_all(|| $self.execute(&Command::Tick))
+        }
+
+        /// Puts a dead letter back into the queue, with all its attempts again.
+        ///
+        /// # Errors
+        /// Rejected if it is not a dead letter; see [`Store::commit`] for the rest.
+        pub fn revive($self: $receiver, id: &JobId) -> Result<(), JobCommandError> {
+            $self.execute(&Command::Revive(id.clone())).map(drop)
+        }
+
+        /// Removes a dead letter. Its name stays known and is not accepted again.
+        ///
+        /// # Errors
+        /// As [`revive`](Self::revive).
+        pub fn drop_dead($self: $receiver, id: &JobId) -> Result<(), JobCommandError> {
+            $self.execute(&Command::Drop(id.clone())).map(drop)
         }
 
         /// Takes back every job that is in flight. Returns how many these were.

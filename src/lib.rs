@@ -20,7 +20,7 @@
 //! assert_eq!(report.replayed, 1);
 //! let job = queue.dispatch()?.expect("the job is there");
 //! assert_eq!(job.payload.as_str(), r#"{"to":"alice"}"#);
-//! queue.ack(&job.id)?;
+//! queue.ack(&job.id, job.attempt)?;
 //! assert_eq!(queue.state().status(&id), Some(JobStatus::Completed));
 //! # Ok(())
 //! # }
@@ -126,7 +126,7 @@ pub use checksum::{ChecksumError, ChecksumKind, calculate_checksum, verify_check
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use controller::{Controller, ControllerOptions, SharedController};
 pub use error::{Error, Result};
-pub use event::{Event, EventKind, EventType, JobId, Payload};
+pub use event::{Backoff, Event, EventKind, EventType, JobId, Payload};
 pub use failpoint::FAIL_POINTS;
 pub use job_queue::{Command, JobError, JobQueue, JobSpec, JobStatus};
 pub use log_event::{DecodeError, LogEvent};

@@ -48,6 +48,7 @@ fn event(number: usize, size: usize) -> Event {
         payload,
         max_attempts: beaver::event::DEFAULT_MAX_ATTEMPTS,
         timeout_ms: 1,
+        backoff: beaver::Backoff::NONE,
     };
     Event::new(JobId::new(number.to_string()).unwrap(), 1, kind)
 }

@@ -23,9 +23,10 @@ pub(crate) fn events(count: u64) -> Vec<Event> {
                     .expect("it is JSON"),
                 max_attempts: beaver::event::DEFAULT_MAX_ATTEMPTS,
                 timeout_ms: beaver::event::DEFAULT_TIMEOUT_MS,
+                backoff: beaver::Backoff::NONE,
             },
             1 => EventKind::Dispatch,
-            _ => EventKind::Ack,
+            _ => EventKind::Ack { attempt: Some(1) },
         };
         Event::new(id, FIRST_MS + number, kind)
     };

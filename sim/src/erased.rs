@@ -46,7 +46,7 @@ trait OpValue: Debug + Send + Sync {
     fn is_equal(&self, other: &dyn OpValue) -> bool;
     fn to_json(&self) -> Value;
     fn apply(&self, state: &mut AnyState);
-    fn takes_ms(&self) -> u64;
+    fn takes_ms(&self) -> i64;
 }
 
 /// What the model of a subject says of its ops.
@@ -54,7 +54,7 @@ pub(crate) struct OpModel<O, T> {
     /// What an op does to a state.
     pub(crate) apply: fn(&mut T, &O),
     /// How far the clock moves before it, in milliseconds.
-    pub(crate) takes_ms: fn(&O) -> u64,
+    pub(crate) takes_ms: fn(&O) -> i64,
 }
 
 struct OpOf<O, T> {
@@ -85,7 +85,7 @@ impl<O: OpBounds, T: StateBounds> OpValue for OpOf<O, T> {
         (self.model.apply)(state.get_mut::<T>(), &self.op);
     }
 
-    fn takes_ms(&self) -> u64 {
+    fn takes_ms(&self) -> i64 {
         (self.model.takes_ms)(&self.op)
     }
 }
@@ -124,7 +124,7 @@ impl AnyOp {
     }
 
     /// How far the clock moves before it, in milliseconds.
-    pub(crate) fn takes_ms(&self) -> u64 {
+    pub(crate) fn takes_ms(&self) -> i64 {
         match &self.0 {
             OpKind::Typed(op) => op.takes_ms(),
             OpKind::Json(_) => 0,

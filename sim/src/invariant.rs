@@ -57,8 +57,8 @@ invariants! {
         again.";
     Hygiene 11 "hygiene" "After recovery only the files that the protocol needs are left, disk use is bounded, and \
         recovery ends within its budget.";
-    JobRules 12 "job rules" "Every job stands in exactly one place, in order, completes at most once, and keeps its \
-        payload bit for bit.";
+    JobRules 12 "job rules" "Every job stands in exactly one place, in order, is reported by its own attempt alone, completes \
+        at most once, and keeps its payload bit for bit.";
     Determinism 13 "determinism" "The same scenario and seed give the same run.";
 }
 

@@ -90,6 +90,13 @@ marks! {
     DeadLetter "dead-letter" "a job used up its attempts";
     DuplicateRefused "duplicate-refused" "an id that was used before was refused";
     LateReportRefused "late-report-refused" "a report for a job that is not in flight was refused";
+    LateAttemptRefused "late-attempt-refused" "a report of an attempt whose time was over was refused while another one was in flight";
+    Heartbeat "heartbeat" "a worker got the whole time of its job again";
+    Delayed "delayed" "a job waited before it was handed out again";
+    Readied "readied" "the delay of a job was over";
+    Revived "revived" "a dead letter went back to the queue";
+    Dropped "dropped" "a dead letter was removed";
+    WrongDeadline "wrong-deadline" "a clock was set back, and the deadlines that it had given were set anew";
     TornPage "torn-page" "a page survived a power cut in sectors of different age";
     CacheDropped "cache-dropped" "pages whose sync had failed fell back to the bytes on disk";
     SyncedOnRequest "synced-on-request" "a sync, a rotate or a close made durable what had been answered before";

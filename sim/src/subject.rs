@@ -136,8 +136,8 @@ pub trait Subject: Debug + Sized + Send + Sync + 'static {
         })
     }
 
-    /// How far the clock moves before an op, in milliseconds.
-    fn takes_ms(_op: &Self::Op) -> u64 {
+    /// How far the clock moves before an op, in milliseconds: back too, if it is set.
+    fn takes_ms(_op: &Self::Op) -> i64 {
         0
     }
 

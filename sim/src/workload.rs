@@ -221,6 +221,7 @@ mod tests {
                         payload: "1".to_owned(),
                         max_attempts: 1,
                         timeout_ms: 1,
+                        backoff_ms: [0, 0],
                     }],
                 });
                 give(&subject, &mut state, &any_op::<Queue<Library>>(enqueue), 0);

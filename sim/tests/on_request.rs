@@ -106,7 +106,7 @@ impl Subject for Wrongly {
         self.log.resolve(op, state, now_ms)
     }
 
-    fn takes_ms(op: &QueueOp) -> u64 {
+    fn takes_ms(op: &QueueOp) -> i64 {
         RequestLog::takes_ms(op)
     }
 
@@ -234,6 +234,7 @@ fn one_more(log: &OpenRequestLog) -> Result<Vec<LogEntry>, Failure> {
         payload: "1".to_owned(),
         max_attempts: 1,
         timeout_ms: 1,
+        backoff_ms: [0, 0],
     };
     entries.push(LogEntry {
         position: Position { epoch: 1, seq: 1 },

@@ -7,7 +7,7 @@ use std::num::NonZeroU32;
 
 use super::payload::check_length;
 use super::{
-    DEFAULT_MAX_ATTEMPTS, DEFAULT_TIMEOUT_MS, Event, EventKind, EventType, JobId, Payload,
+    Backoff, DEFAULT_MAX_ATTEMPTS, DEFAULT_TIMEOUT_MS, Event, EventKind, EventType, JobId, Payload,
 };
 use crate::json::JsonReader;
 
@@ -17,10 +17,13 @@ pub(super) struct CanonicalEvent<'a> {
     pub(super) event_type: EventType,
     job_id: &'a str,
     pub(super) timestamp_ms: u64,
+    attempt: Option<u32>,
+    delay_ms: u64,
     /// This and the rest only an ENQUEUE says; for any other event it stands for nothing.
     payload: &'a str,
     max_attempts: NonZeroU32,
     timeout_ms: u64,
+    backoff: Backoff,
 }
 
 impl<'a> CanonicalEvent<'a> {
@@ -43,16 +46,38 @@ impl<'a> CanonicalEvent<'a> {
             event_type,
             job_id,
             timestamp_ms: cursor.number().ok()?,
+            attempt: None,
+            delay_ms: 0,
             payload: "",
             max_attempts: DEFAULT_MAX_ATTEMPTS,
             timeout_ms: DEFAULT_TIMEOUT_MS,
+            backoff: Backoff::NONE,
         };
-        if event_type == EventType::Enqueue {
-            fields.read_enqueue(&mut cursor)?;
+        match event_type {
+            EventType::Enqueue => fields.read_enqueue(&mut cursor)?,
+            EventType::Ack | EventType::Dead | EventType::Heartbeat => {
+                fields.read_attempt(&mut cursor)?;
+            }
+            EventType::Retry | EventType::Timeout => {
+                fields.read_attempt(&mut cursor)?;
+                if cursor.take(",\"delay_ms\":") {
+                    fields.delay_ms = cursor.number().ok()?;
+                }
+            }
+            EventType::Dispatch | EventType::Ready | EventType::Revive | EventType::Drop => {}
         }
         cursor.expect("}").ok()?;
         cursor.end().ok()?;
         Some(fields)
+    }
+
+    #[inline]
+    fn read_attempt(&mut self, cursor: &mut JsonReader<'a>) -> Option<()> {
+        if cursor.take(",\"attempt\":") {
+            self.attempt = Some(u32::try_from(cursor.number().ok()?).ok()?);
+        }
+        // A heartbeat always says which.
+        (self.event_type != EventType::Heartbeat || self.attempt.is_some()).then_some(())
     }
 
     #[inline]
@@ -63,6 +88,11 @@ impl<'a> CanonicalEvent<'a> {
         }
         if cursor.take(",\"timeout_ms\":") {
             self.timeout_ms = cursor.number().ok()?;
+        }
+        if cursor.take(",\"backoff_ms\":") {
+            self.backoff.first_ms = cursor.number().ok()?;
+            cursor.expect(",\"max_backoff_ms\":").ok()?;
+            self.backoff.max_ms = cursor.number().ok()?;
         }
         cursor.expect(",\"payload\":").ok()?;
         self.payload = cursor.value().ok()?;
@@ -80,12 +110,29 @@ impl<'a> CanonicalEvent<'a> {
                     payload: Payload::of_checked(self.payload),
                     max_attempts: self.max_attempts,
                     timeout_ms: self.timeout_ms,
+                    backoff: self.backoff,
                 },
                 EventType::Dispatch => EventKind::Dispatch,
-                EventType::Ack => EventKind::Ack,
-                EventType::Retry => EventKind::Retry,
-                EventType::Timeout => EventKind::Timeout,
-                EventType::Dead => EventKind::Dead,
+                EventType::Heartbeat => EventKind::Heartbeat {
+                    attempt: self.attempt.unwrap_or_default(),
+                },
+                EventType::Ack => EventKind::Ack {
+                    attempt: self.attempt,
+                },
+                EventType::Retry => EventKind::Retry {
+                    attempt: self.attempt,
+                    delay_ms: self.delay_ms,
+                },
+                EventType::Timeout => EventKind::Timeout {
+                    attempt: self.attempt,
+                    delay_ms: self.delay_ms,
+                },
+                EventType::Ready => EventKind::Ready,
+                EventType::Dead => EventKind::Dead {
+                    attempt: self.attempt,
+                },
+                EventType::Revive => EventKind::Revive,
+                EventType::Drop => EventKind::Drop,
             },
         }
     }
@@ -108,6 +155,14 @@ fn event_type(cursor: &mut JsonReader<'_>) -> Option<EventType> {
         EventType::Timeout
     } else if cursor.take("DEAD\",\"job_id\":") {
         EventType::Dead
+    } else if cursor.take("HEARTBEAT\",\"job_id\":") {
+        EventType::Heartbeat
+    } else if cursor.take("READY\",\"job_id\":") {
+        EventType::Ready
+    } else if cursor.take("REVIVE\",\"job_id\":") {
+        EventType::Revive
+    } else if cursor.take("DROP\",\"job_id\":") {
+        EventType::Drop
     } else {
         return None;
     })

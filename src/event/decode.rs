@@ -8,7 +8,7 @@ use serde::de::{self, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::{
-    DEFAULT_MAX_ATTEMPTS, DEFAULT_TIMEOUT_MS, Event, EventKind, EventType, JobId, Payload,
+    Backoff, DEFAULT_MAX_ATTEMPTS, DEFAULT_TIMEOUT_MS, Event, EventKind, EventType, JobId, Payload,
 };
 use crate::log_event::DecodeError;
 
@@ -34,7 +34,11 @@ struct FoundFields<'a> {
     timestamp_ms: Option<u64>,
     max_attempts: Option<NonZeroU32>,
     timeout_ms: Option<u64>,
+    backoff_ms: Option<u64>,
+    max_backoff_ms: Option<u64>,
     payload: Option<&'a RawValue>,
+    attempt: Option<u32>,
+    delay_ms: Option<u64>,
     /// The first field that no event has. Kept until the type is known, because an unknown type
     /// explains it better.
     unknown: Option<String>,
@@ -68,6 +72,13 @@ impl<'de> Visitor<'de> for FieldsVisitor {
                 "timestamp" => set(&mut fields.timestamp_ms, "timestamp", map.next_value()?)?,
                 "max_attempts" => set(&mut fields.max_attempts, "max_attempts", map.next_value()?)?,
                 "timeout_ms" => set(&mut fields.timeout_ms, "timeout_ms", map.next_value()?)?,
+                "backoff_ms" => set(&mut fields.backoff_ms, "backoff_ms", map.next_value()?)?,
+                "max_backoff_ms" => {
+                    let value = map.next_value()?;
+                    set(&mut fields.max_backoff_ms, "max_backoff_ms", value)?;
+                }
+                "attempt" => set(&mut fields.attempt, "attempt", map.next_value()?)?,
+                "delay_ms" => set(&mut fields.delay_ms, "delay_ms", map.next_value()?)?,
                 "payload" => set(&mut fields.payload, "payload", map.next_value()?)?,
                 _ => {
                     map.next_value::<IgnoredAny>()?;
@@ -99,40 +110,65 @@ impl FoundFields<'_> {
         let job_id = self.job_id.as_ref().ok_or_else(|| missing("job_id"))?;
         let job_id = JobId::new(job_id).map_err(DecodeError::new)?;
         let timestamp_ms = self.timestamp_ms.ok_or_else(|| missing("timestamp"))?;
+        self.check_fields(event_type)?;
+        let (attempt, delay_ms) = (self.attempt, self.delay_ms.unwrap_or_default());
         let kind = match event_type {
             EventType::Enqueue => self.into_enqueue()?,
-            EventType::Dispatch => self.without_details(EventKind::Dispatch)?,
-            EventType::Ack => self.without_details(EventKind::Ack)?,
-            EventType::Retry => self.without_details(EventKind::Retry)?,
-            EventType::Timeout => self.without_details(EventKind::Timeout)?,
-            EventType::Dead => self.without_details(EventKind::Dead)?,
+            EventType::Dispatch => EventKind::Dispatch,
+            EventType::Heartbeat => EventKind::Heartbeat {
+                attempt: attempt.ok_or_else(|| missing("attempt"))?,
+            },
+            EventType::Ack => EventKind::Ack { attempt },
+            EventType::Retry => EventKind::Retry { attempt, delay_ms },
+            EventType::Timeout => EventKind::Timeout { attempt, delay_ms },
+            EventType::Ready => EventKind::Ready,
+            EventType::Dead => EventKind::Dead { attempt },
+            EventType::Revive => EventKind::Revive,
+            EventType::Drop => EventKind::Drop,
         };
         Ok(Event::new(job_id, timestamp_ms, kind))
     }
 
+    /// Every field that is there must be one of this type.
+    fn check_fields(&self, event_type: EventType) -> Result<(), DecodeError> {
+        use EventType as E;
+        let enqueue = event_type == E::Enqueue;
+        let delayed = matches!(event_type, E::Retry | E::Timeout);
+        let report = delayed || matches!(event_type, E::Ack | E::Dead | E::Heartbeat);
+        let fields = [
+            ("payload", self.payload.is_some(), enqueue),
+            ("max_attempts", self.max_attempts.is_some(), enqueue),
+            ("timeout_ms", self.timeout_ms.is_some(), enqueue),
+            ("backoff_ms", self.backoff_ms.is_some(), enqueue),
+            ("max_backoff_ms", self.max_backoff_ms.is_some(), enqueue),
+            ("attempt", self.attempt.is_some(), report),
+            ("delay_ms", self.delay_ms.is_some(), delayed),
+        ];
+        match fields
+            .into_iter()
+            .find(|(_, there, belongs)| *there && !belongs)
+        {
+            None => Ok(()),
+            Some((name, ..)) => Err(DecodeError::new(format_args!(
+                "field `{name}` does not belong to {event_type}"
+            ))),
+        }
+    }
+
     fn into_enqueue(self) -> Result<EventKind, DecodeError> {
         let payload = self.payload.ok_or_else(|| missing("payload"))?;
+        let backoff = match (self.backoff_ms, self.max_backoff_ms) {
+            (None, None) => Backoff::NONE,
+            (Some(first_ms), Some(max_ms)) => Backoff::new(first_ms, max_ms),
+            (None, Some(_)) => return Err(missing("backoff_ms")),
+            (Some(_), None) => return Err(missing("max_backoff_ms")),
+        };
         Ok(EventKind::Enqueue {
             payload: Payload::new(payload.get()).map_err(DecodeError::new)?,
             max_attempts: self.max_attempts.unwrap_or(DEFAULT_MAX_ATTEMPTS),
             timeout_ms: self.timeout_ms.unwrap_or(DEFAULT_TIMEOUT_MS),
+            backoff,
         })
-    }
-
-    /// `kind`, an event that has none of the fields of ENQUEUE.
-    fn without_details(self, kind: EventKind) -> Result<EventKind, DecodeError> {
-        let present = [
-            ("payload", self.payload.is_some()),
-            ("max_attempts", self.max_attempts.is_some()),
-            ("timeout_ms", self.timeout_ms.is_some()),
-        ];
-        match present.into_iter().find(|(_, is_there)| *is_there) {
-            None => Ok(kind),
-            Some((name, _)) => Err(DecodeError::new(format_args!(
-                "field `{name}` does not belong to {}",
-                kind.event_type()
-            ))),
-        }
     }
 }
 

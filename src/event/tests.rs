@@ -31,6 +31,16 @@ fn enqueue(payload: &str, max_attempts: u32, timeout_ms: u64) -> EventKind {
         payload: Payload::new(payload).unwrap(),
         max_attempts: NonZeroU32::new(max_attempts).unwrap(),
         timeout_ms,
+        backoff: Backoff::NONE,
+    }
+}
+
+fn enqueue_with(backoff: Backoff) -> EventKind {
+    EventKind::Enqueue {
+        payload: Payload::new("0").unwrap(),
+        max_attempts: DEFAULT_MAX_ATTEMPTS,
+        timeout_ms: DEFAULT_TIMEOUT_MS,
+        backoff,
     }
 }
 
@@ -50,24 +60,66 @@ fn bytes_are_those_of_the_module_comment() {
             event("j", 1, EventKind::Dispatch),
         ),
         (
-            r#"{"type":"ACK","job_id":"j","timestamp":1}"#,
-            event("j", 1, EventKind::Ack),
+            r#"{"type":"ENQUEUE","job_id":"k","timestamp":0,"backoff_ms":100,"max_backoff_ms":9000,"payload":0}"#,
+            event("k", 0, enqueue_with(Backoff::new(100, 9_000))),
         ),
         (
-            r#"{"type":"RETRY","job_id":"j","timestamp":1}"#,
-            event("j", 1, EventKind::Retry),
+            r#"{"type":"HEARTBEAT","job_id":"j","timestamp":1,"attempt":1}"#,
+            event("j", 1, EventKind::Heartbeat { attempt: 1 }),
         ),
         (
-            r#"{"type":"TIMEOUT","job_id":"j","timestamp":1}"#,
-            event("j", 1, EventKind::Timeout),
+            r#"{"type":"ACK","job_id":"j","timestamp":1,"attempt":1}"#,
+            event("j", 1, EventKind::Ack { attempt: Some(1) }),
         ),
         (
-            r#"{"type":"DEAD","job_id":"\n\"","timestamp":1}"#,
-            event("\n\"", 1, EventKind::Dead),
+            r#"{"type":"RETRY","job_id":"j","timestamp":7,"attempt":2,"delay_ms":200}"#,
+            event("j", 7, retry(Some(2), 200)),
+        ),
+        (
+            r#"{"type":"TIMEOUT","job_id":"j","timestamp":1,"attempt":4294967295}"#,
+            event("j", 1, timeout(Some(u32::MAX), 0)),
+        ),
+        (
+            r#"{"type":"READY","job_id":"j","timestamp":1}"#,
+            event("j", 1, EventKind::Ready),
+        ),
+        (
+            r#"{"type":"DEAD","job_id":"\n\"","timestamp":1,"attempt":3}"#,
+            event("\n\"", 1, EventKind::Dead { attempt: Some(3) }),
+        ),
+        (
+            r#"{"type":"REVIVE","job_id":"j","timestamp":1}"#,
+            event("j", 1, EventKind::Revive),
+        ),
+        (
+            r#"{"type":"DROP","job_id":"j","timestamp":1}"#,
+            event("j", 1, EventKind::Drop),
         ),
     ] {
         assert_eq!(encode(&event), json);
         assert_eq!(decode(json), Ok(event));
+    }
+}
+
+fn retry(attempt: Option<u32>, delay_ms: u64) -> EventKind {
+    EventKind::Retry { attempt, delay_ms }
+}
+
+fn timeout(attempt: Option<u32>, delay_ms: u64) -> EventKind {
+    EventKind::Timeout { attempt, delay_ms }
+}
+
+#[test]
+fn events_of_earlier_versions_name_no_attempt() {
+    for (name, kind) in [
+        ("ACK", EventKind::Ack { attempt: None }),
+        ("RETRY", retry(None, 0)),
+        ("TIMEOUT", timeout(None, 0)),
+        ("DEAD", EventKind::Dead { attempt: None }),
+    ] {
+        let json = format!(r#"{{"type":"{name}","job_id":"j","timestamp":1}}"#);
+        assert_eq!(decode(&json), Ok(event("j", 1, kind.clone())));
+        assert_eq!(encode(&event("j", 1, kind)), json);
     }
 }
 
@@ -97,6 +149,38 @@ fn unknown_type_is_named() {
     );
     check_refused(r#"{"type":"ack","job_id":"j","timestamp":1}"#, "\"ack\"");
     check_refused(r#"{"type":"ACK ","job_id":"j","timestamp":1}"#, "\"ACK \"");
+}
+
+#[test]
+fn fields_of_reports_and_delays_are_strict() {
+    for (json, reason) in [
+        (
+            r#"{"type":"DISPATCH","job_id":"j","timestamp":1,"attempt":1}"#,
+            "`attempt` does not belong to DISPATCH",
+        ),
+        (
+            r#"{"type":"DEAD","job_id":"j","timestamp":1,"attempt":1,"delay_ms":1}"#,
+            "`delay_ms` does not belong to DEAD",
+        ),
+        (
+            r#"{"type":"HEARTBEAT","job_id":"j","timestamp":1}"#,
+            "missing field `attempt`",
+        ),
+        (
+            r#"{"type":"ENQUEUE","job_id":"j","timestamp":1,"backoff_ms":1,"payload":1}"#,
+            "missing field `max_backoff_ms`",
+        ),
+        (
+            r#"{"type":"ENQUEUE","job_id":"j","timestamp":1,"max_backoff_ms":1,"payload":1}"#,
+            "missing field `backoff_ms`",
+        ),
+        (
+            r#"{"type":"ACK","job_id":"j","timestamp":1,"attempt":-1}"#,
+            "u32",
+        ),
+    ] {
+        check_refused(json, reason);
+    }
 }
 
 #[test]
@@ -329,21 +413,35 @@ pub(crate) fn any_event() -> impl Strategy<Value = Event> {
         .prop_filter_map("a name has 1 to 256 bytes", |id| JobId::new(id).ok());
     let attempts = prop_oneof![Just(DEFAULT_MAX_ATTEMPTS), any::<NonZeroU32>()];
     let timeout = prop_oneof![Just(DEFAULT_TIMEOUT_MS), any::<u64>()];
-    let enqueue = (json_text(), attempts, timeout).prop_map(|(json, max_attempts, timeout_ms)| {
-        let payload = Payload::new(json).unwrap();
-        EventKind::Enqueue {
-            payload,
+    let backoff = (any::<u64>(), any::<u64>()).prop_map(|(first, max)| Backoff::new(first, max));
+    let backoff = prop_oneof![2 => Just(Backoff::NONE), 1 => backoff];
+    let enqueue = (json_text(), attempts, timeout, backoff).prop_map(
+        |(json, max_attempts, timeout_ms, backoff)| EventKind::Enqueue {
+            payload: Payload::new(json).unwrap(),
             max_attempts,
             timeout_ms,
-        }
-    });
+            backoff,
+        },
+    );
+    let attempt = || {
+        prop_oneof![
+            Just(None),
+            (0..4_u32).prop_map(Some),
+            any::<u32>().prop_map(Some)
+        ]
+    };
+    let delay = || prop_oneof![Just(0), any::<u64>()];
     let kind = prop_oneof![
-        5 => enqueue,
-        1 => Just(EventKind::Dispatch),
-        1 => Just(EventKind::Ack),
-        1 => Just(EventKind::Retry),
-        1 => Just(EventKind::Timeout),
-        1 => Just(EventKind::Dead),
+        10 => enqueue,
+        2 => Just(EventKind::Dispatch),
+        1 => any::<u32>().prop_map(|attempt| EventKind::Heartbeat { attempt }),
+        2 => attempt().prop_map(|attempt| EventKind::Ack { attempt }),
+        2 => (attempt(), delay()).prop_map(|(attempt, delay_ms)| retry(attempt, delay_ms)),
+        2 => (attempt(), delay()).prop_map(|(attempt, delay_ms)| self::timeout(attempt, delay_ms)),
+        2 => attempt().prop_map(|attempt| EventKind::Dead { attempt }),
+        1 => Just(EventKind::Ready),
+        1 => Just(EventKind::Revive),
+        1 => Just(EventKind::Drop),
     ];
     (id, any::<u64>(), kind).prop_map(|(id, timestamp_ms, kind)| Event::new(id, timestamp_ms, kind))
 }

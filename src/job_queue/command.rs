@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use crate::event::{Event, EventKind, EventType, JobId};
 
-use super::job::Stage;
 use super::{Job, JobError, JobQueue, JobSpec};
 
 /// Something a caller asks the job queue to do.
@@ -14,16 +13,40 @@ pub enum Command {
     Enqueue(Vec<JobSpec>),
     /// Hand out the job at the front of the queue, if there is one.
     Dispatch,
-    /// The attempt at this job succeeded.
-    Ack(JobId),
-    /// The attempt at this job failed: back to the queue, or given up if it has no attempts left.
-    Fail(JobId),
-    /// Every job in flight whose deadline has come goes back to the queue, or is given up if it has
-    /// no attempts left.
+    /// The worker that has this attempt is alive, and has the job's whole timeout again.
+    Heartbeat {
+        /// The job.
+        id: JobId,
+        /// Which attempt.
+        attempt: u32,
+    },
+    /// This attempt succeeded.
+    Ack {
+        /// The job.
+        id: JobId,
+        /// Which attempt.
+        attempt: u32,
+    },
+    /// This attempt failed: back to the queue, after the job's delay, or given up if it has no
+    /// attempts left.
+    Fail {
+        /// The job.
+        id: JobId,
+        /// Which attempt.
+        attempt: u32,
+    },
+    /// Every job in flight whose deadline has come goes back to the queue, after its delay, or is
+    /// given up if it has no attempts left; every job whose delay is over goes to the back of the
+    /// queue. What began at a later time than the clock shows now was given by a wrong clock: such an
+    /// attempt has its whole timeout anew, and such a delay is over.
     Tick,
-    /// Every job in flight goes back to the queue, or is given up if it has no attempts left: for a
-    /// restart that lost the workers.
+    /// Every job in flight goes back to the queue without delay, or is given up if it has no attempts
+    /// left: for a restart that lost the workers.
     RequeueInFlight,
+    /// This dead letter goes back to the queue and has all its attempts again.
+    Revive(JobId),
+    /// This dead letter is removed; its name stays known.
+    Drop(JobId),
 }
 
 impl JobQueue {
@@ -40,9 +63,8 @@ impl JobQueue {
     /// an empty queue, nothing due.
     ///
     /// [`Command::Tick`] and [`Command::RequeueInFlight`] take the jobs in the order of their
-    /// deadlines, and jobs with the same deadline in the order of their names. A job
-    /// is due when its deadline is `now_ms` or earlier. They take at most [`JobQueue::PLAN_LIMIT`]
-    /// jobs.
+    /// deadlines, and jobs with the same deadline in the order of their names. A job is due when its
+    /// deadline is `now_ms` or earlier. They take at most [`JobQueue::PLAN_LIMIT`] jobs.
     ///
     /// # Errors
     /// The command is illegal in this state. Nothing may be logged.
@@ -55,35 +77,49 @@ impl JobQueue {
                 let dispatch = front.map(|(id, _)| event(id, EventKind::Dispatch));
                 Ok(dispatch.into_iter().collect())
             }
-            Command::Ack(id) => {
-                self.require_in_flight(id, EventType::Ack)?;
-                Ok(vec![event(id, EventKind::Ack)])
+            Command::Heartbeat { id, attempt } => {
+                self.require_attempt(id, Some(*attempt), EventType::Heartbeat)?;
+                let attempt = *attempt;
+                Ok(vec![event(id, EventKind::Heartbeat { attempt })])
             }
-            Command::Fail(id) => {
-                let number = self.require_in_flight(id, EventType::Retry)?;
+            Command::Ack { id, attempt } => {
+                self.require_attempt(id, Some(*attempt), EventType::Ack)?;
+                let attempt = Some(*attempt);
+                Ok(vec![event(id, EventKind::Ack { attempt })])
+            }
+            Command::Fail { id, attempt } => {
+                let number = self.require_attempt(id, Some(*attempt), EventType::Retry)?;
                 let (id, job) = self.listed(number);
-                Ok(vec![event(id, back_or_dead(job, EventKind::Retry))])
+                Ok(vec![event(id, failed(job))])
             }
-            Command::Tick => {
-                let due = |job: &Job| match job.stage {
-                    Stage::InFlight { deadline_ms } => deadline_ms <= now_ms,
-                    Stage::Pending | Stage::Dead => false,
-                };
-                // They are sorted by deadline, so the first that is not due ends the search.
-                let due = self
-                    .in_flight()
-                    .take_while(|(_, job)| due(job))
-                    .take(Self::PLAN_LIMIT);
-                let timed_out =
-                    due.map(|(id, job)| event(id, back_or_dead(job, EventKind::Timeout)));
-                Ok(timed_out.collect())
-            }
+            Command::Tick => Ok(self.plan_tick(now_ms)),
             Command::RequeueInFlight => {
                 let all = self.in_flight().take(Self::PLAN_LIMIT);
-                let back = all.map(|(id, job)| event(id, back_or_dead(job, EventKind::Retry)));
-                Ok(back.collect())
+                Ok(all.map(|(id, job)| event(id, lost(job))).collect())
+            }
+            Command::Revive(id) => {
+                self.require_dead(id, EventType::Revive)?;
+                Ok(vec![event(id, EventKind::Revive)])
+            }
+            Command::Drop(id) => {
+                self.require_dead(id, EventType::Drop)?;
+                Ok(vec![event(id, EventKind::Drop)])
             }
         }
+    }
+
+    fn plan_tick(&self, now_ms: u64) -> Vec<Event> {
+        let event = |number, kind: fn(&Job) -> EventKind| {
+            let (id, job) = self.listed(number);
+            Event::new(id.clone(), now_ms, kind(job))
+        };
+        let (in_flight, delayed) = (self.in_flight.timed(), &self.delayed);
+        let late = in_flight.ended(now_ms).map(|job| event(job, timed_out));
+        let held_on = in_flight.not_begun(now_ms).map(|job| event(job, held_on));
+        let ready = delayed.ended(now_ms).chain(delayed.not_begun(now_ms));
+        let ready = ready.map(|job| event(job, |_| EventKind::Ready));
+        let all = late.chain(held_on).chain(ready);
+        all.take(Self::PLAN_LIMIT).collect()
     }
 
     fn plan_enqueue(&self, specs: &[JobSpec], now_ms: u64) -> Result<Vec<Event>, JobError> {
@@ -102,13 +138,39 @@ impl JobQueue {
     }
 }
 
+/// Its attempt failed.
+fn failed(job: &Job) -> EventKind {
+    let delay_ms = job.backoff().delay_ms(job.attempts_used());
+    let attempt = Some(job.attempts());
+    back_or_dead(job, EventKind::Retry { attempt, delay_ms })
+}
+
+/// Its attempt took too long.
+fn timed_out(job: &Job) -> EventKind {
+    let delay_ms = job.backoff().delay_ms(job.attempts_used());
+    let attempt = Some(job.attempts());
+    back_or_dead(job, EventKind::Timeout { attempt, delay_ms })
+}
+
+/// Its worker is gone, which is not the job's fault.
+fn lost(job: &Job) -> EventKind {
+    let (attempt, delay_ms) = (Some(job.attempts()), 0);
+    back_or_dead(job, EventKind::Retry { attempt, delay_ms })
+}
+
+/// Its deadline is worth nothing, and its worker may be at work.
+fn held_on(job: &Job) -> EventKind {
+    let attempt = job.attempts();
+    EventKind::Heartbeat { attempt }
+}
+
 /// `back`, or DEAD if `job` has no attempts left.
 fn back_or_dead(job: &Job, back: EventKind) -> EventKind {
     if job.has_attempts_left() {
-        back
-    } else {
-        EventKind::Dead
+        return back;
     }
+    let attempt = Some(job.attempts());
+    EventKind::Dead { attempt }
 }
 
 fn enqueue(spec: &JobSpec, now_ms: u64) -> Event {
@@ -116,6 +178,7 @@ fn enqueue(spec: &JobSpec, now_ms: u64) -> Event {
         payload: spec.payload.clone(),
         max_attempts: spec.max_attempts,
         timeout_ms: spec.timeout_ms,
+        backoff: spec.backoff,
     };
     Event::new(spec.id.clone(), now_ms, kind)
 }

@@ -38,6 +38,19 @@ pub enum JobError {
         /// What was to happen to it.
         event: EventType,
     },
+    /// The job is in flight, but at another attempt: the worker that says so had it before, and its
+    /// time was over.
+    #[error("{event} of attempt {attempt} of job {id:?}, which is at attempt {current}")]
+    WrongAttempt {
+        /// The job.
+        id: JobId,
+        /// The attempt that was named.
+        attempt: u32,
+        /// The attempt that is in flight.
+        current: u32,
+        /// What was to happen to it.
+        event: EventType,
+    },
     /// Another job is at the front of the queue.
     #[error("DISPATCH of job {id:?} before its turn: job {front:?} is at the front")]
     OutOfTurn {

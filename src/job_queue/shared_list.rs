@@ -68,6 +68,17 @@ impl<T: Clone> SharedList<T> {
         }
     }
 
+    /// Takes item `index` out; those before it move up by one.
+    pub(super) fn remove(&mut self, index: usize) {
+        for before in (0..index).rev() {
+            let item = self.get(before).cloned();
+            if let (Some(item), Some(place)) = (item, self.get_mut(before + 1)) {
+                *place = item;
+            }
+        }
+        self.pop_front();
+    }
+
     /// The items from front to back.
     pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
         let all = self.chunks.iter().flat_map(|chunk| chunk.iter());
@@ -119,6 +130,9 @@ mod tests {
                 if let Some(item) = list.get_mut(popped) {
                     *item += 1;
                     model[popped] += 1;
+                }
+                if model.remove(pushed / 2).is_some() {
+                    list.remove(pushed / 2);
                 }
                 check_same(&list, &model);
                 check_same(&list_before, &model_before);

@@ -7,7 +7,13 @@
 //! JOB: "job-1"                                                                completed
 //!      {"id":"job-2","payload":{…},"max_attempts":3,"timeout_ms":60000,"attempts":0}
 //!      {"id":"job-3","payload":{…},…,"attempts":1,"deadline_ms":60124}        in flight
+//!      {"id":"job-4","payload":{…},…,"attempts":1,"ready_ms":900,"delay_ms":200}      delayed
+//!      {"dropped":"job-5"}                                                    dropped
 //! ```
+//! After `timeout_ms`, `"backoff_ms":100,"max_backoff_ms":9000` are written where not both are 0; after
+//! `attempts`, `"last_attempt":5`, the number of the last attempt that the job may have, where that is
+//! not `max_attempts` because it was revived. Earlier versions had none of these, and are read.
+//!
 //! `jobs` has every job ever enqueued, in that order. `pending` is the queue from front to back and
 //! `dead` the dead letters in the order of dying, both as places in `jobs` counted from 0. Nothing
 //! else is state, so what is read back is equal to what was written.
@@ -19,14 +25,15 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use crate::event::{JobId, Payload};
+use crate::event::{Backoff, JobId, Payload};
 use crate::json::{JsonError, JsonReader, write_string, write_u64};
 use crate::log_event::DecodeError;
 
 use super::job::{Job, Stage};
 use super::name_index::NameIndex;
+use super::timed_jobs::Window;
 use super::verify::check_attempts;
-use super::{JobQueue, JobRecord};
+use super::{Fate, JobQueue, JobRecord};
 
 /// Appends the state to `out`.
 pub(super) fn write(queue: &JobQueue, out: &mut Vec<u8>) {
@@ -56,24 +63,45 @@ fn write_number(out: &mut Vec<u8>, number: &usize) {
     write_u64(out, *number as u64);
 }
 
-fn write_record(out: &mut Vec<u8>, JobRecord { id, job }: &JobRecord) {
-    let Some(job) = job else {
-        write_string(out, id.as_str());
-        return;
-    };
+fn write_record(out: &mut Vec<u8>, record: &JobRecord) {
+    let id = record.id.as_str();
+    match &record.fate {
+        Fate::Completed => write_string(out, id),
+        Fate::Dropped => {
+            out.extend_from_slice(b"{\"dropped\":");
+            write_string(out, id);
+            out.push(b'}');
+        }
+        Fate::Open(job) => write_job(out, id, job),
+    }
+}
+
+fn write_job(out: &mut Vec<u8>, id: &str, job: &Job) {
     out.extend_from_slice(b"{\"id\":");
-    write_string(out, id.as_str());
+    write_string(out, id);
     out.extend_from_slice(b",\"payload\":");
     out.extend_from_slice(job.payload.as_str().as_bytes());
-    out.extend_from_slice(b",\"max_attempts\":");
-    write_u64(out, u64::from(job.max_attempts.get()));
-    out.extend_from_slice(b",\"timeout_ms\":");
-    write_u64(out, job.timeout_ms);
-    out.extend_from_slice(b",\"attempts\":");
-    write_u64(out, u64::from(job.attempts));
-    if let Stage::InFlight { deadline_ms } = job.stage {
-        out.extend_from_slice(b",\"deadline_ms\":");
-        write_u64(out, deadline_ms);
+    let mut number = |name: &[u8], value: u64| {
+        out.extend_from_slice(name);
+        write_u64(out, value);
+    };
+    number(b",\"max_attempts\":", u64::from(job.max_attempts.get()));
+    number(b",\"timeout_ms\":", job.timeout_ms);
+    if job.backoff != Backoff::NONE {
+        number(b",\"backoff_ms\":", job.backoff.first_ms);
+        number(b",\"max_backoff_ms\":", job.backoff.max_ms);
+    }
+    number(b",\"attempts\":", u64::from(job.attempts));
+    if job.last_attempt != job.max_attempts.get() {
+        number(b",\"last_attempt\":", u64::from(job.last_attempt));
+    }
+    match job.stage {
+        Stage::InFlight(window) => number(b",\"deadline_ms\":", window.until_ms),
+        Stage::Delayed(window) => {
+            number(b",\"ready_ms\":", window.until_ms);
+            number(b",\"delay_ms\":", window.length_ms());
+        }
+        Stage::Pending | Stage::Dead => {}
     }
     out.push(b'}');
 }
@@ -122,12 +150,24 @@ impl Reader<'_> {
     }
 
     fn record(&mut self) -> Result<(), DecodeError> {
-        if !self.json.take("{\"id\":") {
-            let id = self.name()?;
-            self.queue.jobs.push_back(JobRecord { id, job: None });
-            self.unlisted.push(false);
-            return Ok(());
+        if self.json.take("{\"id\":") {
+            return self.open_job();
         }
+        let fate = match self.json.take("{\"dropped\":") {
+            true => Fate::Dropped,
+            false => Fate::Completed,
+        };
+        let id = self.name()?;
+        if fate == Fate::Dropped {
+            self.json.expect("}")?;
+            self.queue.dropped += 1;
+        }
+        self.queue.jobs.push_back(JobRecord { id, fate });
+        self.unlisted.push(false);
+        Ok(())
+    }
+
+    fn open_job(&mut self) -> Result<(), DecodeError> {
         let id = self.name()?;
         self.json.expect(",\"payload\":")?;
         // Scanned here, so its length is all that is left to check.
@@ -138,35 +178,53 @@ impl Reader<'_> {
         let max_attempts = max_attempts.ok_or_else(|| self.json.error("a limit above 0"))?;
         self.json.expect(",\"timeout_ms\":")?;
         let timeout_ms = self.json.number()?;
+        let mut backoff = Backoff::NONE;
+        if self.json.take(",\"backoff_ms\":") {
+            backoff.first_ms = self.json.number()?;
+            self.json.expect(",\"max_backoff_ms\":")?;
+            backoff.max_ms = self.json.number()?;
+        }
+        let mut job = Job::new(payload, max_attempts, timeout_ms, backoff);
         self.json.expect(",\"attempts\":")?;
-        let attempts = self.count()?;
-        let stage = if self.json.take(",\"deadline_ms\":") {
-            let deadline_ms = self.json.number()?;
-            Stage::InFlight { deadline_ms }
-        } else {
-            // Pending or dead: the lists at the end say which.
-            Stage::Pending
-        };
+        job.attempts = self.count()?;
+        if self.json.take(",\"last_attempt\":") {
+            job.last_attempt = self.count()?;
+        }
+        job.stage = self.stage(timeout_ms)?;
         self.json.expect("}")?;
-        let job = Job {
-            payload,
-            max_attempts,
-            timeout_ms,
-            attempts,
-            stage,
-        };
         self.add(id, job)
     }
 
-    fn add(&mut self, id: JobId, job: Job) -> Result<(), DecodeError> {
-        let stage = job.stage;
-        if let Stage::InFlight { deadline_ms } = stage {
-            check_attempts(&id, &job).map_err(DecodeError::new)?;
-            let number = self.queue.jobs.len();
-            self.queue.in_flight.insert(&id, number, deadline_ms);
+    /// Pending stands for dead too: the lists at the end say which.
+    fn stage(&mut self, timeout_ms: u64) -> Result<Stage, DecodeError> {
+        if self.json.take(",\"deadline_ms\":") {
+            let deadline_ms = self.json.number()?;
+            return Ok(Stage::InFlight(Window::ending(deadline_ms, timeout_ms)));
         }
-        let job = Some(Arc::new(job));
-        self.queue.jobs.push_back(JobRecord { id, job });
+        if !self.json.take(",\"ready_ms\":") {
+            return Ok(Stage::Pending);
+        }
+        let until_ms = self.json.number()?;
+        self.json.expect(",\"delay_ms\":")?;
+        let delay_ms = self.json.number()?;
+        if delay_ms == 0 || delay_ms > until_ms {
+            return Err(self.json.error("a delay that has a beginning").into());
+        }
+        Ok(Stage::Delayed(Window::ending(until_ms, delay_ms)))
+    }
+
+    fn add(&mut self, id: JobId, job: Job) -> Result<(), DecodeError> {
+        let (stage, number) = (job.stage, self.queue.jobs.len());
+        match stage {
+            Stage::InFlight(window) => self.queue.in_flight.insert(&id, number, window),
+            Stage::Delayed(window) => self.queue.delayed.insert(&id, number, window),
+            Stage::Pending | Stage::Dead => {}
+        }
+        if stage != Stage::Pending {
+            check_attempts(&id, &job).map_err(DecodeError::new)?;
+        }
+        let fate = Fate::Open(Arc::new(job));
+        self.queue.jobs.push_back(JobRecord { id, fate });
         self.unlisted.push(stage == Stage::Pending);
         Ok(())
     }

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 
 use super::*;
-use crate::event::{EventKind, EventType, Payload};
+use crate::event::{Backoff, EventKind, EventType, Payload};
 
 fn id(name: &str) -> JobId {
     JobId::new(name).unwrap()
@@ -25,6 +25,21 @@ fn run(queue: &mut JobQueue, command: &Command, now_ms: u64) -> Vec<EventType> {
     }
     queue.verify().unwrap();
     events.iter().map(Event::event_type).collect()
+}
+
+fn ack(name: &str, attempt: u32) -> Command {
+    let id = id(name);
+    Command::Ack { id, attempt }
+}
+
+fn fail(name: &str, attempt: u32) -> Command {
+    let id = id(name);
+    Command::Fail { id, attempt }
+}
+
+fn heartbeat(name: &str, attempt: u32) -> Command {
+    let id = id(name);
+    Command::Heartbeat { id, attempt }
 }
 
 fn queue_of(specs: impl IntoIterator<Item = JobSpec>) -> JobQueue {
@@ -62,10 +77,7 @@ fn jobs_are_dispatched_first_in_first_out() {
 fn failed_job_goes_to_the_back_of_the_queue() {
     let mut queue = queue_of([spec("a"), spec("b")]);
     run(&mut queue, &Command::Dispatch, 1);
-    assert_eq!(
-        run(&mut queue, &Command::Fail(id("a")), 2),
-        [EventType::Retry]
-    );
+    assert_eq!(run(&mut queue, &fail("a", 1), 2), [EventType::Retry]);
     assert_eq!(pending(&queue), ["b", "a"]);
 }
 
@@ -76,7 +88,7 @@ fn attempt_is_counted_once_at_dispatch() {
         assert_eq!(queue.job(&id("a")).unwrap().attempts(), attempts - 1);
         run(&mut queue, &Command::Dispatch, 1);
         assert_eq!(queue.job(&id("a")).unwrap().attempts(), attempts);
-        run(&mut queue, &Command::Fail(id("a")), 1);
+        run(&mut queue, &fail("a", attempts), 1);
         assert_eq!(queue.job(&id("a")).unwrap().attempts(), attempts);
     }
 }
@@ -85,10 +97,7 @@ fn attempt_is_counted_once_at_dispatch() {
 fn job_without_attempts_left_dies_on_failure() {
     let mut queue = queue_of([with_limit("a", 1)]);
     run(&mut queue, &Command::Dispatch, 1);
-    assert_eq!(
-        run(&mut queue, &Command::Fail(id("a")), 2),
-        [EventType::Dead]
-    );
+    assert_eq!(run(&mut queue, &fail("a", 1), 2), [EventType::Dead]);
     assert_eq!(queue.status(&id("a")), Some(JobStatus::Dead));
     assert_eq!(
         queue.plan(&Command::Dispatch, 3),
@@ -129,7 +138,7 @@ fn deadline_comes_from_the_event_and_saturates() {
             deadline_ms: u64::MAX
         })
     );
-    assert_eq!(queue.next_deadline_ms(), Some(105));
+    assert_eq!(queue.next_tick_ms(100), Some(105));
 }
 
 #[test]
@@ -142,7 +151,7 @@ fn tick_takes_what_is_due_in_the_order_of_deadlines_then_names() {
     assert_eq!(queue.plan(&Command::Tick, 9), Ok(vec![]));
     run(&mut queue, &Command::Tick, 20);
     assert_eq!(pending(&queue), ["b", "a", "c"]);
-    assert_eq!(queue.next_deadline_ms(), Some(21));
+    assert_eq!(queue.next_tick_ms(20), Some(21));
 }
 
 #[test]
@@ -184,8 +193,8 @@ fn finished_name_is_never_accepted_again() {
     let mut queue = queue_of([spec("done"), with_limit("dead", 1)]);
     run(&mut queue, &Command::Dispatch, 0);
     run(&mut queue, &Command::Dispatch, 0);
-    run(&mut queue, &Command::Ack(id("done")), 0);
-    run(&mut queue, &Command::Fail(id("dead")), 0);
+    run(&mut queue, &ack("done", 1), 0);
+    run(&mut queue, &fail("dead", 1), 0);
     for (name, status) in [("done", JobStatus::Completed), ("dead", JobStatus::Dead)] {
         let refused = queue.plan(&Command::Enqueue(vec![spec(name)]), 0);
         assert_eq!(
@@ -222,7 +231,7 @@ fn list_of_jobs_is_refused_whole() {
 fn commands_on_jobs_that_are_not_in_flight_are_refused() {
     let mut queue = queue_of([spec("a"), spec("b")]);
     run(&mut queue, &Command::Dispatch, 0);
-    run(&mut queue, &Command::Ack(id("a")), 0);
+    run(&mut queue, &ack("a", 1), 0);
     let wrong = |name, status, event| {
         Err(JobError::WrongStatus {
             id: id(name),
@@ -231,15 +240,15 @@ fn commands_on_jobs_that_are_not_in_flight_are_refused() {
         })
     };
     assert_eq!(
-        queue.plan(&Command::Ack(id("a")), 0),
+        queue.plan(&ack("a", 1), 0),
         wrong("a", JobStatus::Completed, EventType::Ack)
     );
     assert_eq!(
-        queue.plan(&Command::Fail(id("b")), 0),
+        queue.plan(&fail("b", 1), 0),
         wrong("b", JobStatus::Pending, EventType::Retry)
     );
     let unknown = Err(JobError::Unknown { id: id("x") });
-    assert_eq!(queue.plan(&Command::Ack(id("x")), 0), unknown);
+    assert_eq!(queue.plan(&ack("x", 1), 0), unknown);
 }
 
 #[test]
@@ -250,13 +259,23 @@ fn dispatch_out_of_turn_is_refused() {
     check_refused(&queue, &event, &JobError::OutOfTurn { id, front });
 }
 
+fn retry(attempt: u32) -> EventKind {
+    let (attempt, delay_ms) = (Some(attempt), 0);
+    EventKind::Retry { attempt, delay_ms }
+}
+
+fn timeout(attempt: u32) -> EventKind {
+    let (attempt, delay_ms) = (Some(attempt), 0);
+    EventKind::Timeout { attempt, delay_ms }
+}
+
 #[test]
 fn retry_and_timeout_without_attempts_left_are_refused() {
     let mut queue = queue_of([with_limit("a", 1)]);
     run(&mut queue, &Command::Dispatch, 0);
     for (kind, event) in [
-        (EventKind::Retry, EventType::Retry),
-        (EventKind::Timeout, EventType::Timeout),
+        (retry(1), EventType::Retry),
+        (timeout(1), EventType::Timeout),
     ] {
         let refused = JobError::NoAttemptsLeft {
             id: id("a"),
@@ -272,7 +291,7 @@ fn dead_is_legal_with_attempts_left() {
     let mut queue = queue_of([spec("a")]);
     run(&mut queue, &Command::Dispatch, 0);
     queue
-        .apply(&Event::new(id("a"), 0, EventKind::Dead))
+        .apply(&Event::new(id("a"), 0, EventKind::Dead { attempt: None }))
         .unwrap();
     queue.verify().unwrap();
     assert_eq!(queue.dead_letters().count(), 1);
@@ -300,7 +319,7 @@ fn dead_letters_keep_their_payload_and_order() {
     let mut queue = queue_of([with_limit("b", 1), with_limit("a", 1)]);
     for name in ["b", "a"] {
         run(&mut queue, &Command::Dispatch, 0);
-        run(&mut queue, &Command::Fail(id(name)), 0);
+        run(&mut queue, &fail(name, 1), 0);
     }
     let dead: Vec<_> = queue
         .dead_letters()
@@ -319,14 +338,31 @@ fn snapshot(queue: &JobQueue) -> String {
 fn one_of_each() -> JobQueue {
     let odd = Payload::new(r#"{ "n" : 9007199254740993 }"#).unwrap();
     let dead = JobSpec::new(id("dead"), odd).with_max_attempts(NonZeroU32::MIN);
-    let mut queue = queue_of([dead, spec("done"), spec("flying"), spec("z"), spec("a")]);
+    let late = spec("late").with_backoff(Backoff::new(100, 9_000));
+    let mut queue = queue_of([
+        dead,
+        spec("done"),
+        spec("flying"),
+        spec("z"),
+        late,
+        with_limit("dropped", 1),
+        with_limit("again", 1),
+        spec("a"),
+    ]);
     for _ in 0..3 {
         run(&mut queue, &Command::Dispatch, 100);
     }
-    run(&mut queue, &Command::Dispatch, 101);
-    run(&mut queue, &Command::Ack(id("done")), 102);
-    run(&mut queue, &Command::Fail(id("dead")), 103);
-    run(&mut queue, &Command::Fail(id("z")), 104);
+    for _ in 0..4 {
+        run(&mut queue, &Command::Dispatch, 101);
+    }
+    run(&mut queue, &ack("done", 1), 102);
+    run(&mut queue, &fail("dead", 1), 103);
+    run(&mut queue, &fail("z", 1), 104);
+    run(&mut queue, &fail("late", 1), 105);
+    run(&mut queue, &fail("dropped", 1), 106);
+    run(&mut queue, &fail("again", 1), 106);
+    run(&mut queue, &Command::Drop(id("dropped")), 107);
+    run(&mut queue, &Command::Revive(id("again")), 107);
     queue
 }
 
@@ -338,8 +374,13 @@ const ONE_OF_EACH: &str = concat!(
     r#"{"id":"flying","payload":{"n":1},"max_attempts":3,"timeout_ms":60000,"attempts":1,"#,
     r#""deadline_ms":60100},"#,
     r#"{"id":"z","payload":{"n":1},"max_attempts":3,"timeout_ms":60000,"attempts":1},"#,
+    r#"{"id":"late","payload":{"n":1},"max_attempts":3,"timeout_ms":60000,"#,
+    r#""backoff_ms":100,"max_backoff_ms":9000,"attempts":1,"ready_ms":205,"delay_ms":100},"#,
+    r#"{"dropped":"dropped"},"#,
+    r#"{"id":"again","payload":{"n":1},"max_attempts":1,"timeout_ms":60000,"attempts":1,"#,
+    r#""last_attempt":2},"#,
     r#"{"id":"a","payload":{"n":1},"max_attempts":3,"timeout_ms":60000,"attempts":0}],"#,
-    r#""pending":[4,3],"dead":[0]}"#,
+    r#""pending":[7,3,6],"dead":[0]}"#,
 );
 
 #[test]
@@ -383,19 +424,65 @@ fn snapshot_that_says_something_impossible_is_refused() {
             "dead with 0 of 1 attempts",
         ),
         (
+            r#""attempts":1,"ready"#,
+            r#""attempts":3,"ready"#,
+            "delayed with 3 of 3 attempts",
+        ),
+        (
+            r#""delay_ms":100"#,
+            r#""delay_ms":0"#,
+            "a delay that has a beginning",
+        ),
+        (
+            r#""delay_ms":100"#,
+            r#""delay_ms":206"#,
+            "a delay that has a beginning",
+        ),
+        (
+            r#","max_backoff_ms":9000"#,
+            "",
+            "expected ,\"max_backoff_ms\":",
+        ),
+        (
+            r#""last_attempt":2"#,
+            r#""last_attempt":1"#,
+            "\"again\" is pending with 1 of 1 attempts",
+        ),
+        (
+            r#""last_attempt":2"#,
+            r#""last_attempt":3"#,
+            "\"again\" is pending with 1 of 3 attempts",
+        ),
+        (
+            r#""last_attempt":2"#,
+            r#""last_attempt":0"#,
+            "\"again\" is pending with 1 of 0 attempts",
+        ),
+        (
+            r#"{"dropped":"dropped"}"#,
+            r#"{"dropped":"z"}"#,
+            "there twice",
+        ),
+        (
             r#","deadline_ms":60100"#,
             "",
             "job \"flying\" is in no list",
         ),
-        ("[4,3]", "[4]", "job \"z\" is in no list"),
-        ("[4,3]", "[4,3,4]", "number 4 cannot be listed"),
-        ("[4,3]", "[4,3,0]", "dead\" is pending with 1 of 1 attempts"),
-        ("[4,3]", "[4,3,1]", "number 1 cannot be listed"),
-        ("[4,3]", "[4,3,2]", "number 2 cannot be listed"),
-        ("[4,3]", "[4,3,5]", "number 5 cannot be listed"),
-        ("[4,3]", "[4,-3]", "expected a number"),
-        ("[4,3]", "[4,3,]", "expected a number"),
-        ("[4,3]", "[4 ,3]", "expected , at byte"),
+        ("[7,3,6]", "[7,6]", "job \"z\" is in no list"),
+        ("[7,3,6]", "[7,3,6,7]", "number 7 cannot be listed"),
+        (
+            "[7,3,6]",
+            "[7,3,6,0]",
+            "dead\" is pending with 1 of 1 attempts",
+        ),
+        ("[7,3,6]", "[7,3,6,1]", "number 1 cannot be listed"),
+        ("[7,3,6]", "[7,3,6,2]", "number 2 cannot be listed"),
+        ("[7,3,6]", "[7,3,6,4]", "number 4 cannot be listed"),
+        ("[7,3,6]", "[7,3,6,5]", "number 5 cannot be listed"),
+        ("[7,3,6]", "[7,3,6,8]", "number 8 cannot be listed"),
+        ("[7,3,6]", "[7,-3]", "expected a number"),
+        ("[7,3,6]", "[7,3,]", "expected a number"),
+        ("[7,3,6]", "[7 ,3]", "expected , at byte"),
         (
             r#""max_attempts":1,"#,
             r#""max_attempts":0,"#,
@@ -433,5 +520,265 @@ fn snapshot_that_says_something_impossible_is_refused() {
             error.contains(reason),
             "{to}: {error:?} does not say {reason:?}"
         );
+    }
+}
+
+#[test]
+fn late_report_is_refused_and_names_both_attempts() {
+    let mut queue = queue_of([with_limit("a", 2).with_timeout_ms(10)]);
+    run(&mut queue, &Command::Dispatch, 0);
+    run(&mut queue, &Command::Tick, 10);
+    run(&mut queue, &Command::Dispatch, 11);
+    for (late, event) in [
+        (ack("a", 1), EventType::Ack),
+        (fail("a", 1), EventType::Retry),
+        (heartbeat("a", 1), EventType::Heartbeat),
+    ] {
+        let refused = JobError::WrongAttempt {
+            id: id("a"),
+            attempt: 1,
+            current: 2,
+            event,
+        };
+        assert_eq!(queue.plan(&late, 12), Err(refused));
+    }
+    for kind in [retry(1), timeout(1), EventKind::Ack { attempt: Some(3) }] {
+        let refused = JobError::WrongAttempt {
+            id: id("a"),
+            attempt: kind.attempt().unwrap(),
+            current: 2,
+            event: kind.event_type(),
+        };
+        check_refused(&queue, &Event::new(id("a"), 12, kind), &refused);
+    }
+    run(&mut queue, &ack("a", 2), 12);
+    assert_eq!(queue.status(&id("a")), Some(JobStatus::Completed));
+}
+
+#[test]
+fn late_report_says_what_it_is_about() {
+    let mut queue = queue_of([spec("a").with_timeout_ms(10)]);
+    run(&mut queue, &Command::Dispatch, 0);
+    run(&mut queue, &Command::Tick, 10);
+    run(&mut queue, &Command::Dispatch, 11);
+    assert_eq!(
+        queue.plan(&ack("a", 1), 12).unwrap_err().to_string(),
+        "ACK of attempt 1 of job \"a\", which is at attempt 2"
+    );
+}
+
+#[test]
+fn report_that_names_no_attempt_is_not_checked() {
+    let mut queue = queue_of([spec("a"), spec("b")]);
+    for attempt in [1, 2] {
+        run(&mut queue, &Command::Dispatch, 0);
+        run(&mut queue, &Command::Dispatch, 0);
+        run(&mut queue, &fail("b", attempt), 0);
+        let (attempt, delay_ms) = (None, 0);
+        let old = Event::new(id("a"), 0, EventKind::Retry { attempt, delay_ms });
+        queue.apply(&old).unwrap();
+    }
+    run(&mut queue, &Command::Dispatch, 0);
+    run(&mut queue, &Command::Dispatch, 0);
+    let old = Event::new(id("a"), 0, EventKind::Ack { attempt: None });
+    queue.apply(&old).unwrap();
+    assert_eq!(queue.status(&id("a")), Some(JobStatus::Completed));
+}
+
+#[test]
+fn heartbeat_gives_the_attempt_its_whole_time_again() {
+    let mut queue = queue_of([spec("a").with_timeout_ms(10)]);
+    run(&mut queue, &Command::Dispatch, 0);
+    assert_eq!(
+        run(&mut queue, &heartbeat("a", 1), 7),
+        [EventType::Heartbeat]
+    );
+    assert_eq!(queue.plan(&Command::Tick, 16), Ok(vec![]));
+    assert_eq!(queue.next_tick_ms(16), Some(17));
+    assert_eq!(run(&mut queue, &Command::Tick, 17), [EventType::Timeout]);
+}
+
+#[test]
+fn failed_job_waits_twice_as_long_each_time_and_others_go_first() {
+    let patient = with_limit("a", 9).with_backoff(Backoff::new(100, 350));
+    let mut queue = queue_of([patient, with_limit("b", 9)]);
+    let mut now_ms = 0;
+    for (attempt, delay_ms) in (1..).zip([100, 200, 350, 350]) {
+        assert_eq!(pending(&queue)[0], "a");
+        run(&mut queue, &Command::Dispatch, now_ms);
+        run(&mut queue, &fail("a", attempt), now_ms);
+        let until_ms = now_ms + delay_ms;
+        assert_eq!(
+            queue.status(&id("a")),
+            Some(JobStatus::Delayed {
+                since_ms: now_ms,
+                until_ms
+            })
+        );
+        assert_eq!(pending(&queue), ["b"]);
+        assert_eq!(queue.plan(&Command::Tick, until_ms - 1), Ok(vec![]));
+        assert_eq!(queue.next_tick_ms(now_ms), Some(until_ms));
+        now_ms = until_ms;
+        assert_eq!(run(&mut queue, &Command::Tick, now_ms), [EventType::Ready]);
+        assert_eq!(pending(&queue), ["b", "a"]);
+        // The other one comes back at once, behind it.
+        run(&mut queue, &Command::Dispatch, now_ms);
+        run(&mut queue, &Command::RequeueInFlight, now_ms);
+        if attempt == 2 {
+            queue = JobQueue::restore(snapshot(&queue).as_bytes()).unwrap();
+        }
+    }
+}
+
+#[test]
+fn attempt_that_took_too_long_is_delayed_and_one_whose_worker_is_gone_is_not() {
+    let patient = |name| {
+        spec(name)
+            .with_timeout_ms(10)
+            .with_backoff(Backoff::new(5, 5))
+    };
+    let mut queue = queue_of([patient("a"), patient("b")]);
+    run(&mut queue, &Command::Dispatch, 0);
+    run(&mut queue, &Command::Tick, 10);
+    run(&mut queue, &Command::Dispatch, 10);
+    run(&mut queue, &Command::RequeueInFlight, 10);
+    assert_eq!(pending(&queue), ["b"]);
+    assert_eq!(
+        queue.status(&id("a")),
+        Some(JobStatus::Delayed {
+            since_ms: 10,
+            until_ms: 15
+        })
+    );
+    assert_eq!(queue.delayed().count(), 1);
+    assert_eq!(queue.counts().delayed, 1);
+    assert_eq!(queue.counts().total(), 2);
+}
+
+#[test]
+fn revived_job_has_all_its_attempts_and_none_of_its_old_reports() {
+    let mut queue = queue_of([with_limit("a", 2)]);
+    for attempt in [1, 2] {
+        run(&mut queue, &Command::Dispatch, 0);
+        run(&mut queue, &fail("a", attempt), 0);
+    }
+    run(&mut queue, &Command::Enqueue(vec![spec("b")]), 0);
+    assert_eq!(queue.status(&id("a")), Some(JobStatus::Dead));
+    run(&mut queue, &Command::Revive(id("a")), 0);
+    assert_eq!(pending(&queue), ["b", "a"]);
+    let job = queue.job(&id("a")).unwrap();
+    assert_eq!((job.attempts(), job.attempts_used()), (2, 0));
+    assert_eq!(job.payload().as_str(), r#"{"n":1}"#);
+    run(&mut queue, &Command::Dispatch, 0);
+    run(&mut queue, &Command::Dispatch, 0);
+    assert!(matches!(
+        queue.plan(&ack("a", 1), 0),
+        Err(JobError::WrongAttempt { current: 3, .. })
+    ));
+    run(&mut queue, &fail("a", 3), 0);
+    run(&mut queue, &Command::Dispatch, 0);
+    assert_eq!(run(&mut queue, &fail("a", 4), 0), [EventType::Dead]);
+}
+
+#[test]
+fn job_whose_numbers_are_used_up_is_not_revived() {
+    let json = snapshot(&one_of_each()).replace(
+        r#""attempts":1,"last_attempt":2"#,
+        r#""attempts":4294967295,"last_attempt":4294967295"#,
+    );
+    let json = json.replace(
+        r#""pending":[7,3,6],"dead":[0]"#,
+        r#""pending":[7,3],"dead":[0,6]"#,
+    );
+    let queue = JobQueue::restore(json.as_bytes()).unwrap();
+    let refused = JobError::NoAttemptsLeft {
+        id: id("again"),
+        attempts: u32::MAX,
+        event: EventType::Revive,
+    };
+    check_refused(
+        &queue,
+        &Event::new(id("again"), 0, EventKind::Revive),
+        &refused,
+    );
+}
+
+#[test]
+fn dropped_job_leaves_its_name() {
+    let mut queue = queue_of([with_limit("a", 1), with_limit("b", 1), with_limit("c", 1)]);
+    for name in ["a", "b", "c"] {
+        run(&mut queue, &Command::Dispatch, 0);
+        run(&mut queue, &fail(name, 1), 0);
+    }
+    run(&mut queue, &Command::Drop(id("b")), 0);
+    let dead: Vec<_> = queue.dead_letters().map(|(id, _)| id.as_str()).collect();
+    assert_eq!(dead, ["a", "c"]);
+    let dropped: Vec<_> = queue.dropped().map(JobId::as_str).collect();
+    assert_eq!(dropped, ["b"]);
+    assert_eq!(queue.job(&id("b")), None);
+    let counts = queue.counts();
+    assert_eq!((counts.dead, counts.dropped, counts.total()), (2, 1, 3));
+    let status = JobStatus::Dropped;
+    let again = queue.plan(&Command::Enqueue(vec![spec("b")]), 0);
+    assert_eq!(
+        again,
+        Err(JobError::AlreadyEnqueued {
+            id: id("b"),
+            status
+        })
+    );
+    for command in [Command::Drop(id("b")), Command::Revive(id("b"))] {
+        assert!(matches!(
+            queue.plan(&command, 0),
+            Err(JobError::WrongStatus {
+                status: JobStatus::Dropped,
+                ..
+            })
+        ));
+    }
+    let restored = JobQueue::restore(snapshot(&queue).as_bytes());
+    assert_eq!(restored, Ok(queue));
+}
+
+/// A year in milliseconds.
+const YEAR_MS: u64 = 365 * 24 * 3_600 * 1_000;
+
+#[test]
+fn deadline_of_a_clock_that_was_a_year_ahead_locks_no_job_for_a_year() {
+    let mut queue = queue_of([spec("a").with_timeout_ms(10)]);
+    run(&mut queue, &Command::Dispatch, YEAR_MS);
+    // The clock is right again: its worker may be at work, so it has its time, and no more.
+    assert_eq!(queue.next_tick_ms(0), Some(0));
+    assert_eq!(run(&mut queue, &Command::Tick, 0), [EventType::Heartbeat]);
+    assert_eq!(queue.plan(&Command::Tick, 9), Ok(vec![]));
+    assert_eq!(run(&mut queue, &Command::Tick, 10), [EventType::Timeout]);
+}
+
+#[test]
+fn heartbeat_after_the_clock_was_set_back_brings_the_deadline_back_too() {
+    let mut queue = queue_of([spec("a").with_timeout_ms(10)]);
+    run(&mut queue, &Command::Dispatch, YEAR_MS);
+    run(&mut queue, &heartbeat("a", 1), 3);
+    assert_eq!(
+        queue.status(&id("a")),
+        Some(JobStatus::InFlight { deadline_ms: 13 })
+    );
+}
+
+#[test]
+fn delay_of_a_clock_that_was_a_year_ahead_is_over() {
+    let mut queue = queue_of([spec("a").with_backoff(Backoff::new(10, 10))]);
+    run(&mut queue, &Command::Dispatch, YEAR_MS);
+    run(&mut queue, &fail("a", 1), YEAR_MS);
+    assert_eq!(queue.next_tick_ms(YEAR_MS), Some(YEAR_MS + 10));
+    assert_eq!(run(&mut queue, &Command::Tick, 0), [EventType::Ready]);
+}
+
+#[test]
+fn time_without_end_stays_without_end_when_the_clock_jumps() {
+    let mut queue = queue_of([spec("a").with_timeout_ms(u64::MAX)]);
+    run(&mut queue, &Command::Dispatch, YEAR_MS);
+    for now_ms in [0, 1, YEAR_MS, u64::MAX - 1] {
+        assert_eq!(queue.plan(&Command::Tick, now_ms), Ok(vec![]), "{now_ms}");
     }
 }

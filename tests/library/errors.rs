@@ -211,6 +211,6 @@ fn a_command_that_the_queue_rejects_is_told_from_one_that_the_log_could_not_take
     let disk = Memory::new();
     let (mut queue, _) = Controller::open(disk.storage(), ControllerOptions::default()).unwrap();
     let id = JobId::new("nobody").unwrap();
-    let rejected: Result<(), CommandError<JobError>> = queue.ack(&id);
+    let rejected: Result<(), CommandError<JobError>> = queue.ack(&id, 1);
     assert!(matches!(rejected, Err(CommandError::Rejected(_))));
 }

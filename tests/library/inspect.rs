@@ -83,7 +83,7 @@ fn statistics_count_events_by_type_and_their_time() {
         queue.enqueue(spec).unwrap();
     }
     let job = queue.dispatch().unwrap().unwrap();
-    queue.ack(&job.id).unwrap();
+    queue.ack(&job.id, job.attempt).unwrap();
     let stats = inspect::stats::<Event>(&disk.storage()).unwrap();
     let kinds: Vec<_> = stats.by_kind.into_iter().collect();
     assert_eq!(kinds, [("ACK", 1), ("DISPATCH", 1), ("ENQUEUE", 2)]);

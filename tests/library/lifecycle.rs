@@ -5,8 +5,8 @@ use std::sync::Arc;
 use beaver::storage::DiskStorage;
 use beaver::wal::{BatchWriter, QueueOptions};
 use beaver::{
-    Command, Controller, ControllerOptions, Epoch, JobId, JobSpec, JobStatus, ManualClock, Payload,
-    SnapshotStore, Storage, Wal, WalOptions,
+    Backoff, Command, CommandError, Controller, ControllerOptions, Epoch, JobError, JobId, JobSpec,
+    JobStatus, ManualClock, Payload, SnapshotStore, Storage, Wal, WalOptions,
 };
 
 use crate::support::*;
@@ -135,7 +135,7 @@ fn a_queue_goes_on_where_it_was_whatever_ended_the_process() {
             .unwrap();
         let a = queue.dispatch().unwrap().unwrap();
         assert_eq!((a.id.as_str(), a.attempt, a.deadline_ms), ("a", 1, 61_000));
-        queue.ack(&a.id).unwrap();
+        queue.ack(&a.id, a.attempt).unwrap();
         let b = queue.dispatch().unwrap().unwrap();
         drop(queue);
         let mut queue = controller(&storage, &clock, false);
@@ -147,7 +147,7 @@ fn a_queue_goes_on_where_it_was_whatever_ended_the_process() {
             })
         );
         queue.checkpoint().unwrap().unwrap();
-        queue.fail(&b.id).unwrap();
+        queue.fail(&b.id, b.attempt).unwrap();
         queue.close().unwrap();
         let mut queue = controller(&storage, &clock, false);
         let order: Vec<_> = std::iter::from_fn(|| queue.dispatch().unwrap())
@@ -223,6 +223,85 @@ fn commands_of_a_queue_are_submitted_together_and_durable_together() {
         (disk.take_changes().len(), queue.state().counts().in_flight),
         (2, 1)
     );
+}
+
+#[test]
+fn a_late_report_is_refused_and_nothing_is_logged() {
+    on_both(|storage| {
+        let clock = Arc::new(ManualClock::new(1_000));
+        let mut queue = controller(&storage, &clock, false);
+        queue.enqueue(spec("a").with_timeout_ms(10)).unwrap();
+        let late = queue.dispatch().unwrap().unwrap();
+        clock.advance(10);
+        queue.tick().unwrap();
+        let current = queue.dispatch().unwrap().unwrap();
+        let (before, applied) = (queue.state().clone(), queue.applied());
+        for refused in [
+            queue.ack(&late.id, late.attempt),
+            queue.fail(&late.id, late.attempt),
+            queue.heartbeat(&late.id, late.attempt),
+        ] {
+            let Err(CommandError::Rejected(JobError::WrongAttempt {
+                id,
+                attempt,
+                current,
+                ..
+            })) = refused
+            else {
+                panic!("{refused:?}");
+            };
+            assert_eq!((id.as_str(), attempt, current), ("a", 1, 2));
+        }
+        assert_eq!((queue.state(), queue.last_position()), (&before, applied));
+        queue.ack(&current.id, current.attempt).unwrap();
+    });
+}
+
+#[test]
+fn heartbeats_delays_and_what_became_of_dead_letters_survive_a_crash_and_a_checkpoint() {
+    for checkpointed in [false, true] {
+        on_both(|storage| {
+            let clock = Arc::new(ManualClock::new(1_000));
+            let mut queue = controller(&storage, &clock, false);
+            let once = |name| spec(name).with_max_attempts(1.try_into().unwrap());
+            let patient = spec("patient").with_backoff(Backoff::new(300, 900));
+            let specs = [once("revived"), once("dropped"), patient, spec("held")];
+            queue.enqueue_all(specs.into()).unwrap();
+            let jobs: Vec<_> = std::iter::from_fn(|| queue.dispatch().unwrap()).collect();
+            for job in &jobs[..3] {
+                queue.fail(&job.id, job.attempt).unwrap();
+            }
+            queue.revive(&jobs[0].id).unwrap();
+            queue.drop_dead(&jobs[1].id).unwrap();
+            clock.advance(7);
+            queue.heartbeat(&jobs[3].id, jobs[3].attempt).unwrap();
+            if checkpointed {
+                queue.checkpoint().unwrap().unwrap();
+            }
+            let before = queue.state().clone();
+            drop(queue);
+            let mut queue = controller(&storage, &clock, false);
+            assert_eq!(queue.state(), &before);
+            let (since_ms, until_ms) = (1_000, 1_300);
+            let deadline_ms = 61_007;
+            for (job, status) in jobs.iter().zip([
+                JobStatus::Pending,
+                JobStatus::Dropped,
+                JobStatus::Delayed { since_ms, until_ms },
+                JobStatus::InFlight { deadline_ms },
+            ]) {
+                assert_eq!(queue.state().status(&job.id), Some(status));
+            }
+            assert_eq!(queue.state().next_tick_ms(1_007), Some(until_ms));
+            let revived = queue.dispatch().unwrap().unwrap();
+            assert_eq!((revived.id, revived.attempt), (jobs[0].id.clone(), 2));
+            assert_eq!(revived.payload, jobs[0].payload);
+            assert_eq!(queue.dispatch().unwrap(), None);
+            clock.advance(293);
+            assert_eq!(queue.tick().unwrap(), 1);
+            assert_eq!(queue.dispatch().unwrap().unwrap().id, jobs[2].id);
+        });
+    }
 }
 
 #[test]

@@ -11,8 +11,9 @@ use beaver::inspect;
 use beaver::storage::DiskStorage;
 use beaver::wal::LogReader;
 use beaver::{
-    Command, Controller, ControllerOptions, Error, Event, EventKind, JobId, JobSpec, JobStatus,
-    ManualClock, Payload, Position, Storage, Store, StoreOptions, Wal,
+    Clock, Command, Controller, ControllerOptions, Error, Event, EventKind, JobError, JobId,
+    JobQueue, JobSpec, JobStatus, ManualClock, Payload, Position, Storage, Store, StoreOptions,
+    Wal,
 };
 
 use crate::support::*;
@@ -71,6 +72,7 @@ fn the_queue_of_format_1_is_what_it_was() {
         ),
         (4, 1, 1, 1)
     );
+    assert_eq!((counts.delayed, counts.dropped), (0, 0));
     let pending: Vec<_> = queue.state().pending().map(|(id, _)| id.as_str()).collect();
     assert_eq!(pending, ["e", "job \"ü\"\\\n", "b", "f"]);
     let (flying, job) = queue.state().in_flight().next().unwrap();
@@ -149,57 +151,96 @@ fn a_repaired_log_of_format_1_says_what_is_lost() {
     assert_eq!((lost[0].from, lost[0].to.0), (at(1, 2), 3));
     let (mut wal, report) = Wal::<Event>::open(storage, plain()).unwrap();
     assert_eq!((wal.last_position(), report.torn_tail), (at(2, 0), None));
-    let event = Event::new(id("more"), 1, EventKind::Ack);
+    let event = Event::new(id("more"), 1, EventKind::Ack { attempt: None });
     assert_eq!(wal.append(&[event]).unwrap(), at(2, 1));
+}
+
+/// A queue as earlier versions had it: its events name no attempts.
+struct OldQueue {
+    store: Store<JobQueue>,
+    clock: Arc<ManualClock>,
+}
+
+impl OldQueue {
+    /// The command is queued, for a later flush.
+    fn submit(&mut self, command: &Command) {
+        let now_ms = self.clock.now_ms();
+        let plan = |queue: &JobQueue| {
+            let mut events = queue.plan(command, now_ms)?;
+            events.iter_mut().for_each(forget_attempt);
+            Ok::<_, JobError>((events, ()))
+        };
+        self.store.submit(plan).unwrap();
+    }
+
+    fn run(&mut self, command: &Command) {
+        self.submit(command);
+        self.store.flush().unwrap();
+    }
+
+    fn enqueue<const N: usize>(&mut self, specs: [JobSpec; N]) {
+        self.run(&Command::Enqueue(specs.into()));
+    }
+}
+
+fn forget_attempt(event: &mut Event) {
+    if let EventKind::Ack { attempt }
+    | EventKind::Retry { attempt, .. }
+    | EventKind::Timeout { attempt, .. }
+    | EventKind::Dead { attempt } = &mut event.kind
+    {
+        *attempt = None;
+    }
 }
 
 /// The program that wrote `format-1`, with a clock that stood where it is put here.
 fn write_queue(storage: Arc<dyn Storage>) {
     let clock = Arc::new(ManualClock::new(1_700_000_000_000));
-    let open = || {
-        Controller::open(Arc::clone(&storage), options(Arc::clone(&clock)))
+    let open = || OldQueue {
+        store: Store::open(Arc::clone(&storage), options(Arc::clone(&clock)).store)
             .unwrap()
-            .0
+            .0,
+        clock: Arc::clone(&clock),
     };
     let spec = |name: &str| JobSpec::new(id(name), Payload::new("{\"a\":[1,2,3]}").unwrap());
+    let fail = |name: &str, attempt| {
+        let id = id(name);
+        Command::Fail { id, attempt }
+    };
     let mut queue = open();
-    queue.enqueue(spec("a")).unwrap();
+    queue.enqueue([spec("a")]);
     clock.advance(1);
-    queue
-        .enqueue_all(vec![
-            spec("b").with_timeout_ms(50),
-            spec("c").with_max_attempts(1.try_into().unwrap()),
-        ])
-        .unwrap();
-    queue.dispatch().unwrap();
-    queue.ack(&id("a")).unwrap();
-    queue.checkpoint().unwrap();
+    queue.enqueue([
+        spec("b").with_timeout_ms(50),
+        spec("c").with_max_attempts(1.try_into().unwrap()),
+    ]);
+    queue.run(&Command::Dispatch);
+    let (id, attempt) = (id("a"), 1);
+    queue.run(&Command::Ack { id, attempt });
+    queue.store.checkpoint().unwrap();
     clock.advance(10);
     // Two appends in one batch.
-    queue.submit(&Command::Dispatch).unwrap();
-    queue.submit(&Command::Dispatch).unwrap();
-    queue.flush().unwrap();
-    queue.fail(&id("c")).unwrap();
+    queue.submit(&Command::Dispatch);
+    queue.submit(&Command::Dispatch);
+    queue.store.flush().unwrap();
+    queue.run(&fail("c", 1));
     clock.advance(1_000);
-    queue.tick().unwrap();
-    queue.enqueue_all(vec![spec("d"), spec("e")]).unwrap();
-    queue.close().unwrap();
+    queue.run(&Command::Tick);
+    queue.enqueue([spec("d"), spec("e")]);
+    queue.store.close().unwrap();
     let mut queue = open();
-    queue.checkpoint().unwrap();
+    queue.store.checkpoint().unwrap();
     let odd = r#"{ "n" : 9007199254740993, "e": 1e400, "s": "\u0000\ud83e\uddab" }"#;
-    let odd = JobSpec::new(id("job \"ü\"\\\n"), Payload::new(odd).unwrap());
-    queue
-        .enqueue(
-            odd.with_max_attempts(7.try_into().unwrap())
-                .with_timeout_ms(u64::MAX),
-        )
-        .unwrap();
-    queue.dispatch().unwrap();
-    queue.dispatch().unwrap();
-    queue.fail(&id("b")).unwrap();
-    queue.close().unwrap();
+    let odd = JobSpec::new(self::id("job \"ü\"\\\n"), Payload::new(odd).unwrap());
+    queue.enqueue([odd
+        .with_max_attempts(7.try_into().unwrap())
+        .with_timeout_ms(u64::MAX)]);
+    queue.run(&Command::Dispatch);
+    queue.run(&Command::Dispatch);
+    queue.run(&fail("b", 2));
+    queue.store.close().unwrap();
     let mut queue = open();
-    queue.enqueue(spec("f")).unwrap();
+    queue.enqueue([spec("f")]);
     drop(queue);
 }
 
@@ -215,6 +256,18 @@ fn content(file: &str) -> String {
     };
     assert!(start.contains("\"version\":"), "{start}");
     after.to_owned()
+}
+
+/// The reports of earlier versions are not checked, those that are made now are.
+#[test]
+fn a_job_that_format_1_has_handed_out_is_reported_with_its_attempt() {
+    let (_dir, storage) = copy("format-1");
+    let clock = Arc::new(ManualClock::new(1_700_000_002_000));
+    let (mut queue, _) = Controller::open(storage, options(clock)).unwrap();
+    let late = queue.ack(&id("d"), 2).unwrap_err().to_string();
+    assert_eq!(late, "ACK of attempt 2 of job \"d\", which is at attempt 1");
+    queue.ack(&id("d"), 1).unwrap();
+    assert_eq!(queue.state().status(&id("d")), Some(JobStatus::Completed));
 }
 
 #[test]
@@ -365,7 +418,7 @@ fn a_store_of_format_1_goes_on_in_format_2_from_its_next_rotate_on() {
         opened.unwrap().0
     };
     let mut queue = open();
-    queue.ack(&id("d")).unwrap();
+    queue.ack(&id("d"), 1).unwrap();
     let state = queue.state().clone();
     drop(queue);
     let mut queue = open();

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 pub(crate) enum Step {
     Enqueue(Vec<Spec>),
     Dispatch,
-    Ack(String),
-    Fail(String),
+    Ack(String, u32),
+    Fail(String, u32),
     Tick,
     Requeue,
     Checkpoint,
@@ -74,13 +74,13 @@ impl Model {
                 Outcome::Done
             }
             Step::Dispatch => Outcome::Job(self.dispatch(now_ms)),
-            Step::Ack(id) => {
+            Step::Ack(id, _) => {
                 self.land(id);
                 self.jobs.remove(id);
                 self.completed.insert(id.clone());
                 Outcome::Done
             }
-            Step::Fail(id) => {
+            Step::Fail(id, _) => {
                 self.send_back(id);
                 Outcome::Done
             }

@@ -195,12 +195,12 @@ fn run_one(controller: &mut Controller, step: &Step) -> Outcome {
             let job = controller.dispatch().expect(sentence);
             Outcome::Job(job.map(|job| job.id.to_string()))
         }
-        Step::Ack(id) => {
-            controller.ack(&job_id(id)).expect(sentence);
+        Step::Ack(id, attempt) => {
+            controller.ack(&job_id(id), *attempt).expect(sentence);
             Outcome::Done
         }
-        Step::Fail(id) => {
-            controller.fail(&job_id(id)).expect(sentence);
+        Step::Fail(id, attempt) => {
+            controller.fail(&job_id(id), *attempt).expect(sentence);
             Outcome::Done
         }
         Step::Tick => Outcome::Count(controller.tick().expect(sentence)),
@@ -217,8 +217,14 @@ fn command(step: &Step) -> beaver::Command {
     match step {
         Step::Enqueue(specs) => Command::Enqueue(specs.iter().map(job_spec).collect()),
         Step::Dispatch => Command::Dispatch,
-        Step::Ack(id) => Command::Ack(job_id(id)),
-        Step::Fail(id) => Command::Fail(job_id(id)),
+        Step::Ack(id, attempt) => Command::Ack {
+            id: job_id(id),
+            attempt: *attempt,
+        },
+        Step::Fail(id, attempt) => Command::Fail {
+            id: job_id(id),
+            attempt: *attempt,
+        },
         Step::Tick => Command::Tick,
         Step::Requeue => Command::RequeueInFlight,
         Step::Checkpoint => unreachable!("a checkpoint shares no sync"),
@@ -302,8 +308,8 @@ impl Choice {
             (0..4, _) if alone => Step::Checkpoint,
             (4..8, _) => Step::Tick,
             (8..9, _) => Step::Requeue,
-            (9..35, Some(id)) => Step::Ack(id.clone()),
-            (35..45, Some(id)) => Step::Fail(id.clone()),
+            (9..35, Some(id)) => Step::Ack(id.clone(), model.jobs[id].attempts),
+            (35..45, Some(id)) => Step::Fail(id.clone(), model.jobs[id].attempts),
             (45..70, _) => Step::Dispatch,
             _ if model.pending.len() > 40 => Step::Dispatch,
             _ => self.enqueue(),

@@ -129,7 +129,7 @@ fn a_shared_queue_takes_the_commands_of_an_owned_one() {
             queue.enqueue(spec).unwrap();
         }
         let first = queue.dispatch().unwrap().unwrap();
-        queue.fail(&first.id).unwrap();
+        queue.fail(&first.id, first.attempt).unwrap();
         assert_eq!(
             queue.read(|state| state.status(&first.id)),
             Some(JobStatus::Pending)
@@ -138,8 +138,11 @@ fn a_shared_queue_takes_the_commands_of_an_owned_one() {
             queue.dispatch().unwrap().unwrap();
         }
         assert_eq!(queue.tick().unwrap(), 0);
+        queue.heartbeat(&first.id, 2).unwrap();
         clock.advance(10);
         assert_eq!(queue.tick().unwrap(), 2);
+        let late = queue.ack(&first.id, first.attempt).unwrap_err();
+        assert!(matches!(late, CommandError::Rejected(_)), "{late}");
         let report = queue.checkpoint().unwrap().unwrap();
         assert!(
             storage
@@ -147,7 +150,7 @@ fn a_shared_queue_takes_the_commands_of_an_owned_one() {
                 .unwrap()
                 .contains(&"snapshot-0000000001.json".to_owned())
         );
-        assert_eq!(report.position, Position::new(1, 8));
+        assert_eq!(report.position, Position::new(1, 9));
         assert_eq!(queue.checkpoint().unwrap(), None);
         queue.close().unwrap();
     });
@@ -200,8 +203,9 @@ fn jobs_of_many_workers_complete_once_while_checkpoints_run() {
                             .unwrap()
                             .entry(job.id.clone())
                             .or_default() += 1;
-                        queue.ack(&job.id).unwrap();
-                        let again = queue.execute(&Command::Ack(job.id));
+                        queue.ack(&job.id, job.attempt).unwrap();
+                        let (id, attempt) = (job.id, job.attempt);
+                        let again = queue.execute(&Command::Ack { id, attempt });
                         assert!(matches!(again, Err(CommandError::Rejected(_))));
                         completed.fetch_add(1, Ordering::SeqCst);
                     }

@@ -16,21 +16,35 @@ pub(super) const STORE_ID: StoreId = StoreId(0xbea7_e200_0000_0001);
 
 /// An event as a record of the history.
 pub(crate) fn record(event: &Event) -> Record {
+    // Every report that is made today names its attempt.
+    let attempt = event.kind.attempt().unwrap_or(0);
     let what = match &event.kind {
         EventKind::Enqueue {
             payload,
             max_attempts,
             timeout_ms,
+            backoff,
         } => What::Enqueued {
             payload: payload.as_str().to_owned(),
             max_attempts: max_attempts.get(),
             timeout_ms: *timeout_ms,
+            backoff_ms: [backoff.first_ms, backoff.max_ms],
         },
         EventKind::Dispatch => What::Dispatched,
-        EventKind::Ack => What::Acked,
-        EventKind::Retry => What::Retried,
-        EventKind::Timeout => What::TimedOut,
-        EventKind::Dead => What::Buried,
+        EventKind::Heartbeat { attempt } => What::HeldOn { attempt: *attempt },
+        EventKind::Ack { .. } => What::Acked { attempt },
+        EventKind::Retry { delay_ms, .. } => {
+            let delay_ms = *delay_ms;
+            What::Retried { attempt, delay_ms }
+        }
+        EventKind::Timeout { delay_ms, .. } => {
+            let delay_ms = *delay_ms;
+            What::TimedOut { attempt, delay_ms }
+        }
+        EventKind::Ready => What::Readied,
+        EventKind::Dead { .. } => What::Buried { attempt },
+        EventKind::Revive => What::Revived,
+        EventKind::Drop => What::Dropped,
     };
     Record {
         id: event.job_id.as_str().to_owned(),

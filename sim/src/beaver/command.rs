@@ -18,6 +18,13 @@ pub struct Job {
     pub max_attempts: u32,
     /// How long a worker may take, in milliseconds.
     pub timeout_ms: u64,
+    /// How long it waits after a first attempt that failed, and at most, in milliseconds.
+    #[serde(default, skip_serializing_if = "waits_never")]
+    pub backoff_ms: [u64; 2],
+}
+
+fn waits_never(backoff_ms: &[u64; 2]) -> bool {
+    *backoff_ms == [0, 0]
 }
 
 /// What the queue, or its log, can be told to do.
@@ -32,15 +39,29 @@ pub enum Command {
     },
     /// Hand out the oldest pending job.
     Dispatch,
+    /// Report that the work goes on.
+    Heartbeat {
+        /// On this job.
+        id: String,
+        /// In this attempt; in the one that is in flight where it is left out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        attempt: Option<u32>,
+    },
     /// Report success.
     Ack {
         /// Of this job.
         id: String,
+        /// Of this attempt; of the one that is in flight where it is left out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        attempt: Option<u32>,
     },
     /// Report failure.
     Fail {
         /// Of this job.
         id: String,
+        /// Of this attempt; of the one that is in flight where it is left out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        attempt: Option<u32>,
     },
     /// Let time pass, then look for expired jobs.
     Tick {
@@ -49,6 +70,21 @@ pub enum Command {
     },
     /// Put everything in flight back into the queue.
     Requeue,
+    /// Put a dead job back into the queue.
+    Revive {
+        /// This one.
+        id: String,
+    },
+    /// Remove a dead job.
+    Drop {
+        /// This one.
+        id: String,
+    },
+    /// The clock jumps; nothing is asked of the queue.
+    Clock {
+        /// How far, in milliseconds; at most back to 1970.
+        by_ms: i64,
+    },
     /// Make everything that was appended durable; only of a log that syncs on request.
     Sync,
     /// Seal the active segment and begin the next one; only of a log that syncs on request.
@@ -74,6 +110,16 @@ impl Command {
         )
     }
 
+    /// The attempt that it is about, where it is about one: to be filled in.
+    pub(super) fn attempt_mut(&mut self) -> Option<(&str, &mut Option<u32>)> {
+        match self {
+            Command::Heartbeat { id, attempt }
+            | Command::Ack { id, attempt }
+            | Command::Fail { id, attempt } => Some((id, attempt)),
+            _ => None,
+        }
+    }
+
     /// Every value in it that makes no sense: the field, and why.
     pub(super) fn invalid(&self) -> Vec<(String, String)> {
         let mut found = Vec::new();
@@ -84,8 +130,11 @@ impl Command {
                     job.check(&format!(".enqueue.jobs[{at}]"), &mut no);
                 }
             }
-            Command::Ack { id } => check_id(".ack.id", id, &mut no),
-            Command::Fail { id } => check_id(".fail.id", id, &mut no),
+            Command::Heartbeat { id, .. } => check_id(".heartbeat.id", id, &mut no),
+            Command::Ack { id, .. } => check_id(".ack.id", id, &mut no),
+            Command::Fail { id, .. } => check_id(".fail.id", id, &mut no),
+            Command::Revive { id } => check_id(".revive.id", id, &mut no),
+            Command::Drop { id } => check_id(".drop.id", id, &mut no),
             Command::Preallocate { bytes } if *bytes > MOST_SPACE => no(
                 ".preallocate.bytes".to_owned(),
                 format!("{bytes} bytes are too many: at most {MOST_SPACE}"),

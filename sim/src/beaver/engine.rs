@@ -78,10 +78,19 @@ pub type Reply = Result<(Done, Option<Position>), Failure>;
 /// What a command that did not fail says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Done {
-    /// Done, and durable. The id is that of the job that was handed out.
-    Accepted(Option<String>),
+    /// Done, and durable; the job that was handed out.
+    Accepted(Option<HandedOut>),
     /// Refused by the rules of the queue.
     Refused(Refusal),
+}
+
+/// A job that a worker has got.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HandedOut {
+    /// Its id.
+    pub id: String,
+    /// Which attempt it is.
+    pub attempt: u32,
 }
 
 /// What came of the first step of a checkpoint, and of what callers had submitted before it.

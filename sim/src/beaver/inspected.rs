@@ -403,12 +403,23 @@ impl<E: Engine, T: OpenLog + 'static> Inspected for Documented<E, T> {
         if text == refused(Refusal::NotInFlight) {
             return vec![Mark::LateReportRefused];
         }
+        if text == refused(Refusal::WrongAttempt) {
+            return vec![Mark::LateAttemptRefused];
+        }
+        let ticked = matches!(op.get::<QueueOp>().command, Command::Tick { .. });
         let records = reader::records(op).iter();
-        let marks = records.filter_map(|record| match record.what {
-            What::TimedOut => Some(Mark::TimedOut),
-            What::Retried => Some(Mark::Retried),
-            What::Buried => Some(Mark::DeadLetter),
-            What::Enqueued { .. } | What::Dispatched | What::Acked => None,
+        let marks = records.flat_map(|record| match record.what {
+            What::TimedOut { delay_ms: 0, .. } => vec![Mark::TimedOut],
+            What::TimedOut { .. } => vec![Mark::TimedOut, Mark::Delayed],
+            What::Retried { delay_ms: 0, .. } => vec![Mark::Retried],
+            What::Retried { .. } => vec![Mark::Retried, Mark::Delayed],
+            What::Buried { .. } => vec![Mark::DeadLetter],
+            What::HeldOn { .. } if ticked => vec![Mark::WrongDeadline],
+            What::HeldOn { .. } => vec![Mark::Heartbeat],
+            What::Readied => vec![Mark::Readied],
+            What::Revived => vec![Mark::Revived],
+            What::Dropped => vec![Mark::Dropped],
+            What::Enqueued { .. } | What::Dispatched | What::Acked { .. } => Vec::new(),
         });
         marks.collect()
     }

@@ -9,20 +9,22 @@ use beaver::controller::Dispatched;
 use beaver::store::WrittenCheckpoint;
 use beaver::wal::{AppendOutcome, QueueOptions, Ticket, WalOptions};
 use beaver::{
-    Command as LibraryCommand, CommandError, Controller, ControllerOptions, JobError, JobId,
-    JobSpec, Payload, RecoveryReport, Storage, StoreOptions,
+    Backoff, Command as LibraryCommand, CommandError, Controller, ControllerOptions, EventType,
+    JobError, JobId, JobSpec, Payload, RecoveryReport, Storage, StoreOptions,
 };
 
 use super::border;
 use super::command::{Command, Job};
-use super::engine::{BegunQueued, Done, Engine, LogEntry, Opening, Process, Reply, Salvaged};
+use super::engine::{
+    BegunQueued, Done, Engine, HandedOut, LogEntry, Opening, Process, Reply, Salvaged,
+};
 use super::model::Refusal;
 use super::state::QueueState;
 use crate::subject::{ErrorClass, Failure, Machine, OpenReport, PendingCheckpoint, Position};
 
 /// What a caller gets for a submitted command: a ticket if there was something to log, and the job
 /// that it hands out.
-type Claim = (Option<Ticket>, Option<String>);
+type Claim = (Option<Ticket>, Option<HandedOut>);
 
 /// The library.
 #[derive(Clone, Copy, Debug)]
@@ -61,8 +63,7 @@ impl Client {
     fn submit(&mut self, commands: &[Command]) -> Vec<Result<Claim, CommandError<JobError>>> {
         let submitted = commands.iter().map(|command| {
             let (ticket, job) = self.controller.submit(&library_command(command))?;
-            let id = job.map(|job: Dispatched| job.id.as_str().to_owned());
-            Ok((ticket, id))
+            Ok((ticket, job.map(handed_out)))
         });
         submitted.collect()
     }
@@ -77,16 +78,31 @@ impl Process for Client {
                 several => controller.enqueue_all(several.to_vec()).map(|_| None),
             },
             Command::Dispatch => controller.dispatch(),
-            Command::Ack { id } => controller.ack(&job_id(id)).map(|_| None),
-            Command::Fail { id } => controller.fail(&job_id(id)).map(|_| None),
+            Command::Heartbeat { id, attempt } => {
+                let heard = controller.heartbeat(&job_id(id), named(*attempt));
+                heard.map(|()| None)
+            }
+            Command::Ack { id, attempt } => {
+                let acked = controller.ack(&job_id(id), named(*attempt));
+                acked.map(|()| None)
+            }
+            Command::Fail { id, attempt } => {
+                let failed = controller.fail(&job_id(id), named(*attempt));
+                failed.map(|()| None)
+            }
             Command::Tick { .. } => controller.tick().map(|_| None),
             Command::Requeue => controller.requeue_in_flight().map(|_| None),
+            Command::Revive { id } => controller.revive(&job_id(id)).map(|()| None),
+            Command::Drop { id } => controller.drop_dead(&job_id(id)).map(|()| None),
+            Command::Clock { .. } => Ok(None),
             Command::Sync | Command::Rotate | Command::Preallocate { .. } => {
                 return Err(Failure::unsupported("a command of the log alone"));
             }
         };
-        let id = done.map(|job: Option<Dispatched>| job.map(|job| job.id.as_str().to_owned()));
-        reply(id, None)
+        reply(
+            done.map(|job: Option<Dispatched>| job.map(handed_out)),
+            None,
+        )
     }
 
     fn group(&mut self, commands: &[Command]) -> Vec<Reply> {
@@ -160,9 +176,9 @@ fn outcomes(submitted: Vec<Result<Claim, CommandError<JobError>>>) -> Vec<Reply>
     outcomes.collect()
 }
 
-fn reply(done: Result<Option<String>, CommandError<JobError>>, at: Option<Position>) -> Reply {
+fn reply(done: Result<Option<HandedOut>, CommandError<JobError>>, at: Option<Position>) -> Reply {
     match done {
-        Ok(id) => Ok((Done::Accepted(id), at)),
+        Ok(job) => Ok((Done::Accepted(job), at)),
         Err(CommandError::Rejected(error)) => Ok((Done::Refused(refusal(&error)), at)),
         Err(CommandError::Log(error)) => Err(error.into()),
     }
@@ -203,6 +219,11 @@ pub(super) fn refusal(error: &JobError) -> Refusal {
     match error {
         JobError::AlreadyEnqueued { .. } | JobError::Repeated { .. } => Refusal::Duplicate,
         JobError::Unknown { .. } => Refusal::Unknown,
+        JobError::WrongAttempt { .. } => Refusal::WrongAttempt,
+        JobError::WrongStatus {
+            event: EventType::Revive | EventType::Drop,
+            ..
+        } => Refusal::NotDead,
         _ => Refusal::NotInFlight,
     }
 }
@@ -211,8 +232,22 @@ pub(super) fn library_command(command: &Command) -> LibraryCommand {
     match command {
         Command::Enqueue { jobs } => LibraryCommand::Enqueue(specs(jobs)),
         Command::Dispatch => LibraryCommand::Dispatch,
-        Command::Ack { id } => LibraryCommand::Ack(job_id(id)),
-        Command::Fail { id } => LibraryCommand::Fail(job_id(id)),
+        Command::Heartbeat { id, attempt } => LibraryCommand::Heartbeat {
+            id: job_id(id),
+            attempt: named(*attempt),
+        },
+        Command::Ack { id, attempt } => LibraryCommand::Ack {
+            id: job_id(id),
+            attempt: named(*attempt),
+        },
+        Command::Fail { id, attempt } => LibraryCommand::Fail {
+            id: job_id(id),
+            attempt: named(*attempt),
+        },
+        Command::Revive { id } => LibraryCommand::Revive(job_id(id)),
+        Command::Drop { id } => LibraryCommand::Drop(job_id(id)),
+        // Nothing is asked: nothing is enqueued.
+        Command::Clock { .. } => LibraryCommand::Enqueue(Vec::new()),
         Command::Requeue => LibraryCommand::RequeueInFlight,
         Command::Tick { .. } | Command::Sync | Command::Rotate | Command::Preallocate { .. } => {
             LibraryCommand::Tick
@@ -227,8 +262,21 @@ fn specs(jobs: &[Job]) -> Vec<JobSpec> {
         JobSpec::new(job_id(&job.id), payload)
             .with_max_attempts(attempts)
             .with_timeout_ms(job.timeout_ms)
+            .with_backoff(Backoff::new(job.backoff_ms[0], job.backoff_ms[1]))
     });
     specs.collect()
+}
+
+/// The attempt of a report, which is filled in before it is given.
+fn named(attempt: Option<u32>) -> u32 {
+    attempt.unwrap_or(0)
+}
+
+fn handed_out(job: Dispatched) -> HandedOut {
+    HandedOut {
+        id: job.id.as_str().to_owned(),
+        attempt: job.attempt,
+    }
 }
 
 fn job_id(id: &str) -> JobId {

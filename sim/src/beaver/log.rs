@@ -6,12 +6,11 @@
 
 use std::sync::Arc;
 
-use beaver::event::EventKind;
 use beaver::wal::{Group, OpenReport as LibraryReport, ReplayError, SyncPolicy, WalOptions};
 use beaver::{Clock, Event, JobQueue, StateMachine, Wal};
 
 use super::command::Command;
-use super::engine::{Done, LogEntry, Reply};
+use super::engine::{Done, HandedOut, LogEntry, Reply};
 use super::inspected::{Documented, OpenLog};
 use super::library::{Library, library_command, refusal};
 use super::op::QueueOp;
@@ -136,7 +135,8 @@ impl OpenRequestLog {
         }
         let last = border::position(self.wal.append(&events)?);
         self.take_in(&events, last);
-        Ok((Done::Accepted(handed_out(command, &events)), Some(last)))
+        let handed_out = handed_out(command, &events, &self.queue);
+        Ok((Done::Accepted(handed_out), Some(last)))
     }
 }
 
@@ -170,7 +170,7 @@ impl Subject for RequestLog {
     fn invalid(&self, op: &QueueOp, nested: bool) -> Vec<(String, String)> {
         let mut found = op.command.invalid();
         if nested && op.command.is_of_log() {
-            let message = "a group holds enqueue, dispatch, ack, fail, tick and requeue only";
+            let message = "a group holds commands of the queue only";
             found.push((String::new(), message.to_owned()));
         }
         found
@@ -188,7 +188,7 @@ impl Subject for RequestLog {
         })
     }
 
-    fn takes_ms(op: &QueueOp) -> u64 {
+    fn takes_ms(op: &QueueOp) -> i64 {
         op.takes_ms()
     }
 
@@ -293,7 +293,8 @@ impl Concurrent<RequestLog> for RequestLog {
                 (Ok(events), Ok(_)) => {
                     at.seq += events.len() as u64;
                     store.take_in(&events, at);
-                    Ok((Done::Accepted(handed_out(&op.command, &events)), Some(at)))
+                    let handed_out = handed_out(&op.command, &events, &store.queue);
+                    Ok((Done::Accepted(handed_out), Some(at)))
                 }
             });
         let replies: Vec<Reply> = replies.collect();
@@ -319,10 +320,14 @@ fn ended_at(position: Result<beaver::Position, beaver::Error>) -> Reply {
     Ok((Done::Accepted(None), Some(border::position(position?))))
 }
 
-/// The job that a dispatch hands out.
-fn handed_out(command: &Command, events: &[Event]) -> Option<String> {
+/// The job that a dispatch has handed out.
+fn handed_out(command: &Command, events: &[Event], queue: &JobQueue) -> Option<HandedOut> {
     let front = events.first().filter(|_| *command == Command::Dispatch)?;
-    (front.kind == EventKind::Dispatch).then(|| front.job_id.as_str().to_owned())
+    let job = queue.job(&front.job_id)?;
+    Some(HandedOut {
+        id: front.job_id.as_str().to_owned(),
+        attempt: job.attempts(),
+    })
 }
 
 fn report_of(report: LibraryReport) -> OpenReport {

@@ -6,68 +6,21 @@
 //! nothing: what a command would lead to is tried on a copy. A list of the unfinished jobs and a
 //! map of the ids keep a command from walking over all that were ever there.
 //!
-//! * A job waits, is in flight, completed or dead. Its id is used once, for ever.
+//! * A job waits, is in flight, delayed, completed, dead or dropped. Its id is used once, for ever.
 //! * Waiting jobs are handed out first in, first out; being handed out counts as an attempt and
-//!   sets a deadline.
+//!   sets a deadline. Attempts are counted on for ever; a report of another attempt than the one in
+//!   flight is refused.
 //! * A failed or late job goes to the back of the queue while it has attempts left, and is dead
-//!   otherwise.
-//! * Of a completed job only its id is remembered.
-
-use std::fmt;
+//!   otherwise. If it has a backoff it is delayed first, twice as long each time.
+//! * A dead job can be revived, with all its attempts again, or dropped.
+//! * A deadline or a delay that began later than the clock shows now is worth nothing: at the next
+//!   tick the attempt has its whole time anew, and the delay is over.
+//! * Of a completed or dropped job only its id is remembered.
 
 use rpds::{RedBlackTreeMapSync, VectorSync};
 use serde::{Deserialize, Serialize};
 
-use super::command::{Command, Job};
-
-/// What happened to one job: one entry of the history that a client could write down.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Record {
-    /// The job.
-    pub id: String,
-    /// When, in milliseconds.
-    pub at_ms: u64,
-    /// What.
-    pub what: What,
-}
-
-/// What happened.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum What {
-    /// It was enqueued, with this payload and these limits.
-    Enqueued {
-        /// JSON text, byte for byte.
-        payload: String,
-        /// How often it may be tried.
-        max_attempts: u32,
-        /// How long an attempt may take, in milliseconds.
-        timeout_ms: u64,
-    },
-    /// It was handed out.
-    Dispatched,
-    /// It is done.
-    Acked,
-    /// It failed and waits again.
-    Retried,
-    /// It took too long and waits again.
-    TimedOut,
-    /// It is given up.
-    Buried,
-}
-
-impl fmt::Display for Record {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let what = match &self.what {
-            What::Enqueued { payload, .. } => return write!(f, "enqueue {} {payload}", self.id),
-            What::Dispatched => "dispatch",
-            What::Acked => "ack",
-            What::Retried => "retry",
-            What::TimedOut => "timeout",
-            What::Buried => "dead",
-        };
-        write!(f, "{what} {} at {}", self.id, self.at_ms)
-    }
-}
+pub use super::record::{Record, What};
 
 /// Where a job stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,17 +32,35 @@ pub enum Standing {
         /// In milliseconds.
         deadline_ms: u64,
     },
+    /// It failed, and is not handed out for a time.
+    Delayed {
+        /// Since then, in milliseconds.
+        since_ms: u64,
+        /// Until then.
+        until_ms: u64,
+    },
     /// It is done.
     Completed,
     /// It is given up.
     Dead,
+    /// It was given up and is removed.
+    Dropped,
 }
 
 impl Standing {
     /// Whether the job is not finished.
     #[must_use]
     pub fn is_open(self) -> bool {
-        matches!(self, Standing::Waiting | Standing::InFlight { .. })
+        match self {
+            Standing::Waiting | Standing::InFlight { .. } | Standing::Delayed { .. } => true,
+            Standing::Completed | Standing::Dead | Standing::Dropped => false,
+        }
+    }
+
+    /// Whether only the id of the job is remembered.
+    #[must_use]
+    pub fn is_final(self) -> bool {
+        matches!(self, Standing::Completed | Standing::Dropped)
     }
 }
 
@@ -104,8 +75,12 @@ pub struct ModelJob {
     pub max_attempts: u32,
     /// How long an attempt may take, in milliseconds.
     pub timeout_ms: u64,
+    /// How long it waits after a first attempt that failed, and at most, in milliseconds.
+    pub backoff_ms: [u64; 2],
     /// How often it was handed out.
     pub attempts: u32,
+    /// How often it may be handed out before it is given up.
+    pub attempts_left: u32,
     /// Where it stands.
     pub standing: Standing,
 }
@@ -119,6 +94,10 @@ pub enum Refusal {
     Unknown,
     /// The job is not in flight.
     NotInFlight,
+    /// Another attempt of the job is in flight.
+    WrongAttempt,
+    /// The job is not dead.
+    NotDead,
 }
 
 /// The state that a history leads to.
@@ -128,7 +107,7 @@ pub struct Model {
     jobs: VectorSync<ModelJob>,
     /// Where in `jobs` an id stands.
     by_id: RedBlackTreeMapSync<String, usize>,
-    /// Where in `jobs` those stand that wait or are in flight, in order.
+    /// Where in `jobs` those stand that are not finished, in order.
     open: Vec<usize>,
     /// Ids of the waiting jobs, the next one first.
     waiting: Vec<String>,
@@ -190,7 +169,7 @@ impl Model {
         self.jobs.iter()
     }
 
-    /// The jobs that wait or are in flight, in the order in which they were enqueued.
+    /// The jobs that are not finished, in the order in which they were enqueued.
     pub fn open(&self) -> impl DoubleEndedIterator<Item = &ModelJob> {
         self.open.iter().filter_map(|at| self.jobs.get(*at))
     }
@@ -213,6 +192,7 @@ impl Model {
             payload,
             max_attempts,
             timeout_ms,
+            backoff_ms,
         } = &record.what
         {
             let at = self.jobs.len();
@@ -223,7 +203,9 @@ impl Model {
                 payload: payload.clone(),
                 max_attempts: *max_attempts,
                 timeout_ms: *timeout_ms,
+                backoff_ms: *backoff_ms,
                 attempts: 0,
+                attempts_left: *max_attempts,
                 standing: Standing::Waiting,
             });
             self.waiting.push(record.id.clone());
@@ -238,20 +220,49 @@ impl Model {
             What::Enqueued { .. } => {}
             What::Dispatched => {
                 job.attempts += 1;
-                let deadline_ms = record.at_ms.saturating_add(job.timeout_ms);
-                job.standing = Standing::InFlight { deadline_ms };
+                job.attempts_left = job.attempts_left.saturating_sub(1);
+                job.hold(record.at_ms);
             }
-            What::Acked => job.standing = Standing::Completed,
-            What::Retried | What::TimedOut => {
+            What::HeldOn { .. } => job.hold(record.at_ms),
+            What::Acked { .. } => job.standing = Standing::Completed,
+            What::Retried { delay_ms, .. } | What::TimedOut { delay_ms, .. } if delay_ms > 0 => {
+                job.standing = Standing::Delayed {
+                    since_ms: record.at_ms,
+                    until_ms: record.at_ms.saturating_add(delay_ms),
+                };
+            }
+            What::Retried { .. } | What::TimedOut { .. } | What::Readied => {
                 job.standing = Standing::Waiting;
                 self.waiting.push(record.id.clone());
             }
-            What::Buried => {
+            What::Buried { .. } => {
                 job.standing = Standing::Dead;
                 self.dead.push_back_mut(record.id.clone());
             }
+            What::Revived => {
+                job.attempts_left = job.max_attempts;
+                job.standing = Standing::Waiting;
+                self.waiting.push(record.id.clone());
+                self.leave_the_dead(&record.id);
+            }
+            What::Dropped => {
+                job.standing = Standing::Dropped;
+                self.leave_the_dead(&record.id);
+            }
         }
-        match (self.open.binary_search(&at), job.standing.is_open()) {
+        self.sort_in(at);
+    }
+
+    fn leave_the_dead(&mut self, id: &str) {
+        let others = self.dead.iter().filter(|dead| *dead != id);
+        self.dead = others.cloned().collect();
+    }
+
+    /// Puts the job that stands at `at` among those that are not finished, or takes it out.
+    fn sort_in(&mut self, at: usize) {
+        let standing = self.jobs.get(at).map(|job| job.standing);
+        let is_open = standing.is_some_and(Standing::is_open);
+        match (self.open.binary_search(&at), is_open) {
             (Ok(index), false) => drop(self.open.remove(index)),
             (Err(index), true) => self.open.insert(index, at),
             _ => {}
@@ -268,114 +279,26 @@ impl Model {
             && self.dead == other.dead
             && self.jobs().all(same)
     }
+}
 
-    /// What a command at `now_ms` must write down, or why it must be refused. Nothing to write down
-    /// is an empty list.
-    ///
-    /// # Errors
-    /// The reason for which the command must be refused.
-    pub fn plan(&self, command: &Command, now_ms: u64) -> Result<Vec<Record>, Refusal> {
-        match command {
-            Command::Enqueue { jobs } => self.plan_enqueue(jobs, now_ms),
-            Command::Dispatch => {
-                let next = self.waiting.first();
-                Ok(next
-                    .map(|id| record(id, now_ms, What::Dispatched))
-                    .into_iter()
-                    .collect())
-            }
-            Command::Ack { id } => {
-                self.in_flight(id)?;
-                Ok(vec![record(id, now_ms, What::Acked)])
-            }
-            Command::Fail { id } => {
-                let job = self.in_flight(id)?;
-                Ok(vec![record(id, now_ms, after_failure(job, What::Retried))])
-            }
-            Command::Tick { .. } => Ok(self.plan_in_flight_back(now_ms, What::TimedOut, |job| {
-                matches!(job.standing, Standing::InFlight { deadline_ms } if deadline_ms <= now_ms)
-            })),
-            Command::Requeue => Ok(self.plan_in_flight_back(now_ms, What::Retried, |job| {
-                matches!(job.standing, Standing::InFlight { .. })
-            })),
-            Command::Sync | Command::Rotate | Command::Preallocate { .. } => Ok(Vec::new()),
-        }
-    }
-
-    fn plan_enqueue(&self, jobs: &[Job], now_ms: u64) -> Result<Vec<Record>, Refusal> {
-        let mut records = Vec::new();
-        for (index, job) in jobs.iter().enumerate() {
-            let in_this_command = jobs[..index].iter().any(|earlier| earlier.id == job.id);
-            if in_this_command || self.job(&job.id).is_some() {
-                return Err(Refusal::Duplicate);
-            }
-            let what = What::Enqueued {
-                payload: job.payload.clone(),
-                max_attempts: job.max_attempts,
-                timeout_ms: job.timeout_ms,
-            };
-            records.push(record(&job.id, now_ms, what));
-        }
-        Ok(records)
-    }
-
-    fn in_flight(&self, id: &str) -> Result<&ModelJob, Refusal> {
-        let job = self.job(id).ok_or(Refusal::Unknown)?;
-        match job.standing {
-            Standing::InFlight { .. } => Ok(job),
-            _ => Err(Refusal::NotInFlight),
-        }
-    }
-
-    /// Jobs that leave their workers, the earliest deadline first, ids in bytewise order where
-    /// deadlines are equal.
-    fn plan_in_flight_back(
-        &self,
-        now_ms: u64,
-        what: What,
-        leaves: impl Fn(&ModelJob) -> bool,
-    ) -> Vec<Record> {
-        let mut leaving: Vec<&ModelJob> = self.open().filter(|job| leaves(job)).collect();
-        leaving.sort_by(|a, b| (deadline(a), &a.id).cmp(&(deadline(b), &b.id)));
-        let records = leaving.into_iter();
-        records
-            .map(|job| record(&job.id, now_ms, after_failure(job, what.clone())))
-            .collect()
+impl ModelJob {
+    /// Its attempt has its whole time, from `at_ms` on.
+    fn hold(&mut self, at_ms: u64) {
+        let deadline_ms = at_ms.saturating_add(self.timeout_ms);
+        self.standing = Standing::InFlight { deadline_ms };
     }
 }
 
 /// Whether two jobs look the same to a client.
 pub(super) fn is_same(want: &ModelJob, got: &ModelJob) -> bool {
-    let completed = want.standing == Standing::Completed && got.standing == Standing::Completed;
-    want == got || completed && want.id == got.id
-}
-
-fn deadline(job: &ModelJob) -> u64 {
-    match job.standing {
-        Standing::InFlight { deadline_ms } => deadline_ms,
-        _ => u64::MAX,
-    }
-}
-
-fn after_failure(job: &ModelJob, again: What) -> What {
-    if job.attempts < job.max_attempts {
-        again
-    } else {
-        What::Buried
-    }
-}
-
-fn record(id: &str, at_ms: u64, what: What) -> Record {
-    Record {
-        id: id.to_owned(),
-        at_ms,
-        what,
-    }
+    let gone = want.standing.is_final() && want.standing == got.standing;
+    want == got || gone && want.id == got.id
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::beaver::command::{Command, Job};
 
     fn job(id: &str) -> Job {
         Job {
@@ -383,6 +306,7 @@ mod tests {
             payload: "{}".to_owned(),
             max_attempts: 2,
             timeout_ms: 10,
+            backoff_ms: [0, 0],
         }
     }
 
@@ -415,8 +339,8 @@ mod tests {
         let jobs = vec![job("a"), job("b")];
         run(&mut model, &Command::Enqueue { jobs }, 0).unwrap();
         run(&mut model, &Command::Dispatch, 1).unwrap();
-        let id = "a".to_owned();
-        run(&mut model, &Command::Fail { id }, 2).unwrap();
+        let (id, attempt) = ("a".to_owned(), Some(1));
+        run(&mut model, &Command::Fail { id, attempt }, 2).unwrap();
         assert_eq!(model.waiting, ["b", "a"]);
     }
 

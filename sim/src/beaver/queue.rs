@@ -91,7 +91,7 @@ impl<E: Engine> Subject for Queue<E> {
         lacks.then(|| OF_LOG.to_owned())
     }
 
-    fn takes_ms(op: &QueueOp) -> u64 {
+    fn takes_ms(op: &QueueOp) -> i64 {
         op.takes_ms()
     }
 
@@ -187,7 +187,7 @@ pub(super) fn answer(command: &Command, reply: Reply) -> Result<Answer, Failure>
     let (done, position) = reply?;
     let text = match done {
         Done::Refused(refusal) => refused(refusal),
-        Done::Accepted(id) if *command == Command::Dispatch => handed_out(id.as_deref()),
+        Done::Accepted(job) if *command == Command::Dispatch => handed_out(job.as_ref()),
         Done::Accepted(_) => String::new(),
     };
     Ok(Answer {

@@ -100,7 +100,7 @@ mod tests {
         [1, 2, 3, 4].map(|seq| Record {
             id: format!("j{seq}"),
             at_ms: seq,
-            what: What::Acked,
+            what: What::Acked { attempt: 1 },
         })
     }
 

@@ -24,8 +24,14 @@ pub(super) fn ops(model: &Model) -> Vec<QueueOp> {
             jobs: new_jobs(model, 2),
         },
         Command::Dispatch,
-        Command::Ack { id: in_hand(model) },
-        Command::Fail { id: in_hand(model) },
+        Command::Ack {
+            id: in_hand(model),
+            attempt: None,
+        },
+        Command::Fail {
+            id: in_hand(model),
+            attempt: None,
+        },
         Command::Tick { ms: 1000 },
     ];
     commands.into_iter().map(QueueOp::from).collect()
@@ -45,6 +51,7 @@ fn new_jobs(model: &Model, count: usize) -> Vec<Job> {
         payload: format!("{{\"n\":{number}}}"),
         max_attempts: 2,
         timeout_ms: 500,
+        backoff_ms: [0, 0],
     });
     let new = jobs.filter(|job| model.job(&job.id).is_none());
     new.take(count).collect()
@@ -68,6 +75,7 @@ pub(super) fn prepared(
         step(Command::Dispatch),
         step(Command::Ack {
             id: "old-1".to_owned(),
+            attempt: None,
         }),
         Step::Checkpoint,
         step(Command::Dispatch),
@@ -75,6 +83,7 @@ pub(super) fn prepared(
         Step::Checkpoint,
         step(Command::Fail {
             id: "old-2".to_owned(),
+            attempt: None,
         }),
         step(Command::Dispatch),
     ];
@@ -93,5 +102,6 @@ fn job(id: &str, payload: &str) -> Job {
         payload: payload.to_owned(),
         max_attempts: 2,
         timeout_ms: 500,
+        backoff_ms: [0, 0],
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use beaver::{JobQueue, JobStatus};
+use beaver::{JobId, JobQueue, JobStatus};
 
 use super::model::{Model, ModelJob, Standing, is_same};
 
@@ -128,37 +128,51 @@ fn shows(queue: &JobQueue, model: &Model) -> bool {
         && count == model.len()
 }
 
-/// Everything that a client can ask a queue about its jobs. Of a completed one only its id is remembered.
+/// Everything that a client can ask a queue about its jobs. Of a completed or dropped one only its id is
+/// remembered.
 fn shown_jobs(queue: &JobQueue) -> impl Iterator<Item = ModelJob> {
     let listed = queue
         .pending()
         .chain(queue.in_flight())
+        .chain(queue.delayed())
         .chain(queue.dead_letters());
     let listed = listed.map(|(id, job)| ModelJob {
         id: id.as_str().to_owned(),
         payload: job.payload().as_str().to_owned(),
         max_attempts: job.max_attempts().get(),
         timeout_ms: job.timeout_ms(),
+        backoff_ms: [job.backoff().first_ms, job.backoff().max_ms],
         attempts: job.attempts(),
+        attempts_left: job.max_attempts().get() - job.attempts_used(),
         standing: match job.status() {
             JobStatus::Pending => Standing::Waiting,
             JobStatus::InFlight { deadline_ms } => Standing::InFlight { deadline_ms },
+            JobStatus::Delayed { since_ms, until_ms } => Standing::Delayed { since_ms, until_ms },
             JobStatus::Completed => Standing::Completed,
             JobStatus::Dead => Standing::Dead,
+            JobStatus::Dropped => Standing::Dropped,
         },
     });
-    let completed = queue.completed().map(|id| ModelJob {
+    let completed = queue.completed().map(|id| gone(id, Standing::Completed));
+    let dropped = queue.dropped().map(|id| gone(id, Standing::Dropped));
+    listed.chain(completed).chain(dropped)
+}
+
+/// A job of which only the id is remembered.
+fn gone(id: &JobId, standing: Standing) -> ModelJob {
+    ModelJob {
         id: id.as_str().to_owned(),
         payload: String::new(),
         max_attempts: 0,
         timeout_ms: 0,
+        backoff_ms: [0, 0],
         attempts: 0,
-        standing: Standing::Completed,
-    });
-    listed.chain(completed)
+        attempts_left: 0,
+        standing,
+    }
 }
 
-fn ids<'q, T>(jobs: impl Iterator<Item = (&'q beaver::JobId, T)>) -> Vec<String> {
+fn ids<'q, T>(jobs: impl Iterator<Item = (&'q JobId, T)>) -> Vec<String> {
     jobs.map(|(id, _)| id.as_str().to_owned()).collect()
 }
 
@@ -172,8 +186,15 @@ fn listed(jobs: &[ModelJob]) -> String {
 
 fn describe(job: &ModelJob) -> String {
     format!(
-        "job {}: {:?}, attempt {} of {}, timeout {} ms, payload {}",
-        job.id, job.standing, job.attempts, job.max_attempts, job.timeout_ms, job.payload
+        "job {}: {:?}, attempt {}, {} of {} left, timeout {} ms, backoff {:?} ms, payload {}",
+        job.id,
+        job.standing,
+        job.attempts,
+        job.attempts_left,
+        job.max_attempts,
+        job.timeout_ms,
+        job.backoff_ms,
+        job.payload
     )
 }
 
@@ -185,16 +206,30 @@ mod tests {
     use crate::beaver::command::{Command, Job};
     use crate::beaver::library::library_command;
 
-    /// The same commands given to the model and to the library's queue: one job is in flight, two
-    /// wait, one is completed and one is dead.
+    /// The same commands given to the model and to the library's queue: one job is in flight, one
+    /// delayed, two wait, and one each is completed, dead and dropped.
     fn both() -> (Model, JobQueue) {
         let job = |id: &str| Job {
             id: id.to_owned(),
             payload: "{\"n\":1}".to_owned(),
-            max_attempts: if id == "dead" { 1 } else { 3 },
+            max_attempts: if ["dead", "dropped"].contains(&id) {
+                1
+            } else {
+                3
+            },
             timeout_ms: 100,
+            backoff_ms: if id == "late" { [7, 9] } else { [0, 0] },
         };
-        let ids = ["done", "dead", "in-flight", "first", "second"];
+        let ids = [
+            "done",
+            "dead",
+            "in-flight",
+            "late",
+            "dropped",
+            "first",
+            "second",
+        ];
+        let attempt = Some(1);
         let commands = [
             Command::Enqueue {
                 jobs: ids.map(job).into(),
@@ -202,11 +237,26 @@ mod tests {
             Command::Dispatch,
             Command::Dispatch,
             Command::Dispatch,
+            Command::Dispatch,
+            Command::Dispatch,
             Command::Ack {
                 id: "done".to_owned(),
+                attempt,
             },
             Command::Fail {
                 id: "dead".to_owned(),
+                attempt,
+            },
+            Command::Fail {
+                id: "late".to_owned(),
+                attempt,
+            },
+            Command::Fail {
+                id: "dropped".to_owned(),
+                attempt,
+            },
+            Command::Drop {
+                id: "dropped".to_owned(),
             },
         ];
         let (mut model, mut queue) = (Model::default(), JobQueue::initial());
@@ -243,6 +293,10 @@ mod tests {
         assert_eq!(model, model.clone());
     }
 
+    fn delayed(since_ms: u64, until_ms: u64) -> Standing {
+        Standing::Delayed { since_ms, until_ms }
+    }
+
     #[test]
     fn every_field_of_the_state_counts() {
         let (model, queue) = both();
@@ -254,22 +308,28 @@ mod tests {
         let truth = parts.clone().state();
         let shown = QueueState::Observed(queue);
         assert_eq!(truth, shown);
-        let changes: [fn(&mut Parts); 14] = [
+        let changes: [fn(&mut Parts); 20] = [
             |state| state.jobs[2].attempts += 1,
             |state| state.jobs[2].standing = Standing::Waiting,
             |state| state.jobs[2].standing = Standing::InFlight { deadline_ms: 1 },
+            |state| state.jobs[2].attempts_left -= 1,
             |state| state.jobs[3].payload.push(' '),
             |state| state.jobs[3].max_attempts += 1,
             |state| state.jobs[3].timeout_ms += 1,
+            |state| state.jobs[3].backoff_ms[0] += 1,
+            |state| state.jobs[3].backoff_ms[1] += 1,
+            |state| state.jobs[3].standing = Standing::Waiting,
+            |state| state.jobs[3].standing = delayed(1, 16),
+            |state| state.jobs[4].standing = Standing::Completed,
             |state| state.jobs[0].standing = Standing::Dead,
-            |state| state.jobs[4].id.push('x'),
+            |state| state.jobs[6].id.push('x'),
             |state| state.waiting.swap(0, 1),
             |state| drop(state.waiting.pop()),
             |state| drop(state.jobs.pop()),
             |state| state.dead.push("done".to_owned()),
             |state| state.dead.clear(),
             // One job twice, and another one not at all.
-            |state| state.jobs[4] = state.jobs[3].clone(),
+            |state| state.jobs[6] = state.jobs[5].clone(),
         ];
         for (nth, change) in changes.iter().enumerate() {
             let mut changed = parts.clone();

@@ -11,6 +11,17 @@ use super::op::QueueOp;
 use crate::scenario::{CommandKind, Range, Workload};
 use crate::stream::Stream;
 
+/// How far a clock jumps: to another time zone and back, to another year and back, to before 1970 and
+/// back to this century.
+const JUMPS_MS: [i64; 6] = [
+    3_600_000,
+    -3_600_000,
+    31_536_000_000,
+    -31_536_000_000,
+    i64::MIN,
+    1_700_000_000_000,
+];
+
 /// Draws commands of the queue and of its log.
 pub(super) struct Draw<'a> {
     pub(super) workload: &'a Workload,
@@ -28,13 +39,42 @@ impl Draw<'_> {
             CommandKind::Enqueue => self.enqueue(model, Range::new(1, 1)),
             CommandKind::EnqueueBatch => self.enqueue(model, self.workload.batch_size),
             CommandKind::Ack => {
-                let id = self.job_in_hand(model);
-                id.map_or(Command::Dispatch, |id| Command::Ack { id })
+                let (id, attempt) = (self.job_in_hand(model), None);
+                id.map_or(Command::Dispatch, |id| Command::Ack { id, attempt })
             }
             CommandKind::Fail => {
-                let id = self.job_in_hand(model);
-                id.map_or(Command::Dispatch, |id| Command::Fail { id })
+                let (id, attempt) = (self.job_in_hand(model), None);
+                id.map_or(Command::Dispatch, |id| Command::Fail { id, attempt })
             }
+            CommandKind::Heartbeat => {
+                let (id, attempt) = (self.job_in_hand(model), None);
+                id.map_or(Command::Dispatch, |id| Command::Heartbeat { id, attempt })
+            }
+            CommandKind::LateAck => {
+                let late = self.late_attempt(model);
+                late.map_or(Command::Dispatch, |(id, attempt)| Command::Ack {
+                    id,
+                    attempt,
+                })
+            }
+            CommandKind::LateFail => {
+                let late = self.late_attempt(model);
+                late.map_or(Command::Dispatch, |(id, attempt)| Command::Fail {
+                    id,
+                    attempt,
+                })
+            }
+            CommandKind::Revive => {
+                let id = self.dead_job(model);
+                id.map_or(Command::Dispatch, |id| Command::Revive { id })
+            }
+            CommandKind::Drop => {
+                let id = self.dead_job(model);
+                id.map_or(Command::Dispatch, |id| Command::Drop { id })
+            }
+            CommandKind::Clock => Command::Clock {
+                by_ms: *self.stream.pick(&JUMPS_MS),
+            },
             CommandKind::Tick => Command::Tick {
                 ms: self.within(self.workload.tick_ms),
             },
@@ -66,6 +106,32 @@ impl Draw<'_> {
         Some((*self.stream.pick(&ids)).clone())
     }
 
+    /// A job in flight and an attempt before the one that is; a late heartbeat differs in nothing from
+    /// other late reports.
+    fn late_attempt(&mut self, model: &Model) -> Option<(String, Option<u32>)> {
+        let again =
+            |job: &&ModelJob| matches!(job.standing, Standing::InFlight { .. }) && job.attempts > 1;
+        let jobs: Vec<&ModelJob> = model.open().filter(again).collect();
+        if jobs.is_empty() {
+            return None;
+        }
+        let job = *self.stream.pick(&jobs);
+        let attempt = self.stream.draw(1, u64::from(job.attempts - 1));
+        Some((job.id.clone(), u32::try_from(attempt).ok()))
+    }
+
+    /// A dead job; one time in twelve any job.
+    fn dead_job(&mut self, model: &Model) -> Option<String> {
+        if self.stream.draw(1, 12) == 1 {
+            return self.any_job(model);
+        }
+        let dead: Vec<&String> = model.dead().collect();
+        if dead.is_empty() {
+            return None;
+        }
+        Some((*self.stream.pick(&dead)).clone())
+    }
+
     /// One of all the jobs that were ever there.
     fn any_job(&mut self, model: &Model) -> Option<String> {
         if model.is_empty() {
@@ -94,7 +160,17 @@ impl Draw<'_> {
             payload: self.payload(),
             max_attempts: u32::try_from(max_attempts).unwrap_or(u32::MAX).max(1),
             timeout_ms: self.within(self.workload.timeout_ms),
+            backoff_ms: self.backoff_ms(),
         }
+    }
+
+    /// A first delay, and four times as much as the longest.
+    fn backoff_ms(&mut self) -> [u64; 2] {
+        if self.workload.backoff_ms.most == 0 {
+            return [0, 0];
+        }
+        let first = self.within(self.workload.backoff_ms);
+        [first, first.saturating_mul(4)]
     }
 
     /// A fresh id; now and then one that an encoder could get wrong.
@@ -148,11 +224,19 @@ fn simpler_commands(command: &Command) -> Vec<Command> {
             simpler.map(|jobs| Command::Enqueue { jobs }).collect()
         }
         Command::Tick { ms } if *ms > 0 => vec![Command::Tick { ms: ms / 2 }],
+        Command::Heartbeat { .. } | Command::Ack { .. } | Command::Fail { .. } => {
+            let mut plainer = command.clone();
+            let named = plainer
+                .attempt_mut()
+                .and_then(|(_, attempt)| attempt.take());
+            named.map(|_| plainer).into_iter().collect()
+        }
+        Command::Clock { by_ms } if *by_ms != 0 => vec![Command::Clock { by_ms: by_ms / 2 }],
         _ => Vec::new(),
     }
 }
 
-const PLAINER: [fn(&mut Job); 4] = [
+const PLAINER: [fn(&mut Job); 5] = [
     |job| "1".clone_into(&mut job.payload),
     |job| {
         if job.payload.len() > 8 {
@@ -161,6 +245,7 @@ const PLAINER: [fn(&mut Job); 4] = [
     },
     |job| job.max_attempts = 1,
     |job| job.timeout_ms = 1,
+    |job| job.backoff_ms = [0, 0],
 ];
 
 /// The commands of a whole history, plainer at once: every payload of one digit, every attempt the
@@ -216,7 +301,10 @@ fn changed(ops: &[QueueOp], mut change: impl FnMut(&mut Command)) -> Vec<QueueOp
 fn ids_in(command: &mut Command) -> Vec<&mut String> {
     match command {
         Command::Enqueue { jobs } => jobs.iter_mut().map(|job| &mut job.id).collect(),
-        Command::Ack { id } | Command::Fail { id } => vec![id],
+        Command::Heartbeat { id, .. } | Command::Ack { id, .. } | Command::Fail { id, .. } => {
+            vec![id]
+        }
+        Command::Revive { id } | Command::Drop { id } => vec![id],
         _ => Vec::new(),
     }
 }
@@ -298,15 +386,16 @@ mod tests {
             payload: "{\"data\":\"xxxxxxxx\"}".to_owned(),
             max_attempts: 3,
             timeout_ms: 70,
+            backoff_ms: [5, 20],
         };
-        let id = "late".to_owned();
+        let (id, attempt) = ("late".to_owned(), None);
         let commands = [
             Command::Enqueue {
                 jobs: vec![job("late"), job("early")],
             },
             Command::Dispatch,
             Command::Tick { ms: 80 },
-            Command::Ack { id },
+            Command::Ack { id, attempt },
         ];
         commands.map(QueueOp::from).into()
     }

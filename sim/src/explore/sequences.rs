@@ -247,7 +247,7 @@ impl<'s> StepBuilder<'s> {
 
     fn op(&mut self, nth: usize) -> Option<AnyOp> {
         let op = self.subject.ops(&self.state).into_iter().nth(nth)?;
-        self.now_ms += op.takes_ms();
+        self.now_ms = self.now_ms.saturating_add_signed(op.takes_ms());
         let (resolved, expected) = self.subject.resolve(&op, &self.state, self.now_ms);
         if expected.changes {
             resolved.apply(&mut self.state);
@@ -283,7 +283,8 @@ mod tests {
     }
 
     fn acknowledges(step: &Step, job: &str) -> bool {
-        let ack = Command::Ack { id: job.to_owned() };
+        let (id, attempt) = (job.to_owned(), None);
+        let ack = Command::Ack { id, attempt };
         matches!(step, Step::Op(op) if op.get::<QueueOp>().command == ack)
     }
 

@@ -57,6 +57,18 @@ pub enum CommandKind {
     Ack,
     /// A worker reports failure.
     Fail,
+    /// A worker reports that it is at work.
+    Heartbeat,
+    /// A worker whose time was over reports success, while another one has the job.
+    LateAck,
+    /// A worker whose time was over reports failure, while another one has the job.
+    LateFail,
+    /// A dead job goes back to the queue.
+    Revive,
+    /// A dead job is removed.
+    Drop,
+    /// The clock jumps: by an hour, a year, to before 1970, or back.
+    Clock,
     /// Time passes and expired jobs are retried or buried.
     Tick,
     /// Everything in flight goes back to the queue.
@@ -99,6 +111,7 @@ impl CommandKind {
         use CommandKind as K;
         match self {
             K::Enqueue | K::EnqueueBatch | K::Dispatch | K::Ack | K::Fail | K::Tick => false,
+            K::Heartbeat | K::LateAck | K::LateFail | K::Revive | K::Drop | K::Clock => false,
             K::Requeue | K::Group | K::Sync | K::Preallocate | K::Op => false,
             K::Checkpoint | K::SlowCheckpoint | K::Reopen | K::CloseQueued | K::Kill => true,
             K::PowerCut | K::SecondOpener | K::Inspect | K::Lenient | K::Rotate => true,
@@ -131,8 +144,16 @@ pub struct Workload {
     pub max_attempts: Range,
     /// Time that a worker has before its job is taken away, in milliseconds.
     pub timeout_ms: Range,
+    /// Time that a job waits after a first attempt that failed, in milliseconds; four times as long at most. 0: it never
+    /// waits.
+    #[serde(skip_serializing_if = "never_waits")]
+    pub backoff_ms: Range,
     /// Time that passes in one `tick`, in milliseconds.
     pub tick_ms: Range,
+}
+
+fn never_waits(backoff_ms: &Range) -> bool {
+    backoff_ms.most == 0
 }
 
 /// Weights by the names of the commands: the schema of a map says nothing about its keys by itself.
@@ -168,6 +189,7 @@ impl Default for Workload {
             payload_bytes: Range::new(0, 120),
             max_attempts: Range::new(1, 3),
             timeout_ms: Range::new(50, 500),
+            backoff_ms: Range::new(0, 0),
             tick_ms: Range::new(1, 400),
         }
     }
@@ -185,8 +207,7 @@ pub enum SyncSetting {
     /// command is answered when its events are in memory, and is promised with the next `sync`,
     /// `rotate`, `preallocate`, `group` or clean close, or when the batch has grown to its limit. A crash may take
     /// an end of what was answered since, never a part from the middle, and an append whole or not
-    /// at all. Of the commands there are `enqueue`, `enqueue-batch`, `dispatch`, `ack`, `fail`,
-    /// `tick`, `requeue`, `group`, `sync`, `rotate`, `preallocate`, `inspect`, `reopen`, `second-opener`, `kill`, `power-cut`.
+    /// at all. Of the commands there are those of the queue, `group`, `sync`, `rotate`, `preallocate`, `inspect`, `reopen`, `second-opener`, `kill`, `power-cut`.
     OnRequest,
 }
 

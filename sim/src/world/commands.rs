@@ -49,7 +49,8 @@ impl World<'_> {
 
     /// One op; true if the process survived it.
     pub(super) fn op(&mut self, op: &AnyOp) -> Result<bool, Stop> {
-        self.clock.advance(op.takes_ms());
+        self.clock
+            .set(self.now_ms().saturating_add_signed(op.takes_ms()));
         let (op, expected) = self
             .subject
             .resolve(op, self.history.state(), self.now_ms());

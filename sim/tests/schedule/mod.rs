@@ -195,6 +195,7 @@ pub(crate) fn job(id: &str, payload: String) -> Job {
         payload,
         max_attempts: 2,
         timeout_ms: 100,
+        backoff_ms: [0, 0],
     }
 }
 

@@ -25,7 +25,8 @@ enum Mutation {
 /// A bug that is kept in the zoo.
 #[derive(Clone, Copy, Debug)]
 pub struct Bug {
-    /// Its number: `B01` to `B42`, and `S01` on for steps of the protocol left out.
+    /// Its number: `B01` to `B42`, `Q01` on for rules of the queue and `S01` on for steps of the
+    /// protocol left out.
     pub id: &'static str,
     /// What it is.
     pub name: &'static str,
@@ -103,6 +104,9 @@ impl Bug {
 /// The source of a step that no other log was seen to leave out.
 const MODEL: &str = "a model of the protocol without it";
 
+/// The source of a rule of the queue that is not kept.
+const QUEUE: &str = "a rule of the queue left out";
+
 /// Declares the bugs: id, mutation, scenario, invariants, name, source.
 macro_rules! bugs {
     ($($id:literal $kind:ident::$mutation:ident $scenario:literal [$($invariant:ident),*] $name:literal $source:expr;)*) => {
@@ -165,6 +169,13 @@ bugs! {
     "B40" PlainBug::PrunedTooEarly "checkpoints" [Honesty] "log dropped before the snapshot is durable" "ArcadeDB #4830; VelesDB #898; orientdb #10084; turso #5010";
     "B41" PlainBug::FirstBadRecordEnds "rot" [Honesty] "bad record in the middle ends the log" "RocksDB #7701; NATS #7549; memgraph #4528; Alagappan et al., FAST'18";
     "B42" PlainBug::RepairThrowsAway "power-cuts" [Durability, Decided] "repair throws the file away" "frostdb #313; prometheus #13152";
+    "Q01" PlainBug::LateAckAccepted "attempts" [JobRules] "late ack completes the attempt of another worker" QUEUE;
+    "Q02" PlainBug::LateFailAccepted "attempts" [JobRules] "late failure ends the attempt of another worker" QUEUE;
+    "Q03" PlainBug::HeartbeatNotLogged "attempts" [Positions] "heartbeat is not logged" QUEUE;
+    "Q04" PlainBug::BackoffForgotten "attempts" [State, SnapshotEquivalence] "delay before a retry forgotten at recovery" QUEUE;
+    "Q05" PlainBug::RevivedWithoutPayload "attempts" [State, SnapshotEquivalence] "revived job without its payload" QUEUE;
+    "Q06" PlainBug::RevivedWithoutAttempts "attempts" [JobRules] "revived job without attempts" QUEUE;
+    "Q07" PlainBug::WrongDeadlineKept "attempts" [Positions, JobRules] "deadline of a clock that was set back" QUEUE;
     "S01" ProtocolStep::UndoOfRotate "failing-rotates" [Honesty] "failed rotate is not undone" MODEL;
     "S02" ProtocolStep::DirectorySyncOfUndo "failing-rotates" [Honesty] "undo of a failed rotate is not synced" MODEL;
     "S03" ProtocolStep::MarkersInRewrite "markers" [Honesty, Idempotence] "rewrite leaves out markers" MODEL;

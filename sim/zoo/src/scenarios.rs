@@ -28,6 +28,7 @@ scenario_files! {
     "wrong-reads"
     "callers"
     "late-reports"
+    "attempts"
     "rot"
     "weak-spots"
 }

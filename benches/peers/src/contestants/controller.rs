@@ -63,7 +63,10 @@ impl Contestant for BeaverQueue {
                 .map_err(|error| anyhow!("{error}"))?;
             let job = dispatched.ok_or_else(|| anyhow!("the queue is empty"))?;
             queue
-                .submit(&Command::Ack(job.id))
+                .submit(&Command::Ack {
+                    id: job.id,
+                    attempt: job.attempt,
+                })
                 .map_err(|error| anyhow!("{error}"))?;
             if pair % 500 == 499 {
                 queue.flush()?;

@@ -7,7 +7,7 @@ use super::old_words::is_old;
 use super::suggest::did_you_mean;
 
 /// Above this many accepted names a message points to a list instead of holding it.
-const MOST_NAMES: usize = 24;
+const MOST_NAMES: usize = 32;
 
 /// A refusal of a name that does not exist.
 #[derive(Debug, PartialEq, Eq)]

@@ -26,8 +26,8 @@ fn a_misspelt_command_in_the_weights() {
     check_message(
         "{\n  \"claim\": \"c\",\n  \"workload\": {\n    \"weights\": {\"enqeue\": 3}\n  }\n}",
         "scenarios/wrong.json:4:17: unknown value `enqeue` in `workload.weights` (did you mean `enqueue`?); known: \
-         enqueue, enqueue-batch, dispatch, ack, fail, tick, requeue, group, checkpoint, slow-checkpoint, reopen, \
-         close-queued, kill, power-cut, second-opener, inspect, lenient, sync, rotate, preallocate, op",
+         enqueue, enqueue-batch, dispatch, ack, fail, heartbeat, late-ack, late-fail, revive, drop, clock, tick, requeue, \
+         group, checkpoint, slow-checkpoint, reopen, close-queued, kill, power-cut, second-opener, inspect, lenient, sync, rotate, preallocate, op",
     );
 }
 

@@ -27,10 +27,10 @@ fn write_log(directory: &Path, last_job: &str) {
     queue.enqueue_all(vec![job("job-1"), job("job-2")]).unwrap();
     queue.dispatch().unwrap();
     queue.checkpoint().unwrap();
-    queue.ack(&JobId::new("job-1").unwrap()).unwrap();
+    queue.ack(&JobId::new("job-1").unwrap(), 1).unwrap();
     queue.enqueue(job(last_job)).unwrap();
     queue.dispatch().unwrap();
-    queue.fail(&JobId::new("job-2").unwrap()).unwrap();
+    queue.fail(&JobId::new("job-2").unwrap(), 1).unwrap();
     queue.close().unwrap();
 }
 

@@ -29,6 +29,7 @@ fn enqueue(ids: &[&str]) -> AnyOp {
         payload: "1".to_owned(),
         max_attempts: 1,
         timeout_ms: 1,
+        backoff_ms: [0, 0],
     });
     let command = Command::Enqueue {
         jobs: jobs.collect(),

@@ -15,6 +15,7 @@ fn enqueue(ids: &[&str]) -> Command {
         payload: "{\"n\":1}".to_owned(),
         max_attempts: 3,
         timeout_ms: 100,
+        backoff_ms: [0, 0],
     });
     Command::Enqueue {
         jobs: jobs.collect(),

@@ -55,6 +55,20 @@ pub enum PlainBug {
     CompletedForgotten,
     /// Close writes the batch of the first caller and forgets the other callers.
     CloseStrandsCallers,
+    /// An ack is taken whichever attempt it is about.
+    LateAckAccepted,
+    /// A failure is taken whichever attempt it is about.
+    LateFailAccepted,
+    /// A heartbeat changes the deadline in memory, and the log does not say so.
+    HeartbeatNotLogged,
+    /// A delay is kept in memory alone: after recovery the job is in the queue.
+    BackoffForgotten,
+    /// A revived job is replayed without its payload.
+    RevivedWithoutPayload,
+    /// A revived job gets no attempts.
+    RevivedWithoutAttempts,
+    /// A deadline counts also if the clock that gave it was set back since.
+    WrongDeadlineKept,
     /// Recovery appends from within replay, which holds the lock that it waits for.
     LockHeldInReplay,
     /// Seqs are not compared.

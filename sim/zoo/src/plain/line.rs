@@ -112,42 +112,40 @@ fn covered(event: &EventLine, record: &Record, body: &str, bug: Option<PlainBug>
             format!("{{\"seq\":{},{rest}", digit.unwrap_or('\u{fffd}'))
         }
         Some(PlainBug::PayloadNotChecked) => {
-            let (kind, id) = (type_of(&record.what), json!(record.id));
+            let (kind, id) = (record.what.event_name(), json!(record.id));
             format!("{{\"seq\":{seq},\"type\":\"{kind}\",\"id\":{id}")
         }
         _ => body.to_owned(),
     }
 }
 
-fn type_of(what: &What) -> &'static str {
-    match what {
-        What::Enqueued { .. } => "ENQUEUE",
-        What::Dispatched => "DISPATCH",
-        What::Acked => "ACK",
-        What::Retried => "RETRY",
-        What::TimedOut => "TIMEOUT",
-        What::Buried => "DEAD",
-    }
-}
-
 fn encode(record: &Record, bug: Option<PlainBug>) -> String {
-    let kind = match (&record.what, bug) {
-        (What::Buried, Some(PlainBug::DeathNotLogged)) => type_of(&What::TimedOut),
-        (what, _) => type_of(what),
+    let kind = match &record.what {
+        What::Buried { .. } if bug == Some(PlainBug::DeathNotLogged) => "TIMEOUT",
+        what => what.event_name(),
     };
     let (id, at_ms) = (json!(record.id), record.at_ms);
     let mut event = format!("{{\"type\":\"{kind}\",\"job_id\":{id},\"timestamp\":{at_ms}");
-    if let What::Enqueued {
-        payload,
-        max_attempts,
-        timeout_ms,
-    } = &record.what
-        && bug != Some(PlainBug::EnqueueWithoutPayload)
-    {
-        let payload = json!(payload);
-        event += &format!(
-            ",\"max_attempts\":{max_attempts},\"timeout_ms\":{timeout_ms},\"payload\":{payload}"
-        );
+    if let Some(attempt) = record.what.attempt() {
+        event += &format!(",\"attempt\":{attempt}");
+    }
+    match &record.what {
+        What::Retried { delay_ms, .. } | What::TimedOut { delay_ms, .. } => {
+            event += &format!(",\"delay_ms\":{delay_ms}");
+        }
+        What::Enqueued {
+            payload,
+            max_attempts,
+            timeout_ms,
+            backoff_ms,
+        } if bug != Some(PlainBug::EnqueueWithoutPayload) => {
+            event += &format!(",\"max_attempts\":{max_attempts},\"timeout_ms\":{timeout_ms}");
+            if *backoff_ms != [0, 0] {
+                event += &format!(",\"backoff_ms\":{}", json!(backoff_ms));
+            }
+            event += &format!(",\"payload\":{}", json!(payload));
+        }
+        _ => {}
     }
     event + "}"
 }
@@ -213,22 +211,46 @@ fn is_valid(
 /// A record; `Some(None)` if its type is unknown.
 fn record(value: &Value, bug: Option<PlainBug>) -> Option<Option<Record>> {
     let kind = value["type"].as_str()?;
+    let attempt = || u32::try_from(value["attempt"].as_u64()?).ok();
+    // A death that is logged as a timeout has no delay.
+    let delay_ms = || value["delay_ms"].as_u64().unwrap_or(0);
     let what = match kind {
         "ENQUEUE" if bug == Some(PlainBug::EnqueueWithoutPayload) => What::Enqueued {
             payload: String::new(),
             max_attempts: 1,
             timeout_ms: 0,
+            backoff_ms: [0, 0],
         },
         "ENQUEUE" => What::Enqueued {
             payload: value["payload"].as_str()?.to_owned(),
             max_attempts: u32::try_from(value["max_attempts"].as_u64()?).ok()?,
             timeout_ms: value["timeout_ms"].as_u64()?,
+            backoff_ms: match &value["backoff_ms"] {
+                Value::Null => [0, 0],
+                both => [both[0].as_u64()?, both[1].as_u64()?],
+            },
         },
         "DISPATCH" => What::Dispatched,
-        "ACK" => What::Acked,
-        "RETRY" => What::Retried,
-        "TIMEOUT" => What::TimedOut,
-        "DEAD" => What::Buried,
+        "HEARTBEAT" => What::HeldOn {
+            attempt: attempt()?,
+        },
+        "ACK" => What::Acked {
+            attempt: attempt()?,
+        },
+        "RETRY" => What::Retried {
+            attempt: attempt()?,
+            delay_ms: delay_ms(),
+        },
+        "TIMEOUT" => What::TimedOut {
+            attempt: attempt()?,
+            delay_ms: delay_ms(),
+        },
+        "READY" => What::Readied,
+        "DEAD" => What::Buried {
+            attempt: attempt()?,
+        },
+        "REVIVE" => What::Revived,
+        "DROP" => What::Dropped,
         _ => return Some(None),
     };
     Some(Some(Record {

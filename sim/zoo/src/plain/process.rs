@@ -11,7 +11,7 @@ use super::line::{self, EventLine};
 use super::rules;
 use crate::interposed::locked;
 use beaver_sim::beaver::Command;
-use beaver_sim::beaver::engine::{Done, Reply};
+use beaver_sim::beaver::engine::{Done, HandedOut, Reply};
 use beaver_sim::beaver::model::{Model, Record, What};
 use beaver_sim::subject::{ErrorClass, Failure, Position};
 
@@ -147,13 +147,20 @@ impl PlainProcess {
     /// One caller's command, checked against the state that everything queued leads to.
     fn submit(&self, ahead: &mut Model, command: &Command) -> Submission {
         let now_ms = self.clock.now_ms();
-        let (records, done) = match ahead.plan(command, now_ms) {
-            Ok(records) => {
-                let front = records.first().map(|record| record.id.clone());
-                let handed_out = front.filter(|_| *command == Command::Dispatch);
+        let (records, done) = match ahead.plan(&self.as_it_is_heard(command), now_ms) {
+            Ok(mut records) => {
+                if self.has(PlainBug::WrongDeadlineKept) && !is_heartbeat(command) {
+                    records.retain(|record| !matches!(record.what, What::HeldOn { .. }));
+                }
                 for record in &records {
                     rules::apply_live(ahead, record, self.bug);
                 }
+                let front = records.first().filter(|_| *command == Command::Dispatch);
+                let job = front.and_then(|record| ahead.job(&record.id));
+                let handed_out = job.map(|job| HandedOut {
+                    id: job.id.clone(),
+                    attempt: job.attempts,
+                });
                 (records, Done::Accepted(handed_out))
             }
             Err(refusal) => (
@@ -161,7 +168,8 @@ impl PlainProcess {
                 Done::Refused(refusal),
             ),
         };
-        let forgotten = *command == Command::Requeue && self.has(PlainBug::RequeueNotLogged);
+        let forgotten = *command == Command::Requeue && self.has(PlainBug::RequeueNotLogged)
+            || is_heartbeat(command) && self.has(PlainBug::HeartbeatNotLogged);
         Submission {
             logged: !records.is_empty() && !forgotten,
             records,
@@ -170,14 +178,31 @@ impl PlainProcess {
         }
     }
 
+    /// The command, which names no attempt any more if a bug does not look at it.
+    fn as_it_is_heard(&self, command: &Command) -> Command {
+        let deaf = match command {
+            Command::Ack { .. } => self.has(PlainBug::LateAckAccepted),
+            Command::Fail { .. } => self.has(PlainBug::LateFailAccepted),
+            _ => false,
+        };
+        match command.clone() {
+            Command::Ack { id, .. } if deaf => Command::Ack { id, attempt: None },
+            Command::Fail { id, .. } if deaf => Command::Fail { id, attempt: None },
+            heard => heard,
+        }
+    }
+
     /// What a bug logs of a command that is refused.
     fn logged_all_the_same(&self, command: &Command, now_ms: u64) -> Vec<Record> {
         match command {
-            Command::Ack { id } if self.has(PlainBug::LoggedBeforeChecked) => vec![Record {
-                id: id.clone(),
-                at_ms: now_ms,
-                what: What::Acked,
-            }],
+            Command::Ack { id, attempt } if self.has(PlainBug::LoggedBeforeChecked) => {
+                let attempt = attempt.unwrap_or(0);
+                vec![Record {
+                    id: id.clone(),
+                    at_ms: now_ms,
+                    what: What::Acked { attempt },
+                }]
+            }
             Command::Enqueue { jobs } if self.has(PlainBug::RefusedEnqueueLogged) => {
                 let each = jobs.iter().flat_map(|job| {
                     let jobs = vec![job.clone()];
@@ -288,4 +313,8 @@ impl PlainProcess {
         let last = self.active.last();
         self.append(&line::marker(last.epoch, last.seq))
     }
+}
+
+fn is_heartbeat(command: &Command) -> bool {
+    matches!(command, Command::Heartbeat { .. })
 }

@@ -26,6 +26,26 @@ pub(super) fn replay(
             };
             apply(state, &now)
         }
+        Some(PlainBug::BackoffForgotten) if delays(&record.what) => {
+            apply(state, record)?;
+            apply(
+                state,
+                &Record {
+                    what: What::Readied,
+                    ..record.clone()
+                },
+            )
+        }
+        // The delay was forgotten, so its end says nothing.
+        Some(PlainBug::BackoffForgotten) if is_waiting(state, &record.id) => match record.what {
+            What::Readied => Ok(()),
+            _ => apply(state, record),
+        },
+        Some(PlainBug::RevivedWithoutPayload) if record.what == What::Revived => {
+            apply(state, record)?;
+            change_job(state, &record.id, |job| "null".clone_into(&mut job.payload));
+            Ok(())
+        }
         Some(PlainBug::ReplayLeavesReady) if dispatched => {
             apply(state, record)?;
             change(state, |_, waiting| waiting.insert(0, record.id.clone()));
@@ -38,13 +58,28 @@ pub(super) fn replay(
 /// Applies a record that is about to be written.
 pub(super) fn apply_live(state: &mut Model, record: &Record, bug: Option<PlainBug>) {
     apply(state, record).expect("it follows from the state");
-    if bug == Some(PlainBug::AttemptCountedTwice) && record.what == What::Retried {
-        change(state, |jobs, _| {
-            let mut jobs = jobs.iter_mut();
-            if let Some(job) = jobs.find(|job| job.id == record.id) {
-                job.attempts = (job.attempts + 1).min(job.max_attempts);
-            }
+    if bug == Some(PlainBug::RevivedWithoutAttempts) && record.what == What::Revived {
+        change_job(state, &record.id, |job| job.attempts_left = 0);
+    }
+    let retried = matches!(record.what, What::Retried { .. });
+    if bug == Some(PlainBug::AttemptCountedTwice) && retried {
+        change_job(state, &record.id, |job| {
+            job.attempts = (job.attempts + 1).min(job.max_attempts);
+            job.attempts_left = job.attempts_left.saturating_sub(1);
         });
+    }
+}
+
+fn is_waiting(state: &Model, id: &str) -> bool {
+    let job = state.job(id);
+    job.is_some_and(|job| job.standing == Standing::Waiting)
+}
+
+/// Whether a job is delayed.
+fn delays(what: &What) -> bool {
+    match what {
+        What::Retried { delay_ms, .. } | What::TimedOut { delay_ms, .. } => *delay_ms > 0,
+        _ => false,
     }
 }
 
@@ -53,6 +88,8 @@ fn apply(state: &mut Model, record: &Record) -> Result<(), String> {
     let allowed = match record.what {
         What::Enqueued { .. } => standing.is_none(),
         What::Dispatched => standing == Some(Standing::Waiting),
+        What::Readied => matches!(standing, Some(Standing::Delayed { .. })),
+        What::Revived | What::Dropped => standing == Some(Standing::Dead),
         _ => matches!(standing, Some(Standing::InFlight { .. })),
     };
     if !allowed {
@@ -60,6 +97,15 @@ fn apply(state: &mut Model, record: &Record) -> Result<(), String> {
     }
     state.apply(record);
     Ok(())
+}
+
+/// Changes one job as no record does.
+fn change_job(state: &mut Model, id: &str, change_one: impl FnOnce(&mut ModelJob)) {
+    change(state, |jobs, _| {
+        if let Some(job) = jobs.iter_mut().find(|job| job.id == id) {
+            change_one(job);
+        }
+    });
 }
 
 /// Changes the jobs or the waiting ids of a state as no record does.

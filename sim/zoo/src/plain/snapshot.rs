@@ -73,8 +73,9 @@ impl PlainSnapshot {
     }
 }
 
-/// A job: id, payload, attempts allowed, timeout, attempts made, and where it stands.
-type JobRow = (String, String, u32, u64, u32, Standing);
+/// A job: id, payload, attempts allowed, timeout, backoff, attempts made and left, and where it
+/// stands.
+type JobRow = (String, String, u32, u64, [u64; 2], (u32, u32), Standing);
 
 fn row(job: &ModelJob) -> JobRow {
     let (id, payload) = (job.id.clone(), job.payload.clone());
@@ -83,19 +84,23 @@ fn row(job: &ModelJob) -> JobRow {
         payload,
         job.max_attempts,
         job.timeout_ms,
-        job.attempts,
+        job.backoff_ms,
+        (job.attempts, job.attempts_left),
         job.standing,
     )
 }
 
 fn job(row: JobRow) -> ModelJob {
-    let (id, payload, max_attempts, timeout_ms, attempts, standing) = row;
+    let (id, payload, max_attempts, timeout_ms, backoff_ms, attempts, standing) = row;
+    let (attempts, attempts_left) = attempts;
     ModelJob {
         id,
         payload,
         max_attempts,
         timeout_ms,
+        backoff_ms,
         attempts,
+        attempts_left,
         standing,
     }
 }
