@@ -73,6 +73,7 @@ fn the_directory_is_synced_after_a_rotate_was_undone() {
 fn markers_are_written_again() {
     let a = enqueue_to_page_end(&[], "a");
     let schedule = Schedule::of([a, Step::Reopen, enqueue("b"), Step::Kill])
+        .with_cache_kept()
         .fault(SYNC, 3, FaultKind::SyncMarkClean, failed_sync())
         .event(
             WRITE,
@@ -90,6 +91,7 @@ fn markers_are_written_again() {
 #[test]
 fn the_last_batch_is_written_again_from_the_verified_buffer() {
     let schedule = Schedule::of([enqueue("a"), enqueue("b"), Step::Reopen, power_cut()])
+        .with_cache_kept()
         .fault(SYNC, 3, FaultKind::SyncMarkClean, failed_sync())
         .event(
             "set_len wal-0000000001",
@@ -106,12 +108,9 @@ fn the_last_batch_is_written_again_from_the_verified_buffer() {
 
 #[test]
 fn the_last_batch_is_written_again() {
-    let schedule = Schedule::of([enqueue("a"), enqueue("b"), Step::Reopen, power_cut()]).fault(
-        SYNC,
-        3,
-        FaultKind::SyncMarkClean,
-        failed_sync(),
-    );
+    let schedule = Schedule::of([enqueue("a"), enqueue("b"), Step::Reopen, power_cut()])
+        .with_cache_kept()
+        .fault(SYNC, 3, FaultKind::SyncMarkClean, failed_sync());
     check_needed(ProtocolStep::Rewrite, Invariant::Decided, &schedule);
 }
 
@@ -119,6 +118,7 @@ fn the_last_batch_is_written_again() {
 fn a_failed_write_or_free_space_is_cut() {
     let a = enqueue_to_page_end(&[], "a");
     let schedule = Schedule::of([a, enqueue("b"), Step::Reopen, power_cut()])
+        .with_cache_kept()
         .fault(
             WRITE,
             3,

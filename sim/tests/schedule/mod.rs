@@ -28,6 +28,7 @@ use beaver_zoo::interposed::library;
 pub(crate) struct Schedule {
     steps: Vec<Step>,
     profile: Profile,
+    keeps_cache: bool,
     wrong: Vec<Wrong>,
 }
 
@@ -50,8 +51,16 @@ impl Schedule {
         Schedule {
             steps: steps.into_iter().collect(),
             profile: Profile::Posix,
+            keeps_cache: false,
             wrong: Vec::new(),
         }
+    }
+
+    /// On a system that does not drop a cache.
+    #[allow(dead_code, reason = "not every test binary needs it")]
+    pub(crate) fn with_cache_kept(mut self) -> Self {
+        self.keeps_cache = true;
+        self
     }
 
     /// The `nth` call (from 1) that reads `call` in the trace, `"sync_data wal-0000000001"`, fails.
@@ -91,6 +100,7 @@ impl Schedule {
     pub(crate) fn run(&self, subject: &AnySubject) -> RunResult {
         let mut scenario: Scenario = serde_json::from_str(r#"{"claim": "c"}"#).unwrap();
         scenario.profile = self.profile;
+        scenario.keeps_cache = self.keeps_cache;
         let mut script = Script {
             steps: self.steps.clone(),
             ..Script::default()

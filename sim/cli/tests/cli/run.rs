@@ -272,8 +272,18 @@ fn a_second_process_that_differs_ends_with_5_and_shows_the_first_call() {
     assert_eq!(document["scenarios"][0]["disagreement"]["seed"], 2);
 }
 
-/// The scenario of this repository that expects a failure of the library.
-const EXPECTS_A_FAILURE: &str = include_str!("../../../../scenarios/mark-clean-unwritten.json");
+/// What the library cannot survive: a system that keeps its cache, and pages that stay unwritten.
+const EXPECTS_A_FAILURE: &str = r#"{
+  "claim": "c", "seeds": "0..500", "keeps_cache": true,
+  "workload": {
+    "commands": 28,
+    "weights": {"enqueue": 30, "enqueue-batch": 10, "dispatch": 20, "ack": 14, "fail": 4, "group": 10, "checkpoint": 4, "reopen": 2, "kill": 2, "power-cut": 4},
+    "payload_bytes": [0, 3000]
+  },
+  "crashes": {"power_cut_in_command_per_mille": 50, "kill_in_command_per_mille": 50, "in_recovery_per_mille": 60},
+  "faults": [{"kind": "sync-mark-clean-unwritten", "per_mille": 30}],
+  "expect": {"violation": "decided stays decided"}
+}"#;
 
 #[test]
 fn an_expected_failure_is_no_pass_and_no_error_and_nothing_is_saved() {

@@ -17,7 +17,7 @@ fn a_misspelt_field() {
     check_message(
         "{\n  \"claim\": \"c\",\n  \"worklaod\": {}\n}",
         "scenarios/wrong.json:3:3: unknown field `worklaod` (did you mean `workload`?); known: name, claim, seeds, \
-         profile, workload, log, crashes, faults, fault_mixture, expect, budget, script",
+         profile, keeps_cache, workload, log, crashes, faults, fault_mixture, expect, budget, script",
     );
 }
 

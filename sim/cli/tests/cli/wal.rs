@@ -6,7 +6,7 @@ use std::sync::Arc;
 use beaver::storage::DiskStorage;
 use beaver::{
     Controller, ControllerOptions, DecodeError, JobId, JobSpec, LogEvent, ManualClock, Payload,
-    Wal, WalOptions,
+    StoreId, Wal, WalOptions,
 };
 
 use crate::beaver::{Place, Ran};
@@ -22,6 +22,7 @@ fn place_with_log() -> Place {
 fn write_log(directory: &Path, last_job: &str) {
     let mut options = ControllerOptions::default();
     options.store.wal.clock = Arc::new(ManualClock::new(1_700_000_000_000));
+    options.store.wal.store_id = Some(StoreId(0x6f1d_0c5b_e2a9_4417));
     let storage = Arc::new(DiskStorage::open(directory).unwrap());
     let (mut queue, _) = Controller::open(storage, options).unwrap();
     queue.enqueue_all(vec![job("job-1"), job("job-2")]).unwrap();
@@ -100,7 +101,10 @@ fn stats_of_a_whole_log() {
 #[test]
 fn validate_says_that_a_log_is_whole() {
     let ran = look(&place_with_log(), "wal validate log").ends_with(0);
-    assert_eq!(ran.stdout, "7 events in 2 segments: whole\n");
+    assert_eq!(
+        ran.stdout,
+        "7 events in 2 segments: whole (store 6f1d0c5be2a94417, of format version 2)\n"
+    );
 }
 
 #[test]

@@ -54,7 +54,7 @@ fn a_bug_that_is_not_caught_ends_with_1() {
 fn the_explorer_looks_too_where_it_is_asked() {
     let ran = Place::empty().beaver("zoo B34 --explore").ends_with(0);
     ran.says("explorer invariant 1 (durability)")
-        .says(" recoveries of 2,000 workloads");
+        .says(" recoveries of 3,120 workloads");
 }
 
 /// The command after the `replay` of a bug, without the program.
