@@ -49,6 +49,7 @@ const ROTATE_FAILS: &str = r#"{
 
 const KILL_THEN_POWER_CUT: &str = r#"{
     "claim": "a process is killed, another one opens the store, and the power fails",
+    "keeps_cache": true,
     "workload": {"commands": 20, "weights": {"enqueue": 10, "dispatch": 5, "reopen": 4, "kill": 6, "power-cut": 4}},
     "crashes": {"kill_in_command_per_mille": 200},
     "faults": [
@@ -59,6 +60,7 @@ const KILL_THEN_POWER_CUT: &str = r#"{
 
 const MARKERS: &str = r#"{
     "claim": "a marker ends on a page of its own, its sync fails, the next process believes it, and the cache forgets it",
+    "keeps_cache": true,
     "workload": {
         "commands": 10, "payload_bytes": [3830, 3900], "jobs": 100,
         "weights": {"enqueue": 6, "reopen": 5, "power-cut": 1}

@@ -57,7 +57,6 @@ impl Schedule {
     }
 
     /// On a system that does not drop a cache.
-    #[allow(dead_code, reason = "not every test binary needs it")]
     pub(crate) fn with_cache_kept(mut self) -> Self {
         self.keeps_cache = true;
         self
