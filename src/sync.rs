@@ -185,8 +185,13 @@ pub(crate) fn spin_wait(_limit_us: u64, done: impl Fn() -> bool) {
 
 /// A thread that waits for its work, and ends without it. So it can be had, or refused, before
 /// there is anything that needs it.
-#[derive(Debug)]
 pub(crate) struct Thread(imp::mpsc::Sender<Work>);
+
+impl std::fmt::Debug for Thread {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Thread")
+    }
+}
 
 type Work = Box<dyn FnOnce() + Send>;
 
