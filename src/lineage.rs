@@ -29,7 +29,7 @@ const HEADER: u64 = 512;
 const LAST_LINES: u64 = 4 << 10;
 
 /// A segment whose header is whole.
-struct Opened {
+struct OpenSegment {
     segment: Segment,
     header: Header,
 }
@@ -81,8 +81,8 @@ fn look(
     storage: &dyn Storage,
     listing: &Listing,
     epoch: Epoch,
-    before: Option<Opened>,
-) -> Result<(Option<String>, Option<Opened>)> {
+    before: Option<OpenSegment>,
+) -> Result<(Option<String>, Option<OpenSegment>)> {
     let own = match before.filter(|before| before.segment.epoch == epoch) {
         Some(before) => Some(before),
         None => open(storage, listing, epoch)?,
@@ -104,7 +104,7 @@ fn look(
 }
 
 /// Opens a segment; nothing if it is not there, or its header is damaged.
-fn open(storage: &dyn Storage, listing: &Listing, epoch: Epoch) -> Result<Option<Opened>> {
+fn open(storage: &dyn Storage, listing: &Listing, epoch: Epoch) -> Result<Option<OpenSegment>> {
     if listing.segments.binary_search(&epoch).is_err() {
         return Ok(None);
     }
@@ -113,7 +113,7 @@ fn open(storage: &dyn Storage, listing: &Listing, epoch: Epoch) -> Result<Option
     let line = memchr::memchr(b'\n', &start).map(|end| &start[..end]);
     let line = line.and_then(|line| Decoder::new(epoch).decode(line).ok());
     Ok(match line {
-        Some(Line::Header(header)) => Some(Opened { segment, header }),
+        Some(Line::Header(header)) => Some(OpenSegment { segment, header }),
         _ => None,
     })
 }
@@ -121,9 +121,9 @@ fn open(storage: &dyn Storage, listing: &Listing, epoch: Epoch) -> Result<Option
 /// How the files that say where `epoch` ends contradict each other.
 fn contradiction(
     epoch: Epoch,
-    own: Option<&Opened>,
+    own: Option<&OpenSegment>,
     covered: Option<Boundary>,
-    next: Option<&Opened>,
+    next: Option<&OpenSegment>,
 ) -> Result<Option<String>> {
     let sealed = next.and_then(|next| next.header.prev);
     let sealed = sealed.filter(|sealed| sealed.position.epoch == epoch);
@@ -157,7 +157,7 @@ fn contradiction(
 
 /// Where a segment ends, or what it has at `sealed` where it goes on after that. Without a checksum
 /// if it is damaged there.
-fn end_of(own: &Opened, sealed: Seq) -> Result<Boundary> {
+fn end_of(own: &OpenSegment, sealed: Seq) -> Result<Boundary> {
     let (mut seq, mut crc) = last_line(own)?.map_or((Seq(0), None), |(seq, crc)| (seq, Some(crc)));
     if seq > sealed {
         (seq, crc) = (sealed, crc_at(&own.segment, sealed)?);
@@ -171,7 +171,7 @@ fn end_of(own: &Opened, sealed: Seq) -> Result<Boundary> {
 
 /// The last event or `lost` line (the header, where there is neither), by its seq and checksum.
 /// Nothing if the end is not whole.
-fn last_line(own: &Opened) -> Result<Option<(Seq, u32)>> {
+fn last_line(own: &OpenSegment) -> Result<Option<(Seq, u32)>> {
     let segment = &own.segment;
     let start = segment.limit.saturating_sub(LAST_LINES);
     let bytes = read_range(segment, start, segment.limit)?;
