@@ -169,7 +169,9 @@ impl<S: Subject> OpenStore for Opened<S> {
     }
 
     fn state(&mut self) -> Result<AnyState, Failure> {
-        self.subject.state(&mut self.store).map(any_state::<S>)
+        let state = self.subject.state(&mut self.store).map(any_state::<S>);
+        self.note(state.as_ref().err());
+        state
     }
 
     fn checkpoint(&mut self) -> Result<(), Failure> {

@@ -354,8 +354,8 @@ impl World<'_> {
                 let (expected, found) = self.history.state().difference(&state);
                 Err(Finding::new(self.rules(), expected, found).into())
             }
-            Err(_) if self.faults.director().excuses() > excuses => {
-                self.poisoned = true;
+            Err(failure) if self.faults.director().excuses() > excuses => {
+                self.poisoned |= failure.class != ErrorClass::NotDone;
                 Ok(true)
             }
             Err(failure) => Err(unreadable(&failure).into()),
