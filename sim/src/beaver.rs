@@ -20,6 +20,7 @@ mod queue;
 pub(crate) mod reader;
 mod record;
 pub(crate) mod salvage;
+mod shared;
 mod small;
 mod state;
 pub(crate) mod tidiness;
@@ -33,6 +34,7 @@ pub use log::{OpenRequestLog, RequestLog};
 pub use machine::{OnBeaver, TestedMachine};
 pub use op::QueueOp;
 pub use queue::{OpenQueue, Queue};
+pub use shared::SharedLibrary;
 pub use state::QueueState;
 
 use crate::scenario::{Scenario, SyncSetting};

@@ -16,6 +16,7 @@ pub mod failure_folder;
 mod faults;
 mod guard;
 pub mod invariant;
+mod lockstep;
 pub mod marks;
 mod oracle;
 mod plural;

@@ -7,7 +7,6 @@ mod concurrent;
 mod crashes;
 pub(crate) mod examine;
 mod inspection;
-mod lockstep;
 mod marking;
 mod moments;
 mod schedule;
@@ -31,9 +30,9 @@ use crate::scenario::{CrashKind, Drawn, FaultRate, Scenario, Script, Step};
 use crate::stream::Stream;
 use crate::subject::{AnySubject, Failure, Machine, OpenReport, OpenStore};
 
+use crate::lockstep::LockstepThread;
 use crate::recorder::Recorder;
 use crashes::CrashPlan;
-use lockstep::LockstepThread;
 use moments::BeliefSpans;
 pub(crate) use moments::RunMoment;
 use schedule::Part;

@@ -1,5 +1,6 @@
 //! Reading a log without owning it: takes no lock, changes nothing.
 
+use std::io::ErrorKind;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -20,7 +21,9 @@ use crate::storage::{Access, Storage};
 
 /// The segments of a log, for reading.
 ///
-/// The log may be in use by another process; then an unfinished end may be an append in flight.
+/// The log may be in use by another process. Then an unfinished end may be an append in flight, the
+/// last events may not be synced yet (a reader from the [owner](super::Wal::reader) knows that), and
+/// a segment that the owner removes before it is read is an [`Error::BrokenChain`].
 #[derive(Debug)]
 pub struct LogReader<E = Event> {
     storage: Arc<dyn Storage>,
@@ -29,6 +32,8 @@ pub struct LogReader<E = Event> {
     link: PrevLink,
     /// How much of the active segment is durable, where that is known.
     live_end: Option<(Epoch, u64)>,
+    /// Whether another process may write while this one reads.
+    in_use: bool,
     _event: PhantomData<fn() -> E>,
 }
 
@@ -39,7 +44,11 @@ impl<E> LogReader<E> {
     /// [`Error::Storage`] if the directory cannot be read.
     pub fn open(storage: Arc<dyn Storage>) -> Result<Self> {
         let epochs = directory::list_store(&*storage)?.segments;
-        Ok(Self::of(storage, epochs, PrevLink::Unknown, None))
+        let reader = Self::of(storage, epochs, PrevLink::Unknown, None);
+        Ok(LogReader {
+            in_use: true,
+            ..reader
+        })
     }
 
     /// Those of `segments` that lie after what a snapshot covers, all of them without one.
@@ -70,6 +79,7 @@ impl<E> LogReader<E> {
             epochs,
             link,
             live_end,
+            in_use: false,
             _event: PhantomData,
         }
     }
@@ -91,11 +101,13 @@ impl<E> LogReader<E> {
         let Some(epoch) = self.epochs.last().copied() else {
             return Ok(None);
         };
-        let segment = self.segment(epoch)?;
-        let tail = match find_tail(&segment)? {
-            Some(tail) => tail,
-            None => scan_tail(segment)?.0,
-        };
+        let tail = self.look_again(|| {
+            let segment = self.segment(epoch)?;
+            match find_tail(&segment)? {
+                Some(tail) => Ok(tail),
+                None => Ok(scan_tail(segment)?.0),
+            }
+        })?;
         let seq = tail.last;
         Ok(Some(Position { epoch, seq }))
     }
@@ -114,17 +126,61 @@ impl<E> LogReader<E> {
         let Some(first) = self.epochs.first() else {
             return Ok(Position::default());
         };
-        let prev = header(&self.segment(*first)?)?.prev;
-        Ok(prev.map_or_else(Position::default, |prev| prev.position))
+        let header = self.look_again(|| Ok(header(&self.segment(*first)?)?))?;
+        let prev = header.prev.map(|prev| prev.position);
+        Ok(prev.unwrap_or_default())
     }
 
-    /// Opens one segment.
+    /// Opens one segment. One that was listed and is not there was removed by the owner.
     pub(crate) fn segment(&self, epoch: Epoch) -> Result<Segment> {
-        let mut segment = Segment::open(&*self.storage, epoch, Access::Read)?;
+        let mut segment = match Segment::open(&*self.storage, epoch, Access::Read) {
+            Err(error) if error.io_kind() == Some(ErrorKind::NotFound) => {
+                let reason = format!("{} was removed meanwhile", names::segment(epoch));
+                return Err(Error::BrokenChain { epoch, reason });
+            }
+            opened => opened?,
+        };
         if let Some((_, end)) = self.live_end.filter(|(live, _)| *live == epoch) {
             segment.limit = segment.limit.min(end);
         }
         Ok(segment)
+    }
+
+    /// Does `look`, and does it again where it finds damage that may be a write of the owner, half
+    /// seen: what is damaged is so twice.
+    fn look_again<T, X>(
+        &self,
+        mut look: impl FnMut() -> Result<T, ReplayError<X>>,
+    ) -> Result<T, ReplayError<X>> {
+        let mut before = None;
+        for _ in 0..LOOKS {
+            match look() {
+                Err(ReplayError::Log(error)) if self.in_use && may_be_half_seen(&error) => {
+                    let error = Some(error.to_string());
+                    if error == before {
+                        break;
+                    }
+                    before = error;
+                }
+                result => return result,
+            }
+        }
+        look()
+    }
+}
+
+/// How often a log in use is looked at that is damaged in another way each time.
+const LOOKS: usize = 4;
+
+/// Whether an error may come of reading a segment while it is written or cut.
+fn may_be_half_seen(error: &Error) -> bool {
+    match error {
+        Error::Corrupt { .. }
+        | Error::ChecksumMismatch { .. }
+        | Error::SequenceGap { .. }
+        | Error::UnstableRead { .. } => true,
+        Error::Storage { source, .. } => source.kind() == ErrorKind::UnexpectedEof,
+        _ => false,
     }
 }
 
@@ -141,19 +197,23 @@ impl<E: LogEvent> LogReader<E> {
         after: Position,
         handler: impl FnMut(Position, E) -> Result<(), X>,
     ) -> Result<ReplayReport, ReplayError<X>> {
-        let needed = self.needed(after)?;
-        if let Some(first) = needed.first() {
-            chain(needed, Some(Epoch(first.0 - 1)))?;
-        }
-        let is_whole = needed.len() == self.epochs.len();
-        let link = if is_whole {
-            self.link
-        } else {
-            PrevLink::Unknown
-        };
-        let segments = needed.iter().map(|epoch| self.segment(*epoch));
         let mut replay = Replay::new(after, decoding(handler));
-        replay.strict(segments, link)?;
+        self.look_again(|| {
+            // All is verified again, and what was handed on is not handed on again.
+            replay.go_on();
+            let needed = self.needed(after)?;
+            if let Some(first) = needed.first() {
+                chain(needed, Some(Epoch(first.0 - 1)))?;
+            }
+            let is_whole = needed.len() == self.epochs.len();
+            let link = if is_whole {
+                self.link
+            } else {
+                PrevLink::Unknown
+            };
+            let segments = needed.iter().map(|epoch| self.segment(*epoch));
+            replay.strict(segments, link).map(drop)
+        })?;
         Ok(replay.report)
     }
 

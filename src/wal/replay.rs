@@ -147,6 +147,11 @@ impl<X, F: FnMut(&RawEvent<'_>) -> Result<(), ReplayError<X>>> Replay<F> {
         }
     }
 
+    /// The next reading hands on what comes after the events that were handed on.
+    pub(crate) fn go_on(&mut self) {
+        self.after = self.report.last.unwrap_or(self.after);
+    }
+
     /// Reads the segments one after another. The last one is the active one: only there a torn tail
     /// is possible.
     pub(crate) fn strict(
@@ -252,7 +257,11 @@ impl<X, F: FnMut(&RawEvent<'_>) -> Result<(), ReplayError<X>>> Replay<F> {
             }
             Line::Lost(from, to) => {
                 let from = segment.epoch.at(from);
-                self.report.lost.push(LostRange { from, to });
+                // A segment that is read again says it again.
+                let last = self.report.lost.last();
+                if last.is_none_or(|last| last.from < from) {
+                    self.report.lost.push(LostRange { from, to });
+                }
                 Ok(())
             }
             Line::Header(_) | Line::Marker(_) => Ok(()),

@@ -31,6 +31,11 @@ pub trait Engine: Debug + Send + Sync + 'static {
         format!("{self:?}")
     }
 
+    /// See [`Concurrent::refusals_wait`](crate::subject::Concurrent::refusals_wait).
+    fn refusals_wait(&self) -> bool {
+        false
+    }
+
     /// Opens the store in a directory, recovering whatever an earlier process left.
     ///
     /// # Errors

@@ -176,7 +176,10 @@ fn outcomes(submitted: Vec<Result<Claim, CommandError<JobError>>>) -> Vec<Reply>
     outcomes.collect()
 }
 
-fn reply(done: Result<Option<HandedOut>, CommandError<JobError>>, at: Option<Position>) -> Reply {
+pub(super) fn reply(
+    done: Result<Option<HandedOut>, CommandError<JobError>>,
+    at: Option<Position>,
+) -> Reply {
     match done {
         Ok(job) => Ok((Done::Accepted(job), at)),
         Err(CommandError::Rejected(error)) => Ok((Done::Refused(refusal(&error)), at)),
@@ -184,7 +187,7 @@ fn reply(done: Result<Option<HandedOut>, CommandError<JobError>>, at: Option<Pos
     }
 }
 
-fn options(machine: &Machine) -> StoreOptions {
+pub(super) fn options(machine: &Machine) -> StoreOptions {
     let settings = &machine.log;
     let mut queue = QueueOptions::default();
     if settings.batch_bytes > 0 {
@@ -202,7 +205,7 @@ fn options(machine: &Machine) -> StoreOptions {
     }
 }
 
-fn report_of(report: &RecoveryReport) -> OpenReport {
+pub(super) fn report_of(report: &RecoveryReport) -> OpenReport {
     let damaged = report.damaged_snapshots.iter();
     let torn = report.torn_tail.as_ref();
     OpenReport {

@@ -142,6 +142,10 @@ impl<E: Engine> Concurrent<Queue<E>> for Queue<E> {
         small::SHARED
     }
 
+    fn refusals_wait(&self) -> bool {
+        self.documented.engine().refusals_wait()
+    }
+
     fn group(&self, store: &mut OpenQueue, ops: &[QueueOp]) -> Vec<Result<Answer, Failure>> {
         answers(ops, store.process.group(&commands(ops)))
     }

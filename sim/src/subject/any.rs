@@ -169,7 +169,9 @@ impl<S: Subject> OpenStore for Opened<S> {
     }
 
     fn state(&mut self) -> Result<AnyState, Failure> {
-        self.subject.state(&mut self.store).map(any_state::<S>)
+        let state = self.subject.state(&mut self.store).map(any_state::<S>);
+        self.note(state.as_ref().err());
+        state
     }
 
     fn checkpoint(&mut self) -> Result<(), Failure> {
@@ -249,6 +251,7 @@ trait SubjectValue: Debug + Send + Sync {
     fn invalid(&self, op: &AnyOp, nested: bool) -> Vec<(String, String)>;
     fn lacks(&self, kind: CommandKind) -> Option<String>;
     fn shared_ops(&self) -> Option<usize>;
+    fn refusals_wait(&self) -> bool;
     fn inspected(&self) -> Option<&dyn Inspected>;
 }
 
@@ -318,6 +321,10 @@ impl<S: Subject> SubjectValue for SubjectOf<S> {
 
     fn shared_ops(&self) -> Option<usize> {
         self.0.concurrent().map(Concurrent::shared_ops)
+    }
+
+    fn refusals_wait(&self) -> bool {
+        self.0.concurrent().is_some_and(Concurrent::refusals_wait)
     }
 
     fn inspected(&self) -> Option<&dyn Inspected> {
@@ -448,6 +455,12 @@ impl AnySubject {
     #[must_use]
     pub(crate) fn shared_ops(&self) -> Option<usize> {
         self.subject.shared_ops()
+    }
+
+    /// See [`Concurrent::refusals_wait`].
+    #[must_use]
+    pub(crate) fn refusals_wait(&self) -> bool {
+        self.subject.refusals_wait()
     }
 
     /// See [`Subject::inspected`].

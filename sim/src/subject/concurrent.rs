@@ -14,6 +14,12 @@ pub trait Concurrent<S: Subject>: Send + Sync {
     /// How many of [`ops`](Subject::ops), from the front, several callers can wait for at once.
     fn shared_ops(&self) -> usize;
 
+    /// Whether a refusal that rests on what other callers have queued waits until that is durable, and
+    /// fails with it. By default it is given at once.
+    fn refusals_wait(&self) -> bool {
+        false
+    }
+
     /// Several callers submit their ops, then one sync serves all. An answer for each.
     fn group(&self, store: &mut S::Store, ops: &[S::Op]) -> Vec<Result<Answer, Failure>>;
 

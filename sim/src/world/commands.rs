@@ -256,7 +256,8 @@ impl World<'_> {
     }
 
     /// An op that changes nothing failed instead of giving its answer. A refusal by the rules of the
-    /// queue needs no log, so nothing excuses that: only a store that is poisoned may say so instead.
+    /// queue needs no log, so nothing excuses that: only a store that is poisoned may say so instead,
+    /// and one whose refusals wait for what they rest on.
     /// Another store may have to read before it answers.
     fn not_refused(
         &mut self,
@@ -264,7 +265,7 @@ impl World<'_> {
         failure: &Failure,
         excused: bool,
     ) -> Result<(), Stop> {
-        if failure.class == ErrorClass::Poisoned {
+        if failure.class == ErrorClass::Poisoned || excused && self.subject.refusals_wait() {
             return Ok(());
         }
         if self.subject.inspected().is_none() {
@@ -354,8 +355,8 @@ impl World<'_> {
                 let (expected, found) = self.history.state().difference(&state);
                 Err(Finding::new(self.rules(), expected, found).into())
             }
-            Err(_) if self.faults.director().excuses() > excuses => {
-                self.poisoned = true;
+            Err(failure) if self.faults.director().excuses() > excuses => {
+                self.poisoned |= failure.class != ErrorClass::NotDone;
                 Ok(true)
             }
             Err(failure) => Err(unreadable(&failure).into()),

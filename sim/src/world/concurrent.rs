@@ -12,8 +12,8 @@ use crate::subject::{Answer, AnyOp, ErrorClass, Failure, PendingCheckpoint};
 
 use super::commands::{Given, StepEnd};
 use super::crashes::Activity;
-use super::lockstep::LockstepThread;
 use super::{Stop, World};
+use crate::lockstep::LockstepThread;
 
 impl World<'_> {
     /// Several ops at once.

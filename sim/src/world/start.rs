@@ -17,8 +17,8 @@ use crate::subject::{ErrorClass, Failure};
 
 use super::commands::OPEN;
 use super::crashes::Activity;
-use super::lockstep::Lockstep;
 use super::{Stop, World};
+use crate::lockstep::Lockstep;
 
 /// After this many failed attempts in a row nothing goes wrong any more: the store must open.
 const PATIENCE: u32 = 4;

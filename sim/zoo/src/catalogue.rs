@@ -5,6 +5,7 @@ use super::interposed::library;
 use super::left_out::ProtocolStep;
 use super::misuse::DiskMisuse;
 use super::plain::{PlainBug, PlainStore};
+use super::shared_front::{SharedFrontBug, shared_library};
 use beaver_sim::invariant::Invariant;
 use beaver_sim::result::Outcome;
 use beaver_sim::run::{Keep, run_script};
@@ -20,6 +21,8 @@ enum Mutation {
     ProtocolStep(ProtocolStep),
     /// The plain store with a bug.
     PlainBug(PlainBug),
+    /// The library through its front for many threads, with a bug.
+    SharedFrontBug(SharedFrontBug),
 }
 
 /// A bug that is kept in the zoo.
@@ -59,6 +62,7 @@ impl Bug {
             Mutation::DiskMisuse(misuse) => misuse.mutant(),
             Mutation::ProtocolStep(step) => step.left_out(),
             Mutation::PlainBug(bug) => PlainStore::with(bug),
+            Mutation::SharedFrontBug(bug) => bug.mutant(),
         }
     }
 
@@ -68,6 +72,7 @@ impl Bug {
         match self.mutation {
             Mutation::DiskMisuse(_) | Mutation::ProtocolStep(_) => library(),
             Mutation::PlainBug(_) => PlainStore::sound(),
+            Mutation::SharedFrontBug(_) => shared_library(),
         }
     }
 
@@ -189,4 +194,5 @@ bugs! {
     "S11" PlainBug::ProofAtLinesOnly "weak-spots" [Honesty] "proof after newlines only" MODEL;
     "S12a" PlainBug::NoMarkerProof "weak-spots" [Honesty] "a marker is no proof" MODEL;
     "S12b" PlainBug::NoFirstOfBatchProof "weak-spots" [Honesty] "the first event of a batch is no proof" MODEL;
+    "S20" SharedFrontBug::FollowerNotSynced "callers" [Durability, Decided, Honesty] "batch queued during a sync counts as synced" MODEL;
 }

@@ -19,16 +19,16 @@ thread_local! {
 }
 
 struct Waits {
-    arrived: SyncSender<()>,
+    arrived: SyncSender<(Op, String)>,
     go_on: Receiver<()>,
 }
 
 /// Waits before a storage call, if this thread runs in lockstep.
-fn before_call() {
+fn before_call(op: Op, file: &str) {
     WAITS.with_borrow(|waits| {
         if let Some(waits) = waits {
             // Where no one is left to wait for, it just goes on.
-            let _ = waits.arrived.send(());
+            let _ = waits.arrived.send((op, file.to_owned()));
             let _ = waits.go_on.recv();
         }
     });
@@ -36,18 +36,18 @@ fn before_call() {
 
 /// A part of the program that runs in lockstep.
 #[derive(Debug)]
-pub(super) struct LockstepThread<T> {
+pub(crate) struct LockstepThread<T> {
     go_on: SyncSender<()>,
-    arrived: Receiver<()>,
+    arrived: Receiver<(Op, String)>,
     thread: JoinHandle<Result<T, String>>,
-    /// Whether it stands before a call; it has ended otherwise.
-    stands: bool,
+    /// The call that it stands before, and its file; it has ended otherwise.
+    next: Option<(Op, String)>,
 }
 
 impl<T: Send + 'static> LockstepThread<T> {
     /// Starts `piece`, which then stands before its first storage call or has ended. It must use its storage through
     /// [`Lockstep`].
-    pub(super) fn start(piece: impl FnOnce() -> T + Send + 'static) -> Self {
+    pub(crate) fn start(piece: impl FnOnce() -> T + Send + 'static) -> Self {
         let (arrive, arrived) = sync_channel(0);
         let (go_on, wait) = sync_channel(0);
         let thread = thread::spawn(move || {
@@ -59,24 +59,35 @@ impl<T: Send + 'static> LockstepThread<T> {
             WAITS.set(None);
             outcome
         });
-        let stands = arrived.recv().is_ok();
+        let next = arrived.recv().ok();
         LockstepThread {
             go_on,
             arrived,
             thread,
-            stands,
+            next,
         }
     }
 
+    /// Lets it run until it stands before such a call. `false`: it has ended.
+    pub(crate) fn run_to(&mut self, is_wanted: impl Fn(Op, &str) -> bool) -> bool {
+        while let Some((op, file)) = &self.next {
+            if is_wanted(*op, file) {
+                return true;
+            }
+            self.make_call();
+        }
+        false
+    }
+
     /// Lets it make the storage call that it stands before.
-    pub(super) fn make_call(&mut self) {
-        if self.stands {
-            self.stands = self.go_on.send(()).is_ok() && self.arrived.recv().is_ok();
+    pub(crate) fn make_call(&mut self) {
+        if self.next.take().is_some() && self.go_on.send(()).is_ok() {
+            self.next = self.arrived.recv().ok();
         }
     }
 
     /// Lets it run to its end. An error is what it said when it panicked.
-    pub(super) fn finish(self) -> Result<T, String> {
+    pub(crate) fn finish(self) -> Result<T, String> {
         drop(self.go_on);
         drop(self.arrived);
         let ended = self.thread.join();
@@ -86,11 +97,11 @@ impl<T: Send + 'static> LockstepThread<T> {
 
 /// Lets a part that runs in lockstep wait before its storage calls, and passes on every other thread's.
 #[derive(Debug)]
-pub(super) struct Lockstep;
+pub(crate) struct Lockstep;
 
 impl Interposer for Lockstep {
-    fn before(&self, _op: Op, _file: &str) -> io::Result<()> {
-        before_call();
+    fn before(&self, op: Op, file: &str) -> io::Result<()> {
+        before_call(op, file);
         Ok(())
     }
 }
