@@ -6,7 +6,6 @@ use serde::Serialize;
 use super::acknowledged::Ack;
 use super::explained_crash::{BeforeAfter, ExplainedCrash};
 use super::file_ops::{FileId, FileOp, FileOpLog};
-use super::reruns::Reruns;
 use super::strikes::Strike;
 use super::whole::Wholeness;
 use crate::result::Violation;
@@ -37,8 +36,10 @@ pub(super) struct Evidence<'c> {
     pub(super) violation: &'c Violation,
     /// Everything that happened.
     pub(super) log: &'c [LoggedEvent],
-    /// Runs the failure again with one thing changed.
-    pub(super) reruns: &'c Reruns<'c>,
+    /// Whether the run holds where these records, by their names, survived every power cut.
+    pub(super) needs_loss: &'c dyn Fn(&[String]) -> bool,
+    /// Whether it holds where none of them survived any.
+    pub(super) needs_survival: &'c dyn Fn(&[String]) -> bool,
     /// The faults without which the run holds.
     pub(super) strikes: &'c [Strike<'c>],
     /// The last call of the run.

@@ -137,8 +137,8 @@ fn what_failed(record: &beaver_disk::TraceRecord) -> String {
 /// What failed, where the failure needed it and no other rule says what is missing.
 pub(super) fn failed_call(evidence: &Evidence<'_>) -> Option<MissingStep> {
     let struck = evidence.strikes.iter();
-    let record = struck.filter_map(|strike| strike.record);
-    let record = record.filter(|record| record.answer.is_err()).last()?;
+    let mut record = struck.filter_map(|strike| strike.record);
+    let record = record.rfind(|record| record.answer.is_err())?;
     let text = format!(
         "{} failed (call {}): without that failure this run holds; look at what the store does after it",
         what_failed(record),

@@ -268,7 +268,8 @@ pub(super) fn set_len_lost(evidence: &Evidence<'_>) -> Option<MissingStep> {
         let set = |op: &&FileOp| op.op == Op::SetLen && op.file == Some(file) && op.offset == len;
         let set = evidence.ops().filter(set).last()?;
         let records = [format!("length of {}", record.file), METADATA.to_owned()];
-        if evidence.ops.synced(file, set.call, crash.call) || !evidence.reruns.needs_loss(&records) {
+        let synced = evidence.ops.synced(file, set.call, crash.call);
+        if synced || !(evidence.needs_loss)(&records) {
             return None;
         }
         let how = match evidence.ops.failed_sync(file, set.call, crash.call) {
@@ -309,9 +310,10 @@ pub(super) fn named_before_sync(evidence: &Evidence<'_>) -> Option<MissingStep> 
         let records: Vec<String> = records.collect();
         let name_alone = sides.left.as_ref().is_some_and(Vec::is_empty) && {
             let create = [format!("create {}", named.name), METADATA.to_owned()];
-            named.op == Op::Create && evidence.reruns.needs_survival(&create)
+            named.op == Op::Create && (evidence.needs_survival)(&create)
         };
-        if !name_alone && !(sides.changed() && evidence.reruns.needs_loss(&records)) {
+        let lost = name_alone || (sides.changed() && (evidence.needs_loss)(&records));
+        if !lost {
             return None;
         }
         let name = evidence.ops.name(file);

@@ -176,7 +176,7 @@ pub(super) fn removed_name_back(evidence: &Evidence<'_>) -> Option<MissingStep> 
         let back = crash.crashed.left.inode(name).is_some();
         let synced = evidence.ops.dir_synced(remove.call, crash.call);
         let records = [format!("remove {name}"), METADATA.to_owned()];
-        if !back || synced || !evidence.reruns.needs_loss(&records) {
+        if !back || synced || !(evidence.needs_loss)(&records) {
             return None;
         }
         let how = match evidence.ops.failed_dir_sync(remove.call, crash.call) {

@@ -84,24 +84,24 @@ pub fn explain(subject: &AnySubject, failure: &Scenario, replay: &str) -> Option
     let acks = acknowledged::acknowledged(&log, &ops, crash.as_ref());
     let before = met_at_last(&log).unwrap_or(&end).clone();
     let wholeness = Wholeness::of(&before);
+    let end_call = result.counts.storage_calls;
     let script = result.script.clone().unwrap_or_default();
     let reruns = Reruns::new(subject, failure, &script);
     let missing = missing::missing(&Evidence {
         log: &log,
-        reruns: &reruns,
-        strikes: &strikes::needed(&script, &parts, &log, &reruns),
+        needs_loss: &|records| reruns.needs_loss(records),
+        needs_survival: &|records| reruns.needs_survival(records),
+        strikes: &strikes::needed(&script, &parts, &log, &|place| reruns.needs_fault(place)),
         window: crash
             .as_ref()
-            .map_or((0, result.counts.storage_calls), |crash| {
-                (crash.after, crash.call)
-            }),
+            .map_or((0, end_call), |crash| (crash.after, crash.call)),
         ops: &ops,
         acks: &acks,
         crash: crash.as_ref(),
         openings: &openings(&log),
         wholeness: &wholeness,
         violation,
-        end: result.counts.storage_calls,
+        end: end_call,
         met: &before,
         left: &end,
     });

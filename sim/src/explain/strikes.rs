@@ -2,7 +2,6 @@
 
 use beaver_disk::TraceRecord;
 
-use super::reruns::Reruns;
 use crate::run_log::{LoggedEvent, RunEvent};
 use crate::scenario::{PlannedFault, Script};
 
@@ -34,10 +33,10 @@ pub(super) fn needed<'r>(
     script: &'r Script,
     parts: &[(u32, u32, u64)],
     log: &'r [LoggedEvent],
-    reruns: &Reruns<'_>,
+    needs_fault: &dyn Fn(usize) -> bool,
 ) -> Vec<Strike<'r>> {
     let places = script.faults.iter().enumerate();
-    let needed = places.filter(|(place, _)| reruns.needs_fault(*place));
+    let needed = places.filter(|(place, _)| needs_fault(*place));
     let strikes = needed.map(|(_, fault)| {
         let mut parts = parts.iter();
         let here =
