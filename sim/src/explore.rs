@@ -3,6 +3,7 @@
 //! Each disk that a crash may leave is recovered by the store under test and judged by the oracle, and the recovery is
 //! crashed again at each of its calls. What is left to chance is counted: see [`Tally`].
 
+mod bad_device;
 mod beliefs;
 mod examine;
 mod go_on;

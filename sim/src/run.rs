@@ -57,6 +57,8 @@ pub(crate) struct Watched {
     pub result: RunResult,
     /// Everything that happened, in order.
     pub log: Vec<LoggedEvent>,
+    /// Where each process's part of a step begins: step, process, and the last storage call before.
+    pub parts: Vec<(u32, u32, u64)>,
     /// What is on the disk at the end.
     pub end: Image,
 }
@@ -75,6 +77,7 @@ pub(crate) fn watch(subject: &AnySubject, scenario: &Scenario, seed: u64) -> Wat
     Watched {
         result,
         log: with_calls(world.seen().log(), world.disk().trace()),
+        parts: world.parts().to_vec(),
         end: world.disk().live(),
     }
 }

@@ -34,7 +34,7 @@ use crate::lockstep::LockstepThread;
 use crate::recorder::Recorder;
 use crashes::CrashPlan;
 use moments::BeliefSpans;
-pub(crate) use moments::RunMoment;
+pub(crate) use moments::{DeadProcess, RunMoment};
 use schedule::Part;
 pub(crate) use schedule::ReplayMode;
 pub(crate) use start::check_recovery_calls;

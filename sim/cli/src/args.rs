@@ -179,7 +179,7 @@ pub(crate) struct ExploreArgs {
     #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) cap: u64,
     /// Images of one power cut with a torn page, or with garbage, that are judged at most besides; of more, samples; 0: none
-    #[arg(long, value_name = "N", default_value_t = 256)]
+    #[arg(long, value_name = "N", default_value_t = 2048)]
     pub(crate) torn_cap: u64,
     /// The seed of the scenarios' workloads, decimal or 0x… [default: the first of each scenario]
     #[arg(long, value_name = "N", conflicts_with = "seeds")]

@@ -192,6 +192,13 @@ impl Image {
         Some(self.file(inode).content.len())
     }
 
+    /// Whether a sector of some file cannot be read.
+    #[must_use]
+    pub fn has_unreadable_sector(&self) -> bool {
+        let mut files = self.files.iter();
+        files.any(|(_, file)| !file.unreadable.is_empty())
+    }
+
     /// The file that a path leads to. Two names of one file give the same number.
     #[must_use]
     pub fn inode(&self, path: &str) -> Option<InodeId> {

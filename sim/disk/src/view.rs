@@ -27,6 +27,8 @@ pub struct FileView {
     pub pending_sizes: u32,
     /// Pages that a failed sync left clean but different: not pending, and not what is durable.
     pub unsaved_pages: BTreeSet<u64>,
+    /// Pages that a failed sync left unwritten: they never reach the disk, whatever is written to them and synced.
+    pub unwritten_pages: BTreeSet<u64>,
 }
 
 impl Crash {
@@ -59,6 +61,7 @@ impl Disk {
                     .collect(),
                 pending_sizes: count(inode.sizes.len()),
                 unsaved_pages: inode.clean_but_different(),
+                unwritten_pages: inode.unwritten.clone(),
             }
         });
         files

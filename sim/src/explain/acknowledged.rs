@@ -78,6 +78,8 @@ impl fmt::Display for Acknowledged {
 pub(super) struct Ack {
     pub(super) shown: Acknowledged,
     pub(super) writes: Vec<FileOp>,
+    /// Whether any call was made for it that changes something, a removal or a length that is set too.
+    pub(super) changed: bool,
 }
 
 /// `command 3 (enqueue job-1)`.
@@ -99,12 +101,16 @@ pub(super) fn acknowledged(
         match event {
             RunEvent::Command { number, .. } => (command, begun) = (*number, *call),
             RunEvent::Acknowledged { text, position } => {
-                let writes = ops.between(begun, *call);
-                let writes = writes.filter(|op| op.op == Op::WriteAt && op.ok);
+                let changes = ops.between(begun, *call);
+                let is_change = |op: &FileOp| !matches!(op.op, Op::SyncData | Op::SyncDir);
+                let changed = changes.clone().any(is_change);
+                let writes = changes.filter(|op| op.op == Op::WriteAt && op.ok);
                 let writes: Vec<FileOp> = writes.filter(|op| op.file.is_some()).cloned().collect();
-                let fate = crash.map_or(AckFate::NotTouched, |crash| {
-                    fate(&writes, *call, ops, crash)
-                });
+                let fate = match crash {
+                    Some(crash) if !writes.is_empty() => fate(&writes, *call, ops, crash),
+                    Some(crash) if *call <= crash.call && !changed => AckFate::NeverWritten,
+                    _ => AckFate::NotTouched,
+                };
                 let shown = Acknowledged {
                     command,
                     text: text.clone(),
@@ -112,7 +118,11 @@ pub(super) fn acknowledged(
                     place: at(*position),
                     fate,
                 };
-                acks.push(Ack { shown, writes });
+                acks.push(Ack {
+                    shown,
+                    writes,
+                    changed,
+                });
             }
             _ => {}
         }
@@ -124,9 +134,6 @@ pub(super) fn acknowledged(
 fn fate(writes: &[FileOp], call: u64, ops: &FileOpLog, crash: &ExplainedCrash<'_>) -> AckFate {
     if call > crash.call {
         return AckFate::NotTouched;
-    }
-    if writes.is_empty() {
-        return AckFate::NeverWritten;
     }
     let there = |write: &FileOp| write.file.and_then(|file| crash.sides_of(file));
     if writes.iter().all(|write| there(write).is_none()) {

@@ -1,13 +1,15 @@
 //! Everything that the rules about missing steps may look at.
 
+use beaver_disk::{Image, Op};
 use serde::Serialize;
 
 use super::acknowledged::Ack;
 use super::explained_crash::{BeforeAfter, ExplainedCrash};
 use super::file_ops::{FileId, FileOp, FileOpLog};
+use super::strikes::Strike;
 use super::whole::Wholeness;
 use crate::result::Violation;
-use crate::scenario::Script;
+use crate::run_log::LoggedEvent;
 
 /// A step that is likely missing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -32,13 +34,20 @@ pub(super) struct Evidence<'c> {
     pub(super) openings: &'c [(u64, u64)],
     pub(super) wholeness: &'c Wholeness,
     pub(super) violation: &'c Violation,
-    pub(super) script: Option<&'c Script>,
+    /// Everything that happened.
+    pub(super) log: &'c [LoggedEvent],
+    /// Whether the run holds where these records, by their names, survived every power cut.
+    pub(super) needs_loss: &'c dyn Fn(&[String]) -> bool,
+    /// Whether it holds where none of them survived any.
+    pub(super) needs_survival: &'c dyn Fn(&[String]) -> bool,
+    /// The faults without which the run holds.
+    pub(super) strikes: &'c [Strike<'c>],
     /// The last call of the run.
     pub(super) end: u64,
-    /// The names that the last recovery met.
-    pub(super) met: &'c [&'c str],
-    /// The names at the end.
-    pub(super) names: &'c [&'c str],
+    /// What the last recovery met.
+    pub(super) met: &'c Image,
+    /// What is on the disk at the end.
+    pub(super) left: &'c Image,
 }
 
 /// A finding of a rule at a call.
@@ -59,6 +68,16 @@ impl<'c> Evidence<'c> {
         let (after, until) = self.window;
         let acks = self.acks.iter();
         acks.filter(move |ack| ack.shown.call > after && ack.shown.call <= until)
+    }
+
+    /// The files of which a write took a part.
+    pub(super) fn short_writes(&self) -> impl Iterator<Item = FileId> {
+        let short = self.strikes.iter().filter_map(|strike| {
+            let record = strike.record?;
+            let short = record.op == Op::WriteAt && record.answer.ok()? < record.len;
+            short.then_some(record.call)
+        });
+        short.filter_map(|call| self.ops.between(call - 1, call).next()?.file)
     }
 
     /// Whether bytes of a file are gone, or the file is.

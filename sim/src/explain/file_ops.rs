@@ -23,6 +23,8 @@ pub(super) struct FileOp {
     pub(super) file: Option<FileId>,
     /// The name before a rename or a removal, or that of a new file.
     pub(super) name: Arc<str>,
+    /// The name that a rename was to give.
+    pub(super) to: Option<Arc<str>>,
     /// Where a write begins, or the new length.
     pub(super) offset: u64,
     /// How many bytes were written.
@@ -98,6 +100,20 @@ impl FileOpLog {
             .any(|op| op.op == Op::SyncData && op.file == Some(file) && op.ok)
     }
 
+    /// The first sync of a file that failed after call `after` and up to `until`.
+    pub(super) fn failed_sync(&self, file: FileId, after: u64, until: u64) -> Option<u64> {
+        let mut ops = self.between(after, until);
+        let failed = |op: &&FileOp| op.op == Op::SyncData && op.file == Some(file) && !op.ok;
+        ops.find(failed).map(|op| op.call)
+    }
+
+    /// The first sync of the directory that failed after call `after` and up to `until`.
+    pub(super) fn failed_dir_sync(&self, after: u64, until: u64) -> Option<u64> {
+        let mut ops = self.between(after, until);
+        let failed = |op: &&FileOp| op.op == Op::SyncDir && !op.ok;
+        ops.find(failed).map(|op| op.call)
+    }
+
     /// Whether the directory was synced after call `after` and up to `until`.
     pub(super) fn dir_synced(&self, after: u64, until: u64) -> bool {
         self.between(after, until)
@@ -132,6 +148,7 @@ impl FileOpLog {
                     .inode
                     .and_then(|inode| self.files.get(&inode).copied()),
                 name: record.file.clone(),
+                to: record.to.clone(),
                 offset: record.offset,
                 len: match record.answer {
                     Ok(count) if record.op == Op::WriteAt => count,

@@ -1,13 +1,17 @@
 //! The rules about bytes: what a sync, a cut or a rewrite that is missing does.
 
-use beaver_disk::Op;
+use beaver_disk::{Fate, Op, RecordKind, Survival};
 
-use super::acknowledged::{Ack, AckFate};
+use super::acknowledged::Ack;
 use super::evidence::{Evidence, MissingStep, step};
 use super::explained_crash::BeforeAfter;
 use super::file_ops::{FileId, FileOp};
 use crate::invariant::Invariant;
 use crate::result::Violation;
+use crate::run_log::RunEvent;
+
+/// The names and lengths of all files together, where they survive in order.
+pub(super) const METADATA: &str = "metadata";
 
 pub(super) fn sync_failed(evidence: &Evidence<'_>) -> Option<MissingStep> {
     let failed = |op: &&FileOp| op.op == Op::SyncData && !op.ok;
@@ -58,7 +62,7 @@ pub(super) fn not_synced(evidence: &Evidence<'_>) -> Option<MissingStep> {
 }
 
 pub(super) fn never_written(evidence: &Evidence<'_>) -> Option<MissingStep> {
-    let unwritten = |ack: &&Ack| ack.shown.fate == AckFate::NeverWritten || ack.writes.is_empty();
+    let unwritten = |ack: &&Ack| !ack.changed;
     let ack = evidence.acks().find(unwritten)?;
     let text = format!(
         "{} was acknowledged before anything was written for it",
@@ -78,9 +82,16 @@ pub(super) fn renamed_before_sync(evidence: &Evidence<'_>) -> Option<MissingStep
             return None;
         }
         let to = evidence.ops.name(file);
+        let how = match evidence.ops.failed_sync(file, write.call, rename.call) {
+            Some(sync) => format!("although the sync of its data had failed (call {sync})"),
+            None => format!(
+                "before its data (written by call {}) was synced",
+                write.call
+            ),
+        };
         let text = format!(
-            "`{}` was renamed to `{to}` (call {}) before its data (written by call {}) was synced",
-            rename.name, rename.call, write.call
+            "`{}` was renamed to `{to}` (call {}) {how}",
+            rename.name, rename.call
         );
         step("renamed-before-sync", rename.call, text)
     })
@@ -96,6 +107,9 @@ pub(super) fn failed_write_stays(evidence: &Evidence<'_>) -> Option<MissingStep>
         let mut later = later.filter(|op| op.file == Some(file));
         match later.next() {
             Some(next) if matches!(next.op, Op::SetLen | Op::Remove) => return None,
+            Some(_) if later.any(|op| op.op == Op::SetLen && op.offset <= write.offset) => {
+                return None;
+            }
             Some(_) => {}
             // The process never came back to the file: then only what came of it tells.
             None if evidence.violation.invariant == Invariant::NoPhantom => {}
@@ -114,6 +128,8 @@ pub(super) fn failed_write_stays(evidence: &Evidence<'_>) -> Option<MissingStep>
 
 pub(super) fn hole(evidence: &Evidence<'_>) -> Option<MissingStep> {
     let mut ends: std::collections::BTreeMap<FileId, u64> = [].into();
+    // Of a write that took a part alone `short_write` speaks.
+    let short: Vec<FileId> = evidence.short_writes().collect();
     evidence.ops().find_map(|op| {
         let file = op.file.filter(|_| op.ok)?;
         let known = ends.get(&file).copied();
@@ -123,7 +139,9 @@ pub(super) fn hole(evidence: &Evidence<'_>) -> Option<MissingStep> {
             Op::Allocate => known.and_then(|end| ends.insert(file, end.max(op.offset))),
             Op::WriteAt => {
                 let end = op.offset + op.len;
-                if let Some(known) = known.filter(|known| op.offset > *known) {
+                if let Some(known) =
+                    known.filter(|known| op.offset > *known && !short.contains(&file))
+                {
                     let text = format!(
                         "the write at offset {} of `{}` (call {}) begins after the end of the \
                          file, which was cut to {known} bytes: it leaves a hole",
@@ -153,14 +171,19 @@ pub(super) fn cache_believed(evidence: &Evidence<'_>) -> Option<MissingStep> {
     let opened = evidence.openings.iter().rfind(|(from, opened)| {
         *from > 0 && *opened > evidence.window.0 && *opened <= crash.call
     })?;
-    let file = files.find(|file| !rewritten(evidence, *file, *opened))?;
+    let file = files.find(|file| {
+        !rewritten(evidence, *file, *opened) && lost_what_it_met(evidence, *file, *opened)
+    })?;
     let name = evidence.ops.name(file);
-    let how = match evidence.ops.synced(file, opened.0, opened.1) {
-        true => {
-            "synced it, but did not write those bytes again: after a failed sync, the next one \
-             says ok and writes nothing"
+    let synced = evidence.ops.synced(file, opened.0, opened.1);
+    let how = match (synced, evidence.ops.failed_sync(file, opened.0, opened.1)) {
+        (true, _) => {
+            "synced it, but did not write those bytes again: after a failed sync, the next \
+                      one says ok and writes nothing"
+                .to_owned()
         }
-        false => "did not sync it",
+        (false, Some(sync)) => format!("opened although its sync had failed (call {sync})"),
+        (false, None) => "did not sync it".to_owned(),
     };
     let text = format!(
         "a process ended and left bytes of `{name}` in the cache alone; the recovery that ended \
@@ -168,6 +191,33 @@ pub(super) fn cache_believed(evidence: &Evidence<'_>) -> Option<MissingStep> {
         opened.1
     );
     step("cache-believed", opened.1, text)
+}
+
+/// Whether the first byte of a file that the crash took was written before a recovery, and not after it.
+fn lost_what_it_met(evidence: &Evidence<'_>, file: FileId, (from, to): (u64, u64)) -> bool {
+    let Some((crash, sides)) = evidence
+        .crash
+        .and_then(|crash| Some((crash, crash.sides_of(file)?)))
+    else {
+        return false;
+    };
+    let left = sides.left.as_deref().unwrap_or_default();
+    let live = &sides.view.live;
+    let same = live
+        .iter()
+        .zip(left)
+        .take_while(|(one, other)| one == other);
+    let at = same.count() as u64;
+    let wrote = |after, until| {
+        let mut ops = evidence.ops.between(after, until);
+        ops.any(|op| {
+            let here = (op.offset..op.offset + op.len).contains(&at);
+            op.op == Op::WriteAt && op.file == Some(file) && op.ok && here
+        })
+    };
+    // Bytes that came back were not lost.
+    let lost = at < live.len() as u64;
+    lost && wrote(0, from) && !wrote(to, crash.call)
 }
 
 /// Whether a recovery wrote to a file and synced it.
@@ -180,13 +230,21 @@ fn rewritten(evidence: &Evidence<'_>, file: FileId, (from, to): (u64, u64)) -> b
 pub(super) fn end_not_cut(evidence: &Evidence<'_>) -> Option<MissingStep> {
     let (name, offset) = evidence.wholeness.torn_tail.as_ref()?;
     let (from, to) = evidence.openings.last()?;
-    let cut = evidence.ops.between(*from, *to).any(|op| {
-        let file = op.file.map(|file| evidence.ops.name(file));
-        let cut = op.op == Op::SetLen && op.offset <= *offset;
-        let replaced = matches!(op.op, Op::Remove | Op::Rename);
-        file == Some(name.as_str()) && (cut || replaced)
-    });
-    if cut {
+    let begun = evidence
+        .log
+        .iter()
+        .rfind(|event| matches!(event.event, RunEvent::Opening { .. }))?;
+    if begun.call != *from {
+        return None;
+    }
+    let (met, left) = (evidence.met.read(name)?, evidence.left.read(name)?);
+    let offset = usize::try_from(*offset).ok()?;
+    let end = met.get(offset..).filter(|end| !end.is_empty())?;
+    let damaged = evidence
+        .strikes
+        .iter()
+        .any(|strike| strike.fault.kind.damages());
+    if damaged || left.get(offset..offset + end.len()) != Some(end) {
         return None;
     }
     let text = format!(
@@ -196,24 +254,80 @@ pub(super) fn end_not_cut(evidence: &Evidence<'_>) -> Option<MissingStep> {
     step("end-not-cut", *to, text)
 }
 
-pub(super) fn damage_believed(evidence: &Evidence<'_>) -> Option<MissingStep> {
-    let damage = |kind: crate::scenario::FaultKind| kind.damages();
-    let faults = &evidence.script?.faults;
-    if let Some(fault) = faults.iter().rfind(|fault| damage(fault.kind)) {
-        let what = super::crash_text::of_damage(&fault.effect);
+/// The length of a file was set, and the power cut took that back.
+pub(super) fn set_len_lost(evidence: &Evidence<'_>) -> Option<MissingStep> {
+    let crash = evidence.crash?;
+    let lost = crash.records.iter().filter_map(|record| match record.what {
+        RecordKind::SetLen { len } if record.fate == Fate::Lost => Some((record, len)),
+        _ => None,
+    });
+    lost.into_iter().find_map(|(record, len)| {
+        let inode = record.inode?;
+        let sides = crash.files.iter().find(|sides| sides.view.inode == inode)?;
+        let file = sides.file?;
+        let set = |op: &&FileOp| op.op == Op::SetLen && op.file == Some(file) && op.offset == len;
+        let set = evidence.ops().filter(set).last()?;
+        let records = [format!("length of {}", record.file), METADATA.to_owned()];
+        let synced = evidence.ops.synced(file, set.call, crash.call);
+        if synced || !(evidence.needs_loss)(&records) {
+            return None;
+        }
+        let how = match evidence.ops.failed_sync(file, set.call, crash.call) {
+            Some(sync) => format!("the sync after it failed (call {sync})"),
+            None => "that was never synced".to_owned(),
+        };
         let text = format!(
-            "{what} before call {}: the store did not notice, or made something wrong of it",
-            fault.call
+            "`{}` was set to {len} bytes (call {}), {how}, and the power cut took it back: had it stayed so, this run would hold",
+            evidence.ops.name(file),
+            set.call
         );
-        return step("damage-believed", fault.call, text);
-    }
-    let wrong = faults
-        .iter()
-        .rfind(|fault| fault.kind == crate::scenario::FaultKind::WrongRead)?;
-    let text = format!(
-        "the read of call {} returned wrong bytes, and the store acted on them without reading \
-         again",
-        wrong.call
-    );
-    step("damage-believed", wrong.call, text)
+        step("set-len-lost", set.call, text)
+    })
+}
+
+/// A file had its name before its first sync, and the power cut left the name without the bytes.
+pub(super) fn named_before_sync(evidence: &Evidence<'_>) -> Option<MissingStep> {
+    let crash = evidence.crash?;
+    let mut left = crash.files.iter().filter(|sides| sides.named);
+    left.find_map(|sides| {
+        let file = sides.file?;
+        let naming = |op: &&FileOp| {
+            op.file == Some(file) && matches!(op.op, Op::Create | Op::Rename)
+        };
+        let named = evidence.ops().filter(naming).last()?;
+        if evidence.ops.synced(file, 0, crash.call) {
+            return None;
+        }
+        let about = |record: &&Survival| record.inode == Some(sides.view.inode);
+        let records = crash.records.iter().filter(about);
+        let records = records.filter_map(|record| match record.what {
+            RecordKind::Growth { .. } | RecordKind::SetLen { .. } => {
+                Some(format!("length of {}", record.file))
+            }
+            RecordKind::Page { page, .. } => Some(format!("page {page} of {}", record.file)),
+            _ => None,
+        });
+        let records: Vec<String> = records.collect();
+        let name_alone = sides.left.as_ref().is_some_and(Vec::is_empty) && {
+            let create = [format!("create {}", named.name), METADATA.to_owned()];
+            named.op == Op::Create && (evidence.needs_survival)(&create)
+        };
+        let lost = name_alone || (sides.changed() && (evidence.needs_loss)(&records));
+        if !lost {
+            return None;
+        }
+        let name = evidence.ops.name(file);
+        let text = match evidence.ops.failed_sync(file, 0, crash.call) {
+            Some(sync) => format!(
+                "`{name}` got its name (call {}) although no sync of it succeeded (call {sync} failed), and the power cut \
+                 left the name without the bytes",
+                named.call
+            ),
+            None => format!(
+                "`{name}` got its name (call {}) before its first sync, and the power cut left the name without the bytes",
+                named.call
+            ),
+        };
+        step("named-before-sync", named.call, text)
+    })
 }

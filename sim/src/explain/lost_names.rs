@@ -6,6 +6,7 @@ use super::acknowledged::Ack;
 use super::evidence::{Evidence, MissingStep, step};
 use super::explained_crash::ExplainedCrash;
 use super::file_ops::FileOp;
+use super::lost_bytes::METADATA;
 use crate::faults::files::{segment_epoch, snapshot_epoch};
 
 /// A name of a file was lost, and something in the file was acknowledged: the directory was not
@@ -37,10 +38,17 @@ pub(super) fn name_not_synced(evidence: &Evidence<'_>) -> Option<MissingStep> {
             (None, Some((_, opened))) => format!("before the store opened at call {opened}"),
             (None, None) => return None,
         };
-        let text = format!(
-            "{how} (call {}), but the directory was never synced {when}",
-            named.call
-        );
+        let sync = evidence.ops.failed_dir_sync(named.call, crash.call);
+        let text = match sync {
+            Some(sync) => format!(
+                "{how} (call {}), but the sync of the directory failed (call {sync}) and was not made again {when}",
+                named.call
+            ),
+            None => format!(
+                "{how} (call {}), but the directory was never synced {when}",
+                named.call
+            ),
+        };
         step("name-not-synced", named.call, text)
     })
 }
@@ -62,9 +70,12 @@ pub(super) fn removed_too_early(evidence: &Evidence<'_>) -> Option<MissingStep> 
             .filter(|op| name_is_lost(crash, evidence, op))
             .last()?;
         let name = evidence.ops.name(lost.file?);
+        let how = match evidence.ops.failed_dir_sync(lost.call, remove.call) {
+            Some(sync) => format!("although the sync of the directory had failed (call {sync})"),
+            None => "before the directory was synced".to_owned(),
+        };
         let text = format!(
-            "`{}` was removed (call {}) before the directory was synced after `{name}` got its \
-             name (call {})",
+            "`{}` was removed (call {}) {how} after `{name}` got its name (call {})",
             remove.name, remove.call, lost.call
         );
         let step = step("removed-too-early", remove.call, text);
@@ -116,7 +127,7 @@ pub(super) fn rename_not_undone(evidence: &Evidence<'_>) -> Option<MissingStep> 
         if settled {
             return None;
         }
-        let name = evidence.ops.name(file);
+        let name = rename.to.as_deref().unwrap_or(evidence.ops.name(file));
         let how = match undone {
             None => "and the new name was not removed",
             Some(_) => "and the removal that undoes it was not synced",
@@ -134,12 +145,12 @@ pub(super) fn rename_not_undone(evidence: &Evidence<'_>) -> Option<MissingStep> 
 pub(super) fn removed_uncovered(evidence: &Evidence<'_>) -> Option<MissingStep> {
     evidence.wholeness.first.as_ref()?;
     let covers = |epoch: u64| {
-        let snapshots = evidence.met.iter().filter_map(|name| snapshot_epoch(name));
+        let snapshots = evidence.met.names().filter_map(snapshot_epoch);
         snapshots.into_iter().any(|snapshot| snapshot >= epoch)
     };
     let mut ops = evidence.ops.between(0, evidence.end);
     ops.find_map(|op| {
-        let gone = !evidence.met.contains(&&*op.name);
+        let gone = evidence.met.inode(&op.name).is_none();
         let epoch = segment_epoch(&op.name).or_else(|| snapshot_epoch(&op.name))?;
         let (what, how) = match op.op {
             Op::Remove if gone && op.ok => ("removed", "no snapshot that covers it is on the disk"),
@@ -151,5 +162,31 @@ pub(super) fn removed_uncovered(evidence: &Evidence<'_>) -> Option<MissingStep> 
         };
         let text = format!("`{}` was {what} (call {}), and {how}", op.name, op.call);
         step("removed-uncovered", op.call, text).filter(|_| !covers(epoch))
+    })
+}
+
+/// A name was removed, and the power cut brought it back.
+pub(super) fn removed_name_back(evidence: &Evidence<'_>) -> Option<MissingStep> {
+    let crash = evidence.crash?;
+    let lost = |record: &&Survival| record.what == RecordKind::Remove && record.fate == Fate::Lost;
+    crash.records.iter().filter(lost).find_map(|record| {
+        let name = &record.file;
+        let removed = |op: &&FileOp| op.op == Op::Remove && op.ok && *op.name == **name;
+        let remove = evidence.ops().filter(removed).last()?;
+        let back = crash.crashed.left.inode(name).is_some();
+        let synced = evidence.ops.dir_synced(remove.call, crash.call);
+        let records = [format!("remove {name}"), METADATA.to_owned()];
+        if !back || synced || !(evidence.needs_loss)(&records) {
+            return None;
+        }
+        let how = match evidence.ops.failed_dir_sync(remove.call, crash.call) {
+            Some(sync) => format!("the sync of the directory after it failed (call {sync})"),
+            None => "the directory was not synced after it".to_owned(),
+        };
+        let text = format!(
+            "`{name}` was removed (call {}), {how}, and the power cut brought it back: had it stayed away, this run would hold",
+            remove.call
+        );
+        step("removed-name-back", remove.call, text)
     })
 }

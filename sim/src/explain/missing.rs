@@ -1,8 +1,12 @@
 //! The step that is most likely missing, inferred from the storage calls.
 //!
 //! Each rule looks for one way in which programs lose data, in the calls between the power cut
-//! before and the crash that is explained, and names the calls. The rules, strongest first:
+//! before and the crash that is explained, and names the calls. What it says is what the run shows: where a fault or a
+//! loss is blamed that need not have done it, the run is made again without it, and must hold. The rules, strongest first:
 //!
+//! - `stays-unwritten`: after a failed sync a page never reached the disk, although later syncs said `Ok`;
+//! - `short-write`: a write took a part of its bytes, and the rest was not written after it;
+//! - `read-error-ignored`: a read failed, and the store went on without what it could not read;
 //! - `sync-failed`: a sync of a file failed, and something that lies in the file was
 //!   acknowledged afterwards by the same process;
 //! - `not-synced`: a write was acknowledged, and its file was not synced in between;
@@ -22,27 +26,35 @@
 //!   acknowledged elsewhere before the new name was removed and the directory synced;
 //! - `removed-uncovered`: a segment was removed, or a snapshot renamed away, and no snapshot
 //!   that covers it is there;
+//! - `removed-name-back`: a removed name came back, because the directory was not synced;
+//! - `set-len-lost`: a length that was set was lost, because the file was not synced;
+//! - `named-before-sync`: a file had its name before its first sync, and lost its bytes;
 //! - `damage-believed`: bytes rotted, or a read was wrong, and the store went on with them;
 //! - `end-not-cut`: the file had an unfinished end when the store was opened, and was not
 //!   cut;
+//! - `error-swallowed`: a call failed, and the command or the recovery that made it said nothing of it;
+//! - `failed-call`: a call failed, and the run holds without that;
 //! - `nothing-removed`: files are left that nothing needs, and no call removed them;
 //! - `lost`: something that was acknowledged was lost, and that is all that can be said;
-//! - `nothing-lost`: no storage step is missing: what was acknowledged was on the disk.
+//! - `nothing-lost`: what was acknowledged was on the disk.
 //!
 //! The calls after the crash are looked at where those before it show nothing, and then those of the
-//! whole run; the last three rules apply where no other does. A rule is no proof: the same calls may
-//! be right for another program. So they are called likely.
+//! whole run; the last five rules apply where no other does. The same calls may be right for another program, so what they
+//! come to is called likely.
 
-use beaver_disk::Op;
+use beaver_disk::{Fate, Op};
 
 use super::acknowledged::{Ack, AckFate};
 use super::evidence::{Evidence, MissingStep};
-use super::{lost_bytes, lost_names};
+use super::{failed_calls, lost_bytes, lost_names};
 use crate::invariant::Invariant;
 
 type Rule = fn(&Evidence<'_>) -> Option<MissingStep>;
 
-const RULES: [Rule; 13] = [
+const RULES: [Rule; 19] = [
+    failed_calls::stays_unwritten,
+    failed_calls::short_write,
+    failed_calls::read_error_ignored,
     lost_bytes::sync_failed,
     lost_bytes::not_synced,
     lost_bytes::never_written,
@@ -54,8 +66,18 @@ const RULES: [Rule; 13] = [
     lost_bytes::cache_believed,
     lost_names::rename_not_undone,
     lost_names::removed_uncovered,
-    lost_bytes::damage_believed,
+    lost_names::removed_name_back,
+    lost_bytes::set_len_lost,
+    lost_bytes::named_before_sync,
+    failed_calls::damage_believed,
     lost_bytes::end_not_cut,
+];
+
+/// What is said where no rule above speaks, the first that applies.
+const OTHERWISE: [Rule; 3] = [
+    failed_calls::error_swallowed,
+    failed_calls::failed_call,
+    nothing_removed,
 ];
 
 /// What is likely missing, the strongest first; never empty.
@@ -75,7 +97,8 @@ pub(super) fn missing(evidence: &Evidence<'_>) -> Vec<MissingStep> {
         }
     }
     if steps.is_empty() {
-        steps.push(nothing_removed(evidence).unwrap_or_else(|| nothing_lost(evidence)));
+        let step = OTHERWISE.iter().find_map(|rule| rule(evidence));
+        steps.push(step.unwrap_or_else(|| nothing_lost(evidence)));
     }
     steps
 }
@@ -86,15 +109,11 @@ fn nothing_removed(evidence: &Evidence<'_>) -> Option<MissingStep> {
     }
     let removed = evidence.ops.between(0, evidence.end);
     let removed = removed.filter(|op| op.op == Op::Remove && op.ok).count();
+    let names: Vec<&str> = evidence.left.names().collect();
+    let names = names.join(", ");
     let text = match removed {
-        0 => format!(
-            "no file was ever removed; there are now {}",
-            evidence.names.join(", ")
-        ),
-        _ => format!(
-            "what is left is more than is needed: {}",
-            evidence.names.join(", ")
-        ),
+        0 => format!("no file was ever removed; there are now {names}"),
+        _ => format!("what is left is more than is needed: {names}"),
     };
     Some(MissingStep {
         rule: "nothing-removed",
@@ -117,13 +136,18 @@ fn nothing_lost(evidence: &Evidence<'_>) -> MissingStep {
     }
     let text = match (evidence.crash, evidence.wholeness.problem()) {
         (_, Some(problem)) => format!(
-            "no storage step is missing: everything that was acknowledged was on the disk, but it \
-             does not read as a store ({problem}): look at what writes it"
+            "no rule names a storage step: what the last recovery met does not read as a store \
+             ({problem}): look at what writes it"
         ),
-        (Some(_), None) => "no storage step is missing: everything that was acknowledged was on \
-         the disk and reads as a whole store: look at encoding, replay and the state machine"
+        (Some(crash), None) if crash.records.iter().any(|record| record.fate == Fate::Lost) => {
+            "no rule names a storage step: no bytes that were acknowledged were lost in the crash; \
+             what it took stands in the table of its files"
+                .to_owned()
+        }
+        (Some(_), None) => "no rule names a storage step, and the crash took nothing: look at \
+                            encoding, replay and the state machine"
             .to_owned(),
-        (None, None) => "no storage step is missing, and there was no crash: look at the state \
+        (None, None) => "no rule names a storage step, and there was no crash: look at the state \
          machine and at what answers the client"
             .to_owned(),
     };

@@ -10,6 +10,7 @@ mod crash_text;
 mod evidence;
 mod explained_crash;
 mod explanation;
+mod failed_calls;
 mod file_ops;
 mod first_wrong;
 pub mod lanes;
@@ -17,6 +18,8 @@ mod lost_bytes;
 mod lost_names;
 mod missing;
 mod plain_text;
+mod reruns;
+mod strikes;
 mod survival;
 mod text;
 mod whole;
@@ -45,6 +48,7 @@ use evidence::Evidence;
 use explained_crash::ExplainedCrash;
 use file_ops::FileOpLog;
 use lanes::Lanes;
+use reruns::Reruns;
 use whole::Wholeness;
 
 /// An explanation, and what pictures and files of it are made of.
@@ -71,6 +75,7 @@ pub fn explain(subject: &AnySubject, failure: &Scenario, replay: &str) -> Option
     let Watched {
         result,
         mut log,
+        parts,
         end,
     } = watch(subject, failure, failure.seeds.start);
     let violation = result.outcome.failure()?;
@@ -79,22 +84,26 @@ pub fn explain(subject: &AnySubject, failure: &Scenario, replay: &str) -> Option
     let acks = acknowledged::acknowledged(&log, &ops, crash.as_ref());
     let before = met_at_last(&log).unwrap_or(&end).clone();
     let wholeness = Wholeness::of(&before);
+    let end_call = result.counts.storage_calls;
+    let script = result.script.clone().unwrap_or_default();
+    let reruns = Reruns::new(subject, failure, &script);
     let missing = missing::missing(&Evidence {
+        log: &log,
+        needs_loss: &|records| reruns.needs_loss(records),
+        needs_survival: &|records| reruns.needs_survival(records),
+        strikes: &strikes::needed(&script, &parts, &log, &|place| reruns.needs_fault(place)),
         window: crash
             .as_ref()
-            .map_or((0, result.counts.storage_calls), |crash| {
-                (crash.after, crash.call)
-            }),
+            .map_or((0, end_call), |crash| (crash.after, crash.call)),
         ops: &ops,
         acks: &acks,
         crash: crash.as_ref(),
         openings: &openings(&log),
         wholeness: &wholeness,
         violation,
-        script: failure.script.as_ref(),
-        end: result.counts.storage_calls,
-        met: &before.names().collect::<Vec<_>>(),
-        names: &end.names().collect::<Vec<_>>(),
+        end: end_call,
+        met: &before,
+        left: &end,
     });
     let weakest = weakest_profile(subject, failure, &result);
     let first_wrong = first_wrong::first_wrong(&acks, crash.as_ref(), &ops, &wholeness, violation);

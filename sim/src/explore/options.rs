@@ -23,7 +23,7 @@ impl Default for Options {
         Options {
             depth: 2,
             cap: 256,
-            torn_cap: 256,
+            torn_cap: 2048,
             seed: 0,
             callers: 2,
         }

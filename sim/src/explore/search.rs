@@ -49,6 +49,10 @@ pub(super) struct CrashSearch<'a> {
     /// A hash over every disk that was judged.
     hash: u64,
     pub(super) survivors: SurvivorDraw,
+    /// The samples of what a bad device leaves.
+    pub(super) on_bad_device: SurvivorDraw,
+    /// What a bad device does in the next of them.
+    pub(super) bad_device_turn: usize,
     /// Whether a store is going on now: what follows from that need not go on once more.
     going_on: bool,
 }
@@ -106,6 +110,8 @@ impl<'a> CrashSearch<'a> {
             coverage: Coverage::default(),
             hash: 0,
             survivors: SurvivorDraw::new(target.options.seed, &crashes, Vec::new()),
+            on_bad_device: SurvivorDraw::new(target.options.seed, &crashes, Vec::new()),
+            bad_device_turn: 0,
             going_on: false,
         }
     }
@@ -180,7 +186,9 @@ impl<'a> CrashSearch<'a> {
         if syncs && self.profile == Profile::Strict {
             self.lose_power(crashed, &crashed.crash.images());
         } else if self.is_first(crashed, fingerprint) {
-            self.lose_power(crashed, &disk.images());
+            let space = disk.images();
+            self.lose_power(crashed, &space);
+            self.lose_power_on_a_bad_device(crashed, &disk, &space);
         } else {
             self.tally.equal_points += 1;
         }
@@ -223,11 +231,20 @@ impl<'a> CrashSearch<'a> {
     /// Goes on from a disk; `step` says how the way to it continues, if something is wrong there: a closure, so that the survivors
     /// are named only on failure.
     pub(super) fn follow(&mut self, start: DiskStart, step: impl FnOnce() -> TrailStep) {
+        self.follow_with(step, |search| search.recover(start));
+    }
+
+    /// Goes on with what `judge` does, likewise.
+    pub(super) fn follow_with(
+        &mut self,
+        step: impl FnOnce() -> TrailStep,
+        judge: impl FnOnce(&mut Self),
+    ) {
         let before = self.wrong.len();
         if before >= FAILURES_KEPT {
             return;
         }
-        self.recover(start);
+        judge(self);
         if self.wrong.len() > before {
             let step = step();
             let wrong = self.wrong[before..].iter_mut();
@@ -322,10 +339,14 @@ impl<'a> CrashSearch<'a> {
     /// died while it was being created.
     fn must_open(&self, start: &DiskStart) -> bool {
         let promises = self.target.subject.promises();
-        let history = self.beliefs.history(start.belief);
-        let was_open =
-            start.shown_before || !history.decided().is_empty() || !history.doubtful().is_empty();
+        let was_open = self.was_open(start.belief, start.shown_before);
         promises.opens && (was_open || promises.opens_after_creation)
+    }
+
+    /// Whether the store was ever open, as far as the client knows.
+    pub(super) fn was_open(&self, belief: BeliefId, shown_before: bool) -> bool {
+        let history = self.beliefs.history(belief);
+        shown_before || !history.decided().is_empty() || !history.doubtful().is_empty()
     }
 
     /// The invariant of a refusal that nothing explains: a store whose files the checker can read says

@@ -36,6 +36,8 @@ pub struct Tally {
     pub torn_dropped: u64,
     /// Power cuts of which not every image with a torn page or with garbage was judged.
     pub torn_capped: u64,
+    /// Images that only a bad device leaves: samples, where the profile has such devices. None was judged twice.
+    pub on_bad_device: u64,
     /// Recoveries that were run and judged.
     pub recoveries: u64,
     /// Recoveries that showed something new: all questions were asked, the others were compared.
@@ -59,7 +61,7 @@ impl Tally {
     /// Disks that a crash may leave, of all sorts, equal ones as often as they came about.
     #[must_use]
     pub fn met(&self) -> u64 {
-        self.enumerated + self.sampled + self.torn() + self.killed
+        self.enumerated + self.sampled + self.torn() + self.killed + self.on_bad_device
     }
 
     /// Those of them with a torn page or with garbage.
@@ -85,6 +87,7 @@ impl AddAssign for Tally {
         self.torn_sampled += other.torn_sampled;
         self.torn_dropped += other.torn_dropped;
         self.torn_capped += other.torn_capped;
+        self.on_bad_device += other.on_bad_device;
         self.recoveries += other.recoveries;
         self.examined += other.examined;
     }

@@ -99,38 +99,46 @@ impl SurvivorDraw {
             if !self.images.chance_per_mille(rate.per_mille) {
                 continue;
             }
-            let points = space.device_points();
-            let points: Vec<_> = points
-                .iter()
-                .filter(|point| match rate.kind {
-                    FaultKind::LyingSync => point.can_revert,
-                    FaultKind::ShornSector => point.versions > 0,
-                    _ => true,
-                })
-                .collect();
-            if points.is_empty() {
-                continue;
-            }
-            let point = *self.images.pick(&points);
-            let (inode, page) = (point.inode, point.page);
-            let sector = u8::try_from(self.images.draw(0, 7)).expect("0 to 7 fit");
-            choice.device.push(match rate.kind {
-                FaultKind::LyingSync => DeviceExtra::Revert { inode, page },
-                FaultKind::ShornSector => DeviceExtra::ShornSector {
-                    inode,
-                    page,
-                    sector,
-                    keep: u16::try_from(self.images.draw(1, 511)).expect("511 fits"),
-                    older: 0,
-                },
-                _ => DeviceExtra::UnreadableSector {
-                    inode,
-                    page,
-                    sector,
-                },
-            });
+            choice
+                .device
+                .extend(extra(rate.kind, space, &mut self.images));
         }
     }
+
+    /// What a bad device does of this kind; `None` where it can do nothing like that.
+    pub(crate) fn extra(&mut self, kind: FaultKind, space: &ImageSpace) -> Option<DeviceExtra> {
+        extra(kind, space, &mut self.images)
+    }
+}
+
+fn extra(kind: FaultKind, space: &ImageSpace, stream: &mut Stream) -> Option<DeviceExtra> {
+    let mut points = space.device_points();
+    points.retain(|point| match kind {
+        FaultKind::LyingSync => point.can_revert,
+        FaultKind::ShornSector => point.versions > 0,
+        _ => true,
+    });
+    if points.is_empty() {
+        return None;
+    }
+    let point = stream.pick(&points);
+    let (inode, page) = (point.inode, point.page);
+    let sector = u8::try_from(stream.draw(0, 7)).expect("0 to 7 fit");
+    Some(match kind {
+        FaultKind::LyingSync => DeviceExtra::Revert { inode, page },
+        FaultKind::ShornSector => DeviceExtra::ShornSector {
+            inode,
+            page,
+            sector,
+            keep: u16::try_from(stream.draw(1, 511)).expect("511 fits"),
+            older: 0,
+        },
+        _ => DeviceExtra::UnreadableSector {
+            inode,
+            page,
+            sector,
+        },
+    })
 }
 
 /// One of the corners of the space: nothing, everything, all but one, only one, one sort of record

@@ -41,8 +41,10 @@ impl World<'_> {
         self.forget_healed();
         if self.damage.is_empty() {
             self.judge_again(excused)?;
-            if !excused {
-                let files = self.faults.disk().live();
+            let files = self.faults.disk().live();
+            self.unreadable &= files.has_unreadable_sector();
+            // A fall-back that cannot be read keeps everything below it.
+            if !excused && !self.unreadable {
                 let (subject, log) = (self.subject.clone(), &self.scenario.log);
                 check_tidy(&subject, &self.recovered(&files), log)?;
             }

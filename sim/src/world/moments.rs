@@ -4,9 +4,10 @@
 
 use std::sync::Arc;
 
-use beaver_disk::Crash;
+use beaver_disk::{Crash, Disk};
 
 use crate::oracle::history::History;
+use crate::scenario::{Step, Survivors};
 use crate::subject::{AnyOp, AnyState};
 
 use super::{Stop, World};
@@ -20,6 +21,20 @@ pub(crate) struct RunMoment {
     pub(crate) belief: Arc<History>,
     /// The time, in milliseconds.
     pub(crate) now_ms: u64,
+}
+
+/// A process that has died at a moment.
+pub(crate) struct DeadProcess<'h> {
+    /// What it left.
+    pub(crate) disk: Disk,
+    /// What the client believes.
+    pub(crate) history: &'h History,
+    /// The time, in milliseconds.
+    pub(crate) now_ms: u64,
+    /// Whether the store was ever open.
+    pub(crate) was_open: bool,
+    /// Whether its recovery had ended, and nothing was asked of the store since.
+    pub(crate) untouched: bool,
 }
 
 /// What the client believes from one storage call on.
@@ -105,6 +120,26 @@ impl World<'_> {
         if let Some(BeliefSpans(beliefs)) = &mut self.beliefs {
             beliefs.push(belief);
         }
+    }
+
+    /// Goes on from a process that has died elsewhere: the power is cut, this is left, and the store is started and judged.
+    /// Nothing else goes wrong.
+    ///
+    /// # Errors
+    /// Why the run ended.
+    pub(crate) fn lose_power_after(
+        &mut self,
+        dead: DeadProcess<'_>,
+        image: Survivors,
+    ) -> Result<(), Stop> {
+        self.faults.director().set_quiet(true);
+        self.crashes.stop(self.faults.disk());
+        self.faults.disk().boot(dead.disk);
+        self.clock.set(dead.now_ms);
+        self.history = dead.history.clone();
+        self.was_open = dead.was_open;
+        self.untouched = dead.untouched;
+        self.stop_and_start(Step::PowerCut { image: Some(image) })
     }
 
     /// The state as the client believes it to be.

@@ -40,6 +40,9 @@ pub struct Bug {
     /// The invariants that catch it: first the one that its witness breaks, then those that show the
     /// same loss in another history. Any other one means that it was caught for another reason.
     pub invariants: &'static [Invariant],
+    /// The rules of an explanation that say what the bug leaves out, or does; none where no storage call shows it. Whatever
+    /// else an explanation blames is wrong.
+    pub named_by: &'static [&'static str],
     mutation: Mutation,
     /// A history in which it shows, as a scenario file: without the bug it holds.
     witness: &'static str,
@@ -112,9 +115,9 @@ const MODEL: &str = "a model of the protocol without it";
 /// The source of a rule of the queue that is not kept.
 const QUEUE: &str = "a rule of the queue left out";
 
-/// Declares the bugs: id, mutation, scenario, invariants, name, source.
+/// Declares the bugs: id, mutation, scenario, invariants, name, source, and the rules of explanations that name it, if any.
 macro_rules! bugs {
-    ($($id:literal $kind:ident::$mutation:ident $scenario:literal [$($invariant:ident),*] $name:literal $source:expr;)*) => {
+    ($($id:literal $kind:ident::$mutation:ident $scenario:literal [$($invariant:ident),*] $name:literal $source:expr $(, [$($word:literal),*])?;)*) => {
         /// All bugs.
         pub const BUGS: &[Bug] = &[$(Bug {
             id: $id,
@@ -122,6 +125,7 @@ macro_rules! bugs {
             source: $source,
             scenario: $scenario,
             invariants: &[$(Invariant::$invariant),*],
+            named_by: &[$($($word),*)?],
             mutation: Mutation::$kind($kind::$mutation),
             witness: include_str!(concat!("../../../scenarios/zoo/", $id, ".json")),
         },)*];
@@ -133,24 +137,24 @@ bugs! {
     "B02" PlainBug::ReplayIgnoresSnapshot "checkpoints" [Honesty] "replay ignores last_seq" "raft-recovery `Replay`; hashicorp/raft #142";
     "B03" PlainBug::FilterWithoutEpoch "checkpoints" [Positions, SnapshotEquivalence, Honesty] "seq reset confuses last_seq" "Typhon #712; vibesql #5770; matrixone #12843";
     "B04" PlainBug::SeqRestartsAtOpen "power-cuts" [Positions, Honesty] "seq restarts at open" "raft-recovery `GetLastEvent`; Typhon #712";
-    "B05a" PlainBug::SeqBarelyChecked "rot" [Durability, Honesty] "checksum covers the seq as a character" "raft-recovery `CalculateChecksum`; pogreb #30";
-    "B05b" PlainBug::PayloadNotChecked "rot" [NoPhantom, Honesty] "checksum covers neither timestamp nor payload" "raft-recovery `CalculateChecksum`; raft-engine #319";
+    "B05a" PlainBug::SeqBarelyChecked "rot" [Durability, Honesty] "checksum covers the seq as a character" "raft-recovery `CalculateChecksum`; pogreb #30", ["damage-believed"];
+    "B05b" PlainBug::PayloadNotChecked "rot" [NoPhantom, Honesty] "checksum covers neither timestamp nor payload" "raft-recovery `CalculateChecksum`; raft-engine #319", ["damage-believed"];
     "B06" PlainBug::TornTailRefused "power-cuts" [Honesty] "torn tail refuses start" "etcd #5230, #15068; ra #283; mysticeti #219; ALICE (OSDI'14)";
-    "B07" DiskMisuse::NeverCuts "failing-writes" [NoPhantom] "append after torn tail" "cqlite #1390; dittofs #2230; amelie #17";
-    "B08" DiskMisuse::StaleOffset "failing-writes" [Honesty, Durability] "append at a stale offset" "raft-recovery `Rotate`; raft-engine #200, #245; nsq #214";
+    "B07" DiskMisuse::NeverCuts "failing-writes" [NoPhantom] "append after torn tail" "cqlite #1390; dittofs #2230; amelie #17", ["failed-write-stays", "end-not-cut"];
+    "B08" DiskMisuse::StaleOffset "failing-writes" [Honesty, Durability] "append at a stale offset" "raft-recovery `Rotate`; raft-engine #200, #245; nsq #214", ["hole"];
     "B09" PlainBug::OvertakenSeq "callers" [Honesty] "seq order differs from file order" "raft-recovery `Append`";
     "B10" PlainBug::SeqsCrossRotation "callers" [Honesty] "old seqs written into the new file" "raft-recovery `Rotate`; hashicorp/raft-wal 68f487d";
     "B11" PlainBug::CopyBeforeRotation "callers" [Honesty] "events between copy and rotate" "raft-recovery `takeSnapshot`; laurus #876; influxdb #25277";
     "B12" PlainBug::PositionAfterCopy "callers" [SnapshotEquivalence, Honesty] "last_seq ahead of the copied state" "raft-recovery `EnqueueJobs`; etcd #13766, #13854";
-    "B13" DiskMisuse::SnapshotNameNotSynced "checkpoints-without-fall-back" [Honesty] "snapshot rename without sync_dir" "hashicorp/raft #229; consul #3362; ClickHouse #111339; sled #1229; redis #10737";
-    "B14" DiskMisuse::SegmentNameNotSynced "power-cuts" [Durability] "new log file without sync_dir" "etcd #6368; KAFKA-3968; WiredTiger #2064; pebble #125; badger d301dc43";
+    "B13" DiskMisuse::SnapshotNameNotSynced "checkpoints-without-fall-back" [Honesty] "snapshot rename without sync_dir" "hashicorp/raft #229; consul #3362; ClickHouse #111339; sled #1229; redis #10737", ["removed-too-early", "removed-uncovered", "name-not-synced"];
+    "B14" DiskMisuse::SegmentNameNotSynced "power-cuts" [Durability] "new log file without sync_dir" "etcd #6368; KAFKA-3968; WiredTiger #2064; pebble #125; badger d301dc43", ["name-not-synced"];
     "B15" PlainBug::FailedRotationCloses "failing-checkpoints" [Availability] "failed rotation leaves the log closed" "raft-recovery `Rotate`; t4 #124";
-    "B16" DiskMisuse::NeverRemoves "checkpoints" [Hygiene] "rotated files never removed" "beanstalkd #570, #573; prometheus #4695";
-    "B17" PlainBug::SyncFailureGoesOn "failing-syncs" [Poison, NoPhantom, Honesty] "log continues after a failed sync" "turso #2091; LevelDB 1.15; raft-engine #131; cockroach #37102; yugabyte-db #33816";
-    "B18" PlainBug::HalfBatchStays "failing-writes" [NoPhantom, Honesty] "half-written batch kept" "proton #1229; rocksdb-js #751; etcd #2819";
+    "B16" DiskMisuse::NeverRemoves "checkpoints" [Hygiene] "rotated files never removed" "beanstalkd #570, #573; prometheus #4695", ["nothing-removed"];
+    "B17" PlainBug::SyncFailureGoesOn "failing-syncs" [Poison, NoPhantom, Honesty] "log continues after a failed sync" "turso #2091; LevelDB 1.15; raft-engine #131; cockroach #37102; yugabyte-db #33816", ["sync-failed"];
+    "B18" PlainBug::HalfBatchStays "failing-writes" [NoPhantom, Honesty] "half-written batch kept" "proton #1229; rocksdb-js #751; etcd #2819", ["failed-write-stays", "hole"];
     "B19a" PlainBug::LoggedBeforeChecked "late-reports" [Positions, Honesty] "report logged before it is validated" "raft-recovery `handleResult`; ArcadeDB #4936";
     "B19b" PlainBug::RefusedEnqueueLogged "late-reports" [Positions, Honesty] "refused enqueue comes back" "raft-recovery `EnqueueJobs`; ArcadeDB #4936";
-    "B20" PlainBug::DispatchIgnoresError "failing-writes" [Durability, Poison, Positions] "dispatch goes on after a failed append" "raft-recovery `dispatchLoop`, `Poll`";
+    "B20" PlainBug::DispatchIgnoresError "failing-writes" [Durability, Poison, Positions] "dispatch goes on after a failed append" "raft-recovery `dispatchLoop`, `Poll`", ["never-written", "error-swallowed"];
     "B21" PlainBug::AttemptCountedTwice "late-reports" [JobRules] "attempt counted twice live, once in replay" "raft-recovery `handleResult`; azkaban #332; apalis #554";
     "B22" PlainBug::DeathNotLogged "late-reports" [NoPhantom] "dead job logged as timeout" "raft-recovery `timeoutLoop`";
     "B23" PlainBug::ReplayLeavesReady "late-reports" [State, SnapshotEquivalence] "replayed dispatch leaves the job in the ready queue" "raft-recovery `MarkInFlight`, `MarkDead`";
@@ -160,19 +164,19 @@ bugs! {
     "B27" PlainBug::CompletedForgotten "checkpoints" [SnapshotEquivalence] "completed ids dropped from the snapshot" "raft-recovery `PartialSnapshot`; akka-ddd #71";
     "B28" PlainBug::CloseStrandsCallers "callers" [Progress] "close strands waiting callers" "raft-recovery `Close`; oxia #266; matrixone #28013; AutoMQ #3465";
     "B29" PlainBug::LockHeldInReplay "late-reports" [Progress] "lock held over the replay callback" "raft-recovery `Replay`; raft-engine #63";
-    "B30" PlainBug::NoContinuity "rot" [Durability] "no continuity check" "RocksDB #7701; ra #581; memgraph #4528";
-    "B31" PlainBug::SnapshotNotChecked "rot" [SnapshotEquivalence] "snapshot without checksum" "raft-recovery `Load`";
-    "B32" PlainBug::SnapshotMovedAway "checkpoints" [Honesty, Availability, State] "live snapshot moved away first" "raft-recovery `WriteWithBackup`; verdi #39; ZOOKEEPER-2325; NATS #7676";
+    "B30" PlainBug::NoContinuity "rot" [Durability] "no continuity check" "RocksDB #7701; ra #581; memgraph #4528", ["damage-believed"];
+    "B31" PlainBug::SnapshotNotChecked "rot" [SnapshotEquivalence] "snapshot without checksum" "raft-recovery `Load`", ["damage-believed"];
+    "B32" PlainBug::SnapshotMovedAway "checkpoints" [Honesty, Availability, State] "live snapshot moved away first" "raft-recovery `WriteWithBackup`; verdi #39; ZOOKEEPER-2325; NATS #7676", ["removed-uncovered"];
     "B33a" PlainBug::ChecksumBeforeEncoding "power-cuts" [Durability, Honesty] "checksum taken before the encoder changes the value" "raft-recovery; tidwall/wal #1";
     "B33b" PlainBug::NumbersAsFloats "power-cuts" [NoPhantom] "numbers pass through a float" "raft-recovery";
-    "B34" PlainBug::AnswerFromBuffer "power-cuts" [Durability, Honesty] "acknowledged from the buffer" "raft-recovery before ff57c51; etcd #14370; NATS #7564; tikv #994";
-    "B35" DiskMisuse::RenamedBeforeSync "checkpoints-without-fall-back" [Honesty, Decided] "snapshot renamed before its data is synced" "zeek #1817; WiredTiger #1389; ALICE (OSDI'14)";
+    "B34" PlainBug::AnswerFromBuffer "power-cuts" [Durability, Honesty] "acknowledged from the buffer" "raft-recovery before ff57c51; etcd #14370; NATS #7564; tikv #994", ["never-written"];
+    "B35" DiskMisuse::RenamedBeforeSync "checkpoints-without-fall-back" [Honesty, Decided] "snapshot renamed before its data is synced" "zeek #1817; WiredTiger #1389; ALICE (OSDI'14)", ["renamed-before-sync", "named-before-sync"];
     "B36" PlainBug::RepairRenumbers "power-cuts" [NoPhantom] "repair renumbers" "raft-recovery `RepairWAL`";
-    "B37" PlainBug::UnknownTypeIgnored "rot" [Honesty] "unknown event type ignored" "raft-recovery `replayWAL`";
-    "B38" DiskMisuse::SyncedNowAndThen "power-cuts" [Durability, Decided] "no fsync before the answer" "NATS #7564; tikv #994; SpacetimeDB #4886; VelesDB #898";
-    "B39" DiskMisuse::SyncErrorSwallowed "failing-syncs" [Poison, Decided] "sync error swallowed" "redis #8111, #8347, #8419; Rebello et al., ATC'20";
-    "B40" PlainBug::PrunedTooEarly "checkpoints" [Honesty] "log dropped before the snapshot is durable" "ArcadeDB #4830; VelesDB #898; orientdb #10084; turso #5010";
-    "B41" PlainBug::FirstBadRecordEnds "rot" [Honesty] "bad record in the middle ends the log" "RocksDB #7701; NATS #7549; memgraph #4528; Alagappan et al., FAST'18";
+    "B37" PlainBug::UnknownTypeIgnored "rot" [Honesty] "unknown event type ignored" "raft-recovery `replayWAL`", ["damage-believed"];
+    "B38" DiskMisuse::SyncedNowAndThen "power-cuts" [Durability, Decided] "no fsync before the answer" "NATS #7564; tikv #994; SpacetimeDB #4886; VelesDB #898", ["not-synced", "cache-believed"];
+    "B39" DiskMisuse::SyncErrorSwallowed "failing-syncs" [Poison, Decided] "sync error swallowed" "redis #8111, #8347, #8419; Rebello et al., ATC'20", ["sync-failed"];
+    "B40" PlainBug::PrunedTooEarly "checkpoints" [Honesty] "log dropped before the snapshot is durable" "ArcadeDB #4830; VelesDB #898; orientdb #10084; turso #5010", ["removed-uncovered"];
+    "B41" PlainBug::FirstBadRecordEnds "rot" [Honesty] "bad record in the middle ends the log" "RocksDB #7701; NATS #7549; memgraph #4528; Alagappan et al., FAST'18", ["damage-believed"];
     "B42" PlainBug::RepairThrowsAway "power-cuts" [Durability, Decided] "repair throws the file away" "frostdb #313; prometheus #13152";
     "Q01" PlainBug::LateAckAccepted "attempts" [JobRules] "late ack completes the attempt of another worker" QUEUE;
     "Q02" PlainBug::LateFailAccepted "attempts" [JobRules] "late failure ends the attempt of another worker" QUEUE;
@@ -181,18 +185,18 @@ bugs! {
     "Q05" PlainBug::RevivedWithoutPayload "attempts" [State, SnapshotEquivalence] "revived job without its payload" QUEUE;
     "Q06" PlainBug::RevivedWithoutAttempts "attempts" [JobRules] "revived job without attempts" QUEUE;
     "Q07" PlainBug::WrongDeadlineKept "attempts" [Positions, JobRules] "deadline of a clock that was set back" QUEUE;
-    "S01" ProtocolStep::UndoOfRotate "failing-rotates" [Honesty] "failed rotate is not undone" MODEL;
-    "S02" ProtocolStep::DirectorySyncOfUndo "failing-rotates" [Honesty] "undo of a failed rotate is not synced" MODEL;
+    "S01" ProtocolStep::UndoOfRotate "failing-rotates" [Honesty] "failed rotate is not undone" MODEL, ["rename-not-undone"];
+    "S02" ProtocolStep::DirectorySyncOfUndo "failing-rotates" [Honesty] "undo of a failed rotate is not synced" MODEL, ["rename-not-undone", "removed-name-back"];
     "S03" ProtocolStep::MarkersInRewrite "markers" [Honesty, Idempotence] "rewrite leaves out markers" MODEL;
-    "S04" ProtocolStep::VerifiedBuffer "killed-then-cut" [Durability, Decided, Positions, Honesty] "rewrite from a second read" MODEL;
-    "S05" ProtocolStep::Rewrite "killed-then-cut" [Decided, Positions, Honesty] "last batch is not rewritten" MODEL;
-    "S06" ProtocolStep::BothCuts "failing-page-writes" [NoPhantom, Decided, Idempotence] "nothing is cut by set_len" MODEL;
-    "S07" ProtocolStep::IdleSync "killed-then-cut" [Decided] "no sync where nothing was changed" MODEL;
-    "S08" PlainBug::ContiguityEverywhere "interrupted-prunes" [Honesty] "contiguity below the snapshot too" MODEL;
+    "S04" ProtocolStep::VerifiedBuffer "killed-then-cut" [Durability, Decided, Positions, Honesty] "rewrite from a second read" MODEL, ["damage-believed"];
+    "S05" ProtocolStep::Rewrite "killed-then-cut" [Decided, Positions, Honesty] "last batch is not rewritten" MODEL, ["cache-believed"];
+    "S06" ProtocolStep::BothCuts "failing-page-writes" [NoPhantom, Decided, Idempotence] "nothing is cut by set_len" MODEL, ["failed-write-stays", "end-not-cut"];
+    "S07" ProtocolStep::IdleSync "killed-then-cut" [Decided] "no sync where nothing was changed" MODEL, ["cache-believed"];
+    "S08" PlainBug::ContiguityEverywhere "interrupted-prunes" [Honesty] "contiguity below the snapshot too" MODEL, ["removed-name-back"];
     "S09" PlainBug::GapIsCorruption "power-cuts" [Honesty] "a gap is corruption" MODEL;
-    "S10" ProtocolStep::SecondRead "wrong-reads" [Durability] "no second read" MODEL;
-    "S11" PlainBug::ProofAtLinesOnly "weak-spots" [Honesty] "proof after newlines only" MODEL;
-    "S12a" PlainBug::NoMarkerProof "weak-spots" [Honesty] "a marker is no proof" MODEL;
-    "S12b" PlainBug::NoFirstOfBatchProof "weak-spots" [Honesty] "the first event of a batch is no proof" MODEL;
+    "S10" ProtocolStep::SecondRead "wrong-reads" [Durability] "no second read" MODEL, ["damage-believed"];
+    "S11" PlainBug::ProofAtLinesOnly "weak-spots" [Honesty] "proof after newlines only" MODEL, ["damage-believed"];
+    "S12a" PlainBug::NoMarkerProof "weak-spots" [Honesty] "a marker is no proof" MODEL, ["damage-believed"];
+    "S12b" PlainBug::NoFirstOfBatchProof "weak-spots" [Honesty] "the first event of a batch is no proof" MODEL, ["damage-believed"];
     "S20" SharedFrontBug::FollowerNotSynced "callers" [Durability, Decided, Honesty] "batch queued during a sync counts as synced" MODEL;
 }

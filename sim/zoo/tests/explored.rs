@@ -12,7 +12,7 @@ use std::sync::atomic::AtomicBool;
 use beaver_sim::explore::{FoundFailure, Options, Running, Start, explore_seed, explore_small};
 use beaver_sim::invariant::Invariant;
 use beaver_sim::run::{Keep, run_seed};
-use beaver_sim::scenario::{CrashKind, Profile, Scenario, Step};
+use beaver_sim::scenario::{CrashKind, Profile, Scenario, Step, Survivors};
 use beaver_sim::subject::AnySubject;
 use beaver_zoo::catalogue::{BUGS, Bug};
 use beaver_zoo::interposed::library;
@@ -32,9 +32,13 @@ fn small(subject: &AnySubject, ops: usize) -> Found {
 }
 
 fn small_from(starts: &[Start], subject: &AnySubject, ops: usize) -> Found {
+    small_under(Profile::Posix, starts, subject, ops)
+}
+
+fn small_under(profile: Profile, starts: &[Start], subject: &AnySubject, ops: usize) -> Found {
     let mut found = Vec::new();
     for start in starts {
-        let scenario = start.scenario(Profile::Posix);
+        let scenario = start.scenario(profile);
         let options = Options::default();
         let explored = explore_small(subject, &scenario, *start, ops, &options, one_thread());
         found.extend(in_scenario(&scenario, explored.failures));
@@ -130,6 +134,33 @@ fn bugs_that_need_a_failing_sync_are_found_with_commands_queued_after_it() {
     let find = |id, ops| small_from(&[Start::FailingSync], &bug(id).mutant(), ops);
     check_caught("B39", &find("B39", 1));
     check_caught("B17", &find("B17", 2));
+}
+
+#[test]
+fn a_bug_that_only_a_bad_device_shows_is_found_in_samples_of_one() {
+    let subject = bug("B41").mutant();
+    let starts = [Start::Prepared];
+    assert!(small_under(Profile::Posix, &starts, &subject, 1).is_empty());
+    let found = small_under(Profile::HostileDevice, &starts, &subject, 1);
+    check_caught("B41", &found);
+    for (_, failure) in &found {
+        assert!(has_device_extra(failure), "{failure:?}");
+    }
+    for subject in [library(), PlainStore::sound()] {
+        let found = small_under(Profile::HostileDevice, &starts, &subject, 1);
+        assert!(found.is_empty(), "{}: {:?}", subject.name(), found[0].1);
+    }
+}
+
+/// Whether a bad device struck in one of the power cuts of a failure.
+fn has_device_extra(failure: &FoundFailure) -> bool {
+    let steps = failure.script.steps.iter().filter_map(|step| match step {
+        Step::PowerCut { image } => image.as_ref(),
+        _ => None,
+    });
+    let crashes = failure.script.crashes.iter();
+    let mut images = steps.chain(crashes.filter_map(|crash| crash.image.as_ref()));
+    images.any(|image| matches!(image, Survivors::Named(set) if !set.device.is_empty()))
 }
 
 #[test]

@@ -34,7 +34,10 @@ pub(crate) fn completeness(report: &RunReport) -> Option<String> {
         ),
     };
     if has(|profile| profile == Profile::HostileDevice) {
-        text.push_str(" What a bad device does besides is sampled by `beaver run` only.");
+        let sampled = grouped(tally.on_bad_device);
+        text.push_str(&format!(
+            " Of what only a bad device leaves {sampled} disks were sampled."
+        ));
     }
     Some(text)
 }
@@ -126,7 +129,14 @@ mod tests {
             text.contains(". Torn pages and garbage were sampled"),
             "{text}"
         );
-        let text = said(Tally::default(), Profile::HostileDevice, 64);
-        assert!(text.ends_with("sampled by `beaver run` only."), "{text}");
+        let sampled = Tally {
+            on_bad_device: 1234,
+            ..Tally::default()
+        };
+        let text = said(sampled, Profile::HostileDevice, 64);
+        assert!(
+            text.ends_with(" Of what only a bad device leaves 1,234 disks were sampled."),
+            "{text}"
+        );
     }
 }

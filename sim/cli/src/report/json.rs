@@ -90,6 +90,8 @@ struct ExplorationDocument {
     torn_sampled: u64,
     torn_dropped: u64,
     torn_capped: u64,
+    /// Samples of what only a bad device leaves.
+    on_bad_device: u64,
     examined: u64,
     /// Of images with whole pages, and zeros where data was lost.
     exhaustive: bool,
@@ -190,6 +192,7 @@ impl ExplorationDocument {
             torn_sampled: tally.torn_sampled,
             torn_dropped: tally.torn_dropped,
             torn_capped: tally.torn_capped,
+            on_bad_device: tally.on_bad_device,
             examined: tally.examined,
             exhaustive: tally.is_exhaustive(),
             torn_exhaustive: tally.is_exhaustive_of_torn(),

@@ -9,7 +9,7 @@ use beaver_sim::subject::AnySubject;
 use beaver_zoo::catalogue::{BUGS, Bug};
 use beaver_zoo::scenarios::scenario;
 
-const SEEDS: u64 = 3000;
+pub(crate) const SEEDS: u64 = 3000;
 
 pub(crate) struct Caught {
     pub(crate) subject: AnySubject,
