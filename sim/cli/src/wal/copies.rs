@@ -7,7 +7,7 @@ use beaver::storage::DiskStorage;
 use beaver::wal::LostRange;
 use beaver::{Position, Storage, StoreId, inspect};
 
-use super::{exit_for, failed, log};
+use super::{exit_for, log};
 use crate::exit::{CliError, Exit};
 use crate::output::Output;
 use crate::report::numbers::counted;
@@ -17,7 +17,7 @@ pub(super) fn repair(directory: &Path, copy: &Path, out: &mut Output) -> Result<
     let from = log(directory)?;
     let was_there = copy.exists();
     let repaired = inspect::repair(&from, &empty(copy)?, StoreId::random());
-    let report = finished(repaired, copy, was_there).map_err(failed(directory))?;
+    let report = finished(repaired, copy, was_there).map_err(failed(directory, copy))?;
     for problem in &report.problems {
         out.line(format_args!("problem      {problem}"));
     }
@@ -54,7 +54,7 @@ pub(super) fn truncate(
     let from = log(directory)?;
     let was_there = copy.exists();
     let truncated = inspect::truncate(&from, position, &empty(copy)?, StoreId::random());
-    let report = finished(truncated, copy, was_there).map_err(failed(directory))?;
+    let report = finished(truncated, copy, was_there).map_err(failed(directory, copy))?;
     out.line(format_args!(
         "{}: {} in {}, and {}, up to {position}",
         copy.display(),
@@ -74,6 +74,12 @@ fn finished<R>(made: beaver::Result<R>, copy: &Path, was_there: bool) -> beaver:
         let _ = std::fs::remove_dir(copy);
     }
     made
+}
+
+/// An error of making a copy, with both directories: a file of either may have caused it.
+fn failed(directory: &Path, copy: &Path) -> impl Fn(beaver::Error) -> CliError {
+    let place = format!("{} to {}", directory.display(), copy.display());
+    move |error| CliError::at(&place, error)
 }
 
 /// The directory `copy`, made if it is not there.
