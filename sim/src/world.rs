@@ -19,7 +19,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use beaver::{Clock, ManualClock, Storage};
-use beaver_disk::{Disk, SimDisk, SimOptions, TraceMode};
+use beaver_disk::{Disk, DiskEvent, SimDisk, SimOptions, Subset, TraceMode};
 
 use crate::faults::{Director, Faults, Source, SurvivorDraw};
 use crate::guard::guarded;
@@ -111,6 +111,9 @@ pub(crate) struct World<'a> {
     unreadable: bool,
     /// What the files held when an earlier process ended.
     earlier: Files,
+    /// What the disk held when the store was opened last, where the cache showed something else: pages
+    /// whose sync had failed.
+    found_on_disk: Option<Files>,
     /// Whether a recovery has ended and nothing was asked of the store since.
     untouched: bool,
     /// Whether an error in the last recovery may have left what the next one removes.
@@ -201,6 +204,7 @@ impl<'a> World<'a> {
             unknown_event: false,
             unreadable: false,
             earlier: Files::new(),
+            found_on_disk: None,
             untouched: false,
             may_go: false,
             wrong_side_image: None,
@@ -271,6 +275,14 @@ impl<'a> World<'a> {
     /// What the files hold now, as a reader sees them.
     fn files(&self) -> Files {
         self.faults.disk().live().to_files()
+    }
+
+    /// What they hold when the cache forgets the pages whose sync failed; nothing where that is the
+    /// same.
+    fn files_on_disk(&self) -> Option<Files> {
+        let copy = self.faults.copy();
+        let forgotten = copy.happen(&DiskEvent::CacheDrop(Subset::All));
+        forgotten.then(|| copy.live().to_files())
     }
 
     /// The script so far, the faults that fired included.

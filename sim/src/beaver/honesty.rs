@@ -32,7 +32,7 @@ enum Says {
 /// events takes all of them.
 ///
 /// `before` are the files as they would be without the damage, `found` are the files that recovery
-/// met.
+/// met, as they are on the disk.
 ///
 /// # Errors
 /// The proof that was left, or why the damage does not explain the loss.
@@ -54,10 +54,11 @@ pub(super) fn excuse_loss(
     let new = found.get(&name).unwrap_or(&empty);
     let lines = lines(old);
     let intact = |line: &Range<usize>| new.get(line.clone()) == old.get(line.clone());
-    let damaged = lines.iter().position(|(range, says)| {
-        let acknowledged = !matches!(says, Says::Event { seq, .. } if *seq > append_last);
-        acknowledged && !intact(range)
-    });
+    // Nothing after the append explains that it is gone: what the cache alone showed is missing there.
+    let ends = |says: &Says| matches!(says, Says::Event { seq, .. } if *seq == append_last);
+    let end = lines.iter().position(|(_, says)| ends(says));
+    let up_to = &lines[..end.map_or(lines.len(), |last| last + 1)];
+    let damaged = up_to.iter().position(|(range, _)| !intact(range));
     let Some(damaged) = damaged else {
         let expected = format!("damage at or before event {missing_first} in {name}");
         return Err(not_excused(expected, missing_first));
@@ -196,6 +197,19 @@ mod tests {
         assert!(check(SEGMENT, SEGMENT, 2).is_err());
         let found = SEGMENT.replace("{\"seq\":3", "{\"sex\":3");
         assert!(check(SEGMENT, &found, 2).is_err());
+    }
+
+    #[test]
+    fn damage_after_the_event_does_not_explain_its_loss() {
+        let before = SEGMENT.replace(
+            "{\"seq\":2",
+            "{\"synced\":1,\"crc\":\"00000000\"}\n{\"seq\":2",
+        );
+        let found = before
+            .replace("synced", "sinked")
+            .replace("{\"seq\":2", "{\"sex\":2");
+        let found = found.replace("{\"seq\":3", "{\"sex\":3");
+        assert!(check(&before, &found, 1).is_err());
     }
 
     #[test]

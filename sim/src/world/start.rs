@@ -117,6 +117,10 @@ impl World<'_> {
     fn attempt(&mut self, failures: &mut u32) -> Result<bool, Stop> {
         let disk = self.faults.disk().clone();
         let found = self.files();
+        self.found_on_disk = match self.damage.is_empty() {
+            true => None,
+            false => self.files_on_disk(),
+        };
         let untouched = std::mem::take(&mut self.untouched);
         let (excuses, faults) = {
             let mut director = self.faults.director();
