@@ -21,6 +21,7 @@ pub(crate) mod salvage;
 mod small;
 mod state;
 pub(crate) mod tidiness;
+mod unacceptable;
 mod workload;
 
 pub use crate::faults::files;
@@ -32,6 +33,7 @@ pub use machine::{OnBeaver, TestedMachine};
 pub use op::QueueOp;
 pub use queue::{OpenQueue, Queue};
 pub use state::QueueState;
+pub use unacceptable::Unacceptable;
 
 use crate::scenario::{Scenario, SyncSetting};
 use crate::subject::AnySubject;

@@ -10,6 +10,8 @@ mod inspection;
 mod lockstep;
 mod marking;
 mod moments;
+mod refusal;
+mod requeue;
 mod schedule;
 mod start;
 mod steps;
@@ -91,6 +93,8 @@ pub(crate) struct World<'a> {
     again: VecDeque<Step>,
     /// Whether a command was refused by a full disk and none has succeeded since.
     met_full_disk: bool,
+    /// Whether a checkpoint failed since the store was opened: what it left may not count as kept.
+    checkpoint_failed: bool,
     /// Whether a torn tail was cut and nothing was acknowledged since.
     cut_torn_tail: bool,
     /// Whether another process holds the lock.
@@ -194,6 +198,7 @@ impl<'a> World<'a> {
             unsynced: 0,
             again: VecDeque::new(),
             met_full_disk: false,
+            checkpoint_failed: false,
             cut_torn_tail: false,
             lock_held: false,
             marks_if_open: Vec::new(),

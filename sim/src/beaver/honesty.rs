@@ -124,6 +124,35 @@ pub(super) fn excuse_refusal(
     Err(Finding::new(Invariant::Honesty, expected, refusal))
 }
 
+/// Whether no snapshot, and not the whole log either, is left from which a store could have opened: one
+/// that is not damaged, with every segment above it.
+///
+/// # Errors
+/// There is such a way.
+pub(super) fn no_way_left(
+    damage: &InjectedDamage,
+    found: &Files,
+    refusal: &str,
+) -> Result<(), Finding> {
+    let whole = |name: &String| found.contains_key(name) && !damage.touches(name);
+    let snapshots = found.keys().filter(|name| whole(name));
+    let bases = snapshots.filter_map(|name| snapshot_epoch(name)).chain([0]);
+    let newest = found.keys().filter_map(|name| segment_epoch(name)).max();
+    let newest = newest.unwrap_or(0);
+    let mut bases = bases.filter(|base| {
+        *base < newest && (base + 1..=newest).all(|epoch| whole(&segment_name(epoch)))
+    });
+    let Some(base) = bases.next() else {
+        return Ok(());
+    };
+    let way = match base {
+        0 => "the whole log".to_owned(),
+        epoch => format!("the snapshot of epoch {epoch} and the segments above it"),
+    };
+    let expected = format!("to open from {way}: nothing is wrong with them");
+    Err(Finding::new(Invariant::Availability, expected, refusal))
+}
+
 /// The whole lines of a segment, newline included, with what they say.
 fn lines(bytes: &[u8]) -> Vec<(Range<usize>, Says)> {
     let mut lines = Vec::new();
@@ -254,6 +283,26 @@ mod tests {
         let missing_first = Position { epoch: 1, seq: 3 };
         let found = files(&SEGMENT.replace('s', "z"));
         assert!(excuse_loss(&files(SEGMENT), &found, missing_first, 3).is_err());
+    }
+
+    #[test]
+    fn a_refusal_is_right_only_where_no_way_is_left() {
+        let (one, two) = (segment_name(1), segment_name(2));
+        let snapshot = |epoch: u64| format!("snapshot-{epoch:010}.json");
+        let names = [one.clone(), two.clone(), snapshot(1)];
+        let found: Files = names.map(|name| (name, b"x".to_vec())).into();
+        let check = |damaged: &[&String]| {
+            let mut after = found.clone();
+            damaged.iter().for_each(|name| drop(after.remove(*name)));
+            let mut damage = InjectedDamage::default();
+            damage.remember(&found, &after);
+            no_way_left(&damage, &found, "corrupt").is_ok()
+        };
+        assert!(!check(&[]));
+        assert!(!check(&[&snapshot(1)]), "the whole log is left");
+        assert!(!check(&[&one]), "the snapshot is left");
+        assert!(check(&[&one, &snapshot(1)]));
+        assert!(check(&[&two]), "without the newest segment there is no way");
     }
 
     #[test]

@@ -6,10 +6,11 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use beaver::controller::Dispatched;
+use beaver::event::InvalidPayload;
 use beaver::store::WrittenCheckpoint;
 use beaver::wal::{AppendOutcome, QueueOptions, Ticket, WalOptions};
 use beaver::{
-    Command as LibraryCommand, CommandError, Controller, ControllerOptions, JobError, JobId,
+    Command as LibraryCommand, CommandError, Controller, ControllerOptions, Error, JobError, JobId,
     JobSpec, Payload, RecoveryReport, Storage, StoreOptions,
 };
 
@@ -18,6 +19,7 @@ use super::command::{Command, Job};
 use super::engine::{BegunQueued, Done, Engine, LogEntry, Opening, Process, Reply, Salvaged};
 use super::model::Refusal;
 use super::state::QueueState;
+use super::unacceptable::Unacceptable;
 use crate::subject::{ErrorClass, Failure, Machine, OpenReport, PendingCheckpoint, Position};
 
 /// What a caller gets for a submitted command: a ticket if there was something to log, and the job
@@ -32,7 +34,7 @@ impl Engine for Library {
     fn open(&self, machine: &Machine) -> Opening {
         let options = ControllerOptions {
             store: options(machine),
-            requeue_in_flight: false,
+            requeue_in_flight: machine.log.requeue_in_flight,
         };
         let (controller, report) = Controller::open(Arc::clone(&machine.storage), options)?;
         Ok((Box::new(Client { controller }), report_of(&report)))
@@ -81,6 +83,18 @@ impl Process for Client {
             Command::Fail { id } => controller.fail(&job_id(id)).map(|_| None),
             Command::Tick { .. } => controller.tick().map(|_| None),
             Command::Requeue => controller.requeue_in_flight().map(|_| None),
+            Command::Unacceptable { request } => {
+                let specs = match unacceptable(*request) {
+                    Ok(specs) => specs,
+                    Err(refusal) => return Ok((Done::Refused(refusal), None)),
+                };
+                match controller.enqueue_all(specs) {
+                    Err(CommandError::Log(Error::TooLarge { .. })) => {
+                        return Ok((Done::Refused(Refusal::TooLarge), None));
+                    }
+                    done => done.map(|()| None),
+                }
+            }
             Command::Sync | Command::Rotate | Command::Preallocate { .. } => {
                 return Err(Failure::unsupported("a command of the log alone"));
             }
@@ -92,6 +106,17 @@ impl Process for Client {
     fn group(&mut self, commands: &[Command]) -> Vec<Reply> {
         let submitted = self.submit(commands);
         // What became of each is in its ticket, whatever the flush says.
+        let _ = self.controller.flush();
+        outcomes(submitted)
+    }
+
+    fn unawaited(&mut self, commands: &[Command], pass: &mut dyn FnMut() -> bool) -> Vec<Reply> {
+        let submitted = self.submit(commands);
+        let queued = submitted
+            .iter()
+            .flatten()
+            .any(|(ticket, _)| ticket.is_some());
+        while queued && !self.controller.is_due() && pass() {}
         let _ = self.controller.flush();
         outcomes(submitted)
     }
@@ -174,6 +199,10 @@ fn options(machine: &Machine) -> StoreOptions {
     if settings.batch_bytes > 0 {
         queue.max_batch_bytes = usize::try_from(settings.batch_bytes).unwrap_or(usize::MAX);
     }
+    if settings.batch_events > 0 {
+        queue.max_batch_events = usize::try_from(settings.batch_events).unwrap_or(usize::MAX);
+    }
+    queue.flush_interval_ms = settings.interval_ms();
     StoreOptions {
         wal: WalOptions {
             preallocate_bytes: settings.preallocate_bytes,
@@ -214,10 +243,25 @@ pub(super) fn library_command(command: &Command) -> LibraryCommand {
         Command::Ack { id } => LibraryCommand::Ack(job_id(id)),
         Command::Fail { id } => LibraryCommand::Fail(job_id(id)),
         Command::Requeue => LibraryCommand::RequeueInFlight,
+        // Asked for by no group of callers: see `Draw`.
+        Command::Unacceptable { .. } => LibraryCommand::Enqueue(Vec::new()),
         Command::Tick { .. } | Command::Sync | Command::Rotate | Command::Preallocate { .. } => {
             LibraryCommand::Tick
         }
     }
+}
+
+/// What is asked for, as far as the library lets it be said; else why not.
+pub(super) fn unacceptable(request: Unacceptable) -> Result<Vec<JobSpec>, Refusal> {
+    let jobs = request.jobs().into_iter().map(|(id, payload)| {
+        let id = JobId::new(&id).map_err(|_| Refusal::InvalidId)?;
+        let payload = Payload::new(&payload).map_err(|error| match error {
+            InvalidPayload::TooLong { .. } => Refusal::TooLarge,
+            _ => Refusal::InvalidPayload,
+        })?;
+        Ok(JobSpec::new(id, payload))
+    });
+    jobs.collect()
 }
 
 fn specs(jobs: &[Job]) -> Vec<JobSpec> {

@@ -19,6 +19,7 @@ use rpds::{RedBlackTreeMapSync, VectorSync};
 use serde::{Deserialize, Serialize};
 
 use super::command::{Command, Job};
+use super::unacceptable::Unacceptable;
 
 /// What happened to one job: one entry of the history that a client could write down.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -119,6 +120,24 @@ pub enum Refusal {
     Unknown,
     /// The job is not in flight.
     NotInFlight,
+    /// The id is none.
+    InvalidId,
+    /// The payload is none.
+    InvalidPayload,
+    /// It is more than the format can hold.
+    TooLarge,
+}
+
+impl From<Unacceptable> for Refusal {
+    fn from(request: Unacceptable) -> Self {
+        match request {
+            Unacceptable::EmptyId | Unacceptable::LongId => Refusal::InvalidId,
+            Unacceptable::BrokenPayload | Unacceptable::PayloadOfTwoLines => {
+                Refusal::InvalidPayload
+            }
+            Unacceptable::LongPayload | Unacceptable::LongAppend => Refusal::TooLarge,
+        }
+    }
 }
 
 /// The state that a history leads to.
@@ -298,6 +317,7 @@ impl Model {
             Command::Requeue => Ok(self.plan_in_flight_back(now_ms, What::Retried, |job| {
                 matches!(job.standing, Standing::InFlight { .. })
             })),
+            Command::Unacceptable { request } => Err(Refusal::from(*request)),
             Command::Sync | Command::Rotate | Command::Preallocate { .. } => Ok(Vec::new()),
         }
     }

@@ -98,6 +98,7 @@ impl fmt::Debug for QueueOp {
             Command::Dispatch => f.write_str("dispatch"),
             Command::Ack { id } => write!(f, "ack {id}"),
             Command::Fail { id } => write!(f, "fail {id}"),
+            Command::Unacceptable { request } => write!(f, "ask for what is refused: {request:?}"),
             Command::Tick { ms } => write!(f, "tick after {ms} ms"),
             Command::Requeue => f.write_str("requeue what is in flight"),
             Command::Sync => f.write_str("sync"),
