@@ -13,3 +13,4 @@ pub mod left_out;
 pub mod misuse;
 pub mod plain;
 pub mod scenarios;
+pub mod wrapped;
