@@ -228,6 +228,12 @@ impl Controller {
         submitted.map(|(ticket, (_, dispatched))| (ticket, dispatched))
     }
 
+    /// As [`Store::is_due`].
+    #[must_use]
+    pub fn is_due(&self) -> bool {
+        self.store.is_due()
+    }
+
     /// Makes every queued command durable and applies it.
     ///
     /// # Errors

@@ -24,6 +24,7 @@ mod shared;
 mod small;
 mod state;
 pub(crate) mod tidiness;
+mod unacceptable;
 mod workload;
 
 pub use crate::faults::files;
@@ -36,6 +37,7 @@ pub use op::QueueOp;
 pub use queue::{OpenQueue, Queue};
 pub use shared::SharedLibrary;
 pub use state::QueueState;
+pub use unacceptable::Unacceptable;
 
 use crate::scenario::{Scenario, SyncSetting};
 use crate::subject::AnySubject;

@@ -84,7 +84,7 @@ pub fn explore_seed(
     options: &Options,
     running: Running<'_>,
 ) -> Explored {
-    let scenario = undisturbed(scenario);
+    let scenario = undisturbed(&scenario.of_seed(seed));
     let target = ExploreTarget {
         subject,
         scenario: &scenario,
@@ -170,6 +170,8 @@ fn undisturbed(scenario: &Scenario) -> Scenario {
     scenario.crashes.power_cut_in_command_per_mille = 0;
     scenario.crashes.in_recovery_per_mille = 0;
     scenario.crashes.images = 0;
+    // A recovery that adds an op of its own is judged in runs alone.
+    scenario.log.requeue_in_flight = false;
     scenario.faults.retain(|rate| !rate.kind.damages());
     scenario
 }

@@ -77,6 +77,8 @@ marks! {
     BoundedLoss "bounded-loss" "damage took acknowledged events that no undamaged proof covered";
     DamageHarmless "damage-harmless" "damage was injected and recovery returned the whole history";
     LyingSyncHit "lying-sync-hit" "a power cut took back a page that a sync had claimed";
+    UnacceptableRefused "unacceptable-refused" "a request that no store can take was refused, and nothing was changed";
+    FlushedWhenDue "flushed-when-due" "what no caller waited for was synced when its time had come";
     LenientSkipped "lenient-skipped" "lenient replay skipped damaged lines and reported each";
     LenientGroupSkipped "lenient-group-skipped" "lenient replay skipped a whole group for one damaged member";
     GroupCommit "group-commit" "several callers shared one sync";

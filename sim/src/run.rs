@@ -66,7 +66,8 @@ pub(crate) struct Watched {
 /// Runs one seed, or the script of a scenario, and keeps everything.
 #[must_use]
 pub(crate) fn watch(subject: &AnySubject, scenario: &Scenario, seed: u64) -> Watched {
-    let mut world = World::new(subject, scenario, seed, TraceMode::Records);
+    let scenario = scenario.of_seed(seed);
+    let mut world = World::new(subject, &scenario, seed, TraceMode::Records);
     world.keep_script();
     world.keep_log();
     let keep = Keep {
@@ -98,7 +99,7 @@ pub fn saved_failure(scenario: &Scenario, result: &RunResult) -> Scenario {
     Scenario {
         script: result.script.clone(),
         seeds: Seeds::one(result.seed),
-        ..scenario.clone()
+        ..scenario.of_seed(result.seed).into_owned()
     }
 }
 
@@ -170,7 +171,8 @@ fn run_once(subject: &AnySubject, scenario: &Scenario, seed: u64, keep: Keep) ->
         true => TraceMode::Records,
         false => TraceMode::Hash,
     };
-    let mut world = World::new(subject, scenario, seed, mode);
+    let scenario = scenario.of_seed(seed);
+    let mut world = World::new(subject, &scenario, seed, mode);
     if keep.trace {
         world.keep_log();
     }

@@ -15,6 +15,7 @@ mod script;
 mod seeds;
 mod step;
 mod survivors;
+mod swarm;
 mod workload;
 
 pub use beaver_disk::Profile;
@@ -25,7 +26,8 @@ pub use seeds::{ParseSeedsError, Seeds};
 pub(crate) use step::{Around, Scheduled, When};
 pub use step::{ConcurrentStep, Step};
 pub use survivors::Survivors;
-pub use workload::{CommandKind, LogSettings, Range, SyncSetting, Workload};
+pub use swarm::Swarm;
+pub use workload::{Alphabet, CommandKind, LogSettings, Range, SyncSetting, Workload};
 
 use serde::{Deserialize, Serialize};
 
@@ -63,6 +65,9 @@ pub struct Scenario {
     /// What the disk does wrong, each kind with its rate.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<FaultRate>,
+    /// What each seed draws anew of `workload` and `log` (a swarm).
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub swarm: Swarm,
     /// How many of `faults` each seed picks (a swarm); 0 means all of them.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub fault_mixture: u32,

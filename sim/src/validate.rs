@@ -46,6 +46,13 @@ impl Scenario {
                 self.check_kinds(subject, &mut check);
             }
         }
+        for drawable in self.drawable() {
+            for found in drawable.check(subject) {
+                if !check.0.contains(&found) {
+                    check.0.push(found);
+                }
+            }
+        }
         let space = self.log.preallocate_bytes;
         check.at_most("log.preallocate_bytes", space, MOST_SPACE, "bytes");
         self.check_rates(subject, &mut check);

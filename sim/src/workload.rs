@@ -40,6 +40,7 @@ impl<'a> Steps<'a> {
     pub(crate) fn next(&mut self, state: &AnyState, now_ms: u64) -> Step {
         match self.kind(state) {
             CommandKind::Group => self.concurrent(Around::Flush, state, now_ms),
+            CommandKind::Unawaited => self.concurrent(Around::Interval, state, now_ms),
             CommandKind::CloseQueued => self.concurrent(Around::Close, state, now_ms),
             CommandKind::Checkpoint => Step::Checkpoint,
             CommandKind::SlowCheckpoint => {

@@ -9,6 +9,8 @@ pub(crate) mod examine;
 mod inspection;
 mod marking;
 mod moments;
+mod refusal;
+mod requeue;
 mod schedule;
 mod start;
 mod steps;
@@ -18,7 +20,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use beaver::{Clock, ManualClock, Storage};
-use beaver_disk::{Disk, SimDisk, SimOptions, TraceMode};
+use beaver_disk::{Disk, DiskEvent, SimDisk, SimOptions, Subset, TraceMode};
 
 use crate::faults::{Director, Faults, Source, SurvivorDraw};
 use crate::guard::guarded;
@@ -90,6 +92,8 @@ pub(crate) struct World<'a> {
     again: VecDeque<Step>,
     /// Whether a command was refused by a full disk and none has succeeded since.
     met_full_disk: bool,
+    /// Whether a checkpoint failed since the store was opened: what it left may not count as kept.
+    checkpoint_failed: bool,
     /// Whether a torn tail was cut and nothing was acknowledged since.
     cut_torn_tail: bool,
     /// Whether another process holds the lock.
@@ -110,6 +114,9 @@ pub(crate) struct World<'a> {
     unreadable: bool,
     /// What the files held when an earlier process ended.
     earlier: Files,
+    /// What the disk held when the store was opened last, where the cache showed something else: pages
+    /// whose sync had failed.
+    found_on_disk: Option<Files>,
     /// Whether a recovery has ended and nothing was asked of the store since.
     untouched: bool,
     /// Whether an error in the last recovery may have left what the next one removes.
@@ -190,6 +197,7 @@ impl<'a> World<'a> {
             unsynced: 0,
             again: VecDeque::new(),
             met_full_disk: false,
+            checkpoint_failed: false,
             cut_torn_tail: false,
             lock_held: false,
             marks_if_open: Vec::new(),
@@ -200,6 +208,7 @@ impl<'a> World<'a> {
             unknown_event: false,
             unreadable: false,
             earlier: Files::new(),
+            found_on_disk: None,
             untouched: false,
             may_go: false,
             wrong_side_image: None,
@@ -270,6 +279,14 @@ impl<'a> World<'a> {
     /// What the files hold now, as a reader sees them.
     fn files(&self) -> Files {
         self.faults.disk().live().to_files()
+    }
+
+    /// What they hold when the cache forgets the pages whose sync failed; nothing where that is the
+    /// same.
+    fn files_on_disk(&self) -> Option<Files> {
+        let copy = self.faults.copy();
+        let forgotten = copy.happen(&DiskEvent::CacheDrop(Subset::All));
+        forgotten.then(|| copy.live().to_files())
     }
 
     /// The script so far, the faults that fired included.

@@ -124,5 +124,5 @@ fn the_sync_when_there_is_nothing_to_do_is_needed() {
 
 #[test]
 fn nothing_may_be_cut_on_the_word_of_one_read() {
-    check_caught(ProtocolStep::SecondRead, &[1, 3, 5], WRONG_READS);
+    check_caught(ProtocolStep::SecondRead, &[1, 3, 5, 7], WRONG_READS);
 }

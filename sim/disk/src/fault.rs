@@ -105,6 +105,12 @@ impl FailureKind {
         matches!(self, StorageFull | QuotaExceeded | FileTooLarge)
     }
 
+    /// The kind of the error that the caller gets.
+    #[must_use]
+    pub fn kind(self) -> io::ErrorKind {
+        self.error().kind()
+    }
+
     pub(super) fn error(self) -> io::Error {
         match self {
             // The standard library has no public kind for EIO; the number is the same on every

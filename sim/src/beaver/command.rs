@@ -5,6 +5,8 @@ use std::num::NonZeroU32;
 use beaver::{JobId, Payload};
 use serde::{Deserialize, Serialize};
 
+use super::unacceptable::Unacceptable;
+
 /// One job to enqueue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -62,6 +64,11 @@ pub enum Command {
         /// Of this attempt; of the one that is in flight where it is left out.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         attempt: Option<u32>,
+    },
+    /// Ask for what no store can take: it is refused and changes nothing.
+    Unacceptable {
+        /// What is asked for.
+        request: Unacceptable,
     },
     /// Let time pass, then look for expired jobs.
     Tick {

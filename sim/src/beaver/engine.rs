@@ -53,6 +53,17 @@ pub trait Engine: Debug + Send + Sync + 'static {
         after: Position,
     ) -> Result<Vec<LogEntry>, Failure>;
 
+    /// Whether it keeps old snapshots as the log's settings say, with the segments above them, and opens
+    /// from one of those where newer files are damaged.
+    fn falls_back(&self) -> bool {
+        true
+    }
+
+    /// Whether it puts what is in flight back when it is opened, where the log's settings say so.
+    fn requeues(&self) -> bool {
+        true
+    }
+
     /// Everything that a lenient reader still finds; nothing if the store has no lenient reader.
     ///
     /// # Errors
@@ -108,6 +119,13 @@ pub trait Process {
 
     /// Several callers submit their commands, then one sync serves all. An answer for each caller.
     fn group(&mut self, commands: &[Command]) -> Vec<Reply>;
+
+    /// Several callers submit their commands and do not wait. When the store finds that what is queued is
+    /// due it is synced; until then `pass` lets time pass, as long as it is true. By default it is due at
+    /// once.
+    fn unawaited(&mut self, commands: &[Command], _pass: &mut dyn FnMut() -> bool) -> Vec<Reply> {
+        self.group(commands)
+    }
 
     /// The first step of a checkpoint, which other commands may follow. Nothing: there was nothing
     /// to do.

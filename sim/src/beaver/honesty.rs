@@ -32,7 +32,7 @@ enum Says {
 /// events takes all of them.
 ///
 /// `before` are the files as they would be without the damage, `found` are the files that recovery
-/// met.
+/// met, as they are on the disk.
 ///
 /// # Errors
 /// The proof that was left, or why the damage does not explain the loss.
@@ -54,10 +54,11 @@ pub(super) fn excuse_loss(
     let new = found.get(&name).unwrap_or(&empty);
     let lines = lines(old);
     let intact = |line: &Range<usize>| new.get(line.clone()) == old.get(line.clone());
-    let damaged = lines.iter().position(|(range, says)| {
-        let acknowledged = !matches!(says, Says::Event { seq, .. } if *seq > append_last);
-        acknowledged && !intact(range)
-    });
+    // Nothing after the append explains that it is gone: what the cache alone showed is missing there.
+    let ends = |says: &Says| matches!(says, Says::Event { seq, .. } if *seq == append_last);
+    let end = lines.iter().position(|(_, says)| ends(says));
+    let up_to = &lines[..end.map_or(lines.len(), |last| last + 1)];
+    let damaged = up_to.iter().position(|(range, _)| !intact(range));
     let Some(damaged) = damaged else {
         let expected = format!("damage at or before event {missing_first} in {name}");
         return Err(not_excused(expected, missing_first));
@@ -121,6 +122,35 @@ pub(super) fn excuse_refusal(
     }
     let expected = "recovery to succeed: no injected damage explains a refusal";
     Err(Finding::new(Invariant::Honesty, expected, refusal))
+}
+
+/// Whether no snapshot, and not the whole log either, is left from which a store could have opened: one
+/// that is not damaged, with every segment above it.
+///
+/// # Errors
+/// There is such a way.
+pub(super) fn no_way_left(
+    damage: &InjectedDamage,
+    found: &Files,
+    refusal: &str,
+) -> Result<(), Finding> {
+    let whole = |name: &String| found.contains_key(name) && !damage.touches(name);
+    let snapshots = found.keys().filter(|name| whole(name));
+    let bases = snapshots.filter_map(|name| snapshot_epoch(name)).chain([0]);
+    let newest = found.keys().filter_map(|name| segment_epoch(name)).max();
+    let newest = newest.unwrap_or(0);
+    let mut bases = bases.filter(|base| {
+        *base < newest && (base + 1..=newest).all(|epoch| whole(&segment_name(epoch)))
+    });
+    let Some(base) = bases.next() else {
+        return Ok(());
+    };
+    let way = match base {
+        0 => "the whole log".to_owned(),
+        epoch => format!("the snapshot of epoch {epoch} and the segments above it"),
+    };
+    let expected = format!("to open from {way}: nothing is wrong with them");
+    Err(Finding::new(Invariant::Availability, expected, refusal))
 }
 
 /// The whole lines of a segment, newline included, with what they say.
@@ -199,6 +229,19 @@ mod tests {
     }
 
     #[test]
+    fn damage_after_the_event_does_not_explain_its_loss() {
+        let before = SEGMENT.replace(
+            "{\"seq\":2",
+            "{\"synced\":1,\"crc\":\"00000000\"}\n{\"seq\":2",
+        );
+        let found = before
+            .replace("synced", "sinked")
+            .replace("{\"seq\":2", "{\"sex\":2");
+        let found = found.replace("{\"seq\":3", "{\"sex\":3");
+        assert!(check(&before, &found, 1).is_err());
+    }
+
+    #[test]
     fn a_loss_that_an_event_of_a_later_batch_disproves_is_not_excused() {
         let found = SEGMENT.replace("{\"seq\":1", "{\"sex\":1");
         assert!(check(SEGMENT, &found, 1).is_err());
@@ -240,6 +283,26 @@ mod tests {
         let missing_first = Position { epoch: 1, seq: 3 };
         let found = files(&SEGMENT.replace('s', "z"));
         assert!(excuse_loss(&files(SEGMENT), &found, missing_first, 3).is_err());
+    }
+
+    #[test]
+    fn a_refusal_is_right_only_where_no_way_is_left() {
+        let (one, two) = (segment_name(1), segment_name(2));
+        let snapshot = |epoch: u64| format!("snapshot-{epoch:010}.json");
+        let names = [one.clone(), two.clone(), snapshot(1)];
+        let found: Files = names.map(|name| (name, b"x".to_vec())).into();
+        let check = |damaged: &[&String]| {
+            let mut after = found.clone();
+            damaged.iter().for_each(|name| drop(after.remove(*name)));
+            let mut damage = InjectedDamage::default();
+            damage.remember(&found, &after);
+            no_way_left(&damage, &found, "corrupt").is_ok()
+        };
+        assert!(!check(&[]));
+        assert!(!check(&[&snapshot(1)]), "the whole log is left");
+        assert!(!check(&[&one]), "the snapshot is left");
+        assert!(check(&[&one, &snapshot(1)]));
+        assert!(check(&[&two]), "without the newest segment there is no way");
     }
 
     #[test]

@@ -177,6 +177,11 @@ impl<E: Engine, T: OpenLog + 'static> Inspected for Documented<E, T> {
         small::prepared(op, end_of_log)
     }
 
+    fn requeue(&self) -> Option<AnyOp> {
+        let op = (self.op)(QueueOp::from(Command::Requeue));
+        self.engine.requeues().then_some(op)
+    }
+
     fn report(&self, store: &mut dyn Any) -> OpenReport {
         self.opened(store).report().clone()
     }
@@ -287,6 +292,36 @@ impl<E: Engine, T: OpenLog + 'static> Inspected for Documented<E, T> {
         honesty::excuse_refusal(damage, failure.file.as_deref(), &failure.text)
     }
 
+    fn check_no_way_left(
+        &self,
+        damage: &InjectedDamage,
+        found: &Files,
+        failure: &Failure,
+    ) -> Result<(), Finding> {
+        match self.engine.falls_back() {
+            true => honesty::no_way_left(damage, found, &failure.text),
+            false => Ok(()),
+        }
+    }
+
+    fn check_fall_back(
+        &self,
+        before: &[&str],
+        after: &[&str],
+        opened: bool,
+        log: &LogSettings,
+    ) -> Result<(), Finding> {
+        if !self.engine.falls_back() {
+            return Ok(());
+        }
+        let stay = match opened {
+            // The one that was used, and the one to fall back to.
+            true => 2,
+            false => log.keep_old_snapshots as usize,
+        };
+        tidiness::fall_back_stays(before, after, stay).map_or(Ok(()), Err)
+    }
+
     fn excuse_loss(
         &self,
         before: &Files,
@@ -375,6 +410,7 @@ impl<E: Engine, T: OpenLog + 'static> Inspected for Documented<E, T> {
         let blanked = newest.is_some_and(|(name, bytes)| {
             after.get(name).is_none_or(|left| left.len() < bytes.len())
         });
+        let damaged = copy.live().to_files();
         let storage: Arc<dyn Storage> = copy.storage();
         let (entries, skipped, unfinished_end) = match self.engine.replay_leniently(&storage) {
             Ok(Some(read)) => read,
@@ -384,6 +420,14 @@ impl<E: Engine, T: OpenLog + 'static> Inspected for Documented<E, T> {
                 return Err(Finding::new(Invariant::Honesty, expected, failure.text));
             }
         };
+        if copy.live().to_files() != damaged {
+            let expected = "lenient replay to change no file";
+            return Err(Finding::new(
+                Invariant::Honesty,
+                expected,
+                "it changed some",
+            ));
+        }
         salvage::judge(&told, &entries, &skipped, unfinished_end || blanked)?;
         let mut marks = Vec::new();
         if !skipped.is_empty() {
@@ -399,6 +443,14 @@ impl<E: Engine, T: OpenLog + 'static> Inspected for Documented<E, T> {
     fn marks(&self, op: &AnyOp, text: &str) -> Vec<Mark> {
         if text == refused(Refusal::Duplicate) {
             return vec![Mark::DuplicateRefused];
+        }
+        let unacceptable = [
+            Refusal::InvalidId,
+            Refusal::InvalidPayload,
+            Refusal::TooLarge,
+        ];
+        if unacceptable.iter().any(|refusal| text == refused(*refusal)) {
+            return vec![Mark::UnacceptableRefused];
         }
         if text == refused(Refusal::NotInFlight) {
             return vec![Mark::LateReportRefused];

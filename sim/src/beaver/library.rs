@@ -6,11 +6,12 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use beaver::controller::Dispatched;
+use beaver::event::InvalidPayload;
 use beaver::store::WrittenCheckpoint;
 use beaver::wal::{AppendOutcome, QueueOptions, Ticket, WalOptions};
 use beaver::{
-    Backoff, Command as LibraryCommand, CommandError, Controller, ControllerOptions, EventType,
-    JobError, JobId, JobSpec, Payload, RecoveryReport, Storage, StoreOptions,
+    Backoff, Command as LibraryCommand, CommandError, Controller, ControllerOptions, Error,
+    EventType, JobError, JobId, JobSpec, Payload, RecoveryReport, Storage, StoreOptions,
 };
 
 use super::border;
@@ -20,6 +21,7 @@ use super::engine::{
 };
 use super::model::Refusal;
 use super::state::QueueState;
+use super::unacceptable::Unacceptable;
 use crate::subject::{ErrorClass, Failure, Machine, OpenReport, PendingCheckpoint, Position};
 
 /// What a caller gets for a submitted command: a ticket if there was something to log, and the job
@@ -34,7 +36,7 @@ impl Engine for Library {
     fn open(&self, machine: &Machine) -> Opening {
         let options = ControllerOptions {
             store: options(machine),
-            requeue_in_flight: false,
+            requeue_in_flight: machine.log.requeue_in_flight,
         };
         let (controller, report) = Controller::open(Arc::clone(&machine.storage), options)?;
         Ok((Box::new(Client { controller }), report_of(&report)))
@@ -95,6 +97,18 @@ impl Process for Client {
             Command::Revive { id } => controller.revive(&job_id(id)).map(|()| None),
             Command::Drop { id } => controller.drop_dead(&job_id(id)).map(|()| None),
             Command::Clock { .. } => Ok(None),
+            Command::Unacceptable { request } => {
+                let specs = match unacceptable(*request) {
+                    Ok(specs) => specs,
+                    Err(refusal) => return Ok((Done::Refused(refusal), None)),
+                };
+                match controller.enqueue_all(specs) {
+                    Err(CommandError::Log(Error::TooLarge { .. })) => {
+                        return Ok((Done::Refused(Refusal::TooLarge), None));
+                    }
+                    done => done.map(|()| None),
+                }
+            }
             Command::Sync | Command::Rotate | Command::Preallocate { .. } => {
                 return Err(Failure::unsupported("a command of the log alone"));
             }
@@ -108,6 +122,17 @@ impl Process for Client {
     fn group(&mut self, commands: &[Command]) -> Vec<Reply> {
         let submitted = self.submit(commands);
         // What became of each is in its ticket, whatever the flush says.
+        let _ = self.controller.flush();
+        outcomes(submitted)
+    }
+
+    fn unawaited(&mut self, commands: &[Command], pass: &mut dyn FnMut() -> bool) -> Vec<Reply> {
+        let submitted = self.submit(commands);
+        let queued = submitted
+            .iter()
+            .flatten()
+            .any(|(ticket, _)| ticket.is_some());
+        while queued && !self.controller.is_due() && pass() {}
         let _ = self.controller.flush();
         outcomes(submitted)
     }
@@ -193,6 +218,10 @@ pub(super) fn options(machine: &Machine) -> StoreOptions {
     if settings.batch_bytes > 0 {
         queue.max_batch_bytes = usize::try_from(settings.batch_bytes).unwrap_or(usize::MAX);
     }
+    if settings.batch_events > 0 {
+        queue.max_batch_events = usize::try_from(settings.batch_events).unwrap_or(usize::MAX);
+    }
+    queue.flush_interval_ms = settings.interval_ms();
     StoreOptions {
         wal: WalOptions {
             preallocate_bytes: settings.preallocate_bytes,
@@ -252,10 +281,25 @@ pub(super) fn library_command(command: &Command) -> LibraryCommand {
         // Nothing is asked: nothing is enqueued.
         Command::Clock { .. } => LibraryCommand::Enqueue(Vec::new()),
         Command::Requeue => LibraryCommand::RequeueInFlight,
+        // Asked for by no group of callers: see `Draw`.
+        Command::Unacceptable { .. } => LibraryCommand::Enqueue(Vec::new()),
         Command::Tick { .. } | Command::Sync | Command::Rotate | Command::Preallocate { .. } => {
             LibraryCommand::Tick
         }
     }
+}
+
+/// What is asked for, as far as the library lets it be said; else why not.
+pub(super) fn unacceptable(request: Unacceptable) -> Result<Vec<JobSpec>, Refusal> {
+    let jobs = request.jobs().into_iter().map(|(id, payload)| {
+        let id = JobId::new(&id).map_err(|_| Refusal::InvalidId)?;
+        let payload = Payload::new(&payload).map_err(|error| match error {
+            InvalidPayload::TooLong { .. } => Refusal::TooLarge,
+            _ => Refusal::InvalidPayload,
+        })?;
+        Ok(JobSpec::new(id, payload))
+    });
+    jobs.collect()
 }
 
 fn specs(jobs: &[Job]) -> Vec<JobSpec> {

@@ -6,13 +6,15 @@
 
 use std::sync::Arc;
 
+use beaver::Command as LibraryCommand;
 use beaver::wal::{Group, OpenReport as LibraryReport, ReplayError, SyncPolicy, WalOptions};
-use beaver::{Clock, Event, JobQueue, StateMachine, Wal};
+use beaver::{Clock, Error, Event, JobQueue, StateMachine, Wal};
 
 use super::command::Command;
 use super::engine::{Done, HandedOut, LogEntry, Reply};
 use super::inspected::{Documented, OpenLog};
-use super::library::{Library, library_command, refusal};
+use super::library::{Library, library_command, refusal, unacceptable};
+use super::model::Refusal;
 use super::op::QueueOp;
 use super::queue::answer;
 use super::state::QueueState;
@@ -123,9 +125,14 @@ impl OpenRequestLog {
     }
 
     fn append(&mut self, command: &Command) -> Reply {
-        let events = self
-            .queue
-            .plan(&library_command(command), self.clock.now_ms());
+        let command_of_library = match command {
+            Command::Unacceptable { request } => match unacceptable(*request) {
+                Ok(specs) => LibraryCommand::Enqueue(specs),
+                Err(refusal) => return Ok((Done::Refused(refusal), None)),
+            },
+            command => library_command(command),
+        };
+        let events = self.queue.plan(&command_of_library, self.clock.now_ms());
         let events = match events {
             Ok(events) => events,
             Err(error) => return Ok((Done::Refused(refusal(&error)), None)),
@@ -133,7 +140,11 @@ impl OpenRequestLog {
         if events.is_empty() {
             return Ok((Done::Accepted(None), None));
         }
-        let last = border::position(self.wal.append(&events)?);
+        let appended = match self.wal.append(&events) {
+            Err(Error::TooLarge { .. }) => return Ok((Done::Refused(Refusal::TooLarge), None)),
+            appended => appended?,
+        };
+        let last = border::position(appended);
         self.take_in(&events, last);
         let handed_out = handed_out(command, &events, &self.queue);
         Ok((Done::Accepted(handed_out), Some(last)))
@@ -180,7 +191,7 @@ impl Subject for RequestLog {
         use CommandKind as K;
         let lacks = matches!(
             kind,
-            K::Checkpoint | K::SlowCheckpoint | K::CloseQueued | K::Lenient | K::Op
+            K::Checkpoint | K::SlowCheckpoint | K::CloseQueued | K::Lenient | K::Unawaited | K::Op
         );
         lacks.then(|| {
             "where `log.sync` is `on-request` the log is used alone: no checkpoints, no queue of callers, no lenient reading"

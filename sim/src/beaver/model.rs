@@ -21,6 +21,7 @@ use rpds::{RedBlackTreeMapSync, VectorSync};
 use serde::{Deserialize, Serialize};
 
 pub use super::record::{Record, What};
+use super::unacceptable::Unacceptable;
 
 /// Where a job stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -98,6 +99,24 @@ pub enum Refusal {
     WrongAttempt,
     /// The job is not dead.
     NotDead,
+    /// The id is none.
+    InvalidId,
+    /// The payload is none.
+    InvalidPayload,
+    /// It is more than the format can hold.
+    TooLarge,
+}
+
+impl From<Unacceptable> for Refusal {
+    fn from(request: Unacceptable) -> Self {
+        match request {
+            Unacceptable::EmptyId | Unacceptable::LongId => Refusal::InvalidId,
+            Unacceptable::BrokenPayload | Unacceptable::PayloadOfTwoLines => {
+                Refusal::InvalidPayload
+            }
+            Unacceptable::LongPayload | Unacceptable::LongAppend => Refusal::TooLarge,
+        }
+    }
 }
 
 /// The state that a history leads to.

@@ -123,6 +123,7 @@ impl fmt::Debug for QueueOp {
             Command::Heartbeat { id, attempt } => report(f, "heartbeat", id, *attempt),
             Command::Ack { id, attempt } => report(f, "ack", id, *attempt),
             Command::Fail { id, attempt } => report(f, "fail", id, *attempt),
+            Command::Unacceptable { request } => write!(f, "ask for what is refused: {request:?}"),
             Command::Tick { ms } => write!(f, "tick after {ms} ms"),
             Command::Requeue => f.write_str("requeue what is in flight"),
             Command::Revive { id } => write!(f, "revive {id}"),

@@ -40,6 +40,7 @@ impl Model {
             Command::Revive { id } => one(self.dead_job(id)?, What::Revived),
             Command::Drop { id } => one(self.dead_job(id)?, What::Dropped),
             Command::Clock { .. } => Ok(Vec::new()),
+            Command::Unacceptable { request } => Err(Refusal::from(*request)),
             Command::Sync | Command::Rotate | Command::Preallocate { .. } => Ok(Vec::new()),
         }
     }

@@ -150,6 +150,15 @@ impl<E: Engine> Concurrent<Queue<E>> for Queue<E> {
         answers(ops, store.process.group(&commands(ops)))
     }
 
+    fn unawaited(
+        &self,
+        store: &mut OpenQueue,
+        ops: &[QueueOp],
+        pass: &mut dyn FnMut() -> bool,
+    ) -> Vec<Result<Answer, Failure>> {
+        answers(ops, store.process.unawaited(&commands(ops), pass))
+    }
+
     fn close_queued(&self, store: OpenQueue, ops: &[QueueOp]) -> Vec<Result<Answer, Failure>> {
         answers(ops, store.process.close_queued(&commands(ops)))
     }

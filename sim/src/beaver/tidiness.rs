@@ -91,6 +91,38 @@ pub(crate) fn after_checkpoint(names: &[&str], keep: u32) -> Option<Finding> {
     None
 }
 
+/// Whether the newest `stay` snapshots of those that were there `before` are still there, with the
+/// segments above them; of fewer, all of the log that reaches back without a gap.
+#[must_use]
+pub(crate) fn fall_back_stays(before: &[&str], after: &[&str], stay: usize) -> Option<Finding> {
+    let mut snapshots: Vec<u64> = before
+        .iter()
+        .filter_map(|name| snapshot_epoch(name))
+        .collect();
+    snapshots.sort_unstable_by(|a, b| b.cmp(a));
+    let oldest = match stay.checked_sub(1) {
+        None => return None,
+        Some(last) => snapshots.get(last).copied().unwrap_or(0),
+    };
+    let segments: Vec<u64> = before
+        .iter()
+        .filter_map(|name| segment_epoch(name))
+        .collect();
+    let newest = segments.iter().max().copied().unwrap_or(0);
+    let reached = (oldest + 1..=newest).rev();
+    let reached = reached.take_while(|epoch| segments.contains(epoch));
+    let lowest = reached.last().unwrap_or(newest);
+    let needed = before.iter().filter(|name| {
+        let snapshot = snapshot_epoch(name).filter(|epoch| *epoch >= oldest && stay > 0);
+        let segment = segment_epoch(name).filter(|epoch| *epoch >= lowest);
+        snapshot.or(segment).is_some()
+    });
+    let gone = needed.into_iter().find(|name| !after.contains(name))?;
+    let expected = format!("{gone} to stay: what is kept to fall back to needs it");
+    let found = format!("{} files, and not that one", after.len());
+    Some(Finding::new(Invariant::Availability, expected, found))
+}
+
 /// The bytes that no later recovery may change: of each segment everything but free space at its
 /// end, snapshots whole.
 #[must_use]
@@ -196,6 +228,33 @@ mod tests {
         let three = [&older[..], &last].concat();
         assert!(after_recovery(&three, used, &[], 1).is_some());
         assert_eq!(after_recovery(&three, used, &[], 2), None);
+    }
+
+    #[test]
+    fn what_is_kept_to_fall_back_to_stays() {
+        let older = "snapshot-0000000001.json";
+        let before = ["LOCK", older, SNAPSHOT_2, SEGMENT_2, SEGMENT_3];
+        let gone = |name: &str, stay| {
+            let after: Vec<&str> = before
+                .iter()
+                .copied()
+                .filter(|kept| *kept != name)
+                .collect();
+            fall_back_stays(&before, &after, stay).is_some()
+        };
+        for (stay, needed) in [
+            (0, &[][..]),
+            (1, &[SNAPSHOT_2, SEGMENT_3]),
+            (2, &[older, SNAPSHOT_2, SEGMENT_2, SEGMENT_3]),
+            (3, &[older, SNAPSHOT_2, SEGMENT_2, SEGMENT_3]),
+        ] {
+            for name in before {
+                assert_eq!(gone(name, stay), needed.contains(&name), "{stay}: {name}");
+            }
+        }
+        // A leftover below a gap is no way back.
+        let before = ["wal-0000000001.jsonl", SNAPSHOT_2, SEGMENT_3];
+        assert_eq!(fall_back_stays(&before, &before[1..], 2), None);
     }
 
     #[test]

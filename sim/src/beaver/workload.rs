@@ -8,7 +8,8 @@ use std::collections::BTreeSet;
 use super::command::{Command, Job};
 use super::model::{Model, ModelJob, Standing};
 use super::op::QueueOp;
-use crate::scenario::{CommandKind, Range, Workload};
+use super::unacceptable::Unacceptable;
+use crate::scenario::{Alphabet, CommandKind, Range, Workload};
 use crate::stream::Stream;
 
 /// How far a clock jumps: to another time zone and back, to another year and back, to before 1970 and
@@ -78,6 +79,17 @@ impl Draw<'_> {
             CommandKind::Tick => Command::Tick {
                 ms: self.within(self.workload.tick_ms),
             },
+            CommandKind::Unacceptable => {
+                // The last two cost as much as hundreds of other commands.
+                let last = Unacceptable::ALL.len() as u64 - 1;
+                let drawn = match self.stream.draw(1, 200) {
+                    1 => last,
+                    2..=6 => last - 1,
+                    _ => self.stream.draw(0, last - 2),
+                };
+                let request = Unacceptable::ALL[usize::try_from(drawn).unwrap_or(0)];
+                Command::Unacceptable { request }
+            }
             CommandKind::Requeue => Command::Requeue,
             CommandKind::Sync => Command::Sync,
             CommandKind::Rotate => Command::Rotate,
@@ -173,10 +185,24 @@ impl Draw<'_> {
         [first, first.saturating_mul(4)]
     }
 
+    /// What the next job is made of.
+    fn alphabet(&mut self) -> Alphabet {
+        match &self.workload.alphabets[..] {
+            [] => Alphabet::OneLetter,
+            [only] => *only,
+            several => *self.stream.pick(several),
+        }
+    }
+
     /// A fresh id; now and then one that an encoder could get wrong.
     fn new_id(&mut self) -> String {
         *self.ids += 1;
         let number = *self.ids;
+        if self.workload.alphabets.contains(&Alphabet::LineSeparators)
+            && self.stream.draw(1, 8) == 1
+        {
+            return format!("job\u{2028}{number}\u{85}");
+        }
         match self.stream.draw(1, 20) {
             1 => format!("job \"{number}\" \\ {{\""),
             2 => format!("j\u{f6}b-\u{1f9ab}-{number}\u{7f}"),
@@ -193,11 +219,56 @@ impl Draw<'_> {
             2 => "{\"a\": 1.50e+3,\"a\":\"\\u00e9\\/\"}".to_owned(),
             3 => "[null,-0.0, 1E400 ,\"{\\\"seq\\\":1}\"]".to_owned(),
             _ => {
-                let letter = char::from(b'a' + u8::try_from(self.stream.draw(0, 25)).unwrap_or(0));
-                let text: String = std::iter::repeat_n(letter, bytes).collect();
-                format!("{{\"data\":\"{text}\"}}")
+                let alphabet = self.alphabet();
+                self.text(alphabet, bytes)
             }
         }
+    }
+
+    /// A JSON text of about so many bytes, made of these.
+    fn text(&mut self, alphabet: Alphabet, bytes: usize) -> String {
+        let pieces: &[&str] = match alphabet {
+            Alphabet::OneLetter => {
+                let letter = char::from(b'a' + u8::try_from(self.stream.draw(0, 25)).unwrap_or(0));
+                let text: String = std::iter::repeat_n(letter, bytes).collect();
+                return format!("{{\"data\":\"{text}\"}}");
+            }
+            Alphabet::Digits => {
+                let digits = (1..bytes).map(|_| *self.stream.pick(b"0123456789"));
+                return std::iter::once(b'7')
+                    .chain(digits)
+                    .map(char::from)
+                    .collect();
+            }
+            Alphabet::LogLines => {
+                let line = "{\"seq\":1,\"event\":{\"type\":\"ACK\",\"job_id\":\"j\",\"timestamp\":1},\"crc\":\"00000000\"}";
+                let marker = "{\"synced\":2,\"crc\":\"9dc04cf6\"}";
+                let lines = (0..=bytes / line.len()).map(|at| [line, marker][at % 2]);
+                return format!("[{}]", lines.collect::<Vec<_>>().join(","));
+            }
+            Alphabet::Letters => &["a", "e", "i", "r", "z", " ", "{", "}", "Q", "7"],
+            Alphabet::LineSeparators => {
+                &["a", "\u{2028}", "\u{2029}", "\u{85}", "\\f", "\\u000b", "z"]
+            }
+            Alphabet::Escapes => &[
+                "\\n", "\\r", "\\u0000", "\\\"", "\\\\", "\\/", "\\ud83d", "\\u0085", "\\b",
+            ],
+            Alphabet::NonAscii => &[
+                "\u{f6}",
+                "\u{5b57}",
+                "\u{1f9ab}",
+                "\u{7f}",
+                "\u{9b}",
+                "\u{feff}",
+                "a",
+            ],
+        };
+        let mut text = "{\"data\":\"".to_owned();
+        while text.len() < bytes {
+            let piece: &str = pieces[self.stream.index(pieces.len())];
+            text.push_str(piece);
+        }
+        text + "\"}"
     }
 }
 
@@ -330,6 +401,22 @@ mod tests {
                 let payload = draw.payload();
                 let parsed = serde_json::from_str::<&serde_json::value::RawValue>(&payload);
                 assert!(parsed.is_ok(), "{payload}");
+            }
+            for alphabet in [
+                Alphabet::OneLetter,
+                Alphabet::Letters,
+                Alphabet::LineSeparators,
+                Alphabet::Escapes,
+                Alphabet::NonAscii,
+                Alphabet::Digits,
+                Alphabet::LogLines,
+            ] {
+                for bytes in [0, 1, 40, 3000] {
+                    let text = draw.text(alphabet, bytes);
+                    let payload = beaver::Payload::new(&text);
+                    assert!(payload.is_ok(), "{alphabet:?}: {payload:?}: {text}");
+                    assert!(text.len() < bytes + 200, "{alphabet:?}: {}", text.len());
+                }
             }
         });
     }

@@ -3,7 +3,7 @@
 use beaver_disk::{Image, TraceMode};
 
 use crate::scenario::{
-    Budget, Crashes, Expect, LogSettings, Profile, Scenario, Script, Seeds, Step, Workload,
+    Budget, Crashes, Expect, LogSettings, Profile, Scenario, Script, Seeds, Step, Swarm, Workload,
 };
 use crate::subject::{AnyState, AnySubject};
 use crate::world::World;
@@ -80,6 +80,7 @@ impl Start {
             keeps_cache: self.keeps_cache(),
             workload: Workload::default(),
             log: self.log(),
+            swarm: Swarm::default(),
             crashes: Crashes::default(),
             faults: Vec::new(),
             fault_mixture: 0,

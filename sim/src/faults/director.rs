@@ -48,6 +48,11 @@ pub(crate) struct Director {
     names_since_sync: Vec<Op>,
     /// Whether a sync of a segment failed in this process.
     segment_sync_failed: bool,
+    /// Whether a sync of any file failed in this run.
+    failed_a_sync: bool,
+    /// Calls that change something, and those of them that a fault hit.
+    changes: u64,
+    spoiled_changes: u64,
     /// Whether the disk has no room.
     full: bool,
     /// Whether the file system went read-only after a failed sync.
@@ -77,6 +82,9 @@ impl Director {
             newest: 0,
             names_since_sync: Vec::new(),
             segment_sync_failed: false,
+            failed_a_sync: false,
+            changes: 0,
+            spoiled_changes: 0,
             full: false,
             remount_needed: false,
             newest_removed: false,
@@ -188,6 +196,37 @@ impl Director {
     /// Whether the newest segment was removed since this was asked last.
     pub(crate) fn take_newest_removed(&mut self) -> bool {
         std::mem::take(&mut self.newest_removed)
+    }
+
+    /// Whether every change is refused until the process ends.
+    #[must_use]
+    pub(crate) fn refuses_changes(&self) -> bool {
+        self.read_only
+    }
+
+    /// Whether the disk has no room.
+    #[must_use]
+    pub(crate) fn is_full(&self) -> bool {
+        self.full
+    }
+
+    /// Whether a sync of a file has failed, in this process or an earlier one: only then the cache may
+    /// show something else than the disk holds.
+    #[must_use]
+    pub(crate) fn has_failed_a_sync(&self) -> bool {
+        self.failed_a_sync
+    }
+
+    /// How many calls were hit that change something.
+    #[must_use]
+    pub(crate) fn spoiled_changes(&self) -> u64 {
+        self.spoiled_changes
+    }
+
+    /// How many calls were made that change something.
+    #[must_use]
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes
     }
 
     /// Every change is refused until the process ends.
@@ -337,12 +376,15 @@ impl FaultSource for Director {
             self.names_since_sync.push(call.op);
         }
         self.excuses += u64::from(self.full || self.remount_needed);
+        self.changes += u64::from(call.op.changes_something());
         let newest = segment_epoch(call.file) == Some(self.newest);
         self.newest_removed |= newest && call.op == Op::Remove;
         for fault in self.decide(call, disk) {
             let fired = match &fault.effect {
                 Effect::Call(what) => {
                     let sync = call.op == Op::SyncData;
+                    self.spoiled_changes += u64::from(call.op.changes_something());
+                    self.failed_a_sync |= sync;
                     self.segment_sync_failed |= sync && segment_epoch(call.file).is_some();
                     self.remount_needed |= fault.kind == FaultKind::SyncReadOnly;
                     disk.fail(what.clone());

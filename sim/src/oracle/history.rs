@@ -200,6 +200,11 @@ impl History {
         count
     }
 
+    /// Of the ops in doubt all but the first `kept` did not take effect.
+    pub(crate) fn forget_doubtful_after(&mut self, kept: usize) {
+        self.doubtful.truncate(kept);
+    }
+
     /// It is unknown whether an op took effect.
     pub(crate) fn doubt(&mut self, op: AnyOp) {
         self.build_on_shown();

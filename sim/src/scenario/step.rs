@@ -58,6 +58,8 @@ pub struct ConcurrentStep {
 pub(crate) enum Around {
     /// One flush, which serves all of them.
     Flush,
+    /// A flush that no caller asks for: the store says when it is due.
+    Interval,
     /// A checkpoint in three steps: begin, write, finish.
     Checkpoint,
     /// A clean close; the store is opened again.
@@ -127,6 +129,7 @@ impl Step {
             Step::Op(_) => return None,
             Step::Concurrent(round) => match round.around {
                 Around::Flush => CommandKind::Group,
+                Around::Interval => CommandKind::Unawaited,
                 Around::Checkpoint => CommandKind::SlowCheckpoint,
                 Around::Close => CommandKind::CloseQueued,
             },
@@ -182,6 +185,7 @@ impl fmt::Display for ConcurrentStep {
         let waiting = listed(&self.at(When::Waiting));
         match self.around {
             Around::Flush => return write!(f, "together: {waiting}"),
+            Around::Interval => return write!(f, "submitted and not waited for: {waiting}"),
             Around::Close => return write!(f, "closed while waiting: {waiting}"),
             Around::Checkpoint if waiting.is_empty() => f.write_str("checkpoint")?,
             Around::Checkpoint => write!(f, "checkpoint while these wait: {waiting}")?,

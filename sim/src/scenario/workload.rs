@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use beaver::wal::QueueOptions;
 use serde::{Deserialize, Serialize};
 
 /// A closed range of integers, written `[least, most]`.
@@ -69,12 +70,16 @@ pub enum CommandKind {
     Drop,
     /// The clock jumps: by an hour, a year, to before 1970, or back.
     Clock,
+    /// A request that no store can take, for its size or for what it holds: it is refused.
+    Unacceptable,
     /// Time passes and expired jobs are retried or buried.
     Tick,
     /// Everything in flight goes back to the queue.
     Requeue,
     /// Several callers share one sync.
     Group,
+    /// Several callers submit and do not wait: the store syncs them when they are due.
+    Unawaited,
     /// Rotate, snapshot, prune.
     Checkpoint,
     /// A checkpoint with other commands between its steps.
@@ -112,6 +117,7 @@ impl CommandKind {
         match self {
             K::Enqueue | K::EnqueueBatch | K::Dispatch | K::Ack | K::Fail | K::Tick => false,
             K::Heartbeat | K::LateAck | K::LateFail | K::Revive | K::Drop | K::Clock => false,
+            K::Unacceptable | K::Unawaited => false,
             K::Requeue | K::Group | K::Sync | K::Preallocate | K::Op => false,
             K::Checkpoint | K::SlowCheckpoint | K::Reopen | K::CloseQueued | K::Kill => true,
             K::PowerCut | K::SecondOpener | K::Inspect | K::Lenient | K::Rotate => true,
@@ -140,6 +146,8 @@ pub struct Workload {
     pub group_size: Range,
     /// Bytes of a payload.
     pub payload_bytes: Range,
+    /// What payloads and ids are made of; each takes one of these.
+    pub alphabets: Vec<Alphabet>,
     /// Attempts that a job may use.
     pub max_attempts: Range,
     /// Time that a worker has before its job is taken away, in milliseconds.
@@ -187,12 +195,34 @@ impl Default for Workload {
             batch_size: Range::new(2, 4),
             group_size: Range::new(2, 4),
             payload_bytes: Range::new(0, 120),
+            alphabets: vec![Alphabet::OneLetter],
             max_attempts: Range::new(1, 3),
             timeout_ms: Range::new(50, 500),
             backoff_ms: Range::new(0, 0),
             tick_ms: Range::new(1, 400),
         }
     }
+}
+
+/// What a payload, and the id of its job, are made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Alphabet {
+    /// One letter over and over.
+    OneLetter,
+    /// Letters in any order.
+    Letters,
+    /// What some programs take for the end of a line: U+2028, U+2029, U+0085, the form feed.
+    LineSeparators,
+    /// Characters that JSON must escape, or may, each escaped: control characters, quotes, halves of pairs.
+    Escapes,
+    /// Characters of two, three and four bytes, control characters that need no escape among them.
+    NonAscii,
+    /// Digits: the number is one whatever is torn out of its middle.
+    Digits,
+    /// What the lines of a log look like.
+    LogLines,
 }
 
 /// When an append becomes durable.
@@ -220,11 +250,31 @@ pub struct LogSettings {
     pub preallocate_bytes: u64,
     /// Bytes of events that share one sync; 0 for the library's default.
     pub batch_bytes: u64,
+    /// Events that share one sync; 0 for the library's default.
+    #[serde(skip_serializing_if = "super::is_default")]
+    pub batch_events: u64,
+    /// How long what no caller waits for may stay unsynced, in milliseconds; 0 for the library's default.
+    #[serde(skip_serializing_if = "super::is_default")]
+    pub flush_interval_ms: u64,
     /// Old snapshots kept beside the newest.
     pub keep_old_snapshots: u32,
+    /// Whether what is in flight goes back to the queue when the store is opened.
+    #[serde(skip_serializing_if = "super::is_default")]
+    pub requeue_in_flight: bool,
     /// When an append becomes durable.
     #[serde(skip_serializing_if = "super::is_default")]
     pub sync: SyncSetting,
+}
+
+impl LogSettings {
+    /// How long what no caller waits for may stay unsynced.
+    #[must_use]
+    pub fn interval_ms(&self) -> u64 {
+        match self.flush_interval_ms {
+            0 => QueueOptions::default().flush_interval_ms,
+            set => set,
+        }
+    }
 }
 
 impl Default for LogSettings {
@@ -232,7 +282,10 @@ impl Default for LogSettings {
         LogSettings {
             preallocate_bytes: 0,
             batch_bytes: 0,
+            batch_events: 0,
+            flush_interval_ms: 0,
             keep_old_snapshots: 1,
+            requeue_in_flight: false,
             sync: SyncSetting::EveryAppend,
         }
     }

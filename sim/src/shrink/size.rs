@@ -132,6 +132,9 @@ fn unusual(log: &LogSettings) -> usize {
     [
         log.preallocate_bytes != plain.preallocate_bytes,
         log.batch_bytes != plain.batch_bytes,
+        log.batch_events != plain.batch_events,
+        log.flush_interval_ms != plain.flush_interval_ms,
+        log.requeue_in_flight != plain.requeue_in_flight,
         log.keep_old_snapshots != plain.keep_old_snapshots,
     ]
     .into_iter()

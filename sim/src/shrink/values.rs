@@ -34,7 +34,7 @@ fn smaller_steps(step: &Step) -> Vec<Step> {
     let mut smaller = Vec::new();
     match (round.around, &round.ops[..]) {
         (Around::Flush, [only]) => smaller.push(Step::Op(only.op.clone())),
-        (Around::Flush, _) => {}
+        (Around::Flush | Around::Interval, _) => {}
         (Around::Close, _) => smaller.push(Step::Reopen),
         (Around::Checkpoint, _) => {
             smaller.push(Step::Checkpoint);
@@ -86,9 +86,42 @@ pub(super) fn plainer_values(subject: &AnySubject, draft: &Draft) -> Vec<Draft> 
     drafts.filter(|plainer| plainer != draft).collect()
 }
 
-/// With the settings of the log as they are by default.
+/// With the settings of the log as they are by default, all of them or one.
 pub(super) fn default_settings(_subject: &AnySubject, draft: &Draft) -> Vec<Draft> {
-    let mut plain = draft.clone();
-    plain.log = LogSettings::default();
-    vec![plain]
+    let plain = LogSettings::default();
+    let (one, each) = (plain.clone(), draft.log.clone());
+    let settings = [
+        plain,
+        LogSettings {
+            preallocate_bytes: one.preallocate_bytes,
+            ..each.clone()
+        },
+        LogSettings {
+            batch_bytes: one.batch_bytes,
+            ..each.clone()
+        },
+        LogSettings {
+            batch_events: one.batch_events,
+            ..each.clone()
+        },
+        LogSettings {
+            flush_interval_ms: one.flush_interval_ms,
+            ..each.clone()
+        },
+        LogSettings {
+            keep_old_snapshots: one.keep_old_snapshots,
+            ..each.clone()
+        },
+        LogSettings {
+            requeue_in_flight: one.requeue_in_flight,
+            ..each
+        },
+    ];
+    let plainer = settings.into_iter().filter(|log| *log != draft.log);
+    plainer
+        .map(|log| Draft {
+            log,
+            ..draft.clone()
+        })
+        .collect()
 }

@@ -67,6 +67,13 @@ pub(crate) trait OpenStore {
     /// See [`Concurrent::group`].
     fn group(&mut self, ops: &[AnyOp]) -> Vec<Result<Answer, Failure>>;
 
+    /// See [`Concurrent::unawaited`].
+    fn unawaited(
+        &mut self,
+        ops: &[AnyOp],
+        pass: &mut dyn FnMut() -> bool,
+    ) -> Vec<Result<Answer, Failure>>;
+
     /// See [`Concurrent::close_queued`].
     fn close_queued(self: Box<Self>, ops: &[AnyOp]) -> Vec<Result<Answer, Failure>>;
 
@@ -188,6 +195,21 @@ impl<S: Subject> OpenStore for Opened<S> {
         let ops = Self::typed(ops);
         let group = |concurrent: &dyn Concurrent<S>, store: &mut S::Store| {
             Ok(concurrent.group(store, &ops))
+        };
+        let answers = self.attempt_concurrent(group);
+        let answers = answers.unwrap_or_else(|failure| vec![Err(failure); ops.len()]);
+        self.note(answers.iter().filter_map(|answer| answer.as_ref().err()));
+        answers
+    }
+
+    fn unawaited(
+        &mut self,
+        ops: &[AnyOp],
+        pass: &mut dyn FnMut() -> bool,
+    ) -> Vec<Result<Answer, Failure>> {
+        let ops = Self::typed(ops);
+        let group = |concurrent: &dyn Concurrent<S>, store: &mut S::Store| {
+            Ok(concurrent.unawaited(store, &ops, pass))
         };
         let answers = self.attempt_concurrent(group);
         let answers = answers.unwrap_or_else(|failure| vec![Err(failure); ops.len()]);

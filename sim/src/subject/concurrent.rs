@@ -23,6 +23,18 @@ pub trait Concurrent<S: Subject>: Send + Sync {
     /// Several callers submit their ops, then one sync serves all. An answer for each.
     fn group(&self, store: &mut S::Store, ops: &[S::Op]) -> Vec<Result<Answer, Failure>>;
 
+    /// Several callers submit their ops and do not wait: the store syncs them when it finds that they are
+    /// due. `pass` lets a millisecond pass, and is false when that was no longer to be waited for. An answer
+    /// for each. By default they are due at once.
+    fn unawaited(
+        &self,
+        store: &mut S::Store,
+        ops: &[S::Op],
+        _pass: &mut dyn FnMut() -> bool,
+    ) -> Vec<Result<Answer, Failure>> {
+        self.group(store, ops)
+    }
+
     /// Several callers submit their ops, and the store is closed before any of them has flushed. An
     /// answer for each. By default there is no such close.
     fn close_queued(&self, _store: S::Store, ops: &[S::Op]) -> Vec<Result<Answer, Failure>> {

@@ -92,6 +92,9 @@ pub(crate) trait Inspected: Send + Sync {
     /// `end_of_log` runs some steps and says where the log's lines end.
     fn prepared(&self, end_of_log: &dyn Fn(&[Step]) -> u64) -> Vec<Step>;
 
+    /// The op that puts everything in flight back; nothing of a store that has none.
+    fn requeue(&self) -> Option<AnyOp>;
+
     /// What opening the store reported.
     fn report(&self, store: &mut dyn Any) -> OpenReport;
 
@@ -155,6 +158,31 @@ pub(crate) trait Inspected: Send + Sync {
     /// # Errors
     /// It does not.
     fn excuse_refusal(&self, damage: &InjectedDamage, failure: &Failure) -> Result<(), Finding>;
+
+    /// Invariant 7: a refusal is right only where no way is left to open: no snapshot that is kept and whole
+    /// with every segment above it.
+    ///
+    /// # Errors
+    /// There is one.
+    fn check_no_way_left(
+        &self,
+        damage: &InjectedDamage,
+        found: &Files,
+        failure: &Failure,
+    ) -> Result<(), Finding>;
+
+    /// Invariant 7: what the store has kept to fall back to is still there, after a checkpoint or, where
+    /// `opened`, after a recovery. `before` are the names that it met.
+    ///
+    /// # Errors
+    /// A name is gone.
+    fn check_fall_back(
+        &self,
+        before: &[&str],
+        after: &[&str],
+        opened: bool,
+        log: &LogSettings,
+    ) -> Result<(), Finding>;
 
     /// Invariant 8: whether a history may end before `missing`, which begin with the first op that is
     /// gone, and how many events that loses. `before` are the files without the damage, `found` those

@@ -11,15 +11,17 @@ use crate::invariant::Invariant;
 use crate::marks::Mark;
 use crate::oracle::Finding;
 use crate::oracle::damage::{Files, InjectedDamage};
+use crate::oracle::history::History;
 use crate::oracle::recognise::Wrong;
 use crate::run_log::{CrashEvent, RunEvent};
 use crate::scenario::CrashKind;
-use crate::subject::{Damaged, OpenReport, OpenStore, Recovered};
+use crate::subject::{AnySubject, Damaged, OpenReport, OpenStore, Recovered};
 
 use super::commands::OPEN;
 use super::examine::{
-    self, Examined, check_tidy, decide, examine, shown_state, unreadable, without_newest_snapshot,
+    Examined, check_tidy, decide, examine, shown_state, unreadable, without_newest_snapshot,
 };
+use super::requeue::Requeue;
 use super::{Stop, World};
 
 /// No damage.
@@ -47,6 +49,11 @@ impl World<'_> {
             if !excused && !self.unreadable {
                 let (subject, log) = (self.subject.clone(), &self.scenario.log);
                 check_tidy(&subject, &self.recovered(&files), log)?;
+                if let Some(inspected) = subject.inspected() {
+                    let before: Vec<&str> = found.keys().map(String::as_str).collect();
+                    let after: Vec<&str> = files.names().collect();
+                    inspected.check_fall_back(&before, &after, true, log)?;
+                }
             }
         }
         Ok(())
@@ -70,7 +77,31 @@ impl World<'_> {
     fn examined(&mut self) -> Result<Examined, Wrong> {
         let subject = self.subject.clone();
         let files = self.faults.disk().live();
-        examine(&subject, &mut self.recovered(&files))
+        let Some(requeue) = self.requeue(&subject) else {
+            return examine(&subject, &mut self.recovered(&files));
+        };
+        let damaged = !self.damage.is_empty();
+        let history = self.history.clone();
+        let (history, examined) = requeue.examine(&history, damaged, &mut |possible| {
+            let recovered = Recovered {
+                history: possible,
+                ..self.recovered(&files)
+            };
+            examine(&subject, &mut { recovered })
+        })?;
+        self.history = history;
+        Ok(examined)
+    }
+
+    /// What the store does whenever it opens.
+    fn requeue<'s>(&self, subject: &'s AnySubject) -> Option<Requeue<'s>> {
+        let inspected = subject.inspected();
+        let inspected = inspected.filter(|_| self.scenario.log.requeue_in_flight);
+        Some(Requeue {
+            subject,
+            op: inspected?.requeue()?,
+            now_ms: self.now_ms(),
+        })
     }
 
     /// A recovery that is not what it should be: only a shorter history can be accepted, and only
@@ -86,7 +117,9 @@ impl World<'_> {
         };
         let before = self.damage.undone(found);
         let missing = &self.history.decided()[kept..];
-        self.seen.counts.events_lost += inspected.excuse_loss(&before, found, missing)?;
+        // What stood in the cache alone may have been gone before it was read, and proves nothing.
+        let on_disk = self.found_on_disk.as_ref().unwrap_or(found);
+        self.seen.counts.events_lost += inspected.excuse_loss(&before, on_disk, missing)?;
         self.seen.mark(Mark::BoundedLoss);
         self.history.lose_after(kept);
         // An old copy of a file could bring back what is decided to be lost.
@@ -275,19 +308,28 @@ impl World<'_> {
             }
         };
         let files = side.live();
-        let mut recovered = Recovered {
-            store: &mut *store,
-            disk: &side,
-            files: &files,
-            report: &report,
-            history: &self.history,
-            damaged: Damaged {
-                damage: &WHOLE,
-                unreadable: false,
-            },
+        let mut examined = |history: &History| {
+            let mut recovered = Recovered {
+                store: &mut *store,
+                disk: &side,
+                files: &files,
+                report: &report,
+                history,
+                damaged: Damaged {
+                    damage: &WHOLE,
+                    unreadable: false,
+                },
+            };
+            examine(&self.subject, &mut recovered)
         };
-        let examined = examine::examine(&self.subject, &mut recovered);
-        examined.map(drop).map_err(|wrong| wrong.finding().into())
+        let examined = match self.requeue(&self.subject) {
+            None => examined(&self.history).map(drop),
+            Some(requeue) => {
+                let found = requeue.examine(&self.history, false, &mut examined);
+                found.map(drop)
+            }
+        };
+        examined.map_err(|wrong| wrong.finding().into())
     }
 
     /// Whether the store has promised to open now.

@@ -56,6 +56,7 @@ impl World<'_> {
             .resolve(op, self.history.state(), self.now_ms());
         self.believe_doubtful(expected.changes.then_some(&op));
         let (calls, excuses) = self.begin(Activity::Command);
+        let changes = self.faults.director().changes();
         let answer = self.with_store(|store| store.run(&op))?;
         let state = self.end(Activity::Command, calls);
         self.say_answer(&answer);
@@ -68,6 +69,7 @@ impl World<'_> {
         let excused = self.faults.director().excuses() > excuses;
         let decided = self.history.decided().len();
         let asked = expected.durable;
+        self.check_refused_untouched(&op, &expected, changes)?;
         self.settle((op, expected), answer, excused, false)?;
         self.learn_durable()?;
         let promised = self.history.decided().len() > decided && self.answers_before_sync();
@@ -78,6 +80,24 @@ impl World<'_> {
         self.seen.mark_if(promised, mark);
         self.believe_settled();
         self.check_live_state()
+    }
+
+    /// An op that must be refused has changed nothing: it made no call that could. Of another store it is
+    /// not known what else it does meanwhile.
+    fn check_refused_untouched(
+        &self,
+        op: &AnyOp,
+        expected: &Expected,
+        changes: u64,
+    ) -> Result<(), Finding> {
+        let refused = !expected.changes && !expected.durable && !expected.text.is_empty();
+        let made = self.faults.director().changes() - changes;
+        if !refused || made == 0 || self.subject.inspected().is_none() {
+            return Ok(());
+        }
+        let expected = format!("{op:?} to be refused without a change on the disk");
+        let found = format!("{made} storage calls that change something");
+        Err(Finding::new(self.rules(), expected, found))
     }
 
     /// What the model expects of ops that are all validated before any of them is durable.
@@ -116,7 +136,9 @@ impl World<'_> {
         );
         // Where not all callers fit into one batch, one may be durable before the sync of another one
         // fails.
-        let last_in_doubt = last_in_doubt.filter(|_| self.scenario.log.batch_bytes > 0);
+        let log = &self.scenario.log;
+        let several_batches = log.batch_bytes > 0 || log.batch_events > 0;
+        let last_in_doubt = last_in_doubt.filter(|_| several_batches);
         for ((at, answer), given) in answers.into_iter().enumerate().zip(given) {
             self.say_answer(&answer);
             let before_failure = last_in_doubt.is_some_and(|last| at < last);

@@ -1,6 +1,7 @@
 //! Checkpoints, and several ops at once: around a flush, a checkpoint or a close.
 
 use std::any::Any;
+use std::sync::Arc;
 
 use crate::invariant::Invariant;
 use crate::marks::Mark;
@@ -20,6 +21,7 @@ impl World<'_> {
     pub(super) fn run_concurrent(&mut self, round: &ConcurrentStep) -> Result<(), Stop> {
         match round.around {
             Around::Flush => self.flush_together(&round.at(When::Waiting)),
+            Around::Interval => self.flush_when_due(&round.at(When::Waiting)),
             Around::Close => self.close_together(&round.at(When::Waiting)),
             Around::Checkpoint if round.ops.is_empty() => self.checkpoint(),
             Around::Checkpoint => self.checkpoint_in_steps(round),
@@ -53,6 +55,41 @@ impl World<'_> {
             self.carry_out_crash(Activity::Command)?;
             return self.start();
         }
+        let excused = self.faults.director().excuses() > excuses;
+        self.settle_together(given, answers, excused)?;
+        self.learn_durable()?;
+        self.believe_settled();
+        self.check_live_state().map(|_| ())
+    }
+
+    /// Several callers submit and do not wait. Time passes until the store says that what is queued is due,
+    /// at the latest after the interval that the log's settings say: invariant 0 of an op that is never
+    /// synced.
+    fn flush_when_due(&mut self, ops: &[AnyOp]) -> Result<(), Stop> {
+        let given = self.give_all(ops);
+        let ops = resolved(&given);
+        let interval_ms = self.scenario.log.interval_ms();
+        let (calls, excuses) = self.begin(Activity::Command);
+        let clock = Arc::clone(&self.clock);
+        let mut waited_ms = 0;
+        let mut pass = || {
+            let goes_on = waited_ms < interval_ms;
+            clock.advance(u64::from(goes_on));
+            waited_ms += 1;
+            goes_on
+        };
+        let answers = self.with_store(|store| store.unawaited(&ops, &mut pass))?;
+        if self.end(Activity::Command, calls) == StepEnd::Crashed {
+            self.doubt_all(given);
+            self.carry_out_crash(Activity::Command)?;
+            return self.start();
+        }
+        if waited_ms > interval_ms {
+            let expected = format!("what is queued to be due after {interval_ms} ms");
+            let finding = Finding::new(Invariant::Progress, expected, "it is not");
+            return Err(Stop::Wrong(finding));
+        }
+        self.seen.mark_if(waited_ms > 0, Mark::FlushedWhenDue);
         let excused = self.faults.director().excuses() > excuses;
         self.settle_together(given, answers, excused)?;
         self.learn_durable()?;
@@ -284,6 +321,7 @@ impl World<'_> {
             }
             ErrorClass::NotDone => {
                 self.seen.mark(Mark::CheckpointFailed);
+                self.checkpoint_failed = true;
                 self.give_again_later(&Step::Checkpoint);
             }
             ErrorClass::Locked
@@ -313,6 +351,10 @@ impl World<'_> {
         if let Some(inspected) = inspected.filter(|_| !found_nothing) {
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
             inspected.check_checkpointed(&names, &self.scenario.log)?;
+            let before: Vec<&str> = before.iter().map(String::as_str).collect();
+            if !self.checkpoint_failed {
+                inspected.check_fall_back(&before, &names, false, &self.scenario.log)?;
+            }
         }
         self.check_disk_bytes()
     }

@@ -17,6 +17,7 @@ use crate::subject::{ErrorClass, Failure};
 
 use super::commands::OPEN;
 use super::crashes::Activity;
+use super::refusal::Obstacles;
 use super::{Stop, World};
 use crate::lockstep::Lockstep;
 
@@ -117,6 +118,12 @@ impl World<'_> {
     fn attempt(&mut self, failures: &mut u32) -> Result<bool, Stop> {
         let disk = self.faults.disk().clone();
         let found = self.files();
+        let (full, differs, in_changes) = {
+            let director = self.faults.director();
+            let differs = director.has_failed_a_sync();
+            (director.is_full(), differs, director.spoiled_changes())
+        };
+        self.found_on_disk = differs.then(|| self.files_on_disk()).flatten();
         let untouched = std::mem::take(&mut self.untouched);
         let (excuses, faults) = {
             let mut director = self.faults.director();
@@ -161,13 +168,15 @@ impl World<'_> {
                 self.may_go = excused;
                 self.poisoned = false;
                 self.was_open = true;
+                self.checkpoint_failed = false;
                 Ok(true)
             }
             Err(failure) => {
                 *failures += 1;
                 let text = failure.text.clone();
                 self.seen.record(disk.calls(), RunEvent::Refused { text });
-                self.judge_refusal(&failure, &found, excused)?;
+                let obstacles = excused.then(|| self.obstacles(faults, in_changes, full));
+                self.judge_refusal(&failure, &found, obstacles)?;
                 if excused {
                     self.remember_refusal(&failure, faults);
                 }
@@ -186,19 +195,24 @@ impl World<'_> {
         self.mark_report(&report, found);
     }
 
-    /// The store did not open. Either a fault of this very attempt explains it, and trying again
-    /// must help, or damage does.
+    /// The store did not open. Either what stood in the way of this very attempt explains it, and trying
+    /// again must help, or damage does.
     fn judge_refusal(
         &mut self,
         failure: &Failure,
         found: &Files,
-        excused: bool,
+        obstacles: Option<Obstacles>,
     ) -> Result<(), Stop> {
         if failure.class == ErrorClass::Locked && std::mem::take(&mut self.lock_held) {
             self.faults.disk().release_lock();
             return Ok(());
         }
-        if excused {
+        if let Some(obstacles) = obstacles {
+            // Of other stores it is not known what their errors mean, or what a file of theirs may hold.
+            if self.subject.inspected().is_some() {
+                self.check_kind(failure, &obstacles, found)?;
+                self.check_unchanged(failure, Some(&obstacles), found)?;
+            }
             let read_only = failure.kind == Some(std::io::ErrorKind::ReadOnlyFilesystem);
             self.seen.mark_if(read_only, Mark::ReadOnlyRefused);
             return Ok(());
@@ -210,25 +224,19 @@ impl World<'_> {
             return self.give_up(failure);
         }
         let name = failure.file.as_deref();
-        self.excuse_refusal(failure)?;
-        // A refusal that changes files could destroy what a repair needs.
-        if self.files() != *found {
-            let expected = "a refusal that changes no file";
-            return Err(Finding::new(
-                Invariant::Honesty,
-                expected,
-                format!("files changed: {}", failure.text),
-            )
-            .into());
-        }
+        self.excuse_refusal(failure, found)?;
+        self.check_unchanged(failure, None, found)?;
         self.mark_refusal(name);
         self.restore(found)
     }
 
     /// Whether damage explains that the store does not open.
-    fn excuse_refusal(&self, failure: &Failure) -> Result<(), Finding> {
+    pub(super) fn excuse_refusal(&self, failure: &Failure, found: &Files) -> Result<(), Finding> {
         match self.subject.inspected() {
-            Some(inspected) => inspected.excuse_refusal(&self.damage, failure),
+            Some(inspected) => {
+                inspected.excuse_refusal(&self.damage, failure)?;
+                inspected.check_no_way_left(&self.damage, found, failure)
+            }
             None => {
                 let expected = "recovery to succeed: no injected damage explains a refusal";
                 let found = failure.text.clone();

@@ -6,6 +6,7 @@ use super::left_out::ProtocolStep;
 use super::misuse::DiskMisuse;
 use super::plain::{PlainBug, PlainStore};
 use super::shared_front::{SharedFrontBug, shared_library};
+use super::wrapped::LibraryMisuse;
 use beaver_sim::invariant::Invariant;
 use beaver_sim::result::Outcome;
 use beaver_sim::run::{Keep, run_script};
@@ -17,6 +18,8 @@ use beaver_sim::subject::AnySubject;
 enum Mutation {
     /// The library on a disk that is misused.
     DiskMisuse(DiskMisuse),
+    /// The library, used wrongly.
+    LibraryMisuse(LibraryMisuse),
     /// The library without a step of its protocol.
     ProtocolStep(ProtocolStep),
     /// The plain store with a bug.
@@ -28,8 +31,8 @@ enum Mutation {
 /// A bug that is kept in the zoo.
 #[derive(Clone, Copy, Debug)]
 pub struct Bug {
-    /// Its number: `B01` to `B42`, `Q01` on for rules of the queue and `S01` on for steps of the
-    /// protocol left out.
+    /// Its number: `B01` to `B42`, `Q01` on for rules of the queue, `S01` on for steps of the protocol
+    /// left out, and `U01` on for what an earlier version of the checker did not see.
     pub id: &'static str,
     /// What it is.
     pub name: &'static str,
@@ -63,6 +66,7 @@ impl Bug {
     pub fn mutant(&self) -> AnySubject {
         match self.mutation {
             Mutation::DiskMisuse(misuse) => misuse.mutant(),
+            Mutation::LibraryMisuse(misuse) => misuse.mutant(),
             Mutation::ProtocolStep(step) => step.left_out(),
             Mutation::PlainBug(bug) => PlainStore::with(bug),
             Mutation::SharedFrontBug(bug) => bug.mutant(),
@@ -73,7 +77,9 @@ impl Bug {
     #[must_use]
     pub fn original(&self) -> AnySubject {
         match self.mutation {
-            Mutation::DiskMisuse(_) | Mutation::ProtocolStep(_) => library(),
+            Mutation::DiskMisuse(_) | Mutation::LibraryMisuse(_) | Mutation::ProtocolStep(_) => {
+                library()
+            }
             Mutation::PlainBug(_) => PlainStore::sound(),
             Mutation::SharedFrontBug(_) => shared_library(),
         }
@@ -115,6 +121,9 @@ const MODEL: &str = "a model of the protocol without it";
 /// The source of a rule of the queue that is not kept.
 const QUEUE: &str = "a rule of the queue left out";
 
+/// The source of a bug that was planted because no run showed its kind.
+const UNSEEN: &str = "planted where no run had looked";
+
 /// Declares the bugs: id, mutation, scenario, invariants, name, source, and the rules of explanations that name it, if any.
 macro_rules! bugs {
     ($($id:literal $kind:ident::$mutation:ident $scenario:literal [$($invariant:ident),*] $name:literal $source:expr $(, [$($word:literal),*])?;)*) => {
@@ -152,8 +161,8 @@ bugs! {
     "B16" DiskMisuse::NeverRemoves "checkpoints" [Hygiene] "rotated files never removed" "beanstalkd #570, #573; prometheus #4695", ["nothing-removed"];
     "B17" PlainBug::SyncFailureGoesOn "failing-syncs" [Poison, NoPhantom, Honesty] "log continues after a failed sync" "turso #2091; LevelDB 1.15; raft-engine #131; cockroach #37102; yugabyte-db #33816", ["sync-failed"];
     "B18" PlainBug::HalfBatchStays "failing-writes" [NoPhantom, Honesty] "half-written batch kept" "proton #1229; rocksdb-js #751; etcd #2819", ["failed-write-stays", "hole"];
-    "B19a" PlainBug::LoggedBeforeChecked "late-reports" [Positions, Honesty] "report logged before it is validated" "raft-recovery `handleResult`; ArcadeDB #4936";
-    "B19b" PlainBug::RefusedEnqueueLogged "late-reports" [Positions, Honesty] "refused enqueue comes back" "raft-recovery `EnqueueJobs`; ArcadeDB #4936";
+    "B19a" PlainBug::LoggedBeforeChecked "late-reports" [JobRules, Positions, Honesty] "report logged before it is validated" "raft-recovery `handleResult`; ArcadeDB #4936";
+    "B19b" PlainBug::RefusedEnqueueLogged "late-reports" [JobRules, Positions, Honesty] "refused enqueue comes back" "raft-recovery `EnqueueJobs`; ArcadeDB #4936";
     "B20" PlainBug::DispatchIgnoresError "failing-writes" [Durability, Poison, Positions] "dispatch goes on after a failed append" "raft-recovery `dispatchLoop`, `Poll`", ["never-written", "error-swallowed"];
     "B21" PlainBug::AttemptCountedTwice "late-reports" [JobRules] "attempt counted twice live, once in replay" "raft-recovery `handleResult`; azkaban #332; apalis #554";
     "B22" PlainBug::DeathNotLogged "late-reports" [NoPhantom] "dead job logged as timeout" "raft-recovery `timeoutLoop`";
@@ -194,9 +203,21 @@ bugs! {
     "S07" ProtocolStep::IdleSync "killed-then-cut" [Decided] "no sync where nothing was changed" MODEL, ["cache-believed"];
     "S08" PlainBug::ContiguityEverywhere "interrupted-prunes" [Honesty] "contiguity below the snapshot too" MODEL, ["removed-name-back"];
     "S09" PlainBug::GapIsCorruption "power-cuts" [Honesty] "a gap is corruption" MODEL;
-    "S10" ProtocolStep::SecondRead "wrong-reads" [Durability] "no second read" MODEL, ["damage-believed"];
+    "S10" ProtocolStep::SecondRead "wrong-reads" [Durability, Availability] "no second read" MODEL, ["damage-believed"];
     "S11" PlainBug::ProofAtLinesOnly "weak-spots" [Honesty] "proof after newlines only" MODEL, ["damage-believed"];
     "S12a" PlainBug::NoMarkerProof "weak-spots" [Honesty] "a marker is no proof" MODEL, ["damage-believed"];
     "S12b" PlainBug::NoFirstOfBatchProof "weak-spots" [Honesty] "the first event of a batch is no proof" MODEL, ["damage-believed"];
     "S20" SharedFrontBug::FollowerNotSynced "callers" [Durability, Decided, Honesty] "batch queued during a sync counts as synced" MODEL, ["not-synced"];
+    "U01" LibraryMisuse::FirstBatchSynced "small-batches" [Durability, Decided] "a flush syncs its first batch only" UNSEEN;
+    "U02" DiskMisuse::NotSyncedFrom65 "long-epochs" [Durability, Decided] "no sync from the 65th event of a segment on" UNSEEN;
+    "U03" DiskMisuse::SnapshotSyncErrorSwallowed "failing-snapshots" [Decided, Honesty] "log dropped although the snapshot's sync failed" UNSEEN;
+    "U04" DiskMisuse::LineSeparatorsAreLineEnds "alphabets" [Honesty, Durability] "a line separator in a payload ends the line" UNSEEN;
+    "U05" PlainBug::ReadErrorIsDamage "failing-reads" [Availability] "a read error called damage" UNSEEN;
+    "U06" PlainBug::CutBeforeVerified "failing-reads" [Honesty] "a refused open has cut the log" UNSEEN;
+    "U07" LibraryMisuse::NoFallBackUsed "damaged-snapshots" [Availability] "the older snapshot is not tried" UNSEEN;
+    "U08" LibraryMisuse::NoFallBackKept "damaged-snapshots" [Availability] "no older snapshot is kept" UNSEEN;
+    "U09" PlainBug::RefusedTakesSeq "refused-requests" [Honesty, Positions] "a refused request uses up a seq" UNSEEN;
+    "U10" LibraryMisuse::LenientWrites "damaged-copies" [Honesty] "lenient reading writes" UNSEEN;
+    "U11" LibraryMisuse::FlushTooLate "small-batches" [Progress] "the flush interval is not kept" UNSEEN;
+    "U12" LibraryMisuse::RequeueForgotten "requeue-at-open" [JobRules] "what is in flight is forgotten at open" UNSEEN;
 }

@@ -14,3 +14,4 @@ pub mod misuse;
 pub mod plain;
 pub mod scenarios;
 pub mod shared_front;
+pub mod wrapped;

@@ -29,6 +29,12 @@ pub enum DiskMisuse {
     SyncedNowAndThen,
     /// A sync that fails counts as one that succeeded.
     SyncErrorSwallowed,
+    /// A sync of a snapshot that fails counts as one that succeeded.
+    SnapshotSyncErrorSwallowed,
+    /// Events are synced up to the 64th of a segment, and no further.
+    NotSyncedFrom65,
+    /// What some programs take for the end of a line is written as one.
+    LineSeparatorsAreLineEnds,
 }
 
 impl DiskMisuse {
@@ -40,6 +46,7 @@ impl DiskMisuse {
             renamed: Mutex::default(),
             syncs: Mutex::default(),
             ends: Mutex::default(),
+            last_seq: Mutex::default(),
         })
     }
 }
@@ -51,6 +58,8 @@ struct MisusedDisk {
     renamed: Mutex<String>,
     /// Syncs of the log so far.
     syncs: Mutex<u64>,
+    /// The last seq that was written to each file.
+    last_seq: Mutex<BTreeMap<String, u64>>,
     /// Where files ended at most.
     ends: Mutex<BTreeMap<String, u64>>,
 }
@@ -87,6 +96,16 @@ impl Interposer for MisusedDisk {
     }
 
     fn write_at(&self, file: &InterposedFile, buf: &[u8], offset: u64) -> io::Result<usize> {
+        let name = file.name();
+        if self.is(DiskMisuse::NotSyncedFrom65)
+            && let Some(seq) = last_seq(buf)
+        {
+            locked(&self.last_seq).insert(name.to_string(), seq);
+        }
+        let written_anew = segment_epoch(&name).is_some() && !is_recovering(file);
+        if self.is(DiskMisuse::LineSeparatorsAreLineEnds) && written_anew {
+            return file.next().write_at(&with_line_ends(buf), offset);
+        }
         if !self.is(DiskMisuse::StaleOffset) {
             return file.next().write_at(buf, offset);
         }
@@ -129,6 +148,16 @@ impl Interposer for MisusedDisk {
                     false => Ok(()),
                 }
             }
+            DiskMisuse::SnapshotSyncErrorSwallowed if name.starts_with("snapshot-") => {
+                let _ = file.next().sync_data();
+                Ok(())
+            }
+            DiskMisuse::NotSyncedFrom65 if !is_recovering(file) => {
+                match locked(&self.last_seq).get(&*name) {
+                    Some(65..) => Ok(()),
+                    _ => file.next().sync_data(),
+                }
+            }
             DiskMisuse::SyncErrorSwallowed => {
                 let _ = file.next().sync_data();
                 Ok(())
@@ -136,4 +165,27 @@ impl Interposer for MisusedDisk {
             _ => file.next().sync_data(),
         }
     }
+}
+
+/// The last seq in these lines.
+fn last_seq(lines: &[u8]) -> Option<u64> {
+    const FIELD: &[u8] = b"{\"seq\":";
+    let mut lines = lines.rsplit(|byte| *byte == b'\n');
+    let digits = lines.find_map(|line| line.strip_prefix(FIELD))?;
+    let end = digits.iter().position(|byte| !byte.is_ascii_digit())?;
+    std::str::from_utf8(&digits[..end]).ok()?.parse().ok()
+}
+
+/// The same bytes, with U+0085 and U+2028 as line ends of the same length.
+fn with_line_ends(bytes: &[u8]) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    for at in 0..bytes.len() {
+        let end: &[u8] = match &bytes[at..] {
+            [0xC2, 0x85, ..] => b"\r\n",
+            [0xE2, 0x80, 0xA8, ..] => b" \r\n",
+            _ => continue,
+        };
+        bytes[at..at + end.len()].copy_from_slice(end);
+    }
+    bytes
 }

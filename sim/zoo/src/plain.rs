@@ -58,6 +58,14 @@ impl Engine for PlainStore {
         Ok((Box::new(process), report))
     }
 
+    fn falls_back(&self) -> bool {
+        false
+    }
+
+    fn requeues(&self) -> bool {
+        false
+    }
+
     fn replay_after(
         &self,
         storage: &Arc<dyn Storage>,

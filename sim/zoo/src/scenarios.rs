@@ -31,6 +31,15 @@ scenario_files! {
     "attempts"
     "rot"
     "weak-spots"
+    "small-batches"
+    "long-epochs"
+    "failing-snapshots"
+    "alphabets"
+    "failing-reads"
+    "damaged-snapshots"
+    "refused-requests"
+    "damaged-copies"
+    "requeue-at-open"
 }
 
 /// All scenarios, each named.

@@ -155,7 +155,7 @@ mod tests {
         check_problem(
             "{\n  \"claim\": \"c\",\n  \"workload\": {\n    \"comands\": 3\n  }\n}",
             "s.json:4:5: unknown field `comands` in `workload` (did you mean `commands`?); known: commands, \
-             weights, jobs, batch_size, group_size, payload_bytes, max_attempts, timeout_ms, backoff_ms, tick_ms",
+             weights, jobs, batch_size, group_size, payload_bytes, alphabets, max_attempts, timeout_ms, backoff_ms, tick_ms",
         );
     }
 

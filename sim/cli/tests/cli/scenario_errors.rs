@@ -17,7 +17,7 @@ fn a_misspelt_field() {
     check_message(
         "{\n  \"claim\": \"c\",\n  \"worklaod\": {}\n}",
         "scenarios/wrong.json:3:3: unknown field `worklaod` (did you mean `workload`?); known: name, claim, seeds, \
-         profile, keeps_cache, workload, log, crashes, faults, fault_mixture, expect, budget, script",
+         profile, keeps_cache, workload, log, crashes, faults, swarm, fault_mixture, expect, budget, script",
     );
 }
 
@@ -26,8 +26,8 @@ fn a_misspelt_command_in_the_weights() {
     check_message(
         "{\n  \"claim\": \"c\",\n  \"workload\": {\n    \"weights\": {\"enqeue\": 3}\n  }\n}",
         "scenarios/wrong.json:4:17: unknown value `enqeue` in `workload.weights` (did you mean `enqueue`?); known: \
-         enqueue, enqueue-batch, dispatch, ack, fail, heartbeat, late-ack, late-fail, revive, drop, clock, tick, requeue, \
-         group, checkpoint, slow-checkpoint, reopen, close-queued, kill, power-cut, second-opener, inspect, lenient, sync, rotate, preallocate, op",
+         enqueue, enqueue-batch, dispatch, ack, fail, heartbeat, late-ack, late-fail, revive, drop, clock, unacceptable, tick, requeue, \
+         group, unawaited, checkpoint, slow-checkpoint, reopen, close-queued, kill, power-cut, second-opener, inspect, lenient, sync, rotate, preallocate, op",
     );
 }
 

@@ -101,6 +101,12 @@ pub enum PlainBug {
     ProofAtLinesOnly,
     /// A marker is no proof.
     NoMarkerProof,
+    /// A file that cannot be read is called damaged.
+    ReadErrorIsDamage,
+    /// A torn tail is cut before everything was read.
+    CutBeforeVerified,
+    /// A request that is refused has used up a seq.
+    RefusedTakesSeq,
     /// The first event of a batch is no proof, unless its batch is above what is missing.
     NoFirstOfBatchProof,
 }

@@ -120,6 +120,10 @@ impl PlainProcess {
         let mut ahead = self.state.clone();
         let submitted = commands.iter().map(|one| self.submit(&mut ahead, one));
         let mut submitted: Vec<Submission> = submitted.collect();
+        let refused = |one: &Command| matches!(one, Command::Unacceptable { .. });
+        if self.has(PlainBug::RefusedTakesSeq) && commands.iter().any(refused) {
+            self.active.next_seq += 1;
+        }
         let failed = self.commit(&mut submitted).err();
         if failed.is_none() {
             self.state = ahead;

@@ -117,7 +117,13 @@ impl PlainReader<'_> {
         decode: impl Fn(&[u8]) -> Option<T>,
         is_whole: impl Fn(&T) -> bool,
     ) -> Result<Option<T>, Failure> {
-        let (first, second) = (read(self.disk, name)?, read(self.disk, name)?);
+        let read = || {
+            read(self.disk, name).map_err(|failure| match self.has(PlainBug::ReadErrorIsDamage) {
+                true => corrupt(name, &format!("byte 0: {}", failure.text)),
+                false => failure,
+            })
+        };
+        let (first, second) = (read()?, read()?);
         let found = decode(&second);
         if first == second || found.as_ref().is_some_and(&is_whole) {
             return Ok(found);

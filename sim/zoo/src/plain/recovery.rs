@@ -6,7 +6,9 @@ use beaver::{Access, Storage};
 use beaver_storage::write_all;
 
 use super::bug::PlainBug;
-use super::files::{corrupt, not_done, prepare, publish, remove, segment_name, snapshot_name};
+use super::files::{
+    corrupt, not_done, prepare, publish, read, remove, segment_name, snapshot_name,
+};
 use super::line;
 use super::process::{PlainProcess, WritableSegment};
 use super::reader::{PlainReader, StoreNames, unknown_type};
@@ -34,6 +36,9 @@ pub(super) fn open(
     };
     let names = reader.names()?;
     recovery.drop_cache(&names)?;
+    if recovery.has(PlainBug::CutBeforeVerified) {
+        recovery.cut_early(&names)?;
+    }
     let (snapshot, mut segments) = reader.store(&names)?;
     let boundary = snapshot.as_ref().map(|snapshot| snapshot.boundary);
     let (state, applied) = recovery.replay(snapshot, &segments)?;
@@ -135,6 +140,20 @@ impl PlainRecovery<'_> {
         // A system that cannot is what the rewrite below is for.
         let _ = file.drop_cache();
         Ok(())
+    }
+
+    /// Cuts what is torn off the newest segment, on the word of one read.
+    fn cut_early(&self, names: &StoreNames) -> Result<(), Failure> {
+        let Some(epoch) = names.segments.last() else {
+            return Ok(());
+        };
+        let name = segment_name(*epoch);
+        let bytes = read(self.disk, &name)?;
+        let segment = PlainSegment::read(*epoch, &bytes, self.bug);
+        let end = segment.map_or(bytes.len(), |segment| segment.accepted.len());
+        let failed = |error: std::io::Error| not_done(&name, &error);
+        let file = self.disk.open(&name, Access::Write).map_err(failed)?;
+        file.set_len(end as u64).map_err(failed)
     }
 
     /// Makes the active segment durable as it was read.
