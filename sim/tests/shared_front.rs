@@ -7,9 +7,10 @@
 
 use std::sync::atomic::AtomicBool;
 
+use beaver_sim::beaver::{Library, Queue};
 use beaver_sim::explore::{Explored, Options, Running, Start, explore_small};
 use beaver_sim::result::Outcome;
-use beaver_sim::run::{Keep, run_seed};
+use beaver_sim::run::{Keep, run_script, run_seed};
 use beaver_sim::scenario::{Profile, Scenario};
 use beaver_sim::subject::AnySubject;
 use beaver_zoo::shared_front::{SharedFrontBug, shared_library};
@@ -70,6 +71,34 @@ fn a_snapshot_whose_name_is_forgotten_amid_appends_is_caught() {
         Start::WithoutFallBack,
         2,
     );
+}
+
+/// With no older snapshot kept, two checkpoints are killed before they prune; of what the third one removes the middle is gone.
+const MIDDLE_REMOVED: &str = r#"{
+    "claim": "what is left of a prune is no fall-back", "profile": "btrfs-like", "log": {"keep_old_snapshots": 0},
+    "script": {
+        "steps": [
+            {"enqueue": {"jobs": [{"id": "a", "payload": "1", "max_attempts": 1, "timeout_ms": 1}]}},
+            {"concurrent": {"around": "checkpoint", "ops": [{"at": "before-write", "op": "dispatch"}]}},
+            {"concurrent": {"around": "checkpoint", "ops": [{"at": "before-write", "op": {"enqueue": {"jobs": [{"id": "b", "payload": "1", "max_attempts": 1, "timeout_ms": 1}]}}}]}},
+            {"concurrent": {"around": "checkpoint", "ops": [{"at": "before-write", "op": "dispatch"}]}},
+            "checkpoint"
+        ],
+        "crashes": [
+            {"step": 3, "at": {"call": 10, "moment": "inside"}, "kind": "kill", "progress": "nothing"},
+            {"step": 4, "at": {"call": 14, "moment": "before"}, "kind": "kill", "progress": "nothing"},
+            {"step": 5, "at": {"call": 19, "moment": "inside"}, "kind": "power-cut", "image": {"except": {"remove snapshot-0000000003.json": 4294967295, "remove wal-0000000003.jsonl": 4294967295}}}
+        ]
+    }
+}"#;
+
+#[test]
+fn a_snapshot_whose_bridge_has_a_gap_is_not_taken_for_a_fall_back() {
+    let scenario: Scenario = serde_json::from_str(MIDDLE_REMOVED).unwrap();
+    for subject in [shared_library(), AnySubject::new(Queue::new(Library))] {
+        let run = run_script(&subject, &scenario, Keep::default());
+        assert_eq!(run.outcome, Outcome::Held);
+    }
 }
 
 /// Callers, checkpoints and crashes, with calls that fail.

@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use super::chain::{PrevLink, chain};
+use super::chain::{PrevLink, chain, oldest_without_gap};
 use super::replay::{Replay, ReplayError, decoding, scan_tail};
 use super::replay_report::ReplayReport;
 use super::scan::header;
@@ -120,13 +120,25 @@ impl<E> LogReader<E> {
     /// The position before the oldest event that is still there: what the oldest segment says lies
     /// before it. The default position where nothing was removed, and where there is no segment.
     ///
+    /// A prune that a power cut has interrupted may leave segments below a gap. What a snapshot covers
+    /// is not missing there, so the oldest segment is then the first after the gap.
+    ///
     /// # Errors
     /// [`Error::Storage`] if something cannot be read, and every error of a damaged header.
     pub fn start(&self) -> Result<Position> {
-        let Some(first) = self.epochs.first() else {
+        let (Some(first), Some(newest)) = (self.epochs.first(), self.epochs.last()) else {
             return Ok(Position::default());
         };
-        let header = self.look_again(|| Ok(header(&self.segment(*first)?)?))?;
+        let mut first = *first;
+        let unbroken = oldest_without_gap(&self.epochs, *newest);
+        if unbroken > first {
+            let snapshots = directory::list_store(&*self.storage)?.snapshots;
+            // Any other gap is a loss: replay reports it.
+            if snapshots.last().is_some_and(|last| last.next() >= unbroken) {
+                first = unbroken;
+            }
+        }
+        let header = self.look_again(|| Ok(header(&self.segment(first)?)?))?;
         let prev = header.prev.map(|prev| prev.position);
         Ok(prev.unwrap_or_default())
     }

@@ -136,8 +136,7 @@ impl<E: Engine, T: OpenLog + 'static> Documented<E, T> {
 
 /// Up to where the history can no longer be replayed, because a snapshot stands for it.
 fn start_of_log(recovered: &Recovered<'_>) -> Position {
-    let first = segment_epochs(recovered.files.names()).first().copied();
-    let first = first.unwrap_or(0);
+    let first = first_segment(recovered);
     let decided = recovered.history.decided().iter();
     let before = decided
         .filter_map(|decided| decided.position)
@@ -145,9 +144,19 @@ fn start_of_log(recovered: &Recovered<'_>) -> Position {
     before.last().unwrap_or_default()
 }
 
-/// The decided records that are still in segments.
-fn retained<'h>(history: &'h History, files: &Image) -> Vec<ToldRecord<'h>> {
-    let first = segment_epochs(files.names()).first().copied().unwrap_or(0);
+/// The segment with which a replay begins. What a power cut has left of a prune may lie below a gap, where
+/// a file system loses one removal and keeps a later one; only what a snapshot covers may be missing there.
+fn first_segment(recovered: &Recovered<'_>) -> u64 {
+    let epochs = segment_epochs(recovered.files.names());
+    let covered = recovered.report.snapshot.map_or(0, |place| place.epoch);
+    let after_gap = epochs.windows(2).rev().find(|pair| pair[0] + 1 != pair[1]);
+    let after_gap = after_gap.filter(|pair| pair[1] <= covered + 1);
+    let first = after_gap.map(|pair| pair[1]).or(epochs.first().copied());
+    first.unwrap_or(0)
+}
+
+/// The decided records that are still in the segments from `first` on.
+fn retained(history: &History, first: u64) -> Vec<ToldRecord<'_>> {
     let mut told = reader::told(history.decided());
     let gone = told.partition_point(|told| told.position.epoch < first);
     told.drain(..gone);
@@ -266,8 +275,9 @@ impl<E: Engine, T: OpenLog + 'static> Inspected for Documented<E, T> {
         let used = report.snapshot?;
         let older = files.names().filter_map(snapshot_epoch);
         let older = older.filter(|epoch| *epoch < used.epoch).max();
-        let bridge = older.map_or(1, |epoch| epoch + 1);
-        if !segment_epochs(files.names()).contains(&bridge) {
+        let segments = segment_epochs(files.names());
+        let mut bridge = older.map_or(1, |epoch| epoch + 1)..=used.epoch;
+        if !bridge.all(|epoch| segments.contains(&epoch)) {
             return None;
         }
         let mut kept = files.to_files();
@@ -343,7 +353,7 @@ impl<E: Engine, T: OpenLog + 'static> Inspected for Documented<E, T> {
         recovered: &mut Recovered<'_>,
         poisoned: bool,
     ) -> Result<Readout, Finding> {
-        let told = retained(recovered.history, recovered.files);
+        let told = retained(recovered.history, first_segment(recovered));
         let damaged = !recovered.damaged.damage.is_empty();
         if let Some(read) = self.read_durable {
             // What another process sees of it says nothing: it may hold less than was answered.
@@ -396,7 +406,8 @@ impl<E: Engine, T: OpenLog + 'static> Inspected for Documented<E, T> {
         damage: &[DiskEvent],
         history: &History,
     ) -> Result<Option<(String, Vec<Mark>)>, Finding> {
-        let told = retained(history, &copy.live());
+        let first = segment_epochs(copy.live().names()).first().copied();
+        let told = retained(history, first.unwrap_or(0));
         let before = tidiness::accepted(&copy.live().to_files());
         for damage in damage {
             copy.happen(damage);

@@ -40,7 +40,11 @@ pub(crate) fn after_recovery(
         .collect();
     segments.sort_unstable();
     snapshots.sort_unstable();
-    if let Some(gap) = segments.windows(2).find(|pair| pair[0] + 1 != pair[1]) {
+    // The removals of an interrupted prune may be lost in any order, so there may be gaps in what the oldest
+    // snapshot covers that is to be kept.
+    let oldest_kept = snapshots.iter().rev().nth(keep as usize).unwrap_or(&0);
+    let mut gaps = segments.windows(2).filter(|pair| pair[0] + 1 != pair[1]);
+    if let Some(gap) = gaps.find(|pair| pair[1] > oldest_kept + 1) {
         let expected = format!("segment {} after {}", gap[0] + 1, gap[0]);
         return Some(Finding::new(
             Invariant::Positions,
