@@ -160,6 +160,21 @@ pub(super) fn damage_believed(evidence: &Evidence<'_>) -> Option<MissingStep> {
         FaultKind::MisplacedWrite => format!("the write of call {call} landed at another offset"),
         _ => format!("{} before call {call}", of_damage(&strike.fault.effect)),
     };
+    let opened = evidence
+        .log
+        .iter()
+        .rev()
+        .find_map(|event| match event.event {
+            RunEvent::Opened { .. } => Some(true),
+            RunEvent::Refused { .. } => Some(false),
+            _ => None,
+        });
+    if opened == Some(false) {
+        let text = format!(
+            "{what}, and the store refused to open: without that damage this run holds; look at what the refusal overlooks"
+        );
+        return step("refused-for-damage", call, text);
+    }
     let text = format!(
         "{what}: the store did not notice, or made something wrong of it; without that this run holds"
     );

@@ -71,30 +71,34 @@ pub(super) fn never_written(evidence: &Evidence<'_>) -> Option<MissingStep> {
     step("never-written", ack.shown.call, text)
 }
 
-pub(super) fn renamed_before_sync(evidence: &Evidence<'_>) -> Option<MissingStep> {
-    let renames = evidence.ops().filter(|op| op.op == Op::Rename);
-    renames.into_iter().find_map(|rename| {
+/// The first rename of a file whose bytes were not synced before it and were lost, and the last write before it.
+fn unsynced_rename<'e>(evidence: &Evidence<'e>) -> Option<(FileId, &'e FileOp, &'e FileOp)> {
+    let mut renames = evidence.ops().filter(|op| op.op == Op::Rename);
+    renames.find_map(|rename| {
         let file = rename.file.filter(|file| evidence.lost(*file))?;
         let written =
             |op: &&FileOp| op.file == Some(file) && op.op == Op::WriteAt && op.call < rename.call;
         let write = evidence.ops().filter(written).last()?;
-        if evidence.ops.synced(file, write.call, rename.call) {
-            return None;
-        }
-        let to = evidence.ops.name(file);
-        let how = match evidence.ops.failed_sync(file, write.call, rename.call) {
-            Some(sync) => format!("although the sync of its data had failed (call {sync})"),
-            None => format!(
-                "before its data (written by call {}) was synced",
-                write.call
-            ),
-        };
-        let text = format!(
-            "`{}` was renamed to `{to}` (call {}) {how}",
-            rename.name, rename.call
-        );
-        step("renamed-before-sync", rename.call, text)
+        let synced = evidence.ops.synced(file, write.call, rename.call);
+        (!synced).then_some((file, write, rename))
     })
+}
+
+pub(super) fn renamed_before_sync(evidence: &Evidence<'_>) -> Option<MissingStep> {
+    let (file, write, rename) = unsynced_rename(evidence)?;
+    let to = evidence.ops.name(file);
+    let how = match evidence.ops.failed_sync(file, write.call, rename.call) {
+        Some(sync) => format!("although the sync of its data had failed (call {sync})"),
+        None => format!(
+            "before its data (written by call {}) was synced",
+            write.call
+        ),
+    };
+    let text = format!(
+        "`{}` was renamed to `{to}` (call {}) {how}",
+        rename.name, rename.call
+    );
+    step("renamed-before-sync", rename.call, text)
 }
 
 pub(super) fn failed_write_stays(evidence: &Evidence<'_>) -> Option<MissingStep> {
@@ -162,11 +166,14 @@ pub(super) fn hole(evidence: &Evidence<'_>) -> Option<MissingStep> {
 pub(super) fn cache_believed(evidence: &Evidence<'_>) -> Option<MissingStep> {
     let crash = evidence.crash?;
     let there = |sides: &&BeforeAfter| sides.changed() && !sides.is_lost();
+    // A name says that the bytes under it are durable: then the fault is not in believing it.
+    let renamed = unsynced_rename(evidence).map(|(file, ..)| file);
     let mut files = crash
         .files
         .iter()
         .filter(there)
-        .filter_map(|sides| sides.file);
+        .filter_map(|sides| sides.file)
+        .filter(|file| Some(*file) != renamed);
     // The first process of all has nothing to believe.
     let opened = evidence.openings.iter().rfind(|(from, opened)| {
         *from > 0 && *opened > evidence.window.0 && *opened <= crash.call

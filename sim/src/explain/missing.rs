@@ -30,6 +30,7 @@
 //! - `set-len-lost`: a length that was set was lost, because the file was not synced;
 //! - `named-before-sync`: a file had its name before its first sync, and lost its bytes;
 //! - `damage-believed`: bytes rotted, or a read was wrong, and the store went on with them;
+//! - `refused-for-damage`: bytes rotted, or a read was wrong, and the store did not open, though it should have;
 //! - `end-not-cut`: the file had an unfinished end when the store was opened, and was not
 //!   cut;
 //! - `error-swallowed`: a call failed, and the command or the recovery that made it said nothing of it;
