@@ -81,7 +81,7 @@ fn chosen(ids: &[String]) -> Result<Vec<&'static Bug>, CliError> {
             let known = BUGS.iter().map(|bug| bug.id);
             let meant = did_you_mean(id, known);
             return Err(CliError::new(format!(
-                "no bug `{id}` in the zoo{meant}; they are B01 to B42, Q01 to Q07, S01 to S12, S20, and U01 to U12"
+                "no bug `{id}` in the zoo{meant}; they are B01 to B42, Q01 to Q07, S01 to S13, S20, and U01 to U12"
             )));
         }
     }

@@ -165,7 +165,7 @@ pub(super) fn removed_uncovered(evidence: &Evidence<'_>) -> Option<MissingStep> 
     })
 }
 
-/// A name was removed, and the power cut brought it back.
+/// A name was removed, the process went on and acknowledged something, and the power cut brought the name back.
 pub(super) fn removed_name_back(evidence: &Evidence<'_>) -> Option<MissingStep> {
     let crash = evidence.crash?;
     let lost = |record: &&Survival| record.what == RecordKind::Remove && record.fate == Fate::Lost;
@@ -174,17 +174,17 @@ pub(super) fn removed_name_back(evidence: &Evidence<'_>) -> Option<MissingStep> 
         let removed = |op: &&FileOp| op.op == Op::Remove && op.ok && *op.name == **name;
         let remove = evidence.ops().filter(removed).last()?;
         let back = crash.crashed.left.inode(name).is_some();
-        let synced = evidence.ops.dir_synced(remove.call, crash.call);
+        // A sync that failed was not left out.
+        let synced = evidence.ops.dir_synced(remove.call, crash.call)
+            || evidence.ops.failed_dir_sync(remove.call, crash.call).is_some();
+        // Where the crash came before the process could sync, nothing was left out.
+        let went_on = evidence.acks.iter().any(|ack| ack.shown.call > remove.call && ack.shown.call <= crash.call);
         let records = [format!("remove {name}"), METADATA.to_owned()];
-        if !back || synced || !(evidence.needs_loss)(&records) {
+        if !back || synced || !went_on || !(evidence.needs_loss)(&records) {
             return None;
         }
-        let how = match evidence.ops.failed_dir_sync(remove.call, crash.call) {
-            Some(sync) => format!("the sync of the directory after it failed (call {sync})"),
-            None => "the directory was not synced after it".to_owned(),
-        };
         let text = format!(
-            "`{name}` was removed (call {}), {how}, and the power cut brought it back: had it stayed away, this run would hold",
+            "`{name}` was removed (call {}), the directory was not synced after it, and the power cut brought it back: had it stayed away, this run would hold",
             remove.call
         );
         step("removed-name-back", remove.call, text)

@@ -201,12 +201,13 @@ bugs! {
     "S05" ProtocolStep::Rewrite "killed-then-cut" [Decided, Positions, Honesty] "last batch is not rewritten" MODEL, ["cache-believed"];
     "S06" ProtocolStep::BothCuts "failing-page-writes" [NoPhantom, Decided, Idempotence] "nothing is cut by set_len" MODEL, ["failed-write-stays", "end-not-cut"];
     "S07" ProtocolStep::IdleSync "killed-then-cut" [Decided] "no sync where nothing was changed" MODEL, ["cache-believed"];
-    "S08" PlainBug::ContiguityEverywhere "interrupted-prunes" [Honesty] "contiguity below the snapshot too" MODEL, ["removed-name-back"];
+    "S08" PlainBug::ContiguityEverywhere "interrupted-prunes" [Honesty] "contiguity below the snapshot too" MODEL;
     "S09" PlainBug::GapIsCorruption "power-cuts" [Honesty] "a gap is corruption" MODEL;
     "S10" ProtocolStep::SecondRead "wrong-reads" [Durability, Availability] "no second read" MODEL, ["damage-believed", "refused-for-damage"];
     "S11" PlainBug::ProofAtLinesOnly "weak-spots" [Honesty] "proof after newlines only" MODEL, ["damage-believed"];
     "S12a" PlainBug::NoMarkerProof "weak-spots" [Honesty] "a marker is no proof" MODEL, ["damage-believed"];
     "S12b" PlainBug::NoFirstOfBatchProof "weak-spots" [Honesty] "the first event of a batch is no proof" MODEL, ["damage-believed"];
+    "S13" ProtocolStep::DropOfCache "unwritten-pages" [Decided] "recovery believes the cache" MODEL, ["stays-unwritten"];
     "S20" SharedFrontBug::FollowerNotSynced "callers" [Durability, Decided, Honesty] "batch queued during a sync counts as synced" MODEL, ["not-synced"];
     "U01" LibraryMisuse::FirstBatchSynced "small-batches" [Durability, Decided] "a flush syncs its first batch only" UNSEEN, ["not-synced"];
     "U02" DiskMisuse::NotSyncedFrom65 "long-epochs" [Durability, Decided] "no sync from the 65th event of a segment on" UNSEEN, ["not-synced"];

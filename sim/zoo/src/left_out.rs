@@ -36,6 +36,8 @@ pub enum ProtocolStep {
     IdleSync,
     /// Open takes what looks damaged as it was read the first time.
     SecondRead,
+    /// Open judges what the cache shows.
+    DropOfCache,
 }
 
 impl ProtocolStep {
@@ -58,6 +60,7 @@ impl ProtocolStep {
             }
             Self::IdleSync => library_through(IdleSync::default),
             Self::SecondRead => library_through(SecondRead::default),
+            Self::DropOfCache => library_through(|| DropOfCache),
         }
     }
 }
@@ -230,5 +233,14 @@ impl Interposer for SecondRead {
     fn sync_data(&self, file: &InterposedFile) -> io::Result<()> {
         *locked(&self.recovered) = true;
         file.next().sync_data()
+    }
+}
+
+#[derive(Debug)]
+struct DropOfCache;
+
+impl Interposer for DropOfCache {
+    fn drop_cache(&self, _file: &InterposedFile) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
     }
 }

@@ -23,6 +23,7 @@ scenario_files! {
     "failing-writes"
     "failing-page-writes"
     "failing-syncs"
+    "unwritten-pages"
     "killed-then-cut"
     "markers"
     "wrong-reads"
