@@ -38,6 +38,7 @@ drawn! {
     group_size: Range, workload.group_size, "For `workload.group_size`.";
     payload_bytes: Range, workload.payload_bytes, "For `workload.payload_bytes`.";
     alphabets: Vec<Alphabet>, workload.alphabets, "For `workload.alphabets`.";
+    backoff_ms: Range, workload.backoff_ms, "For `workload.backoff_ms`.";
     preallocate_bytes: u64, log.preallocate_bytes, "For `log.preallocate_bytes`.";
     batch_bytes: u64, log.batch_bytes, "For `log.batch_bytes`.";
     batch_events: u64, log.batch_events, "For `log.batch_events`.";
