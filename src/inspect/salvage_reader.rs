@@ -130,12 +130,7 @@ impl<'s> SalvageReader<'s> {
             _ => self.scanner.torn_end(&damage)?,
         };
         if let Some(data_end) = torn_end {
-            self.done = true;
-            let then = Then::Nothing {
-                data_end,
-                proved: false,
-            };
-            return Ok(SteppedOver { damage, then });
+            return Ok(self.nothing_after(damage, data_end, false));
         }
         // The search for proof has moved the scanner.
         if let Then::GoesOn { offset, .. } = stepped_over.then {
@@ -144,7 +139,8 @@ impl<'s> SalvageReader<'s> {
         Ok(stepped_over)
     }
 
-    /// Goes on at the next valid line that does not go back.
+    /// Goes on at the next valid line that does not go back. Without a header that is none before it is
+    /// known of which store the lines must be.
     fn step_over(&mut self, mut damage: SegmentDamage) -> Result<SteppedOver> {
         let mut here = *self.scanner.sequence();
         if here.is_at_start() {
@@ -153,7 +149,13 @@ impl<'s> SalvageReader<'s> {
                 Whose::Store(store) => {
                     self.scanner = Scanner::without_header(self.segment, store);
                 }
-                Whose::Unknown => damage.reason = DamageReason::StoreUnknown,
+                Whose::Unknown => {
+                    damage.reason = DamageReason::StoreUnknown;
+                    return Ok(self.nothing_after(damage, self.segment.limit, false));
+                }
+                Whose::NoLines => {
+                    return Ok(self.nothing_after(damage, self.segment.limit, false));
+                }
             }
         }
         self.scanner.search_from(damage.offset);
@@ -168,11 +170,16 @@ impl<'s> SalvageReader<'s> {
                 return Ok(SteppedOver { damage, then });
             }
         }
-        self.done = true;
         let data_end = self.scanner.data_end();
         let proved = self.scanner.torn_end(&damage)?.is_none();
+        Ok(self.nothing_after(damage, data_end, proved))
+    }
+
+    /// This damage is the end.
+    fn nothing_after(&mut self, damage: SegmentDamage, data_end: u64, proved: bool) -> SteppedOver {
+        self.done = true;
         let then = Then::Nothing { data_end, proved };
-        Ok(SteppedOver { damage, then })
+        SteppedOver { damage, then }
     }
 }
 

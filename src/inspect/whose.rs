@@ -23,8 +23,10 @@ const VERSION_2: &[u8] = b"{\"wal\":\"beaver\",\"version\":2,\"store\":\"";
 pub(super) enum Whose {
     /// It is of this store; of version 1 without one.
     Store(Option<StoreId>),
-    /// There are lines, and nothing tells which of them are valid.
+    /// Nothing tells it, so that none of its lines can be checked.
     Unknown,
+    /// Nothing tells it, and nothing looks like a line.
+    NoLines,
 }
 
 /// Of which store the `segment` is, whose header is damaged: of the one that its header names all the
@@ -111,7 +113,7 @@ fn fits_lines(segment: &Segment) -> Result<Whose> {
     })?;
     Ok(match found {
         Some(store) => Whose::Store(store),
-        None if fitting.is_empty() => Whose::Store(None),
+        None if fitting.is_empty() => Whose::NoLines,
         None => Whose::Unknown,
     })
 }

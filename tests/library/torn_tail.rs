@@ -278,7 +278,7 @@ fn a_batch_that_outgrows_the_limit_is_damage() {
 
 /// A log of version 2 with event 1 and the first page of the next append, whose payload is `inner`
 /// and the page ends with it: what the disk kept of it in a power cut, then free space.
-fn torn_after(inner: &str) -> Memory {
+pub(crate) fn torn_after(inner: &str) -> Memory {
     let disk = log_of(1..=1);
     let body = format!("[{},\"and more\"]", inner.trim_end());
     open(&disk).append(&[line(&body)]).unwrap();
@@ -290,7 +290,7 @@ fn torn_after(inner: &str) -> Memory {
 
 /// What a client can put into a payload: lines that are valid as far as it can tell, because it knows
 /// everything that their checksums cover but the store.
-fn forged() -> [String; 4] {
+pub(crate) fn forged() -> [String; 4] {
     [
         (ChecksumKind::Marker, "{\"synced\":2"),
         (ChecksumKind::Event, "{\"seq\":2,\"event\":\"forged\""),
