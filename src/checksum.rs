@@ -1,18 +1,25 @@
 //! One rule for every checksum.
 //!
-//! CRC-32/IEEE over one kind byte, the epoch as eight bytes little-endian, and every byte of the
-//! line or document except the eight hex digits of the checksum itself (their quotes are covered;
-//! the newline is not part of the line):
+//! CRC-32/IEEE over one kind byte, the epoch as eight bytes little-endian, in version 2 the store as
+//! eight bytes little-endian, and every byte of the line or document except the eight hex digits of
+//! the checksum itself (their quotes are covered; the newline is not part of the line):
 //!
 //! ```text
-//! kind │ epoch, 8 bytes LE │ {"seq":1,"event":{…},"crc":" │ 5d0c77aa │ "}
-//! └──────────────── covered ──────────────────────────────┘  not      └─ covered
+//! kind │ epoch, 8 bytes LE │ store, 8 bytes LE │ {"seq":1,"event":{…},"crc":" │ 5d0c77aa │ "}
+//! └────────────────────────── covered ────────────────────────────────────────┘  not      └─ covered
 //! ```
 //!
 //! So everything that a reader believes is covered, and a line of one segment is never valid in
 //! another one.
+//!
+//! Headers and snapshots say in their own text whose they are, so before theirs there is no store.
+//! Nor is there one before any line of version 1, where a client knows everything that is covered:
+//! it can choose a payload that holds valid lines, and a page that is torn right after one of them
+//! looks as if that line had been written. The store is drawn at random and no client sees it, so in
+//! version 2 no payload holds a valid line.
 
 use crate::position::Epoch;
+use crate::store_id::StoreId;
 
 /// What a checksum stands on; part of what it covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +35,25 @@ pub enum ChecksumKind {
     Lost = b'L',
     /// A snapshot.
     Snapshot = b'S',
+}
+
+/// The segment that a line is of: what its checksum covers beside the line itself.
+///
+/// An epoch alone stands for a segment of version 1. It is enough for headers and snapshots too,
+/// which say in their own text whose they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SegmentId {
+    /// Its number; of a snapshot, the epoch of the position that it covers.
+    pub epoch: Epoch,
+    /// Whose it is. Nothing in version 1.
+    pub store: Option<StoreId>,
+}
+
+impl From<Epoch> for SegmentId {
+    fn from(epoch: Epoch) -> Self {
+        let store = None;
+        SegmentId { epoch, store }
+    }
 }
 
 /// How a checked line or document ends: eight hex digits between these.
@@ -54,41 +80,49 @@ pub enum ChecksumError {
 }
 
 /// The checksum of `line`, which ends in `,"crc":"xxxxxxxx"}` (whatever the eight digits are; no
-/// newline), in the segment (or snapshot) of `epoch`.
+/// newline), in `segment` (or in the snapshot of its epoch).
 ///
 /// # Errors
 /// [`ChecksumError::Missing`] if the line does not end that way.
 pub fn calculate_checksum(
     kind: ChecksumKind,
-    epoch: Epoch,
+    segment: impl Into<SegmentId>,
     line: &[u8],
 ) -> Result<u32, ChecksumError> {
-    split(line).map(|(covered, _)| ChecksumSeed::new(kind, epoch).over(covered))
+    split(line).map(|(covered, _)| ChecksumSeed::new(kind, segment.into()).over(covered))
 }
 
 /// Checks that `line` carries its own checksum.
 ///
 /// # Errors
 /// Says what is missing or which checksum was expected and found.
-pub fn verify_checksum(kind: ChecksumKind, epoch: Epoch, line: &[u8]) -> Result<(), ChecksumError> {
-    ChecksumSeed::new(kind, epoch).verify(line)
+pub fn verify_checksum(
+    kind: ChecksumKind,
+    segment: impl Into<SegmentId>,
+    line: &[u8],
+) -> Result<(), ChecksumError> {
+    ChecksumSeed::new(kind, segment.into()).verify(line)
 }
 
-/// The checksum over a kind and an epoch, with which that of every such line begins. A reader
+/// The checksum over a kind and a segment, with which that of every such line begins. A reader
 /// or writer of many lines computes it once.
 #[derive(Clone, Debug)]
 pub(crate) struct ChecksumSeed(crc32fast::Hasher);
 
 impl ChecksumSeed {
-    pub(crate) fn new(kind: ChecksumKind, epoch: Epoch) -> Self {
-        let mut prefix = [kind as u8; 9];
-        prefix[1..].copy_from_slice(&epoch.0.to_le_bytes());
+    pub(crate) fn new(kind: ChecksumKind, segment: SegmentId) -> Self {
         let mut hasher = crc32fast::Hasher::new();
-        hasher.update(&prefix);
+        hasher.update(&[kind as u8]);
+        hasher.update(&segment.epoch.0.to_le_bytes());
+        if let (ChecksumKind::Event | ChecksumKind::Marker | ChecksumKind::Lost, Some(store)) =
+            (kind, segment.store)
+        {
+            hasher.update(&store.0.to_le_bytes());
+        }
         ChecksumSeed(hasher)
     }
 
-    /// A hasher that has seen the kind and the epoch.
+    /// A hasher that has seen the kind and the segment.
     #[inline]
     pub(crate) fn hasher(&self) -> crc32fast::Hasher {
         self.0.clone()
@@ -148,6 +182,36 @@ const STEPS: [u32; 256] = {
     steps
 };
 
+/// A store of which `line` is a valid line in `epoch`, whatever its digits are. There is always one,
+/// so it proves nothing until it fits another line too. It is hardly the true one, but the same lines
+/// are valid with both: a checksum keeps 32 bits of what it has covered so far, and so no more of the
+/// store. Its lower half alone can make these any 32 bits.
+pub(crate) fn fitting_store(kind: ChecksumKind, epoch: Epoch, line: &[u8]) -> Option<StoreId> {
+    let (covered, digits) = split(line).ok()?;
+    let back = |crc: u32, byte: &u8| {
+        let step = STEP_WITH_TOP[usize::from(crc.to_be_bytes()[0])];
+        (crc ^ STEPS[usize::from(step)]) << 8 | u32::from(step ^ byte)
+    };
+    let bytes = covered.iter().chain(AFTER_DIGITS).rev();
+    let after_store = bytes.fold(!parse_digits(digits)?, back);
+    // The upper half is zero. Four bytes act on the state before them as if it were the state xor
+    // these bytes, and they were zeros.
+    let with_lower_half = [0; 8].iter().fold(after_store, back);
+    let without = !ChecksumSeed::new(kind, epoch.into()).hasher().finalize();
+    Some(StoreId(u64::from(with_lower_half ^ without)))
+}
+
+/// Which of the [`STEPS`] has this highest byte: each has another one.
+const STEP_WITH_TOP: [u8; 256] = {
+    let mut steps = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        steps[(STEPS[byte] >> 24) as usize] = byte as u8;
+        byte += 1;
+    }
+    steps
+};
+
 /// The number in eight lower-case hex digits.
 #[inline]
 fn digits_of(crc: u32) -> [u8; DIGITS] {
@@ -176,8 +240,22 @@ pub(crate) fn of_line(line: &[u8]) -> u32 {
 }
 
 /// Appends `,"crc":"xxxxxxxx"}` to the line that starts at `out[start..]`.
-pub(crate) fn seal(kind: ChecksumKind, epoch: Epoch, out: &mut Vec<u8>, start: usize) {
-    ChecksumSeed::new(kind, epoch).seal(out, start);
+pub(crate) fn seal(
+    kind: ChecksumKind,
+    segment: impl Into<SegmentId>,
+    out: &mut Vec<u8>,
+    start: usize,
+) {
+    ChecksumSeed::new(kind, segment.into()).seal(out, start);
+}
+
+/// Appends `line`, which was made or verified and ends in its newline, with the checksum that it has
+/// in `segment`.
+pub(crate) fn reseal(kind: ChecksumKind, segment: SegmentId, out: &mut Vec<u8>, line: &[u8]) {
+    let start = out.len();
+    out.extend_from_slice(&line[..line.len() - TRAILER - 1]);
+    seal(kind, segment, out, start);
+    out.push(b'\n');
 }
 
 /// What the checksum covers before its digits, and the place of its digits, whatever they are.
@@ -278,6 +356,59 @@ mod tests {
             seal(kind, Epoch(1), &mut out, 0);
             assert_eq!(String::from_utf8(out).unwrap(), line);
         }
+    }
+
+    #[test]
+    fn a_line_of_another_store_does_not_verify_but_headers_and_snapshots_do() {
+        let store = |store| SegmentId {
+            store: Some(StoreId(store)),
+            ..Epoch(1).into()
+        };
+        for kind in [
+            ChecksumKind::Event,
+            ChecksumKind::Marker,
+            ChecksumKind::Lost,
+            ChecksumKind::Header,
+            ChecksumKind::Snapshot,
+        ] {
+            let mut line = b"{\"a\":1".to_vec();
+            seal(kind, store(1 << 63), &mut line, 0);
+            let covers_no_store = matches!(kind, ChecksumKind::Header | ChecksumKind::Snapshot);
+            assert!(verify_checksum(kind, store(1 << 63), &line).is_ok());
+            for other in [Epoch(1).into(), store(1), store(0)] {
+                let verified = verify_checksum(kind, other, &line);
+                assert_eq!(verified.is_ok(), covers_no_store, "{kind:?} {other:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_store_that_fits_a_line_fits_all_lines_of_the_same_store() {
+        let epoch = Epoch(7);
+        let store = Some(StoreId(0x6f1d_0c5b_e2a9_4417));
+        let sealed = |kind, text: &str| {
+            let mut line = text.as_bytes().to_vec();
+            seal(kind, SegmentId { epoch, store }, &mut line, 0);
+            (kind, line)
+        };
+        let lines = [
+            sealed(ChecksumKind::Event, "{\"seq\":1,\"event\":1"),
+            sealed(ChecksumKind::Event, "{\"seq\":2,\"event\":[0,1,2,3]"),
+            sealed(ChecksumKind::Marker, "{\"synced\":2"),
+            sealed(ChecksumKind::Lost, "{\"lost\":[3,4]"),
+        ];
+        let fitting = lines.each_ref().map(|(kind, line)| {
+            let store = fitting_store(*kind, epoch, line);
+            let segment = SegmentId { epoch, store };
+            for (kind, line) in &lines {
+                assert_eq!(verify_checksum(*kind, segment, line), Ok(()));
+            }
+            store
+        });
+        assert_eq!(fitting, [fitting[0]; 4]);
+        let damaged = b"{\"synced\":3,\"crc\":\"00000000\"}";
+        let other = fitting_store(ChecksumKind::Marker, epoch, damaged);
+        assert!(other.is_some() && other != fitting[0]);
     }
 
     #[test]

@@ -122,7 +122,7 @@ pub mod wal;
 mod window;
 
 pub use boundary::Boundary;
-pub use checksum::{ChecksumError, ChecksumKind, calculate_checksum, verify_checksum};
+pub use checksum::{ChecksumError, ChecksumKind, SegmentId, calculate_checksum, verify_checksum};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use controller::{Controller, ControllerOptions, SharedController};
 pub use error::{Error, Result};

@@ -20,10 +20,7 @@ use crate::position::{Epoch, Seq};
 use crate::snapshot;
 use crate::storage::{Access, Storage};
 use crate::wal::line::{Decoder, Header, Line};
-use crate::wal::{PlacedLine, Scanner, Segment, Upcoming, find_tail, is_blank, read_range};
-
-/// How many bytes hold a header.
-const HEADER: u64 = 512;
+use crate::wal::{PlacedLine, Scanner, Segment, Upcoming, find_tail, glance_at_header, is_blank};
 
 /// How much of the end of a segment is read for its last lines, which are mostly short.
 const LAST_LINES: u64 = 4 << 10;
@@ -109,13 +106,8 @@ fn open(storage: &dyn Storage, listing: &Listing, epoch: Epoch) -> Result<Option
         return Ok(None);
     }
     let segment = Segment::open(storage, epoch, Access::Read)?;
-    let start = read_range(&segment, 0, segment.limit.min(HEADER))?;
-    let line = memchr::memchr(b'\n', &start).map(|end| &start[..end]);
-    let line = line.and_then(|line| Decoder::new(epoch).decode(line).ok());
-    Ok(match line {
-        Some(Line::Header(header)) => Some(OpenSegment { segment, header }),
-        _ => None,
-    })
+    let header = glance_at_header(&segment)?;
+    Ok(header.map(|header| OpenSegment { segment, header }))
 }
 
 /// How the files that say where `epoch` ends contradict each other.
@@ -174,8 +166,8 @@ fn end_of(own: &OpenSegment, sealed: Seq) -> Result<Boundary> {
 fn last_line(own: &OpenSegment) -> Result<Option<(Seq, u32)>> {
     let segment = &own.segment;
     let start = segment.limit.saturating_sub(LAST_LINES);
-    let bytes = read_range(segment, start, segment.limit)?;
-    let decoder = Decoder::new(segment.epoch);
+    let bytes = segment.read(start, segment.limit)?;
+    let decoder = Decoder::new(own.header.segment());
     let mut end = bytes.len();
     while end > 1 && bytes[end - 2..end].iter().all(|byte| is_blank(*byte)) {
         end -= 1;
@@ -189,7 +181,7 @@ fn last_line(own: &OpenSegment) -> Result<Option<(Seq, u32)>> {
             Some(before) => before + 1,
             None if start == 0 => 0,
             // It is longer than what was read.
-            None => return long_last_line(segment),
+            None => return long_last_line(own),
         };
         let line = &line[at..];
         let seq = match decoder.decode(line) {
@@ -208,8 +200,9 @@ fn last_line(own: &OpenSegment) -> Result<Option<(Seq, u32)>> {
 }
 
 #[cold]
-fn long_last_line(segment: &Segment) -> Result<Option<(Seq, u32)>> {
-    Ok(find_tail(segment)?.map(|tail| (tail.last, tail.crc())))
+fn long_last_line(own: &OpenSegment) -> Result<Option<(Seq, u32)>> {
+    let tail = find_tail(&own.segment, own.header.store)?;
+    Ok(tail.map(|tail| (tail.last, tail.crc())))
 }
 
 /// The checksum of the event `seq`, if the lines up to it are whole.

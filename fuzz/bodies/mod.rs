@@ -25,7 +25,7 @@ pub(crate) mod snapshot;
 
 use std::sync::Arc;
 
-use beaver::{ChecksumKind, Epoch, Storage, calculate_checksum};
+use beaver::{ChecksumKind, Epoch, SegmentId, Storage, StoreId, calculate_checksum};
 use beaver_disk::{Disk, Image, Profile, SimDisk, SimOptions};
 
 /// Longer inputs show nothing that shorter ones do not.
@@ -47,9 +47,17 @@ pub(crate) fn empty() -> Arc<dyn Storage> {
     SimDisk::new(Disk::empty(Profile::Posix), SimOptions::default()).storage()
 }
 
-/// `text` as the bytes of a file of `epoch`: with the right checksum where a line leaves it open.
+/// `text` as the bytes of a file of `epoch`: with the right checksum where a line leaves it open. Whose
+/// file it is, a first line of version 2 says.
 pub(crate) fn sealed(epoch: Epoch, text: &[u8]) -> Vec<u8> {
     const OPEN: &[u8] = b",\"crc\":\"*\"}";
+    let store = text.strip_prefix(b"{\"wal\":\"beaver\",\"version\":2,\"store\":\"");
+    let store = store.and_then(|rest| str::from_utf8(rest.get(..16)?).ok());
+    let store = store.and_then(|digits| u64::from_str_radix(digits, 16).ok());
+    let segment = SegmentId {
+        epoch,
+        store: store.map(StoreId),
+    };
     let mut bytes = Vec::with_capacity(text.len());
     for line in text.split_inclusive(|byte| *byte == b'\n') {
         let (content, newline) = match line.split_last() {
@@ -58,7 +66,7 @@ pub(crate) fn sealed(epoch: Epoch, text: &[u8]) -> Vec<u8> {
         };
         match content.strip_suffix(OPEN) {
             None => bytes.extend_from_slice(content),
-            Some(start) => bytes.extend_from_slice(&seal(epoch, start)),
+            Some(start) => bytes.extend_from_slice(&seal(segment, start)),
         }
         bytes.extend_from_slice(newline);
     }
@@ -66,7 +74,7 @@ pub(crate) fn sealed(epoch: Epoch, text: &[u8]) -> Vec<u8> {
 }
 
 /// The line that begins with `start`, with its checksum.
-fn seal(epoch: Epoch, start: &[u8]) -> Vec<u8> {
+fn seal(segment: SegmentId, start: &[u8]) -> Vec<u8> {
     let kind = match start {
         [b'{', b'"', b'w', ..] => ChecksumKind::Header,
         [b'{', b'"', b's', b'y', ..] => ChecksumKind::Marker,
@@ -75,7 +83,7 @@ fn seal(epoch: Epoch, start: &[u8]) -> Vec<u8> {
         _ => ChecksumKind::Event,
     };
     let line = |digits: &str| [start, b",\"crc\":\"", digits.as_bytes(), b"\"}"].concat();
-    let crc = calculate_checksum(kind, epoch, &line("00000000"));
+    let crc = calculate_checksum(kind, segment, &line("00000000"));
     line(&format!(
         "{:08x}",
         crc.expect("the line has a place for it")

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use crate::boundary::Boundary;
-use crate::checksum;
+use crate::checksum::{self, SegmentId};
 use crate::directory::{self, LockedDirectory};
 use crate::error::{Error, Result};
 use crate::names;
-use crate::position::{Epoch, Position};
+use crate::position::{Epoch, Seq};
 use crate::snapshot;
 use crate::storage::{Storage, StorageFile, write_all};
 use crate::store_id::StoreId;
-use crate::wal::line::{self, Header};
+use crate::wal::line::{self, Header, Line};
 
 /// How many bytes are gathered before they are written.
 const PIECE: usize = 1 << 20;
@@ -111,34 +111,29 @@ impl CopyDirectory {
         epoch: Epoch,
         prev: Option<Boundary>,
         created_ms: u64,
-    ) -> Result<CopiedFile<'_>> {
-        let mut file = self.file(&names::segment(epoch))?;
+    ) -> Result<CopiedSegment<'_>> {
         let header = Header {
             epoch,
             store: Some(self.store),
             prev,
             created_ms,
         };
-        let mut bytes = Vec::new();
-        line::encode_header(&mut bytes, &header);
-        file.sealed_line(&bytes)?;
-        Ok(file)
-    }
-
-    /// Starts a file, which gets its name when it is whole.
-    fn file(&self, name: &str) -> Result<CopiedFile<'_>> {
         let storage = self.storage();
-        let temporary = names::temporary(name);
+        let name = names::segment(epoch);
+        let temporary = names::temporary(&name);
         let file = storage.create(&temporary);
         let file = file.map_err(|error| Error::storage("create", &temporary, error))?;
-        Ok(CopiedFile {
+        let mut pending = Vec::new();
+        line::encode_header(&mut pending, &header);
+        Ok(CopiedSegment {
             storage,
-            name: name.to_owned(),
+            segment: header.segment(),
+            name,
             temporary,
             file,
             offset: 0,
-            crc: 0,
-            pending: Vec::new(),
+            crc: checksum::of_line(&pending),
+            pending,
         })
     }
 
@@ -161,10 +156,12 @@ impl CopyDirectory {
     }
 }
 
-/// A file that is being written.
+/// A segment that is being written. It gets its name when it is whole.
 #[derive(Debug)]
-pub(super) struct CopiedFile<'s> {
+pub(super) struct CopiedSegment<'s> {
     storage: &'s dyn Storage,
+    /// What the checksums of its lines cover.
+    segment: SegmentId,
     name: String,
     temporary: String,
     file: Box<dyn StorageFile>,
@@ -174,29 +171,41 @@ pub(super) struct CopiedFile<'s> {
     pending: Vec<u8>,
 }
 
-impl CopiedFile<'_> {
-    /// The end of the segment, at `position`.
-    pub(super) fn boundary(&self, position: Position, target: &CopyDirectory) -> Boundary {
+impl CopiedSegment<'_> {
+    /// Its end, at `seq`.
+    pub(super) fn boundary(&self, seq: Seq, target: &CopyDirectory) -> Boundary {
         target.adopted(Boundary {
             crc: Some(self.crc),
-            ..Boundary::from(position)
+            ..Boundary::from(self.segment.epoch.at(seq))
         })
     }
 
-    /// Appends a line that the next header can seal: any but a marker.
-    pub(super) fn sealed_line(&mut self, bytes: &[u8]) -> Result<()> {
-        self.crc = checksum::of_line(bytes);
-        self.push(bytes)
+    /// Appends `line`, which stands as `bytes` in the original: the same text, with the checksum that
+    /// it has here, because that covers whose it is.
+    pub(super) fn copy(&mut self, line: &Line<'_>, bytes: &[u8]) -> Result<()> {
+        let start = self.pending.len();
+        checksum::reseal(line.kind(), self.segment, &mut self.pending, bytes);
+        // A marker is not what the next header seals.
+        if !matches!(line, Line::Marker(_)) {
+            self.crc = checksum::of_line(&self.pending[start..]);
+        }
+        self.write_piece()
     }
 
-    /// Appends bytes.
-    pub(super) fn push(&mut self, bytes: &[u8]) -> Result<()> {
-        // One call for many lines: a copy is synced once, at its end.
-        self.pending.extend_from_slice(bytes);
-        if self.pending.len() < PIECE {
-            Ok(())
-        } else {
-            self.write()
+    /// Appends the range of lost events `from` to `to`.
+    pub(super) fn lose(&mut self, from: Seq, to: Seq) -> Result<()> {
+        let start = self.pending.len();
+        line::encode_lost(&mut self.pending, self.segment, from, to);
+        self.crc = checksum::of_line(&self.pending[start..]);
+        self.write_piece()
+    }
+
+    /// Writes what there is if it is enough: one call for many lines, because a copy is synced once,
+    /// at its end.
+    fn write_piece(&mut self) -> Result<()> {
+        match self.pending.len() < PIECE {
+            true => Ok(()),
+            false => self.write(),
         }
     }
 

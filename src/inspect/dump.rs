@@ -82,7 +82,7 @@ pub(super) fn dump_segment(
     sink: &mut dyn FnMut(&DumpLine<'_>) -> io::Result<()>,
 ) -> Result<()> {
     let segment = Segment::open(storage, epoch, Access::Read)?;
-    let mut reader = SalvageReader::new(&segment);
+    let mut reader = SalvageReader::new(storage, &segment);
     while let Some(item) = reader.next()? {
         let (offset, content) = match item {
             SalvageItem::Line(PlacedLine { offset, line, .. }) => (offset, content(epoch, line)),

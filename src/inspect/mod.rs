@@ -14,6 +14,7 @@ mod salvage_reader;
 mod segment_copy;
 mod stats;
 mod truncate;
+mod whose;
 
 use std::fmt;
 

@@ -1,8 +1,7 @@
 //! Repair: a new directory with everything that can be saved, and a note of everything that cannot.
 //!
-//! Surviving events are copied byte for byte, so each keeps its position; headers and snapshots are
-//! made anew, under a new identity. For each missing
-//! range a `lost` line stands in its place, which a strict reader accepts and reports. Survivors of
+//! Surviving events are copied as they stand, so each keeps its position; headers and snapshots are
+//! made anew, under a new identity, which the checksum of every line covers. For each missing range a `lost` line stands in its place, which a strict reader accepts and reports. Survivors of
 //! a damaged append count as lost: an append is whole or absent. The last segment is sealed and a
 //! fresh epoch follows, so that no position is ever used twice.
 
@@ -248,7 +247,7 @@ impl Repair<'_> {
         // is made anew. Only a snapshot cannot be, and recovery goes on where it ends.
         let snapshot = self.snapshots.get(&segment.epoch);
         let limit = snapshot.map_or(line::MAX_SEQ, |snapshot| snapshot.position.seq);
-        let mut reader = SalvageReader::new(segment);
+        let mut reader = SalvageReader::new(self.storage, segment);
         let mut doubtful = false;
         while let Some(item) = reader.next()? {
             match item {

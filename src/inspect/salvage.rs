@@ -74,7 +74,7 @@ pub fn salvage<E: LogEvent, X>(
         let segment = log.segment(*epoch)?;
         let sealed = before.as_ref().map(|(segment, last)| (segment, *last));
         salvage.skipped.extend(missing_between(sealed, &segment)?);
-        let last = salvage.segment(&segment, index + 1 == log.epochs().len())?;
+        let last = salvage.segment(log.storage(), &segment, index + 1 == log.epochs().len())?;
         before = Some((segment, last));
     }
     Ok(SalvageReport {
@@ -121,8 +121,13 @@ struct Salvage<F> {
 impl<X, F: FnMut(&RawEvent<'_>) -> Result<(), ReplayError<X>>> Salvage<F> {
     /// Reads one segment and steps over what is damaged. Answers with the last seq that is
     /// accounted for.
-    fn segment(&mut self, segment: &Segment, is_active: bool) -> Result<Seq, ReplayError<X>> {
-        let mut reader = SalvageReader::new(segment);
+    fn segment(
+        &mut self,
+        storage: &dyn Storage,
+        segment: &Segment,
+        is_active: bool,
+    ) -> Result<Seq, ReplayError<X>> {
+        let mut reader = SalvageReader::new(storage, segment);
         self.replay.append.clear();
         // After damage inside a batch, what follows up to the end of an append may be the rest of a
         // damaged append.

@@ -6,8 +6,10 @@
 use std::cmp::Ordering;
 use std::convert::Infallible;
 
+use super::whose::{Whose, whose};
 use crate::error::Result;
 use crate::position::Seq;
+use crate::storage::Storage;
 use crate::wal::line::Line;
 use crate::wal::{
     DamageReason, PlacedLine, Scanner, Segment, SegmentDamage, Sequence, TornTail, Upcoming,
@@ -69,13 +71,18 @@ impl SteppedOver {
 
 /// A walk over one segment.
 pub(super) struct SalvageReader<'s> {
+    storage: &'s dyn Storage,
+    segment: &'s Segment,
     scanner: Scanner<'s>,
     done: bool,
 }
 
 impl<'s> SalvageReader<'s> {
-    pub(super) fn new(segment: &'s Segment) -> Self {
+    /// A walk over `segment` of `storage`.
+    pub(super) fn new(storage: &'s dyn Storage, segment: &'s Segment) -> Self {
         SalvageReader {
+            storage,
+            segment,
             scanner: Scanner::new(segment),
             done: false,
         }
@@ -119,16 +126,11 @@ impl<'s> SalvageReader<'s> {
         let damage = stepped_over.damage;
         // Without a header a strict reader believes nothing.
         let torn_end = match damage.reason {
-            DamageReason::Header => None,
+            DamageReason::Header | DamageReason::StoreUnknown => None,
             _ => self.scanner.torn_end(&damage)?,
         };
         if let Some(data_end) = torn_end {
-            self.done = true;
-            let then = Then::Nothing {
-                data_end,
-                proved: false,
-            };
-            return Ok(SteppedOver { damage, then });
+            return Ok(self.nothing_after(damage, data_end, false));
         }
         // The search for proof has moved the scanner.
         if let Then::GoesOn { offset, .. } = stepped_over.then {
@@ -137,12 +139,25 @@ impl<'s> SalvageReader<'s> {
         Ok(stepped_over)
     }
 
-    /// Goes on at the next valid line that does not go back.
-    fn step_over(&mut self, damage: SegmentDamage) -> Result<SteppedOver> {
-        let here = match self.scanner.sequence() {
-            sequence if sequence.is_at_start() => Sequence::after_header(),
-            sequence => *sequence,
-        };
+    /// Goes on at the next valid line that does not go back. Without a header that is none before it is
+    /// known of which store the lines must be.
+    fn step_over(&mut self, mut damage: SegmentDamage) -> Result<SteppedOver> {
+        let mut here = *self.scanner.sequence();
+        if here.is_at_start() {
+            here = Sequence::after_header();
+            match whose(self.storage, self.segment)? {
+                Whose::Store(store) => {
+                    self.scanner = Scanner::without_header(self.segment, store);
+                }
+                Whose::Unknown => {
+                    damage.reason = DamageReason::StoreUnknown;
+                    return Ok(self.nothing_after(damage, self.segment.limit, false));
+                }
+                Whose::NoLines => {
+                    return Ok(self.nothing_after(damage, self.segment.limit, false));
+                }
+            }
+        }
         self.scanner.search_from(damage.offset);
         while let Some((offset, line)) = self.scanner.next_valid()? {
             if let Line::Header(_) = line {
@@ -155,11 +170,16 @@ impl<'s> SalvageReader<'s> {
                 return Ok(SteppedOver { damage, then });
             }
         }
-        self.done = true;
         let data_end = self.scanner.data_end();
         let proved = self.scanner.torn_end(&damage)?.is_none();
+        Ok(self.nothing_after(damage, data_end, proved))
+    }
+
+    /// This damage is the end.
+    fn nothing_after(&mut self, damage: SegmentDamage, data_end: u64, proved: bool) -> SteppedOver {
+        self.done = true;
         let then = Then::Nothing { data_end, proved };
-        Ok(SteppedOver { damage, then })
+        SteppedOver { damage, then }
     }
 }
 

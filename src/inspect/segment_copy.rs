@@ -1,15 +1,15 @@
 //! The copy of one segment that repair writes: at every moment a valid segment.
 
-use super::copy::{CopiedFile, CopyDirectory};
+use super::copy::{CopiedSegment, CopyDirectory};
 use crate::boundary::Boundary;
 use crate::error::Result;
 use crate::position::{Epoch, Seq};
-use crate::wal::line::{self, Envelope, Line};
+use crate::wal::line::{Envelope, Line};
 use crate::wal::{LostRange, Sequence};
 
 /// A segment that is being copied. The lines written so far are always a valid segment.
 pub(super) struct SegmentCopy<'t> {
-    file: CopiedFile<'t>,
+    file: CopiedSegment<'t>,
     epoch: Epoch,
     sequence: Sequence,
     /// The lines of an append whose end was not seen yet.
@@ -19,7 +19,7 @@ pub(super) struct SegmentCopy<'t> {
 }
 
 impl<'t> SegmentCopy<'t> {
-    pub(super) fn new(file: CopiedFile<'t>, epoch: Epoch) -> Self {
+    pub(super) fn new(file: CopiedSegment<'t>, epoch: Epoch) -> Self {
         let sequence = Sequence::after_header();
         SegmentCopy {
             file,
@@ -39,8 +39,9 @@ impl<'t> SegmentCopy<'t> {
         }
         for (envelope, bytes) in std::mem::take(&mut self.append) {
             self.lose_through(Seq(envelope.seq.0 - 1))?;
-            if self.sequence.accept(&Line::Event(envelope, &[])).is_ok() {
-                self.file.sealed_line(&bytes)?;
+            let line = Line::Event(envelope, &[]);
+            if self.sequence.accept(&line).is_ok() {
+                self.file.copy(&line, &bytes)?;
                 self.events += 1;
             }
         }
@@ -61,8 +62,7 @@ impl<'t> SegmentCopy<'t> {
         }
         // Two markers in a row, say, where the events between them are gone.
         match self.sequence.accept(&line) {
-            Ok(()) if matches!(line, Line::Marker(_)) => self.file.push(bytes),
-            Ok(()) => self.file.sealed_line(bytes),
+            Ok(()) => self.file.copy(&line, bytes),
             Err(_) => Ok(()),
         }
     }
@@ -73,14 +73,12 @@ impl<'t> SegmentCopy<'t> {
         if to < from {
             return Ok(());
         }
-        let mut bytes = Vec::new();
-        line::encode_lost(&mut bytes, self.epoch, from, to);
         self.sequence.skip_to(Seq(to.0 + 1));
         self.lost.push(LostRange {
             from: self.epoch.at(from),
             to,
         });
-        self.file.sealed_line(&bytes)
+        self.file.lose(from, to)
     }
 
     /// The last seq that is accounted for.
@@ -97,7 +95,7 @@ impl<'t> SegmentCopy<'t> {
 
     /// Gives the file its name. Answers with the end of the epoch.
     pub(super) fn finish(self, target: &CopyDirectory) -> Result<Boundary> {
-        let end = self.file.boundary(self.epoch.at(self.last()), target);
+        let end = self.file.boundary(self.last(), target);
         self.file.finish()?;
         Ok(end)
     }

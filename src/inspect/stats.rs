@@ -89,7 +89,7 @@ pub fn stats<E: LogEvent>(storage: &Arc<dyn Storage>) -> Result<Stats> {
         let segment = Segment::open(&**storage, *epoch, Access::Read)?;
         stats.check_chain(&segment, &sealed, &snapshots)?;
         let is_active = index + 1 == listing.segments.len();
-        sealed = Some(stats.count_segment::<E>(&segment, is_active)?);
+        sealed = Some(stats.count_segment::<E>(&**storage, &segment, is_active)?);
     }
     stats.check_start(&listing, &snapshots);
     Ok(stats)
@@ -236,11 +236,12 @@ impl Stats {
     /// Counts one segment. Answers with its last position.
     fn count_segment<E: LogEvent>(
         &mut self,
+        storage: &dyn Storage,
         segment: &Segment,
         is_active: bool,
     ) -> Result<Position> {
         self.segment_bytes += segment.limit;
-        let mut reader = SalvageReader::new(segment);
+        let mut reader = SalvageReader::new(storage, segment);
         let mut append_start = None;
         let mut is_damaged = false;
         loop {

@@ -102,25 +102,19 @@ fn copy_segment(
     let before = before.or(prev.map(|prev| target.adopted(prev)));
     let mut copy = target.segment(segment.epoch, before, created_ms)?;
     let mut last = Seq(0);
-    walk(
-        segment,
-        PrevLink::Unknown,
-        position,
-        |placed| match placed.line {
-            Line::Header(_) => Ok(()),
-            Line::Marker(_) => copy.push(placed.bytes),
+    walk(segment, PrevLink::Unknown, position, |placed| {
+        match placed.line {
+            Line::Header(_) => return Ok(()),
+            Line::Marker(_) => {}
             Line::Event(envelope, _) => {
                 report.events += 1;
                 last = envelope.seq;
-                copy.sealed_line(placed.bytes)
             }
-            Line::Lost(_, to) => {
-                last = to;
-                copy.sealed_line(placed.bytes)
-            }
-        },
-    )?;
-    let end = copy.boundary(segment.epoch.at(last), target);
+            Line::Lost(_, to) => last = to,
+        }
+        copy.copy(&placed.line, placed.bytes)
+    })?;
+    let end = copy.boundary(last, target);
     copy.finish()?;
     report.segments.push(segment.name.clone());
     Ok(end)

@@ -14,7 +14,7 @@ use super::group::{Group, check_body, check_size};
 use super::line::{self, Envelope, MAX_BATCH, MAX_ENVELOPE, MAX_SEQ};
 use super::preallocation::Preallocator;
 use super::{BATCH_BYTES, SyncPolicy, Wal};
-use crate::checksum::{self, ChecksumKind, ChecksumSeed};
+use crate::checksum::{self, ChecksumSeed};
 use crate::error::{Error, Result, is_full};
 use crate::failpoint;
 use crate::log_event::LogEvent;
@@ -53,7 +53,7 @@ impl OpenBatch {
 /// Encodes events after those of the open batch.
 struct Encoder<'a> {
     out: &'a mut Vec<u8>,
-    crc: ChecksumSeed,
+    crc: &'a ChecksumSeed,
     batch: Seq,
     next: Seq,
 }
@@ -67,7 +67,7 @@ impl Encoder<'_> {
         let (seq, batch) = (self.next, self.batch);
         self.next = Seq(seq.0 + 1);
         let envelope = Envelope { seq, batch, more };
-        line::encode_event_with(self.out, &self.crc, envelope, body)
+        line::encode_event_with(self.out, self.crc, envelope, body)
     }
 
     /// One atomic append.
@@ -237,7 +237,7 @@ impl<E> Wal<E> {
         self.open.lines.truncate(self.open.kept);
         encode(&mut Encoder {
             out: &mut self.open.lines,
-            crc: ChecksumSeed::new(ChecksumKind::Event, epoch),
+            crc: &self.active.event_crc,
             batch: Seq(self.active.last.0 + 1),
             next: Seq(last.0 + 1),
         })

@@ -23,6 +23,11 @@ pub(crate) enum DamageReason {
     Line(LineError),
     #[error("the first line is not a valid header")]
     Header,
+    #[error(
+        "the first line is not a valid header, and nothing else says of which store the segment is: \
+         without that its lines cannot be checked"
+    )]
+    StoreUnknown,
     #[error("the last line has no newline")]
     Unterminated,
     #[error("a line is longer than the format allows")]

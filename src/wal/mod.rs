@@ -51,13 +51,14 @@ pub use reader::LogReader;
 pub use replay::ReplayError;
 pub(crate) use replay::{RawEvent, Replay, decoding};
 pub use replay_report::{LostRange, ReplayReport, TornTail};
-pub(crate) use scan::{PlacedLine, Scanner, Upcoming, header, is_blank};
+pub(crate) use scan::{PlacedLine, Scanner, Upcoming, glance_at_header, header, is_blank};
 pub(crate) use segment::Segment;
 pub(crate) use sequence::Sequence;
-pub(crate) use tail::{Tail, find_tail, read_range};
+pub(crate) use tail::{Tail, find_tail};
 pub use ticket::{AppendOutcome, Ticket};
 
 use crate::boundary::Boundary;
+use crate::checksum::ChecksumSeed;
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, Result};
 use crate::event::Event;
@@ -165,6 +166,8 @@ struct ActiveSegment {
     file: Arc<dyn StorageFile>,
     /// Whose it is. Nothing in a segment of format version 1.
     store: Option<StoreId>,
+    /// With what the checksum of every event of it begins.
+    event_crc: ChecksumSeed,
     /// The end of the segment before.
     prev: Option<Boundary>,
     /// The last durable event.

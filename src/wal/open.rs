@@ -140,7 +140,7 @@ impl Recovery {
             None => PrevLink::Unknown,
         };
         link.check(&active.name, header)?;
-        if let Some(tail) = find_tail(active)? {
+        if let Some(tail) = find_tail(active, header.store)? {
             self.tail = tail;
             return Ok(None);
         }

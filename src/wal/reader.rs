@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::chain::{PrevLink, chain, oldest_without_gap};
 use super::replay::{Replay, ReplayError, decoding, scan_tail};
 use super::replay_report::ReplayReport;
-use super::scan::header;
+use super::scan::{glance_at_header, header};
 use super::segment::Segment;
 use super::tail::find_tail;
 use crate::boundary::Boundary;
@@ -91,7 +91,7 @@ impl<E> LogReader<E> {
     }
 
     /// The position of the last event, found as [`Wal::open`](super::Wal::open) finds it: only the
-    /// end of the newest segment is read and verified, unless that end is not whole. Its seq is 0
+    /// header and the end of the newest segment are read and verified, unless that end is not whole. Its seq is 0
     /// while that segment has no event; nothing where there is no segment.
     ///
     /// # Errors
@@ -103,13 +103,22 @@ impl<E> LogReader<E> {
         };
         let tail = self.look_again(|| {
             let segment = self.segment(epoch)?;
-            match find_tail(&segment)? {
+            let tail = match glance_at_header(&segment)? {
+                Some(header) => find_tail(&segment, header.store)?,
+                None => None,
+            };
+            match tail {
                 Some(tail) => Ok(tail),
                 None => Ok(scan_tail(segment)?.0),
             }
         })?;
         let seq = tail.last;
         Ok(Some(Position { epoch, seq }))
+    }
+
+    /// The directory.
+    pub(crate) fn storage(&self) -> &dyn Storage {
+        &*self.storage
     }
 
     /// What the first segment must say about what lies before it.

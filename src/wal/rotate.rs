@@ -6,7 +6,7 @@ use super::line::{self, Header};
 use super::preallocation::Preallocation;
 use super::{ActiveSegment, Wal};
 use crate::boundary::Boundary;
-use crate::checksum;
+use crate::checksum::{self, ChecksumKind, ChecksumSeed, SegmentId};
 use crate::directory;
 use crate::error::{Error, Result};
 use crate::failpoint;
@@ -175,7 +175,8 @@ impl<E> Wal<E> {
     /// synced.
     fn write_marker(&mut self) -> Result<()> {
         let mut bytes = Vec::new();
-        line::encode_marker(&mut bytes, self.active.epoch, self.active.last);
+        let ActiveSegment { epoch, store, .. } = self.active;
+        line::encode_marker(&mut bytes, SegmentId { epoch, store }, self.active.last);
         let end = self.active.end + bytes.len() as u64;
         self.active.preallocation.claim(end);
         if let Err(error) = write_all(&*self.active.file, &bytes, self.active.end) {
@@ -216,6 +217,7 @@ impl ActiveSegment {
             name,
             file,
             store: header.store,
+            event_crc: ChecksumSeed::new(ChecksumKind::Event, header.segment()),
             prev: header.prev,
             last: Seq(0),
             crc,

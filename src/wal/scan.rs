@@ -13,11 +13,11 @@
 use super::damage::{DamageReason, SegmentDamage};
 use super::line::{Decoder, Header, Line, LineError, MAX_LINE, find_line};
 use super::segment::Segment;
-use super::sequence::Sequence;
-use crate::checksum::ChecksumError;
+use super::sequence::{Sequence, SequenceError};
+use crate::checksum::{ChecksumError, SegmentId};
 use crate::error::{Error, Result};
 use crate::format::VERSION;
-use crate::position::Epoch;
+use crate::store_id::StoreId;
 use crate::window::{ReadWindow, Reads};
 
 /// What stands next in a segment.
@@ -52,11 +52,25 @@ pub(crate) struct Taken<'a, X> {
 /// Walks one segment.
 pub(crate) struct Scanner<'f> {
     window: ReadWindow<'f>,
-    epoch: Epoch,
     decoder: Decoder,
     sequence: Sequence,
     /// Where the last byte that is not free space ends, as far as the search for lines has come.
     data_end: u64,
+}
+
+/// Takes the next line, or says why it may not stand here. The header says whose the lines after it
+/// are; one that stands elsewhere (in a payload, say) says nothing.
+#[inline]
+fn accept(
+    decoder: &mut Decoder,
+    sequence: &mut Sequence,
+    line: &Line<'_>,
+) -> Result<(), SequenceError> {
+    sequence.accept(line)?;
+    if let Line::Header(header) = line {
+        *decoder = Decoder::new(header.segment());
+    }
+    Ok(())
 }
 
 /// Hands on one line of `bytes` after another, with its offset (the first is at `start`) and its
@@ -64,7 +78,7 @@ pub(crate) struct Scanner<'f> {
 /// fail. Answers with the length of the lines that were handed on.
 #[inline]
 pub(crate) fn accept_lines<X>(
-    decoder: &Decoder,
+    decoder: &mut Decoder,
     sequence: &mut Sequence,
     start: u64,
     bytes: &[u8],
@@ -76,7 +90,7 @@ pub(crate) fn accept_lines<X>(
         && let rest = &bytes[taken..]
         && let Some(newline) = memchr::memchr(b'\n', rest)
         && let Ok(line) = decoder.decode(&rest[..newline])
-        && sequence.accept(&line).is_ok()
+        && accept(decoder, sequence, &line).is_ok()
     {
         result = take(start + taken as u64, line, &rest[..=newline]);
         taken += newline + 1;
@@ -85,12 +99,18 @@ pub(crate) fn accept_lines<X>(
 }
 
 impl<'f> Scanner<'f> {
-    /// A scanner at the start of `segment`.
+    /// A scanner at the start of `segment`, whose header says whose it is.
     pub(crate) fn new(segment: &'f Segment) -> Self {
+        Scanner::without_header(segment, None)
+    }
+
+    /// A scanner of `segment`, which is that of `store` (nothing in version 1), for who does not
+    /// begin with its header.
+    pub(crate) fn without_header(segment: &'f Segment, store: Option<StoreId>) -> Self {
+        let epoch = segment.epoch;
         Scanner {
             window: ReadWindow::new(&*segment.file, &segment.name, segment.limit),
-            epoch: segment.epoch,
-            decoder: Decoder::new(segment.epoch),
+            decoder: Decoder::new(SegmentId { epoch, store }),
             sequence: Sequence::default(),
             data_end: 0,
         }
@@ -111,7 +131,7 @@ impl<'f> Scanner<'f> {
         take: impl FnMut(u64, Line<'_>, &[u8]) -> Result<(), X>,
     ) -> Taken<'_, X> {
         let start = self.window.position();
-        let (decoder, sequence) = (&self.decoder, &mut self.sequence);
+        let (decoder, sequence) = (&mut self.decoder, &mut self.sequence);
         let (taken, result) = accept_lines(decoder, sequence, start, self.window.shown(), take);
         self.window.consume(taken);
         Taken {
@@ -148,7 +168,7 @@ impl<'f> Scanner<'f> {
         let bytes = self.window.consumed(length);
         let line = self.decoder.decode(&bytes[..length - 1]);
         let line = line.expect("it was valid a moment ago, and nothing was read since");
-        let accepted = self.sequence.accept(&line);
+        let accepted = accept(&mut self.decoder, &mut self.sequence, &line);
         accepted.expect("it was in its place a moment ago");
         PlacedLine {
             offset,
@@ -262,6 +282,10 @@ impl<'f> Scanner<'f> {
     /// synced, so an event of a later batch or the first event of any batch is such a line; and a
     /// marker says it outright. Without one the damage lies in the last batch, which was never
     /// acknowledged.
+    ///
+    /// A marker of a lower seq says nothing about the damage. It is no torn tail all the same: no
+    /// write that was cut short leaves one there, because a marker stands right after the event that
+    /// it names.
     pub(crate) fn torn_end(&mut self, damage: &SegmentDamage) -> Result<Option<u64>> {
         self.search_from(damage.offset);
         while let Some((_, line)) = self.next_valid()? {
@@ -296,23 +320,36 @@ impl<'f> Scanner<'f> {
     /// Steps over the next valid line, wherever it begins and whatever stood before it. Answers
     /// with its offset too.
     pub(crate) fn next_valid(&mut self) -> Result<Option<(u64, Line<'_>)>> {
+        let segment = self.decoder.segment();
+        let found = self.find_in_stretch(|stretch| {
+            let at = find_line(segment, stretch)?;
+            Some((at, stretch.len()))
+        })?;
+        Ok(found.map(|(at, length)| {
+            let start = self.window.position() - (length + 1) as u64;
+            let bytes = &self.window.consumed(length + 1)[at..length];
+            let line = self.decoder.decode(bytes);
+            let line = line.expect("its checksum was just compared");
+            (start + at as u64, line)
+        }))
+    }
+
+    /// Steps over what stands up to each newline, which may be a line or end with one, until `look`
+    /// finds what it looks for in it.
+    pub(crate) fn find_in_stretch<T>(
+        &mut self,
+        mut look: impl FnMut(&[u8]) -> Option<T>,
+    ) -> Result<Option<T>> {
         loop {
             let Some(length) = self.next_stretch()? else {
                 return Ok(None);
             };
-            let start = self.window.position();
             self.note_data(length);
-            let stretch = &self.window.shown()[..length];
-            let found = match stretch.strip_suffix(b"\n") {
-                Some(stretch) => find_line(self.epoch, stretch),
-                None => None,
-            };
+            let stretch = self.window.shown()[..length].strip_suffix(b"\n");
+            let found = stretch.and_then(&mut look);
             self.window.consume(length);
-            if let Some(at) = found {
-                let bytes = &self.window.consumed(length)[at..length - 1];
-                let line = self.decoder.decode(bytes);
-                let line = line.expect("its checksum was just compared");
-                return Ok(Some((start + at as u64, line)));
+            if found.is_some() {
+                return Ok(found);
             }
         }
     }
@@ -362,6 +399,21 @@ pub(crate) fn header(segment: &Segment) -> Result<Header> {
     }
 }
 
+/// How many bytes hold a header.
+const HEADER: u64 = 512;
+
+/// Reads the header of `segment` with one short read. Nothing if that does not show a valid one,
+/// which proves nothing.
+pub(crate) fn glance_at_header(segment: &Segment) -> Result<Option<Header>> {
+    let start = segment.read(0, segment.limit.min(HEADER))?;
+    let line = memchr::memchr(b'\n', &start).map(|end| &start[..end]);
+    let decoder = Decoder::new(segment.epoch.into());
+    Ok(match line.and_then(|line| decoder.decode(line).ok()) {
+        Some(Line::Header(header)) => Some(header),
+        _ => None,
+    })
+}
+
 /// Whether a byte may be free space.
 pub(crate) fn is_blank(byte: u8) -> bool {
     matches!(byte, b'\n' | 0)
@@ -372,19 +424,24 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::position::Seq;
+    use crate::position::{Epoch, Seq};
     use crate::storage::Access;
     use crate::wal::line::{Envelope, encode_event, encode_header, encode_marker};
     use beaver_disk::{Disk, Profile, SimDisk, SimOptions};
 
     const EPOCH: Epoch = Epoch(1);
 
+    const SEGMENT: SegmentId = SegmentId {
+        epoch: EPOCH,
+        store: Some(StoreId(7)),
+    };
+
     /// A header, `batches` of up to three events each, a marker, and blank bytes.
     fn segment(batches: &[u64], blank: usize) -> Vec<u8> {
         let mut out = Vec::new();
         let header = Header {
             epoch: EPOCH,
-            store: None,
+            store: SEGMENT.store,
             prev: None,
             created_ms: 0,
         };
@@ -399,10 +456,10 @@ mod tests {
                     batch,
                     more: place < *length,
                 };
-                encode_event(&mut out, EPOCH, envelope, b"{\"a\":1}");
+                encode_event(&mut out, SEGMENT, envelope, b"{\"a\":1}");
             }
         }
-        encode_marker(&mut out, EPOCH, Seq(last));
+        encode_marker(&mut out, SEGMENT, Seq(last));
         out.resize(out.len() + blank, b'\n');
         out
     }

@@ -4,6 +4,7 @@ use crate::error::{Error, Result};
 use crate::names;
 use crate::position::Epoch;
 use crate::storage::{Access, Storage, StorageFile};
+use crate::window::read_exact;
 
 /// A segment that is open for reading.
 #[derive(Debug)]
@@ -29,5 +30,14 @@ impl Segment {
             file,
             limit,
         })
+    }
+
+    /// The bytes from `start` to `end`, by one read of a piece that fits into memory.
+    pub(crate) fn read(&self, start: u64, end: u64) -> Result<Vec<u8>> {
+        let length =
+            usize::try_from(end - start).expect("a few times the limit of a batch at most");
+        let mut bytes = vec![0; length];
+        read_exact(&*self.file, &self.name, &mut bytes, start)?;
+        Ok(bytes)
     }
 }

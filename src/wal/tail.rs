@@ -8,7 +8,7 @@ use super::scan::{Scanner, accept_lines, is_blank};
 use super::segment::Segment;
 use super::sequence::Sequence;
 use crate::boundary::Boundary;
-use crate::checksum;
+use crate::checksum::{self, SegmentId};
 use crate::error::Result;
 use crate::position::{Epoch, Seq};
 use crate::store_id::StoreId;
@@ -158,11 +158,12 @@ const FIRST_PIECE: u64 = 64 << 10;
 /// How much is read at most: then the last batch is longer than the format allows.
 const LONGEST: u64 = 2 * MAX_BATCH as u64;
 
-/// Finds the tail of a segment from its end, without reading what lies before its last batch.
+/// Finds the tail of the segment of `store` (nothing in version 1) from its end, without reading what
+/// lies before its last batch.
 ///
 /// `None` says that the end is not whole (or not simple): then the segment must be read from its
 /// start.
-pub(crate) fn find_tail(segment: &Segment) -> Result<Option<Tail>> {
+pub(crate) fn find_tail(segment: &Segment, store: Option<StoreId>) -> Result<Option<Tail>> {
     let Some(data_end) = skip_free_space(segment)? else {
         return Ok(None);
     };
@@ -172,9 +173,10 @@ pub(crate) fn find_tail(segment: &Segment) -> Result<Option<Tail>> {
         return Ok(None);
     }
     let mut start = end.saturating_sub(FIRST_PIECE);
-    let mut bytes = read_range(segment, start, end)?;
+    let mut bytes = segment.read(start, end)?;
+    let epoch = segment.epoch;
     let mut tail = loop {
-        let wanted = match read_backward(segment.epoch, start, &bytes) {
+        let wanted = match read_backward(SegmentId { epoch, store }, start, &bytes) {
             Backward::Tail(tail) => break tail,
             Backward::Damaged => return Ok(None),
             Backward::MoreBytes { .. } if start == 0 || end - start > LONGEST => return Ok(None),
@@ -194,7 +196,7 @@ pub(crate) fn find_tail(segment: &Segment) -> Result<Option<Tail>> {
     bytes.drain(..in_memory(tail.last_batch.start - start));
     tail.last_batch.bytes = bytes;
     // Everything after the tail will be cut, so that it is free space must not rest on one read.
-    let mut rest = Scanner::new(segment);
+    let mut rest = Scanner::without_header(segment, store);
     rest.search_from(tail.end);
     let nothing_follows = rest.next_valid()?.is_none() && rest.data_end() == tail.end;
     Ok(nothing_follows.then_some(tail))
@@ -205,19 +207,13 @@ fn skip_free_space(segment: &Segment) -> Result<Option<u64>> {
     let mut end = segment.limit;
     while end > 0 {
         let start = end.saturating_sub(FIRST_PIECE);
-        let bytes = read_range(segment, start, end)?;
+        let bytes = segment.read(start, end)?;
         if let Some(last) = bytes.iter().rposition(|byte| !is_blank(*byte)) {
             return Ok(Some(start + last as u64 + 1));
         }
         end = start;
     }
     Ok(None)
-}
-
-pub(crate) fn read_range(segment: &Segment, start: u64, end: u64) -> Result<Vec<u8>> {
-    let mut bytes = vec![0; in_memory(end - start)];
-    read_exact(&*segment.file, &segment.name, &mut bytes, start)?;
-    Ok(bytes)
 }
 
 fn in_memory(bytes: u64) -> usize {
@@ -259,7 +255,7 @@ impl LastEvents {
 /// The line before the batch is read too, because it shows that nothing is missing between the two.
 /// The way back looks at no checksum, because the way forward looks at all of them: a wrong line
 /// can only send it to the wrong place, and then the segment is scanned from its start.
-fn read_backward(epoch: Epoch, start: u64, bytes: &[u8]) -> Backward {
+fn read_backward(segment: SegmentId, start: u64, bytes: &[u8]) -> Backward {
     let mut seen: Option<LastEvents> = None;
     let mut line_end = bytes.len();
     while line_end > 0 && bytes[line_end - 1] == b'\n' {
@@ -277,7 +273,8 @@ fn read_backward(epoch: Epoch, start: u64, bytes: &[u8]) -> Backward {
                 return Backward::MoreBytes { wanted };
             }
         };
-        let Ok((_, Framed::Line(line))) = frame(epoch, &bytes[line_start..line_end - 1]) else {
+        let Ok((_, Framed::Line(line))) = frame(segment.epoch, &bytes[line_start..line_end - 1])
+        else {
             break;
         };
         let is_before_batch = match line {
@@ -297,7 +294,7 @@ fn read_backward(epoch: Epoch, start: u64, bytes: &[u8]) -> Backward {
         };
         if is_before_batch {
             let lines = &bytes[line_start..];
-            return read_batch(epoch, start + line_start as u64, lines)
+            return read_batch(segment, start + line_start as u64, lines)
                 .map_or(Backward::Damaged, Backward::Tail);
         }
         line_end = line_start;
@@ -307,8 +304,8 @@ fn read_backward(epoch: Epoch, start: u64, bytes: &[u8]) -> Backward {
 
 /// Reads the line before the last batch and everything after it, and keeps no bytes; `None` if a
 /// line is not valid or out of place.
-fn read_batch(epoch: Epoch, offset: u64, bytes: &[u8]) -> Option<Tail> {
-    let decoder = Decoder::new(epoch);
+fn read_batch(segment: SegmentId, offset: u64, bytes: &[u8]) -> Option<Tail> {
+    let mut decoder = Decoder::new(segment);
     let mut tail = Tail::starting_at(offset);
     let first = memchr::memchr(b'\n', bytes)?;
     let line = decoder.decode(&bytes[..first]).ok()?;
@@ -319,6 +316,6 @@ fn read_batch(epoch: Epoch, offset: u64, bytes: &[u8]) -> Option<Tail> {
     let (offset, note) = (tail.noted, |offset, line: Line<'_>, bytes: &[u8]| {
         tail.note(offset, &line, bytes.len())
     });
-    let (taken, noted) = accept_lines(&decoder, &mut sequence, offset, rest, note);
+    let (taken, noted) = accept_lines(&mut decoder, &mut sequence, offset, rest, note);
     (noted.is_ok() && taken == rest.len() && !sequence.in_group()).then_some(tail)
 }

@@ -44,10 +44,10 @@ fn the_documented_lines_are_read() {
 #[test]
 fn the_documented_files_of_version_2_are_read_and_written() {
     let header = r#"{"wal":"beaver","version":2,"store":"6f1d0c5be2a94417","epoch":1,"prev":null,"created_ms":0,"crc":"b31b5cee"}"#;
-    let event = r#"{"seq":1,"event":{"type":"ACK","job_id":"j","timestamp":1},"crc":"a0056cd7"}"#;
-    let covered = r#"{"snapshot":"beaver","version":2,"store":"6f1d0c5be2a94417","epoch":1,"last_seq":1,"last_crc":"a0056cd7","state":{"applied":{"epoch":1,"seq":1},"machine":[{"type":"ACK","job_id":"j","timestamp":1}]},"crc":"b0b432f1"}"#;
-    let second = r#"{"wal":"beaver","version":2,"store":"6f1d0c5be2a94417","epoch":2,"prev":{"epoch":1,"last_seq":1,"crc":"a0056cd7"},"created_ms":0,"crc":"163c5248"}"#;
-    let third = r#"{"wal":"beaver","version":2,"store":"6f1d0c5be2a94417","epoch":3,"prev":{"epoch":2,"last_seq":0,"crc":"163c5248"},"created_ms":0,"crc":"3e5a8795"}"#;
+    let event = r#"{"seq":1,"event":{"type":"ACK","job_id":"j","timestamp":1},"crc":"ea18dc04"}"#;
+    let covered = r#"{"snapshot":"beaver","version":2,"store":"6f1d0c5be2a94417","epoch":1,"last_seq":1,"last_crc":"ea18dc04","state":{"applied":{"epoch":1,"seq":1},"machine":[{"type":"ACK","job_id":"j","timestamp":1}]},"crc":"9024fb45"}"#;
+    let second = r#"{"wal":"beaver","version":2,"store":"6f1d0c5be2a94417","epoch":2,"prev":{"epoch":1,"last_seq":1,"crc":"ea18dc04"},"created_ms":0,"crc":"059c2680"}"#;
+    let third = r#"{"wal":"beaver","version":2,"store":"6f1d0c5be2a94417","epoch":3,"prev":{"epoch":2,"last_seq":0,"crc":"059c2680"},"created_ms":0,"crc":"b06b9ab4"}"#;
     let disk = Memory::new();
     let (mut store, _) = recover(&disk);
     try_commit(&mut store, r#"{"type":"ACK","job_id":"j","timestamp":1}"#).unwrap();

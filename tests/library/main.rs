@@ -20,6 +20,7 @@ mod format;
 mod identity;
 mod inspect;
 mod lifecycle;
+mod lost_header;
 mod lost_lock;
 mod mixtures;
 mod names;

@@ -244,18 +244,19 @@ fn write_queue(storage: Arc<dyn Storage>) {
     drop(queue);
 }
 
-/// What stands in a file between its first words, which are those of its format version, and the last
-/// checksum of a snapshot, which covers them.
-fn content(file: &str) -> String {
-    let (start, after) = match file.starts_with("{\"wal\"") {
-        true => file.split_once('\n').unwrap(),
-        false => {
-            let (start, after) = file.split_once(",\"state\":").unwrap();
-            (start, after.rsplit_once(",\"crc\":").unwrap().0)
-        }
+/// What stands in a file after its first words, which are those of its format version, without the
+/// checksums, which cover whose it is.
+fn content(file: &str) -> Vec<&str> {
+    let end = match file.starts_with("{\"wal\"") {
+        true => "\n",
+        false => ",\"state\":",
     };
+    let (start, after) = file.split_once(end).unwrap();
     assert!(start.contains("\"version\":"), "{start}");
-    after.to_owned()
+    let lines = after.lines();
+    lines
+        .map(|line| line.rsplit_once(",\"crc\":").unwrap().0)
+        .collect()
 }
 
 /// The reports of earlier versions are not checked, those that are made now are.

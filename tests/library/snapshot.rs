@@ -53,7 +53,7 @@ fn a_snapshot_says_whose_it_is_where_that_is_known() {
     let disk = log_of(1..=3);
     let sealed = open(&disk).rotate().unwrap();
     snapshots(&disk).write(sealed, b"[3]").unwrap();
-    let crc = event_crc(1, 3, "3");
+    let crc = event_crc(STORE, 1, 3, "3");
     assert_eq!(
         disk.text(&snapshot(1)),
         snapshot_document_of(STORE, 1, 3, &crc, "[3]")

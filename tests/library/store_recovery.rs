@@ -130,7 +130,7 @@ fn put_own_snapshot(disk: &Memory, last_seq: u64, crc: &str) {
 fn a_snapshot_that_the_next_segment_does_not_follow_is_refused() {
     for last_seq in [1, 3] {
         let disk = two_snapshots();
-        put_own_snapshot(&disk, last_seq, &event_crc(2, 1, "3"));
+        put_own_snapshot(&disk, last_seq, &event_crc(STORE, 2, 1, "3"));
         let error = recover_error(&disk);
         assert!(
             matches!(&error, Error::Corrupt { file, .. } if *file == wal(3)),
@@ -174,7 +174,7 @@ fn a_state_that_the_machine_refuses_is_never_passed_over() {
         "[]",
     ] {
         let disk = two_snapshots();
-        let crc = event_crc(2, 2, "4");
+        let crc = event_crc(STORE, 2, 2, "4");
         for document in [
             lines::snapshot_document(2, 2, state),
             snapshot_document_of(STORE, 2, 2, &crc, state),
@@ -250,7 +250,7 @@ fn looking_at_the_state_shows_what_recovery_shows_and_changes_nothing() {
 #[test]
 fn looking_at_the_state_strictly_refuses_what_recovery_refuses() {
     let disk = two_snapshots();
-    put_own_snapshot(&disk, 1, &event_crc(2, 1, "3"));
+    put_own_snapshot(&disk, 1, &event_crc(STORE, 2, 1, "3"));
     recover_error(&disk);
     beaver::store::read_state::<Tape>(&disk.storage()).unwrap_err();
     let disk = two_snapshots();
@@ -308,7 +308,7 @@ fn nothing_is_removed_if_the_fall_back_is_not_whole() {
         |disk| flip(disk, &wal(3), 1300),
         |disk| disk.edit(&wal(3), drop_last_line),
         |disk| disk.lose(&wal(3)),
-        |disk| put_own_snapshot(disk, 1, &event_crc(2, 1, "3")),
+        |disk| put_own_snapshot(disk, 1, &event_crc(STORE, 2, 1, "3")),
     ];
     for damage in damages {
         let disk = store_with(3, keeping(9));

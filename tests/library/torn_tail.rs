@@ -1,6 +1,6 @@
 //! Torn tail or corruption: what lies after the first damaged byte decides.
 
-use beaver::{Error, Position};
+use beaver::{ChecksumKind, Error, Position, Seq, inspect};
 
 use crate::support::*;
 
@@ -274,4 +274,60 @@ fn a_batch_that_outgrows_the_limit_is_damage() {
     let (wal, report) = try_open(&log.disk()).unwrap();
     assert_eq!((wal.last_seq().0, report.torn_tail.is_some()), (5, true));
     open_error(&log.marker(6).disk());
+}
+
+/// A log of version 2 with event 1 and the first page of the next append, whose payload is `inner`
+/// and the page ends with it: what the disk kept of it in a power cut, then free space.
+pub(crate) fn torn_after(inner: &str) -> Memory {
+    let disk = log_of(1..=1);
+    let body = format!("[{},\"and more\"]", inner.trim_end());
+    open(&disk).append(&[line(&body)]).unwrap();
+    let kept = disk.text(WAL1).find(inner.trim_end()).unwrap() + inner.trim_end().len();
+    cut(&disk, WAL1, kept);
+    glue(&disk, WAL1, "\n\n\n");
+    disk
+}
+
+/// What a client can put into a payload: lines that are valid as far as it can tell, because it knows
+/// everything that their checksums cover but the store.
+pub(crate) fn forged() -> [String; 4] {
+    [
+        (ChecksumKind::Marker, "{\"synced\":2"),
+        (ChecksumKind::Event, "{\"seq\":2,\"event\":\"forged\""),
+        (ChecksumKind::Event, "{\"seq\":3,\"event\":\"forged\""),
+        (ChecksumKind::Lost, "{\"lost\":[2,3]"),
+    ]
+    .map(|(kind, text)| lines::sealed(kind, 1, text))
+}
+
+#[test]
+fn a_line_that_a_client_has_made_proves_nothing() {
+    for inner in forged() {
+        let disk = torn_after(&inner);
+        let (_, report) = try_read(&disk, Position::default()).unwrap();
+        let (wal, opened) = try_open(&disk).unwrap();
+        assert_eq!(opened.torn_tail, report.torn_tail, "{inner}");
+        assert!(opened.torn_tail.is_some(), "{inner}");
+        assert_eq!(wal.last_position(), at(1, 1), "{inner}");
+        assert_eq!(disk.bytes(WAL1), log_of(1..=1).bytes(WAL1), "{inner}");
+    }
+}
+
+#[test]
+fn an_event_that_a_client_has_made_is_not_shown_leniently() {
+    for inner in forged() {
+        let disk = torn_after(&inner);
+        let (seen, report) = read_leniently(&disk);
+        assert_eq!(seen, numbered(1..=1), "{inner}");
+        assert_eq!((report.skipped, report.replay.lost), (vec![], vec![]));
+        // Where more of the log follows, what is missing is reported, and nothing is made up.
+        glue(&disk, WAL1, Lines::headless_of(STORE, 1).marker(5).bytes);
+        let (seen, report) = read_leniently(&disk);
+        assert_eq!(seen, numbered(1..=1), "{inner}");
+        let missing = report.skipped.iter().map(|it| (it.from.0, it.to));
+        assert_eq!(Vec::from_iter(missing), [(2, Some(Seq(5)))], "{inner}");
+        let out = Memory::new();
+        let repaired = inspect::repair(&disk.storage(), &out.storage(), COPY).unwrap();
+        assert_eq!((repaired.events, read(&out)), (1, numbered(1..=1)));
+    }
 }

@@ -224,8 +224,20 @@ fn unknown_event(live: &Image, epoch: u64) -> Option<DiskEvent> {
         "{{\"seq\":{seq},\"event\":{{\"type\":\"PAUSE\",\"job_id\":\"j\",\"timestamp\":1}},\"crc\":\""
     );
     let blank = format!("{open}00000000\"}}");
-    let (kind, epoch) = (beaver::ChecksumKind::Event, beaver::Epoch(epoch));
-    let crc = beaver::calculate_checksum(kind, epoch, blank.as_bytes()).ok()?;
+    let segment = beaver::SegmentId {
+        epoch: beaver::Epoch(epoch),
+        store: store_of(&bytes),
+    };
+    let kind = beaver::ChecksumKind::Event;
+    let crc = beaver::calculate_checksum(kind, segment, blank.as_bytes()).ok()?;
     bytes.extend(format!("{open}{crc:08x}\"}}\n").into_bytes());
     Some(DiskEvent::Replace { file, bytes })
+}
+
+/// Whose a segment is, by its header; nothing in version 1.
+fn store_of(segment: &[u8]) -> Option<beaver::StoreId> {
+    let header = segment.split(|byte| *byte == b'\n').next()?;
+    let header: serde_json::Value = serde_json::from_slice(header).ok()?;
+    let digits = header.get("store")?.as_str()?;
+    Some(beaver::StoreId(u64::from_str_radix(digits, 16).ok()?))
 }

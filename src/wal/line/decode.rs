@@ -2,7 +2,7 @@
 
 use super::{Envelope, Header, Line, LineError, MAX_LINE};
 use crate::boundary::Boundary;
-use crate::checksum::{self, ChecksumKind, ChecksumSeed, TRAILER};
+use crate::checksum::{self, ChecksumKind, ChecksumSeed, SegmentId, TRAILER};
 use crate::format::{VERSION, WITHOUT_IDENTITY};
 use crate::json::read_u64;
 use crate::position::{Epoch, Position, Seq};
@@ -11,16 +11,21 @@ use crate::store_id::StoreId;
 /// Reads the lines of one segment.
 #[derive(Clone, Debug)]
 pub(crate) struct Decoder {
-    epoch: Epoch,
+    segment: SegmentId,
     /// Almost every line is an event.
     event: ChecksumSeed,
 }
 
 impl Decoder {
-    /// A reader of the lines of the segment `epoch`.
-    pub(crate) fn new(epoch: Epoch) -> Self {
-        let event = ChecksumSeed::new(ChecksumKind::Event, epoch);
-        Decoder { epoch, event }
+    /// A reader of the lines of `segment`. Its header can be read before it is known whose it is.
+    pub(crate) fn new(segment: SegmentId) -> Self {
+        let event = ChecksumSeed::new(ChecksumKind::Event, segment);
+        Decoder { segment, event }
+    }
+
+    /// The segment whose lines it reads.
+    pub(crate) fn segment(&self) -> SegmentId {
+        self.segment
     }
 
     /// Reads one line (without its newline): framing first, because it is cheap, then the checksum.
@@ -37,8 +42,8 @@ impl Decoder {
 
     /// Reads a line that is not an event.
     fn decode_other<'a>(&self, bytes: &'a [u8]) -> Result<Line<'a>, LineError> {
-        let (kind, line) = frame_other(self.epoch, content(bytes)?)?;
-        checksum::verify_checksum(kind, self.epoch, bytes)?;
+        let (kind, line) = frame_other(self.segment.epoch, content(bytes)?)?;
+        checksum::verify_checksum(kind, self.segment, bytes)?;
         match line {
             Framed::Line(line) => Ok(line),
             Framed::Version(version) => Err(LineError::Version(version)),

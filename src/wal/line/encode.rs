@@ -1,9 +1,9 @@
 //! Writing lines.
 
 use super::{Envelope, Header};
-use crate::checksum::{self, ChecksumKind, ChecksumSeed};
+use crate::checksum::{self, ChecksumKind, ChecksumSeed, SegmentId};
 use crate::json::write_u64;
-use crate::position::{Epoch, Seq};
+use crate::position::Seq;
 
 /// Appends a header line to `out`, newline included: of version 1 where the store has no identity.
 pub(crate) fn encode_header(out: &mut Vec<u8>, header: &Header) {
@@ -37,8 +37,13 @@ pub(crate) fn encode_header(out: &mut Vec<u8>, header: &Header) {
 
 /// Appends an event line to `out`, newline included.
 #[cfg(test)]
-pub(crate) fn encode_event(out: &mut Vec<u8>, epoch: Epoch, envelope: Envelope, body: &[u8]) {
-    let crc = ChecksumSeed::new(ChecksumKind::Event, epoch);
+pub(crate) fn encode_event(
+    out: &mut Vec<u8>,
+    segment: impl Into<SegmentId>,
+    envelope: Envelope,
+    body: &[u8],
+) {
+    let crc = ChecksumSeed::new(ChecksumKind::Event, segment.into());
     let Ok(()) = encode_event_with(out, &crc, envelope, |out| {
         out.extend_from_slice(body);
         Ok::<(), std::convert::Infallible>(())
@@ -71,22 +76,22 @@ pub(crate) fn encode_event_with<X>(
 }
 
 /// Appends a marker line to `out`, newline included.
-pub(crate) fn encode_marker(out: &mut Vec<u8>, epoch: Epoch, synced: Seq) {
+pub(crate) fn encode_marker(out: &mut Vec<u8>, segment: impl Into<SegmentId>, synced: Seq) {
     let start = out.len();
     out.extend_from_slice(b"{\"synced\":");
     write_u64(out, synced.0);
-    checksum::seal(ChecksumKind::Marker, epoch, out, start);
+    checksum::seal(ChecksumKind::Marker, segment, out, start);
     out.push(b'\n');
 }
 
 /// Appends a line for the missing events `from`..=`to` to `out`, newline included.
-pub(crate) fn encode_lost(out: &mut Vec<u8>, epoch: Epoch, from: Seq, to: Seq) {
+pub(crate) fn encode_lost(out: &mut Vec<u8>, segment: impl Into<SegmentId>, from: Seq, to: Seq) {
     let start = out.len();
     out.extend_from_slice(b"{\"lost\":[");
     write_u64(out, from.0);
     out.push(b',');
     write_u64(out, to.0);
     out.push(b']');
-    checksum::seal(ChecksumKind::Lost, epoch, out, start);
+    checksum::seal(ChecksumKind::Lost, segment, out, start);
     out.push(b'\n');
 }

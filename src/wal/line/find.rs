@@ -7,12 +7,11 @@
 use memchr::memmem;
 
 use super::decode::{Framed, frame};
-use crate::checksum::{self, AFTER_DIGITS, BEFORE_DIGITS, ChecksumSeed, TRAILER};
-use crate::position::Epoch;
+use crate::checksum::{self, AFTER_DIGITS, BEFORE_DIGITS, ChecksumSeed, SegmentId, TRAILER};
 
-/// Where the first valid line in `stretch` begins that ends with it. The newline is not part of
+/// Where the first valid line of `segment` in `stretch` begins that ends with it. The newline is not part of
 /// `stretch`. Every `{"` is a candidate, not only the first byte after a newline.
-pub(crate) fn find_line(epoch: Epoch, stretch: &[u8]) -> Option<usize> {
+pub(crate) fn find_line(segment: SegmentId, stretch: &[u8]) -> Option<usize> {
     let trailer_at = stretch.len().checked_sub(TRAILER)?;
     let digits_at = trailer_at + BEFORE_DIGITS.len();
     let digits_end = stretch.len() - AFTER_DIGITS.len();
@@ -23,7 +22,7 @@ pub(crate) fn find_line(epoch: Epoch, stretch: &[u8]) -> Option<usize> {
     let mut whole = None;
     let (mut prefix, mut hashed) = (crc32fast::Hasher::new(), 0);
     for at in memmem::find_iter(stretch, b"{\"") {
-        let Ok((kind, Framed::Line(_))) = frame(epoch, &stretch[at..]) else {
+        let Ok((kind, Framed::Line(_))) = frame(segment.epoch, &stretch[at..]) else {
             continue;
         };
         // Hashing each candidate from its own start would cost the square of the stretch's length.
@@ -32,7 +31,7 @@ pub(crate) fn find_line(epoch: Epoch, stretch: &[u8]) -> Option<usize> {
         hashed = at;
         let length = (digits_at - at) as u64;
         let suffix = whole ^ shifted(prefix.clone().finalize(), length);
-        let mut crc = ChecksumSeed::new(kind, epoch).hasher();
+        let mut crc = ChecksumSeed::new(kind, segment).hasher();
         crc.combine(&crc32fast::Hasher::new_with_initial_len(suffix, length));
         crc.update(AFTER_DIGITS);
         if crc.finalize() == written {
@@ -53,7 +52,13 @@ fn shifted(crc: u32, length: u64) -> u32 {
 mod tests {
     use super::super::{Envelope, encode_event};
     use super::*;
-    use crate::position::Seq;
+    use crate::position::{Epoch, Seq};
+    use crate::store_id::StoreId;
+
+    const SEGMENT: SegmentId = SegmentId {
+        epoch: Epoch(3),
+        store: Some(StoreId(7)),
+    };
 
     fn event(seq: u64, body: &[u8]) -> Vec<u8> {
         let mut out = Vec::new();
@@ -62,7 +67,7 @@ mod tests {
             batch: Seq(seq),
             more: false,
         };
-        encode_event(&mut out, Epoch(3), envelope, body);
+        encode_event(&mut out, SEGMENT, envelope, body);
         out.pop();
         out
     }
@@ -78,8 +83,20 @@ mod tests {
         ] {
             let mut stretch = junk.as_bytes().to_vec();
             stretch.extend(event(7, b"{\"a\":[1,2,3]}"));
-            assert_eq!(find_line(Epoch(3), &stretch), Some(junk.len()), "{junk}");
-            assert_eq!(find_line(Epoch(4), &stretch), None, "{junk}");
+            assert_eq!(find_line(SEGMENT, &stretch), Some(junk.len()), "{junk}");
+            for other in [
+                SegmentId {
+                    epoch: Epoch(4),
+                    ..SEGMENT
+                },
+                SegmentId {
+                    store: Some(StoreId(8)),
+                    ..SEGMENT
+                },
+                SEGMENT.epoch.into(),
+            ] {
+                assert_eq!(find_line(other, &stretch), None, "{junk}");
+            }
         }
     }
 
@@ -90,15 +107,15 @@ mod tests {
         body.extend(&inner);
         body.push(b'}');
         let mut outer = event(7, &body);
-        assert_eq!(find_line(Epoch(3), &outer), Some(0));
+        assert_eq!(find_line(SEGMENT, &outer), Some(0));
         outer[3] ^= 1;
-        assert_eq!(find_line(Epoch(3), &outer), None);
+        assert_eq!(find_line(SEGMENT, &outer), None);
     }
 
     #[test]
     fn hostile_nesting_is_searched_in_little_time() {
         let mut stretch = b"{\"seq\":1,\"event\":".repeat(20_000);
         stretch.extend_from_slice(b",\"crc\":\"00000000\"}");
-        assert_eq!(find_line(Epoch(3), &stretch), None);
+        assert_eq!(find_line(SEGMENT, &stretch), None);
     }
 }

@@ -11,7 +11,8 @@
 //!
 //! A reader accepts only the canonical envelope that the writer makes: fixed field order, no
 //! spaces, plain decimals, lower-case hex digits. A header of version 1 has neither `store` nor the
-//! `crc` in `prev`. What stands inside `event` is opaque here.
+//! `crc` in `prev`, and the checksums of the lines after it do not cover the store. What stands
+//! inside `event` is opaque here.
 //! Valid means framing and checksum, nothing else: whether a line may follow the one before it is
 //! the business of [`sequence`](super::sequence).
 
@@ -20,7 +21,7 @@ mod encode;
 mod find;
 
 use crate::boundary::Boundary;
-use crate::checksum::ChecksumError;
+use crate::checksum::{ChecksumError, ChecksumKind, SegmentId};
 use crate::format::{VERSION, WITHOUT_IDENTITY};
 use crate::position::{Epoch, Seq};
 use crate::store_id::StoreId;
@@ -58,6 +59,12 @@ pub(crate) struct Header {
 }
 
 impl Header {
+    /// The segment, as the checksums of the lines after it cover it.
+    pub(crate) fn segment(&self) -> SegmentId {
+        let (epoch, store) = (self.epoch, self.store);
+        SegmentId { epoch, store }
+    }
+
     /// The version of the segment.
     pub(crate) fn version(&self) -> u64 {
         match self.store {
@@ -90,6 +97,16 @@ pub(crate) enum Line<'a> {
 }
 
 impl Line<'_> {
+    /// What its checksum stands on.
+    pub(crate) fn kind(&self) -> ChecksumKind {
+        match self {
+            Line::Header(_) => ChecksumKind::Header,
+            Line::Event(..) => ChecksumKind::Event,
+            Line::Marker(_) => ChecksumKind::Marker,
+            Line::Lost(..) => ChecksumKind::Lost,
+        }
+    }
+
     /// The seq that comes next where this line stands, because everything below it is accounted
     /// for.
     pub(crate) fn next_seq(&self) -> Seq {
@@ -117,12 +134,12 @@ pub(crate) enum LineError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checksum::{self, ChecksumKind};
+    use crate::checksum;
     use crate::position::Position;
 
     /// Reads one line of the segment `epoch`.
     fn decode(epoch: Epoch, bytes: &[u8]) -> Result<Line<'_>, LineError> {
-        Decoder::new(epoch).decode(bytes)
+        Decoder::new(epoch.into()).decode(bytes)
     }
 
     fn encoded(f: impl FnOnce(&mut Vec<u8>)) -> String {
@@ -170,6 +187,41 @@ mod tests {
             encoded(|out| encode_lost(out, Epoch(1), Seq(3), Seq(4))),
             "{\"lost\":[3,4],\"crc\":\"09dbe54f\"}\n"
         );
+    }
+
+    #[test]
+    fn the_writer_makes_the_lines_of_version_2() {
+        let segment = SegmentId {
+            store: Some(StoreId(0x6f1d_0c5b_e2a9_4417)),
+            ..Epoch(1).into()
+        };
+        let envelope = Envelope {
+            seq: Seq(1),
+            batch: Seq(1),
+            more: false,
+        };
+        for (line, text) in [
+            (
+                encoded(|out| encode_event(out, segment, envelope, b"1")),
+                "{\"seq\":1,\"event\":1,\"crc\":\"370e3c28\"}\n",
+            ),
+            (
+                encoded(|out| encode_marker(out, segment, Seq(2))),
+                "{\"synced\":2,\"crc\":\"09b02964\"}\n",
+            ),
+            (
+                encoded(|out| encode_lost(out, segment, Seq(3), Seq(4))),
+                "{\"lost\":[3,4],\"crc\":\"29ea9b9d\"}\n",
+            ),
+        ] {
+            assert_eq!(line, text);
+            assert!(decode(Epoch(1), line.trim_end().as_bytes()).is_err());
+            assert!(
+                Decoder::new(segment)
+                    .decode(line.trim_end().as_bytes())
+                    .is_ok()
+            );
+        }
     }
 
     #[test]

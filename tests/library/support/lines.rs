@@ -3,14 +3,20 @@
 //! Those of format version 1 stand for what old files hold; what the library writes today is compared
 //! with those of version 2.
 
-use beaver::{ChecksumKind, Epoch, StoreId, calculate_checksum};
+use beaver::{ChecksumKind, Epoch, SegmentId, StoreId, calculate_checksum};
 
 use super::{Memory, snapshot, wal};
 
-/// Ends `text` with its checksum and a newline.
+/// Ends `text` with its checksum in version 1 and a newline. Headers and snapshots have the same in
+/// version 2.
 pub(crate) fn sealed(kind: ChecksumKind, epoch: u64, text: &str) -> String {
+    sealed_in(Epoch(epoch).into(), kind, text)
+}
+
+/// Ends `text` with its checksum in a segment, and a newline.
+fn sealed_in(segment: SegmentId, kind: ChecksumKind, text: &str) -> String {
     let open = format!("{text},\"crc\":\"00000000\"}}");
-    let crc = calculate_checksum(kind, Epoch(epoch), open.as_bytes()).unwrap();
+    let crc = calculate_checksum(kind, segment, open.as_bytes()).unwrap();
     format!("{text},\"crc\":\"{crc:08x}\"}}\n")
 }
 
@@ -18,18 +24,29 @@ pub(crate) fn sealed(kind: ChecksumKind, epoch: u64, text: &str) -> String {
 #[derive(Clone)]
 pub(crate) struct Lines {
     pub(crate) epoch: u64,
+    /// Whose it is; nothing in version 1.
+    store: Option<StoreId>,
     pub(crate) bytes: Vec<u8>,
     /// Where each line begins, the header too.
     pub(crate) starts: Vec<usize>,
 }
 
 impl Lines {
-    /// A segment without a header.
+    /// A segment of version 1 without a header.
     pub(crate) fn headless(epoch: u64) -> Self {
         Lines {
             epoch,
+            store: None,
             bytes: Vec::new(),
             starts: Vec::new(),
+        }
+    }
+
+    /// A segment of version 2 without a header.
+    pub(crate) fn headless_of(store: StoreId, epoch: u64) -> Self {
+        Lines {
+            store: Some(store),
+            ..Lines::headless(epoch)
         }
     }
 
@@ -46,14 +63,14 @@ impl Lines {
 
     /// The first segment of a store, of version 2.
     pub(crate) fn first_of(store: StoreId) -> Self {
-        Lines::headless(1).line(ChecksumKind::Header, &header_of(store, 1, "null"))
+        Lines::headless_of(store, 1).line(ChecksumKind::Header, &header_of(store, 1, "null"))
     }
 
     /// The segment of version 2 after `epoch - 1`, whose last line was `last_seq` with this checksum.
     pub(crate) fn after_of(store: StoreId, epoch: u64, last_seq: u64, crc: &str) -> Self {
         let before = epoch - 1;
         let prev = format!("{{\"epoch\":{before},\"last_seq\":{last_seq},\"crc\":\"{crc}\"}}");
-        Lines::headless(epoch).line(ChecksumKind::Header, &header_of(store, epoch, &prev))
+        Lines::headless_of(store, epoch).line(ChecksumKind::Header, &header_of(store, epoch, &prev))
     }
 
     /// The segment of version 2 after this one, which ended with `last_seq`.
@@ -77,19 +94,43 @@ impl Lines {
         String::from_utf8(digits.to_vec()).unwrap()
     }
 
-    /// This segment under another header.
+    /// This segment under another header. Lines that have their checksum have it there too.
     pub(crate) fn under(&self, header: Lines) -> Self {
         let ends = self.starts.iter().skip(2).copied();
         let ends = ends.chain([self.bytes.len()]);
         let lines = self.starts.iter().skip(1).zip(ends);
         lines.fold(header, |copy, (start, end)| {
-            copy.raw(&self.bytes[*start..end])
+            let line = &self.bytes[*start..end];
+            match self.text_of(line) {
+                Some((kind, text)) => copy.line(kind, text),
+                None => copy.raw(line),
+            }
         })
+    }
+
+    /// What a line says before its checksum; nothing if that is not valid.
+    fn text_of<'a>(&self, line: &'a [u8]) -> Option<(ChecksumKind, &'a str)> {
+        let line = str::from_utf8(line).ok()?;
+        let kind = match line.as_bytes().get(2)? {
+            b's' if line.starts_with("{\"seq") => ChecksumKind::Event,
+            b's' => ChecksumKind::Marker,
+            b'l' => ChecksumKind::Lost,
+            _ => return None,
+        };
+        let (text, _) = line.rsplit_once(",\"crc\":")?;
+        (sealed_in(self.segment(), kind, text) == line).then_some((kind, text))
+    }
+
+    fn segment(&self) -> SegmentId {
+        SegmentId {
+            epoch: Epoch(self.epoch),
+            store: self.store,
+        }
     }
 
     /// Anything with a valid checksum.
     pub(crate) fn line(self, kind: ChecksumKind, text: &str) -> Self {
-        let line = sealed(kind, self.epoch, text);
+        let line = sealed_in(self.segment(), kind, text);
         self.raw(line)
     }
 
@@ -179,9 +220,9 @@ pub(crate) fn tape_state(epoch: u64, last_seq: u64, tape: &[&str]) -> String {
     format!("{{\"applied\":{applied},\"machine\":[{}]}}", tape.join(","))
 }
 
-/// The checksum of the line of an event that is the first of its batch.
-pub(crate) fn event_crc(epoch: u64, seq: u64, body: &str) -> String {
-    Lines::headless(epoch)
+/// The checksum of the line of an event of `store` that is the first of its batch.
+pub(crate) fn event_crc(store: StoreId, epoch: u64, seq: u64, body: &str) -> String {
+    Lines::headless_of(store, epoch)
         .any_event(seq, seq, false, body)
         .last_crc()
 }
