@@ -148,13 +148,14 @@ impl ChecksumSeed {
         over_end(hasher.finalize())
     }
 
-    /// Appends `,"crc":"xxxxxxxx"}` to the line that starts at `out[start..]`.
+    /// Appends `,"crc":"xxxxxxxx"}` to the line that starts at `out[start..]`. Answers with the checksum.
     #[inline]
-    pub(crate) fn seal(&self, out: &mut Vec<u8>, start: usize) {
+    pub(crate) fn seal(&self, out: &mut Vec<u8>, start: usize) -> u32 {
         out.extend_from_slice(BEFORE_DIGITS);
         let crc = self.over(&out[start..]);
         out.extend_from_slice(&digits_of(crc));
         out.extend_from_slice(AFTER_DIGITS);
+        crc
     }
 }
 

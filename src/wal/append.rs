@@ -14,7 +14,7 @@ use super::group::{Group, check_body, check_size};
 use super::line::{self, Envelope, MAX_BATCH, MAX_ENVELOPE, MAX_SEQ};
 use super::preallocation::Preallocator;
 use super::{BATCH_BYTES, SyncPolicy, Wal};
-use crate::checksum::{self, ChecksumSeed};
+use crate::checksum::ChecksumSeed;
 use crate::error::{Error, Result, is_full};
 use crate::failpoint;
 use crate::log_event::LogEvent;
@@ -30,8 +30,9 @@ pub(super) struct OpenBatch {
     /// Lines that are not written yet; after `kept`, what an append that was refused has left.
     lines: Vec<u8>,
     kept: usize,
-    /// The bytes that are written, from the end of the log on, and the checksum of their last line.
+    /// The bytes that are written, from the end of the log on.
     written: u64,
+    /// The checksum of the last line that was taken in.
     crc: u32,
     events: u64,
     /// Whether an append was answered although its events are in here.
@@ -56,6 +57,8 @@ struct Encoder<'a> {
     crc: &'a ChecksumSeed,
     batch: Seq,
     next: Seq,
+    /// The checksum of the last line.
+    last_crc: u32,
 }
 
 impl Encoder<'_> {
@@ -67,7 +70,8 @@ impl Encoder<'_> {
         let (seq, batch) = (self.next, self.batch);
         self.next = Seq(seq.0 + 1);
         let envelope = Envelope { seq, batch, more };
-        line::encode_event_with(self.out, self.crc, envelope, body)
+        self.last_crc = line::encode_event_with(self.out, self.crc, envelope, body)?;
+        Ok(())
     }
 
     /// One atomic append.
@@ -213,34 +217,39 @@ impl<E> Wal<E> {
         count: usize,
         encode: impl Fn(&mut Encoder<'_>) -> Result<()>,
     ) -> Result<()> {
-        self.encode(count as u64, &encode)?;
+        let mut crc = self.encode(count as u64, &encode)?;
         let size = self.open.written + self.open.lines.len() as u64;
         if self.open.events > 0 && size > BATCH_BYTES as u64 {
             // What is there is a batch; the new events are the next one, so they are encoded anew.
             self.sync()?;
-            self.encode(count as u64, &encode)?;
+            crc = self.encode(count as u64, &encode)?;
         }
+        self.open.crc = crc;
         self.open.kept = self.open.lines.len();
         self.open.events += count as u64;
         Ok(())
     }
 
+    /// Encodes `count` events after those that are kept. Answers with the checksum of the last line.
     fn encode(
         &mut self,
         count: u64,
         encode: impl Fn(&mut Encoder<'_>) -> Result<()>,
-    ) -> Result<()> {
+    ) -> Result<u32> {
         let Position { epoch, seq: last } = self.taken_position();
         if last.0.checked_add(count).is_none_or(|seq| seq > MAX_SEQ.0) {
             return Err(Error::RotateFirst { epoch });
         }
         self.open.lines.truncate(self.open.kept);
-        encode(&mut Encoder {
+        let mut encoder = Encoder {
             out: &mut self.open.lines,
             crc: &self.active.event_crc,
             batch: Seq(self.active.last.0 + 1),
             next: Seq(last.0 + 1),
-        })
+            last_crc: self.open.crc,
+        };
+        encode(&mut encoder)?;
+        Ok(encoder.last_crc)
     }
 
     /// Answers an append whose events are not durable yet, and writes them when there are enough.
@@ -282,9 +291,6 @@ impl<E> Wal<E> {
             return Err(self.undo_write(error));
         }
         self.open.written = end - self.active.end;
-        if !lines.is_empty() {
-            self.open.crc = checksum::of_line(lines);
-        }
         self.open.lines.clear();
         self.open.kept = 0;
         Ok(())

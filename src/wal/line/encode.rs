@@ -44,20 +44,20 @@ pub(crate) fn encode_event(
     body: &[u8],
 ) {
     let crc = ChecksumSeed::new(ChecksumKind::Event, segment.into());
-    let Ok(()) = encode_event_with(out, &crc, envelope, |out| {
+    let Ok(_) = encode_event_with(out, &crc, envelope, |out| {
         out.extend_from_slice(body);
         Ok::<(), std::convert::Infallible>(())
     });
 }
 
 /// Appends an event line to `out`, newline included. `body` appends what stands inside `event`;
-/// after its error the line is unfinished.
+/// after its error the line is unfinished. Answers with the checksum of the line.
 pub(crate) fn encode_event_with<X>(
     out: &mut Vec<u8>,
     crc: &ChecksumSeed,
     envelope: Envelope,
     body: impl FnOnce(&mut Vec<u8>) -> Result<(), X>,
-) -> Result<(), X> {
+) -> Result<u32, X> {
     let start = out.len();
     out.extend_from_slice(b"{\"seq\":");
     write_u64(out, envelope.seq.0);
@@ -70,9 +70,9 @@ pub(crate) fn encode_event_with<X>(
     }
     out.extend_from_slice(b",\"event\":");
     body(out)?;
-    crc.seal(out, start);
+    let crc = crc.seal(out, start);
     out.push(b'\n');
-    Ok(())
+    Ok(crc)
 }
 
 /// Appends a marker line to `out`, newline included.
