@@ -60,7 +60,10 @@ pub fn salvage<E: LogEvent, X>(
         replay: Replay::new(after, decoding(handler)),
         skipped: Vec::new(),
     };
-    if let Some(first) = log.epochs().first() {
+    // What lies before was not asked for: there may be what an interrupted prune has left, below a gap.
+    let epochs = log.epochs();
+    let epochs = &epochs[epochs.partition_point(|epoch| *epoch < after.epoch)..];
+    if let Some(first) = epochs.first() {
         let first = log.segment(*first)?;
         let removed = removed_before(&first, after)?;
         let wrong = match removed {
@@ -70,11 +73,11 @@ pub fn salvage<E: LogEvent, X>(
         salvage.skipped.extend(wrong);
     }
     let mut before: Option<(Segment, Seq)> = None;
-    for (index, epoch) in log.epochs().iter().enumerate() {
+    for (index, epoch) in epochs.iter().enumerate() {
         let segment = log.segment(*epoch)?;
         let sealed = before.as_ref().map(|(segment, last)| (segment, *last));
         salvage.skipped.extend(missing_between(sealed, &segment)?);
-        let last = salvage.segment(log.storage(), &segment, index + 1 == log.epochs().len())?;
+        let last = salvage.segment(log.storage(), &segment, index + 1 == epochs.len())?;
         before = Some((segment, last));
     }
     Ok(SalvageReport {
