@@ -207,7 +207,7 @@ const STEP_WITH_TOP: [u8; 256] = {
     let mut steps = [0; 256];
     let mut byte = 0;
     while byte < 256 {
-        steps[(STEPS[byte] >> 24) as usize] = byte as u8;
+        steps[(STEPS[byte] >> 24) as usize] = byte.to_le_bytes()[0];
         byte += 1;
     }
     steps

@@ -65,7 +65,9 @@
 //!   of no use in a process forked from it, where every change is refused. There is no replication.
 //! * After an indeterminate error only opening again can tell what is stored.
 //! * Salvage and repair return what can be read. What is lost is reported, not restored.
-//! * Checksums find accidents, not forgery.
+//! * Checksums find accidents, not forgery by who can read or write the files. A client of the store
+//!   can do neither, and nothing that it puts into an event passes for a line of the log
+//!   (except in segments of format version 1).
 //! * A job is dispatched at most as often as it may be, and completes at most once in the queue's
 //!   books; whether a worker did its work twice, the queue cannot know.
 //! * Memory holds the whole state, and during a checkpoint what a clone of it adds.

@@ -11,7 +11,8 @@ use crate::snapshot;
 use crate::storage::{Access, Storage};
 use crate::store_id::StoreId;
 use crate::wal::line::{Line, frame};
-use crate::wal::{Scanner, Segment, glance_at_header, is_blank};
+use crate::wal::{Scanner, Segment, header, is_blank};
+use crate::window::{ReadWindow, Reads};
 
 /// How a header of version 1 begins.
 const VERSION_1: &[u8] = b"{\"wal\":\"beaver\",\"version\":1,\"epoch\":";
@@ -34,7 +35,10 @@ pub(super) enum Whose {
 /// the lines themselves.
 pub(super) fn whose(storage: &dyn Storage, segment: &Segment) -> Result<Whose> {
     let end = VERSION_2.len() + StoreId::DIGITS;
-    let start = segment.read(0, segment.limit.min(end as u64))?;
+    let mut window = ReadWindow::new(&*segment.file, &segment.name, segment.limit.min(end as u64));
+    window.restart(0, Reads::Confirmed);
+    window.extend()?;
+    let start = window.shown();
     if start.starts_with(VERSION_1) {
         return Ok(Whose::Store(None));
     }
@@ -68,8 +72,12 @@ fn named_by_another(storage: &dyn Storage, segment: &Segment) -> Result<Option<S
     let listing = directory::list(storage)?;
     let others = listing.segments.iter().filter(|it| **it != segment.epoch);
     let headers = others.map(|epoch| {
-        let other = Segment::open(storage, *epoch, Access::Read)?;
-        Ok::<_, Error>(glance_at_header(&other)?.and_then(|header| header.store))
+        match header(&Segment::open(storage, *epoch, Access::Read)?) {
+            Ok(header) => Ok(header.store),
+            Err(error @ Error::Storage { .. }) => Err(error),
+            // Damaged, too: it says nothing.
+            Err(_) => Ok(None),
+        }
     });
     let snapshots = listing.snapshots.iter().map(|epoch| {
         let covered = snapshot::glance(storage, *epoch)?;
