@@ -53,7 +53,8 @@ impl Interposer for Hoard {
 }
 
 fn give(queue: &Queue<Library>, store: &mut OpenQueue, command: Command) {
-    queue.run(store, &QueueOp::from(command)).unwrap();
+    let answer = queue.run(store, &QueueOp::from(command)).unwrap();
+    assert!(!answer.text.starts_with("refused"), "{answer:?}");
 }
 
 /// Jobs come, are handed out and are done; now and then there is a checkpoint.
@@ -70,7 +71,14 @@ fn round(queue: &Queue<Library>, store: &mut OpenQueue, number: u64) {
     give(queue, store, Command::Enqueue { jobs });
     for id in ids {
         give(queue, store, Command::Dispatch);
-        give(queue, store, Command::Ack { id, attempt: None });
+        give(
+            queue,
+            store,
+            Command::Ack {
+                id,
+                attempt: Some(1),
+            },
+        );
     }
     if number.is_multiple_of(8) {
         queue.checkpoint(store).unwrap();
