@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use super::content::Content;
 use super::disk::Disk;
-use super::inode::{FileKind, Inode};
+use super::inode::Inode;
 use super::names::{InodeId, NameChange, Slot, check_file_name};
 use super::profile::Profile;
+use beaver_storage::FileKind;
 
 impl Disk {
     /// What a path leads to from the root. Names are separated by `/`; symbolic links are not
