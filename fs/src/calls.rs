@@ -2,7 +2,7 @@
 
 use std::fs::Permissions;
 use std::io::{self, Read as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use crate::errors::unsupported;
 use crate::file::{File, check_mode};
@@ -72,11 +72,17 @@ pub fn copy<P: AsRef<Path>, Q: AsRef<Path>>(from: P, to: Q) -> io::Result<u64> {
 ///
 /// Those of rename(2); `CrossesDevices` from one disk to another.
 pub fn rename<P: AsRef<Path>, Q: AsRef<Path>>(from: P, to: Q) -> io::Result<()> {
-    let (from, to) = (from.as_ref(), to.as_ref());
-    match on_one_disk(Place::below_root(from)?, Place::below_root(to)?)? {
-        None => std::fs::rename(from, to),
+    let (from_path, to_path) = (from.as_ref(), to.as_ref());
+    match on_one_disk(Place::below_root(from_path)?, Place::below_root(to_path)?)? {
+        None => std::fs::rename(from_path, to_path),
+        // What a directory is called from inside has no other name.
+        Some(_) if is_up(from_path) || is_up(to_path) => Err(io::ErrorKind::ResourceBusy.into()),
         Some((from, to)) => from.mount.tree()?.rename(&from.path, &to.path),
     }
+}
+
+fn is_up(path: &Path) -> bool {
+    path.components().next_back() == Some(Component::ParentDir)
 }
 
 /// [`std::fs::hard_link`]. Of a symbolic link it makes another name, as on Linux.
@@ -86,7 +92,12 @@ pub fn rename<P: AsRef<Path>, Q: AsRef<Path>>(from: P, to: Q) -> io::Result<()> 
 /// Those of link(2); `CrossesDevices` from one disk to another.
 pub fn hard_link<P: AsRef<Path>, Q: AsRef<Path>>(original: P, link: Q) -> io::Result<()> {
     let (original, link) = (original.as_ref(), link.as_ref());
-    match on_one_disk(Place::below_root(original)?, Place::below_root(link)?)? {
+    let existing = Place::below_root(original)?;
+    if let Some(existing) = &existing {
+        // Before the way to the new name, which may be missing too.
+        existing.mount.tree()?.find(&existing.path)?;
+    }
+    match on_one_disk(existing, Place::below_root(link)?)? {
         None => std::fs::hard_link(original, link),
         Some((original, link)) => original.mount.tree()?.link(&original.path, &link.path),
     }

@@ -4,7 +4,7 @@
 use std::io::{self, SeekFrom};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use beaver_storage::{FileKind, Stat, Storage, StorageFile};
+use beaver_storage::{FileKind, Stat, Storage, StorageFile, StorageLock};
 
 use crate::errors::{not_opened_for_this, unsupported};
 use crate::mount::Mount;
@@ -23,7 +23,18 @@ pub(crate) struct Description {
 #[derive(Debug)]
 pub(crate) enum Node {
     File(Box<dyn StorageFile>),
-    Directory(Arc<dyn Storage>),
+    Directory {
+        directory: Arc<dyn Storage>,
+        /// Held by this description.
+        lock: Mutex<Option<Box<dyn StorageLock>>>,
+    },
+}
+
+impl Node {
+    pub(crate) fn directory(directory: Arc<dyn Storage>) -> Self {
+        let lock = Mutex::new(None);
+        Node::Directory { directory, lock }
+    }
 }
 
 /// What it was opened for.
@@ -39,7 +50,7 @@ impl Description {
         self.mount.check()?;
         match &self.node {
             Node::File(file) => Ok(&**file),
-            Node::Directory(_) => Err(io::ErrorKind::IsADirectory.into()),
+            Node::Directory { .. } => Err(io::ErrorKind::IsADirectory.into()),
         }
     }
 
@@ -57,19 +68,15 @@ impl Description {
         }
     }
 
-    fn offset(&self) -> MutexGuard<'_, u64> {
-        self.offset.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     pub(crate) fn read(&self, buf: &mut [u8]) -> io::Result<usize> {
-        let mut offset = self.offset();
+        let mut offset = locked(&self.offset);
         let count = self.readable()?.read_at(buf, *offset)?;
         *offset += count as u64;
         Ok(count)
     }
 
     pub(crate) fn write(&self, buf: &[u8]) -> io::Result<usize> {
-        let mut offset = self.offset();
+        let mut offset = locked(&self.offset);
         let (start, count) = self.put(buf, *offset)?;
         // Nothing written moves nothing, wherever the end is.
         if count > 0 {
@@ -100,7 +107,7 @@ impl Description {
 
     pub(crate) fn seek(&self, to: SeekFrom) -> io::Result<u64> {
         let file = self.file()?;
-        let mut offset = self.offset();
+        let mut offset = locked(&self.offset);
         let sought = match to {
             SeekFrom::Start(start) => Some(start),
             SeekFrom::Current(by) => offset.checked_add_signed(by),
@@ -137,7 +144,7 @@ impl Description {
         self.mount.check()?;
         match &self.node {
             Node::File(file) => sync(&**file),
-            Node::Directory(directory) => directory.sync_dir(),
+            Node::Directory { directory, .. } => directory.sync_dir(),
         }
     }
 
@@ -148,7 +155,7 @@ impl Description {
                 kind: FileKind::File,
                 len: file.len()?,
             }),
-            Node::Directory(_) => Ok(Stat {
+            Node::Directory { .. } => Ok(Stat {
                 kind: FileKind::Directory,
                 len: 0,
             }),
@@ -157,19 +164,35 @@ impl Description {
 
     /// Locks the file, or fails with `WouldBlock`.
     pub(crate) fn lock(&self, shared: bool) -> io::Result<()> {
-        self.lockable("a lock of a directory")?.lock(shared)
+        self.mount.check()?;
+        match &self.node {
+            Node::File(file) => file.lock(shared),
+            Node::Directory { .. } if shared => Err(unsupported("a shared lock of a directory")),
+            Node::Directory { directory, lock } => {
+                let mut lock = locked(lock);
+                if lock.is_none() {
+                    *lock = Some(directory.lock()?);
+                }
+                Ok(())
+            }
+        }
     }
 
     pub(crate) fn unlock(&self) -> io::Result<()> {
-        self.lockable("a lock of a directory")?.unlock()
-    }
-
-    fn lockable(&self, what: &str) -> io::Result<&dyn StorageFile> {
-        match self.node {
-            Node::File(_) => self.file(),
-            Node::Directory(_) => Err(unsupported(what)),
+        self.mount.check()?;
+        match &self.node {
+            Node::File(file) => file.unlock(),
+            Node::Directory { lock, .. } => {
+                *locked(lock) = None;
+                Ok(())
+            }
         }
     }
+}
+
+/// What is held is whole whatever happened meanwhile.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Fails where an offset is more than a signed number can say: the system would take it for negative.

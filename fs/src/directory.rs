@@ -238,18 +238,26 @@ pub fn remove_dir_all<P: AsRef<Path>>(path: P) -> io::Result<()> {
     };
     let tree = place.mount.tree()?;
     match tree.stat(&place.path)?.kind {
-        FileKind::Symlink => tree.remove(&place.path),
-        FileKind::File | FileKind::Directory => remove_tree(tree, &place.path),
+        FileKind::Symlink => return tree.remove(&place.path),
+        FileKind::File | FileKind::Directory => remove_entries(tree, &place.path)?,
+    }
+    // By the path that was given: one that leads up from inside leads nowhere now.
+    match remove_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        done => done,
     }
 }
 
-fn remove_tree(tree: &dyn Tree, path: &str) -> io::Result<()> {
+fn remove_entries(tree: &dyn Tree, path: &str) -> io::Result<()> {
     for (name, kind) in tree.entries(path)? {
         let inside = format!("{path}/{name}");
         match kind {
-            FileKind::Directory => remove_tree(tree, &inside)?,
+            FileKind::Directory => {
+                remove_entries(tree, &inside)?;
+                tree.remove_dir(&inside)?;
+            }
             FileKind::File | FileKind::Symlink => tree.remove(&inside)?,
         }
     }
-    tree.remove_dir(path)
+    Ok(())
 }

@@ -97,17 +97,18 @@ impl OpenOptions {
         let path = path.as_ref();
         // A new file is made under this very name: a link there is a file that exists.
         let place = match self.create_new {
-            true => Place::of_name(path)?,
-            false => Place::of(path)?,
+            true => Place::of_name(path),
+            false => Place::of(path),
         };
-        match place {
-            None => self.real.open(path).map(File::from),
-            Some(place) => self.open_at(place).map(File::simulated),
-        }
+        let Some(place) = place.transpose() else {
+            return self.real.open(path).map(File::from);
+        };
+        // Before the way to the file, which may be missing.
+        self.check()?;
+        self.open_at(place?).map(File::simulated)
     }
 
     fn open_at(&self, place: Place) -> io::Result<Description> {
-        self.check()?;
         let node = self.node(&place)?;
         Ok(Description {
             mount: place.mount,
@@ -138,7 +139,7 @@ impl OpenOptions {
         }
         match tree.find(path) {
             Ok(FileKind::Directory) if access == Access::Read => {
-                tree.open_dir(path).map(Node::Directory)
+                tree.open_dir(path).map(Node::directory)
             }
             Err(error) if self.create && error.kind() == io::ErrorKind::NotFound => {
                 tree.create(path).map(Node::File)
