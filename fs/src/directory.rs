@@ -174,7 +174,7 @@ pub fn create_dir<P: AsRef<Path>>(path: P) -> io::Result<()> {
 }
 
 /// [`std::fs::create_dir_all`]. On a simulated disk it is a call `create_dir` for each directory that is
-/// missing, and one more, which fails, for each above them; no sync.
+/// missing; where none is, one that fails, and a `len`. Nothing is synced.
 ///
 /// # Errors
 ///
