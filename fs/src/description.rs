@@ -43,6 +43,16 @@ pub(crate) struct Flags {
     pub(crate) read: bool,
     pub(crate) write: bool,
     pub(crate) append: bool,
+    pub(crate) synced: Option<SyncedWrites>,
+}
+
+/// What every write is followed by.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum SyncedWrites {
+    /// `O_DSYNC`.
+    Data,
+    /// `O_SYNC`.
+    All,
 }
 
 impl Description {
@@ -99,10 +109,16 @@ impl Description {
     /// Writes, and says where.
     fn put(&self, buf: &[u8], offset: u64) -> io::Result<(u64, usize)> {
         let file = self.writable()?;
-        match self.flags.append {
-            true => file.append(buf),
-            false => Ok((offset, file.write_at(buf, offset)?)),
+        let (start, count) = match self.flags.append {
+            true => file.append(buf)?,
+            false => (offset, file.write_at(buf, offset)?),
+        };
+        match self.flags.synced.filter(|_| count > 0) {
+            None => {}
+            Some(SyncedWrites::Data) => file.sync_data()?,
+            Some(SyncedWrites::All) => file.sync_all()?,
         }
+        Ok((start, count))
     }
 
     pub(crate) fn seek(&self, to: SeekFrom) -> io::Result<u64> {

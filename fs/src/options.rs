@@ -7,15 +7,19 @@ use std::sync::Mutex;
 
 use beaver_storage::{Access, FileKind};
 
-use crate::description::{Description, Flags, Node};
+use crate::description::{Description, Flags, Node, SyncedWrites};
 use crate::errors::unsupported;
 use crate::file::File;
 use crate::place::Place;
 
+/// As Linux has them on all but its oldest processors. `rustix` knows `O_SYNC` alone.
+const O_DSYNC: i32 = 0o10_000;
+const O_SYNC: i32 = 0o4_010_000;
+
 /// [`std::fs::OpenOptions`].
 ///
 /// [`std::os::unix::fs::OpenOptionsExt`] is implemented too. On a simulated disk a mode is not kept, and
-/// flags of one's own are not supported.
+/// the flags are `O_DSYNC` or `O_SYNC`, a sync after each write, or none.
 #[derive(Clone, Debug)]
 pub struct OpenOptions {
     real: std::fs::OpenOptions,
@@ -117,6 +121,7 @@ impl OpenOptions {
                 read: self.read,
                 write: self.write || self.append,
                 append: self.append,
+                synced: self.synced_writes()?,
             },
             offset: Mutex::new(0),
         })
@@ -163,9 +168,19 @@ impl OpenOptions {
             (true, true) => !self.truncate || self.create_new,
             (true, false) => true,
         };
+        self.synced_writes()?;
+        match is_valid {
+            true => Ok(()),
+            false => Err(io::ErrorKind::InvalidInput.into()),
+        }
+    }
+
+    /// What the flags of one's own say of writes; any other flag is refused.
+    fn synced_writes(&self) -> io::Result<Option<SyncedWrites>> {
         match self.custom_flags {
-            0 if is_valid => Ok(()),
-            0 => Err(io::ErrorKind::InvalidInput.into()),
+            0 => Ok(None),
+            O_DSYNC if cfg!(target_os = "linux") => Ok(Some(SyncedWrites::Data)),
+            O_SYNC if cfg!(target_os = "linux") => Ok(Some(SyncedWrites::All)),
             _ => Err(unsupported("OpenOptionsExt::custom_flags")),
         }
     }

@@ -4,7 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at its first surprise")]
 
 use std::io::{self, ErrorKind, IoSlice, Read as _, Seek as _, SeekFrom, Write as _};
-use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 use beaver_disk::{
@@ -110,6 +110,23 @@ fn an_append_is_one_call_at_the_end() {
             file.write_all(b"abc").unwrap();
         },
         &["open f = ok", "write_at f 4+3 = 3"],
+    );
+}
+
+#[test]
+fn a_file_of_synced_writes_has_a_sync_after_each() {
+    check(
+        file,
+        |root| {
+            let mut options = OpenOptions::new();
+            options.write(true).custom_flags(0o10_000);
+            options
+                .open(root.join("f"))
+                .unwrap()
+                .write_all(b"a")
+                .unwrap();
+        },
+        &["open f = ok", "write_at f 0+1 = 1", "sync_data f = ok"],
     );
 }
 
