@@ -4,7 +4,7 @@
 //! temporary file, and that renamed over the old one. One step of the four is missing.
 
 /// The store: in a program it would say `use std::fs;` outside of tests.
-pub(crate) mod settings {
+pub(crate) mod store {
     use beaver_fs as fs;
     use std::collections::BTreeMap;
     use std::io::{self, Write as _};
@@ -68,7 +68,7 @@ use std::collections::BTreeMap;
 use beaver_fs::Mounted;
 use beaver_sim::check::{Check, check};
 use beaver_sim::subject::{Answer, Durability, Failure, Machine, Subject};
-use settings::Settings;
+use store::Settings;
 
 #[derive(Debug)]
 pub(crate) struct SettingsOnDisk {

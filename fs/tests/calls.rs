@@ -77,8 +77,8 @@ fn a_read_or_write_is_one_call_at_the_place_of_the_file() {
             let mut file = file.read(true).write(true).open(root.join("f")).unwrap();
             file.read_exact(&mut [0; 2]).unwrap();
             file.write_all(b"abc").unwrap();
-            file.write_vectored(&[IoSlice::new(b"de"), IoSlice::new(b"f")])
-                .unwrap();
+            let bufs = [IoSlice::new(b"de"), IoSlice::new(b"f")];
+            assert_eq!(file.write_vectored(&bufs).unwrap(), 3);
             file.seek(SeekFrom::Start(1)).unwrap();
             file.try_clone().unwrap().read_exact(&mut [0; 1]).unwrap();
             file.seek(SeekFrom::End(-1)).unwrap();

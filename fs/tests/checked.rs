@@ -15,7 +15,7 @@ use beaver_sim::check::{Check, find};
 use beaver_sim::subject::{Answer, AnySubject, Durability, Failure, Machine, Subject};
 use beaver_storage::{InterposedFile, Interposer, Op, interpose};
 use settings::SettingsOnDisk;
-use settings::settings::Settings;
+use settings::store::Settings;
 
 const SETTINGS: SettingsOnDisk = SettingsOnDisk {
     syncs_directory: true,

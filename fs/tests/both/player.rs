@@ -19,7 +19,7 @@ fn told<T: Debug, E: Into<io::Error>>(answer: Result<T, E>) -> String {
 fn kind(metadata: &fs::Metadata) -> (bool, bool, bool, Option<u64>) {
     let it = metadata;
     // How long a directory is differs from one file system to the next, and a link may hold the root.
-    let len = it.is_file().then(|| it.len());
+    let len = it.is_file().then_some(it.len());
     (it.is_file(), it.is_dir(), it.is_symlink(), len)
 }
 
