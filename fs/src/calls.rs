@@ -7,6 +7,7 @@ use std::path::{Component, Path, PathBuf};
 use crate::errors::unsupported;
 use crate::file::{File, check_mode};
 use crate::metadata::Metadata;
+use crate::mount;
 use crate::place::Place;
 
 /// [`std::fs::read`].
@@ -15,6 +16,9 @@ use crate::place::Place;
 ///
 /// Those of open(2) and read(2).
 pub fn read<P: AsRef<Path>>(path: P) -> io::Result<Vec<u8>> {
+    if mount::is_real(path.as_ref())? {
+        return std::fs::read(path);
+    }
     let mut file = File::open(path)?;
     let mut bytes = Vec::with_capacity(size_hint(&file));
     file.read_to_end(&mut bytes)?;
@@ -27,6 +31,9 @@ pub fn read<P: AsRef<Path>>(path: P) -> io::Result<Vec<u8>> {
 ///
 /// Those of open(2) and read(2); `InvalidData` for what is no UTF-8.
 pub fn read_to_string<P: AsRef<Path>>(path: P) -> io::Result<String> {
+    if mount::is_real(path.as_ref())? {
+        return std::fs::read_to_string(path);
+    }
     let mut file = File::open(path)?;
     let mut text = String::with_capacity(size_hint(&file));
     file.read_to_string(&mut text)?;
@@ -55,7 +62,7 @@ pub fn write<P: AsRef<Path>, C: AsRef<[u8]>>(path: P, contents: C) -> io::Result
 /// Those of open(2), read(2) and write(2); `InvalidInput` if `from` is no file.
 pub fn copy<P: AsRef<Path>, Q: AsRef<Path>>(from: P, to: Q) -> io::Result<u64> {
     let (from, to) = (from.as_ref(), to.as_ref());
-    if Place::of(from)?.is_none() && Place::of(to)?.is_none() {
+    if mount::is_real(from)? && mount::is_real(to)? {
         return std::fs::copy(from, to);
     }
     let mut reader = File::open(from)?;

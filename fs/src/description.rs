@@ -1,7 +1,7 @@
 //! An open file of a simulated disk: what the system calls an open file description, which clones of a
 //! `File` share.
 
-use std::io::{self, SeekFrom};
+use std::io::{self, IoSlice, Read, Seek, SeekFrom, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use beaver_storage::{FileKind, Stat, Storage, StorageFile, StorageLock};
@@ -78,23 +78,6 @@ impl Description {
         }
     }
 
-    pub(crate) fn read(&self, buf: &mut [u8]) -> io::Result<usize> {
-        let mut offset = locked(&self.offset);
-        let count = self.readable()?.read_at(buf, *offset)?;
-        *offset += count as u64;
-        Ok(count)
-    }
-
-    pub(crate) fn write(&self, buf: &[u8]) -> io::Result<usize> {
-        let mut offset = locked(&self.offset);
-        let (start, count) = self.put(buf, *offset)?;
-        // Nothing written moves nothing, wherever the end is.
-        if count > 0 {
-            *offset = start + count as u64;
-        }
-        Ok(count)
-    }
-
     pub(crate) fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
         check_offset(offset)?;
         self.readable()?.read_at(buf, offset)
@@ -119,20 +102,6 @@ impl Description {
             Some(SyncedWrites::All) => file.sync_all()?,
         }
         Ok((start, count))
-    }
-
-    pub(crate) fn seek(&self, to: SeekFrom) -> io::Result<u64> {
-        let file = self.file()?;
-        let mut offset = locked(&self.offset);
-        let sought = match to {
-            SeekFrom::Start(start) => Some(start),
-            SeekFrom::Current(by) => offset.checked_add_signed(by),
-            SeekFrom::End(by) => file.len()?.checked_add_signed(by),
-        };
-        let sought = sought.ok_or(io::ErrorKind::InvalidInput)?;
-        check_offset(sought)?;
-        *offset = sought;
-        Ok(sought)
     }
 
     pub(crate) fn set_len(&self, len: u64) -> io::Result<()> {
@@ -203,6 +172,53 @@ impl Description {
                 Ok(())
             }
         }
+    }
+}
+
+impl Read for &Description {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let mut offset = locked(&self.offset);
+        let count = self.readable()?.read_at(buf, *offset)?;
+        *offset += count as u64;
+        Ok(count)
+    }
+}
+
+impl Write for &Description {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        let mut offset = locked(&self.offset);
+        let (start, count) = self.put(buf, *offset)?;
+        // Nothing written moves nothing, wherever the end is.
+        if count > 0 {
+            *offset = start + count as u64;
+        }
+        Ok(count)
+    }
+
+    /// One call, as writev(2) is: what it writes is in the file in one piece.
+    fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        let bytes = bufs.iter().flat_map(|buf| buf.iter().copied());
+        self.write(&bytes.collect::<Vec<u8>>())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Seek for &Description {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let file = self.file()?;
+        let mut offset = locked(&self.offset);
+        let sought = match to {
+            SeekFrom::Start(start) => Some(start),
+            SeekFrom::Current(by) => offset.checked_add_signed(by),
+            SeekFrom::End(by) => file.len()?.checked_add_signed(by),
+        };
+        let sought = sought.ok_or(io::ErrorKind::InvalidInput)?;
+        check_offset(sought)?;
+        *offset = sought;
+        Ok(sought)
     }
 }
 

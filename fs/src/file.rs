@@ -1,8 +1,7 @@
 //! An open file or directory.
 
 use std::fs::{FileTimes, Permissions, TryLockError};
-use std::io::{self, IoSlice, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::FileExt;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -18,10 +17,10 @@ use crate::options::OpenOptions;
 /// On a simulated disk each method is one storage call, unless it says otherwise. It has no file
 /// descriptor: what needs one (a memory map, `fadvise`) does not compile.
 #[derive(Debug)]
-pub struct File(Inner);
+pub struct File(pub(crate) Inner);
 
 #[derive(Debug)]
-enum Inner {
+pub(crate) enum Inner {
     Real(std::fs::File),
     Simulated(Arc<Description>),
 }
@@ -170,17 +169,6 @@ impl File {
             Inner::Simulated(_) => Err(unsupported("File::set_modified")),
         }
     }
-
-    fn writing_at_once(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-        match &self.0 {
-            Inner::Real(file) => { file }.write_vectored(bufs),
-            // One call, as writev(2) is: what it writes is in the file whole, and in order.
-            Inner::Simulated(file) => {
-                let bytes = bufs.iter().flat_map(|buf| buf.iter().copied());
-                file.write(&bytes.collect::<Vec<u8>>())
-            }
-        }
-    }
 }
 
 /// Locks, as [`std::fs::File`] has them: for the open file, given back when its last clone is dropped.
@@ -311,83 +299,5 @@ fn not_locked(error: io::Error) -> TryLockError {
     match error.kind() {
         io::ErrorKind::WouldBlock => TryLockError::WouldBlock,
         _ => TryLockError::Error(error),
-    }
-}
-
-impl Read for &File {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        match &self.0 {
-            Inner::Real(file) => { file }.read(buf),
-            Inner::Simulated(file) => file.read(buf),
-        }
-    }
-}
-
-impl Write for &File {
-    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        match &self.0 {
-            Inner::Real(file) => { file }.write(buf),
-            Inner::Simulated(file) => file.write(buf),
-        }
-    }
-
-    fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.writing_at_once(bufs)
-    }
-
-    /// A file has no buffer of its own.
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Seek for &File {
-    fn seek(&mut self, pos: SeekFrom) -> io::Result<u64> {
-        match &self.0 {
-            Inner::Real(file) => { file }.seek(pos),
-            Inner::Simulated(file) => file.seek(pos),
-        }
-    }
-}
-
-impl Read for File {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        { &*self }.read(buf)
-    }
-}
-
-impl Write for File {
-    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        { &*self }.write(buf)
-    }
-
-    fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.writing_at_once(bufs)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Seek for File {
-    fn seek(&mut self, pos: SeekFrom) -> io::Result<u64> {
-        { &*self }.seek(pos)
-    }
-}
-
-impl FileExt for File {
-    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
-        match &self.0 {
-            Inner::Real(file) => file.read_at(buf, offset),
-            Inner::Simulated(file) => file.read_at(buf, offset),
-        }
-    }
-
-    fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<usize> {
-        match &self.0 {
-            Inner::Real(file) => file.write_at(buf, offset),
-            Inner::Simulated(file) => file.write_at(buf, offset),
-        }
     }
 }

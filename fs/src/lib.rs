@@ -36,6 +36,7 @@ mod metadata;
 mod mount;
 mod options;
 mod place;
+mod reading_and_writing;
 
 pub use calls::{
     canonicalize, copy, exists, hard_link, metadata, read, read_link, read_to_string, remove_file,

@@ -132,6 +132,11 @@ fn not_below_top(path: &Path) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, text)
 }
 
+/// Whether a path leads to the real file system.
+pub(crate) fn is_real(path: &Path) -> io::Result<bool> {
+    find(path).map(|found| found.is_none())
+}
+
 /// The disk that a path leads to, and the path from its root; none for the real file system.
 pub(crate) fn find(path: &Path) -> io::Result<Option<(Arc<Mount>, PathBuf)>> {
     if !path.starts_with(TOP) {

@@ -40,7 +40,7 @@ use crate::{Access, Op, Storage, StorageFile, StorageLock, Tree};
 /// that is not overridden passes the call on as it is.
 ///
 /// Of a [tree](Storage::tree) it sees paths as the names. The calls that a flat storage has not
-/// (`create_dir`, say) come to [`before`](Interposer::before) alone.
+/// (`create_dir`, say) and the locks of files come to [`before`](Interposer::before) alone.
 pub trait Interposer: Debug + Send + Sync {
     /// Any call is about to be made, on the file that has this name now (of a rename the new one, `.`
     /// for the directory). An error is its answer; the call is then not made.
