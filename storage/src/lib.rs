@@ -4,14 +4,15 @@
 //! alone, so that the very same code runs on real files ([`DiskStorage`]) and on an in-memory disk
 //! that loses, tears and refuses (the package `beaver-disk`). Both are object-safe and held
 //! as `Arc<dyn Storage>` and `Box<dyn StorageFile>`: a call through a vtable is nothing beside a
-//! system call, and no public type has to carry a storage parameter.
+//! system call, and no public type has to carry a storage parameter. A storage that has directories in
+//! it is a [`Tree`] too, by paths.
 //!
 //! What becomes durable, and when:
 //!
 //! | call | makes durable |
 //! | --- | --- |
-//! | `write_at`, `set_len`, `allocate`, `create`, `rename`, `remove` | nothing |
-//! | [`StorageFile::sync_data`] | the content and length of that file; **not** its name |
+//! | `write_at`, `append`, `set_len`, `allocate`, `create`, `rename`, `remove` | nothing |
+//! | [`StorageFile::sync_data`], [`sync_all`](StorageFile::sync_all) | the content and length of that file; **not** its name |
 //! | [`Storage::sync_dir`] | the names of the directory; **not** the content of any file |
 //! | [`StorageFile::drop_cache`] | nothing; it lets reads see the disk in place of the cache |
 //!
