@@ -33,10 +33,14 @@ use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use crate::{Access, Op, Storage, StorageFile, StorageLock};
+use crate::interposed_tree::InterposedTree;
+use crate::{Access, Op, Storage, StorageFile, StorageLock, Tree};
 
 /// What stands between a store and its storage. Each method makes its call on what comes next; one
 /// that is not overridden passes the call on as it is.
+///
+/// Of a [tree](Storage::tree) it sees paths as the names. The calls that a flat storage has not
+/// (`create_dir`, say) and the locks of files come to [`before`](Interposer::before) alone.
 pub trait Interposer: Debug + Send + Sync {
     /// Any call is about to be made, on the file that has this name now (of a rename the new one, `.`
     /// for the directory). An error is its answer; the call is then not made.
@@ -99,6 +103,11 @@ pub trait Interposer: Debug + Send + Sync {
         file.next().write_at(buf, offset)
     }
 
+    /// [`StorageFile::append`].
+    fn append(&self, file: &InterposedFile, buf: &[u8]) -> io::Result<(u64, usize)> {
+        file.next().append(buf)
+    }
+
     /// [`StorageFile::set_len`].
     fn set_len(&self, file: &InterposedFile, len: u64) -> io::Result<()> {
         file.next().set_len(len)
@@ -114,6 +123,11 @@ pub trait Interposer: Debug + Send + Sync {
         file.next().sync_data()
     }
 
+    /// [`StorageFile::sync_all`].
+    fn sync_all(&self, file: &InterposedFile) -> io::Result<()> {
+        file.next().sync_all()
+    }
+
     /// [`StorageFile::drop_cache`].
     fn drop_cache(&self, file: &InterposedFile) -> io::Result<()> {
         file.next().drop_cache()
@@ -126,7 +140,7 @@ pub fn interpose(storage: Arc<dyn Storage>, interposer: Arc<dyn Interposer>) -> 
     Arc::new(Interposed {
         next: storage,
         interposer,
-        open: Mutex::default(),
+        open: Arc::default(),
     })
 }
 
@@ -169,13 +183,17 @@ impl InterposedFile {
 struct Interposed {
     next: Arc<dyn Storage>,
     interposer: Arc<dyn Interposer>,
-    /// The open files: a rename changes their names.
-    open: Mutex<Vec<Weak<InterposedFile>>>,
+    open: Arc<OpenFiles>,
 }
 
-impl Interposed {
-    fn handle(
+/// The open files: a rename changes their names.
+#[derive(Debug, Default)]
+pub(crate) struct OpenFiles(Mutex<Vec<Weak<InterposedFile>>>);
+
+impl OpenFiles {
+    pub(crate) fn handle(
         &self,
+        interposer: &Arc<dyn Interposer>,
         name: &str,
         access: Option<Access>,
         next: Box<dyn StorageFile>,
@@ -186,11 +204,23 @@ impl Interposed {
             synced: AtomicBool::new(false),
             next,
         });
-        let mut open = locked(&self.open);
+        let mut open = locked(&self.0);
         open.retain(|file| file.strong_count() > 0);
         open.push(Arc::downgrade(&file));
-        let interposer = Arc::clone(&self.interposer);
+        let interposer = Arc::clone(interposer);
         Box::new(InterposedHandle { interposer, file })
+    }
+
+    /// A file, or a directory and every file below it, has another name.
+    pub(crate) fn rename(&self, from: &str, to: &str) {
+        for file in locked(&self.0).iter().filter_map(Weak::upgrade) {
+            let mut name = locked(&file.name);
+            let rest = name.strip_prefix(from);
+            let rest = rest.filter(|rest| rest.is_empty() || rest.starts_with('/'));
+            if let Some(new) = rest.map(|rest| format!("{to}{rest}")) {
+                *name = Arc::from(new);
+            }
+        }
     }
 }
 
@@ -198,13 +228,13 @@ impl Storage for Interposed {
     fn create(&self, name: &str) -> io::Result<Box<dyn StorageFile>> {
         self.interposer.before(Op::Create, name)?;
         let next = self.interposer.create(&*self.next, name)?;
-        Ok(self.handle(name, None, next))
+        Ok(self.open.handle(&self.interposer, name, None, next))
     }
 
     fn open(&self, name: &str, access: Access) -> io::Result<Box<dyn StorageFile>> {
         self.interposer.before(Op::Open, name)?;
         let next = self.interposer.open(&*self.next, name, access)?;
-        Ok(self.handle(name, Some(access), next))
+        Ok(self.open.handle(&self.interposer, name, Some(access), next))
     }
 
     fn list(&self) -> io::Result<Vec<String>> {
@@ -216,12 +246,7 @@ impl Storage for Interposed {
         self.interposer.before(Op::Rename, to)?;
         self.interposer.rename(&*self.next, from, to)?;
         // After the call, and only if it succeeded: a handle keeps the name that its file really has.
-        for file in locked(&self.open).iter().filter_map(Weak::upgrade) {
-            let mut name = locked(&file.name);
-            if **name == *from {
-                *name = Arc::from(to);
-            }
-        }
+        self.open.rename(from, to);
         Ok(())
     }
 
@@ -239,6 +264,15 @@ impl Storage for Interposed {
         self.interposer.before(Op::Lock, ".")?;
         self.interposer.lock(&*self.next)
     }
+
+    fn tree(&self) -> Option<Arc<dyn Tree>> {
+        let next = self.next.tree()?;
+        Some(Arc::new(InterposedTree {
+            next,
+            interposer: Arc::clone(&self.interposer),
+            open: Arc::clone(&self.open),
+        }))
+    }
 }
 
 #[derive(Debug)]
@@ -250,6 +284,18 @@ struct InterposedHandle {
 impl InterposedHandle {
     fn before(&self, op: Op) -> io::Result<()> {
         self.interposer.before(op, &self.file.name())
+    }
+
+    fn sync(
+        &self,
+        sync: impl FnOnce(&dyn Interposer, &InterposedFile) -> io::Result<()>,
+    ) -> io::Result<()> {
+        self.before(Op::SyncData)?;
+        let synced = sync(&*self.interposer, &self.file);
+        if synced.is_ok() {
+            self.file.synced.store(true, Ordering::SeqCst);
+        }
+        synced
     }
 }
 
@@ -279,13 +325,26 @@ impl StorageFile for InterposedHandle {
         self.interposer.allocate(&self.file, len)
     }
 
+    fn append(&self, buf: &[u8]) -> io::Result<(u64, usize)> {
+        self.before(Op::WriteAt)?;
+        self.interposer.append(&self.file, buf)
+    }
+
     fn sync_data(&self) -> io::Result<()> {
-        self.before(Op::SyncData)?;
-        let synced = self.interposer.sync_data(&self.file);
-        if synced.is_ok() {
-            self.file.synced.store(true, Ordering::SeqCst);
-        }
-        synced
+        self.sync(|interposer, file| interposer.sync_data(file))
+    }
+
+    fn sync_all(&self) -> io::Result<()> {
+        self.sync(|interposer, file| interposer.sync_all(file))
+    }
+
+    fn lock(&self, shared: bool) -> io::Result<()> {
+        self.before(Op::Lock)?;
+        self.file.next().lock(shared)
+    }
+
+    fn unlock(&self) -> io::Result<()> {
+        self.file.next().unlock()
     }
 
     fn drop_cache(&self) -> io::Result<()> {

@@ -4,14 +4,15 @@
 //! alone, so that the very same code runs on real files ([`DiskStorage`]) and on an in-memory disk
 //! that loses, tears and refuses (the package `beaver-disk`). Both are object-safe and held
 //! as `Arc<dyn Storage>` and `Box<dyn StorageFile>`: a call through a vtable is nothing beside a
-//! system call, and no public type has to carry a storage parameter.
+//! system call, and no public type has to carry a storage parameter. A storage that has directories in
+//! it is a [`Tree`] too, by paths.
 //!
 //! What becomes durable, and when:
 //!
 //! | call | makes durable |
 //! | --- | --- |
-//! | `write_at`, `set_len`, `allocate`, `create`, `rename`, `remove` | nothing |
-//! | [`StorageFile::sync_data`] | the content and length of that file; **not** its name |
+//! | `write_at`, `append`, `set_len`, `allocate`, `create`, `rename`, `remove` | nothing |
+//! | [`StorageFile::sync_data`], [`sync_all`](StorageFile::sync_all) | the content and length of that file; **not** its name |
 //! | [`Storage::sync_dir`] | the names of the directory; **not** the content of any file |
 //! | [`StorageFile::drop_cache`] | nothing; it lets reads see the disk in place of the cache |
 //!
@@ -28,20 +29,24 @@ pub mod contract;
 mod descriptor;
 mod directory;
 mod disk;
+mod interposed_tree;
 mod interposer;
 mod name;
 mod op;
 mod owned_directory;
+mod tree;
 mod whole;
 
 pub use disk::DiskStorage;
 pub use interposer::{InterposedFile, Interposer, interpose};
 pub use name::{LOCK_NAME, check_name};
 pub use op::Op;
+pub use tree::{FileKind, Stat, Tree};
 pub use whole::{read_all, write_all};
 
 use std::fmt::Debug;
 use std::io;
+use std::sync::Arc;
 
 /// What a file is opened for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,6 +109,11 @@ pub trait Storage: Debug + Send + Sync {
     /// `ResourceBusy` and without effect, and so does every sync, until the guard is dropped. What
     /// a lost lock was held for is never answered with `Ok`.
     fn lock(&self) -> io::Result<Box<dyn StorageLock>>;
+
+    /// The same directory as a tree, with the directories in it; none where a storage is flat.
+    fn tree(&self) -> Option<Arc<dyn Tree>> {
+        None
+    }
 }
 
 /// One open file. Dropping it closes it; closing makes nothing durable.
@@ -125,6 +135,15 @@ pub trait StorageFile: Debug + Send + Sync {
     /// Makes nothing durable. After an error any prefix of `buf` may have been written.
     fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<usize>;
 
+    /// Writes at most `buf.len()` bytes at the end of the file, wherever that is by then, and says
+    /// where and how many (a write with `O_APPEND`). Otherwise as [`write_at`](Self::write_at).
+    ///
+    /// Fails with `Unsupported` where there is no such call; that is also what a storage answers that
+    /// does not implement it.
+    fn append(&self, _buf: &[u8]) -> io::Result<(u64, usize)> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     /// Cuts the file, or grows it with zeros, also where it had other bytes before it was cut.
     /// Makes nothing durable. After an error the length may be the old or the new.
     fn set_len(&self, len: u64) -> io::Result<()>;
@@ -142,6 +161,27 @@ pub trait StorageFile: Debug + Send + Sync {
     /// nothing**: on Linux it returns `Ok` without writing (Rebello et al., "Can Applications
     /// Recover from fsync Failures?", USENIX ATC 2020).
     fn sync_data(&self) -> io::Result<()>;
+
+    /// As [`sync_data`](Self::sync_data), and everything else that the file system keeps of the file
+    /// (fsync(2)): its times, say.
+    fn sync_all(&self) -> io::Result<()> {
+        self.sync_data()
+    }
+
+    /// Locks the file for this handle (flock(2)), exclusively or `shared` with others; a lock that the
+    /// handle holds already changes its kind. Closing the handle gives it back. Fails with
+    /// `WouldBlock` at once if another handle holds one that excludes it, in this process or another.
+    ///
+    /// Fails with `Unsupported` where there is no such call; that is also what a storage answers that
+    /// does not implement it.
+    fn lock(&self, _shared: bool) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Gives the lock of the file back, if this handle holds one.
+    fn unlock(&self) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
 
     /// Asks the operating system to forget the clean pages of the file, so that what is read
     /// afterwards comes from the disk. To be called after a sync: pages that are not written yet stay.

@@ -7,11 +7,10 @@ use super::change::Change;
 use super::disk::Disk;
 use super::fault::{CallEffect, Fault, Subset};
 use super::file_calls::OpenFile;
-use super::inode::FileKind;
 use super::machine::{Handle, MachineState};
 use super::names::InodeId;
 use super::trace::TraceRecord;
-use beaver_storage::{Access, Op};
+use beaver_storage::{Access, FileKind, Op, Stat};
 
 /// An open directory of one process.
 #[derive(Clone, Debug)]
@@ -121,6 +120,45 @@ impl MachineState {
             Ok(machine.add_handle(inode, &call.record.file, access))
         });
         self.finish(&call, answer, |_, _| {})
+    }
+
+    /// Opens a directory; the empty name is `dir` itself.
+    pub(super) fn open_directory(
+        &mut self,
+        process: u64,
+        dir: &OpenDirectory,
+        name: &str,
+    ) -> io::Result<OpenDirectory> {
+        let record = self.on(Op::Open, dir, name);
+        let mut call = self.begin_reading(process, record)?;
+        let answer = self.unless_failing(&mut call, |machine, _| machine.directory(dir, name));
+        self.finish(&call, answer, |_, _| {})
+    }
+
+    /// Says what a name stands for; the empty one is `dir` itself. To faults and traces it is a call
+    /// of `len`.
+    pub(super) fn stat(
+        &mut self,
+        process: u64,
+        dir: &OpenDirectory,
+        name: &str,
+    ) -> io::Result<Stat> {
+        let record = self.on(Op::Len, dir, name);
+        let mut call = self.begin_reading(process, record)?;
+        let answer = self.unless_failing(&mut call, |machine, _| {
+            let kind = machine.find(dir, name)?;
+            let len = match kind {
+                FileKind::Directory => 0,
+                FileKind::File | FileKind::Symlink => {
+                    let inode = machine.disk.lookup(dir.inode, name)?;
+                    machine.disk.inode(inode).live.len()
+                }
+            };
+            Ok(Stat { kind, len })
+        });
+        self.finish(&call, answer, |record, stat| {
+            record.answer = record.answer.map(|_| stat.map_or(0, |stat| stat.len));
+        })
     }
 
     /// The entries of a directory, in bytewise order of their names.
@@ -273,6 +311,14 @@ impl MachineState {
         match dir.inode {
             InodeId::ROOT => TraceRecord::of(op, self.root.clone(), None),
             inode => TraceRecord::of(op, dir.path.clone(), Some(inode)),
+        }
+    }
+
+    /// A call on a name, of which the empty one is `dir` itself.
+    fn on(&self, op: Op, dir: &OpenDirectory, name: &str) -> TraceRecord {
+        match name {
+            "" => self.on_directory(op, dir),
+            name => TraceRecord::of(op, dir.join(name), self.named(dir, name)),
         }
     }
 

@@ -11,9 +11,10 @@ use std::sync::Arc;
 use super::change::Change;
 use super::content::Content;
 use super::image::{FileImage, Image, name_hashes};
-use super::inode::{FileKind, Inode, RecordNumbers, SizeCause};
+use super::inode::{Inode, RecordNumbers, SizeCause};
 use super::names::{InodeId, NameChange, Names, Slot, Slots as _, check_file_name};
 use super::profile::Profile;
+use beaver_storage::FileKind;
 
 /// The largest length of a file: what a signed file offset can say.
 const MAX_LEN: u64 = i64::MAX as u64;

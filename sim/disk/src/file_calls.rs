@@ -136,6 +136,20 @@ impl MachineState {
         })
     }
 
+    /// A write at the end, wherever that is: no other call comes between.
+    pub(super) fn append(
+        &mut self,
+        process: u64,
+        file: &OpenFile,
+        bytes: &[u8],
+    ) -> io::Result<(u64, usize)> {
+        // The file of a process that is dead may be gone.
+        let inode = self.disk.inodes.get(&file.inode);
+        let end = inode.map_or(0, |inode| inode.live.len());
+        let count = self.write_at(process, file, bytes, end)?;
+        Ok((end, count))
+    }
+
     fn write(
         &mut self,
         call: &mut RunningCall,
@@ -208,15 +222,24 @@ impl MachineState {
         self.finish(&call, answer, |_, _| {})
     }
 
-    pub(super) fn sync_data(&mut self, process: u64, file: &OpenFile) -> io::Result<()> {
+    /// `sync_data` or `sync_all`: one kind of call to faults and traces.
+    pub(super) fn sync_file(
+        &mut self,
+        process: u64,
+        file: &OpenFile,
+        sync: FileSync,
+    ) -> io::Result<()> {
         let mut call = self.begin(process, file.record(Op::SyncData, 0, 0))?;
         let inode = file.inode;
-        self.pass_inside(&call, || Change::SyncData { inode })?;
-        let answer = self.sync(&mut call, file);
+        self.pass_inside(&call, || match sync {
+            FileSync::Data => Change::SyncData { inode },
+            FileSync::All => Change::SyncAll { inode },
+        })?;
+        let answer = self.sync(&mut call, file, sync);
         self.finish(&call, answer, |_, _| {})
     }
 
-    fn sync(&mut self, call: &mut RunningCall, file: &OpenFile) -> io::Result<()> {
+    fn sync(&mut self, call: &mut RunningCall, file: &OpenFile, sync: FileSync) -> io::Result<()> {
         self.disk.check_writable()?;
         let inode = file.inode;
         let failed = match call.fault.as_deref() {
@@ -249,7 +272,7 @@ impl MachineState {
             self.strike(call, "late-sync-error");
             return Err(FailureKind::Io.error());
         }
-        self.disk.sync_file(inode, FileSync::Data)
+        self.disk.sync_file(inode, sync)
     }
 
     pub(super) fn drop_cache(&mut self, process: u64, file: &OpenFile) -> io::Result<()> {
@@ -264,6 +287,44 @@ impl MachineState {
             || change.clone(),
             |disk| disk.apply(&change),
         )
+    }
+
+    /// Locks a file for one handle, as flock(2) does.
+    pub(super) fn lock_file(
+        &mut self,
+        process: u64,
+        file: &OpenFile,
+        shared: bool,
+    ) -> io::Result<()> {
+        let mut call = self.begin_reading(process, file.record(Op::Lock, 0, 0))?;
+        let answer = self.unless_failing(&mut call, |machine, call| {
+            if machine.lock_taken {
+                machine.strike(call, "second-opener");
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            // Changing the kind of a lock begins with giving it back.
+            machine.forget_lock(file);
+            let holders = machine.file_locks.entry(file.inode).or_default();
+            if holders.values().any(|other| !(shared && *other)) {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            holders.insert(file.handle, shared);
+            Ok(())
+        });
+        self.finish(&call, answer, |_, _| {})
+    }
+
+    /// Gives the lock of a handle back; no call of its own, as it is none where the handle is closed.
+    pub(super) fn unlock_file(&mut self, process: u64, file: &OpenFile) -> io::Result<()> {
+        self.check_alive(process)?;
+        self.forget_lock(file);
+        Ok(())
+    }
+
+    pub(super) fn forget_lock(&mut self, file: &OpenFile) {
+        if let Some(holders) = self.file_locks.get_mut(&file.inode) {
+            holders.remove(&file.handle);
+        }
     }
 
     /// Whether a sync of the file failed since this handle last heard of one.

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use super::content::Content;
 use super::disk::Disk;
 use super::event::DiskEvent;
-use super::inode::{FileKind, Retry};
+use super::inode::Retry;
 use super::names::InodeId;
 use super::page::{PAGE_BYTES, Page, SECTOR_SIZE, page_of, within};
+use beaver_storage::FileKind;
 
 impl Disk {
     /// Makes `event` happen while no process runs. `false` if there is nothing that it could happen

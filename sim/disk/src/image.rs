@@ -9,9 +9,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::content::Content;
-use super::inode::FileKind;
 use super::mixing::{hash128, mix128};
 use super::names::{InodeId, NameTable, Slot, Slots as _};
+use beaver_storage::FileKind;
 
 /// A tree of files and directories. Cheap to clone and to compare.
 #[derive(Clone)]

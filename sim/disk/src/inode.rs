@@ -20,6 +20,7 @@ use std::sync::Arc;
 
 use super::content::Content;
 use super::page::{PAGE_BYTES, PAGE_SIZE, Page, SECTOR_SIZE, kept_of, page_of, within};
+use beaver_storage::FileKind;
 
 /// Hands out the numbers of pending records.
 #[derive(Clone, Debug, Default)]
@@ -70,18 +71,6 @@ pub(super) struct Version {
 pub(super) struct Retry {
     pub(super) pages: BTreeMap<u64, u64>,
     pub(super) length: bool,
-}
-
-/// What an inode is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum FileKind {
-    /// A file of bytes.
-    #[default]
-    File,
-    /// A directory. It has no bytes; its entries are names.
-    Directory,
-    /// A symbolic link. Its bytes are the path that it leads to, there with it from the beginning.
-    Symlink,
 }
 
 #[derive(Clone, Debug, Default)]

@@ -65,6 +65,7 @@ mod naming;
 pub mod notation;
 mod owner;
 mod page;
+mod paths;
 mod profile;
 mod room;
 mod space;
@@ -77,7 +78,7 @@ mod tree;
 mod view;
 mod weak_spots;
 
-pub use beaver_storage::Op;
+pub use beaver_storage::{FileKind, Op};
 pub use change::Change;
 pub use choice::{About, Choice, Decision, DeviceExtra, Fill, Tear, WeakSpot};
 pub use corner::Corner;
@@ -89,7 +90,6 @@ pub use fault::{Behaviour, CallEffect, FailedSync, FailureKind, Fault, Noticed, 
 pub use fault_source::{FaultPlan, FaultSource, Injection, StorageCall};
 pub use image::Image;
 pub use images::{Candidate, Images};
-pub use inode::FileKind;
 pub use machine::{SimOptions, is_crash, is_out_of_calls};
 pub use names::{InodeId, NameOutcome};
 pub use owner::SimDisk;

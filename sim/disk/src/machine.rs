@@ -90,6 +90,9 @@ pub(super) struct MachineState {
     pub(super) last_handle: u64,
     /// The directories that are locked, each with the number of its lock.
     pub(super) locks: BTreeMap<InodeId, u64>,
+    /// The files that are locked, each with the handles that hold a lock, and whether it is a shared
+    /// one.
+    pub(super) file_locks: BTreeMap<InodeId, BTreeMap<u64, bool>>,
     /// Another process holds the lock of the root.
     pub(super) lock_taken: bool,
     /// It took it from the process that runs, which still believes to hold it.
@@ -142,6 +145,7 @@ impl MachineState {
             handles: BTreeMap::new(),
             last_handle: 0,
             locks: BTreeMap::new(),
+            file_locks: BTreeMap::new(),
             lock_taken: false,
             lock_lost: false,
             sticky: BTreeMap::new(),
@@ -159,9 +163,18 @@ impl MachineState {
         self.process += 1;
         self.handles.clear();
         self.locks.clear();
+        self.file_locks.clear();
         self.lock_lost = false;
         self.sticky.clear();
         self.disk.forget_unreachable(|_| false);
+    }
+
+    /// Fails unless this is the process that runs.
+    pub(super) fn check_alive(&self, process: u64) -> io::Result<()> {
+        match self.frozen.is_none() && process == self.process {
+            true => Ok(()),
+            false => Err(io::Error::other(Gone::Crashed)),
+        }
     }
 
     /// Begins a call that may change something. `record` says which; the rest of it is filled in.
@@ -170,9 +183,7 @@ impl MachineState {
         process: u64,
         mut record: TraceRecord,
     ) -> io::Result<RunningCall> {
-        if self.frozen.is_some() || process != self.process {
-            return Err(io::Error::other(Gone::Crashed));
-        }
+        self.check_alive(process)?;
         self.out_of_calls |= self.max_calls.is_some_and(|max| self.calls >= max);
         if self.out_of_calls {
             return Err(io::Error::other(Gone::OutOfCalls));

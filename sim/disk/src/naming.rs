@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use super::content::Content;
 use super::disk::Disk;
-use super::inode::{FileKind, Inode};
+use super::inode::Inode;
 use super::names::{InodeId, NameChange, Slot, check_file_name};
 use super::profile::Profile;
+use beaver_storage::FileKind;
 
 impl Disk {
     /// What a path leads to from the root. Names are separated by `/`; symbolic links are not
@@ -132,6 +133,7 @@ impl Disk {
 
     /// One name more for a file. A directory has one name only.
     pub(super) fn link(&mut self, inode: InodeId, dir: InodeId, name: &str) -> io::Result<()> {
+        let slot = self.free_slot(dir, name)?;
         if self.kind(inode) == Some(FileKind::Directory) {
             return Err(io::ErrorKind::PermissionDenied.into());
         }
@@ -139,7 +141,6 @@ impl Disk {
         if self.inodes.get(&inode).is_none_or(|file| file.links == 0) {
             return Err(io::ErrorKind::NotFound.into());
         }
-        let slot = self.free_slot(dir, name)?;
         self.inode_mut(inode).links += 1;
         self.change_names(NameChange::Link { slot, inode });
         Ok(())
@@ -162,7 +163,7 @@ impl Disk {
             return Ok(());
         }
         let directory = self.kind(inode) == Some(FileKind::Directory);
-        self.check_move(inode, directory, to_dir, replaced)?;
+        self.check_move(inode, directory, [from_dir, to_dir], replaced)?;
         self.change_names(NameChange::Rename {
             from: slot(from_dir, from),
             to: slot(to_dir, to),
@@ -181,7 +182,7 @@ impl Disk {
         &self,
         inode: InodeId,
         directory: bool,
-        to_dir: InodeId,
+        [from_dir, to_dir]: [InodeId; 2],
         replaced: Option<InodeId>,
     ) -> io::Result<()> {
         if directory && self.names.live.is_inside(to_dir, inode) {
@@ -191,6 +192,9 @@ impl Disk {
             return Ok(());
         };
         let over_directory = self.kind(replaced) == Some(FileKind::Directory);
+        if over_directory && self.names.live.is_inside(from_dir, replaced) {
+            return Err(io::ErrorKind::DirectoryNotEmpty.into());
+        }
         match (directory, over_directory) {
             (true, false) => Err(io::ErrorKind::NotADirectory.into()),
             (false, true) => Err(io::ErrorKind::IsADirectory.into()),

@@ -28,10 +28,10 @@ use std::io;
 use super::change::Change;
 use super::disk::Disk;
 use super::image::Image;
-use super::inode::FileKind;
 use super::names::InodeId;
 use super::page::{PAGE_BYTES, PAGE_SIZE};
 use super::profile::Profile;
+use beaver_storage::FileKind;
 use beaver_storage::check_name;
 
 /// The longest file in pages, and the longest history in steps: more cannot be looked at.

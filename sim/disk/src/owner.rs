@@ -104,6 +104,7 @@ impl SimDisk {
         machine.process += 1;
         machine.handles.clear();
         machine.locks.clear();
+        machine.file_locks.clear();
         machine.faults = None;
         machine.space = None;
         SimDisk {

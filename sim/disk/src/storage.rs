@@ -6,12 +6,15 @@ use std::sync::Arc;
 
 use super::change::Change;
 use super::directory_calls::OpenDirectory;
+use super::disk::FileSync;
 use super::file_calls::OpenFile;
-use super::inode::FileKind;
 use super::machine::{SharedMachine, enter};
 use super::names::InodeId;
 use super::owner::SimDisk;
-use beaver_storage::{Access, LOCK_NAME, Op, Storage, StorageFile, StorageLock, check_name};
+use super::paths::SimTree;
+use beaver_storage::{
+    Access, FileKind, LOCK_NAME, Op, Storage, StorageFile, StorageLock, Tree, check_name,
+};
 
 impl SimDisk {
     /// The root directory for the process that runs now, as a storage. It is dead after the next
@@ -40,9 +43,9 @@ impl SimDisk {
 /// [`is_crash`](super::is_crash) holds.
 #[derive(Clone)]
 pub struct SimDirectory {
-    machine: SharedMachine,
-    process: u64,
-    dir: OpenDirectory,
+    pub(super) machine: SharedMachine,
+    pub(super) process: u64,
+    pub(super) dir: OpenDirectory,
 }
 
 struct SimFile {
@@ -72,19 +75,11 @@ impl SimDirectory {
     ///
     /// `NotFound`, and `NotADirectory` for a file.
     pub fn directory(&self, name: &str) -> io::Result<SimDirectory> {
-        let machine = enter(&self.machine);
-        let inode = machine.disk.lookup(self.dir.inode, name)?;
-        match machine.disk.inode(inode).kind {
-            FileKind::Directory => Ok(SimDirectory {
-                machine: self.machine.clone(),
-                process: self.process,
-                dir: OpenDirectory {
-                    inode,
-                    path: self.dir.join(name),
-                },
-            }),
-            FileKind::File | FileKind::Symlink => Err(io::ErrorKind::NotADirectory.into()),
-        }
+        let dir = enter(&self.machine).directory(&self.dir, name)?;
+        Ok(SimDirectory {
+            dir,
+            ..self.clone()
+        })
     }
 
     /// Makes a directory. Its name is durable after a sync of this one.
@@ -182,7 +177,7 @@ impl SimDirectory {
         enter(&self.machine).entries(self.process, &self.dir)
     }
 
-    fn file(&self, file: OpenFile) -> Box<dyn StorageFile> {
+    pub(super) fn file(&self, file: OpenFile) -> Box<dyn StorageFile> {
         Box::new(SimFile {
             machine: self.machine.clone(),
             process: self.process,
@@ -233,6 +228,10 @@ impl Storage for SimDirectory {
             number,
         }))
     }
+
+    fn tree(&self) -> Option<Arc<dyn Tree>> {
+        Some(Arc::new(SimTree(self.clone())))
+    }
 }
 
 impl StorageFile for SimFile {
@@ -248,6 +247,10 @@ impl StorageFile for SimFile {
         enter(&self.machine).write_at(self.process, &self.file, buf, offset)
     }
 
+    fn append(&self, buf: &[u8]) -> io::Result<(u64, usize)> {
+        enter(&self.machine).append(self.process, &self.file, buf)
+    }
+
     fn set_len(&self, len: u64) -> io::Result<()> {
         enter(&self.machine).resize(self.process, &self.file, len, Op::SetLen)
     }
@@ -257,7 +260,19 @@ impl StorageFile for SimFile {
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        enter(&self.machine).sync_data(self.process, &self.file)
+        enter(&self.machine).sync_file(self.process, &self.file, FileSync::Data)
+    }
+
+    fn sync_all(&self) -> io::Result<()> {
+        enter(&self.machine).sync_file(self.process, &self.file, FileSync::All)
+    }
+
+    fn lock(&self, shared: bool) -> io::Result<()> {
+        enter(&self.machine).lock_file(self.process, &self.file, shared)
+    }
+
+    fn unlock(&self) -> io::Result<()> {
+        enter(&self.machine).unlock_file(self.process, &self.file)
     }
 
     fn drop_cache(&self) -> io::Result<()> {
@@ -272,6 +287,7 @@ impl Drop for SimFile {
         let mut machine = enter(&self.machine);
         if machine.process == self.process {
             machine.handles.remove(&self.file.handle);
+            machine.forget_lock(&self.file);
         }
     }
 }

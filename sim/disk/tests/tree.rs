@@ -135,6 +135,12 @@ fn calls_on_directories_fail_as_those_of_the_system_do() {
     assert_eq!(kind(root.rename_to("b", &a, "f")), ErrorKind::NotADirectory);
     assert_eq!(kind(root.link("a", &b, "a")), ErrorKind::PermissionDenied);
     assert_eq!(kind(a.link("f", &a, "f")), ErrorKind::AlreadyExists);
+    assert_eq!(kind(root.link("a", &a, "f")), ErrorKind::AlreadyExists);
+    assert_eq!(
+        kind(a.rename_to("f", &root, "a")),
+        ErrorKind::DirectoryNotEmpty,
+        "a file over the directory that it is in"
+    );
     assert_eq!(kind(root.symlink("", "l")), ErrorKind::NotFound);
     root.symlink("a/f", "l").unwrap();
     assert_eq!(

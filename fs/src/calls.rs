@@ -1,0 +1,239 @@
+//! The functions of [`std::fs`] on files and names.
+
+use std::fs::Permissions;
+use std::io::{self, Read as _, Write as _};
+use std::path::{Component, Path, PathBuf};
+
+use crate::errors::unsupported;
+use crate::file::{File, check_mode};
+use crate::metadata::Metadata;
+use crate::mount;
+use crate::place::Place;
+
+/// [`std::fs::read`].
+///
+/// # Errors
+///
+/// Those of open(2) and read(2).
+pub fn read<P: AsRef<Path>>(path: P) -> io::Result<Vec<u8>> {
+    if mount::is_real(path.as_ref())? {
+        return std::fs::read(path);
+    }
+    let mut file = File::open(path)?;
+    let mut bytes = Vec::with_capacity(size_hint(&file));
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// [`std::fs::read_to_string`].
+///
+/// # Errors
+///
+/// Those of open(2) and read(2); `InvalidData` for what is no UTF-8.
+pub fn read_to_string<P: AsRef<Path>>(path: P) -> io::Result<String> {
+    if mount::is_real(path.as_ref())? {
+        return std::fs::read_to_string(path);
+    }
+    let mut file = File::open(path)?;
+    let mut text = String::with_capacity(size_hint(&file));
+    file.read_to_string(&mut text)?;
+    Ok(text)
+}
+
+/// How much room to make at first; an error shows again when the file is read.
+fn size_hint(file: &File) -> usize {
+    let len = file.metadata().map_or(0, |metadata| metadata.len());
+    usize::try_from(len).unwrap_or(0)
+}
+
+/// [`std::fs::write`]: not atomic, and nothing is synced.
+///
+/// # Errors
+///
+/// Those of open(2) and write(2).
+pub fn write<P: AsRef<Path>, C: AsRef<[u8]>>(path: P, contents: C) -> io::Result<()> {
+    File::create(path)?.write_all(contents.as_ref())
+}
+
+/// [`std::fs::copy`]. Where a simulated disk is on either side, it reads and writes in pieces.
+///
+/// # Errors
+///
+/// Those of open(2), read(2) and write(2); `InvalidInput` if `from` is no file.
+pub fn copy<P: AsRef<Path>, Q: AsRef<Path>>(from: P, to: Q) -> io::Result<u64> {
+    let (from, to) = (from.as_ref(), to.as_ref());
+    if mount::is_real(from)? && mount::is_real(to)? {
+        return std::fs::copy(from, to);
+    }
+    let mut reader = File::open(from)?;
+    if !reader.metadata()?.is_file() {
+        let text = "the source path is neither a regular file nor a symlink to a regular file";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+    }
+    io::copy(&mut reader, &mut File::create(to)?)
+}
+
+/// [`std::fs::rename`].
+///
+/// # Errors
+///
+/// Those of rename(2); `CrossesDevices` from one disk to another.
+pub fn rename<P: AsRef<Path>, Q: AsRef<Path>>(from: P, to: Q) -> io::Result<()> {
+    let (from_path, to_path) = (from.as_ref(), to.as_ref());
+    match on_one_disk(Place::below_root(from_path)?, Place::below_root(to_path)?)? {
+        None => std::fs::rename(from_path, to_path),
+        // What a directory is called from inside has no other name.
+        Some(_) if is_up(from_path) || is_up(to_path) => Err(io::ErrorKind::ResourceBusy.into()),
+        Some((from, to)) => from.mount.tree()?.rename(&from.path, &to.path),
+    }
+}
+
+fn is_up(path: &Path) -> bool {
+    path.components().next_back() == Some(Component::ParentDir)
+}
+
+/// [`std::fs::hard_link`]. Of a symbolic link it makes another name, as on Linux.
+///
+/// # Errors
+///
+/// Those of link(2); `CrossesDevices` from one disk to another.
+pub fn hard_link<P: AsRef<Path>, Q: AsRef<Path>>(original: P, link: Q) -> io::Result<()> {
+    let (original, link) = (original.as_ref(), link.as_ref());
+    let existing = Place::below_root(original)?;
+    if let Some(existing) = &existing {
+        // Before the way to the new name, which may be missing too.
+        existing.mount.tree()?.find(&existing.path)?;
+    }
+    match on_one_disk(existing, Place::below_root(link)?)? {
+        None => std::fs::hard_link(original, link),
+        Some((original, link)) => original.mount.tree()?.link(&original.path, &link.path),
+    }
+}
+
+/// Two places of one disk; none if both are real.
+fn on_one_disk(one: Option<Place>, other: Option<Place>) -> io::Result<Option<(Place, Place)>> {
+    match (one, other) {
+        (None, None) => Ok(None),
+        (Some(one), Some(other)) if one.mount.path == other.mount.path => Ok(Some((one, other))),
+        _ => Err(io::ErrorKind::CrossesDevices.into()),
+    }
+}
+
+/// [`std::fs::remove_file`].
+///
+/// # Errors
+///
+/// Those of unlink(2).
+pub fn remove_file<P: AsRef<Path>>(path: P) -> io::Result<()> {
+    let path = path.as_ref();
+    match Place::of_name(path)? {
+        None => std::fs::remove_file(path),
+        Some(place) if place.path.is_empty() => Err(io::ErrorKind::IsADirectory.into()),
+        Some(place) => place.mount.tree()?.remove(&place.path),
+    }
+}
+
+/// [`std::fs::metadata`]. On a simulated disk it is a call `len`.
+///
+/// # Errors
+///
+/// Those of stat(2).
+pub fn metadata<P: AsRef<Path>>(path: P) -> io::Result<Metadata> {
+    let path = path.as_ref();
+    match Place::of(path)? {
+        None => std::fs::metadata(path).map(Metadata::from),
+        Some(place) => place.mount.tree()?.stat(&place.path).map(Metadata::from),
+    }
+}
+
+/// [`std::fs::symlink_metadata`]. On a simulated disk it is a call `len`.
+///
+/// # Errors
+///
+/// Those of lstat(2).
+pub fn symlink_metadata<P: AsRef<Path>>(path: P) -> io::Result<Metadata> {
+    let path = path.as_ref();
+    match Place::of_name(path)? {
+        None => std::fs::symlink_metadata(path).map(Metadata::from),
+        Some(place) => place.mount.tree()?.stat(&place.path).map(Metadata::from),
+    }
+}
+
+/// [`std::fs::exists`]: what stands for `Path::try_exists` too, which asks the real file system.
+///
+/// # Errors
+///
+/// Those of stat(2), without `NotFound`.
+pub fn exists<P: AsRef<Path>>(path: P) -> io::Result<bool> {
+    match metadata(path) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// [`std::fs::canonicalize`]. On a simulated disk it is a call `len`.
+///
+/// # Errors
+///
+/// Those of stat(2).
+pub fn canonicalize<P: AsRef<Path>>(path: P) -> io::Result<PathBuf> {
+    let path = path.as_ref();
+    let Some(place) = Place::of(path)? else {
+        return std::fs::canonicalize(path);
+    };
+    place.mount.tree()?.stat(&place.path)?;
+    Ok(place.full_path())
+}
+
+/// [`std::fs::read_link`]. On a simulated disk it is no storage call.
+///
+/// # Errors
+///
+/// Those of readlink(2).
+pub fn read_link<P: AsRef<Path>>(path: P) -> io::Result<PathBuf> {
+    let path = path.as_ref();
+    match Place::of_name(path)? {
+        None => std::fs::read_link(path),
+        Some(place) if place.path.is_empty() => Err(io::ErrorKind::InvalidInput.into()),
+        Some(place) => Ok(place.mount.tree()?.read_link(&place.path)?.into()),
+    }
+}
+
+/// [`std::fs::set_permissions`]. On a simulated disk no modes are kept, and nothing happens.
+///
+/// # Errors
+///
+/// Those of chmod(2); `Unsupported` on a simulated disk if the file may not be written any more.
+pub fn set_permissions<P: AsRef<Path>>(path: P, perm: Permissions) -> io::Result<()> {
+    let path = path.as_ref();
+    let Some(place) = Place::of(path)? else {
+        return std::fs::set_permissions(path, perm);
+    };
+    place.mount.tree()?.find(&place.path)?;
+    check_mode(&perm)
+}
+
+/// What stands in [`std::os::unix::fs`] as a function; its traits are implemented for the types of this
+/// package, so that `use std::os::unix::fs::FileExt` can stay as it is.
+pub mod unix {
+    use super::{Path, Place, io, unsupported};
+
+    /// [`std::os::unix::fs::symlink`].
+    ///
+    /// # Errors
+    ///
+    /// Those of symlink(2).
+    pub fn symlink<P: AsRef<Path>, Q: AsRef<Path>>(original: P, link: Q) -> io::Result<()> {
+        let (original, link) = (original.as_ref(), link.as_ref());
+        let Some(place) = Place::of_name(link)? else {
+            return std::os::unix::fs::symlink(original, link);
+        };
+        if place.path.is_empty() {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        let target = original.to_str();
+        let target = target.ok_or_else(|| unsupported("a link to a path that is no UTF-8"))?;
+        place.mount.tree()?.symlink(target, &place.path)
+    }
+}

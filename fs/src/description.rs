@@ -1,0 +1,236 @@
+//! An open file of a simulated disk: what the system calls an open file description, which clones of a
+//! `File` share.
+
+use std::io::{self, IoSlice, Read, Seek, SeekFrom, Write};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use beaver_storage::{FileKind, Stat, Storage, StorageFile, StorageLock};
+
+use crate::errors::{not_opened_for_this, unsupported};
+use crate::mount::Mount;
+
+#[derive(Debug)]
+pub(crate) struct Description {
+    pub(crate) mount: Arc<Mount>,
+    pub(crate) node: Node,
+    pub(crate) flags: Flags,
+    /// Where the next read or write is. It is held during a call, as the system does: of two writers one
+    /// comes after the other.
+    pub(crate) offset: Mutex<u64>,
+}
+
+/// What was opened.
+#[derive(Debug)]
+pub(crate) enum Node {
+    File(Box<dyn StorageFile>),
+    Directory {
+        directory: Arc<dyn Storage>,
+        /// Held by this description.
+        lock: Mutex<Option<Box<dyn StorageLock>>>,
+    },
+}
+
+impl Node {
+    pub(crate) fn directory(directory: Arc<dyn Storage>) -> Self {
+        let lock = Mutex::new(None);
+        Node::Directory { directory, lock }
+    }
+}
+
+/// What it was opened for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Flags {
+    pub(crate) read: bool,
+    pub(crate) write: bool,
+    pub(crate) append: bool,
+    pub(crate) synced: Option<SyncedWrites>,
+}
+
+/// What every write is followed by.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum SyncedWrites {
+    /// `O_DSYNC`.
+    Data,
+    /// `O_SYNC`.
+    All,
+}
+
+impl Description {
+    fn file(&self) -> io::Result<&dyn StorageFile> {
+        self.mount.check()?;
+        match &self.node {
+            Node::File(file) => Ok(&**file),
+            Node::Directory { .. } => Err(io::ErrorKind::IsADirectory.into()),
+        }
+    }
+
+    fn readable(&self) -> io::Result<&dyn StorageFile> {
+        match self.flags.read {
+            true => self.file(),
+            false => Err(not_opened_for_this()),
+        }
+    }
+
+    fn writable(&self) -> io::Result<&dyn StorageFile> {
+        match self.flags.write {
+            true => self.file(),
+            false => Err(not_opened_for_this()),
+        }
+    }
+
+    pub(crate) fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        check_offset(offset)?;
+        self.readable()?.read_at(buf, offset)
+    }
+
+    /// In append mode the bytes go to the end, whatever the offset: so does Linux.
+    pub(crate) fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<usize> {
+        check_offset(offset)?;
+        self.put(buf, offset).map(|(_, count)| count)
+    }
+
+    /// Writes, and says where.
+    fn put(&self, buf: &[u8], offset: u64) -> io::Result<(u64, usize)> {
+        let file = self.writable()?;
+        let (start, count) = match self.flags.append {
+            true => file.append(buf)?,
+            false => (offset, file.write_at(buf, offset)?),
+        };
+        match self.flags.synced.filter(|_| count > 0) {
+            None => {}
+            Some(SyncedWrites::Data) => file.sync_data()?,
+            Some(SyncedWrites::All) => file.sync_all()?,
+        }
+        Ok((start, count))
+    }
+
+    pub(crate) fn set_len(&self, len: u64) -> io::Result<()> {
+        check_offset(len)?;
+        match self.flags.write {
+            true => self.file()?.set_len(len),
+            // Other than of a write, EINVAL.
+            false => Err(io::ErrorKind::InvalidInput.into()),
+        }
+    }
+
+    pub(crate) fn allocate(&self, len: u64) -> io::Result<()> {
+        self.writable()?.allocate(len)
+    }
+
+    pub(crate) fn sync_data(&self) -> io::Result<()> {
+        self.sync(|file| file.sync_data())
+    }
+
+    pub(crate) fn sync_all(&self) -> io::Result<()> {
+        self.sync(|file| file.sync_all())
+    }
+
+    fn sync(&self, sync: impl FnOnce(&dyn StorageFile) -> io::Result<()>) -> io::Result<()> {
+        self.mount.check()?;
+        match &self.node {
+            Node::File(file) => sync(&**file),
+            Node::Directory { directory, .. } => directory.sync_dir(),
+        }
+    }
+
+    pub(crate) fn stat(&self) -> io::Result<Stat> {
+        self.mount.check()?;
+        match &self.node {
+            Node::File(file) => Ok(Stat {
+                kind: FileKind::File,
+                len: file.len()?,
+            }),
+            Node::Directory { .. } => Ok(Stat {
+                kind: FileKind::Directory,
+                len: 0,
+            }),
+        }
+    }
+
+    /// Locks the file, or fails with `WouldBlock`.
+    pub(crate) fn lock(&self, shared: bool) -> io::Result<()> {
+        self.mount.check()?;
+        match &self.node {
+            Node::File(file) => file.lock(shared),
+            Node::Directory { .. } if shared => Err(unsupported("a shared lock of a directory")),
+            Node::Directory { directory, lock } => {
+                let mut lock = locked(lock);
+                if lock.is_none() {
+                    *lock = Some(directory.lock()?);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    pub(crate) fn unlock(&self) -> io::Result<()> {
+        self.mount.check()?;
+        match &self.node {
+            Node::File(file) => file.unlock(),
+            Node::Directory { lock, .. } => {
+                *locked(lock) = None;
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Read for &Description {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let mut offset = locked(&self.offset);
+        let count = self.readable()?.read_at(buf, *offset)?;
+        *offset += count as u64;
+        Ok(count)
+    }
+}
+
+impl Write for &Description {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        let mut offset = locked(&self.offset);
+        let (start, count) = self.put(buf, *offset)?;
+        // Nothing written moves nothing, wherever the end is.
+        if count > 0 {
+            *offset = start + count as u64;
+        }
+        Ok(count)
+    }
+
+    /// One call, as writev(2) is: what it writes is in the file in one piece.
+    fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        let bytes = bufs.iter().flat_map(|buf| buf.iter().copied());
+        self.write(&bytes.collect::<Vec<u8>>())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Seek for &Description {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let file = self.file()?;
+        let mut offset = locked(&self.offset);
+        let sought = match to {
+            SeekFrom::Start(start) => Some(start),
+            SeekFrom::Current(by) => offset.checked_add_signed(by),
+            SeekFrom::End(by) => file.len()?.checked_add_signed(by),
+        };
+        let sought = sought.ok_or(io::ErrorKind::InvalidInput)?;
+        check_offset(sought)?;
+        *offset = sought;
+        Ok(sought)
+    }
+}
+
+/// What is held is whole whatever happened meanwhile.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Fails where an offset is more than a signed number can say: the system would take it for negative.
+fn check_offset(offset: u64) -> io::Result<()> {
+    match i64::try_from(offset) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(io::ErrorKind::InvalidInput.into()),
+    }
+}
