@@ -19,6 +19,7 @@ mod every_call;
 mod format;
 mod identity;
 mod inspect;
+mod kept_queue;
 mod lifecycle;
 mod lost_header;
 mod lost_lock;

@@ -18,14 +18,14 @@ use beaver::{
 
 use crate::support::*;
 
-fn data(folder: &str) -> PathBuf {
+pub(crate) fn data(folder: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/data")
         .join(folder)
 }
 
 /// A copy that may be changed.
-fn copy(folder: &str) -> (tempfile::TempDir, Arc<dyn Storage>) {
+pub(crate) fn copy(folder: &str) -> (tempfile::TempDir, Arc<dyn Storage>) {
     let dir = tempfile::tempdir().unwrap();
     for entry in fs::read_dir(data(folder)).unwrap() {
         let entry = entry.unwrap();
@@ -35,11 +35,11 @@ fn copy(folder: &str) -> (tempfile::TempDir, Arc<dyn Storage>) {
     (dir, Arc::new(storage))
 }
 
-fn id(name: &str) -> JobId {
+pub(crate) fn id(name: &str) -> JobId {
     JobId::new(name).unwrap()
 }
 
-fn options(clock: Arc<ManualClock>) -> ControllerOptions {
+pub(crate) fn options(clock: Arc<ManualClock>) -> ControllerOptions {
     ControllerOptions {
         store: StoreOptions {
             wal: beaver::WalOptions { clock, ..plain() },

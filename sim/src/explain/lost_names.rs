@@ -178,7 +178,7 @@ pub(super) fn removed_name_back(evidence: &Evidence<'_>) -> Option<MissingStep> 
         let synced = evidence.ops.dir_synced(remove.call, crash.call)
             || evidence.ops.failed_dir_sync(remove.call, crash.call).is_some();
         // Where the crash came before the process could sync, nothing was left out.
-        let went_on = evidence.acks.iter().any(|ack| ack.shown.call > remove.call && ack.shown.call <= crash.call);
+        let went_on = evidence.acks.iter().any(|ack| ack.shown.call >= remove.call && ack.shown.call <= crash.call);
         let records = [format!("remove {name}"), METADATA.to_owned()];
         if !back || synced || !went_on || !(evidence.needs_loss)(&records) {
             return None;
