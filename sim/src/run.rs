@@ -47,7 +47,27 @@ pub fn run_seed(subject: &AnySubject, scenario: &Scenario, seed: u64, keep: Keep
         script: true,
         trace: true,
     };
-    run_once(subject, scenario, seed, everything)
+    let again = run_once(subject, scenario, seed, everything);
+    match again.outcome {
+        Outcome::Held => not_repeated(&result, again),
+        _ => again,
+    }
+}
+
+/// A run that held, although it did not when it was run first: invariant 13.
+fn not_repeated(first: &RunResult, mut again: RunResult) -> RunResult {
+    if let Some(failure) = first.outcome.failure() {
+        again.outcome = Outcome::Violated(Violation {
+            invariant: Invariant::Determinism,
+            step: failure.step,
+            command: failure.command.clone(),
+            crash_point: failure.crash_point.clone(),
+            expected: format!("{} again: {}", failure.invariant, failure.found),
+            found: "it held when it was run once more".to_owned(),
+            last_calls: Vec::new(),
+        });
+    }
+    again
 }
 
 /// A run with everything that an explanation needs.
@@ -124,7 +144,7 @@ pub fn run_scenario(
             let Ok(seed) = next.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more) else {
                 break;
             };
-            let result = run_and_repeat(scenario, seed);
+            let result = run_and_repeat(&library(scenario), scenario, seed);
             let mut sum = sum.lock().unwrap_or_else(PoisonError::into_inner);
             sum.take(result);
             drop(sum);
@@ -142,10 +162,10 @@ pub fn run_scenario(
 }
 
 /// Invariant 13: now and then a seed is run twice.
-fn run_and_repeat(scenario: &Scenario, seed: u64) -> RunResult {
-    let mut result = run_seed(&library(scenario), scenario, seed, Keep::default());
+pub(crate) fn run_and_repeat(subject: &AnySubject, scenario: &Scenario, seed: u64) -> RunResult {
+    let mut result = run_seed(subject, scenario, seed, Keep::default());
     if seed.is_multiple_of(REPEAT_EVERY) && result.outcome == Outcome::Held {
-        let again = run_once(&library(scenario), scenario, seed, Keep::default());
+        let again = run_once(subject, scenario, seed, Keep::default());
         if again.trace_hash != result.trace_hash {
             let finding = Finding::new(
                 Invariant::Determinism,
@@ -166,7 +186,13 @@ fn run_and_repeat(scenario: &Scenario, seed: u64) -> RunResult {
     result
 }
 
-fn run_once(subject: &AnySubject, scenario: &Scenario, seed: u64, keep: Keep) -> RunResult {
+/// Runs one seed, or the script of a scenario, exactly once.
+pub(crate) fn run_once(
+    subject: &AnySubject,
+    scenario: &Scenario,
+    seed: u64,
+    keep: Keep,
+) -> RunResult {
     let mode = match keep.trace {
         true => TraceMode::Records,
         false => TraceMode::Hash,

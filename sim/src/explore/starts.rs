@@ -40,14 +40,14 @@ impl Start {
         Start::FailingSyncCacheKept,
     ];
 
-    /// The starts used with this many callers. A failing sync is only interesting if a second caller waits for it or follows it.
+    /// The starts of the library's own queue with this many callers. A failing sync of a single one is left to the sampler.
     pub fn of(callers: u32) -> impl Iterator<Item = Start> {
         let alone = move |start: &Start| callers > 1 || !start.has_failing_sync();
         Start::ALL.into_iter().filter(alone)
     }
 
     /// Whether the sync of one of the commands fails.
-    pub(super) const fn has_failing_sync(self) -> bool {
+    pub(crate) const fn has_failing_sync(self) -> bool {
         matches!(self, Start::FailingSync | Start::FailingSyncCacheKept)
     }
 

@@ -124,6 +124,10 @@ pub(super) fn explore_last_after_failure(
     let mut sum = Findings::default();
     for call in syncs_of(target, &steps[..=at]) {
         for (kind, behaviour) in failed_syncs(target.scenario.keeps_cache) {
+            if target.is_cancelled() {
+                sum.is_cut_off = true;
+                return sum;
+            }
             let failed = beaver_disk::Fault::FailedSync(FailedSync {
                 behaviour,
                 ..FailedSync::default()
@@ -190,5 +194,6 @@ fn stopped(stop: Stop, world: &mut World<'_>) -> FoundFailure {
     FoundFailure {
         finding: stop.into(),
         script: world.script(),
+        count: 1,
     }
 }

@@ -1,0 +1,135 @@
+//! The threads of a check: some do the work, and one looks at the clock.
+
+use std::io::{self, Write as _};
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread::{self, Thread};
+use std::time::Duration;
+
+use super::checked::Checked;
+use super::clock::Timer;
+use super::found::Found;
+use super::search::{Plan, Work};
+
+/// How often the clock is looked at.
+const TICK: Duration = Duration::from_millis(50);
+
+/// A check that is over by then says nothing of its progress.
+const SILENT: Duration = Duration::from_secs(2);
+
+/// How often it says something from then on.
+const SAID_EVERY: Duration = Duration::from_secs(1);
+
+/// How a search is carried out. What it finds does not depend on this, but for where it ends.
+pub(super) struct Limits {
+    pub(super) jobs: NonZeroUsize,
+    /// When it ends, at the latest.
+    pub(super) duration: Option<Duration>,
+    /// Whether it says how far it is.
+    pub(super) talks: bool,
+}
+
+/// What the threads share.
+struct Team<'p> {
+    plan: &'p Plan<'p>,
+    work: Mutex<Work<'p>>,
+    timer: Timer,
+    /// The search ends where it is.
+    cancel: AtomicBool,
+    /// All work is done.
+    ended: AtomicBool,
+}
+
+/// Searches until all is done, enough was found, or the time is over.
+pub(super) fn carry_out(plan: &Plan<'_>, limits: &Limits) -> (Checked, Found) {
+    let team = Team {
+        plan,
+        work: Mutex::new(Work::new(plan)),
+        timer: Timer::start(),
+        cancel: AtomicBool::new(false),
+        ended: AtomicBool::new(false),
+    };
+    thread::scope(|scope| {
+        let clock = scope.spawn(|| team.watch(limits));
+        // Also where a worker panics: or else the clock would never be told.
+        let _ended = TellsEnd(&team.ended, clock.thread().clone());
+        thread::scope(|workers| {
+            for _ in 1..limits.jobs.get() {
+                workers.spawn(|| team.work());
+            }
+            team.work();
+        });
+    });
+    let work = team.work.into_inner();
+    let work = work.unwrap_or_else(PoisonError::into_inner);
+    (work.checked(), work.found)
+}
+
+/// Tells the clock that all work is done when it is dropped.
+struct TellsEnd<'a>(&'a AtomicBool, Thread);
+
+impl Drop for TellsEnd<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+        self.1.unpark();
+    }
+}
+
+impl<'p> Team<'p> {
+    fn lock(&self) -> MutexGuard<'_, Work<'p>> {
+        self.work.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn work(&self) {
+        while !self.cancel.load(Ordering::Relaxed) {
+            let Some(piece) = self.lock().next(self.timer.elapsed()) else {
+                return;
+            };
+            let done = self.plan.carry_out(&piece, &self.cancel);
+            let mut work = self.lock();
+            work.take(&piece, done, self.timer.elapsed());
+            if work.found.is_enough(self.plan.kept.most) {
+                self.cancel.store(true, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Looks at the clock until all work is done.
+    fn watch(&self, limits: &Limits) {
+        let mut next_line = SILENT;
+        while !self.ended.load(Ordering::Relaxed) {
+            let now = self.timer.elapsed();
+            let left = limits.duration.map(|all| all.saturating_sub(now));
+            if left == Some(Duration::ZERO) {
+                self.cancel.store(true, Ordering::Relaxed);
+            }
+            if limits.talks && now >= next_line {
+                next_line = now + SAID_EVERY;
+                self.say_progress(now, left);
+            }
+            thread::park_timeout(
+                left.filter(|left| !left.is_zero())
+                    .unwrap_or(TICK)
+                    .min(TICK),
+            );
+        }
+    }
+
+    fn say_progress(&self, now: Duration, left: Option<Duration>) {
+        let name = &self.plan.scenario.name;
+        let left = match left {
+            Some(left) if left.is_zero() => ", ending".to_owned(),
+            Some(left) => format!(", {} s left", left.as_secs_f64().ceil()),
+            None => String::new(),
+        };
+        let now = now.as_secs();
+        say(&format!("{name}: {now} s: {}{left}", self.lock().line()));
+    }
+}
+
+/// Says something on standard error, also where the output of a test is kept back.
+pub(super) fn say(text: &str) {
+    // Nothing can be done where standard error cannot be written to.
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
