@@ -29,6 +29,7 @@ mod clock;
 mod differing;
 mod failing;
 mod found;
+mod hang;
 mod replay;
 mod search;
 mod team;
@@ -57,6 +58,9 @@ const COMMANDS: usize = 3;
 /// How many commands are explored at most in a check that ends by the clock.
 const MOST_COMMANDS: usize = 6;
 
+/// How long one call into the store may take.
+const CALL_LIMIT: Duration = Duration::from_secs(10);
+
 /// What is done to a store.
 #[derive(Clone, Debug)]
 pub struct Check {
@@ -70,6 +74,7 @@ pub struct Check {
     seeds: Option<Seeds>,
     options: Options,
     jobs: Option<NonZeroUsize>,
+    call_limit: Duration,
     allowed: Vec<Allowed>,
 }
 
@@ -108,6 +113,7 @@ impl Check {
             seeds: None,
             options: Options::default(),
             jobs: None,
+            call_limit: CALL_LIMIT,
             allowed: Vec::new(),
         }
     }
@@ -171,6 +177,15 @@ impl Check {
     #[must_use]
     pub fn jobs(mut self, jobs: usize) -> Self {
         self.jobs = NonZeroUsize::new(jobs.max(1));
+        self
+    }
+
+    /// How long one call into the store may take, 10 seconds unless said otherwise. One that takes longer,
+    /// also when the same is done once more, hangs. That ends the process, with exit code 101 and a report
+    /// on standard error: a thread cannot be ended from outside.
+    #[must_use]
+    pub fn call_limit(mut self, limit: Duration) -> Self {
+        self.call_limit = limit;
         self
     }
 
@@ -238,7 +253,7 @@ impl Check {
 pub fn check<S: Subject>(subject: S, check: &Check) {
     let subject = AnySubject::new(subject);
     if let Some(file) = replay::wanted() {
-        return replay::replay(&subject, &file);
+        return replay::replay(&subject, &file, check.call_limit);
     }
     let (checked, failing) = search(&subject, check, true);
     say(&format!("{}: {checked}", subject.name()));
@@ -280,6 +295,7 @@ fn search(subject: &AnySubject, check: &Check, talks: bool) -> (Checked, Option<
             .unwrap_or_else(|| std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)),
         duration: check.duration(),
         talks,
+        call: check.call_limit,
     };
     let (checked, found) = carry_out(&plan, &limits);
     let failing = found.into_failures(plan.kept.most);

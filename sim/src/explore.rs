@@ -20,14 +20,17 @@ mod starts;
 mod tally;
 mod target;
 mod trail;
+mod watched;
 mod work;
 
 pub use options::Options;
 pub(crate) use outcome::run_again;
 pub(crate) use small::{SmallWorkload, SmallWorkloads};
 pub use starts::Start;
+pub(crate) use starts::prepared;
 pub use tally::Tally;
 pub use trail::FoundFailure;
+pub(crate) use watched::WatchedPath;
 
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -94,6 +97,7 @@ pub fn explore_seed(
         options,
         cancel: running.cancel,
         kinds: None,
+        watched: None,
     };
     let (work_units, run) = work_units(target, seed);
     explore(&work_units, run, running, |unit| unit.explore(target))
@@ -113,7 +117,7 @@ pub fn explore_small(
     let small = SmallWorkloads::new(subject, scenario, start);
     let workloads = small.up_to(ops, options.callers);
     explore(&workloads, Findings::default(), running, |workload| {
-        small.explore(workload, options, running.cancel, None)
+        small.explore(workload, options, running.cancel, None, None)
     })
 }
 

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use beaver_disk::{Image, TraceMode};
 
@@ -18,7 +17,7 @@ use crate::result::{
 use crate::run_log::{LoggedEvent, with_calls};
 use crate::scenario::{Scenario, Seeds};
 use crate::subject::AnySubject;
-use crate::world::{Stop, World};
+use crate::world::{Observer, Stop, World};
 
 /// What to keep of a run beside its result.
 #[derive(Clone, Copy, Debug, Default)]
@@ -208,6 +207,19 @@ pub(crate) fn run_once(
     run_to_end(&mut world, seed, keep)
 }
 
+/// Runs one seed, or the script of a scenario, where an observer sees how far it is.
+pub(crate) fn run_observed(
+    subject: &AnySubject,
+    scenario: &Scenario,
+    seed: u64,
+    observer: &Arc<Observer>,
+) {
+    let scenario = scenario.of_seed(seed);
+    let mut world = World::new(subject, &scenario, seed, TraceMode::Records);
+    world.observe(observer);
+    let _ = world.run();
+}
+
 fn run_to_end(world: &mut World<'_>, seed: u64, keep: Keep) -> RunResult {
     let stop = world.run().err();
     let trace = trace(world, keep.trace);
@@ -240,10 +252,7 @@ pub(crate) fn outcome(world: &World<'_>, stop: Option<Stop>, trace: &[String]) -
         None | Some(Stop::Over) => Outcome::Held,
         Some(Stop::Wrong(finding)) => Outcome::Violated(violation(world, finding, trace)),
         Some(Stop::Exhausted(finding)) => Outcome::Exhausted(violation(world, finding, trace)),
-        Some(Stop::Panicked(message)) => {
-            let finding = Finding::new(Invariant::Progress, "no panic", message);
-            Outcome::Panicked(violation(world, finding, trace))
-        }
+        Some(Stop::Panicked(finding)) => Outcome::Panicked(violation(world, finding, trace)),
     }
 }
 

@@ -46,7 +46,7 @@ impl Failing {
             Shown::Seed(seed, _) => (plan.scenario.clone(), *seed),
             Shown::Script(start, failure) => {
                 let script = Some(failure.script.clone());
-                let scenario = plan.starts[*start].scenario().clone();
+                let scenario = plan.starts()[*start].scenario().clone();
                 (Scenario { script, ..scenario }, 0)
             }
         };
@@ -56,12 +56,12 @@ impl Failing {
         };
         let again = || run_once(subject, &scenario, seed, everything);
         let failing = match (differing::repeated(again), &kind.shown) {
-            (Err(differing), _) => Failing::differing(&scenario, *differing),
+            (Err(differing), _) => Failing::as_found(&scenario, *differing),
             (Ok(run), _) if run.outcome.failure().is_some() => {
                 Failing::shrunk(subject, &scenario, run)
             }
             (Ok(run), Shown::Seed(_, finding)) => {
-                Failing::differing(&scenario, differing::only_once(run, finding))
+                Failing::as_found(&scenario, differing::only_once(run, finding))
             }
             (Ok(_), Shown::Script(_, failure)) => {
                 let run = run_again(subject, &scenario, failure, 0);
@@ -103,13 +103,21 @@ impl Failing {
         }
     }
 
-    /// A run that does not come out alike when it is repeated. Nothing of it is run again: each time
-    /// something else would come out.
-    fn differing(scenario: &Scenario, run: RunResult) -> Self {
+    /// A run of which nothing is run again: each time something else would come out, or nothing at all.
+    pub(super) fn as_found(scenario: &Scenario, run: RunResult) -> Self {
         let scenario = saved_failure(scenario, &run);
-        let steps = scenario.script.iter().flat_map(|script| &script.steps);
+        let script = scenario.script.iter();
+        let steps = script.clone().flat_map(|script| &script.steps);
+        let crashes = script.flat_map(|script| &script.crashes);
+        let crashes = crashes.map(|crash| {
+            let (step, call) = (crash.step.unwrap_or(0), crash.at.call);
+            format!(
+                "  a crash in step {step}, at call {call} of process {}",
+                crash.process
+            )
+        });
         Failing {
-            history: steps.map(ToString::to_string).collect(),
+            history: steps.map(ToString::to_string).chain(crashes).collect(),
             explained: None,
             scenario,
             run,

@@ -1,8 +1,10 @@
 //! Saved failures of a check: where they are written, and how they are run again.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::Failing;
+use super::hang::{EXIT, within};
 use super::team::say;
 use crate::failure_folder::{SCENARIO, quoted, save_found};
 use crate::recorder::Fnv;
@@ -20,7 +22,7 @@ pub(super) fn wanted() -> Option<PathBuf> {
 }
 
 /// Runs a saved failure of this store again; those of others are left alone.
-pub(super) fn replay(subject: &AnySubject, path: &Path) {
+pub(super) fn replay(subject: &AnySubject, path: &Path, limit: Duration) {
     let file = match path.is_dir() {
         true => path.join(SCENARIO),
         false => path.to_owned(),
@@ -41,7 +43,11 @@ pub(super) fn replay(subject: &AnySubject, path: &Path) {
         script: true,
         trace: true,
     };
-    let run = run_seed(subject, &scenario, 0, everything);
+    let (again, of) = (subject.clone(), scenario.clone());
+    let Some(run) = within(limit, move || run_seed(&again, &of, 0, everything)) else {
+        say(&format!("hangs still: {}", path.display()));
+        std::process::exit(EXIT);
+    };
     if run.outcome == Outcome::Held {
         return say(&format!("holds now: {}", path.display()));
     }
@@ -59,13 +65,18 @@ pub(super) fn save(subject: &AnySubject, mut failing: Failing) -> Failing {
     failing
 }
 
-fn save_one(subject: &AnySubject, failing: &mut Failing) {
+/// Writes a failure down, and answers with the folder if that worked.
+pub(super) fn save_one(subject: &AnySubject, failing: &mut Failing) -> Option<PathBuf> {
     let path = directory().join(folder_name(&subject.name(), failing));
     let otherwise = failing.replay.clone();
     failing.replayed_by(command(&path));
     let explained = failing.explained.as_deref();
-    if let Err(error) = save_found(&path, &failing.scenario, &failing.run, explained) {
-        failing.replayed_by(format!("not saved: {error}; {otherwise}"));
+    match save_found(&path, &failing.scenario, &failing.run, explained) {
+        Ok(()) => Some(path),
+        Err(error) => {
+            failing.replayed_by(format!("not saved: {error}; {otherwise}"));
+            None
+        }
     }
 }
 

@@ -9,8 +9,8 @@
 //! Each has its own fixed order. Whoever has time takes the next piece of the one that got less of it
 //! so far; the clock decides how far each of them gets, and nothing else.
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crate::explore::{Findings, Options, SmallWorkload, SmallWorkloads, Start};
@@ -19,7 +19,7 @@ use crate::oracle::kind::KeptKinds;
 use crate::plural::counted;
 use crate::result::RunResult;
 use crate::run::run_and_repeat;
-use crate::scenario::Scenario;
+use crate::scenario::{Profile, Scenario};
 use crate::subject::AnySubject;
 
 use super::Check;
@@ -39,7 +39,10 @@ pub(super) struct Plan<'a> {
     /// The scenario of the runs.
     pub(super) scenario: Scenario,
     /// The small workloads of each start.
-    pub(super) starts: Vec<SmallWorkloads<'a>>,
+    pub(super) starts: OnceLock<Vec<Arc<SmallWorkloads>>>,
+    /// Whether syncs fail in them.
+    fails_syncs: bool,
+    profile: Profile,
     options: Options,
     /// The most ops of a small workload.
     ops: usize,
@@ -65,7 +68,10 @@ pub(super) struct Work<'p> {
 }
 
 /// A piece of work.
+#[derive(Clone, Debug)]
 pub(super) enum Piece {
+    /// To get to where small workloads start.
+    Prepare,
     /// A small workload, by its place among those of its extent.
     Workload {
         number: u64,
@@ -92,19 +98,12 @@ impl<'a> Plan<'a> {
         // A store that is to survive no failed sync says so by a scenario that has none.
         let fails_syncs = scenario.faults.iter().any(|rate| rate.kind.fails_a_sync())
             || subject.shared_ops().is_some();
-        let starts = STARTS.iter();
-        let starts = starts.filter(|start| fails_syncs || !start.has_failing_sync());
-        let starts = starts.map(|start| {
-            let scenario = Scenario {
-                name: subject.name(),
-                ..start.scenario(check.scenario.profile)
-            };
-            SmallWorkloads::new(subject, &scenario, *start)
-        });
         Plan {
             subject,
+            profile: scenario.profile,
             scenario,
-            starts: starts.collect(),
+            starts: OnceLock::new(),
+            fails_syncs,
             options: check.options.clone(),
             ops: check.commands(),
             breadth_first: check.duration().is_some(),
@@ -118,9 +117,39 @@ impl<'a> Plan<'a> {
         }
     }
 
+    /// The small workloads of each start. The store is run the first time, to get there.
+    pub(super) fn starts(&self) -> &[Arc<SmallWorkloads>] {
+        self.starts.get_or_init(|| {
+            let starts = STARTS.iter();
+            let starts = starts.filter(|start| self.fails_syncs || !start.has_failing_sync());
+            let starts = starts.map(|start| {
+                let scenario = self.scenario_at(*start);
+                Arc::new(SmallWorkloads::new(self.subject, &scenario, *start))
+            });
+            starts.collect()
+        })
+    }
+
+    /// The scenario around the small workloads from a start.
+    pub(super) fn scenario_at(&self, start: Start) -> Scenario {
+        Scenario {
+            name: self.subject.name(),
+            ..start.scenario(self.profile)
+        }
+    }
+
+    /// How the small workloads with so many crashes are explored.
+    pub(super) fn options(&self, crashes: u32) -> Options {
+        Options {
+            depth: crashes,
+            ..self.options.clone()
+        }
+    }
+
     /// Does a piece of work.
     pub(super) fn carry_out(&self, piece: &Piece, cancel: &AtomicBool) -> Done {
         match piece {
+            Piece::Prepare => panic!("that is done before the work begins"),
             Piece::Seed { seed, .. } => {
                 let run = run_and_repeat(self.subject, &self.scenario, *seed);
                 Done::Seed(Box::new(run))
@@ -132,12 +161,9 @@ impl<'a> Plan<'a> {
                 ..
             } => {
                 let (start, workload) = &workloads[*nth];
-                let options = Options {
-                    depth: *crashes,
-                    ..self.options.clone()
-                };
-                let start = &self.starts[*start];
-                Done::Workload(start.explore(workload, &options, cancel, Some(self.kept)))
+                let start = &self.starts()[*start];
+                let options = self.options(*crashes);
+                Done::Workload(start.explore(workload, &options, cancel, Some(self.kept), None))
             }
         }
     }
@@ -164,7 +190,7 @@ impl<'a> Plan<'a> {
     /// The workloads of so many ops from every start. The empty one comes with those of one op.
     fn workloads(&self, ops: usize) -> Vec<(usize, SmallWorkload)> {
         let callers = self.options.callers;
-        let starts = self.starts.iter().enumerate();
+        let starts = self.starts().iter().enumerate();
         let workloads = starts.flat_map(|(start, small)| {
             let workloads = match ops {
                 0 | 1 => small.up_to(ops, callers),

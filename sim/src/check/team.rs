@@ -3,14 +3,17 @@
 use std::io::{self, Write as _};
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
 use super::checked::Checked;
 use super::clock::Timer;
 use super::found::Found;
-use super::search::{Plan, Work};
+use super::hang::{CallWatch, EXIT, look_again, report};
+use super::replay::save_one;
+use super::search::{Piece, Plan, Work};
+use crate::guard::CallGauge;
 
 /// How often the clock is looked at.
 const TICK: Duration = Duration::from_millis(50);
@@ -28,6 +31,8 @@ pub(super) struct Limits {
     pub(super) duration: Option<Duration>,
     /// Whether it says how far it is.
     pub(super) talks: bool,
+    /// How long one call into the store may take.
+    pub(super) call: Duration,
 }
 
 /// What the threads share.
@@ -35,10 +40,24 @@ struct Team<'p> {
     plan: &'p Plan<'p>,
     work: Mutex<Work<'p>>,
     timer: Timer,
+    seats: Vec<Seat>,
     /// The search ends where it is.
     cancel: AtomicBool,
     /// All work is done.
     ended: AtomicBool,
+}
+
+/// What one of the workers does, for the one that looks at the clock.
+#[derive(Default)]
+struct Seat {
+    gauge: Arc<CallGauge>,
+    piece: Mutex<Option<Piece>>,
+}
+
+impl Seat {
+    fn piece(&self) -> MutexGuard<'_, Option<Piece>> {
+        self.piece.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Searches until all is done, enough was found, or the time is over.
@@ -47,18 +66,24 @@ pub(super) fn carry_out(plan: &Plan<'_>, limits: &Limits) -> (Checked, Found) {
         plan,
         work: Mutex::new(Work::new(plan)),
         timer: Timer::start(),
+        seats: (0..limits.jobs.get()).map(|_| Seat::default()).collect(),
         cancel: AtomicBool::new(false),
         ended: AtomicBool::new(false),
     };
     thread::scope(|scope| {
-        let clock = scope.spawn(|| team.watch(limits));
+        // Called as this thread, which a test has given its name: reports say how it is run again.
+        let name = thread::current().name().unwrap_or_default().to_owned();
+        let clock = thread::Builder::new().name(name);
+        let clock = clock.spawn_scoped(scope, || team.watch(limits));
+        let clock = clock.expect("there is a thread for the clock");
         // Also where a worker panics: or else the clock would never be told.
         let _ended = TellsEnd(&team.ended, clock.thread().clone());
         thread::scope(|workers| {
-            for _ in 1..limits.jobs.get() {
-                workers.spawn(|| team.work());
+            team.prepare(&team.seats[0]);
+            for seat in &team.seats[1..] {
+                workers.spawn(|| team.work(seat));
             }
-            team.work();
+            team.work(&team.seats[0]);
         });
     });
     let work = team.work.into_inner();
@@ -81,11 +106,19 @@ impl<'p> Team<'p> {
         self.work.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn work(&self) {
+    fn prepare(&self, seat: &Seat) {
+        CallGauge::show_this_thread(&seat.gauge);
+        *seat.piece() = Some(Piece::Prepare);
+        self.plan.starts();
+    }
+
+    fn work(&self, seat: &Seat) {
+        CallGauge::show_this_thread(&seat.gauge);
         while !self.cancel.load(Ordering::Relaxed) {
             let Some(piece) = self.lock().next(self.timer.elapsed()) else {
                 return;
             };
+            *seat.piece() = Some(piece.clone());
             let done = self.plan.carry_out(&piece, &self.cancel);
             let mut work = self.lock();
             work.take(&piece, done, self.timer.elapsed());
@@ -98,11 +131,18 @@ impl<'p> Team<'p> {
     /// Looks at the clock until all work is done.
     fn watch(&self, limits: &Limits) {
         let mut next_line = SILENT;
+        let seats = self.seats.iter();
+        let mut calls: Vec<CallWatch> = seats.map(|seat| CallWatch::new(&seat.gauge)).collect();
         while !self.ended.load(Ordering::Relaxed) {
             let now = self.timer.elapsed();
             let left = limits.duration.map(|all| all.saturating_sub(now));
             if left == Some(Duration::ZERO) {
                 self.cancel.store(true, Ordering::Relaxed);
+            }
+            for (seat, call) in self.seats.iter().zip(&mut calls) {
+                if call.is_stuck(now, limits.call) {
+                    self.end_if_it_hangs(seat, call, limits.call);
+                }
             }
             if limits.talks && now >= next_line {
                 next_line = now + SAID_EVERY;
@@ -114,6 +154,22 @@ impl<'p> Team<'p> {
                     .min(TICK),
             );
         }
+    }
+
+    /// Ends the process if the call that a worker is in does not come back.
+    fn end_if_it_hangs(&self, seat: &Seat, call: &mut CallWatch, limit: Duration) {
+        let piece = seat.piece().clone();
+        let failing = piece.and_then(|piece| look_again(self.plan, &piece, limit));
+        if failing.is_none() && !call.is_stuck(self.timer.elapsed(), limit) {
+            // The machine was slow, or stood still.
+            return;
+        }
+        let mut failing = failing;
+        let folder = failing.as_mut();
+        let folder = folder.and_then(|failing| save_one(self.plan.subject, failing));
+        let name = &self.plan.scenario.name;
+        say(&report(name, failing.as_ref(), folder.as_deref()));
+        std::process::exit(EXIT);
     }
 
     fn say_progress(&self, now: Duration, left: Option<Duration>) {

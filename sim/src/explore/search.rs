@@ -20,7 +20,7 @@ use crate::oracle::Finding;
 use crate::oracle::kind::Kind;
 use crate::scenario::{Crashes, Script};
 use crate::subject::{OpenReport, OpenStore};
-use crate::world::examine::{shown_state, unreadable};
+use crate::world::examine::{let_go, shown_state, unreadable};
 use crate::world::{RunMoment, check_recovery_calls, out_of_calls};
 
 use super::beliefs::{BeliefId, DiskBeliefs};
@@ -155,6 +155,9 @@ impl<'a> CrashSearch<'a> {
                 moment: beaver_disk::Moment::Before,
             };
         }
+        if let Some(watched) = self.target.watched {
+            watched.die_after(moment.crash.point().call.saturating_sub(calls));
+        }
         self.crash(&CrashState {
             crash: &moment.crash,
             at,
@@ -262,10 +265,24 @@ impl<'a> CrashSearch<'a> {
         if enough || self.is_cancelled() {
             return;
         }
-        judge(self);
-        self.fold_known_kinds(before);
-        if self.wrong.len() > before {
+        let mut step = Some(step);
+        let shown = self
+            .target
+            .watched
+            .zip(step.take_if(|_| self.target.watched.is_some()));
+        let shown = shown.map(|(watched, step)| {
             let step = step();
+            watched.push(step.clone());
+            (watched, step)
+        });
+        judge(self);
+        if let Some((watched, _)) = &shown {
+            watched.pop();
+        }
+        self.fold_known_kinds(before);
+        if self.wrong.len() > before
+            && let Some(step) = step.map(|step| step()).or(shown.map(|(_, step)| step))
+        {
             let wrong = self.wrong[before..].iter_mut();
             wrong.for_each(|wrong| wrong.trail.push(step.clone()));
         }
@@ -465,6 +482,8 @@ impl<'a> CrashSearch<'a> {
             self.going_on = true;
             self.go_on(opened, decided);
             self.going_on = false;
+        } else {
+            let_go(opened.store)?;
         }
         Ok(decided)
     }

@@ -11,11 +11,13 @@ use super::sequences::{OpRound, StepBuilder, length, sequences, sequences_with_a
 use super::starts::Start;
 use super::target::{ExploreTarget, Findings};
 use super::undisturbed;
+use super::watched::WatchedPath;
 use super::work::{explore_last, explore_last_after_failure};
 
 /// The small workloads of one subject from one start.
-pub(crate) struct SmallWorkloads<'a> {
-    subject: &'a AnySubject,
+#[derive(Clone, Debug)]
+pub(crate) struct SmallWorkloads {
+    subject: AnySubject,
     scenario: Scenario,
     start: Start,
     /// The steps that lead to the start, and the state there.
@@ -27,8 +29,8 @@ pub(crate) struct SmallWorkloads<'a> {
 #[derive(Clone, Debug)]
 pub(crate) struct SmallWorkload(Vec<OpRound>);
 
-impl<'a> SmallWorkloads<'a> {
-    pub(crate) fn new(subject: &'a AnySubject, scenario: &Scenario, start: Start) -> Self {
+impl SmallWorkloads {
+    pub(crate) fn new(subject: &AnySubject, scenario: &Scenario, start: Start) -> Self {
         let scenario = Scenario {
             log: start.log(),
             keeps_cache: start.keeps_cache(),
@@ -36,7 +38,7 @@ impl<'a> SmallWorkloads<'a> {
         };
         let (first, state) = start.steps(subject, &scenario);
         SmallWorkloads {
-            subject,
+            subject: subject.clone(),
             scenario,
             start,
             first,
@@ -52,8 +54,8 @@ impl<'a> SmallWorkloads<'a> {
     /// Those of up to `ops` ops, shorter ones first.
     pub(crate) fn up_to(&self, ops: usize, callers: u32) -> Vec<SmallWorkload> {
         let sequences = match self.start.has_failing_sync() {
-            true => sequences_with_a_failure(self.subject, &self.state, ops, callers),
-            false => sequences(self.subject, &self.state, ops, callers),
+            true => sequences_with_a_failure(&self.subject, &self.state, ops, callers),
+            false => sequences(&self.subject, &self.state, ops, callers),
         };
         sequences.into_iter().map(SmallWorkload).collect()
     }
@@ -72,15 +74,17 @@ impl<'a> SmallWorkloads<'a> {
         options: &Options,
         cancel: &AtomicBool,
         kinds: Option<KeptKinds<'_>>,
+        watched: Option<&WatchedPath>,
     ) -> Findings {
         let target = ExploreTarget {
-            subject: self.subject,
+            subject: &self.subject,
             scenario: &self.scenario,
             options,
             cancel,
             kinds,
+            watched,
         };
-        let mut builder = StepBuilder::new(self.subject, self.state.clone());
+        let mut builder = StepBuilder::new(&self.subject, self.state.clone());
         let mut steps = self.first.clone();
         for round in rounds {
             let Some(step) = builder.step(round) else {

@@ -117,7 +117,7 @@ impl Start {
             (_, Some(inspected)) => {
                 inspected.prepared(&|steps| end_of_log(subject, scenario, steps))
             }
-            (_, None) => some_ops_and_checkpoints(subject),
+            (_, None) => prepared(subject),
         };
         let (_, state) = run(subject, scenario, &steps);
         (steps, state)
@@ -125,7 +125,7 @@ impl Start {
 }
 
 /// Ops, a checkpoint, and more ops, for a store of whose files nothing is known.
-fn some_ops_and_checkpoints(subject: &AnySubject) -> Vec<Step> {
+pub(crate) fn prepared(subject: &AnySubject) -> Vec<Step> {
     let mut state = subject.initial();
     let mut steps = Vec::new();
     for at in 0..5 {

@@ -13,6 +13,7 @@ use crate::world::World;
 use super::options::Options;
 use super::tally::Tally;
 use super::trail::FoundFailure;
+use super::watched::WatchedPath;
 
 /// What is explored: the program under test, around what workload, and how far.
 #[derive(Clone, Copy)]
@@ -25,6 +26,8 @@ pub(super) struct ExploreTarget<'a> {
     /// Which kinds of findings are kept, each once. Otherwise the first few findings are, of whatever
     /// kind.
     pub(super) kinds: Option<KeptKinds<'a>>,
+    /// Where the search says how far it is, if somebody looks on.
+    pub(super) watched: Option<&'a WatchedPath>,
 }
 
 impl ExploreTarget<'_> {

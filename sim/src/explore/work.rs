@@ -62,6 +62,9 @@ impl WorkUnit {
 /// Explores the last of the steps of `script`; what comes before is explored as a workload of its own.
 pub(super) fn explore_last(target: ExploreTarget<'_>, script: Script) -> Findings {
     let count = script.steps.len();
+    if let Some(watched) = target.watched {
+        watched.begin(&script);
+    }
     let scenario = Scenario {
         script: Some(script),
         ..target.scenario.clone()
