@@ -297,8 +297,5 @@ fn search(subject: &AnySubject, check: &Check, talks: bool) -> (Checked, Option<
         talks,
         call: check.call_limit,
     };
-    let (checked, found) = carry_out(&plan, &limits);
-    let failing = found.into_failures(plan.kept.most);
-    let failing = failing.iter().map(|kind| Failing::of_kind(&plan, kind));
-    (checked, Failing::together(failing.collect()))
+    carry_out(&plan, &limits)
 }

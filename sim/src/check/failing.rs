@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::explain::{Explained, explain};
+use crate::explain::{Explained, explain, printable};
 use crate::explore::run_again;
 use crate::plural::counted;
 use crate::report;
@@ -192,7 +192,10 @@ impl fmt::Display for Failing {
         self.write_why(f)?;
         for (title, lines) in [("history", &self.history), ("calls", &self.run.trace)] {
             writeln!(f, "\n{title}")?;
-            lines.iter().try_for_each(|line| writeln!(f, "  {line}"))?;
+            for line in lines {
+                // Ops and answers of a store may hold anything.
+                writeln!(f, "  {}", printable(line))?;
+            }
         }
         writeln!(f, "\nreplay: {}", self.replay)?;
         if self.others.is_empty() {

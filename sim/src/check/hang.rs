@@ -188,7 +188,10 @@ pub(super) fn report(name: &str, failing: Option<&Failing>, folder: Option<&Path
     let mut text = format!("{name}: a call into the store has not come back\n\n");
     match failing {
         Some(failing) => text += &failing.to_string(),
-        None => text += "it came back when the same was done once more, and did not here\n",
+        None => {
+            text += "what led there is not known: it came back when the same was done once more, or \
+                        it is in a history that was tried to make a finding smaller\n"
+        }
     }
     if let Some(folder) = folder {
         text += &format!("\nsaved: {}\n", folder.display());

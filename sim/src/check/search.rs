@@ -13,12 +13,12 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use crate::explore::{Findings, Options, SmallWorkload, SmallWorkloads, Start};
+use crate::explore::{Findings, FoundFailure, Options, SmallWorkload, SmallWorkloads, Start};
 use crate::oracle::Finding;
 use crate::oracle::kind::KeptKinds;
 use crate::plural::counted;
 use crate::result::RunResult;
-use crate::run::run_and_repeat;
+use crate::run::{Keep, run_and_repeat, run_once};
 use crate::scenario::{Profile, Scenario};
 use crate::subject::AnySubject;
 
@@ -162,9 +162,35 @@ impl<'a> Plan<'a> {
             } => {
                 let (start, workload) = &workloads[*nth];
                 let start = &self.starts()[*start];
-                let options = self.options(*crashes);
-                Done::Workload(start.explore(workload, &options, cancel, Some(self.kept), None))
+                let (options, kept) = (self.options(*crashes), Some(self.kept_of_one()));
+                let mut findings = start.explore(workload, &options, cancel, kept, None);
+                for failure in &mut findings.failures {
+                    self.say_as_in_a_report(start.scenario(), failure);
+                }
+                Done::Workload(findings)
             }
+        }
+    }
+
+    /// What is kept of one workload. What is found there may turn out to be allowed, so it is not the last.
+    fn kept_of_one(&self) -> KeptKinds<'a> {
+        let most = match self.kept.allowed {
+            [] => self.kept.most,
+            _ => MOST_KINDS,
+        };
+        KeptKinds { most, ..self.kept }
+    }
+
+    /// Takes over what the run of a failure's script finds: that is what a report says, and what its
+    /// reader allows.
+    fn say_as_in_a_report(&self, scenario: &Scenario, failure: &mut FoundFailure) {
+        let scenario = Scenario {
+            script: Some(failure.script.clone()),
+            ..scenario.clone()
+        };
+        let run = run_once(self.subject, &scenario, 0, Keep::default());
+        if let Some(finding) = finding_of(&run) {
+            failure.finding = finding;
         }
     }
 
@@ -331,13 +357,8 @@ impl<'p> Work<'p> {
     fn take_run(&mut self, seed: u64, run: &RunResult) -> Vec<Shown> {
         self.checked.runs += 1;
         self.checked.counts.add(&run.counts);
-        let failure = run.outcome.failure();
-        let finding =
-            failure.map(|it| Finding::new(it.invariant, it.expected.clone(), it.found.clone()));
-        finding
-            .map(|finding| Shown::Seed(seed, finding))
-            .into_iter()
-            .collect()
+        let finding = finding_of(run).into_iter();
+        finding.map(|finding| Shown::Seed(seed, finding)).collect()
     }
 
     /// What was done.
@@ -366,4 +387,11 @@ impl<'p> Work<'p> {
         );
         format!("{now}{seeds}, {failures}")
     }
+}
+
+/// What a run found, if it did not hold.
+fn finding_of(run: &RunResult) -> Option<Finding> {
+    let failure = run.outcome.failure()?;
+    let (expected, found) = (failure.expected.clone(), failure.found.clone());
+    Some(Finding::new(failure.invariant, expected, found))
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::checked::Checked;
 use super::clock::Timer;
-use super::found::Found;
+use super::failing::Failing;
 use super::hang::{CallWatch, EXIT, look_again, report};
 use super::replay::save_one;
 use super::search::{Piece, Plan, Work};
@@ -38,6 +38,7 @@ pub(super) struct Limits {
 /// What the threads share.
 struct Team<'p> {
     plan: &'p Plan<'p>,
+    limits: &'p Limits,
     work: Mutex<Work<'p>>,
     timer: Timer,
     seats: Vec<Seat>,
@@ -60,10 +61,12 @@ impl Seat {
     }
 }
 
-/// Searches until all is done, enough was found, or the time is over.
-pub(super) fn carry_out(plan: &Plan<'_>, limits: &Limits) -> (Checked, Found) {
+/// Searches until all is done, enough was found, or the time is over. Then makes what was found as small
+/// as it can be.
+pub(super) fn carry_out(plan: &Plan<'_>, limits: &Limits) -> (Checked, Option<Box<Failing>>) {
     let team = Team {
         plan,
+        limits,
         work: Mutex::new(Work::new(plan)),
         timer: Timer::start(),
         seats: (0..limits.jobs.get()).map(|_| Seat::default()).collect(),
@@ -74,7 +77,7 @@ pub(super) fn carry_out(plan: &Plan<'_>, limits: &Limits) -> (Checked, Found) {
         // Called as this thread, which a test has given its name: reports say how it is run again.
         let name = thread::current().name().unwrap_or_default().to_owned();
         let clock = thread::Builder::new().name(name);
-        let clock = clock.spawn_scoped(scope, || team.watch(limits));
+        let clock = clock.spawn_scoped(scope, || team.watch());
         let clock = clock.expect("there is a thread for the clock");
         // Also where a worker panics: or else the clock would never be told.
         let _ended = TellsEnd(&team.ended, clock.thread().clone());
@@ -85,10 +88,12 @@ pub(super) fn carry_out(plan: &Plan<'_>, limits: &Limits) -> (Checked, Found) {
             }
             team.work(&team.seats[0]);
         });
-    });
-    let work = team.work.into_inner();
-    let work = work.unwrap_or_else(PoisonError::into_inner);
-    (work.checked(), work.found)
+        *team.seats[0].piece() = None;
+        let checked = team.lock().checked();
+        let failures = std::mem::take(&mut team.lock().found).into_failures(plan.kept.most);
+        let failing = failures.iter().map(|kind| Failing::of_kind(plan, kind));
+        (checked, Failing::together(failing.collect()))
+    })
 }
 
 /// Tells the clock that all work is done when it is dropped.
@@ -114,7 +119,12 @@ impl<'p> Team<'p> {
 
     fn work(&self, seat: &Seat) {
         CallGauge::show_this_thread(&seat.gauge);
-        while !self.cancel.load(Ordering::Relaxed) {
+        let is_over = || {
+            let duration = self.limits.duration;
+            let late = duration.is_some_and(|all| self.timer.elapsed() >= all);
+            late || self.cancel.load(Ordering::Relaxed)
+        };
+        while !is_over() {
             let Some(piece) = self.lock().next(self.timer.elapsed()) else {
                 return;
             };
@@ -129,7 +139,8 @@ impl<'p> Team<'p> {
     }
 
     /// Looks at the clock until all work is done.
-    fn watch(&self, limits: &Limits) {
+    fn watch(&self) {
+        let limits = self.limits;
         let mut next_line = SILENT;
         let seats = self.seats.iter();
         let mut calls: Vec<CallWatch> = seats.map(|seat| CallWatch::new(&seat.gauge)).collect();
