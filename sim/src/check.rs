@@ -24,19 +24,42 @@
 //! # fn main() {}
 //! ```
 
+mod checked;
+mod clock;
+mod differing;
 mod failing;
+mod found;
+mod hang;
 mod replay;
+mod search;
+mod team;
 
 use std::num::NonZeroUsize;
-use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
-use crate::explore::{Options, Running, Start, Tally, explore_small};
-use crate::result::{Counts, Outcome};
-use crate::run::{Keep, run_seed};
+use crate::explore::Options;
+use crate::invariant::Invariant;
+use crate::oracle::kind::Allowed;
 use crate::scenario::{Scenario, Seeds};
 use crate::subject::{AnySubject, Subject};
 
+use search::Plan;
+use team::{Limits, carry_out, say};
+
+pub use checked::{AllowedCount, Checked, Extent};
 pub use failing::Failing;
+
+/// How long a check takes of which nothing else is said.
+const DURATION: Duration = Duration::from_secs(20);
+
+/// How many commands are explored where only that has an end.
+const COMMANDS: usize = 3;
+
+/// How many commands are explored at most in a check that ends by the clock.
+const MOST_COMMANDS: usize = 6;
+
+/// How long one call into the store may take.
+const CALL_LIMIT: Duration = Duration::from_secs(10);
 
 /// What is done to a store.
 #[derive(Clone, Debug)]
@@ -44,13 +67,21 @@ pub struct Check {
     scenario: Scenario,
     /// Whether the scenario is the one of every store, of which a store draws what it has.
     for_every_store: bool,
-    commands: usize,
-    torn_cap: u64,
+    /// How long it takes, where that is said.
+    duration: Option<Duration>,
+    /// How much is done of each, where that is said.
+    commands: Option<usize>,
+    seeds: Option<Seeds>,
+    options: Options,
+    jobs: Option<NonZeroUsize>,
+    call_limit: Duration,
+    allowed: Vec<Allowed>,
 }
 
 impl Default for Check {
-    /// Some hundred runs of two dozen commands, with crashes everywhere and storage calls that fail
-    /// in every way but one: data that was durable stays undamaged. A store that serves several
+    /// Twenty seconds: small workloads, the smallest first, with every crash and every sync that can
+    /// fail, and beside them runs of two dozen commands, with crashes everywhere and storage calls that
+    /// fail in every way but one: data that was durable stays undamaged. A store that serves several
     /// callers has them too.
     fn default() -> Self {
         Check {
@@ -61,9 +92,10 @@ impl Default for Check {
 }
 
 impl Check {
-    /// What a scenario says, in the same JSON as the files of `beaver run`. Its workload draws `op` (any
-    /// op of the store), `checkpoint`, `reopen`, `second-opener`, `kill` and `power-cut`, and of a store
-    /// with several callers `group`, `slow-checkpoint` and `close-queued`.
+    /// What a scenario says, in the same JSON as the files of `beaver run`, and small workloads beside
+    /// it, all of it to the end. They have syncs that fail if the scenario has such faults. Its workload draws `op` (any op of the store), `checkpoint`, `reopen`,
+    /// `second-opener`, `kill` and `power-cut`, and of a store with several callers `group`,
+    /// `slow-checkpoint` and `close-queued`.
     ///
     /// # Panics
     /// If `json` is not a scenario that makes sense: a test has it at hand.
@@ -76,34 +108,121 @@ impl Check {
         Check {
             scenario,
             for_every_store: false,
-            commands: 3,
-            torn_cap: Options::default().torn_cap,
+            duration: None,
+            commands: None,
+            seeds: None,
+            options: Options::default(),
+            jobs: None,
+            call_limit: CALL_LIMIT,
+            allowed: Vec::new(),
         }
     }
 
-    /// Runs these seeds instead of those of the scenario.
+    /// Ends after this time, by the clock on the wall, wherever it is, or when eight kinds of failures
+    /// are known. Without a time limit a check ends with the first failure. [`explore`](Check::explore),
+    /// [`depth`](Check::depth) and [`seeds`](Check::seeds) are the most that is done then. The order of
+    /// the work is always the same: only where it ends depends on the machine.
     #[must_use]
-    pub fn seeds(mut self, seeds: Seeds) -> Self {
-        self.scenario.seeds = seeds;
+    pub fn for_duration(mut self, duration: Duration) -> Self {
+        self.duration = Some(duration);
         self
     }
 
-    /// Explores every sequence of up to `commands` commands (default 3): every image of every power cut
-    /// at page granularity, and every prefix tear of one page at 512-byte boundaries. Each further
-    /// command takes about ten times as long.
+    /// Runs these seeds instead of those of the scenario. Without a duration all of them are run, and
+    /// the small workloads are explored to their end.
+    #[must_use]
+    pub fn seeds(mut self, seeds: Seeds) -> Self {
+        self.seeds = Some(seeds);
+        self
+    }
+
+    /// Explores every sequence of up to `commands` commands: every image of every power cut at page
+    /// granularity, and every prefix tear of one page at 512-byte boundaries. Each further command takes
+    /// about ten times as long. Without a duration all of them are explored (default 3), and all seeds
+    /// are run.
     #[must_use]
     pub fn explore(mut self, commands: usize) -> Self {
-        self.commands = commands;
+        self.commands = Some(commands);
+        self
+    }
+
+    /// How many crashes in a row small workloads have, 2 unless said otherwise: the second is in the
+    /// recovery after the first.
+    #[must_use]
+    pub fn depth(mut self, crashes: u32) -> Self {
+        self.options.depth = crashes.max(1);
+        self
+    }
+
+    /// How many images of one power cut are judged at most in small workloads, 256 unless said
+    /// otherwise. Of a power cut that may leave more, samples are judged, and the workload does not
+    /// count as exhausted.
+    #[must_use]
+    pub fn cap(mut self, images: u64) -> Self {
+        self.options.cap = images;
         self
     }
 
     /// How many images of one power cut with a torn page, or with garbage under `alice`, are judged at most in these workloads,
-    /// 256 unless said otherwise; with 0 every page there is old or new, and what was lost is zeros. [`Checked::explored`] says
+    /// 2048 unless said otherwise; with 0 every page there is old or new, and what was lost is zeros. [`Checked::explored`] says
     /// whether there were more.
     #[must_use]
     pub fn torn_cap(mut self, images: u64) -> Self {
-        self.torn_cap = images;
+        self.options.torn_cap = images;
         self
+    }
+
+    /// Works on this many threads instead of one for each processor. What is found first does not depend
+    /// on it.
+    #[must_use]
+    pub fn jobs(mut self, jobs: usize) -> Self {
+        self.jobs = NonZeroUsize::new(jobs.max(1));
+        self
+    }
+
+    /// How long one call into the store may take, 10 seconds unless said otherwise. One that takes longer,
+    /// also when the same is done once more, hangs. That ends the process, with exit code 101 and a report
+    /// on standard error: a thread cannot be ended from outside.
+    #[must_use]
+    pub fn call_limit(mut self, limit: Duration) -> Self {
+        self.call_limit = limit;
+        self
+    }
+
+    /// A finding that is known, and no failure: one that breaks `promise`, called as reports call it, and
+    /// has `text` in what was expected or found. How often it came up is reported.
+    ///
+    /// # Panics
+    /// If there is no such promise.
+    #[must_use]
+    pub fn allow(mut self, promise: &str, text: &str) -> Self {
+        let mut all = Invariant::ALL.iter();
+        let known = all.find(|invariant| invariant.name() == promise);
+        let Some(invariant) = known.copied() else {
+            let names = Invariant::NAMES.join(", ");
+            panic!("`{promise}` is no promise that can be allowed to break: {names}");
+        };
+        self.allowed.push(Allowed {
+            invariant,
+            text: text.to_owned(),
+        });
+        self
+    }
+
+    /// When the check ends. One that says how much is done is done when that is.
+    fn duration(&self) -> Option<Duration> {
+        let says_how_much =
+            !self.for_every_store || self.commands.is_some() || self.seeds.is_some();
+        self.duration.or((!says_how_much).then_some(DURATION))
+    }
+
+    /// The most commands of a small workload.
+    fn commands(&self) -> usize {
+        let most = match self.duration() {
+            Some(_) => MOST_COMMANDS,
+            None => COMMANDS,
+        };
+        self.commands.unwrap_or(most)
     }
 
     /// The scenario as this subject runs it.
@@ -115,35 +234,30 @@ impl Check {
         if self.for_every_store {
             let weights = &mut scenario.workload.weights;
             weights.retain(|kind, _| subject.lacks(*kind).is_none());
+            if self.duration().is_some() {
+                scenario.seeds.end = u64::MAX;
+            }
         }
+        scenario.seeds = self.seeds.unwrap_or(scenario.seeds);
         scenario
     }
 }
 
-/// What a check that held has done.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Checked {
-    /// How many runs there were.
-    pub runs: u64,
-    /// What was counted in them.
-    pub counts: Counts,
-    /// What the exploration of small workloads did.
-    pub explored: Tally,
-}
-
 /// Tests a store, and panics if it breaks a promise.
 ///
-/// A failure is saved as a folder. With `BEAVER_REPLAY=FOLDER` in the environment that is run again and
-/// nothing else.
+/// It says on standard error how far it is, and at the end how far it came. A failure is saved as a
+/// folder. With `BEAVER_REPLAY=FOLDER` in the environment that is run again and nothing else.
 ///
 /// # Panics
 /// With a [`Failing`] in words, or if the scenario asks for something that the store does not have.
 pub fn check<S: Subject>(subject: S, check: &Check) {
     let subject = AnySubject::new(subject);
     if let Some(file) = replay::wanted() {
-        return replay::replay(&subject, &file);
+        return replay::replay(&subject, &file, check.call_limit);
     }
-    if let Err(failing) = find(&subject, check) {
+    let (checked, failing) = search(&subject, check, true);
+    say(&format!("{}: {checked}", subject.name()));
+    if let Some(failing) = failing {
         panic!("{}", replay::save(&subject, *failing));
     }
 }
@@ -151,13 +265,20 @@ pub fn check<S: Subject>(subject: S, check: &Check) {
 /// Tests a store of any sort and says what is wrong with it.
 ///
 /// # Errors
-/// The first failure, by seed.
+/// The first failure, in the order of the work, and the first of each other kind.
 ///
 /// # Panics
 /// If the scenario asks for something that the store does not have.
 pub fn find(subject: &AnySubject, check: &Check) -> Result<Checked, Box<Failing>> {
-    let scenario = &check.scenario_of(subject);
-    let impossible = scenario.check(subject);
+    match search(subject, check, false) {
+        (_, Some(failing)) => Err(failing),
+        (checked, None) => Ok(checked),
+    }
+}
+
+/// What was done, and the failures.
+fn search(subject: &AnySubject, check: &Check, talks: bool) -> (Checked, Option<Box<Failing>>) {
+    let impossible = check.scenario_of(subject).check(subject);
     let impossible: Vec<String> = impossible
         .iter()
         .map(|no| format!("{}: {}", no.field, no.message))
@@ -167,43 +288,14 @@ pub fn find(subject: &AnySubject, check: &Check) -> Result<Checked, Box<Failing>
         "the scenario cannot run:\n{}",
         impossible.join("\n")
     );
-    let mut checked = Checked::default();
-    for seed in scenario.seeds.start..scenario.seeds.end {
-        let run = run_seed(subject, scenario, seed, Keep::default());
-        checked.runs += 1;
-        checked.counts.add(&run.counts);
-        if run.outcome != Outcome::Held {
-            return Err(Box::new(Failing::shrunk(subject, scenario, run)));
-        }
-    }
-    for start in STARTS {
-        checked.explored += explore(subject, check, start)?;
-    }
-    Ok(checked)
-}
-
-/// Where small workloads begin, whatever the store; the last is for those of several callers alone.
-const STARTS: [Start; 3] = [Start::Empty, Start::Prepared, Start::FailingSync];
-
-/// Every small workload from `start`, with every crash.
-fn explore(subject: &AnySubject, check: &Check, start: Start) -> Result<Tally, Box<Failing>> {
-    let scenario = Scenario {
-        name: subject.name(),
-        ..start.scenario(check.scenario.profile)
+    let plan = Plan::new(subject, check);
+    let limits = Limits {
+        jobs: check
+            .jobs
+            .unwrap_or_else(|| std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)),
+        duration: check.duration(),
+        talks,
+        call: check.call_limit,
     };
-    let running = Running {
-        jobs: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
-        progress: &|_, _| {},
-        cancel: &AtomicBool::new(false),
-    };
-    let options = Options {
-        torn_cap: check.torn_cap,
-        ..Options::default()
-    };
-    let explored = explore_small(subject, &scenario, start, check.commands, &options, running);
-    let result = explored.to_result(subject, &scenario.name, &scenario);
-    match result.failures.into_iter().next() {
-        Some(run) => Err(Box::new(Failing::shrunk(subject, &scenario, run))),
-        None => Ok(explored.tally),
-    }
+    carry_out(&plan, &limits)
 }

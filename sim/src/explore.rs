@@ -15,27 +15,33 @@ mod power_cut;
 mod prefixes;
 mod search;
 mod sequences;
+mod small;
 mod starts;
 mod tally;
 mod target;
 mod trail;
+mod watched;
 mod work;
 
 pub use options::Options;
+pub(crate) use outcome::run_again;
+pub(crate) use small::{SmallWorkload, SmallWorkloads};
 pub use starts::Start;
+pub(crate) use starts::prepared;
 pub use tally::Tally;
 pub use trail::FoundFailure;
+pub(crate) use watched::WatchedPath;
 
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::coverage::Coverage;
-use crate::scenario::{Scenario, Script};
+use crate::scenario::Scenario;
 use crate::subject::AnySubject;
 
-use sequences::{OpRound, StepBuilder, sequences, sequences_with_a_failure};
-use target::{ExploreTarget, Findings, mixed};
-use work::{explore_last, explore_last_after_failure, work_units};
+pub(crate) use target::Findings;
+use target::{ExploreTarget, mixed};
+use work::work_units;
 
 /// What an exploration found.
 #[derive(Clone, Debug, Default)]
@@ -70,7 +76,7 @@ pub struct Running<'r> {
     pub jobs: NonZeroUsize,
     /// Is told how many units of work are done, and how many there are.
     pub progress: &'r (dyn Fn(u64, u64) + Sync),
-    /// When it is set no further unit begins.
+    /// When it is set no further unit begins, and those under way end where they are.
     pub cancel: &'r AtomicBool,
 }
 
@@ -89,6 +95,9 @@ pub fn explore_seed(
         subject,
         scenario: &scenario,
         options,
+        cancel: running.cancel,
+        kinds: None,
+        watched: None,
     };
     let (work_units, run) = work_units(target, seed);
     explore(&work_units, run, running, |unit| unit.explore(target))
@@ -105,41 +114,10 @@ pub fn explore_small(
     options: &Options,
     running: Running<'_>,
 ) -> Explored {
-    let scenario = Scenario {
-        log: start.log(),
-        keeps_cache: start.keeps_cache(),
-        ..undisturbed(scenario)
-    };
-    let target = ExploreTarget {
-        subject,
-        scenario: &scenario,
-        options,
-    };
-    let (first, state) = start.steps(subject, &scenario);
-    let sequences = match start.has_failing_sync() {
-        true => sequences_with_a_failure(subject, &state, ops, options.callers),
-        false => sequences(subject, &state, ops, options.callers),
-    };
-    explore(&sequences, Findings::default(), running, |rounds| {
-        let mut builder = StepBuilder::new(subject, state.clone());
-        let mut steps = first.clone();
-        for round in rounds {
-            let Some(step) = builder.step(round) else {
-                return Findings::default();
-            };
-            steps.push(step);
-        }
-        let fails = |round: &OpRound| matches!(round, OpRound::FailingSync(_));
-        match rounds.iter().position(fails) {
-            Some(at) => explore_last_after_failure(target, &steps, first.len() + at),
-            None => explore_last(
-                target,
-                Script {
-                    steps,
-                    ..Script::default()
-                },
-            ),
-        }
+    let small = SmallWorkloads::new(subject, scenario, start);
+    let workloads = small.up_to(ops, options.callers);
+    explore(&workloads, Findings::default(), running, |workload| {
+        small.explore(workload, options, running.cancel, None, None)
     })
 }
 
@@ -152,8 +130,9 @@ fn explore<T: Sync>(
     let all = units.len() as u64;
     let progress = |done| (running.progress)(done, all);
     let findings = parallel::in_order(units, running.jobs, &progress, running.cancel, explore);
-    let cancelled = running.cancel.load(Ordering::Relaxed) && findings.len() < units.len();
+    let missing = findings.len() < units.len();
     findings.into_iter().for_each(|part| sum.add(part));
+    let cancelled = running.cancel.load(Ordering::Relaxed) && (missing || sum.is_cut_off);
     Explored {
         tally: sum.tally,
         failures: sum.failures,

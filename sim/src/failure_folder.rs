@@ -163,6 +163,22 @@ impl FailedRun {
     }
 }
 
+/// Writes the folder of a failure that is explained already; of one whose script alone does not show
+/// it there is nothing to explain.
+///
+/// # Errors
+/// Something could not be written; the path is in the message.
+pub(crate) fn save_found(
+    path: &Path,
+    scenario: &Scenario,
+    run: &RunResult,
+    explained: Option<&Explained>,
+) -> io::Result<()> {
+    create_dir(path)?;
+    count(path, &scenario.name, scenario.seeds.start)?;
+    write_failure(path, scenario, run, explained)
+}
+
 /// Counts a run of `scenario` whose failure is equal to the one in `path`: how many runs that stands
 /// for, this one included.
 ///

@@ -3,6 +3,7 @@
 pub(crate) mod damage;
 mod finding;
 pub(crate) mod history;
+pub(crate) mod kind;
 #[cfg(test)]
 mod numbers;
 pub(crate) mod promises;

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use beaver_disk::{Image, TraceMode};
 
@@ -18,7 +17,7 @@ use crate::result::{
 use crate::run_log::{LoggedEvent, with_calls};
 use crate::scenario::{Scenario, Seeds};
 use crate::subject::AnySubject;
-use crate::world::{Stop, World};
+use crate::world::{Observer, Stop, World};
 
 /// What to keep of a run beside its result.
 #[derive(Clone, Copy, Debug, Default)]
@@ -47,7 +46,27 @@ pub fn run_seed(subject: &AnySubject, scenario: &Scenario, seed: u64, keep: Keep
         script: true,
         trace: true,
     };
-    run_once(subject, scenario, seed, everything)
+    let again = run_once(subject, scenario, seed, everything);
+    match again.outcome {
+        Outcome::Held => not_repeated(&result, again),
+        _ => again,
+    }
+}
+
+/// A run that held, although it did not when it was run first: invariant 13.
+fn not_repeated(first: &RunResult, mut again: RunResult) -> RunResult {
+    if let Some(failure) = first.outcome.failure() {
+        again.outcome = Outcome::Violated(Violation {
+            invariant: Invariant::Determinism,
+            step: failure.step,
+            command: failure.command.clone(),
+            crash_point: failure.crash_point.clone(),
+            expected: format!("{} again: {}", failure.invariant, failure.found),
+            found: "it held when it was run once more".to_owned(),
+            last_calls: Vec::new(),
+        });
+    }
+    again
 }
 
 /// A run with everything that an explanation needs.
@@ -124,7 +143,7 @@ pub fn run_scenario(
             let Ok(seed) = next.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more) else {
                 break;
             };
-            let result = run_and_repeat(scenario, seed);
+            let result = run_and_repeat(&library(scenario), scenario, seed);
             let mut sum = sum.lock().unwrap_or_else(PoisonError::into_inner);
             sum.take(result);
             drop(sum);
@@ -142,10 +161,10 @@ pub fn run_scenario(
 }
 
 /// Invariant 13: now and then a seed is run twice.
-fn run_and_repeat(scenario: &Scenario, seed: u64) -> RunResult {
-    let mut result = run_seed(&library(scenario), scenario, seed, Keep::default());
+pub(crate) fn run_and_repeat(subject: &AnySubject, scenario: &Scenario, seed: u64) -> RunResult {
+    let mut result = run_seed(subject, scenario, seed, Keep::default());
     if seed.is_multiple_of(REPEAT_EVERY) && result.outcome == Outcome::Held {
-        let again = run_once(&library(scenario), scenario, seed, Keep::default());
+        let again = run_once(subject, scenario, seed, Keep::default());
         if again.trace_hash != result.trace_hash {
             let finding = Finding::new(
                 Invariant::Determinism,
@@ -166,7 +185,13 @@ fn run_and_repeat(scenario: &Scenario, seed: u64) -> RunResult {
     result
 }
 
-fn run_once(subject: &AnySubject, scenario: &Scenario, seed: u64, keep: Keep) -> RunResult {
+/// Runs one seed, or the script of a scenario, exactly once.
+pub(crate) fn run_once(
+    subject: &AnySubject,
+    scenario: &Scenario,
+    seed: u64,
+    keep: Keep,
+) -> RunResult {
     let mode = match keep.trace {
         true => TraceMode::Records,
         false => TraceMode::Hash,
@@ -180,6 +205,19 @@ fn run_once(subject: &AnySubject, scenario: &Scenario, seed: u64, keep: Keep) ->
         world.keep_script();
     }
     run_to_end(&mut world, seed, keep)
+}
+
+/// Runs one seed, or the script of a scenario, where an observer sees how far it is.
+pub(crate) fn run_observed(
+    subject: &AnySubject,
+    scenario: &Scenario,
+    seed: u64,
+    observer: &Arc<Observer>,
+) {
+    let scenario = scenario.of_seed(seed);
+    let mut world = World::new(subject, &scenario, seed, TraceMode::Records);
+    world.observe(observer);
+    let _ = world.run();
 }
 
 fn run_to_end(world: &mut World<'_>, seed: u64, keep: Keep) -> RunResult {
@@ -214,10 +252,7 @@ pub(crate) fn outcome(world: &World<'_>, stop: Option<Stop>, trace: &[String]) -
         None | Some(Stop::Over) => Outcome::Held,
         Some(Stop::Wrong(finding)) => Outcome::Violated(violation(world, finding, trace)),
         Some(Stop::Exhausted(finding)) => Outcome::Exhausted(violation(world, finding, trace)),
-        Some(Stop::Panicked(message)) => {
-            let finding = Finding::new(Invariant::Progress, "no panic", message);
-            Outcome::Panicked(violation(world, finding, trace))
-        }
+        Some(Stop::Panicked(finding)) => Outcome::Panicked(violation(world, finding, trace)),
     }
 }
 

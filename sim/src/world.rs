@@ -9,6 +9,7 @@ pub(crate) mod examine;
 mod inspection;
 mod marking;
 mod moments;
+mod observer;
 mod refusal;
 mod requeue;
 mod schedule;
@@ -37,6 +38,7 @@ use crate::recorder::Recorder;
 use crashes::CrashPlan;
 use moments::BeliefSpans;
 pub(crate) use moments::{DeadProcess, RunMoment};
+pub(crate) use observer::Observer;
 use schedule::Part;
 pub(crate) use schedule::ReplayMode;
 pub(crate) use start::check_recovery_calls;
@@ -53,9 +55,40 @@ pub(crate) enum Stop {
     /// A budget ran out.
     Exhausted(Finding),
     /// The program under test panicked.
-    Panicked(String),
+    Panicked(Finding),
     /// The store cannot go on, and has not promised to.
     Over,
+}
+
+impl Stop {
+    /// The program under test panicked, and said this.
+    fn panicked(message: String) -> Self {
+        Stop::Panicked(examine::panicked(message))
+    }
+}
+
+/// What a piece of the program answers whose process dies in it: something that nobody hears.
+trait Unheard {
+    fn unheard() -> Self;
+}
+
+impl<T> Unheard for Result<T, Failure> {
+    fn unheard() -> Self {
+        let text = "the process has died";
+        Err(Failure::new(crate::subject::ErrorClass::Poisoned, text))
+    }
+}
+
+impl<T> Unheard for Vec<T> {
+    fn unheard() -> Self {
+        Vec::new()
+    }
+}
+
+impl<A: Unheard, B: Unheard> Unheard for (A, B) {
+    fn unheard() -> Self {
+        (A::unheard(), B::unheard())
+    }
 }
 
 impl From<Finding> for Stop {
@@ -140,6 +173,8 @@ pub(crate) struct World<'a> {
     writing: Option<LockstepThread<WrittenCheckpoint>>,
     /// Whether there will be such a step: then the store's calls are made one by one.
     has_lockstep: bool,
+    /// Who looks on from another thread.
+    observer: Option<Arc<Observer>>,
 }
 
 impl<'a> World<'a> {
@@ -221,6 +256,7 @@ impl<'a> World<'a> {
             keeps_script: false,
             writing: None,
             has_lockstep: has_lockstep(scenario),
+            observer: None,
         }
     }
 
@@ -251,8 +287,17 @@ impl<'a> World<'a> {
     }
 
     /// Runs a piece of the program under test.
-    fn program<T>(&mut self, piece: impl FnOnce() -> T) -> Result<T, Stop> {
-        guarded(piece).map_err(Stop::Panicked)
+    fn program<T: Unheard>(&mut self, piece: impl FnOnce() -> T) -> Result<T, Stop> {
+        self.survived(guarded(piece))
+    }
+
+    /// What a piece of the program answered. A panic of a process that has died already is none: in truth
+    /// it made no further step.
+    fn survived<T: Unheard>(&self, done: Result<T, String>) -> Result<T, Stop> {
+        match done {
+            Err(_) if self.has_crashed() => Ok(T::unheard()),
+            done => done.map_err(Stop::panicked),
+        }
     }
 
     /// A machine on which a process opens the store.
@@ -328,6 +373,12 @@ impl<'a> World<'a> {
     /// Follows the script like this.
     pub(crate) fn replay(&mut self, mode: ReplayMode) {
         self.replay = mode;
+    }
+
+    /// Shows where the run is to one that looks on from another thread.
+    pub(crate) fn observe(&mut self, observer: &Arc<Observer>) {
+        self.keep_script();
+        self.observer = Some(Arc::clone(observer));
     }
 
     /// Keeps everything that happens, for a trace or an explanation.

@@ -1,9 +1,13 @@
 //! Saved failures of a check: where they are written, and how they are run again.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::Failing;
-use crate::failure_folder::{self, SCENARIO, quoted};
+use super::hang::{EXIT, within};
+use super::team::say;
+use crate::failure_folder::{SCENARIO, quoted, save_found};
+use crate::recorder::Fnv;
 use crate::result::Outcome;
 use crate::run::{Keep, run_seed};
 use crate::scenario::Scenario;
@@ -18,7 +22,7 @@ pub(super) fn wanted() -> Option<PathBuf> {
 }
 
 /// Runs a saved failure of this store again; those of others are left alone.
-pub(super) fn replay(subject: &AnySubject, path: &Path) {
+pub(super) fn replay(subject: &AnySubject, path: &Path, limit: Duration) {
     let file = match path.is_dir() {
         true => path.join(SCENARIO),
         false => path.to_owned(),
@@ -39,27 +43,68 @@ pub(super) fn replay(subject: &AnySubject, path: &Path) {
         script: true,
         trace: true,
     };
-    let run = run_seed(subject, &scenario, 0, everything);
-    if run.outcome != Outcome::Held {
-        panic!(
-            "{}",
-            Failing::of(subject, scenario, run).replayed_by(command(path))
-        );
+    let (again, of) = (subject.clone(), scenario.clone());
+    let Some(run) = within(limit, move || run_seed(&again, &of, 0, everything)) else {
+        say(&format!("hangs still: {}", path.display()));
+        std::process::exit(EXIT);
+    };
+    if run.outcome == Outcome::Held {
+        return say(&format!("holds now: {}", path.display()));
+    }
+    let mut failing = Failing::of(subject, scenario, run);
+    failing.replayed_by(command(path));
+    panic!("{failing}");
+}
+
+/// Writes a failure down as a folder, and those of other kinds too; each then says how it is run again.
+pub(super) fn save(subject: &AnySubject, mut failing: Failing) -> Failing {
+    for other in &mut failing.others {
+        save_one(subject, other);
+    }
+    save_one(subject, &mut failing);
+    failing
+}
+
+/// Writes a failure down, and answers with the folder if that worked.
+pub(super) fn save_one(subject: &AnySubject, failing: &mut Failing) -> Option<PathBuf> {
+    let path = directory().join(folder_name(&subject.name(), failing));
+    let otherwise = failing.replay.clone();
+    failing.replayed_by(command(&path));
+    let explained = failing.explained.as_deref();
+    match save_found(&path, &failing.scenario, &failing.run, explained) {
+        Ok(()) => Some(path),
+        Err(error) => {
+            failing.replayed_by(format!("not saved: {error}; {otherwise}"));
+            None
+        }
     }
 }
 
-/// Writes a failure down as a folder; the failure then says how it is run again.
-pub(super) fn save(subject: &AnySubject, failing: Failing) -> Failing {
-    let folder = failure_folder::FailedRun::new(subject, &failing.scenario, &failing.run);
-    let path = folder.folder(&directory());
-    let replay = command(&path);
-    match folder.save(&path, subject, &replay) {
-        Ok(_) => failing.replayed_by(replay),
-        Err(error) => {
-            let told = format!("not saved: {error}; {}", failing.replay);
-            failing.replayed_by(told)
-        }
-    }
+/// How many letters of its history a folder is called by.
+const SLUG: usize = 48;
+
+/// The name of the folder of a failure: the store, the beginning of the history, and a hash over all of
+/// it. So the same failure has the same folder, and no two share one.
+fn folder_name(store: &str, failing: &Failing) -> String {
+    let mut hash = Fnv::default();
+    let history = serde_json::to_vec(&failing.written_history());
+    hash.update(&history.expect("a scenario can be written as JSON"));
+    let history = slug(&failing.history.join(" "));
+    format!("{}-{history}-{:08x}", slug(store), hash.0 >> 32)
+}
+
+/// The beginning of a text, as a part of a file name.
+fn slug(text: &str) -> String {
+    let plain = |letter: char| match letter.is_ascii_alphanumeric() {
+        true => letter.to_ascii_lowercase(),
+        false => ' ',
+    };
+    let text: String = text.chars().map(plain).collect();
+    let words = text.split_whitespace().scan(0, |letters, word| {
+        *letters += word.len() + 1;
+        (*letters <= SLUG).then_some(word)
+    });
+    words.collect::<Vec<_>>().join("-")
 }
 
 /// What is typed to see the failure in `path` again.

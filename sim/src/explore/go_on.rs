@@ -10,7 +10,7 @@ use crate::invariant::Invariant;
 use crate::oracle::Finding;
 use crate::scenario::Step;
 use crate::subject::{Answer, AnyOp, Durability, Expected, Failure, OpenStore};
-use crate::world::examine::{panicked, shown_state, unreadable};
+use crate::world::examine::{let_go, panicked, panicked_at_end, shown_state, unreadable};
 
 use super::beliefs::BeliefId;
 use super::search::{CrashSearch, CrashState, OpenedStore};
@@ -30,12 +30,30 @@ impl CrashSearch<'_> {
             return;
         };
         let first_wrong = self.wrong.len();
+        self.show_step(&op);
         match self.take_one_more(&mut opened, decided, &op) {
-            Ok(None) => {}
+            Ok(None) => {
+                let ended = let_go(opened.store);
+                self.wrong.extend(ended.err().map(Wrong::new));
+            }
             Ok(Some(answered)) => self.make_durable(opened, &answered),
             Err(finding) => self.wrong.push(Wrong::new(finding)),
         }
+        self.hide_step();
         self.add_step(first_wrong, &Step::Op(op));
+    }
+
+    /// Says that a step is taken to whoever looks on.
+    fn show_step(&self, op: &AnyOp) {
+        if let Some(watched) = self.target.watched {
+            watched.push(TrailStep::Step(Step::Op(op.clone())));
+        }
+    }
+
+    fn hide_step(&self) {
+        if let Some(watched) = self.target.watched {
+            watched.pop();
+        }
     }
 
     /// The way to what was found wrong since `first_wrong` begins with this step.
@@ -129,10 +147,14 @@ impl CrashSearch<'_> {
                 let crashes = flush_by_op(sim, &mut *store, &op, &expected)?;
                 let end = sim.crash_between_calls();
                 let at = in_step(&end, calls);
+                let_go(store)?;
                 (crashes, end, at)
             }
             _ => {
-                let (closed, crashes) = recorded(sim, || store.close())?;
+                sim.record_crash_points(true);
+                let closed = guarded(|| store.close()).map_err(panicked_at_end)?;
+                let crashes = sim.take_crash_points();
+                sim.record_crash_points(false);
                 closed.map_err(|failure| refused_to_go_on(failure.text))?;
                 // The first call of the step after those of the close is one of the next process.
                 let at = CrashPoint {

@@ -57,7 +57,7 @@ impl Explored {
 }
 
 /// The run of a failure's script. Where that holds, the failure itself stands for it.
-fn run_again(
+pub(crate) fn run_again(
     subject: &AnySubject,
     scenario: &Scenario,
     failure: &FoundFailure,

@@ -25,7 +25,9 @@ impl CrashSearch<'_> {
         space: &ImageSpace,
         mut images: Images<'_>,
     ) {
-        while let Some(candidate) = images.next() {
+        while !self.is_cancelled()
+            && let Some(candidate) = images.next()
+        {
             self.tally.enumerated += 1;
             let choice = || images.choice(&candidate);
             if !self.follow_image(crashed, space, &candidate.image, choice) {
@@ -51,7 +53,9 @@ impl CrashSearch<'_> {
         }
         let mut torn = images.torn(cap);
         let mut met = 0;
-        while let Some(candidate) = torn.next() {
+        while !self.is_cancelled()
+            && let Some(candidate) = torn.next()
+        {
             met += 1;
             let choice = || torn.choice(&candidate);
             if !self.follow_image(crashed, space, &candidate.image, choice) {
@@ -79,6 +83,9 @@ impl CrashSearch<'_> {
         let mut choices: Vec<Choice> = corners.collect();
         choices.extend((0..samples).map(|_| self.survivors.choose(space)));
         for choice in &choices {
+            if self.is_cancelled() {
+                return;
+            }
             self.tally.sampled += 1;
             if !self.follow_image(crashed, space, &space.image(choice), || choice.clone()) {
                 self.tally.dropped += 1;
@@ -88,6 +95,9 @@ impl CrashSearch<'_> {
             .zip(&choices)
             .map(|(_, choice)| choice)
         {
+            if self.is_cancelled() {
+                return;
+            }
             let Some(torn) = self.survivors.tear(space, choice) else {
                 continue;
             };

@@ -17,9 +17,10 @@ use crate::coverage::Coverage;
 use crate::faults::{Faults, SurvivorDraw};
 use crate::invariant::Invariant;
 use crate::oracle::Finding;
+use crate::oracle::kind::Kind;
 use crate::scenario::{Crashes, Script};
 use crate::subject::{OpenReport, OpenStore};
-use crate::world::examine::{shown_state, unreadable};
+use crate::world::examine::{let_go, shown_state, unreadable};
 use crate::world::{RunMoment, check_recovery_calls, out_of_calls};
 
 use super::beliefs::{BeliefId, DiskBeliefs};
@@ -32,7 +33,7 @@ use super::trail::{TrailStep, Wrong, killed};
 /// Coverage is taken from one recovery in this many: the fault source that notes each call slows a recovery down.
 const WATCHED_EVERY: u64 = 32;
 
-/// How many failures of one unit are kept.
+/// How many failures of one unit are kept where kinds make no difference.
 const FAILURES_KEPT: usize = 8;
 
 /// Everything that one unit of work (a command of a workload) remembers.
@@ -55,6 +56,8 @@ pub(super) struct CrashSearch<'a> {
     pub(super) bad_device_turn: usize,
     /// Whether a store is going on now: what follows from that need not go on once more.
     going_on: bool,
+    /// Whether something was left out: there was no time for it, or there were enough failures.
+    is_cut_off: bool,
 }
 
 /// A disk on which a process starts.
@@ -113,6 +116,7 @@ impl<'a> CrashSearch<'a> {
             on_bad_device: SurvivorDraw::new(target.options.seed, &crashes, Vec::new()),
             bad_device_turn: 0,
             going_on: false,
+            is_cut_off: false,
         }
     }
 
@@ -124,7 +128,16 @@ impl<'a> CrashSearch<'a> {
             tally: self.tally,
             coverage: self.coverage,
             hash: self.hash,
+            is_cut_off: self.is_cut_off,
         }
+    }
+
+    /// Whether the rest is left out. Asked at each crash and each image: what one command leads to may
+    /// take minutes.
+    pub(super) fn is_cancelled(&mut self) -> bool {
+        let cancelled = self.target.is_cancelled();
+        self.is_cut_off |= cancelled;
+        cancelled
     }
 
     /// Lets the workload's process die at `moment`. `before_next`: another moment of this command follows, so a crash after this
@@ -142,6 +155,9 @@ impl<'a> CrashSearch<'a> {
                 moment: beaver_disk::Moment::Before,
             };
         }
+        if let Some(watched) = self.target.watched {
+            watched.die_after(moment.crash.point().call.saturating_sub(calls));
+        }
         self.crash(&CrashState {
             crash: &moment.crash,
             at,
@@ -157,6 +173,9 @@ impl<'a> CrashSearch<'a> {
 
     /// A process dies: goes on from everything that it may leave.
     pub(super) fn crash(&mut self, crashed: &CrashState<'_>) {
+        if self.is_cancelled() {
+            return;
+        }
         self.tally.crash_points += 1;
         let inside = crashed.crash.inside();
         // Keyed by disk and write: two different writes on one disk have different prefixes.
@@ -241,15 +260,61 @@ impl<'a> CrashSearch<'a> {
         judge: impl FnOnce(&mut Self),
     ) {
         let before = self.wrong.len();
-        if before >= FAILURES_KEPT {
+        let enough = self.found_enough();
+        self.is_cut_off |= enough;
+        if enough || self.is_cancelled() {
             return;
         }
-        judge(self);
-        if self.wrong.len() > before {
+        let mut step = Some(step);
+        let shown = self
+            .target
+            .watched
+            .zip(step.take_if(|_| self.target.watched.is_some()));
+        let shown = shown.map(|(watched, step)| {
             let step = step();
+            watched.push(step.clone());
+            (watched, step)
+        });
+        judge(self);
+        if let Some((watched, _)) = &shown {
+            watched.pop();
+        }
+        self.fold_known_kinds(before);
+        if self.wrong.len() > before
+            && let Some(step) = step.map(|step| step()).or(shown.map(|(_, step)| step))
+        {
             let wrong = self.wrong[before..].iter_mut();
             wrong.for_each(|wrong| wrong.trail.push(step.clone()));
         }
+    }
+
+    /// Counts what was found wrong since `before` with an earlier failure of its kind.
+    fn fold_known_kinds(&mut self, before: usize) {
+        let Some(kept) = self.target.kinds else {
+            return;
+        };
+        for mut next in self.wrong.split_off(before) {
+            let kind = next.kind.take();
+            let kind = kind.unwrap_or_else(|| Kind::of(&next.finding, kept.allowed));
+            let mut known = self.wrong.iter_mut();
+            match known.find(|known| known.kind.as_ref() == Some(&kind)) {
+                Some(known) => known.count += next.count,
+                None => {
+                    next.kind = Some(kind);
+                    self.wrong.push(next);
+                }
+            }
+        }
+    }
+
+    /// Whether enough was found wrong.
+    fn found_enough(&self) -> bool {
+        let is_failure = |wrong: &&Wrong| {
+            let kind = wrong.kind.as_ref();
+            kind.is_none_or(|kind| kind.allowed.is_none())
+        };
+        let most = self.target.kinds.map_or(FAILURES_KEPT, |kept| kept.most);
+        self.wrong.iter().filter(is_failure).count() >= most
     }
 
     /// A process starts on a disk and opens the store.
@@ -417,6 +482,8 @@ impl<'a> CrashSearch<'a> {
             self.going_on = true;
             self.go_on(opened, decided);
             self.going_on = false;
+        } else {
+            let_go(opened.store)?;
         }
         Ok(decided)
     }

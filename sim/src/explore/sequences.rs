@@ -21,6 +21,30 @@ pub(super) enum OpRound {
     Concurrent(Around, Vec<(When, usize)>),
     /// These callers submit, some of them share a batch, and one of the syncs fails.
     FailingSync(Vec<usize>),
+    /// One step in which one of the syncs fails.
+    FailingAlone(Single),
+}
+
+impl OpRound {
+    /// Whether a sync fails in it.
+    pub(super) fn has_failing_sync(&self) -> bool {
+        matches!(self, OpRound::FailingSync(_) | OpRound::FailingAlone(_))
+    }
+
+    /// How many ops it counts for. A checkpoint or a close around which ops are given is one more.
+    fn ops(&self) -> usize {
+        match self {
+            OpRound::Single(_) | OpRound::FailingAlone(_) => 1,
+            OpRound::FailingSync(ops) => ops.len(),
+            OpRound::Concurrent(Around::Flush | Around::Interval, ops) => ops.len(),
+            OpRound::Concurrent(Around::Checkpoint | Around::Close, ops) => ops.len() + 1,
+        }
+    }
+}
+
+/// How many ops a sequence has.
+pub(super) fn length(sequence: &[OpRound]) -> usize {
+    sequence.iter().map(OpRound::ops).sum()
 }
 
 /// How many storage calls the second step of a checkpoint makes in the library. An op before the
@@ -145,17 +169,21 @@ fn amid(program: &[usize]) -> Vec<Vec<(When, usize)>> {
     scheduled.collect()
 }
 
-/// Every sequence of at most `ops` ops in which a sync fails, once: ops of one caller, callers of
-/// whom the sync of one fails, and ops that are given after that. None for a store with one caller.
+/// Every sequence of at most `ops` ops in which a sync fails, once. Of a store with several callers:
+/// ops of one caller, callers of whom the sync of one fails, and ops that are given after that; none
+/// if it is used by one.
 pub(super) fn sequences_with_a_failure(
     subject: &AnySubject,
     state: &AnyState,
     ops: usize,
     callers: u32,
 ) -> Vec<Vec<OpRound>> {
-    let Some(shared) = subject.shared_ops().filter(|_| callers > 1) else {
-        return Vec::new();
+    let Some(shared) = subject.shared_ops() else {
+        return sequences_with_a_failing_step(&sequences(subject, state, ops, 1));
     };
+    if callers < 2 {
+        return Vec::new();
+    }
     let singles = singles(subject, state, ops);
     let alone = |length| -> Vec<Vec<OpRound>> {
         let longer = |sequences: Vec<Vec<OpRound>>| -> Vec<Vec<OpRound>> {
@@ -183,6 +211,22 @@ pub(super) fn sequences_with_a_failure(
         }
     }
     sequences
+}
+
+/// These sequences of single steps, once for each of their steps in which a sync may fail.
+fn sequences_with_a_failing_step(sequences: &[Vec<OpRound>]) -> Vec<Vec<OpRound>> {
+    let failing = |round: &OpRound| match round {
+        OpRound::Single(single) => OpRound::FailingAlone(*single),
+        other => other.clone(),
+    };
+    let sequences = sequences.iter().flat_map(|sequence| {
+        (0..sequence.len()).map(move |at| {
+            let mut sequence = sequence.clone();
+            sequence[at] = failing(&sequence[at]);
+            sequence
+        })
+    });
+    sequences.collect()
 }
 
 /// Every sequence of `length` ops that callers can wait for.
@@ -223,9 +267,11 @@ impl<'s> StepBuilder<'s> {
     /// The step of a round, which happens; nothing if the store has not as many ops in this state.
     pub(super) fn step(&mut self, round: &OpRound) -> Option<Step> {
         Some(match round {
-            OpRound::Single(Single::Op(op)) => Step::Op(self.op(*op)?),
-            OpRound::Single(Single::Checkpoint) => Step::Checkpoint,
-            OpRound::Single(Single::Reopen) => Step::Reopen,
+            OpRound::Single(single) | OpRound::FailingAlone(single) => match single {
+                Single::Op(op) => Step::Op(self.op(*op)?),
+                Single::Checkpoint => Step::Checkpoint,
+                Single::Reopen => Step::Reopen,
+            },
             OpRound::Concurrent(around, schedule) => {
                 let ops = schedule.iter().map(|(at, op)| {
                     Some(Scheduled {
@@ -332,7 +378,34 @@ mod tests {
         let alone = sequences(&subject, &initial, 3, 1);
         assert_eq!(alone.len(), 1 + 3 + 9 + 27);
         assert_eq!(sequences(&subject, &initial, 3, 2), alone);
-        assert_eq!(sequences_with_a_failure(&subject, &initial, 3, 2).len(), 0);
+    }
+
+    #[test]
+    fn a_sync_fails_in_each_step_of_a_store_for_one_caller() {
+        let subject = AnySubject::new(Twice);
+        let failing = sequences_with_a_failure(&subject, &subject.initial(), 3, 2);
+        assert_eq!(failing.len(), 3 + 2 * 9 + 3 * 27);
+        for sequence in &failing {
+            let failing = sequence.iter().filter(|round| round.has_failing_sync());
+            assert_eq!(failing.count(), 1);
+        }
+    }
+
+    #[test]
+    fn a_sequence_is_as_long_as_the_ops_in_it() {
+        let (subject, initial) = (queue(), queue().initial());
+        let of_two = |sequences: &[Vec<OpRound>]| {
+            let two = sequences.iter().filter(|sequence| length(sequence) == 2);
+            two.count()
+        };
+        let all = sequences(&subject, &initial, 3, 2);
+        assert_eq!(
+            of_two(&all),
+            sequences(&subject, &initial, 2, 2).len() - 1 - 8
+        );
+        let failing = sequences_with_a_failure(&subject, &initial, 3, 2);
+        let shorter = |ops| sequences_with_a_failure(&subject, &initial, ops, 2).len();
+        assert_eq!(of_two(&failing), shorter(2) - shorter(1));
     }
 
     #[test]

@@ -40,14 +40,14 @@ impl Start {
         Start::FailingSyncCacheKept,
     ];
 
-    /// The starts used with this many callers. A failing sync is only interesting if a second caller waits for it or follows it.
+    /// The starts of the library's own queue with this many callers. A failing sync of a single one is left to the sampler.
     pub fn of(callers: u32) -> impl Iterator<Item = Start> {
         let alone = move |start: &Start| callers > 1 || !start.has_failing_sync();
         Start::ALL.into_iter().filter(alone)
     }
 
     /// Whether the sync of one of the commands fails.
-    pub(super) const fn has_failing_sync(self) -> bool {
+    pub(crate) const fn has_failing_sync(self) -> bool {
         matches!(self, Start::FailingSync | Start::FailingSyncCacheKept)
     }
 
@@ -117,7 +117,7 @@ impl Start {
             (_, Some(inspected)) => {
                 inspected.prepared(&|steps| end_of_log(subject, scenario, steps))
             }
-            (_, None) => some_ops_and_checkpoints(subject),
+            (_, None) => prepared(subject),
         };
         let (_, state) = run(subject, scenario, &steps);
         (steps, state)
@@ -125,7 +125,7 @@ impl Start {
 }
 
 /// Ops, a checkpoint, and more ops, for a store of whose files nothing is known.
-fn some_ops_and_checkpoints(subject: &AnySubject) -> Vec<Step> {
+pub(crate) fn prepared(subject: &AnySubject) -> Vec<Step> {
     let mut state = subject.initial();
     let mut steps = Vec::new();
     for at in 0..5 {

@@ -3,6 +3,7 @@
 use beaver_disk::{CallEffect, CrashPoint, Moment, SurvivorSet};
 
 use crate::oracle::Finding;
+use crate::oracle::kind::Kind;
 use crate::scenario::{CrashKind, Effect, PlannedCrash, PlannedFault, Script, Step, Survivors};
 
 /// Something that must not be, and the way to it.
@@ -12,6 +13,8 @@ pub struct FoundFailure {
     pub finding: Finding,
     /// The workload, and the crashes that lead there.
     pub script: Script,
+    /// How many findings it stands for.
+    pub count: u64,
 }
 
 /// One step of the way, as it goes into a script.
@@ -32,6 +35,9 @@ pub(super) struct Wrong {
     pub(super) trail: Vec<TrailStep>,
     /// The number of the last storage call of the workload's last step before its first crash.
     pub(super) last_call: u64,
+    /// Its kind, where the search keeps kinds, and how many findings of that it stands for.
+    pub(super) kind: Option<Kind>,
+    pub(super) count: u64,
 }
 
 impl Wrong {
@@ -40,6 +46,8 @@ impl Wrong {
             finding,
             trail: Vec::new(),
             last_call: 0,
+            kind: None,
+            count: 1,
         }
     }
 
@@ -82,6 +90,7 @@ impl Wrong {
         FoundFailure {
             finding: self.finding,
             script,
+            count: self.count,
         }
     }
 }

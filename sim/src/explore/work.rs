@@ -62,6 +62,9 @@ impl WorkUnit {
 /// Explores the last of the steps of `script`; what comes before is explored as a workload of its own.
 pub(super) fn explore_last(target: ExploreTarget<'_>, script: Script) -> Findings {
     let count = script.steps.len();
+    if let Some(watched) = target.watched {
+        watched.begin(&script);
+    }
     let scenario = Scenario {
         script: Some(script),
         ..target.scenario.clone()
@@ -124,6 +127,10 @@ pub(super) fn explore_last_after_failure(
     let mut sum = Findings::default();
     for call in syncs_of(target, &steps[..=at]) {
         for (kind, behaviour) in failed_syncs(target.scenario.keeps_cache) {
+            if target.is_cancelled() {
+                sum.is_cut_off = true;
+                return sum;
+            }
             let failed = beaver_disk::Fault::FailedSync(FailedSync {
                 behaviour,
                 ..FailedSync::default()
@@ -190,5 +197,6 @@ fn stopped(stop: Stop, world: &mut World<'_>) -> FoundFailure {
     FoundFailure {
         finding: stop.into(),
         script: world.script(),
+        count: 1,
     }
 }

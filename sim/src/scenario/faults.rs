@@ -129,6 +129,16 @@ impl FaultKind {
         matches!(self, OpenError | ReadError | ReadErrorSticky)
     }
 
+    /// Whether it is a sync of a file that fails, after which the file system goes on.
+    #[must_use]
+    pub const fn fails_a_sync(self) -> bool {
+        use FaultKind::{SyncMarkClean, SyncRetryWorks, SyncRevert, SyncSizeLost, SyncUnwritten};
+        matches!(
+            self,
+            SyncMarkClean | SyncRetryWorks | SyncRevert | SyncSizeLost | SyncUnwritten
+        )
+    }
+
     /// Whether it damages data that was acknowledged, so that invariant 8 excuses a refusal or a
     /// bounded loss.
     #[must_use]

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::erased::{AnyOp, AnyState, OpModel, StateModel};
+use crate::guard::Contained;
 
 use super::concurrent::BegunWithCallers;
 use super::{
@@ -64,6 +65,9 @@ pub(crate) trait OpenStore {
     /// It failed, and is closed all the same.
     fn close(self: Box<Self>) -> Result<(), Failure>;
 
+    /// Drops the store while its process is alive: a panic is one of the program's.
+    fn let_go(self: Box<Self>);
+
     /// See [`Concurrent::group`].
     fn group(&mut self, ops: &[AnyOp]) -> Vec<Result<Answer, Failure>>;
 
@@ -98,7 +102,7 @@ pub(crate) trait OpenStore {
 
 struct Opened<S: Subject> {
     subject: Arc<S>,
-    store: S::Store,
+    store: Contained<S::Store>,
     /// The error after which nothing more is given to it. A store whose files the checker can read
     /// is told apart by what it then refuses itself. The second step of a checkpoint may fail on a
     /// thread of its own.
@@ -136,7 +140,7 @@ impl<S: Subject> Opened<S> {
         piece: impl FnOnce(&S, &mut S::Store) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         self.usable()?;
-        let done = piece(&self.subject, &mut self.store);
+        let done = piece(&self.subject, self.store.get_mut());
         self.note(done.as_ref().err());
         done
     }
@@ -158,8 +162,9 @@ impl<S: Subject> Opened<S> {
             return begun;
         }
         let broken = Arc::clone(&self.broken);
+        let begun = Contained::new(begun);
         Box::new(move || {
-            begun().inspect_err(|failure| {
+            begun.into_inner()().inspect_err(|failure| {
                 if failure.class != ErrorClass::NotDone {
                     broken.get_or_init(|| failure.clone());
                 }
@@ -176,7 +181,8 @@ impl<S: Subject> OpenStore for Opened<S> {
     }
 
     fn state(&mut self) -> Result<AnyState, Failure> {
-        let state = self.subject.state(&mut self.store).map(any_state::<S>);
+        let state = self.subject.state(self.store.get_mut());
+        let state = state.map(any_state::<S>);
         self.note(state.as_ref().err());
         state
     }
@@ -186,9 +192,17 @@ impl<S: Subject> OpenStore for Opened<S> {
     }
 
     fn close(self: Box<Self>) -> Result<(), Failure> {
-        // It is dropped, and promises nothing by that.
-        self.usable()?;
-        self.subject.close(self.store)
+        if let Err(failure) = self.usable() {
+            // It promises nothing by that.
+            self.let_go();
+            return Err(failure);
+        }
+        let Opened { subject, store, .. } = *self;
+        subject.close(store.into_inner())
+    }
+
+    fn let_go(self: Box<Self>) {
+        drop(self.store.into_inner());
     }
 
     fn group(&mut self, ops: &[AnyOp]) -> Vec<Result<Answer, Failure>> {
@@ -220,9 +234,11 @@ impl<S: Subject> OpenStore for Opened<S> {
     fn close_queued(self: Box<Self>, ops: &[AnyOp]) -> Vec<Result<Answer, Failure>> {
         let ops = Self::typed(ops);
         if let Err(failure) = self.usable() {
+            self.let_go();
             return vec![Err(failure); ops.len()];
         }
         let Opened { subject, store, .. } = *self;
+        let store = store.into_inner();
         match subject.concurrent() {
             Some(concurrent) => concurrent.close_queued(store, &ops),
             None => vec![Err(Failure::unsupported(CALLERS)); ops.len()],
@@ -255,7 +271,7 @@ impl<S: Subject> OpenStore for Opened<S> {
     }
 
     fn as_any(&mut self) -> &mut dyn Any {
-        &mut self.store
+        self.store.get_mut()
     }
 }
 
@@ -328,7 +344,7 @@ impl<S: Subject> SubjectValue for SubjectOf<S> {
         let store = self.0.open(machine)?;
         Ok(Box::new(Opened {
             subject: Arc::clone(&self.0),
-            store,
+            store: Contained::new(store),
             broken: Arc::default(),
         }))
     }

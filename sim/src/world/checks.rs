@@ -19,7 +19,7 @@ use crate::subject::{AnySubject, Damaged, OpenReport, OpenStore, Recovered};
 
 use super::commands::OPEN;
 use super::examine::{
-    Examined, check_tidy, decide, examine, shown_state, unreadable, without_newest_snapshot,
+    Examined, check_tidy, decide, examine, let_go, shown_state, unreadable, without_newest_snapshot,
 };
 use super::requeue::Requeue;
 use super::{Stop, World};
@@ -233,7 +233,7 @@ impl World<'_> {
             }
         }
         self.seen.counts.images_checked += 1;
-        Ok(())
+        Ok(let_go(store)?)
     }
 
     /// A process opens the store on a copy.
@@ -242,7 +242,7 @@ impl World<'_> {
             clock: Arc::new(beaver::ManualClock::new(self.now_ms())),
             ..self.machine(copy.storage())
         };
-        let opened = guarded(|| self.subject.open(machine)).map_err(Stop::Panicked)?;
+        let opened = guarded(|| self.subject.open(machine)).map_err(Stop::panicked)?;
         let opened = opened.map_err(|failure| failure.text);
         Ok(opened.map(|mut store| {
             let report = self.report_of(&mut *store);
@@ -329,7 +329,8 @@ impl World<'_> {
                 found.map(drop)
             }
         };
-        examined.map_err(|wrong| wrong.finding().into())
+        examined.map_err(|wrong| Stop::from(wrong.finding()))?;
+        Ok(let_go(store)?)
     }
 
     /// Whether the store has promised to open now.

@@ -12,8 +12,8 @@ use crate::subject::{
 };
 
 use super::crashes::Activity;
-use super::examine::{panicked, shown_state, unreadable};
-use super::{Stop, World};
+use super::examine::{shown_state, unreadable};
+use super::{Stop, Unheard, World};
 
 /// Why there is a store.
 pub(super) const OPEN: &str = "between two steps the store is open";
@@ -345,7 +345,7 @@ impl World<'_> {
         };
         let store = self.store.as_mut().expect(OPEN);
         let pending = guarded(|| inspected.check_durable(store.as_any(), &self.history));
-        let pending = pending.map_err(Stop::Panicked)??;
+        let pending = pending.map_err(Stop::panicked)??;
         if pending < self.history.unpromised() {
             self.promise_all_but(pending);
         }
@@ -365,13 +365,13 @@ impl World<'_> {
         }
         let excuses = self.faults.director().excuses();
         let store = self.store.as_mut().expect(OPEN);
-        let shown = shown_state(&mut **store)?;
+        let shown = shown_state(&mut **store);
         if self.has_crashed() {
             self.carry_out_crash(Activity::Command)?;
             self.start()?;
             return Ok(false);
         }
-        match shown {
+        match shown? {
             Ok(state) if state == *self.history.state() => Ok(true),
             Ok(state) => {
                 let (expected, found) = self.history.state().difference(&state);
@@ -386,12 +386,13 @@ impl World<'_> {
     }
 
     /// Runs a piece of the program under test that needs the open store.
-    pub(super) fn with_store<T>(
+    pub(super) fn with_store<T: Unheard>(
         &mut self,
         piece: impl FnOnce(&mut dyn OpenStore) -> T,
     ) -> Result<T, Stop> {
         let store = self.store.as_mut().expect(OPEN);
-        guarded(|| piece(&mut **store)).map_err(Stop::Panicked)
+        let done = guarded(|| piece(&mut **store));
+        self.survived(done)
     }
 
     /// A piece of the program under test begins.
@@ -434,8 +435,7 @@ fn said(text: &str) -> String {
 impl From<Stop> for Finding {
     fn from(stop: Stop) -> Self {
         match stop {
-            Stop::Wrong(finding) | Stop::Exhausted(finding) => finding,
-            Stop::Panicked(message) => panicked(message),
+            Stop::Wrong(finding) | Stop::Exhausted(finding) | Stop::Panicked(finding) => finding,
             Stop::Over => panic!("a run that is over has nothing to report"),
         }
     }

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::sync::Arc;
 
+use crate::guard::Contained;
 use crate::invariant::Invariant;
 use crate::marks::Mark;
 use crate::oracle::Finding;
@@ -160,14 +161,14 @@ impl World<'_> {
             true => self.write_checkpoint(begun)?,
             false => self.write_checkpoint_amid(begun, during)?,
         };
-        let Some(written) = written else {
+        let Some(written) = written.map(Contained::new) else {
             return Ok(());
         };
         if !self.ops_between(&round.at(When::BeforeFinish))? {
             return Ok(());
         }
         let (calls, excuses) = self.begin(Activity::Checkpoint);
-        let finished = self.with_store(|store| store.finish_checkpoint(written))?;
+        let finished = self.with_store(|store| store.finish_checkpoint(written.into_inner()))?;
         if self.crashed_in_checkpoint(calls)? {
             return Ok(());
         }
@@ -255,7 +256,7 @@ impl World<'_> {
             excuses -= u64::from(excused);
         }
         let writing = self.writing.take().expect("it was started above");
-        let written = writing.finish().map_err(Stop::Panicked)?;
+        let written = self.survived(writing.finish())?;
         if self.crashed_in_checkpoint(calls)? {
             return Ok(None);
         }

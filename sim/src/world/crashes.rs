@@ -169,7 +169,7 @@ impl World<'_> {
         let kind = self.crashes.armed.take().unwrap_or(CrashKind::Kill);
         let planned = self.crashes.scripted.as_mut().and_then(Vec::pop);
         self.mark_crash(activity, crash.op(), at, kind);
-        self.drop_store()?;
+        self.drop_store();
         let mut planned = planned.unwrap_or(PlannedCrash {
             step: None,
             process: 0,
@@ -210,8 +210,9 @@ impl World<'_> {
     pub(super) fn kill(&mut self) -> Result<(), Stop> {
         let disk = self.faults.disk().clone();
         self.say_crash("process killed between two commands");
-        self.drop_store()?;
+        // Before the store is dropped: a process that is killed says no farewell to its files.
         let crash = disk.crash();
+        self.drop_store();
         disk.kill(CallEffect::Nothing);
         self.log_crash(CrashKind::Kill, crash, None);
         self.last_crash = Some(CrashKind::Kill);
@@ -223,9 +224,9 @@ impl World<'_> {
     /// The power fails between two commands.
     pub(super) fn power_cut(&mut self, image: Option<Survivors>) -> Result<(), Stop> {
         self.say_crash("power cut between two commands");
-        self.drop_store()?;
         let scripted = self.crashes.scripted.is_some();
         let crash = self.faults.disk().crash();
+        self.drop_store();
         let (choice, written) = self.cut_power(image, scripted)?;
         self.log_crash(CrashKind::PowerCut, crash, Some(&choice));
         if let Some(Step::PowerCut { image: recorded }) = self.script.steps.last_mut() {
@@ -255,15 +256,16 @@ impl World<'_> {
         });
     }
 
-    fn drop_store(&mut self) -> Result<(), Stop> {
+    /// The process is gone, and with it the store. What that says on a disk that is frozen, the panics
+    /// too, never happened.
+    fn drop_store(&mut self) {
         self.interrupt();
-        // Taken out before it is dropped: dropping runs code of the program under test, which may panic.
         let store = self.store.take();
-        // A process ends with all its threads. On a disk that is frozen no call of theirs does anything.
+        // A process ends with all its threads.
         if let Some(writing) = self.writing.take() {
-            writing.finish().map_err(Stop::Panicked)?.ok();
+            drop(writing.finish());
         }
-        self.program(|| drop(store))
+        drop(store);
     }
 
     fn say_crash(&mut self, words: &str) {

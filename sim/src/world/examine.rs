@@ -129,3 +129,17 @@ pub(crate) fn unreadable(failure: &Failure) -> Finding {
 pub(crate) fn panicked(message: String) -> Finding {
     Finding::new(Invariant::Progress, "no panic", message)
 }
+
+/// The store panicked when it was closed or dropped, which closes it by default.
+pub(crate) fn panicked_at_end(message: String) -> Finding {
+    let expected = "no panic when the store is closed or dropped";
+    Finding::new(Invariant::Progress, expected, message)
+}
+
+/// A process that is alive drops its store.
+///
+/// # Errors
+/// It panicked.
+pub(crate) fn let_go(store: Box<dyn OpenStore>) -> Result<(), Finding> {
+    guarded(|| store.let_go()).map_err(panicked_at_end)
+}

@@ -27,7 +27,7 @@ impl World<'_> {
         });
         let calls = self.faults.disk().calls();
         let read_only = self.faults.director().is_remount_needed();
-        match opened.map_err(Stop::Panicked)? {
+        match opened.map_err(Stop::panicked)? {
             Err(failure) if read_only && failure.kind == Some(ErrorKind::ReadOnlyFilesystem) => {
                 Ok(())
             }
@@ -70,7 +70,7 @@ impl World<'_> {
             },
         };
         let read = guarded(|| inspected.read_in_use(&mut recovered, self.poisoned));
-        let read = read.map_err(Stop::Panicked)?;
+        let read = read.map_err(Stop::panicked)?;
         let mut excused = false;
         if let Some((calls, excuses)) = begun {
             if self.end(Activity::Command, calls) == StepEnd::Crashed {
@@ -113,7 +113,7 @@ impl World<'_> {
             recorded.clone_from(&damage);
         }
         let read = guarded(|| inspected.read_leniently(&copy, &damage, &self.history));
-        if let Some((text, marks)) = read.map_err(Stop::Panicked)?? {
+        if let Some((text, marks)) = read.map_err(Stop::panicked)?? {
             let call = self.faults.disk().calls();
             self.seen.record(call, RunEvent::Note { text });
             marks.into_iter().for_each(|mark| self.seen.mark(mark));

@@ -12,7 +12,7 @@
 use beaver_disk::{Choice, DiskEvent, ImageSpace, SurvivorSet};
 
 use crate::faults::files::snapshot_epoch;
-use crate::faults::rot;
+use crate::faults::{Director, rot};
 use crate::oracle::damage::Files;
 use crate::scenario::{
     Effect, FaultKind, FaultRate, Phase, PlannedCrash, PlannedFault, Survivors, Target,
@@ -66,17 +66,10 @@ impl World<'_> {
     /// Writes down what went wrong in the part that is under way.
     pub(super) fn end_part(&mut self) {
         let director = self.faults.director();
-        let decided = director.planned();
-        let new = decided.get(self.part.faults..).unwrap_or_default();
-        for fault in new {
-            self.script.faults.push(PlannedFault {
-                step: self.part.step,
-                process: self.part.process,
-                call: fault.call.saturating_sub(self.part.calls),
-                ..fault.clone()
-            });
-        }
-        self.part.faults = decided.len();
+        let new = faults_of_part(self.part, &director);
+        self.part.faults = director.planned().len();
+        drop(director);
+        self.script.faults.extend(new);
     }
 
     /// Plans what the script says of the part that begins.
@@ -87,6 +80,7 @@ impl World<'_> {
             let step = self.part.step.unwrap_or(0);
             self.parts.push((step, self.part.process, self.part.calls));
         }
+        self.show_part();
         let Some(script) = &self.scenario.script else {
             return;
         };
@@ -141,6 +135,18 @@ impl World<'_> {
             false => Survivors::Numbered(choice.clone()),
         }
     }
+}
+
+/// The faults that were decided in a part, as a script says them.
+pub(super) fn faults_of_part(part: Part, director: &Director) -> Vec<PlannedFault> {
+    let new = director.planned().get(part.faults..).unwrap_or_default();
+    let new = new.iter().map(|fault| PlannedFault {
+        step: part.step,
+        process: part.process,
+        call: fault.call.saturating_sub(part.calls),
+        ..fault.clone()
+    });
+    new.collect()
 }
 
 /// Damage of the same kind at a place that is drawn.

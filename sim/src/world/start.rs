@@ -7,6 +7,7 @@ use beaver_disk::Choice;
 use beaver_storage::interpose;
 
 use crate::faults::{at_rest, device_kinds};
+use crate::guard::guarded;
 use crate::invariant::Invariant;
 use crate::marks::Mark;
 use crate::oracle::Finding;
@@ -17,6 +18,7 @@ use crate::subject::{ErrorClass, Failure};
 
 use super::commands::OPEN;
 use super::crashes::Activity;
+use super::examine::panicked_at_end;
 use super::refusal::Obstacles;
 use super::{Stop, World};
 use crate::lockstep::Lockstep;
@@ -32,7 +34,7 @@ impl World<'_> {
             let size = self.history.state().size();
             self.crashes
                 .arm(Activity::Checkpoint, size, self.faults.disk());
-            let closed = self.program(|| store.close())?;
+            let closed = guarded(|| store.close());
             if self.has_crashed() {
                 self.carry_out_crash(Activity::Checkpoint)?;
                 return self.start();
@@ -40,6 +42,7 @@ impl World<'_> {
             let made = self.faults.disk().calls() - calls;
             self.crashes
                 .disarm(Activity::Checkpoint, made, self.faults.disk());
+            let closed = closed.map_err(|message| Stop::Panicked(panicked_at_end(message)))?;
             match &closed {
                 Ok(()) => {
                     let unpromised = self.history.unpromised();
@@ -140,8 +143,7 @@ impl World<'_> {
             false => self.faults.storage(),
         };
         let machine = self.machine(storage);
-        let opened = crate::guard::guarded(|| self.subject.open(machine));
-        let opened = opened.map_err(Stop::Panicked)?;
+        let opened = self.survived(guarded(|| self.subject.open(machine)))?;
         if self.has_crashed() {
             drop(opened);
             self.carry_out_crash(Activity::Recovery)?;

@@ -1,0 +1,397 @@
+//! The search of a check: small workloads breadth first, and beside them the seeds of a scenario, until
+//! both are through or the time is over.
+//!
+//! ```text
+//! explored   1 op with 1 crash, 1 op with 2 crashes, 2 ops with 1 crash …   each from every start
+//! sampled    the first seed, the next one …
+//! ```
+//!
+//! Each has its own fixed order. Whoever has time takes the next piece of the one that got less of it
+//! so far; the clock decides how far each of them gets, and nothing else.
+
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use crate::explore::{Findings, FoundFailure, Options, SmallWorkload, SmallWorkloads, Start};
+use crate::oracle::Finding;
+use crate::oracle::kind::KeptKinds;
+use crate::plural::counted;
+use crate::result::RunResult;
+use crate::run::{Keep, run_and_repeat, run_once};
+use crate::scenario::{Profile, Scenario};
+use crate::subject::AnySubject;
+
+use super::Check;
+use super::checked::{AllowedCount, Checked, Extent};
+use super::found::{Found, Shown, Source};
+
+/// Where small workloads begin, whatever the store.
+const STARTS: [Start; 3] = [Start::Empty, Start::Prepared, Start::FailingSync];
+
+/// After this many kinds of failures a search ends. One without a time limit ends with the first: a
+/// store that is wrong may take for ever.
+const MOST_KINDS: usize = 8;
+
+/// What is searched: everything that stays as it is.
+pub(super) struct Plan<'a> {
+    pub(super) subject: &'a AnySubject,
+    /// The scenario of the runs.
+    pub(super) scenario: Scenario,
+    /// The small workloads of each start.
+    pub(super) starts: OnceLock<Vec<Arc<SmallWorkloads>>>,
+    /// Whether syncs fail in them.
+    fails_syncs: bool,
+    profile: Profile,
+    options: Options,
+    /// The most ops of a small workload.
+    ops: usize,
+    /// Whether fewer crashes come before more of them: with a time limit the smallest comes first.
+    breadth_first: bool,
+    pub(super) kept: KeptKinds<'a>,
+}
+
+/// The work that is left, and what came of the rest.
+pub(super) struct Work<'p> {
+    plan: &'p Plan<'p>,
+    /// The workloads that are being explored, and how many of them were begun.
+    workloads: Arc<Vec<(usize, SmallWorkload)>>,
+    begun: usize,
+    /// How many pieces of each source were begun.
+    explored: u64,
+    sampled: u64,
+    /// The time that each source has got, and the pieces under way, with when they began.
+    spent: [Duration; 2],
+    under_way: Vec<(Source, Duration)>,
+    checked: Checked,
+    pub(super) found: Found,
+}
+
+/// A piece of work.
+#[derive(Clone, Debug)]
+pub(super) enum Piece {
+    /// To get to where small workloads start.
+    Prepare,
+    /// A small workload, by its place among those of its extent.
+    Workload {
+        number: u64,
+        /// The place of the extent.
+        extent: usize,
+        /// All workloads of the extent.
+        workloads: Arc<Vec<(usize, SmallWorkload)>>,
+        nth: usize,
+        crashes: u32,
+    },
+    /// A seed.
+    Seed { number: u64, seed: u64 },
+}
+
+/// What came of a piece.
+pub(super) enum Done {
+    Workload(Findings),
+    Seed(Box<RunResult>),
+}
+
+impl<'a> Plan<'a> {
+    pub(super) fn new(subject: &'a AnySubject, check: &'a Check) -> Self {
+        let scenario = check.scenario_of(subject);
+        // A store that is to survive no failed sync says so by a scenario that has none.
+        let fails_syncs = scenario.faults.iter().any(|rate| rate.kind.fails_a_sync())
+            || subject.shared_ops().is_some();
+        Plan {
+            subject,
+            profile: scenario.profile,
+            scenario,
+            starts: OnceLock::new(),
+            fails_syncs,
+            options: check.options.clone(),
+            ops: check.commands(),
+            breadth_first: check.duration().is_some(),
+            kept: KeptKinds {
+                allowed: &check.allowed,
+                most: match check.duration() {
+                    Some(_) => MOST_KINDS,
+                    None => 1,
+                },
+            },
+        }
+    }
+
+    /// The small workloads of each start. The store is run the first time, to get there.
+    pub(super) fn starts(&self) -> &[Arc<SmallWorkloads>] {
+        self.starts.get_or_init(|| {
+            let starts = STARTS.iter();
+            let starts = starts.filter(|start| self.fails_syncs || !start.has_failing_sync());
+            let starts = starts.map(|start| {
+                let scenario = self.scenario_at(*start);
+                Arc::new(SmallWorkloads::new(self.subject, &scenario, *start))
+            });
+            starts.collect()
+        })
+    }
+
+    /// The scenario around the small workloads from a start.
+    pub(super) fn scenario_at(&self, start: Start) -> Scenario {
+        Scenario {
+            name: self.subject.name(),
+            ..start.scenario(self.profile)
+        }
+    }
+
+    /// How the small workloads with so many crashes are explored.
+    pub(super) fn options(&self, crashes: u32) -> Options {
+        Options {
+            depth: crashes,
+            ..self.options.clone()
+        }
+    }
+
+    /// Does a piece of work.
+    pub(super) fn carry_out(&self, piece: &Piece, cancel: &AtomicBool) -> Done {
+        match piece {
+            Piece::Prepare => panic!("that is done before the work begins"),
+            Piece::Seed { seed, .. } => {
+                let run = run_and_repeat(self.subject, &self.scenario, *seed);
+                Done::Seed(Box::new(run))
+            }
+            Piece::Workload {
+                workloads,
+                nth,
+                crashes,
+                ..
+            } => {
+                let (start, workload) = &workloads[*nth];
+                let start = &self.starts()[*start];
+                let (options, kept) = (self.options(*crashes), Some(self.kept_of_one()));
+                let mut findings = start.explore(workload, &options, cancel, kept, None);
+                for failure in &mut findings.failures {
+                    self.say_as_in_a_report(start.scenario(), failure);
+                }
+                Done::Workload(findings)
+            }
+        }
+    }
+
+    /// What is kept of one workload. What is found there may turn out to be allowed, so it is not the last.
+    fn kept_of_one(&self) -> KeptKinds<'a> {
+        let most = match self.kept.allowed {
+            [] => self.kept.most,
+            _ => MOST_KINDS,
+        };
+        KeptKinds { most, ..self.kept }
+    }
+
+    /// Takes over what the run of a failure's script finds: that is what a report says, and what its
+    /// reader allows.
+    fn say_as_in_a_report(&self, scenario: &Scenario, failure: &mut FoundFailure) {
+        let scenario = Scenario {
+            script: Some(failure.script.clone()),
+            ..scenario.clone()
+        };
+        let run = run_once(self.subject, &scenario, 0, Keep::default());
+        if let Some(finding) = finding_of(&run) {
+            failure.finding = finding;
+        }
+    }
+
+    /// The extent after this one: more crashes first, then more ops.
+    fn extent_after(&self, last: Option<&Extent>) -> Option<Extent> {
+        let most = self.options.depth;
+        let least = match self.breadth_first {
+            true => most.min(1),
+            false => most,
+        };
+        let (ops, crashes) = match last {
+            None => (self.ops.min(1), least),
+            Some(last) if last.crashes < most => (last.ops, last.crashes + 1),
+            Some(last) => (last.ops + 1, least),
+        };
+        (ops <= self.ops).then_some(Extent {
+            ops,
+            crashes,
+            ..Extent::default()
+        })
+    }
+
+    /// The workloads of so many ops from every start. The empty one comes with those of one op.
+    fn workloads(&self, ops: usize) -> Vec<(usize, SmallWorkload)> {
+        let callers = self.options.callers;
+        let starts = self.starts().iter().enumerate();
+        let workloads = starts.flat_map(|(start, small)| {
+            let workloads = match ops {
+                0 | 1 => small.up_to(ops, callers),
+                _ => small.of_length(ops, callers),
+            };
+            workloads.into_iter().map(move |workload| (start, workload))
+        });
+        workloads.collect()
+    }
+}
+
+impl<'p> Work<'p> {
+    pub(super) fn new(plan: &'p Plan<'p>) -> Self {
+        Work {
+            plan,
+            workloads: Arc::default(),
+            begun: 0,
+            explored: 0,
+            sampled: 0,
+            spent: [Duration::ZERO; 2],
+            under_way: Vec::new(),
+            checked: Checked::default(),
+            found: Found::default(),
+        }
+    }
+
+    /// The next piece of work; nothing if there is none left. It is `now` since the search began.
+    pub(super) fn next(&mut self, now: Duration) -> Option<Piece> {
+        let (first, second) =
+            match self.time(Source::Explored, now) > self.time(Source::Sampled, now) {
+                true => (Source::Sampled, Source::Explored),
+                false => (Source::Explored, Source::Sampled),
+            };
+        let next = self.next_of(first).map(|piece| (piece, first));
+        let (piece, source) = match next {
+            Some(next) => next,
+            None => (self.next_of(second)?, second),
+        };
+        self.under_way.push((source, now));
+        Some(piece)
+    }
+
+    /// The time that a source has got.
+    fn time(&self, source: Source, now: Duration) -> Duration {
+        let under_way = self.under_way.iter().filter(|(of, _)| *of == source);
+        let under_way: Duration = under_way.map(|(_, began)| now.saturating_sub(*began)).sum();
+        self.spent[source as usize] + under_way
+    }
+
+    fn next_of(&mut self, source: Source) -> Option<Piece> {
+        let piece = match source {
+            Source::Explored => self.next_workload(),
+            Source::Sampled => self.next_seed(),
+        };
+        if piece.is_none() {
+            let all = match source {
+                Source::Explored => self.explored,
+                Source::Sampled => self.sampled,
+            };
+            self.found.ends(source, all);
+        }
+        piece
+    }
+
+    fn next_seed(&mut self) -> Option<Piece> {
+        let seeds = &self.plan.scenario.seeds;
+        let seed = seeds.start.checked_add(self.sampled);
+        let seed = seed.filter(|seed| *seed < seeds.end)?;
+        self.sampled += 1;
+        Some(Piece::Seed {
+            number: self.sampled - 1,
+            seed,
+        })
+    }
+
+    fn next_workload(&mut self) -> Option<Piece> {
+        while self.begun == self.workloads.len() {
+            let mut next = self.plan.extent_after(self.checked.extents.last())?;
+            self.workloads = Arc::new(self.plan.workloads(next.ops));
+            self.begun = 0;
+            next.histories = self.workloads.len() as u64;
+            self.checked.extents.push(next);
+        }
+        let extent = self.checked.extents.len() - 1;
+        self.begun += 1;
+        self.explored += 1;
+        Some(Piece::Workload {
+            number: self.explored - 1,
+            extent,
+            workloads: Arc::clone(&self.workloads),
+            nth: self.begun - 1,
+            crashes: self.checked.extents[extent].crashes,
+        })
+    }
+
+    /// A piece is done, `now` since the search began.
+    pub(super) fn take(&mut self, piece: &Piece, done: Done, now: Duration) {
+        let (place, shown) = match (piece, done) {
+            (Piece::Workload { number, .. }, Done::Workload(findings)) => (
+                (*number, Source::Explored),
+                self.take_workload(piece, findings),
+            ),
+            (Piece::Seed { number, seed }, Done::Seed(run)) => {
+                ((*number, Source::Sampled), self.take_run(*seed, &run))
+            }
+            _ => panic!("a piece of work is done as what it is"),
+        };
+        let source = place.1;
+        // Which of those under way it was makes no difference to their sum.
+        if let Some(at) = self.under_way.iter().position(|(of, _)| *of == source) {
+            let (_, began) = self.under_way.swap_remove(at);
+            self.spent[source as usize] += now.saturating_sub(began);
+        }
+        self.found.add(place, shown, self.plan.kept.allowed);
+    }
+
+    fn take_workload(&mut self, piece: &Piece, findings: Findings) -> Vec<Shown> {
+        let Piece::Workload {
+            extent,
+            workloads,
+            nth,
+            ..
+        } = piece
+        else {
+            return Vec::new();
+        };
+        let extent = &mut self.checked.extents[*extent];
+        extent.done += u64::from(!findings.is_cut_off);
+        extent.tally += findings.tally;
+        self.checked.explored += findings.tally;
+        let failures = findings.failures.into_iter();
+        let start = workloads[*nth].0;
+        failures
+            .map(|failure| Shown::Script(start, failure))
+            .collect()
+    }
+
+    fn take_run(&mut self, seed: u64, run: &RunResult) -> Vec<Shown> {
+        self.checked.runs += 1;
+        self.checked.counts.add(&run.counts);
+        let finding = finding_of(run).into_iter();
+        finding.map(|finding| Shown::Seed(seed, finding)).collect()
+    }
+
+    /// What was done.
+    pub(super) fn checked(&self) -> Checked {
+        let allowed = self.plan.kept.allowed.iter().enumerate();
+        let allowed = allowed.map(|(entry, allowed)| AllowedCount {
+            promise: allowed.invariant.name(),
+            text: allowed.text.clone(),
+            count: self.found.allowed(entry),
+        });
+        Checked {
+            allowed: allowed.collect(),
+            ..self.checked.clone()
+        }
+    }
+
+    /// How far the work is, in a line.
+    pub(super) fn line(&self) -> String {
+        let now = self.checked.extents.last();
+        let now = now.map_or_else(String::new, |extent| format!("{extent}, "));
+        let seeds = counted(self.checked.runs, "seed", "seeds");
+        let failures = counted(
+            self.found.failures() as u64,
+            "kind of finding",
+            "kinds of findings",
+        );
+        format!("{now}{seeds}, {failures}")
+    }
+}
+
+/// What a run found, if it did not hold.
+fn finding_of(run: &RunResult) -> Option<Finding> {
+    let failure = run.outcome.failure()?;
+    let (expected, found) = (failure.expected.clone(), failure.found.clone());
+    Some(Finding::new(failure.invariant, expected, found))
+}

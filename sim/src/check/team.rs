@@ -1,0 +1,202 @@
+//! The threads of a check: some do the work, and one looks at the clock.
+
+use std::io::{self, Write as _};
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, Thread};
+use std::time::Duration;
+
+use super::checked::Checked;
+use super::clock::Timer;
+use super::failing::Failing;
+use super::hang::{CallWatch, EXIT, look_again, report};
+use super::replay::save_one;
+use super::search::{Piece, Plan, Work};
+use crate::guard::CallGauge;
+
+/// How often the clock is looked at.
+const TICK: Duration = Duration::from_millis(50);
+
+/// A check that is over by then says nothing of its progress.
+const SILENT: Duration = Duration::from_secs(2);
+
+/// How often it says something from then on.
+const SAID_EVERY: Duration = Duration::from_secs(1);
+
+/// How a search is carried out. What it finds does not depend on this, but for where it ends.
+pub(super) struct Limits {
+    pub(super) jobs: NonZeroUsize,
+    /// When it ends, at the latest.
+    pub(super) duration: Option<Duration>,
+    /// Whether it says how far it is.
+    pub(super) talks: bool,
+    /// How long one call into the store may take.
+    pub(super) call: Duration,
+}
+
+/// What the threads share.
+struct Team<'p> {
+    plan: &'p Plan<'p>,
+    limits: &'p Limits,
+    work: Mutex<Work<'p>>,
+    timer: Timer,
+    seats: Vec<Seat>,
+    /// The search ends where it is.
+    cancel: AtomicBool,
+    /// All work is done.
+    ended: AtomicBool,
+}
+
+/// What one of the workers does, for the one that looks at the clock.
+#[derive(Default)]
+struct Seat {
+    gauge: Arc<CallGauge>,
+    piece: Mutex<Option<Piece>>,
+}
+
+impl Seat {
+    fn piece(&self) -> MutexGuard<'_, Option<Piece>> {
+        self.piece.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Searches until all is done, enough was found, or the time is over. Then makes what was found as small
+/// as it can be.
+pub(super) fn carry_out(plan: &Plan<'_>, limits: &Limits) -> (Checked, Option<Box<Failing>>) {
+    let team = Team {
+        plan,
+        limits,
+        work: Mutex::new(Work::new(plan)),
+        timer: Timer::start(),
+        seats: (0..limits.jobs.get()).map(|_| Seat::default()).collect(),
+        cancel: AtomicBool::new(false),
+        ended: AtomicBool::new(false),
+    };
+    thread::scope(|scope| {
+        // Called as this thread, which a test has given its name: reports say how it is run again.
+        let name = thread::current().name().unwrap_or_default().to_owned();
+        let clock = thread::Builder::new().name(name);
+        let clock = clock.spawn_scoped(scope, || team.watch());
+        let clock = clock.expect("there is a thread for the clock");
+        // Also where a worker panics: or else the clock would never be told.
+        let _ended = TellsEnd(&team.ended, clock.thread().clone());
+        thread::scope(|workers| {
+            team.prepare(&team.seats[0]);
+            for seat in &team.seats[1..] {
+                workers.spawn(|| team.work(seat));
+            }
+            team.work(&team.seats[0]);
+        });
+        *team.seats[0].piece() = None;
+        let checked = team.lock().checked();
+        let failures = std::mem::take(&mut team.lock().found).into_failures(plan.kept.most);
+        let failing = failures.iter().map(|kind| Failing::of_kind(plan, kind));
+        (checked, Failing::together(failing.collect()))
+    })
+}
+
+/// Tells the clock that all work is done when it is dropped.
+struct TellsEnd<'a>(&'a AtomicBool, Thread);
+
+impl Drop for TellsEnd<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+        self.1.unpark();
+    }
+}
+
+impl<'p> Team<'p> {
+    fn lock(&self) -> MutexGuard<'_, Work<'p>> {
+        self.work.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn prepare(&self, seat: &Seat) {
+        CallGauge::show_this_thread(&seat.gauge);
+        *seat.piece() = Some(Piece::Prepare);
+        self.plan.starts();
+    }
+
+    fn work(&self, seat: &Seat) {
+        CallGauge::show_this_thread(&seat.gauge);
+        let is_over = || {
+            let duration = self.limits.duration;
+            let late = duration.is_some_and(|all| self.timer.elapsed() >= all);
+            late || self.cancel.load(Ordering::Relaxed)
+        };
+        while !is_over() {
+            let Some(piece) = self.lock().next(self.timer.elapsed()) else {
+                return;
+            };
+            *seat.piece() = Some(piece.clone());
+            let done = self.plan.carry_out(&piece, &self.cancel);
+            let mut work = self.lock();
+            work.take(&piece, done, self.timer.elapsed());
+            if work.found.is_enough(self.plan.kept.most) {
+                self.cancel.store(true, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Looks at the clock until all work is done.
+    fn watch(&self) {
+        let limits = self.limits;
+        let mut next_line = SILENT;
+        let seats = self.seats.iter();
+        let mut calls: Vec<CallWatch> = seats.map(|seat| CallWatch::new(&seat.gauge)).collect();
+        while !self.ended.load(Ordering::Relaxed) {
+            let now = self.timer.elapsed();
+            let left = limits.duration.map(|all| all.saturating_sub(now));
+            if left == Some(Duration::ZERO) {
+                self.cancel.store(true, Ordering::Relaxed);
+            }
+            for (seat, call) in self.seats.iter().zip(&mut calls) {
+                if call.is_stuck(now, limits.call) {
+                    self.end_if_it_hangs(seat, call, limits.call);
+                }
+            }
+            if limits.talks && now >= next_line {
+                next_line = now + SAID_EVERY;
+                self.say_progress(now, left);
+            }
+            thread::park_timeout(
+                left.filter(|left| !left.is_zero())
+                    .unwrap_or(TICK)
+                    .min(TICK),
+            );
+        }
+    }
+
+    /// Ends the process if the call that a worker is in does not come back.
+    fn end_if_it_hangs(&self, seat: &Seat, call: &mut CallWatch, limit: Duration) {
+        let piece = seat.piece().clone();
+        let failing = piece.and_then(|piece| look_again(self.plan, &piece, limit));
+        if failing.is_none() && !call.is_stuck(self.timer.elapsed(), limit) {
+            // The machine was slow, or stood still.
+            return;
+        }
+        let mut failing = failing;
+        let folder = failing.as_mut();
+        let folder = folder.and_then(|failing| save_one(self.plan.subject, failing));
+        let name = &self.plan.scenario.name;
+        say(&report(name, failing.as_ref(), folder.as_deref()));
+        std::process::exit(EXIT);
+    }
+
+    fn say_progress(&self, now: Duration, left: Option<Duration>) {
+        let name = &self.plan.scenario.name;
+        let left = match left {
+            Some(left) if left.is_zero() => ", ending".to_owned(),
+            Some(left) => format!(", {} s left", left.as_secs_f64().ceil()),
+            None => String::new(),
+        };
+        let now = now.as_secs();
+        say(&format!("{name}: {now} s: {}{left}", self.lock().line()));
+    }
+}
+
+/// Says something on standard error, also where the output of a test is kept back.
+pub(super) fn say(text: &str) {
+    // Nothing can be done where standard error cannot be written to.
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}

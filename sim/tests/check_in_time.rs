@@ -1,0 +1,195 @@
+//! What an author of a store sees of a check: how far it came, which kinds of findings there are, and
+//! that nothing which the store does can end it without a report.
+
+#[path = "own/register.rs"]
+mod register;
+
+use std::process::Command;
+use std::time::Duration;
+
+use beaver_sim::check::{Check, Checked, Failing, check, find};
+use beaver_sim::invariant::Invariant;
+use beaver_sim::scenario::Seeds;
+use beaver_sim::subject::AnySubject;
+
+use register::{Registers, Wrong};
+
+fn found(wrong: Wrong, check: &Check) -> Result<Checked, Box<Failing>> {
+    find(&AnySubject::new(Registers(wrong)), check)
+}
+
+#[track_caller]
+fn check_holds(wrong: Wrong, check: &Check) -> Checked {
+    found(wrong, check).unwrap_or_else(|failing| panic!("{failing}"))
+}
+
+/// The invariants of all kinds, in the order of the report.
+fn invariants(failing: &Failing) -> Vec<Invariant> {
+    let others = failing.others.iter();
+    let all = std::iter::once(failing).chain(others);
+    let violations = all.filter_map(|failing| failing.run.outcome.failure());
+    violations.map(|violation| violation.invariant).collect()
+}
+
+fn seeds(end: u64) -> Seeds {
+    Seeds { start: 0, end }
+}
+
+/// As much as ends long before the time does.
+fn a_little() -> Check {
+    Check::default()
+        .for_duration(Duration::from_secs(3_600))
+        .explore(1)
+        .seeds(seeds(20))
+}
+
+#[test]
+fn what_was_done_to_its_end_is_called_exhausted() {
+    let checked = check_holds(Wrong::Sound, &a_little());
+    let words = "exhausted: 1 op with 1 crash, 1 op with 2 crashes; 20 seeds";
+    assert_eq!(checked.to_string(), words, "{checked:?}");
+    assert!(checked.explored.is_exhaustive(), "{checked:?}");
+}
+
+#[test]
+fn a_sound_store_is_done_when_the_time_is_over() {
+    let checked = check_holds(
+        Wrong::Sound,
+        &Check::default().for_duration(Duration::from_millis(300)),
+    );
+    // Whatever it came to, it has not explored six ops.
+    let begun: Vec<_> = checked
+        .extents
+        .iter()
+        .filter(|extent| extent.done < extent.histories)
+        .collect();
+    assert!(!begun.is_empty(), "{checked:?}");
+    for extent in begun {
+        assert!(!extent.is_exhausted(), "{extent:?}");
+        let words = format!("({} of {} histories)", extent.done, extent.histories);
+        assert!(checked.to_string().contains(&words), "{checked}");
+    }
+}
+
+#[test]
+fn no_time_is_no_finding_and_nothing_is_exhausted() {
+    let checked = check_holds(Wrong::TwoBugs, &a_little().for_duration(Duration::ZERO));
+    assert!(!checked.to_string().contains("exhausted"), "{checked}");
+}
+
+#[test]
+fn a_power_cut_with_more_images_than_the_cap_is_not_exhausted() {
+    let checked = check_holds(Wrong::Sound, &a_little().cap(1).depth(1));
+    assert!(checked.to_string().starts_with("ended: 1 op"), "{checked}");
+}
+
+#[test]
+fn two_bugs_are_two_kinds() {
+    let failing = found(Wrong::TwoBugs, &a_little()).unwrap_err();
+    let kinds = invariants(&failing);
+    assert!(kinds.contains(&Invariant::Progress), "{failing}");
+    let lost = [Invariant::Decided, Invariant::Durability];
+    assert!(kinds.iter().any(|kind| lost.contains(kind)), "{failing}");
+    let text = failing.to_string();
+    assert!(text.contains("two is too much"), "{text}");
+    assert!(failing.count > 1, "each was met more than once: {text}");
+}
+
+#[test]
+fn what_is_allowed_is_counted_and_no_failure() {
+    let failing = found(Wrong::TwoBugs, &a_little()).unwrap_err();
+    let kinds = invariants(&failing);
+    let all = kinds.iter().fold(a_little(), |check, kind| {
+        let text = match kind {
+            Invariant::Progress => "two is too much",
+            _ => "",
+        };
+        check.allow(kind.name(), text)
+    });
+    let checked = check_holds(Wrong::TwoBugs, &all.allow("poison", "nothing has this"));
+    let words = checked.to_string();
+    assert!(words.contains("allowed and found"), "{words}");
+    assert!(words.contains("allowed and never found: poison"), "{words}");
+    let others = a_little().allow("budget or panic", "two is too much");
+    let failing = found(Wrong::TwoBugs, &others).unwrap_err();
+    assert!(
+        !invariants(&failing).contains(&Invariant::Progress),
+        "{failing}"
+    );
+}
+
+#[test]
+#[should_panic(expected = "`durable` is no promise that can be allowed to break")]
+fn a_promise_that_there_is_not_cannot_be_allowed() {
+    let _ = Check::default().allow("durable", "");
+}
+
+#[test]
+fn what_is_found_first_does_not_depend_on_the_threads() {
+    let [one, two] = [1, 2].map(|jobs| found(Wrong::TwoBugs, &a_little().jobs(jobs)).unwrap_err());
+    assert_eq!(one.scenario.script, two.scenario.script);
+    assert_eq!(one.run.outcome, two.run.outcome);
+    assert_eq!(one.history, two.history);
+}
+
+#[test]
+fn a_failed_sync_that_is_ignored_is_found_by_exploring_alone() {
+    let explored = a_little().seeds(seeds(0));
+    let failing = found(Wrong::IgnoresFailedSync, &explored).unwrap_err();
+    let script = failing.scenario.script.as_ref();
+    let faults = script.map(|script| script.faults.len());
+    assert_eq!(faults, Some(1), "{failing}");
+    check_holds(Wrong::Sound, &explored);
+}
+
+#[test]
+fn a_panic_in_drop_is_a_finding_while_the_process_is_alive() {
+    for check in [
+        a_little(),
+        a_little().seeds(seeds(0)),
+        a_little().explore(0),
+    ] {
+        let failing = found(Wrong::PanicsInDrop, &check).unwrap_err();
+        let violation = failing.run.outcome.failure().expect("it did not hold");
+        assert_eq!(violation.invariant, Invariant::Progress, "{failing}");
+        let expected = "no panic when the store is closed or dropped";
+        assert_eq!(violation.expected, expected, "{failing}");
+        assert!(violation.found.contains("no good farewell"), "{failing}");
+    }
+}
+
+#[test]
+fn a_panic_of_a_process_that_has_died_is_none() {
+    check_holds(Wrong::PanicsWhenDead, &a_little().seeds(seeds(100)));
+}
+
+#[test]
+fn a_store_that_depends_on_chance_is_told_so_with_the_call_that_differs() {
+    let failing = found(Wrong::DependsOnChance, &a_little()).unwrap_err();
+    let violation = failing.run.outcome.failure().expect("it did not hold");
+    assert_eq!(violation.invariant, Invariant::Determinism, "{failing}");
+    assert!(violation.expected.contains("remove new-"), "{failing}");
+    assert!(violation.found.contains("remove new-"), "{failing}");
+}
+
+/// Set where this program is to check the store that hangs.
+const HANGS: &str = "BEAVER_TEST_HANGS";
+
+#[test]
+fn a_store_that_hangs_ends_the_process_with_a_report() {
+    let test = "a_store_that_hangs_ends_the_process_with_a_report";
+    if std::env::var_os(HANGS).is_some() {
+        let limit = Duration::from_millis(500);
+        check(Registers(Wrong::Hangs), &a_little().call_limit(limit));
+        return;
+    }
+    let program = std::env::current_exe().expect("a test is a program");
+    let mut child = Command::new(program);
+    child.args(["--exact", test, "--nocapture"]).env(HANGS, "1");
+    let child = child.output().expect("it can be started once more");
+    let said = String::from_utf8_lossy(&child.stderr);
+    assert_eq!(child.status.code(), Some(101), "{said}");
+    for words in ["has not come back", "history", "calls", "saved: "] {
+        assert!(said.contains(words), "no {words:?} in:\n{said}");
+    }
+}
