@@ -35,6 +35,13 @@ pub(super) struct FileOp {
     pub(super) process: u32,
 }
 
+impl FileOp {
+    /// The name that the file has after it.
+    pub(super) fn new_name(&self) -> &str {
+        self.to.as_deref().unwrap_or(&self.name)
+    }
+}
+
 /// A file, whatever its names were. The number of an inode is not enough: what a power cut took, the
 /// disk forgets, and the next file gets its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -107,17 +114,21 @@ impl FileOpLog {
         ops.find(failed).map(|op| op.call)
     }
 
-    /// The first sync of the directory that failed after call `after` and up to `until`.
-    pub(super) fn failed_dir_sync(&self, after: u64, until: u64) -> Option<u64> {
-        let mut ops = self.between(after, until);
-        let failed = |op: &&FileOp| op.op == Op::SyncDir && !op.ok;
-        ops.find(failed).map(|op| op.call)
+    /// The first sync of the directory of `name` that failed after call `after` and up to `until`.
+    pub(super) fn failed_dir_sync(&self, name: &str, after: u64, until: u64) -> Option<u64> {
+        let mut syncs = self.dir_syncs(name, after, until);
+        syncs.find(|sync| !sync.ok).map(|sync| sync.call)
     }
 
-    /// Whether the directory was synced after call `after` and up to `until`.
-    pub(super) fn dir_synced(&self, after: u64, until: u64) -> bool {
-        self.between(after, until)
-            .any(|op| op.op == Op::SyncDir && op.ok)
+    /// Whether the directory of `name` was synced after call `after` and up to `until`.
+    pub(super) fn dir_synced(&self, name: &str, after: u64, until: u64) -> bool {
+        self.dir_syncs(name, after, until).any(|sync| sync.ok)
+    }
+
+    fn dir_syncs(&self, name: &str, after: u64, until: u64) -> impl Iterator<Item = &FileOp> {
+        let directory = name.rsplit_once('/').map_or(".", |(parent, _)| parent);
+        let ops = self.between(after, until);
+        ops.filter(move |op| op.op == Op::SyncDir && *op.name == *directory)
     }
 
     fn take(&mut self, record: &mut TraceRecord) {

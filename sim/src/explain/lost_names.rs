@@ -18,17 +18,17 @@ pub(super) fn name_not_synced(evidence: &Evidence<'_>) -> Option<MissingStep> {
         let naming =
             |op: &&FileOp| op.file == Some(file) && matches!(op.op, Op::Create | Op::Rename);
         let named = evidence.ops().filter(naming).last()?;
+        let name = evidence.ops.name(file);
         let holds = evidence.acks().find(|ack| {
-            let mut writes = ack.writes.iter();
-            let inside = writes.any(|op| op.file == Some(file) && op.call > named.call);
-            inside && !evidence.ops.dir_synced(named.call, ack.shown.call)
+            let inside = ack.writes.iter().any(|op| op.file == Some(file));
+            let told = ack.shown.call;
+            inside && told >= named.call && !evidence.ops.dir_synced(name, named.call, told)
         });
         let reopened = evidence.openings.iter().find(|(_, opened)| {
             *opened >= named.call
                 && *opened <= crash.call
-                && !evidence.ops.dir_synced(named.call, *opened)
+                && !evidence.ops.dir_synced(name, named.call, *opened)
         });
-        let name = evidence.ops.name(file);
         let how = match named.op {
             Op::Rename => format!("`{name}` got its name by a rename from `{}`", named.name),
             _ => format!("`{name}` was created"),
@@ -38,7 +38,7 @@ pub(super) fn name_not_synced(evidence: &Evidence<'_>) -> Option<MissingStep> {
             (None, Some((_, opened))) => format!("before the store opened at call {opened}"),
             (None, None) => return None,
         };
-        let sync = evidence.ops.failed_dir_sync(named.call, crash.call);
+        let sync = evidence.ops.failed_dir_sync(name, named.call, crash.call);
         let text = match sync {
             Some(sync) => format!(
                 "{how} (call {}), but the sync of the directory failed (call {sync}) and was not made again {when}",
@@ -63,14 +63,14 @@ pub(super) fn removed_too_early(evidence: &Evidence<'_>) -> Option<MissingStep> 
         let pending = evidence.ops().filter(|op| {
             op.call < remove.call
                 && matches!(op.op, Op::Rename | Op::Create)
-                && !evidence.ops.dir_synced(op.call, remove.call)
+                && !evidence.ops.dir_synced(op.new_name(), op.call, remove.call)
                 && op.file != Some(file)
         });
         let lost = pending
             .filter(|op| name_is_lost(crash, evidence, op))
             .last()?;
         let name = evidence.ops.name(lost.file?);
-        let how = match evidence.ops.failed_dir_sync(lost.call, remove.call) {
+        let how = match evidence.ops.failed_dir_sync(name, lost.call, remove.call) {
             Some(sync) => format!("although the sync of the directory had failed (call {sync})"),
             None => "before the directory was synced".to_owned(),
         };
@@ -122,8 +122,11 @@ pub(super) fn rename_not_undone(evidence: &Evidence<'_>) -> Option<MissingStep> 
             others.any(|write| later().any(|op| op.call == write.call))
         };
         let ack = evidence.acks().find(elsewhere)?;
-        let settled =
-            undone.is_some_and(|undone| evidence.ops.dir_synced(undone.call, ack.shown.call));
+        let settled = undone.is_some_and(|undone| {
+            evidence
+                .ops
+                .dir_synced(&undone.name, undone.call, ack.shown.call)
+        });
         if settled {
             return None;
         }
@@ -175,8 +178,8 @@ pub(super) fn removed_name_back(evidence: &Evidence<'_>) -> Option<MissingStep> 
         let remove = evidence.ops().filter(removed).last()?;
         let back = crash.crashed.left.inode(name).is_some();
         // A sync that failed was not left out.
-        let synced = evidence.ops.dir_synced(remove.call, crash.call)
-            || evidence.ops.failed_dir_sync(remove.call, crash.call).is_some();
+        let synced = evidence.ops.dir_synced(name, remove.call, crash.call)
+            || evidence.ops.failed_dir_sync(name, remove.call, crash.call).is_some();
         // Where the crash came before the process could sync, nothing was left out.
         let went_on = evidence.acks.iter().any(|ack| ack.shown.call >= remove.call && ack.shown.call <= crash.call);
         let records = [format!("remove {name}"), METADATA.to_owned()];
