@@ -58,6 +58,11 @@ pub struct Machine {
 ///   is run again: no time but the machine's, no chance, no threads (but see [`Concurrent`]).
 /// * It keeps the [`PROMISES`](Subject::PROMISES) that it gives.
 ///
+/// # What a panic means
+/// One in a call or in the store's `Drop` is a finding while the process is alive, and none once it has
+/// died: in truth it made no further step. A panic in a thread of the store's own is seen where the store
+/// joins it, and nowhere else.
+///
 /// # What is not asked of it
 /// After an error of class [`NotDone`](ErrorClass::NotDone) it goes on; after any other it gets no
 /// further op and its state is not looked at: the process ends, or the store is dropped and opened

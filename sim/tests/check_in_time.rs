@@ -172,24 +172,68 @@ fn a_store_that_depends_on_chance_is_told_so_with_the_call_that_differs() {
     assert!(violation.found.contains("remove new-"), "{failing}");
 }
 
-/// Set where this program is to check the store that hangs.
-const HANGS: &str = "BEAVER_TEST_HANGS";
+/// Set where a test starts this program once more, to check a store that is wrong in this way.
+const CHECKS: &str = "BEAVER_TEST_CHECKS";
+
+/// Runs a test in a process of its own: its exit code, and what it said.
+fn run_again(test: &str, checks: &str, variables: &[(&str, &str)]) -> (Option<i32>, String) {
+    let program = std::env::current_exe().expect("a test is a program");
+    let mut child = Command::new(program);
+    child.args(["--exact", test, "--nocapture"]);
+    child.env(CHECKS, checks).envs(variables.iter().copied());
+    let child = child.output().expect("it can be started once more");
+    let said = String::from_utf8_lossy(&child.stderr).into_owned();
+    (child.status.code(), said)
+}
 
 #[test]
 fn a_store_that_hangs_ends_the_process_with_a_report() {
-    let test = "a_store_that_hangs_ends_the_process_with_a_report";
-    if std::env::var_os(HANGS).is_some() {
+    if std::env::var_os(CHECKS).is_some() {
         let limit = Duration::from_millis(500);
-        check(Registers(Wrong::Hangs), &a_little().call_limit(limit));
-        return;
+        return check(Registers(Wrong::Hangs), &a_little().call_limit(limit));
     }
-    let program = std::env::current_exe().expect("a test is a program");
-    let mut child = Command::new(program);
-    child.args(["--exact", test, "--nocapture"]).env(HANGS, "1");
-    let child = child.output().expect("it can be started once more");
-    let said = String::from_utf8_lossy(&child.stderr);
-    assert_eq!(child.status.code(), Some(101), "{said}");
+    let test = "a_store_that_hangs_ends_the_process_with_a_report";
+    let (code, said) = run_again(test, "hangs", &[]);
+    assert_eq!(code, Some(101), "{said}");
     for words in ["has not come back", "history", "calls", "saved: "] {
         assert!(said.contains(words), "no {words:?} in:\n{said}");
+    }
+}
+
+/// The folders that a report names, each once for each time.
+fn folders(said: &str) -> Vec<&str> {
+    let named = said.split("BEAVER_REPLAY=").skip(1);
+    named.filter_map(|rest| rest.split(' ').next()).collect()
+}
+
+#[test]
+fn each_kind_has_its_folder_and_a_mended_store_holds_there() {
+    let test = "each_kind_has_its_folder_and_a_mended_store_holds_there";
+    match std::env::var(CHECKS).as_deref() {
+        Ok("two-bugs") => return check(Registers(Wrong::TwoBugs), &a_little()),
+        Ok(_) => return check(Registers(Wrong::Sound), &a_little()),
+        Err(_) => {}
+    }
+    let (code, said) = run_again(test, "two-bugs", &[]);
+    assert_eq!(code, Some(101), "{said}");
+    let named = folders(&said);
+    assert!(named.len() > 1, "{said}");
+    let mut different = named.clone();
+    different.sort_unstable();
+    different.dedup();
+    assert_eq!(different.len(), named.len(), "{said}");
+    let (_, once_more) = run_again(test, "two-bugs", &[]);
+    assert_eq!(
+        folders(&once_more),
+        named,
+        "the same findings have the same folders"
+    );
+    for folder in named {
+        let replay = [("BEAVER_REPLAY", folder)];
+        let (code, said) = run_again(test, "two-bugs", &replay);
+        assert_eq!(code, Some(101), "{said}");
+        let (code, said) = run_again(test, "sound", &replay);
+        assert_eq!(code, Some(0), "{said}");
+        assert!(said.contains(&format!("holds now: {folder}")), "{said}");
     }
 }

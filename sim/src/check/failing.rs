@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::explain::{Explained, explain, printable};
 use crate::explore::run_again;
+use crate::oracle::kind::Kind;
 use crate::plural::counted;
 use crate::report;
 use crate::result::RunResult;
@@ -14,7 +15,7 @@ use crate::subject::AnySubject;
 
 use super::differing;
 use super::found::{FoundKind, Shown};
-use super::search::Plan;
+use super::search::{Plan, finding_of};
 
 /// How many smaller histories are tried.
 const CANDIDATES: u64 = 3_000;
@@ -74,14 +75,13 @@ impl Failing {
         }
     }
 
-    /// The first of them with the others; those that shrank to the history of an earlier one are counted
-    /// there.
+    /// The first of them with the others. Those that shrank to the history of an earlier one, or to its
+    /// kind, are counted there: a long history may only have said the same in more words.
     pub(super) fn together(all: Vec<Failing>) -> Option<Box<Self>> {
         let mut different: Vec<Failing> = Vec::new();
         for next in all {
             let same = |known: &&mut Failing| {
-                known.written_history() == next.written_history()
-                    && known.run.outcome == next.run.outcome
+                known.written_history() == next.written_history() || known.kind() == next.kind()
             };
             match different.iter_mut().find(same) {
                 Some(known) => known.count += next.count,
@@ -138,6 +138,11 @@ impl Failing {
             others: Vec::new(),
             replay: NOT_SAVED.to_owned(),
         }
+    }
+
+    fn kind(&self) -> Option<Kind> {
+        let finding = finding_of(&self.run)?;
+        Some(Kind::of(&finding, &[]))
     }
 
     /// The history that shows it, without what says how it was found.

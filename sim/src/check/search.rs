@@ -390,7 +390,7 @@ impl<'p> Work<'p> {
 }
 
 /// What a run found, if it did not hold.
-fn finding_of(run: &RunResult) -> Option<Finding> {
+pub(super) fn finding_of(run: &RunResult) -> Option<Finding> {
     let failure = run.outcome.failure()?;
     let (expected, found) = (failure.expected.clone(), failure.found.clone());
     Some(Finding::new(failure.invariant, expected, found))

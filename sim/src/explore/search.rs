@@ -295,7 +295,7 @@ impl<'a> CrashSearch<'a> {
         };
         for mut next in self.wrong.split_off(before) {
             let kind = next.kind.take();
-            let kind = kind.unwrap_or_else(|| Kind::of(&next.finding, kept.allowed));
+            let kind = kind.unwrap_or_else(|| Box::new(Kind::of(&next.finding, kept.allowed)));
             let mut known = self.wrong.iter_mut();
             match known.find(|known| known.kind.as_ref() == Some(&kind)) {
                 Some(known) => known.count += next.count,

@@ -36,7 +36,7 @@ pub(super) struct Wrong {
     /// The number of the last storage call of the workload's last step before its first crash.
     pub(super) last_call: u64,
     /// Its kind, where the search keeps kinds, and how many findings of that it stands for.
-    pub(super) kind: Option<Kind>,
+    pub(super) kind: Option<Box<Kind>>,
     pub(super) count: u64,
 }
 

@@ -22,7 +22,7 @@ use super::examine::{
     Examined, check_tidy, decide, examine, let_go, shown_state, unreadable, without_newest_snapshot,
 };
 use super::requeue::Requeue;
-use super::{Stop, World};
+use super::{Stop, World, out_of_calls};
 
 /// No damage.
 static WHOLE: InjectedDamage = InjectedDamage::NONE;
@@ -242,7 +242,12 @@ impl World<'_> {
             clock: Arc::new(beaver::ManualClock::new(self.now_ms())),
             ..self.machine(copy.storage())
         };
+        let most = self.scenario.budget.storage_calls;
+        copy.set_max_calls(Some(copy.calls().saturating_add(most)));
         let opened = guarded(|| self.subject.open(machine)).map_err(Stop::panicked)?;
+        if copy.is_out_of_calls() {
+            return Err(Stop::Exhausted(out_of_calls(most)));
+        }
         let opened = opened.map_err(|failure| failure.text);
         Ok(opened.map(|mut store| {
             let report = self.report_of(&mut *store);
