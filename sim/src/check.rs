@@ -53,7 +53,7 @@ use crate::scenario::{Scenario, Seeds};
 use crate::subject::{AnySubject, Subject};
 
 use search::Plan;
-use team::{Limits, carry_out, say};
+use team::{CheckLimits, carry_out, say};
 
 pub use checked::{AllowedCount, Checked, Extent};
 pub use failing::Failing;
@@ -298,7 +298,7 @@ fn search(subject: &AnySubject, check: &Check, talks: bool) -> (Checked, Option<
         impossible.join("\n")
     );
     let plan = Plan::new(subject, check);
-    let limits = Limits {
+    let limits = CheckLimits {
         jobs: check
             .jobs
             .unwrap_or_else(|| std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)),

@@ -33,8 +33,7 @@ use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use crate::interposed_tree::InterposedTree;
-use crate::{Access, Op, Storage, StorageFile, StorageLock, Tree};
+use crate::{Access, Op, Storage, StorageFile, StorageLock};
 
 /// What stands between a store and its storage. Each method makes its call on what comes next; one
 /// that is not overridden passes the call on as it is.
@@ -134,16 +133,6 @@ pub trait Interposer: Debug + Send + Sync {
     }
 }
 
-/// `storage` with `interposer` before it.
-#[must_use]
-pub fn interpose(storage: Arc<dyn Storage>, interposer: Arc<dyn Interposer>) -> Arc<dyn Storage> {
-    Arc::new(Interposed {
-        next: storage,
-        interposer,
-        open: Arc::default(),
-    })
-}
-
 /// An open file, and what its interposer may want to know of it.
 #[derive(Debug)]
 pub struct InterposedFile {
@@ -177,13 +166,6 @@ impl InterposedFile {
     pub fn next(&self) -> &dyn StorageFile {
         &*self.next
     }
-}
-
-#[derive(Debug)]
-struct Interposed {
-    next: Arc<dyn Storage>,
-    interposer: Arc<dyn Interposer>,
-    open: Arc<OpenFiles>,
 }
 
 /// The open files: a rename changes their names.
@@ -221,57 +203,6 @@ impl OpenFiles {
                 *name = Arc::from(new);
             }
         }
-    }
-}
-
-impl Storage for Interposed {
-    fn create(&self, name: &str) -> io::Result<Box<dyn StorageFile>> {
-        self.interposer.before(Op::Create, name)?;
-        let next = self.interposer.create(&*self.next, name)?;
-        Ok(self.open.handle(&self.interposer, name, None, next))
-    }
-
-    fn open(&self, name: &str, access: Access) -> io::Result<Box<dyn StorageFile>> {
-        self.interposer.before(Op::Open, name)?;
-        let next = self.interposer.open(&*self.next, name, access)?;
-        Ok(self.open.handle(&self.interposer, name, Some(access), next))
-    }
-
-    fn list(&self) -> io::Result<Vec<String>> {
-        self.interposer.before(Op::List, ".")?;
-        self.interposer.list(&*self.next)
-    }
-
-    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        self.interposer.before(Op::Rename, to)?;
-        self.interposer.rename(&*self.next, from, to)?;
-        // After the call, and only if it succeeded: a handle keeps the name that its file really has.
-        self.open.rename(from, to);
-        Ok(())
-    }
-
-    fn remove(&self, name: &str) -> io::Result<()> {
-        self.interposer.before(Op::Remove, name)?;
-        self.interposer.remove(&*self.next, name)
-    }
-
-    fn sync_dir(&self) -> io::Result<()> {
-        self.interposer.before(Op::SyncDir, ".")?;
-        self.interposer.sync_dir(&*self.next)
-    }
-
-    fn lock(&self) -> io::Result<Box<dyn StorageLock>> {
-        self.interposer.before(Op::Lock, ".")?;
-        self.interposer.lock(&*self.next)
-    }
-
-    fn tree(&self) -> Option<Arc<dyn Tree>> {
-        let next = self.next.tree()?;
-        Some(Arc::new(InterposedTree {
-            next,
-            interposer: Arc::clone(&self.interposer),
-            open: Arc::clone(&self.open),
-        }))
     }
 }
 

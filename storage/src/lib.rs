@@ -29,7 +29,7 @@ pub mod contract;
 mod descriptor;
 mod directory;
 mod disk;
-mod interposed_tree;
+mod interposed;
 mod interposer;
 mod name;
 mod op;
@@ -38,7 +38,8 @@ mod tree;
 mod whole;
 
 pub use disk::DiskStorage;
-pub use interposer::{InterposedFile, Interposer, interpose};
+pub use interposed::interpose;
+pub use interposer::{InterposedFile, Interposer};
 pub use name::{LOCK_NAME, check_name};
 pub use op::Op;
 pub use tree::{FileKind, Stat, Tree};

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::explain::{Explained, explain, printable};
 use crate::explore::run_again;
-use crate::oracle::kind::Kind;
+use crate::oracle::kind::FindingKind;
 use crate::plural::counted;
 use crate::report;
 use crate::result::RunResult;
@@ -140,9 +140,9 @@ impl Failing {
         }
     }
 
-    fn kind(&self) -> Option<Kind> {
+    fn kind(&self) -> Option<FindingKind> {
         let finding = finding_of(&self.run)?;
-        Some(Kind::of(&finding, &[]))
+        Some(FindingKind::of(&finding, &[]))
     }
 
     /// The history that shows it, without what says how it was found.

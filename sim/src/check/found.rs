@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::explore::FoundFailure;
 use crate::oracle::Finding;
-use crate::oracle::kind::{Allowed, Kind};
+use crate::oracle::kind::{Allowed, FindingKind};
 
 /// Where work comes from, in the order in which they take turns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -83,7 +83,7 @@ impl Progress {
 /// Everything that was found.
 #[derive(Debug, Default)]
 pub(super) struct Found {
-    kinds: BTreeMap<Kind, FoundKind>,
+    kinds: BTreeMap<FindingKind, FoundKind>,
     explored: Progress,
     sampled: Progress,
 }
@@ -98,7 +98,7 @@ impl Found {
         for (nth, shown) in shown.into_iter().enumerate() {
             let count = shown.count();
             let first = (place, nth);
-            let kind = Kind::of(shown.finding(), allowed);
+            let kind = FindingKind::of(shown.finding(), allowed);
             let known = self.kinds.entry(kind).or_insert_with(|| FoundKind {
                 first,
                 shown: shown.clone(),

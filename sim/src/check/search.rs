@@ -87,7 +87,7 @@ pub(super) enum Piece {
 }
 
 /// What came of a piece.
-pub(super) enum Done {
+pub(super) enum WorkDone {
     Workload(Findings),
     Seed(Box<RunResult>),
 }
@@ -147,12 +147,12 @@ impl<'a> Plan<'a> {
     }
 
     /// Does a piece of work.
-    pub(super) fn carry_out(&self, piece: &Piece, cancel: &AtomicBool) -> Done {
+    pub(super) fn carry_out(&self, piece: &Piece, cancel: &AtomicBool) -> WorkDone {
         match piece {
             Piece::Prepare => panic!("that is done before the work begins"),
             Piece::Seed { seed, .. } => {
                 let run = run_and_repeat(self.subject, &self.scenario, *seed);
-                Done::Seed(Box::new(run))
+                WorkDone::Seed(Box::new(run))
             }
             Piece::Workload {
                 workloads,
@@ -167,7 +167,7 @@ impl<'a> Plan<'a> {
                 for failure in &mut findings.failures {
                     self.say_as_in_a_report(start.scenario(), failure);
                 }
-                Done::Workload(findings)
+                WorkDone::Workload(findings)
             }
         }
     }
@@ -313,13 +313,13 @@ impl<'p> Work<'p> {
     }
 
     /// A piece is done, `now` since the search began.
-    pub(super) fn take(&mut self, piece: &Piece, done: Done, now: Duration) {
+    pub(super) fn take(&mut self, piece: &Piece, done: WorkDone, now: Duration) {
         let (place, shown) = match (piece, done) {
-            (Piece::Workload { number, .. }, Done::Workload(findings)) => (
+            (Piece::Workload { number, .. }, WorkDone::Workload(findings)) => (
                 (*number, Source::Explored),
                 self.take_workload(piece, findings),
             ),
-            (Piece::Seed { number, seed }, Done::Seed(run)) => {
+            (Piece::Seed { number, seed }, WorkDone::Seed(run)) => {
                 ((*number, Source::Sampled), self.take_run(*seed, &run))
             }
             _ => panic!("a piece of work is done as what it is"),

@@ -25,7 +25,7 @@ const SILENT: Duration = Duration::from_secs(2);
 const SAID_EVERY: Duration = Duration::from_secs(1);
 
 /// How a search is carried out. What it finds does not depend on this, but for where it ends.
-pub(super) struct Limits {
+pub(super) struct CheckLimits {
     pub(super) jobs: NonZeroUsize,
     /// When it ends, at the latest.
     pub(super) duration: Option<Duration>,
@@ -38,7 +38,7 @@ pub(super) struct Limits {
 /// What the threads share.
 struct Team<'p> {
     plan: &'p Plan<'p>,
-    limits: &'p Limits,
+    limits: &'p CheckLimits,
     work: Mutex<Work<'p>>,
     timer: Timer,
     seats: Vec<Seat>,
@@ -63,7 +63,7 @@ impl Seat {
 
 /// Searches until all is done, enough was found, or the time is over. Then makes what was found as small
 /// as it can be.
-pub(super) fn carry_out(plan: &Plan<'_>, limits: &Limits) -> (Checked, Option<Box<Failing>>) {
+pub(super) fn carry_out(plan: &Plan<'_>, limits: &CheckLimits) -> (Checked, Option<Box<Failing>>) {
     let team = Team {
         plan,
         limits,

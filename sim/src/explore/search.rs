@@ -17,7 +17,7 @@ use crate::coverage::Coverage;
 use crate::faults::{Faults, SurvivorDraw};
 use crate::invariant::Invariant;
 use crate::oracle::Finding;
-use crate::oracle::kind::Kind;
+use crate::oracle::kind::FindingKind;
 use crate::scenario::{Crashes, Script};
 use crate::subject::{OpenReport, OpenStore};
 use crate::world::examine::{let_go, shown_state, unreadable};
@@ -295,7 +295,8 @@ impl<'a> CrashSearch<'a> {
         };
         for mut next in self.wrong.split_off(before) {
             let kind = next.kind.take();
-            let kind = kind.unwrap_or_else(|| Box::new(Kind::of(&next.finding, kept.allowed)));
+            let kind =
+                kind.unwrap_or_else(|| Box::new(FindingKind::of(&next.finding, kept.allowed)));
             let mut known = self.wrong.iter_mut();
             match known.find(|known| known.kind.as_ref() == Some(&kind)) {
                 Some(known) => known.count += next.count,

@@ -3,7 +3,7 @@
 use beaver_disk::{CallEffect, CrashPoint, Moment, SurvivorSet};
 
 use crate::oracle::Finding;
-use crate::oracle::kind::Kind;
+use crate::oracle::kind::FindingKind;
 use crate::scenario::{CrashKind, Effect, PlannedCrash, PlannedFault, Script, Step, Survivors};
 
 /// Something that must not be, and the way to it.
@@ -36,7 +36,7 @@ pub(super) struct Wrong {
     /// The number of the last storage call of the workload's last step before its first crash.
     pub(super) last_call: u64,
     /// Its kind, where the search keeps kinds, and how many findings of that it stands for.
-    pub(super) kind: Option<Box<Kind>>,
+    pub(super) kind: Option<Box<FindingKind>>,
     pub(super) count: u64,
 }
 

@@ -35,7 +35,7 @@ pub(crate) struct KeptKinds<'a> {
 
 /// A kind of finding.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Kind {
+pub(crate) struct FindingKind {
     /// The place of the first entry of those that are allowed which takes it.
     pub(crate) allowed: Option<usize>,
     invariant: Invariant,
@@ -43,10 +43,10 @@ pub(crate) struct Kind {
     found: String,
 }
 
-impl Kind {
+impl FindingKind {
     /// The kind of a finding, where these are known.
     pub(crate) fn of(finding: &Finding, allowed: &[Allowed]) -> Self {
-        Kind {
+        FindingKind {
             allowed: allowed.iter().position(|known| known.takes(finding)),
             invariant: finding.invariant,
             expected: without_values(&finding.expected),
@@ -89,13 +89,13 @@ fn without_values(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn kind(found: &str) -> Kind {
+    fn kind(found: &str) -> FindingKind {
         let finding = Finding::new(Invariant::State, "the state [1]", found);
         let known = Allowed {
             invariant: Invariant::State,
             text: "[7]".to_owned(),
         };
-        Kind::of(&finding, &[known])
+        FindingKind::of(&finding, &[known])
     }
 
     #[test]

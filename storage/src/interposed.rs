@@ -1,16 +1,85 @@
-//! An [`Interposer`] before a tree: it sees paths where it sees names otherwise.
+//! An [`Interposer`] before a storage, and before the tree that it is of: there it sees paths where it sees
+//! names otherwise.
 
 use std::io;
 use std::sync::Arc;
 
-use crate::interposer::{Interposer, OpenFiles, interpose};
+use crate::interposer::{Interposer, OpenFiles};
 use crate::{Access, FileKind, Op, Stat, Storage, StorageFile, StorageLock, Tree};
 
+/// `storage` with `interposer` before it.
+#[must_use]
+pub fn interpose(storage: Arc<dyn Storage>, interposer: Arc<dyn Interposer>) -> Arc<dyn Storage> {
+    Arc::new(Interposed {
+        next: storage,
+        interposer,
+        open: Arc::default(),
+    })
+}
+
 #[derive(Debug)]
-pub(crate) struct InterposedTree {
-    pub(crate) next: Arc<dyn Tree>,
-    pub(crate) interposer: Arc<dyn Interposer>,
-    pub(crate) open: Arc<OpenFiles>,
+struct Interposed {
+    next: Arc<dyn Storage>,
+    interposer: Arc<dyn Interposer>,
+    open: Arc<OpenFiles>,
+}
+
+impl Storage for Interposed {
+    fn create(&self, name: &str) -> io::Result<Box<dyn StorageFile>> {
+        self.interposer.before(Op::Create, name)?;
+        let next = self.interposer.create(&*self.next, name)?;
+        Ok(self.open.handle(&self.interposer, name, None, next))
+    }
+
+    fn open(&self, name: &str, access: Access) -> io::Result<Box<dyn StorageFile>> {
+        self.interposer.before(Op::Open, name)?;
+        let next = self.interposer.open(&*self.next, name, access)?;
+        Ok(self.open.handle(&self.interposer, name, Some(access), next))
+    }
+
+    fn list(&self) -> io::Result<Vec<String>> {
+        self.interposer.before(Op::List, ".")?;
+        self.interposer.list(&*self.next)
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        self.interposer.before(Op::Rename, to)?;
+        self.interposer.rename(&*self.next, from, to)?;
+        // After the call, and only if it succeeded: a handle keeps the name that its file really has.
+        self.open.rename(from, to);
+        Ok(())
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        self.interposer.before(Op::Remove, name)?;
+        self.interposer.remove(&*self.next, name)
+    }
+
+    fn sync_dir(&self) -> io::Result<()> {
+        self.interposer.before(Op::SyncDir, ".")?;
+        self.interposer.sync_dir(&*self.next)
+    }
+
+    fn lock(&self) -> io::Result<Box<dyn StorageLock>> {
+        self.interposer.before(Op::Lock, ".")?;
+        self.interposer.lock(&*self.next)
+    }
+
+    fn tree(&self) -> Option<Arc<dyn Tree>> {
+        let next = self.next.tree()?;
+        Some(Arc::new(InterposedTree {
+            next,
+            interposer: Arc::clone(&self.interposer),
+            open: Arc::clone(&self.open),
+        }))
+    }
+}
+
+#[derive(Debug)]
+struct InterposedTree {
+    next: Arc<dyn Tree>,
+    interposer: Arc<dyn Interposer>,
+    open: Arc<OpenFiles>,
 }
 
 impl InterposedTree {
