@@ -40,6 +40,7 @@ mod failing;
 mod found;
 mod hang;
 mod replay;
+mod say;
 mod search;
 mod team;
 
@@ -52,8 +53,9 @@ use crate::oracle::kind::Allowed;
 use crate::scenario::{Scenario, Seeds};
 use crate::subject::{AnySubject, Subject};
 
+use say::say;
 use search::Plan;
-use team::{CheckLimits, carry_out, say};
+use team::{CheckLimits, carry_out};
 
 pub use checked::{AllowedCount, Checked, Extent};
 pub use failing::Failing;

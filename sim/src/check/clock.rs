@@ -5,15 +5,15 @@ use std::time::{Duration, Instant};
 
 /// Runs from when it is made.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Timer(Instant);
+pub(super) struct CheckClock(Instant);
 
-impl Timer {
+impl CheckClock {
     #[expect(
         clippy::disallowed_methods,
         reason = "how long a check takes is up to its user; no run reads it"
     )]
     pub(super) fn start() -> Self {
-        Timer(Instant::now())
+        CheckClock(Instant::now())
     }
 
     /// The time since then.

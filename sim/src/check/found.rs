@@ -11,7 +11,7 @@ use crate::oracle::kind::{Allowed, FindingKind};
 
 /// Where work comes from, in the order in which they take turns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Source {
+pub(super) enum FoundBy {
     /// Small workloads, one after the other.
     Explored,
     /// Runs of a scenario, seed by seed.
@@ -19,7 +19,7 @@ pub(super) enum Source {
 }
 
 /// The place of a piece of work: its number in its source comes first.
-pub(super) type Place = (u64, Source);
+pub(super) type Place = (u64, FoundBy);
 
 /// A finding, and what shows it.
 #[derive(Clone, Debug)]
@@ -59,14 +59,14 @@ pub(super) struct FoundKind {
 
 /// How far one source has come without a gap.
 #[derive(Debug, Default)]
-struct Progress {
+struct DoneSoFar {
     next: u64,
     early: BTreeSet<u64>,
     /// How many pieces it has, once that is known.
     all: Option<u64>,
 }
 
-impl Progress {
+impl DoneSoFar {
     fn done(&mut self, number: u64) {
         self.early.insert(number);
         while self.early.remove(&self.next) {
@@ -84,16 +84,16 @@ impl Progress {
 #[derive(Debug, Default)]
 pub(super) struct Found {
     kinds: BTreeMap<FindingKind, FoundKind>,
-    explored: Progress,
-    sampled: Progress,
+    explored: DoneSoFar,
+    sampled: DoneSoFar,
 }
 
 impl Found {
     /// A piece of work is done, and showed these findings.
     pub(super) fn add(&mut self, place: Place, shown: Vec<Shown>, allowed: &[Allowed]) {
         match place {
-            (number, Source::Explored) => self.explored.done(number),
-            (number, Source::Sampled) => self.sampled.done(number),
+            (number, FoundBy::Explored) => self.explored.done(number),
+            (number, FoundBy::Sampled) => self.sampled.done(number),
         }
         for (nth, shown) in shown.into_iter().enumerate() {
             let count = shown.count();
@@ -112,10 +112,10 @@ impl Found {
     }
 
     /// A source has no more than `all` pieces of work.
-    pub(super) fn ends(&mut self, source: Source, all: u64) {
+    pub(super) fn ends(&mut self, source: FoundBy, all: u64) {
         match source {
-            Source::Explored => self.explored.all = Some(all),
-            Source::Sampled => self.sampled.all = Some(all),
+            FoundBy::Explored => self.explored.all = Some(all),
+            FoundBy::Sampled => self.sampled.all = Some(all),
         }
     }
 
@@ -125,7 +125,7 @@ impl Found {
         let failures = self.kinds.iter().filter(|(kind, _)| kind.allowed.is_none());
         let sure = failures.filter(|(_, found)| {
             let (number, source) = found.first.0;
-            let sampled = number + u64::from(source == Source::Sampled);
+            let sampled = number + u64::from(source == FoundBy::Sampled);
             self.explored.has_passed(number + 1) && self.sampled.has_passed(sampled)
         });
         sure.count() >= most
@@ -172,9 +172,9 @@ mod tests {
     #[test]
     fn the_first_of_a_kind_is_kept_whenever_it_comes() {
         let mut found = Found::default();
-        found.add((5, Source::Sampled), seed(5, "gone 1"), &[]);
-        found.add((2, Source::Sampled), seed(2, "gone 2"), &[]);
-        found.add((3, Source::Sampled), seed(3, "another"), &[]);
+        found.add((5, FoundBy::Sampled), seed(5, "gone 1"), &[]);
+        found.add((2, FoundBy::Sampled), seed(2, "gone 2"), &[]);
+        found.add((3, FoundBy::Sampled), seed(3, "another"), &[]);
         let failures = found.into_failures(8);
         let seeds = failures.iter().map(|found| match found.shown {
             Shown::Seed(seed, _) => (seed, found.count),
@@ -188,16 +188,16 @@ mod tests {
         let mut found = Found::default();
         for number in 1..9 {
             found.add(
-                (number, Source::Sampled),
+                (number, FoundBy::Sampled),
                 seed(number, &letters(number)),
                 &[],
             );
         }
         assert!(!found.is_enough(8), "seed 0 is missing");
-        found.add((0, Source::Sampled), Vec::new(), &[]);
+        found.add((0, FoundBy::Sampled), Vec::new(), &[]);
         assert!(!found.is_enough(8), "no workload was explored");
-        found.ends(Source::Explored, 3);
-        (0..3).for_each(|number| found.add((number, Source::Explored), Vec::new(), &[]));
+        found.ends(FoundBy::Explored, 3);
+        (0..3).for_each(|number| found.add((number, FoundBy::Explored), Vec::new(), &[]));
         assert!(found.is_enough(8));
         assert_eq!(found.failures(), 8);
     }

@@ -19,7 +19,7 @@ use crate::scenario::{Scenario, Script};
 use crate::subject::AnySubject;
 use crate::world::Observer;
 
-use super::clock::Timer;
+use super::clock::CheckClock;
 use super::failing::Failing;
 use super::search::{Piece, Plan};
 
@@ -69,7 +69,7 @@ pub(super) fn within<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Option<T> {
     let gauge = Arc::new(CallGauge::default());
-    let (timer, mut watch) = (Timer::start(), CallWatch::new(&gauge));
+    let (timer, mut watch) = (CheckClock::start(), CallWatch::new(&gauge));
     let thread = thread::spawn(move || {
         CallGauge::show_this_thread(&gauge);
         work()

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Failing;
 use super::hang::{EXIT, within};
-use super::team::say;
+use super::say::say;
 use crate::failure_folder::{SCENARIO, quoted, save_found};
 use crate::recorder::Fnv;
 use crate::result::Outcome;

@@ -24,7 +24,7 @@ use crate::subject::AnySubject;
 
 use super::Check;
 use super::checked::{AllowedCount, Checked, Extent};
-use super::found::{Found, Shown, Source};
+use super::found::{Found, FoundBy, Shown};
 
 /// Where small workloads begin, whatever the store.
 const STARTS: [Start; 3] = [Start::Empty, Start::Prepared, Start::FailingSync];
@@ -52,7 +52,7 @@ pub(super) struct Plan<'a> {
 }
 
 /// The work that is left, and what came of the rest.
-pub(super) struct Work<'p> {
+pub(super) struct WorkQueue<'p> {
     plan: &'p Plan<'p>,
     /// The workloads that are being explored, and how many of them were begun.
     workloads: Arc<Vec<(usize, SmallWorkload)>>,
@@ -62,7 +62,7 @@ pub(super) struct Work<'p> {
     sampled: u64,
     /// The time that each source has got, and the pieces under way, with when they began.
     spent: [Duration; 2],
-    under_way: Vec<(Source, Duration)>,
+    under_way: Vec<(FoundBy, Duration)>,
     checked: Checked,
     pub(super) found: Found,
 }
@@ -228,9 +228,9 @@ impl<'a> Plan<'a> {
     }
 }
 
-impl<'p> Work<'p> {
+impl<'p> WorkQueue<'p> {
     pub(super) fn new(plan: &'p Plan<'p>) -> Self {
-        Work {
+        WorkQueue {
             plan,
             workloads: Arc::default(),
             begun: 0,
@@ -246,9 +246,9 @@ impl<'p> Work<'p> {
     /// The next piece of work; nothing if there is none left. It is `now` since the search began.
     pub(super) fn next(&mut self, now: Duration) -> Option<Piece> {
         let (first, second) =
-            match self.time(Source::Explored, now) > self.time(Source::Sampled, now) {
-                true => (Source::Sampled, Source::Explored),
-                false => (Source::Explored, Source::Sampled),
+            match self.time(FoundBy::Explored, now) > self.time(FoundBy::Sampled, now) {
+                true => (FoundBy::Sampled, FoundBy::Explored),
+                false => (FoundBy::Explored, FoundBy::Sampled),
             };
         let next = self.next_of(first).map(|piece| (piece, first));
         let (piece, source) = match next {
@@ -260,21 +260,21 @@ impl<'p> Work<'p> {
     }
 
     /// The time that a source has got.
-    fn time(&self, source: Source, now: Duration) -> Duration {
+    fn time(&self, source: FoundBy, now: Duration) -> Duration {
         let under_way = self.under_way.iter().filter(|(of, _)| *of == source);
         let under_way: Duration = under_way.map(|(_, began)| now.saturating_sub(*began)).sum();
         self.spent[source as usize] + under_way
     }
 
-    fn next_of(&mut self, source: Source) -> Option<Piece> {
+    fn next_of(&mut self, source: FoundBy) -> Option<Piece> {
         let piece = match source {
-            Source::Explored => self.next_workload(),
-            Source::Sampled => self.next_seed(),
+            FoundBy::Explored => self.next_workload(),
+            FoundBy::Sampled => self.next_seed(),
         };
         if piece.is_none() {
             let all = match source {
-                Source::Explored => self.explored,
-                Source::Sampled => self.sampled,
+                FoundBy::Explored => self.explored,
+                FoundBy::Sampled => self.sampled,
             };
             self.found.ends(source, all);
         }
@@ -316,11 +316,11 @@ impl<'p> Work<'p> {
     pub(super) fn take(&mut self, piece: &Piece, done: WorkDone, now: Duration) {
         let (place, shown) = match (piece, done) {
             (Piece::Workload { number, .. }, WorkDone::Workload(findings)) => (
-                (*number, Source::Explored),
+                (*number, FoundBy::Explored),
                 self.take_workload(piece, findings),
             ),
             (Piece::Seed { number, seed }, WorkDone::Seed(run)) => {
-                ((*number, Source::Sampled), self.take_run(*seed, &run))
+                ((*number, FoundBy::Sampled), self.take_run(*seed, &run))
             }
             _ => panic!("a piece of work is done as what it is"),
         };

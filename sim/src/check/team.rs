@@ -1,6 +1,5 @@
 //! The threads of a check: some do the work, and one looks at the clock.
 
-use std::io::{self, Write as _};
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,11 +7,12 @@ use std::thread::{self, Thread};
 use std::time::Duration;
 
 use super::checked::Checked;
-use super::clock::Timer;
+use super::clock::CheckClock;
 use super::failing::Failing;
 use super::hang::{CallWatch, EXIT, look_again, report};
 use super::replay::save_one;
-use super::search::{Piece, Plan, Work};
+use super::say::say;
+use super::search::{Piece, Plan, WorkQueue};
 use crate::guard::CallGauge;
 
 /// How often the clock is looked at.
@@ -39,8 +39,8 @@ pub(super) struct CheckLimits {
 struct Team<'p> {
     plan: &'p Plan<'p>,
     limits: &'p CheckLimits,
-    work: Mutex<Work<'p>>,
-    timer: Timer,
+    work: Mutex<WorkQueue<'p>>,
+    timer: CheckClock,
     seats: Vec<Seat>,
     /// The search ends where it is.
     cancel: AtomicBool,
@@ -67,8 +67,8 @@ pub(super) fn carry_out(plan: &Plan<'_>, limits: &CheckLimits) -> (Checked, Opti
     let team = Team {
         plan,
         limits,
-        work: Mutex::new(Work::new(plan)),
-        timer: Timer::start(),
+        work: Mutex::new(WorkQueue::new(plan)),
+        timer: CheckClock::start(),
         seats: (0..limits.jobs.get()).map(|_| Seat::default()).collect(),
         cancel: AtomicBool::new(false),
         ended: AtomicBool::new(false),
@@ -107,7 +107,7 @@ impl Drop for TellsEnd<'_> {
 }
 
 impl<'p> Team<'p> {
-    fn lock(&self) -> MutexGuard<'_, Work<'p>> {
+    fn lock(&self) -> MutexGuard<'_, WorkQueue<'p>> {
         self.work.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -193,10 +193,4 @@ impl<'p> Team<'p> {
         let now = now.as_secs();
         say(&format!("{name}: {now} s: {}{left}", self.lock().line()));
     }
-}
-
-/// Says something on standard error, also where the output of a test is kept back.
-pub(super) fn say(text: &str) {
-    // Nothing can be done where standard error cannot be written to.
-    let _ = writeln!(io::stderr().lock(), "{text}");
 }
