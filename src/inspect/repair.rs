@@ -1,9 +1,10 @@
 //! Repair: a new directory with everything that can be saved, and a note of everything that cannot.
 //!
 //! Surviving events are copied as they stand, so each keeps its position; headers and snapshots are
-//! made anew, under a new identity, which the checksum of every line covers. For each missing range a `lost` line stands in its place, which a strict reader accepts and reports. Survivors of
-//! a damaged append count as lost: an append is whole or absent. The last segment is sealed and a
-//! fresh epoch follows, so that no position is ever used twice.
+//! made anew, under a new identity, which the checksum of every line covers. For each missing range a
+//! `lost` line stands in its place, which a strict reader accepts and reports. Survivors of a damaged
+//! append count as lost: an append is whole or absent. The last segment is sealed and a fresh epoch
+//! follows, so that no position is ever used twice.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
