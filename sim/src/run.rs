@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use beaver_disk::{Image, TraceMode};
 
-use crate::beaver::library;
 use crate::invariant::Invariant;
 use crate::oracle::Finding;
 use crate::recorder::Fnv;
@@ -122,11 +121,13 @@ pub fn saved_failure(scenario: &Scenario, result: &RunResult) -> Scenario {
     }
 }
 
-/// Runs all `seeds` of a scenario on `jobs` threads. The result does not depend on `jobs`.
+/// Runs all `seeds` of a scenario on `jobs` threads, with this under test. The result does not depend
+/// on `jobs`.
 ///
 /// `progress` is told how many runs are done, from any thread, in any order. When `cancel` is set
 /// no further run begins.
 pub fn run_scenario(
+    subject: &AnySubject,
     scenario: &Scenario,
     seeds: Seeds,
     jobs: NonZeroUsize,
@@ -143,7 +144,7 @@ pub fn run_scenario(
             let Ok(seed) = next.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more) else {
                 break;
             };
-            let result = run_and_repeat(&library(scenario), scenario, seed);
+            let result = run_and_repeat(subject, scenario, seed);
             let mut sum = sum.lock().unwrap_or_else(PoisonError::into_inner);
             sum.take(result);
             drop(sum);
