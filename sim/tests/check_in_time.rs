@@ -72,6 +72,11 @@ fn a_sound_store_is_done_when_the_time_is_over() {
 }
 
 #[test]
+fn a_fault_explains_that_a_state_cannot_be_read() {
+    check_holds(Wrong::SoundAndReads, &a_little().seeds(seeds(2_000)));
+}
+
+#[test]
 fn no_time_is_no_finding_and_nothing_is_exhausted() {
     let checked = check_holds(Wrong::TwoBugs, &a_little().for_duration(Duration::ZERO));
     assert!(!checked.to_string().contains("exhausted"), "{checked}");
