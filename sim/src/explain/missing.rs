@@ -35,19 +35,22 @@
 //!   cut;
 //! - `error-swallowed`: a call failed, and the command or the recovery that made it said nothing of it;
 //! - `failed-call`: a call failed, and the run holds without that;
+//! - `cut-in-place`: a file was cut although what was acknowledged was in it and nowhere else;
+//! - `left-over`: a file of a process that ended is in the way of a new one, and the store does not open;
+//! - `torn-believed`: a write that was not acknowledged is there in part, and the store believed it;
 //! - `nothing-removed`: files are left that nothing needs, and no call removed them;
 //! - `lost`: something that was acknowledged was lost, and that is all that can be said;
 //! - `nothing-lost`: what was acknowledged was on the disk.
 //!
 //! The calls after the crash are looked at where those before it show nothing, and then those of the
-//! whole run; the last five rules apply where no other does. The same calls may be right for another program, so what they
+//! whole run; the last eight rules apply where no other does. The same calls may be right for another program, so what they
 //! come to is called likely.
 
 use beaver_disk::{Fate, Op};
 
 use super::acknowledged::{Ack, AckFate};
 use super::evidence::{Evidence, MissingStep};
-use super::{failed_calls, lost_bytes, lost_names};
+use super::{failed_calls, lost_bytes, lost_names, unfinished};
 use crate::invariant::Invariant;
 
 type Rule = fn(&Evidence<'_>) -> Option<MissingStep>;
@@ -75,9 +78,12 @@ const RULES: [Rule; 19] = [
 ];
 
 /// What is said where no rule above speaks, the first that applies.
-const OTHERWISE: [Rule; 3] = [
+const OTHERWISE: [Rule; 6] = [
     failed_calls::error_swallowed,
     failed_calls::failed_call,
+    unfinished::cut_in_place,
+    unfinished::left_over,
+    unfinished::torn_believed,
     nothing_removed,
 ];
 

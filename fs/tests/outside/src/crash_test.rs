@@ -12,25 +12,26 @@ use crate::Shelf;
 struct Shelves;
 
 impl Subject for Shelves {
-    type Op = (String, String);
+    /// A key, and how long its value is: a report shows it as it is.
+    type Op = (String, usize);
     type State = BTreeMap<String, String>;
     /// The store goes before its disk.
     type Store = (Shelf, Mounted);
 
-    fn apply(state: &mut Self::State, (key, value): &Self::Op) {
-        state.insert(key.clone(), value.clone());
+    fn apply(state: &mut Self::State, (key, len): &Self::Op) {
+        state.insert(key.clone(), "x".repeat(*len));
     }
     fn ops(&self, state: &Self::State) -> Vec<Self::Op> {
+        // No two values are alike, and that of one key is longer than a sector: a crash may tear it.
         let longest = state.values().map(String::len).max().unwrap_or(0);
-        let set = |key: &str| (key.to_owned(), "x".repeat(longest + 1));
-        vec![set("a"), set("b")]
+        vec![("short".to_owned(), longest + 1), ("long".to_owned(), longest + 600)]
     }
     fn open(&self, machine: &Machine) -> Result<Self::Store, Failure> {
         let disk = beaver_fs::mount_numbered("shelf", machine.storage.clone())?;
         Ok((Shelf::open(disk.path())?, disk))
     }
-    fn run(&self, (shelf, _): &mut Self::Store, (key, value): &Self::Op) -> Result<Answer, Failure> {
-        shelf.set(key, value)?;
+    fn run(&self, (shelf, _): &mut Self::Store, (key, len): &Self::Op) -> Result<Answer, Failure> {
+        shelf.set(key, &"x".repeat(*len))?;
         Ok(Durability::Durable.into())
     }
     fn checkpoint(&self, (shelf, _): &mut Self::Store) -> Result<(), Failure> {
