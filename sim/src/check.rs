@@ -90,7 +90,7 @@ pub struct Check {
 }
 
 impl Default for Check {
-    /// Twenty seconds: small workloads, the smallest first, with every crash and every sync that can
+    /// Twenty seconds, or a few if something is wrong: small workloads, the smallest first, with every crash and every sync that can
     /// fail, and beside them runs of two dozen commands, with crashes everywhere and storage calls that
     /// fail in every way but one: data that was durable stays undamaged. A store that serves several
     /// callers has them too.
@@ -129,8 +129,9 @@ impl Check {
         }
     }
 
-    /// Ends after this time, by the clock on the wall, wherever it is, or when eight kinds of failures
-    /// are known. Without a time limit a check ends with the first failure. [`explore`](Check::explore),
+    /// Ends after this time, by the clock on the wall, wherever it is. With a failure it ends earlier: when nothing of
+    /// another kind came up for as long as it took to find that one (2 s at least), or when eight kinds are known. Then it
+    /// takes up to 10 s to make them smaller. Without a time limit a check ends with the first failure. [`explore`](Check::explore),
     /// [`depth`](Check::depth) and [`seeds`](Check::seeds) are the most that is done then. The order of
     /// the work is always the same: only where it ends depends on the machine.
     #[must_use]
@@ -256,7 +257,7 @@ impl Check {
 
 /// Tests a store, and panics if it breaks a promise.
 ///
-/// It says on standard error how far it is, and at the end how far it came. A failure is saved as a
+/// It says on standard error how far it is, what it finds first, and at the end how far it came. A failure is saved as a
 /// folder. With `BEAVER_REPLAY=FOLDER` in the environment that is run again and nothing else.
 ///
 /// # Panics

@@ -33,9 +33,9 @@
 //! - `refused-for-damage`: bytes rotted, or a read was wrong, and the store did not open, though it should have;
 //! - `end-not-cut`: the file had an unfinished end when the store was opened, and was not
 //!   cut;
+//! - `cut-in-place`: a file was cut although what was acknowledged was in it and nowhere else;
 //! - `error-swallowed`: a call failed, and the command or the recovery that made it said nothing of it;
 //! - `failed-call`: a call failed, and the run holds without that;
-//! - `cut-in-place`: a file was cut although what was acknowledged was in it and nowhere else;
 //! - `left-over`: a file of a process that ended is in the way of a new one, and the store does not open;
 //! - `torn-believed`: a write that was not acknowledged is there in part, and the store believed it;
 //! - `nothing-removed`: files are left that nothing needs, and no call removed them;
@@ -79,9 +79,9 @@ const RULES: [Rule; 19] = [
 
 /// What is said where no rule above speaks, the first that applies.
 const OTHERWISE: [Rule; 6] = [
+    unfinished::cut_in_place,
     failed_calls::error_swallowed,
     failed_calls::failed_call,
-    unfinished::cut_in_place,
     unfinished::left_over,
     unfinished::torn_believed,
     nothing_removed,

@@ -13,17 +13,14 @@ use crate::run_log::RunEvent;
 
 /// A file was cut although what was acknowledged was in it, and the process ended before that was written again.
 pub(super) fn cut_in_place(evidence: &Evidence<'_>) -> Option<MissingStep> {
-    let crash = evidence.crash?;
     let cut_after = |ack: &Ack, write: &FileOp| {
         let end = write.offset + write.len;
-        let cuts = |op: &&FileOp| {
-            op.op == Op::SetLen && op.ok && op.file == write.file && op.offset < end
-        };
-        let mut ops = evidence.ops.between(ack.shown.call, crash.call);
+        let cuts =
+            |op: &&FileOp| op.op == Op::SetLen && op.ok && op.file == write.file && op.offset < end;
+        let mut ops = evidence.ops.between(ack.shown.call, evidence.end);
         let cut = ops.find(cuts)?;
-        let left = crash.sides_of(write.file?)?.left.as_deref();
-        let is_short = left.is_some_and(|left| (left.len() as u64) < end);
-        is_short.then_some(cut)
+        let met = evidence.met.read(evidence.ops.name(write.file?))?;
+        ((met.len() as u64) < end).then_some(cut)
     };
     evidence.acks.iter().find_map(|ack| {
         let cut = ack.writes.iter().find_map(|write| cut_after(ack, write))?;
@@ -46,10 +43,14 @@ pub(super) fn left_over(evidence: &Evidence<'_>) -> Option<MissingStep> {
     let refused = |record: &TraceRecord| {
         record.op == Op::Create && record.answer == Err(ErrorKind::AlreadyExists)
     };
-    let call = evidence.log.iter().rev().find_map(|event| match &event.event {
-        RunEvent::Call { record } if refused(record) => Some(record),
-        _ => None,
-    })?;
+    let call = evidence
+        .log
+        .iter()
+        .rev()
+        .find_map(|event| match &event.event {
+            RunEvent::Call { record } if refused(record) => Some(record),
+            _ => None,
+        })?;
     let text = format!(
         "`{}` is left over from a process that ended, and cannot be created as a new file (call {}): the store \
          does not remove it when it opens",

@@ -22,9 +22,9 @@ impl Subject for Shelves {
         state.insert(key.clone(), "x".repeat(*len));
     }
     fn ops(&self, state: &Self::State) -> Vec<Self::Op> {
-        // No two values are alike, and that of one key is longer than a sector: a crash may tear it.
-        let longest = state.values().map(String::len).max().unwrap_or(0);
-        vec![("short".to_owned(), longest + 1), ("long".to_owned(), longest + 600)]
+        // No two values are alike, and those of one key are longer than a sector: a crash may tear them.
+        let next = 1 + state.values().map(|value| value.len() % 600).max().unwrap_or(0);
+        vec![("short".to_owned(), next), ("long".to_owned(), 600 + next)]
     }
     fn open(&self, machine: &Machine) -> Result<Self::Store, Failure> {
         let disk = beaver_fs::mount_numbered("shelf", machine.storage.clone())?;
