@@ -206,14 +206,10 @@ impl<'a> World<'a> {
             .cloned()
             .collect();
         let director = match &scenario.script {
-            Some(script) => Director::scripted(
-                &script
-                    .faults
-                    .iter()
-                    .filter(|fault| fault.step.is_none())
-                    .cloned()
-                    .collect::<Vec<_>>(),
-            ),
+            Some(script) => {
+                let of_the_run = script.faults.iter().filter(|fault| fault.step.is_none());
+                Director::scripted(&of_the_run.cloned().collect::<Vec<_>>())
+            }
             None => Director::new(Source::Random {
                 rates,
                 stream: Box::new(Stream::new(seed, "faults")),
