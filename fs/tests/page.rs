@@ -10,7 +10,7 @@ use std::fs;
 use std::io;
 
 use beaver_sim::check::{Check, find};
-use beaver_sim::subject::AnySubject;
+use beaver_sim::subject::{Answer, AnySubject, Failure, Machine, Promises, Subject};
 use beaver_storage::{InterposedFile, Interposer, Storage};
 use settings::SettingsOnDisk;
 
@@ -51,7 +51,7 @@ fn the_page_shows_the_example_as_it_is() {
 fn the_page_shows_the_manifest_of_the_crate_that_ci_builds() {
     let manifest = fs::read_to_string("tests/outside/Cargo.toml").unwrap();
     let manifest = manifest.replace("BEAVER", "../beaver");
-    check_shown(&part(&manifest, "[dev-dependencies]", "[workspace]"));
+    check_shown(&part(&manifest, "[dev-dependencies]", "\n[workspace]"));
 }
 
 #[test]
@@ -76,7 +76,7 @@ const KILLS_ALONE: &str = r#"{
     "claim": "What was set survives the end of its process.",
     "seeds": "0..400",
     "workload": {"commands": 24, "weights": {"op": 8, "reopen": 1, "kill": 1}},
-    "crashes": {"kill_in_command_per_mille": 60, "in_recovery_per_mille": 200}
+    "crashes": {"kill_in_command_per_mille": 60}
 }"#;
 
 /// Leaves out every sync.
@@ -88,19 +88,57 @@ impl Interposer for WithoutSyncs {
         Ok(())
     }
 
+    fn sync_all(&self, _file: &InterposedFile) -> io::Result<()> {
+        Ok(())
+    }
+
     fn sync_dir(&self, _next: &dyn Storage) -> io::Result<()> {
         Ok(())
+    }
+}
+
+const SETTINGS: SettingsOnDisk = SettingsOnDisk {
+    syncs_directory: true,
+};
+
+/// Settings of which a power cut may take what was shown.
+#[derive(Debug)]
+struct Undecided;
+
+impl Subject for Undecided {
+    type Op = <SettingsOnDisk as Subject>::Op;
+    type State = <SettingsOnDisk as Subject>::State;
+    type Store = <SettingsOnDisk as Subject>::Store;
+
+    const PROMISES: Promises = Promises {
+        decided: false,
+        ..Promises::ALL
+    };
+
+    fn apply(state: &mut Self::State, op: &Self::Op) {
+        SettingsOnDisk::apply(state, op);
+    }
+    fn ops(&self, state: &Self::State) -> Vec<Self::Op> {
+        SETTINGS.ops(state)
+    }
+    fn open(&self, machine: &Machine) -> Result<Self::Store, Failure> {
+        SETTINGS.open(machine)
+    }
+    fn run(&self, store: &mut Self::Store, op: &Self::Op) -> Result<Answer, Failure> {
+        SETTINGS.run(store, op)
+    }
+    fn state(&self, store: &mut Self::Store) -> Result<Self::State, Failure> {
+        SETTINGS.state(store)
     }
 }
 
 #[test]
 fn a_store_that_syncs_nothing_survives_kills_alone() {
     assert!(page().contains(KILLS_ALONE));
-    let syncs_directory = true;
-    let subject = AnySubject::new(SettingsOnDisk { syncs_directory });
-    let subject = subject.interposed(|| WithoutSyncs);
-    let check = Check::scenario(KILLS_ALONE).explore(0);
+    let subject = AnySubject::new(Undecided).interposed(|| WithoutSyncs);
+    let check = Check::scenario(KILLS_ALONE).explore(2);
     let checked = find(&subject, &check).unwrap_or_else(|failing| panic!("{failing}"));
     assert!(checked.counts.crashes > 400, "{:?}", checked.counts);
+    assert!(checked.explored.killed > 400, "{:?}", checked.explored);
     find(&subject, &Check::default().explore(1)).unwrap_err();
 }

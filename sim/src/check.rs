@@ -104,7 +104,8 @@ impl Default for Check {
 
 impl Check {
     /// What a scenario says, in the same JSON as the files of `beaver run`, and small workloads beside
-    /// it, all of it to the end. They have syncs that fail if the scenario has such faults. Its workload draws `op` (any op of the store), `checkpoint`, `reopen`,
+    /// it, all of it to the end. They have syncs that fail if the scenario has such faults, and kills alone if it has those and
+    /// no power cuts. Its workload draws `op` (any op of the store), `checkpoint`, `reopen`,
     /// `second-opener`, `kill` and `power-cut`, and of a store with several callers `group`,
     /// `slow-checkpoint` and `close-queued`.
     ///

@@ -199,7 +199,9 @@ mod tests {
         found.add((0, FoundBy::Sampled), Vec::new(), &[]);
         assert!(!found.is_enough(8), "no workload was explored");
         found.ends(FoundBy::Explored, 3);
-        (0..3).for_each(|number| found.add((number, FoundBy::Explored), Vec::new(), &[]));
+        for number in 0..3 {
+            found.add((number, FoundBy::Explored), Vec::new(), &[]);
+        }
         assert!(found.is_enough(8));
         assert_eq!(found.failures(), 8);
     }

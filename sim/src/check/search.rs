@@ -19,7 +19,7 @@ use crate::oracle::kind::KeptKinds;
 use crate::plural::counted;
 use crate::result::RunResult;
 use crate::run::{Keep, run_and_repeat, run_once};
-use crate::scenario::{Profile, Scenario};
+use crate::scenario::{CommandKind, Profile, Scenario};
 use crate::subject::AnySubject;
 
 use super::Check;
@@ -108,10 +108,12 @@ impl<'a> Plan<'a> {
         Plan {
             subject,
             profile: scenario.profile,
-            scenario,
             starts: OnceLock::new(),
             fails_syncs,
-            options: check.options.clone(),
+            options: Options {
+                power_cuts: !kills_alone(&scenario),
+                ..check.options.clone()
+            },
             ops: check.commands(),
             breadth_first: check.duration().is_some(),
             kept: KeptKinds {
@@ -121,6 +123,7 @@ impl<'a> Plan<'a> {
                     None => 1,
                 },
             },
+            scenario,
         }
     }
 
@@ -410,6 +413,23 @@ impl<'p> WorkQueue<'p> {
         );
         format!("{now}{seeds}, {failures}")
     }
+}
+
+/// Whether processes are killed in a scenario, and the power is never cut: an op that survives the one need not
+/// survive the other.
+fn kills_alone(scenario: &Scenario) -> bool {
+    let crashes = &scenario.crashes;
+    let draws = |kind| {
+        scenario
+            .workload
+            .weights
+            .get(&kind)
+            .is_some_and(|weight| *weight > 0)
+    };
+    let kills = crashes.kill_in_command_per_mille > 0 || draws(CommandKind::Kill);
+    let cuts = crashes.power_cut_in_command_per_mille > 0 || draws(CommandKind::PowerCut);
+    // Half of the crashes of a recovery are power cuts.
+    kills && !cuts && crashes.in_recovery_per_mille == 0
 }
 
 /// What a run found, if it did not hold.

@@ -33,7 +33,7 @@
 //! - `refused-for-damage`: bytes rotted, or a read was wrong, and the store did not open, though it should have;
 //! - `end-not-cut`: the file had an unfinished end when the store was opened, and was not
 //!   cut;
-//! - `cut-in-place`: a file was cut although what was acknowledged was in it and nowhere else;
+//! - `cut-in-place`: a file was emptied although what was acknowledged was in it and nowhere else;
 //! - `error-swallowed`: a call failed, and the command or the recovery that made it said nothing of it;
 //! - `failed-call`: a call failed, and the run holds without that;
 //! - `left-over`: a file of a process that ended is in the way of a new one, and the store does not open;

@@ -11,28 +11,40 @@ use super::file_ops::{FileId, FileOp};
 use crate::invariant::Invariant;
 use crate::run_log::RunEvent;
 
-/// A file was cut although what was acknowledged was in it, and the process ended before that was written again.
+/// A file was emptied although what was acknowledged was in it, and the process ended before that was written again.
 pub(super) fn cut_in_place(evidence: &Evidence<'_>) -> Option<MissingStep> {
     let cut_after = |ack: &Ack, write: &FileOp| {
-        let end = write.offset + write.len;
         let cuts =
-            |op: &&FileOp| op.op == Op::SetLen && op.ok && op.file == write.file && op.offset < end;
+            |op: &&FileOp| op.op == Op::SetLen && op.ok && op.file == write.file && op.offset == 0;
         let mut ops = evidence.ops.between(ack.shown.call, evidence.end);
-        let cut = ops.find(cuts)?;
+        let cut = ops.rfind(cuts).filter(|cut| is_unfinished(evidence, cut))?;
         let met = evidence.met.read(evidence.ops.name(write.file?))?;
-        ((met.len() as u64) < end).then_some(cut)
+        ((met.len() as u64) < write.offset + write.len).then_some(cut)
     };
     evidence.acks.iter().find_map(|ack| {
         let cut = ack.writes.iter().find_map(|write| cut_after(ack, write))?;
         let text = format!(
-            "`{}` was cut to {} bytes (call {}) with {ack} in it, which no other file holds: until it is written \
+            "`{}` was cut to 0 bytes (call {}) with {ack} in it, which no other file holds: until it is written \
              and synced again, a crash loses it; write a new file and rename it over this one",
             evidence.ops.name(cut.file?),
-            cut.offset,
             cut.call
         );
         step("cut-in-place", cut.call, text)
     })
+}
+
+/// Whether the process that made a call ended before it acknowledged anything more.
+fn is_unfinished(evidence: &Evidence<'_>, begun: &FileOp) -> bool {
+    let later = evidence
+        .acks
+        .iter()
+        .filter(|ack| ack.shown.call >= begun.call);
+    let mut until = later.map(|ack| ack.shown.call);
+    let Some(until) = until.next() else {
+        return true;
+    };
+    let mut ops = evidence.ops.between(begun.call, until);
+    ops.any(|op| op.process != begun.process)
 }
 
 /// The store does not open, because a file that is to be new is there already.
