@@ -44,7 +44,8 @@ fn the_page_shows_the_example_as_it_is() {
     let example = fs::read_to_string("examples/settings.rs").unwrap();
     let set = part(&example, "pub(crate) fn set(", "pub(crate) fn values(");
     check_shown(&set);
-    check_shown(&part(&example, "impl Subject", "pub(crate) fn main"));
+    let imports = "use std::collections::BTreeMap;\n\nuse beaver_fs::Mounted;";
+    check_shown(&part(&example, imports, "pub(crate) fn main"));
 }
 
 #[test]
@@ -52,6 +53,8 @@ fn the_page_shows_the_manifest_of_the_crate_that_ci_builds() {
     let manifest = fs::read_to_string("tests/outside/Cargo.toml").unwrap();
     let manifest = manifest.replace("BEAVER", "../beaver");
     check_shown(&part(&manifest, "[dev-dependencies]", "\n[workspace]"));
+    let lints = fs::read_to_string("tests/outside/clippy.toml").unwrap();
+    check_shown(lints.trim_end());
 }
 
 #[test]
