@@ -25,7 +25,7 @@
 //! ```
 //!
 //! Small workloads are explored, the smallest first, and seeds of a longer one are run beside them, until
-//! the time is over. The findings are counted by kind, the first of each kind is run again twice and made
+//! the time is over, or nothing new has come up for a while after a finding. The findings are counted by kind, the first of each kind is run again twice and made
 //! small, and the report says how far it came:
 //!
 //! ```text

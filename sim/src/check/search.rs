@@ -19,7 +19,7 @@ use crate::oracle::kind::KeptKinds;
 use crate::plural::counted;
 use crate::result::RunResult;
 use crate::run::{Keep, run_and_repeat, run_once};
-use crate::scenario::{CommandKind, Profile, Scenario};
+use crate::scenario::{Profile, Scenario};
 use crate::subject::AnySubject;
 
 use super::Check;
@@ -111,7 +111,7 @@ impl<'a> Plan<'a> {
             starts: OnceLock::new(),
             fails_syncs,
             options: Options {
-                power_cuts: !kills_alone(&scenario),
+                power_cuts: !scenario.kills_alone(),
                 ..check.options.clone()
             },
             ops: check.commands(),
@@ -413,23 +413,6 @@ impl<'p> WorkQueue<'p> {
         );
         format!("{now}{seeds}, {failures}")
     }
-}
-
-/// Whether processes are killed in a scenario, and the power is never cut: an op that survives the one need not
-/// survive the other.
-fn kills_alone(scenario: &Scenario) -> bool {
-    let crashes = &scenario.crashes;
-    let draws = |kind| {
-        scenario
-            .workload
-            .weights
-            .get(&kind)
-            .is_some_and(|weight| *weight > 0)
-    };
-    let kills = crashes.kill_in_command_per_mille > 0 || draws(CommandKind::Kill);
-    let cuts = crashes.power_cut_in_command_per_mille > 0 || draws(CommandKind::PowerCut);
-    // Half of the crashes of a recovery are power cuts.
-    kills && !cuts && crashes.in_recovery_per_mille == 0
 }
 
 /// What a run found, if it did not hold.

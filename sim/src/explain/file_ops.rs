@@ -86,11 +86,7 @@ impl FileOpLog {
     }
 
     /// The calls after call `after`, up to and with call `until`.
-    pub(super) fn between(
-        &self,
-        after: u64,
-        until: u64,
-    ) -> impl DoubleEndedIterator<Item = &FileOp> + Clone {
+    pub(super) fn between(&self, after: u64, until: u64) -> impl Iterator<Item = &FileOp> + Clone {
         let ops = self.ops.iter();
         ops.filter(move |op| op.call > after && op.call <= until)
     }

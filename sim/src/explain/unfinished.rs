@@ -16,8 +16,11 @@ pub(super) fn cut_in_place(evidence: &Evidence<'_>) -> Option<MissingStep> {
     let cut_after = |ack: &Ack, write: &FileOp| {
         let cuts =
             |op: &&FileOp| op.op == Op::SetLen && op.ok && op.file == write.file && op.offset == 0;
-        let mut ops = evidence.ops.between(ack.shown.call, evidence.end);
-        let cut = ops.rfind(cuts).filter(|cut| is_unfinished(evidence, cut))?;
+        let ops = evidence.ops.between(ack.shown.call, evidence.end);
+        let cut = ops.filter(cuts).last()?;
+        if !is_unfinished(evidence, cut) {
+            return None;
+        }
         let met = evidence.met.read(evidence.ops.name(write.file?))?;
         ((met.len() as u64) < write.offset + write.len).then_some(cut)
     };

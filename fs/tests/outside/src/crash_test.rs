@@ -23,7 +23,11 @@ impl Subject for Shelves {
     }
     fn ops(&self, state: &Self::State) -> Vec<Self::Op> {
         // No two values are alike, and those of one key are longer than a sector: a crash may tear them.
-        let next = 1 + state.values().map(|value| value.len() % 600).max().unwrap_or(0);
+        let next = 1 + state
+            .values()
+            .map(|value| value.len() % 600)
+            .max()
+            .unwrap_or(0);
         vec![("short".to_owned(), next), ("long".to_owned(), 600 + next)]
     }
     fn open(&self, machine: &Machine) -> Result<Self::Store, Failure> {

@@ -97,7 +97,12 @@ fn write_log(directory: &Path, values: &BTreeMap<String, String>) -> io::Result<
 }
 
 fn encode(key: &str, value: &str) -> Vec<u8> {
-    let rest = [&(key.len() as u32).to_le_bytes(), key.as_bytes(), value.as_bytes()].concat();
+    let rest = [
+        &(key.len() as u32).to_le_bytes(),
+        key.as_bytes(),
+        value.as_bytes(),
+    ]
+    .concat();
     let head = (rest.len() as u32).to_le_bytes();
     [&head[..], &checksum(&rest).to_le_bytes(), &rest].concat()
 }
