@@ -8,7 +8,7 @@ use crate::errors::unsupported;
 use crate::file::{File, check_mode};
 use crate::metadata::Metadata;
 use crate::mount;
-use crate::place::Place;
+use crate::mounted_path::MountedPath;
 
 /// [`std::fs::read`].
 ///
@@ -80,7 +80,10 @@ pub fn copy<P: AsRef<Path>, Q: AsRef<Path>>(from: P, to: Q) -> io::Result<u64> {
 /// Those of rename(2); `CrossesDevices` from one disk to another.
 pub fn rename<P: AsRef<Path>, Q: AsRef<Path>>(from: P, to: Q) -> io::Result<()> {
     let (from_path, to_path) = (from.as_ref(), to.as_ref());
-    match on_one_disk(Place::below_root(from_path)?, Place::below_root(to_path)?)? {
+    match on_one_disk(
+        MountedPath::below_root(from_path)?,
+        MountedPath::below_root(to_path)?,
+    )? {
         None => std::fs::rename(from_path, to_path),
         // What a directory is called from inside has no other name.
         Some(_) if is_up(from_path) || is_up(to_path) => Err(io::ErrorKind::ResourceBusy.into()),
@@ -99,19 +102,22 @@ fn is_up(path: &Path) -> bool {
 /// Those of link(2); `CrossesDevices` from one disk to another.
 pub fn hard_link<P: AsRef<Path>, Q: AsRef<Path>>(original: P, link: Q) -> io::Result<()> {
     let (original, link) = (original.as_ref(), link.as_ref());
-    let existing = Place::below_root(original)?;
+    let existing = MountedPath::below_root(original)?;
     if let Some(existing) = &existing {
         // Before the way to the new name, which may be missing too.
         existing.mount.tree()?.find(&existing.path)?;
     }
-    match on_one_disk(existing, Place::below_root(link)?)? {
+    match on_one_disk(existing, MountedPath::below_root(link)?)? {
         None => std::fs::hard_link(original, link),
         Some((original, link)) => original.mount.tree()?.link(&original.path, &link.path),
     }
 }
 
 /// Two places of one disk; none if both are real.
-fn on_one_disk(one: Option<Place>, other: Option<Place>) -> io::Result<Option<(Place, Place)>> {
+fn on_one_disk(
+    one: Option<MountedPath>,
+    other: Option<MountedPath>,
+) -> io::Result<Option<(MountedPath, MountedPath)>> {
     match (one, other) {
         (None, None) => Ok(None),
         (Some(one), Some(other)) if one.mount.path == other.mount.path => Ok(Some((one, other))),
@@ -126,7 +132,7 @@ fn on_one_disk(one: Option<Place>, other: Option<Place>) -> io::Result<Option<(P
 /// Those of unlink(2).
 pub fn remove_file<P: AsRef<Path>>(path: P) -> io::Result<()> {
     let path = path.as_ref();
-    match Place::of_name(path)? {
+    match MountedPath::of_name(path)? {
         None => std::fs::remove_file(path),
         Some(place) if place.path.is_empty() => Err(io::ErrorKind::IsADirectory.into()),
         Some(place) => place.mount.tree()?.remove(&place.path),
@@ -140,7 +146,7 @@ pub fn remove_file<P: AsRef<Path>>(path: P) -> io::Result<()> {
 /// Those of stat(2).
 pub fn metadata<P: AsRef<Path>>(path: P) -> io::Result<Metadata> {
     let path = path.as_ref();
-    match Place::of(path)? {
+    match MountedPath::of(path)? {
         None => std::fs::metadata(path).map(Metadata::from),
         Some(place) => place.mount.tree()?.stat(&place.path).map(Metadata::from),
     }
@@ -153,7 +159,7 @@ pub fn metadata<P: AsRef<Path>>(path: P) -> io::Result<Metadata> {
 /// Those of lstat(2).
 pub fn symlink_metadata<P: AsRef<Path>>(path: P) -> io::Result<Metadata> {
     let path = path.as_ref();
-    match Place::of_name(path)? {
+    match MountedPath::of_name(path)? {
         None => std::fs::symlink_metadata(path).map(Metadata::from),
         Some(place) => place.mount.tree()?.stat(&place.path).map(Metadata::from),
     }
@@ -179,7 +185,7 @@ pub fn exists<P: AsRef<Path>>(path: P) -> io::Result<bool> {
 /// Those of stat(2).
 pub fn canonicalize<P: AsRef<Path>>(path: P) -> io::Result<PathBuf> {
     let path = path.as_ref();
-    let Some(place) = Place::of(path)? else {
+    let Some(place) = MountedPath::of(path)? else {
         return std::fs::canonicalize(path);
     };
     place.mount.tree()?.stat(&place.path)?;
@@ -193,7 +199,7 @@ pub fn canonicalize<P: AsRef<Path>>(path: P) -> io::Result<PathBuf> {
 /// Those of readlink(2).
 pub fn read_link<P: AsRef<Path>>(path: P) -> io::Result<PathBuf> {
     let path = path.as_ref();
-    match Place::of_name(path)? {
+    match MountedPath::of_name(path)? {
         None => std::fs::read_link(path),
         Some(place) if place.path.is_empty() => Err(io::ErrorKind::InvalidInput.into()),
         Some(place) => Ok(place.mount.tree()?.read_link(&place.path)?.into()),
@@ -207,7 +213,7 @@ pub fn read_link<P: AsRef<Path>>(path: P) -> io::Result<PathBuf> {
 /// Those of chmod(2); `Unsupported` on a simulated disk if the file may not be written any more.
 pub fn set_permissions<P: AsRef<Path>>(path: P, perm: Permissions) -> io::Result<()> {
     let path = path.as_ref();
-    let Some(place) = Place::of(path)? else {
+    let Some(place) = MountedPath::of(path)? else {
         return std::fs::set_permissions(path, perm);
     };
     place.mount.tree()?.find(&place.path)?;
@@ -217,7 +223,7 @@ pub fn set_permissions<P: AsRef<Path>>(path: P, perm: Permissions) -> io::Result
 /// What stands in [`std::os::unix::fs`] as a function; its traits are implemented for the types of this
 /// package, so that `use std::os::unix::fs::FileExt` can stay as it is.
 pub mod unix {
-    use super::{Path, Place, io, unsupported};
+    use super::{MountedPath, Path, io, unsupported};
 
     /// [`std::os::unix::fs::symlink`].
     ///
@@ -226,7 +232,7 @@ pub mod unix {
     /// Those of symlink(2).
     pub fn symlink<P: AsRef<Path>, Q: AsRef<Path>>(original: P, link: Q) -> io::Result<()> {
         let (original, link) = (original.as_ref(), link.as_ref());
-        let Some(place) = Place::of_name(link)? else {
+        let Some(place) = MountedPath::of_name(link)? else {
             return std::os::unix::fs::symlink(original, link);
         };
         if place.path.is_empty() {

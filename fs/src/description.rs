@@ -12,7 +12,7 @@ use crate::mount::Mount;
 #[derive(Debug)]
 pub(crate) struct Description {
     pub(crate) mount: Arc<Mount>,
-    pub(crate) node: Node,
+    pub(crate) node: OpenedNode,
     pub(crate) flags: Flags,
     /// Where the next read or write is. It is held during a call, as the system does: of two writers one
     /// comes after the other.
@@ -21,7 +21,7 @@ pub(crate) struct Description {
 
 /// What was opened.
 #[derive(Debug)]
-pub(crate) enum Node {
+pub(crate) enum OpenedNode {
     File(Box<dyn StorageFile>),
     Directory {
         directory: Arc<dyn Storage>,
@@ -30,10 +30,10 @@ pub(crate) enum Node {
     },
 }
 
-impl Node {
+impl OpenedNode {
     pub(crate) fn directory(directory: Arc<dyn Storage>) -> Self {
         let lock = Mutex::new(None);
-        Node::Directory { directory, lock }
+        OpenedNode::Directory { directory, lock }
     }
 }
 
@@ -59,8 +59,8 @@ impl Description {
     fn file(&self) -> io::Result<&dyn StorageFile> {
         self.mount.check()?;
         match &self.node {
-            Node::File(file) => Ok(&**file),
-            Node::Directory { .. } => Err(io::ErrorKind::IsADirectory.into()),
+            OpenedNode::File(file) => Ok(&**file),
+            OpenedNode::Directory { .. } => Err(io::ErrorKind::IsADirectory.into()),
         }
     }
 
@@ -128,19 +128,19 @@ impl Description {
     fn sync(&self, sync: impl FnOnce(&dyn StorageFile) -> io::Result<()>) -> io::Result<()> {
         self.mount.check()?;
         match &self.node {
-            Node::File(file) => sync(&**file),
-            Node::Directory { directory, .. } => directory.sync_dir(),
+            OpenedNode::File(file) => sync(&**file),
+            OpenedNode::Directory { directory, .. } => directory.sync_dir(),
         }
     }
 
     pub(crate) fn stat(&self) -> io::Result<Stat> {
         self.mount.check()?;
         match &self.node {
-            Node::File(file) => Ok(Stat {
+            OpenedNode::File(file) => Ok(Stat {
                 kind: FileKind::File,
                 len: file.len()?,
             }),
-            Node::Directory { .. } => Ok(Stat {
+            OpenedNode::Directory { .. } => Ok(Stat {
                 kind: FileKind::Directory,
                 len: 0,
             }),
@@ -151,9 +151,11 @@ impl Description {
     pub(crate) fn lock(&self, shared: bool) -> io::Result<()> {
         self.mount.check()?;
         match &self.node {
-            Node::File(file) => file.lock(shared),
-            Node::Directory { .. } if shared => Err(unsupported("a shared lock of a directory")),
-            Node::Directory { directory, lock } => {
+            OpenedNode::File(file) => file.lock(shared),
+            OpenedNode::Directory { .. } if shared => {
+                Err(unsupported("a shared lock of a directory"))
+            }
+            OpenedNode::Directory { directory, lock } => {
                 let mut lock = locked(lock);
                 if lock.is_none() {
                     *lock = Some(directory.lock()?);
@@ -166,8 +168,8 @@ impl Description {
     pub(crate) fn unlock(&self) -> io::Result<()> {
         self.mount.check()?;
         match &self.node {
-            Node::File(file) => file.unlock(),
-            Node::Directory { lock, .. } => {
+            OpenedNode::File(file) => file.unlock(),
+            OpenedNode::Directory { lock, .. } => {
                 *locked(lock) = None;
                 Ok(())
             }

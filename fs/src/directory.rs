@@ -9,7 +9,7 @@ use beaver_storage::{FileKind, Tree};
 
 use crate::calls::symlink_metadata;
 use crate::metadata::{FileType, Metadata};
-use crate::place::Place;
+use crate::mounted_path::MountedPath;
 
 /// [`std::fs::read_dir`]. On a simulated disk it is one call, `list`, and the entries come in bytewise
 /// order of their names.
@@ -19,7 +19,7 @@ use crate::place::Place;
 /// Those of opendir(3).
 pub fn read_dir<P: AsRef<Path>>(path: P) -> io::Result<ReadDir> {
     let path = path.as_ref();
-    let Some(place) = Place::of(path)? else {
+    let Some(place) = MountedPath::of(path)? else {
         return std::fs::read_dir(path).map(|entries| ReadDir(Entries::Real(entries)));
     };
     let entries = place.mount.tree()?.entries(&place.path)?;
@@ -146,7 +146,7 @@ impl DirBuilder {
     /// Those of mkdir(2).
     pub fn create<P: AsRef<Path>>(&self, path: P) -> io::Result<()> {
         let path = path.as_ref();
-        match Place::of_name(path) {
+        match MountedPath::of_name(path) {
             Ok(None) => self.real.create(path),
             // What is missing on the way may be made.
             Err(error) if !self.recursive => Err(error),
@@ -183,7 +183,7 @@ pub fn create_dir_all<P: AsRef<Path>>(path: P) -> io::Result<()> {
     DirBuilder::new().recursive(true).create(path)
 }
 
-fn create_one(place: &Place) -> io::Result<()> {
+fn create_one(place: &MountedPath) -> io::Result<()> {
     match place.path.as_str() {
         "" => Err(io::ErrorKind::AlreadyExists.into()),
         path => place.mount.tree()?.create_dir(path),
@@ -192,7 +192,7 @@ fn create_one(place: &Place) -> io::Result<()> {
 
 /// The steps of std: the directory itself, and those above only where that fails.
 fn create_all(path: &Path) -> io::Result<()> {
-    let create = || match Place::of_name(path)? {
+    let create = || match MountedPath::of_name(path)? {
         Some(place) => create_one(&place),
         None => std::fs::create_dir(path),
     };
@@ -219,7 +219,7 @@ fn create_all(path: &Path) -> io::Result<()> {
 /// Those of rmdir(2).
 pub fn remove_dir<P: AsRef<Path>>(path: P) -> io::Result<()> {
     let path = path.as_ref();
-    match Place::below_root(path)? {
+    match MountedPath::below_root(path)? {
         Some(place) => place.mount.tree()?.remove_dir(&place.path),
         None => std::fs::remove_dir(path),
     }
@@ -233,7 +233,7 @@ pub fn remove_dir<P: AsRef<Path>>(path: P) -> io::Result<()> {
 /// Those of the calls; what was removed before stays removed.
 pub fn remove_dir_all<P: AsRef<Path>>(path: P) -> io::Result<()> {
     let path = path.as_ref();
-    let Some(place) = Place::below_root(path)? else {
+    let Some(place) = MountedPath::below_root(path)? else {
         return std::fs::remove_dir_all(path);
     };
     let tree = place.mount.tree()?;

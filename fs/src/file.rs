@@ -2,14 +2,12 @@
 
 use std::fs::{FileTimes, Permissions, TryLockError};
 use std::io;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::description::Description;
 use crate::errors::{unsupported, would_wait};
 use crate::metadata::Metadata;
-use crate::options::OpenOptions;
 
 /// [`std::fs::File`]: `Read`, `Write` and `Seek` for it and for `&File`, and
 /// [`std::os::unix::fs::FileExt`].
@@ -17,58 +15,23 @@ use crate::options::OpenOptions;
 /// On a simulated disk each method is one storage call, unless it says otherwise. It has no file
 /// descriptor: what needs one (a memory map, `fadvise`) does not compile.
 #[derive(Debug)]
-pub struct File(pub(crate) Inner);
+pub struct File(pub(crate) FileHandle);
 
 #[derive(Debug)]
-pub(crate) enum Inner {
+pub(crate) enum FileHandle {
     Real(std::fs::File),
     Simulated(Arc<Description>),
 }
 
 impl From<std::fs::File> for File {
     fn from(file: std::fs::File) -> Self {
-        File(Inner::Real(file))
+        File(FileHandle::Real(file))
     }
 }
 
 impl File {
     pub(crate) fn simulated(description: Description) -> Self {
-        File(Inner::Simulated(Arc::new(description)))
-    }
-
-    /// [`std::fs::File::open`].
-    ///
-    /// # Errors
-    ///
-    /// Those of open(2).
-    pub fn open<P: AsRef<Path>>(path: P) -> io::Result<File> {
-        OpenOptions::new().read(true).open(path)
-    }
-
-    /// [`std::fs::File::create`].
-    ///
-    /// # Errors
-    ///
-    /// Those of open(2).
-    pub fn create<P: AsRef<Path>>(path: P) -> io::Result<File> {
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true).open(path)
-    }
-
-    /// [`std::fs::File::create_new`].
-    ///
-    /// # Errors
-    ///
-    /// Those of open(2).
-    pub fn create_new<P: AsRef<Path>>(path: P) -> io::Result<File> {
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create_new(true).open(path)
-    }
-
-    /// [`std::fs::File::options`].
-    #[must_use]
-    pub fn options() -> OpenOptions {
-        OpenOptions::new()
+        File(FileHandle::Simulated(Arc::new(description)))
     }
 
     /// [`std::fs::File::sync_all`]. Of a directory it is a sync of its names.
@@ -78,8 +41,8 @@ impl File {
     /// Those of fsync(2).
     pub fn sync_all(&self) -> io::Result<()> {
         match &self.0 {
-            Inner::Real(file) => file.sync_all(),
-            Inner::Simulated(file) => file.sync_all(),
+            FileHandle::Real(file) => file.sync_all(),
+            FileHandle::Simulated(file) => file.sync_all(),
         }
     }
 
@@ -90,8 +53,8 @@ impl File {
     /// Those of fdatasync(2).
     pub fn sync_data(&self) -> io::Result<()> {
         match &self.0 {
-            Inner::Real(file) => file.sync_data(),
-            Inner::Simulated(file) => file.sync_data(),
+            FileHandle::Real(file) => file.sync_data(),
+            FileHandle::Simulated(file) => file.sync_data(),
         }
     }
 
@@ -102,8 +65,8 @@ impl File {
     /// Those of ftruncate(2).
     pub fn set_len(&self, size: u64) -> io::Result<()> {
         match &self.0 {
-            Inner::Real(file) => file.set_len(size),
-            Inner::Simulated(file) => file.set_len(size),
+            FileHandle::Real(file) => file.set_len(size),
+            FileHandle::Simulated(file) => file.set_len(size),
         }
     }
 
@@ -114,8 +77,8 @@ impl File {
     /// Those of fstat(2).
     pub fn metadata(&self) -> io::Result<Metadata> {
         match &self.0 {
-            Inner::Real(file) => file.metadata().map(Metadata::from),
-            Inner::Simulated(file) => file.stat().map(Metadata::from),
+            FileHandle::Real(file) => file.metadata().map(Metadata::from),
+            FileHandle::Simulated(file) => file.stat().map(Metadata::from),
         }
     }
 
@@ -126,10 +89,10 @@ impl File {
     /// Those of dup(2).
     pub fn try_clone(&self) -> io::Result<File> {
         match &self.0 {
-            Inner::Real(file) => file.try_clone().map(File::from),
-            Inner::Simulated(file) => {
+            FileHandle::Real(file) => file.try_clone().map(File::from),
+            FileHandle::Simulated(file) => {
                 file.mount.check()?;
-                Ok(File(Inner::Simulated(Arc::clone(file))))
+                Ok(File(FileHandle::Simulated(Arc::clone(file))))
             }
         }
     }
@@ -141,8 +104,8 @@ impl File {
     /// `Unsupported` on a simulated disk if the file may not be written any more.
     pub fn set_permissions(&self, perm: Permissions) -> io::Result<()> {
         match &self.0 {
-            Inner::Real(file) => file.set_permissions(perm),
-            Inner::Simulated(file) => file.mount.check().and_then(|()| check_mode(&perm)),
+            FileHandle::Real(file) => file.set_permissions(perm),
+            FileHandle::Simulated(file) => file.mount.check().and_then(|()| check_mode(&perm)),
         }
     }
 
@@ -153,8 +116,8 @@ impl File {
     /// `Unsupported` on a simulated disk.
     pub fn set_times(&self, times: FileTimes) -> io::Result<()> {
         match &self.0 {
-            Inner::Real(file) => file.set_times(times),
-            Inner::Simulated(_) => Err(unsupported("File::set_times")),
+            FileHandle::Real(file) => file.set_times(times),
+            FileHandle::Simulated(_) => Err(unsupported("File::set_times")),
         }
     }
 
@@ -165,8 +128,8 @@ impl File {
     /// `Unsupported` on a simulated disk.
     pub fn set_modified(&self, time: SystemTime) -> io::Result<()> {
         match &self.0 {
-            Inner::Real(file) => file.set_modified(time),
-            Inner::Simulated(_) => Err(unsupported("File::set_modified")),
+            FileHandle::Real(file) => file.set_modified(time),
+            FileHandle::Simulated(_) => Err(unsupported("File::set_modified")),
         }
     }
 }
@@ -181,8 +144,8 @@ impl File {
     /// Those of flock(2). On a simulated disk it never waits: it fails with `Deadlock` where it would.
     pub fn lock(&self) -> io::Result<()> {
         match &self.0 {
-            Inner::Real(file) => file.lock(),
-            Inner::Simulated(file) => file.lock(false).map_err(instead_of_waiting),
+            FileHandle::Real(file) => file.lock(),
+            FileHandle::Simulated(file) => file.lock(false).map_err(instead_of_waiting),
         }
     }
 
@@ -193,8 +156,8 @@ impl File {
     /// As [`lock`](File::lock).
     pub fn lock_shared(&self) -> io::Result<()> {
         match &self.0 {
-            Inner::Real(file) => file.lock_shared(),
-            Inner::Simulated(file) => file.lock(true).map_err(instead_of_waiting),
+            FileHandle::Real(file) => file.lock_shared(),
+            FileHandle::Simulated(file) => file.lock(true).map_err(instead_of_waiting),
         }
     }
 
@@ -205,8 +168,8 @@ impl File {
     /// `WouldBlock` if another holds a lock of the file.
     pub fn try_lock(&self) -> Result<(), TryLockError> {
         match &self.0 {
-            Inner::Real(file) => file.try_lock(),
-            Inner::Simulated(file) => file.lock(false).map_err(not_locked),
+            FileHandle::Real(file) => file.try_lock(),
+            FileHandle::Simulated(file) => file.lock(false).map_err(not_locked),
         }
     }
 
@@ -217,8 +180,8 @@ impl File {
     /// `WouldBlock` if another holds the exclusive lock of the file.
     pub fn try_lock_shared(&self) -> Result<(), TryLockError> {
         match &self.0 {
-            Inner::Real(file) => file.try_lock_shared(),
-            Inner::Simulated(file) => file.lock(true).map_err(not_locked),
+            FileHandle::Real(file) => file.try_lock_shared(),
+            FileHandle::Simulated(file) => file.lock(true).map_err(not_locked),
         }
     }
 
@@ -229,8 +192,8 @@ impl File {
     /// Those of flock(2).
     pub fn unlock(&self) -> io::Result<()> {
         match &self.0 {
-            Inner::Real(file) => file.unlock(),
-            Inner::Simulated(file) => file.unlock(),
+            FileHandle::Real(file) => file.unlock(),
+            FileHandle::Simulated(file) => file.unlock(),
         }
     }
 }
@@ -263,8 +226,8 @@ impl File {
     /// Those of fallocate(2); `Unsupported` on systems other than Linux.
     pub fn allocate(&self, len: u64) -> io::Result<()> {
         match &self.0 {
-            Inner::Real(file) => allocate(file, len),
-            Inner::Simulated(file) => file.allocate(len),
+            FileHandle::Real(file) => allocate(file, len),
+            FileHandle::Simulated(file) => file.allocate(len),
         }
     }
 }

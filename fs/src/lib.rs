@@ -34,8 +34,8 @@ mod errors;
 mod file;
 mod metadata;
 mod mount;
+mod mounted_path;
 mod options;
-mod place;
 mod reading_and_writing;
 
 pub use calls::{

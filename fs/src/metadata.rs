@@ -14,23 +14,23 @@ use crate::errors::unsupported;
 /// A simulated disk keeps no times, so that asking for one fails with `Unsupported`, and no modes:
 /// everybody may do everything.
 #[derive(Clone, Debug)]
-pub struct Metadata(Inner);
+pub struct Metadata(MetadataSource);
 
 #[derive(Clone, Debug)]
-enum Inner {
+enum MetadataSource {
     Real(std::fs::Metadata),
     Simulated(Stat),
 }
 
 impl From<std::fs::Metadata> for Metadata {
     fn from(metadata: std::fs::Metadata) -> Self {
-        Metadata(Inner::Real(metadata))
+        Metadata(MetadataSource::Real(metadata))
     }
 }
 
 impl From<Stat> for Metadata {
     fn from(stat: Stat) -> Self {
-        Metadata(Inner::Simulated(stat))
+        Metadata(MetadataSource::Simulated(stat))
     }
 }
 
@@ -43,8 +43,8 @@ impl Metadata {
     #[must_use]
     pub fn file_type(&self) -> FileType {
         match &self.0 {
-            Inner::Real(metadata) => metadata.file_type().into(),
-            Inner::Simulated(stat) => stat.kind.into(),
+            MetadataSource::Real(metadata) => metadata.file_type().into(),
+            MetadataSource::Simulated(stat) => stat.kind.into(),
         }
     }
 
@@ -70,8 +70,8 @@ impl Metadata {
     #[must_use]
     pub fn len(&self) -> u64 {
         match &self.0 {
-            Inner::Real(metadata) => metadata.len(),
-            Inner::Simulated(stat) => stat.len,
+            MetadataSource::Real(metadata) => metadata.len(),
+            MetadataSource::Simulated(stat) => stat.len,
         }
     }
 
@@ -79,8 +79,8 @@ impl Metadata {
     #[must_use]
     pub fn permissions(&self) -> Permissions {
         match &self.0 {
-            Inner::Real(metadata) => metadata.permissions(),
-            Inner::Simulated(stat) => Permissions::from_mode(match stat.kind {
+            MetadataSource::Real(metadata) => metadata.permissions(),
+            MetadataSource::Simulated(stat) => Permissions::from_mode(match stat.kind {
                 FileKind::File => 0o644,
                 FileKind::Directory => 0o755,
                 FileKind::Symlink => 0o777,
@@ -121,18 +121,18 @@ impl Metadata {
         time: fn(&std::fs::Metadata) -> io::Result<SystemTime>,
     ) -> io::Result<SystemTime> {
         match &self.0 {
-            Inner::Real(metadata) => time(metadata),
-            Inner::Simulated(_) => Err(unsupported(call)),
+            MetadataSource::Real(metadata) => time(metadata),
+            MetadataSource::Simulated(_) => Err(unsupported(call)),
         }
     }
 }
 
 /// [`std::fs::FileType`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct FileType(Kind);
+pub struct FileType(KnownOrOther);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Kind {
+enum KnownOrOther {
     Known(FileKind),
     /// A pipe, a socket, a device.
     Other(std::fs::FileType),
@@ -140,7 +140,7 @@ enum Kind {
 
 impl From<FileKind> for FileType {
     fn from(kind: FileKind) -> Self {
-        FileType(Kind::Known(kind))
+        FileType(KnownOrOther::Known(kind))
     }
 }
 
@@ -150,7 +150,7 @@ impl From<std::fs::FileType> for FileType {
             kind if kind.is_file() => FileKind::File,
             kind if kind.is_dir() => FileKind::Directory,
             kind if kind.is_symlink() => FileKind::Symlink,
-            other => return FileType(Kind::Other(other)),
+            other => return FileType(KnownOrOther::Other(other)),
         };
         known.into()
     }
@@ -160,18 +160,18 @@ impl FileType {
     /// [`std::fs::FileType::is_dir`].
     #[must_use]
     pub fn is_dir(&self) -> bool {
-        self.0 == Kind::Known(FileKind::Directory)
+        self.0 == KnownOrOther::Known(FileKind::Directory)
     }
 
     /// [`std::fs::FileType::is_file`].
     #[must_use]
     pub fn is_file(&self) -> bool {
-        self.0 == Kind::Known(FileKind::File)
+        self.0 == KnownOrOther::Known(FileKind::File)
     }
 
     /// [`std::fs::FileType::is_symlink`].
     #[must_use]
     pub fn is_symlink(&self) -> bool {
-        self.0 == Kind::Known(FileKind::Symlink)
+        self.0 == KnownOrOther::Known(FileKind::Symlink)
     }
 }

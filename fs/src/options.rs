@@ -7,10 +7,10 @@ use std::sync::Mutex;
 
 use beaver_storage::{Access, FileKind};
 
-use crate::description::{Description, Flags, Node, SyncedWrites};
+use crate::description::{Description, Flags, OpenedNode, SyncedWrites};
 use crate::errors::unsupported;
 use crate::file::File;
-use crate::place::Place;
+use crate::mounted_path::MountedPath;
 
 /// As Linux has them on all but its oldest processors. `rustix` knows `O_SYNC` alone.
 const O_DSYNC: i32 = 0o10_000;
@@ -101,8 +101,8 @@ impl OpenOptions {
         let path = path.as_ref();
         // A new file is made under this very name: a link there is a file that exists.
         let place = match self.create_new {
-            true => Place::of_name(path),
-            false => Place::of(path),
+            true => MountedPath::of_name(path),
+            false => MountedPath::of(path),
         };
         let Some(place) = place.transpose() else {
             return self.real.open(path).map(File::from);
@@ -112,7 +112,7 @@ impl OpenOptions {
         self.open_at(place?).map(File::simulated)
     }
 
-    fn open_at(&self, place: Place) -> io::Result<Description> {
+    fn open_at(&self, place: MountedPath) -> io::Result<Description> {
         let node = self.node(&place)?;
         Ok(Description {
             mount: place.mount,
@@ -127,7 +127,7 @@ impl OpenOptions {
         })
     }
 
-    fn node(&self, Place { mount, path }: &Place) -> io::Result<Node> {
+    fn node(&self, MountedPath { mount, path }: &MountedPath) -> io::Result<OpenedNode> {
         let tree = mount.tree()?;
         let access = match self.write || self.append {
             true => Access::Write,
@@ -140,21 +140,21 @@ impl OpenOptions {
             });
         }
         if self.create_new {
-            return tree.create(path).map(Node::File);
+            return tree.create(path).map(OpenedNode::File);
         }
         match tree.find(path) {
             Ok(FileKind::Directory) if access == Access::Read => {
-                tree.open_dir(path).map(Node::directory)
+                tree.open_dir(path).map(OpenedNode::directory)
             }
             Err(error) if self.create && error.kind() == io::ErrorKind::NotFound => {
-                tree.create(path).map(Node::File)
+                tree.create(path).map(OpenedNode::File)
             }
             _ => {
                 let file = tree.open(path, access)?;
                 if self.truncate {
                     file.set_len(0)?;
                 }
-                Ok(Node::File(file))
+                Ok(OpenedNode::File(file))
             }
         }
     }
@@ -183,6 +183,44 @@ impl OpenOptions {
             O_SYNC if cfg!(target_os = "linux") => Ok(Some(SyncedWrites::All)),
             _ => Err(unsupported("OpenOptionsExt::custom_flags")),
         }
+    }
+}
+
+/// The ways to open a file that need no options.
+impl File {
+    /// [`std::fs::File::open`].
+    ///
+    /// # Errors
+    ///
+    /// Those of open(2).
+    pub fn open<P: AsRef<Path>>(path: P) -> io::Result<File> {
+        OpenOptions::new().read(true).open(path)
+    }
+
+    /// [`std::fs::File::create`].
+    ///
+    /// # Errors
+    ///
+    /// Those of open(2).
+    pub fn create<P: AsRef<Path>>(path: P) -> io::Result<File> {
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true).open(path)
+    }
+
+    /// [`std::fs::File::create_new`].
+    ///
+    /// # Errors
+    ///
+    /// Those of open(2).
+    pub fn create_new<P: AsRef<Path>>(path: P) -> io::Result<File> {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create_new(true).open(path)
+    }
+
+    /// [`std::fs::File::options`].
+    #[must_use]
+    pub fn options() -> OpenOptions {
+        OpenOptions::new()
     }
 }
 

@@ -4,34 +4,34 @@
 use std::io::{self, IoSlice, IoSliceMut, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt;
 
-use crate::file::{File, Inner};
+use crate::file::{File, FileHandle};
 
 impl Read for &File {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         match &self.0 {
-            Inner::Real(file) => { file }.read(buf),
-            Inner::Simulated(file) => { &**file }.read(buf),
+            FileHandle::Real(file) => { file }.read(buf),
+            FileHandle::Simulated(file) => { &**file }.read(buf),
         }
     }
 
     fn read_vectored(&mut self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
         match &self.0 {
-            Inner::Real(file) => { file }.read_vectored(bufs),
-            Inner::Simulated(file) => { &**file }.read_vectored(bufs),
+            FileHandle::Real(file) => { file }.read_vectored(bufs),
+            FileHandle::Simulated(file) => { &**file }.read_vectored(bufs),
         }
     }
 
     fn read_to_end(&mut self, buf: &mut Vec<u8>) -> io::Result<usize> {
         match &self.0 {
-            Inner::Real(file) => { file }.read_to_end(buf),
-            Inner::Simulated(file) => { &**file }.read_to_end(buf),
+            FileHandle::Real(file) => { file }.read_to_end(buf),
+            FileHandle::Simulated(file) => { &**file }.read_to_end(buf),
         }
     }
 
     fn read_to_string(&mut self, buf: &mut String) -> io::Result<usize> {
         match &self.0 {
-            Inner::Real(file) => { file }.read_to_string(buf),
-            Inner::Simulated(file) => { &**file }.read_to_string(buf),
+            FileHandle::Real(file) => { file }.read_to_string(buf),
+            FileHandle::Simulated(file) => { &**file }.read_to_string(buf),
         }
     }
 }
@@ -39,15 +39,15 @@ impl Read for &File {
 impl Write for &File {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         match &self.0 {
-            Inner::Real(file) => { file }.write(buf),
-            Inner::Simulated(file) => { &**file }.write(buf),
+            FileHandle::Real(file) => { file }.write(buf),
+            FileHandle::Simulated(file) => { &**file }.write(buf),
         }
     }
 
     fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
         match &self.0 {
-            Inner::Real(file) => { file }.write_vectored(bufs),
-            Inner::Simulated(file) => { &**file }.write_vectored(bufs),
+            FileHandle::Real(file) => { file }.write_vectored(bufs),
+            FileHandle::Simulated(file) => { &**file }.write_vectored(bufs),
         }
     }
 
@@ -60,8 +60,8 @@ impl Write for &File {
 impl Seek for &File {
     fn seek(&mut self, pos: SeekFrom) -> io::Result<u64> {
         match &self.0 {
-            Inner::Real(file) => { file }.seek(pos),
-            Inner::Simulated(file) => { &**file }.seek(pos),
+            FileHandle::Real(file) => { file }.seek(pos),
+            FileHandle::Simulated(file) => { &**file }.seek(pos),
         }
     }
 }
@@ -107,15 +107,15 @@ impl Seek for File {
 impl FileExt for File {
     fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
         match &self.0 {
-            Inner::Real(file) => file.read_at(buf, offset),
-            Inner::Simulated(file) => file.read_at(buf, offset),
+            FileHandle::Real(file) => file.read_at(buf, offset),
+            FileHandle::Simulated(file) => file.read_at(buf, offset),
         }
     }
 
     fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<usize> {
         match &self.0 {
-            Inner::Real(file) => file.write_at(buf, offset),
-            Inner::Simulated(file) => file.write_at(buf, offset),
+            FileHandle::Real(file) => file.write_at(buf, offset),
+            FileHandle::Simulated(file) => file.write_at(buf, offset),
         }
     }
 }

@@ -33,6 +33,7 @@
 //!     begun: 2 ops with 2 crashes (41 of 300 histories); 214 seeds
 //! ```
 
+mod call_watch;
 mod checked;
 mod clock;
 mod differing;

@@ -82,7 +82,7 @@ impl serde::Serialize for Invariant {
 pub(crate) mod by_name {
     use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-    use super::Invariant;
+    use crate::invariant::Invariant;
 
     #[expect(
         clippy::trivially_copy_pass_by_ref,

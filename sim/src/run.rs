@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use beaver_disk::{Image, TraceMode};
 
-use crate::beaver::library;
 use crate::invariant::Invariant;
 use crate::oracle::Finding;
 use crate::recorder::Fnv;
@@ -130,11 +129,13 @@ pub fn saved_failure(scenario: &Scenario, result: &RunResult) -> Scenario {
     }
 }
 
-/// Runs all `seeds` of a scenario on `jobs` threads. The result does not depend on `jobs`.
+/// Runs all `seeds` of a scenario on `jobs` threads, with this under test. The result does not depend
+/// on `jobs`.
 ///
 /// `progress` is told how many runs are done, from any thread, in any order. When `cancel` is set
 /// no further run begins, and one that is under way does not count.
 pub fn run_scenario(
+    subject: &AnySubject,
     scenario: &Scenario,
     seeds: Seeds,
     jobs: NonZeroUsize,
@@ -151,7 +152,7 @@ pub fn run_scenario(
             let Ok(seed) = next.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more) else {
                 break;
             };
-            let Some(result) = run_and_repeat(&library(scenario), scenario, seed, cancel) else {
+            let Some(result) = run_and_repeat(subject, scenario, seed, cancel) else {
                 break;
             };
             let mut sum = sum.lock().unwrap_or_else(PoisonError::into_inner);

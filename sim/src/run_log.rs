@@ -5,8 +5,8 @@
 use beaver_disk::{Choice, Crash, Image, Op, TraceRecord};
 use serde::{Serialize, Serializer};
 
+use crate::oracle::history::Position;
 use crate::scenario::CrashKind;
-use crate::subject::Position;
 
 /// An event, and the number of the last storage call until then.
 #[derive(Clone, Debug)]

@@ -19,7 +19,14 @@ fn scenario(text: &str) -> Scenario {
 fn run(scenario: &Scenario, jobs: usize, cancel: bool) -> ScenarioResult {
     let seeds = Seeds { start: 10, end: 60 };
     let jobs = NonZeroUsize::new(jobs).expect("at least one job");
-    run_scenario(scenario, seeds, jobs, &|_| (), &AtomicBool::new(cancel))
+    run_scenario(
+        &library(scenario),
+        scenario,
+        seeds,
+        jobs,
+        &|_| (),
+        &AtomicBool::new(cancel),
+    )
 }
 
 #[test]

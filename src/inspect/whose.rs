@@ -11,7 +11,7 @@ use crate::snapshot;
 use crate::storage::{Access, Storage};
 use crate::store_id::StoreId;
 use crate::wal::line::{Line, frame};
-use crate::wal::{Scanner, Segment, header, is_blank};
+use crate::wal::{Scanner, Segment, header};
 use crate::window::{ReadWindow, Reads};
 
 /// How a header of version 1 begins.
@@ -107,9 +107,7 @@ fn fits_lines(segment: &Segment) -> Result<Whose> {
     let mut fitting = BTreeSet::new();
     let mut scanner = Scanner::new(segment);
     scanner.search_from(0);
-    let found = scanner.find_in_stretch(|stretch| {
-        let blank = stretch.iter().take_while(|byte| is_blank(**byte)).count();
-        let line = &stretch[blank..];
+    let found = scanner.find_in_stretch(|line| {
         let (kind, _) = frame(epoch, line)
             .ok()
             .filter(|(kind, _)| *kind != ChecksumKind::Header)?;

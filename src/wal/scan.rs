@@ -234,16 +234,8 @@ impl<'f> Scanner<'f> {
         if self.sequence.is_at_start() {
             return Ok(self.damage(offset, DamageReason::Header));
         }
-        loop {
-            let shown = self.window.shown();
-            let blank = shown.iter().take_while(|byte| is_blank(**byte)).count();
-            if blank < shown.len() {
-                return Ok(self.damage(offset, DamageReason::Hole));
-            }
-            self.window.consume(blank);
-            if !self.window.extend()? {
-                break;
-            }
+        if self.skip_blank()? {
+            return Ok(self.damage(offset, DamageReason::Hole));
         }
         if self.sequence.in_group() {
             let reason = DamageReason::UnfinishedAppend(self.sequence.expected());
@@ -334,16 +326,30 @@ impl<'f> Scanner<'f> {
         }))
     }
 
+    /// Steps over blank bytes and says whether something else stands after them.
+    fn skip_blank(&mut self) -> Result<bool> {
+        loop {
+            let shown = self.window.shown();
+            let (blank, length) = (leading_blanks(shown), shown.len());
+            self.window.consume(blank);
+            if blank < length {
+                return Ok(true);
+            }
+            if !self.window.extend()? {
+                return Ok(false);
+            }
+        }
+    }
+
     /// Steps over what stands up to each newline, which may be a line or end with one, until `look`
-    /// finds what it looks for in it.
+    /// finds what it looks for in it. Blank bytes before it are not shown: free space may hold
+    /// thousands of newlines.
     pub(crate) fn find_in_stretch<T>(
         &mut self,
         mut look: impl FnMut(&[u8]) -> Option<T>,
     ) -> Result<Option<T>> {
-        loop {
-            let Some(length) = self.next_stretch()? else {
-                return Ok(None);
-            };
+        while self.skip_blank()? {
+            let length = self.next_stretch()?;
             self.note_data(length);
             let stretch = self.window.shown()[..length].strip_suffix(b"\n");
             let found = stretch.and_then(&mut look);
@@ -352,6 +358,7 @@ impl<'f> Scanner<'f> {
                 return Ok(found);
             }
         }
+        Ok(None)
     }
 
     /// Remembers the last byte of the next `length` ones that is not free space.
@@ -363,14 +370,13 @@ impl<'f> Scanner<'f> {
     }
 
     /// The length of the bytes up to the next newline, newline included, or to the end. Bytes too
-    /// far from the next newline to belong to a line are stepped over. `None` at the end of the
-    /// file.
-    fn next_stretch(&mut self) -> Result<Option<usize>> {
+    /// far from the next newline to belong to a line are stepped over.
+    fn next_stretch(&mut self) -> Result<usize> {
         let mut searched = 0;
         loop {
             let shown = self.window.shown();
             if let Some(at) = memchr::memchr(b'\n', &shown[searched..]) {
-                return Ok(Some(searched + at + 1));
+                return Ok(searched + at + 1);
             }
             searched = shown.len();
             if searched > MAX_LINE {
@@ -380,7 +386,7 @@ impl<'f> Scanner<'f> {
                 searched = MAX_LINE;
             }
             if !self.window.extend()? {
-                return Ok((searched > 0).then_some(searched));
+                return Ok(searched);
             }
         }
     }
@@ -417,6 +423,16 @@ pub(crate) fn glance_at_header(segment: &Segment) -> Result<Option<Header>> {
 /// Whether a byte may be free space.
 pub(crate) fn is_blank(byte: u8) -> bool {
     matches!(byte, b'\n' | 0)
+}
+
+/// How many blank bytes `bytes` begins with.
+fn leading_blanks(bytes: &[u8]) -> usize {
+    // Whole chunks first: without an early end the compiler compares many bytes at once.
+    let (chunks, _) = bytes.as_chunks::<64>();
+    let blank = |chunk: &&[u8; 64]| chunk.iter().fold(true, |all, byte| all & is_blank(*byte));
+    let whole = 64 * chunks.iter().take_while(blank).count();
+    let rest = bytes[whole..].iter();
+    whole + rest.take_while(|byte| is_blank(**byte)).count()
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use beaver_sim::beaver::library;
 use beaver_sim::run::run_scenario;
 
 use super::args::RunArgs;
@@ -63,7 +64,7 @@ fn run_one(
     let timer = Timer::start();
     let progress = Progress::start(&scenario.name, at + 1, plan.files.len(), seeds.count());
     let done = |runs| progress.done(runs);
-    let result = run_scenario(scenario, seeds, plan.jobs, &done, stop);
+    let result = run_scenario(&library(scenario), scenario, seeds, plan.jobs, &done, stop);
     drop(progress);
     ScenarioReport {
         claim: scenario.claim.clone(),

@@ -26,7 +26,14 @@ pub(crate) fn trace(args: &TraceArgs, out: &mut Output) -> Result<Exit, CliError
         return Ok(Exit::HELD);
     }
     let jobs = args.jobs.unwrap_or(NonZeroUsize::MIN);
-    let result = run_scenario(&scenario, args.seeds, jobs, &|_| (), stop);
+    let result = run_scenario(
+        &library(&scenario),
+        &scenario,
+        args.seeds,
+        jobs,
+        &|_| (),
+        stop,
+    );
     out.line(format_args!("{:016x}", result.trace_hash));
     Ok(if result.cancelled {
         Exit::Interrupted

@@ -9,9 +9,6 @@ use super::machine::{MachineState, enter};
 use super::storage::SimDirectory;
 use beaver_storage::{Access, FileKind, Op, Stat, Storage, StorageFile, Tree};
 
-#[derive(Debug)]
-pub(super) struct SimTree(pub(super) SimDirectory);
-
 /// A machine whose process is alive, and the directory in it that the last name of a path stands in.
 struct Entered<'a> {
     machine: MutexGuard<'a, MachineState>,
@@ -20,21 +17,16 @@ struct Entered<'a> {
     name: &'a str,
 }
 
-impl SimTree {
+impl SimDirectory {
     /// Walks to the last name of `path`, which may be missing. The walk itself is no storage call, as
     /// it is none of a program.
     fn enter<'a>(&'a self, path: &'a str) -> io::Result<Entered<'a>> {
-        let SimDirectory {
-            machine,
-            process,
-            dir,
-        } = &self.0;
-        let machine = enter(machine);
-        machine.check_alive(*process)?;
-        let (dir, name) = machine.walk(dir, path)?;
+        let machine = enter(&self.machine);
+        machine.check_alive(self.process)?;
+        let (dir, name) = machine.walk(&self.dir, path)?;
         Ok(Entered {
             machine,
-            process: *process,
+            process: self.process,
             dir,
             name,
         })
@@ -45,16 +37,9 @@ impl SimTree {
         let change = change(&at);
         at.machine.make(at.process, &at.dir, at.name, op, &change)
     }
-
-    fn directory(&self, dir: OpenDirectory) -> SimDirectory {
-        SimDirectory {
-            dir,
-            ..self.0.clone()
-        }
-    }
 }
 
-impl Tree for SimTree {
+impl Tree for SimDirectory {
     fn find(&self, path: &str) -> io::Result<FileKind> {
         let at = self.enter(path)?;
         at.machine.find(&at.dir, at.name)
@@ -79,24 +64,27 @@ impl Tree for SimTree {
     fn create(&self, path: &str) -> io::Result<Box<dyn StorageFile>> {
         let mut at = self.enter(path)?;
         let file = at.machine.create(at.process, &at.dir, at.name)?;
-        Ok(self.0.file(file))
+        Ok(self.file(file))
     }
 
     fn open(&self, path: &str, access: Access) -> io::Result<Box<dyn StorageFile>> {
         let mut at = self.enter(path)?;
         let file = at.machine.open(at.process, &at.dir, at.name, access)?;
-        Ok(self.0.file(file))
+        Ok(self.file(file))
     }
 
     fn open_dir(&self, path: &str) -> io::Result<Arc<dyn Storage>> {
         let mut at = self.enter(path)?;
         let dir = at.machine.open_directory(at.process, &at.dir, at.name)?;
-        Ok(Arc::new(self.directory(dir)))
+        Ok(Arc::new(SimDirectory {
+            dir,
+            ..self.clone()
+        }))
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         let mut at = self.enter(from)?;
-        let (to_dir, to) = at.machine.walk(&self.0.dir, to)?;
+        let (to_dir, to) = at.machine.walk(&self.dir, to)?;
         at.machine.rename(at.process, &at.dir, at.name, &to_dir, to)
     }
 
@@ -120,7 +108,7 @@ impl Tree for SimTree {
     fn link(&self, existing: &str, path: &str) -> io::Result<()> {
         let mut at = self.enter(existing)?;
         let file = at.machine.disk.lookup(at.dir.inode, at.name)?;
-        let (dir, name) = at.machine.walk(&self.0.dir, path)?;
+        let (dir, name) = at.machine.walk(&self.dir, path)?;
         at.machine.link(at.process, file, &dir, name)
     }
 

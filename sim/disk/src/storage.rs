@@ -11,7 +11,6 @@ use super::file_calls::OpenFile;
 use super::machine::{SharedMachine, enter};
 use super::names::InodeId;
 use super::owner::SimDisk;
-use super::paths::SimTree;
 use beaver_storage::{
     Access, FileKind, LOCK_NAME, Op, Storage, StorageFile, StorageLock, Tree, check_name,
 };
@@ -230,7 +229,7 @@ impl Storage for SimDirectory {
     }
 
     fn tree(&self) -> Option<Arc<dyn Tree>> {
-        Some(Arc::new(SimTree(self.clone())))
+        Some(Arc::new(self.clone()))
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::Failing;
-use super::hang::{EXIT, within};
+use super::call_watch::{EXIT, within};
 use super::say::say;
 use crate::failure_folder::{SCENARIO, quoted, save_found};
 use crate::recorder::Fnv;

@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
+use super::call_watch::{CallWatch, EXIT};
 use super::checked::Checked;
 use super::clock::CheckClock;
 use super::failing::Failing;
-use super::hang::{CallWatch, EXIT, look_again, report};
+use super::hang::{look_again, report};
 use super::replay::save_one;
 use super::say::say;
 use super::search::{Piece, Plan, WorkQueue};

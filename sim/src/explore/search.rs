@@ -20,7 +20,7 @@ use crate::oracle::Finding;
 use crate::oracle::kind::FindingKind;
 use crate::scenario::{Crashes, Script};
 use crate::subject::{OpenReport, OpenStore};
-use crate::world::examine::{let_go, shown_state, unreadable};
+use crate::world::examine::{shown_state, unreadable};
 use crate::world::{RunMoment, check_recovery_calls, out_of_calls};
 
 use super::beliefs::{BeliefId, DiskBeliefs};
@@ -467,6 +467,7 @@ impl<'a> CrashSearch<'a> {
         let key = VisitedKey::new(start.belief, false, fingerprint);
         if let Some(decided) = self.memory.decided(key, &showing) {
             self.compare_bytes(start, &left)?;
+            die(sim, store);
             return Ok(decided);
         }
         self.tally.examined += 1;
@@ -487,10 +488,17 @@ impl<'a> CrashSearch<'a> {
             self.go_on(opened, decided);
             self.going_on = false;
         } else {
-            let_go(opened.store)?;
+            die(sim, opened.store);
         }
         Ok(decided)
     }
+}
+
+/// The process of a store dies: what an engine does when it is dropped may take longer than all that
+/// was asked of it, and a store that goes on is dropped alive.
+fn die(sim: &SimDisk, store: Box<dyn OpenStore>) {
+    drop(sim.crash());
+    drop(store);
 }
 
 pub(super) fn start(crashed: &CrashState<'_>, disk: Disk) -> DiskStart {

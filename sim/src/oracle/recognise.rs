@@ -44,6 +44,8 @@ pub(crate) enum Wrong {
         /// What it violates unless damage excuses it.
         finding: Finding,
     },
+    /// The store cannot say what it shows.
+    Unreadable(Finding),
     /// Anything else.
     Otherwise(Finding),
 }
@@ -52,7 +54,9 @@ impl Wrong {
     /// What it violates.
     pub(crate) fn finding(self) -> Finding {
         match self {
-            Wrong::Shorter { finding, .. } | Wrong::Otherwise(finding) => finding,
+            Wrong::Shorter { finding, .. }
+            | Wrong::Unreadable(finding)
+            | Wrong::Otherwise(finding) => finding,
         }
     }
 }

@@ -29,14 +29,19 @@ static WHOLE: InjectedDamage = InjectedDamage::NONE;
 
 impl World<'_> {
     /// Judges the store that has just opened; `found` are the files that it met, `excused` whether
-    /// a fault hit the attempt.
-    pub(super) fn judge_start(&mut self, found: &Files, excused: bool) -> Result<(), Stop> {
+    /// a fault hit the attempt. False if one hit the reading of its state too, so that there is nothing to
+    /// judge.
+    pub(super) fn judge_start(&mut self, found: &Files, excused: bool) -> Result<bool, Stop> {
         if std::mem::take(&mut self.unknown_event) {
             let expected = "a refusal: the log holds an event of an unknown type";
             return Err(Finding::new(Invariant::Honesty, expected, "it opened").into());
         }
+        let excuses = self.faults.director().excuses();
         let examined = match self.examined() {
             Ok(examined) => examined,
+            Err(Wrong::Unreadable(_)) if self.faults.director().excuses() > excuses => {
+                return Ok(false);
+            }
             Err(wrong) => self.accept_loss(wrong, found)?,
         };
         self.decide(examined);
@@ -56,7 +61,7 @@ impl World<'_> {
                 }
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     fn recovered<'r>(&'r mut self, files: &'r beaver_disk::Image) -> Recovered<'r> {

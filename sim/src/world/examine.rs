@@ -35,7 +35,7 @@ pub(crate) fn examine(
     recovered: &mut Recovered<'_>,
 ) -> Result<Examined, Wrong> {
     let state = shown_state(recovered.store).map_err(Wrong::Otherwise)?;
-    let state = state.map_err(|failure| Wrong::Otherwise(unreadable(&failure)))?;
+    let state = state.map_err(|failure| Wrong::Unreadable(unreadable(&failure)))?;
     let shown = match recognise(recovered.history, &state, subject.promises()) {
         Ok(Recognised::Prefix(shown)) => shown,
         Ok(Recognised::Other) => return Ok(Examined::Other(state)),

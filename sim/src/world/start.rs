@@ -18,7 +18,7 @@ use crate::subject::{ErrorClass, Failure};
 
 use super::commands::OPEN;
 use super::crashes::Activity;
-use super::examine::panicked_at_end;
+use super::examine::{let_go, panicked_at_end};
 use super::refusal::Obstacles;
 use super::{Stop, World};
 use crate::lockstep::Lockstep;
@@ -163,7 +163,12 @@ impl World<'_> {
                 self.mark_success_after_failures();
                 self.faults.director().reopened();
                 let compares = untouched && !excused && self.damage.is_empty();
-                self.judge_start(&found, excused)?;
+                if !self.judge_start(&found, excused)? {
+                    // As if it had not opened.
+                    *failures += 1;
+                    let unread = self.store.take().map_or(Ok(()), let_go);
+                    return unread.map(|()| false).map_err(Stop::from);
+                }
                 if compares {
                     self.compare_bytes(&found)?;
                 }

@@ -13,6 +13,8 @@ use beaver_sim::subject::{Answer, Durability, Failure, Machine, Subject};
 pub(crate) enum Wrong {
     /// It is not.
     Sound,
+    /// It is not, and reads its file whenever it is asked what it shows.
+    SoundAndReads,
     /// Dropping it panics.
     PanicsInDrop,
     /// It panics wherever a call fails because its process has died.
@@ -121,6 +123,9 @@ impl Subject for Registers {
     }
 
     fn state(&self, store: &mut Register) -> Result<u64, Failure> {
-        Ok(store.number)
+        match store.wrong {
+            Wrong::SoundAndReads => Ok(Register::open(&store.storage, Wrong::Sound)?.number),
+            _ => Ok(store.number),
+        }
     }
 }

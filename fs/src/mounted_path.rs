@@ -16,26 +16,26 @@ const MAX_LINKS: u32 = 40;
 
 /// A place on a simulated disk: what stands there, or could.
 #[derive(Clone, Debug)]
-pub(crate) struct Place {
+pub(crate) struct MountedPath {
     pub(crate) mount: Arc<Mount>,
     /// The path from the root of the disk, without links; empty for the root itself.
     pub(crate) path: String,
 }
 
-impl Place {
+impl MountedPath {
     /// Where a call leads that follows links.
-    pub(crate) fn of(path: &Path) -> io::Result<Option<Place>> {
-        Place::resolve(path, true)
+    pub(crate) fn of(path: &Path) -> io::Result<Option<MountedPath>> {
+        MountedPath::resolve(path, true)
     }
 
     /// Where a call leads that is about a link itself, or about a name.
-    pub(crate) fn of_name(path: &Path) -> io::Result<Option<Place>> {
-        Place::resolve(path, false)
+    pub(crate) fn of_name(path: &Path) -> io::Result<Option<MountedPath>> {
+        MountedPath::resolve(path, false)
     }
 
     /// The same, for a call that does not work on the root of a disk.
-    pub(crate) fn below_root(path: &Path) -> io::Result<Option<Place>> {
-        match Place::of_name(path)? {
+    pub(crate) fn below_root(path: &Path) -> io::Result<Option<MountedPath>> {
+        match MountedPath::of_name(path)? {
             Some(place) if place.path.is_empty() => Err(io::ErrorKind::ResourceBusy.into()),
             place => Ok(place),
         }
@@ -49,12 +49,12 @@ impl Place {
         }
     }
 
-    fn resolve(path: &Path, follow: bool) -> io::Result<Option<Place>> {
+    fn resolve(path: &Path, follow: bool) -> io::Result<Option<MountedPath>> {
         let Some((mount, rest)) = mount::find(path)? else {
             return Ok(None);
         };
         let path = walk(&mount, &rest, follow)?;
-        Ok(Some(Place { mount, path }))
+        Ok(Some(MountedPath { mount, path }))
     }
 }
 
