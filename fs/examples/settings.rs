@@ -78,19 +78,14 @@ pub(crate) struct SettingsOnDisk {
 impl Subject for SettingsOnDisk {
     type Op = (String, String);
     type State = BTreeMap<String, String>;
-    /// The store goes before its disk.
-    type Store = (Settings, Mounted);
+    type Store = (Settings, Mounted); // dropped in this order
 
     fn apply(state: &mut Self::State, (name, value): &Self::Op) {
         state.insert(name.clone(), value.clone());
     }
     fn ops(&self, state: &Self::State) -> Vec<Self::Op> {
-        let next = state
-            .values()
-            .map(String::len)
-            .max()
-            .map_or(1, |len| len + 1);
-        let set = |name: &str| (name.to_owned(), "x".repeat(next));
+        let longest = state.values().map(String::len).max().unwrap_or(0);
+        let set = |name: &str| (name.to_owned(), "x".repeat(longest + 1));
         vec![set("font"), set("size")]
     }
     fn open(&self, machine: &Machine) -> Result<Self::Store, Failure> {

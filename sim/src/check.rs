@@ -25,7 +25,7 @@
 //! ```
 //!
 //! Small workloads are explored, the smallest first, and seeds of a longer one are run beside them, until
-//! the time is over. The findings are counted by kind, the first of each kind is run again twice and made
+//! the time is over, or nothing new has come up for a while after a finding. The findings are counted by kind, the first of each kind is run again twice and made
 //! small, and the report says how far it came:
 //!
 //! ```text
@@ -91,7 +91,7 @@ pub struct Check {
 }
 
 impl Default for Check {
-    /// Twenty seconds: small workloads, the smallest first, with every crash and every sync that can
+    /// Twenty seconds, or a few if something is wrong: small workloads, the smallest first, with every crash and every sync that can
     /// fail, and beside them runs of two dozen commands, with crashes everywhere and storage calls that
     /// fail in every way but one: data that was durable stays undamaged. A store that serves several
     /// callers has them too.
@@ -105,7 +105,8 @@ impl Default for Check {
 
 impl Check {
     /// What a scenario says, in the same JSON as the files of `beaver run`, and small workloads beside
-    /// it, all of it to the end. They have syncs that fail if the scenario has such faults. Its workload draws `op` (any op of the store), `checkpoint`, `reopen`,
+    /// it, all of it to the end. They have syncs that fail if the scenario has such faults, and kills alone if it has those and
+    /// no power cuts. Its workload draws `op` (any op of the store), `checkpoint`, `reopen`,
     /// `second-opener`, `kill` and `power-cut`, and of a store with several callers `group`,
     /// `slow-checkpoint` and `close-queued`.
     ///
@@ -130,8 +131,9 @@ impl Check {
         }
     }
 
-    /// Ends after this time, by the clock on the wall, wherever it is, or when eight kinds of failures
-    /// are known. Without a time limit a check ends with the first failure. [`explore`](Check::explore),
+    /// Ends after this time, by the clock on the wall, wherever it is. With a failure it ends earlier: when nothing of
+    /// another kind came up for as long as it took to find that one (2 s at least), or when eight kinds are known. Then it
+    /// takes up to 10 s to make them smaller. Without a time limit a check ends with the first failure. [`explore`](Check::explore),
     /// [`depth`](Check::depth) and [`seeds`](Check::seeds) are the most that is done then. The order of
     /// the work is always the same: only where it ends depends on the machine.
     #[must_use]
@@ -257,7 +259,7 @@ impl Check {
 
 /// Tests a store, and panics if it breaks a promise.
 ///
-/// It says on standard error how far it is, and at the end how far it came. A failure is saved as a
+/// It says on standard error how far it is, what it finds first, and at the end how far it came. A failure is saved as a
 /// folder. With `BEAVER_REPLAY=FOLDER` in the environment that is run again and nothing else.
 ///
 /// # Panics

@@ -37,7 +37,15 @@ const REPEAT_EVERY: u64 = 64;
 #[must_use]
 pub fn run_seed(subject: &AnySubject, scenario: &Scenario, seed: u64, keep: Keep) -> RunResult {
     let result = run_once(subject, scenario, seed, keep);
-    if result.outcome == Outcome::Held || keep.trace {
+    match keep.trace {
+        true => result,
+        false => written_down(subject, scenario, result),
+    }
+}
+
+/// A run that holds as it is, and any other with its script and its trace.
+fn written_down(subject: &AnySubject, scenario: &Scenario, result: RunResult) -> RunResult {
+    if result.outcome == Outcome::Held {
         return result;
     }
     // A failure is run again with everything written down, so that runs that hold need not.
@@ -45,7 +53,7 @@ pub fn run_seed(subject: &AnySubject, scenario: &Scenario, seed: u64, keep: Keep
         script: true,
         trace: true,
     };
-    let again = run_once(subject, scenario, seed, everything);
+    let again = run_once(subject, scenario, result.seed, everything);
     match again.outcome {
         Outcome::Held => not_repeated(&result, again),
         _ => again,
@@ -125,7 +133,7 @@ pub fn saved_failure(scenario: &Scenario, result: &RunResult) -> Scenario {
 /// on `jobs`.
 ///
 /// `progress` is told how many runs are done, from any thread, in any order. When `cancel` is set
-/// no further run begins.
+/// no further run begins, and one that is under way does not count.
 pub fn run_scenario(
     subject: &AnySubject,
     scenario: &Scenario,
@@ -144,7 +152,9 @@ pub fn run_scenario(
             let Ok(seed) = next.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more) else {
                 break;
             };
-            let result = run_and_repeat(subject, scenario, seed);
+            let Some(result) = run_and_repeat(subject, scenario, seed, cancel) else {
+                break;
+            };
             let mut sum = sum.lock().unwrap_or_else(PoisonError::into_inner);
             sum.take(result);
             drop(sum);
@@ -161,9 +171,22 @@ pub fn run_scenario(
     sum.finish(seeds.count())
 }
 
-/// Invariant 13: now and then a seed is run twice.
-pub(crate) fn run_and_repeat(subject: &AnySubject, scenario: &Scenario, seed: u64) -> RunResult {
-    let mut result = run_seed(subject, scenario, seed, Keep::default());
+/// One seed, and invariant 13: now and then it is run twice. Nothing where `cancel` ended it before anything was found.
+pub(crate) fn run_and_repeat(
+    subject: &AnySubject,
+    scenario: &Scenario,
+    seed: u64,
+    cancel: &AtomicBool,
+) -> Option<RunResult> {
+    let of_seed = scenario.of_seed(seed);
+    let mut world = World::new(subject, &of_seed, seed, TraceMode::Hash);
+    world.end_when(cancel);
+    let result = run_to_end(&mut world, seed, Keep::default());
+    if result.outcome == Outcome::Held && world.is_cancelled() {
+        return None;
+    }
+    drop(world);
+    let mut result = written_down(subject, scenario, result);
     if seed.is_multiple_of(REPEAT_EVERY) && result.outcome == Outcome::Held {
         let again = run_once(subject, scenario, seed, Keep::default());
         if again.trace_hash != result.trace_hash {
@@ -183,7 +206,7 @@ pub(crate) fn run_and_repeat(subject: &AnySubject, scenario: &Scenario, seed: u6
             });
         }
     }
-    result
+    Some(result)
 }
 
 /// Runs one seed, or the script of a scenario, exactly once.

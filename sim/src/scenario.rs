@@ -83,6 +83,28 @@ pub struct Scenario {
     pub script: Option<Script>,
 }
 
+impl Scenario {
+    /// Whether processes are killed outside of recoveries.
+    pub(crate) fn kills(&self) -> bool {
+        self.crashes.kill_in_command_per_mille > 0 || self.draws(CommandKind::Kill)
+    }
+
+    /// Whether the power is cut outside of recoveries.
+    pub(crate) fn cuts_power(&self) -> bool {
+        self.crashes.power_cut_in_command_per_mille > 0 || self.draws(CommandKind::PowerCut)
+    }
+
+    /// Whether processes are killed, and the power is never cut: an op that survives the one need not survive the other.
+    pub(crate) fn kills_alone(&self) -> bool {
+        // Half of the crashes of a recovery are power cuts.
+        self.kills() && !self.cuts_power() && self.crashes.in_recovery_per_mille == 0
+    }
+
+    fn draws(&self, kind: CommandKind) -> bool {
+        self.workload.weights.get(&kind).copied().unwrap_or(0) > 0
+    }
+}
+
 /// The profiles by their names, each with what it stands for.
 #[cfg(feature = "schema")]
 fn profile_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {

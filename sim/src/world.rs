@@ -19,6 +19,7 @@ mod steps;
 use std::any::Any;
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use beaver::{Clock, ManualClock, Storage};
 use beaver_disk::{Disk, DiskEvent, SimDisk, SimOptions, Subset, TraceMode};
@@ -175,6 +176,8 @@ pub(crate) struct World<'a> {
     has_lockstep: bool,
     /// Who looks on from another thread.
     observer: Option<Arc<Observer>>,
+    /// When it is set the run ends after the command that is under way.
+    cancel: Option<&'a AtomicBool>,
 }
 
 impl<'a> World<'a> {
@@ -203,14 +206,10 @@ impl<'a> World<'a> {
             .cloned()
             .collect();
         let director = match &scenario.script {
-            Some(script) => Director::scripted(
-                &script
-                    .faults
-                    .iter()
-                    .filter(|fault| fault.step.is_none())
-                    .cloned()
-                    .collect::<Vec<_>>(),
-            ),
+            Some(script) => {
+                let of_the_run = script.faults.iter().filter(|fault| fault.step.is_none());
+                Director::scripted(&of_the_run.cloned().collect::<Vec<_>>())
+            }
             None => Director::new(Source::Random {
                 rates,
                 stream: Box::new(Stream::new(seed, "faults")),
@@ -257,6 +256,7 @@ impl<'a> World<'a> {
             writing: None,
             has_lockstep: has_lockstep(scenario),
             observer: None,
+            cancel: None,
         }
     }
 
@@ -273,8 +273,18 @@ impl<'a> World<'a> {
 
     fn run_until_over(&mut self) -> Result<(), Stop> {
         self.begin_run()?;
-        while self.next_command()? {}
+        while self.next_command()? {
+            if self.is_cancelled() {
+                return Ok(());
+            }
+        }
         self.last_look()
+    }
+
+    /// Whether the run is to end early.
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.cancel
+            .is_some_and(|cancel| cancel.load(Ordering::Relaxed))
     }
 
     /// The end of a run: nothing goes wrong any more, the store is closed and opened once more, and
@@ -379,6 +389,11 @@ impl<'a> World<'a> {
     pub(crate) fn observe(&mut self, observer: &Arc<Observer>) {
         self.keep_script();
         self.observer = Some(Arc::clone(observer));
+    }
+
+    /// Ends the run after a command once this is set.
+    pub(crate) fn end_when(&mut self, cancel: &'a AtomicBool) {
+        self.cancel = Some(cancel);
     }
 
     /// Keeps everything that happens, for a trace or an explanation.

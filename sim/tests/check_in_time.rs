@@ -71,6 +71,28 @@ fn a_sound_store_is_done_when_the_time_is_over() {
     }
 }
 
+/// It would go on for an hour otherwise, or until it has found eight kinds.
+#[test]
+fn a_check_that_finds_nothing_new_ends_before_its_time() {
+    let hour = Check::default().for_duration(Duration::from_secs(3_600));
+    let failing = found(Wrong::IgnoresFailedSync, &hour).unwrap_err();
+    assert!(invariants(&failing).len() < 8, "{failing}");
+}
+
+#[test]
+fn a_run_is_cut_where_the_time_is_over() {
+    let long = r#"{
+        "claim": "c", "budget": {"storage_calls": 1000000000},
+        "workload": {"commands": 100000000, "weights": {"op": 1}}
+    }"#;
+    let check = Check::scenario(long).explore(0);
+    let checked = check_holds(
+        Wrong::Sound,
+        &check.for_duration(Duration::from_millis(300)),
+    );
+    assert_eq!(checked.runs, 0, "{checked}");
+}
+
 #[test]
 fn a_fault_explains_that_a_state_cannot_be_read() {
     check_holds(Wrong::SoundAndReads, &a_little().seeds(seeds(2_000)));

@@ -29,6 +29,10 @@ enum Flaw {
     ShortWriteBelieved,
     /// A sync that fails counts as done.
     SyncErrorIgnored,
+    /// What a process left that ended is in the way of a new file.
+    LeftOver,
+    /// The file is emptied and written again.
+    WrittenInPlace,
 }
 
 /// A number, which is how long a file is; no file is 0.
@@ -46,7 +50,15 @@ impl Cell {
     /// A new file of this length, under a name of its own until it is whole.
     fn publish(&self, storage: &dyn Storage, length: u64) -> std::io::Result<()> {
         let bytes = vec![b'x'; usize::try_from(length).expect("lengths are short")];
-        let _ = storage.remove("new");
+        if self.0 != Flaw::LeftOver {
+            let _ = storage.remove("new");
+        }
+        if self.0 == Flaw::WrittenInPlace
+            && let Ok(file) = storage.open(NAME, Access::Write)
+        {
+            file.set_len(0)?;
+            return self.fill(&*file, &bytes);
+        }
         if self.0 == Flaw::NamedBeforeSync {
             let _ = storage.remove(NAME);
             let file = storage.create(NAME)?;
@@ -111,6 +123,7 @@ impl Subject for Cell {
 
     fn ops(&self, state: &u64) -> Vec<u64> {
         match state {
+            6000 if self.0 == Flaw::WrittenInPlace => vec![7000],
             0 => vec![6000],
             6000 => vec![1000, 0],
             _ => vec![0],
@@ -277,6 +290,17 @@ fn a_short_write_that_is_believed_is_named() {
         "short-write",
         "took only",
     );
+}
+
+#[test]
+fn a_file_that_was_left_over_is_named() {
+    check(Flaw::LeftOver, "", true, "left-over", "`new` is left over");
+}
+
+#[test]
+fn a_file_that_is_written_in_its_place_is_named() {
+    let words = "`cell` was cut to 0 bytes";
+    check(Flaw::WrittenInPlace, "", true, "cut-in-place", words);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::explain::{Explained, explain, printable};
+use crate::explain::{Explained, explain, shortened};
 use crate::explore::run_again;
 use crate::oracle::kind::FindingKind;
 use crate::plural::counted;
@@ -40,8 +40,9 @@ pub struct Failing {
 }
 
 impl Failing {
-    /// The first failure of a kind, run again twice, and shrunk if it came out alike.
-    pub(super) fn of_kind(plan: &Plan<'_>, kind: &FoundKind) -> Self {
+    /// The first failure of a kind, run again twice, and shrunk if it came out alike,
+    /// for as long as `go_on` says.
+    pub(super) fn of_kind(plan: &Plan<'_>, kind: &FoundKind, go_on: &dyn Fn() -> bool) -> Self {
         let subject = plan.subject;
         let (scenario, seed) = match &kind.shown {
             Shown::Seed(seed, _) => (plan.scenario.clone(), *seed),
@@ -59,14 +60,14 @@ impl Failing {
         let failing = match (differing::repeated(again), &kind.shown) {
             (Err(differing), _) => Failing::as_found(&scenario, *differing),
             (Ok(run), _) if run.outcome.failure().is_some() => {
-                Failing::shrunk(subject, &scenario, run)
+                Failing::shrunk(subject, &scenario, run, go_on)
             }
             (Ok(run), Shown::Seed(_, finding)) => {
                 Failing::as_found(&scenario, differing::only_once(run, finding))
             }
             (Ok(_), Shown::Script(_, failure)) => {
                 let run = run_again(subject, &scenario, failure, 0);
-                Failing::shrunk(subject, &scenario, run)
+                Failing::shrunk(subject, &scenario, run, go_on)
             }
         };
         Failing {
@@ -95,9 +96,18 @@ impl Failing {
     }
 
     /// Shrinks a run of `scenario` that did not hold.
-    fn shrunk(subject: &AnySubject, scenario: &Scenario, run: RunResult) -> Self {
+    fn shrunk(
+        subject: &AnySubject,
+        scenario: &Scenario,
+        run: RunResult,
+        go_on: &dyn Fn() -> bool,
+    ) -> Self {
         let saved = saved_failure(scenario, &run);
-        match shrink(subject, &saved, Limits::runs(CANDIDATES)) {
+        let limits = Limits {
+            runs: CANDIDATES,
+            go_on,
+        };
+        match shrink(subject, &saved, limits) {
             Some(shrunk) => Failing::of(subject, shrunk.scenario, shrunk.run),
             None => Failing::of(subject, saved, run),
         }
@@ -183,8 +193,8 @@ impl Failing {
         };
         let times = counted(self.count, "time", "times");
         writeln!(f, "\n{}, found {times}", failure.invariant)?;
-        report::entry(f, "expected", &failure.expected)?;
-        report::entry(f, "found", &failure.found)?;
+        report::entry(f, "expected", &shortened(&failure.expected))?;
+        report::entry(f, "found", &shortened(&failure.found))?;
         report::entry(f, "replay", &self.replay)
     }
 }
@@ -199,7 +209,7 @@ impl fmt::Display for Failing {
             writeln!(f, "\n{title}")?;
             for line in lines {
                 // Ops and answers of a store may hold anything.
-                writeln!(f, "  {}", printable(line))?;
+                writeln!(f, "  {}", shortened(line))?;
             }
         }
         writeln!(f, "\nreplay: {}", self.replay)?;

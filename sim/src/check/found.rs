@@ -31,7 +31,7 @@ pub(super) enum Shown {
 }
 
 impl Shown {
-    fn finding(&self) -> &Finding {
+    pub(super) fn finding(&self) -> &Finding {
         match self {
             Shown::Seed(_, finding) => finding,
             Shown::Script(_, failure) => &failure.finding,
@@ -89,8 +89,9 @@ pub(super) struct Found {
 }
 
 impl Found {
-    /// A piece of work is done, and showed these findings.
-    pub(super) fn add(&mut self, place: Place, shown: Vec<Shown>, allowed: &[Allowed]) {
+    /// A piece of work is done, and showed these findings. Whether a failure of a new kind is among them.
+    pub(super) fn add(&mut self, place: Place, shown: Vec<Shown>, allowed: &[Allowed]) -> bool {
+        let known = self.failures();
         match place {
             (number, FoundBy::Explored) => self.explored.done(number),
             (number, FoundBy::Sampled) => self.sampled.done(number),
@@ -109,6 +110,7 @@ impl Found {
                 (known.first, known.shown) = (first, shown);
             }
         }
+        self.failures() > known
     }
 
     /// A source has no more than `all` pieces of work.
@@ -145,10 +147,10 @@ impl Found {
     }
 
     /// The failures, one of each kind, in the order of a report.
-    pub(super) fn into_failures(self, most: usize) -> Vec<FoundKind> {
-        let kinds = self.kinds.into_iter();
+    pub(super) fn first_failures(&self, most: usize) -> Vec<FoundKind> {
+        let kinds = self.kinds.iter();
         let failures = kinds.filter(|(kind, _)| kind.allowed.is_none());
-        let mut failures: Vec<FoundKind> = failures.map(|(_, found)| found).collect();
+        let mut failures: Vec<FoundKind> = failures.map(|(_, found)| found.clone()).collect();
         failures.sort_by_key(|found| found.first);
         failures.truncate(most);
         failures
@@ -175,7 +177,7 @@ mod tests {
         found.add((5, FoundBy::Sampled), seed(5, "gone 1"), &[]);
         found.add((2, FoundBy::Sampled), seed(2, "gone 2"), &[]);
         found.add((3, FoundBy::Sampled), seed(3, "another"), &[]);
-        let failures = found.into_failures(8);
+        let failures = found.first_failures(8);
         let seeds = failures.iter().map(|found| match found.shown {
             Shown::Seed(seed, _) => (seed, found.count),
             Shown::Script(..) => panic!("there was no script"),
@@ -197,7 +199,9 @@ mod tests {
         found.add((0, FoundBy::Sampled), Vec::new(), &[]);
         assert!(!found.is_enough(8), "no workload was explored");
         found.ends(FoundBy::Explored, 3);
-        (0..3).for_each(|number| found.add((number, FoundBy::Explored), Vec::new(), &[]));
+        for number in 0..3 {
+            found.add((number, FoundBy::Explored), Vec::new(), &[]);
+        }
         assert!(found.is_enough(8));
         assert_eq!(found.failures(), 8);
     }

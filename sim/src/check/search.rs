@@ -33,6 +33,9 @@ const STARTS: [Start; 3] = [Start::Empty, Start::Prepared, Start::FailingSync];
 /// store that is wrong may take for ever.
 const MOST_KINDS: usize = 8;
 
+/// How long at least a search with a time limit goes on after the last kind of failure that it found.
+const LINGERS: Duration = Duration::from_secs(2);
+
 /// What is searched: everything that stays as it is.
 pub(super) struct Plan<'a> {
     pub(super) subject: &'a AnySubject,
@@ -65,6 +68,8 @@ pub(super) struct WorkQueue<'p> {
     under_way: Vec<(FoundBy, Duration)>,
     checked: Checked,
     pub(super) found: Found,
+    /// When the last failure of a new kind was found.
+    news_at: Option<Duration>,
 }
 
 /// A piece of work.
@@ -90,6 +95,8 @@ pub(super) enum Piece {
 pub(super) enum WorkDone {
     Workload(Findings),
     Seed(Box<RunResult>),
+    /// The search was over before it was done.
+    Cut,
 }
 
 impl<'a> Plan<'a> {
@@ -101,10 +108,12 @@ impl<'a> Plan<'a> {
         Plan {
             subject,
             profile: scenario.profile,
-            scenario,
             starts: OnceLock::new(),
             fails_syncs,
-            options: check.options.clone(),
+            options: Options {
+                power_cuts: !scenario.kills_alone(),
+                ..check.options.clone()
+            },
             ops: check.commands(),
             breadth_first: check.duration().is_some(),
             kept: KeptKinds {
@@ -114,6 +123,7 @@ impl<'a> Plan<'a> {
                     None => 1,
                 },
             },
+            scenario,
         }
     }
 
@@ -151,8 +161,8 @@ impl<'a> Plan<'a> {
         match piece {
             Piece::Prepare => panic!("that is done before the work begins"),
             Piece::Seed { seed, .. } => {
-                let run = run_and_repeat(self.subject, &self.scenario, *seed);
-                WorkDone::Seed(Box::new(run))
+                let run = run_and_repeat(self.subject, &self.scenario, *seed, cancel);
+                run.map_or(WorkDone::Cut, |run| WorkDone::Seed(Box::new(run)))
             }
             Piece::Workload {
                 workloads,
@@ -240,6 +250,7 @@ impl<'p> WorkQueue<'p> {
             under_way: Vec::new(),
             checked: Checked::default(),
             found: Found::default(),
+            news_at: None,
         }
     }
 
@@ -312,9 +323,10 @@ impl<'p> WorkQueue<'p> {
         })
     }
 
-    /// A piece is done, `now` since the search began.
-    pub(super) fn take(&mut self, piece: &Piece, done: WorkDone, now: Duration) {
+    /// A piece is done, `now` since the search began. Answers with what is new in it, if that is the first failure of all.
+    pub(super) fn take(&mut self, piece: &Piece, done: WorkDone, now: Duration) -> Option<Finding> {
         let (place, shown) = match (piece, done) {
+            (_, WorkDone::Cut) => return None,
             (Piece::Workload { number, .. }, WorkDone::Workload(findings)) => (
                 (*number, FoundBy::Explored),
                 self.take_workload(piece, findings),
@@ -330,7 +342,21 @@ impl<'p> WorkQueue<'p> {
             let (_, began) = self.under_way.swap_remove(at);
             self.spent[source as usize] += now.saturating_sub(began);
         }
-        self.found.add(place, shown, self.plan.kept.allowed);
+        let is_first = self.found.failures() == 0;
+        if !self.found.add(place, shown, self.plan.kept.allowed) {
+            return None;
+        }
+        self.news_at = Some(now);
+        let first = self.found.first_failures(1).pop().filter(|_| is_first);
+        first.map(|first| first.shown.finding().clone())
+    }
+
+    /// Whether the search is over: enough is known, or something is, and nothing else came up for as long as it took to
+    /// find that.
+    pub(super) fn is_over(&self, now: Duration) -> bool {
+        let lingers = |news_at: Duration| now >= news_at + news_at.max(LINGERS);
+        let is_quiet = self.plan.breadth_first && self.news_at.is_some_and(lingers);
+        self.found.is_enough(self.plan.kept.most) || (is_quiet && self.found.is_enough(1))
     }
 
     fn take_workload(&mut self, piece: &Piece, findings: Findings) -> Vec<Shown> {

@@ -14,7 +14,9 @@ use super::hang::{look_again, report};
 use super::replay::save_one;
 use super::say::say;
 use super::search::{Piece, Plan, WorkQueue};
+use crate::explain::shortened;
 use crate::guard::CallGauge;
+use crate::oracle::Finding;
 
 /// How often the clock is looked at.
 const TICK: Duration = Duration::from_millis(50);
@@ -24,6 +26,9 @@ const SILENT: Duration = Duration::from_secs(2);
 
 /// How often it says something from then on.
 const SAID_EVERY: Duration = Duration::from_secs(1);
+
+/// How long failures are made smaller after a search that had a time limit.
+const SHRINKS: Duration = Duration::from_secs(10);
 
 /// How a search is carried out. What it finds does not depend on this, but for where it ends.
 pub(super) struct CheckLimits {
@@ -45,6 +50,8 @@ struct Team<'p> {
     seats: Vec<Seat>,
     /// The search ends where it is.
     cancel: AtomicBool,
+    /// It has ended, and what it found is made smaller.
+    shrinks: AtomicBool,
     /// All work is done.
     ended: AtomicBool,
 }
@@ -72,6 +79,7 @@ pub(super) fn carry_out(plan: &Plan<'_>, limits: &CheckLimits) -> (Checked, Opti
         timer: CheckClock::start(),
         seats: (0..limits.jobs.get()).map(|_| Seat::default()).collect(),
         cancel: AtomicBool::new(false),
+        shrinks: AtomicBool::new(false),
         ended: AtomicBool::new(false),
     };
     thread::scope(|scope| {
@@ -91,8 +99,13 @@ pub(super) fn carry_out(plan: &Plan<'_>, limits: &CheckLimits) -> (Checked, Opti
         });
         *team.seats[0].piece() = None;
         let checked = team.lock().checked();
-        let failures = std::mem::take(&mut team.lock().found).into_failures(plan.kept.most);
-        let failing = failures.iter().map(|kind| Failing::of_kind(plan, kind));
+        let failures = team.lock().found.first_failures(plan.kept.most);
+        team.shrinks.store(true, Ordering::Relaxed);
+        let until = limits.duration.map(|_| team.timer.elapsed() + SHRINKS);
+        let go_on = || until.is_none_or(|until| team.timer.elapsed() < until);
+        let failing = failures
+            .iter()
+            .map(|kind| Failing::of_kind(plan, kind, &go_on));
         (checked, Failing::together(failing.collect()))
     })
 }
@@ -131,12 +144,31 @@ impl<'p> Team<'p> {
             };
             *seat.piece() = Some(piece.clone());
             let done = self.plan.carry_out(&piece, &self.cancel);
+            let now = self.timer.elapsed();
             let mut work = self.lock();
-            work.take(&piece, done, self.timer.elapsed());
-            if work.found.is_enough(self.plan.kept.most) {
+            let news = work.take(&piece, done, now);
+            if work.is_over(now) {
                 self.cancel.store(true, Ordering::Relaxed);
             }
+            drop(work);
+            if let Some(finding) = news.filter(|_| self.limits.talks) {
+                self.say_first(&finding, now);
+            }
         }
+    }
+
+    /// Says what was found first, long before it is small enough for a report.
+    fn say_first(&self, finding: &Finding, now: Duration) {
+        let Finding {
+            invariant,
+            expected,
+            found,
+        } = finding;
+        let (name, now) = (&self.plan.scenario.name, now.as_secs_f64());
+        let (expected, found) = (shortened(expected), shortened(found));
+        say(&format!(
+            "{name}: {now:.1} s: {invariant}: expected {expected}, found {found}\n{name}: the report comes at the end"
+        ));
     }
 
     /// Looks at the clock until all work is done.
@@ -148,7 +180,7 @@ impl<'p> Team<'p> {
         while !self.ended.load(Ordering::Relaxed) {
             let now = self.timer.elapsed();
             let left = limits.duration.map(|all| all.saturating_sub(now));
-            if left == Some(Duration::ZERO) {
+            if left == Some(Duration::ZERO) || self.lock().is_over(now) {
                 self.cancel.store(true, Ordering::Relaxed);
             }
             for (seat, call) in self.seats.iter().zip(&mut calls) {
@@ -187,7 +219,8 @@ impl<'p> Team<'p> {
     fn say_progress(&self, now: Duration, left: Option<Duration>) {
         let name = &self.plan.scenario.name;
         let left = match left {
-            Some(left) if left.is_zero() => ", ending".to_owned(),
+            _ if self.shrinks.load(Ordering::Relaxed) => ", made smaller now".to_owned(),
+            _ if self.cancel.load(Ordering::Relaxed) => ", ending".to_owned(),
             Some(left) => format!(", {} s left", left.as_secs_f64().ceil()),
             None => String::new(),
         };

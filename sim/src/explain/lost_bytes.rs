@@ -111,6 +111,7 @@ pub(super) fn failed_write_stays(evidence: &Evidence<'_>) -> Option<MissingStep>
         let mut later = later.filter(|op| op.file == Some(file));
         match later.next() {
             Some(next) if matches!(next.op, Op::SetLen | Op::Remove) => return None,
+            Some(next) if is_written_again(write, next) => return None,
             Some(_) if later.any(|op| op.op == Op::SetLen && op.offset <= write.offset) => {
                 return None;
             }
@@ -128,6 +129,12 @@ pub(super) fn failed_write_stays(evidence: &Evidence<'_>) -> Option<MissingStep>
         );
         step("failed-write-stays", write.call, text)
     })
+}
+
+/// Whether a call writes over all that a write which failed may have left, as after one that was interrupted.
+fn is_written_again(failed: &FileOp, next: &FileOp) -> bool {
+    let covers = next.offset == failed.offset && next.len >= failed.len;
+    next.op == Op::WriteAt && next.ok && covers
 }
 
 pub(super) fn hole(evidence: &Evidence<'_>) -> Option<MissingStep> {

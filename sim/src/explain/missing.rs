@@ -4,6 +4,7 @@
 //! before and the crash that is explained, and names the calls. What it says is what the run shows: where a fault or a
 //! loss is blamed that need not have done it, the run is made again without it, and must hold. The rules, strongest first:
 //!
+//! - `left-over`: a file of a process that ended is in the way of a new one, and the store does not open;
 //! - `stays-unwritten`: after a failed sync a page never reached the disk, although later syncs said `Ok`;
 //! - `short-write`: a write took a part of its bytes, and the rest was not written after it;
 //! - `read-error-ignored`: a read failed, and the store went on without what it could not read;
@@ -33,26 +34,29 @@
 //! - `refused-for-damage`: bytes rotted, or a read was wrong, and the store did not open, though it should have;
 //! - `end-not-cut`: the file had an unfinished end when the store was opened, and was not
 //!   cut;
+//! - `cut-in-place`: a file was emptied although what was acknowledged was in it and nowhere else;
 //! - `error-swallowed`: a call failed, and the command or the recovery that made it said nothing of it;
 //! - `failed-call`: a call failed, and the run holds without that;
+//! - `torn-believed`: a write that was not acknowledged is there in part, and the store believed it;
 //! - `nothing-removed`: files are left that nothing needs, and no call removed them;
 //! - `lost`: something that was acknowledged was lost, and that is all that can be said;
 //! - `nothing-lost`: what was acknowledged was on the disk.
 //!
 //! The calls after the crash are looked at where those before it show nothing, and then those of the
-//! whole run; the last five rules apply where no other does. The same calls may be right for another program, so what they
+//! whole run; the last seven rules apply where no other does. The same calls may be right for another program, so what they
 //! come to is called likely.
 
 use beaver_disk::{Fate, Op};
 
 use super::acknowledged::{Ack, AckFate};
 use super::evidence::{Evidence, MissingStep};
-use super::{failed_calls, lost_bytes, lost_names};
+use super::{failed_calls, lost_bytes, lost_names, unfinished};
 use crate::invariant::Invariant;
 
 type Rule = fn(&Evidence<'_>) -> Option<MissingStep>;
 
-const RULES: [Rule; 19] = [
+const RULES: [Rule; 20] = [
+    unfinished::left_over,
     failed_calls::stays_unwritten,
     failed_calls::short_write,
     failed_calls::read_error_ignored,
@@ -75,9 +79,11 @@ const RULES: [Rule; 19] = [
 ];
 
 /// What is said where no rule above speaks, the first that applies.
-const OTHERWISE: [Rule; 3] = [
+const OTHERWISE: [Rule; 5] = [
+    unfinished::cut_in_place,
     failed_calls::error_swallowed,
     failed_calls::failed_call,
+    unfinished::torn_believed,
     nothing_removed,
 ];
 

@@ -22,6 +22,7 @@ mod reruns;
 mod strikes;
 mod survival;
 mod text;
+mod unfinished;
 mod whole;
 
 pub use acknowledged::{AckFate, Acknowledged};

@@ -201,6 +201,9 @@ impl<'a> CrashSearch<'a> {
         if inside.is_none() {
             self.start_killed(crashed, &disk, fingerprint, pending);
         }
+        if !self.target.options.power_cuts {
+            return;
+        }
         // In `strict` alone it matters which sync is under way.
         if syncs && self.profile == Profile::Strict {
             self.lose_power(crashed, &crashed.crash.images());

@@ -1,6 +1,6 @@
 //! Units of work: one command of one workload, with everything that a crash in it can lead to.
 
-use beaver_disk::{Behaviour, FailedSync};
+use beaver_disk::{Behaviour, FailedSync, FailureKind, Fault, Op, Subset};
 
 use crate::coverage::Coverage;
 use crate::scenario::{Effect, FaultKind, PlannedFault, Scenario, Script, Step};
@@ -125,16 +125,12 @@ pub(super) fn explore_last_after_failure(
         ..Script::default()
     };
     let mut sum = Findings::default();
-    for call in syncs_of(target, &steps[..=at]) {
-        for (kind, behaviour) in failed_syncs(target.scenario.keeps_cache) {
+    for (call, op) in calls_of(target, &steps[..=at]) {
+        for (kind, failed) in failures_of(op, target) {
             if target.is_cancelled() {
                 sum.is_cut_off = true;
                 return sum;
             }
-            let failed = beaver_disk::Fault::FailedSync(FailedSync {
-                behaviour,
-                ..FailedSync::default()
-            });
             let fault = PlannedFault {
                 step: Some(count(at + 1)),
                 process: 0,
@@ -148,11 +144,36 @@ pub(super) fn explore_last_after_failure(
     sum
 }
 
+/// How this call can fail, if it is a sync.
+fn failures_of(op: Op, target: ExploreTarget<'_>) -> Vec<(FaultKind, Fault)> {
+    // What stays pending when a directory sync fails is what a crash before it may leave: it is the store that may go on
+    // wrongly. The library's own queue is given such failures by its scenarios.
+    let fails_directories = target.subject.inspected().is_none();
+    match op {
+        Op::SyncData => failed_syncs(target.scenario.keeps_cache).collect(),
+        Op::SyncDir if fails_directories => {
+            let failed = Fault::FailedSyncDir {
+                error: FailureKind::default(),
+                durable: Subset::default(),
+            };
+            vec![(FaultKind::SyncDirError, failed)]
+        }
+        _ => Vec::new(),
+    }
+}
+
 /// Those that a store can survive: where the cache is kept, pages that stay unwritten are lost.
-fn failed_syncs(keeps_cache: bool) -> impl Iterator<Item = (FaultKind, Behaviour)> {
+fn failed_syncs(keeps_cache: bool) -> impl Iterator<Item = (FaultKind, Fault)> {
     let survived =
         move |(kind, _): &(FaultKind, Behaviour)| !keeps_cache || *kind != FaultKind::SyncUnwritten;
-    FAILED_SYNCS.into_iter().filter(survived)
+    let failures = FAILED_SYNCS.into_iter().filter(survived);
+    failures.map(|(kind, behaviour)| {
+        let failed = FailedSync {
+            behaviour,
+            ..FailedSync::default()
+        };
+        (kind, Fault::FailedSync(failed))
+    })
 }
 
 /// What file systems make of a failed sync. Where everything is refused from then on, only a reboot helps: that is left to the
@@ -165,9 +186,9 @@ const FAILED_SYNCS: [(FaultKind, Behaviour); 5] = [
     (FaultKind::SyncRetryWorks, Behaviour::RetryWorks),
 ];
 
-/// The file syncs that the last of `steps` makes, by the number of the call. A workload that does not get so far has none: it is
+/// The calls of the last of `steps`, by their numbers. A workload that does not get so far has none: it is
 /// explored, and reported, without the failure.
-fn syncs_of(target: ExploreTarget<'_>, steps: &[Step]) -> Vec<u64> {
+fn calls_of(target: ExploreTarget<'_>, steps: &[Step]) -> Vec<(u64, Op)> {
     let scenario = Scenario {
         script: Some(Script {
             steps: steps.to_vec(),
@@ -180,11 +201,10 @@ fn syncs_of(target: ExploreTarget<'_>, steps: &[Step]) -> Vec<u64> {
         return Vec::new();
     }
     let crashes = world.take_moments().into_iter().map(|moment| moment.crash);
-    let syncs = crashes.filter(|crash| crash.op() == Some(beaver_disk::Op::SyncData));
-    let syncs = syncs.map(|crash| crash.point());
-    let before = syncs.filter(|point| point.moment == beaver_disk::Moment::Before);
+    let before = crashes.filter(|crash| crash.point().moment == beaver_disk::Moment::Before);
     let calls = world.calls_before_part();
-    before.map(|point| point.call - calls).collect()
+    let calls = before.filter_map(|crash| Some((crash.point().call - calls, crash.op()?)));
+    calls.collect()
 }
 
 /// Where the process of a world could die while its moments were kept.

@@ -29,7 +29,7 @@ pub fn words(subject: &AnySubject, scenario: &Scenario) -> Vec<String> {
             })
             .collect();
         match &entry.step {
-            Some(step) => lines.push(step.to_string().escape_debug().to_string()),
+            Some(step) => lines.push(one_line(&step.to_string())),
             None if wrong.is_empty() => continue,
             None if at == 0 => lines.push("open".to_owned()),
             None => lines.push("close and open again, to look".to_owned()),
@@ -37,6 +37,15 @@ pub fn words(subject: &AnySubject, scenario: &Scenario) -> Vec<String> {
         lines.extend(wrong.into_iter().map(|line| format!("  {line}")));
     }
     lines
+}
+
+/// A text without control characters: an op may hold any.
+fn one_line(text: &str) -> String {
+    let letters = text.chars().map(|letter| match letter.is_control() {
+        true => letter.escape_default().to_string(),
+        false => letter.to_string(),
+    });
+    letters.collect()
 }
 
 /// The storage calls of a script, by number, those in which it crashes too: a call that never

@@ -1,7 +1,7 @@
 //! Where the next command comes from: the script, the workload, or a client that goes on after an
 //! error.
 
-use crate::scenario::{CommandKind, Scenario, Step};
+use crate::scenario::{Scenario, Step};
 use crate::stream::Stream;
 use crate::subject::AnySubject;
 use crate::workload;
@@ -42,14 +42,12 @@ impl<'a> NextSteps<'a> {
             }
             return NextSteps::Script(steps.into_iter());
         }
-        let has = |kind| scenario.workload.weights.get(&kind).copied().unwrap_or(0) > 0;
-        let crashes = &scenario.crashes;
         NextSteps::Drawn(Box::new(DrawnSteps {
             steps: workload::Steps::new(&scenario.workload, subject.clone(), seed),
             left: scenario.workload.commands,
             policy: Stream::new(seed, "policy"),
-            kills: crashes.kill_in_command_per_mille > 0 || has(CommandKind::Kill),
-            cuts: crashes.power_cut_in_command_per_mille > 0 || has(CommandKind::PowerCut),
+            kills: scenario.kills(),
+            cuts: scenario.cuts_power(),
         }))
     }
 }
