@@ -40,6 +40,7 @@ mod differing;
 mod failing;
 mod found;
 mod hang;
+mod plan;
 mod replay;
 mod say;
 mod search;
@@ -54,8 +55,8 @@ use crate::oracle::kind::Allowed;
 use crate::scenario::{Scenario, Seeds};
 use crate::subject::{AnySubject, Subject};
 
+use plan::Plan;
 use say::say;
-use search::Plan;
 use team::{CheckLimits, carry_out};
 
 pub use checked::{AllowedCount, Checked, Extent};

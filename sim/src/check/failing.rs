@@ -15,7 +15,7 @@ use crate::subject::AnySubject;
 
 use super::differing;
 use super::found::{FoundKind, Shown};
-use super::search::{Plan, finding_of};
+use super::plan::{Plan, finding_of};
 
 /// How many smaller histories are tried.
 const CANDIDATES: u64 = 3_000;

@@ -19,7 +19,7 @@ use crate::world::Observer;
 
 use super::call_watch::within;
 use super::failing::Failing;
-use super::search::{Piece, Plan};
+use super::plan::{Piece, Plan};
 
 /// How many storage calls are shown.
 const LAST_CALLS: usize = 30;
