@@ -169,7 +169,7 @@ pub enum Behaviour {
     MarkCleanSizeLost,
     /// As `mark-clean`; and of failed pages for which the disk had no block, the new blocks stay
     /// unwritten: whatever is written to them and synced later is lost though every sync says `Ok`,
-    /// until the cache drops the page. A page that is all zeros on disk counts as one without a
+    /// until the cache drops the page, or it is cut away whole. A page that is all zeros on disk counts as one without a
     /// block. ext4 as it is mounted by default.
     MarkCleanUnwritten,
     /// The cache goes back to what is on disk at once. Btrfs in Rebello et al. 2020.

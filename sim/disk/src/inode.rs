@@ -82,7 +82,7 @@ pub(super) struct Inode {
     pub(super) pages: BTreeMap<u64, Vec<Version>>,
     pub(super) unsaved: BTreeSet<u64>,
     /// Pages whose new blocks a failed sync left unwritten: on disk they read as zeros whatever is
-    /// written to them and synced, until the cache drops them. None of them is in `unsaved`.
+    /// written to them and synced, until the cache drops them or the file is cut before them. None of them is in `unsaved`.
     pub(super) unwritten: BTreeSet<u64>,
     /// The record of each page on disk that is newer than a pending shrink that cut inside it: when
     /// that shrink becomes durable, it takes nothing of this page any more.
@@ -182,6 +182,8 @@ impl Inode {
             let behind = len.div_ceil(PAGE_SIZE);
             self.unsaved.split_off(&behind);
             self.retry.pages.split_off(&behind);
+            // The cache has no such page any more, and the file no such block.
+            self.unwritten.split_off(&behind);
             if within(len) != 0 {
                 self.push_version(records, page_of(len));
             }
