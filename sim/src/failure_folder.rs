@@ -36,6 +36,9 @@ use crate::subject::AnySubject;
 /// The file of a folder that replays the failure.
 pub const SCENARIO: &str = "scenario.json";
 
+/// The file of a folder with everything that happened.
+pub(crate) const TRACE: &str = "trace.jsonl";
+
 /// A failed run that is about to be saved.
 #[derive(Clone, Debug)]
 pub struct FailedRun {
@@ -231,10 +234,10 @@ fn write_failure(
     };
     let mut lines = String::new();
     for event in &explained.log {
-        lines += &serde_json::to_string(&event.event)?;
+        lines += &event.event.json();
         lines.push('\n');
     }
-    write(&path.join("trace.jsonl"), lines.as_bytes())?;
+    write(&path.join(TRACE), lines.as_bytes())?;
     write_image(&path.join("before"), &explained.before)?;
     write_image(&path.join("after"), &explained.after)?;
     let explanation = &explained.explanation;

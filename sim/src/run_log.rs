@@ -94,6 +94,11 @@ pub struct CrashEvent {
 }
 
 impl RunEvent {
+    /// One line of JSON.
+    pub(crate) fn json(&self) -> String {
+        serde_json::to_string(self).expect("an event can be written as JSON")
+    }
+
     /// The line of the text trace; nothing of what other lines say already.
     #[must_use]
     pub fn line(&self) -> Option<String> {

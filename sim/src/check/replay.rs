@@ -6,11 +6,11 @@ use std::time::Duration;
 use super::Failing;
 use super::call_watch::{EXIT, within};
 use super::say::say;
-use crate::failure_folder::{SCENARIO, quoted, save_found};
+use crate::failure_folder::{SCENARIO, TRACE, quoted, save_found};
 use crate::recorder::Fnv;
 use crate::result::Outcome;
-use crate::run::{Keep, run_seed};
-use crate::scenario::Scenario;
+use crate::run::{Watched, watch};
+use crate::scenario::{Scenario, Script};
 use crate::subject::AnySubject;
 
 /// The variable that names a saved failure.
@@ -32,28 +32,73 @@ pub(super) fn replay(subject: &AnySubject, path: &Path, limit: Duration) {
     let scenario: Scenario = serde_json::from_str(&text)
         .unwrap_or_else(|error| panic!("{VARIABLE}={}: {error}", file.display()));
     if scenario.name != subject.name() {
-        return;
+        return say(&format!(
+            "left alone, it is of `{}` and not of `{}`: {}",
+            scenario.name,
+            subject.name(),
+            path.display()
+        ));
     }
-    assert!(
-        scenario.script.is_some(),
-        "{VARIABLE}={}: it has no `script`, so it is no saved failure",
-        file.display()
-    );
-    let everything = Keep {
-        script: true,
-        trace: true,
-    };
+    let script = scenario.script.as_ref().unwrap_or_else(|| {
+        panic!(
+            "{VARIABLE}={}: it has no `script`, so it is no saved failure",
+            file.display()
+        )
+    });
     let (again, of) = (subject.clone(), scenario.clone());
-    let Some(run) = within(limit, move || run_seed(&again, &of, 0, everything)) else {
+    let Some(watched) = within(limit, move || watch(&again, &of, 0)) else {
         say(&format!("hangs still: {}", path.display()));
         std::process::exit(EXIT);
     };
-    if run.outcome == Outcome::Held {
-        return say(&format!("holds now: {}", path.display()));
+    if watched.result.outcome == Outcome::Held {
+        if let Some(missed) = not_reached(script, &watched) {
+            panic!(
+                "{VARIABLE}={}: nothing is shown: {missed} was not reached, so the store makes other calls \
+                 than when it failed; run the whole check",
+                path.display()
+            );
+        }
+        let other = other_calls(&path.join(TRACE), &watched);
+        return say(&format!("holds now{other}: {}", path.display()));
     }
-    let mut failing = Failing::of(subject, scenario, run);
+    let mut failing = Failing::of(subject, scenario, watched.result);
     failing.replayed_by(command(path));
     panic!("{failing}");
+}
+
+/// What of the script did not happen: the first of its faults and crashes.
+fn not_reached(script: &Script, watched: &Watched) -> Option<String> {
+    let happened = watched.result.script.as_ref()?;
+    let fault = script.faults.iter().find(|planned| {
+        let mut happened = happened.faults.iter();
+        !happened.any(|fault| (fault.step, fault.call) == (planned.step, planned.call))
+    });
+    let fault = fault.map(|fault| (fault.kind.name().to_owned(), fault.step, fault.call));
+    let crash = script.crashes.iter().find(|planned| {
+        let mut happened = happened.crashes.iter();
+        !happened.any(|crash| (crash.step, crash.at) == (planned.step, planned.at))
+    });
+    let crash = crash.map(|crash| ("the crash".to_owned(), crash.step, crash.at.call));
+    let (what, step, call) = fault.or(crash)?;
+    let step = step.map_or_else(String::new, |step| format!(" of step {step}"));
+    Some(format!("{what} at call {call}{step}"))
+}
+
+/// Whether the store makes other calls than when it failed, so that the crash may fall elsewhere.
+fn other_calls(trace: &Path, watched: &Watched) -> String {
+    let saved = std::fs::read_to_string(trace).unwrap_or_default();
+    let mut now = watched.log.iter().map(|event| event.event.json());
+    let first = saved
+        .lines()
+        .position(|line| now.next().as_deref() != Some(line));
+    match first {
+        Some(first) if first + 1 < saved.lines().count() => format!(
+            ", with other calls from line {} of its {TRACE} on: the crash may fall elsewhere, so run the \
+             whole check too",
+            first + 1
+        ),
+        _ => String::new(),
+    }
 }
 
 /// Writes a failure down as a folder, and those of other kinds too; each then says how it is run again.
