@@ -1,0 +1,148 @@
+//! SQLite as a [`Subject`]: one table of values under keys.
+
+use adapter_claims::{Entries, Transaction, Value};
+use beaver_sim::subject::{Answer, Durability, ErrorClass, Failure, Machine, Subject};
+use rusqlite::{Connection, OpenFlags};
+
+use crate::file::{Device, Disk};
+use crate::vfs::{Vfs, seed_randomness};
+
+/// How a database is set up, and what its documentation promises of that.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Mode {
+    /// `PRAGMA journal_mode`.
+    pub journal: &'static str,
+    /// `PRAGMA synchronous`.
+    pub synchronous: &'static str,
+    /// What the device is said to do.
+    pub device: Device,
+    /// How durable a transaction is when its commit returns.
+    pub durability: Durability,
+}
+
+/// SQLite, set up like this.
+#[derive(Debug)]
+pub struct Sqlite(pub Mode);
+
+/// A database that is open. The connection goes before its VFS.
+pub struct Database {
+    connection: Connection,
+    _vfs: Vfs,
+}
+
+/// Values that take a page and a half.
+const LARGE: usize = 6000;
+
+impl Mode {
+    /// A database on a disk of which no more is said than `os_unix.c` does, and whose commits are durable when they return.
+    #[must_use]
+    pub const fn new(journal: &'static str, synchronous: &'static str) -> Self {
+        Mode {
+            journal,
+            synchronous,
+            device: Device::UNIX,
+            durability: Durability::Durable,
+        }
+    }
+}
+
+fn failure(error: rusqlite::Error) -> Failure {
+    Failure::new(ErrorClass::InDoubt, error.to_string())
+}
+
+fn read(database: &Connection) -> rusqlite::Result<Entries> {
+    let mut select = database.prepare_cached("SELECT k, v FROM t")?;
+    let rows = select.query_map((), |row| {
+        let key: i64 = row.get(0)?;
+        Ok((key.cast_unsigned(), Value::of(row.get_ref(1)?.as_blob()?)))
+    })?;
+    rows.collect()
+}
+
+fn commit(database: &mut Connection, transaction: &Transaction) -> rusqlite::Result<()> {
+    let begun = database.transaction()?;
+    for (key, value) in &transaction.0 {
+        let key = key.cast_signed();
+        match value {
+            Some(value) => {
+                let mut put = begun.prepare_cached("REPLACE INTO t VALUES (?, ?)")?;
+                put.execute((key, value.bytes()))?
+            }
+            None => begun
+                .prepare_cached("DELETE FROM t WHERE k = ?")?
+                .execute([key])?,
+        };
+    }
+    begun.commit()
+}
+
+impl Sqlite {
+    fn connect(&self, vfs: &Vfs) -> rusqlite::Result<Connection> {
+        let Mode {
+            journal,
+            synchronous,
+            ..
+        } = self.0;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
+        let database = Connection::open_with_flags_and_vfs("db", flags, vfs.name())?;
+        database.execute_batch(&format!(
+            "PRAGMA locking_mode = EXCLUSIVE; PRAGMA temp_store = MEMORY; PRAGMA cache_size = 100;
+             PRAGMA journal_mode = {journal}; PRAGMA synchronous = {synchronous};
+             CREATE TABLE IF NOT EXISTS t (k INTEGER PRIMARY KEY, v BLOB);"
+        ))?;
+        Ok(database)
+    }
+}
+
+impl Subject for Sqlite {
+    type Op = Transaction;
+    type State = Entries;
+    type Store = Database;
+
+    fn name(&self) -> String {
+        let Mode {
+            journal,
+            synchronous,
+            ..
+        } = self.0;
+        format!("SQLite {journal} {synchronous}")
+    }
+
+    fn apply(state: &mut Entries, op: &Transaction) {
+        op.apply(state);
+    }
+
+    fn ops(&self, state: &Entries) -> Vec<Transaction> {
+        Transaction::worth_trying(state, LARGE)
+    }
+
+    fn open(&self, machine: &Machine) -> Result<Database, Failure> {
+        seed_randomness();
+        let vfs = Vfs::register(Disk {
+            storage: machine.storage.clone(),
+            device: self.0.device,
+        });
+        let connection = self.connect(&vfs).map_err(failure)?;
+        Ok(Database {
+            connection,
+            _vfs: vfs,
+        })
+    }
+
+    fn run(&self, database: &mut Database, op: &Transaction) -> Result<Answer, Failure> {
+        commit(&mut database.connection, op).map_err(failure)?;
+        Ok(self.0.durability.into())
+    }
+
+    fn state(&self, database: &mut Database) -> Result<Entries, Failure> {
+        read(&database.connection).map_err(failure)
+    }
+
+    fn checkpoint(&self, database: &mut Database) -> Result<(), Failure> {
+        let sql = match self.0.journal {
+            "wal" => "PRAGMA wal_checkpoint(TRUNCATE)",
+            _ => "VACUUM",
+        };
+        database.connection.execute_batch(sql).map_err(failure)
+    }
+}
