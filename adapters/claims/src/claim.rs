@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use beaver_sim::check::{Check, find};
+use beaver_sim::check::{Check, Failing, find};
 use beaver_sim::subject::{AnySubject, Subject};
 
 /// One check at a time: each uses every processor, and an engine may have state that its stores share.
@@ -29,7 +29,10 @@ pub fn silent<S: Subject>(subject: S, check: &Check) {
     )]
     let begin = Instant::now();
     match find(&AnySubject::new(subject), &check) {
-        Err(failing) => panic!("{failing}"),
+        Err(failing) => {
+            let others: String = failing.others.iter().map(Failing::to_string).collect();
+            panic!("{failing}\n{others}")
+        }
         Ok(checked) => {
             let recoveries = checked.explored.recoveries + checked.counts.recoveries;
             let rate = recoveries as f64 / begin.elapsed().as_secs_f64();

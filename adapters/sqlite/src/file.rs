@@ -76,9 +76,7 @@ impl Disk {
 
     pub(crate) fn remove(&self, name: &str, syncs_directory: bool) -> Code {
         match self.storage.remove(name) {
-            Ok(()) if syncs_directory => {
-                code(self.storage.sync_dir(), ffi::SQLITE_IOERR_DIR_FSYNC)
-            }
+            Ok(()) if syncs_directory => code(self.storage.sync_dir(), ffi::SQLITE_IOERR_DIR_FSYNC),
             Ok(()) => ffi::SQLITE_OK,
             Err(error) if error.kind() == ErrorKind::NotFound => ffi::SQLITE_IOERR_DELETE_NOENT,
             Err(_) => ffi::SQLITE_IOERR_DELETE,

@@ -1,7 +1,7 @@
 //! SQLite as a [`Subject`]: one table of values under keys.
 
 use adapter_claims::{Entries, Transaction, Value};
-use beaver_sim::subject::{Answer, Durability, ErrorClass, Failure, Machine, Subject};
+use beaver_sim::subject::{Answer, Durability, ErrorClass, Failure, Machine, Promises, Subject};
 use rusqlite::{Connection, OpenFlags};
 
 use crate::file::{Device, Disk};
@@ -27,6 +27,8 @@ pub struct Sqlite(pub Mode);
 /// A database that is open. The connection goes before its VFS.
 pub struct Database {
     connection: Connection,
+    /// As it was read last.
+    entries: Entries,
     _vfs: Vfs,
 }
 
@@ -85,11 +87,19 @@ impl Sqlite {
         } = self.0;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
         let database = Connection::open_with_flags_and_vfs("db", flags, vfs.name())?;
-        database.execute_batch(&format!(
-            "PRAGMA locking_mode = EXCLUSIVE; PRAGMA temp_store = MEMORY; PRAGMA cache_size = 100;
-             PRAGMA journal_mode = {journal}; PRAGMA synchronous = {synchronous};
-             CREATE TABLE IF NOT EXISTS t (k INTEGER PRIMARY KEY, v BLOB);"
-        ))?;
+        if journal == "wal" {
+            // So that its index is in memory. With a journal it would mean another mode: the journal is not deleted.
+            database.pragma_update(None, "locking_mode", "exclusive")?;
+        }
+        database.execute_batch("PRAGMA temp_store = MEMORY")?;
+        let set: String =
+            database.pragma_update_and_check(None, "journal_mode", journal, |row| row.get(0))?;
+        // An error on the way leaves the mode as it was, and the answer is no error.
+        if set != journal {
+            return Err(rusqlite::Error::InvalidQuery);
+        }
+        database.pragma_update(None, "synchronous", synchronous)?;
+        database.execute_batch("CREATE TABLE IF NOT EXISTS t (k INTEGER PRIMARY KEY, v BLOB)")?;
         Ok(database)
     }
 }
@@ -98,6 +108,13 @@ impl Subject for Sqlite {
     type Op = Transaction;
     type State = Entries;
     type Store = Database;
+
+    /// A commit that did not return may be seen after a crash and be gone after the next one: a recovery believes the journal
+    /// that it finds, and does not sync it first.
+    const PROMISES: Promises = Promises {
+        decided: false,
+        ..Promises::ALL
+    };
 
     fn name(&self) -> String {
         let Mode {
@@ -124,6 +141,7 @@ impl Subject for Sqlite {
         });
         let connection = self.connect(&vfs).map_err(failure)?;
         Ok(Database {
+            entries: read(&connection).map_err(failure)?,
             connection,
             _vfs: vfs,
         })
@@ -131,11 +149,12 @@ impl Subject for Sqlite {
 
     fn run(&self, database: &mut Database, op: &Transaction) -> Result<Answer, Failure> {
         commit(&mut database.connection, op).map_err(failure)?;
+        database.entries = read(&database.connection).map_err(failure)?;
         Ok(self.0.durability.into())
     }
 
     fn state(&self, database: &mut Database) -> Result<Entries, Failure> {
-        read(&database.connection).map_err(failure)
+        Ok(database.entries.clone())
     }
 
     fn checkpoint(&self, database: &mut Database) -> Result<(), Failure> {

@@ -244,7 +244,12 @@ unsafe extern "C" fn read(
 ) -> c_int {
     let len = usize::try_from(len).unwrap_or(0);
     // SAFETY: SQLite gives an open file, and room for `len` bytes that are its own and written before.
-    let (file, out) = unsafe { (opened(file), std::slice::from_raw_parts_mut(out.cast(), len)) };
+    let (file, out) = unsafe {
+        (
+            opened(file),
+            std::slice::from_raw_parts_mut(out.cast(), len),
+        )
+    };
     file.read(out, at.cast_unsigned())
 }
 

@@ -1,12 +1,17 @@
 //! SQLite says what each of its modes survives. The checker has to find the same.
 
 use adapter_claims::{caught, silent};
-use adapter_sqlite::{Mode, Sqlite};
+use adapter_sqlite::{Device, Mode, Sqlite};
 use beaver_sim::check::Check;
+use beaver_sim::subject::Durability;
+use rusqlite::ffi;
 
-/// The random numbers of SQLite are shared by its process.
+/// The random numbers of SQLite are shared by its process. Closing a database makes nothing durable that was only shown: the
+/// checker thinks it does.
 fn check() -> Check {
-    Check::default().jobs(1)
+    Check::default()
+        .jobs(1)
+        .allow("decided stays decided", "the history ends too early")
 }
 
 #[test]
@@ -21,15 +26,88 @@ fn wal_full_is_silent() {
 
 #[test]
 fn delete_full_may_lose_the_last_commit() {
-    caught(Sqlite(Mode::new("delete", "full")), &check().explore(2), "durability", &[]);
+    caught(
+        Sqlite(Mode::new("delete", "full")),
+        &check().explore(2),
+        "durability",
+        &[
+            "`db-journal` was removed",
+            "the directory was not synced after it",
+        ],
+    );
 }
 
 #[test]
-fn delete_normal_may_lose_the_last_commit() {
-    caught(Sqlite(Mode::new("delete", "normal")), &check().explore(2), "durability", &[]);
+fn delete_normal_may_damage_the_database() {
+    caught(
+        Sqlite(Mode::new("delete", "normal")),
+        &check().explore(2),
+        "availability",
+        &["before its first sync"],
+    );
 }
 
 #[test]
 fn wal_normal_may_lose_commits() {
-    caught(Sqlite(Mode::new("wal", "normal")), &check().explore(2), "durability", &[]);
+    caught(
+        Sqlite(Mode::new("wal", "normal")),
+        &check().explore(2),
+        "durability",
+        &["of `db-wal`", "never synced"],
+    );
+}
+
+/// Says how durable a commit is as the documentation of the mode does: then the mode is silent too.
+#[test]
+fn wal_normal_loses_nothing_else() {
+    let durability = Durability::NotYet;
+    let mode = Mode {
+        durability,
+        ..Mode::new("wal", "normal")
+    };
+    silent(Sqlite(mode), &check());
+}
+
+#[test]
+fn delete_full_loses_nothing_else() {
+    let durability = Durability::AllBut { pending: 1 };
+    let mode = Mode {
+        durability,
+        ..Mode::new("delete", "full")
+    };
+    silent(Sqlite(mode), &check());
+}
+
+/// What the VFS says of the device, one flag at a time, in the mode that is silent without it.
+fn with_device(mode: Mode, flag: i32) -> Sqlite {
+    Sqlite(Mode {
+        device: mode.device.and(flag),
+        ..mode
+    })
+}
+
+#[test]
+fn a_device_that_writes_in_sequence_is_not_this_one() {
+    let subject = with_device(Mode::new("delete", "extra"), ffi::SQLITE_IOCAP_SEQUENTIAL);
+    caught(subject, &check().explore(2), "availability", &[]);
+}
+
+#[test]
+fn a_device_with_safe_append_is_not_this_one() {
+    let subject = with_device(Mode::new("delete", "extra"), ffi::SQLITE_IOCAP_SAFE_APPEND);
+    caught(subject, &check().explore(2), "availability", &[]);
+}
+
+#[test]
+fn atomic_writes_are_asked_for_by_no_build_of_rusqlite() {
+    silent(
+        with_device(Mode::new("delete", "extra"), ffi::SQLITE_IOCAP_ATOMIC),
+        &check(),
+    );
+}
+
+#[test]
+fn a_device_with_powersafe_overwrite_is_this_one() {
+    let Mode { device, .. } = Mode::new("delete", "extra");
+    assert_eq!(device, Device::UNIX);
 }
