@@ -2,9 +2,12 @@
 
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use beaver_storage::{Access, Storage, StorageFile, write_all};
 use rusqlite::ffi;
+
+use crate::vfs::seed_randomness;
 
 /// What the device is said to do: `SQLITE_IOCAP_…`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -24,8 +27,11 @@ impl Device {
 /// The disk that a VFS leads to.
 #[derive(Debug)]
 pub(crate) struct Disk {
-    pub(crate) storage: Arc<dyn Storage>,
-    pub(crate) device: Device,
+    storage: Arc<dyn Storage>,
+    device: Device,
+    /// A hash of everything that was read. SQLite's random numbers come from it: they are the same when a run is repeated, and
+    /// others when a database is opened once more, because what tells an old log from a new one is a random number.
+    read: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -51,6 +57,29 @@ fn code(result: io::Result<()>, failed: Code) -> Code {
 }
 
 impl Disk {
+    pub(crate) fn new(storage: Arc<dyn Storage>, device: Device) -> Self {
+        let disk = Disk {
+            storage,
+            device,
+            read: AtomicU64::new(0),
+        };
+        disk.have_read(&[]);
+        disk
+    }
+
+    fn have_read(&self, bytes: &[u8]) {
+        let mut hash = self.read.load(Ordering::Relaxed) + 1;
+        for word in bytes.chunks(8) {
+            let mut whole = [0; 8];
+            whole[..word.len()].copy_from_slice(word);
+            hash = (hash.rotate_left(5) ^ u64::from_le_bytes(whole))
+                .wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        }
+        // Room for the one that is added.
+        self.read.store(hash >> 1, Ordering::Relaxed);
+        seed_randomness((hash >> 33) as i32 | 1);
+    }
+
     pub(crate) fn open(self: &Arc<Self>, name: &str, flags: i32) -> Result<File, Code> {
         let access = match flags & ffi::SQLITE_OPEN_READWRITE {
             0 => Access::Read,
@@ -97,6 +126,12 @@ impl Disk {
 impl File {
     /// What is after the end reads as zeros, and the code says so.
     pub(crate) fn read(&self, out: &mut [u8], at: u64) -> Code {
+        let code = self.read_whole(out, at);
+        self.disk.have_read(out);
+        code
+    }
+
+    fn read_whole(&self, out: &mut [u8], at: u64) -> Code {
         let mut done = 0;
         while done < out.len() {
             match self.file.read_at(&mut out[done..], at + done as u64) {

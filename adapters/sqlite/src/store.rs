@@ -5,7 +5,7 @@ use beaver_sim::subject::{Answer, Durability, ErrorClass, Failure, Machine, Prom
 use rusqlite::{Connection, OpenFlags};
 
 use crate::file::{Device, Disk};
-use crate::vfs::{Vfs, seed_randomness};
+use crate::vfs::Vfs;
 
 /// How a database is set up, and what its documentation promises of that.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -92,9 +92,9 @@ impl Sqlite {
             database.pragma_update(None, "locking_mode", "exclusive")?;
         }
         database.execute_batch("PRAGMA temp_store = MEMORY")?;
-        let set: String =
-            database.pragma_update_and_check(None, "journal_mode", journal, |row| row.get(0))?;
-        // An error on the way leaves the mode as it was, and the answer is no error.
+        database.pragma_update_and_check(None, "journal_mode", journal, |_| Ok(()))?;
+        // The answer to that comes before the change is committed: where that failed, the mode is still the old one.
+        let set: String = database.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
         if set != journal {
             return Err(rusqlite::Error::InvalidQuery);
         }
@@ -134,11 +134,7 @@ impl Subject for Sqlite {
     }
 
     fn open(&self, machine: &Machine) -> Result<Database, Failure> {
-        seed_randomness();
-        let vfs = Vfs::register(Disk {
-            storage: machine.storage.clone(),
-            device: self.0.device,
-        });
+        let vfs = Vfs::register(Disk::new(machine.storage.clone(), self.0.device));
         let connection = self.connect(&vfs).map_err(failure)?;
         Ok(Database {
             entries: read(&connection).map_err(failure)?,

@@ -82,11 +82,11 @@ impl Drop for Vfs {
     }
 }
 
-/// The random numbers of SQLite are those of the whole process. From here they are always the same.
-pub(crate) fn seed_randomness() {
+/// The random numbers of SQLite, which are those of the whole process, come from this seed from here on.
+pub(crate) fn seed_randomness(seed: c_int) {
     let no_database = ptr::null_mut::<ffi::sqlite3>();
     // SAFETY: the arguments are those that this verb is documented to take.
-    unsafe { ffi::sqlite3_test_control(ffi::SQLITE_TESTCTRL_PRNG_SEED, 7 as c_int, no_database) };
+    unsafe { ffi::sqlite3_test_control(ffi::SQLITE_TESTCTRL_PRNG_SEED, seed, no_database) };
 }
 
 /// # Safety

@@ -1,7 +1,7 @@
 //! SQLite says what each of its modes survives. The checker has to find the same.
 
 use adapter_claims::{caught, silent};
-use adapter_sqlite::{Device, Mode, Sqlite};
+use adapter_sqlite::{Mode, Sqlite};
 use beaver_sim::check::Check;
 use beaver_sim::subject::Durability;
 use rusqlite::ffi;
@@ -68,16 +68,6 @@ fn wal_normal_loses_nothing_else() {
     silent(Sqlite(mode), &check());
 }
 
-#[test]
-fn delete_full_loses_nothing_else() {
-    let durability = Durability::AllBut { pending: 1 };
-    let mode = Mode {
-        durability,
-        ..Mode::new("delete", "full")
-    };
-    silent(Sqlite(mode), &check());
-}
-
 /// What the VFS says of the device, one flag at a time, in the mode that is silent without it.
 fn with_device(mode: Mode, flag: i32) -> Sqlite {
     Sqlite(Mode {
@@ -104,10 +94,4 @@ fn atomic_writes_are_asked_for_by_no_build_of_rusqlite() {
         with_device(Mode::new("delete", "extra"), ffi::SQLITE_IOCAP_ATOMIC),
         &check(),
     );
-}
-
-#[test]
-fn a_device_with_powersafe_overwrite_is_this_one() {
-    let Mode { device, .. } = Mode::new("delete", "extra");
-    assert_eq!(device, Device::UNIX);
 }
