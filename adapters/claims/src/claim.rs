@@ -13,6 +13,38 @@ static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 /// otherwise.
 const SECONDS: u64 = 10;
 
+/// Crashes of every sort, and calls that fail, but no sync that does: for engines that say nothing of what a failed sync leaves.
+#[must_use]
+pub fn without_failing_syncs() -> Check {
+    Check::scenario(
+        r#"{
+            "claim": "What was acknowledged survives crashes, and calls that fail, where every sync succeeds.",
+            "seeds": "0..4000000000",
+            "workload": {
+                "commands": 24,
+                "weights": {"op": 32, "checkpoint": 6, "reopen": 5, "kill": 4, "power-cut": 6}
+            },
+            "crashes": {
+                "kill_in_command_per_mille": 60, "power_cut_in_command_per_mille": 120,
+                "in_recovery_per_mille": 200, "nested": 2, "torn_pages": 1, "images": 1
+            },
+            "faults": [
+                {"kind": "read-error", "per_mille": 20},
+                {"kind": "write-error", "per_mille": 20},
+                {"kind": "set-len-error", "per_mille": 20},
+                {"kind": "full-at-write", "per_mille": 20},
+                {"kind": "short-read", "per_mille": 50},
+                {"kind": "short-write", "per_mille": 50},
+                {"kind": "interrupted-read", "per_mille": 50},
+                {"kind": "interrupted-write", "per_mille": 50},
+                {"kind": "cache-drop", "per_mille": 200},
+                {"kind": "writeback", "per_mille": 20}
+            ],
+            "fault_mixture": 4
+        }"#,
+    )
+}
+
 /// Nothing is found, in as much time as there is. Says how far the check came.
 ///
 /// # Panics

@@ -3,5 +3,5 @@
 mod claim;
 mod transaction;
 
-pub use claim::{caught, silent};
+pub use claim::{caught, silent, without_failing_syncs};
 pub use transaction::{Entries, Transaction, Value};

@@ -92,10 +92,13 @@ impl Sqlite {
             database.pragma_update(None, "locking_mode", "exclusive")?;
         }
         database.execute_batch("PRAGMA temp_store = MEMORY")?;
-        database.pragma_update_and_check(None, "journal_mode", journal, |_| Ok(()))?;
-        // The answer to that comes before the change is committed: where that failed, the mode is still the old one.
-        let set: String = database.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
-        if set != journal {
+        // To the end: the answer comes before the change is committed, and the error after it.
+        let mut set = database.prepare(&format!("PRAGMA journal_mode = {journal}"))?;
+        let answers: Vec<String> = set
+            .query_map((), |row| row.get(0))?
+            .collect::<Result<_, _>>()?;
+        drop(set);
+        if answers != [journal] {
             return Err(rusqlite::Error::InvalidQuery);
         }
         database.pragma_update(None, "synchronous", synchronous)?;
@@ -159,5 +162,13 @@ impl Subject for Sqlite {
             _ => "VACUUM",
         };
         database.connection.execute_batch(sql).map_err(failure)
+    }
+
+    /// Closing a database copies its log into it too, but tells nobody whether that worked.
+    fn close(&self, mut database: Database) -> Result<(), Failure> {
+        match self.0.journal {
+            "wal" => self.checkpoint(&mut database),
+            _ => Ok(()),
+        }
     }
 }
