@@ -4,6 +4,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use beaver_sim::check::{Check, Failing, find};
+use beaver_sim::scenario::Profile;
 use beaver_sim::subject::{AnySubject, Subject};
 
 /// One check at a time: each uses every processor, and an engine may have state that its stores share.
@@ -15,9 +16,9 @@ const SECONDS: u64 = 10;
 
 /// Crashes of every sort, and calls that fail, but no sync that does: for engines that say nothing of what a failed sync leaves.
 #[must_use]
-pub fn without_failing_syncs() -> Check {
-    Check::scenario(
-        r#"{
+pub fn without_failing_syncs(profile: Profile) -> Check {
+    let scenario = r#"{
+            "profile": "PROFILE",
             "claim": "What was acknowledged survives crashes, and calls that fail, where every sync succeeds.",
             "seeds": "0..4000000000",
             "workload": {
@@ -41,8 +42,8 @@ pub fn without_failing_syncs() -> Check {
                 {"kind": "writeback", "per_mille": 20}
             ],
             "fault_mixture": 4
-        }"#,
-    )
+        }"#;
+    Check::scenario(&scenario.replace("PROFILE", profile.name()))
 }
 
 /// Nothing is found, in as much time as there is. Says how far the check came.

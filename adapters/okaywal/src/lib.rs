@@ -1,1 +1,2 @@
-
+//! okaywal.
+include!(concat!(env!("OUT_DIR"), "/engine.rs"));
