@@ -20,12 +20,13 @@ fn a_segment_that_was_new_is_refused_for_ever() {
 }
 
 #[test]
-fn acknowledged_entries_are_lost() {
+fn a_full_disk_is_a_panic() {
     let check = until_found(Profile::LinuxOrdered)
         .allow("availability", "failed to fill whole buffer")
         .allow("availability", "magic code")
         .allow("availability", "crc check failed");
-    caught(Log, &check, "durability", &[]);
+    let says = ["full-at-write", "chunk writer dropped without finishing"];
+    caught(Log, &check, "budget or panic", &says);
 }
 
 #[test]

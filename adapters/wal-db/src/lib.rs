@@ -72,7 +72,7 @@ impl Subject for LastRecord {
     }
 
     fn run(&self, open: &mut Open, op: &u8) -> Result<Answer, Failure> {
-        open.log.append_and_sync(&[*op; RECORD]).map_err(failure)?;
+        let _place = open.log.append_and_sync(&[*op; RECORD]).map_err(failure)?;
         open.last = last(&open.log).map_err(failure)?;
         Ok(Durability::Durable.into())
     }
@@ -83,7 +83,7 @@ impl Subject for LastRecord {
 
     fn checkpoint(&self, open: &mut Open) -> Result<(), Failure> {
         if let Some((lsn, _)) = open.last {
-            open.log.truncate_before(lsn).map_err(failure)?;
+            let _head = open.log.truncate_before(lsn).map_err(failure)?;
         }
         Ok(())
     }
