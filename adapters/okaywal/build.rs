@@ -18,7 +18,6 @@ fn main() {
             "!fs::exists(&config.directory)?",
         ),
         edit("lib.rs", "std::fs::create_dir_all", "fs::create_dir_all"),
-        edit("lib.rs", "#[cfg(test)]\nmod tests;\n", ""),
         edit("log_file.rs", "    fs::{File, OpenOptions},\n", ""),
         edit(
             "log_file.rs",
