@@ -38,7 +38,9 @@ pub fn engine(name: &str, edits: &[Edit]) {
         // The crate becomes a module: its paths get longer, and what it says of itself as a crate goes.
         text = text.replace("crate::", "crate::engine::");
         // Its tests are its own.
-        text = text.replace("#[cfg(test)]", "#[cfg(any())]");
+        text = text
+            .replace("cfg(test)", "cfg(any())")
+            .replace("cfg(all(test,", "cfg(all(any(),");
         if file == "lib.rs" {
             text = without_inner_attributes(&text);
         }
