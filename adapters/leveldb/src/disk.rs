@@ -1,7 +1,7 @@
 //! The `Env` of rusty-leveldb on a storage.
 //!
-//! `Env` has no sync, for files or for directories. `DB::flush` is said to make everything be "stored on disk" and calls
-//! `Write::flush` of a file, so that is where a file is synced here; names are made durable where they change.
+//! `Env` has no sync, for files or for directories. `DB::flush` says that it makes sure that everything is "stored on disk", and
+//! calls `Write::flush` of a file: see [`Flush`].
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
@@ -11,8 +11,20 @@ use beaver_storage::{Access, Storage, StorageFile};
 use rusty_leveldb::env::{Env, FileLock, Logger, RandomAccess};
 use rusty_leveldb::{Result, Status, StatusCode};
 
-/// A directory of a database; `flush` syncs.
-pub struct Disk(pub Arc<dyn Storage>);
+/// What `flush` of a file does.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Flush {
+    /// It syncs the file, and names are made durable where they change: what an `Env` can do at best.
+    Syncs,
+    /// Nothing: the `PosixDiskEnv` of rusty-leveldb gives out `std::fs::File`, whose `flush` is that.
+    DoesNothing,
+}
+
+/// A directory of a database.
+pub(crate) struct Disk {
+    pub(crate) storage: Arc<dyn Storage>,
+    pub(crate) flush: Flush,
+}
 
 struct At(Box<dyn StorageFile>);
 
@@ -20,6 +32,7 @@ struct At(Box<dyn StorageFile>);
 struct From {
     file: Box<dyn StorageFile>,
     place: u64,
+    flush: Flush,
 }
 
 impl RandomAccess for At {
@@ -53,7 +66,10 @@ impl Write for From {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.file.sync_data()
+        match self.flush {
+            Flush::Syncs => self.file.sync_data(),
+            Flush::DoesNothing => Ok(()),
+        }
     }
 }
 
@@ -66,57 +82,76 @@ impl Disk {
     /// For writing, made where it is not there.
     fn open(&self, path: &Path) -> Result<Box<dyn StorageFile>> {
         let name = name(path)?;
-        match self.0.open(name, Access::Write) {
+        match self.storage.open(name, Access::Write) {
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                let file = self.0.create(name)?;
-                self.0.sync_dir()?;
+                let file = self.storage.create(name)?;
+                self.names_changed()?;
                 Ok(file)
             }
             opened => Ok(opened?),
         }
     }
+
+    fn names_changed(&self) -> Result<()> {
+        match self.flush {
+            Flush::Syncs => Ok(self.storage.sync_dir()?),
+            Flush::DoesNothing => Ok(()),
+        }
+    }
+
+    fn from(&self, file: Box<dyn StorageFile>, place: u64) -> From {
+        let flush = self.flush;
+        From { file, place, flush }
+    }
 }
 
 impl Env for Disk {
     fn open_sequential_file(&self, path: &Path) -> Result<Box<dyn Read>> {
-        let file = self.0.open(name(path)?, Access::Read)?;
-        Ok(Box::new(From { file, place: 0 }))
+        let file = self.storage.open(name(path)?, Access::Read)?;
+        Ok(Box::new(self.from(file, 0)))
     }
 
     fn open_random_access_file(&self, path: &Path) -> Result<Box<dyn RandomAccess>> {
-        Ok(Box::new(At(self.0.open(name(path)?, Access::Read)?)))
+        Ok(Box::new(At(self
+            .storage
+            .open(name(path)?, Access::Read)?)))
     }
 
     fn open_writable_file(&self, path: &Path) -> Result<Box<dyn Write>> {
         let file = self.open(path)?;
         file.set_len(0)?;
-        Ok(Box::new(From { file, place: 0 }))
+        Ok(Box::new(self.from(file, 0)))
     }
 
     fn open_appendable_file(&self, path: &Path) -> Result<Box<dyn Write>> {
         let file = self.open(path)?;
         let place = file.len()?;
-        Ok(Box::new(From { file, place }))
+        Ok(Box::new(self.from(file, place)))
     }
 
     fn exists(&self, path: &Path) -> Result<bool> {
-        match self.0.open(name(path)?, Access::Read) {
+        match self.storage.open(name(path)?, Access::Read) {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
             opened => Ok(opened.map(|_| true)?),
         }
     }
 
     fn children(&self, _: &Path) -> Result<Vec<PathBuf>> {
-        Ok(self.0.list()?.into_iter().map(PathBuf::from).collect())
+        Ok(self
+            .storage
+            .list()?
+            .into_iter()
+            .map(PathBuf::from)
+            .collect())
     }
 
     fn size_of(&self, path: &Path) -> Result<usize> {
-        let len = self.0.open(name(path)?, Access::Read)?.len()?;
+        let len = self.storage.open(name(path)?, Access::Read)?.len()?;
         Ok(usize::try_from(len).unwrap_or(usize::MAX))
     }
 
     fn delete(&self, path: &Path) -> Result<()> {
-        Ok(self.0.remove(name(path)?)?)
+        Ok(self.storage.remove(name(path)?)?)
     }
 
     fn mkdir(&self, _: &Path) -> Result<()> {
@@ -128,8 +163,8 @@ impl Env for Disk {
     }
 
     fn rename(&self, from: &Path, to: &Path) -> Result<()> {
-        self.0.rename(name(from)?, name(to)?)?;
-        Ok(self.0.sync_dir()?)
+        self.storage.rename(name(from)?, name(to)?)?;
+        self.names_changed()
     }
 
     /// One process has the database.

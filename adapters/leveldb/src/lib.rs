@@ -3,5 +3,5 @@
 mod disk;
 mod store;
 
-pub use disk::Disk;
+pub use disk::Flush;
 pub use store::Leveldb;

@@ -7,14 +7,17 @@ use adapter_claims::{Entries, Transaction, Value};
 use beaver_sim::subject::{Answer, Durability, ErrorClass, Failure, Machine, Promises, Subject};
 use rusty_leveldb::{DB, LdbIterator as _, Options, Status, StatusCode, WriteBatch};
 
-use crate::disk::Disk;
+use crate::disk::{Disk, Flush};
 
 /// Values of which three fill the memory table.
 const LARGE: usize = 300;
 
 /// rusty-leveldb; each op is a batch that is written with `sync`.
 #[derive(Debug)]
-pub struct Leveldb;
+pub struct Leveldb {
+    /// What `flush` of a file does.
+    pub flush: Flush,
+}
 
 /// A database that is open.
 pub struct Open {
@@ -65,8 +68,12 @@ impl Subject for Leveldb {
     }
 
     fn open(&self, machine: &Machine) -> Result<Open, Failure> {
+        let disk = Disk {
+            storage: machine.storage.clone(),
+            flush: self.flush,
+        };
         let options = Options {
-            env: Rc::new(Box::new(Disk(machine.storage.clone()))),
+            env: Rc::new(Box::new(disk)),
             write_buffer_size: 1000,
             block_cache_capacity_bytes: 1 << 16,
             ..Options::default()
