@@ -21,7 +21,7 @@ fn a_segment_that_was_new_is_refused_for_ever() {
 
 #[test]
 fn a_full_disk_is_a_panic() {
-    let check = until_found(Profile::LinuxOrdered)
+    let check = until_found(Profile::Strict)
         .allow("availability", "failed to fill whole buffer")
         .allow("availability", "magic code")
         .allow("availability", "crc check failed");
@@ -31,7 +31,7 @@ fn a_full_disk_is_a_panic() {
 
 #[test]
 fn a_torn_entry_is_refused() {
-    let check = until_found(Profile::LinuxOrdered)
+    let check = until_found(Profile::Strict)
         .allow("availability", "failed to fill whole buffer")
         .allow("availability", "magic code")
         .allow("durability", "");

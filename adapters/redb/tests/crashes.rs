@@ -35,7 +35,7 @@ fn two_phase_commits_survive_while_syncs_do_not_fail() {
 #[test]
 fn a_database_that_was_not_finished_is_refused_for_ever() {
     let commit = Commit::OnePhase;
-    let check = until_found(without_failing_syncs(Profile::Posix));
+    let check = until_found(without_failing_syncs(Profile::Strict));
     caught(
         Redb { commit },
         &check,

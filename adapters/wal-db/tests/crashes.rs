@@ -38,6 +38,6 @@ fn what_a_killed_process_left_is_taken_for_durable() {
 
 #[test]
 fn a_log_whose_head_was_being_written_is_emptied() {
-    let check = until_found(Profile::LinuxOrdered).allow("decided stays decided", "");
+    let check = until_found(Profile::Strict).allow("decided stays decided", "");
     caught(LastRecord, &check, "durability", &["open head"]);
 }
