@@ -1,0 +1,93 @@
+//! SQLite says what each of its modes survives. The checker has to find the same.
+
+use adapter_claims::{caught, silent};
+use adapter_sqlite::{Mode, Sqlite};
+use beaver_sim::check::Check;
+use rusqlite::ffi;
+
+/// The random numbers of SQLite are shared by its process. Closing a database makes nothing durable that was only shown: the
+/// checker thinks it does.
+fn check() -> Check {
+    Check::default()
+        .jobs(1)
+        .allow("decided stays decided", "the history ends too early")
+}
+
+/// Ends with the first finding.
+fn until_found() -> Check {
+    check().explore(1).cap(16).torn_cap(16)
+}
+
+#[test]
+fn delete_extra_is_silent() {
+    silent(Sqlite(Mode::new("delete", "extra")), &check());
+}
+
+#[test]
+fn wal_full_is_silent() {
+    silent(Sqlite(Mode::new("wal", "full")), &check());
+}
+
+#[test]
+fn delete_full_may_lose_the_last_commit() {
+    caught(
+        Sqlite(Mode::new("delete", "full")),
+        &until_found(),
+        "durability",
+        &[
+            "`db-journal` was removed",
+            "the directory was not synced after it",
+        ],
+    );
+}
+
+/// It loses the last commit as FULL does; that is known, and the search goes on.
+#[test]
+fn delete_normal_may_damage_the_database() {
+    let check = until_found().allow("durability", "");
+    let subject = Sqlite(Mode::new("delete", "normal"));
+    caught(
+        subject,
+        &check,
+        "availability",
+        &["torn: page 0 of db-journal"],
+    );
+}
+
+#[test]
+fn wal_normal_may_lose_commits() {
+    caught(
+        Sqlite(Mode::new("wal", "normal")),
+        &until_found(),
+        "durability",
+        &["of `db-wal`", "never synced"],
+    );
+}
+
+/// What the VFS says of the device, one flag at a time, in the mode that is silent without it.
+fn with_device(mode: Mode, flag: i32) -> Sqlite {
+    Sqlite(Mode {
+        device: mode.device.and(flag),
+        ..mode
+    })
+}
+
+#[test]
+fn a_device_that_writes_in_sequence_is_not_this_one() {
+    let subject = with_device(Mode::new("delete", "extra"), ffi::SQLITE_IOCAP_SEQUENTIAL);
+    caught(subject, &until_found(), "availability", &[]);
+}
+
+#[test]
+fn a_device_with_safe_append_is_not_this_one() {
+    let subject = with_device(Mode::new("delete", "extra"), ffi::SQLITE_IOCAP_SAFE_APPEND);
+    caught(subject, &until_found(), "availability", &[]);
+}
+
+#[test]
+fn atomic_writes_are_asked_for_by_no_build_of_rusqlite() {
+    silent(
+        with_device(Mode::new("delete", "extra"), ffi::SQLITE_IOCAP_ATOMIC),
+        &check(),
+    );
+}
