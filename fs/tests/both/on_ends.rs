@@ -45,19 +45,7 @@ fn ends(root: &Path, answers: &mut Answers) {
     for (name, call) in calls {
         for path in ["f", "d", "e", "to_f", "to_d", "to_slash", "to_nothing", "n", "d/n", "n/n"] {
             for end in ["", "/", "/.", "//./", "/.."] {
-                fs::create_dir_all(home.join("d")).unwrap();
-                fs::create_dir_all(home.join("e")).unwrap();
-                fs::write(home.join("f"), "text").unwrap();
-                fs::write(home.join("d/in"), "text").unwrap();
-                let links = [
-                    ("f", "to_f"),
-                    ("d", "to_d"),
-                    ("f/", "to_slash"),
-                    ("absent", "to_nothing"),
-                ];
-                for (target, link) in links {
-                    symlink(target, home.join(link)).unwrap();
-                }
+                make_ends(&home);
                 // What std says of a way up that it has just removed depends on its version, and a new
                 // file by a link to a name with a slash after it is the one thing that is told otherwise.
                 let path = format!("{path}{end}");
@@ -76,6 +64,22 @@ if !is_left_out {
                 let _ = fs::remove_dir_all(&home);
             }
         }
+    }
+}
+
+fn make_ends(home: &Path) {
+    fs::create_dir_all(home.join("d")).unwrap();
+    fs::create_dir_all(home.join("e")).unwrap();
+    fs::write(home.join("f"), "text").unwrap();
+    fs::write(home.join("d/in"), "text").unwrap();
+    let links = [
+        ("f", "to_f"),
+        ("d", "to_d"),
+        ("f/", "to_slash"),
+        ("absent", "to_nothing"),
+    ];
+    for (target, link) in links {
+        symlink(target, home.join(link)).unwrap();
     }
 }
 
