@@ -18,10 +18,11 @@ pub(crate) mod store {
     }
 
     impl Settings {
-        pub(crate) fn open(home: PathBuf, syncs_directory: bool) -> io::Result<Self> {
-            let directory = home.join("settings");
+        pub(crate) fn open(directory: PathBuf, syncs_directory: bool) -> io::Result<Self> {
             fs::create_dir_all(&directory)?;
-            fs::File::open(&home)?.sync_all()?;
+            if let Some(above) = directory.parent() {
+                fs::File::open(above)?.sync_all()?;
+            }
             let mut values = BTreeMap::new();
             for entry in fs::read_dir(&directory)? {
                 let entry = entry?;
@@ -90,7 +91,9 @@ impl Subject for SettingsOnDisk {
     }
     fn open(&self, machine: &Machine) -> Result<Self::Store, Failure> {
         let disk = beaver_fs::mount_numbered("settings", machine.storage.clone())?;
-        let settings = Settings::open(disk.path().to_owned(), self.syncs_directory)?;
+        // Below the mount: the store syncs the directory above its own, and above a mount there is none.
+        let directory = disk.path().join("settings");
+        let settings = Settings::open(directory, self.syncs_directory)?;
         Ok((settings, disk))
     }
     fn run(&self, (settings, _): &mut Self::Store, op: &Self::Op) -> Result<Answer, Failure> {

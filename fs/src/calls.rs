@@ -2,13 +2,15 @@
 
 use std::fs::Permissions;
 use std::io::{self, Read as _, Write as _};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
-use crate::errors::unsupported;
+use beaver_storage::FileKind;
+
+use crate::errors::{not_permitted, plain, unsupported};
 use crate::file::{File, check_mode};
 use crate::metadata::Metadata;
 use crate::mount;
-use crate::mounted_path::MountedPath;
+use crate::mounted_path::{MountedPath, PathEnd, check_bytes};
 
 /// [`std::fs::read`].
 ///
@@ -80,19 +82,26 @@ pub fn copy<P: AsRef<Path>, Q: AsRef<Path>>(from: P, to: Q) -> io::Result<u64> {
 /// Those of rename(2); `CrossesDevices` from one disk to another.
 pub fn rename<P: AsRef<Path>, Q: AsRef<Path>>(from: P, to: Q) -> io::Result<()> {
     let (from_path, to_path) = (from.as_ref(), to.as_ref());
-    match on_one_disk(
-        MountedPath::below_root(from_path)?,
-        MountedPath::below_root(to_path)?,
-    )? {
-        None => std::fs::rename(from_path, to_path),
-        // What a directory is called from inside has no other name.
-        Some(_) if is_up(from_path) || is_up(to_path) => Err(io::ErrorKind::ResourceBusy.into()),
-        Some((from, to)) => from.mount.tree()?.rename(&from.path, &to.path),
+    let (from, to) = (
+        MountedPath::of_name(from_path)?,
+        MountedPath::of_name(to_path)?,
+    );
+    let is_root = |place: &MountedPath| place.path.is_empty();
+    if from.iter().chain(&to).any(is_root) {
+        return Err(plain(io::ErrorKind::ResourceBusy));
     }
-}
-
-fn is_up(path: &Path) -> bool {
-    path.components().next_back() == Some(Component::ParentDir)
+    let Some((from, to)) = on_one_disk(from, to)? else {
+        return std::fs::rename(from_path, to_path);
+    };
+    // What a directory is called from inside has no other name.
+    if from.end.is_dots() || to.end.is_dots() {
+        return Err(plain(io::ErrorKind::ResourceBusy));
+    }
+    let has_slash = [&from, &to].iter().any(|place| place.end == PathEnd::Slash);
+    if has_slash && !from.is_directory()? {
+        return Err(plain(io::ErrorKind::NotADirectory));
+    }
+    from.call(|tree, from| tree.rename(from, &to.path))
 }
 
 /// [`std::fs::hard_link`]. Of a symbolic link it makes another name, as on Linux.
@@ -102,15 +111,30 @@ fn is_up(path: &Path) -> bool {
 /// Those of link(2); `CrossesDevices` from one disk to another.
 pub fn hard_link<P: AsRef<Path>, Q: AsRef<Path>>(original: P, link: Q) -> io::Result<()> {
     let (original, link) = (original.as_ref(), link.as_ref());
-    let existing = MountedPath::below_root(original)?;
-    if let Some(existing) = &existing {
-        // Before the way to the new name, which may be missing too.
-        existing.mount.tree()?.find(&existing.path)?;
+    let existing = MountedPath::of_link(original)?;
+    // Before the way to the new name, which may be missing too.
+    let kind = existing.as_ref().map(|place| place.kind());
+    let kind = kind.transpose()?;
+    let Some((existing, new)) = on_one_disk(existing, MountedPath::of_name(link)?)? else {
+        return std::fs::hard_link(original, link);
+    };
+    if new.path.is_empty() {
+        return Err(plain(io::ErrorKind::AlreadyExists));
     }
-    match on_one_disk(existing, MountedPath::below_root(link)?)? {
-        None => std::fs::hard_link(original, link),
-        Some((original, link)) => original.mount.tree()?.link(&original.path, &link.path),
-    }
+    new.check_new_name()?;
+    let linked = match existing.path.as_str() {
+        // The root is a directory, of which there is no other name; a name that is taken says so first.
+        "" => match new.kind() {
+            Ok(_) => Err(plain(io::ErrorKind::AlreadyExists)),
+            Err(_) => Err(plain(io::ErrorKind::PermissionDenied)),
+        },
+        _ => existing.call(|tree, existing| tree.link(existing, &new.path)),
+    };
+    linked.map_err(|error| match error.kind() {
+        // EPERM, where a file that may not be touched is EACCES.
+        io::ErrorKind::PermissionDenied if kind == Some(FileKind::Directory) => not_permitted(),
+        _ => error,
+    })
 }
 
 /// Two places of one disk; none if both are real.
@@ -121,7 +145,7 @@ fn on_one_disk(
     match (one, other) {
         (None, None) => Ok(None),
         (Some(one), Some(other)) if one.mount.path == other.mount.path => Ok(Some((one, other))),
-        _ => Err(io::ErrorKind::CrossesDevices.into()),
+        _ => Err(plain(io::ErrorKind::CrossesDevices)),
     }
 }
 
@@ -132,11 +156,16 @@ fn on_one_disk(
 /// Those of unlink(2).
 pub fn remove_file<P: AsRef<Path>>(path: P) -> io::Result<()> {
     let path = path.as_ref();
-    match MountedPath::of_name(path)? {
-        None => std::fs::remove_file(path),
-        Some(place) if place.path.is_empty() => Err(io::ErrorKind::IsADirectory.into()),
-        Some(place) => place.mount.tree()?.remove(&place.path),
+    let Some(place) = MountedPath::of_name(path)? else {
+        return std::fs::remove_file(path);
+    };
+    if place.end.is_dots() || place.path.is_empty() {
+        return Err(plain(io::ErrorKind::IsADirectory));
     }
+    if place.end == PathEnd::Slash && !place.is_directory()? {
+        return Err(plain(io::ErrorKind::NotADirectory));
+    }
+    place.call(|tree, path| tree.remove(path))
 }
 
 /// [`std::fs::metadata`]. On a simulated disk it is a call `len`.
@@ -148,7 +177,7 @@ pub fn metadata<P: AsRef<Path>>(path: P) -> io::Result<Metadata> {
     let path = path.as_ref();
     match MountedPath::of(path)? {
         None => std::fs::metadata(path).map(Metadata::from),
-        Some(place) => place.mount.tree()?.stat(&place.path).map(Metadata::from),
+        Some(place) => place.call(|tree, path| tree.stat(path)).map(Metadata::from),
     }
 }
 
@@ -159,9 +188,9 @@ pub fn metadata<P: AsRef<Path>>(path: P) -> io::Result<Metadata> {
 /// Those of lstat(2).
 pub fn symlink_metadata<P: AsRef<Path>>(path: P) -> io::Result<Metadata> {
     let path = path.as_ref();
-    match MountedPath::of_name(path)? {
+    match MountedPath::of_link(path)? {
         None => std::fs::symlink_metadata(path).map(Metadata::from),
-        Some(place) => place.mount.tree()?.stat(&place.path).map(Metadata::from),
+        Some(place) => place.call(|tree, path| tree.stat(path)).map(Metadata::from),
     }
 }
 
@@ -188,7 +217,7 @@ pub fn canonicalize<P: AsRef<Path>>(path: P) -> io::Result<PathBuf> {
     let Some(place) = MountedPath::of(path)? else {
         return std::fs::canonicalize(path);
     };
-    place.mount.tree()?.stat(&place.path)?;
+    place.call(|tree, path| tree.stat(path))?;
     Ok(place.full_path())
 }
 
@@ -199,10 +228,10 @@ pub fn canonicalize<P: AsRef<Path>>(path: P) -> io::Result<PathBuf> {
 /// Those of readlink(2).
 pub fn read_link<P: AsRef<Path>>(path: P) -> io::Result<PathBuf> {
     let path = path.as_ref();
-    match MountedPath::of_name(path)? {
+    match MountedPath::of_link(path)? {
         None => std::fs::read_link(path),
-        Some(place) if place.path.is_empty() => Err(io::ErrorKind::InvalidInput.into()),
-        Some(place) => Ok(place.mount.tree()?.read_link(&place.path)?.into()),
+        Some(place) if place.path.is_empty() => Err(plain(io::ErrorKind::InvalidInput)),
+        Some(place) => Ok(place.call(|tree, path| tree.read_link(path))?.into()),
     }
 }
 
@@ -216,14 +245,14 @@ pub fn set_permissions<P: AsRef<Path>>(path: P, perm: Permissions) -> io::Result
     let Some(place) = MountedPath::of(path)? else {
         return std::fs::set_permissions(path, perm);
     };
-    place.mount.tree()?.find(&place.path)?;
+    place.kind()?;
     check_mode(&perm)
 }
 
 /// What stands in [`std::os::unix::fs`] as a function; its traits are implemented for the types of this
 /// package, so that `use std::os::unix::fs::FileExt` can stay as it is.
 pub mod unix {
-    use super::{MountedPath, Path, io, unsupported};
+    use super::{MountedPath, Path, check_bytes, io, plain, unsupported};
 
     /// [`std::os::unix::fs::symlink`].
     ///
@@ -235,11 +264,13 @@ pub mod unix {
         let Some(place) = MountedPath::of_name(link)? else {
             return std::os::unix::fs::symlink(original, link);
         };
+        check_bytes(original)?;
         if place.path.is_empty() {
-            return Err(io::ErrorKind::AlreadyExists.into());
+            return Err(plain(io::ErrorKind::AlreadyExists));
         }
+        place.check_new_name()?;
         let target = original.to_str();
         let target = target.ok_or_else(|| unsupported("a link to a path that is no UTF-8"))?;
-        place.mount.tree()?.symlink(target, &place.path)
+        place.call(|tree, path| tree.symlink(target, path))
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use beaver_storage::{FileKind, Stat, Storage, StorageFile, StorageLock};
 
-use crate::errors::{not_opened_for_this, unsupported};
+use crate::errors::{not_opened_for_this, numbered, plain, unsupported};
 use crate::mount::Mount;
 
 #[derive(Debug)]
@@ -60,7 +60,7 @@ impl Description {
         self.mount.check()?;
         match &self.node {
             OpenedNode::File(file) => Ok(&**file),
-            OpenedNode::Directory { .. } => Err(io::ErrorKind::IsADirectory.into()),
+            OpenedNode::Directory { .. } => Err(plain(io::ErrorKind::IsADirectory)),
         }
     }
 
@@ -80,7 +80,7 @@ impl Description {
 
     pub(crate) fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
         check_offset(offset)?;
-        self.readable()?.read_at(buf, offset)
+        self.readable()?.read_at(buf, offset).map_err(numbered)
     }
 
     /// In append mode the bytes go to the end, whatever the offset: so does Linux.
@@ -92,29 +92,32 @@ impl Description {
     /// Writes, and says where.
     fn put(&self, buf: &[u8], offset: u64) -> io::Result<(u64, usize)> {
         let file = self.writable()?;
-        let (start, count) = match self.flags.append {
-            true => file.append(buf)?,
-            false => (offset, file.write_at(buf, offset)?),
+        let written = match self.flags.append {
+            true => file.append(buf),
+            false => file.write_at(buf, offset).map(|count| (offset, count)),
         };
-        match self.flags.synced.filter(|_| count > 0) {
-            None => {}
-            Some(SyncedWrites::Data) => file.sync_data()?,
-            Some(SyncedWrites::All) => file.sync_all()?,
-        }
+        let (start, count) = written.map_err(numbered)?;
+        let synced = match self.flags.synced.filter(|_| count > 0) {
+            None => Ok(()),
+            Some(SyncedWrites::Data) => file.sync_data(),
+            Some(SyncedWrites::All) => file.sync_all(),
+        };
+        synced.map_err(numbered)?;
         Ok((start, count))
     }
 
     pub(crate) fn set_len(&self, len: u64) -> io::Result<()> {
-        check_offset(len)?;
+        // Std refuses it: no call of the system fails.
+        i64::try_from(len).map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
         match self.flags.write {
-            true => self.file()?.set_len(len),
+            true => self.file()?.set_len(len).map_err(numbered),
             // Other than of a write, EINVAL.
-            false => Err(io::ErrorKind::InvalidInput.into()),
+            false => Err(plain(io::ErrorKind::InvalidInput)),
         }
     }
 
     pub(crate) fn allocate(&self, len: u64) -> io::Result<()> {
-        self.writable()?.allocate(len)
+        self.writable()?.allocate(len).map_err(numbered)
     }
 
     pub(crate) fn sync_data(&self) -> io::Result<()> {
@@ -127,10 +130,11 @@ impl Description {
 
     fn sync(&self, sync: impl FnOnce(&dyn StorageFile) -> io::Result<()>) -> io::Result<()> {
         self.mount.check()?;
-        match &self.node {
+        let synced = match &self.node {
             OpenedNode::File(file) => sync(&**file),
             OpenedNode::Directory { directory, .. } => directory.sync_dir(),
-        }
+        };
+        synced.map_err(numbered)
     }
 
     pub(crate) fn stat(&self) -> io::Result<Stat> {
@@ -138,7 +142,7 @@ impl Description {
         match &self.node {
             OpenedNode::File(file) => Ok(Stat {
                 kind: FileKind::File,
-                len: file.len()?,
+                len: file.len().map_err(numbered)?,
             }),
             OpenedNode::Directory { .. } => Ok(Stat {
                 kind: FileKind::Directory,
@@ -151,14 +155,14 @@ impl Description {
     pub(crate) fn lock(&self, shared: bool) -> io::Result<()> {
         self.mount.check()?;
         match &self.node {
-            OpenedNode::File(file) => file.lock(shared),
+            OpenedNode::File(file) => file.lock(shared).map_err(numbered),
             OpenedNode::Directory { .. } if shared => {
                 Err(unsupported("a shared lock of a directory"))
             }
             OpenedNode::Directory { directory, lock } => {
                 let mut lock = locked(lock);
                 if lock.is_none() {
-                    *lock = Some(directory.lock()?);
+                    *lock = Some(directory.lock().map_err(numbered)?);
                 }
                 Ok(())
             }
@@ -168,7 +172,7 @@ impl Description {
     pub(crate) fn unlock(&self) -> io::Result<()> {
         self.mount.check()?;
         match &self.node {
-            OpenedNode::File(file) => file.unlock(),
+            OpenedNode::File(file) => file.unlock().map_err(numbered),
             OpenedNode::Directory { lock, .. } => {
                 *locked(lock) = None;
                 Ok(())
@@ -180,7 +184,8 @@ impl Description {
 impl Read for &Description {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let mut offset = locked(&self.offset);
-        let count = self.readable()?.read_at(buf, *offset)?;
+        let count = self.readable()?.read_at(buf, *offset);
+        let count = count.map_err(numbered)?;
         *offset += count as u64;
         Ok(count)
     }
@@ -215,9 +220,9 @@ impl Seek for &Description {
         let sought = match to {
             SeekFrom::Start(start) => Some(start),
             SeekFrom::Current(by) => offset.checked_add_signed(by),
-            SeekFrom::End(by) => file.len()?.checked_add_signed(by),
+            SeekFrom::End(by) => file.len().map_err(numbered)?.checked_add_signed(by),
         };
-        let sought = sought.ok_or(io::ErrorKind::InvalidInput)?;
+        let sought = sought.ok_or_else(|| plain(io::ErrorKind::InvalidInput))?;
         check_offset(sought)?;
         *offset = sought;
         Ok(sought)
@@ -233,6 +238,6 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 fn check_offset(offset: u64) -> io::Result<()> {
     match i64::try_from(offset) {
         Ok(_) => Ok(()),
-        Err(_) => Err(io::ErrorKind::InvalidInput.into()),
+        Err(_) => Err(plain(io::ErrorKind::InvalidInput)),
     }
 }

@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use beaver_storage::{FileKind, Tree};
 
 use crate::calls::symlink_metadata;
+use crate::errors::plain;
 use crate::metadata::{FileType, Metadata};
-use crate::mounted_path::MountedPath;
+use crate::mounted_path::{MountedPath, PathEnd};
 
 /// [`std::fs::read_dir`]. On a simulated disk it is one call, `list`, and the entries come in bytewise
 /// order of their names.
@@ -22,7 +23,7 @@ pub fn read_dir<P: AsRef<Path>>(path: P) -> io::Result<ReadDir> {
     let Some(place) = MountedPath::of(path)? else {
         return std::fs::read_dir(path).map(|entries| ReadDir(Entries::Real(entries)));
     };
-    let entries = place.mount.tree()?.entries(&place.path)?;
+    let entries = place.call(|tree, path| tree.entries(path))?;
     Ok(ReadDir(Entries::Simulated {
         directory: path.to_owned(),
         entries: entries.into_iter(),
@@ -185,8 +186,8 @@ pub fn create_dir_all<P: AsRef<Path>>(path: P) -> io::Result<()> {
 
 fn create_one(place: &MountedPath) -> io::Result<()> {
     match place.path.as_str() {
-        "" => Err(io::ErrorKind::AlreadyExists.into()),
-        path => place.mount.tree()?.create_dir(path),
+        "" => Err(plain(io::ErrorKind::AlreadyExists)),
+        _ => place.call(|tree, path| tree.create_dir(path)),
     }
 }
 
@@ -204,7 +205,7 @@ fn create_all(path: &Path) -> io::Result<()> {
     }
     match path.parent() {
         Some(parent) => create_all(parent)?,
-        None => return Err(io::ErrorKind::NotFound.into()),
+        None => return Err(plain(io::ErrorKind::NotFound)),
     }
     match create() {
         Err(_) if is_directory() => Ok(()),
@@ -219,9 +220,15 @@ fn create_all(path: &Path) -> io::Result<()> {
 /// Those of rmdir(2).
 pub fn remove_dir<P: AsRef<Path>>(path: P) -> io::Result<()> {
     let path = path.as_ref();
-    match MountedPath::below_root(path)? {
-        Some(place) => place.mount.tree()?.remove_dir(&place.path),
-        None => std::fs::remove_dir(path),
+    let Some(place) = MountedPath::of_name(path)? else {
+        return std::fs::remove_dir(path);
+    };
+    match place.end {
+        // What a directory is called from inside is no name that could be removed.
+        PathEnd::Dot => Err(plain(io::ErrorKind::InvalidInput)),
+        PathEnd::Up => Err(plain(io::ErrorKind::DirectoryNotEmpty)),
+        _ if place.path.is_empty() => Err(plain(io::ErrorKind::ResourceBusy)),
+        PathEnd::Name | PathEnd::Slash => place.call(|tree, path| tree.remove_dir(path)),
     }
 }
 
@@ -233,13 +240,12 @@ pub fn remove_dir<P: AsRef<Path>>(path: P) -> io::Result<()> {
 /// Those of the calls; what was removed before stays removed.
 pub fn remove_dir_all<P: AsRef<Path>>(path: P) -> io::Result<()> {
     let path = path.as_ref();
-    let Some(place) = MountedPath::below_root(path)? else {
+    let Some(place) = MountedPath::of_link(path)? else {
         return std::fs::remove_dir_all(path);
     };
-    let tree = place.mount.tree()?;
-    match tree.stat(&place.path)?.kind {
-        FileKind::Symlink => return tree.remove(&place.path),
-        FileKind::File | FileKind::Directory => remove_entries(tree, &place.path)?,
+    match place.call(|tree, path| tree.stat(path))?.kind {
+        FileKind::Symlink => return place.call(|tree, path| tree.remove(path)),
+        FileKind::File | FileKind::Directory => place.call(remove_entries)?,
     }
     // By the path that was given: one that leads up from inside leads nowhere now.
     match remove_dir(path) {
@@ -250,7 +256,10 @@ pub fn remove_dir_all<P: AsRef<Path>>(path: P) -> io::Result<()> {
 
 fn remove_entries(tree: &dyn Tree, path: &str) -> io::Result<()> {
     for (name, kind) in tree.entries(path)? {
-        let inside = format!("{path}/{name}");
+        let inside = match path {
+            "" => name,
+            path => format!("{path}/{name}"),
+        };
         match kind {
             FileKind::Directory => {
                 remove_entries(tree, &inside)?;

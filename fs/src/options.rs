@@ -6,11 +6,12 @@ use std::path::Path;
 use std::sync::Mutex;
 
 use beaver_storage::{Access, FileKind};
+use rustix::fs::OFlags;
 
 use crate::description::{Description, Flags, OpenedNode, SyncedWrites};
-use crate::errors::unsupported;
+use crate::errors::{numbered, plain, too_many_links, unsupported};
 use crate::file::File;
-use crate::mounted_path::MountedPath;
+use crate::mounted_path::{MountedPath, PathEnd};
 
 /// As Linux has them on all but its oldest processors. `rustix` knows `O_SYNC` alone.
 const O_DSYNC: i32 = 0o10_000;
@@ -19,7 +20,8 @@ const O_SYNC: i32 = 0o4_010_000;
 /// [`std::fs::OpenOptions`].
 ///
 /// [`std::os::unix::fs::OpenOptionsExt`] is implemented too. On a simulated disk a mode is not kept, and
-/// the flags are `O_DSYNC` or `O_SYNC`, a sync after each write, or none.
+/// the flags are `O_DSYNC` or `O_SYNC`, a sync after each write; `O_NOFOLLOW`; `O_CLOEXEC`, which says
+/// nothing there.
 #[derive(Clone, Debug)]
 pub struct OpenOptions {
     real: std::fs::OpenOptions,
@@ -99,21 +101,34 @@ impl OpenOptions {
     /// Those of open(2).
     pub fn open<P: AsRef<Path>>(&self, path: P) -> io::Result<File> {
         let path = path.as_ref();
-        // A new file is made under this very name: a link there is a file that exists.
-        let place = match self.create_new {
-            true => MountedPath::of_name(path),
-            false => MountedPath::of(path),
+        let creates = self.create || self.create_new;
+        let place = match PathEnd::of(path) {
+            // No file is made under a name that is a directory's.
+            PathEnd::Slash if creates => MountedPath::of_name(path),
+            // A new file is made under this very name: a link there is a file that exists.
+            _ if self.create_new => MountedPath::of_name(path),
+            _ if self.follows_no_link() => MountedPath::of_link(path),
+            _ => MountedPath::of(path),
         };
         let Some(place) = place.transpose() else {
             return self.real.open(path).map(File::from);
         };
         // Before the way to the file, which may be missing.
         self.check()?;
-        self.open_at(place?).map(File::simulated)
+        let place = place?;
+        if creates && place.end == PathEnd::Slash {
+            return Err(plain(io::ErrorKind::IsADirectory));
+        }
+        // Other than a link at the end there is none on the way by now.
+        let is_link = || place.kind().is_ok_and(|kind| kind == FileKind::Symlink);
+        if !self.create_new && self.follows_no_link() && is_link() {
+            return Err(too_many_links());
+        }
+        self.open_at(place).map(File::simulated)
     }
 
     fn open_at(&self, place: MountedPath) -> io::Result<Description> {
-        let node = self.node(&place)?;
+        let node = self.node(&place).map_err(numbered)?;
         Ok(Description {
             mount: place.mount,
             node,
@@ -127,7 +142,7 @@ impl OpenOptions {
         })
     }
 
-    fn node(&self, MountedPath { mount, path }: &MountedPath) -> io::Result<OpenedNode> {
+    fn node(&self, MountedPath { mount, path, .. }: &MountedPath) -> io::Result<OpenedNode> {
         let tree = mount.tree()?;
         let access = match self.write || self.append {
             true => Access::Write,
@@ -171,13 +186,24 @@ impl OpenOptions {
         self.synced_writes()?;
         match is_valid {
             true => Ok(()),
-            false => Err(io::ErrorKind::InvalidInput.into()),
+            // In its words: it looks at the options before it looks for a file, and there is none.
+            false => self.real.open("").map(drop),
         }
+    }
+
+    fn flags(&self) -> OFlags {
+        OFlags::from_bits_retain(self.custom_flags.cast_unsigned())
+    }
+
+    fn follows_no_link(&self) -> bool {
+        self.flags().contains(OFlags::NOFOLLOW)
     }
 
     /// What the flags of one's own say of writes; any other flag is refused.
     fn synced_writes(&self) -> io::Result<Option<SyncedWrites>> {
-        match self.custom_flags {
+        // Std closes every file in a child process, and says so itself.
+        let others = self.flags() - (OFlags::CLOEXEC | OFlags::NOFOLLOW);
+        match others.bits().cast_signed() {
             0 => Ok(None),
             O_DSYNC if cfg!(target_os = "linux") => Ok(Some(SyncedWrites::Data)),
             O_SYNC if cfg!(target_os = "linux") => Ok(Some(SyncedWrites::All)),

@@ -212,6 +212,7 @@ fn faults_reach_the_program_as_the_errors_of_the_system() {
     with_fault(2, error(FailureKind::StorageFull), |root| {
         let failed = fs::write(root.join("f"), "text").unwrap_err();
         assert_eq!(failed.kind(), ErrorKind::StorageFull);
+        assert_eq!(failed.raw_os_error(), Some(28));
     });
     with_fault(1, error(FailureKind::Io), |root| {
         let failed = fs::metadata(root.join("f")).unwrap_err();

@@ -21,9 +21,11 @@ mod with_beaver {
 
 #[track_caller]
 fn check_equal(expected: &[String], found: &[String]) {
-    for (expected, found) in expected.iter().zip(found) {
-        assert_eq!(expected, found);
-    }
+    let pairs = expected.iter().zip(found);
+    let differing: Vec<_> = pairs
+        .filter(|(expected, found)| expected != found)
+        .collect();
+    assert!(differing.is_empty(), "{differing:#?}");
     assert_eq!(expected.len(), found.len());
 }
 

@@ -74,6 +74,10 @@ const MOST_COMMANDS: usize = 6;
 /// How long one call into the store may take.
 const CALL_LIMIT: Duration = Duration::from_secs(10);
 
+/// What is said after a check that came nowhere.
+const LITTLE: &str = "it ended before every crash in every workload of one op was looked at. \
+    Give it more time with `Check::for_duration`, and look at what makes the store slow to open or to run";
+
 /// What is done to a store.
 #[derive(Clone, Debug)]
 pub struct Check {
@@ -272,6 +276,10 @@ pub fn check<S: Subject>(subject: S, check: &Check) {
     }
     let (checked, failing) = search(&subject, check, true);
     say(&format!("{}: {checked}", subject.name()));
+    if failing.is_none() && checked.is_little(check.commands) {
+        let name = subject.name();
+        say(&format!("{name}: little was checked: {LITTLE}"));
+    }
     if let Some(failing) = failing {
         panic!("{}", replay::save(&subject, *failing));
     }

@@ -55,7 +55,8 @@ pub struct Machine {
 ///
 /// # What a store has to do
 /// * It reaches its disk through the [`Storage`] that it was given alone, and does the same when it
-///   is run again: no time but the machine's, no chance, no threads (but see [`Concurrent`]).
+///   is run again: no time but the machine's, no chance, and no thread that outlives the call which
+///   started it (but see [`Concurrent`]).
 /// * It keeps the [`PROMISES`](Subject::PROMISES) that it gives.
 ///
 /// # What a panic means
@@ -93,14 +94,23 @@ pub trait Subject: Debug + Sized + Send + Sync + 'static {
     /// What an op should do, as simply as it can be written. The store is held against this.
     fn apply(state: &mut Self::State, op: &Self::Op);
 
-    /// The ops that small workloads are made of in this state: each is tried, so that few keys and
+    /// The ops that small workloads are made of in this state, one at least: each is tried, so that few keys and
     /// different values find most. A longer workload draws from them too, unless
     /// [`draw`](Subject::draw) says otherwise.
     fn ops(&self, state: &Self::State) -> Vec<Self::Op>;
 
     /// An op that is worth giving in this state.
+    ///
+    /// # Panics
+    /// If [`ops`](Subject::ops) gives none.
     fn draw(&self, state: &Self::State, random: &mut Stream) -> Self::Op {
-        random.pick(&self.ops(state)).clone()
+        let ops = self.ops(state);
+        let name = self.name();
+        assert!(
+            !ops.is_empty(),
+            "`Subject::ops` of {name} gives no op in the state {state:?}: one at least is needed in every state"
+        );
+        random.pick(&ops).clone()
     }
 
     /// Ops that are simpler than this one, the simplest first: what a failure is shrunk with.

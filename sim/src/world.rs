@@ -184,7 +184,7 @@ impl<'a> World<'a> {
     /// The world of `seed`, or of the scenario's script.
     ///
     /// # Panics
-    /// If the script holds an op that is none of the subject's: a scenario is checked before it runs.
+    /// If the script holds an op that is none of the subject's.
     pub(crate) fn new(
         subject: &AnySubject,
         scenario: &'a Scenario,

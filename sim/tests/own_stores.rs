@@ -15,7 +15,9 @@ use beaver_sim::invariant::Invariant;
 use beaver_sim::result::Outcome;
 use beaver_sim::run::{Keep, run_seed};
 use beaver_sim::scenario::Seeds;
-use beaver_sim::subject::{AnySubject, Subject};
+use beaver_sim::subject::{
+    Answer, AnySubject, Durability, ErrorClass, Expected, Failure, Machine, Subject,
+};
 
 use address_book::Books;
 use list::{Lists, Wrong};
@@ -272,6 +274,115 @@ fn a_promise_that_is_not_given_hides_no_other() {
     let failing = find(&AnySubject::new(undecided), &explored).unwrap_err();
     let violation = failing.run.outcome.failure().unwrap();
     assert_eq!(violation.invariant, Invariant::State, "{failing}");
+}
+
+#[test]
+#[should_panic(expected = "the script holds 7, which is no op of Books: ")]
+fn an_op_that_was_written_by_hand_and_is_none_is_shown() {
+    let json = r#"{"claim": "c", "script": {"steps": [7]}}"#;
+    let scenario = serde_json::from_str(json).unwrap();
+    let _ = run_seed(&AnySubject::new(SOUND), &scenario, 0, Keep::default());
+}
+
+/// A store of which nobody said what it can be told.
+#[derive(Debug)]
+struct Mute;
+
+impl Subject for Mute {
+    type Op = u64;
+    type State = u64;
+    type Store = ();
+
+    fn apply(_: &mut u64, _: &u64) {}
+    fn ops(&self, _: &u64) -> Vec<u64> {
+        Vec::new()
+    }
+    fn open(&self, _: &Machine) -> Result<(), Failure> {
+        Ok(())
+    }
+    fn run(&self, (): &mut (), _: &u64) -> Result<Answer, Failure> {
+        Ok(Durability::Durable.into())
+    }
+    fn state(&self, (): &mut ()) -> Result<u64, Failure> {
+        Ok(0)
+    }
+}
+
+#[test]
+#[should_panic(expected = "`Subject::ops` of Mute gives no op in the state 0")]
+fn a_store_without_ops_is_told_so() {
+    let check = Check::scenario(WITH_ERRORS).explore(0);
+    let _ = find(&AnySubject::new(Mute), &check);
+}
+
+/// An address book in which an entry stays as it is: what has its key is refused.
+#[derive(Debug)]
+struct Once {
+    /// Whether a refusal is an error, and not an answer.
+    fails: bool,
+}
+
+impl Subject for Once {
+    type Op = <Books as Subject>::Op;
+    type State = <Books as Subject>::State;
+    type Store = <Books as Subject>::Store;
+
+    fn apply(state: &mut Self::State, op: &Self::Op) {
+        Books::apply(state, op);
+    }
+    fn ops(&self, _: &Self::State) -> Vec<Self::Op> {
+        vec![(1, 1), (2, 2)]
+    }
+    fn resolve(&self, op: &Self::Op, state: &Self::State, _now_ms: u64) -> (Self::Op, Expected) {
+        let refused = state.contains_key(&op.0);
+        let text = if refused { "taken" } else { "" }.to_owned();
+        let expected = Expected {
+            text,
+            changes: !refused,
+            durable: false,
+        };
+        (*op, expected)
+    }
+    fn open(&self, machine: &Machine) -> Result<Self::Store, Failure> {
+        SOUND.open(machine)
+    }
+    fn run(&self, book: &mut Self::Store, op: &Self::Op) -> Result<Answer, Failure> {
+        if !SOUND.state(book)?.contains_key(&op.0) {
+            return SOUND.run(book, op);
+        }
+        if self.fails {
+            return Err(Failure::new(ErrorClass::NotDone, "taken"));
+        }
+        let refusal = Answer {
+            text: "taken".to_owned(),
+            ..Durability::NotYet.into()
+        };
+        Ok(refusal)
+    }
+    fn state(&self, book: &mut Self::Store) -> Result<Self::State, Failure> {
+        SOUND.state(book)
+    }
+}
+
+#[test]
+fn a_refusal_that_the_model_knows_is_an_answer_and_no_error() {
+    let check = Check::default().explore(2).depth(1);
+    check_sound(Once { fails: false }, &check);
+    let failing = find(&AnySubject::new(Once { fails: true }), &check).unwrap_err();
+    let violation = failing.run.outcome.failure().unwrap();
+    assert_eq!(violation.invariant, Invariant::Availability, "{failing}");
+    let expected = &violation.expected;
+    assert!(expected.contains("no fault was injected"), "{failing}");
+    // The page shows how the first of them does it.
+    let page = std::fs::read_to_string(PAGE).unwrap();
+    let source = include_str!("own_stores.rs");
+    for (start, end) in [("fn resolve(", "\n    }\n"), ("let refusal = ", "};\n")] {
+        let (above, from) = source.split_once(start).unwrap();
+        let indentation = above.rsplit('\n').next().unwrap();
+        let code = from.split_once(end).unwrap().0;
+        let code = code.replace(&format!("\n{indentation}"), "\n");
+        assert!(page.contains(&format!("{start}{code}")), "{start}{code}");
+    }
 }
 
 const PAGE: &str = "../docs/your-own-store.md";

@@ -13,7 +13,11 @@ pub(crate) struct Player {
 }
 
 fn told<T: Debug, E: Into<io::Error>>(answer: Result<T, E>) -> String {
-    format!("{:?}", answer.map_err(|error| error.into().kind()))
+    let answer = answer.map_err(|error| {
+        let error = error.into();
+        (error.kind(), error.raw_os_error())
+    });
+    format!("{answer:?}")
 }
 
 fn kind(metadata: &fs::Metadata) -> (bool, bool, bool, Option<u64>) {

@@ -77,7 +77,10 @@ impl Answers {
         call: &str,
         answer: Result<T, E>,
     ) -> Option<T> {
-        let answer = answer.map_err(|error| error.into().kind());
+        let answer = answer.map_err(|error| {
+            let error = error.into();
+            (error.kind(), error.raw_os_error())
+        });
         self.0.push(format!("{call}: {answer:?}"));
         answer.ok()
     }
@@ -106,8 +109,12 @@ pub(crate) fn run(root: &Path) -> Vec<String> {
     links(root, &mut answers);
     locks(root, &mut answers);
     persist(root, &mut answers);
+    ends(root, &mut answers);
+    long_names(root, &mut answers);
+    flags(root, &mut answers);
     answers.0
 }
 
 include!("on_files.rs");
 include!("on_names.rs");
+include!("on_ends.rs");

@@ -46,6 +46,9 @@ pub enum NameOutcome {
     New,
 }
 
+/// How many bytes of a name file systems keep.
+const MAX_NAME: usize = 255;
+
 /// Fails unless `name` can stand in a directory. A [`Storage`](beaver_storage::Storage) accepts
 /// fewer: it keeps the name of its lock to itself.
 pub(super) fn check_file_name(name: &str) -> io::Result<()> {
@@ -54,6 +57,7 @@ pub(super) fn check_file_name(name: &str) -> io::Result<()> {
         name if name.bytes().any(|byte| matches!(byte, b'/' | 0)) => {
             Err(io::ErrorKind::InvalidInput.into())
         }
+        name if name.len() > MAX_NAME => Err(io::ErrorKind::InvalidFilename.into()),
         _ => Ok(()),
     }
 }

@@ -153,9 +153,9 @@ impl Disk {
         to_dir: InodeId,
         to: &str,
     ) -> io::Result<()> {
-        check_file_name(to)?;
         self.check_writable()?;
         let inode = self.lookup(from_dir, from)?;
+        check_file_name(to)?;
         self.check_directory(to_dir)?;
         let replaced = self.names.live.get(to_dir, to);
         // Two names of one file: rename(2) does nothing and says Ok.

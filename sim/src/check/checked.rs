@@ -80,6 +80,15 @@ impl fmt::Display for Extent {
     }
 }
 
+impl Checked {
+    /// Whether what held is next to nothing: not all of one op, though `asked` is not that nothing be explored, and seeds beside it.
+    pub(super) fn is_little(&self, asked: Option<usize>) -> bool {
+        let is_meant = asked == Some(0) && self.runs > 0;
+        let mut extents = self.extents.iter();
+        !is_meant && !extents.any(|extent| extent.ops > 0 && extent.is_done())
+    }
+}
+
 impl fmt::Display for Checked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let those = |is_meant: &dyn Fn(&Extent) -> bool| {
@@ -129,6 +138,20 @@ mod tests {
                 ..Tally::default()
             },
         }
+    }
+
+    #[test]
+    fn it_is_little_until_one_op_is_done() {
+        let of = |extents: Vec<Extent>, runs| Checked {
+            runs,
+            extents,
+            ..Checked::default()
+        };
+        let begun = vec![extent(0, 1, 300, 0), extent(1, 1, 299, 0)];
+        assert!(of(begun.clone(), 3).is_little(None));
+        assert!(of(Vec::new(), 0).is_little(Some(0)));
+        assert!(!of(Vec::new(), 3).is_little(Some(0)));
+        assert!(!of(vec![extent(1, 1, 300, 2)], 0).is_little(None));
     }
 
     #[test]

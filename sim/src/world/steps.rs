@@ -36,9 +36,10 @@ impl<'a> NextSteps<'a> {
         if let Some(script) = &scenario.script {
             let mut steps = script.steps.clone();
             for op in steps.iter_mut().flat_map(Step::ops_mut) {
-                *op = subject
-                    .read(op)
-                    .expect("a scenario is checked before it runs");
+                *op = subject.read(op).unwrap_or_else(|error| {
+                    let (op, name) = (op.to_json(), subject.name());
+                    panic!("the script holds {op}, which is no op of {name}: {error}")
+                });
             }
             return NextSteps::Script(steps.into_iter());
         }
