@@ -223,7 +223,7 @@ fn a_removal_before_the_sync_of_the_new_name_is_named() {
 
 #[test]
 fn a_directory_whose_parent_was_not_synced_is_named() {
-    says(Flaw::ParentNotSynced, &["`l1/l2` was created", "`l1` was never synced"]);
+    says(Flaw::ParentNotSynced, &["`l1/l2` was created", "the directory `l1` was never synced"]);
 }
 
 #[test]

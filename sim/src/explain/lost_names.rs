@@ -18,7 +18,7 @@ pub(super) fn name_not_synced(evidence: &Evidence<'_>) -> Option<MissingStep> {
         let naming =
             |op: &&FileOp| op.file == Some(file) && matches!(op.op, Op::Create | Op::Rename);
         let named = evidence.ops().filter(naming).last()?;
-        let name = evidence.ops.name(file);
+        let name = named.new_name();
         let holds = evidence.acks().find(|ack| {
             let inside = ack.writes.iter().any(|op| op.file == Some(file));
             let told = ack.shown.call;
@@ -130,9 +130,56 @@ fn lost_name(crash: &ExplainedCrash<'_>, name: &str) -> Vec<String> {
     named.chain([METADATA.to_owned()]).collect()
 }
 
+/// A file was lost with a directory that it is in, and the directory in which that one was made was not synced.
+pub(super) fn parent_not_synced(evidence: &Evidence<'_>) -> Option<MissingStep> {
+    let crash = evidence.crash?;
+    let lost = crash.files.iter().filter(|sides| sides.is_lost());
+    lost.filter_map(|sides| Some((sides.file?, sides.view.live_names.first()?)))
+        .find_map(|(file, path)| {
+            let ends = path.match_indices('/').map(|(at, _)| &path[..at]);
+            let mut made = ends.filter_map(|directory| {
+                let gives = |op: &&FileOp| {
+                    let names = matches!(op.op, Op::CreateDir | Op::Rename);
+                    names && op.ok && op.new_name() == directory
+                };
+                let made = evidence.ops().filter(gives).last()?;
+                (!lost_name(crash, directory).is_empty()).then_some((directory, made))
+            });
+            let (directory, made) = made.next()?;
+            let unsynced = |until| !evidence.ops.dir_synced(directory, made.call, until);
+            let holds = evidence.acks().find(|ack| {
+                let inside = ack.writes.iter().any(|op| op.file == Some(file));
+                inside && ack.shown.call >= made.call && unsynced(ack.shown.call)
+            });
+            let opened = evidence.openings.iter().map(|(_, opened)| *opened);
+            let mut opened = opened.filter(|opened| {
+                *opened >= made.call && *opened <= crash.call && unsynced(*opened)
+            });
+            let (told, when) = match (holds, opened.next()) {
+                (Some(ack), _) => (ack.shown.call, format!("{ack} was acknowledged in `{path}`")),
+                (None, Some(opened)) => (opened, format!("the store opened at call {opened}")),
+                (None, None) => return None,
+            };
+            let parent = directory_of(directory);
+            let synced = match evidence.ops.failed_dir_sync(directory, made.call, told) {
+                Some(sync) => format!("the sync of {parent} failed (call {sync})"),
+                None => format!("{parent} was never synced"),
+            };
+            let how = match made.op {
+                Op::Rename => format!("got its name by a rename from `{}`", made.name),
+                _ => "was created".to_owned(),
+            };
+            let text = format!(
+                "the directory `{directory}` {how} (call {}), but {synced} before {when}",
+                made.call
+            );
+            step("parent-not-synced", made.call, text)
+        })
+}
+
 /// A file or a directory has a name whose directory was not synced before the store went on, and the power
 /// cut took the name.
-pub(super) fn parent_not_synced(evidence: &Evidence<'_>) -> Option<MissingStep> {
+pub(super) fn name_lost(evidence: &Evidence<'_>) -> Option<MissingStep> {
     let crash = evidence.crash?;
     let naming = evidence.ops().filter(|op| {
         op.ok && matches!(op.op, Op::Create | Op::CreateDir | Op::Rename | Op::Link | Op::Symlink)
@@ -161,7 +208,7 @@ pub(super) fn parent_not_synced(evidence: &Evidence<'_>) -> Option<MissingStep> 
          this run would hold",
         op.call
     );
-    step("parent-not-synced", op.call, text)
+    step("name-lost", op.call, text)
 }
 
 /// `the directory `a/b``, in which a path stands.

@@ -14,6 +14,8 @@
 //! - `never-written`: something was acknowledged for which nothing was written;
 //! - `renamed-before-sync`: a file was renamed while bytes of it were not synced, and they
 //!   were lost;
+//! - `parent-not-synced`: a file was lost with a directory that it is in, and the directory in which that one was
+//!   made was not synced before something in the file was acknowledged;
 //! - `name-not-synced`: a name was lost, and the directory was not synced before something
 //!   in the file was acknowledged;
 //! - `removed-too-early`: a removal survived and a name that was made before it did not: no
@@ -34,7 +36,7 @@
 //! - `refused-for-damage`: bytes rotted, or a read was wrong, and the store did not open, though it should have;
 //! - `end-not-cut`: the file had an unfinished end when the store was opened, and was not
 //!   cut;
-//! - `parent-not-synced`: a name was lost, its directory was not synced before the store went on, and the run
+//! - `name-lost`: a name was lost, its directory was not synced before the store went on, and the run
 //!   holds where the name stays;
 //! - `bytes-not-synced`: bytes of a file were lost, it was not synced before the store went on, and the run holds
 //!   where they stay;
@@ -60,7 +62,7 @@ use crate::invariant::Invariant;
 
 type Rule = fn(&Evidence<'_>) -> Option<MissingStep>;
 
-const RULES: [Rule; 22] = [
+const RULES: [Rule; 23] = [
     unfinished::left_over,
     failed_calls::stays_unwritten,
     failed_calls::short_write,
@@ -69,6 +71,7 @@ const RULES: [Rule; 22] = [
     lost_bytes::not_synced,
     lost_bytes::never_written,
     lost_bytes::renamed_before_sync,
+    lost_names::parent_not_synced,
     lost_names::name_not_synced,
     lost_names::removed_too_early,
     lost_bytes::failed_write_stays,
@@ -81,7 +84,7 @@ const RULES: [Rule; 22] = [
     lost_bytes::named_before_sync,
     failed_calls::damage_believed,
     lost_bytes::end_not_cut,
-    lost_names::parent_not_synced,
+    lost_names::name_lost,
     lost_bytes::bytes_not_synced,
 ];
 
