@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::explain::{Explained, explain, shortened};
+use crate::explain::{Explained, explain, shortened, shortened_lines};
 use crate::explore::run_again;
 use crate::oracle::kind::FindingKind;
 use crate::plural::counted;
@@ -193,8 +193,8 @@ impl Failing {
         };
         let times = counted(self.count, "time", "times");
         writeln!(f, "\n{}, found {times}", failure.invariant)?;
-        report::entry(f, "expected", &shortened(&failure.expected))?;
-        report::entry(f, "found", &shortened(&failure.found))?;
+        report::entry(f, "expected", &shortened_lines(&failure.expected))?;
+        report::entry(f, "found", &shortened_lines(&failure.found))?;
         report::entry(f, "replay", &self.replay)
     }
 }

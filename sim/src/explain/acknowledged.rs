@@ -85,7 +85,8 @@ pub(super) struct Ack {
 /// `command 3 (enqueue job-1)`.
 impl fmt::Display for Ack {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "command {} ({})", self.shown.command, self.shown.text)
+        let Acknowledged { command, text, .. } = &self.shown;
+        write!(f, "command {command} ({})", shortened(text))
     }
 }
 

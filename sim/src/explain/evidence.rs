@@ -1,5 +1,7 @@
 //! Everything that the rules about missing steps may look at.
 
+use std::fmt;
+
 use beaver_disk::{Image, Op};
 use serde::Serialize;
 
@@ -50,6 +52,19 @@ pub(super) struct Evidence<'c> {
     pub(super) left: &'c Image,
 }
 
+/// Where a store went on: from here on it counts on what it did before.
+pub(super) struct WentOn {
+    /// The last call before it.
+    pub(super) call: u64,
+    what: String,
+}
+
+impl fmt::Display for WentOn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)
+    }
+}
+
 /// A finding of a rule at a call.
 pub(super) fn step(rule: &'static str, call: u64, text: String) -> Option<MissingStep> {
     let call = Some(call);
@@ -78,6 +93,32 @@ impl<'c> Evidence<'c> {
             short.then_some(record.call)
         });
         short.filter_map(|call| self.ops.between(call - 1, call).next()?.file)
+    }
+
+    /// The first thing after a call and before the crash that is explained for which what was done
+    /// until then must be durable.
+    pub(super) fn went_on(&self, after: u64) -> Option<WentOn> {
+        let crash = self.crash?;
+        let here = |call: u64| call >= after && call <= crash.call;
+        let acks = self.acks.iter().filter(|ack| here(ack.shown.call));
+        let acks = acks.map(|ack| WentOn {
+            call: ack.shown.call,
+            what: format!("{ack} was acknowledged"),
+        });
+        let opened = self.openings.iter().filter(|(_, opened)| here(*opened));
+        let opened = opened.map(|(_, opened)| WentOn {
+            call: *opened,
+            what: format!("the store opened at call {opened}"),
+        });
+        let left = &crash.crashed.left;
+        let removed = self.ops.between(after, crash.call).filter(|op| {
+            op.op == Op::Remove && op.ok && left.inode(&op.name).is_none()
+        });
+        let removed = removed.map(|op| WentOn {
+            call: op.call,
+            what: format!("`{}` was removed (call {})", op.name, op.call),
+        });
+        acks.chain(opened).chain(removed).min_by_key(|told| told.call)
     }
 
     /// Whether bytes of a file are gone, or the file is.

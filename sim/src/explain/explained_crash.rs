@@ -28,6 +28,8 @@ pub(super) struct BeforeAfter {
     pub(super) view: FileView,
     /// The bytes that are left; none if no name leads to them.
     pub(super) left: Option<Vec<u8>>,
+    /// A name that leads to them, one that did before if there is one.
+    pub(super) left_name: Option<String>,
     /// Whether a name that led to them before still does.
     pub(super) named: bool,
 }
@@ -82,14 +84,18 @@ impl<'w> ExplainedCrash<'w> {
 
 fn before_and_after(crashed: &CrashEvent, ops: &FileOpLog, place: usize) -> Vec<BeforeAfter> {
     let left = &crashed.left;
+    let entries = left.entries();
     let views = crashed.crash.files().into_iter();
     let files = views.map(|view| {
         let leads = |name: &str| left.inode(name) == Some(view.inode);
-        let name = left.names().find(|name| leads(name));
+        let mut paths = entries.iter().filter(|(_, inode)| **inode == view.inode);
+        let named = view.live_names.iter().find(|name| leads(name));
+        let name = named.or_else(|| paths.next().map(|(path, _)| path));
         BeforeAfter {
             file: ops.file_at(place, view.inode),
             left: name.and_then(|name| left.read(name)),
-            named: view.live_names.iter().any(|name| leads(name)),
+            left_name: name.cloned(),
+            named: named.is_some(),
             view,
         }
     });

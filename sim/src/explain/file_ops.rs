@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use beaver_disk::{Image, InodeId, Op, TraceRecord};
+use beaver_disk::{FileKind, Image, InodeId, Op, TraceRecord};
 
 use crate::run_log::{LoggedEvent, RunEvent};
 
@@ -140,12 +140,15 @@ impl FileOpLog {
             (Op::Create | Op::Open, Some(inode)) => self.call_it(inode, &record.file),
             (Op::Rename, Some(inode)) if record.answer.is_ok() => {
                 let to = record.to.clone().unwrap_or_default();
+                self.move_what_is_in(&record.file, &to);
                 self.call_it(inode, &to);
             }
             (Op::Remove, Some(inode)) if record.answer.is_ok() => {
                 self.directory.remove(&inode);
             }
-            (Op::Rename | Op::Remove, _) | (_, None) => {}
+            // The name of a link and that of a directory are what the call gives.
+            (Op::Rename | Op::Remove | Op::CreateDir | Op::RemoveDir | Op::Link, _) | (_, None) => {
+            }
             (_, Some(inode)) => {
                 let now = self.directory.get(&inode);
                 record.file = now.unwrap_or(&record.file).clone();
@@ -184,6 +187,20 @@ impl FileOpLog {
         }
     }
 
+    /// A directory that gets another name takes with it what is in it.
+    fn move_what_is_in(&mut self, from: &str, to: &str) {
+        for (inode, path) in &mut self.directory {
+            let inside = path.strip_prefix(from);
+            let Some(rest) = inside.filter(|rest| rest.starts_with('/')) else {
+                continue;
+            };
+            *path = format!("{to}{rest}").into();
+            if let Some(file) = self.files.get(inode) {
+                self.names[file.0] = path.clone();
+            }
+        }
+    }
+
     /// Whether a name leads to another inode although no call has changed that.
     fn is_another_disk(&self, found: &Image) -> bool {
         let mut known = self.directory.iter();
@@ -202,7 +219,7 @@ impl FileOpLog {
 }
 
 fn names_of(image: &Image) -> BTreeMap<InodeId, Arc<str>> {
-    let names = image.names();
-    let names = names.filter_map(|name| Some((image.inode(name)?, Arc::from(name))));
-    names.collect()
+    let entries = image.entries().into_iter();
+    let files = entries.filter(|(path, _)| image.kind(path) == Some(FileKind::File));
+    files.map(|(path, inode)| (inode, Arc::from(path))).collect()
 }

@@ -4,8 +4,9 @@ use beaver_disk::{Fate, Op, RecordKind, Survival};
 
 use super::acknowledged::Ack;
 use super::evidence::{Evidence, MissingStep, step};
-use super::explained_crash::BeforeAfter;
+use super::explained_crash::{BeforeAfter, ExplainedCrash};
 use super::file_ops::{FileId, FileOp};
+use super::plain_text::shortened;
 use crate::invariant::Invariant;
 use crate::result::Violation;
 use crate::run_log::RunEvent;
@@ -32,7 +33,7 @@ pub(super) fn sync_failed(evidence: &Evidence<'_>) -> Option<MissingStep> {
                 && same_process(evidence.end) =>
             {
                 let Violation { step, command, .. } = evidence.violation;
-                format!("command {step} ({command})")
+                format!("command {step} ({})", shortened(command))
             }
             None => return None,
         };
@@ -344,4 +345,51 @@ pub(super) fn named_before_sync(evidence: &Evidence<'_>) -> Option<MissingStep> 
         };
         step("named-before-sync", named.call, text)
     })
+}
+
+/// Bytes were not synced before the store went on, and the power cut took them.
+pub(super) fn bytes_not_synced(evidence: &Evidence<'_>) -> Option<MissingStep> {
+    let crash = evidence.crash?;
+    crash.files.iter().find_map(|sides| {
+        let file = sides.file.filter(|_| sides.changed())?;
+        let written = |op: &&FileOp| op.file == Some(file) && op.op == Op::WriteAt && op.ok;
+        let write = evidence.ops().filter(written).last()?;
+        let told = evidence.went_on(write.call)?;
+        let records = lost_bytes(crash, sides);
+        let synced = evidence.ops.synced(file, write.call, told.call);
+        if synced || records.is_empty() || !(evidence.needs_loss)(&records) {
+            return None;
+        }
+        let name = &write.name;
+        let how = match evidence.ops.failed_sync(file, write.call, told.call) {
+            Some(sync) => format!("its sync failed (call {sync})"),
+            None => "never synced".to_owned(),
+        };
+        let text = format!(
+            "`{name}` was written (call {}) and {how} before {told}: the power cut took its bytes, and had they \
+             stayed, this run would hold",
+            write.call
+        );
+        step("bytes-not-synced", write.call, text)
+    })
+}
+
+/// What has to survive for the bytes of a file to be there, by the names in the script of the run.
+fn lost_bytes(crash: &ExplainedCrash<'_>, sides: &BeforeAfter) -> Vec<String> {
+    let about = |record: &&Survival| record.inode == Some(sides.view.inode);
+    let lost = crash.records.iter().filter(about);
+    let lost = lost.filter(|record| record.fate == Fate::Lost);
+    let named = lost.filter_map(|record| match record.what {
+        RecordKind::Growth { .. } | RecordKind::SetLen { .. } => {
+            Some(format!("length of {}", record.file))
+        }
+        RecordKind::Page { page, .. } => Some(format!("page {page} of {}", record.file)),
+        _ => None,
+    });
+    let mut records: Vec<String> = named.collect();
+    if !records.is_empty() {
+        // Where lengths survive in order with names, theirs is not an option of its own.
+        records.push(METADATA.to_owned());
+    }
+    records
 }

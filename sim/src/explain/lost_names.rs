@@ -1,6 +1,6 @@
 //! The rules about names: what a directory sync that is missing does.
 
-use beaver_disk::{Fate, Op, RecordKind, Survival};
+use beaver_disk::{Change, Fate, Op, RecordKind, Survival};
 
 use super::acknowledged::Ack;
 use super::evidence::{Evidence, MissingStep, step};
@@ -18,7 +18,7 @@ pub(super) fn name_not_synced(evidence: &Evidence<'_>) -> Option<MissingStep> {
         let naming =
             |op: &&FileOp| op.file == Some(file) && matches!(op.op, Op::Create | Op::Rename);
         let named = evidence.ops().filter(naming).last()?;
-        let name = evidence.ops.name(file);
+        let name = named.new_name();
         let holds = evidence.acks().find(|ack| {
             let inside = ack.writes.iter().any(|op| op.file == Some(file));
             let told = ack.shown.call;
@@ -56,43 +56,167 @@ pub(super) fn name_not_synced(evidence: &Evidence<'_>) -> Option<MissingStep> {
 /// A removal survived, and a name that was made before it did not.
 pub(super) fn removed_too_early(evidence: &Evidence<'_>) -> Option<MissingStep> {
     let crash = evidence.crash?;
-    let removes = evidence.ops().filter(|op| op.op == Op::Remove && op.ok);
-    removes.into_iter().find_map(|remove| {
-        let file = remove.file?;
-        let survived = crash.crashed.left.inode(&remove.name).is_none();
-        let pending = evidence.ops().filter(|op| {
-            op.call < remove.call
+    let removed = evidence.ops().filter(|op| op.op == Op::Remove && op.ok);
+    let removed = removed.map(|op| (op.call, op.name.to_string()));
+    let mut removed: Vec<(u64, String)> = removed.collect();
+    removed.extend(interrupted_removal(crash));
+    removed.into_iter().find_map(|(call, removed)| {
+        if crash.crashed.left.inode(&removed).is_some() {
+            return None;
+        }
+        let naming = evidence.ops().filter(|op| {
+            op.call < call
+                && op.ok
                 && matches!(op.op, Op::Rename | Op::Create)
-                && !evidence.ops.dir_synced(op.new_name(), op.call, remove.call)
-                && op.file != Some(file)
+                && *op.new_name() != *removed
+                && !evidence.ops.dir_synced(op.new_name(), op.call, call)
         });
-        let lost = pending
-            .filter(|op| name_is_lost(crash, evidence, op))
-            .last()?;
-        let name = evidence.ops.name(lost.file?);
-        let how = match evidence.ops.failed_dir_sync(name, lost.call, remove.call) {
-            Some(sync) => format!("although the sync of the directory had failed (call {sync})"),
-            None => "before the directory was synced".to_owned(),
+        let naming: Vec<&FileOp> = naming.collect();
+        let lost = naming.into_iter().rev().find(|op| {
+            let records = lost_name(crash, op.new_name());
+            !records.is_empty() && (evidence.needs_loss)(&records)
+        })?;
+        let name = lost.new_name();
+        let text = match evidence.ops.failed_dir_sync(name, lost.call, call) {
+            Some(sync) => format!(
+                "`{removed}` was removed (call {call}) although the sync of the directory had failed (call {sync}) \
+                 after `{name}` got its name (call {})",
+                lost.call
+            ),
+            None => format!(
+                "`{removed}` was removed (call {call}) before the directory was synced after `{name}` got its name \
+                 (call {at}): sync {directory} after call {at} ({op}) and before call {call} (remove)",
+                at = lost.call,
+                directory = directory_of(name),
+                op = lost.op,
+            ),
         };
-        let text = format!(
-            "`{}` was removed (call {}) {how} after `{name}` got its name (call {})",
-            remove.name, remove.call, lost.call
-        );
-        let step = step("removed-too-early", remove.call, text);
-        step.filter(|_| survived)
+        step("removed-too-early", call, text)
     })
 }
 
-fn name_is_lost(crash: &ExplainedCrash<'_>, evidence: &Evidence<'_>, op: &FileOp) -> bool {
-    let name = op.file.map(|file| evidence.ops.name(file));
-    let gone = name.is_some_and(|name| crash.crashed.left.inode(name).is_none());
-    let recorded = crash.records.iter().any(is_lost_name);
-    gone && recorded
+/// The removal in which the crash came.
+fn interrupted_removal(crash: &ExplainedCrash<'_>) -> Option<(u64, String)> {
+    let inside = crash.crashed.crash.inside()?;
+    if !matches!(inside, Change::Remove { .. }) {
+        return None;
+    }
+    let removed = crash.records.iter().rev();
+    let mut removed = removed.filter(|record| record.what == RecordKind::Remove);
+    let name = removed.next()?.file.clone();
+    Some((crash.crashed.crash.point().call, name))
 }
 
-fn is_lost_name(record: &Survival) -> bool {
-    let about_a_name = matches!(record.what, RecordKind::Create | RecordKind::Rename { .. });
-    about_a_name && matches!(record.fate, Fate::Lost | Fate::NeitherName)
+/// Everything that has to survive for a name to be there, by its names in the script of the run; nothing
+/// if the name was not lost.
+fn lost_name(crash: &ExplainedCrash<'_>, name: &str) -> Vec<String> {
+    let gives = |record: &&Survival| match &record.what {
+        RecordKind::Create | RecordKind::Link => record.file == name,
+        RecordKind::Rename { to } => to == name,
+        _ => false,
+    };
+    let lost = |record: &&Survival| matches!(record.fate, Fate::Lost | Fate::NeitherName);
+    let mut records = crash.records.iter().rev();
+    let Some(record) = records.find(gives).filter(lost) else {
+        return Vec::new();
+    };
+    let of_file = crash.records.iter().filter(|other| other.inode == record.inode);
+    let named = of_file.filter(lost).filter_map(|record| match &record.what {
+        RecordKind::Create => Some(format!("create {}", record.file)),
+        RecordKind::Link => Some(format!("link {}", record.file)),
+        RecordKind::Rename { to } => Some(format!("rename {} to {to}", record.file)),
+        _ => None,
+    });
+    named.chain([METADATA.to_owned()]).collect()
+}
+
+/// A file was lost with a directory that it is in, and the directory in which that one was made was not synced.
+pub(super) fn parent_not_synced(evidence: &Evidence<'_>) -> Option<MissingStep> {
+    let crash = evidence.crash?;
+    let lost = crash.files.iter().filter(|sides| sides.is_lost());
+    lost.filter_map(|sides| Some((sides.file?, sides.view.live_names.first()?)))
+        .find_map(|(file, path)| {
+            let ends = path.match_indices('/').map(|(at, _)| &path[..at]);
+            let mut made = ends.filter_map(|directory| {
+                let gives = |op: &&FileOp| {
+                    let names = matches!(op.op, Op::CreateDir | Op::Rename);
+                    names && op.ok && op.new_name() == directory
+                };
+                let made = evidence.ops().filter(gives).last()?;
+                (!lost_name(crash, directory).is_empty()).then_some((directory, made))
+            });
+            let (directory, made) = made.next()?;
+            let unsynced = |until| !evidence.ops.dir_synced(directory, made.call, until);
+            let holds = evidence.acks().find(|ack| {
+                let inside = ack.writes.iter().any(|op| op.file == Some(file));
+                inside && ack.shown.call >= made.call && unsynced(ack.shown.call)
+            });
+            let opened = evidence.openings.iter().map(|(_, opened)| *opened);
+            let mut opened = opened.filter(|opened| {
+                *opened >= made.call && *opened <= crash.call && unsynced(*opened)
+            });
+            let (told, when) = match (holds, opened.next()) {
+                (Some(ack), _) => (ack.shown.call, format!("{ack} was acknowledged in `{path}`")),
+                (None, Some(opened)) => (opened, format!("the store opened at call {opened}")),
+                (None, None) => return None,
+            };
+            let parent = directory_of(directory);
+            let synced = match evidence.ops.failed_dir_sync(directory, made.call, told) {
+                Some(sync) => format!("the sync of {parent} failed (call {sync})"),
+                None => format!("{parent} was never synced"),
+            };
+            let how = match made.op {
+                Op::Rename => format!("got its name by a rename from `{}`", made.name),
+                _ => "was created".to_owned(),
+            };
+            let text = format!(
+                "the directory `{directory}` {how} (call {}), but {synced} before {when}",
+                made.call
+            );
+            step("parent-not-synced", made.call, text)
+        })
+}
+
+/// A file or a directory has a name whose directory was not synced before the store went on, and the power
+/// cut took the name.
+pub(super) fn name_lost(evidence: &Evidence<'_>) -> Option<MissingStep> {
+    let crash = evidence.crash?;
+    let naming = evidence.ops().filter(|op| {
+        op.ok && matches!(op.op, Op::Create | Op::CreateDir | Op::Rename | Op::Link | Op::Symlink)
+    });
+    let unsynced = naming.filter_map(|op| {
+        let records = lost_name(crash, op.new_name());
+        let told = evidence.went_on(op.call)?;
+        let synced = evidence.ops.dir_synced(op.new_name(), op.call, told.call);
+        (!records.is_empty() && !synced).then_some((op, told, records))
+    });
+    let (op, told, _) = unsynced
+        .into_iter()
+        .find(|(_, _, records)| (evidence.needs_loss)(records))?;
+    let (name, directory) = (op.new_name(), directory_of(op.new_name()));
+    let how = match op.op {
+        Op::Rename => format!("got its name by a rename from `{}`", op.name),
+        Op::Link => "got its name by a link".to_owned(),
+        _ => "was created".to_owned(),
+    };
+    let synced = match evidence.ops.failed_dir_sync(name, op.call, told.call) {
+        Some(sync) => format!("the sync of {directory} failed (call {sync})"),
+        None => format!("{directory} was never synced"),
+    };
+    let text = format!(
+        "`{name}` {how} (call {}), and {synced} before {told}: the power cut took the name, and had it stayed, \
+         this run would hold",
+        op.call
+    );
+    step("name-lost", op.call, text)
+}
+
+/// `the directory `a/b``, in which a path stands.
+fn directory_of(path: &str) -> String {
+    match path.rsplit_once('/') {
+        Some((parent, _)) => format!("the directory `{parent}`"),
+        None => "the directory".to_owned(),
+    }
 }
 
 /// A rename, or the directory sync after it, failed, and the process went on in another file before

@@ -14,6 +14,8 @@
 //! - `never-written`: something was acknowledged for which nothing was written;
 //! - `renamed-before-sync`: a file was renamed while bytes of it were not synced, and they
 //!   were lost;
+//! - `parent-not-synced`: a file was lost with a directory that it is in, and the directory in which that one was
+//!   made was not synced before something in the file was acknowledged;
 //! - `name-not-synced`: a name was lost, and the directory was not synced before something
 //!   in the file was acknowledged;
 //! - `removed-too-early`: a removal survived and a name that was made before it did not: no
@@ -34,28 +36,33 @@
 //! - `refused-for-damage`: bytes rotted, or a read was wrong, and the store did not open, though it should have;
 //! - `end-not-cut`: the file had an unfinished end when the store was opened, and was not
 //!   cut;
+//! - `name-lost`: a name was lost, its directory was not synced before the store went on, and the run
+//!   holds where the name stays;
+//! - `bytes-not-synced`: bytes of a file were lost, it was not synced before the store went on, and the run holds
+//!   where they stay;
 //! - `cut-in-place`: a file was emptied although what was acknowledged was in it and nowhere else;
 //! - `error-swallowed`: a call failed, and the command or the recovery that made it said nothing of it;
 //! - `failed-call`: a call failed, and the run holds without that;
 //! - `torn-believed`: a write that was not acknowledged is there in part, and the store believed it;
 //! - `nothing-removed`: files are left that nothing needs, and no call removed them;
 //! - `lost`: something that was acknowledged was lost, and that is all that can be said;
-//! - `nothing-lost`: what was acknowledged was on the disk.
+//! - `nothing-lost`: nothing that was acknowledged is known to be lost.
 //!
 //! The calls after the crash are looked at where those before it show nothing, and then those of the
 //! whole run; the last seven rules apply where no other does. The same calls may be right for another program, so what they
 //! come to is called likely.
 
-use beaver_disk::{Fate, Op};
+use beaver_disk::{Fate, Op, Survival};
 
 use super::acknowledged::{Ack, AckFate};
 use super::evidence::{Evidence, MissingStep};
+use super::explained_crash::{BeforeAfter, ExplainedCrash};
 use super::{failed_calls, lost_bytes, lost_names, unfinished};
 use crate::invariant::Invariant;
 
 type Rule = fn(&Evidence<'_>) -> Option<MissingStep>;
 
-const RULES: [Rule; 20] = [
+const RULES: [Rule; 23] = [
     unfinished::left_over,
     failed_calls::stays_unwritten,
     failed_calls::short_write,
@@ -64,6 +71,7 @@ const RULES: [Rule; 20] = [
     lost_bytes::not_synced,
     lost_bytes::never_written,
     lost_bytes::renamed_before_sync,
+    lost_names::parent_not_synced,
     lost_names::name_not_synced,
     lost_names::removed_too_early,
     lost_bytes::failed_write_stays,
@@ -76,6 +84,8 @@ const RULES: [Rule; 20] = [
     lost_bytes::named_before_sync,
     failed_calls::damage_believed,
     lost_bytes::end_not_cut,
+    lost_names::name_lost,
+    lost_bytes::bytes_not_synced,
 ];
 
 /// What is said where no rule above speaks, the first that applies.
@@ -146,9 +156,13 @@ fn nothing_lost(evidence: &Evidence<'_>) -> MissingStep {
             "no rule names a storage step: what the last recovery met does not read as a store \
              ({problem}): look at what writes it"
         ),
-        (Some(crash), None) if crash.records.iter().any(|record| record.fate == Fate::Lost) => {
+        (Some(crash), None) if took_only_what_was_not_answered(evidence, crash) => {
             "no rule names a storage step: no bytes that were acknowledged were lost in the crash; \
              what it took stands in the table of its files"
+                .to_owned()
+        }
+        (Some(crash), None) if crash.records.iter().any(was_taken) => {
+            "no rule names a storage step: what the crash took stands in the table of its files"
                 .to_owned()
         }
         (Some(_), None) => "no rule names a storage step, and the crash took nothing: look at \
@@ -163,4 +177,30 @@ fn nothing_lost(evidence: &Evidence<'_>) -> MissingStep {
         text,
         call: None,
     }
+}
+
+fn was_taken(record: &Survival) -> bool {
+    !matches!(record.fate, Fate::Survived | Fate::Replaced)
+}
+
+/// Whether the crash took something, and nothing that the store had made before it last opened or
+/// acknowledged anything. An acknowledgement may rest on any of that: on a file that leads to
+/// another, on a directory, on the one file that is left after others were removed.
+fn took_only_what_was_not_answered(evidence: &Evidence<'_>, crash: &ExplainedCrash<'_>) -> bool {
+    let acks = || {
+        let acks = evidence.acks.iter();
+        acks.filter(|ack| ack.shown.call <= crash.call)
+    };
+    let is_there = |ack: &Ack| ack.shown.fate == AckFate::There;
+    let told = acks().map(|ack| ack.shown.call);
+    let opened = evidence.openings.iter().map(|(_, opened)| *opened);
+    let told = told.chain(opened.filter(|opened| *opened <= crash.call));
+    let told = told.max().unwrap_or(0);
+    let is_new = |sides: &BeforeAfter| {
+        let mut earlier = evidence.ops.between(crash.after, told);
+        let made = sides.file.is_some();
+        made && !earlier.any(|op| op.file == sides.file && op.op != Op::SyncData)
+    };
+    let mut changed = crash.files.iter().filter(|sides| sides.changed());
+    crash.records.iter().any(was_taken) && acks().all(is_there) && changed.all(is_new)
 }

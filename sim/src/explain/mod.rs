@@ -29,7 +29,7 @@ pub use acknowledged::{AckFate, Acknowledged};
 pub use evidence::MissingStep;
 pub use explanation::{CrashSummary, Explanation, WeakestProfile};
 pub use first_wrong::FirstWrong;
-pub use plain_text::{printable, shortened};
+pub use plain_text::{printable, shortened, shortened_lines};
 pub use survival::{
     FileFate, LineFate, NameFate, NameVerdict, PageFate, PageVerdict, SectorFate, Side,
     SurvivalTable,

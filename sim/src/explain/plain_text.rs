@@ -19,6 +19,12 @@ pub fn shortened(text: &str) -> String {
     printable(&format!("{head} … ({left_out} characters) … {tail}"))
 }
 
+/// Each line of `text` [`shortened`]: what a finding says may have several.
+pub fn shortened_lines(text: &str) -> String {
+    let lines: Vec<String> = text.lines().map(shortened).collect();
+    lines.join("\n")
+}
+
 /// `text` with long runs of one letter made short: payloads are full of them.
 fn without_runs(text: &str) -> String {
     let letters: Vec<char> = text.chars().collect();

@@ -71,6 +71,9 @@ pub struct FileFate {
     pub durable_len: u64,
     /// How many bytes are left; none if no name leads to the file any more.
     pub after_len: Option<u64>,
+    /// The name that leads to them, if no name does that led to them before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after_name: Option<String>,
     /// The pages, as many as the longest side has.
     pub pages: Vec<PageFate>,
     /// The first byte that a reader saw and that is not there any more.
@@ -170,7 +173,8 @@ fn names(crash: &ExplainedCrash<'_>) -> Vec<NameFate> {
     let views = crash.files.iter().map(|sides| &sides.view);
     let known = views.flat_map(|view| view.live_names.iter().chain(&view.durable_names));
     let mut names: BTreeSet<&str> = known.map(String::as_str).collect();
-    names.extend(left.names());
+    let entries = left.entries();
+    names.extend(entries.keys().map(String::as_str));
     let fates = names.into_iter().map(|name| {
         let among = |names: fn(&BeforeAfter) -> &Vec<String>| {
             let found = crash
@@ -243,6 +247,7 @@ fn file(sides: &BeforeAfter, crash: &ExplainedCrash<'_>, ops: &FileOpLog) -> Fil
         live_len: view.live.len() as u64,
         durable_len: view.durable.len() as u64,
         after_len: left.map(|left| left.len() as u64),
+        after_name: sides.left_name.clone().filter(|_| !sides.named),
         pages: pages.collect(),
         first_lost: first_lost.map(|(at, _)| at as u64),
         lines: lines(&view.live, left),

@@ -7,7 +7,7 @@
 use std::fmt;
 
 use super::explanation::Explanation;
-use super::plain_text::shortened;
+use super::plain_text::{shortened, shortened_lines};
 use super::survival::{
     FileFate, NameFate, NameVerdict, PageFate, PageVerdict, SectorFate, Side, SurvivalTable,
 };
@@ -39,10 +39,10 @@ impl Explanation {
         entry(
             f,
             "at",
-            &format!("command {} ({})", self.step, self.command),
+            &format!("command {} ({})", self.step, shortened(&self.command)),
         )?;
-        entry(f, "expected", &shortened(&self.expected))?;
-        entry(f, "found", &shortened(&self.found))?;
+        entry(f, "expected", &shortened_lines(&self.expected))?;
+        entry(f, "found", &shortened_lines(&self.found))?;
         entry(f, "first", &self.first_wrong.to_string())?;
         for (at, missing) in self.missing.iter().enumerate() {
             entry(f, if at == 0 { "likely" } else { "also" }, &missing.text)?;
@@ -146,9 +146,10 @@ impl NameVerdict {
 
 impl FileFate {
     fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let after = match self.after_len {
-            Some(len) => format!("{len} after"),
-            None => "no name leads to it after the crash".to_owned(),
+        let after = match (self.after_len, &self.after_name) {
+            (Some(len), Some(name)) => format!("{len} after, as {name}"),
+            (Some(len), None) => format!("{len} after"),
+            (None, _) => "no name leads to it after the crash".to_owned(),
         };
         writeln!(
             f,
