@@ -198,7 +198,10 @@ fn report(flaw: Flaw) -> String {
 #[track_caller]
 fn says(flaw: Flaw, words: &[&str]) {
     let report = report(flaw);
-    let likely = report.lines().find(|line| line.contains("  likely ")).unwrap();
+    let likely = report
+        .lines()
+        .find(|line| line.contains("  likely "))
+        .unwrap();
     let all = words.iter().all(|words| likely.contains(words));
     assert!(all, "{flaw:?}: {words:?}\n{report}");
 }
@@ -208,22 +211,44 @@ fn a_file_in_a_directory_that_kept_its_name_is_shown_as_the_crash_left_it() {
     let report = report(Flaw::NotSynced);
     let is_wrong = report.contains("no name leads to it") || report.contains("GONE");
     assert!(!is_wrong, "{report}");
-    assert!(report.contains("gen-1/data: 1 bytes live, 0 durable, 0 after\n"), "{report}");
+    assert!(
+        report.contains("gen-1/data: 1 bytes live, 0 durable, 0 after\n"),
+        "{report}"
+    );
 }
 
 #[test]
 fn a_removal_before_the_sync_of_the_new_name_is_named() {
-    says(Flaw::RemovedEarly, &["sync the directory `seg` after call", "(rename)", "before call", "(remove)"]);
+    says(
+        Flaw::RemovedEarly,
+        &[
+            "sync the directory `seg` after call",
+            "(rename)",
+            "before call",
+            "(remove)",
+        ],
+    );
     says(
         Flaw::RemovedEarlyAfterCreate,
-        &["sync the directory `seg` after call", "(create)", "before call", "(remove)"],
+        &[
+            "sync the directory `seg` after call",
+            "(create)",
+            "before call",
+            "(remove)",
+        ],
     );
-    says(Flaw::RemovedEarlyElsewhere, &["sync the directory", "(rename)", "before call", "(remove)"]);
+    says(
+        Flaw::RemovedEarlyElsewhere,
+        &["sync the directory", "(rename)", "before call", "(remove)"],
+    );
 }
 
 #[test]
 fn a_directory_whose_parent_was_not_synced_is_named() {
-    says(Flaw::ParentNotSynced, &["`l1/l2` was created", "the directory `l1` was never synced"]);
+    says(
+        Flaw::ParentNotSynced,
+        &["`l1/l2` was created", "the directory `l1` was never synced"],
+    );
 }
 
 #[test]

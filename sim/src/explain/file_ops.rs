@@ -221,5 +221,7 @@ impl FileOpLog {
 fn names_of(image: &Image) -> BTreeMap<InodeId, Arc<str>> {
     let entries = image.entries().into_iter();
     let files = entries.filter(|(path, _)| image.kind(path) == Some(FileKind::File));
-    files.map(|(path, inode)| (inode, Arc::from(path))).collect()
+    files
+        .map(|(path, inode)| (inode, Arc::from(path)))
+        .collect()
 }
