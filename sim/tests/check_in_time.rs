@@ -262,7 +262,7 @@ fn each_kind_has_its_folder_and_a_mended_store_holds_there() {
         let (code, said) = run_again(test, "sound", &replay);
         assert_eq!(code, Some(0), "{said}");
         assert!(said.contains("holds now"), "{said}");
-        let unreached = with_unreached_crash(&folder);
+        let unreached = with_unreached_crash(folder);
         let (code, said) = run_again(test, "sound", &[("BEAVER_REPLAY", &*unreached)]);
         assert_eq!(code, Some(101), "{said}");
         assert!(said.contains("was not reached"), "{said}");
@@ -271,12 +271,12 @@ fn each_kind_has_its_folder_and_a_mended_store_holds_there() {
 
 /// A copy of the scenario in `folder`, in which the process is to die at a call that no store makes.
 fn with_unreached_crash(folder: &str) -> String {
-    let text = std::fs::read(format!("{folder}/scenario.json")).unwrap();
-    let mut scenario: serde_json::Value = serde_json::from_slice(&text).unwrap();
+    let text = std::fs::read(format!("{folder}/scenario.json")).expect("it is saved");
+    let mut scenario: serde_json::Value = serde_json::from_slice(&text).expect("it is JSON");
     scenario["script"]["crashes"] = serde_json::json!([
         {"step": 0, "at": {"call": 999, "moment": "before"}, "kind": "kill"}
     ]);
     let path = format!("{folder}-unreached.json");
-    std::fs::write(&path, scenario.to_string()).unwrap();
+    std::fs::write(&path, scenario.to_string()).expect("it can be saved");
     path
 }
