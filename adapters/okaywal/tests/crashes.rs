@@ -21,7 +21,7 @@ fn a_segment_that_was_new_is_refused_for_ever() {
 
 #[test]
 fn a_full_disk_is_a_panic() {
-    let check = until_found(Profile::Strict)
+    let check = until_found(Profile::LinuxOrdered)
         .allow("availability", "failed to fill whole buffer")
         .allow("availability", "magic code")
         .allow("availability", "crc check failed");
