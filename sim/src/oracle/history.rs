@@ -169,8 +169,8 @@ impl History {
     pub(crate) fn promise_all_but(&mut self, pending: usize) -> &[Decided] {
         let first = self.decided.len();
         let promised = self.answered.len().saturating_sub(pending);
-        if promised > 0 || pending == 0 {
-            // An op that is durable makes durable what it was built on.
+        if promised > 0 {
+            // An op that is durable makes durable what it was built on; a close alone does not.
             let shown = std::mem::take(&mut self.shown);
             let shown = self.doubtful.drain(..shown).map(|op| Decided {
                 op,
@@ -382,6 +382,16 @@ mod tests {
         check_numbers(&history, &[1], &[2, 3]);
         assert_eq!(*history.state(), list(&[1, 2]));
         assert_eq!(history.decided_state(), list(&[1]));
+    }
+
+    #[test]
+    fn a_clean_close_decides_nothing_that_was_only_shown() {
+        let mut history = in_doubt();
+        history.show(2);
+        assert_eq!(history.promise_all_but(0).len(), 0);
+        check_numbers(&history, &[1], &[2, 3]);
+        history.answer(push(4), None);
+        assert_eq!(history.promise_all_but(0).len(), 3);
     }
 
     #[test]
