@@ -111,14 +111,17 @@ impl<'c> Evidence<'c> {
             what: format!("the store opened at call {opened}"),
         });
         let left = &crash.crashed.left;
-        let removed = self.ops.between(after, crash.call).filter(|op| {
-            op.op == Op::Remove && op.ok && left.inode(&op.name).is_none()
-        });
+        let removed = self
+            .ops
+            .between(after, crash.call)
+            .filter(|op| op.op == Op::Remove && op.ok && left.inode(&op.name).is_none());
         let removed = removed.map(|op| WentOn {
             call: op.call,
             what: format!("`{}` was removed (call {})", op.name, op.call),
         });
-        acks.chain(opened).chain(removed).min_by_key(|told| told.call)
+        acks.chain(opened)
+            .chain(removed)
+            .min_by_key(|told| told.call)
     }
 
     /// Whether bytes of a file are gone, or the file is.

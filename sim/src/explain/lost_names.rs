@@ -120,13 +120,18 @@ fn lost_name(crash: &ExplainedCrash<'_>, name: &str) -> Vec<String> {
     let Some(record) = records.find(gives).filter(lost) else {
         return Vec::new();
     };
-    let of_file = crash.records.iter().filter(|other| other.inode == record.inode);
-    let named = of_file.filter(lost).filter_map(|record| match &record.what {
-        RecordKind::Create => Some(format!("create {}", record.file)),
-        RecordKind::Link => Some(format!("link {}", record.file)),
-        RecordKind::Rename { to } => Some(format!("rename {} to {to}", record.file)),
-        _ => None,
-    });
+    let of_file = crash
+        .records
+        .iter()
+        .filter(|other| other.inode == record.inode);
+    let named = of_file
+        .filter(lost)
+        .filter_map(|record| match &record.what {
+            RecordKind::Create => Some(format!("create {}", record.file)),
+            RecordKind::Link => Some(format!("link {}", record.file)),
+            RecordKind::Rename { to } => Some(format!("rename {} to {to}", record.file)),
+            _ => None,
+        });
     named.chain([METADATA.to_owned()]).collect()
 }
 
@@ -156,7 +161,10 @@ pub(super) fn parent_not_synced(evidence: &Evidence<'_>) -> Option<MissingStep> 
                 *opened >= made.call && *opened <= crash.call && unsynced(*opened)
             });
             let (told, when) = match (holds, opened.next()) {
-                (Some(ack), _) => (ack.shown.call, format!("{ack} was acknowledged in `{path}`")),
+                (Some(ack), _) => (
+                    ack.shown.call,
+                    format!("{ack} was acknowledged in `{path}`"),
+                ),
                 (None, Some(opened)) => (opened, format!("the store opened at call {opened}")),
                 (None, None) => return None,
             };
@@ -182,8 +190,18 @@ pub(super) fn parent_not_synced(evidence: &Evidence<'_>) -> Option<MissingStep> 
 pub(super) fn name_lost(evidence: &Evidence<'_>) -> Option<MissingStep> {
     let crash = evidence.crash?;
     let naming = evidence.ops().filter(|op| {
-        op.ok && matches!(op.op, Op::Create | Op::CreateDir | Op::Rename | Op::Link | Op::Symlink)
+        op.ok
+            && matches!(
+                op.op,
+                Op::Create | Op::CreateDir | Op::Rename | Op::Link | Op::Symlink
+            )
     });
+    // A temporary name that was given up by now is missed by nobody.
+    let is_live = |name: &str| {
+        let mut live = crash.files.iter().flat_map(|sides| &sides.view.live_names);
+        live.any(|live| live == name)
+    };
+    let naming = naming.filter(|op| is_live(op.new_name()));
     let unsynced = naming.filter_map(|op| {
         let records = lost_name(crash, op.new_name());
         let told = evidence.went_on(op.call)?;
