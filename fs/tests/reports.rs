@@ -4,6 +4,7 @@
 
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use beaver_fs as fs;
 use beaver_fs::Mounted;
@@ -25,7 +26,21 @@ enum Flaw {
     ParentNotSynced,
     /// A checkpoint copies what leads to the data, and does not sync the copy.
     CopyNotSynced,
+    /// A file is written after its rename, and not synced.
+    WrittenAfterRename,
+    /// Each process looks for another file.
+    Chance,
 }
+
+const FLAWS: [Flaw; 7] = [
+    Flaw::NotSynced,
+    Flaw::RemovedEarly,
+    Flaw::RemovedEarlyAfterCreate,
+    Flaw::RemovedEarlyElsewhere,
+    Flaw::ParentNotSynced,
+    Flaw::CopyNotSynced,
+    Flaw::WrittenAfterRename,
+];
 
 /// A number, which its files say in as many letters.
 #[derive(Debug)]
@@ -66,9 +81,17 @@ fn longest(directory: &Path) -> io::Result<u64> {
     Ok(longest)
 }
 
+static PROCESSES: AtomicUsize = AtomicUsize::new(0);
+
 impl Flaw {
     fn open(self, home: &Path) -> io::Result<u64> {
         match self {
+            Flaw::Chance => {
+                let process = PROCESSES.fetch_add(1, Ordering::Relaxed);
+                fs::remove_file(home.join(process.to_string())).unwrap_err();
+                write_new(&home.join("data"), 0)?;
+                Ok(0)
+            }
             Flaw::NotSynced => {
                 make_directory(&home.join("gen-1"))?;
                 let path = home.join("gen-1/data");
@@ -77,7 +100,10 @@ impl Flaw {
                 }
                 longest(&home.join("gen-1"))
             }
-            Flaw::RemovedEarly | Flaw::RemovedEarlyAfterCreate | Flaw::RemovedEarlyElsewhere => {
+            Flaw::WrittenAfterRename
+            | Flaw::RemovedEarly
+            | Flaw::RemovedEarlyAfterCreate
+            | Flaw::RemovedEarlyElsewhere => {
                 make_directory(&home.join("seg"))?;
                 make_directory(&home.join("odd"))?;
                 Ok(longest(&home.join("seg"))?.max(longest(&home.join("odd"))?))
@@ -110,6 +136,7 @@ impl Flaw {
 
     fn set(self, home: &Path, number: u64) -> io::Result<()> {
         match self {
+            Flaw::Chance => Ok(()),
             Flaw::NotSynced => fs::write(home.join("gen-1/data"), letters(number)),
             Flaw::RemovedEarly | Flaw::RemovedEarlyAfterCreate | Flaw::RemovedEarlyElsewhere => {
                 let directory = |number: u64| match self {
@@ -130,6 +157,12 @@ impl Flaw {
                 }
                 sync(&directory(number - 1))?;
                 sync(&directory(number))
+            }
+            Flaw::WrittenAfterRename => {
+                let mut file = fs::File::create(home.join("seg/new.tmp"))?;
+                fs::rename(home.join("seg/new.tmp"), home.join("seg/data"))?;
+                sync(&home.join("seg"))?;
+                file.write_all(&letters(number))
             }
             Flaw::ParentNotSynced => {
                 write_new(&home.join("l1/l2/l3/data"), number)?;
@@ -161,24 +194,24 @@ impl Flaw {
 }
 
 impl Subject for Number {
-    type Op = u64;
+    type Op = String;
     type State = u64;
     type Store = (u64, PathBuf, Mounted);
 
-    fn apply(state: &mut u64, op: &u64) {
-        *state = *op;
+    fn apply(state: &mut u64, _: &String) {
+        *state += 1;
     }
-    fn ops(&self, state: &u64) -> Vec<u64> {
-        vec![state + 1]
+    fn ops(&self, _: &u64) -> Vec<String> {
+        vec!["x".repeat(700)]
     }
     fn open(&self, machine: &Machine) -> Result<Self::Store, Failure> {
         let disk = beaver_fs::mount_numbered("number", machine.storage.clone())?;
         let home = disk.path().to_owned();
         Ok((self.0.open(&home)?, home, disk))
     }
-    fn run(&self, (number, home, _): &mut Self::Store, op: &u64) -> Result<Answer, Failure> {
-        self.0.set(home, *op)?;
-        *number = *op;
+    fn run(&self, (number, home, _): &mut Self::Store, _: &String) -> Result<Answer, Failure> {
+        self.0.set(home, *number + 1)?;
+        *number += 1;
         Ok(Durability::Durable.into())
     }
     fn state(&self, (number, ..): &mut Self::Store) -> Result<u64, Failure> {
@@ -203,7 +236,8 @@ fn says(flaw: Flaw, words: &[&str]) {
         .find(|line| line.contains("  likely "))
         .unwrap();
     let all = words.iter().all(|words| likely.contains(words));
-    assert!(all, "{flaw:?}: {words:?}\n{report}");
+    let short = !likely.contains(&"x".repeat(20));
+    assert!(all && short, "{flaw:?}: {words:?}\n{report}");
 }
 
 #[test]
@@ -215,6 +249,16 @@ fn a_file_in_a_directory_that_kept_its_name_is_shown_as_the_crash_left_it() {
         report.contains("gen-1/data: 1 bytes live, 0 durable, 0 after\n"),
         "{report}"
     );
+}
+
+#[test]
+fn no_bytes_that_were_acknowledged_are_said_to_be_kept_where_some_were_lost() {
+    let said = "no bytes that were acknowledged were lost";
+    for flaw in FLAWS {
+        let report = report(flaw);
+        let lost = report.contains("removed with") || report.contains("LOST");
+        assert!(!lost || !report.contains(said), "{report}");
+    }
 }
 
 #[test]
@@ -254,4 +298,22 @@ fn a_directory_whose_parent_was_not_synced_is_named() {
 #[test]
 fn a_copy_that_was_not_synced_is_named() {
     says(Flaw::CopyNotSynced, &["`CURRENT`", "never synced"]);
+}
+
+#[test]
+fn a_call_on_a_file_that_was_renamed_has_the_new_path() {
+    let report = report(Flaw::WrittenAfterRename);
+    assert!(report.contains(" write_at seg/data "), "{report}");
+    assert!(!report.contains(" write_at seg/new.tmp "), "{report}");
+}
+
+#[test]
+fn what_differs_between_two_runs_is_said_in_lines() {
+    let report = report(Flaw::Chance);
+    assert!(report.contains("determinism"), "{report}");
+    assert!(!report.contains("\\n"), "{report}");
+    assert!(
+        report.contains("\n            The store, or its `Subject`"),
+        "{report}"
+    );
 }

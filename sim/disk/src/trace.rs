@@ -93,6 +93,7 @@ impl fmt::Display for TraceRecord {
         write!(f, "{:>6} {} {}", self.call, self.op, self.file)?;
         match self.op {
             Op::Rename => write!(f, " {}", self.to.as_deref().unwrap_or("?"))?,
+            Op::Link => self.to.iter().try_for_each(|to| write!(f, " {to}"))?,
             Op::ReadAt | Op::WriteAt => {
                 write!(f, " {}+{} [{:016x}]", self.offset, self.len, self.data)?;
             }

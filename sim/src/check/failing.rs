@@ -9,6 +9,7 @@ use crate::plural::counted;
 use crate::report;
 use crate::result::RunResult;
 use crate::run::{Keep, run_once, saved_failure};
+use crate::run_log::RunEvent;
 use crate::scenario::{Scenario, Seeds};
 use crate::shrink::{Limits, shrink, words};
 use crate::subject::AnySubject;
@@ -164,6 +165,23 @@ impl Failing {
         }
     }
 
+    /// The storage calls and what lies between them. A call on an open file has the path that the file has
+    /// then, where the run could be explained: the other parts of the report speak of that path.
+    fn calls(&self) -> Vec<String> {
+        let mut lines = self.run.trace.clone();
+        let log = self.explained.iter().flat_map(|explained| &explained.log);
+        let log = log.filter_map(|event| Some((&event.event, event.event.line()?)));
+        let log: Vec<(&RunEvent, String)> = log.collect();
+        if log.len() == lines.len() {
+            for (line, (event, now)) in lines.iter_mut().zip(log) {
+                if matches!(event, RunEvent::Call { .. }) {
+                    *line = now;
+                }
+            }
+        }
+        lines
+    }
+
     /// The same, to be seen again with this command.
     pub(super) fn replayed_by(&mut self, command: String) {
         if let Some(explained) = &mut self.explained {
@@ -205,7 +223,7 @@ const NOT_SAVED: &str = "save `scenario` and name the file in BEAVER_REPLAY";
 impl fmt::Display for Failing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.write_why(f)?;
-        for (title, lines) in [("history", &self.history), ("calls", &self.run.trace)] {
+        for (title, lines) in [("history", &self.history), ("calls", &self.calls())] {
             writeln!(f, "\n{title}")?;
             for line in lines {
                 // Ops and answers of a store may hold anything.

@@ -5,7 +5,7 @@
 //! so that a question like "was this file synced between its write and that acknowledgement" has an
 //! answer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use beaver_disk::{FileKind, Image, InodeId, Op, TraceRecord};
@@ -58,6 +58,9 @@ pub(super) struct FileOpLog {
     files: BTreeMap<InodeId, FileId>,
     /// The names that there are now, by inode.
     directory: BTreeMap<InodeId, Arc<str>>,
+    /// Files whose name was removed, and files that got a second name.
+    removed: BTreeSet<InodeId>,
+    linked: BTreeSet<InodeId>,
     process: u32,
 }
 
@@ -144,15 +147,27 @@ impl FileOpLog {
                 self.call_it(inode, &to);
             }
             (Op::Remove, Some(inode)) if record.answer.is_ok() => {
-                self.directory.remove(&inode);
+                if self.directory.get(&inode) == Some(&record.file) {
+                    self.directory.remove(&inode);
+                    self.removed.insert(inode);
+                }
             }
-            // The name of a link and that of a directory are what the call gives.
-            (Op::Rename | Op::Remove | Op::CreateDir | Op::RemoveDir | Op::Link, _) | (_, None) => {
+            // The trace has the new name alone.
+            (Op::Link, Some(inode)) => {
+                self.linked.insert(inode);
+                if let Some(existing) = self.directory.get(&inode) {
+                    record.to = Some(std::mem::replace(&mut record.file, existing.clone()));
+                }
             }
-            (_, Some(inode)) => {
-                let now = self.directory.get(&inode);
-                record.file = now.unwrap_or(&record.file).clone();
-            }
+            (Op::Rename | Op::Remove | Op::CreateDir | Op::RemoveDir, _) | (_, None) => {}
+            (_, Some(inode)) => match self.directory.get(&inode) {
+                Some(now) => record.file = now.clone(),
+                // A file with several names may still have one of them.
+                None if self.removed.contains(&inode) && !self.linked.contains(&inode) => {
+                    record.file = format!("{inode} (removed)").into();
+                }
+                None => {}
+            },
         }
         if record.op.changes_something() {
             self.ops.push(FileOp {
@@ -175,12 +190,18 @@ impl FileOpLog {
     }
 
     fn new_file(&mut self, inode: InodeId, name: &Arc<str>) {
+        self.removed.remove(&inode);
+        self.linked.remove(&inode);
         self.files.insert(inode, FileId(self.names.len()));
         self.names.push(name.clone());
     }
 
     fn call_it(&mut self, inode: InodeId, name: &Arc<str>) {
+        let directory = self.directory.iter();
+        let replaced = directory.filter(|(_, known)| *known == name);
+        self.removed.extend(replaced.map(|(inode, _)| *inode));
         self.directory.retain(|_, known| known != name);
+        self.removed.remove(&inode);
         self.directory.insert(inode, name.clone());
         if let Some(file) = self.files.get(&inode) {
             self.names[file.0] = name.clone();

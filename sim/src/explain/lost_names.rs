@@ -196,6 +196,12 @@ pub(super) fn name_lost(evidence: &Evidence<'_>) -> Option<MissingStep> {
                 Op::Create | Op::CreateDir | Op::Rename | Op::Link | Op::Symlink
             )
     });
+    // A temporary name that was given up by now is missed by nobody.
+    let is_live = |name: &str| {
+        let mut live = crash.files.iter().flat_map(|sides| &sides.view.live_names);
+        live.any(|live| live == name)
+    };
+    let naming = naming.filter(|op| is_live(op.new_name()));
     let unsynced = naming.filter_map(|op| {
         let records = lost_name(crash, op.new_name());
         let told = evidence.went_on(op.call)?;

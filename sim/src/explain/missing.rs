@@ -49,7 +49,7 @@
 //! - `nothing-lost`: nothing that was acknowledged is known to be lost.
 //!
 //! The calls after the crash are looked at where those before it show nothing, and then those of the
-//! whole run; the last seven rules apply where no other does. The same calls may be right for another program, so what they
+//! whole run; the last nine rules apply where no other does. The same calls may be right for another program, so what they
 //! come to is called likely.
 
 use beaver_disk::{Fate, Op, Survival};
@@ -62,7 +62,7 @@ use crate::invariant::Invariant;
 
 type Rule = fn(&Evidence<'_>) -> Option<MissingStep>;
 
-const RULES: [Rule; 23] = [
+const RULES: [Rule; 21] = [
     unfinished::left_over,
     failed_calls::stays_unwritten,
     failed_calls::short_write,
@@ -84,12 +84,12 @@ const RULES: [Rule; 23] = [
     lost_bytes::named_before_sync,
     failed_calls::damage_believed,
     lost_bytes::end_not_cut,
-    lost_names::name_lost,
-    lost_bytes::bytes_not_synced,
 ];
 
 /// What is said where no rule above speaks, the first that applies.
-const OTHERWISE: [Rule; 5] = [
+const OTHERWISE: [Rule; 7] = [
+    lost_names::name_lost,
+    lost_bytes::bytes_not_synced,
     unfinished::cut_in_place,
     failed_calls::error_swallowed,
     failed_calls::failed_call,
