@@ -84,10 +84,9 @@ fn a_device_with_safe_append_is_not_this_one() {
     caught(subject, &until_found(), "availability", &[]);
 }
 
+/// `.cargo/config.toml` says how SQLite is built.
 #[test]
-fn atomic_writes_are_asked_for_by_no_build_of_rusqlite() {
-    silent(
-        with_device(Mode::new("delete", "extra"), ffi::SQLITE_IOCAP_ATOMIC),
-        &check(),
-    );
+fn a_device_with_atomic_writes_is_not_this_one() {
+    let subject = with_device(Mode::new("delete", "extra"), ffi::SQLITE_IOCAP_ATOMIC);
+    caught(subject, &until_found(), "availability", &[]);
 }
