@@ -74,7 +74,7 @@ impl Subject for Owned {
         if self.locks {
             lock.try_lock().map_err(io::Error::from)?;
         }
-        let settings = Settings::open(disk.path().to_owned(), true)?;
+        let settings = Settings::open(disk.path().join("settings"), true)?;
         Ok((settings, lock, disk))
     }
     fn run(&self, (settings, ..): &mut Self::Store, op: &Self::Op) -> Result<Answer, Failure> {
