@@ -49,6 +49,7 @@ impl DiskBeliefs {
     /// The beliefs while `op` is being made durable after `before`, and when it is, at `position`.
     pub(super) fn append(
         &mut self,
+        subject: &AnySubject,
         before: BeliefId,
         op: AnyOp,
         position: Option<Position>,
@@ -59,8 +60,10 @@ impl DiskBeliefs {
         after.acknowledge(op, position);
         let after = self.add(Arc::new(after));
         let doubtful = self.add(Arc::new(doubtful));
-        // A recovery that shows nothing of it leads back.
-        self.0[doubtful].decided = vec![((0, Vec::new()), before)];
+        // A recovery that shows nothing of it leads back, if it decides that.
+        if subject.promises().decided {
+            self.0[doubtful].decided = vec![((0, Vec::new()), before)];
+        }
         (doubtful, after)
     }
 
@@ -76,7 +79,7 @@ impl DiskBeliefs {
                 return belief;
             }
             Examined::Prefix { shown, positions } => Some((*shown, positions.clone())),
-            Examined::Other(_) => None,
+            Examined::Hidden { .. } | Examined::Other(_) => None,
         };
         let mut known = self.0[belief].decided.iter();
         if let Some((_, decided)) = known.find(|(known, _)| Some(known) == key.as_ref()) {
@@ -84,6 +87,9 @@ impl DiskBeliefs {
         }
         let mut history = (*self.0[belief].history).clone();
         decide(subject, &mut history, examined);
+        if history == *self.0[belief].history {
+            return belief;
+        }
         let decided = self.add(Arc::new(history));
         self.0[belief].decided.extend(key.map(|key| (key, decided)));
         decided

@@ -57,7 +57,7 @@ struct Answered {
 }
 
 /// The history so far.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct History {
     /// The state before the first op.
     base: AnyState,
@@ -65,6 +65,9 @@ pub(crate) struct History {
     /// After everything decided, and only while the process lives that answered.
     answered: VecDeque<Answered>,
     doubtful: Vec<AnyOp>,
+    /// Other sequences in doubt: a recovery did not show the end of one, and ops were given after it. A
+    /// store that does not promise that what is gone stays gone may show them until an op is durable.
+    hidden: Vec<Vec<AnyOp>>,
     /// How many of those in doubt the last recovery showed, of a store that does not promise that the
     /// next one shows them too.
     shown: usize,
@@ -84,6 +87,7 @@ impl History {
             decided: Vec::new(),
             answered: VecDeque::new(),
             doubtful: Vec::new(),
+            hidden: Vec::new(),
             shown: 0,
             undecided: false,
         }
@@ -105,6 +109,12 @@ impl History {
     #[must_use]
     pub(crate) fn doubtful(&self) -> &[AnyOp] {
         &self.doubtful
+    }
+
+    /// Other sequences that may be there instead.
+    #[must_use]
+    pub(crate) fn hidden(&self) -> &[Vec<AnyOp>] {
+        &self.hidden
     }
 
     /// The state that everything decided leads to, and what was answered since.
@@ -178,6 +188,7 @@ impl History {
                 belief: Belief::Recovered,
             });
             self.decided.extend(shown);
+            self.hidden.clear();
         }
         let promised = self.answered.drain(..promised).map(|answered| Decided {
             op: answered.op,
@@ -211,11 +222,19 @@ impl History {
         self.doubtful.push(op);
     }
 
-    /// An op is given after a recovery: what that did not show is not built upon, and gone.
+    /// An op is given after a recovery: what that did not show is not built upon, and gone when it is
+    /// durable.
     fn build_on_shown(&mut self) {
-        if std::mem::take(&mut self.undecided) {
-            self.doubtful.truncate(self.shown);
+        if std::mem::take(&mut self.undecided) && self.shown < self.doubtful.len() {
+            let built_on = self.doubtful[..self.shown].to_vec();
+            self.hidden
+                .push(std::mem::replace(&mut self.doubtful, built_on));
         }
+    }
+
+    /// A recovery showed a beginning of a hidden sequence: it and what is in doubt change places.
+    pub(crate) fn bring_back(&mut self, hidden: usize) {
+        std::mem::swap(&mut self.doubtful, &mut self.hidden[hidden]);
     }
 
     /// A recovery showed the first `shown` ops in doubt, at these positions where it tells them, and
@@ -247,6 +266,7 @@ impl History {
     pub(crate) fn lose_after(&mut self, kept: usize) {
         self.decided.truncate(kept);
         self.doubtful.clear();
+        self.hidden.clear();
         self.fold();
     }
 
@@ -415,6 +435,21 @@ mod tests {
         history.doubt(push(5));
         check_numbers(&history, &[1], &[2, 4, 5]);
         assert_eq!(history.decided_state(), list(&[1]));
+    }
+
+    #[test]
+    fn what_was_not_shown_may_come_back_until_an_op_is_durable() {
+        let mut history = in_doubt();
+        history.show(1);
+        history.doubt(push(4));
+        assert_eq!(history.hidden(), [[push(2), push(3)]]);
+        history.bring_back(0);
+        history.show(2);
+        assert_eq!(*history.state(), list(&[1, 2, 3]));
+        assert_eq!(history.hidden(), [[push(2), push(4)]]);
+        history.acknowledge(push(5), None);
+        check_numbers(&history, &[1, 2, 3, 5], &[]);
+        assert!(history.hidden().is_empty());
     }
 
     #[test]

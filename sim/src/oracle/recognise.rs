@@ -30,6 +30,13 @@ const SUBSETS_OF: usize = 12;
 pub(crate) enum Recognised {
     /// Everything decided, and this many of the ops in doubt, from the first.
     Prefix(usize),
+    /// Everything decided, and this many of a hidden sequence.
+    Hidden {
+        /// Its number.
+        sequence: usize,
+        /// How many ops of it, from the first.
+        shown: usize,
+    },
     /// Some other state that the store has not promised to avoid.
     Other,
 }
@@ -80,6 +87,16 @@ pub(crate) fn recognise(
         possible.push(state.clone());
         let Some(op) = doubtful.next() else { break };
         op.apply(&mut state);
+    }
+    for (sequence, ops) in history.hidden().iter().enumerate() {
+        let mut state = history.decided_state();
+        for (before, op) in ops.iter().enumerate() {
+            op.apply(&mut state);
+            if state == *found {
+                let shown = before + 1;
+                return Ok(Recognised::Hidden { sequence, shown });
+            }
+        }
     }
     if !promises.order && some_of_doubtful_lead_to(history, found) {
         return Ok(Recognised::Other);

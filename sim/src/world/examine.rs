@@ -22,6 +22,14 @@ pub(crate) enum Examined {
         /// Where they stand, if the log says so.
         positions: Vec<Position>,
     },
+    /// Everything decided, and the first ops of a sequence that an earlier recovery did not show, of a
+    /// store that has not promised that it stays gone.
+    Hidden {
+        /// Its number.
+        sequence: usize,
+        /// How many of its ops.
+        shown: usize,
+    },
     /// Another state, which the store has not promised to avoid.
     Other(AnyState),
 }
@@ -38,6 +46,9 @@ pub(crate) fn examine(
     let state = state.map_err(|failure| Wrong::Unreadable(unreadable(&failure)))?;
     let shown = match recognise(recovered.history, &state, subject.promises()) {
         Ok(Recognised::Prefix(shown)) => shown,
+        Ok(Recognised::Hidden { sequence, shown }) => {
+            return Ok(Examined::Hidden { sequence, shown });
+        }
         Ok(Recognised::Other) => return Ok(Examined::Other(state)),
         Err(wrong) => return Err(sharpened(subject, recovered, &state, wrong)),
     };
@@ -78,6 +89,10 @@ pub(crate) fn decide(subject: &AnySubject, history: &mut History, examined: Exam
             history.decide(shown, &positions);
         }
         Examined::Prefix { shown, .. } => history.show(shown),
+        Examined::Hidden { sequence, shown } => {
+            history.bring_back(sequence);
+            history.show(shown);
+        }
         Examined::Other(state) => history.begin_from(state),
     }
 }
