@@ -1,9 +1,16 @@
 //! A call that changes the disk, as data: what a crash can interrupt.
 
+use serde::{Deserialize, Serialize};
+
 use super::names::InodeId;
 
 /// A call that changes the disk, as data.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(
+    rename_all = "kebab-case",
+    rename_all_fields = "snake_case",
+    deny_unknown_fields
+)]
 pub enum Change {
     /// Make a file.
     Create {
@@ -68,7 +75,8 @@ pub enum Change {
         inode: InodeId,
         /// Where.
         offset: u64,
-        /// What.
+        /// What. As text it has no bytes: a recording keeps them elsewhere.
+        #[serde(skip)]
         bytes: Vec<u8>,
     },
     /// Change the length.

@@ -272,7 +272,7 @@ impl Disk {
     }
 
     /// Commits every name and every `set_len`, of all files.
-    fn commit_metadata(&mut self) {
+    pub(super) fn commit_metadata(&mut self) {
         self.names.commit_all();
         let dirty: Vec<InodeId> = self.dirty.iter().copied().collect();
         for id in dirty {

@@ -38,7 +38,9 @@
 //! # }
 //! ```
 
+mod by_number;
 mod change;
+
 mod choice;
 mod content;
 mod corner;

@@ -1,0 +1,13 @@
+//! What may a power cut leave of the files of any program?
+//!
+//! ```text
+//! Recording    what a program did to its files, in the one order in which the disk saw it
+//!   Log          that, as a folder: lines of JSON, and the bytes of its writes beside them
+//!   Replay       carried out again on a simulated disk, event by event
+//! ```
+
+mod log;
+mod replay;
+
+pub use log::{Event, Format, Log, LogError, LogWriter};
+pub use replay::Replay;

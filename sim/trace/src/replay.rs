@@ -1,0 +1,127 @@
+//! A recording carried out again on a simulated disk, event by event.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use beaver_disk::{
+    Disk, Fault, FaultSource, Injection, InodeId, Profile, SimDisk, SimOptions, StorageCall,
+};
+
+use crate::log::{Event, Log, LogError};
+
+/// A recording that is being carried out.
+pub struct Replay<'l> {
+    log: &'l Log,
+    events: &'l [Event],
+    disk: SimDisk,
+    fault: Arc<Mutex<NextFault>>,
+    /// The number of the event that comes next.
+    next: usize,
+    acks: usize,
+    modes: BTreeMap<InodeId, u32>,
+}
+
+/// What goes wrong in the next call.
+#[derive(Debug, Default)]
+struct NextFault(Option<Fault>);
+
+impl FaultSource for NextFault {
+    fn before(&mut self, _call: &StorageCall<'_>, disk: &mut Injection<'_>) {
+        if let Some(fault) = self.0.take() {
+            disk.fail(fault);
+        }
+    }
+}
+
+impl<'l> Replay<'l> {
+    /// The recording from its beginning, on a disk of this profile.
+    #[must_use]
+    pub fn new(log: &'l Log, profile: Profile) -> Self {
+        Replay::of(log, &log.events, profile)
+    }
+
+    /// Other events over the same bytes: those of the recording with syncs that it lacks.
+    #[must_use]
+    pub fn of(log: &'l Log, events: &'l [Event], profile: Profile) -> Self {
+        let options = SimOptions {
+            space: log.format.space.clone(),
+            ..SimOptions::default()
+        };
+        let disk = SimDisk::new(Disk::empty(profile), options);
+        let fault = Arc::new(Mutex::new(NextFault::default()));
+        disk.set_faults(Some(fault.clone()));
+        Replay {
+            log,
+            events,
+            disk,
+            fault,
+            next: 0,
+            acks: 0,
+            modes: BTreeMap::new(),
+        }
+    }
+
+    /// The event that comes next.
+    #[must_use]
+    pub fn next(&self) -> Option<&'l Event> {
+        self.events.get(self.next)
+    }
+
+    /// The number of the event that comes next, from 0.
+    #[must_use]
+    pub fn position(&self) -> usize {
+        self.next
+    }
+
+    /// The disk now.
+    #[must_use]
+    pub fn disk(&self) -> &SimDisk {
+        &self.disk
+    }
+
+    /// How many lines the program has said so far.
+    #[must_use]
+    pub fn acks(&self) -> usize {
+        self.acks
+    }
+
+    /// The permissions of what has others than usual.
+    #[must_use]
+    pub fn modes(&self) -> &BTreeMap<InodeId, u32> {
+        &self.modes
+    }
+
+    /// Carries out the next event. A call fails where it failed when it was recorded.
+    ///
+    /// # Errors
+    ///
+    /// The bytes of a write cannot be read.
+    pub fn step(&mut self) -> Result<(), LogError> {
+        let Some(event) = self.next() else {
+            return Ok(());
+        };
+        self.next += 1;
+        match event {
+            Event::Call {
+                change,
+                bytes,
+                fault,
+                ..
+            } => {
+                let change = self.log.change(change, *bytes)?;
+                let mut next = self.fault.lock().unwrap_or_else(PoisonError::into_inner);
+                next.0.clone_from(fault);
+                drop(next);
+                // It answered so too when it was recorded.
+                let _ = self.disk.call(&change);
+            }
+            Event::Sync | Event::Begin => self.disk.sync(),
+            Event::Ack(_) => self.acks += 1,
+            Event::LetGo(inode) => self.disk.let_go(*inode),
+            Event::Mode { inode, mode } => {
+                self.modes.insert(*inode, *mode);
+            }
+        }
+        Ok(())
+    }
+}
