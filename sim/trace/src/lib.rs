@@ -4,10 +4,17 @@
 //! Recording    what a program did to its files, in the one order in which the disk saw it
 //!   Log          that, as a folder: lines of JSON, and the bytes of its writes beside them
 //!   Replay       carried out again on a simulated disk, event by event
+//! CrashImages  every image that a power cut could have left of it, each once
+//! Check        says of an image, written out as files, whether it is good
 //! ```
 
+mod draw;
+mod images;
 mod log;
 mod replay;
+#[cfg(test)]
+mod testing;
 
+pub use images::{CrashImage, CrashImages, CutPoint, ImageOptions, crash_images};
 pub use log::{Event, Format, Log, LogError, LogWriter};
 pub use replay::Replay;
