@@ -8,13 +8,22 @@
 //! Check        says of an image, written out as files, whether it is good
 //! ```
 
+mod check;
+mod check_server;
 mod draw;
+mod image_folder;
 mod images;
+mod judge;
 mod log;
+mod replaced;
 mod replay;
 #[cfg(test)]
 mod testing;
 
+pub use check::{Answer, Check};
+pub use image_folder::write_image;
 pub use images::{CrashImage, CrashImages, CutPoint, ImageOptions, crash_images};
+pub use judge::{Judge, JudgeOptions, image_place};
 pub use log::{Event, Format, Log, LogError, LogWriter};
+pub use replaced::ReplacedFiles;
 pub use replay::Replay;
