@@ -6,6 +6,7 @@
 //!   Replay       carried out again on a simulated disk, event by event
 //! CrashImages  every image that a power cut could have left of it, each once
 //! Check        says of an image, written out as files, whether it is good
+//! Proof        which syncs are missing: with them no image is bad
 //! ```
 
 mod check;
@@ -15,15 +16,21 @@ mod image_folder;
 mod images;
 mod judge;
 mod log;
+mod missing_sync;
+mod proof;
 mod replaced;
 mod replay;
 #[cfg(test)]
 mod testing;
+mod words;
 
 pub use check::{Answer, Check};
 pub use image_folder::write_image;
 pub use images::{CrashImage, CrashImages, CutPoint, ImageOptions, crash_images};
 pub use judge::{Judge, JudgeOptions, image_place};
 pub use log::{Event, Format, Log, LogError, LogWriter};
+pub use missing_sync::{MissingSync, SyncKind, without_numbers};
+pub use proof::{AlikeSyncs, JudgeError, Proof, prove};
 pub use replaced::ReplacedFiles;
 pub use replay::Replay;
+pub use words::events_in_words;

@@ -36,7 +36,8 @@ impl ReplacedFiles {
                 }
                 _ => None,
             });
-            if let Some(path) = written_to(event).and_then(|inode| path_of(&replay, inode)) {
+            let inode = written_to(event).filter(|_| at >= first);
+            if let Some(path) = inode.and_then(|inode| path_of(&replay, inode)) {
                 written.insert(path);
             }
             let target = target.filter(|_| at >= first);
