@@ -10,11 +10,13 @@ use std::thread;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
+use serde::{Deserialize, Serialize};
 
 use crate::check_server::CheckServer;
 
 /// What says of an image whether it is good.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Check {
     /// A shell command in which `{dir}` and `{acks}` stand for the files, and for a file with the lines that the program had
     /// said. It holds if it ends with 0.

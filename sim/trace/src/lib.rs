@@ -12,6 +12,8 @@
 mod check;
 mod check_server;
 mod draw;
+mod failing_image;
+mod good_images;
 mod image_folder;
 mod images;
 mod judge;
@@ -20,11 +22,14 @@ mod missing_sync;
 mod proof;
 mod replaced;
 mod replay;
+mod survivors;
 #[cfg(test)]
 mod testing;
 mod words;
 
 pub use check::{Answer, Check};
+pub use failing_image::FailingImage;
+pub use good_images::{GoodImage, good_images};
 pub use image_folder::write_image;
 pub use images::{CrashImage, CrashImages, CutPoint, ImageOptions, crash_images};
 pub use judge::{Judge, JudgeOptions, image_place};
@@ -33,4 +38,5 @@ pub use missing_sync::{MissingSync, SyncKind, without_numbers};
 pub use proof::{AlikeSyncs, JudgeError, Proof, prove};
 pub use replaced::ReplacedFiles;
 pub use replay::Replay;
+pub use survivors::survivors;
 pub use words::events_in_words;
