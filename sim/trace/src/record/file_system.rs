@@ -314,7 +314,7 @@ impl Filesystem for ServedDisk {
         let mut written = server.write(request, (ino.0, offset), data, mapped);
         // What the system writes back goes by the flags of any opener.
         if written.is_ok() && !mapped {
-            written = server.sync(ino.0, durable(flags)).and(written);
+            written = server.sync_written(ino.0, durable(flags)).and(written);
         }
         drop(server);
         match written {

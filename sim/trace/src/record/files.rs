@@ -67,7 +67,7 @@ impl Server {
 
     /// Syncs a file.
     pub(super) fn sync(&mut self, file: u64, durable: Durable) -> Result<(), Errno> {
-        if file == STDOUT {
+        if file == STDOUT || self.synced.take() == Some(file) {
             return Ok(());
         }
         let inode = inode(file)?;
@@ -77,6 +77,13 @@ impl Server {
             Durable::All => Change::SyncAll { inode },
         };
         self.change(change, false).map(|_| ())
+    }
+
+    /// Syncs a file after a write to it, as its flags want it.
+    pub(super) fn sync_written(&mut self, file: u64, durable: Durable) -> Result<(), Errno> {
+        self.sync(file, durable)?;
+        self.synced = (durable != Durable::No).then_some(file);
+        Ok(())
     }
 
     pub(super) fn sync_dir(&mut self, dir: u64) -> Result<(), Errno> {

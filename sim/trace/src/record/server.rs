@@ -65,6 +65,8 @@ pub(super) struct Server {
     /// Open files and directories, all together.
     open: u64,
     pub(super) callers: Callers,
+    /// The file that a write to it synced, if nothing came since: the kernel may ask for that sync as well.
+    pub(super) synced: Option<u64>,
     warnings: Vec<String>,
     notices: Sender<Notice>,
 }
@@ -115,6 +117,7 @@ impl Server {
             known: BTreeMap::new(),
             open: 0,
             callers,
+            synced: None,
             warnings: Vec::new(),
             notices,
         }
@@ -156,6 +159,7 @@ impl Server {
     /// Writes an event down.
     pub(super) fn push(&mut self, event: &Event) -> Result<(), Errno> {
         self.counter.note(event);
+        self.synced = None;
         self.log.push(event).map_err(|error| {
             self.stage = Stage::Over;
             let _ = self.notices.send(Notice::Broken(error));

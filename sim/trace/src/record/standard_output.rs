@@ -65,8 +65,8 @@ mod tests {
         assert!(output.say(b"one").is_empty());
         assert_eq!(output.say(b" more\n\nthree\nfo"), ["one more", "", "three"]);
         assert!(output.say(b"ur").is_empty());
-        assert_eq!(output.len(), 19);
+        assert_eq!(output.len(), 20);
         drop(output);
-        assert_eq!(receive.iter().flatten().count(), 19);
+        assert_eq!(receive.iter().flatten().count(), 20);
     }
 }
