@@ -54,7 +54,7 @@ for i in range(150):
 fn check(seed: u64, faults: &[&str]) {
     let place = Place::with_faults(faults);
     let made = place.python(&RANDOM.replace("SEED", &seed.to_string()));
-    assert!(made.log.events.len() > 50, "seed {seed}");
+    assert!(made.log.events.len() > 10, "seed {seed}");
     check_replay(&made);
 }
 
