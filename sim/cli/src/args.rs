@@ -1,6 +1,7 @@
 //! The command line as `clap` reads it: names, flags and the help that teaches them. No behaviour.
 
 mod failing;
+mod trace;
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use super::exit;
 use super::seed::Seed;
 pub(crate) use failing::{ReplayArgs, ShrinkArgs, ZooArgs};
+pub(crate) use trace::{StandGuardArgs, TraceArgs, TraceHashesArgs};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -70,9 +72,14 @@ pub(crate) enum CliCommand {
     Profiles(ListArgs),
     /// Print the JSON schema of a scenario file
     Schema,
+    /// Record what any program does to its files, down to the last write and sync (Linux)
+    Trace(TraceArgs),
     /// One side of `run --check-determinism`: prints a line for each seed
     #[command(hide = true)]
-    Trace(TraceArgs),
+    TraceHashes(TraceHashesArgs),
+    /// Takes the mount of a recording away when `beaver` is killed
+    #[command(hide = true)]
+    StandGuard(StandGuardArgs),
 }
 
 /// How results are written.
@@ -287,31 +294,6 @@ pub(crate) struct ListArgs {
     /// How the list is written
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,
-}
-
-/// One side of the determinism check.
-#[derive(Debug, Args)]
-pub(crate) struct TraceArgs {
-    /// The scenario
-    pub(crate) scenario: PathBuf,
-    /// The seeds
-    #[arg(long, value_name = "A..B")]
-    pub(crate) seeds: Seeds,
-    /// The crash profile, in place of the scenario's own
-    #[arg(long, value_name = "PROFILE")]
-    pub(crate) fs: Option<String>,
-    /// Seeds that run at the same time
-    #[arg(long, value_name = "N")]
-    pub(crate) jobs: Option<NonZeroUsize>,
-    /// Print a line for each seed, one after the other
-    #[arg(long)]
-    pub(crate) each: bool,
-    /// From the last seed to the first: what one run leaves behind for the next would show
-    #[arg(long)]
-    pub(crate) backwards: bool,
-    /// Print every storage call of this seed instead, and stop after it
-    #[arg(long, value_name = "N")]
-    pub(crate) calls_of: Option<u64>,
 }
 
 #[cfg(test)]

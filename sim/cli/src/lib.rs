@@ -26,6 +26,7 @@ mod seed;
 mod shrink;
 mod timer;
 mod trace;
+mod trace_hashes;
 mod wal;
 mod zoo;
 
@@ -77,5 +78,7 @@ fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, CliError> {
         CliCommand::Profiles(args) => lists::profiles(args.format, out),
         CliCommand::Schema => schema::schema(out),
         CliCommand::Trace(args) => trace::trace(&args, out),
+        CliCommand::TraceHashes(args) => trace_hashes::trace_hashes(&args, out),
+        CliCommand::StandGuard(args) => trace::stand_guard(&args),
     }
 }
