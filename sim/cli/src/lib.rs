@@ -15,6 +15,7 @@ mod output;
 pub mod page;
 mod page_file;
 mod progress;
+mod recorded_crash;
 mod replay;
 pub mod report;
 mod reporter;

@@ -127,8 +127,9 @@ impl<'r> HtmlPage<'r> {
     ) -> Self {
         HtmlPage {
             title: program.to_owned(),
-            subtitle: "Every set of files that a crash of this program may leave is given to its check."
-                .to_owned(),
+            subtitle:
+                "Every set of files that a crash of this program may leave is given to its check."
+                    .to_owned(),
             failures: vec![FailureSection::of_check(broken, explained)],
             ..HtmlPage::new(Verdict::Violation, figures)
         }
