@@ -13,7 +13,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use super::exit;
 use super::seed::Seed;
 pub(crate) use failing::{ReplayArgs, ShrinkArgs, ZooArgs};
-pub(crate) use trace::{StandGuardArgs, TraceArgs, TraceHashesArgs};
+pub(crate) use trace::{RunWatchedArgs, StandGuardArgs, TraceArgs, TraceHashesArgs};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -80,6 +80,9 @@ pub(crate) enum CliCommand {
     /// Takes the mount of a recording away when `beaver` is killed
     #[command(hide = true)]
     StandGuard(StandGuardArgs),
+    /// Becomes the program that is recorded, once its calls of sync(2) are heard of
+    #[command(hide = true)]
+    RunWatched(RunWatchedArgs),
 }
 
 /// How results are written.

@@ -81,5 +81,6 @@ fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, CliError> {
         CliCommand::Trace(args) => trace::trace(&args, out),
         CliCommand::TraceHashes(args) => trace_hashes::trace_hashes(&args, out),
         CliCommand::StandGuard(args) => trace::stand_guard(&args),
+        CliCommand::RunWatched(args) => trace::run_watched(&args),
     }
 }

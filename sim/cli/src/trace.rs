@@ -10,7 +10,7 @@ use beaver_trace::{Ended, RecordOptions, Recorded, Summary};
 use serde::Serialize;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-use super::args::{Format, StandGuardArgs, TraceArgs};
+use super::args::{Format, RunWatchedArgs, StandGuardArgs, TraceArgs};
 use super::determinism::this_program;
 use super::exit::{CliError, Exit};
 use super::output::Output;
@@ -32,7 +32,8 @@ pub(crate) fn trace(args: &TraceArgs, out: &mut Output) -> Result<Exit, CliError
         setup: args.setup.clone(),
         log: args.out.clone(),
         faults: args.faults.clone(),
-        guard: Some(guard()?),
+        guard: Some(this_program_as("stand-guard")?),
+        watch: Some(this_program_as("run-watched")?),
         stop: Some(&stop),
     };
     let said: Box<dyn Write + Send> = match args.format {
@@ -63,12 +64,20 @@ pub(crate) fn stand_guard(args: &StandGuardArgs) -> Result<Exit, CliError> {
     Ok(Exit::HELD)
 }
 
-/// The command that guards a mount: this program again.
+/// Becomes the program that is recorded. Returns only if it cannot.
+pub(crate) fn run_watched(args: &RunWatchedArgs) -> Result<Exit, CliError> {
+    let told = beaver_trace::run_watched(&args.socket, &args.program);
+    told.map_err(|error| CliError::at(args.socket.display(), error))?;
+    // Who watches says why.
+    Ok(Exit::Usage)
+}
+
+/// This program, with one of its hidden commands.
 ///
 /// # Errors
-/// The operating system does not tell which it is.
-pub(crate) fn guard() -> Result<Vec<OsString>, CliError> {
-    Ok(vec![this_program()?.into(), "stand-guard".into()])
+/// The operating system does not tell which program it is.
+pub(crate) fn this_program_as(command: &str) -> Result<Vec<OsString>, CliError> {
+    Ok(vec![this_program()?.into(), command.into()])
 }
 
 /// The flag that Ctrl-C, SIGTERM and SIGHUP set.

@@ -31,3 +31,12 @@ pub fn stand_guard(_: &Path) -> io::Result<()> {
 pub fn check() -> Result<(), RecordError> {
     Err(RecordError::NotLinux)
 }
+
+/// Nothing is watched.
+///
+/// # Errors
+///
+/// Always.
+pub fn run_watched(_: &Path, _: &[String]) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}

@@ -27,6 +27,9 @@ pub struct RecordOptions<'o> {
     /// A command that calls [`stand_guard`](crate::stand_guard) with the path that is added to it. Without one the mount stays
     /// if this process is killed.
     pub guard: Option<Vec<OsString>>,
+    /// A command that calls [`run_watched`](crate::run_watched) with the path that is added to it, and what follows after `--`.
+    /// Without one sync(2) and syncfs(2) are not seen.
+    pub watch: Option<Vec<OsString>>,
     /// Ends the program, and with it the recording, once it is set.
     pub stop: Option<&'o AtomicBool>,
 }

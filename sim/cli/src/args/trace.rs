@@ -21,8 +21,7 @@ Faults, counted from the end of the setup on:
   full-disk:BYTES      there is no more room than this for all files together: 64k, 10M
   power-cut-at:N       the program is killed after the Nth change
 
-Not seen: sync(2) and syncfs(2); it is said which program can call them. Refused: extended attributes, O_TMPFILE, \
-exchanging renames, holes. Sockets and FIFOs work and are not recorded.
+Refused: extended attributes, O_TMPFILE, exchanging renames, holes. Sockets and FIFOs work and are not recorded.
 
 Examples:
   beaver trace --out log -- python3 save.py {dir}/data.json
@@ -60,6 +59,16 @@ pub(crate) struct TraceArgs {
 pub(crate) struct StandGuardArgs {
     /// Where it is mounted
     pub(crate) mount_point: PathBuf,
+}
+
+/// A program that is watched.
+#[derive(Debug, Args)]
+pub(crate) struct RunWatchedArgs {
+    /// Where the one listens that watches
+    pub(crate) socket: PathBuf,
+    /// The program and its arguments
+    #[arg(last = true, required = true)]
+    pub(crate) program: Vec<String>,
 }
 
 /// One side of the determinism check.

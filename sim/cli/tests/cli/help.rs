@@ -33,7 +33,7 @@ fn help_of_wal_names_its_tools() {
 #[test]
 fn help_hides_what_is_not_for_people() {
     let help = Place::empty().beaver("--help").stdout;
-    for hidden in ["trace-hashes", "stand-guard"] {
+    for hidden in ["trace-hashes", "stand-guard", "run-watched"] {
         assert!(!help.contains(hidden), "{help}");
     }
 }

@@ -12,13 +12,16 @@ mod attributes;
 mod callers;
 mod file_system;
 mod files;
+mod log_thread;
 mod mount;
 mod names;
 mod program;
 mod server;
 mod special;
 mod standard_output;
+mod watch;
 
+use std::ffi::OsString;
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::path::Path;
@@ -32,13 +35,16 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 pub use mount::stand_guard;
+pub use watch::run_watched;
 
 use self::callers::Callers;
 use self::file_system::ServedDisk;
+use self::log_thread::LogThread;
 use self::mount::{Mount, MountPoint};
 use self::program::Program;
 use self::server::{Notice, Server, lock, space};
 use self::standard_output::{STDOUT_NAME, StandardOutput};
+use self::watch::Watch;
 use crate::log::{Format, LogWriter};
 use crate::recording::{Ended, RecordError, RecordOptions, Recorded};
 
@@ -90,10 +96,11 @@ fn record_into(
     let (pass_on, said) = channel();
     let printer = thread::spawn(move || print(&said, output));
     let server = Arc::new(Mutex::new(Server::new(
-        log,
+        LogThread::start(log, notify.clone()),
         &options.faults,
         StandardOutput::new(pass_on),
-        Callers::new(point.path()),
+        // A program that is watched need not be looked at.
+        options.watch.is_none().then(|| Callers::new(point.path())),
         notify.clone(),
     )));
     let mount = point.mount(ServedDisk::new(server.clone()))?;
@@ -134,15 +141,31 @@ impl Recording<'_> {
             }
         }
         lock(&self.server).begin();
-        let [program, arguments @ ..] = &self.options.program[..] else {
+        let Some(name) = self.options.program.first() else {
             return Err(RecordError::NoProgram);
         };
-        let mut command = Command::new(self.in_mount(program));
-        command.args(arguments.iter().map(|argument| self.in_mount(argument)));
+        let program: Vec<String> = self
+            .options
+            .program
+            .iter()
+            .map(|word| self.in_mount(word))
+            .collect();
+        let watch = self.options.watch.as_ref().map(|_| {
+            let server = self.server.clone();
+            Watch::new(self.mount.path(), server, self.notify.clone())
+        });
+        let watch = watch.transpose().map_err(RecordError::Mount)?;
+        let mut words: Vec<OsString> = self.options.watch.clone().unwrap_or_default();
+        if let Some(watch) = &watch {
+            words.extend([watch.socket().into(), "--".into()]);
+        }
+        words.extend(program.into_iter().map(OsString::from));
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]);
         let stdout = self.mount.path().join(STDOUT_NAME);
         let stdout = OpenOptions::new().append(true).open(stdout);
         command.stdout(stdout.map_err(RecordError::Mount)?);
-        self.run_to_end(command, program)
+        self.run_to_end(command, name)
     }
 
     fn in_mount(&self, text: &str) -> String {
@@ -158,7 +181,7 @@ impl Recording<'_> {
             error,
         })?;
         self.mount.guard(Some(program.group()));
-        let waited = self.wait(&program);
+        let waited = self.wait(&program, name);
         let ended = program.ended();
         let ended = ended.map_err(|error| RecordError::Start {
             program: name.to_owned(),
@@ -178,12 +201,16 @@ impl Recording<'_> {
         match self.notices.try_recv() {
             Ok(Notice::PowerCut) => Ok(Ended::PowerCut),
             Ok(Notice::Broken(error)) => Err(RecordError::at_log(&self.options.log, error)),
+            Ok(Notice::NotStarted(error)) => Err(RecordError::Start {
+                program: name.to_owned(),
+                error,
+            }),
             Ok(Notice::Ended) | Err(_) => ended,
         }
     }
 
     /// Waits until the process that was started has ended, or was ended.
-    fn wait(&self, program: &Program) -> Result<Option<Ended>, RecordError> {
+    fn wait(&self, program: &Program, name: &str) -> Result<Option<Ended>, RecordError> {
         let mut interruption = Ok(None);
         let mut stopped_for = None;
         loop {
@@ -196,6 +223,13 @@ impl Recording<'_> {
                 Ok(Notice::Broken(error)) => {
                     program.signal(Signal::KILL);
                     interruption = Err(RecordError::at_log(&self.options.log, error));
+                }
+                // The process that was to become the program ends by itself.
+                Ok(Notice::NotStarted(error)) => {
+                    interruption = Err(RecordError::Start {
+                        program: name.to_owned(),
+                        error,
+                    });
                 }
                 // This recording holds a sender itself.
                 Err(_) => {}

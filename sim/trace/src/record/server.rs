@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::path::Path;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -13,7 +14,8 @@ use super::attributes::{Attributes, STDOUT, errno, file_type, inode, number};
 use super::callers::Callers;
 use super::special::Specials;
 use super::standard_output::StandardOutput;
-use crate::log::{Event, LogWriter};
+use super::log_thread::LogThread;
+use crate::log::Event;
 use crate::planned_fault::{CountedFaults, PlannedFault};
 use crate::summary::{Counter, Summary};
 
@@ -24,6 +26,8 @@ pub(super) enum Notice {
     Ended,
     /// A planned power cut: no change counts any more.
     PowerCut,
+    /// The process that was to become the program cannot.
+    NotStarted(io::Error),
     /// The recording cannot be written down.
     Broken(io::Error),
 }
@@ -50,7 +54,7 @@ struct Known {
 
 pub(super) struct Server {
     pub(super) disk: SimDisk,
-    log: LogWriter,
+    log: LogThread,
     counter: Counter,
     faults: Option<Arc<Mutex<CountedFaults>>>,
     power_cut_at: Option<u64>,
@@ -64,7 +68,8 @@ pub(super) struct Server {
     known: BTreeMap<u64, Known>,
     /// Open files and directories, all together.
     open: u64,
-    pub(super) callers: Callers,
+    /// Who may sync unseen, if the program is not watched.
+    callers: Option<Callers>,
     /// The file that a write to it synced, if nothing came since: the kernel may ask for that sync as well.
     pub(super) synced: Option<u64>,
     warnings: Vec<String>,
@@ -73,10 +78,10 @@ pub(super) struct Server {
 
 impl Server {
     pub(super) fn new(
-        log: LogWriter,
+        log: LogThread,
         planned: &[PlannedFault],
         output: StandardOutput,
-        callers: Callers,
+        callers: Option<Callers>,
         notices: Sender<Notice>,
     ) -> Self {
         let options = SimOptions {
@@ -132,7 +137,7 @@ impl Server {
         let faults = self.faults.as_ref();
         let fault = faults.and_then(|faults| lock(faults).take_struck());
         if answer.is_ok() || fault.is_some() {
-            self.push(&Event::Call {
+            self.push(Event::Call {
                 change,
                 bytes: None,
                 fault,
@@ -157,14 +162,14 @@ impl Server {
     }
 
     /// Writes an event down.
-    pub(super) fn push(&mut self, event: &Event) -> Result<(), Errno> {
-        self.counter.note(event);
+    pub(super) fn push(&mut self, event: Event) -> Result<(), Errno> {
+        self.counter.note(&event);
         self.synced = None;
-        self.log.push(event).map_err(|error| {
-            self.stage = Stage::Over;
-            let _ = self.notices.send(Notice::Broken(error));
-            Errno::EIO
-        })
+        if self.log.push(event) {
+            return Ok(());
+        }
+        self.stage = Stage::Over;
+        Err(Errno::EIO)
     }
 
     /// The permissions of something are these from now on.
@@ -172,7 +177,7 @@ impl Server {
         if self.stage == Stage::Over {
             return Err(Errno::EIO);
         }
-        self.push(&Event::Mode { inode, mode })
+        self.push(Event::Mode { inode, mode })
     }
 
     /// Bytes on the standard output of the program. What ends a line is what it promised.
@@ -181,7 +186,7 @@ impl Server {
             return Err(Errno::EIO);
         }
         for line in self.output.say(bytes) {
-            self.push(&Event::Ack(line))?;
+            self.push(Event::Ack(line))?;
         }
         Ok(bytes.len())
     }
@@ -190,7 +195,7 @@ impl Server {
     pub(super) fn begin(&mut self) {
         self.disk.sync();
         // The notice of it says so.
-        let _ = self.push(&Event::Begin);
+        let _ = self.push(Event::Begin);
         if let Some(faults) = &self.faults {
             lock(faults).begin();
         }
@@ -203,11 +208,11 @@ impl Server {
     pub(super) fn finish(&mut self) -> io::Result<(Summary, Vec<String>)> {
         self.stage = Stage::Over;
         self.output.close();
-        self.log.flush()?;
+        self.log.finish()?;
         let counter = std::mem::take(&mut self.counter);
         let summary = self.disk.look(|disk| counter.finish(disk));
         let mut warnings = std::mem::take(&mut self.warnings);
-        warnings.extend(self.callers.warnings());
+        warnings.extend(self.callers.iter().flat_map(Callers::warnings));
         Ok((summary, warnings))
     }
 
@@ -219,8 +224,27 @@ impl Server {
 
     /// A process asks for something. Before the program there is nobody to warn of.
     pub(super) fn note_caller(&mut self, pid: u32) {
-        if self.stage == Stage::Program {
-            self.callers.note(pid);
+        if self.stage == Stage::Program
+            && let Some(callers) = &mut self.callers
+        {
+            callers.note(pid);
+        }
+    }
+
+    /// The program is not watched after all: who may sync unseen is looked for.
+    pub(super) fn watch_failed(&mut self, mount: &Path, error: &io::Error) {
+        if self.stage != Stage::Over {
+            self.warn(format!("sync(2) and syncfs(2) are not seen here: {error}"));
+            self.callers = Some(Callers::new(mount));
+        }
+    }
+
+    /// sync(2): everything is durable.
+    pub(super) fn sync_everything(&mut self) {
+        if self.stage != Stage::Over {
+            self.disk.sync();
+            // The notice of it says so.
+            let _ = self.push(Event::Sync);
         }
     }
 
@@ -298,7 +322,7 @@ impl Server {
         if is_gone && self.attributes.remove(&number).is_some() && self.stage != Stage::Over {
             self.disk.let_go(id);
             // The notice of it says so.
-            let _ = self.push(&Event::LetGo(id));
+            let _ = self.push(Event::LetGo(id));
         }
     }
 }
