@@ -22,7 +22,7 @@ pub use log::{Event, Format, Log, LogError, LogWriter};
 pub use not_linux::{check as check_recorder, record, run_watched, stand_guard};
 pub use planned_fault::{PLANNED_FAULTS, PlannedFault};
 #[cfg(target_os = "linux")]
-pub use record::{check as check_recorder, record, run_watched, stand_guard};
+pub use record::{ServedImage, check as check_recorder, record, run_watched, stand_guard};
 pub use recording::{Ended, RecordError, RecordOptions, Recorded};
 pub use replay::Replay;
 pub use summary::Summary;

@@ -16,6 +16,7 @@ mod log_thread;
 mod mount;
 mod names;
 mod program;
+mod served;
 mod server;
 mod special;
 mod standard_output;
@@ -35,6 +36,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 pub use mount::stand_guard;
+pub use served::ServedImage;
 pub use watch::run_watched;
 
 use self::callers::Callers;
@@ -96,7 +98,7 @@ fn record_into(
     let (pass_on, said) = channel();
     let printer = thread::spawn(move || print(&said, output));
     let server = Arc::new(Mutex::new(Server::new(
-        LogThread::start(log, notify.clone()),
+        Some(LogThread::start(log, notify.clone())),
         &options.faults,
         StandardOutput::new(pass_on),
         // A program that is watched need not be looked at.
@@ -297,7 +299,7 @@ pub fn check() -> Result<(), RecordError> {
 }
 
 impl RecordError {
-    fn at_log(log: &Path, error: io::Error) -> Self {
+    pub(super) fn at_log(log: &Path, error: io::Error) -> Self {
         RecordError::Log {
             path: log.to_owned(),
             error,

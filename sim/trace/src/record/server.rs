@@ -12,9 +12,9 @@ use fuser::{Errno, FileAttr, FileType};
 
 use super::attributes::{Attributes, STDOUT, errno, file_type, inode, number};
 use super::callers::Callers;
+use super::log_thread::LogThread;
 use super::special::Specials;
 use super::standard_output::StandardOutput;
-use super::log_thread::LogThread;
 use crate::log::Event;
 use crate::planned_fault::{CountedFaults, PlannedFault};
 use crate::summary::{Counter, Summary};
@@ -54,7 +54,8 @@ struct Known {
 
 pub(super) struct Server {
     pub(super) disk: SimDisk,
-    log: LogThread,
+    /// Where changes are written down, if they are.
+    log: Option<LogThread>,
     counter: Counter,
     faults: Option<Arc<Mutex<CountedFaults>>>,
     power_cut_at: Option<u64>,
@@ -78,7 +79,7 @@ pub(super) struct Server {
 
 impl Server {
     pub(super) fn new(
-        log: LogThread,
+        log: Option<LogThread>,
         planned: &[PlannedFault],
         output: StandardOutput,
         callers: Option<Callers>,
@@ -165,7 +166,7 @@ impl Server {
     pub(super) fn push(&mut self, event: Event) -> Result<(), Errno> {
         self.counter.note(&event);
         self.synced = None;
-        if self.log.push(event) {
+        if self.log.as_ref().is_none_or(|log| log.push(event)) {
             return Ok(());
         }
         self.stage = Stage::Over;
@@ -208,7 +209,9 @@ impl Server {
     pub(super) fn finish(&mut self) -> io::Result<(Summary, Vec<String>)> {
         self.stage = Stage::Over;
         self.output.close();
-        self.log.finish()?;
+        if let Some(log) = &mut self.log {
+            log.finish()?;
+        }
         let counter = std::mem::take(&mut self.counter);
         let summary = self.disk.look(|disk| counter.finish(disk));
         let mut warnings = std::mem::take(&mut self.warnings);
