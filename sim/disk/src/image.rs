@@ -199,6 +199,13 @@ impl Image {
         files.any(|(_, file)| !file.unreadable.is_empty())
     }
 
+    /// A hash of everything in a file, if it is there: to compare it with what it was at another moment.
+    #[must_use]
+    pub fn content_hash(&self, path: &str) -> Option<u128> {
+        let inode = self.inode(path)?;
+        Some(self.file(inode).hash())
+    }
+
     /// The file that a path leads to. Two names of one file give the same number.
     #[must_use]
     pub fn inode(&self, path: &str) -> Option<InodeId> {

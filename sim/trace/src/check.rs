@@ -1,0 +1,234 @@
+//! The user's own check of an image: a command, or a server that answers for one image after the other.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process_group};
+
+use crate::check_server::CheckServer;
+
+/// What says of an image whether it is good.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Check {
+    /// A shell command in which `{dir}` and `{acks}` stand for the files, and for a file with the lines that the program had
+    /// said. It holds if it ends with 0.
+    Command(String),
+    /// A shell command that is started once for each job. It reads lines `DIR<tab>ACKS` and answers each with a line: `ok`, or
+    /// what is wrong.
+    Server(String),
+    /// The program itself, started again on the files: it must end with 0.
+    Program(Vec<String>),
+}
+
+/// What a check said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// The image is good.
+    Good,
+    /// It is not, and why.
+    Bad(String),
+    /// The work was stopped before the check had ended.
+    Stopped,
+}
+
+/// How long a check waits before it looks whether the work was stopped.
+const TICK: Duration = Duration::from_millis(50);
+/// How much of what a check printed is its reason: this many lines from the end, and bytes of each.
+const REASON_LINES: usize = 3;
+const REASON_BYTES: usize = 300;
+
+/// Checks one image after the other: one for each job.
+pub(crate) struct Checker<'c> {
+    check: &'c Check,
+    limit: Duration,
+    /// Where what the check prints is kept.
+    output: PathBuf,
+    server: Option<CheckServer>,
+}
+
+impl<'c> Checker<'c> {
+    pub(crate) fn new(check: &'c Check, limit: Duration, output: PathBuf) -> Self {
+        Checker {
+            check,
+            limit,
+            output,
+            server: None,
+        }
+    }
+
+    /// Checks the files in `dir`, when the lines in the file `acks` had been said.
+    pub(crate) fn check(
+        &mut self,
+        dir: &Path,
+        acks: &Path,
+        go_on: &dyn Fn() -> bool,
+    ) -> io::Result<Answer> {
+        match self.check {
+            Check::Command(command) => {
+                let command = in_shell(&filled_in(command, dir, acks));
+                self.run(command, dir, acks, go_on)
+            }
+            Check::Program(program) => {
+                let dir_text = dir.to_string_lossy();
+                let mut words = program.iter().map(|word| word.replace("{dir}", &dir_text));
+                let mut command = Command::new(words.next().unwrap_or_default());
+                command.args(words);
+                self.run(command, dir, acks, go_on)
+            }
+            Check::Server(command) => {
+                let server = match &mut self.server {
+                    Some(server) => server,
+                    empty => empty.insert(CheckServer::start(command, &self.output)?),
+                };
+                let answer = server.ask(dir, acks, self.limit, go_on)?;
+                if !server.is_alive() {
+                    self.server = None;
+                }
+                Ok(answer)
+            }
+        }
+    }
+
+    fn run(
+        &self,
+        mut command: Command,
+        dir: &Path,
+        acks: &Path,
+        go_on: &dyn Fn() -> bool,
+    ) -> io::Result<Answer> {
+        let output = File::create(&self.output)?;
+        command.env("BEAVER_DIR", dir).env("BEAVER_ACKS", acks);
+        command.stdin(Stdio::null());
+        command.stdout(output.try_clone()?).stderr(output);
+        let child = command.process_group(0).spawn()?;
+        let group = Group::of(&child);
+        let ended = ended(child);
+        let status = wait(&ended, self.limit, go_on);
+        // Also what a check that has ended left running: its files are taken away.
+        group.kill();
+        let status = match status {
+            Waited::Got(status) => status?,
+            Waited::Stopped => return Ok(Answer::Stopped),
+            Waited::TooLong => return Ok(Answer::Bad(self.too_long())),
+        };
+        if status.success() {
+            return Ok(Answer::Good);
+        }
+        let printed = last_lines(&self.output)?;
+        Ok(Answer::Bad(match (status.signal(), printed.is_empty()) {
+            (Some(_), true) => how_it_ended(status),
+            (None, true) => format!("{} and printed nothing", how_it_ended(status)),
+            (Some(_), false) => format!("{}: {printed}", how_it_ended(status)),
+            (None, false) => printed,
+        }))
+    }
+
+    fn too_long(&self) -> String {
+        too_long(self.limit)
+    }
+}
+
+/// A process and all that it starts.
+#[derive(Clone, Copy)]
+pub(crate) struct Group(Pid);
+
+impl Group {
+    /// The group of a process that was started in one of its own.
+    pub(crate) fn of(child: &Child) -> Self {
+        Group(Pid::from_child(child))
+    }
+
+    pub(crate) fn kill(self) {
+        // There may be nothing left of it.
+        let _ = kill_process_group(self.0, Signal::KILL);
+    }
+}
+
+/// Sends how a child ended, as soon as it has.
+pub(crate) fn ended(mut child: Child) -> Receiver<io::Result<ExitStatus>> {
+    let (send, ended) = channel();
+    // It ends with the child.
+    thread::spawn(move || send.send(child.wait()));
+    ended
+}
+
+/// What came of waiting.
+pub(crate) enum Waited<T> {
+    Got(T),
+    TooLong,
+    Stopped,
+}
+
+/// Waits for something that is sent, at most as long as `limit`.
+pub(crate) fn wait<T>(from: &Receiver<T>, limit: Duration, go_on: &dyn Fn() -> bool) -> Waited<T> {
+    let mut left = limit;
+    loop {
+        let tick = left.min(TICK);
+        match from.recv_timeout(tick) {
+            Ok(got) => return Waited::Got(got),
+            Err(RecvTimeoutError::Disconnected) => return Waited::Stopped,
+            Err(RecvTimeoutError::Timeout) if !go_on() => return Waited::Stopped,
+            Err(RecvTimeoutError::Timeout) => left -= tick,
+        }
+        if left.is_zero() {
+            return Waited::TooLong;
+        }
+    }
+}
+
+pub(crate) fn too_long(limit: Duration) -> String {
+    format!("the check did not end within {limit:?}")
+}
+
+pub(crate) fn how_it_ended(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("the check ended with {code}"),
+        (None, Some(signal)) => {
+            let name = Signal::from_named_raw(signal).map(|signal| format!(" ({signal:?})"));
+            let name = name.unwrap_or_default();
+            format!("the check was killed by signal {signal}{name}")
+        }
+        (None, None) => "the check ended".to_owned(),
+    }
+}
+
+pub(crate) fn in_shell(command: &str) -> Command {
+    let mut shell = Command::new("sh");
+    shell.arg("-c").arg(command);
+    shell
+}
+
+/// The command with the paths in it, in quotes where the shell needs them.
+fn filled_in(command: &str, dir: &Path, acks: &Path) -> String {
+    let command = command.replace("{dir}", &quoted(dir));
+    command.replace("{acks}", &quoted(acks))
+}
+
+fn quoted(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-".contains(&byte);
+    match text.bytes().all(plain) {
+        true => text.into_owned(),
+        false => format!("'{}'", text.replace('\'', r"'\''")),
+    }
+}
+
+/// The end of what was printed, on one line.
+pub(crate) fn last_lines(file: &Path) -> io::Result<String> {
+    let printed = fs::read(file)?;
+    let printed = String::from_utf8_lossy(&printed);
+    let lines = printed.lines().map(str::trim_end);
+    let lines: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
+    let first = lines.len().saturating_sub(REASON_LINES);
+    let lines = lines[first..].iter().map(|line| {
+        let end = (0..=line.len().min(REASON_BYTES)).rfind(|end| line.is_char_boundary(*end));
+        &line[..end.unwrap_or(0)]
+    });
+    Ok(lines.collect::<Vec<_>>().join(" | "))
+}

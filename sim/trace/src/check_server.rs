@@ -1,0 +1,115 @@
+//! A check that is started once and answers for one image after the other: hundreds to thousands a second.
+
+use std::fs::File;
+use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{ChildStdin, ChildStdout, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+use std::time::Duration;
+
+use crate::check::{
+    Answer, Group, Waited, ended, how_it_ended, in_shell, last_lines, too_long, wait,
+};
+
+/// How long a server that has closed its output may take to end.
+const END: Duration = Duration::from_secs(1);
+
+/// A server that runs.
+pub(crate) struct CheckServer {
+    questions: ChildStdin,
+    answers: Receiver<String>,
+    ended: Receiver<io::Result<ExitStatus>>,
+    group: Group,
+    /// Where its standard error is kept.
+    errors: PathBuf,
+    is_alive: bool,
+}
+
+impl CheckServer {
+    pub(crate) fn start(command: &str, errors: &Path) -> io::Result<Self> {
+        let mut shell = in_shell(command);
+        shell.stdin(Stdio::piped()).stdout(Stdio::piped());
+        shell.stderr(File::create(errors)?);
+        let mut child = shell.process_group(0).spawn()?;
+        let pipes = child.stdin.take().zip(child.stdout.take());
+        let (questions, stdout) = pipes.ok_or(io::ErrorKind::BrokenPipe)?;
+        let (send, answers) = channel();
+        // It ends when the server closes its output, which it does at the latest when it is killed.
+        thread::spawn(move || pass_on(stdout, &send));
+        Ok(CheckServer {
+            questions,
+            answers,
+            group: Group::of(&child),
+            ended: ended(child),
+            errors: errors.to_owned(),
+            is_alive: true,
+        })
+    }
+
+    /// Whether it can be asked again.
+    pub(crate) fn is_alive(&self) -> bool {
+        self.is_alive
+    }
+
+    pub(crate) fn ask(
+        &mut self,
+        dir: &Path,
+        acks: &Path,
+        limit: Duration,
+        go_on: &dyn Fn() -> bool,
+    ) -> io::Result<Answer> {
+        let question = format!("{}\t{}\n", dir.display(), acks.display());
+        // A server that has died does not read it, and says nothing either.
+        let _ = self.questions.write_all(question.as_bytes());
+        match wait(&self.answers, limit, go_on) {
+            Waited::Got(answer) if answer == "ok" => Ok(Answer::Good),
+            Waited::Got(answer) if answer.is_empty() => Ok(Answer::Bad(
+                "the check server answered with an empty line".to_owned(),
+            )),
+            Waited::Got(answer) => Ok(Answer::Bad(answer)),
+            Waited::TooLong => {
+                self.end();
+                Ok(Answer::Bad(too_long(limit)))
+            }
+            Waited::Stopped if !go_on() => {
+                self.end();
+                Ok(Answer::Stopped)
+            }
+            Waited::Stopped => {
+                let status = wait(&self.ended, END, go_on);
+                self.end();
+                let how = match status {
+                    Waited::Got(status) => how_it_ended(status?),
+                    Waited::TooLong | Waited::Stopped => "the check closed its output".to_owned(),
+                };
+                let printed = last_lines(&self.errors)?;
+                Ok(Answer::Bad(match printed.is_empty() {
+                    true => format!("{how} without an answer"),
+                    false => format!("{how} without an answer: {printed}"),
+                }))
+            }
+        }
+    }
+
+    fn end(&mut self) {
+        self.group.kill();
+        self.is_alive = false;
+    }
+}
+
+impl Drop for CheckServer {
+    fn drop(&mut self) {
+        self.group.kill();
+    }
+}
+
+fn pass_on(stdout: ChildStdout, send: &Sender<String>) {
+    for line in BufReader::new(stdout).lines() {
+        let sent = line.map(|line| send.send(line.trim_end().to_owned()));
+        if !matches!(sent, Ok(Ok(()))) {
+            return;
+        }
+    }
+}

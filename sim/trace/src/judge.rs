@@ -1,0 +1,208 @@
+//! Checks images, several at the same time, each distinct one once.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use crate::check::{Answer, Check, Checker};
+use crate::image_folder::{remove_folder, write_image};
+use crate::images::CrashImage;
+use crate::replaced::ReplacedFiles;
+
+/// A folder in memory, where images are written if it is there.
+const MEMORY: &str = "/dev/shm";
+
+/// How images are judged.
+#[derive(Clone, Debug)]
+pub struct JudgeOptions {
+    /// What says of an image whether it is good.
+    pub check: Check,
+    /// How long a check may take.
+    pub limit: Duration,
+    /// How many checks run at the same time. The verdicts do not depend on it.
+    pub jobs: usize,
+}
+
+/// Judges images. What was judged once is known: images are compared by their content and the lines that were said.
+pub struct Judge {
+    options: JudgeOptions,
+    /// What the program said, line by line.
+    acks: Vec<String>,
+    /// Files that must be old or new.
+    replaced: Option<ReplacedFiles>,
+    known: Mutex<BTreeMap<(u128, usize), Answer>>,
+    folder: tempfile::TempDir,
+    checks: AtomicU64,
+}
+
+impl Judge {
+    /// A judge of a program that said `acks`. The files of `replaced` must be old or new.
+    ///
+    /// # Errors
+    ///
+    /// There is no place for the images.
+    pub fn new(
+        options: JudgeOptions,
+        acks: Vec<String>,
+        replaced: Option<ReplacedFiles>,
+    ) -> io::Result<Self> {
+        let mut folder = tempfile::Builder::new();
+        let folder = folder.prefix("beaver-");
+        let in_memory = folder.tempdir_in(MEMORY);
+        Ok(Judge {
+            options,
+            acks,
+            replaced,
+            known: Mutex::default(),
+            folder: in_memory.or_else(|_| folder.tempdir())?,
+            checks: AtomicU64::new(0),
+        })
+    }
+
+    /// How many checks were run.
+    #[must_use]
+    pub fn checks(&self) -> u64 {
+        self.checks.load(Ordering::Relaxed)
+    }
+
+    /// Judges images and answers in their order. After `go_on` says no what was not judged is [`Answer::Stopped`]. `done` is
+    /// called after each.
+    ///
+    /// # Errors
+    ///
+    /// An image cannot be written, or the check cannot be started.
+    pub fn judge(
+        &self,
+        images: &[CrashImage],
+        go_on: &(dyn Fn() -> bool + Sync),
+        done: &(dyn Fn() + Sync),
+    ) -> io::Result<Vec<Answer>> {
+        let next = AtomicUsize::new(0);
+        let answers: Vec<OnceLock<Answer>> = images.iter().map(|_| OnceLock::new()).collect();
+        let jobs = self.options.jobs.clamp(1, images.len().max(1));
+        let work = |job: usize| {
+            let mut job = Job::new(self, job)?;
+            while go_on() {
+                let place = next.fetch_add(1, Ordering::Relaxed);
+                let Some(image) = images.get(place) else {
+                    break;
+                };
+                let answer = job.answer(image, go_on)?;
+                answers[place].get_or_init(|| answer);
+                done();
+            }
+            io::Result::Ok(())
+        };
+        let work = &work;
+        thread::scope(|scope| {
+            let jobs = (0..jobs).map(|job| scope.spawn(move || work(job)));
+            let jobs: Vec<_> = jobs.collect();
+            let ended = jobs.into_iter().map(|job| match job.join() {
+                Ok(ended) => ended,
+                Err(panic) => std::panic::resume_unwind(panic),
+            });
+            ended.collect::<io::Result<()>>()
+        })?;
+        let answers = answers.into_iter();
+        Ok(answers
+            .map(|answer| answer.into_inner().unwrap_or(Answer::Stopped))
+            .collect())
+    }
+
+    fn known(&self, key: (u128, usize)) -> Option<Answer> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(&key).cloned()
+    }
+
+    fn learn(&self, key: (u128, usize), answer: &Answer) {
+        if *answer != Answer::Stopped {
+            let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            known.insert(key, answer.clone());
+        }
+    }
+}
+
+/// One check at a time, in a folder of its own.
+struct Job<'j> {
+    judge: &'j Judge,
+    checker: Checker<'j>,
+    folder: PathBuf,
+    acks: PathBuf,
+    /// How many lines are in the file now.
+    said: Option<usize>,
+    number: u64,
+}
+
+impl<'j> Job<'j> {
+    fn new(judge: &'j Judge, job: usize) -> io::Result<Self> {
+        let folder = judge.folder.path().join(job.to_string());
+        fs::create_dir_all(&folder)?;
+        let options = &judge.options;
+        Ok(Job {
+            judge,
+            checker: Checker::new(&options.check, options.limit, folder.join("output")),
+            acks: folder.join("acks"),
+            folder,
+            said: None,
+            number: 0,
+        })
+    }
+
+    fn answer(&mut self, image: &CrashImage, go_on: &dyn Fn() -> bool) -> io::Result<Answer> {
+        let key = (image.image.hash128(), image.acks);
+        if let Some(answer) = self.judge.known(key) {
+            return Ok(answer);
+        }
+        let torn = self.judge.replaced.as_ref();
+        let answer = match torn.and_then(|replaced| replaced.neither_old_nor_new(&image.image)) {
+            Some(reason) => Answer::Bad(reason),
+            None => self.check(image, go_on)?,
+        };
+        self.judge.learn(key, &answer);
+        Ok(answer)
+    }
+
+    fn check(&mut self, image: &CrashImage, go_on: &dyn Fn() -> bool) -> io::Result<Answer> {
+        // Another folder each time: a server that still holds the old one sees that it is gone.
+        self.number += 1;
+        let dir = self.folder.join(format!("image-{}", self.number));
+        write_image(&image.image, &image.modes, &dir)?;
+        self.say(image.acks)?;
+        let answer = self.checker.check(&dir, &self.acks, go_on);
+        self.judge.checks.fetch_add(1, Ordering::Relaxed);
+        remove_folder(&dir)?;
+        answer
+    }
+
+    fn say(&mut self, acks: usize) -> io::Result<()> {
+        if self.said != Some(acks) {
+            let lines = self.judge.acks[..acks].iter();
+            let text: String = lines.map(|line| format!("{line}\n")).collect();
+            fs::write(&self.acks, text)?;
+            self.said = Some(acks);
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Judge {
+    fn drop(&mut self) {
+        // A directory that may not be written to is no reason to leave it there.
+        let _ = remove_folder(self.folder.path());
+    }
+}
+
+/// The place where images are written: for a message.
+#[must_use]
+pub fn image_place() -> PathBuf {
+    let memory = Path::new(MEMORY);
+    match memory.is_dir() {
+        true => memory.to_owned(),
+        false => std::env::temp_dir(),
+    }
+}

@@ -1,0 +1,339 @@
+//! Syncs that a program could have made and did not.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use beaver_disk::{Change, FileKind, InodeId, Profile};
+use serde::Serialize;
+
+use crate::images::first_event;
+use crate::log::{Event, Log, LogError};
+use crate::replay::Replay;
+use crate::words::{name_in, path_of};
+
+/// Where a sync is missing. In the order in which a proof tries to do without: the last ones are those that programs most
+/// often forget, and that are easiest to understand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SyncKind {
+    /// A file before the program ends.
+    FileBeforeEnd,
+    /// A directory before the program ends.
+    DirectoryBeforeEnd,
+    /// A file before another one is changed that may refer to it.
+    FileBeforeChange,
+    /// A directory before a file is changed that may refer to what is in it.
+    DirectoryBeforeChange,
+    /// The directory in which another one was made.
+    ParentOfNewDirectory,
+    /// A directory before a name in it is changed.
+    DirectoryBeforeRename,
+    /// A directory before something is removed.
+    DirectoryBeforeRemoval,
+    /// A directory before the program says a line.
+    DirectoryBeforeAck,
+    /// A file before the program says a line.
+    FileBeforeAck,
+    /// A file before it gets its last name.
+    FileBeforeItsRename,
+}
+
+impl SyncKind {
+    /// All kinds, in their order.
+    pub(crate) const ALL: [SyncKind; 10] = [
+        SyncKind::FileBeforeEnd,
+        SyncKind::DirectoryBeforeEnd,
+        SyncKind::FileBeforeChange,
+        SyncKind::DirectoryBeforeChange,
+        SyncKind::ParentOfNewDirectory,
+        SyncKind::DirectoryBeforeRename,
+        SyncKind::DirectoryBeforeRemoval,
+        SyncKind::DirectoryBeforeAck,
+        SyncKind::FileBeforeAck,
+        SyncKind::FileBeforeItsRename,
+    ];
+}
+
+/// A sync that could be added to a recording.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MissingSync {
+    /// Where it is missing.
+    pub kind: SyncKind,
+    /// The number of the event before which it would be.
+    pub event: usize,
+    /// The path of what would be synced.
+    pub path: String,
+    /// What comes after it: a path, or a line.
+    pub next: String,
+    /// The call.
+    pub(crate) change: Change,
+}
+
+impl MissingSync {
+    /// What it has in common with others like it: the paths with all digits alike. A temporary file goes by the name that it gets.
+    #[must_use]
+    pub fn pattern(&self) -> (SyncKind, String) {
+        let path = match self.kind {
+            SyncKind::FileBeforeItsRename => &self.next,
+            _ => &self.path,
+        };
+        (self.kind, without_numbers(path))
+    }
+}
+
+/// The text with each number in it as `#`.
+#[must_use]
+pub fn without_numbers(text: &str) -> String {
+    let mut out = String::new();
+    for letter in text.chars() {
+        match letter.is_ascii_digit() {
+            true if out.ends_with('#') => {}
+            true => out.push('#'),
+            false => out.push(letter),
+        }
+    }
+    out
+}
+
+impl fmt::Display for MissingSync {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (path, next) = (&self.path, &self.next);
+        match self.kind {
+            SyncKind::FileBeforeEnd => write!(f, "fsync of `{path}` before the program ends"),
+            SyncKind::DirectoryBeforeEnd => {
+                write!(f, "fsync of the directory `{path}` before the program ends")
+            }
+            SyncKind::FileBeforeChange => write!(f, "fsync of `{path}` before `{next}` is changed"),
+            SyncKind::DirectoryBeforeChange => {
+                write!(
+                    f,
+                    "fsync of the directory `{path}` before `{next}` is changed"
+                )
+            }
+            SyncKind::ParentOfNewDirectory => {
+                write!(
+                    f,
+                    "fsync of the directory `{path}` after `{next}` was made in it"
+                )
+            }
+            SyncKind::DirectoryBeforeRename => {
+                write!(
+                    f,
+                    "fsync of the directory `{path}` before a file is renamed to `{next}`"
+                )
+            }
+            SyncKind::DirectoryBeforeRemoval => {
+                write!(
+                    f,
+                    "fsync of the directory `{path}` before `{next}` is removed"
+                )
+            }
+            SyncKind::DirectoryBeforeAck => {
+                write!(
+                    f,
+                    "fsync of the directory `{path}` before the program says \"{next}\""
+                )
+            }
+            SyncKind::FileBeforeAck => {
+                write!(f, "fsync of `{path}` before the program says \"{next}\"")
+            }
+            SyncKind::FileBeforeItsRename => {
+                write!(f, "fsync of `{path}` before it is renamed to `{next}`")
+            }
+        }
+    }
+}
+
+/// All syncs that could be added to a recording where they may matter, in order.
+///
+/// # Errors
+///
+/// The bytes of a write cannot be read.
+pub(crate) fn missing_syncs(log: &Log) -> Result<Vec<MissingSync>, LogError> {
+    let first = first_event(&log.events);
+    let mut replay = Replay::new(log, Profile::Posix);
+    let mut dirty = Dirty::default();
+    while let Some(event) = replay.next() {
+        if replay.position() < first {
+            replay.step()?;
+            continue;
+        }
+        dirty.propose_before(&replay, event);
+        dirty.follow(&replay, event);
+        replay.step()?;
+    }
+    let end = "the end".to_owned();
+    dirty.propose_files(&replay, SyncKind::FileBeforeEnd, &end, None);
+    dirty.propose_dirs(&replay, SyncKind::DirectoryBeforeEnd, &end);
+    Ok(dirty.found)
+}
+
+/// What is not synced, and what was proposed since it was last changed: once for each kind.
+#[derive(Default)]
+struct Dirty {
+    files: BTreeMap<InodeId, BTreeSet<SyncKind>>,
+    dirs: BTreeMap<InodeId, BTreeSet<SyncKind>>,
+    found: Vec<MissingSync>,
+}
+
+impl Dirty {
+    /// What could be synced before an event.
+    fn propose_before(&mut self, replay: &Replay<'_>, event: &Event) {
+        use SyncKind as K;
+        let change = match event {
+            Event::Ack(line) => {
+                self.propose_files(replay, K::FileBeforeAck, line, None);
+                self.propose_dirs(replay, K::DirectoryBeforeAck, line);
+                return;
+            }
+            Event::Call { change, .. } => change,
+            _ => return,
+        };
+        match change {
+            Change::Write { inode, .. }
+            | Change::SetLen { inode, .. }
+            | Change::Allocate { inode, .. } => {
+                let Some(next) = path_of(replay, *inode) else {
+                    return;
+                };
+                self.propose_files(replay, K::FileBeforeChange, &next, Some(*inode));
+                self.propose_dirs(replay, K::DirectoryBeforeChange, &next);
+            }
+            Change::Rename {
+                from_dir,
+                from,
+                to_dir,
+                to,
+            } => {
+                let next = name_in(replay, *to_dir, to);
+                let file = replay.disk().look(|disk| disk.named(*from_dir, from).ok());
+                self.propose_named(replay, file, &next);
+            }
+            Change::Link { inode, dir, name } => {
+                let next = name_in(replay, *dir, name);
+                self.propose_named(replay, Some(*inode), &next);
+            }
+            Change::Remove { dir, name } | Change::RemoveDir { dir, name } => {
+                let next = name_in(replay, *dir, name);
+                let gone = replay.disk().look(|disk| disk.named(*dir, name).ok());
+                self.propose_files(replay, K::FileBeforeChange, &next, gone);
+                self.propose_dirs(replay, K::DirectoryBeforeRemoval, &next);
+            }
+            _ => {}
+        }
+    }
+
+    /// Before a file gets another name.
+    fn propose_named(&mut self, replay: &Replay<'_>, file: Option<InodeId>, next: &str) {
+        self.propose_files(replay, SyncKind::FileBeforeChange, next, file);
+        if let Some(file) = file {
+            self.propose_file(replay, file, SyncKind::FileBeforeItsRename, next);
+        }
+        self.propose_dirs(replay, SyncKind::DirectoryBeforeRename, next);
+    }
+
+    fn propose_files(
+        &mut self,
+        replay: &Replay<'_>,
+        kind: SyncKind,
+        next: &str,
+        but: Option<InodeId>,
+    ) {
+        let files: Vec<InodeId> = self.files.keys().copied().collect();
+        for file in files.into_iter().filter(|file| Some(*file) != but) {
+            self.propose_file(replay, file, kind, next);
+        }
+    }
+
+    fn propose_file(&mut self, replay: &Replay<'_>, inode: InodeId, kind: SyncKind, next: &str) {
+        let new = self
+            .files
+            .get_mut(&inode)
+            .is_some_and(|known| known.insert(kind));
+        let path = new.then(|| path_of(replay, inode)).flatten();
+        self.found.extend(path.map(|path| MissingSync {
+            kind,
+            event: replay.position(),
+            path,
+            next: next.to_owned(),
+            change: Change::SyncAll { inode },
+        }));
+    }
+
+    fn propose_dirs(&mut self, replay: &Replay<'_>, kind: SyncKind, next: &str) {
+        for (dir, known) in &mut self.dirs {
+            let path = known.insert(kind).then(|| path_of(replay, *dir)).flatten();
+            self.found.extend(path.map(|path| MissingSync {
+                kind,
+                event: replay.position(),
+                path,
+                next: next.to_owned(),
+                change: Change::SyncDir { dir: *dir },
+            }));
+        }
+    }
+
+    /// What an event makes dirty or clean.
+    fn follow(&mut self, replay: &Replay<'_>, event: &Event) {
+        let (change, fails) = match event {
+            Event::Call { change, fault, .. } => (change, fault.is_some()),
+            Event::Sync | Event::Begin => {
+                self.files.clear();
+                self.dirs.clear();
+                return;
+            }
+            _ => return,
+        };
+        match change {
+            Change::Write { inode, .. }
+            | Change::SetLen { inode, .. }
+            | Change::Allocate { inode, .. } => {
+                self.files.insert(*inode, BTreeSet::new());
+            }
+            Change::SyncData { inode } | Change::SyncAll { inode } if !fails => {
+                self.files.remove(inode);
+            }
+            Change::SyncDir { dir } if !fails => {
+                self.dirs.remove(dir);
+            }
+            Change::CreateDir { dir, name } => {
+                self.names_changed(*dir);
+                self.propose_parent(replay, *dir, name);
+            }
+            Change::Create { dir, .. }
+            | Change::Symlink { dir, .. }
+            | Change::Link { dir, .. }
+            | Change::Remove { dir, .. } => self.names_changed(*dir),
+            Change::RemoveDir { dir, name } => {
+                self.names_changed(*dir);
+                let gone = replay.disk().look(|disk| disk.named(*dir, name).ok());
+                gone.map(|gone| self.dirs.remove(&gone));
+            }
+            Change::Rename {
+                from_dir, to_dir, ..
+            } => {
+                self.names_changed(*from_dir);
+                self.names_changed(*to_dir);
+            }
+            _ => {}
+        }
+    }
+
+    fn names_changed(&mut self, dir: InodeId) {
+        self.dirs.insert(dir, BTreeSet::new());
+    }
+
+    fn propose_parent(&mut self, replay: &Replay<'_>, dir: InodeId, name: &str) {
+        let there = replay
+            .disk()
+            .look(|disk| disk.kind(dir) == Some(FileKind::Directory));
+        let path = path_of(replay, dir).filter(|_| there || dir == InodeId::ROOT);
+        self.found.extend(path.map(|path| MissingSync {
+            kind: SyncKind::ParentOfNewDirectory,
+            event: replay.position() + 1,
+            path,
+            next: name_in(replay, dir, name),
+            change: Change::SyncDir { dir },
+        }));
+    }
+}

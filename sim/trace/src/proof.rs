@@ -1,0 +1,332 @@
+//! Which sync is missing, proven: with it added to the recording, no image fails any more.
+//!
+//! All syncs that could be added are added, the images are made and judged again, and then what is not needed is taken out:
+//! whole kinds first, then those that are alike, then one by one. What is left is a set of which each part is needed. Where
+//! images were sampled, they are sampled by the same rule with and without the syncs.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+
+use crate::check::Answer;
+use crate::images::{ImageOptions, crash_images};
+use crate::judge::Judge;
+use crate::log::{Event, Log, LogError};
+use crate::missing_sync::{MissingSync, SyncKind, missing_syncs};
+
+/// At most this many sets of syncs are tried.
+const MAX_TRIALS: usize = 400;
+
+/// Why something could not be judged.
+#[derive(Debug, thiserror::Error)]
+pub enum JudgeError {
+    /// The recording cannot be read.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// An image cannot be written, or the check cannot be started.
+    #[error("the check could not be run: {0}")]
+    Check(#[from] io::Error),
+}
+
+/// What adding syncs does.
+#[derive(Clone, Debug)]
+pub struct Proof {
+    /// The syncs that are needed, in order.
+    pub missing: Vec<MissingSync>,
+    /// How many images failed without them.
+    pub failing_before: usize,
+    /// How many fail with them: as many as with all that could be added.
+    pub failing_after: usize,
+    /// How many could be added.
+    pub all: usize,
+    /// Whether all images were made, with and without the syncs.
+    pub exhaustive: bool,
+    /// Whether each of them is needed. Otherwise the work was stopped before that was known.
+    pub minimal: bool,
+}
+
+/// Missing syncs that are alike: the first of them, and how many more there are.
+#[derive(Clone, Debug)]
+pub struct AlikeSyncs<'p> {
+    /// The first.
+    pub first: &'p MissingSync,
+    /// How many more.
+    pub more: usize,
+}
+
+impl Proof {
+    /// The syncs by what they have in common, in order of the first of each kind.
+    #[must_use]
+    pub fn alike(&self) -> Vec<AlikeSyncs<'_>> {
+        let mut alike: Vec<AlikeSyncs<'_>> = Vec::new();
+        for sync in &self.missing {
+            let known = alike.iter_mut();
+            let mut known = known.filter(|known| known.first.pattern() == sync.pattern());
+            match known.next() {
+                Some(known) => known.more += 1,
+                None => alike.push(AlikeSyncs {
+                    first: sync,
+                    more: 0,
+                }),
+            }
+        }
+        alike
+    }
+}
+
+/// Finds the syncs without which `failing` images of a recording fail. `None` if it was stopped before anything was known.
+///
+/// # Errors
+///
+/// The recording cannot be read, or the check cannot be run.
+pub fn prove(
+    log: &Log,
+    options: &ImageOptions,
+    judge: &Judge,
+    failing: usize,
+    go_on: &(dyn Fn() -> bool + Sync),
+) -> Result<Option<Proof>, JudgeError> {
+    let candidates = missing_syncs(log)?;
+    let mut trials = Trials {
+        log,
+        options,
+        judge,
+        go_on,
+        candidates: &candidates,
+        tried: 0,
+        exhaustive: true,
+    };
+    let all: BTreeSet<usize> = (0..candidates.len()).collect();
+    let Some(left) = trials.failing(&all)? else {
+        return Ok(None);
+    };
+    let mut proof = Proof {
+        missing: Vec::new(),
+        failing_before: failing,
+        failing_after: left,
+        all: candidates.len(),
+        exhaustive: trials.exhaustive,
+        minimal: true,
+    };
+    if left >= failing {
+        return Ok(Some(proof));
+    }
+    let mut search = Search {
+        trials,
+        needed: all,
+        left,
+    };
+    proof.minimal = search.drop_what_is_not_needed()?;
+    proof.exhaustive = search.trials.exhaustive;
+    let needed = search.needed.iter();
+    proof.missing = needed.map(|place| candidates[*place].clone()).collect();
+    Ok(Some(proof))
+}
+
+/// The events of a recording with some syncs added.
+fn with_syncs<'c>(events: &[Event], added: impl Iterator<Item = &'c MissingSync>) -> Vec<Event> {
+    let mut before: BTreeMap<usize, Vec<&MissingSync>> = BTreeMap::new();
+    for sync in added {
+        before.entry(sync.event).or_default().push(sync);
+    }
+    let mut with = Vec::with_capacity(events.len() + before.len());
+    for place in 0..=events.len() {
+        let added = before.get(&place).into_iter().flatten();
+        with.extend(added.map(|sync| Event::Call {
+            change: sync.change.clone(),
+            bytes: None,
+            fault: None,
+            mapped: false,
+        }));
+        with.extend(events.get(place).cloned());
+    }
+    with
+}
+
+/// Tries sets of syncs.
+struct Trials<'t> {
+    log: &'t Log,
+    options: &'t ImageOptions,
+    judge: &'t Judge,
+    go_on: &'t (dyn Fn() -> bool + Sync),
+    candidates: &'t [MissingSync],
+    tried: usize,
+    exhaustive: bool,
+}
+
+impl Trials<'_> {
+    /// How many images fail with these syncs; `None` if the work was stopped.
+    fn failing(&mut self, added: &BTreeSet<usize>) -> Result<Option<usize>, JudgeError> {
+        self.tried += 1;
+        let added = added.iter().map(|place| &self.candidates[*place]);
+        let events = with_syncs(&self.log.events, added);
+        let found = crash_images(self.log, &events, self.options, self.go_on)?;
+        if found.points.len() < found.all_points {
+            return Ok(None);
+        }
+        self.exhaustive &= found.is_exhaustive();
+        let answers = self.judge.judge(&found.images, self.go_on, &|| {})?;
+        if answers.contains(&Answer::Stopped) {
+            return Ok(None);
+        }
+        let failing = answers.iter().filter(|answer| **answer != Answer::Good);
+        Ok(Some(failing.count()))
+    }
+}
+
+/// Looks for a smallest set.
+struct Search<'t> {
+    trials: Trials<'t>,
+    needed: BTreeSet<usize>,
+    /// How many images fail with all of them.
+    left: usize,
+}
+
+impl Search<'_> {
+    /// Says whether it came to the end.
+    fn drop_what_is_not_needed(&mut self) -> Result<bool, JudgeError> {
+        let candidates = self.trials.candidates;
+        for kind in SyncKind::ALL {
+            let alike = |place: &usize| candidates[*place].kind == kind;
+            let alike: Vec<usize> = self.needed.iter().copied().filter(alike).collect();
+            if self.try_without(&alike)?.is_none() {
+                return Ok(false);
+            }
+        }
+        let mut patterns: BTreeMap<(SyncKind, String), Vec<usize>> = BTreeMap::new();
+        for place in &self.needed {
+            let pattern = candidates[*place].pattern();
+            patterns.entry(pattern).or_default().push(*place);
+        }
+        for alike in patterns.into_values() {
+            if !self.drop_of(&alike)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Drops as much as possible of some syncs: all of them, or of each half what is possible.
+    fn drop_of(&mut self, some: &[usize]) -> Result<bool, JudgeError> {
+        match self.try_without(some)? {
+            None => Ok(false),
+            Some(true) => Ok(true),
+            Some(false) if some.len() < 2 => Ok(true),
+            Some(false) => {
+                let (first, second) = some.split_at(some.len() / 2);
+                Ok(self.drop_of(first)? && self.drop_of(second)?)
+            }
+        }
+    }
+
+    /// Whether it goes without these; `None` if the work was stopped.
+    fn try_without(&mut self, some: &[usize]) -> Result<Option<bool>, JudgeError> {
+        if some.is_empty() {
+            return Ok(Some(true));
+        }
+        if self.trials.tried >= MAX_TRIALS {
+            return Ok(None);
+        }
+        let mut fewer = self.needed.clone();
+        some.iter().for_each(|place| {
+            fewer.remove(place);
+        });
+        let failing = self.trials.failing(&fewer)?;
+        let enough = failing.map(|failing| failing <= self.left);
+        if enough == Some(true) {
+            self.needed = fewer;
+        }
+        Ok(enough)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use beaver_disk::Profile;
+
+    use super::*;
+    use crate::check::Check;
+    use crate::judge::JudgeOptions;
+    use crate::testing::recorded;
+
+    /// How many images fail, and what adding syncs does.
+    fn proof(steps: &str, check: &str, profile: Profile) -> (usize, Proof) {
+        let (_folder, log) = recorded(steps);
+        let acks = log.events.iter().filter_map(|event| match event {
+            Event::Ack(line) => Some(line.clone()),
+            _ => None,
+        });
+        let options = JudgeOptions {
+            check: Check::Command(check.to_owned()),
+            limit: Duration::from_secs(60),
+            jobs: 2,
+        };
+        let judge = Judge::new(options, acks.collect(), None).unwrap();
+        let options = ImageOptions::new(profile);
+        let found = crash_images(&log, &log.events, &options, &|| true).unwrap();
+        let answers = judge.judge(&found.images, &|| true, &|| {}).unwrap();
+        let failing = answers.iter().filter(|answer| **answer != Answer::Good);
+        let failing = failing.count();
+        let proof = prove(&log, &options, &judge, failing, &|| true).unwrap();
+        (failing, proof.unwrap())
+    }
+
+    fn names(proof: &Proof) -> Vec<String> {
+        let alike = proof.alike();
+        alike
+            .iter()
+            .map(|alike| format!("{} +{}", alike.first, alike.more))
+            .collect()
+    }
+
+    /// The file is what it was, or what the last line says.
+    const SAVED: &str = "c=$(cat {dir}/f) && { [ \"$c\" = old ] || [ \"$c\" = new ]; } && \
+                         { ! grep -q saved {acks} || [ \"$c\" = new ]; }";
+
+    #[test]
+    fn a_file_that_is_not_synced_before_its_rename_is_named() {
+        let steps = "create f; write f 0 old; begin; create t; write t 0 new; rename t f";
+        let (failing, proof) = proof(steps, SAVED, Profile::LinuxOrdered);
+        assert!(failing > 0);
+        assert_eq!(
+            names(&proof),
+            ["fsync of `t` before it is renamed to `f` +0"]
+        );
+        assert_eq!(
+            (proof.failing_after, proof.minimal, proof.exhaustive),
+            (0, true, true)
+        );
+    }
+
+    #[test]
+    fn a_directory_that_is_not_synced_before_a_promise_is_named() {
+        let steps = "create f; write f 0 old; begin; create t; write t 0 new; sync t; rename t f; ack saved";
+        let (failing, proof) = proof(steps, SAVED, Profile::LinuxOrdered);
+        assert_eq!(failing, 1);
+        assert_eq!(
+            names(&proof),
+            ["fsync of the directory `.` before the program says \"saved\" +0"]
+        );
+        assert_eq!(proof.failing_after, 0);
+    }
+
+    #[test]
+    fn syncs_that_are_alike_are_named_once() {
+        let save = "create t; write t 0 new; rename t f";
+        let steps = format!("create f; write f 0 old; begin; {save}; {save}; {save}");
+        let (_, proof) = proof(&steps, SAVED, Profile::LinuxOrdered);
+        assert_eq!(
+            names(&proof),
+            ["fsync of `t` before it is renamed to `f` +2"]
+        );
+    }
+
+    #[test]
+    fn what_is_not_atomic_is_repaired_by_no_sync() {
+        let steps = "create f; write f 0 old; begin; set_len f 0; write f 0 new; ack saved";
+        let (failing, proof) = proof(steps, SAVED, Profile::LinuxOrdered);
+        assert!(failing > 0 && proof.failing_after > 0);
+        assert!(proof.all > 0);
+    }
+}

@@ -1,0 +1,108 @@
+//! Events in words, by path.
+
+use std::ops::Range;
+
+use beaver_disk::{Change, InodeId, Profile};
+
+use crate::log::{Event, Log, LogError};
+use crate::replay::Replay;
+
+/// The events of a range in words, each with its number.
+///
+/// # Errors
+///
+/// The bytes of a write cannot be read.
+pub fn events_in_words(log: &Log, range: Range<usize>) -> Result<Vec<(usize, String)>, LogError> {
+    let mut replay = Replay::new(log, Profile::Posix);
+    let mut lines = Vec::new();
+    while replay.position() < range.end
+        && let Some(event) = replay.next()
+    {
+        if range.contains(&replay.position()) {
+            lines.extend(in_words(&replay, event).map(|words| (replay.position(), words)));
+        }
+        replay.step()?;
+    }
+    Ok(lines)
+}
+
+/// One event, when it comes next; `None` for one that is no news to a reader.
+fn in_words(replay: &Replay<'_>, event: &Event) -> Option<String> {
+    Some(match event {
+        Event::Call {
+            change,
+            bytes,
+            fault,
+            mapped,
+        } => {
+            let mut words = change_in_words(replay, change, bytes.map(|(_, len)| len));
+            if *mapped {
+                words.push_str(" (from a mapping)");
+            }
+            if fault.is_some() {
+                words.push_str(" (fails)");
+            }
+            words
+        }
+        Event::Sync => "sync of everything".to_owned(),
+        Event::Begin => "the setup ends".to_owned(),
+        Event::Ack(line) => format!("the program says \"{line}\""),
+        Event::LetGo(_) => return None,
+        Event::Mode { inode, mode } => format!("chmod {:o} {}", mode, file(replay, *inode)),
+    })
+}
+
+fn change_in_words(replay: &Replay<'_>, change: &Change, len: Option<u64>) -> String {
+    let at = |dir: &InodeId, name: &str| name_in(replay, *dir, name);
+    let file = |inode: &InodeId| file(replay, *inode);
+    match change {
+        Change::Create { dir, name } => format!("create {}", at(dir, name)),
+        Change::CreateDir { dir, name } => format!("mkdir {}", at(dir, name)),
+        Change::Symlink { dir, name, target } => {
+            format!("symlink {target} as {}", at(dir, name))
+        }
+        Change::Link { inode, dir, name } => format!("link {} as {}", file(inode), at(dir, name)),
+        Change::Rename {
+            from_dir,
+            from,
+            to_dir,
+            to,
+        } => format!("rename {} to {}", at(from_dir, from), at(to_dir, to)),
+        Change::Remove { dir, name } => format!("remove {}", at(dir, name)),
+        Change::RemoveDir { dir, name } => format!("rmdir {}", at(dir, name)),
+        Change::Write { inode, offset, .. } => {
+            let len = len.unwrap_or_default();
+            format!("write {}: {len} bytes at {offset}", file(inode))
+        }
+        Change::SetLen { inode, len } => format!("truncate {} to {len} bytes", file(inode)),
+        Change::Allocate { inode, len } => format!("fallocate {} to {len} bytes", file(inode)),
+        Change::SyncData { inode } => format!("fdatasync {}", file(inode)),
+        Change::SyncAll { inode } => format!("fsync {}", file(inode)),
+        Change::DropCache { inode } => format!("the cache of {} is dropped", file(inode)),
+        Change::SyncDir { dir } => format!("fsync of the directory {}", dir_path(replay, *dir)),
+    }
+}
+
+/// The path of a file or directory, when the next event comes.
+pub(crate) fn path_of(replay: &Replay<'_>, inode: InodeId) -> Option<String> {
+    match inode {
+        InodeId::ROOT => Some(".".to_owned()),
+        inode => replay.disk().look(|disk| disk.path(inode)),
+    }
+}
+
+fn file(replay: &Replay<'_>, inode: InodeId) -> String {
+    path_of(replay, inode).unwrap_or_else(|| format!("file {}, which has no name", inode.0))
+}
+
+fn dir_path(replay: &Replay<'_>, dir: InodeId) -> String {
+    file(replay, dir)
+}
+
+/// The path of a name in a directory.
+pub(crate) fn name_in(replay: &Replay<'_>, dir: InodeId, name: &str) -> String {
+    match dir {
+        InodeId::ROOT => name.to_owned(),
+        dir => format!("{}/{name}", dir_path(replay, dir)),
+    }
+}
