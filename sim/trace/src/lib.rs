@@ -20,6 +20,7 @@ mod log;
 mod missing_sync;
 #[cfg(not(target_os = "linux"))]
 mod not_linux;
+mod placed;
 mod planned_fault;
 mod proof;
 #[cfg(target_os = "linux")]
@@ -27,6 +28,8 @@ mod record;
 mod recording;
 mod replaced;
 mod replay;
+#[cfg(target_os = "linux")]
+mod second_crash;
 mod summary;
 #[cfg(test)]
 mod testing;
@@ -47,5 +50,7 @@ pub use record::{ServedImage, check as check_recorder, record, run_watched, stan
 pub use recording::{Ended, RecordError, RecordOptions, Recorded};
 pub use replaced::ReplacedFiles;
 pub use replay::Replay;
+#[cfg(target_os = "linux")]
+pub use second_crash::{CrashedCheck, CrashedChecks, crash_the_checks};
 pub use summary::Summary;
 pub use words::events_in_words;

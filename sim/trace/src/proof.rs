@@ -12,6 +12,7 @@ use crate::images::{ImageOptions, crash_images};
 use crate::judge::Judge;
 use crate::log::{Event, Log, LogError};
 use crate::missing_sync::{MissingSync, SyncKind, missing_syncs};
+use crate::recording::RecordError;
 
 /// At most this many sets of syncs are tried.
 const MAX_TRIALS: usize = 400;
@@ -25,6 +26,9 @@ pub enum JudgeError {
     /// An image cannot be written, or the check cannot be started.
     #[error("the check could not be run: {0}")]
     Check(#[from] io::Error),
+    /// What the check does cannot be recorded.
+    #[error(transparent)]
+    Record(#[from] RecordError),
 }
 
 /// What adding syncs does.
@@ -261,6 +265,7 @@ mod tests {
             check: Check::Command(check.to_owned()),
             limit: Duration::from_secs(60),
             jobs: 2,
+            guard: None,
         };
         let judge = Judge::new(options, acks.collect(), None).unwrap();
         let options = ImageOptions::new(profile);
