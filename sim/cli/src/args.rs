@@ -2,6 +2,7 @@
 
 mod crash;
 mod failing;
+mod trace;
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ use super::exit;
 use super::seed::Seed;
 pub(crate) use crash::{Acks, CrashArgs};
 pub(crate) use failing::{ReplayArgs, ShrinkArgs, ZooArgs};
+pub(crate) use trace::{RunWatchedArgs, StandGuardArgs, TraceArgs, TraceHashesArgs};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -76,9 +78,17 @@ pub(crate) enum CliCommand {
     Profiles(ListArgs),
     /// Print the JSON schema of a scenario file
     Schema,
+    /// Record what any program does to its files, down to the last write and sync (Linux)
+    Trace(TraceArgs),
     /// One side of `run --check-determinism`: prints a line for each seed
     #[command(hide = true)]
-    Trace(TraceArgs),
+    TraceHashes(TraceHashesArgs),
+    /// Takes the mount of a recording away when `beaver` is killed
+    #[command(hide = true)]
+    StandGuard(StandGuardArgs),
+    /// Becomes the program that is recorded, once its calls of sync(2) are heard of
+    #[command(hide = true)]
+    RunWatched(RunWatchedArgs),
 }
 
 /// How results are written.
@@ -293,31 +303,6 @@ pub(crate) struct ListArgs {
     /// How the list is written
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,
-}
-
-/// One side of the determinism check.
-#[derive(Debug, Args)]
-pub(crate) struct TraceArgs {
-    /// The scenario
-    pub(crate) scenario: PathBuf,
-    /// The seeds
-    #[arg(long, value_name = "A..B")]
-    pub(crate) seeds: Seeds,
-    /// The crash profile, in place of the scenario's own
-    #[arg(long, value_name = "PROFILE")]
-    pub(crate) fs: Option<String>,
-    /// Seeds that run at the same time
-    #[arg(long, value_name = "N")]
-    pub(crate) jobs: Option<NonZeroUsize>,
-    /// Print a line for each seed, one after the other
-    #[arg(long)]
-    pub(crate) each: bool,
-    /// From the last seed to the first: what one run leaves behind for the next would show
-    #[arg(long)]
-    pub(crate) backwards: bool,
-    /// Print every storage call of this seed instead, and stop after it
-    #[arg(long, value_name = "N")]
-    pub(crate) calls_of: Option<u64>,
 }
 
 #[cfg(test)]

@@ -68,10 +68,10 @@ impl SecondProcess<'_> {
         Ok(Some(compare(seed, &first, &second)))
     }
 
-    /// The lines that `program trace …` prints.
+    /// The lines that `program trace-hashes …` prints.
     fn child(&self, program: &Path, extra: &[&str]) -> Result<Vec<String>, CliError> {
         let output = Command::new(program)
-            .arg("trace")
+            .arg("trace-hashes")
             .arg(self.scenario)
             .args([
                 "--seeds",

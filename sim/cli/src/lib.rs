@@ -16,6 +16,7 @@ mod output;
 pub mod page;
 mod page_file;
 mod progress;
+mod recorded_crash;
 mod replay;
 pub mod report;
 mod reporter;
@@ -27,6 +28,7 @@ mod seed;
 mod shrink;
 mod timer;
 mod trace;
+mod trace_hashes;
 mod wal;
 mod zoo;
 
@@ -79,5 +81,8 @@ fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, CliError> {
         CliCommand::Profiles(args) => lists::profiles(args.format, out),
         CliCommand::Schema => schema::schema(out),
         CliCommand::Trace(args) => trace::trace(&args, out),
+        CliCommand::TraceHashes(args) => trace_hashes::trace_hashes(&args, out),
+        CliCommand::StandGuard(args) => trace::stand_guard(&args),
+        CliCommand::RunWatched(args) => trace::run_watched(&args),
     }
 }

@@ -1,67 +1,150 @@
-//! `beaver trace`: one side of the determinism check, in a process of its own.
-//!
-//! What it prints is read by the process that started it: with nothing else asked for one line, the hash over all seeds; with
-//! `--each` one line a seed, `<seed> <hash>`; with `--calls-of` the trace of one seed. The hidden command has no other use.
+//! `beaver trace`: records a program, and says what it did.
 
-use std::num::NonZeroUsize;
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
-use beaver_sim::beaver::library;
-use beaver_sim::run::{Keep, run_scenario, run_seed};
-use beaver_sim::scenario::Scenario;
+use beaver_trace::{Ended, RecordOptions, Recorded, Summary};
+use serde::Serialize;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-use super::args::TraceArgs;
+use super::args::{Format, RunWatchedArgs, StandGuardArgs, TraceArgs};
+use super::determinism::this_program;
 use super::exit::{CliError, Exit};
-use super::interrupt;
 use super::output::Output;
-use super::scenario_files;
+
+/// What `--format json` prints.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Document<'a> {
+    log: &'a Path,
+    ended: Ended,
+    summary: &'a Summary,
+    warnings: &'a [String],
+}
 
 pub(crate) fn trace(args: &TraceArgs, out: &mut Output) -> Result<Exit, CliError> {
-    let stop = interrupt::flag()?;
-    let mut scenario = scenario_files::read(&args.scenario)?;
-    if let Some(name) = &args.fs {
-        scenario.profile = scenario_files::profile(name)?;
+    let stop = stop_flag()?;
+    let options = RecordOptions {
+        program: args.program.clone(),
+        setup: args.setup.clone(),
+        log: args.out.clone(),
+        faults: args.faults.clone(),
+        guard: Some(this_program_as("stand-guard")?),
+        watch: Some(this_program_as("run-watched")?),
+        stop: Some(&stop),
+    };
+    let said: Box<dyn Write + Send> = match args.format {
+        Format::Text => Box::new(io::stdout()),
+        // Standard output has the document and nothing else.
+        Format::Json => Box::new(io::stderr()),
+    };
+    let recorded = beaver_trace::record(&options, said).map_err(CliError::new)?;
+    match args.format {
+        Format::Text => print(args, &recorded, out),
+        Format::Json => out.json(&Document {
+            log: &args.out,
+            ended: recorded.ended,
+            summary: &recorded.summary,
+            warnings: &recorded.warnings,
+        })?,
     }
-    if args.each || args.calls_of.is_some() {
-        one_by_one(&scenario, args, out);
-        return Ok(Exit::HELD);
-    }
-    let jobs = args.jobs.unwrap_or(NonZeroUsize::MIN);
-    let result = run_scenario(
-        &library(&scenario),
-        &scenario,
-        args.seeds,
-        jobs,
-        &|_| (),
-        stop,
-    );
-    out.line(format_args!("{:016x}", result.trace_hash));
-    Ok(if result.cancelled {
-        Exit::Interrupted
-    } else {
-        Exit::HELD
+    Ok(match recorded.ended {
+        Ended::Stopped => Exit::Interrupted,
+        Ended::With { .. } | Ended::Killed { .. } | Ended::PowerCut => Exit::HELD,
     })
 }
 
-/// Runs the seeds in order or backwards, so that what one run leaves for the next makes a difference.
-fn one_by_one(scenario: &Scenario, args: &TraceArgs, out: &mut Output) {
-    let count = args.seeds.count();
-    for at in 0..count {
-        let seed = match args.backwards {
-            true => args.seeds.end - 1 - at,
-            false => args.seeds.start + at,
-        };
-        let wanted = args.calls_of == Some(seed);
-        let keep = Keep {
-            trace: wanted,
-            ..Keep::default()
-        };
-        let run = run_seed(&library(scenario), scenario, seed, keep);
-        if args.each {
-            out.line(format_args!("{seed} {:016x}", run.trace_hash));
-        }
-        if wanted {
-            run.trace.iter().for_each(|line| out.line(line));
-            break;
-        }
+/// Takes a mount away once the process that it belongs to is gone.
+pub(crate) fn stand_guard(args: &StandGuardArgs) -> Result<Exit, CliError> {
+    let done = beaver_trace::stand_guard(&args.mount_point);
+    done.map_err(|error| CliError::at(args.mount_point.display(), error))?;
+    Ok(Exit::HELD)
+}
+
+/// Becomes the program that is recorded. Returns only if it cannot.
+pub(crate) fn run_watched(args: &RunWatchedArgs) -> Result<Exit, CliError> {
+    let told = beaver_trace::run_watched(&args.socket, &args.program);
+    told.map_err(|error| CliError::at(args.socket.display(), error))?;
+    // Who watches says why.
+    Ok(Exit::Usage)
+}
+
+/// This program, with one of its hidden commands.
+///
+/// # Errors
+/// The operating system does not tell which program it is.
+pub(crate) fn this_program_as(command: &str) -> Result<Vec<OsString>, CliError> {
+    Ok(vec![this_program()?.into(), command.into()])
+}
+
+/// The flag that Ctrl-C, SIGTERM and SIGHUP set.
+///
+/// # Errors
+/// The operating system refused the handler.
+pub(crate) fn stop_flag() -> Result<Arc<AtomicBool>, CliError> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM, SIGHUP] {
+        signal_hook::flag::register(signal, stop.clone())
+            .map_err(|error| CliError::at("cannot listen for signals", error))?;
+    }
+    Ok(stop)
+}
+
+fn print(args: &TraceArgs, recorded: &Recorded, out: &mut Output) {
+    let summary = &recorded.summary;
+    out.line(format_args!(
+        "{} {}",
+        args.program.join(" "),
+        recorded.ended
+    ));
+    out.line(format_args!("recorded in {}\n", args.out.display()));
+    for (word, count) in &summary.calls {
+        out.line(format_args!(
+            "  {word:<10} {count:>10}{}",
+            more(word, summary)
+        ));
+    }
+    out.line(format_args!("  {:<10} {:>10}", "acks", summary.acks));
+    if summary.faults > 0 {
+        out.line(format_args!("  {:<10} {:>10}", "faults", summary.faults));
+    }
+    list(
+        "names never synced: their directory was not, after they got there",
+        &summary.names_never_synced,
+        out,
+    );
+    list(
+        "files never synced after their last change",
+        &summary.files_never_synced,
+        out,
+    );
+    list("warnings", &recorded.warnings, out);
+}
+
+/// What else there is to say of a kind of call.
+fn more(word: &str, summary: &Summary) -> String {
+    match (word, summary.mapped_writes) {
+        ("write", 0) => format!("   {} bytes", summary.bytes),
+        ("write", mapped) => format!("   {} bytes; {mapped} from mappings", summary.bytes),
+        _ => String::new(),
+    }
+}
+
+/// How many entries of a list are shown.
+const SHOWN: usize = 20;
+
+fn list(title: &str, entries: &[String], out: &mut Output) {
+    if entries.is_empty() {
+        return;
+    }
+    out.line(format_args!("\n{title}:"));
+    for entry in entries.iter().take(SHOWN) {
+        out.line(format_args!("  {entry}"));
+    }
+    if entries.len() > SHOWN {
+        out.line(format_args!("  and {} more", entries.len() - SHOWN));
     }
 }

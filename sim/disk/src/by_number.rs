@@ -67,33 +67,14 @@ impl SimDisk {
                 let dir = open(*dir, &machine.disk);
                 machine.sync_dir(process, &dir)?;
             }
-            Change::Write {
-                inode,
-                offset,
-                bytes,
-            } => {
+            Change::Write { inode, .. }
+            | Change::SetLen { inode, .. }
+            | Change::Allocate { inode, .. }
+            | Change::SyncData { inode }
+            | Change::SyncAll { inode }
+            | Change::DropCache { inode } => {
                 let file = machine.held(*inode)?;
-                return machine.write_at(process, &file, bytes, *offset);
-            }
-            Change::SetLen { inode, len } => {
-                let file = machine.held(*inode)?;
-                machine.resize(process, &file, *len, Op::SetLen)?;
-            }
-            Change::Allocate { inode, len } => {
-                let file = machine.held(*inode)?;
-                machine.resize(process, &file, *len, Op::Allocate)?;
-            }
-            Change::SyncData { inode } => {
-                let file = machine.held(*inode)?;
-                machine.sync_file(process, &file, FileSync::Data)?;
-            }
-            Change::SyncAll { inode } => {
-                let file = machine.held(*inode)?;
-                machine.sync_file(process, &file, FileSync::All)?;
-            }
-            Change::DropCache { inode } => {
-                let file = machine.held(*inode)?;
-                machine.drop_cache(process, &file)?;
+                return machine.call_on(process, &file, change);
             }
         }
         Ok(0)
@@ -124,6 +105,22 @@ fn open(dir: InodeId, disk: &Disk) -> OpenDirectory {
 }
 
 impl MachineState {
+    /// Carries out a change of a file.
+    fn call_on(&mut self, process: u64, file: &OpenFile, change: &Change) -> io::Result<usize> {
+        let done = match change {
+            Change::Write { offset, bytes, .. } => {
+                return self.write_at(process, file, bytes, *offset);
+            }
+            Change::SetLen { len, .. } => self.resize(process, file, *len, Op::SetLen),
+            Change::Allocate { len, .. } => self.resize(process, file, *len, Op::Allocate),
+            Change::SyncData { .. } => self.sync_file(process, file, FileSync::Data),
+            Change::SyncAll { .. } => self.sync_file(process, file, FileSync::All),
+            Change::DropCache { .. } => self.drop_cache(process, file),
+            _ => Err(io::ErrorKind::InvalidInput.into()),
+        };
+        done.map(|()| 0)
+    }
+
     /// The handle by which a file is held open; one that stood on the disk at the start is opened here.
     fn held(&mut self, inode: InodeId) -> io::Result<OpenFile> {
         match self.disk.kind(inode).ok_or(io::ErrorKind::NotFound)? {

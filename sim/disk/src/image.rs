@@ -230,6 +230,12 @@ impl Image {
         self.hash
     }
 
+    /// How many bytes its files have, each counted once.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.files.iter().map(|(_, file)| file.content.len()).sum()
+    }
+
     pub(super) fn file(&self, inode: InodeId) -> &FileImage {
         let place = self.files.binary_search_by_key(&inode, |(id, _)| *id);
         &self.files[place.expect("every name has its file")].1

@@ -161,7 +161,7 @@ fn nothing_lost(evidence: &Evidence<'_>) -> MissingStep {
              what it took stands in the table of its files"
                 .to_owned()
         }
-        (Some(crash), None) if crash.records.iter().any(was_taken) => {
+        (Some(crash), None) if took_something(crash) => {
             "no rule names a storage step: what the crash took stands in the table of its files"
                 .to_owned()
         }
@@ -177,6 +177,11 @@ fn nothing_lost(evidence: &Evidence<'_>) -> MissingStep {
         text,
         call: None,
     }
+}
+
+fn took_something(crash: &ExplainedCrash<'_>) -> bool {
+    let choice = crash.crashed.choice.as_ref();
+    choice.is_some_and(|choice| !choice.tears.is_empty()) || crash.records.iter().any(was_taken)
 }
 
 fn was_taken(record: &Survival) -> bool {

@@ -14,6 +14,7 @@ mod failed_calls;
 mod file_ops;
 mod first_wrong;
 pub mod lanes;
+mod log_alone;
 mod lost_bytes;
 mod lost_names;
 mod missing;
@@ -29,6 +30,7 @@ pub use acknowledged::{AckFate, Acknowledged};
 pub use evidence::MissingStep;
 pub use explanation::{CrashSummary, Explanation, WeakestProfile};
 pub use first_wrong::FirstWrong;
+pub use log_alone::{ExplainedLog, explain_log};
 pub use plain_text::{printable, shortened, shortened_lines};
 pub use survival::{
     FileFate, LineFate, NameFate, NameVerdict, PageFate, PageVerdict, SectorFate, Side,
@@ -135,7 +137,7 @@ pub fn explain(subject: &AnySubject, failure: &Scenario, replay: &str) -> Option
         replay: replay.to_owned(),
     };
     let lanes = Lanes::of(&log, &ops, crash.as_ref());
-    describe_crashes(&mut log, &explanation);
+    describe_crashes(&mut log, &explanation.crashes, explained);
     Some(Explained {
         explanation,
         log,
@@ -187,14 +189,14 @@ fn summary(crash: &CrashEvent, call: u64) -> CrashSummary {
 }
 
 /// Says in the log of each crash what the explanation says of it.
-fn describe_crashes(log: &mut [LoggedEvent], explanation: &Explanation) {
+fn describe_crashes(log: &mut [LoggedEvent], said: &[CrashSummary], explained: Option<usize>) {
     let crashes = log.iter_mut().filter_map(|event| match &mut event.event {
         RunEvent::Crash(crash) => Some(crash),
         _ => None,
     });
-    for (place, (crash, summary)) in crashes.zip(&explanation.crashes).enumerate() {
+    for (place, (crash, summary)) in crashes.zip(said).enumerate() {
         crash.text.clone_from(&summary.text);
-        crash.explained = explanation.explained == Some(place);
+        crash.explained = explained == Some(place);
     }
 }
 

@@ -49,7 +49,6 @@ impl DiskBeliefs {
     /// The beliefs while `op` is being made durable after `before`, and when it is, at `position`.
     pub(super) fn append(
         &mut self,
-        subject: &AnySubject,
         before: BeliefId,
         op: AnyOp,
         position: Option<Position>,
@@ -60,10 +59,9 @@ impl DiskBeliefs {
         after.acknowledge(op, position);
         let after = self.add(Arc::new(after));
         let doubtful = self.add(Arc::new(doubtful));
-        // A recovery that shows nothing of it leads back, if it decides that.
-        if subject.promises().decided {
-            self.0[doubtful].decided = vec![((0, Vec::new()), before)];
-        }
+        // A recovery that shows nothing of it leads back, also where that decides nothing: the recovery read all that was
+        // on the disk, and nothing was pending.
+        self.0[doubtful].decided = vec![((0, Vec::new()), before)];
         (doubtful, after)
     }
 

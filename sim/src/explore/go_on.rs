@@ -108,9 +108,7 @@ impl CrashSearch<'_> {
             let found = answer.position.unwrap_or_default().to_string();
             return Err(Finding::new(Invariant::Positions, expected, found));
         }
-        let (doubtful, after) =
-            self.beliefs
-                .append(self.target.subject, decided, op, answer.position);
+        let (doubtful, after) = self.beliefs.append(decided, op, answer.position);
         let state = shown_state(&mut *opened.store)?.map_err(|failure| unreadable(&failure))?;
         let wanted = self.beliefs.history(after).state();
         if state != *wanted {

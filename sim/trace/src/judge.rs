@@ -1,6 +1,7 @@
 //! Checks images, several at the same time, each distinct one once.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,8 +11,13 @@ use std::thread;
 use std::time::Duration;
 
 use crate::check::{Answer, Check, Checker};
-use crate::image_folder::{remove_folder, write_image};
+use crate::image_folder::remove_folder;
 use crate::images::CrashImage;
+use crate::placed::Placed;
+#[cfg(target_os = "linux")]
+use crate::record::ServedImage;
+#[cfg(target_os = "linux")]
+use crate::recording::RecordError;
 use crate::replaced::ReplacedFiles;
 
 /// A folder in memory, where images are written if it is there.
@@ -26,6 +32,8 @@ pub struct JudgeOptions {
     pub limit: Duration,
     /// How many checks run at the same time. The verdicts do not depend on it.
     pub jobs: usize,
+    /// What guards the mounts of large images: that of [`RecordOptions`](crate::RecordOptions).
+    pub guard: Option<Vec<OsString>>,
 }
 
 /// Judges images. What was judged once is known: images are compared by their content and the lines that were said.
@@ -114,6 +122,22 @@ impl Judge {
             .collect())
     }
 
+    /// Checks an image once more, and records into the folder `log` what the check does to it: that may be crashed as well.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be served or recorded, or the check cannot be started.
+    #[cfg(target_os = "linux")]
+    pub fn record(
+        &self,
+        image: &CrashImage,
+        log: &Path,
+        go_on: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Answer, RecordError> {
+        let mut job = Job::new(self, 0).map_err(RecordError::Mount)?;
+        job.record(image, log, go_on)
+    }
+
     fn known(&self, key: (u128, usize)) -> Option<Answer> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.get(&key).cloned()
@@ -170,13 +194,34 @@ impl<'j> Job<'j> {
     fn check(&mut self, image: &CrashImage, go_on: &dyn Fn() -> bool) -> io::Result<Answer> {
         // Another folder each time: a server that still holds the old one sees that it is gone.
         self.number += 1;
-        let dir = self.folder.join(format!("image-{}", self.number));
-        write_image(&image.image, &image.modes, &dir)?;
+        let folder = self.folder.join(format!("image-{}", self.number));
+        let placed = Placed::new(image, folder, self.judge.options.guard.as_deref())?;
         self.say(image.acks)?;
-        let answer = self.checker.check(&dir, &self.acks, go_on);
+        let answer = self.checker.check(placed.path(), &self.acks, go_on);
         self.judge.checks.fetch_add(1, Ordering::Relaxed);
-        remove_folder(&dir)?;
+        placed.remove()?;
         answer
+    }
+
+    /// Checks an image that is served, and records into `log` what the check does to it.
+    #[cfg(target_os = "linux")]
+    fn record(
+        &mut self,
+        image: &CrashImage,
+        log: &Path,
+        go_on: &dyn Fn() -> bool,
+    ) -> Result<Answer, RecordError> {
+        let guard = self.judge.options.guard.as_deref();
+        let served = ServedImage::mount(&image.image, &image.modes, Some(log), guard)?;
+        let at_log = |error| RecordError::Log {
+            path: log.to_owned(),
+            error,
+        };
+        self.say(image.acks).map_err(at_log)?;
+        let answer = self.checker.check(served.path(), &self.acks, go_on);
+        self.judge.checks.fetch_add(1, Ordering::Relaxed);
+        served.finish().map_err(at_log)?;
+        answer.map_err(RecordError::Mount)
     }
 
     fn say(&mut self, acks: usize) -> io::Result<()> {
@@ -225,7 +270,12 @@ mod tests {
             Event::Ack(line) => Some(line.clone()),
             _ => None,
         });
-        let options = JudgeOptions { check, limit, jobs };
+        let options = JudgeOptions {
+            check,
+            limit,
+            jobs,
+            guard: None,
+        };
         let replaced = ReplacedFiles::of(log).unwrap();
         let replaced = matches!(options.check, Check::Program(_)).then_some(replaced);
         let judge = Judge::new(options, said.collect(), replaced).unwrap();
@@ -372,6 +422,7 @@ mod tests {
             check: command("sleep 1000"),
             limit: LONG,
             jobs: 1,
+            guard: None,
         };
         let judge = Judge::new(options, vec!["saved".to_owned()], None).unwrap();
         let images = crash_images(

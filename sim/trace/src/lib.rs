@@ -3,6 +3,7 @@
 //! ```text
 //! Recording    what a program did to its files, in the one order in which the disk saw it
 //!   Log          that, as a folder: lines of JSON, and the bytes of its writes beside them
+//!   record       makes one: the simulated disk is served to the program by FUSE, on Linux
 //!   Replay       carried out again on a simulated disk, event by event
 //! CrashImages  every image that a power cut could have left of it, each once
 //! Check        says of an image, written out as files, whether it is good
@@ -19,9 +20,19 @@ mod images;
 mod judge;
 mod log;
 mod missing_sync;
+#[cfg(not(target_os = "linux"))]
+mod not_linux;
+mod placed;
+mod planned_fault;
 mod proof;
+#[cfg(target_os = "linux")]
+mod record;
+mod recording;
 mod replaced;
 mod replay;
+#[cfg(target_os = "linux")]
+mod second_crash;
+mod summary;
 mod survivors;
 #[cfg(test)]
 mod testing;
@@ -35,8 +46,17 @@ pub use images::{CrashImage, CrashImages, CutPoint, ImageOptions, crash_images};
 pub use judge::{Judge, JudgeOptions, image_place};
 pub use log::{Event, Format, Log, LogError, LogWriter};
 pub use missing_sync::{MissingSync, SyncKind, without_numbers};
+#[cfg(not(target_os = "linux"))]
+pub use not_linux::{check as check_recorder, record, run_watched, stand_guard};
+pub use planned_fault::{PLANNED_FAULTS, PlannedFault};
 pub use proof::{AlikeSyncs, JudgeError, Proof, prove};
+#[cfg(target_os = "linux")]
+pub use record::{ServedImage, check as check_recorder, record, run_watched, stand_guard};
+pub use recording::{Ended, RecordError, RecordOptions, Recorded};
 pub use replaced::ReplacedFiles;
 pub use replay::Replay;
+#[cfg(target_os = "linux")]
+pub use second_crash::{CrashedCheck, CrashedChecks, crash_the_checks};
+pub use summary::Summary;
 pub use survivors::survivors;
 pub use words::events_in_words;

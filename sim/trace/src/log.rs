@@ -136,6 +136,14 @@ impl LogWriter {
         })
     }
 
+    /// Takes a recording away that did not come to its end. What cannot be removed stays.
+    pub(crate) fn remove(folder: &Path) {
+        for file in [EVENTS, BYTES] {
+            let _ = std::fs::remove_file(folder.join(file));
+        }
+        let _ = std::fs::remove_dir(folder);
+    }
+
     /// Adds an event. If it is a write, its bytes are kept.
     ///
     /// # Errors

@@ -12,6 +12,7 @@ use crate::images::{ImageOptions, crash_images};
 use crate::judge::Judge;
 use crate::log::{Event, Log, LogError};
 use crate::missing_sync::{MissingSync, SyncKind, missing_syncs};
+use crate::recording::RecordError;
 
 /// At most this many sets of syncs are tried.
 const MAX_TRIALS: usize = 400;
@@ -25,6 +26,9 @@ pub enum JudgeError {
     /// An image cannot be written, or the check cannot be started.
     #[error("the check could not be run: {0}")]
     Check(#[from] io::Error),
+    /// What the check does cannot be recorded.
+    #[error(transparent)]
+    Record(#[from] RecordError),
 }
 
 /// What adding syncs does.
@@ -73,7 +77,8 @@ impl Proof {
     }
 }
 
-/// Finds the syncs without which `failing` images of a recording fail. `None` if it was stopped before anything was known.
+/// Finds the syncs without which `failing` images of a recording fail. Those that are `known` from another profile are tried
+/// first. `None` if it was stopped before anything was known.
 ///
 /// # Errors
 ///
@@ -83,6 +88,7 @@ pub fn prove(
     options: &ImageOptions,
     judge: &Judge,
     failing: usize,
+    known: Option<&Proof>,
     go_on: &(dyn Fn() -> bool + Sync),
 ) -> Result<Option<Proof>, JudgeError> {
     let candidates = missing_syncs(log)?;
@@ -115,6 +121,9 @@ pub fn prove(
         needed: all,
         left,
     };
+    if let Some(known) = known {
+        search.begin_with(&known.missing)?;
+    }
     proof.minimal = search.drop_what_is_not_needed()?;
     proof.exhaustive = search.trials.exhaustive;
     let needed = search.needed.iter();
@@ -182,6 +191,18 @@ struct Search<'t> {
 }
 
 impl Search<'_> {
+    /// Begins with these syncs alone, if they are enough: so that two profiles name the same ones.
+    fn begin_with(&mut self, known: &[MissingSync]) -> Result<(), JudgeError> {
+        let candidates = (0..).zip(self.trials.candidates);
+        let known = candidates.filter(|(_, sync)| known.contains(sync));
+        let known: BTreeSet<usize> = known.map(|(place, _)| place).collect();
+        let failing = self.trials.failing(&known)?;
+        if failing.is_some_and(|failing| failing <= self.left) {
+            self.needed = known;
+        }
+        Ok(())
+    }
+
     /// Says whether it came to the end.
     fn drop_what_is_not_needed(&mut self) -> Result<bool, JudgeError> {
         let candidates = self.trials.candidates;
@@ -261,6 +282,7 @@ mod tests {
             check: Check::Command(check.to_owned()),
             limit: Duration::from_secs(60),
             jobs: 2,
+            guard: None,
         };
         let judge = Judge::new(options, acks.collect(), None).unwrap();
         let options = ImageOptions::new(profile);
@@ -268,7 +290,7 @@ mod tests {
         let answers = judge.judge(&found.images, &|| true, &|| {}).unwrap();
         let failing = answers.iter().filter(|answer| **answer != Answer::Good);
         let failing = failing.count();
-        let proof = prove(&log, &options, &judge, failing, &|| true).unwrap();
+        let proof = prove(&log, &options, &judge, failing, None, &|| true).unwrap();
         (failing, proof.unwrap())
     }
 

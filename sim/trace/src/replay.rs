@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use beaver_disk::{
     Disk, Fault, FaultSource, Injection, InodeId, Profile, SimDisk, SimOptions, StorageCall,
+    TraceMode,
 };
 
 use crate::log::{Event, Log, LogError};
@@ -43,8 +44,19 @@ impl<'l> Replay<'l> {
     /// Other events over the same bytes: those of the recording with syncs that it lacks.
     #[must_use]
     pub fn of(log: &'l Log, events: &'l [Event], profile: Profile) -> Self {
+        Replay::with(log, events, profile, TraceMode::Off)
+    }
+
+    /// The same, with a trace of all calls.
+    #[must_use]
+    pub fn traced(log: &'l Log, events: &'l [Event], profile: Profile) -> Self {
+        Replay::with(log, events, profile, TraceMode::Records)
+    }
+
+    fn with(log: &'l Log, events: &'l [Event], profile: Profile, trace: TraceMode) -> Self {
         let options = SimOptions {
             space: log.format.space.clone(),
+            trace,
             ..SimOptions::default()
         };
         let disk = SimDisk::new(Disk::empty(profile), options);

@@ -10,7 +10,10 @@ pub fn survivors(space: &ImageSpace, choice: &Choice) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     let mut pages: BTreeMap<(String, &'static str), (usize, Vec<u64>)> = BTreeMap::new();
     let mut lengths: BTreeMap<(String, &'static str), usize> = BTreeMap::new();
-    for record in space.describe(choice) {
+    for mut record in space.describe(choice) {
+        if space.is_flat() {
+            record.file = record.file.replace('/', " or ");
+        }
         let fate = match record.fate {
             Fate::Survived => "survived",
             Fate::Lost => "lost",

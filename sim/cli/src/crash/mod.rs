@@ -5,22 +5,24 @@ mod one_image;
 mod text;
 mod trial;
 
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use beaver_disk::Profile;
 use beaver_sim::failure_folder::quoted;
 use beaver_trace::{
-    Answer, Check, Event, FailingImage, Judge, JudgeOptions, Log, ReplacedFiles, good_images,
+    Answer, Check, Ended, Event, FailingImage, Judge, JudgeOptions, Log, RecordOptions,
+    ReplacedFiles, good_images,
 };
 
 use super::args::{Acks, CrashArgs, Format};
 use super::exit::{CliError, Exit};
-use super::failure_saver::{this_program, warn};
-use super::interrupt;
+use super::failure_saver::this_program;
 use super::output::Output;
 use super::timer::Timer;
+use super::trace::{stop_flag, this_program_as};
 use document::CrashDocument;
 use trial::{Trial, Tried};
 
@@ -28,31 +30,62 @@ use trial::{Trial, Tried};
 const PROFILES: [Profile; 3] = [Profile::LinuxOrdered, Profile::BtrfsLike, Profile::Posix];
 
 pub(crate) fn crash(args: &CrashArgs, out: &mut Output) -> Result<Exit, CliError> {
-    let Some(folder) = &args.log else {
-        return record_and_crash(args);
-    };
+    let stop = stop_flag()?;
     let profiles = profiles(args)?;
-    let log = Log::open(folder).map_err(|error| {
-        CliError::new(format_args!(
-            "{error}\n`beaver trace --out LOG -- PROGRAM` makes a recording"
-        ))
-    })?;
+    let Some(folder) = &args.log else {
+        return record_and_crash(args, &profiles, &stop, out);
+    };
     if let (Some(number), Some(to)) = (args.image, &args.to) {
-        return one_image::write(args, &log, profiles[0], number, to, out);
+        return one_image::write(args, &open(folder)?, profiles[0], number, to, out);
     }
     if FailingImage::is_in(folder) {
-        return one_image::again(args, &log, folder, out);
+        return one_image::again(args, &open(folder)?, folder, &stop, out);
     }
-    crash_recording(args, folder, &log, &profiles, out)
+    crash_recording(args, folder, &profiles, &stop, out)
+}
+
+fn open(folder: &Path) -> Result<Log, CliError> {
+    let advice = "`beaver trace --out LOG -- PROGRAM` makes a recording";
+    Log::open(folder).map_err(|error| CliError::new(format_args!("{error}\n{advice}")))
 }
 
 /// Records the program, then goes on as with its recording.
-fn record_and_crash(args: &CrashArgs) -> Result<Exit, CliError> {
-    Err(CliError::at(
-        args.program.join(" "),
-        "recording and crashing in one step is not built in yet: record with `beaver trace --out LOG -- PROGRAM`, then \
-         `beaver crash LOG`",
-    ))
+fn record_and_crash(
+    args: &CrashArgs,
+    profiles: &[Profile],
+    stop: &AtomicBool,
+    out: &mut Output,
+) -> Result<Exit, CliError> {
+    let folder = tempfile::Builder::new().prefix("beaver-log-").tempdir();
+    let folder = folder.map_err(|error| CliError::at("no place for a recording", error))?;
+    let log = folder.path().join("log");
+    let options = RecordOptions {
+        program: args.program.clone(),
+        setup: args.setup.clone(),
+        log: log.clone(),
+        faults: args.faults.clone(),
+        guard: Some(this_program_as("stand-guard")?),
+        watch: Some(this_program_as("run-watched")?),
+        stop: Some(stop),
+    };
+    // Standard output has the verdict alone.
+    let recorded = beaver_trace::record(&options, Box::new(io::stderr()));
+    let recorded = recorded.map_err(CliError::new)?;
+    recorded.warnings.iter().for_each(warn);
+    match recorded.ended {
+        Ended::Stopped => return Ok(Exit::Interrupted),
+        Ended::With { code: 0 } | Ended::PowerCut => {}
+        ended => warn(format_args!("the program {ended}")),
+    }
+    crash_recording(args, &log, profiles, stop, out)
+}
+
+/// Says something that does not stop the work.
+fn warn(warning: impl fmt::Display) {
+    let mut error = Output::error();
+    error.line(format_args!("warning: {warning}"));
+    // Nothing more can be said when standard error cannot be written to either.
+    let _ = error.finish();
 }
 
 /// A recording, and how its images are judged.
@@ -67,10 +100,11 @@ pub(super) struct Recording<'r> {
 fn crash_recording(
     args: &CrashArgs,
     folder: &Path,
-    log: &Log,
     profiles: &[Profile],
+    stop: &AtomicBool,
     out: &mut Output,
 ) -> Result<Exit, CliError> {
+    let log = &open(folder)?;
     let recording = Recording {
         args,
         folder,
@@ -81,7 +115,6 @@ fn crash_recording(
     let judge = recording.judge()?;
     out.announce(&recording.announced(profiles), args.format)?;
     let timer = Timer::start();
-    let stop = interrupt::flag()?;
     let limit_ms = args.time.map(|time| time.as_millis());
     let interrupted = || stop.load(Ordering::SeqCst);
     let go_on = || {
@@ -203,6 +236,7 @@ pub(super) fn judge(
         check: check.clone(),
         limit: args.check_limit,
         jobs: args.jobs.map_or_else(cores, std::num::NonZero::get),
+        guard: Some(this_program_as("stand-guard")?),
     };
     let judge = Judge::new(options, acks, replaced);
     judge.map_err(|error| CliError::at("no place to write images", error))
@@ -260,7 +294,9 @@ fn save(recording: &Recording<'_>, tried: &Tried) -> Option<PathBuf> {
         args.check_limit,
         reason,
     );
-    let hash = image.image.hash128() >> 96;
+    // Two images that are alike, cut at different events, are two failures.
+    let event = u128::try_from(image.event).unwrap_or_default();
+    let hash = (image.image.hash128() >> 96) ^ (event.wrapping_mul(0x9e37_79b9) & 0xffff_ffff);
     let folder = args
         .out
         .join(format!("{}-{hash:08x}", program_name(recording.log)));
@@ -269,7 +305,7 @@ fn save(recording: &Recording<'_>, tried: &Tried) -> Option<PathBuf> {
     match failing.save(recording.log, &folder, &report) {
         Ok(()) => Some(folder),
         Err(error) => {
-            warn(&io::Error::other(format!("{}: {error}", folder.display())));
+            warn(format_args!("not saved: {}: {error}", folder.display()));
             None
         }
     }

@@ -1,7 +1,7 @@
 //! One image: written out to look at, or a saved one checked again.
 
 use std::path::Path;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use beaver_disk::Profile;
 use beaver_trace::{Answer, FailingImage, ImageOptions, Log, crash_images, write_image};
@@ -10,7 +10,6 @@ use serde::Serialize;
 use super::{
     Acks, CliError, CrashArgs, Exit, Format, Output, acks, check, judge, not_run, replaced,
 };
-use crate::interrupt;
 
 /// Writes an image out, by the number that it has in the report.
 pub(super) fn write(
@@ -63,6 +62,7 @@ pub(super) fn again(
     args: &CrashArgs,
     log: &Log,
     folder: &Path,
+    stop: &AtomicBool,
     out: &mut Output,
 ) -> Result<Exit, CliError> {
     let failing = FailingImage::open(folder);
@@ -73,7 +73,6 @@ pub(super) fn again(
     };
     let judge = judge(args, &check, acks(log), replaced(&check, log)?)?;
     let (image, ..) = failing.image(log).map_err(CliError::new)?;
-    let stop = interrupt::flag()?;
     let go_on = || !stop.load(Ordering::SeqCst);
     let answers = judge.judge(&[image], &go_on, &|| {});
     let answers = answers.map_err(|error| not_run(&error))?;

@@ -153,14 +153,23 @@ pub(super) fn proof(tried: &Tried) -> String {
     };
     let profile = tried.found.profile;
     let (before, after) = (proof.failing_before, proof.failing_after);
-    if proof.missing.is_empty() {
-        return format!(
-            "\nno added sync repairs it on {profile}: what is written is not atomic, or its order is wrong ({after} images still \
-             fail with all {} syncs that could be added)\n",
+    let mut text = String::from("\n");
+    if after > 0 {
+        let _ = writeln!(
+            text,
+            "no added sync repairs it on {profile}: what is written is not atomic, or its order is wrong ({after} images still \
+             fail with all {} syncs that could be added)",
             proof.all
         );
     }
-    let mut text = String::from("\n");
+    if proof.missing.is_empty() {
+        return text;
+    }
+    let missing = if after > 0 {
+        "missing besides"
+    } else {
+        "missing"
+    };
     let alike = proof.alike();
     for alike in alike.iter().take(SYNCS) {
         let more = match alike.more {
@@ -169,7 +178,7 @@ pub(super) fn proof(tried: &Tried) -> String {
         };
         let _ = writeln!(
             text,
-            "missing: {} (event {}{more})",
+            "{missing}: {} (event {}{more})",
             alike.first,
             alike.first.event + 1
         );
@@ -186,9 +195,6 @@ pub(super) fn proof(tried: &Tried) -> String {
         text,
         "  with {with} {before} → {after} failing images on {profile}"
     );
-    if after > 0 {
-        text.push_str("  the others are repaired by no added sync: what is written is not atomic, or its order is wrong\n");
-    }
     if !proof.exhaustive {
         text.push_str("  images were sampled, by the same rule with and without\n");
     }

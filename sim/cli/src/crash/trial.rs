@@ -41,7 +41,8 @@ impl Trial<'_> {
         for (at, profile) in (1..).zip(profiles) {
             let mut tried = self.of_profile(*profile, at, profiles.len())?;
             if !tried.failing.is_empty() && !self.recording.args.no_proof && (self.go_on)() {
-                tried.proof = self.prove(&tried)?;
+                let known = all.iter().rev().find_map(|tried| tried.proof.as_ref());
+                tried.proof = self.prove(&tried, known)?;
             }
             all.push(tried);
         }
@@ -78,7 +79,7 @@ impl Trial<'_> {
         })
     }
 
-    fn prove(&self, tried: &Tried) -> Result<Option<Proof>, CliError> {
+    fn prove(&self, tried: &Tried, known: Option<&Proof>) -> Result<Option<Proof>, CliError> {
         let options = self.options(tried.found.profile);
         let failing = tried.failing.len();
         let proof = prove(
@@ -86,6 +87,7 @@ impl Trial<'_> {
             &options,
             self.judge,
             failing,
+            known,
             self.go_on,
         );
         proof.map_err(CliError::new)

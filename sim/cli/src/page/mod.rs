@@ -18,8 +18,9 @@ use crate::report::numbers::{grouped, seconds};
 use crate::report::{
     CoverageTable, NameCounts, RunKind, RunReport, ScenarioReport, Verdict, completeness,
 };
-use beaver_sim::explain::Explained;
+use beaver_sim::explain::{Explained, ExplainedLog};
 
+pub use failure::BrokenCheck;
 use failure::FailureSection;
 
 /// A page. Its `Display` is the HTML.
@@ -113,6 +114,24 @@ impl<'r> HtmlPage<'r> {
             subtitle: explanation.claim.clone(),
             failures: vec![FailureSection::new(1, explained, 1)],
             ..HtmlPage::new(explanation.verdict, figures)
+        }
+    }
+
+    /// The page over the first crash after which the check of a recorded program fails.
+    #[must_use]
+    pub fn of_check(
+        program: &str,
+        broken: &'r BrokenCheck,
+        explained: &'r ExplainedLog,
+        figures: Vec<(&'static str, String)>,
+    ) -> Self {
+        HtmlPage {
+            title: program.to_owned(),
+            subtitle:
+                "Every set of files that a crash of this program may leave is given to its check."
+                    .to_owned(),
+            failures: vec![FailureSection::of_check(broken, explained)],
+            ..HtmlPage::new(Verdict::Violation, figures)
         }
     }
 

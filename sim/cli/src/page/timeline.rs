@@ -1,8 +1,8 @@
 //! The timeline of a failure: a row for each command, storage call, crash and recovery.
 
 use beaver_disk::{Op, TraceRecord};
-use beaver_sim::explain::Explained;
-use beaver_sim::run_log::{CrashEvent, RunEvent, result_of};
+use beaver_sim::explain::lanes::Lanes;
+use beaver_sim::run_log::{CrashEvent, LoggedEvent, RunEvent, result_of};
 use beaver_sim::scenario::CrashKind;
 
 use super::text::{printable, sentence};
@@ -33,10 +33,14 @@ pub(super) struct TimelineRow {
 
 /// The last rows, and how many were left out before them. Rows know their column in a picture that
 /// begins at `first_column`.
-pub(super) fn timeline(explained: &Explained, first_column: usize) -> (Vec<TimelineRow>, usize) {
-    let mut column = 0..explained.lanes.columns.len();
+pub(super) fn timeline(
+    log: &[LoggedEvent],
+    lanes: &Lanes,
+    first_column: usize,
+) -> (Vec<TimelineRow>, usize) {
+    let mut column = 0..lanes.columns.len();
     let mut rows: Vec<TimelineRow> = Vec::new();
-    for event in &explained.log {
+    for event in log {
         let mut row = TimelineRow::new(&event.event);
         let has_column = match &event.event {
             RunEvent::Call { record } => record.op.changes_something(),

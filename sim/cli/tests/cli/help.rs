@@ -33,7 +33,9 @@ fn help_of_wal_names_its_tools() {
 #[test]
 fn help_hides_what_is_not_for_people() {
     let help = Place::empty().beaver("--help").stdout;
-    assert!(!help.contains("trace"), "{help}");
+    for hidden in ["trace-hashes", "stand-guard", "run-watched"] {
+        assert!(!help.contains(hidden), "{help}");
+    }
 }
 
 #[test]
@@ -58,4 +60,9 @@ fn help_of_zoo_says_what_is_in_it() {
 #[test]
 fn help_of_shrink_says_what_is_taken_out() {
     check_help("shrink --help", "help_shrink.txt");
+}
+
+#[test]
+fn help_of_trace_teaches_by_examples() {
+    check_help("trace --help", "help_trace.txt");
 }

@@ -19,6 +19,7 @@ mod run;
 mod scenario_errors;
 mod schema;
 mod shrink;
+mod trace;
 mod usage;
 mod wal;
 mod zoo;

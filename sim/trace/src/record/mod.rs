@@ -1,0 +1,308 @@
+//! Records a program: the simulated disk is served by FUSE, and everything that the program does to it is written down.
+//!
+//! ```text
+//! record         setup, program, end
+//!   Mount          the file system, and the guard that takes it away
+//!   Program        the processes
+//!   ServedDisk     what the kernel asks
+//!     Server         the disk, the recording, and what stands beside them, under one lock
+//! ```
+
+mod attributes;
+mod callers;
+mod file_system;
+mod files;
+mod log_thread;
+mod mount;
+mod names;
+mod program;
+mod served;
+mod server;
+mod special;
+mod standard_output;
+mod watch;
+
+use std::ffi::OsString;
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+pub use mount::stand_guard;
+pub use served::ServedImage;
+pub use watch::run_watched;
+
+use self::callers::Callers;
+use self::file_system::ServedDisk;
+use self::log_thread::LogThread;
+use self::mount::{Mount, MountPoint};
+use self::program::Program;
+use self::server::{Notice, Server, lock, space};
+use self::standard_output::{STDOUT_NAME, StandardOutput};
+use self::watch::Watch;
+use crate::log::{Format, LogWriter};
+use crate::recording::{Ended, RecordError, RecordOptions, Recorded};
+
+/// How often is looked whether the recording is to stop.
+const TICK: Duration = Duration::from_millis(50);
+/// How long processes may take that are to end.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Records a program. What it says on its standard output is passed on to `output` at once.
+///
+/// # Errors
+///
+/// It could not be mounted, started or written down, or the setup failed. Then there is no recording.
+pub fn record(
+    options: &RecordOptions<'_>,
+    output: Box<dyn Write + Send>,
+) -> Result<Recorded, RecordError> {
+    let format = Format {
+        program: options.program.clone(),
+        space: space(&options.faults),
+        ..Format::default()
+    };
+    let point = MountPoint::new(options.guard.as_deref())?;
+    let log = LogWriter::create(&options.log, &format);
+    let log = log.map_err(|error| RecordError::at_log(&options.log, error))?;
+    let recorded = record_into(log, point, options, output);
+    if recorded.is_err() {
+        LogWriter::remove(&options.log);
+    }
+    recorded
+}
+
+/// A recording that is made.
+struct Recording<'o> {
+    options: &'o RecordOptions<'o>,
+    server: Arc<Mutex<Server>>,
+    mount: Mount,
+    notices: Receiver<Notice>,
+    notify: Sender<Notice>,
+}
+
+fn record_into(
+    log: LogWriter,
+    point: MountPoint,
+    options: &RecordOptions<'_>,
+    output: Box<dyn Write + Send>,
+) -> Result<Recorded, RecordError> {
+    let (notify, notices) = channel();
+    let (pass_on, said) = channel();
+    let printer = thread::spawn(move || print(&said, output));
+    let server = Arc::new(Mutex::new(Server::new(
+        Some(LogThread::start(log, notify.clone())),
+        &options.faults,
+        StandardOutput::new(pass_on),
+        // A program that is watched need not be looked at.
+        options.watch.is_none().then(|| Callers::new(point.path())),
+        notify.clone(),
+    )));
+    let mount = point.mount(ServedDisk::new(server.clone()))?;
+    let mut recording = Recording {
+        options,
+        server,
+        mount,
+        notices,
+        notify,
+    };
+    let ended = recording.run();
+    let finished = lock(&recording.server).finish();
+    let (summary, warnings) = finished.map_err(|error| RecordError::at_log(&options.log, error))?;
+    let ended = ended?;
+    let disk = lock(&recording.server).disk.clone();
+    drop(recording);
+    // It ends when all is printed: nothing is passed on any more.
+    let _ = printer.join();
+    Ok(Recorded {
+        ended,
+        summary,
+        warnings,
+        disk,
+    })
+}
+
+impl Recording<'_> {
+    fn run(&mut self) -> Result<Ended, RecordError> {
+        if let Some(setup) = &self.options.setup {
+            let mut command = Command::new("sh");
+            command.arg("-c").arg(self.in_mount(setup));
+            // What a setup says is no promise, and it must not mix with the result.
+            command.stdout(Stdio::from(io::stderr()));
+            let ended = self.run_to_end(command, "sh")?;
+            if ended != (Ended::With { code: 0 }) {
+                let command = setup.clone();
+                return Err(RecordError::Setup { command, ended });
+            }
+        }
+        lock(&self.server).begin();
+        let Some(name) = self.options.program.first() else {
+            return Err(RecordError::NoProgram);
+        };
+        let program: Vec<String> = self
+            .options
+            .program
+            .iter()
+            .map(|word| self.in_mount(word))
+            .collect();
+        let watch = self.options.watch.as_ref().map(|_| {
+            let server = self.server.clone();
+            Watch::new(self.mount.path(), server, self.notify.clone())
+        });
+        let watch = watch.transpose().map_err(RecordError::Mount)?;
+        let mut words: Vec<OsString> = self.options.watch.clone().unwrap_or_default();
+        if let Some(watch) = &watch {
+            words.extend([watch.socket().into(), "--".into()]);
+        }
+        words.extend(program.into_iter().map(OsString::from));
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]);
+        let stdout = self.mount.path().join(STDOUT_NAME);
+        let stdout = OpenOptions::new().append(true).open(stdout);
+        command.stdout(stdout.map_err(RecordError::Mount)?);
+        self.run_to_end(command, name)
+    }
+
+    fn in_mount(&self, text: &str) -> String {
+        text.replace("{dir}", &self.mount.path().to_string_lossy())
+    }
+
+    /// Starts a program and waits until it has ended, and all that it left running.
+    fn run_to_end(&mut self, mut command: Command, name: &str) -> Result<Ended, RecordError> {
+        command.env("BEAVER_DIR", self.mount.path());
+        let program = Program::start(command, self.notify.clone());
+        let mut program = program.map_err(|error| RecordError::Start {
+            program: name.to_owned(),
+            error,
+        })?;
+        self.mount.guard(Some(program.group()));
+        let waited = self.wait(&program, name);
+        let ended = program.ended();
+        let ended = ended.map_err(|error| RecordError::Start {
+            program: name.to_owned(),
+            error,
+        });
+        let ended = match waited {
+            Ok(interruption) => ended.map(|ended| interruption.unwrap_or(ended)),
+            Err(error) => Err(error),
+        };
+        if matches!(ended, Ok(Ended::With { .. } | Ended::Killed { .. })) {
+            self.wait_for_quiet(&program);
+        } else {
+            program.signal(Signal::KILL);
+        }
+        self.mount.guard(None);
+        // A late change may have been the one after which the power is cut.
+        match self.notices.try_recv() {
+            Ok(Notice::PowerCut) => Ok(Ended::PowerCut),
+            Ok(Notice::Broken(error)) => Err(RecordError::at_log(&self.options.log, error)),
+            Ok(Notice::NotStarted(error)) => Err(RecordError::Start {
+                program: name.to_owned(),
+                error,
+            }),
+            Ok(Notice::Ended) | Err(_) => ended,
+        }
+    }
+
+    /// Waits until the process that was started has ended, or was ended.
+    fn wait(&self, program: &Program, name: &str) -> Result<Option<Ended>, RecordError> {
+        let mut interruption = Ok(None);
+        let mut stopped_for = None;
+        loop {
+            match self.notices.recv_timeout(TICK) {
+                Ok(Notice::Ended) => return interruption,
+                Ok(Notice::PowerCut) => {
+                    program.signal(Signal::KILL);
+                    interruption = Ok(Some(Ended::PowerCut));
+                }
+                Ok(Notice::Broken(error)) => {
+                    program.signal(Signal::KILL);
+                    interruption = Err(RecordError::at_log(&self.options.log, error));
+                }
+                // The process that was to become the program ends by itself.
+                Ok(Notice::NotStarted(error)) => {
+                    interruption = Err(RecordError::Start {
+                        program: name.to_owned(),
+                        error,
+                    });
+                }
+                // This recording holds a sender itself.
+                Err(_) => {}
+            }
+            if !self.is_stopped() {
+                continue;
+            }
+            match &mut stopped_for {
+                None => {
+                    program.signal(Signal::TERM);
+                    interruption = interruption.map(|_| Some(Ended::Stopped));
+                    stopped_for = Some(Duration::ZERO);
+                }
+                Some(time) if *time > GRACE => program.signal(Signal::KILL),
+                Some(time) => *time += TICK,
+            }
+        }
+    }
+
+    fn is_stopped(&self) -> bool {
+        let stop = self.options.stop;
+        stop.is_some_and(|stop| stop.load(Ordering::SeqCst))
+    }
+
+    /// Waits until no file of the mount is open. The kernel says so a little after the last close, and a process may outlive
+    /// the one that was started.
+    fn wait_for_quiet(&self, program: &Program) {
+        let is_quiet = || lock(&self.server).open() == 0;
+        let (mut waited, mut step) = (Duration::ZERO, Duration::from_micros(100));
+        while waited < GRACE && !self.is_stopped() {
+            if is_quiet() {
+                return;
+            }
+            thread::sleep(step);
+            waited += step;
+            step = (step * 2).min(TICK);
+        }
+        if is_quiet() {
+            return;
+        }
+        let open = lock(&self.server).open();
+        lock(&self.server).warn(format!(
+            "{open} files are still open {} s after the program ended, by processes that it left running: what they do from then on is not recorded",
+            GRACE.as_secs()
+        ));
+        program.signal(Signal::TERM);
+    }
+}
+
+/// Prints what is said until nobody can say anything any more.
+fn print(said: &Receiver<Vec<u8>>, mut output: Box<dyn Write + Send>) {
+    for bytes in said {
+        // A reader that is gone is not the program's fault: it goes on.
+        let _ = output.write_all(&bytes).and_then(|()| output.flush());
+    }
+}
+
+/// Whether programs can be recorded here.
+///
+/// # Errors
+///
+/// Why not.
+pub fn check() -> Result<(), RecordError> {
+    MountPoint::new(None).map(drop)
+}
+
+impl RecordError {
+    pub(super) fn at_log(log: &Path, error: io::Error) -> Self {
+        RecordError::Log {
+            path: log.to_owned(),
+            error,
+        }
+    }
+}

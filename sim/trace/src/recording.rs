@@ -1,0 +1,114 @@
+//! What a recording of a program needs, and what comes of it; the same on every system.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+
+use beaver_disk::SimDisk;
+use serde::Serialize;
+
+use crate::planned_fault::PlannedFault;
+use crate::summary::Summary;
+
+/// What to record.
+#[derive(Debug, Default)]
+pub struct RecordOptions<'o> {
+    /// The program and its arguments; `{dir}` in them is the directory that is recorded. It is `BEAVER_DIR` in the environment
+    /// too.
+    pub program: Vec<String>,
+    /// A shell command that prepares the directory; `{dir}` as above.
+    pub setup: Option<String>,
+    /// The folder of the recording. It is not there yet, or is empty.
+    pub log: PathBuf,
+    /// What is to go wrong.
+    pub faults: Vec<PlannedFault>,
+    /// A command that calls [`stand_guard`](crate::stand_guard) with the path that is added to it. Without one the mount stays
+    /// if this process is killed.
+    pub guard: Option<Vec<OsString>>,
+    /// A command that calls [`run_watched`](crate::run_watched) with the path that is added to it, and what follows after `--`.
+    /// Without one sync(2) and syncfs(2) are not seen.
+    pub watch: Option<Vec<OsString>>,
+    /// Ends the program, and with it the recording, once it is set.
+    pub stop: Option<&'o AtomicBool>,
+}
+
+/// A recording that was made.
+#[derive(Debug)]
+pub struct Recorded {
+    /// How the program ended.
+    pub ended: Ended,
+    /// What it did.
+    pub summary: Summary,
+    /// What the recording does not show, or what the program was refused.
+    pub warnings: Vec<String>,
+    /// The disk as it was at the end.
+    pub disk: SimDisk,
+}
+
+/// How a program ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ended {
+    /// By itself.
+    With {
+        /// Its exit code.
+        code: i32,
+    },
+    /// By a signal.
+    Killed {
+        /// The number of the signal.
+        signal: i32,
+    },
+    /// By a power cut that was planned.
+    PowerCut,
+    /// Because the recording was stopped.
+    Stopped,
+}
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Ended::With { code } => write!(f, "ended with {code}"),
+            Ended::Killed { signal } => write!(f, "was killed by signal {signal}"),
+            Ended::PowerCut => f.write_str("was killed by the planned power cut"),
+            Ended::Stopped => f.write_str("was stopped"),
+        }
+    }
+}
+
+/// Why there is no recording.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "each message says what the variant is")]
+pub enum RecordError {
+    #[error("recording needs Linux: it serves the program's files by FUSE")]
+    NotLinux,
+    #[error(
+        "/dev/fuse: {0}\nLoad the module (`modprobe fuse`); a container needs `--device /dev/fuse --cap-add SYS_ADMIN`."
+    )]
+    NoDevice(io::Error),
+    #[error(
+        "/dev/fuse: {0}\nOnly root may use it until the package fuse3 is installed (Debian: `apt install fuse3`): it opens the device for everybody."
+    )]
+    DeviceRefused(io::Error),
+    #[error(
+        "the recorded directory cannot be mounted: {0}\nWithout root it takes the package fuse3 (its fusermount3), or `unshare -Urm beaver …`; a container needs `--device /dev/fuse --cap-add SYS_ADMIN`."
+    )]
+    Mount(io::Error),
+    #[error("no program to record")]
+    NoProgram,
+    #[error("{program}: {error}")]
+    Start { program: String, error: io::Error },
+    #[error("the setup {ended}: {command}")]
+    Setup { command: String, ended: Ended },
+    #[error("the recording {}: {error}{}", path.display(), log_advice(error))]
+    Log { path: PathBuf, error: io::Error },
+}
+
+fn log_advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AlreadyExists => "\nThere is one in this folder: name another.",
+        _ => "",
+    }
+}
