@@ -24,6 +24,8 @@ pub enum SyncKind {
     FileBeforeChange,
     /// A directory before a file is changed that may refer to what is in it.
     DirectoryBeforeChange,
+    /// A file before bytes of it are written that lie before those that were written last: a header after what it describes.
+    FileBeforeItsHeader,
     /// The directory in which another one was made.
     ParentOfNewDirectory,
     /// A directory before a name in it is changed.
@@ -40,11 +42,12 @@ pub enum SyncKind {
 
 impl SyncKind {
     /// All kinds, in their order.
-    pub(crate) const ALL: [SyncKind; 10] = [
+    pub(crate) const ALL: [SyncKind; 11] = [
         SyncKind::FileBeforeEnd,
         SyncKind::DirectoryBeforeEnd,
         SyncKind::FileBeforeChange,
         SyncKind::DirectoryBeforeChange,
+        SyncKind::FileBeforeItsHeader,
         SyncKind::ParentOfNewDirectory,
         SyncKind::DirectoryBeforeRename,
         SyncKind::DirectoryBeforeRemoval,
@@ -110,6 +113,9 @@ impl fmt::Display for MissingSync {
                     "fsync of the directory `{path}` before `{next}` is changed"
                 )
             }
+            SyncKind::FileBeforeItsHeader => {
+                write!(f, "fsync of `{path}` before {next} of it is written")
+            }
             SyncKind::ParentOfNewDirectory => {
                 write!(
                     f,
@@ -173,6 +179,8 @@ pub(crate) fn missing_syncs(log: &Log) -> Result<Vec<MissingSync>, LogError> {
 struct Dirty {
     files: BTreeMap<InodeId, BTreeSet<SyncKind>>,
     dirs: BTreeMap<InodeId, BTreeSet<SyncKind>>,
+    /// Where the last write to a file ended.
+    ends: BTreeMap<InodeId, u64>,
     found: Vec<MissingSync>,
 }
 
@@ -196,6 +204,12 @@ impl Dirty {
                 let Some(next) = path_of(replay, *inode) else {
                     return;
                 };
+                if let Change::Write { offset, .. } = change
+                    && self.ends.get(inode).is_some_and(|end| offset < end)
+                {
+                    let header = format!("byte {offset}");
+                    self.propose_file(replay, *inode, K::FileBeforeItsHeader, &header);
+                }
                 self.propose_files(replay, K::FileBeforeChange, &next, Some(*inode));
                 self.propose_dirs(replay, K::DirectoryBeforeChange, &next);
             }
@@ -275,8 +289,16 @@ impl Dirty {
 
     /// What an event makes dirty or clean.
     fn follow(&mut self, replay: &Replay<'_>, event: &Event) {
-        let (change, fails) = match event {
-            Event::Call { change, fault, .. } => (change, fault.is_some()),
+        let (change, len, fails) = match event {
+            Event::Call {
+                change,
+                bytes,
+                fault,
+                ..
+            } => {
+                let len = bytes.map_or(0, |(_, len)| len);
+                (change, len, fault.is_some())
+            }
             Event::Sync | Event::Begin => {
                 self.files.clear();
                 self.dirs.clear();
@@ -285,9 +307,11 @@ impl Dirty {
             _ => return,
         };
         match change {
-            Change::Write { inode, .. }
-            | Change::SetLen { inode, .. }
-            | Change::Allocate { inode, .. } => {
+            Change::Write { inode, offset, .. } => {
+                self.files.insert(*inode, BTreeSet::new());
+                self.ends.insert(*inode, offset + len);
+            }
+            Change::SetLen { inode, .. } | Change::Allocate { inode, .. } => {
                 self.files.insert(*inode, BTreeSet::new());
             }
             Change::SyncData { inode } | Change::SyncAll { inode } if !fails => {

@@ -351,4 +351,16 @@ mod tests {
         assert!(failing > 0 && proof.failing_after > 0);
         assert!(proof.all > 0);
     }
+
+    #[test]
+    fn a_header_that_may_get_there_before_what_it_describes_is_named() {
+        let steps = "create f; set_len f 8192; begin; write f 4096 body; write f 0 valid; sync f";
+        let check = "! grep -q valid {dir}/f || grep -q body {dir}/f";
+        let (failing, proof) = proof(steps, check, Profile::LinuxOrdered);
+        assert_eq!((failing, proof.failing_after), (1, 0));
+        assert_eq!(
+            names(&proof),
+            ["fsync of `f` before byte 0 of it is written +0"]
+        );
+    }
 }
