@@ -10,19 +10,19 @@
 mod log;
 #[cfg(not(target_os = "linux"))]
 mod not_linux;
-mod planned_fault;
 #[cfg(target_os = "linux")]
 mod record;
 mod recording;
 mod replay;
 mod summary;
+mod trace_fault;
 
 pub use log::{Event, Format, Log, LogError, LogWriter};
 #[cfg(not(target_os = "linux"))]
 pub use not_linux::{check as check_recorder, record, run_watched, stand_guard};
-pub use planned_fault::{PLANNED_FAULTS, PlannedFault};
 #[cfg(target_os = "linux")]
 pub use record::{check as check_recorder, record, run_watched, stand_guard};
-pub use recording::{Ended, RecordError, RecordOptions, Recorded};
+pub use recording::{ProgramEnd, RecordError, RecordOptions, Recorded};
 pub use replay::Replay;
 pub use summary::Summary;
+pub use trace_fault::{TRACE_FAULTS, TraceFault};

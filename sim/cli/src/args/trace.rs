@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use beaver_sim::scenario::Seeds;
-use beaver_trace::PlannedFault;
+use beaver_trace::TraceFault;
 use clap::Args;
 
 use super::Format;
@@ -45,7 +45,7 @@ pub(crate) struct TraceArgs {
     pub(crate) out: PathBuf,
     /// Let something go wrong; may be given more than once
     #[arg(long = "fault", value_name = "FAULT")]
-    pub(crate) faults: Vec<PlannedFault>,
+    pub(crate) faults: Vec<TraceFault>,
     /// How the summary is written; with json the program's standard output goes to standard error
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,

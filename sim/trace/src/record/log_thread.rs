@@ -4,7 +4,7 @@ use std::io;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 
-use super::server::Notice;
+use super::notice::Notice;
 use crate::log::{Event, LogWriter};
 
 /// Events that may wait. The program waits when there are more, so that they do not fill the memory.

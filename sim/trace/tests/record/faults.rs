@@ -1,7 +1,7 @@
 //! Faults that were planned strike, stand in the recording, and strike again when it is carried out again.
 
 use beaver_disk::Profile;
-use beaver_trace::{Ended, Replay};
+use beaver_trace::{ProgramEnd, Replay};
 
 use crate::place::{Made, Place, can_record};
 
@@ -99,7 +99,7 @@ while True:
     print('written', flush=True)
 ";
     let made = Place::with_faults(&["power-cut-at:20"]).python(script);
-    assert_eq!(made.recorded.ended, Ended::PowerCut);
+    assert_eq!(made.recorded.ended, ProgramEnd::PowerCut);
     // One of the twenty is the creation, and nobody hears of the last one.
     let live = made.recorded.disk.live();
     assert_eq!(live.len_of("f"), Some(19));
