@@ -7,6 +7,7 @@
 //!   Replay       carried out again on a simulated disk, event by event
 //! ```
 
+mod background_file;
 mod log;
 #[cfg(not(target_os = "linux"))]
 mod not_linux;

@@ -13,7 +13,8 @@ const TRACE_HELP: &str = "\
 The program runs unchanged, in any language, on a directory that is served from a simulated disk. `{dir}` in \
 its arguments stands for that directory, which is BEAVER_DIR in its environment too. Each line that it prints on \
 its standard output counts as a promise: what it says is done must survive a power cut from there on. The \
-recording has its calls, writes to mappings, syncs and promises in one order.
+recording has its calls, writes to mappings, syncs and promises in one order. A program that keeps its output \
+back makes its promises late, which is safe and finds less: try `python3 -u`, or `stdbuf -oL`.
 
 Faults, counted from the end of the setup on:
   eio-at-fsync:N       the Nth sync of a file fails, and its pages count as clean, as on Linux

@@ -83,12 +83,14 @@ impl MaySync {
             SyncCalls::No => {}
             SyncCalls::Can => {
                 self.found.insert(format!(
-                    "{name} can call sync(2) or syncfs(2), which a FUSE file system does not see: if it does, what it made durable by that counts as not synced here"
+                    "{name} can call sync(2) or syncfs(2), which a FUSE file system does not see: \
+                     if it does, what it made durable by that counts as not synced here"
                 ));
             }
             SyncCalls::Unknown if object == program => {
                 self.found.insert(format!(
-                    "{name} has no symbols: whether it calls sync(2) or syncfs(2), which a FUSE file system does not see, cannot be told"
+                    "{name} has no symbols: whether it calls sync(2) or syncfs(2), which a FUSE file \
+                     system does not see, cannot be told"
                 ));
             }
             SyncCalls::Unknown => {}
@@ -124,5 +126,22 @@ fn look(path: &Path) -> SyncCalls {
     match is_dynamic || has_symbols {
         true => SyncCalls::No,
         false => SyncCalls::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_imports_sync_can_call_it() {
+        let program = |name| look(Path::new(name));
+        // Where these are one program with many names, as with busybox, nothing can be told from them.
+        if program("/bin/true") != SyncCalls::Can && Path::new("/bin/sync").exists() {
+            assert_eq!(program("/bin/sync"), SyncCalls::Can);
+            assert_eq!(program("/bin/true"), SyncCalls::No);
+        }
+        assert_eq!(program("/etc/passwd"), SyncCalls::No);
+        assert_eq!(program("/no/such/program"), SyncCalls::No);
     }
 }

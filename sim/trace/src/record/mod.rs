@@ -12,7 +12,6 @@ mod answers;
 mod attributes;
 mod file_system;
 mod files;
-mod log_thread;
 mod may_sync;
 mod mount;
 mod names;
@@ -40,7 +39,6 @@ pub use mount::stand_guard;
 pub use watch::run_watched;
 
 use self::file_system::ServedDisk;
-use self::log_thread::LogThread;
 use self::may_sync::MaySync;
 use self::mount::{MountPoint, ServedMount};
 use self::notice::Notice;
@@ -99,7 +97,7 @@ fn record_into(
     let (pass_on, said) = channel();
     let printer = thread::spawn(move || print(&said, output));
     let server = Arc::new(Mutex::new(Server::new(
-        LogThread::start(log, notify.clone()),
+        log,
         &options.faults,
         StandardOutput::new(pass_on),
         // A program that is watched need not be looked at.
@@ -278,7 +276,8 @@ impl Recording<'_> {
         }
         let open = lock(&self.server).open();
         lock(&self.server).warn(format!(
-            "{open} files are still open {} s after the program ended, by processes that it left running: what they do from then on is not recorded",
+            "{open} files are still open {} s after the program ended, by processes that it left \
+             running: what they do from then on is not recorded",
             GRACE.as_secs()
         ));
         program.signal(Signal::TERM);

@@ -11,12 +11,11 @@ use beaver_disk::{Change, Disk, InodeId, Profile, SimDisk, SimOptions, Space};
 use fuser::{Errno, FileAttr, FileType};
 
 use super::attributes::{Attributes, STDOUT, errno, file_type, inode, number};
-use super::log_thread::LogThread;
 use super::may_sync::MaySync;
 use super::notice::Notice;
 use super::special::Specials;
 use super::standard_output::StandardOutput;
-use crate::log::Event;
+use crate::log::{Event, LogWriter};
 use crate::summary::{Counter, Summary};
 use crate::trace_fault::{CountedFaults, TraceFault};
 
@@ -42,7 +41,7 @@ struct Known {
 
 pub(super) struct Server {
     pub(super) disk: SimDisk,
-    log: LogThread,
+    log: LogWriter,
     counter: Counter,
     faults: Option<Arc<Mutex<CountedFaults>>>,
     power_cut_at: Option<u64>,
@@ -66,7 +65,7 @@ pub(super) struct Server {
 
 impl Server {
     pub(super) fn new(
-        log: LogThread,
+        log: LogWriter,
         planned: &[TraceFault],
         output: StandardOutput,
         may_sync: Option<MaySync>,
@@ -125,7 +124,7 @@ impl Server {
         let faults = self.faults.as_ref();
         let fault = faults.and_then(|faults| lock(faults).take_struck());
         if answer.is_ok() || fault.is_some() {
-            self.push(Event::Call {
+            self.push(&Event::Call {
                 change,
                 bytes: None,
                 fault,
@@ -150,14 +149,15 @@ impl Server {
     }
 
     /// Writes an event down.
-    pub(super) fn push(&mut self, event: Event) -> Result<(), Errno> {
-        self.counter.note(&event);
+    pub(super) fn push(&mut self, event: &Event) -> Result<(), Errno> {
+        self.counter.note(event);
         self.synced = None;
-        if self.log.push(event) {
-            return Ok(());
-        }
-        self.counting = Counting::Over;
-        Err(Errno::EIO)
+        self.log.push(event).map_err(|error| {
+            self.counting = Counting::Over;
+            // Nobody listens any more only when the recording has ended anyway.
+            let _ = self.notices.send(Notice::Broken(error));
+            Errno::EIO
+        })
     }
 
     /// The permissions of something are these from now on.
@@ -165,7 +165,7 @@ impl Server {
         if self.counting == Counting::Over {
             return Err(Errno::EIO);
         }
-        self.push(Event::Mode { inode, mode })
+        self.push(&Event::Mode { inode, mode })
     }
 
     /// Bytes on the standard output of the program. What ends a line is what it promised.
@@ -174,7 +174,7 @@ impl Server {
             return Err(Errno::EIO);
         }
         for line in self.output.say(bytes) {
-            self.push(Event::Ack(line))?;
+            self.push(&Event::Ack(line))?;
         }
         Ok(bytes.len())
     }
@@ -183,7 +183,7 @@ impl Server {
     pub(super) fn begin(&mut self) {
         self.disk.sync();
         // The notice of it says so.
-        let _ = self.push(Event::Begin);
+        let _ = self.push(&Event::Begin);
         if let Some(faults) = &self.faults {
             lock(faults).begin();
         }
@@ -196,7 +196,7 @@ impl Server {
     pub(super) fn finish(&mut self) -> io::Result<(Summary, Vec<String>)> {
         self.counting = Counting::Over;
         self.output.close();
-        self.log.finish()?;
+        self.log.flush()?;
         let counter = std::mem::take(&mut self.counter);
         let summary = self.disk.look(|disk| counter.finish(disk));
         let mut warnings = std::mem::take(&mut self.warnings);
@@ -232,7 +232,7 @@ impl Server {
         if self.counting != Counting::Over {
             self.disk.sync();
             // The notice of it says so.
-            let _ = self.push(Event::Sync);
+            let _ = self.push(&Event::Sync);
         }
     }
 
@@ -310,7 +310,7 @@ impl Server {
         if is_gone && self.attributes.remove(&number).is_some() && self.counting != Counting::Over {
             self.disk.let_go(id);
             // The notice of it says so.
-            let _ = self.push(Event::LetGo(id));
+            let _ = self.push(&Event::LetGo(id));
         }
     }
 }
