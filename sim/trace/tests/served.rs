@@ -39,5 +39,9 @@ fn a_served_image_is_read_and_changed() {
     drop(file);
     served.finish().unwrap();
     assert!(!path.exists(), "the mount is gone");
-    assert_eq!(image.len_of("large"), Some(9 << 20), "the image is as it was");
+    assert_eq!(
+        image.len_of("large"),
+        Some(9 << 20),
+        "the image is as it was"
+    );
 }

@@ -54,7 +54,10 @@ impl Server {
         if file == STDOUT {
             return self.say(bytes);
         }
-        self.note_caller(request.pid());
+        // One that unmaps has its list of mappings locked, and that is what would be read.
+        if !mapped {
+            self.note_caller(request.pid());
+        }
         let change = Change::Write {
             inode: inode(file)?,
             offset,

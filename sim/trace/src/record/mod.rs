@@ -2,19 +2,20 @@
 //!
 //! ```text
 //! record         setup, program, end
-//!   Mount          the file system, and the guard that takes it away
+//!   ServedMount          the file system, and the guard that takes it away
 //!   Program        the processes
 //!   ServedDisk     what the kernel asks
 //!     Server         the disk, the recording, and what stands beside them, under one lock
 //! ```
 
+mod answers;
 mod attributes;
-mod callers;
 mod file_system;
 mod files;
-mod log_thread;
+mod may_sync;
 mod mount;
 mod names;
+mod notice;
 mod program;
 mod served;
 mod server;
@@ -39,16 +40,16 @@ pub use mount::stand_guard;
 pub use served::ServedImage;
 pub use watch::run_watched;
 
-use self::callers::Callers;
 use self::file_system::ServedDisk;
-use self::log_thread::LogThread;
-use self::mount::{Mount, MountPoint};
+use self::may_sync::MaySync;
+use self::mount::{MountPoint, ServedMount};
+use self::notice::Notice;
 use self::program::Program;
-use self::server::{Notice, Server, lock, space};
+use self::server::{Server, lock, space};
 use self::standard_output::{STDOUT_NAME, StandardOutput};
 use self::watch::Watch;
 use crate::log::{Format, LogWriter};
-use crate::recording::{Ended, RecordError, RecordOptions, Recorded};
+use crate::recording::{ProgramEnd, RecordError, RecordOptions, Recorded};
 
 /// How often is looked whether the recording is to stop.
 const TICK: Duration = Duration::from_millis(50);
@@ -83,7 +84,7 @@ pub fn record(
 struct Recording<'o> {
     options: &'o RecordOptions<'o>,
     server: Arc<Mutex<Server>>,
-    mount: Mount,
+    mount: ServedMount,
     notices: Receiver<Notice>,
     notify: Sender<Notice>,
 }
@@ -98,11 +99,11 @@ fn record_into(
     let (pass_on, said) = channel();
     let printer = thread::spawn(move || print(&said, output));
     let server = Arc::new(Mutex::new(Server::new(
-        Some(LogThread::start(log, notify.clone())),
+        Some(log),
         &options.faults,
         StandardOutput::new(pass_on),
         // A program that is watched need not be looked at.
-        options.watch.is_none().then(|| Callers::new(point.path())),
+        options.watch.is_none().then(|| MaySync::new(point.path())),
         notify.clone(),
     )));
     let mount = point.mount(ServedDisk::new(server.clone()))?;
@@ -130,14 +131,14 @@ fn record_into(
 }
 
 impl Recording<'_> {
-    fn run(&mut self) -> Result<Ended, RecordError> {
+    fn run(&mut self) -> Result<ProgramEnd, RecordError> {
         if let Some(setup) = &self.options.setup {
             let mut command = Command::new("sh");
             command.arg("-c").arg(self.in_mount(setup));
             // What a setup says is no promise, and it must not mix with the result.
             command.stdout(Stdio::from(io::stderr()));
             let ended = self.run_to_end(command, "sh")?;
-            if ended != (Ended::With { code: 0 }) {
+            if ended != (ProgramEnd::With { code: 0 }) {
                 let command = setup.clone();
                 return Err(RecordError::Setup { command, ended });
             }
@@ -175,7 +176,7 @@ impl Recording<'_> {
     }
 
     /// Starts a program and waits until it has ended, and all that it left running.
-    fn run_to_end(&mut self, mut command: Command, name: &str) -> Result<Ended, RecordError> {
+    fn run_to_end(&mut self, mut command: Command, name: &str) -> Result<ProgramEnd, RecordError> {
         command.env("BEAVER_DIR", self.mount.path());
         let program = Program::start(command, self.notify.clone());
         let mut program = program.map_err(|error| RecordError::Start {
@@ -193,7 +194,10 @@ impl Recording<'_> {
             Ok(interruption) => ended.map(|ended| interruption.unwrap_or(ended)),
             Err(error) => Err(error),
         };
-        if matches!(ended, Ok(Ended::With { .. } | Ended::Killed { .. })) {
+        if matches!(
+            ended,
+            Ok(ProgramEnd::With { .. } | ProgramEnd::Killed { .. })
+        ) {
             self.wait_for_quiet(&program);
         } else {
             program.signal(Signal::KILL);
@@ -201,7 +205,7 @@ impl Recording<'_> {
         self.mount.guard(None);
         // A late change may have been the one after which the power is cut.
         match self.notices.try_recv() {
-            Ok(Notice::PowerCut) => Ok(Ended::PowerCut),
+            Ok(Notice::PowerCut) => Ok(ProgramEnd::PowerCut),
             Ok(Notice::Broken(error)) => Err(RecordError::at_log(&self.options.log, error)),
             Ok(Notice::NotStarted(error)) => Err(RecordError::Start {
                 program: name.to_owned(),
@@ -212,7 +216,7 @@ impl Recording<'_> {
     }
 
     /// Waits until the process that was started has ended, or was ended.
-    fn wait(&self, program: &Program, name: &str) -> Result<Option<Ended>, RecordError> {
+    fn wait(&self, program: &Program, name: &str) -> Result<Option<ProgramEnd>, RecordError> {
         let mut interruption = Ok(None);
         let mut stopped_for = None;
         loop {
@@ -220,7 +224,7 @@ impl Recording<'_> {
                 Ok(Notice::Ended) => return interruption,
                 Ok(Notice::PowerCut) => {
                     program.signal(Signal::KILL);
-                    interruption = Ok(Some(Ended::PowerCut));
+                    interruption = Ok(Some(ProgramEnd::PowerCut));
                 }
                 Ok(Notice::Broken(error)) => {
                     program.signal(Signal::KILL);
@@ -242,7 +246,7 @@ impl Recording<'_> {
             match &mut stopped_for {
                 None => {
                     program.signal(Signal::TERM);
-                    interruption = interruption.map(|_| Some(Ended::Stopped));
+                    interruption = interruption.map(|_| Some(ProgramEnd::Stopped));
                     stopped_for = Some(Duration::ZERO);
                 }
                 Some(time) if *time > GRACE => program.signal(Signal::KILL),
@@ -274,7 +278,8 @@ impl Recording<'_> {
         }
         let open = lock(&self.server).open();
         lock(&self.server).warn(format!(
-            "{open} files are still open {} s after the program ended, by processes that it left running: what they do from then on is not recorded",
+            "{open} files are still open {} s after the program ended, by processes that it left \
+             running: what they do from then on is not recorded",
             GRACE.as_secs()
         ));
         program.signal(Signal::TERM);
@@ -299,7 +304,7 @@ pub fn check() -> Result<(), RecordError> {
 }
 
 impl RecordError {
-    pub(super) fn at_log(log: &Path, error: io::Error) -> Self {
+    fn at_log(log: &Path, error: io::Error) -> Self {
         RecordError::Log {
             path: log.to_owned(),
             error,

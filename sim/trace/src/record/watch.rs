@@ -22,7 +22,8 @@ use rustix::net::{
     SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
 };
 
-use super::server::{Notice, Server, lock};
+use super::notice::Notice;
+use super::server::{Server, lock};
 
 /// Becomes the program, which is watched by the one who listens at `socket`. Returns only if it cannot, and that one was told.
 ///
