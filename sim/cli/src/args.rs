@@ -1,5 +1,6 @@
 //! The command line as `clap` reads it: names, flags and the help that teaches them. No behaviour.
 
+mod crash;
 mod failing;
 mod trace;
 
@@ -12,6 +13,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::exit;
 use super::seed::Seed;
+pub(crate) use crash::{Acks, CrashArgs};
 pub(crate) use failing::{ReplayArgs, ShrinkArgs, ZooArgs};
 pub(crate) use trace::{RunWatchedArgs, StandGuardArgs, TraceArgs, TraceHashesArgs};
 
@@ -24,6 +26,8 @@ Examples:
   beaver run --report run.html                 a page with pictures of what failed
   beaver replay failures/swarm-durability-1c0ffee1
                                                a saved failure again, call by call
+  beaver crash log --check './verify {dir} {acks}'
+                                               crash any program, and name the sync that it lacks
   beaver images 'f=A; create t; write t 0 B; sync t; rename t f'
                                                what may a power cut leave?
   beaver wal validate /var/lib/queue           is my log whole?
@@ -53,6 +57,8 @@ pub(crate) enum CliCommand {
     Run(RunArgs),
     /// Explore scenarios and small workloads: every crash point, every image, recovery crashed again
     Explore(ExploreArgs),
+    /// Crash any program: all images that a power cut could have left, your check on each, the missing sync named
+    Crash(CrashArgs),
     /// Inject every known crash bug, catch it, and shrink the history that shows it
     Zoo(ZooArgs),
     /// Run a saved failure again, call by call, from data alone: no random numbers

@@ -16,6 +16,11 @@ impl Progress {
         Progress::counting("units", name, at, of, 0)
     }
 
+    /// A bar for `images` images under the profile `name`.
+    pub(crate) fn images(name: &str, at: usize, of: usize, images: u64) -> Self {
+        Progress::counting("images", name, at, of, images)
+    }
+
     fn counting(what: &str, name: &str, at: usize, of: usize, runs: u64) -> Self {
         // Hides itself where standard error is no terminal.
         let bar = ProgressBar::with_draw_target(Some(runs), ProgressDrawTarget::stderr_with_hz(10));
@@ -34,6 +39,11 @@ impl Progress {
     pub(crate) fn done_of(&self, done: u64, all: u64) {
         self.0.set_length(all);
         self.0.set_position(done);
+    }
+
+    /// Says that one more is done.
+    pub(crate) fn one_more(&self) {
+        self.0.inc(1);
     }
 
     /// Says that `runs` runs are done.

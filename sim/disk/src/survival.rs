@@ -137,6 +137,12 @@ impl ImageSpace {
         lines
     }
 
+    /// Whether everything lies in the root directory, whatever survives. Then several names of one file are separated by `/`.
+    #[must_use]
+    pub fn is_flat(&self) -> bool {
+        self.flat
+    }
+
     fn describe_names(&self, choice: &Choice) -> Vec<Survival> {
         let lines = self.records.iter().map(|entry| {
             let (file, what) = match &entry.change {

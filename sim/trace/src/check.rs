@@ -10,11 +10,13 @@ use std::thread;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
+use serde::{Deserialize, Serialize};
 
-use crate::check_server::CheckServer;
+use crate::check_server::{Asked, CheckServer};
 
 /// What says of an image whether it is good.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Check {
     /// A shell command in which `{dir}` and `{acks}` stand for the files, and for a file with the lines that the program had
     /// said. It holds if it ends with 0.
@@ -81,17 +83,24 @@ impl<'c> Checker<'c> {
                 command.args(words);
                 self.run(command, dir, acks, go_on)
             }
-            Check::Server(command) => {
+            Check::Server(command) => loop {
                 let server = match &mut self.server {
                     Some(server) => server,
                     empty => empty.insert(CheckServer::start(command, &self.output)?),
                 };
-                let answer = server.ask(dir, acks, self.limit, go_on)?;
-                if !server.is_alive() {
+                let asked = server.ask(dir, acks, self.limit, go_on)?;
+                if server.is_dead() {
                     self.server = None;
                 }
-                Ok(answer)
-            }
+                match asked {
+                    Asked::Answered(answer) => return Ok(answer),
+                    // It may have died of an earlier image: this one is asked of a new server.
+                    Asked::Died {
+                        is_first: false, ..
+                    } => {}
+                    Asked::Died { how, .. } => return Ok(Answer::Bad(how)),
+                }
+            },
         }
     }
 

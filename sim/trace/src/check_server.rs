@@ -16,6 +16,17 @@ use crate::check::{
 /// How long a server that has closed its output may take to end.
 const END: Duration = Duration::from_secs(1);
 
+/// What came of a question.
+pub(crate) enum Asked {
+    Answered(Answer),
+    /// The server died before it answered.
+    Died {
+        /// Whether it was its first question: then it died of that.
+        is_first: bool,
+        how: String,
+    },
+}
+
 /// A server that runs.
 pub(crate) struct CheckServer {
     questions: ChildStdin,
@@ -24,7 +35,8 @@ pub(crate) struct CheckServer {
     group: Group,
     /// Where its standard error is kept.
     errors: PathBuf,
-    is_alive: bool,
+    is_dead: bool,
+    has_answered: bool,
 }
 
 impl CheckServer {
@@ -44,13 +56,14 @@ impl CheckServer {
             group: Group::of(&child),
             ended: ended(child),
             errors: errors.to_owned(),
-            is_alive: true,
+            is_dead: false,
+            has_answered: false,
         })
     }
 
-    /// Whether it can be asked again.
-    pub(crate) fn is_alive(&self) -> bool {
-        self.is_alive
+    /// Whether it cannot be asked again.
+    pub(crate) fn is_dead(&self) -> bool {
+        self.is_dead
     }
 
     pub(crate) fn ask(
@@ -59,43 +72,52 @@ impl CheckServer {
         acks: &Path,
         limit: Duration,
         go_on: &dyn Fn() -> bool,
-    ) -> io::Result<Answer> {
+    ) -> io::Result<Asked> {
         let question = format!("{}\t{}\n", dir.display(), acks.display());
         // A server that has died does not read it, and says nothing either.
         let _ = self.questions.write_all(question.as_bytes());
-        match wait(&self.answers, limit, go_on) {
-            Waited::Got(answer) if answer == "ok" => Ok(Answer::Good),
-            Waited::Got(answer) if answer.is_empty() => Ok(Answer::Bad(
-                "the check server answered with an empty line".to_owned(),
-            )),
-            Waited::Got(answer) => Ok(Answer::Bad(answer)),
+        let waited = wait(&self.answers, limit, go_on);
+        Ok(Asked::Answered(match waited {
+            Waited::Got(answer) => {
+                self.has_answered = true;
+                match &answer[..] {
+                    "ok" => Answer::Good,
+                    "" => Answer::Bad("the check server answered with an empty line".to_owned()),
+                    _ => Answer::Bad(answer),
+                }
+            }
             Waited::TooLong => {
                 self.end();
-                Ok(Answer::Bad(too_long(limit)))
+                Answer::Bad(too_long(limit))
             }
             Waited::Stopped if !go_on() => {
                 self.end();
-                Ok(Answer::Stopped)
+                Answer::Stopped
             }
             Waited::Stopped => {
-                let status = wait(&self.ended, END, go_on);
+                let how = self.how_it_died(go_on)?;
                 self.end();
-                let how = match status {
-                    Waited::Got(status) => how_it_ended(status?),
-                    Waited::TooLong | Waited::Stopped => "the check closed its output".to_owned(),
-                };
-                let printed = last_lines(&self.errors)?;
-                Ok(Answer::Bad(match printed.is_empty() {
-                    true => format!("{how} without an answer"),
-                    false => format!("{how} without an answer: {printed}"),
-                }))
+                let is_first = !self.has_answered;
+                return Ok(Asked::Died { is_first, how });
             }
-        }
+        }))
+    }
+
+    fn how_it_died(&self, go_on: &dyn Fn() -> bool) -> io::Result<String> {
+        let how = match wait(&self.ended, END, go_on) {
+            Waited::Got(status) => how_it_ended(status?),
+            Waited::TooLong | Waited::Stopped => "the check closed its output".to_owned(),
+        };
+        let printed = last_lines(&self.errors)?;
+        Ok(match printed.is_empty() {
+            true => format!("{how} without an answer"),
+            false => format!("{how} without an answer: {printed}"),
+        })
     }
 
     fn end(&mut self) {
         self.group.kill();
-        self.is_alive = false;
+        self.is_dead = true;
     }
 }
 

@@ -20,7 +20,7 @@
 //! them. That is sound if a check that holds with these lines holds with the first few of them too. [`ImageOptions::all_acks`] is
 //! for a check of which that is not true: each image is tried with each number of lines.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use beaver_disk::{Change, Choice, Image, ImageSpace, InodeId, Profile};
@@ -28,6 +28,9 @@ use beaver_disk::{Change, Choice, Image, ImageSpace, InodeId, Profile};
 use crate::draw::Draw;
 use crate::log::{Event, Log, LogError};
 use crate::replay::Replay;
+
+/// At most this many choices are drawn for each image that is asked for.
+const DRAWS_FOR_EACH: u64 = 4;
 
 /// Which images are made.
 #[derive(Clone, Debug)]
@@ -236,10 +239,24 @@ impl<'o> Found<'o> {
         let mut draw = Draw::at(self.points.len());
         let corners = space.corners().into_iter();
         let mut choices: Vec<Choice> = corners.map(|corner| space.corner(corner)).collect();
-        let more = self.options.cap.saturating_sub(choices.len() as u64);
-        choices.extend((0..more).map(|_| draw.choose(space)));
+        let mut different = BTreeSet::new();
         for choice in &choices {
-            self.add(at, &space.image(choice), || choice.clone());
+            let image = space.image(choice);
+            different.insert(image.hash128());
+            self.add(at, &image, || choice.clone());
+        }
+        // Where names are lost many choices leave the same image: then more of them are drawn.
+        let draws = self.options.cap.saturating_mul(DRAWS_FOR_EACH);
+        for _ in 0..draws {
+            if different.len() as u64 >= self.options.cap {
+                break;
+            }
+            let choice = draw.choose(space);
+            let image = space.image(&choice);
+            if different.insert(image.hash128()) {
+                self.add(at, &image, || choice.clone());
+                choices.push(choice);
+            }
         }
         for (choice, _) in choices.iter().zip(0..self.options.torn_cap) {
             if let Some(torn) = draw.tear(space, choice) {

@@ -251,3 +251,191 @@ pub fn image_place() -> PathBuf {
         false => std::env::temp_dir(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use beaver_disk::Profile;
+
+    use super::*;
+    use crate::images::{ImageOptions, crash_images};
+    use crate::log::{Event, Log};
+    use crate::testing::recorded;
+
+    const STEPS: &str = "create f; write f 0 old; begin; create t; write t 0 new; rename t f; ack saved; sync_dir .";
+
+    fn judge_with(log: &Log, check: Check, jobs: usize, limit: Duration) -> (Judge, Vec<Answer>) {
+        let said = log.events.iter().filter_map(|event| match event {
+            Event::Ack(line) => Some(line.clone()),
+            _ => None,
+        });
+        let options = JudgeOptions {
+            check,
+            limit,
+            jobs,
+            guard: None,
+        };
+        let replaced = ReplacedFiles::of(log).unwrap();
+        let replaced = matches!(options.check, Check::Program(_)).then_some(replaced);
+        let judge = Judge::new(options, said.collect(), replaced).unwrap();
+        let images = crash_images(
+            log,
+            &log.events,
+            &ImageOptions::new(Profile::Posix),
+            &|| true,
+        );
+        let answers = judge
+            .judge(&images.unwrap().images, &|| true, &|| {})
+            .unwrap();
+        (judge, answers)
+    }
+
+    fn answers(check: Check, limit: Duration) -> Vec<Answer> {
+        let (_folder, log) = recorded(STEPS);
+        let (_, answers) = judge_with(&log, check, 1, limit);
+        assert!(answers.len() > 3);
+        answers
+    }
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    fn command(text: &str) -> Check {
+        Check::Command(text.to_owned())
+    }
+
+    fn server(text: &str) -> Check {
+        Check::Server(text.to_owned())
+    }
+
+    fn check_all_say(answers: &[Answer], part: &str) {
+        for answer in answers {
+            assert!(
+                matches!(answer, Answer::Bad(why) if why.contains(part)),
+                "{answer:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_command_and_a_server_say_the_same_with_any_number_of_jobs() {
+        let test = "c=$(cat $d/f); [ \"$c\" = old ] || [ \"$c\" = new ]";
+        let (_folder, log) = recorded(STEPS);
+        let once = command(&format!(
+            "d={{dir}}; {test} || {{ echo it is \"<$c>\"; exit 1; }}"
+        ));
+        let tab = "$(printf '\\t')";
+        let asked = format!(
+            "while IFS=\"{tab}\" read -r d acks; do if {test}; then echo ok; else echo \"it is <$c>\"; fi; done"
+        );
+        let (judge, expected) = judge_with(&log, once.clone(), 1, LONG);
+        assert!(expected.contains(&Answer::Good));
+        assert!(expected.contains(&Answer::Bad("it is <>".to_owned())));
+        assert_eq!(judge.checks(), expected.len() as u64);
+        for jobs in [2, 5] {
+            assert_eq!(judge_with(&log, once.clone(), jobs, LONG).1, expected);
+            assert_eq!(judge_with(&log, server(&asked), jobs, LONG).1, expected);
+        }
+    }
+
+    #[test]
+    fn what_was_judged_once_is_known() {
+        let (_folder, log) = recorded(STEPS);
+        let (judge, first) = judge_with(&log, command("exit 1"), 2, LONG);
+        let checks = judge.checks();
+        let images = crash_images(
+            &log,
+            &log.events,
+            &ImageOptions::new(Profile::Posix),
+            &|| true,
+        );
+        let again = judge
+            .judge(&images.unwrap().images, &|| true, &|| {})
+            .unwrap();
+        assert_eq!(again, first);
+        assert_eq!(judge.checks(), checks);
+    }
+
+    #[test]
+    fn a_check_that_does_not_end_is_ended_and_said() {
+        let limit = Duration::from_millis(1);
+        check_all_say(
+            &answers(command("sleep 1000 & wait"), limit),
+            "did not end within 1ms",
+        );
+        check_all_say(
+            &answers(server("sleep 1000 & wait"), limit),
+            "did not end within 1ms",
+        );
+    }
+
+    #[test]
+    fn a_check_that_is_killed_is_said_with_its_signal() {
+        check_all_say(
+            &answers(command("kill -BUS $$"), LONG),
+            "killed by signal 7",
+        );
+        let dies = "read line; echo about to >&2; kill -SEGV $$";
+        let answers = answers(server(dies), LONG);
+        check_all_say(&answers, "killed by signal 11");
+        check_all_say(&answers, "about to");
+    }
+
+    #[test]
+    fn a_server_that_ends_is_started_again() {
+        let answers = answers(server("read line; echo ok"), LONG);
+        let good = answers
+            .iter()
+            .filter(|answer| **answer == Answer::Good)
+            .count();
+        assert!(good > 0, "{answers:?}");
+    }
+
+    #[test]
+    fn a_replaced_file_is_old_or_new_without_a_check() {
+        let answers = answers(Check::Program(vec!["true".to_owned()]), LONG);
+        assert!(answers.contains(&Answer::Good));
+        let empty = "`f` was replaced by a rename, and is empty";
+        assert!(answers.contains(&Answer::Bad(empty.to_owned())));
+        let mixture = "`f` was replaced by a rename, and is neither old nor new";
+        assert!(answers.contains(&Answer::Bad(mixture.to_owned())));
+    }
+
+    #[test]
+    fn the_lines_and_the_files_are_given_and_nothing_is_left() {
+        let (_folder, log) = recorded(STEPS);
+        let (judge, answers) = judge_with(&log, command("cat {acks} | grep -q saved"), 1, LONG);
+        assert!(
+            answers.contains(&Answer::Good) && answers.len() > 3,
+            "{answers:?}"
+        );
+        let place = judge.folder.path().to_owned();
+        assert!(place.exists());
+        drop(judge);
+        assert!(!place.exists());
+    }
+
+    #[test]
+    fn work_that_is_stopped_says_so() {
+        let (_folder, log) = recorded(STEPS);
+        let options = JudgeOptions {
+            check: command("sleep 1000"),
+            limit: LONG,
+            jobs: 1,
+            guard: None,
+        };
+        let judge = Judge::new(options, vec!["saved".to_owned()], None).unwrap();
+        let images = crash_images(
+            &log,
+            &log.events,
+            &ImageOptions::new(Profile::Posix),
+            &|| true,
+        );
+        let asked = AtomicU64::new(0);
+        let go_on = || asked.fetch_add(1, Ordering::Relaxed) < 2;
+        let answers = judge
+            .judge(&images.unwrap().images, &go_on, &|| {})
+            .unwrap();
+        assert!(answers.iter().all(|answer| *answer == Answer::Stopped));
+    }
+}

@@ -14,6 +14,8 @@ mod background_file;
 mod check;
 mod check_server;
 mod draw;
+mod failing_image;
+mod good_images;
 mod image_folder;
 mod images;
 mod judge;
@@ -31,12 +33,15 @@ mod replay;
 #[cfg(target_os = "linux")]
 mod second_crash;
 mod summary;
+mod survivors;
 #[cfg(test)]
 mod testing;
 mod trace_fault;
 mod words;
 
 pub use check::{Answer, Check};
+pub use failing_image::FailingImage;
+pub use good_images::{GoodImage, good_images};
 pub use image_folder::write_image;
 pub use images::{CrashImage, CrashImages, CutPoint, ImageOptions, crash_images};
 pub use judge::{Judge, JudgeOptions, image_place};
@@ -53,5 +58,6 @@ pub use replay::Replay;
 #[cfg(target_os = "linux")]
 pub use second_crash::{CrashedCheck, CrashedChecks, crash_the_checks};
 pub use summary::Summary;
+pub use survivors::survivors;
 pub use trace_fault::{TRACE_FAULTS, TraceFault};
 pub use words::events_in_words;

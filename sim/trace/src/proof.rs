@@ -77,7 +77,8 @@ impl Proof {
     }
 }
 
-/// Finds the syncs without which `failing` images of a recording fail. `None` if it was stopped before anything was known.
+/// Finds the syncs without which `failing` images of a recording fail. Those that are `known` from another profile are tried
+/// first. `None` if it was stopped before anything was known.
 ///
 /// # Errors
 ///
@@ -87,6 +88,7 @@ pub fn prove(
     options: &ImageOptions,
     judge: &Judge,
     failing: usize,
+    known: Option<&Proof>,
     go_on: &(dyn Fn() -> bool + Sync),
 ) -> Result<Option<Proof>, JudgeError> {
     let candidates = missing_syncs(log)?;
@@ -119,6 +121,9 @@ pub fn prove(
         needed: all,
         left,
     };
+    if let Some(known) = known {
+        search.begin_with(&known.missing)?;
+    }
     proof.minimal = search.drop_what_is_not_needed()?;
     proof.exhaustive = search.trials.exhaustive;
     let needed = search.needed.iter();
@@ -186,6 +191,18 @@ struct Search<'t> {
 }
 
 impl Search<'_> {
+    /// Begins with these syncs alone, if they are enough: so that two profiles name the same ones.
+    fn begin_with(&mut self, known: &[MissingSync]) -> Result<(), JudgeError> {
+        let candidates = (0..).zip(self.trials.candidates);
+        let known = candidates.filter(|(_, sync)| known.contains(sync));
+        let known: BTreeSet<usize> = known.map(|(place, _)| place).collect();
+        let failing = self.trials.failing(&known)?;
+        if failing.is_some_and(|failing| failing <= self.left) {
+            self.needed = known;
+        }
+        Ok(())
+    }
+
     /// Says whether it came to the end.
     fn drop_what_is_not_needed(&mut self) -> Result<bool, JudgeError> {
         let candidates = self.trials.candidates;
@@ -273,7 +290,7 @@ mod tests {
         let answers = judge.judge(&found.images, &|| true, &|| {}).unwrap();
         let failing = answers.iter().filter(|answer| **answer != Answer::Good);
         let failing = failing.count();
-        let proof = prove(&log, &options, &judge, failing, &|| true).unwrap();
+        let proof = prove(&log, &options, &judge, failing, None, &|| true).unwrap();
         (failing, proof.unwrap())
     }
 

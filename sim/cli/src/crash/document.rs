@@ -1,0 +1,154 @@
+//! The verdict for programs. Field names and values are promises: a change breaks scripts.
+
+use std::path::Path;
+
+use beaver_trace::SyncKind;
+use serde::Serialize;
+
+use super::Recording;
+use super::trial::Tried;
+
+/// The one object that `beaver crash --format json` prints.
+#[derive(Debug, Serialize)]
+pub(super) struct CrashDocument<'c> {
+    tool: &'static str,
+    version: &'static str,
+    program: &'c [String],
+    events: usize,
+    /// How many lines the program said.
+    acks: usize,
+    profiles: Vec<ProfileDocument<'c>>,
+    /// How many checks were run: equal images are checked once.
+    checks: u64,
+    /// The folder of the first failure.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    saved: Option<String>,
+    verdict: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct ProfileDocument<'c> {
+    profile: &'static str,
+    /// At how many points the power was cut, of how many.
+    points: usize,
+    all_points: usize,
+    /// At how many of them all combinations were tried.
+    exhaustive_points: usize,
+    images: usize,
+    judged: usize,
+    failing: usize,
+    reasons: Vec<ReasonDocument<'c>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first: Option<FirstDocument<'c>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proof: Option<ProofDocument>,
+}
+
+#[derive(Debug, Serialize)]
+struct ReasonDocument<'c> {
+    text: &'c str,
+    count: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct FirstDocument<'c> {
+    /// What `--image` calls it.
+    image: usize,
+    /// After how many events the power was cut.
+    after_event: usize,
+    acks: usize,
+    reason: &'c str,
+}
+
+#[derive(Debug, Serialize)]
+struct ProofDocument {
+    missing: Vec<SyncDocument>,
+    failing_before: usize,
+    failing_after: usize,
+    /// How many syncs could be added.
+    possible: usize,
+    exhaustive: bool,
+    minimal: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct SyncDocument {
+    text: String,
+    kind: SyncKind,
+    path: String,
+    /// The number of the event before which it is missing, from 1.
+    before_event: usize,
+}
+
+impl<'c> CrashDocument<'c> {
+    pub(super) fn new(
+        recording: &'c Recording<'_>,
+        tried: &'c [Tried],
+        saved: Option<&Path>,
+        checks: u64,
+    ) -> Self {
+        let failing = tried.iter().any(|tried| !tried.failing.is_empty());
+        let stopped = tried
+            .iter()
+            .any(|tried| tried.points() < tried.found.all_points);
+        CrashDocument {
+            tool: "beaver",
+            version: env!("CARGO_PKG_VERSION"),
+            program: &recording.log.format.program,
+            events: recording.log.events.len(),
+            acks: recording.acks.len(),
+            profiles: tried.iter().map(of_profile).collect(),
+            checks,
+            saved: saved.map(|folder| folder.display().to_string()),
+            verdict: match (failing, stopped) {
+                (true, _) => "fails",
+                (false, true) => "stopped",
+                (false, false) => "holds",
+            },
+        }
+    }
+}
+
+fn of_profile(tried: &Tried) -> ProfileDocument<'_> {
+    let points = tried.points();
+    let exhaustive = tried.found.points[..points].iter();
+    let first = tried.first().map(|(image, reason)| FirstDocument {
+        image: tried.first_number(),
+        after_event: image.event,
+        acks: image.acks,
+        reason,
+    });
+    let reasons = tried.reasons().into_iter().map(|reason| ReasonDocument {
+        text: reason.text,
+        count: reason.count,
+    });
+    let proof = tried.proof.as_ref().map(|proof| ProofDocument {
+        missing: proof
+            .missing
+            .iter()
+            .map(|sync| SyncDocument {
+                text: sync.to_string(),
+                kind: sync.kind,
+                path: sync.path.clone(),
+                before_event: sync.event + 1,
+            })
+            .collect(),
+        failing_before: proof.failing_before,
+        failing_after: proof.failing_after,
+        possible: proof.all,
+        exhaustive: proof.exhaustive,
+        minimal: proof.minimal,
+    });
+    ProfileDocument {
+        profile: tried.found.profile.name(),
+        points,
+        all_points: tried.found.all_points,
+        exhaustive_points: exhaustive.filter(|point| point.exhaustive).count(),
+        images: tried.found.images.len(),
+        judged: tried.judged(),
+        failing: tried.failing.len(),
+        reasons: reasons.collect(),
+        first,
+        proof,
+    }
+}

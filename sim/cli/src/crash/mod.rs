@@ -1,0 +1,344 @@
+//! `beaver crash`: what any program did to its files, crashed everywhere, and judged by the user's own check.
+
+mod document;
+mod one_image;
+mod text;
+mod trial;
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use beaver_disk::Profile;
+use beaver_sim::failure_folder::quoted;
+use beaver_trace::{
+    Answer, Check, Ended, Event, FailingImage, Judge, JudgeOptions, Log, RecordOptions,
+    ReplacedFiles, good_images,
+};
+
+use super::args::{Acks, CrashArgs, Format};
+use super::exit::{CliError, Exit};
+use super::failure_saver::this_program;
+use super::output::Output;
+use super::timer::Timer;
+use super::trace::{stop_flag, this_program_as};
+use document::CrashDocument;
+use trial::{Trial, Tried};
+
+/// The profiles whose images are tried, the mildest first.
+const PROFILES: [Profile; 3] = [Profile::LinuxOrdered, Profile::BtrfsLike, Profile::Posix];
+
+pub(crate) fn crash(args: &CrashArgs, out: &mut Output) -> Result<Exit, CliError> {
+    let stop = stop_flag()?;
+    let profiles = profiles(args)?;
+    let Some(folder) = &args.log else {
+        return record_and_crash(args, &profiles, &stop, out);
+    };
+    if let (Some(number), Some(to)) = (args.image, &args.to) {
+        return one_image::write(args, &open(folder)?, profiles[0], number, to, out);
+    }
+    if FailingImage::is_in(folder) {
+        return one_image::again(args, &open(folder)?, folder, &stop, out);
+    }
+    crash_recording(args, folder, &profiles, &stop, out)
+}
+
+fn open(folder: &Path) -> Result<Log, CliError> {
+    let advice = "`beaver trace --out LOG -- PROGRAM` makes a recording";
+    Log::open(folder).map_err(|error| CliError::new(format_args!("{error}\n{advice}")))
+}
+
+/// Records the program, then goes on as with its recording.
+fn record_and_crash(
+    args: &CrashArgs,
+    profiles: &[Profile],
+    stop: &AtomicBool,
+    out: &mut Output,
+) -> Result<Exit, CliError> {
+    let folder = tempfile::Builder::new().prefix("beaver-log-").tempdir();
+    let folder = folder.map_err(|error| CliError::at("no place for a recording", error))?;
+    let log = folder.path().join("log");
+    let options = RecordOptions {
+        program: args.program.clone(),
+        setup: args.setup.clone(),
+        log: log.clone(),
+        faults: args.faults.clone(),
+        guard: Some(this_program_as("stand-guard")?),
+        watch: Some(this_program_as("run-watched")?),
+        stop: Some(stop),
+    };
+    // Standard output has the verdict alone.
+    let recorded = beaver_trace::record(&options, Box::new(io::stderr()));
+    let recorded = recorded.map_err(CliError::new)?;
+    recorded.warnings.iter().for_each(warn);
+    match recorded.ended {
+        Ended::Stopped => return Ok(Exit::Interrupted),
+        Ended::With { code: 0 } | Ended::PowerCut => {}
+        ended => warn(format_args!("the program {ended}")),
+    }
+    crash_recording(args, &log, profiles, stop, out)
+}
+
+/// Says something that does not stop the work.
+fn warn(warning: impl fmt::Display) {
+    let mut error = Output::error();
+    error.line(format_args!("warning: {warning}"));
+    // Nothing more can be said when standard error cannot be written to either.
+    let _ = error.finish();
+}
+
+/// A recording, and how its images are judged.
+pub(super) struct Recording<'r> {
+    pub(super) args: &'r CrashArgs,
+    pub(super) folder: &'r Path,
+    pub(super) log: &'r Log,
+    pub(super) check: Check,
+    pub(super) acks: Vec<String>,
+}
+
+fn crash_recording(
+    args: &CrashArgs,
+    folder: &Path,
+    profiles: &[Profile],
+    stop: &AtomicBool,
+    out: &mut Output,
+) -> Result<Exit, CliError> {
+    let log = &open(folder)?;
+    let recording = Recording {
+        args,
+        folder,
+        log,
+        check: check(args, log)?,
+        acks: acks(log),
+    };
+    let judge = recording.judge()?;
+    out.announce(&recording.announced(profiles), args.format)?;
+    let timer = Timer::start();
+    let limit_ms = args.time.map(|time| time.as_millis());
+    let interrupted = || stop.load(Ordering::SeqCst);
+    let go_on = || {
+        let over = limit_ms.is_some_and(|limit| u128::from(timer.elapsed_ms()) >= limit);
+        !over && !interrupted()
+    };
+    // Images are not made for longer than half of the time: then they would not be checked.
+    let go_on_making = || {
+        let half = limit_ms.is_some_and(|limit| u128::from(timer.elapsed_ms()) * 2 >= limit);
+        !half && !interrupted()
+    };
+    recording.try_good_images(&judge, &go_on)?;
+    let trial = Trial {
+        recording: &recording,
+        judge: &judge,
+        go_on: &go_on,
+        go_on_making: &go_on_making,
+    };
+    let tried = trial.of_profiles(profiles)?;
+    let found = tried.iter().any(|tried| !tried.failing.is_empty());
+    let saved = first_failing(&tried).and_then(|first| save(&recording, first));
+    if args.format == Format::Json {
+        out.json(&CrashDocument::new(
+            &recording,
+            &tried,
+            saved.as_deref(),
+            judge.checks(),
+        ))?;
+    } else {
+        for tried in &tried {
+            out.line(text::count(tried));
+        }
+        if let Some(first) = first_failing(&tried) {
+            out.write(text::explanation(&recording, first)?);
+        }
+        out.write(text::proofs(&tried));
+        if let Some(saved) = &saved {
+            out.line(format_args!("\nagain: {}", again(saved)));
+        }
+        out.line(text::time(&tried, judge.checks(), timer.elapsed_ms()));
+    }
+    Ok(match (found, interrupted()) {
+        (true, _) => Exit::FOUND,
+        (false, true) => Exit::Interrupted,
+        (false, false) => Exit::HELD,
+    })
+}
+
+/// What was tried under the mildest profile under which something failed.
+fn first_failing(tried: &[Tried]) -> Option<&Tried> {
+    tried.iter().find(|tried| !tried.failing.is_empty())
+}
+
+impl Recording<'_> {
+    fn judge(&self) -> Result<Judge, CliError> {
+        judge(
+            self.args,
+            &self.check,
+            self.acks.clone(),
+            replaced(&self.check, self.log)?,
+        )
+    }
+
+    fn announced(&self, profiles: &[Profile]) -> Vec<(&'static str, String)> {
+        let events = self.log.events.len();
+        let program = self.log.format.program.join(" ");
+        let folder = self.folder.display();
+        let check = match &self.check {
+            Check::Command(command) => command.clone(),
+            Check::Server(command) => {
+                format!("{command}, which answers for one image after the other")
+            }
+            Check::Program(_) => "the program starts on the files and ends with 0".to_owned(),
+        };
+        let profiles: Vec<&str> = profiles.iter().map(|profile| profile.name()).collect();
+        vec![
+            ("program", program),
+            (
+                "recording",
+                format!("{folder}: {events} events, {} lines said", self.acks.len()),
+            ),
+            ("check", check),
+            ("disks", profiles.join(", ")),
+        ]
+    }
+
+    /// The check must hold on files that no crash has touched.
+    fn try_good_images(
+        &self,
+        judge: &Judge,
+        go_on: &(dyn Fn() -> bool + Sync),
+    ) -> Result<(), CliError> {
+        for good in good_images(self.log).map_err(CliError::new)? {
+            let answers = judge.judge(&[good.image], go_on, &|| {});
+            let answers = answers.map_err(|error| not_run(&error))?;
+            if let [Answer::Bad(reason)] = &answers[..] {
+                let advice = match self.check {
+                    Check::Program(_) => "give a check of your own with --check",
+                    _ => "repair the check first",
+                };
+                return Err(CliError::new(format_args!(
+                    "the check fails on good files, those {} without a crash: {advice}\nit says: {reason}",
+                    good.when
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn judge(
+    args: &CrashArgs,
+    check: &Check,
+    acks: Vec<String>,
+    replaced: Option<ReplacedFiles>,
+) -> Result<Judge, CliError> {
+    let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let options = JudgeOptions {
+        check: check.clone(),
+        limit: args.check_limit,
+        jobs: args.jobs.map_or_else(cores, std::num::NonZero::get),
+        guard: Some(this_program_as("stand-guard")?),
+    };
+    let judge = Judge::new(options, acks, replaced);
+    judge.map_err(|error| CliError::at("no place to write images", error))
+}
+
+/// Where the program itself is the check, what it replaces must be old or new.
+pub(super) fn replaced(check: &Check, log: &Log) -> Result<Option<ReplacedFiles>, CliError> {
+    let is_program = matches!(check, Check::Program(_));
+    let replaced = is_program.then(|| ReplacedFiles::of(log)).transpose();
+    replaced.map_err(CliError::new)
+}
+
+pub(super) fn not_run(error: &io::Error) -> CliError {
+    CliError::at("the check could not be run", error)
+}
+
+fn profiles(args: &CrashArgs) -> Result<Vec<Profile>, CliError> {
+    let Some(name) = &args.fs else {
+        return Ok(PROFILES.to_vec());
+    };
+    let profile = Profile::named(name);
+    let unknown = || CliError::at(name, "is no crash profile: `beaver profiles` lists them");
+    Ok(vec![profile.ok_or_else(unknown)?])
+}
+
+/// The check that was asked for, or the program itself.
+pub(super) fn check(args: &CrashArgs, log: &Log) -> Result<Check, CliError> {
+    match &args.check {
+        Some(command) if args.serve => Ok(Check::Server(command.clone())),
+        Some(command) => Ok(Check::Command(command.clone())),
+        None if log.format.program.is_empty() => Err(CliError::new(
+            "the recording does not say which program it is of: give a check with --check",
+        )),
+        None => Ok(Check::Program(log.format.program.clone())),
+    }
+}
+
+/// What the program said, line by line.
+pub(super) fn acks(log: &Log) -> Vec<String> {
+    let said = log.events.iter().filter_map(|event| match event {
+        Event::Ack(line) => Some(line.clone()),
+        _ => None,
+    });
+    said.collect()
+}
+
+/// Saves the first image that failed. What cannot be saved is only said: the verdict is worth more.
+fn save(recording: &Recording<'_>, tried: &Tried) -> Option<PathBuf> {
+    let (image, reason) = tried.first()?;
+    let args = recording.args;
+    let failing = FailingImage::new(
+        tried.found.profile,
+        image,
+        &recording.check,
+        args.check_limit,
+        reason,
+    );
+    // Two images that are alike, cut at different events, are two failures.
+    let event = u128::try_from(image.event).unwrap_or_default();
+    let hash = (image.image.hash128() >> 96) ^ (event.wrapping_mul(0x9e37_79b9) & 0xffff_ffff);
+    let folder = args
+        .out
+        .join(format!("{}-{hash:08x}", program_name(recording.log)));
+    let report = text::explanation(recording, tried).ok()?;
+    let report = format!("{}\n{report}{}", text::count(tried), text::proof(tried));
+    match failing.save(recording.log, &folder, &report) {
+        Ok(()) => Some(folder),
+        Err(error) => {
+            warn(format_args!("not saved: {}: {error}", folder.display()));
+            None
+        }
+    }
+}
+
+/// The program's name without its folder, of a script its own name.
+fn program_name(log: &Log) -> String {
+    let names = log.format.program.iter().map(|word| {
+        let stem = Path::new(word).file_stem().unwrap_or_default();
+        stem.to_string_lossy().into_owned()
+    });
+    let interpreter = |name: &String| {
+        let plain = name.trim_end_matches(|letter: char| letter.is_ascii_digit() || letter == '.');
+        ["python", "node", "sh", "bash", "ruby", "perl", "env"].contains(&plain)
+    };
+    let mut names = names.skip_while(interpreter);
+    let name = names.next().unwrap_or_default();
+    let letters = name
+        .chars()
+        .filter(|letter| letter.is_ascii_alphanumeric() || "-_".contains(*letter));
+    let name: String = letters.take(40).collect();
+    if name.is_empty() {
+        "program".to_owned()
+    } else {
+        name
+    }
+}
+
+/// The command that checks a saved image again.
+pub(super) fn again(folder: &Path) -> String {
+    format!(
+        "{} crash {}",
+        this_program(),
+        quoted(&folder.to_string_lossy())
+    )
+}

@@ -1,0 +1,102 @@
+//! One image: written out to look at, or a saved one checked again.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use beaver_disk::Profile;
+use beaver_trace::{Answer, FailingImage, ImageOptions, Log, crash_images, write_image};
+use serde::Serialize;
+
+use super::{
+    Acks, CliError, CrashArgs, Exit, Format, Output, acks, check, judge, not_run, replaced,
+};
+
+/// Writes an image out, by the number that it has in the report.
+pub(super) fn write(
+    args: &CrashArgs,
+    log: &Log,
+    profile: Profile,
+    number: u64,
+    to: &Path,
+    out: &mut Output,
+) -> Result<Exit, CliError> {
+    let options = ImageOptions {
+        profile,
+        cap: args.cap,
+        torn_cap: args.torn_cap,
+        all_acks: args.acks == Acks::All,
+    };
+    let found = crash_images(log, &log.events, &options, &|| true).map_err(CliError::new)?;
+    let place = usize::try_from(number - 1).ok();
+    let Some(image) = place.and_then(|place| found.images.get(place)) else {
+        return Err(CliError::at(
+            format_args!("image {number}"),
+            format_args!("there are {} under {profile}", found.images.len()),
+        ));
+    };
+    write_image(&image.image, &image.modes, to)
+        .map_err(|error| CliError::at(to.display(), error))?;
+    out.line(format_args!(
+        "image {number} of {} on {profile}: the power was cut after event {} of {}, and {} lines had been said\nwritten to {}",
+        found.images.len(),
+        image.event,
+        log.events.len(),
+        image.acks,
+        to.display(),
+    ));
+    Ok(Exit::HELD)
+}
+
+#[derive(Serialize)]
+struct AgainDocument<'a> {
+    tool: &'static str,
+    version: &'static str,
+    profile: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    verdict: &'static str,
+}
+
+/// Checks a saved image again, with its own check or with another one.
+pub(super) fn again(
+    args: &CrashArgs,
+    log: &Log,
+    folder: &Path,
+    stop: &AtomicBool,
+    out: &mut Output,
+) -> Result<Exit, CliError> {
+    let failing = FailingImage::open(folder);
+    let failing = failing.map_err(|error| CliError::at(folder.display(), error))?;
+    let check = match args.check {
+        Some(_) => check(args, log)?,
+        None => failing.check.clone(),
+    };
+    let judge = judge(args, &check, acks(log), replaced(&check, log)?)?;
+    let (image, ..) = failing.image(log).map_err(CliError::new)?;
+    let go_on = || !stop.load(Ordering::SeqCst);
+    let answers = judge.judge(&[image], &go_on, &|| {});
+    let answers = answers.map_err(|error| not_run(&error))?;
+    let (reason, verdict, exit) = match answers.first() {
+        Some(Answer::Bad(reason)) => (Some(reason.as_str()), "fails", Exit::FOUND),
+        Some(Answer::Good) => (None, "holds", Exit::HELD),
+        Some(Answer::Stopped) | None => (None, "stopped", Exit::Interrupted),
+    };
+    if args.format == Format::Json {
+        out.json(&AgainDocument {
+            tool: "beaver",
+            version: env!("CARGO_PKG_VERSION"),
+            profile: failing.profile.name(),
+            reason,
+            verdict,
+        })?;
+        return Ok(exit);
+    }
+    let after = folder.join("after");
+    out.line(match (reason, exit) {
+        (Some(reason), _) => format!("still fails: {reason}"),
+        (None, Exit::HELD) => format!("holds now; before it failed: {}", failing.reason),
+        (None, _) => "stopped before the check had ended".to_owned(),
+    });
+    out.line(format_args!("the files: {}", after.display()));
+    Ok(exit)
+}

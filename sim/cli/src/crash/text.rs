@@ -1,0 +1,220 @@
+//! The verdict for people: how many images fail and where, the first of them in words, and what is missing.
+
+use std::fmt::Write as _;
+
+use beaver_disk::Profile;
+use beaver_trace::{Answer, FailingImage, Proof, events_in_words, survivors};
+
+use super::trial::Tried;
+use super::{CliError, Recording};
+
+/// How many events are shown before and after the power cut.
+const BEFORE: usize = 8;
+const AFTER: usize = 2;
+/// How many lines of what survived, reasons and missing syncs are shown.
+const SURVIVORS: usize = 16;
+const REASONS: usize = 5;
+const SYNCS: usize = 8;
+
+/// Where images of a profile are seen.
+pub(super) const fn disk(profile: Profile) -> &'static str {
+    match profile {
+        Profile::Strict => "A disk that keeps what was synced and no more",
+        Profile::LinuxOrdered => "ext4, XFS",
+        Profile::BtrfsLike => "Btrfs",
+        Profile::Posix => "What POSIX allows",
+        Profile::Alice => "What POSIX allows, with garbage",
+        Profile::HostileDevice => "A bad device",
+    }
+}
+
+/// How many images failed under a profile, and why.
+pub(super) fn count(tried: &Tried) -> String {
+    let (failing, judged) = (tried.failing.len(), tried.judged());
+    let mut text = format!("{}: ", disk(tried.found.profile));
+    let images = if judged == 1 { "image" } else { "images" };
+    let _ = match failing {
+        0 => write!(text, "{judged} {images}, none fails"),
+        1 => write!(text, "1 of {judged} {images} fails"),
+        _ => write!(text, "{failing} of {judged} {images} fail"),
+    };
+    let _ = write!(text, " ({})", coverage(tried));
+    let reasons = tried.reasons();
+    for reason in reasons.iter().take(REASONS) {
+        let _ = write!(text, "\n  {} × {}", reason.count, reason.text);
+    }
+    if reasons.len() > REASONS {
+        let _ = write!(text, "\n  and {} more reasons", reasons.len() - REASONS);
+    }
+    text
+}
+
+/// At which points the power was cut, and whether all combinations were tried there.
+fn coverage(tried: &Tried) -> String {
+    let (points, all) = (tried.points(), tried.found.all_points);
+    let sampled = tried.found.points[..points].iter();
+    let sampled = sampled.filter(|point| !point.exhaustive).count();
+    let how = match sampled {
+        0 => "all combinations at each".to_owned(),
+        some if some == points => "sampled".to_owned(),
+        some => format!("all combinations at {}, samples at {some}", points - some),
+    };
+    let word = if all == 1 { "power cut" } else { "power cuts" };
+    match points == all {
+        true => format!("{all} {word}, {how}"),
+        false if points == 0 => format!("stopped within the first of {all} {word}"),
+        false => format!("stopped: power cuts 1–{points} of {all}, {how}"),
+    }
+}
+
+/// The first image that fails, in words.
+pub(super) fn explanation(recording: &Recording<'_>, tried: &Tried) -> Result<String, CliError> {
+    let Some((image, reason)) = tried.first() else {
+        return Ok(String::new());
+    };
+    let log = recording.log;
+    let mut text = format!(
+        "\nthe first, image {} of {} on {}: the power is cut after event {} of {}\n",
+        tried.first_number(),
+        tried.found.images.len(),
+        tried.found.profile,
+        image.event,
+        log.events.len(),
+    );
+    let from = image.event.saturating_sub(BEFORE);
+    let to = (image.event + AFTER).min(log.events.len());
+    let events = events_in_words(log, from..to).map_err(CliError::new)?;
+    let (before, after): (Vec<_>, Vec<_>) = events
+        .into_iter()
+        .partition(|(event, _)| *event < image.event);
+    let line = |(event, words): &(usize, String)| format!("  {:>6}  {words}\n", event + 1);
+    text.extend(before.iter().map(line));
+    text.push_str("  ------  power cut\n");
+    text.extend(after.iter().map(line));
+    match image.acks.checked_sub(1).map(|last| &recording.acks[last]) {
+        None => text.push_str("the program had said nothing\n"),
+        Some(last) => {
+            let lines = if image.acks == 1 { "line" } else { "lines" };
+            let _ = writeln!(
+                text,
+                "the program had said {} {lines}, the last: \"{last}\"",
+                image.acks
+            );
+        }
+    }
+    let check = &recording.check;
+    let limit = recording.args.check_limit;
+    let failing = FailingImage::new(tried.found.profile, image, check, limit, reason);
+    let (_, _, space) = failing.image(log).map_err(CliError::new)?;
+    let survived = survivors(&space, &image.choice);
+    if !survived.is_empty() {
+        text.push_str("what was not synced:\n");
+    }
+    for line in survived.iter().take(SURVIVORS) {
+        let _ = writeln!(text, "  {line}");
+    }
+    if survived.len() > SURVIVORS {
+        let _ = writeln!(text, "  and {} more", survived.len() - SURVIVORS);
+    }
+    let _ = writeln!(text, "the check says: {reason}");
+    Ok(text)
+}
+
+/// What is missing, for every profile under which something failed. A profile that the syncs of a milder one repair too says
+/// only that.
+pub(super) fn proofs(tried: &[Tried]) -> String {
+    let mut text = String::new();
+    let mut known: Option<&Proof> = None;
+    for tried in tried {
+        let Some(proof) = &tried.proof else {
+            continue;
+        };
+        let same =
+            known.is_some_and(|known| known.missing == proof.missing && !proof.missing.is_empty());
+        match same {
+            true => {
+                let _ = writeln!(
+                    text,
+                    "  the same on {}: {} → {} failing images",
+                    tried.found.profile, proof.failing_before, proof.failing_after
+                );
+            }
+            false => text.push_str(&self::proof(tried)),
+        }
+        known = Some(proof);
+    }
+    text
+}
+
+/// What is missing under one profile.
+pub(super) fn proof(tried: &Tried) -> String {
+    let Some(proof) = &tried.proof else {
+        return String::new();
+    };
+    let profile = tried.found.profile;
+    let (before, after) = (proof.failing_before, proof.failing_after);
+    let mut text = String::from("\n");
+    if after > 0 {
+        let _ = writeln!(
+            text,
+            "no added sync repairs it on {profile}: what is written is not atomic, or its order is wrong ({after} images still \
+             fail with all {} syncs that could be added)",
+            proof.all
+        );
+    }
+    if proof.missing.is_empty() {
+        return text;
+    }
+    let missing = if after > 0 {
+        "missing besides"
+    } else {
+        "missing"
+    };
+    let alike = proof.alike();
+    for alike in alike.iter().take(SYNCS) {
+        let more = match alike.more {
+            0 => String::new(),
+            more => format!(", and {more} more like it"),
+        };
+        let _ = writeln!(
+            text,
+            "{missing}: {} (event {}{more})",
+            alike.first,
+            alike.first.event + 1
+        );
+    }
+    if alike.len() > SYNCS {
+        let _ = writeln!(text, "  and {} other syncs", alike.len() - SYNCS);
+    }
+    let with = if proof.missing.len() == 1 {
+        "it"
+    } else {
+        "them"
+    };
+    let _ = writeln!(
+        text,
+        "  with {with} {before} → {after} failing images on {profile}"
+    );
+    if !proof.exhaustive {
+        text.push_str("  images were sampled, by the same rule with and without\n");
+    }
+    if !proof.minimal {
+        text.push_str("  stopped before it was known whether each of them is needed\n");
+    }
+    text
+}
+
+/// How long it took.
+pub(super) fn time(tried: &[Tried], checks: u64, elapsed_ms: u64) -> String {
+    let images: usize = tried.iter().map(Tried::judged).sum();
+    let stopped = tried
+        .iter()
+        .any(|tried| tried.answers.contains(&Answer::Stopped));
+    let stopped = if stopped {
+        ", stopped before the end"
+    } else {
+        ""
+    };
+    let (seconds, tenths) = (elapsed_ms / 1_000, elapsed_ms % 1_000 / 100);
+    format!("\n{images} images, {checks} checks in {seconds}.{tenths} s{stopped}")
+}

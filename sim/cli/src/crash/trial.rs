@@ -1,0 +1,149 @@
+//! The images of a recording under one profile after the other, judged.
+
+use std::collections::BTreeMap;
+
+use beaver_disk::Profile;
+use beaver_trace::{
+    Answer, CrashImage, CrashImages, ImageOptions, Judge, Proof, crash_images, prove,
+    without_numbers,
+};
+
+use super::{Acks, CliError, Recording, not_run};
+use crate::progress::Progress;
+
+/// What is tried, and until when.
+pub(super) struct Trial<'t> {
+    pub(super) recording: &'t Recording<'t>,
+    pub(super) judge: &'t Judge,
+    pub(super) go_on: &'t (dyn Fn() -> bool + Sync),
+    pub(super) go_on_making: &'t dyn Fn() -> bool,
+}
+
+/// What was tried under a profile.
+pub(super) struct Tried {
+    pub(super) found: CrashImages,
+    pub(super) answers: Vec<Answer>,
+    /// The places of the images that failed.
+    pub(super) failing: Vec<usize>,
+    /// Which syncs are missing, if that was looked for.
+    pub(super) proof: Option<Proof>,
+}
+
+/// Images that failed for the same reason.
+pub(super) struct Reason<'t> {
+    pub(super) text: &'t str,
+    pub(super) count: usize,
+}
+
+impl Trial<'_> {
+    pub(super) fn of_profiles(&self, profiles: &[Profile]) -> Result<Vec<Tried>, CliError> {
+        let mut all: Vec<Tried> = Vec::new();
+        for (at, profile) in (1..).zip(profiles) {
+            let mut tried = self.of_profile(*profile, at, profiles.len())?;
+            if !tried.failing.is_empty() && !self.recording.args.no_proof && (self.go_on)() {
+                let known = all.iter().rev().find_map(|tried| tried.proof.as_ref());
+                tried.proof = self.prove(&tried, known)?;
+            }
+            all.push(tried);
+        }
+        Ok(all)
+    }
+
+    fn options(&self, profile: Profile) -> ImageOptions {
+        let args = self.recording.args;
+        ImageOptions {
+            profile,
+            cap: args.cap,
+            torn_cap: args.torn_cap,
+            all_acks: args.acks == Acks::All,
+        }
+    }
+
+    fn of_profile(&self, profile: Profile, at: usize, of: usize) -> Result<Tried, CliError> {
+        let log = self.recording.log;
+        let found = crash_images(log, &log.events, &self.options(profile), self.go_on_making);
+        let found = found.map_err(CliError::new)?;
+        let progress = Progress::images(profile.name(), at, of, found.images.len() as u64);
+        let done = || progress.one_more();
+        let answers = self.judge.judge(&found.images, self.go_on, &done);
+        let answers = answers.map_err(|error| not_run(&error))?;
+        let bad = answers
+            .iter()
+            .enumerate()
+            .filter(|(_, answer)| matches!(answer, Answer::Bad(_)));
+        Ok(Tried {
+            failing: bad.map(|(place, _)| place).collect(),
+            found,
+            answers,
+            proof: None,
+        })
+    }
+
+    fn prove(&self, tried: &Tried, known: Option<&Proof>) -> Result<Option<Proof>, CliError> {
+        let options = self.options(tried.found.profile);
+        let failing = tried.failing.len();
+        let proof = prove(
+            self.recording.log,
+            &options,
+            self.judge,
+            failing,
+            known,
+            self.go_on,
+        );
+        proof.map_err(CliError::new)
+    }
+}
+
+impl Tried {
+    /// The image that fails at the earliest power cut, and why.
+    pub(super) fn first(&self) -> Option<(&CrashImage, &str)> {
+        let places = self.failing.iter();
+        let first = places.min_by_key(|place| (self.found.images[**place].event, **place))?;
+        match &self.answers[*first] {
+            Answer::Bad(reason) => Some((&self.found.images[*first], reason)),
+            Answer::Good | Answer::Stopped => None,
+        }
+    }
+
+    /// The number of that image, from 1.
+    pub(super) fn first_number(&self) -> usize {
+        let places = self.failing.iter();
+        let first = places.min_by_key(|place| (self.found.images[**place].event, **place));
+        first.map_or(0, |place| place + 1)
+    }
+
+    /// How many images were judged.
+    pub(super) fn judged(&self) -> usize {
+        let judged = self
+            .answers
+            .iter()
+            .filter(|answer| **answer != Answer::Stopped);
+        judged.count()
+    }
+
+    /// How many points were tried with all images that were made.
+    pub(super) fn points(&self) -> usize {
+        let answers = self.answers.iter().zip(&self.found.images);
+        let open = answers.filter(|(answer, _)| **answer == Answer::Stopped);
+        let open = open.map(|(_, image)| image.first_point).min();
+        open.unwrap_or(self.found.points.len())
+    }
+
+    /// Why images failed, the most frequent reason first. Reasons that differ in numbers alone are one.
+    pub(super) fn reasons(&self) -> Vec<Reason<'_>> {
+        let mut reasons: Vec<Reason<'_>> = Vec::new();
+        let mut places: BTreeMap<String, usize> = BTreeMap::new();
+        for place in &self.failing {
+            let Answer::Bad(text) = &self.answers[*place] else {
+                continue;
+            };
+            let known = places.entry(without_numbers(text)).or_insert(reasons.len());
+            match reasons.get_mut(*known) {
+                Some(reason) => reason.count += 1,
+                None => reasons.push(Reason { text, count: 1 }),
+            }
+        }
+        reasons.sort_by_key(|reason| std::cmp::Reverse(reason.count));
+        reasons
+    }
+}

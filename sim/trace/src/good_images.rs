@@ -1,0 +1,55 @@
+//! Images without a crash, which every check must hold on: one that does not is a broken check, and no finding.
+
+use std::sync::Arc;
+
+use beaver_disk::{Choice, Profile};
+
+use crate::images::{CrashImage, first_event};
+use crate::log::{Event, Log, LogError};
+use crate::replay::Replay;
+
+/// An image that was there without a crash.
+#[derive(Clone, Debug)]
+pub struct GoodImage {
+    /// When it was there.
+    pub when: &'static str,
+    /// The image, with the lines that had been said.
+    pub image: CrashImage,
+}
+
+/// The files when the setup had ended, if it made any, and at the end.
+///
+/// # Errors
+///
+/// The bytes of a write cannot be read.
+pub fn good_images(log: &Log) -> Result<Vec<GoodImage>, LogError> {
+    let begin = first_event(&log.events);
+    let is_call = |event: &Event| matches!(event, Event::Call { .. });
+    let has_setup = log.events[..begin].iter().any(is_call);
+    let mut replay = Replay::new(log, Profile::Posix);
+    let mut good = Vec::new();
+    loop {
+        if has_setup && replay.position() == begin {
+            good.push(now(&replay, "after the setup"));
+        }
+        if replay.next().is_none() {
+            good.push(now(&replay, "at the end"));
+            return Ok(good);
+        }
+        replay.step()?;
+    }
+}
+
+fn now(replay: &Replay<'_>, when: &'static str) -> GoodImage {
+    GoodImage {
+        when,
+        image: CrashImage {
+            image: replay.disk().live(),
+            choice: Choice::default(),
+            event: replay.position(),
+            acks: replay.acks(),
+            first_point: 0,
+            modes: Arc::new(replay.modes().clone()),
+        },
+    }
+}
