@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread::{self, JoinHandle};
 
 /// Parts that may wait. Who writes waits when there are more, so that they do not fill the memory.
@@ -12,15 +12,19 @@ const WAITING: usize = 16;
 #[derive(Debug)]
 pub(crate) struct BackgroundFile {
     parts: Option<SyncSender<Vec<u8>>>,
+    /// Parts that were written: their memory is used again, for the system hands out new memory slowly.
+    written: Receiver<Vec<u8>>,
     thread: Option<JoinHandle<io::Result<()>>>,
 }
 
 impl BackgroundFile {
     pub(crate) fn new(file: File) -> Self {
         let (parts, waiting) = sync_channel(WAITING);
+        let (done, written) = channel();
         BackgroundFile {
             parts: Some(parts),
-            thread: Some(thread::spawn(move || write(file, &waiting))),
+            thread: Some(thread::spawn(move || write(file, &waiting, &done))),
+            written,
         }
     }
 
@@ -35,17 +39,22 @@ impl BackgroundFile {
     }
 }
 
-fn write(mut file: File, parts: &Receiver<Vec<u8>>) -> io::Result<()> {
+fn write(mut file: File, parts: &Receiver<Vec<u8>>, done: &Sender<Vec<u8>>) -> io::Result<()> {
     for part in parts {
         file.write_all(&part)?;
+        // Nobody needs it any more only at the end.
+        let _ = done.send(part);
     }
     Ok(())
 }
 
 impl Write for BackgroundFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut part = self.written.try_recv().unwrap_or_default();
+        part.clear();
+        part.extend_from_slice(bytes);
         let parts = self.parts.as_ref();
-        if parts.is_some_and(|parts| parts.send(bytes.to_vec()).is_ok()) {
+        if parts.is_some_and(|parts| parts.send(part).is_ok()) {
             return Ok(bytes.len());
         }
         // The thread has ended, and knows why.

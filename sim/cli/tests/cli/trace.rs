@@ -281,3 +281,27 @@ fn no_root_is_needed_inside_unshare() {
         other => println!("skipped: no namespaces here: {other:?}"),
     }
 }
+
+#[test]
+fn a_recording_that_finds_no_room_ends_with_an_error() {
+    if !can_record() {
+        return;
+    }
+    let place = Place::empty();
+    let script = "mkdir small && mount -t tmpfs -o size=1m none small && exec \"$@\"";
+    let mut unshare = Command::new("unshare");
+    unshare.args(["-Urm", "sh", "-c", script, "sh"]);
+    let beaver = env!("CARGO_BIN_EXE_beaver");
+    unshare.args([beaver, "trace", "--out", "small/log", "--"]);
+    unshare.args(["dd", "if=/dev/zero", "of={dir}/f", "bs=1M", "count=50"]);
+    let output = unshare.current_dir(place.path()).output();
+    let stderr = output.map_or(String::new(), |output| {
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    });
+    if !stderr.contains("error:") {
+        println!("skipped: no namespaces here: {stderr}");
+        return;
+    }
+    let said = "the recording small/log: No space left on device";
+    assert!(stderr.contains(said), "{stderr}");
+}

@@ -58,10 +58,11 @@ impl Server {
         if !mapped {
             self.note_caller(request.pid());
         }
+        let inode = inode(file)?;
         let change = Change::Write {
-            inode: inode(file)?,
+            inode,
             offset,
-            bytes: bytes.to_vec(),
+            bytes: self.bytes(bytes),
         };
         let count = self.change(change, mapped)?;
         self.touch(file);

@@ -116,8 +116,9 @@ fn record_into(
     };
     let ended = recording.run();
     let finished = lock(&recording.server).finish();
-    let (summary, warnings) = finished.map_err(|error| RecordError::at_log(&options.log, error))?;
+    // What broke the recording says more than that it cannot be ended.
     let ended = ended?;
+    let (summary, warnings) = finished.map_err(|error| RecordError::at_log(&options.log, error))?;
     let disk = lock(&recording.server).disk.clone();
     drop(recording);
     // It ends when all is printed: nothing is passed on any more.
@@ -144,7 +145,8 @@ impl Recording<'_> {
             }
         }
         lock(&self.server).begin();
-        let Some(name) = self.options.program.first() else {
+        let options = self.options;
+        let Some(name) = options.program.first() else {
             return Err(RecordError::NoProgram);
         };
         let program: Vec<String> = self
@@ -155,7 +157,7 @@ impl Recording<'_> {
             .collect();
         let watch = self.options.watch.as_ref().map(|_| {
             let server = self.server.clone();
-            Watch::new(self.mount.path(), server, self.notify.clone())
+            Watch::new(self.mount.path(), server)
         });
         let watch = watch.transpose().map_err(RecordError::Mount)?;
         let mut words: Vec<OsString> = self.options.watch.clone().unwrap_or_default();
@@ -168,7 +170,14 @@ impl Recording<'_> {
         let stdout = self.mount.path().join(STDOUT_NAME);
         let stdout = OpenOptions::new().append(true).open(stdout);
         command.stdout(stdout.map_err(RecordError::Mount)?);
-        self.run_to_end(command, name)
+        let ended = self.run_to_end(command, name)?;
+        match watch.and_then(|watch| watch.not_started()) {
+            Some(error) => Err(RecordError::Start {
+                program: name.clone(),
+                error,
+            }),
+            None => Ok(ended),
+        }
     }
 
     fn in_mount(&self, text: &str) -> String {
@@ -184,7 +193,7 @@ impl Recording<'_> {
             error,
         })?;
         self.mount.guard(Some(program.group()));
-        let waited = self.wait(&program, name);
+        let waited = self.wait(&program);
         let ended = program.ended();
         let ended = ended.map_err(|error| RecordError::Start {
             program: name.to_owned(),
@@ -207,16 +216,12 @@ impl Recording<'_> {
         match self.notices.try_recv() {
             Ok(Notice::PowerCut) => Ok(ProgramEnd::PowerCut),
             Ok(Notice::Broken(error)) => Err(RecordError::at_log(&self.options.log, error)),
-            Ok(Notice::NotStarted(error)) => Err(RecordError::Start {
-                program: name.to_owned(),
-                error,
-            }),
             Ok(Notice::Ended) | Err(_) => ended,
         }
     }
 
     /// Waits until the process that was started has ended, or was ended.
-    fn wait(&self, program: &Program, name: &str) -> Result<Option<ProgramEnd>, RecordError> {
+    fn wait(&self, program: &Program) -> Result<Option<ProgramEnd>, RecordError> {
         let mut interruption = Ok(None);
         let mut stopped_for = None;
         loop {
@@ -229,13 +234,6 @@ impl Recording<'_> {
                 Ok(Notice::Broken(error)) => {
                     program.signal(Signal::KILL);
                     interruption = Err(RecordError::at_log(&self.options.log, error));
-                }
-                // The process that was to become the program ends by itself.
-                Ok(Notice::NotStarted(error)) => {
-                    interruption = Err(RecordError::Start {
-                        program: name.to_owned(),
-                        error,
-                    });
                 }
                 // This recording holds a sender itself.
                 Err(_) => {}

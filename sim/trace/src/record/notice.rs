@@ -8,8 +8,6 @@ pub(super) enum Notice {
     Ended,
     /// A planned power cut: no change counts any more.
     PowerCut,
-    /// The process that was to become the program cannot.
-    NotStarted(io::Error),
     /// The recording cannot be written down.
     Broken(io::Error),
 }

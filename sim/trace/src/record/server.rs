@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use beaver_disk::{Change, Disk, InodeId, Profile, SimDisk, SimOptions, Space};
+use beaver_disk::{Change, Disk, FileKind, InodeId, Profile, SimDisk, SimOptions, Space};
 use fuser::{Errno, FileAttr, FileType};
 
 use super::attributes::{Attributes, STDOUT, errno, file_type, inode, number};
@@ -60,6 +60,8 @@ pub(super) struct Server {
     may_sync: Option<MaySync>,
     /// The file that a write to it synced, if nothing came since: the kernel may ask for that sync as well.
     pub(super) synced: Option<u64>,
+    /// Memory for the bytes of the next write: the system hands out new memory slowly.
+    spare: Vec<u8>,
     warnings: Vec<String>,
     notices: Sender<Notice>,
 }
@@ -111,6 +113,7 @@ impl Server {
             open: 0,
             may_sync,
             synced: None,
+            spare: Vec::new(),
             warnings: Vec::new(),
             notices,
         }
@@ -124,16 +127,33 @@ impl Server {
         let answer = self.disk.call(&change);
         let faults = self.faults.as_ref();
         let fault = faults.and_then(|faults| lock(faults).take_struck());
-        if answer.is_ok() || fault.is_some() {
-            self.push(&Event::Call {
-                change,
-                bytes: None,
-                fault,
-                mapped,
-            })?;
+        let is_seen = answer.is_ok() || fault.is_some();
+        let event = Event::Call {
+            change,
+            bytes: None,
+            fault,
+            mapped,
+        };
+        if is_seen {
+            self.push(&event)?;
             self.count();
         }
+        if let Event::Call {
+            change: Change::Write { bytes, .. },
+            ..
+        } = event
+        {
+            self.spare = bytes;
+        }
         answer.map_err(errno)
+    }
+
+    /// Bytes for a change.
+    pub(super) fn bytes(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let mut spare = std::mem::take(&mut self.spare);
+        spare.clear();
+        spare.extend_from_slice(bytes);
+        spare
     }
 
     /// Counts a change, and cuts the power after the one that was planned.
@@ -295,6 +315,16 @@ impl Server {
         let capacity = self.capacity?;
         let used = self.disk.look(Disk::used);
         Some((capacity, capacity.saturating_sub(used)))
+    }
+
+    /// The paths of the files that are open, or mapped.
+    pub(super) fn open_files(&self) -> Vec<String> {
+        let open = self.known.iter().filter(|(_, known)| known.handles > 0);
+        let open = open.filter_map(|(number, _)| inode(*number).ok());
+        self.disk.look(|disk| {
+            let files = open.filter(|id| disk.kind(*id) == Some(FileKind::File));
+            files.filter_map(|id| disk.path(id)).collect()
+        })
     }
 
     /// How many files and directories are open.
