@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use beaver_trace::{Ended, RecordOptions, Recorded, Summary};
+use beaver_trace::{ProgramEnd, RecordOptions, Recorded, Summary};
 use serde::Serialize;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
@@ -20,7 +20,7 @@ use super::output::Output;
 #[serde(rename_all = "kebab-case")]
 struct Document<'a> {
     log: &'a Path,
-    ended: Ended,
+    ended: ProgramEnd,
     summary: &'a Summary,
     warnings: &'a [String],
 }
@@ -52,8 +52,8 @@ pub(crate) fn trace(args: &TraceArgs, out: &mut Output) -> Result<Exit, CliError
         })?,
     }
     Ok(match recorded.ended {
-        Ended::Stopped => Exit::Interrupted,
-        Ended::With { .. } | Ended::Killed { .. } | Ended::PowerCut => Exit::HELD,
+        ProgramEnd::Stopped => Exit::Interrupted,
+        ProgramEnd::With { .. } | ProgramEnd::Killed { .. } | ProgramEnd::PowerCut => Exit::HELD,
     })
 }
 

@@ -10,6 +10,7 @@
 //! Proof        which syncs are missing: with them no image is bad
 //! ```
 
+mod background_file;
 mod check;
 mod check_server;
 mod draw;
@@ -23,7 +24,6 @@ mod missing_sync;
 #[cfg(not(target_os = "linux"))]
 mod not_linux;
 mod placed;
-mod planned_fault;
 mod proof;
 #[cfg(target_os = "linux")]
 mod record;
@@ -36,6 +36,7 @@ mod summary;
 mod survivors;
 #[cfg(test)]
 mod testing;
+mod trace_fault;
 mod words;
 
 pub use check::{Answer, Check};
@@ -48,15 +49,15 @@ pub use log::{Event, Format, Log, LogError, LogWriter};
 pub use missing_sync::{MissingSync, SyncKind, without_numbers};
 #[cfg(not(target_os = "linux"))]
 pub use not_linux::{check as check_recorder, record, run_watched, stand_guard};
-pub use planned_fault::{PLANNED_FAULTS, PlannedFault};
 pub use proof::{AlikeSyncs, JudgeError, Proof, prove};
 #[cfg(target_os = "linux")]
 pub use record::{ServedImage, check as check_recorder, record, run_watched, stand_guard};
-pub use recording::{Ended, RecordError, RecordOptions, Recorded};
+pub use recording::{ProgramEnd, RecordError, RecordOptions, Recorded};
 pub use replaced::ReplacedFiles;
 pub use replay::Replay;
 #[cfg(target_os = "linux")]
 pub use second_crash::{CrashedCheck, CrashedChecks, crash_the_checks};
 pub use summary::Summary;
 pub use survivors::survivors;
+pub use trace_fault::{TRACE_FAULTS, TraceFault};
 pub use words::events_in_words;

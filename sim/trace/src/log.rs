@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 use beaver_disk::{Change, Fault, InodeId, Space};
 use serde::{Deserialize, Serialize};
 
+use crate::background_file::BackgroundFile;
+
 /// The file of the events.
 const EVENTS: &str = "events.jsonl";
 /// The file of the bytes.
@@ -98,7 +100,8 @@ pub enum LogError {
 #[derive(Debug)]
 pub struct LogWriter {
     events: BufWriter<File>,
-    bytes: BufWriter<File>,
+    /// A program that is recorded does not wait for the many bytes that it writes.
+    bytes: BufWriter<BackgroundFile>,
     /// How many bytes were written.
     written: u64,
 }
@@ -123,7 +126,8 @@ impl LogWriter {
     pub fn create(folder: &Path, format: &Format) -> io::Result<Self> {
         std::fs::create_dir_all(folder)?;
         let mut events = BufWriter::new(File::create_new(folder.join(EVENTS))?);
-        let bytes = BufWriter::with_capacity(1 << 20, File::create_new(folder.join(BYTES))?);
+        let bytes = BackgroundFile::new(File::create_new(folder.join(BYTES))?);
+        let bytes = BufWriter::with_capacity(1 << 20, bytes);
         let format = Format {
             version: VERSION,
             ..format.clone()
@@ -172,7 +176,7 @@ impl LogWriter {
         write_line(&mut self.events, &CallLine { call: line })
     }
 
-    /// Writes down what is still in memory.
+    /// Writes down what is still in memory: the end of the recording.
     ///
     /// # Errors
     ///

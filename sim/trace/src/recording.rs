@@ -9,8 +9,8 @@ use std::sync::atomic::AtomicBool;
 use beaver_disk::SimDisk;
 use serde::Serialize;
 
-use crate::planned_fault::PlannedFault;
 use crate::summary::Summary;
+use crate::trace_fault::TraceFault;
 
 /// What to record.
 #[derive(Debug, Default)]
@@ -23,7 +23,7 @@ pub struct RecordOptions<'o> {
     /// The folder of the recording. It is not there yet, or is empty.
     pub log: PathBuf,
     /// What is to go wrong.
-    pub faults: Vec<PlannedFault>,
+    pub faults: Vec<TraceFault>,
     /// A command that calls [`stand_guard`](crate::stand_guard) with the path that is added to it. Without one the mount stays
     /// if this process is killed.
     pub guard: Option<Vec<OsString>>,
@@ -38,7 +38,7 @@ pub struct RecordOptions<'o> {
 #[derive(Debug)]
 pub struct Recorded {
     /// How the program ended.
-    pub ended: Ended,
+    pub ended: ProgramEnd,
     /// What it did.
     pub summary: Summary,
     /// What the recording does not show, or what the program was refused.
@@ -50,7 +50,7 @@ pub struct Recorded {
 /// How a program ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Ended {
+pub enum ProgramEnd {
     /// By itself.
     With {
         /// Its exit code.
@@ -67,13 +67,13 @@ pub enum Ended {
     Stopped,
 }
 
-impl fmt::Display for Ended {
+impl fmt::Display for ProgramEnd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Ended::With { code } => write!(f, "ended with {code}"),
-            Ended::Killed { signal } => write!(f, "was killed by signal {signal}"),
-            Ended::PowerCut => f.write_str("was killed by the planned power cut"),
-            Ended::Stopped => f.write_str("was stopped"),
+            ProgramEnd::With { code } => write!(f, "ended with {code}"),
+            ProgramEnd::Killed { signal } => write!(f, "was killed by signal {signal}"),
+            ProgramEnd::PowerCut => f.write_str("was killed by the planned power cut"),
+            ProgramEnd::Stopped => f.write_str("was stopped"),
         }
     }
 }
@@ -101,7 +101,7 @@ pub enum RecordError {
     #[error("{program}: {error}")]
     Start { program: String, error: io::Error },
     #[error("the setup {ended}: {command}")]
-    Setup { command: String, ended: Ended },
+    Setup { command: String, ended: ProgramEnd },
     #[error("the recording {}: {error}{}", path.display(), log_advice(error))]
     Log { path: PathBuf, error: io::Error },
 }

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use beaver_trace::PlannedFault;
+use beaver_trace::TraceFault;
 use clap::Args;
 
 use super::Format;
@@ -91,7 +91,7 @@ pub(crate) struct CrashArgs {
     pub(crate) setup: Option<String>,
     /// Let something go wrong while the program is recorded, as `beaver trace` does; may be given more than once
     #[arg(long = "fault", value_name = "FAULT", requires = "program")]
-    pub(crate) faults: Vec<PlannedFault>,
+    pub(crate) faults: Vec<TraceFault>,
     /// Record this program first; `{dir}` in its arguments is the directory of its files
     #[arg(last = true, value_name = "PROGRAM", conflicts_with = "log")]
     pub(crate) program: Vec<String>,

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use beaver_sim::scenario::Seeds;
-use beaver_trace::PlannedFault;
+use beaver_trace::TraceFault;
 use clap::Args;
 
 use super::Format;
@@ -13,7 +13,8 @@ const TRACE_HELP: &str = "\
 The program runs unchanged, in any language, on a directory that is served from a simulated disk. `{dir}` in \
 its arguments stands for that directory, which is BEAVER_DIR in its environment too. Each line that it prints on \
 its standard output counts as a promise: what it says is done must survive a power cut from there on. The \
-recording has its calls, writes to mappings, syncs and promises in one order.
+recording has its calls, writes to mappings, syncs and promises in one order. A program that keeps its output \
+back makes its promises late, which is safe and finds less: try `python3 -u`, or `stdbuf -oL`.
 
 Faults, counted from the end of the setup on:
   eio-at-fsync:N       the Nth sync of a file fails, and its pages count as clean, as on Linux
@@ -45,7 +46,7 @@ pub(crate) struct TraceArgs {
     pub(crate) out: PathBuf,
     /// Let something go wrong; may be given more than once
     #[arg(long = "fault", value_name = "FAULT")]
-    pub(crate) faults: Vec<PlannedFault>,
+    pub(crate) faults: Vec<TraceFault>,
     /// How the summary is written; with json the program's standard output goes to standard error
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,

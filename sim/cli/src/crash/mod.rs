@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use beaver_disk::Profile;
 use beaver_sim::failure_folder::quoted;
 use beaver_trace::{
-    Answer, Check, Ended, Event, FailingImage, Judge, JudgeOptions, Log, RecordOptions,
+    Answer, Check, ProgramEnd, Event, FailingImage, Judge, JudgeOptions, Log, RecordOptions,
     ReplacedFiles, good_images,
 };
 
@@ -73,8 +73,8 @@ fn record_and_crash(
     let recorded = recorded.map_err(CliError::new)?;
     recorded.warnings.iter().for_each(warn);
     match recorded.ended {
-        Ended::Stopped => return Ok(Exit::Interrupted),
-        Ended::With { code: 0 } | Ended::PowerCut => {}
+        ProgramEnd::Stopped => return Ok(Exit::Interrupted),
+        ProgramEnd::With { code: 0 } | ProgramEnd::PowerCut => {}
         ended => warn(format_args!("the program {ended}")),
     }
     crash_recording(args, &log, profiles, stop, out)

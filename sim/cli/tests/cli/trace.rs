@@ -238,3 +238,70 @@ fn a_program_that_cannot_be_started_is_said_and_leaves_nothing() {
     ran.complains("/no/such/program: No such file or directory");
     assert!(!place.path().join("log").exists());
 }
+
+#[test]
+fn without_the_device_it_is_said_what_to_do() {
+    let place = Place::empty();
+    let script = "mount -t tmpfs none /dev && exec \"$@\"";
+    let mut unshare = Command::new("unshare");
+    unshare.args(["-rm", "sh", "-c", script, "sh"]);
+    let beaver = env!("CARGO_BIN_EXE_beaver");
+    unshare.args([beaver, "trace", "--out", "log", "--", "true"]);
+    let output = unshare.current_dir(place.path()).output();
+    let stderr = output.map_or(String::new(), |output| {
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    });
+    if !stderr.contains("error:") {
+        println!("skipped: no namespaces here: {stderr}");
+        return;
+    }
+    assert!(stderr.contains("/dev/fuse: No such file"), "{stderr}");
+    assert!(stderr.contains("modprobe fuse"), "{stderr}");
+    assert!(stderr.contains("--device /dev/fuse"), "{stderr}");
+}
+
+#[test]
+fn no_root_is_needed_inside_unshare() {
+    if !can_record() {
+        return;
+    }
+    let place = Place::empty();
+    let mut unshare = Command::new("unshare");
+    let beaver = env!("CARGO_BIN_EXE_beaver");
+    unshare.args(["-Urm", beaver, "trace", "--out", "log", "--"]);
+    unshare.args(["sh", "-c", "echo x > $BEAVER_DIR/f; echo said"]);
+    let output = unshare.current_dir(place.path()).output();
+    let output = output.map(|output| (output.status, output.stdout, output.stderr));
+    match output {
+        Ok((status, stdout, _)) if status.success() => {
+            let stdout = String::from_utf8(stdout).unwrap();
+            assert!(stdout.starts_with("said\n"), "{stdout}");
+            assert!(stdout.contains("names never synced"), "{stdout}");
+        }
+        other => println!("skipped: no namespaces here: {other:?}"),
+    }
+}
+
+#[test]
+fn a_recording_that_finds_no_room_ends_with_an_error() {
+    if !can_record() {
+        return;
+    }
+    let place = Place::empty();
+    let script = "mkdir small && mount -t tmpfs -o size=1m none small && exec \"$@\"";
+    let mut unshare = Command::new("unshare");
+    unshare.args(["-Urm", "sh", "-c", script, "sh"]);
+    let beaver = env!("CARGO_BIN_EXE_beaver");
+    unshare.args([beaver, "trace", "--out", "small/log", "--"]);
+    unshare.args(["dd", "if=/dev/zero", "of={dir}/f", "bs=1M", "count=50"]);
+    let output = unshare.current_dir(place.path()).output();
+    let stderr = output.map_or(String::new(), |output| {
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    });
+    if !stderr.contains("error:") {
+        println!("skipped: no namespaces here: {stderr}");
+        return;
+    }
+    let said = "the recording small/log: No space left on device";
+    assert!(stderr.contains(said), "{stderr}");
+}

@@ -10,24 +10,22 @@ use std::ffi::OsStr;
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use beaver_disk::Change;
 use fuser::{
-    BsdFileFlags, Errno, FileAttr, FileHandle, FileType, Filesystem, FopenFlags, Generation,
-    INodeNo, InitFlags, KernelConfig, LockOwner, OpenFlags, RenameFlags, ReplyAttr, ReplyCreate,
-    ReplyData, ReplyDirectory, ReplyEmpty, ReplyEntry, ReplyLseek, ReplyOpen, ReplyStatfs,
-    ReplyWrite, ReplyXattr, Request, TimeOrNow, WriteFlags,
+    BsdFileFlags, Errno, FileHandle, FileType, Filesystem, FopenFlags, Generation, INodeNo,
+    InitFlags, KernelConfig, LockOwner, OpenFlags, RenameFlags, ReplyAttr, ReplyCreate, ReplyData,
+    ReplyDirectory, ReplyEmpty, ReplyEntry, ReplyLseek, ReplyOpen, ReplyStatfs, ReplyWrite,
+    ReplyXattr, Request, TimeOrNow, WriteFlags,
 };
-use rustix::fs::{FallocateFlags, FileType as Kind, OFlags};
+use rustix::fs::{FallocateFlags, FileType as Kind};
 
-use super::attributes::STDOUT;
+use super::answers::{FOREVER, attr, durable, empty, entry, opened_with};
 use super::files::{Durable, Wanted};
 use super::names::Listed;
 use super::server::{Server, lock};
 
-/// How long the kernel may remember names and attributes: nobody else changes them.
-const FOREVER: Duration = Duration::from_secs(1 << 30);
 /// Blocks of a disk on which there is as much room as anybody asks for.
 const ENOUGH: u64 = 1 << 28;
 const BLOCK: u32 = 4096;
@@ -47,50 +45,6 @@ impl ServedDisk {
             listings: Mutex::new(BTreeMap::new()),
             last_listing: Mutex::new(0),
         }
-    }
-}
-
-fn entry(reply: ReplyEntry, answer: Result<FileAttr, Errno>) {
-    match answer {
-        Ok(told) => reply.entry(&FOREVER, &told, Generation(0)),
-        Err(error) => reply.error(error),
-    }
-}
-
-fn empty(reply: ReplyEmpty, answer: Result<(), Errno>) {
-    match answer {
-        Ok(()) => reply.ok(),
-        Err(error) => reply.error(error),
-    }
-}
-
-fn attr(reply: ReplyAttr, answer: Result<FileAttr, Errno>) {
-    match answer {
-        // The kernel does not see how much the standard output grows.
-        Ok(told) if told.ino.0 == STDOUT => reply.attr(&Duration::ZERO, &told),
-        Ok(told) => reply.attr(&FOREVER, &told),
-        Err(error) => reply.error(error),
-    }
-}
-
-/// What a file was opened with that makes its writes durable. `O_DIRECT` is none of it: it says nothing of the caches of the
-/// device, nor of the file's length.
-fn durable(flags: OpenFlags) -> Durable {
-    let flags = OFlags::from_bits_retain(flags.0.cast_unsigned());
-    if flags.contains(OFlags::SYNC) {
-        Durable::All
-    } else if flags.contains(OFlags::DSYNC) {
-        Durable::Data
-    } else {
-        Durable::No
-    }
-}
-
-fn opened_with(number: u64) -> FopenFlags {
-    match number {
-        // Each write is one request, and the order of all writers is that of the requests.
-        STDOUT => FopenFlags::FOPEN_DIRECT_IO | FopenFlags::FOPEN_STREAM,
-        _ => FopenFlags::FOPEN_KEEP_CACHE,
     }
 }
 

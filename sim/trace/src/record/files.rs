@@ -54,11 +54,15 @@ impl Server {
         if file == STDOUT {
             return self.say(bytes);
         }
-        self.note_caller(request.pid());
+        // One that unmaps has its list of mappings locked, and that is what would be read.
+        if !mapped {
+            self.note_caller(request.pid());
+        }
+        let inode = inode(file)?;
         let change = Change::Write {
-            inode: inode(file)?,
+            inode,
             offset,
-            bytes: bytes.to_vec(),
+            bytes: self.bytes(bytes),
         };
         let count = self.change(change, mapped)?;
         self.touch(file);

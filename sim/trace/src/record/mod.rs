@@ -2,19 +2,20 @@
 //!
 //! ```text
 //! record         setup, program, end
-//!   Mount          the file system, and the guard that takes it away
+//!   ServedMount          the file system, and the guard that takes it away
 //!   Program        the processes
 //!   ServedDisk     what the kernel asks
 //!     Server         the disk, the recording, and what stands beside them, under one lock
 //! ```
 
+mod answers;
 mod attributes;
-mod callers;
 mod file_system;
 mod files;
-mod log_thread;
+mod may_sync;
 mod mount;
 mod names;
+mod notice;
 mod program;
 mod served;
 mod server;
@@ -39,16 +40,16 @@ pub use mount::stand_guard;
 pub use served::ServedImage;
 pub use watch::run_watched;
 
-use self::callers::Callers;
 use self::file_system::ServedDisk;
-use self::log_thread::LogThread;
-use self::mount::{Mount, MountPoint};
+use self::may_sync::MaySync;
+use self::mount::{MountPoint, ServedMount};
+use self::notice::Notice;
 use self::program::Program;
-use self::server::{Notice, Server, lock, space};
+use self::server::{Server, lock, space};
 use self::standard_output::{STDOUT_NAME, StandardOutput};
 use self::watch::Watch;
 use crate::log::{Format, LogWriter};
-use crate::recording::{Ended, RecordError, RecordOptions, Recorded};
+use crate::recording::{ProgramEnd, RecordError, RecordOptions, Recorded};
 
 /// How often is looked whether the recording is to stop.
 const TICK: Duration = Duration::from_millis(50);
@@ -83,7 +84,7 @@ pub fn record(
 struct Recording<'o> {
     options: &'o RecordOptions<'o>,
     server: Arc<Mutex<Server>>,
-    mount: Mount,
+    mount: ServedMount,
     notices: Receiver<Notice>,
     notify: Sender<Notice>,
 }
@@ -98,11 +99,11 @@ fn record_into(
     let (pass_on, said) = channel();
     let printer = thread::spawn(move || print(&said, output));
     let server = Arc::new(Mutex::new(Server::new(
-        Some(LogThread::start(log, notify.clone())),
+        Some(log),
         &options.faults,
         StandardOutput::new(pass_on),
         // A program that is watched need not be looked at.
-        options.watch.is_none().then(|| Callers::new(point.path())),
+        options.watch.is_none().then(|| MaySync::new(point.path())),
         notify.clone(),
     )));
     let mount = point.mount(ServedDisk::new(server.clone()))?;
@@ -115,8 +116,9 @@ fn record_into(
     };
     let ended = recording.run();
     let finished = lock(&recording.server).finish();
-    let (summary, warnings) = finished.map_err(|error| RecordError::at_log(&options.log, error))?;
+    // What broke the recording says more than that it cannot be ended.
     let ended = ended?;
+    let (summary, warnings) = finished.map_err(|error| RecordError::at_log(&options.log, error))?;
     let disk = lock(&recording.server).disk.clone();
     drop(recording);
     // It ends when all is printed: nothing is passed on any more.
@@ -130,20 +132,21 @@ fn record_into(
 }
 
 impl Recording<'_> {
-    fn run(&mut self) -> Result<Ended, RecordError> {
+    fn run(&mut self) -> Result<ProgramEnd, RecordError> {
         if let Some(setup) = &self.options.setup {
             let mut command = Command::new("sh");
             command.arg("-c").arg(self.in_mount(setup));
             // What a setup says is no promise, and it must not mix with the result.
             command.stdout(Stdio::from(io::stderr()));
             let ended = self.run_to_end(command, "sh")?;
-            if ended != (Ended::With { code: 0 }) {
+            if ended != (ProgramEnd::With { code: 0 }) {
                 let command = setup.clone();
                 return Err(RecordError::Setup { command, ended });
             }
         }
         lock(&self.server).begin();
-        let Some(name) = self.options.program.first() else {
+        let options = self.options;
+        let Some(name) = options.program.first() else {
             return Err(RecordError::NoProgram);
         };
         let program: Vec<String> = self
@@ -154,7 +157,7 @@ impl Recording<'_> {
             .collect();
         let watch = self.options.watch.as_ref().map(|_| {
             let server = self.server.clone();
-            Watch::new(self.mount.path(), server, self.notify.clone())
+            Watch::new(self.mount.path(), server)
         });
         let watch = watch.transpose().map_err(RecordError::Mount)?;
         let mut words: Vec<OsString> = self.options.watch.clone().unwrap_or_default();
@@ -167,7 +170,14 @@ impl Recording<'_> {
         let stdout = self.mount.path().join(STDOUT_NAME);
         let stdout = OpenOptions::new().append(true).open(stdout);
         command.stdout(stdout.map_err(RecordError::Mount)?);
-        self.run_to_end(command, name)
+        let ended = self.run_to_end(command, name)?;
+        match watch.and_then(|watch| watch.not_started()) {
+            Some(error) => Err(RecordError::Start {
+                program: name.clone(),
+                error,
+            }),
+            None => Ok(ended),
+        }
     }
 
     fn in_mount(&self, text: &str) -> String {
@@ -175,7 +185,7 @@ impl Recording<'_> {
     }
 
     /// Starts a program and waits until it has ended, and all that it left running.
-    fn run_to_end(&mut self, mut command: Command, name: &str) -> Result<Ended, RecordError> {
+    fn run_to_end(&mut self, mut command: Command, name: &str) -> Result<ProgramEnd, RecordError> {
         command.env("BEAVER_DIR", self.mount.path());
         let program = Program::start(command, self.notify.clone());
         let mut program = program.map_err(|error| RecordError::Start {
@@ -183,7 +193,7 @@ impl Recording<'_> {
             error,
         })?;
         self.mount.guard(Some(program.group()));
-        let waited = self.wait(&program, name);
+        let waited = self.wait(&program);
         let ended = program.ended();
         let ended = ended.map_err(|error| RecordError::Start {
             program: name.to_owned(),
@@ -193,7 +203,10 @@ impl Recording<'_> {
             Ok(interruption) => ended.map(|ended| interruption.unwrap_or(ended)),
             Err(error) => Err(error),
         };
-        if matches!(ended, Ok(Ended::With { .. } | Ended::Killed { .. })) {
+        if matches!(
+            ended,
+            Ok(ProgramEnd::With { .. } | ProgramEnd::Killed { .. })
+        ) {
             self.wait_for_quiet(&program);
         } else {
             program.signal(Signal::KILL);
@@ -201,18 +214,14 @@ impl Recording<'_> {
         self.mount.guard(None);
         // A late change may have been the one after which the power is cut.
         match self.notices.try_recv() {
-            Ok(Notice::PowerCut) => Ok(Ended::PowerCut),
+            Ok(Notice::PowerCut) => Ok(ProgramEnd::PowerCut),
             Ok(Notice::Broken(error)) => Err(RecordError::at_log(&self.options.log, error)),
-            Ok(Notice::NotStarted(error)) => Err(RecordError::Start {
-                program: name.to_owned(),
-                error,
-            }),
             Ok(Notice::Ended) | Err(_) => ended,
         }
     }
 
     /// Waits until the process that was started has ended, or was ended.
-    fn wait(&self, program: &Program, name: &str) -> Result<Option<Ended>, RecordError> {
+    fn wait(&self, program: &Program) -> Result<Option<ProgramEnd>, RecordError> {
         let mut interruption = Ok(None);
         let mut stopped_for = None;
         loop {
@@ -220,18 +229,11 @@ impl Recording<'_> {
                 Ok(Notice::Ended) => return interruption,
                 Ok(Notice::PowerCut) => {
                     program.signal(Signal::KILL);
-                    interruption = Ok(Some(Ended::PowerCut));
+                    interruption = Ok(Some(ProgramEnd::PowerCut));
                 }
                 Ok(Notice::Broken(error)) => {
                     program.signal(Signal::KILL);
                     interruption = Err(RecordError::at_log(&self.options.log, error));
-                }
-                // The process that was to become the program ends by itself.
-                Ok(Notice::NotStarted(error)) => {
-                    interruption = Err(RecordError::Start {
-                        program: name.to_owned(),
-                        error,
-                    });
                 }
                 // This recording holds a sender itself.
                 Err(_) => {}
@@ -242,7 +244,7 @@ impl Recording<'_> {
             match &mut stopped_for {
                 None => {
                     program.signal(Signal::TERM);
-                    interruption = interruption.map(|_| Some(Ended::Stopped));
+                    interruption = interruption.map(|_| Some(ProgramEnd::Stopped));
                     stopped_for = Some(Duration::ZERO);
                 }
                 Some(time) if *time > GRACE => program.signal(Signal::KILL),
@@ -274,7 +276,8 @@ impl Recording<'_> {
         }
         let open = lock(&self.server).open();
         lock(&self.server).warn(format!(
-            "{open} files are still open {} s after the program ended, by processes that it left running: what they do from then on is not recorded",
+            "{open} files are still open {} s after the program ended, by processes that it left \
+             running: what they do from then on is not recorded",
             GRACE.as_secs()
         ));
         program.signal(Signal::TERM);
@@ -299,7 +302,7 @@ pub fn check() -> Result<(), RecordError> {
 }
 
 impl RecordError {
-    pub(super) fn at_log(log: &Path, error: io::Error) -> Self {
+    fn at_log(log: &Path, error: io::Error) -> Self {
         RecordError::Log {
             path: log.to_owned(),
             error,

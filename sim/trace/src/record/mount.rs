@@ -27,7 +27,7 @@ pub(super) struct MountPoint {
 }
 
 /// A file system that is mounted until this is dropped.
-pub(super) struct Mount {
+pub(super) struct ServedMount {
     point: MountPoint,
     session: Option<BackgroundSession>,
 }
@@ -61,7 +61,7 @@ impl MountPoint {
         &self.path
     }
 
-    pub(super) fn mount(self, disk: ServedDisk) -> Result<Mount, RecordError> {
+    pub(super) fn mount(self, disk: ServedDisk) -> Result<ServedMount, RecordError> {
         let mut config = Config::default();
         config.mount_options = vec![
             MountOption::FSName("beaver".to_owned()),
@@ -73,14 +73,14 @@ impl MountPoint {
             false => SessionACL::Owner,
         };
         let session = Session::new(disk, &self.path, &config).and_then(Session::spawn);
-        Ok(Mount {
+        Ok(ServedMount {
             session: Some(session.map_err(RecordError::Mount)?),
             point: self,
         })
     }
 }
 
-impl Mount {
+impl ServedMount {
     pub(super) fn path(&self) -> &Path {
         &self.point.path
     }
@@ -94,7 +94,7 @@ impl Mount {
     }
 }
 
-impl Drop for Mount {
+impl Drop for ServedMount {
     fn drop(&mut self) {
         // Files may still be open: then the mount is gone for all others.
         let _ = unmount(&self.point.path);

@@ -8,8 +8,8 @@ use std::thread;
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 
-use super::server::Notice;
-use crate::recording::Ended;
+use super::notice::Notice;
+use crate::recording::ProgramEnd;
 
 pub(super) struct Program {
     child: Child,
@@ -48,15 +48,15 @@ impl Program {
     }
 
     /// How the process ended that was started.
-    pub(super) fn ended(&mut self) -> io::Result<Ended> {
+    pub(super) fn ended(&mut self) -> io::Result<ProgramEnd> {
         self.child.wait().map(ended)
     }
 }
 
-fn ended(status: ExitStatus) -> Ended {
+fn ended(status: ExitStatus) -> ProgramEnd {
     match (status.code(), status.signal()) {
-        (Some(code), _) => Ended::With { code },
-        (None, signal) => Ended::Killed {
+        (Some(code), _) => ProgramEnd::With { code },
+        (None, signal) => ProgramEnd::Killed {
             signal: signal.unwrap_or_default(),
         },
     }

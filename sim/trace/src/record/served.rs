@@ -13,8 +13,7 @@ use fuser::Errno;
 
 use super::attributes::{Attributes, number, usual_mode};
 use super::file_system::ServedDisk;
-use super::log_thread::LogThread;
-use super::mount::{Mount, MountPoint};
+use super::mount::{MountPoint, ServedMount};
 use super::server::{Server, lock};
 use super::standard_output::StandardOutput;
 use crate::log::{Format, LogWriter};
@@ -23,7 +22,7 @@ use crate::recording::RecordError;
 /// An image that is mounted until this is dropped.
 pub struct ServedImage {
     server: Arc<Mutex<Server>>,
-    mount: Mount,
+    mount: ServedMount,
 }
 
 impl ServedImage {
@@ -48,10 +47,9 @@ impl ServedImage {
         });
         let writer = writer.transpose()?;
         let recorded = writer.is_some();
-        let log_thread = writer.map(|log| LogThread::start(log, notify.clone()));
         let (said, _) = channel();
         let output = StandardOutput::new(said);
-        let mut server = Server::new(log_thread, &[], output, None, notify);
+        let mut server = Server::new(writer, &[], output, None, notify);
         match recorded {
             true => server
                 .lay_out(image, modes)

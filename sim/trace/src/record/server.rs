@@ -7,34 +7,21 @@ use std::path::Path;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use beaver_disk::{Change, Disk, InodeId, Profile, SimDisk, SimOptions, Space};
+use beaver_disk::{Change, Disk, FileKind, InodeId, Profile, SimDisk, SimOptions, Space};
 use fuser::{Errno, FileAttr, FileType};
 
 use super::attributes::{Attributes, STDOUT, errno, file_type, inode, number};
-use super::callers::Callers;
-use super::log_thread::LogThread;
+use super::may_sync::MaySync;
+use super::notice::Notice;
 use super::special::Specials;
 use super::standard_output::StandardOutput;
-use crate::log::Event;
-use crate::planned_fault::{CountedFaults, PlannedFault};
+use crate::log::{Event, LogWriter};
 use crate::summary::{Counter, Summary};
-
-/// What the one who waits for the program must know at once.
-#[derive(Debug)]
-pub(super) enum Notice {
-    /// The process that was started has ended; nobody has asked yet how.
-    Ended,
-    /// A planned power cut: no change counts any more.
-    PowerCut,
-    /// The process that was to become the program cannot.
-    NotStarted(io::Error),
-    /// The recording cannot be written down.
-    Broken(io::Error),
-}
+use crate::trace_fault::{CountedFaults, TraceFault};
 
 /// What the changes count for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
+enum Counting {
     /// They prepare.
     Setup,
     /// They are tried.
@@ -55,14 +42,14 @@ struct Known {
 pub(super) struct Server {
     pub(super) disk: SimDisk,
     /// Where changes are written down, if they are.
-    log: Option<LogThread>,
+    log: Option<LogWriter>,
     counter: Counter,
     faults: Option<Arc<Mutex<CountedFaults>>>,
     power_cut_at: Option<u64>,
     capacity: Option<u64>,
     /// The changes since the setup ended.
     changes: u64,
-    stage: Stage,
+    counting: Counting,
     pub(super) attributes: BTreeMap<u64, Attributes>,
     pub(super) specials: Specials,
     pub(super) output: StandardOutput,
@@ -70,19 +57,21 @@ pub(super) struct Server {
     /// Open files and directories, all together.
     open: u64,
     /// Who may sync unseen, if the program is not watched.
-    callers: Option<Callers>,
+    may_sync: Option<MaySync>,
     /// The file that a write to it synced, if nothing came since: the kernel may ask for that sync as well.
     pub(super) synced: Option<u64>,
+    /// Memory for the bytes of the next write: the system hands out new memory slowly.
+    spare: Vec<u8>,
     warnings: Vec<String>,
     notices: Sender<Notice>,
 }
 
 impl Server {
     pub(super) fn new(
-        log: Option<LogThread>,
-        planned: &[PlannedFault],
+        log: Option<LogWriter>,
+        planned: &[TraceFault],
         output: StandardOutput,
-        callers: Option<Callers>,
+        may_sync: Option<MaySync>,
         notices: Sender<Notice>,
     ) -> Self {
         let options = SimOptions {
@@ -90,10 +79,10 @@ impl Server {
             ..SimOptions::default()
         };
         let disk = SimDisk::new(Disk::empty(Profile::LinuxOrdered), options);
-        let counts = |fault: &PlannedFault| {
+        let counts = |fault: &TraceFault| {
             matches!(
                 fault,
-                PlannedFault::FailedFsync(_) | PlannedFault::FailedWrite(_)
+                TraceFault::FailedFsync(_) | TraceFault::FailedWrite(_)
             )
         };
         // Without faults the disk has nobody to ask, which is faster.
@@ -103,7 +92,7 @@ impl Server {
             faults
         });
         let cuts = planned.iter().filter_map(|fault| match fault {
-            PlannedFault::PowerCut(number) => Some(*number),
+            TraceFault::PowerCut(number) => Some(*number),
             _ => None,
         });
         let (uid, gid) = (rustix::process::geteuid(), rustix::process::getegid());
@@ -116,14 +105,15 @@ impl Server {
             power_cut_at: cuts.min(),
             capacity: space(planned).map(|space| space.capacity),
             changes: 0,
-            stage: Stage::Setup,
+            counting: Counting::Setup,
             attributes: [(number(InodeId::ROOT), own(0o755)), (STDOUT, own(0o666))].into(),
             specials: Specials::default(),
             output,
             known: BTreeMap::new(),
             open: 0,
-            callers,
+            may_sync,
             synced: None,
+            spare: Vec::new(),
             warnings: Vec::new(),
             notices,
         }
@@ -131,63 +121,84 @@ impl Server {
 
     /// Carries out a change, and writes it down if it changed something or was made to fail.
     pub(super) fn change(&mut self, change: Change, mapped: bool) -> Result<usize, Errno> {
-        if self.stage == Stage::Over {
+        if self.counting == Counting::Over {
             return Err(Errno::EIO);
         }
         let answer = self.disk.call(&change);
         let faults = self.faults.as_ref();
         let fault = faults.and_then(|faults| lock(faults).take_struck());
-        if answer.is_ok() || fault.is_some() {
-            self.push(Event::Call {
-                change,
-                bytes: None,
-                fault,
-                mapped,
-            })?;
+        let is_seen = answer.is_ok() || fault.is_some();
+        let event = Event::Call {
+            change,
+            bytes: None,
+            fault,
+            mapped,
+        };
+        if is_seen {
+            self.push(&event)?;
             self.count();
+        }
+        if let Event::Call {
+            change: Change::Write { bytes, .. },
+            ..
+        } = event
+        {
+            self.spare = bytes;
         }
         answer.map_err(errno)
     }
 
+    /// Bytes for a change.
+    pub(super) fn bytes(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let mut spare = std::mem::take(&mut self.spare);
+        spare.clear();
+        spare.extend_from_slice(bytes);
+        spare
+    }
+
     /// Counts a change, and cuts the power after the one that was planned.
     fn count(&mut self) {
-        if self.stage != Stage::Program {
+        if self.counting != Counting::Program {
             return;
         }
         self.changes += 1;
         if self.power_cut_at == Some(self.changes) {
-            self.stage = Stage::Over;
+            self.counting = Counting::Over;
             // Nobody listens any more only when the recording has ended anyway.
             let _ = self.notices.send(Notice::PowerCut);
         }
     }
 
     /// Writes an event down.
-    pub(super) fn push(&mut self, event: Event) -> Result<(), Errno> {
-        self.counter.note(&event);
+    pub(super) fn push(&mut self, event: &Event) -> Result<(), Errno> {
+        self.counter.note(event);
         self.synced = None;
-        if self.log.as_ref().is_none_or(|log| log.push(event)) {
+        let Some(log) = &mut self.log else {
             return Ok(());
-        }
-        self.stage = Stage::Over;
-        Err(Errno::EIO)
+        };
+        log.push(event).map_err(|error| {
+            self.counting = Counting::Over;
+            // Nobody listens any more only when the recording has ended anyway.
+            let _ = self.notices.send(Notice::Broken(error));
+            Errno::EIO
+        })
     }
 
     /// The permissions of something are these from now on.
     pub(super) fn set_mode(&mut self, inode: InodeId, mode: u32) -> Result<(), Errno> {
-        if self.stage == Stage::Over {
+        if self.counting == Counting::Over {
             return Err(Errno::EIO);
         }
-        self.push(Event::Mode { inode, mode })
+        self.push(&Event::Mode { inode, mode })
     }
 
     /// Bytes on the standard output of the program. What ends a line is what it promised.
     pub(super) fn say(&mut self, bytes: &[u8]) -> Result<usize, Errno> {
-        if self.stage == Stage::Over {
+        if self.counting == Counting::Over {
             return Err(Errno::EIO);
         }
         for line in self.output.say(bytes) {
-            self.push(Event::Ack(line))?;
+            self.push(&Event::Ack(line))?;
         }
         Ok(bytes.len())
     }
@@ -196,26 +207,26 @@ impl Server {
     pub(super) fn begin(&mut self) {
         self.disk.sync();
         // The notice of it says so.
-        let _ = self.push(Event::Begin);
+        let _ = self.push(&Event::Begin);
         if let Some(faults) = &self.faults {
             lock(faults).begin();
         }
-        if self.stage == Stage::Setup {
-            self.stage = Stage::Program;
+        if self.counting == Counting::Setup {
+            self.counting = Counting::Program;
         }
     }
 
     /// The recording ends here. What comes later fails and is not recorded.
     pub(super) fn finish(&mut self) -> io::Result<(Summary, Vec<String>)> {
-        self.stage = Stage::Over;
+        self.counting = Counting::Over;
         self.output.close();
         if let Some(log) = &mut self.log {
-            log.finish()?;
+            log.flush()?;
         }
         let counter = std::mem::take(&mut self.counter);
         let summary = self.disk.look(|disk| counter.finish(disk));
         let mut warnings = std::mem::take(&mut self.warnings);
-        warnings.extend(self.callers.iter().flat_map(Callers::warnings));
+        warnings.extend(self.may_sync.iter().flat_map(MaySync::warnings));
         Ok((summary, warnings))
     }
 
@@ -227,27 +238,27 @@ impl Server {
 
     /// A process asks for something. Before the program there is nobody to warn of.
     pub(super) fn note_caller(&mut self, pid: u32) {
-        if self.stage == Stage::Program
-            && let Some(callers) = &mut self.callers
+        if self.counting == Counting::Program
+            && let Some(may_sync) = &mut self.may_sync
         {
-            callers.note(pid);
+            may_sync.note(pid);
         }
     }
 
     /// The program is not watched after all: who may sync unseen is looked for.
     pub(super) fn watch_failed(&mut self, mount: &Path, error: &io::Error) {
-        if self.stage != Stage::Over {
+        if self.counting != Counting::Over {
             self.warn(format!("sync(2) and syncfs(2) are not seen here: {error}"));
-            self.callers = Some(Callers::new(mount));
+            self.may_sync = Some(MaySync::new(mount));
         }
     }
 
     /// sync(2): everything is durable.
     pub(super) fn sync_everything(&mut self) {
-        if self.stage != Stage::Over {
+        if self.counting != Counting::Over {
             self.disk.sync();
             // The notice of it says so.
-            let _ = self.push(Event::Sync);
+            let _ = self.push(&Event::Sync);
         }
     }
 
@@ -306,6 +317,16 @@ impl Server {
         Some((capacity, capacity.saturating_sub(used)))
     }
 
+    /// The paths of the files that are open, or mapped.
+    pub(super) fn open_files(&self) -> Vec<String> {
+        let open = self.known.iter().filter(|(_, known)| known.handles > 0);
+        let open = open.filter_map(|(number, _)| inode(*number).ok());
+        self.disk.look(|disk| {
+            let files = open.filter(|id| disk.kind(*id) == Some(FileKind::File));
+            files.filter_map(|id| disk.path(id)).collect()
+        })
+    }
+
     /// How many files and directories are open.
     pub(super) fn open(&self) -> u64 {
         self.open
@@ -322,18 +343,18 @@ impl Server {
             return;
         };
         let is_gone = id != InodeId::ROOT && self.disk.look(|disk| disk.links(id) == 0);
-        if is_gone && self.attributes.remove(&number).is_some() && self.stage != Stage::Over {
+        if is_gone && self.attributes.remove(&number).is_some() && self.counting != Counting::Over {
             self.disk.let_go(id);
             // The notice of it says so.
-            let _ = self.push(Event::LetGo(id));
+            let _ = self.push(&Event::LetGo(id));
         }
     }
 }
 
 /// How much room the plan leaves.
-pub(super) fn space(planned: &[PlannedFault]) -> Option<Space> {
+pub(super) fn space(planned: &[TraceFault]) -> Option<Space> {
     let sizes = planned.iter().filter_map(|fault| match fault {
-        PlannedFault::FullDisk(bytes) => Some(*bytes),
+        TraceFault::FullDisk(bytes) => Some(*bytes),
         _ => None,
     });
     sizes.min().map(Space::of)

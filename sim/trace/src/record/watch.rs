@@ -11,9 +11,9 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
-use std::thread::{self, JoinHandle};
+use std::thread;
 
 use beaver_notify::Heard;
 use rustix::event::{PollFd, PollFlags, poll};
@@ -22,7 +22,7 @@ use rustix::net::{
     SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
 };
 
-use super::server::{Notice, Server, lock};
+use super::server::{Server, lock};
 
 /// Becomes the program, which is watched by the one who listens at `socket`. Returns only if it cannot, and that one was told.
 ///
@@ -90,20 +90,19 @@ fn receive(stream: &UnixStream) -> io::Result<OwnedFd> {
 /// Waits for a program that is to be watched.
 pub(super) struct Watch {
     socket: PathBuf,
-    thread: Option<JoinHandle<()>>,
+    /// Whether the program has started, or why not, once that is known.
+    started: Receiver<io::Result<()>>,
 }
 
 impl Watch {
-    pub(super) fn new(
-        mount: &Path,
-        server: Arc<Mutex<Server>>,
-        notices: Sender<Notice>,
-    ) -> io::Result<Self> {
+    pub(super) fn new(mount: &Path, server: Arc<Mutex<Server>>) -> io::Result<Self> {
         // Beside the mount: nobody else has the name.
         let socket = mount.with_extension("watch");
         let listener = UnixListener::bind(&socket)?;
         let mount = mount.to_owned();
-        let thread = thread::spawn(move || {
+        let (start, started) = channel();
+        // It ends when the last process does that is watched, and that may outlive the recording.
+        thread::spawn(move || {
             let Ok((mut stream, _)) = listener.accept() else {
                 return;
             };
@@ -111,19 +110,24 @@ impl Watch {
             if let Err(error) = &received {
                 lock(&server).watch_failed(&mount, error);
             }
-            let mut failed = [0; 4];
-            if stream.read_exact(&mut failed).is_ok() {
-                let error = io::Error::from_raw_os_error(i32::from_le_bytes(failed));
-                let _ = notices.send(Notice::NotStarted(error));
-            }
+            let mut number = [0; 4];
+            // The other side is closed where the process becomes the program, and where it ends.
+            let _ = start.send(match stream.read_exact(&mut number) {
+                Ok(()) => Err(io::Error::from_raw_os_error(i32::from_le_bytes(number))),
+                Err(_) => Ok(()),
+            });
             if let Ok(listener) = received {
                 watch(&listener, &mount, &server);
             }
         });
-        Ok(Watch {
-            socket,
-            thread: Some(thread),
-        })
+        Ok(Watch { socket, started })
+    }
+
+    /// Why the process that has ended did not become the program, if it did not.
+    pub(super) fn not_started(&self) -> Option<io::Error> {
+        // One that never came is no longer waited for.
+        drop(UnixStream::connect(&self.socket));
+        self.started.recv().ok()?.err()
     }
 
     pub(super) fn socket(&self) -> &Path {
@@ -133,11 +137,8 @@ impl Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        // A program that never came is no longer waited for.
         drop(UnixStream::connect(&self.socket));
         let _ = fs::remove_file(&self.socket);
-        // The thread ends when the last process does that is watched, and that may outlive the recording.
-        drop(self.thread.take());
     }
 }
 
@@ -169,9 +170,11 @@ fn synced(heard: &Heard, mount: &Path, server: &Mutex<Server>) {
             return;
         }
     }
-    // What stands in mappings is written back, and comes before.
-    if let Ok(root) = File::open(mount) {
-        let _ = rustix::fs::syncfs(root);
+    // What stands in mappings is written back when a file is closed, and so comes before. A syncfs(2) of our own would begin
+    // that too, but not wait for it.
+    let open = lock(server).open_files();
+    for path in open {
+        drop(File::open(mount.join(path)));
     }
     lock(server).sync_everything();
 }

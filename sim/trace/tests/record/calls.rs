@@ -238,7 +238,10 @@ os.chmod(d + '/run', 0o755)
 print(subprocess.check_output([d + '/run']).decode(), end='')",
     );
     assert_eq!(made.acks(), ["ran"]);
-    assert_eq!(made.recorded.ended, beaver_trace::Ended::With { code: 0 });
+    assert_eq!(
+        made.recorded.ended,
+        beaver_trace::ProgramEnd::With { code: 0 }
+    );
     assert_eq!(made.recorded.summary.calls["create"], 3);
     assert_eq!(made.recorded.disk.live().read("b").unwrap(), b"12341234");
 }

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::AtomicBool;
 
-use beaver_trace::{Ended, RecordError, RecordOptions};
+use beaver_trace::{ProgramEnd, RecordError, RecordOptions};
 
 use crate::place::{Place, can_record, python};
 
@@ -11,10 +11,10 @@ fn exit_codes_and_signals_are_told() {
     if !can_record() {
         return;
     }
-    let code = |code| Ended::With { code };
+    let code = |code| ProgramEnd::With { code };
     assert_eq!(python("sys.exit(3)").recorded.ended, code(3));
     let killed = python("os.kill(os.getpid(), 9)").recorded.ended;
-    assert_eq!(killed, Ended::Killed { signal: 9 });
+    assert_eq!(killed, ProgramEnd::Killed { signal: 9 });
     assert_eq!(killed.to_string(), "was killed by signal 9");
 }
 
@@ -69,7 +69,7 @@ fn a_recording_that_is_stopped_ends_cleanly() {
         ..RecordOptions::default()
     };
     let recorded = beaver_trace::record(&options, Box::new(std::io::sink())).unwrap();
-    assert_eq!(recorded.ended, Ended::Stopped);
+    assert_eq!(recorded.ended, ProgramEnd::Stopped);
     assert!(beaver_trace::Log::open(&place.log()).is_ok());
 }
 

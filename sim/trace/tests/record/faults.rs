@@ -1,7 +1,7 @@
 //! Faults that were planned strike, stand in the recording, and strike again when it is carried out again.
 
 use beaver_disk::Profile;
-use beaver_trace::{Ended, Replay};
+use beaver_trace::{ProgramEnd, Replay};
 
 use crate::place::{Made, Place, can_record};
 
@@ -61,6 +61,7 @@ fn the_second_write_fails() {
     }
     let made = Place::with_faults(&["eio-at-write:2"]).python(WRITES);
     assert_eq!(made.acks()[..3], ["ok", "Input/output error", "ok"]);
+    assert_eq!(made.recorded.disk.live().len_of("f"), Some(9 * 4096));
     assert_eq!(made.recorded.disk.live().read("f").unwrap()[4096], b'C');
     check_replay(&made);
 }
@@ -78,11 +79,12 @@ try:
     os.write(f, b'x')
 except OSError as error:
     print(error.strerror)
-print(os.statvfs(d).f_bavail)",
+print(os.statvfs(d).f_bavail)
+print(os.pread(f, 20000, 0) == b'x' * 10000)",
     );
     assert_eq!(
         made.acks(),
-        ["8000", "2000", "No space left on device", "0"]
+        ["8000", "2000", "No space left on device", "0", "True"]
     );
     check_replay(&made);
 }
@@ -99,7 +101,7 @@ while True:
     print('written', flush=True)
 ";
     let made = Place::with_faults(&["power-cut-at:20"]).python(script);
-    assert_eq!(made.recorded.ended, Ended::PowerCut);
+    assert_eq!(made.recorded.ended, ProgramEnd::PowerCut);
     // One of the twenty is the creation, and nobody hears of the last one.
     let live = made.recorded.disk.live();
     assert_eq!(live.len_of("f"), Some(19));

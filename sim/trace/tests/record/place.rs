@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use beaver_disk::{Change, InodeId};
-use beaver_trace::{Event, Log, PlannedFault, RecordError, RecordOptions, Recorded};
+use beaver_trace::{Event, Log, RecordError, RecordOptions, Recorded, TraceFault};
 use tempfile::TempDir;
 
 /// What every script begins with.
@@ -27,7 +27,7 @@ pub(crate) fn can_record() -> bool {
 pub(crate) struct Place {
     pub(crate) directory: TempDir,
     pub(crate) setup: Option<String>,
-    pub(crate) faults: Vec<PlannedFault>,
+    pub(crate) faults: Vec<TraceFault>,
 }
 
 /// One that was made.

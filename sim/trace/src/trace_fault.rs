@@ -6,7 +6,7 @@ use beaver_disk::{FailedSync, FailureKind, Fault, FaultSource, Injection, Op, St
 
 /// Something that goes wrong once, or a disk that is small. What is counted is counted from the end of the setup on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PlannedFault {
+pub enum TraceFault {
     /// This sync of a file, of any file, fails with `EIO`; its pages count as clean, as on Linux.
     FailedFsync(u64),
     /// This write to a file, to any file, fails with `EIO`.
@@ -18,24 +18,24 @@ pub enum PlannedFault {
 }
 
 /// The faults that can be planned, for a message.
-pub const PLANNED_FAULTS: &str =
+pub const TRACE_FAULTS: &str =
     "eio-at-fsync:N, eio-at-write:N, full-disk:BYTES (64k, 10M) and power-cut-at:N";
 
-impl FromStr for PlannedFault {
+impl FromStr for TraceFault {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let unknown = || format!("no fault is called `{text}`; there are {PLANNED_FAULTS}");
+        let unknown = || format!("no fault is called `{text}`; there are {TRACE_FAULTS}");
         let (name, number) = text.split_once(':').ok_or_else(unknown)?;
         let count = || match number.parse() {
             Ok(0) | Err(_) => Err(format!("`{number}` is no number from 1 on")),
             Ok(count) => Ok(count),
         };
         match name {
-            "eio-at-fsync" => count().map(PlannedFault::FailedFsync),
-            "eio-at-write" => count().map(PlannedFault::FailedWrite),
-            "power-cut-at" => count().map(PlannedFault::PowerCut),
-            "full-disk" => bytes(number).map(PlannedFault::FullDisk),
+            "eio-at-fsync" => count().map(TraceFault::FailedFsync),
+            "eio-at-write" => count().map(TraceFault::FailedWrite),
+            "power-cut-at" => count().map(TraceFault::PowerCut),
+            "full-disk" => bytes(number).map(TraceFault::FullDisk),
             _ => Err(unknown()),
         }
     }
@@ -69,13 +69,13 @@ pub(crate) struct CountedFaults {
 }
 
 impl CountedFaults {
-    pub(crate) fn of(planned: &[PlannedFault]) -> Self {
+    pub(crate) fn of(planned: &[TraceFault]) -> Self {
         let mut faults = CountedFaults::default();
         for fault in planned {
             match fault {
-                PlannedFault::FailedFsync(number) => faults.fsyncs.push(*number),
-                PlannedFault::FailedWrite(number) => faults.writes.push(*number),
-                PlannedFault::FullDisk(_) | PlannedFault::PowerCut(_) => {}
+                TraceFault::FailedFsync(number) => faults.fsyncs.push(*number),
+                TraceFault::FailedWrite(number) => faults.writes.push(*number),
+                TraceFault::FullDisk(_) | TraceFault::PowerCut(_) => {}
             }
         }
         faults
@@ -128,12 +128,12 @@ mod tests {
 
     #[test]
     fn faults_are_read_from_their_names() {
-        let read = |text: &str| text.parse::<PlannedFault>();
-        assert_eq!(read("eio-at-fsync:3"), Ok(PlannedFault::FailedFsync(3)));
-        assert_eq!(read("eio-at-write:1"), Ok(PlannedFault::FailedWrite(1)));
-        assert_eq!(read("full-disk:64k"), Ok(PlannedFault::FullDisk(65536)));
-        assert_eq!(read("full-disk:7"), Ok(PlannedFault::FullDisk(7)));
-        assert_eq!(read("power-cut-at:120"), Ok(PlannedFault::PowerCut(120)));
+        let read = |text: &str| text.parse::<TraceFault>();
+        assert_eq!(read("eio-at-fsync:3"), Ok(TraceFault::FailedFsync(3)));
+        assert_eq!(read("eio-at-write:1"), Ok(TraceFault::FailedWrite(1)));
+        assert_eq!(read("full-disk:64k"), Ok(TraceFault::FullDisk(65536)));
+        assert_eq!(read("full-disk:7"), Ok(TraceFault::FullDisk(7)));
+        assert_eq!(read("power-cut-at:120"), Ok(TraceFault::PowerCut(120)));
         for wrong in [
             "eio",
             "eio-at-fsync:0",

@@ -21,7 +21,7 @@ const OWN_CALLS: [&str; 4] = [
 
 /// How a program comes by the two calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Finding {
+enum SyncCalls {
     No,
     Can,
     /// It has neither imports nor symbols.
@@ -30,18 +30,18 @@ enum Finding {
 
 /// The programs that were seen.
 #[derive(Debug)]
-pub(super) struct Callers {
+pub(super) struct MaySync {
     /// What is mapped from here is not opened: it is served by the one who asks.
     mount: PathBuf,
     /// How many calls each process made.
     calls: BTreeMap<u32, u64>,
-    objects: BTreeMap<PathBuf, Finding>,
+    objects: BTreeMap<PathBuf, SyncCalls>,
     found: BTreeSet<String>,
 }
 
-impl Callers {
+impl MaySync {
     pub(super) fn new(mount: &Path) -> Self {
-        Callers {
+        MaySync {
             mount: mount.to_owned(),
             calls: BTreeMap::new(),
             objects: BTreeMap::new(),
@@ -53,7 +53,7 @@ impl Callers {
     pub(super) fn note(&mut self, pid: u32) {
         let calls = self.calls.entry(pid).or_default();
         *calls += 1;
-        if !calls.is_power_of_two() || calls.trailing_zeros() % 3 != 0 {
+        if !calls.is_power_of_two() || !calls.trailing_zeros().is_multiple_of(3) {
             return;
         }
         let Ok(maps) = fs::read_to_string(format!("/proc/{pid}/maps")) else {
@@ -80,18 +80,20 @@ impl Callers {
             false => format!("{} (by {})", program.display(), object.display()),
         };
         match finding {
-            Finding::No => {}
-            Finding::Can => {
+            SyncCalls::No => {}
+            SyncCalls::Can => {
                 self.found.insert(format!(
-                    "{name} can call sync(2) or syncfs(2), which a FUSE file system does not see: if it does, what it made durable by that counts as not synced here"
+                    "{name} can call sync(2) or syncfs(2), which a FUSE file system does not see: \
+                     if it does, what it made durable by that counts as not synced here"
                 ));
             }
-            Finding::Unknown if object == program => {
+            SyncCalls::Unknown if object == program => {
                 self.found.insert(format!(
-                    "{name} has no symbols: whether it calls sync(2) or syncfs(2), which a FUSE file system does not see, cannot be told"
+                    "{name} has no symbols: whether it calls sync(2) or syncfs(2), which a FUSE file \
+                     system does not see, cannot be told"
                 ));
             }
-            Finding::Unknown => {}
+            SyncCalls::Unknown => {}
         }
     }
 
@@ -101,12 +103,12 @@ impl Callers {
     }
 }
 
-fn look(path: &Path) -> Finding {
+fn look(path: &Path) -> SyncCalls {
     let Ok(bytes) = fs::read(path) else {
-        return Finding::No;
+        return SyncCalls::No;
     };
     let Ok(file) = object::File::parse(&*bytes) else {
-        return Finding::No;
+        return SyncCalls::No;
     };
     let is_own = |name: &str| OWN_CALLS.contains(&name);
     let is_call = |name: &str| CALLS.contains(&name) || is_own(name);
@@ -119,10 +121,27 @@ fn look(path: &Path) -> Finding {
         is_own(name) || !is_dynamic && is_call(name)
     });
     if imports || brings {
-        return Finding::Can;
+        return SyncCalls::Can;
     }
     match is_dynamic || has_symbols {
-        true => Finding::No,
-        false => Finding::Unknown,
+        true => SyncCalls::No,
+        false => SyncCalls::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_imports_sync_can_call_it() {
+        let program = |name| look(Path::new(name));
+        // Where these are one program with many names, as with busybox, nothing can be told from them.
+        if program("/bin/true") != SyncCalls::Can && Path::new("/bin/sync").exists() {
+            assert_eq!(program("/bin/sync"), SyncCalls::Can);
+            assert_eq!(program("/bin/true"), SyncCalls::No);
+        }
+        assert_eq!(program("/etc/passwd"), SyncCalls::No);
+        assert_eq!(program("/no/such/program"), SyncCalls::No);
     }
 }
