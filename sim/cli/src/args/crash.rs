@@ -77,6 +77,9 @@ pub(crate) struct CrashArgs {
     /// Where a failure is saved: in a folder there
     #[arg(long, value_name = "DIR", default_value = "failures")]
     pub(crate) out: PathBuf,
+    /// Write a page about the first image that fails: one HTML file that needs no network
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
     /// How the result is written
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,

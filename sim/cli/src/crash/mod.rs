@@ -2,6 +2,7 @@
 
 mod document;
 mod one_image;
+mod report_page;
 mod text;
 mod trial;
 
@@ -13,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use beaver_disk::Profile;
 use beaver_sim::failure_folder::quoted;
 use beaver_trace::{
-    Answer, Check, ProgramEnd, Event, FailingImage, Judge, JudgeOptions, Log, RecordOptions,
+    Answer, Check, Event, FailingImage, Judge, JudgeOptions, Log, ProgramEnd, RecordOptions,
     ReplacedFiles, good_images,
 };
 
@@ -21,6 +22,7 @@ use super::args::{Acks, CrashArgs, Format};
 use super::exit::{CliError, Exit};
 use super::failure_saver::this_program;
 use super::output::Output;
+use super::page_file;
 use super::timer::Timer;
 use super::trace::{stop_flag, this_program_as};
 use document::CrashDocument;
@@ -113,6 +115,7 @@ fn crash_recording(
         acks: acks(log),
     };
     let judge = recording.judge()?;
+    page_file::claim(args.report.as_deref())?;
     out.announce(&recording.announced(profiles), args.format)?;
     let timer = Timer::start();
     let limit_ms = args.time.map(|time| time.as_millis());
@@ -134,33 +137,43 @@ fn crash_recording(
         go_on_making: &go_on_making,
     };
     let tried = trial.of_profiles(profiles)?;
-    let found = tried.iter().any(|tried| !tried.failing.is_empty());
-    let saved = first_failing(&tried).and_then(|first| save(&recording, first));
+    let first = first_failing(&tried);
+    let saved = first.and_then(|first| save(&recording, first));
+    let (saved, checks) = (saved.as_deref(), judge.checks());
     if args.format == Format::Json {
-        out.json(&CrashDocument::new(
-            &recording,
-            &tried,
-            saved.as_deref(),
-            judge.checks(),
-        ))?;
+        out.json(&CrashDocument::new(&recording, &tried, saved, checks))?;
     } else {
-        for tried in &tried {
-            out.line(text::count(tried));
-        }
-        if let Some(first) = first_failing(&tried) {
-            out.write(text::explanation(&recording, first)?);
-        }
-        out.write(text::proofs(&tried));
-        if let Some(saved) = &saved {
-            out.line(format_args!("\nagain: {}", again(saved)));
-        }
-        out.line(text::time(&tried, judge.checks(), timer.elapsed_ms()));
+        print(&recording, &tried, saved, out)?;
+        out.line(text::time(&tried, checks, timer.elapsed_ms()));
     }
-    Ok(match (found, interrupted()) {
+    let exit = match (first.is_some(), interrupted()) {
         (true, _) => Exit::FOUND,
         (false, true) => Exit::Interrupted,
         (false, false) => Exit::HELD,
-    })
+    };
+    match &args.report {
+        Some(path) => report_page::write(&recording, &tried, saved, path, exit),
+        None => Ok(exit),
+    }
+}
+
+fn print(
+    recording: &Recording<'_>,
+    tried: &[Tried],
+    saved: Option<&Path>,
+    out: &mut Output,
+) -> Result<(), CliError> {
+    for tried in tried {
+        out.line(text::count(tried));
+    }
+    if let Some(first) = first_failing(tried) {
+        out.write(text::explanation(recording, first)?);
+    }
+    out.write(text::proofs(tried));
+    if let Some(saved) = saved {
+        out.line(format_args!("\nagain: {}", again(saved)));
+    }
+    Ok(())
 }
 
 /// What was tried under the mildest profile under which something failed.
@@ -181,7 +194,10 @@ impl Recording<'_> {
     fn announced(&self, profiles: &[Profile]) -> Vec<(&'static str, String)> {
         let events = self.log.events.len();
         let program = self.log.format.program.join(" ");
-        let folder = self.folder.display();
+        let folder = match self.args.log {
+            Some(_) => self.folder.display().to_string(),
+            None => "made now".to_owned(),
+        };
         let check = match &self.check {
             Check::Command(command) => command.clone(),
             Check::Server(command) => {

@@ -6,6 +6,8 @@
 )]
 
 mod beaver;
+#[cfg(unix)]
+mod crash;
 mod explore;
 mod failures;
 mod golden;
