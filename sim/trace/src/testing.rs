@@ -40,14 +40,33 @@ struct Paths {
 
 impl Paths {
     fn event(&mut self, words: &[&str]) -> Event {
-        let at = |path: &str| {
-            let (dir, name) = path.rsplit_once('/').unwrap_or(("", path));
-            (self.inode(dir), name.to_owned())
-        };
         let change = match *words {
             ["begin"] => return Event::Begin,
             ["sync_all"] => return Event::Sync,
             ["ack", text] => return Event::Ack(text.to_owned()),
+            _ => self.names(words).or_else(|| self.bytes(words)),
+        };
+        let failed = Fault::FailedSync(FailedSync {
+            error: FailureKind::Io,
+            behaviour: Behaviour::MarkClean,
+            failed: Subset::All,
+            left: BTreeMap::new(),
+        });
+        Event::Call {
+            change: change.unwrap_or_else(|| panic!("no step: {words:?}")),
+            bytes: None,
+            fault: (words[0] == "fail_sync").then_some(failed),
+            mapped: false,
+        }
+    }
+
+    /// A change of names.
+    fn names(&mut self, words: &[&str]) -> Option<Change> {
+        let at = |path: &str| {
+            let (dir, name) = path.rsplit_once('/').unwrap_or(("", path));
+            (self.inode(dir), name.to_owned())
+        };
+        Some(match *words {
             ["create", path] => {
                 let (dir, name) = at(path);
                 self.make(path);
@@ -89,6 +108,13 @@ impl Paths {
                 self.inodes.remove(path);
                 Change::RemoveDir { dir, name }
             }
+            _ => return None,
+        })
+    }
+
+    /// A change of bytes, or a sync.
+    fn bytes(&self, words: &[&str]) -> Option<Change> {
+        Some(match *words {
             ["write", path, offset, text] => Change::Write {
                 inode: self.inode(path),
                 offset: offset.parse().unwrap(),
@@ -110,20 +136,8 @@ impl Paths {
             ["sync_dir", path] => Change::SyncDir {
                 dir: self.inode(path),
             },
-            _ => panic!("no step: {words:?}"),
-        };
-        let failed = Fault::FailedSync(FailedSync {
-            error: FailureKind::Io,
-            behaviour: Behaviour::MarkClean,
-            failed: Subset::All,
-            left: BTreeMap::new(),
-        });
-        Event::Call {
-            change,
-            bytes: None,
-            fault: (words[0] == "fail_sync").then_some(failed),
-            mapped: false,
-        }
+            _ => return None,
+        })
     }
 
     fn make(&mut self, path: &str) {

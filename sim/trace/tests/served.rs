@@ -1,6 +1,5 @@
 //! A large image is served, not written, and a check may change it as it likes.
 #![cfg(target_os = "linux")]
-#![expect(clippy::unwrap_used, reason = "a test")]
 
 use std::collections::BTreeMap;
 use std::fs;

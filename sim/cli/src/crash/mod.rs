@@ -169,7 +169,7 @@ fn print(
     if let Some(first) = first_failing(tried) {
         out.write(text::explanation(recording, first)?);
     }
-    out.write(text::proofs(tried));
+    out.write(text::proofs(tried, !recording.args.no_proof));
     if let Some(saved) = saved {
         out.line(format_args!("\nagain: {}", again(saved)));
     }
@@ -205,13 +205,14 @@ impl Recording<'_> {
             }
             Check::Program(_) => "the program starts on the files and ends with 0".to_owned(),
         };
+        let said = match self.acks.len() {
+            1 => "1 line said".to_owned(),
+            lines => format!("{lines} lines said"),
+        };
         let profiles: Vec<&str> = profiles.iter().map(|profile| profile.name()).collect();
         vec![
             ("program", program),
-            (
-                "recording",
-                format!("{folder}: {events} events, {} lines said", self.acks.len()),
-            ),
+            ("recording", format!("{folder}: {events} events, {said}")),
             ("check", check),
             ("disks", profiles.join(", ")),
         ]

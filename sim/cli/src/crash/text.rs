@@ -32,6 +32,10 @@ pub(super) const fn disk(profile: Profile) -> &'static str {
 pub(super) fn count(tried: &Tried) -> String {
     let (failing, judged) = (tried.failing.len(), tried.judged());
     let mut text = format!("{}: ", disk(tried.found.profile));
+    if judged == 0 {
+        text.push_str("not tried, stopped before");
+        return text;
+    }
     let images = if judged == 1 { "image" } else { "images" };
     let _ = match failing {
         0 => write!(text, "{judged} {images}, none fails"),
@@ -122,11 +126,18 @@ pub(super) fn explanation(recording: &Recording<'_>, tried: &Tried) -> Result<St
 
 /// What is missing, for every profile under which something failed. A profile that the syncs of a milder one repair too says
 /// only that.
-pub(super) fn proofs(tried: &[Tried]) -> String {
+pub(super) fn proofs(tried: &[Tried], looked_for: bool) -> String {
     let mut text = String::new();
     let mut known: Option<&Proof> = None;
     for tried in tried {
         let Some(proof) = &tried.proof else {
+            if looked_for && !tried.failing.is_empty() {
+                let profile = tried.found.profile;
+                let _ = writeln!(
+                    text,
+                    "\nstopped before it was known what is missing on {profile}"
+                );
+            }
             continue;
         };
         let same =
