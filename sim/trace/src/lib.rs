@@ -7,6 +7,14 @@
 //!   Replay       carried out again on a simulated disk, event by event
 //! ```
 
+#![cfg_attr(
+    not(target_os = "linux"),
+    expect(
+        dead_code,
+        reason = "only the recorder counts, writes and ends recordings"
+    )
+)]
+
 mod background_file;
 mod log;
 #[cfg(not(target_os = "linux"))]
