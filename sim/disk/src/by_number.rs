@@ -6,13 +6,10 @@ use super::change::Change;
 use super::directory_calls::OpenDirectory;
 use super::disk::{Disk, FileSync};
 use super::file_calls::OpenFile;
-use super::machine::{Handle, MachineState, enter};
+use super::machine::{HELD, Handle, MachineState, enter};
 use super::names::InodeId;
 use super::owner::SimDisk;
 use beaver_storage::{Access, FileKind, Op};
-
-/// The number of the handle by which a file is held open: beyond all that processes get.
-const HELD: u64 = 1 << 63;
 
 impl SimDisk {
     /// Carries out a change as a call of the process that runs: it has its number, its faults, and the room that there is. A

@@ -7,7 +7,7 @@ use super::change::Change;
 use super::disk::Disk;
 use super::fault::{CallEffect, Fault, Subset};
 use super::file_calls::OpenFile;
-use super::machine::{Handle, MachineState};
+use super::machine::{HELD, Handle, MachineState};
 use super::names::InodeId;
 use super::trace::TraceRecord;
 use beaver_storage::{Access, FileKind, Op, Stat};
@@ -213,12 +213,21 @@ impl MachineState {
     /// path `target`.
     fn rename_handles(&mut self, renamed: InodeId, target: &Arc<str>) {
         let disk = &self.disk;
-        let directory = disk.kind(renamed) == Some(FileKind::Directory);
-        for handle in self.handles.values_mut() {
+        if disk.kind(renamed) == Some(FileKind::Directory) {
+            for handle in self.handles.values_mut() {
+                if let Some(path) = disk.path(handle.inode) {
+                    handle.name = path.into();
+                }
+            }
+            return;
+        }
+        // Many files may be held open, and one that is has its own number.
+        if let Some(handle) = self.handles.get_mut(&(HELD | renamed.0)) {
+            handle.name = target.clone();
+        }
+        for (_, handle) in self.handles.range_mut(..HELD) {
             if handle.inode == renamed {
                 handle.name = target.clone();
-            } else if directory && let Some(path) = disk.path(handle.inode) {
-                handle.name = path.into();
             }
         }
     }

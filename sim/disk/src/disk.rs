@@ -34,6 +34,8 @@ pub struct Disk {
     /// Files with pending records; always those, so that a sync that drags others along need not
     /// look at all.
     pub(super) dirty: BTreeSet<InodeId>,
+    /// Files whose last name is gone; always those, so that nobody need look at all to forget some.
+    pub(super) nameless: BTreeSet<InodeId>,
     pub(super) names: Names,
     pub(super) records: RecordNumbers,
     pub(super) last_inode: u64,
@@ -59,6 +61,7 @@ impl Disk {
             profile,
             inodes: BTreeMap::new(),
             dirty: BTreeSet::new(),
+            nameless: BTreeSet::new(),
             names: Names::default(),
             records: RecordNumbers::default(),
             last_inode: 0,
@@ -293,14 +296,13 @@ impl Disk {
     /// Forgets files that have no name, now or after a power cut, and are not open.
     pub(super) fn forget_unreachable(&mut self, is_open: impl Fn(InodeId) -> bool) {
         let names = &self.names;
-        let dirty = &mut self.dirty;
-        self.inodes.retain(|id, inode| {
-            let keep = inode.links > 0 || is_open(*id) || names.mention(*id);
-            if !keep {
-                dirty.remove(id);
-            }
-            keep
-        });
+        let nameless = self.nameless.iter().copied();
+        let gone = nameless.filter(|id| !is_open(*id) && !names.mention(*id));
+        for id in gone.collect::<Vec<_>>() {
+            self.nameless.remove(&id);
+            self.dirty.remove(&id);
+            self.inodes.remove(&id);
+        }
     }
 
     /// Everything that could be written back in the background now, in order: pages, then the

@@ -64,6 +64,9 @@ fn gone(error: &io::Error) -> Option<Gone> {
     error.get_ref()?.downcast_ref().copied()
 }
 
+/// The number of the handle by which a file is held open, with the number of the file in it: beyond all that processes get.
+pub(super) const HELD: u64 = 1 << 63;
+
 pub(super) type SharedMachine = Arc<Mutex<MachineState>>;
 
 /// A panic under the lock would be a bug of the simulated disk, or of a fault source; the state is

@@ -74,6 +74,11 @@ pub(super) struct Slot {
 pub(super) struct NameTable(BTreeMap<InodeId, BTreeMap<Arc<str>, InodeId>>);
 
 impl NameTable {
+    /// How many names there are.
+    fn len(&self) -> usize {
+        self.0.values().map(BTreeMap::len).sum()
+    }
+
     pub(super) fn get(&self, dir: InodeId, name: &str) -> Option<InodeId> {
         self.0.get(&dir)?.get(name).copied()
     }
@@ -385,8 +390,20 @@ impl Names {
         if self.pending.is_empty() {
             return;
         }
-        self.pending.clear();
-        self.disk = self.live.clone();
+        match Arc::get_mut(&mut self.disk) {
+            // A table that is shared is copied by the next change: a program that syncs each of many files would wait for
+            // that each time.
+            Some(disk) if self.pending.len() < self.live.len() / 8 => {
+                for entry in self.pending.drain(..) {
+                    entry.change.apply(disk, NameOutcome::New);
+                }
+                debug_assert_eq!(self.disk, self.live, "every change went as it did live");
+            }
+            _ => {
+                self.pending.clear();
+                self.disk = self.live.clone();
+            }
+        }
     }
 
     /// Whether the creation of the file is not durable yet.

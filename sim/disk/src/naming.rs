@@ -250,6 +250,7 @@ impl Disk {
         if inode.links == 0 {
             let len = inode.live.len();
             self.used -= len;
+            self.nameless.insert(id);
         }
     }
 }

@@ -6,7 +6,17 @@
 //!   Program        the processes
 //!   ServedDisk     what the kernel asks
 //!     Server         the disk, the recording, and what stands beside them, under one lock
+//!   Watch          sync(2) and syncfs(2), which the file system is not told of
 //! ```
+//!
+//! What a recording does not promise:
+//!
+//! - Bytes in a mapping are there when the system writes them back: at msync(2), fsync(2), munmap(2), close(2), or by itself.
+//!   What a mapping had in between, a power cut could have left too.
+//! - `O_DIRECT` alone makes nothing durable, as the device has caches.
+//! - A failed sync is told to the one who synced. On Linux each other opener of the file is told once, too.
+//! - What a process does that outlives the program by more than some seconds is not recorded, and that is said.
+//! - Sockets and FIFOs, owners and times are not crashed.
 
 mod answers;
 mod attributes;

@@ -7,7 +7,9 @@ use std::path::Path;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use beaver_disk::{Change, Disk, FileKind, InodeId, Profile, SimDisk, SimOptions, Space};
+use beaver_disk::{
+    Change, Disk, FileKind, InodeId, Profile, SimDisk, SimOptions, Space, TraceMode,
+};
 use fuser::{Errno, FileAttr, FileType};
 
 use super::attributes::{Attributes, STDOUT, errno, file_type, inode, number};
@@ -76,6 +78,8 @@ impl Server {
     ) -> Self {
         let options = SimOptions {
             space: space(planned),
+            // The recording is the trace.
+            trace: TraceMode::Off,
             ..SimOptions::default()
         };
         let disk = SimDisk::new(Disk::empty(Profile::LinuxOrdered), options);
