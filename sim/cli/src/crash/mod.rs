@@ -225,7 +225,7 @@ impl Recording<'_> {
         go_on: &(dyn Fn() -> bool + Sync),
     ) -> Result<(), CliError> {
         for good in good_images(self.log).map_err(CliError::new)? {
-            let answers = judge.judge(&[good.image], go_on, &|| {});
+            let answers = judge.judge(&[good.image], go_on, &|_| {});
             let answers = answers.map_err(|error| not_run(&error))?;
             if let [Answer::Bad(reason)] = &answers[..] {
                 let advice = match self.check {

@@ -64,7 +64,7 @@ impl Trial<'_> {
         let found = crash_images(log, &log.events, &self.options(profile), self.go_on_making);
         let found = found.map_err(CliError::new)?;
         let progress = Progress::images(profile.name(), at, of, found.images.len() as u64);
-        let done = || progress.one_more();
+        let done = |_: &Answer| progress.one_more();
         let answers = self.judge.judge(&found.images, self.go_on, &done);
         let answers = answers.map_err(|error| not_run(&error))?;
         let bad = answers
