@@ -120,21 +120,17 @@ fn crash_recording(
     let timer = Timer::start();
     let limit_ms = args.time.map(|time| time.as_millis());
     let interrupted = || stop.load(Ordering::SeqCst);
-    let go_on = || {
-        let over = limit_ms.is_some_and(|limit| u128::from(timer.elapsed_ms()) >= limit);
-        !over && !interrupted()
+    let left_ms = || match limit_ms {
+        Some(limit) => limit.saturating_sub(u128::from(timer.elapsed_ms())),
+        None => u128::MAX,
     };
-    // Images are not made for longer than half of the time: then they would not be checked.
-    let go_on_making = || {
-        let half = limit_ms.is_some_and(|limit| u128::from(timer.elapsed_ms()) * 2 >= limit);
-        !half && !interrupted()
-    };
+    let go_on = || left_ms() > 0 && !interrupted();
     recording.try_good_images(&judge, &go_on)?;
     let trial = Trial {
         recording: &recording,
         judge: &judge,
         go_on: &go_on,
-        go_on_making: &go_on_making,
+        left_ms: &left_ms,
     };
     let tried = trial.of_profiles(profiles)?;
     let first = first_failing(&tried);
