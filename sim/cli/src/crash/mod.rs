@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use beaver_disk::Profile;
 use beaver_sim::failure_folder::quoted;
+use beaver_sim::report::Verdict;
 use beaver_trace::{
     Answer, Check, Event, FailingImage, Judge, JudgeOptions, Log, ProgramEnd, RecordOptions,
     ReplacedFiles, good_images,
@@ -145,6 +146,10 @@ fn crash_recording(
     let exit = match (first.is_some(), interrupted()) {
         (true, _) => Exit::FOUND,
         (false, true) => Exit::Interrupted,
+        // The time was over before the first image.
+        (false, false) if tried.iter().all(|tried| tried.judged() == 0) => {
+            Exit::Judged(Verdict::Nothing)
+        }
         (false, false) => Exit::HELD,
     };
     match &args.report {
