@@ -88,7 +88,7 @@ impl Judge {
         &self,
         images: &[CrashImage],
         go_on: &(dyn Fn() -> bool + Sync),
-        done: &(dyn Fn() + Sync),
+        done: &(dyn Fn(&Answer) + Sync),
     ) -> io::Result<Vec<Answer>> {
         let next = AtomicUsize::new(0);
         let answers: Vec<OnceLock<Answer>> = images.iter().map(|_| OnceLock::new()).collect();
@@ -101,8 +101,7 @@ impl Judge {
                     break;
                 };
                 let answer = job.answer(image, go_on)?;
-                answers[place].get_or_init(|| answer);
-                done();
+                done(answers[place].get_or_init(|| answer));
             }
             io::Result::Ok(())
         };
@@ -136,6 +135,15 @@ impl Judge {
     ) -> Result<Answer, RecordError> {
         let mut job = Job::new(self, 0).map_err(RecordError::Mount)?;
         job.record(image, log, go_on)
+    }
+
+    /// How many of these images are known to be bad.
+    pub(crate) fn known_bad(&self, images: &[CrashImage]) -> usize {
+        let known = images
+            .iter()
+            .map(|image| self.known((image.image.hash128(), image.acks)));
+        let bad = known.filter(|answer| matches!(answer, Some(Answer::Bad(_))));
+        bad.count()
     }
 
     fn known(&self, key: (u128, usize)) -> Option<Answer> {
@@ -286,7 +294,7 @@ mod tests {
             &|| true,
         );
         let answers = judge
-            .judge(&images.unwrap().images, &|| true, &|| {})
+            .judge(&images.unwrap().images, &|| true, &|_| {})
             .unwrap();
         (judge, answers)
     }
@@ -350,7 +358,7 @@ mod tests {
             &|| true,
         );
         let again = judge
-            .judge(&images.unwrap().images, &|| true, &|| {})
+            .judge(&images.unwrap().images, &|| true, &|_| {})
             .unwrap();
         assert_eq!(again, first);
         assert_eq!(judge.checks(), checks);
@@ -434,7 +442,7 @@ mod tests {
         let asked = AtomicU64::new(0);
         let go_on = || asked.fetch_add(1, Ordering::Relaxed) < 2;
         let answers = judge
-            .judge(&images.unwrap().images, &go_on, &|| {})
+            .judge(&images.unwrap().images, &go_on, &|_| {})
             .unwrap();
         assert!(answers.iter().all(|answer| *answer == Answer::Stopped));
     }

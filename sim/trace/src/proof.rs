@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::check::Answer;
 use crate::images::{ImageOptions, crash_images};
@@ -102,7 +103,7 @@ pub fn prove(
         exhaustive: true,
     };
     let all: BTreeSet<usize> = (0..candidates.len()).collect();
-    let Some(left) = trials.failing(&all)? else {
+    let Some(left) = trials.failing(&all, usize::MAX - 1)? else {
         return Ok(None);
     };
     let mut proof = Proof {
@@ -163,8 +164,12 @@ struct Trials<'t> {
 }
 
 impl Trials<'_> {
-    /// How many images fail with these syncs; `None` if the work was stopped.
-    fn failing(&mut self, added: &BTreeSet<usize>) -> Result<Option<usize>, JudgeError> {
+    /// How many images fail with these syncs; of more than `most` only that it is one more. `None` if the work was stopped.
+    fn failing(
+        &mut self,
+        added: &BTreeSet<usize>,
+        most: usize,
+    ) -> Result<Option<usize>, JudgeError> {
         self.tried += 1;
         let added = added.iter().map(|place| &self.candidates[*place]);
         let events = with_syncs(&self.log.events, added);
@@ -173,12 +178,25 @@ impl Trials<'_> {
             return Ok(None);
         }
         self.exhaustive &= found.is_exhaustive();
-        let answers = self.judge.judge(&found.images, self.go_on, &|| {})?;
-        if answers.contains(&Answer::Stopped) {
-            return Ok(None);
+        // Without a sync that is needed most of the images are back that failed before: nothing is checked.
+        if self.judge.known_bad(&found.images) > most {
+            return Ok(Some(most + 1));
         }
-        let failing = answers.iter().filter(|answer| **answer != Answer::Good);
-        Ok(Some(failing.count()))
+        let bad = AtomicUsize::new(0);
+        let count = |answer: &Answer| {
+            if matches!(answer, Answer::Bad(_)) {
+                bad.fetch_add(1, Ordering::Relaxed);
+            }
+        };
+        let go_on = || bad.load(Ordering::Relaxed) <= most && (self.go_on)();
+        let answers = self.judge.judge(&found.images, &go_on, &count)?;
+        let bad = bad.load(Ordering::Relaxed);
+        let stopped = answers.contains(&Answer::Stopped);
+        Ok(match bad > most {
+            true => Some(most + 1),
+            false if stopped => None,
+            false => Some(bad),
+        })
     }
 }
 
@@ -196,7 +214,7 @@ impl Search<'_> {
         let candidates = (0..).zip(self.trials.candidates);
         let known = candidates.filter(|(_, sync)| known.contains(sync));
         let known: BTreeSet<usize> = known.map(|(place, _)| place).collect();
-        let failing = self.trials.failing(&known)?;
+        let failing = self.trials.failing(&known, self.left)?;
         if failing.is_some_and(|failing| failing <= self.left) {
             self.needed = known;
         }
@@ -251,7 +269,7 @@ impl Search<'_> {
         some.iter().for_each(|place| {
             fewer.remove(place);
         });
-        let failing = self.trials.failing(&fewer)?;
+        let failing = self.trials.failing(&fewer, self.left)?;
         let enough = failing.map(|failing| failing <= self.left);
         if enough == Some(true) {
             self.needed = fewer;
@@ -287,7 +305,7 @@ mod tests {
         let judge = Judge::new(options, acks.collect(), None).unwrap();
         let options = ImageOptions::new(profile);
         let found = crash_images(&log, &log.events, &options, &|| true).unwrap();
-        let answers = judge.judge(&found.images, &|| true, &|| {}).unwrap();
+        let answers = judge.judge(&found.images, &|| true, &|_| {}).unwrap();
         let failing = answers.iter().filter(|answer| **answer != Answer::Good);
         let failing = failing.count();
         let proof = prove(&log, &options, &judge, failing, None, &|| true).unwrap();

@@ -75,7 +75,7 @@ pub fn crash_the_checks(
             left.acks = image.acks;
         }
         crashed.images += left.len();
-        let answers = judge.judge(&left, go_on, &|| {})?;
+        let answers = judge.judge(&left, go_on, &|_| {})?;
         for (left, answer) in left.into_iter().zip(answers) {
             match answer {
                 Answer::Bad(reason) => crashed.failed.push(CrashedCheck {
@@ -122,7 +122,7 @@ mod tests {
         let judge = Judge::new(options, Vec::new(), None).unwrap();
         let options = ImageOptions::new(Profile::LinuxOrdered);
         let found = crash_images(&log, &log.events, &options, &|| true).unwrap();
-        let answers = judge.judge(&found.images, &|| true, &|| {}).unwrap();
+        let answers = judge.judge(&found.images, &|| true, &|_| {}).unwrap();
         assert_eq!(answers, [Answer::Good]);
         let images: Vec<_> = found.images.iter().enumerate().collect();
         let folder = tempfile::tempdir().unwrap();

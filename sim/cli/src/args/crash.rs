@@ -27,6 +27,7 @@ Exit codes:
   0    no image failed
   1    an image failed
   2    wrong usage, a file could not be read or written, or the check fails on files that no crash has touched
+  6    no image was tried: --for was too short
   130  stopped by Ctrl-C, and nothing was found until then
 
 Examples:

@@ -18,7 +18,7 @@ pub(super) struct CrashDocument<'c> {
     /// How many lines the program said.
     acks: usize,
     profiles: Vec<ProfileDocument<'c>>,
-    /// How many checks were run: equal images are checked once.
+    /// How many checks were run: equal images are checked once. With several jobs it differs a little from run to run.
     checks: u64,
     /// The folder of the first failure.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use beaver_disk::Profile;
 use beaver_sim::failure_folder::quoted;
+use beaver_sim::report::Verdict;
 use beaver_trace::{
     Answer, Check, Event, FailingImage, Judge, JudgeOptions, Log, ProgramEnd, RecordOptions,
     ReplacedFiles, good_images,
@@ -120,21 +121,17 @@ fn crash_recording(
     let timer = Timer::start();
     let limit_ms = args.time.map(|time| time.as_millis());
     let interrupted = || stop.load(Ordering::SeqCst);
-    let go_on = || {
-        let over = limit_ms.is_some_and(|limit| u128::from(timer.elapsed_ms()) >= limit);
-        !over && !interrupted()
+    let left_ms = || match limit_ms {
+        Some(limit) => limit.saturating_sub(u128::from(timer.elapsed_ms())),
+        None => u128::MAX,
     };
-    // Images are not made for longer than half of the time: then they would not be checked.
-    let go_on_making = || {
-        let half = limit_ms.is_some_and(|limit| u128::from(timer.elapsed_ms()) * 2 >= limit);
-        !half && !interrupted()
-    };
+    let go_on = || left_ms() > 0 && !interrupted();
     recording.try_good_images(&judge, &go_on)?;
     let trial = Trial {
         recording: &recording,
         judge: &judge,
         go_on: &go_on,
-        go_on_making: &go_on_making,
+        left_ms: &left_ms,
     };
     let tried = trial.of_profiles(profiles)?;
     let first = first_failing(&tried);
@@ -149,6 +146,10 @@ fn crash_recording(
     let exit = match (first.is_some(), interrupted()) {
         (true, _) => Exit::FOUND,
         (false, true) => Exit::Interrupted,
+        // The time was over before the first image.
+        (false, false) if tried.iter().all(|tried| tried.judged() == 0) => {
+            Exit::Judged(Verdict::Nothing)
+        }
         (false, false) => Exit::HELD,
     };
     match &args.report {
@@ -225,7 +226,7 @@ impl Recording<'_> {
         go_on: &(dyn Fn() -> bool + Sync),
     ) -> Result<(), CliError> {
         for good in good_images(self.log).map_err(CliError::new)? {
-            let answers = judge.judge(&[good.image], go_on, &|| {});
+            let answers = judge.judge(&[good.image], go_on, &|_| {});
             let answers = answers.map_err(|error| not_run(&error))?;
             if let [Answer::Bad(reason)] = &answers[..] {
                 let advice = match self.check {

@@ -74,7 +74,7 @@ pub(super) fn again(
     let judge = judge(args, &check, acks(log), replaced(&check, log)?)?;
     let (image, ..) = failing.image(log).map_err(CliError::new)?;
     let go_on = || !stop.load(Ordering::SeqCst);
-    let answers = judge.judge(&[image], &go_on, &|| {});
+    let answers = judge.judge(&[image], &go_on, &|_| {});
     let answers = answers.map_err(|error| not_run(&error))?;
     let (reason, verdict, exit) = match answers.first() {
         Some(Answer::Bad(reason)) => (Some(reason.as_str()), "fails", Exit::FOUND),

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use beaver_disk::Profile;
-use beaver_trace::{Answer, FailingImage, Proof, events_in_words, survivors};
+use beaver_trace::{FailingImage, Proof, events_in_words, survivors};
 
 use super::trial::Tried;
 use super::{CliError, Recording};
@@ -220,7 +220,7 @@ pub(super) fn time(tried: &[Tried], checks: u64, elapsed_ms: u64) -> String {
     let images: usize = tried.iter().map(Tried::judged).sum();
     let stopped = tried
         .iter()
-        .any(|tried| tried.answers.contains(&Answer::Stopped));
+        .any(|tried| tried.points() < tried.found.all_points);
     let stopped = if stopped {
         ", stopped before the end"
     } else {

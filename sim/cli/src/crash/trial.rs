@@ -16,7 +16,8 @@ pub(super) struct Trial<'t> {
     pub(super) recording: &'t Recording<'t>,
     pub(super) judge: &'t Judge,
     pub(super) go_on: &'t (dyn Fn() -> bool + Sync),
-    pub(super) go_on_making: &'t dyn Fn() -> bool,
+    /// How much time there is.
+    pub(super) left_ms: &'t dyn Fn() -> u128,
 }
 
 /// What was tried under a profile.
@@ -61,10 +62,13 @@ impl Trial<'_> {
 
     fn of_profile(&self, profile: Profile, at: usize, of: usize) -> Result<Tried, CliError> {
         let log = self.recording.log;
-        let found = crash_images(log, &log.events, &self.options(profile), self.go_on_making);
+        // Images are not made for longer than half of the time that is left: the others would not be checked.
+        let half = (self.left_ms)() / 2;
+        let go_on = || (self.left_ms)() > half && (self.go_on)();
+        let found = crash_images(log, &log.events, &self.options(profile), &go_on);
         let found = found.map_err(CliError::new)?;
         let progress = Progress::images(profile.name(), at, of, found.images.len() as u64);
-        let done = || progress.one_more();
+        let done = |_: &Answer| progress.one_more();
         let answers = self.judge.judge(&found.images, self.go_on, &done);
         let answers = answers.map_err(|error| not_run(&error))?;
         let bad = answers

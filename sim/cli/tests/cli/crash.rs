@@ -69,14 +69,12 @@ fn crash(place: &Place, more: &[&str]) -> crate::beaver::Ran {
     place.beaver_words(&words)
 }
 
-/// Without what differs from run to run: how long it took.
+/// Without what differs from run to run: how long it took, and how many checks had begun when it was clear that a sync is needed.
 fn without_time(text: &str) -> String {
-    let lines = text
-        .lines()
-        .map(|line| match line.split_once(" checks in ") {
-            Some((before, _)) => format!("{before} checks in … s"),
-            None => line.to_owned(),
-        });
+    let lines = text.lines().map(|line| match line.split_once(" images, ") {
+        Some((images, rest)) if rest.contains(" checks in ") => format!("{images} images checked"),
+        _ => line.to_owned(),
+    });
     lines.map(|line| format!("{line}\n")).collect()
 }
 
