@@ -48,7 +48,7 @@ pub(crate) fn explained(
     let crash = replay.disk().crash_between_calls();
     let left = crash.images().image(choice);
     let crash = CrashEvent {
-        text: String::new(),
+        text: "the power failed".to_owned(),
         kind: CrashKind::PowerCut,
         explained: true,
         crash,
