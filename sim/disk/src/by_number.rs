@@ -9,6 +9,7 @@ use super::file_calls::OpenFile;
 use super::machine::{HELD, Handle, MachineState, enter};
 use super::names::InodeId;
 use super::owner::SimDisk;
+use super::trace::TraceMode;
 use beaver_storage::{Access, FileKind, Op};
 
 impl SimDisk {
@@ -24,22 +25,22 @@ impl SimDisk {
         let process = machine.process;
         match change {
             Change::Create { dir, name } => {
-                let dir = open(*dir, &machine.disk);
+                let dir = open(*dir, &machine);
                 let file = machine.create(process, &dir, name)?;
                 let handle = machine.handles.remove(&file.handle);
                 let handle = handle.expect("a file that was made is open");
                 machine.handles.insert(HELD | file.inode.0, handle);
             }
             Change::CreateDir { dir, name } => {
-                let dir = open(*dir, &machine.disk);
+                let dir = open(*dir, &machine);
                 machine.make(process, &dir, name, Op::CreateDir, change)?;
             }
             Change::Symlink { dir, name, .. } => {
-                let dir = open(*dir, &machine.disk);
+                let dir = open(*dir, &machine);
                 machine.make(process, &dir, name, Op::Symlink, change)?;
             }
             Change::Link { inode, dir, name } => {
-                let dir = open(*dir, &machine.disk);
+                let dir = open(*dir, &machine);
                 machine.disk.kind(*inode).ok_or(io::ErrorKind::NotFound)?;
                 machine.link(process, *inode, &dir, name)?;
             }
@@ -49,19 +50,19 @@ impl SimDisk {
                 to_dir,
                 to,
             } => {
-                let (old, new) = (open(*from_dir, &machine.disk), open(*to_dir, &machine.disk));
+                let (old, new) = (open(*from_dir, &machine), open(*to_dir, &machine));
                 machine.rename(process, &old, from, &new, to)?;
             }
             Change::Remove { dir, name } => {
-                let dir = open(*dir, &machine.disk);
+                let dir = open(*dir, &machine);
                 machine.remove(process, &dir, name)?;
             }
             Change::RemoveDir { dir, name } => {
-                let dir = open(*dir, &machine.disk);
+                let dir = open(*dir, &machine);
                 machine.remove_dir(process, &dir, name)?;
             }
             Change::SyncDir { dir } => {
-                let dir = open(*dir, &machine.disk);
+                let dir = open(*dir, &machine);
                 machine.sync_dir(process, &dir)?;
             }
             Change::Write { inode, .. }
@@ -93,11 +94,13 @@ impl SimDisk {
     }
 }
 
-fn open(dir: InodeId, disk: &Disk) -> OpenDirectory {
-    let path = disk.path(dir).unwrap_or_default();
+/// Its path is looked for where a trace shows it: it is not at hand.
+fn open(dir: InodeId, machine: &MachineState) -> OpenDirectory {
+    let shown = dir != InodeId::ROOT && machine.trace.mode == TraceMode::Records;
+    let path = shown.then(|| machine.disk.path(dir)).flatten();
     OpenDirectory {
         inode: dir,
-        path: path.into(),
+        path: path.unwrap_or_default().into(),
     }
 }
 

@@ -41,8 +41,7 @@ pub enum Answer {
 
 /// How long a check waits before it looks whether the work was stopped.
 const TICK: Duration = Duration::from_millis(50);
-/// How much of what a check printed is its reason: this many lines from the end, and bytes of each.
-const REASON_LINES: usize = 3;
+/// How much of what a check printed is its reason: the beginning of its last line.
 const REASON_BYTES: usize = 300;
 
 /// Checks one image after the other: one for each job.
@@ -64,13 +63,20 @@ impl<'c> Checker<'c> {
         }
     }
 
-    /// Checks the files in `dir`, when the lines in the file `acks` had been said.
+    /// Checks the files in `dir`, when the lines in the file `acks` had been said. Where that was is no part of the answer.
     pub(crate) fn check(
         &mut self,
         dir: &Path,
         acks: &Path,
         go_on: &dyn Fn() -> bool,
     ) -> io::Result<Answer> {
+        Ok(match self.ask(dir, acks, go_on)? {
+            Answer::Bad(reason) => Answer::Bad(reason.replace(&*dir.to_string_lossy(), "{dir}")),
+            answer => answer,
+        })
+    }
+
+    fn ask(&mut self, dir: &Path, acks: &Path, go_on: &dyn Fn() -> bool) -> io::Result<Answer> {
         match self.check {
             Check::Command(command) => {
                 let command = in_shell(&filled_in(command, dir, acks));
@@ -129,7 +135,7 @@ impl<'c> Checker<'c> {
         if status.success() {
             return Ok(Answer::Good);
         }
-        let printed = last_lines(&self.output)?;
+        let printed = last_line(&self.output)?;
         Ok(Answer::Bad(match (status.signal(), printed.is_empty()) {
             (Some(_), true) => how_it_ended(status),
             (None, true) => format!("{} and printed nothing", how_it_ended(status)),
@@ -228,16 +234,12 @@ fn quoted(path: &Path) -> String {
     }
 }
 
-/// The end of what was printed, on one line.
-pub(crate) fn last_lines(file: &Path) -> io::Result<String> {
+/// The last line of what was printed.
+pub(crate) fn last_line(file: &Path) -> io::Result<String> {
     let printed = fs::read(file)?;
     let printed = String::from_utf8_lossy(&printed);
-    let lines = printed.lines().map(str::trim_end);
-    let lines: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
-    let first = lines.len().saturating_sub(REASON_LINES);
-    let lines = lines[first..].iter().map(|line| {
-        let end = (0..=line.len().min(REASON_BYTES)).rfind(|end| line.is_char_boundary(*end));
-        &line[..end.unwrap_or(0)]
-    });
-    Ok(lines.collect::<Vec<_>>().join(" | "))
+    let mut lines = printed.lines().map(str::trim).rev();
+    let line = lines.find(|line| !line.is_empty()).unwrap_or_default();
+    let end = (0..=line.len().min(REASON_BYTES)).rfind(|end| line.is_char_boundary(*end));
+    Ok(line[..end.unwrap_or(0)].to_owned())
 }

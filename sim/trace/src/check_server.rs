@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::check::{
-    Answer, Group, Waited, ended, how_it_ended, in_shell, last_lines, too_long, wait,
+    Answer, Group, Waited, ended, how_it_ended, in_shell, last_line, too_long, wait,
 };
 
 /// How long a server that has closed its output may take to end.
@@ -108,7 +108,7 @@ impl CheckServer {
             Waited::Got(status) => how_it_ended(status?),
             Waited::TooLong | Waited::Stopped => "the check closed its output".to_owned(),
         };
-        let printed = last_lines(&self.errors)?;
+        let printed = last_line(&self.errors)?;
         Ok(match printed.is_empty() {
             true => format!("{how} without an answer"),
             false => format!("{how} without an answer: {printed}"),

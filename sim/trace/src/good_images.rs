@@ -15,9 +15,11 @@ pub struct GoodImage {
     pub when: &'static str,
     /// The image, with the lines that had been said.
     pub image: CrashImage,
+    /// Whether a check that fails on it is broken: on the empty directory of a program without a setup it may fail.
+    pub must_hold: bool,
 }
 
-/// The files when the setup had ended, if it made any, and at the end.
+/// The files when the setup had ended, and at the end.
 ///
 /// # Errors
 ///
@@ -29,20 +31,21 @@ pub fn good_images(log: &Log) -> Result<Vec<GoodImage>, LogError> {
     let mut replay = Replay::new(log, Profile::Posix);
     let mut good = Vec::new();
     loop {
-        if has_setup && replay.position() == begin {
-            good.push(now(&replay, "after the setup"));
+        if replay.position() == begin {
+            good.push(now(&replay, "after the setup", has_setup));
         }
         if replay.next().is_none() {
-            good.push(now(&replay, "at the end"));
+            good.push(now(&replay, "at the end", true));
             return Ok(good);
         }
         replay.step()?;
     }
 }
 
-fn now(replay: &Replay<'_>, when: &'static str) -> GoodImage {
+fn now(replay: &Replay<'_>, when: &'static str, must_hold: bool) -> GoodImage {
     GoodImage {
         when,
+        must_hold,
         image: CrashImage {
             image: replay.disk().live(),
             choice: Choice::default(),

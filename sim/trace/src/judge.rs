@@ -16,7 +16,6 @@ use crate::images::CrashImage;
 use crate::placed::Placed;
 #[cfg(target_os = "linux")]
 use crate::record::ServedImage;
-#[cfg(target_os = "linux")]
 use crate::recording::RecordError;
 use crate::replaced::ReplacedFiles;
 
@@ -126,7 +125,6 @@ impl Judge {
     /// # Errors
     ///
     /// It cannot be served or recorded, or the check cannot be started.
-    #[cfg(target_os = "linux")]
     pub fn record(
         &self,
         image: &CrashImage,
@@ -135,15 +133,6 @@ impl Judge {
     ) -> Result<Answer, RecordError> {
         let mut job = Job::new(self, 0).map_err(RecordError::Mount)?;
         job.record(image, log, go_on)
-    }
-
-    /// How many of these images are known to be bad.
-    pub(crate) fn known_bad(&self, images: &[CrashImage]) -> usize {
-        let known = images
-            .iter()
-            .map(|image| self.known((image.image.hash128(), image.acks)));
-        let bad = known.filter(|answer| matches!(answer, Some(Answer::Bad(_))));
-        bad.count()
     }
 
     fn known(&self, key: (u128, usize)) -> Option<Answer> {
@@ -213,23 +202,15 @@ impl<'j> Job<'j> {
 
     /// Checks an image that is served, and records into `log` what the check does to it.
     #[cfg(target_os = "linux")]
+    /// Only where an image can be served.
+    #[cfg(not(target_os = "linux"))]
     fn record(
         &mut self,
-        image: &CrashImage,
-        log: &Path,
-        go_on: &dyn Fn() -> bool,
+        _: &CrashImage,
+        _: &Path,
+        _: &dyn Fn() -> bool,
     ) -> Result<Answer, RecordError> {
-        let guard = self.judge.options.guard.as_deref();
-        let served = ServedImage::mount(&image.image, &image.modes, Some(log), guard)?;
-        let at_log = |error| RecordError::Log {
-            path: log.to_owned(),
-            error,
-        };
-        self.say(image.acks).map_err(at_log)?;
-        let answer = self.checker.check(served.path(), &self.acks, go_on);
-        self.judge.checks.fetch_add(1, Ordering::Relaxed);
-        served.finish().map_err(at_log)?;
-        answer.map_err(RecordError::Mount)
+        Err(RecordError::NotLinux)
     }
 
     fn say(&mut self, acks: usize) -> io::Result<()> {

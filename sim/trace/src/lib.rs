@@ -38,7 +38,6 @@ mod record;
 mod recording;
 mod replaced;
 mod replay;
-#[cfg(target_os = "linux")]
 mod second_crash;
 mod summary;
 mod survivors;
@@ -63,7 +62,6 @@ pub use record::{ServedImage, check as check_recorder, record, run_watched, stan
 pub use recording::{ProgramEnd, RecordError, RecordOptions, Recorded};
 pub use replaced::ReplacedFiles;
 pub use replay::Replay;
-#[cfg(target_os = "linux")]
 pub use second_crash::{CrashedCheck, CrashedChecks, crash_the_checks};
 pub use summary::Summary;
 pub use survivors::survivors;

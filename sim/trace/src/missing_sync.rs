@@ -73,15 +73,25 @@ pub struct MissingSync {
 }
 
 impl MissingSync {
-    /// What it has in common with others like it: the paths with all digits alike. A temporary file goes by the name that it gets.
+    /// What it has in common with others like it: the paths with all numbers and hashes alike. A temporary file goes by the name that it gets.
     #[must_use]
     pub fn pattern(&self) -> (SyncKind, String) {
         let path = match self.kind {
             SyncKind::FileBeforeItsRename => &self.next,
             _ => &self.path,
         };
-        (self.kind, without_numbers(path))
+        let names = path.split('/').map(|name| match is_hash(name) {
+            true => "#".to_owned(),
+            false => without_numbers(name),
+        });
+        (self.kind, names.collect::<Vec<_>>().join("/"))
     }
+}
+
+/// Whether a name is a number in hexadecimal, in whole bytes: in stores that go by content it differs from file to file.
+fn is_hash(name: &str) -> bool {
+    let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    !name.is_empty() && name.len().is_multiple_of(2) && name.bytes().all(is_digit)
 }
 
 /// The text with each number in it as `#`.

@@ -72,9 +72,12 @@ pub(crate) struct CrashArgs {
     /// Images of one power cut with a torn page that are made at most besides; 0: none
     #[arg(long, value_name = "N", default_value_t = 256)]
     pub(crate) torn_cap: u64,
-    /// Do not look for the syncs that are missing
-    #[arg(long)]
-    pub(crate) no_proof: bool,
+    /// 2: also cut the power while the check of a good image works, and check what that leaves
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=2))]
+    pub(crate) depth: u8,
+    /// How long the missing syncs are looked for; 0s: not at all
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = time_or_none)]
+    pub(crate) proof_for: Duration,
     /// Where a failure is saved: in a folder there
     #[arg(long, value_name = "DIR", default_value = "failures")]
     pub(crate) out: PathBuf,
@@ -109,6 +112,14 @@ pub(crate) enum Acks {
     Most,
     /// With every number of lines
     All,
+}
+
+/// The same, or `0s`.
+fn time_or_none(text: &str) -> Result<Duration, String> {
+    match text {
+        "0s" => Ok(Duration::ZERO),
+        text => duration(text),
+    }
 }
 
 /// `500ms`, `10s`, `2m` or `1h`.

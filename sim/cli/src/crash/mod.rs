@@ -3,6 +3,7 @@
 mod document;
 mod one_image;
 mod report_page;
+mod second;
 mod text;
 mod trial;
 
@@ -126,7 +127,7 @@ fn crash_recording(
         None => u128::MAX,
     };
     let go_on = || left_ms() > 0 && !interrupted();
-    recording.try_good_images(&judge, &go_on)?;
+    let refused = recording.try_good_images(&judge, &go_on)?;
     let trial = Trial {
         recording: &recording,
         judge: &judge,
@@ -134,6 +135,13 @@ fn crash_recording(
         left_ms: &left_ms,
     };
     let tried = trial.of_profiles(profiles)?;
+    let seconds = match args.depth {
+        2 => tried
+            .iter()
+            .map(|tried| second::crash_checks(&trial, tried))
+            .collect(),
+        _ => Ok(Vec::new()),
+    }?;
     let first = first_failing(&tried);
     let saved = first.and_then(|first| save(&recording, first));
     let (saved, checks) = (saved.as_deref(), judge.checks());
@@ -141,9 +149,17 @@ fn crash_recording(
         out.json(&CrashDocument::new(&recording, &tried, saved, checks))?;
     } else {
         print(&recording, &tried, saved, out)?;
+        seconds.iter().for_each(|second| out.line(second.text()));
+        if let Some(reason) = refused.filter(|_| first.is_some()) {
+            out.line(format_args!(
+                "\nnote: the check fails on an empty folder too, which is what the program began with: {reason}\n      \
+                 If that is no failure, let the check accept it, or let a --setup make the first files."
+            ));
+        }
         out.line(text::time(&tried, checks, timer.elapsed_ms()));
     }
-    let exit = match (first.is_some(), interrupted()) {
+    let found = first.is_some() || seconds.iter().any(second::Second::fails);
+    let exit = match (found, interrupted()) {
         (true, _) => Exit::FOUND,
         (false, true) => Exit::Interrupted,
         // The time was over before the first image.
@@ -170,7 +186,7 @@ fn print(
     if let Some(first) = first_failing(tried) {
         out.write(text::explanation(recording, first)?);
     }
-    out.write(text::proofs(tried, !recording.args.no_proof));
+    out.write(text::proofs(tried, !recording.args.proof_for.is_zero()));
     if let Some(saved) = saved {
         out.line(format_args!("\nagain: {}", again(saved)));
     }
@@ -219,16 +235,22 @@ impl Recording<'_> {
         ]
     }
 
-    /// The check must hold on files that no crash has touched.
+    /// The check must hold on files that no crash has touched. What it says of an empty folder with which the program began, if
+    /// it refuses that.
     fn try_good_images(
         &self,
         judge: &Judge,
         go_on: &(dyn Fn() -> bool + Sync),
-    ) -> Result<(), CliError> {
+    ) -> Result<Option<String>, CliError> {
+        let mut refused = None;
         for good in good_images(self.log).map_err(CliError::new)? {
             let answers = judge.judge(&[good.image], go_on, &|_| {});
             let answers = answers.map_err(|error| not_run(&error))?;
             if let [Answer::Bad(reason)] = &answers[..] {
+                if !good.must_hold {
+                    refused = Some(reason.clone());
+                    continue;
+                }
                 let advice = match self.check {
                     Check::Program(_) => "give a check of your own with --check",
                     _ => "repair the check first",
@@ -239,7 +261,7 @@ impl Recording<'_> {
                 )));
             }
         }
-        Ok(())
+        Ok(refused)
     }
 }
 

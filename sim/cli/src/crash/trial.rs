@@ -1,6 +1,7 @@
 //! The images of a recording under one profile after the other, judged.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use beaver_disk::Profile;
 use beaver_trace::{
@@ -10,6 +11,7 @@ use beaver_trace::{
 
 use super::{Acks, CliError, Recording, not_run};
 use crate::progress::Progress;
+use crate::timer::Timer;
 
 /// What is tried, and until when.
 pub(super) struct Trial<'t> {
@@ -38,19 +40,30 @@ pub(super) struct Reason<'t> {
 
 impl Trial<'_> {
     pub(super) fn of_profiles(&self, profiles: &[Profile]) -> Result<Vec<Tried>, CliError> {
-        let mut all: Vec<Tried> = Vec::new();
-        for (at, profile) in (1..).zip(profiles) {
-            let mut tried = self.of_profile(*profile, at, profiles.len())?;
-            if !tried.failing.is_empty() && !self.recording.args.no_proof && (self.go_on)() {
-                let known = all.iter().rev().find_map(|tried| tried.proof.as_ref());
-                tried.proof = self.prove(&tried, known)?;
+        let tried = (1..).zip(profiles);
+        let tried = tried.map(|(at, profile)| self.of_profile(*profile, at, profiles.len()));
+        let mut all: Vec<Tried> = tried.collect::<Result<_, CliError>>()?;
+        let failing: Vec<usize> = (0..all.len())
+            .filter(|at| !all[*at].failing.is_empty())
+            .collect();
+        let mut left = self.recording.args.proof_for;
+        for (number, at) in failing.iter().enumerate() {
+            let share = left / u32::try_from(failing.len() - number).unwrap_or(1);
+            if share.is_zero() || !(self.go_on)() {
+                break;
             }
-            all.push(tried);
+            let before = all[..*at].iter().rev();
+            let known = before.filter_map(|tried| tried.proof.as_ref()).next();
+            let timer = Timer::start();
+            let go_on = || u128::from(timer.elapsed_ms()) < share.as_millis() && (self.go_on)();
+            let proof = self.prove(&all[*at], known, &go_on)?;
+            all[*at].proof = proof;
+            left = left.saturating_sub(Duration::from_millis(timer.elapsed_ms()));
         }
         Ok(all)
     }
 
-    fn options(&self, profile: Profile) -> ImageOptions {
+    pub(super) fn options(&self, profile: Profile) -> ImageOptions {
         let args = self.recording.args;
         ImageOptions {
             profile,
@@ -83,7 +96,12 @@ impl Trial<'_> {
         })
     }
 
-    fn prove(&self, tried: &Tried, known: Option<&Proof>) -> Result<Option<Proof>, CliError> {
+    fn prove(
+        &self,
+        tried: &Tried,
+        known: Option<&Proof>,
+        go_on: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Option<Proof>, CliError> {
         let options = self.options(tried.found.profile);
         let failing = tried.failing.len();
         let proof = prove(
@@ -92,28 +110,39 @@ impl Trial<'_> {
             self.judge,
             failing,
             known,
-            self.go_on,
+            go_on,
         );
         proof.map_err(CliError::new)
     }
 }
 
 impl Tried {
-    /// The image that fails at the earliest power cut, and why.
+    /// The image that fails at the earliest power cut, and why: of several the one in which the most survived, because the
+    /// least is lost that a person has to think of.
     pub(super) fn first(&self) -> Option<(&CrashImage, &str)> {
-        let places = self.failing.iter();
-        let first = places.min_by_key(|place| (self.found.images[**place].event, **place))?;
-        match &self.answers[*first] {
-            Answer::Bad(reason) => Some((&self.found.images[*first], reason)),
+        let first = self.first_place()?;
+        match &self.answers[first] {
+            Answer::Bad(reason) => Some((&self.found.images[first], reason)),
             Answer::Good | Answer::Stopped => None,
         }
     }
 
     /// The number of that image, from 1.
     pub(super) fn first_number(&self) -> usize {
-        let places = self.failing.iter();
-        let first = places.min_by_key(|place| (self.found.images[**place].event, **place));
-        first.map_or(0, |place| place + 1)
+        self.first_place().map_or(0, |place| place + 1)
+    }
+
+    fn first_place(&self) -> Option<usize> {
+        let places = self.failing.iter().copied();
+        places.min_by_key(|place| {
+            let image = &self.found.images[*place];
+            let choice = &image.choice;
+            let lengths = choice.sizes.values().map(|size| *size as usize);
+            let pages = choice.pages.values().map(BTreeMap::len);
+            let survived = choice.names.len() + lengths.chain(pages).sum::<usize>();
+            let torn = choice.tears.len();
+            (image.event, torn, std::cmp::Reverse(survived), *place)
+        })
     }
 
     /// How many images were judged.

@@ -1,0 +1,70 @@
+//! `--depth 2`: the check itself is interrupted, as a recovery may be.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use beaver_trace::{Answer, CrashImage, CrashedChecks, crash_the_checks};
+
+use super::trial::{Trial, Tried};
+use super::{CliError, text};
+
+/// What came of interrupting the checks under a profile.
+pub(super) struct Second {
+    crashed: CrashedChecks,
+    /// Where the recording of the first check is that must not be interrupted.
+    saved: Option<PathBuf>,
+    disk: &'static str,
+}
+
+/// Interrupts the check of every image that is good.
+pub(super) fn crash_checks(trial: &Trial<'_>, tried: &Tried) -> Result<Second, CliError> {
+    let images = tried.found.images.iter().enumerate();
+    let good = images.filter(|(place, _)| tried.answers[*place] == Answer::Good);
+    let good: Vec<(usize, &CrashImage)> = good.collect();
+    let folder = tempfile::Builder::new().prefix("beaver-check-").tempdir();
+    let folder = folder.map_err(|error| CliError::at("no place for a recording", error))?;
+    let options = trial.options(tried.found.profile);
+    let crashed = crash_the_checks(trial.judge, &good, &options, folder.path(), trial.go_on);
+    let crashed = crashed.map_err(CliError::new)?;
+    let saved = match crashed.failed.is_empty() {
+        true => None,
+        // The folder stays for people to look at.
+        false => Some(folder.keep().join("first")),
+    };
+    Ok(Second {
+        crashed,
+        saved,
+        disk: text::disk(tried.found.profile),
+    })
+}
+
+impl Second {
+    pub(super) fn fails(&self) -> bool {
+        !self.crashed.failed.is_empty()
+    }
+
+    pub(super) fn text(&self) -> String {
+        let crashed = &self.crashed;
+        let sampled = if crashed.exhaustive { "" } else { ", sampled" };
+        let mut text = format!(
+            "{}: {} checks interrupted, {} images more{sampled}, ",
+            self.disk, crashed.checks, crashed.images
+        );
+        let [first, ..] = &crashed.failed[..] else {
+            text.push_str("none fails");
+            return text;
+        };
+        let _ = write!(
+            text,
+            "{} fail\n  the first: the check of image {} is interrupted before event {} of what it does, and says of what is left: {}",
+            crashed.failed.len(),
+            first.place + 1,
+            first.image.event + 1,
+            first.reason
+        );
+        if let Some(saved) = &self.saved {
+            let _ = write!(text, "\n  what it did: {}", saved.display());
+        }
+        text
+    }
+}
