@@ -135,6 +135,15 @@ impl Judge {
         job.record(image, log, go_on)
     }
 
+    /// How many of these images are known to be bad.
+    pub(crate) fn known_bad(&self, images: &[CrashImage]) -> usize {
+        let known = images
+            .iter()
+            .map(|image| self.known((image.image.hash128(), image.acks)));
+        let bad = known.filter(|answer| matches!(answer, Some(Answer::Bad(_))));
+        bad.count()
+    }
+
     fn known(&self, key: (u128, usize)) -> Option<Answer> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.get(&key).cloned()
@@ -202,6 +211,25 @@ impl<'j> Job<'j> {
 
     /// Checks an image that is served, and records into `log` what the check does to it.
     #[cfg(target_os = "linux")]
+    fn record(
+        &mut self,
+        image: &CrashImage,
+        log: &Path,
+        go_on: &dyn Fn() -> bool,
+    ) -> Result<Answer, RecordError> {
+        let guard = self.judge.options.guard.as_deref();
+        let served = ServedImage::mount(&image.image, &image.modes, Some(log), guard)?;
+        let at_log = |error| RecordError::Log {
+            path: log.to_owned(),
+            error,
+        };
+        self.say(image.acks).map_err(at_log)?;
+        let answer = self.checker.check(served.path(), &self.acks, go_on);
+        self.judge.checks.fetch_add(1, Ordering::Relaxed);
+        served.finish().map_err(at_log)?;
+        answer.map_err(RecordError::Mount)
+    }
+
     /// Only where an image can be served.
     #[cfg(not(target_os = "linux"))]
     fn record(
