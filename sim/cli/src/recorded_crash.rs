@@ -4,7 +4,7 @@ use beaver_disk::{Choice, Profile};
 use beaver_sim::explain::{ExplainedLog, explain_log};
 use beaver_sim::run_log::{CrashEvent, LoggedEvent, RunEvent};
 use beaver_sim::scenario::CrashKind;
-use beaver_trace::{Event, Log, LogError, Replay};
+use beaver_trace::{Log, LogError, LogReplay, TraceEvent};
 
 /// The power fails before event `until` of these events, and this survives.
 ///
@@ -12,12 +12,12 @@ use beaver_trace::{Event, Log, LogError, Replay};
 /// The bytes of the recording cannot be read.
 pub(crate) fn explained(
     log: &Log,
-    events: &[Event],
+    events: &[TraceEvent],
     until: usize,
     profile: Profile,
     choice: &Choice,
 ) -> Result<Option<ExplainedLog>, LogError> {
-    let mut replay = Replay::traced(log, events, profile);
+    let mut replay = LogReplay::traced(log, events, profile);
     let mut logged = Vec::new();
     while replay.position() < until {
         let event = replay.next();
@@ -29,15 +29,15 @@ pub(crate) fn explained(
         }));
         let said = match event {
             // What was made durable before is no part of the picture.
-            Some(Event::Begin) => {
+            Some(TraceEvent::Begin) => {
                 logged.clear();
                 continue;
             }
-            Some(Event::Ack(said)) => RunEvent::Acknowledged {
+            Some(TraceEvent::Ack(said)) => RunEvent::Acknowledged {
                 text: said.clone(),
                 position: None,
             },
-            Some(Event::Sync) => RunEvent::Note {
+            Some(TraceEvent::Sync) => RunEvent::Note {
                 text: "sync(2): everything is durable".to_owned(),
             },
             _ => continue,

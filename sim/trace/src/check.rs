@@ -17,7 +17,7 @@ use crate::check_server::{Asked, CheckServer};
 /// What says of an image whether it is good.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Check {
+pub enum ImageCheck {
     /// A shell command in which `{dir}` and `{acks}` stand for the files, and for a file with the lines that the program had
     /// said. It holds if it ends with 0.
     Command(String),
@@ -30,7 +30,7 @@ pub enum Check {
 
 /// What a check said.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub enum Judgement {
     /// The image is good.
     Good,
     /// It is not, and why.
@@ -46,7 +46,7 @@ const REASON_BYTES: usize = 300;
 
 /// Checks one image after the other: one for each job.
 pub(crate) struct Checker<'c> {
-    check: &'c Check,
+    check: &'c ImageCheck,
     limit: Duration,
     /// Where what the check prints is kept.
     output: PathBuf,
@@ -54,7 +54,7 @@ pub(crate) struct Checker<'c> {
 }
 
 impl<'c> Checker<'c> {
-    pub(crate) fn new(check: &'c Check, limit: Duration, output: PathBuf) -> Self {
+    pub(crate) fn new(check: &'c ImageCheck, limit: Duration, output: PathBuf) -> Self {
         Checker {
             check,
             limit,
@@ -69,27 +69,29 @@ impl<'c> Checker<'c> {
         dir: &Path,
         acks: &Path,
         go_on: &dyn Fn() -> bool,
-    ) -> io::Result<Answer> {
+    ) -> io::Result<Judgement> {
         Ok(match self.ask(dir, acks, go_on)? {
-            Answer::Bad(reason) => Answer::Bad(reason.replace(&*dir.to_string_lossy(), "{dir}")),
+            Judgement::Bad(reason) => {
+                Judgement::Bad(reason.replace(&*dir.to_string_lossy(), "{dir}"))
+            }
             answer => answer,
         })
     }
 
-    fn ask(&mut self, dir: &Path, acks: &Path, go_on: &dyn Fn() -> bool) -> io::Result<Answer> {
+    fn ask(&mut self, dir: &Path, acks: &Path, go_on: &dyn Fn() -> bool) -> io::Result<Judgement> {
         match self.check {
-            Check::Command(command) => {
+            ImageCheck::Command(command) => {
                 let command = in_shell(&filled_in(command, dir, acks));
                 self.run(command, dir, acks, go_on)
             }
-            Check::Program(program) => {
+            ImageCheck::Program(program) => {
                 let dir_text = dir.to_string_lossy();
                 let mut words = program.iter().map(|word| word.replace("{dir}", &dir_text));
                 let mut command = Command::new(words.next().unwrap_or_default());
                 command.args(words);
                 self.run(command, dir, acks, go_on)
             }
-            Check::Server(command) => loop {
+            ImageCheck::Server(command) => loop {
                 let server = match &mut self.server {
                     Some(server) => server,
                     empty => empty.insert(CheckServer::start(command, &self.output)?),
@@ -104,7 +106,7 @@ impl<'c> Checker<'c> {
                     Asked::Died {
                         is_first: false, ..
                     } => {}
-                    Asked::Died { how, .. } => return Ok(Answer::Bad(how)),
+                    Asked::Died { how, .. } => return Ok(Judgement::Bad(how)),
                 }
             },
         }
@@ -116,32 +118,34 @@ impl<'c> Checker<'c> {
         dir: &Path,
         acks: &Path,
         go_on: &dyn Fn() -> bool,
-    ) -> io::Result<Answer> {
+    ) -> io::Result<Judgement> {
         let output = File::create(&self.output)?;
         command.env("BEAVER_DIR", dir).env("BEAVER_ACKS", acks);
         command.stdin(Stdio::null());
         command.stdout(output.try_clone()?).stderr(output);
         let child = command.process_group(0).spawn()?;
-        let group = Group::of(&child);
+        let group = ProcessGroup::of(&child);
         let ended = ended(child);
         let status = wait(&ended, self.limit, go_on);
         // Also what a check that has ended left running: its files are taken away.
         group.kill();
         let status = match status {
             Waited::Got(status) => status?,
-            Waited::Stopped => return Ok(Answer::Stopped),
-            Waited::TooLong => return Ok(Answer::Bad(self.too_long())),
+            Waited::Stopped => return Ok(Judgement::Stopped),
+            Waited::TooLong => return Ok(Judgement::Bad(self.too_long())),
         };
         if status.success() {
-            return Ok(Answer::Good);
+            return Ok(Judgement::Good);
         }
         let printed = last_line(&self.output)?;
-        Ok(Answer::Bad(match (status.signal(), printed.is_empty()) {
-            (Some(_), true) => how_it_ended(status),
-            (None, true) => format!("{} and printed nothing", how_it_ended(status)),
-            (Some(_), false) => format!("{}: {printed}", how_it_ended(status)),
-            (None, false) => printed,
-        }))
+        Ok(Judgement::Bad(
+            match (status.signal(), printed.is_empty()) {
+                (Some(_), true) => how_it_ended(status),
+                (None, true) => format!("{} and printed nothing", how_it_ended(status)),
+                (Some(_), false) => format!("{}: {printed}", how_it_ended(status)),
+                (None, false) => printed,
+            },
+        ))
     }
 
     fn too_long(&self) -> String {
@@ -151,12 +155,12 @@ impl<'c> Checker<'c> {
 
 /// A process and all that it starts.
 #[derive(Clone, Copy)]
-pub(crate) struct Group(Pid);
+pub(crate) struct ProcessGroup(Pid);
 
-impl Group {
+impl ProcessGroup {
     /// The group of a process that was started in one of its own.
     pub(crate) fn of(child: &Child) -> Self {
-        Group(Pid::from_child(child))
+        ProcessGroup(Pid::from_child(child))
     }
 
     pub(crate) fn kill(self) {

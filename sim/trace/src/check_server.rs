@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::check::{
-    Answer, Group, Waited, ended, how_it_ended, in_shell, last_line, too_long, wait,
+    Judgement, ProcessGroup, Waited, ended, how_it_ended, in_shell, last_line, too_long, wait,
 };
 
 /// How long a server that has closed its output may take to end.
@@ -18,7 +18,7 @@ const END: Duration = Duration::from_secs(1);
 
 /// What came of a question.
 pub(crate) enum Asked {
-    Answered(Answer),
+    Answered(Judgement),
     /// The server died before it answered.
     Died {
         /// Whether it was its first question: then it died of that.
@@ -32,7 +32,7 @@ pub(crate) struct CheckServer {
     questions: ChildStdin,
     answers: Receiver<String>,
     ended: Receiver<io::Result<ExitStatus>>,
-    group: Group,
+    group: ProcessGroup,
     /// Where its standard error is kept.
     errors: PathBuf,
     is_dead: bool,
@@ -53,7 +53,7 @@ impl CheckServer {
         Ok(CheckServer {
             questions,
             answers,
-            group: Group::of(&child),
+            group: ProcessGroup::of(&child),
             ended: ended(child),
             errors: errors.to_owned(),
             is_dead: false,
@@ -81,18 +81,18 @@ impl CheckServer {
             Waited::Got(answer) => {
                 self.has_answered = true;
                 match &answer[..] {
-                    "ok" => Answer::Good,
-                    "" => Answer::Bad("the check server answered with an empty line".to_owned()),
-                    _ => Answer::Bad(answer),
+                    "ok" => Judgement::Good,
+                    "" => Judgement::Bad("the check server answered with an empty line".to_owned()),
+                    _ => Judgement::Bad(answer),
                 }
             }
             Waited::TooLong => {
                 self.end();
-                Answer::Bad(too_long(limit))
+                Judgement::Bad(too_long(limit))
             }
             Waited::Stopped if !go_on() => {
                 self.end();
-                Answer::Stopped
+                Judgement::Stopped
             }
             Waited::Stopped => {
                 let how = self.how_it_died(go_on)?;

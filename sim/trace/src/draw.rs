@@ -10,12 +10,12 @@ use rand_chacha::rand_core::SeedableRng as _;
 const SURVIVAL_PER_MILLE: [u32; 5] = [20, 250, 500, 750, 980];
 
 /// Draws what survives a power cut at one point.
-pub(crate) struct Draw(ChaCha8Rng);
+pub(crate) struct ImageDraw(ChaCha8Rng);
 
-impl Draw {
+impl ImageDraw {
     /// The draws at the point of this number.
     pub(crate) fn at(point: usize) -> Self {
-        Draw(ChaCha8Rng::seed_from_u64(point as u64))
+        ImageDraw(ChaCha8Rng::seed_from_u64(point as u64))
     }
 
     /// Something that may survive.

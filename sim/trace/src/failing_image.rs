@@ -18,12 +18,12 @@ use std::time::Duration;
 use beaver_disk::{Choice, ImageSpace, Profile};
 use serde::{Deserialize, Serialize};
 
-use crate::check::Check;
+use crate::check::ImageCheck;
 use crate::image_folder::{remove_folder, write_image};
 use crate::images::CrashImage;
-use crate::log::{Event, Log, LogError, LogWriter};
+use crate::log::{Log, LogError, LogWriter, TraceEvent};
 use crate::proof::JudgeError;
-use crate::replay::Replay;
+use crate::replay::LogReplay;
 
 const FAILURE: &str = "failure.json";
 const VERSION: u32 = 1;
@@ -43,7 +43,7 @@ pub struct FailingImage {
     /// What survived.
     pub choice: Choice,
     /// The check.
-    pub check: Check,
+    pub check: ImageCheck,
     /// How long it may take, in milliseconds.
     limit_ms: u64,
     /// What it said.
@@ -56,7 +56,7 @@ impl FailingImage {
     pub fn new(
         profile: Profile,
         image: &CrashImage,
-        check: &Check,
+        check: &ImageCheck,
         limit: Duration,
         reason: &str,
     ) -> Self {
@@ -96,12 +96,12 @@ impl FailingImage {
         let mut writer = LogWriter::create(folder, &log.format)?;
         for event in &log.events[..self.event] {
             match event {
-                Event::Call {
+                TraceEvent::Call {
                     change,
                     bytes: bytes @ Some(_),
                     fault,
                     mapped,
-                } => writer.push(&Event::Call {
+                } => writer.push(&TraceEvent::Call {
                     change: log.change(change, *bytes)?,
                     bytes: *bytes,
                     fault: fault.clone(),
@@ -146,8 +146,8 @@ impl FailingImage {
     pub fn image<'l>(
         &self,
         log: &'l Log,
-    ) -> Result<(CrashImage, Replay<'l>, ImageSpace), LogError> {
-        let mut replay = Replay::new(log, self.profile);
+    ) -> Result<(CrashImage, LogReplay<'l>, ImageSpace), LogError> {
+        let mut replay = LogReplay::new(log, self.profile);
         while replay.position() < self.event && replay.next().is_some() {
             replay.step()?;
         }
@@ -177,7 +177,7 @@ mod tests {
         );
         let options = ImageOptions::new(Profile::LinuxOrdered);
         let found = crash_images(&log, &log.events, &options, &|| true).unwrap();
-        let check = Check::Command("true".to_owned());
+        let check = ImageCheck::Command("true".to_owned());
         for image in &found.images {
             let limit = Duration::from_secs(1);
             let failing = FailingImage::new(found.profile, image, &check, limit, "why");

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use beaver_disk::{Choice, Profile};
 
 use crate::images::{CrashImage, first_event};
-use crate::log::{Event, Log, LogError};
-use crate::replay::Replay;
+use crate::log::{Log, LogError, TraceEvent};
+use crate::replay::LogReplay;
 
 /// An image that was there without a crash.
 #[derive(Clone, Debug)]
@@ -26,9 +26,9 @@ pub struct GoodImage {
 /// The bytes of a write cannot be read.
 pub fn good_images(log: &Log) -> Result<Vec<GoodImage>, LogError> {
     let begin = first_event(&log.events);
-    let is_call = |event: &Event| matches!(event, Event::Call { .. });
+    let is_call = |event: &TraceEvent| matches!(event, TraceEvent::Call { .. });
     let has_setup = log.events[..begin].iter().any(is_call);
-    let mut replay = Replay::new(log, Profile::Posix);
+    let mut replay = LogReplay::new(log, Profile::Posix);
     let mut good = Vec::new();
     loop {
         if replay.position() == begin {
@@ -42,7 +42,7 @@ pub fn good_images(log: &Log) -> Result<Vec<GoodImage>, LogError> {
     }
 }
 
-fn now(replay: &Replay<'_>, when: &'static str, must_hold: bool) -> GoodImage {
+fn now(replay: &LogReplay<'_>, when: &'static str, must_hold: bool) -> GoodImage {
     GoodImage {
         when,
         must_hold,

@@ -91,7 +91,7 @@ mod tests {
     use beaver_disk::Profile;
 
     use super::*;
-    use crate::replay::Replay;
+    use crate::replay::LogReplay;
     use crate::testing::recorded;
 
     #[test]
@@ -99,7 +99,7 @@ mod tests {
         let (_folder, log) = recorded(
             "mkdir d; create d/a; write d/a 0 hello; link d/a b; symlink d/a s; create big; set_len big 5000",
         );
-        let mut replay = Replay::new(&log, Profile::Posix);
+        let mut replay = LogReplay::new(&log, Profile::Posix);
         while replay.next().is_some() {
             replay.step().unwrap();
         }

@@ -25,9 +25,9 @@ use std::sync::Arc;
 
 use beaver_disk::{Change, Choice, Image, ImageSpace, InodeId, Profile};
 
-use crate::draw::Draw;
-use crate::log::{Event, Log, LogError};
-use crate::replay::Replay;
+use crate::draw::ImageDraw;
+use crate::log::{Log, LogError, TraceEvent};
+use crate::replay::LogReplay;
 
 /// At most this many choices are drawn for each image that is asked for.
 const DRAWS_FOR_EACH: u64 = 4;
@@ -107,19 +107,21 @@ impl CrashImages {
 
 /// Whether an event may commit something: the power is cut before it.
 #[must_use]
-pub(crate) fn may_commit(event: &Event) -> bool {
+pub(crate) fn may_commit(event: &TraceEvent) -> bool {
     match event {
-        Event::Call { change, .. } => {
+        TraceEvent::Call { change, .. } => {
             change.is_sync() || matches!(change, Change::DropCache { .. })
         }
-        Event::Sync => true,
-        Event::Begin | Event::Ack(_) | Event::LetGo(_) | Event::Mode { .. } => false,
+        TraceEvent::Sync => true,
+        TraceEvent::Begin | TraceEvent::Ack(_) | TraceEvent::LetGo(_) | TraceEvent::Mode { .. } => {
+            false
+        }
     }
 }
 
 /// The number of the first event before which the power may be cut: the setup is not crashed.
-pub(crate) fn first_event(events: &[Event]) -> usize {
-    let begin = events.iter().position(|event| *event == Event::Begin);
+pub(crate) fn first_event(events: &[TraceEvent]) -> usize {
+    let begin = events.iter().position(|event| *event == TraceEvent::Begin);
     begin.map_or(0, |begin| begin + 1)
 }
 
@@ -130,20 +132,20 @@ pub(crate) fn first_event(events: &[Event]) -> usize {
 /// The bytes of a write cannot be read.
 pub fn crash_images(
     log: &Log,
-    events: &[Event],
+    events: &[TraceEvent],
     options: &ImageOptions,
     go_on: &dyn Fn() -> bool,
 ) -> Result<CrashImages, LogError> {
-    let is_point = |event: &Event| may_commit(event);
+    let is_point = |event: &TraceEvent| may_commit(event);
     collect(log, events, options, go_on, &is_point)
 }
 
 fn collect(
     log: &Log,
-    events: &[Event],
+    events: &[TraceEvent],
     options: &ImageOptions,
     go_on: &dyn Fn() -> bool,
-    is_point: &dyn Fn(&Event) -> bool,
+    is_point: &dyn Fn(&TraceEvent) -> bool,
 ) -> Result<CrashImages, LogError> {
     let first = first_event(events);
     let all_points = events[first..]
@@ -151,8 +153,8 @@ fn collect(
         .filter(|event| is_point(event))
         .count()
         + 1;
-    let mut replay = Replay::of(log, events, options.profile);
-    let mut found = Found::new(options);
+    let mut replay = LogReplay::of(log, events, options.profile);
+    let mut found = FoundImages::new(options);
     loop {
         let at_point = replay.position() >= first && replay.next().is_none_or(is_point);
         if at_point {
@@ -175,7 +177,7 @@ fn collect(
 }
 
 /// What was found so far.
-struct Found<'o> {
+struct FoundImages<'o> {
     options: &'o ImageOptions,
     points: Vec<CutPoint>,
     images: Vec<CrashImage>,
@@ -190,9 +192,9 @@ struct At {
     acks: usize,
 }
 
-impl<'o> Found<'o> {
+impl<'o> FoundImages<'o> {
     fn new(options: &'o ImageOptions) -> Self {
-        Found {
+        FoundImages {
             options,
             points: Vec::new(),
             images: Vec::new(),
@@ -201,7 +203,7 @@ impl<'o> Found<'o> {
         }
     }
 
-    fn add_point(&mut self, replay: &Replay<'_>) {
+    fn add_point(&mut self, replay: &LogReplay<'_>) {
         if *self.modes != *replay.modes() {
             self.modes = Arc::new(replay.modes().clone());
         }
@@ -236,7 +238,7 @@ impl<'o> Found<'o> {
 
     /// The corners first: nothing, everything, all but one, one alone.
     fn add_samples(&mut self, at: &At, space: &ImageSpace) {
-        let mut draw = Draw::at(self.points.len());
+        let mut draw = ImageDraw::at(self.points.len());
         let corners = space.corners().into_iter();
         let mut choices: Vec<Choice> = corners.map(|corner| space.corner(corner)).collect();
         let mut different = BTreeSet::new();
@@ -299,7 +301,7 @@ mod tests {
     fn images(
         log: &Log,
         profile: Profile,
-        is_point: &dyn Fn(&Event) -> bool,
+        is_point: &dyn Fn(&TraceEvent) -> bool,
     ) -> BTreeMap<u128, usize> {
         let options = ImageOptions {
             cap: 1 << 16,

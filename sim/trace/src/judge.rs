@@ -10,7 +10,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use crate::check::{Answer, Check, Checker};
+use crate::check::{Checker, ImageCheck, Judgement};
 use crate::image_folder::remove_folder;
 use crate::images::CrashImage;
 use crate::placed::Placed;
@@ -26,7 +26,7 @@ const MEMORY: &str = "/dev/shm";
 #[derive(Clone, Debug)]
 pub struct JudgeOptions {
     /// What says of an image whether it is good.
-    pub check: Check,
+    pub check: ImageCheck,
     /// How long a check may take.
     pub limit: Duration,
     /// How many checks run at the same time. The verdicts do not depend on it.
@@ -42,7 +42,7 @@ pub struct Judge {
     acks: Vec<String>,
     /// Files that must be old or new.
     replaced: Option<ReplacedFiles>,
-    known: Mutex<BTreeMap<(u128, usize), Answer>>,
+    known: Mutex<BTreeMap<(u128, usize), Judgement>>,
     folder: tempfile::TempDir,
     checks: AtomicU64,
 }
@@ -77,7 +77,7 @@ impl Judge {
         self.checks.load(Ordering::Relaxed)
     }
 
-    /// Judges images and answers in their order. After `go_on` says no what was not judged is [`Answer::Stopped`]. `done` is
+    /// Judges images and answers in their order. After `go_on` says no what was not judged is [`Judgement::Stopped`]. `done` is
     /// called after each.
     ///
     /// # Errors
@@ -87,13 +87,13 @@ impl Judge {
         &self,
         images: &[CrashImage],
         go_on: &(dyn Fn() -> bool + Sync),
-        done: &(dyn Fn(&Answer) + Sync),
-    ) -> io::Result<Vec<Answer>> {
+        done: &(dyn Fn(&Judgement) + Sync),
+    ) -> io::Result<Vec<Judgement>> {
         let next = AtomicUsize::new(0);
-        let answers: Vec<OnceLock<Answer>> = images.iter().map(|_| OnceLock::new()).collect();
+        let answers: Vec<OnceLock<Judgement>> = images.iter().map(|_| OnceLock::new()).collect();
         let jobs = self.options.jobs.clamp(1, images.len().max(1));
         let work = |job: usize| {
-            let mut job = Job::new(self, job)?;
+            let mut job = CheckJob::new(self, job)?;
             while go_on() {
                 let place = next.fetch_add(1, Ordering::Relaxed);
                 let Some(image) = images.get(place) else {
@@ -116,7 +116,7 @@ impl Judge {
         })?;
         let answers = answers.into_iter();
         Ok(answers
-            .map(|answer| answer.into_inner().unwrap_or(Answer::Stopped))
+            .map(|answer| answer.into_inner().unwrap_or(Judgement::Stopped))
             .collect())
     }
 
@@ -130,8 +130,8 @@ impl Judge {
         image: &CrashImage,
         log: &Path,
         go_on: &(dyn Fn() -> bool + Sync),
-    ) -> Result<Answer, RecordError> {
-        let mut job = Job::new(self, 0).map_err(RecordError::Mount)?;
+    ) -> Result<Judgement, RecordError> {
+        let mut job = CheckJob::new(self, 0).map_err(RecordError::Mount)?;
         job.record(image, log, go_on)
     }
 
@@ -140,17 +140,17 @@ impl Judge {
         let known = images
             .iter()
             .map(|image| self.known((image.image.hash128(), image.acks)));
-        let bad = known.filter(|answer| matches!(answer, Some(Answer::Bad(_))));
+        let bad = known.filter(|answer| matches!(answer, Some(Judgement::Bad(_))));
         bad.count()
     }
 
-    fn known(&self, key: (u128, usize)) -> Option<Answer> {
+    fn known(&self, key: (u128, usize)) -> Option<Judgement> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.get(&key).cloned()
     }
 
-    fn learn(&self, key: (u128, usize), answer: &Answer) {
-        if *answer != Answer::Stopped {
+    fn learn(&self, key: (u128, usize), answer: &Judgement) {
+        if *answer != Judgement::Stopped {
             let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
             known.insert(key, answer.clone());
         }
@@ -158,7 +158,7 @@ impl Judge {
 }
 
 /// One check at a time, in a folder of its own.
-struct Job<'j> {
+struct CheckJob<'j> {
     judge: &'j Judge,
     checker: Checker<'j>,
     folder: PathBuf,
@@ -168,12 +168,12 @@ struct Job<'j> {
     number: u64,
 }
 
-impl<'j> Job<'j> {
+impl<'j> CheckJob<'j> {
     fn new(judge: &'j Judge, job: usize) -> io::Result<Self> {
         let folder = judge.folder.path().join(job.to_string());
         fs::create_dir_all(&folder)?;
         let options = &judge.options;
-        Ok(Job {
+        Ok(CheckJob {
             judge,
             checker: Checker::new(&options.check, options.limit, folder.join("output")),
             acks: folder.join("acks"),
@@ -183,21 +183,21 @@ impl<'j> Job<'j> {
         })
     }
 
-    fn answer(&mut self, image: &CrashImage, go_on: &dyn Fn() -> bool) -> io::Result<Answer> {
+    fn answer(&mut self, image: &CrashImage, go_on: &dyn Fn() -> bool) -> io::Result<Judgement> {
         let key = (image.image.hash128(), image.acks);
         if let Some(answer) = self.judge.known(key) {
             return Ok(answer);
         }
         let torn = self.judge.replaced.as_ref();
         let answer = match torn.and_then(|replaced| replaced.neither_old_nor_new(&image.image)) {
-            Some(reason) => Answer::Bad(reason),
+            Some(reason) => Judgement::Bad(reason),
             None => self.check(image, go_on)?,
         };
         self.judge.learn(key, &answer);
         Ok(answer)
     }
 
-    fn check(&mut self, image: &CrashImage, go_on: &dyn Fn() -> bool) -> io::Result<Answer> {
+    fn check(&mut self, image: &CrashImage, go_on: &dyn Fn() -> bool) -> io::Result<Judgement> {
         // Another folder each time: a server that still holds the old one sees that it is gone.
         self.number += 1;
         let folder = self.folder.join(format!("image-{}", self.number));
@@ -216,7 +216,7 @@ impl<'j> Job<'j> {
         image: &CrashImage,
         log: &Path,
         go_on: &dyn Fn() -> bool,
-    ) -> Result<Answer, RecordError> {
+    ) -> Result<Judgement, RecordError> {
         let guard = self.judge.options.guard.as_deref();
         let served = ServedImage::mount(&image.image, &image.modes, Some(log), guard)?;
         let at_log = |error| RecordError::Log {
@@ -237,7 +237,7 @@ impl<'j> Job<'j> {
         _: &CrashImage,
         _: &Path,
         _: &dyn Fn() -> bool,
-    ) -> Result<Answer, RecordError> {
+    ) -> Result<Judgement, RecordError> {
         Err(RecordError::NotLinux)
     }
 
@@ -277,14 +277,19 @@ mod tests {
 
     use super::*;
     use crate::images::{ImageOptions, crash_images};
-    use crate::log::{Event, Log};
+    use crate::log::{Log, TraceEvent};
     use crate::testing::recorded;
 
     const STEPS: &str = "create f; write f 0 old; begin; create t; write t 0 new; rename t f; ack saved; sync_dir .";
 
-    fn judge_with(log: &Log, check: Check, jobs: usize, limit: Duration) -> (Judge, Vec<Answer>) {
+    fn judge_with(
+        log: &Log,
+        check: ImageCheck,
+        jobs: usize,
+        limit: Duration,
+    ) -> (Judge, Vec<Judgement>) {
         let said = log.events.iter().filter_map(|event| match event {
-            Event::Ack(line) => Some(line.clone()),
+            TraceEvent::Ack(line) => Some(line.clone()),
             _ => None,
         });
         let options = JudgeOptions {
@@ -294,7 +299,7 @@ mod tests {
             guard: None,
         };
         let replaced = ReplacedFiles::of(log).unwrap();
-        let replaced = matches!(options.check, Check::Program(_)).then_some(replaced);
+        let replaced = matches!(options.check, ImageCheck::Program(_)).then_some(replaced);
         let judge = Judge::new(options, said.collect(), replaced).unwrap();
         let images = crash_images(
             log,
@@ -308,7 +313,7 @@ mod tests {
         (judge, answers)
     }
 
-    fn answers(check: Check, limit: Duration) -> Vec<Answer> {
+    fn answers(check: ImageCheck, limit: Duration) -> Vec<Judgement> {
         let (_folder, log) = recorded(STEPS);
         let (_, answers) = judge_with(&log, check, 1, limit);
         assert!(answers.len() > 3);
@@ -317,18 +322,18 @@ mod tests {
 
     const LONG: Duration = Duration::from_secs(60);
 
-    fn command(text: &str) -> Check {
-        Check::Command(text.to_owned())
+    fn command(text: &str) -> ImageCheck {
+        ImageCheck::Command(text.to_owned())
     }
 
-    fn server(text: &str) -> Check {
-        Check::Server(text.to_owned())
+    fn server(text: &str) -> ImageCheck {
+        ImageCheck::Server(text.to_owned())
     }
 
-    fn check_all_say(answers: &[Answer], part: &str) {
+    fn check_all_say(answers: &[Judgement], part: &str) {
         for answer in answers {
             assert!(
-                matches!(answer, Answer::Bad(why) if why.contains(part)),
+                matches!(answer, Judgement::Bad(why) if why.contains(part)),
                 "{answer:?}"
             );
         }
@@ -346,8 +351,8 @@ mod tests {
             "while IFS=\"{tab}\" read -r d acks; do if {test}; then echo ok; else echo \"it is <$c>\"; fi; done"
         );
         let (judge, expected) = judge_with(&log, once.clone(), 1, LONG);
-        assert!(expected.contains(&Answer::Good));
-        assert!(expected.contains(&Answer::Bad("it is <>".to_owned())));
+        assert!(expected.contains(&Judgement::Good));
+        assert!(expected.contains(&Judgement::Bad("it is <>".to_owned())));
         assert_eq!(judge.checks(), expected.len() as u64);
         for jobs in [2, 5] {
             assert_eq!(judge_with(&log, once.clone(), jobs, LONG).1, expected);
@@ -403,19 +408,19 @@ mod tests {
         let answers = answers(server("read line; echo ok"), LONG);
         let good = answers
             .iter()
-            .filter(|answer| **answer == Answer::Good)
+            .filter(|answer| **answer == Judgement::Good)
             .count();
         assert!(good > 0, "{answers:?}");
     }
 
     #[test]
     fn a_replaced_file_is_old_or_new_without_a_check() {
-        let answers = answers(Check::Program(vec!["true".to_owned()]), LONG);
-        assert!(answers.contains(&Answer::Good));
+        let answers = answers(ImageCheck::Program(vec!["true".to_owned()]), LONG);
+        assert!(answers.contains(&Judgement::Good));
         let empty = "`f` was replaced by a rename, and is empty";
-        assert!(answers.contains(&Answer::Bad(empty.to_owned())));
+        assert!(answers.contains(&Judgement::Bad(empty.to_owned())));
         let mixture = "`f` was replaced by a rename, and is neither old nor new";
-        assert!(answers.contains(&Answer::Bad(mixture.to_owned())));
+        assert!(answers.contains(&Judgement::Bad(mixture.to_owned())));
     }
 
     #[test]
@@ -423,7 +428,7 @@ mod tests {
         let (_folder, log) = recorded(STEPS);
         let (judge, answers) = judge_with(&log, command("cat {acks} | grep -q saved"), 1, LONG);
         assert!(
-            answers.contains(&Answer::Good) && answers.len() > 3,
+            answers.contains(&Judgement::Good) && answers.len() > 3,
             "{answers:?}"
         );
         let place = judge.folder.path().to_owned();
@@ -453,6 +458,6 @@ mod tests {
         let answers = judge
             .judge(&images.unwrap().images, &go_on, &|_| {})
             .unwrap();
-        assert!(answers.iter().all(|answer| *answer == Answer::Stopped));
+        assert!(answers.iter().all(|answer| *answer == Judgement::Stopped));
     }
 }

@@ -4,9 +4,9 @@
 //! Recording    what a program did to its files, in the one order in which the disk saw it
 //!   Log          that, as a folder: lines of JSON, and the bytes of its writes beside them
 //!   record       makes one: the simulated disk is served to the program by FUSE, on Linux
-//!   Replay       carried out again on a simulated disk, event by event
+//!   LogReplay    carried out again on a simulated disk, event by event
 //! CrashImages  every image that a power cut could have left of it, each once
-//! Check        says of an image, written out as files, whether it is good
+//! ImageCheck   says of an image, written out as files, whether it is good
 //! Proof        which syncs are missing: with them no image is bad
 //! ```
 
@@ -46,13 +46,13 @@ mod testing;
 mod trace_fault;
 mod words;
 
-pub use check::{Answer, Check};
+pub use check::{ImageCheck, Judgement};
 pub use failing_image::FailingImage;
 pub use good_images::{GoodImage, good_images};
 pub use image_folder::write_image;
 pub use images::{CrashImage, CrashImages, CutPoint, ImageOptions, crash_images};
 pub use judge::{Judge, JudgeOptions, image_place};
-pub use log::{Event, Format, Log, LogError, LogWriter};
+pub use log::{Log, LogError, LogFormat, LogWriter, TraceEvent};
 pub use missing_sync::{MissingSync, SyncKind, without_numbers};
 #[cfg(not(target_os = "linux"))]
 pub use not_linux::{check as check_recorder, record, run_watched, stand_guard};
@@ -61,7 +61,7 @@ pub use proof::{AlikeSyncs, JudgeError, Proof, prove};
 pub use record::{ServedImage, check as check_recorder, record, run_watched, stand_guard};
 pub use recording::{ProgramEnd, RecordError, RecordOptions, Recorded};
 pub use replaced::ReplacedFiles;
-pub use replay::Replay;
+pub use replay::LogReplay;
 pub use second_crash::{CrashedCheck, CrashedChecks, crash_the_checks};
 pub use summary::Summary;
 pub use survivors::survivors;

@@ -24,7 +24,7 @@ const VERSION: u32 = 1;
 /// What was recorded: the first line.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Format {
+pub struct LogFormat {
     /// The version of the format.
     pub version: u32,
     /// The program and its arguments.
@@ -41,7 +41,7 @@ pub struct Format {
     rename_all_fields = "kebab-case",
     deny_unknown_fields
 )]
-pub enum Event {
+pub enum TraceEvent {
     /// A call that changed the disk, or was made to fail. Calls that failed by themselves are not recorded: they change nothing.
     Call {
         /// What it did. A write has no bytes here: see [`Log::change`].
@@ -110,9 +110,9 @@ pub struct LogWriter {
 #[derive(Debug)]
 pub struct Log {
     /// What was recorded.
-    pub format: Format,
+    pub format: LogFormat,
     /// What was seen, in order.
-    pub events: Vec<Event>,
+    pub events: Vec<TraceEvent>,
     bytes: File,
     path: PathBuf,
 }
@@ -123,12 +123,12 @@ impl LogWriter {
     /// # Errors
     ///
     /// Those of the system; `AlreadyExists` if there is a recording.
-    pub fn create(folder: &Path, format: &Format) -> io::Result<Self> {
+    pub fn create(folder: &Path, format: &LogFormat) -> io::Result<Self> {
         std::fs::create_dir_all(folder)?;
         let mut events = BufWriter::new(File::create_new(folder.join(EVENTS))?);
         let bytes = BackgroundFile::new(File::create_new(folder.join(BYTES))?);
         let bytes = BufWriter::with_capacity(1 << 20, bytes);
-        let format = Format {
+        let format = LogFormat {
             version: VERSION,
             ..format.clone()
         };
@@ -153,8 +153,8 @@ impl LogWriter {
     /// # Errors
     ///
     /// Those of the system.
-    pub fn push(&mut self, event: &Event) -> io::Result<()> {
-        let Event::Call {
+    pub fn push(&mut self, event: &TraceEvent) -> io::Result<()> {
+        let TraceEvent::Call {
             change: change @ Change::Write { bytes, .. },
             fault,
             mapped,
@@ -187,7 +187,7 @@ impl LogWriter {
     }
 }
 
-/// [`Event::Call`] of a write, as a line.
+/// [`TraceEvent::Call`] of a write, as a line.
 #[derive(Serialize)]
 struct CallLine<'a> {
     call: WriteLine<'a>,
@@ -234,7 +234,7 @@ impl Log {
         for (number, line) in (1..).zip(BufReader::new(events).lines()) {
             let line = line.map_err(|error| wrong(number, error.to_string()))?;
             if format.is_none() {
-                let first: Format = serde_json::from_str(&line)
+                let first: LogFormat = serde_json::from_str(&line)
                     .map_err(|error| wrong(number, format!("no recording: {error}")))?;
                 if first.version != VERSION {
                     let error = format!("version {} of the format is not known", first.version);
@@ -243,7 +243,7 @@ impl Log {
                 format = Some(first);
                 continue;
             }
-            let event: Event =
+            let event: TraceEvent =
                 serde_json::from_str(&line).map_err(|error| wrong(number, error.to_string()))?;
             if let Some(error) = missing_bytes(&event, len.len()) {
                 return Err(wrong(number, error));
@@ -278,8 +278,8 @@ impl Log {
 }
 
 /// What is wrong with the bytes of an event.
-fn missing_bytes(event: &Event, there: u64) -> Option<String> {
-    let Event::Call { change, bytes, .. } = event else {
+fn missing_bytes(event: &TraceEvent, there: u64) -> Option<String> {
+    let TraceEvent::Call { change, bytes, .. } = event else {
         return None;
     };
     match (change, bytes) {

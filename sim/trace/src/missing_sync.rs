@@ -7,8 +7,8 @@ use beaver_disk::{Change, FileKind, InodeId, Profile};
 use serde::Serialize;
 
 use crate::images::first_event;
-use crate::log::{Event, Log, LogError};
-use crate::replay::Replay;
+use crate::log::{Log, LogError, TraceEvent};
+use crate::replay::LogReplay;
 use crate::words::{name_in, path_of};
 
 /// Where a sync is missing. In the order in which a proof tries to do without: the last ones are those that programs most
@@ -167,7 +167,7 @@ impl fmt::Display for MissingSync {
 /// The bytes of a write cannot be read.
 pub(crate) fn missing_syncs(log: &Log) -> Result<Vec<MissingSync>, LogError> {
     let first = first_event(&log.events);
-    let mut replay = Replay::new(log, Profile::Posix);
+    let mut replay = LogReplay::new(log, Profile::Posix);
     let mut dirty = Dirty::default();
     while let Some(event) = replay.next() {
         if replay.position() < first {
@@ -196,15 +196,15 @@ struct Dirty {
 
 impl Dirty {
     /// What could be synced before an event.
-    fn propose_before(&mut self, replay: &Replay<'_>, event: &Event) {
+    fn propose_before(&mut self, replay: &LogReplay<'_>, event: &TraceEvent) {
         use SyncKind as K;
         let change = match event {
-            Event::Ack(line) => {
+            TraceEvent::Ack(line) => {
                 self.propose_files(replay, K::FileBeforeAck, line, None);
                 self.propose_dirs(replay, K::DirectoryBeforeAck, line);
                 return;
             }
-            Event::Call { change, .. } => change,
+            TraceEvent::Call { change, .. } => change,
             _ => return,
         };
         match change {
@@ -248,7 +248,7 @@ impl Dirty {
     }
 
     /// Before a file gets another name.
-    fn propose_named(&mut self, replay: &Replay<'_>, file: Option<InodeId>, next: &str) {
+    fn propose_named(&mut self, replay: &LogReplay<'_>, file: Option<InodeId>, next: &str) {
         self.propose_files(replay, SyncKind::FileBeforeChange, next, file);
         if let Some(file) = file {
             self.propose_file(replay, file, SyncKind::FileBeforeItsRename, next);
@@ -258,7 +258,7 @@ impl Dirty {
 
     fn propose_files(
         &mut self,
-        replay: &Replay<'_>,
+        replay: &LogReplay<'_>,
         kind: SyncKind,
         next: &str,
         but: Option<InodeId>,
@@ -269,7 +269,7 @@ impl Dirty {
         }
     }
 
-    fn propose_file(&mut self, replay: &Replay<'_>, inode: InodeId, kind: SyncKind, next: &str) {
+    fn propose_file(&mut self, replay: &LogReplay<'_>, inode: InodeId, kind: SyncKind, next: &str) {
         let new = self
             .files
             .get_mut(&inode)
@@ -284,7 +284,7 @@ impl Dirty {
         }));
     }
 
-    fn propose_dirs(&mut self, replay: &Replay<'_>, kind: SyncKind, next: &str) {
+    fn propose_dirs(&mut self, replay: &LogReplay<'_>, kind: SyncKind, next: &str) {
         for (dir, known) in &mut self.dirs {
             let path = known.insert(kind).then(|| path_of(replay, *dir)).flatten();
             self.found.extend(path.map(|path| MissingSync {
@@ -298,9 +298,9 @@ impl Dirty {
     }
 
     /// What an event makes dirty or clean.
-    fn follow(&mut self, replay: &Replay<'_>, event: &Event) {
+    fn follow(&mut self, replay: &LogReplay<'_>, event: &TraceEvent) {
         let (change, len, fails) = match event {
-            Event::Call {
+            TraceEvent::Call {
                 change,
                 bytes,
                 fault,
@@ -309,7 +309,7 @@ impl Dirty {
                 let len = bytes.map_or(0, |(_, len)| len);
                 (change, len, fault.is_some())
             }
-            Event::Sync | Event::Begin => {
+            TraceEvent::Sync | TraceEvent::Begin => {
                 self.files.clear();
                 self.dirs.clear();
                 return;
@@ -357,7 +357,7 @@ impl Dirty {
         self.dirs.insert(dir, BTreeSet::new());
     }
 
-    fn propose_parent(&mut self, replay: &Replay<'_>, dir: InodeId, name: &str) {
+    fn propose_parent(&mut self, replay: &LogReplay<'_>, dir: InodeId, name: &str) {
         let there = replay
             .disk()
             .look(|disk| disk.kind(dir) == Some(FileKind::Directory));

@@ -8,10 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::check::Answer;
+use crate::check::Judgement;
 use crate::images::{ImageOptions, crash_images};
 use crate::judge::Judge;
-use crate::log::{Event, Log, LogError};
+use crate::log::{Log, LogError, TraceEvent};
 use crate::missing_sync::{MissingSync, SyncKind, missing_syncs};
 use crate::recording::RecordError;
 
@@ -26,7 +26,7 @@ pub enum JudgeError {
     Log(#[from] LogError),
     /// An image cannot be written, or the check cannot be started.
     #[error("the check could not be run: {0}")]
-    Check(#[from] io::Error),
+    ImageCheck(#[from] io::Error),
     /// What the check does cannot be recorded.
     #[error(transparent)]
     Record(#[from] RecordError),
@@ -133,7 +133,10 @@ pub fn prove(
 }
 
 /// The events of a recording with some syncs added.
-fn with_syncs<'c>(events: &[Event], added: impl Iterator<Item = &'c MissingSync>) -> Vec<Event> {
+fn with_syncs<'c>(
+    events: &[TraceEvent],
+    added: impl Iterator<Item = &'c MissingSync>,
+) -> Vec<TraceEvent> {
     let mut before: BTreeMap<usize, Vec<&MissingSync>> = BTreeMap::new();
     for sync in added {
         before.entry(sync.event).or_default().push(sync);
@@ -141,7 +144,7 @@ fn with_syncs<'c>(events: &[Event], added: impl Iterator<Item = &'c MissingSync>
     let mut with = Vec::with_capacity(events.len() + before.len());
     for place in 0..=events.len() {
         let added = before.get(&place).into_iter().flatten();
-        with.extend(added.map(|sync| Event::Call {
+        with.extend(added.map(|sync| TraceEvent::Call {
             change: sync.change.clone(),
             bytes: None,
             fault: None,
@@ -183,15 +186,15 @@ impl Trials<'_> {
             return Ok(Some(most + 1));
         }
         let bad = AtomicUsize::new(0);
-        let count = |answer: &Answer| {
-            if matches!(answer, Answer::Bad(_)) {
+        let count = |answer: &Judgement| {
+            if matches!(answer, Judgement::Bad(_)) {
                 bad.fetch_add(1, Ordering::Relaxed);
             }
         };
         let go_on = || bad.load(Ordering::Relaxed) <= most && (self.go_on)();
         let answers = self.judge.judge(&found.images, &go_on, &count)?;
         let bad = bad.load(Ordering::Relaxed);
-        let stopped = answers.contains(&Answer::Stopped);
+        let stopped = answers.contains(&Judgement::Stopped);
         Ok(match bad > most {
             true => Some(most + 1),
             false if stopped => None,
@@ -285,7 +288,7 @@ mod tests {
     use beaver_disk::Profile;
 
     use super::*;
-    use crate::check::Check;
+    use crate::check::ImageCheck;
     use crate::judge::JudgeOptions;
     use crate::testing::recorded;
 
@@ -293,11 +296,11 @@ mod tests {
     fn proof(steps: &str, check: &str, profile: Profile) -> (usize, Proof) {
         let (_folder, log) = recorded(steps);
         let acks = log.events.iter().filter_map(|event| match event {
-            Event::Ack(line) => Some(line.clone()),
+            TraceEvent::Ack(line) => Some(line.clone()),
             _ => None,
         });
         let options = JudgeOptions {
-            check: Check::Command(check.to_owned()),
+            check: ImageCheck::Command(check.to_owned()),
             limit: Duration::from_secs(60),
             jobs: 2,
             guard: None,
@@ -306,7 +309,7 @@ mod tests {
         let options = ImageOptions::new(profile);
         let found = crash_images(&log, &log.events, &options, &|| true).unwrap();
         let answers = judge.judge(&found.images, &|| true, &|_| {}).unwrap();
-        let failing = answers.iter().filter(|answer| **answer != Answer::Good);
+        let failing = answers.iter().filter(|answer| **answer != Judgement::Good);
         let failing = failing.count();
         let proof = prove(&log, &options, &judge, failing, None, &|| true).unwrap();
         (failing, proof.unwrap())

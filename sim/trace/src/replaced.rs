@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use beaver_disk::{Change, FileKind, Image, InodeId, Profile};
 
 use crate::images::first_event;
-use crate::log::{Event, Log, LogError};
-use crate::replay::Replay;
+use crate::log::{Log, LogError, TraceEvent};
+use crate::replay::LogReplay;
 
 /// What may be in each file that was replaced as a whole.
 #[derive(Clone, Debug, Default)]
@@ -21,13 +21,13 @@ impl ReplacedFiles {
     /// The bytes of a write cannot be read.
     pub fn of(log: &Log) -> Result<Self, LogError> {
         let first = first_event(&log.events);
-        let mut replay = Replay::new(log, Profile::Posix);
+        let mut replay = LogReplay::new(log, Profile::Posix);
         let mut contents: BTreeMap<String, BTreeSet<u128>> = BTreeMap::new();
         let mut written: BTreeSet<String> = BTreeSet::new();
         while let Some(event) = replay.next() {
             let at = replay.position();
             let target = replay.disk().look(|disk| match event {
-                Event::Call {
+                TraceEvent::Call {
                     change: Change::Rename { to_dir, to, .. },
                     ..
                 } => {
@@ -75,14 +75,14 @@ fn remember(live: &Image, path: &str, contents: &mut BTreeMap<String, BTreeSet<u
     }
 }
 
-fn written_to(event: &Event) -> Option<InodeId> {
+fn written_to(event: &TraceEvent) -> Option<InodeId> {
     match event {
-        Event::Call { change, .. } if !change.is_sync() => change.inode(),
+        TraceEvent::Call { change, .. } if !change.is_sync() => change.inode(),
         _ => None,
     }
 }
 
-fn path_of(replay: &Replay<'_>, inode: InodeId) -> Option<String> {
+fn path_of(replay: &LogReplay<'_>, inode: InodeId) -> Option<String> {
     replay.disk().look(|disk| disk.path(inode))
 }
 

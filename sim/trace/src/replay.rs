@@ -8,12 +8,12 @@ use beaver_disk::{
     TraceMode,
 };
 
-use crate::log::{Event, Log, LogError};
+use crate::log::{Log, LogError, TraceEvent};
 
 /// A recording that is being carried out.
-pub struct Replay<'l> {
+pub struct LogReplay<'l> {
     log: &'l Log,
-    events: &'l [Event],
+    events: &'l [TraceEvent],
     disk: SimDisk,
     fault: Arc<Mutex<NextFault>>,
     /// The number of the event that comes next.
@@ -34,26 +34,26 @@ impl FaultSource for NextFault {
     }
 }
 
-impl<'l> Replay<'l> {
+impl<'l> LogReplay<'l> {
     /// The recording from its beginning, on a disk of this profile.
     #[must_use]
     pub fn new(log: &'l Log, profile: Profile) -> Self {
-        Replay::of(log, &log.events, profile)
+        LogReplay::of(log, &log.events, profile)
     }
 
     /// Other events over the same bytes: those of the recording with syncs that it lacks.
     #[must_use]
-    pub fn of(log: &'l Log, events: &'l [Event], profile: Profile) -> Self {
-        Replay::with(log, events, profile, TraceMode::Off)
+    pub fn of(log: &'l Log, events: &'l [TraceEvent], profile: Profile) -> Self {
+        LogReplay::with(log, events, profile, TraceMode::Off)
     }
 
     /// The same, with a trace of all calls.
     #[must_use]
-    pub fn traced(log: &'l Log, events: &'l [Event], profile: Profile) -> Self {
-        Replay::with(log, events, profile, TraceMode::Records)
+    pub fn traced(log: &'l Log, events: &'l [TraceEvent], profile: Profile) -> Self {
+        LogReplay::with(log, events, profile, TraceMode::Records)
     }
 
-    fn with(log: &'l Log, events: &'l [Event], profile: Profile, trace: TraceMode) -> Self {
+    fn with(log: &'l Log, events: &'l [TraceEvent], profile: Profile, trace: TraceMode) -> Self {
         let options = SimOptions {
             space: log.format.space.clone(),
             trace,
@@ -62,7 +62,7 @@ impl<'l> Replay<'l> {
         let disk = SimDisk::new(Disk::empty(profile), options);
         let fault = Arc::new(Mutex::new(NextFault::default()));
         disk.set_faults(Some(fault.clone()));
-        Replay {
+        LogReplay {
             log,
             events,
             disk,
@@ -75,7 +75,7 @@ impl<'l> Replay<'l> {
 
     /// The event that comes next.
     #[must_use]
-    pub fn next(&self) -> Option<&'l Event> {
+    pub fn next(&self) -> Option<&'l TraceEvent> {
         self.events.get(self.next)
     }
 
@@ -114,7 +114,7 @@ impl<'l> Replay<'l> {
         };
         self.next += 1;
         match event {
-            Event::Call {
+            TraceEvent::Call {
                 change,
                 bytes,
                 fault,
@@ -127,10 +127,10 @@ impl<'l> Replay<'l> {
                 // It answered so too when it was recorded.
                 let _ = self.disk.call(&change);
             }
-            Event::Sync | Event::Begin => self.disk.sync(),
-            Event::Ack(_) => self.acks += 1,
-            Event::LetGo(inode) => self.disk.let_go(*inode),
-            Event::Mode { inode, mode } => {
+            TraceEvent::Sync | TraceEvent::Begin => self.disk.sync(),
+            TraceEvent::Ack(_) => self.acks += 1,
+            TraceEvent::LetGo(inode) => self.disk.let_go(*inode),
+            TraceEvent::Mode { inode, mode } => {
                 self.modes.insert(*inode, *mode);
             }
         }

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::check::Answer;
+use crate::check::Judgement;
 use crate::images::{CrashImage, ImageOptions, crash_images};
 use crate::judge::Judge;
 use crate::log::Log;
@@ -78,13 +78,13 @@ pub fn crash_the_checks(
         let answers = judge.judge(&left, go_on, &|_| {})?;
         for (left, answer) in left.into_iter().zip(answers) {
             match answer {
-                Answer::Bad(reason) => crashed.failed.push(CrashedCheck {
+                Judgement::Bad(reason) => crashed.failed.push(CrashedCheck {
                     place: *place,
                     image: left,
                     reason,
                 }),
-                Answer::Stopped => crashed.exhaustive = false,
-                Answer::Good => {}
+                Judgement::Stopped => crashed.exhaustive = false,
+                Judgement::Good => {}
             }
         }
     }
@@ -98,7 +98,7 @@ mod tests {
     use beaver_disk::Profile;
 
     use super::*;
-    use crate::check::Check;
+    use crate::check::ImageCheck;
     use crate::judge::JudgeOptions;
     use crate::testing::recorded;
 
@@ -114,7 +114,7 @@ mod tests {
             "cd {{dir}}; if [ -e journal ]; then {play_back}; rm journal; fi; [ \"$(cat data)\" = new ]"
         );
         let options = JudgeOptions {
-            check: Check::Command(check),
+            check: ImageCheck::Command(check),
             limit: Duration::from_secs(60),
             jobs: 1,
             guard: None,
@@ -123,7 +123,7 @@ mod tests {
         let options = ImageOptions::new(Profile::LinuxOrdered);
         let found = crash_images(&log, &log.events, &options, &|| true).unwrap();
         let answers = judge.judge(&found.images, &|| true, &|_| {}).unwrap();
-        assert_eq!(answers, [Answer::Good]);
+        assert_eq!(answers, [Judgement::Good]);
         let images: Vec<_> = found.images.iter().enumerate().collect();
         let folder = tempfile::tempdir().unwrap();
         let crashed = crash_the_checks(&judge, &images, &options, folder.path(), &|| true);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use beaver_disk::{Change, Disk, InodeId};
 use serde::Serialize;
 
-use crate::log::Event;
+use crate::log::TraceEvent;
 
 /// What a program did from the end of its setup on, counted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -38,9 +38,9 @@ pub(crate) struct Counter {
 }
 
 impl Counter {
-    pub(crate) fn note(&mut self, event: &Event) {
+    pub(crate) fn note(&mut self, event: &TraceEvent) {
         match event {
-            Event::Call {
+            TraceEvent::Call {
                 change,
                 fault,
                 mapped,
@@ -55,16 +55,16 @@ impl Counter {
                     self.change(change);
                 }
             }
-            Event::Ack(_) => self.summary.acks += 1,
-            Event::Sync => {
+            TraceEvent::Ack(_) => self.summary.acks += 1,
+            TraceEvent::Sync => {
                 self.names.clear();
                 self.files.clear();
             }
-            Event::Begin => *self = Counter::default(),
-            Event::LetGo(inode) => {
+            TraceEvent::Begin => *self = Counter::default(),
+            TraceEvent::LetGo(inode) => {
                 self.files.remove(inode);
             }
-            Event::Mode { .. } => {}
+            TraceEvent::Mode { .. } => {}
         }
     }
 

@@ -58,17 +58,17 @@ pub fn survivors(space: &ImageSpace, choice: &Choice) -> Vec<String> {
 }
 
 /// What became of the newest version of each page, by file.
-struct Pages<'r>(BTreeMap<&'r str, BTreeMap<u64, PageFate>>);
+struct Pages<'r>(BTreeMap<&'r str, BTreeMap<u64, PendingPage>>);
 
 #[derive(Default)]
-struct PageFate {
+struct PendingPage {
     survived: bool,
     lost: bool,
 }
 
 impl<'r> Pages<'r> {
     fn of(records: &'r [Survival]) -> Self {
-        let mut files: BTreeMap<&str, BTreeMap<u64, PageFate>> = BTreeMap::new();
+        let mut files: BTreeMap<&str, BTreeMap<u64, PendingPage>> = BTreeMap::new();
         for record in records {
             if let RecordKind::Page { page, .. } = record.what {
                 let file = files.entry(&record.file).or_default();
@@ -83,11 +83,11 @@ impl<'r> Pages<'r> {
     fn fate(&self, file: &str, page: u64) -> &'static str {
         let fate = self.0.get(file).and_then(|pages| pages.get(&page));
         match fate {
-            Some(PageFate {
+            Some(PendingPage {
                 survived: true,
                 lost: false,
             }) => "survived",
-            Some(PageFate {
+            Some(PendingPage {
                 survived: true,
                 lost: true,
             }) => "survived, but not the last writes",
@@ -153,7 +153,7 @@ mod tests {
     use beaver_disk::{Corner, Profile};
 
     use super::*;
-    use crate::replay::Replay;
+    use crate::replay::LogReplay;
     use crate::testing::recorded;
 
     #[test]
@@ -161,7 +161,7 @@ mod tests {
         let (_folder, log) = recorded(
             "create f; set_len f 9000; sync f; sync_dir .; write f 0 a; write f 4096 b; write f 8192 c; write f 0 d",
         );
-        let mut replay = Replay::new(&log, Profile::Posix);
+        let mut replay = LogReplay::new(&log, Profile::Posix);
         while replay.next().is_some() {
             replay.step().unwrap();
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use beaver_disk::{Behaviour, Change, FailedSync, FailureKind, Fault, InodeId, Subset};
 
-use crate::log::{Event, Format, Log, LogWriter};
+use crate::log::{Log, LogFormat, LogWriter, TraceEvent};
 
 /// A recording of `steps`, separated by `;`, and the folder that it is in.
 ///
@@ -16,9 +16,9 @@ use crate::log::{Event, Format, Log, LogWriter};
 /// ```
 pub(crate) fn recorded(steps: &str) -> (tempfile::TempDir, Log) {
     let folder = tempfile::tempdir().unwrap();
-    let format = Format {
+    let format = LogFormat {
         program: vec!["program".to_owned()],
-        ..Format::default()
+        ..LogFormat::default()
     };
     let mut writer = LogWriter::create(folder.path(), &format).unwrap();
     let mut paths = Paths::default();
@@ -39,11 +39,11 @@ struct Paths {
 }
 
 impl Paths {
-    fn event(&mut self, words: &[&str]) -> Event {
+    fn event(&mut self, words: &[&str]) -> TraceEvent {
         let change = match *words {
-            ["begin"] => return Event::Begin,
-            ["sync_all"] => return Event::Sync,
-            ["ack", text] => return Event::Ack(text.to_owned()),
+            ["begin"] => return TraceEvent::Begin,
+            ["sync_all"] => return TraceEvent::Sync,
+            ["ack", text] => return TraceEvent::Ack(text.to_owned()),
             _ => self.names(words).or_else(|| self.bytes(words)),
         };
         let failed = Fault::FailedSync(FailedSync {
@@ -52,7 +52,7 @@ impl Paths {
             failed: Subset::All,
             left: BTreeMap::new(),
         });
-        Event::Call {
+        TraceEvent::Call {
             change: change.unwrap_or_else(|| panic!("no step: {words:?}")),
             bytes: None,
             fault: (words[0] == "fail_sync").then_some(failed),

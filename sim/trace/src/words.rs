@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use beaver_disk::{Change, InodeId, Profile};
 
-use crate::log::{Event, Log, LogError};
-use crate::replay::Replay;
+use crate::log::{Log, LogError, TraceEvent};
+use crate::replay::LogReplay;
 
 /// The events of a range in words, each with its number.
 ///
@@ -13,7 +13,7 @@ use crate::replay::Replay;
 ///
 /// The bytes of a write cannot be read.
 pub fn events_in_words(log: &Log, range: Range<usize>) -> Result<Vec<(usize, String)>, LogError> {
-    let mut replay = Replay::new(log, Profile::Posix);
+    let mut replay = LogReplay::new(log, Profile::Posix);
     let mut lines = Vec::new();
     while replay.position() < range.end
         && let Some(event) = replay.next()
@@ -27,9 +27,9 @@ pub fn events_in_words(log: &Log, range: Range<usize>) -> Result<Vec<(usize, Str
 }
 
 /// One event, when it comes next; `None` for one that is no news to a reader.
-fn in_words(replay: &Replay<'_>, event: &Event) -> Option<String> {
+fn in_words(replay: &LogReplay<'_>, event: &TraceEvent) -> Option<String> {
     Some(match event {
-        Event::Call {
+        TraceEvent::Call {
             change,
             bytes,
             fault,
@@ -44,15 +44,15 @@ fn in_words(replay: &Replay<'_>, event: &Event) -> Option<String> {
             }
             words
         }
-        Event::Sync => "sync of everything".to_owned(),
-        Event::Begin => "the setup ends".to_owned(),
-        Event::Ack(line) => format!("the program says \"{line}\""),
-        Event::LetGo(_) => return None,
-        Event::Mode { inode, mode } => format!("chmod {:o} {}", mode, file(replay, *inode)),
+        TraceEvent::Sync => "sync of everything".to_owned(),
+        TraceEvent::Begin => "the setup ends".to_owned(),
+        TraceEvent::Ack(line) => format!("the program says \"{line}\""),
+        TraceEvent::LetGo(_) => return None,
+        TraceEvent::Mode { inode, mode } => format!("chmod {:o} {}", mode, file(replay, *inode)),
     })
 }
 
-fn change_in_words(replay: &Replay<'_>, change: &Change, len: Option<u64>) -> String {
+fn change_in_words(replay: &LogReplay<'_>, change: &Change, len: Option<u64>) -> String {
     let at = |dir: &InodeId, name: &str| name_in(replay, *dir, name);
     let file = |inode: &InodeId| file(replay, *inode);
     match change {
@@ -84,23 +84,23 @@ fn change_in_words(replay: &Replay<'_>, change: &Change, len: Option<u64>) -> St
 }
 
 /// The path of a file or directory, when the next event comes.
-pub(crate) fn path_of(replay: &Replay<'_>, inode: InodeId) -> Option<String> {
+pub(crate) fn path_of(replay: &LogReplay<'_>, inode: InodeId) -> Option<String> {
     match inode {
         InodeId::ROOT => Some(".".to_owned()),
         inode => replay.disk().look(|disk| disk.path(inode)),
     }
 }
 
-fn file(replay: &Replay<'_>, inode: InodeId) -> String {
+fn file(replay: &LogReplay<'_>, inode: InodeId) -> String {
     path_of(replay, inode).unwrap_or_else(|| format!("file {}, which has no name", inode.0))
 }
 
-fn dir_path(replay: &Replay<'_>, dir: InodeId) -> String {
+fn dir_path(replay: &LogReplay<'_>, dir: InodeId) -> String {
     file(replay, dir)
 }
 
 /// The path of a name in a directory.
-pub(crate) fn name_in(replay: &Replay<'_>, dir: InodeId, name: &str) -> String {
+pub(crate) fn name_in(replay: &LogReplay<'_>, dir: InodeId, name: &str) -> String {
     match dir {
         InodeId::ROOT => name.to_owned(),
         dir => format!("{}/{name}", dir_path(replay, dir)),

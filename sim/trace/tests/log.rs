@@ -3,10 +3,10 @@
 use std::io::ErrorKind;
 
 use beaver_disk::{Change, InodeId, Profile};
-use beaver_trace::{Event, Format, Log, LogWriter, Replay};
+use beaver_trace::{Log, LogFormat, LogReplay, LogWriter, TraceEvent};
 
-fn call(change: Change) -> Event {
-    Event::Call {
+fn call(change: Change) -> TraceEvent {
+    TraceEvent::Call {
         change,
         bytes: None,
         fault: None,
@@ -14,9 +14,9 @@ fn call(change: Change) -> Event {
     }
 }
 
-fn written(events: &[Event]) -> tempfile::TempDir {
+fn written(events: &[TraceEvent]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut writer = LogWriter::create(folder.path(), &Format::default()).expect("a recording");
+    let mut writer = LogWriter::create(folder.path(), &LogFormat::default()).expect("a recording");
     for event in events {
         writer.push(event).expect("an event");
     }
@@ -25,14 +25,14 @@ fn written(events: &[Event]) -> tempfile::TempDir {
 }
 
 /// `a` is written and synced, and acknowledged; its directory is not.
-fn recorded() -> Vec<Event> {
+fn recorded() -> Vec<TraceEvent> {
     let write = |offset, bytes: &[u8]| Change::Write {
         inode: InodeId(1),
         offset,
         bytes: bytes.to_vec(),
     };
     vec![
-        Event::Begin,
+        TraceEvent::Begin,
         call(Change::Create {
             dir: InodeId::ROOT,
             name: "a".to_owned(),
@@ -40,7 +40,7 @@ fn recorded() -> Vec<Event> {
         call(write(0, b"hello")),
         call(write(5, b", world")),
         call(Change::SyncAll { inode: InodeId(1) }),
-        Event::Ack("a is there".to_owned()),
+        TraceEvent::Ack("a is there".to_owned()),
     ]
 }
 
@@ -48,7 +48,7 @@ fn recorded() -> Vec<Event> {
 fn a_recording_is_carried_out_again() {
     let folder = written(&recorded());
     let log = Log::open(folder.path()).expect("a recording");
-    let mut replay = Replay::new(&log, Profile::Posix);
+    let mut replay = LogReplay::new(&log, Profile::Posix);
     while replay.next().is_some() {
         replay.step().expect("its bytes are there");
     }
@@ -62,7 +62,7 @@ fn a_recording_is_carried_out_again() {
 #[test]
 fn a_recording_is_not_written_over() {
     let folder = written(&recorded());
-    let again = LogWriter::create(folder.path(), &Format::default()).expect_err("there is one");
+    let again = LogWriter::create(folder.path(), &LogFormat::default()).expect_err("there is one");
     assert_eq!(again.kind(), ErrorKind::AlreadyExists);
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use beaver_trace::SyncKind;
 use serde::Serialize;
 
-use super::Recording;
+use super::JudgedLog;
 use super::trial::Tried;
 
 /// The one object that `beaver crash --format json` prints.
@@ -82,7 +82,7 @@ struct SyncDocument {
 
 impl<'c> CrashDocument<'c> {
     pub(super) fn new(
-        recording: &'c Recording<'_>,
+        recording: &'c JudgedLog<'_>,
         tried: &'c [Tried],
         saved: Option<&Path>,
         checks: u64,

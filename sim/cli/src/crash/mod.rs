@@ -16,8 +16,8 @@ use beaver_disk::Profile;
 use beaver_sim::failure_folder::quoted;
 use beaver_sim::report::Verdict;
 use beaver_trace::{
-    Answer, Check, Event, FailingImage, Judge, JudgeOptions, Log, ProgramEnd, RecordOptions,
-    ReplacedFiles, good_images,
+    FailingImage, ImageCheck, Judge, JudgeOptions, Judgement, Log, ProgramEnd, RecordOptions,
+    ReplacedFiles, TraceEvent, good_images,
 };
 
 use super::args::{Acks, CrashArgs, Format};
@@ -93,11 +93,11 @@ fn warn(warning: impl fmt::Display) {
 }
 
 /// A recording, and how its images are judged.
-pub(super) struct Recording<'r> {
+pub(super) struct JudgedLog<'r> {
     pub(super) args: &'r CrashArgs,
     pub(super) folder: &'r Path,
     pub(super) log: &'r Log,
-    pub(super) check: Check,
+    pub(super) check: ImageCheck,
     pub(super) acks: Vec<String>,
 }
 
@@ -109,7 +109,7 @@ fn crash_recording(
     out: &mut Output,
 ) -> Result<Exit, CliError> {
     let log = &open(folder)?;
-    let recording = Recording {
+    let recording = JudgedLog {
         args,
         folder,
         log,
@@ -175,7 +175,7 @@ fn crash_recording(
 }
 
 fn print(
-    recording: &Recording<'_>,
+    recording: &JudgedLog<'_>,
     tried: &[Tried],
     saved: Option<&Path>,
     out: &mut Output,
@@ -198,7 +198,7 @@ fn first_failing(tried: &[Tried]) -> Option<&Tried> {
     tried.iter().find(|tried| !tried.failing.is_empty())
 }
 
-impl Recording<'_> {
+impl JudgedLog<'_> {
     fn judge(&self) -> Result<Judge, CliError> {
         judge(
             self.args,
@@ -216,11 +216,11 @@ impl Recording<'_> {
             None => "made now".to_owned(),
         };
         let check = match &self.check {
-            Check::Command(command) => command.clone(),
-            Check::Server(command) => {
+            ImageCheck::Command(command) => command.clone(),
+            ImageCheck::Server(command) => {
                 format!("{command}, which answers for one image after the other")
             }
-            Check::Program(_) => "the program starts on the files and ends with 0".to_owned(),
+            ImageCheck::Program(_) => "the program starts on the files and ends with 0".to_owned(),
         };
         let said = match self.acks.len() {
             1 => "1 line said".to_owned(),
@@ -246,13 +246,13 @@ impl Recording<'_> {
         for good in good_images(self.log).map_err(CliError::new)? {
             let answers = judge.judge(&[good.image], go_on, &|_| {});
             let answers = answers.map_err(|error| not_run(&error))?;
-            if let [Answer::Bad(reason)] = &answers[..] {
+            if let [Judgement::Bad(reason)] = &answers[..] {
                 if !good.must_hold {
                     refused = Some(reason.clone());
                     continue;
                 }
                 let advice = match self.check {
-                    Check::Program(_) => "give a check of your own with --check",
+                    ImageCheck::Program(_) => "give a check of your own with --check",
                     _ => "repair the check first",
                 };
                 return Err(CliError::new(format_args!(
@@ -267,7 +267,7 @@ impl Recording<'_> {
 
 pub(super) fn judge(
     args: &CrashArgs,
-    check: &Check,
+    check: &ImageCheck,
     acks: Vec<String>,
     replaced: Option<ReplacedFiles>,
 ) -> Result<Judge, CliError> {
@@ -283,8 +283,8 @@ pub(super) fn judge(
 }
 
 /// Where the program itself is the check, what it replaces must be old or new.
-pub(super) fn replaced(check: &Check, log: &Log) -> Result<Option<ReplacedFiles>, CliError> {
-    let is_program = matches!(check, Check::Program(_));
+pub(super) fn replaced(check: &ImageCheck, log: &Log) -> Result<Option<ReplacedFiles>, CliError> {
+    let is_program = matches!(check, ImageCheck::Program(_));
     let replaced = is_program.then(|| ReplacedFiles::of(log)).transpose();
     replaced.map_err(CliError::new)
 }
@@ -303,28 +303,28 @@ fn profiles(args: &CrashArgs) -> Result<Vec<Profile>, CliError> {
 }
 
 /// The check that was asked for, or the program itself.
-pub(super) fn check(args: &CrashArgs, log: &Log) -> Result<Check, CliError> {
+pub(super) fn check(args: &CrashArgs, log: &Log) -> Result<ImageCheck, CliError> {
     match &args.check {
-        Some(command) if args.serve => Ok(Check::Server(command.clone())),
-        Some(command) => Ok(Check::Command(command.clone())),
+        Some(command) if args.serve => Ok(ImageCheck::Server(command.clone())),
+        Some(command) => Ok(ImageCheck::Command(command.clone())),
         None if log.format.program.is_empty() => Err(CliError::new(
             "the recording does not say which program it is of: give a check with --check",
         )),
-        None => Ok(Check::Program(log.format.program.clone())),
+        None => Ok(ImageCheck::Program(log.format.program.clone())),
     }
 }
 
 /// What the program said, line by line.
 pub(super) fn acks(log: &Log) -> Vec<String> {
     let said = log.events.iter().filter_map(|event| match event {
-        Event::Ack(line) => Some(line.clone()),
+        TraceEvent::Ack(line) => Some(line.clone()),
         _ => None,
     });
     said.collect()
 }
 
 /// Saves the first image that failed. What cannot be saved is only said: the verdict is worth more.
-fn save(recording: &Recording<'_>, tried: &Tried) -> Option<PathBuf> {
+fn save(recording: &JudgedLog<'_>, tried: &Tried) -> Option<PathBuf> {
     let (image, reason) = tried.first()?;
     let args = recording.args;
     let failing = FailingImage::new(

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use beaver_disk::Profile;
-use beaver_trace::{Answer, FailingImage, ImageOptions, Log, crash_images, write_image};
+use beaver_trace::{FailingImage, ImageOptions, Judgement, Log, crash_images, write_image};
 use serde::Serialize;
 
 use super::{
@@ -77,9 +77,9 @@ pub(super) fn again(
     let answers = judge.judge(&[image], &go_on, &|_| {});
     let answers = answers.map_err(|error| not_run(&error))?;
     let (reason, verdict, exit) = match answers.first() {
-        Some(Answer::Bad(reason)) => (Some(reason.as_str()), "fails", Exit::FOUND),
-        Some(Answer::Good) => (None, "holds", Exit::HELD),
-        Some(Answer::Stopped) | None => (None, "stopped", Exit::Interrupted),
+        Some(Judgement::Bad(reason)) => (Some(reason.as_str()), "fails", Exit::FOUND),
+        Some(Judgement::Good) => (None, "holds", Exit::HELD),
+        Some(Judgement::Stopped) | None => (None, "stopped", Exit::Interrupted),
     };
     if args.format == Format::Json {
         out.json(&AgainDocument {

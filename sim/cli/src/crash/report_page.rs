@@ -3,14 +3,14 @@
 use std::path::Path;
 
 use super::trial::Tried;
-use super::{CliError, Exit, Recording, again, first_failing, text, warn};
+use super::{CliError, Exit, JudgedLog, again, first_failing, text, warn};
 use crate::page::{BrokenCheck, HtmlPage};
 use crate::page_file;
 use crate::recorded_crash::explained;
 
 /// Writes the page. Where nothing failed there is nothing to draw.
 pub(super) fn write(
-    recording: &Recording<'_>,
+    recording: &JudgedLog<'_>,
     tried: &[Tried],
     saved: Option<&Path>,
     path: &Path,

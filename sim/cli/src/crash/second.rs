@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use beaver_trace::{Answer, CrashImage, CrashedChecks, crash_the_checks};
+use beaver_trace::{CrashImage, CrashedChecks, Judgement, crash_the_checks};
 
 use super::trial::{Trial, Tried};
 use super::{CliError, text};
@@ -19,7 +19,7 @@ pub(super) struct Second {
 /// Interrupts the check of every image that is good.
 pub(super) fn crash_checks(trial: &Trial<'_>, tried: &Tried) -> Result<Second, CliError> {
     let images = tried.found.images.iter().enumerate();
-    let good = images.filter(|(place, _)| tried.answers[*place] == Answer::Good);
+    let good = images.filter(|(place, _)| tried.answers[*place] == Judgement::Good);
     let good: Vec<(usize, &CrashImage)> = good.collect();
     let folder = tempfile::Builder::new().prefix("beaver-check-").tempdir();
     let folder = folder.map_err(|error| CliError::at("no place for a recording", error))?;

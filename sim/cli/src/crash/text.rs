@@ -6,7 +6,7 @@ use beaver_disk::Profile;
 use beaver_trace::{FailingImage, Proof, events_in_words, survivors};
 
 use super::trial::Tried;
-use super::{CliError, Recording};
+use super::{CliError, JudgedLog};
 
 /// How many events are shown before and after the power cut.
 const BEFORE: usize = 8;
@@ -72,7 +72,7 @@ fn coverage(tried: &Tried) -> String {
 }
 
 /// The first image that fails, in words.
-pub(super) fn explanation(recording: &Recording<'_>, tried: &Tried) -> Result<String, CliError> {
+pub(super) fn explanation(recording: &JudgedLog<'_>, tried: &Tried) -> Result<String, CliError> {
     let Some((image, reason)) = tried.first() else {
         return Ok(String::new());
     };

@@ -5,17 +5,17 @@ use std::time::Duration;
 
 use beaver_disk::Profile;
 use beaver_trace::{
-    Answer, CrashImage, CrashImages, ImageOptions, Judge, Proof, crash_images, prove,
+    CrashImage, CrashImages, ImageOptions, Judge, Judgement, Proof, crash_images, prove,
     without_numbers,
 };
 
-use super::{Acks, CliError, Recording, not_run};
+use super::{Acks, CliError, JudgedLog, not_run};
 use crate::progress::Progress;
 use crate::timer::Timer;
 
 /// What is tried, and until when.
 pub(super) struct Trial<'t> {
-    pub(super) recording: &'t Recording<'t>,
+    pub(super) recording: &'t JudgedLog<'t>,
     pub(super) judge: &'t Judge,
     pub(super) go_on: &'t (dyn Fn() -> bool + Sync),
     /// How much time there is.
@@ -25,7 +25,7 @@ pub(super) struct Trial<'t> {
 /// What was tried under a profile.
 pub(super) struct Tried {
     pub(super) found: CrashImages,
-    pub(super) answers: Vec<Answer>,
+    pub(super) answers: Vec<Judgement>,
     /// The places of the images that failed.
     pub(super) failing: Vec<usize>,
     /// Which syncs are missing, if that was looked for.
@@ -81,13 +81,13 @@ impl Trial<'_> {
         let found = crash_images(log, &log.events, &self.options(profile), &go_on);
         let found = found.map_err(CliError::new)?;
         let progress = Progress::images(profile.name(), at, of, found.images.len() as u64);
-        let done = |_: &Answer| progress.one_more();
+        let done = |_: &Judgement| progress.one_more();
         let answers = self.judge.judge(&found.images, self.go_on, &done);
         let answers = answers.map_err(|error| not_run(&error))?;
         let bad = answers
             .iter()
             .enumerate()
-            .filter(|(_, answer)| matches!(answer, Answer::Bad(_)));
+            .filter(|(_, answer)| matches!(answer, Judgement::Bad(_)));
         Ok(Tried {
             failing: bad.map(|(place, _)| place).collect(),
             found,
@@ -122,8 +122,8 @@ impl Tried {
     pub(super) fn first(&self) -> Option<(&CrashImage, &str)> {
         let first = self.first_place()?;
         match &self.answers[first] {
-            Answer::Bad(reason) => Some((&self.found.images[first], reason)),
-            Answer::Good | Answer::Stopped => None,
+            Judgement::Bad(reason) => Some((&self.found.images[first], reason)),
+            Judgement::Good | Judgement::Stopped => None,
         }
     }
 
@@ -150,14 +150,14 @@ impl Tried {
         let judged = self
             .answers
             .iter()
-            .filter(|answer| **answer != Answer::Stopped);
+            .filter(|answer| **answer != Judgement::Stopped);
         judged.count()
     }
 
     /// How many points were tried with all images that were made.
     pub(super) fn points(&self) -> usize {
         let answers = self.answers.iter().zip(&self.found.images);
-        let open = answers.filter(|(answer, _)| **answer == Answer::Stopped);
+        let open = answers.filter(|(answer, _)| **answer == Judgement::Stopped);
         let open = open.map(|(_, image)| image.first_point).min();
         open.unwrap_or(self.found.points.len())
     }
@@ -167,7 +167,7 @@ impl Tried {
         let mut reasons: Vec<Reason<'_>> = Vec::new();
         let mut places: BTreeMap<String, usize> = BTreeMap::new();
         for place in &self.failing {
-            let Answer::Bad(text) = &self.answers[*place] else {
+            let Judgement::Bad(text) = &self.answers[*place] else {
                 continue;
             };
             let known = places.entry(without_numbers(text)).or_insert(reasons.len());

@@ -58,7 +58,7 @@ use self::program::Program;
 use self::server::{Server, lock, space};
 use self::standard_output::{STDOUT_NAME, StandardOutput};
 use self::watch::Watch;
-use crate::log::{Format, LogWriter};
+use crate::log::{LogFormat, LogWriter};
 use crate::recording::{ProgramEnd, RecordError, RecordOptions, Recorded};
 
 /// How often is looked whether the recording is to stop.
@@ -75,10 +75,10 @@ pub fn record(
     options: &RecordOptions<'_>,
     output: Box<dyn Write + Send>,
 ) -> Result<Recorded, RecordError> {
-    let format = Format {
+    let format = LogFormat {
         program: options.program.clone(),
         space: space(&options.faults),
-        ..Format::default()
+        ..LogFormat::default()
     };
     let point = MountPoint::new(options.guard.as_deref())?;
     let log = LogWriter::create(&options.log, &format);
@@ -91,7 +91,7 @@ pub fn record(
 }
 
 /// A recording that is made.
-struct Recording<'o> {
+struct RunningRecording<'o> {
     options: &'o RecordOptions<'o>,
     server: Arc<Mutex<Server>>,
     mount: ServedMount,
@@ -117,7 +117,7 @@ fn record_into(
         notify.clone(),
     )));
     let mount = point.mount(ServedDisk::new(server.clone()))?;
-    let mut recording = Recording {
+    let mut recording = RunningRecording {
         options,
         server,
         mount,
@@ -141,7 +141,7 @@ fn record_into(
     })
 }
 
-impl Recording<'_> {
+impl RunningRecording<'_> {
     fn run(&mut self) -> Result<ProgramEnd, RecordError> {
         if let Some(setup) = &self.options.setup {
             let mut command = Command::new("sh");

@@ -16,7 +16,7 @@ use super::file_system::ServedDisk;
 use super::mount::{MountPoint, ServedMount};
 use super::server::{Server, lock};
 use super::standard_output::StandardOutput;
-use crate::log::{Format, LogWriter};
+use crate::log::{LogFormat, LogWriter};
 use crate::recording::RecordError;
 
 /// An image that is mounted until this is dropped.
@@ -42,7 +42,7 @@ impl ServedImage {
         // Nobody waits for a notice: a check ends by itself, and a recording that cannot be written fails at its end.
         let (notify, _) = channel();
         let writer = log.map(|folder| {
-            let log = LogWriter::create(folder, &Format::default());
+            let log = LogWriter::create(folder, &LogFormat::default());
             log.map_err(|error| RecordError::at_log(folder, error))
         });
         let writer = writer.transpose()?;

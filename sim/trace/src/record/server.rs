@@ -17,7 +17,7 @@ use super::may_sync::MaySync;
 use super::notice::Notice;
 use super::special::Specials;
 use super::standard_output::StandardOutput;
-use crate::log::{Event, LogWriter};
+use crate::log::{LogWriter, TraceEvent};
 use crate::summary::{Counter, Summary};
 use crate::trace_fault::{CountedFaults, TraceFault};
 
@@ -132,7 +132,7 @@ impl Server {
         let faults = self.faults.as_ref();
         let fault = faults.and_then(|faults| lock(faults).take_struck());
         let is_seen = answer.is_ok() || fault.is_some();
-        let event = Event::Call {
+        let event = TraceEvent::Call {
             change,
             bytes: None,
             fault,
@@ -142,7 +142,7 @@ impl Server {
             self.push(&event)?;
             self.count();
         }
-        if let Event::Call {
+        if let TraceEvent::Call {
             change: Change::Write { bytes, .. },
             ..
         } = event
@@ -174,7 +174,7 @@ impl Server {
     }
 
     /// Writes an event down.
-    pub(super) fn push(&mut self, event: &Event) -> Result<(), Errno> {
+    pub(super) fn push(&mut self, event: &TraceEvent) -> Result<(), Errno> {
         self.counter.note(event);
         self.synced = None;
         let Some(log) = &mut self.log else {
@@ -193,7 +193,7 @@ impl Server {
         if self.counting == Counting::Over {
             return Err(Errno::EIO);
         }
-        self.push(&Event::Mode { inode, mode })
+        self.push(&TraceEvent::Mode { inode, mode })
     }
 
     /// Bytes on the standard output of the program. What ends a line is what it promised.
@@ -202,7 +202,7 @@ impl Server {
             return Err(Errno::EIO);
         }
         for line in self.output.say(bytes) {
-            self.push(&Event::Ack(line))?;
+            self.push(&TraceEvent::Ack(line))?;
         }
         Ok(bytes.len())
     }
@@ -211,7 +211,7 @@ impl Server {
     pub(super) fn begin(&mut self) {
         self.disk.sync();
         // The notice of it says so.
-        let _ = self.push(&Event::Begin);
+        let _ = self.push(&TraceEvent::Begin);
         if let Some(faults) = &self.faults {
             lock(faults).begin();
         }
@@ -262,7 +262,7 @@ impl Server {
         if self.counting != Counting::Over {
             self.disk.sync();
             // The notice of it says so.
-            let _ = self.push(&Event::Sync);
+            let _ = self.push(&TraceEvent::Sync);
         }
     }
 
@@ -350,7 +350,7 @@ impl Server {
         if is_gone && self.attributes.remove(&number).is_some() && self.counting != Counting::Over {
             self.disk.let_go(id);
             // The notice of it says so.
-            let _ = self.push(&Event::LetGo(id));
+            let _ = self.push(&TraceEvent::LetGo(id));
         }
     }
 }

@@ -139,7 +139,7 @@ assert open(d + '/l').read() == '\\0' * 7 + 'end'",
     let mut made = made;
     made.log
         .events
-        .retain(|event| !matches!(event, beaver_trace::Event::LetGo(_)));
+        .retain(|event| !matches!(event, beaver_trace::TraceEvent::LetGo(_)));
     made.events_are(
         "begin
         mkdir dir

@@ -1,7 +1,7 @@
 //! Faults that were planned strike, stand in the recording, and strike again when it is carried out again.
 
 use beaver_disk::Profile;
-use beaver_trace::{ProgramEnd, Replay};
+use beaver_trace::{LogReplay, ProgramEnd};
 
 use crate::place::{Made, Place, can_record};
 
@@ -17,8 +17,8 @@ for i in range(10):
         print(error.strerror, flush=True)
 ";
 
-fn replayed(made: &Made) -> Replay<'_> {
-    let mut replay = Replay::new(&made.log, Profile::LinuxOrdered);
+fn replayed(made: &Made) -> LogReplay<'_> {
+    let mut replay = LogReplay::new(&made.log, Profile::LinuxOrdered);
     while replay.next().is_some() {
         replay.step().unwrap();
     }

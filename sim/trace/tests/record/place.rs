@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use beaver_disk::{Change, InodeId};
-use beaver_trace::{Event, Log, RecordError, RecordOptions, Recorded, TraceFault};
+use beaver_trace::{Log, RecordError, RecordOptions, Recorded, TraceEvent, TraceFault};
 use tempfile::TempDir;
 
 /// What every script begins with.
@@ -124,16 +124,16 @@ impl Made {
 
     pub(crate) fn acks(&self) -> Vec<&str> {
         let acks = self.log.events.iter().filter_map(|event| match event {
-            Event::Ack(line) => Some(line.as_str()),
+            TraceEvent::Ack(line) => Some(line.as_str()),
             _ => None,
         });
         acks.collect()
     }
 }
 
-fn line(event: &Event) -> String {
+fn line(event: &TraceEvent) -> String {
     match event {
-        Event::Call {
+        TraceEvent::Call {
             change,
             bytes,
             fault,
@@ -144,11 +144,11 @@ fn line(event: &Event) -> String {
             let len = bytes.map_or(0, |(_, len)| len);
             format!("{}{mapped}{fault}", call(change, len))
         }
-        Event::Sync => "sync".to_owned(),
-        Event::Begin => "begin".to_owned(),
-        Event::Ack(text) => format!("ack {text}"),
-        Event::LetGo(inode) => format!("let-go {}", inode.0),
-        Event::Mode { inode, mode } => format!("mode {} {mode:o}", inode.0),
+        TraceEvent::Sync => "sync".to_owned(),
+        TraceEvent::Begin => "begin".to_owned(),
+        TraceEvent::Ack(text) => format!("ack {text}"),
+        TraceEvent::LetGo(inode) => format!("let-go {}", inode.0),
+        TraceEvent::Mode { inode, mode } => format!("mode {} {mode:o}", inode.0),
     }
 }
 
