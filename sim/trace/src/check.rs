@@ -1,17 +1,17 @@
 //! The user's own check of an image: a command, or a server that answers for one image after the other.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::thread;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process_group};
 use serde::{Deserialize, Serialize};
 
+use crate::check_process::{
+    Judgement, ProcessGroup, Waited, ended, how_it_ended, in_shell, last_line, too_long, wait,
+};
 use crate::check_server::{Asked, CheckServer};
 
 /// What says of an image whether it is good.
@@ -27,22 +27,6 @@ pub enum ImageCheck {
     /// The program itself, started again on the files: it must end with 0.
     Program(Vec<String>),
 }
-
-/// What a check said.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Judgement {
-    /// The image is good.
-    Good,
-    /// It is not, and why.
-    Bad(String),
-    /// The work was stopped before the check had ended.
-    Stopped,
-}
-
-/// How long a check waits before it looks whether the work was stopped.
-const TICK: Duration = Duration::from_millis(50);
-/// How much of what a check printed is its reason: the beginning of its last line.
-const REASON_BYTES: usize = 300;
 
 /// Checks one image after the other: one for each job.
 pub(crate) struct Checker<'c> {
@@ -153,76 +137,6 @@ impl<'c> Checker<'c> {
     }
 }
 
-/// A process and all that it starts.
-#[derive(Clone, Copy)]
-pub(crate) struct ProcessGroup(Pid);
-
-impl ProcessGroup {
-    /// The group of a process that was started in one of its own.
-    pub(crate) fn of(child: &Child) -> Self {
-        ProcessGroup(Pid::from_child(child))
-    }
-
-    pub(crate) fn kill(self) {
-        // There may be nothing left of it.
-        let _ = kill_process_group(self.0, Signal::KILL);
-    }
-}
-
-/// Sends how a child ended, as soon as it has.
-pub(crate) fn ended(mut child: Child) -> Receiver<io::Result<ExitStatus>> {
-    let (send, ended) = channel();
-    // It ends with the child.
-    thread::spawn(move || send.send(child.wait()));
-    ended
-}
-
-/// What came of waiting.
-pub(crate) enum Waited<T> {
-    Got(T),
-    TooLong,
-    Stopped,
-}
-
-/// Waits for something that is sent, at most as long as `limit`.
-pub(crate) fn wait<T>(from: &Receiver<T>, limit: Duration, go_on: &dyn Fn() -> bool) -> Waited<T> {
-    let mut left = limit;
-    loop {
-        let tick = left.min(TICK);
-        match from.recv_timeout(tick) {
-            Ok(got) => return Waited::Got(got),
-            Err(RecvTimeoutError::Disconnected) => return Waited::Stopped,
-            Err(RecvTimeoutError::Timeout) if !go_on() => return Waited::Stopped,
-            Err(RecvTimeoutError::Timeout) => left -= tick,
-        }
-        if left.is_zero() {
-            return Waited::TooLong;
-        }
-    }
-}
-
-pub(crate) fn too_long(limit: Duration) -> String {
-    format!("the check did not end within {limit:?}")
-}
-
-pub(crate) fn how_it_ended(status: ExitStatus) -> String {
-    match (status.code(), status.signal()) {
-        (Some(code), _) => format!("the check ended with {code}"),
-        (None, Some(signal)) => {
-            let name = Signal::from_named_raw(signal).map(|signal| format!(" ({signal:?})"));
-            let name = name.unwrap_or_default();
-            format!("the check was killed by signal {signal}{name}")
-        }
-        (None, None) => "the check ended".to_owned(),
-    }
-}
-
-pub(crate) fn in_shell(command: &str) -> Command {
-    let mut shell = Command::new("sh");
-    shell.arg("-c").arg(command);
-    shell
-}
-
 /// The command with the paths in it, in quotes where the shell needs them.
 fn filled_in(command: &str, dir: &Path, acks: &Path) -> String {
     let command = command.replace("{dir}", &quoted(dir));
@@ -236,14 +150,4 @@ fn quoted(path: &Path) -> String {
         true => text.into_owned(),
         false => format!("'{}'", text.replace('\'', r"'\''")),
     }
-}
-
-/// The last line of what was printed.
-pub(crate) fn last_line(file: &Path) -> io::Result<String> {
-    let printed = fs::read(file)?;
-    let printed = String::from_utf8_lossy(&printed);
-    let mut lines = printed.lines().map(str::trim).rev();
-    let line = lines.find(|line| !line.is_empty()).unwrap_or_default();
-    let end = (0..=line.len().min(REASON_BYTES)).rfind(|end| line.is_char_boundary(*end));
-    Ok(line[..end.unwrap_or(0)].to_owned())
 }

@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
-use crate::check::{
+use crate::check_process::{
     Judgement, ProcessGroup, Waited, ended, how_it_ended, in_shell, last_line, too_long, wait,
 };
 

@@ -21,8 +21,8 @@ use serde::{Deserialize, Serialize};
 use crate::check::ImageCheck;
 use crate::image_folder::{remove_folder, write_image};
 use crate::images::CrashImage;
+use crate::judge::JudgeError;
 use crate::log::{Log, LogError, LogWriter, TraceEvent};
-use crate::proof::JudgeError;
 use crate::replay::LogReplay;
 
 const FAILURE: &str = "failure.json";

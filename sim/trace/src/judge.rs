@@ -10,9 +10,11 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use crate::check::{Checker, ImageCheck, Judgement};
+use crate::check::{Checker, ImageCheck};
+use crate::check_process::Judgement;
 use crate::image_folder::remove_folder;
 use crate::images::CrashImage;
+use crate::log::LogError;
 use crate::placed::Placed;
 #[cfg(target_os = "linux")]
 use crate::record::ServedImage;
@@ -21,6 +23,20 @@ use crate::replaced::ReplacedFiles;
 
 /// A folder in memory, where images are written if it is there.
 const MEMORY: &str = "/dev/shm";
+
+/// Why something could not be judged.
+#[derive(Debug, thiserror::Error)]
+pub enum JudgeError {
+    /// The recording cannot be read.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// An image cannot be written, or the check cannot be started.
+    #[error("the check could not be run: {0}")]
+    ImageCheck(#[from] io::Error),
+    /// What the check does cannot be recorded.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+}
 
 /// How images are judged.
 #[derive(Clone, Debug)]

@@ -20,6 +20,7 @@
 
 mod background_file;
 mod check;
+mod check_process;
 mod check_server;
 mod draw;
 mod failing_image;
@@ -46,17 +47,18 @@ mod testing;
 mod trace_fault;
 mod words;
 
-pub use check::{ImageCheck, Judgement};
+pub use check::ImageCheck;
+pub use check_process::Judgement;
 pub use failing_image::FailingImage;
 pub use good_images::{GoodImage, good_images};
 pub use image_folder::write_image;
 pub use images::{CrashImage, CrashImages, CutPoint, ImageOptions, crash_images};
-pub use judge::{Judge, JudgeOptions, image_place};
+pub use judge::{Judge, JudgeError, JudgeOptions, image_place};
 pub use log::{Log, LogError, LogFormat, LogWriter, TraceEvent};
 pub use missing_sync::{MissingSync, SyncKind, without_numbers};
 #[cfg(not(target_os = "linux"))]
 pub use not_linux::{check as check_recorder, record, run_watched, stand_guard};
-pub use proof::{AlikeSyncs, JudgeError, Proof, prove};
+pub use proof::{AlikeSyncs, Proof, prove};
 #[cfg(target_os = "linux")]
 pub use record::{ServedImage, check as check_recorder, record, run_watched, stand_guard};
 pub use recording::{ProgramEnd, RecordError, RecordOptions, Recorded};

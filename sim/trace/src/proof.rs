@@ -5,32 +5,16 @@
 //! images were sampled, they are sampled by the same rule with and without the syncs.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::check::Judgement;
+use crate::check_process::Judgement;
 use crate::images::{ImageOptions, crash_images};
-use crate::judge::Judge;
-use crate::log::{Log, LogError, TraceEvent};
+use crate::judge::{Judge, JudgeError};
+use crate::log::{Log, TraceEvent};
 use crate::missing_sync::{MissingSync, SyncKind, missing_syncs};
-use crate::recording::RecordError;
 
 /// At most this many sets of syncs are tried.
 const MAX_TRIALS: usize = 400;
-
-/// Why something could not be judged.
-#[derive(Debug, thiserror::Error)]
-pub enum JudgeError {
-    /// The recording cannot be read.
-    #[error(transparent)]
-    Log(#[from] LogError),
-    /// An image cannot be written, or the check cannot be started.
-    #[error("the check could not be run: {0}")]
-    ImageCheck(#[from] io::Error),
-    /// What the check does cannot be recorded.
-    #[error(transparent)]
-    Record(#[from] RecordError),
-}
 
 /// What adding syncs does.
 #[derive(Clone, Debug)]

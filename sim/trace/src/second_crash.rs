@@ -4,11 +4,10 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::check::Judgement;
+use crate::check_process::Judgement;
 use crate::images::{CrashImage, ImageOptions, crash_images};
-use crate::judge::Judge;
+use crate::judge::{Judge, JudgeError};
 use crate::log::Log;
-use crate::proof::JudgeError;
 
 /// An image whose check was interrupted, so that a later check of what was left fails.
 #[derive(Clone, Debug)]

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use beaver_disk::{Change, InodeId};
-use beaver_trace::{Event, Format, LogWriter};
+use beaver_trace::{LogFormat, LogWriter, TraceEvent};
 
 use crate::beaver::Place;
 use crate::golden::check_golden;
@@ -14,7 +14,7 @@ const CHECK: &str = "c=$(cat {dir}/f); [ \"$c\" = old ] && ! grep -q saved {acks
 
 /// A program that replaces a file by a rename, with or without the syncs that it takes.
 fn record(place: &Place, with_syncs: bool) {
-    let call = |change: Change| Event::Call {
+    let call = |change: Change| TraceEvent::Call {
         change,
         bytes: None,
         fault: None,
@@ -42,7 +42,7 @@ fn record(place: &Place, with_syncs: bool) {
     let mut events = vec![
         create("f"),
         write(1, "old"),
-        Event::Begin,
+        TraceEvent::Begin,
         create("t"),
         write(2, "new"),
     ];
@@ -53,10 +53,10 @@ fn record(place: &Place, with_syncs: bool) {
     if with_syncs {
         events.push(call(Change::SyncDir { dir: InodeId::ROOT }));
     }
-    events.push(Event::Ack("saved".to_owned()));
-    let format = Format {
+    events.push(TraceEvent::Ack("saved".to_owned()));
+    let format = LogFormat {
         program: vec!["./save".to_owned(), "{dir}/f".to_owned()],
-        ..Format::default()
+        ..LogFormat::default()
     };
     let mut log = LogWriter::create(&place.path().join("log"), &format).unwrap();
     events.iter().for_each(|event| log.push(event).unwrap());
