@@ -111,7 +111,8 @@ impl ImageSpace {
         let frames = match self.profile() {
             Profile::LinuxOrdered => {
                 let prefixes = 0..=self.metadata.len();
-                different(prefixes.map(|survived| self.prefix_frame(survived)))
+                let frames = prefixes.map(|survived| self.prefix_frame(survived));
+                different(frames, limit)
             }
             _ => self.subset_frames(limit)?,
         };
@@ -150,7 +151,7 @@ impl ImageSpace {
         Some(match self.flat && self.least.is_none() {
             true => frames.collect(),
             // Names that differ in lost or removed directories alone are the same.
-            false => different(frames),
+            false => different(frames, limit),
         })
     }
 
@@ -258,11 +259,12 @@ impl SlotOutcome {
     }
 }
 
-/// Drops frames that say the same as an earlier one.
-fn different(frames: impl Iterator<Item = Frame>) -> Vec<Frame> {
+/// Drops frames that say the same as an earlier one. Of more than `limit` others it gives one too many: they are not made.
+fn different(frames: impl Iterator<Item = Frame>, limit: u64) -> Vec<Frame> {
     let mut seen: BTreeSet<(Arc<NameTable>, BTreeMap<InodeId, SizeRange>)> = BTreeSet::new();
     let kept = frames.filter(|frame| seen.insert((frame.names.clone(), frame.windows.clone())));
-    kept.collect()
+    let most = usize::try_from(limit).unwrap_or(usize::MAX);
+    kept.take(most.saturating_add(1)).collect()
 }
 
 impl Images<'_> {

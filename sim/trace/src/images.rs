@@ -161,7 +161,7 @@ fn collect(
             if !go_on() {
                 break;
             }
-            found.add_point(&replay);
+            found.add_point(&replay, go_on);
         }
         if replay.next().is_none() {
             break;
@@ -203,7 +203,7 @@ impl<'o> FoundImages<'o> {
         }
     }
 
-    fn add_point(&mut self, replay: &LogReplay<'_>) {
+    fn add_point(&mut self, replay: &LogReplay<'_>, go_on: &dyn Fn() -> bool) {
         if *self.modes != *replay.modes() {
             self.modes = Arc::new(replay.modes().clone());
         }
@@ -226,7 +226,7 @@ impl<'o> FoundImages<'o> {
                 !torn.is_capped()
             }
             None => {
-                self.add_samples(&at, &space);
+                self.add_samples(&at, &space, go_on);
                 false
             }
         };
@@ -237,12 +237,12 @@ impl<'o> FoundImages<'o> {
     }
 
     /// The corners first: nothing, everything, all but one, one alone.
-    fn add_samples(&mut self, at: &At, space: &ImageSpace) {
+    fn add_samples(&mut self, at: &At, space: &ImageSpace, go_on: &dyn Fn() -> bool) {
         let mut draw = ImageDraw::at(self.points.len());
         let corners = space.corners().into_iter();
         let mut choices: Vec<Choice> = corners.map(|corner| space.corner(corner)).collect();
         let mut different = BTreeSet::new();
-        for choice in &choices {
+        for choice in choices.iter().take_while(|_| go_on()) {
             let image = space.image(choice);
             different.insert(image.hash128());
             self.add(at, &image, || choice.clone());
@@ -250,7 +250,7 @@ impl<'o> FoundImages<'o> {
         // Where names are lost many choices leave the same image: then more of them are drawn.
         let draws = self.options.cap.saturating_mul(DRAWS_FOR_EACH);
         for _ in 0..draws {
-            if different.len() as u64 >= self.options.cap {
+            if different.len() as u64 >= self.options.cap || !go_on() {
                 break;
             }
             let choice = draw.choose(space);
@@ -260,7 +260,8 @@ impl<'o> FoundImages<'o> {
                 choices.push(choice);
             }
         }
-        for (choice, _) in choices.iter().zip(0..self.options.torn_cap) {
+        let torn = choices.iter().zip(0..self.options.torn_cap);
+        for (choice, _) in torn.take_while(|_| go_on()) {
             if let Some(torn) = draw.tear(space, choice) {
                 self.add(at, &space.image(&torn), || torn.clone());
             }
