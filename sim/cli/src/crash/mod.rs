@@ -127,6 +127,9 @@ fn crash_recording(
         None => u128::MAX,
     };
     let go_on = || left_ms() > 0 && !interrupted();
+    if recording.is_idle() {
+        warn("the program changed nothing in {dir}: is `{dir}` among its arguments?");
+    }
     let refused = recording.try_good_images(&judge, &go_on)?;
     let trial = Trial {
         recording: &recording,
@@ -235,6 +238,13 @@ impl JudgedLog<'_> {
         ]
     }
 
+    /// Whether the program changed no file that is recorded.
+    fn is_idle(&self) -> bool {
+        let events = self.log.events.iter().rev();
+        let mut events = events.take_while(|event| **event != TraceEvent::Begin);
+        !events.any(|event| matches!(event, TraceEvent::Call { .. }))
+    }
+
     /// The check must hold on files that no crash has touched. What it says of an empty folder with which the program began, if
     /// it refuses that.
     fn try_good_images(
@@ -252,6 +262,9 @@ impl JudgedLog<'_> {
                     continue;
                 }
                 let advice = match self.check {
+                    _ if self.is_idle() => {
+                        "the program changed nothing in {dir}, so look there first"
+                    }
                     ImageCheck::Program(_) => "give a check of your own with --check",
                     _ => "repair the check first",
                 };
