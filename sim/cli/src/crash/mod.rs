@@ -16,8 +16,8 @@ use beaver_disk::Profile;
 use beaver_sim::failure_folder::quoted;
 use beaver_sim::report::Verdict;
 use beaver_trace::{
-    FailingImage, ImageCheck, Judge, JudgeOptions, Judgement, Log, ProgramEnd, RecordOptions,
-    ReplacedFiles, TraceEvent, good_images,
+    FailingImage, ImageCheck, Judge, JudgeOptions, Judgement, Log, ProgramEnd, RecordError,
+    RecordOptions, ReplacedFiles, TraceEvent, good_images,
 };
 
 use super::args::{Acks, CrashArgs, Format};
@@ -74,7 +74,14 @@ fn record_and_crash(
     };
     // Standard output has the verdict alone.
     let recorded = beaver_trace::record(&options, Box::new(io::stderr()));
-    let recorded = recorded.map_err(CliError::new)?;
+    let recorded = match recorded {
+        // Ctrl-C before the program began.
+        Err(RecordError::Setup {
+            ended: ProgramEnd::Stopped,
+            ..
+        }) => return Ok(Exit::Interrupted),
+        recorded => recorded.map_err(CliError::new)?,
+    };
     recorded.warnings.iter().for_each(warn);
     match recorded.ended {
         ProgramEnd::Stopped => return Ok(Exit::Interrupted),
@@ -347,9 +354,14 @@ fn save(recording: &JudgedLog<'_>, tried: &Tried) -> Option<PathBuf> {
         args.check_limit,
         reason,
     );
-    // Two images that are alike, cut at different events, are two failures.
+    // Two images that are alike, cut at different events or judged by different checks, are two failures.
     let event = u128::try_from(image.event).unwrap_or_default();
-    let hash = (image.image.hash128() >> 96) ^ (event.wrapping_mul(0x9e37_79b9) & 0xffff_ffff);
+    let check = format!("{:?}", recording.check);
+    let check = check.bytes().fold(0_u128, |hash, byte| {
+        (hash * 31 + u128::from(byte)) & 0xffff_ffff
+    });
+    let hash =
+        (image.image.hash128() >> 96) ^ check ^ (event.wrapping_mul(0x9e37_79b9) & 0xffff_ffff);
     let folder = args
         .out
         .join(format!("{}-{hash:08x}", program_name(recording.log)));
