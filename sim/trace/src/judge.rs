@@ -32,7 +32,7 @@ pub enum JudgeError {
     Log(#[from] LogError),
     /// An image cannot be written, or the check cannot be started.
     #[error("the check could not be run: {0}")]
-    ImageCheck(#[from] io::Error),
+    Check(#[from] io::Error),
     /// What the check does cannot be recorded.
     #[error(transparent)]
     Record(#[from] RecordError),

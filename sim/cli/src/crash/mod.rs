@@ -16,8 +16,8 @@ use beaver_disk::Profile;
 use beaver_sim::failure_folder::quoted;
 use beaver_sim::report::Verdict;
 use beaver_trace::{
-    FailingImage, ImageCheck, Judge, JudgeOptions, Judgement, Log, ProgramEnd, RecordError,
-    RecordOptions, ReplacedFiles, TraceEvent, good_images,
+    FailingImage, ImageCheck, Judge, JudgeError, JudgeOptions, Judgement, Log, ProgramEnd,
+    RecordError, RecordOptions, ReplacedFiles, TraceEvent, good_images,
 };
 
 use super::args::{Acks, CrashArgs, Format};
@@ -370,6 +370,10 @@ fn save(recording: &JudgedLog<'_>, tried: &Tried) -> Option<PathBuf> {
     match failing.save(recording.log, &folder, &report) {
         Ok(()) => Some(folder),
         Err(error) => {
+            let error = match &error {
+                JudgeError::Check(error) => error.to_string(),
+                error => error.to_string(),
+            };
             warn(format_args!("not saved: {}: {error}", folder.display()));
             None
         }
