@@ -16,6 +16,7 @@ use crate::image_folder::remove_folder;
 use crate::images::CrashImage;
 use crate::log::LogError;
 use crate::placed::Placed;
+use crate::reasons::Reasons;
 #[cfg(target_os = "linux")]
 use crate::record::ServedImage;
 use crate::recording::RecordError;
@@ -151,13 +152,13 @@ impl Judge {
         job.record(image, log, go_on)
     }
 
-    /// How many of these images are known to be bad.
-    pub(crate) fn known_bad(&self, images: &[CrashImage]) -> usize {
+    /// Why those of these images are bad that are known to be.
+    pub(crate) fn known_bad(&self, images: &[CrashImage]) -> Reasons {
         let known = images
             .iter()
-            .map(|image| self.known((image.image.hash128(), image.acks)));
-        let bad = known.filter(|answer| matches!(answer, Some(Judgement::Bad(_))));
-        bad.count()
+            .filter_map(|image| self.known((image.image.hash128(), image.acks)));
+        let known: Vec<Judgement> = known.collect();
+        Reasons::of(&known)
     }
 
     fn known(&self, key: (u128, usize)) -> Option<Judgement> {

@@ -34,6 +34,7 @@ mod missing_sync;
 mod not_linux;
 mod placed;
 mod proof;
+mod reasons;
 #[cfg(target_os = "linux")]
 mod record;
 mod recording;
@@ -55,10 +56,11 @@ pub use image_folder::write_image;
 pub use images::{CrashImage, CrashImages, CutPoint, ImageOptions, crash_images};
 pub use judge::{Judge, JudgeError, JudgeOptions, image_place};
 pub use log::{Log, LogError, LogFormat, LogWriter, TraceEvent};
-pub use missing_sync::{MissingSync, SyncKind, without_numbers};
+pub use missing_sync::{MissingSync, SyncKind};
 #[cfg(not(target_os = "linux"))]
 pub use not_linux::{check as check_recorder, record, run_watched, stand_guard};
 pub use proof::{AlikeSyncs, Proof, prove};
+pub use reasons::{Reason, Reasons};
 #[cfg(target_os = "linux")]
 pub use record::{ServedImage, check as check_recorder, record, run_watched, stand_guard};
 pub use recording::{ProgramEnd, RecordError, RecordOptions, Recorded};

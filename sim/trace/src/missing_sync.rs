@@ -95,8 +95,7 @@ fn is_hash(name: &str) -> bool {
 }
 
 /// The text with each number in it as `#`.
-#[must_use]
-pub fn without_numbers(text: &str) -> String {
+pub(crate) fn without_numbers(text: &str) -> String {
     let mut out = String::new();
     for letter in text.chars() {
         match letter.is_ascii_digit() {

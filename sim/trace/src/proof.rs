@@ -3,18 +3,26 @@
 //! All syncs that could be added are added, the images are made and judged again, and then what is not needed is taken out:
 //! whole kinds first, then those that are alike, then one by one. What is left is a set of which each part is needed. Where
 //! images were sampled, they are sampled by the same rule with and without the syncs.
+//!
+//! Where images fail with all of the syncs too, a part may still be repaired: then the set is one with which images fail for no
+//! other reasons than with all. Numbers of images would say nothing of that where they are sampled, as the fewer combinations
+//! there are, the more of them are made.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::check_process::Judgement;
 use crate::images::{ImageOptions, crash_images};
 use crate::judge::{Judge, JudgeError};
 use crate::log::{Log, TraceEvent};
 use crate::missing_sync::{MissingSync, SyncKind, missing_syncs};
+use crate::reasons::{Reason, Reasons, class};
 
 /// At most this many sets of syncs are tried.
 const MAX_TRIALS: usize = 400;
+/// A reason for which fewer than one of this many failing images fails is rare. One that is not is missed by 256 other samples
+/// with a chance of two in a million.
+const RARE: usize = 20;
 
 /// What adding syncs does.
 #[derive(Clone, Debug)]
@@ -23,8 +31,10 @@ pub struct Proof {
     pub missing: Vec<MissingSync>,
     /// How many images failed without them.
     pub failing_before: usize,
-    /// How many fail with them: as many as with all that could be added.
-    pub failing_after: usize,
+    /// Why images fail with them. Where all images were made, these are some of those that failed before.
+    pub after: Reasons,
+    /// For which reasons no image fails any more.
+    pub repaired: Vec<Reason>,
     /// How many could be added.
     pub all: usize,
     /// Whether all images were made, with and without the syncs.
@@ -62,8 +72,8 @@ impl Proof {
     }
 }
 
-/// Finds the syncs without which `failing` images of a recording fail. Those that are `known` from another profile are tried
-/// first. `None` if it was stopped before anything was known.
+/// Finds the syncs without which images of a recording fail for the reasons `before`. Those that are `known` from another
+/// profile are tried first. `None` if it was stopped before anything was known.
 ///
 /// # Errors
 ///
@@ -72,7 +82,7 @@ pub fn prove(
     log: &Log,
     options: &ImageOptions,
     judge: &Judge,
-    failing: usize,
+    before: &Reasons,
     known: Option<&Proof>,
     go_on: &(dyn Fn() -> bool + Sync),
 ) -> Result<Option<Proof>, JudgeError> {
@@ -87,33 +97,50 @@ pub fn prove(
         exhaustive: true,
     };
     let all: BTreeSet<usize> = (0..candidates.len()).collect();
-    let Some(left) = trials.failing(&all, usize::MAX - 1)? else {
+    let Some(after) = trials.reasons(&all, None)? else {
         return Ok(None);
     };
-    let mut proof = Proof {
-        missing: Vec::new(),
-        failing_before: failing,
-        failing_after: left,
-        all: candidates.len(),
-        exhaustive: trials.exhaustive,
-        minimal: true,
-    };
-    if left >= failing {
-        return Ok(Some(proof));
-    }
+    let allowed = allowed(before, &after, trials.exhaustive);
     let mut search = Search {
         trials,
         needed: all,
-        left,
+        allowed,
+        after,
     };
-    if let Some(known) = known {
-        search.begin_with(&known.missing)?;
+    let repaired = before.others_than(&search.allowed);
+    let minimal = match repaired.is_empty() {
+        // No sync changes for which reasons images fail.
+        true => {
+            search.needed.clear();
+            true
+        }
+        false => {
+            if let Some(known) = known {
+                search.begin_with(&known.missing)?;
+            }
+            search.drop_what_is_not_needed()?
+        }
+    };
+    let missing = search.needed.iter();
+    Ok(Some(Proof {
+        missing: missing.map(|place| candidates[*place].clone()).collect(),
+        failing_before: before.failing(),
+        after: search.after,
+        repaired: repaired.into_iter().cloned().collect(),
+        all: candidates.len(),
+        exhaustive: search.trials.exhaustive,
+        minimal,
+    }))
+}
+
+/// For which reasons images may fail with the syncs that are looked for: those for which they fail with all of them. Where
+/// images were sampled a rare reason may not have been met again, and nothing is said of it, unless no image fails at all.
+fn allowed(before: &Reasons, after: &Reasons, exhaustive: bool) -> BTreeSet<String> {
+    let mut allowed = after.classes(|_| true);
+    if !exhaustive && !allowed.is_empty() {
+        allowed.extend(before.classes(|reason| reason.count * RARE < before.failing()));
     }
-    proof.minimal = search.drop_what_is_not_needed()?;
-    proof.exhaustive = search.trials.exhaustive;
-    let needed = search.needed.iter();
-    proof.missing = needed.map(|place| candidates[*place].clone()).collect();
-    Ok(Some(proof))
+    allowed
 }
 
 /// The events of a recording with some syncs added.
@@ -151,12 +178,12 @@ struct Trials<'t> {
 }
 
 impl Trials<'_> {
-    /// How many images fail with these syncs; of more than `most` only that it is one more. `None` if the work was stopped.
-    fn failing(
+    /// Why images fail with these syncs. It ends at the first reason that is not `allowed`. `None` if the work was stopped.
+    fn reasons(
         &mut self,
         added: &BTreeSet<usize>,
-        most: usize,
-    ) -> Result<Option<usize>, JudgeError> {
+        allowed: Option<&BTreeSet<String>>,
+    ) -> Result<Option<Reasons>, JudgeError> {
         self.tried += 1;
         let added = added.iter().map(|place| &self.candidates[*place]);
         let events = with_syncs(&self.log.events, added);
@@ -165,25 +192,26 @@ impl Trials<'_> {
             return Ok(None);
         }
         self.exhaustive &= found.is_exhaustive();
+        let is_allowed = |reason: &str| allowed.is_none_or(|all| all.contains(&class(reason)));
         // Without a sync that is needed most of the images are back that failed before: nothing is checked.
-        if self.judge.known_bad(&found.images) > most {
-            return Ok(Some(most + 1));
+        let known = self.judge.known_bad(&found.images);
+        if known
+            .by_count()
+            .iter()
+            .any(|reason| !is_allowed(&reason.text))
+        {
+            return Ok(Some(known));
         }
-        let bad = AtomicUsize::new(0);
-        let count = |answer: &Judgement| {
-            if matches!(answer, Judgement::Bad(_)) {
-                bad.fetch_add(1, Ordering::Relaxed);
+        let enough = AtomicBool::new(false);
+        let look = |answer: &Judgement| {
+            if matches!(answer, Judgement::Bad(reason) if !is_allowed(reason)) {
+                enough.store(true, Ordering::Relaxed);
             }
         };
-        let go_on = || bad.load(Ordering::Relaxed) <= most && (self.go_on)();
-        let answers = self.judge.judge(&found.images, &go_on, &count)?;
-        let bad = bad.load(Ordering::Relaxed);
-        let stopped = answers.contains(&Judgement::Stopped);
-        Ok(match bad > most {
-            true => Some(most + 1),
-            false if stopped => None,
-            false => Some(bad),
-        })
+        let go_on = || !enough.load(Ordering::Relaxed) && (self.go_on)();
+        let answers = self.judge.judge(&found.images, &go_on, &look)?;
+        let known = enough.into_inner() || !answers.contains(&Judgement::Stopped);
+        Ok(known.then(|| Reasons::of(&answers)))
     }
 }
 
@@ -191,20 +219,32 @@ impl Trials<'_> {
 struct Search<'t> {
     trials: Trials<'t>,
     needed: BTreeSet<usize>,
-    /// How many images fail with all of them.
-    left: usize,
+    /// For which reasons images may fail with them.
+    allowed: BTreeSet<String>,
+    /// Why images fail with them.
+    after: Reasons,
 }
 
 impl Search<'_> {
+    /// Whether these syncs are enough: then they are the needed ones. `None` if the work was stopped.
+    fn try_with(&mut self, some: BTreeSet<usize>) -> Result<Option<bool>, JudgeError> {
+        let after = self.trials.reasons(&some, Some(&self.allowed))?;
+        Ok(after.map(|after| {
+            let enough = after.others_than(&self.allowed).is_empty();
+            if enough {
+                self.needed = some;
+                self.after = after;
+            }
+            enough
+        }))
+    }
+
     /// Begins with these syncs alone, if they are enough: so that two profiles name the same ones.
     fn begin_with(&mut self, known: &[MissingSync]) -> Result<(), JudgeError> {
         let candidates = (0..).zip(self.trials.candidates);
         let known = candidates.filter(|(_, sync)| known.contains(sync));
-        let known: BTreeSet<usize> = known.map(|(place, _)| place).collect();
-        let failing = self.trials.failing(&known, self.left)?;
-        if failing.is_some_and(|failing| failing <= self.left) {
-            self.needed = known;
-        }
+        let known = known.map(|(place, _)| place).collect();
+        self.try_with(known)?;
         Ok(())
     }
 
@@ -256,12 +296,7 @@ impl Search<'_> {
         some.iter().for_each(|place| {
             fewer.remove(place);
         });
-        let failing = self.trials.failing(&fewer, self.left)?;
-        let enough = failing.map(|failing| failing <= self.left);
-        if enough == Some(true) {
-            self.needed = fewer;
-        }
-        Ok(enough)
+        self.try_with(fewer)
     }
 }
 
@@ -293,10 +328,9 @@ mod tests {
         let options = ImageOptions::new(profile);
         let found = crash_images(&log, &log.events, &options, &|| true).unwrap();
         let answers = judge.judge(&found.images, &|| true, &|_| {}).unwrap();
-        let failing = answers.iter().filter(|answer| **answer != Judgement::Good);
-        let failing = failing.count();
-        let proof = prove(&log, &options, &judge, failing, None, &|| true).unwrap();
-        (failing, proof.unwrap())
+        let before = Reasons::of(&answers);
+        let proof = prove(&log, &options, &judge, &before, None, &|| true).unwrap();
+        (before.failing(), proof.unwrap())
     }
 
     fn names(proof: &Proof) -> Vec<String> {
@@ -321,7 +355,7 @@ mod tests {
             ["fsync of `t` before it is renamed to `f` +0"]
         );
         assert_eq!(
-            (proof.failing_after, proof.minimal, proof.exhaustive),
+            (proof.after.failing(), proof.minimal, proof.exhaustive),
             (0, true, true)
         );
     }
@@ -335,7 +369,7 @@ mod tests {
             names(&proof),
             ["fsync of the directory `.` before the program says \"saved\" +0"]
         );
-        assert_eq!(proof.failing_after, 0);
+        assert_eq!(proof.after.failing(), 0);
     }
 
     #[test]
@@ -353,8 +387,35 @@ mod tests {
     fn what_is_not_atomic_is_repaired_by_no_sync() {
         let steps = "create f; write f 0 old; begin; set_len f 0; write f 0 new; ack saved";
         let (failing, proof) = proof(steps, SAVED, Profile::LinuxOrdered);
-        assert!(failing > 0 && proof.failing_after > 0);
+        assert!(failing > 0 && proof.after.failing() > 0);
         assert!(proof.all > 0);
+    }
+
+    #[test]
+    fn what_syncs_repair_is_named_beside_what_they_do_not() {
+        // `f` is replaced without a sync, `g` is overwritten in place.
+        let save = "create t; write t 0 new; rename t f; write g 4095 new";
+        let steps =
+            format!("create f; write f 0 old; create g; set_len g 8192; begin; {save}; ack saved");
+        let check = format!(
+            "( {SAVED} ) || {{ echo f is bad; exit 1; }}; \
+             c=$(tr -d '\\0' < {{dir}}/g); [ \"$c\" = '' ] || [ \"$c\" = new ] || {{ echo g is torn; exit 1; }}"
+        );
+        let file = "fsync of `t` before it is renamed to `f` +0";
+        // A sync of any file commits the names before it here.
+        let names_too = "fsync of `g` before the program says \"saved\" +0";
+        let (failing, all) = proof(&steps, &check, Profile::LinuxOrdered);
+        assert_eq!(names(&all), [file, names_too]);
+        let texts = |reasons: &[&Reason]| -> Vec<String> {
+            reasons.iter().map(|reason| reason.text.clone()).collect()
+        };
+        assert_eq!(
+            texts(&all.repaired.iter().collect::<Vec<_>>()),
+            ["f is bad"]
+        );
+        assert_eq!(texts(&all.after.by_count()), ["g is torn"]);
+        assert!(all.exhaustive && all.minimal);
+        assert!(all.after.failing() < failing);
     }
 
     #[test]
@@ -362,7 +423,7 @@ mod tests {
         let steps = "create f; set_len f 8192; begin; write f 4096 body; write f 0 valid; sync f";
         let check = "! grep -q valid {dir}/f || grep -q body {dir}/f";
         let (failing, proof) = proof(steps, check, Profile::LinuxOrdered);
-        assert_eq!((failing, proof.failing_after), (1, 0));
+        assert_eq!((failing, proof.after.failing()), (1, 0));
         assert_eq!(
             names(&proof),
             ["fsync of `f` before byte 0 of it is written +0"]

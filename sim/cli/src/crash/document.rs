@@ -37,7 +37,7 @@ struct ProfileDocument<'c> {
     images: usize,
     judged: usize,
     failing: usize,
-    reasons: Vec<ReasonDocument<'c>>,
+    reasons: Vec<ReasonDocument>,
     #[serde(skip_serializing_if = "Option::is_none")]
     first: Option<FirstDocument<'c>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -45,8 +45,8 @@ struct ProfileDocument<'c> {
 }
 
 #[derive(Debug, Serialize)]
-struct ReasonDocument<'c> {
-    text: &'c str,
+struct ReasonDocument {
+    text: String,
     count: usize,
 }
 
@@ -65,6 +65,9 @@ struct ProofDocument {
     missing: Vec<SyncDocument>,
     failing_before: usize,
     failing_after: usize,
+    /// Reasons for which no image fails any more, and those for which images still fail.
+    repaired: Vec<String>,
+    left: Vec<String>,
     /// How many syncs could be added.
     possible: usize,
     exhaustive: bool,
@@ -118,8 +121,9 @@ fn of_profile(tried: &Tried) -> ProfileDocument<'_> {
         acks: image.acks,
         reason,
     });
-    let reasons = tried.reasons().into_iter().map(|reason| ReasonDocument {
-        text: reason.text,
+    let reasons = tried.reasons();
+    let reasons = reasons.by_count().into_iter().map(|reason| ReasonDocument {
+        text: reason.text.clone(),
         count: reason.count,
     });
     let proof = tried.proof.as_ref().map(|proof| ProofDocument {
@@ -134,7 +138,18 @@ fn of_profile(tried: &Tried) -> ProfileDocument<'_> {
             })
             .collect(),
         failing_before: proof.failing_before,
-        failing_after: proof.failing_after,
+        failing_after: proof.after.failing(),
+        repaired: proof
+            .repaired
+            .iter()
+            .map(|reason| reason.text.clone())
+            .collect(),
+        left: proof
+            .after
+            .by_count()
+            .into_iter()
+            .map(|reason| reason.text.clone())
+            .collect(),
         possible: proof.all,
         exhaustive: proof.exhaustive,
         minimal: proof.minimal,

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use beaver_disk::Profile;
-use beaver_trace::{FailingImage, Proof, events_in_words, survivors};
+use beaver_trace::{FailingImage, Proof, Reasons, events_in_words, survivors};
 
 use super::trial::Tried;
 use super::{CliError, JudgedLog};
@@ -43,10 +43,17 @@ pub(super) fn count(tried: &Tried) -> String {
         _ => write!(text, "{failing} of {judged} {images} fail"),
     };
     let _ = write!(text, " ({})", coverage(tried));
-    let reasons = tried.reasons();
-    for reason in reasons.iter().take(REASONS) {
-        let _ = write!(text, "\n  {} × {}", reason.count, reason.text);
-    }
+    text.push_str(&reasons(&tried.reasons()));
+    text
+}
+
+/// Why images failed, the most frequent reasons, each in a line after another.
+fn reasons(reasons: &Reasons) -> String {
+    let reasons = reasons.by_count();
+    let shown = reasons.iter().take(REASONS);
+    let mut text: String = shown
+        .map(|reason| format!("\n  {} × {}", reason.count, reason.text))
+        .collect();
     if reasons.len() > REASONS {
         let _ = write!(text, "\n  and {} more reasons", reasons.len() - REASONS);
     }
@@ -144,11 +151,8 @@ pub(super) fn proofs(tried: &[Tried], looked_for: bool) -> String {
             known.is_some_and(|known| known.missing == proof.missing && !proof.missing.is_empty());
         match same {
             true => {
-                let _ = writeln!(
-                    text,
-                    "  the same on {}: {} → {} failing images",
-                    tried.found.profile, proof.failing_before, proof.failing_after
-                );
+                let counts = counts(proof).unwrap_or_else(|| "some still fail".to_owned());
+                let _ = writeln!(text, "  the same on {}: {counts}", tried.found.profile);
             }
             false => text.push_str(&self::proof(tried)),
         }
@@ -157,20 +161,28 @@ pub(super) fn proofs(tried: &[Tried], looked_for: bool) -> String {
     text
 }
 
+/// How many images failed before and after. Samples of different sets are not compared.
+fn counts(proof: &Proof) -> Option<String> {
+    let (before, after) = (proof.failing_before, proof.after.failing());
+    let comparable = proof.exhaustive || after == 0;
+    comparable.then(|| format!("{before} → {after} failing images"))
+}
+
 /// What is missing under one profile.
 pub(super) fn proof(tried: &Tried) -> String {
     let Some(proof) = &tried.proof else {
         return String::new();
     };
     let profile = tried.found.profile;
-    let (before, after) = (proof.failing_before, proof.failing_after);
+    let after = proof.after.failing();
     let mut text = String::from("\n");
     if after > 0 {
         let _ = writeln!(
             text,
-            "no added sync repairs it on {profile}: what is written is not atomic, or its order is wrong ({after} images still \
-             fail with all {} syncs that could be added)",
-            proof.all
+            "no added sync repairs it on {profile}: what is written is not atomic, or its order is wrong; {} syncs could be added, \
+             and with them still{}",
+            proof.all,
+            reasons(&proof.after)
         );
     }
     if proof.missing.is_empty() {
@@ -202,10 +214,21 @@ pub(super) fn proof(tried: &Tried) -> String {
     } else {
         "them"
     };
-    let _ = writeln!(
-        text,
-        "  with {with} {before} → {after} failing images on {profile}"
-    );
+    if let Some(counts) = counts(proof) {
+        let _ = writeln!(text, "  with {with} {counts} on {profile}");
+    }
+    if after > 0 {
+        let repaired: Vec<&str> = proof
+            .repaired
+            .iter()
+            .map(|reason| reason.text.as_str())
+            .collect();
+        let _ = writeln!(
+            text,
+            "  with {with} no image fails any more by: {}",
+            repaired.join("; ")
+        );
+    }
     if !proof.exhaustive {
         text.push_str("  images were sampled, by the same rule with and without\n");
     }

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use beaver_disk::Profile;
 use beaver_trace::{
-    CrashImage, CrashImages, ImageOptions, Judge, Judgement, Proof, crash_images, prove,
-    without_numbers,
+    CrashImage, CrashImages, ImageOptions, Judge, Judgement, Proof, Reasons, crash_images, prove,
 };
 
 use super::{Acks, CliError, JudgedLog, not_run};
@@ -30,12 +29,6 @@ pub(super) struct Tried {
     pub(super) failing: Vec<usize>,
     /// Which syncs are missing, if that was looked for.
     pub(super) proof: Option<Proof>,
-}
-
-/// Images that failed for the same reason.
-pub(super) struct Reason<'t> {
-    pub(super) text: &'t str,
-    pub(super) count: usize,
 }
 
 impl Trial<'_> {
@@ -103,12 +96,12 @@ impl Trial<'_> {
         go_on: &(dyn Fn() -> bool + Sync),
     ) -> Result<Option<Proof>, CliError> {
         let options = self.options(tried.found.profile);
-        let failing = tried.failing.len();
+        let before = tried.reasons();
         let proof = prove(
             self.recording.log,
             &options,
             self.judge,
-            failing,
+            &before,
             known,
             go_on,
         );
@@ -162,21 +155,8 @@ impl Tried {
         open.unwrap_or(self.found.points.len())
     }
 
-    /// Why images failed, the most frequent reason first. Reasons that differ in numbers alone are one.
-    pub(super) fn reasons(&self) -> Vec<Reason<'_>> {
-        let mut reasons: Vec<Reason<'_>> = Vec::new();
-        let mut places: BTreeMap<String, usize> = BTreeMap::new();
-        for place in &self.failing {
-            let Judgement::Bad(text) = &self.answers[*place] else {
-                continue;
-            };
-            let known = places.entry(without_numbers(text)).or_insert(reasons.len());
-            match reasons.get_mut(*known) {
-                Some(reason) => reason.count += 1,
-                None => reasons.push(Reason { text, count: 1 }),
-            }
-        }
-        reasons.sort_by_key(|reason| std::cmp::Reverse(reason.count));
-        reasons
+    /// Why images failed.
+    pub(super) fn reasons(&self) -> Reasons {
+        Reasons::of(&self.answers)
     }
 }
