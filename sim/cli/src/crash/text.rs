@@ -179,8 +179,8 @@ pub(super) fn proof(tried: &Tried) -> String {
     if after > 0 {
         let _ = writeln!(
             text,
-            "no added sync repairs it on {profile}: what is written is not atomic, or its order is wrong; {} syncs could be added, \
-             and with them still{}",
+            "no added sync repairs it on {profile}: what is written is not atomic, or its order is wrong; whichever of {} syncs \
+             are added, images still fail:{}",
             proof.all,
             reasons(&proof.after)
         );

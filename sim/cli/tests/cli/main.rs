@@ -5,6 +5,8 @@
     reason = "a test ends where something unexpected happens, in the functions that it calls too"
 )]
 
+#[cfg(target_os = "linux")]
+mod any_program;
 mod beaver;
 #[cfg(unix)]
 mod crash;

@@ -1,0 +1,151 @@
+//! `docs/any-program.md`: every command works as it stands there, and says what stands there. It takes FUSE and Python.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+
+use crate::beaver::Place;
+
+/// What the page leaves to the reader: a check, a program, and a database that nobody need install for this test.
+const OWN: [(&str, &str); 3] = [
+    ("verify", "exec python3 verify.py \"$@\""),
+    ("workload", "exec python3 save.py \"$@\""),
+    (
+        "bin/sqlite3",
+        "exec python3 -c 'import sqlite3, sys; sqlite3.connect(sys.argv[1]).executescript(sys.argv[2])' \"$@\"",
+    ),
+];
+
+/// The blocks of the page, each with its language.
+fn blocks() -> Vec<(String, String)> {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/any-program.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let blocks = page.split("```").skip(1).step_by(2);
+    let blocks = blocks.map(|block| block.split_once('\n').unwrap());
+    blocks
+        .map(|(language, text)| (language.to_owned(), text.to_owned()))
+        .collect()
+}
+
+/// Whether programs can be recorded on this machine. Said if not.
+fn can_record(place: &Place) -> bool {
+    let ran = place.beaver_words(&["trace", "--out", "probe", "--", "python3", "-c", "0"]);
+    if ran.code != Some(0) {
+        eprintln!("left out: {}", ran.stderr.trim());
+    }
+    ran.code == Some(0)
+}
+
+/// A place with the programs of the page.
+fn place_of_the_page() -> Option<Place> {
+    let place = Place::empty();
+    if !can_record(&place) {
+        return None;
+    }
+    for (language, text) in blocks() {
+        if language == "python" && text.starts_with("# ") {
+            let name = text[2..].split([' ', ':', '\n']).next().unwrap();
+            place.write(name, &text);
+        }
+    }
+    for (name, command) in OWN {
+        let path = place.write(name, &format!("#!/bin/sh\n{command}\n"));
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    Some(place)
+}
+
+/// Runs a line of the page in a shell: how it ended, and what it printed.
+fn run(place: &Place, line: &str) -> (Option<i32>, String) {
+    let tool = Path::new(env!("CARGO_BIN_EXE_beaver")).parent().unwrap();
+    let path = format!(
+        "{}:{}:{}",
+        place.path().join("bin").display(),
+        tool.display(),
+        std::env::var("PATH").unwrap()
+    );
+    let output = Command::new("sh")
+        .args(["-c", line])
+        .current_dir(place.path())
+        .env("PATH", path)
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    (output.status.code(), format!("{text}{errors}"))
+}
+
+/// Each line of `expected` is a line of `text`, in this order, and next to the one before it unless `…` stands between.
+fn check_lines(text: &str, expected: &str) {
+    let mut lines = text.lines();
+    let mut gap = true;
+    for wanted in expected.lines() {
+        if wanted.trim() == "…" {
+            gap = true;
+            continue;
+        }
+        let found = match gap {
+            true => lines.any(|line| line == wanted),
+            false => lines.next() == Some(wanted),
+        };
+        assert!(found, "{wanted:?} is not there:\n{text}");
+        gap = false;
+    }
+}
+
+#[test]
+fn the_minute_of_the_page_says_what_stands_there() {
+    let Some(place) = place_of_the_page() else {
+        return;
+    };
+    let blocks = blocks();
+    let of = |language: &str| {
+        let block = blocks.iter().find(|(own, _)| own == language);
+        block.unwrap().1.clone()
+    };
+    let (code, text) = run(&place, &of("sh"));
+    assert_eq!(code, Some(1), "{text}");
+    check_lines(&text, &of("text"));
+}
+
+#[test]
+fn every_command_of_the_page_runs() {
+    let Some(place) = place_of_the_page() else {
+        return;
+    };
+    let shell: String = blocks()
+        .into_iter()
+        .filter(|(language, _)| language == "sh")
+        .map(|(_, text)| text)
+        .collect();
+    let mut ran = 0;
+    for line in shell.lines() {
+        let folder = std::fs::read_dir(place.path().join("failures"));
+        let folder = folder.ok().and_then(|mut folders| folders.next());
+        let folder = folder.map(|folder| folder.unwrap().file_name().into_string().unwrap());
+        let line = line.replace("FOLDER", &folder.unwrap_or_default());
+        // The program of the page fails every check.
+        let checked = !line.starts_with("beaver trace") && !line.contains("--image");
+        let (code, text) = run(&place, &line);
+        assert_eq!(code, Some(i32::from(checked)), "{line}\n{text}");
+        ran += 1;
+    }
+    assert_eq!(ran, 7, "{shell}");
+    assert!(place.path().join("look").is_dir());
+}
+
+#[test]
+fn the_check_server_of_the_page_answers_for_each_image() {
+    let Some(place) = place_of_the_page() else {
+        return;
+    };
+    let blocks = blocks();
+    let server = blocks
+        .iter()
+        .find(|(language, text)| language == "python" && text.contains("sys.stdin"));
+    let check = "import os\ndef check(folder, acks):\n    return \"\" if os.path.isdir(folder) and os.path.isfile(acks) else \"no folder\"\n";
+    place.write("serve.py", &format!("{check}{}", server.unwrap().1));
+    let line = "beaver crash --serve --check 'python3 serve.py' -- python3 save.py {dir}";
+    let (code, text) = run(&place, line);
+    assert_eq!(code, Some(0), "{text}");
+}
