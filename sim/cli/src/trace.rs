@@ -34,6 +34,7 @@ pub(crate) fn trace(args: &TraceArgs, out: &mut Output) -> Result<Exit, CliError
         faults: args.faults.clone(),
         guard: Some(this_program_as("stand-guard")?),
         watch: Some(this_program_as("run-watched")?),
+        terminal: args.pty,
         stop: Some(&stop),
     };
     let said: Box<dyn Write + Send> = match args.format {

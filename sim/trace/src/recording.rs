@@ -30,6 +30,8 @@ pub struct RecordOptions<'o> {
     /// A command that calls [`run_watched`](crate::run_watched) with the path that is added to it, and what follows after `--`.
     /// Without one sync(2) and syncfs(2) are not seen.
     pub watch: Option<Vec<OsString>>,
+    /// Whether the standard output of the program is a terminal, to which a C library prints line by line.
+    pub terminal: bool,
     /// Ends the program, and with it the recording, once it is set.
     pub stop: Option<&'o AtomicBool>,
 }

@@ -96,6 +96,9 @@ pub(crate) struct CrashArgs {
     /// A shell command that prepares the files of the program; it is not crashed
     #[arg(long, value_name = "CMD", requires = "program")]
     pub(crate) setup: Option<String>,
+    /// Make the program's standard output a terminal, so that what it prints comes line by line
+    #[arg(long, requires = "program")]
+    pub(crate) pty: bool,
     /// Let something go wrong while the program is recorded, as `beaver trace` does; may be given more than once
     #[arg(long = "fault", value_name = "FAULT", requires = "program")]
     pub(crate) faults: Vec<TraceFault>,

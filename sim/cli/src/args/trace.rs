@@ -14,7 +14,7 @@ The program runs unchanged, in any language, on a directory that is served from 
 its arguments stands for that directory, which is BEAVER_DIR in its environment too. Each line that it prints on \
 its standard output counts as a promise: what it says is done must survive a power cut from there on. The \
 recording has its calls, writes to mappings, syncs and promises in one order. A program that keeps its output \
-back makes its promises late, which is safe and finds less: try `python3 -u`, or `stdbuf -oL`.
+back makes its promises late, which is safe and finds less: try `--pty`, which makes it a terminal.
 
 Faults, counted from the end of the setup on:
   eio-at-fsync:N       the Nth sync of a file fails, and its pages count as clean, as on Linux
@@ -47,6 +47,9 @@ pub(crate) struct TraceArgs {
     /// Let something go wrong; may be given more than once
     #[arg(long = "fault", value_name = "FAULT")]
     pub(crate) faults: Vec<TraceFault>,
+    /// Make the program's standard output a terminal, so that what it prints comes line by line
+    #[arg(long)]
+    pub(crate) pty: bool,
     /// How the summary is written; with json the program's standard output goes to standard error
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,

@@ -70,6 +70,7 @@ fn record_and_crash(
         faults: args.faults.clone(),
         guard: Some(this_program_as("stand-guard")?),
         watch: Some(this_program_as("run-watched")?),
+        terminal: args.pty,
         stop: Some(stop),
     };
     // Standard output has the verdict alone.

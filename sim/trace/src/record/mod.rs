@@ -31,10 +31,11 @@ mod served;
 mod server;
 mod special;
 mod standard_output;
+mod terminal;
 mod watch;
 
 use std::ffi::OsString;
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -57,6 +58,7 @@ use self::notice::Notice;
 use self::program::Program;
 use self::server::{Server, lock, space};
 use self::standard_output::{STDOUT_NAME, StandardOutput};
+use self::terminal::Terminal;
 use self::watch::Watch;
 use crate::log::{LogFormat, LogWriter};
 use crate::recording::{ProgramEnd, RecordError, RecordOptions, Recorded};
@@ -177,8 +179,13 @@ impl RunningRecording<'_> {
         words.extend(program.into_iter().map(OsString::from));
         let mut command = Command::new(&words[0]);
         command.args(&words[1..]);
-        let stdout = self.mount.path().join(STDOUT_NAME);
-        let stdout = OpenOptions::new().append(true).open(stdout);
+        let stdout = match options.terminal {
+            true => self.terminal(),
+            false => {
+                let stdout = self.mount.path().join(STDOUT_NAME);
+                OpenOptions::new().append(true).open(stdout)
+            }
+        };
         command.stdout(stdout.map_err(RecordError::Mount)?);
         let ended = self.run_to_end(command, name)?;
         match watch.and_then(|watch| watch.not_started()) {
@@ -188,6 +195,14 @@ impl RunningRecording<'_> {
             }),
             None => Ok(ended),
         }
+    }
+
+    /// The program's side of a terminal that is listened to.
+    fn terminal(&self) -> io::Result<File> {
+        let (terminal, of_program) = Terminal::open()?;
+        terminal.listen(self.server.clone())?;
+        lock(&self.server).terminal = Some(terminal);
+        Ok(of_program)
     }
 
     fn in_mount(&self, text: &str) -> String {

@@ -17,6 +17,7 @@ use super::may_sync::MaySync;
 use super::notice::Notice;
 use super::special::Specials;
 use super::standard_output::StandardOutput;
+use super::terminal::Terminal;
 use crate::log::{LogWriter, TraceEvent};
 use crate::summary::{Counter, Summary};
 use crate::trace_fault::{CountedFaults, TraceFault};
@@ -55,6 +56,8 @@ pub(super) struct Server {
     pub(super) attributes: BTreeMap<u64, Attributes>,
     pub(super) specials: Specials,
     pub(super) output: StandardOutput,
+    /// Where the program prints, if that is a terminal.
+    pub(super) terminal: Option<Terminal>,
     known: BTreeMap<u64, Known>,
     /// Open files and directories, all together.
     open: u64,
@@ -113,6 +116,7 @@ impl Server {
             attributes: [(number(InodeId::ROOT), own(0o755)), (STDOUT, own(0o666))].into(),
             specials: Specials::default(),
             output,
+            terminal: None,
             known: BTreeMap::new(),
             open: 0,
             may_sync,
@@ -128,6 +132,7 @@ impl Server {
         if self.counting == Counting::Over {
             return Err(Errno::EIO);
         }
+        self.hear_terminal();
         let answer = self.disk.call(&change);
         let faults = self.faults.as_ref();
         let fault = faults.and_then(|faults| lock(faults).take_struck());
@@ -207,6 +212,20 @@ impl Server {
         Ok(bytes.len())
     }
 
+    /// Takes what was printed on the terminal until now.
+    pub(super) fn hear_terminal(&mut self) {
+        let printed = self.terminal.as_ref().map(Terminal::printed);
+        if let Some(printed) = printed.filter(|printed| !printed.is_empty()) {
+            // A log that cannot be written is noticed, and nobody waits for an answer here.
+            let _ = self.say(&printed);
+        }
+    }
+
+    /// Whether the recording has ended.
+    pub(super) fn is_over(&self) -> bool {
+        self.counting == Counting::Over
+    }
+
     /// The setup has ended: everything is durable.
     pub(super) fn begin(&mut self) {
         self.disk.sync();
@@ -222,6 +241,7 @@ impl Server {
 
     /// The recording ends here. What comes later fails and is not recorded.
     pub(super) fn finish(&mut self) -> io::Result<(Summary, Vec<String>)> {
+        self.hear_terminal();
         self.counting = Counting::Over;
         self.output.close();
         if let Some(log) = &mut self.log {
@@ -260,6 +280,7 @@ impl Server {
     /// sync(2): everything is durable.
     pub(super) fn sync_everything(&mut self) {
         if self.counting != Counting::Over {
+            self.hear_terminal();
             self.disk.sync();
             // The notice of it says so.
             let _ = self.push(&TraceEvent::Sync);

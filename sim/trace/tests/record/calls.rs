@@ -1,5 +1,7 @@
 //! What each call comes to in a recording.
 
+use beaver_trace::TraceEvent;
+
 use crate::place::{Place, can_record, python};
 
 #[test]
@@ -35,6 +37,40 @@ sys.stdout.write('not whole')",
     );
     assert_eq!(made.said, "written\nsynced\nrenamed\nall\nnot whole");
     assert_eq!(made.recorded.disk.live().read("f").unwrap(), b"hello");
+}
+
+#[test]
+fn a_program_that_holds_its_lines_back_says_them_at_once_on_a_terminal() {
+    if !can_record() {
+        return;
+    }
+    // No line is flushed: C does that by itself where it prints to a terminal, and at the end otherwise.
+    let script = "import ctypes
+c = ctypes.CDLL(None)
+f = make('f')
+for n in range(3):
+    os.write(f, b'x')
+    c.printf(b'%d\\n', n)
+os.write(f, b'x')
+c.printf(b'%s\\nnot whole', b'much' * 5000)";
+    let writes = "begin\ncreate f\nwrite 1 0+1\n";
+    let much = "much".repeat(5000);
+    let made = Place {
+        terminal: true,
+        ..Place::new()
+    }
+    .python(script);
+    made.events_are(&format!(
+        "{writes}ack 0\nwrite 1 1+1\nack 1\nwrite 1 2+1\nack 2\nwrite 1 3+1\nack {much}"
+    ));
+    assert_eq!(made.said, format!("0\n1\n2\n{much}\nnot whole"));
+    let late = python(script);
+    assert!(
+        matches!(late.log.events[5], TraceEvent::Call { .. }),
+        "{:?}",
+        late.log.events[5]
+    );
+    assert_eq!(late.acks(), made.acks());
 }
 
 #[test]

@@ -28,6 +28,7 @@ pub(crate) struct Place {
     pub(crate) directory: TempDir,
     pub(crate) setup: Option<String>,
     pub(crate) faults: Vec<TraceFault>,
+    pub(crate) terminal: bool,
 }
 
 /// One that was made.
@@ -45,6 +46,7 @@ impl Place {
             directory: TempDir::new().unwrap(),
             setup: None,
             faults: Vec::new(),
+            terminal: false,
         }
     }
 
@@ -61,7 +63,8 @@ impl Place {
     }
 
     pub(crate) fn try_python(&self, script: &str) -> (Result<Recorded, RecordError>, String) {
-        let program = ["python3", "-c", &format!("{BEGIN}{script}")];
+        let script = format!("{BEGIN}{script}");
+        let program = ["env", "-u", "PYTHONUNBUFFERED", "python3", "-c", &script];
         self.try_program(&program)
     }
 
@@ -72,6 +75,7 @@ impl Place {
             setup: self.setup.clone(),
             log: self.log(),
             faults: self.faults.clone(),
+            terminal: self.terminal,
             ..RecordOptions::default()
         };
         let recorded = beaver_trace::record(&options, Box::new(said.clone()));
