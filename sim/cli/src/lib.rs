@@ -82,7 +82,7 @@ fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, CliError> {
         CliCommand::Schema => schema::schema(out),
         CliCommand::Trace(args) => trace::trace(&args, out),
         CliCommand::TraceHashes(args) => trace_hashes::trace_hashes(&args, out),
-        CliCommand::StandGuard(args) => trace::stand_guard(&args),
+        CliCommand::StandGuard => trace::stand_guard(),
         CliCommand::RunWatched(args) => trace::run_watched(&args),
     }
 }

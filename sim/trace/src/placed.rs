@@ -1,9 +1,9 @@
 //! Where an image is while it is checked: written into memory if it is small, else served copy on write.
 
-use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::guard::Guard;
 use crate::image_folder::{remove_folder, write_image};
 use crate::images::CrashImage;
 
@@ -25,7 +25,7 @@ impl Placed {
     pub(crate) fn new(
         image: &CrashImage,
         folder: PathBuf,
-        guard: Option<&[OsString]>,
+        guard: Option<&Guard>,
     ) -> io::Result<Self> {
         #[cfg(target_os = "linux")]
         if image.image.bytes() >= SERVED_FROM {

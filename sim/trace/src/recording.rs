@@ -9,6 +9,7 @@ use std::sync::atomic::AtomicBool;
 use beaver_disk::SimDisk;
 use serde::Serialize;
 
+use crate::guard::Guard;
 use crate::summary::Summary;
 use crate::trace_fault::TraceFault;
 
@@ -24,9 +25,8 @@ pub struct RecordOptions<'o> {
     pub log: PathBuf,
     /// What is to go wrong.
     pub faults: Vec<TraceFault>,
-    /// A command that calls [`stand_guard`](crate::stand_guard) with the path that is added to it. Without one the mount stays
-    /// if this process is killed.
-    pub guard: Option<Vec<OsString>>,
+    /// What takes mount and processes away if this process is killed. Without one they stay.
+    pub guard: Option<Guard>,
     /// A command that calls [`run_watched`](crate::run_watched) with the path that is added to it, and what follows after `--`.
     /// Without one sync(2) and syncfs(2) are not seen.
     pub watch: Option<Vec<OsString>>,

@@ -16,8 +16,8 @@ use beaver_disk::Profile;
 use beaver_sim::failure_folder::quoted;
 use beaver_sim::report::Verdict;
 use beaver_trace::{
-    FailingImage, ImageCheck, Judge, JudgeError, JudgeOptions, Judgement, Log, ProgramEnd,
-    RecordError, RecordOptions, ReplacedFiles, TraceEvent, good_images,
+    FailingImage, Guard, GuardedFolder, ImageCheck, Judge, JudgeError, JudgeOptions, Judgement,
+    Log, ProgramEnd, RecordError, RecordOptions, ReplacedFiles, TraceEvent, good_images,
 };
 
 use super::args::{Acks, CrashArgs, Format};
@@ -26,7 +26,7 @@ use super::failure_saver::this_program;
 use super::output::Output;
 use super::page_file;
 use super::timer::Timer;
-use super::trace::{stop_flag, this_program_as};
+use super::trace::{start_guard, stop_flag, this_program_as};
 use document::CrashDocument;
 use trial::{Trial, Tried};
 
@@ -35,17 +35,22 @@ const PROFILES: [Profile; 3] = [Profile::LinuxOrdered, Profile::BtrfsLike, Profi
 
 pub(crate) fn crash(args: &CrashArgs, out: &mut Output) -> Result<Exit, CliError> {
     let stop = stop_flag()?;
+    if args.log.is_none() {
+        beaver_trace::check_recorder().map_err(CliError::new)?;
+    }
+    // It stands before there is anything that could be left.
+    let guard = start_guard()?;
     let profiles = profiles(args)?;
     let Some(folder) = &args.log else {
-        return record_and_crash(args, &profiles, &stop, out);
+        return record_and_crash(args, &profiles, &stop, &guard, out);
     };
     if let (Some(number), Some(to)) = (args.image, &args.to) {
         return one_image::write(args, &open(folder)?, profiles[0], number, to, out);
     }
     if FailingImage::is_in(folder) {
-        return one_image::again(args, &open(folder)?, folder, &stop, out);
+        return one_image::again(args, &open(folder)?, folder, &stop, &guard, out);
     }
-    crash_recording(args, folder, &profiles, &stop, out)
+    crash_recording(args, folder, &profiles, &stop, &guard, out)
 }
 
 fn open(folder: &Path) -> Result<Log, CliError> {
@@ -58,9 +63,10 @@ fn record_and_crash(
     args: &CrashArgs,
     profiles: &[Profile],
     stop: &AtomicBool,
+    guard: &Guard,
     out: &mut Output,
 ) -> Result<Exit, CliError> {
-    let folder = tempfile::Builder::new().prefix("beaver-log-").tempdir();
+    let folder = GuardedFolder::new(Some(guard), None);
     let folder = folder.map_err(|error| CliError::at("no place for a recording", error))?;
     let log = folder.path().join("log");
     let options = RecordOptions {
@@ -68,7 +74,7 @@ fn record_and_crash(
         setup: args.setup.clone(),
         log: log.clone(),
         faults: args.faults.clone(),
-        guard: Some(this_program_as("stand-guard")?),
+        guard: Some(guard.clone()),
         watch: Some(this_program_as("run-watched")?),
         stop: Some(stop),
     };
@@ -88,7 +94,7 @@ fn record_and_crash(
         ProgramEnd::With { code: 0 } | ProgramEnd::PowerCut => {}
         ended => warn(format_args!("the program {ended}")),
     }
-    crash_recording(args, &log, profiles, stop, out)
+    crash_recording(args, &log, profiles, stop, guard, out)
 }
 
 /// Says something that does not stop the work.
@@ -102,6 +108,7 @@ fn warn(warning: impl fmt::Display) {
 /// A recording, and how its images are judged.
 pub(super) struct JudgedLog<'r> {
     pub(super) args: &'r CrashArgs,
+    pub(super) guard: &'r Guard,
     pub(super) folder: &'r Path,
     pub(super) log: &'r Log,
     pub(super) check: ImageCheck,
@@ -113,11 +120,13 @@ fn crash_recording(
     folder: &Path,
     profiles: &[Profile],
     stop: &AtomicBool,
+    guard: &Guard,
     out: &mut Output,
 ) -> Result<Exit, CliError> {
     let log = &open(folder)?;
     let recording = JudgedLog {
         args,
+        guard,
         folder,
         log,
         check: check(args, log)?,
@@ -212,6 +221,7 @@ impl JudgedLog<'_> {
     fn judge(&self) -> Result<Judge, CliError> {
         judge(
             self.args,
+            self.guard,
             &self.check,
             self.acks.clone(),
             replaced(&self.check, self.log)?,
@@ -287,6 +297,7 @@ impl JudgedLog<'_> {
 
 pub(super) fn judge(
     args: &CrashArgs,
+    guard: &Guard,
     check: &ImageCheck,
     acks: Vec<String>,
     replaced: Option<ReplacedFiles>,
@@ -296,7 +307,7 @@ pub(super) fn judge(
         check: check.clone(),
         limit: args.check_limit,
         jobs: args.jobs.map_or_else(cores, std::num::NonZero::get),
-        guard: Some(this_program_as("stand-guard")?),
+        guard: Some(guard.clone()),
     };
     let judge = Judge::new(options, acks, replaced);
     judge.map_err(|error| CliError::at("no place to write images", error))

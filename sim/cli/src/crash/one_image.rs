@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use beaver_disk::Profile;
-use beaver_trace::{FailingImage, ImageOptions, Judgement, Log, crash_images, write_image};
+use beaver_trace::{FailingImage, Guard, ImageOptions, Judgement, Log, crash_images, write_image};
 use serde::Serialize;
 
 use super::{
@@ -63,6 +63,7 @@ pub(super) fn again(
     log: &Log,
     folder: &Path,
     stop: &AtomicBool,
+    guard: &Guard,
     out: &mut Output,
 ) -> Result<Exit, CliError> {
     let failing = FailingImage::open(folder);
@@ -71,7 +72,7 @@ pub(super) fn again(
         Some(_) => check(args, log)?,
         None => failing.check.clone(),
     };
-    let judge = judge(args, &check, acks(log), replaced(&check, log)?)?;
+    let judge = judge(args, guard, &check, acks(log), replaced(&check, log)?)?;
     let (image, ..) = failing.image(log).map_err(CliError::new)?;
     let go_on = || !stop.load(Ordering::SeqCst);
     let answers = judge.judge(&[image], &go_on, &|_| {});
