@@ -5,6 +5,7 @@
 //!   ServedMount    the file system
 //!   ProcessGroup   the processes
 //!   ServedDisk     what the kernel asks
+//!     Awake          keeps processors awake while it asks much
 //!     Server         the disk, the recording, and what stands beside them, under one lock
 //!   Watch          sync(2) and syncfs(2), which the file system is not told of
 //! ```
@@ -20,6 +21,7 @@
 
 mod answers;
 mod attributes;
+mod awake;
 mod file_system;
 mod files;
 mod may_sync;
@@ -49,6 +51,7 @@ use rustix::process::Signal;
 pub use served::ServedImage;
 pub use watch::run_watched;
 
+use self::awake::Awake;
 use self::file_system::ServedDisk;
 use self::may_sync::MaySync;
 use self::mount::{MountPoint, ServedMount};
@@ -118,7 +121,7 @@ fn record_into(
         options.watch.is_none().then(|| MaySync::new(point.path())),
         notify.clone(),
     )));
-    let mount = point.mount(ServedDisk::new(server.clone()))?;
+    let mount = point.mount(ServedDisk::new(server.clone(), Some(Awake::new())))?;
     let mut recording = RunningRecording {
         options,
         server,

@@ -58,7 +58,7 @@ impl ServedImage {
             false => server.take_over(image, modes),
         }
         let server = Arc::new(Mutex::new(server));
-        let mount = point.mount(ServedDisk::new(server.clone()))?;
+        let mount = point.mount(ServedDisk::new(server.clone(), None))?;
         Ok(ServedImage { server, mount })
     }
 
