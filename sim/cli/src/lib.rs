@@ -29,6 +29,7 @@ mod shrink;
 mod timer;
 mod trace;
 mod trace_hashes;
+mod usage;
 mod wal;
 mod zoo;
 
@@ -44,7 +45,7 @@ use output::Output;
 /// Reads the command line, does what it says, and maps how it ended to the exit code. Wrong usage ends with 2 inside `clap`.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::try_parse().unwrap_or_else(|error| usage::explain(&error));
     let mut out = Output::standard();
     let done = dispatch(cli, &mut out);
     let written = out

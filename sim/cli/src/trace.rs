@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use beaver_trace::{Guard, ProgramEnd, RecordOptions, Recorded, Summary};
+use beaver_trace::{Guard, ProgramEnd, RecordOptions, Recorded, Summary, escaped};
 use serde::Serialize;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
@@ -151,7 +151,7 @@ fn list(title: &str, entries: &[String], out: &mut Output) {
     }
     out.line(format_args!("\n{title}:"));
     for entry in entries.iter().take(SHOWN) {
-        out.line(format_args!("  {entry}"));
+        out.line(format_args!("  {}", escaped(entry)));
     }
     if entries.len() > SHOWN {
         out.line(format_args!("  and {} more", entries.len() - SHOWN));

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use beaver_disk::SimDisk;
@@ -98,12 +98,28 @@ pub enum RecordError {
     Mount(io::Error),
     #[error("no program to record")]
     NoProgram,
-    #[error("{program}: {error}")]
+    #[error("{program}: {error}{}", start_advice(program, error))]
     Start { program: String, error: io::Error },
     #[error("the setup {ended}: {command}")]
     Setup { command: String, ended: ProgramEnd },
     #[error("the recording {}: {error}{}", path.display(), log_advice(error))]
     Log { path: PathBuf, error: io::Error },
+}
+
+fn start_advice(program: &str, error: &io::Error) -> String {
+    let there = Path::new(program).is_file();
+    match error.kind() {
+        io::ErrorKind::PermissionDenied if there => {
+            format!("\nIt is not executable: `chmod +x {program}`, or name what runs it.")
+        }
+        io::ErrorKind::NotFound if there && !program.contains('/') => {
+            format!("\nA file of that name is here: `./{program}`.")
+        }
+        io::ErrorKind::NotFound if there => {
+            "\nThe file is there: what its first line names to run it is not.".to_owned()
+        }
+        _ => String::new(),
+    }
 }
 
 fn log_advice(error: &io::Error) -> &'static str {

@@ -43,6 +43,11 @@ impl Second {
         !self.crashed.failed.is_empty()
     }
 
+    /// Whether the time ended it.
+    pub(super) fn is_cut(&self) -> bool {
+        !self.crashed.exhaustive
+    }
+
     pub(super) fn text(&self) -> String {
         let crashed = &self.crashed;
         let sampled = if crashed.exhaustive { "" } else { ", sampled" };

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use beaver_disk::Profile;
-use beaver_trace::{FailingImage, Proof, events_in_words, survivors};
+use beaver_trace::{FailingImage, Proof, escaped, events_in_words, survivors};
 
 use super::trial::Tried;
 use super::{CliError, JudgedLog};
@@ -101,8 +101,9 @@ pub(super) fn explanation(recording: &JudgedLog<'_>, tried: &Tried) -> Result<St
             let lines = if image.acks == 1 { "line" } else { "lines" };
             let _ = writeln!(
                 text,
-                "the program had said {} {lines}, the last: \"{last}\"",
-                image.acks
+                "the program had said {} {lines}, the last: \"{}\"",
+                image.acks,
+                escaped(last)
             );
         }
     }
@@ -218,10 +219,7 @@ pub(super) fn proof(tried: &Tried) -> String {
 /// How long it took.
 pub(super) fn time(tried: &[Tried], checks: u64, elapsed_ms: u64) -> String {
     let images: usize = tried.iter().map(Tried::judged).sum();
-    let stopped = tried
-        .iter()
-        .any(|tried| tried.points() < tried.found.all_points);
-    let stopped = if stopped {
+    let stopped = if tried.iter().any(Tried::is_cut) {
         ", stopped before the end"
     } else {
         ""

@@ -162,6 +162,11 @@ impl Tried {
         open.unwrap_or(self.found.points.len())
     }
 
+    /// Whether it was stopped before all was tried.
+    pub(super) fn is_cut(&self) -> bool {
+        self.points() < self.found.all_points
+    }
+
     /// Why images failed, the most frequent reason first. Reasons that differ in numbers alone are one.
     pub(super) fn reasons(&self) -> Vec<Reason<'_>> {
         let mut reasons: Vec<Reason<'_>> = Vec::new();

@@ -8,6 +8,7 @@
 mod beaver;
 #[cfg(unix)]
 mod crash;
+mod crash_calls;
 mod crash_ended;
 mod explore;
 mod failures;
