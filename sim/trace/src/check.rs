@@ -147,7 +147,8 @@ fn filled_in(command: &str, dir: &Path, acks: &Path) -> String {
     command.replace("{acks}", &quoted(acks))
 }
 
-fn quoted(path: &Path) -> String {
+/// A path as a word of a shell command.
+pub(crate) fn quoted(path: &Path) -> String {
     let text = path.to_string_lossy();
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-".contains(&byte);
     match text.bytes().all(plain) {

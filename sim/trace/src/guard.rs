@@ -169,8 +169,11 @@ pub fn stand_guard() -> io::Result<()> {
         };
     }
     // Processes stand first, then mounts: a file is removed when nobody makes it any more.
-    let taken = held.iter().map(Guarded::take_away);
-    taken.fold(Ok(()), |before, taken| before.and(taken))
+    let mut all = Ok(());
+    for thing in &held {
+        all = all.and(thing.take_away());
+    }
+    all
 }
 
 fn remove(path: &Path) -> io::Result<()> {
@@ -210,6 +213,23 @@ fn unmount(_: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// A new folder in the place for temporary files or in `parent`, of which commands can be told. It stays.
+pub(crate) fn temporary_folder(parent: Option<&Path>) -> io::Result<PathBuf> {
+    let mut folder = tempfile::Builder::new();
+    let folder = folder.prefix("beaver-");
+    let folder = match parent {
+        Some(parent) => folder.tempdir_in(parent)?,
+        None => folder.tempdir()?,
+    };
+    match folder.path().to_str() {
+        Some(_) => Ok(folder.keep()),
+        None => Err(io::Error::other(format!(
+            "the place for temporary files, {}, has a name that is not UTF-8: set TMPDIR to another",
+            folder.path().display()
+        ))),
+    }
+}
+
 /// A folder that is removed with all that is in it when this is dropped, or by the guard.
 #[derive(Debug)]
 pub struct GuardedFolder {
@@ -225,13 +245,7 @@ impl GuardedFolder {
     ///
     /// Those of the system.
     pub fn new(guard: Option<&Guard>, parent: Option<&Path>) -> io::Result<Self> {
-        let mut folder = tempfile::Builder::new();
-        let folder = folder.prefix("beaver-");
-        let path = match parent {
-            Some(parent) => folder.tempdir_in(parent)?,
-            None => folder.tempdir()?,
-        };
-        let path = path.keep();
+        let path = temporary_folder(parent)?;
         Ok(GuardedFolder {
             _held: guard.map(|guard| guard.hold(Guarded::Path(path.clone()))),
             path,

@@ -37,7 +37,13 @@ impl Placed {
         }
         #[cfg(not(target_os = "linux"))]
         let _ = guard;
-        write_image(&image.image, &image.modes, &folder)?;
+        write_image(&image.image, &image.modes, &folder).map_err(|error| {
+            let text = format!(
+                "an image cannot be written to {}: {error}",
+                folder.display()
+            );
+            io::Error::new(error.kind(), text)
+        })?;
         Ok(Placed::Folder(folder))
     }
 

@@ -96,6 +96,8 @@ pub enum RecordError {
         "the recorded directory cannot be mounted: {0}\nWithout root it takes the package fuse3 (its fusermount3), or `unshare -Urm beaver …`; a container needs `--device /dev/fuse --cap-add SYS_ADMIN`."
     )]
     Mount(io::Error),
+    #[error("the recorded directory cannot be made: {0}")]
+    NoPlace(io::Error),
     #[error("no program to record")]
     NoProgram,
     #[error("{program}: {error}{}", start_advice(program, error))]

@@ -9,7 +9,8 @@ use beaver_trace::{
     TraceEvent, good_images,
 };
 
-use super::{CliError, CrashArgs};
+use super::command_line::names_folder;
+use super::{CliError, CrashArgs, warn};
 
 /// A recording, and how its images are judged.
 pub(super) struct JudgedLog<'r> {
@@ -66,6 +67,22 @@ impl JudgedLog<'_> {
         let events = self.log.events.iter().rev();
         let mut events = events.take_while(|event| **event != TraceEvent::Begin);
         !events.any(|event| matches!(event, TraceEvent::Call { .. }))
+    }
+
+    /// Says if there is nothing to crash.
+    pub(super) fn warn_if_idle(&self) {
+        if !self.is_idle() {
+            return;
+        }
+        let program = &self.args.program;
+        let is_told = program.iter().any(|word| names_folder(word));
+        warn(match is_told || program.is_empty() {
+            true => "the program changed nothing in {dir}",
+            false => {
+                "the program changed nothing in {dir}, and `{dir}` is not among its arguments: put it where the folder \
+                 of its files belongs"
+            }
+        });
     }
 
     /// The check must hold on files that no crash has touched. What it says of an empty folder with which the program began, if

@@ -29,6 +29,7 @@ use super::timer::Timer;
 use super::trace::{start_guard, stop_flag, this_program_as};
 use document::CrashDocument;
 use judged_log::{JudgedLog, acks, check, judge, not_run, replaced};
+use second::Second;
 use trial::{Trial, Tried};
 
 /// The profiles whose images are tried, the mildest first.
@@ -139,19 +140,7 @@ fn crash_recording(
         None => u128::MAX,
     };
     let go_on = || left_ms() > 0 && !interrupted();
-    if recording.is_idle() {
-        let named = args
-            .program
-            .iter()
-            .any(|word| command_line::names_folder(word));
-        warn(match named || args.program.is_empty() {
-            true => "the program changed nothing in {dir}",
-            false => {
-                "the program changed nothing in {dir}, and `{dir}` is not among its arguments: put it where the folder of \
-                 its files belongs"
-            }
-        });
-    }
+    recording.warn_if_idle();
     let refused = recording.try_good_images(&judge, &go_on)?;
     let trial = Trial {
         recording: &recording,
@@ -183,22 +172,31 @@ fn crash_recording(
         }
         out.line(text::time(&tried, checks, timer.elapsed_ms()));
     }
-    let is_cut = tried.iter().any(Tried::is_cut)
-        || left_ms() == 0 && seconds.iter().any(second::Second::is_cut);
-    let found = first.is_some() || seconds.iter().any(second::Second::fails);
-    let exit = match (found, interrupted()) {
-        (true, _) => Exit::FOUND,
-        (false, true) => Exit::Interrupted,
-        // The time was over before the first image.
-        (false, false) if tried.iter().all(|tried| tried.judged() == 0) => {
-            Exit::Judged(Verdict::Nothing)
-        }
-        (false, false) if is_cut => Exit::Judged(Verdict::Budget),
-        (false, false) => Exit::HELD,
+    let exit = match interrupted() {
+        true if !found(&tried, &seconds) => Exit::Interrupted,
+        _ => verdict(&tried, &seconds, left_ms() == 0),
     };
     match &args.report {
         Some(path) => report_page::write(&recording, &tried, saved, path, exit),
         None => Ok(exit),
+    }
+}
+
+fn found(tried: &[Tried], seconds: &[Second]) -> bool {
+    first_failing(tried).is_some() || seconds.iter().any(Second::fails)
+}
+
+fn verdict(tried: &[Tried], seconds: &[Second], time_is_over: bool) -> Exit {
+    let is_cut = tried.iter().any(Tried::is_cut);
+    if found(tried, seconds) {
+        Exit::FOUND
+    } else if tried.iter().all(|tried| tried.judged() == 0) {
+        // The time was over before the first image.
+        Exit::Judged(Verdict::Nothing)
+    } else if is_cut || time_is_over && seconds.iter().any(Second::is_cut) {
+        Exit::Judged(Verdict::Budget)
+    } else {
+        Exit::HELD
     }
 }
 

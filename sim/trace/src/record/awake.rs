@@ -58,7 +58,7 @@ impl Awake {
     pub(super) fn request(&self) {
         let requests = &self.0.requests;
         let count = requests.count.fetch_add(1, Ordering::SeqCst);
-        if count % MANY == 0 && requests.asleep.swap(false, Ordering::SeqCst) {
+        if count.is_multiple_of(MANY) && requests.asleep.swap(false, Ordering::SeqCst) {
             self.0.wake();
         }
     }

@@ -60,6 +60,7 @@ use self::program::how_it_ended;
 use self::server::{Server, lock, space};
 use self::standard_output::{STDOUT_NAME, StandardOutput};
 use self::watch::Watch;
+use crate::check::quoted;
 use crate::log::{LogFormat, LogWriter};
 use crate::process_group::ProcessGroup;
 use crate::recording::{ProgramEnd, RecordError, RecordOptions, Recorded};
@@ -68,6 +69,8 @@ use crate::recording::{ProgramEnd, RecordError, RecordOptions, Recorded};
 const TICK: Duration = Duration::from_millis(50);
 /// How long processes may take that are to end.
 const GRACE: Duration = Duration::from_secs(5);
+/// How long those may take that were asked to, after the recording.
+const END: Duration = Duration::from_secs(1);
 
 /// Records a program. What it says on its standard output is passed on to `output` at once.
 ///
@@ -135,7 +138,7 @@ fn record_into(
     // What broke the recording says more than that it cannot be ended.
     let ended = ended?;
     // Who was asked to end has the time for it.
-    recording.open_after(GRACE);
+    recording.open_after(END);
     let (summary, warnings) = finished.map_err(|error| RecordError::at_log(&options.log, error))?;
     let disk = lock(&recording.server).disk.clone();
     drop(recording);
@@ -153,7 +156,9 @@ impl RunningRecording<'_> {
     fn run(&mut self) -> Result<ProgramEnd, RecordError> {
         if let Some(setup) = &self.options.setup {
             let mut command = Command::new("sh");
-            command.arg("-c").arg(self.in_mount(setup));
+            command
+                .arg("-c")
+                .arg(setup.replace("{dir}", &quoted(self.mount.path())));
             // What a setup says is no promise, and it must not mix with the result.
             command.stdout(Stdio::from(io::stderr()));
             let ended = self.run_to_end(command, "sh")?;

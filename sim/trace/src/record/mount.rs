@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use fuser::{BackgroundSession, Config, MountOption, Session, SessionACL};
 
 use super::file_system::ServedDisk;
-use crate::guard::{Guard, Guarded, Held, unmount};
+use crate::guard::{Guard, Guarded, Held, temporary_folder, unmount};
 use crate::recording::RecordError;
 
 const DEVICE: &str = "/dev/fuse";
@@ -29,10 +29,7 @@ impl MountPoint {
     /// Makes the directory.
     pub(super) fn new(guard: Option<&Guard>) -> Result<Self, RecordError> {
         check_device()?;
-        let directory = tempfile::Builder::new().prefix("beaver-").tempdir();
-        let directory = directory.map_err(RecordError::Mount)?;
-        // Of its own accord it would be removed with all that is in it, and that may be mounted.
-        let path = directory.keep();
+        let path = temporary_folder(None).map_err(RecordError::NoPlace)?;
         Ok(MountPoint {
             _held: guard.map(|guard| guard.hold(Guarded::Mount(path.clone()))),
             path,
