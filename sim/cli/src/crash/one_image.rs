@@ -67,12 +67,20 @@ pub(super) fn again(
     out: &mut Output,
 ) -> Result<Exit, CliError> {
     let failing = FailingImage::open(folder);
-    let failing = failing.map_err(|error| CliError::at(folder.display(), error))?;
+    let failing =
+        failing.map_err(|error| CliError::at(folder.join("failure.json").display(), error))?;
+    let said = acks(log);
+    if failing.event > log.events.len() || failing.acks > said.len() {
+        return Err(CliError::at(
+            folder.join("failure.json").display(),
+            "it is of another recording: there are fewer events, or lines that were said, than it has",
+        ));
+    }
     let check = match args.check {
         Some(_) => check(args, log)?,
         None => failing.check.clone(),
     };
-    let judge = judge(args, guard, &check, acks(log), replaced(&check, log)?)?;
+    let judge = judge(args, guard, &check, said, replaced(&check, log)?)?;
     let (image, ..) = failing.image(log).map_err(CliError::new)?;
     let go_on = || !stop.load(Ordering::SeqCst);
     let answers = judge.judge(&[image], &go_on, &|_| {});

@@ -133,6 +133,13 @@ fn a_saved_failure_is_checked_again_without_the_program_and_the_recording() {
         .beaver_words(&["crash", &folder, "--check", "true {dir}"])
         .ends_with(0);
     assert!(holds.stdout.starts_with("holds now"), "{}", holds.stdout);
+    let failure = place.path().join(&folder).join("failure.json");
+    let text = fs::read_to_string(&failure).unwrap();
+    let edited = text.replace("\"acks\": ", "\"acks\": 9");
+    assert_ne!(edited, text);
+    fs::write(&failure, edited).unwrap();
+    let edited = place.beaver_words(&["crash", &folder]).ends_with(2);
+    edited.complains("failure.json: it is of another recording");
     for file in ["report.txt", "failure.json", "before", "after"] {
         assert!(place.path().join(&folder).join(file).exists(), "{file}");
     }
