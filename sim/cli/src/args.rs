@@ -15,7 +15,7 @@ use super::exit;
 use super::seed::Seed;
 pub(crate) use crash::{Acks, CrashArgs};
 pub(crate) use failing::{ReplayArgs, ShrinkArgs, ZooArgs};
-pub(crate) use trace::{RunWatchedArgs, StandGuardArgs, TraceArgs, TraceHashesArgs};
+pub(crate) use trace::{RunWatchedArgs, TraceArgs, TraceHashesArgs};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -83,9 +83,9 @@ pub(crate) enum CliCommand {
     /// One side of `run --check-determinism`: prints a line for each seed
     #[command(hide = true)]
     TraceHashes(TraceHashesArgs),
-    /// Takes the mount of a recording away when `beaver` is killed
+    /// Ends and removes what `beaver` leaves when it is killed
     #[command(hide = true)]
-    StandGuard(StandGuardArgs),
+    StandGuard,
     /// Becomes the program that is recorded, once its calls of sync(2) are heard of
     #[command(hide = true)]
     RunWatched(RunWatchedArgs),

@@ -29,6 +29,7 @@ mod shrink;
 mod timer;
 mod trace;
 mod trace_hashes;
+mod usage;
 mod wal;
 mod zoo;
 
@@ -44,7 +45,7 @@ use output::Output;
 /// Reads the command line, does what it says, and maps how it ended to the exit code. Wrong usage ends with 2 inside `clap`.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::try_parse().unwrap_or_else(|error| usage::explain(&error));
     let mut out = Output::standard();
     let done = dispatch(cli, &mut out);
     let written = out
@@ -82,7 +83,7 @@ fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, CliError> {
         CliCommand::Schema => schema::schema(out),
         CliCommand::Trace(args) => trace::trace(&args, out),
         CliCommand::TraceHashes(args) => trace_hashes::trace_hashes(&args, out),
-        CliCommand::StandGuard(args) => trace::stand_guard(&args),
+        CliCommand::StandGuard => trace::stand_guard(),
         CliCommand::RunWatched(args) => trace::run_watched(&args),
     }
 }

@@ -6,11 +6,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use beaver_trace::{ProgramEnd, RecordOptions, Recorded, Summary};
+use beaver_trace::{Guard, ProgramEnd, RecordOptions, Recorded, Summary, escaped};
 use serde::Serialize;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-use super::args::{Format, RunWatchedArgs, StandGuardArgs, TraceArgs};
+use super::args::{Format, RunWatchedArgs, TraceArgs};
 use super::determinism::this_program;
 use super::exit::{CliError, Exit};
 use super::output::Output;
@@ -27,12 +27,13 @@ struct Document<'a> {
 
 pub(crate) fn trace(args: &TraceArgs, out: &mut Output) -> Result<Exit, CliError> {
     let stop = stop_flag()?;
+    beaver_trace::check_recorder().map_err(CliError::new)?;
     let options = RecordOptions {
         program: args.program.clone(),
         setup: args.setup.clone(),
         log: args.out.clone(),
         faults: args.faults.clone(),
-        guard: Some(this_program_as("stand-guard")?),
+        guard: Some(start_guard()?),
         watch: Some(this_program_as("run-watched")?),
         terminal: args.pty,
         stop: Some(&stop),
@@ -58,11 +59,19 @@ pub(crate) fn trace(args: &TraceArgs, out: &mut Output) -> Result<Exit, CliError
     })
 }
 
-/// Takes a mount away once the process that it belongs to is gone.
-pub(crate) fn stand_guard(args: &StandGuardArgs) -> Result<Exit, CliError> {
-    let done = beaver_trace::stand_guard(&args.mount_point);
-    done.map_err(|error| CliError::at(args.mount_point.display(), error))?;
+/// Takes away what another process leaves when it is killed.
+pub(crate) fn stand_guard() -> Result<Exit, CliError> {
+    beaver_trace::stand_guard().map_err(CliError::new)?;
     Ok(Exit::HELD)
+}
+
+/// A guard of what this process makes.
+///
+/// # Errors
+/// It cannot be started.
+pub(crate) fn start_guard() -> Result<Guard, CliError> {
+    let guard = Guard::start(&this_program_as("stand-guard")?);
+    guard.map_err(|error| CliError::at("cannot start the guard", error))
 }
 
 /// Becomes the program that is recorded. Returns only if it cannot.
@@ -143,7 +152,7 @@ fn list(title: &str, entries: &[String], out: &mut Output) {
     }
     out.line(format_args!("\n{title}:"));
     for entry in entries.iter().take(SHOWN) {
-        out.line(format_args!("  {entry}"));
+        out.line(format_args!("  {}", escaped(entry)));
     }
     if entries.len() > SHOWN {
         out.line(format_args!("  and {} more", entries.len() - SHOWN));

@@ -4,8 +4,8 @@
 //! The process that is about to become the program [`install`]s the filter and hands the listener to the one that records it.
 //! That one [`hear`]s of each call while its caller waits, does what it has to do, and lets it [`go_on`].
 //!
-//! This is the one place of the workspace with unsafe code: three system calls with plain structures that the kernel reads or
-//! fills.
+//! [`run_below_all`] has nothing to do with it, but with this: here is the one place of the workspace with unsafe code, four
+//! system calls with plain structures that the kernel reads or fills.
 #![cfg(target_os = "linux")]
 
 use std::io;
@@ -111,6 +111,20 @@ fn install_filter() -> io::Result<OwnedFd> {
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 fn number(call: libc::c_long) -> u32 {
     u32::try_from(call).expect("numbers of calls are small")
+}
+
+/// Lets this thread run only where a processor would have nothing else to do.
+///
+/// # Errors
+///
+/// Those of the kernel.
+pub fn run_below_all() -> io::Result<()> {
+    let none = libc::sched_param { sched_priority: 0 };
+    // SAFETY: the kernel only reads `none`, which lives until the call returns.
+    match unsafe { libc::sched_setscheduler(0, libc::SCHED_IDLE, &raw const none) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
 }
 
 /// Waits for the next call.

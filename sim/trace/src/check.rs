@@ -2,17 +2,18 @@
 
 use std::fs::File;
 use std::io;
-use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::check_process::{
-    Judgement, ProcessGroup, Waited, ended, how_it_ended, in_shell, last_line, too_long, wait,
-};
+use crate::check_process::{Judgement, Waited, how_it_ended, in_shell, last_line, too_long, wait};
 use crate::check_server::{Asked, CheckServer};
+use crate::guard::Guard;
+use crate::process_group::ProcessGroup;
 
 /// What says of an image whether it is good.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,15 +35,22 @@ pub(crate) struct Checker<'c> {
     limit: Duration,
     /// Where what the check prints is kept.
     output: PathBuf,
+    guard: Option<&'c Guard>,
     server: Option<CheckServer>,
 }
 
 impl<'c> Checker<'c> {
-    pub(crate) fn new(check: &'c ImageCheck, limit: Duration, output: PathBuf) -> Self {
+    pub(crate) fn new(
+        check: &'c ImageCheck,
+        limit: Duration,
+        output: PathBuf,
+        guard: Option<&'c Guard>,
+    ) -> Self {
         Checker {
             check,
             limit,
             output,
+            guard,
             server: None,
         }
     }
@@ -78,7 +86,7 @@ impl<'c> Checker<'c> {
             ImageCheck::Server(command) => loop {
                 let server = match &mut self.server {
                     Some(server) => server,
-                    empty => empty.insert(CheckServer::start(command, &self.output)?),
+                    empty => empty.insert(CheckServer::start(command, &self.output, self.guard)?),
                 };
                 let asked = server.ask(dir, acks, self.limit, go_on)?;
                 if server.is_dead() {
@@ -107,17 +115,17 @@ impl<'c> Checker<'c> {
         command.env("BEAVER_DIR", dir).env("BEAVER_ACKS", acks);
         command.stdin(Stdio::null());
         command.stdout(output.try_clone()?).stderr(output);
-        let child = command.process_group(0).spawn()?;
-        let group = ProcessGroup::of(&child);
-        let ended = ended(child);
-        let status = wait(&ended, self.limit, go_on);
+        let mut group = ProcessGroup::start(&mut command, self.guard)?;
+        let (send, ended) = channel();
+        group.when_ended(move || send.send(()));
+        let waited = wait(&ended, self.limit, go_on);
         // Also what a check that has ended left running: its files are taken away.
-        group.kill();
-        let status = match status {
-            Waited::Got(status) => status?,
+        let status = group.end()?;
+        match waited {
+            Waited::Got(()) => {}
             Waited::Stopped => return Ok(Judgement::Stopped),
-            Waited::TooLong => return Ok(Judgement::Bad(self.too_long())),
-        };
+            Waited::TooLong => return Ok(Judgement::Bad(too_long(self.limit))),
+        }
         if status.success() {
             return Ok(Judgement::Good);
         }
@@ -131,10 +139,6 @@ impl<'c> Checker<'c> {
             },
         ))
     }
-
-    fn too_long(&self) -> String {
-        too_long(self.limit)
-    }
 }
 
 /// The command with the paths in it, in quotes where the shell needs them.
@@ -143,7 +147,8 @@ fn filled_in(command: &str, dir: &Path, acks: &Path) -> String {
     command.replace("{acks}", &quoted(acks))
 }
 
-fn quoted(path: &Path) -> String {
+/// A path as a word of a shell command.
+pub(crate) fn quoted(path: &Path) -> String {
     let text = path.to_string_lossy();
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-".contains(&byte);
     match text.bytes().all(plain) {

@@ -1,15 +1,14 @@
-//! The processes of a check: how one is waited for, ended, and what it printed last.
+//! The processes of a check: how one is waited for, how it ended, and what it printed last.
 
 use std::fs;
 use std::io;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::thread;
+use std::process::{Command, ExitStatus};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::Signal;
 
 /// What a check said.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,30 +25,6 @@ pub enum Judgement {
 const TICK: Duration = Duration::from_millis(50);
 /// How much of what a check printed is its reason: the beginning of its last line.
 const REASON_BYTES: usize = 300;
-
-/// A process and all that it starts.
-#[derive(Clone, Copy)]
-pub(crate) struct ProcessGroup(Pid);
-
-impl ProcessGroup {
-    /// The group of a process that was started in one of its own.
-    pub(crate) fn of(child: &Child) -> Self {
-        ProcessGroup(Pid::from_child(child))
-    }
-
-    pub(crate) fn kill(self) {
-        // There may be nothing left of it.
-        let _ = kill_process_group(self.0, Signal::KILL);
-    }
-}
-
-/// Sends how a child ended, as soon as it has.
-pub(crate) fn ended(mut child: Child) -> Receiver<io::Result<ExitStatus>> {
-    let (send, ended) = channel();
-    // It ends with the child.
-    thread::spawn(move || send.send(child.wait()));
-    ended
-}
 
 /// What came of waiting.
 pub(crate) enum Waited<T> {

@@ -2,16 +2,15 @@
 
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Write as _};
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{ChildStdin, ChildStdout, ExitStatus, Stdio};
+use std::process::{ChildStdin, ChildStdout, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
-use crate::check_process::{
-    Judgement, ProcessGroup, Waited, ended, how_it_ended, in_shell, last_line, too_long, wait,
-};
+use crate::check_process::{Judgement, Waited, how_it_ended, in_shell, last_line, too_long, wait};
+use crate::guard::Guard;
+use crate::process_group::ProcessGroup;
 
 /// How long a server that has closed its output may take to end.
 const END: Duration = Duration::from_secs(1);
@@ -31,7 +30,7 @@ pub(crate) enum Asked {
 pub(crate) struct CheckServer {
     questions: ChildStdin,
     answers: Receiver<String>,
-    ended: Receiver<io::Result<ExitStatus>>,
+    ended: Receiver<()>,
     group: ProcessGroup,
     /// Where its standard error is kept.
     errors: PathBuf,
@@ -40,21 +39,22 @@ pub(crate) struct CheckServer {
 }
 
 impl CheckServer {
-    pub(crate) fn start(command: &str, errors: &Path) -> io::Result<Self> {
+    pub(crate) fn start(command: &str, errors: &Path, guard: Option<&Guard>) -> io::Result<Self> {
         let mut shell = in_shell(command);
         shell.stdin(Stdio::piped()).stdout(Stdio::piped());
         shell.stderr(File::create(errors)?);
-        let mut child = shell.process_group(0).spawn()?;
-        let pipes = child.stdin.take().zip(child.stdout.take());
-        let (questions, stdout) = pipes.ok_or(io::ErrorKind::BrokenPipe)?;
+        let mut group = ProcessGroup::start(&mut shell, guard)?;
+        let (questions, stdout) = group.pipes().ok_or(io::ErrorKind::BrokenPipe)?;
         let (send, answers) = channel();
         // It ends when the server closes its output, which it does at the latest when it is killed.
         thread::spawn(move || pass_on(stdout, &send));
+        let (end, ended) = channel();
+        group.when_ended(move || end.send(()));
         Ok(CheckServer {
             questions,
             answers,
-            group: ProcessGroup::of(&child),
-            ended: ended(child),
+            group,
+            ended,
             errors: errors.to_owned(),
             is_dead: false,
             has_answered: false,
@@ -103,9 +103,9 @@ impl CheckServer {
         }))
     }
 
-    fn how_it_died(&self, go_on: &dyn Fn() -> bool) -> io::Result<String> {
+    fn how_it_died(&mut self, go_on: &dyn Fn() -> bool) -> io::Result<String> {
         let how = match wait(&self.ended, END, go_on) {
-            Waited::Got(status) => how_it_ended(status?),
+            Waited::Got(()) => how_it_ended(self.group.end()?),
             Waited::TooLong | Waited::Stopped => "the check closed its output".to_owned(),
         };
         let printed = last_line(&self.errors)?;
@@ -116,14 +116,9 @@ impl CheckServer {
     }
 
     fn end(&mut self) {
-        self.group.kill();
+        // How it ended is asked before, where it matters.
+        let _ = self.group.end();
         self.is_dead = true;
-    }
-}
-
-impl Drop for CheckServer {
-    fn drop(&mut self) {
-        self.group.kill();
     }
 }
 

@@ -8,6 +8,9 @@ use crate::images::{CrashImage, first_event};
 use crate::log::{Log, LogError, TraceEvent};
 use crate::replay::LogReplay;
 
+/// When the program had ended.
+pub const AT_THE_END: &str = "at the end";
+
 /// An image that was there without a crash.
 #[derive(Clone, Debug)]
 pub struct GoodImage {
@@ -35,7 +38,7 @@ pub fn good_images(log: &Log) -> Result<Vec<GoodImage>, LogError> {
             good.push(now(&replay, "after the setup", has_setup));
         }
         if replay.next().is_none() {
-            good.push(now(&replay, "at the end", true));
+            good.push(now(&replay, AT_THE_END, true));
             return Ok(good);
         }
         replay.step()?;

@@ -1,7 +1,6 @@
 //! Checks images, several at the same time, each distinct one once.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,7 +11,7 @@ use std::time::Duration;
 
 use crate::check::{Checker, ImageCheck};
 use crate::check_process::Judgement;
-use crate::image_folder::remove_folder;
+use crate::guard::{Guard, GuardedFolder};
 use crate::images::CrashImage;
 use crate::log::LogError;
 use crate::placed::Placed;
@@ -48,8 +47,8 @@ pub struct JudgeOptions {
     pub limit: Duration,
     /// How many checks run at the same time. The verdicts do not depend on it.
     pub jobs: usize,
-    /// What guards the mounts of large images: that of [`RecordOptions`](crate::RecordOptions).
-    pub guard: Option<Vec<OsString>>,
+    /// What takes images and checks away if this process is killed.
+    pub guard: Option<Guard>,
 }
 
 /// Judges images. What was judged once is known: images are compared by their content and the lines that were said.
@@ -60,7 +59,7 @@ pub struct Judge {
     /// Files that must be old or new.
     replaced: Option<ReplacedFiles>,
     known: Mutex<BTreeMap<(u128, usize), Judgement>>,
-    folder: tempfile::TempDir,
+    folder: GuardedFolder,
     checks: AtomicU64,
 }
 
@@ -75,15 +74,15 @@ impl Judge {
         acks: Vec<String>,
         replaced: Option<ReplacedFiles>,
     ) -> io::Result<Self> {
-        let mut folder = tempfile::Builder::new();
-        let folder = folder.prefix("beaver-");
-        let in_memory = folder.tempdir_in(MEMORY);
+        let guard = options.guard.as_ref();
+        let folder = GuardedFolder::new(guard, Some(Path::new(MEMORY)));
+        let folder = folder.or_else(|_| GuardedFolder::new(guard, None))?;
         Ok(Judge {
             options,
             acks,
             replaced,
             known: Mutex::default(),
-            folder: in_memory.or_else(|_| folder.tempdir())?,
+            folder,
             checks: AtomicU64::new(0),
         })
     }
@@ -192,7 +191,12 @@ impl<'j> CheckJob<'j> {
         let options = &judge.options;
         Ok(CheckJob {
             judge,
-            checker: Checker::new(&options.check, options.limit, folder.join("output")),
+            checker: Checker::new(
+                &options.check,
+                options.limit,
+                folder.join("output"),
+                options.guard.as_ref(),
+            ),
             acks: folder.join("acks"),
             folder,
             said: None,
@@ -218,7 +222,7 @@ impl<'j> CheckJob<'j> {
         // Another folder each time: a server that still holds the old one sees that it is gone.
         self.number += 1;
         let folder = self.folder.join(format!("image-{}", self.number));
-        let placed = Placed::new(image, folder, self.judge.options.guard.as_deref())?;
+        let placed = Placed::new(image, folder, self.judge.options.guard.as_ref())?;
         self.say(image.acks)?;
         let answer = self.checker.check(placed.path(), &self.acks, go_on);
         self.judge.checks.fetch_add(1, Ordering::Relaxed);
@@ -234,7 +238,7 @@ impl<'j> CheckJob<'j> {
         log: &Path,
         go_on: &dyn Fn() -> bool,
     ) -> Result<Judgement, RecordError> {
-        let guard = self.judge.options.guard.as_deref();
+        let guard = self.judge.options.guard.as_ref();
         let served = ServedImage::mount(&image.image, &image.modes, Some(log), guard)?;
         let at_log = |error| RecordError::Log {
             path: log.to_owned(),
@@ -266,13 +270,6 @@ impl<'j> CheckJob<'j> {
             self.said = Some(acks);
         }
         Ok(())
-    }
-}
-
-impl Drop for Judge {
-    fn drop(&mut self) {
-        // A directory that may not be written to is no reason to leave it there.
-        let _ = remove_folder(self.folder.path());
     }
 }
 

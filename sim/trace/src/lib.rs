@@ -25,6 +25,7 @@ mod check_server;
 mod draw;
 mod failing_image;
 mod good_images;
+mod guard;
 mod image_folder;
 mod images;
 mod judge;
@@ -33,6 +34,7 @@ mod missing_sync;
 #[cfg(not(target_os = "linux"))]
 mod not_linux;
 mod placed;
+mod process_group;
 mod proof;
 mod reasons;
 #[cfg(target_os = "linux")]
@@ -51,18 +53,19 @@ mod words;
 pub use check::ImageCheck;
 pub use check_process::Judgement;
 pub use failing_image::FailingImage;
-pub use good_images::{GoodImage, good_images};
+pub use good_images::{AT_THE_END, GoodImage, good_images};
+pub use guard::{Guard, GuardedFolder, stand_guard};
 pub use image_folder::write_image;
 pub use images::{CrashImage, CrashImages, CutPoint, ImageOptions, crash_images};
 pub use judge::{Judge, JudgeError, JudgeOptions, image_place};
 pub use log::{Log, LogError, LogFormat, LogWriter, TraceEvent};
 pub use missing_sync::{MissingSync, SyncKind};
 #[cfg(not(target_os = "linux"))]
-pub use not_linux::{check as check_recorder, record, run_watched, stand_guard};
+pub use not_linux::{check as check_recorder, record, run_watched};
 pub use proof::{AlikeSyncs, Proof, prove};
 pub use reasons::{Reason, Reasons};
 #[cfg(target_os = "linux")]
-pub use record::{ServedImage, check as check_recorder, record, run_watched, stand_guard};
+pub use record::{ServedImage, check as check_recorder, record, run_watched};
 pub use recording::{ProgramEnd, RecordError, RecordOptions, Recorded};
 pub use replaced::ReplacedFiles;
 pub use replay::LogReplay;
@@ -70,4 +73,4 @@ pub use second_crash::{CrashedCheck, CrashedChecks, crash_the_checks};
 pub use summary::Summary;
 pub use survivors::survivors;
 pub use trace_fault::{TRACE_FAULTS, TraceFault};
-pub use words::events_in_words;
+pub use words::{escaped, events_in_words};

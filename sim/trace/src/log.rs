@@ -258,6 +258,16 @@ impl Log {
         })
     }
 
+    /// Why the recording is damaged at an event.
+    pub(crate) fn cannot_be(&self, event: usize, error: &io::Error) -> LogError {
+        LogError::Line {
+            path: self.path.with_file_name(EVENTS),
+            // The first line is no event.
+            line: event + 2,
+            error: format!("the recording is damaged: this call cannot be carried out ({error})"),
+        }
+    }
+
     /// The change of a call, with the bytes of a write.
     ///
     /// # Errors

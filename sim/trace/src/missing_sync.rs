@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::images::first_event;
 use crate::log::{Log, LogError, TraceEvent};
 use crate::replay::LogReplay;
-use crate::words::{name_in, path_of};
+use crate::words::{escaped, name_in, path_of};
 
 /// Where a sync is missing. In the order in which a proof tries to do without: the last ones are those that programs most
 /// often forget, and that are easiest to understand.
@@ -36,13 +36,15 @@ pub enum SyncKind {
     DirectoryBeforeAck,
     /// A file before the program says a line.
     FileBeforeAck,
+    /// A file before it gets another name by a link.
+    FileBeforeItsLink,
     /// A file before it gets its last name.
     FileBeforeItsRename,
 }
 
 impl SyncKind {
     /// All kinds, in their order.
-    pub(crate) const ALL: [SyncKind; 11] = [
+    pub(crate) const ALL: [SyncKind; 12] = [
         SyncKind::FileBeforeEnd,
         SyncKind::DirectoryBeforeEnd,
         SyncKind::FileBeforeChange,
@@ -53,6 +55,7 @@ impl SyncKind {
         SyncKind::DirectoryBeforeRemoval,
         SyncKind::DirectoryBeforeAck,
         SyncKind::FileBeforeAck,
+        SyncKind::FileBeforeItsLink,
         SyncKind::FileBeforeItsRename,
     ];
 }
@@ -66,7 +69,7 @@ pub struct MissingSync {
     pub event: usize,
     /// The path of what would be synced.
     pub path: String,
-    /// What comes after it: a path, or a line.
+    /// What comes after it: a path, a line, or how a name is changed.
     pub next: String,
     /// The call.
     pub(crate) change: Change,
@@ -77,7 +80,7 @@ impl MissingSync {
     #[must_use]
     pub fn pattern(&self) -> (SyncKind, String) {
         let path = match self.kind {
-            SyncKind::FileBeforeItsRename => &self.next,
+            SyncKind::FileBeforeItsLink | SyncKind::FileBeforeItsRename => &self.next,
             _ => &self.path,
         };
         let names = path.split('/').map(|name| match is_hash(name) {
@@ -132,10 +135,7 @@ impl fmt::Display for MissingSync {
                 )
             }
             SyncKind::DirectoryBeforeRename => {
-                write!(
-                    f,
-                    "fsync of the directory `{path}` before a file is renamed to `{next}`"
-                )
+                write!(f, "fsync of the directory `{path}` before {next}")
             }
             SyncKind::DirectoryBeforeRemoval => {
                 write!(
@@ -151,6 +151,9 @@ impl fmt::Display for MissingSync {
             }
             SyncKind::FileBeforeAck => {
                 write!(f, "fsync of `{path}` before the program says \"{next}\"")
+            }
+            SyncKind::FileBeforeItsLink => {
+                write!(f, "fsync of `{path}` before it is linked as `{next}`")
             }
             SyncKind::FileBeforeItsRename => {
                 write!(f, "fsync of `{path}` before it is renamed to `{next}`")
@@ -199,8 +202,9 @@ impl Dirty {
         use SyncKind as K;
         let change = match event {
             TraceEvent::Ack(line) => {
-                self.propose_files(replay, K::FileBeforeAck, line, None);
-                self.propose_dirs(replay, K::DirectoryBeforeAck, line);
+                let line = escaped(line);
+                self.propose_files(replay, K::FileBeforeAck, &line, None);
+                self.propose_dirs(replay, K::DirectoryBeforeAck, &line);
                 return;
             }
             TraceEvent::Call { change, .. } => change,
@@ -228,13 +232,24 @@ impl Dirty {
                 to_dir,
                 to,
             } => {
-                let next = name_in(replay, *to_dir, to);
-                let file = replay.disk().look(|disk| disk.named(*from_dir, from).ok());
-                self.propose_named(replay, file, &next);
+                let (old, next) = (
+                    name_in(replay, *from_dir, from),
+                    name_in(replay, *to_dir, to),
+                );
+                let (file, is_dir) = replay.disk().look(|disk| {
+                    let file = disk.named(*from_dir, from).ok();
+                    let kind = file.and_then(|file| disk.kind(file));
+                    (file, kind == Some(FileKind::Directory))
+                });
+                let what = if is_dir { "the directory " } else { "" };
+                let words = format!("{what}`{old}` is renamed to `{next}`");
+                self.propose_named(replay, file, (K::FileBeforeItsRename, &next), &words);
             }
             Change::Link { inode, dir, name } => {
                 let next = name_in(replay, *dir, name);
-                self.propose_named(replay, Some(*inode), &next);
+                let old = path_of(replay, *inode).unwrap_or_default();
+                let words = format!("`{old}` is linked as `{next}`");
+                self.propose_named(replay, Some(*inode), (K::FileBeforeItsLink, &next), &words);
             }
             Change::Remove { dir, name } | Change::RemoveDir { dir, name } => {
                 let next = name_in(replay, *dir, name);
@@ -246,13 +261,19 @@ impl Dirty {
         }
     }
 
-    /// Before a file gets another name.
-    fn propose_named(&mut self, replay: &LogReplay<'_>, file: Option<InodeId>, next: &str) {
+    /// Before a file gets another name, as `words` say.
+    fn propose_named(
+        &mut self,
+        replay: &LogReplay<'_>,
+        file: Option<InodeId>,
+        (kind, next): (SyncKind, &str),
+        words: &str,
+    ) {
         self.propose_files(replay, SyncKind::FileBeforeChange, next, file);
         if let Some(file) = file {
-            self.propose_file(replay, file, SyncKind::FileBeforeItsRename, next);
+            self.propose_file(replay, file, kind, next);
         }
-        self.propose_dirs(replay, SyncKind::DirectoryBeforeRename, next);
+        self.propose_dirs(replay, SyncKind::DirectoryBeforeRename, words);
     }
 
     fn propose_files(

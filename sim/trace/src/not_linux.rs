@@ -14,15 +14,6 @@ pub fn record(_: &RecordOptions<'_>, _: Box<dyn Write + Send>) -> Result<Recorde
     Err(RecordError::NotLinux)
 }
 
-/// There is nothing to guard.
-///
-/// # Errors
-///
-/// Never.
-pub fn stand_guard(_: &Path) -> io::Result<()> {
-    Ok(())
-}
-
 /// Whether programs can be recorded here.
 ///
 /// # Errors

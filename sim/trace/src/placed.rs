@@ -1,9 +1,9 @@
 //! Where an image is while it is checked: written into memory if it is small, else served copy on write.
 
-use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::guard::Guard;
 use crate::image_folder::{remove_folder, write_image};
 use crate::images::CrashImage;
 
@@ -25,7 +25,7 @@ impl Placed {
     pub(crate) fn new(
         image: &CrashImage,
         folder: PathBuf,
-        guard: Option<&[OsString]>,
+        guard: Option<&Guard>,
     ) -> io::Result<Self> {
         #[cfg(target_os = "linux")]
         if image.image.bytes() >= SERVED_FROM {
@@ -37,7 +37,13 @@ impl Placed {
         }
         #[cfg(not(target_os = "linux"))]
         let _ = guard;
-        write_image(&image.image, &image.modes, &folder)?;
+        write_image(&image.image, &image.modes, &folder).map_err(|error| {
+            let text = format!(
+                "an image cannot be written to {}: {error}",
+                folder.display()
+            );
+            io::Error::new(error.kind(), text)
+        })?;
         Ok(Placed::Folder(folder))
     }
 

@@ -3,12 +3,13 @@
 use std::ffi::OsString;
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use beaver_disk::SimDisk;
 use serde::Serialize;
 
+use crate::guard::Guard;
 use crate::summary::Summary;
 use crate::trace_fault::TraceFault;
 
@@ -24,9 +25,8 @@ pub struct RecordOptions<'o> {
     pub log: PathBuf,
     /// What is to go wrong.
     pub faults: Vec<TraceFault>,
-    /// A command that calls [`stand_guard`](crate::stand_guard) with the path that is added to it. Without one the mount stays
-    /// if this process is killed.
-    pub guard: Option<Vec<OsString>>,
+    /// What takes mount and processes away if this process is killed. Without one they stay.
+    pub guard: Option<Guard>,
     /// A command that calls [`run_watched`](crate::run_watched) with the path that is added to it, and what follows after `--`.
     /// Without one sync(2) and syncfs(2) are not seen.
     pub watch: Option<Vec<OsString>>,
@@ -98,14 +98,32 @@ pub enum RecordError {
         "the recorded directory cannot be mounted: {0}\nWithout root it takes the package fuse3 (its fusermount3), or `unshare -Urm beaver …`; a container needs `--device /dev/fuse --cap-add SYS_ADMIN`."
     )]
     Mount(io::Error),
+    #[error("the recorded directory cannot be made: {0}")]
+    NoPlace(io::Error),
     #[error("no program to record")]
     NoProgram,
-    #[error("{program}: {error}")]
+    #[error("{program}: {error}{}", start_advice(program, error))]
     Start { program: String, error: io::Error },
     #[error("the setup {ended}: {command}")]
     Setup { command: String, ended: ProgramEnd },
     #[error("the recording {}: {error}{}", path.display(), log_advice(error))]
     Log { path: PathBuf, error: io::Error },
+}
+
+fn start_advice(program: &str, error: &io::Error) -> String {
+    let there = Path::new(program).is_file();
+    match error.kind() {
+        io::ErrorKind::PermissionDenied if there => {
+            format!("\nIt is not executable: `chmod +x {program}`, or name what runs it.")
+        }
+        io::ErrorKind::NotFound if there && !program.contains('/') => {
+            format!("\nA file of that name is here: `./{program}`.")
+        }
+        io::ErrorKind::NotFound if there => {
+            "\nThe file is there: what its first line names to run it is not.".to_owned()
+        }
+        _ => String::new(),
+    }
 }
 
 fn log_advice(error: &io::Error) -> &'static str {

@@ -4,13 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use beaver_disk::{Choice, Fate, ImageSpace, InodeId, RecordKind, SECTOR_SIZE, Survival};
 
+use crate::words::escaped;
+
 /// What became of what was pending: a line for each name, and for the bytes of each file.
 #[must_use]
 pub fn survivors(space: &ImageSpace, choice: &Choice) -> Vec<String> {
     let mut records = space.describe(choice);
-    if space.is_flat() {
-        for record in &mut records {
+    for record in &mut records {
+        if space.is_flat() {
             record.file = record.file.replace('/', " or ");
+        }
+        record.file = escaped(&record.file).into_owned();
+        if let RecordKind::Rename { to } = &mut record.what {
+            *to = escaped(to).into_owned();
         }
     }
     let pages = Pages::of(&records);

@@ -1,5 +1,6 @@
 //! Events in words, by path.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use beaver_disk::{Change, InodeId, Profile};
@@ -46,7 +47,7 @@ fn in_words(replay: &LogReplay<'_>, event: &TraceEvent) -> Option<String> {
         }
         TraceEvent::Sync => "sync of everything".to_owned(),
         TraceEvent::Begin => "the setup ends".to_owned(),
-        TraceEvent::Ack(line) => format!("the program says \"{line}\""),
+        TraceEvent::Ack(line) => format!("the program says \"{}\"", escaped(line)),
         TraceEvent::LetGo(_) => return None,
         TraceEvent::Mode { inode, mode } => format!("chmod {:o} {}", mode, file(replay, *inode)),
     })
@@ -59,7 +60,7 @@ fn change_in_words(replay: &LogReplay<'_>, change: &Change, len: Option<u64>) ->
         Change::Create { dir, name } => format!("create {}", at(dir, name)),
         Change::CreateDir { dir, name } => format!("mkdir {}", at(dir, name)),
         Change::Symlink { dir, name, target } => {
-            format!("symlink {target} as {}", at(dir, name))
+            format!("symlink {} as {}", escaped(target), at(dir, name))
         }
         Change::Link { inode, dir, name } => format!("link {} as {}", file(inode), at(dir, name)),
         Change::Rename {
@@ -83,11 +84,29 @@ fn change_in_words(replay: &LogReplay<'_>, change: &Change, len: Option<u64>) ->
     }
 }
 
+/// The text with escapes for what would break a line, or steer a terminal.
+#[must_use]
+pub fn escaped(text: &str) -> Cow<'_, str> {
+    if !text.contains(char::is_control) {
+        return Cow::Borrowed(text);
+    }
+    let letters = text.chars().map(|letter| match letter {
+        // With it escapes are unlike what looks like one.
+        '\\' => "\\\\".to_owned(),
+        letter if letter.is_control() => letter.escape_debug().collect(),
+        letter => letter.to_string(),
+    });
+    Cow::Owned(letters.collect())
+}
+
 /// The path of a file or directory, when the next event comes.
 pub(crate) fn path_of(replay: &LogReplay<'_>, inode: InodeId) -> Option<String> {
     match inode {
         InodeId::ROOT => Some(".".to_owned()),
-        inode => replay.disk().look(|disk| disk.path(inode)),
+        inode => {
+            let path = replay.disk().look(|disk| disk.path(inode));
+            path.map(|path| escaped(&path).into_owned())
+        }
     }
 }
 
@@ -102,7 +121,21 @@ fn dir_path(replay: &LogReplay<'_>, dir: InodeId) -> String {
 /// The path of a name in a directory.
 pub(crate) fn name_in(replay: &LogReplay<'_>, dir: InodeId, name: &str) -> String {
     match dir {
-        InodeId::ROOT => name.to_owned(),
-        dir => format!("{}/{name}", dir_path(replay, dir)),
+        InodeId::ROOT => escaped(name).into_owned(),
+        dir => format!("{}/{}", dir_path(replay, dir), escaped(name)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::escaped;
+
+    #[test]
+    fn what_steers_a_terminal_is_escaped_and_nothing_else() {
+        assert_eq!(escaped("d/ü \\n\"'"), "d/ü \\n\"'");
+        assert_eq!(
+            escaped("a\nb\t\u{1b}[1m\\\u{85}"),
+            "a\\nb\\t\\u{1b}[1m\\\\\\u{85}"
+        );
     }
 }

@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 
 use beaver_disk::{Change, InodeId, Profile};
-use beaver_trace::{Log, LogFormat, LogReplay, LogWriter, TraceEvent};
+use beaver_trace::{Log, LogFormat, LogReplay, LogWriter, TraceEvent, good_images};
 
 fn call(change: Change) -> TraceEvent {
     TraceEvent::Call {
@@ -87,6 +87,15 @@ fn what_is_wrong_with_a_recording_is_said_with_its_line() {
         let error = Log::open(folder.path()).expect_err(from).to_string();
         assert!(error.contains(says), "{error}");
     }
+    // A call that could not have been.
+    let changed = text.replacen("\"inode\":1", "\"inode\":77", 1);
+    std::fs::write(&path, changed).expect("its events");
+    let log = Log::open(folder.path()).expect("it can be read");
+    let error = good_images(&log).expect_err("no such file").to_string();
+    assert!(
+        error.contains("events.jsonl:4: the recording is damaged"),
+        "{error}"
+    );
     std::fs::write(&path, "").expect("its events");
     let error = Log::open(folder.path()).expect_err("empty").to_string();
     assert!(error.contains("it is empty"), "{error}");

@@ -27,6 +27,7 @@ Exit codes:
   0    no image failed
   1    an image failed
   2    wrong usage, a file could not be read or written, or the check fails on files that no crash has touched
+  3    no image failed, but --for ended it before all were tried: what was not is said
   6    no image was tried: --for was too short
   130  stopped by Ctrl-C, and nothing was found until then
 
@@ -34,7 +35,7 @@ Examples:
   beaver crash log --check './verify {dir} {acks}'
   beaver crash log --check 'python3 verify.py' --serve --jobs 4
   beaver crash log --check 'sqlite3 {dir}/db \"pragma integrity_check\" | grep -qx ok' --fs linux-ordered
-  beaver crash log --check ./verify.sh --for 60s           stops after a minute and says what was tried
+  beaver crash log --check './verify.sh {dir}' --for 60s   stops after a minute and says what was tried
   beaver crash log --image 17 --to /tmp/image              writes image 17 out, to look at
   beaver crash failures/save-1c0ffee1                      a saved failure again, without the program
   beaver crash --check './verify {dir} {acks}' -- ./save {dir}/data.json";
@@ -43,7 +44,7 @@ Examples:
 #[command(after_help = HELP)]
 pub(crate) struct CrashArgs {
     /// A recording, or a folder in which a failure was saved
-    #[arg(value_name = "LOG", required_unless_present = "program")]
+    #[arg(value_name = "LOG")]
     pub(crate) log: Option<PathBuf>,
     /// The check: a shell command that ends with 0 if the files in `{dir}` are good [default: the program must start on them]
     #[arg(long, value_name = "CMD")]
@@ -54,13 +55,13 @@ pub(crate) struct CrashArgs {
     /// How long one check may take
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
     pub(crate) check_limit: Duration,
-    /// Try the images of this crash profile alone; `beaver profiles` lists them [default: linux-ordered, btrfs-like, posix]
+    /// Try the images of this disk alone: ext4, xfs, btrfs, or a profile of `beaver profiles` [default: linux-ordered, btrfs-like, posix]
     #[arg(long, value_name = "PROFILE")]
     pub(crate) fs: Option<String>,
     /// How many checks run at the same time; the result does not depend on it [default: all cores]
     #[arg(long, value_name = "N")]
     pub(crate) jobs: Option<NonZeroUsize>,
-    /// Stop after this time, and say what was tried
+    /// Stop after this time, and say what was tried; the time of the program does not count
     #[arg(long = "for", value_name = "TIME", value_parser = duration)]
     pub(crate) time: Option<Duration>,
     /// Try each image with the most lines that may have been said, or with every number of them
@@ -78,9 +79,9 @@ pub(crate) struct CrashArgs {
     /// How long the missing syncs are looked for; 0s: not at all
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = time_or_none)]
     pub(crate) proof_for: Duration,
-    /// Where a failure is saved: in a folder there
-    #[arg(long, value_name = "DIR", default_value = "failures")]
-    pub(crate) out: PathBuf,
+    /// Where a failure is saved: in a folder there [default: failures]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
     /// Write a page about the first image that fails: one HTML file that needs no network
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,

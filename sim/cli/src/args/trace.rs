@@ -58,13 +58,6 @@ pub(crate) struct TraceArgs {
     pub(crate) program: Vec<String>,
 }
 
-/// The guard of a mount.
-#[derive(Debug, Args)]
-pub(crate) struct StandGuardArgs {
-    /// Where it is mounted
-    pub(crate) mount_point: PathBuf,
-}
-
 /// A program that is watched.
 #[derive(Debug, Args)]
 pub(crate) struct RunWatchedArgs {

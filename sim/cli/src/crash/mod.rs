@@ -1,6 +1,8 @@
 //! `beaver crash`: what any program did to its files, crashed everywhere, and judged by the user's own check.
 
+mod command_line;
 mod document;
+mod judged_log;
 mod one_image;
 mod report_page;
 mod second;
@@ -16,18 +18,18 @@ use beaver_disk::Profile;
 use beaver_sim::failure_folder::quoted;
 use beaver_sim::report::Verdict;
 use beaver_trace::{
-    FailingImage, ImageCheck, Judge, JudgeError, JudgeOptions, Judgement, Log, ProgramEnd,
-    RecordError, RecordOptions, ReplacedFiles, TraceEvent, good_images,
+    FailingImage, Guard, GuardedFolder, JudgeError, Log, ProgramEnd, RecordError, RecordOptions,
 };
 
 use super::args::{Acks, CrashArgs, Format};
 use super::exit::{CliError, Exit};
 use super::failure_saver::this_program;
 use super::output::Output;
-use super::page_file;
 use super::timer::Timer;
-use super::trace::{stop_flag, this_program_as};
+use super::trace::{start_guard, stop_flag, this_program_as};
 use document::CrashDocument;
+use judged_log::{JudgedLog, acks, check, judge, not_run, replaced};
+use second::Second;
 use trial::{Trial, Tried};
 
 /// The profiles whose images are tried, the mildest first.
@@ -35,21 +37,30 @@ const PROFILES: [Profile; 3] = [Profile::LinuxOrdered, Profile::BtrfsLike, Profi
 
 pub(crate) fn crash(args: &CrashArgs, out: &mut Output) -> Result<Exit, CliError> {
     let stop = stop_flag()?;
+    command_line::examine(args)?;
+    if args.log.is_none() {
+        beaver_trace::check_recorder().map_err(CliError::new)?;
+    }
+    // It stands before there is anything that could be left.
+    let guard = start_guard()?;
     let profiles = profiles(args)?;
     let Some(folder) = &args.log else {
-        return record_and_crash(args, &profiles, &stop, out);
+        return record_and_crash(args, &profiles, &stop, &guard, out);
     };
     if let (Some(number), Some(to)) = (args.image, &args.to) {
         return one_image::write(args, &open(folder)?, profiles[0], number, to, out);
     }
     if FailingImage::is_in(folder) {
-        return one_image::again(args, &open(folder)?, folder, &stop, out);
+        return one_image::again(args, &open(folder)?, folder, &stop, &guard, out);
     }
-    crash_recording(args, folder, &profiles, &stop, out)
+    crash_recording(args, (folder, None), &profiles, &stop, &guard, out)
 }
 
 fn open(folder: &Path) -> Result<Log, CliError> {
-    let advice = "`beaver trace --out LOG -- PROGRAM` makes a recording";
+    let advice = match folder.is_file() {
+        true => "a program comes after `--`: `beaver crash … -- PROGRAM`",
+        false => "`beaver trace --out LOG -- PROGRAM` makes a recording",
+    };
     Log::open(folder).map_err(|error| CliError::new(format_args!("{error}\n{advice}")))
 }
 
@@ -58,9 +69,10 @@ fn record_and_crash(
     args: &CrashArgs,
     profiles: &[Profile],
     stop: &AtomicBool,
+    guard: &Guard,
     out: &mut Output,
 ) -> Result<Exit, CliError> {
-    let folder = tempfile::Builder::new().prefix("beaver-log-").tempdir();
+    let folder = GuardedFolder::new(Some(guard), None);
     let folder = folder.map_err(|error| CliError::at("no place for a recording", error))?;
     let log = folder.path().join("log");
     let options = RecordOptions {
@@ -68,7 +80,7 @@ fn record_and_crash(
         setup: args.setup.clone(),
         log: log.clone(),
         faults: args.faults.clone(),
-        guard: Some(this_program_as("stand-guard")?),
+        guard: Some(guard.clone()),
         watch: Some(this_program_as("run-watched")?),
         terminal: args.pty,
         stop: Some(stop),
@@ -89,7 +101,8 @@ fn record_and_crash(
         ProgramEnd::With { code: 0 } | ProgramEnd::PowerCut => {}
         ended => warn(format_args!("the program {ended}")),
     }
-    crash_recording(args, &log, profiles, stop, out)
+    let ended = Some(recorded.ended);
+    crash_recording(args, (&log, ended), profiles, stop, guard, out)
 }
 
 /// Says something that does not stop the work.
@@ -100,32 +113,25 @@ fn warn(warning: impl fmt::Display) {
     let _ = error.finish();
 }
 
-/// A recording, and how its images are judged.
-pub(super) struct JudgedLog<'r> {
-    pub(super) args: &'r CrashArgs,
-    pub(super) folder: &'r Path,
-    pub(super) log: &'r Log,
-    pub(super) check: ImageCheck,
-    pub(super) acks: Vec<String>,
-}
-
 fn crash_recording(
     args: &CrashArgs,
-    folder: &Path,
+    (folder, ended): (&Path, Option<ProgramEnd>),
     profiles: &[Profile],
     stop: &AtomicBool,
+    guard: &Guard,
     out: &mut Output,
 ) -> Result<Exit, CliError> {
     let log = &open(folder)?;
     let recording = JudgedLog {
         args,
+        guard,
+        ended,
         folder,
         log,
         check: check(args, log)?,
         acks: acks(log),
     };
     let judge = recording.judge()?;
-    page_file::claim(args.report.as_deref())?;
     out.announce(&recording.announced(profiles), args.format)?;
     let timer = Timer::start();
     let limit_ms = args.time.map(|time| time.as_millis());
@@ -135,9 +141,7 @@ fn crash_recording(
         None => u128::MAX,
     };
     let go_on = || left_ms() > 0 && !interrupted();
-    if recording.is_idle() {
-        warn("the program changed nothing in {dir}: is `{dir}` among its arguments?");
-    }
+    recording.warn_if_idle();
     let refused = recording.try_good_images(&judge, &go_on)?;
     let trial = Trial {
         recording: &recording,
@@ -169,19 +173,31 @@ fn crash_recording(
         }
         out.line(text::time(&tried, checks, timer.elapsed_ms()));
     }
-    let found = first.is_some() || seconds.iter().any(second::Second::fails);
-    let exit = match (found, interrupted()) {
-        (true, _) => Exit::FOUND,
-        (false, true) => Exit::Interrupted,
-        // The time was over before the first image.
-        (false, false) if tried.iter().all(|tried| tried.judged() == 0) => {
-            Exit::Judged(Verdict::Nothing)
-        }
-        (false, false) => Exit::HELD,
+    let exit = match interrupted() {
+        true if !found(&tried, &seconds) => Exit::Interrupted,
+        _ => verdict(&tried, &seconds, left_ms() == 0),
     };
     match &args.report {
         Some(path) => report_page::write(&recording, &tried, saved, path, exit),
         None => Ok(exit),
+    }
+}
+
+fn found(tried: &[Tried], seconds: &[Second]) -> bool {
+    first_failing(tried).is_some() || seconds.iter().any(Second::fails)
+}
+
+fn verdict(tried: &[Tried], seconds: &[Second], time_is_over: bool) -> Exit {
+    let is_cut = tried.iter().any(Tried::is_cut);
+    if found(tried, seconds) {
+        Exit::FOUND
+    } else if tried.iter().all(|tried| tried.judged() == 0) {
+        // The time was over before the first image.
+        Exit::Judged(Verdict::Nothing)
+    } else if is_cut || time_is_over && seconds.iter().any(Second::is_cut) {
+        Exit::Judged(Verdict::Budget)
+    } else {
+        Exit::HELD
     }
 }
 
@@ -209,139 +225,22 @@ fn first_failing(tried: &[Tried]) -> Option<&Tried> {
     tried.iter().find(|tried| !tried.failing.is_empty())
 }
 
-impl JudgedLog<'_> {
-    fn judge(&self) -> Result<Judge, CliError> {
-        judge(
-            self.args,
-            &self.check,
-            self.acks.clone(),
-            replaced(&self.check, self.log)?,
-        )
-    }
-
-    fn announced(&self, profiles: &[Profile]) -> Vec<(&'static str, String)> {
-        let events = self.log.events.len();
-        let program = self.log.format.program.join(" ");
-        let folder = match self.args.log {
-            Some(_) => self.folder.display().to_string(),
-            None => "made now".to_owned(),
-        };
-        let check = match &self.check {
-            ImageCheck::Command(command) => command.clone(),
-            ImageCheck::Server(command) => {
-                format!("{command}, which answers for one image after the other")
-            }
-            ImageCheck::Program(_) => "the program starts on the files and ends with 0".to_owned(),
-        };
-        let said = match self.acks.len() {
-            1 => "1 line said".to_owned(),
-            lines => format!("{lines} lines said"),
-        };
-        let profiles: Vec<&str> = profiles.iter().map(|profile| profile.name()).collect();
-        vec![
-            ("program", program),
-            ("recording", format!("{folder}: {events} events, {said}")),
-            ("check", check),
-            ("disks", profiles.join(", ")),
-        ]
-    }
-
-    /// Whether the program changed no file that is recorded.
-    fn is_idle(&self) -> bool {
-        let events = self.log.events.iter().rev();
-        let mut events = events.take_while(|event| **event != TraceEvent::Begin);
-        !events.any(|event| matches!(event, TraceEvent::Call { .. }))
-    }
-
-    /// The check must hold on files that no crash has touched. What it says of an empty folder with which the program began, if
-    /// it refuses that.
-    fn try_good_images(
-        &self,
-        judge: &Judge,
-        go_on: &(dyn Fn() -> bool + Sync),
-    ) -> Result<Option<String>, CliError> {
-        let mut refused = None;
-        for good in good_images(self.log).map_err(CliError::new)? {
-            let answers = judge.judge(&[good.image], go_on, &|_| {});
-            let answers = answers.map_err(|error| not_run(&error))?;
-            if let [Judgement::Bad(reason)] = &answers[..] {
-                if !good.must_hold {
-                    refused = Some(reason.clone());
-                    continue;
-                }
-                let advice = match self.check {
-                    _ if self.is_idle() => {
-                        "the program changed nothing in {dir}, so look there first"
-                    }
-                    ImageCheck::Program(_) => "give a check of your own with --check",
-                    _ => "repair the check first",
-                };
-                return Err(CliError::new(format_args!(
-                    "the check fails on good files, those {} without a crash: {advice}\nit says: {reason}",
-                    good.when
-                )));
-            }
-        }
-        Ok(refused)
-    }
-}
-
-pub(super) fn judge(
-    args: &CrashArgs,
-    check: &ImageCheck,
-    acks: Vec<String>,
-    replaced: Option<ReplacedFiles>,
-) -> Result<Judge, CliError> {
-    let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let options = JudgeOptions {
-        check: check.clone(),
-        limit: args.check_limit,
-        jobs: args.jobs.map_or_else(cores, std::num::NonZero::get),
-        guard: Some(this_program_as("stand-guard")?),
-    };
-    let judge = Judge::new(options, acks, replaced);
-    judge.map_err(|error| CliError::at("no place to write images", error))
-}
-
-/// Where the program itself is the check, what it replaces must be old or new.
-pub(super) fn replaced(check: &ImageCheck, log: &Log) -> Result<Option<ReplacedFiles>, CliError> {
-    let is_program = matches!(check, ImageCheck::Program(_));
-    let replaced = is_program.then(|| ReplacedFiles::of(log)).transpose();
-    replaced.map_err(CliError::new)
-}
-
-pub(super) fn not_run(error: &io::Error) -> CliError {
-    CliError::at("the check could not be run", error)
-}
-
 fn profiles(args: &CrashArgs) -> Result<Vec<Profile>, CliError> {
     let Some(name) = &args.fs else {
         return Ok(PROFILES.to_vec());
     };
-    let profile = Profile::named(name);
-    let unknown = || CliError::at(name, "is no crash profile: `beaver profiles` lists them");
+    let profile = match &name[..] {
+        "ext4" | "xfs" => Some(Profile::LinuxOrdered),
+        "btrfs" => Some(Profile::BtrfsLike),
+        name => Profile::named(name),
+    };
+    let unknown = || {
+        CliError::at(
+            name,
+            "is no crash profile: ext4, xfs, btrfs, or one that `beaver profiles` lists",
+        )
+    };
     Ok(vec![profile.ok_or_else(unknown)?])
-}
-
-/// The check that was asked for, or the program itself.
-pub(super) fn check(args: &CrashArgs, log: &Log) -> Result<ImageCheck, CliError> {
-    match &args.check {
-        Some(command) if args.serve => Ok(ImageCheck::Server(command.clone())),
-        Some(command) => Ok(ImageCheck::Command(command.clone())),
-        None if log.format.program.is_empty() => Err(CliError::new(
-            "the recording does not say which program it is of: give a check with --check",
-        )),
-        None => Ok(ImageCheck::Program(log.format.program.clone())),
-    }
-}
-
-/// What the program said, line by line.
-pub(super) fn acks(log: &Log) -> Vec<String> {
-    let said = log.events.iter().filter_map(|event| match event {
-        TraceEvent::Ack(line) => Some(line.clone()),
-        _ => None,
-    });
-    said.collect()
 }
 
 /// Saves the first image that failed. What cannot be saved is only said: the verdict is worth more.
@@ -363,9 +262,8 @@ fn save(recording: &JudgedLog<'_>, tried: &Tried) -> Option<PathBuf> {
     });
     let hash =
         (image.image.hash128() >> 96) ^ check ^ (event.wrapping_mul(0x9e37_79b9) & 0xffff_ffff);
-    let folder = args
-        .out
-        .join(format!("{}-{hash:08x}", program_name(recording.log)));
+    let folder =
+        command_line::out(args).join(format!("{}-{hash:08x}", program_name(recording.log)));
     let report = text::explanation(recording, tried).ok()?;
     let report = format!("{}\n{report}{}", text::count(tried), text::proof(tried));
     match failing.save(recording.log, &folder, &report) {

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use beaver_disk::Profile;
-use beaver_trace::{FailingImage, ImageOptions, Judgement, Log, crash_images, write_image};
+use beaver_trace::{FailingImage, Guard, ImageOptions, Judgement, Log, crash_images, write_image};
 use serde::Serialize;
 
 use super::{
@@ -63,15 +63,24 @@ pub(super) fn again(
     log: &Log,
     folder: &Path,
     stop: &AtomicBool,
+    guard: &Guard,
     out: &mut Output,
 ) -> Result<Exit, CliError> {
     let failing = FailingImage::open(folder);
-    let failing = failing.map_err(|error| CliError::at(folder.display(), error))?;
+    let failing =
+        failing.map_err(|error| CliError::at(folder.join("failure.json").display(), error))?;
+    let said = acks(log);
+    if failing.event > log.events.len() || failing.acks > said.len() {
+        return Err(CliError::at(
+            folder.join("failure.json").display(),
+            "it is of another recording: there are fewer events, or lines that were said, than it has",
+        ));
+    }
     let check = match args.check {
         Some(_) => check(args, log)?,
         None => failing.check.clone(),
     };
-    let judge = judge(args, &check, acks(log), replaced(&check, log)?)?;
+    let judge = judge(args, guard, &check, said, replaced(&check, log)?)?;
     let (image, ..) = failing.image(log).map_err(CliError::new)?;
     let go_on = || !stop.load(Ordering::SeqCst);
     let answers = judge.judge(&[image], &go_on, &|_| {});

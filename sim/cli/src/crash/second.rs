@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use beaver_trace::{CrashImage, CrashedChecks, Judgement, crash_the_checks};
+use beaver_trace::{CrashImage, CrashedChecks, GuardedFolder, Judgement, crash_the_checks};
 
 use super::trial::{Trial, Tried};
 use super::{CliError, text};
@@ -21,7 +21,7 @@ pub(super) fn crash_checks(trial: &Trial<'_>, tried: &Tried) -> Result<Second, C
     let images = tried.found.images.iter().enumerate();
     let good = images.filter(|(place, _)| tried.answers[*place] == Judgement::Good);
     let good: Vec<(usize, &CrashImage)> = good.collect();
-    let folder = tempfile::Builder::new().prefix("beaver-check-").tempdir();
+    let folder = GuardedFolder::new(Some(trial.recording.guard), None);
     let folder = folder.map_err(|error| CliError::at("no place for a recording", error))?;
     let options = trial.options(tried.found.profile);
     let crashed = crash_the_checks(trial.judge, &good, &options, folder.path(), trial.go_on);
@@ -41,6 +41,11 @@ pub(super) fn crash_checks(trial: &Trial<'_>, tried: &Tried) -> Result<Second, C
 impl Second {
     pub(super) fn fails(&self) -> bool {
         !self.crashed.failed.is_empty()
+    }
+
+    /// Whether the time ended it.
+    pub(super) fn is_cut(&self) -> bool {
+        !self.crashed.exhaustive
     }
 
     pub(super) fn text(&self) -> String {

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use beaver_disk::Profile;
-use beaver_trace::{FailingImage, Proof, Reasons, events_in_words, survivors};
+use beaver_trace::{FailingImage, Proof, Reasons, escaped, events_in_words, survivors};
 
 use super::trial::Tried;
 use super::{CliError, JudgedLog};
@@ -52,7 +52,7 @@ fn reasons(reasons: &Reasons) -> String {
     let reasons = reasons.by_count();
     let shown = reasons.iter().take(REASONS);
     let mut text: String = shown
-        .map(|reason| format!("\n  {} × {}", reason.count, reason.text))
+        .map(|reason| format!("\n  {} × {}", reason.count, escaped(&reason.text)))
         .collect();
     if reasons.len() > REASONS {
         let _ = write!(text, "\n  and {} more reasons", reasons.len() - REASONS);
@@ -108,8 +108,9 @@ pub(super) fn explanation(recording: &JudgedLog<'_>, tried: &Tried) -> Result<St
             let lines = if image.acks == 1 { "line" } else { "lines" };
             let _ = writeln!(
                 text,
-                "the program had said {} {lines}, the last: \"{last}\"",
-                image.acks
+                "the program had said {} {lines}, the last: \"{}\"",
+                image.acks,
+                escaped(last)
             );
         }
     }
@@ -127,7 +128,7 @@ pub(super) fn explanation(recording: &JudgedLog<'_>, tried: &Tried) -> Result<St
     if survived.len() > SURVIVORS {
         let _ = writeln!(text, "  and {} more", survived.len() - SURVIVORS);
     }
-    let _ = writeln!(text, "the check says: {reason}");
+    let _ = writeln!(text, "the check says: {}", escaped(reason));
     Ok(text)
 }
 
@@ -218,10 +219,10 @@ pub(super) fn proof(tried: &Tried) -> String {
         let _ = writeln!(text, "  with {with} {counts} on {profile}");
     }
     if after > 0 {
-        let repaired: Vec<&str> = proof
+        let repaired: Vec<_> = proof
             .repaired
             .iter()
-            .map(|reason| reason.text.as_str())
+            .map(|reason| escaped(&reason.text))
             .collect();
         let _ = writeln!(
             text,
@@ -241,10 +242,7 @@ pub(super) fn proof(tried: &Tried) -> String {
 /// How long it took.
 pub(super) fn time(tried: &[Tried], checks: u64, elapsed_ms: u64) -> String {
     let images: usize = tried.iter().map(Tried::judged).sum();
-    let stopped = tried
-        .iter()
-        .any(|tried| tried.points() < tried.found.all_points);
-    let stopped = if stopped {
+    let stopped = if tried.iter().any(Tried::is_cut) {
         ", stopped before the end"
     } else {
         ""

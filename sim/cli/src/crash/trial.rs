@@ -155,6 +155,11 @@ impl Tried {
         open.unwrap_or(self.found.points.len())
     }
 
+    /// Whether it was stopped before all was tried.
+    pub(super) fn is_cut(&self) -> bool {
+        self.points() < self.found.all_points
+    }
+
     /// Why images failed.
     pub(super) fn reasons(&self) -> Reasons {
         Reasons::of(&self.answers)

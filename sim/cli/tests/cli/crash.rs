@@ -130,9 +130,16 @@ fn a_saved_failure_is_checked_again_without_the_program_and_the_recording() {
         again.stdout
     );
     let holds = place
-        .beaver_words(&["crash", &folder, "--check", "true"])
+        .beaver_words(&["crash", &folder, "--check", "true {dir}"])
         .ends_with(0);
     assert!(holds.stdout.starts_with("holds now"), "{}", holds.stdout);
+    let failure = place.path().join(&folder).join("failure.json");
+    let text = fs::read_to_string(&failure).unwrap();
+    let edited = text.replace("\"acks\": ", "\"acks\": 9");
+    assert_ne!(edited, text);
+    fs::write(&failure, edited).unwrap();
+    let edited = place.beaver_words(&["crash", &folder]).ends_with(2);
+    edited.complains("failure.json: it is of another recording");
     for file in ["report.txt", "failure.json", "before", "after"] {
         assert!(place.path().join(&folder).join(file).exists(), "{file}");
     }
@@ -142,7 +149,7 @@ fn a_saved_failure_is_checked_again_without_the_program_and_the_recording() {
 fn a_check_that_fails_on_good_files_is_said_to_be_broken() {
     let place = Place::empty();
     record(&place, true);
-    let words = ["crash", "log", "--check", "echo no such tool; exit 3"];
+    let words = ["crash", "log", "--check", "echo no such tool {dir}; exit 3"];
     let ran = place.beaver_words(&words).ends_with(2);
     assert!(
         ran.stderr.contains("the check fails on good files"),
@@ -150,7 +157,7 @@ fn a_check_that_fails_on_good_files_is_said_to_be_broken() {
         ran.stderr
     );
     assert!(
-        ran.stderr.contains("it says: no such tool"),
+        ran.stderr.contains("it says: no such tool {dir}"),
         "{}",
         ran.stderr
     );

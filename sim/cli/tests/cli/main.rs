@@ -10,6 +10,8 @@ mod any_program;
 mod beaver;
 #[cfg(unix)]
 mod crash;
+mod crash_calls;
+mod crash_ended;
 mod explore;
 mod failures;
 mod golden;

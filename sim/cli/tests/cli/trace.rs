@@ -9,7 +9,7 @@ use crate::beaver::Place;
 use crate::golden::check_golden;
 
 /// Whether programs can be recorded here; says so if not.
-fn can_record() -> bool {
+pub(crate) fn can_record() -> bool {
     let place = Place::empty();
     let ran = place.beaver("trace --out log -- true");
     let can = !ran.stderr.contains("/dev/fuse") && !ran.stderr.contains("cannot be mounted");
@@ -19,7 +19,7 @@ fn can_record() -> bool {
     can
 }
 
-fn is_mounted(path: &str) -> bool {
+pub(crate) fn is_mounted(path: &str) -> bool {
     let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
     mounts.contains(path)
 }
@@ -80,7 +80,7 @@ impl Waiting {
 }
 
 /// Whether a process is there and no zombie: nobody may be there to ask how it ended.
-fn is_alive(process: &str) -> bool {
+pub(crate) fn is_alive(process: &str) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat"));
     stat.is_ok_and(|stat| !stat.contains(") Z "))
 }

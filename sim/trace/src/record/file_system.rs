@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::SystemTime;
 
 use beaver_disk::Change;
@@ -22,6 +22,7 @@ use fuser::{
 use rustix::fs::{FallocateFlags, FileType as Kind};
 
 use super::answers::{FOREVER, attr, durable, empty, entry, opened_with};
+use super::awake::Awake;
 use super::files::{Durable, Wanted};
 use super::names::Listed;
 use super::server::{Server, lock};
@@ -33,18 +34,31 @@ const BLOCK: u32 = 4096;
 /// The simulated disk as a file system.
 pub(super) struct ServedDisk {
     server: Arc<Mutex<Server>>,
+    /// Who is told of each request, if that makes the answers faster.
+    awake: Option<Awake>,
     /// What is listed by each directory that is being read.
     listings: Mutex<BTreeMap<u64, Vec<Listed>>>,
     last_listing: Mutex<u64>,
 }
 
 impl ServedDisk {
-    pub(super) fn new(server: Arc<Mutex<Server>>) -> Self {
+    pub(super) fn new(server: Arc<Mutex<Server>>, awake: Option<Awake>) -> Self {
         ServedDisk {
             server,
+            awake,
             listings: Mutex::new(BTreeMap::new()),
             last_listing: Mutex::new(0),
         }
+    }
+}
+
+impl ServedDisk {
+    /// The server, for a request that has come.
+    fn server(&self) -> MutexGuard<'_, Server> {
+        if let Some(awake) = &self.awake {
+            awake.request();
+        }
+        lock(&self.server)
     }
 }
 
@@ -58,15 +72,15 @@ impl Filesystem for ServedDisk {
     }
 
     fn lookup(&self, _: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
-        entry(reply, lock(&self.server).lookup(parent.0, name));
+        entry(reply, self.server().lookup(parent.0, name));
     }
 
     fn forget(&self, _: &Request, ino: INodeNo, lookups: u64) {
-        lock(&self.server).forget(ino.0, lookups);
+        self.server().forget(ino.0, lookups);
     }
 
     fn getattr(&self, _: &Request, ino: INodeNo, _: Option<FileHandle>, reply: ReplyAttr) {
-        attr(reply, lock(&self.server).told(ino.0));
+        attr(reply, self.server().told(ino.0));
     }
 
     fn setattr(
@@ -95,11 +109,11 @@ impl Filesystem for ServedDisk {
             accessed,
             modified,
         };
-        attr(reply, lock(&self.server).set(ino.0, wanted));
+        attr(reply, self.server().set(ino.0, wanted));
     }
 
     fn readlink(&self, _: &Request, ino: INodeNo, reply: ReplyData) {
-        match lock(&self.server).read(ino.0, u32::MAX, 0) {
+        match self.server().read(ino.0, u32::MAX, 0) {
             Ok(target) => reply.data(&target),
             Err(error) => reply.error(error),
         }
@@ -115,7 +129,7 @@ impl Filesystem for ServedDisk {
         _: u32,
         reply: ReplyEntry,
     ) {
-        let mut server = lock(&self.server);
+        let mut server = self.server();
         let (place, permissions) = ((parent.0, name), mode & !umask);
         let made = match Kind::from_raw_mode(mode) {
             Kind::RegularFile => server.make(request, place, permissions, |dir, name| {
@@ -138,19 +152,20 @@ impl Filesystem for ServedDisk {
         umask: u32,
         reply: ReplyEntry,
     ) {
-        let made =
-            lock(&self.server).make(request, (parent.0, name), mode & !umask, |dir, name| {
+        let made = self
+            .server()
+            .make(request, (parent.0, name), mode & !umask, |dir, name| {
                 Change::CreateDir { dir, name }
             });
         entry(reply, made);
     }
 
     fn unlink(&self, _: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
-        empty(reply, lock(&self.server).remove(parent.0, name));
+        empty(reply, self.server().remove(parent.0, name));
     }
 
     fn rmdir(&self, _: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
-        empty(reply, lock(&self.server).remove_dir(parent.0, name));
+        empty(reply, self.server().remove_dir(parent.0, name));
     }
 
     fn symlink(
@@ -161,7 +176,7 @@ impl Filesystem for ServedDisk {
         target: &Path,
         reply: ReplyEntry,
     ) {
-        let mut server = lock(&self.server);
+        let mut server = self.server();
         let target = server.text(target.as_os_str()).map(str::to_owned);
         let made = target.and_then(|target| {
             server.make(request, (parent.0, name), 0o777, |dir, name| {
@@ -182,7 +197,7 @@ impl Filesystem for ServedDisk {
         flags: RenameFlags,
         reply: ReplyEmpty,
     ) {
-        let mut server = lock(&self.server);
+        let mut server = self.server();
         let known = RenameFlags::RENAME_NOREPLACE;
         let renamed = if known.contains(flags) {
             let replaces = !flags.contains(known);
@@ -198,7 +213,7 @@ impl Filesystem for ServedDisk {
     }
 
     fn link(&self, _: &Request, ino: INodeNo, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
-        entry(reply, lock(&self.server).link(ino.0, parent.0, name));
+        entry(reply, self.server().link(ino.0, parent.0, name));
     }
 
     fn create(
@@ -211,7 +226,7 @@ impl Filesystem for ServedDisk {
         _: i32,
         reply: ReplyCreate,
     ) {
-        let mut server = lock(&self.server);
+        let mut server = self.server();
         let made = server.make(request, (parent.0, name), mode & !umask, |dir, name| {
             Change::Create { dir, name }
         });
@@ -229,7 +244,7 @@ impl Filesystem for ServedDisk {
     }
 
     fn open(&self, _: &Request, ino: INodeNo, _: OpenFlags, reply: ReplyOpen) {
-        lock(&self.server).opened(ino.0);
+        self.server().opened(ino.0);
         reply.opened(FileHandle(0), opened_with(ino.0));
     }
 
@@ -244,7 +259,7 @@ impl Filesystem for ServedDisk {
         _: Option<LockOwner>,
         reply: ReplyData,
     ) {
-        let read = lock(&self.server).read(ino.0, size, offset);
+        let read = self.server().read(ino.0, size, offset);
         match read {
             Ok(bytes) => reply.data(&bytes),
             Err(error) => reply.error(error),
@@ -264,7 +279,7 @@ impl Filesystem for ServedDisk {
         reply: ReplyWrite,
     ) {
         let mapped = write_flags.contains(WriteFlags::FUSE_WRITE_CACHE);
-        let mut server = lock(&self.server);
+        let mut server = self.server();
         let mut written = server.write(request, (ino.0, offset), data, mapped);
         // What the system writes back goes by the flags of any opener.
         if written.is_ok() && !mapped {
@@ -292,7 +307,7 @@ impl Filesystem for ServedDisk {
         _: bool,
         reply: ReplyEmpty,
     ) {
-        lock(&self.server).released(ino.0);
+        self.server().released(ino.0);
         reply.ok();
     }
 
@@ -301,13 +316,13 @@ impl Filesystem for ServedDisk {
             true => Durable::Data,
             false => Durable::All,
         };
-        empty(reply, lock(&self.server).sync(ino.0, durable));
+        empty(reply, self.server().sync(ino.0, durable));
     }
 
     fn opendir(&self, _: &Request, ino: INodeNo, _: OpenFlags, reply: ReplyOpen) {
         let mut last = lock(&self.last_listing);
         *last += 1;
-        lock(&self.server).opened(ino.0);
+        self.server().opened(ino.0);
         reply.opened(FileHandle(*last), FopenFlags::empty());
     }
 
@@ -321,7 +336,7 @@ impl Filesystem for ServedDisk {
     ) {
         let mut listings = lock(&self.listings);
         if offset == 0 {
-            match lock(&self.server).list(ino.0) {
+            match self.server().list(ino.0) {
                 Ok(listing) => listings.insert(handle.0, listing),
                 Err(error) => return reply.error(error),
             };
@@ -345,16 +360,16 @@ impl Filesystem for ServedDisk {
         reply: ReplyEmpty,
     ) {
         lock(&self.listings).remove(&handle.0);
-        lock(&self.server).released(ino.0);
+        self.server().released(ino.0);
         reply.ok();
     }
 
     fn fsyncdir(&self, _: &Request, ino: INodeNo, _: FileHandle, _: bool, reply: ReplyEmpty) {
-        empty(reply, lock(&self.server).sync_dir(ino.0));
+        empty(reply, self.server().sync_dir(ino.0));
     }
 
     fn statfs(&self, _: &Request, _: INodeNo, reply: ReplyStatfs) {
-        let (all, free) = match lock(&self.server).room() {
+        let (all, free) = match self.server().room() {
             Some((all, free)) => (all / u64::from(BLOCK), free / u64::from(BLOCK)),
             None => (ENOUGH, ENOUGH / 2),
         };
@@ -371,10 +386,11 @@ impl Filesystem for ServedDisk {
         mode: i32,
         reply: ReplyEmpty,
     ) {
-        // Room beyond the end, holes and ranges of zeros are for the program to do without, as on many file systems.
+        // Holes and ranges of zeros are for the program to do without, as on many file systems.
         let flags = FallocateFlags::from_bits_retain(mode.cast_unsigned());
         let done = match offset.checked_add(length) {
-            Some(end) if flags.is_empty() => lock(&self.server).allocate(ino.0, end),
+            Some(end) if flags.is_empty() => self.server().allocate(ino.0, end),
+            Some(_) if flags == FallocateFlags::KEEP_SIZE => self.server().reserve(ino.0),
             Some(_) => Err(Errno::EOPNOTSUPP),
             None => Err(Errno::EFBIG),
         };
@@ -413,7 +429,7 @@ impl Filesystem for ServedDisk {
         _: u32,
         reply: ReplyEmpty,
     ) {
-        lock(&self.server).warn(format!(
+        self.server().warn(format!(
             "the extended attribute {name:?} was refused (EOPNOTSUPP), and so are all others"
         ));
         reply.error(Errno::ENOSYS);

@@ -105,6 +105,16 @@ impl Server {
         Ok(())
     }
 
+    /// Reserves room beyond the end of a file. Nothing changes that a crash could undo, and there is room for all; on a disk
+    /// that may be full it would be a promise, and is refused.
+    pub(super) fn reserve(&self, file: u64) -> Result<(), Errno> {
+        inode(file)?;
+        match self.room() {
+            None => Ok(()),
+            Some(_) => Err(Errno::EOPNOTSUPP),
+        }
+    }
+
     pub(super) fn set(&mut self, file: u64, wanted: Wanted) -> Result<FileAttr, Errno> {
         if file == STDOUT {
             return self.told(file);

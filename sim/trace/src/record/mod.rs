@@ -2,9 +2,10 @@
 //!
 //! ```text
 //! record         setup, program, end
-//!   ServedMount          the file system, and the guard that takes it away
-//!   Program        the processes
+//!   ServedMount    the file system
+//!   ProcessGroup   the processes
 //!   ServedDisk     what the kernel asks
+//!     Awake          keeps processors awake while it asks much
 //!     Server         the disk, the recording, and what stands beside them, under one lock
 //!   Watch          sync(2) and syncfs(2), which the file system is not told of
 //! ```
@@ -20,6 +21,7 @@
 
 mod answers;
 mod attributes;
+mod awake;
 mod file_system;
 mod files;
 mod may_sync;
@@ -47,26 +49,30 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-pub use mount::stand_guard;
 pub use served::ServedImage;
 pub use watch::run_watched;
 
+use self::awake::Awake;
 use self::file_system::ServedDisk;
 use self::may_sync::MaySync;
 use self::mount::{MountPoint, ServedMount};
 use self::notice::Notice;
-use self::program::Program;
+use self::program::how_it_ended;
 use self::server::{Server, lock, space};
 use self::standard_output::{STDOUT_NAME, StandardOutput};
 use self::terminal::Terminal;
 use self::watch::Watch;
+use crate::check::quoted;
 use crate::log::{LogFormat, LogWriter};
+use crate::process_group::ProcessGroup;
 use crate::recording::{ProgramEnd, RecordError, RecordOptions, Recorded};
 
 /// How often is looked whether the recording is to stop.
 const TICK: Duration = Duration::from_millis(50);
 /// How long processes may take that are to end.
 const GRACE: Duration = Duration::from_secs(5);
+/// How long those may take that were asked to, after the recording.
+const END: Duration = Duration::from_secs(1);
 
 /// Records a program. What it says on its standard output is passed on to `output` at once.
 ///
@@ -82,7 +88,7 @@ pub fn record(
         space: space(&options.faults),
         ..LogFormat::default()
     };
-    let point = MountPoint::new(options.guard.as_deref())?;
+    let point = MountPoint::new(options.guard.as_ref())?;
     let log = LogWriter::create(&options.log, &format);
     let log = log.map_err(|error| RecordError::at_log(&options.log, error))?;
     let recorded = record_into(log, point, options, output);
@@ -96,6 +102,8 @@ pub fn record(
 struct RunningRecording<'o> {
     options: &'o RecordOptions<'o>,
     server: Arc<Mutex<Server>>,
+    /// What was started, with all that it left running: a server that the setup started is there for the program.
+    started: Vec<ProcessGroup>,
     mount: ServedMount,
     notices: Receiver<Notice>,
     notify: Sender<Notice>,
@@ -118,10 +126,11 @@ fn record_into(
         options.watch.is_none().then(|| MaySync::new(point.path())),
         notify.clone(),
     )));
-    let mount = point.mount(ServedDisk::new(server.clone()))?;
+    let mount = point.mount(ServedDisk::new(server.clone(), Some(Awake::new())))?;
     let mut recording = RunningRecording {
         options,
         server,
+        started: Vec::new(),
         mount,
         notices,
         notify,
@@ -130,6 +139,8 @@ fn record_into(
     let finished = lock(&recording.server).finish();
     // What broke the recording says more than that it cannot be ended.
     let ended = ended?;
+    // Who was asked to end has the time for it.
+    recording.open_after(END);
     let (summary, warnings) = finished.map_err(|error| RecordError::at_log(&options.log, error))?;
     let disk = lock(&recording.server).disk.clone();
     drop(recording);
@@ -147,7 +158,9 @@ impl RunningRecording<'_> {
     fn run(&mut self) -> Result<ProgramEnd, RecordError> {
         if let Some(setup) = &self.options.setup {
             let mut command = Command::new("sh");
-            command.arg("-c").arg(self.in_mount(setup));
+            command
+                .arg("-c")
+                .arg(setup.replace("{dir}", &quoted(self.mount.path())));
             // What a setup says is no promise, and it must not mix with the result.
             command.stdout(Stdio::from(io::stderr()));
             let ended = self.run_to_end(command, "sh")?;
@@ -169,7 +182,7 @@ impl RunningRecording<'_> {
             .collect();
         let watch = self.options.watch.as_ref().map(|_| {
             let server = self.server.clone();
-            Watch::new(self.mount.path(), server)
+            Watch::new(self.mount.path(), server, self.options.guard.as_ref())
         });
         let watch = watch.transpose().map_err(RecordError::Mount)?;
         let mut words: Vec<OsString> = self.options.watch.clone().unwrap_or_default();
@@ -212,31 +225,23 @@ impl RunningRecording<'_> {
     /// Starts a program and waits until it has ended, and all that it left running.
     fn run_to_end(&mut self, mut command: Command, name: &str) -> Result<ProgramEnd, RecordError> {
         command.env("BEAVER_DIR", self.mount.path());
-        let program = Program::start(command, self.notify.clone());
-        let mut program = program.map_err(|error| RecordError::Start {
+        let at_start = |error| RecordError::Start {
             program: name.to_owned(),
             error,
-        })?;
-        self.mount.guard(Some(program.group()));
+        };
+        let program = program::start(command, self.notify.clone(), self.options.guard.as_ref());
+        let mut program = program.map_err(at_start)?;
         let waited = self.wait(&program);
-        let ended = program.ended();
-        let ended = ended.map_err(|error| RecordError::Start {
-            program: name.to_owned(),
-            error,
-        });
         let ended = match waited {
-            Ok(interruption) => ended.map(|ended| interruption.unwrap_or(ended)),
+            Ok(None) => {
+                let ended = how_it_ended(&program).map_err(at_start);
+                self.wait_for_quiet(&program);
+                self.started.push(program);
+                ended
+            }
+            Ok(Some(interruption)) => program.end().map(|_| interruption).map_err(at_start),
             Err(error) => Err(error),
         };
-        if matches!(
-            ended,
-            Ok(ProgramEnd::With { .. } | ProgramEnd::Killed { .. })
-        ) {
-            self.wait_for_quiet(&program);
-        } else {
-            program.signal(Signal::KILL);
-        }
-        self.mount.guard(None);
         // A late change may have been the one after which the power is cut.
         match self.notices.try_recv() {
             Ok(Notice::PowerCut) => Ok(ProgramEnd::PowerCut),
@@ -246,7 +251,7 @@ impl RunningRecording<'_> {
     }
 
     /// Waits until the process that was started has ended, or was ended.
-    fn wait(&self, program: &Program) -> Result<Option<ProgramEnd>, RecordError> {
+    fn wait(&self, program: &ProcessGroup) -> Result<Option<ProgramEnd>, RecordError> {
         let mut interruption = Ok(None);
         let mut stopped_for = None;
         loop {
@@ -285,27 +290,30 @@ impl RunningRecording<'_> {
 
     /// Waits until no file of the mount is open. The kernel says so a little after the last close, and a process may outlive
     /// the one that was started.
-    fn wait_for_quiet(&self, program: &Program) {
-        let is_quiet = || lock(&self.server).open() == 0;
+    fn wait_for_quiet(&self, program: &ProcessGroup) {
+        let open = self.open_after(GRACE);
+        if open > 0 {
+            lock(&self.server).warn(format!(
+                "{open} files are still open {} s after the program ended, by processes that it left \
+                 running: what they do from then on is not recorded",
+                GRACE.as_secs()
+            ));
+            program.signal(Signal::TERM);
+        }
+    }
+
+    /// Waits until no file is open, but no longer than this; how many are.
+    fn open_after(&self, limit: Duration) -> u64 {
         let (mut waited, mut step) = (Duration::ZERO, Duration::from_micros(100));
-        while waited < GRACE && !self.is_stopped() {
-            if is_quiet() {
-                return;
+        loop {
+            let open = lock(&self.server).open();
+            if open == 0 || waited >= limit || self.is_stopped() {
+                return open;
             }
             thread::sleep(step);
             waited += step;
             step = (step * 2).min(TICK);
         }
-        if is_quiet() {
-            return;
-        }
-        let open = lock(&self.server).open();
-        lock(&self.server).warn(format!(
-            "{open} files are still open {} s after the program ended, by processes that it left \
-             running: what they do from then on is not recorded",
-            GRACE.as_secs()
-        ));
-        program.signal(Signal::TERM);
     }
 }
 

@@ -2,7 +2,6 @@
 //! recorded as a program is: then the check may be crashed too.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::io;
 use std::path::Path;
 use std::sync::mpsc::channel;
@@ -16,6 +15,7 @@ use super::file_system::ServedDisk;
 use super::mount::{MountPoint, ServedMount};
 use super::server::{Server, lock};
 use super::standard_output::StandardOutput;
+use crate::guard::Guard;
 use crate::log::{LogFormat, LogWriter};
 use crate::recording::RecordError;
 
@@ -27,7 +27,8 @@ pub struct ServedImage {
 
 impl ServedImage {
     /// Serves an image, with the permissions of `modes`. If `log` names a folder, what is done to it is recorded there: the
-    /// recording begins with the image as its setup. `guard` is that of [`RecordOptions`](crate::RecordOptions).
+    /// recording begins with the image as its setup. `guard` takes the mount
+    /// away if this process is killed.
     ///
     /// # Errors
     ///
@@ -36,7 +37,7 @@ impl ServedImage {
         image: &Image,
         modes: &BTreeMap<InodeId, u32>,
         log: Option<&Path>,
-        guard: Option<&[OsString]>,
+        guard: Option<&Guard>,
     ) -> Result<Self, RecordError> {
         let point = MountPoint::new(guard)?;
         // Nobody waits for a notice: a check ends by itself, and a recording that cannot be written fails at its end.
@@ -57,7 +58,7 @@ impl ServedImage {
             false => server.take_over(image, modes),
         }
         let server = Arc::new(Mutex::new(server));
-        let mount = point.mount(ServedDisk::new(server.clone()))?;
+        let mount = point.mount(ServedDisk::new(server.clone(), None))?;
         Ok(ServedImage { server, mount })
     }
 

@@ -23,6 +23,7 @@ use rustix::net::{
 };
 
 use super::server::{Server, lock};
+use crate::guard::{Guard, Guarded, Held};
 
 /// Becomes the program, which is watched by the one who listens at `socket`. Returns only if it cannot, and that one was told.
 ///
@@ -92,12 +93,18 @@ pub(super) struct Watch {
     socket: PathBuf,
     /// Whether the program has started, or why not, once that is known.
     started: Receiver<io::Result<()>>,
+    _held: Option<Held>,
 }
 
 impl Watch {
-    pub(super) fn new(mount: &Path, server: Arc<Mutex<Server>>) -> io::Result<Self> {
+    pub(super) fn new(
+        mount: &Path,
+        server: Arc<Mutex<Server>>,
+        guard: Option<&Guard>,
+    ) -> io::Result<Self> {
         // Beside the mount: nobody else has the name.
         let socket = mount.with_extension("watch");
+        let held = guard.map(|guard| guard.hold(Guarded::Path(socket.clone())));
         let listener = UnixListener::bind(&socket)?;
         let mount = mount.to_owned();
         let (start, started) = channel();
@@ -120,7 +127,11 @@ impl Watch {
                 watch(&listener, &mount, &server);
             }
         });
-        Ok(Watch { socket, started })
+        Ok(Watch {
+            socket,
+            started,
+            _held: held,
+        })
     }
 
     /// Why the process that has ended did not become the program, if it did not.

@@ -30,7 +30,8 @@ refuse(errno.EOPNOTSUPP, os.open, d, os.O_TMPFILE | os.O_RDWR)
 refuse(errno.EOPNOTSUPP, os.setxattr, a, 'user.x', b'1')
 refuse(errno.EOPNOTSUPP, os.getxattr, a, 'user.x')
 offset = ctypes.c_long
-for mode in [1, 3, 0x10]:
+assert libc.fallocate(f, 1, offset(0), offset(4096)) == 0 and os.stat(f).st_size == 0
+for mode in [3, 0x10]:
     punch = lambda: libc.fallocate(f, mode, offset(0), offset(4096))
     refuse(errno.EOPNOTSUPP, c, punch)
 refuse(errno.EILSEQ, os.open, os.fsencode(d) + b'/\\xff', os.O_CREAT | os.O_RDWR)
@@ -38,6 +39,7 @@ refuse(errno.EILSEQ, os.symlink, b'\\xfe', os.fsencode(d) + b'/l')
 refuse(errno.ENAMETOOLONG, make, 'n' * 256)
 refuse(errno.ENOTEMPTY, os.rename, d, d + '/x') if False else None
 os.mkdir(d + '/full'); os.mkfifo(d + '/full/fifo'); os.mkdir(d + '/dir')
+refuse(errno.EOPNOTSUPP, os.link, d + '/full/fifo', d + '/fifo')
 refuse(errno.ENOTEMPTY, os.rmdir, d + '/full')
 refuse(errno.ENOTEMPTY, os.rename, d + '/dir', d + '/full')
 refuse(errno.EEXIST, os.mkdir, d + '/a')
