@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::check_process::Judgement;
 use crate::images::{ImageOptions, crash_images};
-use crate::judge::{Judge, JudgeError};
+use crate::judge::{Judge, JudgeError, JudgeTime};
 use crate::log::{Log, TraceEvent};
 use crate::missing_sync::{MissingSync, SyncKind, missing_syncs};
 
@@ -176,7 +176,9 @@ impl Trials<'_> {
             }
         };
         let go_on = || bad.load(Ordering::Relaxed) <= most && (self.go_on)();
-        let answers = self.judge.judge(&found.images, &go_on, &count)?;
+        let time = JudgeTime::while_true(&go_on);
+        let recorded = (self.log, &events[..]);
+        let answers = self.judge.judge(recorded, &found, &time, &count)?;
         let bad = bad.load(Ordering::Relaxed);
         let stopped = answers.contains(&Judgement::Stopped);
         Ok(match bad > most {
@@ -292,7 +294,9 @@ mod tests {
         let judge = Judge::new(options, acks.collect(), None).unwrap();
         let options = ImageOptions::new(profile);
         let found = crash_images(&log, &log.events, &options, &|| true).unwrap();
-        let answers = judge.judge(&found.images, &|| true, &|_| {}).unwrap();
+        let time = JudgeTime::while_true(&|| true);
+        let recorded = (&log, &log.events[..]);
+        let answers = judge.judge(recorded, &found, &time, &|_| {}).unwrap();
         let failing = answers.iter().filter(|answer| **answer != Judgement::Good);
         let failing = failing.count();
         let proof = prove(&log, &options, &judge, failing, None, &|| true).unwrap();

@@ -112,11 +112,11 @@ impl<'c> CrashDocument<'c> {
 fn of_profile(tried: &Tried) -> ProfileDocument<'_> {
     let points = tried.points();
     let exhaustive = tried.found.points[..points].iter();
-    let first = tried.first().map(|(image, reason)| FirstDocument {
-        image: tried.first_number(),
-        after_event: image.event,
-        acks: image.acks,
-        reason,
+    let first = tried.first.as_ref().map(|first| FirstDocument {
+        image: first.number,
+        after_event: first.image.event,
+        acks: first.image.acks,
+        reason: &first.image.reason,
     });
     let reasons = tried.reasons().into_iter().map(|reason| ReasonDocument {
         text: reason.text,
@@ -140,7 +140,7 @@ fn of_profile(tried: &Tried) -> ProfileDocument<'_> {
         minimal: proof.minimal,
     });
     ProfileDocument {
-        profile: tried.found.profile.name(),
+        profile: tried.profile().name(),
         points,
         all_points: tried.found.all_points,
         exhaustive_points: exhaustive.filter(|point| point.exhaustive).count(),

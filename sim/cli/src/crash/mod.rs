@@ -261,11 +261,10 @@ impl JudgedLog<'_> {
     ) -> Result<Option<String>, CliError> {
         let mut refused = None;
         for good in good_images(self.log).map_err(CliError::new)? {
-            let answers = judge.judge(&[good.image], go_on, &|_| {});
-            let answers = answers.map_err(|error| not_run(&error))?;
-            if let [Judgement::Bad(reason)] = &answers[..] {
+            let answer = judge.judge_one(&good.image, go_on);
+            if let Judgement::Bad(reason) = answer.map_err(|error| not_run(&error))? {
                 if !good.must_hold {
-                    refused = Some(reason.clone());
+                    refused = Some(reason);
                     continue;
                 }
                 let advice = match self.check {
@@ -345,29 +344,21 @@ pub(super) fn acks(log: &Log) -> Vec<String> {
 
 /// Saves the first image that failed. What cannot be saved is only said: the verdict is worth more.
 fn save(recording: &JudgedLog<'_>, tried: &Tried) -> Option<PathBuf> {
-    let (image, reason) = tried.first()?;
+    let first = tried.first.as_ref()?;
     let args = recording.args;
-    let failing = FailingImage::new(
-        tried.found.profile,
-        image,
-        &recording.check,
-        args.check_limit,
-        reason,
-    );
     // Two images that are alike, cut at different events or judged by different checks, are two failures.
-    let event = u128::try_from(image.event).unwrap_or_default();
+    let event = u128::try_from(first.image.event).unwrap_or_default();
     let check = format!("{:?}", recording.check);
     let check = check.bytes().fold(0_u128, |hash, byte| {
         (hash * 31 + u128::from(byte)) & 0xffff_ffff
     });
-    let hash =
-        (image.image.hash128() >> 96) ^ check ^ (event.wrapping_mul(0x9e37_79b9) & 0xffff_ffff);
+    let hash = (first.hash >> 96) ^ check ^ (event.wrapping_mul(0x9e37_79b9) & 0xffff_ffff);
     let folder = args
         .out
         .join(format!("{}-{hash:08x}", program_name(recording.log)));
     let report = text::explanation(recording, tried).ok()?;
     let report = format!("{}\n{report}{}", text::count(tried), text::proof(tried));
-    match failing.save(recording.log, &folder, &report) {
+    match first.image.save(recording.log, &folder, &report) {
         Ok(()) => Some(folder),
         Err(error) => {
             let error = match &error {

@@ -16,15 +16,15 @@ pub(super) fn write(
     path: &Path,
     exit: Exit,
 ) -> Result<Exit, CliError> {
-    let first = first_failing(tried).and_then(|tried| Some((tried, tried.first()?)));
-    let Some((first, (image, reason))) = first else {
+    let first = first_failing(tried).and_then(|tried| Some((tried, &tried.first.as_ref()?.image)));
+    let Some((first, image)) = first else {
         warn(format_args!(
             "{}: no page, because no image failed",
             path.display()
         ));
         return Ok(exit);
     };
-    let profile = first.found.profile;
+    let profile = first.profile();
     let (log, events) = (recording.log, &recording.log.events);
     let explained = explained(log, events, image.event, profile, &image.choice);
     let explained = explained.map_err(CliError::new)?;
@@ -47,12 +47,12 @@ pub(super) fn write(
             ),
             ("lines said", image.acks.to_string()),
         ],
-        found: reason.to_owned(),
+        found: image.reason.clone(),
         replay: saved.map_or_else(String::new, again),
     };
     let figures = tried.iter().map(|tried| {
         let count = format!("{} of {} fail", tried.failing.len(), tried.judged());
-        (tried.found.profile.name(), count)
+        (tried.profile().name(), count)
     });
     let program = log.format.program.join(" ");
     let page = HtmlPage::of_check(&program, &broken, &explained, figures.collect());

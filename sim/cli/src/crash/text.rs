@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use beaver_disk::Profile;
-use beaver_trace::{FailingImage, Proof, events_in_words, survivors};
+use beaver_trace::{Proof, events_in_words, survivors};
 
 use super::trial::Tried;
 use super::{CliError, JudgedLog};
@@ -31,7 +31,7 @@ pub(super) const fn disk(profile: Profile) -> &'static str {
 /// How many images failed under a profile, and why.
 pub(super) fn count(tried: &Tried) -> String {
     let (failing, judged) = (tried.failing.len(), tried.judged());
-    let mut text = format!("{}: ", disk(tried.found.profile));
+    let mut text = format!("{}: ", disk(tried.profile()));
     if judged == 0 {
         text.push_str("not tried, stopped before");
         return text;
@@ -66,22 +66,47 @@ fn coverage(tried: &Tried) -> String {
     let word = if all == 1 { "power cut" } else { "power cuts" };
     match points == all {
         true => format!("{all} {word}, {how}"),
-        false if points == 0 => format!("stopped within the first of {all} {word}"),
-        false => format!("stopped: power cuts 1–{points} of {all}, {how}"),
+        false if points == 0 => {
+            let rest = not_tried(tried);
+            format!("stopped within the first of {all} {word}{rest}")
+        }
+        false => {
+            let rest = not_tried(tried);
+            format!("stopped: power cuts 1–{points} of {all}, {how}{rest}")
+        }
     }
+}
+
+/// What the time was too short for.
+fn not_tried(tried: &Tried) -> String {
+    let found = &tried.found;
+    let mut text = match found.images.len() - tried.judged() {
+        0 => String::new(),
+        1 => "; 1 image more was found and not tried".to_owned(),
+        open => format!("; {open} images more were found and not tried"),
+    };
+    match found.all_points - found.looked_at {
+        0 => {}
+        1 => text.push_str("; 1 power cut was not looked at"),
+        rest => {
+            let _ = write!(text, "; {rest} power cuts were not looked at");
+        }
+    }
+    text
 }
 
 /// The first image that fails, in words.
 pub(super) fn explanation(recording: &JudgedLog<'_>, tried: &Tried) -> Result<String, CliError> {
-    let Some((image, reason)) = tried.first() else {
+    let Some(first) = &tried.first else {
         return Ok(String::new());
     };
+    let image = &first.image;
     let log = recording.log;
     let mut text = format!(
         "\nthe first, image {} of {} on {}: the power is cut after event {} of {}\n",
-        tried.first_number(),
+        first.number,
         tried.found.images.len(),
-        tried.found.profile,
+        tried.profile(),
         image.event,
         log.events.len(),
     );
@@ -106,10 +131,7 @@ pub(super) fn explanation(recording: &JudgedLog<'_>, tried: &Tried) -> Result<St
             );
         }
     }
-    let check = &recording.check;
-    let limit = recording.args.check_limit;
-    let failing = FailingImage::new(tried.found.profile, image, check, limit, reason);
-    let (_, _, space) = failing.image(log).map_err(CliError::new)?;
+    let (_, _, space) = image.image(log).map_err(CliError::new)?;
     let survived = survivors(&space, &image.choice);
     if !survived.is_empty() {
         text.push_str("what was not synced:\n");
@@ -120,7 +142,7 @@ pub(super) fn explanation(recording: &JudgedLog<'_>, tried: &Tried) -> Result<St
     if survived.len() > SURVIVORS {
         let _ = writeln!(text, "  and {} more", survived.len() - SURVIVORS);
     }
-    let _ = writeln!(text, "the check says: {reason}");
+    let _ = writeln!(text, "the check says: {}", image.reason);
     Ok(text)
 }
 
@@ -132,7 +154,7 @@ pub(super) fn proofs(tried: &[Tried], looked_for: bool) -> String {
     for tried in tried {
         let Some(proof) = &tried.proof else {
             if looked_for && !tried.failing.is_empty() {
-                let profile = tried.found.profile;
+                let profile = tried.profile();
                 let _ = writeln!(
                     text,
                     "\nstopped before it was known what is missing on {profile}"
@@ -147,7 +169,9 @@ pub(super) fn proofs(tried: &[Tried], looked_for: bool) -> String {
                 let _ = writeln!(
                     text,
                     "  the same on {}: {} → {} failing images",
-                    tried.found.profile, proof.failing_before, proof.failing_after
+                    tried.profile(),
+                    proof.failing_before,
+                    proof.failing_after
                 );
             }
             false => text.push_str(&self::proof(tried)),
@@ -162,7 +186,7 @@ pub(super) fn proof(tried: &Tried) -> String {
     let Some(proof) = &tried.proof else {
         return String::new();
     };
-    let profile = tried.found.profile;
+    let profile = tried.profile();
     let (before, after) = (proof.failing_before, proof.failing_after);
     let mut text = String::from("\n");
     if after > 0 {

@@ -5,13 +5,16 @@ use std::time::Duration;
 
 use beaver_disk::Profile;
 use beaver_trace::{
-    CrashImage, CrashImages, ImageOptions, Judge, Judgement, Proof, crash_images, prove,
-    without_numbers,
+    CrashImages, FailingImage, ImageOptions, Judge, JudgeTime, Judgement, Proof, crash_images,
+    prove, without_numbers,
 };
 
-use super::{Acks, CliError, JudgedLog, not_run};
+use super::{Acks, CliError, JudgedLog};
 use crate::progress::Progress;
 use crate::timer::Timer;
+
+/// Which part of its time a profile may take to find images: the rest is for checking them.
+const FINDING: u128 = 3;
 
 /// What is tried, and until when.
 pub(super) struct Trial<'t> {
@@ -19,7 +22,7 @@ pub(super) struct Trial<'t> {
     pub(super) judge: &'t Judge,
     pub(super) go_on: &'t (dyn Fn() -> bool + Sync),
     /// How much time there is.
-    pub(super) left_ms: &'t dyn Fn() -> u128,
+    pub(super) left_ms: &'t (dyn Fn() -> u128 + Sync),
 }
 
 /// What was tried under a profile.
@@ -28,8 +31,18 @@ pub(super) struct Tried {
     pub(super) answers: Vec<Judgement>,
     /// The places of the images that failed.
     pub(super) failing: Vec<usize>,
+    /// What is shown of those.
+    pub(super) first: Option<FirstFailing>,
     /// Which syncs are missing, if that was looked for.
     pub(super) proof: Option<Proof>,
+}
+
+/// The image that fails at the earliest power cut; of several the one in which the most survived.
+pub(super) struct FirstFailing {
+    /// From 1.
+    pub(super) number: usize,
+    pub(super) hash: u128,
+    pub(super) image: FailingImage,
 }
 
 /// Images that failed for the same reason.
@@ -40,9 +53,22 @@ pub(super) struct Reason<'t> {
 
 impl Trial<'_> {
     pub(super) fn of_profiles(&self, profiles: &[Profile]) -> Result<Vec<Tried>, CliError> {
-        let tried = (1..).zip(profiles);
-        let tried = tried.map(|(at, profile)| self.of_profile(*profile, at, profiles.len()));
-        let mut all: Vec<Tried> = tried.collect::<Result<_, CliError>>()?;
+        let mut all: Vec<Tried> = Vec::new();
+        for (at, profile) in profiles.iter().enumerate() {
+            // Each has an equal share of the time that is left.
+            let left_ms = (self.left_ms)();
+            let until_ms = left_ms - left_ms / (profiles.len() - at) as u128;
+            all.push(self.of_profile(*profile, (at + 1, profiles.len()), until_ms)?);
+        }
+        // What one of them left of its share is for the others.
+        for (at, tried) in all.iter_mut().enumerate() {
+            if tried.judged() < tried.found.images.len() && (self.go_on)() {
+                self.judge(tried, (at + 1, profiles.len()), 0)?;
+            }
+        }
+        for tried in &mut all {
+            tried.first = self.first_failing(tried)?;
+        }
         let failing: Vec<usize> = (0..all.len())
             .filter(|at| !all[*at].failing.is_empty())
             .collect();
@@ -73,27 +99,76 @@ impl Trial<'_> {
         }
     }
 
-    fn of_profile(&self, profile: Profile, at: usize, of: usize) -> Result<Tried, CliError> {
+    /// Finds the images of a profile, and judges those to which it comes before there are `until_ms` left.
+    fn of_profile(
+        &self,
+        profile: Profile,
+        (at, of): (usize, usize),
+        until_ms: u128,
+    ) -> Result<Tried, CliError> {
         let log = self.recording.log;
-        // Images are not made for longer than half of the time that is left: the others would not be checked.
-        let half = (self.left_ms)() / 2;
-        let go_on = || (self.left_ms)() > half && (self.go_on)();
+        // To find them may take as long as to check them, and those that are not checked are of no use.
+        let left_ms = (self.left_ms)();
+        let found_ms = left_ms - left_ms.saturating_sub(until_ms) / FINDING;
+        let go_on = || (self.left_ms)() > found_ms && (self.go_on)();
         let found = crash_images(log, &log.events, &self.options(profile), &go_on);
-        let found = found.map_err(CliError::new)?;
-        let progress = Progress::images(profile.name(), at, of, found.images.len() as u64);
-        let done = |_: &Judgement| progress.one_more();
-        let answers = self.judge.judge(&found.images, self.go_on, &done);
-        let answers = answers.map_err(|error| not_run(&error))?;
-        let bad = answers
-            .iter()
-            .enumerate()
-            .filter(|(_, answer)| matches!(answer, Judgement::Bad(_)));
-        Ok(Tried {
-            failing: bad.map(|(place, _)| place).collect(),
-            found,
-            answers,
+        let mut tried = Tried {
+            found: found.map_err(CliError::new)?,
+            answers: Vec::new(),
+            failing: Vec::new(),
+            first: None,
             proof: None,
-        })
+        };
+        self.judge(&mut tried, (at, of), until_ms)?;
+        Ok(tried)
+    }
+
+    /// Judges what is not judged yet.
+    fn judge(
+        &self,
+        tried: &mut Tried,
+        (at, of): (usize, usize),
+        until_ms: u128,
+    ) -> Result<(), CliError> {
+        let log = self.recording.log;
+        let recorded = (log, &log.events[..]);
+        let (found, images) = (&tried.found, &tried.found.images);
+        let progress = Progress::images(tried.profile().name(), at, of, images.len() as u64);
+        let done = |_: &Judgement| progress.one_more();
+        let time = JudgeTime {
+            begin: &|| (self.left_ms)() > until_ms && (self.go_on)(),
+            // Whichever profile a check is of: it is not begun for nothing.
+            go_on: self.go_on,
+        };
+        let answers = self.judge.judge(recorded, found, &time, &done);
+        tried.answers = answers.map_err(CliError::new)?;
+        let answers = (0..).zip(&tried.answers);
+        let bad = answers.filter(|(_, answer)| matches!(answer, Judgement::Bad(_)));
+        tried.failing = bad.map(|(place, _)| place).collect();
+        Ok(())
+    }
+
+    fn first_failing(&self, tried: &Tried) -> Result<Option<FirstFailing>, CliError> {
+        let recording = self.recording;
+        let (log, images) = (recording.log, &tried.found.images);
+        let failing = tried.failing.iter().copied();
+        let first = failing.min_by_key(|place| (images[*place].order(), *place));
+        let Some((place, Judgement::Bad(reason))) = first.map(|at| (at, &tried.answers[at])) else {
+            return Ok(None);
+        };
+        let cut = tried.found.power_cut(log, &log.events, place);
+        let (check, limit) = (&recording.check, recording.args.check_limit);
+        Ok(Some(FirstFailing {
+            number: place + 1,
+            hash: images[place].hash,
+            image: FailingImage::new(
+                tried.profile(),
+                cut.map_err(CliError::new)?,
+                check,
+                limit,
+                reason,
+            ),
+        }))
     }
 
     fn prove(
@@ -102,7 +177,7 @@ impl Trial<'_> {
         known: Option<&Proof>,
         go_on: &(dyn Fn() -> bool + Sync),
     ) -> Result<Option<Proof>, CliError> {
-        let options = self.options(tried.found.profile);
+        let options = self.options(tried.profile());
         let failing = tried.failing.len();
         let proof = prove(
             self.recording.log,
@@ -117,32 +192,8 @@ impl Trial<'_> {
 }
 
 impl Tried {
-    /// The image that fails at the earliest power cut, and why: of several the one in which the most survived, because the
-    /// least is lost that a person has to think of.
-    pub(super) fn first(&self) -> Option<(&CrashImage, &str)> {
-        let first = self.first_place()?;
-        match &self.answers[first] {
-            Judgement::Bad(reason) => Some((&self.found.images[first], reason)),
-            Judgement::Good | Judgement::Stopped => None,
-        }
-    }
-
-    /// The number of that image, from 1.
-    pub(super) fn first_number(&self) -> usize {
-        self.first_place().map_or(0, |place| place + 1)
-    }
-
-    fn first_place(&self) -> Option<usize> {
-        let places = self.failing.iter().copied();
-        places.min_by_key(|place| {
-            let image = &self.found.images[*place];
-            let choice = &image.choice;
-            let lengths = choice.sizes.values().map(|size| *size as usize);
-            let pages = choice.pages.values().map(BTreeMap::len);
-            let survived = choice.names.len() + lengths.chain(pages).sum::<usize>();
-            let torn = choice.tears.len();
-            (image.event, torn, std::cmp::Reverse(survived), *place)
-        })
+    pub(super) fn profile(&self) -> Profile {
+        self.found.options.profile
     }
 
     /// How many images were judged.
