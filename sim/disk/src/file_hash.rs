@@ -1,69 +1,87 @@
-//! The hash of what a choice leaves of a file. The file is not made for it: a hash is a sum over pages, each of which is
-//! hashed once.
+//! The hash of what a choice leaves of a file. The file is not made for it: a hash is a sum over pages, and what each version of
+//! a page adds to it is worked out once.
+
+use std::collections::BTreeMap;
 
 use super::choice::Fill;
 use super::content::{Content, page_hash};
 use super::cut_damage::CutDamage;
 use super::file_space::{FileChoice, FileSpace};
 use super::image::file_hash;
-use super::page::{Page, kept_of};
+use super::page::{PAGE_SIZE, Page};
+
+/// What the pages of a file add to its hash.
+pub(super) struct PageHashes {
+    /// Those without pending versions.
+    settled: u128,
+    /// Each other page, in order, and the place of its durable version: the pending ones stand after it.
+    pages: Vec<(u64, usize)>,
+    versions: Vec<u128>,
+}
 
 impl FileSpace {
-    /// What the pages without pending versions add to the hash of every image; `None` if that depends on the choice.
-    pub(super) fn settled_pages(&self) -> Option<u128> {
-        let inode = self.inode();
+    /// `None` if what is left of a page depends on more than its version.
+    pub(super) fn page_hashes(&self) -> Option<PageHashes> {
+        let disk = &self.inode().disk;
         // A shrink cuts them, and so does the end of a file that writeback ran ahead of.
-        if self.cuts() || !inode.disk_is_tidy() {
+        if self.cuts() || !self.inode().disk_is_tidy() {
             return None;
         }
-        let pages = self.pages();
-        let pending = pages.filter_map(|(index, _)| Some((index, inode.disk.page(index)?)));
-        let pending = pending.map(|(index, page)| page_hash(index, page));
-        Some(pending.fold(inode.disk.page_hashes(), u128::wrapping_sub))
+        let mut hashes = PageHashes {
+            settled: disk.page_hashes(),
+            pages: Vec::new(),
+            versions: Vec::new(),
+        };
+        for (index, versions) in self.pages() {
+            let hash = |page: Option<&Page>| page.map_or(0, |page| page_hash(index, page));
+            let durable = hash(disk.page(index));
+            hashes.settled = hashes.settled.wrapping_sub(durable);
+            hashes.pages.push((index, hashes.versions.len()));
+            hashes.versions.push(durable);
+            let versions = versions.iter().map(|version| hash(version.page.as_ref()));
+            hashes.versions.extend(versions);
+        }
+        Some(hashes)
     }
 
-    /// The hash of [`image`](Self::image), with what [`settled_pages`](Self::settled_pages) says.
+    /// The hash of the [`image`](Self::image) of a settled choice, with its [`page_hashes`](Self::page_hashes).
     pub(super) fn image_hash(
         &self,
-        choice: &FileChoice,
+        size: u32,
+        versions: &BTreeMap<u64, u32>,
         damage: &CutDamage<'_>,
-        settled_pages: Option<u128>,
+        hashes: Option<&PageHashes>,
     ) -> u128 {
-        let Some(settled_pages) = settled_pages.filter(|_| damage.device.is_empty()) else {
-            return self.image(choice, damage).hash();
+        let Some(hashes) = hashes.filter(|_| damage.device.is_empty()) else {
+            let pages = versions.clone();
+            return self.image(&FileChoice { size, pages }, damage).hash();
         };
-        let inode = self.inode();
-        let len = self.len_at(choice.size);
+        let len = self.len_at(size);
+        // Of these all bytes are there, as they were written.
+        let whole = match damage.fill {
+            Fill::Zeros => len / PAGE_SIZE,
+            Fill::Garbage(_) => 0,
+        };
         let tears = damage.tears.iter().filter(|tear| tear.inode == damage.id);
         let tears: Vec<_> = tears.collect();
-        let pages = self.chosen(choice).map(|(index, versions, version)| {
-            let plain = match version {
-                0 => inode.disk.page(index),
-                version => versions[version as usize - 1].page.as_ref(),
-            };
-            let torn = version > 0 && tears.iter().any(|tear| tear.page == index);
-            match plain {
-                Some(page)
-                    if !torn
-                        && damage.fill == Fill::Zeros
-                        && page.extent() <= kept_of(len, index) =>
-                {
-                    page_hash(index, page)
-                }
-                None if !torn && damage.fill == Fill::Zeros => 0,
-                _ => {
-                    let mut page = self.shown_at(index, version, choice.size, damage);
-                    let tears = tears.iter().filter(|tear| torn && tear.page == index);
-                    for tear in tears {
-                        let torn = self.torn(page.as_ref(), version, tear, choice.size, damage);
-                        page = Some(torn);
+        let mut sum = hashes.settled;
+        let mut chosen = versions.iter().peekable();
+        for (index, durable) in &hashes.pages {
+            let version = chosen.next_if(|(page, _)| *page == index);
+            let version = version.map_or(0, |(_, version)| *version);
+            let torn = version > 0 && tears.iter().any(|tear| tear.page == *index);
+            sum = sum.wrapping_add(match *index < whole && !torn {
+                true => hashes.versions[durable + version as usize],
+                false => {
+                    let mut page = self.shown_at(*index, version, size, damage);
+                    for tear in tears.iter().filter(|tear| torn && tear.page == *index) {
+                        page = Some(self.torn(page.as_ref(), version, tear, size, damage));
                     }
-                    page.as_ref()
-                        .map_or(0, |page: &Page| page_hash(index, page))
+                    page.map_or(0, |page| page_hash(*index, &page))
                 }
-            }
-        });
-        let pages = pages.fold(settled_pages, u128::wrapping_add);
-        file_hash(inode.kind, Content::hash_of(len, pages), &inode.unreadable)
+            });
+        }
+        let inode = self.inode();
+        file_hash(inode.kind, Content::hash_of(len, sum), &inode.unreadable)
     }
 }

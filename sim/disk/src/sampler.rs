@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::choice::{About, Choice, Decision};
 use super::corner::Corner;
+use super::file_hash::PageHashes;
 use super::file_space::count;
 use super::image::{name_hashes, named_hash};
 use super::names::{InodeId, NameOutcome};
@@ -25,8 +26,8 @@ pub struct Sampler<'s> {
     pub(super) space: &'s ImageSpace,
     pub(super) points: Vec<Point>,
     directories: BTreeMap<Survived, Directory>,
-    /// What the pages add to a hash of which nothing is pending: of the files that have others.
-    settled_pages: BTreeMap<InodeId, Option<u128>>,
+    /// Of the files of which something is pending.
+    files: BTreeMap<InodeId, Option<PageHashes>>,
 }
 
 /// How many entries of a journal, or which names.
@@ -34,7 +35,6 @@ type Survived = (usize, BTreeMap<u64, NameOutcome>);
 
 /// A directory that some choices leave.
 struct Directory {
-    frame: Frame,
     /// The hash of the files of which nothing is pending.
     settled: u128,
     /// The others, each with the hash of its names.
@@ -49,7 +49,7 @@ impl ImageSpace {
             space: self,
             points: self.points(),
             directories: BTreeMap::new(),
-            settled_pages: BTreeMap::new(),
+            files: BTreeMap::new(),
         }
     }
 
@@ -171,7 +171,7 @@ impl Sampler<'_> {
         space.settle_files(&frame, &choice).into_choice(frame)
     }
 
-    /// The hash of the image that a choice leaves.
+    /// The hash of the image that a choice leaves: one of this space, to which tears and a fill may have been added.
     pub fn hash(&mut self, choice: &Choice) -> u128 {
         let space = self.space;
         let survived = match space.profile() {
@@ -182,31 +182,31 @@ impl Sampler<'_> {
             self.directories.clear();
         }
         let directory = self.directories.entry(survived);
-        let directory = directory.or_insert_with(|| Directory::new(space, space.frame_of(choice)));
+        let directory = directory.or_insert_with(|| Directory::new(space, &space.frame_of(choice)));
+        let nothing = BTreeMap::new();
         let tears = space.tears_of(choice);
         let files = directory.pending.iter().map(|(id, names)| {
             let file = &space.files[id];
-            let settled = self.settled_pages.entry(*id);
-            let settled = *settled.or_insert_with(|| file.settled_pages());
+            let hashes = self.files.entry(*id);
+            let hashes = hashes.or_insert_with(|| file.page_hashes());
             let damage = space.damage(*id, choice, &tears);
             let size = choice.sizes.get(id).copied().unwrap_or(0);
-            let window = directory.frame.window(*id, file);
-            let chosen = file.settle(size, choice.pages.get(id), window);
-            named_hash(file.image_hash(&chosen, &damage, settled), *names)
+            let versions = choice.pages.get(id).unwrap_or(&nothing);
+            let file = file.image_hash(size, versions, &damage, hashes.as_ref());
+            named_hash(file, *names)
         });
         files.fold(directory.settled, u128::wrapping_add)
     }
 }
 
 impl Directory {
-    fn new(space: &ImageSpace, frame: Frame) -> Self {
+    fn new(space: &ImageSpace, frame: &Frame) -> Self {
         let mut directory = Directory {
             settled: 0,
             pending: Vec::new(),
-            frame,
         };
         let device = space.profile() == Profile::HostileDevice;
-        for (id, names) in name_hashes(&directory.frame.names) {
+        for (id, names) in name_hashes(&frame.names) {
             match space.files[&id].settled().filter(|_| !device) {
                 Some(file) => {
                     let hash = named_hash(file.hash(), names);

@@ -11,6 +11,9 @@ use crate::images::ImageOptions;
 /// At most this many choices are drawn for each image that is asked for.
 const DRAWS_FOR_EACH: u64 = 4;
 
+/// Choices of at most this many decisions are kept while images of one power cut are looked for.
+const KEPT: usize = 1_000;
+
 /// How an image comes about at a power cut.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Way {
@@ -171,7 +174,7 @@ impl<'c> Samples<'c> {
                 tear: None,
             };
             different.insert(self.add(sample, &choice, found));
-            samples.push(sample);
+            samples.push((sample, self.kept(choice)));
             if !go_on() {
                 return Coverage::Stopped;
             }
@@ -191,14 +194,14 @@ impl<'c> Samples<'c> {
             let hash = self.sampler.hash(&choice);
             if different.insert(hash) {
                 found(hash, Way::Sample(sample), &|| choice.clone());
-                samples.push(sample);
+                samples.push((sample, self.kept(choice)));
             }
             if !go_on() {
                 return Coverage::Stopped;
             }
         }
-        for (sample, _) in samples.into_iter().zip(0..self.options.torn_cap) {
-            let whole = self.choice(sample);
+        for ((sample, whole), _) in samples.into_iter().zip(0..self.options.torn_cap) {
+            let whole = whole.unwrap_or_else(|| self.choice(sample));
             let tear = Some(draw.place());
             if let Some(torn) = draw.tear(&self.sampler, whole) {
                 self.add(Sample { tear, ..sample }, &torn, found);
@@ -208,6 +211,11 @@ impl<'c> Samples<'c> {
             }
         }
         Coverage::Sample
+    }
+
+    /// A choice for later, if it is small. A large one is drawn again.
+    fn kept(&self, choice: Choice) -> Option<Choice> {
+        (self.decisions.len() <= KEPT).then_some(choice)
     }
 
     fn add(&mut self, sample: Sample, choice: &Choice, found: &mut Found<'_>) -> u128 {

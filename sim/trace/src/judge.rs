@@ -185,6 +185,14 @@ impl Judge {
             ended.collect::<io::Result<()>>()?;
             made.map_err(JudgeError::Log)
         })?;
+        // What is known takes no time.
+        for (place, image) in images.iter().enumerate() {
+            if answers[place].get().is_none()
+                && let Some(known) = self.known(key(image))
+            {
+                answer(place, known);
+            }
+        }
         let answers = answers.into_iter();
         Ok(answers
             .map(|answer| answer.into_inner().unwrap_or(Judgement::Stopped))

@@ -88,9 +88,7 @@ impl<'c> CrashDocument<'c> {
         checks: u64,
     ) -> Self {
         let failing = tried.iter().any(|tried| !tried.failing.is_empty());
-        let stopped = tried
-            .iter()
-            .any(|tried| tried.points() < tried.found.all_points);
+        let stopped = tried.iter().any(|tried| !tried.is_whole());
         CrashDocument {
             tool: "beaver",
             version: env!("CARGO_PKG_VERSION"),

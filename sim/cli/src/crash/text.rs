@@ -242,9 +242,7 @@ pub(super) fn proof(tried: &Tried) -> String {
 /// How long it took.
 pub(super) fn time(tried: &[Tried], checks: u64, elapsed_ms: u64) -> String {
     let images: usize = tried.iter().map(Tried::judged).sum();
-    let stopped = tried
-        .iter()
-        .any(|tried| tried.points() < tried.found.all_points);
+    let stopped = tried.iter().any(|tried| !tried.is_whole());
     let stopped = if stopped {
         ", stopped before the end"
     } else {

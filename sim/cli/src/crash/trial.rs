@@ -13,7 +13,7 @@ use super::{Acks, CliError, JudgedLog};
 use crate::progress::Progress;
 use crate::timer::Timer;
 
-/// Which part of its time a profile may take to find images: the rest is for checking them.
+/// A profile takes at most this part of its time to find images, one in so many.
 const FINDING: u128 = 3;
 
 /// What is tried, and until when.
@@ -58,11 +58,19 @@ impl Trial<'_> {
             // Each has an equal share of the time that is left.
             let left_ms = (self.left_ms)();
             let until_ms = left_ms - left_ms / (profiles.len() - at) as u128;
-            all.push(self.of_profile(*profile, (at + 1, profiles.len()), until_ms)?);
+            let mut tried = Tried::new(self.find(*profile, until_ms)?);
+            self.judge(&mut tried, (at + 1, profiles.len()), until_ms)?;
+            all.push(tried);
         }
-        // What one of them left of its share is for the others.
+        // What is left of the shares is for those that were too short.
         for (at, tried) in all.iter_mut().enumerate() {
-            if tried.judged() < tried.found.images.len() && (self.go_on)() {
+            if tried.judged() == tried.found.images.len() && !tried.is_whole() && (self.go_on)() {
+                let again = self.find(tried.profile(), 0)?;
+                if again.images.len() > tried.found.images.len() {
+                    *tried = Tried::new(again);
+                }
+            }
+            if tried.judged() < tried.found.images.len() {
                 self.judge(tried, (at + 1, profiles.len()), 0)?;
             }
         }
@@ -99,31 +107,17 @@ impl Trial<'_> {
         }
     }
 
-    /// Finds the images of a profile, and judges those to which it comes before there are `until_ms` left.
-    fn of_profile(
-        &self,
-        profile: Profile,
-        (at, of): (usize, usize),
-        until_ms: u128,
-    ) -> Result<Tried, CliError> {
+    /// Finds the images of a profile, in a part of the time before there are `until_ms` left: the rest is for their checks.
+    fn find(&self, profile: Profile, until_ms: u128) -> Result<CrashImages, CliError> {
         let log = self.recording.log;
-        // To find them may take as long as to check them, and those that are not checked are of no use.
         let left_ms = (self.left_ms)();
-        let found_ms = left_ms - left_ms.saturating_sub(until_ms) / FINDING;
-        let go_on = || (self.left_ms)() > found_ms && (self.go_on)();
+        let until_ms = left_ms - left_ms.saturating_sub(until_ms) / FINDING;
+        let go_on = || (self.left_ms)() > until_ms && (self.go_on)();
         let found = crash_images(log, &log.events, &self.options(profile), &go_on);
-        let mut tried = Tried {
-            found: found.map_err(CliError::new)?,
-            answers: Vec::new(),
-            failing: Vec::new(),
-            first: None,
-            proof: None,
-        };
-        self.judge(&mut tried, (at, of), until_ms)?;
-        Ok(tried)
+        found.map_err(CliError::new)
     }
 
-    /// Judges what is not judged yet.
+    /// Judges what is not known yet.
     fn judge(
         &self,
         tried: &mut Tried,
@@ -192,6 +186,21 @@ impl Trial<'_> {
 }
 
 impl Tried {
+    fn new(found: CrashImages) -> Self {
+        Tried {
+            found,
+            answers: Vec::new(),
+            failing: Vec::new(),
+            first: None,
+            proof: None,
+        }
+    }
+
+    /// Whether all power cuts were tried, with all images that are looked for.
+    pub(super) fn is_whole(&self) -> bool {
+        self.points() == self.found.all_points
+    }
+
     pub(super) fn profile(&self) -> Profile {
         self.found.options.profile
     }
@@ -209,7 +218,7 @@ impl Tried {
     pub(super) fn points(&self) -> usize {
         let answers = self.answers.iter().zip(&self.found.images);
         let open = answers.filter(|(answer, _)| **answer == Judgement::Stopped);
-        let open = open.map(|(_, image)| image.first_point).min();
+        let open = open.map(|(_, image)| image.first_point).next();
         open.unwrap_or(self.found.points.len())
     }
 
