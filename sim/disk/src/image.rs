@@ -190,6 +190,13 @@ impl Image {
         Some(self.file(inode).content.to_bytes())
     }
 
+    /// Copies bytes of a file from `offset` on, and says how many that were: of a file that is not there none.
+    #[must_use]
+    pub fn read_at(&self, path: &str, buf: &mut [u8], offset: u64) -> usize {
+        let inode = self.inode(path);
+        inode.map_or(0, |inode| self.file(inode).content.read(buf, offset))
+    }
+
     /// The length of a file in bytes, if it is there.
     #[must_use]
     pub fn len_of(&self, path: &str) -> Option<u64> {

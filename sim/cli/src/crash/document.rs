@@ -110,11 +110,11 @@ impl<'c> CrashDocument<'c> {
 fn of_profile(tried: &Tried) -> ProfileDocument<'_> {
     let points = tried.points();
     let exhaustive = tried.found.points[..points].iter();
-    let first = tried.first.as_ref().map(|first| FirstDocument {
-        image: first.number,
-        after_event: first.image.event,
-        acks: first.image.acks,
-        reason: &first.image.reason,
+    let first = tried.first().map(|(place, image, reason)| FirstDocument {
+        image: place + 1,
+        after_event: image.event,
+        acks: image.acks,
+        reason,
     });
     let reasons = tried.reasons().into_iter().map(|reason| ReasonDocument {
         text: reason.text,

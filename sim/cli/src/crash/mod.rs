@@ -1,6 +1,7 @@
 //! `beaver crash`: what any program did to its files, crashed everywhere, and judged by the user's own check.
 
 mod document;
+mod first_failing;
 mod one_image;
 mod report_page;
 mod second;
@@ -9,15 +10,14 @@ mod trial;
 
 use std::fmt;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use beaver_disk::Profile;
-use beaver_sim::failure_folder::quoted;
 use beaver_sim::report::Verdict;
 use beaver_trace::{
-    FailingImage, ImageCheck, Judge, JudgeError, JudgeOptions, Judgement, Log, ProgramEnd,
-    RecordError, RecordOptions, ReplacedFiles, TraceEvent, good_images,
+    FailingImage, ImageCheck, Judge, JudgeOptions, Judgement, Log, ProgramEnd, RecordError,
+    RecordOptions, ReplacedFiles, TraceEvent, good_images,
 };
 
 use super::args::{Acks, CrashArgs, Format};
@@ -28,6 +28,7 @@ use super::page_file;
 use super::timer::Timer;
 use super::trace::{stop_flag, this_program_as};
 use document::CrashDocument;
+use first_failing::{FirstFailing, again, save};
 use trial::{Trial, Tried};
 
 /// The profiles whose images are tried, the mildest first.
@@ -152,13 +153,16 @@ fn crash_recording(
             .collect(),
         _ => Ok(Vec::new()),
     }?;
-    let first = first_failing(&tried);
+    let first = tried.iter().find(|tried| !tried.failing.is_empty());
+    let first = first.map(|first| FirstFailing::new(&recording, first));
+    let first = first.transpose()?.flatten();
+    let first = first.as_ref();
     let saved = first.and_then(|first| save(&recording, first));
     let (saved, checks) = (saved.as_deref(), judge.checks());
     if args.format == Format::Json {
         out.json(&CrashDocument::new(&recording, &tried, saved, checks))?;
     } else {
-        print(&recording, &tried, saved, out)?;
+        print(&recording, &tried, first, saved, out);
         seconds.iter().for_each(|second| out.line(second.text()));
         if let Some(reason) = refused.filter(|_| first.is_some()) {
             out.line(format_args!(
@@ -179,7 +183,7 @@ fn crash_recording(
         (false, false) => Exit::HELD,
     };
     match &args.report {
-        Some(path) => report_page::write(&recording, &tried, saved, path, exit),
+        Some(path) => report_page::write(&recording, &tried, first, saved, path, exit),
         None => Ok(exit),
     }
 }
@@ -187,25 +191,20 @@ fn crash_recording(
 fn print(
     recording: &JudgedLog<'_>,
     tried: &[Tried],
+    first: Option<&FirstFailing<'_>>,
     saved: Option<&Path>,
     out: &mut Output,
-) -> Result<(), CliError> {
+) {
     for tried in tried {
         out.line(text::count(tried));
     }
-    if let Some(first) = first_failing(tried) {
-        out.write(text::explanation(recording, first)?);
+    if let Some(first) = first {
+        out.write(&first.explanation);
     }
     out.write(text::proofs(tried, !recording.args.proof_for.is_zero()));
     if let Some(saved) = saved {
         out.line(format_args!("\nagain: {}", again(saved)));
     }
-    Ok(())
-}
-
-/// What was tried under the mildest profile under which something failed.
-fn first_failing(tried: &[Tried]) -> Option<&Tried> {
-    tried.iter().find(|tried| !tried.failing.is_empty())
 }
 
 impl JudgedLog<'_> {
@@ -340,65 +339,4 @@ pub(super) fn acks(log: &Log) -> Vec<String> {
         _ => None,
     });
     said.collect()
-}
-
-/// Saves the first image that failed. What cannot be saved is only said: the verdict is worth more.
-fn save(recording: &JudgedLog<'_>, tried: &Tried) -> Option<PathBuf> {
-    let first = tried.first.as_ref()?;
-    let args = recording.args;
-    // Two images that are alike, cut at different events or judged by different checks, are two failures.
-    let event = u128::try_from(first.image.event).unwrap_or_default();
-    let check = format!("{:?}", recording.check);
-    let check = check.bytes().fold(0_u128, |hash, byte| {
-        (hash * 31 + u128::from(byte)) & 0xffff_ffff
-    });
-    let hash = (first.hash >> 96) ^ check ^ (event.wrapping_mul(0x9e37_79b9) & 0xffff_ffff);
-    let folder = args
-        .out
-        .join(format!("{}-{hash:08x}", program_name(recording.log)));
-    let report = text::explanation(recording, tried).ok()?;
-    let report = format!("{}\n{report}{}", text::count(tried), text::proof(tried));
-    match first.image.save(recording.log, &folder, &report) {
-        Ok(()) => Some(folder),
-        Err(error) => {
-            let error = match &error {
-                JudgeError::Check(error) => error.to_string(),
-                error => error.to_string(),
-            };
-            warn(format_args!("not saved: {}: {error}", folder.display()));
-            None
-        }
-    }
-}
-
-/// The program's name without its folder, of a script its own name.
-fn program_name(log: &Log) -> String {
-    let names = log.format.program.iter().map(|word| {
-        let stem = Path::new(word).file_stem().unwrap_or_default();
-        stem.to_string_lossy().into_owned()
-    });
-    let interpreter = |name: &String| {
-        let plain = name.trim_end_matches(|letter: char| letter.is_ascii_digit() || letter == '.');
-        ["python", "node", "sh", "bash", "ruby", "perl", "env"].contains(&plain)
-    };
-    let mut names = names.skip_while(interpreter);
-    let name = names.next().unwrap_or_default();
-    let letters = name
-        .chars()
-        .filter(|letter| letter.is_ascii_alphanumeric() || "-_".contains(*letter));
-    let name: String = letters.take(40).collect();
-    if name.is_empty() {
-        "program".to_owned()
-    } else {
-        name
-    }
-}
-
-/// The command that checks a saved image again.
-pub(super) fn again(folder: &Path) -> String {
-    format!(
-        "{} crash {}",
-        this_program(),
-        quoted(&folder.to_string_lossy())
-    )
 }

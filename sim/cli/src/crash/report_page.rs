@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::trial::Tried;
-use super::{CliError, Exit, JudgedLog, again, first_failing, text, warn};
+use super::{CliError, Exit, FirstFailing, JudgedLog, again, text, warn};
 use crate::page::{BrokenCheck, HtmlPage};
 use crate::page_file;
 use crate::recorded_crash::explained;
@@ -12,12 +12,17 @@ use crate::recorded_crash::explained;
 pub(super) fn write(
     recording: &JudgedLog<'_>,
     tried: &[Tried],
+    first: Option<&FirstFailing<'_>>,
     saved: Option<&Path>,
     path: &Path,
     exit: Exit,
 ) -> Result<Exit, CliError> {
-    let first = first_failing(tried).and_then(|tried| Some((tried, &tried.first.as_ref()?.image)));
-    let Some((first, image)) = first else {
+    let Some(FirstFailing {
+        tried: first,
+        image,
+        ..
+    }) = first
+    else {
         warn(format_args!(
             "{}: no page, because no image failed",
             path.display()

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use beaver_disk::Profile;
-use beaver_trace::{Proof, events_in_words, survivors};
+use beaver_trace::{FailingImage, Proof, events_in_words, survivors};
 
 use super::trial::Tried;
 use super::{CliError, JudgedLog};
@@ -96,15 +96,16 @@ fn not_tried(tried: &Tried) -> String {
 }
 
 /// The first image that fails, in words.
-pub(super) fn explanation(recording: &JudgedLog<'_>, tried: &Tried) -> Result<String, CliError> {
-    let Some(first) = &tried.first else {
-        return Ok(String::new());
-    };
-    let image = &first.image;
+pub(super) fn explanation(
+    recording: &JudgedLog<'_>,
+    tried: &Tried,
+    number: usize,
+    image: &FailingImage,
+) -> Result<String, CliError> {
     let log = recording.log;
     let mut text = format!(
         "\nthe first, image {} of {} on {}: the power is cut after event {} of {}\n",
-        first.number,
+        number,
         tried.found.images.len(),
         tried.profile(),
         image.event,

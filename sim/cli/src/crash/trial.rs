@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use beaver_disk::Profile;
 use beaver_trace::{
-    CrashImages, FailingImage, ImageOptions, Judge, JudgeTime, Judgement, Proof, crash_images,
-    prove, without_numbers,
+    CrashImages, FoundImage, ImageOptions, Judge, JudgeTime, Judgement, Proof, crash_images, prove,
+    without_numbers,
 };
 
 use super::{Acks, CliError, JudgedLog};
@@ -14,7 +14,7 @@ use crate::progress::Progress;
 use crate::timer::Timer;
 
 /// A profile takes at most this part of its time to find images, one in so many.
-const FINDING: u128 = 3;
+const FINDING: u128 = 4;
 
 /// What is tried, and until when.
 pub(super) struct Trial<'t> {
@@ -31,18 +31,8 @@ pub(super) struct Tried {
     pub(super) answers: Vec<Judgement>,
     /// The places of the images that failed.
     pub(super) failing: Vec<usize>,
-    /// What is shown of those.
-    pub(super) first: Option<FirstFailing>,
     /// Which syncs are missing, if that was looked for.
     pub(super) proof: Option<Proof>,
-}
-
-/// The image that fails at the earliest power cut; of several the one in which the most survived.
-pub(super) struct FirstFailing {
-    /// From 1.
-    pub(super) number: usize,
-    pub(super) hash: u128,
-    pub(super) image: FailingImage,
 }
 
 /// Images that failed for the same reason.
@@ -73,9 +63,6 @@ impl Trial<'_> {
             if tried.judged() < tried.found.images.len() {
                 self.judge(tried, (at + 1, profiles.len()), 0)?;
             }
-        }
-        for tried in &mut all {
-            tried.first = self.first_failing(tried)?;
         }
         let failing: Vec<usize> = (0..all.len())
             .filter(|at| !all[*at].failing.is_empty())
@@ -142,29 +129,6 @@ impl Trial<'_> {
         Ok(())
     }
 
-    fn first_failing(&self, tried: &Tried) -> Result<Option<FirstFailing>, CliError> {
-        let recording = self.recording;
-        let (log, images) = (recording.log, &tried.found.images);
-        let failing = tried.failing.iter().copied();
-        let first = failing.min_by_key(|place| (images[*place].order(), *place));
-        let Some((place, Judgement::Bad(reason))) = first.map(|at| (at, &tried.answers[at])) else {
-            return Ok(None);
-        };
-        let cut = tried.found.power_cut(log, &log.events, place);
-        let (check, limit) = (&recording.check, recording.args.check_limit);
-        Ok(Some(FirstFailing {
-            number: place + 1,
-            hash: images[place].hash,
-            image: FailingImage::new(
-                tried.profile(),
-                cut.map_err(CliError::new)?,
-                check,
-                limit,
-                reason,
-            ),
-        }))
-    }
-
     fn prove(
         &self,
         tried: &Tried,
@@ -191,7 +155,6 @@ impl Tried {
             found,
             answers: Vec::new(),
             failing: Vec::new(),
-            first: None,
             proof: None,
         }
     }
@@ -199,6 +162,17 @@ impl Tried {
     /// Whether all power cuts were tried, with all images that are looked for.
     pub(super) fn is_whole(&self) -> bool {
         self.points() == self.found.all_points
+    }
+
+    /// The image that fails at the earliest power cut, its place, and why: of several the one in which the most survived.
+    pub(super) fn first(&self) -> Option<(usize, &FoundImage, &str)> {
+        let images = &self.found.images;
+        let failing = self.failing.iter().copied();
+        let first = failing.min_by_key(|place| (images[*place].order(), *place))?;
+        match &self.answers[first] {
+            Judgement::Bad(reason) => Some((first, &images[first], reason)),
+            Judgement::Good | Judgement::Stopped => None,
+        }
     }
 
     pub(super) fn profile(&self) -> Profile {
