@@ -6,13 +6,13 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, sync_channel};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use crate::check::{Checker, ImageCheck};
 use crate::check_process::Judgement;
+use crate::hand_over::HandOver;
 use crate::image_folder::remove_folder;
 use crate::images::{CrashImages, FoundImage};
 use crate::log::{Log, LogError, TraceEvent};
@@ -145,12 +145,11 @@ impl Judge {
         let answers: Vec<OnceLock<Judgement>> = images.iter().map(|_| OnceLock::new()).collect();
         let answer = |place: usize, answer| done(answers[place].get_or_init(|| answer));
         let jobs = self.options.jobs.clamp(1, images.len().max(1));
-        let (give, take) = sync_channel::<(usize, CrashImage)>(jobs);
-        let take = Mutex::new(take);
-        let work = |job: usize, take: &Mutex<Receiver<(usize, CrashImage)>>| {
+        let waiting = HandOver::to(jobs);
+        let work = |job: usize| {
+            let images = waiting.taker();
             let mut job = CheckJob::new(self, job)?;
-            let next = || take.lock().unwrap_or_else(PoisonError::into_inner).recv();
-            while let Ok((place, image)) = next() {
+            while let Some((place, image)) = images.take() {
                 if !(time.begin)() {
                     break;
                 }
@@ -159,15 +158,11 @@ impl Judge {
             io::Result::Ok(())
         };
         thread::scope(|scope| {
-            // The last job that ends takes the receiver with it: then no more images are made.
-            let take = Arc::new(take);
+            // Dropped also by a panic: the jobs end.
+            let giver = waiting.giver();
             let work = &work;
-            let jobs = (0..jobs).map(|job| {
-                let take = take.clone();
-                scope.spawn(move || work(job, &take))
-            });
+            let jobs = (0..jobs).map(|job| scope.spawn(move || work(job)));
             let jobs: Vec<_> = jobs.collect();
-            drop(take);
             let mut wanted = |place: usize| match self.known(key(&images[place])) {
                 Some(known) => {
                     answer(place, known);
@@ -175,9 +170,9 @@ impl Judge {
                 }
                 None => true,
             };
-            let mut hand_over = |place, image| give.send((place, image)).is_ok();
-            let made = found.make(log, events, &mut wanted, &mut hand_over, time.begin);
-            drop(give);
+            let mut give = |place, image| giver.give(place, image);
+            let made = found.make(log, events, &mut wanted, &mut give, time.begin);
+            drop(giver);
             let ended = jobs.into_iter().map(|job| match job.join() {
                 Ok(ended) => ended,
                 Err(panic) => std::panic::resume_unwind(panic),

@@ -26,6 +26,7 @@ mod check_server;
 mod draw;
 mod failing_image;
 mod good_images;
+mod hand_over;
 mod image_folder;
 mod images;
 mod judge;
