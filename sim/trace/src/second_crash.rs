@@ -34,8 +34,8 @@ pub struct CrashedChecks {
     pub failed: Vec<CrashedCheck>,
 }
 
-/// Interrupts the check of each of these images, which are good, by their places in order, and checks what is left. Recordings are made in `folder`, one
-/// after the other; that of the first failure stays there.
+/// Interrupts the check of each of these images, which are good, by their places in order, and checks what is left. Recordings
+/// are made in `folder`, one after the other; that of the first failure stays there.
 ///
 /// # Errors
 ///
