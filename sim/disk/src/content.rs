@@ -35,9 +35,17 @@ impl Chunk {
     fn hash(&self) -> u128 {
         *self.hash.get_or_init(|| {
             let pages = self.pages.iter();
-            let hashes = pages.map(|(index, page)| mix128(page.hash(), u128::from(*index)));
+            let hashes = pages.map(|(index, page)| page_hash(*index, page));
             hashes.fold(0, u128::wrapping_add)
         })
+    }
+}
+
+/// What a page adds to the hash of a file.
+pub(super) fn page_hash(index: u64, page: &Page) -> u128 {
+    match page.is_blank() {
+        true => 0,
+        false => mix128(page.hash(), u128::from(index)),
     }
 }
 
@@ -147,10 +155,19 @@ impl Content {
 
     /// A hash of length and bytes; equal for equal contents however they came about.
     pub(super) fn hash(&self) -> u128 {
-        *self.hash.get_or_init(|| {
-            let chunks = self.chunks.values().map(|chunk| chunk.hash());
-            let sum = chunks.fold(0u128, u128::wrapping_add);
-            mix128(sum, hash128(&self.len.to_le_bytes()))
-        })
+        *self
+            .hash
+            .get_or_init(|| Content::hash_of(self.len, self.page_hashes()))
+    }
+
+    /// What all pages add to the hash.
+    pub(super) fn page_hashes(&self) -> u128 {
+        let chunks = self.chunks.values().map(|chunk| chunk.hash());
+        chunks.fold(0, u128::wrapping_add)
+    }
+
+    /// The hash of a content of this length, whose pages add this much.
+    pub(super) fn hash_of(len: u64, page_hashes: u128) -> u128 {
+        mix128(page_hashes, hash128(&len.to_le_bytes()))
     }
 }

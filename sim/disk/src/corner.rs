@@ -5,7 +5,7 @@
 
 use super::choice::{About, Choice};
 use super::file_space::count;
-use super::space::{ImageSpace, Point};
+use super::sampler::{Point, Sampler};
 
 /// At most this many of each corner that exists once for every decision.
 const EACH: usize = 16;
@@ -37,13 +37,12 @@ pub enum Corner {
     OldestFirst(u64),
 }
 
-impl ImageSpace {
+impl Sampler<'_> {
     /// The choice of one corner. An index or a number that the space does not have gives its
     /// nearest neighbour.
     #[must_use]
     pub fn corner(&self, corner: Corner) -> Choice {
-        let points = self.points();
-        let options = points.iter().enumerate().map(|(index, point)| {
+        let options = self.points.iter().enumerate().map(|(index, point)| {
             let all = count(point.records.len());
             let if_so = |survives: bool| if survives { all } else { 0 };
             match corner {
@@ -70,7 +69,7 @@ impl ImageSpace {
     /// the oldest-first ones, at most 16 each, spread evenly. Several may give the same image.
     #[must_use]
     pub fn corners(&self) -> Vec<Corner> {
-        let points = self.points();
+        let points = &self.points;
         let mut corners = vec![Corner::Nothing, Corner::Everything];
         corners.extend(spread(points.len()).map(Corner::AllBut));
         corners.extend(spread(points.len()).map(Corner::Only));
@@ -82,7 +81,10 @@ impl ImageSpace {
             Corner::EvenPages,
             Corner::OddPages,
         ]);
-        let mut records: Vec<u64> = points.into_iter().flat_map(|point| point.records).collect();
+        let mut records: Vec<u64> = points
+            .iter()
+            .flat_map(|point| point.records.iter().copied())
+            .collect();
         records.sort_unstable();
         records.dedup();
         let prefixes = spread(records.len()).map(|index| Corner::OldestFirst(records[index]));

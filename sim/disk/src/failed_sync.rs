@@ -307,7 +307,7 @@ impl Inode {
         self.unsaved.remove(&index);
         self.unwritten.remove(&index);
         let written = self.newer.get(&index).copied().unwrap_or(0);
-        let kept = kept_by(&self.sizes, index, written);
+        let kept = kept_by(self.sizes.iter(), index, written);
         let kept = kept.min(kept_of(self.live.len(), index));
         let page = self.disk.page(index).and_then(|page| page.cut(kept));
         self.set_live_page(index, page);

@@ -8,13 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::choice::{DeviceExtra, Fill, Tear};
-use super::content::Content;
+use super::choice::Fill;
+use super::cut_damage::{CutDamage, bytes_of};
 use super::image::FileImage;
 use super::inode::{Inode, Version, kept_by};
 use super::mixing::garbage_word;
 use super::names::InodeId;
-use super::page::{PAGE_BYTES, PAGE_SIZE, Page, SECTOR_BYTES, SECTORS, kept_of};
+use super::page::{PAGE_SIZE, Page, kept_of};
 
 /// One file at a power cut.
 #[derive(Clone, Debug)]
@@ -22,6 +22,9 @@ pub(super) struct FileSpace {
     inode: Arc<Inode>,
     /// Whether pending records may survive at all.
     open: bool,
+    /// The places of the pending lengths that cut something away. There are few of them, and as many lengths as pages: every
+    /// page is held against these.
+    shrinks: Vec<usize>,
     /// The only image there is, where nothing is pending.
     settled: Option<FileImage>,
 }
@@ -37,27 +40,6 @@ pub(super) struct FileChoice {
     pub(super) pages: BTreeMap<u64, u32>,
 }
 
-/// What happens to the bytes beyond the choice of versions.
-#[derive(Clone, Copy)]
-pub(super) struct CutDamage<'a> {
-    pub(super) id: InodeId,
-    pub(super) tears: &'a [Tear],
-    pub(super) fill: Fill,
-    pub(super) device: &'a [DeviceExtra],
-}
-
-impl CutDamage<'_> {
-    /// Nothing but what lies in pages that were lost.
-    pub(super) fn fill(id: InodeId, fill: Fill) -> Self {
-        CutDamage {
-            id,
-            tears: &[],
-            fill,
-            device: &[],
-        }
-    }
-}
-
 impl FileSpace {
     pub(super) fn new(inode: Arc<Inode>, open: bool) -> Self {
         let whole = inode.sizes.is_empty() && inode.pages.is_empty();
@@ -66,15 +48,28 @@ impl FileSpace {
             content: inode.disk.clone(),
             unreadable: inode.unreadable.clone(),
         });
+        let sizes = inode.sizes.iter().enumerate();
+        let shrinks = sizes.filter(|(_, step)| step.shrinks);
         FileSpace {
-            inode,
             open,
+            shrinks: shrinks.map(|(place, _)| place).collect(),
             settled,
+            inode,
         }
     }
 
     pub(super) fn inode(&self) -> &Inode {
         &self.inode
+    }
+
+    /// The only image there is, where nothing is pending.
+    pub(super) fn settled(&self) -> Option<&FileImage> {
+        self.settled.as_ref()
+    }
+
+    /// Whether a pending length cuts something away.
+    pub(super) fn cuts(&self) -> bool {
+        !self.shrinks.is_empty()
     }
 
     /// How many pending lengths there are to choose from.
@@ -101,19 +96,35 @@ impl FileSpace {
 
     /// The newest version, at most `version`, that may be there after `size` steps.
     pub(super) fn permitted(&self, index: u64, version: u32, size: u32) -> u32 {
-        let Some(versions) = self.inode.pages.get(&index).filter(|_| self.open) else {
-            return 0;
+        let versions = self.inode.pages.get(&index).filter(|_| self.open);
+        versions.map_or(0, |versions| {
+            self.permitted_of(index, versions, version, size)
+        })
+    }
+
+    /// The same for a page whose versions are at hand.
+    fn permitted_of(&self, index: u64, versions: &[Version], version: u32, size: u32) -> u32 {
+        let mut later = self.shrinks_at(size).1.iter();
+        let barrier = later.find(|place| self.inode.sizes[**place].cuts_away(index));
+        let legal = match barrier {
+            None => versions.len(),
+            Some(place) => {
+                let barrier = self.inode.sizes[*place].record;
+                versions.partition_point(|entry| entry.record < barrier)
+            }
         };
-        let later = &self.inode.sizes[size as usize..];
-        let barrier = later.iter().find(|step| step.cuts_away(index));
-        let barrier = barrier.map_or(u64::MAX, |step| step.record);
-        let legal = versions.partition_point(|entry| entry.record < barrier);
         version.min(count(legal))
+    }
+
+    /// The places of the shrinks that survive with `size` steps, and of those that do not.
+    fn shrinks_at(&self, size: u32) -> (&[usize], &[usize]) {
+        let survived = self.shrinks.partition_point(|place| *place < size as usize);
+        self.shrinks.split_at(survived)
     }
 
     /// Version `version` of page `index` as the disk shows it after `size` steps: without what
     /// surviving shrinks cut, and without what lies behind the end.
-    fn page_at(&self, index: u64, version: u32, size: u32) -> Option<Page> {
+    pub(super) fn page_at(&self, index: u64, version: u32, size: u32) -> Option<Page> {
         let (written, page) = match version {
             0 => {
                 let newer = self.inode.newer.get(&index).copied();
@@ -130,7 +141,8 @@ impl FileSpace {
 
     /// How many bytes of a page that record `written` wrote are left after `size` steps.
     fn kept_at(&self, index: u64, written: u64, size: u32) -> usize {
-        let survived = &self.inode.sizes[..size as usize];
+        let survived = self.shrinks_at(size).0.iter();
+        let survived = survived.map(|place| &self.inode.sizes[*place]);
         let kept = kept_by(survived, index, written);
         kept.min(kept_of(self.len_at(size), index))
     }
@@ -145,9 +157,13 @@ impl FileSpace {
     ) -> FileChoice {
         let size = size.clamp(window.0, window.1);
         let len = self.len_at(size);
+        // Both in order: each is gone through once.
+        let mut pending = self.pages().peekable();
         let chosen = pages.into_iter().flatten();
         let pages = chosen.filter_map(|(index, version)| {
-            let version = self.permitted(*index, *version, size);
+            while pending.next_if(|(other, _)| other < index).is_some() {}
+            let (_, versions) = pending.next_if(|(other, _)| other == index)?;
+            let version = self.permitted_of(*index, versions, *version, size);
             (version > 0 && kept_of(len, *index) > 0).then_some((*index, version))
         });
         FileChoice {
@@ -163,13 +179,10 @@ impl FileSpace {
             return settled.clone();
         }
         let mut content = (*inode.disk).clone();
-        for step in &inode.sizes[..choice.size as usize] {
-            if step.shrinks {
-                content.cut(inode.cut_on_disk(step));
-            }
+        for place in self.shrinks_at(choice.size).0 {
+            content.cut(inode.cut_on_disk(&inode.sizes[*place]));
         }
-        for (index, _) in self.pages() {
-            let version = choice.pages.get(&index).copied().unwrap_or(0);
+        for (index, _, version) in self.chosen(choice) {
             content.set_page(index, self.shown_at(index, version, choice.size, damage));
         }
         self.tear(&mut content, choice, damage);
@@ -222,67 +235,17 @@ impl FileSpace {
         }
     }
 
-    fn tear(&self, content: &mut Content, choice: &FileChoice, damage: &CutDamage<'_>) {
-        for tear in damage.tears.iter().filter(|tear| tear.inode == damage.id) {
-            let Some(newer) = choice.pages.get(&tear.page) else {
-                continue;
-            };
-            let older = tear.older.min(newer - 1);
-            let older_page = self.shown_at(tear.page, older, choice.size, damage);
-            let mut bytes = bytes_of(content.page(tear.page));
-            let older_bytes = bytes_of(older_page.as_ref());
-            for sector in (0..SECTORS).filter(|sector| tear.newer_sectors >> sector & 1 == 0) {
-                let range = sector * SECTOR_BYTES..(sector + 1) * SECTOR_BYTES;
-                bytes[range.clone()].copy_from_slice(&older_bytes[range]);
-            }
-            content.set_page(tear.page, Some(Page::new(&bytes)));
-        }
-    }
-
-    fn strike(
-        &self,
-        content: &mut Content,
-        unreadable: &mut BTreeSet<u64>,
-        choice: &FileChoice,
-        damage: &CutDamage<'_>,
-    ) {
-        for extra in damage.device {
-            match *extra {
-                DeviceExtra::ShornSector {
-                    inode,
-                    page,
-                    sector,
-                    keep,
-                    older,
-                } if inode == damage.id => {
-                    let Some(newer) = choice.pages.get(&page) else {
-                        continue;
-                    };
-                    let older = self.page_at(page, older.min(newer - 1), choice.size);
-                    let start = usize::from(sector % 8) * SECTOR_BYTES;
-                    let range = start + usize::from(keep).min(SECTOR_BYTES)..start + SECTOR_BYTES;
-                    let mut bytes = bytes_of(content.page(page));
-                    bytes[range.clone()].copy_from_slice(&bytes_of(older.as_ref())[range]);
-                    content.set_page(page, Some(Page::new(&bytes)));
-                }
-                DeviceExtra::UnreadableSector {
-                    inode,
-                    page,
-                    sector,
-                } if inode == damage.id => {
-                    let sector = page * (SECTORS as u64) + u64::from(sector % 8);
-                    unreadable.insert(sector);
-                }
-                DeviceExtra::Revert { inode, page } if inode == damage.id => {
-                    let superseded = self.inode.superseded.as_ref();
-                    let older = superseded.and_then(|pages| pages.get(&page));
-                    if let Some(older) = older.filter(|_| !choice.pages.contains_key(&page)) {
-                        content.set_page(page, older.clone());
-                    }
-                }
-                _ => {}
-            }
-        }
+    /// The pages with pending versions, each with the version that a settled choice leaves.
+    pub(super) fn chosen<'c>(
+        &'c self,
+        choice: &'c FileChoice,
+    ) -> impl Iterator<Item = (u64, &'c [Version], u32)> {
+        let mut chosen = choice.pages.iter().peekable();
+        self.pages().map(move |(index, versions)| {
+            while chosen.next_if(|(other, _)| **other < index).is_some() {}
+            let version = chosen.next_if(|(other, _)| **other == index);
+            (index, versions, version.map_or(0, |(_, version)| *version))
+        })
     }
 
     /// For each page that lies in the file after `size` steps and has pending versions: the
@@ -303,8 +266,9 @@ impl FileSpace {
         options.collect()
     }
 
-    /// How many combinations of lengths in `window` and versions there are, saturating.
-    pub(super) fn count(&self, window: SizeRange) -> u64 {
+    /// How many combinations of lengths in `window` and versions there are, saturating. Beyond `limit` they are not all
+    /// counted.
+    pub(super) fn count(&self, window: SizeRange, limit: u64) -> u64 {
         // Zeros are the same for every file.
         let zeros = CutDamage::fill(InodeId::default(), Fill::Zeros);
         let mut total = 0u64;
@@ -312,7 +276,7 @@ impl FileSpace {
             let options = self.options_at(size, &zeros);
             let factors = options.iter().map(|(_, versions)| versions.len() as u64);
             total = total.saturating_add(factors.fold(1, u64::saturating_mul));
-            if total == u64::MAX {
+            if total > limit || total == u64::MAX {
                 break;
             }
         }
@@ -362,10 +326,6 @@ pub(super) fn advance(digits: &mut [usize], base: impl Fn(usize) -> usize) -> bo
 
 pub(super) fn count(len: usize) -> u32 {
     u32::try_from(len).unwrap_or(u32::MAX)
-}
-
-fn bytes_of(page: Option<&Page>) -> [u8; PAGE_BYTES] {
-    page.map_or([0; PAGE_BYTES], Page::whole)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 use super::change::Change;
 use super::crash::Crash;
 use super::disk::Disk;
-use super::image::{content_hash, name_hashes};
+use super::image::{file_hash, name_hashes};
 use super::inode::Inode;
 use super::mixing::{hash128, mix128};
 use super::names::{InodeId, NameChange, NameTable};
@@ -38,7 +38,7 @@ impl Disk {
             .map(|(id, names)| {
                 let inode = &self.inodes[&id];
                 mix128(
-                    content_hash(inode.kind, &inode.live, &inode.unreadable),
+                    file_hash(inode.kind, inode.live.hash(), &inode.unreadable),
                     names,
                 )
             });

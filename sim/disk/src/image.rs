@@ -40,19 +40,24 @@ impl FileImage {
     }
 
     pub(super) fn hash(&self) -> u128 {
-        content_hash(self.kind, &self.content, &self.unreadable)
+        file_hash(self.kind, self.content.hash(), &self.unreadable)
     }
 }
 
 /// A hash of everything in a file that a program can tell.
-pub(super) fn content_hash(kind: FileKind, content: &Content, unreadable: &BTreeSet<u64>) -> u128 {
+pub(super) fn file_hash(kind: FileKind, content: u128, unreadable: &BTreeSet<u64>) -> u128 {
     let bytes = match kind {
-        FileKind::File => content.hash(),
-        FileKind::Directory | FileKind::Symlink => mix128(content.hash(), kind as u128),
+        FileKind::File => content,
+        FileKind::Directory | FileKind::Symlink => mix128(content, kind as u128),
     };
     unreadable
         .iter()
         .fold(bytes, |hash, sector| mix128(hash, u128::from(*sector)))
+}
+
+/// What a file with these names adds to the hash of an image.
+pub(super) fn named_hash(file: u128, names: u128) -> u128 {
+    mix128(file, names)
 }
 
 /// Hashes of the names of each file, added up.
@@ -95,7 +100,7 @@ impl Image {
         debug_assert!(hashes.iter().map(|h| h.0).eq(files.iter().map(|f| f.0)));
         let parts = hashes.iter().zip(&files);
         let hash = parts.fold(0u128, |sum, ((_, names), (_, file))| {
-            sum.wrapping_add(mix128(file.hash(), *names))
+            sum.wrapping_add(named_hash(file.hash(), *names))
         });
         Image { names, files, hash }
     }
@@ -183,6 +188,13 @@ impl Image {
     pub fn read(&self, path: &str) -> Option<Vec<u8>> {
         let inode = self.inode(path)?;
         Some(self.file(inode).content.to_bytes())
+    }
+
+    /// Copies bytes of a file from `offset` on, and says how many that were: of a file that is not there none.
+    #[must_use]
+    pub fn read_at(&self, path: &str, buf: &mut [u8], offset: u64) -> usize {
+        let inode = self.inode(path);
+        inode.map_or(0, |inode| self.file(inode).content.read(buf, offset))
     }
 
     /// The length of a file in bytes, if it is there.

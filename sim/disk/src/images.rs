@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::choice::{Choice, Fill};
-use super::file_space::{CutDamage, FileChoice, SizeRange, advance};
+use super::cut_damage::CutDamage;
+use super::file_space::{FileChoice, SizeRange, advance};
 use super::image::{FileImage, Image, NameHashes, name_hashes};
 use super::names::{InodeId, NameOutcome, NameRecord, NameTable, Slot};
 use super::profile::Profile;
@@ -96,7 +97,7 @@ impl ImageSpace {
                 let file = &self.files[&id];
                 let window = frame.window(id, file);
                 let count = counts.entry((id, window));
-                product.saturating_mul(*count.or_insert_with(|| file.count(window)))
+                product.saturating_mul(*count.or_insert_with(|| file.count(window, limit)))
             });
             total = total.saturating_add(product);
             if total > limit {

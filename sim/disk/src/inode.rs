@@ -370,10 +370,12 @@ fn is_cut_before(sizes: &[SizeStep], index: u64, record: u64) -> bool {
 }
 
 /// How many bytes of page `index`, written by record `written`, the shrinks among `steps` leave.
-pub(super) fn kept_by(steps: &[SizeStep], index: u64, written: u64) -> usize {
-    let cuts = steps
-        .iter()
-        .filter(|step| step.shrinks && step.record > written);
+pub(super) fn kept_by<'s>(
+    steps: impl Iterator<Item = &'s SizeStep>,
+    index: u64,
+    written: u64,
+) -> usize {
+    let cuts = steps.filter(|step| step.shrinks && step.record > written);
     let shortest = cuts.map(|step| step.len).min().unwrap_or(u64::MAX);
     kept_of(shortest, index)
 }

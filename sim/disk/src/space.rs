@@ -7,11 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::change::Change;
-use super::choice::{About, Choice, Decision, DeviceExtra, Tear};
+use super::choice::{Choice, Tear};
 use super::crash::Crash;
+use super::cut_damage::CutDamage;
 use super::disk::Disk;
 use super::fault::CallEffect;
-use super::file_space::{CutDamage, FileChoice, FileSpace, SizeRange, count};
+use super::file_space::{FileChoice, FileSpace, SizeRange};
 use super::image::{Image, name_hashes};
 use super::inode::SizeCause;
 use super::names::{InodeId, NameChange, NameOutcome, NameRecord, NameTable};
@@ -55,12 +56,6 @@ pub(super) struct Frame {
     pub(super) names: Arc<NameTable>,
     pub(super) outcomes: BTreeMap<u64, NameOutcome>,
     pub(super) windows: BTreeMap<InodeId, SizeRange>,
-}
-
-/// One decision and the numbers of the records that it lets survive, option by option from 1.
-pub(super) struct Point {
-    pub(super) about: About,
-    pub(super) records: Vec<u64>,
 }
 
 impl Disk {
@@ -185,86 +180,6 @@ impl ImageSpace {
         }
     }
 
-    pub(super) fn points(&self) -> Vec<Point> {
-        let mut points = Vec::new();
-        if self.profile == Profile::LinuxOrdered {
-            let records: Vec<u64> = self.metadata.iter().map(|entry| entry.record).collect();
-            if !records.is_empty() {
-                let about = About::Metadata;
-                points.push(Point { about, records });
-            }
-        } else {
-            for entry in self.records.iter().filter(|entry| !entry.is_durable()) {
-                let record = entry.record;
-                points.push(Point {
-                    about: About::Name { record },
-                    records: vec![record; self.outcomes(entry).len()],
-                });
-            }
-        }
-        for (id, file) in &self.files {
-            if file.steps() > 0 {
-                points.push(Point {
-                    about: About::Size { inode: *id },
-                    records: file.inode().sizes.iter().map(|step| step.record).collect(),
-                });
-            }
-            points.extend(file.pages().map(|(page, versions)| Point {
-                about: About::Page { inode: *id, page },
-                records: versions.iter().map(|version| version.record).collect(),
-            }));
-        }
-        points
-    }
-
-    /// What there is to decide, in a fixed order: names, then file by file the length and the
-    /// pages.
-    #[must_use]
-    pub fn decisions(&self) -> Vec<Decision> {
-        let points = self.points().into_iter().map(|point| Decision {
-            about: point.about,
-            options: count(point.records.len()) + 1,
-        });
-        points.collect()
-    }
-
-    /// The choice that a vector of decisions stands for. A missing decision is 0, one that is too
-    /// large is the last option; what contradicts another one is brought to the nearest legal
-    /// value.
-    #[must_use]
-    pub fn resolve(&self, options: &[u32]) -> Choice {
-        let mut choice = Choice::default();
-        let mut survived = 0;
-        let points = self.points();
-        for (point, option) in points.iter().zip(options) {
-            let option = (*option).min(count(point.records.len()));
-            if option == 0 {
-                continue;
-            }
-            match point.about {
-                About::Metadata => survived = option as usize,
-                About::Name { record } => {
-                    let entry = self.records.iter().find(|entry| entry.record == record);
-                    let entry = entry.expect("the point was made from this record");
-                    let outcome = self.outcomes(entry)[option as usize - 1];
-                    choice.names.insert(record, outcome);
-                }
-                About::Size { inode } => {
-                    choice.sizes.insert(inode, option);
-                }
-                About::Page { inode, page } => {
-                    let pages = choice.pages.entry(inode).or_default();
-                    pages.insert(page, option);
-                }
-            }
-        }
-        let frame = match self.profile {
-            Profile::LinuxOrdered => self.prefix_frame(survived),
-            _ => self.frame(&choice.names),
-        };
-        self.settle_files(&frame, &choice).into_choice(frame)
-    }
-
     /// The image that a choice leaves. A choice that is not legal is brought to the nearest one
     /// that is.
     #[must_use]
@@ -272,24 +187,40 @@ impl ImageSpace {
         let frame = self.frame_of(choice);
         let files = self.settle_files(&frame, choice);
         let hashes = name_hashes(&frame.names);
-        let tears = choice.tears.iter();
-        let tears = tears.filter(|tear| self.may_tear(tear.inode, tear.page));
-        let tears: Vec<Tear> = tears.cloned().collect();
-        let device: &[DeviceExtra] = match self.profile {
-            Profile::HostileDevice => &choice.device,
-            _ => &[],
-        };
+        let tears = self.tears_of(choice);
+        let nothing = FileChoice::default();
         let images = hashes.iter().map(|(id, _)| {
-            let damage = CutDamage {
-                id: *id,
-                tears: &tears,
-                fill: choice.fill,
-                device,
-            };
-            (*id, self.files[id].image(&files.0[id], &damage))
+            let file = files.0.get(id).unwrap_or(&nothing);
+            let damage = self.damage(*id, choice, &tears);
+            (*id, self.files[id].image(file, &damage))
         });
         let images = images.collect();
         Image::assemble(frame.names, &hashes, images)
+    }
+
+    /// The tears of a choice that the profile permits.
+    pub(super) fn tears_of(&self, choice: &Choice) -> Vec<Tear> {
+        let tears = choice.tears.iter();
+        let tears = tears.filter(|tear| self.may_tear(tear.inode, tear.page));
+        tears.cloned().collect()
+    }
+
+    /// What happens to the bytes of one file besides.
+    pub(super) fn damage<'d>(
+        &self,
+        id: InodeId,
+        choice: &'d Choice,
+        tears: &'d [Tear],
+    ) -> CutDamage<'d> {
+        CutDamage {
+            id,
+            tears,
+            fill: choice.fill,
+            device: match self.profile {
+                Profile::HostileDevice => &choice.device,
+                _ => &[],
+            },
+        }
     }
 
     /// The same choice with nothing in it that changes nothing, and nothing that is not legal.
@@ -306,8 +237,11 @@ impl ImageSpace {
         }
     }
 
-    fn settle_files(&self, frame: &Frame, choice: &Choice) -> SettledFiles {
-        let files = self.files.iter().map(|(id, file)| {
+    /// The choice of each file of which something is pending.
+    pub(super) fn settle_files(&self, frame: &Frame, choice: &Choice) -> SettledFiles {
+        let files = self.files.iter();
+        let files = files.filter(|(_, file)| file.settled().is_none());
+        let files = files.map(|(id, file)| {
             let size = choice.sizes.get(id).copied().unwrap_or(0);
             let window = frame.window(*id, file);
             (*id, file.settle(size, choice.pages.get(id), window))
@@ -316,7 +250,7 @@ impl ImageSpace {
     }
 
     /// The directory and the lengths that a choice permits.
-    fn frame_of(&self, choice: &Choice) -> Frame {
+    pub(super) fn frame_of(&self, choice: &Choice) -> Frame {
         match self.profile {
             Profile::LinuxOrdered => self.prefix_frame(self.surviving_metadata(choice)),
             _ => self.frame(&choice.names),
@@ -337,7 +271,7 @@ impl ImageSpace {
 
     /// The frame of some outcomes, without those that the profile does not know, and without the
     /// newest of those that break a law of directories together.
-    fn frame(&self, chosen: &BTreeMap<u64, NameOutcome>) -> Frame {
+    pub(super) fn frame(&self, chosen: &BTreeMap<u64, NameOutcome>) -> Frame {
         let pending = self.records.iter().filter(|entry| !entry.is_durable());
         let outcomes = pending.filter_map(|entry| {
             let chosen = *chosen.get(&entry.record)?;
@@ -428,10 +362,10 @@ fn outcome_of(entry: &NameRecord, outcomes: &BTreeMap<u64, NameOutcome>) -> Opti
     chosen.or_else(|| entry.least())
 }
 
-struct SettledFiles(BTreeMap<InodeId, FileChoice>);
+pub(super) struct SettledFiles(BTreeMap<InodeId, FileChoice>);
 
 impl SettledFiles {
-    fn into_choice(self, frame: Frame) -> Choice {
+    pub(super) fn into_choice(self, frame: Frame) -> Choice {
         let mut choice = Choice {
             names: frame.outcomes,
             ..Choice::default()

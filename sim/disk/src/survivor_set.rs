@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use super::choice::{About, Choice, DeviceExtra, Fill, Tear};
 use super::file_space::count;
 use super::names::{InodeId, NameChange};
-use super::space::{ImageSpace, Point};
+use super::sampler::Point;
+use super::space::ImageSpace;
 
 /// The option that stands for "all of it survived", however much there is.
 const ALL: u32 = u32::MAX;

@@ -11,7 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::choice::{Choice, Fill, Tear};
-use super::file_space::{CutDamage, FileChoice, FileSpace, SizeRange};
+use super::cut_damage::CutDamage;
+use super::file_space::{FileChoice, FileSpace, SizeRange};
 use super::image::{FileImage, Image, NameHashes, name_hashes};
 use super::images::{Contents, Images};
 use super::names::InodeId;

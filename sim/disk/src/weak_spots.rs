@@ -22,8 +22,10 @@ impl ImageSpace {
         spots.collect()
     }
 
-    /// Btrfs never overwrites a page in place, so only a page that is new can be torn there.
-    pub(super) fn may_tear(&self, inode: InodeId, page: u64) -> bool {
+    /// Whether a power cut may tear a page of which something is pending. Btrfs never overwrites a page in place, so only a page
+    /// that is new can be torn there.
+    #[must_use]
+    pub fn may_tear(&self, inode: InodeId, page: u64) -> bool {
         let Some(file) = self.files.get(&inode) else {
             return false;
         };

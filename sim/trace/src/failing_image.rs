@@ -20,9 +20,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::check::ImageCheck;
 use crate::image_folder::{remove_folder, write_image};
-use crate::images::CrashImage;
 use crate::judge::JudgeError;
 use crate::log::{Log, LogError, LogWriter, TraceEvent};
+use crate::made::{CrashImage, PowerCut};
 use crate::replay::LogReplay;
 
 const FAILURE: &str = "failure.json";
@@ -55,7 +55,7 @@ impl FailingImage {
     #[must_use]
     pub fn new(
         profile: Profile,
-        image: &CrashImage,
+        cut: PowerCut,
         check: &ImageCheck,
         limit: Duration,
         reason: &str,
@@ -63,9 +63,9 @@ impl FailingImage {
         FailingImage {
             version: VERSION,
             profile,
-            event: image.event,
-            acks: image.acks,
-            choice: image.choice.clone(),
+            event: cut.event,
+            acks: cut.acks,
+            choice: cut.choice,
             check: check.clone(),
             limit_ms: u64::try_from(limit.as_millis()).unwrap_or(u64::MAX),
             reason: reason.to_owned(),
@@ -154,10 +154,7 @@ impl FailingImage {
         let space = replay.disk().crash_between_calls().images();
         let image = CrashImage {
             image: space.image(&self.choice),
-            choice: self.choice.clone(),
-            event: self.event,
             acks: self.acks,
-            first_point: 0,
             modes: Arc::new(replay.modes().clone()),
         };
         Ok((image, replay, space))
@@ -168,7 +165,7 @@ impl FailingImage {
 mod tests {
     use super::*;
     use crate::images::{ImageOptions, crash_images};
-    use crate::testing::recorded;
+    use crate::testing::{made, recorded};
 
     #[test]
     fn a_saved_image_is_made_again_without_the_rest_of_the_recording() {
@@ -178,15 +175,18 @@ mod tests {
         let options = ImageOptions::new(Profile::LinuxOrdered);
         let found = crash_images(&log, &log.events, &options, &|| true).unwrap();
         let check = ImageCheck::Command("true".to_owned());
-        for image in &found.images {
+        let made = made(&log, &found);
+        for (place, image) in made.iter().enumerate() {
             let limit = Duration::from_secs(1);
-            let failing = FailingImage::new(found.profile, image, &check, limit, "why");
+            let cut = found.power_cut(&log, &log.events, place).unwrap();
+            let event = cut.event;
+            let failing = FailingImage::new(found.options.profile, cut, &check, limit, "why");
             let folder = tempfile::tempdir().unwrap();
             failing.save(&log, folder.path(), "report").unwrap();
             assert!(FailingImage::is_in(folder.path()));
             assert_eq!(FailingImage::open(folder.path()).unwrap(), failing);
             let cut = Log::open(folder.path()).unwrap();
-            assert_eq!(cut.events.len(), image.event);
+            assert_eq!(cut.events.len(), event);
             let (again, ..) = failing.image(&cut).unwrap();
             assert_eq!(again.image, image.image);
             assert_eq!(again.acks, image.acks);

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use beaver_disk::{Choice, Profile};
+use beaver_disk::Profile;
 
-use crate::images::{CrashImage, first_event};
+use crate::images::first_event;
 use crate::log::{Log, LogError, TraceEvent};
+use crate::made::CrashImage;
 use crate::replay::LogReplay;
 
 /// When the program had ended.
@@ -51,10 +52,7 @@ fn now(replay: &LogReplay<'_>, when: &'static str, must_hold: bool) -> GoodImage
         must_hold,
         image: CrashImage {
             image: replay.disk().live(),
-            choice: Choice::default(),
-            event: replay.position(),
             acks: replay.acks(),
-            first_point: 0,
             modes: Arc::new(replay.modes().clone()),
         },
     }

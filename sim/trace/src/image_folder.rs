@@ -11,6 +11,9 @@ use beaver_disk::{FileKind, Image, InodeId};
 /// Which bits of a mode are permissions.
 const PERMISSIONS: u32 = 0o7777;
 
+/// Bytes of a file that are written at once.
+const PART: usize = 1 << 20;
+
 /// Writes an image into the folder `to`, which is made: files, directories, hard and symbolic links, with the permissions of
 /// `modes`.
 ///
@@ -21,13 +24,14 @@ pub fn write_image(image: &Image, modes: &BTreeMap<InodeId, u32>, to: &Path) -> 
     fs::create_dir(to)?;
     let mut written: BTreeMap<InodeId, PathBuf> = BTreeMap::new();
     let mut directories = Vec::new();
+    let largest = image.bytes().min(PART as u64);
+    let mut part = vec![0; usize::try_from(largest).unwrap_or(PART).max(1)];
     for (path, inode) in image.entries() {
         let at = to.join(&path);
         if let Some(other) = written.get(&inode) {
             fs::hard_link(other, &at)?;
             continue;
         }
-        let content = || image.read(&path).unwrap_or_default();
         match image.kind(&path) {
             Some(FileKind::Directory) => {
                 fs::create_dir(&at)?;
@@ -35,12 +39,22 @@ pub fn write_image(image: &Image, modes: &BTreeMap<InodeId, u32>, to: &Path) -> 
                 continue;
             }
             Some(FileKind::Symlink) => {
-                let target = String::from_utf8_lossy(&content()).into_owned();
+                let target = image.read(&path).unwrap_or_default();
+                let target = String::from_utf8_lossy(&target).into_owned();
                 symlink(target, &at)?;
             }
             Some(FileKind::File) | None => {
                 let mut file = File::create_new(&at)?;
-                file.write_all(&content())?;
+                // Another copy of a large file would be the largest thing in memory.
+                let mut offset = 0;
+                loop {
+                    let count = image.read_at(&path, &mut part, offset);
+                    file.write_all(&part[..count])?;
+                    offset += count as u64;
+                    if count < part.len() {
+                        break;
+                    }
+                }
                 if let Some(mode) = modes.get(&inode) {
                     file.set_permissions(Permissions::from_mode(mode & PERMISSIONS))?;
                 }

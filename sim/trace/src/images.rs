@@ -19,18 +19,20 @@
 //! An image that comes about at several points is tried once, with the most lines that the program had said before any of
 //! them. That is sound if a check that holds with these lines holds with the first few of them too. [`ImageOptions::all_acks`] is
 //! for a check of which that is not true: each image is tried with each number of lines.
+//!
+//! # What is kept
+//!
+//! Of an image its hash and how it comes about, which is a few numbers. It is made when it is checked: by then it is known with
+//! which lines.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
-use beaver_disk::{Change, Choice, Image, ImageSpace, InodeId, Profile};
+use beaver_disk::{Change, Choice, Profile};
 
-use crate::draw::ImageDraw;
+use crate::candidates::{Candidates, Coverage, Way};
 use crate::log::{Log, LogError, TraceEvent};
 use crate::replay::LogReplay;
-
-/// At most this many choices are drawn for each image that is asked for.
-const DRAWS_FOR_EACH: u64 = 4;
 
 /// Which images are made.
 #[derive(Clone, Debug)]
@@ -63,42 +65,68 @@ impl ImageOptions {
 pub struct CutPoint {
     /// The number of the event before which it is.
     pub event: usize,
-    /// Whether all combinations were made.
+    /// Whether all combinations were looked at.
     pub exhaustive: bool,
 }
 
-/// An image, and one way in which it comes about.
+/// An image that was found, and how it comes about.
 #[derive(Clone, Debug)]
-pub struct CrashImage {
-    /// The files.
-    pub image: Image,
-    /// What survived.
-    pub choice: Choice,
+pub struct FoundImage {
+    /// Of everything in it.
+    pub hash: u128,
     /// The number of the event before which the power was cut: of several the one with the most lines said.
     pub event: usize,
     /// How many lines the program had said.
     pub acks: usize,
     /// The first point, by its place among all points, at which it may come about.
     pub first_point: usize,
-    /// The permissions of files and directories that were changed.
-    pub modes: Arc<BTreeMap<InodeId, u32>>,
+    /// How it comes about there. That is how it is made: then all are made in one go through the recording.
+    pub(crate) first: WayAt,
+    /// How it comes about before `event`, if not in that way.
+    last: Option<Box<WayAt>>,
+    /// How many pages are torn, and how much survived.
+    order: (usize, Reverse<usize>),
+}
+
+/// A way to an image, and where it begins.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct WayAt {
+    pub(crate) event: usize,
+    pub(crate) point: usize,
+    pub(crate) way: Way,
+}
+
+impl FoundImage {
+    /// How it comes about with the most lines said.
+    pub(crate) fn last(&self) -> &WayAt {
+        self.last.as_deref().unwrap_or(&self.first)
+    }
+
+    /// Of several that fail the smallest is shown: it fails at the earliest power cut, and the most survived, because the least
+    /// is lost that a person has to think of.
+    #[must_use]
+    pub fn order(&self) -> impl Ord + use<> {
+        (self.event, self.order)
+    }
 }
 
 /// All images of a recording.
 #[derive(Clone, Debug)]
 pub struct CrashImages {
-    /// The rules of the disk.
-    pub profile: Profile,
-    /// The points, in order.
+    /// Which ones.
+    pub options: ImageOptions,
+    /// The points that were looked at to the end, in order.
     pub points: Vec<CutPoint>,
-    /// How many points there are; more than are in `points` if the work was stopped.
+    /// How many were looked at: one more if the work was stopped within one.
+    pub looked_at: usize,
+    /// How many points there are; more than were looked at if the work was stopped.
     pub all_points: usize,
     /// The images, by the first point at which they come about.
-    pub images: Vec<CrashImage>,
+    pub images: Vec<FoundImage>,
 }
 
 impl CrashImages {
-    /// Whether all combinations were made at all points.
+    /// Whether all combinations were looked at, at all points.
     #[must_use]
     pub fn is_exhaustive(&self) -> bool {
         self.points.len() == self.all_points && self.points.iter().all(|point| point.exhaustive)
@@ -125,7 +153,7 @@ pub(crate) fn first_event(events: &[TraceEvent]) -> usize {
     begin.map_or(0, |begin| begin + 1)
 }
 
-/// Makes the images of `events`, which are those of `log` or have syncs that it lacks. It stops early where `go_on` says no.
+/// Finds the images of `events`, which are those of `log` or have syncs that it lacks. It stops early where `go_on` says no.
 ///
 /// # Errors
 ///
@@ -154,253 +182,92 @@ fn collect(
         .count()
         + 1;
     let mut replay = LogReplay::of(log, events, options.profile);
-    let mut found = FoundImages::new(options);
-    loop {
+    let mut search = Search {
+        options,
+        found: CrashImages {
+            options: options.clone(),
+            points: Vec::new(),
+            looked_at: 0,
+            all_points,
+            images: Vec::new(),
+        },
+        places: BTreeMap::new(),
+    };
+    while go_on() {
         let at_point = replay.position() >= first && replay.next().is_none_or(is_point);
-        if at_point {
-            if !go_on() {
-                break;
-            }
-            found.add_point(&replay, go_on);
-        }
-        if replay.next().is_none() {
+        if at_point && !search.add_point(&replay, go_on) || replay.next().is_none() {
             break;
         }
         replay.step()?;
     }
-    Ok(CrashImages {
-        profile: options.profile,
-        points: found.points,
-        all_points,
-        images: found.images,
-    })
+    Ok(search.found)
 }
 
 /// What was found so far.
-struct FoundImages<'o> {
+struct Search<'o> {
     options: &'o ImageOptions,
-    points: Vec<CutPoint>,
-    images: Vec<CrashImage>,
+    found: CrashImages,
     /// The place of each image, by its hash, and the number of lines where that counts.
     places: BTreeMap<(u128, usize), usize>,
-    modes: Arc<BTreeMap<InodeId, u32>>,
 }
 
-/// A point, while its images are made.
-struct At {
-    event: usize,
-    acks: usize,
-}
-
-impl<'o> FoundImages<'o> {
-    fn new(options: &'o ImageOptions) -> Self {
-        FoundImages {
-            options,
-            points: Vec::new(),
-            images: Vec::new(),
-            places: BTreeMap::new(),
-            modes: Arc::default(),
-        }
-    }
-
-    fn add_point(&mut self, replay: &LogReplay<'_>, go_on: &dyn Fn() -> bool) {
-        if *self.modes != *replay.modes() {
-            self.modes = Arc::new(replay.modes().clone());
-        }
-        let at = At {
-            event: replay.position(),
-            acks: replay.acks(),
-        };
+impl Search<'_> {
+    /// Says no if it was stopped within the point.
+    fn add_point(&mut self, replay: &LogReplay<'_>, go_on: &dyn Fn() -> bool) -> bool {
         let space = replay.disk().crash_between_calls().images();
-        let exhaustive = match space.enumerate(self.options.cap) {
-            Some(mut images) => {
-                while let Some(candidate) = images.next() {
-                    let choice = || images.choice(&candidate);
-                    self.add(&at, &candidate.image, choice);
-                }
-                let mut torn = images.torn(self.options.torn_cap);
-                while let Some(candidate) = torn.next() {
-                    let choice = || torn.choice(&candidate);
-                    self.add(&at, &candidate.image, choice);
-                }
-                !torn.is_capped()
-            }
-            None => {
-                self.add_samples(&at, &space, go_on);
-                false
-            }
+        let (event, point) = (replay.position(), self.found.points.len());
+        let candidates = Candidates {
+            space: &space,
+            options: self.options,
+            point,
         };
-        self.points.push(CutPoint {
-            event: at.event,
-            exhaustive,
+        self.found.looked_at += 1;
+        let coverage = candidates.find(go_on, &mut |hash, way, choice| {
+            let way = WayAt { event, point, way };
+            self.add(hash, way, replay.acks(), choice);
         });
+        self.found.points.extend(
+            match coverage {
+                Coverage::All => Some(true),
+                Coverage::Sample => Some(false),
+                Coverage::Stopped => None,
+            }
+            .map(|exhaustive| CutPoint { event, exhaustive }),
+        );
+        coverage != Coverage::Stopped
     }
 
-    /// The corners first: nothing, everything, all but one, one alone.
-    fn add_samples(&mut self, at: &At, space: &ImageSpace, go_on: &dyn Fn() -> bool) {
-        let mut draw = ImageDraw::at(self.points.len());
-        let corners = space.corners().into_iter();
-        let mut choices: Vec<Choice> = corners.map(|corner| space.corner(corner)).collect();
-        let mut different = BTreeSet::new();
-        for choice in choices.iter().take_while(|_| go_on()) {
-            let image = space.image(choice);
-            different.insert(image.hash128());
-            self.add(at, &image, || choice.clone());
-        }
-        // Where names are lost many choices leave the same image: then more of them are drawn.
-        let draws = self.options.cap.saturating_mul(DRAWS_FOR_EACH);
-        for _ in 0..draws {
-            if different.len() as u64 >= self.options.cap || !go_on() {
-                break;
-            }
-            let choice = draw.choose(space);
-            let image = space.image(&choice);
-            if different.insert(image.hash128()) {
-                self.add(at, &image, || choice.clone());
-                choices.push(choice);
-            }
-        }
-        let torn = choices.iter().zip(0..self.options.torn_cap);
-        for (choice, _) in torn.take_while(|_| go_on()) {
-            if let Some(torn) = draw.tear(space, choice) {
-                self.add(at, &space.image(&torn), || torn.clone());
-            }
-        }
-    }
-
-    fn add(&mut self, at: &At, image: &Image, choice: impl FnOnce() -> Choice) {
-        let acks = if self.options.all_acks { at.acks } else { 0 };
-        let key = (image.hash128(), acks);
-        let Some(place) = self.places.get(&key) else {
-            self.places.insert(key, self.images.len());
-            self.images.push(CrashImage {
-                image: image.clone(),
-                choice: choice(),
-                event: at.event,
-                acks: at.acks,
-                first_point: self.points.len(),
-                modes: self.modes.clone(),
+    fn add(&mut self, hash: u128, way: WayAt, acks: usize, choice: &dyn Fn() -> Choice) {
+        let images = &mut self.found.images;
+        let counted = if self.options.all_acks { acks } else { 0 };
+        let place = *self.places.entry((hash, counted)).or_insert(images.len());
+        let Some(known) = images.get_mut(place) else {
+            images.push(FoundImage {
+                hash,
+                event: way.event,
+                acks,
+                first_point: way.point,
+                first: way,
+                last: None,
+                order: order(&choice()),
             });
             return;
         };
-        let known = &mut self.images[*place];
-        if at.acks > known.acks {
-            known.choice = choice();
-            known.event = at.event;
-            known.acks = at.acks;
-            known.modes = self.modes.clone();
+        if acks > known.acks {
+            known.event = way.event;
+            known.acks = acks;
+            known.last = Some(Box::new(way));
+            known.order = order(&choice());
         }
     }
+}
+
+fn order(choice: &Choice) -> (usize, Reverse<usize>) {
+    let lengths = choice.sizes.values().map(|size| *size as usize);
+    let pages = choice.pages.values().map(BTreeMap::len);
+    let survived = choice.names.len() + lengths.chain(pages).sum::<usize>();
+    (choice.tears.len(), Reverse(survived))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::testing::recorded;
-
-    /// The most lines with which each image may come about, looking only where `is_point` says.
-    fn images(
-        log: &Log,
-        profile: Profile,
-        is_point: &dyn Fn(&TraceEvent) -> bool,
-    ) -> BTreeMap<u128, usize> {
-        let options = ImageOptions {
-            cap: 1 << 16,
-            torn_cap: 1 << 16,
-            ..ImageOptions::new(profile)
-        };
-        let found = collect(log, &log.events, &options, &|| true, is_point).unwrap();
-        assert!(found.is_exhaustive());
-        let images = found.images.iter();
-        images
-            .map(|found| (found.image.hash128(), found.acks))
-            .collect()
-    }
-
-    fn check_against_every_event(steps: &str) {
-        let (_folder, log) = recorded(steps);
-        for profile in [Profile::LinuxOrdered, Profile::BtrfsLike, Profile::Posix] {
-            let everywhere = images(&log, profile, &|_| true);
-            let here = images(&log, profile, &may_commit);
-            assert!(everywhere == here, "{profile}: {steps}");
-            assert!(here.len() > 1, "{profile}: {steps}");
-        }
-    }
-
-    #[test]
-    fn no_image_is_missed_between_two_commits() {
-        check_against_every_event(
-            "create a; write a 0 hello; ack 1; sync a; create b; write b 0 x; rename b a; ack 2; sync_dir .; remove a",
-        );
-        check_against_every_event(
-            "begin; mkdir d; create d/a; ack 1; write d/a 0 hello; datasync d/a; write d/a 3 you; set_len d/a 2; \
-             rename d/a d/b; ack 2; sync d/b; ack 3; write d/b 0 more; link d/b c; sync_dir d; symlink x s; ack 4",
-        );
-        check_against_every_event(
-            "create a; write a 0 one; sync a; write a 0 two; fail_sync a; write a 1 wo; ack 1; drop_cache a; ack 2; \
-             remove a; create a; write a 0 three; ack 3; sync_all; ack 4; write a 0 four",
-        );
-    }
-
-    #[test]
-    fn the_setup_is_not_crashed() {
-        let (_folder, log) = recorded("create a; write a 0 x; begin; create b");
-        let found = crash_images(
-            &log,
-            &log.events,
-            &ImageOptions::new(Profile::Posix),
-            &|| true,
-        );
-        let found = found.unwrap();
-        assert!(
-            found
-                .images
-                .iter()
-                .all(|found| found.image.len_of("a") == Some(1))
-        );
-        assert_eq!(found.images.len(), 2);
-    }
-
-    #[test]
-    fn an_image_is_tried_with_the_most_lines_or_with_each_number() {
-        let (_folder, log) = recorded("create a; ack 1; sync_dir .; ack 2; sync_dir .; ack 3");
-        let mut options = ImageOptions::new(Profile::Posix);
-        let acks = |options: &ImageOptions| {
-            let found = crash_images(&log, &log.events, options, &|| true).unwrap();
-            let images = found.images.iter();
-            let mut acks: Vec<_> = images
-                .map(|found| (found.image.len_of("a").is_some(), found.acks))
-                .collect();
-            acks.sort_unstable();
-            acks
-        };
-        assert_eq!(acks(&options), [(false, 1), (true, 3)]);
-        options.all_acks = true;
-        assert_eq!(
-            acks(&options),
-            [(false, 1), (true, 1), (true, 2), (true, 3)]
-        );
-    }
-
-    #[test]
-    fn samples_are_the_same_every_time_and_have_the_corners() {
-        let writes: Vec<String> = (0..20)
-            .map(|file| format!("create f{file}; write f{file} 0 x"))
-            .collect();
-        let (_folder, log) = recorded(&writes.join("; "));
-        let options = ImageOptions::new(Profile::Posix);
-        let found = || crash_images(&log, &log.events, &options, &|| true).unwrap();
-        let hashes = |found: &CrashImages| {
-            let images = found.images.iter();
-            images
-                .map(|found| found.image.hash128())
-                .collect::<Vec<_>>()
-        };
-        let (one, two) = (found(), found());
-        assert_eq!(hashes(&one), hashes(&two));
-        assert!(!one.is_exhaustive());
-        let files = |found: &CrashImage| found.image.to_files().len();
-        assert!(one.images.iter().any(|found| files(found) == 0));
-        assert!(one.images.iter().any(|found| files(found) == 20));
-    }
-}
+mod tests;

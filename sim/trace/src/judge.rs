@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -12,8 +12,10 @@ use std::time::Duration;
 use crate::check::{Checker, ImageCheck};
 use crate::check_process::Judgement;
 use crate::guard::{Guard, GuardedFolder};
-use crate::images::CrashImage;
-use crate::log::LogError;
+use crate::hand_over::HandOver;
+use crate::images::{CrashImages, FoundImage};
+use crate::log::{Log, LogError, TraceEvent};
+use crate::made::CrashImage;
 use crate::placed::Placed;
 use crate::reasons::Reasons;
 #[cfg(target_os = "linux")]
@@ -49,6 +51,26 @@ pub struct JudgeOptions {
     pub jobs: usize,
     /// What takes images and checks away if this process is killed.
     pub guard: Option<Guard>,
+}
+
+/// How long images are judged.
+#[derive(Clone, Copy)]
+pub struct JudgeTime<'t> {
+    /// Whether another check may begin.
+    pub begin: &'t (dyn Fn() -> bool + Sync),
+    /// Whether one that has begun may go on.
+    pub go_on: &'t (dyn Fn() -> bool + Sync),
+}
+
+impl<'t> JudgeTime<'t> {
+    /// Both end at the same time.
+    #[must_use]
+    pub fn while_true(go_on: &'t (dyn Fn() -> bool + Sync)) -> Self {
+        JudgeTime {
+            begin: go_on,
+            go_on,
+        }
+    }
 }
 
 /// Judges images. What was judged once is known: images are compared by their content and the lines that were said.
@@ -93,43 +115,79 @@ impl Judge {
         self.checks.load(Ordering::Relaxed)
     }
 
-    /// Judges images and answers in their order. After `go_on` says no what was not judged is [`Judgement::Stopped`]. `done` is
-    /// called after each.
+    /// Judges one image.
     ///
     /// # Errors
     ///
-    /// An image cannot be written, or the check cannot be started.
+    /// It cannot be written, or the check cannot be started.
+    pub fn judge_one(
+        &self,
+        image: &CrashImage,
+        go_on: &(dyn Fn() -> bool + Sync),
+    ) -> io::Result<Judgement> {
+        CheckJob::new(self, 0)?.answer(image, go_on)
+    }
+
+    /// Judges the images that were found in a recording, and answers in their order. What was not judged in the time that there
+    /// was is [`Judgement::Stopped`]. `done` is called after each.
+    ///
+    /// # Errors
+    ///
+    /// An image cannot be made or written, or the check cannot be started.
     pub fn judge(
         &self,
-        images: &[CrashImage],
-        go_on: &(dyn Fn() -> bool + Sync),
+        (log, events): (&Log, &[TraceEvent]),
+        found: &CrashImages,
+        time: &JudgeTime<'_>,
         done: &(dyn Fn(&Judgement) + Sync),
-    ) -> io::Result<Vec<Judgement>> {
-        let next = AtomicUsize::new(0);
+    ) -> Result<Vec<Judgement>, JudgeError> {
+        let images = &found.images;
         let answers: Vec<OnceLock<Judgement>> = images.iter().map(|_| OnceLock::new()).collect();
+        let answer = |place: usize, answer| done(answers[place].get_or_init(|| answer));
         let jobs = self.options.jobs.clamp(1, images.len().max(1));
+        let waiting = HandOver::to(jobs);
         let work = |job: usize| {
+            let images = waiting.taker();
             let mut job = CheckJob::new(self, job)?;
-            while go_on() {
-                let place = next.fetch_add(1, Ordering::Relaxed);
-                let Some(image) = images.get(place) else {
+            while let Some((place, image)) = images.take() {
+                if !(time.begin)() {
                     break;
-                };
-                let answer = job.answer(image, go_on)?;
-                done(answers[place].get_or_init(|| answer));
+                }
+                answer(place, job.answer(&image, time.go_on)?);
             }
             io::Result::Ok(())
         };
-        let work = &work;
         thread::scope(|scope| {
+            // Dropped also by a panic: the jobs end.
+            let giver = waiting.giver();
+            let work = &work;
             let jobs = (0..jobs).map(|job| scope.spawn(move || work(job)));
             let jobs: Vec<_> = jobs.collect();
+            let mut wanted = |place: usize| match self.known(key(&images[place])) {
+                Some(known) => {
+                    answer(place, known);
+                    false
+                }
+                None => true,
+            };
+            let mut give = |place, image| giver.give(place, image);
+            let made = found.make(log, events, &mut wanted, &mut give, time.begin);
+            drop(giver);
             let ended = jobs.into_iter().map(|job| match job.join() {
                 Ok(ended) => ended,
                 Err(panic) => std::panic::resume_unwind(panic),
             });
-            ended.collect::<io::Result<()>>()
+            ended.collect::<io::Result<()>>()?;
+            made.map_err(JudgeError::Log)
         })?;
+        // What is known takes no time.
+        for (place, image) in images.iter().enumerate() {
+            if answers[place].get().is_none()
+                && let Some(known) = self.known(key(image))
+            {
+                answer(place, known);
+            }
+        }
         let answers = answers.into_iter();
         Ok(answers
             .map(|answer| answer.into_inner().unwrap_or(Judgement::Stopped))
@@ -152,10 +210,8 @@ impl Judge {
     }
 
     /// Why those of these images are bad that are known to be.
-    pub(crate) fn known_bad(&self, images: &[CrashImage]) -> Reasons {
-        let known = images
-            .iter()
-            .filter_map(|image| self.known((image.image.hash128(), image.acks)));
+    pub(crate) fn known_bad(&self, images: &[FoundImage]) -> Reasons {
+        let known = images.iter().filter_map(|image| self.known(key(image)));
         let known: Vec<Judgement> = known.collect();
         Reasons::of(&known)
     }
@@ -171,6 +227,11 @@ impl Judge {
             known.insert(key, answer.clone());
         }
     }
+}
+
+/// Images are equal if their content and the lines are.
+fn key(image: &FoundImage) -> (u128, usize) {
+    (image.hash, image.acks)
 }
 
 /// One check at a time, in a folder of its own.
@@ -284,194 +345,4 @@ pub fn image_place() -> PathBuf {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use beaver_disk::Profile;
-
-    use super::*;
-    use crate::images::{ImageOptions, crash_images};
-    use crate::log::{Log, TraceEvent};
-    use crate::testing::recorded;
-
-    const STEPS: &str = "create f; write f 0 old; begin; create t; write t 0 new; rename t f; ack saved; sync_dir .";
-
-    fn judge_with(
-        log: &Log,
-        check: ImageCheck,
-        jobs: usize,
-        limit: Duration,
-    ) -> (Judge, Vec<Judgement>) {
-        let said = log.events.iter().filter_map(|event| match event {
-            TraceEvent::Ack(line) => Some(line.clone()),
-            _ => None,
-        });
-        let options = JudgeOptions {
-            check,
-            limit,
-            jobs,
-            guard: None,
-        };
-        let replaced = ReplacedFiles::of(log).unwrap();
-        let replaced = matches!(options.check, ImageCheck::Program(_)).then_some(replaced);
-        let judge = Judge::new(options, said.collect(), replaced).unwrap();
-        let images = crash_images(
-            log,
-            &log.events,
-            &ImageOptions::new(Profile::Posix),
-            &|| true,
-        );
-        let answers = judge
-            .judge(&images.unwrap().images, &|| true, &|_| {})
-            .unwrap();
-        (judge, answers)
-    }
-
-    fn answers(check: ImageCheck, limit: Duration) -> Vec<Judgement> {
-        let (_folder, log) = recorded(STEPS);
-        let (_, answers) = judge_with(&log, check, 1, limit);
-        assert!(answers.len() > 3);
-        answers
-    }
-
-    const LONG: Duration = Duration::from_secs(60);
-
-    fn command(text: &str) -> ImageCheck {
-        ImageCheck::Command(text.to_owned())
-    }
-
-    fn server(text: &str) -> ImageCheck {
-        ImageCheck::Server(text.to_owned())
-    }
-
-    fn check_all_say(answers: &[Judgement], part: &str) {
-        for answer in answers {
-            assert!(
-                matches!(answer, Judgement::Bad(why) if why.contains(part)),
-                "{answer:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_command_and_a_server_say_the_same_with_any_number_of_jobs() {
-        let test = "c=$(cat $d/f); [ \"$c\" = old ] || [ \"$c\" = new ]";
-        let (_folder, log) = recorded(STEPS);
-        let once = command(&format!(
-            "d={{dir}}; {test} || {{ echo it is \"<$c>\"; exit 1; }}"
-        ));
-        let tab = "$(printf '\\t')";
-        let asked = format!(
-            "while IFS=\"{tab}\" read -r d acks; do if {test}; then echo ok; else echo \"it is <$c>\"; fi; done"
-        );
-        let (judge, expected) = judge_with(&log, once.clone(), 1, LONG);
-        assert!(expected.contains(&Judgement::Good));
-        assert!(expected.contains(&Judgement::Bad("it is <>".to_owned())));
-        assert_eq!(judge.checks(), expected.len() as u64);
-        for jobs in [2, 5] {
-            assert_eq!(judge_with(&log, once.clone(), jobs, LONG).1, expected);
-            assert_eq!(judge_with(&log, server(&asked), jobs, LONG).1, expected);
-        }
-    }
-
-    #[test]
-    fn what_was_judged_once_is_known() {
-        let (_folder, log) = recorded(STEPS);
-        let (judge, first) = judge_with(&log, command("exit 1"), 2, LONG);
-        let checks = judge.checks();
-        let images = crash_images(
-            &log,
-            &log.events,
-            &ImageOptions::new(Profile::Posix),
-            &|| true,
-        );
-        let again = judge
-            .judge(&images.unwrap().images, &|| true, &|_| {})
-            .unwrap();
-        assert_eq!(again, first);
-        assert_eq!(judge.checks(), checks);
-    }
-
-    #[test]
-    fn a_check_that_does_not_end_is_ended_and_said() {
-        let limit = Duration::from_millis(1);
-        check_all_say(
-            &answers(command("sleep 1000 & wait"), limit),
-            "did not end within 1ms",
-        );
-        check_all_say(
-            &answers(server("sleep 1000 & wait"), limit),
-            "did not end within 1ms",
-        );
-    }
-
-    #[test]
-    fn a_check_that_is_killed_is_said_with_its_signal() {
-        check_all_say(
-            &answers(command("kill -BUS $$"), LONG),
-            "killed by signal 7",
-        );
-        let dies = "read line; echo about to >&2; kill -SEGV $$";
-        let answers = answers(server(dies), LONG);
-        check_all_say(&answers, "killed by signal 11");
-        check_all_say(&answers, "about to");
-    }
-
-    #[test]
-    fn a_server_that_ends_is_started_again() {
-        let answers = answers(server("read line; echo ok"), LONG);
-        let good = answers
-            .iter()
-            .filter(|answer| **answer == Judgement::Good)
-            .count();
-        assert!(good > 0, "{answers:?}");
-    }
-
-    #[test]
-    fn a_replaced_file_is_old_or_new_without_a_check() {
-        let answers = answers(ImageCheck::Program(vec!["true".to_owned()]), LONG);
-        assert!(answers.contains(&Judgement::Good));
-        let empty = "`f` was replaced by a rename, and is empty";
-        assert!(answers.contains(&Judgement::Bad(empty.to_owned())));
-        let mixture = "`f` was replaced by a rename, and is neither old nor new";
-        assert!(answers.contains(&Judgement::Bad(mixture.to_owned())));
-    }
-
-    #[test]
-    fn the_lines_and_the_files_are_given_and_nothing_is_left() {
-        let (_folder, log) = recorded(STEPS);
-        let (judge, answers) = judge_with(&log, command("cat {acks} | grep -q saved"), 1, LONG);
-        assert!(
-            answers.contains(&Judgement::Good) && answers.len() > 3,
-            "{answers:?}"
-        );
-        let place = judge.folder.path().to_owned();
-        assert!(place.exists());
-        drop(judge);
-        assert!(!place.exists());
-    }
-
-    #[test]
-    fn work_that_is_stopped_says_so() {
-        let (_folder, log) = recorded(STEPS);
-        let options = JudgeOptions {
-            check: command("sleep 1000"),
-            limit: LONG,
-            jobs: 1,
-            guard: None,
-        };
-        let judge = Judge::new(options, vec!["saved".to_owned()], None).unwrap();
-        let images = crash_images(
-            &log,
-            &log.events,
-            &ImageOptions::new(Profile::Posix),
-            &|| true,
-        );
-        let asked = AtomicU64::new(0);
-        let go_on = || asked.fetch_add(1, Ordering::Relaxed) < 2;
-        let answers = judge
-            .judge(&images.unwrap().images, &go_on, &|_| {})
-            .unwrap();
-        assert!(answers.iter().all(|answer| *answer == Judgement::Stopped));
-    }
-}
+mod tests;

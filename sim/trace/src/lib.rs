@@ -19,6 +19,7 @@
 )]
 
 mod background_file;
+mod candidates;
 mod check;
 mod check_process;
 mod check_server;
@@ -26,10 +27,12 @@ mod draw;
 mod failing_image;
 mod good_images;
 mod guard;
+mod hand_over;
 mod image_folder;
 mod images;
 mod judge;
 mod log;
+mod made;
 mod missing_sync;
 #[cfg(not(target_os = "linux"))]
 mod not_linux;
@@ -56,9 +59,10 @@ pub use failing_image::FailingImage;
 pub use good_images::{AT_THE_END, GoodImage, good_images};
 pub use guard::{Guard, GuardedFolder, stand_guard};
 pub use image_folder::write_image;
-pub use images::{CrashImage, CrashImages, CutPoint, ImageOptions, crash_images};
-pub use judge::{Judge, JudgeError, JudgeOptions, image_place};
+pub use images::{CrashImages, CutPoint, FoundImage, ImageOptions, crash_images};
+pub use judge::{Judge, JudgeError, JudgeOptions, JudgeTime, image_place};
 pub use log::{Log, LogError, LogFormat, LogWriter, TraceEvent};
+pub use made::{CrashImage, PowerCut};
 pub use missing_sync::{MissingSync, SyncKind};
 #[cfg(not(target_os = "linux"))]
 pub use not_linux::{check as check_recorder, record, run_watched};

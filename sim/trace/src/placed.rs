@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::guard::Guard;
 use crate::image_folder::{remove_folder, write_image};
-use crate::images::CrashImage;
+use crate::made::CrashImage;
 
 /// From this size on an image is served: to write a mebibyte takes about as long as to mount one.
 #[cfg(target_os = "linux")]

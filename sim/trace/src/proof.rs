@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::check_process::Judgement;
 use crate::images::{ImageOptions, crash_images};
-use crate::judge::{Judge, JudgeError};
+use crate::judge::{Judge, JudgeError, JudgeTime};
 use crate::log::{Log, TraceEvent};
 use crate::missing_sync::{MissingSync, SyncKind, missing_syncs};
 use crate::reasons::{Reason, Reasons, class};
@@ -209,7 +209,9 @@ impl Trials<'_> {
             }
         };
         let go_on = || !enough.load(Ordering::Relaxed) && (self.go_on)();
-        let answers = self.judge.judge(&found.images, &go_on, &look)?;
+        let time = JudgeTime::while_true(&go_on);
+        let recorded = (self.log, &events[..]);
+        let answers = self.judge.judge(recorded, &found, &time, &look)?;
         let known = enough.into_inner() || !answers.contains(&Judgement::Stopped);
         Ok(known.then(|| Reasons::of(&answers)))
     }
@@ -327,7 +329,9 @@ mod tests {
         let judge = Judge::new(options, acks.collect(), None).unwrap();
         let options = ImageOptions::new(profile);
         let found = crash_images(&log, &log.events, &options, &|| true).unwrap();
-        let answers = judge.judge(&found.images, &|| true, &|_| {}).unwrap();
+        let time = JudgeTime::while_true(&|| true);
+        let recorded = (&log, &log.events[..]);
+        let answers = judge.judge(recorded, &found, &time, &|_| {}).unwrap();
         let before = Reasons::of(&answers);
         let proof = prove(&log, &options, &judge, &before, None, &|| true).unwrap();
         (before.failing(), proof.unwrap())

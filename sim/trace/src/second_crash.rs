@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::check_process::Judgement;
-use crate::images::{CrashImage, ImageOptions, crash_images};
-use crate::judge::{Judge, JudgeError};
+use crate::images::{CrashImages, FoundImage, ImageOptions, crash_images};
+use crate::judge::{Judge, JudgeError, JudgeTime};
 use crate::log::Log;
+use crate::made::CrashImage;
 
 /// An image whose check was interrupted, so that a later check of what was left fails.
 #[derive(Clone, Debug)]
@@ -15,7 +16,7 @@ pub struct CrashedCheck {
     /// The place of the image among those that were given.
     pub place: usize,
     /// What the second crash left.
-    pub image: CrashImage,
+    pub image: FoundImage,
     /// What the check says of that.
     pub reason: String,
 }
@@ -33,16 +34,17 @@ pub struct CrashedChecks {
     pub failed: Vec<CrashedCheck>,
 }
 
-/// Interrupts the check of each of these images, which are good, and checks what is left. Recordings are made in `folder`, one
-/// after the other; that of the first failure stays there.
+/// Interrupts the check of each of these images, which are good, by their places in order, and checks what is left. Recordings
+/// are made in `folder`, one after the other; that of the first failure stays there.
 ///
 /// # Errors
 ///
 /// Nothing can be mounted or recorded, or the check cannot be run.
 pub fn crash_the_checks(
     judge: &Judge,
-    images: &[(usize, &CrashImage)],
-    options: &ImageOptions,
+    log: &Log,
+    found: &CrashImages,
+    good: &[usize],
     folder: &Path,
     go_on: &(dyn Fn() -> bool + Sync),
 ) -> Result<CrashedChecks, JudgeError> {
@@ -50,44 +52,66 @@ pub fn crash_the_checks(
         exhaustive: true,
         ..CrashedChecks::default()
     };
-    let mut known: BTreeSet<(u128, usize)> = images
-        .iter()
-        .map(|(_, image)| (image.image.hash128(), image.acks))
-        .collect();
-    for (place, image) in images {
-        if !go_on() {
-            crashed.exhaustive = false;
-            break;
-        }
-        let kept = !crashed.failed.is_empty();
+    let key = |place: &usize| (found.images[*place].hash, found.images[*place].acks);
+    let mut known: BTreeSet<(u128, usize)> = good.iter().map(key).collect();
+    let mut ended = Ok(());
+    let mut crash = |place, image: CrashImage| {
+        ended = crashed.crash(
+            judge,
+            (place, &image),
+            &mut known,
+            &found.options,
+            folder,
+            go_on,
+        );
+        ended.is_ok()
+    };
+    let mut wanted = |place: usize| good.binary_search(&place).is_ok();
+    found.make(log, &log.events, &mut wanted, &mut crash, go_on)?;
+    ended?;
+    crashed.exhaustive &= crashed.checks == good.len();
+    Ok(crashed)
+}
+
+impl CrashedChecks {
+    /// Interrupts the check of one image.
+    fn crash(
+        &mut self,
+        judge: &Judge,
+        (place, image): (usize, &CrashImage),
+        known: &mut BTreeSet<(u128, usize)>,
+        options: &ImageOptions,
+        folder: &Path,
+        go_on: &(dyn Fn() -> bool + Sync),
+    ) -> Result<(), JudgeError> {
+        let kept = !self.failed.is_empty();
         let name = if kept { "next" } else { "first" };
         let folder = folder.join(name);
         let _ = std::fs::remove_dir_all(&folder);
         judge.record(image, &folder, go_on)?;
         let log = Log::open(&folder)?;
-        let found = crash_images(&log, &log.events, options, go_on)?;
-        crashed.checks += 1;
-        crashed.exhaustive &= found.is_exhaustive();
-        let mut left = found.images;
-        left.retain(|left| known.insert((left.image.hash128(), image.acks)));
-        for left in &mut left {
-            left.acks = image.acks;
-        }
-        crashed.images += left.len();
-        let answers = judge.judge(&left, go_on, &|_| {})?;
-        for (left, answer) in left.into_iter().zip(answers) {
+        let mut found = crash_images(&log, &log.events, options, go_on)?;
+        self.checks += 1;
+        self.exhaustive &= found.is_exhaustive();
+        let left = &mut found.images;
+        left.retain(|left| known.insert((left.hash, image.acks)));
+        left.iter_mut().for_each(|left| left.acks = image.acks);
+        self.images += left.len();
+        let time = JudgeTime::while_true(go_on);
+        let answers = judge.judge((&log, &log.events), &found, &time, &|_| {})?;
+        for (left, answer) in found.images.into_iter().zip(answers) {
             match answer {
-                Judgement::Bad(reason) => crashed.failed.push(CrashedCheck {
-                    place: *place,
+                Judgement::Bad(reason) => self.failed.push(CrashedCheck {
+                    place,
                     image: left,
                     reason,
                 }),
-                Judgement::Stopped => crashed.exhaustive = false,
+                Judgement::Stopped => self.exhaustive = false,
                 Judgement::Good => {}
             }
         }
+        Ok(())
     }
-    Ok(crashed)
 }
 
 #[cfg(test)]
@@ -99,7 +123,7 @@ mod tests {
     use super::*;
     use crate::check::ImageCheck;
     use crate::judge::JudgeOptions;
-    use crate::testing::recorded;
+    use crate::testing::{made, recorded};
 
     /// Crashes the checks of every image of a file with a journal, which the check plays back like this.
     fn crashed(play_back: &str) -> Option<CrashedChecks> {
@@ -121,12 +145,24 @@ mod tests {
         let judge = Judge::new(options, Vec::new(), None).unwrap();
         let options = ImageOptions::new(Profile::LinuxOrdered);
         let found = crash_images(&log, &log.events, &options, &|| true).unwrap();
-        let answers = judge.judge(&found.images, &|| true, &|_| {}).unwrap();
+        let time = JudgeTime::while_true(&|| true);
+        let answers = judge.judge((&log, &log.events), &found, &time, &|_| {});
+        let answers = answers.unwrap();
         assert_eq!(answers, [Judgement::Good]);
-        let images: Vec<_> = found.images.iter().enumerate().collect();
+        let good: Vec<usize> = (0..found.images.len()).collect();
         let folder = tempfile::tempdir().unwrap();
-        let crashed = crash_the_checks(&judge, &images, &options, folder.path(), &|| true);
-        Some(crashed.unwrap())
+        let crashed = crash_the_checks(&judge, &log, &found, &good, folder.path(), &|| true);
+        let crashed = crashed.unwrap();
+        let check = Log::open(&folder.path().join("first")).unwrap();
+        for failed in &crashed.failed[..crashed.failed.len().min(1)] {
+            let events = &check.events;
+            let again = crash_images(&check, events, &options, &|| true).unwrap();
+            let again = made(&check, &again).into_iter();
+            let mut again = again.filter(|again| again.image.hash128() == failed.image.hash);
+            let lost = again.next().unwrap().image;
+            assert_eq!(lost.len_of("journal"), None);
+        }
+        Some(crashed)
     }
 
     #[test]
@@ -137,8 +173,6 @@ mod tests {
         assert_eq!(crashed.checks, 1);
         assert!(crashed.exhaustive);
         assert!(!crashed.failed.is_empty(), "{crashed:?}");
-        let lost = &crashed.failed[0].image.image;
-        assert_eq!(lost.len_of("journal"), None);
     }
 
     #[test]

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use beaver_disk::{Behaviour, Change, FailedSync, FailureKind, Fault, InodeId, Subset};
 
+use crate::images::CrashImages;
 use crate::log::{Log, LogFormat, LogWriter, TraceEvent};
+use crate::made::CrashImage;
 
 /// A recording of `steps`, separated by `;`, and the folder that it is in.
 ///
@@ -29,6 +31,19 @@ pub(crate) fn recorded(steps: &str) -> (tempfile::TempDir, Log) {
     writer.flush().unwrap();
     let log = Log::open(folder.path()).unwrap();
     (folder, log)
+}
+
+/// All images that were found.
+pub(crate) fn made(log: &Log, found: &CrashImages) -> Vec<CrashImage> {
+    let mut made = Vec::new();
+    let mut give = |place, image| {
+        assert_eq!(place, made.len());
+        made.push(image);
+        true
+    };
+    let all = found.make(log, &log.events, &mut |_| true, &mut give, &|| true);
+    all.unwrap();
+    made
 }
 
 /// The numbers of what there is, by path.

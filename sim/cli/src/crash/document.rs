@@ -91,7 +91,7 @@ impl<'c> CrashDocument<'c> {
         checks: u64,
     ) -> Self {
         let failing = tried.iter().any(|tried| !tried.failing.is_empty());
-        let stopped = tried.iter().any(Tried::is_cut);
+        let stopped = tried.iter().any(|tried| !tried.is_whole());
         CrashDocument {
             tool: "beaver",
             version: env!("CARGO_PKG_VERSION"),
@@ -113,8 +113,8 @@ impl<'c> CrashDocument<'c> {
 fn of_profile(tried: &Tried) -> ProfileDocument<'_> {
     let points = tried.points();
     let exhaustive = tried.found.points[..points].iter();
-    let first = tried.first().map(|(image, reason)| FirstDocument {
-        image: tried.first_number(),
+    let first = tried.first().map(|(place, image, reason)| FirstDocument {
+        image: place + 1,
         after_event: image.event,
         acks: image.acks,
         reason,
@@ -153,7 +153,7 @@ fn of_profile(tried: &Tried) -> ProfileDocument<'_> {
         minimal: proof.minimal,
     });
     ProfileDocument {
-        profile: tried.found.profile.name(),
+        profile: tried.profile().name(),
         points,
         all_points: tried.found.all_points,
         exhaustive_points: exhaustive.filter(|point| point.exhaustive).count(),

@@ -94,14 +94,13 @@ impl JudgedLog<'_> {
     ) -> Result<Option<String>, CliError> {
         let mut refused = None;
         for good in good_images(self.log).map_err(CliError::new)? {
-            let answers = judge.judge(&[good.image], go_on, &|_| {});
-            let answers = answers.map_err(|error| not_run(&error))?;
-            if let [Judgement::Bad(reason)] = &answers[..] {
+            let answer = judge.judge_one(&good.image, go_on);
+            if let Judgement::Bad(reason) = answer.map_err(|error| not_run(&error))? {
                 if !good.must_hold {
-                    refused = Some(reason.clone());
+                    refused = Some(reason);
                     continue;
                 }
-                return Err(self.broken(good.when, reason));
+                return Err(self.broken(good.when, &reason));
             }
         }
         Ok(refused)

@@ -2,6 +2,7 @@
 
 mod command_line;
 mod document;
+mod first_failing;
 mod judged_log;
 mod one_image;
 mod report_page;
@@ -11,14 +12,13 @@ mod trial;
 
 use std::fmt;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use beaver_disk::Profile;
-use beaver_sim::failure_folder::quoted;
 use beaver_sim::report::Verdict;
 use beaver_trace::{
-    FailingImage, Guard, GuardedFolder, JudgeError, Log, ProgramEnd, RecordError, RecordOptions,
+    FailingImage, Guard, GuardedFolder, Log, ProgramEnd, RecordError, RecordOptions,
 };
 
 use super::args::{Acks, CrashArgs, Format};
@@ -28,6 +28,7 @@ use super::output::Output;
 use super::timer::Timer;
 use super::trace::{start_guard, stop_flag, this_program_as};
 use document::CrashDocument;
+use first_failing::{FirstFailing, again, save};
 use judged_log::{JudgedLog, acks, check, judge, not_run, replaced};
 use second::Second;
 use trial::{Trial, Tried};
@@ -157,13 +158,16 @@ fn crash_recording(
             .collect(),
         _ => Ok(Vec::new()),
     }?;
-    let first = first_failing(&tried);
+    let first = tried.iter().find(|tried| !tried.failing.is_empty());
+    let first = first.map(|first| FirstFailing::new(&recording, first));
+    let first = first.transpose()?.flatten();
+    let first = first.as_ref();
     let saved = first.and_then(|first| save(&recording, first));
     let (saved, checks) = (saved.as_deref(), judge.checks());
     if args.format == Format::Json {
         out.json(&CrashDocument::new(&recording, &tried, saved, checks))?;
     } else {
-        print(&recording, &tried, saved, out)?;
+        print(&recording, &tried, first, saved, out);
         seconds.iter().for_each(|second| out.line(second.text()));
         if let Some(reason) = refused.filter(|_| first.is_some()) {
             out.line(format_args!(
@@ -178,17 +182,17 @@ fn crash_recording(
         _ => verdict(&tried, &seconds, left_ms() == 0),
     };
     match &args.report {
-        Some(path) => report_page::write(&recording, &tried, saved, path, exit),
+        Some(path) => report_page::write(&recording, &tried, first, saved, path, exit),
         None => Ok(exit),
     }
 }
 
 fn found(tried: &[Tried], seconds: &[Second]) -> bool {
-    first_failing(tried).is_some() || seconds.iter().any(Second::fails)
+    tried.iter().any(|tried| !tried.failing.is_empty()) || seconds.iter().any(Second::fails)
 }
 
 fn verdict(tried: &[Tried], seconds: &[Second], time_is_over: bool) -> Exit {
-    let is_cut = tried.iter().any(Tried::is_cut);
+    let is_cut = tried.iter().any(|tried| !tried.is_whole());
     if found(tried, seconds) {
         Exit::FOUND
     } else if tried.iter().all(|tried| tried.judged() == 0) {
@@ -204,25 +208,20 @@ fn verdict(tried: &[Tried], seconds: &[Second], time_is_over: bool) -> Exit {
 fn print(
     recording: &JudgedLog<'_>,
     tried: &[Tried],
+    first: Option<&FirstFailing<'_>>,
     saved: Option<&Path>,
     out: &mut Output,
-) -> Result<(), CliError> {
+) {
     for tried in tried {
         out.line(text::count(tried));
     }
-    if let Some(first) = first_failing(tried) {
-        out.write(text::explanation(recording, first)?);
+    if let Some(first) = first {
+        out.write(&first.explanation);
     }
     out.write(text::proofs(tried, !recording.args.proof_for.is_zero()));
     if let Some(saved) = saved {
         out.line(format_args!("\nagain: {}", again(saved)));
     }
-    Ok(())
-}
-
-/// What was tried under the mildest profile under which something failed.
-fn first_failing(tried: &[Tried]) -> Option<&Tried> {
-    tried.iter().find(|tried| !tried.failing.is_empty())
 }
 
 fn profiles(args: &CrashArgs) -> Result<Vec<Profile>, CliError> {
@@ -241,72 +240,4 @@ fn profiles(args: &CrashArgs) -> Result<Vec<Profile>, CliError> {
         )
     };
     Ok(vec![profile.ok_or_else(unknown)?])
-}
-
-/// Saves the first image that failed. What cannot be saved is only said: the verdict is worth more.
-fn save(recording: &JudgedLog<'_>, tried: &Tried) -> Option<PathBuf> {
-    let (image, reason) = tried.first()?;
-    let args = recording.args;
-    let failing = FailingImage::new(
-        tried.found.profile,
-        image,
-        &recording.check,
-        args.check_limit,
-        reason,
-    );
-    // Two images that are alike, cut at different events or judged by different checks, are two failures.
-    let event = u128::try_from(image.event).unwrap_or_default();
-    let check = format!("{:?}", recording.check);
-    let check = check.bytes().fold(0_u128, |hash, byte| {
-        (hash * 31 + u128::from(byte)) & 0xffff_ffff
-    });
-    let hash =
-        (image.image.hash128() >> 96) ^ check ^ (event.wrapping_mul(0x9e37_79b9) & 0xffff_ffff);
-    let folder =
-        command_line::out(args).join(format!("{}-{hash:08x}", program_name(recording.log)));
-    let report = text::explanation(recording, tried).ok()?;
-    let report = format!("{}\n{report}{}", text::count(tried), text::proof(tried));
-    match failing.save(recording.log, &folder, &report) {
-        Ok(()) => Some(folder),
-        Err(error) => {
-            let error = match &error {
-                JudgeError::Check(error) => error.to_string(),
-                error => error.to_string(),
-            };
-            warn(format_args!("not saved: {}: {error}", folder.display()));
-            None
-        }
-    }
-}
-
-/// The program's name without its folder, of a script its own name.
-fn program_name(log: &Log) -> String {
-    let names = log.format.program.iter().map(|word| {
-        let stem = Path::new(word).file_stem().unwrap_or_default();
-        stem.to_string_lossy().into_owned()
-    });
-    let interpreter = |name: &String| {
-        let plain = name.trim_end_matches(|letter: char| letter.is_ascii_digit() || letter == '.');
-        ["python", "node", "sh", "bash", "ruby", "perl", "env"].contains(&plain)
-    };
-    let mut names = names.skip_while(interpreter);
-    let name = names.next().unwrap_or_default();
-    let letters = name
-        .chars()
-        .filter(|letter| letter.is_ascii_alphanumeric() || "-_".contains(*letter));
-    let name: String = letters.take(40).collect();
-    if name.is_empty() {
-        "program".to_owned()
-    } else {
-        name
-    }
-}
-
-/// The command that checks a saved image again.
-pub(super) fn again(folder: &Path) -> String {
-    format!(
-        "{} crash {}",
-        this_program(),
-        quoted(&folder.to_string_lossy())
-    )
 }

@@ -4,7 +4,9 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use beaver_disk::Profile;
-use beaver_trace::{FailingImage, Guard, ImageOptions, Judgement, Log, crash_images, write_image};
+use beaver_trace::{
+    CrashImage, FailingImage, Guard, ImageOptions, Judgement, Log, crash_images, write_image,
+};
 use serde::Serialize;
 
 use super::{
@@ -28,14 +30,23 @@ pub(super) fn write(
     };
     let found = crash_images(log, &log.events, &options, &|| true).map_err(CliError::new)?;
     let place = usize::try_from(number - 1).ok();
-    let Some(image) = place.and_then(|place| found.images.get(place)) else {
+    let Some((place, image)) = place.and_then(|place| Some((place, found.images.get(place)?)))
+    else {
         return Err(CliError::at(
             format_args!("image {number}"),
             format_args!("there are {} under {profile}", found.images.len()),
         ));
     };
-    write_image(&image.image, &image.modes, to)
-        .map_err(|error| CliError::at(to.display(), error))?;
+    let mut written = Ok(());
+    let mut write = |_, made: CrashImage| {
+        written = write_image(&made.image, &made.modes, to);
+        true
+    };
+    let made = found.make(log, &log.events, &mut |at| at == place, &mut write, &|| {
+        true
+    });
+    made.map_err(CliError::new)?;
+    written.map_err(|error| CliError::at(to.display(), error))?;
     out.line(format_args!(
         "image {number} of {} on {profile}: the power was cut after event {} of {}, and {} lines had been said\nwritten to {}",
         found.images.len(),
@@ -83,12 +94,12 @@ pub(super) fn again(
     let judge = judge(args, guard, &check, said, replaced(&check, log)?)?;
     let (image, ..) = failing.image(log).map_err(CliError::new)?;
     let go_on = || !stop.load(Ordering::SeqCst);
-    let answers = judge.judge(&[image], &go_on, &|_| {});
-    let answers = answers.map_err(|error| not_run(&error))?;
-    let (reason, verdict, exit) = match answers.first() {
-        Some(Judgement::Bad(reason)) => (Some(reason.as_str()), "fails", Exit::FOUND),
-        Some(Judgement::Good) => (None, "holds", Exit::HELD),
-        Some(Judgement::Stopped) | None => (None, "stopped", Exit::Interrupted),
+    let answer = judge.judge_one(&image, &go_on);
+    let answer = answer.map_err(|error| not_run(&error))?;
+    let (reason, verdict, exit) = match &answer {
+        Judgement::Bad(reason) => (Some(reason.as_str()), "fails", Exit::FOUND),
+        Judgement::Good => (None, "holds", Exit::HELD),
+        Judgement::Stopped => (None, "stopped", Exit::Interrupted),
     };
     if args.format == Format::Json {
         out.json(&AgainDocument {

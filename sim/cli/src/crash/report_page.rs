@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::trial::Tried;
-use super::{CliError, Exit, JudgedLog, again, first_failing, text, warn};
+use super::{CliError, Exit, FirstFailing, JudgedLog, again, text, warn};
 use crate::page::{BrokenCheck, HtmlPage};
 use crate::page_file;
 use crate::recorded_crash::explained;
@@ -12,19 +12,24 @@ use crate::recorded_crash::explained;
 pub(super) fn write(
     recording: &JudgedLog<'_>,
     tried: &[Tried],
+    first: Option<&FirstFailing<'_>>,
     saved: Option<&Path>,
     path: &Path,
     exit: Exit,
 ) -> Result<Exit, CliError> {
-    let first = first_failing(tried).and_then(|tried| Some((tried, tried.first()?)));
-    let Some((first, (image, reason))) = first else {
+    let Some(FirstFailing {
+        tried: first,
+        image,
+        ..
+    }) = first
+    else {
         warn(format_args!(
             "{}: no page, because no image failed",
             path.display()
         ));
         return Ok(exit);
     };
-    let profile = first.found.profile;
+    let profile = first.profile();
     let (log, events) = (recording.log, &recording.log.events);
     let explained = explained(log, events, image.event, profile, &image.choice);
     let explained = explained.map_err(CliError::new)?;
@@ -47,12 +52,12 @@ pub(super) fn write(
             ),
             ("lines said", image.acks.to_string()),
         ],
-        found: reason.to_owned(),
+        found: image.reason.clone(),
         replay: saved.map_or_else(String::new, again),
     };
     let figures = tried.iter().map(|tried| {
         let count = format!("{} of {} fail", tried.failing.len(), tried.judged());
-        (tried.found.profile.name(), count)
+        (tried.profile().name(), count)
     });
     let program = log.format.program.join(" ");
     let page = HtmlPage::of_check(&program, &broken, &explained, figures.collect());

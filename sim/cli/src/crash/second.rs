@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use beaver_trace::{CrashImage, CrashedChecks, GuardedFolder, Judgement, crash_the_checks};
+use beaver_trace::{CrashedChecks, GuardedFolder, Judgement, crash_the_checks};
 
 use super::trial::{Trial, Tried};
 use super::{CliError, text};
@@ -18,13 +18,13 @@ pub(super) struct Second {
 
 /// Interrupts the check of every image that is good.
 pub(super) fn crash_checks(trial: &Trial<'_>, tried: &Tried) -> Result<Second, CliError> {
-    let images = tried.found.images.iter().enumerate();
-    let good = images.filter(|(place, _)| tried.answers[*place] == Judgement::Good);
-    let good: Vec<(usize, &CrashImage)> = good.collect();
+    let images = 0..tried.found.images.len();
+    let good = images.filter(|place| tried.answers[*place] == Judgement::Good);
+    let good: Vec<usize> = good.collect();
     let folder = GuardedFolder::new(Some(trial.recording.guard), None);
     let folder = folder.map_err(|error| CliError::at("no place for a recording", error))?;
-    let options = trial.options(tried.found.profile);
-    let crashed = crash_the_checks(trial.judge, &good, &options, folder.path(), trial.go_on);
+    let (log, found) = (trial.recording.log, &tried.found);
+    let crashed = crash_the_checks(trial.judge, log, found, &good, folder.path(), trial.go_on);
     let crashed = crashed.map_err(CliError::new)?;
     let saved = match crashed.failed.is_empty() {
         true => None,
@@ -34,7 +34,7 @@ pub(super) fn crash_checks(trial: &Trial<'_>, tried: &Tried) -> Result<Second, C
     Ok(Second {
         crashed,
         saved,
-        disk: text::disk(tried.found.profile),
+        disk: text::disk(tried.profile()),
     })
 }
 

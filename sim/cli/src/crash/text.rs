@@ -31,7 +31,7 @@ pub(super) const fn disk(profile: Profile) -> &'static str {
 /// How many images failed under a profile, and why.
 pub(super) fn count(tried: &Tried) -> String {
     let (failing, judged) = (tried.failing.len(), tried.judged());
-    let mut text = format!("{}: ", disk(tried.found.profile));
+    let mut text = format!("{}: ", disk(tried.profile()));
     if judged == 0 {
         text.push_str("not tried, stopped before");
         return text;
@@ -73,22 +73,48 @@ fn coverage(tried: &Tried) -> String {
     let word = if all == 1 { "power cut" } else { "power cuts" };
     match points == all {
         true => format!("{all} {word}, {how}"),
-        false if points == 0 => format!("stopped within the first of {all} {word}"),
-        false => format!("stopped: power cuts 1–{points} of {all}, {how}"),
+        false if points == 0 => {
+            let rest = not_tried(tried);
+            format!("stopped within the first of {all} {word}{rest}")
+        }
+        false => {
+            let rest = not_tried(tried);
+            format!("stopped: power cuts 1–{points} of {all}, {how}{rest}")
+        }
     }
 }
 
-/// The first image that fails, in words.
-pub(super) fn explanation(recording: &JudgedLog<'_>, tried: &Tried) -> Result<String, CliError> {
-    let Some((image, reason)) = tried.first() else {
-        return Ok(String::new());
+/// What the time was too short for.
+fn not_tried(tried: &Tried) -> String {
+    let found = &tried.found;
+    let mut text = match found.images.len() - tried.judged() {
+        0 => String::new(),
+        1 => "; 1 image more was found and not tried".to_owned(),
+        open => format!("; {open} images more were found and not tried"),
     };
+    match found.all_points - found.looked_at {
+        0 => {}
+        1 => text.push_str("; 1 power cut was not looked at"),
+        rest => {
+            let _ = write!(text, "; {rest} power cuts were not looked at");
+        }
+    }
+    text
+}
+
+/// The first image that fails, in words.
+pub(super) fn explanation(
+    recording: &JudgedLog<'_>,
+    tried: &Tried,
+    number: usize,
+    image: &FailingImage,
+) -> Result<String, CliError> {
     let log = recording.log;
     let mut text = format!(
         "\nthe first, image {} of {} on {}: the power is cut after event {} of {}\n",
-        tried.first_number(),
+        number,
         tried.found.images.len(),
-        tried.found.profile,
+        tried.profile(),
         image.event,
         log.events.len(),
     );
@@ -114,10 +140,7 @@ pub(super) fn explanation(recording: &JudgedLog<'_>, tried: &Tried) -> Result<St
             );
         }
     }
-    let check = &recording.check;
-    let limit = recording.args.check_limit;
-    let failing = FailingImage::new(tried.found.profile, image, check, limit, reason);
-    let (_, _, space) = failing.image(log).map_err(CliError::new)?;
+    let (_, _, space) = image.image(log).map_err(CliError::new)?;
     let survived = survivors(&space, &image.choice);
     if !survived.is_empty() {
         text.push_str("what was not synced:\n");
@@ -128,7 +151,7 @@ pub(super) fn explanation(recording: &JudgedLog<'_>, tried: &Tried) -> Result<St
     if survived.len() > SURVIVORS {
         let _ = writeln!(text, "  and {} more", survived.len() - SURVIVORS);
     }
-    let _ = writeln!(text, "the check says: {}", escaped(reason));
+    let _ = writeln!(text, "the check says: {}", escaped(&image.reason));
     Ok(text)
 }
 
@@ -140,7 +163,7 @@ pub(super) fn proofs(tried: &[Tried], looked_for: bool) -> String {
     for tried in tried {
         let Some(proof) = &tried.proof else {
             if looked_for && !tried.failing.is_empty() {
-                let profile = tried.found.profile;
+                let profile = tried.profile();
                 let _ = writeln!(
                     text,
                     "\nstopped before it was known what is missing on {profile}"
@@ -153,7 +176,7 @@ pub(super) fn proofs(tried: &[Tried], looked_for: bool) -> String {
         match same {
             true => {
                 let counts = counts(proof).unwrap_or_else(|| "some still fail".to_owned());
-                let _ = writeln!(text, "  the same on {}: {counts}", tried.found.profile);
+                let _ = writeln!(text, "  the same on {}: {counts}", tried.profile());
             }
             false => text.push_str(&self::proof(tried)),
         }
@@ -174,7 +197,7 @@ pub(super) fn proof(tried: &Tried) -> String {
     let Some(proof) = &tried.proof else {
         return String::new();
     };
-    let profile = tried.found.profile;
+    let profile = tried.profile();
     let after = proof.after.failing();
     let mut text = String::from("\n");
     if after > 0 {
@@ -242,7 +265,8 @@ pub(super) fn proof(tried: &Tried) -> String {
 /// How long it took.
 pub(super) fn time(tried: &[Tried], checks: u64, elapsed_ms: u64) -> String {
     let images: usize = tried.iter().map(Tried::judged).sum();
-    let stopped = if tried.iter().any(Tried::is_cut) {
+    let stopped = tried.iter().any(|tried| !tried.is_whole());
+    let stopped = if stopped {
         ", stopped before the end"
     } else {
         ""

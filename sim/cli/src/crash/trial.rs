@@ -1,16 +1,19 @@
 //! The images of a recording under one profile after the other, judged.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use beaver_disk::Profile;
 use beaver_trace::{
-    CrashImage, CrashImages, ImageOptions, Judge, Judgement, Proof, Reasons, crash_images, prove,
+    CrashImages, FoundImage, ImageOptions, Judge, JudgeTime, Judgement, Proof, Reasons,
+    crash_images, prove,
 };
 
-use super::{Acks, CliError, JudgedLog, not_run};
+use super::{Acks, CliError, JudgedLog};
 use crate::progress::Progress;
 use crate::timer::Timer;
+
+/// A profile takes at most this part of its time to find images, one in so many.
+const FINDING: u128 = 4;
 
 /// What is tried, and until when.
 pub(super) struct Trial<'t> {
@@ -18,7 +21,7 @@ pub(super) struct Trial<'t> {
     pub(super) judge: &'t Judge,
     pub(super) go_on: &'t (dyn Fn() -> bool + Sync),
     /// How much time there is.
-    pub(super) left_ms: &'t dyn Fn() -> u128,
+    pub(super) left_ms: &'t (dyn Fn() -> u128 + Sync),
 }
 
 /// What was tried under a profile.
@@ -33,9 +36,27 @@ pub(super) struct Tried {
 
 impl Trial<'_> {
     pub(super) fn of_profiles(&self, profiles: &[Profile]) -> Result<Vec<Tried>, CliError> {
-        let tried = (1..).zip(profiles);
-        let tried = tried.map(|(at, profile)| self.of_profile(*profile, at, profiles.len()));
-        let mut all: Vec<Tried> = tried.collect::<Result<_, CliError>>()?;
+        let mut all: Vec<Tried> = Vec::new();
+        for (at, profile) in profiles.iter().enumerate() {
+            // Each has an equal share of the time that is left.
+            let left_ms = (self.left_ms)();
+            let until_ms = left_ms - left_ms / (profiles.len() - at) as u128;
+            let mut tried = Tried::new(self.find(*profile, until_ms)?);
+            self.judge(&mut tried, (at + 1, profiles.len()), until_ms)?;
+            all.push(tried);
+        }
+        // What is left of the shares is for those that were too short.
+        for (at, tried) in all.iter_mut().enumerate() {
+            if tried.judged() == tried.found.images.len() && !tried.is_whole() && (self.go_on)() {
+                let again = self.find(tried.profile(), 0)?;
+                if again.images.len() > tried.found.images.len() {
+                    *tried = Tried::new(again);
+                }
+            }
+            if tried.judged() < tried.found.images.len() {
+                self.judge(tried, (at + 1, profiles.len()), 0)?;
+            }
+        }
         let failing: Vec<usize> = (0..all.len())
             .filter(|at| !all[*at].failing.is_empty())
             .collect();
@@ -66,27 +87,39 @@ impl Trial<'_> {
         }
     }
 
-    fn of_profile(&self, profile: Profile, at: usize, of: usize) -> Result<Tried, CliError> {
+    /// Finds the images of a profile, in a part of the time before there are `until_ms` left: the rest is for their checks.
+    fn find(&self, profile: Profile, until_ms: u128) -> Result<CrashImages, CliError> {
         let log = self.recording.log;
-        // Images are not made for longer than half of the time that is left: the others would not be checked.
-        let half = (self.left_ms)() / 2;
-        let go_on = || (self.left_ms)() > half && (self.go_on)();
+        let left_ms = (self.left_ms)();
+        let until_ms = left_ms - left_ms.saturating_sub(until_ms) / FINDING;
+        let go_on = || (self.left_ms)() > until_ms && (self.go_on)();
         let found = crash_images(log, &log.events, &self.options(profile), &go_on);
-        let found = found.map_err(CliError::new)?;
-        let progress = Progress::images(profile.name(), at, of, found.images.len() as u64);
+        found.map_err(CliError::new)
+    }
+
+    /// Judges what is not known yet.
+    fn judge(
+        &self,
+        tried: &mut Tried,
+        (at, of): (usize, usize),
+        until_ms: u128,
+    ) -> Result<(), CliError> {
+        let log = self.recording.log;
+        let recorded = (log, &log.events[..]);
+        let (found, images) = (&tried.found, &tried.found.images);
+        let progress = Progress::images(tried.profile().name(), at, of, images.len() as u64);
         let done = |_: &Judgement| progress.one_more();
-        let answers = self.judge.judge(&found.images, self.go_on, &done);
-        let answers = answers.map_err(|error| not_run(&error))?;
-        let bad = answers
-            .iter()
-            .enumerate()
-            .filter(|(_, answer)| matches!(answer, Judgement::Bad(_)));
-        Ok(Tried {
-            failing: bad.map(|(place, _)| place).collect(),
-            found,
-            answers,
-            proof: None,
-        })
+        let time = JudgeTime {
+            begin: &|| (self.left_ms)() > until_ms && (self.go_on)(),
+            // Whichever profile a check is of: it is not begun for nothing.
+            go_on: self.go_on,
+        };
+        let answers = self.judge.judge(recorded, found, &time, &done);
+        tried.answers = answers.map_err(CliError::new)?;
+        let answers = (0..).zip(&tried.answers);
+        let bad = answers.filter(|(_, answer)| matches!(answer, Judgement::Bad(_)));
+        tried.failing = bad.map(|(place, _)| place).collect();
+        Ok(())
     }
 
     fn prove(
@@ -95,7 +128,7 @@ impl Trial<'_> {
         known: Option<&Proof>,
         go_on: &(dyn Fn() -> bool + Sync),
     ) -> Result<Option<Proof>, CliError> {
-        let options = self.options(tried.found.profile);
+        let options = self.options(tried.profile());
         let before = tried.reasons();
         let proof = prove(
             self.recording.log,
@@ -110,32 +143,33 @@ impl Trial<'_> {
 }
 
 impl Tried {
-    /// The image that fails at the earliest power cut, and why: of several the one in which the most survived, because the
-    /// least is lost that a person has to think of.
-    pub(super) fn first(&self) -> Option<(&CrashImage, &str)> {
-        let first = self.first_place()?;
+    fn new(found: CrashImages) -> Self {
+        Tried {
+            found,
+            answers: Vec::new(),
+            failing: Vec::new(),
+            proof: None,
+        }
+    }
+
+    /// Whether all power cuts were tried, with all images that are looked for.
+    pub(super) fn is_whole(&self) -> bool {
+        self.points() == self.found.all_points
+    }
+
+    /// The image that fails at the earliest power cut, its place, and why: of several the one in which the most survived.
+    pub(super) fn first(&self) -> Option<(usize, &FoundImage, &str)> {
+        let images = &self.found.images;
+        let failing = self.failing.iter().copied();
+        let first = failing.min_by_key(|place| (images[*place].order(), *place))?;
         match &self.answers[first] {
-            Judgement::Bad(reason) => Some((&self.found.images[first], reason)),
+            Judgement::Bad(reason) => Some((first, &images[first], reason)),
             Judgement::Good | Judgement::Stopped => None,
         }
     }
 
-    /// The number of that image, from 1.
-    pub(super) fn first_number(&self) -> usize {
-        self.first_place().map_or(0, |place| place + 1)
-    }
-
-    fn first_place(&self) -> Option<usize> {
-        let places = self.failing.iter().copied();
-        places.min_by_key(|place| {
-            let image = &self.found.images[*place];
-            let choice = &image.choice;
-            let lengths = choice.sizes.values().map(|size| *size as usize);
-            let pages = choice.pages.values().map(BTreeMap::len);
-            let survived = choice.names.len() + lengths.chain(pages).sum::<usize>();
-            let torn = choice.tears.len();
-            (image.event, torn, std::cmp::Reverse(survived), *place)
-        })
+    pub(super) fn profile(&self) -> Profile {
+        self.found.options.profile
     }
 
     /// How many images were judged.
@@ -151,13 +185,8 @@ impl Tried {
     pub(super) fn points(&self) -> usize {
         let answers = self.answers.iter().zip(&self.found.images);
         let open = answers.filter(|(answer, _)| **answer == Judgement::Stopped);
-        let open = open.map(|(_, image)| image.first_point).min();
+        let open = open.map(|(_, image)| image.first_point).next();
         open.unwrap_or(self.found.points.len())
-    }
-
-    /// Whether it was stopped before all was tried.
-    pub(super) fn is_cut(&self) -> bool {
-        self.points() < self.found.all_points
     }
 
     /// Why images failed.

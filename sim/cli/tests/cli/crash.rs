@@ -63,6 +63,26 @@ fn record(place: &Place, with_syncs: bool) {
     log.flush().unwrap();
 }
 
+/// A program that makes files and syncs none of them.
+fn record_many(place: &Place) {
+    let mut log = LogWriter::create(&place.path().join("log"), &LogFormat::default()).unwrap();
+    log.push(&TraceEvent::Begin).unwrap();
+    for file in 0..40 {
+        let change = Change::Create {
+            dir: InodeId::ROOT,
+            name: format!("f{file}"),
+        };
+        let call = TraceEvent::Call {
+            change,
+            bytes: None,
+            fault: None,
+            mapped: false,
+        };
+        log.push(&call).unwrap();
+    }
+    log.flush().unwrap();
+}
+
 fn crash(place: &Place, more: &[&str]) -> crate::beaver::Ran {
     let mut words = vec!["crash", "log", "--check", CHECK];
     words.extend(more);
@@ -198,4 +218,31 @@ fn a_page_shows_the_first_image_that_fails() {
     crash(&place, &["--report", "page.html"]).ends_with(1);
     let page = fs::read_to_string(place.path().join("page.html")).unwrap();
     assert!(page.contains("<svg") && page.contains("fsync of"));
+}
+
+#[test]
+fn time_that_is_too_short_is_shared_and_said() {
+    let place = Place::empty();
+    record_many(&place);
+    let ran = place.beaver_words(&[
+        "crash",
+        "log",
+        "--check",
+        "sleep 0.1; [ -d {dir} ]",
+        "--jobs",
+        "1",
+        "--for",
+        "3s",
+    ]);
+    let text = ran.ends_with(3).stdout;
+    for disk in ["Btrfs", "What POSIX allows"] {
+        let line = text.lines().find(|line| line.starts_with(disk)).unwrap();
+        let stopped = "stopped within the first of 1 power cut; ";
+        assert!(line.contains(stopped), "{text}");
+        assert!(
+            line.ends_with("images more were found and not tried)"),
+            "{text}"
+        );
+    }
+    assert!(!text.contains("not tried, stopped before"), "{text}");
 }
