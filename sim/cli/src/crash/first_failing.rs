@@ -70,18 +70,21 @@ pub(super) fn save(recording: &JudgedLog<'_>, first: &FirstFailing<'_>) -> Optio
     }
 }
 
-/// The program's name without its folder, of a script its own name.
+/// The program's name without its folder; of a script its own, where it is a file.
 fn program_name(log: &Log) -> String {
-    let names = log.format.program.iter().map(|word| {
+    let mut names = log.format.program.iter().map(|word| {
         let stem = Path::new(word).file_stem().unwrap_or_default();
         stem.to_string_lossy().into_owned()
     });
-    let interpreter = |name: &String| {
+    let is_interpreter = |name: &String| {
         let plain = name.trim_end_matches(|letter: char| letter.is_ascii_digit() || letter == '.');
         ["python", "node", "sh", "bash", "ruby", "perl", "env"].contains(&plain)
     };
-    let mut names = names.skip_while(interpreter);
-    let name = names.next().unwrap_or_default();
+    let first = names.clone().next();
+    let script = names.find(|name| !is_interpreter(name));
+    // An option says that the script is no file.
+    let name = script.filter(|name| !name.starts_with('-')).or(first);
+    let name = name.unwrap_or_default();
     let letters = name
         .chars()
         .filter(|letter| letter.is_ascii_alphanumeric() || "-_".contains(*letter));

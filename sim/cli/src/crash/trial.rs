@@ -12,8 +12,10 @@ use super::{Acks, CliError, JudgedLog};
 use crate::progress::Progress;
 use crate::timer::Timer;
 
-/// A profile takes at most this part of its time to find images, one in so many.
+/// A profile takes at most a quarter of its time to find images.
 const FINDING: u128 = 4;
+/// At most a third of the time is kept for the missing syncs.
+const PROVING: u128 = 3;
 
 /// What is tried, and until when.
 pub(super) struct Trial<'t> {
@@ -37,24 +39,35 @@ pub(super) struct Tried {
 impl Trial<'_> {
     pub(super) fn of_profiles(&self, profiles: &[Profile]) -> Result<Vec<Tried>, CliError> {
         let mut all: Vec<Tried> = Vec::new();
+        // Where something fails, what is missing is worth more than images that fail for the same reason.
+        let proof_ms = self.recording.args.proof_for.as_millis();
+        let proof_ms = proof_ms.min((self.left_ms)() / PROVING);
         for (at, profile) in profiles.iter().enumerate() {
             // Each has an equal share of the time that is left.
             let left_ms = (self.left_ms)();
-            let until_ms = left_ms - left_ms / (profiles.len() - at) as u128;
+            let share = left_ms.saturating_sub(proof_ms) / (profiles.len() - at) as u128;
+            let until_ms = left_ms - share;
             let mut tried = Tried::new(self.find(*profile, until_ms)?);
             self.judge(&mut tried, (at + 1, profiles.len()), until_ms)?;
             all.push(tried);
         }
         // What is left of the shares is for those that were too short.
+        let until_ms = match all.iter().all(|tried| tried.failing.is_empty()) {
+            true => 0,
+            false => proof_ms,
+        };
         for (at, tried) in all.iter_mut().enumerate() {
+            if (self.left_ms)() <= until_ms {
+                break;
+            }
             if tried.judged() == tried.found.images.len() && !tried.is_whole() && (self.go_on)() {
-                let again = self.find(tried.profile(), 0)?;
+                let again = self.find(tried.profile(), until_ms)?;
                 if again.images.len() > tried.found.images.len() {
                     *tried = Tried::new(again);
                 }
             }
             if tried.judged() < tried.found.images.len() {
-                self.judge(tried, (at + 1, profiles.len()), 0)?;
+                self.judge(tried, (at + 1, profiles.len()), until_ms)?;
             }
         }
         let failing: Vec<usize> = (0..all.len())
