@@ -48,9 +48,11 @@ mod replay;
 mod second_crash;
 mod summary;
 mod survivors;
+mod sync_kind;
 #[cfg(test)]
 mod testing;
 mod trace_fault;
+mod unsynced_mapping;
 mod words;
 
 pub use check::ImageCheck;
@@ -63,7 +65,7 @@ pub use images::{CrashImages, CutPoint, FoundImage, ImageOptions, crash_images};
 pub use judge::{Judge, JudgeError, JudgeOptions, JudgeTime, image_place};
 pub use log::{Log, LogError, LogFormat, LogWriter, TraceEvent};
 pub use made::{CrashImage, PowerCut};
-pub use missing_sync::{MissingSync, SyncKind};
+pub use missing_sync::MissingSync;
 #[cfg(not(target_os = "linux"))]
 pub use not_linux::{check as check_recorder, record, run_watched};
 pub use proof::{AlikeSyncs, Proof, prove};
@@ -76,5 +78,6 @@ pub use replay::LogReplay;
 pub use second_crash::{CrashedCheck, CrashedChecks, crash_the_checks};
 pub use summary::Summary;
 pub use survivors::survivors;
+pub use sync_kind::SyncKind;
 pub use trace_fault::{TRACE_FAULTS, TraceFault};
 pub use words::{escaped, events_in_words};

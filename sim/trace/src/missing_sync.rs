@@ -3,62 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use beaver_disk::{Change, FileKind, InodeId, Profile};
-use serde::Serialize;
+use beaver_disk::{Change, FileKind, InodeId, PAGE_SIZE, Profile};
 
 use crate::images::first_event;
 use crate::log::{Log, LogError, TraceEvent};
 use crate::replay::LogReplay;
+use crate::sync_kind::SyncKind;
+use crate::unsynced_mapping::UnsyncedMappings;
 use crate::words::{escaped, name_in, path_of};
 
-/// Where a sync is missing. In the order in which a proof tries to do without: the last ones are those that programs most
-/// often forget, and that are easiest to understand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum SyncKind {
-    /// A file before the program ends.
-    FileBeforeEnd,
-    /// A directory before the program ends.
-    DirectoryBeforeEnd,
-    /// A file before another one is changed that may refer to it.
-    FileBeforeChange,
-    /// A directory before a file is changed that may refer to what is in it.
-    DirectoryBeforeChange,
-    /// A file before bytes of it are written that lie before those that were written last: a header after what it describes.
-    FileBeforeItsHeader,
-    /// The directory in which another one was made.
-    ParentOfNewDirectory,
-    /// A directory before a name in it is changed.
-    DirectoryBeforeRename,
-    /// A directory before something is removed.
-    DirectoryBeforeRemoval,
-    /// A directory before the program says a line.
-    DirectoryBeforeAck,
-    /// A file before the program says a line.
-    FileBeforeAck,
-    /// A file before it gets another name by a link.
-    FileBeforeItsLink,
-    /// A file before it gets its last name.
-    FileBeforeItsRename,
-}
-
-impl SyncKind {
-    /// All kinds, in their order.
-    pub(crate) const ALL: [SyncKind; 12] = [
-        SyncKind::FileBeforeEnd,
-        SyncKind::DirectoryBeforeEnd,
-        SyncKind::FileBeforeChange,
-        SyncKind::DirectoryBeforeChange,
-        SyncKind::FileBeforeItsHeader,
-        SyncKind::ParentOfNewDirectory,
-        SyncKind::DirectoryBeforeRename,
-        SyncKind::DirectoryBeforeRemoval,
-        SyncKind::DirectoryBeforeAck,
-        SyncKind::FileBeforeAck,
-        SyncKind::FileBeforeItsLink,
-        SyncKind::FileBeforeItsRename,
-    ];
-}
+/// So many writes that begin another page of a file are looked at: a sync at each is a power cut more.
+const MOST_PAGES: usize = 256;
 
 /// A sync that could be added to a recording.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,6 +28,8 @@ pub struct MissingSync {
     pub next: String,
     /// The call.
     pub(crate) change: Change,
+    /// The places of writes to a mapping that it would have brought before it.
+    pub(crate) brings: Vec<usize>,
 }
 
 impl MissingSync {
@@ -125,6 +82,10 @@ impl fmt::Display for MissingSync {
                     "fsync of the directory `{path}` before `{next}` is changed"
                 )
             }
+            SyncKind::FileBeforeNewName => write!(f, "fsync of `{path}` before `{next}` is made"),
+            SyncKind::DirectoryBeforeNewName => {
+                write!(f, "fsync of the directory `{path}` before `{next}` is made")
+            }
             SyncKind::FileBeforeItsHeader => {
                 write!(f, "fsync of `{path}` before {next} of it is written")
             }
@@ -149,6 +110,9 @@ impl fmt::Display for MissingSync {
                     "fsync of the directory `{path}` before the program says \"{next}\""
                 )
             }
+            SyncKind::MappingBeforeAck => {
+                write!(f, "msync of `{path}` before the program says \"{next}\"")
+            }
             SyncKind::FileBeforeAck => {
                 write!(f, "fsync of `{path}` before the program says \"{next}\"")
             }
@@ -171,19 +135,24 @@ pub(crate) fn missing_syncs(log: &Log) -> Result<Vec<MissingSync>, LogError> {
     let first = first_event(&log.events);
     let mut replay = LogReplay::new(log, Profile::Posix);
     let mut dirty = Dirty::default();
+    let mut mappings = UnsyncedMappings::default();
     while let Some(event) = replay.next() {
         if replay.position() < first {
             replay.step()?;
             continue;
         }
         dirty.propose_before(&replay, event);
+        mappings.follow(&replay, event);
         dirty.follow(&replay, event);
         replay.step()?;
     }
     let end = "the end".to_owned();
     dirty.propose_files(&replay, SyncKind::FileBeforeEnd, &end, None);
     dirty.propose_dirs(&replay, SyncKind::DirectoryBeforeEnd, &end);
-    Ok(dirty.found)
+    let mut found = dirty.found;
+    found.extend(mappings.into_syncs());
+    found.sort_by_key(|sync| sync.event);
+    Ok(found)
 }
 
 /// What is not synced, and what was proposed since it was last changed: once for each kind.
@@ -193,6 +162,7 @@ struct Dirty {
     dirs: BTreeMap<InodeId, BTreeSet<SyncKind>>,
     /// Where the last write to a file ended.
     ends: BTreeMap<InodeId, u64>,
+    pages_begun: usize,
     found: Vec<MissingSync>,
 }
 
@@ -218,7 +188,7 @@ impl Dirty {
                     return;
                 };
                 if let Change::Write { offset, .. } = change
-                    && self.ends.get(inode).is_some_and(|end| offset < end)
+                    && self.may_come_before_the_last(*inode, *offset)
                 {
                     let header = format!("byte {offset}");
                     self.propose_file(replay, *inode, K::FileBeforeItsHeader, &header);
@@ -251,6 +221,13 @@ impl Dirty {
                 let words = format!("`{old}` is linked as `{next}`");
                 self.propose_named(replay, Some(*inode), (K::FileBeforeItsLink, &next), &words);
             }
+            Change::Create { dir, name }
+            | Change::CreateDir { dir, name }
+            | Change::Symlink { dir, name, .. } => {
+                let next = name_in(replay, *dir, name);
+                self.propose_files(replay, K::FileBeforeNewName, &next, None);
+                self.propose_dirs(replay, K::DirectoryBeforeNewName, &next);
+            }
             Change::Remove { dir, name } | Change::RemoveDir { dir, name } => {
                 let next = name_in(replay, *dir, name);
                 let gone = replay.disk().look(|disk| disk.named(*dir, name).ok());
@@ -259,6 +236,19 @@ impl Dirty {
             }
             _ => {}
         }
+    }
+
+    /// Whether a write may reach the disk before the last one to its file. Within a page it cannot.
+    fn may_come_before_the_last(&mut self, inode: InodeId, offset: u64) -> bool {
+        let Some(end) = self.ends.get(&inode).copied() else {
+            return false;
+        };
+        if offset < end {
+            return true;
+        }
+        let begins_page = offset / PAGE_SIZE > end.saturating_sub(1) / PAGE_SIZE;
+        self.pages_begun += usize::from(begins_page);
+        begins_page && self.pages_begun <= MOST_PAGES
     }
 
     /// Before a file gets another name, as `words` say.
@@ -301,6 +291,7 @@ impl Dirty {
             path,
             next: next.to_owned(),
             change: Change::SyncAll { inode },
+            brings: Vec::new(),
         }));
     }
 
@@ -313,6 +304,7 @@ impl Dirty {
                 path,
                 next: next.to_owned(),
                 change: Change::SyncDir { dir: *dir },
+                brings: Vec::new(),
             }));
         }
     }
@@ -388,6 +380,7 @@ impl Dirty {
             path,
             next: name_in(replay, dir, name),
             change: Change::SyncDir { dir },
+            brings: Vec::new(),
         }));
     }
 }

@@ -15,8 +15,9 @@ use crate::check_process::Judgement;
 use crate::images::{ImageOptions, crash_images};
 use crate::judge::{Judge, JudgeError, JudgeTime};
 use crate::log::{Log, TraceEvent};
-use crate::missing_sync::{MissingSync, SyncKind, missing_syncs};
+use crate::missing_sync::{MissingSync, missing_syncs};
 use crate::reasons::{Reason, Reasons, class};
+use crate::sync_kind::SyncKind;
 
 /// At most this many sets of syncs are tried.
 const MAX_TRIALS: usize = 400;
@@ -143,7 +144,7 @@ fn allowed(before: &Reasons, after: &Reasons, exhaustive: bool) -> BTreeSet<Stri
     allowed
 }
 
-/// The events of a recording with some syncs added.
+/// The events of a recording with some syncs added. What a sync of a mapping brings comes before it, and no longer where it was.
 fn with_syncs<'c>(
     events: &[TraceEvent],
     added: impl Iterator<Item = &'c MissingSync>,
@@ -153,15 +154,24 @@ fn with_syncs<'c>(
         before.entry(sync.event).or_default().push(sync);
     }
     let mut with = Vec::with_capacity(events.len() + before.len());
+    let mut brought = BTreeSet::new();
     for place in 0..=events.len() {
-        let added = before.get(&place).into_iter().flatten();
-        with.extend(added.map(|sync| TraceEvent::Call {
-            change: sync.change.clone(),
-            bytes: None,
-            fault: None,
-            mapped: false,
-        }));
-        with.extend(events.get(place).cloned());
+        for sync in before.get(&place).into_iter().flatten() {
+            let brings = sync.brings.iter().filter(|write| brought.insert(**write));
+            with.extend(brings.map(|write| events[*write].clone()));
+            with.push(TraceEvent::Call {
+                change: sync.change.clone(),
+                bytes: None,
+                fault: None,
+                mapped: false,
+            });
+        }
+        with.extend(
+            events
+                .get(place)
+                .filter(|_| !brought.contains(&place))
+                .cloned(),
+        );
     }
     with
 }
@@ -316,6 +326,10 @@ mod tests {
     /// How many images fail, and what adding syncs does.
     fn proof(steps: &str, check: &str, profile: Profile) -> (usize, Proof) {
         let (_folder, log) = recorded(steps);
+        proof_of(&log, check, profile)
+    }
+
+    fn proof_of(log: &Log, check: &str, profile: Profile) -> (usize, Proof) {
         let acks = log.events.iter().filter_map(|event| match event {
             TraceEvent::Ack(line) => Some(line.clone()),
             _ => None,
@@ -328,12 +342,12 @@ mod tests {
         };
         let judge = Judge::new(options, acks.collect(), None).unwrap();
         let options = ImageOptions::new(profile);
-        let found = crash_images(&log, &log.events, &options, &|| true).unwrap();
+        let found = crash_images(log, &log.events, &options, &|| true).unwrap();
         let time = JudgeTime::while_true(&|| true);
-        let recorded = (&log, &log.events[..]);
+        let recorded = (log, &log.events[..]);
         let answers = judge.judge(recorded, &found, &time, &|_| {}).unwrap();
         let before = Reasons::of(&answers);
-        let proof = prove(&log, &options, &judge, &before, None, &|| true).unwrap();
+        let proof = prove(log, &options, &judge, &before, None, &|| true).unwrap();
         (before.failing(), proof.unwrap())
     }
 
@@ -432,5 +446,47 @@ mod tests {
             names(&proof),
             ["fsync of `f` before byte 0 of it is written +0"]
         );
+    }
+
+    #[test]
+    fn a_mark_that_may_get_there_before_what_it_says_is_named() {
+        // A file that says by its name that another one is whole.
+        let steps = "create f; begin; write f 0 body; create done; sync_dir .";
+        let check = "[ ! -e {dir}/done ] || grep -q body {dir}/f";
+        let (failing, of_name) = proof(steps, check, Profile::LinuxOrdered);
+        assert!(failing > 0);
+        assert_eq!(of_name.after.failing(), 0);
+        assert_eq!(names(&of_name), ["fsync of `f` before `done` is made +0"]);
+        // A page that says that the one before it is whole.
+        let steps = "create f; begin; write f 0 body; set_len f 4096; write f 4096 done; sync f";
+        let check = "! grep -q done {dir}/f || grep -q body {dir}/f";
+        let (failing, of_page) = proof(steps, check, Profile::LinuxOrdered);
+        assert!(failing > 0);
+        assert_eq!(of_page.after.failing(), 0);
+        assert_eq!(
+            names(&of_page),
+            ["fsync of `f` before byte 4096 of it is written +0"]
+        );
+    }
+
+    #[test]
+    fn a_mapping_that_is_not_synced_before_a_promise_is_named() {
+        let (folder, mut log) = recorded(
+            "create f; set_len f 4096; begin; ack saved; write f 0 new; ack again; sync f",
+        );
+        for event in &mut log.events {
+            if let TraceEvent::Call { change, mapped, .. } = event {
+                *mapped = matches!(change, beaver_disk::Change::Write { .. });
+            }
+        }
+        let check = "! grep -q saved {acks} || grep -q new {dir}/f";
+        let (failing, proof) = proof_of(&log, check, Profile::LinuxOrdered);
+        assert!(failing > 0);
+        assert_eq!(proof.after.failing(), 0);
+        assert_eq!(
+            names(&proof),
+            ["msync of `f` before the program says \"saved\" +0"]
+        );
+        drop(folder);
     }
 }
