@@ -130,6 +130,12 @@ impl<'c> Checker<'c> {
             return Ok(Judgement::Good);
         }
         let printed = last_line(&self.output)?;
+        // That says nothing of the files.
+        if let Some(code @ (126 | 127)) = status.code() {
+            return Err(io::Error::other(format!(
+                "the check ended with {code}, as a shell does that cannot start something: {printed}"
+            )));
+        }
         Ok(Judgement::Bad(
             match (status.signal(), printed.is_empty()) {
                 (Some(_), true) => how_it_ended(status),

@@ -119,6 +119,10 @@ fn start_advice(program: &str, error: &io::Error) -> String {
         io::ErrorKind::NotFound if there && !program.contains('/') => {
             format!("\nA file of that name is here: `./{program}`.")
         }
+        io::ErrorKind::NotFound if program.contains(' ') && !there => {
+            "\nIt is taken as one name: leave out the quotes, or `-- sh -c '…'` runs a line."
+                .to_owned()
+        }
         io::ErrorKind::NotFound if there => {
             "\nThe file is there: what its first line names to run it is not.".to_owned()
         }

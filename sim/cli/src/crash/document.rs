@@ -6,6 +6,7 @@ use beaver_trace::SyncKind;
 use serde::Serialize;
 
 use super::JudgedLog;
+use super::second::Second;
 use super::trial::Tried;
 
 /// The one object that `beaver crash --format json` prints.
@@ -18,6 +19,9 @@ pub(super) struct CrashDocument<'c> {
     /// How many lines the program said.
     acks: usize,
     profiles: Vec<ProfileDocument<'c>>,
+    /// With --depth 2: what interrupting the checks came to.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    interrupted_checks: Vec<InterruptedDocument>,
     /// How many checks were run: equal images are checked once. With several jobs it differs a little from run to run.
     checks: u64,
     /// The folder of the first failure.
@@ -42,6 +46,19 @@ struct ProfileDocument<'c> {
     first: Option<FirstDocument<'c>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     proof: Option<ProofDocument>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct InterruptedDocument {
+    pub(super) profile: &'static str,
+    /// How many checks were interrupted, and what that left.
+    pub(super) checks: usize,
+    pub(super) images: usize,
+    pub(super) failing: usize,
+    pub(super) exhaustive: bool,
+    /// The recording of what the first check does that must not be interrupted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) saved: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -87,10 +104,11 @@ impl<'c> CrashDocument<'c> {
     pub(super) fn new(
         recording: &'c JudgedLog<'_>,
         tried: &'c [Tried],
+        seconds: &[Second],
         saved: Option<&Path>,
         checks: u64,
     ) -> Self {
-        let failing = tried.iter().any(|tried| !tried.failing.is_empty());
+        let failing = super::found(tried, seconds);
         let stopped = tried.iter().any(|tried| !tried.is_whole());
         CrashDocument {
             tool: "beaver",
@@ -99,6 +117,7 @@ impl<'c> CrashDocument<'c> {
             events: recording.log.events.len(),
             acks: recording.acks.len(),
             profiles: tried.iter().map(of_profile).collect(),
+            interrupted_checks: seconds.iter().map(Second::document).collect(),
             checks,
             saved: saved.map(|folder| folder.display().to_string()),
             verdict: match (failing, stopped) {

@@ -71,7 +71,7 @@ pub(super) fn save(recording: &JudgedLog<'_>, first: &FirstFailing<'_>) -> Optio
 }
 
 /// The program's name without its folder; of a script its own, where it is a file.
-fn program_name(log: &Log) -> String {
+pub(super) fn program_name(log: &Log) -> String {
     let mut names = log.format.program.iter().map(|word| {
         let stem = Path::new(word).file_stem().unwrap_or_default();
         stem.to_string_lossy().into_owned()

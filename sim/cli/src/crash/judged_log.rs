@@ -10,7 +10,7 @@ use beaver_trace::{
 };
 
 use super::command_line::names_folder;
-use super::{CliError, CrashArgs, warn};
+use super::{CliError, CrashArgs};
 
 /// A recording, and how its images are judged.
 pub(super) struct JudgedLog<'r> {
@@ -69,20 +69,26 @@ impl JudgedLog<'_> {
         !events.any(|event| matches!(event, TraceEvent::Call { .. }))
     }
 
-    /// Says if there is nothing to crash.
-    pub(super) fn warn_if_idle(&self) {
+    /// Where nothing was changed there is nothing to crash, and nothing is said of the program.
+    pub(super) fn refuse_idle(&self) -> Result<(), CliError> {
         if !self.is_idle() {
-            return;
+            return Ok(());
         }
         let program = &self.args.program;
         let is_told = program.iter().any(|word| names_folder(word));
-        warn(match is_told || program.is_empty() {
-            true => "the program changed nothing in {dir}",
+        let advice = match is_told || program.is_empty() {
+            true => "there is nothing to crash",
             false => {
-                "the program changed nothing in {dir}, and `{dir}` is not among its arguments: put it where the folder \
-                 of its files belongs"
+                "`{dir}` is not among its arguments: put it where the folder of its files belongs"
             }
-        });
+        };
+        let how = match self.ended {
+            Some(ended @ (ProgramEnd::With { code: 1.. } | ProgramEnd::Killed { .. })) => {
+                format!("the program {ended} and changed nothing in {{dir}}")
+            }
+            _ => "the program changed nothing in {dir}".to_owned(),
+        };
+        Err(CliError::new(format_args!("{how}: {advice}")))
     }
 
     /// The check must hold on files that no crash has touched. What it says of an empty folder with which the program began, if
@@ -116,9 +122,6 @@ impl JudgedLog<'_> {
             {
                 format!("the program {ended}, so look there first: the check fails on what it left")
             }
-            _ if self.is_idle() => format!(
-                "the check fails on {when}: the program changed nothing in {{dir}}, so look there first"
-            ),
             (_, ImageCheck::Program(_)) => {
                 format!("the check fails on {when}: give a check of your own with --check")
             }

@@ -98,7 +98,13 @@ fn record_and_crash(
     };
     recorded.warnings.iter().for_each(warn);
     match recorded.ended {
-        ProgramEnd::Stopped => return Ok(Exit::Interrupted),
+        ProgramEnd::Stopped => {
+            warn(
+                "stopped while the program was recorded, so nothing is crashed; of a program that never ends, record a part with \
+                 `beaver trace`, and crash that recording",
+            );
+            return Ok(Exit::Interrupted);
+        }
         ProgramEnd::With { code: 0 } | ProgramEnd::PowerCut => {}
         ended => warn(format_args!("the program {ended}")),
     }
@@ -142,7 +148,7 @@ fn crash_recording(
         None => u128::MAX,
     };
     let go_on = || left_ms() > 0 && !interrupted();
-    recording.warn_if_idle();
+    recording.refuse_idle()?;
     let refused = recording.try_good_images(&judge, &go_on)?;
     let trial = Trial {
         recording: &recording,
@@ -165,7 +171,9 @@ fn crash_recording(
     let saved = first.and_then(|first| save(&recording, first));
     let (saved, checks) = (saved.as_deref(), judge.checks());
     if args.format == Format::Json {
-        out.json(&CrashDocument::new(&recording, &tried, saved, checks))?;
+        out.json(&CrashDocument::new(
+            &recording, &tried, &seconds, saved, checks,
+        ))?;
     } else {
         print(&recording, &tried, first, saved, out);
         seconds.iter().for_each(|second| out.line(second.text()));

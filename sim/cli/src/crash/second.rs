@@ -1,19 +1,24 @@
 //! `--depth 2`: the check itself is interrupted, as a recovery may be.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use beaver_disk::Profile;
 
 use beaver_trace::{CrashedChecks, GuardedFolder, Judgement, crash_the_checks};
 
+use super::document::InterruptedDocument;
+use super::first_failing::program_name;
 use super::trial::{Trial, Tried};
-use super::{CliError, text};
+use super::{CliError, command_line, text, warn};
 
 /// What came of interrupting the checks under a profile.
 pub(super) struct Second {
     crashed: CrashedChecks,
     /// Where the recording of the first check is that must not be interrupted.
     saved: Option<PathBuf>,
-    disk: &'static str,
+    profile: Profile,
 }
 
 /// Interrupts the check of every image that is good.
@@ -28,17 +33,50 @@ pub(super) fn crash_checks(trial: &Trial<'_>, tried: &Tried) -> Result<Second, C
     let crashed = crashed.map_err(CliError::new)?;
     let saved = match crashed.failed.is_empty() {
         true => None,
-        // The folder stays for people to look at.
-        false => Some(folder.keep().join("first")),
+        false => keep(trial, tried.profile(), &folder.path().join("first")),
     };
     Ok(Second {
         crashed,
         saved,
-        disk: text::disk(tried.profile()),
+        profile: tried.profile(),
     })
 }
 
+/// Keeps the recording of a check for people to look at. What cannot be kept is only said.
+fn keep(trial: &Trial<'_>, profile: Profile, log: &Path) -> Option<PathBuf> {
+    let name = program_name(trial.recording.log);
+    let folder = command_line::out(trial.recording.args);
+    let folder = folder.join(format!("{name}-check-{}", profile.name()));
+    let copied = fs::create_dir_all(&folder).and_then(|()| {
+        for file in fs::read_dir(log)? {
+            let file = file?;
+            fs::copy(file.path(), folder.join(file.file_name()))?;
+        }
+        Ok(())
+    });
+    if let Err(error) = copied {
+        warn(format_args!("not saved: {}: {error}", folder.display()));
+        return None;
+    }
+    Some(folder)
+}
+
 impl Second {
+    pub(super) fn document(&self) -> InterruptedDocument {
+        let crashed = &self.crashed;
+        InterruptedDocument {
+            profile: self.profile.name(),
+            checks: crashed.checks,
+            images: crashed.images,
+            failing: crashed.failed.len(),
+            exhaustive: crashed.exhaustive,
+            saved: self
+                .saved
+                .as_ref()
+                .map(|folder| folder.display().to_string()),
+        }
+    }
+
     pub(super) fn fails(&self) -> bool {
         !self.crashed.failed.is_empty()
     }
@@ -53,7 +91,9 @@ impl Second {
         let sampled = if crashed.exhaustive { "" } else { ", sampled" };
         let mut text = format!(
             "{}: {} checks interrupted, {} images more{sampled}, ",
-            self.disk, crashed.checks, crashed.images
+            text::disk(self.profile),
+            crashed.checks,
+            crashed.images
         );
         let [first, ..] = &crashed.failed[..] else {
             text.push_str("none fails");

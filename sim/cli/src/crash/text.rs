@@ -73,13 +73,17 @@ fn coverage(tried: &Tried) -> String {
     let word = if all == 1 { "power cut" } else { "power cuts" };
     match points == all {
         true => format!("{all} {word}, {how}"),
-        false if points == 0 => {
-            let rest = not_tried(tried);
-            format!("stopped within the first of {all} {word}{rest}")
-        }
         false => {
             let rest = not_tried(tried);
-            format!("stopped: power cuts 1–{points} of {all}, {how}{rest}")
+            let seen = tried.found.looked_at;
+            match (points, seen) {
+                (_, 0..=1) => format!("stopped within the first of {all} {word}{rest}"),
+                (0, _) => format!("stopped: images of all parts of {seen} {word}{rest}"),
+                _ => format!(
+                    "stopped: power cuts 1–{points} of {all}, {how}, and images of {} more{rest}",
+                    seen - points
+                ),
+            }
         }
     }
 }

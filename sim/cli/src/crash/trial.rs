@@ -126,6 +126,7 @@ impl Trial<'_> {
             begin: &|| (self.left_ms)() > until_ms && (self.go_on)(),
             // Whichever profile a check is of: it is not begun for nothing.
             go_on: self.go_on,
+            is_short: self.recording.args.time.is_some(),
         };
         let answers = self.judge.judge(recorded, found, &time, &done);
         tried.answers = answers.map_err(CliError::new)?;
@@ -194,7 +195,7 @@ impl Tried {
         judged.count()
     }
 
-    /// How many points were tried with all images that were made.
+    /// How many points, from the first one on, were tried with all images that were made.
     pub(super) fn points(&self) -> usize {
         let answers = self.answers.iter().zip(&self.found.images);
         let open = answers.filter(|(answer, _)| **answer == Judgement::Stopped);
