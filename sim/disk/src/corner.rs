@@ -6,6 +6,7 @@
 use super::choice::{About, Choice};
 use super::file_space::count;
 use super::sampler::{Point, Sampler};
+use super::space::ImageSpace;
 
 /// At most this many of each corner that exists once for every decision.
 const EACH: usize = 16;
@@ -35,6 +36,20 @@ pub enum Corner {
     OddPages,
     /// Every record up to this number, and none after it.
     OldestFirst(u64),
+}
+
+impl ImageSpace {
+    /// [`Sampler::corner`] of a space of which one choice is made.
+    #[must_use]
+    pub fn corner(&self, corner: Corner) -> Choice {
+        self.sampler().corner(corner)
+    }
+
+    /// [`Sampler::corners`] of a space of which one choice is made.
+    #[must_use]
+    pub fn corners(&self) -> Vec<Corner> {
+        self.sampler().corners()
+    }
 }
 
 impl Sampler<'_> {

@@ -47,6 +47,7 @@ mod corner;
 mod crash;
 mod crash_point;
 mod cut_damage;
+mod damaged_file;
 mod directory_calls;
 mod disk;
 mod event;

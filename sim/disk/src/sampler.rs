@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 
 use super::choice::{About, Choice, Decision};
-use super::corner::Corner;
 use super::file_hash::PageHashes;
 use super::file_space::count;
 use super::image::{name_hashes, named_hash};
@@ -95,18 +94,6 @@ impl ImageSpace {
     #[must_use]
     pub fn resolve(&self, options: &[u32]) -> Choice {
         self.sampler().resolve(options)
-    }
-
-    /// [`Sampler::corner`] of a space of which one choice is made.
-    #[must_use]
-    pub fn corner(&self, corner: Corner) -> Choice {
-        self.sampler().corner(corner)
-    }
-
-    /// [`Sampler::corners`] of a space of which one choice is made.
-    #[must_use]
-    pub fn corners(&self) -> Vec<Corner> {
-        self.sampler().corners()
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use beaver_disk::{Choice, Corner, Image, ImageSpace, Sampler};
 
 use crate::draw::{DrawPlace, ImageDraw};
-use crate::images::ImageOptions;
+use crate::image_options::ImageOptions;
 
 /// At most this many choices are drawn for each image that is asked for.
 const DRAWS_FOR_EACH: u64 = 4;
@@ -28,13 +28,13 @@ pub(crate) enum Way {
 /// One of the images where there are too many.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sample {
-    survived: Survived,
+    survived: DrawnSurvivors,
     /// Where the page that is torn was drawn.
     tear: Option<DrawPlace>,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Survived {
+enum DrawnSurvivors {
     Corner(Corner),
     Drawn(DrawPlace),
 }
@@ -48,14 +48,14 @@ pub(crate) struct Candidates<'c> {
 }
 
 /// Gets an image by its hash, with the way to it, and what survived if that is asked for.
-pub(crate) type Found<'f> = dyn FnMut(u128, Way, &dyn Fn() -> Choice) + 'f;
+pub(crate) type FoundWay<'f> = dyn FnMut(u128, Way, &dyn Fn() -> Choice) + 'f;
 
 /// Gets an image that was made, by its place, with what survived if that is asked for. Says whether to go on.
 pub(crate) type Give<'g> = dyn FnMut(usize, Image, &dyn Fn() -> Choice) -> bool + 'g;
 
 /// How far images were looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Coverage {
+pub(crate) enum PointCoverage {
     /// All combinations.
     All,
     /// A sample of them.
@@ -66,7 +66,7 @@ pub(crate) enum Coverage {
 
 impl Candidates<'_> {
     /// Looks for all images, or for samples of them.
-    pub(crate) fn find(&self, go_on: &dyn Fn() -> bool, found: &mut Found<'_>) -> Coverage {
+    pub(crate) fn find(&self, go_on: &dyn Fn() -> bool, found: &mut FoundWay<'_>) -> PointCoverage {
         let Some(mut images) = self.space.enumerate(self.options.cap) else {
             return Samples::new(self).find(go_on, found);
         };
@@ -76,7 +76,7 @@ impl Candidates<'_> {
             found(candidate.image.hash128(), Way::Plain(number), &choice);
             number += 1;
             if !go_on() {
-                return Coverage::Stopped;
+                return PointCoverage::Stopped;
             }
         }
         let mut torn = images.torn(self.options.torn_cap);
@@ -86,12 +86,12 @@ impl Candidates<'_> {
             found(candidate.image.hash128(), Way::Torn(number), &choice);
             number += 1;
             if !go_on() {
-                return Coverage::Stopped;
+                return PointCoverage::Stopped;
             }
         }
         match torn.is_capped() {
-            true => Coverage::Sample,
-            false => Coverage::All,
+            true => PointCoverage::Sample,
+            false => PointCoverage::All,
         }
     }
 
@@ -164,19 +164,19 @@ impl<'c> Samples<'c> {
     }
 
     /// The corners first: nothing, everything, all but one, one alone.
-    fn find(mut self, go_on: &dyn Fn() -> bool, found: &mut Found<'_>) -> Coverage {
+    fn find(mut self, go_on: &dyn Fn() -> bool, found: &mut FoundWay<'_>) -> PointCoverage {
         let mut samples = Vec::new();
         let mut different = BTreeSet::new();
         for corner in self.sampler.corners() {
             let choice = self.sampler.corner(corner);
             let sample = Sample {
-                survived: Survived::Corner(corner),
+                survived: DrawnSurvivors::Corner(corner),
                 tear: None,
             };
             different.insert(self.add(sample, &choice, found));
             samples.push((sample, self.kept(choice)));
             if !go_on() {
-                return Coverage::Stopped;
+                return PointCoverage::Stopped;
             }
         }
         // Where names are lost many choices leave the same image: then more of them are drawn.
@@ -187,7 +187,7 @@ impl<'c> Samples<'c> {
                 break;
             }
             let sample = Sample {
-                survived: Survived::Drawn(draw.place()),
+                survived: DrawnSurvivors::Drawn(draw.place()),
                 tear: None,
             };
             let choice = draw.choose(&self.sampler, &self.decisions);
@@ -197,7 +197,7 @@ impl<'c> Samples<'c> {
                 samples.push((sample, self.kept(choice)));
             }
             if !go_on() {
-                return Coverage::Stopped;
+                return PointCoverage::Stopped;
             }
         }
         for ((sample, whole), _) in samples.into_iter().zip(0..self.options.torn_cap) {
@@ -207,10 +207,10 @@ impl<'c> Samples<'c> {
                 self.add(Sample { tear, ..sample }, &torn, found);
             }
             if !go_on() {
-                return Coverage::Stopped;
+                return PointCoverage::Stopped;
             }
         }
-        Coverage::Sample
+        PointCoverage::Sample
     }
 
     /// A choice for later, if it is small. A large one is drawn again.
@@ -218,7 +218,7 @@ impl<'c> Samples<'c> {
         (self.decisions.len() <= KEPT).then_some(choice)
     }
 
-    fn add(&mut self, sample: Sample, choice: &Choice, found: &mut Found<'_>) -> u128 {
+    fn add(&mut self, sample: Sample, choice: &Choice, found: &mut FoundWay<'_>) -> u128 {
         let hash = self.sampler.hash(choice);
         found(hash, Way::Sample(sample), &|| choice.clone());
         hash
@@ -228,8 +228,8 @@ impl<'c> Samples<'c> {
     fn choice(&self, sample: Sample) -> Choice {
         let mut draw = ImageDraw::at(self.point);
         let choice = match sample.survived {
-            Survived::Corner(corner) => self.sampler.corner(corner),
-            Survived::Drawn(place) => {
+            DrawnSurvivors::Corner(corner) => self.sampler.corner(corner),
+            DrawnSurvivors::Drawn(place) => {
                 draw.go_to(place);
                 draw.choose(&self.sampler, &self.decisions)
             }

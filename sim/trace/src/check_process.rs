@@ -58,7 +58,8 @@ pub(crate) fn how_it_ended(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
         (Some(code), _) => format!("the check ended with {code}"),
         (None, Some(signal)) => {
-            let name = Signal::from_named_raw(signal).map(|signal| format!(" ({signal:?})"));
+            let name = Signal::from_named_raw(signal).map(|signal| format!("{signal:?}"));
+            let name = name.map(|name| format!(" (SIG{})", name.trim_start_matches("Signal::")));
             let name = name.unwrap_or_default();
             format!("the check was killed by signal {signal}{name}")
         }

@@ -164,7 +164,8 @@ impl FailingImage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::images::{ImageOptions, crash_images};
+    use crate::image_options::ImageOptions;
+    use crate::images::crash_images;
     use crate::testing::{made, recorded};
 
     #[test]

@@ -28,37 +28,12 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use beaver_disk::{Change, Choice, Profile};
+use beaver_disk::{Change, Choice};
 
-use crate::candidates::{Candidates, Coverage, Way};
+use crate::candidates::{Candidates, PointCoverage, Way};
+use crate::image_options::ImageOptions;
 use crate::log::{Log, LogError, TraceEvent};
 use crate::replay::LogReplay;
-
-/// Which images are made.
-#[derive(Clone, Debug)]
-pub struct ImageOptions {
-    /// The rules of the disk.
-    pub profile: Profile,
-    /// With at most this many combinations at a point all are made. Of more, the corners and samples, this many.
-    pub cap: u64,
-    /// The same for the combinations in which one page is torn.
-    pub torn_cap: u64,
-    /// Whether each image is tried with every number of lines with which it may come about.
-    pub all_acks: bool,
-}
-
-impl ImageOptions {
-    /// The usual ones under a profile.
-    #[must_use]
-    pub fn new(profile: Profile) -> Self {
-        ImageOptions {
-            profile,
-            cap: 256,
-            torn_cap: 256,
-            all_acks: false,
-        }
-    }
-}
 
 /// A moment at which the power may be cut.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -182,7 +157,7 @@ fn collect(
         .count()
         + 1;
     let mut replay = LogReplay::of(log, events, options.profile);
-    let mut search = Search {
+    let mut search = ImageSearch {
         options,
         found: CrashImages {
             options: options.clone(),
@@ -204,14 +179,14 @@ fn collect(
 }
 
 /// What was found so far.
-struct Search<'o> {
+struct ImageSearch<'o> {
     options: &'o ImageOptions,
     found: CrashImages,
     /// The place of each image, by its hash, and the number of lines where that counts.
     places: BTreeMap<(u128, usize), usize>,
 }
 
-impl Search<'_> {
+impl ImageSearch<'_> {
     /// Says no if it was stopped within the point.
     fn add_point(&mut self, replay: &LogReplay<'_>, go_on: &dyn Fn() -> bool) -> bool {
         let space = replay.disk().crash_between_calls().images();
@@ -228,13 +203,13 @@ impl Search<'_> {
         });
         self.found.points.extend(
             match coverage {
-                Coverage::All => Some(true),
-                Coverage::Sample => Some(false),
-                Coverage::Stopped => None,
+                PointCoverage::All => Some(true),
+                PointCoverage::Sample => Some(false),
+                PointCoverage::Stopped => None,
             }
             .map(|exhaustive| CutPoint { event, exhaustive }),
         );
-        coverage != Coverage::Stopped
+        coverage != PointCoverage::Stopped
     }
 
     fn add(&mut self, hash: u128, way: WayAt, acks: usize, choice: &dyn Fn() -> Choice) {

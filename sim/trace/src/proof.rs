@@ -12,11 +12,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::check_process::Judgement;
-use crate::images::{ImageOptions, crash_images};
+use crate::image_options::ImageOptions;
+use crate::images::crash_images;
 use crate::judge::{Judge, JudgeError, JudgeTime};
 use crate::log::{Log, TraceEvent};
-use crate::missing_sync::{MissingSync, missing_syncs};
+use crate::missing_sync::MissingSync;
 use crate::reasons::{Reason, Reasons, class};
+use crate::sync_candidates::missing_syncs;
 use crate::sync_kind::SyncKind;
 
 /// At most this many sets of syncs are tried.
@@ -102,7 +104,7 @@ pub fn prove(
         return Ok(None);
     };
     let allowed = allowed(before, &after, trials.exhaustive);
-    let mut search = Search {
+    let mut search = SyncSearch {
         trials,
         needed: all,
         allowed,
@@ -228,7 +230,7 @@ impl Trials<'_> {
 }
 
 /// Looks for a smallest set.
-struct Search<'t> {
+struct SyncSearch<'t> {
     trials: Trials<'t>,
     needed: BTreeSet<usize>,
     /// For which reasons images may fail with them.
@@ -237,7 +239,7 @@ struct Search<'t> {
     after: Reasons,
 }
 
-impl Search<'_> {
+impl SyncSearch<'_> {
     /// Whether these syncs are enough: then they are the needed ones. `None` if the work was stopped.
     fn try_with(&mut self, some: BTreeSet<usize>) -> Result<Option<bool>, JudgeError> {
         let after = self.trials.reasons(&some, Some(&self.allowed))?;

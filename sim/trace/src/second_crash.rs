@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::check_process::Judgement;
-use crate::images::{CrashImages, FoundImage, ImageOptions, crash_images};
+use crate::image_options::ImageOptions;
+use crate::images::{CrashImages, FoundImage, crash_images};
 use crate::judge::{Judge, JudgeError, JudgeTime};
 use crate::log::Log;
 use crate::made::CrashImage;

@@ -49,16 +49,16 @@ struct ProfileDocument<'c> {
 }
 
 #[derive(Debug, Serialize)]
-pub(super) struct InterruptedDocument {
-    pub(super) profile: &'static str,
+struct InterruptedDocument {
+    profile: &'static str,
     /// How many checks were interrupted, and what that left.
-    pub(super) checks: usize,
-    pub(super) images: usize,
-    pub(super) failing: usize,
-    pub(super) exhaustive: bool,
+    checks: usize,
+    images: usize,
+    failing: usize,
+    exhaustive: bool,
     /// The recording of what the first check does that must not be interrupted.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) saved: Option<String>,
+    saved: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -108,7 +108,8 @@ impl<'c> CrashDocument<'c> {
         saved: Option<&Path>,
         checks: u64,
     ) -> Self {
-        let failing = super::found(tried, seconds);
+        let failing = tried.iter().any(|tried| !tried.failing.is_empty());
+        let failing = failing || seconds.iter().any(Second::fails);
         let stopped = tried.iter().any(|tried| !tried.is_whole());
         CrashDocument {
             tool: "beaver",
@@ -117,7 +118,7 @@ impl<'c> CrashDocument<'c> {
             events: recording.log.events.len(),
             acks: recording.acks.len(),
             profiles: tried.iter().map(of_profile).collect(),
-            interrupted_checks: seconds.iter().map(Second::document).collect(),
+            interrupted_checks: seconds.iter().map(of_second).collect(),
             checks,
             saved: saved.map(|folder| folder.display().to_string()),
             verdict: match (failing, stopped) {
@@ -126,6 +127,21 @@ impl<'c> CrashDocument<'c> {
                 (false, false) => "holds",
             },
         }
+    }
+}
+
+fn of_second(second: &Second) -> InterruptedDocument {
+    let crashed = &second.crashed;
+    InterruptedDocument {
+        profile: second.profile.name(),
+        checks: crashed.checks,
+        images: crashed.images,
+        failing: crashed.failed.len(),
+        exhaustive: crashed.exhaustive,
+        saved: second
+            .saved
+            .as_ref()
+            .map(|folder| folder.display().to_string()),
     }
 }
 

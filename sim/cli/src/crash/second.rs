@@ -8,17 +8,16 @@ use beaver_disk::Profile;
 
 use beaver_trace::{CrashedChecks, GuardedFolder, Judgement, crash_the_checks};
 
-use super::document::InterruptedDocument;
 use super::first_failing::program_name;
 use super::trial::{Trial, Tried};
 use super::{CliError, command_line, text, warn};
 
 /// What came of interrupting the checks under a profile.
 pub(super) struct Second {
-    crashed: CrashedChecks,
+    pub(super) crashed: CrashedChecks,
     /// Where the recording of the first check is that must not be interrupted.
-    saved: Option<PathBuf>,
-    profile: Profile,
+    pub(super) saved: Option<PathBuf>,
+    pub(super) profile: Profile,
 }
 
 /// Interrupts the check of every image that is good.
@@ -62,21 +61,6 @@ fn keep(trial: &Trial<'_>, profile: Profile, log: &Path) -> Option<PathBuf> {
 }
 
 impl Second {
-    pub(super) fn document(&self) -> InterruptedDocument {
-        let crashed = &self.crashed;
-        InterruptedDocument {
-            profile: self.profile.name(),
-            checks: crashed.checks,
-            images: crashed.images,
-            failing: crashed.failed.len(),
-            exhaustive: crashed.exhaustive,
-            saved: self
-                .saved
-                .as_ref()
-                .map(|folder| folder.display().to_string()),
-        }
-    }
-
     pub(super) fn fails(&self) -> bool {
         !self.crashed.failed.is_empty()
     }

@@ -75,10 +75,13 @@ fn a_program_that_failed_is_blamed_before_the_check() {
     if !can_record() {
         return;
     }
-    let words = ["--check", "[ -e {dir}/f ]", "--", "sh", "-c", "exit 5"];
-    crash(&Place::empty(), &words)
-        .ends_with(2)
-        .complains("error: the program ended with 5, so look there first: the check fails");
+    let ends = |script: &str| {
+        let words = ["--check", "[ -e {dir}/f ]", "--", "sh", "-c", script];
+        crash(&Place::empty(), &words).ends_with(2)
+    };
+    let why = "error: the program ended with 5, so look there first: the check fails";
+    ends("echo > {dir}/g; exit 5").complains(why);
+    ends("exit 5").complains("error: the program ended with 5 and changed nothing in {dir}");
 }
 
 #[test]
@@ -87,7 +90,7 @@ fn a_program_that_has_no_folder_among_its_arguments_is_told_so() {
         return;
     }
     crash(&Place::empty(), &["--check", CHECK, "--", "true"])
-        .ends_with(0)
+        .ends_with(2)
         .complains("`{dir}` is not among its arguments");
 }
 

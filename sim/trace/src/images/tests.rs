@@ -1,3 +1,5 @@
+use beaver_disk::Profile;
+
 use super::*;
 use crate::made::CrashImage;
 use crate::testing::{made, recorded};

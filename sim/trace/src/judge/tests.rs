@@ -3,7 +3,8 @@ use std::time::Duration;
 use beaver_disk::Profile;
 
 use super::*;
-use crate::images::{ImageOptions, crash_images};
+use crate::image_options::ImageOptions;
+use crate::images::crash_images;
 use crate::log::{Log, TraceEvent};
 use crate::testing::recorded;
 

@@ -213,7 +213,12 @@ impl RunningRecording<'_> {
     /// The program's side of a terminal that is listened to.
     fn terminal(&self) -> io::Result<File> {
         let (terminal, of_program) = Terminal::open()?;
-        terminal.listen(self.server.clone())?;
+        let server = self.server.clone();
+        terminal.listen(move || {
+            let mut server = lock(&server);
+            server.hear_terminal();
+            !server.is_over()
+        })?;
         lock(&self.server).terminal = Some(terminal);
         Ok(of_program)
     }

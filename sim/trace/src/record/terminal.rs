@@ -9,7 +9,6 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::sync::{Arc, Mutex};
 use std::thread;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -17,8 +16,6 @@ use rustix::fs::{OFlags, fcntl_setfl};
 use rustix::io::Errno;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{OptionalActions, OutputModes, tcgetattr, tcsetattr};
-
-use super::server::{Server, lock};
 
 /// How much is read at once: as much as a terminal holds.
 const READ_BYTES: usize = 4096;
@@ -66,24 +63,19 @@ impl Terminal {
         }
     }
 
-    fn try_clone(&self) -> io::Result<Self> {
-        self.0.try_clone().map(Terminal)
-    }
-
-    /// Reads what is printed between changes too, so that a program that prints much does not wait, until nobody can print any
-    /// more or the recording has ended.
-    pub(super) fn listen(&self, server: Arc<Mutex<Server>>) -> io::Result<()> {
-        let terminal = self.try_clone()?;
+    /// Calls `hear` whenever something is printed, so that a program that prints much between two changes does not wait: until
+    /// nobody can print any more, or it says that nobody listens.
+    pub(super) fn listen(&self, hear: impl Fn() -> bool + Send + 'static) -> io::Result<()> {
+        let terminal = self.0.try_clone()?;
         thread::spawn(move || {
             loop {
-                let mut events = [PollFd::new(&terminal.0, PollFlags::IN)];
+                let mut events = [PollFd::new(&terminal, PollFlags::IN)];
                 let polled = poll(&mut events, Some(&TICK));
                 let happened = events[0].revents();
-                let mut server = lock(&server);
-                server.hear_terminal();
+                let goes_on = hear();
                 let nobody = happened.contains(PollFlags::HUP) && !happened.contains(PollFlags::IN);
                 let failed = polled.is_err_and(|error| error != Errno::INTR);
-                if nobody || failed || server.is_over() {
+                if nobody || failed || !goes_on {
                     return;
                 }
             }
