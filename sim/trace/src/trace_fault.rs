@@ -91,6 +91,24 @@ impl CountedFaults {
         self.struck.take()
     }
 
+    /// Says of each planned fault that struck nothing how many calls there were.
+    pub(crate) fn missed(&self) -> Vec<String> {
+        let of = |planned: &[u64], seen: u64, name: &str, calls: &str| {
+            let missed = planned.iter().filter(|number| **number > seen);
+            let missed = missed
+                .map(|number| format!("{name}:{number} did not happen: there were {seen} {calls}"));
+            missed.collect::<Vec<_>>()
+        };
+        let fsyncs = of(
+            &self.fsyncs,
+            self.fsyncs_seen,
+            "eio-at-fsync",
+            "syncs of files",
+        );
+        let writes = of(&self.writes, self.writes_seen, "eio-at-write", "writes");
+        [fsyncs, writes].concat()
+    }
+
     fn strikes(&mut self, op: Op) -> Option<Fault> {
         let is_next = |seen: &mut u64, planned: &[u64]| {
             *seen += 1;

@@ -52,6 +52,12 @@ pub(crate) fn crash(args: &CrashArgs, out: &mut Output) -> Result<Exit, CliError
         return one_image::write(args, &open(folder)?, profiles[0], number, to, out);
     }
     if FailingImage::is_in(folder) {
+        if args.fs.is_some() || args.time.is_some() || args.depth > 1 {
+            return Err(CliError::at(
+                folder.display(),
+                "is one image of one disk: --fs, --for and --depth have nothing to choose there",
+            ));
+        }
         return one_image::again(args, &open(folder)?, folder, &stop, &guard, out);
     }
     crash_recording(args, (folder, None), &profiles, &stop, &guard, out)

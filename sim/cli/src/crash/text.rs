@@ -179,7 +179,7 @@ pub(super) fn proofs(tried: &[Tried], looked_for: bool) -> String {
             known.is_some_and(|known| known.missing == proof.missing && !proof.missing.is_empty());
         match same {
             true => {
-                let counts = counts(proof).unwrap_or_else(|| "some still fail".to_owned());
+                let counts = counts(proof).unwrap_or_else(|| "the others still fail".to_owned());
                 let _ = writeln!(text, "  the same on {}: {counts}", tried.profile());
             }
             false => text.push_str(&self::proof(tried)),

@@ -251,6 +251,18 @@ impl Server {
         let summary = self.disk.look(|disk| counter.finish(disk));
         let mut warnings = std::mem::take(&mut self.warnings);
         warnings.extend(self.may_sync.iter().flat_map(MaySync::warnings));
+        let faults = self.faults.as_ref();
+        warnings.extend(
+            faults
+                .map(|faults| lock(faults).missed())
+                .unwrap_or_default(),
+        );
+        if let Some(number) = self.power_cut_at.filter(|number| *number > self.changes) {
+            let changes = self.changes;
+            warnings.push(format!(
+                "power-cut-at:{number} did not happen: there were {changes} changes"
+            ));
+        }
         Ok((summary, warnings))
     }
 

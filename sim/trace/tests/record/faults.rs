@@ -108,3 +108,22 @@ while True:
     assert_eq!(made.acks().len(), 18);
     check_replay(&made);
 }
+
+#[test]
+fn a_fault_that_did_not_happen_is_said() {
+    if !can_record() {
+        return;
+    }
+    let made = Place::with_faults(&["eio-at-fsync:3", "eio-at-write:1", "power-cut-at:100"])
+        .python("f = make('f')\nos.fsync(f)");
+    let warnings = made.recorded.warnings.iter();
+    let warnings = warnings.filter(|warning| warning.contains("did not happen"));
+    assert_eq!(
+        warnings.collect::<Vec<_>>(),
+        [
+            "eio-at-fsync:3 did not happen: there were 1 syncs of files",
+            "eio-at-write:1 did not happen: there were 0 writes",
+            "power-cut-at:100 did not happen: there were 2 changes"
+        ]
+    );
+}
