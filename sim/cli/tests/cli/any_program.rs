@@ -48,6 +48,14 @@ fn place_of_the_page() -> Option<Place> {
             place.write(name, &text);
         }
     }
+    // Where `python3` is a script that looks for one, each check takes as long as ten.
+    let real = Command::new("python3")
+        .args(["-c", "import sys; print(sys.executable)"])
+        .output()
+        .unwrap();
+    let real = String::from_utf8(real.stdout).unwrap();
+    std::fs::create_dir_all(place.path().join("bin")).unwrap();
+    std::os::unix::fs::symlink(real.trim(), place.path().join("bin/python3")).unwrap();
     for (name, command) in OWN {
         let path = place.write(name, &format!("#!/bin/sh\n{command}\n"));
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
