@@ -84,8 +84,26 @@ impl Drop for MountPoint {
 /// Fails with advice where the device cannot be used.
 fn check_device() -> Result<(), RecordError> {
     let opened = OpenOptions::new().read(true).write(true).open(DEVICE);
-    opened.map(drop).map_err(|error| match error.kind() {
+    opened.map(drop).map_err(unusable)
+}
+
+/// The device is only for root until the package is there that opens it for everybody.
+fn unusable(error: io::Error) -> RecordError {
+    match error.kind() {
         io::ErrorKind::PermissionDenied => RecordError::DeviceRefused(error),
         _ => RecordError::NoDevice(error),
-    })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_that_cannot_be_used_is_said_with_what_to_do() {
+        let refused = unusable(io::ErrorKind::PermissionDenied.into()).to_string();
+        assert!(refused.contains("apt install fuse3"), "{refused}");
+        let none = unusable(io::ErrorKind::NotFound.into()).to_string();
+        assert!(none.contains("modprobe fuse"), "{none}");
+    }
 }

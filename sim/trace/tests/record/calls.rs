@@ -297,3 +297,12 @@ print(os.listdir(d))",
     );
     assert_eq!(made.acks(), ["['last']"]);
 }
+
+#[test]
+fn a_large_write_is_one_and_not_cut_into_pages() {
+    if !can_record() {
+        return;
+    }
+    let made = python("f = make('f')\nos.write(f, b'x' * (1 << 20))");
+    made.events_are("begin\ncreate f\nwrite 1 0+1048576");
+}
