@@ -111,14 +111,11 @@ impl FailedRun {
         let invariant = self.run.outcome.failure();
         let invariant = invariant.map_or(Invariant::Progress, |failure| failure.invariant);
         let name = invariant.name().replace(' ', "-");
-        let mut hash = Fnv::default();
-        if let Some(likeness) = &self.likeness {
-            hash.update(likeness.activity.as_bytes());
-            hash.update(likeness.expected.as_bytes());
-            hash.update(likeness.found.as_bytes());
-        }
+        let likeness = self.likeness.as_ref();
+        let parts = likeness.map(|like| [like.activity, &like.expected, &like.found]);
         let claim = file_name(&self.scenario.name);
-        out.join(format!("{claim}-{name}-{:08x}", hash.0 >> 32))
+        let hash = short_hash(parts.as_ref().map_or(&[], |parts| &parts[..]));
+        out.join(format!("{claim}-{name}-{hash:08x}"))
     }
 
     /// Makes it as small as `limits` allow.
@@ -326,6 +323,16 @@ fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 fn at(path: &Path, error: io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}
+
+/// What tells the folders of different failures apart: a hash of what makes them different.
+#[must_use]
+pub fn short_hash(parts: &[&str]) -> u64 {
+    let mut hash = Fnv::default();
+    for part in parts {
+        hash.update(part.as_bytes());
+    }
+    hash.0 >> 32
 }
 
 #[cfg(test)]

@@ -234,7 +234,6 @@ pub(crate) fn temporary_folder(parent: Option<&Path>) -> io::Result<PathBuf> {
 #[derive(Debug)]
 pub struct GuardedFolder {
     path: PathBuf,
-    keep: bool,
     _held: Option<Held>,
 }
 
@@ -249,7 +248,6 @@ impl GuardedFolder {
         Ok(GuardedFolder {
             _held: guard.map(|guard| guard.hold(Guarded::Path(path.clone()))),
             path,
-            keep: false,
         })
     }
 
@@ -258,21 +256,12 @@ impl GuardedFolder {
     pub fn path(&self) -> &Path {
         &self.path
     }
-
-    /// Leaves it there, for people to look at.
-    #[must_use]
-    pub fn keep(mut self) -> PathBuf {
-        self.keep = true;
-        self.path.clone()
-    }
 }
 
 impl Drop for GuardedFolder {
     fn drop(&mut self) {
-        if !self.keep {
-            // A directory that may not be written to is no reason to leave it there.
-            let _ = remove_folder(&self.path);
-        }
+        // A directory that may not be written to is no reason to leave it there.
+        let _ = remove_folder(&self.path);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use beaver_sim::failure_folder::quoted;
+use beaver_sim::failure_folder::{quoted, short_hash};
 use beaver_trace::{FailingImage, JudgeError, Log};
 
 use super::trial::Tried;
@@ -47,12 +47,9 @@ impl<'t> FirstFailing<'t> {
 pub(super) fn save(recording: &JudgedLog<'_>, first: &FirstFailing<'_>) -> Option<PathBuf> {
     let args = recording.args;
     // Two images that are alike, cut at different events or judged by different checks, are two failures.
-    let event = u128::try_from(first.image.event).unwrap_or_default();
+    let (image, event) = (first.hash.to_string(), first.image.event.to_string());
     let check = format!("{:?}", recording.check);
-    let check = check.bytes().fold(0_u128, |hash, byte| {
-        (hash * 31 + u128::from(byte)) & 0xffff_ffff
-    });
-    let hash = (first.hash >> 96) ^ check ^ (event.wrapping_mul(0x9e37_79b9) & 0xffff_ffff);
+    let hash = short_hash(&[&image, &event, &check]);
     let folder =
         super::command_line::out(args).join(format!("{}-{hash:08x}", program_name(recording.log)));
     let (count, proof) = (text::count(first.tried), text::proof(first.tried));
