@@ -17,6 +17,7 @@ const PACKAGES: &[&str] = &[
     "sim/src",
     "sim/disk/src",
     "sim/cli/src",
+    "sim/cluster/src",
     "sim/trace/src",
     "sim/zoo/src",
 ];
