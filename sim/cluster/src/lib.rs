@@ -22,3 +22,4 @@ mod process_id;
 mod ready;
 pub mod replica;
 pub mod runtime;
+pub mod storyline;
