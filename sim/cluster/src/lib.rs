@@ -14,3 +14,6 @@ pub mod host;
 pub mod observation;
 pub mod operation;
 pub mod replica;
+pub mod replicated_command;
+pub mod replicated_state;
+pub mod small_raft;
