@@ -3,17 +3,25 @@
 //! ```text
 //! Engine, Replica   the engine under test, one replica a node; it knows nothing of the simulation
 //! Host              what a replica gets: clock, network, tasks, disks, and a place for observations
+//! runtime           the same clock, tasks and chance as functions, for engines that need statics
 //! Observation       what replicas did, in the words of the Raft paper
 //!   checkers          what must hold of them, one promise a file
 //! Operation         what a client asked and learned
 //!   linearizability   whether one order explains a history of them
 //! ```
 
+mod draws;
 pub mod entry;
+mod executor;
+mod fold;
 pub mod host;
+mod local_clock;
 pub mod observation;
 pub mod operation;
+mod process_id;
+mod ready;
 pub mod replica;
 pub mod replicated_command;
 pub mod replicated_state;
 pub mod small_raft;
+pub mod runtime;
