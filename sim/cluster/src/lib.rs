@@ -11,6 +11,7 @@
 
 pub mod entry;
 pub mod host;
+pub mod linearizability;
 pub mod observation;
 pub mod operation;
 pub mod replica;
