@@ -7,7 +7,7 @@ use beaver_sim::stream::Stream;
 
 /// What is drawn for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
+pub(crate) enum Purpose {
     /// Which of several ready tasks goes next.
     Order,
     /// What a replica draws, its election timeout say.
