@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use beaver_disk::Profile;
 use beaver_sim::stream::Stream;
+use serde::Serialize;
 
 use crate::chaos::{ChaosAction, NetworkRates};
 use crate::chaos_plan::draw_chaos;
@@ -59,7 +61,7 @@ pub struct ClusterOutcome {
 }
 
 /// How much happened in a run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[expect(missing_docs, reason = "each is the number of what it is called")]
 pub struct ClusterCounts {
     pub virtual_ms: u64,
@@ -88,6 +90,31 @@ pub struct ClusterCounts {
     pub reads: u64,
     /// Operations of which the client never learned what became.
     pub unknown: u64,
+}
+
+impl ClusterCounts {
+    /// Adds what happened in another run.
+    pub fn add(&mut self, other: &ClusterCounts) {
+        self.virtual_ms += other.virtual_ms;
+        self.polls += other.polls;
+        self.messages += other.messages;
+        self.dropped += other.dropped;
+        self.duplicated += other.duplicated;
+        self.crashes += other.crashes;
+        self.power_cuts += other.power_cuts;
+        self.inside += other.inside;
+        self.wiped += other.wiped;
+        self.gave_up += other.gave_up;
+        self.skipped += other.skipped;
+        self.storage_calls += other.storage_calls;
+        self.elections += other.elections;
+        self.snapshots_built += other.snapshots_built;
+        self.snapshots_installed += other.snapshots_installed;
+        self.applied += other.applied;
+        self.acknowledged += other.acknowledged;
+        self.reads += other.reads;
+        self.unknown += other.unknown;
+    }
 }
 
 /// Runs a cluster once. `chaos`: what goes wrong; `None`: what the seed draws.
@@ -137,7 +164,7 @@ pub fn run_with(
         last_node: scenario.nodes,
         counts: WorldCounts::default(),
     };
-    let profile = *Stream::new(seed, "profile").pick(&scenario.profiles);
+    let profile = profile_of(scenario, seed);
     for machine in 1..=scenario.nodes {
         cluster
             .nodes
@@ -147,6 +174,11 @@ pub fn run_with(
     cluster.plan_chaos(options.chaos.unwrap_or_else(|| draw_chaos(scenario, seed)));
     cluster.live_through(scenario);
     cluster.outcome()
+}
+
+/// What a power cut may leave in the run of `seed`.
+pub(crate) fn profile_of(scenario: &ClusterScenario, seed: u64) -> Profile {
+    *Stream::new(seed, "profile").pick(&scenario.profiles)
 }
 
 fn share(scenario: &ClusterScenario, summaries: bool) -> Arc<Shared> {

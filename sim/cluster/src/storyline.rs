@@ -4,11 +4,14 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use serde::Serialize;
+
 use crate::entry::{EntryId, EntryKind, NodeId};
 use crate::observation::{Observation, ObservedEvent, RecoveredState};
 
 /// How an observation is to be seen on a page and in a text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Weight {
     /// One of many: an entry appended, flushed, committed, applied.
     Routine,
@@ -19,7 +22,7 @@ pub enum Weight {
 }
 
 /// One line of the story: what a node did, once or several times in a row.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct StoryLine {
     /// When it was first done, in nanoseconds.
     pub at: u64,
