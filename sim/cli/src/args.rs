@@ -1,5 +1,6 @@
 //! The command line as `clap` reads it: names, flags and the help that teaches them. No behaviour.
 
+mod cluster;
 mod crash;
 mod failing;
 mod trace;
@@ -13,6 +14,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::exit;
 use super::seed::Seed;
+pub(crate) use cluster::ClusterArgs;
 pub(crate) use crash::{Acks, CrashArgs};
 pub(crate) use failing::{ReplayArgs, ShrinkArgs, ZooArgs};
 pub(crate) use trace::{RunWatchedArgs, TraceArgs, TraceHashesArgs};
@@ -28,6 +30,7 @@ Examples:
                                                a saved failure again, call by call
   beaver crash log --check './verify {dir} {acks}'
                                                crash any program, and name the sync that it lacks
+  beaver cluster --seeds 0..1000               a Raft cluster: nodes crash, forget and are cut off
   beaver images 'f=A; create t; write t 0 B; sync t; rename t f'
                                                what may a power cut leave?
   beaver wal validate /var/lib/queue           is my log whole?
@@ -59,6 +62,8 @@ pub(crate) enum CliCommand {
     Explore(ExploreArgs),
     /// Crash any program: all images that a power cut could have left, your check on each, the missing sync named
     Crash(CrashArgs),
+    /// Run a Raft cluster on simulated disks, network and clocks: crashes, partitions and failing disks from a seed
+    Cluster(ClusterArgs),
     /// Inject every known crash bug, catch it, and shrink the history that shows it
     Zoo(ZooArgs),
     /// Run a saved failure again, call by call, from data alone: no random numbers

@@ -1,6 +1,7 @@
 //! The command line: what was asked for is done and answered with an exit code.
 
 mod args;
+mod cluster;
 mod crash;
 mod determinism;
 pub mod diagnose;
@@ -73,6 +74,7 @@ fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, CliError> {
         CliCommand::Run(args) => run::run(&args, out),
         CliCommand::Explore(args) => explore::explore(&args, out),
         CliCommand::Crash(args) => crash::crash(&args, out),
+        CliCommand::Cluster(args) => cluster::cluster(&args, out),
         CliCommand::Zoo(args) => zoo::zoo(&args, out),
         CliCommand::Replay(args) => replay::replay(&args, out),
         CliCommand::Shrink(args) => shrink::shrink(&args, out),

@@ -30,7 +30,15 @@ pub(super) fn claim(path: Option<&Path>) -> Result<(), CliError> {
 /// # Errors
 /// It cannot be written, and `exit` says nothing worse.
 pub(super) fn write(path: &Path, page: &HtmlPage, exit: Exit) -> Result<Exit, CliError> {
-    match std::fs::write(path, page.to_string()) {
+    write_text(path, &page.to_string(), exit)
+}
+
+/// As [`write`], of a page that is text already.
+///
+/// # Errors
+/// As [`write`].
+pub(super) fn write_text(path: &Path, page: &str, exit: Exit) -> Result<Exit, CliError> {
+    match std::fs::write(path, page) {
         Ok(()) => Ok(exit),
         Err(error) if exit == Exit::HELD => Err(CliError::at(path.display(), error)),
         Err(error) => {

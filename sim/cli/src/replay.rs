@@ -11,6 +11,7 @@ use beaver_sim::subject::AnySubject;
 use beaver_zoo::catalogue::BUGS;
 
 use super::args::{Format, ReplayArgs};
+use super::cluster::replay_cluster;
 use super::exit::{CliError, Exit};
 use super::failure_saver::this_program;
 use super::output::Output;
@@ -18,6 +19,9 @@ use super::page_file;
 use super::scenario_files;
 
 pub(crate) fn replay(args: &ReplayArgs, out: &mut Output) -> Result<Exit, CliError> {
+    if let Some(done) = replay_cluster(args, out) {
+        return done;
+    }
     let scenario = scenario_files::read_failure(&args.file)?;
     let subject = mutant(args.bug.as_deref(), &scenario)?;
     page_file::claim(args.report.as_deref())?;

@@ -124,7 +124,9 @@ pub(crate) fn jobs(asked: Option<NonZeroUsize>) -> NonZeroUsize {
 }
 
 /// The seeds of the command line, else those of the environment.
-fn chosen_seeds(options: &RunOptions) -> Result<Option<(Seeds, &'static str)>, CliError> {
+pub(crate) fn chosen_seeds(
+    options: &RunOptions,
+) -> Result<Option<(Seeds, &'static str)>, CliError> {
     if let Some(Seed(seed)) = options.seed {
         return Ok(Some((Seeds::one(seed), "--seed")));
     }

@@ -27,7 +27,29 @@ pub(crate) struct ScenarioFile {
 /// # Errors
 /// Every file that is not there or cannot be used, one line each.
 pub(crate) fn load(asked: &[PathBuf]) -> Result<Vec<ScenarioFile>, CliError> {
-    let everything = [PathBuf::from(DIRECTORY)];
+    let (files, mut problems) = paths(asked, DIRECTORY);
+    let mut loaded = Vec::with_capacity(files.len());
+    for path in files {
+        match read(&path) {
+            Ok(scenario) => loaded.push(ScenarioFile { path, scenario }),
+            Err(failure) => problems.push(failure.to_string()),
+        }
+    }
+    let names = loaded
+        .iter()
+        .map(|file| (&*file.scenario.name, &*file.path));
+    problems.extend(shared_names(names));
+    if problems.is_empty() {
+        Ok(loaded)
+    } else {
+        Err(CliError::new(problems.join("\n")))
+    }
+}
+
+/// The files that `asked` names, each once: files, directories, or names in `directory`; all of that if
+/// it names none. And what names nothing.
+pub(crate) fn paths(asked: &[PathBuf], directory: &str) -> (Vec<PathBuf>, Vec<String>) {
+    let everything = [PathBuf::from(directory)];
     let asked = if asked.is_empty() {
         &everything[..]
     } else {
@@ -36,25 +58,13 @@ pub(crate) fn load(asked: &[PathBuf]) -> Result<Vec<ScenarioFile>, CliError> {
     let mut files = Vec::new();
     let mut problems = Vec::new();
     for name in asked {
-        match locate(name) {
+        match locate(name, directory) {
             Ok(paths) => files.extend(paths),
             Err(failure) => problems.push(failure.to_string()),
         }
     }
     keep_first_of_each(&mut files);
-    let mut loaded = Vec::with_capacity(files.len());
-    for path in files {
-        match read(&path) {
-            Ok(scenario) => loaded.push(ScenarioFile { path, scenario }),
-            Err(failure) => problems.push(failure.to_string()),
-        }
-    }
-    problems.extend(shared_names(&loaded));
-    if problems.is_empty() {
-        Ok(loaded)
-    } else {
-        Err(CliError::new(problems.join("\n")))
-    }
+    (files, problems)
 }
 
 /// Leaves out files that were named before.
@@ -64,14 +74,16 @@ fn keep_first_of_each(files: &mut Vec<PathBuf>) {
 }
 
 /// What is wrong with scenarios of the same name: their failures would be saved in the same files.
-fn shared_names(loaded: &[ScenarioFile]) -> Vec<String> {
+pub(crate) fn shared_names<'n>(
+    loaded: impl IntoIterator<Item = (&'n str, &'n Path)>,
+) -> Vec<String> {
     let mut first = BTreeMap::new();
     let mut problems = Vec::new();
-    for file in loaded {
-        if let Some(other) = first.insert(&file.scenario.name, &file.path) {
-            let (path, name) = (file.path.display(), &file.scenario.name);
+    for (name, path) in loaded {
+        if let Some(other) = first.insert(name, path) {
             problems.push(format!(
-                "{path}: the name `{name}` is that of {} too",
+                "{}: the name `{name}` is that of {} too",
+                path.display(),
                 other.display()
             ));
         }
@@ -139,7 +151,7 @@ pub(crate) fn profile(name: &str) -> Result<Profile, CliError> {
 }
 
 /// The files that one argument stands for.
-fn locate(asked: &Path) -> Result<Vec<PathBuf>, CliError> {
+fn locate(asked: &Path, directory: &str) -> Result<Vec<PathBuf>, CliError> {
     if asked.is_dir() {
         return in_directory(asked);
     }
@@ -147,15 +159,15 @@ fn locate(asked: &Path) -> Result<Vec<PathBuf>, CliError> {
         return Ok(vec![asked.to_owned()]);
     }
     let name = asked.to_string_lossy();
-    let named = Path::new(DIRECTORY).join(format!("{}.json", name.trim_end_matches(".json")));
+    let named = Path::new(directory).join(format!("{}.json", name.trim_end_matches(".json")));
     if !name.contains(std::path::MAIN_SEPARATOR) && named.is_file() {
         return Ok(vec![named]);
     }
-    let names = in_directory(Path::new(DIRECTORY)).unwrap_or_default();
+    let names = in_directory(Path::new(directory)).unwrap_or_default();
     let names: Vec<String> = names.iter().map(|path| stem(path)).collect();
     let meant = did_you_mean(&name, names.iter().map(String::as_str));
     Err(CliError::new(format!(
-        "{name}: neither a file nor a scenario in {DIRECTORY}/{meant}"
+        "{name}: neither a file nor a scenario in {directory}/{meant}"
     )))
 }
 

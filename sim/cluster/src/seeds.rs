@@ -67,7 +67,7 @@ pub fn run_cluster_seeds(
             let Ok(seed) = taken else { break };
             let outcome = judged(engine, scenario, seed);
             let mut sum = sum.lock().unwrap_or_else(PoisonError::into_inner);
-            sum.add(seed, outcome);
+            sum.add(seed, &outcome);
             progress(sum.runs);
         }
     };
@@ -104,20 +104,32 @@ fn judged(engine: &dyn Engine, scenario: &ClusterScenario, seed: u64) -> Cluster
 }
 
 impl ClusterResult {
-    fn add(&mut self, seed: u64, mut outcome: ClusterOutcome) {
+    /// Takes one more run in.
+    pub fn add(&mut self, seed: u64, outcome: &ClusterOutcome) {
         self.runs += 1;
         self.counts.add(&outcome.counts);
-        let mut fold = Fold::default();
-        fold.number(seed);
-        fold.number(outcome.hash);
-        self.hash = self.hash.wrapping_add(fold.hash());
-        if outcome.violations.is_empty() {
+        self.hash = self.hash.wrapping_add(part(seed, outcome.hash));
+        let Some(violation) = outcome.violations.first().cloned() else {
             return;
-        }
+        };
         self.failed += 1;
-        let violation = outcome.violations.swap_remove(0);
         let place = self.failures.partition_point(|failed| failed.seed < seed);
         self.failures.insert(place, FailedSeed { seed, violation });
         self.failures.truncate(FAILURES_KEPT);
     }
+
+    /// Whether runs with these seeds and hashes are the same ones.
+    #[must_use]
+    pub fn agrees_with(&self, runs: impl IntoIterator<Item = (u64, u64)>) -> bool {
+        let parts = runs.into_iter().map(|(seed, hash)| part(seed, hash));
+        self.hash == parts.fold(0, u64::wrapping_add)
+    }
+}
+
+/// What one run adds to the hash over all.
+fn part(seed: u64, hash: u64) -> u64 {
+    let mut fold = Fold::default();
+    fold.number(seed);
+    fold.number(hash);
+    fold.hash()
 }

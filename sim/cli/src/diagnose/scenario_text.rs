@@ -5,8 +5,10 @@ use std::fmt;
 use super::old_words::old_path;
 use super::position::{TextPosition, find};
 use super::refusal::{UnknownName, without_place};
+use beaver_cluster::scenario::ClusterScenario;
 use beaver_sim::beaver::library;
 use beaver_sim::scenario::Scenario;
+use serde::de::DeserializeOwned;
 
 /// One thing that is wrong with a scenario file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,24 +38,7 @@ pub fn read_scenario(
     default_name: &str,
     text: &str,
 ) -> Result<Scenario, Vec<ScenarioProblem>> {
-    // `serde` would read the fields from an array too, in an order that is not written anywhere.
-    if text.trim_start().starts_with('[') {
-        return Err(vec![ScenarioProblem {
-            file: file.to_owned(),
-            place: TextPosition { line: 1, column: 1 },
-            message: "a scenario is a JSON object with its fields by name, not an array".to_owned(),
-        }]);
-    }
-    let mut reader = serde_json::Deserializer::from_str(text);
-    let read = serde_path_to_error::deserialize(&mut reader);
-    let mut scenario: Scenario = read.map_err(|error| vec![refused(file, text, &error)])?;
-    reader.end().map_err(|error| {
-        vec![ScenarioProblem {
-            file: file.to_owned(),
-            place: TextPosition::of_serde(text, &error),
-            message: without_place(&error.to_string()).to_owned(),
-        }]
-    })?;
+    let mut scenario: Scenario = read_fields(file, text).map_err(|problem| vec![problem])?;
     if scenario.name.is_empty() {
         default_name.clone_into(&mut scenario.name);
     }
@@ -74,6 +59,51 @@ pub fn read_scenario(
     } else {
         Err(impossible)
     }
+}
+
+/// The scenario of a cluster in `text`, which was read from `file`. One without a name gets `default_name`.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn read_cluster_scenario(
+    file: &str,
+    default_name: &str,
+    text: &str,
+) -> Result<ClusterScenario, ScenarioProblem> {
+    let mut scenario: ClusterScenario = read_fields(file, text)?;
+    if scenario.name.is_empty() {
+        default_name.clone_into(&mut scenario.name);
+    }
+    scenario.check().map_err(|rule| {
+        let field = rule.split(':').next().unwrap_or_default();
+        ScenarioProblem {
+            file: file.to_owned(),
+            place: place_of(text, field),
+            message: rule,
+        }
+    })?;
+    Ok(scenario)
+}
+
+/// The object in `text`, each field where it belongs.
+fn read_fields<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, ScenarioProblem> {
+    // `serde` would read the fields from an array too, in an order that is not written anywhere.
+    if text.trim_start().starts_with('[') {
+        return Err(ScenarioProblem {
+            file: file.to_owned(),
+            place: TextPosition { line: 1, column: 1 },
+            message: "a scenario is a JSON object with its fields by name, not an array".to_owned(),
+        });
+    }
+    let mut reader = serde_json::Deserializer::from_str(text);
+    let read = serde_path_to_error::deserialize(&mut reader);
+    let value = read.map_err(|error| refused(file, text, &error))?;
+    reader.end().map_err(|error| ScenarioProblem {
+        file: file.to_owned(),
+        place: TextPosition::of_serde(text, &error),
+        message: without_place(&error.to_string()).to_owned(),
+    })?;
+    Ok(value)
 }
 
 /// Where the field that `path` names stands, whatever version named it. What leads nowhere ends at its

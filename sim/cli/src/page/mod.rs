@@ -5,7 +5,9 @@
 //! and when, every file and name at the crash, page by page, and the timeline of commands and
 //! storage calls. It is a pure function of its input, and without its script it can still be read.
 
+mod cluster;
 mod failure;
+mod lanes;
 mod picture;
 mod survival;
 mod text;
@@ -20,6 +22,7 @@ use crate::report::{
 };
 use beaver_sim::explain::{Explained, ExplainedLog};
 
+pub use cluster::ClusterPage;
 pub use failure::BrokenCheck;
 use failure::FailureSection;
 

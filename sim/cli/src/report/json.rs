@@ -13,13 +13,13 @@ use super::{CoverageTable, Disagreement, MustReach, RunReport, ScenarioReport, V
 
 /// What every document begins with.
 #[derive(Clone, Copy, Debug, Serialize)]
-pub(super) struct Tool {
+pub(crate) struct Tool {
     tool: &'static str,
     version: &'static str,
 }
 
 impl Tool {
-    pub(super) const THIS: Tool = Tool {
+    pub(crate) const THIS: Tool = Tool {
         tool: "beaver",
         version: env!("CARGO_PKG_VERSION"),
     };
