@@ -9,6 +9,7 @@
 //!   linearizability   whether one order explains a history of them
 //! ```
 
+pub mod checkers;
 pub mod entry;
 pub mod host;
 pub mod linearizability;
