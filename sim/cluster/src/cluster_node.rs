@@ -42,6 +42,9 @@ pub(crate) struct ClusterNode {
     pub(crate) planned: Option<(Death, u64)>,
     /// A bit of a durable file has turned.
     pub(crate) rotten: bool,
+    /// How often a failed sync had made a disk read-only when the power was last cut: until it is cut
+    /// again the disk stays so, for later processes too.
+    read_only_before: u64,
 }
 
 impl ClusterNode {
@@ -63,6 +66,7 @@ impl ClusterNode {
             running: None,
             planned: None,
             rotten: false,
+            read_only_before: 0,
         }
     }
 
@@ -96,7 +100,14 @@ impl ClusterNode {
     pub(crate) fn is_excused(&self) -> bool {
         let running = self.running.as_ref();
         let before = running.map_or(0, |running| running.failures_before);
-        self.rotten || self.failures() > before
+        self.rotten || self.failures() > before || self.made_read_only() > self.read_only_before
+    }
+
+    /// How often a failed sync has made a disk read-only so far.
+    fn made_read_only(&self) -> u64 {
+        let fired = self.disks.iter().flat_map(SimDisk::fired);
+        let fired = fired.filter(|(word, _)| *word == "failed-sync-read-only");
+        fired.map(|(_, count)| count).sum()
     }
 
     /// How many storage calls have failed so far.
@@ -120,6 +131,9 @@ impl ClusterNode {
             executor.kill(running.id);
         }
         self.planned = None;
+        if matches!(death, Death::PowerCut(_)) {
+            self.read_only_before = self.made_read_only();
+        }
         for ((disk, crash), role) in self
             .disks
             .iter()
