@@ -17,6 +17,8 @@ mod fold;
 pub mod host;
 mod local_clock;
 pub mod observation;
+#[cfg(feature = "openraft")]
+pub mod open_raft;
 pub mod operation;
 mod process_id;
 mod ready;
