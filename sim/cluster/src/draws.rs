@@ -7,7 +7,7 @@ use beaver_sim::stream::Stream;
 
 /// What is drawn for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
+pub(crate) enum Purpose {
     /// Which of several ready tasks goes next.
     Order,
     /// What a replica draws, its election timeout say.
@@ -84,8 +84,14 @@ mod tests {
 
     #[test]
     fn a_recorded_list_gives_the_draws_of_its_seed() {
-        let asked = [(Purpose::Order, 0, 5), (Purpose::Sync, 10, 90), (Purpose::Order, 3, 3)];
-        let all = |draws: &mut Draws| asked.map(|(purpose, least, most)| draws.draw(purpose, least, most));
+        let asked = [
+            (Purpose::Order, 0, 5),
+            (Purpose::Sync, 10, 90),
+            (Purpose::Order, 3, 3),
+        ];
+        let all = |draws: &mut Draws| {
+            asked.map(|(purpose, least, most)| draws.draw(purpose, least, most))
+        };
         let mut first = Draws::new(7, true);
         let drawn = all(&mut first);
         let list = first.take_recorded().unwrap();

@@ -242,14 +242,21 @@ impl Executor {
 
     /// How many tasks the process has.
     pub(crate) fn tasks_of(&self, process: ProcessId) -> usize {
-        self.state().processes.get(&process).map_or(0, BTreeSet::len)
+        self.state()
+            .processes
+            .get(&process)
+            .map_or(0, BTreeSet::len)
     }
 
     /// Wakes `waker` when the clock of the current process shows `deadline`, in nanoseconds; `None` if
     /// it does already.
     pub(crate) fn set_timer(&self, deadline: u64, waker: &Waker) -> Option<(u64, u64)> {
         let mut state = self.state();
-        let clock = state.clocks.get(&state.current).copied().unwrap_or_default();
+        let clock = state
+            .clocks
+            .get(&state.current)
+            .copied()
+            .unwrap_or_default();
         if clock.shows(state.now) >= deadline {
             return None;
         }

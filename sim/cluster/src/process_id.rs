@@ -4,14 +4,14 @@ use crate::entry::NodeId;
 
 /// One process of one node.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ProcessId {
+pub(crate) struct ProcessId {
     /// The node; 0 for the world around the nodes.
-    pub node: NodeId,
+    pub(crate) node: NodeId,
     /// 1 for the first process of the node, one more after each crash.
-    pub number: u64,
+    pub(crate) number: u64,
 }
 
 impl ProcessId {
     /// The world around the nodes: clients and operators. It is never killed, and its clock is right.
-    pub const WORLD: ProcessId = ProcessId { node: 0, number: 0 };
+    pub(crate) const WORLD: ProcessId = ProcessId { node: 0, number: 0 };
 }

@@ -233,7 +233,11 @@ mod tests {
             let json = serde_json::to_string(&written).unwrap();
             let read: ReplicatedCommand = serde_json::from_str(&json).unwrap();
             assert_eq!(read, written, "{json}");
-            let ReplicatedCommand::Job { now_ms, command: read } = read else {
+            let ReplicatedCommand::Job {
+                now_ms,
+                command: read,
+            } = read
+            else {
                 panic!("{json}");
             };
             assert_eq!((now_ms, read.to_command()), (12, Ok(command)), "{json}");

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use beaver::event::EventKind;
 use beaver::job_queue::Job;
-use beaver::{Event, JobId, JobQueue, StateMachine};
+use beaver::{Command, JobError, JobId, JobQueue, StateMachine};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::operation::{ClientRequest, ClientResponse};
-use crate::replicated_command::{JobCommand, ReplicatedCommand};
+use crate::operation::{ClientRequest, ClientResponse, JobAnswer};
+use crate::replicated_command::ReplicatedCommand;
 
 /// Registers and jobs.
 #[derive(Clone, Debug, Default)]
@@ -44,40 +43,37 @@ impl ReplicatedState {
                 }
                 ClientResponse::Compared(is_expected)
             }
-            ReplicatedCommand::Job { now_ms, command } => {
-                ClientResponse::Job(match self.apply_job(*now_ms, command) {
-                    Ok(events) => {
-                        let said = events.iter().map(|event| self.describe(event));
-                        said.collect::<Vec<_>>().join(", ")
-                    }
-                    Err(error) => format!("refused: {error}"),
-                })
-            }
+            ReplicatedCommand::Job { now_ms, command } => match command.to_command() {
+                Ok(command) => ClientResponse::Job(self.apply_job(*now_ms, &command)),
+                Err(error) => ClientResponse::Refused(error),
+            },
         }
     }
 
-    fn apply_job(&mut self, now_ms: u64, command: &JobCommand) -> Result<Vec<Event>, String> {
-        let command = command.to_command()?;
-        let events = self.jobs.plan(&command, now_ms);
-        let events = events.map_err(|error| error.to_string())?;
+    fn apply_job(&mut self, now_ms: u64, command: &Command) -> JobAnswer {
+        let events = match self.jobs.plan(command, now_ms) {
+            Ok(events) => events,
+            Err(error) => {
+                let id = named_in(&error).map_or_else(String::new, |id| id.as_str().to_owned());
+                let reason = error.to_string();
+                return JobAnswer::Refused { id, reason };
+            }
+        };
         for event in &events {
             let applied = StateMachine::apply(&mut self.jobs, event);
             applied.expect("the queue has planned it for this state");
         }
-        Ok(events)
-    }
-
-    /// What has happened to a job, without the time: `ACK job-1 1`. A dispatch says its attempt too.
-    fn describe(&self, event: &Event) -> String {
-        let (word, id) = (event.kind.event_type(), event.job_id.as_str());
-        let attempt = match event.kind {
-            EventKind::Dispatch => self.jobs.job(&event.job_id).map(Job::attempts),
-            _ => event.kind.attempt(),
-        };
-        attempt.map_or_else(
-            || format!("{word} {id}"),
-            |attempt| format!("{word} {id} {attempt}"),
-        )
+        let jobs = events.iter().map(|event| event.job_id.as_str().to_owned());
+        match (command, events.first()) {
+            (_, None) => JobAnswer::Nothing,
+            (Command::Dispatch, Some(event)) => JobAnswer::Dispatched {
+                id: event.job_id.as_str().to_owned(),
+                attempt: self.jobs.job(&event.job_id).map_or(0, Job::attempts),
+            },
+            _ => JobAnswer::Accepted {
+                jobs: jobs.collect(),
+            },
+        }
     }
 
     /// Answers a request that only looks; `None` for one that changes something.
@@ -89,8 +85,7 @@ impl ReplicatedState {
             }
             ClientRequest::JobStatus { id } => {
                 let status = JobId::new(id).ok().and_then(|id| self.jobs.status(&id));
-                let status = status.map_or("unknown", |status| status.as_str());
-                Some(ClientResponse::Job(status.to_owned()))
+                Some(ClientResponse::Job(JobAnswer::Status(status)))
             }
             _ => None,
         }
@@ -141,4 +136,18 @@ pub fn hash_of(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
     })
+}
+
+/// The job that an error is about.
+fn named_in(error: &JobError) -> Option<&JobId> {
+    match error {
+        JobError::AlreadyEnqueued { id, .. }
+        | JobError::Repeated { id }
+        | JobError::Unknown { id }
+        | JobError::WrongStatus { id, .. }
+        | JobError::WrongAttempt { id, .. }
+        | JobError::OutOfTurn { id, .. }
+        | JobError::NoAttemptsLeft { id, .. } => Some(id),
+        _ => None,
+    }
 }

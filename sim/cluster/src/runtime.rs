@@ -127,7 +127,9 @@ impl<F: Future> Future for Timeout<F> {
         if let Poll::Ready(value) = self.future.as_mut().poll(context) {
             return Poll::Ready(Ok(value));
         }
-        Pin::new(&mut self.sleep).poll(context).map(|()| Err(Elapsed))
+        Pin::new(&mut self.sleep)
+            .poll(context)
+            .map(|()| Err(Elapsed))
     }
 }
 

@@ -8,7 +8,10 @@ use serde::{Deserialize, Serialize};
 /// A bug that can be planted into [`SmallRaft`](super::SmallRaft), one at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-#[expect(missing_docs, reason = "`PlantedBug::about` says what each of them does")]
+#[expect(
+    missing_docs,
+    reason = "`PlantedBug::about` says what each of them does"
+)]
 pub enum PlantedBug {
     VoteAnsweredBeforeDurable,
     TermAndVoteInTwoWrites,
@@ -82,10 +85,7 @@ impl PlantedBug {
     pub fn about(self) -> AboutBug {
         use PlantedBug::*;
         let (source, what) = match self {
-            VoteAnsweredBeforeDurable => (
-                "NodeDB#161",
-                "a vote is answered before it is durable",
-            ),
+            VoteAnsweredBeforeDurable => ("NodeDB#161", "a vote is answered before it is durable"),
             TermAndVoteInTwoWrites => (
                 "hashicorp/raft#661",
                 "term and vote are saved by two writes with a sync each, so a crash can pair an old term with a new vote",

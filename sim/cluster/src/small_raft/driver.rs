@@ -146,7 +146,11 @@ impl SmallReplica {
                 RaftOutput::Send { to, message } => {
                     let message = Message {
                         kind: message.body.kind(),
-                        summary: message.summary(),
+                        summary: if self.0.host.wants_summaries() {
+                            message.summary()
+                        } else {
+                            String::new()
+                        },
                         body: Arc::new(message),
                     };
                     self.0.host.send(to, message);
@@ -231,7 +235,8 @@ impl Replica for SmallReplica {
         process.last_call += 1;
         let call = process.last_call;
         process.calls.insert(call, slot);
-        process.core.call(self.0.host.now(), call, request);
+        let (now, time_of_day) = (self.0.host.now(), self.0.host.time_of_day());
+        process.core.call(now, time_of_day, call, request);
         self.settle(&mut process);
         answer
     }

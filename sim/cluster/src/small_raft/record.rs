@@ -200,14 +200,12 @@ impl StateMachine for SmallLog {
             RaftRecord::Committed { index } => self.committed = *index,
             RaftRecord::VoteAlone { voted_for } => self.voted_for = *voted_for,
             RaftRecord::TermAlone { term } => self.term = *term,
-            RaftRecord::Overwrite(entry) => {
-                match self.count_upto(entry.id.index).checked_sub(1) {
-                    Some(at) if self.entries[at].id.index == entry.id.index => {
-                        self.entries[at] = Arc::clone(entry);
-                    }
-                    _ => self.entries.push(Arc::clone(entry)),
+            RaftRecord::Overwrite(entry) => match self.count_upto(entry.id.index).checked_sub(1) {
+                Some(at) if self.entries[at].id.index == entry.id.index => {
+                    self.entries[at] = Arc::clone(entry);
                 }
-            }
+                _ => self.entries.push(Arc::clone(entry)),
+            },
             RaftRecord::KeepAfter { upto } => {
                 self.entries.drain(..self.count_upto(upto.index));
                 self.purged = *upto;

@@ -20,8 +20,14 @@ impl RaftCore {
         self.outputs.push(RaftOutput::AdminAnswer { call, result });
     }
 
-    /// A client asks; the answer will name `call`. A leader stamps commands with its own clock.
-    pub(crate) fn call(&mut self, now: Duration, call: u64, request: ClientRequest) {
+    /// A client asks; the answer will name `call`. `time_of_day` is what a leader stamps commands with.
+    pub(crate) fn call(
+        &mut self,
+        now: Duration,
+        time_of_day: Duration,
+        call: u64,
+        request: ClientRequest,
+    ) {
         // The bug: a lease is compared with the time of the last tick.
         if !self.has_bug(PlantedBug::ReadByPausedLeadersLease) {
             self.now = now;
@@ -32,7 +38,7 @@ impl RaftCore {
             return;
         };
         let is_handed_over = lead.transfer.is_some();
-        let now_ms = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
+        let now_ms = u64::try_from(time_of_day.as_millis()).unwrap_or(u64::MAX);
         let Some(command) = ReplicatedCommand::of_request(&request, now_ms) else {
             self.read(call, request);
             return;

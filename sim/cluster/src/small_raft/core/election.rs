@@ -37,7 +37,10 @@ impl RaftCore {
         self.end_transfer_in_time();
         self.end_change_in_time();
         let now = self.now;
-        if self.leadership().is_some_and(|lead| now >= lead.heartbeat_at) {
+        if self
+            .leadership()
+            .is_some_and(|lead| now >= lead.heartbeat_at)
+        {
             self.heartbeat();
         }
     }

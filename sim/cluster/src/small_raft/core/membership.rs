@@ -46,7 +46,9 @@ impl RaftCore {
         target: BTreeSet<NodeId>,
     ) -> Result<(), String> {
         let RaftConfig { voters, learners } = self.config.1.clone();
-        let stranger = target.iter().find(|node| !voters.contains(node) && !learners.contains(node));
+        let stranger = target
+            .iter()
+            .find(|node| !voters.contains(node) && !learners.contains(node));
         if let Some(stranger) = stranger {
             return Err(format!("node {stranger} is no member"));
         }
@@ -89,7 +91,11 @@ impl RaftCore {
             return;
         }
         let peers = &lead.peers;
-        let is_near = |node: &NodeId| peers.get(node).is_some_and(|p| p.matched + NEARLY_EQUAL > commit);
+        let is_near = |node: &NodeId| {
+            peers
+                .get(node)
+                .is_some_and(|p| p.matched + NEARLY_EQUAL > commit)
+        };
         let mut added = change.target.difference(&voters);
         let mut removed: Vec<NodeId> = voters.difference(&change.target).copied().collect();
         // The leader goes last.

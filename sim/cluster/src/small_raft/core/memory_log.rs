@@ -116,14 +116,17 @@ impl MemoryLog {
 
     /// For a planted bug: as `reset`, but the entries after `upto` stay.
     pub(super) fn keep_after(&mut self, upto: EntryId, start_config: (u64, RaftConfig)) {
-        self.entries.retain(|(_, entry)| entry.id.index > upto.index);
+        self.entries
+            .retain(|(_, entry)| entry.id.index > upto.index);
         (self.purged, self.durable) = (upto, self.durable.max(upto.index));
         self.start_config = start_config;
     }
 
     /// All records up to this number are durable. Whether that moves the durable end.
     pub(super) fn flushed(&mut self, records: u64) -> bool {
-        let durable = self.entries.partition_point(|(number, _)| *number <= records);
+        let durable = self
+            .entries
+            .partition_point(|(number, _)| *number <= records);
         let durable = self.purged.index + durable as u64;
         let moved = durable > self.durable;
         self.durable = self.durable.max(durable);

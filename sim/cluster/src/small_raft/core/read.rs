@@ -75,7 +75,8 @@ impl RaftCore {
             let Some((index, round)) = read.point else {
                 return false;
             };
-            let answered = |node: &NodeId| *node == id || peers.get(node).is_some_and(|p| p.round >= round);
+            let answered =
+                |node: &NodeId| *node == id || peers.get(node).is_some_and(|p| p.round >= round);
             let answers = voters.iter().filter(|node| answered(node)).count();
             answers >= majority && (applied >= index || is_stale_allowed)
         };

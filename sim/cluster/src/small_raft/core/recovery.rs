@@ -4,8 +4,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rand::SeedableRng as _;
-use rand_chacha::ChaCha8Rng;
+use beaver_sim::stream::Stream;
 
 use super::super::bug::PlantedBug;
 use super::super::message::SnapshotFile;
@@ -47,7 +46,9 @@ impl RaftCore {
         let is_old = bug == Some(PlantedBug::OlderSnapshotWithCompactedLog);
         if log.purged.index > covered.index && !is_old {
             let purged = log.purged;
-            return Err(format!("the log begins after {purged}, the snapshot ends at {covered}"));
+            return Err(format!(
+                "the log begins after {purged}, the snapshot ends at {covered}"
+            ));
         }
         let hint = log.committed;
         let snapshot = snapshot.map(|state| SnapshotFile {
@@ -57,7 +58,7 @@ impl RaftCore {
         let mut core = RaftCore {
             id,
             bug,
-            random: ChaCha8Rng::seed_from_u64(seed),
+            random: Stream::new(seed, "small raft"),
             now,
             term: log.term,
             voted_for: log.voted_for,

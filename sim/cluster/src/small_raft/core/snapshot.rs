@@ -49,7 +49,8 @@ impl RaftCore {
     }
 
     fn save(&mut self, save: SnapshotSave) {
-        self.outputs.push(RaftOutput::SaveSnapshot(save.file.clone()));
+        self.outputs
+            .push(RaftOutput::SaveSnapshot(save.file.clone()));
         self.saving = Some(save);
     }
 

@@ -4,8 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rand::RngExt as _;
-use rand_chacha::ChaCha8Rng;
+use beaver_sim::stream::Stream;
 
 use super::super::bug::PlantedBug;
 use super::super::message::{RaftBody, RaftMessage, SnapshotFile};
@@ -27,7 +26,7 @@ pub(super) const ELECTION: Duration = Duration::from_millis(150);
 pub(crate) struct RaftCore {
     pub(super) id: NodeId,
     pub(super) bug: Option<PlantedBug>,
-    pub(super) random: ChaCha8Rng,
+    pub(super) random: Stream,
     pub(super) now: Duration,
 
     pub(super) term: u64,
@@ -142,7 +141,9 @@ impl RaftCore {
     /// Sends what has waited for records that are durable by now. What was to be said in an earlier
     /// term is not said any more: its leader would count on a node that has promised not to help it.
     pub(super) fn send_flushed(&mut self) {
-        let ready = self.unsent.partition_point(|(records, ..)| *records <= self.flushed);
+        let ready = self
+            .unsent
+            .partition_point(|(records, ..)| *records <= self.flushed);
         let term = self.term;
         let ready = self.unsent.drain(..ready);
         let current = ready.filter(|(_, _, message)| message.term == term);
@@ -213,7 +214,7 @@ impl RaftCore {
 
     pub(super) fn draw_election(&mut self) {
         let most = u64::try_from(ELECTION.as_micros()).unwrap_or(u64::MAX);
-        let more = Duration::from_micros(self.random.random_range(0..=most));
+        let more = Duration::from_micros(self.random.draw(0, most));
         self.election_at = self.now + ELECTION + more;
     }
 }

@@ -6,8 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use beaver::StateMachine;
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
+use beaver_sim::stream::Stream;
 
 use super::super::bug::PlantedBug;
 use super::super::message::{RaftMessage, SnapshotFile};
@@ -36,7 +35,7 @@ struct Promises {
 }
 
 struct Bag {
-    random: ChaCha8Rng,
+    random: Stream,
     now: Duration,
     bug: Option<PlantedBug>,
     members: BTreeMap<NodeId, Member>,
@@ -70,7 +69,7 @@ impl Promises {
 impl Bag {
     fn new(seed: u64, bug: Option<PlantedBug>) -> Self {
         let mut bag = Bag {
-            random: ChaCha8Rng::seed_from_u64(seed),
+            random: Stream::new(seed, "bag"),
             now: Duration::ZERO,
             bug,
             members: BTreeMap::new(),
@@ -88,7 +87,7 @@ impl Bag {
     }
 
     fn start(&mut self, node: NodeId, disk: SavedState) {
-        let seed = self.random.random();
+        let seed = self.random.draw(0, u64::MAX);
         let core = RaftCore::recover(node, self.bug, seed, self.now, disk.clone());
         let member = Member {
             core: core.unwrap(),
@@ -146,7 +145,7 @@ impl Bag {
         if self.messages.is_empty() {
             return;
         }
-        let place = self.random.random_range(0..self.messages.len());
+        let place = self.random.index(self.messages.len());
         let (from, to, message) = self.messages[place].clone();
         if !is_kept {
             self.messages.swap_remove(place);
@@ -164,20 +163,20 @@ impl Bag {
     fn call(&mut self, node: NodeId) {
         self.calls += 1;
         let (call, key) = (self.calls, self.calls % 3);
-        let request = match self.random.random_range(0..4) {
+        let request = match self.random.draw(0, 3) {
             0 => ClientRequest::Read { key },
             _ => ClientRequest::Write { key, value: call },
         };
-        self.with(node, |core, now| core.call(now, call, request));
+        self.with(node, |core, now| core.call(now, now, call, request));
     }
 
     fn step(&mut self) {
-        let node = self.random.random_range(1..=3);
-        match self.random.random_range(0..1000) {
+        let node = self.random.draw(1, 3);
+        match self.random.draw(0, 999) {
             0..500 => self.deliver(false),
             500..520 => self.deliver(true),
             520..550 if !self.messages.is_empty() => {
-                let place = self.random.random_range(0..self.messages.len());
+                let place = self.random.index(self.messages.len());
                 self.messages.swap_remove(place);
             }
             550..700 => self.flush(node),
@@ -232,12 +231,16 @@ fn a_sound_engine_breaks_nothing_and_agrees_at_rest() {
         assert_eq!(bag.promises.broken, None, "seed {seed}");
         let applied: BTreeSet<_> = bag.members.values().map(|m| m.core.applied()).collect();
         assert_eq!(applied.len(), 1, "seed {seed}: {applied:?}");
-        installed += bag.members.values().filter(|m| m.disk.snapshot.is_some()).count();
+        installed += bag
+            .members
+            .values()
+            .filter(|m| m.disk.snapshot.is_some())
+            .count();
         let before = bag.promises.written;
         for node in 1..=3 {
             bag.calls += 4;
             bag.with(node, |core, now| {
-                core.call(now, 0, ClientRequest::Write { key: 1, value: 1 });
+                core.call(now, now, 0, ClientRequest::Write { key: 1, value: 1 });
             });
         }
         bag.rest();
@@ -287,14 +290,23 @@ fn a_snapshot_that_the_log_does_not_reach_is_refused() {
 fn a_node_that_hears_a_leader_does_not_help_to_replace_it() {
     let mut bag = Bag::new(1, None);
     bag.rest();
-    let (leader, term) = bag.promises.leaders.iter().next_back().map(|(t, n)| (*n, *t)).unwrap();
+    let (leader, term) = bag
+        .promises
+        .leaders
+        .iter()
+        .next_back()
+        .map(|(t, n)| (*n, *t))
+        .unwrap();
     let other = leader % 3 + 1;
     bag.messages.clear();
     let body = super::super::message::RaftBody::RequestVote {
         last: crate::entry::EntryId::new(99, 99),
         transfer: false,
     };
-    let message = RaftMessage { term: term + 5, body };
+    let message = RaftMessage {
+        term: term + 5,
+        body,
+    };
     bag.with(other, |core, now| core.receive(now, 3, message));
     bag.rest();
     assert_eq!(bag.promises.leaders.keys().next_back(), Some(&term));
