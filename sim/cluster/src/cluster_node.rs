@@ -42,6 +42,8 @@ pub(crate) struct ClusterNode {
     pub(crate) planned: Option<(Death, u64)>,
     /// A bit of a durable file has turned.
     pub(crate) rotten: bool,
+    /// How often a disk had begun to refuse every change before the power was cut the last time.
+    refusals_before: u64,
 }
 
 impl ClusterNode {
@@ -63,6 +65,7 @@ impl ClusterNode {
             running: None,
             planned: None,
             rotten: false,
+            refusals_before: 0,
         }
     }
 
@@ -96,16 +99,25 @@ impl ClusterNode {
     pub(crate) fn is_excused(&self) -> bool {
         let running = self.running.as_ref();
         let before = running.map_or(0, |running| running.failures_before);
-        self.rotten || self.failures() > before
+        // A file system that refuses every change does so until the machine starts anew.
+        let refuses = self.refusals() > self.refusals_before;
+        self.rotten || refuses || self.failures() > before
     }
 
     /// How many storage calls have failed so far.
     fn failures(&self) -> u64 {
         // Nothing fails by these.
-        let mild = ["short-read", "short-write", "writeback", "cache-drop"];
+        self.fired(|word| !["short-read", "short-write", "writeback", "cache-drop"].contains(&word))
+    }
+
+    fn refusals(&self) -> u64 {
+        self.fired(|word| word == "failed-sync-read-only")
+    }
+
+    fn fired(&self, counts: impl Fn(&str) -> bool) -> u64 {
         let fired = |disk: &SimDisk| -> BTreeMap<&'static str, u64> { disk.fired() };
         let fired = self.disks.iter().flat_map(fired);
-        let fired = fired.filter(|(word, _)| !mild.contains(word));
+        let fired = fired.filter(|(word, _)| counts(word));
         fired.map(|(_, count)| count).sum()
     }
 
@@ -120,6 +132,9 @@ impl ClusterNode {
             executor.kill(running.id);
         }
         self.planned = None;
+        if let Death::PowerCut(_) = death {
+            self.refusals_before = self.refusals();
+        }
         for ((disk, crash), role) in self
             .disks
             .iter()
