@@ -14,6 +14,7 @@ use crate::cluster_node::ClusterNode;
 use crate::draws::Draws;
 use crate::executor::Executor;
 use crate::fold::Fold;
+use crate::linearizability::{DEFAULT_BUDGET, HistoryVerdict, judge};
 use crate::network::{MessageRecord, Network};
 use crate::observation::ObservedEvent;
 use crate::operation::{ClientResponse, Operation};
@@ -201,8 +202,8 @@ impl Cluster<'_> {
             return;
         }
         self.check_disks();
-        let now = self.now();
-        lock(&self.shared.referee).finish(now);
+        lock(&self.shared.referee).finish();
+        self.check_history();
     }
 
     /// Nothing goes wrong any more, and all machines come up.
@@ -281,6 +282,18 @@ impl Cluster<'_> {
                 self.violation(node.node, "bounded disks", text);
             }
         }
+    }
+
+    /// The check that what clients learned can be explained.
+    fn check_history(&self) {
+        let text = match judge(&lock(&self.shared.history).operations, DEFAULT_BUDGET) {
+            HistoryVerdict::Linearizable => return,
+            HistoryVerdict::NotLinearizable(unexplained) => unexplained.to_string(),
+            HistoryVerdict::Undecided { object } => {
+                format!("the history of {object} takes too long to explain")
+            }
+        };
+        self.violation(0, "linearizability", text);
     }
 
     fn outcome(self) -> ClusterOutcome {
