@@ -32,6 +32,8 @@ pub mod linearizability;
 mod local_clock;
 mod network;
 pub mod observation;
+#[cfg(feature = "openraft")]
+pub mod open_raft;
 pub mod operation;
 mod operator;
 mod process_id;

@@ -122,7 +122,7 @@ impl ClusterRow {
 fn verdict_of(failed: &FailedSeed) -> Verdict {
     match failed.violation.checker {
         "no panic" => Verdict::Panic,
-        "no progress" => Verdict::Budget,
+        "no progress" | "linearizability undecided" => Verdict::Budget,
         "determinism" => Verdict::NotDeterministic,
         _ => Verdict::Violation,
     }
