@@ -329,7 +329,7 @@ mod tests {
                 words.insert(kind[..end.unwrap_or(kind.len())].to_owned());
             }
         }
-        assert_eq!(words.len(), 17, "{words:?}");
+        assert_eq!(words.len(), 18, "{words:?}");
     }
 
     #[test]

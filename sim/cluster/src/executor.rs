@@ -241,6 +241,7 @@ impl Executor {
     }
 
     /// How many tasks the process has.
+    #[cfg(test)]
     pub(crate) fn tasks_of(&self, process: ProcessId) -> usize {
         self.state()
             .processes
