@@ -27,7 +27,7 @@ pub mod run;
 pub mod run_log;
 pub mod scenario;
 pub mod shrink;
-mod stream;
+pub mod stream;
 pub mod subject;
 pub mod validate;
 mod weakest;

@@ -20,8 +20,11 @@ impl Stream {
     ///
     /// The key of the generator is the seed in little-endian followed by the label, filled up with
     /// zeros.
+    ///
+    /// # Panics
+    /// If the label is longer.
     #[must_use]
-    pub(crate) fn new(seed: u64, label: &str) -> Self {
+    pub fn new(seed: u64, label: &str) -> Self {
         assert!(label.len() <= 24, "a label has at most 24 bytes: {label}");
         let mut key = [0; 32];
         key[..8].copy_from_slice(&seed.to_le_bytes());

@@ -34,7 +34,7 @@ impl fmt::Display for EntryId {
 }
 
 /// What an entry holds.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum EntryKind {
     /// Nothing: what a leader appends first.
     Blank,
@@ -45,7 +45,7 @@ pub enum EntryKind {
 }
 
 /// An entry of a log.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ObservedEntry {
     /// Its place.
     pub id: EntryId,

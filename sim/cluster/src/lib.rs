@@ -3,16 +3,50 @@
 //! ```text
 //! Engine, Replica   the engine under test, one replica a node; it knows nothing of the simulation
 //! Host              what a replica gets: clock, network, tasks, disks, and a place for observations
+//! runtime           the same clock, tasks and chance as functions, for engines that need statics
 //! Observation       what replicas did, in the words of the Raft paper
 //!   checkers          what must hold of them, one promise a file
 //! Operation         what a client asked and learned
 //!   linearizability   whether one order explains a history of them
+//! ClusterScenario   the claim under test, as data
+//!   ChaosAction       what goes wrong and when, drawn from the seed before the run, or given
+//! run               one run, and what it came to
 //! ```
 
+pub mod chaos;
+mod chaos_plan;
 pub mod checkers;
+mod client;
+mod cluster_node;
+mod disk_faults;
+mod draws;
 pub mod entry;
+mod executor;
+mod fold;
+mod history;
 pub mod host;
 pub mod linearizability;
+mod local_clock;
+mod network;
 pub mod observation;
 pub mod operation;
+mod operator;
+mod process_id;
+mod ready;
+mod referee;
 pub mod replica;
+pub mod replicated_command;
+pub mod replicated_state;
+pub mod run;
+pub mod runtime;
+pub mod scenario;
+mod shared;
+mod sim_host;
+pub mod small_raft;
+mod strikes;
+mod survivors;
+mod world;
+
+pub use chaos_plan::draw_chaos;
+pub use checkers::ClusterViolation;
+pub use network::{DropCause, MessageFate, MessageRecord};

@@ -6,7 +6,7 @@
 use crate::entry::{EntryId, NodeId, ObservedEntry};
 
 /// What a node's disks held when a process of it started.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct RecoveredState {
     /// The term that it last saved.
     pub term: u64,
@@ -23,7 +23,7 @@ pub struct RecoveredState {
 }
 
 /// What a replica did.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Observation {
     /// A process of the node has read its disks and takes part from now on.
     Started(RecoveredState),
@@ -107,7 +107,7 @@ pub enum Observation {
 }
 
 /// An observation with its place in the run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ObservedEvent {
     /// When it was made, in nanoseconds of virtual time since the run began.
     pub at: u64,

@@ -1,0 +1,354 @@
+//! One run: a cluster, its clients, what goes wrong, and the verdict. A pure function of the scenario,
+//! the seed and the chaos.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use beaver_sim::stream::Stream;
+
+use crate::chaos::{ChaosAction, NetworkRates};
+use crate::chaos_plan::draw_chaos;
+use crate::checkers::ClusterViolation;
+use crate::client::RunningClient;
+use crate::cluster_node::ClusterNode;
+use crate::draws::Draws;
+use crate::executor::Executor;
+use crate::fold::Fold;
+use crate::linearizability::{DEFAULT_BUDGET, HistoryVerdict, judge};
+use crate::network::{MessageRecord, Network};
+use crate::observation::ObservedEvent;
+use crate::operation::{ClientResponse, Operation};
+use crate::operator::operate;
+use crate::process_id::ProcessId;
+use crate::ready::lock;
+use crate::referee::Referee;
+use crate::replica::Engine;
+use crate::scenario::ClusterScenario;
+use crate::shared::{Shared, Wanted};
+use crate::world::{Cluster, Errand, MS, WorldCounts};
+
+/// How a run is made, besides its scenario and its seed.
+#[derive(Clone, Debug, Default)]
+pub struct ClusterRunOptions {
+    /// What goes wrong; `None`: what the seed draws.
+    pub chaos: Option<Vec<ChaosAction>>,
+    /// What an earlier run drew, in place of random numbers.
+    pub draws: Option<Vec<u64>>,
+    /// Whether to write down what is drawn.
+    pub record_draws: bool,
+    /// Whether to keep the messages.
+    pub record_messages: bool,
+}
+
+/// What a run came to.
+#[derive(Clone, Debug, Default)]
+pub struct ClusterOutcome {
+    /// The promises that were broken; none: it passed.
+    pub violations: Vec<ClusterViolation>,
+    /// A hash of everything that happened.
+    pub hash: u64,
+    /// What clients asked and learned.
+    pub history: Vec<Operation>,
+    /// What replicas did.
+    pub events: Vec<ObservedEvent>,
+    /// The messages between replicas, if they were to be kept.
+    pub messages: Option<Vec<MessageRecord>>,
+    /// What was drawn, if it was to be recorded: what [`ClusterRunOptions::draws`] takes.
+    pub draws: Option<Vec<u64>>,
+    /// How much happened.
+    pub counts: ClusterCounts,
+}
+
+/// How much happened in a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is the number of what it is called")]
+pub struct ClusterCounts {
+    pub virtual_ms: u64,
+    pub polls: u64,
+    pub messages: u64,
+    pub dropped: u64,
+    pub duplicated: u64,
+    pub crashes: u64,
+    pub power_cuts: u64,
+    /// Crashes inside a storage call.
+    pub inside: u64,
+    /// Machines that lost their disks.
+    pub wiped: u64,
+    /// Processes that ended by themselves because a disk failed.
+    pub gave_up: u64,
+    /// Strikes at machines that were down.
+    pub skipped: u64,
+    pub storage_calls: u64,
+    pub elections: u64,
+    pub snapshots_built: u64,
+    pub snapshots_installed: u64,
+    pub applied: u64,
+    /// Changes that clients know to be done.
+    pub acknowledged: u64,
+    /// Reads that were answered.
+    pub reads: u64,
+    /// Operations of which the client never learned what became.
+    pub unknown: u64,
+}
+
+/// Runs a cluster once. `chaos`: what goes wrong; `None`: what the seed draws.
+///
+/// # Panics
+/// If the scenario makes no sense: see [`ClusterScenario::check`]. If a simulation runs on this thread
+/// already.
+#[must_use]
+pub fn run(
+    engine: &dyn Engine,
+    scenario: &ClusterScenario,
+    seed: u64,
+    chaos: Option<Vec<ChaosAction>>,
+) -> ClusterOutcome {
+    let options = ClusterRunOptions {
+        chaos,
+        ..ClusterRunOptions::default()
+    };
+    run_with(engine, scenario, seed, options)
+}
+
+/// Runs a cluster once, with everything that can be set.
+///
+/// # Panics
+/// As [`run`].
+#[must_use]
+pub fn run_with(
+    engine: &dyn Engine,
+    scenario: &ClusterScenario,
+    seed: u64,
+    options: ClusterRunOptions,
+) -> ClusterOutcome {
+    if let Err(rule) = scenario.check() {
+        panic!("this scenario makes no sense: {rule}");
+    }
+    let draws = match options.draws {
+        Some(list) => Draws::replay(list, options.record_draws),
+        None => Draws::new(seed, options.record_draws),
+    };
+    let mut cluster = Cluster {
+        engine,
+        executor: Executor::install(draws),
+        shared: share(scenario, options.record_messages),
+        nodes: Vec::new(),
+        agenda: [].into(),
+        last_errand: 0,
+        last_node: scenario.nodes,
+        counts: WorldCounts::default(),
+    };
+    let profile = *Stream::new(seed, "profile").pick(&scenario.profiles);
+    for machine in 1..=scenario.nodes {
+        cluster
+            .nodes
+            .push(ClusterNode::new(machine, machine, profile));
+        cluster.plan(0, Errand::Boot(machine));
+    }
+    cluster.plan_chaos(options.chaos.unwrap_or_else(|| draw_chaos(scenario, seed)));
+    cluster.live_through(scenario);
+    cluster.outcome()
+}
+
+fn share(scenario: &ClusterScenario, summaries: bool) -> Arc<Shared> {
+    let mut network = Network::new(summaries);
+    for machine in 1..=scenario.nodes {
+        network.settle(machine, machine);
+    }
+    Arc::new(Shared {
+        scenario: scenario.clone(),
+        summaries,
+        network: network.into(),
+        referee: Referee::default().into(),
+        history: Default::default(),
+        wanted: Wanted {
+            voters: (1..=scenario.nodes).collect(),
+            ..Wanted::default()
+        }
+        .into(),
+        clients_at_work: AtomicU64::new(0),
+        started: Default::default(),
+    })
+}
+
+impl Cluster<'_> {
+    /// The run from its beginning to its end.
+    fn live_through(&mut self, scenario: &ClusterScenario) {
+        self.executor
+            .spawn(ProcessId::WORLD, Box::pin(operate(self.shared.clone())));
+        self.run_until(scenario.warm_up_ms * MS);
+        let end = (scenario.warm_up_ms + scenario.chaos_ms) * MS;
+        for _ in 0..scenario.clients {
+            let client = RunningClient::new(&self.shared);
+            self.shared.clients_at_work.fetch_add(1, Ordering::Relaxed);
+            self.executor
+                .spawn(ProcessId::WORLD, Box::pin(client.work(end + 300 * MS)));
+        }
+        self.run_until(end);
+        self.heal();
+        let give_up = self.now() + scenario.heal_s * 1_000 * MS;
+        self.wait_until(give_up, "agreement", Self::agrees);
+        if self.is_violated() {
+            return;
+        }
+        let reader = RunningClient::new(&self.shared);
+        self.shared.clients_at_work.fetch_add(1, Ordering::Relaxed);
+        self.executor
+            .spawn(ProcessId::WORLD, Box::pin(reader.read_all()));
+        self.wait_until(give_up, "answers to the last reads", |cluster| {
+            cluster.shared.clients_at_work.load(Ordering::Relaxed) == 0
+        });
+        if self.is_violated() {
+            return;
+        }
+        self.check_disks();
+        lock(&self.shared.referee).finish();
+        self.judge_history();
+    }
+
+    /// What clients asked and learned must have an order. That none was found in time is no pass.
+    fn judge_history(&self) {
+        let verdict = judge(&lock(&self.shared.history).operations, DEFAULT_BUDGET);
+        let text = match verdict {
+            HistoryVerdict::Linearizable => return,
+            HistoryVerdict::NotLinearizable(unexplained) => unexplained.to_string(),
+            HistoryVerdict::Undecided { object } => {
+                format!("not decided for {object} within {DEFAULT_BUDGET} places")
+            }
+        };
+        self.violation(0, "linearizability", text);
+    }
+
+    /// Nothing goes wrong any more, and all machines come up.
+    fn heal(&mut self) {
+        let mut network = lock(&self.shared.network);
+        network.heal();
+        network.set_rates(NetworkRates::CALM);
+        drop(network);
+        lock(&self.shared.referee).clear_traps();
+        self.agenda.clear();
+        let now = self.now();
+        for place in 0..self.nodes.len() {
+            let node = &mut self.nodes[place];
+            let machine = node.machine;
+            node.heal_disks();
+            if let Some(process) = node.process() {
+                self.executor.pause(process, now);
+            }
+            self.plan(now + MS, Errand::Boot(machine));
+        }
+        let all: BTreeSet<u64> = self.nodes.iter().map(|node| node.machine).collect();
+        self.change_voters(&all);
+        let mut wanted = lock(&self.shared.wanted);
+        let voters = wanted.voters.clone();
+        wanted.new.extend(voters);
+    }
+
+    fn wait_until(&mut self, give_up: u64, what: &str, done: impl Fn(&Self) -> bool) {
+        while !self.is_violated() && !done(self) {
+            if self.now() >= give_up {
+                let nodes = self.nodes.iter().map(|node| match node.replica() {
+                    None => format!("node {} is not up", node.node),
+                    Some(replica) => {
+                        let ((state, index), leader) = (replica.applied(), replica.leader());
+                        let leader =
+                            leader.map_or("nobody".to_owned(), |leader| leader.to_string());
+                        let node = node.node;
+                        format!("node {node} applied {index}, state {state:x}, follows {leader}")
+                    }
+                });
+                let nodes: Vec<String> = nodes.collect();
+                let seconds = self.shared.scenario.heal_s;
+                let text = format!(
+                    "no {what} {seconds} s after everything was healed: {}",
+                    nodes.join("; ")
+                );
+                self.violation(0, "liveness", text);
+                return;
+            }
+            self.run_until(self.now() + 50 * MS);
+        }
+    }
+
+    /// Whether all nodes have applied the same, all of them vote, and no client waits.
+    fn agrees(&self) -> bool {
+        let wanted = lock(&self.shared.wanted);
+        let replicas = self.nodes.iter().map(|node| node.replica());
+        let Some(replicas) = replicas.collect::<Option<Vec<_>>>() else {
+            return false;
+        };
+        let applied: BTreeSet<_> = replicas.iter().map(|replica| replica.applied()).collect();
+        let idle = self.shared.clients_at_work.load(Ordering::Relaxed) == 0;
+        idle && wanted.version == wanted.done && applied.len() == 1
+    }
+
+    /// The check of bounded disks: a log that was purged must have become small on its disk too.
+    fn check_disks(&self) {
+        let scenario = &self.shared.scenario;
+        for node in &self.nodes {
+            let used = node.disks[0].disk().used();
+            let entries = lock(&self.shared.referee).entries_of(node.node);
+            let most = scenario.disk_bytes + entries * scenario.disk_bytes_per_entry;
+            if used > most {
+                let text =
+                    format!("the log has {entries} entries and {used} bytes, more than {most}");
+                self.violation(node.node, "bounded disks", text);
+            }
+        }
+    }
+
+    fn outcome(self) -> ClusterOutcome {
+        let executor = &self.executor;
+        let history = std::mem::take(&mut lock(&self.shared.history).operations);
+        let mut referee = lock(&self.shared.referee);
+        let mut network = lock(&self.shared.network);
+        let mut counts = ClusterCounts {
+            virtual_ms: executor.now() / MS,
+            polls: executor.polls(),
+            messages: network.traffic.messages,
+            dropped: network.traffic.dropped,
+            duplicated: network.traffic.duplicated,
+            crashes: self.counts.crashes,
+            power_cuts: self.counts.power_cuts,
+            inside: self.counts.inside,
+            wiped: self.counts.wiped,
+            gave_up: self.counts.gave_up,
+            skipped: self.counts.skipped,
+            storage_calls: self.counts.calls_before,
+            elections: referee.seen.elections,
+            snapshots_built: referee.seen.snapshots_built,
+            snapshots_installed: referee.seen.snapshots_installed,
+            applied: referee.seen.applied,
+            ..ClusterCounts::default()
+        };
+        let mut hash = Fold::default();
+        hash.number(executor.hash());
+        hash.number(referee.hash());
+        hash.number(counts.messages);
+        for operation in &history {
+            hash.printed(operation);
+            match &operation.response {
+                Some(ClientResponse::Value(_)) => counts.reads += 1,
+                Some(
+                    ClientResponse::Written | ClientResponse::Compared(_) | ClientResponse::Job(_),
+                ) => counts.acknowledged += 1,
+                None | Some(ClientResponse::Unknown(_)) => counts.unknown += 1,
+                Some(ClientResponse::NotLeader(_) | ClientResponse::Refused(_)) => {}
+            }
+        }
+        for disk in self.nodes.iter().flat_map(|node| &node.disks) {
+            counts.storage_calls += disk.calls();
+            hash.number(disk.trace_hash());
+        }
+        ClusterOutcome {
+            violations: std::mem::take(&mut referee.violations),
+            hash: hash.hash(),
+            history,
+            events: std::mem::take(&mut referee.events),
+            messages: network.take_log(),
+            draws: executor.take_recorded(),
+            counts,
+        }
+    }
+}

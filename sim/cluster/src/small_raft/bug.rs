@@ -1,0 +1,223 @@
+//! Bugs that public Raft implementations had, each planted at the place where they had it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// A bug that can be planted into [`SmallRaft`](super::SmallRaft), one at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(
+    missing_docs,
+    reason = "`PlantedBug::about` says what each of them does"
+)]
+pub enum PlantedBug {
+    VoteAnsweredBeforeDurable,
+    TermAndVoteInTwoWrites,
+    AppendAcknowledgedBeforeFlush,
+    CommittedBeforeOwnEntryIsDurable,
+    CommitIndexDurableBeforeEntries,
+    TruncationNotLogged,
+    EarlierTermCommittedByCounting,
+    CommitWithoutQuorum,
+    StaleMembershipAfterSnapshot,
+    EntriesUnderSnapshotKept,
+    MembershipChangeBeforeOwnTerm,
+    PurgeBeforeSnapshotIsDurable,
+    OlderSnapshotWithCompactedLog,
+    WipedFollowerRejoins,
+    StaleSnapshotTruncatesLog,
+    ReadWithoutQuorum,
+    ReadWithoutOwnTerm,
+    ReadByPausedLeadersLease,
+    RestartedLeaderWithStaleState,
+    RestartedLeaderReusesIndex,
+    FlushCallbacksOutOfOrder,
+    AppliedIndexApartFromData,
+    OldTermsAcknowledgementCounted,
+    OldTermsVoteCounted,
+}
+
+/// What is to be said about a planted bug.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AboutBug {
+    /// Where a real engine had it.
+    pub source: &'static str,
+    /// What the engine does with it.
+    pub what: &'static str,
+}
+
+impl PlantedBug {
+    /// All of them.
+    pub const ALL: [PlantedBug; 24] = {
+        use PlantedBug::*;
+        [
+            VoteAnsweredBeforeDurable,
+            TermAndVoteInTwoWrites,
+            AppendAcknowledgedBeforeFlush,
+            CommittedBeforeOwnEntryIsDurable,
+            CommitIndexDurableBeforeEntries,
+            TruncationNotLogged,
+            EarlierTermCommittedByCounting,
+            CommitWithoutQuorum,
+            StaleMembershipAfterSnapshot,
+            EntriesUnderSnapshotKept,
+            MembershipChangeBeforeOwnTerm,
+            PurgeBeforeSnapshotIsDurable,
+            OlderSnapshotWithCompactedLog,
+            WipedFollowerRejoins,
+            StaleSnapshotTruncatesLog,
+            ReadWithoutQuorum,
+            ReadWithoutOwnTerm,
+            ReadByPausedLeadersLease,
+            RestartedLeaderWithStaleState,
+            RestartedLeaderReusesIndex,
+            FlushCallbacksOutOfOrder,
+            AppliedIndexApartFromData,
+            OldTermsAcknowledgementCounted,
+            OldTermsVoteCounted,
+        ]
+    };
+
+    /// Its source and what it does.
+    #[must_use]
+    pub fn about(self) -> AboutBug {
+        use PlantedBug::*;
+        let (source, what) = match self {
+            VoteAnsweredBeforeDurable => ("NodeDB#161", "a vote is answered before it is durable"),
+            TermAndVoteInTwoWrites => (
+                "hashicorp/raft#661",
+                "term and vote are saved by two writes with a sync each, so a crash can pair an old term with a new vote",
+            ),
+            AppendAcknowledgedBeforeFlush => (
+                "etcd-io/etcd#14143",
+                "a follower acknowledges entries before they are durable",
+            ),
+            CommittedBeforeOwnEntryIsDurable => (
+                "etcd-io/etcd#14370",
+                "a leader counts its own entries before they are durable",
+            ),
+            CommitIndexDurableBeforeEntries => (
+                "curvine#1368",
+                "a follower saves the leader's commit index before the entries, and believes it after a restart",
+            ),
+            TruncationNotLogged => (
+                "baidu/braft#119",
+                "entries are overwritten in the log without removing those after them, so a restart brings these back",
+            ),
+            EarlierTermCommittedByCounting => (
+                "logcabin/logcabin#44",
+                "a leader commits an entry of an earlier term because a majority has it",
+            ),
+            CommitWithoutQuorum => (
+                "databendlabs/openraft#1802",
+                "what the voters have is not sorted before the middle is taken as what a majority has",
+            ),
+            StaleMembershipAfterSnapshot => (
+                "databendlabs/openraft#1808",
+                "an installed snapshot does not replace a membership whose entry it removes, if the index of that is higher",
+            ),
+            EntriesUnderSnapshotKept => (
+                "databendlabs/openraft#753",
+                "an installed snapshot leaves the entries after it, although they follow another entry than its last",
+            ),
+            MembershipChangeBeforeOwnTerm => (
+                "Ongaro, raft-dev, 2015",
+                "a leader changes the membership before an entry of its own term is committed",
+            ),
+            PurgeBeforeSnapshotIsDurable => (
+                "canonical/raft#199",
+                "the log is purged when a snapshot is begun, not when it is durable",
+            ),
+            OlderSnapshotWithCompactedLog => (
+                "camunda/camunda#3573",
+                "older snapshots are kept and one is started from, although the log begins after it",
+            ),
+            WipedFollowerRejoins => (
+                "curvine#1551",
+                "a node whose disks were wiped comes back under its old number, as the voter that it was",
+            ),
+            StaleSnapshotTruncatesLog => (
+                "etcd-io/etcd#1763",
+                "a late snapshot that is older than what is committed is installed",
+            ),
+            ReadWithoutQuorum => (
+                "deventlab/d-engine#383",
+                "a leader answers reads without asking whether it still leads",
+            ),
+            ReadWithoutOwnTerm => (
+                "RedisLabs/redisraft#22",
+                "a new leader answers reads before an entry of its own term is committed",
+            ),
+            ReadByPausedLeadersLease => (
+                "etcd-io/etcd#20418",
+                "a leader answers reads by a lease that it compares with the time of its last tick",
+            ),
+            RestartedLeaderWithStaleState => (
+                "databendlabs/openraft#1511",
+                "a restarted leader goes on leading and answers reads before it has applied what was committed",
+            ),
+            RestartedLeaderReusesIndex => (
+                "databendlabs/openraft, enable_leader_restore",
+                "a restarted leader goes on in its term, and gives the places of entries that it lost to others",
+            ),
+            FlushCallbacksOutOfOrder => (
+                "databendlabs/openraft#1960",
+                "a late callback of an earlier flush counts for entries that have taken the place of the flushed ones",
+            ),
+            AppliedIndexApartFromData => (
+                "etcd-io/etcd#13967",
+                "the applied index is saved apart from the data, so after a crash it can be ahead of them",
+            ),
+            OldTermsAcknowledgementCounted => (
+                "raft-dev, answers without their term",
+                "an acknowledgement that was given to an earlier term's leader is counted",
+            ),
+            OldTermsVoteCounted => (
+                "raft-dev, answers without their term",
+                "a vote that was given in an earlier term is counted",
+            ),
+        };
+        AboutBug { source, what }
+    }
+
+    /// Whether the engine does nothing wrong with it: the world has to do it.
+    #[must_use]
+    pub fn is_of_the_world(self) -> bool {
+        self == PlantedBug::WipedFollowerRejoins
+    }
+}
+
+impl fmt::Display for PlantedBug {
+    /// Its name: `vote-answered-before-durable`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
+}
+
+impl FromStr for PlantedBug {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let known = PlantedBug::ALL.into_iter();
+        let mut named = known.filter(|bug| bug.to_string() == name);
+        named.next().ok_or_else(|| format!("no bug {name:?}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_bug_has_a_name_that_reads_back() {
+        let names = PlantedBug::ALL.map(|bug| bug.to_string());
+        assert_eq!(BTreeSet::from(names.clone()).len(), PlantedBug::ALL.len());
+        assert_eq!(names[0], "vote-answered-before-durable");
+        for (bug, name) in PlantedBug::ALL.into_iter().zip(names) {
+            assert_eq!(name.parse(), Ok(bug));
+        }
+    }
+}
