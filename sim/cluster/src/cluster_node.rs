@@ -42,9 +42,8 @@ pub(crate) struct ClusterNode {
     pub(crate) planned: Option<(Death, u64)>,
     /// A bit of a durable file has turned.
     pub(crate) rotten: bool,
-    /// How often a failed sync had made a disk read-only when the power was last cut: until it is cut
-    /// again the disk stays so, for later processes too.
-    read_only_before: u64,
+    /// How often a disk had begun to refuse every change before the power was cut the last time.
+    refusals_before: u64,
 }
 
 impl ClusterNode {
@@ -66,7 +65,7 @@ impl ClusterNode {
             running: None,
             planned: None,
             rotten: false,
-            read_only_before: 0,
+            refusals_before: 0,
         }
     }
 
@@ -100,23 +99,25 @@ impl ClusterNode {
     pub(crate) fn is_excused(&self) -> bool {
         let running = self.running.as_ref();
         let before = running.map_or(0, |running| running.failures_before);
-        self.rotten || self.failures() > before || self.made_read_only() > self.read_only_before
-    }
-
-    /// How often a failed sync has made a disk read-only so far.
-    fn made_read_only(&self) -> u64 {
-        let fired = self.disks.iter().flat_map(SimDisk::fired);
-        let fired = fired.filter(|(word, _)| *word == "failed-sync-read-only");
-        fired.map(|(_, count)| count).sum()
+        // A file system that refuses every change does so until the machine starts anew.
+        let refuses = self.refusals() > self.refusals_before;
+        self.rotten || refuses || self.failures() > before
     }
 
     /// How many storage calls have failed so far.
     fn failures(&self) -> u64 {
         // Nothing fails by these.
-        let mild = ["short-read", "short-write", "writeback", "cache-drop"];
+        self.fired(|word| !["short-read", "short-write", "writeback", "cache-drop"].contains(&word))
+    }
+
+    fn refusals(&self) -> u64 {
+        self.fired(|word| word == "failed-sync-read-only")
+    }
+
+    fn fired(&self, counts: impl Fn(&str) -> bool) -> u64 {
         let fired = |disk: &SimDisk| -> BTreeMap<&'static str, u64> { disk.fired() };
         let fired = self.disks.iter().flat_map(fired);
-        let fired = fired.filter(|(word, _)| !mild.contains(word));
+        let fired = fired.filter(|(word, _)| counts(word));
         fired.map(|(_, count)| count).sum()
     }
 
@@ -131,8 +132,8 @@ impl ClusterNode {
             executor.kill(running.id);
         }
         self.planned = None;
-        if matches!(death, Death::PowerCut(_)) {
-            self.read_only_before = self.made_read_only();
+        if let Death::PowerCut(_) = death {
+            self.refusals_before = self.refusals();
         }
         for ((disk, crash), role) in self
             .disks

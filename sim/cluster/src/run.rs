@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::chaos::{ChaosAction, NetworkRates};
 use crate::chaos_plan::draw_chaos;
+use crate::checkers::ClusterViolation;
 use crate::client::RunningClient;
 use crate::cluster_node::ClusterNode;
 use crate::draws::Draws;
@@ -23,10 +24,10 @@ use crate::operation::{ClientResponse, Operation};
 use crate::operator::operate;
 use crate::process_id::ProcessId;
 use crate::ready::lock;
-use crate::referee::{ClusterViolation, Referee};
+use crate::referee::Referee;
 use crate::replica::Engine;
 use crate::scenario::ClusterScenario;
-use crate::shared::{Shared, Wanted};
+use crate::shared::{Shared, WantedVoters};
 use crate::world::{Cluster, Errand, MS, WorldCounts};
 
 /// How a run is made, besides its scenario and its seed.
@@ -191,11 +192,11 @@ fn share(scenario: &ClusterScenario, summaries: bool) -> Arc<Shared> {
         scenario: scenario.clone(),
         summaries,
         network: network.into(),
-        referee: Referee::new().into(),
+        referee: Referee::default().into(),
         history: Default::default(),
-        wanted: Wanted {
+        wanted: WantedVoters {
             voters: (1..=scenario.nodes).collect(),
-            ..Wanted::default()
+            ..WantedVoters::default()
         }
         .into(),
         clients_at_work: AtomicU64::new(0),
@@ -235,17 +236,20 @@ impl Cluster<'_> {
         }
         self.check_disks();
         lock(&self.shared.referee).finish();
-        let history = lock(&self.shared.history).operations.clone();
-        match judge(&history, DEFAULT_BUDGET) {
-            HistoryVerdict::Linearizable => {}
-            HistoryVerdict::NotLinearizable(found) => {
-                self.violation(0, "linearizability", found.to_string());
-            }
+        self.judge_history();
+    }
+
+    /// What clients asked and learned must have an order. That none was found in time is no pass.
+    fn judge_history(&self) {
+        let verdict = judge(&lock(&self.shared.history).operations, DEFAULT_BUDGET);
+        let text = match verdict {
+            HistoryVerdict::Linearizable => return,
+            HistoryVerdict::NotLinearizable(unexplained) => unexplained.to_string(),
             HistoryVerdict::Undecided { object } => {
-                let text = format!("{object} took too long to judge");
-                self.violation(0, "linearizability undecided", text);
+                format!("not decided for {object} within {DEFAULT_BUDGET} places")
             }
-        }
+        };
+        self.violation(0, "linearizability", text);
     }
 
     /// Nothing goes wrong any more, and all machines come up.

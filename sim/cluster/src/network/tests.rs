@@ -66,10 +66,7 @@ fn a_partition_stays_with_the_machine_when_its_node_is_replaced() {
     network.cut([1].into(), Direction::Both, 1_000_000);
     network.settle(4, 1);
     assert_eq!(network.nodes(), [2, 3, 4]);
-    assert_eq!(
-        arrivals(&mut network, &executor, 4, 2, 1),
-        [Vec::<u64>::new(); 1]
-    );
+    assert!(arrivals(&mut network, &executor, 4, 2, 1)[0].is_empty());
 }
 
 #[test]
