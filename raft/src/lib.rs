@@ -9,6 +9,8 @@ mod queue;
 mod raft_log;
 mod record;
 mod state_machine;
+#[cfg(feature = "suite")]
+pub mod suite;
 
 pub use config::{UnsoundConfig, check_config};
 pub use flusher::{FlushAtOnce, FlushThread, FlushWork, Flusher};

@@ -5,6 +5,7 @@
     reason = "a test ends where something unexpected happens"
 )]
 
+mod disks;
 mod log;
 mod one_node;
 mod openraft_suite;

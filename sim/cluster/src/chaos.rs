@@ -209,13 +209,8 @@ pub enum CutSurvivors {
         /// Whether one page may be torn.
         torn: bool,
     },
-    /// Exactly this, as far as it is legal.
-    Exact {
-        /// On the disk of the log.
-        log: Choice,
-        /// On the disk of the snapshots.
-        snapshots: Choice,
-    },
+    /// Exactly this, as far as it is legal: on the disk of the log, and on that of the snapshots.
+    Exact(Box<[Choice; 2]>),
 }
 
 /// Which disk of a machine.

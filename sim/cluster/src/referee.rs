@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::chaos::{MachineStrike, Trigger};
-use crate::checkers::{BrokenPromise, Checkers};
+use crate::checkers::{ClusterChecker, all_checkers};
 use crate::entry::{EntryId, EntryKind, NodeId};
 use crate::fold::Fold;
 use crate::observation::{Observation, ObservedEvent};
@@ -20,17 +20,6 @@ pub struct ClusterViolation {
     pub checker: &'static str,
     /// What happened.
     pub text: String,
-}
-
-impl From<BrokenPromise> for ClusterViolation {
-    fn from(broken: BrokenPromise) -> Self {
-        ClusterViolation {
-            at: broken.at,
-            node: broken.node.unwrap_or(0),
-            checker: broken.checker,
-            text: broken.text,
-        }
-    }
 }
 
 /// An aimed action that waits for its observation.
@@ -62,9 +51,7 @@ pub(crate) struct Seen {
 /// Sees all observations of a run.
 #[derive(Default)]
 pub(crate) struct Referee {
-    checkers: Checkers,
-    /// How many of the promises that the checkers found broken are among the violations.
-    told: usize,
+    checkers: Vec<Box<dyn ClusterChecker>>,
     pub(crate) violations: Vec<ClusterViolation>,
     pub(crate) events: Vec<ObservedEvent>,
     hash: Fold,
@@ -89,7 +76,10 @@ impl fmt::Debug for Referee {
 
 impl Referee {
     pub(crate) fn new() -> Self {
-        Referee::default()
+        Referee {
+            checkers: all_checkers(),
+            ..Referee::default()
+        }
     }
 
     /// Takes in what a node did; `machine` is where it runs.
@@ -97,11 +87,17 @@ impl Referee {
         self.hash.number(event.at);
         self.hash.number(event.node);
         self.hash.value(&event.what);
-        self.checkers.observe(&event);
-        let broken = self.checkers.broken();
-        let new = broken[self.told..].iter().cloned();
-        self.violations.extend(new.map(ClusterViolation::from));
-        self.told = broken.len();
+        for checker in &mut self.checkers {
+            if let Err(text) = checker.observe(&event) {
+                let (at, node, checker) = (event.at, event.node, checker.name());
+                self.violations.push(ClusterViolation {
+                    at,
+                    node,
+                    checker,
+                    text,
+                });
+            }
+        }
         self.follow(&event);
         if let Some(machine) = machine.filter(|_| !self.traps.is_empty()) {
             self.spring(&event.what, machine);
@@ -196,10 +192,18 @@ impl Referee {
     }
 
     /// The run is over: asks every checker for its last word.
-    pub(crate) fn finish(&mut self) {
-        let broken = std::mem::take(&mut self.checkers).finish();
-        let new = broken.into_iter().skip(self.told);
-        self.violations.extend(new.map(ClusterViolation::from));
+    pub(crate) fn finish(&mut self, at: u64) {
+        for checker in &mut self.checkers {
+            if let Err(text) = checker.finish() {
+                let checker = checker.name();
+                self.violations.push(ClusterViolation {
+                    at,
+                    node: 0,
+                    checker,
+                    text,
+                });
+            }
+        }
     }
 
     pub(crate) fn hash(&self) -> u64 {

@@ -14,7 +14,6 @@ use crate::cluster_node::ClusterNode;
 use crate::draws::Draws;
 use crate::executor::Executor;
 use crate::fold::Fold;
-use crate::linearizability::{DEFAULT_BUDGET, HistoryVerdict, judge};
 use crate::network::{MessageRecord, Network};
 use crate::observation::ObservedEvent;
 use crate::operation::{ClientResponse, Operation};
@@ -202,8 +201,8 @@ impl Cluster<'_> {
             return;
         }
         self.check_disks();
-        lock(&self.shared.referee).finish();
-        self.check_history();
+        let now = self.now();
+        lock(&self.shared.referee).finish(now);
     }
 
     /// Nothing goes wrong any more, and all machines come up.
@@ -282,18 +281,6 @@ impl Cluster<'_> {
                 self.violation(node.node, "bounded disks", text);
             }
         }
-    }
-
-    /// The check that what clients learned can be explained.
-    fn check_history(&self) {
-        let text = match judge(&lock(&self.shared.history).operations, DEFAULT_BUDGET) {
-            HistoryVerdict::Linearizable => return,
-            HistoryVerdict::NotLinearizable(unexplained) => unexplained.to_string(),
-            HistoryVerdict::Undecided { object } => {
-                format!("the history of {object} takes too long to explain")
-            }
-        };
-        self.violation(0, "linearizability", text);
     }
 
     fn outcome(self) -> ClusterOutcome {

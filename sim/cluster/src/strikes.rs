@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
-use beaver_disk::{CallEffect, CrashPoint, DiskEvent, Moment, Space};
+use beaver_disk::{CallEffect, CrashPoint, DiskEvent, Moment, Noticed, SimDisk, Space};
 
 use crate::chaos::{ChaosKind, Death, DiskRole, MachineStrike};
 use crate::cluster_node::ClusterNode;
@@ -120,11 +120,7 @@ impl Cluster<'_> {
                 noticed,
                 ms,
             } => {
-                let full = &node.disks[disk.place()];
-                full.set_space(Some(Space {
-                    noticed,
-                    ..Space::of(full.disk().used().saturating_add(room))
-                }));
+                fill(&node.disks[disk.place()], room, noticed);
                 self.plan(now + ms * MS, Errand::MakeRoom(machine, disk));
             }
             MachineStrike::Rot {
@@ -140,20 +136,23 @@ impl Cluster<'_> {
                     node.rotten |= rot(node, disk, file, spot, bit);
                 }
             }
-            MachineStrike::TakeSnapshot => {
-                if let Some(replica) = node.replica().cloned() {
-                    let task = async move {
-                        // That it was not done is an answer too.
-                        let _ = replica.admin(AdminRequest::TakeSnapshot).await;
-                    };
-                    self.executor.spawn(process, Box::pin(task));
-                }
-            }
+            MachineStrike::TakeSnapshot => self.take_snapshot(place),
             MachineStrike::Wipe { down_ms } => {
                 if self.may_lose(machine) {
                     self.wipe(machine, down_ms);
                 }
             }
+        }
+    }
+
+    fn take_snapshot(&self, place: usize) {
+        let node = &self.nodes[place];
+        if let (Some(process), Some(replica)) = (node.process(), node.replica().cloned()) {
+            let task = async move {
+                // That it was not done is an answer too.
+                let _ = replica.admin(AdminRequest::TakeSnapshot).await;
+            };
+            self.executor.spawn(process, Box::pin(task));
         }
     }
 
@@ -182,7 +181,7 @@ impl Cluster<'_> {
         };
         let node = &self.nodes[place];
         let (old, number) = (node.node, node.processes);
-        let calls = node.disks.iter().map(beaver_disk::SimDisk::calls);
+        let calls = node.disks.iter().map(SimDisk::calls);
         self.counts.calls_before += calls.sum::<u64>();
         self.counts.wiped += 1;
         let profile = node.disks[0].disk().profile();
@@ -198,6 +197,14 @@ impl Cluster<'_> {
         wanted.new.insert(new);
         wanted.version += 1;
     }
+}
+
+/// A disk takes only so many bytes more.
+fn fill(disk: &SimDisk, room: u64, noticed: Noticed) {
+    disk.set_space(Some(Space {
+        noticed,
+        ..Space::of(disk.disk().used().saturating_add(room))
+    }));
 }
 
 /// The process of a machine dies at one of its next storage calls.

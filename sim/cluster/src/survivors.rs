@@ -19,10 +19,7 @@ pub(crate) fn choice_of(survivors: &CutSurvivors, disk: DiskRole, space: &ImageS
             salt,
             torn,
         } => some(*per_mille, *salt ^ disk.place() as u64, *torn, space),
-        CutSurvivors::Exact { log, snapshots } => match disk {
-            DiskRole::Log => log.clone(),
-            DiskRole::Snapshots => snapshots.clone(),
-        },
+        CutSurvivors::Exact(choices) => choices[disk.place()].clone(),
     }
 }
 

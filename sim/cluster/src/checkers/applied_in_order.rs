@@ -66,10 +66,10 @@ impl ClusterChecker for AppliedInOrder {
 
 #[cfg(test)]
 mod tests {
-    use super::super::script::Script;
+    use super::super::script::EventScript;
 
-    fn three_are_committed() -> Script {
-        let mut script = Script::founded(3);
+    fn three_are_committed() -> EventScript {
+        let mut script = EventScript::founded(3);
         script.leads(1, 2).replicate(2, &[1, 2]);
         script.replicate(2, &[1, 2]).append(2, 2).commit(1, 3);
         script

@@ -68,12 +68,12 @@ impl ClusterChecker for CommittedOnQuorum {
 
 #[cfg(test)]
 mod tests {
-    use super::super::script::Script;
+    use super::super::script::EventScript;
     use crate::entry::EntryKind;
 
     #[test]
     fn an_entry_that_is_not_durable_on_a_majority_breaks_it() {
-        let mut script = Script::founded(3);
+        let mut script = EventScript::founded(3);
         script.leads(1, 2).append(1, 2).append(2, 2).flush(1);
         let mut early = script.clone();
         early.commit(1, 2);
@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn two_sets_of_voters_need_two_majorities() {
-        let mut script = Script::founded(5);
+        let mut script = EventScript::founded(5);
         let joint = vec![[1, 2, 3].into(), [3, 4, 5].into()];
         script.leads(1, 2);
         for node in [1, 2, 3] {
@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn a_disk_that_forgot_an_entry_that_was_removed_does_not_count() {
-        let mut script = Script::founded(3);
+        let mut script = EventScript::founded(3);
         script.append(2, 1).flush(2).truncate(2, 1);
         script.leads(1, 2).append(1, 2).append(2, 2).flush(1);
         script.commit(1, 2);
@@ -110,7 +110,7 @@ mod tests {
 
     #[test]
     fn a_saved_commitment_counts_as_said() {
-        let mut script = Script::founded(3);
+        let mut script = EventScript::founded(3);
         script.leads(1, 2).append(1, 2).flush(1).crash(1);
         let mut alone = script.clone();
         alone.restart_with(1, |state| state.committed = 2);

@@ -67,11 +67,11 @@ impl ClusterChecker for CommittedSurvives {
 
 #[cfg(test)]
 mod tests {
-    use super::super::script::Script;
+    use super::super::script::EventScript;
     use crate::observation::Observation;
 
-    fn committed_on(nodes: &[u64]) -> Script {
-        let mut script = Script::founded(3);
+    fn committed_on(nodes: &[u64]) -> EventScript {
+        let mut script = EventScript::founded(3);
         script.leads(1, 2).replicate(2, nodes).commit(1, 2);
         script
     }

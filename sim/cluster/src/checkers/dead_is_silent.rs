@@ -41,11 +41,11 @@ impl ClusterChecker for DeadIsSilent {
 
 #[cfg(test)]
 mod tests {
-    use super::super::script::Script;
+    use super::super::script::EventScript;
 
     #[test]
     fn a_process_that_flushes_after_its_death_breaks_it() {
-        let mut script = Script::founded(3);
+        let mut script = EventScript::founded(3);
         script.append(1, 2).flush(1).crash(1);
         assert_eq!(script.broken(), [""; 0]);
         script.as_process(1, 1).flush(1);

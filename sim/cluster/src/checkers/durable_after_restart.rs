@@ -62,13 +62,13 @@ impl ClusterChecker for DurableAfterRestart {
 
 #[cfg(test)]
 mod tests {
-    use super::super::script::Script;
+    use super::super::script::EventScript;
     use crate::entry::EntryId;
     use crate::observation::Observation;
 
     #[test]
     fn a_flushed_entry_that_is_gone_breaks_it() {
-        let mut script = Script::founded(3);
+        let mut script = EventScript::founded(3);
         script.append(1, 2).flush(1).append(1, 2).crash(1);
         let mut without_both = script.clone();
         script.restart_with(1, |state| state.log.truncate(2));
@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn an_entry_that_was_truncated_may_be_gone_or_come_back() {
-        let mut script = Script::founded(3);
+        let mut script = EventScript::founded(3);
         script.append(1, 2).flush(1);
         let mut comes_back = script.clone();
         comes_back.crash(1).restart(1);
@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn a_flush_that_is_said_after_a_truncation_covers_what_is_left() {
-        let mut script = Script::founded(3);
+        let mut script = EventScript::founded(3);
         script.append(1, 2).append(1, 2).truncate(1, 2).append(1, 3);
         let upto = EntryId::new(2, 3);
         script.at(1, Observation::Flushed { upto }).crash(1);
@@ -102,8 +102,8 @@ mod tests {
 
     #[test]
     fn a_durable_snapshot_that_is_gone_breaks_it() {
-        let mut script = Script::founded(3);
-        let (last, state) = (EntryId::new(0, 1), Script::state_at(1));
+        let mut script = EventScript::founded(3);
+        let (last, state) = (EntryId::new(0, 1), EventScript::state_at(1));
         script
             .at(1, Observation::SnapshotBuilt { last, state })
             .crash(1);
@@ -116,7 +116,7 @@ mod tests {
 
     #[test]
     fn a_committed_index_past_the_end_of_the_log_breaks_it() {
-        let mut script = Script::founded(3);
+        let mut script = EventScript::founded(3);
         script.leads(1, 2).replicate(2, &[1, 2]).commit(1, 2);
         let mut short = script.clone();
         short.crash(3);

@@ -35,18 +35,18 @@ impl ClusterChecker for ElectionSafety {
 
 #[cfg(test)]
 mod tests {
-    use super::super::script::Script;
+    use super::super::script::EventScript;
 
     #[test]
     fn two_nodes_that_lead_in_one_term_break_it() {
-        let mut script = Script::founded(3);
+        let mut script = EventScript::founded(3);
         script.leads(1, 2).leads(2, 2);
         assert_eq!(script.broken(), ["election safety"]);
     }
 
     #[test]
     fn two_nodes_may_lead_in_two_terms() {
-        let mut script = Script::founded(3);
+        let mut script = EventScript::founded(3);
         script.leads(1, 2).leads(2, 3).leads(1, 2);
         assert_eq!(script.broken(), [""; 0]);
     }

@@ -27,12 +27,12 @@ impl ClusterChecker for EveryRestartStarts {
 
 #[cfg(test)]
 mod tests {
-    use super::super::script::Script;
+    use super::super::script::EventScript;
     use crate::observation::Observation;
 
     #[test]
     fn a_process_that_does_not_start_or_gives_up_breaks_it() {
-        let mut script = Script::founded(3);
+        let mut script = EventScript::founded(3);
         script.crash(1).restart(1);
         assert_eq!(script.broken(), [""; 0]);
         let error = || "no log".to_owned();
@@ -40,7 +40,7 @@ mod tests {
             Observation::NotStarted { error: error() },
             Observation::Stopped { error: error() },
         ] {
-            let mut script = Script::founded(3);
+            let mut script = EventScript::founded(3);
             script.at(1, what);
             assert_eq!(script.broken(), ["every restart starts"]);
         }

@@ -29,10 +29,10 @@ impl ClusterChecker for LeaderAppendOnly {
 
 #[cfg(test)]
 mod tests {
-    use super::super::script::Script;
+    use super::super::script::EventScript;
 
-    fn led(last_term: u64) -> Script {
-        let mut script = Script::founded(3);
+    fn led(last_term: u64) -> EventScript {
+        let mut script = EventScript::founded(3);
         script.leads(1, 2).append(1, 2).append(1, 2);
         script.vote(1, last_term, Some(1)).truncate(1, 2);
         script

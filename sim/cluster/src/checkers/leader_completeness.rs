@@ -65,11 +65,11 @@ impl ClusterChecker for LeaderCompleteness {
 
 #[cfg(test)]
 mod tests {
-    use super::super::script::Script;
+    use super::super::script::EventScript;
 
     #[test]
     fn a_later_leader_without_a_committed_entry_breaks_it() {
-        let mut script = Script::founded(3);
+        let mut script = EventScript::founded(3);
         script.leads(1, 2).replicate(2, &[1, 2]).commit(1, 2);
         script.leads(2, 3);
         assert_eq!(script.broken(), [""; 0]);
@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn a_leader_of_an_earlier_term_that_learns_late_of_its_election_need_not_have_it() {
-        let mut script = Script::founded(3);
+        let mut script = EventScript::founded(3);
         script.leads(1, 4).replicate(4, &[1, 2]).commit(1, 2);
         script.leads(3, 3);
         assert_eq!(script.broken(), [""; 0]);
@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn a_commitment_that_is_said_after_the_later_election_breaks_it_too() {
-        let mut script = Script::founded(3);
+        let mut script = EventScript::founded(3);
         script.leads(1, 2).replicate(2, &[1, 2]).leads(3, 4);
         assert_eq!(script.broken(), [""; 0]);
         script.commit(1, 2);

@@ -76,16 +76,16 @@ impl ClusterChecker for LogMatching {
 
 #[cfg(test)]
 mod tests {
-    use super::super::script::Script;
+    use super::super::script::EventScript;
     use crate::entry::{EntryId, EntryKind, ObservedEntry};
     use crate::observation::Observation;
 
     #[test]
     fn one_place_with_two_contents_breaks_it() {
-        let mut script = Script::founded(3);
+        let mut script = EventScript::founded(3);
         script.append(1, 2).append(2, 2);
         assert_eq!(script.broken(), [""; 0]);
-        let mut script = Script::founded(3);
+        let mut script = EventScript::founded(3);
         script
             .append(1, 2)
             .append_kind(2, 2, EntryKind::Command(77));
@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn one_entry_after_two_different_ones_breaks_it() {
-        let mut script = Script::founded(3);
+        let mut script = EventScript::founded(3);
         script.append(1, 2).append(1, 4).append(2, 3);
         assert_eq!(script.broken(), [""; 0]);
         script.append(2, 4);
@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn what_a_restart_finds_is_compared_too() {
-        let mut script = Script::founded(3);
+        let mut script = EventScript::founded(3);
         script.append(1, 2).crash(2);
         let entry = |kind| ObservedEntry {
             id: EntryId::new(2, 2),
@@ -115,7 +115,7 @@ mod tests {
 
     #[test]
     fn a_gap_breaks_it() {
-        let mut script = Script::founded(3);
+        let mut script = EventScript::founded(3);
         let entry = ObservedEntry {
             id: EntryId::new(2, 3),
             kind: EntryKind::Blank,

@@ -78,13 +78,13 @@ impl ClusterChecker for NeverBack {
 
 #[cfg(test)]
 mod tests {
-    use super::super::script::Script;
+    use super::super::script::EventScript;
     use crate::entry::EntryId;
     use crate::observation::Observation;
 
     #[test]
     fn a_second_vote_in_a_term_breaks_it() {
-        let mut script = Script::founded(3);
+        let mut script = EventScript::founded(3);
         script
             .vote(1, 5, None)
             .vote(1, 5, Some(2))
@@ -96,14 +96,14 @@ mod tests {
 
     #[test]
     fn a_vote_may_turn_into_following_the_winner() {
-        let mut script = Script::founded(3);
+        let mut script = EventScript::founded(3);
         script.vote(1, 5, Some(2)).leads(3, 5).vote(1, 5, Some(3));
         assert_eq!(script.broken(), [""; 0]);
     }
 
     #[test]
     fn a_vote_or_term_that_a_restart_forgets_breaks_it() {
-        let mut script = Script::founded(3);
+        let mut script = EventScript::founded(3);
         script.vote(1, 5, Some(2)).crash(1);
         for (term, voted_for, broken) in [
             (5, Some(2), &[][..]),
@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn a_wiped_node_may_begin_anew() {
-        let mut script = Script::founded(3);
+        let mut script = EventScript::founded(3);
         script.vote(1, 5, Some(2)).crash(1);
         script.at(1, Observation::Wiped);
         script.restart_with(1, |state| *state = Default::default());
@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn a_committed_index_that_falls_breaks_it() {
-        let mut script = Script::founded(3);
+        let mut script = EventScript::founded(3);
         script
             .leads(1, 2)
             .replicate(2, &[1, 2])
@@ -142,7 +142,7 @@ mod tests {
 
     #[test]
     fn a_snapshot_that_is_older_than_the_state_breaks_it() {
-        let mut script = Script::founded(3);
+        let mut script = EventScript::founded(3);
         script
             .leads(1, 2)
             .replicate(2, &[1, 2])
@@ -150,9 +150,9 @@ mod tests {
             .apply(1, 2);
         let install = |id, state| Observation::SnapshotInstalled { last: id, state };
         let mut same = script.clone();
-        same.at(1, install(EntryId::new(2, 2), Script::state_at(2)));
+        same.at(1, install(EntryId::new(2, 2), EventScript::state_at(2)));
         assert_eq!(same.broken(), [""; 0]);
-        script.at(1, install(EntryId::new(0, 1), Script::state_at(1)));
+        script.at(1, install(EntryId::new(0, 1), EventScript::state_at(1)));
         assert_eq!(script.broken(), ["never back"]);
     }
 }

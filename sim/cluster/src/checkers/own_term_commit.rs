@@ -32,11 +32,11 @@ impl ClusterChecker for OwnTermCommit {
 
 #[cfg(test)]
 mod tests {
-    use super::super::script::Script;
+    use super::super::script::EventScript;
 
     #[test]
     fn an_earlier_entry_that_is_committed_by_counting_breaks_it() {
-        let mut script = Script::founded(3);
+        let mut script = EventScript::founded(3);
         script.leads(1, 2).replicate(2, &[1]).leads(1, 3);
         script.replicate(2, &[2]);
         let mut early = script.clone();

@@ -40,18 +40,18 @@ impl ClusterChecker for PurgeAfterSnapshot {
 
 #[cfg(test)]
 mod tests {
-    use super::super::script::Script;
+    use super::super::script::EventScript;
     use crate::entry::EntryId;
     use crate::observation::Observation;
 
     #[test]
     fn a_purge_before_the_snapshot_is_durable_breaks_it() {
         let upto = EntryId::new(0, 1);
-        let mut script = Script::founded(3);
+        let mut script = EventScript::founded(3);
         let mut early = script.clone();
         early.at(1, Observation::Purged { upto });
         assert_eq!(early.broken(), ["purge after snapshot"]);
-        let (last, state) = (upto, Script::state_at(1));
+        let (last, state) = (upto, EventScript::state_at(1));
         script.at(1, Observation::SnapshotBuilt { last, state });
         script.at(1, Observation::Purged { upto });
         assert_eq!(script.broken(), [""; 0]);
@@ -59,7 +59,7 @@ mod tests {
 
     #[test]
     fn a_hole_between_state_and_log_breaks_it() {
-        let mut script = Script::founded(3);
+        let mut script = EventScript::founded(3);
         script.crash(1).restart_with(1, |state| {
             state.log.clear();
             state.purged = EntryId::new(0, 1);

@@ -8,7 +8,7 @@ use crate::observation::{Observation, ObservedEvent, RecoveredState};
 
 /// An event list, and of each node what the verbs need to know.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Script {
+pub(super) struct EventScript {
     events: Vec<ObservedEvent>,
     nodes: BTreeMap<NodeId, Scripted>,
 }
@@ -19,10 +19,10 @@ struct Scripted {
     state: RecoveredState,
 }
 
-impl Script {
+impl EventScript {
     /// `nodes` nodes that hold, have committed and have applied the membership with which they begin.
     pub(super) fn founded(nodes: u64) -> Self {
-        let mut script = Script::default();
+        let mut script = EventScript::default();
         let voters = EntryKind::Membership(vec![(1..=nodes).collect()]);
         for node in 1..=nodes {
             script.restart_with(node, |_| {});
@@ -109,7 +109,7 @@ impl Script {
     }
 
     pub(super) fn apply(&mut self, node: NodeId, index: u64) -> &mut Self {
-        self.apply_to(node, index, Script::state_at(index))
+        self.apply_to(node, index, EventScript::state_at(index))
     }
 
     pub(super) fn apply_to(&mut self, node: NodeId, index: u64, state: u64) -> &mut Self {

@@ -42,33 +42,33 @@ impl ClusterChecker for SnapshotIsFold {
 
 #[cfg(test)]
 mod tests {
-    use super::super::script::Script;
+    use super::super::script::EventScript;
     use crate::entry::EntryId;
     use crate::observation::Observation;
 
     #[test]
     fn a_snapshot_with_another_state_or_place_breaks_it() {
         for (term, index, state, broken) in [
-            (0, 1, Script::state_at(1), &[][..]),
+            (0, 1, EventScript::state_at(1), &[][..]),
             (0, 1, 99, &["snapshot is the fold of the log"]),
             (
                 1,
                 1,
-                Script::state_at(1),
+                EventScript::state_at(1),
                 &["snapshot is the fold of the log"],
             ),
             (
                 2,
                 2,
-                Script::state_at(2),
+                EventScript::state_at(2),
                 &["snapshot is the fold of the log"],
             ),
         ] {
             let last = EntryId::new(term, index);
-            let mut script = Script::founded(3);
+            let mut script = EventScript::founded(3);
             script.at(1, Observation::SnapshotBuilt { last, state });
             assert_eq!(script.broken(), broken);
-            let mut script = Script::founded(3);
+            let mut script = EventScript::founded(3);
             script.at(2, Observation::SnapshotInstalled { last, state });
             assert_eq!(script.broken(), broken);
         }

@@ -71,10 +71,10 @@ impl ClusterChecker for StateMachineSafety {
 
 #[cfg(test)]
 mod tests {
-    use super::super::script::Script;
+    use super::super::script::EventScript;
 
-    fn one_is_committed() -> Script {
-        let mut script = Script::founded(3);
+    fn one_is_committed() -> EventScript {
+        let mut script = EventScript::founded(3);
         script.leads(1, 2).replicate(2, &[1, 2]).commit(1, 2);
         script
     }

@@ -11,15 +11,26 @@
 //! What this does not check, because it holds between jobs: a list of jobs that is enqueued half, and
 //! the turn of a job. Nor does it check when a job is due, because only the leader's clock knows.
 
-mod part;
+#[cfg(test)]
+mod brute_force;
+mod job;
+mod job_calls;
+#[cfg(test)]
+mod job_tests;
+mod object_history;
 mod register;
 mod search;
+#[cfg(test)]
+mod tests;
 mod verdict;
+mod wrong_answer;
 
 use std::collections::BTreeMap;
 
 use crate::operation::{ClientResponse, Operation};
-use part::Part;
+use job::JobModel;
+use job_calls::{job_calls, jobs_in};
+use object_history::ObjectHistory;
 use register::{RegisterModel, register_answer, register_request};
 
 pub use verdict::{HistoryVerdict, Unexplained};
@@ -27,27 +38,62 @@ pub use verdict::{HistoryVerdict, Unexplained};
 /// How many places of one object are searched, if the caller has no other wish: about a second.
 pub const DEFAULT_BUDGET: u64 = 1_000_000;
 
-/// Whether one order for each object explains `history`, which may have any order itself. At most
-/// `budget` places are searched for each object and each of about ten beginnings of its history.
+/// Whether one order for each object explains `history`, in which the operations may stand in any order.
+/// At most `budget` places are searched for each object, and if no order explains it, for each of about
+/// ten beginnings of its history.
 #[must_use]
 pub fn judge(history: &[Operation], budget: u64) -> HistoryVerdict {
+    let mut verdicts = judge_registers(history, budget);
+    verdicts.extend(judge_jobs(history, budget));
+    worst(verdicts)
+}
+
+fn judge_registers(history: &[Operation], budget: u64) -> Vec<HistoryVerdict> {
     let mut verdicts = Vec::new();
-    let mut registers = BTreeMap::<u64, Part<_, _>>::new();
+    let mut registers = BTreeMap::<u64, ObjectHistory<_, _>>::new();
     for operation in history
         .iter()
         .filter(|operation| may_have_happened(operation))
     {
-        if let Some((key, request)) = register_request(&operation.request) {
-            let part = registers.entry(key).or_default();
-            if !part.add(operation, request, register_answer) {
-                verdicts.push(wrong_kind(operation, format!("register {key}")));
-            }
+        let Some((key, request)) = register_request(&operation.request) else {
+            continue;
+        };
+        match register_answer(operation.response.as_ref()) {
+            Ok(answer) => registers
+                .entry(key)
+                .or_default()
+                .add(operation, request, answer),
+            Err(_) => verdicts.push(wrong_kind(operation, format!("register {key}"))),
         }
     }
-    for (key, part) in &registers {
-        verdicts.push(part.judge(&RegisterModel, format!("register {key}"), budget));
+    for (key, register) in &registers {
+        verdicts.push(register.judge(&RegisterModel, format!("register {key}"), budget));
     }
-    worst(verdicts)
+    verdicts
+}
+
+fn judge_jobs(history: &[Operation], budget: u64) -> Vec<HistoryVerdict> {
+    let mut verdicts = Vec::new();
+    let names = jobs_in(history);
+    let mut jobs = BTreeMap::<&str, ObjectHistory<_, _>>::new();
+    for operation in history
+        .iter()
+        .filter(|operation| may_have_happened(operation))
+    {
+        match job_calls(operation, &names) {
+            Ok(calls) => {
+                for call in calls {
+                    let job = jobs.entry(call.job).or_default();
+                    job.add(operation, call.request, call.fact);
+                }
+            }
+            Err(_) => verdicts.push(wrong_kind(operation, "the job queue".into())),
+        }
+    }
+    for (name, job) in &jobs {
+        verdicts.push(job.judge(&JobModel, format!("job {name}"), budget));
+    }
+    verdicts
 }
 
 /// What is known to have had no effect is no part of the history.
@@ -74,8 +120,3 @@ fn worst(verdicts: Vec<HistoryVerdict>) -> HistoryVerdict {
     });
     worst.unwrap_or(HistoryVerdict::Linearizable)
 }
-
-#[cfg(test)]
-mod brute_force;
-#[cfg(test)]
-mod tests;

@@ -1,6 +1,7 @@
 //! A register: it is read, written, and written if it has an expected value.
 
 use super::search::SequentialModel;
+use super::wrong_answer::WrongAnswer;
 use crate::operation::{ClientRequest, ClientResponse};
 
 /// One register, at first never set.
@@ -37,13 +38,19 @@ pub(super) fn register_request(request: &ClientRequest) -> Option<(u64, Register
     }
 }
 
-/// The answer of a register; `None`: a register never answers so.
-pub(super) fn register_answer(response: &ClientResponse) -> Option<RegisterAnswer> {
-    match *response {
-        ClientResponse::Value(value) => Some(RegisterAnswer::Value(value)),
-        ClientResponse::Written => Some(RegisterAnswer::Written),
-        ClientResponse::Compared(equal) => Some(RegisterAnswer::Compared(equal)),
-        _ => None,
+/// The answer of a register, if there is one.
+///
+/// # Errors
+/// A register never answers so.
+pub(super) fn register_answer(
+    response: Option<&ClientResponse>,
+) -> Result<Option<RegisterAnswer>, WrongAnswer> {
+    match response {
+        None | Some(ClientResponse::Unknown(_)) => Ok(None),
+        Some(ClientResponse::Value(value)) => Ok(Some(RegisterAnswer::Value(*value))),
+        Some(ClientResponse::Written) => Ok(Some(RegisterAnswer::Written)),
+        Some(ClientResponse::Compared(equal)) => Ok(Some(RegisterAnswer::Compared(*equal))),
+        Some(_) => Err(WrongAnswer),
     }
 }
 

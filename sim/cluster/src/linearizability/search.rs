@@ -49,11 +49,11 @@ pub(super) struct Interval<R, A> {
 
 /// What the search found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Found {
-    AnOrder,
+pub(super) enum OrderSearch {
+    Found,
     NoOrder,
-    /// The budget was used up.
-    Nothing,
+    /// Nothing was found before the budget was used up.
+    OutOfBudget,
 }
 
 /// Whether an order explains what was known of `intervals` at the moment `until`. Each place that is
@@ -63,9 +63,9 @@ pub(super) fn search<M: SequentialModel>(
     intervals: &[Interval<M::Request, M::Answer>],
     until: u64,
     budget: &mut u64,
-) -> Found {
-    let known = Known::new(intervals, until);
-    let start = Place {
+) -> OrderSearch {
+    let known = KnownCalls::new(intervals, until);
+    let start = SearchPlace {
         taken: vec![0; known.lanes.len() + known.optional.len()],
         state: model.initial(),
     };
@@ -73,23 +73,23 @@ pub(super) fn search<M: SequentialModel>(
     let mut open = vec![(start, None)];
     while let Some((place, without)) = open.pop() {
         let Some(first_end) = known.first_end(&place) else {
-            return Found::AnOrder;
+            return OrderSearch::Found;
         };
         if *budget == 0 {
-            return Found::Nothing;
+            return OrderSearch::OutOfBudget;
         }
         *budget -= 1;
         for (choice, state) in moves(model, &known, &place, without.as_ref(), first_end) {
             let is_optional = choice >= known.lanes.len();
             let mut taken = place.taken.clone();
             taken[choice] += 1;
-            let next = Place { taken, state };
+            let next = SearchPlace { taken, state };
             if seen.insert(next.clone()) {
                 open.push((next, is_optional.then(|| place.state.clone())));
             }
         }
     }
-    Found::NoOrder
+    OrderSearch::NoOrder
 }
 
 /// The operations that are worth taking next, and the state after each. What comes last is searched
@@ -98,8 +98,8 @@ pub(super) fn search<M: SequentialModel>(
 /// If the operation before was optional, `without` is the state before it.
 fn moves<M: SequentialModel>(
     model: &M,
-    known: &Known<'_, M::Request, M::Answer>,
-    place: &Place<M::State>,
+    known: &KnownCalls<'_, M::Request, M::Answer>,
+    place: &SearchPlace<M::State>,
     without: Option<&M::State>,
     first_end: u64,
 ) -> Vec<(usize, M::State)> {
@@ -128,39 +128,39 @@ fn moves<M: SequentialModel>(
 
 /// How many operations were taken of each lane and of each kind of optional ones, and the state then.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Place<S> {
+struct SearchPlace<S> {
     taken: Vec<u32>,
     state: S,
 }
 
 /// The answered operations in lanes, each of them one after the other, so that a number a lane says
 /// which were taken; and the optional ones by what they ask.
-struct Known<'i, R, A> {
-    lanes: Vec<Vec<Answered<'i, R, A>>>,
+struct KnownCalls<'i, R, A> {
+    lanes: Vec<Vec<AnsweredCall<'i, R, A>>>,
     optional: Vec<Vec<(u64, &'i R)>>,
 }
 
-struct Answered<'i, R, A> {
+struct AnsweredCall<'i, R, A> {
     start: u64,
     end: u64,
     request: &'i R,
     answer: &'i A,
 }
 
-impl<'i, R: Ord, A> Known<'i, R, A> {
+impl<'i, R: Ord, A> KnownCalls<'i, R, A> {
     fn new(intervals: &'i [Interval<R, A>], until: u64) -> Self {
         let mut sorted: Vec<_> = intervals.iter().filter(|i| i.start <= until).collect();
         sorted.sort_by_key(|interval| interval.start);
-        let mut lanes: Vec<Vec<Answered<'i, R, A>>> = Vec::new();
+        let mut lanes: Vec<Vec<AnsweredCall<'i, R, A>>> = Vec::new();
         let mut optional = BTreeMap::<&R, Vec<_>>::new();
         for interval in sorted {
             let (start, request) = (interval.start, &interval.request);
             match &interval.answered {
                 Some((end, answer)) if *end <= until => {
-                    let (end, is_free) = (*end, |lane: &&mut Vec<Answered<'i, R, A>>| {
+                    let (end, is_free) = (*end, |lane: &&mut Vec<AnsweredCall<'i, R, A>>| {
                         lane.last().is_none_or(|last| last.end < start)
                     });
-                    let next = Answered {
+                    let next = AnsweredCall {
                         start,
                         end,
                         request,
@@ -175,21 +175,25 @@ impl<'i, R: Ord, A> Known<'i, R, A> {
             }
         }
         let optional = optional.into_values().collect();
-        Known { lanes, optional }
+        KnownCalls { lanes, optional }
     }
 
-    fn next_of_lane<S>(&self, place: &Place<S>, lane: usize) -> Option<&Answered<'i, R, A>> {
+    fn next_of_lane<S>(
+        &self,
+        place: &SearchPlace<S>,
+        lane: usize,
+    ) -> Option<&AnsweredCall<'i, R, A>> {
         self.lanes[lane].get(place.taken[lane] as usize)
     }
 
     /// The first end of an answered operation that was not taken; `None`: all were taken.
-    fn first_end<S>(&self, place: &Place<S>) -> Option<u64> {
+    fn first_end<S>(&self, place: &SearchPlace<S>) -> Option<u64> {
         let next = (0..self.lanes.len()).filter_map(|lane| self.next_of_lane(place, lane));
         next.map(|next| next.end).min()
     }
 
     /// The operations that may be next: those that started when nothing that was left out had ended.
-    fn choices<S>(&self, place: &Place<S>, first_end: u64) -> Vec<usize> {
+    fn choices<S>(&self, place: &SearchPlace<S>, first_end: u64) -> Vec<usize> {
         let lanes = self.lanes.len();
         let optional = (lanes..place.taken.len()).filter(|choice| {
             let kind = &self.optional[choice - lanes];
@@ -207,7 +211,7 @@ impl<'i, R: Ord, A> Known<'i, R, A> {
         choices
     }
 
-    fn asked<S>(&self, place: &Place<S>, choice: usize) -> (&'i R, Option<&'i A>) {
+    fn asked<S>(&self, place: &SearchPlace<S>, choice: usize) -> (&'i R, Option<&'i A>) {
         let number = place.taken[choice] as usize;
         match self.lanes.get(choice) {
             Some(lane) => (lane[number].request, Some(lane[number].answer)),

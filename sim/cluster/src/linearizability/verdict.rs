@@ -61,16 +61,16 @@ impl fmt::Display for Unexplained {
             "no order of the operations on {object} explains the answer at {until}"
         )?;
         for operation in &self.operations {
-            write!(f, "\n{}", Line(operation))?;
+            write!(f, "\n{}", OperationLine(operation))?;
         }
         Ok(())
     }
 }
 
 /// An operation on one line: `12..15 client 3: Write { key: 1, value: 7 } -> Written`.
-struct Line<'o>(&'o Operation);
+struct OperationLine<'o>(&'o Operation);
 
-impl fmt::Display for Line<'_> {
+impl fmt::Display for OperationLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Operation { client, start, .. } = self.0;
         write!(f, "{start}..")?;

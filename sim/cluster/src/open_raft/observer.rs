@@ -11,7 +11,7 @@ use super::types::{
 };
 use crate::entry::ObservedEntry;
 use crate::host::Host;
-use crate::observation::Observation;
+use crate::observation::{Observation, RecoveredState};
 use crate::ready::lock;
 use crate::replicated_state::hash_of;
 
@@ -45,19 +45,22 @@ impl ReplicaObserver {
         lock(&self.said).applied
     }
 
-    /// The state that the disks hold.
-    pub(super) fn recovered(&self, state: u64, index: u64) {
-        lock(&self.said).applied = (state, index);
+    /// What the disks hold, and the hash of the state.
+    pub(super) fn recovered(&self, recovered: RecoveredState, state: u64) {
+        let mut said = lock(&self.said);
+        said.applied = (state, recovered.applied.index);
+        said.committed = recovered.committed.max(recovered.applied.index);
+        drop(said);
+        self.host.observe(Observation::Started(recovered));
     }
 
-    /// An entry was applied; applying it says that it is committed.
+    /// An entry was applied.
     pub(super) fn applied(&self, entry: ObservedEntry, state: u64) {
-        self.committed(entry.id.index);
         lock(&self.said).applied = (state, entry.id.index);
         self.host.observe(Observation::Applied { entry, state });
     }
 
-    fn committed(&self, index: u64) {
+    fn says_committed(&self, index: u64) {
         let mut said = lock(&self.said);
         if index > said.committed {
             said.committed = index;
@@ -77,7 +80,7 @@ impl ReplicaObserver {
         if metrics.state == ServerState::Leader && metrics.vote.committed {
             self.leads(metrics.current_term);
         }
-        self.committed(index_of(metrics.local_committed.as_ref()));
+        self.says_committed(index_of(metrics.local_committed.as_ref()));
         if let Err(fatal) = &metrics.running_state
             && !std::mem::replace(&mut lock(&self.said).stopped, true)
         {
@@ -108,6 +111,10 @@ impl LogObserver<ClusterTypes> for ReplicaObserver {
     fn flushed(&self, last: Option<&RaftLogId>) {
         let upto = place_of(last);
         self.host.observe(Observation::Flushed { upto });
+    }
+
+    fn committed(&self, upto: Option<&RaftLogId>) {
+        self.says_committed(index_of(upto));
     }
 
     fn vote_saved(&self, vote: &RaftVote) {
