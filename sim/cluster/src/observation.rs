@@ -78,6 +78,9 @@ pub enum Observation {
         /// The term.
         term: u64,
     },
+    /// The node does not lead any more, by what it knows: it has heard of a later term, which need not be
+    /// durable yet, or no majority hears it.
+    StepsDown,
     /// The node says that the log up to `index` is committed.
     Committed {
         /// The index.

@@ -224,8 +224,8 @@ fn plan_crash(
 /// A bit in the first half of a file turns. Its end is left alone: an end that is damaged looks like
 /// one that was never acknowledged, and no proof of it need be left elsewhere. `false`: there is no such
 /// file.
-fn rot(node: &ClusterNode, disk: DiskRole, file: u64, spot: u64, bit: u8) -> bool {
-    let disk = &node.disks[disk.place()];
+fn rot(node: &ClusterNode, role: DiskRole, file: u64, spot: u64, bit: u8) -> bool {
+    let disk = &node.disks[role.place()];
     let live = disk.live();
     let files = live
         .names()
@@ -235,10 +235,18 @@ fn rot(node: &ClusterNode, disk: DiskRole, file: u64, spot: u64, bit: u8) -> boo
         return false;
     };
     let file = files[usize::try_from(place).expect("a few files")];
-    let half = live.len_of(file).unwrap_or(0) / 2;
+    let content = live.read(file).unwrap_or_default();
+    let content = content.trim_ascii_end().len() as u64;
+    // A turned bit in the last batch of a log cannot be told from a batch that was never finished, so
+    // only what later batches vouch for is hit.
+    let part = match (role, content) {
+        (DiskRole::Snapshots, _) => content / 2,
+        (DiskRole::Log, 4_096..) => content / 8,
+        (DiskRole::Log, _) => return false,
+    };
     disk.happen(&DiskEvent::FlipBit {
         file: file.to_owned(),
-        offset: spot % half,
+        offset: spot % part,
         bit: bit % 8,
     })
 }

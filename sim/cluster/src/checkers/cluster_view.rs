@@ -177,6 +177,7 @@ impl ClusterView {
                 node.term = node.term.max(*term);
                 node.leads = Some(*term);
             }
+            Observation::StepsDown => node.leads = None,
             Observation::Appended { previous, entry } => {
                 node.log.append(*previous, entry.clone());
             }

@@ -50,8 +50,11 @@ impl RaftDisks {
         };
         let (log, _) = Store::<SmallLog>::open(host.log_disk(), options).map_err(text)?;
         let snapshots = SnapshotStore::open(host.snapshot_disk()).map_err(text)?;
-        // A damaged snapshot is no reason to stop if an older one reaches the log; the core sees to it.
-        let (newest, _damaged) = snapshots.load().map_err(text)?;
+        let (newest, damaged) = snapshots.load().map_err(text)?;
+        // An older one could reach the log, but what the damaged one covers was promised.
+        if let Some(damage) = damaged.into_iter().next() {
+            return Err(text(damage.error));
+        }
         let saved = SavedState {
             log: log.state().clone(),
             snapshot: newest.map(|snapshot| Arc::from(snapshot.state)),

@@ -121,6 +121,7 @@ impl RaftCore {
         self.draw_election();
         let before = std::mem::replace(&mut self.role, RaftRole::Follower);
         if let RaftRole::Leader(before) = before {
+            self.observe(Observation::StepsDown);
             self.end_leadership(*before);
         }
     }

@@ -116,8 +116,17 @@ impl RaftCore {
         if !is_stale || self.has_bug(PlantedBug::StaleSnapshotTruncatesLog) {
             let state = machine.state.hash();
             self.snapshot = Some(file);
+            let is_replaced = is_stale || !self.log.has(last);
+            let after = self.commit.max(self.log.purged().index);
+            if is_replaced && after < self.log.last().index {
+                self.observe(Observation::Truncated { after });
+            }
             self.observe(Observation::SnapshotInstalled { last, state });
-            self.replace_log(last, &machine, is_stale);
+            if is_replaced {
+                self.replace_log(last, &machine);
+            } else {
+                self.purge(last);
+            }
             (self.machine, self.commit) = (machine, last.index);
         }
         if let Some(leader) = self.leader.filter(|leader| *leader != self.id) {
@@ -127,21 +136,13 @@ impl RaftCore {
         Ok(())
     }
 
-    fn replace_log(&mut self, upto: EntryId, machine: &AppliedMachine, is_stale: bool) {
-        if self.log.has(upto) && !is_stale {
-            self.purge(upto);
-            return;
-        }
+    fn replace_log(&mut self, upto: EntryId, machine: &AppliedMachine) {
         let config = machine.config.clone();
         if self.has_bug(PlantedBug::EntriesUnderSnapshotKept) {
             self.record(RaftRecord::KeepAfter { upto });
             self.log.keep_after(upto, config);
         } else {
             self.record(RaftRecord::Reset { upto });
-            let after = self.commit.max(self.log.purged().index);
-            if after < self.log.last().index {
-                self.observe(Observation::Truncated { after });
-            }
             self.log.reset(upto, config);
         }
         self.observe(Observation::Purged { upto });
