@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::chaos::{MachineStrike, Trigger};
-use crate::checkers::{ClusterChecker, all_checkers};
+use crate::checkers::{BrokenPromise, Checkers};
 use crate::entry::{EntryId, EntryKind, NodeId};
 use crate::fold::Fold;
 use crate::observation::{Observation, ObservedEvent};
@@ -20,6 +20,17 @@ pub struct ClusterViolation {
     pub checker: &'static str,
     /// What happened.
     pub text: String,
+}
+
+impl From<&BrokenPromise> for ClusterViolation {
+    fn from(broken: &BrokenPromise) -> Self {
+        ClusterViolation {
+            at: broken.at,
+            node: broken.node.unwrap_or(0),
+            checker: broken.checker,
+            text: broken.text.clone(),
+        }
+    }
 }
 
 /// An aimed action that waits for its observation.
@@ -51,7 +62,7 @@ pub(crate) struct Seen {
 /// Sees all observations of a run.
 #[derive(Default)]
 pub(crate) struct Referee {
-    checkers: Vec<Box<dyn ClusterChecker>>,
+    checkers: Checkers,
     pub(crate) violations: Vec<ClusterViolation>,
     pub(crate) events: Vec<ObservedEvent>,
     hash: Fold,
@@ -76,10 +87,7 @@ impl fmt::Debug for Referee {
 
 impl Referee {
     pub(crate) fn new() -> Self {
-        Referee {
-            checkers: all_checkers(),
-            ..Referee::default()
-        }
+        Referee::default()
     }
 
     /// Takes in what a node did; `machine` is where it runs.
@@ -87,17 +95,10 @@ impl Referee {
         self.hash.number(event.at);
         self.hash.number(event.node);
         self.hash.value(&event.what);
-        for checker in &mut self.checkers {
-            if let Err(text) = checker.observe(&event) {
-                let (at, node, checker) = (event.at, event.node, checker.name());
-                self.violations.push(ClusterViolation {
-                    at,
-                    node,
-                    checker,
-                    text,
-                });
-            }
-        }
+        let known = self.checkers.broken().len();
+        self.checkers.observe(&event);
+        let new = self.checkers.broken()[known..].iter();
+        self.violations.extend(new.map(ClusterViolation::from));
         self.follow(&event);
         if let Some(machine) = machine.filter(|_| !self.traps.is_empty()) {
             self.spring(&event.what, machine);
@@ -192,18 +193,11 @@ impl Referee {
     }
 
     /// The run is over: asks every checker for its last word.
-    pub(crate) fn finish(&mut self, at: u64) {
-        for checker in &mut self.checkers {
-            if let Err(text) = checker.finish() {
-                let checker = checker.name();
-                self.violations.push(ClusterViolation {
-                    at,
-                    node: 0,
-                    checker,
-                    text,
-                });
-            }
-        }
+    pub(crate) fn finish(&mut self) {
+        let known = self.checkers.broken().len();
+        let broken = std::mem::take(&mut self.checkers).finish();
+        let new = broken[known..].iter();
+        self.violations.extend(new.map(ClusterViolation::from));
     }
 
     pub(crate) fn hash(&self) -> u64 {

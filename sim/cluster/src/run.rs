@@ -14,6 +14,7 @@ use crate::cluster_node::ClusterNode;
 use crate::draws::Draws;
 use crate::executor::Executor;
 use crate::fold::Fold;
+use crate::linearizability::{DEFAULT_BUDGET, HistoryVerdict, judge};
 use crate::network::{MessageRecord, Network};
 use crate::observation::ObservedEvent;
 use crate::operation::{ClientResponse, Operation};
@@ -201,8 +202,18 @@ impl Cluster<'_> {
             return;
         }
         self.check_disks();
-        let now = self.now();
-        lock(&self.shared.referee).finish(now);
+        lock(&self.shared.referee).finish();
+        let history = lock(&self.shared.history).operations.clone();
+        match judge(&history, DEFAULT_BUDGET) {
+            HistoryVerdict::Linearizable => {}
+            HistoryVerdict::NotLinearizable(found) => {
+                self.violation(0, "linearizability", found.to_string());
+            }
+            HistoryVerdict::Undecided { object } => {
+                let text = format!("{object} took too long to judge");
+                self.violation(0, "linearizability undecided", text);
+            }
+        }
     }
 
     /// Nothing goes wrong any more, and all machines come up.
