@@ -75,10 +75,18 @@ impl ReplicaObserver {
         }
     }
 
+    fn steps_down(&self) {
+        if lock(&self.said).leads.take().is_some() {
+            self.host.observe(Observation::StepsDown);
+        }
+    }
+
     /// What openraft says of itself.
     pub(super) fn metrics(&self, metrics: &RaftMetrics<ClusterTypes>) {
-        if metrics.state == ServerState::Leader && metrics.vote.committed {
-            self.leads(metrics.current_term);
+        match metrics.state {
+            ServerState::Leader if metrics.vote.committed => self.leads(metrics.current_term),
+            ServerState::Leader => {}
+            _ => self.steps_down(),
         }
         self.says_committed(index_of(metrics.local_committed.as_ref()));
         if let Err(fatal) = &metrics.running_state
@@ -135,9 +143,12 @@ impl ApplyObserver<ClusterTypes> for ReplicaObserver {
         _: &StoredMembershipOf<ClusterTypes>,
         machine: &[u8],
     ) {
-        let (last, state) = (place_of(last), hash_of(machine));
-        self.host
-            .observe(Observation::SnapshotBuilt { last, state });
+        // One of the state before the first entry, which an operator can ask for, covers nothing.
+        if last.is_some() {
+            let (last, state) = (place_of(last), hash_of(machine));
+            self.host
+                .observe(Observation::SnapshotBuilt { last, state });
+        }
     }
 
     fn installed(
