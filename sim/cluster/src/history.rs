@@ -4,7 +4,7 @@ use crate::operation::{ClientRequest, ClientResponse, Operation};
 
 /// The operations of a run so far.
 #[derive(Debug, Default)]
-pub(crate) struct History {
+pub(crate) struct RunHistory {
     pub(crate) operations: Vec<Operation>,
     last_moment: u64,
     last_client: u64,
@@ -12,7 +12,7 @@ pub(crate) struct History {
     last_job: u64,
 }
 
-impl History {
+impl RunHistory {
     /// A moment after all others, as near to `now` (nanoseconds of virtual time) as can be.
     fn moment(&mut self, now: u64) -> u64 {
         self.last_moment = now.max(self.last_moment + 1);

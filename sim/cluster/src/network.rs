@@ -53,19 +53,19 @@ pub struct MessageRecord {
 }
 
 /// What is done with an answer when it arrives.
-pub(crate) type Answer = Box<dyn FnOnce() + Send>;
+pub(crate) type AnswerParcel = Box<dyn FnOnce() + Send>;
 
 /// What a client or an operator asks of a replica.
-pub(crate) type Request = Box<dyn FnOnce(Arc<dyn Replica>) -> BoxFuture<Answer> + Send>;
+pub(crate) type RequestParcel = Box<dyn FnOnce(Arc<dyn Replica>) -> BoxFuture<AnswerParcel> + Send>;
 
 /// What is under way.
 pub(crate) enum Parcel {
     /// From a replica to a replica.
     Message(Message),
     /// From a client to a replica.
-    Request(Request),
+    Request(RequestParcel),
     /// From a replica to a client.
-    Answer(Answer),
+    Answer(AnswerParcel),
 }
 
 /// Something that arrives.
@@ -77,7 +77,7 @@ pub(crate) struct Arrival {
 
 /// Messages that do not get through until some moment.
 #[derive(Debug)]
-struct Block {
+struct Blockade {
     until: u64,
     /// Machines of one side.
     side: BTreeSet<u64>,
@@ -96,7 +96,7 @@ pub(crate) struct Traffic {
 #[derive(Default)]
 pub(crate) struct Network {
     rates: NetworkRates,
-    blocks: Vec<Block>,
+    blocks: Vec<Blockade>,
     /// The machine of each node that there is.
     machines: BTreeMap<NodeId, u64>,
     /// The process of each node that is up.
@@ -163,7 +163,7 @@ impl Network {
 
     /// Messages between `side` and all others do not get through until `until`.
     pub(crate) fn cut(&mut self, side: BTreeSet<u64>, direction: Direction, until: u64) {
-        self.blocks.push(Block {
+        self.blocks.push(Blockade {
             until,
             side,
             direction,

@@ -9,7 +9,7 @@ use crate::executor::current;
 use crate::ready::lock;
 use crate::replica::AdminRequest;
 use crate::runtime::sleep;
-use crate::shared::{Shared, Wanted};
+use crate::shared::{Shared, WantedVoters};
 
 /// How long the operator waits for a change.
 const PATIENCE: Duration = Duration::from_millis(1_500);
@@ -36,7 +36,7 @@ pub(crate) async fn operate(shared: Arc<Shared>) {
     }
 }
 
-async fn carry_out(shared: &Shared, wanted: &Wanted) -> bool {
+async fn carry_out(shared: &Shared, wanted: &WantedVoters) -> bool {
     for node in &wanted.new {
         // The cluster may know it already, and may say no for that: the voters decide.
         at_leader(shared, AdminRequest::AddLearner(*node)).await;

@@ -52,7 +52,7 @@ pub(crate) struct Sprung {
 
 /// How many observations there were of some kinds.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Seen {
+pub(crate) struct SeenCounts {
     pub(crate) elections: u64,
     pub(crate) snapshots_built: u64,
     pub(crate) snapshots_installed: u64,
@@ -70,7 +70,7 @@ pub(crate) struct Referee {
     pub(crate) sprung: Vec<Sprung>,
     /// The nodes whose replica gave up, with what it said.
     pub(crate) stopped: Vec<(NodeId, String)>,
-    pub(crate) seen: Seen,
+    pub(crate) seen: SeenCounts,
     /// The first entry after what was purged, and the last, of each log.
     logs: BTreeMap<NodeId, (u64, u64)>,
     /// The newest membership that any log had.

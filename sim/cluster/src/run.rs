@@ -24,7 +24,7 @@ use crate::ready::lock;
 use crate::referee::{ClusterViolation, Referee};
 use crate::replica::Engine;
 use crate::scenario::ClusterScenario;
-use crate::shared::{Shared, Wanted};
+use crate::shared::{Shared, WantedVoters};
 use crate::world::{Cluster, Errand, MS, WorldCounts};
 
 /// How a run is made, besides its scenario and its seed.
@@ -161,9 +161,9 @@ fn share(scenario: &ClusterScenario, summaries: bool) -> Arc<Shared> {
         network: network.into(),
         referee: Referee::new().into(),
         history: Default::default(),
-        wanted: Wanted {
+        wanted: WantedVoters {
             voters: (1..=scenario.nodes).collect(),
-            ..Wanted::default()
+            ..WantedVoters::default()
         }
         .into(),
         clients_at_work: AtomicU64::new(0),

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use crate::entry::NodeId;
 use crate::executor::current;
-use crate::history::History;
+use crate::history::RunHistory;
 use crate::host::BoxFuture;
-use crate::network::{Answer, Arrival, Network, Parcel};
+use crate::network::{AnswerParcel, Arrival, Network, Parcel};
 use crate::process_id::ProcessId;
 use crate::ready::lock;
 use crate::referee::Referee;
@@ -23,7 +23,7 @@ pub(crate) type StartResult = Result<Arc<dyn Replica>, String>;
 
 /// Who is to vote, as the operator has it.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Wanted {
+pub(crate) struct WantedVoters {
     pub(crate) voters: BTreeSet<NodeId>,
     /// Nodes that the cluster may not know yet.
     pub(crate) new: BTreeSet<NodeId>,
@@ -40,8 +40,8 @@ pub(crate) struct Shared {
     pub(crate) summaries: bool,
     pub(crate) network: Mutex<Network>,
     pub(crate) referee: Mutex<Referee>,
-    pub(crate) history: Mutex<History>,
-    pub(crate) wanted: Mutex<Wanted>,
+    pub(crate) history: Mutex<RunHistory>,
+    pub(crate) wanted: Mutex<WantedVoters>,
     /// How many clients are not done yet.
     pub(crate) clients_at_work: AtomicU64,
     /// The processes that have started, or not, since the world looked last.
@@ -64,11 +64,11 @@ impl Shared {
         request: impl FnOnce(Arc<dyn Replica>) -> BoxFuture<R> + Send + 'static,
     ) -> Option<R> {
         let (promise, promised) = promise();
-        let request = move |replica: Arc<dyn Replica>| -> BoxFuture<Answer> {
+        let request = move |replica: Arc<dyn Replica>| -> BoxFuture<AnswerParcel> {
             let asked = request(replica);
             Box::pin(async move {
                 let result = asked.await;
-                Box::new(move || promise.keep(result)) as Answer
+                Box::new(move || promise.keep(result)) as AnswerParcel
             })
         };
         let arrival = Arrival {

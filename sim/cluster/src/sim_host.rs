@@ -12,7 +12,7 @@ use crate::draws::Purpose;
 use crate::entry::NodeId;
 use crate::executor::current;
 use crate::host::{BoxFuture, Host, Message};
-use crate::network::{Answer, Arrival, Parcel};
+use crate::network::{AnswerParcel, Arrival, Parcel};
 use crate::observation::{Observation, ObservedEvent};
 use crate::process_id::ProcessId;
 use crate::ready::lock;
@@ -76,7 +76,7 @@ impl SimHost {
     }
 
     /// Sends an answer to a client.
-    pub(crate) fn answer(&self, answer: Answer) {
+    pub(crate) fn answer(&self, answer: AnswerParcel) {
         if self.is_dead() {
             return;
         }

@@ -249,7 +249,7 @@ fn clients_take_a_new_number_after_an_operation_without_an_answer() {
 #[test]
 fn what_is_wrong_with_an_engine_is_found_by_the_check_for_it() {
     let found = [
-        (Planted::NoSync, "state machine safety"),
+        (Planted::NoSync, "linearizability"),
         (Planted::AllLead, "election safety"),
         (Planted::StartsOnce, "every restart starts"),
         (Planted::Spins, "no progress"),

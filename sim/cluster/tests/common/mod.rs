@@ -7,7 +7,7 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use beaver_cluster::entry::{EntryId, EntryKind, NodeId, ObservedEntry};
+use beaver_cluster::entry::NodeId;
 use beaver_cluster::host::{BoxFuture, Host, Message};
 use beaver_cluster::observation::{Observation, RecoveredState};
 use beaver_cluster::operation::{ClientRequest, ClientResponse};
@@ -95,8 +95,8 @@ impl Engine for OneWriter {
                 return Err("there is something here".to_owned());
             }
             host.observe(Observation::Started(RecoveredState::default()));
-            let leads = host.node() == 1 || planted == Planted::AllLead;
-            if leads {
+            // Of the words of Raft it uses no other: what it does is none of Raft's business.
+            if planted == Planted::AllLead {
                 host.observe(Observation::Leads { term: 1 });
             }
             let writer = Arc::new(Writer {
@@ -178,13 +178,6 @@ impl Writer {
             self.file.sync_data()?;
         }
         registers.apply(key, value);
-        let entry = ObservedEntry {
-            id: EntryId::new(1, registers.index),
-            kind: EntryKind::Command(value),
-        };
-        let state = registers.hash();
-        drop(registers);
-        self.host.observe(Observation::Applied { entry, state });
         Ok(())
     }
 }
