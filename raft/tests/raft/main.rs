@@ -9,4 +9,5 @@ mod disks;
 mod log;
 mod one_node;
 mod openraft_suite;
+mod snapshots;
 mod support;
