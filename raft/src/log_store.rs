@@ -150,8 +150,10 @@ impl<C: RaftTypeConfig> LogStore<C> {
     /// # Errors
     /// As [`SharedStore::close`].
     pub fn close(&self) -> beaver::Result<()> {
+        let closed = self.0.store.close();
+        // Nothing is left to write, but callbacks may be left to answer.
         self.0.flush();
-        self.0.store.close()
+        closed
     }
 
     /// Queues records, and sees to it that they are flushed soon. `waits` is what to do under the lock
@@ -308,7 +310,10 @@ where
     }
 
     async fn save_committed(&mut self, committed: Option<LogIdOf<C>>) -> io::Result<()> {
-        self.queue(&[LogRecord::Committed(committed)], |_, _| ())
+        let observer = Arc::clone(&self.0.observer);
+        self.queue(&[LogRecord::Committed(committed.clone())], |_, _| {
+            observer.committed(committed.as_ref());
+        })
     }
 
     async fn read_committed(&mut self) -> io::Result<Option<LogIdOf<C>>> {

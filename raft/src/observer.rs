@@ -27,6 +27,12 @@ pub trait LogObserver<C: RaftTypeConfig>: Send + Sync + 'static {
         let _ = last;
     }
 
+    /// openraft says that the log up to `upto` is committed, and applies it after that. This is not
+    /// durable yet.
+    fn committed(&self, upto: Option<&LogIdOf<C>>) {
+        let _ = upto;
+    }
+
     /// `vote` is durable.
     fn vote_saved(&self, vote: &VoteOf<C>) {
         let _ = vote;

@@ -11,7 +11,7 @@ use super::types::{
 };
 use crate::entry::ObservedEntry;
 use crate::host::Host;
-use crate::observation::Observation;
+use crate::observation::{Observation, RecoveredState};
 use crate::ready::lock;
 use crate::replicated_state::hash_of;
 
@@ -45,19 +45,22 @@ impl ReplicaObserver {
         lock(&self.said).applied
     }
 
-    /// The state that the disks hold.
-    pub(super) fn recovered(&self, state: u64, index: u64) {
-        lock(&self.said).applied = (state, index);
+    /// What the disks hold, and the hash of the state.
+    pub(super) fn recovered(&self, recovered: RecoveredState, state: u64) {
+        let mut said = lock(&self.said);
+        said.applied = (state, recovered.applied.index);
+        said.committed = recovered.committed.max(recovered.applied.index);
+        drop(said);
+        self.host.observe(Observation::Started(recovered));
     }
 
-    /// An entry was applied; applying it says that it is committed.
+    /// An entry was applied.
     pub(super) fn applied(&self, entry: ObservedEntry, state: u64) {
-        self.committed(entry.id.index);
         lock(&self.said).applied = (state, entry.id.index);
         self.host.observe(Observation::Applied { entry, state });
     }
 
-    fn committed(&self, index: u64) {
+    fn says_committed(&self, index: u64) {
         let mut said = lock(&self.said);
         if index > said.committed {
             said.committed = index;
@@ -72,12 +75,20 @@ impl ReplicaObserver {
         }
     }
 
+    fn steps_down(&self) {
+        if lock(&self.said).leads.take().is_some() {
+            self.host.observe(Observation::StepsDown);
+        }
+    }
+
     /// What openraft says of itself.
     pub(super) fn metrics(&self, metrics: &RaftMetrics<ClusterTypes>) {
-        if metrics.state == ServerState::Leader && metrics.vote.committed {
-            self.leads(metrics.current_term);
+        match metrics.state {
+            ServerState::Leader if metrics.vote.committed => self.leads(metrics.current_term),
+            ServerState::Leader => {}
+            _ => self.steps_down(),
         }
-        self.committed(index_of(metrics.local_committed.as_ref()));
+        self.says_committed(index_of(metrics.local_committed.as_ref()));
         if let Err(fatal) = &metrics.running_state
             && !std::mem::replace(&mut lock(&self.said).stopped, true)
         {
@@ -110,6 +121,10 @@ impl LogObserver<ClusterTypes> for ReplicaObserver {
         self.host.observe(Observation::Flushed { upto });
     }
 
+    fn committed(&self, upto: Option<&RaftLogId>) {
+        self.says_committed(index_of(upto));
+    }
+
     fn vote_saved(&self, vote: &RaftVote) {
         let (term, voted_for) = vote_of(vote);
         self.host
@@ -128,9 +143,12 @@ impl ApplyObserver<ClusterTypes> for ReplicaObserver {
         _: &StoredMembershipOf<ClusterTypes>,
         machine: &[u8],
     ) {
-        let (last, state) = (place_of(last), hash_of(machine));
-        self.host
-            .observe(Observation::SnapshotBuilt { last, state });
+        // One of the state before the first entry, which an operator can ask for, covers nothing.
+        if last.is_some() {
+            let (last, state) = (place_of(last), hash_of(machine));
+            self.host
+                .observe(Observation::SnapshotBuilt { last, state });
+        }
     }
 
     fn installed(

@@ -21,7 +21,7 @@ use super::observer::ReplicaObserver;
 use super::types::{AppliedAnswer, ClusterTypes, index_of, observed, place_of, vote_of};
 use crate::entry::NodeId;
 use crate::host::{BoxFuture, Host, Message};
-use crate::observation::{Observation, RecoveredState};
+use crate::observation::RecoveredState;
 use crate::operation::{ClientRequest, ClientResponse};
 use crate::replica::{AdminRequest, Engine, Replica};
 use crate::replicated_command::ReplicatedCommand;
@@ -93,8 +93,7 @@ impl OpenRaft {
         };
         let recovered = recovered_state(&log, &machine).await?;
         let state = machine.store.read(ReplicatedState::hash);
-        observer.recovered(state, recovered.applied.index);
-        host.observe(Observation::Started(recovered));
+        observer.recovered(recovered, state);
 
         let calls = Arc::new(PeerCalls::new(host.clone()));
         let links = LinkFactory(calls.clone());
