@@ -254,6 +254,12 @@ where
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
         let document = MachineDocument::<C>::new(meta, &snapshot)?;
         let snapshots = lock(&self.0.snapshots);
+        let applied = lock(&self.0.state).last_log_id.clone();
+        if meta.last_log_id < applied {
+            // The next start would begin with the newer one.
+            let reason = "a snapshot cannot take back what was applied";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
+        }
         document.save(&snapshots)?;
         *lock(&self.0.state) = AppliedMachine {
             machine,
