@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use beaver_sim::scenario::Seeds;
 
 use crate::fold::Fold;
-use crate::referee::ClusterViolation;
+use crate::checkers::ClusterViolation;
 use crate::replica::Engine;
 use crate::run::{ClusterCounts, ClusterOutcome, run};
 use crate::scenario::ClusterScenario;

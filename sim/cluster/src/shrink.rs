@@ -9,7 +9,7 @@ use beaver_sim::scenario::Range;
 
 use crate::chaos::{ChaosAction, ChaosKind, CutSurvivors, Death, MachineStrike, NetworkRates};
 use crate::chaos_plan::draw_chaos;
-use crate::referee::ClusterViolation;
+use crate::checkers::ClusterViolation;
 use crate::replica::Engine;
 use crate::run::{profile_of, run};
 use crate::scenario::ClusterScenario;

@@ -138,6 +138,7 @@ fn phrase(what: &Observation) -> (String, Weight) {
         Observation::Died { power_cut: false } => ("is killed".to_owned(), Weight::Landmark),
         Observation::Wiped => ("loses its disks".to_owned(), Weight::Landmark),
         Observation::Leads { term } => (format!("leads in term {term}"), Weight::Landmark),
+        Observation::StepsDown => ("leads no more".to_owned(), Weight::Landmark),
         Observation::VoteSaved { term, voted_for } => (
             format!("has on disk {}", vote_text(*term, *voted_for)),
             Weight::Step,
