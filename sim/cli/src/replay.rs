@@ -63,7 +63,7 @@ pub(crate) fn replay(args: &ReplayArgs, out: &mut Output) -> Result<Exit, CliErr
         }
         out.line(format_args!("verdict: {verdict}"));
     }
-    let exit = Exit::of_verdict(verdict, false);
+    let exit = Exit::Judged(verdict);
     match (&args.report, &explained) {
         (None, _) => Ok(exit),
         (Some(path), Some(explained)) => {

@@ -106,7 +106,7 @@ impl<'o> Reporter<'o> {
             }
             Format::Json => out.json(&RunDocument::new(report))?,
         }
-        let exit = Exit::of_verdict(verdict, interrupted);
+        let exit = Exit::Judged(verdict);
         let write = |path: &Path| page_file::write(path, &HtmlPage::of_report(report), exit);
         self.options.report.as_deref().map_or(Ok(exit), write)
     }

@@ -55,7 +55,7 @@ pub(crate) fn shrink(args: &ShrinkArgs, out: &mut Output) -> Result<Exit, CliErr
         }
     }
     let verdict = Verdict::of_outcome(&shrunk.run.outcome);
-    Ok(Exit::of_verdict(verdict, stop.load(Ordering::SeqCst)))
+    Ok(Exit::Judged(verdict))
 }
 
 fn print(shrunk: &Shrunk, history: &[String], path: &Path, out: &mut Output) {

@@ -48,12 +48,14 @@ pub(crate) fn zoo(args: &ZooArgs, out: &mut Output) -> Result<Exit, CliError> {
         explore: args.explore,
         ..Effort::default()
     };
-    let progress = Progress::start("bugs", 1, 2, bugs.len() as u64);
+    let asked = bugs.len();
+    let progress = Progress::start("bugs", 1, 2, asked as u64);
     let bugs = find_all(&bugs, effort, jobs, &|done| progress.done(done), stop);
     drop(progress);
     let controls = check_controls(&bugs, jobs, stop);
     let report = ZooReport {
         shown: show_all(args, &bugs),
+        undecided: asked - bugs.len(),
         bugs,
         controls,
         elapsed_ms: timer.elapsed_ms(),
@@ -63,7 +65,7 @@ pub(crate) fn zoo(args: &ZooArgs, out: &mut Output) -> Result<Exit, CliError> {
         Format::Text => out.write(&report),
         Format::Json => out.json(&ZooDocument::new(&report))?,
     }
-    let exit = Exit::of_verdict(report.verdict(), report.interrupted);
+    let exit = Exit::Judged(report.verdict());
     match &args.report {
         Some(path) => page_file::write(path, &HtmlPage::of_zoo(&report), exit),
         None => Ok(exit),

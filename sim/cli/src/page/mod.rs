@@ -163,6 +163,10 @@ fn subtitle(report: &RunReport) -> String {
         Some(how) => format!(
             "Every crash point of each workload, and every disk that a crash there may leave. {how}"
         ),
+        None if report.interrupted => {
+            "Seeded random crash runs, stopped before their end: of the seeds that are missing nothing is decided."
+                .to_owned()
+        }
         None => {
             "Seeded random crash runs: after every recovery each invariant is checked against a \
                  model that saw the same commands."
@@ -189,7 +193,9 @@ fn number(number: &u64) -> String {
 fn tone(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Pass => "good",
-        Verdict::Nothing | Verdict::Coverage | Verdict::ExpectedFailure => "warn",
+        Verdict::Nothing | Verdict::Coverage | Verdict::Interrupted | Verdict::ExpectedFailure => {
+            "warn"
+        }
         _ => "bad",
     }
 }
