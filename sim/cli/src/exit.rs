@@ -52,7 +52,8 @@ Exit codes (when several apply: 4, 1, 5, 3, 7, 130, 6):
   0    all held, or failed only where a scenario expects it
   1    an invariant was violated; of `wal`: damage or a difference was found
   2    wrong usage, or a file could not be read or written
-  3    a budget ran out: no progress
+  3    a budget ran out: no progress within `budget.storage_calls` or `budget.open_attempts` (the
+       other two budgets are bounds that invariant 11 promises, so beyond them it is 1)
   4    the program under test panicked
   5    not deterministic: one seed gave two different runs
   6    nothing was measured

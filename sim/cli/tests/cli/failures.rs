@@ -292,6 +292,27 @@ fn a_budget_that_runs_out_ends_with_3() {
 }
 
 #[test]
+fn no_invariant_is_blamed_for_a_budget_wherever_it_runs_out() {
+    for calls in [12, 20, 30, 40, 60, 80] {
+        let place = place_with(
+            "exhausted",
+            &format!(
+                r#"{{"claim": "c", "seeds": "0..20", "workload": {{"commands": 12}},
+                "crashes": {{"power_cut_in_command_per_mille": 300}}, "budget": {{"storage_calls": {calls}}}}}"#
+            ),
+        );
+        let run = place.beaver("run --format json").ends_with(3).json();
+        assert_eq!(run["verdict"], "budget", "{calls} calls");
+        let explored = place.beaver("explore --format json").json();
+        let verdict = &explored["verdict"];
+        assert!(
+            verdict == "budget" || verdict == "pass",
+            "{calls} calls: {verdict}"
+        );
+    }
+}
+
+#[test]
 fn a_violation_wins_over_a_budget_and_a_missed_mark() {
     let place = place_with("unbounded", UNBOUNDED);
     place.write("scenarios/exhausted.json", EXHAUSTED);
