@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::diagnose::did_you_mean;
 use crate::page::HtmlPage;
+use crate::report::numbers::counted;
 use crate::report::{CaughtBug, ZooDocument, ZooReport};
 use beaver_sim::failure_folder::{FailedRun, replay_command};
 use beaver_zoo::catalogue::{BUGS, Bug};
@@ -30,6 +31,9 @@ pub(crate) fn zoo(args: &ZooArgs, out: &mut Output) -> Result<Exit, CliError> {
     let stop = interrupt::flag()?;
     let bugs = chosen(&args.ids)?;
     page_file::claim(args.report.as_deref())?;
+    args.out
+        .as_deref()
+        .map_or(Ok(()), page_file::claim_folder)?;
     let jobs = jobs(args.jobs);
     let explorer = match args.explore {
         true => "for each",
@@ -66,9 +70,18 @@ pub(crate) fn zoo(args: &ZooArgs, out: &mut Output) -> Result<Exit, CliError> {
         Format::Json => out.json(&ZooDocument::new(&report))?,
     }
     let exit = Exit::Judged(report.verdict());
-    match &args.report {
-        Some(path) => page_file::write(path, &HtmlPage::of_zoo(&report), exit),
-        None => Ok(exit),
+    let exit = match &args.report {
+        Some(path) => page_file::write(path, &HtmlPage::of_zoo(&report), exit)?,
+        None => exit,
+    };
+    let unsaved = |shown: &&CaughtBug| args.out.is_some() && shown.folder.is_none();
+    match report.shown.values().filter(unsaved).count() {
+        0 => Ok(exit),
+        unsaved if exit == Exit::HELD => Err(CliError::new(format!(
+            "{} could not be saved",
+            counted(unsaved as u64, "failure")
+        ))),
+        _ => Ok(exit),
     }
 }
 
