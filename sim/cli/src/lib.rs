@@ -9,6 +9,7 @@ mod explore;
 mod failure_saver;
 mod findings;
 mod images;
+mod injected;
 mod interrupt;
 mod lists;
 mod must_reach_file;

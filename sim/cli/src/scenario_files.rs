@@ -8,7 +8,7 @@ use beaver_sim::failure_folder::SCENARIO;
 use beaver_sim::scenario::{Profile, Scenario};
 
 use super::exit::CliError;
-use super::output::Output;
+use super::output::note;
 
 /// Where scenarios are looked for.
 pub(crate) const DIRECTORY: &str = "scenarios";
@@ -92,12 +92,7 @@ pub(crate) fn read(path: &Path) -> Result<Scenario, CliError> {
         CliError::new(lines.join("\n"))
     })?;
     if let Some(instead) = old_words(&text) {
-        let mut error = Output::error();
-        error.line(format_args!(
-            "note: {file}: words of version 0.1: {instead}"
-        ));
-        // The note is all there was to say.
-        let _ = error.finish();
+        note(format_args!("{file}: words of version 0.1: {instead}"));
     }
     Ok(scenario)
 }

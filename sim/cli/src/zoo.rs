@@ -16,7 +16,8 @@ use beaver_zoo::find::{BugResult, Effort, find_all};
 
 use super::args::{Format, ZooArgs};
 use super::exit::{CliError, Exit};
-use super::failure_saver::{save_or_explain, this_program};
+use super::failure_saver::{save_or_explain, this_program, warn};
+use super::injected;
 use super::interrupt;
 use super::output::Output;
 use super::page_file;
@@ -152,6 +153,13 @@ fn show(result: &BugResult, out: Option<&Path>) -> Option<CaughtBug> {
     let replay = replay.as_deref().unwrap_or(&otherwise);
     let (folder, explained) =
         save_or_explain(&failed, &subject, folder.as_deref(), replay, &otherwise);
+    let folder = folder.filter(|folder| match injected::note(folder, bug) {
+        Ok(()) => true,
+        Err(error) => {
+            warn(&error);
+            false
+        }
+    });
     Some(CaughtBug {
         folder,
         explained: Box::new(explained?),
