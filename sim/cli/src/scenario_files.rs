@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::string::FromUtf8Error;
 
 use crate::diagnose::{did_you_mean, old_words, read_scenario};
 use beaver_sim::failure_folder::SCENARIO;
@@ -85,7 +86,8 @@ fn shared_names(loaded: &[ScenarioFile]) -> Vec<String> {
 /// The file cannot be read, or what is wrong in it, one line each.
 pub(crate) fn read(path: &Path) -> Result<Scenario, CliError> {
     let file = path.display().to_string();
-    let text = std::fs::read_to_string(path).map_err(|error| CliError::at(&file, error))?;
+    let bytes = std::fs::read(path).map_err(|error| CliError::at(&file, error))?;
+    let text = String::from_utf8(bytes).map_err(|error| not_utf8(&file, &error))?;
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     let scenario = read_scenario(&file, &stem, &text).map_err(|problems| {
         let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
@@ -95,6 +97,22 @@ pub(crate) fn read(path: &Path) -> Result<Scenario, CliError> {
         note(format_args!("{file}: words of version 0.1: {instead}"));
     }
     Ok(scenario)
+}
+
+/// A file of another encoding, with the place where that shows.
+fn not_utf8(file: &str, error: &FromUtf8Error) -> CliError {
+    let bytes = error.as_bytes();
+    let before = &bytes[..error.utf8_error().valid_up_to()];
+    let is_utf16 = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
+    let why = match is_utf16 {
+        true => "the file is UTF-16: save it as UTF-8".to_owned(),
+        false => format!(
+            "byte {} is not UTF-8: save the file as UTF-8",
+            before.len() + 1
+        ),
+    };
+    let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+    CliError::at(format_args!("{file}:{line}"), why)
 }
 
 /// The file that replays a saved failure: the one in its folder, or the one that was named.

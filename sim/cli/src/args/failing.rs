@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::Format;
+use super::{Format, jobs};
 use crate::exit;
 
 const ZOO_HELP: &str = "\
@@ -34,7 +34,7 @@ pub(crate) struct ZooArgs {
     #[arg(long)]
     pub(crate) explore: bool,
     /// Bugs that are looked for at the same time; the result does not depend on it [default: all cores]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = jobs, allow_negative_numbers = true)]
     pub(crate) jobs: Option<NonZeroUsize>,
     /// How the result is written
     #[arg(long, value_enum, default_value_t)]

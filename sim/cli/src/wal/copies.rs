@@ -15,6 +15,7 @@ use crate::report::numbers::counted;
 /// Ends with 1 if the log was damaged.
 pub(super) fn repair(directory: &Path, copy: &Path, out: &mut Output) -> Result<Exit, CliError> {
     let from = log(directory)?;
+    refuse_inside(directory, copy)?;
     let was_there = copy.exists();
     let repaired = inspect::repair(&from, &empty(copy)?, StoreId::random());
     let report = finished(repaired, copy, was_there).map_err(failed(directory, copy))?;
@@ -52,6 +53,7 @@ pub(super) fn truncate(
     out: &mut Output,
 ) -> Result<Exit, CliError> {
     let from = log(directory)?;
+    refuse_inside(directory, copy)?;
     let was_there = copy.exists();
     let truncated = inspect::truncate(&from, position, &empty(copy)?, StoreId::random());
     let report = finished(truncated, copy, was_there).map_err(failed(directory, copy))?;
@@ -63,6 +65,28 @@ pub(super) fn truncate(
         counted(report.snapshots.len() as u64, "snapshot")
     ));
     Ok(Exit::HELD)
+}
+
+/// Nothing is changed in the log, so no copy is made in there.
+fn refuse_inside(directory: &Path, copy: &Path) -> Result<(), CliError> {
+    let at = |path: &Path, error| CliError::at(path.display(), error);
+    let log = directory
+        .canonicalize()
+        .map_err(|error| at(directory, error))?;
+    let copy_there = std::path::absolute(copy).map_err(|error| at(copy, error))?;
+    // What of it is not there yet has no links in it.
+    let mut above = copy_there.ancestors();
+    let there = above.find_map(|above| above.canonicalize().ok());
+    // The log itself is refused because it is not empty.
+    let is_log = copy.canonicalize().is_ok_and(|copy| copy == log);
+    if is_log || !there.is_some_and(|there| there.starts_with(&log)) {
+        return Ok(());
+    }
+    let why = format!(
+        "lies in {}, in which nothing is changed",
+        directory.display()
+    );
+    Err(CliError::at(copy.display(), why))
 }
 
 /// What became of a copy. After an error it holds nothing but the lock file; a directory that was made

@@ -306,3 +306,20 @@ fn a_log_in_use_can_be_looked_at() {
         .says("1 event in 1 segment: whole");
     queue.enqueue(job("job-2")).unwrap();
 }
+
+#[test]
+fn a_copy_inside_the_log_is_refused() {
+    let place = place_with_log();
+    let before = files(&place.path().join("log"));
+    for copy in ["log/copy", "log/../log/deep/copy"] {
+        for line in [
+            format!("wal repair log {copy}"),
+            format!("wal truncate log 2:1 {copy}"),
+        ] {
+            let ran = place.beaver(&line).ends_with(2);
+            ran.complains(&format!("{copy}: lies in log, in which nothing is changed"));
+        }
+    }
+    assert_eq!(files(&place.path().join("log")), before);
+    place.beaver("wal repair log log-copy").ends_with(0);
+}
