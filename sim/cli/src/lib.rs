@@ -1,6 +1,7 @@
 //! The command line: what was asked for is done and answered with an exit code.
 
 mod args;
+mod built_in;
 mod crash;
 mod determinism;
 pub mod diagnose;

@@ -85,7 +85,7 @@ impl<'a> RunPlan<'a> {
             false => "one",
         };
         vec![
-            ("scenarios", self.files.len().to_string()),
+            ("scenarios", scenario_files::counted(self.files.iter())),
             ("runs", runs.to_string()),
             ("seeds", seeds),
             (

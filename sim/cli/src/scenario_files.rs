@@ -8,11 +8,9 @@ use crate::diagnose::{did_you_mean, old_words, read_scenario};
 use beaver_sim::failure_folder::SCENARIO;
 use beaver_sim::scenario::{Profile, Scenario};
 
+use super::built_in::{self, DIRECTORY};
 use super::exit::CliError;
 use super::output::note;
-
-/// Where scenarios are looked for.
-pub(crate) const DIRECTORY: &str = "scenarios";
 
 /// A scenario and the file it was read from.
 #[derive(Clone, Debug)]
@@ -58,6 +56,16 @@ pub(crate) fn load(asked: &[PathBuf]) -> Result<Vec<ScenarioFile>, CliError> {
     }
 }
 
+/// How many scenarios there are, and whether they are those of the program itself.
+pub(crate) fn counted<'f>(files: impl ExactSizeIterator<Item = &'f ScenarioFile>) -> String {
+    let count = files.len();
+    let mut files = files;
+    match files.any(|file| built_in::text(&file.path).is_some()) {
+        true => format!("{count} (built in: there is no {DIRECTORY}/ here)"),
+        false => count.to_string(),
+    }
+}
+
 /// Leaves out files that were named before.
 fn keep_first_of_each(files: &mut Vec<PathBuf>) {
     let mut seen = BTreeSet::new();
@@ -86,7 +94,10 @@ fn shared_names(loaded: &[ScenarioFile]) -> Vec<String> {
 /// The file cannot be read, or what is wrong in it, one line each.
 pub(crate) fn read(path: &Path) -> Result<Scenario, CliError> {
     let file = path.display().to_string();
-    let bytes = std::fs::read(path).map_err(|error| CliError::at(&file, error))?;
+    let bytes = match built_in::text(path) {
+        Some(text) => text.into(),
+        None => std::fs::read(path).map_err(|error| CliError::at(&file, error))?,
+    };
     let text = String::from_utf8(bytes).map_err(|error| not_utf8(&file, &error))?;
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     let scenario = read_scenario(&file, &stem, &text).map_err(|problems| {
@@ -153,15 +164,15 @@ pub(crate) fn profile(name: &str) -> Result<Profile, CliError> {
 
 /// The files that one argument stands for.
 fn locate(asked: &Path) -> Result<Vec<PathBuf>, CliError> {
-    if asked.is_dir() {
+    if asked.is_dir() || asked == Path::new(DIRECTORY) {
         return in_directory(asked);
     }
-    if asked.is_file() {
+    if is_scenario(asked) {
         return Ok(vec![asked.to_owned()]);
     }
     let name = asked.to_string_lossy();
     let named = Path::new(DIRECTORY).join(format!("{}.json", name.trim_end_matches(".json")));
-    if !name.contains(std::path::MAIN_SEPARATOR) && named.is_file() {
+    if !name.contains(std::path::MAIN_SEPARATOR) && is_scenario(&named) {
         return Ok(vec![named]);
     }
     let names = in_directory(Path::new(DIRECTORY)).unwrap_or_default();
@@ -172,8 +183,15 @@ fn locate(asked: &Path) -> Result<Vec<PathBuf>, CliError> {
     )))
 }
 
+fn is_scenario(path: &Path) -> bool {
+    path.is_file() || built_in::text(path).is_some()
+}
+
 /// The scenario files in `directory`, sorted by name.
 fn in_directory(directory: &Path) -> Result<Vec<PathBuf>, CliError> {
+    if directory == Path::new(DIRECTORY) && built_in::are_used() {
+        return Ok(built_in::scenarios());
+    }
     let read = || -> std::io::Result<Vec<PathBuf>> {
         let entries = std::fs::read_dir(directory)?;
         let paths = entries.map(|entry| entry.map(|entry| entry.path()));

@@ -82,11 +82,31 @@ fn an_unknown_scenario_is_named_with_what_was_meant() {
 }
 
 #[test]
-fn a_directory_without_scenarios_is_refused() {
+fn a_directory_that_is_not_there_is_refused() {
     Place::empty()
-        .beaver("")
+        .beaver("run claims/")
         .ends_with(2)
-        .complains("scenarios");
+        .complains("claims/");
+}
+
+#[test]
+fn without_a_directory_of_scenarios_those_of_the_program_run() {
+    let place = Place::empty();
+    let ran = place.beaver("--seed 0").ends_with(0);
+    ran.says(" (built in: there is no scenarios/ here)\n")
+        .says("\nswarm ");
+    place
+        .beaver("run swarm --seed 1 --check-determinism")
+        .ends_with(0)
+        .says("scenarios    1 (built in");
+    place
+        .beaver("run swarn --seed 1")
+        .ends_with(2)
+        .complains("did you mean `swarm`?");
+    place.write("scenarios/own.json", r#"{"claim": "c"}"#);
+    let ran = place.beaver("--seed 0").ends_with(0);
+    ran.says("scenarios    1\n");
+    place.beaver("run swarm").ends_with(2);
 }
 
 #[test]
