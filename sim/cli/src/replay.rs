@@ -5,6 +5,7 @@ use crate::report::{ReplayDocument, Verdict};
 use beaver_sim::explain::explain;
 use beaver_sim::failure_folder::replay_command;
 use beaver_sim::run::{Keep, run_seed};
+use beaver_sim::shrink::Size;
 
 use super::args::{Format, ReplayArgs};
 use super::exit::{CliError, Exit};
@@ -21,20 +22,11 @@ pub(crate) fn replay(args: &ReplayArgs, out: &mut Output) -> Result<Exit, CliErr
     page_file::claim(args.report.as_deref())?;
     let file = args.file.display().to_string();
     let script = scenario.script.clone().unwrap_or_default();
-    let (steps, faults, crashes) = (&script.steps, &script.faults, &script.crashes);
     let mut plan = vec![
         ("replays", file.clone()),
         ("scenario", format!("{}: {}", scenario.name, scenario.claim)),
         ("profile", scenario.profile.name().to_owned()),
-        (
-            "script",
-            format!(
-                "{} commands, {} faults, {} crashes; no seed",
-                steps.len(),
-                faults.len(),
-                crashes.len()
-            ),
-        ),
+        ("script", format!("{}; no seed", Size::of(&script))),
     ];
     if let Some(bug) = bug {
         let injected = format!("{} {}; --bug none leaves it out", bug.id, bug.name);

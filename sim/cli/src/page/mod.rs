@@ -104,9 +104,10 @@ impl<'r> HtmlPage<'r> {
         let explanation = &explained.explanation;
         let figures = vec![
             ("profile", explanation.profile.to_string()),
-            ("commands", explanation.step.to_string()),
+            ("commands", explanation.size.commands.to_string()),
+            ("crashes", explanation.size.crashes.to_string()),
+            ("faults", explanation.size.faults.to_string()),
             ("acknowledged", explanation.acknowledged.len().to_string()),
-            ("crashes", explanation.crashes.len().to_string()),
             ("weakest profile", explanation.weakest.profile.to_string()),
         ];
         HtmlPage {
