@@ -1,6 +1,7 @@
 //! The command line: what was asked for is done and answered with an exit code.
 
 mod args;
+mod built_in;
 mod cluster;
 mod crash;
 mod determinism;
@@ -10,6 +11,7 @@ mod explore;
 mod failure_saver;
 mod findings;
 mod images;
+mod injected;
 mod interrupt;
 mod lists;
 mod must_reach_file;

@@ -85,7 +85,10 @@ impl<'a> RunPlan<'a> {
             false => "one",
         };
         vec![
-            ("scenarios", self.files.len().to_string()),
+            (
+                "scenarios",
+                scenario_files::counted(self.files.iter().map(|file| &*file.path)),
+            ),
             ("runs", runs.to_string()),
             ("seeds", seeds),
             (

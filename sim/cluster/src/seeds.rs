@@ -6,8 +6,8 @@ use std::sync::{Mutex, PoisonError};
 
 use beaver_sim::scenario::Seeds;
 
-use crate::fold::Fold;
 use crate::checkers::ClusterViolation;
+use crate::fold::Fold;
 use crate::replica::Engine;
 use crate::run::{ClusterCounts, ClusterOutcome, run};
 use crate::scenario::ClusterScenario;

@@ -130,7 +130,7 @@ fn finish(
             out.write(report.details(search.coverage, PRINTED_FAILURES));
         }
     }
-    let exit = Exit::of_verdict(verdict, report.interrupted);
+    let exit = Exit::Judged(verdict);
     let write =
         |path: &Path| page_file::write_text(path, &ClusterPage::new(report).to_string(), exit);
     search.report.as_deref().map_or(Ok(exit), write)

@@ -13,7 +13,7 @@ use crate::args::ClusterArgs;
 use crate::diagnose::read_cluster_scenario;
 use crate::exit::CliError;
 use crate::run_plan::{chosen_seeds, jobs};
-use crate::scenario_files::{paths, shared_names};
+use crate::scenario_files::{counted, paths, read_text, shared_names};
 
 /// Where scenarios of clusters are looked for.
 const DIRECTORY: &str = "scenarios/cluster";
@@ -85,7 +85,10 @@ impl<'a> ClusterPlan<'a> {
         };
         let search = &self.args.options.search;
         vec![
-            ("scenarios", self.files.len().to_string()),
+            (
+                "scenarios",
+                counted(self.files.iter().map(|file| &*file.path)),
+            ),
             ("engine", self.engine.to_string()),
             ("runs", runs.to_string()),
             ("seeds", seeds),
@@ -130,7 +133,7 @@ fn load(asked: &[PathBuf]) -> Result<Vec<ClusterFile>, CliError> {
 
 fn read(path: &Path) -> Result<ClusterScenario, String> {
     let file = path.display().to_string();
-    let text = std::fs::read_to_string(path).map_err(|error| format!("{file}: {error}"))?;
+    let text = read_text(path).map_err(|error| error.to_string())?;
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     read_cluster_scenario(&file, &stem, &text).map_err(|problem| problem.to_string())
 }

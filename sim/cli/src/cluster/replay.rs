@@ -98,7 +98,7 @@ fn replay(file: &Path, args: &ReplayArgs, out: &mut Output) -> Result<Exit, CliE
             out.line(format_args!("verdict: {verdict}"));
         }
     }
-    let exit = Exit::of_verdict(verdict, false);
+    let exit = Exit::Judged(verdict);
     match &args.report {
         Some(path) => page_file::write_text(path, &ClusterPage::new(&report).to_string(), exit),
         None => Ok(exit),

@@ -190,7 +190,10 @@ fn spans(scale: &LaneScale, events: &[ObservedEvent]) -> Vec<LaneSpan> {
     };
     for event in events {
         let (node, at) = (event.node, event.at);
-        let ends = matches!(event.what, Observation::Died { .. } | Observation::StepsDown);
+        let ends = matches!(
+            event.what,
+            Observation::Died { .. } | Observation::StepsDown
+        );
         let follows = matches!(event.what, Observation::VoteSaved { .. });
         if (ends || follows)
             && let Some((since, term)) = leads.get(&node).copied()

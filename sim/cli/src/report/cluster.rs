@@ -88,6 +88,7 @@ impl ClusterRow {
     pub(crate) fn verdict(&self) -> Verdict {
         let runs = self.result.failures.iter().map(verdict_of).min();
         let measured = match self.result.runs {
+            _ if self.result.cancelled => Verdict::Interrupted,
             0 => Verdict::Nothing,
             _ => Verdict::Pass,
         };
@@ -141,7 +142,11 @@ impl ClusterReport {
     /// The verdict over everything.
     pub(crate) fn verdict(&self) -> Verdict {
         let verdicts = self.rows.iter().map(ClusterRow::verdict);
-        verdicts.min().unwrap_or(Verdict::Nothing)
+        let interrupted = self.interrupted.then_some(Verdict::Interrupted);
+        verdicts
+            .chain(interrupted)
+            .min()
+            .unwrap_or(Verdict::Nothing)
     }
 
     /// All scenarios together.
@@ -242,7 +247,7 @@ impl Display for ClusterDetails<'_> {
         if self.report.interrupted {
             writeln!(
                 f,
-                "\nstopped by Ctrl-C: the figures are those of the runs that were done"
+                "\ninterrupted: the figures are those of the runs that were done"
             )?;
         }
         Ok(())
