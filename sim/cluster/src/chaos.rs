@@ -318,7 +318,8 @@ pub struct NetworkRates {
     pub drop_per_mille: u32,
     /// It arrives twice.
     pub duplicate_per_mille: u32,
-    /// It takes ten times as long, so that later ones come before it.
+    /// It takes ten times as long, so that later ones come before it; one of eight such messages takes
+    /// two hundred times as long.
     pub slow_per_mille: u32,
     /// How long it takes, in microseconds.
     pub delay_us: Range,

@@ -137,7 +137,7 @@ impl ChaosPlan<'_> {
                     1 => self.stream.draw(0, 300),
                     _ => self.stream.draw(0, 5_000),
                 };
-                let strike = self.aimed();
+                let strike = self.aimed(when);
                 ChaosKind::Aimed {
                     when,
                     machine,
@@ -152,7 +152,24 @@ impl ChaosPlan<'_> {
         }
     }
 
-    fn aimed(&mut self) -> MachineStrike {
+    fn aimed(&mut self, when: Trigger) -> MachineStrike {
+        // A leader does these first. One that is out of touch for longer than an election takes, and
+        // then goes on, has a successor that it does not know.
+        let by_leaders = [
+            Trigger::Appends,
+            Trigger::BecomesLeader,
+            Trigger::ChangesMembership,
+        ];
+        if by_leaders.contains(&when) && self.stream.coin() {
+            let ms = self.stream.draw(300, 900);
+            return match self.stream.draw(0, 2) {
+                0 => MachineStrike::Pause { ms },
+                _ => MachineStrike::Isolate {
+                    direction: self.direction(),
+                    ms,
+                },
+            };
+        }
         let sort = match self.stream.draw(0, 9) {
             0..=4 => ChaosSort::PowerCut,
             5..=6 => ChaosSort::Kill,

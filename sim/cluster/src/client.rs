@@ -35,6 +35,8 @@ pub(crate) struct RunningClient {
     target: Option<NodeId>,
     /// What it last saw of each register.
     known: Vec<Option<u64>>,
+    /// Whether it only looks: one that changes something soon leaves a leader that is none any more.
+    only_looks: bool,
 }
 
 fn draw(least: u64, most: u64) -> u64 {
@@ -49,6 +51,7 @@ impl RunningClient {
             number: lock(&shared.history).new_client(),
             target: None,
             known: vec![None; registers],
+            only_looks: draw(0, 2) == 0,
         }
     }
 
@@ -178,7 +181,11 @@ impl RunningClient {
     fn draw_request(&mut self) -> ClientRequest {
         let key = draw(0, self.shared.scenario.registers - 1);
         let mut history = lock(&self.shared.history);
-        match draw_sort(&self.shared) {
+        let sort = match draw_sort(&self.shared) {
+            _ if self.only_looks => RequestSort::Read,
+            sort => sort,
+        };
+        match sort {
             RequestSort::Read => ClientRequest::Read { key },
             RequestSort::Write => ClientRequest::Write {
                 key,

@@ -204,6 +204,8 @@ impl Network {
         // Nanoseconds, so that hardly two messages come at one moment.
         let delay = executor.draw(Purpose::Network, range.least * 1_000, range.most * 1_000);
         match happens(executor, self.rates.slow_per_mille) {
+            // Some are so late that the sender has started over, in a later term perhaps.
+            true if executor.draw(Purpose::Network, 0, 7) == 0 => delay * 200,
             true => delay * 10,
             false => delay,
         }

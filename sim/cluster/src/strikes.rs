@@ -47,6 +47,11 @@ impl Cluster<'_> {
             }
             ChaosKind::Heal => lock(&self.shared.network).heal(),
             ChaosKind::Network(rates) => lock(&self.shared.network).set_rates(rates),
+            // A machine whose disk rots may lose its disks when it starts: until then it must not be one
+            // that the others cannot do without.
+            ChaosKind::ChangeVoters { .. } if self.nodes.iter().any(|node| node.rotten) => {
+                self.counts.skipped += 1;
+            }
             ChaosKind::ChangeVoters { machines } => self.change_voters(&machines),
             ChaosKind::TransferLeadership { machine } => {
                 let Some(node) = lock(&self.shared.network).node_of(machine) else {
@@ -174,8 +179,6 @@ impl Cluster<'_> {
     /// The disks of a machine are replaced by empty ones, and a new node takes the place of the old one.
     pub(crate) fn wipe(&mut self, machine: u64, down_ms: u64) {
         self.crash(machine, &Death::Kill(CallEffect::Nothing), down_ms);
-        self.last_node += 1;
-        let new = self.last_node;
         let Some(place) = self.nodes.iter().position(|node| node.machine == machine) else {
             return;
         };
@@ -185,6 +188,13 @@ impl Cluster<'_> {
         self.counts.calls_before += calls.sum::<u64>();
         self.counts.wiped += 1;
         let profile = node.disks[0].disk().profile();
+        if self.shared.scenario.wiped_keeps_number {
+            self.nodes[place] = ClusterNode::new(machine, old, profile);
+            self.nodes[place].processes = number;
+            return;
+        }
+        self.last_node += 1;
+        let new = self.last_node;
         let process = ProcessId { node: old, number };
         self.observe(process, Observation::Wiped);
         self.nodes[place] = ClusterNode::new(machine, new, profile);

@@ -72,6 +72,10 @@ pub(crate) enum RaftRecord {
     TermAlone {
         term: u64,
     },
+    /// Written by planted bugs only: the node leads in its term.
+    Leads {
+        term: u64,
+    },
     /// Written by planted bugs only: an entry in the place of another one, or after the last.
     Overwrite(Arc<RaftEntry>),
     /// Written by planted bugs only: as `reset`, but the entries after it stay.
@@ -86,6 +90,8 @@ pub(crate) struct SmallLog {
     pub(crate) term: u64,
     pub(crate) voted_for: Option<NodeId>,
     pub(crate) committed: u64,
+    /// For planted bugs: the last term in which the node led.
+    pub(crate) led: u64,
     pub(crate) purged: EntryId,
     /// In order, the first one after `purged`.
     pub(crate) entries: Vec<Arc<RaftEntry>>,
@@ -159,6 +165,7 @@ impl LogEvent for RaftRecord {
             RaftRecord::Committed { .. } => "committed",
             RaftRecord::VoteAlone { .. } => "vote alone",
             RaftRecord::TermAlone { .. } => "term alone",
+            RaftRecord::Leads { .. } => "leads",
             RaftRecord::Overwrite(_) => "overwrite",
             RaftRecord::KeepAfter { .. } => "keep after",
         }
@@ -200,6 +207,7 @@ impl StateMachine for SmallLog {
             RaftRecord::Committed { index } => self.committed = *index,
             RaftRecord::VoteAlone { voted_for } => self.voted_for = *voted_for,
             RaftRecord::TermAlone { term } => self.term = *term,
+            RaftRecord::Leads { term } => self.led = *term,
             RaftRecord::Overwrite(entry) => match self.count_upto(entry.id.index).checked_sub(1) {
                 Some(at) if self.entries[at].id.index == entry.id.index => {
                     self.entries[at] = Arc::clone(entry);

@@ -27,12 +27,16 @@ impl RaftCore {
             let upto = self.log.durable();
             self.observe(Observation::Flushed { upto });
             if self.has_bug(PlantedBug::FlushCallbacksOutOfOrder) {
-                self.late_callbacks.push_back((now + HEARTBEAT, upto.index));
+                self.late_callbacks
+                    .push_back((now + 2 * HEARTBEAT, upto.index));
             }
         }
         self.send_flushed();
         self.count_own_vote();
         self.count_commit();
+        if self.has_bug(PlantedBug::RestartedLeaderWithStaleState) {
+            self.replicate();
+        }
     }
 
     /// For a planted bug: callbacks of flushes say again, and late, up to which index they wrote.
@@ -42,12 +46,8 @@ impl RaftCore {
                 break;
             }
             self.late_callbacks.pop_front();
-            if index > self.log.durable().index {
-                self.log.believe_durable(index);
-                self.flushed = self.records;
-                self.send_flushed();
-                self.count_commit();
-            }
+            self.log.believe_durable(index);
+            self.count_commit();
         }
     }
 
@@ -84,12 +84,16 @@ impl RaftCore {
 
     /// The log up to `index` is committed.
     pub(super) fn commit_upto(&mut self, index: u64) {
-        if index > self.commit {
+        let is_new = index > self.commit;
+        if is_new {
             self.commit = index;
             self.observe(Observation::Committed { index });
             self.record(RaftRecord::Committed { index });
         }
-        self.apply_committed();
+        let waits = self.has_bug(PlantedBug::RestartedLeaderWithStaleState) && !is_new;
+        if !waits {
+            self.apply_committed();
+        }
         self.point_reads();
         self.change_on();
         self.leave_if_removed();

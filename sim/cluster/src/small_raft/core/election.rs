@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::super::bug::PlantedBug;
 use super::super::message::{RaftBody, RaftMessage};
-use super::super::record::{RaftEntry, RaftPayload};
+use super::super::record::{RaftEntry, RaftPayload, RaftRecord};
 use super::role::{Campaign, Leadership, PeerProgress, RaftRole, WaitingCall};
 use super::state::{ELECTION, RaftCore};
 use crate::entry::{EntryId, NodeId};
@@ -30,7 +30,7 @@ impl RaftCore {
     fn tick_leader(&mut self) {
         // A leader that a majority does not hear is none; it may be the last to learn it.
         let heard = self.majority_heard();
-        if self.now > heard + 2 * ELECTION {
+        if self.now > heard + 4 * ELECTION {
             self.follow(None);
             return;
         }
@@ -225,6 +225,13 @@ impl RaftCore {
         (self.leader, self.heard) = (Some(self.id), self.now);
         self.watch_peers();
         self.observe(Observation::Leads { term });
+        let restores = [
+            PlantedBug::RestartedLeaderReusesIndex,
+            PlantedBug::RestartedLeaderWithStaleState,
+        ];
+        if self.bug.is_some_and(|bug| restores.contains(&bug)) {
+            self.record(RaftRecord::Leads { term });
+        }
     }
 
     /// Keeps books on exactly the other members.

@@ -12,6 +12,8 @@ pub(super) struct MemoryLog {
     entries: Vec<(u64, Arc<RaftEntry>)>,
     /// Up to here it is durable.
     durable: u64,
+    /// For a planted bug: up to here it is taken for durable, whatever was written there since.
+    believed: u64,
     /// The membership at its start, and the index of its entry.
     start_config: (u64, RaftConfig),
 }
@@ -28,6 +30,7 @@ impl MemoryLog {
             purged,
             entries,
             durable: last,
+            believed: 0,
             start_config,
         }
     }
@@ -87,6 +90,7 @@ impl MemoryLog {
 
     pub(super) fn push(&mut self, record: u64, entry: Arc<RaftEntry>) {
         self.entries.push((record, entry));
+        self.believe_durable(0);
     }
 
     pub(super) fn truncate(&mut self, after: u64) {
@@ -135,7 +139,8 @@ impl MemoryLog {
 
     /// For a planted bug: the log is taken for durable up to `index`.
     pub(super) fn believe_durable(&mut self, index: u64) {
-        self.durable = self.durable.max(index.min(self.last().index));
+        self.believed = self.believed.max(index);
+        self.durable = self.durable.max(self.believed.min(self.last().index));
     }
 
     /// The last durable entry.

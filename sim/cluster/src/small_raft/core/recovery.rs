@@ -50,7 +50,7 @@ impl RaftCore {
                 "the log begins after {purged}, the snapshot ends at {covered}"
             ));
         }
-        let hint = log.committed;
+        let (hint, led) = (log.committed, log.led);
         let snapshot = snapshot.map(|state| SnapshotFile {
             last: covered,
             state,
@@ -83,7 +83,7 @@ impl RaftCore {
         core.draw_election();
         core.match_snapshot(covered);
         core.config = core.log.config();
-        core.start(hint);
+        core.start(hint, led);
         Ok(core)
     }
 
@@ -102,7 +102,7 @@ impl RaftCore {
     }
 
     /// Takes part from now on.
-    fn start(&mut self, hint: u64) {
+    fn start(&mut self, hint: u64, led: u64) {
         let purged = self.log.purged();
         let entries = self.log.from(purged.index + 1, usize::MAX);
         let believes = self.has_bug(PlantedBug::CommitIndexDurableBeforeEntries);
@@ -125,19 +125,19 @@ impl RaftCore {
             applied: self.machine.applied,
         }));
         self.commit = committed;
-        if self.has_bug(PlantedBug::RestartedLeaderWithStaleState) && self.was_leader() {
+        if self.has_bug(PlantedBug::RestartedLeaderWithStaleState) && self.led_in_term(led) {
             // The bug: what is committed is applied when the next entry is.
             self.lead_again();
             return;
         }
         self.apply_committed();
-        if self.has_bug(PlantedBug::RestartedLeaderReusesIndex) && self.was_leader() {
+        if self.has_bug(PlantedBug::RestartedLeaderReusesIndex) && self.led_in_term(led) {
             self.lead_again();
         }
     }
 
-    fn was_leader(&self) -> bool {
-        self.voted_for == Some(self.id) && self.log.last().term == self.term && self.is_voter()
+    fn led_in_term(&self, led: u64) -> bool {
+        led == self.term && self.log.last().term == self.term && self.is_voter()
     }
 
     /// For planted bugs: leads on in the term that it led, without an election.

@@ -41,7 +41,13 @@ impl RaftCore {
 
     /// Sends entries or a snapshot, if the node lacks some. Whether it did.
     fn send_missing(&mut self, to: NodeId) -> bool {
-        let (now, last, purged) = (self.now, self.log.last().index, self.log.purged().index);
+        // Its bug is another one: what this leader has sent it will not lose.
+        let last = if self.has_bug(PlantedBug::RestartedLeaderWithStaleState) {
+            self.log.durable().index
+        } else {
+            self.log.last().index
+        };
+        let (now, purged) = (self.now, self.log.purged().index);
         let Some(peer) = self.leadership().and_then(|lead| lead.peers.get_mut(&to)) else {
             return false;
         };
@@ -55,7 +61,8 @@ impl RaftCore {
         if peer.next > last || peer.next > peer.matched + MOST_UNANSWERED {
             return false;
         }
-        self.send_entries(to, MOST_ENTRIES);
+        let most = usize::try_from(last + 1 - peer.next).unwrap_or(MOST_ENTRIES);
+        self.send_entries(to, most.min(MOST_ENTRIES));
         true
     }
 
@@ -132,7 +139,9 @@ impl RaftCore {
         }
         self.commit_upto(commit.min(matched));
         let appended = RaftBody::Appended { matched, round };
-        if self.has_bug(PlantedBug::AppendAcknowledgedBeforeFlush) {
+        let is_believed = self.has_bug(PlantedBug::FlushCallbacksOutOfOrder)
+            && self.log.durable().index >= matched;
+        if is_believed || self.has_bug(PlantedBug::AppendAcknowledgedBeforeFlush) {
             self.send(from, appended);
         } else {
             self.send_durable(from, appended);

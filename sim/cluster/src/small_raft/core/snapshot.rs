@@ -13,9 +13,9 @@ use crate::entry::{EntryId, NodeId};
 use crate::observation::Observation;
 
 /// A snapshot is taken when this many entries were applied since the last one.
-const SNAPSHOT_EVERY: u64 = 24;
+const SNAPSHOT_EVERY: u64 = 12;
 /// This many entries before a snapshot stay, for followers that lack only few.
-const KEPT_ENTRIES: u64 = 4;
+const KEPT_ENTRIES: u64 = 2;
 
 impl RaftCore {
     fn snapshot_index(&self) -> u64 {
