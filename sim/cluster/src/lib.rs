@@ -50,5 +50,5 @@ mod survivors;
 mod world;
 
 pub use chaos_plan::draw_chaos;
+pub use checkers::ClusterViolation;
 pub use network::{DropCause, MessageFate, MessageRecord};
-pub use referee::ClusterViolation;

@@ -9,6 +9,7 @@ use beaver_sim::stream::Stream;
 
 use crate::chaos::{ChaosAction, NetworkRates};
 use crate::chaos_plan::draw_chaos;
+use crate::checkers::ClusterViolation;
 use crate::client::RunningClient;
 use crate::cluster_node::ClusterNode;
 use crate::draws::Draws;
@@ -21,7 +22,7 @@ use crate::operation::{ClientResponse, Operation};
 use crate::operator::operate;
 use crate::process_id::ProcessId;
 use crate::ready::lock;
-use crate::referee::{ClusterViolation, Referee};
+use crate::referee::Referee;
 use crate::replica::Engine;
 use crate::scenario::ClusterScenario;
 use crate::shared::{Shared, WantedVoters};
@@ -159,7 +160,7 @@ fn share(scenario: &ClusterScenario, summaries: bool) -> Arc<Shared> {
         scenario: scenario.clone(),
         summaries,
         network: network.into(),
-        referee: Referee::new().into(),
+        referee: Referee::default().into(),
         history: Default::default(),
         wanted: WantedVoters {
             voters: (1..=scenario.nodes).collect(),
@@ -203,17 +204,20 @@ impl Cluster<'_> {
         }
         self.check_disks();
         lock(&self.shared.referee).finish();
-        let history = lock(&self.shared.history).operations.clone();
-        match judge(&history, DEFAULT_BUDGET) {
-            HistoryVerdict::Linearizable => {}
-            HistoryVerdict::NotLinearizable(found) => {
-                self.violation(0, "linearizability", found.to_string());
-            }
+        self.judge_history();
+    }
+
+    /// What clients asked and learned must have an order. That none was found in time is no pass.
+    fn judge_history(&self) {
+        let verdict = judge(&lock(&self.shared.history).operations, DEFAULT_BUDGET);
+        let text = match verdict {
+            HistoryVerdict::Linearizable => return,
+            HistoryVerdict::NotLinearizable(unexplained) => unexplained.to_string(),
             HistoryVerdict::Undecided { object } => {
-                let text = format!("{object} took too long to judge");
-                self.violation(0, "linearizability undecided", text);
+                format!("not decided for {object} within {DEFAULT_BUDGET} places")
             }
-        }
+        };
+        self.violation(0, "linearizability", text);
     }
 
     /// Nothing goes wrong any more, and all machines come up.

@@ -302,7 +302,6 @@ impl Cluster<'_> {
                 self.crash(machine, &Death::PowerCut(CutSurvivors::Everything), 50);
             }
             Err(error) => {
-                self.violation(process.node, "every restart starts", error.clone());
                 self.observe(process, Observation::NotStarted { error });
             }
         }
