@@ -71,7 +71,10 @@ fn a_snapshot_is_durable_when_it_is_built_and_an_older_one_stays_until_then() {
     TokioRuntime::run(async {
         let mut machine = open(&disk);
         assert_eq!(applied(&mut machine).await, (None, 0));
-        assert_eq!(machine.get_current_snapshot().await.unwrap().map(|_| ()), None);
+        assert_eq!(
+            machine.get_current_snapshot().await.unwrap().map(|_| ()),
+            None
+        );
         apply(&mut machine, vec![enqueue(0), enqueue(1)]).await;
         machine.build_snapshot().await.unwrap();
         apply(&mut machine, vec![enqueue(2)]).await;
@@ -84,7 +87,10 @@ fn a_snapshot_is_durable_when_it_is_built_and_an_older_one_stays_until_then() {
         let mut machine = open(&disk);
         assert_eq!(applied(&mut machine).await, (Some(2), 3));
         let current = machine.get_current_snapshot().await.unwrap().unwrap();
-        assert_eq!((current.meta, current.snapshot), (built.meta, built.snapshot));
+        assert_eq!(
+            (current.meta, current.snapshot),
+            (built.meta, built.snapshot)
+        );
     });
 }
 
@@ -105,9 +111,17 @@ fn a_snapshot_from_elsewhere_is_there_wholly_or_not_at_all() {
         machine.build_snapshot().await.unwrap();
         here.record_crash_points(true);
         let no_state = b"[]".to_vec();
-        assert!(machine.install_snapshot(&snapshot.meta, no_state).await.is_err());
+        assert!(
+            machine
+                .install_snapshot(&snapshot.meta, no_state)
+                .await
+                .is_err()
+        );
         assert_eq!(applied(&mut machine).await, (Some(0), 1));
-        machine.install_snapshot(&snapshot.meta, snapshot.snapshot).await.unwrap();
+        machine
+            .install_snapshot(&snapshot.meta, snapshot.snapshot)
+            .await
+            .unwrap();
         let found = left(&here).await;
         assert_eq!(found, BTreeSet::from([(Some(0), 1), (Some(8), 9)]));
         let (_, membership) = machine.applied_state().await.unwrap();
@@ -125,9 +139,15 @@ fn a_damaged_snapshot_is_an_error_and_no_older_one_is_shown() {
     });
     let storage = disk.storage();
     let names = storage.list().unwrap();
-    let name = names.iter().find(|name| name.starts_with("snapshot")).unwrap();
+    let name = names
+        .iter()
+        .find(|name| name.starts_with("snapshot"))
+        .unwrap();
     let file = storage.open(name, beaver::Access::Write).unwrap();
     file.write_at(b"?", 40).unwrap();
     disk.kill(CallEffect::Everything);
-    assert!(StateMachineStore::<QueueConfig, beaver_raft::ReplicatedQueue>::open(disk.storage()).is_err());
+    assert!(
+        StateMachineStore::<QueueConfig, beaver_raft::ReplicatedQueue>::open(disk.storage())
+            .is_err()
+    );
 }

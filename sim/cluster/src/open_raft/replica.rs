@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use beaver::wal::WalOptions;
 use beaver::{ManualClock, StoreId, StoreOptions};
@@ -26,6 +27,10 @@ use crate::operation::{ClientRequest, ClientResponse};
 use crate::replica::{AdminRequest, Engine, Replica};
 use crate::replicated_command::ReplicatedCommand;
 use crate::replicated_state::ReplicatedState;
+use crate::runtime::timeout;
+
+/// How long a change of membership may take.
+const CHANGE_PATIENCE: Duration = Duration::from_secs(1);
 
 type Raft = openraft::Raft<ClusterTypes, ObservedMachine>;
 
@@ -293,9 +298,10 @@ impl OpenReplica {
         if self.leads() && !self.votes() {
             return Err("the leader was removed".to_owned());
         }
-        let changed = change.await;
+        // openraft answers no call whose entry came back to it in a snapshot.
+        let changed = timeout(CHANGE_PATIENCE, change).await;
         drop(changing);
-        changed.map(drop).map_err(text)
+        changed.map_err(text)?.map(drop).map_err(text)
     }
 
     fn leads(&self) -> bool {
