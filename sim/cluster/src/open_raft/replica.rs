@@ -288,17 +288,18 @@ impl OpenReplica {
         }
     }
 
-    /// One change at a time, and none by a leader that is no voter any more: openraft
-    /// 0.10.0-alpha.37 panics in a debug build when a leader that was removed takes another one.
+    /// One change at a time, and none by a leader that is no member any more: openraft
+    /// 0.10.0-alpha.37 panics in a debug build when such a leader takes another one. A leader that is
+    /// a learner goes on, and only another change makes it a voter again.
     async fn change_membership<T, E: fmt::Display>(
         &self,
         change: impl Future<Output = Result<T, E>>,
     ) -> Result<(), String> {
         let changing = Changing::begin(&self.is_changing)?;
-        if self.leads() && !self.votes() {
+        if self.leads() && !self.is_member() {
             return Err("the leader was removed".to_owned());
         }
-        // openraft answers no call whose entry came back to it in a snapshot.
+        // While a leader is cut off its change is not answered; the next one must not wait for that.
         let changed = timeout(CHANGE_PATIENCE, change).await;
         drop(changing);
         changed.map_err(text)?.map(drop).map_err(text)
@@ -308,12 +309,10 @@ impl OpenReplica {
         self.raft.metrics().borrow_watched().state == ServerState::Leader
     }
 
-    fn votes(&self) -> bool {
+    fn is_member(&self) -> bool {
         let metrics = self.raft.metrics();
-        let metrics = metrics.borrow_watched();
-        let node = self.host.node();
-        let mut voters = metrics.membership_config.membership().voter_ids();
-        voters.any(|voter| voter == node)
+        let membership = &metrics.borrow_watched().membership_config;
+        membership.membership().contains(&self.host.node())
     }
 }
 
