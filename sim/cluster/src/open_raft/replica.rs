@@ -312,7 +312,10 @@ impl OpenReplica {
     fn is_member(&self) -> bool {
         let metrics = self.raft.metrics();
         let membership = &metrics.borrow_watched().membership_config;
-        membership.membership().contains(&self.host.node())
+        membership
+            .membership()
+            .get_node(&self.host.node())
+            .is_some()
     }
 }
 
