@@ -292,9 +292,15 @@ impl Cluster<'_> {
                 });
                 let nodes: Vec<String> = nodes.collect();
                 let seconds = self.shared.scenario.heal_s;
+                let clients = self.shared.clients_at_work.load(Ordering::Relaxed);
+                let wanted = lock(&self.shared.wanted);
+                let changed = wanted.version == wanted.done;
+                drop(wanted);
                 let text = format!(
-                    "no {what} {seconds} s after everything was healed: {}",
-                    nodes.join("; ")
+                    "no {what} {seconds} s after everything was healed: {}; {clients} clients wait, \
+                     the voters are {}those that are wanted",
+                    nodes.join("; "),
+                    if changed { "" } else { "not " }
                 );
                 self.violation(0, "liveness", text);
                 return;

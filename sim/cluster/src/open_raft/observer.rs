@@ -60,15 +60,6 @@ impl ReplicaObserver {
         self.host.observe(Observation::Applied { entry, state });
     }
 
-    fn says_committed(&self, index: u64) {
-        let mut said = lock(&self.said);
-        if index > said.committed {
-            said.committed = index;
-            drop(said);
-            self.host.observe(Observation::Committed { index });
-        }
-    }
-
     fn leads(&self, term: u64) {
         if lock(&self.said).leads.replace(term) != Some(term) {
             self.host.observe(Observation::Leads { term });
@@ -88,7 +79,6 @@ impl ReplicaObserver {
             ServerState::Leader => {}
             _ => self.steps_down(),
         }
-        self.says_committed(index_of(metrics.local_committed.as_ref()));
         if let Err(fatal) = &metrics.running_state
             && !std::mem::replace(&mut lock(&self.said).stopped, true)
         {
@@ -122,7 +112,12 @@ impl LogObserver<ClusterTypes> for ReplicaObserver {
     }
 
     fn committed(&self, upto: Option<&RaftLogId>) {
-        self.says_committed(index_of(upto));
+        // Not by the metrics: they count what a snapshot covers before it is installed, when the log
+        // may still hold other entries.
+        let index = index_of(upto);
+        if std::mem::replace(&mut lock(&self.said).committed, index) != index {
+            self.host.observe(Observation::Committed { index });
+        }
     }
 
     fn vote_saved(&self, vote: &RaftVote) {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use beaver::wal::WalOptions;
 use beaver::{ManualClock, StoreId, StoreOptions};
@@ -26,6 +27,10 @@ use crate::operation::{ClientRequest, ClientResponse};
 use crate::replica::{AdminRequest, Engine, Replica};
 use crate::replicated_command::ReplicatedCommand;
 use crate::replicated_state::ReplicatedState;
+use crate::runtime::timeout;
+
+/// How long a change of membership may take.
+const CHANGE_PATIENCE: Duration = Duration::from_secs(1);
 
 type Raft = openraft::Raft<ClusterTypes, ObservedMachine>;
 
@@ -283,31 +288,34 @@ impl OpenReplica {
         }
     }
 
-    /// One change at a time, and none by a leader that is no voter any more: openraft
-    /// 0.10.0-alpha.37 panics in a debug build when a leader that was removed takes another one.
+    /// One change at a time, and none by a leader that is no member any more: openraft
+    /// 0.10.0-alpha.37 panics in a debug build when such a leader takes another one. A leader that is
+    /// a learner goes on, and only another change makes it a voter again.
     async fn change_membership<T, E: fmt::Display>(
         &self,
         change: impl Future<Output = Result<T, E>>,
     ) -> Result<(), String> {
         let changing = Changing::begin(&self.is_changing)?;
-        if self.leads() && !self.votes() {
+        if self.leads() && !self.is_member() {
             return Err("the leader was removed".to_owned());
         }
-        let changed = change.await;
+        // While a leader is cut off its change is not answered; the next one must not wait for that.
+        let changed = timeout(CHANGE_PATIENCE, change).await;
         drop(changing);
-        changed.map(drop).map_err(text)
+        changed.map_err(text)?.map(drop).map_err(text)
     }
 
     fn leads(&self) -> bool {
         self.raft.metrics().borrow_watched().state == ServerState::Leader
     }
 
-    fn votes(&self) -> bool {
+    fn is_member(&self) -> bool {
         let metrics = self.raft.metrics();
-        let metrics = metrics.borrow_watched();
-        let node = self.host.node();
-        let mut voters = metrics.membership_config.membership().voter_ids();
-        voters.any(|voter| voter == node)
+        let membership = &metrics.borrow_watched().membership_config;
+        membership
+            .membership()
+            .get_node(&self.host.node())
+            .is_some()
     }
 }
 
