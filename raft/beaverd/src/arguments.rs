@@ -89,10 +89,7 @@ impl Arguments {
     }
 }
 
-fn distinct(
-    flag: &str,
-    pairs: &[(u64, SocketAddr)],
-) -> Result<BTreeMap<u64, SocketAddr>, String> {
+fn distinct(flag: &str, pairs: &[(u64, SocketAddr)]) -> Result<BTreeMap<u64, SocketAddr>, String> {
     let mut found = BTreeMap::new();
     for (id, address) in pairs {
         if found.insert(*id, *address).is_some() {
@@ -128,7 +125,15 @@ mod tests {
     use super::*;
 
     fn parse(more: &[&str]) -> Result<Arguments, clap::Error> {
-        let always = ["beaverd", "--id", "1", "--dir", "d", "--listen", "127.0.0.1:1"];
+        let always = [
+            "beaverd",
+            "--id",
+            "1",
+            "--dir",
+            "d",
+            "--listen",
+            "127.0.0.1:1",
+        ];
         Arguments::try_parse_from(always.iter().chain(more))
     }
 
@@ -142,11 +147,18 @@ mod tests {
     #[test]
     fn a_wrong_list_is_refused_with_its_reason() {
         let twice = parse(&["--members", "1=127.0.0.1:1,1=127.0.0.1:2"]).unwrap();
-        assert_eq!(twice.founders().unwrap_err(), "--members names node 1 twice");
+        assert_eq!(
+            twice.founders().unwrap_err(),
+            "--members names node 1 twice"
+        );
         let without = parse(&["--members", "2=127.0.0.1:2"]).unwrap();
         let error = without.founders().unwrap_err();
         assert_eq!(error, "--members does not name this node, 1");
-        for (text, reason) in [("1", "must look like"), ("x=127.0.0.1:1", "\"x\""), ("1=here", "\"here\"")] {
+        for (text, reason) in [
+            ("1", "must look like"),
+            ("x=127.0.0.1:1", "\"x\""),
+            ("1=here", "\"here\""),
+        ] {
             let error = parse(&["--members", text]).unwrap_err().to_string();
             assert!(error.contains(reason), "{error}");
         }

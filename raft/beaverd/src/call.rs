@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 /// What a client asks for. The leader answers it, whichever node was asked.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Call {
+pub(crate) enum Call {
     /// Change the queue.
     Command(Command),
     /// Where does this job stand? It sees everything that was acknowledged before it was asked.
@@ -33,13 +33,21 @@ pub enum Call {
     Transfer(u64),
 }
 
+impl Call {
+    /// Whether it has an effect, so that asking twice is not the same as asking once.
+    #[must_use]
+    pub(crate) fn changes_something(&self) -> bool {
+        !matches!(self, Call::Job(_) | Call::Stats | Call::Members)
+    }
+}
+
 /// What a client is told: JSON, or why not.
-pub type Answer = Result<Box<RawValue>, CallError>;
+pub(crate) type Answer = Result<Box<RawValue>, CallError>;
 
 /// Why a call failed, and what is known of its effect.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "snake_case")]
-pub enum CallError {
+pub(crate) enum CallError {
     /// The request cannot be understood.
     #[error("{0}")]
     Invalid(String),
@@ -50,7 +58,9 @@ pub enum CallError {
     #[error("{0}")]
     Refused(String),
     /// No leader was heard of in the time that a request has.
-    #[error("there is no leader: fewer than a majority of the voters reach each other, or they are electing one")]
+    #[error(
+        "there is no leader: fewer than a majority of the voters reach each other, or they are electing one"
+    )]
     NoLeader,
     /// It was not begun, and the same request may succeed later.
     #[error("{0}")]
@@ -63,7 +73,7 @@ pub enum CallError {
 impl CallError {
     /// A word for programs.
     #[must_use]
-    pub fn code(&self) -> &'static str {
+    pub(crate) fn code(&self) -> &'static str {
         match self {
             CallError::Invalid(_) => "invalid",
             CallError::NotFound(_) => "not_found",
@@ -76,7 +86,7 @@ impl CallError {
 
     /// The status of the HTTP response.
     #[must_use]
-    pub fn http_status(&self) -> u16 {
+    pub(crate) fn http_status(&self) -> u16 {
         match self {
             CallError::Invalid(_) => 400,
             CallError::NotFound(_) => 404,
@@ -88,13 +98,13 @@ impl CallError {
 
     /// Whether nothing was done and the same request may succeed later.
     #[must_use]
-    pub fn is_retriable(&self) -> bool {
+    pub(crate) fn is_retriable(&self) -> bool {
         matches!(self, CallError::NoLeader | CallError::NotDone(_))
     }
 
     /// `not_done`, or `unknown`: it may have been done.
     #[must_use]
-    pub fn outcome(&self) -> &'static str {
+    pub(crate) fn outcome(&self) -> &'static str {
         match self {
             CallError::Unknown(_) => "unknown",
             _ => "not_done",

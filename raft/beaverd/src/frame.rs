@@ -17,10 +17,10 @@ use serde::de::DeserializeOwned;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 /// The largest message, in bytes.
-pub const MAX_MESSAGE: usize = (16 << 20) - 1;
+pub(crate) const MAX_MESSAGE: usize = (16 << 20) - 1;
 
 /// The largest load, in bytes.
-pub const MAX_LOAD: usize = 1 << 30;
+pub(crate) const MAX_LOAD: usize = 1 << 30;
 
 /// Buffers grow by this much at most before bytes have come to fill them, so that a length alone
 /// takes no memory.
@@ -30,7 +30,7 @@ const STEP: usize = 1 << 20;
 ///
 /// # Errors
 /// The message or the load is too large (nothing is written), or the connection fails.
-pub async fn write_frame<W: AsyncWrite + Unpin>(
+pub(crate) async fn write_frame<W: AsyncWrite + Unpin>(
     out: &mut W,
     message: &impl Serialize,
     load: &[u8],
@@ -50,7 +50,7 @@ pub async fn write_frame<W: AsyncWrite + Unpin>(
 /// # Errors
 /// The connection fails or ends within the frame, a length is above its limit, or the message is
 /// not a `T`.
-pub async fn read_frame<T: DeserializeOwned>(
+pub(crate) async fn read_frame<T: DeserializeOwned>(
     input: &mut (impl AsyncRead + Unpin),
 ) -> io::Result<Option<(T, Vec<u8>)>> {
     let mut first = [0; 1];
@@ -111,7 +111,10 @@ mod tests {
         let load = vec![7; 3 * STEP / 2];
         write_frame(&mut bytes, &"hello", &load).await.unwrap();
         assert_eq!(bytes[0], 0);
-        assert_eq!(read(&bytes).await.unwrap(), Some(("hello".to_owned(), load)));
+        assert_eq!(
+            read(&bytes).await.unwrap(),
+            Some(("hello".to_owned(), load))
+        );
         assert_eq!(read(&[]).await.unwrap(), None);
         for end in [1, 8, 12, bytes.len() - 1] {
             assert!(read(&bytes[..end]).await.is_err(), "{end}");

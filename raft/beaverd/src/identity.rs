@@ -21,19 +21,19 @@ const FILE: &str = "identity.json";
 /// Who a node is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct NodeIdentity {
+pub(crate) struct NodeIdentity {
     format: u32,
     /// The name of its cluster.
-    pub cluster: String,
+    pub(crate) cluster: String,
     /// Its number.
-    pub node: u64,
+    pub(crate) node: u64,
     /// Drawn when its directory was made: 16 hex digits.
-    pub incarnation: String,
+    pub(crate) incarnation: String,
 }
 
 /// Why a directory is not this node's.
 #[derive(Debug, thiserror::Error)]
-pub enum IdentityError {
+pub(crate) enum IdentityError {
     /// The file system refuses.
     #[error("{path}: {error}", path = path.display())]
     Io {
@@ -85,7 +85,11 @@ impl NodeIdentity {
     ///
     /// # Errors
     /// It is not to be read, or is the identity of another node or cluster.
-    pub fn load(dir: &Path, cluster: &str, node: u64) -> Result<Option<Self>, IdentityError> {
+    pub(crate) fn load(
+        dir: &Path,
+        cluster: &str,
+        node: u64,
+    ) -> Result<Option<Self>, IdentityError> {
         let path = dir.join(FILE);
         let text = match fs::read(&path) {
             Ok(text) => text,
@@ -119,7 +123,7 @@ impl NodeIdentity {
     ///
     /// # Errors
     /// The file system refuses.
-    pub fn create(dir: &Path, cluster: &str, node: u64) -> Result<Self, IdentityError> {
+    pub(crate) fn create(dir: &Path, cluster: &str, node: u64) -> Result<Self, IdentityError> {
         let identity = NodeIdentity {
             format: FORMAT,
             cluster: cluster.to_owned(),
@@ -162,7 +166,12 @@ mod tests {
         NodeIdentity::create(dir.path(), "c", 1).unwrap();
         for (cluster, node) in [("c", 2), ("d", 1)] {
             let error = NodeIdentity::load(dir.path(), cluster, node).unwrap_err();
-            assert!(error.to_string().contains("belongs to node 1 of cluster \"c\""), "{error}");
+            assert!(
+                error
+                    .to_string()
+                    .contains("belongs to node 1 of cluster \"c\""),
+                "{error}"
+            );
         }
     }
 
@@ -170,7 +179,12 @@ mod tests {
     fn half_an_identity_is_refused_with_its_place() {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join(FILE), b"{\"format\":1").unwrap();
-        let error = NodeIdentity::load(dir.path(), "c", 1).unwrap_err().to_string();
-        assert!(error.contains(FILE) && error.contains("not the identity"), "{error}");
+        let error = NodeIdentity::load(dir.path(), "c", 1)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains(FILE) && error.contains("not the identity"),
+            "{error}"
+        );
     }
 }

@@ -18,27 +18,27 @@ const IDLE_CONNECTIONS: usize = 64;
 
 /// Another node.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Peer {
+pub(crate) struct Peer {
     /// Its number.
-    pub id: u64,
+    pub(crate) id: u64,
     /// Where it is reached.
-    pub address: SocketAddr,
+    pub(crate) address: SocketAddr,
     /// Which incarnation; `None`: any.
-    pub incarnation: Option<String>,
+    pub(crate) incarnation: Option<String>,
 }
 
 /// What another node says when it is greeted.
 #[derive(Clone, Debug)]
-pub struct PeerState {
+pub(crate) struct PeerState {
     /// Which incarnation it is.
-    pub incarnation: String,
+    pub(crate) incarnation: String,
     /// Whether it knows the members of a cluster.
-    pub initialized: bool,
+    pub(crate) initialized: bool,
 }
 
 /// Why another node did not answer.
 #[derive(Debug, thiserror::Error)]
-pub enum PeerError {
+pub(crate) enum PeerError {
     /// It was not asked.
     #[error("node {id} at {address}: {reason}")]
     Unsent {
@@ -73,7 +73,7 @@ pub enum PeerError {
 
 /// All connections that this node has made.
 #[derive(Debug)]
-pub struct Peers {
+pub(crate) struct Peers {
     me: NodeIdentity,
     routes: BTreeMap<u64, SocketAddr>,
     idle: Mutex<BTreeMap<Peer, Vec<TcpStream>>>,
@@ -82,7 +82,7 @@ pub struct Peers {
 impl Peers {
     /// None yet. `routes`: where to reach nodes in place of their addresses in the membership.
     #[must_use]
-    pub fn new(me: NodeIdentity, routes: BTreeMap<u64, SocketAddr>) -> Arc<Self> {
+    pub(crate) fn new(me: NodeIdentity, routes: BTreeMap<u64, SocketAddr>) -> Arc<Self> {
         let idle = Mutex::default();
         Arc::new(Peers { me, routes, idle })
     }
@@ -94,7 +94,7 @@ impl Peers {
     ///
     /// # Errors
     /// See [`PeerError`].
-    pub async fn call(
+    pub(crate) async fn call(
         &self,
         peer: &Peer,
         request: &PeerRequest,
@@ -122,14 +122,18 @@ impl Peers {
         // Connections that were made with this one are likely to be as dead.
         self.lock_idle().remove(peer);
         let Peer { id, address, .. } = *peer;
-        Err(PeerError::Unanswered { id, address, reason })
+        Err(PeerError::Unanswered {
+            id,
+            address,
+            reason,
+        })
     }
 
     /// Asks `peer` who it is.
     ///
     /// # Errors
     /// Never [`PeerError::Unanswered`].
-    pub async fn greet(&self, peer: &Peer, limit: Duration) -> Result<PeerState, PeerError> {
+    pub(crate) async fn greet(&self, peer: &Peer, limit: Duration) -> Result<PeerState, PeerError> {
         let (stream, state) = self.dial(peer, Instant::now() + limit).await?;
         self.keep_idle(peer, stream);
         Ok(state)
@@ -174,7 +178,13 @@ impl Peers {
                 address,
                 refusal,
             }),
-            Ok(Ok((stream, Greeting::Welcome { incarnation, initialized }))) => {
+            Ok(Ok((
+                stream,
+                Greeting::Welcome {
+                    incarnation,
+                    initialized,
+                },
+            ))) => {
                 let state = PeerState {
                     incarnation,
                     initialized,

@@ -16,7 +16,7 @@ const WAITING: usize = 128;
 
 /// Connections of one kind.
 #[derive(Debug)]
-pub struct Connections {
+pub(crate) struct Connections {
     streams: mpsc::Receiver<(TcpStream, SocketAddr)>,
     local: SocketAddr,
 }
@@ -25,7 +25,7 @@ pub struct Connections {
 ///
 /// # Errors
 /// The listener has no address.
-pub fn split(listener: TcpListener) -> io::Result<(Connections, Connections)> {
+pub(crate) fn split(listener: TcpListener) -> io::Result<(Connections, Connections)> {
     let local = listener.local_addr()?;
     let (clients, clients_end) = mpsc::channel(WAITING);
     let (nodes, nodes_end) = mpsc::channel(WAITING);
@@ -65,7 +65,7 @@ async fn sort(
 
 impl Connections {
     /// The next one. `None`: there will be none.
-    pub async fn next(&mut self) -> Option<(TcpStream, SocketAddr)> {
+    pub(crate) async fn next(&mut self) -> Option<(TcpStream, SocketAddr)> {
         self.streams.recv().await
     }
 }

@@ -18,36 +18,36 @@ use crate::call::{Answer, Call};
 use crate::types::{C, SnapshotMeta, Vote};
 
 /// The version of all that follows. Nodes of another one are refused.
-pub const PROTOCOL: u32 = 1;
+pub(crate) const PROTOCOL: u32 = 1;
 
 /// The first message of a connection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Hello {
+pub(crate) struct Hello {
     /// [`PROTOCOL`] of the caller.
-    pub protocol: u32,
+    pub(crate) protocol: u32,
     /// The cluster of the caller.
-    pub cluster: String,
+    pub(crate) cluster: String,
     /// The caller.
-    pub from: NodeName,
+    pub(crate) from: NodeName,
     /// The number of the node that the caller means.
-    pub to: u64,
+    pub(crate) to: u64,
     /// Which incarnation of it; `None`: any.
-    pub to_incarnation: Option<String>,
+    pub(crate) to_incarnation: Option<String>,
 }
 
 /// A node: its number, and which directory stands for it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NodeName {
+pub(crate) struct NodeName {
     /// Its number.
-    pub id: u64,
+    pub(crate) id: u64,
     /// Drawn when its directory was made.
-    pub incarnation: String,
+    pub(crate) incarnation: String,
 }
 
 /// The answer to a [`Hello`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Greeting {
+pub(crate) enum Greeting {
     /// Requests may follow.
     Welcome {
         /// Which incarnation of the node answers.
@@ -62,7 +62,7 @@ pub enum Greeting {
 /// Why a connection is refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "snake_case")]
-pub enum Refusal {
+pub(crate) enum Refusal {
     /// Another version.
     #[error("it speaks version {0} of the protocol")]
     Protocol(u32),
@@ -73,10 +73,14 @@ pub enum Refusal {
     #[error("it is node {0}")]
     Node(u64),
     /// The directory of the called node is another one than the membership names.
-    #[error("its directory was lost and made anew: it is incarnation {0} of its number, and the membership names another one")]
+    #[error(
+        "its directory was lost and made anew: it is incarnation {0} of its number, and the membership names another one"
+    )]
     CalledWasWiped(String),
     /// The directory of the calling node is another one than the membership names.
-    #[error("node {id} of this cluster is incarnation {member}, and the caller is another one: its directory was lost, and with it what it had voted and acknowledged. Remove node {id}, and add this one with a new number")]
+    #[error(
+        "node {id} of this cluster is incarnation {member}, and the caller is another one: its directory was lost, and with it what it had voted and acknowledged. Remove node {id}, and add this one with a new number"
+    )]
     CallerWasWiped {
         /// The number of the caller.
         id: u64,
@@ -88,7 +92,7 @@ pub enum Refusal {
 /// What one node asks of another.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum PeerRequest {
+pub(crate) enum PeerRequest {
     /// AppendEntries, and the heartbeat.
     Append(AppendEntriesRequest<C>),
     /// RequestVote.
@@ -111,7 +115,7 @@ pub enum PeerRequest {
 /// The answer to a [`PeerRequest`].
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum PeerReply {
+pub(crate) enum PeerReply {
     /// To [`PeerRequest::Append`].
     Append(AppendEntriesResponse<C>),
     /// To [`PeerRequest::Vote`] and [`PeerRequest::PreVote`].

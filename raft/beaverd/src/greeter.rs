@@ -1,0 +1,118 @@
+//! Answers other nodes: greets them, refuses strangers and nodes that forgot, and passes their
+//! requests on to the replica.
+
+use std::sync::Arc;
+
+use openraft::async_runtime::WatchReceiver;
+use tokio::net::TcpStream;
+
+use crate::frame::{read_frame, write_frame};
+use crate::identity::NodeIdentity;
+use crate::port::Connections;
+use crate::service::Service;
+use crate::types::{Raft, Snapshot};
+use crate::wire::{Greeting, Hello, PROTOCOL, PeerReply, PeerRequest, Refusal};
+
+/// Answers every connection until there are no more.
+pub(crate) async fn answer_peers(
+    mut connections: Connections,
+    me: NodeIdentity,
+    service: Arc<Service>,
+) {
+    while let Some((stream, _)) = connections.next().await {
+        let (me, service) = (me.clone(), Arc::clone(&service));
+        tokio::spawn(async move {
+            // A connection that breaks is made anew by the node that needs it.
+            serve(stream, &me, &service).await.ok();
+        });
+    }
+}
+
+async fn serve(mut stream: TcpStream, me: &NodeIdentity, service: &Service) -> std::io::Result<()> {
+    let Some((hello, _)) = read_frame::<Hello>(&mut stream).await? else {
+        return Ok(());
+    };
+    let greeting = match refusal(&hello, me, &service.raft) {
+        Some(refusal) => Greeting::Refused(refusal),
+        None => Greeting::Welcome {
+            incarnation: me.incarnation.clone(),
+            initialized: is_initialized(&service.raft),
+        },
+    };
+    write_frame(&mut stream, &greeting, &[]).await?;
+    if matches!(greeting, Greeting::Refused(_)) {
+        return Ok(());
+    }
+    while let Some((request, load)) = read_frame::<PeerRequest>(&mut stream).await? {
+        let reply = answer(request, load, service).await;
+        write_frame(&mut stream, &reply, &[]).await?;
+    }
+    Ok(())
+}
+
+/// Whether this node knows the members of a cluster.
+pub(crate) fn is_initialized(raft: &Raft) -> bool {
+    let metrics = raft.metrics();
+    let metrics = metrics.borrow_watched();
+    let members = metrics.membership_config.membership();
+    members.nodes().next().is_some() || metrics.last_log_index.is_some()
+}
+
+fn refusal(hello: &Hello, me: &NodeIdentity, raft: &Raft) -> Option<Refusal> {
+    if hello.protocol != PROTOCOL {
+        return Some(Refusal::Protocol(PROTOCOL));
+    }
+    if hello.cluster != me.cluster {
+        return Some(Refusal::Cluster(me.cluster.clone()));
+    }
+    if hello.to != me.node {
+        return Some(Refusal::Node(me.node));
+    }
+    let metrics = raft.metrics();
+    let metrics = metrics.borrow_watched();
+    let id = hello.from.id;
+    let member = metrics.membership_config.membership().get_node(&id);
+    if let Some(member) = member.filter(|member| member.data != hello.from.incarnation) {
+        let member = member.data.clone();
+        return Some(Refusal::CallerWasWiped { id, member });
+    }
+    let meant = hello.to_incarnation.as_ref();
+    if meant.is_some_and(|meant| *meant != me.incarnation) {
+        return Some(Refusal::CalledWasWiped(me.incarnation.clone()));
+    }
+    None
+}
+
+async fn answer(request: PeerRequest, load: Vec<u8>, service: &Service) -> PeerReply {
+    let raft = &service.raft;
+    let failed = |error: &dyn std::fmt::Display| PeerReply::Failed(error.to_string());
+    match request {
+        PeerRequest::Append(rpc) => match raft.append_entries(rpc).await {
+            Ok(reply) => PeerReply::Append(reply),
+            Err(error) => failed(&error),
+        },
+        PeerRequest::Vote(rpc) => match raft.vote(rpc).await {
+            Ok(reply) => PeerReply::Vote(reply),
+            Err(error) => failed(&error),
+        },
+        PeerRequest::PreVote(rpc) => match raft.pre_vote(rpc).await {
+            Ok(reply) => PeerReply::Vote(reply),
+            Err(error) => failed(&error),
+        },
+        PeerRequest::Snapshot { vote, meta } => {
+            let snapshot = Snapshot {
+                meta,
+                snapshot: load,
+            };
+            match raft.install_full_snapshot(vote, snapshot).await {
+                Ok(reply) => PeerReply::Snapshot(reply),
+                Err(error) => failed(&error),
+            }
+        }
+        PeerRequest::Transfer(rpc) => match raft.handle_transfer_leader(rpc).await {
+            Ok(reply) => PeerReply::Transfer(reply),
+            Err(error) => failed(&error),
+        },
+        PeerRequest::Call(call) => PeerReply::Call(service.answer_for_peer(&call).await),
+    }
+}
