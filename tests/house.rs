@@ -14,6 +14,7 @@ const PACKAGES: &[&str] = &[
     "src",
     "storage/src",
     "fs/src",
+    "raft/src",
     "sim/src",
     "sim/disk/src",
     "sim/cli/src",
