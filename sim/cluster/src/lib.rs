@@ -9,8 +9,10 @@
 //!   linearizability   whether one order explains a history of them
 //! ```
 
+pub mod checkers;
 pub mod entry;
 pub mod host;
+pub mod linearizability;
 pub mod observation;
 pub mod operation;
 pub mod replica;

@@ -1,6 +1,6 @@
 //! What clients ask of the cluster, and what they learn.
 
-use beaver::Command;
+use beaver::{Command, JobStatus};
 
 use crate::entry::NodeId;
 
@@ -46,15 +46,43 @@ pub enum ClientResponse {
     Written,
     /// A comparison: whether the value was the expected one, and so was set.
     Compared(bool),
-    /// What the job queue answered: an acceptance or a refusal of the state machine, as text in a
-    /// fixed form.
-    Job(String),
+    /// What the job queue answered.
+    Job(JobAnswer),
     /// Nothing was done, and nothing will be: ask the leader, if it is known.
     NotLeader(Option<NodeId>),
     /// Nothing was done, and nothing will be.
     Refused(String),
     /// It may have been done, now or later.
     Unknown(String),
+}
+
+/// What the state machine of the job queue answered to a command or a look. It names the jobs, so that
+/// a judge needs neither the library nor the clock of the leader to know what was done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum JobAnswer {
+    /// A dispatch handed out this job.
+    Dispatched {
+        /// The job.
+        id: String,
+        /// Which attempt of it, counted from 1.
+        attempt: u32,
+    },
+    /// Any other command was planned and applied.
+    Accepted {
+        /// The jobs that it changed, in the order of the planned events.
+        jobs: Vec<String>,
+    },
+    /// There was nothing to do: no job was pending, none was due.
+    Nothing,
+    /// The command is illegal in the state that it found; nothing has changed.
+    Refused {
+        /// The job that the error names.
+        id: String,
+        /// What the error says.
+        reason: String,
+    },
+    /// Where the job stands; `None`: it was never enqueued.
+    Status(Option<JobStatus>),
 }
 
 /// One operation of a client: from the moment when it was sent to the moment when its answer came.
