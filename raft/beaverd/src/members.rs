@@ -74,7 +74,11 @@ pub(crate) async fn change(raft: &Raft, peers: &Peers, call: &Call) -> Answer {
         return Err(CallError::NotDone("the leader has changed".to_owned()));
     }
     let metrics = raft.metrics();
-    let known = metrics.borrow_watched().membership_config.membership().clone();
+    let known = metrics
+        .borrow_watched()
+        .membership_config
+        .membership()
+        .clone();
     let is_voter = |id: &u64| known.voter_ids().any(|voter| voter == *id);
     let change = match call {
         Call::AddLearner { id, address } => {

@@ -47,7 +47,12 @@ impl HttpClient {
         self.send("POST", path, body)
     }
 
-    pub fn send(&mut self, method: &str, path: &str, body: &str) -> Result<HttpAnswer, HttpFailure> {
+    pub fn send(
+        &mut self,
+        method: &str,
+        path: &str,
+        body: &str,
+    ) -> Result<HttpAnswer, HttpFailure> {
         let mut stream = self.connection().map_err(HttpFailure::Unsent)?;
         let answer = exchange(&mut stream, method, path, body).map_err(HttpFailure::Unanswered)?;
         self.stream = Some(stream);
@@ -110,6 +115,8 @@ fn exchange(
 fn line(stream: &mut BufReader<TcpStream>) -> io::Result<String> {
     let mut line = String::new();
     stream.read_line(&mut line)?;
-    let whole = line.strip_suffix("\r\n").ok_or(io::ErrorKind::UnexpectedEof)?;
+    let whole = line
+        .strip_suffix("\r\n")
+        .ok_or(io::ErrorKind::UnexpectedEof)?;
     Ok(whole.to_owned())
 }

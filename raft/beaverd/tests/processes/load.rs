@@ -1,8 +1,8 @@
 //! Clients that load the cluster, and the history of what they asked and learned.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -78,10 +78,12 @@ impl Load {
 
 /// The jobs that clients have tried to enqueue.
 fn enqueued(history: &[Operation]) -> Vec<String> {
-    let ids = history.iter().filter_map(|operation| match &operation.request {
-        ClientRequest::Job(Command::Enqueue(specs)) => Some(specs[0].id.as_str().to_owned()),
-        _ => None,
-    });
+    let ids = history
+        .iter()
+        .filter_map(|operation| match &operation.request {
+            ClientRequest::Job(Command::Enqueue(specs)) => Some(specs[0].id.as_str().to_owned()),
+            _ => None,
+        });
     ids.collect()
 }
 
@@ -101,7 +103,10 @@ impl Client {
         let limit = Duration::from_secs(5);
         Client {
             number,
-            nodes: nodes.iter().map(|node| HttpClient::new(*node, limit)).collect(),
+            nodes: nodes
+                .iter()
+                .map(|node| HttpClient::new(*node, limit))
+                .collect(),
             clock,
             draws: Draws::new(seed ^ (number << 32)),
             history: Vec::new(),
@@ -196,18 +201,28 @@ fn http_form(request: &ClientRequest) -> (&'static str, String, String) {
     let attempt = |attempt: &u32| json!({ "attempt": attempt }).to_string();
     match request {
         ClientRequest::JobStatus { id } => ("GET", format!("/v1/jobs/{id}"), String::new()),
-        ClientRequest::Job(Command::Enqueue(specs)) => {
-            ("POST", "/v1/jobs".to_owned(), serde_json::to_string(specs).unwrap())
-        }
-        ClientRequest::Job(Command::Dispatch) => {
-            ("POST", "/v1/dispatch".to_owned(), String::new())
-        }
-        ClientRequest::Job(Command::Ack { id, attempt: number }) => {
-            ("POST", format!("/v1/jobs/{}/ack", id.as_str()), attempt(number))
-        }
-        ClientRequest::Job(Command::Fail { id, attempt: number }) => {
-            ("POST", format!("/v1/jobs/{}/fail", id.as_str()), attempt(number))
-        }
+        ClientRequest::Job(Command::Enqueue(specs)) => (
+            "POST",
+            "/v1/jobs".to_owned(),
+            serde_json::to_string(specs).unwrap(),
+        ),
+        ClientRequest::Job(Command::Dispatch) => ("POST", "/v1/dispatch".to_owned(), String::new()),
+        ClientRequest::Job(Command::Ack {
+            id,
+            attempt: number,
+        }) => (
+            "POST",
+            format!("/v1/jobs/{}/ack", id.as_str()),
+            attempt(number),
+        ),
+        ClientRequest::Job(Command::Fail {
+            id,
+            attempt: number,
+        }) => (
+            "POST",
+            format!("/v1/jobs/{}/fail", id.as_str()),
+            attempt(number),
+        ),
         other => panic!("no client asks this: {other:?}"),
     }
 }
@@ -225,14 +240,18 @@ fn meaning(request: &ClientRequest, answer: &HttpAnswer) -> ClientResponse {
             ClientResponse::Job(JobAnswer::Nothing)
         }
         (200, ClientRequest::Job(Command::Dispatch)) => {
-            let attempt = body["job"]["attempt"].as_u64().and_then(|n| u32::try_from(n).ok());
+            let attempt = body["job"]["attempt"]
+                .as_u64()
+                .and_then(|n| u32::try_from(n).ok());
             ClientResponse::Job(JobAnswer::Dispatched {
                 id: text(&body["job"]["id"]),
                 attempt: attempt.unwrap_or_else(|| panic!("a dispatch without attempt: {body}")),
             })
         }
         (200, _) => {
-            let jobs = body["jobs"].as_array().unwrap_or_else(|| panic!("no jobs: {body}"));
+            let jobs = body["jobs"]
+                .as_array()
+                .unwrap_or_else(|| panic!("no jobs: {body}"));
             let jobs = jobs.iter().map(text).collect();
             ClientResponse::Job(JobAnswer::Accepted { jobs })
         }
@@ -254,7 +273,11 @@ fn subject(command: &Command) -> String {
 }
 
 fn status(job: &Value) -> JobStatus {
-    let ms = |field: &str| job[field].as_u64().unwrap_or_else(|| panic!("no {field}: {job}"));
+    let ms = |field: &str| {
+        job[field]
+            .as_u64()
+            .unwrap_or_else(|| panic!("no {field}: {job}"))
+    };
     match job["status"].as_str().unwrap_or_default() {
         "pending" => JobStatus::Pending,
         "in flight" => JobStatus::InFlight {

@@ -44,15 +44,14 @@ pub fn free_address() -> SocketAddr {
 impl TestCluster {
     /// Members 1 to `count`, which were told of each other, not yet running. `more` gives further
     /// arguments to a node: (its number, the addresses of all).
-    pub fn new(
-        count: u64,
-        more: impl Fn(u64, &BTreeMap<u64, SocketAddr>) -> Vec<String>,
-    ) -> Self {
+    pub fn new(count: u64, more: impl Fn(u64, &BTreeMap<u64, SocketAddr>) -> Vec<String>) -> Self {
         let root = tempfile::tempdir().expect("a directory");
         let addresses: BTreeMap<u64, SocketAddr> =
             (1..=count).map(|id| (id, free_address())).collect();
-        let members: Vec<String> =
-            addresses.iter().map(|(id, address)| format!("{id}={address}")).collect();
+        let members: Vec<String> = addresses
+            .iter()
+            .map(|(id, address)| format!("{id}={address}"))
+            .collect();
         let mut cluster = TestCluster {
             root,
             nodes: BTreeMap::new(),
@@ -120,7 +119,16 @@ impl TestCluster {
 
 /// Arguments for short elections.
 pub fn fast() -> Vec<String> {
-    ["--election-ms", "300", "--request-ms", "3000", "--snapshot-every", "500"].map(str::to_owned).to_vec()
+    [
+        "--election-ms",
+        "300",
+        "--request-ms",
+        "3000",
+        "--snapshot-every",
+        "500",
+    ]
+    .map(str::to_owned)
+    .to_vec()
 }
 
 /// Asks until there is an answer.

@@ -43,8 +43,13 @@ impl Proxies {
 
     /// The arguments by which node `from` reaches the others through the proxies.
     pub fn routes(&self, from: u64) -> Vec<String> {
-        let own = self.addresses.iter().filter(|((start, _), _)| *start == from);
-        let routes: Vec<String> = own.map(|((_, to), address)| format!("{to}={address}")).collect();
+        let own = self
+            .addresses
+            .iter()
+            .filter(|((start, _), _)| *start == from);
+        let routes: Vec<String> = own
+            .map(|((_, to), address)| format!("{to}={address}"))
+            .collect();
         vec!["--route".to_owned(), routes.join(",")]
     }
 
@@ -77,7 +82,9 @@ fn accept(listener: &TcpListener, target: SocketAddr, (from, to): (u64, u64), cu
 fn carry(mut source: TcpStream, mut sink: TcpStream, way: (u64, u64), cuts: &Cuts) {
     let mut buffer = [0; 16 << 10];
     let mut lost = false;
-    source.set_read_timeout(Some(LOOK)).expect("a time that is not zero");
+    source
+        .set_read_timeout(Some(LOOK))
+        .expect("a time that is not zero");
     sink.set_nodelay(true).ok();
     loop {
         let is_cut = cuts.lock().unwrap().contains(&way);
