@@ -8,14 +8,14 @@ use serde_json::Value;
 
 /// What a server answered.
 #[derive(Debug)]
-pub struct HttpAnswer {
-    pub status: u16,
-    pub body: Value,
+pub(crate) struct HttpAnswer {
+    pub(crate) status: u16,
+    pub(crate) body: Value,
 }
 
 /// Why there is no answer.
 #[derive(Debug)]
-pub enum HttpFailure {
+pub(crate) enum HttpFailure {
     /// The request was not sent: nothing was done.
     Unsent(io::Error),
     /// It may have been done.
@@ -24,14 +24,14 @@ pub enum HttpFailure {
 
 /// A client of one server.
 #[derive(Debug)]
-pub struct HttpClient {
+pub(crate) struct HttpClient {
     address: SocketAddr,
     limit: Duration,
     stream: Option<BufReader<TcpStream>>,
 }
 
 impl HttpClient {
-    pub fn new(address: SocketAddr, limit: Duration) -> Self {
+    pub(crate) fn new(address: SocketAddr, limit: Duration) -> Self {
         HttpClient {
             address,
             limit,
@@ -39,15 +39,15 @@ impl HttpClient {
         }
     }
 
-    pub fn get(&mut self, path: &str) -> Result<HttpAnswer, HttpFailure> {
+    pub(crate) fn get(&mut self, path: &str) -> Result<HttpAnswer, HttpFailure> {
         self.send("GET", path, "")
     }
 
-    pub fn post(&mut self, path: &str, body: &str) -> Result<HttpAnswer, HttpFailure> {
+    pub(crate) fn post(&mut self, path: &str, body: &str) -> Result<HttpAnswer, HttpFailure> {
         self.send("POST", path, body)
     }
 
-    pub fn send(
+    pub(crate) fn send(
         &mut self,
         method: &str,
         path: &str,

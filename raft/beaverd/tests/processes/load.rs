@@ -18,15 +18,15 @@ const TIMEOUT_MS: u64 = 3_600_000;
 
 /// Numbers that look random (SplitMix64).
 #[derive(Clone, Debug)]
-pub struct Draws(u64);
+pub(crate) struct Draws(u64);
 
 impl Draws {
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Draws(seed)
     }
 
     /// A number below `limit`.
-    pub fn below(&mut self, limit: u64) -> u64 {
+    pub(crate) fn below(&mut self, limit: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -37,7 +37,7 @@ impl Draws {
 
 /// Clients at work.
 #[derive(Debug)]
-pub struct Load {
+pub(crate) struct Load {
     stop: Arc<AtomicBool>,
     clock: Arc<AtomicU64>,
     clients: Vec<JoinHandle<Vec<Operation>>>,
@@ -45,7 +45,7 @@ pub struct Load {
 
 impl Load {
     /// `count` clients, each of which asks a node drawn from `nodes`, one operation at a time.
-    pub fn start(count: u64, nodes: &[SocketAddr], seed: u64) -> Self {
+    pub(crate) fn start(count: u64, nodes: &[SocketAddr], seed: u64) -> Self {
         let (stop, clock) = (Arc::<AtomicBool>::default(), Arc::<AtomicU64>::default());
         let clients = (0..count).map(|number| {
             let (stop, clock) = (Arc::clone(&stop), Arc::clone(&clock));
@@ -60,7 +60,7 @@ impl Load {
     }
 
     /// Ends the clients, then looks at every job that was ever asked for. The history of it all.
-    pub fn finish(self, nodes: &[SocketAddr]) -> Vec<Operation> {
+    pub(crate) fn finish(self, nodes: &[SocketAddr]) -> Vec<Operation> {
         self.stop.store(true, Ordering::SeqCst);
         let mut history = Vec::new();
         let count = self.clients.len() as u64;

@@ -151,9 +151,8 @@ fn a_lost_log_or_another_nodes_directory_is_refused_before_anybody_is_asked() {
 
 #[test]
 fn a_node_far_behind_gets_a_snapshot() {
-    let mut cluster = TestCluster::new(3, |_, _| {
-        [fast(), vec!["--snapshot-every".to_owned(), "50".to_owned()]].concat()
-    });
+    let often = ["--snapshot-every", "50"].map(str::to_owned).to_vec();
+    let mut cluster = TestCluster::new(3, |_, _| often.clone());
     cluster.start_all();
     let leader = cluster.leader();
     let behind = 1 + leader % 3;

@@ -14,14 +14,14 @@ use tempfile::TempDir;
 use crate::http::{HttpAnswer, HttpClient};
 
 /// How long anything may take that must happen sooner or later.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// A node and the process that runs it, which is killed at the latest when it is dropped.
 #[derive(Debug)]
-pub struct TestNode {
-    pub address: SocketAddr,
+pub(crate) struct TestNode {
+    pub(crate) address: SocketAddr,
     arguments: Vec<String>,
     dir: PathBuf,
     stderr: PathBuf,
@@ -30,13 +30,13 @@ pub struct TestNode {
 
 /// Nodes by number, and where their files are.
 #[derive(Debug)]
-pub struct TestCluster {
+pub(crate) struct TestCluster {
     root: TempDir,
-    pub nodes: BTreeMap<u64, TestNode>,
+    pub(crate) nodes: BTreeMap<u64, TestNode>,
 }
 
 /// An address of this machine with a port that was free just now.
-pub fn free_address() -> SocketAddr {
+pub(crate) fn free_address() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.local_addr().expect("its address")
 }
@@ -44,7 +44,10 @@ pub fn free_address() -> SocketAddr {
 impl TestCluster {
     /// Members 1 to `count`, which were told of each other, not yet running. `more` gives further
     /// arguments to a node: (its number, the addresses of all).
-    pub fn new(count: u64, more: impl Fn(u64, &BTreeMap<u64, SocketAddr>) -> Vec<String>) -> Self {
+    pub(crate) fn new(
+        count: u64,
+        mut more: impl FnMut(u64, &BTreeMap<u64, SocketAddr>) -> Vec<String>,
+    ) -> Self {
         let root = tempfile::tempdir().expect("a directory");
         let addresses: BTreeMap<u64, SocketAddr> =
             (1..=count).map(|id| (id, free_address())).collect();
@@ -65,7 +68,7 @@ impl TestCluster {
     }
 
     /// Three members that run and have a leader.
-    pub fn running() -> Self {
+    pub(crate) fn running() -> Self {
         let mut cluster = TestCluster::new(3, |_, _| fast());
         cluster.start_all();
         cluster.leader();
@@ -73,7 +76,7 @@ impl TestCluster {
     }
 
     /// A node of this number, not yet running.
-    pub fn add(&mut self, id: u64, address: SocketAddr, more: Vec<String>) {
+    pub(crate) fn add(&mut self, id: u64, address: SocketAddr, more: Vec<String>) {
         let dir = self.root.path().join(id.to_string());
         let mut arguments = vec!["--id".to_owned(), id.to_string(), "--dir".to_owned()];
         arguments.push(dir.display().to_string());
@@ -90,23 +93,23 @@ impl TestCluster {
         self.nodes.insert(id, node);
     }
 
-    pub fn start_all(&mut self) {
+    pub(crate) fn start_all(&mut self) {
         for node in self.nodes.values_mut() {
             node.start();
         }
     }
 
-    pub fn node(&mut self, id: u64) -> &mut TestNode {
+    pub(crate) fn node(&mut self, id: u64) -> &mut TestNode {
         self.nodes.get_mut(&id).expect("a node of this number")
     }
 
     /// The addresses of all nodes, by number.
-    pub fn addresses(&self) -> Vec<SocketAddr> {
+    pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
         self.nodes.values().map(|node| node.address).collect()
     }
 
     /// The node that leads, once the nodes agree that there is one that can commit.
-    pub fn leader(&self) -> u64 {
+    pub(crate) fn leader(&self) -> u64 {
         eventually("a leader", || {
             let all = self.nodes.values().filter(|node| node.child.is_some());
             all.into_iter().find_map(|node| {
@@ -118,7 +121,7 @@ impl TestCluster {
 }
 
 /// Arguments for short elections.
-pub fn fast() -> Vec<String> {
+pub(crate) fn fast() -> Vec<String> {
     [
         "--election-ms",
         "300",
@@ -135,7 +138,7 @@ pub fn fast() -> Vec<String> {
 ///
 /// # Panics
 /// There is none after [`PATIENCE`].
-pub fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     for _ in 0..PATIENCE.as_millis() / PAUSE.as_millis() {
         if let Some(found) = ask() {
             return found;
@@ -146,7 +149,7 @@ pub fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
 }
 
 impl TestNode {
-    pub fn start(&mut self) {
+    pub(crate) fn start(&mut self) {
         assert!(self.child.is_none(), "it runs already");
         let stderr = File::options().create(true).append(true).open(&self.stderr);
         let child = Command::new(env!("CARGO_BIN_EXE_beaverd"))
@@ -159,7 +162,7 @@ impl TestNode {
     }
 
     /// SIGKILL, by its pid.
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
             child.kill().expect("a child that can be killed");
             child.wait().expect("a child that has ended");
@@ -167,7 +170,7 @@ impl TestNode {
     }
 
     /// SIGTERM, by its pid, and how it ended.
-    pub fn terminate(&mut self) -> ExitStatus {
+    pub(crate) fn terminate(&mut self) -> ExitStatus {
         let pid = self.child.as_ref().expect("it runs").id().to_string();
         let sent = Command::new("kill").args(["-TERM", &pid]).status();
         assert!(sent.expect("the program kill").success());
@@ -175,7 +178,7 @@ impl TestNode {
     }
 
     /// Waits until it has ended by itself.
-    pub fn ending(&mut self) -> ExitStatus {
+    pub(crate) fn ending(&mut self) -> ExitStatus {
         let mut child = self.child.take().expect("it runs");
         let ended = (0..PATIENCE.as_millis() / PAUSE.as_millis()).find_map(|_| {
             sleep(PAUSE);
@@ -189,16 +192,16 @@ impl TestNode {
     }
 
     /// What it has said on its standard error.
-    pub fn messages(&self) -> String {
+    pub(crate) fn messages(&self) -> String {
         std::fs::read_to_string(&self.stderr).unwrap_or_default()
     }
 
-    pub fn dir(&self) -> &Path {
+    pub(crate) fn dir(&self) -> &Path {
         &self.dir
     }
 
     /// A client that asks this node.
-    pub fn client(&self) -> HttpClient {
+    pub(crate) fn client(&self) -> HttpClient {
         HttpClient::new(self.address, Duration::from_secs(10))
     }
 
@@ -206,7 +209,7 @@ impl TestNode {
     ///
     /// # Panics
     /// There is no answer, or an error.
-    pub fn must(&self, method: &str, path: &str, body: &str) -> Value {
+    pub(crate) fn must(&self, method: &str, path: &str, body: &str) -> Value {
         let answer = self.asked(method, path, body);
         assert_eq!(answer.status, 200, "{method} {path}: {}", answer.body);
         answer.body
@@ -216,7 +219,7 @@ impl TestNode {
     ///
     /// # Panics
     /// There is none.
-    pub fn asked(&self, method: &str, path: &str, body: &str) -> HttpAnswer {
+    pub(crate) fn asked(&self, method: &str, path: &str, body: &str) -> HttpAnswer {
         let answer = self.client().send(method, path, body);
         answer.unwrap_or_else(|error| panic!("{method} {path}: {error:?}; {}", self.messages()))
     }

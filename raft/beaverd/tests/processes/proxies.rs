@@ -19,14 +19,14 @@ const LOOK: Duration = Duration::from_millis(20);
 
 /// The proxies of all pairs.
 #[derive(Debug)]
-pub struct Proxies {
+pub(crate) struct Proxies {
     cuts: Cuts,
     addresses: BTreeMap<(u64, u64), SocketAddr>,
 }
 
 impl Proxies {
     /// Proxies between nodes with these addresses.
-    pub fn between(nodes: &BTreeMap<u64, SocketAddr>) -> Self {
+    pub(crate) fn between(nodes: &BTreeMap<u64, SocketAddr>) -> Self {
         let cuts = Cuts::default();
         let mut addresses = BTreeMap::new();
         for from in nodes.keys() {
@@ -42,7 +42,7 @@ impl Proxies {
     }
 
     /// The arguments by which node `from` reaches the others through the proxies.
-    pub fn routes(&self, from: u64) -> Vec<String> {
+    pub(crate) fn routes(&self, from: u64) -> Vec<String> {
         let own = self
             .addresses
             .iter()
@@ -54,7 +54,7 @@ impl Proxies {
     }
 
     /// From now on these ways are cut, and no others.
-    pub fn cut(&self, ways: impl IntoIterator<Item = (u64, u64)>) {
+    pub(crate) fn cut(&self, ways: impl IntoIterator<Item = (u64, u64)>) {
         *self.cuts.lock().unwrap() = ways.into_iter().collect();
     }
 }
