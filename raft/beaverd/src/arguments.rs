@@ -9,9 +9,10 @@ use clap::Parser;
 const EXAMPLES: &str = "\
 Examples:
   Three nodes on one machine, each in its own terminal:
-    beaverd --id 1 --dir data/1 --listen 127.0.0.1:7101 --members 1=127.0.0.1:7101,2=127.0.0.1:7102,3=127.0.0.1:7103
-    beaverd --id 2 --dir data/2 --listen 127.0.0.1:7102 --members 1=127.0.0.1:7101,2=127.0.0.1:7102,3=127.0.0.1:7103
-    beaverd --id 3 --dir data/3 --listen 127.0.0.1:7103 --members 1=127.0.0.1:7101,2=127.0.0.1:7102,3=127.0.0.1:7103
+    MEMBERS=1=127.0.0.1:7101,2=127.0.0.1:7102,3=127.0.0.1:7103
+    beaverd --id 1 --dir data/1 --listen 127.0.0.1:7101 --members $MEMBERS
+    beaverd --id 2 --dir data/2 --listen 127.0.0.1:7102 --members $MEMBERS
+    beaverd --id 3 --dir data/3 --listen 127.0.0.1:7103 --members $MEMBERS
   A fourth one, which waits until it is added:
     beaverd --id 4 --dir data/4 --listen 127.0.0.1:7104
     curl -X POST localhost:7101/v1/members -d '{\"id\": 4, \"address\": \"127.0.0.1:7104\"}'

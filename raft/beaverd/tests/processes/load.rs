@@ -228,7 +228,7 @@ fn http_form(request: &ClientRequest) -> (&'static str, String, String) {
 }
 
 /// What an answer says of the queue.
-fn meaning(request: &ClientRequest, answer: &HttpAnswer) -> ClientResponse {
+pub(crate) fn meaning(request: &ClientRequest, answer: &HttpAnswer) -> ClientResponse {
     let body = &answer.body;
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     match (answer.status, request) {

@@ -13,6 +13,7 @@ mod membership;
 mod nodes;
 mod partitions;
 mod proxies;
+mod readme;
 mod single;
 
 use std::collections::BTreeMap;

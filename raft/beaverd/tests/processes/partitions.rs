@@ -3,7 +3,12 @@
 use std::thread::sleep;
 use std::time::Duration;
 
-use crate::load::{Draws, Load};
+use beaver::{Command, JobId, JobSpec, Payload};
+use beaver_cluster::linearizability::{DEFAULT_BUDGET, HistoryVerdict, judge};
+use beaver_cluster::operation::{ClientRequest, ClientResponse, JobAnswer, Operation};
+
+use crate::http::HttpAnswer;
+use crate::load::{Draws, Load, meaning};
 use crate::nodes::{TestCluster, eventually, fast};
 use crate::proxies::Proxies;
 use crate::{check_agreement, check_history, rounds, seed};
@@ -70,6 +75,7 @@ fn a_leader_that_is_cut_off_answers_no_read_but_a_stale_one() {
     assert_eq!(fresh.body["error"]["retriable"], true);
     let stale = cluster.nodes[&old].asked("GET", "/v1/jobs/b?stale=true", "");
     assert_eq!(stale.status, 404, "{}", stale.body);
+    check_that_the_judge_objects(&stale);
     let known = cluster.nodes[&old].asked("GET", "/v1/jobs/a?stale=true", "");
     assert_eq!(known.status, 200, "{}", known.body);
     let lost = cluster.nodes[&old].asked("POST", "/v1/jobs", r#"{"id":"c","payload":3}"#);
@@ -78,4 +84,31 @@ fn a_leader_that_is_cut_off_answers_no_read_but_a_stale_one() {
     eventually("the old leader reads what the others wrote", || {
         (cluster.nodes[&old].asked("GET", "/v1/jobs/b", "").status == 200).then_some(())
     });
+}
+
+/// Were the stale answer given for a fresh one, the judge would say so.
+fn check_that_the_judge_objects(stale: &HttpAnswer) {
+    let id = JobId::new("b").unwrap();
+    let spec = JobSpec::new(id, Payload::new("2").unwrap());
+    let enqueue = ClientRequest::Job(Command::Enqueue(vec![spec]));
+    let look = ClientRequest::JobStatus { id: "b".to_owned() };
+    let jobs = vec!["b".to_owned()];
+    let enqueued = ClientResponse::Job(JobAnswer::Accepted { jobs });
+    let seen = meaning(&look, stale);
+    let operation = |client, start, request, response| Operation {
+        client,
+        start,
+        end: Some(start + 1),
+        request,
+        response: Some(response),
+    };
+    let history = [
+        operation(0, 0, enqueue, enqueued),
+        operation(1, 2, look, seen),
+    ];
+    let verdict = judge(&history, DEFAULT_BUDGET);
+    assert!(
+        matches!(verdict, HistoryVerdict::NotLinearizable(_)),
+        "{verdict:?}"
+    );
 }
