@@ -150,8 +150,10 @@ impl<C: RaftTypeConfig> LogStore<C> {
     /// # Errors
     /// As [`SharedStore::close`].
     pub fn close(&self) -> beaver::Result<()> {
+        let closed = self.0.store.close();
+        // Nothing is left to write, but callbacks may be left to answer.
         self.0.flush();
-        self.0.store.close()
+        closed
     }
 
     /// Queues records, and sees to it that they are flushed soon. `waits` is what to do under the lock

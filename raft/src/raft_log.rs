@@ -239,10 +239,12 @@ impl<C: RaftTypeConfig> StateMachine for RaftLog<C> {
                 let (_, index) = entry.log_id_parts();
                 self.entries.insert(index, entry.clone());
             }
-            LogRecord::TruncateAfter(after) => match after.map_or(Some(0), |i| i.checked_add(1)) {
-                Some(first) => drop(self.entries.split_off(&first)),
-                None => {}
-            },
+            LogRecord::TruncateAfter(after) => {
+                // Nothing comes after the largest index.
+                if let Some(first) = after.map_or(Some(0), |after| after.checked_add(1)) {
+                    drop(self.entries.split_off(&first));
+                }
+            }
             LogRecord::Purge(upto) => {
                 self.entries = match upto.index.checked_add(1) {
                     Some(first) => self.entries.split_off(&first),

@@ -16,6 +16,7 @@ use openraft::type_config::TypeConfigExt as _;
 use openraft::{AsyncRuntime, EntryPayload, Membership, RaftLogReader as _};
 use openraft_rt_tokio::TokioRuntime;
 
+use crate::disks::*;
 use crate::support::*;
 
 fn id(term: u64, index: u64) -> LogId {

@@ -5,7 +5,9 @@
     reason = "a test ends where something unexpected happens"
 )]
 
+mod disks;
 mod log;
 mod one_node;
 mod openraft_suite;
+mod snapshots;
 mod support;

@@ -20,6 +20,7 @@ use openraft::{
 };
 use openraft_rt_tokio::TokioRuntime;
 
+use crate::disks::*;
 use crate::support::*;
 
 /// There is no other node.
@@ -113,6 +114,8 @@ impl Node {
 
     async fn stop(self) {
         self.raft.shutdown().await.unwrap();
+        // Tasks of the runtime may still have their clones.
+        self.log.close().unwrap();
     }
 }
 

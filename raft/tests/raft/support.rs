@@ -2,13 +2,8 @@
 
 use std::sync::Arc;
 
-use beaver::storage::DiskStorage;
 use beaver::{ManualClock, Storage, WalOptions};
-use beaver_disk::{Disk, Profile, SimDisk, SimOptions};
-use beaver_raft::{
-    Flusher, LogStore, LogStoreOptions, QueueAnswer, QueueRequest, ReplicatedQueue,
-    StateMachineStore,
-};
+use beaver_raft::{Flusher, LogStore, LogStoreOptions, QueueAnswer, QueueRequest};
 use openraft_rt_tokio::TokioRuntime;
 
 openraft::declare_raft_types!(
@@ -21,18 +16,9 @@ openraft::declare_raft_types!(
 );
 
 pub(crate) type QueueLog = LogStore<QueueConfig>;
-pub(crate) type QueueMachine = StateMachineStore<QueueConfig, ReplicatedQueue>;
 pub(crate) type LogId = openraft::alias::LogIdOf<QueueConfig>;
 pub(crate) type Entry = openraft::alias::EntryOf<QueueConfig>;
 pub(crate) type Vote = openraft::alias::VoteOf<QueueConfig>;
-
-pub(crate) fn sim_disk() -> SimDisk {
-    SimDisk::new(Disk::empty(Profile::Posix), SimOptions::default())
-}
-
-pub(crate) fn real(folder: &std::path::Path) -> Arc<dyn Storage> {
-    Arc::new(DiskStorage::open(folder).unwrap())
-}
 
 pub(crate) fn options() -> LogStoreOptions {
     let mut options = LogStoreOptions::default();
@@ -45,8 +31,10 @@ pub(crate) fn options() -> LogStoreOptions {
     options
 }
 
-pub(crate) fn open_log(storage: Arc<dyn Storage>, flusher: impl Flusher) -> QueueLog {
-    LogStore::open(storage, options(), Arc::new(flusher))
-        .unwrap()
-        .0
+pub(crate) fn try_open_log(
+    storage: Arc<dyn Storage>,
+    flusher: impl Flusher,
+) -> std::io::Result<QueueLog> {
+    let opened = LogStore::open(storage, options(), Arc::new(flusher));
+    opened.map(|(log, _)| log).map_err(std::io::Error::other)
 }
