@@ -1,7 +1,8 @@
 //! Answers other nodes: greets them, refuses strangers and nodes that forgot, and passes their
 //! requests on to the replica.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use openraft::async_runtime::WatchReceiver;
 use tokio::net::TcpStream;
@@ -13,22 +14,34 @@ use crate::service::Service;
 use crate::types::{Raft, Snapshot};
 use crate::wire::{Greeting, Hello, PROTOCOL, PeerReply, PeerRequest, Refusal};
 
+/// The refusals that were told of. A node that is refused comes again and again.
+type Told = Mutex<BTreeSet<String>>;
+
+/// How many refusals are told of.
+const MAX_TOLD: usize = 1_000;
+
 /// Answers every connection until there are no more.
 pub(crate) async fn answer_peers(
     mut connections: Connections,
     me: NodeIdentity,
     service: Arc<Service>,
 ) {
+    let told = Arc::<Told>::default();
     while let Some((stream, _)) = connections.next().await {
-        let (me, service) = (me.clone(), Arc::clone(&service));
+        let (me, service, told) = (me.clone(), Arc::clone(&service), Arc::clone(&told));
         tokio::spawn(async move {
             // A connection that breaks is made anew by the node that needs it.
-            serve(stream, &me, &service).await.ok();
+            serve(stream, &me, &service, &told).await.ok();
         });
     }
 }
 
-async fn serve(mut stream: TcpStream, me: &NodeIdentity, service: &Service) -> std::io::Result<()> {
+async fn serve(
+    mut stream: TcpStream,
+    me: &NodeIdentity,
+    service: &Service,
+    told: &Told,
+) -> std::io::Result<()> {
     let Some((hello, _)) = read_frame::<Hello>(&mut stream).await? else {
         return Ok(());
     };
@@ -40,7 +53,11 @@ async fn serve(mut stream: TcpStream, me: &NodeIdentity, service: &Service) -> s
         },
     };
     write_frame(&mut stream, &greeting, &[]).await?;
-    if matches!(greeting, Greeting::Refused(_)) {
+    if let Greeting::Refused(refusal) = greeting {
+        tell(
+            told,
+            format!("node {} is refused: {refusal}", hello.from.id),
+        );
         return Ok(());
     }
     while let Some((request, load)) = read_frame::<PeerRequest>(&mut stream).await? {
@@ -48,6 +65,15 @@ async fn serve(mut stream: TcpStream, me: &NodeIdentity, service: &Service) -> s
         write_frame(&mut stream, &reply, &[]).await?;
     }
     Ok(())
+}
+
+/// Says it on standard error, once.
+fn tell(told: &Told, text: String) {
+    let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+    if !told.contains(&text) && told.len() < MAX_TOLD {
+        eprintln!("beaverd: {text}");
+        told.insert(text);
+    }
 }
 
 /// Whether this node knows the members of a cluster.

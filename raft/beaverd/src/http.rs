@@ -23,6 +23,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Bytes;
+use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::http::{Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
@@ -39,6 +40,9 @@ use crate::service::Service;
 pub(crate) const MAX_BODY: usize = 1 << 20;
 
 type Shared = State<Arc<Service>>;
+
+/// The body of a request, or why it was not taken.
+type Body = Result<Bytes, BytesRejection>;
 
 /// All routes.
 pub(crate) fn router(service: Arc<Service>) -> Router {
@@ -87,8 +91,11 @@ struct NewLeader {
     to: u64,
 }
 
-async fn enqueue(State(service): Shared, body: Bytes) -> Response {
-    let is_list = body.trim_ascii_start().first() == Some(&b'[');
+async fn enqueue(State(service): Shared, body: Body) -> Response {
+    let start = body
+        .as_ref()
+        .map_or(&[][..], |body| body.trim_ascii_start());
+    let is_list = start.first() == Some(&b'[');
     let specs = if is_list {
         parse::<Vec<JobSpec>>(&body)
     } else {
@@ -105,7 +112,7 @@ async fn dispatch(State(service): Shared) -> Response {
 async fn act(
     State(service): Shared,
     Path((id, action)): Path<(String, String)>,
-    body: Bytes,
+    body: Body,
 ) -> Response {
     let command = job_id(&id).and_then(|id| {
         let attempt = || parse::<Attempt>(&body).map(|body| body.attempt);
@@ -128,26 +135,26 @@ async fn act(
 async fn job(
     State(service): Shared,
     Path(id): Path<String>,
-    query: Result<Query<Freshness>, axum::extract::rejection::QueryRejection>,
+    query: Result<Query<Freshness>, QueryRejection>,
 ) -> Response {
     read(&service, job_id(&id).map(Call::Job), query).await
 }
 
 async fn stats(
     State(service): Shared,
-    query: Result<Query<Freshness>, axum::extract::rejection::QueryRejection>,
+    query: Result<Query<Freshness>, QueryRejection>,
 ) -> Response {
     read(&service, Ok(Call::Stats), query).await
 }
 
 async fn members(
     State(service): Shared,
-    query: Result<Query<Freshness>, axum::extract::rejection::QueryRejection>,
+    query: Result<Query<Freshness>, QueryRejection>,
 ) -> Response {
     read(&service, Ok(Call::Members), query).await
 }
 
-async fn add_learner(State(service): Shared, body: Bytes) -> Response {
+async fn add_learner(State(service): Shared, body: Body) -> Response {
     let member = parse::<NewMember>(&body);
     let call = member.map(|NewMember { id, address }| Call::AddLearner { id, address });
     carry_out(&service, call).await
@@ -161,7 +168,7 @@ async fn remove(State(service): Shared, Path(id): Path<String>) -> Response {
     carry_out(&service, member_id(&id).map(Call::Remove)).await
 }
 
-async fn transfer(State(service): Shared, body: Bytes) -> Response {
+async fn transfer(State(service): Shared, body: Body) -> Response {
     let call = parse::<NewLeader>(&body).map(|body| Call::Transfer(body.to));
     carry_out(&service, call).await
 }
@@ -196,10 +203,9 @@ async fn carry_out(service: &Service, call: Result<Call, CallError>) -> Response
 async fn read(
     service: &Service,
     call: Result<Call, CallError>,
-    query: Result<Query<Freshness>, axum::extract::rejection::QueryRejection>,
+    query: Result<Query<Freshness>, QueryRejection>,
 ) -> Response {
-    let invalid =
-        |error: axum::extract::rejection::QueryRejection| CallError::Invalid(error.body_text());
+    let invalid = |error: QueryRejection| CallError::Invalid(error.body_text());
     match (call, query.map_err(invalid)) {
         (Ok(call), Ok(Query(Freshness { stale: true }))) => respond(service.answer_stale(&call)),
         (Ok(call), Ok(_)) => respond(service.answer(call).await),
@@ -207,9 +213,16 @@ async fn read(
     }
 }
 
-fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, CallError> {
-    serde_json::from_slice(body)
-        .map_err(|error| CallError::Invalid(format!("the body of the request: {error}")))
+fn parse<T: DeserializeOwned>(body: &Body) -> Result<T, CallError> {
+    let invalid = |reason: &dyn std::fmt::Display| {
+        CallError::Invalid(format!("the body of the request: {reason}"))
+    };
+    match body {
+        Ok(body) => serde_json::from_slice(body).map_err(|error| invalid(&error)),
+        Err(_) => Err(invalid(&format!(
+            "it breaks off, or has more than {MAX_BODY} bytes"
+        ))),
+    }
 }
 
 fn job_id(text: &str) -> Result<JobId, CallError> {

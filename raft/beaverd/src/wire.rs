@@ -74,7 +74,7 @@ pub(crate) enum Refusal {
     Node(u64),
     /// The directory of the called node is another one than the membership names.
     #[error(
-        "its directory was lost and made anew: it is incarnation {0} of its number, and the membership names another one"
+        "the node that was called is incarnation {0} of its number, and the membership names another one: its directory was lost. Remove its number, and add it with a new one"
     )]
     CalledWasWiped(String),
     /// The directory of the calling node is another one than the membership names.

@@ -89,6 +89,19 @@ fn a_node_that_was_wiped_is_refused_and_comes_back_under_a_new_number() {
         "{said}"
     );
 
+    // Nor does it come back if it asks nobody and waits.
+    let address = cluster.node(3).address;
+    cluster.add(3, address, fast());
+    cluster.node(3).start();
+    eventually("a refusal", || {
+        let said = cluster.node(3).messages();
+        said.contains("the membership names another one")
+            .then_some(())
+    });
+    let waiting = cluster.nodes[&3].must("GET", "/v1/node", "");
+    assert!(waiting["last_log_index"].is_null(), "{waiting}");
+    cluster.node(3).kill();
+
     cluster.nodes[&1].must("DELETE", "/v1/members/3", "");
     let address = free_address();
     cluster.add(5, address, fast());

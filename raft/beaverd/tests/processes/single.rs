@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::check_agreement;
 use crate::nodes::{TestCluster, eventually, fast};
 
 fn alone() -> TestCluster {
@@ -131,4 +132,30 @@ fn a_node_without_a_majority_says_that_there_is_no_leader_and_that_nothing_was_d
         (&json!("no_leader"), &json!(true))
     );
     assert_eq!(error["outcome"], "not_done");
+}
+
+#[test]
+fn the_largest_requests_are_carried_out_or_refused_and_no_node_stops() {
+    let mut cluster = TestCluster::running();
+    let deepest = "[".repeat(100) + &"]".repeat(100);
+    let deep = format!("{{\"id\":\"deep\",\"payload\":{deepest}}}");
+    let too_deep = format!("{{\"id\":\"deeper\",\"payload\":[{deepest}]}}");
+    let jobs = (0..38_000).map(|number| format!("{{\"id\":\"{number}\",\"payload\":0}}"));
+    let many = format!("[{}]", jobs.collect::<Vec<_>>().join(","));
+    let long = format!(
+        "{{\"id\":\"long\",\"payload\":\"{}\"}}",
+        "x".repeat(1_000_000)
+    );
+    let node = cluster.node(1);
+    for (body, status) in [(deep, 200), (too_deep, 400), (many, 200), (long, 200)] {
+        let answer = node.asked("POST", "/v1/jobs", &body);
+        assert_eq!(answer.status, status, "{}…: {}", &body[..40], answer.body);
+    }
+    for id in [1, 2, 3] {
+        cluster.node(id).kill();
+        cluster.node(id).start();
+    }
+    check_agreement(&cluster);
+    let view = cluster.nodes[&2].must("GET", "/v1/stats", "");
+    assert_eq!(view["pending"], 38_002);
 }
