@@ -42,7 +42,7 @@ impl Call {
 }
 
 /// What a client is told: JSON, or why not.
-pub(crate) type Answer = Result<Box<RawValue>, CallError>;
+pub(crate) type CallAnswer = Result<Box<RawValue>, CallError>;
 
 /// Why a call failed, and what is known of its effect.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]

@@ -11,11 +11,12 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
+use crate::addresses::member_node;
 use crate::greeter::is_initialized;
 use crate::identity::NodeIdentity;
 use crate::peers::{Peer, PeerError, Peers};
-use crate::types::{Node, Raft, member_node};
-use crate::wire::Refusal;
+use crate::types::{MemberNode, QueueRaft};
+use crate::wire::PeerRefusal;
 
 /// How long between two rounds of greetings, and how long one greeting may take.
 const ROUND: Duration = Duration::from_millis(200);
@@ -25,7 +26,7 @@ const ROUND: Duration = Duration::from_millis(200);
 /// # Errors
 /// The others refuse this node for good, or the replica has stopped. The text says why.
 pub(crate) async fn found(
-    raft: &Raft,
+    raft: &QueueRaft,
     peers: &Peers,
     me: &NodeIdentity,
     founders: &BTreeMap<u64, SocketAddr>,
@@ -48,7 +49,7 @@ async fn greet_all(
     peers: &Peers,
     me: &NodeIdentity,
     founders: &BTreeMap<u64, SocketAddr>,
-) -> Result<Option<BTreeMap<u64, Node>>, String> {
+) -> Result<Option<BTreeMap<u64, MemberNode>>, String> {
     let mut members = BTreeMap::new();
     for (id, address) in founders {
         if *id == me.node {
@@ -78,7 +79,9 @@ fn is_final(error: &PeerError) -> bool {
     matches!(
         error,
         PeerError::Refused {
-            refusal: Refusal::CallerWasWiped { .. } | Refusal::Cluster(_) | Refusal::Node(_),
+            refusal: PeerRefusal::CallerWasWiped { .. }
+                | PeerRefusal::Cluster(_)
+                | PeerRefusal::Node(_),
             ..
         }
     )

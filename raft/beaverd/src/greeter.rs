@@ -11,8 +11,8 @@ use crate::frame::{read_frame, write_frame};
 use crate::identity::NodeIdentity;
 use crate::port::Connections;
 use crate::service::Service;
-use crate::types::{Raft, Snapshot};
-use crate::wire::{Greeting, Hello, PROTOCOL, PeerReply, PeerRequest, Refusal};
+use crate::types::{QueueRaft, SentSnapshot};
+use crate::wire::{Greeting, Hello, PROTOCOL, PeerRefusal, PeerReply, PeerRequest};
 
 /// The refusals that were told of. A node that is refused comes again and again.
 type Told = Mutex<BTreeSet<String>>;
@@ -77,22 +77,22 @@ fn tell(told: &Told, text: String) {
 }
 
 /// Whether this node knows the members of a cluster.
-pub(crate) fn is_initialized(raft: &Raft) -> bool {
+pub(crate) fn is_initialized(raft: &QueueRaft) -> bool {
     let metrics = raft.metrics();
     let metrics = metrics.borrow_watched();
     let members = metrics.membership_config.membership();
     members.nodes().next().is_some() || metrics.last_log_index.is_some()
 }
 
-fn refusal(hello: &Hello, me: &NodeIdentity, raft: &Raft) -> Option<Refusal> {
+fn refusal(hello: &Hello, me: &NodeIdentity, raft: &QueueRaft) -> Option<PeerRefusal> {
     if hello.protocol != PROTOCOL {
-        return Some(Refusal::Protocol(PROTOCOL));
+        return Some(PeerRefusal::Protocol(PROTOCOL));
     }
     if hello.cluster != me.cluster {
-        return Some(Refusal::Cluster(me.cluster.clone()));
+        return Some(PeerRefusal::Cluster(me.cluster.clone()));
     }
     if hello.to != me.node {
-        return Some(Refusal::Node(me.node));
+        return Some(PeerRefusal::Node(me.node));
     }
     let metrics = raft.metrics();
     let metrics = metrics.borrow_watched();
@@ -100,11 +100,11 @@ fn refusal(hello: &Hello, me: &NodeIdentity, raft: &Raft) -> Option<Refusal> {
     let member = metrics.membership_config.membership().get_node(&id);
     if let Some(member) = member.filter(|member| member.data != hello.from.incarnation) {
         let member = member.data.clone();
-        return Some(Refusal::CallerWasWiped { id, member });
+        return Some(PeerRefusal::CallerWasWiped { id, member });
     }
     let meant = hello.to_incarnation.as_ref();
     if meant.is_some_and(|meant| *meant != me.incarnation) {
-        return Some(Refusal::CalledWasWiped(me.incarnation.clone()));
+        return Some(PeerRefusal::CalledWasWiped(me.incarnation.clone()));
     }
     None
 }
@@ -126,7 +126,7 @@ async fn answer(request: PeerRequest, load: Vec<u8>, service: &Service) -> PeerR
             Err(error) => failed(&error),
         },
         PeerRequest::Snapshot { vote, meta } => {
-            let snapshot = Snapshot {
+            let snapshot = SentSnapshot {
                 meta,
                 snapshot: load,
             };

@@ -32,14 +32,14 @@ use beaver::{Command, JobId, JobSpec};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::call::{Answer, Call, CallError};
+use crate::call::{Call, CallAnswer, CallError};
 use crate::service::Service;
 
 /// The largest body of a request, in bytes: what is enqueued at once fits into one message between
 /// nodes.
 pub(crate) const MAX_BODY: usize = 1 << 20;
 
-type Shared = State<Arc<Service>>;
+type ServiceState = State<Arc<Service>>;
 
 /// The body of a request, or why it was not taken.
 type Body = Result<Bytes, BytesRejection>;
@@ -91,7 +91,7 @@ struct NewLeader {
     to: u64,
 }
 
-async fn enqueue(State(service): Shared, body: Body) -> Response {
+async fn enqueue(State(service): ServiceState, body: Body) -> Response {
     let start = body
         .as_ref()
         .map_or(&[][..], |body| body.trim_ascii_start());
@@ -105,12 +105,12 @@ async fn enqueue(State(service): Shared, body: Body) -> Response {
     carry_out(&service, call).await
 }
 
-async fn dispatch(State(service): Shared) -> Response {
+async fn dispatch(State(service): ServiceState) -> Response {
     carry_out(&service, Ok(Call::Command(Command::Dispatch))).await
 }
 
 async fn act(
-    State(service): Shared,
+    State(service): ServiceState,
     Path((id, action)): Path<(String, String)>,
     body: Body,
 ) -> Response {
@@ -133,7 +133,7 @@ async fn act(
 }
 
 async fn job(
-    State(service): Shared,
+    State(service): ServiceState,
     Path(id): Path<String>,
     query: Result<Query<Freshness>, QueryRejection>,
 ) -> Response {
@@ -141,43 +141,43 @@ async fn job(
 }
 
 async fn stats(
-    State(service): Shared,
+    State(service): ServiceState,
     query: Result<Query<Freshness>, QueryRejection>,
 ) -> Response {
     read(&service, Ok(Call::Stats), query).await
 }
 
 async fn members(
-    State(service): Shared,
+    State(service): ServiceState,
     query: Result<Query<Freshness>, QueryRejection>,
 ) -> Response {
     read(&service, Ok(Call::Members), query).await
 }
 
-async fn add_learner(State(service): Shared, body: Body) -> Response {
+async fn add_learner(State(service): ServiceState, body: Body) -> Response {
     let member = parse::<NewMember>(&body);
     let call = member.map(|NewMember { id, address }| Call::AddLearner { id, address });
     carry_out(&service, call).await
 }
 
-async fn promote(State(service): Shared, Path(id): Path<String>) -> Response {
+async fn promote(State(service): ServiceState, Path(id): Path<String>) -> Response {
     carry_out(&service, member_id(&id).map(Call::Promote)).await
 }
 
-async fn remove(State(service): Shared, Path(id): Path<String>) -> Response {
+async fn remove(State(service): ServiceState, Path(id): Path<String>) -> Response {
     carry_out(&service, member_id(&id).map(Call::Remove)).await
 }
 
-async fn transfer(State(service): Shared, body: Body) -> Response {
+async fn transfer(State(service): ServiceState, body: Body) -> Response {
     let call = parse::<NewLeader>(&body).map(|body| Call::Transfer(body.to));
     carry_out(&service, call).await
 }
 
-async fn node(State(service): Shared) -> Response {
+async fn node(State(service): ServiceState) -> Response {
     respond(service.describe_node())
 }
 
-async fn snapshot(State(service): Shared) -> Response {
+async fn snapshot(State(service): ServiceState) -> Response {
     respond(service.snapshot().await)
 }
 
@@ -247,7 +247,7 @@ struct ErrorText<'a> {
     outcome: &'static str,
 }
 
-fn respond(answer: Answer) -> Response {
+fn respond(answer: CallAnswer) -> Response {
     let (status, json) = match answer {
         Ok(json) => (StatusCode::OK, json.get().to_owned()),
         Err(error) => {

@@ -11,6 +11,7 @@
 //!
 //! The replica is openraft's, on the log and the snapshots of `beaver-raft`.
 
+mod addresses;
 mod answer;
 pub mod arguments;
 mod call;

@@ -8,10 +8,11 @@ use openraft::async_runtime::WatchReceiver;
 use openraft::errors::{ChangeMembershipError, ClientWriteError, RaftError};
 use serde::Serialize;
 
+use crate::addresses::member_node;
 use crate::answer::encode;
-use crate::call::{Answer, Call, CallError};
+use crate::call::{Call, CallAnswer, CallError};
 use crate::peers::{Peer, Peers};
-use crate::types::{C, Node, Raft, member_node};
+use crate::types::{C, MemberNode, QueueRaft};
 
 /// How long a new node may take to answer when it is added.
 const GREETING: Duration = Duration::from_secs(2);
@@ -42,7 +43,7 @@ struct MemberRow {
 ///
 /// # Errors
 /// Never: see [`encode`].
-pub(crate) fn list(raft: &Raft) -> Answer {
+pub(crate) fn list(raft: &QueueRaft) -> CallAnswer {
     let metrics = raft.metrics();
     let metrics = metrics.borrow_watched();
     let membership = metrics.membership_config.membership();
@@ -69,7 +70,7 @@ pub(crate) fn list(raft: &Raft) -> Answer {
 ///
 /// # Errors
 /// See [`CallError`].
-pub(crate) async fn change(raft: &Raft, peers: &Peers, call: &Call) -> Answer {
+pub(crate) async fn change(raft: &QueueRaft, peers: &Peers, call: &Call) -> CallAnswer {
     if !raft.is_leader() {
         return Err(CallError::NotDone("the leader has changed".to_owned()));
     }
@@ -126,7 +127,7 @@ fn no_member(id: u64) -> CallError {
 }
 
 /// Asks a node that is to be added who it is.
-async fn newcomer(peers: &Peers, peer: &Peer) -> Result<Node, CallError> {
+async fn newcomer(peers: &Peers, peer: &Peer) -> Result<MemberNode, CallError> {
     let greeted = peers.greet(peer, GREETING).await;
     let state = greeted.map_err(|error| CallError::Refused(error.to_string()))?;
     if state.initialized {
@@ -140,7 +141,7 @@ async fn newcomer(peers: &Peers, peer: &Peer) -> Result<Node, CallError> {
 }
 
 /// Refuses for now to promote a learner that is far behind.
-fn require_close(raft: &Raft, id: u64) -> Result<(), CallError> {
+fn require_close(raft: &QueueRaft, id: u64) -> Result<(), CallError> {
     let metrics = raft.metrics();
     let metrics = metrics.borrow_watched();
     let last = metrics.last_log_index.unwrap_or(0);

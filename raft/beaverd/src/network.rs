@@ -12,14 +12,15 @@ use openraft::raft::{
 };
 use openraft::{OptionalSend, RaftNetworkFactory, RaftNetworkV2};
 
+use crate::addresses::peer;
 use crate::peers::{Peer, PeerError, Peers};
-use crate::types::{C, Node, Snapshot, Vote, peer};
+use crate::types::{C, MemberNode, SentSnapshot, Vote};
 use crate::wire::{PeerReply, PeerRequest};
 
 /// The entries of one request have this many bytes of JSON at most, or it carries one entry.
 const APPEND_BYTES: usize = 4 << 20;
 
-/// Makes a [`PeerLink`] for each node.
+/// Makes a [`PeerRoute`] for each node.
 #[derive(Clone, Debug)]
 pub(crate) struct PeerNetwork {
     /// The connections.
@@ -31,17 +32,17 @@ pub(crate) struct PeerNetwork {
 
 /// The way to one node.
 #[derive(Debug)]
-pub(crate) struct PeerLink {
+pub(crate) struct PeerRoute {
     peers: Arc<Peers>,
     peer: Result<Peer, String>,
     append_limit: Duration,
 }
 
 impl RaftNetworkFactory<C> for PeerNetwork {
-    type Network = PeerLink;
+    type Network = PeerRoute;
 
-    async fn new_client(&mut self, target: u64, node: &Node) -> PeerLink {
-        PeerLink {
+    async fn new_client(&mut self, target: u64, node: &MemberNode) -> PeerRoute {
+        PeerRoute {
             peers: Arc::clone(&self.peers),
             peer: peer(target, node),
             append_limit: self.append_limit,
@@ -49,7 +50,7 @@ impl RaftNetworkFactory<C> for PeerNetwork {
     }
 }
 
-impl PeerLink {
+impl PeerRoute {
     async fn ask(
         &self,
         request: &PeerRequest,
@@ -76,7 +77,7 @@ fn out_of_turn(reply: &PeerReply) -> RPCError<C> {
     RPCError::Unreachable(Unreachable::from_string(text))
 }
 
-impl RaftNetworkV2<C> for PeerLink {
+impl RaftNetworkV2<C> for PeerRoute {
     type SnapshotData = Vec<u8>;
 
     async fn append_entries(
@@ -129,7 +130,7 @@ impl RaftNetworkV2<C> for PeerLink {
     async fn full_snapshot(
         &mut self,
         vote: Vote,
-        snapshot: Snapshot,
+        snapshot: SentSnapshot,
         cancel: impl Future<Output = ReplicationClosed> + OptionalSend + 'static,
         option: RPCOption,
     ) -> Result<SnapshotResponse<C>, StreamingError<C>> {
@@ -173,7 +174,7 @@ fn fitting(rpc: &AppendEntriesRequest<C>) -> Result<usize, RPCError<C>> {
     Ok(rpc.entries.len())
 }
 
-/// Counts what is written.
+/// QueueCounts what is written.
 struct ByteCounter(usize);
 
 impl std::io::Write for ByteCounter {

@@ -21,7 +21,7 @@ use crate::port;
 use crate::service::Service;
 use crate::storage::NodeStorage;
 use crate::timekeeper::keep_time;
-use crate::types::Raft;
+use crate::types::QueueRaft;
 
 /// How long requests that are being answered may take when the node ends.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -54,7 +54,7 @@ pub async fn run(arguments: &Arguments) -> Result<(), String> {
         peers: Arc::clone(&peers),
         append_limit: Duration::from_millis(config.election_timeout_max),
     };
-    let raft = Raft::new(id, Arc::new(config), network, storage.log, storage.machine).await;
+    let raft = QueueRaft::new(id, Arc::new(config), network, storage.log, storage.machine).await;
     let raft = raft.map_err(|error| format!("{}: {error}", dir.display()))?;
     let service = Arc::new(Service {
         raft: raft.clone(),
@@ -124,7 +124,7 @@ async fn told_to_end() -> Result<(), String> {
 }
 
 /// Returns when the replica has stopped by itself: its disk has failed, most likely.
-async fn stopped(raft: &Raft) -> String {
+async fn stopped(raft: &QueueRaft) -> String {
     let mut metrics = raft.metrics();
     loop {
         if let Err(fatal) = &metrics.borrow_watched().running_state {

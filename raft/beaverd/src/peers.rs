@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::frame::{read_frame, write_frame};
 use crate::identity::NodeIdentity;
-use crate::wire::{Greeting, Hello, NodeName, PROTOCOL, PeerReply, PeerRequest, Refusal};
+use crate::wire::{Greeting, Hello, NodeName, PROTOCOL, PeerRefusal, PeerReply, PeerRequest};
 
 /// How many connections to one node wait for their next use.
 const IDLE_CONNECTIONS: usize = 64;
@@ -57,7 +57,7 @@ pub(crate) enum PeerError {
         /// Where.
         address: SocketAddr,
         /// Why.
-        refusal: Refusal,
+        refusal: PeerRefusal,
     },
     /// It may have been asked, and no answer came.
     #[error("node {id} at {address} has not answered: {reason}")]

@@ -6,12 +6,12 @@ use openraft::errors::{ClientWriteError, RaftError};
 use serde::Serialize;
 
 use crate::answer::encode;
-use crate::call::{Answer, CallError};
-use crate::types::{C, Raft};
+use crate::call::{CallAnswer, CallError};
+use crate::types::{C, QueueRaft};
 
 /// The answer to a dispatch.
 #[derive(Serialize)]
-struct HandedOut {
+struct DispatchAnswer {
     job: Option<JobInHand>,
 }
 
@@ -32,7 +32,7 @@ struct Changed<'a> {
 ///
 /// # Errors
 /// See [`CallError`].
-pub(crate) async fn propose(raft: &Raft, command: &Command) -> Answer {
+pub(crate) async fn propose(raft: &QueueRaft, command: &Command) -> CallAnswer {
     let request = QueueRequest {
         command: command.clone(),
         now_ms: SystemClock.now_ms(),
@@ -43,21 +43,23 @@ pub(crate) async fn propose(raft: &Raft, command: &Command) -> Answer {
     }
 }
 
-fn describe(command: &Command, answer: QueueAnswer) -> Answer {
+fn describe(command: &Command, answer: QueueAnswer) -> CallAnswer {
     match answer {
         QueueAnswer::Rejected(reason) => Err(CallError::Refused(reason)),
         QueueAnswer::Dispatched {
             id,
             attempt,
             payload,
-        } => encode(&HandedOut {
+        } => encode(&DispatchAnswer {
             job: Some(JobInHand {
                 id,
                 attempt,
                 payload,
             }),
         }),
-        QueueAnswer::Done(_) if *command == Command::Dispatch => encode(&HandedOut { job: None }),
+        QueueAnswer::Done(_) if *command == Command::Dispatch => {
+            encode(&DispatchAnswer { job: None })
+        }
         QueueAnswer::Done(_) => encode(&Changed {
             jobs: subjects(command),
         }),

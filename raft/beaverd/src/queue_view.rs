@@ -5,7 +5,7 @@ use beaver::{Backoff, JobId, JobStatus, Payload};
 use serde::Serialize;
 
 use crate::answer::encode;
-use crate::call::{Answer, CallError};
+use crate::call::{CallAnswer, CallError};
 
 /// A job. Of a job that is completed or dropped only the name and the status are known.
 #[derive(Serialize)]
@@ -38,7 +38,7 @@ struct JobRest<'a> {
 ///
 /// # Errors
 /// [`CallError::NotFound`]: it was never enqueued.
-pub(crate) fn job(queue: &JobQueue, id: &JobId) -> Answer {
+pub(crate) fn job(queue: &JobQueue, id: &JobId) -> CallAnswer {
     let Some(status) = queue.status(id) else {
         let text = format!("job {:?} was never enqueued", id.as_str());
         return Err(CallError::NotFound(text));
@@ -64,7 +64,7 @@ pub(crate) fn job(queue: &JobQueue, id: &JobId) -> Answer {
 }
 
 #[derive(Serialize)]
-struct Counts {
+struct QueueCounts {
     pending: u64,
     in_flight: u64,
     delayed: u64,
@@ -77,9 +77,9 @@ struct Counts {
 ///
 /// # Errors
 /// Never: see [`encode`].
-pub(crate) fn stats(queue: &JobQueue) -> Answer {
+pub(crate) fn stats(queue: &JobQueue) -> CallAnswer {
     let counts = queue.counts();
-    encode(&Counts {
+    encode(&QueueCounts {
         pending: counts.pending,
         in_flight: counts.in_flight,
         delayed: counts.delayed,

@@ -10,13 +10,14 @@ use openraft::raft::ReadPolicy;
 use serde::Serialize;
 use tokio::time::{Instant, sleep, timeout_at};
 
+use crate::addresses::peer;
 use crate::answer::encode;
-use crate::call::{Answer, Call, CallError};
+use crate::call::{Call, CallAnswer, CallError};
 use crate::members;
 use crate::peers::{Peer, PeerError, Peers};
 use crate::proposal::propose;
 use crate::queue_view;
-use crate::types::{JobsMachine, Raft, peer};
+use crate::types::{JobsMachine, QueueRaft};
 use crate::wire::{PeerReply, PeerRequest};
 
 /// How long a call waits before it looks for the leader again.
@@ -26,7 +27,7 @@ const PAUSE: Duration = Duration::from_millis(30);
 #[derive(Clone)]
 pub(crate) struct Service {
     /// The replica of this node.
-    pub(crate) raft: Raft,
+    pub(crate) raft: QueueRaft,
     /// Its state machine.
     pub(crate) machine: JobsMachine,
     /// The other nodes.
@@ -41,7 +42,7 @@ impl Service {
     ///
     /// # Errors
     /// See [`CallError`].
-    pub(crate) async fn answer(&self, call: Call) -> Answer {
+    pub(crate) async fn answer(&self, call: Call) -> CallAnswer {
         let deadline = Instant::now() + self.limit;
         loop {
             let answer = match self.leader() {
@@ -65,7 +66,7 @@ impl Service {
     ///
     /// # Errors
     /// See [`CallError`]; [`CallError::NotDone`] if it does not lead.
-    pub(crate) async fn answer_for_peer(&self, call: &Call) -> Answer {
+    pub(crate) async fn answer_for_peer(&self, call: &Call) -> CallAnswer {
         self.lead(call, Instant::now() + self.limit).await
     }
 
@@ -73,7 +74,7 @@ impl Service {
     ///
     /// # Errors
     /// See [`CallError`].
-    pub(crate) fn answer_stale(&self, call: &Call) -> Answer {
+    pub(crate) fn answer_stale(&self, call: &Call) -> CallAnswer {
         match call {
             Call::Job(id) => self.machine.read(|jobs| queue_view::job(jobs.queue(), id)),
             Call::Stats => self.machine.read(|jobs| queue_view::stats(jobs.queue())),
@@ -86,9 +87,9 @@ impl Service {
     ///
     /// # Errors
     /// Never: see [`encode`].
-    pub(crate) fn describe_node(&self) -> Answer {
+    pub(crate) fn describe_node(&self) -> CallAnswer {
         #[derive(Serialize)]
-        struct NodeView {
+        struct NodeReport {
             id: u64,
             role: String,
             leader: Option<u64>,
@@ -100,7 +101,7 @@ impl Service {
         }
         let metrics = self.raft.metrics();
         let metrics = metrics.borrow_watched();
-        encode(&NodeView {
+        encode(&NodeReport {
             id: metrics.id,
             role: format!("{:?}", metrics.state).to_lowercase(),
             leader: metrics.current_leader,
@@ -116,7 +117,7 @@ impl Service {
     ///
     /// # Errors
     /// [`CallError::Unknown`]: the node has stopped.
-    pub(crate) async fn snapshot(&self) -> Answer {
+    pub(crate) async fn snapshot(&self) -> CallAnswer {
         let begun = self.raft.trigger().snapshot().await;
         begun.map_err(|error| CallError::Unknown(error.to_string()))?;
         self.describe_node()
@@ -131,7 +132,7 @@ impl Service {
         Some(peer(id, node))
     }
 
-    async fn lead(&self, call: &Call, deadline: Instant) -> Answer {
+    async fn lead(&self, call: &Call, deadline: Instant) -> CallAnswer {
         match call {
             Call::Command(command) => {
                 let proposed = propose(&self.raft, command);
@@ -180,7 +181,7 @@ impl Service {
         }
     }
 
-    async fn forward(&self, leader: &Peer, call: &Call, deadline: Instant) -> Answer {
+    async fn forward(&self, leader: &Peer, call: &Call, deadline: Instant) -> CallAnswer {
         let request = PeerRequest::Call(call.clone());
         let left = deadline.saturating_duration_since(Instant::now());
         match self.peers.call(leader, &request, &[], left).await {
@@ -193,7 +194,7 @@ impl Service {
         }
     }
 
-    async fn transfer(&self, to: u64, deadline: Instant) -> Answer {
+    async fn transfer(&self, to: u64, deadline: Instant) -> CallAnswer {
         #[derive(Serialize)]
         struct Leader {
             leader: u64,

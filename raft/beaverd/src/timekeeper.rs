@@ -6,13 +6,13 @@ use beaver::{Clock, Command, SystemClock};
 use tokio::time::sleep;
 
 use crate::proposal::propose;
-use crate::types::{JobsMachine, Raft};
+use crate::types::{JobsMachine, QueueRaft};
 
 /// How late a tick may be.
 const PERIOD: Duration = Duration::from_millis(100);
 
 /// Proposes a tick whenever this node leads and something is due. It does not end.
-pub(crate) async fn keep_time(raft: Raft, machine: JobsMachine) {
+pub(crate) async fn keep_time(raft: QueueRaft, machine: JobsMachine) {
     loop {
         sleep(PERIOD).await;
         let now_ms = SystemClock.now_ms();

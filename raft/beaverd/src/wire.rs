@@ -14,7 +14,7 @@ use openraft::raft::{
     TransferLeaderResponse, VoteRequest, VoteResponse,
 };
 
-use crate::call::{Answer, Call};
+use crate::call::{Call, CallAnswer};
 use crate::types::{C, SnapshotMeta, Vote};
 
 /// The version of all that follows. Nodes of another one are refused.
@@ -56,13 +56,13 @@ pub(crate) enum Greeting {
         initialized: bool,
     },
     /// The connection ends.
-    Refused(Refusal),
+    Refused(PeerRefusal),
 }
 
 /// Why a connection is refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Refusal {
+pub(crate) enum PeerRefusal {
     /// Another version.
     #[error("it speaks version {0} of the protocol")]
     Protocol(u32),
@@ -125,7 +125,7 @@ pub(crate) enum PeerReply {
     /// To [`PeerRequest::Transfer`].
     Transfer(TransferLeaderResponse<C>),
     /// To [`PeerRequest::Call`].
-    Call(Answer),
+    Call(CallAnswer),
     /// The node has stopped taking part.
     Failed(String),
 }
