@@ -25,9 +25,9 @@ use crate::machine::{EntryParts, ReplicatedMachine};
 use crate::observer::ApplyObserver;
 
 /// A state machine whose snapshots survive crashes. Cheap to clone; all clones are one.
-pub struct StateMachineStore<C: RaftTypeConfig, M>(Arc<SharedMachine<C, M>>);
+pub struct StateMachineStore<C: RaftTypeConfig, M>(Arc<ObservedMachine<C, M>>);
 
-struct SharedMachine<C: RaftTypeConfig, M> {
+struct ObservedMachine<C: RaftTypeConfig, M> {
     /// Held while a snapshot is written, so that there is one at a time. Taken before `state`.
     snapshots: Mutex<SnapshotStore>,
     state: Mutex<AppliedMachine<C, M>>,
@@ -147,7 +147,7 @@ impl<C: RaftTypeConfig, M: ReplicatedMachine<C>> StateMachineStore<C, M> {
                 }
             }
         };
-        Ok(StateMachineStore(Arc::new(SharedMachine {
+        Ok(StateMachineStore(Arc::new(ObservedMachine {
             snapshots: Mutex::new(snapshots),
             state: Mutex::new(state),
             observer,
@@ -254,6 +254,12 @@ where
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
         let document = MachineDocument::<C>::new(meta, &snapshot)?;
         let snapshots = lock(&self.0.snapshots);
+        let applied = lock(&self.0.state).last_log_id.clone();
+        if meta.last_log_id < applied {
+            // The next start would begin with the newer one.
+            let reason = "a snapshot cannot take back what was applied";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
+        }
         document.save(&snapshots)?;
         *lock(&self.0.state) = AppliedMachine {
             machine,

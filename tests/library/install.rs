@@ -260,6 +260,9 @@ fn a_store_goes_on_after_an_install() {
     let mut store = go(&disk, "eec");
     let report = store.install(tape_of(2)).unwrap();
     assert_eq!(store.applied(), report.position);
+    // Nothing that was before it is there to fall back to, also before the next open.
+    let left = disk.storage().list().unwrap();
+    assert_eq!(left, ["snapshot-0000000002.json", "wal-0000000003.jsonl"]);
     assert_eq!(store.tip(), &tape_of(2));
     try_commit(&mut store, 7).unwrap();
     store.checkpoint().unwrap().unwrap();

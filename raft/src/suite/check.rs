@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use beaver_disk::{CallEffect, Disk, FailureKind, Fault, FaultPlan, Profile};
 
-use super::judge::Judge;
+use super::judge::LogJudge;
 use super::run::{NumberedConfig, ScriptRun, on};
 use super::script::SCRIPT;
 use super::subject::{BrokenPromise, LogUnderTest, SuiteOptions, SuiteReport};
@@ -48,7 +48,7 @@ where
     for (number, call) in SCRIPT.iter().enumerate() {
         let before = run.history.clone();
         run.carry_out(*call).expect("nothing fails here");
-        let mut judge = Judge::new(subject);
+        let mut judge = LogJudge::new(subject);
         let during = run.history.answered_as_in(&before);
         for crash in run.disk.take_crash_points() {
             let what = format!("{} {number} {call:?}, {}", profile.name(), crash.point());
@@ -91,7 +91,7 @@ where
                 break;
             }
             run.store = None;
-            let mut judge = Judge::new(subject);
+            let mut judge = LogJudge::new(subject);
             let left = run.disk.crash_between_calls();
             let what = format!("call {call} failed ({effect:?}, noticed: {failed})");
             judge.check_crash(&left, &run.history, 20, &what)?;

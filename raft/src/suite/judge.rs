@@ -13,16 +13,16 @@ use super::script::LogCall;
 use super::subject::{BrokenPromise, LogUnderTest};
 
 /// Opens what is left.
-pub(super) struct Judge<'a, S> {
+pub(super) struct LogJudge<'a, S> {
     subject: &'a S,
     /// The images that were looked at with the same expectations.
     pub(super) seen: BTreeSet<u128>,
 }
 
-impl<'a, S> Judge<'a, S> {
+impl<'a, S> LogJudge<'a, S> {
     pub(super) fn new(subject: &'a S) -> Self {
         let seen = BTreeSet::new();
-        Judge { subject, seen }
+        LogJudge { subject, seen }
     }
 
     pub(super) fn check_crash<C>(

@@ -3,7 +3,8 @@
 //!
 //! openraft's own suite asks whether a store does what it is told, and passes on one that cannot be
 //! opened again. This one asks what is left. It works on a simulated disk, and at every storage call
-//! kills the process and cuts the power, in every way that the disk's profile allows. What is opened
+//! kills the process and cuts the power, in every way that the disk's profile allows, or at the corners
+//! where there are more than [`SuiteOptions::images`]; torn pages are not among them. What is opened
 //! then is compared with what the store was told and had answered:
 //!
 //! * **vote**: the last one that was answered, or one that was asked for after it;

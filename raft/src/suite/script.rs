@@ -19,8 +19,8 @@ pub(super) enum LogCall {
     Reopen,
 }
 
-/// Every kind of call after every other kind that can come before it in a Raft node. Truncations cut
-/// entries that were answered and entries that were not, with shorter and longer ones in their place.
+/// Every kind of call, several times and in an order that a Raft node can come to. Truncations cut
+/// entries that were answered and entries that were not. One script: other orders are not tried.
 pub(super) const SCRIPT: &[LogCall] = {
     use LogCall::{Append, Commit, Membership, Purge, Reopen, Settle, Truncate, Vote};
     &[

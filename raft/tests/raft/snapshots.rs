@@ -124,6 +124,18 @@ fn a_snapshot_from_elsewhere_is_there_wholly_or_not_at_all() {
             .unwrap();
         let found = left(&here).await;
         assert_eq!(found, BTreeSet::from([(Some(0), 1), (Some(8), 9)]));
+        let older = SnapshotMeta {
+            last_log_id: Some(id(7)),
+            ..snapshot.meta.clone()
+        };
+        let state = machine
+            .get_current_snapshot()
+            .await
+            .unwrap()
+            .unwrap()
+            .snapshot;
+        assert!(machine.install_snapshot(&older, state).await.is_err());
+        assert_eq!(applied(&mut machine).await, (Some(8), 9));
         let (_, membership) = machine.applied_state().await.unwrap();
         assert_eq!(membership, snapshot.meta.last_membership);
     });
