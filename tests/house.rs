@@ -15,6 +15,7 @@ const PACKAGES: &[&str] = &[
     "storage/src",
     "fs/src",
     "raft/src",
+    "raft/beaverd/src",
     "sim/src",
     "sim/disk/src",
     "sim/cli/src",
