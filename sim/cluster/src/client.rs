@@ -17,7 +17,7 @@ use crate::operation::{ClientRequest, ClientResponse};
 use crate::ready::lock;
 use crate::runtime::sleep;
 use crate::scenario::RequestSort;
-use crate::shared::Shared;
+use crate::shared::SharedRun;
 
 /// How long a client waits for one node.
 const ATTEMPT: Duration = Duration::from_millis(400);
@@ -30,7 +30,7 @@ const REFUSALS: u32 = 4;
 
 /// A client, as long as the run lasts.
 pub(crate) struct RunningClient {
-    shared: Arc<Shared>,
+    shared: Arc<SharedRun>,
     number: u64,
     target: Option<NodeId>,
     /// What it last saw of each register.
@@ -44,7 +44,7 @@ fn draw(least: u64, most: u64) -> u64 {
 }
 
 impl RunningClient {
-    pub(crate) fn new(shared: &Arc<Shared>) -> Self {
+    pub(crate) fn new(shared: &Arc<SharedRun>) -> Self {
         let registers = usize::try_from(shared.scenario.registers).expect("a few registers");
         RunningClient {
             shared: shared.clone(),
@@ -224,7 +224,7 @@ impl RunningClient {
     }
 }
 
-fn draw_sort(shared: &Shared) -> RequestSort {
+fn draw_sort(shared: &SharedRun) -> RequestSort {
     let workload = &shared.scenario.workload;
     let all: u64 = workload.values().map(|weight| u64::from(*weight)).sum();
     let mut drawn = draw(1, all.max(1));

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 #[cfg(feature = "openraft")]
 use crate::open_raft::OpenRaft;
-use crate::replica::Engine;
+use crate::replica::RaftEngine;
 use crate::small_raft::{PlantedBug, SmallRaft};
 
 /// The name of an engine.
@@ -84,7 +84,7 @@ impl EngineChoice {
     ///
     /// # Errors
     /// It is not in this program, or it takes no bug.
-    pub fn make(self) -> Result<Box<dyn Engine>, NoEngine> {
+    pub fn make(self) -> Result<Box<dyn RaftEngine>, NoEngine> {
         match (self.engine, self.bug) {
             (EngineName::Small, None) => Ok(Box::new(SmallRaft::new())),
             (EngineName::Small, Some(bug)) => Ok(Box::new(SmallRaft::with_bug(bug))),
@@ -104,11 +104,11 @@ impl fmt::Display for EngineChoice {
 }
 
 #[cfg(feature = "openraft")]
-fn openraft() -> Result<Box<dyn Engine>, NoEngine> {
+fn openraft() -> Result<Box<dyn RaftEngine>, NoEngine> {
     Ok(Box::new(OpenRaft::default()))
 }
 
 #[cfg(not(feature = "openraft"))]
-fn openraft() -> Result<Box<dyn Engine>, NoEngine> {
+fn openraft() -> Result<Box<dyn RaftEngine>, NoEngine> {
     Err(NoEngine::LeftOut)
 }

@@ -1,7 +1,7 @@
 //! A Raft cluster on simulated disks, a simulated network and simulated clocks, all from one seed.
 //!
 //! ```text
-//! Engine, Replica   the engine under test, one replica a node; it knows nothing of the simulation
+//! RaftEngine, Replica   the engine under test, one replica a node; it knows nothing of the simulation
 //! Host              what a replica gets: clock, network, tasks, disks, and a place for observations
 //! runtime           the same clock, tasks and chance as functions, for engines that need statics
 //! Observation       what replicas did, in the words of the Raft paper
@@ -39,11 +39,13 @@ mod operator;
 mod process_id;
 pub mod promises;
 mod ready;
+pub mod recording;
 mod referee;
 pub mod replica;
 pub mod replicated_command;
 pub mod replicated_state;
 pub mod run;
+pub mod run_folder;
 pub mod runtime;
 pub mod saved_run;
 pub mod scenario;

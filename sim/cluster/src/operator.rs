@@ -9,7 +9,7 @@ use crate::executor::current;
 use crate::ready::lock;
 use crate::replica::AdminRequest;
 use crate::runtime::sleep;
-use crate::shared::{Shared, WantedVoters};
+use crate::shared::{SharedRun, WantedVoters};
 
 /// How long the operator waits for a change.
 const PATIENCE: Duration = Duration::from_millis(1_500);
@@ -22,7 +22,7 @@ fn draw(least: u64, most: u64) -> u64 {
 }
 
 /// Carries out one plan after the other, as long as the run lasts.
-pub(crate) async fn operate(shared: Arc<Shared>) {
+pub(crate) async fn operate(shared: Arc<SharedRun>) {
     loop {
         sleep(Duration::from_millis(draw(10, 60))).await;
         let wanted = lock(&shared.wanted).clone();
@@ -36,7 +36,7 @@ pub(crate) async fn operate(shared: Arc<Shared>) {
     }
 }
 
-async fn carry_out(shared: &Shared, wanted: &WantedVoters) -> bool {
+async fn carry_out(shared: &SharedRun, wanted: &WantedVoters) -> bool {
     for node in &wanted.new {
         // The cluster may know it already, and may say no for that: the voters decide.
         at_leader(shared, AdminRequest::AddLearner(*node)).await;
@@ -46,7 +46,7 @@ async fn carry_out(shared: &Shared, wanted: &WantedVoters) -> bool {
 }
 
 /// Asks the node that some node takes for the leader; whether it was done.
-pub(crate) async fn at_leader(shared: &Shared, request: AdminRequest) -> bool {
+pub(crate) async fn at_leader(shared: &SharedRun, request: AdminRequest) -> bool {
     let Some(leader) = find_leader(shared).await else {
         return false;
     };
@@ -54,7 +54,7 @@ pub(crate) async fn at_leader(shared: &Shared, request: AdminRequest) -> bool {
     asked.await == Some(Ok(()))
 }
 
-async fn find_leader(shared: &Shared) -> Option<NodeId> {
+async fn find_leader(shared: &SharedRun) -> Option<NodeId> {
     let nodes = shared.nodes();
     let place = draw(0, nodes.len() as u64 - 1);
     let any = nodes[usize::try_from(place).expect("a few nodes")];

@@ -2,7 +2,7 @@
 
 /// A promise: the name by which a broken one is called, and what it says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Promise {
+pub struct ClusterPromise {
     /// Its name.
     pub name: &'static str,
     /// What it says.
@@ -10,7 +10,7 @@ pub struct Promise {
 }
 
 /// All promises, those of the Raft paper's figure 3 first.
-pub const PROMISES: &[Promise] = &[
+pub const PROMISES: &[ClusterPromise] = &[
     promise(
         "election safety",
         "At most one node is elected in a term (Raft paper, figure 3).",
@@ -95,8 +95,8 @@ pub const PROMISES: &[Promise] = &[
     promise("determinism", "The same seed gives the same run."),
 ];
 
-const fn promise(name: &'static str, text: &'static str) -> Promise {
-    Promise { name, text }
+const fn promise(name: &'static str, text: &'static str) -> ClusterPromise {
+    ClusterPromise { name, text }
 }
 
 /// What the promise called `name` says.

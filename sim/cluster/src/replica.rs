@@ -9,7 +9,7 @@ use crate::host::{BoxFuture, Host, Message};
 use crate::operation::{ClientRequest, ClientResponse};
 
 /// Makes replicas.
-pub trait Engine: Debug + Send + Sync {
+pub trait RaftEngine: Debug + Send + Sync {
     /// Starts the replica of a node from what its disks hold. Where they hold nothing and `founders`
     /// is not empty, the cluster is founded with these voters; where it is empty, the node waits to be
     /// added.

@@ -25,9 +25,9 @@ use crate::operator::operate;
 use crate::process_id::ProcessId;
 use crate::ready::lock;
 use crate::referee::Referee;
-use crate::replica::Engine;
+use crate::replica::RaftEngine;
 use crate::scenario::ClusterScenario;
-use crate::shared::{Shared, WantedVoters};
+use crate::shared::{SharedRun, WantedVoters};
 use crate::world::{Cluster, Errand, MS, WorldCounts};
 
 /// How a run is made, besides its scenario and its seed.
@@ -126,7 +126,7 @@ impl ClusterCounts {
 /// already.
 #[must_use]
 pub fn run(
-    engine: &dyn Engine,
+    engine: &dyn RaftEngine,
     scenario: &ClusterScenario,
     seed: u64,
     chaos: Option<Vec<ChaosAction>>,
@@ -144,7 +144,7 @@ pub fn run(
 /// As [`run`].
 #[must_use]
 pub fn run_with(
-    engine: &dyn Engine,
+    engine: &dyn RaftEngine,
     scenario: &ClusterScenario,
     seed: u64,
     options: ClusterRunOptions,
@@ -183,12 +183,12 @@ pub(crate) fn profile_of(scenario: &ClusterScenario, seed: u64) -> Profile {
     *Stream::new(seed, "profile").pick(&scenario.profiles)
 }
 
-fn share(scenario: &ClusterScenario, summaries: bool) -> Arc<Shared> {
+fn share(scenario: &ClusterScenario, summaries: bool) -> Arc<SharedRun> {
     let mut network = Network::new(summaries);
     for machine in 1..=scenario.nodes {
         network.settle(machine, machine);
     }
-    Arc::new(Shared {
+    Arc::new(SharedRun {
         scenario: scenario.clone(),
         summaries,
         network: network.into(),

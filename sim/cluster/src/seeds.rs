@@ -8,7 +8,7 @@ use beaver_sim::scenario::Seeds;
 
 use crate::checkers::ClusterViolation;
 use crate::fold::Fold;
-use crate::replica::Engine;
+use crate::replica::RaftEngine;
 use crate::run::{ClusterCounts, ClusterOutcome, run};
 use crate::scenario::ClusterScenario;
 
@@ -49,7 +49,7 @@ pub struct ClusterResult {
 /// `progress` is told how many runs are done, from any thread. When `cancel` is set no further run
 /// begins.
 pub fn run_cluster_seeds(
-    engine: &dyn Engine,
+    engine: &dyn RaftEngine,
     scenario: &ClusterScenario,
     seeds: Seeds,
     jobs: NonZeroUsize,
@@ -83,7 +83,7 @@ pub fn run_cluster_seeds(
 }
 
 /// Runs a seed, now and then twice.
-fn judged(engine: &dyn Engine, scenario: &ClusterScenario, seed: u64) -> ClusterOutcome {
+fn judged(engine: &dyn RaftEngine, scenario: &ClusterScenario, seed: u64) -> ClusterOutcome {
     let mut outcome = run(engine, scenario, seed, None);
     if seed % REPEAT_EVERY == 0 {
         let again = run(engine, scenario, seed, None);

@@ -34,7 +34,7 @@ pub(crate) struct WantedVoters {
 }
 
 /// What one simulation shares. All of it is used by one thread.
-pub(crate) struct Shared {
+pub(crate) struct SharedRun {
     pub(crate) scenario: ClusterScenario,
     /// Whether somebody reads the log of messages.
     pub(crate) summaries: bool,
@@ -48,13 +48,13 @@ pub(crate) struct Shared {
     pub(crate) started: Mutex<Vec<(ProcessId, StartResult)>>,
 }
 
-impl fmt::Debug for Shared {
+impl fmt::Debug for SharedRun {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shared").finish_non_exhaustive()
+        f.debug_struct("SharedRun").finish_non_exhaustive()
     }
 }
 
-impl Shared {
+impl SharedRun {
     /// Asks a replica something over the network, as somebody outside of the cluster. `None`: no answer
     /// came in time, and whether the replica was asked is unknown.
     pub(crate) async fn ask<R: Send + 'static>(

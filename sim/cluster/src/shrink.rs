@@ -10,7 +10,7 @@ use beaver_sim::scenario::Range;
 use crate::chaos::{ChaosAction, ChaosKind, CutSurvivors, Death, MachineStrike, NetworkRates};
 use crate::chaos_plan::draw_chaos;
 use crate::checkers::ClusterViolation;
-use crate::replica::Engine;
+use crate::replica::RaftEngine;
 use crate::run::{profile_of, run};
 use crate::scenario::ClusterScenario;
 
@@ -66,7 +66,7 @@ pub struct ShrunkCase {
 
 /// Makes a failing case smaller: the first promise that it breaks stays the same.
 pub fn shrink_case(
-    engine: &dyn Engine,
+    engine: &dyn RaftEngine,
     case: ClusterCase,
     violation: ClusterViolation,
     effort: &ShrinkEffort<'_>,
@@ -96,7 +96,7 @@ pub fn shrink_case(
 }
 
 struct CaseSearch<'s> {
-    engine: &'s dyn Engine,
+    engine: &'s dyn RaftEngine,
     effort: &'s ShrinkEffort<'s>,
     best: ClusterCase,
     violation: ClusterViolation,

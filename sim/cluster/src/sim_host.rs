@@ -17,7 +17,7 @@ use crate::observation::{Observation, ObservedEvent};
 use crate::process_id::ProcessId;
 use crate::ready::lock;
 use crate::runtime::sleep;
-use crate::shared::Shared;
+use crate::shared::SharedRun;
 
 /// What a time of day is counted from, in nanoseconds since the Unix epoch: a day in 2023.
 const DAY_ZERO: i64 = 1_700_000_000_000_000_000;
@@ -31,7 +31,7 @@ pub(crate) struct SimHost {
     /// How far the machine's time of day is off, in nanoseconds.
     day_offset: Arc<AtomicI64>,
     dead: AtomicBool,
-    shared: Arc<Shared>,
+    shared: Arc<SharedRun>,
 }
 
 impl fmt::Debug for SimHost {
@@ -50,7 +50,7 @@ impl SimHost {
         machine: u64,
         disks: &[SimDisk; 2],
         day_offset: Arc<AtomicI64>,
-        shared: Arc<Shared>,
+        shared: Arc<SharedRun>,
     ) -> Self {
         SimHost {
             process,

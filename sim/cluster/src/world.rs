@@ -12,8 +12,8 @@ use crate::network::{Arrival, Parcel};
 use crate::observation::{Observation, ObservedEvent};
 use crate::process_id::ProcessId;
 use crate::ready::lock;
-use crate::replica::Engine;
-use crate::shared::{Shared, StartResult};
+use crate::replica::RaftEngine;
+use crate::shared::{SharedRun, StartResult};
 use crate::sim_host::SimHost;
 
 /// Nanoseconds in a millisecond.
@@ -50,9 +50,9 @@ pub(crate) struct WorldCounts {
 
 /// A cluster and everything around it.
 pub(crate) struct Cluster<'e> {
-    pub(crate) engine: &'e dyn Engine,
+    pub(crate) engine: &'e dyn RaftEngine,
     pub(crate) executor: Installed,
-    pub(crate) shared: Arc<Shared>,
+    pub(crate) shared: Arc<SharedRun>,
     pub(crate) nodes: Vec<ClusterNode>,
     pub(crate) agenda: BTreeMap<(u64, u64), Errand>,
     pub(crate) last_errand: u64,

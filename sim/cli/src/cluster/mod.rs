@@ -9,7 +9,7 @@ mod second;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use beaver_cluster::replica::Engine;
+use beaver_cluster::replica::RaftEngine;
 use beaver_cluster::run::run;
 use beaver_cluster::seeds::run_cluster_seeds;
 
@@ -69,7 +69,7 @@ pub(crate) fn cluster(args: &ClusterArgs, out: &mut Output) -> Result<Exit, CliE
 fn run_one(
     plan: &ClusterPlan<'_>,
     at: usize,
-    engine: &dyn Engine,
+    engine: &dyn RaftEngine,
     saver: &ClusterSaver<'_>,
     args: &ClusterArgs,
     stop: &AtomicBool,
@@ -97,7 +97,7 @@ fn run_one(
 }
 
 /// What a second process prints, to be compared: the hash of each seed, or all events of one.
-fn one_side(plan: &ClusterPlan<'_>, engine: &dyn Engine, args: &ClusterArgs, out: &mut Output) {
+fn one_side(plan: &ClusterPlan<'_>, engine: &dyn RaftEngine, args: &ClusterArgs, out: &mut Output) {
     for file in &plan.files {
         let seeds = plan.seeds_of(file);
         // Backwards, so that what one run leaves for the next makes a difference.

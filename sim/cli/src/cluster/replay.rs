@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use beaver_cluster::failure_story::FailureStory;
+use beaver_cluster::recording::replay_run;
 use beaver_cluster::saved_run::{CLUSTER_FILE, SavedRun};
 use beaver_cluster::seeds::ClusterResult;
 use beaver_sim::failure_folder::replay_command;
@@ -61,7 +62,7 @@ fn replay(file: &Path, args: &ReplayArgs, out: &mut Output) -> Result<Exit, CliE
     ];
     out.announce(&plan, args.format)?;
     let timer = Timer::start();
-    let outcome = saved.replay(&*engine);
+    let outcome = replay_run(&saved, &*engine);
     let same = format!("{:016x}", outcome.hash) == saved.hash;
     let command = replay_command(&this_program(), &args.file);
     let story = FailureStory::new(&saved, &outcome, saved.chaos.len(), command);

@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use beaver_cluster::engine_choice::EngineChoice;
 use beaver_cluster::failure_story::FailureStory;
-use beaver_cluster::replica::Engine;
-use beaver_cluster::saved_run::SavedRun;
+use beaver_cluster::recording::record_run;
+use beaver_cluster::replica::RaftEngine;
+use beaver_cluster::run_folder::save_run;
 use beaver_cluster::scenario::ClusterScenario;
 use beaver_cluster::seeds::FailedSeed;
 use beaver_cluster::shrink::{ClusterCase, ShrinkEffort, shrink_case};
@@ -29,7 +30,7 @@ const SHRINKING_RUNS: u64 = 5_000;
 /// Saves the failed runs of one command.
 pub(super) struct ClusterSaver<'c> {
     choice: EngineChoice,
-    engine: &'c dyn Engine,
+    engine: &'c dyn RaftEngine,
     args: &'c ClusterArgs,
     stop: &'c AtomicBool,
     /// The folders of this command.
@@ -39,7 +40,7 @@ pub(super) struct ClusterSaver<'c> {
 impl<'c> ClusterSaver<'c> {
     pub(super) fn new(
         choice: EngineChoice,
-        engine: &'c dyn Engine,
+        engine: &'c dyn RaftEngine,
         args: &'c ClusterArgs,
         stop: &'c AtomicBool,
     ) -> Self {
@@ -66,7 +67,7 @@ impl<'c> ClusterSaver<'c> {
         let case = ClusterCase::of_seed(scenario, failed.seed);
         let before = case.chaos.len();
         let case = self.shrunk(case, failed);
-        let (saved, outcome) = SavedRun::record(self.choice, self.engine, &case);
+        let (saved, outcome) = record_run(self.choice, self.engine, &case);
         let search = &self.args.options.search;
         let folder = saved.folder(&search.out);
         let mut known = self
@@ -90,7 +91,7 @@ impl<'c> ClusterSaver<'c> {
                 shown: None,
             };
         };
-        let written = saved.save(&folder, failed.seed, &outcome, &story);
+        let written = save_run(&folder, &saved, failed.seed, &outcome, &story);
         let file = match written {
             Ok(_) => Some(folder),
             Err(error) => {

@@ -47,9 +47,9 @@ pub(crate) struct ShownFailure {
 }
 
 /// The columns between the name and the verdict: title, width, number.
-type Column = (&'static str, usize, fn(&ClusterResult) -> u64);
+type ClusterColumn = (&'static str, usize, fn(&ClusterResult) -> u64);
 
-const COLUMNS: [Column; 7] = [
+const COLUMNS: [ClusterColumn; 7] = [
     ("runs", 7, |result| result.runs),
     ("answered", 9, |result| {
         result.counts.acknowledged + result.counts.reads

@@ -42,13 +42,13 @@ impl ReplicatedMachine<ClusterTypes> for ReplicatedState {
 
 /// The state machine of a process.
 #[derive(Clone)]
-pub(super) struct ObservedMachine {
+pub(super) struct SimulatedMachine {
     pub(super) store: StateMachineStore<ClusterTypes, ReplicatedState>,
     pub(super) observer: Arc<ReplicaObserver>,
     pub(super) host: Arc<dyn Host>,
 }
 
-impl RaftSnapshotBuilder<ClusterTypes> for ObservedMachine {
+impl RaftSnapshotBuilder<ClusterTypes> for SimulatedMachine {
     type SnapshotData = Vec<u8>;
 
     async fn build_snapshot(&mut self) -> io::Result<RaftSnapshot> {
@@ -58,7 +58,7 @@ impl RaftSnapshotBuilder<ClusterTypes> for ObservedMachine {
     }
 }
 
-impl RaftStateMachine<ClusterTypes> for ObservedMachine {
+impl RaftStateMachine<ClusterTypes> for SimulatedMachine {
     type SnapshotData = Vec<u8>;
     type SnapshotBuilder = Self;
 

@@ -17,14 +17,14 @@ use openraft::storage::RaftStateMachine;
 use openraft::{Config, ServerState, SnapshotPolicy};
 
 use super::link::{LinkFactory, PeerCalls, RaftPacket, RpcReply, RpcRequest};
-use super::machine::ObservedMachine;
+use super::machine::SimulatedMachine;
 use super::observer::ReplicaObserver;
 use super::types::{AppliedAnswer, ClusterTypes, index_of, observed, place_of, vote_of};
 use crate::entry::NodeId;
 use crate::host::{BoxFuture, Host, Message};
 use crate::observation::RecoveredState;
 use crate::operation::{ClientRequest, ClientResponse};
-use crate::replica::{AdminRequest, Engine, Replica};
+use crate::replica::{AdminRequest, RaftEngine, Replica};
 use crate::replicated_command::ReplicatedCommand;
 use crate::replicated_state::ReplicatedState;
 use crate::runtime::timeout;
@@ -32,7 +32,7 @@ use crate::runtime::timeout;
 /// How long a change of membership may take.
 const CHANGE_PATIENCE: Duration = Duration::from_secs(1);
 
-type Raft = openraft::Raft<ClusterTypes, ObservedMachine>;
+type Raft = openraft::Raft<ClusterTypes, SimulatedMachine>;
 
 /// openraft on Beaver's log and snapshots.
 #[derive(Clone, Copy, Debug, Default)]
@@ -91,7 +91,7 @@ impl OpenRaft {
         )
         .map_err(text)?;
         let store = StateMachineStore::open_observed(host.snapshot_disk(), observer.clone());
-        let machine = ObservedMachine {
+        let machine = SimulatedMachine {
             store: store.map_err(text)?,
             observer: observer.clone(),
             host: host.clone(),
@@ -140,7 +140,7 @@ fn log_options(host: &dyn Host) -> LogStoreOptions {
 
 async fn recovered_state(
     log: &LogStore<ClusterTypes>,
-    machine: &ObservedMachine,
+    machine: &SimulatedMachine,
 ) -> Result<RecoveredState, String> {
     let (applied, _) = machine.clone().applied_state().await.map_err(text)?;
     log.read(|log| {
@@ -201,7 +201,7 @@ impl Flusher for HostFlusher {
 struct OpenReplica {
     raft: Raft,
     host: Arc<dyn Host>,
-    machine: ObservedMachine,
+    machine: SimulatedMachine,
     calls: Arc<PeerCalls>,
     /// Whether a change of membership is under way.
     is_changing: Arc<AtomicBool>,
@@ -337,7 +337,7 @@ impl Drop for Changing<'_> {
     }
 }
 
-impl Engine for OpenRaft {
+impl RaftEngine for OpenRaft {
     fn start(
         &self,
         host: Arc<dyn Host>,

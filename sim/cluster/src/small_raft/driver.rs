@@ -13,7 +13,7 @@ use crate::entry::NodeId;
 use crate::host::{BoxFuture, Host, Message};
 use crate::observation::Observation;
 use crate::operation::{ClientRequest, ClientResponse};
-use crate::replica::{AdminRequest, Engine, Replica};
+use crate::replica::{AdminRequest, RaftEngine, Replica};
 
 /// How often the core looks at the clock.
 const TICK: Duration = Duration::from_millis(15);
@@ -38,7 +38,7 @@ impl SmallRaft {
     }
 }
 
-impl Engine for SmallRaft {
+impl RaftEngine for SmallRaft {
     fn start(
         &self,
         host: Arc<dyn Host>,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::record::RaftEntry;
+use super::record::SmallEntry;
 use crate::entry::EntryId;
 
 /// A message, with the term of its sender.
@@ -24,7 +24,7 @@ pub(crate) enum RaftBody {
     },
     Append {
         previous: EntryId,
-        entries: Vec<Arc<RaftEntry>>,
+        entries: Vec<Arc<SmallEntry>>,
         commit: u64,
         /// The leader's round of heartbeats, for reads.
         round: u64,

@@ -31,7 +31,7 @@ pub(crate) struct RaftConfig {
 
 /// An entry of the log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct RaftEntry {
+pub(crate) struct SmallEntry {
     pub(crate) id: EntryId,
     pub(crate) payload: RaftPayload,
 }
@@ -51,7 +51,7 @@ pub(crate) enum RaftRecord {
         term: u64,
         voted_for: Option<NodeId>,
     },
-    Entry(Arc<RaftEntry>),
+    Entry(Arc<SmallEntry>),
     Truncate {
         after: u64,
     },
@@ -77,7 +77,7 @@ pub(crate) enum RaftRecord {
         term: u64,
     },
     /// Written by planted bugs only: an entry in the place of another one, or after the last.
-    Overwrite(Arc<RaftEntry>),
+    Overwrite(Arc<SmallEntry>),
     /// Written by planted bugs only: as `reset`, but the entries after it stay.
     KeepAfter {
         upto: EntryId,
@@ -94,20 +94,20 @@ pub(crate) struct SmallLog {
     pub(crate) led: u64,
     pub(crate) purged: EntryId,
     /// In order, the first one after `purged`.
-    pub(crate) entries: Vec<Arc<RaftEntry>>,
+    pub(crate) entries: Vec<Arc<SmallEntry>>,
 }
 
 /// A record that does not fit the log.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{record} of {index} in a log of {first} to {last}")]
-pub(crate) struct IllegalRecord {
+pub(crate) struct UnfitRecord {
     record: &'static str,
     index: u64,
     first: u64,
     last: u64,
 }
 
-impl RaftEntry {
+impl SmallEntry {
     /// The entry as checkers see it.
     pub(crate) fn observed(&self) -> ObservedEntry {
         let kind = match &self.payload {
@@ -130,8 +130,8 @@ impl SmallLog {
             .map_or(self.purged.index, |entry| entry.id.index)
     }
 
-    fn illegal(&self, record: &RaftRecord, index: u64) -> IllegalRecord {
-        IllegalRecord {
+    fn illegal(&self, record: &RaftRecord, index: u64) -> UnfitRecord {
+        UnfitRecord {
             record: record.kind(),
             index,
             first: self.purged.index + 1,
@@ -174,9 +174,9 @@ impl LogEvent for RaftRecord {
 
 impl StateMachine for SmallLog {
     type Event = RaftRecord;
-    type Error = IllegalRecord;
+    type Error = UnfitRecord;
 
-    fn apply(&mut self, record: &RaftRecord) -> Result<(), IllegalRecord> {
+    fn apply(&mut self, record: &RaftRecord) -> Result<(), UnfitRecord> {
         match record {
             RaftRecord::Vote { term, voted_for } => {
                 (self.term, self.voted_for) = (*term, *voted_for);

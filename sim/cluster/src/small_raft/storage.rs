@@ -9,7 +9,7 @@ use beaver::{ManualClock, Position, SnapshotStore, Store, StoreId, StoreOptions}
 use super::bug::PlantedBug;
 use super::core::SavedState;
 use super::message::SnapshotFile;
-use super::record::{IllegalRecord, RaftRecord, SmallLog};
+use super::record::{RaftRecord, SmallLog, UnfitRecord};
 use crate::host::Host;
 
 /// The log's own snapshot is written when this many records that purge were flushed.
@@ -88,7 +88,7 @@ impl RaftDisks {
                 RaftRecord::Purge { .. } | RaftRecord::Reset { .. } | RaftRecord::KeepAfter { .. }
             );
             self.purges += u64::from(is_purge);
-            let planned = |_: &SmallLog| Ok::<_, IllegalRecord>((vec![record], ()));
+            let planned = |_: &SmallLog| Ok::<_, UnfitRecord>((vec![record], ()));
             let (ticket, ()) = self.log.submit(planned).map_err(text)?;
             tickets.extend(ticket);
         }

@@ -11,7 +11,7 @@ use beaver_cluster::entry::NodeId;
 use beaver_cluster::host::{BoxFuture, Host, Message};
 use beaver_cluster::observation::{Observation, RecoveredState};
 use beaver_cluster::operation::{ClientRequest, ClientResponse};
-use beaver_cluster::replica::{AdminRequest, Engine, Replica};
+use beaver_cluster::replica::{AdminRequest, RaftEngine, Replica};
 use beaver_cluster::scenario::{ClusterScenario, RequestSort};
 use beaver_storage::{Access, Storage, StorageFile, read_all, write_all};
 
@@ -81,7 +81,7 @@ struct Writer {
     file: Box<dyn StorageFile>,
 }
 
-impl Engine for OneWriter {
+impl RaftEngine for OneWriter {
     fn start(
         &self,
         host: Arc<dyn Host>,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::super::bug::PlantedBug;
 use super::super::message::{RaftBody, RaftMessage};
-use super::super::record::{RaftEntry, RaftPayload, RaftRecord};
+use super::super::record::{RaftPayload, RaftRecord, SmallEntry};
 use super::role::{Campaign, Leadership, PeerProgress, RaftRole, WaitingCall};
 use super::state::{ELECTION, RaftCore};
 use crate::entry::{EntryId, NodeId};
@@ -254,7 +254,7 @@ impl RaftCore {
     pub(super) fn append_own(&mut self, payload: RaftPayload) -> u64 {
         let id = EntryId::new(self.term, self.log.last().index + 1);
         let is_config = matches!(payload, RaftPayload::Config(_));
-        self.append(Arc::new(RaftEntry { id, payload }));
+        self.append(Arc::new(SmallEntry { id, payload }));
         if is_config {
             self.watch_peers();
         }

@@ -6,14 +6,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::super::message::SnapshotFile;
-use super::super::record::{RaftConfig, RaftEntry, RaftPayload};
+use super::super::record::{RaftConfig, RaftPayload, SmallEntry};
 use crate::entry::EntryId;
 use crate::operation::ClientResponse;
 use crate::replicated_state::ReplicatedState;
 
 /// Data, the last entry that made them, and the membership as of that entry.
 #[derive(Clone, Debug, Default)]
-pub(super) struct AppliedMachine {
+pub(super) struct CoreMachine {
     pub(super) state: ReplicatedState,
     pub(super) applied: EntryId,
     pub(super) config: (u64, RaftConfig),
@@ -26,9 +26,9 @@ struct SnapshotJson {
     state: Box<RawValue>,
 }
 
-impl AppliedMachine {
+impl CoreMachine {
     /// Applies the next entry. What is to be said to the client, if a client asked for it.
-    pub(super) fn apply(&mut self, entry: &RaftEntry) -> Option<ClientResponse> {
+    pub(super) fn apply(&mut self, entry: &SmallEntry) -> Option<ClientResponse> {
         self.applied = entry.id;
         match &entry.payload {
             RaftPayload::Blank => None,
@@ -56,7 +56,7 @@ impl AppliedMachine {
     pub(super) fn from_snapshot(state: &[u8]) -> Result<Self, String> {
         let json: SnapshotJson =
             serde_json::from_slice(state).map_err(|error| error.to_string())?;
-        Ok(AppliedMachine {
+        Ok(CoreMachine {
             state: ReplicatedState::from_json(&json.state)?,
             applied: json.applied,
             config: json.config,

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use super::super::record::{RaftConfig, RaftEntry, RaftPayload};
+use super::super::record::{RaftConfig, RaftPayload, SmallEntry};
 use crate::entry::EntryId;
 
 /// Entries after a purged start, each with the number of the record that makes it durable.
 #[derive(Debug)]
 pub(super) struct MemoryLog {
     purged: EntryId,
-    entries: Vec<(u64, Arc<RaftEntry>)>,
+    entries: Vec<(u64, Arc<SmallEntry>)>,
     /// Up to here it is durable.
     durable: u64,
     /// For a planted bug: up to here it is taken for durable, whatever was written there since.
@@ -21,7 +21,7 @@ pub(super) struct MemoryLog {
 impl MemoryLog {
     pub(super) fn new(
         purged: EntryId,
-        entries: Vec<Arc<RaftEntry>>,
+        entries: Vec<Arc<SmallEntry>>,
         start_config: (u64, RaftConfig),
     ) -> Self {
         let entries: Vec<_> = entries.into_iter().map(|entry| (0, entry)).collect();
@@ -48,7 +48,7 @@ impl MemoryLog {
         usize::try_from(place).ok()
     }
 
-    pub(super) fn get(&self, index: u64) -> Option<&Arc<RaftEntry>> {
+    pub(super) fn get(&self, index: u64) -> Option<&Arc<SmallEntry>> {
         self.entries.get(self.place(index)?).map(|(_, entry)| entry)
     }
 
@@ -65,7 +65,7 @@ impl MemoryLog {
     }
 
     /// At most `most` entries from `index` on.
-    pub(super) fn from(&self, index: u64, most: usize) -> Vec<Arc<RaftEntry>> {
+    pub(super) fn from(&self, index: u64, most: usize) -> Vec<Arc<SmallEntry>> {
         let start = self.place(index).unwrap_or(0);
         let rest = self.entries.iter().skip(start).take(most);
         rest.map(|(_, entry)| Arc::clone(entry)).collect()
@@ -88,7 +88,7 @@ impl MemoryLog {
         configs.next().unwrap_or_else(|| self.start_config.clone())
     }
 
-    pub(super) fn push(&mut self, record: u64, entry: Arc<RaftEntry>) {
+    pub(super) fn push(&mut self, record: u64, entry: Arc<SmallEntry>) {
         self.entries.push((record, entry));
         self.believe_durable(0);
     }
@@ -150,7 +150,7 @@ impl MemoryLog {
     }
 }
 
-fn config_of(entry: &RaftEntry) -> Option<(u64, RaftConfig)> {
+fn config_of(entry: &SmallEntry) -> Option<(u64, RaftConfig)> {
     match &entry.payload {
         RaftPayload::Config(config) => Some((entry.id.index, config.clone())),
         _ => None,

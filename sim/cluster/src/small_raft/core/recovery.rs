@@ -8,8 +8,8 @@ use beaver_sim::stream::Stream;
 
 use super::super::bug::PlantedBug;
 use super::super::message::SnapshotFile;
-use super::super::record::{RaftConfig, RaftEntry, RaftPayload, RaftRecord, SmallLog};
-use super::machine::AppliedMachine;
+use super::super::record::{RaftConfig, RaftPayload, RaftRecord, SmallEntry, SmallLog};
+use super::machine::CoreMachine;
 use super::memory_log::MemoryLog;
 use super::role::RaftRole;
 use super::state::RaftCore;
@@ -39,8 +39,8 @@ impl RaftCore {
     ) -> Result<Self, String> {
         let SavedState { log, snapshot } = saved;
         let machine = match &snapshot {
-            Some(state) => AppliedMachine::from_snapshot(state)?,
-            None => AppliedMachine::default(),
+            Some(state) => CoreMachine::from_snapshot(state)?,
+            None => CoreMachine::default(),
         };
         let covered = machine.applied;
         let is_old = bug == Some(PlantedBug::OlderSnapshotWithCompactedLog);
@@ -158,6 +158,6 @@ impl RaftCore {
         let learners = BTreeSet::new();
         let payload = RaftPayload::Config(RaftConfig { voters, learners });
         let id = EntryId::new(0, 1);
-        self.append(Arc::new(RaftEntry { id, payload }));
+        self.append(Arc::new(SmallEntry { id, payload }));
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::super::bug::PlantedBug;
 use super::super::message::RaftBody;
-use super::super::record::{RaftEntry, RaftRecord};
+use super::super::record::{RaftRecord, SmallEntry};
 use super::output::RaftOutput;
 use super::state::{HEARTBEAT, RaftCore};
 use crate::entry::{EntryId, NodeId};
@@ -108,7 +108,7 @@ impl RaftCore {
         &mut self,
         from: NodeId,
         previous: EntryId,
-        entries: Vec<Arc<RaftEntry>>,
+        entries: Vec<Arc<SmallEntry>>,
         commit: u64,
         round: u64,
     ) {

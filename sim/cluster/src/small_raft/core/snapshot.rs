@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::super::bug::PlantedBug;
 use super::super::message::{RaftBody, SnapshotFile};
 use super::super::record::RaftRecord;
-use super::machine::AppliedMachine;
+use super::machine::CoreMachine;
 use super::output::RaftOutput;
 use super::state::{RaftCore, SnapshotSave};
 use crate::entry::{EntryId, NodeId};
@@ -68,7 +68,7 @@ impl RaftCore {
         else {
             return Ok(());
         };
-        let machine = AppliedMachine::from_snapshot(&file.state)?;
+        let machine = CoreMachine::from_snapshot(&file.state)?;
         let (last, state) = (file.last, machine.state.hash());
         if let Some(round) = install {
             return self.install(file, machine, round);
@@ -108,7 +108,7 @@ impl RaftCore {
     fn install(
         &mut self,
         file: SnapshotFile,
-        machine: AppliedMachine,
+        machine: CoreMachine,
         round: u64,
     ) -> Result<(), String> {
         let last = file.last;
@@ -136,7 +136,7 @@ impl RaftCore {
         Ok(())
     }
 
-    fn replace_log(&mut self, upto: EntryId, machine: &AppliedMachine) {
+    fn replace_log(&mut self, upto: EntryId, machine: &CoreMachine) {
         let config = machine.config.clone();
         if self.has_bug(PlantedBug::EntriesUnderSnapshotKept) {
             self.record(RaftRecord::KeepAfter { upto });

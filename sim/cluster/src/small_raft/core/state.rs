@@ -8,8 +8,8 @@ use beaver_sim::stream::Stream;
 
 use super::super::bug::PlantedBug;
 use super::super::message::{RaftBody, RaftMessage, SnapshotFile};
-use super::super::record::{RaftConfig, RaftEntry, RaftPayload, RaftRecord};
-use super::machine::AppliedMachine;
+use super::super::record::{RaftConfig, RaftPayload, RaftRecord, SmallEntry};
+use super::machine::CoreMachine;
 use super::memory_log::MemoryLog;
 use super::output::RaftOutput;
 use super::role::{Leadership, RaftRole};
@@ -35,7 +35,7 @@ pub(crate) struct RaftCore {
     /// The membership that counts, with the index of its entry.
     pub(super) config: (u64, RaftConfig),
     pub(super) commit: u64,
-    pub(super) machine: AppliedMachine,
+    pub(super) machine: CoreMachine,
     /// The newest durable snapshot.
     pub(super) snapshot: Option<SnapshotFile>,
     pub(super) saving: Option<SnapshotSave>,
@@ -152,7 +152,7 @@ impl RaftCore {
     }
 
     /// Puts an entry at the end of the log.
-    pub(super) fn append(&mut self, entry: Arc<RaftEntry>) {
+    pub(super) fn append(&mut self, entry: Arc<SmallEntry>) {
         let previous = self.log.last();
         let observed = entry.observed();
         self.observe(Observation::Appended {
