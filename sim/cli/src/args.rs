@@ -82,6 +82,8 @@ pub(crate) enum CliCommand {
     Faults(ListArgs),
     /// List the crash profiles
     Profiles(ListArgs),
+    /// List the invariants that are checked, and what each of them promises
+    Invariants(ListArgs),
     /// Print the JSON schema of a scenario file
     Schema,
     /// Record what any program does to its files, down to the last write and sync (Linux)
