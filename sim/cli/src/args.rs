@@ -159,6 +159,12 @@ pub(crate) struct SearchOptions {
     /// How results are written
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,
+    /// Print no plan and no row of what passes: what is wrong, and the last line
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+    /// Also print what each scenario claims, and over which seeds and under which profile it runs
+    #[arg(short, long, conflicts_with = "quiet")]
+    pub(crate) verbose: bool,
     /// Also print which storage calls, on which files, were crashed and hit by faults
     #[arg(long)]
     pub(crate) coverage: bool,
