@@ -40,6 +40,7 @@ fn dump(disk: &Memory) -> Vec<String> {
             LineContent::Marker(synced) => format!("marker {synced}"),
             LineContent::Lost(from, to) => format!("lost {from} {to}"),
             LineContent::Damage(_) => format!("damage at {}", line.offset),
+            LineContent::TornTail(_) => format!("torn tail at {}", line.offset),
             LineContent::Free(bytes) => format!("free {bytes}"),
         });
         Ok(())

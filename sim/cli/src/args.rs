@@ -87,6 +87,8 @@ pub(crate) enum CliCommand {
     Faults(ListArgs),
     /// List the crash profiles
     Profiles(ListArgs),
+    /// List the invariants that are checked, and what each of them promises
+    Invariants(ListArgs),
     /// Print the JSON schema of a scenario file
     Schema,
     /// Record what any program does to its files, down to the last write and sync (Linux)
@@ -162,6 +164,12 @@ pub(crate) struct SearchOptions {
     /// How results are written
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,
+    /// Print no plan and no row of what passes: what is wrong, and the last line
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+    /// Also print what each scenario claims, and over which seeds and under which profile it runs
+    #[arg(short, long, conflicts_with = "quiet")]
+    pub(crate) verbose: bool,
     /// Also print which storage calls, on which files, were crashed and hit by faults
     #[arg(long)]
     pub(crate) coverage: bool,

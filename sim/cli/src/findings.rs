@@ -9,6 +9,7 @@ use beaver_sim::result::RunResult;
 
 use super::failure_saver::this_program;
 use super::output::Output;
+use crate::report::numbers::counted;
 use crate::report::{
     CoverageTable, FailureReport, MustReach, NameCounts, RunReport, SavedFailure, ScenarioReport,
     conclusion,
@@ -28,8 +29,11 @@ pub(crate) fn print(report: &RunReport, coverage: bool, out: &mut Output) {
     let lost = scenarios.iter().map(|one| one.result.counts.events_lost);
     let lost: u64 = lost.sum();
     if lost > 0 {
+        let events = counted(lost, "acknowledged event");
         out.line(format_args!(
-            "\n{lost} acknowledged events lost to injected damage that left no proof of them (invariant 8 allows it)"
+            "\n{events} lost, and no promise broken: an injected fault damaged the disk so that what is left looks like a log that\n\
+             was shorter. No store can see that. What it can see it must refuse or report: that is invariant 8, honesty\n\
+             (`beaver invariants` lists all of them)."
         ));
     }
     print_coverage(report, coverage, out);

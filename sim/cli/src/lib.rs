@@ -84,6 +84,7 @@ fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, CliError> {
         CliCommand::Wal { command } => wal::wal(&command, out),
         CliCommand::Faults(args) => lists::faults(args.format, out),
         CliCommand::Profiles(args) => lists::profiles(args.format, out),
+        CliCommand::Invariants(args) => lists::invariants(args.format, out),
         CliCommand::Schema => schema::schema(out),
         CliCommand::Trace(args) => trace::trace(&args, out),
         CliCommand::TraceHashes(args) => trace_hashes::trace_hashes(&args, out),

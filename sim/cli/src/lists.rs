@@ -1,5 +1,8 @@
-//! `beaver faults` and `beaver profiles`: what can be asked for, one line each.
+//! `beaver faults`, `beaver profiles` and `beaver invariants`: what can be asked for, and what is checked, one line each.
 
+use std::collections::BTreeMap;
+
+use beaver_sim::invariant::Invariant;
 use beaver_sim::scenario::{FaultKind, Profile};
 use serde::Serialize;
 
@@ -21,6 +24,38 @@ struct ListEntry {
 struct FaultFacts {
     /// Whether it damages acknowledged data, so that a refusal or a bounded loss is excused.
     damages: bool,
+}
+
+/// One invariant.
+#[derive(Serialize)]
+struct InvariantEntry {
+    number: u8,
+    name: &'static str,
+    promise: &'static str,
+}
+
+pub(crate) fn invariants(format: Format, out: &mut Output) -> Result<Exit, CliError> {
+    let entries = Invariant::ALL.iter().map(|invariant| InvariantEntry {
+        number: invariant.number(),
+        name: invariant.name(),
+        promise: invariant.promise(),
+    });
+    let entries: Vec<InvariantEntry> = entries.collect();
+    if format == Format::Json {
+        out.json(&BTreeMap::from([("invariants", entries)]))?;
+        return Ok(Exit::HELD);
+    }
+    let width = entries.iter().map(|entry| entry.name.len()).max();
+    let width = width.unwrap_or(0);
+    for InvariantEntry {
+        number,
+        name,
+        promise,
+    } in &entries
+    {
+        out.line(format_args!("{number:>2}  {name:<width$}  {promise}"));
+    }
+    Ok(Exit::HELD)
 }
 
 pub(crate) fn faults(format: Format, out: &mut Output) -> Result<Exit, CliError> {
@@ -50,7 +85,7 @@ fn print(
     out: &mut Output,
 ) -> Result<Exit, CliError> {
     if format == Format::Json {
-        let document = std::collections::BTreeMap::from([(what, entries)]);
+        let document = BTreeMap::from([(what, entries)]);
         out.json(&document)?;
         return Ok(Exit::HELD);
     }

@@ -41,9 +41,11 @@ impl<'o> Reporter<'o> {
     ) -> Result<Self, CliError> {
         page_file::claim(options.report.as_deref())?;
         page_file::claim_folder(&options.out)?;
-        out.announce(plan, options.format)?;
         let table = Table::new(kind, names);
-        if options.format == Format::Text {
+        if !options.quiet {
+            out.announce(plan, options.format)?;
+        }
+        if options.format == Format::Text && !options.quiet {
             out.line(table.heading());
             out.flush();
         }
@@ -83,8 +85,15 @@ impl<'o> Reporter<'o> {
 
     /// Takes what a scenario found, and prints its row.
     pub(super) fn add(&mut self, scenario: ScenarioReport, out: &mut Output) {
-        if self.options.format == Format::Text {
-            out.line(coloured(&self.table.row(&scenario), scenario.verdict()));
+        let verdict = scenario.verdict();
+        let is_shown = !self.options.quiet || Exit::Judged(verdict).code() != 0;
+        if self.options.format == Format::Text && is_shown {
+            out.line(coloured(&self.table.row(&scenario), verdict));
+            if self.options.verbose {
+                let (claim, seeds) = (&scenario.claim, scenario.seeds);
+                let profile = scenario.profile.name();
+                out.line(format_args!("  {claim}; seeds {seeds}, profile {profile}"));
+            }
             out.flush();
         }
         self.report.scenarios.push(scenario);
@@ -103,7 +112,9 @@ impl<'o> Reporter<'o> {
         match self.options.format {
             Format::Text => {
                 out.line(coloured(&self.table.total(report), verdict));
-                findings::print(report, self.options.coverage, out);
+                if !self.options.quiet || Exit::Judged(verdict).code() != 0 {
+                    findings::print(report, self.options.coverage, out);
+                }
             }
             Format::Json => out.json(&RunDocument::new(report))?,
         }

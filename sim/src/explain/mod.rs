@@ -96,9 +96,7 @@ pub fn explain(subject: &AnySubject, failure: &Scenario, replay: &str) -> Option
         needs_loss: &|records| reruns.needs_loss(records),
         needs_survival: &|records| reruns.needs_survival(records),
         strikes: &strikes::needed(&script, &parts, &log, &|place| reruns.needs_fault(place)),
-        window: crash
-            .as_ref()
-            .map_or((0, end_call), |crash| (crash.after, crash.call)),
+        window: window(crash.as_ref(), end_call),
         ops: &ops,
         acks: &acks,
         crash: crash.as_ref(),
@@ -147,6 +145,11 @@ pub fn explain(subject: &AnySubject, failure: &Scenario, replay: &str) -> Option
         before,
         after: end,
     })
+}
+
+/// Between which calls the step is missing: up to the crash, or up to the end.
+fn window(crash: Option<&ExplainedCrash<'_>>, end: u64) -> (u64, u64) {
+    crash.map_or((0, end), |crash| (crash.after, crash.call))
 }
 
 /// The calls at which a process had opened the store, each with the call before it began to.

@@ -18,6 +18,10 @@ struct Stopped {
 const AT_ONCE: Duration = Duration::from_secs(2);
 
 /// Starts `beaver <line>` and sends it `signal` when it has worked for a moment.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how long a process takes to end is what is tested"
+)]
 fn stopped(place: &Place, line: &str, signal: &str) -> Stopped {
     let words: Vec<&str> = line.split_whitespace().collect();
     let mut child = place

@@ -1,5 +1,6 @@
-//! `beaver faults` and `beaver profiles`.
+//! `beaver faults`, `beaver profiles` and `beaver invariants`.
 
+use beaver_sim::invariant::Invariant;
 use beaver_sim::scenario::{FaultKind, Profile};
 
 use crate::beaver::Place;
@@ -16,6 +17,30 @@ fn every_fault_has_a_line() {
 fn every_profile_has_a_line() {
     let ran = Place::empty().beaver("profiles").ends_with(0);
     check_golden("profiles.txt", &ran.stdout);
+}
+
+#[test]
+fn every_invariant_has_a_line_with_its_number_and_promise() {
+    let ran = Place::empty().beaver("invariants").ends_with(0);
+    check_golden("invariants.txt", &ran.stdout);
+    let lines: Vec<&str> = ran.stdout.lines().collect();
+    assert_eq!(lines.len(), Invariant::ALL.len());
+    let document = Place::empty()
+        .beaver("invariants --format json")
+        .ends_with(0)
+        .json();
+    let entries = document["invariants"].as_array().unwrap();
+    for ((invariant, line), entry) in Invariant::ALL.iter().zip(lines).zip(entries) {
+        assert!(
+            line.trim_start()
+                .starts_with(&format!("{} ", invariant.number())),
+            "{line}"
+        );
+        assert!(line.ends_with(invariant.promise()), "{line}");
+        assert_eq!(entry["number"], invariant.number());
+        assert_eq!(entry["name"], invariant.name());
+        assert_eq!(entry["promise"], invariant.promise());
+    }
 }
 
 #[test]

@@ -333,3 +333,46 @@ fn another_failure_than_the_expected_one_is_a_violation() {
         .ends_with(1)
         .says("invariant 3 violated");
 }
+
+#[test]
+fn quiet_says_what_is_wrong_and_the_last_line() {
+    let place = Place::with_small_scenario();
+    let ran = place.beaver("run --quiet").ends_with(0);
+    assert_eq!(ran.stdout.lines().count(), 1, "{}", ran.stdout);
+    assert!(ran.stdout.starts_with("total "), "{}", ran.stdout);
+    let ran = place.beaver("run -q --format json").ends_with(0);
+    assert_eq!(ran.stderr, "");
+    assert_eq!(ran.json()["verdict"], "pass");
+    place.write(
+        "scenarios/wrong.json",
+        r#"{"claim": "c", "seeds": "0..2", "workload": {"commands": 30, "weights": {"enqueue": 3, "checkpoint": 2}},
+        "budget": {"disk_bytes": 1}}"#,
+    );
+    let ran = place.beaver("run -q").ends_with(1);
+    assert!(ran.stdout.starts_with("wrong "), "{}", ran.stdout);
+    ran.says("invariant 11 violated");
+}
+
+#[test]
+fn verbose_says_what_each_scenario_claims() {
+    let place = Place::with_small_scenario();
+    let ran = place.beaver("run -v").ends_with(0);
+    ran.says("\n  acknowledged events survive; seeds 0..5, profile posix\n");
+    place
+        .beaver("run -v -q")
+        .ends_with(2)
+        .complains("cannot be used with");
+}
+
+#[test]
+fn acknowledged_events_that_no_store_could_keep_are_explained() {
+    let rot = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../scenarios/rot-is-reported-and-never-replayed.json"
+    );
+    let ran = Place::empty()
+        .beaver_words(&["run", rot, "--seeds", "0..60"])
+        .ends_with(0);
+    ran.says("acknowledged events lost, and no promise broken: an injected fault damaged the disk")
+        .says("(`beaver invariants` lists all of them)");
+}
