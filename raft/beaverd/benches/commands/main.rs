@@ -129,7 +129,8 @@ fn ask(server: SocketAddr, request: Request, go_on: impl Fn() -> bool) -> u64 {
     let mut answered = 0;
     while go_on() {
         let (method, path, body) = request(NAMES.fetch_add(1, Ordering::Relaxed));
-        let answer = client.send(method, &path, &body).unwrap();
+        let answer = client.send(method, &path, &body);
+        let answer = answer.unwrap_or_else(|failure| panic!("{path}: {failure}"));
         assert_eq!(answer.status, 200, "{}", answer.body);
         answered += 1;
     }

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use crate::http::HttpClient;
+use crate::http::{HttpAnswer, HttpClient, HttpFailure};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -38,7 +38,7 @@ impl Server {
         child.wait().unwrap();
         let begun = Instant::now();
         *child = command.spawn().unwrap();
-        until(|| ok(self.leader, "GET", "/v1/stats", ""));
+        until(|| body(client(self.leader).get("/v1/stats")));
         begun.elapsed()
     }
 }
@@ -70,7 +70,7 @@ pub(crate) fn beaverd(count: usize, more: &[&str]) -> Server {
     });
     let nodes = nodes.collect();
     let leader = until(|| {
-        let body = body(addresses[0], "GET", "/v1/members", "")?;
+        let body = body(client(addresses[0]).get("/v1/members"))?;
         let leader = usize::try_from(body["leader"].as_u64()?).ok()?;
         addresses.get(leader - 1).copied()
     });
@@ -121,7 +121,7 @@ pub(crate) fn etcd(count: usize) -> Option<Server> {
     let nodes = nodes.collect();
     let leader = until(|| {
         clients.iter().copied().find(|client| {
-            let status = body(*client, "POST", "/v3/maintenance/status", "{}");
+            let status = body(self::client(*client).post("/v3/maintenance/status", "{}"));
             status.is_some_and(|status| {
                 let leader = &status["leader"];
                 leader.is_string() && *leader == status["header"]["member_id"]
@@ -159,15 +159,14 @@ fn free_addresses(count: usize) -> Vec<SocketAddr> {
         .collect()
 }
 
-fn body(address: SocketAddr, method: &str, path: &str, body: &str) -> Option<serde_json::Value> {
-    let answer = HttpClient::new(address, Duration::from_secs(10))
-        .send(method, path, body)
-        .ok()?;
-    (answer.status == 200).then_some(answer.body)
+fn client(address: SocketAddr) -> HttpClient {
+    HttpClient::new(address, Duration::from_secs(10))
 }
 
-fn ok(address: SocketAddr, method: &str, path: &str, text: &str) -> Option<()> {
-    body(address, method, path, text).map(drop)
+/// The body of a successful answer.
+fn body(answer: Result<HttpAnswer, HttpFailure>) -> Option<serde_json::Value> {
+    let answer = answer.ok()?;
+    (answer.status == 200).then_some(answer.body)
 }
 
 fn until<T>(mut ask: impl FnMut() -> Option<T>) -> T {

@@ -1,5 +1,6 @@
 //! A small HTTP client: one connection that is kept, JSON in and out.
 
+use std::fmt;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
@@ -20,6 +21,15 @@ pub(crate) enum HttpFailure {
     Unsent(io::Error),
     /// It may have been done.
     Unanswered(io::Error),
+}
+
+impl fmt::Display for HttpFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            HttpFailure::Unsent(error) => write!(f, "not sent: {error}"),
+            HttpFailure::Unanswered(error) => write!(f, "no answer: {error}"),
+        }
+    }
 }
 
 /// A client of one server.

@@ -83,6 +83,8 @@ impl TestCluster {
         arguments.extend(["--listen".to_owned(), address.to_string()]);
         arguments.extend(more);
         let stderr = self.root.path().join(format!("stderr-{id}"));
+        // Of a node that had this number before.
+        std::fs::remove_file(&stderr).ok();
         let node = TestNode {
             address,
             arguments,
