@@ -3,6 +3,7 @@
 mod args;
 mod built_in;
 mod cluster;
+mod cluster_zoo;
 mod crash;
 mod determinism;
 pub mod diagnose;

@@ -9,12 +9,15 @@ use crate::diagnose::did_you_mean;
 use crate::page::HtmlPage;
 use crate::report::numbers::counted;
 use crate::report::{CaughtBug, ZooDocument, ZooReport};
+use beaver_cluster::small_raft::PlantedBug;
 use beaver_sim::failure_folder::{FailedRun, replay_command};
 use beaver_zoo::catalogue::{BUGS, Bug};
+use beaver_zoo::cluster_bugs::cluster_bug;
 use beaver_zoo::false_alarms::{ControlPlan, ControlResult, run_controls};
 use beaver_zoo::find::{BugResult, Effort, find_all};
 
 use super::args::{Format, ZooArgs};
+use super::cluster_zoo::cluster_zoo;
 use super::exit::{CliError, Exit};
 use super::failure_saver::{save_or_explain, this_program, warn};
 use super::injected;
@@ -30,7 +33,7 @@ const CONTROL_SEEDS: u64 = 200;
 
 pub(crate) fn zoo(args: &ZooArgs, out: &mut Output) -> Result<Exit, CliError> {
     let stop = interrupt::flag()?;
-    let bugs = chosen(&args.ids)?;
+    let (bugs, cluster_bugs) = chosen(&args.ids)?;
     page_file::claim(args.report.as_deref())?;
     args.out
         .as_deref()
@@ -41,7 +44,7 @@ pub(crate) fn zoo(args: &ZooArgs, out: &mut Output) -> Result<Exit, CliError> {
         false => "where the seeds find nothing",
     };
     let plan = [
-        ("bugs", bugs.len().to_string()),
+        ("bugs", (bugs.len() + cluster_bugs.len()).to_string()),
         ("seeds", format!("{} at most for each", args.seeds)),
         ("explorer", explorer.to_owned()),
         ("jobs", jobs.to_string()),
@@ -58,11 +61,13 @@ pub(crate) fn zoo(args: &ZooArgs, out: &mut Output) -> Result<Exit, CliError> {
     let bugs = find_all(&bugs, effort, jobs, &|done| progress.done(done), stop);
     drop(progress);
     let controls = check_controls(&bugs, jobs, stop);
+    let cluster = cluster_zoo(&cluster_bugs, args.seeds, jobs, args.out.as_deref(), stop);
     let report = ZooReport {
         shown: show_all(args, &bugs),
         undecided: asked - bugs.len(),
         bugs,
         controls,
+        cluster,
         elapsed_ms: timer.elapsed_ms(),
         interrupted: stop.load(Ordering::SeqCst),
     };
@@ -86,27 +91,31 @@ pub(crate) fn zoo(args: &ZooArgs, out: &mut Output) -> Result<Exit, CliError> {
     }
 }
 
-/// The bugs that were asked for; all of them if none was.
-fn chosen(ids: &[String]) -> Result<Vec<&'static Bug>, CliError> {
+/// The bugs of stores and those of Raft engines that were asked for; all of them if none was.
+fn chosen(ids: &[String]) -> Result<(Vec<&'static Bug>, Vec<PlantedBug>), CliError> {
+    if ids.is_empty() {
+        return Ok((BUGS.iter().collect(), PlantedBug::ALL.to_vec()));
+    }
     let mut chosen: Vec<&Bug> = Vec::new();
+    let mut of_clusters: Vec<PlantedBug> = Vec::new();
     for id in ids {
-        let called = BUGS.iter().filter(|bug| is_called(bug, id));
-        let before = chosen.len();
-        chosen.extend(called);
-        if chosen.len() == before {
+        let before = chosen.len() + of_clusters.len();
+        chosen.extend(BUGS.iter().filter(|bug| is_called(bug, id)));
+        of_clusters.extend(cluster_bug(id));
+        if chosen.len() + of_clusters.len() == before {
             let known = BUGS.iter().map(|bug| bug.id);
             let meant = did_you_mean(id, known);
             return Err(CliError::new(format!(
-                "no bug `{id}` in the zoo{meant}; they are B01 to B42, Q01 to Q07, S01 to S13, S20, and U01 to U12"
+                "no bug `{id}` in the zoo{meant}; they are B01 to B42, Q01 to Q07, S01 to S13, S20, U01 to U12, and R01 to R{}",
+                PlantedBug::ALL.len()
             )));
         }
     }
-    if ids.is_empty() {
-        chosen.extend(BUGS);
-    }
     chosen.sort_by_key(|bug| bug.id);
     chosen.dedup_by_key(|bug| bug.id);
-    Ok(chosen)
+    of_clusters.sort_unstable();
+    of_clusters.dedup();
+    Ok((chosen, of_clusters))
 }
 
 /// `B05` is both `B05a` and `B05b`.
@@ -176,6 +185,7 @@ mod tests {
             let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
             chosen(&words)
                 .unwrap()
+                .0
                 .iter()
                 .map(|result| result.id)
                 .collect()

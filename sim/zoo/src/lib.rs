@@ -6,6 +6,7 @@
 //! everything else in a [plain store](plain) of its own.
 
 pub mod catalogue;
+pub mod cluster_bugs;
 pub mod false_alarms;
 pub mod find;
 pub mod interposed;

@@ -10,7 +10,8 @@ use crate::exit;
 
 const ZOO_HELP: &str = "\
 The zoo holds bugs that other logs and job queues shipped (B01 to B42), rules of the queue (Q01 to Q07), \
-steps of the protocol left out (S01 to S13, S20), and bugs that no run had looked for (U01 to U12). Each is \
+steps of the protocol left out (S01 to S13, S20), bugs that no run had looked for (U01 to U12), and bugs of \
+Raft engines (R01 to R24), planted into a small engine of our own. The others are \
 injected outside the library: around it, between it and its disk, or in a plain store of its own. It is \
 looked for with the seeds of a scenario in which the library holds, and \
 caught if the invariant breaks for which it is kept here.

@@ -4,6 +4,7 @@ use super::failure::FailureSection;
 use super::{HtmlPage, VerdictRow, tone};
 use crate::report::numbers::{counted, grouped, seconds};
 use crate::report::{CaughtBug, Verdict, ZooReport};
+use beaver_zoo::cluster_bugs::{ClusterBugResult, cluster_id};
 use beaver_zoo::false_alarms::FalseAlarm;
 use beaver_zoo::find::BugResult;
 
@@ -23,6 +24,7 @@ impl<'r> HtmlPage<'r> {
         let verdict = report.verdict();
         let bugs = report.bugs.iter().map(row);
         let alarms = report.controls.false_alarms.iter().map(alarm);
+        let clusters = report.cluster.bugs.iter().map(cluster_row);
         let shown = (1..).zip(report.bugs.iter().filter_map(|result| {
             let shown = report.shown.get(result.bug.id)?;
             Some((result, shown))
@@ -33,7 +35,7 @@ impl<'r> HtmlPage<'r> {
             rows_title: "Bugs",
             row_name: "bug",
             columns: COLUMNS.to_vec(),
-            rows: bugs.chain(alarms).collect(),
+            rows: bugs.chain(alarms).chain(clusters).collect(),
             failures: shown
                 .map(|(number, (result, shown))| section(number, result, shown))
                 .collect(),
@@ -93,6 +95,34 @@ fn row(result: &BugResult) -> VerdictRow {
         name: format!("{} {}", bug.id, bug.name),
         claim: format!("{} Seen in: {}", bug.witness().claim, bug.source),
         values: values.map_or_else(nothing, Vec::from),
+        verdict,
+        tone,
+    }
+}
+
+/// A bug of a Raft engine: its chaos is counted in actions, not in commands and crashes.
+fn cluster_row(result: &ClusterBugResult) -> VerdictRow {
+    let (bug, about) = (result.bug, result.bug.about());
+    let none = || "\u{2013}".to_owned();
+    let values = result.caught.as_ref().map(|catch| {
+        let profile = catch.shrunk.case.scenario.profiles.first();
+        vec![
+            catch.shrunk.violation.checker.to_owned(),
+            grouped(result.runs),
+            profile.map_or(none(), |profile| profile.name().to_owned()),
+            none(),
+            none(),
+        ]
+    });
+    let (verdict, tone) = match (result.is_right(), &result.caught) {
+        (true, _) => ("caught", tone(Verdict::Pass)),
+        (false, Some(_)) => ("for another reason", tone(Verdict::Violation)),
+        (false, None) => ("not caught", tone(Verdict::Violation)),
+    };
+    VerdictRow {
+        name: format!("{} {bug}", cluster_id(bug)),
+        claim: format!("{} Seen in: {}", about.what, about.source),
+        values: values.unwrap_or_else(nothing),
         verdict,
         tone,
     }

@@ -2,6 +2,7 @@
 
 mod cluster;
 mod cluster_document;
+mod cluster_zoo;
 mod completeness;
 mod coverage;
 mod json;
@@ -19,6 +20,7 @@ pub use beaver_sim::report::{FailureReport, Verdict};
 pub use cluster::ClusterReport;
 pub(crate) use cluster::{ClusterRow, ShownFailure, cluster_columns, cluster_heading, happenings};
 pub use cluster_document::ClusterDocument;
+pub use cluster_zoo::ClusterZooReport;
 pub(crate) use completeness::completeness;
 pub use coverage::{CoverageRow, CoverageTable};
 pub use json::{ReplayDocument, RunDocument};

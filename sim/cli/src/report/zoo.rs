@@ -13,6 +13,7 @@ use beaver_zoo::false_alarms::ControlResult;
 use beaver_zoo::find::{BugResult, Caught};
 
 use super::Verdict;
+use super::cluster_zoo::ClusterZooReport;
 use super::numbers::{counted, grouped, seconds};
 pub use document::ZooDocument;
 
@@ -30,6 +31,8 @@ pub struct ZooReport {
     pub controls: ControlResult,
     /// What is shown of each bug that was caught, by its number, where that was asked for.
     pub shown: BTreeMap<&'static str, CaughtBug>,
+    /// The bugs of Raft engines.
+    pub cluster: ClusterZooReport,
     /// How long it took, in milliseconds.
     pub elapsed_ms: u64,
     /// Whether it was stopped before its end.
@@ -51,10 +54,11 @@ impl ZooReport {
     #[must_use]
     pub fn verdict(&self) -> Verdict {
         let wrong = self.bugs.iter().any(|result| !result.is_right());
-        match wrong || !self.controls.false_alarms.is_empty() {
+        let alarms = !self.controls.false_alarms.is_empty();
+        match wrong || alarms || self.cluster.is_wrong() {
             true => Verdict::Violation,
             false if self.interrupted => Verdict::Interrupted,
-            false if self.bugs.is_empty() => Verdict::Nothing,
+            false if self.bugs.is_empty() && self.cluster.bugs.is_empty() => Verdict::Nothing,
             false => Verdict::Pass,
         }
     }
@@ -96,6 +100,30 @@ impl fmt::Display for ZooReport {
             let shown = self.shown.get(result.bug.id);
             writeln!(f, "{}\n", Block { result, shown })?;
         }
+        if self.asked() > 0 {
+            self.write_sums(f)?;
+        }
+        write!(f, "{}", self.cluster)?;
+        if self.interrupted {
+            let undecided = self.undecided + self.cluster.undecided;
+            writeln!(
+                f,
+                "stopped by a signal: {} were not looked for to the end",
+                counted(undecided as u64, "bug")
+            )?;
+        }
+        writeln!(
+            f,
+            "verdict  {}  {}",
+            self.verdict(),
+            seconds(self.elapsed_ms)
+        )
+    }
+}
+
+impl ZooReport {
+    /// How many bugs of stores were caught, and what the stores without bugs did.
+    fn write_sums(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let controls = &self.controls;
         for alarm in &controls.false_alarms {
             writeln!(f, "false alarm: {alarm}\n")?;
@@ -132,20 +160,7 @@ impl fmt::Display for ZooReport {
                 ", and in {recoveries} recoveries of {workloads} workloads"
             )?;
         }
-        writeln!(f)?;
-        if self.interrupted {
-            writeln!(
-                f,
-                "stopped by a signal: {} were not looked for to the end",
-                counted(self.undecided as u64, "bug")
-            )?;
-        }
-        writeln!(
-            f,
-            "verdict  {}  {}",
-            self.verdict(),
-            seconds(self.elapsed_ms)
-        )
+        writeln!(f)
     }
 }
 

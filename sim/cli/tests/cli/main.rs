@@ -8,6 +8,7 @@
 #[cfg(target_os = "linux")]
 mod any_program;
 mod beaver;
+mod cluster;
 #[cfg(unix)]
 mod crash;
 mod crash_calls;

@@ -49,6 +49,20 @@ pub struct AboutBug {
 }
 
 impl PlantedBug {
+    /// TEMPORARY
+    #[must_use]
+    pub fn promises(self) -> &'static [&'static str] {
+        &["committed on a quorum"]
+    }
+
+    /// TEMPORARY
+    #[must_use]
+    pub fn scenario(self) -> &'static str {
+        "three-nodes"
+    }
+}
+
+impl PlantedBug {
     /// All of them.
     pub const ALL: [PlantedBug; 24] = {
         use PlantedBug::*;

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::super::cluster_zoo::ClusterBugDocument;
 use super::super::json::Tool;
 use super::{CaughtBug, ZooReport};
 use beaver_sim::invariant::Invariant;
@@ -24,6 +25,11 @@ pub struct ZooDocument<'z> {
     /// What was explored in the stores without bugs.
     control_explored: ExplorerResult,
     false_alarms: &'z [FalseAlarm],
+    /// The bugs of Raft engines.
+    cluster_bugs: Vec<ClusterBugDocument>,
+    cluster_caught: usize,
+    cluster_control_runs: u64,
+    cluster_false_alarms: usize,
     elapsed_ms: u64,
     interrupted: bool,
     verdict: &'static str,
@@ -93,6 +99,10 @@ impl<'z> ZooDocument<'z> {
             control_runs: controls.runs,
             control_explored: controls.explored,
             false_alarms: &controls.false_alarms,
+            cluster_bugs: report.cluster.documents(),
+            cluster_caught: report.cluster.caught(),
+            cluster_control_runs: report.cluster.controls.runs,
+            cluster_false_alarms: report.cluster.controls.false_alarms.len(),
             elapsed_ms: report.elapsed_ms,
             interrupted: report.interrupted,
             verdict: report.verdict().name(),

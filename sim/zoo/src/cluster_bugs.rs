@@ -1,0 +1,233 @@
+//! The bugs of Raft engines, `R01` on: each planted into the small engine, looked for over the seeds of
+//! its scenario, and made smaller. The sound engine runs in the same places.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use beaver_cluster::replica::RaftEngine;
+use beaver_cluster::run::run;
+use beaver_cluster::scenario::ClusterScenario;
+use beaver_cluster::seeds::{FailedSeed, run_cluster_seeds};
+use beaver_cluster::shrink::{ClusterCase, ShrinkEffort, ShrunkCase, shrink_case};
+use beaver_cluster::small_raft::{PlantedBug, SmallRaft};
+use beaver_sim::explore::parallel::in_order;
+use beaver_sim::scenario::Seeds;
+
+/// How many runs a bug is looked for at most.
+pub const CLUSTER_RUNS: u64 = 2_000;
+
+/// How many runs the shrinking of one failure takes at most.
+const SHRINK_RUNS: u64 = 400;
+
+/// A row that cannot be planted, with its reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnplantedBug {
+    /// What it is.
+    pub name: &'static str,
+    /// Where it was seen.
+    pub source: &'static str,
+    /// Why it is not here.
+    pub reason: &'static str,
+}
+
+/// The number of a bug: `R01`.
+#[must_use]
+pub fn cluster_id(bug: PlantedBug) -> String {
+    let place = PlantedBug::ALL.iter().position(|one| *one == bug);
+    format!("R{:02}", place.map_or(0, |place| place + 1))
+}
+
+/// The bug of a number.
+#[must_use]
+pub fn cluster_bug(id: &str) -> Option<PlantedBug> {
+    let mut all = PlantedBug::ALL.into_iter();
+    all.find(|bug| cluster_id(*bug).eq_ignore_ascii_case(id))
+}
+
+/// Declares the scenarios: each is a file of the project.
+macro_rules! cluster_scenarios {
+    ($($name:literal)*) => {
+        const SCENARIOS: &[(&str, &str)] = &[
+            $(($name, include_str!(concat!("../../../scenarios/cluster/", $name, ".json"))),)*
+        ];
+    };
+}
+
+cluster_scenarios! {
+    "three-nodes"
+    "five-nodes"
+}
+
+/// The scenario in which a bug is looked for.
+///
+/// # Panics
+/// If the bug names none; a test looks at all of them.
+#[must_use]
+pub fn scenario_of(bug: PlantedBug) -> ClusterScenario {
+    let known = SCENARIOS.iter().find(|(name, _)| *name == bug.scenario());
+    let (name, text) = known.expect("every bug names a scenario of the project");
+    let scenario = ClusterScenario::from_json(text);
+    ClusterScenario {
+        name: (*name).to_owned(),
+        wiped_keeps_number: bug.is_of_the_world(),
+        ..scenario.expect("the files are scenarios")
+    }
+}
+
+/// How the search for one bug ended.
+#[derive(Clone, Debug)]
+pub struct ClusterBugResult {
+    /// The bug.
+    pub bug: PlantedBug,
+    /// The runs until it was caught, that one included.
+    pub runs: u64,
+    /// How it was caught.
+    pub caught: Option<ClusterCatch>,
+}
+
+/// How a bug was caught.
+#[derive(Clone, Debug)]
+pub struct ClusterCatch {
+    /// The seed of the run.
+    pub seed: u64,
+    /// How many actions of chaos that run had.
+    pub actions: usize,
+    /// What is left of it.
+    pub shrunk: ShrunkCase,
+}
+
+impl ClusterBugResult {
+    /// Whether a promise was broken by which it may be caught.
+    #[must_use]
+    pub fn is_right(&self) -> bool {
+        let broken = self
+            .caught
+            .as_ref()
+            .map(|caught| caught.shrunk.violation.checker);
+        broken.is_some_and(|checker| self.bug.promises().contains(&checker))
+    }
+}
+
+/// Looks for each of these bugs, several at a time; the results come in their order.
+///
+/// `progress` is told how many are done. When `cancel` is set no further search begins, and one that was
+/// given up is left out.
+#[must_use]
+pub fn find_cluster_bugs(
+    bugs: &[PlantedBug],
+    most: u64,
+    jobs: NonZeroUsize,
+    progress: &(dyn Fn(u64) + Sync),
+    cancel: &AtomicBool,
+) -> Vec<ClusterBugResult> {
+    let search = |bug: &PlantedBug| find_one(*bug, most, cancel);
+    let mut results = in_order(bugs, jobs, progress, cancel, search);
+    if cancel.load(Ordering::Relaxed) {
+        results.retain(|result| result.caught.is_some());
+    }
+    results
+}
+
+fn find_one(bug: PlantedBug, most: u64, cancel: &AtomicBool) -> ClusterBugResult {
+    let engine = SmallRaft::with_bug(bug);
+    let scenario = scenario_of(bug);
+    let mut result = ClusterBugResult {
+        bug,
+        runs: 0,
+        caught: None,
+    };
+    for seed in (0..most).take_while(|_| !cancel.load(Ordering::Relaxed)) {
+        result.runs += 1;
+        let outcome = run(&engine, &scenario, seed, None);
+        if let Some(violation) = outcome.violations.into_iter().next() {
+            let failed = FailedSeed { seed, violation };
+            result.caught = Some(catch(&engine, &scenario, failed, cancel));
+            break;
+        }
+    }
+    result
+}
+
+fn catch(
+    engine: &dyn RaftEngine,
+    scenario: &ClusterScenario,
+    failed: FailedSeed,
+    cancel: &AtomicBool,
+) -> ClusterCatch {
+    let case = ClusterCase::of_seed(scenario, failed.seed);
+    let actions = case.chaos.len();
+    let effort = ShrinkEffort {
+        runs: SHRINK_RUNS,
+        stop: &|| cancel.load(Ordering::Relaxed),
+    };
+    ClusterCatch {
+        seed: failed.seed,
+        actions,
+        shrunk: shrink_case(engine, case, failed.violation, &effort),
+    }
+}
+
+/// What the engine without bugs did wherever bugs were looked for.
+#[derive(Clone, Debug, Default)]
+pub struct ClusterControls {
+    /// How many runs there were.
+    pub runs: u64,
+    /// What failed in them, by scenario.
+    pub false_alarms: Vec<(String, FailedSeed)>,
+}
+
+/// Runs the engine without bugs wherever these bugs were looked for; at least `least` seeds of each
+/// scenario.
+pub fn run_cluster_controls(
+    results: &[ClusterBugResult],
+    least: u64,
+    jobs: NonZeroUsize,
+    progress: &(dyn Fn(u64) + Sync),
+    cancel: &AtomicBool,
+) -> ClusterControls {
+    let mut plan: BTreeMap<String, (ClusterScenario, u64)> = BTreeMap::new();
+    for result in results {
+        // Keeping its number is what the wiped follower does wrong: without it the scenario is sound.
+        let scenario = ClusterScenario {
+            wiped_keeps_number: false,
+            ..scenario_of(result.bug)
+        };
+        let name = scenario.name.clone();
+        let (_, runs) = plan.entry(name).or_insert((scenario, least));
+        *runs = (*runs).max(result.runs);
+    }
+    let mut controls = ClusterControls::default();
+    for (place, (name, (scenario, runs))) in (1..).zip(plan) {
+        let seeds = Seeds {
+            start: 0,
+            end: runs,
+        };
+        let engine = SmallRaft::new();
+        let result = run_cluster_seeds(&engine, &scenario, seeds, jobs, &|_| (), cancel);
+        controls.runs += result.runs;
+        let failures = result.failures.into_iter();
+        controls
+            .false_alarms
+            .extend(failures.map(|failed| (name.clone(), failed)));
+        progress(place);
+    }
+    controls
+}
+
+/// The bugs of Raft engines that are not here.
+pub const UNPLANTED: &[UnplantedBug] = &[];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_bug_has_a_number_a_scenario_and_promises() {
+        for bug in PlantedBug::ALL {
+            assert_eq!(cluster_bug(&cluster_id(bug)), Some(bug));
+            assert!(scenario_of(bug).check().is_ok());
+            assert!(!bug.promises().is_empty(), "{bug}");
+        }
+    }
+}
