@@ -111,14 +111,14 @@ pub(crate) async fn change(raft: &QueueRaft, peers: &Peers, call: &Call) -> Call
         Call::Remove(id) => return Err(no_member(*id)),
         _ => return Err(CallError::Invalid("it changes no members".to_owned())),
     };
-    // A change of the voters is two entries. If the second one is refused, the first is done.
-    let steps_of_voters = !matches!(
-        change,
-        ChangeMembers::AddNodes(_) | ChangeMembers::RemoveNodes(_)
-    );
+    let before = *metrics.borrow_watched().membership_config.log_id();
     match raft.change_membership(change, false).await {
         Ok(_) => list(raft),
-        Err(error) => Err(why(error, steps_of_voters)),
+        Err(error) => {
+            // A change of the voters is two entries. If the second one is refused, the first is done.
+            let is_begun = *metrics.borrow_watched().membership_config.log_id() != before;
+            Err(why(error, is_begun))
+        }
     }
 }
 
@@ -155,11 +155,14 @@ fn require_close(raft: &QueueRaft, id: u64) -> Result<(), CallError> {
     }
 }
 
-fn why(error: RaftError<C, ClientWriteError<C>>, may_be_half_done: bool) -> CallError {
+fn why(error: RaftError<C, ClientWriteError<C>>, is_begun: bool) -> CallError {
     match error {
-        RaftError::APIError(ClientWriteError::ForwardToLeader(_)) if !may_be_half_done => {
+        RaftError::APIError(ClientWriteError::ForwardToLeader(_)) if !is_begun => {
             CallError::NotDone("the leader has changed".to_owned())
         }
+        RaftError::APIError(
+            ClientWriteError::ForwardToLeader(_) | ClientWriteError::LogEntryDiscarded(_),
+        ) => CallError::Unknown("the leader has changed".to_owned()),
         RaftError::APIError(ClientWriteError::ChangeMembershipError(
             error @ (ChangeMembershipError::InProgress(_)
             | ChangeMembershipError::UncommittedLeaderLog(_)),

@@ -33,6 +33,7 @@ fn what_clients_saw_is_linearizable_though_nodes_are_killed() {
         }
     }
     cluster.leader();
+    load.wait_for(200);
     let history = load.finish(&addresses);
     check_history(&history);
     check_agreement(&cluster);

@@ -11,6 +11,7 @@ use beaver_cluster::operation::{ClientRequest, ClientResponse, JobAnswer, Operat
 use serde_json::{Value, json};
 
 use crate::http::{HttpAnswer, HttpClient, HttpFailure};
+use crate::nodes::eventually;
 
 /// Longer than any test, so that no attempt times out by itself: what the leader's clock decides is
 /// no operation of a client.
@@ -57,6 +58,15 @@ impl Load {
             stop,
             clock,
         }
+    }
+
+    /// Waits until the clients have got `more` answers from now on.
+    pub(crate) fn wait_for(&self, more: u64) {
+        // Each answer is two moments.
+        let enough = self.clock.load(Ordering::SeqCst) + 2 * more;
+        eventually("answers to the clients", || {
+            (self.clock.load(Ordering::SeqCst) >= enough).then_some(())
+        });
     }
 
     /// Ends the clients, then looks at every job that was ever asked for. The history of it all.

@@ -26,6 +26,7 @@ fn a_node_is_added_promoted_and_another_removed_while_clients_ask() {
     let mut cluster = TestCluster::running();
     let addresses = cluster.addresses();
     let load = Load::start(3, &addresses, seed());
+    load.wait_for(200);
     let address = free_address();
     cluster.add(4, address, fast());
     cluster.node(4).start();
@@ -54,6 +55,7 @@ fn a_node_is_added_promoted_and_another_removed_while_clients_ask() {
     let not_a_voter = cluster.nodes[&4].asked("POST", "/v1/leader", r#"{"to":1}"#);
     assert_eq!(not_a_voter.status, 409, "{}", not_a_voter.body);
 
+    load.wait_for(200);
     cluster.node(1).kill();
     cluster.nodes.remove(&1);
     let history = load.finish(&cluster.addresses());

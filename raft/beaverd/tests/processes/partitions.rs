@@ -51,6 +51,7 @@ fn what_clients_saw_is_linearizable_though_the_network_is_cut() {
         proxies.cut([]);
     }
     cluster.leader();
+    load.wait_for(200);
     let history = load.finish(&addresses);
     check_history(&history);
     check_agreement(&cluster);

@@ -87,11 +87,13 @@ fn carry(mut source: TcpStream, mut sink: TcpStream, way: (u64, u64), cuts: &Cut
         .expect("a time that is not zero");
     sink.set_nodelay(true).ok();
     loop {
+        let read = source.read(&mut buffer);
+        // Asked after the read, so that nothing that came after the cut passes.
         let is_cut = cuts.lock().unwrap().contains(&way);
         if lost && !is_cut {
             break;
         }
-        match source.read(&mut buffer) {
+        match read {
             Ok(0) => break,
             Ok(_) if is_cut => lost = true,
             Ok(count) => {
