@@ -1,10 +1,5 @@
 //! openraft in the simulated cluster.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test ends where something unexpected happens"
-)]
-
 use std::process::Command;
 
 use beaver_cluster::chaos::{
