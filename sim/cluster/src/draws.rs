@@ -28,7 +28,7 @@ const LABELS: [&str; 6] = ["order", "replica", "network", "client", "sync", "clo
 #[derive(Debug)]
 enum DrawSource {
     Seed(Box<[Stream; 6]>),
-    List(std::vec::IntoIter<u64>),
+    List(std::vec::IntoIter<u64>, Box<[Stream; 6]>),
 }
 
 /// All draws of a run.
@@ -41,18 +41,18 @@ pub(crate) struct Draws {
 impl Draws {
     /// Draws from a seed.
     pub(crate) fn new(seed: u64, record: bool) -> Self {
-        let streams = LABELS.map(|label| Stream::new(seed, label));
         Draws {
-            source: DrawSource::Seed(Box::new(streams)),
+            source: DrawSource::Seed(streams_of(seed)),
             recorded: record.then(Vec::new),
         }
     }
 
     /// Takes what another run has drawn, in order. A draw that is out of range is the most that is
-    /// allowed, one that the list does not have any more is the least.
+    /// allowed. After the end of the list, where the other run had failed, everything is drawn as seed 0
+    /// draws it: with the least of everything a sound engine would elect no leader any more.
     pub(crate) fn replay(list: Vec<u64>, record: bool) -> Self {
         Draws {
-            source: DrawSource::List(list.into_iter()),
+            source: DrawSource::List(list.into_iter(), streams_of(0)),
             recorded: record.then(Vec::new),
         }
     }
@@ -64,7 +64,10 @@ impl Draws {
         }
         let above = match &mut self.source {
             DrawSource::Seed(streams) => streams[purpose as usize].draw(0, most - least),
-            DrawSource::List(list) => list.next().unwrap_or(0).min(most - least),
+            DrawSource::List(list, after) => match list.next() {
+                Some(drawn) => drawn.min(most - least),
+                None => after[purpose as usize].draw(0, most - least),
+            },
         };
         if let Some(recorded) = &mut self.recorded {
             recorded.push(above);
@@ -76,6 +79,10 @@ impl Draws {
     pub(crate) fn take_recorded(&mut self) -> Option<Vec<u64>> {
         self.recorded.take()
     }
+}
+
+fn streams_of(seed: u64) -> Box<[Stream; 6]> {
+    Box::new(LABELS.map(|label| Stream::new(seed, label)))
 }
 
 #[cfg(test)]
@@ -99,10 +106,11 @@ mod tests {
     }
 
     #[test]
-    fn a_list_that_ends_early_goes_on_with_the_least() {
+    fn a_list_that_ends_early_goes_on_as_seed_0() {
         let mut draws = Draws::replay(vec![100], false);
         assert_eq!(draws.draw(Purpose::Client, 1, 9), 9);
-        assert_eq!(draws.draw(Purpose::Client, 1, 9), 1);
+        let next = Draws::new(0, false).draw(Purpose::Client, 1, 1_000);
+        assert_eq!(draws.draw(Purpose::Client, 1, 1_000), next);
     }
 
     #[test]
