@@ -32,6 +32,8 @@
 //! | --- | --- |
 //! | keep jobs | [`Controller`]; from many threads, [`SharedController`] |
 //! | keep a state of your own | [`Store`] with a [`StateMachine`]; from many threads, [`SharedStore`] |
+//! | keep it from an executor of your own | [`SharedStore::open_without_thread`], with tickets to await |
+//! | put another state in the place of all of it | [`Store::install`] |
 //! | keep events and no state | [`Wal`] with a [`LogEvent`]; from many threads, [`BatchWriter`] |
 //! | keep whole states and no events | [`SnapshotStore`] |
 //! | look at, repair, cut or compare what is on disk | [`inspect`] |

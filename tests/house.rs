@@ -14,6 +14,8 @@ const PACKAGES: &[&str] = &[
     "src",
     "storage/src",
     "fs/src",
+    "raft/src",
+    "raft/beaverd/src",
     "sim/src",
     "sim/disk/src",
     "sim/cli/src",

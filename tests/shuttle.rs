@@ -496,3 +496,35 @@ fn a_rejection_is_given_only_when_what_it_saw_is_durable() {
         });
     }
 }
+
+#[test]
+fn a_task_that_awaits_a_ticket_is_woken_by_whoever_flushes() {
+    explore(|| {
+        let storage = memory();
+        let options = StoreOptions {
+            wal: wal_options(),
+            ..StoreOptions::default()
+        };
+        let (store, _) =
+            SharedStore::<Notes>::open_without_thread(Arc::clone(&storage), options).unwrap();
+        let (ask, asked) = shuttle::sync::mpsc::channel::<()>();
+        let tasks = [0, 1, 2].map(|caller| {
+            let (store, ask) = (store.clone(), ask.clone());
+            thread::spawn(move || {
+                for _ in 0..2 {
+                    let planned = store.submit(|notes| Ok::<_, ()>((vec![notes.next(caller)], ())));
+                    let ticket = planned.unwrap().0.unwrap();
+                    ask.send(()).unwrap();
+                    shuttle::future::block_on(ticket).unwrap();
+                }
+            })
+        });
+        drop(ask);
+        while asked.recv().is_ok() {
+            store.flush().unwrap();
+        }
+        tasks.map(|task| task.join().unwrap());
+        drop(store);
+        check_two_of_each(&storage);
+    });
+}

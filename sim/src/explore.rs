@@ -115,7 +115,7 @@ pub fn explore_small(
     running: Running<'_>,
 ) -> Explored {
     let small = SmallWorkloads::new(subject, scenario, start);
-    let workloads = small.up_to(ops, options.callers);
+    let workloads = small.up_to(ops, options.callers, running.cancel);
     explore(&workloads, Findings::default(), running, |workload| {
         small.explore(workload, options, running.cancel, None, None)
     })
@@ -132,6 +132,8 @@ fn explore<T: Sync>(
     let findings = parallel::in_order(units, running.jobs, &progress, running.cancel, explore);
     let missing = findings.len() < units.len();
     findings.into_iter().for_each(|part| sum.add(part));
+    // Without any unit the list of them was not made: there is always the empty workload, or the run itself.
+    let missing = missing || units.is_empty();
     let cancelled = running.cancel.load(Ordering::Relaxed) && (missing || sum.is_cut_off);
     Explored {
         tally: sum.tally,

@@ -266,7 +266,8 @@ fn write_unexplained(path: &Path, failure: &Scenario, run: &RunResult) -> io::Re
 }
 
 /// The name of a scenario as part of a file name: it comes from a file that anyone may have written.
-fn file_name(name: &str) -> String {
+#[must_use]
+pub fn file_name(name: &str) -> String {
     let plain = |letter: char| match letter {
         'a'..='z' | 'A'..='Z' | '0'..='9' | '_' | '-' => letter,
         _ => '_',
@@ -311,7 +312,11 @@ fn create_dir(path: &Path) -> io::Result<()> {
     fs::create_dir_all(path).map_err(|error| at(path, error))
 }
 
-fn write_json(path: &Path, value: &impl Serialize) -> io::Result<()> {
+/// Writes a value as JSON for people.
+///
+/// # Errors
+/// It could not be written; the path is in the message.
+pub fn write_json(path: &Path, value: &impl Serialize) -> io::Result<()> {
     let mut json = serde_json::to_vec_pretty(value)?;
     json.push(b'\n');
     write(path, &json)
@@ -321,7 +326,9 @@ fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     fs::write(path, bytes).map_err(|error| at(path, error))
 }
 
-fn at(path: &Path, error: io::Error) -> io::Error {
+/// An error with the path that it is about.
+#[must_use]
+pub fn at(path: &Path, error: io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 

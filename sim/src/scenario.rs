@@ -187,18 +187,18 @@ fn violation_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
     schemars::json_schema!({"oneOf": known.collect::<Vec<_>>()})
 }
 
-/// What a run may use up. Beyond it the run counts as without progress.
+/// What a run may use up.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Budget {
-    /// Storage calls of one run.
+    /// Storage calls of one run. When they run out, the verdict is `budget`: it made no progress.
     pub storage_calls: u64,
-    /// Storage calls of one recovery.
+    /// Storage calls of one recovery. More of them violate invariant 11.
     pub recovery_calls: u64,
-    /// Attempts to open the store after a crash or an error, before giving up.
+    /// Attempts to open the store after a crash or an error, before giving up: then the verdict is `budget`.
     pub open_attempts: u32,
-    /// Bytes of all files after a checkpoint, beyond which disk use is not bounded; 0: only the files are
+    /// Bytes of all files after a checkpoint. More of them violate invariant 11; 0: only the files are
     /// counted, not their bytes.
     pub disk_bytes: u64,
 }

@@ -6,7 +6,7 @@ use beaver::Payload;
 
 use crate::beaver::MOST_SPACE;
 use crate::invariant::Invariant;
-use crate::scenario::{Effect, FaultKind, Range, Scenario, Step, Target};
+use crate::scenario::{Effect, FaultKind, FaultRate, Range, Scenario, Step, Target};
 use crate::subject::AnySubject;
 
 /// The chance in 1,000 that is certainty.
@@ -20,6 +20,9 @@ pub struct Impossible {
     /// Why it makes no sense, and what does.
     pub message: String,
 }
+
+/// More commands than anyone waits for: a run has a few dozen.
+const MOST_COMMANDS: u64 = 1_000_000;
 
 /// More storage calls than any step of a store makes.
 const MOST_CALLS: u64 = 100_000;
@@ -63,6 +66,8 @@ impl Scenario {
 
     fn check_workload(&self, check: &mut Impossibilities) {
         let workload = &self.workload;
+        let commands = u64::from(workload.commands);
+        check.at_most("workload.commands", commands, MOST_COMMANDS, "commands");
         if workload.weights.values().all(|weight| *weight == 0) {
             check.no(
                 "workload.weights",
@@ -111,6 +116,19 @@ impl Scenario {
         );
         for (at, fault) in self.faults.iter().enumerate() {
             check.rate(&format!("faults[{at}].per_mille"), fault.per_mille);
+            let place = |one: &FaultRate| (one.kind, one.target, one.phase);
+            if self.faults[..at]
+                .iter()
+                .any(|other| place(other) == place(fault))
+            {
+                check.no(
+                    &format!("faults[{at}].kind"),
+                    &format!(
+                        "{} is in the list already, for the same files and at the same time",
+                        fault.kind
+                    ),
+                );
+            }
             if subject.inspected().is_some() {
                 continue;
             }

@@ -267,7 +267,9 @@ impl<'a> World<'a> {
     pub(crate) fn run(&mut self) -> Result<(), Stop> {
         match self.run_until_over() {
             Err(Stop::Over) => Ok(()),
-            ended => ended,
+            // When a process has no calls left, all of them fail, and what it makes of that is no promise broken.
+            Err(stop) => self.check_budget().and(Err(stop)),
+            Ok(()) => Ok(()),
         }
     }
 

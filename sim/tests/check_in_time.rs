@@ -83,7 +83,7 @@ fn a_check_that_finds_nothing_new_ends_before_its_time() {
 fn a_run_is_cut_where_the_time_is_over() {
     let long = r#"{
         "claim": "c", "budget": {"storage_calls": 1000000000},
-        "workload": {"commands": 100000000, "weights": {"op": 1}}
+        "workload": {"commands": 1000000, "weights": {"op": 1}}
     }"#;
     let check = Check::scenario(long).explore(0);
     let checked = check_holds(

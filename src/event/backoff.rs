@@ -9,7 +9,8 @@
 /// let delays = [1, 2, 3, 4, 5].map(|failures| backoff.delay_ms(failures));
 /// assert_eq!(delays, [100, 200, 400, 800, 1_000]);
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Backoff {
     /// How long after the first, in milliseconds.
     pub first_ms: u64,

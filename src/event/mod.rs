@@ -43,6 +43,7 @@ mod canonical;
 mod decode;
 mod job_id;
 mod payload;
+mod serde_forms;
 mod text;
 
 #[cfg(test)]

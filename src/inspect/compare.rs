@@ -95,7 +95,7 @@ pub fn compare(first: &Arc<dyn Storage>, second: &Arc<dyn Storage>) -> Result<Ve
 /// The events of one segment as they are stored; none where this log does not have the segment.
 fn events(storage: &dyn Storage, epoch: Epoch) -> Result<BTreeMap<Seq, Vec<u8>>> {
     let mut events = BTreeMap::new();
-    let dumped = dump_segment(storage, epoch, &mut |line| {
+    let dumped = dump_segment(storage, epoch, false, &mut |line| {
         if let LineContent::Event { position, json, .. } = line.content {
             events.insert(position.seq, json.to_vec());
         }

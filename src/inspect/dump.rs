@@ -1,6 +1,6 @@
 //! Every line of a log, readable.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::sync::Arc;
 
 use super::problem_of;
@@ -56,6 +56,8 @@ pub enum LineContent<'a> {
     Lost(Seq, Seq),
     /// Something that is not a line in its place, and what is wrong with it.
     Damage(String),
+    /// An unfinished end, torn or in flight, and what is not whole about it. No damage: nothing of it was acknowledged.
+    TornTail(String),
     /// Free space to the end of the file, in bytes.
     Free(u64),
 }
@@ -69,26 +71,76 @@ pub fn dump(
     storage: &Arc<dyn Storage>,
     sink: &mut dyn FnMut(&DumpLine<'_>) -> io::Result<()>,
 ) -> Result<()> {
-    for epoch in directory::list(&**storage)?.segments {
-        dump_segment(&**storage, epoch, sink)?;
+    let segments = directory::list(&**storage)?.segments;
+    for epoch in &segments {
+        let is_active = segments.last() == Some(epoch);
+        dump_settled(&**storage, *epoch, is_active, sink)?;
     }
     Ok(())
 }
 
-/// As [`dump`], of one segment.
+/// How often a segment is read again whose owner changes it meanwhile.
+const LOOKS: usize = 20;
+
+/// As [`dump_segment`], of a segment that its owner may cut, because it is sealed, or remove.
+fn dump_settled(
+    storage: &dyn Storage,
+    epoch: Epoch,
+    is_active: bool,
+    sink: &mut dyn FnMut(&DumpLine<'_>) -> io::Result<()>,
+) -> Result<()> {
+    let mut from = 0;
+    let mut looks = 0;
+    loop {
+        looks += 1;
+        let dumped = dump_segment(storage, epoch, is_active, &mut |line| {
+            if line.offset < from {
+                return Ok(());
+            }
+            from = line.offset + 1;
+            sink(line)
+        });
+        let kind = dumped.as_ref().err().and_then(Error::io_kind);
+        match kind {
+            Some(ErrorKind::UnexpectedEof) if looks < LOOKS => {}
+            Some(ErrorKind::NotFound) if !directory::list(storage)?.segments.contains(&epoch) => {
+                return Ok(());
+            }
+            _ => return dumped,
+        }
+    }
+}
+
+/// As [`dump`], of one segment. Only the active one has a torn tail.
 pub(super) fn dump_segment(
     storage: &dyn Storage,
     epoch: Epoch,
+    is_active: bool,
     sink: &mut dyn FnMut(&DumpLine<'_>) -> io::Result<()>,
 ) -> Result<()> {
     let segment = Segment::open(storage, epoch, Access::Read)?;
     let mut reader = SalvageReader::new(storage, &segment);
+    let mut is_damaged = false;
     while let Some(item) = reader.next()? {
         let (offset, content) = match item {
             SalvageItem::Line(PlacedLine { offset, line, .. }) => (offset, content(epoch, line)),
             SalvageItem::Damage(damaged) => {
-                let problem = problem_of(&segment, damaged);
-                (problem.offset, LineContent::Damage(problem.reason))
+                let is_first = !std::mem::replace(&mut is_damaged, true);
+                let damaged = match is_active && is_first {
+                    true => reader.judge(damaged)?,
+                    false => damaged,
+                };
+                let offset = damaged.damage.offset;
+                match damaged.torn_tail(&segment, offset).filter(|_| is_active) {
+                    Some(_) => (
+                        offset,
+                        LineContent::TornTail(damaged.damage.reason.to_string()),
+                    ),
+                    None => (
+                        offset,
+                        LineContent::Damage(problem_of(&segment, damaged).reason),
+                    ),
+                }
             }
             SalvageItem::End(offset) if offset == segment.limit => continue,
             SalvageItem::End(offset) => (offset, LineContent::Free(segment.limit - offset)),

@@ -8,6 +8,7 @@
 mod compare;
 mod copy;
 mod dump;
+mod line_ends;
 mod repair;
 mod salvage;
 mod salvage_reader;

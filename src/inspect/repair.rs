@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::copy::{CopyDirectory, copy_into};
+use super::line_ends;
 use super::salvage_reader::{SalvageItem, SalvageReader};
 use super::segment_copy::SegmentCopy;
 use super::{StoreProblem, problem_of};
@@ -20,7 +21,7 @@ use crate::lineage;
 use crate::names::{self, Listing};
 use crate::position::{Epoch, Seq};
 use crate::snapshot;
-use crate::storage::{Access, Storage};
+use crate::storage::Storage;
 use crate::store_id::StoreId;
 use crate::wal::line::{self, Header, Line};
 use crate::wal::{LostRange, PlacedLine, Segment, TornTail, header};
@@ -185,7 +186,7 @@ impl Repair<'_> {
         let next = epoch.next();
         let mut end = self.snapshots.get(&epoch).copied();
         if end.is_none() && self.listing.segments.contains(&next) {
-            let segment = Segment::open(self.storage, next, Access::Read)?;
+            let (segment, _) = line_ends::open(self.storage, next)?;
             let prev = valid_header(&segment)?.and_then(|header| header.prev);
             end = prev.filter(|prev| prev.position.epoch == epoch);
         }
@@ -203,7 +204,11 @@ impl Repair<'_> {
         let sealed = self.sealed(epoch)?;
         let mut source = None;
         if self.listing.segments.contains(&epoch) {
-            source = Some(Segment::open(self.storage, epoch, Access::Read)?);
+            let (segment, is_converted) = line_ends::open(self.storage, epoch)?;
+            if is_converted {
+                self.problem(&name, 0, line_ends::CONVERTED);
+            }
+            source = Some(segment);
         } else {
             self.problem(&name, 0, "the segment is missing");
         }

@@ -126,7 +126,10 @@ impl<'s> SalvageReader<'s> {
         let damage = stepped_over.damage;
         // Without a header a strict reader believes nothing.
         let torn_end = match damage.reason {
-            DamageReason::Header | DamageReason::StoreUnknown => None,
+            DamageReason::Header
+            | DamageReason::OtherEpoch(_)
+            | DamageReason::Converted
+            | DamageReason::StoreUnknown => None,
             _ => self.scanner.torn_end(&damage)?,
         };
         if let Some(data_end) = torn_end {

@@ -7,7 +7,23 @@ use crate::event::{Event, EventKind, EventType, JobId};
 use super::{Job, JobError, JobQueue, JobSpec};
 
 /// Something a caller asks the job queue to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// It has a form in JSON, for callers that send it or keep it, with `serde_json` and serde's usual
+/// form for an `enum`. A payload stands in it byte for byte; of a job, all but `id` and `payload` may
+/// be left out. A field that is not known is refused, and so is what could not be a name or a payload.
+///
+/// ```
+/// use beaver::Command;
+///
+/// let json = r#"{"enqueue":[{"id":"mail-1","payload":{"to": "alice"},"timeout_ms":500}]}"#;
+/// let command: Command = serde_json::from_str(json)?;
+/// assert!(serde_json::to_string(&command)?.contains(r#"{"to": "alice"}"#));
+/// let command: Command = serde_json::from_str(r#"{"ack":{"id":"mail-1","attempt":1}}"#)?;
+/// assert!(serde_json::from_str::<Command>(r#"{"ack":{"id":""}}"#).is_err());
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Command {
     /// Enqueue these jobs in this order: all of them or none.
     Enqueue(Vec<JobSpec>),

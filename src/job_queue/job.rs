@@ -7,19 +7,31 @@ use crate::event::{Backoff, DEFAULT_MAX_ATTEMPTS, DEFAULT_TIMEOUT_MS, JobId, Pay
 use super::timed_jobs::Window;
 
 /// What a caller asks for when it enqueues a job.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct JobSpec {
     /// Its name, never used before.
     pub id: JobId,
     /// What it carries.
     pub payload: Payload,
     /// How often it may be dispatched.
+    #[serde(default = "default_max_attempts")]
     pub max_attempts: NonZeroU32,
     /// How long one attempt may take, in milliseconds. 0: due at the next tick; a deadline past
     /// 2^64 ms never comes.
+    #[serde(default = "default_timeout_ms")]
     pub timeout_ms: u64,
     /// How long it waits after an attempt that failed or took too long.
+    #[serde(default)]
     pub backoff: Backoff,
+}
+
+fn default_max_attempts() -> NonZeroU32 {
+    DEFAULT_MAX_ATTEMPTS
+}
+
+fn default_timeout_ms() -> u64 {
+    DEFAULT_TIMEOUT_MS
 }
 
 impl JobSpec {

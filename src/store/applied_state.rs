@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::json::{JsonReader, write_u64};
 use crate::log_event::DecodeError;
 use crate::names;
-use crate::position::Position;
+use crate::position::{Position, Seq};
 use crate::snapshot::SnapshotDocument;
 use crate::state_machine::StateMachine;
 
@@ -33,6 +33,20 @@ impl<M: StateMachine> AppliedState<M> {
             machine: M::initial(),
             applied: Position::default(),
         }
+    }
+
+    /// A state that did not come from the events up to `position`, the end of an empty epoch: such a
+    /// position says so, because no event has it.
+    pub(crate) fn installed(machine: M, position: Position) -> Self {
+        AppliedState {
+            machine,
+            applied: position,
+        }
+    }
+
+    /// Whether it was [installed](AppliedState::installed), and no event came after it.
+    pub(crate) fn is_installed(&self) -> bool {
+        self.applied.seq == Seq(0) && self.applied > Position::default()
     }
 
     /// Appends the state to `out`.

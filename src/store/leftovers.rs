@@ -3,6 +3,8 @@
 //! They go only if everything above them is known to be whole: each kept snapshot, and every
 //! segment that leads from one to the next. Otherwise something below might still be of use, so
 //! nothing goes.
+//!
+//! Before a state that was installed nothing is of use, and all of it must go (see `install`).
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -24,6 +26,8 @@ pub(super) struct Leftovers {
     pub(super) removed: Vec<String>,
     /// The verified older snapshots, newest first.
     pub(super) fall_backs: Vec<Boundary>,
+    /// Whether nothing may be shown while one of them is there.
+    pub(super) must_go: bool,
 }
 
 impl Leftovers {
@@ -52,9 +56,18 @@ impl Leftovers {
         }
         Ok(Leftovers {
             names,
-            removed: Vec::new(),
             fall_backs: verify_all(storage, listing, &kept, base)?,
+            ..Leftovers::default()
         })
+    }
+
+    /// Everything before the snapshot of `installed`.
+    pub(super) fn before_install(listing: &Listing, installed: Epoch) -> Self {
+        Leftovers {
+            names: below(listing, installed),
+            must_go: true,
+            ..Leftovers::default()
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -65,7 +78,7 @@ impl Leftovers {
     /// before the snapshot that needs it.
     ///
     /// # Errors
-    /// [`Error::Storage`], which does no harm: the next open tries again.
+    /// [`Error::Storage`], which does no harm unless they must go: the next open tries again.
     pub(super) fn remove(&mut self, storage: &dyn Storage) -> Result<()> {
         while let Some(name) = self.names.front() {
             directory::remove(storage, name)?;
@@ -76,7 +89,7 @@ impl Leftovers {
 }
 
 /// Snapshots before the segments that lead to them, each oldest first.
-fn below(listing: &Listing, oldest: Epoch) -> VecDeque<String> {
+pub(super) fn below(listing: &Listing, oldest: Epoch) -> VecDeque<String> {
     let snapshots = listing.snapshots.iter().filter(|epoch| **epoch < oldest);
     let segments = listing.segments.iter().filter(|epoch| **epoch <= oldest);
     snapshots

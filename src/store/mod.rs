@@ -12,6 +12,7 @@
 
 mod applied_state;
 mod checkpoint;
+mod install;
 mod leftovers;
 mod recovery;
 mod shared;
@@ -169,6 +170,13 @@ impl<M: StateMachine> Store<M> {
         self.queue.is_due(self.clock.now_ms())
     }
 
+    /// The state with everything that is queued applied, durable or not: the one on which commands are
+    /// planned. What it shows is lost if the next [`flush`](Store::flush) fails.
+    pub fn tip(&mut self) -> &M {
+        self.speculative.renew(&self.committed, &self.queue);
+        self.speculative.machine()
+    }
+
     /// The state: everything durable, nothing else.
     #[must_use]
     pub fn state(&self) -> &M {
@@ -231,6 +239,24 @@ impl<M: StateMachine> Store<M> {
     /// checkpoint.
     pub fn finish_checkpoint(&mut self, written: WrittenCheckpoint) -> Result<CheckpointReport> {
         self.snapshots.finish(&mut self.wal, written)
+    }
+
+    /// Puts `machine` in the place of the whole state, whatever it was: what is queued is made
+    /// durable, the log begins a new epoch, a snapshot of `machine` is written, and everything before
+    /// it is removed, older snapshots too. Durable when it returns. A crash at any moment leaves the
+    /// old state or the new one; no event of the old one is ever replayed onto the new one, nor the
+    /// other way round. A checkpoint that was begun before is of no use any more.
+    ///
+    /// # Errors
+    /// As [`flush`](Store::flush) and [`Wal::rotate`], and [`Error::Storage`]: the old state goes on.
+    /// [`Error::Indeterminate`]: the next open shows the old state or the new one, and until then the
+    /// store shows the old one and refuses every change.
+    pub fn install(&mut self, machine: M) -> Result<CheckpointReport> {
+        self.flush()?;
+        let (state, report) = self.snapshots.install(&mut self.wal, machine)?;
+        self.committed = Committed::new(state);
+        self.speculative = Speculative::installed(&self.committed, &self.queue);
+        Ok(report)
     }
 
     /// Makes what is queued durable and closes the log. Without it nothing is lost either: the next

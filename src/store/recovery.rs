@@ -104,7 +104,13 @@ pub(super) fn recover<M: StateMachine>(
             checked => checked?,
         }
     }
-    let found = Leftovers::find(&*storage, &directory.listing, base, keep_old);
+    let found = match base {
+        Some(base) if state.is_installed() => {
+            let installed = base.position.epoch;
+            Ok(Leftovers::before_install(&directory.listing, installed))
+        }
+        _ => Leftovers::find(&*storage, &directory.listing, base, keep_old),
+    };
     let mut leftovers = found.unwrap_or_else(|error| {
         tracing::warn!(%error, "an older snapshot is not a fall-back; nothing is removed");
         report.warnings.push(error);
@@ -123,7 +129,7 @@ pub(super) fn recover<M: StateMachine>(
         report.lost = replayed.lost;
         make_trustworthy(&recovery, &mut leftovers, &mut report)?;
     }
-    clean_up(&recovery, &mut leftovers, &mut report);
+    clean_up(&recovery, &mut leftovers, &mut report)?;
     let wal = recovery.into_wal()?;
     let trusted = base.into_iter().chain(leftovers.fall_backs);
     let snapshots = Snapshots {
@@ -253,18 +259,28 @@ fn make_trustworthy(
     }
 }
 
-/// Removes what no recovery needs. An error does no harm: the next open tries again.
-fn clean_up(recovery: &Recovery, leftovers: &mut Leftovers, report: &mut RecoveryReport) {
+/// Removes what no recovery needs. An error does no harm, because the next open tries again, unless
+/// something must go before anything is shown.
+fn clean_up(
+    recovery: &Recovery,
+    leftovers: &mut Leftovers,
+    report: &mut RecoveryReport,
+) -> Result<()> {
     let mut open_report = OpenReport::default();
     recovery.remove_temporaries(&mut open_report);
     report.removed_temporaries = open_report.removed_temporaries;
     report.warnings.extend(open_report.warnings);
-    let removed = leftovers.remove(&*recovery.directory().storage);
-    report.warnings.extend(removed.err());
+    let storage = &*recovery.directory().storage;
+    let mut removed = leftovers.remove(storage);
     if !report.removed_temporaries.is_empty() || !leftovers.removed.is_empty() {
-        report
-            .warnings
-            .extend(directory::sync(&*recovery.directory().storage).err());
+        removed = removed.and(directory::sync(storage));
+    }
+    match removed {
+        Err(error) if leftovers.must_go => Err(error),
+        removed => {
+            report.warnings.extend(removed.err());
+            Ok(())
+        }
     }
 }
 

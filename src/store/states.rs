@@ -83,6 +83,18 @@ impl<M: StateMachine> Speculative<M> {
         }
     }
 
+    /// Begins anew with a state that was installed; nothing is queued.
+    pub(super) fn installed(committed: &Committed<M>, queue: &CommandQueue<M>) -> Self {
+        Speculative {
+            failures: Some(queue.failures()),
+            ..Speculative::new(committed)
+        }
+    }
+
+    pub(super) fn machine(&self) -> &M {
+        &self.machine
+    }
+
     /// Whether it must be [renewed](Speculative::renew) before a command is submitted: something
     /// that it has applied will never be durable.
     pub(super) fn is_stale(&self, queue: &CommandQueue<M>) -> bool {

@@ -4,7 +4,7 @@ use super::line::LineError;
 use super::sequence::SequenceError;
 use crate::checksum::ChecksumError;
 use crate::error::Error;
-use crate::position::Seq;
+use crate::position::{Epoch, Seq};
 
 /// Something in a segment that is not a line in its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +23,15 @@ pub(crate) enum DamageReason {
     Line(LineError),
     #[error("the first line is not a valid header")]
     Header,
+    #[error(
+        "the header is valid, but it is of epoch {0}: the file has the name of another segment"
+    )]
+    OtherEpoch(Epoch),
+    #[error(
+        "the lines end with CR LF, not with LF: something has converted the file as a text; \
+         `beaver wal repair` saves it"
+    )]
+    Converted,
     #[error(
         "the first line is not a valid header, and nothing else says of which store the segment is: \
          without that its lines cannot be checked"

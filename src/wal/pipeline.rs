@@ -52,6 +52,8 @@ pub(crate) struct Pipeline<T, D, E> {
     clock: Arc<dyn Clock>,
     /// Where the thread in the background should make free space.
     preallocator: Mutex<Option<Arc<Preallocator>>>,
+    /// Whether there is no thread in the background.
+    is_alone: bool,
     /// Wakes the thread in the background: something was queued that perhaps no caller waits for,
     /// there should be more free space, or the end has come.
     queued: Condvar,
@@ -70,6 +72,7 @@ impl<T, D: Follower<T>, E> Pipeline<T, D, E> {
             log: Mutex::new(Some(log)),
             clock,
             preallocator: Mutex::new(None),
+            is_alone: false,
             queued: Condvar::default(),
         }
     }
@@ -108,14 +111,26 @@ impl<T, D: Follower<T>, E> Pipeline<T, D, E> {
 
     /// Writes the next batch, if there is one.
     pub(crate) fn write_one(&self) {
-        let wakeup = self.write_next(&mut self.lock_log().log);
-        drop(wakeup);
+        let written = self.write_next(&mut self.lock_log().log);
+        drop(written);
+    }
+
+    /// Writes everything that is queued now.
+    ///
+    /// # Errors
+    /// That of the first batch that failed; [`Error::Poisoned`] and [`Error::Closed`] also where
+    /// nothing was queued.
+    pub(crate) fn flush(&self) -> Result<()> {
+        let mut locked = self.lock_log();
+        self.write_queued(&mut locked.log)?;
+        locked.log.as_ref().ok_or(Error::Closed)?.check_writable()
     }
 
     /// Writes everything that is queued, then does `work` between batches: nothing is in flight.
     pub(crate) fn with_log<R>(&self, work: impl FnOnce(&mut Wal<E>) -> Result<R>) -> Result<R> {
         let mut locked = self.lock_log();
-        self.write_queued(&mut locked.log);
+        // What went wrong with an append, its own ticket tells.
+        let _ = self.write_queued(&mut locked.log);
         work(locked.log.as_mut().ok_or(Error::Closed)?)
     }
 
@@ -137,13 +152,16 @@ impl<T, D: Follower<T>, E> Pipeline<T, D, E> {
     pub(crate) fn close(&self) -> Result<Wal<E>> {
         self.refuse();
         let mut locked = self.lock_log();
-        self.write_queued(&mut locked.log);
+        let _ = self.write_queued(&mut locked.log);
         locked.log.take().ok_or(Error::Closed)
     }
 
-    /// Has free space made while the disk syncs. If no thread comes to it in time, appends do
-    /// without.
+    /// Has free space made while the disk syncs, or makes it where there is no other thread. If no
+    /// thread comes to it in time, appends do without.
     fn fill_in_background(&self, preallocator: &Arc<Preallocator>) {
+        if self.is_alone {
+            return preallocator.fill();
+        }
         let queue = self.queue.lock();
         *self.preallocator.lock() = Some(Arc::clone(preallocator));
         drop(queue);
@@ -177,16 +195,21 @@ impl<T, D: Follower<T>, E> Pipeline<T, D, E> {
 
     /// Writes what is queued now. Not what comes meanwhile: callers that never stop would keep it
     /// here for ever.
-    fn write_queued(&self, log: &mut Option<Wal<E>>) {
+    fn write_queued(&self, log: &mut Option<Wal<E>>) -> Result<()> {
         let batches = self.queue.lock().batches();
+        let mut first = Ok(());
         for _ in 0..batches {
-            drop(self.write_next(log));
+            if let Some((written, wakeup)) = self.write_next(log) {
+                first = first.and(written);
+                drop(wakeup);
+            }
         }
+        first
     }
 
     /// Writes and syncs the next batch, if there is one, and applies it before the log's lock is
-    /// given up. Answers with whom to wake when it is.
-    fn write_next(&self, log: &mut Option<Wal<E>>) -> Option<Wakeup> {
+    /// given up. Answers with how it went, and whom to wake when the lock is given up.
+    fn write_next(&self, log: &mut Option<Wal<E>>) -> Option<(Result<()>, Wakeup)> {
         let batch = self.queue.lock().take()?;
         let result = log
             .as_mut()
@@ -197,10 +220,12 @@ impl<T, D: Follower<T>, E> Pipeline<T, D, E> {
         // a caller that has learned it finds it applied. Commands are planned meanwhile.
         let mut durable = self.durable.lock();
         let (tags, wakeup) = self.queue.lock().settle(&batch, result);
-        if let (Ok(tags), Some(last)) = (tags, last) {
-            durable.follow(&tags, last);
-        }
-        Some(wakeup)
+        let written = tags.map(|tags| {
+            if let Some(last) = last {
+                durable.follow(&tags, last);
+            }
+        });
+        Some((written, wakeup))
     }
 
     fn lock_log(&self) -> LockedLog<'_, T, D, E> {
@@ -259,6 +284,12 @@ where
 }
 
 impl<T, D: Follower<T>, E> Owner<T, D, E> {
+    /// Starts to serve without a thread: what no caller waits for is written when it is asked for.
+    pub(crate) fn alone(mut pipeline: Pipeline<T, D, E>) -> Arc<Self> {
+        pipeline.is_alone = true;
+        Arc::new(Owner(Arc::new(pipeline)))
+    }
+
     pub(crate) fn pipeline(&self) -> &Arc<Pipeline<T, D, E>> {
         &self.0
     }

@@ -144,6 +144,14 @@ impl<E> Wal<E> {
         self.first = self.first.max(epoch.next()).min(self.active.epoch);
     }
 
+    /// Refuses every change from now on: what `error` has left, only the next open can tell.
+    pub(crate) fn stop(&mut self, error: Error) -> Error {
+        tracing::error!(%error, "the log is poisoned");
+        let cause = Arc::new(error);
+        self.poisoned = Some(Arc::clone(&cause));
+        Error::Indeterminate { cause }
+    }
+
     /// Cuts free space off the active segment and syncs it.
     fn trim(&mut self) -> Result<()> {
         let cut = self.active.preallocation.cut(self.active.end);

@@ -17,6 +17,7 @@ use super::sequence::{Sequence, SequenceError};
 use crate::checksum::{ChecksumError, SegmentId};
 use crate::error::{Error, Result};
 use crate::format::VERSION;
+use crate::position::Epoch;
 use crate::store_id::StoreId;
 use crate::window::{ReadWindow, Reads};
 
@@ -207,7 +208,8 @@ impl<'f> Scanner<'f> {
                 return Ok(self.damage(offset, DamageReason::Line(error)));
             }
             Err(_) if self.sequence.is_at_start() => {
-                return Ok(self.damage(offset, DamageReason::Header));
+                let reason = no_header(&self.window.shown()[..length - 1]);
+                return Ok(self.damage(offset, reason));
             }
             Err(error) => return Ok(self.damage(offset, DamageReason::Line(error))),
         };
@@ -392,6 +394,28 @@ impl<'f> Scanner<'f> {
     }
 }
 
+/// Why a first line is not the header of its segment.
+fn no_header(line: &[u8]) -> DamageReason {
+    if line.ends_with(b"\r") {
+        return DamageReason::Converted;
+    }
+    match other_epoch(line) {
+        Some(epoch) => DamageReason::OtherEpoch(epoch),
+        None => DamageReason::Header,
+    }
+}
+
+/// The epoch of a valid header.
+fn other_epoch(line: &[u8]) -> Option<Epoch> {
+    const BEFORE: &[u8] = b"\"epoch\":";
+    let at = memchr::memmem::find(line, BEFORE)? + BEFORE.len();
+    let length = line[at..].iter().take_while(|byte| byte.is_ascii_digit());
+    let digits = std::str::from_utf8(&line[at..at + length.count()]).ok()?;
+    let epoch = Epoch(digits.parse().ok()?);
+    let line = Decoder::new(epoch.into()).decode(line);
+    matches!(line, Ok(Line::Header(_))).then_some(epoch)
+}
+
 /// Reads the header of `segment`.
 pub(crate) fn header(segment: &Segment) -> Result<Header> {
     let mut scanner = Scanner::new(segment);
@@ -440,7 +464,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::position::{Epoch, Seq};
+    use crate::position::Seq;
     use crate::storage::Access;
     use crate::wal::line::{Envelope, encode_event, encode_header, encode_marker};
     use beaver_disk::{Disk, Profile, SimDisk, SimOptions};

@@ -9,12 +9,14 @@
 //!      └──────────── decide ──────────→ DECIDED ←─────┘
 //! ```
 
+use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll, Waker};
 
 use crate::error::{Error, Result};
 use crate::position::{Position, Seq};
-use crate::sync::WaitWord;
+use crate::sync::{Mutex, WaitWord};
 
 /// What became of an append.
 #[derive(Clone, Debug)]
@@ -27,7 +29,10 @@ pub enum AppendOutcome {
     Failed(Error),
 }
 
-/// A claim on the outcome of one append.
+/// A claim on the outcome of one append. To await it is to wait for that outcome; it does not write
+/// anything, so something else must: a call that waits or flushes, or a thread in the background.
+///
+/// Every ticket is answered: with an error too if its batch fails or its queue is dropped.
 #[derive(Clone, Debug)]
 pub struct Ticket {
     slot: Arc<BatchSlot>,
@@ -50,6 +55,8 @@ pub(super) struct BatchSlot {
     /// so.
     result: OnceLock<Result<Position>>,
     word: WaitWord,
+    /// The tasks that wait.
+    wakers: Mutex<Vec<Waker>>,
     /// How many appends the batch has.
     joined: AtomicUsize,
     /// How many it is expected to get.
@@ -96,9 +103,19 @@ impl BatchSlot {
         self.word.wake_one();
     }
 
-    /// Wakes all that sleep.
+    /// Wakes all that sleep, and all tasks.
     pub(super) fn wake_all(&self) {
         self.word.wake_all();
+        let wakers = std::mem::take(&mut *self.wakers.lock());
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// Has a task woken when the outcome is known, if it is not known yet.
+    fn register(&self, waker: &Waker) {
+        let mut wakers = self.wakers.lock();
+        if !wakers.iter().any(|known| known.will_wake(waker)) {
+            wakers.push(waker.clone());
+        }
     }
 }
 
@@ -111,10 +128,10 @@ impl Ticket {
     /// What is known by now.
     #[must_use]
     pub fn outcome(&self) -> AppendOutcome {
-        match self.slot.result.get() {
+        match self.result() {
             None => AppendOutcome::Pending,
-            Some(Ok(before)) => AppendOutcome::Durable(self.position(*before)),
-            Some(Err(error)) => AppendOutcome::Failed(error.clone()),
+            Some(Ok(position)) => AppendOutcome::Durable(position),
+            Some(Err(error)) => AppendOutcome::Failed(error),
         }
     }
 
@@ -126,9 +143,8 @@ impl Ticket {
                 WAITING => self.slot.word.wait_while(WAITING),
                 _ => {}
             }
-            if let Some(result) = self.slot.result.get() {
-                let position = result.as_ref().map(|before| self.position(*before));
-                return Woken::Done(position.map_err(Error::clone));
+            if let Some(result) = self.result() {
+                return Woken::Done(result);
             }
         }
     }
@@ -139,8 +155,27 @@ impl Ticket {
         joined >= self.slot.expected.load(Ordering::Relaxed)
     }
 
+    fn result(&self) -> Option<Result<Position>> {
+        let result = self.slot.result.get()?;
+        let position = result.as_ref().map(|before| self.position(*before));
+        Some(position.map_err(Error::clone))
+    }
+
     fn position(&self, before: Position) -> Position {
         let seq = Seq(before.seq.0 + self.events);
         Position { seq, ..before }
+    }
+}
+
+impl Future for Ticket {
+    type Output = Result<Position>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<Position>> {
+        if let Some(result) = self.result() {
+            return Poll::Ready(result);
+        }
+        self.slot.register(context.waker());
+        // It may have been decided since, and the tasks that were known then are woken already.
+        self.result().map_or(Poll::Pending, Poll::Ready)
     }
 }

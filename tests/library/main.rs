@@ -11,6 +11,7 @@ mod hooked;
 mod support;
 
 mod checkpoint;
+mod command_json;
 mod commands;
 mod commit_queue;
 mod copies;
@@ -19,6 +20,7 @@ mod every_call;
 mod format;
 mod identity;
 mod inspect;
+mod install;
 mod kept_queue;
 mod lifecycle;
 mod lost_header;

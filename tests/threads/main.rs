@@ -15,3 +15,4 @@ mod note;
 mod preallocation;
 mod store;
 mod support;
+mod without_thread;

@@ -1,5 +1,6 @@
 //! The command line as `clap` reads it: names, flags and the help that teaches them. No behaviour.
 
+mod cluster;
 mod crash;
 mod failing;
 mod trace;
@@ -13,6 +14,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::exit;
 use super::seed::Seed;
+pub(crate) use cluster::ClusterArgs;
 pub(crate) use crash::{Acks, CrashArgs};
 pub(crate) use failing::{ReplayArgs, ShrinkArgs, ZooArgs};
 pub(crate) use trace::{RunWatchedArgs, TraceArgs, TraceHashesArgs};
@@ -28,6 +30,7 @@ Examples:
                                                a saved failure again, call by call
   beaver crash log --check './verify {dir} {acks}'
                                                crash any program, and name the sync that it lacks
+  beaver cluster --seeds 0..1000               a Raft cluster: nodes crash, forget and are cut off
   beaver images 'f=A; create t; write t 0 B; sync t; rename t f'
                                                what may a power cut leave?
   beaver wal validate /var/lib/queue           is my log whole?
@@ -50,6 +53,12 @@ pub(crate) struct Cli {
     pub(crate) run: RunOptions,
 }
 
+/// How many threads work.
+fn jobs(text: &str) -> Result<NonZeroUsize, String> {
+    text.parse()
+        .map_err(|_| format!("`{text}` is no number of threads: write 1 or more"))
+}
+
 /// What `beaver` can be asked to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum CliCommand {
@@ -59,6 +68,8 @@ pub(crate) enum CliCommand {
     Explore(ExploreArgs),
     /// Crash any program: all images that a power cut could have left, your check on each, the missing sync named
     Crash(CrashArgs),
+    /// Run a Raft cluster on simulated disks, network and clocks: crashes, partitions and failing disks from a seed
+    Cluster(ClusterArgs),
     /// Inject every known crash bug, catch it, and shrink the history that shows it
     Zoo(ZooArgs),
     /// Run a saved failure again, call by call, from data alone: no random numbers
@@ -114,7 +125,12 @@ pub(crate) struct RunArgs {
 #[derive(Clone, Debug, Args)]
 pub(crate) struct RunOptions {
     /// Run this seed only, decimal or 0x… [fallback: the environment variable BEAVER_SEED]
-    #[arg(long, value_name = "N", conflicts_with = "seeds")]
+    #[arg(
+        long,
+        value_name = "N",
+        conflicts_with = "seeds",
+        allow_negative_numbers = true
+    )]
     pub(crate) seed: Option<Seed>,
     /// Run these seeds, B excluded, in place of the scenario's own
     #[arg(long, value_name = "A..B")]
@@ -138,7 +154,7 @@ pub(crate) struct RunOptions {
 #[derive(Clone, Debug, Args)]
 pub(crate) struct SearchOptions {
     /// How much runs at the same time; the result does not depend on it [default: all cores]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = jobs, allow_negative_numbers = true)]
     pub(crate) jobs: Option<NonZeroUsize>,
     /// The crash profile, in place of the scenario's own; `beaver profiles` lists them
     #[arg(long, value_name = "PROFILE")]
@@ -182,7 +198,7 @@ pub(crate) struct ExploreArgs {
     #[arg(value_name = "SCENARIO")]
     pub(crate) scenarios: Vec<PathBuf>,
     /// Explore every sequence of up to N commands
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=6))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=6))]
     pub(crate) ops: Option<u8>,
     /// How many callers the sequences of --ops have: 2 also share syncs, wait while the store is closed, and go on while a
     /// checkpoint is under way
@@ -198,13 +214,25 @@ pub(crate) struct ExploreArgs {
     #[arg(long, value_name = "N", default_value_t = 2048)]
     pub(crate) torn_cap: u64,
     /// The seed of the scenarios' workloads, decimal or 0x… [default: the first of each scenario]
-    #[arg(long, value_name = "N", conflicts_with = "seeds")]
+    #[arg(
+        long,
+        value_name = "N",
+        conflicts_with = "seeds",
+        allow_negative_numbers = true
+    )]
     pub(crate) seed: Option<Seed>,
     /// The seeds of the scenarios' workloads, B excluded
     #[arg(long, value_name = "A..B")]
     pub(crate) seeds: Option<Seeds>,
     #[command(flatten)]
     pub(crate) search: SearchOptions,
+}
+
+impl ExploreArgs {
+    /// Whether seeds were chosen for the workloads of scenarios.
+    pub(crate) fn has_seeds(&self) -> bool {
+        self.seed.is_some() || self.seeds.is_some()
+    }
 }
 
 const IMAGES_HELP: &str = "\

@@ -12,8 +12,6 @@ pub(crate) enum Exit {
     Usage,
     /// Something was judged.
     Judged(Verdict),
-    /// It was stopped by Ctrl-C before the end, and nothing was found until then.
-    Interrupted,
 }
 
 impl Exit {
@@ -22,6 +20,9 @@ impl Exit {
 
     /// Damage or a difference was found.
     pub(crate) const FOUND: Exit = Exit::Judged(Verdict::Violation);
+
+    /// It was stopped before the end, and nothing was found until then.
+    pub(crate) const INTERRUPTED: Exit = Exit::Judged(Verdict::Interrupted);
 
     /// The number that the process ends with.
     pub(crate) const fn code(self) -> u8 {
@@ -34,18 +35,7 @@ impl Exit {
             Exit::Judged(Verdict::NotDeterministic) => 5,
             Exit::Judged(Verdict::Nothing) => 6,
             Exit::Judged(Verdict::Coverage) => 7,
-            Exit::Interrupted => 130,
-        }
-    }
-
-    /// The exit code of a verdict. One that says that something is wrong wins over the interruption:
-    /// more runs would not have made it go away.
-    pub(crate) const fn of_verdict(verdict: Verdict, interrupted: bool) -> Self {
-        match verdict {
-            Verdict::Nothing | Verdict::Pass | Verdict::ExpectedFailure if interrupted => {
-                Exit::Interrupted
-            }
-            _ => Exit::Judged(verdict),
+            Exit::Judged(Verdict::Interrupted) => 130,
         }
     }
 }
@@ -58,18 +48,19 @@ impl From<Exit> for ExitCode {
 
 /// What the help says about exit codes.
 pub(crate) const HELP: &str = "\
-Exit codes (when several apply: 4, 1, 5, 3, 7, 6):
+Exit codes (when several apply: 4, 1, 5, 3, 7, 130, 6):
   0    all held, or failed only where a scenario expects it
   1    an invariant was violated; of `wal`: damage or a difference was found
   2    wrong usage, or a file could not be read or written
-  3    a budget ran out: no progress
+  3    a budget ran out: no progress within `budget.storage_calls` or `budget.open_attempts` (the
+       other two budgets are bounds that invariant 11 promises, so beyond them it is 1)
   4    the program under test panicked
   5    not deterministic: one seed gave two different runs
   6    nothing was measured
   7    a coverage gate was missed: a fault that is on never fired, or a mark or an expected
        failure was never reached; of all scenarios: something that `scenarios/must-reach.txt`
        names was never reached
-  130  stopped by Ctrl-C, and nothing was found until then";
+  130  stopped by Ctrl-C or SIGTERM, and nothing was found until then: nothing is decided";
 
 /// Why a command could not do its work. It is printed and the process ends with 2.
 #[derive(Debug)]
@@ -98,22 +89,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn precedence_is_4_1_5_3_7_6() {
-        let codes = Verdict::ALL.map(|verdict| Exit::of_verdict(verdict, false).code());
-        assert_eq!(codes, [4, 1, 5, 3, 7, 6, 0, 0]);
+    fn precedence_is_4_1_5_3_7_130_6() {
+        let codes = Verdict::ALL.map(|verdict| Exit::Judged(verdict).code());
+        assert_eq!(codes, [4, 1, 5, 3, 7, 130, 6, 0, 0]);
         assert!(Verdict::ALL.is_sorted());
-    }
-
-    #[test]
-    fn an_interruption_hides_no_failure() {
-        let codes = Verdict::ALL.map(|verdict| Exit::of_verdict(verdict, true).code());
-        assert_eq!(codes, [4, 1, 5, 3, 7, 130, 130, 130]);
     }
 
     #[test]
     fn the_help_names_every_code() {
         let judged = Verdict::ALL.map(Exit::Judged);
-        for exit in judged.into_iter().chain([Exit::Usage, Exit::Interrupted]) {
+        for exit in judged.into_iter().chain([Exit::Usage]) {
             let line = format!("\n  {:<4} ", exit.code());
             assert!(HELP.contains(&line), "{exit:?}");
         }

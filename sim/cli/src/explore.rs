@@ -139,6 +139,11 @@ impl<'a> ExplorePlan<'a> {
     /// A profile or scenario cannot be used.
     fn resolve(args: &'a ExploreArgs) -> Result<Self, CliError> {
         let profile = args.search.profile()?;
+        if args.ops.is_some() && args.scenarios.is_empty() && args.has_seeds() {
+            return Err(CliError::new(
+                "the workloads of --ops are all there are and need no seed: leave --seed and --seeds out, or name scenarios",
+            ));
+        }
         let mut explorations = Vec::new();
         for start in args.ops.iter().flat_map(|_| Start::of(args.callers)) {
             let ops = usize::from(args.ops.unwrap_or_default());

@@ -154,7 +154,7 @@ pub(super) fn save_or_explain(
     (None, explain(subject, &failed.scenario, otherwise))
 }
 
-/// Makes a failure smaller until its time is over or Ctrl-C.
+/// Makes a failure smaller until its time is over or a signal stops it.
 fn shrink(failed: &mut FailedRun, subject: &AnySubject) {
     let timer = Timer::start();
     let stopped = || interrupt::flag().is_ok_and(|stop| stop.load(Ordering::SeqCst));

@@ -42,7 +42,7 @@ pub(crate) fn print(report: &RunReport, coverage: bool, out: &mut Output) {
         }
     }
     if report.interrupted {
-        out.line("\nstopped by Ctrl-C: the figures are those of the runs that were done");
+        out.line("\nstopped by a signal: the figures are those of the runs that were done, and nothing is decided about the others");
     }
 }
 

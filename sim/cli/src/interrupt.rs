@@ -1,25 +1,30 @@
-//! Ctrl-C: the first ends the work cleanly after the runs that are under way, the second ends the process at once.
+//! Ctrl-C and SIGTERM: the first ends the work cleanly where it is, the second ends the process at once.
 
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag as on_signal;
 
 use super::exit::{CliError, Exit};
 
-static STOP: AtomicBool = AtomicBool::new(false);
-static INSTALLED: OnceLock<()> = OnceLock::new();
+static STOP: OnceLock<Arc<AtomicBool>> = OnceLock::new();
 
-/// The flag that the first Ctrl-C sets.
+/// The flag that the first of these signals sets.
 ///
 /// # Errors
-/// The operating system refused the handler.
+/// The operating system refused the handlers.
 pub(crate) fn flag() -> Result<&'static AtomicBool, CliError> {
-    if INSTALLED.set(()).is_ok() {
-        ctrlc::set_handler(|| {
-            if STOP.swap(true, Ordering::SeqCst) {
-                std::process::exit(i32::from(Exit::Interrupted.code()));
-            }
-        })
-        .map_err(|error| CliError::at("cannot listen for Ctrl-C", error))?;
+    if let Some(stop) = STOP.get() {
+        return Ok(stop);
     }
-    Ok(&STOP)
+    let stop = STOP.get_or_init(Arc::default);
+    let code = i32::from(Exit::INTERRUPTED.code());
+    for signal in [SIGINT, SIGTERM] {
+        // In this order: a signal that finds the flag set ends the process, and the first does not find it.
+        on_signal::register_conditional_shutdown(signal, code, stop.clone())
+            .and_then(|_| on_signal::register(signal, stop.clone()))
+            .map_err(|error| CliError::at("cannot listen for signals", error))?;
+    }
+    Ok(stop)
 }

@@ -1,6 +1,8 @@
 //! The command line: what was asked for is done and answered with an exit code.
 
 mod args;
+mod built_in;
+mod cluster;
 mod crash;
 mod determinism;
 pub mod diagnose;
@@ -9,6 +11,7 @@ mod explore;
 mod failure_saver;
 mod findings;
 mod images;
+mod injected;
 mod interrupt;
 mod lists;
 mod must_reach_file;
@@ -73,6 +76,7 @@ fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, CliError> {
         CliCommand::Run(args) => run::run(&args, out),
         CliCommand::Explore(args) => explore::explore(&args, out),
         CliCommand::Crash(args) => crash::crash(&args, out),
+        CliCommand::Cluster(args) => cluster::cluster(&args, out),
         CliCommand::Zoo(args) => zoo::zoo(&args, out),
         CliCommand::Replay(args) => replay::replay(&args, out),
         CliCommand::Shrink(args) => shrink::shrink(&args, out),

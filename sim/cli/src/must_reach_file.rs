@@ -4,8 +4,8 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
+use super::built_in::{self, DIRECTORY};
 use super::exit::CliError;
-use super::scenario_files::DIRECTORY;
 use crate::report::{MustReach, RunReport};
 
 /// Its name.
@@ -26,7 +26,10 @@ pub(crate) fn read() -> Result<Option<MustReach>, CliError> {
     let at = |error: &dyn std::fmt::Display| CliError::at(path().display(), error);
     match fs::read_to_string(path()) {
         Ok(text) => text.parse().map(Some).map_err(|error: String| at(&error)),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let built_in = built_in::text(&path()).map(str::parse);
+            built_in.transpose().map_err(|error: String| at(&error))
+        }
         Err(error) => Err(at(&error)),
     }
 }

@@ -9,6 +9,14 @@ use serde::Serialize;
 use super::args::Format;
 use super::exit::CliError;
 
+/// Says something on standard error that is no error.
+pub(crate) fn note(text: impl fmt::Display) {
+    let mut error = Output::error();
+    error.line(format_args!("note: {text}"));
+    // Nothing more can be said when standard error cannot be written to either.
+    let _ = error.finish();
+}
+
 /// Where results go. When the reader has gone away (`beaver … | head`), what follows is dropped and the work goes on, so that
 /// the exit code still tells the verdict.
 pub(crate) struct Output {

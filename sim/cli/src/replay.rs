@@ -2,42 +2,40 @@
 
 use crate::page::HtmlPage;
 use crate::report::{ReplayDocument, Verdict};
-use beaver_sim::beaver::library;
 use beaver_sim::explain::explain;
 use beaver_sim::failure_folder::replay_command;
 use beaver_sim::run::{Keep, run_seed};
-use beaver_sim::scenario::Scenario;
-use beaver_sim::subject::AnySubject;
-use beaver_zoo::catalogue::BUGS;
+use beaver_sim::shrink::Size;
 
 use super::args::{Format, ReplayArgs};
+use super::cluster::replay_cluster;
 use super::exit::{CliError, Exit};
 use super::failure_saver::this_program;
-use super::output::Output;
+use super::injected;
+use super::output::{Output, note};
 use super::page_file;
 use super::scenario_files;
 
 pub(crate) fn replay(args: &ReplayArgs, out: &mut Output) -> Result<Exit, CliError> {
+    if let Some(done) = replay_cluster(args, out) {
+        return done;
+    }
     let scenario = scenario_files::read_failure(&args.file)?;
-    let subject = mutant(args.bug.as_deref(), &scenario)?;
+    let bug = injected::bug_of(args.bug.as_deref(), &args.file)?;
+    let subject = injected::subject(bug, &scenario);
     page_file::claim(args.report.as_deref())?;
     let file = args.file.display().to_string();
     let script = scenario.script.clone().unwrap_or_default();
-    let (steps, faults, crashes) = (&script.steps, &script.faults, &script.crashes);
-    let plan = [
+    let mut plan = vec![
         ("replays", file.clone()),
         ("scenario", format!("{}: {}", scenario.name, scenario.claim)),
         ("profile", scenario.profile.name().to_owned()),
-        (
-            "script",
-            format!(
-                "{} commands, {} faults, {} crashes; no seed",
-                steps.len(),
-                faults.len(),
-                crashes.len()
-            ),
-        ),
+        ("script", format!("{}; no seed", Size::of(&script))),
     ];
+    if let Some(bug) = bug {
+        let injected = format!("{} {}; --bug none leaves it out", bug.id, bug.name);
+        plan.push(("injected", injected));
+    }
     out.announce(&plan, args.format)?;
     let run = run_seed(
         &subject,
@@ -50,7 +48,7 @@ pub(crate) fn replay(args: &ReplayArgs, out: &mut Output) -> Result<Exit, CliErr
     );
     let verdict = Verdict::of_outcome(&run.outcome);
     let mut command = replay_command(&this_program(), &args.file);
-    if let Some(id) = &args.bug {
+    if let Some(id) = args.bug.as_deref().or(bug.map(|bug| bug.id)) {
         command = format!("{command} --bug {id}");
     }
     let explained = explain(&subject, &scenario, &command);
@@ -63,7 +61,11 @@ pub(crate) fn replay(args: &ReplayArgs, out: &mut Output) -> Result<Exit, CliErr
         }
         out.line(format_args!("verdict: {verdict}"));
     }
-    let exit = Exit::of_verdict(verdict, false);
+    let hint = injected::hint(args.bug.as_deref(), bug, &scenario);
+    if let Some(hint) = hint.filter(|_| verdict == Verdict::Pass) {
+        note(hint);
+    }
+    let exit = Exit::Judged(verdict);
     match (&args.report, &explained) {
         (None, _) => Ok(exit),
         (Some(path), Some(explained)) => {
@@ -74,14 +76,4 @@ pub(crate) fn replay(args: &ReplayArgs, out: &mut Output) -> Result<Exit, CliErr
             "holds now: there is no failure to write a page about",
         )),
     }
-}
-
-/// The program under test, with the bug of the zoo that was asked for.
-pub(super) fn mutant(id: Option<&str>, scenario: &Scenario) -> Result<AnySubject, CliError> {
-    let Some(id) = id else {
-        return Ok(library(scenario));
-    };
-    let known = BUGS.iter().find(|bug| bug.id.eq_ignore_ascii_case(id));
-    let known = known.map(|bug| bug.mutant());
-    known.ok_or_else(|| CliError::at(id, "is no bug of the zoo: `beaver zoo` lists them"))
 }

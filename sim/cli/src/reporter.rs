@@ -31,7 +31,7 @@ impl<'o> Reporter<'o> {
     /// Announces the `plan` and begins the table of the scenarios called `names`.
     ///
     /// # Errors
-    /// The page cannot be written where it was asked for.
+    /// The page, or failures, cannot be written where that was asked for.
     pub(super) fn begin<'n>(
         options: &'o SearchOptions,
         kind: RunKind,
@@ -40,6 +40,7 @@ impl<'o> Reporter<'o> {
         out: &mut Output,
     ) -> Result<Self, CliError> {
         page_file::claim(options.report.as_deref())?;
+        page_file::claim_folder(&options.out)?;
         out.announce(plan, options.format)?;
         let table = Table::new(kind, names);
         if options.format == Format::Text {
@@ -106,7 +107,7 @@ impl<'o> Reporter<'o> {
             }
             Format::Json => out.json(&RunDocument::new(report))?,
         }
-        let exit = Exit::of_verdict(verdict, interrupted);
+        let exit = Exit::Judged(verdict);
         let write = |path: &Path| page_file::write(path, &HtmlPage::of_report(report), exit);
         self.options.report.as_deref().map_or(Ok(exit), write)
     }

@@ -85,7 +85,10 @@ impl<'a> RunPlan<'a> {
             false => "one",
         };
         vec![
-            ("scenarios", self.files.len().to_string()),
+            (
+                "scenarios",
+                scenario_files::counted(self.files.iter().map(|file| &*file.path)),
+            ),
             ("runs", runs.to_string()),
             ("seeds", seeds),
             (
@@ -124,7 +127,9 @@ pub(crate) fn jobs(asked: Option<NonZeroUsize>) -> NonZeroUsize {
 }
 
 /// The seeds of the command line, else those of the environment.
-fn chosen_seeds(options: &RunOptions) -> Result<Option<(Seeds, &'static str)>, CliError> {
+pub(crate) fn chosen_seeds(
+    options: &RunOptions,
+) -> Result<Option<(Seeds, &'static str)>, CliError> {
     if let Some(Seed(seed)) = options.seed {
         return Ok(Some((Seeds::one(seed), "--seed")));
     }

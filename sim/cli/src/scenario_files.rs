@@ -2,16 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::string::FromUtf8Error;
 
 use crate::diagnose::{did_you_mean, old_words, read_scenario};
 use beaver_sim::failure_folder::SCENARIO;
 use beaver_sim::scenario::{Profile, Scenario};
 
+use super::built_in::{self, DIRECTORY};
 use super::exit::CliError;
-use super::output::Output;
-
-/// Where scenarios are looked for.
-pub(crate) const DIRECTORY: &str = "scenarios";
+use super::output::note;
 
 /// A scenario and the file it was read from.
 #[derive(Clone, Debug)]
@@ -27,7 +26,29 @@ pub(crate) struct ScenarioFile {
 /// # Errors
 /// Every file that is not there or cannot be used, one line each.
 pub(crate) fn load(asked: &[PathBuf]) -> Result<Vec<ScenarioFile>, CliError> {
-    let everything = [PathBuf::from(DIRECTORY)];
+    let (files, mut problems) = paths(asked, DIRECTORY);
+    let mut loaded = Vec::with_capacity(files.len());
+    for path in files {
+        match read(&path) {
+            Ok(scenario) => loaded.push(ScenarioFile { path, scenario }),
+            Err(failure) => problems.push(failure.to_string()),
+        }
+    }
+    let names = loaded
+        .iter()
+        .map(|file| (&*file.scenario.name, &*file.path));
+    problems.extend(shared_names(names));
+    if problems.is_empty() {
+        Ok(loaded)
+    } else {
+        Err(CliError::new(problems.join("\n")))
+    }
+}
+
+/// The files that `asked` names, each once: files, directories, or names in `directory`; all of that if
+/// it names none. And what names nothing.
+pub(crate) fn paths(asked: &[PathBuf], directory: &str) -> (Vec<PathBuf>, Vec<String>) {
+    let everything = [PathBuf::from(directory)];
     let asked = if asked.is_empty() {
         &everything[..]
     } else {
@@ -36,24 +57,22 @@ pub(crate) fn load(asked: &[PathBuf]) -> Result<Vec<ScenarioFile>, CliError> {
     let mut files = Vec::new();
     let mut problems = Vec::new();
     for name in asked {
-        match locate(name) {
+        match locate(name, directory) {
             Ok(paths) => files.extend(paths),
             Err(failure) => problems.push(failure.to_string()),
         }
     }
     keep_first_of_each(&mut files);
-    let mut loaded = Vec::with_capacity(files.len());
-    for path in files {
-        match read(&path) {
-            Ok(scenario) => loaded.push(ScenarioFile { path, scenario }),
-            Err(failure) => problems.push(failure.to_string()),
-        }
-    }
-    problems.extend(shared_names(&loaded));
-    if problems.is_empty() {
-        Ok(loaded)
-    } else {
-        Err(CliError::new(problems.join("\n")))
+    (files, problems)
+}
+
+/// How many scenarios there are, and whether they are those of the program itself.
+pub(crate) fn counted<'p>(paths: impl ExactSizeIterator<Item = &'p Path>) -> String {
+    let count = paths.len();
+    let mut paths = paths;
+    match paths.any(|path| built_in::text(path).is_some()) {
+        true => format!("{count} (built in: there is no {DIRECTORY}/ here)"),
+        false => count.to_string(),
     }
 }
 
@@ -64,14 +83,16 @@ fn keep_first_of_each(files: &mut Vec<PathBuf>) {
 }
 
 /// What is wrong with scenarios of the same name: their failures would be saved in the same files.
-fn shared_names(loaded: &[ScenarioFile]) -> Vec<String> {
+pub(crate) fn shared_names<'n>(
+    loaded: impl IntoIterator<Item = (&'n str, &'n Path)>,
+) -> Vec<String> {
     let mut first = BTreeMap::new();
     let mut problems = Vec::new();
-    for file in loaded {
-        if let Some(other) = first.insert(&file.scenario.name, &file.path) {
-            let (path, name) = (file.path.display(), &file.scenario.name);
+    for (name, path) in loaded {
+        if let Some(other) = first.insert(name, path) {
             problems.push(format!(
-                "{path}: the name `{name}` is that of {} too",
+                "{}: the name `{name}` is that of {} too",
+                path.display(),
                 other.display()
             ));
         }
@@ -85,21 +106,42 @@ fn shared_names(loaded: &[ScenarioFile]) -> Vec<String> {
 /// The file cannot be read, or what is wrong in it, one line each.
 pub(crate) fn read(path: &Path) -> Result<Scenario, CliError> {
     let file = path.display().to_string();
-    let text = std::fs::read_to_string(path).map_err(|error| CliError::at(&file, error))?;
+    let text = read_text(path)?;
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     let scenario = read_scenario(&file, &stem, &text).map_err(|problems| {
         let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
         CliError::new(lines.join("\n"))
     })?;
     if let Some(instead) = old_words(&text) {
-        let mut error = Output::error();
-        error.line(format_args!(
-            "note: {file}: words of version 0.1: {instead}"
-        ));
-        // The note is all there was to say.
-        let _ = error.finish();
+        note(format_args!("{file}: words of version 0.1: {instead}"));
     }
     Ok(scenario)
+}
+
+/// The text of a file, or of one that is built in.
+pub(crate) fn read_text(path: &Path) -> Result<String, CliError> {
+    let file = path.display().to_string();
+    let bytes = match built_in::text(path) {
+        Some(text) => text.into(),
+        None => std::fs::read(path).map_err(|error| CliError::at(&file, error))?,
+    };
+    String::from_utf8(bytes).map_err(|error| not_utf8(&file, &error))
+}
+
+/// A file of another encoding, with the place where that shows.
+fn not_utf8(file: &str, error: &FromUtf8Error) -> CliError {
+    let bytes = error.as_bytes();
+    let before = &bytes[..error.utf8_error().valid_up_to()];
+    let is_utf16 = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
+    let why = match is_utf16 {
+        true => "the file is UTF-16: save it as UTF-8".to_owned(),
+        false => format!(
+            "byte {} is not UTF-8: save the file as UTF-8",
+            before.len() + 1
+        ),
+    };
+    let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+    CliError::at(format_args!("{file}:{line}"), why)
 }
 
 /// The file that replays a saved failure: the one in its folder, or the one that was named.
@@ -139,28 +181,36 @@ pub(crate) fn profile(name: &str) -> Result<Profile, CliError> {
 }
 
 /// The files that one argument stands for.
-fn locate(asked: &Path) -> Result<Vec<PathBuf>, CliError> {
-    if asked.is_dir() {
+fn locate(asked: &Path, directory: &str) -> Result<Vec<PathBuf>, CliError> {
+    if asked.is_dir() || asked == Path::new(directory) {
         return in_directory(asked);
     }
-    if asked.is_file() {
+    if is_scenario(asked) {
         return Ok(vec![asked.to_owned()]);
     }
     let name = asked.to_string_lossy();
-    let named = Path::new(DIRECTORY).join(format!("{}.json", name.trim_end_matches(".json")));
-    if !name.contains(std::path::MAIN_SEPARATOR) && named.is_file() {
+    let named = Path::new(directory).join(format!("{}.json", name.trim_end_matches(".json")));
+    if !name.contains(std::path::MAIN_SEPARATOR) && is_scenario(&named) {
         return Ok(vec![named]);
     }
-    let names = in_directory(Path::new(DIRECTORY)).unwrap_or_default();
+    let names = in_directory(Path::new(directory)).unwrap_or_default();
     let names: Vec<String> = names.iter().map(|path| stem(path)).collect();
     let meant = did_you_mean(&name, names.iter().map(String::as_str));
     Err(CliError::new(format!(
-        "{name}: neither a file nor a scenario in {DIRECTORY}/{meant}"
+        "{name}: neither a file nor a scenario in {directory}/{meant}"
     )))
+}
+
+fn is_scenario(path: &Path) -> bool {
+    path.is_file() || built_in::text(path).is_some()
 }
 
 /// The scenario files in `directory`, sorted by name.
 fn in_directory(directory: &Path) -> Result<Vec<PathBuf>, CliError> {
+    let built_in = built_in::scenarios(directory);
+    if !built_in.is_empty() {
+        return Ok(built_in);
+    }
     let read = || -> std::io::Result<Vec<PathBuf>> {
         let entries = std::fs::read_dir(directory)?;
         let paths = entries.map(|entry| entry.map(|entry| entry.path()));

@@ -9,9 +9,10 @@ use beaver_sim::shrink::{Ended, Limits, Shrunk, shrink as shrink_failure, words}
 
 use super::args::{Format, ShrinkArgs};
 use super::exit::{CliError, Exit};
+use super::injected;
 use super::interrupt;
 use super::output::Output;
-use super::replay::mutant;
+use super::page_file;
 use super::scenario_files;
 use super::timer::Timer;
 
@@ -22,6 +23,10 @@ pub(crate) fn shrink(args: &ShrinkArgs, out: &mut Output) -> Result<Exit, CliErr
     let stop = interrupt::flag()?;
     let saved = scenario_files::of_failure(&args.file);
     let scenario = scenario_files::read_failure(&args.file)?;
+    let bug = injected::bug_of(args.bug.as_deref(), &args.file)?;
+    let subject = injected::subject(bug, &scenario);
+    let path = args.out.clone().unwrap_or_else(|| beside(&saved));
+    page_file::claim(Some(&path))?;
     let file = args.file.display().to_string();
     let plan = [
         ("shrinks", file.clone()),
@@ -39,12 +44,12 @@ pub(crate) fn shrink(args: &ShrinkArgs, out: &mut Output) -> Result<Exit, CliErr
         runs: args.runs,
         go_on: &go_on,
     };
-    let subject = mutant(args.bug.as_deref(), &scenario)?;
     let Some(shrunk) = shrink_failure(&subject, &scenario, limits) else {
-        let why = "does not fail with this build, so there is nothing to shrink";
+        let hint = injected::hint(args.bug.as_deref(), bug, &scenario);
+        let hint = hint.map(|hint| format!(": {hint}")).unwrap_or_default();
+        let why = format!("does not fail with this build, so there is nothing to shrink{hint}");
         return Err(CliError::at(&file, why));
     };
-    let path = args.out.clone().unwrap_or_else(|| beside(&saved));
     write(&path, &shrunk.scenario)?;
     let history = words(&subject, &shrunk.scenario);
     match args.format {
@@ -55,7 +60,7 @@ pub(crate) fn shrink(args: &ShrinkArgs, out: &mut Output) -> Result<Exit, CliErr
         }
     }
     let verdict = Verdict::of_outcome(&shrunk.run.outcome);
-    Ok(Exit::of_verdict(verdict, stop.load(Ordering::SeqCst)))
+    Ok(Exit::Judged(verdict))
 }
 
 fn print(shrunk: &Shrunk, history: &[String], path: &Path, out: &mut Output) {

@@ -54,7 +54,7 @@ pub(crate) fn trace(args: &TraceArgs, out: &mut Output) -> Result<Exit, CliError
         })?,
     }
     Ok(match recorded.ended {
-        ProgramEnd::Stopped => Exit::Interrupted,
+        ProgramEnd::Stopped => Exit::INTERRUPTED,
         ProgramEnd::With { .. } | ProgramEnd::Killed { .. } | ProgramEnd::PowerCut => Exit::HELD,
     })
 }

@@ -36,7 +36,7 @@ pub(crate) fn trace_hashes(args: &TraceHashesArgs, out: &mut Output) -> Result<E
     );
     out.line(format_args!("{:016x}", result.trace_hash));
     Ok(if result.cancelled {
-        Exit::Interrupted
+        Exit::INTERRUPTED
     } else {
         Exit::HELD
     })

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::diagnose::did_you_mean;
 use crate::page::HtmlPage;
+use crate::report::numbers::counted;
 use crate::report::{CaughtBug, ZooDocument, ZooReport};
 use beaver_sim::failure_folder::{FailedRun, replay_command};
 use beaver_zoo::catalogue::{BUGS, Bug};
@@ -15,7 +16,8 @@ use beaver_zoo::find::{BugResult, Effort, find_all};
 
 use super::args::{Format, ZooArgs};
 use super::exit::{CliError, Exit};
-use super::failure_saver::{save_or_explain, this_program};
+use super::failure_saver::{save_or_explain, this_program, warn};
+use super::injected;
 use super::interrupt;
 use super::output::Output;
 use super::page_file;
@@ -30,6 +32,9 @@ pub(crate) fn zoo(args: &ZooArgs, out: &mut Output) -> Result<Exit, CliError> {
     let stop = interrupt::flag()?;
     let bugs = chosen(&args.ids)?;
     page_file::claim(args.report.as_deref())?;
+    args.out
+        .as_deref()
+        .map_or(Ok(()), page_file::claim_folder)?;
     let jobs = jobs(args.jobs);
     let explorer = match args.explore {
         true => "for each",
@@ -48,12 +53,14 @@ pub(crate) fn zoo(args: &ZooArgs, out: &mut Output) -> Result<Exit, CliError> {
         explore: args.explore,
         ..Effort::default()
     };
-    let progress = Progress::start("bugs", 1, 2, bugs.len() as u64);
+    let asked = bugs.len();
+    let progress = Progress::start("bugs", 1, 2, asked as u64);
     let bugs = find_all(&bugs, effort, jobs, &|done| progress.done(done), stop);
     drop(progress);
     let controls = check_controls(&bugs, jobs, stop);
     let report = ZooReport {
         shown: show_all(args, &bugs),
+        undecided: asked - bugs.len(),
         bugs,
         controls,
         elapsed_ms: timer.elapsed_ms(),
@@ -63,10 +70,19 @@ pub(crate) fn zoo(args: &ZooArgs, out: &mut Output) -> Result<Exit, CliError> {
         Format::Text => out.write(&report),
         Format::Json => out.json(&ZooDocument::new(&report))?,
     }
-    let exit = Exit::of_verdict(report.verdict(), report.interrupted);
-    match &args.report {
-        Some(path) => page_file::write(path, &HtmlPage::of_zoo(&report), exit),
-        None => Ok(exit),
+    let exit = Exit::Judged(report.verdict());
+    let exit = match &args.report {
+        Some(path) => page_file::write(path, &HtmlPage::of_zoo(&report), exit)?,
+        None => exit,
+    };
+    let unsaved = |shown: &&CaughtBug| args.out.is_some() && shown.folder.is_none();
+    match report.shown.values().filter(unsaved).count() {
+        0 => Ok(exit),
+        unsaved if exit == Exit::HELD => Err(CliError::new(format!(
+            "{} could not be saved",
+            counted(unsaved as u64, "failure")
+        ))),
+        _ => Ok(exit),
     }
 }
 
@@ -137,6 +153,13 @@ fn show(result: &BugResult, out: Option<&Path>) -> Option<CaughtBug> {
     let replay = replay.as_deref().unwrap_or(&otherwise);
     let (folder, explained) =
         save_or_explain(&failed, &subject, folder.as_deref(), replay, &otherwise);
+    let folder = folder.filter(|folder| match injected::note(folder, bug) {
+        Ok(()) => true,
+        Err(error) => {
+            warn(&error);
+            false
+        }
+    });
     Some(CaughtBug {
         folder,
         explained: Box::new(explained?),

@@ -6,10 +6,10 @@ use crate::chaos::FailedOp;
 
 /// Faults that wait for their call.
 #[derive(Debug, Default)]
-pub(crate) struct CallFaults(Vec<Waiting>);
+pub(crate) struct CallFaults(Vec<PendingFault>);
 
 #[derive(Debug)]
-struct Waiting {
+struct PendingFault {
     op: FailedOp,
     /// How many calls that fit are still to come, the one that fails included.
     left: u64,
@@ -20,7 +20,7 @@ impl CallFaults {
     /// The `call`th of the next calls that fit goes wrong.
     pub(crate) fn add(&mut self, op: FailedOp, call: u64, fault: Fault) {
         let left = call.max(1);
-        self.0.push(Waiting { op, left, fault });
+        self.0.push(PendingFault { op, left, fault });
     }
 
     /// Nothing goes wrong any more.

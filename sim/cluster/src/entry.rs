@@ -34,7 +34,8 @@ impl fmt::Display for EntryId {
 }
 
 /// What an entry holds.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum EntryKind {
     /// Nothing: what a leader appends first.
     Blank,
@@ -45,7 +46,8 @@ pub enum EntryKind {
 }
 
 /// An entry of a log.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct ObservedEntry {
     /// Its place.
     pub id: EntryId,

@@ -7,6 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
+use serde::Serialize;
+
 use crate::chaos::{Direction, NetworkRates};
 use crate::draws::Purpose;
 use crate::entry::NodeId;
@@ -16,7 +18,8 @@ use crate::process_id::ProcessId;
 use crate::replica::Replica;
 
 /// Why a message did not arrive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum DropCause {
     /// A partition lies between the two.
     Partition,
@@ -27,7 +30,8 @@ pub enum DropCause {
 }
 
 /// What became of a message.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum MessageFate {
     /// It did not arrive.
     Dropped(DropCause),
@@ -36,7 +40,7 @@ pub enum MessageFate {
 }
 
 /// A message between two nodes, for the log of a run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct MessageRecord {
     /// When it was sent, in nanoseconds of virtual time.
     pub at: u64,

@@ -3,10 +3,12 @@
 //! An engine says these through its [`Host`](crate::host::Host) at the moment when they are true, from
 //! inside the call that makes them true. Checkers know nothing else of an engine.
 
+use serde::Serialize;
+
 use crate::entry::{EntryId, NodeId, ObservedEntry};
 
 /// What a node's disks held when a process of it started.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 pub struct RecoveredState {
     /// The term that it last saved.
     pub term: u64,
@@ -23,7 +25,8 @@ pub struct RecoveredState {
 }
 
 /// What a replica did.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Observation {
     /// A process of the node has read its disks and takes part from now on.
     Started(RecoveredState),
@@ -110,7 +113,8 @@ pub enum Observation {
 }
 
 /// An observation with its place in the run.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct ObservedEvent {
     /// When it was made, in nanoseconds of virtual time since the run began.
     pub at: u64,

@@ -4,34 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::chaos::{MachineStrike, Trigger};
-use crate::checkers::{BrokenPromise, Checkers};
+use crate::checkers::{Checkers, ClusterViolation};
 use crate::entry::{EntryId, EntryKind, NodeId};
 use crate::fold::Fold;
 use crate::observation::{Observation, ObservedEvent};
-
-/// A promise that was broken.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClusterViolation {
-    /// When, in nanoseconds of virtual time.
-    pub at: u64,
-    /// By which node; 0: by all of them together.
-    pub node: NodeId,
-    /// The checker that found it.
-    pub checker: &'static str,
-    /// What happened.
-    pub text: String,
-}
-
-impl From<&BrokenPromise> for ClusterViolation {
-    fn from(broken: &BrokenPromise) -> Self {
-        ClusterViolation {
-            at: broken.at,
-            node: broken.node.unwrap_or(0),
-            checker: broken.checker,
-            text: broken.text.clone(),
-        }
-    }
-}
 
 /// An aimed action that waits for its observation.
 #[derive(Clone, Debug)]
@@ -86,19 +62,12 @@ impl fmt::Debug for Referee {
 }
 
 impl Referee {
-    pub(crate) fn new() -> Self {
-        Referee::default()
-    }
-
     /// Takes in what a node did; `machine` is where it runs.
     pub(crate) fn observe(&mut self, event: ObservedEvent, machine: Option<u64>) {
         self.hash.number(event.at);
         self.hash.number(event.node);
         self.hash.value(&event.what);
-        let known = self.checkers.broken().len();
-        self.checkers.observe(&event);
-        let new = self.checkers.broken()[known..].iter();
-        self.violations.extend(new.map(ClusterViolation::from));
+        self.violations.extend(self.checkers.observe(&event));
         self.follow(&event);
         if let Some(machine) = machine.filter(|_| !self.traps.is_empty()) {
             self.spring(&event.what, machine);
@@ -194,10 +163,7 @@ impl Referee {
 
     /// The run is over: asks every checker for its last word.
     pub(crate) fn finish(&mut self) {
-        let known = self.checkers.broken().len();
-        let broken = std::mem::take(&mut self.checkers).finish();
-        let new = broken[known..].iter();
-        self.violations.extend(new.map(ClusterViolation::from));
+        self.violations.extend(self.checkers.finish());
     }
 
     pub(crate) fn hash(&self) -> u64 {

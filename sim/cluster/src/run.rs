@@ -5,10 +5,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use beaver_disk::Profile;
 use beaver_sim::stream::Stream;
+use serde::Serialize;
 
 use crate::chaos::{ChaosAction, NetworkRates};
 use crate::chaos_plan::draw_chaos;
+use crate::checkers::ClusterViolation;
 use crate::client::RunningClient;
 use crate::cluster_node::ClusterNode;
 use crate::draws::Draws;
@@ -21,7 +24,7 @@ use crate::operation::{ClientResponse, Operation};
 use crate::operator::operate;
 use crate::process_id::ProcessId;
 use crate::ready::lock;
-use crate::referee::{ClusterViolation, Referee};
+use crate::referee::Referee;
 use crate::replica::Engine;
 use crate::scenario::ClusterScenario;
 use crate::shared::{Shared, WantedVoters};
@@ -60,7 +63,7 @@ pub struct ClusterOutcome {
 }
 
 /// How much happened in a run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[expect(missing_docs, reason = "each is the number of what it is called")]
 pub struct ClusterCounts {
     pub virtual_ms: u64,
@@ -89,6 +92,31 @@ pub struct ClusterCounts {
     pub reads: u64,
     /// Operations of which the client never learned what became.
     pub unknown: u64,
+}
+
+impl ClusterCounts {
+    /// Adds what happened in another run.
+    pub fn add(&mut self, other: &ClusterCounts) {
+        self.virtual_ms += other.virtual_ms;
+        self.polls += other.polls;
+        self.messages += other.messages;
+        self.dropped += other.dropped;
+        self.duplicated += other.duplicated;
+        self.crashes += other.crashes;
+        self.power_cuts += other.power_cuts;
+        self.inside += other.inside;
+        self.wiped += other.wiped;
+        self.gave_up += other.gave_up;
+        self.skipped += other.skipped;
+        self.storage_calls += other.storage_calls;
+        self.elections += other.elections;
+        self.snapshots_built += other.snapshots_built;
+        self.snapshots_installed += other.snapshots_installed;
+        self.applied += other.applied;
+        self.acknowledged += other.acknowledged;
+        self.reads += other.reads;
+        self.unknown += other.unknown;
+    }
 }
 
 /// Runs a cluster once. `chaos`: what goes wrong; `None`: what the seed draws.
@@ -138,7 +166,7 @@ pub fn run_with(
         last_node: scenario.nodes,
         counts: WorldCounts::default(),
     };
-    let profile = *Stream::new(seed, "profile").pick(&scenario.profiles);
+    let profile = profile_of(scenario, seed);
     for machine in 1..=scenario.nodes {
         cluster
             .nodes
@@ -150,6 +178,11 @@ pub fn run_with(
     cluster.outcome()
 }
 
+/// What a power cut may leave in the run of `seed`.
+pub(crate) fn profile_of(scenario: &ClusterScenario, seed: u64) -> Profile {
+    *Stream::new(seed, "profile").pick(&scenario.profiles)
+}
+
 fn share(scenario: &ClusterScenario, summaries: bool) -> Arc<Shared> {
     let mut network = Network::new(summaries);
     for machine in 1..=scenario.nodes {
@@ -159,7 +192,7 @@ fn share(scenario: &ClusterScenario, summaries: bool) -> Arc<Shared> {
         scenario: scenario.clone(),
         summaries,
         network: network.into(),
-        referee: Referee::new().into(),
+        referee: Referee::default().into(),
         history: Default::default(),
         wanted: WantedVoters {
             voters: (1..=scenario.nodes).collect(),
@@ -203,17 +236,20 @@ impl Cluster<'_> {
         }
         self.check_disks();
         lock(&self.shared.referee).finish();
-        let history = lock(&self.shared.history).operations.clone();
-        match judge(&history, DEFAULT_BUDGET) {
-            HistoryVerdict::Linearizable => {}
-            HistoryVerdict::NotLinearizable(found) => {
-                self.violation(0, "linearizability", found.to_string());
-            }
+        self.judge_history();
+    }
+
+    /// What clients asked and learned must have an order. That none was found in time is no pass.
+    fn judge_history(&self) {
+        let verdict = judge(&lock(&self.shared.history).operations, DEFAULT_BUDGET);
+        let text = match verdict {
+            HistoryVerdict::Linearizable => return,
+            HistoryVerdict::NotLinearizable(unexplained) => unexplained.to_string(),
             HistoryVerdict::Undecided { object } => {
-                let text = format!("{object} took too long to judge");
-                self.violation(0, "linearizability undecided", text);
+                format!("not decided for {object} within {DEFAULT_BUDGET} places")
             }
-        }
+        };
+        self.violation(0, "linearizability", text);
     }
 
     /// Nothing goes wrong any more, and all machines come up.
@@ -256,9 +292,15 @@ impl Cluster<'_> {
                 });
                 let nodes: Vec<String> = nodes.collect();
                 let seconds = self.shared.scenario.heal_s;
+                let clients = self.shared.clients_at_work.load(Ordering::Relaxed);
+                let wanted = lock(&self.shared.wanted);
+                let changed = wanted.version == wanted.done;
+                drop(wanted);
                 let text = format!(
-                    "no {what} {seconds} s after everything was healed: {}",
-                    nodes.join("; ")
+                    "no {what} {seconds} s after everything was healed: {}; {clients} clients wait, \
+                     the voters are {}those that are wanted",
+                    nodes.join("; "),
+                    if changed { "" } else { "not " }
                 );
                 self.violation(0, "liveness", text);
                 return;

@@ -9,9 +9,9 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use crate::draws::Purpose;
-use crate::executor::{current, try_current};
-use crate::ready::lock;
+use crate::draws::{Draws, Purpose};
+use crate::executor::{Executor, Turn, current, try_current};
+use crate::ready::{Ready, lock, ready_waker};
 
 /// What the clock of the current process shows.
 #[must_use]
@@ -73,6 +73,36 @@ pub fn timeout_at<F: Future>(deadline: Duration, future: F) -> Timeout<F> {
         sleep: sleep_until(deadline),
     }
 }
+
+/// Runs a future to its end in a simulation of its own, without nodes: for tests of what needs a runtime
+/// and no cluster.
+///
+/// # Panics
+/// If a simulation runs on this thread already, if all tasks wait for ever, or if one panics.
+pub fn block_on<F: Future>(seed: u64, future: F) -> F::Output {
+    let executor = Executor::install(Draws::new(seed, false));
+    let woken = Ready::default();
+    let waker = ready_waker(0, woken.clone());
+    let mut context = Context::from_waker(&waker);
+    // Dropped before the executor, whose timers it may hold.
+    let mut future = Box::pin(future);
+    loop {
+        let is_woken = lock(&woken).pop().is_some();
+        if is_woken && let Poll::Ready(output) = future.as_mut().poll(&mut context) {
+            return output;
+        }
+        if lock(&woken).is_empty() {
+            match executor.turn(FOR_EVER) {
+                Turn::Idle => panic!("all tasks wait for ever"),
+                Turn::Panicked(_, text) => panic!("a task panicked: {text}"),
+                Turn::Polled(_) | Turn::TimePassed => {}
+            }
+        }
+    }
+}
+
+/// Longer than any simulation, in nanoseconds: some hundred years.
+const FOR_EVER: u64 = u64::MAX / 4;
 
 /// See [`sleep`].
 #[derive(Debug)]

@@ -95,7 +95,7 @@ impl SimHost {
         if !lock(&self.shared.network).is_live(self.process) {
             let text = format!("process {} sends though it is dead", self.process.number);
             let (now, node) = (current().now(), self.process.node);
-            lock(&self.shared.referee).violation(now, node, "the dead are silent", text);
+            lock(&self.shared.referee).violation(now, node, "a dead process is silent", text);
         }
     }
 }

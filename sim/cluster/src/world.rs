@@ -302,7 +302,6 @@ impl Cluster<'_> {
                 self.crash(machine, &Death::PowerCut(CutSurvivors::Everything), 50);
             }
             Err(error) => {
-                self.violation(process.node, "every restart starts", error.clone());
                 self.observe(process, Observation::NotStarted { error });
             }
         }
@@ -321,7 +320,7 @@ impl Cluster<'_> {
             self.counts.gave_up += 1;
             self.crash(machine, &Death::Kill(beaver_disk::CallEffect::Nothing), 50);
         } else {
-            self.violation(id, "nobody gives up without a reason", error);
+            self.violation(id, "no process gives up", error);
         }
     }
 
@@ -332,7 +331,7 @@ impl Cluster<'_> {
             .find(|node| node.process() == Some(process));
         // In a process that died inside a storage call the panic was never seen.
         if !node.is_some_and(ClusterNode::is_frozen) {
-            self.violation(process.node, "nobody panics", text);
+            self.violation(process.node, "no panic", text);
         }
         self.look_at(process);
     }

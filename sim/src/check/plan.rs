@@ -196,7 +196,7 @@ impl<'a> Plan<'a> {
         let starts = self.starts().iter().enumerate();
         let workloads = starts.flat_map(|(start, small)| {
             let workloads = match ops {
-                0 | 1 => small.up_to(ops, callers),
+                0 | 1 => small.up_to(ops, callers, &AtomicBool::new(false)),
                 _ => small.of_length(ops, callers),
             };
             workloads.into_iter().map(move |workload| (start, workload))

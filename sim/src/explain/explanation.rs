@@ -10,6 +10,7 @@ use super::survival::SurvivalTable;
 use crate::invariant::Invariant;
 use crate::report::Verdict;
 use crate::scenario::{CrashKind, Profile};
+use crate::shrink::Size;
 
 /// Why a run failed.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -35,6 +36,8 @@ pub struct Explanation {
     pub step: u64,
     /// That command as text.
     pub command: String,
+    /// How large the history is.
+    pub size: Size,
     /// What had to be.
     pub expected: String,
     /// What was.

@@ -44,6 +44,7 @@ use crate::result::{Outcome, Violation};
 use crate::run::{Watched, watch};
 use crate::run_log::{CrashEvent, LoggedEvent, RunEvent};
 use crate::scenario::Scenario;
+use crate::shrink::Size;
 use crate::subject::AnySubject;
 use crate::weakest::weakest_profile;
 
@@ -122,6 +123,7 @@ pub fn explain(subject: &AnySubject, failure: &Scenario, replay: &str) -> Option
         promise: violation.invariant.promise(),
         step: violation.step,
         command: violation.command.clone(),
+        size: failure.script.as_ref().map(Size::of).unwrap_or_default(),
         expected: violation.expected.clone(),
         found: violation.found.clone(),
         crashes: crashes(&log),

@@ -1,5 +1,7 @@
 //! Every sequence of up to `ops` ops, and every way for two callers to issue that many at once.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use crate::scenario::{Around, ConcurrentStep, Scheduled, Step, When};
 use crate::subject::{AnyOp, AnyState, AnySubject};
 
@@ -73,12 +75,14 @@ fn most_ops(builder: &StepBuilder<'_>, ops: usize) -> usize {
 }
 
 /// Every sequence of at most `ops` ops from `state` on, shorter ones first, the empty one included.
-/// With more than one caller what they can do at once is a round too, as long as the ops in it.
+/// With more than one caller what they can do at once is a round too, as long as the ops in it. None when
+/// `cancel` is set: of many ops there are millions.
 pub(super) fn sequences(
     subject: &AnySubject,
     state: &AnyState,
     ops: usize,
     callers: u32,
+    cancel: &AtomicBool,
 ) -> Vec<Vec<OpRound>> {
     let shared = subject.shared_ops().filter(|_| callers > 1);
     let singles = singles(subject, state, ops).into_iter();
@@ -93,6 +97,9 @@ pub(super) fn sequences(
                 (_, None) => Vec::new(),
             };
             for earlier in &by_length[length - last] {
+                if cancel.load(Ordering::Relaxed) {
+                    return Vec::new();
+                }
                 longer.extend(rounds.iter().map(|round| {
                     let mut sequence = earlier.clone();
                     sequence.push(round.clone());
@@ -102,7 +109,7 @@ pub(super) fn sequences(
         }
         by_length.push(longer);
     }
-    by_length.concat()
+    by_length.into_iter().flatten().collect()
 }
 
 /// Everything that two callers can do at once with `ops` ops, a checkpoint or a close included.
@@ -171,15 +178,16 @@ fn amid(program: &[usize]) -> Vec<Vec<(When, usize)>> {
 
 /// Every sequence of at most `ops` ops in which a sync fails, once. Of a store with several callers:
 /// ops of one caller, callers of whom the sync of one fails, and ops that are given after that; none
-/// if it is used by one.
+/// if it is used by one, or when `cancel` is set.
 pub(super) fn sequences_with_a_failure(
     subject: &AnySubject,
     state: &AnyState,
     ops: usize,
     callers: u32,
+    cancel: &AtomicBool,
 ) -> Vec<Vec<OpRound>> {
     let Some(shared) = subject.shared_ops() else {
-        return sequences_with_a_failing_step(&sequences(subject, state, ops, 1));
+        return sequences_with_a_failing_step(&sequences(subject, state, ops, 1, cancel));
     };
     if callers < 2 {
         return Vec::new();
@@ -200,6 +208,9 @@ pub(super) fn sequences_with_a_failure(
         for before in 0..=ops - callers {
             for after in 0..=ops - callers - before {
                 for first in alone(before) {
+                    if cancel.load(Ordering::Relaxed) {
+                        return Vec::new();
+                    }
                     for program in programs(shared, callers) {
                         for last in alone(after) {
                             let failing = OpRound::FailingSync(program.clone());
@@ -314,6 +325,8 @@ mod tests {
     use crate::scenario::LogSettings;
     use crate::subject::{Answer, Failure, Machine, Subject};
 
+    static NEVER: AtomicBool = AtomicBool::new(false);
+
     /// The ops of the queue by their places.
     const ENQUEUE: usize = 0;
     const BATCH: usize = 1;
@@ -366,7 +379,7 @@ mod tests {
 
     #[test]
     fn there_are_585_sequences_of_up_to_three_steps_of_one_caller() {
-        let sequences = |callers| sequences(&queue(), &queue().initial(), 3, callers).len();
+        let sequences = |callers| sequences(&queue(), &queue().initial(), 3, callers, &NEVER).len();
         assert_eq!(sequences(1), 1 + 8 + 64 + 512);
         assert_eq!(sequences(2), sequences(1) + 65 + 2 * 8 * 65 + 625);
     }
@@ -375,15 +388,15 @@ mod tests {
     fn a_store_for_one_caller_has_no_concurrent_steps() {
         let subject = AnySubject::new(Twice);
         let initial = subject.initial();
-        let alone = sequences(&subject, &initial, 3, 1);
+        let alone = sequences(&subject, &initial, 3, 1, &NEVER);
         assert_eq!(alone.len(), 1 + 3 + 9 + 27);
-        assert_eq!(sequences(&subject, &initial, 3, 2), alone);
+        assert_eq!(sequences(&subject, &initial, 3, 2, &NEVER), alone);
     }
 
     #[test]
     fn a_sync_fails_in_each_step_of_a_store_for_one_caller() {
         let subject = AnySubject::new(Twice);
-        let failing = sequences_with_a_failure(&subject, &subject.initial(), 3, 2);
+        let failing = sequences_with_a_failure(&subject, &subject.initial(), 3, 2, &NEVER);
         assert_eq!(failing.len(), 3 + 2 * 9 + 3 * 27);
         for sequence in &failing {
             let failing = sequence.iter().filter(|round| round.has_failing_sync());
@@ -398,13 +411,13 @@ mod tests {
             let two = sequences.iter().filter(|sequence| length(sequence) == 2);
             two.count()
         };
-        let all = sequences(&subject, &initial, 3, 2);
+        let all = sequences(&subject, &initial, 3, 2, &NEVER);
         assert_eq!(
             of_two(&all),
-            sequences(&subject, &initial, 2, 2).len() - 1 - 8
+            sequences(&subject, &initial, 2, 2, &NEVER).len() - 1 - 8
         );
-        let failing = sequences_with_a_failure(&subject, &initial, 3, 2);
-        let shorter = |ops| sequences_with_a_failure(&subject, &initial, ops, 2).len();
+        let failing = sequences_with_a_failure(&subject, &initial, 3, 2, &NEVER);
+        let shorter = |ops| sequences_with_a_failure(&subject, &initial, ops, 2, &NEVER).len();
         assert_eq!(of_two(&failing), shorter(2) - shorter(1));
     }
 
@@ -455,7 +468,7 @@ mod tests {
 
     #[test]
     fn a_sync_fails_once_in_each_of_its_sequences() {
-        let sequences = sequences_with_a_failure(&queue(), &queue().initial(), 3, 2);
+        let sequences = sequences_with_a_failure(&queue(), &queue().initial(), 3, 2, &NEVER);
         // Five ops that can wait, alone with up to two of eight steps around them, in twos with up to
         // one, in threes.
         let alone = 5 * (1 + 2 * 8 + 3 * 64);
@@ -467,7 +480,7 @@ mod tests {
             assert_eq!(failing.count(), 1);
         }
         assert_eq!(
-            sequences_with_a_failure(&queue(), &queue().initial(), 3, 1),
+            sequences_with_a_failure(&queue(), &queue().initial(), 3, 1, &NEVER),
             Vec::<Vec<_>>::new()
         );
     }

@@ -51,18 +51,24 @@ impl SmallWorkloads {
         &self.scenario
     }
 
-    /// Those of up to `ops` ops, shorter ones first.
-    pub(crate) fn up_to(&self, ops: usize, callers: u32) -> Vec<SmallWorkload> {
-        let sequences = match self.start.has_failing_sync() {
-            true => sequences_with_a_failure(&self.subject, &self.state, ops, callers),
-            false => sequences(&self.subject, &self.state, ops, callers),
+    /// Those of up to `ops` ops, shorter ones first; none when `cancel` is set.
+    pub(crate) fn up_to(
+        &self,
+        ops: usize,
+        callers: u32,
+        cancel: &AtomicBool,
+    ) -> Vec<SmallWorkload> {
+        let list = match self.start.has_failing_sync() {
+            true => sequences_with_a_failure,
+            false => sequences,
         };
+        let sequences = list(&self.subject, &self.state, ops, callers, cancel);
         sequences.into_iter().map(SmallWorkload).collect()
     }
 
     /// Those of exactly `ops` ops.
     pub(crate) fn of_length(&self, ops: usize, callers: u32) -> Vec<SmallWorkload> {
-        let mut workloads = self.up_to(ops, callers);
+        let mut workloads = self.up_to(ops, callers, &AtomicBool::new(false));
         workloads.retain(|workload| length(&workload.0) == ops);
         workloads
     }

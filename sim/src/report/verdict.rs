@@ -21,6 +21,8 @@ pub enum Verdict {
     /// A fault that was on never fired, an expected mark or violation was never reached, or something that all scenarios must reach
     /// together.
     Coverage,
+    /// It was stopped before its end, and nothing was found until then: whether everything holds is not decided.
+    Interrupted,
     /// Nothing was measured.
     Nothing,
     /// Everything held.
@@ -32,12 +34,13 @@ pub enum Verdict {
 
 impl Verdict {
     /// All verdicts, in order of precedence.
-    pub const ALL: [Verdict; 8] = [
+    pub const ALL: [Verdict; 9] = [
         Verdict::Panic,
         Verdict::Violation,
         Verdict::NotDeterministic,
         Verdict::Budget,
         Verdict::Coverage,
+        Verdict::Interrupted,
         Verdict::Nothing,
         Verdict::Pass,
         Verdict::ExpectedFailure,
@@ -52,6 +55,7 @@ impl Verdict {
             Verdict::NotDeterministic => "nondeterministic",
             Verdict::Budget => "budget",
             Verdict::Coverage => "coverage",
+            Verdict::Interrupted => "interrupted",
             Verdict::Nothing => "nothing",
             Verdict::Pass => "pass",
             Verdict::ExpectedFailure => "expected-failure",
@@ -105,7 +109,8 @@ impl Verdict {
         let found = result.expected_failure.is_some_and(|it| it.runs > 0);
         match worst {
             Some(verdict) => verdict,
-            None if gated && !result.cancelled && result.runs > 0 && missed => Verdict::Coverage,
+            None if result.cancelled => Verdict::Interrupted,
+            None if gated && result.runs > 0 && missed => Verdict::Coverage,
             None if result.runs == 0 || result.counts.commands == 0 => Verdict::Nothing,
             None if found => Verdict::ExpectedFailure,
             None => Verdict::Pass,
@@ -151,7 +156,18 @@ mod tests {
         assert_eq!(Verdict::of_scenario(&result, true), Verdict::Coverage);
         assert_eq!(Verdict::of_scenario(&result, false), Verdict::Pass);
         result.cancelled = true;
-        assert_eq!(Verdict::of_scenario(&result, true), Verdict::Pass);
+        assert_eq!(Verdict::of_scenario(&result, true), Verdict::Interrupted);
+    }
+
+    #[test]
+    fn an_interrupted_scenario_has_no_other_verdict_than_what_was_wrong_until_then() {
+        let mut result = scenario_result();
+        result.cancelled = true;
+        assert_eq!(Verdict::of_scenario(&result, false), Verdict::Interrupted);
+        result.runs = 0;
+        assert_eq!(Verdict::of_scenario(&result, false), Verdict::Interrupted);
+        result.failures.push(failed_run(3, Outcome::Violated));
+        assert_eq!(Verdict::of_scenario(&result, false), Verdict::Violation);
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! What the program under test is told to do, and how its log is set up.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use beaver::wal::QueueOptions;
-use serde::{Deserialize, Serialize};
+use serde::de::{self, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// A closed range of integers, written `[least, most]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -136,6 +138,7 @@ pub struct Workload {
     pub commands: u32,
     /// How often each command is drawn, relative to the others. A command that is not named is not
     /// drawn.
+    #[serde(deserialize_with = "each_once")]
     #[cfg_attr(feature = "schema", schemars(schema_with = "weights_schema"))]
     pub weights: BTreeMap<CommandKind, u32>,
     /// How many different job ids there are; a small number makes duplicates and refusals.
@@ -162,6 +165,33 @@ pub struct Workload {
 
 fn never_waits(backoff_ms: &Range) -> bool {
     backoff_ms.most == 0
+}
+
+/// Reads weights. A name that is there twice would otherwise have the later weight, in silence.
+fn each_once<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<CommandKind, u32>, D::Error> {
+    struct Weights;
+
+    impl<'de> Visitor<'de> for Weights {
+        type Value = BTreeMap<CommandKind, u32>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a map")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut weights = BTreeMap::new();
+            while let Some((kind, weight)) = map.next_entry()? {
+                if weights.insert(kind, weight).is_some() {
+                    let name = serde_json::to_value(kind).unwrap_or_default();
+                    let name = name.as_str().unwrap_or_default();
+                    return Err(de::Error::custom(format_args!("`{name}` is named twice")));
+                }
+            }
+            Ok(weights)
+        }
+    }
+
+    from.deserialize_map(Weights)
 }
 
 /// Weights by the names of the commands: the schema of a map says nothing about its keys by itself.

@@ -61,9 +61,19 @@ pub struct Caught {
 }
 
 impl Caught {
-    /// The failure, shrunk; nothing if it does not happen again.
-    fn new(subject: &AnySubject, failure: &Scenario, runs: u64, effort: Effort) -> Option<Self> {
-        let shrunk = shrink(subject, failure, Limits::runs(effort.shrink_runs))?;
+    /// The failure, shrunk as far as `cancel` lets it; nothing if it does not happen again.
+    fn new(
+        subject: &AnySubject,
+        failure: &Scenario,
+        runs: u64,
+        effort: Effort,
+        cancel: &AtomicBool,
+    ) -> Option<Self> {
+        let limits = Limits {
+            runs: effort.shrink_runs,
+            go_on: &|| !cancel.load(Ordering::Relaxed),
+        };
+        let shrunk = shrink(subject, failure, limits)?;
         Some(Caught {
             invariant: shrunk.likeness.invariant,
             runs,
@@ -128,7 +138,7 @@ pub fn find(bug: &'static Bug, effort: Effort, cancel: &AtomicBool) -> BugResult
         sampled: BTreeMap::from([(scenario.profile, runs)]),
         caught: failed.and_then(|run| {
             let failure = saved_failure(&scenario, &run);
-            Caught::new(&subject, &failure, runs, effort)
+            Caught::new(&subject, &failure, runs, effort, cancel)
         }),
         explored: None,
     };
@@ -137,7 +147,7 @@ pub fn find(bug: &'static Bug, effort: Effort, cancel: &AtomicBool) -> BugResult
         let (explored, failure) = explore(&subject, scenario.profile, cancel);
         result.explored = Some(explored);
         if let Some(failure) = failure.filter(|_| unseen) {
-            result.caught = Caught::new(&subject, &failure, explored.workloads, effort);
+            result.caught = Caught::new(&subject, &failure, explored.workloads, effort, cancel);
         }
     }
     result.find_weaker_profile(&subject, &scenario, effort.seeds, cancel);

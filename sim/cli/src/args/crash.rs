@@ -29,7 +29,7 @@ Exit codes:
   2    wrong usage, a file could not be read or written, or the check fails on files that no crash has touched
   3    no image failed, but --for ended it before all were tried: what was not is said
   6    no image was tried: --for was too short
-  130  stopped by Ctrl-C, and nothing was found until then
+  130  stopped by Ctrl-C or SIGTERM, and nothing was found until then
 
 Examples:
   beaver crash log --check './verify {dir} {acks}'

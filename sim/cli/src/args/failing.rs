@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::Format;
+use super::{Format, jobs};
 use crate::exit;
 
 const ZOO_HELP: &str = "\
@@ -34,7 +34,7 @@ pub(crate) struct ZooArgs {
     #[arg(long)]
     pub(crate) explore: bool,
     /// Bugs that are looked for at the same time; the result does not depend on it [default: all cores]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = jobs, allow_negative_numbers = true)]
     pub(crate) jobs: Option<NonZeroUsize>,
     /// How the result is written
     #[arg(long, value_enum, default_value_t)]
@@ -57,7 +57,7 @@ pub(crate) struct ReplayArgs {
     /// Write a page about it: one HTML file that needs no network
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,
-    /// Inject this bug of the zoo first: a failure that `beaver zoo` found
+    /// Inject this bug of the zoo first, or `none` [default: the one that the folder of FILE names]
     #[arg(long, value_name = "ID")]
     pub(crate) bug: Option<String>,
 }
@@ -85,7 +85,7 @@ pub(crate) struct ShrinkArgs {
     /// How long it may take at most
     #[arg(long, value_name = "N", default_value_t = 60)]
     pub(crate) seconds: u64,
-    /// Inject this bug of the zoo first: a failure that `beaver zoo` found
+    /// Inject this bug of the zoo first, or `none` [default: the one that the folder of FAILURE names]
     #[arg(long, value_name = "ID")]
     pub(crate) bug: Option<String>,
     /// How the result is written

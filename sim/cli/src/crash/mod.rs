@@ -99,7 +99,7 @@ fn record_and_crash(
         Err(RecordError::Setup {
             ended: ProgramEnd::Stopped,
             ..
-        }) => return Ok(Exit::Interrupted),
+        }) => return Ok(Exit::INTERRUPTED),
         recorded => recorded.map_err(CliError::new)?,
     };
     recorded.warnings.iter().for_each(warn);
@@ -109,7 +109,7 @@ fn record_and_crash(
                 "stopped while the program was recorded, so nothing is crashed; of a program that never ends, record a part with \
                  `beaver trace`, and crash that recording",
             );
-            return Ok(Exit::Interrupted);
+            return Ok(Exit::INTERRUPTED);
         }
         ProgramEnd::With { code: 0 } | ProgramEnd::PowerCut => {}
         ended => warn(format_args!("the program {ended}")),
@@ -192,7 +192,7 @@ fn crash_recording(
         out.line(text::time(&tried, checks, timer.elapsed_ms()));
     }
     let exit = match interrupted() {
-        true if !found(&tried, &seconds) => Exit::Interrupted,
+        true if !found(&tried, &seconds) => Exit::INTERRUPTED,
         _ => verdict(&tried, &seconds, left_ms() == 0),
     };
     match &args.report {

@@ -99,7 +99,7 @@ pub(super) fn again(
     let (reason, verdict, exit) = match &answer {
         Judgement::Bad(reason) => (Some(reason.as_str()), "fails", Exit::FOUND),
         Judgement::Good => (None, "holds", Exit::HELD),
-        Judgement::Stopped => (None, "stopped", Exit::Interrupted),
+        Judgement::Stopped => (None, "stopped", Exit::INTERRUPTED),
     };
     if args.format == Format::Json {
         out.json(&AgainDocument {

@@ -8,5 +8,5 @@ mod suggest;
 
 pub use old_words::old_words;
 pub use position::{TextPosition, find};
-pub use scenario_text::{ScenarioProblem, read_scenario};
+pub use scenario_text::{ScenarioProblem, read_cluster_scenario, read_scenario};
 pub use suggest::{did_you_mean, nearest};

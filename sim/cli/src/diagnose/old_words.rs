@@ -59,6 +59,12 @@ pub(super) fn is_old(word: &str) -> bool {
     RENAMED.iter().any(|(old, _)| *old == word)
 }
 
+/// The old word of the field `new`, if `text` has it too, and `new`.
+pub(super) fn old_word_of(new: &str, text: &str) -> Option<(&'static str, &'static str)> {
+    let (old, new) = RENAMED.iter().find(|(_, word)| *word == new)?;
+    text.contains(&format!("\"{old}\"")).then_some((*old, *new))
+}
+
 /// `path`, with its last field as version 0.1 called it.
 #[must_use]
 pub(super) fn old_path(path: &str) -> Option<String> {

@@ -2,11 +2,13 @@
 
 use std::fmt;
 
-use super::old_words::old_path;
+use super::old_words::{old_path, old_word_of};
 use super::position::{TextPosition, find};
 use super::refusal::{UnknownName, without_place};
+use beaver_cluster::scenario::ClusterScenario;
 use beaver_sim::beaver::library;
 use beaver_sim::scenario::Scenario;
+use serde::de::DeserializeOwned;
 
 /// One thing that is wrong with a scenario file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,24 +38,7 @@ pub fn read_scenario(
     default_name: &str,
     text: &str,
 ) -> Result<Scenario, Vec<ScenarioProblem>> {
-    // `serde` would read the fields from an array too, in an order that is not written anywhere.
-    if text.trim_start().starts_with('[') {
-        return Err(vec![ScenarioProblem {
-            file: file.to_owned(),
-            place: TextPosition { line: 1, column: 1 },
-            message: "a scenario is a JSON object with its fields by name, not an array".to_owned(),
-        }]);
-    }
-    let mut reader = serde_json::Deserializer::from_str(text);
-    let read = serde_path_to_error::deserialize(&mut reader);
-    let mut scenario: Scenario = read.map_err(|error| vec![refused(file, text, &error)])?;
-    reader.end().map_err(|error| {
-        vec![ScenarioProblem {
-            file: file.to_owned(),
-            place: TextPosition::of_serde(text, &error),
-            message: without_place(&error.to_string()).to_owned(),
-        }]
-    })?;
+    let mut scenario: Scenario = read_fields(file, text).map_err(|problem| vec![problem])?;
     if scenario.name.is_empty() {
         default_name.clone_into(&mut scenario.name);
     }
@@ -76,6 +61,69 @@ pub fn read_scenario(
     }
 }
 
+/// The scenario of a cluster in `text`, which was read from `file`. One without a name gets `default_name`.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn read_cluster_scenario(
+    file: &str,
+    default_name: &str,
+    text: &str,
+) -> Result<ClusterScenario, ScenarioProblem> {
+    let mut scenario: ClusterScenario = read_fields(file, text)?;
+    if scenario.name.is_empty() {
+        default_name.clone_into(&mut scenario.name);
+    }
+    scenario.check().map_err(|rule| {
+        let field = rule.split(':').next().unwrap_or_default();
+        ScenarioProblem {
+            file: file.to_owned(),
+            place: place_of(text, field),
+            message: rule,
+        }
+    })?;
+    Ok(scenario)
+}
+
+/// The object in `text`, each field where it belongs.
+fn read_fields<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, ScenarioProblem> {
+    if let Some(message) = no_object(text) {
+        return Err(ScenarioProblem {
+            file: file.to_owned(),
+            place: TextPosition { line: 1, column: 1 },
+            message: message.to_owned(),
+        });
+    }
+    let mut reader = serde_json::Deserializer::from_str(text);
+    let read = serde_path_to_error::deserialize(&mut reader);
+    let value = read.map_err(|error| refused(file, text, &error))?;
+    reader.end().map_err(|error| ScenarioProblem {
+        file: file.to_owned(),
+        place: TextPosition::of_serde(text, &error),
+        message: without_place(&error.to_string()).to_owned(),
+    })?;
+    Ok(value)
+}
+
+/// What is wrong with a text that cannot be a JSON object, where the parser would not say it.
+fn no_object(text: &str) -> Option<&'static str> {
+    let start = text.trim_start();
+    if start.is_empty() {
+        return Some(
+            "the file is empty: a scenario is a JSON object, of which `{\"claim\": \"…\"}` is the least",
+        );
+    }
+    if start.starts_with('\u{feff}') {
+        return Some(
+            "the file begins with a byte-order mark, which JSON does not have: save it as UTF-8 without one",
+        );
+    }
+    // `serde` would read the fields from an array too, in an order that is not written anywhere.
+    start
+        .starts_with('[')
+        .then_some("a scenario is a JSON object with its fields by name, not an array")
+}
+
 /// Where the field that `path` names stands, whatever version named it. What leads nowhere ends at its
 /// parent, so the later of the two places is the field.
 fn place_of(text: &str, path: &str) -> TextPosition {
@@ -94,16 +142,25 @@ fn refused(
     let message = without_place(&full);
     let path = error.path().to_string();
     let reported = TextPosition::of_serde(text, error.inner());
-    let (place, message) = match UnknownName::read(message) {
-        Some(unknown) => {
+    let both = message.strip_prefix("duplicate field `");
+    let both = both.and_then(|name| old_word_of(name.split('`').next()?, text));
+    let (place, message) = match (UnknownName::read(message), both) {
+        (Some(unknown), _) => {
             let place = last_before(text, unknown.typed, error.inner()).unwrap_or(reported);
             (place, unknown.message(parent(&path, unknown.typed)))
         }
-        None if error.inner().is_data() && path != "." => {
+        (None, Some((old, new))) => {
+            let last = |word| last_before(text, word, error.inner());
+            let place = last(new).max(last(old)).unwrap_or(reported);
+            let message =
+                format!("`{old}` is what version 0.1 called `{new}`: leave one of the two out");
+            (place, message)
+        }
+        (None, None) if error.inner().is_data() && path != "." => {
             let place = find(text, &path).unwrap_or(reported);
             (place, format!("`{path}`: {message}"))
         }
-        None => (reported, message.to_owned()),
+        (None, None) => (reported, message.to_owned()),
     };
     ScenarioProblem {
         file: file.to_owned(),
@@ -188,8 +245,54 @@ mod tests {
     #[test]
     fn broken_json_names_line_and_column() {
         check_problem("{\"claim\": \"c\",\n}", "s.json:2:1: trailing comma");
-        check_problem("", "s.json:1:1: EOF while parsing a value");
         check_problem("{\"claim\": \"c\"} x", "s.json:1:16: trailing characters");
+    }
+
+    #[test]
+    fn a_file_without_json_says_what_it_lacks() {
+        let least = "the file is empty: a scenario is a JSON object, of which `{\"claim\": \"…\"}` is the least";
+        for empty in ["", " \n\t"] {
+            check_problem(empty, &format!("s.json:1:1: {least}"));
+        }
+        check_problem(
+            "\u{feff}{\"claim\": \"c\"}",
+            "s.json:1:1: the file begins with a byte-order mark, which JSON does not have: save it as UTF-8 without one",
+        );
+    }
+
+    #[test]
+    fn an_old_word_beside_its_new_word_is_named() {
+        check_problem(
+            "{\"claim\": \"c\",\n \"faults\": [\n  {\"kind\": \"read-error\", \"per_mille\": 3,\n   \"pm\": 4}]}",
+            "s.json:4:4: `pm` is what version 0.1 called `per_mille`: leave one of the two out",
+        );
+        check_problem(
+            "{\"claim\": \"c\",\n \"claim\": \"d\"}",
+            "s.json:2:8: duplicate field `claim`",
+        );
+    }
+
+    #[test]
+    fn what_is_named_twice_is_refused() {
+        check_problem(
+            "{\"claim\": \"c\",\n \"workload\": {\"weights\": {\"ack\": 1, \"ack\": 2}}}",
+            "s.json:2:15: `workload.weights`: `ack` is named twice",
+        );
+        check_problem(
+            "{\"claim\": \"c\",\n \"faults\": [\n  {\"kind\": \"read-error\", \"per_mille\": 3},\n  {\"kind\": \"read-error\", \"per_mille\": 4}]}",
+            "s.json:4:4: `faults[1].kind`: read-error is in the list already, for the same files and at the same time",
+        );
+        let other = "{\"claim\": \"c\",\n \"faults\": [{\"kind\": \"read-error\", \"per_mille\": 3},\n  \
+            {\"kind\": \"read-error\", \"per_mille\": 4, \"phase\": \"recovery\"}]}";
+        assert!(read_scenario("s.json", "s", other).is_ok());
+    }
+
+    #[test]
+    fn a_workload_that_nobody_waits_for_is_refused() {
+        check_problem(
+            "{\"claim\": \"c\",\n \"workload\": {\"commands\": 4000000000}}",
+            "s.json:2:15: `workload.commands`: 4000000000 commands are too many: at most 1000000",
+        );
     }
 
     #[test]

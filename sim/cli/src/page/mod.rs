@@ -5,7 +5,9 @@
 //! and when, every file and name at the crash, page by page, and the timeline of commands and
 //! storage calls. It is a pure function of its input, and without its script it can still be read.
 
+mod cluster;
 mod failure;
+mod lanes;
 mod picture;
 mod survival;
 mod text;
@@ -20,6 +22,7 @@ use crate::report::{
 };
 use beaver_sim::explain::{Explained, ExplainedLog};
 
+pub use cluster::ClusterPage;
 pub use failure::BrokenCheck;
 use failure::FailureSection;
 
@@ -104,9 +107,10 @@ impl<'r> HtmlPage<'r> {
         let explanation = &explained.explanation;
         let figures = vec![
             ("profile", explanation.profile.to_string()),
-            ("commands", explanation.step.to_string()),
+            ("commands", explanation.size.commands.to_string()),
+            ("crashes", explanation.size.crashes.to_string()),
+            ("faults", explanation.size.faults.to_string()),
             ("acknowledged", explanation.acknowledged.len().to_string()),
-            ("crashes", explanation.crashes.len().to_string()),
             ("weakest profile", explanation.weakest.profile.to_string()),
         ];
         HtmlPage {
@@ -163,6 +167,10 @@ fn subtitle(report: &RunReport) -> String {
         Some(how) => format!(
             "Every crash point of each workload, and every disk that a crash there may leave. {how}"
         ),
+        None if report.interrupted => {
+            "Seeded random crash runs, stopped before their end: of the seeds that are missing nothing is decided."
+                .to_owned()
+        }
         None => {
             "Seeded random crash runs: after every recovery each invariant is checked against a \
                  model that saw the same commands."
@@ -189,7 +197,9 @@ fn number(number: &u64) -> String {
 fn tone(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Pass => "good",
-        Verdict::Nothing | Verdict::Coverage | Verdict::ExpectedFailure => "warn",
+        Verdict::Nothing | Verdict::Coverage | Verdict::Interrupted | Verdict::ExpectedFailure => {
+            "warn"
+        }
         _ => "bad",
     }
 }

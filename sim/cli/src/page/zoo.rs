@@ -2,7 +2,7 @@
 
 use super::failure::FailureSection;
 use super::{HtmlPage, VerdictRow, tone};
-use crate::report::numbers::{grouped, seconds};
+use crate::report::numbers::{counted, grouped, seconds};
 use crate::report::{CaughtBug, Verdict, ZooReport};
 use beaver_zoo::false_alarms::FalseAlarm;
 use beaver_zoo::find::BugResult;
@@ -29,10 +29,7 @@ impl<'r> HtmlPage<'r> {
         }));
         HtmlPage {
             title: "the zoo".to_owned(),
-            subtitle:
-                "Known bugs, injected on purpose: each must be caught for its reason, and the \
-             same stores without bugs must not be."
-                    .to_owned(),
+            subtitle: subtitle(report),
             rows_title: "Bugs",
             row_name: "bug",
             columns: COLUMNS.to_vec(),
@@ -45,14 +42,31 @@ impl<'r> HtmlPage<'r> {
     }
 }
 
+fn subtitle(report: &ZooReport) -> String {
+    let mut text = "Known bugs, injected on purpose: each must be caught for its reason, and the same stores without bugs must \
+                    not be."
+        .to_owned();
+    if report.interrupted {
+        let open = counted(report.undecided as u64, "bug");
+        text.push_str(&format!(
+            " It was stopped before its end: {open} were not looked for to the end."
+        ));
+    }
+    text
+}
+
 fn figures(report: &ZooReport) -> Vec<(&'static str, String)> {
     let controls = &report.controls;
+    let alarms = match report.has_open_controls() {
+        true => "undecided".to_owned(),
+        false => grouped(controls.false_alarms.len() as u64),
+    };
     vec![
-        ("bugs", grouped(report.bugs.len() as u64)),
+        ("bugs", grouped(report.asked() as u64)),
         ("caught for their reason", grouped(report.caught() as u64)),
         ("small histories", grouped(report.small() as u64)),
         ("runs without bugs", grouped(controls.runs)),
-        ("false alarms", grouped(controls.false_alarms.len() as u64)),
+        ("false alarms", alarms),
         ("time", seconds(report.elapsed_ms)),
     ]
 }

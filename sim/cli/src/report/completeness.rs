@@ -4,7 +4,7 @@ use beaver_sim::explore::Tally;
 use beaver_sim::scenario::Profile;
 
 use super::numbers::grouped;
-use super::{RunKind, RunReport};
+use super::{RunKind, RunReport, ScenarioReport};
 
 const WHOLE: &str = "every image at page granularity, zero fill";
 const TORN: &str = "every prefix tear of one page at 512-byte boundaries";
@@ -16,6 +16,13 @@ pub(crate) fn completeness(report: &RunReport) -> Option<String> {
     let RunKind::Exploration { cap, torn_cap, .. } = report.kind else {
         return None;
     };
+    let cancelled = |one: &ScenarioReport| one.result.cancelled;
+    if report.interrupted || report.scenarios.iter().any(cancelled) {
+        return Some(
+            "Not exhaustive: it was stopped before its end, and says nothing of what comes after."
+                .to_owned(),
+        );
+    }
     let tally = report.explored();
     let has = |which: fn(Profile) -> bool| report.scenarios.iter().any(|one| which(one.profile));
     let garbage = has(Profile::fills_with_garbage);
@@ -66,10 +73,14 @@ mod tests {
     use super::*;
 
     fn said(tally: Tally, profile: Profile, torn_cap: u64) -> String {
+        completeness(&exploration(tally, profile, torn_cap)).unwrap()
+    }
+
+    fn exploration(tally: Tally, profile: Profile, torn_cap: u64) -> RunReport {
         let mut scenario = scenario_report();
         scenario.explored = Some(tally);
         scenario.profile = profile;
-        let report = RunReport {
+        RunReport {
             kind: RunKind::Exploration {
                 depth: 2,
                 cap: 128,
@@ -79,8 +90,19 @@ mod tests {
             must_reach: None,
             interrupted: false,
             elapsed_ms: 0,
-        };
-        completeness(&report).unwrap()
+        }
+    }
+
+    #[test]
+    fn what_was_stopped_is_not_exhaustive() {
+        let mut report = exploration(Tally::default(), Profile::Posix, 64);
+        report.interrupted = true;
+        let text = completeness(&report).unwrap();
+        assert!(text.starts_with("Not exhaustive: it was stopped"), "{text}");
+        report.interrupted = false;
+        report.scenarios[0].result.cancelled = true;
+        let text = completeness(&report).unwrap();
+        assert!(text.starts_with("Not exhaustive: it was stopped"), "{text}");
     }
 
     #[test]

@@ -13,13 +13,13 @@ use super::{CoverageTable, Disagreement, MustReach, RunReport, ScenarioReport, V
 
 /// What every document begins with.
 #[derive(Clone, Copy, Debug, Serialize)]
-pub(super) struct Tool {
+pub(crate) struct Tool {
     tool: &'static str,
     version: &'static str,
 }
 
 impl Tool {
-    pub(super) const THIS: Tool = Tool {
+    pub(crate) const THIS: Tool = Tool {
         tool: "beaver",
         version: env!("CARGO_PKG_VERSION"),
     };
@@ -173,13 +173,17 @@ impl<'r> ScenarioDocument<'r> {
             disagreement: report.disagreement.as_ref().map(DisagreementDocument::new),
             elapsed_ms: report.elapsed_ms,
             verdict: report.verdict().name(),
-            explored: report.explored.as_ref().map(ExplorationDocument::new),
+            explored: report
+                .explored
+                .as_ref()
+                .map(|tally| ExplorationDocument::new(tally, result.cancelled)),
         }
     }
 }
 
 impl ExplorationDocument {
-    fn new(tally: &Tally) -> Self {
+    /// What was `cancelled` is not exhaustive, whatever it judged until then.
+    fn new(tally: &Tally, cancelled: bool) -> Self {
         ExplorationDocument {
             crash_points: tally.crash_points,
             equal_points: tally.equal_points,
@@ -194,8 +198,8 @@ impl ExplorationDocument {
             torn_capped: tally.torn_capped,
             on_bad_device: tally.on_bad_device,
             examined: tally.examined,
-            exhaustive: tally.is_exhaustive(),
-            torn_exhaustive: tally.is_exhaustive_of_torn(),
+            exhaustive: !cancelled && tally.is_exhaustive(),
+            torn_exhaustive: !cancelled && tally.is_exhaustive_of_torn(),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What people and programs read: pure functions of results. Nothing here runs, prints or looks at a clock.
 
+mod cluster;
+mod cluster_document;
 mod completeness;
 mod coverage;
 mod json;
@@ -14,6 +16,9 @@ mod testing;
 mod zoo;
 
 pub use beaver_sim::report::{FailureReport, Verdict};
+pub use cluster::ClusterReport;
+pub(crate) use cluster::{ClusterRow, ShownFailure, cluster_columns, cluster_heading, happenings};
+pub use cluster_document::ClusterDocument;
 pub(crate) use completeness::completeness;
 pub use coverage::{CoverageRow, CoverageTable};
 pub use json::{ReplayDocument, RunDocument};

@@ -127,7 +127,9 @@ impl RunReport {
     pub(crate) fn verdict(&self) -> Verdict {
         let verdicts = self.scenarios.iter().map(ScenarioReport::verdict);
         let missed = self.missed().map(|_| Verdict::Coverage);
-        verdicts.chain(missed).min().unwrap_or(Verdict::Nothing)
+        let interrupted = self.interrupted.then_some(Verdict::Interrupted);
+        let all = verdicts.chain(missed).chain(interrupted);
+        all.min().unwrap_or(Verdict::Nothing)
     }
 
     /// What must be reached and was not; nothing of runs that were stopped before their end.

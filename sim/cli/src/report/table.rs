@@ -232,7 +232,9 @@ pub fn coloured(row: &str, verdict: Verdict) -> String {
     use anstyle::{AnsiColor, Style};
     let colour = match verdict {
         Verdict::Pass => AnsiColor::Green,
-        Verdict::Nothing | Verdict::Coverage | Verdict::ExpectedFailure => AnsiColor::Yellow,
+        Verdict::Nothing | Verdict::Coverage | Verdict::Interrupted | Verdict::ExpectedFailure => {
+            AnsiColor::Yellow
+        }
         _ => AnsiColor::Red,
     };
     let style = Style::new().bold().fg_color(Some(colour.into()));

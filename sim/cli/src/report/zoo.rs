@@ -24,6 +24,8 @@ const SMALL: (usize, usize) = (6, 1);
 pub struct ZooReport {
     /// The bugs, in the order of the catalogue.
     pub bugs: Vec<BugResult>,
+    /// How many more bugs were asked for: it was stopped before they were looked for to the end.
+    pub undecided: usize,
     /// What the stores without bugs did in the same places.
     pub controls: ControlResult,
     /// What is shown of each bug that was caught, by its number, where that was asked for.
@@ -51,9 +53,22 @@ impl ZooReport {
         let wrong = self.bugs.iter().any(|result| !result.is_right());
         match wrong || !self.controls.false_alarms.is_empty() {
             true => Verdict::Violation,
+            false if self.interrupted => Verdict::Interrupted,
             false if self.bugs.is_empty() => Verdict::Nothing,
             false => Verdict::Pass,
         }
+    }
+
+    /// How many bugs were asked for.
+    #[must_use]
+    pub(crate) fn asked(&self) -> usize {
+        self.bugs.len() + self.undecided
+    }
+
+    /// Whether it is not known that the stores without bugs hold: they were stopped before their end, and held until then.
+    #[must_use]
+    pub(crate) fn has_open_controls(&self) -> bool {
+        self.interrupted && self.controls.false_alarms.is_empty()
     }
 
     /// How many bugs were caught for their reasons.
@@ -85,7 +100,7 @@ impl fmt::Display for ZooReport {
         for alarm in &controls.false_alarms {
             writeln!(f, "false alarm: {alarm}\n")?;
         }
-        let all = self.bugs.len();
+        let all = self.asked();
         writeln!(
             f,
             "{} of {all} bugs caught, each for its reason",
@@ -98,10 +113,16 @@ impl fmt::Display for ZooReport {
             "{small} of {all} shrunk to at most {commands} commands and {crashes} crash"
         )?;
         let (runs, alarms) = (grouped(controls.runs), controls.false_alarms.len());
-        write!(
-            f,
-            "{alarms} false alarms in {runs} runs of the stores without bugs"
-        )?;
+        match self.has_open_controls() {
+            true => write!(
+                f,
+                "false alarms undecided: none in the first {runs} runs of the stores without bugs"
+            )?,
+            false => write!(
+                f,
+                "{alarms} false alarms in {runs} runs of the stores without bugs"
+            )?,
+        }
         let explored = controls.explored;
         if explored.workloads > 0 {
             let (workloads, recoveries) =
@@ -115,7 +136,8 @@ impl fmt::Display for ZooReport {
         if self.interrupted {
             writeln!(
                 f,
-                "stopped by Ctrl-C: the bugs after these were not looked for"
+                "stopped by a signal: {} were not looked for to the end",
+                counted(self.undecided as u64, "bug")
             )?;
         }
         writeln!(

@@ -5,7 +5,8 @@ use std::path::Path;
 use beaver::inspect::{self, Difference};
 use serde_json::{Value, json};
 
-use super::{exit_for, log};
+use super::out_of_place::note;
+use super::{exit_for, log, settled};
 use crate::args::Format;
 use crate::exit::{CliError, Exit};
 use crate::output::Output;
@@ -17,7 +18,10 @@ pub(super) fn compare(
     format: Format,
     out: &mut Output,
 ) -> Result<Exit, CliError> {
-    let differences = inspect::compare(&log(a)?, &log(b)?).map_err(|error| {
+    note(a)?;
+    note(b)?;
+    let (first, second) = (log(a)?, log(b)?);
+    let differences = settled(|| inspect::compare(&first, &second)).map_err(|error| {
         CliError::at(format_args!("{} and {}", a.display(), b.display()), error)
     })?;
     match format {

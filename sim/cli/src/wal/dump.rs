@@ -7,6 +7,7 @@ use beaver::inspect::{self, DumpLine, LineContent};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
+use super::out_of_place::note;
 use super::{exit_for, failed, log};
 use crate::args::Format;
 use crate::exit::{CliError, Exit};
@@ -15,6 +16,7 @@ use crate::output::Output;
 /// Prints one line for each thing in the log, as text or as one JSON object; ends with 1 if there is damage.
 pub(super) fn dump(directory: &Path, format: Format, out: &mut Output) -> Result<Exit, CliError> {
     let from = log(directory)?;
+    note(directory)?;
     let mut damaged = false;
     let done = inspect::dump(&from, &mut |line| {
         damaged |= matches!(line.content, LineContent::Damage(_));
@@ -66,6 +68,7 @@ fn text_line(line: &DumpLine<'_>) -> String {
         LineContent::Marker(synced) => format!("marker: durable through {synced}"),
         LineContent::Lost(from, to) => format!("lost: {from} to {to}"),
         LineContent::Damage(reason) => format!("DAMAGE: {reason}"),
+        LineContent::TornTail(reason) => format!("torn tail, torn or in flight: {reason}"),
         LineContent::Free(bytes) => format!("free: {bytes} bytes"),
     };
     format!("{}:{} {what}", line.file, line.offset)
@@ -96,6 +99,7 @@ fn json_line(line: &DumpLine<'_>) -> String {
         LineContent::Marker(synced) => ("marker", json!({"synced": synced.0})),
         LineContent::Lost(from, to) => ("lost", json!({"from": from.0, "to": to.0})),
         LineContent::Damage(reason) => ("damage", json!({"reason": reason})),
+        LineContent::TornTail(reason) => ("torn-tail", json!({"reason": reason})),
         LineContent::Free(bytes) => ("free", json!({"bytes": bytes})),
     };
     let place = json!({"file": line.file, "offset": line.offset, "kind": kind});

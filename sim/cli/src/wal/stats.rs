@@ -3,10 +3,11 @@
 use beaver::inspect::{self, Stats, StoreProblem};
 use beaver::wal::{LostRange, TornTail};
 use beaver::{Event, Position};
+use beaver_sim::explain::printable;
 use serde_json::{Value, json};
 
 use super::any_event::AnyEvent;
-use super::{exit_for, failed, log};
+use super::{exit_for, failed, log, out_of_place, settled};
 use crate::args::{EventLogArgs, Format};
 use crate::exit::{CliError, Exit};
 use crate::output::Output;
@@ -47,11 +48,14 @@ pub(super) fn validate(args: &EventLogArgs, out: &mut Output) -> Result<Exit, Cl
 fn survey(args: &EventLogArgs) -> Result<Stats, CliError> {
     let directory = &args.log.dir;
     let log = log(directory)?;
-    let stats = match args.any_event {
+    let out_of_place = out_of_place::find(directory)?;
+    let stats = settled(|| match args.any_event {
         true => inspect::stats::<AnyEvent>(&log),
         false => inspect::stats::<Event>(&log),
-    };
-    stats.map_err(failed(directory))
+    });
+    let mut stats = stats.map_err(failed(directory))?;
+    stats.problems.splice(..0, out_of_place);
+    Ok(stats)
 }
 
 fn print_stats(stats: &Stats, out: &mut Output) {
@@ -90,7 +94,10 @@ fn at(position: Option<Position>, time_ms: Option<u64>, end: &str) -> String {
 /// What is wrong, and what looks wrong and is not.
 fn print_findings(stats: &Stats, out: &mut Output) {
     for problem in &stats.problems {
-        out.line(format_args!("problem      {problem}"));
+        out.line(format_args!(
+            "problem      {}",
+            printable(&problem.to_string())
+        ));
     }
     for LostRange { from, to } in &stats.lost {
         out.line(format_args!(
@@ -109,7 +116,7 @@ fn print_findings(stats: &Stats, out: &mut Output) {
         ));
     }
     for stray in &stats.strays {
-        out.line(format_args!("stray        {stray}"));
+        out.line(format_args!("stray        {}", printable(stray)));
     }
 }
 

@@ -292,6 +292,27 @@ fn a_budget_that_runs_out_ends_with_3() {
 }
 
 #[test]
+fn no_invariant_is_blamed_for_a_budget_wherever_it_runs_out() {
+    for calls in [12, 20, 30, 40, 60, 80] {
+        let place = place_with(
+            "exhausted",
+            &format!(
+                r#"{{"claim": "c", "seeds": "0..20", "workload": {{"commands": 12}},
+                "crashes": {{"power_cut_in_command_per_mille": 300}}, "budget": {{"storage_calls": {calls}}}}}"#
+            ),
+        );
+        let run = place.beaver("run --format json").ends_with(3).json();
+        assert_eq!(run["verdict"], "budget", "{calls} calls");
+        let explored = place.beaver("explore --format json").json();
+        let verdict = &explored["verdict"];
+        assert!(
+            verdict == "budget" || verdict == "pass",
+            "{calls} calls: {verdict}"
+        );
+    }
+}
+
+#[test]
 fn a_violation_wins_over_a_budget_and_a_missed_mark() {
     let place = place_with("unbounded", UNBOUNDED);
     place.write("scenarios/exhausted.json", EXHAUSTED);
@@ -313,12 +334,77 @@ fn a_violation_wins_over_a_budget_and_a_missed_mark() {
 #[test]
 fn a_failure_that_cannot_be_saved_is_a_failure_all_the_same() {
     let place = place_with("unbounded", UNBOUNDED);
-    place.write("taken", "a file");
+    place.beaver("run --seed 0").ends_with(1);
+    let folder = only_folder(&place, "failures");
+    std::fs::remove_dir_all(place.path().join("failures")).unwrap();
+    place.write(&folder, "a file");
     let ran = place
-        .beaver("run --seed 0 --out taken")
+        .beaver("run --seed 0")
         .ends_with(1)
         .complains("warning: not saved");
     ran.says("run unbounded --seed 0 --fs posix");
+}
+
+#[test]
+fn where_nothing_can_be_saved_nothing_runs() {
+    let place = Place::with_small_scenario();
+    place.write("taken", "a file");
+    place.write("folder/file", "");
+    for command in ["run --seed 0", "explore --ops 1 --depth 1", "zoo B01"] {
+        for wrong in [
+            "--out taken",
+            "--out taken/below",
+            "--report folder",
+            "--report none/page.html",
+            "--report taken/page.html",
+        ] {
+            let ran = place.beaver(&format!("{command} {wrong}")).ends_with(2);
+            assert_eq!(ran.stdout, "", "{command} {wrong}");
+            let path = wrong.split(' ').next_back().unwrap();
+            ran.complains(&format!("error: {path}: "));
+        }
+        place
+            .beaver(&format!("{command} --out below/new"))
+            .ends_with(0);
+    }
+    // Nothing is left of looking there.
+    let names = std::fs::read_dir(place.path()).unwrap();
+    let mut names: Vec<_> = names.map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["below", "folder", "scenarios", "taken"]);
+}
+
+#[test]
+fn a_bug_that_cannot_be_saved_ends_the_zoo_with_2() {
+    let place = Place::empty();
+    place.write("caught/B01", "a file");
+    let ran = place.beaver("zoo B01 --out caught").ends_with(2);
+    ran.says("verdict  pass")
+        .complains("warning: not saved")
+        .complains("error: 1 failure could not be saved");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_page_takes_the_place_of_another_at_its_end_alone_and_keeps_its_permissions() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let place = Place::with_small_scenario();
+    let page = place.write("pages/page.html", "an older page");
+    std::fs::set_permissions(&page, std::fs::Permissions::from_mode(0o640)).unwrap();
+    symlink("pages/page.html", place.path().join("link.html")).unwrap();
+    // A usage error leaves it alone.
+    place.beaver("run none --report link.html").ends_with(2);
+    assert_eq!(std::fs::read_to_string(&page).unwrap(), "an older page");
+    place.beaver("run --seed 0 --report link.html").ends_with(0);
+    assert!(std::fs::read_to_string(&page).unwrap().contains("</html>"));
+    assert!(place.path().join("link.html").is_symlink());
+    let mode = std::fs::metadata(&page).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o640);
+    let names = std::fs::read_dir(place.path().join("pages")).unwrap();
+    assert_eq!(names.count(), 1);
+    // A device is written to, not replaced.
+    place.beaver("run --seed 0 --report /dev/null").ends_with(0);
+    assert!(!std::fs::metadata("/dev/null").unwrap().is_file());
 }
 
 #[test]

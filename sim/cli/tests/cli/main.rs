@@ -28,4 +28,6 @@ mod shrink;
 mod trace;
 mod usage;
 mod wal;
+#[cfg(unix)]
+mod wal_files;
 mod zoo;

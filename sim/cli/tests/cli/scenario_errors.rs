@@ -71,3 +71,23 @@ fn every_impossible_value_of_every_file_is_listed() {
     assert_eq!(ran.stdout, "");
     check_golden("impossible_values.txt", &ran.stderr);
 }
+
+#[test]
+fn another_encoding() {
+    for (bytes, message) in [
+        (
+            &b"{\n  \"claim\": \"\xe9\"\n}"[..],
+            "scenarios/wrong.json:2: byte 15 is not UTF-8: save the file as UTF-8",
+        ),
+        (
+            b"\xff\xfe{\0",
+            "scenarios/wrong.json:1: the file is UTF-16: save it as UTF-8",
+        ),
+    ] {
+        let place = Place::empty();
+        let path = place.write("scenarios/wrong.json", "");
+        std::fs::write(path, bytes).unwrap();
+        let ran = place.beaver("run wrong").ends_with(2);
+        assert_eq!(ran.stderr, format!("error: {message}\n"));
+    }
+}

@@ -14,7 +14,8 @@ fn check_refused(line: &str, why: &str) {
 #[test]
 fn a_seed_that_is_no_number_is_refused() {
     check_refused("run --seed seven", "`seven` is not a seed");
-    check_refused("--seed -1", "-1");
+    check_refused("--seed -1", "`-1` is not a seed: write a number");
+    check_refused("explore --seed -1", "`-1` is not a seed");
     check_refused("run --seed 0xg", "`0xg` is not a seed");
 }
 
@@ -41,8 +42,20 @@ fn a_seed_and_a_range_exclude_each_other() {
 
 #[test]
 fn jobs_must_be_at_least_one() {
-    check_refused("run --jobs 0", "--jobs");
-    check_refused("run --jobs many", "--jobs");
+    for command in ["run", "explore", "zoo"] {
+        for wrong in ["0", "-1", "many"] {
+            let why = format!("`{wrong}` is no number of threads: write 1 or more");
+            check_refused(&format!("{command} --jobs {wrong}"), &why);
+        }
+    }
+}
+
+#[test]
+fn a_seed_that_would_choose_nothing_is_refused() {
+    for seed in ["--seed 3", "--seeds 0..9"] {
+        check_refused(&format!("explore --ops 1 {seed}"), "need no seed");
+    }
+    check_refused("explore --ops 0", "0 is not in 1..=6");
 }
 
 #[test]
@@ -69,11 +82,31 @@ fn an_unknown_scenario_is_named_with_what_was_meant() {
 }
 
 #[test]
-fn a_directory_without_scenarios_is_refused() {
+fn a_directory_that_is_not_there_is_refused() {
     Place::empty()
-        .beaver("")
+        .beaver("run claims/")
         .ends_with(2)
-        .complains("scenarios");
+        .complains("claims/");
+}
+
+#[test]
+fn without_a_directory_of_scenarios_those_of_the_program_run() {
+    let place = Place::empty();
+    let ran = place.beaver("--seed 0").ends_with(0);
+    ran.says(" (built in: there is no scenarios/ here)\n")
+        .says("\nswarm ");
+    place
+        .beaver("run swarm --seed 1 --check-determinism")
+        .ends_with(0)
+        .says("scenarios    1 (built in");
+    place
+        .beaver("run swarn --seed 1")
+        .ends_with(2)
+        .complains("did you mean `swarm`?");
+    place.write("scenarios/own.json", r#"{"claim": "c"}"#);
+    let ran = place.beaver("--seed 0").ends_with(0);
+    ran.says("scenarios    1\n");
+    place.beaver("run swarm").ends_with(2);
 }
 
 #[test]

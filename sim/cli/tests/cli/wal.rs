@@ -13,7 +13,7 @@ use crate::beaver::{Place, Ran};
 use crate::golden::check_golden;
 
 /// A store with a snapshot, two segments and seven events, in `log`.
-fn place_with_log() -> Place {
+pub(crate) fn place_with_log() -> Place {
     let place = Place::empty();
     write_log(&place.path().join("log"), "job-3");
     place
@@ -35,7 +35,7 @@ fn write_log(directory: &Path, last_job: &str) {
     queue.close().unwrap();
 }
 
-fn job(id: &str) -> JobSpec {
+pub(crate) fn job(id: &str) -> JobSpec {
     JobSpec::new(
         JobId::new(id).unwrap(),
         Payload::new(r#"{"n": 1}"#).unwrap(),
@@ -54,7 +54,7 @@ fn damage(place: &Place, epoch: u32, number: usize) {
 }
 
 /// Every file in `directory` but the lock, with its bytes.
-fn files(directory: &Path) -> Vec<(String, Vec<u8>)> {
+pub(crate) fn files(directory: &Path) -> Vec<(String, Vec<u8>)> {
     let entries = std::fs::read_dir(directory)
         .unwrap()
         .map(|entry| entry.unwrap());
@@ -69,7 +69,7 @@ fn files(directory: &Path) -> Vec<(String, Vec<u8>)> {
 
 /// Runs a tool that must not change the log.
 #[track_caller]
-fn look(place: &Place, line: &str) -> Ran {
+pub(crate) fn look(place: &Place, line: &str) -> Ran {
     let before = files(&place.path().join("log"));
     let ran = place.beaver(line);
     assert_eq!(
@@ -139,6 +139,9 @@ fn a_torn_tail_is_no_damage() {
         .ends_with(0)
         .json();
     assert_eq!(found["torn_tail"]["bytes"], 12);
+    look(&place, "wal dump log")
+        .ends_with(0)
+        .says("torn tail, torn or in flight: the last line has no newline");
 }
 
 #[test]
@@ -305,4 +308,21 @@ fn a_log_in_use_can_be_looked_at() {
         .ends_with(0)
         .says("1 event in 1 segment: whole");
     queue.enqueue(job("job-2")).unwrap();
+}
+
+#[test]
+fn a_copy_inside_the_log_is_refused() {
+    let place = place_with_log();
+    let before = files(&place.path().join("log"));
+    for copy in ["log/copy", "log/../log/deep/copy"] {
+        for line in [
+            format!("wal repair log {copy}"),
+            format!("wal truncate log 2:1 {copy}"),
+        ] {
+            let ran = place.beaver(&line).ends_with(2);
+            ran.complains(&format!("{copy}: lies in log, in which nothing is changed"));
+        }
+    }
+    assert_eq!(files(&place.path().join("log")), before);
+    place.beaver("wal repair log log-copy").ends_with(0);
 }

@@ -95,11 +95,21 @@ fn each_bug_is_saved_where_it_is_asked_for_and_replays_with_one_command() {
         assert_eq!(replay, format!("replay caught/{id} --bug {id}"));
         let again = place.beaver(&replay).ends_with(1);
         again.says(invariant).says(&format!("{id}, profile"));
+        // The folder knows its bug.
+        let again = place.beaver(&format!("replay caught/{id}")).ends_with(1);
+        again.says(&format!("injected     {id} "));
         // Without the bug the same history holds.
-        place.beaver(&format!("replay caught/{id}")).ends_with(0);
         place
-            .beaver(&format!("shrink caught/{id} --bug {id} --out smaller.json"))
+            .beaver(&format!("replay caught/{id} --bug none"))
+            .ends_with(0);
+        place
+            .beaver(&format!("shrink caught/{id} --out smaller.json"))
             .ends_with(1);
+        // A file elsewhere does not know it, and says what is missing.
+        place
+            .beaver("replay smaller.json")
+            .ends_with(0)
+            .complains(&format!("`--bug {id}` does"));
     }
     let page = std::fs::read_to_string(place.path().join("zoo.html")).unwrap();
     for part in [

@@ -31,6 +31,23 @@ fn apply(node: &NodeView, entry: &ObservedEntry) -> Result<(), String> {
     }
 }
 
+/// What a durable snapshot covers is kept, whatever becomes of the log.
+fn truncate(node: &NodeView, after: u64) -> Result<(), String> {
+    let kept = after.max(node.snapshot.index);
+    let (committed, applied) = (node.committed, node.applied);
+    if kept < committed {
+        return Err(format!(
+            "truncates after {after}, and said that {committed} is committed"
+        ));
+    }
+    if kept < applied.index {
+        return Err(format!(
+            "truncates after {after}, and has applied {applied}"
+        ));
+    }
+    Ok(())
+}
+
 impl ClusterChecker for AppliedInOrder {
     fn name(&self) -> &'static str {
         "applied in order"
@@ -47,18 +64,7 @@ impl ClusterChecker for AppliedInOrder {
                 ))
             }
             Observation::Applied { entry, .. } => apply(node, entry),
-            Observation::Truncated { after } if *after < node.committed => {
-                let committed = node.committed;
-                Err(format!(
-                    "truncates after {after}, and said that {committed} is committed"
-                ))
-            }
-            Observation::Truncated { after } if *after < node.applied.index => {
-                let applied = node.applied;
-                Err(format!(
-                    "truncates after {after}, and has applied {applied}"
-                ))
-            }
+            Observation::Truncated { after } => truncate(node, *after),
             _ => Ok(()),
         }
     }
@@ -67,6 +73,8 @@ impl ClusterChecker for AppliedInOrder {
 #[cfg(test)]
 mod tests {
     use super::super::script::EventScript;
+    use crate::entry::EntryId;
+    use crate::observation::Observation;
 
     fn three_are_committed() -> EventScript {
         let mut script = EventScript::founded(3);
@@ -99,6 +107,18 @@ mod tests {
         let mut script = three_are_committed();
         script.apply(1, 2).crash(1).restart(1).commit(1, 3);
         script.apply(1, 1).apply(1, 2).apply(1, 3);
+        assert_eq!(script.broken(), [""; 0]);
+    }
+
+    #[test]
+    fn a_log_that_a_snapshot_replaces_may_be_truncated() {
+        let mut script = three_are_committed();
+        script.apply(1, 2).append(3, 1);
+        let (last, state) = (EntryId::new(2, 2), EventScript::state_at(2));
+        script.at(3, Observation::SnapshotInstalled { last, state });
+        script
+            .truncate(3, 1)
+            .at(3, Observation::Purged { upto: last });
         assert_eq!(script.broken(), [""; 0]);
     }
 

@@ -1,7 +1,7 @@
 //! Every restart starts.
 //!
-//! The world says that one did not, unless a disk call has failed. Not checked: that a process gets
-//! anywhere, and that one gives up only after a disk call has failed, which the world knows.
+//! The world says `NotStarted` only of a process with disks that have served it well. Not checked here:
+//! a process that gives up later, because only the world knows whether a disk has failed.
 
 use super::checker::ClusterChecker;
 use super::cluster_view::ClusterView;
@@ -34,13 +34,8 @@ mod tests {
         let mut script = EventScript::founded(3);
         script.crash(1).restart(1);
         assert_eq!(script.broken(), [""; 0]);
-        let mut script = EventScript::founded(3);
-        script.at(
-            1,
-            Observation::NotStarted {
-                error: "no log".to_owned(),
-            },
-        );
+        let error = "no log".into();
+        script.at(1, Observation::NotStarted { error });
         assert_eq!(script.broken(), ["every restart starts"]);
     }
 }

@@ -36,8 +36,6 @@ mod script;
 mod snapshot_is_fold;
 mod state_machine_safety;
 
-use std::fmt;
-
 use crate::entry::NodeId;
 use crate::observation::ObservedEvent;
 use checker::ClusterChecker;
@@ -45,34 +43,24 @@ use cluster_view::ClusterView;
 
 /// A promise that was broken.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BrokenPromise {
-    /// When, in nanoseconds of virtual time; the time of the last event if it was found at the end.
+pub struct ClusterViolation {
+    /// When, in nanoseconds of virtual time.
     pub at: u64,
-    /// The node that broke it; `None`: it was found at the end.
-    pub node: Option<NodeId>,
-    /// The name of the checker: `election safety`.
+    /// By which node; 0: by all of them together.
+    pub node: NodeId,
+    /// The checker that found it: `election safety`.
     pub checker: &'static str,
-    /// What happened, without the node: `leads in term 7, in which node 2 led`.
+    /// What the node did: `leads in term 7, in which node 2 led`.
     pub text: String,
 }
 
-impl fmt::Display for BrokenPromise {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let BrokenPromise { checker, text, .. } = self;
-        match self.node {
-            Some(node) => write!(f, "{checker}: node {node} {text}"),
-            None => write!(f, "{checker}: at the end {text}"),
-        }
-    }
-}
-
-/// All checkers, and what they found. A checker that found something is not asked again, because what
-/// comes after a broken promise says little.
+/// All checkers. One that has found something is not asked again, because what comes after a broken
+/// promise says little.
 #[derive(Debug)]
 pub struct Checkers {
     view: ClusterView,
     asked: Vec<Box<dyn ClusterChecker>>,
-    broken: Vec<BrokenPromise>,
+    found_any: bool,
     now: u64,
 }
 
@@ -81,7 +69,7 @@ fn all() -> Vec<Box<dyn ClusterChecker>> {
         Box::new(dead_is_silent::DeadIsSilent::default()),
         Box::new(every_restart_starts::EveryRestartStarts),
         Box::new(election_safety::ElectionSafety::default()),
-        Box::new(leader_append_only::LeaderAppendOnly),
+        Box::new(leader_append_only::LeaderAppendOnly::default()),
         Box::new(log_matching::LogMatching::default()),
         Box::new(leader_completeness::LeaderCompleteness),
         Box::new(state_machine_safety::StateMachineSafety),
@@ -103,7 +91,7 @@ impl Checkers {
         Checkers {
             view: ClusterView::default(),
             asked: all(),
-            broken: Vec::new(),
+            found_any: false,
             now: 0,
         }
     }
@@ -114,48 +102,45 @@ impl Checkers {
         all().iter().map(|checker| checker.name()).collect()
     }
 
-    /// Looks at the next event of the run.
-    pub fn observe(&mut self, event: &ObservedEvent) {
+    /// Looks at the next event of the run. What is returned is what the event breaks.
+    #[must_use]
+    pub fn observe(&mut self, event: &ObservedEvent) -> Vec<ClusterViolation> {
         self.now = event.at;
-        self.ask(Some(event.node), |checker, view| {
-            checker.observe(event, view)
-        });
+        let broken = self.ask(event.node, |checker, view| checker.observe(event, view));
         self.view.record(event);
+        broken
     }
 
-    /// What was found so far, in the order of the run.
+    /// The run is over. How it should end is asked only if nothing was found before.
     #[must_use]
-    pub fn broken(&self) -> &[BrokenPromise] {
-        &self.broken
-    }
-
-    /// The run is over: everything that was found. How it should end is asked only if nothing was.
-    #[must_use]
-    pub fn finish(mut self) -> Vec<BrokenPromise> {
-        if self.broken.is_empty() {
-            self.ask(None, |checker, view| checker.finish(view));
+    pub fn finish(&mut self) -> Vec<ClusterViolation> {
+        match self.found_any {
+            true => Vec::new(),
+            false => self.ask(0, |checker, view| checker.finish(view)),
         }
-        self.broken
     }
 
     fn ask(
         &mut self,
-        node: Option<NodeId>,
+        node: NodeId,
         question: impl Fn(&mut dyn ClusterChecker, &ClusterView) -> Result<(), String>,
-    ) {
-        let (view, broken, at) = (&self.view, &mut self.broken, self.now);
+    ) -> Vec<ClusterViolation> {
+        let (view, at, mut broken) = (&self.view, self.now, Vec::new());
         self.asked.retain_mut(|checker| {
             let Err(text) = question(checker.as_mut(), view) else {
                 return true;
             };
-            broken.push(BrokenPromise {
+            let checker = checker.name();
+            broken.push(ClusterViolation {
                 at,
                 node,
-                checker: checker.name(),
+                checker,
                 text,
             });
             false
         });
+        self.found_any |= !broken.is_empty();
+        broken
     }
 }
 

@@ -152,10 +152,9 @@ impl EventScript {
     /// The names of the checkers that find a promise broken.
     pub(super) fn broken(&self) -> Vec<&'static str> {
         let mut checkers = Checkers::new();
-        for event in &self.events {
-            checkers.observe(event);
-        }
-        let broken = checkers.finish();
+        let observed = self.events.iter().flat_map(|event| checkers.observe(event));
+        let mut broken: Vec<_> = observed.collect();
+        broken.extend(checkers.finish());
         broken.iter().map(|broken| broken.checker).collect()
     }
 }

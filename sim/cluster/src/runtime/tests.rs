@@ -1,8 +1,7 @@
 //! The executor through the functions that tasks call.
 
 use super::*;
-use crate::draws::Draws;
-use crate::executor::{Executor, Installed, Turn};
+use crate::executor::Installed;
 use crate::process_id::ProcessId;
 
 const SECOND: u64 = 1_000_000_000;
@@ -174,4 +173,27 @@ fn nothing_is_left_for_the_next_simulation_of_the_thread() {
         assert_eq!(*lock(&drops), round);
         assert!(try_current().is_none());
     }
+}
+
+#[test]
+fn a_future_runs_to_its_end_with_the_tasks_that_it_spawns() {
+    let run = |seed| {
+        block_on(seed, async {
+            let sum = spawn(async {
+                sleep(Duration::from_secs(3)).await;
+                draw(0, 1_000_000)
+            });
+            (sum.await, now())
+        })
+    };
+    let (drawn, end) = run(1);
+    assert_eq!(end, Duration::from_secs(3));
+    assert_eq!(run(1), (drawn, end));
+    assert_ne!(run(2).0, drawn);
+}
+
+#[test]
+#[should_panic(expected = "all tasks wait for ever")]
+fn a_future_that_nobody_wakes_is_told() {
+    block_on(1, std::future::pending::<()>());
 }

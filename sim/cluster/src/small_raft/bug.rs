@@ -203,7 +203,13 @@ impl FromStr for PlantedBug {
     fn from_str(name: &str) -> Result<Self, String> {
         let known = PlantedBug::ALL.into_iter();
         let mut named = known.filter(|bug| bug.to_string() == name);
-        named.next().ok_or_else(|| format!("no bug {name:?}"))
+        named.next().ok_or_else(|| {
+            let all = PlantedBug::ALL.map(|bug| bug.to_string());
+            format!(
+                "there is no bug `{name}`; there are:\n  {}",
+                all.join("\n  ")
+            )
+        })
     }
 }
 

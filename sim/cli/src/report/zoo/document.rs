@@ -16,6 +16,8 @@ pub struct ZooDocument<'z> {
     tool: Tool,
     bugs: Vec<BugDocument<'z>>,
     caught: usize,
+    /// How many bugs were not looked for to the end, because it was stopped.
+    undecided: usize,
     /// How many shrank to at most six commands and one crash.
     small: usize,
     control_runs: u64,
@@ -86,6 +88,7 @@ impl<'z> ZooDocument<'z> {
             tool: Tool::THIS,
             bugs: bugs.collect(),
             caught: report.caught(),
+            undecided: report.undecided,
             small: report.small(),
             control_runs: controls.runs,
             control_explored: controls.explored,
