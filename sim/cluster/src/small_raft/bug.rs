@@ -96,6 +96,7 @@ impl PlantedBug {
 
     /// Its source and what it does.
     #[must_use]
+    #[expect(clippy::too_many_lines, reason = "it is a table, read line by line")]
     pub fn about(self) -> AboutBug {
         use PlantedBug::*;
         let (source, what) = match self {
