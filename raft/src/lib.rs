@@ -22,6 +22,7 @@ mod observer;
 mod queue;
 mod raft_log;
 mod record;
+mod snapshot_session;
 mod state_machine;
 #[cfg(feature = "suite")]
 pub mod suite;
@@ -34,6 +35,7 @@ pub use observer::{ApplyObserver, LogObserver};
 pub use queue::{QueueAnswer, QueueRequest, ReplicatedQueue};
 pub use raft_log::{IllegalRecord, RaftLog};
 pub use record::{LogRecord, SharedEntry};
+pub use snapshot_session::{LaterSnapshot, check_snapshot};
 pub use state_machine::StateMachineStore;
 
 /// The README's program compiles and runs.

@@ -343,9 +343,18 @@ where
     async fn truncate_after(&mut self, last_log_id: Option<LogIdOf<C>>) -> io::Result<()> {
         let after = last_log_id.as_ref().map(|id| id.index);
         let observer = Arc::clone(&self.0.observer);
-        self.queue(&[LogRecord::TruncateAfter(after)], |_, _| {
+        let ticket = self.queue(&[LogRecord::TruncateAfter(after)], |_, ticket| {
             observer.truncated(last_log_id.as_ref());
-        })
+            ticket
+        })?;
+        // Its place in the log is before whatever is appended next, so for the log alone it would need no
+        // sync. But a snapshot may get durable on its own disk before the next append does, and if the
+        // entries that it contradicts come back after a power cut, openraft takes the store for corrupt.
+        self.schedule_flush();
+        if let Some(ticket) = ticket {
+            ticket.await.map_err(io::Error::other)?;
+        }
+        Ok(())
     }
 
     async fn purge(&mut self, upto: LogIdOf<C>) -> io::Result<()> {

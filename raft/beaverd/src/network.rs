@@ -4,6 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use beaver_raft::check_snapshot;
 use openraft::errors::{NetworkError, RPCError, ReplicationClosed, StreamingError, Unreachable};
 use openraft::network::RPCOption;
 use openraft::raft::{
@@ -135,6 +136,7 @@ impl RaftNetworkV2<C> for PeerRoute {
         option: RPCOption,
     ) -> Result<SnapshotResponse<C>, StreamingError<C>> {
         let meta = snapshot.meta;
+        check_snapshot::<C>(&vote, &meta).map_err(ReplicationClosed::new)?;
         let request = PeerRequest::Snapshot { vote, meta };
         let asked = self.ask(&request, &snapshot.snapshot, option.soft_ttl());
         let reply = tokio::select! {

@@ -15,6 +15,7 @@ use std::future::Future;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use beaver_raft::check_snapshot;
 use openraft::errors::{RPCError, ReplicationClosed, StreamingError, Timeout};
 use openraft::impls::BasicNode;
 use openraft::network::RPCOption;
@@ -261,6 +262,7 @@ impl RaftNetworkV2<ClusterTypes> for PeerLink {
         _cancel: impl Future<Output = ReplicationClosed> + OptionalSend + 'static,
         option: RPCOption,
     ) -> Result<SnapshotResponse<ClusterTypes>, StreamingError<ClusterTypes>> {
+        check_snapshot::<ClusterTypes>(&vote, &snapshot.meta).map_err(ReplicationClosed::new)?;
         let request = RpcRequest::Snapshot(vote, snapshot);
         let take = |reply| match reply {
             RpcReply::Snapshot(reply) => Some(reply),
