@@ -48,7 +48,12 @@ files! {
     "what-recovery-showed-survives-kill-then-power-cut.json"
     "must-reach.txt"
     "cluster/five-nodes.json"
+    "cluster/members-come-and-go.json"
+    "cluster/old-messages.json"
+    "cluster/snapshots.json"
+    "cluster/stale-readers.json"
     "cluster/three-nodes.json"
+    "cluster/wiped-machines.json"
 }
 
 /// Whether there is no directory of scenarios here, so that these are in its place.
