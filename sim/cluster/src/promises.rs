@@ -40,6 +40,10 @@ pub const PROMISES: &[Promise] = &[
         "A leader commits by counting only entries of its own term (Raft paper, section 5.4.2).",
     ),
     promise(
+        "change in the own term",
+        "A leader changes the voters in one step only after an entry of its own term is committed (Ongaro, raft-dev, 2015).",
+    ),
+    promise(
         "never back",
         "The term, the vote in it and what is committed never go back on a node, through crashes too (Raft paper, figure 2).",
     ),

@@ -29,6 +29,7 @@ mod leader_completeness;
 mod log_matching;
 mod never_back;
 mod node_log;
+mod own_term_change;
 mod own_term_commit;
 mod purge_after_snapshot;
 #[cfg(test)]
@@ -75,6 +76,7 @@ fn all() -> Vec<Box<dyn ClusterChecker>> {
         Box::new(state_machine_safety::StateMachineSafety),
         Box::new(committed_on_quorum::CommittedOnQuorum),
         Box::new(own_term_commit::OwnTermCommit),
+        Box::new(own_term_change::OwnTermChange),
         Box::new(never_back::NeverBack::default()),
         Box::new(durable_after_restart::DurableAfterRestart),
         Box::new(purge_after_snapshot::PurgeAfterSnapshot),
