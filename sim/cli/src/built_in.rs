@@ -47,6 +47,7 @@ files! {
     "what-is-not-synced-is-lost-from-its-end-only.json"
     "what-recovery-showed-survives-kill-then-power-cut.json"
     "must-reach.txt"
+    "cluster/elections.json"
     "cluster/five-nodes.json"
     "cluster/members-come-and-go.json"
     "cluster/old-messages.json"

@@ -16,6 +16,10 @@ pub const PROMISES: &[Promise] = &[
         "At most one node is elected in a term (Raft paper, figure 3).",
     ),
     promise(
+        "elected by a quorum",
+        "Who leads has durable votes of its term from a majority of the voters (Raft paper, section 5.2).",
+    ),
+    promise(
         "leader append-only",
         "A leader never removes an entry of its log (Raft paper, figure 3).",
     ),

@@ -22,6 +22,7 @@ mod committed_on_quorum;
 mod committed_survives;
 mod dead_is_silent;
 mod durable_after_restart;
+mod elected_by_quorum;
 mod election_safety;
 mod every_restart_starts;
 mod leader_append_only;
@@ -69,6 +70,7 @@ fn all() -> Vec<Box<dyn ClusterChecker>> {
     vec![
         Box::new(dead_is_silent::DeadIsSilent::default()),
         Box::new(every_restart_starts::EveryRestartStarts),
+        Box::new(elected_by_quorum::ElectedByQuorum::default()),
         Box::new(election_safety::ElectionSafety::default()),
         Box::new(leader_append_only::LeaderAppendOnly::default()),
         Box::new(log_matching::LogMatching::default()),
