@@ -11,16 +11,20 @@ use super::cluster_view::ClusterView;
 use crate::entry::NodeId;
 use crate::observation::{Observation, ObservedEvent};
 
-/// Remembers who has voted for whom.
+/// Remembers who has voted for whom, and who has led.
 #[derive(Debug, Default)]
 pub(super) struct ElectedByQuorum {
+    led: BTreeSet<(u64, NodeId)>,
     votes: BTreeMap<(u64, NodeId), BTreeSet<NodeId>>,
 }
 
 impl ElectedByQuorum {
     fn vote(&mut self, node: NodeId, term: u64, voted_for: Option<NodeId>) {
         if let Some(candidate) = voted_for {
-            self.votes.entry((term, candidate)).or_default().insert(node);
+            self.votes
+                .entry((term, candidate))
+                .or_default()
+                .insert(node);
         }
     }
 }
@@ -35,7 +39,7 @@ impl ClusterChecker for ElectedByQuorum {
             // A process may have died before it could say that its vote was saved.
             Observation::Started(state) => self.vote(event.node, state.term, state.voted_for),
             Observation::VoteSaved { term, voted_for } => self.vote(event.node, *term, *voted_for),
-            Observation::Leads { term } => {
+            Observation::Leads { term } if self.led.insert((*term, event.node)) => {
                 let votes = self.votes.get(&(*term, event.node));
                 let votes = votes.cloned().unwrap_or_default();
                 let has_majority =
@@ -62,11 +66,16 @@ mod tests {
     #[test]
     fn votes_of_another_term_or_for_another_node_elect_nobody() {
         let mut script = EventScript::founded(3);
-        script.vote(1, 5, Some(1)).vote(2, 4, Some(1)).vote(3, 5, Some(3));
+        script
+            .vote(1, 5, Some(1))
+            .vote(2, 4, Some(1))
+            .vote(3, 5, Some(3));
         let mut early = script.clone();
         early.at(1, Observation::Leads { term: 5 });
         assert_eq!(early.broken(), ["elected by a quorum"]);
-        script.vote(2, 5, Some(1)).at(1, Observation::Leads { term: 5 });
+        script
+            .vote(2, 5, Some(1))
+            .at(1, Observation::Leads { term: 5 });
         assert_eq!(script.broken(), [""; 0]);
     }
 }
