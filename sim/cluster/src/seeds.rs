@@ -85,7 +85,7 @@ pub fn run_cluster_seeds(
 /// Runs a seed, now and then twice.
 fn judged(engine: &dyn Engine, scenario: &ClusterScenario, seed: u64) -> ClusterOutcome {
     let mut outcome = run(engine, scenario, seed, None);
-    if seed % REPEAT_EVERY == 0 {
+    if seed.is_multiple_of(REPEAT_EVERY) {
         let again = run(engine, scenario, seed, None);
         if again.hash != outcome.hash {
             let (first, second) = (outcome.hash, again.hash);
