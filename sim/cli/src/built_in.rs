@@ -47,8 +47,14 @@ files! {
     "what-is-not-synced-is-lost-from-its-end-only.json"
     "what-recovery-showed-survives-kill-then-power-cut.json"
     "must-reach.txt"
+    "cluster/elections.json"
     "cluster/five-nodes.json"
+    "cluster/members-come-and-go.json"
+    "cluster/old-messages.json"
+    "cluster/snapshots.json"
+    "cluster/stale-readers.json"
     "cluster/three-nodes.json"
+    "cluster/wiped-machines.json"
 }
 
 /// Whether there is no directory of scenarios here, so that these are in its place.

@@ -16,6 +16,10 @@ pub const PROMISES: &[ClusterPromise] = &[
         "At most one node is elected in a term (Raft paper, figure 3).",
     ),
     promise(
+        "elected by a quorum",
+        "Who leads has durable votes of its term from a majority of the voters (Raft paper, section 5.2).",
+    ),
+    promise(
         "leader append-only",
         "A leader never removes an entry of its log (Raft paper, figure 3).",
     ),
@@ -38,6 +42,10 @@ pub const PROMISES: &[ClusterPromise] = &[
     promise(
         "commit in the own term",
         "A leader commits by counting only entries of its own term (Raft paper, section 5.4.2).",
+    ),
+    promise(
+        "change in the own term",
+        "A leader changes the voters in one step only after an entry of its own term is committed (Ongaro, raft-dev, 2015).",
     ),
     promise(
         "never back",

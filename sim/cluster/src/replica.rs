@@ -21,6 +21,12 @@ pub trait RaftEngine: Debug + Send + Sync {
         host: Arc<dyn Host>,
         founders: BTreeSet<NodeId>,
     ) -> BoxFuture<Result<Arc<dyn Replica>, String>>;
+
+    /// Whether a machine that lost its disks comes back under its old number, as the voter that it was:
+    /// a bug of whoever runs the cluster, planted with this engine.
+    fn is_rejoined_when_wiped(&self) -> bool {
+        false
+    }
 }
 
 /// What an operator asks of the cluster, through one node.

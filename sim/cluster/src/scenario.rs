@@ -48,9 +48,6 @@ pub struct ClusterScenario {
     pub sync_us: Range,
     /// How long a machine stays down, in milliseconds.
     pub down_ms: Range,
-    /// Whether a machine that lost its disks comes back under its old number, as the voter that it was:
-    /// a planted bug of whoever runs the cluster (curvine#1551).
-    pub wiped_keeps_number: bool,
     /// What a power cut may leave; each seed draws one of these.
     pub profiles: Vec<Profile>,
     /// How long the cluster may take to agree after everything was healed, in seconds of virtual time.
@@ -85,7 +82,6 @@ impl Default for ClusterScenario {
             },
             sync_us: Range::new(50, 1_500),
             down_ms: Range::new(1, 400),
-            wiped_keeps_number: false,
             profiles: vec![
                 Profile::LinuxOrdered,
                 Profile::BtrfsLike,

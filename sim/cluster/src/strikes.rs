@@ -188,7 +188,7 @@ impl Cluster<'_> {
         self.counts.calls_before += calls.sum::<u64>();
         self.counts.wiped += 1;
         let profile = node.disks[0].disk().profile();
-        if self.shared.scenario.wiped_keeps_number {
+        if self.engine.is_rejoined_when_wiped() {
             self.nodes[place] = ClusterNode::new(machine, old, profile);
             self.nodes[place].processes = number;
             return;

@@ -7,7 +7,7 @@ use beaver_cluster::chaos::{
 };
 use beaver_cluster::open_raft::OpenRaft;
 use beaver_cluster::run::{ClusterOutcome, run};
-use beaver_cluster::scenario::ClusterScenario;
+use beaver_cluster::scenario::{ClusterScenario, RequestSort};
 
 fn nodes(nodes: u64) -> ClusterScenario {
     ClusterScenario {
@@ -89,6 +89,7 @@ fn one_power_cut(engine: OpenRaft, seed: u64) -> ClusterOutcome {
     let scenario = ClusterScenario {
         chaos_ms: 1_000,
         network: NetworkRates::CALM,
+        workload: [(RequestSort::Write, 1)].into(),
         ..nodes(3)
     };
     let cut = ChaosKind::Aimed {

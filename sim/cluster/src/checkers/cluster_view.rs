@@ -133,6 +133,17 @@ impl ClusterView {
         }
     }
 
+    /// The voters by the last membership in the log of `node`, or under the snapshot before it.
+    pub(super) fn voters_of(&self, node: NodeId) -> Option<&VoterSets> {
+        let log = &self.nodes.get(&node)?.log;
+        let in_log = log.memberships().last_key_value();
+        let purged = log.purged().index;
+        match in_log.filter(|(index, _)| **index > purged) {
+            Some((_, voters)) => Some(voters),
+            None => self.voters_at(purged),
+        }
+    }
+
     /// The committed voters at `index`, for logs in which they were purged.
     fn voters_at(&self, index: u64) -> Option<&VoterSets> {
         in_force(&self.committed_memberships, index)

@@ -41,7 +41,7 @@ mod tests {
     fn two_nodes_that_lead_in_one_term_break_it() {
         let mut script = EventScript::founded(3);
         script.leads(1, 2).leads(2, 2);
-        assert_eq!(script.broken(), ["election safety"]);
+        assert_eq!(script.broken(), ["elected by a quorum", "election safety"]);
     }
 
     #[test]

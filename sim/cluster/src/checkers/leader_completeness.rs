@@ -66,6 +66,7 @@ impl ClusterChecker for LeaderCompleteness {
 #[cfg(test)]
 mod tests {
     use super::super::script::EventScript;
+    use crate::observation::Observation;
 
     #[test]
     fn a_later_leader_without_a_committed_entry_breaks_it() {
@@ -80,6 +81,7 @@ mod tests {
     #[test]
     fn a_leader_of_an_earlier_term_that_learns_late_of_its_election_need_not_have_it() {
         let mut script = EventScript::founded(3);
+        script.vote(2, 3, Some(3)).vote(3, 3, Some(3));
         script.leads(1, 4).replicate(4, &[1, 2]).commit(1, 2);
         script.leads(3, 3);
         assert_eq!(script.broken(), [""; 0]);
@@ -88,7 +90,9 @@ mod tests {
     #[test]
     fn a_commitment_that_is_said_after_the_later_election_breaks_it_too() {
         let mut script = EventScript::founded(3);
-        script.leads(1, 2).replicate(2, &[1, 2]).leads(3, 4);
+        script.leads(1, 2).replicate(2, &[1, 2]);
+        script.vote(2, 4, Some(3)).vote(3, 4, Some(3));
+        script.at(3, Observation::Leads { term: 4 });
         assert_eq!(script.broken(), [""; 0]);
         script.commit(1, 2);
         assert_eq!(script.broken(), ["leader completeness"]);

@@ -22,6 +22,7 @@ mod committed_on_quorum;
 mod committed_survives;
 mod dead_is_silent;
 mod durable_after_restart;
+mod elected_by_quorum;
 mod election_safety;
 mod every_restart_starts;
 mod leader_append_only;
@@ -29,6 +30,7 @@ mod leader_completeness;
 mod log_matching;
 mod never_back;
 mod node_log;
+mod own_term_change;
 mod own_term_commit;
 mod purge_after_snapshot;
 #[cfg(test)]
@@ -68,6 +70,7 @@ fn all() -> Vec<Box<dyn ClusterChecker>> {
     vec![
         Box::new(dead_is_silent::DeadIsSilent::default()),
         Box::new(every_restart_starts::EveryRestartStarts),
+        Box::new(elected_by_quorum::ElectedByQuorum::default()),
         Box::new(election_safety::ElectionSafety::default()),
         Box::new(leader_append_only::LeaderAppendOnly::default()),
         Box::new(log_matching::LogMatching::default()),
@@ -75,6 +78,7 @@ fn all() -> Vec<Box<dyn ClusterChecker>> {
         Box::new(state_machine_safety::StateMachineSafety),
         Box::new(committed_on_quorum::CommittedOnQuorum),
         Box::new(own_term_commit::OwnTermCommit),
+        Box::new(own_term_change::OwnTermChange),
         Box::new(never_back::NeverBack::default()),
         Box::new(durable_after_restart::DurableAfterRestart),
         Box::new(purge_after_snapshot::PurgeAfterSnapshot),

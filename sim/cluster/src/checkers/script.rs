@@ -59,10 +59,12 @@ impl EventScript {
         self.at(node, Observation::VoteSaved { term, voted_for })
     }
 
-    /// The node votes for itself, unless it was in the term before, and wins.
+    /// All nodes that were not in the term before vote for the node, and it wins.
     pub(super) fn leads(&mut self, node: NodeId, term: u64) -> &mut Self {
-        if self.scripted(node).state.term < term {
-            self.vote(node, term, Some(node));
+        let nodes = self.nodes.iter();
+        let free = nodes.filter(|(_, other)| other.state.term < term);
+        for voter in free.map(|(voter, _)| *voter).collect::<Vec<_>>() {
+            self.vote(voter, term, Some(node));
         }
         self.at(node, Observation::Leads { term })
     }

@@ -49,20 +49,6 @@ pub struct AboutBug {
 }
 
 impl PlantedBug {
-    /// TEMPORARY
-    #[must_use]
-    pub fn promises(self) -> &'static [&'static str] {
-        &["committed on a quorum"]
-    }
-
-    /// TEMPORARY
-    #[must_use]
-    pub fn scenario(self) -> &'static str {
-        "three-nodes"
-    }
-}
-
-impl PlantedBug {
     /// All of them.
     pub const ALL: [PlantedBug; 24] = {
         use PlantedBug::*;
@@ -186,21 +172,76 @@ impl PlantedBug {
                 "the applied index is saved apart from the data, so after a crash it can be ahead of them",
             ),
             OldTermsAcknowledgementCounted => (
-                "raft-dev, answers without their term",
+                "planted: no public report known",
                 "an acknowledgement that was given to an earlier term's leader is counted",
             ),
             OldTermsVoteCounted => (
-                "raft-dev, answers without their term",
+                "planted: no public report known",
                 "a vote that was given in an earlier term is counted",
             ),
         };
         AboutBug { source, what }
     }
 
-    /// Whether the engine does nothing wrong with it: the world has to do it.
+    /// The promises that show it: the one that names its reason first, then those that it can break
+    /// as well.
     #[must_use]
-    pub fn is_of_the_world(self) -> bool {
-        self == PlantedBug::WipedFollowerRejoins
+    pub fn promises(self) -> &'static [&'static str] {
+        use PlantedBug::*;
+        match self {
+            VoteAnsweredBeforeDurable | OldTermsVoteCounted => {
+                &["elected by a quorum", "election safety"]
+            }
+            TermAndVoteInTwoWrites => &["never back", "election safety"],
+            AppendAcknowledgedBeforeFlush
+            | CommittedBeforeOwnEntryIsDurable
+            | FlushCallbacksOutOfOrder => &["committed on a quorum"],
+            CommitWithoutQuorum => &["committed on a quorum", "liveness"],
+            OldTermsAcknowledgementCounted => &["committed on a quorum", "linearizability"],
+            CommitIndexDurableBeforeEntries => &["durable after restart", "never back"],
+            TruncationNotLogged => &["log matching", "durable after restart"],
+            EarlierTermCommittedByCounting => &["commit in the own term"],
+            StaleMembershipAfterSnapshot => &[
+                "elected by a quorum",
+                "committed on a quorum",
+                "leader completeness",
+            ],
+            EntriesUnderSnapshotKept => &["log matching"],
+            MembershipChangeBeforeOwnTerm => &["change in the own term"],
+            PurgeBeforeSnapshotIsDurable => &["purge after snapshot"],
+            OlderSnapshotWithCompactedLog => &["durable after restart"],
+            WipedFollowerRejoins => &["never back", "durable after restart"],
+            StaleSnapshotTruncatesLog => &["never back", "committed on a quorum", "liveness"],
+            ReadWithoutQuorum
+            | ReadWithoutOwnTerm
+            | ReadByPausedLeadersLease
+            | RestartedLeaderWithStaleState => &["linearizability"],
+            RestartedLeaderReusesIndex => &["log matching"],
+            AppliedIndexApartFromData => &[
+                "state machine safety",
+                "snapshot is the fold of the log",
+                "linearizability",
+                "liveness",
+            ],
+        }
+    }
+
+    /// The scenario in which it is looked for: the stem of a file in `scenarios/cluster`.
+    #[must_use]
+    pub fn scenario(self) -> &'static str {
+        use PlantedBug::*;
+        match self {
+            VoteAnsweredBeforeDurable | OldTermsVoteCounted => "elections",
+            OldTermsAcknowledgementCounted => "old-messages",
+            StaleMembershipAfterSnapshot | MembershipChangeBeforeOwnTerm => "members-come-and-go",
+            EntriesUnderSnapshotKept | StaleSnapshotTruncatesLog => "snapshots",
+            WipedFollowerRejoins => "wiped-machines",
+            ReadWithoutQuorum
+            | ReadWithoutOwnTerm
+            | ReadByPausedLeadersLease
+            | RestartedLeaderWithStaleState => "stale-readers",
+            _ => "three-nodes",
+        }
     }
 }
 
@@ -230,7 +271,25 @@ impl FromStr for PlantedBug {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::promises::PROMISES;
     use std::collections::BTreeSet;
+    use std::path::Path;
+
+    #[test]
+    fn every_bug_has_promises_and_a_scenario_that_there_are() {
+        let scenarios = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scenarios/cluster");
+        for bug in PlantedBug::ALL {
+            assert!(!bug.promises().is_empty(), "{bug}");
+            for name in bug.promises() {
+                assert!(
+                    PROMISES.iter().any(|promise| promise.name == *name),
+                    "{name}"
+                );
+            }
+            let file = Path::new(scenarios).join(format!("{}.json", bug.scenario()));
+            assert!(file.exists(), "{bug}: {}", file.display());
+        }
+    }
 
     #[test]
     fn every_bug_has_a_name_that_reads_back() {

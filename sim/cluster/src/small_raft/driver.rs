@@ -39,6 +39,10 @@ impl SmallRaft {
 }
 
 impl RaftEngine for SmallRaft {
+    fn is_rejoined_when_wiped(&self) -> bool {
+        self.bug == Some(PlantedBug::WipedFollowerRejoins)
+    }
+
     fn start(
         &self,
         host: Arc<dyn Host>,

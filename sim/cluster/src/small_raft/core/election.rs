@@ -221,6 +221,7 @@ impl RaftCore {
             calls: BTreeMap::new(),
             change: None,
             transfer: None,
+            restored: false,
         }));
         (self.leader, self.heard) = (Some(self.id), self.now);
         self.watch_peers();

@@ -146,6 +146,7 @@ impl RaftCore {
         self.lead();
         if let Some(lead) = self.leadership() {
             lead.first = first;
+            lead.restored = true;
         }
     }
 

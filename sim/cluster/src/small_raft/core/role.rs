@@ -33,6 +33,8 @@ pub(super) struct Leadership {
     pub(super) calls: BTreeMap<u64, WaitingCall>,
     pub(super) change: Option<VoterChange>,
     pub(super) transfer: Option<Handover>,
+    /// For a planted bug: it led before its process began.
+    pub(super) restored: bool,
 }
 
 /// What a leader knows of another node.

@@ -118,7 +118,8 @@ impl RaftCore {
             self.snapshot = Some(file);
             let is_replaced = is_stale || !self.log.has(last);
             let after = self.commit.max(self.log.purged().index);
-            if is_replaced && after < self.log.last().index {
+            let keeps = self.has_bug(PlantedBug::EntriesUnderSnapshotKept);
+            if is_replaced && !keeps && after < self.log.last().index {
                 self.observe(Observation::Truncated { after });
             }
             self.observe(Observation::SnapshotInstalled { last, state });
