@@ -2,7 +2,7 @@
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use beaver_cluster::engine_choice::EngineChoice;
 use beaver_cluster::failure_story::FailureStory;
@@ -46,6 +46,7 @@ pub(super) fn cluster_zoo(
     });
     ClusterZooReport {
         undecided: asked.len() - bugs.len(),
+        interrupted: stop.load(Ordering::SeqCst),
         controls,
         saved: saved.unwrap_or_default(),
         bugs,

@@ -22,6 +22,8 @@ pub struct ClusterZooReport {
     pub undecided: usize,
     /// What the engine without bugs did in the same places.
     pub controls: ClusterControls,
+    /// Whether it was stopped before its end.
+    pub interrupted: bool,
     /// The folders of failures that were saved, each with the command that replays it.
     pub saved: BTreeMap<PlantedBug, (PathBuf, String)>,
 }
@@ -75,10 +77,16 @@ impl fmt::Display for ClusterZooReport {
             grouped(self.controls.runs),
             self.controls.false_alarms.len(),
         );
-        writeln!(
-            f,
-            "{alarms} false alarms in {runs} runs of the cluster without bugs"
-        )
+        match self.interrupted && alarms == 0 {
+            true => writeln!(
+                f,
+                "false alarms undecided: none in the first {runs} runs of the cluster without bugs"
+            ),
+            false => writeln!(
+                f,
+                "{alarms} false alarms in {runs} runs of the cluster without bugs"
+            ),
+        }
     }
 }
 
