@@ -118,3 +118,20 @@ pub fn promise_of(name: &str) -> &'static str {
         .expect("every promise that is judged has its sentence")
         .text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checkers::Checkers;
+
+    #[test]
+    fn every_checker_has_its_promise_and_no_promise_is_there_twice() {
+        for name in Checkers::names() {
+            assert!(!promise_of(name).is_empty(), "{name}");
+        }
+        let mut names: Vec<&str> = PROMISES.iter().map(|promise| promise.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), PROMISES.len());
+    }
+}

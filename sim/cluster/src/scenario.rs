@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::chaos::NetworkRates;
 
+/// How long a part of a run may last, in milliseconds of virtual time: a run keeps all that happened.
+const MOST_MS: u64 = 600_000;
+
 /// One scenario, as it stands in a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -122,13 +125,28 @@ impl ClusterScenario {
         let weighed = self.workload.values().any(|weight| *weight > 0);
         let rules = [
             ((1..=9).contains(&self.nodes), "nodes: there must be 1 to 9"),
-            (self.registers > 0, "registers: there must be one"),
+            (
+                (1..=10_000).contains(&self.registers),
+                "registers: there must be 1 to 10000",
+            ),
+            (self.clients <= 1_000, "clients: there can be 1000"),
+            (
+                self.warm_up_ms <= MOST_MS,
+                "warm_up_ms: it can be 600000, ten minutes",
+            ),
+            (
+                self.chaos_ms <= MOST_MS,
+                "chaos_ms: it can be 600000, ten minutes",
+            ),
             (
                 self.clients == 0 || weighed,
                 "workload: clients must have something to ask for",
             ),
             (!self.profiles.is_empty(), "profiles: there must be one"),
-            (self.heal_s > 0, "heal_s: it must be a second or more"),
+            (
+                (1..=3_600).contains(&self.heal_s),
+                "heal_s: it must be 1 to 3600",
+            ),
             (
                 rates.iter().all(|rate| *rate <= 1_000),
                 "network: rates are chances in 1,000",
@@ -268,6 +286,11 @@ mod tests {
             (r#"{"nodes": 0}"#, "nodes"),
             (r#"{"profiles": []}"#, "profiles"),
             (r#"{"workload": {}}"#, "workload"),
+            (r#"{"chaos_ms": 600001}"#, "chaos_ms"),
+            (r#"{"warm_up_ms": 600001}"#, "warm_up_ms"),
+            (r#"{"clients": 1001}"#, "clients"),
+            (r#"{"registers": 10001}"#, "registers"),
+            (r#"{"heal_s": 3601}"#, "heal_s"),
             (r#"{"network": {"drop_per_mille": 1001}}"#, "network"),
             (r#"{"chaos_every_ms": [0, 0]}"#, "chaos_every_ms"),
         ];

@@ -70,7 +70,9 @@ cluster_scenarios! {
 /// If the bug names none; a test looks at all of them.
 #[must_use]
 pub fn scenario_of(bug: PlantedBug) -> ClusterScenario {
-    let known = SCENARIOS.iter().find(|(name, _)| *name == bug.scenario());
+    let known = SCENARIOS
+        .iter()
+        .find(|(name, _)| *name == bug.about().scenario);
     let (name, text) = known.expect("every bug names a scenario of the project");
     let scenario = ClusterScenario::from_json(text);
     ClusterScenario {
@@ -109,7 +111,7 @@ impl ClusterBugResult {
             .caught
             .as_ref()
             .map(|caught| caught.shrunk.violation.checker);
-        broken.is_some_and(|checker| self.bug.promises().contains(&checker))
+        broken.is_some_and(|checker| self.bug.about().promises.contains(&checker))
     }
 }
 
@@ -227,7 +229,7 @@ mod tests {
         for bug in PlantedBug::ALL {
             assert_eq!(cluster_bug(&cluster_id(bug)), Some(bug));
             assert!(scenario_of(bug).check().is_ok());
-            assert!(!bug.promises().is_empty(), "{bug}");
+            assert!(!bug.about().promises.is_empty(), "{bug}");
         }
     }
 }

@@ -39,6 +39,7 @@ pub(crate) fn cluster(args: &ClusterArgs, out: &mut Output) -> Result<Exit, CliE
     }
     let search = &args.options.search;
     page_file::claim(search.report.as_deref())?;
+    page_file::claim_folder(&search.out)?;
     out.announce(&plan.lines(), search.format)?;
     let mut report = ClusterReport::new(plan.engine);
     let widest = plan.files.iter().map(|file| file.scenario.name.len()).max();
@@ -48,12 +49,12 @@ pub(crate) fn cluster(args: &ClusterArgs, out: &mut Output) -> Result<Exit, CliE
         out.flush();
     }
     let timer = Timer::start();
-    let saver = ClusterSaver::new(plan.engine, &*engine, args, stop);
+    let mut saver = ClusterSaver::new(plan.engine, &*engine, args, stop);
     for at in 0..plan.files.len() {
         if stop.load(Ordering::SeqCst) {
             break;
         }
-        let row = run_one(&plan, at, &*engine, &saver, args, stop)?;
+        let row = run_one(&plan, at, &*engine, &mut saver, args, stop)?;
         if search.format == Format::Text {
             out.line(row.line(width));
             out.flush();
@@ -70,7 +71,7 @@ fn run_one(
     plan: &ClusterPlan<'_>,
     at: usize,
     engine: &dyn RaftEngine,
-    saver: &ClusterSaver<'_>,
+    saver: &mut ClusterSaver<'_>,
     args: &ClusterArgs,
     stop: &AtomicBool,
 ) -> Result<ClusterRow, CliError> {

@@ -1,8 +1,7 @@
 //! Failed runs of clusters, made smaller, explained and saved: each sort once.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -33,8 +32,8 @@ pub(super) struct ClusterSaver<'c> {
     engine: &'c dyn RaftEngine,
     args: &'c ClusterArgs,
     stop: &'c AtomicBool,
-    /// The folders of this command.
-    known: Mutex<BTreeSet<PathBuf>>,
+    /// The folders of this command, and whether each could be written.
+    known: BTreeMap<PathBuf, bool>,
 }
 
 impl<'c> ClusterSaver<'c> {
@@ -49,13 +48,13 @@ impl<'c> ClusterSaver<'c> {
             engine,
             args,
             stop,
-            known: Mutex::default(),
+            known: BTreeMap::new(),
         }
     }
 
     /// What becomes of each of these failures.
     pub(super) fn save_all(
-        &self,
+        &mut self,
         scenario: &ClusterScenario,
         failures: &[FailedSeed],
     ) -> Vec<ShownFailure> {
@@ -63,28 +62,24 @@ impl<'c> ClusterSaver<'c> {
         saved.collect()
     }
 
-    fn save(&self, scenario: &ClusterScenario, failed: &FailedSeed) -> ShownFailure {
+    fn save(&mut self, scenario: &ClusterScenario, failed: &FailedSeed) -> ShownFailure {
         let case = ClusterCase::of_seed(scenario, failed.seed);
         let before = case.chaos.len();
         let case = self.shrunk(case, failed);
         let (saved, outcome) = record_run(self.choice, self.engine, &case);
         let search = &self.args.options.search;
         let folder = saved.folder(&search.out);
-        let mut known = self
-            .known
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        if !known.insert(folder.clone()) {
-            if let Err(error) = count(&folder, &scenario.name, failed.seed) {
+        if let Some(written) = self.known.get(&folder) {
+            if *written && let Err(error) = count(&folder, &scenario.name, failed.seed) {
                 warn(&error);
             }
             return ShownFailure {
-                file: Some(folder),
+                file: written.then_some(folder),
                 shown: None,
             };
         }
         let replay = replay_command(&this_program(), &folder);
-        let Some(story) = FailureStory::new(&saved, &outcome, before, replay) else {
+        let Some(mut story) = FailureStory::new(&saved, &outcome, before, replay) else {
             // It broke a promise once and does not again: the seeds' own check of determinism says so.
             return ShownFailure {
                 file: None,
@@ -92,17 +87,28 @@ impl<'c> ClusterSaver<'c> {
             };
         };
         let written = save_run(&folder, &saved, failed.seed, &outcome, &story);
-        let file = match written {
-            Ok(_) => Some(folder),
-            Err(error) => {
-                warn(&error);
-                None
-            }
-        };
+        if let Err(error) = &written {
+            warn(error);
+            story.replay = self.run_command(scenario, failed.seed);
+        }
+        self.known.insert(folder.clone(), written.is_ok());
         ShownFailure {
-            file,
+            file: written.is_ok().then_some(folder),
             shown: Some(Box::new((story, outcome))),
         }
+    }
+
+    /// The command that runs a seed again, for a failure that could not be saved.
+    fn run_command(&self, scenario: &ClusterScenario, seed: u64) -> String {
+        let (program, name) = (this_program(), &scenario.name);
+        let mut command = format!(
+            "{program} cluster {name} --seed {seed} --engine {}",
+            self.choice.engine
+        );
+        if let Some(bug) = self.choice.bug {
+            command += &format!(" --bug {bug}");
+        }
+        command + &format!(" --nodes {}", scenario.nodes)
     }
 
     fn shrunk(&self, case: ClusterCase, failed: &FailedSeed) -> ClusterCase {

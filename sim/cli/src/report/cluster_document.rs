@@ -52,7 +52,7 @@ struct BrokenDocument {
     at: u64,
     /// The folder that it is saved in.
     file: Option<String>,
-    /// The command that replays it; of one like an earlier one that of the earlier one.
+    /// The command that replays it; not of one that lies in the folder of an earlier one.
     #[serde(skip_serializing_if = "Option::is_none")]
     replay: Option<String>,
 }

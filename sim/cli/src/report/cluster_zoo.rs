@@ -95,7 +95,7 @@ fn block(f: &mut fmt::Formatter<'_>, result: &ClusterBugResult) -> fmt::Result {
     writeln!(f, "{:<5} {bug}", cluster_id(bug))?;
     writeln!(f, "      source   {}", about.source)?;
     writeln!(f, "      bug      {}", about.what)?;
-    writeln!(f, "      scenario cluster/{}", bug.scenario())?;
+    writeln!(f, "      scenario cluster/{}", bug.about().scenario)?;
     let runs = counted(result.runs, "run");
     let Some(catch) = &result.caught else {
         return writeln!(f, "      NOT CAUGHT in {runs}");
@@ -103,7 +103,7 @@ fn block(f: &mut fmt::Formatter<'_>, result: &ClusterBugResult) -> fmt::Result {
     let violation = &catch.shrunk.violation;
     writeln!(f, "      caught   by {}, after {runs}", violation.checker)?;
     if !result.is_right() {
-        let known = bug.promises().join(" or ");
+        let known = bug.about().promises.join(" or ");
         writeln!(f, "      FOR ANOTHER REASON than {known}")?;
     }
     writeln!(
@@ -177,8 +177,8 @@ impl ClusterZooReport {
                 name: bug.to_string(),
                 source: about.source,
                 bug: about.what,
-                scenario_name: format!("cluster/{}", bug.scenario()),
-                promises: bug.promises(),
+                scenario_name: format!("cluster/{}", bug.about().scenario),
+                promises: bug.about().promises,
                 caught: result.caught.is_some(),
                 right: result.is_right(),
                 runs: result.runs,

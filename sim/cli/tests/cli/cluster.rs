@@ -102,6 +102,16 @@ fn a_replay_that_differs_from_what_was_saved_says_so() {
 }
 
 #[test]
+fn where_nothing_can_be_saved_nothing_is_run() {
+    let place = place();
+    place.write("file", "");
+    place
+        .beaver("cluster small.json --engine small --out file/failures")
+        .ends_with(2)
+        .complains("file/failures");
+}
+
+#[test]
 fn two_processes_give_one_hash() {
     place()
         .beaver("cluster small.json --engine small --check-determinism")
