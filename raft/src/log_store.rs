@@ -6,9 +6,7 @@
 //!
 //! * What was appended can be read at once. Its callback is called when its batch is synced; appends
 //!   that come while a flush waits for its turn, or for the disk, share the next one.
-//! * A vote is answered when it is durable.
-//! * A truncation is a record in the same log, before whatever is appended next, so it needs no sync of
-//!   its own: if a crash takes it, it takes what came after it too, and none of that was answered.
+//! * A vote is answered when it is durable, and so is a truncation.
 //! * The commit index is a hint, which is durable with the next sync.
 //! * A purge is a record too. A checkpoint, after some of them, gives the room back.
 //! * After a flush that failed the store refuses everything until it is opened again.
