@@ -29,19 +29,17 @@ impl Clock for SystemClock {
     }
 }
 
-/// How long something takes. Only for waits that decide nothing that is stored.
-#[cfg(not(feature = "shuttle"))]
+/// How long something takes. Only for waits that decide nothing that is stored, and for metrics.
 #[derive(Debug)]
-pub(crate) struct SpinTimer(std::time::Instant);
+pub(crate) struct Stopwatch(std::time::Instant);
 
-#[cfg(not(feature = "shuttle"))]
-impl SpinTimer {
+impl Stopwatch {
     #[expect(
         clippy::disallowed_methods,
         reason = "this is the one place that may read the real clock"
     )]
     pub(crate) fn start() -> Self {
-        SpinTimer(std::time::Instant::now())
+        Stopwatch(std::time::Instant::now())
     }
 
     pub(crate) fn elapsed_us(&self) -> u64 {

@@ -10,6 +10,7 @@ use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::event::{Event, JobId, Payload};
 use crate::job_queue::{Command, JobError, JobQueue, JobSpec};
+use crate::metrics::StoreMetrics;
 use crate::position::Position;
 use crate::storage::Storage;
 use crate::store::{
@@ -266,6 +267,12 @@ impl Controller {
         self.store.finish_checkpoint(written)
     }
 
+    /// What the queue has done since it was opened, in numbers.
+    #[must_use]
+    pub fn metrics(&self) -> StoreMetrics {
+        self.store.metrics()
+    }
+
     /// The durable state of the queue: status, counts, dead letters.
     #[must_use]
     pub fn state(&self) -> &JobQueue {
@@ -379,6 +386,12 @@ impl SharedController {
     /// As [`SharedStore::checkpoint`].
     pub fn checkpoint(&self) -> Result<Option<CheckpointReport>> {
         self.store.checkpoint()
+    }
+
+    /// As [`SharedStore::metrics`].
+    #[must_use]
+    pub fn metrics(&self) -> StoreMetrics {
+        self.store.metrics()
     }
 
     /// As [`SharedStore::close`].

@@ -36,6 +36,7 @@
 //! | put another state in the place of all of it | [`Store::install`] |
 //! | keep events and no state | [`Wal`] with a [`LogEvent`]; from many threads, [`BatchWriter`] |
 //! | keep whole states and no events | [`SnapshotStore`] |
+//! | see how much it does and how long that takes | `metrics()` of each of them: [`StoreMetrics`] |
 //! | look at, repair, cut or compare what is on disk | [`inspect`] |
 //! | put it on real files, on a disk that fails on request, or on your own | [`storage`] |
 //!
@@ -113,6 +114,7 @@ pub mod job_queue;
 mod json;
 mod lineage;
 mod log_event;
+mod metrics;
 mod names;
 mod position;
 pub mod snapshot;
@@ -134,6 +136,7 @@ pub use event::{Backoff, Event, EventKind, EventType, JobId, Payload};
 pub use failpoint::FAIL_POINTS;
 pub use job_queue::{Command, JobError, JobQueue, JobSpec, JobStatus};
 pub use log_event::{DecodeError, LogEvent};
+pub use metrics::{Histogram, StoreMetrics};
 pub use position::{Epoch, ParsePositionError, Position, Seq};
 pub use snapshot::{Snapshot, SnapshotStore};
 pub use state_machine::StateMachine;

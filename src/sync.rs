@@ -169,7 +169,7 @@ pub(crate) fn spin_wait(limit_us: u64, done: impl Fn() -> bool) {
     if done() {
         return;
     }
-    let stopwatch = crate::clock::SpinTimer::start();
+    let stopwatch = crate::clock::Stopwatch::start();
     while !done() && stopwatch.elapsed_us() < limit_us {
         std::thread::yield_now();
     }

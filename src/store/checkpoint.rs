@@ -130,6 +130,7 @@ impl Snapshots {
         let position = boundary.position;
         self.trusted.insert(position.epoch, boundary);
         let removed = self.prune(wal)?;
+        wal.counters.checkpoint_finished();
         tracing::info!(%position, bytes, removed = removed.len(), "checkpoint");
         Ok(CheckpointReport {
             position,

@@ -27,6 +27,7 @@ pub use shared::SharedStore;
 
 use crate::clock::Clock;
 use crate::error::{Error, Result};
+use crate::metrics::StoreMetrics;
 use crate::position::Position;
 use crate::state_machine::StateMachine;
 use crate::storage::Storage;
@@ -199,6 +200,12 @@ impl<M: StateMachine> Store<M> {
     #[must_use]
     pub fn poisoned(&self) -> Option<&Error> {
         self.wal.poisoned()
+    }
+
+    /// What the store has done since it was opened, in numbers.
+    #[must_use]
+    pub fn metrics(&self) -> StoreMetrics {
+        self.wal.metrics()
     }
 
     /// A reader of the durable part of the log.

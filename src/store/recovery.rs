@@ -16,6 +16,7 @@ use super::applied_state::AppliedState;
 use super::checkpoint::Snapshots;
 use super::leftovers::Leftovers;
 use crate::boundary::Boundary;
+use crate::clock::Stopwatch;
 use crate::directory::{self, LockedDirectory};
 use crate::error::{Error, Result};
 use crate::lineage;
@@ -84,6 +85,7 @@ pub(super) fn recover<M: StateMachine>(
     storage: Arc<dyn Storage>,
     options: StoreOptions,
 ) -> Result<Recovered<M>> {
+    let stopwatch = Stopwatch::start();
     let keep_old = options.keep_old_snapshots;
     let directory = LockedDirectory::lock_store(Arc::clone(&storage))?;
     let Loaded {
@@ -131,6 +133,8 @@ pub(super) fn recover<M: StateMachine>(
     }
     clean_up(&recovery, &mut leftovers, &mut report)?;
     let wal = recovery.into_wal()?;
+    wal.counters
+        .recovered(report.replayed, stopwatch.elapsed_us());
     let trusted = base.into_iter().chain(leftovers.fall_backs);
     let snapshots = Snapshots {
         storage,

@@ -6,6 +6,7 @@ use super::checkpoint::{CheckpointReport, Snapshots};
 use super::states::{CommandQueue, Committed, Speculative};
 use super::{CommandError, RecoveryReport, Store, StoreOptions};
 use crate::error::{Error, Result};
+use crate::metrics::StoreMetrics;
 use crate::position::Position;
 use crate::state_machine::StateMachine;
 use crate::storage::Storage;
@@ -220,6 +221,12 @@ impl<M: StateMachine> SharedStore<M> {
     #[must_use]
     pub fn applied(&self) -> Position {
         self.owner.pipeline().durable().applied()
+    }
+
+    /// What the store has done since it was opened, in numbers. It waits for nothing.
+    #[must_use]
+    pub fn metrics(&self) -> StoreMetrics {
+        self.owner.pipeline().metrics()
     }
 
     /// Writes a snapshot and removes what it covers, while commands go on. `None`: there was

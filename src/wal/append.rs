@@ -15,9 +15,11 @@ use super::line::{self, Envelope, MAX_BATCH, MAX_ENVELOPE, MAX_SEQ};
 use super::preallocation::Preallocator;
 use super::{BATCH_BYTES, SyncPolicy, Wal};
 use crate::checksum::ChecksumSeed;
+use crate::clock::Stopwatch;
 use crate::error::{Error, Result, is_full};
 use crate::failpoint;
 use crate::log_event::LogEvent;
+use crate::metrics::BatchSize;
 use crate::position::{Position, Seq};
 use crate::storage::write_all;
 
@@ -35,6 +37,8 @@ pub(super) struct OpenBatch {
     /// The checksum of the last line that was taken in.
     crc: u32,
     events: u64,
+    /// How many appends they are of.
+    appends: u64,
     /// Whether an append was answered although its events are in here.
     answered: bool,
 }
@@ -114,7 +118,7 @@ impl<E: LogEvent> Wal<E> {
     /// log is poisoned.
     pub fn append(&mut self, events: &[E]) -> Result<Position> {
         self.check_writable()?;
-        self.take(events.len(), |encoder| encoder.events(events))?;
+        self.take(1, events.len(), |encoder| encoder.events(events))?;
         match self.options.sync {
             SyncPolicy::EveryAppend => self.sync(),
             SyncPolicy::OnRequest => self.answer_early(),
@@ -144,7 +148,7 @@ impl<E> Wal<E> {
         let size = groups.iter().map(Group::max_encoded_len).sum();
         check_size("batch", size, MAX_BATCH)?;
         let events = groups.iter().map(Group::len).sum();
-        self.take(events, |encoder| {
+        self.take(groups.len(), events, |encoder| {
             groups.iter().for_each(|group| encoder.group(group));
             Ok(())
         })?;
@@ -185,13 +189,26 @@ impl<E> Wal<E> {
         if self.open.events == 0 {
             return Ok(self.last_position());
         }
+        let stopwatch = Stopwatch::start();
+        let committed = self.commit_open(preallocate);
+        match &committed {
+            Ok(size) => self.counters.committed(*size, stopwatch.elapsed_us()),
+            Err(_) => self.counters.failed(),
+        }
+        committed.map(|_| self.last_position())
+    }
+
+    /// Makes the open batch durable.
+    fn commit_open(&mut self, preallocate: impl FnOnce(&Arc<Preallocator>)) -> Result<BatchSize> {
         self.write_open()?;
         let end = self.active.end + self.open.written;
         if let Some(preallocator) = self.active.preallocation.wanted(end) {
             preallocate(preallocator);
         }
+        let stopwatch = Stopwatch::start();
         let synced =
             failpoint::hit(failpoint::APPEND_SYNC).and_then(|()| self.active.file.sync_data());
+        self.counters.synced(stopwatch.elapsed_us());
         if let Err(error) = synced {
             // Some pages may be durable, and asking again would prove nothing: only a new open can
             // tell.
@@ -201,8 +218,13 @@ impl<E> Wal<E> {
         self.active.last = Seq(self.active.last.0 + self.open.events);
         self.active.crc = self.open.crc;
         self.active.after_marker = false;
+        let size = BatchSize {
+            appends: self.open.appends,
+            events: self.open.events,
+            bytes: self.open.written,
+        };
         self.open.clear();
-        Ok(self.last_position())
+        Ok(size)
     }
 
     /// The position of the last event that was taken in, durable or not.
@@ -211,9 +233,10 @@ impl<E> Wal<E> {
         self.active.epoch.at(taken)
     }
 
-    /// Takes `count` events into the open batch, or nothing.
+    /// Takes `count` events of some appends into the open batch, or nothing.
     fn take(
         &mut self,
+        appends: usize,
         count: usize,
         encode: impl Fn(&mut Encoder<'_>) -> Result<()>,
     ) -> Result<()> {
@@ -227,6 +250,7 @@ impl<E> Wal<E> {
         self.open.crc = crc;
         self.open.kept = self.open.lines.len();
         self.open.events += count as u64;
+        self.open.appends += appends as u64;
         Ok(())
     }
 

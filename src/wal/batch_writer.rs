@@ -11,6 +11,7 @@ use crate::boundary::Boundary;
 use crate::error::Result;
 use crate::event::Event;
 use crate::log_event::LogEvent;
+use crate::metrics::StoreMetrics;
 use crate::position::Position;
 
 /// How many batches may be queued before a caller that does not wait must write one. It bounds the
@@ -146,6 +147,12 @@ impl<E: LogEvent + Send + 'static> BatchWriter<E> {
         self.owner
             .pipeline()
             .between_batches(|wal| Ok(wal.last_position()))
+    }
+
+    /// What the log has done since it was opened, in numbers. It waits for nothing.
+    #[must_use]
+    pub fn metrics(&self) -> StoreMetrics {
+        self.owner.pipeline().metrics()
     }
 
     /// A reader of what is durable now. No lock is held while it reads: its handler may append.

@@ -63,6 +63,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::log_event::LogEvent;
+use crate::metrics::{Counters, StoreMetrics};
 use crate::position::{Epoch, Position, Seq};
 use crate::storage::{Storage, StorageFile, StorageLock};
 use crate::store_id::StoreId;
@@ -153,6 +154,7 @@ pub struct Wal<E = Event> {
     poisoned: Option<Arc<Error>>,
     /// What is not durable yet.
     open: OpenBatch,
+    pub(crate) counters: Arc<Counters>,
     _event: PhantomData<fn() -> E>,
     /// Held until the log is dropped, and whatever else still writes in the directory.
     lock: Arc<dyn StorageLock>,
@@ -244,6 +246,12 @@ impl<E> Wal<E> {
     #[must_use]
     pub fn first_epoch(&self) -> Epoch {
         self.first
+    }
+
+    /// What the log has done since it was opened, in numbers.
+    #[must_use]
+    pub fn metrics(&self) -> StoreMetrics {
+        self.counters.read()
     }
 
     /// The lock of the directory, for code that writes in it beside the log.

@@ -29,6 +29,7 @@ use super::segment::Segment;
 use super::tail::{Tail, find_tail};
 use super::{ActiveSegment, Wal, WalOptions};
 use crate::boundary::Boundary;
+use crate::clock::Stopwatch;
 use crate::directory::{self, LockedDirectory};
 use crate::error::{Error, Result};
 use crate::failpoint;
@@ -228,6 +229,7 @@ impl Recovery {
             prune_pending: false,
             poisoned: None,
             open: OpenBatch::default(),
+            counters: Arc::default(),
             _event: PhantomData,
             lock: Arc::from(lock),
         })
@@ -290,6 +292,7 @@ impl<E: LogEvent> Wal<E> {
         base: Option<Boundary>,
         options: WalOptions,
     ) -> Result<(Self, OpenReport)> {
+        let stopwatch = Stopwatch::start();
         let directory = LockedDirectory::lock_store(storage)?;
         let mut report = OpenReport {
             strays: directory.listing.strays.clone(),
@@ -308,6 +311,7 @@ impl<E: LogEvent> Wal<E> {
                 .extend(directory::sync(&*recovery.directory().storage).err());
         }
         let wal: Wal<E> = recovery.into_wal()?;
+        wal.counters.recovered(0, stopwatch.elapsed_us());
         report.torn_tail.iter().for_each(TornTail::announce);
         tracing::info!(position = %wal.last_position(), "log opened");
         Ok((wal, report))

@@ -22,6 +22,7 @@ use super::preallocation::Preallocator;
 use super::ticket::{Ticket, Woken};
 use crate::clock::Clock;
 use crate::error::{Error, Result};
+use crate::metrics::{Counters, StoreMetrics};
 use crate::position::Position;
 use crate::sync::{self, Condvar, Mutex, MutexGuard, Thread};
 
@@ -50,6 +51,8 @@ pub(crate) struct Pipeline<T, D, E> {
     /// Nothing once it is closed.
     log: Mutex<Option<Wal<E>>>,
     clock: Arc<dyn Clock>,
+    /// Those of the log, to be read while it writes.
+    counters: Arc<Counters>,
     /// Where the thread in the background should make free space.
     preallocator: Mutex<Option<Arc<Preallocator>>>,
     /// Whether there is no thread in the background.
@@ -69,6 +72,7 @@ impl<T, D: Follower<T>, E> Pipeline<T, D, E> {
         Pipeline {
             queue: Mutex::new(queue),
             durable: Mutex::new(durable),
+            counters: Arc::clone(&log.counters),
             log: Mutex::new(Some(log)),
             clock,
             preallocator: Mutex::new(None),
@@ -84,6 +88,10 @@ impl<T, D: Follower<T>, E> Pipeline<T, D, E> {
     /// Whatever a caller has been told is durable is in it.
     pub(crate) fn durable(&self) -> MutexGuard<'_, D> {
         self.durable.lock()
+    }
+
+    pub(crate) fn metrics(&self) -> StoreMetrics {
+        self.counters.read()
     }
 
     pub(crate) fn now_ms(&self) -> u64 {

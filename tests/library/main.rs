@@ -25,6 +25,7 @@ mod kept_queue;
 mod lifecycle;
 mod lost_header;
 mod lost_lock;
+mod metrics;
 mod mixtures;
 mod names;
 mod old_files;
