@@ -83,6 +83,8 @@ pub(crate) enum CliCommand {
         #[command(subcommand)]
         command: WalCommand,
     },
+    /// Write a first scenario and a first crash test, to be changed
+    Init(InitArgs),
     /// List the faults that can be injected
     Faults(ListArgs),
     /// List the crash profiles
@@ -332,6 +334,13 @@ pub(crate) struct LogArgs {
     /// How the result is written
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InitArgs {
+    /// The folder of your package, or an empty one; no file in it is changed
+    #[arg(default_value = ".")]
+    pub(crate) dir: PathBuf,
 }
 
 #[derive(Debug, Args)]

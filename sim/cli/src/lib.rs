@@ -12,6 +12,7 @@ mod explore;
 mod failure_saver;
 mod findings;
 mod images;
+mod init;
 mod injected;
 mod interrupt;
 mod lists;
@@ -82,6 +83,7 @@ fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, CliError> {
         CliCommand::Replay(args) => replay::replay(&args, out),
         CliCommand::Shrink(args) => shrink::shrink(&args, out),
         CliCommand::Images(args) => images::images(&args, out),
+        CliCommand::Init(args) => init::init(&args, out),
         CliCommand::Wal { command } => wal::wal(&command, out),
         CliCommand::Faults(args) => lists::faults(args.format, out),
         CliCommand::Profiles(args) => lists::profiles(args.format, out),

@@ -18,6 +18,7 @@ mod failures;
 mod golden;
 mod help;
 mod images;
+mod init;
 #[cfg(unix)]
 mod interrupt;
 mod lists;
