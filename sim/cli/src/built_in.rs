@@ -9,7 +9,7 @@ pub(crate) const DIRECTORY: &str = "scenarios";
 macro_rules! files {
     ($($name:literal)*) => {
         const FILES: &[(&str, &str)] = &[
-            $(($name, include_str!(concat!("../../../scenarios/", $name))),)*
+            $(($name, include_str!(concat!("../scenarios/", $name))),)*
         ];
     };
 }

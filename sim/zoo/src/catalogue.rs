@@ -136,7 +136,7 @@ macro_rules! bugs {
             invariants: &[$(Invariant::$invariant),*],
             named_by: &[$($($word),*)?],
             mutation: Mutation::$kind($kind::$mutation),
-            witness: include_str!(concat!("../../../scenarios/zoo/", $id, ".json")),
+            witness: include_str!(concat!("../histories/", $id, ".json")),
         },)*];
     };
 }

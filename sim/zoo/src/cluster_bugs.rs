@@ -49,7 +49,7 @@ pub fn cluster_bug(id: &str) -> Option<PlantedBug> {
 macro_rules! cluster_scenarios {
     ($($name:literal)*) => {
         const SCENARIOS: &[(&str, &str)] = &[
-            $(($name, include_str!(concat!("../../../scenarios/cluster/", $name, ".json"))),)*
+            $(($name, include_str!(concat!("../clusters/", $name, ".json"))),)*
         ];
     };
 }
