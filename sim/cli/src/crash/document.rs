@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use beaver_sim::report::Verdict;
 use beaver_trace::SyncKind;
 use serde::Serialize;
 
@@ -107,10 +108,8 @@ impl<'c> CrashDocument<'c> {
         seconds: &[Second],
         saved: Option<&Path>,
         checks: u64,
+        verdict: Verdict,
     ) -> Self {
-        let failing = tried.iter().any(|tried| !tried.failing.is_empty());
-        let failing = failing || seconds.iter().any(Second::fails);
-        let stopped = tried.iter().any(|tried| !tried.is_whole());
         CrashDocument {
             tool: "beaver",
             version: env!("CARGO_PKG_VERSION"),
@@ -121,11 +120,7 @@ impl<'c> CrashDocument<'c> {
             interrupted_checks: seconds.iter().map(of_second).collect(),
             checks,
             saved: saved.map(|folder| folder.display().to_string()),
-            verdict: match (failing, stopped) {
-                (true, _) => "fails",
-                (false, true) => "stopped",
-                (false, false) => "holds",
-            },
+            verdict: verdict.name(),
         }
     }
 }

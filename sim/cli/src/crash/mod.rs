@@ -176,9 +176,14 @@ fn crash_recording(
     let first = first.as_ref();
     let saved = first.and_then(|first| save(&recording, first));
     let (saved, checks) = (saved.as_deref(), judge.checks());
+    let verdict = match found(&tried, &seconds) {
+        true => Verdict::Violation,
+        false if interrupted() => Verdict::Interrupted,
+        false => verdict_of_good(&tried, &seconds, left_ms() == 0),
+    };
     if args.format == Format::Json {
         out.json(&CrashDocument::new(
-            &recording, &tried, &seconds, saved, checks,
+            &recording, &tried, &seconds, saved, checks, verdict,
         ))?;
     } else {
         print(&recording, &tried, first, saved, out);
@@ -191,10 +196,7 @@ fn crash_recording(
         }
         out.line(text::time(&tried, checks, timer.elapsed_ms()));
     }
-    let exit = match interrupted() {
-        true if !found(&tried, &seconds) => Exit::INTERRUPTED,
-        _ => verdict(&tried, &seconds, left_ms() == 0),
-    };
+    let exit = Exit::Judged(verdict);
     match &args.report {
         Some(path) => report_page::write(&recording, &tried, first, saved, path, exit),
         None => Ok(exit),
@@ -205,17 +207,16 @@ fn found(tried: &[Tried], seconds: &[Second]) -> bool {
     tried.iter().any(|tried| !tried.failing.is_empty()) || seconds.iter().any(Second::fails)
 }
 
-fn verdict(tried: &[Tried], seconds: &[Second], time_is_over: bool) -> Exit {
+/// Where no image failed.
+fn verdict_of_good(tried: &[Tried], seconds: &[Second], time_is_over: bool) -> Verdict {
     let is_cut = tried.iter().any(|tried| !tried.is_whole());
-    if found(tried, seconds) {
-        Exit::FOUND
-    } else if tried.iter().all(|tried| tried.judged() == 0) {
+    if tried.iter().all(|tried| tried.judged() == 0) {
         // The time was over before the first image.
-        Exit::Judged(Verdict::Nothing)
+        Verdict::Nothing
     } else if is_cut || time_is_over && seconds.iter().any(Second::is_cut) {
-        Exit::Judged(Verdict::Budget)
+        Verdict::Budget
     } else {
-        Exit::HELD
+        Verdict::Pass
     }
 }
 

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use beaver_disk::Profile;
+use beaver_sim::report::Verdict;
 use beaver_trace::{
     CrashImage, FailingImage, Guard, ImageOptions, Judgement, Log, crash_images, write_image,
 };
@@ -96,18 +97,19 @@ pub(super) fn again(
     let go_on = || !stop.load(Ordering::SeqCst);
     let answer = judge.judge_one(&image, &go_on);
     let answer = answer.map_err(|error| not_run(&error))?;
-    let (reason, verdict, exit) = match &answer {
-        Judgement::Bad(reason) => (Some(reason.as_str()), "fails", Exit::FOUND),
-        Judgement::Good => (None, "holds", Exit::HELD),
-        Judgement::Stopped => (None, "stopped", Exit::INTERRUPTED),
+    let (reason, verdict) = match &answer {
+        Judgement::Bad(reason) => (Some(reason.as_str()), Verdict::Violation),
+        Judgement::Good => (None, Verdict::Pass),
+        Judgement::Stopped => (None, Verdict::Interrupted),
     };
+    let exit = Exit::Judged(verdict);
     if args.format == Format::Json {
         out.json(&AgainDocument {
             tool: "beaver",
             version: env!("CARGO_PKG_VERSION"),
             profile: failing.profile.name(),
             reason,
-            verdict,
+            verdict: verdict.name(),
         })?;
         return Ok(exit);
     }

@@ -201,7 +201,7 @@ fn json_has_the_same_verdict() {
     record(&place, false);
     let ran = crash(&place, &["--format", "json"]).ends_with(1);
     let document: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
-    assert_eq!(document["verdict"], "fails");
+    assert_eq!(document["verdict"], "violation");
     let ordered = &document["profiles"][0];
     assert_eq!(ordered["profile"], "linux-ordered");
     assert_eq!(ordered["proof"]["failing_after"], 0);

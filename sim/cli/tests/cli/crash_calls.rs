@@ -154,7 +154,7 @@ fn time_that_is_over_before_all_was_tried_ends_with_3_and_says_what_was_not() {
     ran.says("images more were found and not tried")
         .says("stopped before the end");
     let ran = slow(&place, "700ms", &["--format", "json"]).ends_with(3);
-    assert_eq!(ran.json()["verdict"], "stopped");
+    assert_eq!(ran.json()["verdict"], "budget");
     let none = slow(&place, "20ms", &[]).ends_with(6);
     none.says("ext4, XFS: not tried, stopped before");
 }

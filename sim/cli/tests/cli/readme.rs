@@ -1,58 +1,100 @@
-//! What the README says about the command line works as it stands there.
+//! The README, in both languages: short, true in its figures, and the same in its headings, blocks and links. Its commands are
+//! run with those of the book.
 
-use std::path::Path;
+use std::fs;
 
-use crate::beaver::Place;
+use crate::pages::{Block, Page, project};
 
-fn readme() -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md");
-    std::fs::read_to_string(path).unwrap()
-}
+const ENGLISH: &str = "README.md";
+const CHINESE: &str = "README.zh.md";
 
-/// The blocks of the README that are marked as `language`.
-fn blocks(readme: &str, language: &str) -> Vec<String> {
-    let start = format!("```{language}\n");
-    let blocks = readme.split(&start).skip(1);
-    blocks
-        .map(|rest| rest.split("```").next().unwrap().to_owned())
-        .collect()
-}
+/// How many lines it may have.
+const MOST_LINES: usize = 150;
 
-#[test]
-fn the_scenario_of_the_readme_holds() {
-    let blocks = blocks(&readme(), "json");
-    assert_eq!(blocks.len(), 1);
-    let place = Place::empty();
-    place.write("scenarios/my_claim.json", &blocks[0]);
-    place.beaver("run my_claim --seeds 0..100").ends_with(0);
+fn json_files(folder: &str) -> usize {
+    let files = fs::read_dir(project().join(folder)).unwrap();
+    let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+    names.filter(|name| name.ends_with(".json")).count()
 }
 
 #[test]
-fn the_scenarios_and_histories_of_the_readme_are_there() {
-    let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let shell = blocks(&readme(), "sh").concat();
-    let arguments = shell
-        .lines()
-        .filter_map(|line| line.strip_prefix("cargo run --release -- "));
-    let mut seen = 0;
-    for line in arguments {
-        let words: Vec<&str> = line.split_whitespace().collect();
-        match words[..] {
-            ["run", scenario, ..] if scenario != "my_claim" => {
-                assert!(
-                    project.join(format!("scenarios/{scenario}.json")).is_file(),
-                    "{line}"
-                );
-            }
-            ["images", ..] => {
-                let history = line.split('\'').nth(1).unwrap();
-                Place::empty()
-                    .beaver_words(&["images", history])
-                    .ends_with(0);
-            }
-            _ => {}
-        }
-        seen += 1;
+fn it_is_short() {
+    let lines = Page::read(ENGLISH).text.lines().count();
+    assert!(lines <= MOST_LINES, "{lines} lines");
+}
+
+/// What it shows of `beaver crash` is on the page whose commands are run and whose output is compared.
+#[test]
+fn its_first_screen_is_that_of_the_page_on_any_program() {
+    let page = Page::read("docs/any-program.md").blocks();
+    let first = Page::read(ENGLISH).blocks();
+    let text_of = |blocks: &[Block], language: &str| {
+        let block = blocks.iter().find(|block| block.language == language);
+        block.unwrap().text.clone()
+    };
+    for language in ["python", "sh"] {
+        assert_eq!(text_of(&first, language), text_of(&page, language));
     }
-    assert!(seen >= 4, "{shell}");
+    let printed = text_of(&page, "text");
+    for line in text_of(&first, "text").lines() {
+        assert!(
+            line == "…" || printed.contains(&format!("{line}\n")),
+            "{line}"
+        );
+    }
+}
+
+#[test]
+fn its_figures_are_those_of_the_project() {
+    let text = Page::read(ENGLISH).text;
+    let must_reach = fs::read_to_string(project().join("scenarios/must-reach.txt")).unwrap();
+    let lines = must_reach.lines().filter(|line| !line.starts_with("# "));
+    let words = lines.flat_map(|line| line.rsplit(": ").next().unwrap().split(' '));
+    let (points, faults): (Vec<&str>, Vec<&str>) =
+        words.partition(|word| ["before", "inside", "after"].contains(word));
+    let (points, faults) = (points.len(), faults.len());
+    for figure in [
+        format!(
+            "coverage: {points} of {points} crash points and {faults} of {faults} faults at calls reached"
+        ),
+        format!("the {} *scenarios*", json_files("scenarios")),
+    ] {
+        assert!(text.contains(&figure), "it does not say: {figure}");
+    }
+    let found = Page::read("docs/found.md").anchors();
+    let entries = found
+        .iter()
+        .filter(|anchor| anchor.starts_with(|first: char| first.is_ascii_digit()));
+    assert!(text.contains(&format!("[{} bugs in current releases]", entries.count())));
+}
+
+#[test]
+fn the_chinese_one_has_the_same_headings_blocks_tables_and_links() {
+    let [english, chinese] = [ENGLISH, CHINESE].map(Page::read);
+    let levels = |page: &Page| {
+        let prose = page.prose();
+        let headings = prose.lines().filter(|line| line.starts_with('#'));
+        let levels = headings.map(|line| line.len() - line.trim_start_matches('#').len());
+        levels.collect::<Vec<_>>()
+    };
+    let blocks = |page: &Page| {
+        let blocks = page.blocks().into_iter();
+        blocks
+            .map(|block| (block.language, block.text))
+            .collect::<Vec<_>>()
+    };
+    let rows = |page: &Page| {
+        page.text
+            .lines()
+            .filter(|line| line.starts_with('|'))
+            .count()
+    };
+    let links = |page: &Page, other: &str| {
+        let links = page.links().into_iter();
+        links.filter(|link| link != other).collect::<Vec<_>>()
+    };
+    assert_eq!(levels(&english), levels(&chinese));
+    assert_eq!(blocks(&english), blocks(&chinese));
+    assert_eq!(rows(&english), rows(&chinese));
+    assert_eq!(links(&english, CHINESE), links(&chinese, ENGLISH));
 }
