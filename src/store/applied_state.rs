@@ -44,9 +44,10 @@ impl<M: StateMachine> AppliedState<M> {
         }
     }
 
-    /// Whether it was [installed](AppliedState::installed), and no event came after it.
-    pub(crate) fn is_installed(&self) -> bool {
-        self.applied.seq == Seq(0) && self.applied > Position::default()
+    /// Whether the snapshot that covers `covered` is the one by which it was
+    /// [installed](AppliedState::installed), and not a later one of the same state.
+    pub(crate) fn is_installed_by(&self, covered: Position) -> bool {
+        self.applied == covered && covered.seq == Seq(0)
     }
 
     /// Appends the state to `out`.

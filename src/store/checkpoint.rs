@@ -126,9 +126,14 @@ impl Snapshots {
     ) -> Result<CheckpointReport> {
         wal.check_writable()?;
         let WrittenCheckpoint { boundary, bytes } = written;
-        // Only now: `written` exists after the sync of the directory, and prune goes by this.
         let position = boundary.position;
-        self.trusted.insert(position.epoch, boundary);
+        let newest = self.trusted.keys().next_back();
+        // Only now: `written` exists after the sync of the directory, and prune goes by this. Where a
+        // newer one is trusted, prune looks whether this one is a fall-back, as it does with any: a
+        // later checkpoint may have removed it already, and after an install it leads nowhere.
+        if newest.is_none_or(|newest| *newest < position.epoch) {
+            self.trusted.insert(position.epoch, boundary);
+        }
         let removed = self.prune(wal)?;
         wal.counters.checkpoint_finished();
         tracing::info!(%position, bytes, removed = removed.len(), "checkpoint");

@@ -19,6 +19,11 @@
 //!    poisons the log here too, and the next open removes the rest before it shows anything.
 //! 4. The new state.
 //!
+//! A checkpoint that was begun before may write its snapshot at any of these moments and after them.
+//! It is an older one, so it is loaded only where the new one is not there or is damaged, and in the
+//! second case the segments that would lead on from it are gone: nothing is shown. It goes when the
+//! checkpoint is finished, or by the next open.
+//!
 //! The next open knows such a snapshot by the position that its state has applied: the beginning of
 //! the epoch that it covers. No event has such a position, and the first state of all has none. The
 //! second rotate makes that epoch an empty one, so that no event before it has the same epoch.

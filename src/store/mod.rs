@@ -252,7 +252,8 @@ impl<M: StateMachine> Store<M> {
     /// durable, the log begins a new epoch, a snapshot of `machine` is written, and everything before
     /// it is removed, older snapshots too. Durable when it returns. A crash at any moment leaves the
     /// old state or the new one; no event of the old one is ever replayed onto the new one, nor the
-    /// other way round. A checkpoint that was begun before is of no use any more.
+    /// other way round. A checkpoint that was begun before is of no use any more: to finish it
+    /// removes its snapshot.
     ///
     /// # Errors
     /// As [`flush`](Store::flush) and [`Wal::rotate`], and [`Error::Storage`]: the old state goes on.

@@ -107,7 +107,7 @@ pub(super) fn recover<M: StateMachine>(
         }
     }
     let found = match base {
-        Some(base) if state.is_installed() => {
+        Some(base) if state.is_installed_by(base.position) => {
             let installed = base.position.epoch;
             Ok(Leftovers::before_install(&directory.listing, installed))
         }

@@ -101,6 +101,11 @@ impl<T, D: Follower<T>, E> Pipeline<T, D, E> {
     /// Waits until the append is durable or has failed, and writes its batch if no other caller
     /// does.
     pub(crate) fn wait(&self, ticket: &Ticket) -> Result<Position> {
+        if self.is_alone {
+            // A batch that is full comes before this one, and perhaps none of its callers waits in a
+            // call that can write. What goes wrong, the ticket tells.
+            let _ = self.write_queued(&mut self.lock_log().log);
+        }
         loop {
             match ticket.wait() {
                 Woken::Done(result) => return result,

@@ -33,6 +33,9 @@ pub enum AppendOutcome {
 /// anything, so something else must: a call that waits or flushes, or a thread in the background.
 ///
 /// Every ticket is answered: with an error too if its batch fails or its queue is dropped.
+///
+/// The waker of a task that awaits it is called while the log is locked: it must only schedule the
+/// task. One that polls it at once, or calls the store, may wait for itself.
 #[derive(Clone, Debug)]
 pub struct Ticket {
     slot: Arc<BatchSlot>,

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use beaver::{Error, Result, Store};
 use beaver_disk::{
@@ -272,4 +274,98 @@ fn a_store_goes_on_after_an_install() {
     store.close().unwrap();
     let expected = [tape_of(3).0, vec!["9".to_owned()]].concat();
     assert_eq!(open(&disk).unwrap().state().0, expected);
+}
+
+/// Begins a checkpoint, installs a state, and finishes the checkpoint, whose snapshot is written
+/// before the install or after it.
+fn checkpoint_around_install(disk: &SimDisk, is_written_before: bool) -> Store<Tape> {
+    let mut store = go(disk, "eece");
+    let mut begun = Some(store.begin_checkpoint().unwrap().unwrap());
+    let mut write = || begun.take().map(|checkpoint| checkpoint.write().unwrap());
+    let mut written = if is_written_before { write() } else { None };
+    store.install(tape_of(2)).unwrap();
+    disk.record_crash_points(true);
+    written = written.or_else(write);
+    let report = store.finish_checkpoint(written.unwrap()).unwrap();
+    assert_eq!(report.removed.is_empty(), is_written_before);
+    store
+}
+
+#[test]
+fn a_checkpoint_that_an_install_overtakes_leaves_no_snapshot() {
+    for is_written_before in [false, true] {
+        let disk = on(Disk::empty(Profile::Posix));
+        let mut store = checkpoint_around_install(&disk, is_written_before);
+        let expected = Expected {
+            old: [tape_of(2).0, tape_of(2).0],
+            new: tape_of(2).0,
+        };
+        for crash in disk.take_crash_points() {
+            for candidate in crash.images().enumerate(100_000).unwrap() {
+                expected.check(
+                    candidate.image.disk(Profile::Posix),
+                    &crash.point().to_string(),
+                );
+            }
+        }
+        expected.check(disk.disk(), "after it");
+        // The next checkpoint keeps the installed state as its fall-back.
+        try_commit(&mut store, 7).unwrap();
+        store.checkpoint().unwrap().unwrap();
+        let names = disk.storage().list().unwrap();
+        let snapshots: Vec<_> = names.iter().filter(|n| n.starts_with("snap")).collect();
+        assert_eq!(snapshots.len(), 2, "{names:?}");
+        drop(store);
+        let newest = disk.storage().open(snapshots[1], beaver::Access::Write);
+        newest.unwrap().set_len(9).unwrap();
+        let seen = open(&disk).unwrap().state().0.clone();
+        assert_eq!(seen, [tape_of(2).0, vec!["7".to_owned()]].concat());
+    }
+}
+
+#[test]
+fn a_checkpoint_that_a_later_one_overtakes_costs_no_fall_back() {
+    let disk = on(Disk::empty(Profile::Posix));
+    let mut store = go(&disk, "ece");
+    let first = store.begin_checkpoint().unwrap().unwrap();
+    let first = first.write().unwrap();
+    try_commit(&mut store, 7).unwrap();
+    store.checkpoint().unwrap().unwrap();
+    store.finish_checkpoint(first).unwrap();
+    let seen = store.state().0.clone();
+    drop(store);
+    let names = disk.storage().list().unwrap();
+    let newest = names.iter().rfind(|name| name.starts_with("snap")).unwrap();
+    let newest = disk.storage().open(newest, beaver::Access::Write).unwrap();
+    newest.set_len(9).unwrap();
+    assert_eq!(open(&disk).unwrap().state().0, seen);
+}
+
+#[test]
+fn a_later_checkpoint_of_an_installed_state_has_it_as_its_fall_back() {
+    let disk = on(Disk::empty(Profile::Posix));
+    let is_full = Arc::new(AtomicBool::default());
+    let full = Arc::clone(&is_full);
+    let storage = hooked(disk.storage(), move |op, file| {
+        match full.load(Ordering::SeqCst) && op == Op::WriteAt && file.starts_with("snapshot-") {
+            true => Err(io::ErrorKind::StorageFull.into()),
+            false => Ok(()),
+        }
+    });
+    let (mut store, _) = Store::open(storage, store_options()).unwrap();
+    try_commit(&mut store, 7).unwrap();
+    store.install(tape_of(1)).unwrap();
+    // It has begun new epochs when it fails, so there is something for a checkpoint to cover.
+    is_full.store(true, Ordering::SeqCst);
+    store.install(tape_of(2)).unwrap_err();
+    is_full.store(false, Ordering::SeqCst);
+    store.checkpoint().unwrap().unwrap();
+    drop(store);
+    let snapshots = || {
+        let names = disk.storage().list().unwrap();
+        names.iter().filter(|n| n.starts_with("snap")).count()
+    };
+    assert_eq!(snapshots(), 2);
+    assert_eq!(open(&disk).unwrap().state(), &tape_of(1));
+    assert_eq!(snapshots(), 2);
 }

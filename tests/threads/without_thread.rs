@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
 use beaver::wal::Ticket;
-use beaver::{CommandError, Error, Position, SharedStore, Storage, Store};
+use beaver::{CommandError, Error, Position, SharedStore, Storage, Store, StoreOptions};
 use beaver_disk::Op;
 
 use crate::note::Notes;
@@ -70,6 +70,30 @@ fn nothing_is_written_before_a_caller_flushes_and_all_tasks_are_woken_then() {
         store.close().unwrap();
         assert!(matches!(store.flush(), Err(Error::Closed)));
         assert!(matches!(store.tip(|_| ()), Err(Error::Closed)));
+    });
+}
+
+#[test]
+fn a_command_that_waits_writes_full_batches_before_its_own_too() {
+    on_both(|storage| {
+        let options = StoreOptions {
+            queue: batches_of(1),
+            ..store_options()
+        };
+        let opened = SharedStore::open_without_thread(Arc::clone(&storage), options);
+        let (store, _) = opened.unwrap();
+        let tickets = [0, 1].map(|caller| submit_next(&store, caller));
+        assert_eq!(append_next(&store, 0).unwrap(), Position::new(1, 3));
+        let bell = Arc::new(Bell::default());
+        for ticket in &tickets {
+            assert!(matches!(poll(ticket, &bell), Poll::Ready(Ok(_))));
+        }
+        // Nor does an answer wait that rests on what is queued.
+        submit_next(&store, 1);
+        submit_next(&store, 0);
+        let looked = store.commit(|notes| Ok::<_, ()>((Vec::new(), notes.count(0))));
+        assert_eq!(looked.unwrap(), (None, 3));
+        assert_eq!(store.read(|notes| notes.count(0)), 3);
     });
 }
 
