@@ -8,6 +8,7 @@
 #[cfg(target_os = "linux")]
 mod any_program;
 mod beaver;
+mod book;
 mod cluster;
 #[cfg(unix)]
 mod crash;
@@ -21,7 +22,7 @@ mod images;
 #[cfg(unix)]
 mod interrupt;
 mod lists;
-mod readme;
+mod pages;
 mod run;
 mod scenario_errors;
 mod schema;
