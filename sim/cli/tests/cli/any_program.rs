@@ -1,10 +1,10 @@
 //! `docs/any-program.md`: every command works as it stands there, and says what stands there. It takes FUSE and Python.
 
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 use std::process::Command;
 
 use crate::beaver::Place;
+use crate::pages::{Block, Page, check_lines};
 
 /// What the page leaves to the reader: a check, a program, and a database that nobody need install for this test.
 const OWN: [(&str, &str); 3] = [
@@ -16,15 +16,9 @@ const OWN: [(&str, &str); 3] = [
     ),
 ];
 
-/// The blocks of the page, each with its language.
-fn blocks() -> Vec<(String, String)> {
-    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/any-program.md");
-    let page = std::fs::read_to_string(page).unwrap();
-    let blocks = page.split("```").skip(1).step_by(2);
-    let blocks = blocks.map(|block| block.split_once('\n').unwrap());
-    blocks
-        .map(|(language, text)| (language.to_owned(), text.to_owned()))
-        .collect()
+/// The blocks of the page.
+fn blocks() -> Vec<Block> {
+    Page::read("docs/any-program.md").blocks()
 }
 
 /// Whether programs can be recorded on this machine. Said if not.
@@ -42,10 +36,13 @@ fn place_of_the_page() -> Option<Place> {
     if !can_record(&place) {
         return None;
     }
-    for (language, text) in blocks() {
-        if language == "python" && text.starts_with("# ") {
-            let name = text[2..].split([' ', ':', '\n']).next().unwrap();
-            place.write(name, &text);
+    for block in blocks() {
+        let name = block
+            .text
+            .strip_prefix("# ")
+            .filter(|_| block.language == "python");
+        if let Some(name) = name.and_then(|rest| rest.split([' ', ':', '\n']).next()) {
+            place.write(name, &block.text);
         }
     }
     // Where `python3` is a script that looks for one, each check takes as long as ten.
@@ -63,51 +60,6 @@ fn place_of_the_page() -> Option<Place> {
     Some(place)
 }
 
-/// Runs a line of the page in a shell: how it ended, and what it printed.
-fn run(place: &Place, line: &str) -> (Option<i32>, String) {
-    let tool = Path::new(env!("CARGO_BIN_EXE_beaver")).parent().unwrap();
-    let path = format!(
-        "{}:{}:{}",
-        place.path().join("bin").display(),
-        tool.display(),
-        std::env::var("PATH").unwrap()
-    );
-    let output = Command::new("sh")
-        .args(["-c", line])
-        .current_dir(place.path())
-        .env("PATH", path)
-        .output()
-        .unwrap();
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let errors = String::from_utf8_lossy(&output.stderr);
-    (output.status.code(), format!("{text}{errors}"))
-}
-
-/// Each line of `expected` is a line of `text`, in this order, and next to the one before it unless `…` stands between.
-fn check_lines(text: &str, expected: &str) {
-    // When the kernel lets go of a file is an event too, and comes at a moment of its own: numbers of events differ.
-    let without_numbers = |line: &str| match line.contains("event") || line.starts_with("      ") {
-        true => line.replace(|letter: char| letter.is_ascii_digit(), ""),
-        false => line.to_owned(),
-    };
-    let lines: Vec<String> = text.lines().map(without_numbers).collect();
-    let expected: Vec<String> = expected.lines().map(without_numbers).collect();
-    let mut lines = lines.iter().map(|line| line.trim_start());
-    let mut gap = true;
-    for wanted in expected.iter().map(|line| line.trim_start()) {
-        if wanted.trim() == "…" {
-            gap = true;
-            continue;
-        }
-        let found = match gap {
-            true => lines.any(|line| line == wanted),
-            false => lines.next() == Some(wanted),
-        };
-        assert!(found, "{wanted:?} is not there:\n{text}");
-        gap = false;
-    }
-}
-
 #[test]
 fn the_minute_of_the_page_says_what_stands_there() {
     let Some(place) = place_of_the_page() else {
@@ -115,12 +67,12 @@ fn the_minute_of_the_page_says_what_stands_there() {
     };
     let blocks = blocks();
     let of = |language: &str| {
-        let block = blocks.iter().find(|(own, _)| own == language);
-        block.unwrap().1.clone()
+        let block = blocks.iter().find(|block| block.language == language);
+        block.unwrap().text.clone()
     };
     // On a slow machine a minute for the missing syncs is too short, and that is said: it is not what the page shows.
     let line = of("sh").replace("beaver crash", "beaver crash --proof-for 3600s");
-    let (code, text) = run(&place, &line);
+    let (code, text) = place.shell(&line);
     assert_eq!(code, Some(1), "{text}");
     check_lines(&text, &of("text"));
 }
@@ -132,8 +84,8 @@ fn every_command_of_the_page_runs() {
     };
     let shell: String = blocks()
         .into_iter()
-        .filter(|(language, _)| language == "sh")
-        .map(|(_, text)| text)
+        .filter(|block| block.language == "sh")
+        .map(|block| block.text)
         .collect();
     let mut ran = 0;
     for line in shell.lines() {
@@ -143,7 +95,7 @@ fn every_command_of_the_page_runs() {
         let line = line.replace("FOLDER", &folder.unwrap_or_default());
         // The program of the page fails every check.
         let checked = !line.starts_with("beaver trace") && !line.contains("--image");
-        let (code, text) = run(&place, &line);
+        let (code, text) = place.shell(&line);
         assert_eq!(code, Some(i32::from(checked)), "{line}\n{text}");
         ran += 1;
     }
@@ -159,10 +111,10 @@ fn the_check_server_of_the_page_answers_for_each_image() {
     let blocks = blocks();
     let server = blocks
         .iter()
-        .find(|(language, text)| language == "python" && text.contains("sys.stdin"));
+        .find(|block| block.language == "python" && block.text.contains("sys.stdin"));
     let check = "import os\ndef check(folder, acks):\n    return \"\" if os.path.isdir(folder) and os.path.isfile(acks) else \"no folder\"\n";
-    place.write("serve.py", &format!("{check}{}", server.unwrap().1));
+    place.write("serve.py", &format!("{check}{}", server.unwrap().text));
     let line = "beaver crash --serve --check 'python3 serve.py' -- python3 save.py {dir}";
-    let (code, text) = run(&place, line);
+    let (code, text) = place.shell(line);
     assert_eq!(code, Some(0), "{text}");
 }

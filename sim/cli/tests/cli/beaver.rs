@@ -64,6 +64,29 @@ impl Place {
         }
     }
 
+    /// Runs a line of a page in a shell: how it ended, and what it printed. Programs in `bin/` come before others.
+    pub(crate) fn shell(&self, line: &str) -> (Option<i32>, String) {
+        let tool = Path::new(env!("CARGO_BIN_EXE_beaver")).parent().unwrap();
+        let path = format!(
+            "{}:{}:{}",
+            self.path().join("bin").display(),
+            tool.display(),
+            std::env::var("PATH").unwrap()
+        );
+        let output = Command::new("sh")
+            .args(["-c", line])
+            .current_dir(self.path())
+            .env("PATH", path)
+            .env_remove("BEAVER_BLESS")
+            .env_remove("BEAVER_SEED")
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        (output.status.code(), format!("{text}{errors}"))
+    }
+
     pub(crate) fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_beaver"));
         command

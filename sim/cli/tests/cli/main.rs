@@ -8,6 +8,7 @@
 #[cfg(target_os = "linux")]
 mod any_program;
 mod beaver;
+mod book;
 mod cluster;
 #[cfg(unix)]
 mod crash;
@@ -22,6 +23,7 @@ mod init;
 #[cfg(unix)]
 mod interrupt;
 mod lists;
+mod pages;
 mod readme;
 mod run;
 mod scenario_errors;
