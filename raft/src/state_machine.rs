@@ -74,18 +74,22 @@ impl<C: RaftTypeConfig> MachineDocument<C> {
 
     /// Makes it durable, then removes the older ones.
     fn save(&self, snapshots: &SnapshotStore) -> io::Result<()> {
-        // The first index is 0, and so is the state before it; there is no epoch 0.
-        let applied = self.last_log_id.as_ref().map_or(0, |id| id.index + 1);
-        let position = Position::new(applied + 1, 0);
         let state = serde_json::to_vec(self)?;
         snapshots
-            .write(position, &state)
+            .write(self.position(), &state)
             .map_err(io::Error::other)?;
         // The new one is durable, so what went wrong here does no harm: the next one tries again.
         if let Err(error) = snapshots.prune(0) {
             tracing::warn!(%error, "an old snapshot stays");
         }
         Ok(())
+    }
+
+    /// The position under which it is stored.
+    fn position(&self) -> Position {
+        // The first index is 0, and so is the state before it; there is no epoch 0.
+        let applied = self.last_log_id.as_ref().map_or(0, |id| id.index + 1);
+        Position::new(applied + 1, 0)
     }
 
     fn meta(&self) -> SnapshotMetaOf<C> {
@@ -141,7 +145,7 @@ impl<C: RaftTypeConfig, M: ReplicatedMachine<C>> StateMachineStore<C, M> {
             Some(document) => {
                 let machine = M::restore(document.machine.get().as_bytes());
                 AppliedMachine {
-                    machine: machine.map_err(|error| invalid(&Position::default(), error))?,
+                    machine: machine.map_err(|error| invalid(&document.position(), error))?,
                     last_log_id: document.last_log_id,
                     last_membership: document.last_membership,
                 }
@@ -152,6 +156,11 @@ impl<C: RaftTypeConfig, M: ReplicatedMachine<C>> StateMachineStore<C, M> {
             state: Mutex::new(state),
             observer,
         })))
+    }
+
+    /// The last entry that was applied; just after opening, the one that the newest snapshot covers.
+    pub fn last_applied(&self) -> Option<LogIdOf<C>> {
+        lock(&self.0.state).last_log_id.clone()
     }
 
     /// Looks at the state as far as it was applied. On a leader that has confirmed its lead a read of

@@ -19,7 +19,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 /// The largest message, in bytes.
 pub(crate) const MAX_MESSAGE: usize = (16 << 20) - 1;
 
-/// The largest load, in bytes.
+/// The largest load of any frame, in bytes.
 pub(crate) const MAX_LOAD: usize = 1 << 30;
 
 /// Buffers grow by this much at most before bytes have come to fill them, so that a length alone
@@ -45,13 +45,15 @@ pub(crate) async fn write_frame<W: AsyncWrite + Unpin>(
     out.flush().await
 }
 
-/// Reads one frame. `None`: the connection has ended before it.
+/// Reads one frame, with a load of `max_load` bytes at most. `None`: the connection has ended before
+/// it.
 ///
 /// # Errors
 /// The connection fails or ends within the frame, a length is above its limit, or the message is
 /// not a `T`.
 pub(crate) async fn read_frame<T: DeserializeOwned>(
     input: &mut (impl AsyncRead + Unpin),
+    max_load: usize,
 ) -> io::Result<Option<(T, Vec<u8>)>> {
     let mut first = [0; 1];
     if input.read(&mut first).await? == 0 {
@@ -62,7 +64,7 @@ pub(crate) async fn read_frame<T: DeserializeOwned>(
     let message = u32::from_be_bytes([first[0], rest[0], rest[1], rest[2]]);
     let load = u32::from_be_bytes([rest[3], rest[4], rest[5], rest[6]]);
     let message = read_bytes(input, "message", message, MAX_MESSAGE).await?;
-    let load = read_bytes(input, "load", load, MAX_LOAD).await?;
+    let load = read_bytes(input, "load", load, max_load).await?;
     Ok(Some((serde_json::from_slice(&message)?, load)))
 }
 
@@ -102,7 +104,7 @@ mod tests {
     use super::*;
 
     async fn read(mut bytes: &[u8]) -> io::Result<Option<(String, Vec<u8>)>> {
-        read_frame(&mut bytes).await
+        read_frame(&mut bytes, MAX_LOAD).await
     }
 
     #[tokio::test]
@@ -127,5 +129,10 @@ mod tests {
         assert!(error.to_string().contains("above the limit"), "{error}");
         let error = read(b"GET / HTTP/1.1").await.unwrap_err();
         assert!(error.to_string().contains("above the limit"), "{error}");
+        let mut bytes = Vec::new();
+        write_frame(&mut bytes, &"hello", &[7]).await.unwrap();
+        let read = read_frame::<String>(&mut &bytes[..], 0).await;
+        let error = read.unwrap_err().to_string();
+        assert_eq!(error, "a load of 1 bytes is above the limit of 0");
     }
 }

@@ -2,12 +2,15 @@
 //! requests on to the replica.
 
 use std::collections::BTreeSet;
+use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use openraft::async_runtime::WatchReceiver;
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 
-use crate::frame::{read_frame, write_frame};
+use crate::frame::{MAX_LOAD, read_frame, write_frame};
 use crate::identity::NodeIdentity;
 use crate::port::Connections;
 use crate::service::Service;
@@ -19,6 +22,13 @@ type Told = Mutex<BTreeSet<String>>;
 
 /// How many refusals are told of.
 const MAX_TOLD: usize = 1_000;
+
+/// How long a caller may take to say who it is.
+const INTRODUCTION: Duration = Duration::from_secs(5);
+
+/// How long a connection is kept on which no request comes: longer than callers keep one, so that
+/// none sends a request on a connection that is being ended.
+const IDLE: Duration = Duration::from_secs(600);
 
 /// Answers every connection until there are no more.
 pub(crate) async fn answer_peers(
@@ -41,8 +51,9 @@ async fn serve(
     me: &NodeIdentity,
     service: &Service,
     told: &Told,
-) -> std::io::Result<()> {
-    let Some((hello, _)) = read_frame::<Hello>(&mut stream).await? else {
+) -> io::Result<()> {
+    let introduction = read_frame::<Hello>(&mut stream, 0);
+    let Some((hello, _)) = timeout(INTRODUCTION, introduction).await?? else {
         return Ok(());
     };
     let greeting = match refusal(&hello, me, &service.raft) {
@@ -60,11 +71,14 @@ async fn serve(
         );
         return Ok(());
     }
-    while let Some((request, load)) = read_frame::<PeerRequest>(&mut stream).await? {
+    loop {
+        let request = read_frame::<PeerRequest>(&mut stream, MAX_LOAD);
+        let Some((request, load)) = timeout(IDLE, request).await?? else {
+            return Ok(());
+        };
         let reply = answer(request, load, service).await;
         write_frame(&mut stream, &reply, &[]).await?;
     }
-    Ok(())
 }
 
 /// Says it on standard error, once.

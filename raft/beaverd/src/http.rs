@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::rejection::{BytesRejection, QueryRejection};
+use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
 use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::http::{Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
@@ -43,6 +43,9 @@ type ServiceState = State<Arc<Service>>;
 
 /// The body of a request, or why it was not taken.
 type Body = Result<Bytes, BytesRejection>;
+
+/// The parts of a path, or why they are no text.
+type PathParts<T> = Result<Path<T>, PathRejection>;
 
 /// All routes.
 pub(crate) fn router(service: Arc<Service>) -> Router {
@@ -111,10 +114,11 @@ async fn dispatch(State(service): ServiceState) -> Response {
 
 async fn act(
     State(service): ServiceState,
-    Path((id, action)): Path<(String, String)>,
+    path: PathParts<(String, String)>,
     body: Body,
 ) -> Response {
-    let command = job_id(&id).and_then(|id| {
+    let command = parts(path).and_then(|(id, action)| {
+        let id = job_id(&id)?;
         let attempt = || parse::<Attempt>(&body).map(|body| body.attempt);
         match action.as_str() {
             "ack" => attempt().map(|attempt| Command::Ack { id, attempt }),
@@ -134,10 +138,11 @@ async fn act(
 
 async fn job(
     State(service): ServiceState,
-    Path(id): Path<String>,
+    path: PathParts<String>,
     query: Result<Query<Freshness>, QueryRejection>,
 ) -> Response {
-    read(&service, job_id(&id).map(Call::Job), query).await
+    let id = parts(path).and_then(|id| job_id(&id));
+    read(&service, id.map(Call::Job), query).await
 }
 
 async fn stats(
@@ -160,12 +165,12 @@ async fn add_learner(State(service): ServiceState, body: Body) -> Response {
     carry_out(&service, call).await
 }
 
-async fn promote(State(service): ServiceState, Path(id): Path<String>) -> Response {
-    carry_out(&service, member_id(&id).map(Call::Promote)).await
+async fn promote(State(service): ServiceState, path: PathParts<String>) -> Response {
+    carry_out(&service, member_id(path).map(Call::Promote)).await
 }
 
-async fn remove(State(service): ServiceState, Path(id): Path<String>) -> Response {
-    carry_out(&service, member_id(&id).map(Call::Remove)).await
+async fn remove(State(service): ServiceState, path: PathParts<String>) -> Response {
+    carry_out(&service, member_id(path).map(Call::Remove)).await
 }
 
 async fn transfer(State(service): ServiceState, body: Body) -> Response {
@@ -225,11 +230,19 @@ fn parse<T: DeserializeOwned>(body: &Body) -> Result<T, CallError> {
     }
 }
 
+fn parts<T>(path: PathParts<T>) -> Result<T, CallError> {
+    match path {
+        Ok(Path(parts)) => Ok(parts),
+        Err(error) => Err(CallError::Invalid(error.body_text())),
+    }
+}
+
 fn job_id(text: &str) -> Result<JobId, CallError> {
     JobId::new(text).map_err(|error| CallError::Invalid(error.to_string()))
 }
 
-fn member_id(text: &str) -> Result<u64, CallError> {
+fn member_id(path: PathParts<String>) -> Result<u64, CallError> {
+    let text = parts(path)?;
     text.parse()
         .map_err(|_| CallError::Invalid(format!("{text:?} is not the number of a node")))
 }

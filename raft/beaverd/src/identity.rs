@@ -65,15 +65,17 @@ pub(crate) enum IdentityError {
         asked_cluster: String,
     },
     /// There is an identity and no log.
-    #[error("{path} has an identity and no log: what this node has voted and acknowledged is lost. Remove the directory, remove node {node} from the cluster, and add it with a new number", path = path.display())]
+    #[error("{path} has an identity and no log ({reason}): what this node has voted and acknowledged is lost. Remove the directory, remove node {node} from the cluster, and add it with a new number", path = path.display())]
     LogLost {
         /// The directory.
         path: PathBuf,
         /// Which node.
         node: u64,
+        /// What is in the directory of the log.
+        reason: String,
     },
-    /// There is a log that was used, and no identity.
-    #[error("{path} has a log and no identity: it is not known which node it belongs to", path = path.display())]
+    /// There is a log that was used, or a snapshot, and no identity.
+    #[error("{path} has a log or a snapshot and no identity: it is not known which node it belongs to", path = path.display())]
     IdentityLost {
         /// The directory.
         path: PathBuf,

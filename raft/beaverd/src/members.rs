@@ -14,12 +14,12 @@ use crate::call::{Call, CallAnswer, CallError};
 use crate::peers::{Peer, Peers};
 use crate::types::{C, MemberNode, QueueRaft};
 
-/// How long a new node may take to answer when it is added.
-const GREETING: Duration = Duration::from_secs(2);
+/// How long a node may take to answer when it is added, or is to lead.
+pub(crate) const GREETING: Duration = Duration::from_secs(2);
 
-/// A learner may be behind by this many entries when it is promoted: until it has them, it is of no
-/// use to a majority.
-const PROMOTION_LAG: u64 = 1_000;
+/// A node may be behind by this many entries when it is promoted or is to lead: until it has them, it
+/// is of no use to a majority, and cannot lead.
+const CLOSE: u64 = 1_000;
 
 #[derive(Serialize)]
 struct MemberList {
@@ -98,7 +98,8 @@ pub(crate) async fn change(raft: &QueueRaft, peers: &Peers, call: &Call) -> Call
             if known.get_node(id).is_none() {
                 return Err(no_member(*id));
             }
-            if is_voter(id) {
+            // Until a change of the voters is whole, it votes only for a part.
+            if is_voter(id) && known.get_joint_config().len() == 1 {
                 return list(raft);
             }
             require_close(raft, *id)?;
@@ -115,7 +116,6 @@ pub(crate) async fn change(raft: &QueueRaft, peers: &Peers, call: &Call) -> Call
     match raft.change_membership(change, false).await {
         Ok(_) => list(raft),
         Err(error) => {
-            // A change of the voters is two entries. If the second one is refused, the first is done.
             let is_begun = *metrics.borrow_watched().membership_config.log_id() != before;
             Err(why(error, is_begun))
         }
@@ -140,14 +140,17 @@ async fn newcomer(peers: &Peers, peer: &Peer) -> Result<MemberNode, CallError> {
     Ok(member_node(peer.address, state.incarnation))
 }
 
-/// Refuses for now to promote a learner that is far behind.
-fn require_close(raft: &QueueRaft, id: u64) -> Result<(), CallError> {
+/// Refuses for now a node that is far behind, on the leader.
+///
+/// # Errors
+/// [`CallError::NotDone`].
+pub(crate) fn require_close(raft: &QueueRaft, id: u64) -> Result<(), CallError> {
     let metrics = raft.metrics();
     let metrics = metrics.borrow_watched();
     let last = metrics.last_log_index.unwrap_or(0);
     let has = metrics.replication.as_ref().and_then(|all| all.get(&id));
     match has {
-        Some(Some(log_id)) if log_id.index + PROMOTION_LAG >= last => Ok(()),
+        Some(Some(log_id)) if log_id.index + CLOSE >= last => Ok(()),
         _ => {
             let text = format!("node {id} has not yet caught up with the log");
             Err(CallError::NotDone(text))
@@ -155,14 +158,13 @@ fn require_close(raft: &QueueRaft, id: u64) -> Result<(), CallError> {
     }
 }
 
+/// A change of the voters is two entries: if the second one is refused, the first may be done.
 fn why(error: RaftError<C, ClientWriteError<C>>, is_begun: bool) -> CallError {
     match error {
-        RaftError::APIError(ClientWriteError::ForwardToLeader(_)) if !is_begun => {
+        error if is_begun => CallError::Unknown(error.to_string()),
+        RaftError::APIError(ClientWriteError::ForwardToLeader(_)) => {
             CallError::NotDone("the leader has changed".to_owned())
         }
-        RaftError::APIError(
-            ClientWriteError::ForwardToLeader(_) | ClientWriteError::LogEntryDiscarded(_),
-        ) => CallError::Unknown("the leader has changed".to_owned()),
         RaftError::APIError(ClientWriteError::ChangeMembershipError(
             error @ (ChangeMembershipError::InProgress(_)
             | ChangeMembershipError::UncommittedLeaderLog(_)),

@@ -176,7 +176,7 @@ fn fitting(rpc: &AppendEntriesRequest<C>) -> Result<usize, RPCError<C>> {
     Ok(rpc.entries.len())
 }
 
-/// QueueCounts what is written.
+/// Counts the bytes that are written to it.
 struct ByteCounter(usize);
 
 impl std::io::Write for ByteCounter {

@@ -41,7 +41,7 @@ pub async fn run(arguments: &Arguments) -> Result<(), String> {
     let routes = arguments.routes()?;
     let config = config(arguments)?;
     let (id, dir) = (arguments.id, &arguments.dir);
-    let opened = NodeStorage::open(dir, &arguments.cluster, id).await;
+    let opened = NodeStorage::open(dir, &arguments.cluster, id);
     let storage = opened.map_err(|error| error.to_string())?;
     let at = arguments.listen;
     let listening = TcpListener::bind(at).await;

@@ -16,6 +16,12 @@ use crate::wire::{Greeting, Hello, NodeName, PROTOCOL, PeerRefusal, PeerReply, P
 /// How many connections to one node wait for their next use.
 const IDLE_CONNECTIONS: usize = 64;
 
+/// How long a connection waits for its next use: the other node ends it later.
+const IDLE: Duration = Duration::from_secs(300);
+
+/// A connection that waits for its next use, and since when.
+type IdleConnection = (Instant, TcpStream);
+
 /// Another node.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Peer {
@@ -76,7 +82,7 @@ pub(crate) enum PeerError {
 pub(crate) struct Peers {
     me: NodeIdentity,
     routes: BTreeMap<u64, SocketAddr>,
-    idle: Mutex<BTreeMap<Peer, Vec<TcpStream>>>,
+    idle: Mutex<BTreeMap<Peer, Vec<IdleConnection>>>,
 }
 
 impl Peers {
@@ -108,7 +114,7 @@ impl Peers {
         };
         let exchange = async {
             write_frame(&mut stream, request, load).await?;
-            read_frame::<PeerReply>(&mut stream).await
+            read_frame::<PeerReply>(&mut stream, 0).await
         };
         let reason = match timeout_at(deadline, exchange).await {
             Ok(Ok(Some((reply, _)))) => {
@@ -134,8 +140,7 @@ impl Peers {
     /// # Errors
     /// Never [`PeerError::Unanswered`].
     pub(crate) async fn greet(&self, peer: &Peer, limit: Duration) -> Result<PeerState, PeerError> {
-        let (stream, state) = self.dial(peer, Instant::now() + limit).await?;
-        self.keep_idle(peer, stream);
+        let (_, state) = self.dial(peer, Instant::now() + limit).await?;
         Ok(state)
     }
 
@@ -159,7 +164,7 @@ impl Peers {
             let mut stream = TcpStream::connect(address).await?;
             stream.set_nodelay(true)?;
             write_frame(&mut stream, &hello, &[]).await?;
-            let (greeting, _) = read_frame(&mut stream)
+            let (greeting, _) = read_frame(&mut stream, 0)
                 .await?
                 .ok_or(io::ErrorKind::UnexpectedEof)?;
             Ok::<(TcpStream, Greeting), io::Error>((stream, greeting))
@@ -198,7 +203,12 @@ impl Peers {
         let mut idle = self.lock_idle();
         let streams = idle.get_mut(peer)?;
         loop {
-            let stream = streams.pop()?;
+            let (since, stream) = streams.pop()?;
+            if since.elapsed() > IDLE {
+                // Those below it have waited longer.
+                streams.clear();
+                return None;
+            }
             // Nothing is to be read from a connection that waits: what can be read is its end.
             match stream.try_read(&mut [0]) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Some(stream),
@@ -211,11 +221,11 @@ impl Peers {
         let mut idle = self.lock_idle();
         let streams = idle.entry(peer.clone()).or_default();
         if streams.len() < IDLE_CONNECTIONS {
-            streams.push(stream);
+            streams.push((Instant::now(), stream));
         }
     }
 
-    fn lock_idle(&self) -> std::sync::MutexGuard<'_, BTreeMap<Peer, Vec<TcpStream>>> {
+    fn lock_idle(&self) -> std::sync::MutexGuard<'_, BTreeMap<Peer, Vec<IdleConnection>>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

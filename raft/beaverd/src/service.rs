@@ -207,6 +207,10 @@ impl Service {
         if !self.raft.is_leader() {
             return Err(CallError::NotDone("the leader has changed".to_owned()));
         }
+        if to == *self.raft.node_id() {
+            return encode(&Leader { leader: to });
+        }
+        self.require_able(to).await?;
         let stopped = |error| CallError::Unknown(format!("this node has stopped: {error}"));
         let trigger = self.raft.trigger();
         trigger.transfer_leader(to).await.map_err(stopped)?;
@@ -216,5 +220,22 @@ impl Service {
             Ok(_) => encode(&Leader { leader: to }),
             Err(_) => Err(self.too_late()),
         }
+    }
+
+    /// Refuses for now to let a node lead that does not answer or is far behind: openraft
+    /// (0.10.0-alpha.37) writes nothing more once it has asked a node to lead, until another does.
+    async fn require_able(&self, to: u64) -> Result<(), CallError> {
+        let metrics = self.raft.metrics();
+        let node = metrics
+            .borrow_watched()
+            .membership_config
+            .membership()
+            .get_node(&to)
+            .cloned();
+        let node = node.ok_or_else(|| CallError::NotDone(format!("node {to} is gone")))?;
+        let peer = peer(to, &node).map_err(CallError::NotDone)?;
+        let greeted = self.peers.greet(&peer, members::GREETING).await;
+        greeted.map_err(|error| CallError::NotDone(error.to_string()))?;
+        members::require_close(&self.raft, to)
     }
 }

@@ -12,7 +12,6 @@ use std::sync::Arc;
 
 use beaver::storage::DiskStorage;
 use beaver_raft::{FlushThread, LogStore, LogStoreOptions};
-use openraft::storage::RaftStateMachine;
 
 use crate::identity::{IdentityError, NodeIdentity};
 use crate::types::{C, JobsMachine};
@@ -66,23 +65,23 @@ impl NodeStorage {
     ///
     /// # Errors
     /// See [`StorageUnusable`].
-    pub(crate) async fn open(
-        dir: &Path,
-        cluster: &str,
-        node: u64,
-    ) -> Result<Self, StorageUnusable> {
+    pub(crate) fn open(dir: &Path, cluster: &str, node: u64) -> Result<Self, StorageUnusable> {
         fs::create_dir_all(dir).map_err(|error| io_error(dir, error))?;
         let known = NodeIdentity::load(dir, cluster, node)?;
-        let log_dir = dir.join("log");
-        if known.is_some() && !log_dir.exists() {
-            let path = dir.to_owned();
-            return Err(IdentityError::LogLost { path, node }.into());
-        }
-        let log = open_log(&log_dir)?;
+        let log = match open_log(&dir.join("log"), known.is_some()) {
+            Err(StorageUnusable::Store {
+                error: beaver::Error::NoStore { reason },
+                ..
+            }) if known.is_some() => {
+                let path = dir.to_owned();
+                return Err(IdentityError::LogLost { path, node, reason }.into());
+            }
+            opened => opened?,
+        };
         let machine = open_machine(&dir.join("snapshots"))?;
         let identity = match known {
             Some(identity) => identity,
-            None if is_unused(&log) => NodeIdentity::create(dir, cluster, node)?,
+            None if is_unused(&log, &machine) => NodeIdentity::create(dir, cluster, node)?,
             None => {
                 let path = dir.to_owned();
                 return Err(IdentityError::IdentityLost { path }.into());
@@ -93,14 +92,13 @@ impl NodeStorage {
             log,
             machine,
         };
-        storage.check_snapshot(dir).await?;
+        storage.check_snapshot(dir)?;
         Ok(storage)
     }
 
     /// Refuses a log whose beginning is in no snapshot.
-    async fn check_snapshot(&self, dir: &Path) -> Result<(), StorageUnusable> {
-        let applied = self.machine.clone().applied_state().await;
-        let (applied, _) = applied.map_err(|error| io_error(dir, error))?;
+    fn check_snapshot(&self, dir: &Path) -> Result<(), StorageUnusable> {
+        let applied = self.machine.last_applied();
         let purged = self.log.read_durable(|log| log.purged().copied());
         match purged {
             Some(purged) if applied.is_none_or(|applied| applied.index < purged.index) => {
@@ -115,14 +113,17 @@ impl NodeStorage {
     }
 }
 
-fn is_unused(log: &LogStore<C>) -> bool {
-    log.read_durable(|log| log.vote().is_none() && log.last().is_none())
+fn is_unused(log: &LogStore<C>, machine: &JobsMachine) -> bool {
+    let is_empty = log.read_durable(|log| log.vote().is_none() && log.last().is_none());
+    is_empty && machine.last_applied().is_none()
 }
 
-fn open_log(path: &Path) -> Result<LogStore<C>, StorageUnusable> {
+/// Opens the log, or makes one unless it must be there.
+fn open_log(path: &Path, must_exist: bool) -> Result<LogStore<C>, StorageUnusable> {
     let disk = DiskStorage::open(path).map_err(|error| io_error(path, error))?;
     let flusher = FlushThread::start().map_err(|error| io_error(path, error))?;
-    let options = LogStoreOptions::default();
+    let mut options = LogStoreOptions::default();
+    options.store.wal.must_exist = must_exist;
     let opened = LogStore::open(Arc::new(disk), options, Arc::new(flusher));
     Ok(opened.map_err(|error| store_error(path, error))?.0)
 }

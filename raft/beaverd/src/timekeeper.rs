@@ -16,12 +16,8 @@ pub(crate) async fn keep_time(raft: QueueRaft, machine: JobsMachine) {
     loop {
         sleep(PERIOD).await;
         let now_ms = SystemClock.now_ms();
-        let is_due = || {
-            machine.read(|jobs| {
-                let planned = jobs.queue().plan(&Command::Tick, now_ms);
-                planned.is_ok_and(|events| !events.is_empty())
-            })
-        };
+        let next_ms = || machine.read(|jobs| jobs.queue().next_tick_ms(now_ms));
+        let is_due = || next_ms().is_some_and(|next_ms| next_ms <= now_ms);
         if raft.is_leader() && is_due() {
             // What failed is tried again in the next period.
             propose(&raft, &Command::Tick).await.ok();

@@ -10,6 +10,7 @@ mod http;
 mod kills;
 mod load;
 mod membership;
+mod namespaces;
 mod nodes;
 mod partitions;
 mod proxies;

@@ -149,6 +149,14 @@ fn a_lost_log_or_another_nodes_directory_is_refused_before_anybody_is_asked() {
     let said = cluster.node(3).messages();
     assert!(said.contains("an identity and no log"), "{said}");
 
+    // An empty one is a lost one too.
+    let log = cluster.node(3).dir().join("log");
+    fs::create_dir_all(&log).unwrap();
+    cluster.node(3).start();
+    assert_eq!(cluster.node(3).ending().code(), Some(1));
+    let said = cluster.node(3).messages();
+    assert_eq!(said.matches("an identity and no log").count(), 2, "{said}");
+
     let (two, three) = (
         cluster.node(2).dir().to_owned(),
         cluster.node(3).dir().to_owned(),
@@ -180,4 +188,39 @@ fn a_node_far_behind_gets_a_snapshot() {
     check_agreement(&cluster);
     let view = cluster.nodes[&behind].must("GET", "/v1/node", "");
     assert!(view["snapshot_index"].as_u64().is_some(), "{view}");
+}
+
+#[test]
+fn a_snapshot_without_identity_and_log_is_no_new_node() {
+    let mut cluster = TestCluster::new(1, |_, _| fast());
+    cluster.start_all();
+    enqueue(&cluster, cluster.leader(), 1);
+    let node = cluster.node(1);
+    node.must("POST", "/v1/snapshot", "");
+    eventually("a snapshot", || {
+        node.must("GET", "/v1/node", "")["snapshot_index"].as_u64()
+    });
+    node.terminate();
+    fs::remove_file(node.dir().join("identity.json")).unwrap();
+    fs::remove_dir_all(node.dir().join("log")).unwrap();
+    node.start();
+    assert_eq!(node.ending().code(), Some(1));
+    let said = node.messages();
+    assert!(said.contains("a snapshot and no identity"), "{said}");
+}
+
+#[test]
+fn a_node_that_is_down_is_not_asked_to_lead_and_writes_go_on() {
+    let mut cluster = TestCluster::running();
+    let leader = cluster.leader();
+    let to_self = json!({ "to": leader });
+    let led = cluster.nodes[&leader].must("POST", "/v1/leader", &to_self.to_string());
+    assert_eq!(led, json!({ "leader": leader }));
+    let down = 1 + leader % 3;
+    cluster.node(down).kill();
+    let to_down = json!({ "to": down }).to_string();
+    let refused = cluster.nodes[&leader].asked("POST", "/v1/leader", &to_down);
+    assert_eq!(refused.status, 503, "{}", refused.body);
+    assert_eq!(refused.body["error"]["outcome"], "not_done");
+    enqueue(&cluster, leader, 3);
 }

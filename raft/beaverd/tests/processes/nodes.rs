@@ -22,6 +22,8 @@ const PAUSE: Duration = Duration::from_millis(20);
 #[derive(Debug)]
 pub(crate) struct TestNode {
     pub(crate) address: SocketAddr,
+    /// What runs it, with its arguments; empty: it is run by itself.
+    pub(crate) launcher: Vec<String>,
     arguments: Vec<String>,
     dir: PathBuf,
     stderr: PathBuf,
@@ -46,11 +48,18 @@ impl TestCluster {
     /// arguments to a node: (its number, the addresses of all).
     pub(crate) fn new(
         count: u64,
+        more: impl FnMut(u64, &BTreeMap<u64, SocketAddr>) -> Vec<String>,
+    ) -> Self {
+        let addresses = (1..=count).map(|id| (id, free_address())).collect();
+        TestCluster::at(&addresses, more)
+    }
+
+    /// As [`new`](TestCluster::new), at these addresses.
+    pub(crate) fn at(
+        addresses: &BTreeMap<u64, SocketAddr>,
         mut more: impl FnMut(u64, &BTreeMap<u64, SocketAddr>) -> Vec<String>,
     ) -> Self {
         let root = tempfile::tempdir().expect("a directory");
-        let addresses: BTreeMap<u64, SocketAddr> =
-            (1..=count).map(|id| (id, free_address())).collect();
         let members: Vec<String> = addresses
             .iter()
             .map(|(id, address)| format!("{id}={address}"))
@@ -59,9 +68,9 @@ impl TestCluster {
             root,
             nodes: BTreeMap::new(),
         };
-        for (id, address) in &addresses {
+        for (id, address) in addresses {
             let mut arguments = vec!["--members".to_owned(), members.join(",")];
-            arguments.extend(more(*id, &addresses));
+            arguments.extend(more(*id, addresses));
             cluster.add(*id, *address, arguments);
         }
         cluster
@@ -87,6 +96,7 @@ impl TestCluster {
         std::fs::remove_file(&stderr).ok();
         let node = TestNode {
             address,
+            launcher: Vec::new(),
             arguments,
             dir,
             stderr,
@@ -154,8 +164,11 @@ impl TestNode {
     pub(crate) fn start(&mut self) {
         assert!(self.child.is_none(), "it runs already");
         let stderr = File::options().create(true).append(true).open(&self.stderr);
-        let child = Command::new(env!("CARGO_BIN_EXE_beaverd"))
-            .args(&self.arguments)
+        let program = env!("CARGO_BIN_EXE_beaverd").to_owned();
+        let line = [&self.launcher[..], &[program], &self.arguments].concat();
+        // A launcher becomes the program, so that its pid is the program's.
+        let child = Command::new(&line[0])
+            .args(&line[1..])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(stderr.expect("a file for messages"))

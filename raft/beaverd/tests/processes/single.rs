@@ -95,6 +95,9 @@ fn errors_say_what_is_wrong_where_and_whether_to_try_again() {
         ("DELETE", "/v1/jobs", "", 405, "invalid", "DELETE"),
         ("DELETE", "/v1/members/1", "", 409, "refused", ""),
         ("POST", "/v1/members/x/promote", "", 400, "invalid", "\"x\""),
+        ("GET", "/v1/jobs/%FF", "", 400, "invalid", "UTF-8"),
+        ("POST", "/v1/jobs/%FF/drop", "", 400, "invalid", "UTF-8"),
+        ("DELETE", "/v1/members/%FF", "", 400, "invalid", "UTF-8"),
     ];
     for (method, path, body, status, code, part) in cases {
         let answer = node.asked(method, path, body);
