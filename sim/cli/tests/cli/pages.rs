@@ -162,7 +162,10 @@ impl PageCommand {
         };
         let is_beaver = line.split_whitespace().next() == Some("beaver");
         // A saved failure fails again.
-        let code = i32::from(line.starts_with("beaver replay "));
+        let fails = ["beaver replay ", "beaver shrink "]
+            .iter()
+            .any(|start| line.starts_with(start));
+        let code = i32::from(fails);
         is_beaver.then_some(PageCommand {
             line,
             code,
