@@ -42,64 +42,75 @@ fn a_job_goes_its_way_and_a_clean_end_forgets_nothing() {
     assert_eq!(status.body, json!({ "id": "c", "status": "completed" }));
 }
 
+/// Method, path and body of a request; status and code of its error, and a part of the message.
+type WrongRequest = (
+    &'static str,
+    &'static str,
+    &'static str,
+    u16,
+    &'static str,
+    &'static str,
+);
+
+const WRONG_REQUESTS: [WrongRequest; 15] = [
+    (
+        "POST",
+        "/v1/jobs",
+        r#"{"id":"a","payload":0}"#,
+        409,
+        "refused",
+        "\"a\"",
+    ),
+    (
+        "POST",
+        "/v1/jobs",
+        r#"{"id":"a"}"#,
+        400,
+        "invalid",
+        "missing field `payload` at line 1",
+    ),
+    (
+        "POST",
+        "/v1/jobs",
+        r#"{"id":"","payload":0}"#,
+        400,
+        "invalid",
+        "must not be empty",
+    ),
+    ("POST", "/v1/jobs", "[1", 400, "invalid", "line 1 column"),
+    (
+        "POST",
+        "/v1/jobs/a/ack",
+        r#"{"attempt":1}"#,
+        409,
+        "refused",
+        "\"a\"",
+    ),
+    (
+        "POST",
+        "/v1/jobs/a/paint",
+        "",
+        404,
+        "not_found",
+        "\"paint\"",
+    ),
+    ("GET", "/v1/jobs/zz", "", 404, "not_found", "\"zz\""),
+    ("GET", "/v1/jobs/a?stale=maybe", "", 400, "invalid", "stale"),
+    ("GET", "/v1/paint", "", 404, "not_found", "/v1/paint"),
+    ("DELETE", "/v1/jobs", "", 405, "invalid", "DELETE"),
+    ("DELETE", "/v1/members/1", "", 409, "refused", ""),
+    ("POST", "/v1/members/x/promote", "", 400, "invalid", "\"x\""),
+    ("GET", "/v1/jobs/%FF", "", 400, "invalid", "UTF-8"),
+    ("POST", "/v1/jobs/%FF/drop", "", 400, "invalid", "UTF-8"),
+    ("DELETE", "/v1/members/%FF", "", 400, "invalid", "UTF-8"),
+];
+
 #[test]
 fn errors_say_what_is_wrong_where_and_whether_to_try_again() {
     let mut cluster = alone();
     let node = cluster.node(1);
     node.must("POST", "/v1/jobs", r#"{"id":"a","payload":0}"#);
-    let cases = [
-        (
-            "POST",
-            "/v1/jobs",
-            r#"{"id":"a","payload":0}"#,
-            409,
-            "refused",
-            "\"a\"",
-        ),
-        (
-            "POST",
-            "/v1/jobs",
-            r#"{"id":"a"}"#,
-            400,
-            "invalid",
-            "missing field `payload` at line 1",
-        ),
-        (
-            "POST",
-            "/v1/jobs",
-            r#"{"id":"","payload":0}"#,
-            400,
-            "invalid",
-            "must not be empty",
-        ),
-        ("POST", "/v1/jobs", "[1", 400, "invalid", "line 1 column"),
-        (
-            "POST",
-            "/v1/jobs/a/ack",
-            r#"{"attempt":1}"#,
-            409,
-            "refused",
-            "\"a\"",
-        ),
-        (
-            "POST",
-            "/v1/jobs/a/paint",
-            "",
-            404,
-            "not_found",
-            "\"paint\"",
-        ),
-        ("GET", "/v1/jobs/zz", "", 404, "not_found", "\"zz\""),
-        ("GET", "/v1/jobs/a?stale=maybe", "", 400, "invalid", "stale"),
-        ("GET", "/v1/paint", "", 404, "not_found", "/v1/paint"),
-        ("DELETE", "/v1/jobs", "", 405, "invalid", "DELETE"),
-        ("DELETE", "/v1/members/1", "", 409, "refused", ""),
-        ("POST", "/v1/members/x/promote", "", 400, "invalid", "\"x\""),
-        ("GET", "/v1/jobs/%FF", "", 400, "invalid", "UTF-8"),
-        ("POST", "/v1/jobs/%FF/drop", "", 400, "invalid", "UTF-8"),
-        ("DELETE", "/v1/members/%FF", "", 400, "invalid", "UTF-8"),
-    ];
-    for (method, path, body, status, code, part) in cases {
+    for (method, path, body, status, code, part) in WRONG_REQUESTS {
         let answer = node.asked(method, path, body);
         let error = &answer.body["error"];
         assert_eq!(
