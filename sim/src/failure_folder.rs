@@ -322,7 +322,11 @@ pub fn write_json(path: &Path, value: &impl Serialize) -> io::Result<()> {
     write(path, &json)
 }
 
-fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// Writes a file of a failure.
+///
+/// # Errors
+/// It could not be written; the path is in the message.
+pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     fs::write(path, bytes).map_err(|error| at(path, error))
 }
 

@@ -61,8 +61,8 @@ fn save(result: &ClusterBugResult, out: &Path) -> Option<(PathBuf, String)> {
     let (saved, outcome) = record_run(choice, &*engine, &catch.shrunk.case);
     let folder = out.join(cluster_id(result.bug));
     let replay = replay_command(&this_program(), &folder);
-    let story = FailureStory::new(&saved, &outcome, catch.actions, replay.clone())?;
-    match save_run(&folder, &saved, catch.seed, &outcome, &story) {
+    let story = FailureStory::new(&saved, &outcome, Some(catch.actions), replay.clone())?;
+    match save_run(&folder, &*engine, &saved, catch.seed, &outcome, &story) {
         Ok(_) => Some((folder, replay)),
         Err(error) => {
             warn(&error);

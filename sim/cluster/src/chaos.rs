@@ -121,6 +121,11 @@ pub enum MachineStrike {
         /// For how long, in milliseconds.
         ms: u64,
     },
+    /// It stands still as a whole: its process, and meanwhile what other machines send to it is lost.
+    Suspend {
+        /// For how long, in milliseconds.
+        ms: u64,
+    },
     /// Its time of day jumps.
     ClockStep {
         /// By how much, in milliseconds.

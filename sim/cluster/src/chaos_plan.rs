@@ -25,17 +25,20 @@ pub fn draw_chaos(scenario: &ClusterScenario, seed: u64) -> Vec<ChaosAction> {
     let mut at_ms = scenario.warm_up_ms;
     loop {
         at_ms += plan.within(scenario.chaos_every_ms).max(1);
-        if at_ms >= scenario.warm_up_ms + scenario.chaos_ms {
-            return actions;
-        }
         let sort = plan.stream.pick_weighted(&sorts, |(_, weight)| *weight);
-        let Some((sort, _)) = sort else {
-            return actions;
+        let Some((sort, _)) = sort.filter(|_| at_ms < scenario.warm_up_ms + scenario.chaos_ms)
+        else {
+            break;
         };
         let what = plan.action(*sort);
         let at_us = at_ms * 1_000 + plan.stream.draw(0, 999);
+        if *sort == ChaosSort::ChangeVoters && plan.stream.coin() {
+            actions.extend(plan.half_a_change(at_us));
+        }
         actions.push(ChaosAction { at_us, what });
     }
+    actions.sort_by_key(|action| action.at_us);
+    actions
 }
 
 struct ChaosPlan<'s> {
@@ -80,6 +83,33 @@ impl ChaosPlan<'_> {
             slow_per_mille: rate(worst.slow_per_mille),
             delay_us: worst.delay_us,
         }
+    }
+
+    /// Around a change of the voters at `at_us`: the leader is cut off before, so that it alone has the
+    /// change, and the operator wants all of them again before the next one can make it.
+    fn half_a_change(&mut self, at_us: u64) -> [ChaosAction; 2] {
+        let cut = ChaosKind::Aimed {
+            when: Trigger::Commits,
+            machine: None,
+            after_us: 0,
+            strike: MachineStrike::Isolate {
+                direction: Direction::Both,
+                ms: self.stream.draw(300, 900),
+            },
+        };
+        let machines = (1..=self.scenario.nodes).collect();
+        let before_us = at_us.saturating_sub(self.stream.draw(0, 50_000));
+        let after_us = at_us + self.stream.draw(60_000, 300_000);
+        [
+            ChaosAction {
+                at_us: before_us,
+                what: cut,
+            },
+            ChaosAction {
+                at_us: after_us,
+                what: ChaosKind::ChangeVoters { machines },
+            },
+        ]
     }
 
     fn within(&mut self, range: Range) -> u64 {
@@ -132,17 +162,26 @@ impl ChaosPlan<'_> {
             ChaosSort::Aimed => {
                 let when = *self.stream.pick(&Trigger::ALL);
                 let machine = self.stream.coin().then(|| self.machine());
-                let after_us = match self.stream.draw(0, 3) {
-                    0 => 0,
-                    1 => self.stream.draw(0, 300),
-                    _ => self.stream.draw(0, 5_000),
-                };
-                let strike = self.aimed(when);
                 ChaosKind::Aimed {
                     when,
                     machine,
-                    after_us,
-                    strike,
+                    after_us: self.soon_us(),
+                    strike: self.aimed(),
+                }
+            }
+            ChaosSort::LoseLeader => {
+                // A leader does these first.
+                let by_leaders = [
+                    Trigger::Appends,
+                    Trigger::BecomesLeader,
+                    Trigger::ChangesMembership,
+                    Trigger::Commits,
+                ];
+                ChaosKind::Aimed {
+                    when: *self.stream.pick(&by_leaders),
+                    machine: None,
+                    after_us: self.soon_us(),
+                    strike: self.lost(),
                 }
             }
             _ => ChaosKind::Strike {
@@ -152,24 +191,31 @@ impl ChaosPlan<'_> {
         }
     }
 
-    fn aimed(&mut self, when: Trigger) -> MachineStrike {
-        // A leader does these first. One that is out of touch for longer than an election takes, and
-        // then goes on, has a successor that it does not know.
-        let by_leaders = [
-            Trigger::Appends,
-            Trigger::BecomesLeader,
-            Trigger::ChangesMembership,
-        ];
-        if by_leaders.contains(&when) && self.stream.coin() {
-            let ms = self.stream.draw(300, 900);
-            return match self.stream.draw(0, 2) {
-                0 => MachineStrike::Pause { ms },
-                _ => MachineStrike::Isolate {
-                    direction: self.direction(),
-                    ms,
-                },
-            };
+    /// How long after what it waits for an aimed action strikes.
+    fn soon_us(&mut self) -> u64 {
+        match self.stream.draw(0, 3) {
+            0 => 0,
+            1 => self.stream.draw(0, 300),
+            _ => self.stream.draw(0, 5_000),
         }
+    }
+
+    /// A leader that is out of touch for longer than an election takes, and then goes on, has a successor
+    /// that it does not know; one that lost power has entries that only others have on their disks.
+    fn lost(&mut self) -> MachineStrike {
+        let ms = self.stream.draw(300, 900);
+        match self.stream.draw(0, 5) {
+            0 => MachineStrike::Pause { ms },
+            1 | 2 => MachineStrike::Suspend { ms },
+            3 | 4 => MachineStrike::Isolate {
+                direction: self.direction(),
+                ms,
+            },
+            _ => self.strike(ChaosSort::PowerCut),
+        }
+    }
+
+    fn aimed(&mut self) -> MachineStrike {
         let sort = match self.stream.draw(0, 9) {
             0..=4 => ChaosSort::PowerCut,
             5..=6 => ChaosSort::Kill,

@@ -90,6 +90,12 @@ impl fmt::Display for MachineStrike {
                 write!(f, "for {ms} ms it {}", direction_text(*direction))
             }
             MachineStrike::Pause { ms } => write!(f, "its process stands still for {ms} ms"),
+            MachineStrike::Suspend { ms } => {
+                write!(
+                    f,
+                    "for {ms} ms it stands still, and what is sent to it is lost"
+                )
+            }
             MachineStrike::ClockStep { ms } => write!(f, "its time of day jumps by {ms} ms"),
             MachineStrike::ClockDrift { ppm } => {
                 write!(f, "its clock gains {ppm} µs in a second")

@@ -59,7 +59,9 @@ impl RunningClient {
     pub(crate) async fn work(mut self, until: u64) {
         let think = self.shared.scenario.think_us;
         loop {
-            sleep(Duration::from_micros(draw(think.least, think.most))).await;
+            let left = Duration::from_nanos(until.saturating_sub(current().now()));
+            let think = Duration::from_micros(draw(think.least, think.most));
+            sleep(think.min(left)).await;
             if current().now() >= until {
                 break;
             }
@@ -81,6 +83,7 @@ impl RunningClient {
         }
         for read in reads {
             while !self.perform(read.clone()).await {}
+            self.shared.last_reads.fetch_add(1, Ordering::Relaxed);
         }
         self.shared.clients_at_work.fetch_sub(1, Ordering::Relaxed);
     }

@@ -230,8 +230,8 @@ impl Executor {
                 dropped.insert(task);
                 state.tasks.remove(&task)
             };
-            // What it holds may reach for the executor while it is dropped.
-            drop(gone);
+            // Still as a part of its process: what it holds may reach for the executor.
+            self.enter(process, || drop(gone));
         }
         lock(&self.ready).retain(|task| !dropped.contains(task));
         let mut state = self.state();

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::promises::promise_of;
+use crate::promises::{UNDECIDED, promise_of};
 use crate::run::ClusterOutcome;
 use crate::saved_run::SavedRun;
 use crate::storyline::{StoryLine, Weight, storyline};
@@ -13,7 +13,7 @@ use crate::storyline::{StoryLine, Weight, storyline};
 /// How many lines of routine are shown before the failure.
 const LAST_ROUTINE: usize = 24;
 
-/// How many operations of clients are shown of a history that no order explains.
+/// Nanoseconds in a second.
 const SECOND: u64 = 1_000_000_000;
 
 /// A failed run, explained.
@@ -33,8 +33,11 @@ pub struct FailureStory {
     pub node: u64,
     /// When, in nanoseconds of virtual time.
     pub at: u64,
-    /// How many actions of chaos there were before it was made smaller, and after.
-    pub actions: (usize, usize),
+    /// How many actions of chaos there were before it was made smaller; none where that is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub actions_before: Option<usize>,
+    /// How many there are.
+    pub actions: usize,
     /// What went wrong, in words.
     pub chaos: Vec<String>,
     /// What nodes did: landmarks of the whole run, and everything of its last moments.
@@ -49,7 +52,7 @@ impl FailureStory {
     pub fn new(
         saved: &SavedRun,
         outcome: &ClusterOutcome,
-        actions_before: usize,
+        actions_before: Option<usize>,
         replay: String,
     ) -> Option<Self> {
         let broken = outcome.violations.first()?;
@@ -61,11 +64,33 @@ impl FailureStory {
             found: broken.text.clone(),
             node: broken.node,
             at: broken.at,
-            actions: (actions_before, saved.chaos.len()),
+            actions_before,
+            actions: saved.chaos.len(),
             chaos: saved.chaos.iter().map(ToString::to_string).collect(),
             story: shown(storyline(&outcome.events), broken.at),
             replay,
         })
+    }
+}
+
+impl FailureStory {
+    /// What broke, as a heading.
+    #[must_use]
+    pub fn headline(&self) -> String {
+        match self.breaks == UNDECIDED {
+            true => self.breaks.clone(),
+            false => format!("{} is broken", self.breaks),
+        }
+    }
+
+    /// How many actions of chaos there are, and were.
+    #[must_use]
+    pub fn chaos_line(&self) -> String {
+        match (self.actions_before, self.actions) {
+            (Some(before), 0) => format!("none: {before} actions were there, and none is needed"),
+            (Some(before), after) => format!("{before} actions, {after} of them needed"),
+            (None, actions) => format!("{actions} actions"),
+        }
     }
 }
 
@@ -81,7 +106,7 @@ fn shown(story: Vec<StoryLine>, end: u64) -> Vec<StoryLine> {
 
 impl fmt::Display for FailureStory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{} is broken: {}", self.breaks, self.found)?;
+        writeln!(f, "{}: {}", self.headline(), self.found)?;
         writeln!(f, "  promise   {}", self.promise)?;
         writeln!(f, "  scenario  {}", self.scenario)?;
         writeln!(f, "  engine    {}", self.engine)?;
@@ -90,14 +115,7 @@ impl fmt::Display for FailureStory {
             node => format!(", on node {node}"),
         };
         writeln!(f, "  at        {}{by}", time(self.at))?;
-        let (before, after) = self.actions;
-        match after {
-            0 => writeln!(
-                f,
-                "  chaos     none: {before} actions were there, and none is needed"
-            )?,
-            _ => writeln!(f, "  chaos     {before} actions, {after} of them needed")?,
-        }
+        writeln!(f, "  chaos     {}", self.chaos_line())?;
         for action in &self.chaos {
             writeln!(f, "    {action}")?;
         }

@@ -21,6 +21,7 @@ mod client;
 mod cluster_node;
 mod disk_faults;
 mod draws;
+mod ending;
 pub mod engine_choice;
 pub mod entry;
 mod executor;

@@ -42,7 +42,8 @@ pub enum MessageFate {
 /// A message between two nodes, for the log of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct MessageRecord {
-    /// When it was sent, in nanoseconds of virtual time.
+    /// When it was sent, in nanoseconds of virtual time; in the second record of one that found nobody,
+    /// when it came.
     pub at: u64,
     /// Who sent it.
     pub from: NodeId,

@@ -91,12 +91,6 @@ impl ReplicatedState {
         }
     }
 
-    /// The job queue.
-    #[must_use]
-    pub fn jobs(&self) -> &JobQueue {
-        &self.jobs
-    }
-
     /// The state as JSON on one line: equal states give equal text.
     #[must_use]
     pub fn to_json(&self) -> Box<RawValue> {

@@ -1,7 +1,6 @@
 //! One run: a cluster, its clients, what goes wrong, and the verdict. A pure function of the scenario,
 //! the seed and the chaos.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -9,7 +8,7 @@ use beaver_disk::Profile;
 use beaver_sim::stream::Stream;
 use serde::Serialize;
 
-use crate::chaos::{ChaosAction, NetworkRates};
+use crate::chaos::ChaosAction;
 use crate::chaos_plan::draw_chaos;
 use crate::checkers::ClusterViolation;
 use crate::client::RunningClient;
@@ -17,7 +16,6 @@ use crate::cluster_node::ClusterNode;
 use crate::draws::Draws;
 use crate::executor::Executor;
 use crate::fold::Fold;
-use crate::linearizability::{DEFAULT_BUDGET, HistoryVerdict, judge};
 use crate::network::{MessageRecord, Network};
 use crate::observation::ObservedEvent;
 use crate::operation::{ClientResponse, Operation};
@@ -79,7 +77,7 @@ pub struct ClusterCounts {
     pub wiped: u64,
     /// Processes that ended by themselves because a disk failed.
     pub gave_up: u64,
-    /// Strikes at machines that were down.
+    /// Actions that did nothing, because the machine was down or its disks could not be spared.
     pub skipped: u64,
     pub storage_calls: u64,
     pub elections: u64,
@@ -200,6 +198,7 @@ fn share(scenario: &ClusterScenario, summaries: bool) -> Arc<SharedRun> {
         }
         .into(),
         clients_at_work: AtomicU64::new(0),
+        last_reads: AtomicU64::new(0),
         started: Default::default(),
     })
 }
@@ -219,121 +218,14 @@ impl Cluster<'_> {
         }
         self.run_until(end);
         self.heal();
-        let give_up = self.now() + scenario.heal_s * 1_000 * MS;
-        self.wait_until(give_up, "agreement", Self::agrees);
-        if self.is_violated() {
-            return;
-        }
-        let reader = RunningClient::new(&self.shared);
-        self.shared.clients_at_work.fetch_add(1, Ordering::Relaxed);
-        self.executor
-            .spawn(ProcessId::WORLD, Box::pin(reader.read_all()));
-        self.wait_until(give_up, "answers to the last reads", |cluster| {
-            cluster.shared.clients_at_work.load(Ordering::Relaxed) == 0
-        });
+        self.wait_until("agreement", Self::agrees);
+        self.read_all();
         if self.is_violated() {
             return;
         }
         self.check_disks();
         lock(&self.shared.referee).finish();
         self.judge_history();
-    }
-
-    /// What clients asked and learned must have an order. That none was found in time is no pass.
-    fn judge_history(&self) {
-        let verdict = judge(&lock(&self.shared.history).operations, DEFAULT_BUDGET);
-        let text = match verdict {
-            HistoryVerdict::Linearizable => return,
-            HistoryVerdict::NotLinearizable(unexplained) => unexplained.to_string(),
-            HistoryVerdict::Undecided { object } => {
-                format!("not decided for {object} within {DEFAULT_BUDGET} places")
-            }
-        };
-        self.violation(0, "linearizability", text);
-    }
-
-    /// Nothing goes wrong any more, and all machines come up.
-    fn heal(&mut self) {
-        let mut network = lock(&self.shared.network);
-        network.heal();
-        network.set_rates(NetworkRates::CALM);
-        drop(network);
-        lock(&self.shared.referee).clear_traps();
-        self.agenda.clear();
-        let now = self.now();
-        for place in 0..self.nodes.len() {
-            let node = &mut self.nodes[place];
-            let machine = node.machine;
-            node.heal_disks();
-            if let Some(process) = node.process() {
-                self.executor.pause(process, now);
-            }
-            self.plan(now + MS, Errand::Boot(machine));
-        }
-        let all: BTreeSet<u64> = self.nodes.iter().map(|node| node.machine).collect();
-        self.change_voters(&all);
-        let mut wanted = lock(&self.shared.wanted);
-        let voters = wanted.voters.clone();
-        wanted.new.extend(voters);
-    }
-
-    fn wait_until(&mut self, give_up: u64, what: &str, done: impl Fn(&Self) -> bool) {
-        while !self.is_violated() && !done(self) {
-            if self.now() >= give_up {
-                let nodes = self.nodes.iter().map(|node| match node.replica() {
-                    None => format!("node {} is not up", node.node),
-                    Some(replica) => {
-                        let ((state, index), leader) = (replica.applied(), replica.leader());
-                        let leader =
-                            leader.map_or("nobody".to_owned(), |leader| leader.to_string());
-                        let node = node.node;
-                        format!("node {node} applied {index}, state {state:x}, follows {leader}")
-                    }
-                });
-                let nodes: Vec<String> = nodes.collect();
-                let seconds = self.shared.scenario.heal_s;
-                let clients = self.shared.clients_at_work.load(Ordering::Relaxed);
-                let wanted = lock(&self.shared.wanted);
-                let changed = wanted.version == wanted.done;
-                drop(wanted);
-                let text = format!(
-                    "no {what} {seconds} s after everything was healed: {}; {clients} clients wait, \
-                     the voters are {}those that are wanted",
-                    nodes.join("; "),
-                    if changed { "" } else { "not " }
-                );
-                self.violation(0, "liveness", text);
-                return;
-            }
-            self.run_until(self.now() + 50 * MS);
-        }
-    }
-
-    /// Whether all nodes have applied the same, all of them vote, and no client waits.
-    fn agrees(&self) -> bool {
-        let wanted = lock(&self.shared.wanted);
-        let replicas = self.nodes.iter().map(|node| node.replica());
-        let Some(replicas) = replicas.collect::<Option<Vec<_>>>() else {
-            return false;
-        };
-        let applied: BTreeSet<_> = replicas.iter().map(|replica| replica.applied()).collect();
-        let idle = self.shared.clients_at_work.load(Ordering::Relaxed) == 0;
-        idle && wanted.version == wanted.done && applied.len() == 1
-    }
-
-    /// The check of bounded disks: a log that was purged must have become small on its disk too.
-    fn check_disks(&self) {
-        let scenario = &self.shared.scenario;
-        for node in &self.nodes {
-            let used = node.disks[0].disk().used();
-            let entries = lock(&self.shared.referee).entries_of(node.node);
-            let most = scenario.disk_bytes + entries * scenario.disk_bytes_per_entry;
-            if used > most {
-                let text =
-                    format!("the log has {entries} entries and {used} bytes, more than {most}");
-                self.violation(node.node, "bounded disks", text);
-            }
-        }
     }
 
     fn outcome(self) -> ClusterOutcome {

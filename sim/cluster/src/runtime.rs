@@ -193,6 +193,16 @@ pub(crate) fn promise<T>() -> (Promise<T>, Join<T>) {
     (Promise(promised.clone()), Join(promised))
 }
 
+impl<T> Join<T> {
+    /// The value. If it is given up, this waits for ever: that nobody will give it, nobody can know.
+    pub(crate) async fn kept(self) -> T {
+        match self.await {
+            Ok(value) => value,
+            Err(Killed) => std::future::pending().await,
+        }
+    }
+}
+
 impl<T> Promise<T> {
     /// Gives the value.
     pub(crate) fn keep(self, value: T) {

@@ -12,6 +12,16 @@ use crate::chaos::NetworkRates;
 /// How long a part of a run may last, in milliseconds of virtual time: a run keeps all that happened.
 const MOST_MS: u64 = 600_000;
 
+/// How long a sync or a message may take, in microseconds; the slowest messages take two hundred times
+/// as long.
+const MOST_US: u64 = 10_000_000;
+
+/// How often something may be drawn: so that the sum of all weights fits, those of a swarm too.
+const MOST_WEIGHT: u32 = 1_000_000;
+
+/// How many bytes may be in use.
+const MOST_BYTES: u64 = 1 << 40;
+
 /// One scenario, as it stands in a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -34,7 +44,7 @@ pub struct ClusterScenario {
     /// How many registers there are.
     pub registers: u64,
     /// How often each sort of request is drawn, relative to the others. One that is not named is not
-    /// drawn.
+    /// drawn; but one client in three, as the seed draws it, only reads, whatever is named.
     pub workload: BTreeMap<RequestSort, u32>,
     /// How long a client waits between two operations, in microseconds.
     pub think_us: Range,
@@ -126,8 +136,8 @@ impl ClusterScenario {
         let rules = [
             ((1..=9).contains(&self.nodes), "nodes: there must be 1 to 9"),
             (
-                (1..=10_000).contains(&self.registers),
-                "registers: there must be 1 to 10000",
+                (1..=1_000).contains(&self.registers),
+                "registers: there must be 1 to 1000",
             ),
             (self.clients <= 1_000, "clients: there can be 1000"),
             (
@@ -155,12 +165,57 @@ impl ClusterScenario {
                 self.chaos_every_ms.most > 0,
                 "chaos_every_ms: time must pass between two actions",
             ),
+            (
+                self.disk_bytes <= MOST_BYTES,
+                "disk_bytes: it can be 1099511627776, 1 TiB",
+            ),
+            (
+                self.disk_bytes_per_entry <= MOST_BYTES >> 20,
+                "disk_bytes_per_entry: it can be 1048576, 1 MiB",
+            ),
         ];
         match rules.into_iter().find(|(holds, _)| !holds) {
-            None => Ok(()),
+            None => self.check_ranges().and_then(|()| self.check_weights()),
             Some((_, rule)) => Err(rule.to_owned()),
         }
     }
+
+    fn check_ranges(&self) -> Result<(), String> {
+        let ranges = [
+            ("think_us", self.think_us, MOST_MS * 1_000),
+            ("chaos_every_ms", self.chaos_every_ms, MOST_MS),
+            ("network.delay_us", self.network.delay_us, MOST_US),
+            ("sync_us", self.sync_us, MOST_US),
+            ("down_ms", self.down_ms, MOST_MS),
+        ];
+        let fits = |range: Range, most| range.least <= range.most && range.most <= most;
+        match ranges
+            .into_iter()
+            .find(|(_, range, most)| !fits(*range, *most))
+        {
+            None => Ok(()),
+            Some((field, _, most)) => Err(format!("{field}: it is a range within 0 and {most}")),
+        }
+    }
+
+    fn check_weights(&self) -> Result<(), String> {
+        let too_much = |(_, weight): &(_, &u32)| **weight > MOST_WEIGHT;
+        let request = self.workload.iter().find(too_much);
+        let request = request.map(|(sort, _)| format!("workload.{}", name_of(sort)));
+        let too_much = |(_, weight): &(_, &u32)| **weight > MOST_WEIGHT;
+        let action = self.chaos.iter().find(too_much);
+        let action = action.map(|(sort, _)| format!("chaos.{}", name_of(sort)));
+        match request.or(action) {
+            None => Ok(()),
+            Some(field) => Err(format!("{field}: a weight can be {MOST_WEIGHT}")),
+        }
+    }
+}
+
+/// How a sort is written in a file.
+fn name_of(sort: &impl Serialize) -> String {
+    let name = serde_json::to_value(sort).unwrap_or_default();
+    name.as_str().unwrap_or_default().to_owned()
 }
 
 /// A sort of request that clients make.
@@ -228,12 +283,6 @@ macro_rules! chaos_sorts {
             /// All of them.
             pub const ALL: [ChaosSort; [$(ChaosSort::$sort),*].len()] = [$(ChaosSort::$sort),*];
 
-            /// What it is, in one line.
-            #[must_use]
-            pub const fn description(self) -> &'static str {
-                match self { $(ChaosSort::$sort => $does,)* }
-            }
-
             /// How often it is drawn by default.
             fn weight(self) -> u32 {
                 match self { $(ChaosSort::$sort => $weight,)* }
@@ -262,6 +311,7 @@ chaos_sorts! {
     TransferLeadership 2 "an operator has the leadership handed over";
     TakeSnapshot 1 "an operator has a snapshot taken";
     Wipe 1 "a machine loses its disks and comes back as a new node";
+    LoseLeader 4 "a leader is cut off, stands still or loses power just after it won, appended, committed or changed the voters";
     Aimed 12 "a machine crashes, is cut off or stands still just after its replica did a certain thing";
 }
 
@@ -289,10 +339,24 @@ mod tests {
             (r#"{"chaos_ms": 600001}"#, "chaos_ms"),
             (r#"{"warm_up_ms": 600001}"#, "warm_up_ms"),
             (r#"{"clients": 1001}"#, "clients"),
-            (r#"{"registers": 10001}"#, "registers"),
+            (r#"{"registers": 1001}"#, "registers"),
             (r#"{"heal_s": 3601}"#, "heal_s"),
             (r#"{"network": {"drop_per_mille": 1001}}"#, "network"),
             (r#"{"chaos_every_ms": [0, 0]}"#, "chaos_every_ms"),
+            (r#"{"chaos_every_ms": [5, 600001]}"#, "chaos_every_ms"),
+            (r#"{"think_us": [0, 18446744073709551615]}"#, "think_us"),
+            (r#"{"sync_us": [0, 10000001]}"#, "sync_us"),
+            (r#"{"down_ms": [0, 600001]}"#, "down_ms"),
+            (
+                r#"{"network": {"delay_us": [0, 10000001]}}"#,
+                "network.delay_us",
+            ),
+            (r#"{"chaos": {"kill": 4294967295}}"#, "chaos.kill"),
+            (
+                r#"{"workload": {"job-status": 1000001}}"#,
+                "workload.job-status",
+            ),
+            (r#"{"disk_bytes": 18446744073709551615}"#, "disk_bytes"),
         ];
         for (text, reason) in wrong {
             let error = ClusterScenario::from_json(text).unwrap_err();

@@ -44,6 +44,8 @@ pub(crate) struct SharedRun {
     pub(crate) wanted: Mutex<WantedVoters>,
     /// How many clients are not done yet.
     pub(crate) clients_at_work: AtomicU64,
+    /// How many of the reads that end a run were answered.
+    pub(crate) last_reads: AtomicU64,
     /// The processes that have started, or not, since the world looked last.
     pub(crate) started: Mutex<Vec<(ProcessId, StartResult)>>,
 }
@@ -77,14 +79,7 @@ impl SharedRun {
             parcel: Parcel::Request(Box::new(request)),
         };
         lock(&self.network).send_once(&current(), arrival);
-        let answered = async {
-            match promised.await {
-                Ok(result) => result,
-                // That nobody will answer any more, nobody can know.
-                Err(_) => std::future::pending().await,
-            }
-        };
-        timeout(patience, answered).await.ok()
+        timeout(patience, promised.kept()).await.ok()
     }
 
     /// The nodes that there are, up or not.

@@ -111,7 +111,7 @@ impl CaseSearch<'_> {
     /// Whether the same promise is broken; if so, it is the best case from now on.
     fn accepts(&mut self, candidate: ClusterCase) -> bool {
         let own = candidate.seed;
-        for seed in [own].into_iter().chain(own + 1..=own + OTHER_SEEDS) {
+        for seed in own..=own.saturating_add(OTHER_SEEDS) {
             if self.is_over() {
                 return false;
             }
@@ -286,6 +286,7 @@ fn plainer_strikes(strike: &MachineStrike) -> Vec<MachineStrike> {
             })
             .collect()
         }
+        MachineStrike::Suspend { ms } => vec![MachineStrike::Pause { ms: *ms }],
         _ => Vec::new(),
     }
 }

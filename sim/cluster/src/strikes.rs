@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use beaver_disk::{CallEffect, CrashPoint, DiskEvent, Moment, Noticed, SimDisk, Space};
 
-use crate::chaos::{ChaosKind, Death, DiskRole, MachineStrike};
+use crate::chaos::{ChaosKind, Death, Direction, DiskRole, MachineStrike};
 use crate::cluster_node::ClusterNode;
 use crate::observation::Observation;
 use crate::operator::at_leader;
@@ -55,6 +55,7 @@ impl Cluster<'_> {
             ChaosKind::ChangeVoters { machines } => self.change_voters(&machines),
             ChaosKind::TransferLeadership { machine } => {
                 let Some(node) = lock(&self.shared.network).node_of(machine) else {
+                    self.counts.skipped += 1;
                     return;
                 };
                 let shared = self.shared.clone();
@@ -108,6 +109,11 @@ impl Cluster<'_> {
                 lock(&self.shared.network).cut(side, direction, now + ms * MS);
             }
             MachineStrike::Pause { ms } => self.executor.pause(process, now + ms * MS),
+            MachineStrike::Suspend { ms } => {
+                let until = now + ms * MS;
+                self.executor.pause(process, until);
+                lock(&self.shared.network).cut([machine].into(), Direction::In, until);
+            }
             MachineStrike::ClockStep { ms } => {
                 let step = ms.saturating_mul(1_000_000);
                 node.day_offset.fetch_add(step, Ordering::Relaxed);
@@ -135,17 +141,21 @@ impl Cluster<'_> {
                 bit,
                 down_ms,
             } => {
-                if self.may_lose(machine) {
-                    self.crash(machine, &Death::Kill(CallEffect::Nothing), down_ms);
-                    let node = &mut self.nodes[place];
-                    node.rotten |= rot(node, disk, file, spot, bit);
+                if !self.may_lose(machine) {
+                    self.counts.skipped += 1;
+                    return;
                 }
+                self.crash(machine, &Death::Kill(CallEffect::Nothing), down_ms);
+                let node = &mut self.nodes[place];
+                node.rotten |= rot(node, disk, file, spot, bit);
             }
             MachineStrike::TakeSnapshot => self.take_snapshot(place),
             MachineStrike::Wipe { down_ms } => {
-                if self.may_lose(machine) {
-                    self.wipe(machine, down_ms);
+                if !self.may_lose(machine) {
+                    self.counts.skipped += 1;
+                    return;
                 }
+                self.wipe(machine, down_ms);
             }
         }
     }
@@ -233,7 +243,7 @@ fn plan_crash(
 
 /// A bit in the first half of a file turns. Its end is left alone: an end that is damaged looks like
 /// one that was never acknowledged, and no proof of it need be left elsewhere. `false`: there is no such
-/// file.
+/// file, or no such half.
 fn rot(node: &ClusterNode, role: DiskRole, file: u64, spot: u64, bit: u8) -> bool {
     let disk = &node.disks[role.place()];
     let live = disk.live();
@@ -254,9 +264,31 @@ fn rot(node: &ClusterNode, role: DiskRole, file: u64, spot: u64, bit: u8) -> boo
         (DiskRole::Log, 4_096..) => content / 8,
         (DiskRole::Log, _) => return false,
     };
+    // A file of blanks alone has no such part.
+    let Some(offset) = spot.checked_rem(part) else {
+        return false;
+    };
     disk.happen(&DiskEvent::FlipBit {
         file: file.to_owned(),
-        offset: spot % part,
+        offset,
         bit: bit % 8,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use beaver_disk::Profile;
+    use beaver_storage::write_all;
+
+    #[test]
+    fn a_file_of_blanks_has_no_bit_to_turn() {
+        let node = ClusterNode::new(1, 1, Profile::Posix);
+        let disk = node.disks[DiskRole::Snapshots.place()].storage();
+        let file = disk.create("blank").unwrap();
+        write_all(&*file, &[b' '; 600], 0).unwrap();
+        file.sync_data().unwrap();
+        disk.sync_dir().unwrap();
+        assert!(!rot(&node, DiskRole::Snapshots, 0, 7, 1));
+    }
 }

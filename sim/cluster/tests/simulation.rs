@@ -18,6 +18,7 @@ use beaver_cluster::operation::ClientResponse;
 use beaver_cluster::run::{ClusterOutcome, ClusterRunOptions, run, run_with};
 use beaver_cluster::scenario::ClusterScenario;
 use beaver_cluster::{DropCause, MessageFate, draw_chaos};
+use beaver_sim::scenario::Range;
 use common::{OneWriter, Planted, registers};
 
 fn good(seed: u64) -> ClusterOutcome {
@@ -36,7 +37,7 @@ fn strike(at_ms: u64, machine: u64, strike: MachineStrike) -> ChaosAction {
 #[test]
 fn an_engine_that_forgets_nothing_passes_whatever_goes_wrong() {
     let mut all = BTreeMap::new();
-    for seed in 0..150 {
+    for seed in 0..300 {
         let outcome = good(seed);
         assert_eq!(outcome.violations, [], "seed {seed}");
         let counts = outcome.counts;
@@ -253,8 +254,8 @@ fn what_is_wrong_with_an_engine_is_found_by_the_check_for_it() {
         (Planted::AllLead, "election safety"),
         (Planted::StartsOnce, "every restart starts"),
         (Planted::Spins, "no progress"),
-        (Planted::Panics, "nobody panics"),
-        (Planted::GivesUp, "nobody gives up without a reason"),
+        (Planted::Panics, "no panic"),
+        (Planted::GivesUp, "no process gives up"),
     ];
     for (planted, checker) in found {
         let runs = (0..20).map(|seed| run(&OneWriter(planted), &registers(), seed, None));
@@ -277,4 +278,29 @@ fn a_log_that_grows_without_end_is_found() {
     assert_eq!(outcome.violations, []);
     let outcome = run(&OneWriter(Planted::Grows), &calm, 1, None);
     assert_eq!(outcome.violations[0].checker, "bounded disks");
+}
+
+#[test]
+fn many_registers_are_read_at_the_end_however_short_the_wait_for_one_is() {
+    let scenario = ClusterScenario {
+        registers: 1_000,
+        heal_s: 1,
+        chaos: [].into(),
+        ..registers()
+    };
+    let outcome = run(&OneWriter(Planted::Nothing), &scenario, 1, None);
+    assert_eq!(outcome.violations, []);
+    assert!(outcome.counts.virtual_ms > 3_300, "{:?}", outcome.counts);
+}
+
+#[test]
+fn a_client_that_thinks_for_long_ends_with_the_chaos() {
+    let scenario = ClusterScenario {
+        think_us: Range::new(60_000_000, 60_000_000),
+        heal_s: 1,
+        chaos: [].into(),
+        ..registers()
+    };
+    let outcome = run(&OneWriter(Planted::Nothing), &scenario, 1, None);
+    assert_eq!(outcome.violations, []);
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use beaver_cluster::promises::UNDECIDED;
 use beaver_cluster::replica::RaftEngine;
 use beaver_cluster::run::run;
 use beaver_cluster::scenario::ClusterScenario;
@@ -19,17 +20,6 @@ pub const CLUSTER_RUNS: u64 = 2_000;
 
 /// How many runs the shrinking of one failure takes at most.
 const SHRINK_RUNS: u64 = 400;
-
-/// A row that cannot be planted, with its reason.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct UnplantedBug {
-    /// What it is.
-    pub name: &'static str,
-    /// Where it was seen.
-    pub source: &'static str,
-    /// Why it is not here.
-    pub reason: &'static str,
-}
 
 /// The number of a bug: `R01`.
 #[must_use]
@@ -104,6 +94,11 @@ pub struct ClusterCatch {
 }
 
 impl ClusterBugResult {
+    /// Whether the search came to its end: it was given up otherwise.
+    fn is_done(&self, most: u64) -> bool {
+        self.caught.is_some() || self.runs == most
+    }
+
     /// Whether a promise was broken by which it may be caught.
     #[must_use]
     pub fn is_right(&self) -> bool {
@@ -118,7 +113,7 @@ impl ClusterBugResult {
 /// Looks for each of these bugs, several at a time; the results come in their order.
 ///
 /// `progress` is told how many are done. When `cancel` is set no further search begins, and one that was
-/// given up is left out.
+/// given up before its end is left out.
 #[must_use]
 pub fn find_cluster_bugs(
     bugs: &[PlantedBug],
@@ -129,9 +124,7 @@ pub fn find_cluster_bugs(
 ) -> Vec<ClusterBugResult> {
     let search = |bug: &PlantedBug| find_one(*bug, most, cancel);
     let mut results = in_order(bugs, jobs, progress, cancel, search);
-    if cancel.load(Ordering::Relaxed) {
-        results.retain(|result| result.caught.is_some());
-    }
+    results.retain(|result| result.is_done(most));
     results
 }
 
@@ -146,7 +139,9 @@ fn find_one(bug: PlantedBug, most: u64, cancel: &AtomicBool) -> ClusterBugResult
     for seed in (0..most).take_while(|_| !cancel.load(Ordering::Relaxed)) {
         result.runs += 1;
         let outcome = run(&engine, &scenario, seed, None);
-        if let Some(violation) = outcome.violations.into_iter().next() {
+        let broken = outcome.violations.into_iter().next();
+        // A history that was not judged to the end shows nothing.
+        if let Some(violation) = broken.filter(|broken| broken.checker != UNDECIDED) {
             let failed = FailedSeed { seed, violation };
             result.caught = Some(catch(&engine, &scenario, failed, cancel));
             break;
@@ -179,7 +174,9 @@ fn catch(
 pub struct ClusterControls {
     /// How many runs there were.
     pub runs: u64,
-    /// What failed in them, by scenario.
+    /// How many of them failed.
+    pub failed: u64,
+    /// The first of these, by scenario.
     pub false_alarms: Vec<(String, FailedSeed)>,
 }
 
@@ -208,6 +205,7 @@ pub fn run_cluster_controls(
         let engine = SmallRaft::new();
         let result = run_cluster_seeds(&engine, &scenario, seeds, jobs, &|_| (), cancel);
         controls.runs += result.runs;
+        controls.failed += result.failed;
         let failures = result.failures.into_iter();
         controls
             .false_alarms
@@ -216,9 +214,6 @@ pub fn run_cluster_controls(
     }
     controls
 }
-
-/// The bugs of Raft engines that are not here.
-pub const UNPLANTED: &[UnplantedBug] = &[];
 
 #[cfg(test)]
 mod tests {
@@ -231,5 +226,20 @@ mod tests {
             assert!(scenario_of(bug).check().is_ok());
             assert!(!bug.about().promises.is_empty(), "{bug}");
         }
+    }
+
+    #[test]
+    fn a_search_that_was_given_up_is_left_out_and_one_that_came_to_its_end_is_not() {
+        let result = |runs| ClusterBugResult {
+            bug: PlantedBug::ALL[0],
+            runs,
+            caught: None,
+        };
+        assert!(!result(7).is_done(8));
+        assert!(result(8).is_done(8));
+        let stopped = AtomicBool::new(true);
+        let one = NonZeroUsize::MIN;
+        let found = find_cluster_bugs(&PlantedBug::ALL, 1, one, &|_| (), &stopped);
+        assert!(found.is_empty(), "{found:?}");
     }
 }

@@ -86,7 +86,7 @@ fn run_one(
         true => second::compare(plan, file, &result, args)?,
         false => None,
     };
-    let failures = saver.save_all(&file.scenario, &result.failures);
+    let failures = saver.save_all(file, &result.failures);
     Ok(ClusterRow {
         scenario: file.scenario.clone(),
         seeds,

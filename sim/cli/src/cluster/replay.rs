@@ -7,7 +7,6 @@ use beaver_cluster::recording::replay_run;
 use beaver_cluster::saved_run::{CLUSTER_FILE, SavedRun};
 use beaver_cluster::seeds::ClusterResult;
 use beaver_sim::failure_folder::replay_command;
-use beaver_sim::report::Verdict;
 
 use crate::args::{Format, ReplayArgs};
 use crate::exit::{CliError, Exit};
@@ -63,9 +62,11 @@ fn replay(file: &Path, args: &ReplayArgs, out: &mut Output) -> Result<Exit, CliE
     out.announce(&plan, args.format)?;
     let timer = Timer::start();
     let outcome = replay_run(&saved, &*engine);
-    let same = format!("{:016x}", outcome.hash) == saved.hash;
+    let broken = outcome.violations.first();
+    let breaks = broken.map_or("", |broken| broken.checker);
+    let same = format!("{:016x}", outcome.hash) == saved.hash && breaks == saved.breaks;
     let command = replay_command(&this_program(), &args.file);
-    let story = FailureStory::new(&saved, &outcome, saved.chaos.len(), command);
+    let story = FailureStory::new(&saved, &outcome, None, command);
     let mut result = ClusterResult::default();
     result.add(saved.scenario.seeds.start, &outcome);
     let mut report = ClusterReport::new(saved.engine);
@@ -74,9 +75,9 @@ fn replay(file: &Path, args: &ReplayArgs, out: &mut Output) -> Result<Exit, CliE
         seeds: saved.scenario.seeds,
         result,
         failures: story
-            .map(|story| ShownFailure {
+            .map(|story| ShownFailure::Shown {
                 file: Some(args.file.clone()),
-                shown: Some(Box::new((story, outcome))),
+                found: Box::new((story, outcome)),
             })
             .into_iter()
             .collect(),
@@ -84,11 +85,8 @@ fn replay(file: &Path, args: &ReplayArgs, out: &mut Output) -> Result<Exit, CliE
         elapsed_ms: timer.elapsed_ms(),
     });
     report.elapsed_ms = timer.elapsed_ms();
-    let verdict = match report.verdict() {
-        // It was saved because it failed, by a program that did something else than this one.
-        Verdict::Pass if !same => Verdict::NotDeterministic,
-        verdict => verdict,
-    };
+    report.same = Some(same);
+    let verdict = report.verdict();
     match args.format {
         Format::Json => out.json(&ClusterDocument::new(&report))?,
         Format::Text => {

@@ -10,11 +10,11 @@ use beaver_cluster::failure_story::FailureStory;
 use beaver_cluster::recording::record_run;
 use beaver_cluster::replica::RaftEngine;
 use beaver_cluster::run_folder::save_run;
-use beaver_cluster::scenario::ClusterScenario;
 use beaver_cluster::seeds::FailedSeed;
 use beaver_cluster::shrink::{ClusterCase, ShrinkEffort, shrink_case};
-use beaver_sim::failure_folder::{count, replay_command};
+use beaver_sim::failure_folder::{count, quoted, replay_command};
 
+use super::plan::ClusterFile;
 use crate::args::ClusterArgs;
 use crate::failure_saver::{this_program, warn};
 use crate::report::ShownFailure;
@@ -55,60 +55,45 @@ impl<'c> ClusterSaver<'c> {
     /// What becomes of each of these failures.
     pub(super) fn save_all(
         &mut self,
-        scenario: &ClusterScenario,
+        file: &ClusterFile,
         failures: &[FailedSeed],
     ) -> Vec<ShownFailure> {
-        let saved = failures.iter().map(|failed| self.save(scenario, failed));
+        let saved = failures.iter().map(|failed| self.save(file, failed));
         saved.collect()
     }
 
-    fn save(&mut self, scenario: &ClusterScenario, failed: &FailedSeed) -> ShownFailure {
+    fn save(&mut self, file: &ClusterFile, failed: &FailedSeed) -> ShownFailure {
+        let scenario = &file.scenario;
         let case = ClusterCase::of_seed(scenario, failed.seed);
         let before = case.chaos.len();
         let case = self.shrunk(case, failed);
         let (saved, outcome) = record_run(self.choice, self.engine, &case);
+        if saved.breaks != failed.violation.checker {
+            return ShownFailure::NotAgain;
+        }
         let search = &self.args.options.search;
         let folder = saved.folder(&search.out);
         if let Some(written) = self.known.get(&folder) {
             if *written && let Err(error) = count(&folder, &scenario.name, failed.seed) {
                 warn(&error);
             }
-            return ShownFailure {
-                file: written.then_some(folder),
-                shown: None,
-            };
+            return ShownFailure::LikeEarlier(written.then_some(folder));
         }
         let replay = replay_command(&this_program(), &folder);
-        let Some(mut story) = FailureStory::new(&saved, &outcome, before, replay) else {
-            // It broke a promise once and does not again: the seeds' own check of determinism says so.
-            return ShownFailure {
-                file: None,
-                shown: None,
-            };
+        let Some(mut story) = FailureStory::new(&saved, &outcome, Some(before), replay) else {
+            return ShownFailure::NotAgain;
         };
-        let written = save_run(&folder, &saved, failed.seed, &outcome, &story);
+        let written = save_run(&folder, self.engine, &saved, failed.seed, &outcome, &story);
         if let Err(error) = &written {
             warn(error);
-            story.replay = self.run_command(scenario, failed.seed);
+            let fs = search.fs.as_deref();
+            story.replay = seed_command(file, failed.seed, self.choice, fs);
         }
         self.known.insert(folder.clone(), written.is_ok());
-        ShownFailure {
+        ShownFailure::Shown {
             file: written.is_ok().then_some(folder),
-            shown: Some(Box::new((story, outcome))),
+            found: Box::new((story, outcome)),
         }
-    }
-
-    /// The command that runs a seed again, for a failure that could not be saved.
-    fn run_command(&self, scenario: &ClusterScenario, seed: u64) -> String {
-        let (program, name) = (this_program(), &scenario.name);
-        let mut command = format!(
-            "{program} cluster {name} --seed {seed} --engine {}",
-            self.choice.engine
-        );
-        if let Some(bug) = self.choice.bug {
-            command += &format!(" --bug {bug}");
-        }
-        command + &format!(" --nodes {}", scenario.nodes)
     }
 
     fn shrunk(&self, case: ClusterCase, failed: &FailedSeed) -> ClusterCase {
@@ -123,5 +108,40 @@ impl<'c> ClusterSaver<'c> {
             stop: &stop,
         };
         shrink_case(self.engine, case, failed.violation.clone(), &effort).case
+    }
+}
+
+/// The command that runs a seed of a file again, for a failure that could not be saved.
+fn seed_command(file: &ClusterFile, seed: u64, choice: EngineChoice, fs: Option<&str>) -> String {
+    let path = quoted(&file.path.display().to_string());
+    let (program, nodes, engine) = (this_program(), file.scenario.nodes, choice.engine);
+    let mut command =
+        format!("{program} cluster {path} --seed {seed} --engine {engine} --nodes {nodes}");
+    if let Some(bug) = choice.bug {
+        command += &format!(" --bug {bug}");
+    }
+    if let Some(fs) = fs {
+        command += &format!(" --fs {}", quoted(fs));
+    }
+    command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use beaver_cluster::scenario::ClusterScenario;
+    use beaver_cluster::small_raft::PlantedBug;
+
+    #[test]
+    fn the_command_names_the_file_as_one_word_and_everything_that_was_asked_for() {
+        let file = ClusterFile {
+            path: "my runs/three.json".into(),
+            scenario: ClusterScenario::default(),
+        };
+        let choice = EngineChoice::planted(PlantedBug::CommitWithoutQuorum);
+        let command = seed_command(&file, 7, choice, Some("posix"));
+        let arguments = " cluster 'my runs/three.json' --seed 7 --engine small --nodes 3 \
+                         --bug commit-without-quorum --fs posix";
+        assert!(command.ends_with(arguments), "{command}");
     }
 }

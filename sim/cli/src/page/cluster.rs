@@ -6,7 +6,11 @@ use askama::Template;
 use super::lanes::NodeLanes;
 use super::{VerdictRow, tone};
 use crate::report::numbers::{grouped, seconds};
-use crate::report::{ClusterReport, ShownFailure, Verdict, cluster_columns, happenings};
+use crate::report::{
+    ClusterReport, ClusterRow, ShownFailure, Verdict, cluster_columns, happenings,
+};
+use beaver_cluster::failure_story::FailureStory;
+use beaver_cluster::run::ClusterOutcome;
 
 /// A page. Its `Display` is the HTML.
 #[derive(Debug, Template)]
@@ -20,6 +24,8 @@ pub struct ClusterPage {
     columns: Vec<&'static str>,
     rows: Vec<VerdictRow>,
     failures: Vec<ClusterSection>,
+    /// The failures that did not come again, each in a sentence.
+    not_again: Vec<String>,
     counts: Vec<(&'static str, String)>,
 }
 
@@ -51,8 +57,8 @@ impl ClusterPage {
             verdict: row.verdict().name(),
             tone: tone(row.verdict()),
         });
-        let shown = report.rows.iter().flat_map(|row| &row.failures);
-        let shown = shown.filter(|failure| failure.shown.is_some());
+        let failures = report.rows.iter().flat_map(|row| &row.failures);
+        let found = failures.filter_map(ShownFailure::found);
         ClusterPage {
             version: env!("CARGO_PKG_VERSION"),
             title: match &report.rows[..] {
@@ -68,7 +74,8 @@ impl ClusterPage {
             ],
             columns: cluster_columns(),
             rows: rows.collect(),
-            failures: (1..).zip(shown).filter_map(section).collect(),
+            failures: (1..).zip(found).map(section).collect(),
+            not_again: report.rows.iter().flat_map(ClusterRow::not_again).collect(),
             counts: happenings(&sum.counts)
                 .map(|(what, count)| (what, grouped(count)))
                 .to_vec(),
@@ -76,26 +83,24 @@ impl ClusterPage {
     }
 }
 
-fn section((number, failure): (usize, &ShownFailure)) -> Option<ClusterSection> {
-    let (story, outcome) = &**failure.shown.as_ref()?;
+fn section((number, (story, outcome)): (usize, &(FailureStory, ClusterOutcome))) -> ClusterSection {
     let mut nodes: Vec<u64> = story.story.iter().map(|line| line.node).collect();
     nodes.sort_unstable();
     nodes.dedup();
-    let (before, after) = story.actions;
     let lines = story.story.iter().map(|line| {
         let time = format!("{:.6} s", line.at as f64 / 1e9);
         (time, line.node, line.text.clone())
     });
-    Some(ClusterSection {
+    ClusterSection {
         id: format!("failure-{number}"),
-        heading: format!("{} is broken", story.breaks),
+        heading: story.headline(),
         promise: story.promise,
         found: story.found.clone(),
         facts: vec![
             ("scenario", story.scenario.clone()),
             ("engine", story.engine.clone()),
             ("at", format!("{:.6} s", story.at as f64 / 1e9)),
-            ("chaos", format!("{before} actions, {after} of them needed")),
+            ("chaos", story.chaos_line()),
         ],
         chaos: story.chaos.clone(),
         replay: story.replay.clone(),
@@ -105,5 +110,5 @@ fn section((number, failure): (usize, &ShownFailure)) -> Option<ClusterSection> 
         ],
         nodes,
         story: lines.collect(),
-    })
+    }
 }

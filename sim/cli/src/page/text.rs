@@ -2,9 +2,8 @@
 
 use beaver_sim::explain;
 
-/// A sentence as text and code: whether it is code, and the text.
+/// Text in which code stands between backticks, in parts: whether each is code, and the text.
 pub(super) fn parts(text: &str) -> Vec<(bool, String)> {
-    let text = sentence(text);
     let parts = text.split('`').enumerate();
     let parts = parts.filter(|(_, part)| !part.is_empty());
     parts

@@ -1,10 +1,11 @@
 //! What `beaver cluster` found: the one structure that the text, the JSON and the page render.
 
 use std::fmt::{self, Display, Formatter};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use beaver_cluster::engine_choice::EngineChoice;
 use beaver_cluster::failure_story::FailureStory;
+use beaver_cluster::promises::UNDECIDED;
 use beaver_cluster::run::{ClusterCounts, ClusterOutcome};
 use beaver_cluster::scenario::ClusterScenario;
 use beaver_cluster::seeds::{ClusterResult, FailedSeed};
@@ -22,6 +23,8 @@ pub struct ClusterReport {
     pub(crate) rows: Vec<ClusterRow>,
     /// Whether it was stopped before its end.
     pub(crate) interrupted: bool,
+    /// Of a replay: whether the run is the one that was saved.
+    pub(crate) same: Option<bool>,
     pub(crate) elapsed_ms: u64,
 }
 
@@ -37,13 +40,36 @@ pub(crate) struct ClusterRow {
     pub(crate) elapsed_ms: u64,
 }
 
-/// What became of a failed run.
+/// What became of a failed run. A folder is missing where it could not be written.
 #[derive(Debug)]
-pub(crate) struct ShownFailure {
-    /// The folder that it is saved in; nothing if it could not be written.
-    pub(crate) file: Option<PathBuf>,
-    /// Why it failed, and what happened; nothing of one that is like an earlier one.
-    pub(crate) shown: Option<Box<(FailureStory, ClusterOutcome)>>,
+pub(crate) enum ShownFailure {
+    /// Why it failed, and what happened, with the folder that it is saved in.
+    Shown {
+        file: Option<PathBuf>,
+        found: Box<(FailureStory, ClusterOutcome)>,
+    },
+    /// It is like an earlier one, and counted in the folder of that.
+    LikeEarlier(Option<PathBuf>),
+    /// Run a second time it did not break the same promise.
+    NotAgain,
+}
+
+impl ShownFailure {
+    /// The folder that it is saved in.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        match self {
+            ShownFailure::Shown { file, .. } | ShownFailure::LikeEarlier(file) => file.as_deref(),
+            ShownFailure::NotAgain => None,
+        }
+    }
+
+    /// Why it failed, and what happened.
+    pub(crate) fn found(&self) -> Option<&(FailureStory, ClusterOutcome)> {
+        match self {
+            ShownFailure::Shown { found, .. } => Some(found),
+            _ => None,
+        }
+    }
 }
 
 /// The columns between the name and the verdict: title, width, number.
@@ -86,7 +112,12 @@ fn line(name: &str, width: usize, cells: &[String], verdict: &str, time: &str) -
 impl ClusterRow {
     /// The verdict over the scenario.
     pub(crate) fn verdict(&self) -> Verdict {
-        let runs = self.result.failures.iter().map(verdict_of).min();
+        let failures = self.result.failures.iter().zip(&self.failures);
+        let runs = failures.map(|(failed, shown)| match shown {
+            ShownFailure::NotAgain => Verdict::NotDeterministic,
+            _ => verdict_of(failed),
+        });
+        let runs = runs.min();
         let measured = match self.result.runs {
             _ if self.result.cancelled => Verdict::Interrupted,
             0 => Verdict::Nothing,
@@ -97,6 +128,18 @@ impl ClusterRow {
             .as_ref()
             .map(|_| Verdict::NotDeterministic);
         runs.unwrap_or(measured).min(differs.unwrap_or(measured))
+    }
+
+    /// The failures that did not come again, each in a sentence.
+    pub(crate) fn not_again(&self) -> impl Iterator<Item = String> {
+        let failures = self.result.failures.iter().zip(&self.failures);
+        let failures = failures.filter(|(_, shown)| matches!(shown, ShownFailure::NotAgain));
+        failures.map(|(failed, _)| {
+            let FailedSeed { seed, violation } = failed;
+            let (name, checker) = (&self.scenario.name, violation.checker);
+            let found = &violation.text;
+            format!("{name}, seed {seed}, failed once and not again: {checker}: {found}")
+        })
     }
 
     /// Its row of the table.
@@ -123,7 +166,7 @@ impl ClusterRow {
 fn verdict_of(failed: &FailedSeed) -> Verdict {
     match failed.violation.checker {
         "no panic" => Verdict::Panic,
-        "no progress" | "linearizability undecided" => Verdict::Budget,
+        "no progress" | UNDECIDED => Verdict::Budget,
         "determinism" => Verdict::NotDeterministic,
         _ => Verdict::Violation,
     }
@@ -135,6 +178,7 @@ impl ClusterReport {
             engine,
             rows: Vec::new(),
             interrupted: false,
+            same: None,
             elapsed_ms: 0,
         }
     }
@@ -143,8 +187,11 @@ impl ClusterReport {
     pub(crate) fn verdict(&self) -> Verdict {
         let verdicts = self.rows.iter().map(ClusterRow::verdict);
         let interrupted = self.interrupted.then_some(Verdict::Interrupted);
+        // What was saved failed, in a program that did something else than this one.
+        let differs = (self.same == Some(false)).then_some(Verdict::NotDeterministic);
         verdicts
             .chain(interrupted)
+            .chain(differs)
             .min()
             .unwrap_or(Verdict::Nothing)
     }
@@ -192,7 +239,7 @@ pub(crate) fn happenings(counts: &ClusterCounts) -> [(&'static str, u64); 15] {
         ("inside a storage call", counts.inside),
         ("machines wiped", counts.wiped),
         ("processes that gave up on a failed disk", counts.gave_up),
-        ("strikes that found nobody", counts.skipped),
+        ("actions that did nothing", counts.skipped),
         ("messages", counts.messages),
         ("of them dropped", counts.dropped),
         ("of them repeated", counts.duplicated),
@@ -219,12 +266,12 @@ impl Display for ClusterDetails<'_> {
             }
         }
         for row in &self.report.rows {
-            let shown = row
-                .failures
-                .iter()
-                .filter_map(|failure| failure.shown.as_ref());
-            for shown in shown.take(self.failures) {
-                write!(f, "\n{}", shown.0)?;
+            let found = row.failures.iter().filter_map(ShownFailure::found);
+            for (story, _) in found.take(self.failures) {
+                write!(f, "\n{story}")?;
+            }
+            for sentence in row.not_again() {
+                writeln!(f, "\n{sentence}")?;
             }
             let name = &row.scenario.name;
             let kept = row.result.failures.len() as u64;
@@ -251,5 +298,55 @@ impl Display for ClusterDetails<'_> {
             )?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use beaver_cluster::checkers::ClusterViolation;
+
+    fn report_of(checker: &'static str, failure: ShownFailure) -> ClusterReport {
+        let violation = ClusterViolation {
+            at: 5,
+            node: 0,
+            checker,
+            text: "two of them".to_owned(),
+        };
+        let mut report = ClusterReport::new(EngineChoice::default());
+        report.rows.push(ClusterRow {
+            scenario: ClusterScenario {
+                name: "three".to_owned(),
+                ..ClusterScenario::default()
+            },
+            seeds: Seeds::one(7),
+            result: ClusterResult {
+                runs: 1,
+                failed: 1,
+                failures: vec![FailedSeed { seed: 7, violation }],
+                ..ClusterResult::default()
+            },
+            failures: vec![failure],
+            disagreement: None,
+            elapsed_ms: 0,
+        });
+        report
+    }
+
+    #[test]
+    fn a_failure_that_does_not_come_again_is_told_and_is_no_violation() {
+        let report = report_of("election safety", ShownFailure::NotAgain);
+        assert_eq!(report.verdict(), Verdict::NotDeterministic);
+        let text = report.details(false, 3).to_string();
+        let told = "three, seed 7, failed once and not again: election safety: two of them";
+        assert!(text.contains(told), "{text}");
+        let page = crate::page::ClusterPage::new(&report).to_string();
+        assert!(page.contains(told), "{page}");
+    }
+
+    #[test]
+    fn a_history_that_was_not_judged_to_the_end_is_no_violation() {
+        let report = report_of(UNDECIDED, ShownFailure::LikeEarlier(None));
+        assert_eq!(report.verdict(), Verdict::Budget);
     }
 }

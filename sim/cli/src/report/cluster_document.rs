@@ -3,7 +3,7 @@
 use beaver_cluster::run::ClusterCounts;
 use serde::Serialize;
 
-use super::cluster::{ClusterReport, ClusterRow};
+use super::cluster::{ClusterReport, ClusterRow, ShownFailure};
 use super::json::Tool;
 
 /// The one object that `beaver cluster --format json` prints.
@@ -16,6 +16,9 @@ pub struct ClusterDocument {
     scenarios: Vec<ClusterRowDocument>,
     elapsed_ms: u64,
     interrupted: bool,
+    /// Of a replay: whether the run is the one that was saved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    same: Option<bool>,
     verdict: &'static str,
 }
 
@@ -50,6 +53,8 @@ struct BrokenDocument {
     node: u64,
     /// In nanoseconds of virtual time.
     at: u64,
+    /// Whether it did not break the same promise when it was run a second time.
+    not_again: bool,
     /// The folder that it is saved in.
     file: Option<String>,
     /// The command that replays it; not of one that lies in the folder of an earlier one.
@@ -66,6 +71,7 @@ impl ClusterDocument {
             scenarios: report.rows.iter().map(ClusterRowDocument::new).collect(),
             elapsed_ms: report.elapsed_ms,
             interrupted: report.interrupted,
+            same: report.same,
             verdict: report.verdict().name(),
         }
     }
@@ -80,8 +86,9 @@ impl ClusterRowDocument {
             found: failed.violation.text.clone(),
             node: failed.violation.node,
             at: failed.violation.at,
-            file: shown.file.as_ref().map(|file| file.display().to_string()),
-            replay: shown.shown.as_ref().map(|shown| shown.0.replay.clone()),
+            not_again: matches!(shown, ShownFailure::NotAgain),
+            file: shown.file().map(|file| file.display().to_string()),
+            replay: shown.found().map(|(story, _)| story.replay.clone()),
         });
         ClusterRowDocument {
             name: row.scenario.name.clone(),

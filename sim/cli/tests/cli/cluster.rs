@@ -91,6 +91,18 @@ fn a_replay_that_differs_from_what_was_saved_says_so() {
     place.write(&file, &other);
     let ran = place.beaver(&format!("replay {file}")).ends_with(1);
     ran.says("this run differs from the one that was saved");
+    let same = |text: &str| {
+        place.write(&file, text);
+        let ran = place.beaver(&format!("replay {file} --format json"));
+        ran.ends_with(1).json()["same"].clone()
+    };
+    assert_eq!(same(&text), true);
+    assert_eq!(same(&other), false);
+    let another = text.replace(
+        "\"breaks\": \"committed on a quorum\"",
+        "\"breaks\": \"liveness\"",
+    );
+    assert_eq!(same(&another), false);
     // The sound engine in place of the one with the bug.
     let sound = text.replace("\"bug\": \"commit-without-quorum\",", "");
     place.write(&file, &sound);
@@ -123,6 +135,14 @@ fn what_cannot_be_run_is_refused_with_its_place() {
     let place = place();
     place.write("typo.json", "{\n  \"nodez\": 3\n}");
     place.write("none.json", "{\"nodes\": 0}");
+    place.write(
+        "heavy.json",
+        "{\n  \"chaos\": {\"heal\": 1,\n    \"kill\": 4294967295}\n}",
+    );
+    place
+        .beaver("cluster heavy.json")
+        .ends_with(2)
+        .complains("heavy.json:3:5: chaos.kill: a weight can be 1000000");
     place
         .beaver("cluster typo.json")
         .ends_with(2)

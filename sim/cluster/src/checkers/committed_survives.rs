@@ -1,6 +1,6 @@
 //! What is committed survives: while nodes lose their disks one at a time, another one has the last
-//! committed entry; and at the end a majority of its voters has it, or if a disk was lost, one node
-//! (Raft paper, section 5.4; Ongaro's thesis, section 4.2.1 for nodes that come back empty).
+//! committed entry; and at the end a majority of its voters has it (Raft paper, section 5.4; Ongaro's
+//! thesis, section 4.2.1 for nodes that come back empty).
 //!
 //! Not checked: each entry before the last, for which log matching answers; and durability as clients
 //! see it, which is in their history.
@@ -10,11 +10,9 @@ use super::cluster_view::ClusterView;
 use crate::entry::EntryId;
 use crate::observation::{Observation, ObservedEvent, RecoveredState};
 
-/// Remembers whether a disk was lost.
-#[derive(Debug, Default)]
-pub(super) struct CommittedSurvives {
-    a_disk_was_lost: bool,
-}
+/// Looks at what is left of the last committed entry.
+#[derive(Debug)]
+pub(super) struct CommittedSurvives;
 
 fn finds(state: &RecoveredState, id: EntryId) -> bool {
     let covered = id.index <= state.applied.index;
@@ -35,10 +33,7 @@ impl ClusterChecker for CommittedSurvives {
             return Ok(());
         };
         let itself = match &event.what {
-            Observation::Wiped => {
-                self.a_disk_was_lost = true;
-                false
-            }
+            Observation::Wiped => false,
             Observation::Started(state) => finds(state, last.id),
             _ => return Ok(()),
         };
@@ -58,9 +53,6 @@ impl ClusterChecker for CommittedSurvives {
         };
         let mut holders = view.holders(last.id);
         holders.retain(|node| !view.nodes[node].wiped);
-        if self.a_disk_was_lost && !holders.is_empty() {
-            return Ok(());
-        }
         view.require_quorum(last.id, &holders)
     }
 }
@@ -80,9 +72,17 @@ mod tests {
     fn one_lost_disk_leaves_the_committed_entry_on_another() {
         let mut script = committed_on(&[1, 2]);
         script.crash(1).at(1, Observation::Wiped);
-        assert_eq!(script.broken(), [""; 0]);
         script.crash(2).at(2, Observation::Wiped);
         assert_eq!(script.broken(), ["committed survives"]);
+    }
+
+    #[test]
+    fn after_a_lost_disk_a_majority_gets_it_again() {
+        let mut script = committed_on(&[1, 2]);
+        script.crash(1).at(1, Observation::Wiped);
+        assert_eq!(script.broken(), ["committed survives"]);
+        script.replicate(2, &[3]);
+        assert_eq!(script.broken(), [""; 0]);
     }
 
     #[test]

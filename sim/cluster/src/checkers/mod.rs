@@ -84,7 +84,7 @@ fn all() -> Vec<Box<dyn ClusterChecker>> {
         Box::new(purge_after_snapshot::PurgeAfterSnapshot),
         Box::new(applied_in_order::AppliedInOrder),
         Box::new(snapshot_is_fold::SnapshotIsFold),
-        Box::new(committed_survives::CommittedSurvives::default()),
+        Box::new(committed_survives::CommittedSurvives),
     ]
 }
 

@@ -8,16 +8,11 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::ops::{Add, AddAssign, Sub, SubAssign};
-use std::pin::pin;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use openraft::rt::{self, OptionalSend};
 use rand::TryRng;
 
-use crate::draws::Draws;
-use crate::executor::{Executor, Turn};
-use crate::ready::{Ready, lock, ready_waker};
 use crate::runtime::{self, Elapsed, Join, Killed, Sleep, Timeout};
 
 /// The runtime: it is the executor of the thread, and has nothing of its own.
@@ -156,22 +151,7 @@ impl rt::AsyncRuntime for VirtualRuntime {
     where
         F: Future<Output = T>,
     {
-        // Declared before the future, so that it is there when the future is dropped.
-        let executor = Executor::install(Draws::new(0, false));
-        let mut future = pin!(future);
-        let woken = Ready::default();
-        let waker = ready_waker(0, woken.clone());
-        loop {
-            if lock(&woken).pop().is_some() {
-                let polled = future.as_mut().poll(&mut Context::from_waker(&waker));
-                if let Poll::Ready(value) = polled {
-                    return value;
-                }
-            } else {
-                let turn = executor.turn(u64::MAX);
-                assert_ne!(turn, Turn::Idle, "everybody waits, and for nothing");
-            }
-        }
+        runtime::block_on(0, future)
     }
 
     /// Runs it here: a simulation has one thread.

@@ -131,6 +131,27 @@ fn whoever_waits_for_a_task_learns_of_its_end_either_way() {
 }
 
 #[test]
+fn what_a_killed_process_drops_is_dropped_as_a_part_of_it() {
+    struct WhoDrops(Arc<Mutex<Vec<ProcessId>>>);
+    impl Drop for WhoDrops {
+        fn drop(&mut self) {
+            lock(&self.0).push(current().process());
+        }
+    }
+    let executor = Executor::install(Draws::new(1, false));
+    let droppers: Arc<Mutex<Vec<ProcessId>>> = Arc::default();
+    let held = WhoDrops(droppers.clone());
+    let task = async move {
+        sleep(Duration::from_secs(5)).await;
+        drop(held);
+    };
+    executor.spawn(ONE, Box::pin(task));
+    run(&executor, SECOND);
+    executor.kill(ONE);
+    assert_eq!(*lock(&droppers), [ONE]);
+}
+
+#[test]
 fn a_timeout_ends_a_wait() {
     let executor = Executor::install(Draws::new(1, false));
     let log = Log::default();

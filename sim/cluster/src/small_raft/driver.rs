@@ -7,13 +7,13 @@ use std::time::Duration;
 use super::bug::PlantedBug;
 use super::core::{RaftCore, RaftOutput};
 use super::message::{RaftMessage, SnapshotFile};
-use super::reply::ReplySlot;
 use super::storage::RaftDisks;
 use crate::entry::NodeId;
 use crate::host::{BoxFuture, Host, Message};
 use crate::observation::Observation;
 use crate::operation::{ClientRequest, ClientResponse};
 use crate::replica::{AdminRequest, RaftEngine, Replica};
+use crate::runtime::{Promise, promise};
 
 /// How often the core looks at the clock.
 const TICK: Duration = Duration::from_millis(15);
@@ -86,8 +86,8 @@ struct RaftProcess {
     core: RaftCore,
     disks: RaftDisks,
     last_call: u64,
-    calls: BTreeMap<u64, ReplySlot<ClientResponse>>,
-    admin_calls: BTreeMap<u64, ReplySlot<Result<(), String>>>,
+    calls: BTreeMap<u64, Promise<ClientResponse>>,
+    admin_calls: BTreeMap<u64, Promise<Result<(), String>>>,
     is_flushing: bool,
     /// Why it gave up.
     stopped: Option<String>,
@@ -162,12 +162,12 @@ impl SmallReplica {
                 RaftOutput::SaveSnapshot(file) => self.save_later(file),
                 RaftOutput::Answer { call, response } => {
                     if let Some(slot) = process.calls.remove(&call) {
-                        slot.give(response);
+                        slot.keep(response);
                     }
                 }
                 RaftOutput::AdminAnswer { call, result } => {
                     if let Some(slot) = process.admin_calls.remove(&call) {
-                        slot.give(result);
+                        slot.keep(result);
                     }
                 }
                 RaftOutput::Observe(what) => self.0.host.observe(what),
@@ -212,10 +212,10 @@ impl SmallReplica {
         }
         process.stopped = Some(error.clone());
         for slot in std::mem::take(&mut process.calls).into_values() {
-            slot.give(ClientResponse::Unknown(error.clone()));
+            slot.keep(ClientResponse::Unknown(error.clone()));
         }
         for slot in std::mem::take(&mut process.admin_calls).into_values() {
-            slot.give(Err(error.clone()));
+            slot.keep(Err(error.clone()));
         }
         self.0.host.observe(Observation::Stopped { error });
     }
@@ -230,10 +230,11 @@ impl Replica for SmallReplica {
     }
 
     fn call(&self, request: ClientRequest) -> BoxFuture<ClientResponse> {
-        let (slot, answer) = ReplySlot::new();
+        let (slot, answer) = promise();
+        let answer = Box::pin(answer.kept());
         let mut process = self.lock();
         if let Some(error) = &process.stopped {
-            slot.give(ClientResponse::Refused(error.clone()));
+            slot.keep(ClientResponse::Refused(error.clone()));
             return answer;
         }
         process.last_call += 1;
@@ -246,10 +247,11 @@ impl Replica for SmallReplica {
     }
 
     fn admin(&self, request: AdminRequest) -> BoxFuture<Result<(), String>> {
-        let (slot, answer) = ReplySlot::new();
+        let (slot, answer) = promise();
+        let answer = Box::pin(answer.kept());
         let mut process = self.lock();
         if let Some(error) = &process.stopped {
-            slot.give(Err(error.clone()));
+            slot.keep(Err(error.clone()));
             return answer;
         }
         process.last_call += 1;

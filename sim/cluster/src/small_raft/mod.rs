@@ -17,7 +17,6 @@ mod core;
 mod driver;
 mod message;
 mod record;
-mod reply;
 mod storage;
 
 pub use bug::{AboutBug, PlantedBug};

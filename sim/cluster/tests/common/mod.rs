@@ -12,7 +12,7 @@ use beaver_cluster::host::{BoxFuture, Host, Message};
 use beaver_cluster::observation::{Observation, RecoveredState};
 use beaver_cluster::operation::{ClientRequest, ClientResponse};
 use beaver_cluster::replica::{AdminRequest, RaftEngine, Replica};
-use beaver_cluster::scenario::{ClusterScenario, RequestSort};
+use beaver_cluster::scenario::{ChaosSort, ClusterScenario, RequestSort};
 use beaver_storage::{Access, Storage, StorageFile, read_all, write_all};
 
 /// What is wrong with the engine.
@@ -45,11 +45,14 @@ pub(crate) fn registers() -> ClusterScenario {
         (RequestSort::Write, 4),
         (RequestSort::CompareAndSet, 1),
     ];
-    ClusterScenario {
+    let mut scenario = ClusterScenario {
         workload: workload.into(),
         chaos_ms: 1_500,
         ..ClusterScenario::default()
-    }
+    };
+    // It never says that it leads.
+    scenario.chaos.remove(&ChaosSort::LoseLeader);
+    scenario
 }
 
 const RECORD: usize = 24;
