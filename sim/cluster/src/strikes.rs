@@ -90,11 +90,19 @@ impl Cluster<'_> {
             self.counts.skipped += 1;
             return;
         };
-        let node = &mut self.nodes[place];
-        let Some(process) = node.process() else {
+        let Some(process) = self.nodes[place].process() else {
             self.counts.skipped += 1;
             return;
         };
+        let loses = matches!(
+            strike,
+            MachineStrike::Rot { .. } | MachineStrike::Wipe { .. }
+        );
+        if loses && !self.may_lose(machine) {
+            self.counts.skipped += 1;
+            return;
+        }
+        let node = &mut self.nodes[place];
         match strike {
             MachineStrike::Crash { death, down_ms } => self.crash(machine, &death, down_ms),
             MachineStrike::CrashAtCall {
@@ -141,22 +149,12 @@ impl Cluster<'_> {
                 bit,
                 down_ms,
             } => {
-                if !self.may_lose(machine) {
-                    self.counts.skipped += 1;
-                    return;
-                }
                 self.crash(machine, &Death::Kill(CallEffect::Nothing), down_ms);
                 let node = &mut self.nodes[place];
                 node.rotten |= rot(node, disk, file, spot, bit);
             }
             MachineStrike::TakeSnapshot => self.take_snapshot(place),
-            MachineStrike::Wipe { down_ms } => {
-                if !self.may_lose(machine) {
-                    self.counts.skipped += 1;
-                    return;
-                }
-                self.wipe(machine, down_ms);
-            }
+            MachineStrike::Wipe { down_ms } => self.wipe(machine, down_ms),
         }
     }
 
