@@ -1,6 +1,8 @@
 //! Draws the chaos of a seed before its run begins.
 
-use beaver_disk::{Behaviour, CallEffect, FailedSync, FailureKind, Fault, Moment, Noticed, Subset};
+use beaver_disk::{
+    Behaviour, CallEffect, FailedSync, FailureKind, Fault, Moment, Noticed, Profile, Subset,
+};
 use beaver_sim::scenario::Range;
 use beaver_sim::stream::Stream;
 
@@ -39,6 +41,11 @@ pub fn draw_chaos(scenario: &ClusterScenario, seed: u64) -> Vec<ChaosAction> {
     }
     actions.sort_by_key(|action| action.at_us);
     actions
+}
+
+/// What a power cut may leave in the run of `seed`.
+pub(crate) fn profile_of(scenario: &ClusterScenario, seed: u64) -> Profile {
+    *Stream::new(seed, "profile").pick(&scenario.profiles)
 }
 
 struct ChaosPlan<'s> {

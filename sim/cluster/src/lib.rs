@@ -18,6 +18,7 @@ mod chaos_plan;
 mod chaos_text;
 pub mod checkers;
 mod client;
+pub mod cluster_case;
 mod cluster_node;
 mod disk_faults;
 mod draws;

@@ -2,12 +2,12 @@
 
 use beaver_sim::scenario::Seeds;
 
+use crate::cluster_case::ClusterCase;
 use crate::engine_choice::EngineChoice;
 use crate::replica::RaftEngine;
 use crate::run::{ClusterOutcome, ClusterRunOptions, run_with};
 use crate::saved_run::SavedRun;
 use crate::scenario::ClusterScenario;
-use crate::shrink::ClusterCase;
 
 /// Runs a failing case once more and writes down what replays it, with what happened.
 #[must_use]

@@ -4,12 +4,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use beaver_disk::Profile;
-use beaver_sim::stream::Stream;
 use serde::Serialize;
 
 use crate::chaos::ChaosAction;
-use crate::chaos_plan::draw_chaos;
+use crate::chaos_plan::{draw_chaos, profile_of};
 use crate::checkers::ClusterViolation;
 use crate::client::RunningClient;
 use crate::cluster_node::ClusterNode;
@@ -174,11 +172,6 @@ pub fn run_with(
     cluster.plan_chaos(options.chaos.unwrap_or_else(|| draw_chaos(scenario, seed)));
     cluster.live_through(scenario);
     cluster.outcome()
-}
-
-/// What a power cut may leave in the run of `seed`.
-pub(crate) fn profile_of(scenario: &ClusterScenario, seed: u64) -> Profile {
-    *Stream::new(seed, "profile").pick(&scenario.profiles)
 }
 
 fn share(scenario: &ClusterScenario, summaries: bool) -> Arc<SharedRun> {

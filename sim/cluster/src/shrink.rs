@@ -8,40 +8,13 @@
 use beaver_sim::scenario::Range;
 
 use crate::chaos::{ChaosAction, ChaosKind, CutSurvivors, Death, MachineStrike, NetworkRates};
-use crate::chaos_plan::draw_chaos;
 use crate::checkers::ClusterViolation;
+use crate::cluster_case::ClusterCase;
 use crate::replica::RaftEngine;
-use crate::run::{profile_of, run};
-use crate::scenario::ClusterScenario;
+use crate::run::run;
 
 /// How many other seeds a candidate is tried with.
 const OTHER_SEEDS: u64 = 2;
-
-/// A run by its data: everything that it depends on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClusterCase {
-    /// The scenario.
-    pub scenario: ClusterScenario,
-    /// The seed that everything but the chaos is drawn from.
-    pub seed: u64,
-    /// What goes wrong.
-    pub chaos: Vec<ChaosAction>,
-}
-
-impl ClusterCase {
-    /// The case of a seed: with the chaos that it draws, and its disks' profile alone.
-    #[must_use]
-    pub fn of_seed(scenario: &ClusterScenario, seed: u64) -> Self {
-        let mut scenario = scenario.clone();
-        let chaos = draw_chaos(&scenario, seed);
-        scenario.profiles = vec![profile_of(&scenario, seed)];
-        ClusterCase {
-            scenario,
-            seed,
-            chaos,
-        }
-    }
-}
 
 /// How much is tried.
 pub struct ShrinkEffort<'s> {

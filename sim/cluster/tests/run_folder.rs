@@ -7,13 +7,13 @@
 
 use std::path::Path;
 
+use beaver_cluster::cluster_case::ClusterCase;
 use beaver_cluster::engine_choice::EngineChoice;
 use beaver_cluster::failure_story::FailureStory;
 use beaver_cluster::recording::record_run;
 use beaver_cluster::run_folder::save_run;
 use beaver_cluster::saved_run::{CLUSTER_FILE, SavedRun};
 use beaver_cluster::scenario::ClusterScenario;
-use beaver_cluster::shrink::ClusterCase;
 use beaver_cluster::small_raft::PlantedBug;
 
 const BUG: PlantedBug = PlantedBug::CommitWithoutQuorum;

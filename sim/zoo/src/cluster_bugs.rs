@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use beaver_cluster::cluster_case::ClusterCase;
 use beaver_cluster::promises::UNDECIDED;
 use beaver_cluster::replica::RaftEngine;
 use beaver_cluster::run::run;
 use beaver_cluster::scenario::ClusterScenario;
 use beaver_cluster::seeds::{FailedSeed, run_cluster_seeds};
-use beaver_cluster::shrink::{ClusterCase, ShrinkEffort, ShrunkCase, shrink_case};
+use beaver_cluster::shrink::{ShrinkEffort, ShrunkCase, shrink_case};
 use beaver_cluster::small_raft::{PlantedBug, SmallRaft};
 use beaver_sim::explore::parallel::in_order;
 use beaver_sim::scenario::Seeds;

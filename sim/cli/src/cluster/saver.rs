@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use beaver_cluster::cluster_case::ClusterCase;
 use beaver_cluster::engine_choice::EngineChoice;
 use beaver_cluster::failure_story::FailureStory;
 use beaver_cluster::recording::record_run;
 use beaver_cluster::replica::RaftEngine;
 use beaver_cluster::run_folder::save_run;
 use beaver_cluster::seeds::FailedSeed;
-use beaver_cluster::shrink::{ClusterCase, ShrinkEffort, shrink_case};
+use beaver_cluster::shrink::{ShrinkEffort, shrink_case};
 use beaver_sim::failure_folder::{count, quoted, replay_command};
 
 use super::plan::ClusterFile;
