@@ -1,10 +1,5 @@
 //! With the feature `metrics` a recorder hears what `StoreMetrics` counts.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test ends where something unexpected happens"
-)]
-
 use std::sync::Arc;
 
 use beaver::storage::DiskStorage;

@@ -90,19 +90,11 @@ impl Cluster<'_> {
             self.counts.skipped += 1;
             return;
         };
-        let Some(process) = self.nodes[place].process() else {
+        let node = &mut self.nodes[place];
+        let Some(process) = node.process() else {
             self.counts.skipped += 1;
             return;
         };
-        let loses = matches!(
-            strike,
-            MachineStrike::Rot { .. } | MachineStrike::Wipe { .. }
-        );
-        if loses && !self.may_lose(machine) {
-            self.counts.skipped += 1;
-            return;
-        }
-        let node = &mut self.nodes[place];
         match strike {
             MachineStrike::Crash { death, down_ms } => self.crash(machine, &death, down_ms),
             MachineStrike::CrashAtCall {
@@ -149,12 +141,18 @@ impl Cluster<'_> {
                 bit,
                 down_ms,
             } => {
-                self.crash(machine, &Death::Kill(CallEffect::Nothing), down_ms);
-                let node = &mut self.nodes[place];
-                node.rotten |= rot(node, disk, file, spot, bit);
+                if self.may_lose(machine) {
+                    self.crash(machine, &Death::Kill(CallEffect::Nothing), down_ms);
+                    let node = &mut self.nodes[place];
+                    node.rotten |= rot(node, disk, file, spot, bit);
+                }
             }
             MachineStrike::TakeSnapshot => self.take_snapshot(place),
-            MachineStrike::Wipe { down_ms } => self.wipe(machine, down_ms),
+            MachineStrike::Wipe { down_ms } => {
+                if self.may_lose(machine) {
+                    self.wipe(machine, down_ms);
+                }
+            }
         }
     }
 
@@ -170,7 +168,8 @@ impl Cluster<'_> {
     }
 
     /// Whether the cluster may lose what is on the disks of a machine: the others are a quorum that has
-    /// everything, no machine has lost its disks that is not replaced yet, and no change is under way.
+    /// everything, no machine has lost its disks that is not replaced yet, and no change is under way. If
+    /// not, the action is skipped.
     fn may_lose(&mut self, machine: u64) -> bool {
         let wanted = lock(&self.shared.wanted);
         let settled = wanted.version == wanted.done && wanted.new.is_empty();
@@ -181,7 +180,9 @@ impl Cluster<'_> {
         let node = self.nodes.iter().find(|node| node.machine == machine);
         let enough = node
             .is_some_and(|node| wanted.voters.len() >= 3 || !wanted.voters.contains(&node.node));
-        settled && known && !rotten && enough
+        let may = settled && known && !rotten && enough;
+        self.counts.skipped += u64::from(!may);
+        may
     }
 
     /// The disks of a machine are replaced by empty ones, and a new node takes the place of the old one.
