@@ -33,7 +33,9 @@ impl Counter {
     fn add(&mut self, more: u64) -> io::Result<()> {
         let value = self.value + more;
         let (new, old) = (self.directory.join("new"), self.directory.join("counter"));
-        let mut file = fs::File::create(&new)?;
+        // Never written over: after a crash in a rename both names may stand for one file.
+        let _ = fs::remove_file(&new);
+        let mut file = fs::File::create_new(&new)?;
         write!(file, "{value}")?;
         file.sync_all()?; // take this line out, and run the test again
         fs::rename(&new, &old)?;
