@@ -1,6 +1,16 @@
-//! The simulator: it runs the library, unmodified, on a disk that fails and loses, crashes it
-//! everywhere, recovers it, and checks the outcome against a model. Every run is a pure function of
-//! (scenario, seed).
+//! Does a store keep what it acknowledged? The simulator runs it, unmodified, on a disk that fails and
+//! forgets, crashes it everywhere, opens it again, and compares what it shows with a model. Every run
+//! is a pure function of (scenario, seed).
+//!
+//! | To … | use |
+//! | --- | --- |
+//! | test a store of your own | [`check`](check::check) with a [`Subject`](subject::Subject), in a `#[test]` |
+//! | say what may go wrong, as a file | [`Scenario`](scenario::Scenario) |
+//! | run its seeds | [`run`] |
+//! | crash a small workload in every way | [`explore`] |
+//! | make a failure small | [`shrink`] |
+//! | say why it failed | [`explain`], from a [`run_log`] |
+//! | keep it, and see it again | [`failure_folder`] |
 //!
 //! Five concerns stay apart: workload (commands, knows no storage), faults (call numbers, know no
 //! commands), world (the only loop), oracle (sees only what a client sees), [`report`] (a pure

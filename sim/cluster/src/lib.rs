@@ -1,16 +1,17 @@
 //! A Raft cluster on simulated disks, a simulated network and simulated clocks, all from one seed.
 //!
 //! ```text
-//! RaftEngine, Replica   the engine under test, one replica a node; it knows nothing of the simulation
-//! Host              what a replica gets: clock, network, tasks, disks, and a place for observations
-//! runtime           the same clock, tasks and chance as functions, for engines that need statics
-//! Observation       what replicas did, in the words of the Raft paper
+//! RaftEngine          the engine under test; it knows nothing of simulation
+//!   Replica           one node of it
+//! Host                what a replica gets: clock, network, tasks, disks
+//! runtime             the same as functions, for engines that need statics
+//! Observation         what replicas did, in the words of the Raft paper
 //!   checkers          what must hold of them, one promise a file
-//! Operation         what a client asked and learned
+//! Operation           what a client asked and learned
 //!   linearizability   whether one order explains a history of them
-//! ClusterScenario   the claim under test, as data
-//!   ChaosAction       what goes wrong and when, drawn from the seed before the run, or given
-//! run               one run, and what it came to
+//! ClusterScenario     the claim under test, as data
+//!   ChaosAction       what goes wrong and when, drawn from the seed, or given
+//! run                 one run, and what it came to
 //! ```
 
 pub mod chaos;

@@ -18,10 +18,13 @@ mod readme;
 mod single;
 
 use std::collections::BTreeMap;
+use std::thread::sleep;
+use std::time::Duration;
 
 use beaver_cluster::linearizability::{DEFAULT_BUDGET, HistoryVerdict, judge};
 use beaver_cluster::operation::{ClientResponse, JobAnswer, Operation};
 
+use load::{Draws, Load};
 use nodes::{TestCluster, eventually};
 
 /// How often a node is killed or a network cut, unless the environment says more.
@@ -42,6 +45,29 @@ fn seed() -> u64 {
     );
     eprintln!("BEAVERD_SEED={seed}");
     seed
+}
+
+/// How many clients ask.
+const CLIENTS: u64 = 6;
+
+/// Clients ask while `disturb` is called, round after round. What they saw must be linearizable, and
+/// in the end all nodes have applied the same.
+fn check_under_load(
+    cluster: &mut TestCluster,
+    mut disturb: impl FnMut(&mut TestCluster, &mut Draws),
+) {
+    let seed = seed();
+    let mut draws = Draws::new(seed);
+    let addresses = cluster.addresses();
+    let load = Load::start(CLIENTS, &addresses, seed);
+    for _ in 0..rounds() {
+        sleep(Duration::from_millis(100 + draws.below(600)));
+        disturb(cluster, &mut draws);
+    }
+    cluster.leader();
+    load.wait_for(200);
+    check_history(&load.finish(&addresses));
+    check_agreement(cluster);
 }
 
 /// The history must have an order that explains it, and be about something.

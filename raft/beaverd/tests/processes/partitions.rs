@@ -7,11 +7,11 @@ use beaver::{Command, JobId, JobSpec, Payload};
 use beaver_cluster::linearizability::{DEFAULT_BUDGET, HistoryVerdict, judge};
 use beaver_cluster::operation::{ClientRequest, ClientResponse, JobAnswer, Operation};
 
+use crate::check_under_load;
 use crate::http::HttpAnswer;
-use crate::load::{Draws, Load, meaning};
+use crate::load::meaning;
 use crate::nodes::{TestCluster, eventually, fast};
 use crate::proxies::Proxies;
-use crate::{check_agreement, check_history, rounds, seed};
 
 /// Three nodes that reach each other through proxies.
 fn through_proxies() -> (TestCluster, Proxies) {
@@ -33,13 +33,8 @@ fn around(one: u64) -> impl Iterator<Item = (u64, u64)> {
 
 #[test]
 fn what_clients_saw_is_linearizable_though_the_network_is_cut() {
-    let seed = seed();
-    let mut draws = Draws::new(seed);
-    let (cluster, proxies) = through_proxies();
-    let addresses = cluster.addresses();
-    let load = Load::start(6, &addresses, seed);
-    for _ in 0..rounds() {
-        sleep(Duration::from_millis(100 + draws.below(600)));
+    let (mut cluster, proxies) = through_proxies();
+    check_under_load(&mut cluster, |_, draws| {
         let one = 1 + draws.below(3);
         match draws.below(4) {
             0 => proxies.cut(around(one)),
@@ -49,12 +44,7 @@ fn what_clients_saw_is_linearizable_though_the_network_is_cut() {
         }
         sleep(Duration::from_millis(200 + draws.below(1_500)));
         proxies.cut([]);
-    }
-    cluster.leader();
-    load.wait_for(200);
-    let history = load.finish(&addresses);
-    check_history(&history);
-    check_agreement(&cluster);
+    });
 }
 
 #[test]
