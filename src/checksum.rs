@@ -183,7 +183,7 @@ const STEPS: [u32; 256] = {
     steps
 };
 
-/// A store of which `line` is a valid line in `epoch`, whatever its digits are. There is always one,
+/// A store for which `line` is a valid line in `epoch`, whatever its digits are. There is always one,
 /// so it proves nothing until it fits another line too. It is hardly the true one, but the same lines
 /// are valid with both: a checksum keeps 32 bits of what it has covered so far, and so no more of the
 /// store. Its lower half alone can make these any 32 bits.

@@ -123,7 +123,7 @@ pub fn hard_link<P: AsRef<Path>, Q: AsRef<Path>>(original: P, link: Q) -> io::Re
     }
     new.check_new_name()?;
     let linked = match existing.path.as_str() {
-        // The root is a directory, of which there is no other name; a name that is taken says so first.
+        // The root is a directory and gets no second name; a new name that is taken is reported first.
         "" => match new.kind() {
             Ok(_) => Err(plain(io::ErrorKind::AlreadyExists)),
             Err(_) => Err(plain(io::ErrorKind::PermissionDenied)),

@@ -4,7 +4,7 @@
 //! calls, directory   the functions: read, write, rename, create_dir_all …
 //! File, OpenOptions  an open file: a real one, or a description of a simulated one
 //!   place            where a path leads, through links and `..`
-//!     mount          the table: which path is the root of which disk
+//!     mount          the table: each mount point and its disk
 //!       Tree         the disk, from `beaver-disk` or from the checker
 //! ```
 //!

@@ -79,8 +79,8 @@ pub fn mount(path: impl AsRef<Path>, storage: Arc<dyn Storage>) -> io::Result<Mo
     add(&mut table(), path.as_ref().to_owned(), &storage)
 }
 
-/// Mounts a disk at `/beaver/NAME/N`, where N is the lowest number that is free: for stores of which
-/// several may be open at once, as in the checker, which runs several disks side by side.
+/// Mounts a disk at `/beaver/NAME/N`, where N is the lowest number that is free: for use where
+/// several stores may be open at once, as in the checker, which runs several disks side by side.
 ///
 /// A store that writes its own path into its files should not be mounted like this: what it writes then
 /// depends on what else is mounted.

@@ -104,7 +104,7 @@ const SETTINGS: SettingsOnDisk = SettingsOnDisk {
     syncs_directory: true,
 };
 
-/// Settings of which a power cut may take what was shown.
+/// Settings that a power cut may take even after they were shown.
 #[derive(Debug)]
 struct Undecided;
 

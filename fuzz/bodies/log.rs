@@ -93,7 +93,7 @@ pub(crate) fn check_reading(disk: &SimDisk) {
     assert_eq!(disk.live(), before, "readers change nothing");
 }
 
-/// Whoever asks for what was removed is told so, by both readers, and shown the rest by the lenient one.
+/// Both readers say so when they are asked for what was removed, and the lenient one shows the rest.
 fn check_removed(
     storage: &Arc<dyn Storage>,
     start: Position,

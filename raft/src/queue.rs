@@ -31,7 +31,7 @@ impl fmt::Display for QueueRequest {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum QueueAnswer {
-    /// It was carried out: so many events came of it, none where there was nothing to do.
+    /// It was carried out, and this many events came of it: none where there was nothing to do.
     Done(u64),
     /// A job was handed out.
     Dispatched {

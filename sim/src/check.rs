@@ -62,7 +62,7 @@ use team::{CheckLimits, carry_out};
 pub use checked::{AllowedCount, Checked, Extent};
 pub use failing::Failing;
 
-/// How long a check takes of which nothing else is said.
+/// How long a check takes unless it says otherwise.
 const DURATION: Duration = Duration::from_secs(20);
 
 /// How many commands are explored where only that has an end.
@@ -82,7 +82,7 @@ const LITTLE: &str = "it ended before every crash in every workload of one op wa
 #[derive(Clone, Debug)]
 pub struct Check {
     scenario: Scenario,
-    /// Whether the scenario is the one of every store, of which a store draws what it has.
+    /// Whether the scenario is the one for every store: a store draws from it what it has.
     for_every_store: bool,
     /// How long it takes, where that is said.
     duration: Option<Duration>,

@@ -1,5 +1,5 @@
-//! Coverage of crash points: at which kinds of storage call, on files of which role, the process has
-//! died, before, inside and after the call, and which faults have hit it.
+//! Coverage of crash points: for each kind of storage call and each role of a file, whether the process
+//! has died before, inside and after the call, and which faults have hit it.
 //!
 //! The role of a file is its name with every run of digits replaced by `#`: `wal-#.jsonl`,
 //! `snapshot-#.json.tmp`. So any store is covered without a word about it, and the calls that a run

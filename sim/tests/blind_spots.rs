@@ -38,7 +38,7 @@ fn check_wrong(subject: impl Subject, check: &Check, invariant: Invariant) {
     assert_eq!(violation.invariant, invariant, "{failing}");
 }
 
-/// Small workloads of up to so many ops, and nothing that is drawn.
+/// Small workloads of up to `ops` ops, and nothing that is drawn.
 fn explored(ops: usize) -> Check {
     Check::default()
         .seeds(Seeds { start: 0, end: 0 })

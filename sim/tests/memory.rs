@@ -25,7 +25,7 @@ static HEAP: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 const SCENARIO: &str = include_str!("../../scenarios/files-and-memory-stay-bounded.json");
 
-/// Rounds of which the first are to fill what is filled once.
+/// All rounds, and the first of them: those fill what is filled only once.
 const ROUNDS: u64 = 400;
 const FIRST_ROUNDS: u64 = 80;
 

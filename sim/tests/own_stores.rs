@@ -284,7 +284,7 @@ fn an_op_that_was_written_by_hand_and_is_none_is_shown() {
     let _ = run_seed(&AnySubject::new(SOUND), &scenario, 0, Keep::default());
 }
 
-/// A store of which nobody said what it can be told.
+/// A store that does not say what it can be told.
 #[derive(Debug)]
 struct Mute;
 

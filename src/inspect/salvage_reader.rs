@@ -142,8 +142,8 @@ impl<'s> SalvageReader<'s> {
         Ok(stepped_over)
     }
 
-    /// Goes on at the next valid line that does not go back. Without a header that is none before it is
-    /// known of which store the lines must be.
+    /// Goes on at the next valid line that does not go back. Without a header no line is valid before
+    /// it is known which store the lines must belong to.
     fn step_over(&mut self, mut damage: SegmentDamage) -> Result<SteppedOver> {
         let mut here = *self.scanner.sequence();
         if here.is_at_start() {

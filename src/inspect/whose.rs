@@ -1,5 +1,5 @@
-//! Of which store a segment is whose header does not say it any more. Without that no line of format
-//! version 2 can be checked.
+//! Which store a segment belongs to when its header does not say it any more. Without that no line of
+//! format version 2 can be checked.
 
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
@@ -30,9 +30,9 @@ pub(super) enum Whose {
     NoLines,
 }
 
-/// Of which store the `segment` is, whose header is damaged: of the one that its header names all the
-/// same, or that another file of `storage` names, if lines are valid with it; else of one that fits
-/// the lines themselves.
+/// Which store `segment`, whose header is damaged, belongs to: the one that its header names all the
+/// same, or that another file of `storage` names, if lines are valid with it; else one that fits the
+/// lines themselves.
 pub(super) fn whose(storage: &dyn Storage, segment: &Segment) -> Result<Whose> {
     let end = VERSION_2.len() + StoreId::DIGITS;
     let mut window = ReadWindow::new(&*segment.file, &segment.name, segment.limit.min(end as u64));

@@ -621,7 +621,7 @@ fn failed_job_waits_twice_as_long_each_time_and_others_go_first() {
         now_ms = until_ms;
         assert_eq!(run(&mut queue, &Command::Tick, now_ms), [EventType::Ready]);
         assert_eq!(pending(&queue), ["b", "a"]);
-        // The other one comes back at once, behind it.
+        // The other one comes back at once, after it.
         run(&mut queue, &Command::Dispatch, now_ms);
         run(&mut queue, &Command::RequeueInFlight, now_ms);
         if attempt == 2 {

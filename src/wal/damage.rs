@@ -33,7 +33,7 @@ pub(crate) enum DamageReason {
     )]
     Converted,
     #[error(
-        "the first line is not a valid header, and nothing else says of which store the segment is: \
+        "the first line is not a valid header, and nothing else says which store the segment belongs to: \
          without that its lines cannot be checked"
     )]
     StoreUnknown,

@@ -145,7 +145,7 @@ impl Storage for DiskStorage {
         Ok(self.file(file, access))
     }
 
-    /// A symbolic link is listed, although it cannot be opened: a store moved behind links must be
+    /// A symbolic link is listed, although it cannot be opened: a store whose files became links must be
     /// refused, not taken for an empty one. Names that are not UTF-8 are left out: no store ever made
     /// one, and the lossy form of such a name could be the name of another file.
     fn list(&self) -> io::Result<Vec<String>> {

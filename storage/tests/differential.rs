@@ -129,7 +129,7 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Everything that can be seen: the names, and the content behind each name and each handle.
+    /// Everything that can be seen: the names, and the content of each name and each handle.
     fn everything(&mut self) -> Vec<Answer> {
         let names = self.storage.list().expect("`list` answers");
         let whole = usize::try_from(2 * LIMIT).expect("a small number");

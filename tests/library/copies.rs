@@ -25,7 +25,7 @@ type Files = BTreeMap<String, Vec<u8>>;
 /// Fills a directory with a copy.
 type Make = fn(&Arc<dyn Storage>) -> Result<()>;
 
-/// The copy of a store of three segments that all begins with: so many a part of it would open.
+/// The copy of a store of three segments, from the very first one on: many parts of it would open.
 fn repaired(out: &Arc<dyn Storage>) -> Result<()> {
     let disk = store_with(2, keeping(9));
     flip(&disk, &wal(2), 1300);

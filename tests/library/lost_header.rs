@@ -1,5 +1,5 @@
 //! A segment whose header is damaged: what lenient readers still read, although nothing in the segment
-//! says for certain of which store its lines are.
+//! says for certain which store its lines belong to.
 
 use beaver::inspect;
 
@@ -29,7 +29,7 @@ fn check_unknown(disk: &Memory, what: &str) {
     let stats = inspect::stats::<Line>(&disk.storage()).unwrap();
     let reasons = [&report.skipped[0].reason, &stats.problems[0].reason];
     for reason in reasons {
-        assert!(reason.contains("of which store"), "{what}: {reason}");
+        assert!(reason.contains("which store"), "{what}: {reason}");
     }
 }
 

@@ -6,7 +6,8 @@ use beaver::{Error, Position, Wal};
 use crate::identity::{OTHER, open_as, options};
 use crate::support::*;
 
-/// Commits so many events in each epoch, called by `name`, with a checkpoint after each but the last.
+/// Commits events called by `name`, as many in each epoch as `epochs` says, with a checkpoint after each
+/// epoch but the last.
 fn go_on(disk: &Memory, store: beaver::StoreId, name: &str, epochs: &[u64]) {
     let mut store = open_as(disk, store);
     for (index, count) in epochs.iter().enumerate() {
@@ -87,7 +88,7 @@ fn no_file_of_another_store_is_taken_for_one_of_this_whatever_it_holds() {
     }
 }
 
-/// Whoever only looks sees the state of one store, or is told what is wrong.
+/// A reader that only looks sees the state of one store, or is told what is wrong.
 fn check_looked_at(ours: &Memory, other: &Memory, name: &str) {
     let mixed = mixed(ours, other, name);
     if let Ok((state, _, report)) = inspect::salvage_state::<Tape>(&mixed.storage()) {
@@ -132,7 +133,7 @@ fn log_as(disk: &Memory, store: beaver::StoreId, name: &str, epochs: &[u64]) {
     }
 }
 
-/// The error of whoever opens the log and reads all of it.
+/// The error of a reader that opens the log and reads all of it.
 fn log_error_of(disk: &Memory) -> Error {
     let disk = disk.copy();
     match try_open(&disk) {
@@ -201,7 +202,7 @@ fn no_segment_of_another_time_line_of_a_log_is_taken_for_one_of_this() {
     }
 }
 
-/// Nothing seals it yet. This is documented: whoever restores a backup takes all of it.
+/// Nothing seals it yet. This is documented: a backup must be restored whole.
 #[test]
 fn the_newest_segment_of_another_time_line_fits_if_it_is_the_first_after_the_fork() {
     let [ours, other] = time_lines(("a", &[2]), ("b", &[3]));

@@ -136,7 +136,7 @@ fn check_streams(store: &Path) {
     }
 }
 
-/// Leaves this process without those of its standard streams, and with nothing behind the others.
+/// Closes these standard streams of this process, and opens `/dev/null` as the others.
 fn close_streams(closed: &[usize]) {
     fork::close_fd().unwrap();
     let nothing: Vec<_> = (0..3)

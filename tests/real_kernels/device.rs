@@ -1,5 +1,5 @@
-//! A block device that refuses a write: a file of a FUSE file system, served by a thread of this
-//! program, behind a loop device.
+//! A block device that refuses a write: a loop device over a file of a FUSE file system, which a thread
+//! of this program serves.
 //!
 //! The file system has one file and nothing else, which is its root, so that it is mounted on a
 //! file. Its bytes are in memory: what is there when the power is cut is what the device holds.

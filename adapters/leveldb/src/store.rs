@@ -9,7 +9,7 @@ use rusty_leveldb::{DB, LdbIterator as _, Options, Status, StatusCode, WriteBatc
 
 use crate::disk::{Disk, Flush};
 
-/// Values of which three fill the memory table.
+/// Large values: three of them fill the memory table.
 const LARGE: usize = 300;
 
 /// rusty-leveldb; each op is a batch that is written with `sync`.

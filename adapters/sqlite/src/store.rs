@@ -36,7 +36,7 @@ pub struct Database {
 const LARGE: usize = 6000;
 
 impl Mode {
-    /// A database on a disk of which no more is said than `os_unix.c` does, and whose commits are durable when they return.
+    /// A database on a disk that promises no more than `os_unix.c` says. Its commits are durable when they return.
     #[must_use]
     pub const fn new(journal: &'static str, synchronous: &'static str) -> Self {
         Mode {

@@ -30,7 +30,7 @@ fn files(root: &Path, answers: &mut Answers) {
     ] {
         answers.note("seek", file.seek(to));
     }
-    answers.note("read behind the end", file.read(&mut buf));
+    answers.note("read past the end", file.read(&mut buf));
     let options = fs::OpenOptions::new().read(true).write(true).open(&path);
     let mut file = answers.done("open for both", options).unwrap();
     answers.note("write_all_at", file.write_all_at(b"WORLD", 6));
@@ -39,7 +39,7 @@ fn files(root: &Path, answers: &mut Answers) {
         file.read_exact_at(&mut buf, 6).map(|()| buf),
     );
     answers.note(
-        "read_exact_at behind the end",
+        "read_exact_at past the end",
         file.read_exact_at(&mut buf, 9),
     );
     answers.note("read_at too far", file.read_at(&mut buf, u64::MAX));

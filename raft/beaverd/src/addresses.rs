@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use crate::peers::Peer;
 use crate::types::MemberNode;
 
-/// How node `id`, of which the membership says `node`, is reached.
+/// How node `id` is reached, by `node`, which is what the membership says about it.
 ///
 /// # Errors
 /// The membership has no address for it.

@@ -55,13 +55,13 @@ pub(crate) enum IdentityError {
     Another {
         /// The directory.
         path: PathBuf,
-        /// Whose it is.
+        /// The node that it belongs to.
         node: u64,
-        /// Of which cluster.
+        /// The cluster of that node.
         cluster: String,
-        /// Whose it should be.
+        /// The node that it should belong to.
         asked_node: u64,
-        /// Of which cluster.
+        /// The cluster of that node.
         asked_cluster: String,
     },
     /// There is an identity and no log.

@@ -37,7 +37,7 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// Answers a call that came in at this node, whoever leads. While nothing was done it tries
+    /// Answers a call that came in at this node, whichever node leads. While nothing was done it tries
     /// again: with the next leader, say.
     ///
     /// # Errors

@@ -5,7 +5,7 @@
 pub(super) enum LogCall {
     /// A vote for this node in this term; whether it was elected.
     Vote(u64, u64, bool),
-    /// So many entries of this term, after the last one.
+    /// Entries of this term, this many of them, after the last one.
     Append(u64, u64),
     /// A change of membership, of this term.
     Membership(u64),

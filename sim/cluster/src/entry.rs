@@ -41,7 +41,7 @@ pub enum EntryKind {
     Blank,
     /// A command for the state machine, by a hash of its bytes.
     Command(u64),
-    /// The sets of voters of which each must have a majority: one, or two in a joint configuration.
+    /// Sets of voters: each must have a majority. There is one, or two in a joint configuration.
     Membership(Vec<BTreeSet<NodeId>>),
 }
 

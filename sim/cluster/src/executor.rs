@@ -144,7 +144,7 @@ impl Executor {
         self.state().now
     }
 
-    /// The process of which a task runs.
+    /// The process whose task runs.
     pub(crate) fn process(&self) -> ProcessId {
         self.state().current
     }
@@ -154,7 +154,7 @@ impl Executor {
         self.state().polls
     }
 
-    /// A hash of which task ran when.
+    /// A hash of the tasks that ran, and when.
     pub(crate) fn hash(&self) -> u64 {
         self.state().hash.hash()
     }

@@ -23,7 +23,7 @@ pub trait RaftEngine: Debug + Send + Sync {
     ) -> BoxFuture<Result<Arc<dyn Replica>, String>>;
 
     /// Whether a machine that lost its disks comes back under its old number, as the voter that it was:
-    /// a bug of whoever runs the cluster, planted with this engine.
+    /// a bug of the cluster's operator, planted with this engine.
     fn is_rejoined_when_wiped(&self) -> bool {
         false
     }

@@ -86,7 +86,7 @@ pub struct ClusterCounts {
     pub acknowledged: u64,
     /// Reads that were answered.
     pub reads: u64,
-    /// Operations of which the client never learned what became.
+    /// Operations whose outcome the client never learned.
     pub unknown: u64,
 }
 

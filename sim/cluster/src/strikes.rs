@@ -218,7 +218,7 @@ impl Cluster<'_> {
     }
 }
 
-/// A disk takes only so many bytes more.
+/// A disk takes only `room` more bytes.
 fn fill(disk: &SimDisk, room: u64, noticed: Noticed) {
     disk.set_space(Some(Space {
         noticed,

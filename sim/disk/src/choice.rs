@@ -24,10 +24,10 @@ pub struct Choice {
     /// one.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub pages: BTreeMap<InodeId, BTreeMap<u64, u32>>,
-    /// Pages of which only some sectors are of the version above.
+    /// Torn pages: only some of their sectors are of the version above.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tears: Vec<Tear>,
-    /// What a page reads as that lies behind the old end and did not survive.
+    /// How a page past the old end reads if it did not survive.
     #[serde(skip_serializing_if = "Fill::is_zeros")]
     pub fill: Fill,
     /// What a bad device does on top. Read by the profile `hostile-device` alone.

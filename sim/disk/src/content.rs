@@ -1,6 +1,6 @@
 //! The bytes of one file: a length and the pages that are not blank.
 //!
-//! No page and nothing inside a page lies at or behind the length, and what has no page reads as
+//! No page and nothing inside a page lies at or after the length, and what has no page reads as
 //! zeros. The disk side of a file is the one exception: writeback may have put a page there whose
 //! size record is still pending; see [`Inode`](super::inode::Inode).
 //!
@@ -121,7 +121,7 @@ impl Content {
         }
     }
 
-    /// Changes the length alone. The caller has cut, or knows that nothing lies behind.
+    /// Changes the length alone. The caller has cut, or knows that nothing lies past it.
     pub(super) fn set_len(&mut self, len: u64) {
         self.hash = OnceLock::new();
         self.len = len;

@@ -39,13 +39,13 @@ pub enum Corner {
 }
 
 impl ImageSpace {
-    /// [`Sampler::corner`] of a space of which one choice is made.
+    /// [`Sampler::corner`], for a space from which one choice is made.
     #[must_use]
     pub fn corner(&self, corner: Corner) -> Choice {
         self.sampler().corner(corner)
     }
 
-    /// [`Sampler::corners`] of a space of which one choice is made.
+    /// [`Sampler::corners`], for a space from which one choice is made.
     #[must_use]
     pub fn corners(&self) -> Vec<Corner> {
         self.sampler().corners()

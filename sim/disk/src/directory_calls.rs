@@ -323,7 +323,7 @@ impl MachineState {
         }
     }
 
-    /// A call on a name, of which the empty one is `dir` itself.
+    /// A call on a name; the empty name is `dir` itself.
     fn on(&self, op: Op, dir: &OpenDirectory, name: &str) -> TraceRecord {
         match name {
             "" => self.on_directory(op, dir),

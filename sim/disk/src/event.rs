@@ -30,8 +30,8 @@ pub enum DiskEvent {
     /// round.
     Writeback(u64),
     /// Pages of failed syncs leave the cache and fall back to what is on disk: those that the
-    /// subset says, of all files in order. A lost length counts as a page of its own, behind the
-    /// pages of its file; with it goes everything that lies behind the durable length. It stays
+    /// subset says, of all files in order. A lost length counts as a page of its own, after the
+    /// pages of its file; with it goes everything that lies past the durable length. It stays
     /// while the file is open or has dirty pages.
     CacheDrop(Subset),
     /// One bit of a file is wrong.

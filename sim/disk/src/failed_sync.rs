@@ -272,7 +272,7 @@ impl Inode {
         self.live = self.disk.clone();
     }
 
-    /// A length that is lost takes with it what writeback had put behind it: a file that grows
+    /// A length that is lost takes with it what writeback had put past it: a file that grows
     /// again shows zeros.
     pub(super) fn clear_behind_disk_end(&mut self) {
         if !self.sizes.is_empty() || self.disk_is_tidy() {

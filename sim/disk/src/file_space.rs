@@ -123,7 +123,7 @@ impl FileSpace {
     }
 
     /// Version `version` of page `index` as the disk shows it after `size` steps: without what
-    /// surviving shrinks cut, and without what lies behind the end.
+    /// surviving shrinks cut, and without what lies past the end.
     pub(super) fn page_at(&self, index: u64, version: u32, size: u32) -> Option<Page> {
         let (written, page) = match version {
             0 => {
@@ -148,7 +148,7 @@ impl FileSpace {
     }
 
     /// Brings a choice to the nearest legal one: the length into `window`, versions below what the
-    /// length permits, and nothing said about pages behind the end.
+    /// length permits, and nothing said about pages past the end.
     pub(super) fn settle(
         &self,
         size: u32,

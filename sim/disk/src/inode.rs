@@ -48,7 +48,7 @@ pub(super) struct SizeStep {
 }
 
 impl SizeStep {
-    /// Whether the whole of page `index` lies behind the new end of a shrink.
+    /// Whether the whole of page `index` lies past the new end of a shrink.
     pub(super) fn cuts_away(&self, index: u64) -> bool {
         self.shrinks && self.len <= index.saturating_mul(PAGE_SIZE)
     }
@@ -174,7 +174,7 @@ impl Inode {
     }
 
     /// Changes the length: one record, also when the length stays the same. A shrink inside a page
-    /// writes zeros behind the cut, and only then takes the length back.
+    /// writes zeros past the cut, and only then takes the length back.
     pub(super) fn set_len(&mut self, records: &mut RecordNumbers, len: u64) {
         let shrinks = len < self.live.len();
         if shrinks {
@@ -288,7 +288,7 @@ impl Inode {
         true
     }
 
-    /// A page that writeback puts behind a lost length has its length pending: the next sync finds
+    /// A page that writeback puts past a lost length has its length pending: the next sync finds
     /// nothing dirty there and must commit it all the same.
     fn expect_length_of(&mut self, index: u64, record: u64) {
         let end = (index + 1).saturating_mul(PAGE_SIZE).min(self.live.len());
@@ -339,7 +339,7 @@ impl Inode {
         last.map_or(0, |index| index + 1)
     }
 
-    /// Whether nothing durable lies behind the durable length. Writeback may put pages there ahead
+    /// Whether nothing durable lies past the durable length. Writeback may put pages there ahead
     /// of their length.
     pub(super) fn disk_is_tidy(&self) -> bool {
         let last = self.disk.pages().next_back();

@@ -69,7 +69,7 @@ fn last_word(rest: &[u8]) -> u64 {
 mod tests {
     use super::*;
 
-    /// Saved failures and trace hashes rest on these numbers: whoever changes one of them changes
+    /// Saved failures and trace hashes rest on these numbers: a change to one of them changes
     /// what every one of those means.
     #[test]
     fn the_functions_are_the_same_for_ever() {

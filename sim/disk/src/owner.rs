@@ -32,7 +32,7 @@ impl SimDisk {
         }
     }
 
-    /// Sets or clears the point at which the process dies. A point that lies behind is never
+    /// Sets or clears the point at which the process dies. A point that has passed is never
     /// reached.
     pub fn crash_at(&self, point: Option<CrashPoint>) {
         enter(&self.machine).crash_at = point;

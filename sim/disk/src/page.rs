@@ -2,7 +2,7 @@
 //!
 //! Pages are the unit in which a power cut chooses. They are never changed in place once shared, so
 //! that a copy of a whole disk costs a reference count a page, and a page is hashed at most once.
-//! Small files leave most of a page blank: what lies behind its last byte that is not zero is not
+//! Small files leave most of a page blank: what follows its last byte that is not zero is not
 //! kept.
 
 use std::fmt;
@@ -30,7 +30,7 @@ struct Frozen {
 }
 
 impl Page {
-    /// A page that begins with `bytes`, of which there are at most a page, and is blank behind them.
+    /// A page that begins with `bytes`, at most a page of them, and is blank after them.
     pub(super) fn new(bytes: &[u8]) -> Self {
         debug_assert!(bytes.len() <= PAGE_BYTES, "a page is not longer");
         Page::trimmed(Vec::from(&bytes[..extent(bytes)]))
@@ -72,7 +72,7 @@ impl Page {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// The bytes up to the last one that is not zero. Behind them the page is blank.
+    /// The bytes up to the last one that is not zero. After them the page is blank.
     pub(super) fn bytes(&self) -> &[u8] {
         &self.0.bytes
     }

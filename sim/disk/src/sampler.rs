@@ -25,7 +25,7 @@ pub struct Sampler<'s> {
     pub(super) space: &'s ImageSpace,
     pub(super) points: Vec<Point>,
     directories: BTreeMap<Survived, Directory>,
-    /// Of the files of which something is pending.
+    /// What pages add to the hash, for the files that have something pending.
     files: BTreeMap<InodeId, Option<PageHashes>>,
 }
 
@@ -34,7 +34,7 @@ type Survived = (usize, BTreeMap<u64, NameOutcome>);
 
 /// A directory that some choices leave.
 struct Directory {
-    /// The hash of the files of which nothing is pending.
+    /// The hash of the files that have nothing pending.
     settled: u128,
     /// The others, each with the hash of its names.
     pending: Vec<(InodeId, u128)>,
@@ -84,13 +84,13 @@ impl ImageSpace {
         points
     }
 
-    /// [`Sampler::decisions`] of a space of which one choice is made.
+    /// [`Sampler::decisions`], for a space from which one choice is made.
     #[must_use]
     pub fn decisions(&self) -> Vec<Decision> {
         self.sampler().decisions()
     }
 
-    /// [`Sampler::resolve`] of a space of which one choice is made.
+    /// [`Sampler::resolve`], for a space from which one choice is made.
     #[must_use]
     pub fn resolve(&self, options: &[u32]) -> Choice {
         self.sampler().resolve(options)

@@ -237,7 +237,7 @@ impl ImageSpace {
         }
     }
 
-    /// The choice of each file of which something is pending.
+    /// The choice for each file that has something pending.
     pub(super) fn settle_files(&self, frame: &Frame, choice: &Choice) -> SettledFiles {
         let files = self.files.iter();
         let files = files.filter(|(_, file)| file.settled().is_none());

@@ -401,7 +401,7 @@ fn differing_sectors(one: Option<&Page>, other: Option<&Page>) -> u8 {
 }
 
 /// After how many sectors a tear gives something that neither version is, each such page once: right after a sector that
-/// differs, with another one that does behind it.
+/// differs, with another one after it that differs too.
 fn boundaries(differing: u8) -> impl Iterator<Item = usize> {
     (1..SECTORS)
         .filter(move |sectors| differing >> (sectors - 1) & 1 == 1 && differing >> sectors != 0)

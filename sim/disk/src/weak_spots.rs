@@ -22,7 +22,7 @@ impl ImageSpace {
         spots.collect()
     }
 
-    /// Whether a power cut may tear a page of which something is pending. Btrfs never overwrites a page in place, so only a page
+    /// Whether a power cut may tear a page that has something pending. Btrfs never overwrites a page in place, so only a page
     /// that is new can be torn there.
     #[must_use]
     pub fn may_tear(&self, inode: InodeId, page: u64) -> bool {

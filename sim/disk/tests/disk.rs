@@ -29,7 +29,7 @@ fn posix(history: &str) -> Disk {
     disk(Profile::Posix, history)
 }
 
-/// A machine with `history` behind it.
+/// A machine after `history`.
 fn machine(profile: Profile, history: &str) -> SimDisk {
     SimDisk::new(disk(profile, history), SimOptions::default())
 }
@@ -347,7 +347,7 @@ fn deaths_in_the_middle_of_different_writes_have_other_fingerprints() {
 fn a_space_says_how_many_combinations_there_are() {
     for (history, combinations, images) in [
         ("f=A", 1, 1),
-        // Behind its end a page has nothing to choose: 2 versions, or 2 times 2.
+        // A page past the end has nothing to choose: 2 versions, or 2 times 2.
         ("f=A; write f 0 BC", 6, 6),
         ("f=A; write f 0 B; create g", 4, 4),
         ("create a; create b", 4, 4),
@@ -400,7 +400,7 @@ fn a_choice_is_settled_to_what_makes_a_difference() {
         pages: pages(chosen),
         ..Choice::default()
     };
-    // A page behind the end is not there.
+    // A page past the end is not there.
     let short = Choice {
         pages: pages(&[(0, 1)]),
         ..Choice::default()

@@ -37,7 +37,7 @@ fn pages(letters: &str) -> Vec<u8> {
     bytes.flat_map(|byte| [byte; PAGE_SIZE as usize]).collect()
 }
 
-/// A disk with `f`, the first sync of which fails.
+/// A disk with `f`, whose first sync fails.
 struct Fixture {
     disk: SimDisk,
     storage: Arc<dyn Storage>,

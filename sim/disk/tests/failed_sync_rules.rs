@@ -193,7 +193,7 @@ impl World {
                 let start = page * PAGE_CELLS;
                 let end = (start + PAGE_CELLS).min(self.live.len());
                 if start < end && !self.unwritten {
-                    assert!(image.len() >= end, "a written page lies behind the end");
+                    assert!(image.len() >= end, "a written page lies past the end");
                     assert_eq!(image[start..end], self.live[start..end]);
                 }
             }

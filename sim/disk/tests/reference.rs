@@ -106,7 +106,7 @@ impl Reference {
         newest.values().any(|index| !self.forced.contains(index))
     }
 
-    /// The shrinks before record `index` that cut the page away of which it is a version.
+    /// The shrinks before record `index` that cut away the page that it is a version of.
     fn shrinks_before(&self, index: usize) -> Vec<usize> {
         let Record::Page(ino, page, _) = self.log[index] else {
             return Vec::new();

@@ -223,7 +223,7 @@ fn a_page_that_a_failed_sync_wrote_brings_its_length_and_no_more() {
                 "f=ABCD",
                 &["f=A0CD"],
             ),
-            // Behind a length that an earlier sync lost, with no step left that leads there.
+            // Past a length that an earlier sync lost, with no step left that leads there.
             (
                 "f=A; write f 1 BC; fail f mark-clean-size-lost; write f 2 D; fail f mark-clean-size-lost none",
                 "f=ABD",
@@ -295,7 +295,7 @@ fn what_writeback_put_behind_a_lost_length_is_gone_with_it() {
                 "f=A0",
                 &["f=A"],
             ),
-            // Not lost: the `set_len` behind it keeps the length, and what lies there.
+            // Not lost: the `set_len` after it keeps the length, and what lies there.
             (
                 "f=A; write f 1 B; page f 1; set_len f 3; fail f mark-clean-size-lost; sync f; settled",
                 "f=AB0",
@@ -434,7 +434,7 @@ fn the_cache_drops_exactly_what_it_is_told() {
                 "f=CB",
                 &["f=AB"],
             ),
-            // A lost length has a place of its own behind the pages of its file, and goes when the file is idle.
+            // A lost length has a place of its own after the pages of its file, and goes when the file is idle.
             (
                 "f=A g=B; write f 1 C; fail f mark-clean-size-lost; write g 0 D; fail g mark-clean; close f; drop 4",
                 "f=AC,g=B",

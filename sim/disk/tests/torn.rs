@@ -191,7 +191,7 @@ fn only_what_may_be_torn_is() {
     assert_eq!(
         torn_after(513, b'C'),
         2,
-        "over each of the two sectors behind it"
+        "over each of the two versions of the sector after it"
     );
 }
 

@@ -158,7 +158,7 @@ fn shown_jobs(queue: &JobQueue) -> impl Iterator<Item = ModelJob> {
     listed.chain(completed).chain(dropped)
 }
 
-/// A job of which only the id is remembered.
+/// A job whose id alone is remembered.
 fn gone(id: &JobId, standing: Standing) -> ModelJob {
     ModelJob {
         id: id.as_str().to_owned(),

@@ -225,7 +225,7 @@ impl Draw<'_> {
         }
     }
 
-    /// A JSON text of about so many bytes, made of these.
+    /// A JSON text of about `bytes` bytes, made of these.
     fn text(&mut self, alphabet: Alphabet, bytes: usize) -> String {
         let pieces: &[&str] = match alphabet {
             Alphabet::OneLetter => {

@@ -21,7 +21,7 @@ pub struct Checked {
     pub allowed: Vec<AllowedCount>,
 }
 
-/// All workloads of so many ops, from every start, with so many crashes in a row.
+/// All workloads of this number of ops, from every start, with this number of crashes in a row.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Extent {
     /// How many ops; a checkpoint counts as one, and so does closing the store and opening it again.

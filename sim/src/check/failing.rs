@@ -114,7 +114,7 @@ impl Failing {
         }
     }
 
-    /// A run of which nothing is run again: each time something else would come out, or nothing at all.
+    /// A run that is not run again: each time something else would come out, or nothing at all.
     pub(super) fn as_found(scenario: &Scenario, run: RunResult) -> Self {
         let scenario = saved_failure(scenario, &run);
         let script = scenario.script.iter();

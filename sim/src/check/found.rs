@@ -121,8 +121,8 @@ impl Found {
         }
     }
 
-    /// Whether so many kinds were found that the search is over. Only those count before which nothing is
-    /// missing.
+    /// Whether `most` kinds were found, so that the search is over. A kind counts only when all work before
+    /// it is done.
     pub(super) fn is_enough(&self, most: usize) -> bool {
         let failures = self.kinds.iter().filter(|(kind, _)| kind.allowed.is_none());
         let sure = failures.filter(|(_, found)| {

@@ -115,7 +115,7 @@ impl<'a> Plan<'a> {
         }
     }
 
-    /// How the small workloads with so many crashes are explored.
+    /// How the small workloads with this number of crashes are explored.
     pub(super) fn options(&self, crashes: u32) -> Options {
         Options {
             depth: crashes,
@@ -190,7 +190,7 @@ impl<'a> Plan<'a> {
         })
     }
 
-    /// The workloads of so many ops from every start. The empty one comes with those of one op.
+    /// The workloads of this number of ops from every start. The empty one comes with those of one op.
     pub(super) fn workloads(&self, ops: usize) -> Vec<(usize, SmallWorkload)> {
         let callers = self.options.callers;
         let starts = self.starts().iter().enumerate();

@@ -6,7 +6,7 @@
 //! sampled    the first seed, the next one …
 //! ```
 //!
-//! Each has its own fixed order. Whoever has time takes the next piece of the one that got less of it
+//! Each has its own fixed order. A free thread takes the next piece of the one that got less time
 //! so far; the clock decides how far each of them gets, and nothing else.
 
 use std::sync::Arc;

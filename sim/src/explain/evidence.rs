@@ -85,7 +85,7 @@ impl<'c> Evidence<'c> {
         acks.filter(move |ack| ack.shown.call > after && ack.shown.call <= until)
     }
 
-    /// The files of which a write took a part.
+    /// The files with a write that took only a part of its bytes.
     pub(super) fn short_writes(&self) -> impl Iterator<Item = FileId> {
         let short = self.strikes.iter().filter_map(|strike| {
             let record = strike.record?;

@@ -43,7 +43,7 @@ impl CrashSearch<'_> {
         self.add_step(first_wrong, &Step::Op(op));
     }
 
-    /// Says that a step is taken to whoever looks on.
+    /// Says that a step is taken, for somebody who looks on.
     fn show_step(&self, op: &AnyOp) {
         if let Some(watched) = self.target.watched {
             watched.push(TrailStep::Step(Step::Op(op.clone())));
@@ -197,7 +197,7 @@ fn recorded<T>(sim: &SimDisk, piece: impl FnOnce() -> T) -> Result<(T, Vec<Crash
     Ok((done, crashes))
 }
 
-/// Where a process dies in a step that begins after so many calls.
+/// Where a process dies in a step that begins after `calls` calls.
 fn in_step(crash: &Crash, calls: u64) -> CrashPoint {
     let at = crash.point();
     CrashPoint {

@@ -54,15 +54,15 @@ pub(super) fn length(sequence: &[OpRound]) -> usize {
 /// those.
 const CALLS_OF_WRITE: u64 = 5;
 
-/// The steps that one caller can do in the course of so many ops from `state` on.
+/// The steps that one caller can do in the course of `ops` ops from `state` on.
 fn singles(subject: &AnySubject, state: &AnyState, ops: usize) -> Vec<Single> {
     let most = most_ops(&StepBuilder::new(subject, state.clone()), ops);
     let ops = (0..most).map(Single::Op);
     ops.chain([Single::Checkpoint, Single::Reopen]).collect()
 }
 
-/// How many ops the store has in that state of all to which fewer than so many ops lead in which it
-/// has the most. Where it has fewer, the sequences with the others end.
+/// The most ops that the store has in any of the states to which fewer than `ops` ops lead. In a state
+/// where it has fewer, the sequences with the others end.
 fn most_ops(builder: &StepBuilder<'_>, ops: usize) -> usize {
     let here = builder.subject.ops(&builder.state).len();
     let after = |op| {
@@ -177,8 +177,8 @@ fn amid(program: &[usize]) -> Vec<Vec<(When, usize)>> {
 }
 
 /// Every sequence of at most `ops` ops in which a sync fails, once. Of a store with several callers:
-/// ops of one caller, callers of whom the sync of one fails, and ops that are given after that; none
-/// if it is used by one, or when `cancel` is set.
+/// ops of one caller, a round of callers in which one sync fails, and ops that are given after that;
+/// none if it is used by one, or when `cancel` is set.
 pub(super) fn sequences_with_a_failure(
     subject: &AnySubject,
     state: &AnyState,

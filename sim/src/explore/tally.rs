@@ -34,7 +34,7 @@ pub struct Tally {
     pub torn_sampled: u64,
     /// Those of both sorts that were not judged because an equal disk was, with the same things believed.
     pub torn_dropped: u64,
-    /// Power cuts of which not every image with a torn page or with garbage was judged.
+    /// Power cuts where not every image with a torn page or with garbage was judged.
     pub torn_capped: u64,
     /// Images that only a bad device leaves: samples, where the profile has such devices. None was judged twice.
     pub on_bad_device: u64,

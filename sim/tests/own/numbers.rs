@@ -268,7 +268,7 @@ impl<const OPENS: bool> Subject for Numbers<OPENS> {
     }
 }
 
-/// An answer for each of so many callers.
+/// An answer for each of `callers` callers.
 fn for_each(callers: usize, done: io::Result<()>) -> Vec<Result<Answer, Failure>> {
     let answer = done.map(|()| Answer::from(Durability::Durable));
     vec![answer.map_err(Failure::from); callers]

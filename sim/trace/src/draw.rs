@@ -31,7 +31,7 @@ impl ImageDraw {
         self.0.set_word_pos(u128::from(place));
     }
 
-    /// Something that may survive, where each decision has so many `options`.
+    /// Something that may survive; `options` says how many options each decision has.
     pub(crate) fn choose(&mut self, sampler: &Sampler<'_>, options: &[u32]) -> Choice {
         let place = self.0.random_range(0..SURVIVAL_PER_MILLE.len());
         let survives = SURVIVAL_PER_MILLE[place];

@@ -213,7 +213,7 @@ fn unmount(_: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// A new folder in the place for temporary files or in `parent`, of which commands can be told. It stays.
+/// A new folder in the place for temporary files or in `parent`, with a path that commands can be told. It stays.
 pub(crate) fn temporary_folder(parent: Option<&Path>) -> io::Result<PathBuf> {
     let mut folder = tempfile::Builder::new();
     let folder = folder.prefix("beaver-");

@@ -6,7 +6,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::made::CrashImage;
 
-/// No more are made while so many wait, or while their files have so many bytes.
+/// No more are made while this number of them wait, or while their files have this number of bytes.
 const IMAGES: usize = 32;
 const BYTES: u64 = 1 << 20;
 
@@ -35,7 +35,7 @@ pub(crate) struct Giver<'h>(&'h HandOver);
 pub(crate) struct Taker<'h>(&'h HandOver);
 
 impl HandOver {
-    /// To so many jobs.
+    /// To this number of jobs.
     pub(crate) fn to(jobs: usize) -> Self {
         HandOver {
             state: Mutex::new(State {

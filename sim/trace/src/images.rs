@@ -18,7 +18,7 @@
 //!
 //! An image that comes about at several points is tried once, with the most lines that the program had said before any of
 //! them. That is sound if a check that holds with these lines holds with the first few of them too. [`ImageOptions::all_acks`] is
-//! for a check of which that is not true: each image is tried with each number of lines.
+//! for a check where that is not true: each image is tried with each number of lines.
 //!
 //! # What is kept
 //!

@@ -1,7 +1,7 @@
 //! Which sync is missing, proven: with it added to the recording, no image fails any more.
 //!
 //! All syncs that could be added are added, the images are made and judged again, and then what is not needed is taken out:
-//! whole kinds first, then those that are alike, then one by one. What is left is a set of which each part is needed. Where
+//! whole kinds first, then those that are alike, then one by one. What is left is a set in which each part is needed. Where
 //! images were sampled, they are sampled by the same rule with and without the syncs.
 //!
 //! Where images fail with all of the syncs too, a part may still be repaired: then the set is one with which images fail for no

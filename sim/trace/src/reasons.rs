@@ -70,7 +70,7 @@ impl Reasons {
         others
     }
 
-    /// What is left of their texts without numbers, of those of which `holds` is true.
+    /// What is left of the texts without numbers, for the reasons for which `holds` is true.
     pub(crate) fn classes(&self, holds: impl Fn(&Reason) -> bool) -> BTreeSet<String> {
         let chosen = self
             .places

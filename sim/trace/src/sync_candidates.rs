@@ -12,7 +12,7 @@ use crate::sync_kind::SyncKind;
 use crate::unsynced_mapping::UnsyncedMappings;
 use crate::words::{escaped, name_in, path_of};
 
-/// So many writes that begin another page of a file are looked at: a sync at each is a power cut more.
+/// At most this many writes that begin another page of a file are looked at: a sync at each is one more power cut.
 const MOST_PAGES: usize = 256;
 
 /// All syncs that could be added to a recording where they may matter, in order.

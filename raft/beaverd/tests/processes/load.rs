@@ -45,7 +45,7 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    /// `count` clients, each of which asks a node drawn from `nodes`, one operation at a time.
+    /// `count` clients. Each asks a node drawn from `nodes`, one operation at a time.
     pub(crate) fn start(count: u64, nodes: &[SocketAddr], seed: u64) -> Self {
         let (stop, clock) = (Arc::<AtomicBool>::default(), Arc::<AtomicU64>::default());
         let clients = (0..count).map(|number| {

@@ -110,7 +110,7 @@ fn no_object(text: &str) -> Option<&'static str> {
     let start = text.trim_start();
     if start.is_empty() {
         return Some(
-            "the file is empty: a scenario is a JSON object, of which `{\"claim\": \"…\"}` is the least",
+            "the file is empty: a scenario is a JSON object, at least `{\"claim\": \"…\"}`",
         );
     }
     if start.starts_with('\u{feff}') {
@@ -250,7 +250,7 @@ mod tests {
 
     #[test]
     fn a_file_without_json_says_what_it_lacks() {
-        let least = "the file is empty: a scenario is a JSON object, of which `{\"claim\": \"…\"}` is the least";
+        let least = "the file is empty: a scenario is a JSON object, at least `{\"claim\": \"…\"}`";
         for empty in ["", " \n\t"] {
             check_problem(empty, &format!("s.json:1:1: {least}"));
         }

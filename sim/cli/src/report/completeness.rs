@@ -10,7 +10,7 @@ const WHOLE: &str = "every image at page granularity, zero fill";
 const TORN: &str = "every prefix tear of one page at 512-byte boundaries";
 const GARBAGE: &str = "every image with lost data once more with garbage";
 
-/// Of which images every one was judged, and of which only some. Nothing of seeded runs.
+/// Which sorts of images were all judged, and which only in part. Nothing for seeded runs.
 #[must_use]
 pub(crate) fn completeness(report: &RunReport) -> Option<String> {
     let RunKind::Exploration { cap, torn_cap, .. } = report.kind else {

@@ -1,5 +1,5 @@
-//! What the scenarios must reach together, written down in a file beside them: at which storage calls, on files of which
-//! role, the process dies and which faults hit it.
+//! What the scenarios must reach together, written down in a file beside them: for each storage call and each role of a file,
+//! the moments at which the process dies and the faults that hit it.
 //!
 //! The calls that runs make cannot say that alone: a call that no scenario makes any more would be missed by none.
 

@@ -21,7 +21,7 @@ enum Sentence {
     Wrong,
 }
 
-/// What is said where no rule names a step: that there is none, or of which failed call the run had need.
+/// What is said where no rule names a step: that there is none, or which failed call the run needed.
 const GENERIC: [&str; 4] = ["nothing-lost", "lost", "failed-call", "error-swallowed"];
 
 /// What the first sentence is; wrong if any sentence is.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::entry::{EntryId, EntryKind, NodeId, ObservedEntry};
 
-/// The sets of voters of which each must have a majority.
+/// Sets of voters: each must have a majority.
 pub(super) type VoterSets = Vec<BTreeSet<NodeId>>;
 
 /// What can be read of a node's log, and how much of it is durable.

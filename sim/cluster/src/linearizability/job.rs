@@ -74,7 +74,7 @@ pub(super) enum JobStanding {
 }
 
 impl JobStanding {
-    /// The standing behind a status that the queue shows.
+    /// The standing for a status that the queue shows.
     pub(super) fn of(status: Option<JobStatus>) -> Self {
         match status {
             None => JobStanding::Unknown,

@@ -130,7 +130,7 @@ fn a_comparison_is_one_step() {
     assert!(is_linearizable(&one));
 }
 
-/// `rounds` times eight clients at once, of which one in five operations gets no answer.
+/// `rounds` times eight clients at once; one in five of their operations gets no answer.
 fn long_history(rounds: u64) -> Vec<Operation> {
     let mut history = Vec::new();
     for round in 0..rounds {

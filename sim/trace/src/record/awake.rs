@@ -9,13 +9,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 
-/// So many processors are kept awake at most: the program and the one who answers seldom use more.
+/// At most this many processors are kept awake: the program and the one who answers seldom use more.
 const PROCESSORS: usize = 4;
-/// A request of so many wakes those who sleep: for single ones it is not worth it.
+/// One request in this many wakes those who sleep: for single ones it is not worth it.
 const MANY: u64 = 16;
 /// How often a thread waits in a round before it looks for new requests: about a microsecond in all.
 const WAITS: u32 = 64;
-/// After so many rounds without a request it goes to sleep: about a millisecond.
+/// After this many rounds without a request it goes to sleep: about a millisecond.
 const ROUNDS: u32 = 1_000;
 
 /// Ends with its last clone.

@@ -1,4 +1,4 @@
-//! Hears of sync(2) and syncfs(2), of which a FUSE file system is told nothing.
+//! Hears of sync(2) and syncfs(2): a FUSE file system is told nothing of them.
 //!
 //! The program is started by a process that installs the filter in itself, hands its listener over a socket, and becomes the
 //! program. While a caller waits, what it has written to mappings is fetched, and everything counts as durable.
@@ -46,7 +46,7 @@ pub fn run_watched(socket: &Path, program: &[String]) -> io::Result<()> {
     stream.write_all(&number.to_le_bytes())
 }
 
-/// Hands the listener over, or the number of the error because of which there is none.
+/// Hands the listener over or, if there is none, the number of the error that is the reason.
 fn send(stream: &UnixStream, listener: Option<&OwnedFd>, error: i32) -> io::Result<()> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut ancillary = SendAncillaryBuffer::new(&mut space);
@@ -64,7 +64,7 @@ fn send(stream: &UnixStream, listener: Option<&OwnedFd>, error: i32) -> io::Resu
     Ok(())
 }
 
-/// Takes the listener, or the error because of which there is none.
+/// Takes the listener or, if there is none, the error that is the reason.
 fn receive(stream: &UnixStream) -> io::Result<OwnedFd> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
