@@ -88,6 +88,10 @@ fn shared(wrong: Wrong) -> Numbers {
 }
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn the_lists_are_right_where_nothing_is_wrong() {
     for ops in [push, push_or_pop, look_or_push] {
         check_sound(Numbers::of(ops), &Check::default().explore(2));

@@ -94,6 +94,10 @@ fn a_run_is_cut_where_the_time_is_over() {
 }
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn a_fault_explains_that_a_state_cannot_be_read() {
     check_holds(Wrong::SoundAndReads, &a_little().seeds(seeds(2_000)));
 }

@@ -329,6 +329,10 @@ impl Interposer for WithoutStep {
 }
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn a_copy_is_whole_or_no_store_after_every_crash() {
     let explored = Check::default()
         .seeds(Seeds { start: 0, end: 0 })
@@ -343,6 +347,10 @@ fn a_copy_is_whole_or_no_store_after_every_crash() {
 }
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn a_copy_is_whole_or_no_store_where_calls_fail_too() {
     let sampled = Check::default().explore(0);
     if let Err(failing) = find(&AnySubject::new(Copies), &sampled) {

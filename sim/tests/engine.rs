@@ -82,6 +82,10 @@ fn check_replays(name: &str, scenario: &Scenario, seed: u64) {
 }
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn every_run_replays_from_its_script() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../scenarios");
     let mut names = Vec::new();

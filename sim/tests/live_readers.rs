@@ -433,6 +433,10 @@ impl Lived {
 }
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn a_reader_that_opens_a_log_in_use_misses_nothing_and_invents_nothing() {
     for preallocate_bytes in [0, 16384] {
         let done = Lived::new(preallocate_bytes, None).check_by_themselves(false);
@@ -455,6 +459,10 @@ fn a_reader_that_does_not_know_what_was_synced_is_caught() {
 }
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn a_reader_that_ends_early_is_caught() {
     let lived = Lived::new(0, Some(ReaderBug::EndsAtPage));
     assert!(lived.check_by_themselves(false).is_err());
@@ -462,6 +470,10 @@ fn a_reader_that_ends_early_is_caught() {
 }
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn a_reader_that_passes_over_what_was_removed_is_caught() {
     let lived = Lived::new(0, Some(ReaderBug::SkipsRemoved));
     assert!(lived.check_by_themselves(false).is_err());

@@ -171,6 +171,10 @@ fn a_log_that_calls_a_prefix_durable_that_is_not_is_caught() {
 }
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn the_library_keeps_what_it_promises() {
     let failure = first_failure(&library(&scenario()), &scenario(), 300);
     assert!(failure.is_none(), "{failure:#?}");

@@ -38,6 +38,10 @@ fn check_sound(subject: impl Subject, check: &Check) -> Checked {
 }
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn the_sound_address_book_is_explored_and_sampled_without_a_finding() {
     let checked = check_sound(SOUND, &Check::default().explore(3));
     assert_eq!(checked.runs, 400);
@@ -139,6 +143,10 @@ impl TestedMachine for Counters {
 }
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn a_state_machine_on_the_library_survives_everything() {
     let checked = check_sound(OnBeaver::<Counters>::new(), &Check::default().explore(2));
     assert!(checked.explored.is_exhaustive(), "{checked:?}");
@@ -162,6 +170,10 @@ fn check_wrong(wrong: Wrong, check: &Check, invariant: Invariant, found: &str) {
 }
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn a_list_without_a_bug_is_clean() {
     check_sound(Lists::<0>(Wrong::Sound), &Check::default().explore(2));
     check_sound(

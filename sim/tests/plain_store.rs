@@ -11,6 +11,10 @@ use beaver_zoo::plain::PlainStore;
 const SEEDS: u64 = 12;
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn the_plain_store_without_bugs_holds_in_every_scenario() {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios");
     let mut files: Vec<_> = std::fs::read_dir(directory)

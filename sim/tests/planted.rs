@@ -82,6 +82,10 @@ fn check_small(ops: usize, left_out: LeftOut) -> Vec<u8> {
 }
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn nothing_left_out_is_nothing_found() {
     assert_eq!(check_small(2, NOTHING), [] as [u8; 0]);
 }
@@ -125,6 +129,10 @@ fn directory_that_is_never_synced_is_found() {
 }
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn tail_that_is_never_cut_is_found() {
     let found = check_small(
         2,

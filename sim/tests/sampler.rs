@@ -113,6 +113,10 @@ fn what_is_rewritten_must_be_what_was_verified() {
 }
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn cutting_must_be_done_by_set_len() {
     check_caught(ProtocolStep::BothCuts, &[2, 3, 5], FAILED_WRITES);
 }

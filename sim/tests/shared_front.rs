@@ -44,11 +44,19 @@ fn several_callers_of_an_empty_store_survive_every_crash() {
 }
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn several_callers_of_a_prepared_store_survive_every_crash() {
     check_survives(Start::Prepared);
 }
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn several_callers_survive_every_crash_while_a_sync_fails() {
     check_survives(Start::FailingSync);
 }
@@ -65,6 +73,10 @@ fn a_batch_that_counts_as_synced_with_the_one_before_is_caught() {
 }
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn a_snapshot_whose_name_is_forgotten_amid_appends_is_caught() {
     check_caught(
         SharedFrontBug::NameForgottenAmidAppends,
@@ -113,6 +125,10 @@ const MANY_CALLERS: &str = r#"{
 }"#;
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn longer_histories_of_several_callers_survive_failing_calls_too_and_are_the_same_again() {
     let scenario: Scenario = serde_json::from_str(MANY_CALLERS).unwrap();
     for seed in 0..150 {

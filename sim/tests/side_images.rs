@@ -48,6 +48,10 @@ fn is_seen_beside(subject: &AnySubject, seed: u64, found: &RunResult) -> bool {
 }
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn what_is_seen_beside_the_run_replays_and_shrinks() {
     let (subject, scenario) = (DiskMisuse::SyncedNowAndThen.mutant(), scenario());
     let mut seen_beside = 0;

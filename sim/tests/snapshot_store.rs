@@ -242,6 +242,10 @@ impl Interposer for WithoutCall {
 }
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn every_small_history_of_snapshots_survives_every_crash() {
     let explored = Check::default().seeds(Seeds { start: 0, end: 0 });
     match find(&AnySubject::new(Snapshots), &explored) {

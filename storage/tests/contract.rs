@@ -61,6 +61,10 @@ impl FaultSource for ShortAndInterrupted {
 }
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn the_contract_allows_short_and_interrupted_calls() {
     let mut fired = 0;
     for claim in CLAIMS {

@@ -24,6 +24,7 @@ fn anything(seed: u64) -> ClusterOutcome {
 /// All seeds pass, and enough happens in them.
 fn check_clean(count: u64, seeds: std::ops::Range<u64>) {
     let scenario = nodes(count);
+    let runs = seeds.end - seeds.start;
     let (mut cuts, mut installed, mut acknowledged, mut reads) = (0, 0, 0, 0);
     for seed in seeds {
         let outcome = run(&OpenRaft::new(), &scenario, seed, None);
@@ -33,25 +34,25 @@ fn check_clean(count: u64, seeds: std::ops::Range<u64>) {
         acknowledged += outcome.counts.acknowledged;
         reads += outcome.counts.reads;
     }
-    assert!(cuts > 500, "{cuts}");
-    assert!(installed > 10, "{installed}");
-    assert!(acknowledged > 1_000, "{acknowledged}");
-    assert!(reads > 500, "{reads}");
+    assert!(cuts > 3 * runs, "{cuts}");
+    assert!(10 * installed > runs, "{installed}");
+    assert!(acknowledged > 6 * runs, "{acknowledged}");
+    assert!(reads > 3 * runs, "{reads}");
 }
 
 #[test]
 fn three_nodes_keep_every_promise_whatever_goes_wrong() {
-    check_clean(3, 0..150);
+    check_clean(3, 0..40);
 }
 
 #[test]
 fn five_nodes_keep_every_promise_whatever_goes_wrong() {
-    check_clean(5, 0..100);
+    check_clean(5, 0..15);
 }
 
 #[test]
 fn equal_seeds_give_equal_runs_and_others_do_not() {
-    for seed in 0..10 {
+    for seed in 0..3 {
         let (first, second) = (anything(seed), anything(seed));
         assert_eq!(first.hash, second.hash);
         assert_eq!(first.events, second.events);
@@ -61,7 +62,7 @@ fn equal_seeds_give_equal_runs_and_others_do_not() {
 }
 
 fn hashes() -> String {
-    let hashes: Vec<u64> = (0..10).map(|seed| anything(seed).hash).collect();
+    let hashes: Vec<u64> = (0..3).map(|seed| anything(seed).hash).collect();
     format!("hashes {hashes:?}")
 }
 
@@ -119,13 +120,13 @@ fn a_leader_that_takes_its_lead_back_after_a_power_cut_breaks_log_matching_and_o
  {
     let mut broken = Vec::new();
     let mut cuts = 0;
-    for seed in 0..100 {
+    for seed in 0..25 {
         let sound = one_power_cut(OpenRaft::new(), seed);
         assert_eq!(sound.violations, [], "seed {seed}");
         cuts += sound.counts.power_cuts;
         let restored = one_power_cut(OpenRaft::with_leader_restore(), seed);
         broken.extend(restored.violations.first().map(|broken| broken.checker));
     }
-    assert!(cuts > 80, "{cuts}");
+    assert!(cuts > 20, "{cuts}");
     assert!(broken.contains(&"log matching"), "{broken:?}");
 }

@@ -108,6 +108,10 @@ fn replayed(bug: &Bug, scenario: &Scenario, failure: &FoundFailure) -> Option<In
 }
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn bugs_are_found_in_every_workload_of_one_command() {
     for id in ["B06", "B13", "B14", "B16", "B34", "B35", "B40"] {
         check_caught(id, &small(&bug(id).mutant(), 1));
@@ -115,12 +119,20 @@ fn bugs_are_found_in_every_workload_of_one_command() {
 }
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn bugs_that_need_failing_calls_are_found_around_a_drawn_run() {
     check_caught("S01", &seeds(bug("S01"), 0..8));
     check_caught("S05", &seeds(bug("S05"), 0..40));
 }
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn bugs_of_two_callers_are_found_in_their_interleavings() {
     let find = |id, start, ops| small_from(&[start], &bug(id).mutant(), ops);
     for id in ["B09", "B10", "B11", "B12"] {
@@ -130,6 +142,10 @@ fn bugs_of_two_callers_are_found_in_their_interleavings() {
 }
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn bugs_that_need_a_failing_sync_are_found_with_commands_queued_after_it() {
     let find = |id, ops| small_from(&[Start::FailingSync], &bug(id).mutant(), ops);
     check_caught("B39", &find("B39", 1));
@@ -137,6 +153,10 @@ fn bugs_that_need_a_failing_sync_are_found_with_commands_queued_after_it() {
 }
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn a_bug_that_only_a_bad_device_shows_is_found_in_samples_of_one() {
     let subject = bug("B41").mutant();
     let starts = [Start::Prepared];
@@ -164,6 +184,10 @@ fn has_device_extra(failure: &FoundFailure) -> bool {
 }
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn failures_of_every_shape_replay() {
     let idle_sync = small(&bug("S07").mutant(), 1);
     check_shown_and_lost(&idle_sync);
@@ -201,6 +225,10 @@ fn check_shown_and_lost(found: &Found) {
 }
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn nothing_is_found_without_a_bug() {
     for subject in [library(), PlainStore::sound()] {
         let found = small(&subject, 2);

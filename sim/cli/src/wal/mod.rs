@@ -24,7 +24,7 @@ use super::exit::{CliError, Exit};
 use super::output::Output;
 
 /// How often a log in use is looked at again at most, and how long after.
-const LOOKS: u32 = 20;
+const LOOKS: u32 = 100;
 const PAUSE: Duration = Duration::from_millis(5);
 
 pub(crate) fn wal(command: &WalCommand, out: &mut Output) -> Result<Exit, CliError> {

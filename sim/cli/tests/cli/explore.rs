@@ -10,6 +10,10 @@ fn document(words: &str) -> Value {
 }
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn small_workloads_are_exhaustive_and_clean() {
     let explored = document("explore --ops 1 --format json");
     assert_eq!(explored["verdict"], "pass");
@@ -47,6 +51,10 @@ fn small_workloads_are_exhaustive_and_clean() {
 }
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn number_of_threads_changes_nothing() {
     let hashes = |words| {
         let explored = document(words);
@@ -63,6 +71,10 @@ fn number_of_threads_changes_nothing() {
 }
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn more_images_than_the_cap_are_sampled_and_said_to_be() {
     let ran = Place::empty()
         .beaver("explore --ops 1 --depth 1 --cap 2")
@@ -79,6 +91,10 @@ fn more_images_than_the_cap_are_sampled_and_said_to_be() {
 }
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn torn_pages_can_be_left_out_which_is_said() {
     let explored = document("explore --ops 1 --torn-cap 0 --format json");
     for scenario in explored["scenarios"].as_array().unwrap() {

@@ -292,6 +292,10 @@ fn a_budget_that_runs_out_ends_with_3() {
 }
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn no_invariant_is_blamed_for_a_budget_wherever_it_runs_out() {
     for calls in [12, 20, 30, 40, 60, 80] {
         let place = place_with(
@@ -346,6 +350,10 @@ fn a_failure_that_cannot_be_saved_is_a_failure_all_the_same() {
 }
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn where_nothing_can_be_saved_nothing_runs() {
     let place = Place::with_small_scenario();
     place.write("taken", "a file");
@@ -375,6 +383,10 @@ fn where_nothing_can_be_saved_nothing_runs() {
 }
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn a_bug_that_cannot_be_saved_ends_the_zoo_with_2() {
     let place = Place::empty();
     place.write("caught/B01", "a file");

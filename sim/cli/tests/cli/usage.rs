@@ -90,6 +90,10 @@ fn a_directory_that_is_not_there_is_refused() {
 }
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn without_a_directory_of_scenarios_those_of_the_program_run() {
     let place = Place::empty();
     let ran = place.beaver("--seed 0").ends_with(0);

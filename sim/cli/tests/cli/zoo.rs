@@ -4,6 +4,10 @@ use crate::beaver::Place;
 use crate::golden::check_golden;
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn a_bug_is_named_caught_and_shrunk() {
     let ran = Place::empty().beaver("zoo B01 B14 S07").ends_with(0);
     check_golden("zoo.txt", &ran.stdout);
@@ -34,6 +38,10 @@ fn json_has_an_entry_for_each_bug() {
 }
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn the_result_does_not_depend_on_the_number_of_jobs() {
     let document = |jobs: u32| {
         let ran = Place::empty().beaver(&format!("zoo B01 B15 B36 --format json --jobs {jobs}"));
@@ -45,12 +53,20 @@ fn the_result_does_not_depend_on_the_number_of_jobs() {
 }
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn a_bug_that_is_not_caught_ends_with_1() {
     let ran = Place::empty().beaver("zoo B05a --seeds 1").ends_with(1);
     ran.says("NOT CAUGHT").says("verdict  violation");
 }
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn the_explorer_looks_too_where_it_is_asked() {
     let ran = Place::empty().beaver("zoo B34 --explore").ends_with(0);
     ran.says("explorer invariant 1 (durability)")

@@ -41,6 +41,10 @@ fn judged(bug: &Bug, explained: &Explained) -> Sentence {
 const FOUND: usize = 3;
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn every_injected_bug_is_named_rightly_or_not_at_all() {
     let mut counts = [0; 3];
     let (mut wrong, mut unnamed) = (Vec::new(), Vec::new());
