@@ -35,19 +35,34 @@ fn check_clean(count: u64, seeds: std::ops::Range<u64>) {
         reads += outcome.counts.reads;
     }
     assert!(cuts > 3 * runs, "{cuts}");
-    assert!(10 * installed > runs, "{installed}");
+    assert!(installed > runs / 10, "{installed}");
     assert!(acknowledged > 6 * runs, "{acknowledged}");
     assert!(reads > 3 * runs, "{reads}");
 }
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn three_nodes_keep_every_promise_whatever_goes_wrong() {
-    check_clean(3, 0..40);
+    check_clean(3, 0..150);
 }
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn five_nodes_keep_every_promise_whatever_goes_wrong() {
-    check_clean(5, 0..15);
+    check_clean(5, 0..100);
+}
+
+/// A few seeds, for where nothing is optimised.
+#[test]
+fn a_few_clusters_keep_every_promise() {
+    check_clean(3, 0..12);
+    check_clean(5, 0..3);
 }
 
 #[test]
@@ -116,17 +131,21 @@ fn one_power_cut(engine: OpenRaft, seed: u64) -> ClusterOutcome {
 /// openraft's default, `enable_leader_restore`: the leader goes on in its term, and gives the index and
 /// term of an entry that it has lost, and that others have, to another command.
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn a_leader_that_takes_its_lead_back_after_a_power_cut_breaks_log_matching_and_one_that_asks_does_not()
  {
     let mut broken = Vec::new();
     let mut cuts = 0;
-    for seed in 0..25 {
+    for seed in 0..100 {
         let sound = one_power_cut(OpenRaft::new(), seed);
         assert_eq!(sound.violations, [], "seed {seed}");
         cuts += sound.counts.power_cuts;
         let restored = one_power_cut(OpenRaft::with_leader_restore(), seed);
         broken.extend(restored.violations.first().map(|broken| broken.checker));
     }
-    assert!(cuts > 20, "{cuts}");
+    assert!(cuts > 80, "{cuts}");
     assert!(broken.contains(&"log matching"), "{broken:?}");
 }

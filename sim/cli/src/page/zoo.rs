@@ -1,6 +1,7 @@
 //! The page over the zoo: a row for each bug, and below it what was caught, each as a failure.
 
 use super::failure::FailureSection;
+use super::text::sentence;
 use super::{HtmlPage, VerdictRow, tone};
 use crate::report::numbers::{counted, grouped, seconds};
 use crate::report::{CaughtBug, Verdict, ZooReport};
@@ -25,6 +26,12 @@ impl<'r> HtmlPage<'r> {
         let bugs = report.bugs.iter().map(row);
         let alarms = report.controls.false_alarms.iter().map(alarm);
         let clusters = report.cluster.bugs.iter().map(cluster_row);
+        let cluster_alarms = report.cluster.controls.false_alarms.iter();
+        let cluster_alarms = cluster_alarms.map(|(scenario, failed)| {
+            let (seed, violation) = (failed.seed, &failed.violation);
+            let claim = format!("{scenario}, seed {seed}: {}", violation.text);
+            false_alarm("the cluster without bugs".to_owned(), claim)
+        });
         let shown = (1..).zip(report.bugs.iter().filter_map(|result| {
             let shown = report.shown.get(result.bug.id)?;
             Some((result, shown))
@@ -35,7 +42,11 @@ impl<'r> HtmlPage<'r> {
             rows_title: "Bugs",
             row_name: "bug",
             columns: COLUMNS.to_vec(),
-            rows: bugs.chain(alarms).chain(clusters).collect(),
+            rows: bugs
+                .chain(alarms)
+                .chain(clusters)
+                .chain(cluster_alarms)
+                .collect(),
             failures: shown
                 .map(|(number, (result, shown))| section(number, result, shown))
                 .collect(),
@@ -49,7 +60,8 @@ fn subtitle(report: &ZooReport) -> String {
                     not be."
         .to_owned();
     if report.interrupted {
-        let open = counted(report.undecided as u64, "bug");
+        let open = report.undecided + report.cluster.undecided;
+        let open = counted(open as u64, "bug");
         text.push_str(&format!(
             " It was stopped before its end: {open} were not looked for to the end."
         ));
@@ -57,17 +69,26 @@ fn subtitle(report: &ZooReport) -> String {
     text
 }
 
+/// The bugs of stores and of Raft engines together.
 fn figures(report: &ZooReport) -> Vec<(&'static str, String)> {
-    let controls = &report.controls;
-    let alarms = match report.has_open_controls() {
+    let (stores, cluster) = (&report.controls, &report.cluster);
+    let alarms = stores.false_alarms.len() as u64 + cluster.controls.failed;
+    let alarms = match report.interrupted && alarms == 0 {
         true => "undecided".to_owned(),
-        false => grouped(controls.false_alarms.len() as u64),
+        false => grouped(alarms),
     };
+    let (asked, caught) = (
+        report.asked() + cluster.asked(),
+        report.caught() + cluster.caught(),
+    );
     vec![
-        ("bugs", grouped(report.asked() as u64)),
-        ("caught for their reason", grouped(report.caught() as u64)),
+        ("bugs", grouped(asked as u64)),
+        ("caught for their reason", grouped(caught as u64)),
         ("small histories", grouped(report.small() as u64)),
-        ("runs without bugs", grouped(controls.runs)),
+        (
+            "runs without bugs",
+            grouped(stores.runs + cluster.controls.runs),
+        ),
         ("false alarms", alarms),
         ("time", seconds(report.elapsed_ms)),
     ]
@@ -121,7 +142,7 @@ fn cluster_row(result: &ClusterBugResult) -> VerdictRow {
     };
     VerdictRow {
         name: format!("{} {bug}", cluster_id(bug)),
-        claim: format!("{} Seen in: {}", about.what, about.source),
+        claim: format!("{} Seen in: {}", sentence(about.what), about.source),
         values: values.unwrap_or_else(nothing),
         verdict,
         tone,
@@ -130,9 +151,13 @@ fn cluster_row(result: &ClusterBugResult) -> VerdictRow {
 
 /// A store without bugs that was caught all the same.
 fn alarm(alarm: &FalseAlarm) -> VerdictRow {
+    false_alarm(format!("{} without bugs", alarm.store), alarm.to_string())
+}
+
+fn false_alarm(name: String, claim: String) -> VerdictRow {
     VerdictRow {
-        name: format!("{} without bugs", alarm.store),
-        claim: alarm.to_string(),
+        name,
+        claim,
         values: nothing(),
         verdict: "false alarm",
         tone: tone(Verdict::Violation),

@@ -39,6 +39,12 @@ impl ClusterZooReport {
     pub(crate) fn caught(&self) -> usize {
         self.bugs.iter().filter(|result| result.is_right()).count()
     }
+
+    /// How many bugs were asked for.
+    #[must_use]
+    pub(crate) fn asked(&self) -> usize {
+        self.bugs.len() + self.undecided
+    }
 }
 
 impl fmt::Display for ClusterZooReport {
@@ -50,7 +56,7 @@ impl fmt::Display for ClusterZooReport {
             }
             writeln!(f)?;
         }
-        let all = self.bugs.len() + self.undecided;
+        let all = self.asked();
         if all == 0 {
             return Ok(());
         }
