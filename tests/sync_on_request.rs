@@ -223,6 +223,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(60))]
 
     #[test]
+    #[cfg_attr(debug_assertions, ignore = "long where nothing is optimised: with --release")]
     fn a_crash_between_writes_of_one_batch_leaves_a_beginning(
         steps in vec(step(), 1..12),
         ways in vec(any::<u8>(), 1..100),

@@ -58,6 +58,10 @@ fn without_bugs_nothing_is_caught() {
 }
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn the_stores_without_bugs_run_wherever_bugs_were_looked_for() {
     let effort = Effort {
         seeds: 3,
@@ -102,6 +106,10 @@ fn shrunk(id: &str, limits: Limits<'_>) -> Shrunk {
 }
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn the_same_failure_shrinks_to_the_same_history() {
     let (one, other) = (
         shrunk("B36", Limits::runs(400)),
@@ -112,6 +120,10 @@ fn the_same_failure_shrinks_to_the_same_history() {
 }
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn a_shrunk_failure_replays_from_its_script_and_shrinks_no_further() {
     for id in ["B13", "B41", "S06"] {
         let first = shrunk(id, Limits::runs(10_000));
@@ -126,6 +138,10 @@ fn a_shrunk_failure_replays_from_its_script_and_shrinks_no_further() {
 }
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn a_limit_ends_the_search_with_what_there_is() {
     let stopped = shrunk("B36", Limits::runs(3));
     assert_eq!((stopped.runs, stopped.ended), (3, Ended::Limit));
