@@ -17,8 +17,8 @@ const OWN_TEST: [&str; 1] = ["any-program.md"];
 /// How commands begin that take too long here, and the words by which a script of CI runs the same or more.
 const IN_CI: [(&str, &str); 3] = [
     ("beaver explore --ops 3", " explore --ops 3 "),
-    ("beaver zoo", " -- zoo\n"),
-    ("beaver cluster --bug", " -- zoo\n"),
+    ("beaver zoo", "\"$beaver\" zoo "),
+    ("beaver cluster --bug", "\"$beaver\" zoo "),
 ];
 
 /// Every chapter of the book, in its order.
@@ -95,7 +95,7 @@ fn is_run_elsewhere(command: &PageCommand) -> bool {
     let begins = |(start, _): &&(&str, &str)| line.starts_with(start);
     let words = match line {
         "beaver" => Some("cargo run --release --locked |"),
-        "beaver cluster" => Some("/debug/beaver\" cluster three-nodes"),
+        "beaver cluster" => Some("\"$beaver\" cluster three-nodes"),
         _ => IN_CI.iter().find(begins).map(|(_, words)| *words),
     };
     let scripts = [".ci/run", ".ci/nightly"];
