@@ -7,6 +7,7 @@ use std::string::FromUtf8Error;
 use crate::diagnose::{did_you_mean, old_words, read_scenario};
 use beaver_sim::failure_folder::SCENARIO;
 use beaver_sim::scenario::{Profile, Scenario};
+use beaver_trace::FailingImage;
 
 use super::built_in::{self, DIRECTORY};
 use super::exit::CliError;
@@ -157,6 +158,10 @@ pub(crate) fn of_failure(path: &Path) -> PathBuf {
 /// # Errors
 /// It cannot be read, or it is no saved failure.
 pub(crate) fn read_failure(path: &Path) -> Result<Scenario, CliError> {
+    if FailingImage::is_in(path) {
+        let why = "is a failure of `beaver crash`, which checks it again: `beaver crash FOLDER`";
+        return Err(CliError::at(path.display(), why));
+    }
     let scenario = read(&of_failure(path))?;
     if scenario.script.is_none() {
         let why = "has no `script`, so it is a scenario and not a saved failure: use `beaver run`";

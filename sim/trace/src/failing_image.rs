@@ -23,6 +23,7 @@ use crate::image_folder::{remove_folder, write_image};
 use crate::judge::JudgeError;
 use crate::log::{Log, LogError, LogWriter, TraceEvent};
 use crate::made::{CrashImage, PowerCut};
+use crate::reasons::class;
 use crate::replay::LogReplay;
 
 const FAILURE: &str = "failure.json";
@@ -76,6 +77,12 @@ impl FailingImage {
     #[must_use]
     pub fn is_in(folder: &Path) -> bool {
         folder.join(FAILURE).is_file()
+    }
+
+    /// Whether the check failed for this reason before: reasons that differ in numbers alone are one.
+    #[must_use]
+    pub fn fails_by(&self, reason: &str) -> bool {
+        class(&self.reason) == class(reason)
     }
 
     /// How long the check may take.

@@ -11,6 +11,7 @@ use beaver_trace::{
 
 use super::command_line::names_folder;
 use super::{CliError, CrashArgs};
+use crate::report::numbers::counted;
 
 /// A recording, and how its images are judged.
 pub(super) struct JudgedLog<'r> {
@@ -36,7 +37,7 @@ impl JudgedLog<'_> {
     }
 
     pub(super) fn announced(&self, profiles: &[Profile]) -> Vec<(&'static str, String)> {
-        let events = self.log.events.len();
+        let events = counted(self.log.events.len() as u64, "event");
         let program = self.log.format.program.join(" ");
         let folder = match self.args.log {
             Some(_) => self.folder.display().to_string(),
@@ -56,7 +57,7 @@ impl JudgedLog<'_> {
         let profiles: Vec<&str> = profiles.iter().map(|profile| profile.name()).collect();
         vec![
             ("program", program),
-            ("recording", format!("{folder}: {events} events, {said}")),
+            ("recording", format!("{folder}: {events}, {said}")),
             ("check", check),
             ("disks", profiles.join(", ")),
         ]

@@ -16,6 +16,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use beaver_disk::Profile;
+use beaver_sim::failure_folder::SCENARIO;
 use beaver_sim::report::Verdict;
 use beaver_trace::{
     FailingImage, Guard, GuardedFolder, Log, ProgramEnd, RecordError, RecordOptions,
@@ -52,10 +53,11 @@ pub(crate) fn crash(args: &CrashArgs, out: &mut Output) -> Result<Exit, CliError
         return one_image::write(args, &open(folder)?, profiles[0], number, to, out);
     }
     if FailingImage::is_in(folder) {
-        if args.fs.is_some() || args.time.is_some() || args.depth > 1 {
+        if args.fs.is_some() || args.time.is_some() || args.depth > 1 || args.report.is_some() {
             return Err(CliError::at(
                 folder.display(),
-                "is one image of one disk: --fs, --for and --depth have nothing to choose there",
+                "is one image of one disk: --fs, --for and --depth have nothing to choose there, and --report writes its page \
+                 where the failure is found",
             ));
         }
         return one_image::again(args, &open(folder)?, folder, &stop, &guard, out);
@@ -64,6 +66,10 @@ pub(crate) fn crash(args: &CrashArgs, out: &mut Output) -> Result<Exit, CliError
 }
 
 fn open(folder: &Path) -> Result<Log, CliError> {
+    if folder.join(SCENARIO).is_file() {
+        let why = "is a failure of a simulated store: `beaver replay FOLDER` runs it again";
+        return Err(CliError::at(folder.display(), why));
+    }
     let advice = match folder.is_file() {
         true => "a program comes after `--`: `beaver crash … -- PROGRAM`",
         false => "`beaver trace --out LOG -- PROGRAM` makes a recording",

@@ -66,6 +66,8 @@ struct AgainDocument<'a> {
     profile: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
+    /// Why it failed when it was saved.
+    reason_before: &'a str,
     verdict: &'static str,
 }
 
@@ -109,13 +111,19 @@ pub(super) fn again(
             version: env!("CARGO_PKG_VERSION"),
             profile: failing.profile.name(),
             reason,
+            reason_before: &failing.reason,
             verdict: verdict.name(),
         })?;
         return Ok(exit);
     }
     let after = folder.join("after");
     out.line(match (reason, exit) {
-        (Some(reason), _) => format!("still fails: {reason}"),
+        (Some(reason), _) if failing.fails_by(reason) => format!("still fails: {reason}"),
+        // Also a check that is looked for in another directory than where the failure was saved.
+        (Some(reason), _) => format!(
+            "fails for another reason: {reason}\nbefore it failed: {}\nthe check is run here, and looks for its own files here",
+            failing.reason
+        ),
         (None, Exit::HELD) => format!("holds now; before it failed: {}", failing.reason),
         (None, _) => "stopped before the check had ended".to_owned(),
     });

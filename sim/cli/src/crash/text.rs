@@ -115,7 +115,7 @@ pub(super) fn explanation(
 ) -> Result<String, CliError> {
     let log = recording.log;
     let mut text = format!(
-        "\nthe first, image {} of {} on {}: the power is cut after event {} of {}\n",
+        "\none of them, image {} of {} on {}: the power is cut after event {} of {}\n",
         number,
         tried.found.images.len(),
         tried.profile(),
@@ -170,7 +170,7 @@ pub(super) fn proofs(tried: &[Tried], looked_for: bool) -> String {
                 let profile = tried.profile();
                 let _ = writeln!(
                     text,
-                    "\nstopped before it was known what is missing on {profile}"
+                    "\nstopped before it was known what is missing on {profile}; `--proof-for` gives it more time"
                 );
             }
             continue;
@@ -261,7 +261,7 @@ pub(super) fn proof(tried: &Tried) -> String {
         text.push_str("  images were sampled, by the same rule with and without\n");
     }
     if !proof.minimal {
-        text.push_str("  stopped before it was known whether each of them is needed\n");
+        text.push_str("  stopped before it was known whether each of them is needed; `--proof-for` gives it more time\n");
     }
     text
 }

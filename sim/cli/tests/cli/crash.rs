@@ -149,6 +149,17 @@ fn a_saved_failure_is_checked_again_without_the_program_and_the_recording() {
         "{}",
         again.stdout
     );
+    let other = ["crash", &folder, "--check", "cat {dir}/missing"];
+    let other = place.beaver_words(&other).ends_with(1);
+    other
+        .says("fails for another reason: ")
+        .says("before it failed: f is <");
+    let page = ["crash", &folder, "--report", "page.html"];
+    place.beaver_words(&page).ends_with(2).complains("--report");
+    place
+        .beaver_words(&["replay", &folder])
+        .ends_with(2)
+        .complains("`beaver crash FOLDER`");
     let holds = place
         .beaver_words(&["crash", &folder, "--check", "true {dir}"])
         .ends_with(0);
