@@ -138,7 +138,7 @@ impl Waiting {
 
 /// Waits for something, but not forever.
 fn until(is_so: impl Fn() -> bool) {
-    for _ in 0..2_000 {
+    for _ in 0..12_000 {
         if is_so() {
             return;
         }
