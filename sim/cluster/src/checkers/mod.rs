@@ -77,7 +77,7 @@ fn all() -> Vec<Box<dyn ClusterChecker>> {
         Box::new(leader_completeness::LeaderCompleteness),
         Box::new(state_machine_safety::StateMachineSafety),
         Box::new(committed_on_quorum::CommittedOnQuorum),
-        Box::new(own_term_commit::OwnTermCommit),
+        Box::new(own_term_commit::OwnTermCommit::default()),
         Box::new(own_term_change::OwnTermChange),
         Box::new(never_back::NeverBack::default()),
         Box::new(durable_after_restart::DurableAfterRestart),
