@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use crate::http::{HttpAnswer, HttpClient};
 
 /// How long anything may take that must happen sooner or later.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -146,6 +146,13 @@ pub(crate) fn fast() -> Vec<String> {
     .to_vec()
 }
 
+/// Arguments for requests that take as long as they take.
+pub(crate) fn patient() -> Vec<String> {
+    ["--election-ms", "5000", "--request-ms", "60000"]
+        .map(str::to_owned)
+        .to_vec()
+}
+
 /// Asks until there is an answer.
 ///
 /// # Panics
@@ -217,7 +224,7 @@ impl TestNode {
 
     /// A client that asks this node.
     pub(crate) fn client(&self) -> HttpClient {
-        HttpClient::new(self.address, Duration::from_secs(10))
+        HttpClient::new(self.address, PATIENCE)
     }
 
     /// The body of a successful answer.

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::check_agreement;
-use crate::nodes::{TestCluster, eventually, fast};
+use crate::nodes::{TestCluster, eventually, fast, patient};
 
 fn alone() -> TestCluster {
     let mut cluster = TestCluster::new(1, |_, _| fast());
@@ -150,7 +150,9 @@ fn a_node_without_a_majority_says_that_there_is_no_leader_and_that_nothing_was_d
 
 #[test]
 fn the_largest_requests_are_carried_out_or_refused_and_no_node_stops() {
-    let mut cluster = TestCluster::running();
+    let mut cluster = TestCluster::new(3, |_, _| patient());
+    cluster.start_all();
+    cluster.leader();
     let deepest = "[".repeat(100) + &"]".repeat(100);
     let deep = format!("{{\"id\":\"deep\",\"payload\":{deepest}}}");
     let too_deep = format!("{{\"id\":\"deeper\",\"payload\":[{deepest}]}}");
