@@ -36,6 +36,12 @@ use crate::subject::AnySubject;
 /// The file of a folder that replays the failure.
 pub const SCENARIO: &str = "scenario.json";
 
+/// The file of a folder that explains the failure to programs.
+const REPORT: &str = "report.json";
+
+/// The variable that names a saved failure to the test of a store.
+pub(crate) const REPLAY_VARIABLE: &str = "BEAVER_REPLAY";
+
 /// The file of a folder with everything that happened.
 pub(crate) const TRACE: &str = "trace.jsonl";
 
@@ -201,6 +207,20 @@ pub fn replay_command(program: &str, path: &Path) -> String {
     format!("{program} replay {}", quoted(&path.display().to_string()))
 }
 
+/// The command that runs the failure in `folder` again, where that is a test of the store itself, as [`check`](crate::check)
+/// saves it.
+#[must_use]
+pub fn replaying_test(folder: &Path) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Told {
+        replay: String,
+    }
+    let report = fs::read(folder.join(REPORT)).ok()?;
+    let told: Told = serde_json::from_slice(&report).ok()?;
+    let command = told.replay;
+    command.starts_with(REPLAY_VARIABLE).then_some(command)
+}
+
 /// `text` as one word of a shell.
 #[must_use]
 pub fn quoted(text: &str) -> String {
@@ -244,7 +264,7 @@ fn write_failure(
         version: env!("CARGO_PKG_VERSION"),
         explanation,
     };
-    write_json(&path.join("report.json"), &report)
+    write_json(&path.join(REPORT), &report)
 }
 
 /// What is known of a failure that its script alone does not show.

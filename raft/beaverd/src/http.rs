@@ -223,6 +223,7 @@ fn parse<T: DeserializeOwned>(body: &Body) -> Result<T, CallError> {
         CallError::Invalid(format!("the body of the request: {reason}"))
     };
     match body {
+        Ok(body) if body.is_empty() => Err(invalid(&"it is empty; JSON is expected")),
         Ok(body) => serde_json::from_slice(body).map_err(|error| invalid(&error)),
         Err(_) => Err(invalid(&format!(
             "it breaks off, or has more than {MAX_BODY} bytes"

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::string::FromUtf8Error;
 
 use crate::diagnose::{did_you_mean, old_words, read_scenario};
-use beaver_sim::failure_folder::SCENARIO;
+use beaver_sim::failure_folder::{SCENARIO, replaying_test};
 use beaver_sim::scenario::{Profile, Scenario};
 use beaver_trace::FailingImage;
 
@@ -162,7 +162,13 @@ pub(crate) fn read_failure(path: &Path) -> Result<Scenario, CliError> {
         let why = "is a failure of `beaver crash`, which checks it again: `beaver crash FOLDER`";
         return Err(CliError::at(path.display(), why));
     }
-    let scenario = read(&of_failure(path))?;
+    let file = of_failure(path);
+    if let Some(command) = file.parent().and_then(replaying_test) {
+        let why =
+            format!("is a failure of a store of one's own, whose test runs it again: {command}");
+        return Err(CliError::at(path.display(), why));
+    }
+    let scenario = read(&file)?;
     if scenario.script.is_none() {
         let why = "has no `script`, so it is a scenario and not a saved failure: use `beaver run`";
         return Err(CliError::at(path.display(), why));

@@ -6,15 +6,12 @@ use std::time::Duration;
 use super::Failing;
 use super::call_watch::{EXIT, within};
 use super::say::say;
-use crate::failure_folder::{SCENARIO, TRACE, quoted, save_found};
+use crate::failure_folder::{REPLAY_VARIABLE as VARIABLE, SCENARIO, TRACE, quoted, save_found};
 use crate::recorder::Fnv;
 use crate::result::Outcome;
 use crate::run::{Watched, watch};
 use crate::scenario::{Scenario, Script};
 use crate::subject::AnySubject;
-
-/// The variable that names a saved failure.
-const VARIABLE: &str = "BEAVER_REPLAY";
 
 /// The failure that is to be run again and nothing else.
 pub(super) fn wanted() -> Option<PathBuf> {

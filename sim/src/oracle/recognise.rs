@@ -233,9 +233,16 @@ pub(crate) fn nearest<T: Debug>(states: &[&T], found: &T) -> (String, String) {
     )
 }
 
+/// A line, with the next one where it does no more than open a bracket.
 fn line(text: &str, index: usize) -> String {
-    let line = text.lines().nth(index);
-    line.map_or("nothing".to_owned(), |line| format!("`{}`", line.trim()))
+    let mut lines = text.lines().skip(index).map(str::trim);
+    let Some(line) = lines.next() else {
+        return "nothing".to_owned();
+    };
+    match lines.next().filter(|_| line.ends_with(['[', '{', '('])) {
+        Some(inner) => format!("`{line} {inner} …`"),
+        None => format!("`{line}`"),
+    }
 }
 
 #[cfg(test)]
@@ -403,5 +410,8 @@ mod tests {
         let (expected, found) = nearest(&[&other, &numbers], &longer);
         assert_eq!(expected, "line 102 of the state to be `]`");
         assert_eq!(found, "line 102 is `100,`");
+        let (expected, found) = nearest(&[&numbers], &Vec::new());
+        assert_eq!(expected, "line 1 of the state to be `[ 0, …`");
+        assert_eq!(found, "line 1 is `[]`");
     }
 }

@@ -52,7 +52,7 @@ type WrongRequest = (
     &'static str,
 );
 
-const WRONG_REQUESTS: [WrongRequest; 15] = [
+const WRONG_REQUESTS: [WrongRequest; 16] = [
     (
         "POST",
         "/v1/jobs",
@@ -99,6 +99,7 @@ const WRONG_REQUESTS: [WrongRequest; 15] = [
     ("GET", "/v1/paint", "", 404, "not_found", "/v1/paint"),
     ("DELETE", "/v1/jobs", "", 405, "invalid", "DELETE"),
     ("DELETE", "/v1/members/1", "", 409, "refused", ""),
+    ("POST", "/v1/jobs/a/ack", "", 400, "invalid", "it is empty"),
     ("POST", "/v1/members/x/promote", "", 400, "invalid", "\"x\""),
     ("GET", "/v1/jobs/%FF", "", 400, "invalid", "UTF-8"),
     ("POST", "/v1/jobs/%FF/drop", "", 400, "invalid", "UTF-8"),

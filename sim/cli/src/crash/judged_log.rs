@@ -10,7 +10,7 @@ use beaver_trace::{
 };
 
 use super::command_line::names_folder;
-use super::{CliError, CrashArgs};
+use super::{CliError, CrashArgs, text};
 use crate::report::numbers::counted;
 
 /// A recording, and how its images are judged.
@@ -54,12 +54,14 @@ impl JudgedLog<'_> {
             1 => "1 line said".to_owned(),
             lines => format!("{lines} lines said"),
         };
-        let profiles: Vec<&str> = profiles.iter().map(|profile| profile.name()).collect();
+        let profiles = profiles.iter();
+        let disks =
+            profiles.map(|profile| format!("{} ({})", text::disk(*profile), profile.name()));
         vec![
             ("program", program),
             ("recording", format!("{folder}: {events}, {said}")),
             ("check", check),
-            ("disks", profiles.join(", ")),
+            ("disks", disks.collect::<Vec<_>>().join("; ")),
         ]
     }
 

@@ -19,12 +19,12 @@ const SYNCS: usize = 8;
 /// Where images of a profile are seen.
 pub(super) const fn disk(profile: Profile) -> &'static str {
     match profile {
-        Profile::Strict => "A disk that keeps what was synced and no more",
+        Profile::Strict => "a disk that keeps what was synced and no more",
         Profile::LinuxOrdered => "ext4, XFS",
         Profile::BtrfsLike => "Btrfs",
-        Profile::Posix => "What POSIX allows",
-        Profile::Alice => "What POSIX allows, with garbage",
-        Profile::HostileDevice => "A bad device",
+        Profile::Posix => "POSIX",
+        Profile::Alice => "POSIX with garbage",
+        Profile::HostileDevice => "a bad device",
     }
 }
 
@@ -118,7 +118,7 @@ pub(super) fn explanation(
         "\none of them, image {} of {} on {}: the power is cut after event {} of {}\n",
         number,
         tried.found.images.len(),
-        tried.profile(),
+        disk(tried.profile()),
         image.event,
         log.events.len(),
     );
@@ -167,10 +167,10 @@ pub(super) fn proofs(tried: &[Tried], looked_for: bool) -> String {
     for tried in tried {
         let Some(proof) = &tried.proof else {
             if looked_for && !tried.failing.is_empty() {
-                let profile = tried.profile();
+                let disk = disk(tried.profile());
                 let _ = writeln!(
                     text,
-                    "\nstopped before it was known what is missing on {profile}; `--proof-for` gives it more time"
+                    "\nstopped before it was known what is missing on {disk}; `--proof-for` gives it more time"
                 );
             }
             continue;
@@ -180,7 +180,7 @@ pub(super) fn proofs(tried: &[Tried], looked_for: bool) -> String {
         match same {
             true => {
                 let counts = counts(proof).unwrap_or_else(|| "the others still fail".to_owned());
-                let _ = writeln!(text, "  the same on {}: {counts}", tried.profile());
+                let _ = writeln!(text, "  the same on {}: {counts}", disk(tried.profile()));
             }
             false => text.push_str(&self::proof(tried)),
         }
@@ -201,13 +201,13 @@ pub(super) fn proof(tried: &Tried) -> String {
     let Some(proof) = &tried.proof else {
         return String::new();
     };
-    let profile = tried.profile();
+    let disk = disk(tried.profile());
     let after = proof.after.failing();
     let mut text = String::from("\n");
     if after > 0 {
         let _ = writeln!(
             text,
-            "no added sync repairs it on {profile}: what is written is not atomic, or its order is wrong; whichever of {} syncs \
+            "no added sync repairs it on {disk}: what is written is not atomic, or its order is wrong; whichever of {} syncs \
              are added, images still fail:{}",
             proof.all,
             reasons(&proof.after)
@@ -243,7 +243,7 @@ pub(super) fn proof(tried: &Tried) -> String {
         "them"
     };
     if let Some(counts) = counts(proof) {
-        let _ = writeln!(text, "  with {with} {counts} on {profile}");
+        let _ = writeln!(text, "  with {with} {counts} on {disk}");
     }
     if after > 0 {
         let repaired: Vec<_> = proof

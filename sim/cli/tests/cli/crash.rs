@@ -246,7 +246,7 @@ fn time_that_is_too_short_is_shared_and_said() {
         "3s",
     ]);
     let text = ran.ends_with(3).stdout;
-    for disk in ["Btrfs", "What POSIX allows"] {
+    for disk in ["Btrfs", "POSIX"] {
         let line = text.lines().find(|line| line.starts_with(disk)).unwrap();
         let stopped = "stopped within the first of 1 power cut; ";
         assert!(line.contains(stopped), "{text}");

@@ -107,7 +107,7 @@ fn disks_go_by_the_names_of_file_systems_too() {
         let words = ["--fs", name, "--check", CHECK];
         let program = ["--", "sh", "-c", "echo > {dir}/f"];
         let ran = crash(&Place::empty(), &[&words[..], &program].concat());
-        ran.ends_with(0).says(&format!("disks        {disk}\n"));
+        ran.ends_with(0).says(&format!("({disk})\n"));
     }
     crash(&Place::empty(), &["log", "--check", CHECK, "--fs", "ntfs"])
         .ends_with(2)

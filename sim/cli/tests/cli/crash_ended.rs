@@ -186,7 +186,7 @@ fn ctrl_c_and_sigterm_end_every_phase_and_leave_nothing() {
         assert_eq!(code, Some(expected), "{phase:?}: {stdout}");
         let said = match phase {
             Setup | Program => "",
-            Proof => "stopped before it was known what is missing on linux-ordered",
+            Proof => "stopped before it was known what is missing on ext4, XFS",
             _ => "not tried, stopped before",
         };
         assert!(stdout.contains(said), "{phase:?}: {stdout}");
