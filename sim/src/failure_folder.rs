@@ -1,7 +1,7 @@
 //! A failure on disk: a folder with everything that one needs to see it again and to look into it.
 //!
 //! ```text
-//! failures/<claim>-<invariant>-<hash>/
+//! failures/<scenario>-<invariant>-<hash>/
 //!   scenario.json   what `beaver replay` runs: commands, faults, crashes, and what survived
 //!   plan.json       the faults and crashes alone
 //!   trace.jsonl     commands, storage calls with their results, crashes: one object a line
@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 use beaver_disk::Image;
 use serde::{Deserialize, Serialize};
 
-use crate::explain::{Explained, Explanation, explain};
+use crate::explain::{Explained, explain};
 use crate::invariant::Invariant;
 use crate::recorder::Fnv;
 use crate::report::FailureReport;
@@ -73,11 +73,19 @@ struct ScriptPlan<'s> {
 
 /// The report for programs.
 #[derive(Debug, Serialize)]
-struct ReportFile<'e> {
+struct ReportFile<R> {
     tool: &'static str,
     version: &'static str,
+    /// An [`Explanation`](crate::explain::Explanation), or what is told where there is none.
     #[serde(flatten)]
-    explanation: &'e Explanation,
+    report: R,
+}
+
+/// What every report tells.
+#[derive(Debug, Serialize, Deserialize)]
+struct Told {
+    /// The command that replays it.
+    replay: String,
 }
 
 impl FailedRun {
@@ -111,7 +119,7 @@ impl FailedRun {
         Some(Sameness::of(subject, &self.scenario, likeness))
     }
 
-    /// The folder below `out` that it shares with equal failures: `<claim>-<invariant>-<hash>`.
+    /// The folder below `out` that it shares with equal failures: `<scenario>-<invariant>-<hash>`.
     #[must_use]
     pub fn folder(&self, out: &Path) -> PathBuf {
         let invariant = self.run.outcome.failure();
@@ -119,9 +127,9 @@ impl FailedRun {
         let name = invariant.name().replace(' ', "-");
         let likeness = self.likeness.as_ref();
         let parts = likeness.map(|like| [like.activity, &like.expected, &like.found]);
-        let claim = file_name(&self.scenario.name);
+        let scenario = file_name(&self.scenario.name);
         let hash = short_hash(parts.as_ref().map_or(&[], |parts| &parts[..]));
-        out.join(format!("{claim}-{name}-{hash:08x}"))
+        out.join(format!("{scenario}-{name}-{hash:08x}"))
     }
 
     /// Makes it as small as `limits` allow.
@@ -148,7 +156,7 @@ impl FailedRun {
         create_dir(path)?;
         count(path, &self.scenario.name, self.run.seed)?;
         if !self.lies_shorter(path, subject) {
-            write_failure(path, &self.scenario, &self.run, explained.as_ref())?;
+            write_failure(path, &self.scenario, &self.run, explained.as_ref(), replay)?;
         }
         Ok(explained)
     }
@@ -179,10 +187,11 @@ pub(crate) fn save_found(
     scenario: &Scenario,
     run: &RunResult,
     explained: Option<&Explained>,
+    replay: &str,
 ) -> io::Result<()> {
     create_dir(path)?;
     count(path, &scenario.name, scenario.seeds.start)?;
-    write_failure(path, scenario, run, explained)
+    write_failure(path, scenario, run, explained, replay)
 }
 
 /// Counts a run of `scenario` whose failure is equal to the one in `path`: how many runs that stands
@@ -211,10 +220,6 @@ pub fn replay_command(program: &str, path: &Path) -> String {
 /// saves it.
 #[must_use]
 pub fn replaying_test(folder: &Path) -> Option<String> {
-    #[derive(Deserialize)]
-    struct Told {
-        replay: String,
-    }
     let report = fs::read(folder.join(REPORT)).ok()?;
     let told: Told = serde_json::from_slice(&report).ok()?;
     let command = told.replay;
@@ -237,6 +242,7 @@ fn write_failure(
     failure: &Scenario,
     run: &RunResult,
     explained: Option<&Explained>,
+    replay: &str,
 ) -> io::Result<()> {
     write_json(&path.join(SCENARIO), failure)?;
     let script = failure.script.as_ref();
@@ -247,7 +253,7 @@ fn write_failure(
     };
     write_json(&path.join("plan.json"), &plan)?;
     let Some(explained) = explained else {
-        return write_unexplained(path, failure, run);
+        return write_unexplained(path, failure, run, replay);
     };
     let mut lines = String::new();
     for event in &explained.log {
@@ -262,13 +268,18 @@ fn write_failure(
     let report = ReportFile {
         tool: "beaver",
         version: env!("CARGO_PKG_VERSION"),
-        explanation,
+        report: explanation,
     };
     write_json(&path.join(REPORT), &report)
 }
 
 /// What is known of a failure that its script alone does not show.
-fn write_unexplained(path: &Path, failure: &Scenario, run: &RunResult) -> io::Result<()> {
+fn write_unexplained(
+    path: &Path,
+    failure: &Scenario,
+    run: &RunResult,
+    replay: &str,
+) -> io::Result<()> {
     let report = FailureReport {
         scenario: &failure.name,
         run,
@@ -282,7 +293,15 @@ fn write_unexplained(path: &Path, failure: &Scenario, run: &RunResult) -> io::Re
         text.push('\n');
     }
     text += &format!("\n{report}The script alone does not show it.\n");
-    write(&path.join("report.txt"), text.as_bytes())
+    write(&path.join("report.txt"), text.as_bytes())?;
+    let report = ReportFile {
+        tool: "beaver",
+        version: env!("CARGO_PKG_VERSION"),
+        report: Told {
+            replay: replay.to_owned(),
+        },
+    };
+    write_json(&path.join(REPORT), &report)
 }
 
 /// The name of a scenario as part of a file name: it comes from a file that anyone may have written.

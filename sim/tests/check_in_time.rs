@@ -4,10 +4,12 @@
 #[path = "own/register.rs"]
 mod register;
 
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
 use beaver_sim::check::{Check, Checked, Failing, check, find};
+use beaver_sim::failure_folder::replaying_test;
 use beaver_sim::invariant::Invariant;
 use beaver_sim::scenario::Seeds;
 use beaver_sim::subject::AnySubject;
@@ -229,6 +231,11 @@ fn a_store_that_hangs_ends_the_process_with_a_report() {
     for words in ["has not come back", "history", "calls", "saved: "] {
         assert!(said.contains(words), "no {words:?} in:\n{said}");
     }
+    let [.., saved] = folders(&said)[..] else {
+        panic!("no folder in:\n{said}");
+    };
+    let command = replaying_test(Path::new(saved));
+    assert!(command.is_some_and(|command| command.contains(test)));
 }
 
 /// The folders that a report names, each once for each time.

@@ -35,7 +35,7 @@ fn check_clean(count: u64, seeds: std::ops::Range<u64>) {
         reads += outcome.counts.reads;
     }
     assert!(cuts > 3 * runs, "{cuts}");
-    assert!(installed >= runs / 15, "{installed}");
+    assert!(installed >= runs.div_ceil(15), "{installed}");
     assert!(acknowledged > 6 * runs, "{acknowledged}");
     assert!(reads > 3 * runs, "{reads}");
 }

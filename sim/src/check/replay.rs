@@ -113,7 +113,8 @@ pub(super) fn save_one(subject: &AnySubject, failing: &mut Failing) -> Option<Pa
     let otherwise = failing.replay.clone();
     failing.replayed_by(command(&path));
     let explained = failing.explained.as_deref();
-    match save_found(&path, &failing.scenario, &failing.run, explained) {
+    let replay = &failing.replay;
+    match save_found(&path, &failing.scenario, &failing.run, explained, replay) {
         Ok(()) => Some(path),
         Err(error) => {
             failing.replayed_by(format!("not saved: {error}; {otherwise}"));

@@ -233,7 +233,7 @@ pub(crate) fn nearest<T: Debug>(states: &[&T], found: &T) -> (String, String) {
     )
 }
 
-/// A line, with the next one where it does no more than open a bracket.
+/// A line, with the next one where it ends with an open bracket.
 fn line(text: &str, index: usize) -> String {
     let mut lines = text.lines().skip(index).map(str::trim);
     let Some(line) = lines.next() else {

@@ -32,7 +32,7 @@ const TEST: &str =
     "namespaces::what_clients_saw_is_linearizable_though_cables_are_cut_and_nodes_killed";
 
 /// The number of the clients at the end of a cable; nodes have 1 to 3.
-const CLIENTS: u64 = 100;
+const CLIENT_END: u64 = 100;
 
 /// A program in new namespaces.
 fn unshare(program: &str) -> Command {
@@ -105,7 +105,7 @@ impl Cables {
         let cables = Cables((1..=3).map(|id| (id, Namespace::new())).collect());
         for (id, namespace) in &cables.0 {
             namespace.ip("link set lo up");
-            cables.lay(*id, CLIENTS);
+            cables.lay(*id, CLIENT_END);
             for other in id + 1..=3 {
                 cables.lay(*id, other);
             }

@@ -15,8 +15,9 @@ use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use beaver_cluster::saved_run::CLUSTER_FILE;
 use beaver_disk::Profile;
-use beaver_sim::failure_folder::SCENARIO;
+use beaver_sim::failure_folder::{SCENARIO, replaying_test};
 use beaver_sim::report::Verdict;
 use beaver_trace::{
     FailingImage, Guard, GuardedFolder, Log, ProgramEnd, RecordError, RecordOptions,
@@ -66,8 +67,13 @@ pub(crate) fn crash(args: &CrashArgs, out: &mut Output) -> Result<Exit, CliError
 }
 
 fn open(folder: &Path) -> Result<Log, CliError> {
-    if folder.join(SCENARIO).is_file() {
-        let why = "is a failure of a simulated store: `beaver replay FOLDER` runs it again";
+    if let Some(command) = replaying_test(folder) {
+        let why =
+            format!("is a failure of a store of one's own, whose test runs it again: {command}");
+        return Err(CliError::at(folder.display(), why));
+    }
+    if folder.join(SCENARIO).is_file() || folder.join(CLUSTER_FILE).is_file() {
+        let why = "is a failure of a simulation: `beaver replay FOLDER` runs it again";
         return Err(CliError::at(folder.display(), why));
     }
     let advice = match folder.is_file() {

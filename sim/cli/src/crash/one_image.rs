@@ -11,7 +11,7 @@ use beaver_trace::{
 use serde::Serialize;
 
 use super::{
-    Acks, CliError, CrashArgs, Exit, Format, Output, acks, check, judge, not_run, replaced,
+    Acks, CliError, CrashArgs, Exit, Format, Output, acks, check, judge, not_run, replaced, text,
 };
 
 /// Writes an image out, by the number that it has in the report.
@@ -35,7 +35,11 @@ pub(super) fn write(
     else {
         return Err(CliError::at(
             format_args!("image {number}"),
-            format_args!("there are {} under {profile}", found.images.len()),
+            format_args!(
+                "there are {} on {}",
+                found.images.len(),
+                text::disk(profile)
+            ),
         ));
     };
     let mut written = Ok(());
@@ -49,8 +53,9 @@ pub(super) fn write(
     made.map_err(CliError::new)?;
     written.map_err(|error| CliError::at(to.display(), error))?;
     out.line(format_args!(
-        "image {number} of {} on {profile}: the power was cut after event {} of {}, and {} lines had been said\nwritten to {}",
+        "image {number} of {} on {}: the power was cut after event {} of {}, and {} lines had been said\nwritten to {}",
         found.images.len(),
+        text::disk(profile),
         image.event,
         log.events.len(),
         image.acks,
@@ -120,10 +125,14 @@ pub(super) fn again(
     out.line(match (reason, exit) {
         (Some(reason), _) if failing.fails_by(reason) => format!("still fails: {reason}"),
         // Also a check that is looked for in another directory than where the failure was saved.
-        (Some(reason), _) => format!(
-            "fails for another reason: {reason}\nbefore it failed: {}\nthe check is run here, and looks for its own files here",
-            failing.reason
-        ),
+        (Some(reason), _) => {
+            let here = match args.check {
+                None => "\nthe check is run here, and looks for its own files here",
+                Some(_) => "",
+            };
+            let before = &failing.reason;
+            format!("fails for another reason: {reason}\nbefore it failed: {before}{here}")
+        }
         (None, Exit::HELD) => format!("holds now; before it failed: {}", failing.reason),
         (None, _) => "stopped before the check had ended".to_owned(),
     });

@@ -57,7 +57,7 @@ pub(super) fn write(
     };
     let figures = tried.iter().map(|tried| {
         let count = format!("{} of {} fail", tried.failing.len(), tried.judged());
-        (tried.profile().name(), count)
+        (text::disk(tried.profile()), count)
     });
     let program = log.format.program.join(" ");
     let page = HtmlPage::of_check(&program, &broken, &explained, figures.collect());

@@ -115,7 +115,7 @@ pub(super) fn explanation(
 ) -> Result<String, CliError> {
     let log = recording.log;
     let mut text = format!(
-        "\none of them, image {} of {} on {}: the power is cut after event {} of {}\n",
+        "\nthe earliest of them, image {} of {} on {}: the power is cut after event {} of {}\n",
         number,
         tried.found.images.len(),
         disk(tried.profile()),
@@ -170,7 +170,7 @@ pub(super) fn proofs(tried: &[Tried], looked_for: bool) -> String {
                 let disk = disk(tried.profile());
                 let _ = writeln!(
                     text,
-                    "\nstopped before it was known what is missing on {disk}; `--proof-for` gives it more time"
+                    "\nstopped before it was known what is missing on {disk}: `--for` and `--proof-for` limit the search"
                 );
             }
             continue;
@@ -261,7 +261,7 @@ pub(super) fn proof(tried: &Tried) -> String {
         text.push_str("  images were sampled, by the same rule with and without\n");
     }
     if !proof.minimal {
-        text.push_str("  stopped before it was known whether each of them is needed; `--proof-for` gives it more time\n");
+        text.push_str("  stopped before it was known whether each of them is needed: `--for` and `--proof-for` limit the search\n");
     }
     text
 }

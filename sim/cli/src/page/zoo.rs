@@ -26,12 +26,9 @@ impl<'r> HtmlPage<'r> {
         let bugs = report.bugs.iter().map(row);
         let alarms = report.controls.false_alarms.iter().map(alarm);
         let clusters = report.cluster.bugs.iter().map(cluster_row);
-        let cluster_alarms = report.cluster.controls.false_alarms.iter();
-        let cluster_alarms = cluster_alarms.map(|(scenario, failed)| {
-            let (seed, violation) = (failed.seed, &failed.violation);
-            let claim = format!("{scenario}, seed {seed}: {}", violation.text);
-            false_alarm("the cluster without bugs".to_owned(), claim)
-        });
+        let cluster_alarms = report.cluster.false_alarms();
+        let cluster_alarms =
+            cluster_alarms.map(|claim| false_alarm("the cluster without bugs".to_owned(), claim));
         let shown = (1..).zip(report.bugs.iter().filter_map(|result| {
             let shown = report.shown.get(result.bug.id)?;
             Some((result, shown))
@@ -69,7 +66,7 @@ fn subtitle(report: &ZooReport) -> String {
     text
 }
 
-/// The bugs of stores and of Raft engines together.
+/// The bugs of stores and of Raft engines together; histories are shrunk to small ones for stores alone.
 fn figures(report: &ZooReport) -> Vec<(&'static str, String)> {
     let (stores, cluster) = (&report.controls, &report.cluster);
     let alarms = stores.false_alarms.len() as u64 + cluster.controls.failed;
@@ -84,7 +81,7 @@ fn figures(report: &ZooReport) -> Vec<(&'static str, String)> {
     vec![
         ("bugs", grouped(asked as u64)),
         ("caught for their reason", grouped(caught as u64)),
-        ("small histories", grouped(report.small() as u64)),
+        ("small histories of stores", grouped(report.small() as u64)),
         (
             "runs without bugs",
             grouped(stores.runs + cluster.controls.runs),

@@ -27,6 +27,16 @@ pub struct ClusterZooReport {
 }
 
 impl ClusterZooReport {
+    /// What the engine without bugs was blamed for, in words.
+    pub(crate) fn false_alarms(&self) -> impl Iterator<Item = String> {
+        let alarms = self.controls.false_alarms.iter();
+        alarms.map(|(scenario, failed)| {
+            let (seed, violation) = (failed.seed, &failed.violation);
+            let (checker, text) = (violation.checker, &violation.text);
+            format!("{scenario}, seed {seed}: {checker}: {text}")
+        })
+    }
+
     /// Whether a bug was not caught for its reason, or something else was.
     #[must_use]
     pub fn is_wrong(&self) -> bool {
@@ -60,13 +70,8 @@ impl fmt::Display for ClusterZooReport {
         if all == 0 {
             return Ok(());
         }
-        for (scenario, failed) in &self.controls.false_alarms {
-            let (seed, violation) = (failed.seed, &failed.violation);
-            let (checker, text) = (violation.checker, &violation.text);
-            writeln!(
-                f,
-                "false alarm: {scenario}, seed {seed}: {checker}: {text}\n"
-            )?;
+        for alarm in self.false_alarms() {
+            writeln!(f, "false alarm: {alarm}\n")?;
         }
         let caught = self.caught();
         writeln!(

@@ -95,7 +95,7 @@ fn is_run_elsewhere(command: &PageCommand) -> bool {
     let begins = |(start, _): &&(&str, &str)| line.starts_with(start);
     let words = match line {
         "beaver" => Some("cargo run --release --locked |"),
-        "beaver cluster" => Some("\"$beaver\" cluster three-nodes"),
+        "beaver cluster" => Some("\"$beaver\" cluster --seeds "),
         _ => IN_CI.iter().find(begins).map(|(_, words)| *words),
     };
     let scripts = [".ci/run", ".ci/nightly"];

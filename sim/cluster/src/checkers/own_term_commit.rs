@@ -36,7 +36,12 @@ impl OwnTermCommit {
         view.require_quorum(id, &holders).is_ok()
     }
 
-    fn commits(&self, event: &ObservedEvent, index: u64, view: &ClusterView) -> Result<(), String> {
+    fn check_commit(
+        &self,
+        event: &ObservedEvent,
+        index: u64,
+        view: &ClusterView,
+    ) -> Result<(), String> {
         let Some(node) = view.node(event.node) else {
             return Ok(());
         };
@@ -69,7 +74,7 @@ impl ClusterChecker for OwnTermCommit {
                     self.store(event.node, node.term, *upto);
                 }
             }
-            Observation::Committed { index } => return self.commits(event, *index, before),
+            Observation::Committed { index } => return self.check_commit(event, *index, before),
             _ => {}
         }
         Ok(())
