@@ -83,7 +83,7 @@ struct ReportFile<R> {
 
 /// What every report tells.
 #[derive(Debug, Serialize, Deserialize)]
-struct Told {
+struct ReportedReplay {
     /// The command that replays it.
     replay: String,
 }
@@ -221,7 +221,7 @@ pub fn replay_command(program: &str, path: &Path) -> String {
 #[must_use]
 pub fn replaying_test(folder: &Path) -> Option<String> {
     let report = fs::read(folder.join(REPORT)).ok()?;
-    let told: Told = serde_json::from_slice(&report).ok()?;
+    let told: ReportedReplay = serde_json::from_slice(&report).ok()?;
     let command = told.replay;
     command.starts_with(REPLAY_VARIABLE).then_some(command)
 }
@@ -297,7 +297,7 @@ fn write_unexplained(
     let report = ReportFile {
         tool: "beaver",
         version: env!("CARGO_PKG_VERSION"),
-        report: Told {
+        report: ReportedReplay {
             replay: replay.to_owned(),
         },
     };
