@@ -366,6 +366,10 @@ fn a_second_opener_may_be_refused_because_the_disk_is_read_only() {
 }
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn a_batch_at_its_limit_is_promised_unasked() {
     let payload = "1".repeat(9 << 20);
     let job = |id: &str| {
@@ -407,6 +411,10 @@ fn a_command_that_such_a_log_does_not_have_is_refused_with_its_field() {
 }
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn every_crash_of_a_run_is_explored_without_a_finding() {
     let mut scenario = scenario();
     scenario.workload.commands = 14;

@@ -175,6 +175,10 @@ fn breaks(bug: Bug) -> &'static [&'static str] {
 }
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn every_planted_bug_is_caught() {
     for &bug in BUGS {
         assert_eq!(broken_by(bug), breaks(bug), "{bug:?}");

@@ -243,6 +243,10 @@ proptest! {
 }
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn every_planted_bug_makes_a_difference() {
     // The calls of a sequence come from one thread.
     let seen = |bug: &&Bug| **bug != Bug::HandlesBelongToTheirThread;

@@ -486,6 +486,10 @@ fn an_unknown_event_is_a_typed_error_never_skipped_never_cut() {
 }
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn a_line_longer_than_the_limit_is_damage() {
     let body = format!("\"{}\"", "x".repeat(16 << 20));
     let long = Lines::first().event(1, 1).any_event(2, 2, false, &body);

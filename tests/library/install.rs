@@ -135,6 +135,10 @@ fn a_crash_at_any_call_of_an_install_leaves_the_old_state_or_the_new_one() {
 }
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn a_crash_in_the_opening_after_a_crash_in_an_install_leaves_one_of_the_two() {
     for history in ["eecee", "ei"] {
         let disk = on(Disk::empty(Profile::Posix));

@@ -443,6 +443,10 @@ fn what_cannot_be_read_or_written_is_an_error() {
 }
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn a_repaired_segment_of_many_damaged_batches_is_read_strictly() {
     let body = format!("\"{}\"", "x".repeat(9 << 20));
     let mut log = Lines::first();

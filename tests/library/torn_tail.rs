@@ -265,6 +265,10 @@ fn what_was_cut_never_comes_back_and_its_place_is_used_again() {
 }
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn a_batch_that_outgrows_the_limit_is_damage() {
     let body = format!("\"{}\"", "x".repeat(15 << 20));
     let mut log = Lines::first();

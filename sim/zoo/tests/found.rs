@@ -156,6 +156,10 @@ fn a_limit_ends_the_search_with_what_there_is() {
 }
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn a_history_that_holds_is_not_shrunk() {
     let bug = bug("B36");
     let limits = Limits::runs(1000);

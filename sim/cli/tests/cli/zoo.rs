@@ -14,6 +14,10 @@ fn a_bug_is_named_caught_and_shrunk() {
 }
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn json_has_an_entry_for_each_bug() {
     let ran = Place::empty().beaver("zoo b05 --format json").ends_with(0);
     let document = ran.complains("bugs         2").json();
@@ -88,6 +92,10 @@ fn replay_of(stdout: &str, id: &str) -> String {
 }
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn each_bug_is_saved_where_it_is_asked_for_and_replays_with_one_command() {
     let place = Place::empty();
     let ran = place
@@ -140,6 +148,10 @@ fn each_bug_is_saved_where_it_is_asked_for_and_replays_with_one_command() {
 }
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn json_says_where_a_bug_is_saved() {
     let place = Place::empty();
     let document = place

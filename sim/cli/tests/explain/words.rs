@@ -184,6 +184,10 @@ fn check_golden(name: &str, actual: &str) {
 const UNWRITTEN: &str = include_str!("../../../../scenarios/mark-clean-unwritten.json");
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn a_page_that_stays_unwritten_is_named() {
     let scenario: Scenario = serde_json::from_str(UNWRITTEN).unwrap();
     let scenario = Scenario {
