@@ -32,6 +32,10 @@ fn the_example_finds_the_missing_sync_of_its_directory() {
 }
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn the_right_order_is_silent() {
     let subject = AnySubject::new(SETTINGS);
     let checked = find(&subject, &check()).unwrap();

@@ -184,6 +184,10 @@ fn push_then_pop(numbers: &[u64]) -> Vec<Op> {
 }
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn an_op_that_there_is_only_after_another_is_explored() {
     check_sound(Numbers::of(push_then_pop), &explored(2));
     let list = Numbers::of(push_then_pop).wrong(Wrong::PopIsNotSynced);

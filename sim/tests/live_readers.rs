@@ -445,6 +445,10 @@ fn a_reader_that_opens_a_log_in_use_misses_nothing_and_invents_nothing() {
 }
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn a_reader_from_the_owner_sees_what_was_synced_and_nothing_else() {
     for preallocate_bytes in [0, 16384] {
         let done = Lived::new(preallocate_bytes, None).check_from_owner();
@@ -453,6 +457,10 @@ fn a_reader_from_the_owner_sees_what_was_synced_and_nothing_else() {
 }
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn a_reader_that_does_not_know_what_was_synced_is_caught() {
     let read = Lived::new(0, None).check_by_themselves(true);
     assert!(read.unwrap_err().contains("was not acknowledged"));

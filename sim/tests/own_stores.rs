@@ -271,6 +271,10 @@ fn a_script_with_steps_of_the_queue_is_refused() {
 }
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn a_promise_that_is_not_given_is_not_held_against_the_store() {
     let explored = Check::default().seeds(Seeds { start: 0, end: 0 });
     let shut = Lists::<{ list::UNPROMISED_OPENING }>(Wrong::StaysShut);

@@ -258,6 +258,10 @@ fn every_small_history_of_snapshots_survives_every_crash() {
 }
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn longer_histories_of_snapshots_survive_failing_calls_too() {
     let sampled = Check::default().explore(0);
     if let Err(failing) = find(&AnySubject::new(Snapshots), &sampled) {

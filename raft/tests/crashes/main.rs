@@ -78,6 +78,10 @@ fn a_plain_log_without_a_bug_keeps_them_too() {
 }
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn every_planted_bug_is_caught_for_its_reason() {
     let planted = [
         (Planted::VoteNotSynced, "vote"),

@@ -248,6 +248,10 @@ fn clients_take_a_new_number_after_an_operation_without_an_answer() {
 }
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn what_is_wrong_with_an_engine_is_found_by_the_check_for_it() {
     let found = [
         (Planted::NoSync, "linearizability"),

@@ -78,6 +78,10 @@ fn the_minute_of_the_page_says_what_stands_there() {
 }
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn every_command_of_the_page_runs() {
     let Some(place) = place_of_the_page() else {
         return;

@@ -107,6 +107,10 @@ fn is_run_elsewhere(command: &PageCommand) -> bool {
 }
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn every_command_of_the_book_works_as_it_stands_there() {
     let place = place_of_the_pages();
     let chapters = chapters().into_iter();
