@@ -30,6 +30,10 @@ fn run(scenario: &Scenario, jobs: usize, cancel: bool) -> ScenarioResult {
 }
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn the_result_does_not_depend_on_the_number_of_threads() {
     let scenario = scenario(EVERYTHING);
     let (one, four) = (run(&scenario, 1, false), run(&scenario, 4, false));

@@ -164,6 +164,10 @@ fn a_crash_at_any_call_leaves_the_whole_copy_or_no_store() {
 /// What fails from the removal of the mark on is cleared without a mark: a power cut meanwhile leaves
 /// some of the files, and `wal-0000000001.jsonl` alone opens as the store `["1", "2"]`.
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn a_crash_while_a_failed_copy_is_cleared_leaves_no_store() {
     for mut copying in both() {
         for TraceRecord { call: failed, .. } in copying.calls.clone() {

@@ -102,6 +102,10 @@ fn a_crash_at_any_call_loses_nothing_and_adds_nothing() {
 }
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn a_crash_while_the_error_of_any_call_is_undone_loses_nothing_and_adds_nothing() {
     let mut died_at = BTreeSet::new();
     for TraceRecord { call, .. } in calls() {

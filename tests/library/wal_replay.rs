@@ -360,6 +360,10 @@ fn the_last_position_is_known_without_owning_the_log_or_reading_all_of_it() {
 }
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn a_last_batch_of_any_shape_is_found_from_the_end() {
     let (short, long) = (30, 300_000);
     for shape in [

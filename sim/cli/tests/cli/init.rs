@@ -3,6 +3,10 @@
 use crate::beaver::Place;
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn the_first_scenario_holds() {
     let place = Place::empty();
     let ran = place.beaver("init").ends_with(0);

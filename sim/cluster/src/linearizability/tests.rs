@@ -157,6 +157,10 @@ fn long_history(rounds: u64) -> Vec<Operation> {
 }
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn a_history_of_four_hundred_operations_needs_few_places() {
     let mut history = long_history(50);
     assert_eq!(judge(&history, 5_000), HistoryVerdict::Linearizable);

@@ -258,6 +258,10 @@ fn the_same_seed_gives_the_same_run() {
 }
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "long where nothing is optimised: with --release"
+)]
 fn bugs_that_need_no_world_are_seen() {
     for bug in [
         PlantedBug::VoteAnsweredBeforeDurable,
