@@ -163,10 +163,8 @@ pub(crate) fn read_failure(path: &Path) -> Result<Scenario, CliError> {
         return Err(CliError::at(path.display(), why));
     }
     let file = of_failure(path);
-    if let Some(command) = file.parent().and_then(replaying_test) {
-        let why =
-            format!("is a failure of a store of one's own, whose test runs it again: {command}");
-        return Err(CliError::at(path.display(), why));
+    if let Some(folder) = file.parent() {
+        refuse_own_store(folder)?;
     }
     let scenario = read(&file)?;
     if scenario.script.is_none() {
@@ -174,6 +172,18 @@ pub(crate) fn read_failure(path: &Path) -> Result<Scenario, CliError> {
         return Err(CliError::at(path.display(), why));
     }
     Ok(scenario)
+}
+
+/// Refuses what only the test of a store of one's own can run again.
+///
+/// # Errors
+/// `folder` is such a failure; the text names the command.
+pub(crate) fn refuse_own_store(folder: &Path) -> Result<(), CliError> {
+    let Some(command) = replaying_test(folder) else {
+        return Ok(());
+    };
+    let why = format!("is a failure of a store of one's own, whose test runs it again: {command}");
+    Err(CliError::at(folder.display(), why))
 }
 
 /// The profile called `name`.

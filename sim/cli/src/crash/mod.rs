@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use beaver_cluster::saved_run::CLUSTER_FILE;
 use beaver_disk::Profile;
-use beaver_sim::failure_folder::{SCENARIO, replaying_test};
+use beaver_sim::failure_folder::SCENARIO;
 use beaver_sim::report::Verdict;
 use beaver_trace::{
     FailingImage, Guard, GuardedFolder, Log, ProgramEnd, RecordError, RecordOptions,
@@ -27,6 +27,7 @@ use super::args::{Acks, CrashArgs, Format};
 use super::exit::{CliError, Exit};
 use super::failure_saver::this_program;
 use super::output::Output;
+use super::scenario_files::refuse_own_store;
 use super::timer::Timer;
 use super::trace::{start_guard, stop_flag, this_program_as};
 use document::CrashDocument;
@@ -67,11 +68,7 @@ pub(crate) fn crash(args: &CrashArgs, out: &mut Output) -> Result<Exit, CliError
 }
 
 fn open(folder: &Path) -> Result<Log, CliError> {
-    if let Some(command) = replaying_test(folder) {
-        let why =
-            format!("is a failure of a store of one's own, whose test runs it again: {command}");
-        return Err(CliError::at(folder.display(), why));
-    }
+    refuse_own_store(folder)?;
     if folder.join(SCENARIO).is_file() || folder.join(CLUSTER_FILE).is_file() {
         let why = "is a failure of a simulation: `beaver replay FOLDER` runs it again";
         return Err(CliError::at(folder.display(), why));
