@@ -229,7 +229,7 @@ impl TestNode {
 
     /// A client that asks this node.
     pub(crate) fn client(&self) -> HttpClient {
-        HttpClient::new(self.address, PATIENCE)
+        HttpClient::new(self.address, Duration::from_secs(10))
     }
 
     /// The body of a successful answer.
@@ -247,7 +247,7 @@ impl TestNode {
     /// # Panics
     /// There is none.
     pub(crate) fn asked(&self, method: &str, path: &str, body: &str) -> HttpAnswer {
-        let answer = self.client().send(method, path, body);
+        let answer = HttpClient::new(self.address, PATIENCE).send(method, path, body);
         answer.unwrap_or_else(|error| panic!("{method} {path}: {error:?}; {}", self.messages()))
     }
 }
