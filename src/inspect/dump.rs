@@ -3,8 +3,8 @@
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
 
-use super::problem_of;
 use super::salvage_reader::{SalvageItem, SalvageReader};
+use super::{problem_of, while_in_use};
 use crate::boundary::Boundary;
 use crate::directory;
 use crate::error::{Error, Result};
@@ -79,10 +79,7 @@ pub fn dump(
     Ok(())
 }
 
-/// How often a segment is read again whose owner changes it meanwhile.
-const LOOKS: usize = 20;
-
-/// As [`dump_segment`], of a segment that its owner may cut, because it is sealed, or remove.
+/// As [`dump_segment`], of a segment that its owner may cut or remove meanwhile.
 fn dump_settled(
     storage: &dyn Storage,
     epoch: Epoch,
@@ -90,24 +87,18 @@ fn dump_settled(
     sink: &mut dyn FnMut(&DumpLine<'_>) -> io::Result<()>,
 ) -> Result<()> {
     let mut from = 0;
-    let mut looks = 0;
-    loop {
-        looks += 1;
-        let dumped = dump_segment(storage, epoch, is_active, &mut |line| {
+    let dumped = while_in_use(|| {
+        dump_segment(storage, epoch, is_active, &mut |line| {
             if line.offset < from {
                 return Ok(());
             }
             from = line.offset + 1;
             sink(line)
-        });
-        let kind = dumped.as_ref().err().and_then(Error::io_kind);
-        match kind {
-            Some(ErrorKind::UnexpectedEof) if looks < LOOKS => {}
-            Some(ErrorKind::NotFound) if !directory::list(storage)?.segments.contains(&epoch) => {
-                return Ok(());
-            }
-            _ => return dumped,
-        }
+        })
+    });
+    match dumped.as_ref().err().and_then(Error::io_kind) {
+        Some(ErrorKind::NotFound) if !directory::list(storage)?.segments.contains(&epoch) => Ok(()),
+        _ => dumped,
     }
 }
 

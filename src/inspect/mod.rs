@@ -18,6 +18,7 @@ mod truncate;
 mod whose;
 
 use std::fmt;
+use std::io::ErrorKind;
 
 pub use compare::{Difference, compare};
 pub use dump::{DumpLine, LineContent, dump};
@@ -26,6 +27,7 @@ pub use salvage::{SalvageReport, Skipped, salvage, salvage_state};
 pub use stats::{Stats, stats, validate};
 pub use truncate::{TruncateReport, truncate};
 
+use crate::error::{Error, Result};
 use crate::position::Seq;
 use crate::wal::Segment;
 use salvage_reader::{SteppedOver, Then};
@@ -55,6 +57,23 @@ impl StoreProblem {
             reason: reason.into(),
         }
     }
+}
+
+/// How often a segment is read that its owner changes meanwhile.
+const READS: usize = 20;
+
+/// Reads a segment, and again where a read ended early, because the owner has sealed and cut it, or was overtaken by a write.
+/// A sealed segment does not change any more, so that reading ends even where the owner seals one segment after the other; reading
+/// the whole log again, whose last segment is another one by then, need not end.
+fn while_in_use<T>(mut read: impl FnMut() -> Result<T>) -> Result<T> {
+    for _ in 1..READS {
+        match read() {
+            Err(Error::UnstableRead { .. }) => {}
+            Err(error) if error.io_kind() == Some(ErrorKind::UnexpectedEof) => {}
+            done => return done,
+        }
+    }
+    read()
 }
 
 /// Damage in words.

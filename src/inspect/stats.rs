@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::salvage_reader::{SalvageItem, SalvageReader, SteppedOver};
-use super::{StoreProblem, problem_of};
+use super::{StoreProblem, problem_of, while_in_use};
 use crate::directory;
 use crate::error::{Error, Result};
 use crate::format::{VERSION, WITHOUT_IDENTITY};
@@ -86,10 +86,15 @@ pub fn stats<E: LogEvent>(storage: &Arc<dyn Storage>) -> Result<Stats> {
     }
     let mut sealed = None;
     for (index, epoch) in listing.segments.iter().enumerate() {
-        let segment = Segment::open(&**storage, *epoch, Access::Read)?;
-        stats.check_chain(&segment, &sealed, &snapshots)?;
         let is_active = index + 1 == listing.segments.len();
-        sealed = Some(stats.count_segment::<E>(&**storage, &segment, is_active)?);
+        let (counted, end) = while_in_use(|| {
+            let mut counted = stats.clone();
+            let segment = Segment::open(&**storage, *epoch, Access::Read)?;
+            counted.check_chain(&segment, sealed, &snapshots)?;
+            let end = counted.count_segment::<E>(&**storage, &segment, is_active)?;
+            Ok((counted, end))
+        })?;
+        (stats, sealed) = (counted, Some(end));
     }
     stats.check_start(&listing, &snapshots);
     Ok(stats)
@@ -169,7 +174,7 @@ impl Stats {
     fn check_chain(
         &mut self,
         segment: &Segment,
-        before: &Option<Position>,
+        before: Option<Position>,
         snapshots: &BTreeMap<Epoch, Position>,
     ) -> Result<()> {
         let header = match header(segment) {
@@ -188,7 +193,7 @@ impl Stats {
         // of that epoch ends: each of the two may be missing.
         let epoch_before = Epoch(segment.epoch.0 - 1);
         let expected = match before {
-            Some(before) if before.epoch == epoch_before => Some(*before),
+            Some(before) if before.epoch == epoch_before => Some(before),
             Some(before) => {
                 let reason = format!("no segment between epoch {} and this one", before.epoch);
                 self.problem(&segment.name, 0, reason);

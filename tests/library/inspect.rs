@@ -1,5 +1,7 @@
 //! Looking at a store from beside: statistics, validation, dump, truncation, comparison.
 
+use std::io::ErrorKind;
+
 use beaver::inspect::{self, Difference, LineContent, Stats, StoreProblem};
 use beaver::{ChecksumKind, Controller, ControllerOptions, Error, Event, JobId, JobSpec, Payload};
 
@@ -98,6 +100,38 @@ fn a_whole_store_has_no_problem_and_neither_has_an_unfinished_end() {
     glue(&disk, &wal(4), "torn");
     assert_eq!(problems(&disk), []);
     assert_eq!(stats(&disk).torn_tail.unwrap().bytes, 4);
+}
+
+#[test]
+fn a_segment_that_its_owner_cuts_meanwhile_is_read_again() {
+    let disk = store_with(0, store_options());
+    // Free space, read in several pieces and twice: most of what there is to read.
+    glue(&disk, WAL1, "\n".repeat(1 << 20));
+    let (expected, lines) = (stats(&disk), dump(&disk));
+    let is_struck_at = |skip| {
+        let struck = disk.fired();
+        disk.inject(
+            Fault::on(Op::Read, "wal-0000000001")
+                .kind(ErrorKind::UnexpectedEof)
+                .after(skip),
+        );
+        assert_eq!(
+            (stats(&disk), dump(&disk)),
+            (expected.clone(), lines.clone()),
+            "{skip}"
+        );
+        disk.fired() > struck
+    };
+    // The first read is a glance at the header, which is never cut.
+    assert!((1..).take_while(|skip| is_struck_at(*skip)).count() > 5);
+    // An end that comes every time is an error and not waited for.
+    disk.inject(
+        Fault::on(Op::Read, "wal-0000000001")
+            .kind(ErrorKind::UnexpectedEof)
+            .always(),
+    );
+    let error = inspect::stats::<Line>(&disk.storage()).unwrap_err();
+    assert_eq!(error.io_kind(), Some(ErrorKind::UnexpectedEof));
 }
 
 #[test]
