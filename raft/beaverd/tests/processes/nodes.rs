@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -33,14 +35,29 @@ pub(crate) struct TestNode {
 /// Nodes by number, and where their files are.
 #[derive(Debug)]
 pub(crate) struct TestCluster {
-    root: TempDir,
+    /// Before their directories, which are removed when the nodes have ended and their messages are shown.
     pub(crate) nodes: BTreeMap<u64, TestNode>,
+    root: TempDir,
 }
 
-/// An address of this machine with a port that was free just now.
+/// The ports that this machine gives to nobody who does not ask for one of them. A port that was drawn from the others may belong to
+/// a connection before the node that it was drawn for listens, and again while that node is down.
+const PORTS: Range<u16> = 10_000..32_000;
+
+/// An address of this machine with a port that is free and that no other test here has got.
 pub(crate) fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("its address")
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let count = u32::from(PORTS.end - PORTS.start);
+    let free = (0..count).find_map(|_| {
+        // Test processes side by side begin at different ports.
+        let turn = NEXT.fetch_add(1, Ordering::Relaxed);
+        let port = std::process::id().wrapping_mul(97).wrapping_add(turn) % count;
+        let port = PORTS.start + u16::try_from(port).expect("less than the count");
+        TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok()
+    });
+    free.expect("a free port")
+        .local_addr()
+        .expect("its address")
 }
 
 impl TestCluster {
