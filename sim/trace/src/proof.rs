@@ -56,11 +56,11 @@ pub struct AlikeSyncs<'p> {
 }
 
 impl Proof {
-    /// The syncs by what they have in common, in order of the first of each kind.
+    /// The syncs that are not `told` of already, by what they have in common, in order of the first of each kind.
     #[must_use]
-    pub fn alike(&self) -> Vec<AlikeSyncs<'_>> {
+    pub fn alike(&self, told: &[MissingSync]) -> Vec<AlikeSyncs<'_>> {
         let mut alike: Vec<AlikeSyncs<'_>> = Vec::new();
-        for sync in &self.missing {
+        for sync in self.missing.iter().filter(|sync| !told.contains(sync)) {
             let known = alike.iter_mut();
             let mut known = known.filter(|known| known.first.pattern() == sync.pattern());
             match known.next() {
@@ -354,7 +354,7 @@ mod tests {
     }
 
     fn names(proof: &Proof) -> Vec<String> {
-        let alike = proof.alike();
+        let alike = proof.alike(&[]);
         alike
             .iter()
             .map(|alike| format!("{} +{}", alike.first, alike.more))

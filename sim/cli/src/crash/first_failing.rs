@@ -52,7 +52,7 @@ pub(super) fn save(recording: &JudgedLog<'_>, first: &FirstFailing<'_>) -> Optio
     let hash = short_hash(&[&image, &event, &check]);
     let folder =
         super::command_line::out(args).join(format!("{}-{hash:08x}", program_name(recording.log)));
-    let (count, proof) = (text::count(first.tried), text::proof(first.tried));
+    let (count, proof) = (text::count(first.tried), text::proof(first.tried, None));
     let report = format!("{count}\n{}{proof}", first.explanation);
     match first.image.save(recording.log, &folder, &report) {
         Ok(()) => Some(folder),

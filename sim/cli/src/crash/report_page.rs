@@ -36,7 +36,7 @@ pub(super) fn write(
     let Some(explained) = explained else {
         return Ok(exit);
     };
-    let missing = text::proof(first);
+    let missing = text::proof(first, None);
     let missing = missing
         .lines()
         .map(str::trim)

@@ -160,7 +160,7 @@ pub(super) fn explanation(
 }
 
 /// What is missing, for every profile under which something failed. A profile that the syncs of a milder one repair too says
-/// only that.
+/// only that, and one that takes more syncs names those.
 pub(super) fn proofs(tried: &[Tried], looked_for: bool) -> String {
     let mut text = String::new();
     let mut known: Option<&Proof> = None;
@@ -182,7 +182,7 @@ pub(super) fn proofs(tried: &[Tried], looked_for: bool) -> String {
                 let counts = counts(proof).unwrap_or_else(|| "the others still fail".to_owned());
                 let _ = writeln!(text, "  the same on {}: {counts}", disk(tried.profile()));
             }
-            false => text.push_str(&self::proof(tried)),
+            false => text.push_str(&self::proof(tried, known)),
         }
         known = Some(proof);
     }
@@ -196,8 +196,8 @@ fn counts(proof: &Proof) -> Option<String> {
     comparable.then(|| format!("{before} → {after} failing images"))
 }
 
-/// What is missing under one profile.
-pub(super) fn proof(tried: &Tried) -> String {
+/// What is missing under one profile, after what was missing under a milder one was told.
+pub(super) fn proof(tried: &Tried, milder: Option<&Proof>) -> String {
     let Some(proof) = &tried.proof else {
         return String::new();
     };
@@ -216,12 +216,16 @@ pub(super) fn proof(tried: &Tried) -> String {
     if proof.missing.is_empty() {
         return text;
     }
-    let missing = if after > 0 {
-        "missing besides"
-    } else {
-        "missing"
+    let told = milder.map_or(&[][..], |milder| &milder.missing);
+    // A smallest set need not contain that of a milder profile: then all of it is told.
+    let takes_more = after == 0 && told.iter().all(|sync| proof.missing.contains(sync));
+    let told = if takes_more { told } else { &[] };
+    let missing = match (after, told) {
+        (0, []) => "missing".to_owned(),
+        (0, _) => format!("missing on {disk} too"),
+        _ => "missing besides".to_owned(),
     };
-    let alike = proof.alike();
+    let alike = proof.alike(told);
     for alike in alike.iter().take(SYNCS) {
         let more = match alike.more {
             0 => String::new(),
@@ -237,10 +241,10 @@ pub(super) fn proof(tried: &Tried) -> String {
     if alike.len() > SYNCS {
         let _ = writeln!(text, "  and {} other syncs", alike.len() - SYNCS);
     }
-    let with = if proof.missing.len() == 1 {
-        "it"
-    } else {
-        "them"
+    let with = match (proof.missing.len(), told) {
+        (1, _) => "it",
+        (_, []) => "them",
+        _ => "all of these",
     };
     if let Some(counts) = counts(proof) {
         let _ = writeln!(text, "  with {with} {counts} on {disk}");
