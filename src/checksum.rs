@@ -21,7 +21,7 @@
 use crate::position::Epoch;
 use crate::store_id::StoreId;
 
-/// What a checksum stands on; part of what it covers.
+/// The kind of line that a checksum is of; the checksum, CRC-32/IEEE, covers it as its first byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum ChecksumKind {

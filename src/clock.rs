@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Where "now" comes from, in milliseconds since 1970-01-01 UTC.
 ///
-/// Nothing in the log compares a clock reading with another one: a clock that jumps changes time
-/// stamps and deadlines, never what is stored or in which order.
+/// A clock that jumps changes time stamps and deadlines, and when a queued batch is synced; never what
+/// is stored or in which order.
 pub trait Clock: Debug + Send + Sync {
     /// The current time in milliseconds since the Unix epoch.
     fn now_ms(&self) -> u64;

@@ -80,7 +80,8 @@ macro_rules! job_commands {
         /// Adds a job at the end of the queue.
         ///
         /// # Errors
-        /// Rejected if a job of that name was ever enqueued; see [`Store::commit`] for the rest.
+        /// Rejected if a job of that name was ever enqueued; see [`Store::commit`] and, for the shared
+        /// controller, [`SharedStore::commit`] for the rest.
         pub fn enqueue($self: $receiver, spec: JobSpec) -> Result<(), JobCommandError> {
             $self.enqueue_all(vec![spec])
         }
@@ -137,8 +138,8 @@ macro_rules! job_commands {
             $self.execute(&Command::Fail { id, attempt }).map(drop)
         }
 
-        /// Takes back every job whose time is over, and puts every job into the queue whose delay
-        /// is. To be called regularly: nothing else looks at the clock for that. Returns for how
+        /// Takes back every job whose time is over, and puts every job whose delay is over back into
+        /// the queue. To be called regularly: nothing else looks at the clock for that. Returns for how
         /// many jobs there was something to do; see [`Command::Tick`].
         ///
         /// # Errors
@@ -216,7 +217,7 @@ impl Controller {
     }
 
     /// Validates and queues a command, for a later [`flush`](Controller::flush) that makes all
-    /// queued ones durable together. No ticket: there is nothing to log.
+    /// queued ones durable together. `None` in place of a ticket: there is nothing to log.
     ///
     /// # Errors
     /// As [`Store::submit`].

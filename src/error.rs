@@ -126,7 +126,7 @@ pub enum Error {
     UnstableRead {
         /// The file.
         file: String,
-        /// Where the reads began.
+        /// Byte offset at which the reads began.
         offset: u64,
     },
 

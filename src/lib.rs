@@ -36,7 +36,7 @@
 //! | put another state in the place of all of it | [`Store::install`] |
 //! | keep events and no state | [`Wal`] with a [`LogEvent`]; from many threads, [`BatchWriter`] |
 //! | keep whole states and no events | [`SnapshotStore`] |
-//! | see how much it does and how long that takes | `metrics()` of each of them: [`StoreMetrics`] |
+//! | see how much it does and how long that takes | `metrics()` of each of them that has a log: [`StoreMetrics`] |
 //! | look at, repair, cut or compare what is on disk | [`inspect`] |
 //! | put it on real files, on a disk that fails on request, or on your own | [`storage`] |
 //!
@@ -57,8 +57,8 @@
 //! * **Honest.** An end that was never acknowledged is cut and reported. Damage to what was
 //!   acknowledged is a typed [`Error`] with file, offset and reason, and no file is changed; so is
 //!   an event that cannot be decoded or that the state refuses.
-//! * **Deterministic.** The state is a function of the events. The library draws no random numbers;
-//!   time comes from a [`Clock`], and no event is replayed differently because of it.
+//! * **Deterministic.** The state is a function of the events. No random number is drawn but the
+//!   identity of a new store; time comes from a [`Clock`], and no event is replayed differently because of it.
 //! * **Every caller is answered.** A thread that waits for a shared log learns what became of its
 //!   append, also when the log is closed, a batch fails, or the thread that writes it panics.
 //!

@@ -6,7 +6,8 @@
 use std::array;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// What a store, or a log without one, has done since it was opened. Times are in microseconds.
+/// What a store, or a log without one, has done since it was opened. Times are in microseconds. With the feature `metrics` the
+/// same goes to the recorder of the [`metrics`](https://docs.rs/metrics) crate.
 ///
 /// Each number is exact; two of them read in the middle of a commit may be one batch apart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -81,7 +82,7 @@ impl Histogram {
     }
 
     /// A value that `per_mille` of 1,000 values do not exceed: 500 is the median. At most twice as large as the exact one
-    /// and never larger than [`max`](Histogram::max).
+    /// (of what took longer than three days: the largest), and never larger than [`max`](Histogram::max).
     #[must_use]
     pub fn quantile(&self, per_mille: u64) -> u64 {
         let count = u128::from(self.count());

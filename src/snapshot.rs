@@ -1,13 +1,13 @@
 //! Snapshots: the whole state after a position, in one file that is there whole or not at all.
 //!
 //! ```text
-//! {"snapshot":"beaver","version":2,"store":"6f1d0c5be2a94417","epoch":7,"last_seq":3141,"last_crc":"5d0c77aa","state":…,"crc":"…"}\n
+//! {"snapshot":"beaver","version":2,"store":"6f1d0c5be2a94417","epoch":7,
+//!  "last_seq":3141,"last_crc":"5d0c77aa","state":…,"crc":"…"}       one line
 //! ```
 //!
 //! The name says the epoch, the document says the position, and the checksum covers both: a
 //! snapshot under a wrong name is damage. The store and the checksum of the epoch's last line say
-//! which log it is of; version 1 has neither. Writing is content before name, name before use (see
-//! `temporary`).
+//! which log it is of; version 1 has neither. Writing is content before name, name before use.
 
 use std::ops::Range;
 use std::sync::Arc;

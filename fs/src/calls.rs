@@ -194,7 +194,7 @@ pub fn symlink_metadata<P: AsRef<Path>>(path: P) -> io::Result<Metadata> {
     }
 }
 
-/// [`std::fs::exists`]: what stands for `Path::try_exists` too, which asks the real file system.
+/// [`std::fs::exists`]. To be used in place of `Path::try_exists` too, which asks the real file system.
 ///
 /// # Errors
 ///
@@ -235,7 +235,7 @@ pub fn read_link<P: AsRef<Path>>(path: P) -> io::Result<PathBuf> {
     }
 }
 
-/// [`std::fs::set_permissions`]. On a simulated disk no modes are kept, and nothing happens.
+/// [`std::fs::set_permissions`]. On a simulated disk no modes are kept.
 ///
 /// # Errors
 ///
@@ -249,7 +249,7 @@ pub fn set_permissions<P: AsRef<Path>>(path: P, perm: Permissions) -> io::Result
     check_mode(&perm)
 }
 
-/// What stands in [`std::os::unix::fs`] as a function; its traits are implemented for the types of this
+/// The symbolic link of [`std::os::unix::fs`], whose traits are implemented for the types of this
 /// package, so that `use std::os::unix::fs::FileExt` can stay as it is.
 pub mod unix {
     use super::{MountedPath, Path, check_bytes, io, plain, unsupported};

@@ -97,11 +97,11 @@ impl File {
         }
     }
 
-    /// [`std::fs::File::set_permissions`]. On a simulated disk no modes are kept, and nothing happens.
+    /// [`std::fs::File::set_permissions`]. On a simulated disk no modes are kept.
     ///
     /// # Errors
     ///
-    /// `Unsupported` on a simulated disk if the file may not be written any more.
+    /// Those of fchmod(2); `Unsupported` on a simulated disk if the file may not be written any more.
     pub fn set_permissions(&self, perm: Permissions) -> io::Result<()> {
         match &self.0 {
             FileHandle::Real(file) => file.set_permissions(perm),
@@ -113,7 +113,7 @@ impl File {
     ///
     /// # Errors
     ///
-    /// `Unsupported` on a simulated disk.
+    /// Those of futimens(2); `Unsupported` on a simulated disk.
     pub fn set_times(&self, times: FileTimes) -> io::Result<()> {
         match &self.0 {
             FileHandle::Real(file) => file.set_times(times),
@@ -125,7 +125,7 @@ impl File {
     ///
     /// # Errors
     ///
-    /// `Unsupported` on a simulated disk.
+    /// Those of futimens(2); `Unsupported` on a simulated disk.
     pub fn set_modified(&self, time: SystemTime) -> io::Result<()> {
         match &self.0 {
             FileHandle::Real(file) => file.set_modified(time),

@@ -3,12 +3,12 @@
 //! ```text
 //! calls, directory   the functions: read, write, rename, create_dir_all …
 //! File, OpenOptions  an open file: a real one, or a description of a simulated one
-//!   place            where a path leads, through links and `..`
+//!   place            where a path leads, through links and ..
 //!     mount          the table: each mount point and its disk
-//!       Tree         the disk, from `beaver-disk` or from the checker
+//!       Tree         the disk, from beaver-disk or from the checker
 //! ```
 //!
-//! A store says in one line which of the two it uses, and nothing else in it changes:
+//! A store says in one place which of the two it uses, and nothing else in it changes:
 //!
 //! ```
 //! # mod store {

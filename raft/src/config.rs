@@ -35,7 +35,7 @@ pub enum UnsoundConfig {
 /// * **`allow_log_reversion`** must not be set: it hides that a node has lost what it acknowledged.
 ///
 /// # Errors
-/// The first thing that is wrong, and what [`Config::validate`] finds.
+/// The first thing that is wrong; if nothing is, what [`Config::validate`] finds.
 pub fn check_config(config: &Config) -> Result<(), UnsoundConfig> {
     if config.enable_leader_restore != Some(false) {
         return Err(UnsoundConfig::LeaderRestore);

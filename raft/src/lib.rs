@@ -8,8 +8,16 @@
 //! | give openraft a state machine | [`StateMachineStore`] with a [`ReplicatedMachine`] |
 //! | replicate Beaver's job queue | [`ReplicatedQueue`] |
 //! | know that openraft's settings are sound | [`check_config`] |
+//! | refuse a snapshot that its sender may not send any more | [`check_snapshot`] |
 //! | see what a store does, for a checker | [`LogObserver`], [`ApplyObserver`] |
-//! | test a log store of your own against crashes | `suite`, with the feature of that name |
+#![cfg_attr(
+    feature = "suite",
+    doc = "| test a log store of your own against crashes | [`suite`], with the feature of that name |"
+)]
+#![cfg_attr(
+    not(feature = "suite"),
+    doc = "| test a log store of your own against crashes | `suite`, with the feature of that name |"
+)]
 //!
 //! `README.md` has the promises, a program, and what is not promised. The openraft it is for is pinned:
 //! its traits change between alphas.

@@ -3,13 +3,6 @@
 //! ```text
 //! append ─ queue (readable) ─→ Flusher ─→ one write, one sync ─→ callbacks, in order
 //! ```
-//!
-//! * What was appended can be read at once. Its callback is called when its batch is synced; appends
-//!   that come while a flush waits for its turn, or for the disk, share the next one.
-//! * A vote is answered when it is durable, and so is a truncation.
-//! * The commit index is a hint, which is durable with the next sync.
-//! * A purge is a record too. A checkpoint, after some of them, gives the room back.
-//! * After a flush that failed the store refuses everything until it is opened again.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -54,6 +47,13 @@ impl Default for LogStoreOptions {
 }
 
 /// A Raft log that survives crashes. Cheap to clone; all clones are one log.
+///
+/// * What was appended can be read at once. Its callback is called when its batch is synced; appends
+///   that come while a flush waits for its turn, or for the disk, share the next one.
+/// * A vote is answered when it is durable, and so is a truncation.
+/// * The commit index is a hint, which is durable with the next sync.
+/// * A purge is a record too. A checkpoint, after some of them, gives the room back.
+/// * After a flush that failed the store refuses everything until it is opened again.
 pub struct LogStore<C: RaftTypeConfig>(Arc<Shared<C>>);
 
 struct Shared<C: RaftTypeConfig> {

@@ -1,11 +1,12 @@
 //! What a checker may learn of a store while it works. Every method does nothing unless it is written.
-//!
-//! They are called under the store's locks: they should be short, and must not call the store.
 
 use openraft::RaftTypeConfig;
 use openraft::alias::{EntryPayloadOf, LogIdOf, StoredMembershipOf, VoteOf};
 
 /// Learns what happens to a log.
+///
+/// Its methods are called under the store's locks, all but [`vote_saved`](LogObserver::vote_saved): they
+/// should be short, and must not call the store.
 pub trait LogObserver<C: RaftTypeConfig>: Send + Sync + 'static {
     /// `entry` was queued after the one with the id `previous`. It can be read and is not durable.
     fn appended(&self, previous: Option<&LogIdOf<C>>, entry: &C::Entry) {
@@ -41,6 +42,8 @@ pub trait LogObserver<C: RaftTypeConfig>: Send + Sync + 'static {
 
 /// Learns what happens to a replicated state machine. `state` is the machine as
 /// [`ReplicatedMachine::snapshot`](crate::ReplicatedMachine::snapshot) writes it.
+///
+/// Its methods are called under the store's locks: they should be short, and must not call the store.
 pub trait ApplyObserver<C: RaftTypeConfig>: Send + Sync + 'static {
     /// The entry with the id `log_id` is about to be applied.
     fn applied(&self, log_id: &LogIdOf<C>, payload: &EntryPayloadOf<C>) {

@@ -3,12 +3,6 @@
 //! ```text
 //! {"last_log_id":…,"last_membership":…,"machine":…}      in a Beaver snapshot of its own directory
 //! ```
-//!
-//! What is applied is not written: after a restart the state is that of the newest snapshot, and
-//! openraft applies the log after it again. So a snapshot is durable before openraft learns of it, its
-//! name too: openraft purges the log that it covers. One from elsewhere is durable before its state is
-//! shown. A snapshot that cannot be read is an error and no reason to begin with an older one, because
-//! the log between them may be gone.
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -25,6 +19,12 @@ use crate::machine::{EntryParts, ReplicatedMachine};
 use crate::observer::ApplyObserver;
 
 /// A state machine whose snapshots survive crashes. Cheap to clone; all clones are one.
+///
+/// What is applied is not written: after a restart the state is that of the newest snapshot, and
+/// openraft applies the log after it again. So a snapshot is durable before openraft learns of it, its
+/// name too: openraft purges the log that it covers. One from elsewhere is durable before its state is
+/// shown. A snapshot that cannot be read is an error and no reason to begin with an older one, because
+/// the log between them may be gone.
 pub struct StateMachineStore<C: RaftTypeConfig, M>(Arc<ObservedMachine<C, M>>);
 
 struct ObservedMachine<C: RaftTypeConfig, M> {

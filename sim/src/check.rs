@@ -138,8 +138,8 @@ impl Check {
 
     /// Ends after this time, by the clock on the wall, wherever it is. With a failure it ends earlier: when nothing of
     /// another kind came up for as long as it took to find that one (2 s at least), or when eight kinds are known. Then it
-    /// takes up to 10 s to make them smaller. Without a time limit a check ends with the first failure. [`explore`](Check::explore),
-    /// [`depth`](Check::depth) and [`seeds`](Check::seeds) are the most that is done then. The order of
+    /// takes up to 10 s to make them smaller. Without a time limit a check ends with the first failure. With one,
+    /// [`explore`](Check::explore), [`depth`](Check::depth) and [`seeds`](Check::seeds) are the most that is done. The order of
     /// the work is always the same: only where it ends depends on the machine.
     #[must_use]
     pub fn for_duration(mut self, duration: Duration) -> Self {
@@ -182,7 +182,7 @@ impl Check {
         self
     }
 
-    /// How many images of one power cut with a torn page, or with garbage under `alice`, are judged at most in these workloads,
+    /// How many images of one power cut with a torn page, or with garbage under `alice`, are judged at most in small workloads,
     /// 2048 unless said otherwise; with 0 every page there is old or new, and what was lost is zeros. [`Checked::explored`] says
     /// whether there were more.
     #[must_use]
@@ -208,18 +208,18 @@ impl Check {
         self
     }
 
-    /// A finding that is known, and no failure: one that breaks `promise`, called as reports call it, and
+    /// A finding that is known, and no failure: one that breaks the promise that reports call `name`, and
     /// has `text` in what was expected or found. How often it came up is reported.
     ///
     /// # Panics
-    /// If there is no such promise.
+    /// If there is no promise of that name.
     #[must_use]
-    pub fn allow(mut self, promise: &str, text: &str) -> Self {
+    pub fn allow(mut self, name: &str, text: &str) -> Self {
         let mut all = Invariant::ALL.iter();
-        let known = all.find(|invariant| invariant.name() == promise);
+        let known = all.find(|invariant| invariant.name() == name);
         let Some(invariant) = known.copied() else {
             let names = Invariant::NAMES.join(", ");
-            panic!("`{promise}` is no promise that can be allowed to break: {names}");
+            panic!("`{name}` is no promise that can be allowed to break: {names}");
         };
         self.allowed.push(Allowed {
             invariant,

@@ -23,6 +23,7 @@ mod trail;
 mod watched;
 mod work;
 
+pub use crate::oracle::Finding;
 pub use options::Options;
 pub(crate) use outcome::run_again;
 pub(crate) use small::{SmallWorkload, SmallWorkloads};
@@ -80,7 +81,7 @@ pub struct Running<'r> {
     pub cancel: &'r AtomicBool,
 }
 
-/// Explores the run of one seed of a scenario with this under test: its commands and faults, without the crashes that it
+/// Explores the run of one seed of a scenario with `subject` under test: its commands and faults, without the crashes that it
 /// draws itself.
 #[must_use]
 pub fn explore_seed(
@@ -103,8 +104,8 @@ pub fn explore_seed(
     explore(&work_units, run, running, |unit| unit.explore(target))
 }
 
-/// Explores every sequence of up to `ops` of the subject's ops, from `start`, and every way for two callers to issue that many
-/// at once.
+/// Explores every sequence of up to `ops` of the subject's ops, from `start`, and every way for [`Options::callers`] callers to
+/// issue that many at once.
 #[must_use]
 pub fn explore_small(
     subject: &AnySubject,

@@ -2,11 +2,11 @@
 //!
 //! ```text
 //! failures/<scenario>-<invariant>-<hash>/
-//!   scenario.json   what `beaver replay` runs: commands, faults, crashes, and what survived
+//!   scenario.json   what beaver replay runs: commands, faults, crashes, and what survived
 //!   plan.json       the faults and crashes alone
 //!   trace.jsonl     commands, storage calls with their results, crashes: one object a line
 //!   before/         the files that the last recovery met
-//!   after/          the files at the end; both are stores that `beaver wal` opens
+//!   after/          the files at the end; both are stores that beaver wal opens
 //!   report.txt      the explanation for people
 //!   report.json     the same for programs
 //!   seen.json       how many runs it stands for, and which
@@ -222,8 +222,12 @@ pub fn replay_command(program: &str, path: &Path) -> String {
 pub fn replaying_test(folder: &Path) -> Option<String> {
     let report = fs::read(folder.join(REPORT)).ok()?;
     let told: ReportedReplay = serde_json::from_slice(&report).ok()?;
-    let command = told.replay;
-    command.starts_with(REPLAY_VARIABLE).then_some(command)
+    let command = told.replay.strip_prefix(REPLAY_VARIABLE)?;
+    // It was saved elsewhere where a colleague has sent it.
+    let (_, test) = command.rsplit_once(" cargo test")?;
+    let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    let folder = quoted(&folder.display().to_string());
+    Some(format!("{REPLAY_VARIABLE}={folder} cargo test{test}"))
 }
 
 /// `text` as one word of a shell.
@@ -356,7 +360,7 @@ fn create_dir(path: &Path) -> io::Result<()> {
 /// # Errors
 /// It could not be written; the path is in the message.
 pub fn write_json(path: &Path, value: &impl Serialize) -> io::Result<()> {
-    let mut json = serde_json::to_vec_pretty(value)?;
+    let mut json = serde_json::to_vec_pretty(value).map_err(|error| at(path, error.into()))?;
     json.push(b'\n');
     write(path, &json)
 }

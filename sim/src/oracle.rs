@@ -9,4 +9,4 @@ mod numbers;
 pub(crate) mod promises;
 pub(crate) mod recognise;
 
-pub(crate) use finding::Finding;
+pub use finding::Finding;

@@ -59,7 +59,8 @@ pub struct RunResult {
     pub outcome: Outcome,
     /// Everything that chance decided; only of a run that did not hold, or where it was asked for.
     pub script: Option<Script>,
-    /// The trace, one line a command or storage call; only where it was asked for.
+    /// The trace, one line a command or storage call; only of a run that did not hold, or where it was
+    /// asked for.
     pub trace: Vec<String>,
 }
 
@@ -93,7 +94,7 @@ impl Outcome {
 pub struct Violation {
     /// The invariant.
     pub invariant: Invariant,
-    /// The command, counted from 1.
+    /// The command, counted from 1; 0 at the first opening, and where it is the whole run.
     pub step: u64,
     /// The command in words.
     pub command: String,
@@ -102,9 +103,10 @@ pub struct Violation {
     pub crash_point: Option<String>,
     /// What had to be.
     pub expected: String,
-    /// What was.
+    /// What was found.
     pub found: String,
-    /// The last storage calls, oldest first, one line each.
+    /// The last 30 lines of the trace, oldest first: storage calls, and among them commands, answers and
+    /// crashes. Empty where there is no trace.
     pub last_calls: Vec<String>,
 }
 
@@ -126,7 +128,8 @@ pub struct ScenarioResult {
     /// Hash over the trace hashes in seed order.
     pub trace_hash: u64,
     /// The runs that did not hold and were not expected to fail, in seed order, at most
-    /// [`FAILURES_KEPT`]; each with its script.
+    /// [`FAILURES_KEPT`]; each with its script, but for one that held and only had another trace hash
+    /// when it was run again.
     pub failures: Vec<RunResult>,
     /// How many runs did not hold and were not expected to fail.
     pub failed_runs: u64,

@@ -27,13 +27,17 @@ pub struct Keep {
     pub trace: bool,
 }
 
-/// How many storage calls a failure shows.
+/// How many lines of the trace a failure shows.
 const LAST_CALLS: usize = 30;
 
 /// One seed in this many is run twice, and must give the same trace hash.
 const REPEAT_EVERY: u64 = 64;
 
-/// Runs one seed, or the script of a scenario, with this under test.
+/// Runs one seed, or the script of a scenario, with `subject` under test.
+///
+/// # Panics
+/// If the script holds an op that is none of `subject`'s, or
+/// [`Subject::draw`](crate::subject::Subject::draw) panics.
 #[must_use]
 pub fn run_seed(subject: &AnySubject, scenario: &Scenario, seed: u64, keep: Keep) -> RunResult {
     let result = run_once(subject, scenario, seed, keep);
@@ -109,17 +113,18 @@ pub(crate) fn watch(subject: &AnySubject, scenario: &Scenario, seed: u64) -> Wat
     }
 }
 
-/// Runs what the script of `scenario` says, with this under test; draws nothing.
+/// Runs what the script of `scenario` says, with `subject` under test; draws nothing.
 ///
 /// # Panics
-/// If the scenario has no script.
+/// If the scenario has no script, or the script holds an op that is none of `subject`'s.
 #[must_use]
 pub fn run_script(subject: &AnySubject, scenario: &Scenario, keep: Keep) -> RunResult {
     assert!(scenario.script.is_some(), "the scenario has no script");
     run_seed(subject, scenario, 0, keep)
 }
 
-/// The scenario that replays a run from data alone: what is saved of a failure.
+/// The scenario that replays a run from data alone: what is saved of a failure. It needs the script of
+/// `result`: without one the scenario has none either, and draws the seed.
 #[must_use]
 pub fn saved_failure(scenario: &Scenario, result: &RunResult) -> Scenario {
     Scenario {
@@ -129,11 +134,14 @@ pub fn saved_failure(scenario: &Scenario, result: &RunResult) -> Scenario {
     }
 }
 
-/// Runs all `seeds` of a scenario on `jobs` threads, with this under test. The result does not depend
-/// on `jobs`.
+/// Runs all `seeds` of a scenario on `jobs` threads, with `subject` under test. The result does not
+/// depend on `jobs`.
 ///
 /// `progress` is told how many runs are done, from any thread, in any order. When `cancel` is set
 /// no further run begins, and one that is under way does not count.
+///
+/// # Panics
+/// As [`run_seed`], and as [`Seeds::count`].
 pub fn run_scenario(
     subject: &AnySubject,
     scenario: &Scenario,

@@ -76,7 +76,7 @@ pub enum RunEvent {
 /// A crash, with the disk before and after it.
 #[derive(Clone, Debug, Serialize)]
 pub struct CrashEvent {
-    /// Where it came.
+    /// The crash in words, as the trace has it.
     pub text: String,
     /// How the process ended.
     pub kind: CrashKind,
@@ -99,7 +99,7 @@ impl RunEvent {
         serde_json::to_string(self).expect("an event can be written as JSON")
     }
 
-    /// The line of the text trace; nothing of what other lines say already.
+    /// The line of the text trace; `None` for what other lines say already.
     #[must_use]
     pub fn line(&self) -> Option<String> {
         match self {
@@ -190,7 +190,7 @@ fn as_text<S: Serializer>(position: &Option<Position>, to: S) -> Result<S::Ok, S
     to.serialize_str(&at(*position))
 }
 
-/// `1:5`; nothing of a store that does not say where it stands.
+/// `1:5`; empty for a store that does not say where it stands.
 pub(crate) fn at(position: Option<Position>) -> String {
     position.map_or_else(String::new, |position| position.to_string())
 }

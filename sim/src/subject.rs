@@ -114,24 +114,28 @@ pub trait Subject: Debug + Sized + Send + Sync + 'static {
     }
 
     /// Ops that are simpler than this one, the simplest first: what a failure is shrunk with.
-    fn simpler(&self, _op: &Self::Op) -> Vec<Self::Op> {
+    fn simpler(&self, op: &Self::Op) -> Vec<Self::Op> {
+        let _ = op;
         Vec::new()
     }
 
     /// Whole histories that are simpler than these ops, the simplest first.
-    fn simpler_together(&self, _ops: &[Self::Op]) -> Vec<Vec<Self::Op>> {
+    fn simpler_together(&self, ops: &[Self::Op]) -> Vec<Vec<Self::Op>> {
+        let _ = ops;
         Vec::new()
     }
 
     /// The op as it is when it is given in `state` at `now_ms`, and what it must answer. For stores
     /// whose ops depend on the time, or answer more than that they are done.
-    fn resolve(&self, op: &Self::Op, _state: &Self::State, _now_ms: u64) -> (Self::Op, Expected) {
+    fn resolve(&self, op: &Self::Op, state: &Self::State, now_ms: u64) -> (Self::Op, Expected) {
+        let _ = (state, now_ms);
         (op.clone(), Expected::default())
     }
 
     /// The fields of an op whose values make no sense, each with why; `nested` says that its caller is one of several. Asked of
     /// ops that a file holds, before anything runs.
-    fn invalid(&self, _op: &Self::Op, _nested: bool) -> Vec<(String, String)> {
+    fn invalid(&self, op: &Self::Op, nested: bool) -> Vec<(String, String)> {
+        let _ = (op, nested);
         Vec::new()
     }
 
@@ -152,7 +156,8 @@ pub trait Subject: Debug + Sized + Send + Sync + 'static {
     }
 
     /// How far the clock moves before an op, in milliseconds: back too, if it is set.
-    fn takes_ms(_op: &Self::Op) -> i64 {
+    fn takes_ms(op: &Self::Op) -> i64 {
+        let _ = op;
         0
     }
 
@@ -160,7 +165,7 @@ pub trait Subject: Debug + Sized + Send + Sync + 'static {
     /// left.
     ///
     /// # Errors
-    /// A storage call failed, and another try may help.
+    /// See [`ErrorClass`]: a storage call failed, another process has the directory, or what is on the disk is refused.
     fn open(&self, machine: &Machine) -> Result<Self::Store, Failure>;
 
     /// Carries out an op, and says how durable it is.
@@ -183,7 +188,8 @@ pub trait Subject: Debug + Sized + Send + Sync + 'static {
 
     /// How large a state is, in whatever takes time when a store is opened or written out: in a long
     /// run that becomes rarer as the store grows. 0: it stays small.
-    fn size(_state: &Self::State) -> usize {
+    fn size(state: &Self::State) -> usize {
+        let _ = state;
         0
     }
 
@@ -192,7 +198,8 @@ pub trait Subject: Debug + Sized + Send + Sync + 'static {
     ///
     /// # Errors
     /// As [`run`](Subject::run); no op is lost by it.
-    fn checkpoint(&self, _store: &mut Self::Store) -> Result<(), Failure> {
+    fn checkpoint(&self, store: &mut Self::Store) -> Result<(), Failure> {
+        let _ = store;
         Ok(())
     }
 
@@ -200,8 +207,9 @@ pub trait Subject: Debug + Sized + Send + Sync + 'static {
     /// answered is durable.
     ///
     /// # Errors
-    /// It is closed all the same.
-    fn close(&self, _store: Self::Store) -> Result<(), Failure> {
+    /// A storage call failed: what was not durable yet may be lost. The store is closed all the same.
+    fn close(&self, store: Self::Store) -> Result<(), Failure> {
+        drop(store);
         Ok(())
     }
 

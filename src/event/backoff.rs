@@ -1,6 +1,7 @@
-//! How long a job waits after an attempt that failed.
+//! How long a job waits after an attempt that failed or took too long.
 
-/// How long a job waits after an attempt that failed: twice as long after each one, up to a limit.
+/// How long a job waits after an attempt that failed or took too long: twice as long after each one,
+/// up to a limit.
 ///
 /// ```
 /// use beaver::Backoff;

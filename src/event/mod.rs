@@ -62,7 +62,7 @@ pub use backoff::Backoff;
 pub use job_id::{InvalidJobId, JobId};
 pub use payload::{InvalidPayload, Payload};
 
-/// How often a job is dispatched when the one who enqueues it does not say.
+/// How often a job is dispatched when the one who enqueues it does not say: 3 times.
 pub const DEFAULT_MAX_ATTEMPTS: NonZeroU32 = NonZeroU32::new(3).expect("three is not zero");
 
 /// How long an attempt may take, in milliseconds, when the one who enqueues the job does not say.

@@ -56,8 +56,8 @@ impl Payload {
     /// at most 16 MiB.
     pub const MAX_BYTES: usize = (16 << 20) - (4 << 10);
 
-    /// How deep objects and arrays may nest. `serde_json` reads 127 levels by default; the rest is
-    /// for the line around a payload.
+    /// How deep objects and arrays may nest: 100 levels. `serde_json` reads 127 levels by default; the
+    /// rest is for the line around a payload.
     pub const MAX_DEPTH: u32 = json::MAX_DEPTH;
 
     /// Checks that `json` is one JSON value that can be kept byte for byte.

@@ -19,7 +19,7 @@ use crate::wal::{PlacedLine, Segment};
 pub struct DumpLine<'a> {
     /// The segment.
     pub file: &'a str,
-    /// Where it begins.
+    /// Byte offset of its beginning.
     pub offset: u64,
     /// What it says.
     pub content: LineContent<'a>,

@@ -25,7 +25,7 @@ use crate::wal::{
 pub struct Skipped {
     /// The segment.
     pub file: String,
-    /// Offset of the first byte left out.
+    /// Byte offset of the first byte left out; 0 of an event that the state refused.
     pub offset: u64,
     /// The first seq that is missing because of it.
     pub from: Seq,
@@ -90,7 +90,7 @@ pub fn salvage<E: LogEvent, X>(
 /// rest is reported. It takes no lock and changes nothing.
 ///
 /// # Errors
-/// As [`salvage`].
+/// [`Error::Storage`] if something cannot be read, and [`Error::Version`] for a newer format.
 pub fn salvage_state<M: StateMachine>(
     storage: &Arc<dyn Storage>,
 ) -> Result<(M, Position, SalvageReport)> {

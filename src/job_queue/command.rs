@@ -75,7 +75,7 @@ impl JobQueue {
     /// changing anything.
     ///
     /// Applied in order to this state, each of them succeeds. They belong together and are to be
-    /// logged as one atomic append. None means that there is nothing to do: an empty list of jobs,
+    /// logged as one atomic append. No events mean that there is nothing to do: an empty list of jobs,
     /// an empty queue, nothing due.
     ///
     /// [`Command::Tick`] and [`Command::RequeueInFlight`] take the jobs in the order of their

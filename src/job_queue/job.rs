@@ -74,16 +74,16 @@ impl JobSpec {
 pub enum JobStatus {
     /// It waits in the queue.
     Pending,
-    /// It was handed out and nothing was heard of it yet.
+    /// It was handed out, and its worker has not reported the end.
     InFlight {
         /// When the attempt has taken too long, in milliseconds since the Unix epoch.
         deadline_ms: u64,
     },
-    /// An attempt failed, and it waits before it goes to the back of the queue.
+    /// An attempt failed or took too long, and it waits before it goes to the back of the queue.
     Delayed {
         /// Since then, in milliseconds since the Unix epoch.
         since_ms: u64,
-        /// Until then.
+        /// Until then, in the same unit.
         until_ms: u64,
     },
     /// It succeeded. Only its name is kept.
@@ -228,7 +228,7 @@ pub struct JobCounts {
     pub pending: u64,
     /// Jobs that were handed out.
     pub in_flight: u64,
-    /// Jobs that wait after an attempt that failed.
+    /// Jobs that wait after an attempt that failed or took too long.
     pub delayed: u64,
     /// Jobs that succeeded.
     pub completed: u64,

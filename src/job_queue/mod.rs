@@ -24,8 +24,8 @@
 //! completed or dropped job only the name is kept.
 //!
 //! # Attempts are fences
-//! A worker whose time was over may still be at work, and report when the job is long with another
-//! one. So HEARTBEAT, ACK, RETRY and DEAD say which attempt they are about, and only the attempt in
+//! A worker whose time was over may still be at work, and report when the job has long been with
+//! another one. So HEARTBEAT, ACK, RETRY and DEAD say which attempt they are about, and only the attempt in
 //! flight is heard. The number of an attempt is never given again: after REVIVE a job has all its
 //! attempts again, and they are counted on.
 //!

@@ -267,8 +267,8 @@ impl<M: StateMachine> Store<M> {
         Ok(report)
     }
 
-    /// Makes what is queued durable and closes the log. Without it nothing is lost either: the next
-    /// open only has to look harder.
+    /// Makes what is queued durable and closes the log. Without it nothing durable is lost: the
+    /// next open only has to look harder.
     ///
     /// # Errors
     /// As [`flush`](Store::flush) and [`Wal::close`].

@@ -157,7 +157,7 @@ pub(super) fn recover<M: StateMachine>(
 /// events after it. [`inspect::salvage_state`](crate::inspect::salvage_state) goes on after damage.
 ///
 /// # Errors
-/// As [`Store::open`](super::Store::open).
+/// As [`Store::open`](super::Store::open), without [`Error::Locked`] and without those of a change.
 pub fn read_state<M: StateMachine>(
     storage: &Arc<dyn Storage>,
 ) -> Result<(M, Position, ReplayReport)> {

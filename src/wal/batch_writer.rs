@@ -124,8 +124,8 @@ impl<E: LogEvent + Send + 'static> BatchWriter<E> {
     /// Writes everything that is queued when it is called.
     ///
     /// # Errors
-    /// [`Error::Closed`](crate::Error::Closed). What went wrong with an append, its own ticket
-    /// tells.
+    /// [`Error::Closed`](crate::Error::Closed). What went wrong with an append, its own
+    /// [`PendingAppend`] tells.
     pub fn flush(&self) -> Result<()> {
         self.owner.pipeline().with_log(|_| Ok(()))
     }

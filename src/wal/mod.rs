@@ -12,9 +12,10 @@
 //! encode │ write at the end │ fill ahead │ fdatasync │ the end moves │ return
 //!        1                  2                 2           3
 //! ```
-//! 1. Nothing. 2. Any part of the new lines, in any order of pages: the next open finds lines of
-//!    one batch that no later batch vouches for, keeps the whole appends at its start and cuts off
-//!    the rest. 3. Everything.
+//! 1. Nothing.
+//! 2. Any part of the new lines, in any order of pages: the next open finds lines of one batch that
+//!    no later batch vouches for, keeps the whole appends at its start and cuts off the rest.
+//! 3. Everything.
 
 mod append;
 mod batch_writer;
@@ -115,8 +116,9 @@ pub struct WalOptions {
     /// because an empty directory may be the mount point of a disk that is not mounted. Default:
     /// no.
     pub must_exist: bool,
-    /// Fills `created_ms` in a segment's header. Nothing reads it. Default: the clock of the
-    /// machine.
+    /// Fills `created_ms` in a segment's header, which nothing reads; says when a batch has waited
+    /// for its interval; and gives the job queue its time stamps and deadlines. Default: the clock of
+    /// the machine.
     pub clock: Arc<dyn Clock>,
 }
 

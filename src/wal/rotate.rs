@@ -56,7 +56,8 @@ impl<E> Wal<E> {
     /// # Errors
     /// [`Error::Storage`]: the old segment goes on as if nothing had happened. [`Error::Poisoned`]:
     /// it does not (the sync of the old segment failed, or a new segment could not be taken back);
-    /// open again. [`Error::Refused`] in the largest epoch.
+    /// open again. What [`sync`](Wal::sync) returns, which comes first. [`Error::Refused`] in the
+    /// largest epoch.
     pub fn rotate(&mut self) -> Result<Boundary> {
         let last = self.sync()?;
         let epoch = last.epoch.next();
@@ -99,13 +100,13 @@ impl<E> Wal<E> {
         }
     }
 
-    /// Marks the log as whole, trims it, and gives it back. A crash before this is harmless: it
-    /// only makes the next open look harder.
+    /// Makes durable what is not yet, marks the log as whole, trims it, and gives the lock of the
+    /// directory back. A crash before this is harmless: it only makes the next open look harder.
     ///
     /// # Errors
-    /// [`Error::Poisoned`] if the log was poisoned before; [`Error::Storage`] or
-    /// [`Error::Indeterminate`] if the marker could not be written. Whatever it returns, all
-    /// acknowledged events are durable and the lock is given back.
+    /// As [`sync`](Wal::sync), [`Error::Storage`] or [`Error::Indeterminate`] if the marker could not
+    /// be written, [`Error::Storage`] or [`Error::Poisoned`] if the log could not be trimmed. Whatever
+    /// it returns, what was durable before is durable, and the lock is given back.
     pub fn close(mut self) -> Result<()> {
         self.sync()?;
         if !self.active.after_marker {
@@ -115,7 +116,7 @@ impl<E> Wal<E> {
     }
 
     /// Removes the segments up to and including `epoch`, oldest first, and syncs the directory; the
-    /// active one stays.
+    /// active one stays. Answers with how many it removed.
     ///
     /// Only for events that something newer and durable covers, a snapshot say. Afterwards the log
     /// is opened with [`open_after`](Wal::open_after) and the position that is covered.

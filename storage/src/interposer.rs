@@ -1,32 +1,5 @@
 //! Something that stands between a store and its storage: it watches calls, delays them, or gets
 //! some of them wrong.
-//!
-//! ```
-//! use std::io;
-//! use std::sync::Arc;
-//! use beaver_storage::{DiskStorage, InterposedFile, Interposer, interpose};
-//!
-//! /// Loses the last byte of every write and does not say so.
-//! #[derive(Debug)]
-//! struct LosesAByte;
-//!
-//! impl Interposer for LosesAByte {
-//!     fn write_at(&self, file: &InterposedFile, buf: &[u8], offset: u64) -> io::Result<usize> {
-//!         let kept = buf.len().saturating_sub(1);
-//!         file.next().write_at(&buf[..kept], offset)?;
-//!         Ok(buf.len())
-//!     }
-//! }
-//!
-//! # fn main() -> io::Result<()> {
-//! # let directory = tempfile::tempdir()?;
-//! let disk = Arc::new(DiskStorage::open(directory.path())?);
-//! let storage = interpose(disk, Arc::new(LosesAByte));
-//! let file = storage.create("a")?;
-//! assert_eq!((file.write_at(b"abc", 0)?, file.len()?), (3, 2));
-//! # Ok(())
-//! # }
-//! ```
 
 use std::fmt::Debug;
 use std::io;
@@ -40,10 +13,39 @@ use crate::{Access, Op, Storage, StorageFile, StorageLock};
 ///
 /// Of a [tree](Storage::tree) it sees paths as the names. The calls that a flat storage has not
 /// (`create_dir`, say) and the locks of files come to [`before`](Interposer::before) alone.
+///
+/// ```
+/// use std::io;
+/// use std::sync::Arc;
+/// use beaver_storage::{DiskStorage, InterposedFile, Interposer, interpose};
+///
+/// /// Loses the last byte of every write and does not say so.
+/// #[derive(Debug)]
+/// struct LosesAByte;
+///
+/// impl Interposer for LosesAByte {
+///     fn write_at(&self, file: &InterposedFile, buf: &[u8], offset: u64) -> io::Result<usize> {
+///         let kept = buf.len().saturating_sub(1);
+///         file.next().write_at(&buf[..kept], offset)?;
+///         Ok(buf.len())
+///     }
+/// }
+///
+/// # fn main() -> io::Result<()> {
+/// # let directory = tempfile::tempdir()?;
+/// let disk = Arc::new(DiskStorage::open(directory.path())?);
+/// let storage = interpose(disk, Arc::new(LosesAByte));
+/// let file = storage.create("a")?;
+/// assert_eq!((file.write_at(b"abc", 0)?, file.len()?), (3, 2));
+/// # Ok(())
+/// # }
+/// ```
 pub trait Interposer: Debug + Send + Sync {
-    /// Any call is about to be made, on the file that has this name now (of a rename the new one, `.`
-    /// for the directory). An error is its answer; the call is then not made.
-    fn before(&self, _op: Op, _file: &str) -> io::Result<()> {
+    /// A call is about to be made, on the file that has this name now (of a rename the new one, `.`
+    /// for the directory). An error is its answer; the call is then not made. The return of a lock
+    /// and a look at a link do not come here.
+    fn before(&self, op: Op, file: &str) -> io::Result<()> {
+        let _ = (op, file);
         Ok(())
     }
 
@@ -155,7 +157,7 @@ impl InterposedFile {
         self.access
     }
 
-    /// Whether a sync through this handle has succeeded, and the cache was not to be dropped since.
+    /// Whether a sync through this handle has succeeded, and nobody has asked to drop the cache since.
     #[must_use]
     pub fn was_synced(&self) -> bool {
         self.synced.load(Ordering::SeqCst)

@@ -2,7 +2,7 @@
 //!
 //! A [`Storage`] is one flat directory of files. The library reaches the disk through this trait
 //! alone, so that the very same code runs on real files ([`DiskStorage`]) and on an in-memory disk
-//! that loses, tears and refuses (the package `beaver-disk`). Both are object-safe and held
+//! that loses, tears and refuses (the package `beaver-disk`). The traits are object-safe, and held
 //! as `Arc<dyn Storage>` and `Box<dyn StorageFile>`: a call through a vtable is nothing beside a
 //! system call, and no public type has to carry a storage parameter. A storage that has directories in
 //! it is a [`Tree`] too, by paths.
@@ -53,7 +53,7 @@ use std::sync::Arc;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     /// Reading only: inspection of a store that another process may own, or that lies on a
-    /// read-only mount. The handle refuses `write_at`, `set_len` and `allocate` with
+    /// read-only mount. The handle refuses `write_at`, `append`, `set_len` and `allocate` with
     /// `PermissionDenied`.
     Read,
     /// Reading and writing.
@@ -66,6 +66,10 @@ pub enum Access {
 /// refused with `InvalidInput`, so that nothing leaves the directory ([`check_name`]).
 /// [`LOCK_NAME`] is refused too: the lock is not one of the files, and [`list`](Storage::list)
 /// leaves it out. All methods take `&self`; callers synchronise what must not interleave.
+///
+/// # Errors
+/// Those of the system call, with their real kinds; a method names those that a caller has to tell
+/// apart.
 pub trait Storage: Debug + Send + Sync {
     /// Makes a new, empty file and opens it for reading and writing. Fails with `AlreadyExists` if
     /// the name is taken.
@@ -118,6 +122,9 @@ pub trait Storage: Debug + Send + Sync {
 }
 
 /// One open file. Dropping it closes it; closing makes nothing durable.
+///
+/// # Errors
+/// As those of [`Storage`].
 #[expect(
     clippy::len_without_is_empty,
     reason = "asking for the length can fail, and no caller asks whether a file is empty"
@@ -141,7 +148,8 @@ pub trait StorageFile: Debug + Send + Sync {
     ///
     /// Fails with `Unsupported` where there is no such call; that is also what a storage answers that
     /// does not implement it.
-    fn append(&self, _buf: &[u8]) -> io::Result<(u64, usize)> {
+    fn append(&self, buf: &[u8]) -> io::Result<(u64, usize)> {
+        let _ = buf;
         Err(io::ErrorKind::Unsupported.into())
     }
 
@@ -175,11 +183,13 @@ pub trait StorageFile: Debug + Send + Sync {
     ///
     /// Fails with `Unsupported` where there is no such call; that is also what a storage answers that
     /// does not implement it.
-    fn lock(&self, _shared: bool) -> io::Result<()> {
+    fn lock(&self, shared: bool) -> io::Result<()> {
+        let _ = shared;
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    /// Gives the lock of the file back, if this handle holds one.
+    /// Gives the lock of the file back, if this handle holds one. `Unsupported` as for
+    /// [`lock`](Self::lock).
     fn unlock(&self) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }

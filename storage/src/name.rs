@@ -3,7 +3,7 @@
 use std::io;
 
 /// The name that the lock of a directory goes by. It belongs to the storage, not to its caller: it
-/// is not listed, and every method that takes a name refuses it.
+/// is not listed, and every method of [`Storage`](crate::Storage) that takes a name refuses it.
 pub const LOCK_NAME: &str = "LOCK";
 
 /// Fails with `InvalidInput` unless `name` is the plain name of a file: not empty, not `.` or `..`,

@@ -2,28 +2,45 @@
 
 use std::fmt;
 
-/// A kind of storage call: a method of the storage traits, or a call on trees of directories, which
-/// those leave out.
+/// A kind of storage call: of [`Storage`](crate::Storage) and its files, or of a
+/// [`Tree`](crate::Tree).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(missing_docs, reason = "each is the call of that name")]
 pub enum Op {
+    /// A new file.
     Create,
+    /// An existing file is opened.
     Open,
+    /// The names in a directory.
     List,
+    /// Another name for a file or directory.
     Rename,
+    /// A name is removed.
     Remove,
+    /// The sync of a directory.
     SyncDir,
+    /// The lock of the directory, or of a file.
     Lock,
+    /// The length of a file, and all that `stat` says.
     Len,
+    /// A read.
     ReadAt,
+    /// A write, at an offset or at the end (`append`).
     WriteAt,
+    /// A file is cut or grown.
     SetLen,
+    /// Space is reserved.
     Allocate,
+    /// The sync of a file, `sync_data` or `sync_all`.
     SyncData,
+    /// Clean pages are forgotten.
     DropCache,
+    /// A new directory.
     CreateDir,
+    /// An empty directory is removed.
     RemoveDir,
+    /// A second name for a file.
     Link,
+    /// A symbolic link.
     Symlink,
 }
 

@@ -62,6 +62,11 @@ pub(crate) enum CallError {
         "there is no leader: fewer than a majority of the voters reach each other, or they are electing one"
     )]
     NoLeader,
+    /// The node that was asked belongs to no cluster yet.
+    #[error(
+        "there is no leader: this node belongs to no cluster yet. It waits for the other founders, or to be added by POST /v1/members"
+    )]
+    NoCluster,
     /// It was not begun, and the same request may succeed later.
     #[error("{0}")]
     NotDone(String),
@@ -78,7 +83,7 @@ impl CallError {
             CallError::Invalid(_) => "invalid",
             CallError::NotFound(_) => "not_found",
             CallError::Refused(_) => "refused",
-            CallError::NoLeader => "no_leader",
+            CallError::NoLeader | CallError::NoCluster => "no_leader",
             CallError::NotDone(_) => "not_done",
             CallError::Unknown(_) => "unknown_outcome",
         }
@@ -91,7 +96,7 @@ impl CallError {
             CallError::Invalid(_) => 400,
             CallError::NotFound(_) => 404,
             CallError::Refused(_) => 409,
-            CallError::NoLeader | CallError::NotDone(_) => 503,
+            CallError::NoLeader | CallError::NoCluster | CallError::NotDone(_) => 503,
             CallError::Unknown(_) => 504,
         }
     }
@@ -99,7 +104,10 @@ impl CallError {
     /// Whether nothing was done and the same request may succeed later.
     #[must_use]
     pub(crate) fn is_retriable(&self) -> bool {
-        matches!(self, CallError::NoLeader | CallError::NotDone(_))
+        matches!(
+            self,
+            CallError::NoLeader | CallError::NoCluster | CallError::NotDone(_)
+        )
     }
 
     /// `not_done`, or `unknown`: it may have been done.

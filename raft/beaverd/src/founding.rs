@@ -12,8 +12,8 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use crate::addresses::member_node;
-use crate::greeter::is_initialized;
 use crate::identity::NodeIdentity;
+use crate::members;
 use crate::peers::{Peer, PeerError, Peers};
 use crate::types::{MemberNode, QueueRaft};
 use crate::wire::PeerRefusal;
@@ -32,7 +32,7 @@ pub(crate) async fn found(
     founders: &BTreeMap<u64, SocketAddr>,
 ) -> Result<(), String> {
     let is_first = founders.keys().next() == Some(&me.node);
-    while !is_initialized(raft) {
+    while !members::are_known(raft) {
         let members = greet_all(peers, me, founders).await?;
         if let Some(members) = members.filter(|_| is_first) {
             // Refused if this node has heard of a leader meanwhile, which is as good.

@@ -12,6 +12,7 @@ use tokio::time::timeout;
 
 use crate::frame::{MAX_LOAD, read_frame, write_frame};
 use crate::identity::NodeIdentity;
+use crate::members;
 use crate::port::Connections;
 use crate::service::Service;
 use crate::types::{QueueRaft, SentSnapshot};
@@ -60,7 +61,7 @@ async fn serve(
         Some(refusal) => Greeting::Refused(refusal),
         None => Greeting::Welcome {
             incarnation: me.incarnation.clone(),
-            initialized: is_initialized(&service.raft),
+            initialized: members::are_known(&service.raft),
         },
     };
     write_frame(&mut stream, &greeting, &[]).await?;
@@ -88,14 +89,6 @@ fn tell(told: &Told, text: String) {
         eprintln!("beaverd: {text}");
         told.insert(text);
     }
-}
-
-/// Whether this node knows the members of a cluster.
-pub(crate) fn is_initialized(raft: &QueueRaft) -> bool {
-    let metrics = raft.metrics();
-    let metrics = metrics.borrow_watched();
-    let members = metrics.membership_config.membership();
-    members.nodes().next().is_some() || metrics.last_log_index.is_some()
 }
 
 fn refusal(hello: &Hello, me: &NodeIdentity, raft: &QueueRaft) -> Option<PeerRefusal> {

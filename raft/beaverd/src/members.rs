@@ -21,6 +21,14 @@ pub(crate) const GREETING: Duration = Duration::from_secs(2);
 /// is of no use to a majority, and cannot lead.
 const CLOSE: u64 = 1_000;
 
+/// Whether this node knows the members of a cluster: it has taken part in it.
+pub(crate) fn are_known(raft: &QueueRaft) -> bool {
+    let metrics = raft.metrics();
+    let metrics = metrics.borrow_watched();
+    let members = metrics.membership_config.membership();
+    members.nodes().next().is_some() || metrics.last_log_index.is_some()
+}
+
 #[derive(Serialize)]
 struct MemberList {
     leader: Option<u64>,

@@ -46,6 +46,7 @@ impl Service {
         let deadline = Instant::now() + self.limit;
         loop {
             let answer = match self.leader() {
+                None if !members::are_known(&self.raft) => Err(CallError::NoCluster),
                 None => Err(CallError::NoLeader),
                 Some(Ok(leader)) if leader.id == *self.raft.node_id() => {
                     self.lead(&call, deadline).await

@@ -15,7 +15,7 @@ use super::subject::{BrokenPromise, LogUnderTest, SuiteOptions, SuiteReport};
 /// The first promise that is broken.
 ///
 /// # Panics
-/// A call that failed for no reason, or that is never answered.
+/// If a call fails for no reason, or is never answered.
 pub fn check_log_store<C, S>(
     subject: &S,
     options: &SuiteOptions,

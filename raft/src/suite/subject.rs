@@ -58,7 +58,8 @@ pub struct SuiteReport {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{promise}: {what}")]
 pub struct BrokenPromise {
-    /// Which promise: `vote`, `log`, `commit index`, `opens`, `once shown` or `goes on`.
+    /// Which promise: `opens`, `vote`, `log`, `commit index`, `once shown` or `goes on`; see
+    /// [`suite`](crate::suite).
     pub promise: &'static str,
     /// When the process died, and what was found.
     pub what: String,

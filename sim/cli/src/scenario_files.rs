@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::string::FromUtf8Error;
 
-use crate::diagnose::{did_you_mean, old_words, read_scenario};
+use crate::diagnose::{did_you_mean, old_words, read_cluster_scenario, read_scenario};
 use beaver_sim::failure_folder::{SCENARIO, replaying_test};
 use beaver_sim::scenario::{Profile, Scenario};
 use beaver_trace::FailingImage;
@@ -110,6 +110,9 @@ pub(crate) fn read(path: &Path) -> Result<Scenario, CliError> {
     let text = read_text(path)?;
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     let scenario = read_scenario(&file, &stem, &text).map_err(|problems| {
+        if read_cluster_scenario(&file, &stem, &text).is_ok() {
+            return CliError::at(&file, "is a scenario of a cluster: use `beaver cluster`");
+        }
         let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
         CliError::new(lines.join("\n"))
     })?;
@@ -186,15 +189,20 @@ pub(crate) fn refuse_own_store(folder: &Path) -> Result<(), CliError> {
     Err(CliError::at(folder.display(), why))
 }
 
-/// The profile called `name`.
+/// The profile called `name`, or that of the file system of that name.
 ///
 /// # Errors
 /// There is none of that name.
 pub(crate) fn profile(name: &str) -> Result<Profile, CliError> {
     let known = Profile::ALL.iter().map(|profile| profile.name());
-    Profile::named(name).ok_or_else(|| {
+    let profile = match name {
+        "ext4" | "xfs" => Some(Profile::LinuxOrdered),
+        "btrfs" => Some(Profile::BtrfsLike),
+        name => Profile::named(name),
+    };
+    profile.ok_or_else(|| {
         CliError::new(format!(
-            "unknown profile `{name}`{}; known: {}",
+            "unknown profile `{name}`{}; known: ext4, xfs, btrfs, {}",
             did_you_mean(name, known.clone()),
             known.collect::<Vec<_>>().join(", ")
         ))
@@ -203,15 +211,20 @@ pub(crate) fn profile(name: &str) -> Result<Profile, CliError> {
 
 /// The files that one argument stands for.
 fn locate(asked: &Path, directory: &str) -> Result<Vec<PathBuf>, CliError> {
+    let name = asked.to_string_lossy();
+    let named = Path::new(directory).join(format!("{}.json", name.trim_end_matches(".json")));
+    let is_name = !name.contains(std::path::MAIN_SEPARATOR) && is_scenario(&named);
     if asked.is_dir() || asked == Path::new(directory) {
-        return in_directory(asked);
+        let files = in_directory(asked)?;
+        // A folder that happens to have the name of a scenario is not what is meant.
+        if !files.is_empty() || !is_name {
+            return Ok(files);
+        }
     }
     if is_scenario(asked) {
         return Ok(vec![asked.to_owned()]);
     }
-    let name = asked.to_string_lossy();
-    let named = Path::new(directory).join(format!("{}.json", name.trim_end_matches(".json")));
-    if !name.contains(std::path::MAIN_SEPARATOR) && is_scenario(&named) {
+    if is_name {
         return Ok(vec![named]);
     }
     let names = in_directory(Path::new(directory)).unwrap_or_default();

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 pub struct ChaosAction {
     /// When, in microseconds of virtual time since the run began.
     pub at_us: u64,
-    /// What.
+    /// What goes wrong, or what an operator does.
     pub what: ChaosKind,
 }
 
@@ -33,7 +33,7 @@ pub enum ChaosKind {
     Strike {
         /// The machine.
         machine: u64,
-        /// What.
+        /// What happens to it.
         strike: MachineStrike,
     },
     /// Something happens to a machine soon after its replica did a certain thing, the next time that it
@@ -91,7 +91,7 @@ pub enum ChaosKind {
 pub enum MachineStrike {
     /// Its process dies at once.
     Crash {
-        /// How.
+        /// How it dies.
         death: Death,
         /// How long it stays down, in milliseconds.
         down_ms: u64,
@@ -100,11 +100,11 @@ pub enum MachineStrike {
     CrashAtCall {
         /// On which disk.
         disk: DiskRole,
-        /// At the how manyth call from now on, counted from 1.
+        /// At which call from now on, counted from 1.
         call: u64,
         /// When in the call.
         moment: Moment,
-        /// How.
+        /// How it dies.
         death: Death,
         /// How long it stays down, in milliseconds.
         down_ms: u64,
@@ -142,7 +142,7 @@ pub enum MachineStrike {
         disk: DiskRole,
         /// Which calls are counted.
         op: FailedOp,
-        /// The how manyth of these calls from now on, counted from 1.
+        /// Which of these calls from now on fails, counted from 1.
         call: u64,
         /// What goes wrong in it.
         fault: Fault,
@@ -242,7 +242,7 @@ impl DiskRole {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Direction {
-    /// Neither way.
+    /// In both: nothing arrives either way.
     Both,
     /// What the side sends does not arrive.
     Out,

@@ -12,7 +12,7 @@ use beaver_storage::Storage;
 use crate::entry::NodeId;
 use crate::observation::Observation;
 
-/// A future without a name.
+/// A boxed future that may go to another thread.
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// A message from one replica to another: one way, of a type that only the engine knows.

@@ -96,7 +96,7 @@ pub enum Observation {
         /// A hash of the state after it; equal states have equal hashes.
         state: u64,
     },
-    /// A snapshot of the own state machine is durable.
+    /// A snapshot of the node's own state machine is durable.
     SnapshotBuilt {
         /// The last entry that it covers.
         last: EntryId,

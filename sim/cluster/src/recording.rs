@@ -10,6 +10,9 @@ use crate::saved_run::SavedRun;
 use crate::scenario::ClusterScenario;
 
 /// Runs a failing case once more and writes down what replays it, with what happened.
+///
+/// # Panics
+/// As [`run`](crate::run::run).
 #[must_use]
 pub fn record_run(
     choice: EngineChoice,
@@ -39,6 +42,9 @@ pub fn record_run(
 }
 
 /// Runs it again from its data alone.
+///
+/// # Panics
+/// As [`run`](crate::run::run).
 #[must_use]
 pub fn replay_run(saved: &SavedRun, engine: &dyn RaftEngine) -> ClusterOutcome {
     let options = ClusterRunOptions {

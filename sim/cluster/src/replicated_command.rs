@@ -38,7 +38,7 @@ pub enum ReplicatedCommand {
     Job {
         /// When, by the leader's clock, in milliseconds.
         now_ms: u64,
-        /// What.
+        /// The command.
         command: JobCommand,
     },
 }
@@ -47,38 +47,38 @@ pub enum ReplicatedCommand {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum JobCommand {
-    /// [`Command::Enqueue`]
+    /// Enqueues these jobs: [`Command::Enqueue`].
     Enqueue(Vec<EnqueuedJob>),
-    /// [`Command::Dispatch`]
+    /// Hands out the job at the front of the queue: [`Command::Dispatch`].
     Dispatch,
-    /// [`Command::Heartbeat`]
+    /// Says that the worker of an attempt is alive: [`Command::Heartbeat`].
     Heartbeat {
         /// The job.
         id: String,
         /// Which attempt.
         attempt: u32,
     },
-    /// [`Command::Ack`]
+    /// Says that an attempt succeeded: [`Command::Ack`].
     Ack {
         /// The job.
         id: String,
         /// Which attempt.
         attempt: u32,
     },
-    /// [`Command::Fail`]
+    /// Says that an attempt failed: [`Command::Fail`].
     Fail {
         /// The job.
         id: String,
         /// Which attempt.
         attempt: u32,
     },
-    /// [`Command::Tick`]
+    /// Takes back attempts whose deadline has come, and ends delays that are over: [`Command::Tick`].
     Tick,
-    /// [`Command::RequeueInFlight`]
+    /// Takes back everything in flight: [`Command::RequeueInFlight`].
     RequeueInFlight,
-    /// [`Command::Revive`]
+    /// Puts this dead letter back into the queue: [`Command::Revive`].
     Revive(String),
-    /// [`Command::Drop`]
+    /// Removes this dead letter: [`Command::Drop`].
     Drop(String),
 }
 
@@ -164,7 +164,7 @@ impl JobCommand {
     /// The command that was written.
     ///
     /// # Errors
-    /// A name or a payload is none: it was not written by this code.
+    /// A name or a payload is not valid: it was not written by this code.
     pub fn to_command(&self) -> Result<Command, String> {
         let name = |id: &String| JobId::new(id).map_err(|error| error.to_string());
         Ok(match self {

@@ -60,14 +60,20 @@ pub struct ClusterOutcome {
 
 /// How much happened in a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[expect(missing_docs, reason = "each is the number of what it is called")]
 pub struct ClusterCounts {
+    /// How long the run took, in milliseconds of virtual time.
     pub virtual_ms: u64,
+    /// How often a task was polled.
     pub polls: u64,
+    /// Messages that replicas sent.
     pub messages: u64,
+    /// Those of them, or copies of them, that did not arrive.
     pub dropped: u64,
+    /// Copies that the network made of messages.
     pub duplicated: u64,
+    /// Processes that died, power cuts among them.
     pub crashes: u64,
+    /// Processes that died because the power of their machine failed.
     pub power_cuts: u64,
     /// Crashes inside a storage call.
     pub inside: u64,
@@ -77,10 +83,15 @@ pub struct ClusterCounts {
     pub gave_up: u64,
     /// Actions that did nothing, because the machine was down or its disks could not be spared.
     pub skipped: u64,
+    /// Storage calls on all disks.
     pub storage_calls: u64,
+    /// Elections that were won.
     pub elections: u64,
+    /// Snapshots that replicas took of their own state machines.
     pub snapshots_built: u64,
+    /// Snapshots of other nodes that replicas installed.
     pub snapshots_installed: u64,
+    /// Entries that state machines applied, counted on each node.
     pub applied: u64,
     /// Changes that clients know to be done.
     pub acknowledged: u64,

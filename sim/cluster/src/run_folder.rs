@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! failures/<scenario>-<promise>-<hash>/
-//!   cluster.json     what `beaver replay` runs: scenario, engine, chaos, and every draw of the run
+//!   cluster.json     what beaver replay runs: scenario, engine, chaos, and every draw of the run
 //!   report.txt       what broke, what went wrong before, and what each node did
 //!   report.json      the same for programs
 //!   events.jsonl     what replicas did, a line each

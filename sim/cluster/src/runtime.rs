@@ -1,7 +1,9 @@
 //! What a task can ask of the simulation that it runs in: time, other tasks, chance.
 //!
 //! These functions are for engines whose runtime is made of statics. They work inside a task, in the
-//! futures that it polls and in what it drops; elsewhere they panic, except the dropping.
+//! futures that it polls and in what it drops; elsewhere they panic. [`sleep_until`] and [`timeout_at`]
+//! panic only when what they return is polled elsewhere; it can be dropped anywhere. [`block_on`] is the
+//! opposite: it panics inside a simulation.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -14,6 +16,9 @@ use crate::executor::{Executor, Turn, current, try_current};
 use crate::ready::{Ready, lock, ready_waker};
 
 /// What the clock of the current process shows.
+///
+/// # Panics
+/// Outside a simulation.
 #[must_use]
 pub fn now() -> Duration {
     let executor = current();
@@ -21,6 +26,9 @@ pub fn now() -> Duration {
 }
 
 /// A random integer from `least` to `most`, both included.
+///
+/// # Panics
+/// Outside a simulation.
 #[must_use]
 pub fn draw(least: u64, most: u64) -> u64 {
     current().draw(Purpose::Replica, least, most)
@@ -28,6 +36,9 @@ pub fn draw(least: u64, most: u64) -> u64 {
 
 /// Runs a task of the current process. Nothing ends with the handle that is returned: a task whose
 /// handle was dropped goes on.
+///
+/// # Panics
+/// Outside a simulation.
 pub fn spawn<F>(future: F) -> Join<F::Output>
 where
     F: Future + Send + 'static,
@@ -46,7 +57,10 @@ where
     join
 }
 
-/// Waits on the clock of the current process.
+/// Waits for `duration` on the clock of the current process.
+///
+/// # Panics
+/// Outside a simulation.
 #[must_use]
 pub fn sleep(duration: Duration) -> Sleep {
     sleep_until(now().saturating_add(duration))
@@ -62,6 +76,9 @@ pub fn sleep_until(deadline: Duration) -> Sleep {
 }
 
 /// Waits for `future`, but not longer than `duration` on the clock of the current process.
+///
+/// # Panics
+/// Outside a simulation.
 pub fn timeout<F: Future>(duration: Duration, future: F) -> Timeout<F> {
     timeout_at(now().saturating_add(duration), future)
 }
@@ -104,7 +121,7 @@ pub fn block_on<F: Future>(seed: u64, future: F) -> F::Output {
 /// Longer than any simulation, in nanoseconds: some hundred years.
 const FOR_EVER: u64 = u64::MAX / 4;
 
-/// See [`sleep`].
+/// The future that [`sleep`] and [`sleep_until`] return.
 #[derive(Debug)]
 pub struct Sleep {
     /// By the clock of the process, in nanoseconds.
@@ -138,7 +155,7 @@ impl Drop for Sleep {
     }
 }
 
-/// See [`timeout`].
+/// The future that [`timeout`] and [`timeout_at`] return.
 #[derive(Debug)]
 pub struct Timeout<F> {
     future: Pin<Box<F>>,

@@ -44,7 +44,7 @@ impl SavedRun {
         out.join(format!("{scenario}-{promise}-{:08x}", short_hash(&parts)))
     }
 
-    /// Reads the [`CLUSTER_FILE`] of a folder.
+    /// Reads `file`, the [`CLUSTER_FILE`] of a folder.
     ///
     /// # Errors
     /// The file cannot be read, or is not such a file; the text says where.

@@ -37,7 +37,7 @@ pub struct ClusterScenario {
     pub nodes: u64,
     /// How long everything is left alone at the beginning, in milliseconds of virtual time.
     pub warm_up_ms: u64,
-    /// How long things go wrong after that.
+    /// How long things go wrong after that, in milliseconds of virtual time.
     pub chaos_ms: u64,
     /// How many clients there are.
     pub clients: u64,

@@ -34,7 +34,7 @@ pub struct ClusterResult {
     pub runs: u64,
     /// How many of them failed.
     pub failed: u64,
-    /// The failed runs with the lowest seeds.
+    /// The failed runs with the lowest seeds, at most 8.
     pub failures: Vec<FailedSeed>,
     /// What happened in all of them together.
     pub counts: ClusterCounts,
@@ -48,6 +48,9 @@ pub struct ClusterResult {
 ///
 /// `progress` is told how many runs are done, from any thread. When `cancel` is set no further run
 /// begins.
+///
+/// # Panics
+/// As [`run`], and as [`Seeds::count`].
 pub fn run_cluster_seeds(
     engine: &dyn RaftEngine,
     scenario: &ClusterScenario,

@@ -38,6 +38,9 @@ pub struct ShrunkCase {
 }
 
 /// Makes a failing case smaller: the first promise that it breaks stays the same.
+///
+/// # Panics
+/// As [`run`].
 pub fn shrink_case(
     engine: &dyn RaftEngine,
     case: ClusterCase,

@@ -24,11 +24,11 @@ pub enum Weight {
 /// One line of the story: what a node did, once or several times in a row.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct StoryLine {
-    /// When it was first done, in nanoseconds.
+    /// When it was first done, in nanoseconds of virtual time.
     pub at: u64,
     /// The node.
     pub node: NodeId,
-    /// What.
+    /// What it did, in words.
     pub text: String,
     /// How much it matters.
     pub weight: Weight,

@@ -73,9 +73,9 @@ pub enum Change {
     Write {
         /// The file.
         inode: InodeId,
-        /// Where.
+        /// The byte offset.
         offset: u64,
-        /// What. As text it has no bytes: a recording keeps them elsewhere.
+        /// The bytes. As text it has none: a recording keeps them elsewhere.
         #[serde(skip)]
         bytes: Vec<u8>,
     },

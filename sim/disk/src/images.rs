@@ -282,6 +282,9 @@ impl Images<'_> {
     }
 
     /// The choice that leads to an image of this enumeration.
+    ///
+    /// # Panics
+    /// May panic for a candidate of another enumeration.
     #[must_use]
     pub fn choice(&self, candidate: &Candidate) -> Choice {
         let frame = &self.frames[candidate.frame];

@@ -1,29 +1,34 @@
 //! What kind of file system the simulated disk is: what may survive in which order, and what a sync
 //! drags along.
-//!
-//! | profile | a file sync or `sync_dir` also commits |
-//! | --- | --- |
-//! | `linux-ordered` | every earlier name and `set_len`, of all files, if what is synced has metadata of its own pending: a file its creation or a length, the directory a name |
-//! | `btrfs-like` | a file sync: that file's own new names |
-//! | the others | nothing |
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 /// A crash profile. Ordered from the mildest to the worst, with the device faults last.
+///
+/// | profile | a file sync or `sync_dir` also commits |
+/// | --- | --- |
+/// | `linux-ordered` | every earlier name and `set_len`, of all files, if what is synced has metadata of its own pending: a file its creation or a length, the directory a name |
+/// | `btrfs-like` | a file sync: that file's own new names |
+/// | the others | nothing |
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
 #[serde(rename_all = "kebab-case")]
-#[expect(missing_docs, reason = "`description` says what each stands for")]
 pub enum Profile {
+    /// Nothing that was not synced survives.
     Strict,
+    /// Names and `set_len` survive as a prefix, in order: ext4, XFS.
     LinuxOrdered,
+    /// Names survive in any combination, a rename is atomic: Btrfs.
     BtrfsLike,
+    /// What POSIX promises and no more.
     #[default]
     Posix,
+    /// As `Posix`; a rename may leave neither name, and lost data reads as garbage.
     Alice,
+    /// As `Posix`, on a device that shears sectors, cannot read them, and lies about syncs.
     HostileDevice,
 }
 
@@ -59,7 +64,7 @@ impl Profile {
             .find(|profile| profile.name() == name)
     }
 
-    /// What may survive, in one line: the only text about a profile.
+    /// What may survive, in one line.
     #[must_use]
     pub const fn description(self) -> &'static str {
         match self {

@@ -137,7 +137,8 @@ impl ImageSpace {
         lines
     }
 
-    /// Whether everything lies in the root directory, whatever survives. Then several names of one file are separated by `/`.
+    /// Whether everything lies in the root directory, whatever survives. Then several names of one file are separated by `/` in
+    /// [`Survival::file`].
     #[must_use]
     pub fn is_flat(&self) -> bool {
         self.flat

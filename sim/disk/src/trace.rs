@@ -66,7 +66,7 @@ impl TraceRecord {
         }
     }
 
-    /// A hash of all of it.
+    /// A hash of all of it but `inode`.
     #[must_use]
     pub fn hash(&self) -> u64 {
         let answer = match self.answer {

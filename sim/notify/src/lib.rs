@@ -4,8 +4,8 @@
 //! The process that is about to become the program [`install`]s the filter and hands the listener to the one that records it.
 //! That one [`hear`]s of each call while its caller waits, does what it has to do, and lets it [`go_on`].
 //!
-//! [`run_below_all`] has nothing to do with it, but with this: here is the one place of the workspace with unsafe code, four
-//! system calls with plain structures that the kernel reads or fills.
+//! [`run_below_all`] is here only because this package has the unsafe code of the workspace: four system calls with plain
+//! structures that the kernel reads or fills.
 #![cfg(target_os = "linux")]
 
 use std::io;
@@ -27,8 +27,10 @@ pub struct Heard {
     pub syncfs: Option<RawFd>,
 }
 
-/// Installs the filter in this process and all that it starts from now on, and gives the listener. Until somebody hears there,
-/// the calls wait.
+/// Installs the filter for the calling thread and all that it starts from now on, and gives the listener. Other threads of the
+/// process stay without it. Until somebody hears there, the calls wait.
+///
+/// Without root it sets `no_new_privs` too: nothing that the thread starts gets more rights than it has.
 ///
 /// # Errors
 ///

@@ -1,4 +1,5 @@
-//! A store that keeps the job queue in the documented files: the library, or one of the zoo's.
+//! A store that keeps the job queue in the documented files: the library, or one of the broken
+//! ones of the package `beaver-zoo`.
 
 use std::any::Any;
 use std::fmt::Debug;
@@ -68,7 +69,8 @@ pub trait Engine: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// It gave up.
-    fn replay_leniently(&self, _storage: &Arc<dyn Storage>) -> Result<Option<Salvaged>, Failure> {
+    fn replay_leniently(&self, storage: &Arc<dyn Storage>) -> Result<Option<Salvaged>, Failure> {
+        let _ = storage;
         Ok(None)
     }
 }
@@ -123,7 +125,8 @@ pub trait Process {
     /// Several callers submit their commands and do not wait. When the store finds that what is queued is
     /// due it is synced; until then `pass` lets time pass, as long as it is true. By default it is due at
     /// once.
-    fn unawaited(&mut self, commands: &[Command], _pass: &mut dyn FnMut() -> bool) -> Vec<Reply> {
+    fn unawaited(&mut self, commands: &[Command], pass: &mut dyn FnMut() -> bool) -> Vec<Reply> {
+        let _ = pass;
         self.group(commands)
     }
 

@@ -16,7 +16,7 @@ use super::inspected::{Documented, OpenLog};
 use super::library::{Library, library_command, refusal, unacceptable};
 use super::model::Refusal;
 use super::op::QueueOp;
-use super::queue::answer;
+use super::queue::{OF_OWN_STORE, answer};
 use super::state::QueueState;
 use super::{border, small, workload};
 use crate::scenario::CommandKind;
@@ -189,9 +189,12 @@ impl Subject for RequestLog {
 
     fn lacks(&self, kind: CommandKind) -> Option<String> {
         use CommandKind as K;
+        if kind == K::Op {
+            return Some(OF_OWN_STORE.to_owned());
+        }
         let lacks = matches!(
             kind,
-            K::Checkpoint | K::SlowCheckpoint | K::CloseQueued | K::Lenient | K::Unawaited | K::Op
+            K::Checkpoint | K::SlowCheckpoint | K::CloseQueued | K::Lenient | K::Unawaited
         );
         lacks.then(|| {
             "where `log.sync` is `on-request` the log is used alone: no checkpoints, no queue of callers, no lenient reading"

@@ -99,9 +99,9 @@ pub enum Refusal {
     WrongAttempt,
     /// The job is not dead.
     NotDead,
-    /// The id is none.
+    /// The id is not valid.
     InvalidId,
-    /// The payload is none.
+    /// The payload is not valid.
     InvalidPayload,
     /// It is more than the format can hold.
     TooLarge,

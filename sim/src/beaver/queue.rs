@@ -17,6 +17,9 @@ use crate::subject::{
 /// Why the queue has no such command.
 const OF_LOG: &str = "only where `log.sync` is `on-request`";
 
+/// Why Beaver's own stores have no `op`.
+pub(super) const OF_OWN_STORE: &str = "only of a store of one's own, which has its own test";
+
 /// A store that keeps the job queue in the documented files.
 #[derive(Debug)]
 pub struct Queue<E: Engine> {
@@ -87,8 +90,11 @@ impl<E: Engine> Subject for Queue<E> {
 
     fn lacks(&self, kind: CommandKind) -> Option<String> {
         use CommandKind as K;
-        let lacks = matches!(kind, K::Sync | K::Rotate | K::Preallocate | K::Op);
-        lacks.then(|| OF_LOG.to_owned())
+        match kind {
+            K::Op => Some(OF_OWN_STORE.to_owned()),
+            K::Sync | K::Rotate | K::Preallocate => Some(OF_LOG.to_owned()),
+            _ => None,
+        }
     }
 
     fn takes_ms(op: &QueueOp) -> i64 {

@@ -28,7 +28,7 @@ pub struct Extent {
     pub ops: usize,
     /// How many crashes in a row: the second one is in the recovery after the first.
     pub crashes: u32,
-    /// How many workloads there are.
+    /// How many workloads there are: each is a history of ops.
     pub histories: u64,
     /// Of how many of them every crash was looked at.
     pub done: u64,
@@ -39,7 +39,7 @@ pub struct Extent {
 /// A finding that is allowed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AllowedCount {
-    /// The promise that it breaks.
+    /// The name of the promise that it breaks.
     pub promise: &'static str,
     /// The part of its text by which it is known.
     pub text: String,

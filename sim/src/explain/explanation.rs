@@ -24,9 +24,9 @@ pub struct Explanation {
     pub profile: Profile,
     /// The seed that found it.
     pub seed: u64,
-    /// `violation`, `budget`, `panic` or `nondeterministic`.
+    /// How the run ended; in JSON `violation`, `budget`, `panic` or `nondeterministic`.
     pub verdict: Verdict,
-    /// The number of the invariant; 0 for a budget or a panic.
+    /// The invariant; in JSON its number, 0 for a budget or a panic.
     pub invariant: Invariant,
     /// Its name.
     pub name: &'static str,

@@ -85,7 +85,7 @@ pub struct FileFate {
 /// A line of a file and what became of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LineFate {
-    /// Where it begins.
+    /// Byte offset of its beginning.
     pub offset: u64,
     /// The line as text; of a long one its two ends.
     pub text: String,

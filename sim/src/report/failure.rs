@@ -17,7 +17,7 @@ pub struct FailureReport<'r> {
     pub profile: Profile,
     /// The weakest profile in which it happens, where it was looked for.
     pub weakest: Option<Profile>,
-    /// The command that replays it. Without one this is a replay: its seed says nothing, and its calls were all shown.
+    /// The command that replays it. `None`: this report is of a replay, which shows neither the seed nor the last calls.
     pub replay: Option<String>,
 }
 

@@ -18,8 +18,8 @@ pub enum Verdict {
     NotDeterministic,
     /// A budget ran out: no progress.
     Budget,
-    /// A fault that was on never fired, an expected mark or violation was never reached, or something that all scenarios must reach
-    /// together.
+    /// A fault that was on never fired, or what was expected was never reached: a mark or a violation by one scenario, or what
+    /// all scenarios must reach together.
     Coverage,
     /// It was stopped before its end, and nothing was found until then: whether everything holds is not decided.
     Interrupted,

@@ -27,7 +27,7 @@ pub struct Script {
 #[serde(deny_unknown_fields)]
 pub struct PlannedFault {
     /// The step in which it happens: 0 is the first opening, then the steps from 1 on, then the last
-    /// look. Where it is left out, `call` is counted over the whole run, as version 0.1 did.
+    /// look. Where it is left out, `call` is counted over the whole run, as earlier files do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step: Option<u32>,
     /// The process of the step: 0 is the one that began it, and each crash in it begins another.

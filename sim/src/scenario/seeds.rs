@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// Seeds `start`, `start + 1` … up to and without `end`.
+/// Seeds `start`, `start + 1` … up to, but not including, `end`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(try_from = "String", into = "String")]
@@ -28,6 +28,10 @@ impl Seeds {
     }
 
     /// How many seeds there are.
+    ///
+    /// # Panics
+    /// If `end` is below `start`, where overflow is checked. No range that is read from a text is like
+    /// that.
     #[must_use]
     pub const fn count(&self) -> u64 {
         self.end - self.start
@@ -43,7 +47,7 @@ impl Default for Seeds {
     }
 }
 
-/// What is not a range of seeds.
+/// A text that is not a range of seeds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParseSeedsError(String);
 

@@ -122,7 +122,7 @@ impl ConcurrentStep {
 }
 
 impl Step {
-    /// What a workload calls it; nothing of an op.
+    /// What a workload calls it; `None` for an op.
     #[must_use]
     pub fn kind(&self) -> Option<CommandKind> {
         Some(match self {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 pub enum Survivors {
     /// By the names of files: it outlasts a change of the history.
     Named(SurvivorSet),
-    /// By the numbers of records, as version 0.1 wrote it.
+    /// By the numbers of records, as earlier files have it.
     Numbered(Choice),
 }
 

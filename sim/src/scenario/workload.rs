@@ -297,7 +297,7 @@ pub struct LogSettings {
 }
 
 impl LogSettings {
-    /// How long what no caller waits for may stay unsynced.
+    /// How long what no caller waits for may stay unsynced, in milliseconds.
     #[must_use]
     pub fn interval_ms(&self) -> u64 {
         match self.flush_interval_ms {

@@ -9,13 +9,13 @@ use crate::scenario::{Script, Step};
 /// What a failure is, without anything that depends on the history that led there.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Likeness {
-    /// The invariant; 0 for a budget or a panic.
+    /// The invariant; [`Invariant::Progress`] for a panic, or a run that did not come to an end.
     pub invariant: Invariant,
     /// What the program was doing: `recovery`, `command`, `checkpoint`, `look` or `close`.
     pub activity: &'static str,
     /// What had to be, in the words that stay when ids, numbers and records are taken out.
     pub expected: String,
-    /// What was, likewise.
+    /// What was found, likewise.
     pub found: String,
 }
 

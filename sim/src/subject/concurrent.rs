@@ -30,14 +30,16 @@ pub trait Concurrent<S: Subject>: Send + Sync {
         &self,
         store: &mut S::Store,
         ops: &[S::Op],
-        _pass: &mut dyn FnMut() -> bool,
+        pass: &mut dyn FnMut() -> bool,
     ) -> Vec<Result<Answer, Failure>> {
+        let _ = pass;
         self.group(store, ops)
     }
 
     /// Several callers submit their ops, and the store is closed before any of them has flushed. An
     /// answer for each. By default there is no such close.
-    fn close_queued(&self, _store: S::Store, ops: &[S::Op]) -> Vec<Result<Answer, Failure>> {
+    fn close_queued(&self, store: S::Store, ops: &[S::Op]) -> Vec<Result<Answer, Failure>> {
+        drop(store);
         vec![Err(Failure::unsupported("a close while callers wait")); ops.len()]
     }
 
@@ -46,10 +48,8 @@ pub trait Concurrent<S: Subject>: Send + Sync {
     ///
     /// # Errors
     /// It failed.
-    fn begin_checkpoint(
-        &self,
-        _store: &mut S::Store,
-    ) -> Result<Option<PendingCheckpoint>, Failure> {
+    fn begin_checkpoint(&self, store: &mut S::Store) -> Result<Option<PendingCheckpoint>, Failure> {
+        let _ = store;
         Err(Failure::unsupported("a checkpoint"))
     }
 
@@ -66,9 +66,10 @@ pub trait Concurrent<S: Subject>: Send + Sync {
     /// It failed.
     fn finish_checkpoint(
         &self,
-        _store: &mut S::Store,
-        _written: Box<dyn Any + Send>,
+        store: &mut S::Store,
+        written: Box<dyn Any + Send>,
     ) -> Result<(), Failure> {
+        let _ = (store, written);
         Err(Failure::unsupported("a checkpoint"))
     }
 }

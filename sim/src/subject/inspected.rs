@@ -92,7 +92,7 @@ pub(crate) trait Inspected: Send + Sync {
     /// `end_of_log` runs some steps and says where the log's lines end.
     fn prepared(&self, end_of_log: &dyn Fn(&[Step]) -> u64) -> Vec<Step>;
 
-    /// The op that puts everything in flight back; nothing of a store that has none.
+    /// The op that puts everything in flight back; `None` for a store that has none.
     fn requeue(&self) -> Option<AnyOp>;
 
     /// What opening the store reported.

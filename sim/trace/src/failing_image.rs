@@ -52,7 +52,8 @@ pub struct FailingImage {
 }
 
 impl FailingImage {
-    /// What is to be saved of an image.
+    /// The image that `cut` leaves on a disk of this profile. `check`, which may take as long as `limit`, fails it for
+    /// `reason`.
     #[must_use]
     pub fn new(
         profile: Profile,
@@ -73,7 +74,7 @@ impl FailingImage {
         }
     }
 
-    /// Whether a folder is one of these.
+    /// Whether a saved image lies in `folder`.
     #[must_use]
     pub fn is_in(folder: &Path) -> bool {
         folder.join(FAILURE).is_file()
@@ -91,11 +92,11 @@ impl FailingImage {
         Duration::from_millis(self.limit_ms)
     }
 
-    /// Saves it in `folder`, in place of what is there.
+    /// Saves it in `folder`, in place of one that was saved there earlier.
     ///
     /// # Errors
     ///
-    /// The recording cannot be read, or the folder cannot be written.
+    /// The recording cannot be read, or the folder cannot be written: `AlreadyExists` if another recording lies there.
     pub fn save(&self, log: &Log, folder: &Path, report: &str) -> Result<(), JudgeError> {
         if FailingImage::is_in(folder) {
             remove_folder(folder)?;
@@ -133,7 +134,7 @@ impl FailingImage {
     ///
     /// # Errors
     ///
-    /// It cannot be read, or it is none.
+    /// It cannot be read, or is no saved image.
     pub fn open(folder: &Path) -> io::Result<Self> {
         let text = fs::read_to_string(folder.join(FAILURE))?;
         let failing: FailingImage = serde_json::from_str(&text)?;

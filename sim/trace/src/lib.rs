@@ -1,8 +1,8 @@
 //! What may a power cut leave of the files of any program?
 //!
 //! ```text
-//! Recording    what a program did to its files, in the one order in which the disk saw it
-//!   Log          that, as a folder: lines of JSON, and the bytes of its writes beside them
+//! Log          what a program did to its files, in the one order in which the disk saw it: a folder with
+//!              lines of JSON, and the bytes of its writes beside them
 //!   record       makes one: the simulated disk is served to the program by FUSE, on Linux
 //!   LogReplay    carried out again on a simulated disk, event by event
 //! CrashImages  every image that a power cut could have left of it, each once

@@ -84,7 +84,7 @@ pub enum LogError {
         /// What it said.
         error: io::Error,
     },
-    /// A line is none of a recording.
+    /// A line is not a line of a recording.
     #[error("{}:{line}: {error}", path.display())]
     Line {
         /// The file.
@@ -106,7 +106,7 @@ pub struct LogWriter {
     written: u64,
 }
 
-/// A recording that was made. The bytes of its writes stay in their file.
+/// A recording, read from its folder. The bytes of its writes stay in their file.
 #[derive(Debug)]
 pub struct Log {
     /// What was recorded.
@@ -118,11 +118,11 @@ pub struct Log {
 }
 
 impl LogWriter {
-    /// Begins a recording in a folder that does not exist yet, or is empty.
+    /// Begins a recording in `folder`, which is made if it does not exist. It may hold anything but a recording.
     ///
     /// # Errors
     ///
-    /// Those of the system; `AlreadyExists` if there is a recording.
+    /// Those of the system; `AlreadyExists` if it holds a recording.
     pub fn create(folder: &Path, format: &LogFormat) -> io::Result<Self> {
         std::fs::create_dir_all(folder)?;
         let mut events = BufWriter::new(File::create_new(folder.join(EVENTS))?);
@@ -213,7 +213,7 @@ impl Log {
     ///
     /// # Errors
     ///
-    /// With the file and the line.
+    /// A file cannot be read, or a line is not a line of a recording; the error names the file, and the line.
     pub fn open(folder: &Path) -> Result<Self, LogError> {
         let path = folder.join(EVENTS);
         let events = open(&path)?;

@@ -18,7 +18,7 @@ pub fn record(_: &RecordOptions<'_>, _: Box<dyn Write + Send>) -> Result<Recorde
 ///
 /// # Errors
 ///
-/// Why not.
+/// Always: they cannot.
 pub fn check() -> Result<(), RecordError> {
     Err(RecordError::NotLinux)
 }

@@ -16,6 +16,8 @@ pub struct Reason {
     pub text: String,
     /// How many they are.
     pub count: usize,
+    /// Whether numbers or hashes in what was said of the others differ.
+    pub numbers_vary: bool,
 }
 
 /// Why images failed. Reasons that differ in numbers alone are one.
@@ -41,10 +43,14 @@ impl Reasons {
     fn add(&mut self, text: &str) {
         let place = self.places.entry(class(text)).or_insert(self.reasons.len());
         match self.reasons.get_mut(*place) {
-            Some(reason) => reason.count += 1,
+            Some(reason) => {
+                reason.count += 1;
+                reason.numbers_vary |= reason.text != text;
+            }
             None => self.reasons.push(Reason {
                 text: text.to_owned(),
                 count: 1,
+                numbers_vary: false,
             }),
         }
     }
@@ -121,11 +127,15 @@ mod tests {
         let counts: Vec<_> = reasons
             .by_count()
             .iter()
-            .map(|reason| (reason.text.as_str(), reason.count))
+            .map(|reason| (reason.text.as_str(), reason.count, reason.numbers_vary))
             .collect();
         assert_eq!(
             counts,
-            [("3 saved, 0 found", 3), (said[1], 2), ("facade is bad", 1)]
+            [
+                ("3 saved, 0 found", 3, true),
+                (said[1], 2, true),
+                ("facade is bad", 1, false)
+            ]
         );
         assert_eq!(reasons.failing(), 6);
         let known = reasons.classes(|reason| reason.count > 1);

@@ -21,7 +21,7 @@ pub struct RecordOptions<'o> {
     pub program: Vec<String>,
     /// A shell command that prepares the directory; `{dir}` as above.
     pub setup: Option<String>,
-    /// The folder of the recording. It is not there yet, or is empty.
+    /// The folder of the recording. It is made if it does not exist, and may hold anything but a recording.
     pub log: PathBuf,
     /// What is to go wrong.
     pub faults: Vec<TraceFault>,
@@ -36,7 +36,7 @@ pub struct RecordOptions<'o> {
     pub stop: Option<&'o AtomicBool>,
 }
 
-/// A recording that was made.
+/// What came of recording a program.
 #[derive(Debug)]
 pub struct Recorded {
     /// How the program ended.
@@ -82,32 +82,55 @@ impl fmt::Display for ProgramEnd {
 
 /// Why there is no recording.
 #[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "each message says what the variant is")]
 pub enum RecordError {
+    /// This system is not Linux.
     #[error("recording needs Linux: it serves the program's files by FUSE")]
     NotLinux,
+    /// `/dev/fuse` cannot be opened.
     #[error(
         "/dev/fuse: {0}\nLoad the module (`modprobe fuse`); a container needs `--device /dev/fuse --cap-add SYS_ADMIN`."
     )]
     NoDevice(io::Error),
+    /// `/dev/fuse` may not be opened by this user.
     #[error(
         "/dev/fuse: {0}\nOnly root may use it until the package fuse3 is installed (Debian: `apt install fuse3`): it opens the device for everybody."
     )]
     DeviceRefused(io::Error),
+    /// The directory cannot be mounted, or what the program needs in it cannot be set up.
     #[error(
         "the recorded directory cannot be mounted: {0}\nWithout root it takes the package fuse3 (its fusermount3), or `unshare -Urm beaver …`; a container needs `--device /dev/fuse --cap-add SYS_ADMIN`."
     )]
     Mount(io::Error),
+    /// The directory that is to be mounted on cannot be made.
     #[error("the recorded directory cannot be made: {0}")]
     NoPlace(io::Error),
+    /// [`RecordOptions::program`] is empty.
     #[error("no program to record")]
     NoProgram,
+    /// A program cannot be started, or it cannot be found out how it ended.
     #[error("{program}: {error}{}", start_advice(program, error))]
-    Start { program: String, error: io::Error },
+    Start {
+        /// The program.
+        program: String,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// The setup did not end with 0.
     #[error("the setup {ended}: {command}")]
-    Setup { command: String, ended: ProgramEnd },
+    Setup {
+        /// The command of the setup.
+        command: String,
+        /// How it ended.
+        ended: ProgramEnd,
+    },
+    /// The recording cannot be written.
     #[error("the recording {}: {error}{}", path.display(), log_advice(error))]
-    Log { path: PathBuf, error: io::Error },
+    Log {
+        /// Its folder.
+        path: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
 }
 
 fn start_advice(program: &str, error: &io::Error) -> String {

@@ -41,13 +41,13 @@ impl<'l> LogReplay<'l> {
         LogReplay::of(log, &log.events, profile)
     }
 
-    /// Other events over the same bytes: those of the recording with syncs that it lacks.
+    /// Carries out `events` in place of those of `log`: the same ones, with syncs that it lacks.
     #[must_use]
     pub fn of(log: &'l Log, events: &'l [TraceEvent], profile: Profile) -> Self {
         LogReplay::with(log, events, profile, TraceMode::Off)
     }
 
-    /// The same, with a trace of all calls.
+    /// As [`of`](LogReplay::of), with a trace of all calls.
     #[must_use]
     pub fn traced(log: &'l Log, events: &'l [TraceEvent], profile: Profile) -> Self {
         LogReplay::with(log, events, profile, TraceMode::Records)

@@ -7,13 +7,13 @@ use beaver_disk::{FailedSync, FailureKind, Fault, FaultSource, Injection, Op, St
 /// Something that goes wrong once, or a disk that is small. What is counted is counted from the end of the setup on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TraceFault {
-    /// This sync of a file, of any file, fails with `EIO`; its pages count as clean, as on Linux.
+    /// The sync of this number, of any file, counted from 1, fails with `EIO`; its pages count as clean, as on Linux.
     FailedFsync(u64),
-    /// This write to a file, to any file, fails with `EIO`.
+    /// The write of this number, to any file, counted from 1, fails with `EIO`.
     FailedWrite(u64),
     /// All files together have this many bytes at most, those of the setup included.
     FullDisk(u64),
-    /// After this change there is no power any more.
+    /// After the change of this number, counted from 1, there is no power any more.
     PowerCut(u64),
 }
 

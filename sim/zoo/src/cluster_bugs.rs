@@ -29,7 +29,7 @@ pub fn cluster_id(bug: PlantedBug) -> String {
     format!("R{:02}", place.map_or(0, |place| place + 1))
 }
 
-/// The bug of a number.
+/// The bug whose number is `id`; `None` if there is none.
 #[must_use]
 pub fn cluster_bug(id: &str) -> Option<PlantedBug> {
     let mut all = PlantedBug::ALL.into_iter();

@@ -48,7 +48,7 @@ const EXPLORED_COMMANDS: usize = 2;
 /// How a bug was caught.
 #[derive(Clone, Debug)]
 pub struct Caught {
-    /// The invariant that caught it; 0 for a budget or a panic.
+    /// The invariant that caught it; [`Invariant::Progress`] for a panic, or a run that did not come to an end.
     pub invariant: Invariant,
     /// The runs until then, that one included; workloads, where the explorer caught it.
     pub runs: u64,

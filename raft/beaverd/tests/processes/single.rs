@@ -147,6 +147,8 @@ fn a_node_without_a_majority_says_that_there_is_no_leader_and_that_nothing_was_d
         (&json!("no_leader"), &json!(true))
     );
     assert_eq!(error["outcome"], "not_done");
+    let message = error["message"].as_str().unwrap();
+    assert!(message.contains("belongs to no cluster yet"), "{message}");
 }
 
 #[test]

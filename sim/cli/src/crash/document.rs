@@ -66,6 +66,8 @@ struct InterruptedDocument {
 struct ReasonDocument {
     text: String,
     count: usize,
+    /// Whether numbers in what was said of the others differ.
+    numbers_vary: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -153,6 +155,7 @@ fn of_profile(tried: &Tried) -> ProfileDocument<'_> {
     let reasons = reasons.by_count().into_iter().map(|reason| ReasonDocument {
         text: reason.text.clone(),
         count: reason.count,
+        numbers_vary: reason.numbers_vary,
     });
     let proof = tried.proof.as_ref().map(|proof| ProofDocument {
         missing: proof

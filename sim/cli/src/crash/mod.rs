@@ -27,7 +27,7 @@ use super::args::{Acks, CrashArgs, Format};
 use super::exit::{CliError, Exit};
 use super::failure_saver::this_program;
 use super::output::Output;
-use super::scenario_files::refuse_own_store;
+use super::scenario_files::{profile, refuse_own_store};
 use super::timer::Timer;
 use super::trace::{start_guard, stop_flag, this_program_as};
 use document::CrashDocument;
@@ -249,19 +249,8 @@ fn print(
 }
 
 fn profiles(args: &CrashArgs) -> Result<Vec<Profile>, CliError> {
-    let Some(name) = &args.fs else {
-        return Ok(PROFILES.to_vec());
-    };
-    let profile = match &name[..] {
-        "ext4" | "xfs" => Some(Profile::LinuxOrdered),
-        "btrfs" => Some(Profile::BtrfsLike),
-        name => Profile::named(name),
-    };
-    let unknown = || {
-        CliError::at(
-            name,
-            "is no crash profile: ext4, xfs, btrfs, or one that `beaver profiles` lists",
-        )
-    };
-    Ok(vec![profile.ok_or_else(unknown)?])
+    match &args.fs {
+        None => Ok(PROFILES.to_vec()),
+        Some(name) => Ok(vec![profile(name)?]),
+    }
 }

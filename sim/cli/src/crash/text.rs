@@ -52,7 +52,14 @@ fn reasons(reasons: &Reasons) -> String {
     let reasons = reasons.by_count();
     let shown = reasons.iter().take(REASONS);
     let mut text: String = shown
-        .map(|reason| format!("\n  {} × {}", reason.count, escaped(&reason.text)))
+        .map(|reason| {
+            let others = if reason.numbers_vary {
+                " (or other numbers)"
+            } else {
+                ""
+            };
+            format!("\n  {} × {}{others}", reason.count, escaped(&reason.text))
+        })
         .collect();
     if reasons.len() > REASONS {
         let _ = write!(text, "\n  and {} more reasons", reasons.len() - REASONS);

@@ -12,7 +12,7 @@ use crate::report::{
 use beaver_cluster::failure_story::FailureStory;
 use beaver_cluster::run::ClusterOutcome;
 
-/// A page. Its `Display` is the HTML.
+/// The page over clusters. Its `Display` is the HTML.
 #[derive(Debug, Template)]
 #[template(path = "cluster.html")]
 pub struct ClusterPage {

@@ -26,7 +26,7 @@ pub use cluster::ClusterPage;
 pub use failure::BrokenCheck;
 use failure::FailureSection;
 
-/// A page. Its `Display` is the HTML.
+/// The page over runs, an exploration, a failure or the zoo. Its `Display` is the HTML.
 #[derive(Debug, Template)]
 #[template(path = "page.html")]
 pub struct HtmlPage<'r> {

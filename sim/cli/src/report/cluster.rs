@@ -16,7 +16,7 @@ use super::numbers::{grouped, seconds};
 use super::run_report::Disagreement;
 use super::table::coloured;
 
-/// Everything that was found.
+/// Everything that `beaver cluster`, or the replay of a cluster, found.
 #[derive(Debug)]
 pub struct ClusterReport {
     pub(crate) engine: EngineChoice,

@@ -11,12 +11,12 @@ use serde::Serialize;
 
 use super::numbers::{counted, grouped};
 
-/// Everything that was found.
+/// Everything that `beaver zoo` found of the bugs of Raft engines.
 #[derive(Clone, Debug, Default)]
 pub struct ClusterZooReport {
     /// The bugs, in the order of the catalogue.
     pub bugs: Vec<ClusterBugResult>,
-    /// How many more bugs were asked for.
+    /// How many more bugs were asked for: it was stopped before they were looked for to the end.
     pub undecided: usize,
     /// What the engine without bugs did in the same places.
     pub controls: ClusterControls,

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::Verdict;
 use super::json::Tool;
 
-/// The one object.
+/// The one object that `beaver shrink --format json` prints.
 #[derive(Debug, Serialize)]
 pub struct ShrinkDocument<'s> {
     #[serde(flatten)]

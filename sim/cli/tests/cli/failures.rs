@@ -436,16 +436,20 @@ fn a_failure_of_a_store_of_ones_own_names_the_test_that_replays_it() {
     let place = Place::empty();
     let folder = place.path().join("shelf-1");
     std::fs::create_dir(&folder).unwrap();
+    let here = folder.canonicalize().unwrap();
     let scenario = r#"{"name":"Shelf","seeds":"0..1","script":{"steps":[[1,1]]}}"#;
     std::fs::write(folder.join("scenario.json"), scenario).unwrap();
-    let report = r#"{"replay":"BEAVER_REPLAY=shelf-1 cargo test shelf"}"#;
+    let report = r#"{"replay":"BEAVER_REPLAY=/where/it/was/saved cargo test shelf"}"#;
     std::fs::write(folder.join("report.json"), report).unwrap();
     for command in ["replay", "shrink"] {
         for named in ["shelf-1", "shelf-1/scenario.json"] {
             place
                 .beaver(&format!("{command} {named}"))
                 .ends_with(2)
-                .complains("whose test runs it again: BEAVER_REPLAY=shelf-1 cargo test shelf");
+                .complains(&format!(
+                    "whose test runs it again: BEAVER_REPLAY={} cargo test shelf",
+                    here.display()
+                ));
         }
     }
 }

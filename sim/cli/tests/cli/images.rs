@@ -138,7 +138,7 @@ fn a_history_that_makes_no_sense_ends_with_2() {
         .complains("nowhere");
     place.beaver("images").ends_with(2).complains("<HISTORY>");
     Place::empty()
-        .beaver_words(&["images", "--fs", "ext4", "sync_dir"])
+        .beaver_words(&["images", "--fs", "ext5", "sync_dir"])
         .ends_with(2)
-        .complains("unknown profile `ext4`");
+        .complains("unknown profile `ext5`");
 }

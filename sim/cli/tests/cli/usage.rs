@@ -74,6 +74,44 @@ fn an_unknown_profile_is_named_with_what_was_meant() {
 }
 
 #[test]
+fn a_profile_goes_by_the_name_of_its_file_system_too() {
+    let place = Place::empty();
+    place.write("scenarios/tiny.json", r#"{"claim": "c"}"#);
+    for name in ["ext4", "xfs", "btrfs"] {
+        let ran = place.beaver(&format!("run tiny --seed 1 --fs {name}"));
+        ran.ends_with(0)
+            .says(&format!("profile      {name} (from --fs)"));
+    }
+}
+
+#[test]
+fn a_folder_without_scenarios_does_not_hide_the_scenario_of_its_name() {
+    let place = Place::empty();
+    place.write("scenarios/tiny.json", r#"{"claim": "c"}"#);
+    std::fs::create_dir(place.path().join("tiny")).unwrap();
+    let ran = place.beaver("run tiny --seed 1 --format json");
+    assert_eq!(ran.json()["scenarios"][0]["name"], "tiny", "{}", ran.stdout);
+}
+
+#[test]
+fn what_is_of_another_command_or_store_is_said_to_be() {
+    let place = Place::empty();
+    place.write("nodes.json", r#"{"claim": "c", "nodes": 3}"#);
+    let ran = place.beaver("run nodes.json").ends_with(2);
+    ran.complains("nodes.json: is a scenario of a cluster: use `beaver cluster`");
+    for sync in ["every-append", "on-request"] {
+        let text = format!(
+            r#"{{"claim":"c","log":{{"sync":"{sync}"}},"workload":{{"weights":{{"op":1}}}}}}"#
+        );
+        place.write("op.json", &text);
+        let ran = place.beaver("run op.json").ends_with(2);
+        ran.complains(
+            "`workload.weights.op`: only of a store of one's own, which has its own test",
+        );
+    }
+}
+
+#[test]
 fn an_unknown_scenario_is_named_with_what_was_meant() {
     check_refused(
         "run smal",

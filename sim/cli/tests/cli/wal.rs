@@ -272,7 +272,9 @@ fn a_log_of_another_state_machine_needs_to_be_told() {
     log.close().unwrap();
     look(&place, "wal validate log")
         .ends_with(1)
-        .says("cannot be decoded");
+        .says("event 1:1 cannot be decoded")
+        .says("no event of this log is one of the job queue, so it is of another program, and `--any-event` checks")
+        .says("2 events in 1 segment: 1 problem");
     look(&place, "wal validate log --any-event")
         .ends_with(0)
         .says("2 events in 1 segment: whole");

@@ -4,7 +4,7 @@
 //! runtime    its tasks, timers and chance, on the executor of the simulation
 //! types      its type configuration, and ids and entries in the words of the checkers
 //! observer   what it and its storage do, said to the checkers
-//! machine    the replicated state on `beaver-raft`'s store of snapshots
+//! machine    the replicated state on beaver-raft's store of snapshots
 //! link       its remote calls as one-way messages
 //! replica    the engine
 //! ```

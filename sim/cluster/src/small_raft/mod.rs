@@ -3,8 +3,8 @@
 //! ```text
 //! core      the rules: messages, ticks, requests, finished writes → records, messages, answers
 //! record    what is kept: one log of votes, entries, truncations and purges, folded
-//! storage   that log as a `Store`, and a `SnapshotStore`
-//! driver    the core on a `Host`: tasks, delays of syncs, callers that wait
+//! storage   that log as a Store, and a SnapshotStore
+//! driver    the core on a Host: tasks, delays of syncs, callers that wait
 //! bug       what can be planted
 //! ```
 //!

@@ -334,7 +334,7 @@ fn print(said: &Receiver<Vec<u8>>, mut output: Box<dyn Write + Send>) {
 ///
 /// # Errors
 ///
-/// Why not.
+/// They cannot; the error says why.
 pub fn check() -> Result<(), RecordError> {
     MountPoint::new(None).map(drop)
 }
