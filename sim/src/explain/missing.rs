@@ -36,6 +36,8 @@
 //! - `refused-for-damage`: bytes rotted, or a read was wrong, and the store did not open, though it should have;
 //! - `end-not-cut`: the file had an unfinished end when the store was opened, and was not
 //!   cut;
+//! - `two-names`: a power cut left both names of a file that was being renamed, and the file was emptied as if it
+//!   were another one;
 //! - `name-lost`: a name was lost, its directory was not synced before the store went on, and the run
 //!   holds where the name stays;
 //! - `bytes-not-synced`: bytes of a file were lost, it was not synced before the store went on, and the run holds
@@ -49,7 +51,7 @@
 //! - `nothing-lost`: nothing that was acknowledged is known to be lost.
 //!
 //! The calls after the crash are looked at where those before it show nothing, and then those of the
-//! whole run; the last nine rules apply where no other does. The same calls may be right for another program, so what they
+//! whole run; the last ten rules apply where no other does. The same calls may be right for another program, so what they
 //! come to is called likely.
 
 use beaver_disk::{Fate, Op, Survival};
@@ -87,7 +89,8 @@ const RULES: [Rule; 21] = [
 ];
 
 /// What is said where no rule above speaks, the first that applies.
-const OTHERWISE: [Rule; 7] = [
+const OTHERWISE: [Rule; 8] = [
+    unfinished::two_names,
     lost_names::name_lost,
     lost_bytes::bytes_not_synced,
     unfinished::cut_in_place,
