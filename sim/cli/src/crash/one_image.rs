@@ -13,6 +13,7 @@ use serde::Serialize;
 use super::{
     Acks, CliError, CrashArgs, Exit, Format, Output, acks, check, judge, not_run, replaced, text,
 };
+use crate::report::numbers::counted;
 
 /// Writes an image out, by the number that it has in the report.
 pub(super) fn write(
@@ -53,12 +54,12 @@ pub(super) fn write(
     made.map_err(CliError::new)?;
     written.map_err(|error| CliError::at(to.display(), error))?;
     out.line(format_args!(
-        "image {number} of {} on {}: the power was cut after event {} of {}, and {} lines had been said\nwritten to {}",
+        "image {number} of {} on {}: the power was cut after event {} of {}, and {} had been said\nwritten to {}",
         found.images.len(),
         text::disk(profile),
         image.event,
         log.events.len(),
-        image.acks,
+        counted(image.acks as u64, "line"),
         to.display(),
     ));
     Ok(Exit::HELD)

@@ -7,6 +7,7 @@ use beaver_trace::{FailingImage, Proof, Reasons, escaped, events_in_words, survi
 
 use super::trial::Tried;
 use super::{CliError, JudgedLog};
+use crate::report::numbers::counted;
 
 /// How many events are shown before and after the power cut.
 const BEFORE: usize = 8;
@@ -142,11 +143,10 @@ pub(super) fn explanation(
     match image.acks.checked_sub(1).map(|last| &recording.acks[last]) {
         None => text.push_str("the program had said nothing\n"),
         Some(last) => {
-            let lines = if image.acks == 1 { "line" } else { "lines" };
+            let lines = counted(image.acks as u64, "line");
             let _ = writeln!(
                 text,
-                "the program had said {} {lines}, the last: \"{}\"",
-                image.acks,
+                "the program had said {lines}, the last: \"{}\"",
                 escaped(last)
             );
         }
