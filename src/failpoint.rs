@@ -7,8 +7,8 @@
 
 use std::io;
 
-/// All fail points, `area::operation::moment`: where a test can inject an error between two storage calls, with the feature
-/// `failpoints` and the [`fail`](https://docs.rs/fail) crate.
+/// All fail points, `area::operation::moment`: where a test can inject an error between two storage
+/// calls, with the feature `failpoints` and the [`fail`](https://docs.rs/fail) crate.
 pub const FAIL_POINTS: &[&str] = &[
     APPEND_WRITE,
     APPEND_SYNC,

@@ -92,7 +92,7 @@ impl<C: RaftTypeConfig> LogStore<C> {
     /// Opens the log in `storage`, a directory of its own, or makes a new one where there is none.
     ///
     /// # Errors
-    /// As [`Store::open`](beaver::Store::open).
+    /// As [`Store::open`](beaver::Store::open); [`beaver::Error::Refused`] for a log that was repaired and lost something.
     pub fn open(
         storage: Arc<dyn Storage>,
         options: LogStoreOptions,
@@ -112,6 +112,14 @@ impl<C: RaftTypeConfig> LogStore<C> {
         observer: Arc<dyn LogObserver<C>>,
     ) -> beaver::Result<(Self, RecoveryReport)> {
         let (store, report) = SharedStore::open_without_thread(storage, options.store)?;
+        // A vote that is forgotten can be given twice, and an entry that this node has acknowledged may have been counted.
+        if let Some(lost) = report.lost.first() {
+            let reason = format!(
+                "a repair of this Raft log could not save {} to {}: a node must not forget what it has acknowledged",
+                lost.from, lost.to
+            );
+            return Err(beaver::Error::Refused { reason });
+        }
         let shared = Shared {
             store,
             flusher,

@@ -19,7 +19,7 @@ use crate::wal::{PlacedLine, Segment};
 pub struct DumpLine<'a> {
     /// The segment.
     pub file: &'a str,
-    /// Byte offset of its beginning.
+    /// Byte offset at which it begins.
     pub offset: u64,
     /// What it says.
     pub content: LineContent<'a>,
@@ -87,15 +87,19 @@ fn dump_settled(
     sink: &mut dyn FnMut(&DumpLine<'_>) -> io::Result<()>,
 ) -> Result<()> {
     let mut from = 0;
+    let mut is_refused = false;
     let dumped = while_in_use(|| {
-        dump_segment(storage, epoch, is_active, &mut |line| {
+        let done = dump_segment(storage, epoch, is_active, &mut |line| {
             if line.offset < from {
                 return Ok(());
             }
             from = line.offset + 1;
-            sink(line)
-        })
+            sink(line).inspect_err(|_| is_refused = true)
+        });
+        // What the sink says is no matter of reading again.
+        if is_refused { Ok(done) } else { done.map(Ok) }
     });
+    let dumped = dumped.and_then(|done| done);
     match dumped.as_ref().err().and_then(Error::io_kind) {
         Some(ErrorKind::NotFound) if !directory::list(storage)?.segments.contains(&epoch) => Ok(()),
         _ => dumped,

@@ -62,9 +62,10 @@ impl StoreProblem {
 /// How often a segment is read that its owner changes meanwhile.
 const READS: usize = 20;
 
-/// Reads a segment, and again where a read ended early, because the owner has sealed and cut it, or was overtaken by a write.
-/// A sealed segment does not change any more, so that reading ends even where the owner seals one segment after the other; reading
-/// the whole log again, whose last segment is another one by then, need not end.
+/// Reads a segment, and again where a read ended early, because the owner has sealed and cut it, or
+/// was overtaken by a write. A sealed segment does not change any more, so that reading ends even
+/// where the owner seals one segment after the other; reading the whole log again, whose last segment
+/// is another one by then, need not end.
 fn while_in_use<T>(mut read: impl FnMut() -> Result<T>) -> Result<T> {
     for _ in 1..READS {
         match read() {

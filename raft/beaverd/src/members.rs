@@ -21,7 +21,7 @@ pub(crate) const GREETING: Duration = Duration::from_secs(2);
 /// is of no use to a majority, and cannot lead.
 const CLOSE: u64 = 1_000;
 
-/// Whether this node knows the members of a cluster: it has taken part in it.
+/// Whether this node knows the members of a cluster: it belongs to it, or did.
 pub(crate) fn are_known(raft: &QueueRaft) -> bool {
     let metrics = raft.metrics();
     let metrics = metrics.borrow_watched();

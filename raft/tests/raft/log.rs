@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex};
 
-use beaver::{Command, JobId, JobSpec, LogEvent as _, Payload, StateMachine as _};
+use beaver::storage::{read_all, write_all};
+use beaver::{
+    Command, JobId, JobSpec, LogEvent as _, Payload, StateMachine as _, StoreId, inspect,
+};
 use beaver_disk::{CallEffect, Choice, FailureKind, Fault, FaultPlan};
 use beaver_raft::{
     FlushAtOnce, FlushWork, Flusher, IllegalRecord, LogObserver, LogRecord, LogStore, QueueRequest,
@@ -217,6 +220,35 @@ fn what_is_no_raft_log_is_refused_and_changes_nothing() {
         assert_eq!(log.try_get_log_entries(..).await.unwrap(), [blank(3, 2)]);
         append(&mut log, vec![blank(3, 3)], &told).await.unwrap();
     });
+}
+
+#[test]
+fn a_log_that_lost_something_in_a_repair_is_refused() {
+    const SEGMENT: &str = "wal-0000000001.jsonl";
+    let disk = sim_disk();
+    let mut log = open_log(disk.storage(), FlushAtOnce);
+    TokioRuntime::run(async {
+        log.save_vote(&Vote::new(2, 1)).await.unwrap();
+        let entries = vec![blank(2, 0), blank(2, 1)];
+        append(&mut log, entries, &Arc::default()).await.unwrap();
+    });
+    log.close().unwrap();
+    let whole = read_all(&*disk.storage(), SEGMENT).unwrap().unwrap();
+    let line_ends: Vec<usize> = (0..whole.len()).filter(|at| whole[*at] == b'\n').collect();
+    // The vote, which is the first line after the header, and the last of the entries.
+    for line in [0, 2] {
+        let mut damaged = whole.clone();
+        damaged[line_ends[line] + 20] ^= 1;
+        let (broken, repaired) = (sim_disk().storage(), sim_disk().storage());
+        write_all(&*broken.create(SEGMENT).unwrap(), &damaged, 0).unwrap();
+        assert!(try_open_log(Arc::clone(&broken), FlushAtOnce).is_err());
+        inspect::repair(&broken, &repaired, StoreId::random()).unwrap();
+        let error = try_open_log(repaired, FlushAtOnce)
+            .err()
+            .unwrap()
+            .to_string();
+        assert!(error.contains("must not forget"), "line {line}: {error}");
+    }
 }
 
 #[test]

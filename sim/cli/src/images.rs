@@ -58,7 +58,7 @@ pub(crate) fn images(args: &ImagesArgs, out: &mut Output) -> Result<Exit, CliErr
     let asked = args
         .fs
         .as_deref()
-        .map(scenario_files::profile)
+        .map(scenario_files::profile_named)
         .transpose()?;
     let profiles = match (asked, args.format) {
         (Some(profile), _) => vec![profile],

@@ -108,7 +108,10 @@ impl SearchOptions {
     /// # Errors
     /// There is none of that name.
     pub(crate) fn profile(&self) -> Result<Option<Profile>, CliError> {
-        self.fs.as_deref().map(scenario_files::profile).transpose()
+        self.fs
+            .as_deref()
+            .map(scenario_files::profile_named)
+            .transpose()
     }
 
     /// The profile in force, and where it comes from; `otherwise` where none was asked for.

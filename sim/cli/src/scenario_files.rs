@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::string::FromUtf8Error;
 
-use crate::diagnose::{did_you_mean, old_words, read_cluster_scenario, read_scenario};
+use crate::diagnose::{did_you_mean, old_words, read_scenario};
 use beaver_sim::failure_folder::{SCENARIO, replaying_test};
 use beaver_sim::scenario::{Profile, Scenario};
 use beaver_trace::FailingImage;
+use serde::de::IgnoredAny;
 
 use super::built_in::{self, DIRECTORY};
 use super::exit::CliError;
@@ -110,7 +111,7 @@ pub(crate) fn read(path: &Path) -> Result<Scenario, CliError> {
     let text = read_text(path)?;
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     let scenario = read_scenario(&file, &stem, &text).map_err(|problems| {
-        if read_cluster_scenario(&file, &stem, &text).is_ok() {
+        if is_of_cluster(&text) {
             return CliError::at(&file, "is a scenario of a cluster: use `beaver cluster`");
         }
         let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
@@ -120,6 +121,12 @@ pub(crate) fn read(path: &Path) -> Result<Scenario, CliError> {
         note(format_args!("{file}: words of version 0.1: {instead}"));
     }
     Ok(scenario)
+}
+
+/// Whether a text says what scenarios of clusters alone say.
+fn is_of_cluster(text: &str) -> bool {
+    let read: Result<BTreeMap<String, IgnoredAny>, _> = serde_json::from_str(text);
+    read.is_ok_and(|fields| fields.contains_key("nodes"))
 }
 
 /// The text of a file, or of one that is built in.
@@ -166,8 +173,10 @@ pub(crate) fn read_failure(path: &Path) -> Result<Scenario, CliError> {
         return Err(CliError::at(path.display(), why));
     }
     let file = of_failure(path);
-    if let Some(folder) = file.parent() {
-        refuse_own_store(folder)?;
+    match file.parent() {
+        Some(here) if here.as_os_str().is_empty() => refuse_own_store(Path::new("."))?,
+        Some(folder) => refuse_own_store(folder)?,
+        None => {}
     }
     let scenario = read(&file)?;
     if scenario.script.is_none() {
@@ -193,7 +202,7 @@ pub(crate) fn refuse_own_store(folder: &Path) -> Result<(), CliError> {
 ///
 /// # Errors
 /// There is none of that name.
-pub(crate) fn profile(name: &str) -> Result<Profile, CliError> {
+pub(crate) fn profile_named(name: &str) -> Result<Profile, CliError> {
     let known = Profile::ALL.iter().map(|profile| profile.name());
     let profile = match name {
         "ext4" | "xfs" => Some(Profile::LinuxOrdered),
@@ -202,12 +211,16 @@ pub(crate) fn profile(name: &str) -> Result<Profile, CliError> {
     };
     profile.ok_or_else(|| {
         CliError::new(format!(
-            "unknown profile `{name}`{}; known: ext4, xfs, btrfs, {}",
-            did_you_mean(name, known.clone()),
+            "unknown profile `{name}`{}; known: {}, {}",
+            did_you_mean(name, known.clone().chain(FILE_SYSTEMS)),
+            FILE_SYSTEMS.join(", "),
             known.collect::<Vec<_>>().join(", ")
         ))
     })
 }
+
+/// File systems whose names stand for a profile.
+const FILE_SYSTEMS: [&str; 3] = ["ext4", "xfs", "btrfs"];
 
 /// The files that one argument stands for.
 fn locate(asked: &Path, directory: &str) -> Result<Vec<PathBuf>, CliError> {

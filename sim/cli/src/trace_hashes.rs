@@ -19,7 +19,7 @@ pub(crate) fn trace_hashes(args: &TraceHashesArgs, out: &mut Output) -> Result<E
     let stop = interrupt::flag()?;
     let mut scenario = scenario_files::read(&args.scenario)?;
     if let Some(name) = &args.fs {
-        scenario.profile = scenario_files::profile(name)?;
+        scenario.profile = scenario_files::profile_named(name)?;
     }
     if args.each || args.calls_of.is_some() {
         one_by_one(&scenario, args, out);

@@ -59,7 +59,7 @@ use beaver_disk::{Fate, Op, Survival};
 use super::acknowledged::{Ack, AckFate};
 use super::evidence::{Evidence, MissingStep};
 use super::explained_crash::{BeforeAfter, ExplainedCrash};
-use super::{failed_calls, lost_bytes, lost_names, unfinished};
+use super::{failed_calls, lost_bytes, lost_names, two_names, unfinished};
 use crate::invariant::Invariant;
 
 type Rule = fn(&Evidence<'_>) -> Option<MissingStep>;
@@ -90,7 +90,7 @@ const RULES: [Rule; 21] = [
 
 /// What is said where no rule above speaks, the first that applies.
 const OTHERWISE: [Rule; 8] = [
-    unfinished::two_names,
+    two_names::two_names,
     lost_names::name_lost,
     lost_bytes::bytes_not_synced,
     unfinished::cut_in_place,

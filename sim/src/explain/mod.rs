@@ -23,6 +23,7 @@ mod reruns;
 mod strikes;
 mod survival;
 mod text;
+mod two_names;
 mod unfinished;
 mod whole;
 

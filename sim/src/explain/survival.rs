@@ -85,7 +85,7 @@ pub struct FileFate {
 /// A line of a file and what became of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LineFate {
-    /// Byte offset of its beginning.
+    /// Byte offset at which it begins.
     pub offset: u64,
     /// The line as text; of a long one its two ends.
     pub text: String,

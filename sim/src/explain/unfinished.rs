@@ -3,7 +3,7 @@
 
 use std::io::ErrorKind;
 
-use beaver_disk::{FileView, Op, TraceRecord};
+use beaver_disk::{Op, TraceRecord};
 
 use super::acknowledged::Ack;
 use super::evidence::{Evidence, MissingStep, step};
@@ -72,36 +72,6 @@ pub(super) fn left_over(evidence: &Evidence<'_>) -> Option<MissingStep> {
         call.file, call.call
     );
     step("left-over", call.call, text)
-}
-
-/// A power cut left both names of a file that was being renamed, and the file was emptied as if it were another one.
-pub(super) fn two_names(evidence: &Evidence<'_>) -> Option<MissingStep> {
-    let crashes = evidence.log.iter().filter_map(|event| match &event.event {
-        RunEvent::Crash(crash) => Some((event.call, &**crash)),
-        _ => None,
-    });
-    crashes.enumerate().find_map(|(place, (call, crash))| {
-        let entries = crash.left.entries();
-        let emptied = |view: &FileView| {
-            let names = entries.iter().filter(|(_, inode)| **inode == view.inode);
-            let names: Vec<&String> = names.map(|(name, _)| name).collect();
-            // Who has linked a file knows that it has two names.
-            let [one, other] = names[..] else { return None };
-            if view.live_names.len() > 1 {
-                return None;
-            }
-            let file = evidence.ops.file_at(place, view.inode);
-            let mut ops = evidence.ops.between(call, evidence.end);
-            let cut = ops.find(|op| op.op == Op::SetLen && op.offset == 0 && op.file == file)?;
-            let text = format!(
-                "`{one}` and `{other}` are one file: the power cut at call {call} left both names of a rename, and what was to \
-                 empty one of them (call {}) emptied both; remove what is left over and create a new file",
-                cut.call
-            );
-            step("two-names", cut.call, text)
-        };
-        crash.crash.files().iter().find_map(emptied)
-    })
 }
 
 /// A write that was never acknowledged is there in part, and the store made a state of it.

@@ -27,7 +27,7 @@ use super::args::{Acks, CrashArgs, Format};
 use super::exit::{CliError, Exit};
 use super::failure_saver::this_program;
 use super::output::Output;
-use super::scenario_files::{profile, refuse_own_store};
+use super::scenario_files::{profile_named, refuse_own_store};
 use super::timer::Timer;
 use super::trace::{start_guard, stop_flag, this_program_as};
 use document::CrashDocument;
@@ -251,6 +251,6 @@ fn print(
 fn profiles(args: &CrashArgs) -> Result<Vec<Profile>, CliError> {
     match &args.fs {
         None => Ok(PROFILES.to_vec()),
-        Some(name) => Ok(vec![profile(name)?]),
+        Some(name) => Ok(vec![profile_named(name)?]),
     }
 }

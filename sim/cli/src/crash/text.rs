@@ -55,7 +55,7 @@ fn reasons(reasons: &Reasons) -> String {
     let mut text: String = shown
         .map(|reason| {
             let others = if reason.numbers_vary {
-                " (or other numbers)"
+                " (numbers or hashes vary)"
             } else {
                 ""
             };
@@ -191,7 +191,9 @@ pub(super) fn proofs(tried: &[Tried], looked_for: bool) -> String {
             }
             false => text.push_str(&self::proof(tried, known)),
         }
-        known = Some(proof);
+        if !proof.missing.is_empty() {
+            known = Some(proof);
+        }
     }
     text
 }
@@ -229,7 +231,7 @@ pub(super) fn proof(tried: &Tried, milder: Option<&Proof>) -> String {
     let told = if takes_more { told } else { &[] };
     let missing = match (after, told) {
         (0, []) => "missing".to_owned(),
-        (0, _) => format!("missing on {disk} too"),
+        (0, _) => format!("missing besides on {disk}"),
         _ => "missing besides".to_owned(),
     };
     let alike = proof.alike(told);
@@ -251,7 +253,7 @@ pub(super) fn proof(tried: &Tried, milder: Option<&Proof>) -> String {
     let with = match (proof.missing.len(), told) {
         (1, _) => "it",
         (_, []) => "them",
-        _ => "all of these",
+        _ => "these and those above",
     };
     if let Some(counts) = counts(proof) {
         let _ = writeln!(text, "  with {with} {counts} on {disk}");

@@ -49,34 +49,34 @@ fn survey(args: &EventLogArgs) -> Result<Stats, CliError> {
     let directory = &args.log.dir;
     let log = log(directory)?;
     let out_of_place = out_of_place::find(directory)?;
-    let of_any_event = || settled(|| inspect::stats::<AnyEvent>(&log)).map_err(failed(directory));
-    let mut stats = match args.any_event {
-        true => of_any_event()?,
-        false => settled(|| inspect::stats::<Event>(&log)).map_err(failed(directory))?,
-    };
-    // One reason stands for as many problems as there are events: that somebody else writes this log.
+    let stats = settled(|| match args.any_event {
+        true => inspect::stats::<AnyEvent>(&log),
+        false => inspect::stats::<Event>(&log),
+    });
+    let mut stats = stats.map_err(failed(directory))?;
+    // One reason stands for as many problems as there are events: that somebody else writes this log, most likely.
     if stats.events > 0 && stats.by_kind.is_empty() {
-        let first = stats.problems.into_iter().find(is_undecoded);
-        stats = of_any_event()?;
-        stats.problems.splice(..0, first.map(of_other_program));
+        keep_first_undecoded(&mut stats);
     }
     stats.problems.splice(..0, out_of_place);
     Ok(stats)
 }
 
-/// Whether it is that an event cannot be decoded.
-fn is_undecoded(problem: &StoreProblem) -> bool {
-    problem.reason.contains("cannot be decoded")
-}
-
-/// What stands for all of them where no event can be decoded.
-fn of_other_program(first: StoreProblem) -> StoreProblem {
-    let reason = format!(
-        "no event of this log is one of the job queue, so it is of another program, and `--any-event` checks all but what \
-         the events mean; {}",
-        first.reason
-    );
-    StoreProblem { reason, ..first }
+/// Leaves one of the problems that an event cannot be decoded, and has it speak for all of them.
+fn keep_first_undecoded(stats: &mut Stats) {
+    let all = counted(stats.events, "valid event");
+    let mut is_first = true;
+    stats.problems.retain_mut(|problem| {
+        if !problem.reason.contains("cannot be decoded") {
+            return true;
+        }
+        problem.reason = format!(
+            "none of {all} is one of the job queue; is this the log of another program, of which `--any-event` checks all but \
+             what the events mean? {}",
+            problem.reason
+        );
+        std::mem::take(&mut is_first)
+    });
 }
 
 fn print_stats(stats: &Stats, out: &mut Output) {

@@ -132,8 +132,8 @@ fn a_sync_that_is_told_of_once_is_not_told_of_again_for_a_wilder_disk() {
   with it 1 → 0 failing images on ext4, XFS
   the same on Btrfs: 1 → 0 failing images
 
-missing on POSIX too: fsync of the directory `.` before the program says \"saved\" (event 7)
-  with all of these 3 → 0 failing images on POSIX
+missing besides on POSIX: fsync of the directory `.` before the program says \"saved\" (event 7)
+  with these and those above 3 → 0 failing images on POSIX
 ",
     );
 }

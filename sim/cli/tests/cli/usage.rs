@@ -96,9 +96,12 @@ fn a_folder_without_scenarios_does_not_hide_the_scenario_of_its_name() {
 #[test]
 fn what_is_of_another_command_or_store_is_said_to_be() {
     let place = Place::empty();
-    place.write("nodes.json", r#"{"claim": "c", "nodes": 3}"#);
+    place.write("nodes.json", r#"{"claim": "c", "nodes": 3, "nods": 1}"#);
     let ran = place.beaver("run nodes.json").ends_with(2);
     ran.complains("nodes.json: is a scenario of a cluster: use `beaver cluster`");
+    place.write("empty.json", "{}");
+    let ran = place.beaver("run empty.json").ends_with(2);
+    ran.complains("missing field `claim`");
     for sync in ["every-append", "on-request"] {
         let text = format!(
             r#"{{"claim":"c","log":{{"sync":"{sync}"}},"workload":{{"weights":{{"op":1}}}}}}"#

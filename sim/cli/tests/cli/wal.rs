@@ -273,7 +273,7 @@ fn a_log_of_another_state_machine_needs_to_be_told() {
     look(&place, "wal validate log")
         .ends_with(1)
         .says("event 1:1 cannot be decoded")
-        .says("no event of this log is one of the job queue, so it is of another program, and `--any-event` checks")
+        .says("none of 2 valid events is one of the job queue; is this the log of another program")
         .says("2 events in 1 segment: 1 problem");
     look(&place, "wal validate log --any-event")
         .ends_with(0)
