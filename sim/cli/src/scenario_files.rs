@@ -203,24 +203,27 @@ pub(crate) fn refuse_own_store(folder: &Path) -> Result<(), CliError> {
 /// # Errors
 /// There is none of that name.
 pub(crate) fn profile_named(name: &str) -> Result<Profile, CliError> {
-    let known = Profile::ALL.iter().map(|profile| profile.name());
-    let profile = match name {
-        "ext4" | "xfs" => Some(Profile::LinuxOrdered),
-        "btrfs" => Some(Profile::BtrfsLike),
-        name => Profile::named(name),
-    };
-    profile.ok_or_else(|| {
+    let profiles = Profile::ALL
+        .iter()
+        .map(|profile| (profile.name(), *profile));
+    let mut all = FILE_SYSTEMS.into_iter().chain(profiles);
+    let known = all.clone().map(|(name, _)| name);
+    let profile = all.find(|(known, _)| *known == name);
+    profile.map(|(_, profile)| profile).ok_or_else(|| {
         CliError::new(format!(
-            "unknown profile `{name}`{}; known: {}, {}",
-            did_you_mean(name, known.clone().chain(FILE_SYSTEMS)),
-            FILE_SYSTEMS.join(", "),
+            "unknown profile `{name}`{}; known: {}",
+            did_you_mean(name, known.clone()),
             known.collect::<Vec<_>>().join(", ")
         ))
     })
 }
 
 /// File systems whose names stand for a profile.
-const FILE_SYSTEMS: [&str; 3] = ["ext4", "xfs", "btrfs"];
+const FILE_SYSTEMS: [(&str, Profile); 3] = [
+    ("ext4", Profile::LinuxOrdered),
+    ("xfs", Profile::LinuxOrdered),
+    ("btrfs", Profile::BtrfsLike),
+];
 
 /// The files that one argument stands for.
 fn locate(asked: &Path, directory: &str) -> Result<Vec<PathBuf>, CliError> {
